@@ -1,0 +1,73 @@
+# LibTorch as the Python wheel carries it, without find_package(Torch): that one needs nvcc and enables the CUDA language.
+#
+# Looks in LIBTORCH_ROOT (a folder with include/ and lib/), else asks PALIMPSEST_PYTHON (default: .venv, then python3) where
+# its torch is. Defines
+#   LibTorch::cpu   c10 and torch_cpu: all that a run on processors needs
+#   LibTorch::cuda  c10_cuda, torch_cuda and the CUDA runtime, where the wheel has them
+#   LibTorch::nccl  the wheel's NCCL, where it has one (there must be exactly one NCCL in a process)
+include(FindPackageHandleStandardArgs)
+
+if(NOT LIBTORCH_ROOT)
+  if(NOT PALIMPSEST_PYTHON)
+    find_program(PALIMPSEST_PYTHON NAMES python3 python
+                 HINTS ${CMAKE_SOURCE_DIR}/.venv/bin $ENV{VIRTUAL_ENV}/bin NO_DEFAULT_PATH)
+    find_program(PALIMPSEST_PYTHON NAMES python3)
+  endif()
+  execute_process(COMMAND ${PALIMPSEST_PYTHON} -c
+                  "import importlib.util as u; print(u.find_spec('torch').submodule_search_locations[0])"
+                  OUTPUT_VARIABLE LIBTORCH_ROOT OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
+
+find_path(LibTorch_INCLUDE_DIR ATen/ATen.h PATHS ${LIBTORCH_ROOT}/include NO_DEFAULT_PATH)
+find_library(LibTorch_CPU_LIBRARY torch_cpu PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH)
+find_library(LibTorch_C10_LIBRARY c10 PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH)
+if(LibTorch_INCLUDE_DIR)
+  file(STRINGS ${LibTorch_INCLUDE_DIR}/torch/headeronly/version.h version_lines REGEX "define TORCH_VERSION ")
+  if(NOT version_lines)
+    file(STRINGS ${LibTorch_INCLUDE_DIR}/torch/csrc/api/include/torch/version.h version_lines REGEX "define TORCH_VERSION ")
+  endif()
+  string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" LibTorch_VERSION "${version_lines}")
+endif()
+
+find_package_handle_standard_args(LibTorch
+  REQUIRED_VARS LibTorch_CPU_LIBRARY LibTorch_C10_LIBRARY LibTorch_INCLUDE_DIR VERSION_VAR LibTorch_VERSION
+  REASON_FAILURE_MESSAGE "run launch/setup.sh, or set PALIMPSEST_PYTHON or LIBTORCH_ROOT")
+if(NOT LibTorch_FOUND)
+  return()
+endif()
+
+function(palimpsest_imported name)
+  cmake_parse_arguments(LIB "" "FILE" "INCLUDES;LINKS" ${ARGN})
+  if(NOT TARGET ${name})
+    add_library(${name} INTERFACE IMPORTED)
+    get_filename_component(folder ${LIB_FILE} DIRECTORY)
+    target_include_directories(${name} SYSTEM INTERFACE ${LIB_INCLUDES})
+    target_link_libraries(${name} INTERFACE ${LIB_FILE} ${LIB_LINKS})
+    target_link_options(${name} INTERFACE -Wl,-rpath,${folder})
+  endif()
+endfunction()
+
+palimpsest_imported(LibTorch::cpu FILE ${LibTorch_CPU_LIBRARY} LINKS ${LibTorch_C10_LIBRARY}
+  INCLUDES ${LibTorch_INCLUDE_DIR} ${LibTorch_INCLUDE_DIR}/torch/csrc/api/include)
+
+# The CUDA side of the wheel, and the libraries of its nvidia siblings.
+get_filename_component(site ${LibTorch_INCLUDE_DIR}/../.. ABSOLUTE)
+file(GLOB nvidia_includes LIST_DIRECTORIES true ${site}/nvidia/cu*/include ${site}/nvidia/cuda_runtime/include)
+file(GLOB nvidia_libraries LIST_DIRECTORIES true ${site}/nvidia/cu*/lib ${site}/nvidia/cuda_runtime/lib)
+find_library(LibTorch_CUDA_LIBRARY torch_cuda PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH)
+find_library(LibTorch_C10_CUDA_LIBRARY c10_cuda PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH)
+find_path(LibTorch_CUDART_INCLUDE_DIR cuda_runtime_api.h PATHS ${nvidia_includes} $ENV{CUDA_HOME}/include
+          /usr/local/cuda/include NO_DEFAULT_PATH)
+find_library(LibTorch_CUDART_LIBRARY NAMES libcudart.so.13 libcudart.so.12 PATHS ${nvidia_libraries} NO_DEFAULT_PATH)
+find_path(LibTorch_NCCL_INCLUDE_DIR nccl.h PATHS ${site}/nvidia/nccl/include NO_DEFAULT_PATH)
+find_library(LibTorch_NCCL_LIBRARY libnccl.so.2 PATHS ${site}/nvidia/nccl/lib NO_DEFAULT_PATH)
+mark_as_advanced(LibTorch_CUDA_LIBRARY LibTorch_C10_CUDA_LIBRARY LibTorch_CUDART_INCLUDE_DIR LibTorch_CUDART_LIBRARY
+                 LibTorch_NCCL_INCLUDE_DIR LibTorch_NCCL_LIBRARY)
+if(LibTorch_CUDA_LIBRARY AND LibTorch_CUDART_INCLUDE_DIR AND LibTorch_CUDART_LIBRARY)
+  palimpsest_imported(LibTorch::cuda FILE ${LibTorch_CUDA_LIBRARY}
+    LINKS ${LibTorch_C10_CUDA_LIBRARY} ${LibTorch_CUDART_LIBRARY} LibTorch::cpu INCLUDES ${LibTorch_CUDART_INCLUDE_DIR})
+  if(LibTorch_NCCL_INCLUDE_DIR AND LibTorch_NCCL_LIBRARY)
+    palimpsest_imported(LibTorch::nccl FILE ${LibTorch_NCCL_LIBRARY} INCLUDES ${LibTorch_NCCL_INCLUDE_DIR}
+      LINKS LibTorch::cuda)
+  endif()
+endif()

@@ -1,0 +1,48 @@
+# How every target of the project is compiled, and how its tests are declared.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # The sloppiness lets ccache see through precompiled headers.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE_PROGRAM})
+endif()
+find_program(MOLD_PROGRAM mold)
+if(MOLD_PROGRAM)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+add_library(palimpsest_options INTERFACE)
+# -ffp-contract=off: a*b+c is rounded twice on every processor, so that the same inputs give the same bits.
+target_compile_options(palimpsest_options INTERFACE -Wall -Wextra -Wshadow -Werror -ffp-contract=off)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(palimpsest_options INTERFACE -Wno-restrict)  # false alarms in std::string (GCC bug 105651)
+endif()
+target_include_directories(palimpsest_options INTERFACE ${PROJECT_SOURCE_DIR}/include)
+
+# palimpsest_test(NAME folder LIBRARIES ... [RANKS 1 2 3 ...])
+# One program from tests/<folder>/*_test.cpp; with RANKS, run under mpirun once for each number of ranks.
+function(palimpsest_test)
+  cmake_parse_arguments(TEST "" "NAME" "LIBRARIES;RANKS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${TEST_NAME}/*.cpp)
+  set(target ${TEST_NAME}_tests)
+  add_executable(${target} ${sources})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${target} PRIVATE palimpsest_options ${TEST_LIBRARIES} GTest::gmock)
+  target_compile_definitions(${target} PRIVATE PALIMPSEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(TEST_RANKS)
+    foreach(ranks ${TEST_RANKS})
+      add_test(NAME ${TEST_NAME}_${ranks}_ranks
+               COMMAND ${MPIEXEC_EXECUTABLE} --bind-to none --oversubscribe -n ${ranks} $<TARGET_FILE:${target}>)
+      set_tests_properties(${TEST_NAME}_${ranks}_ranks PROPERTIES
+        ENVIRONMENT "OMP_NUM_THREADS=1;OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1"
+        TIMEOUT 300 PROCESSORS ${ranks})
+    endforeach()
+  else()
+    target_link_libraries(${target} PRIVATE GTest::gtest_main)
+    add_test(NAME ${TEST_NAME} COMMAND ${target})
+    set_tests_properties(${TEST_NAME} PROPERTIES ENVIRONMENT "OMP_NUM_THREADS=1" TIMEOUT 300)
+  endif()
+endfunction()

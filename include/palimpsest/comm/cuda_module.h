@@ -1,0 +1,47 @@
+#pragma once
+// The door to palimpsest_cuda, the one shared object that links CUDA, libtorch_cuda and NCCL:
+// opened only when a device is asked for, so that a run on processors needs neither a driver nor
+// those libraries.
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "palimpsest/comm/nccl.h"
+
+namespace palimpsest {
+
+// Raised with every change of CudaApi: an executable opens no module of another build.
+inline constexpr int kCudaApiVersion = 1;
+inline constexpr const char* kCudaApiSymbol = "palimpsest_cuda_api";
+
+// What palimpsest_cuda offers. Results are cudaError_t: 0 is success.
+struct CudaApi {
+  int version = kCudaApiVersion;
+  int (*device_count)(int* count) = nullptr;
+  int (*set_device)(int device) = nullptr;
+  void* (*current_stream)(int device) = nullptr;  // LibTorch's, as a cudaStream_t
+  int (*synchronize)(void* stream) = nullptr;
+  const char* (*error_string)(int error) = nullptr;
+  NcclApi nccl;
+};
+
+// `api` is null where CUDA cannot be used, and `obstacle` says why.
+struct CudaLookup {
+  const CudaApi* api = nullptr;
+  int devices = 0;
+  std::string obstacle;
+};
+
+// Where the module is looked for: beside the executable, in ../lib/palimpsest, and in the build
+// tree.
+std::vector<std::filesystem::path> cuda_module_candidates();
+
+// Opens the first candidate that exists, for the life of the process, and counts the devices.
+CudaLookup open_cuda(
+    const std::vector<std::filesystem::path>& candidates = cuda_module_candidates());
+
+// `device` as --device has it: "cpu" never opens the module; "auto" gives null where CUDA cannot be
+// used; "cuda" then throws UsageError with the obstacle.
+const CudaApi* choose_cuda(const std::string& device);
+
+}  // namespace palimpsest

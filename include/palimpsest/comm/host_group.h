@@ -1,0 +1,53 @@
+#pragma once
+// What the ranks of a job say to one another in host memory. Every call is collective, has a name,
+// and fails instead of hanging: a watchdog ends the job when a named phase outlasts its deadline.
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace palimpsest {
+
+class Watchdog;
+
+// Elements in one MPI message, whose counts are int; more are sent in parts.
+inline constexpr std::size_t kLargestMessage = std::size_t{1} << 30;
+
+class HostGroup {
+ public:
+  // Duplicates MPI_COMM_WORLD. The watchdog outlives the group. Every call throws RankLostError, or
+  // Error for a wrong argument, with the call, the rank and the phase when MPI reports an error.
+  explicit HostGroup(Watchdog& watchdog, std::size_t largest_message = kLargestMessage);
+  ~HostGroup();
+  HostGroup(const HostGroup&) = delete;
+  HostGroup& operator=(const HostGroup&) = delete;
+
+  int rank() const;
+  int size() const;
+  int node_rank() const;  // among the ranks of this node
+
+  void barrier(std::string_view phase);
+  // True on every rank when it is true on one.
+  bool any(bool here, std::string_view phase);
+  std::int64_t max(std::int64_t here, std::string_view phase);
+  // Sums element by element; every rank gets the sums.
+  void sum(std::span<std::int64_t> values, std::string_view phase);
+  // Bytes of `root` to all; above 2 GiB too. Every rank passes the same size.
+  void broadcast(std::span<std::byte> bytes, int root, std::string_view phase);
+  // The size needs to be known on root only.
+  std::string broadcast(std::string text, int root, std::string_view phase);
+  // Throws Error on every rank when the ranks' values differ, naming `what` and which rank holds
+  // which value.
+  void agree(std::string_view value, std::string_view what, std::string_view phase);
+  // Every rank's text, in rank order, on rank 0; empty elsewhere.
+  std::vector<std::string> gather(std::string_view text, std::string_view phase);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace palimpsest

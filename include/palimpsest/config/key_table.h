@@ -1,0 +1,73 @@
+#pragma once
+// The one table of settings. Help, parsing, range checks, nearest-key hints, --print-config, the
+// JSON in every record, and "may this change on resume?" all come from it.
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "palimpsest/config/run_config.h"
+
+namespace palimpsest {
+
+// What a change of the setting changes.
+enum class Effect {
+  kMath,         // the numbers a run is about: refused on resume
+  kNumerics,     // rounding only (lanes, device): refused on resume
+  kOperational,  // nothing in the results: free
+};
+
+using Member =
+    std::variant<bool RunConfig::*, std::int64_t RunConfig::*, std::uint64_t RunConfig::*,
+                 double RunConfig::*, std::string RunConfig::*, std::vector<double> RunConfig::*,
+                 std::vector<std::string> RunConfig::*>;
+
+struct Key {
+  std::string_view name;   // as in --name and in a .cfg file
+  std::string_view group;  // heading in --help
+  Member member;
+  std::string_view help;  // one or two lines of at most 70 characters
+  Effect effect = Effect::kMath;
+  double minimum = 0, maximum = 0;  // numbers; equal: no range
+  bool above_minimum = false;       // the minimum itself is not allowed
+  // Of strings; empty: anything. With a range: a whole number in it, too.
+  std::vector<std::string_view> choices = {};
+};
+
+std::span<const Key> key_table();
+
+// A value as a .cfg file has it; lists are comma-separated. Doubles round-trip.
+std::string value_text(const RunConfig& config, const Key& key);
+
+// What the key takes, in words: "a whole number, 1 or more".
+std::string allowed(const Key& key);
+
+// Parses and checks one value. Throws UsageError naming the key, the value and what is allowed.
+void set_value(RunConfig& config, const Key& key, std::string_view text);
+
+// Arguments after the verb: --config FILE (relative paths in it are relative to the working
+// folder), --key value or --key=value; a boolean flag alone means true. The command line wins over
+// the file. Throws UsageError: an unknown key (with the nearest known one), a key given twice in
+// one place, a value out of range, a missing required setting (pack, protocol, backbone), a
+// contradiction between settings.
+RunConfig parse_run_config(std::span<const std::string> arguments);
+
+// All settings as a .cfg file that parses back to the same RunConfig.
+std::string print_config(const RunConfig& config);
+
+// Help on every key: group, name, default, range or choices, effect on resume.
+std::string config_help();
+
+// JSON object {key: value}, keys in table order; operational keys left out unless asked for.
+std::string config_json(const RunConfig& config, bool with_operational);
+
+// The keys, operational ones aside, in which a recorded configuration (from config_json) differs:
+// "key: recorded X, now Y".
+std::vector<std::string> config_differences(std::string_view recorded_json,
+                                            const RunConfig& config);
+
+// The candidate nearest to `name` in edit distance, or "" when none is near.
+std::string nearest(std::string_view name, std::span<const std::string_view> candidates);
+
+}  // namespace palimpsest

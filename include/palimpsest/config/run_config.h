@@ -1,0 +1,63 @@
+#pragma once
+// Everything that a run can be told, resolved: defaults, then the .cfg file, then flags.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace palimpsest {
+
+struct RunConfig {
+  // Input and output.
+  std::string pack;
+  std::string protocol;
+  std::string backbone;  // folder with model.safetensors and config.json
+  std::string out = "runs/run";
+
+  // The stream.
+  std::uint64_t seed = 1;
+  std::int64_t tasks = 0;  // 0: all of the protocol's
+
+  // Training.
+  std::int64_t epochs = 10;
+  std::int64_t passes_per_epoch = 1;
+  std::int64_t batch = 256;  // global, over all ranks
+  bool drop_last = false;
+  std::string adapter = "lora";  // lora | none (frozen backbone, heads only)
+  std::int64_t lora_rank = 10;
+  double lora_alpha = 10;  // s = lora_alpha / lora_rank
+  std::vector<std::string> lora_targets = {"key", "value"};
+  double lr = 1e-3;  // of A and B
+  double head_lr = 1e-2;
+  double weight_decay = 0;
+  std::string schedule = "cosine";              // constant | cosine | multistep
+  std::vector<double> milestones = {0.5, 0.8};  // multistep: as shares of the task's steps
+  double milestone_factor = 0.1;
+  std::int64_t warmup_steps = 0;
+  double clip_norm = 0;  // 0: no clipping
+
+  // Perturb, and merge.
+  std::string perturbation = "sign";  // sign | none
+  double epsilon = 0.5;
+  std::string merge = "closed-form";    // closed-form | average | none
+  std::string fisher_scale = "secant";  // none | trace | secant
+  bool head_refit = false;
+  std::int64_t head_refit_epochs = 20;
+
+  // Machine.
+  std::string lanes = "4";      // a number, or "ranks"
+  std::string device = "auto";  // auto | cpu | cuda
+  std::int64_t threads = 1;     // of a rank, for tensor operations
+  std::int64_t evaluation_batch = 64;
+  std::int64_t hang_seconds = 300;
+
+  // Run.
+  bool allow_numerics_change = false;
+  std::string resume = "never";   // never | auto
+  std::string progress = "auto";  // auto | bar | plain | none
+  std::int64_t log_every = 50;    // steps between plain progress lines
+  bool dry_run = false;
+
+  bool operator==(const RunConfig&) const = default;
+};
+
+}  // namespace palimpsest

@@ -1,0 +1,27 @@
+#pragma once
+// What a run reads, opened and checked against one another before anything is computed.
+#include <string>
+#include <vector>
+
+#include "palimpsest/config/run_config.h"
+#include "palimpsest/data/task_stream.h"
+#include "palimpsest/format/bert_config.h"
+#include "palimpsest/format/pack.h"
+#include "palimpsest/train/lanes.h"
+
+namespace palimpsest {
+
+struct Inputs {
+  Pack pack;
+  std::vector<Task> tasks;
+  BertConfig backbone;
+  std::string backbone_name, backbone_sha256;
+};
+
+// Throws InputError when a file is wrong or two don't fit, UsageError when more tasks are asked for
+// than there are.
+Inputs open_inputs(const RunConfig& config);
+
+Lanes lanes_of(const RunConfig& config, int world_size);
+
+}  // namespace palimpsest

@@ -1,0 +1,32 @@
+#pragma once
+// Stage 2 of Perturb-and-Merge over many ranks: rank 0 decides and merges, everybody gets the same
+// weights.
+#include <optional>
+#include <vector>
+
+#include "palimpsest/comm/host_group.h"
+#include "palimpsest/continual/state.h"
+#include "palimpsest/core/run_events.h"
+#include "palimpsest/merge/fisher_scale.h"
+#include "palimpsest/merge/merge_rule.h"
+#include "palimpsest/train/fisher.h"
+
+namespace palimpsest {
+
+struct MergeOutcome {
+  // On rank 0 alone:
+  MergeRecord record;
+  std::optional<FisherRecord> fisher;
+  Merged event;
+};
+
+// Collective. On rank 0: scales the Fisher, adds it to the memory, decides the coefficient and
+// moves state.merged along the task vector; then broadcasts the weights, and every rank proves by
+// hash that it holds the same. `fisher`: the same on every rank; nullopt for a rule that needs
+// none. loss_rise: for --fisher-scale secant.
+MergeOutcome merge_on_root(HostGroup& group, const MergeRule& rule, FisherScale scale,
+                           std::string_view scale_name, const AdaptedLayout& layout,
+                           StreamState& state, const std::vector<float>& task_vector,
+                           std::optional<Fisher> fisher, double loss_rise);
+
+}  // namespace palimpsest

@@ -1,0 +1,34 @@
+#pragma once
+// Where a stream stands between two tasks.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "palimpsest/comm/host_group.h"
+#include "palimpsest/format/records.h"
+#include "palimpsest/merge/curvature_memory.h"
+#include "palimpsest/metrics/accuracy_matrix.h"
+
+namespace palimpsest {
+
+struct StreamState {
+  std::int64_t tasks_done = 0;
+  std::vector<float> merged;  // theta_hat - theta_hat_0, flat
+  std::vector<Head> heads;    // one per task done
+
+  // On rank 0 alone:
+  CurvatureMemory memory{0};  // empty for a rule that needs no Fisher
+  AccuracyMatrix accuracy;
+};
+
+// The state before the first task.
+StreamState initial_state(const AdaptedLayout& layout, bool with_memory);
+
+// Collective: tasks_done, weights and heads of rank 0 to all.
+void broadcast_state(HostGroup& group, StreamState& state);
+
+// SHA-256 of theta_hat - theta_hat_0.
+std::string weights_hash(const std::vector<float>& weights);
+
+}  // namespace palimpsest

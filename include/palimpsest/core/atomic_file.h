@@ -1,0 +1,35 @@
+#pragma once
+// A file that appears whole or not at all: written under a temporary name in the same folder,
+// synced, then renamed.
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace palimpsest {
+
+class AtomicFile {
+ public:
+  // Nothing is created yet: write to temporary() by any means, close it, then commit().
+  explicit AtomicFile(std::filesystem::path target);
+  // Removes the temporary file when commit() was not reached.
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  const std::filesystem::path& temporary() const { return temporary_; }
+
+  // fsync, rename to the target, fsync the folder. Throws Error naming the file and the cause.
+  void commit();
+
+ private:
+  std::filesystem::path target_;
+  std::filesystem::path temporary_;
+  bool committed_ = false;
+};
+
+void write_file_atomically(const std::filesystem::path& target, std::string_view content);
+
+// Throws InputError when the file cannot be read.
+std::string read_file(const std::filesystem::path& path);
+
+}  // namespace palimpsest

@@ -1,0 +1,40 @@
+#pragma once
+// SHA-256 names content; CRC32C guards bulk data against flipped bits.
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace palimpsest {
+
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  void update(std::span<const std::byte> bytes);
+  void update(std::string_view text);
+
+  // The digest of all that was given, as 64 lower-case hexadecimal digits. Ends the computation.
+  std::string hex();
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+std::string sha256(std::span<const std::byte> bytes);
+std::string sha256(std::string_view text);
+
+// Throws InputError when the file cannot be read.
+std::string sha256_of_file(const std::filesystem::path& path);
+
+// CRC-32C (Castagnoli, reflected, as in iSCSI and TFRecord). Pass an earlier result to continue it.
+std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t crc = 0);
+
+}  // namespace palimpsest

@@ -1,0 +1,106 @@
+#pragma once
+// What happens in a run, told to whoever listens: the terminal, the logs. Only rank 0 tells.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace palimpsest {
+
+struct RunStarted {
+  std::string folder;
+  int tasks = 0;
+  int world_size = 1;
+  int lanes = 1;
+  std::string device;
+  std::string pack_content_sha256;
+  std::string backbone_sha256;
+  std::int64_t adapted_weights = 0;
+  std::int64_t trained_parameters = 0;  // per task: adapter and head
+  int resumed_after_task = -1;          // -1: from the beginning
+};
+
+struct TaskStarted {
+  int task = 0;
+  std::vector<std::string> classes;
+  std::int64_t samples = 0;
+  std::int64_t steps = 0;
+};
+
+struct StepDone {
+  int task = 0;
+  std::int64_t step = 0;  // from 0
+  std::int64_t steps = 0;
+  double loss = 0;           // mean cross-entropy of the global batch, perturbed weights
+  double gradient_norm = 0;  // before clipping
+  double scale = 1;          // c of the perturbation: 1-eps, 1 or 1+eps
+  double learning_rate = 0;  // of the adapter
+  std::int64_t samples = 0;  // of the global batch
+  double seconds = 0;        // of this step
+};
+
+struct TaskTrained {
+  int task = 0;
+  double loss_first_step = 0;
+  double loss_last_pass = 0;  // mean over the last pass over the data
+  double seconds = 0;
+};
+
+struct Merged {
+  int task = 0;
+  std::string rule;
+  double alpha = 1;
+  std::optional<double> alpha_unclamped, numerator, denominator;
+  std::optional<double> fisher_factor;       // what this task's Fisher was multiplied by
+  std::optional<double> fisher_mass_task;    // Delta' F_t Delta, scaled
+  std::optional<double> fisher_mass_before;  // Delta' (S0 before this task) Delta
+  std::string remark;  // plain words, where the merge discards the task or the past
+};
+
+struct Evaluated {
+  int task = 0;
+  bool after_merge = false;
+  std::vector<std::int64_t> samples;             // by task seen
+  std::vector<std::int64_t> correct;             // argmax over all classes seen
+  std::vector<std::int64_t> correct_given_task;  // argmax over the task's own classes
+  double seconds = 0;
+};
+
+struct TaskSaved {
+  int task = 0;
+  std::string file;
+  double seconds = 0;
+};
+
+struct RunFinished {
+  double seconds = 0;
+};
+
+class RunListener {
+ public:
+  virtual ~RunListener() = default;
+  virtual void on(const RunStarted&) {}
+  virtual void on(const TaskStarted&) {}
+  virtual void on(const StepDone&) {}
+  virtual void on(const TaskTrained&) {}
+  virtual void on(const Merged&) {}
+  virtual void on(const Evaluated&) {}
+  virtual void on(const TaskSaved&) {}
+  virtual void on(const RunFinished&) {}
+};
+
+// Hands every event to every listener, in the order they were added. Listeners outlive it.
+class RunEvents {
+ public:
+  void add(RunListener& listener) { listeners_.push_back(&listener); }
+
+  template <typename Event>
+  void tell(const Event& event) const {
+    for (RunListener* listener : listeners_) listener->on(event);
+  }
+
+ private:
+  std::vector<RunListener*> listeners_;
+};
+
+}  // namespace palimpsest

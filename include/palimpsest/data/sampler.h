@@ -1,0 +1,33 @@
+#pragma once
+// Which samples make the global batch of a step: a pure function of (seed, task, step), the same on
+// every rank.
+#include <cstdint>
+#include <vector>
+
+namespace palimpsest {
+
+class Sampler {
+ public:
+  // `samples` training samples in batches of `batch`; each pass is its own permutation. The last
+  // short batch of a pass is kept unless drop_last. Throws UsageError when drop_last leaves no
+  // batch.
+  Sampler(std::uint64_t seed, std::int64_t task, std::int64_t samples, std::int64_t batch,
+          bool drop_last);
+
+  std::int64_t steps_per_pass() const { return steps_per_pass_; }
+
+  // Positions 0 .. samples-1 of the batch of a step (counted over all passes), in order.
+  std::vector<std::int64_t> batch(std::int64_t step) const;
+
+ private:
+  std::uint64_t seed_;
+  std::int64_t task_, samples_, batch_, steps_per_pass_;
+  mutable std::int64_t pass_ = -1;  // of the permutation kept, so that a step doesn't draw it anew
+  mutable std::vector<std::int64_t> order_;
+};
+
+// The share of one lane: positions lane, lane + lanes, lane + 2 lanes, ... of a batch.
+std::vector<std::int64_t> lane_share(const std::vector<std::int64_t>& batch, std::int64_t lane,
+                                     std::int64_t lanes);
+
+}  // namespace palimpsest

@@ -1,0 +1,38 @@
+#pragma once
+// Where tensors live: host memory, or the device of this rank.
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "palimpsest/comm/collectives.h"
+
+namespace palimpsest {
+
+class HostGroup;
+class Watchdog;
+
+struct Placement {
+  at::Device device = at::kCPU;
+  std::string description;                   // for people: "cpu" or "cuda:0"
+  std::unique_ptr<Collectives> collectives;  // for tensors on `device`
+};
+
+// `choice`: auto | cpu | cuda. auto takes a device when the CUDA module and one device per rank of
+// the node are there on every rank. Collective. Throws Error, saying why, when cuda is asked for
+// and can't be had.
+Placement make_placement(std::string_view choice, HostGroup& group, Watchdog& watchdog);
+
+// A contiguous float32 or float64 tensor as the collectives take it.
+Buffer as_buffer(const at::Tensor& tensor);
+
+// Tunes the process for training on processors: `threads` threads for tensor operations, and an
+// allocator that keeps freed pages (half of a training loop's time can go to page faults
+// otherwise).
+void configure_processor(int threads);
+
+// What the bits of a result rest on, as JSON: library versions, instruction set, threads, device.
+std::string numerics_fingerprint(const Placement& placement, int threads);
+
+}  // namespace palimpsest

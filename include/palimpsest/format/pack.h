@@ -1,0 +1,46 @@
+#pragma once
+// A pack: all samples of a stream in one HDF5 file whose bytes are mapped, not read.
+// checkpoints_schema/pack.md.
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace palimpsest {
+
+class Pack {
+ public:
+  // Opens, checks type, version, shapes, offsets and ranges, and maps /bytes. Throws InputError.
+  // The content hash is read, not recomputed; see verify().
+  explicit Pack(const std::filesystem::path& path);
+  ~Pack();
+  Pack(Pack&&) noexcept;
+
+  const std::string& kind() const;  // "tokens"
+  const std::string& content_sha256() const;
+  const std::filesystem::path& path() const;
+  const std::vector<std::string>& classes() const;
+  std::int64_t size() const;                      // samples
+  std::int32_t label(std::int64_t sample) const;  // index into classes()
+  bool is_test(std::int64_t sample) const;
+
+  // The token ids of a sample (kind "tokens"), checked against their CRC32C on every call. Throws
+  // InputError.
+  std::span<const std::int32_t> tokens(std::int64_t sample) const;
+
+  // The largest token id and the longest sample, as the header states them (checked against the
+  // backbone's before training).
+  std::int64_t vocabulary() const;
+  std::int64_t longest() const;
+
+  // Recomputes content_sha256 over everything. Throws InputError on a mismatch.
+  void verify() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace palimpsest

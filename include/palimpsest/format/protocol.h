@@ -1,0 +1,26 @@
+#pragma once
+// A protocol: which classes make which task, and how many samples of each are used.
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace palimpsest {
+
+struct ProtocolTask {
+  std::string name;
+  std::vector<std::string> classes;
+};
+
+struct Protocol {
+  std::string name;
+  std::vector<ProtocolTask> tasks;
+  std::int64_t train_per_class = 0;  // the first so many of the pack's; 0: all
+  std::int64_t test_per_class = 0;
+};
+
+// Throws InputError: not JSON, a missing or mistyped field, an unknown version, an empty task, a
+// class that stands twice.
+Protocol read_protocol(const std::filesystem::path& path);
+
+}  // namespace palimpsest

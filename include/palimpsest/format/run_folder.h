@@ -1,0 +1,60 @@
+#pragma once
+// A run folder: immutable files and one manifest.json, whose rename is the commit.
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "palimpsest/format/records.h"
+
+namespace palimpsest {
+
+struct ManifestFile {
+  std::string sha256;          // of the file's bytes
+  std::string content_sha256;  // of its mathematical fields
+};
+
+struct Manifest {
+  std::int64_t tasks_done = 0;
+  std::map<std::string, ManifestFile> files;  // path relative to the run folder -> hashes
+  // State file -> log file -> bytes of the log that belong to the run up to that state.
+  std::map<std::string, std::map<std::string, std::int64_t>> log_offsets;
+};
+
+class RunFolder {
+ public:
+  explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path task_file(std::int64_t task) const;   // tasks/task-0000.h5
+  std::filesystem::path state_file(std::int64_t task) const;  // state-0000.h5, after that task
+  std::filesystem::path log_file() const { return path_ / "metrics.jsonl"; }
+
+  // Makes the folder for a new run and writes run.json. Throws UsageError when it holds a run
+  // already (resume it, or name another folder), Error when it can't be written.
+  void create(const std::string& run_json) const;
+
+  // nullopt when nothing was committed yet. Throws InputError on a damaged manifest.
+  std::optional<Manifest> manifest() const;
+
+  // Writes the task's record and the state, then the manifest. Keeps the last two states. Log
+  // offsets are taken from the log file's size (0 when it is missing). What an earlier manifest
+  // says of this task and later ones is forgotten. Throws Error when the state isn't the one after
+  // this task, or an earlier task was never committed.
+  void commit(const TaskRecord& task, const StateRecord& state) const;
+
+  // The newest state that the manifest names and that verifies (file hash first, then the record's
+  // own checks); a damaged newest falls back to the one before. Files of later tasks are then
+  // ignored. Cuts the log at its committed length. nullopt when nothing was committed. Throws
+  // InputError when states are named but none verifies.
+  std::optional<StateRecord> newest_state() const;
+
+  // The record of one task, after checking the hash that the manifest has for it.
+  TaskRecord task(std::int64_t index) const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace palimpsest

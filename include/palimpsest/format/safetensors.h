@@ -1,0 +1,44 @@
+#pragma once
+// Reads a .safetensors file by mapping it. Every size in the header is checked before anything is
+// touched.
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace palimpsest {
+
+struct TensorView {
+  std::string dtype;  // "F32", "BF16", "I64", ...
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> bytes;  // inside the mapping: valid as long as the SafetensorsFile
+};
+
+class SafetensorsFile {
+ public:
+  // Throws InputError: too short, a header that isn't JSON, a duplicate name, offsets with holes,
+  // overlaps or beyond the end, a size that doesn't fit dtype and shape.
+  explicit SafetensorsFile(const std::filesystem::path& path);
+  ~SafetensorsFile();
+  SafetensorsFile(SafetensorsFile&&) noexcept;
+
+  std::vector<std::string> names() const;  // sorted
+  bool contains(std::string_view name) const;
+  const TensorView& tensor(
+      std::string_view name) const;  // throws InputError naming the file and the nearest name
+
+  // As float32 (from F32, F16, BF16 or F64), after checking the shape. Throws InputError: expected,
+  // found.
+  std::vector<float> floats(std::string_view name, std::span<const std::int64_t> shape) const;
+
+  const std::filesystem::path& path() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace palimpsest

@@ -1,0 +1,45 @@
+#pragma once
+// What the stream remembers of its tasks: two numbers per adapted weight, however many tasks there
+// were.
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace palimpsest {
+
+// The two sums of the closed form along a direction: alpha = numerator / denominator.
+struct LineTerms {
+  double numerator = 0;
+  double denominator = 0;
+};
+
+// S0 = sum_i F_i and S1 = sum_i F_i * theta_i* in double (method.md, "Constant memory"); weights
+// are flat adapted vectors measured from theta_hat_0.
+class CurvatureMemory {
+ public:
+  explicit CurvatureMemory(std::size_t size) : s0_(size), s1_(size) {}
+  // From a saved state. Throws Error when the sizes differ.
+  CurvatureMemory(std::vector<double> s0, std::vector<double> s1);
+
+  // Takes in one task: S0 += factor F, S1 += factor F theta*. Throws Error when a size differs,
+  // when F has a negative or a value is not finite; the memory is then as it was.
+  void add(std::span<const float> fisher, std::span<const float> task_weights, double factor = 1);
+
+  // -(S0 * merged - S1) . direction and S0 . direction^2, over the elements first .. first +
+  // direction.size() - 1.
+  LineTerms along(std::span<const float> merged, std::span<const float> direction,
+                  std::size_t first = 0) const;
+
+  std::size_t size() const { return s0_.size(); }
+  std::span<const double> s0() const { return s0_; }
+  std::span<const double> s1() const { return s1_; }
+
+ private:
+  std::vector<double> s0_, s1_;
+};
+
+// direction' F direction for one Fisher, in double.
+double fisher_mass(std::span<const float> fisher, std::span<const float> direction);
+
+}  // namespace palimpsest

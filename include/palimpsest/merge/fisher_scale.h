@@ -1,0 +1,26 @@
+#pragma once
+// Brings the Fishers of different tasks to one scale, so that a task's say in the merge doesn't
+// depend on how well it was fitted (method.md, "Which Fisher"). Only `none` is in the paper.
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace palimpsest {
+
+enum class FisherScale { kNone, kTrace, kSecant };
+
+// "none", "trace" or "secant"; throws UsageError otherwise.
+FisherScale parse_fisher_scale(std::string_view name);
+
+struct FisherFactor {
+  double factor = 1;
+  std::string remark;  // why the scale could not be applied; empty otherwise
+};
+
+// trace: 1 / sum(F). secant: such that 1/2 Delta' (factor F) Delta equals `loss_rise`, the measured
+// L_t(theta_hat_{t-1}) - L_t(theta_t*) in nats per sample. Where the sum, the mass or the rise is
+// not positive, F is kept and the remark says so.
+FisherFactor fisher_factor(FisherScale scale, std::span<const float> fisher,
+                           std::span<const float> task_vector, double loss_rise);
+
+}  // namespace palimpsest

@@ -1,0 +1,60 @@
+#pragma once
+// The accuracy matrix R[t][j] (accuracy on task j's test set after task t) and the numbers the
+// field reads from it. Definitions: docs/how-it-works.md, "Metrics". Tasks count from 0.
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace palimpsest {
+
+// One evaluation over the tasks seen so far. All three vectors have one entry per task.
+struct EvaluationRow {
+  std::vector<std::int64_t> samples;
+  std::vector<std::int64_t> correct;             // argmax over the classes of all tasks seen
+  std::vector<std::int64_t> correct_given_task;  // argmax over the classes of the sample's own task
+
+  double accuracy(std::size_t task) const;
+  double accuracy_given_task(std::size_t task) const;
+  // sum_j correct / sum_j samples: A_t of method.md, sample-weighted.
+  double sample_weighted() const;
+  double sample_weighted_given_task() const;
+  // (1/t) sum_j R[t][j].
+  double task_mean() const;
+
+  bool operator==(const EvaluationRow&) const = default;
+};
+
+class AccuracyMatrix {
+ public:
+  // Row t has t + 1 entries. `before_merge` is the same evaluation at theta_t*. Throws Error when
+  // the number of tasks doesn't fit, a count exceeds its samples or a test set changed its size.
+  void add_row(EvaluationRow after_merge, EvaluationRow before_merge);
+
+  std::size_t tasks() const { return after_.size(); }
+  const EvaluationRow& row(std::size_t task) const { return after_.at(task); }
+  const EvaluationRow& row_before_merge(std::size_t task) const { return before_.at(task); }
+
+  // Sample-weighted accuracy after the last task ("Last", "Acc", FAA).
+  double last() const;
+  // Average anytime accuracy: mean over t of the sample-weighted A_t.
+  double average_anytime() const;
+  // Chaudhry: 1/(T-1) sum_{j<T} (max_{j<=l<T} R[l][j] - R[T][j]). Undefined (nullopt) for a single
+  // task.
+  std::optional<double> forgetting() const;
+  // The same, with the peak also over the accuracies before the merge: a merge that never learned
+  // isn't rewarded.
+  std::optional<double> forgetting_from_peak_before_merge() const;
+  // 1/(T-1) sum_{j<T} (R[T][j] - R[j][j]).
+  std::optional<double> backward_transfer() const;
+  // (1/T) sum_t R[t][t], before and after the merge.
+  double plasticity_before_merge() const;
+  double plasticity() const;
+  // Last accuracy with the task's identity given.
+  double last_given_task() const;
+
+ private:
+  std::vector<EvaluationRow> after_;
+  std::vector<EvaluationRow> before_;
+};
+
+}  // namespace palimpsest

@@ -1,0 +1,54 @@
+#pragma once
+// LoRA: the low-rank factors of a task, for every adapted module.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "palimpsest/core/adapted_layout.h"
+#include "palimpsest/format/records.h"
+
+namespace palimpsest {
+
+// Adapted modules that read the same input and have one shape, e.g. key and value of a block.
+// Positions in the layout.
+struct LoraGroup {
+  std::vector<std::size_t> modules;
+  std::int64_t out = 0, in = 0;
+};
+
+// Delta of module m is scale * B_m A_m. Factors of a group are stacked: a [modules, rank, in], b
+// [modules, out, rank].
+class Lora {
+ public:
+  struct Factors {
+    at::Tensor a, b;
+  };
+
+  // Shapes of the leaves, group by group: a, b, a, b, ...
+  static std::vector<std::vector<std::int64_t>> shapes(std::span<const LoraGroup> groups,
+                                                       std::int64_t rank);
+
+  // Over leaves of those shapes.
+  Lora(std::vector<LoraGroup> groups, std::int64_t rank, double scale,
+       std::span<const at::Tensor> leaves);
+
+  // B = 0 and A uniform in +-1/sqrt(in) (Kaiming-uniform, a = sqrt 5): Delta is zero at the first
+  // step.
+  void initialise(std::uint64_t seed, std::int64_t task);
+
+  const Factors& group(std::size_t index) const { return factors_[index]; }
+  double scale() const { return scale_; }
+
+  // On the host, in layout order.
+  std::vector<LoraFactors> to_records(const AdaptedLayout& layout) const;
+
+ private:
+  std::vector<LoraGroup> groups_;
+  std::int64_t rank_;
+  double scale_;
+  std::vector<Factors> factors_;
+};
+
+}  // namespace palimpsest

@@ -1,0 +1,32 @@
+#pragma once
+// Numbers, durations and tables as a person reads them.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace palimpsest {
+
+// fixed(2.346, 2) is "2.35"; what is not finite says so ("nan").
+std::string fixed(double value, int decimals);
+// scientific(0.000123, 1) is "1.2e-04".
+std::string scientific(double value, int decimals);
+// grouped(1769472) is "1,769,472".
+std::string grouped(std::int64_t value);
+// duration(93.2) is "1:33", duration(3725) is "1:02:05".
+std::string duration(double seconds);
+// byte_count(1536) is "1.5 KiB".
+std::string byte_count(double bytes);
+// The first digits of a hash, enough to compare by eye.
+std::string short_hash(std::string_view hash);
+
+// Words over lines of at most `width` columns; every line after the first begins with `indent`
+// spaces, and `first` says how many columns of the first line are taken already.
+std::string wrap(std::string_view text, int width, int indent, int first);
+
+// One line per row. `alignment` has a letter for each column, 'l' or 'r'; a column is as wide as
+// its widest cell, and `gap` spaces stand between two. Rows may have fewer cells than columns.
+std::string text_table(const std::vector<std::vector<std::string>>& rows,
+                       std::string_view alignment, int gap = 2);
+
+}  // namespace palimpsest

@@ -1,0 +1,62 @@
+#pragma once
+// What a person watches while a run goes on: a progress bar on a terminal, plain lines in a log,
+// two lines per task.
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "palimpsest/core/run_events.h"
+
+namespace palimpsest {
+
+struct TerminalSettings {
+  enum class Steps { kBar, kPlain, kNone };
+  Steps steps = Steps::kPlain;
+  std::int64_t log_every = 50;  // steps between plain lines
+  bool colour = false;
+  int width = 100;  // columns
+};
+
+// `progress` is the setting of that name: auto, bar, plain or none. Asks whether `out` is a
+// terminal, how wide it is, and whether NO_COLOR is set.
+TerminalSettings terminal_settings(std::FILE* out, std::string_view progress,
+                                   std::int64_t log_every);
+
+class TerminalReport : public RunListener {
+ public:
+  TerminalReport(std::FILE* out, TerminalSettings settings) : out_(out), settings_(settings) {}
+  // Leaves no half-drawn bar behind.
+  ~TerminalReport() override;
+  TerminalReport(const TerminalReport&) = delete;
+  TerminalReport& operator=(const TerminalReport&) = delete;
+
+  void on(const RunStarted& event) override;
+  void on(const TaskStarted& event) override;
+  void on(const StepDone& event) override;
+  void on(const TaskTrained& event) override;
+  void on(const Merged& event) override;
+  void on(const Evaluated& event) override;
+  void on(const TaskSaved& event) override;
+  void on(const RunFinished& event) override;
+
+ private:
+  void print(const std::string& text);
+  void draw_bar(const StepDone& event, const std::string& numbers);
+  void clear_bar();
+  std::string painted(const std::string& text, const char* code) const;
+
+  std::FILE* out_;
+  TerminalSettings settings_;
+  int tasks_ = 0;
+  bool bar_drawn_ = false;
+  std::chrono::steady_clock::time_point last_drawn_;
+  double task_seconds_ = 0;  // of the steps of this task, as its steps told them
+  std::int64_t task_samples_ = 0;
+  std::optional<Merged> merged_;
+  std::optional<Evaluated> before_merge_, after_merge_;
+};
+
+}  // namespace palimpsest

@@ -1,0 +1,25 @@
+#pragma once
+// What palimpsest-inspect shows of each kind of file: the same facts as tables for a person and as
+// JSON for a program.
+#include <filesystem>
+#include <string>
+
+namespace palimpsest {
+
+struct View {
+  std::string text;  // lines of at most 100 columns, but for long names
+  std::string json;  // one object
+};
+
+// Each throws InputError when the file is missing, damaged or of another kind. A run may still be
+// going; of its records and of a task's, only the numbers that sum them up are read. A state is
+// read and checked whole.
+View view_of_run(const std::filesystem::path& folder);
+View view_of_task(const std::filesystem::path& file);
+View view_of_state(const std::filesystem::path& file);
+View view_of_pack(const std::filesystem::path& file);
+
+// A run folder (or its manifest.json or run.json), a task record, a state or a pack.
+View view_of(const std::filesystem::path& path);
+
+}  // namespace palimpsest

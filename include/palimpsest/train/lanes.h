@@ -1,0 +1,50 @@
+#pragma once
+// Lanes: the global batch is dealt into L lanes, lane i belongs to rank i mod N, and what the lanes
+// computed is added in lane order. So the sum has the same bits at every world size N <= L.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "palimpsest/comm/collectives.h"
+
+namespace palimpsest {
+
+struct Lanes {
+  std::int64_t count = 1;
+  // False for --lanes ranks: one lane a rank, one all-reduce, bits that hold at this world size
+  // only.
+  bool ordered = true;
+
+  // The lanes of one rank.
+  std::vector<std::int64_t> of(int rank, int world_size) const;
+};
+
+// One vector per lane of this rank, and their sum over all lanes of all ranks.
+class LaneSum {
+ public:
+  // Vectors of `size` elements, float32 or float64. Throws UsageError when there are fewer lanes
+  // than ranks.
+  LaneSum(Collectives& collectives, Lanes lanes, std::int64_t size, at::ScalarType type,
+          at::Device device);
+
+  const std::vector<std::int64_t>& own_lanes() const { return own_; }
+  // The vector of own_lanes()[i].
+  const at::Tensor& part(std::size_t i) const { return parts_[i]; }
+  void zero();
+
+  // Collective. The sum, the same on every rank; valid until the next call.
+  const at::Tensor& reduce();
+
+ private:
+  at::Tensor slice(const at::Tensor& vector, int rank) const;
+
+  Collectives& collectives_;
+  Lanes lanes_;
+  std::vector<std::int64_t> own_;
+  std::vector<at::Tensor> parts_;    // by own lane
+  std::vector<at::Tensor> foreign_;  // by lane: this rank's slice of another rank's lane
+  at::Tensor sum_;
+};
+
+}  // namespace palimpsest

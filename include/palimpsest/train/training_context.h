@@ -1,0 +1,25 @@
+#pragma once
+// What every pass over a task works with: the run's model, data and ranks.
+#include "palimpsest/comm/collectives.h"
+#include "palimpsest/comm/host_group.h"
+#include "palimpsest/comm/watchdog.h"
+#include "palimpsest/config/run_config.h"
+#include "palimpsest/core/run_events.h"
+#include "palimpsest/format/pack.h"
+#include "palimpsest/model/bert.h"
+#include "palimpsest/train/lanes.h"
+
+namespace palimpsest {
+
+struct TrainingContext {
+  const RunConfig& config;
+  Lanes lanes;
+  const Pack& pack;
+  Bert& model;
+  HostGroup& group;
+  Collectives& collectives;  // for tensors where the model is
+  Watchdog& watchdog;
+  const RunEvents& events;  // without listeners on all ranks but 0
+};
+
+}  // namespace palimpsest

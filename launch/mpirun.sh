@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# mpirun for palimpsest: launch/mpirun.sh -n 2 PROGRAM ARGS (all arguments go to Open MPI's mpirun).
+#
+# - OMP_NUM_THREADS, where it is not set: the cores of this machine shared among the ranks.
+# - TERM, and the first Ctrl-C, ask the ranks to save and stop (they get USR1); a second Ctrl-C ends them at once.
+# - A rank that was killed makes exit code 5, and is named with host, phase, task and step from its heartbeat file.
+#   PALIMPSEST_HEARTBEATS names the folder of these files; across nodes it must be a shared one.
+set -u
+
+say() { echo "mpirun.sh: $*" >&2; }
+
+if [[ $# -eq 0 ]]; then
+  say "expected mpirun's options and a program: launch/mpirun.sh -n 2 PROGRAM ARGS"
+  exit 2
+fi
+if ! command -v mpirun >/dev/null; then
+  say "mpirun was not found in PATH: install openmpi-bin, or load the module of your cluster's Open MPI"
+  exit 1
+fi
+
+# The number after -n, -np or -c; 1 where mpirun decides itself.
+ranks_asked_for() {
+  while [[ $# -gt 1 ]]; do
+    case $1 in
+      -n | -np | --np | -c) echo "$2" && return ;;
+    esac
+    shift
+  done
+  echo 1
+}
+
+# Sets the fields of a heartbeat file as variables of the caller.
+read_heartbeat() {
+  local key value
+  rank='' host='' pid='' phase='' task='' step='' time='' end=''
+  while read -r key value; do
+    case $key in
+      rank | host | pid | phase | task | step | time | end) printf -v "$key" '%s' "$value" ;;
+    esac
+  done <"$1"
+}
+
+# Names the ranks that were killed. True when there is one, and no rank ended by an error of its own.
+# A killed rank left no end mark. mpirun ends the others with TERM, which they mark, but gives them little time for it; so
+# among several ranks without a mark it is those whose life ended half a second before the newest sign of life.
+name_the_killed() {
+  local file rank host pid phase task step time end line newest=0 failed=0 early=() late=()
+  for file in "$PALIMPSEST_HEARTBEATS"/rank-*; do
+    [[ -e $file ]] || return 1
+    read_heartbeat "$file"
+    ((${time/./} > newest)) && newest=${time/./}
+    [[ $end == error || $end == deadline ]] && failed=1
+  done
+  for file in "$PALIMPSEST_HEARTBEATS"/rank-*; do
+    read_heartbeat "$file"
+    [[ -z $end ]] || continue
+    line="rank $rank (host $host, pid $pid) was killed in phase '${phase:-none}'${task:+, task $task, step $step}"
+    line+=", last sign of life at $(date -d "@$time" +%T)"
+    if ((${time/./} + 500 < newest)); then early+=("$line"); else late+=("$line"); fi
+  done
+  [[ ${#early[@]} -eq 0 && $failed -eq 0 ]] && early=("${late[@]}")
+  for line in "${early[@]}"; do say "$line"; done
+  [[ ${#early[@]} -gt 0 && $failed -eq 0 ]]
+}
+
+if [[ $EUID -eq 0 ]]; then
+  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+if [[ -z ${OMP_NUM_THREADS:-} ]]; then
+  threads=${SLURM_CPUS_PER_TASK:-$(($(nproc) / $(ranks_asked_for "$@")))}
+  export OMP_NUM_THREADS=$((threads > 0 ? threads : 1))
+fi
+if [[ -z ${PALIMPSEST_HEARTBEATS:-} ]]; then
+  PALIMPSEST_HEARTBEATS=$(mktemp -d "${TMPDIR:-/tmp}/palimpsest-heartbeats.XXXXXX")
+  trap 'rm -rf "$PALIMPSEST_HEARTBEATS"' EXIT
+fi
+export PALIMPSEST_HEARTBEATS
+rm -f "$PALIMPSEST_HEARTBEATS"/rank-*
+
+options=(--bind-to none -x OMP_NUM_THREADS -x PALIMPSEST_HEARTBEATS)
+# Outside a SLURM job a slot is a core, and a core has two threads on many machines.
+[[ -n ${SLURM_JOB_ID:-} ]] || options+=(--oversubscribe)
+
+# In a session of its own, so that the terminal's Ctrl-C reaches this script only.
+setsid mpirun "${options[@]}" "$@" </dev/null &
+mpirun_pid=$!
+
+signalled=0
+interrupts=0
+# shellcheck disable=SC2317  # called by a trap
+ask_to_stop() {
+  signalled=1
+  kill -USR1 "$mpirun_pid" 2>/dev/null
+}
+# shellcheck disable=SC2317
+on_interrupt() {
+  interrupts=$((interrupts + 1))
+  if [[ $interrupts -eq 1 ]]; then
+    say "asking the ranks to save and stop; once more ends them at once"
+    ask_to_stop
+  else
+    signalled=1
+    kill -TERM "$mpirun_pid" 2>/dev/null
+  fi
+}
+trap ask_to_stop TERM
+trap on_interrupt INT
+
+# A signal ends `wait` before mpirun has ended: wait again.
+while true; do
+  wait "$mpirun_pid"
+  code=$?
+  [[ $signalled -eq 1 ]] || break
+  signalled=0
+done
+
+[[ $code -eq 0 || $code -eq 85 ]] && exit "$code"
+if name_the_killed || [[ $code -gt 128 ]]; then
+  exit 5
+fi
+exit "$code"

@@ -1,0 +1,21 @@
+# shellcheck shell=bash
+# Sourced by the scripts that go through several stages: says which one runs, and how long each took.
+
+# stage TITLE COMMAND...: runs the command; where it fails, the script ends with its exit code and names the stage.
+stage() {
+  current_stage=$1
+  local began=$SECONDS
+  shift
+  printf '\n== %s\n' "$current_stage"
+  "$@"
+  printf '== %s: done in %d s\n' "$current_stage" $((SECONDS - began))
+  current_stage=
+}
+
+name_failed_stage() {
+  local code=$?
+  [[ $code == 0 || -z $current_stage ]] || echo "== $current_stage: failed, exit code $code" >&2
+}
+
+current_stage=
+trap name_failed_stage EXIT

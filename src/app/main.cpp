@@ -1,0 +1,98 @@
+// palimpsest: parse, wire the listeners, run.
+#include <cstdio>
+#include <iostream>
+#include <optional>
+
+#include "dry_run.h"
+#include "palimpsest/comm/guarded_run.h"
+#include "palimpsest/comm/host_group.h"
+#include "palimpsest/comm/watchdog.h"
+#include "palimpsest/config/key_table.h"
+#include "palimpsest/continual/run.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/report/json_lines.h"
+#include "palimpsest/report/summary.h"
+#include "palimpsest/report/terminal.h"
+
+namespace palimpsest {
+namespace {
+
+constexpr std::string_view kHelp =
+    "palimpsest: Perturb-and-Merge training of a pretrained transformer on one task after "
+    "another\n\n"
+    "  palimpsest train --config FILE [--key value ...]   run a stream of tasks; under mpirun: "
+    "over its ranks\n"
+    "  palimpsest train --help                            every setting, its default and its "
+    "range\n"
+    "  palimpsest train ... --print-config                the resolved settings, as a "
+    "configuration file\n"
+    "  palimpsest train ... --dry-run                     what would run, and what it costs\n"
+    "  palimpsest --version\n\n"
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input file, 4 training diverged, 5 a rank was "
+    "lost,\n"
+    "85 stopped on request with its state saved.\n";
+
+int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
+  watchdog.set_deadline(static_cast<double>(config.hang_seconds));
+  RunEvents events;
+  std::optional<TerminalReport> terminal;
+  std::optional<JsonLinesReport> log;
+  if (group.rank() == 0) {
+    terminal.emplace(stdout, terminal_settings(stdout, config.progress, config.log_every));
+    events.add(*terminal);
+  }
+  const RunResult result =
+      run_stream(config, group, watchdog, events, [&](const std::filesystem::path& folder) {
+        log.emplace(folder / "metrics.jsonl");
+        events.add(*log);
+      });
+  if (group.rank() == 0) {
+    log->close();
+    std::cout << '\n' << summary_table(result.accuracy, result.alphas) << std::flush;
+  }
+  return static_cast<int>(ExitCode::kDone);
+}
+
+// Takes `flag` out of the arguments and tells whether it was there.
+bool take_flag(std::vector<std::string>& arguments, std::string_view flag) {
+  return std::erase(arguments, flag) > 0;
+}
+
+int run(std::vector<std::string> arguments) {
+  const std::string verb = arguments.empty() ? "--help" : arguments.front();
+  if (!arguments.empty()) arguments.erase(arguments.begin());
+  if (verb == "--help" || verb == "help" || verb == "-h") {
+    std::cout << kHelp;
+    return 0;
+  }
+  if (verb == "--version") {
+    std::cout << "palimpsest " PALIMPSEST_VERSION "\n";
+    return 0;
+  }
+  const bool help = take_flag(arguments, "--help") || take_flag(arguments, "-h");
+  if (verb == "train" && help) {
+    std::cout << config_help();
+    return 0;
+  }
+  const bool print = take_flag(arguments, "--print-config");
+  return run_guarded([&](HostGroup& group, Watchdog& watchdog) {
+    if (verb != "train") {
+      throw UsageError(
+          concat("'", verb,
+                 "' is not something palimpsest does; try palimpsest train, or palimpsest --help"));
+    }
+    const RunConfig config = parse_run_config(arguments);
+    if (print || config.dry_run) {
+      if (group.rank() == 0)
+        std::cout << (print ? print_config(config) : dry_run(config, group.size()));
+      return static_cast<int>(ExitCode::kDone);
+    }
+    return train(config, group, watchdog);
+  });
+}
+
+}  // namespace
+}  // namespace palimpsest
+
+int main(int argc, char** argv) { return palimpsest::run({argv + 1, argv + argc}); }

@@ -1,0 +1,163 @@
+#include "palimpsest/comm/host_group.h"
+
+#include <algorithm>
+#include <map>
+
+#include "mpi_check.h"
+#include "palimpsest/comm/watchdog.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+
+struct HostGroup::Impl {
+  Watchdog& watchdog;
+  Communicator world;
+  std::size_t largest_message;
+  int node_rank = 0;
+
+  Impl(Watchdog& dog, std::size_t largest) : watchdog(dog), world(dog), largest_message(largest) {
+    MPI_Comm node = MPI_COMM_NULL;
+    check(
+        MPI_Comm_split_type(world.get(), MPI_COMM_TYPE_SHARED, world.rank(), MPI_INFO_NULL, &node),
+        "MPI_Comm_split_type");
+    check(MPI_Comm_rank(node, &node_rank), "MPI_Comm_rank");
+    check(MPI_Comm_free(&node), "MPI_Comm_free");
+  }
+
+  void check(int code, std::string_view call) const { check_mpi(code, call, watchdog); }
+
+  std::int64_t max(std::int64_t value) const {
+    check(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MAX, world.get()),
+          "MPI_Allreduce");
+    return value;
+  }
+
+  void broadcast(std::span<std::byte> bytes, int root) const {
+    in_parts(bytes.size(), largest_message, [&](std::size_t offset, int count) {
+      check(MPI_Bcast(bytes.data() + offset, count, MPI_BYTE, root, world.get()), "MPI_Bcast");
+    });
+  }
+
+  void broadcast(std::string& text, int root) const {
+    std::int64_t size = static_cast<std::int64_t>(text.size());
+    check(MPI_Bcast(&size, 1, MPI_INT64_T, root, world.get()), "MPI_Bcast");
+    text.resize(static_cast<std::size_t>(size));
+    broadcast(std::as_writable_bytes(std::span(text)), root);
+  }
+
+  void send_to_root(std::string_view text) const {
+    const std::int64_t size = static_cast<std::int64_t>(text.size());
+    check(MPI_Send(&size, 1, MPI_INT64_T, 0, 0, world.get()), "MPI_Send");
+    in_parts(text.size(), largest_message, [&](std::size_t offset, int count) {
+      check(MPI_Send(text.data() + offset, count, MPI_BYTE, 0, 0, world.get()), "MPI_Send");
+    });
+  }
+
+  std::string receive_from(int rank) const {
+    std::int64_t size = 0;
+    check(MPI_Recv(&size, 1, MPI_INT64_T, rank, 0, world.get(), MPI_STATUS_IGNORE), "MPI_Recv");
+    std::string text(static_cast<std::size_t>(size), '\0');
+    in_parts(text.size(), largest_message, [&](std::size_t offset, int count) {
+      check(
+          MPI_Recv(text.data() + offset, count, MPI_BYTE, rank, 0, world.get(), MPI_STATUS_IGNORE),
+          "MPI_Recv");
+    });
+    return text;
+  }
+
+  std::vector<std::string> gather(std::string_view text) const {
+    if (world.rank() != 0) {
+      send_to_root(text);
+      return {};
+    }
+    std::vector<std::string> texts = {std::string(text)};
+    for (int rank = 1; rank < world.size(); ++rank) texts.push_back(receive_from(rank));
+    return texts;
+  }
+};
+
+namespace {
+
+// "'a' on rank 0, 2; 'b' on rank 1", in the order of the lowest rank.
+std::string who_holds_what(const std::vector<std::string>& values) {
+  constexpr std::size_t kShown = 120;
+  std::map<std::string, std::string> ranks_of;
+  std::vector<std::string> order;
+  for (std::size_t rank = 0; rank < values.size(); ++rank) {
+    std::string& ranks = ranks_of[values[rank]];
+    if (ranks.empty()) order.push_back(values[rank]);
+    ranks += concat(ranks.empty() ? "" : ", ", rank);
+  }
+  std::string text;
+  for (const std::string& value : order) {
+    text += concat(text.empty() ? "'" : "; '", value.substr(0, kShown),
+                   value.size() > kShown ? "...' on rank " : "' on rank ", ranks_of[value]);
+  }
+  return text;
+}
+
+}  // namespace
+
+HostGroup::HostGroup(Watchdog& watchdog, std::size_t largest_message) {
+  const Watchdog::Phase named(watchdog, "host group start");
+  impl_ = std::make_unique<Impl>(watchdog, largest_message);
+}
+
+HostGroup::~HostGroup() = default;
+
+int HostGroup::rank() const { return impl_->world.rank(); }
+int HostGroup::size() const { return impl_->world.size(); }
+int HostGroup::node_rank() const { return impl_->node_rank; }
+
+void HostGroup::barrier(std::string_view phase) {
+  const Watchdog::Phase named(impl_->watchdog, phase);
+  impl_->check(MPI_Barrier(impl_->world.get()), "MPI_Barrier");
+}
+
+bool HostGroup::any(bool here, std::string_view phase) { return max(here ? 1 : 0, phase) == 1; }
+
+std::int64_t HostGroup::max(std::int64_t here, std::string_view phase) {
+  const Watchdog::Phase named(impl_->watchdog, phase);
+  return impl_->max(here);
+}
+
+void HostGroup::sum(std::span<std::int64_t> values, std::string_view phase) {
+  const Watchdog::Phase named(impl_->watchdog, phase);
+  in_parts(values.size(), impl_->largest_message, [&](std::size_t offset, int count) {
+    impl_->check(MPI_Allreduce(MPI_IN_PLACE, values.data() + offset, count, MPI_INT64_T, MPI_SUM,
+                               impl_->world.get()),
+                 "MPI_Allreduce");
+  });
+}
+
+void HostGroup::broadcast(std::span<std::byte> bytes, int root, std::string_view phase) {
+  const Watchdog::Phase named(impl_->watchdog, phase);
+  impl_->broadcast(bytes, root);
+}
+
+std::string HostGroup::broadcast(std::string text, int root, std::string_view phase) {
+  const Watchdog::Phase named(impl_->watchdog, phase);
+  impl_->broadcast(text, root);
+  return text;
+}
+
+void HostGroup::agree(std::string_view value, std::string_view what, std::string_view phase) {
+  const Watchdog::Phase named(impl_->watchdog, phase);
+  std::string of_root(value);
+  impl_->broadcast(of_root, 0);
+  if (impl_->max(of_root == value ? 0 : 1) == 0) return;
+
+  std::string values = who_holds_what(impl_->gather(value));
+  impl_->broadcast(values, 0);
+  throw Error(
+      concat("the ranks disagree on ", what, ": ", values,
+             ". All ranks must run the same program with the same settings on the same files"));
+}
+
+std::vector<std::string> HostGroup::gather(std::string_view text, std::string_view phase) {
+  const Watchdog::Phase named(impl_->watchdog, phase);
+  return impl_->gather(text);
+}
+
+}  // namespace palimpsest

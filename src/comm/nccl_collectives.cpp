@@ -1,0 +1,183 @@
+#include <chrono>
+#include <exception>
+#include <future>
+#include <thread>
+#include <utility>
+
+#include "palimpsest/comm/nccl.h"
+#include "palimpsest/comm/watchdog.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+constexpr auto kPoll = std::chrono::microseconds(20);
+
+std::string describe(std::string_view collective, const Buffer& buffer) {
+  return concat(collective, " of ", buffer.count,
+                buffer.type == DataType::kFloat32 ? " float32" : " float64");
+}
+
+std::string describe_exchange(std::span<const Transfer> sends, std::span<const Transfer> receives) {
+  const auto total = [](std::span<const Transfer> transfers) {
+    std::size_t count = 0;
+    for (const Transfer& transfer : transfers) count += transfer.buffer.count;
+    return count;
+  };
+  return concat("exchange of ", sends.size(), " sends (", total(sends), " elements) and ",
+                receives.size(), " receives (", total(receives), " elements)");
+}
+
+// Known on rank 0 alone, and so is its failure: both are sent to all.
+NcclId share_unique_id(const NcclApi& api, HostGroup& group) {
+  NcclId id{};
+  std::string failure;
+  if (group.rank() == 0) {
+    const NcclResult result = api.get_unique_id(id);
+    if (result != kNcclSuccess) failure = api.error_string(result, nullptr);
+  }
+  failure = group.broadcast(failure, 0, "NCCL unique id");
+  if (!failure.empty()) throw Error("ncclGetUniqueId failed on rank 0: " + failure);
+  group.broadcast(std::as_writable_bytes(std::span(id)), 0, "NCCL unique id");
+  group.barrier("NCCL unique id");
+  return id;
+}
+
+class NcclCollectives final : public Collectives {
+ public:
+  NcclCollectives(const NcclApi& api, HostGroup& group, Watchdog& watchdog, double abort_seconds)
+      : api_(api),
+        watchdog_(watchdog),
+        rank_(group.rank()),
+        size_(group.size()),
+        abort_seconds_(abort_seconds),
+        exceptions_(std::uncaught_exceptions()) {
+    const NcclId id = share_unique_id(api_, group);
+    const Watchdog::Phase phase(watchdog_, "NCCL start");
+    last_ = "communicator start";
+    settle(api_.comm_init_rank(comm_, size_, id, rank_));
+  }
+
+  ~NcclCollectives() override {
+    if (!comm_) return;
+    const Watchdog::Phase phase(watchdog_, "NCCL end");
+    if (std::uncaught_exceptions() > exceptions_ || !finalized()) {
+      abort();
+    } else {
+      api_.comm_destroy(comm_);
+    }
+  }
+
+  std::string_view name() const override { return "nccl"; }
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+
+  void all_reduce_sum(Buffer buffer) override {
+    const Watchdog::Phase phase(watchdog_, "all-reduce");
+    if (buffer.count == 0) return;
+    begin(describe("all-reduce", buffer));
+    settle(api_.all_reduce_sum(buffer.data, buffer.count, buffer.type, comm_, buffer.stream));
+  }
+
+  void broadcast(Buffer buffer, int root) override {
+    const Watchdog::Phase phase(watchdog_, "broadcast");
+    if (buffer.count == 0) return;
+    begin(describe("broadcast", buffer));
+    settle(api_.broadcast(buffer.data, buffer.count, buffer.type, root, comm_, buffer.stream));
+  }
+
+  void exchange(std::span<const Transfer> sends, std::span<const Transfer> receives) override {
+    const Watchdog::Phase phase(watchdog_, "exchange");
+    require_other_ranks(sends, *this);
+    require_other_ranks(receives, *this);
+    begin(describe_exchange(sends, receives));
+    require(api_.group_start());
+    for (const auto& [peer, buffer] : sends) {
+      if (buffer.count > 0)
+        require(api_.send(buffer.data, buffer.count, buffer.type, peer, comm_, buffer.stream));
+    }
+    for (const auto& [peer, buffer] : receives) {
+      if (buffer.count > 0)
+        require(api_.recv(buffer.data, buffer.count, buffer.type, peer, comm_, buffer.stream));
+    }
+    settle(api_.group_end());
+  }
+
+ private:
+  // An error of the collective before shows here at the latest.
+  void begin(std::string collective) {
+    if (!comm_)
+      throw RankLostError(
+          concat("NCCL ", collective, " on rank ", rank_, ": the communicator was aborted"));
+    settle(kNcclSuccess);
+    last_ = std::move(collective);
+  }
+
+  void require(NcclResult result) {
+    if (result != kNcclSuccess && result != kNcclInProgress) fail(result);
+  }
+
+  // Until the communicator has taken the call; the watchdog's deadline runs meanwhile.
+  void settle(NcclResult result) {
+    require(result);
+    NcclResult state = kNcclInProgress;
+    while (state == kNcclInProgress) {
+      require(api_.comm_get_async_error(comm_, state));
+      wait_if(state);
+    }
+    require(state);
+  }
+
+  bool finalized() {
+    NcclResult state = api_.comm_finalize(comm_);
+    while (state == kNcclInProgress && api_.comm_get_async_error(comm_, state) == kNcclSuccess)
+      wait_if(state);
+    return state == kNcclSuccess;
+  }
+
+  static void wait_if(NcclResult state) {
+    if (state == kNcclInProgress) std::this_thread::sleep_for(kPoll);
+  }
+
+  [[noreturn]] void fail(NcclResult result) {
+    const std::string message =
+        concat("NCCL ", last_, " failed on rank ", rank_, " in ", watchdog_.position(), ": ",
+               api_.error_string(result, comm_), " (code ", result, ")");
+    abort();
+    if (result == kNcclRemoteError || result == kNcclSystemError) {
+      throw RankLostError(
+          message + ". A peer or the network is gone; look for the first message of another rank");
+    }
+    throw Error(message + ". NCCL_DEBUG=WARN tells more");
+  }
+
+  // ncclCommAbort is known to hang when peers are gone: it gets its own thread, which is left
+  // behind at the deadline.
+  void abort() {
+    std::packaged_task<void()> task([call = api_.comm_abort, comm = std::exchange(comm_, nullptr)] {
+      if (comm) call(comm);
+    });
+    const std::future<void> done = task.get_future();
+    std::thread(std::move(task)).detach();
+    done.wait_for(std::chrono::duration<double>(abort_seconds_));
+  }
+
+  const NcclApi api_;
+  Watchdog& watchdog_;
+  const int rank_;
+  const int size_;
+  const double abort_seconds_;
+  const int exceptions_;
+  NcclComm comm_ = nullptr;
+  std::string last_;  // the collective that an error belongs to
+};
+
+}  // namespace
+
+std::unique_ptr<Collectives> make_nccl_collectives(const NcclApi& api, HostGroup& group,
+                                                   Watchdog& watchdog, double abort_seconds) {
+  return std::make_unique<NcclCollectives>(api, group, watchdog, abort_seconds);
+}
+
+}  // namespace palimpsest

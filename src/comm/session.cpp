@@ -1,0 +1,81 @@
+#include "palimpsest/comm/session.h"
+
+#include <mpi.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <thread>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+void require_thread_multiple() {
+  int provided = MPI_THREAD_SINGLE;
+  if (MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS) {
+    throw Error(
+        "MPI_Init_thread failed. Check that the program starts with the mpirun of the MPI it was "
+        "built with");
+  }
+  if (provided < MPI_THREAD_MULTIPLE) {
+    MPI_Finalize();
+    throw Error(concat("MPI_THREAD_MULTIPLE (", MPI_THREAD_MULTIPLE,
+                       ") is needed, and this MPI provides level ", provided,
+                       ". Use an MPI built with full thread support"));
+  }
+}
+
+void require_srun_size() {
+  const auto tasks = srun_tasks([](const char* name) -> const char* { return std::getenv(name); });
+  int size = 0;
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  if (tasks && *tasks != size) {
+    MPI_Finalize();
+    throw Error(concat("srun started ", *tasks, " tasks, but MPI sees a world of ", size,
+                       ": SLURM and MPI do not know of each other. Use `srun --mpi=pmix`, or "
+                       "mpirun within the job"));
+  }
+}
+
+}  // namespace
+
+std::optional<int> srun_tasks(const std::function<const char*(const char*)>& environment) {
+  const bool by_srun = environment("SLURM_STEP_ID") && environment("SLURM_PROCID") &&
+                       !environment("OMPI_COMM_WORLD_SIZE");
+  const char* tasks = environment("SLURM_STEP_NUM_TASKS");
+  if (!tasks) tasks = environment("SLURM_NTASKS");
+  if (!by_srun || !tasks) return std::nullopt;
+  return std::atoi(tasks);
+}
+
+MpiSession::MpiSession() : exceptions_(std::uncaught_exceptions()) {
+  require_thread_multiple();
+  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+  require_srun_size();
+}
+
+MpiSession::~MpiSession() {
+  if (std::uncaught_exceptions() == exceptions_) MPI_Finalize();
+}
+
+void MpiSession::abort(int exit_code) {
+  // Flushing waits where another thread holds the stream, and MPI_Abort where MPI itself is stuck.
+  std::thread([exit_code] {
+    std::this_thread::sleep_for(std::chrono::seconds(2));
+    std::_Exit(exit_code);
+  }).detach();
+  std::fflush(nullptr);
+  int initialized = 0;
+  int finalized = 0;
+  MPI_Initialized(&initialized);
+  MPI_Finalized(&finalized);
+  if (initialized && !finalized) MPI_Abort(MPI_COMM_WORLD, exit_code);
+  std::_Exit(exit_code);
+}
+
+}  // namespace palimpsest

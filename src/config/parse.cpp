@@ -1,0 +1,158 @@
+// Defaults, then the .cfg file, then the command line; what is missing or contradicts itself is
+// refused.
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <fstream>
+#include <set>
+
+#include "palimpsest/config/key_table.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+namespace po = boost::program_options;
+
+struct Setting {
+  std::string key;
+  std::string value;
+};
+
+bool is_switch(const Key& key) { return std::holds_alternative<bool RunConfig::*>(key.member); }
+
+const Key* find_key(std::string_view name) {
+  for (const Key& key : key_table()) {
+    if (key.name == name) return &key;
+  }
+  return nullptr;
+}
+
+po::options_description known_options() {
+  po::options_description known;
+  known.add_options()("config", po::value<std::string>());
+  for (const Key& key : key_table()) {
+    auto* const value = po::value<std::string>();
+    if (is_switch(key)) value->implicit_value("true");
+    known.add_options()(std::string(key.name).c_str(), value);
+  }
+  return known;
+}
+
+[[noreturn]] void refuse_unknown(std::string_view name, const std::string& source) {
+  std::vector<std::string_view> names = {"config"};
+  for (const Key& key : key_table()) names.push_back(key.name);
+  const std::string hint = nearest(name, names);
+  throw UsageError(concat(source, ": unknown setting '", name, "'; ",
+                          hint.empty() ? "palimpsest train --help lists them all"
+                                       : concat("did you mean '", hint, "'?")));
+}
+
+// One value for each setting that the source names.
+std::vector<Setting> settings_of(const po::parsed_options& parsed, const std::string& source) {
+  std::vector<Setting> settings;
+  std::set<std::string> seen;
+  for (const po::option& option : parsed.options) {
+    const std::string value = option.value.empty() ? "true" : option.value.front();
+    if (option.position_key >= 0) {
+      // "--head-refit false": the parser takes a switch's value only after "=".
+      const Key* const before = settings.empty() ? nullptr : find_key(settings.back().key);
+      const bool is_value = before && is_switch(*before) && (value == "true" || value == "false");
+      if (!is_value) {
+        throw UsageError(concat(source, ": '", value, "' stands alone; settings are written ",
+                                "--name value or --name=value"));
+      }
+      settings.back().value = value;
+      continue;
+    }
+    if (option.unregistered) refuse_unknown(option.string_key, source);
+    if (!seen.insert(option.string_key).second) {
+      throw UsageError(concat(source, ": '", option.string_key, "' is given twice; keep one"));
+    }
+    settings.push_back({option.string_key, value});
+  }
+  return settings;
+}
+
+std::vector<Setting> read_command_line(std::span<const std::string> arguments) {
+  using namespace po::command_line_style;
+  const std::string source = "command line";
+  const po::options_description known = known_options();
+  try {
+    const auto parsed = po::command_line_parser({arguments.begin(), arguments.end()})
+                            .options(known)
+                            .style(allow_long | long_allow_adjacent | long_allow_next)
+                            .allow_unregistered()
+                            .run();
+    return settings_of(parsed, source);
+  } catch (const po::error& error) {
+    throw UsageError(concat(source, ": ", error.what()));
+  }
+}
+
+std::vector<Setting> read_config_file(const std::string& path) {
+  const std::string source = concat("configuration ", path);
+  std::ifstream file(path);
+  if (!file) throw UsageError(concat(source, ": expected a file that can be read, found none"));
+  const po::options_description known = known_options();
+  try {
+    return settings_of(po::parse_config_file(file, known, /*allow_unregistered=*/true), source);
+  } catch (const po::error& error) {
+    throw UsageError(concat(source, ": expected lines 'name = value'; ", error.what()));
+  }
+}
+
+void apply(const std::vector<Setting>& settings, const std::string& source, RunConfig& config) {
+  for (const Setting& setting : settings) {
+    const Key* const key = find_key(setting.key);
+    if (key == nullptr) refuse_unknown(setting.key, source);
+    try {
+      set_value(config, *key, setting.value);
+    } catch (const UsageError& error) {
+      throw UsageError(concat(source, ": ", error.what()));
+    }
+  }
+}
+
+void check_complete(const RunConfig& config) {
+  std::string missing;
+  for (const char* const name : {"pack", "protocol", "backbone", "out"}) {
+    if (value_text(config, *find_key(name)).empty()) missing += concat(" --", name);
+  }
+  if (!missing.empty()) {
+    throw UsageError(concat("missing settings:", missing,
+                            "; give them in the --config file or on the command line"));
+  }
+}
+
+void check_consistent(const RunConfig& config) {
+  if (config.adapter == "none" && (config.merge != "none" || config.perturbation != "none")) {
+    throw UsageError(
+        concat("adapter = none leaves nothing to perturb and nothing to merge, but perturbation = ",
+               config.perturbation, " and merge = ", config.merge, "; set both to none"));
+  }
+  if (config.head_refit && config.merge == "none") {
+    throw UsageError(
+        "head-refit = true needs a merge: with merge = none the head was trained on the very "
+        "weights that stay, and there is nothing to refit");
+  }
+}
+
+}  // namespace
+
+RunConfig parse_run_config(std::span<const std::string> arguments) {
+  std::vector<Setting> flags = read_command_line(arguments);
+  RunConfig config;
+  const auto file = std::find_if(flags.begin(), flags.end(),
+                                 [](const Setting& setting) { return setting.key == "config"; });
+  if (file != flags.end()) {
+    apply(read_config_file(file->value), concat("configuration ", file->value), config);
+    flags.erase(file);
+  }
+  apply(flags, "command line", config);
+  check_complete(config);
+  check_consistent(config);
+  return config;
+}
+
+}  // namespace palimpsest

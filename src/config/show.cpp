@@ -1,0 +1,103 @@
+// The settings as a person or a program reads them: --print-config, --help, JSON.
+#include <nlohmann/json.hpp>
+
+#include "palimpsest/config/key_table.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json json_value(const RunConfig& config, const Key& key) {
+  return std::visit([&](auto member) { return Json(config.*member); }, key.member);
+}
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string placeholder(const Key& key) {
+  struct Name {
+    std::string operator()(bool RunConfig::*) const { return ""; }
+    std::string operator()(std::int64_t RunConfig::*) const { return " N"; }
+    std::string operator()(std::uint64_t RunConfig::*) const { return " N"; }
+    std::string operator()(double RunConfig::*) const { return " X"; }
+    std::string operator()(std::string RunConfig::*) const { return " WORD"; }
+    std::string operator()(std::vector<double> RunConfig::*) const { return " X,X"; }
+    std::string operator()(std::vector<std::string> RunConfig::*) const { return " A,B"; }
+  };
+  return key.group == key_table().front().group ? " PATH" : std::visit(Name(), key.member);
+}
+
+}  // namespace
+
+std::string print_config(const RunConfig& config) {
+  std::string text;
+  std::string_view group;
+  for (const Key& key : key_table()) {
+    if (key.group != group) text += concat(group.empty() ? "" : "\n", "# ", key.group, "\n");
+    group = key.group;
+    text += concat(key.name, " = ", value_text(config, key), "\n");
+  }
+  return text;
+}
+
+std::string config_help() {
+  constexpr std::size_t kColumn = 26;
+  const RunConfig defaults;
+  std::string text =
+      "Settings. --config FILE reads them from a file of lines 'name = value'; a setting on the\n"
+      "command line (--name value) wins over the file. A switch alone (--dry-run) means true.\n"
+      "Those marked * may change when a run is resumed; the others are part of what it computes.\n";
+  std::string_view group;
+  for (const Key& key : key_table()) {
+    if (key.group != group) text += concat("\n", key.group, "\n");
+    group = key.group;
+    std::string line = concat(key.effect == Effect::kOperational ? " *" : "  ", "--", key.name,
+                              placeholder(key), " ");
+    line.resize(std::max(line.size(), kColumn), ' ');
+    for (const char letter : key.help) {
+      line += letter;
+      if (letter == '\n') line += std::string(kColumn, ' ');
+    }
+    const std::string value = value_text(defaults, key);
+    text += concat(line, "\n", std::string(kColumn, ' '),
+                   value.empty() ? "required" : concat("default ", value));
+    if (key.group != key_table().front().group) text += concat("; takes ", allowed(key));
+    text += "\n";
+  }
+  return text;
+}
+
+std::string config_json(const RunConfig& config, bool with_operational) {
+  Json json = Json::object();
+  for (const Key& key : key_table()) {
+    if (key.effect == Effect::kOperational && !with_operational) continue;
+    json[std::string(key.name)] = json_value(config, key);
+  }
+  return dump(json);
+}
+
+std::vector<std::string> config_differences(std::string_view recorded_json,
+                                            const RunConfig& config) {
+  const Json recorded = Json::parse(recorded_json, nullptr, /*allow_exceptions=*/false);
+  if (!recorded.is_object()) {
+    throw InputError(concat("recorded configuration: expected a JSON object, found '",
+                            recorded_json.substr(0, 60), "'"));
+  }
+  std::vector<std::string> differences;
+  for (const Key& key : key_table()) {
+    if (key.effect == Effect::kOperational) continue;
+    // A key that the record does not know came later, with a default that changed nothing.
+    const Json then = recorded.value(std::string(key.name), json_value(RunConfig(), key));
+    const Json now = json_value(config, key);
+    if (then != now) {
+      differences.push_back(concat(key.name, ": recorded ", dump(then), ", now ", dump(now)));
+    }
+  }
+  return differences;
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,40 @@
+#include "palimpsest/continual/inputs.h"
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/hash.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/format/protocol.h"
+
+namespace palimpsest {
+
+Inputs open_inputs(const RunConfig& config) {
+  const std::filesystem::path folder = std::filesystem::path(config.backbone) / "";
+  Inputs inputs{.pack = Pack(config.pack),
+                .tasks = {},
+                .backbone = read_bert_config(folder / "config.json"),
+                .backbone_name = folder.parent_path().filename().string(),
+                .backbone_sha256 = sha256_of_file(folder / "model.safetensors")};
+  if (inputs.pack.vocabulary() > inputs.backbone.vocabulary ||
+      inputs.pack.longest() > inputs.backbone.positions) {
+    throw InputError(concat(config.pack, " has token ids below ", inputs.pack.vocabulary(),
+                            " and texts of up to ", inputs.pack.longest(), " tokens; the backbone ",
+                            config.backbone, " takes ids below ", inputs.backbone.vocabulary,
+                            " and ", inputs.backbone.positions,
+                            " tokens: pack with the backbone's own tokenizer"));
+  }
+  inputs.tasks = make_tasks(inputs.pack, read_protocol(config.protocol));
+  const auto wanted = static_cast<std::size_t>(config.tasks);
+  if (wanted > inputs.tasks.size()) {
+    throw UsageError(
+        concat("--tasks ", wanted, ", but ", config.protocol, " has ", inputs.tasks.size()));
+  }
+  if (wanted > 0) inputs.tasks.erase(inputs.tasks.begin() + config.tasks, inputs.tasks.end());
+  return inputs;
+}
+
+Lanes lanes_of(const RunConfig& config, int world_size) {
+  if (config.lanes == "ranks") return {.count = world_size, .ordered = false};
+  return {.count = std::stoll(config.lanes), .ordered = true};
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,90 @@
+#include "palimpsest/continual/merge_on_root.h"
+
+#include <nlohmann/json.hpp>
+
+#include "palimpsest/core/text.h"
+#include "palimpsest/merge/task_vector.h"
+
+namespace palimpsest {
+namespace {
+
+// Everything that rank 0 does alone.
+MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, std::string_view scale_name,
+                              const AdaptedLayout& layout, StreamState& state,
+                              const std::vector<float>& task_vector, std::optional<Fisher> fisher,
+                              double loss_rise) {
+  MergeOutcome outcome;
+  MergeRecord& record = outcome.record;
+  record.rule = nlohmann::json{{"name", rule.name()}}.dump();
+  record.weights_before = weights_hash(state.merged);
+
+  double mass_task = 0, mass_before = 0;
+  if (fisher) {
+    const FisherFactor factor = fisher_factor(scale, fisher->values, task_vector, loss_rise);
+    mass_task = factor.factor * fisher_mass(fisher->values, task_vector);
+    mass_before = state.memory.along(state.merged, task_vector).denominator;
+    std::vector<float> task_weights = state.merged;
+    add_scaled(task_weights, 1, task_vector);
+    state.memory.add(fisher->values, task_weights, factor.factor);
+    record.remark = factor.remark;
+    outcome.event.fisher_factor = factor.factor;
+    outcome.event.fisher_mass_task = mass_task;
+    outcome.event.fisher_mass_before = mass_before;
+    outcome.fisher = FisherRecord{.kind = kFisherKind,
+                                  .samples = fisher->samples,
+                                  .transform = "test",
+                                  .scale = std::string(scale_name),
+                                  .factor = factor.factor,
+                                  .values = std::move(fisher->values)};
+  }
+
+  const MergeDecision decision = rule.decide({.task = state.tasks_done,
+                                              .merged = state.merged,
+                                              .task_vector = task_vector,
+                                              .layout = layout,
+                                              .memory = state.memory});
+  add_scaled(state.merged, decision.alpha, task_vector);
+
+  record.weights_after = weights_hash(state.merged);
+  record.coefficients = {decision.alpha};
+  record.alpha_unclamped = decision.alpha_unclamped;
+  if (decision.terms) {
+    record.numerator = decision.terms->numerator;
+    record.denominator = decision.terms->denominator;
+  }
+  for (const LineTerms& terms : decision.module_terms) {
+    record.module_numerators.push_back(terms.numerator);
+    record.module_denominators.push_back(terms.denominator);
+  }
+  const std::string remark = merge_remark(state.tasks_done, decision, mass_task, mass_before);
+  record.remark += (record.remark.empty() || remark.empty() ? "" : "; ") + remark;
+
+  outcome.event.task = static_cast<int>(state.tasks_done);
+  outcome.event.rule = rule.name();
+  outcome.event.alpha = decision.alpha;
+  outcome.event.alpha_unclamped = record.alpha_unclamped;
+  outcome.event.numerator = record.numerator;
+  outcome.event.denominator = record.denominator;
+  outcome.event.remark = record.remark;
+  return outcome;
+}
+
+}  // namespace
+
+MergeOutcome merge_on_root(HostGroup& group, const MergeRule& rule, FisherScale scale,
+                           std::string_view scale_name, const AdaptedLayout& layout,
+                           StreamState& state, const std::vector<float>& task_vector,
+                           std::optional<Fisher> fisher, double loss_rise) {
+  MergeOutcome outcome;
+  if (group.rank() == 0) {
+    outcome = decide_and_merge(rule, scale, scale_name, layout, state, task_vector,
+                               std::move(fisher), loss_rise);
+  }
+  group.broadcast(std::as_writable_bytes(std::span(state.merged)), 0,
+                  "merge on rank 0, then broadcast");
+  group.agree(weights_hash(state.merged), "hash of the merged weights",
+              "agreement after the merge");
+  return outcome;
+}
+
+}  // namespace palimpsest

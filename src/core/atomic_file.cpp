@@ -1,0 +1,79 @@
+#include "palimpsest/core/atomic_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+[[noreturn]] void fail(std::string_view what, const std::filesystem::path& path) {
+  const int cause = errno;
+  throw Error(concat(
+      "cannot ", what, " ", path.string(), ": ", std::strerror(cause),
+      cause == ENOSPC ? " (free some space and resume: what was saved before is whole)" : ""));
+}
+
+void sync(const std::filesystem::path& path, int flags) {
+  const int file = ::open(path.c_str(), flags);
+  if (file < 0) fail("open", path);
+  const int failed = ::fsync(file);
+  const int cause = errno;
+  ::close(file);
+  errno = cause;
+  if (failed != 0) fail("sync", path);
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::filesystem::path target)
+    : target_(std::move(target)), temporary_(target_) {
+  temporary_ += concat(".", ::getpid(), ".tmp");
+}
+
+AtomicFile::~AtomicFile() {
+  std::error_code ignored;
+  if (!committed_) std::filesystem::remove(temporary_, ignored);
+}
+
+void AtomicFile::commit() {
+  sync(temporary_, O_RDONLY);
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail("rename to", target_);
+  committed_ = true;
+  sync(folder_of(target_), O_RDONLY | O_DIRECTORY);
+}
+
+void write_file_atomically(const std::filesystem::path& target, std::string_view content) {
+  AtomicFile atomic(target);
+  {
+    std::ofstream file(atomic.temporary(), std::ios::binary);
+    file.write(content.data(), static_cast<std::streamsize>(content.size()));
+    file.close();
+    if (!file) fail("write", atomic.temporary());
+  }
+  atomic.commit();
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream content;
+  if (!file || !(content << file.rdbuf()).good()) {
+    const bool empty =
+        file && std::filesystem::is_regular_file(path) && std::filesystem::file_size(path) == 0;
+    if (!empty) throw InputError(concat("cannot read ", path.string(), ": ", std::strerror(errno)));
+  }
+  return content.str();
+}
+
+}  // namespace palimpsest

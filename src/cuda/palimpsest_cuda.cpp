@@ -1,0 +1,106 @@
+// The one shared object that knows CUDA, LibTorch's CUDA side and NCCL; see
+// palimpsest/comm/cuda_module.h.
+#include <c10/cuda/CUDAStream.h>
+#include <cuda_runtime_api.h>
+#include <nccl.h>
+
+#include <cstring>
+
+#include "palimpsest/comm/cuda_module.h"
+
+namespace palimpsest {
+namespace {
+
+static_assert(sizeof(NcclId) == sizeof(ncclUniqueId));
+static_assert(kNcclSuccess == ncclSuccess && kNcclSystemError == ncclSystemError);
+static_assert(kNcclRemoteError == ncclRemoteError && kNcclInProgress == ncclInProgress);
+
+ncclDataType_t nccl_type(DataType type) {
+  return type == DataType::kFloat32 ? ncclFloat32 : ncclFloat64;
+}
+ncclComm_t nccl_comm(NcclComm comm) { return static_cast<ncclComm_t>(comm); }
+cudaStream_t cuda_stream(void* stream) { return static_cast<cudaStream_t>(stream); }
+
+NcclResult get_unique_id(NcclId& id) {
+  ncclUniqueId unique;
+  const NcclResult result = ncclGetUniqueId(&unique);
+  std::memcpy(id.data(), unique.internal, id.size());
+  return result;
+}
+
+NcclResult comm_init_rank(NcclComm& comm, int size, const NcclId& id, int rank) {
+  ncclUniqueId unique;
+  std::memcpy(unique.internal, id.data(), id.size());
+  ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+  config.blocking = 0;
+  ncclComm_t made = nullptr;
+  const NcclResult result = ncclCommInitRankConfig(&made, size, unique, rank, &config);
+  comm = made;
+  return result;
+}
+
+NcclResult comm_get_async_error(NcclComm comm, NcclResult& state) {
+  ncclResult_t found = ncclSuccess;
+  const NcclResult result = ncclCommGetAsyncError(nccl_comm(comm), &found);
+  state = found;
+  return result;
+}
+
+std::string error_string(NcclResult result, NcclComm comm) {
+  return std::string(ncclGetErrorString(static_cast<ncclResult_t>(result))) + "; " +
+         ncclGetLastError(nccl_comm(comm));
+}
+
+NcclApi nccl_api() {
+  return {
+      .get_unique_id = get_unique_id,
+      .comm_init_rank = comm_init_rank,
+      .all_reduce_sum = [](void* data, std::size_t count, DataType type, NcclComm comm,
+                           void* stream) -> NcclResult {
+        return ncclAllReduce(data, data, count, nccl_type(type), ncclSum, nccl_comm(comm),
+                             cuda_stream(stream));
+      },
+      .broadcast = [](void* data, std::size_t count, DataType type, int root, NcclComm comm,
+                      void* stream) -> NcclResult {
+        return ncclBroadcast(data, data, count, nccl_type(type), root, nccl_comm(comm),
+                             cuda_stream(stream));
+      },
+      .send = [](const void* data, std::size_t count, DataType type, int peer, NcclComm comm,
+                 void* stream) -> NcclResult {
+        return ncclSend(data, count, nccl_type(type), peer, nccl_comm(comm), cuda_stream(stream));
+      },
+      .recv = [](void* data, std::size_t count, DataType type, int peer, NcclComm comm,
+                 void* stream) -> NcclResult {
+        return ncclRecv(data, count, nccl_type(type), peer, nccl_comm(comm), cuda_stream(stream));
+      },
+      .group_start = []() -> NcclResult { return ncclGroupStart(); },
+      .group_end = []() -> NcclResult { return ncclGroupEnd(); },
+      .comm_get_async_error = comm_get_async_error,
+      .comm_finalize = [](NcclComm comm) -> NcclResult {
+        return ncclCommFinalize(nccl_comm(comm));
+      },
+      .comm_destroy = [](NcclComm comm) -> NcclResult { return ncclCommDestroy(nccl_comm(comm)); },
+      .comm_abort = [](NcclComm comm) -> NcclResult { return ncclCommAbort(nccl_comm(comm)); },
+      .error_string = error_string,
+  };
+}
+
+}  // namespace
+}  // namespace palimpsest
+
+extern "C" const palimpsest::CudaApi* palimpsest_cuda_api() {
+  static const palimpsest::CudaApi api = {
+      .version = palimpsest::kCudaApiVersion,
+      .device_count = [](int* count) -> int { return cudaGetDeviceCount(count); },
+      .set_device = [](int device) -> int { return cudaSetDevice(device); },
+      .current_stream = [](int device) -> void* {
+        return c10::cuda::getCurrentCUDAStream(static_cast<c10::DeviceIndex>(device)).stream();
+      },
+      .synchronize = [](void* stream) -> int {
+        return cudaStreamSynchronize(palimpsest::cuda_stream(stream));
+      },
+      .error_string = [](int error) { return cudaGetErrorString(static_cast<cudaError_t>(error)); },
+      .nccl = palimpsest::nccl_api(),
+  };
+  return &api;
+}

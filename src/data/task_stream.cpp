@@ -1,0 +1,91 @@
+#include "palimpsest/data/task_stream.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+// By class of the pack: its samples of each split, in the order in which the pack has them.
+struct ClassSamples {
+  std::vector<std::int64_t> train, test;
+};
+
+void take(const std::vector<std::int64_t>& found, std::int64_t wanted, std::int64_t target,
+          std::string_view what, const std::string& name, const Pack& pack, LabelledSamples& into) {
+  const auto available = static_cast<std::int64_t>(found.size());
+  const std::int64_t count = wanted == 0 ? available : wanted;
+  if (available < count || available == 0) {
+    throw InputError(concat(
+        "class '", name, "' has ", available, " ", what, " samples in ", pack.path().string(),
+        "; the protocol takes ", count == 0 ? "at least one" : std::to_string(count),
+        ". Make the protocol from this pack (palimpsest-pack protocol), or take fewer"));
+  }
+  into.samples.insert(into.samples.end(), found.begin(), found.begin() + count);
+  into.targets.insert(into.targets.end(), static_cast<std::size_t>(count), target);
+}
+
+}  // namespace
+
+std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol) {
+  std::vector<ClassSamples> by_class(pack.classes().size());
+  for (std::int64_t i = 0; i < pack.size(); ++i) {
+    ClassSamples& samples = by_class[static_cast<std::size_t>(pack.label(i))];
+    (pack.is_test(i) ? samples.test : samples.train).push_back(i);
+  }
+  std::map<std::string_view, std::size_t> class_index;
+  for (std::size_t c = 0; c < pack.classes().size(); ++c) class_index[pack.classes()[c]] = c;
+
+  std::vector<Task> tasks;
+  for (const ProtocolTask& from : protocol.tasks) {
+    Task task{.index = std::ssize(tasks),
+              .name = from.name,
+              .classes = from.classes,
+              .train = {},
+              .test = {}};
+    for (std::size_t c = 0; c < from.classes.size(); ++c) {
+      const auto found = class_index.find(from.classes[c]);
+      if (found == class_index.end()) {
+        throw InputError(concat("protocol '", protocol.name, "' names class '", from.classes[c],
+                                "', which ", pack.path().string(), " (", pack.classes().size(),
+                                " classes) doesn't have: the protocol was made for another pack"));
+      }
+      const auto target = static_cast<std::int64_t>(c);
+      const ClassSamples& samples = by_class[found->second];
+      take(samples.train, protocol.train_per_class, target, "training", from.classes[c], pack,
+           task.train);
+      take(samples.test, protocol.test_per_class, target, "test", from.classes[c], pack, task.test);
+    }
+    tasks.push_back(std::move(task));
+  }
+  return tasks;
+}
+
+TokenBatch make_batch(const Pack& pack, const LabelledSamples& split,
+                      std::span<const std::int64_t> positions) {
+  TokenBatch batch;
+  for (const std::int64_t position : positions) {
+    const auto at = static_cast<std::size_t>(position);
+    const std::span<const std::int32_t> tokens = pack.tokens(split.samples.at(at));
+    batch.ids.insert(batch.ids.end(), tokens.begin(), tokens.end());
+    batch.lengths.push_back(std::ssize(tokens));
+    batch.targets.push_back(split.targets.at(at));
+  }
+  return batch;
+}
+
+std::vector<std::vector<std::int64_t>> chunks(std::int64_t size, std::int64_t chunk) {
+  std::vector<std::vector<std::int64_t>> all;
+  for (std::int64_t first = 0; first < size; first += chunk) {
+    std::vector<std::int64_t>& positions =
+        all.emplace_back(static_cast<std::size_t>(std::min(chunk, size - first)));
+    std::iota(positions.begin(), positions.end(), first);
+  }
+  return all;
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,62 @@
+#include "palimpsest/evaluate/evaluator.h"
+
+#include <ATen/ATen.h>
+
+namespace palimpsest {
+namespace {
+
+// All heads as one: [classes of all tasks, features].
+struct JointHead {
+  at::Tensor weight, bias;
+  std::vector<std::int64_t> first_class;  // by task
+};
+
+JointHead join(std::span<const Head> heads, at::Device device) {
+  std::vector<at::Tensor> weights, biases;
+  JointHead joint;
+  std::int64_t classes = 0;
+  for (const Head& head : heads) {
+    weights.push_back(
+        at::from_blob(const_cast<float*>(head.weight.data()), {head.classes, head.features}));
+    biases.push_back(at::from_blob(const_cast<float*>(head.bias.data()), {head.classes}));
+    joint.first_class.push_back(classes);
+    classes += head.classes;
+  }
+  joint.weight = at::cat(weights).to(device);
+  joint.bias = at::cat(biases).to(device);
+  return joint;
+}
+
+}  // namespace
+
+EvaluationRow evaluate(const Bert& model, const Pack& pack, std::span<const Task> tasks,
+                       std::span<const Head> heads, std::int64_t chunk, HostGroup& group,
+                       Watchdog& watchdog) {
+  const c10::NoGradGuard no_grad;
+  const Watchdog::Phase phase(watchdog, "evaluation", 10);
+  const JointHead joint = join(heads, model.device());
+  EvaluationRow row;
+  std::vector<std::int64_t> counts(2 * tasks.size());  // correct, then correct given the task
+  std::int64_t number = 0;
+  for (std::size_t j = 0; j < tasks.size(); ++j) {
+    row.samples.push_back(tasks[j].test.size());
+    const std::int64_t first = joint.first_class[j], classes = heads[j].classes;
+    for (const auto& positions : chunks(tasks[j].test.size(), chunk)) {
+      if (number++ % group.size() != group.rank()) continue;
+      const TokenBatch batch = make_batch(pack, tasks[j].test, positions);
+      const at::Tensor features =
+          model.features(make_text_input(batch.ids, batch.lengths, model.device()));
+      const at::Tensor logits = at::linear(features, joint.weight, joint.bias);
+      const at::Tensor targets = at::tensor(batch.targets).to(model.device());
+      counts[j] += (logits.argmax(1) == targets + first).sum().item<std::int64_t>();
+      counts[tasks.size() + j] +=
+          (logits.narrow(1, first, classes).argmax(1) == targets).sum().item<std::int64_t>();
+    }
+  }
+  group.sum(counts, "evaluation counts");
+  row.correct.assign(counts.begin(), counts.begin() + std::ssize(tasks));
+  row.correct_given_task.assign(counts.begin() + std::ssize(tasks), counts.end());
+  return row;
+}
+
+}  // namespace palimpsest

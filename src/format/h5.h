@@ -1,0 +1,162 @@
+#pragma once
+// HDF5 as Palimpsest uses it: contiguous little-endian arrays and fixed-length strings; no links,
+// no filters. A path names a group or dataset ("/lora/m/A") or, with "@name" behind it, an
+// attribute ("/lora/m@scale", "/@kind").
+#define H5_USE_110_API
+#include <hdf5.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace palimpsest {
+
+// Owns one HDF5 identifier, of whatever kind.
+class H5Handle {
+ public:
+  H5Handle() = default;
+  explicit H5Handle(hid_t id) : id_(id) {}
+  ~H5Handle() {
+    if (id_ >= 0) H5Idec_ref(id_);
+  }
+  H5Handle(H5Handle&& other) noexcept : id_(std::exchange(other.id_, -1)) {}
+  H5Handle& operator=(H5Handle&& other) noexcept {
+    std::swap(id_, other.id_);
+    return *this;
+  }
+
+  hid_t get() const { return id_; }
+  explicit operator bool() const { return id_ >= 0; }
+
+ private:
+  hid_t id_ = -1;
+};
+
+using H5Dims = std::vector<std::int64_t>;
+inline constexpr std::int64_t kAnyLength = -1;
+
+// The code of an element type, as the content hash writes it.
+template <typename T>
+inline constexpr std::string_view kH5Type = "";
+template <>
+inline constexpr std::string_view kH5Type<float> = "f4";
+template <>
+inline constexpr std::string_view kH5Type<double> = "f8";
+template <>
+inline constexpr std::string_view kH5Type<std::int32_t> = "i4";
+template <>
+inline constexpr std::string_view kH5Type<std::int64_t> = "i8";
+template <>
+inline constexpr std::string_view kH5Type<std::uint8_t> = "u1";
+template <>
+inline constexpr std::string_view kH5Type<std::uint32_t> = "u4";
+template <>
+inline constexpr std::string_view kH5Type<std::uint64_t> = "u8";
+
+// A dataset or an attribute, open for reading. Its size has been checked against the file's.
+struct H5Item {
+  std::string path;
+  H5Handle handle;
+  bool is_attribute = false;
+  std::string type;  // "f4", ..., "str"
+  H5Dims dims;       // empty for a scalar
+  std::size_t count = 1;
+  std::size_t element_bytes = 0;
+};
+
+// A file open for reading. Everything throws InputError naming file, object, what was expected and
+// what was found.
+class H5File {
+ public:
+  // Checks that the file is of this palimpsest_type and of a readable version; "" takes any type.
+  H5File(const std::filesystem::path& path, std::string_view type);
+
+  const std::filesystem::path& path() const { return path_; }
+  bool has(const std::string& path) const;
+
+  template <typename T>
+  T number(const std::string& path) const {
+    return numbers<T>(path, {}).front();
+  }
+  // `dims`: the shape demanded; kAnyLength where any length will do. A dataset's crc32c attribute
+  // is checked.
+  template <typename T>
+  std::vector<T> numbers(const std::string& path, const H5Dims& dims) const {
+    const H5Item item = open(path);
+    require(item, kH5Type<T>, dims);
+    std::vector<T> values(item.count);
+    read(item, std::as_writable_bytes(std::span(values)));
+    return values;
+  }
+  std::string text(const std::string& path) const;
+  std::vector<std::string> texts(const std::string& path) const;  // 1-D
+
+  // Shape of a dataset, without its values.
+  H5Dims dims(const std::string& path) const { return open(path).dims; }
+  // Names of a group's members, in byte order; empty when there is no such group.
+  std::vector<std::string> children(const std::string& group) const;
+  // Paths of all datasets and all attributes, in byte order.
+  std::vector<std::string> paths() const;
+  // Where a dataset's bytes stand in the file.
+  std::int64_t offset_in_file(const std::string& path) const;
+
+  H5Item open(const std::string& path) const;
+  void read(const H5Item& item, std::span<std::byte> bytes) const;
+  std::vector<std::string> read_texts(const H5Item& item) const;
+
+  [[noreturn]] void refuse(std::string_view object, std::string_view expected,
+                           std::string_view found) const;
+
+ private:
+  friend class H5Writer;
+  explicit H5File(std::filesystem::path path) : path_(std::move(path)) {}
+
+  void require(const H5Item& item, std::string_view type, const H5Dims& dims) const;
+  void require_plain_storage(const H5Item& item) const;
+  H5Handle open_object(const std::string& path) const;
+  void collect(const std::string& path, int depth, std::vector<std::string>& paths) const;
+
+  std::filesystem::path path_;
+  H5Handle file_;
+  std::uint64_t file_bytes_ = 0;
+};
+
+// A new file. Groups appear as they are needed; every dataset gets a crc32c attribute. Throws
+// Error: HDF5 fails, a number isn't finite, a text holds a NUL byte.
+class H5Writer {
+ public:
+  H5Writer(const std::filesystem::path& path, std::string_view type);
+
+  template <typename T>
+  void number(const std::string& path, T value) {
+    numbers<T>(path, {}, std::span(&value, 1));
+  }
+  template <typename T>
+  void numbers(const std::string& path, const H5Dims& dims, std::span<const T> values) {
+    if constexpr (std::is_floating_point_v<T>) require_finite(path, values);
+    write(path, kH5Type<T>, sizeof(T), dims, std::as_bytes(values));
+  }
+  void text(const std::string& path, std::string_view value);
+  void texts(const std::string& path, std::span<const std::string> values);  // 1-D
+
+  // Writes content_sha256, closes the file and returns the hash.
+  std::string finish();
+
+ private:
+  void require_finite(const std::string& path, std::span<const float> values) const;
+  void require_finite(const std::string& path, std::span<const double> values) const;
+  void write(const std::string& path, std::string_view type, std::size_t element_bytes,
+             const H5Dims& dims, std::span<const std::byte> bytes);
+  void make_groups(const std::string& path);
+  [[noreturn]] void fail(std::string_view object, std::string_view problem) const;
+
+  H5File file_;
+};
+
+}  // namespace palimpsest

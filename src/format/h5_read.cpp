@@ -1,0 +1,253 @@
+#include <algorithm>
+#include <system_error>
+
+#include "h5.h"
+#include "h5_types.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/hash.h"
+#include "palimpsest/core/text.h"
+#include "versions.h"
+
+namespace palimpsest {
+namespace {
+
+// Groups of a Palimpsest file nest no deeper: what does is a link back to a parent.
+constexpr int kMaximumDepth = 5;
+
+H5Handle open_file(const std::filesystem::path& path) {
+  H5Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT));
+  if (file) return file;
+  const std::string cause = hdf5_error();
+  if (cause.find("lock") != std::string::npos) {
+    throw InputError(concat(path.string(), ": cannot be locked for reading (", cause,
+                            "). Where the file system has no locks, set the environment variable "
+                            "HDF5_USE_FILE_LOCKING=BEST_EFFORT."));
+  }
+  throw InputError(concat(path.string(), ": expected a whole HDF5 file, but it cannot be opened (",
+                          cause, "). It is damaged, cut short, or of another kind."));
+}
+
+// Every prefix of "/a/b/c" that names an object: "/a", "/a/b", "/a/b/c".
+std::vector<std::string> prefixes(const std::string& path) {
+  std::vector<std::string> found;
+  for (std::size_t slash = path.find('/', 1); slash != std::string::npos;
+       slash = path.find('/', slash + 1)) {
+    found.push_back(path.substr(0, slash));
+  }
+  if (path != "/") found.push_back(path);
+  return found;
+}
+
+std::string child_path(const std::string& group, const std::string& name) {
+  return (group == "/" ? "" : group) + "/" + name;
+}
+
+}  // namespace
+
+H5File::H5File(const std::filesystem::path& path, std::string_view type) : path_(path) {
+  silence_hdf5();
+  std::error_code error;
+  file_bytes_ = std::filesystem::file_size(path, error);
+  if (error) throw InputError(concat(path.string(), ": cannot be read: ", error.message()));
+  file_ = open_file(path);
+  const std::string found_type = text("/@palimpsest_type");
+  if (!type.empty() && found_type != type) {
+    refuse("/@palimpsest_type", concat("\"", type, "\""), concat("\"", found_type, "\""));
+  }
+  const std::string version = text("/@palimpsest_version");
+  if (!is_readable_version(version)) {
+    refuse("/@palimpsest_version", "a version 1.x.y, which this program reads",
+           concat("\"", version, "\""));
+  }
+}
+
+void H5File::refuse(std::string_view object, std::string_view expected,
+                    std::string_view found) const {
+  throw InputError(concat(path_.string(), ": ", object, ": expected ", expected, ", found ", found,
+                          ". The file is damaged or of another kind."));
+}
+
+bool H5File::has(const std::string& path) const {
+  const auto [object, attribute] = split_path(path);
+  for (const std::string& prefix : prefixes(object)) {
+    if (H5Lexists(file_.get(), prefix.c_str(), H5P_DEFAULT) <= 0) return false;
+  }
+  return attribute.empty() || H5Aexists(open_object(object).get(), attribute.c_str()) > 0;
+}
+
+H5Handle H5File::open_object(const std::string& path) const {
+  for (const std::string& prefix : prefixes(path)) {
+    if (H5Lexists(file_.get(), prefix.c_str(), H5P_DEFAULT) <= 0) {
+      refuse(path, "this object", "none");
+    }
+    H5L_info_t link;
+    if (H5Lget_info(file_.get(), prefix.c_str(), &link, H5P_DEFAULT) < 0 ||
+        link.type != H5L_TYPE_HARD) {
+      refuse(prefix, "the object itself", "a soft or external link");
+    }
+  }
+  H5Handle object(H5Oopen(file_.get(), path.c_str(), H5P_DEFAULT));
+  if (!object) refuse(path, "a readable object", hdf5_error());
+  return object;
+}
+
+H5Item H5File::open(const std::string& path) const {
+  const auto [object, attribute] = split_path(path);
+  H5Item item;
+  item.path = path;
+  item.is_attribute = !attribute.empty();
+  item.handle = open_object(object);
+  if (item.is_attribute) {
+    if (H5Aexists(item.handle.get(), attribute.c_str()) <= 0) {
+      refuse(path, "this attribute", "none");
+    }
+    item.handle = H5Handle(H5Aopen(item.handle.get(), attribute.c_str(), H5P_DEFAULT));
+  } else if (H5Iget_type(item.handle.get()) != H5I_DATASET) {
+    refuse(path, "a dataset", "another object");
+  }
+
+  const H5Handle type(item.is_attribute ? H5Aget_type(item.handle.get())
+                                        : H5Dget_type(item.handle.get()));
+  const H5Handle space(item.is_attribute ? H5Aget_space(item.handle.get())
+                                         : H5Dget_space(item.handle.get()));
+  if (!type || !space || H5Sget_simple_extent_type(space.get()) == H5S_NULL) {
+    refuse(path, "readable values", hdf5_error());
+  }
+  item.type = type_code(type.get());
+  item.element_bytes = H5Tget_size(type.get());
+  if (!type_of_code(item.type, item.element_bytes)) {
+    refuse(path, "numbers or fixed-length text", item.type);
+  }
+
+  std::vector<hsize_t> dims(std::max(0, H5Sget_simple_extent_ndims(space.get())));
+  if (!dims.empty()) H5Sget_simple_extent_dims(space.get(), dims.data(), nullptr);
+  std::uint64_t bytes = item.element_bytes;
+  for (const hsize_t length : dims) {
+    item.dims.push_back(static_cast<std::int64_t>(length));
+    if (__builtin_mul_overflow(bytes, length, &bytes)) bytes = UINT64_MAX;
+  }
+  if (bytes == 0 || bytes > file_bytes_) {
+    refuse(path, "at least one value and no more than the file can hold", dims_text(item.dims));
+  }
+  item.count = bytes / item.element_bytes;
+  if (!item.is_attribute) require_plain_storage(item);
+  return item;
+}
+
+void H5File::require_plain_storage(const H5Item& item) const {
+  const H5Handle plist(H5Dget_create_plist(item.handle.get()));
+  if (H5Pget_layout(plist.get()) != H5D_CONTIGUOUS) {
+    refuse(item.path, "contiguous storage", "a chunked, compact or virtual dataset");
+  }
+  if (H5Pget_nfilters(plist.get()) != 0) refuse(item.path, "no filters", "a filtered dataset");
+  if (H5Pget_external_count(plist.get()) != 0) {
+    refuse(item.path, "bytes in this file", "external storage");
+  }
+  const std::size_t bytes = item.count * item.element_bytes;
+  const hsize_t stored = H5Dget_storage_size(item.handle.get());
+  const haddr_t offset = H5Dget_offset(item.handle.get());
+  if (stored != bytes || offset == HADDR_UNDEF || offset > file_bytes_ - bytes) {
+    refuse(item.path, concat(bytes, " bytes inside the file"),
+           concat(stored, " stored at ", offset));
+  }
+}
+
+void H5File::require(const H5Item& item, std::string_view type, const H5Dims& dims) const {
+  const bool fits = std::equal(dims.begin(), dims.end(), item.dims.begin(), item.dims.end(),
+                               [](std::int64_t expected, std::int64_t found) {
+                                 return expected == kAnyLength || expected == found;
+                               });
+  if (item.type == type && fits) return;
+  refuse(item.path, concat(type, " ", dims_text(dims)),
+         concat(item.type, " ", dims_text(item.dims)));
+}
+
+void H5File::read(const H5Item& item, std::span<std::byte> bytes) const {
+  const H5Handle type = type_of_code(item.type, item.element_bytes);
+  const herr_t status = item.is_attribute ? H5Aread(item.handle.get(), type.get(), bytes.data())
+                                          : H5Dread(item.handle.get(), type.get(), H5S_ALL, H5S_ALL,
+                                                    H5P_DEFAULT, bytes.data());
+  if (status < 0) refuse(item.path, "readable values", hdf5_error());
+  if (item.is_attribute || H5Aexists(item.handle.get(), "crc32c") <= 0) return;
+  const auto expected = number<std::uint32_t>(item.path + "@crc32c");
+  const std::uint32_t found = crc32c(bytes);
+  if (found != expected) {
+    refuse(item.path, concat("CRC-32C ", expected), concat(found, " (flipped bits)"));
+  }
+}
+
+std::vector<std::string> H5File::read_texts(const H5Item& item) const {
+  std::vector<char> bytes(item.count * item.element_bytes);
+  read(item, std::as_writable_bytes(std::span(bytes)));
+  std::vector<std::string> values;
+  for (std::size_t i = 0; i < item.count; ++i) {
+    const char* begin = bytes.data() + i * item.element_bytes;
+    values.emplace_back(begin, std::find(begin, begin + item.element_bytes, '\0'));
+  }
+  return values;
+}
+
+std::string H5File::text(const std::string& path) const {
+  const H5Item item = open(path);
+  require(item, "str", {});
+  return read_texts(item).front();
+}
+
+std::vector<std::string> H5File::texts(const std::string& path) const {
+  const H5Item item = open(path);
+  require(item, "str", {kAnyLength});
+  return read_texts(item);
+}
+
+std::vector<std::string> H5File::children(const std::string& group) const {
+  std::vector<std::string> names;
+  if (!has(group)) return names;
+  const H5Handle object = open_object(group);
+  H5G_info_t info;
+  if (H5Gget_info(object.get(), &info) < 0) refuse(group, "a group", "another object");
+  for (hsize_t i = 0; i < info.nlinks; ++i) {
+    const ssize_t length = H5Lget_name_by_idx(object.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i,
+                                              nullptr, 0, H5P_DEFAULT);
+    if (length < 0) refuse(group, "readable names", hdf5_error());
+    std::string name(static_cast<std::size_t>(length), '\0');
+    H5Lget_name_by_idx(object.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i, name.data(),
+                       name.size() + 1, H5P_DEFAULT);
+    names.push_back(std::move(name));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<std::string> H5File::paths() const {
+  std::vector<std::string> found;
+  collect("/", 0, found);
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+void H5File::collect(const std::string& path, int depth, std::vector<std::string>& paths) const {
+  if (depth > kMaximumDepth) refuse(path, "fewer groups inside each other", "a loop of links");
+  const H5Handle object = open_object(path);
+  H5O_info_t info;
+  if (H5Oget_info(object.get(), &info) < 0) refuse(path, "a readable object", hdf5_error());
+  for (hsize_t i = 0; i < info.num_attrs; ++i) {
+    const H5Handle attribute(
+        H5Aopen_by_idx(object.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT));
+    const ssize_t length = H5Aget_name(attribute.get(), 0, nullptr);
+    if (length < 0) refuse(path, "readable attributes", hdf5_error());
+    std::string name(static_cast<std::size_t>(length), '\0');
+    H5Aget_name(attribute.get(), name.size() + 1, name.data());
+    paths.push_back(path + "@" + name);
+  }
+  if (H5Iget_type(object.get()) != H5I_GROUP) {
+    paths.push_back(path);
+    return;
+  }
+  for (const std::string& name : children(path)) collect(child_path(path, name), depth + 1, paths);
+}
+
+std::int64_t H5File::offset_in_file(const std::string& path) const {
+  return static_cast<std::int64_t>(H5Dget_offset(open(path).handle.get()));
+}
+
+}  // namespace palimpsest

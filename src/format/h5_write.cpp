@@ -1,0 +1,137 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "content_hash.h"
+#include "h5.h"
+#include "h5_types.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/hash.h"
+#include "palimpsest/core/text.h"
+#include "versions.h"
+
+namespace palimpsest {
+namespace {
+
+// Object times would make two equal records differ.
+H5Handle without_times(hid_t list_class) {
+  H5Handle list(H5Pcreate(list_class));
+  H5Pset_obj_track_times(list.get(), false);
+  return list;
+}
+
+H5Handle create_file(const std::filesystem::path& path) {
+  const H5Handle creation = without_times(H5P_FILE_CREATE);
+  const H5Handle access(H5Pcreate(H5P_FILE_ACCESS));
+  H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V110);
+  H5Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()));
+  if (!file) throw Error(concat(path.string(), ": cannot be created: ", hdf5_error()));
+  return file;
+}
+
+H5Handle make_space(const H5Dims& dims) {
+  if (dims.empty()) return H5Handle(H5Screate(H5S_SCALAR));
+  const std::vector<hsize_t> lengths(dims.begin(), dims.end());
+  return H5Handle(H5Screate_simple(static_cast<int>(lengths.size()), lengths.data(), nullptr));
+}
+
+template <typename T>
+bool all_finite(std::span<const T> values) {
+  return std::all_of(values.begin(), values.end(), [](T value) { return std::isfinite(value); });
+}
+
+}  // namespace
+
+H5Writer::H5Writer(const std::filesystem::path& path, std::string_view type) : file_(path) {
+  silence_hdf5();
+  file_.file_ = create_file(path);
+  file_.file_bytes_ = UINT64_MAX;
+  text("/@palimpsest_type", type);
+  text("/@palimpsest_version", kFormatVersion);
+  text("/@writer", kWriter);
+}
+
+void H5Writer::fail(std::string_view object, std::string_view problem) const {
+  throw Error(concat(file_.path().string(), ": ", object, " cannot be written: ", problem));
+}
+
+void H5Writer::require_finite(const std::string& path, std::span<const float> values) const {
+  if (!all_finite(values)) fail(path, "it holds a number that is not finite");
+}
+
+void H5Writer::require_finite(const std::string& path, std::span<const double> values) const {
+  if (!all_finite(values)) fail(path, "it holds a number that is not finite");
+}
+
+void H5Writer::make_groups(const std::string& path) {
+  for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    const std::string group = path.substr(0, slash);
+    if (!file_.has(group)) {
+      const H5Handle creation = without_times(H5P_GROUP_CREATE);
+      const H5Handle made(
+          H5Gcreate2(file_.file_.get(), group.c_str(), H5P_DEFAULT, creation.get(), H5P_DEFAULT));
+      if (!made) fail(group, hdf5_error());
+    }
+    if (slash == std::string::npos) return;
+  }
+}
+
+void H5Writer::write(const std::string& path, std::string_view type, std::size_t element_bytes,
+                     const H5Dims& dims, std::span<const std::byte> bytes) {
+  std::size_t expected = element_bytes;
+  for (const std::int64_t length : dims) expected *= static_cast<std::size_t>(length);
+  if (bytes.size() != expected || bytes.empty()) {
+    fail(path, concat("expected values of shape ", dims_text(dims), ", found ",
+                      bytes.size() / element_bytes));
+  }
+  const H5Handle element = type_of_code(type, element_bytes);
+  const H5Handle space = make_space(dims);
+  const auto [object, attribute] = split_path(path);
+  if (!attribute.empty()) {
+    if (object != "/") make_groups(object);
+    const H5Handle owner = file_.open_object(object);
+    const H5Handle made(H5Acreate2(owner.get(), attribute.c_str(), element.get(), space.get(),
+                                   H5P_DEFAULT, H5P_DEFAULT));
+    if (!made || H5Awrite(made.get(), element.get(), bytes.data()) < 0) fail(path, hdf5_error());
+    return;
+  }
+  const std::size_t slash = path.rfind('/');
+  if (slash > 0) make_groups(path.substr(0, slash));
+  const H5Handle creation = without_times(H5P_DATASET_CREATE);
+  const H5Handle made(H5Dcreate2(file_.file_.get(), path.c_str(), element.get(), space.get(),
+                                 H5P_DEFAULT, creation.get(), H5P_DEFAULT));
+  if (!made || H5Dwrite(made.get(), element.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0)
+    fail(path, hdf5_error());
+  number<std::uint32_t>(path + "@crc32c", crc32c(bytes));
+}
+
+void H5Writer::text(const std::string& path, std::string_view value) {
+  if (value.find('\0') != std::string_view::npos) fail(path, "the text holds a NUL byte");
+  const std::string padded = value.empty() ? std::string(1, '\0') : std::string(value);
+  write(path, "str", padded.size(), {}, std::as_bytes(std::span(padded)));
+}
+
+void H5Writer::texts(const std::string& path, std::span<const std::string> values) {
+  std::size_t longest = 1;
+  for (const std::string& value : values) {
+    if (value.find('\0') != std::string::npos) fail(path, "a text holds a NUL byte");
+    longest = std::max(longest, value.size());
+  }
+  std::vector<char> padded(longest * values.size(), '\0');
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    std::memcpy(padded.data() + i * longest, values[i].data(), values[i].size());
+  }
+  write(path, "str", longest, {static_cast<std::int64_t>(values.size())},
+        std::as_bytes(std::span(padded)));
+}
+
+std::string H5Writer::finish() {
+  std::string hash = content_hash(file_);
+  text("/@content_sha256", hash);
+  const bool flushed = H5Fflush(file_.file_.get(), H5F_SCOPE_GLOBAL) >= 0;
+  file_.file_ = H5Handle();
+  if (!flushed) throw Error(concat(file_.path().string(), ": cannot be written: ", hdf5_error()));
+  return hash;
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,32 @@
+#pragma once
+// Checked reading of JSON files. Everything throws InputError naming the file, the field, what was
+// expected and what was found.
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace palimpsest {
+
+// A JSON object. `where`: the field's place in the file, for messages ("tasks[2]"); "" at the top.
+struct JsonObject {
+  const nlohmann::json& json;
+  const std::filesystem::path& path;
+  std::string where = {};
+
+  [[noreturn]] void refuse(std::string_view field, std::string_view expected) const;
+  bool has(const char* field) const { return json.contains(field); }
+  std::string text(const char* field) const;
+  std::int64_t integer(const char* field, std::int64_t minimum) const;
+  double number(const char* field) const;
+  const nlohmann::json& array(const char* field) const;
+  const nlohmann::json& object(const char* field) const;
+};
+
+nlohmann::json read_json_object(const std::filesystem::path& path);
+
+// palimpsest_type and palimpsest_version.
+void check_json_identity(const JsonObject& object, std::string_view type);
+
+}  // namespace palimpsest

@@ -1,0 +1,15 @@
+#pragma once
+// manifest.json as text and back.
+#include <filesystem>
+#include <string>
+
+#include "palimpsest/format/run_folder.h"
+
+namespace palimpsest {
+
+std::string manifest_text(const Manifest& manifest);
+
+// Throws InputError: damaged, of another type or version, or with a path that leaves the folder.
+Manifest read_manifest(const std::filesystem::path& path);
+
+}  // namespace palimpsest

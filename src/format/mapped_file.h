@@ -1,0 +1,25 @@
+#pragma once
+// A file's bytes as memory, read-only; pages are read when they are touched.
+#include <cstddef>
+#include <filesystem>
+#include <span>
+
+namespace palimpsest {
+
+class MappedFile {
+ public:
+  // Throws InputError naming the file and the cause.
+  explicit MappedFile(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  std::span<const std::byte> bytes() const { return bytes_; }
+  // Tells the kernel that what is read next is not what follows.
+  void expect_random_access() const;
+
+ private:
+  std::span<const std::byte> bytes_;
+};
+
+}  // namespace palimpsest

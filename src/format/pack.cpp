@@ -1,0 +1,178 @@
+#include "palimpsest/format/pack.h"
+
+#include <algorithm>
+#include <set>
+
+#include "content_hash.h"
+#include "h5.h"
+#include "mapped_file.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/hash.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+constexpr std::int64_t kTokenBytes = sizeof(std::int32_t);
+
+}  // namespace
+
+struct Pack::Impl {
+  std::filesystem::path path;
+  std::string kind, content_sha256;
+  std::int64_t vocabulary = 0, longest = 0;
+  std::vector<std::string> classes;
+  std::vector<std::int64_t> offsets, shape;
+  std::vector<std::uint32_t> checksums;
+  std::vector<std::int32_t> labels;
+  std::vector<std::uint8_t> split;
+  std::unique_ptr<MappedFile> mapping;
+  std::vector<std::byte> copy;  // where the file does not align /bytes for int32
+  std::span<const std::byte> bytes;
+
+  explicit Impl(const std::filesystem::path& file_path) : path(file_path) {
+    const H5File file(path, "pack");
+    kind = file.text("/@kind");
+    if (kind != "tokens") file.refuse("/@kind", "\"tokens\"", "\"" + kind + "\"");
+    content_sha256 = file.text("/@content_sha256");
+    vocabulary = file.number<std::int64_t>("/@vocabulary");
+    longest = file.number<std::int64_t>("/@longest");
+    classes = file.texts("/classes");
+    labels = file.numbers<std::int32_t>("/labels", {kAnyLength});
+    const auto samples = static_cast<std::int64_t>(labels.size());
+    split = file.numbers<std::uint8_t>("/split", {samples});
+    checksums = file.numbers<std::uint32_t>("/crc32c", {samples});
+    shape = file.numbers<std::int64_t>("/shape", {samples, 1});
+    offsets = file.numbers<std::int64_t>("/offsets", {samples + 1});
+    check_classes(file);
+    check_samples(file);
+    map_bytes(file);
+  }
+
+  void check_classes(const H5File& file) const {
+    if (std::set<std::string>(classes.begin(), classes.end()).size() != classes.size()) {
+      file.refuse("/classes", "every class once", "a class that stands twice");
+    }
+    const auto wrong = std::find_if(labels.begin(), labels.end(), [&](std::int32_t label) {
+      return label < 0 || static_cast<std::size_t>(label) >= classes.size();
+    });
+    if (wrong != labels.end()) {
+      file.refuse("/labels", concat("labels from 0 to ", classes.size() - 1),
+                  std::to_string(*wrong));
+    }
+  }
+
+  void check_samples(const H5File& file) const {
+    if (offsets.front() != 0)
+      file.refuse("/offsets", "0 at first", std::to_string(offsets.front()));
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      const std::string sample = concat("sample ", i, ": ");
+      if (split[i] > 1) file.refuse("/split", "0 or 1", concat(sample, int{split[i]}));
+      if (shape[i] < 1 || shape[i] > longest) {
+        file.refuse("/shape", concat("1 to ", longest, " tokens"), concat(sample, shape[i]));
+      }
+      // Compared as differences from values already checked, so that nothing overflows.
+      if (offsets[i + 1] <= offsets[i] || offsets[i + 1] - offsets[i] != shape[i] * kTokenBytes) {
+        file.refuse("/offsets", concat("offsets that grow by 4 bytes a token (", shape[i], ")"),
+                    concat(sample, offsets[i], " to ", offsets[i + 1]));
+      }
+    }
+    if (*std::max_element(shape.begin(), shape.end()) != longest) {
+      file.refuse("/@longest", "the largest of /shape", std::to_string(longest));
+    }
+  }
+
+  void map_bytes(const H5File& file) {
+    const H5Dims found = file.dims("/bytes");
+    const std::int64_t total = offsets.back();
+    if (file.open("/bytes").type != "u1" || found != H5Dims{total}) {
+      file.refuse("/bytes", concat("u1 [", total, "]"), "another type or length");
+    }
+    const auto begin = static_cast<std::size_t>(file.offset_in_file("/bytes"));
+    mapping = std::make_unique<MappedFile>(path);
+    if (mapping->bytes().size() < begin + static_cast<std::size_t>(total)) {
+      file.refuse("/bytes", concat(total, " bytes from ", begin), "a shorter file");
+    }
+    mapping->expect_random_access();
+    bytes = mapping->bytes().subspan(begin, static_cast<std::size_t>(total));
+    if (begin % kTokenBytes != 0) {
+      copy.assign(bytes.begin(), bytes.end());
+      bytes = copy;
+    }
+  }
+
+  std::span<const std::byte> sample(std::size_t i) const {
+    return bytes.subspan(static_cast<std::size_t>(offsets[i]),
+                         static_cast<std::size_t>(offsets[i + 1] - offsets[i]));
+  }
+
+  [[noreturn]] void refuse_sample(std::int64_t i, const std::string& problem) const {
+    throw InputError(concat(path.string(), ": /bytes, sample ", i, ": ", problem,
+                            ". The file is damaged: make the pack again."));
+  }
+};
+
+Pack::Pack(const std::filesystem::path& path) : impl_(std::make_unique<Impl>(path)) {}
+Pack::~Pack() = default;
+Pack::Pack(Pack&&) noexcept = default;
+
+const std::string& Pack::kind() const { return impl_->kind; }
+const std::string& Pack::content_sha256() const { return impl_->content_sha256; }
+const std::filesystem::path& Pack::path() const { return impl_->path; }
+const std::vector<std::string>& Pack::classes() const { return impl_->classes; }
+std::int64_t Pack::size() const { return static_cast<std::int64_t>(impl_->labels.size()); }
+std::int64_t Pack::vocabulary() const { return impl_->vocabulary; }
+std::int64_t Pack::longest() const { return impl_->longest; }
+
+std::int32_t Pack::label(std::int64_t sample) const {
+  return impl_->labels.at(static_cast<std::size_t>(sample));
+}
+
+bool Pack::is_test(std::int64_t sample) const {
+  return impl_->split.at(static_cast<std::size_t>(sample)) == 1;
+}
+
+std::span<const std::int32_t> Pack::tokens(std::int64_t sample) const {
+  const auto i = static_cast<std::size_t>(sample);
+  const std::uint32_t expected = impl_->checksums.at(i);
+  const std::span<const std::byte> bytes = impl_->sample(i);
+  const std::uint32_t found = crc32c(bytes);
+  if (found != expected) {
+    impl_->refuse_sample(sample, concat("expected CRC-32C ", expected, ", found ", found));
+  }
+  const std::span<const std::int32_t> ids(reinterpret_cast<const std::int32_t*>(bytes.data()),
+                                          bytes.size() / kTokenBytes);
+  for (const std::int32_t id : ids) {
+    if (id < 0 || id >= impl_->vocabulary) {
+      impl_->refuse_sample(sample,
+                           concat("expected token ids below ", impl_->vocabulary, ", found ", id));
+    }
+  }
+  return ids;
+}
+
+void Pack::verify() const {
+  const Impl& pack = *impl_;
+  const std::int64_t samples = size();
+  const std::string kind_text = pack.kind + '\0';
+  const std::string class_texts = joined_texts(pack.classes);
+  const auto bytes_of = [](const auto& values) { return std::as_bytes(std::span(values)); };
+  ContentHash hash;
+  hash.add("/@kind", "str", {}, bytes_of(kind_text));
+  hash.add("/@vocabulary", "i8", {}, std::as_bytes(std::span(&pack.vocabulary, 1)));
+  hash.add("/bytes", "u1", {static_cast<std::int64_t>(pack.bytes.size())}, pack.bytes);
+  hash.add("/classes", "str", {static_cast<std::int64_t>(pack.classes.size())},
+           bytes_of(class_texts));
+  hash.add("/labels", "i4", {samples}, bytes_of(pack.labels));
+  hash.add("/offsets", "i8", {samples + 1}, bytes_of(pack.offsets));
+  hash.add("/shape", "i8", {samples, 1}, bytes_of(pack.shape));
+  hash.add("/split", "u1", {samples}, bytes_of(pack.split));
+  const std::string found = hash.hex();
+  if (found != pack.content_sha256) {
+    throw InputError(concat(pack.path.string(), ": /@content_sha256: expected ",
+                            pack.content_sha256, ", found ", found,
+                            ". The file is damaged: make the pack again."));
+  }
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,133 @@
+#include "record_parts.h"
+
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+std::string problem_of_name(std::string_view module) {
+  const bool fine = !module.empty() && module.find_first_of("/@") == std::string_view::npos;
+  return fine ? "" : concat("the module name \"", module, "\" is empty or holds / or @");
+}
+
+std::string problem_of(const Head& head, std::size_t classes) {
+  const bool fine = head.features > 0 && head.classes == static_cast<std::int64_t>(classes) &&
+                    classes > 0 && head.bias.size() == classes &&
+                    head.weight.size() == classes * static_cast<std::size_t>(head.features);
+  if (fine) return "";
+  return concat("a head of ", head.weight.size(), " weights and ", head.bias.size(), " biases for ",
+                classes, " classes and ", head.features, " features");
+}
+
+std::string problem_of(const LoraFactors& factors) {
+  const std::string name = problem_of_name(factors.module);
+  if (!name.empty()) return name;
+  const auto size = [](std::int64_t rows, std::int64_t columns) {
+    return static_cast<std::size_t>(rows * columns);
+  };
+  const bool fine = factors.rank > 0 && factors.out > 0 && factors.in > 0 &&
+                    factors.a.size() == size(factors.rank, factors.in) &&
+                    factors.b.size() == size(factors.out, factors.rank);
+  return fine ? "" : concat("A or B of ", factors.module, " has another size than its shape");
+}
+
+bool has_tasks(const EvaluationRow& row, std::int64_t tasks) {
+  const auto expected = static_cast<std::size_t>(tasks);
+  return row.samples.size() == expected && row.correct.size() == expected &&
+         row.correct_given_task.size() == expected;
+}
+
+}  // namespace
+
+std::string problem_of(const TaskRecord& record) {
+  if (record.index < 0) return concat("task ", record.index);
+  std::size_t flat_size = 0;
+  for (std::size_t i = 0; i < record.lora.size(); ++i) {
+    const std::string problem = problem_of(record.lora[i]);
+    if (!problem.empty()) return problem;
+    if (i > 0 && record.lora[i].module <= record.lora[i - 1].module) {
+      return concat("module ", record.lora[i].module, " does not stand in the order of names");
+    }
+    flat_size += static_cast<std::size_t>(record.lora[i].out * record.lora[i].in);
+  }
+  if (record.fisher && (record.lora.empty() || record.fisher->values.size() != flat_size)) {
+    return concat("a Fisher of ", record.fisher->values.size(), " values for ", flat_size,
+                  " adapted weights");
+  }
+  for (const auto* values : {&record.merge.module_numerators, &record.merge.module_denominators}) {
+    if (!values->empty() && values->size() != record.lora.size()) {
+      return concat(values->size(), " numbers of the merge by module for ", record.lora.size(),
+                    " modules");
+    }
+  }
+  if (!has_tasks(record.metrics.before_merge, record.index + 1) ||
+      !has_tasks(record.metrics.after_merge, record.index + 1)) {
+    return concat("an evaluation that is not over ", record.index + 1, " tasks");
+  }
+  return problem_of(record.head, record.classes.size());
+}
+
+std::string problem_of(const StateRecord& record) {
+  const auto tasks = static_cast<std::size_t>(record.tasks_done);
+  const auto size = static_cast<std::size_t>(record.layout.size());
+  if (record.tasks_done < 1) return concat(record.tasks_done, " tasks done");
+  if (record.heads.size() != tasks || record.classes.size() != tasks ||
+      record.accuracy.tasks() != tasks) {
+    return concat(record.heads.size(), " heads, classes of ", record.classes.size(),
+                  " tasks and accuracies of ", record.accuracy.tasks(), " tasks for ", tasks,
+                  " tasks done");
+  }
+  for (std::size_t task = 0; task < tasks; ++task) {
+    const std::string problem = problem_of(record.heads[task], record.classes[task].size());
+    if (!problem.empty()) return concat("task ", task, ": ", problem);
+  }
+  for (const AdaptedModule& module : record.layout.modules()) {
+    const std::string problem = problem_of_name(module.name);
+    if (!problem.empty()) return problem;
+  }
+  const bool curvature_fits = (record.s0.empty() && record.s1.empty()) ||
+                              (record.s0.size() == size && record.s1.size() == size);
+  if (record.merged.size() != size || !curvature_fits) {
+    return concat("merged weights of ", record.merged.size(), ", S0 of ", record.s0.size(),
+                  " and S1 of ", record.s1.size(), " values for ", size, " adapted weights");
+  }
+  return "";
+}
+
+void write_row(H5Writer& file, const std::string& group, const EvaluationRow& row) {
+  const H5Dims dims = {static_cast<std::int64_t>(row.samples.size())};
+  file.numbers<std::int64_t>(group + "/samples", dims, row.samples);
+  file.numbers<std::int64_t>(group + "/correct", dims, row.correct);
+  file.numbers<std::int64_t>(group + "/correct_given_task", dims, row.correct_given_task);
+}
+
+EvaluationRow read_row(const H5File& file, const std::string& group) {
+  return {file.numbers<std::int64_t>(group + "/samples", {kAnyLength}),
+          file.numbers<std::int64_t>(group + "/correct", {kAnyLength}),
+          file.numbers<std::int64_t>(group + "/correct_given_task", {kAnyLength})};
+}
+
+void write_head(H5Writer& file, const std::string& group, const Head& head) {
+  file.numbers<float>(group + "/weight", {head.classes, head.features}, head.weight);
+  file.numbers<float>(group + "/bias", {head.classes}, head.bias);
+}
+
+Head read_head(const H5File& file, const std::string& group) {
+  Head head;
+  head.weight = file.numbers<float>(group + "/weight", {kAnyLength, kAnyLength});
+  const H5Dims dims = file.dims(group + "/weight");
+  head.classes = dims[0];
+  head.features = dims[1];
+  head.bias = file.numbers<float>(group + "/bias", {head.classes});
+  return head;
+}
+
+AdaptedLayout layout_of(const std::vector<LoraFactors>& lora) {
+  std::vector<AdaptedModule> modules;
+  for (const LoraFactors& factors : lora) {
+    modules.push_back({.name = factors.module, .out = factors.out, .in = factors.in});
+  }
+  return AdaptedLayout(std::move(modules));
+}
+
+}  // namespace palimpsest

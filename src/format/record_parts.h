@@ -1,0 +1,57 @@
+#pragma once
+// What task and state records have in common: heads, rows of the accuracy matrix, matrices by
+// module.
+#include <string>
+
+#include "h5.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/format/records.h"
+
+namespace palimpsest {
+
+// What is wrong with a record, or "".
+std::string problem_of(const TaskRecord& record);
+std::string problem_of(const StateRecord& record);
+
+// Throws an ErrorType that names the file, when there is a problem.
+template <typename ErrorType>
+void refuse_problem(const std::filesystem::path& path, const std::string& problem) {
+  if (!problem.empty())
+    throw ErrorType(path.string() + ": the record does not fit together: " + problem);
+}
+
+// Datasets samples, correct and correct_given_task, [tasks], in `group`.
+void write_row(H5Writer& file, const std::string& group, const EvaluationRow& row);
+EvaluationRow read_row(const H5File& file, const std::string& group);
+
+// Datasets weight [classes, features] and bias [classes] in `group`.
+void write_head(H5Writer& file, const std::string& group, const Head& head);
+Head read_head(const H5File& file, const std::string& group);
+
+// One dataset [out, in] per module in `group`, cut from a flat vector.
+template <typename T>
+void write_flat(H5Writer& file, const std::string& group, const AdaptedLayout& layout,
+                const std::vector<T>& values) {
+  for (const AdaptedModule& module : layout.modules()) {
+    file.numbers<T>(group + "/" + module.name, {module.out, module.in},
+                    std::span(values).subspan(static_cast<std::size_t>(module.offset),
+                                              static_cast<std::size_t>(module.size())));
+  }
+}
+
+template <typename T>
+std::vector<T> read_flat(const H5File& file, const std::string& group,
+                         const AdaptedLayout& layout) {
+  std::vector<T> values;
+  values.reserve(static_cast<std::size_t>(layout.size()));
+  for (const AdaptedModule& module : layout.modules()) {
+    const std::vector<T> part = file.numbers<T>(group + "/" + module.name, {module.out, module.in});
+    values.insert(values.end(), part.begin(), part.end());
+  }
+  return values;
+}
+
+// The modules of a task record, as the flat vector has them.
+AdaptedLayout layout_of(const std::vector<LoraFactors>& lora);
+
+}  // namespace palimpsest

@@ -1,0 +1,231 @@
+#include "palimpsest/format/safetensors.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <set>
+
+#include "json_fields.h"
+#include "mapped_file.h"
+#include "nearest_name.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "small_floats.h"
+
+namespace palimpsest {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kMaximumHeader = 100'000'000;
+
+// Bytes of one element; 0 for a type that safetensors doesn't have.
+std::uint64_t element_bytes(std::string_view dtype) {
+  static constexpr std::pair<std::string_view, std::uint64_t> kTypes[] = {
+      {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1},
+      {"I16", 2},  {"U16", 2}, {"F16", 2}, {"BF16", 2},    {"I32", 4},
+      {"U32", 4},  {"F32", 4}, {"F64", 8}, {"I64", 8},     {"U64", 8}};
+  for (const auto& [name, bytes] : kTypes) {
+    if (name == dtype) return bytes;
+  }
+  return 0;
+}
+
+std::string shape_text(std::span<const std::int64_t> shape) {
+  std::string text = "[";
+  for (const std::int64_t length : shape) {
+    text += concat(text.size() > 1 ? ", " : "", length);
+  }
+  return text + "]";
+}
+
+// Parses the header; a key that stands twice in one object is an error, where JSON parsers silently
+// keep the last.
+json parse_header(const std::filesystem::path& path, std::string_view text) {
+  std::vector<std::set<std::string>> keys;
+  const auto check_keys = [&](int, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::object_start) keys.emplace_back();
+    if (event == json::parse_event_t::object_end) keys.pop_back();
+    if (event == json::parse_event_t::key &&
+        !keys.back().insert(parsed.get<std::string>()).second) {
+      throw InputError(
+          concat(path.string(), ": header: the name ", parsed.dump(), " stands twice."));
+    }
+    return true;
+  };
+  try {
+    return json::parse(text, check_keys);
+  } catch (const json::parse_error& error) {
+    throw InputError(concat(path.string(), ": header: expected JSON, found a syntax error at byte ",
+                            error.byte, "."));
+  }
+}
+
+struct Extent {
+  std::uint64_t begin = 0, end = 0;
+};
+
+float element_as_float(std::string_view dtype, const std::byte* data) {
+  const auto load = [data]<typename T>(T value) {
+    std::memcpy(&value, data, sizeof value);
+    return value;
+  };
+  if (dtype == "F32") return load(float{});
+  if (dtype == "F64") return static_cast<float>(load(double{}));
+  if (dtype == "BF16") return float_from_bfloat16(load(std::uint16_t{}));
+  return float_from_half(load(std::uint16_t{}));
+}
+
+}  // namespace
+
+struct SafetensorsFile::Impl {
+  std::filesystem::path path;
+  MappedFile mapping;
+  std::map<std::string, TensorView, std::less<>> tensors;
+
+  explicit Impl(const std::filesystem::path& file_path) : path(file_path), mapping(file_path) {
+    const std::span<const std::byte> bytes = mapping.bytes();
+    std::uint64_t length = 0;
+    if (bytes.size() < sizeof length) refuse("expected at least 8 bytes", bytes.size());
+    std::memcpy(&length, bytes.data(), sizeof length);
+    const std::uint64_t room = bytes.size() - sizeof length;
+    if (length > kMaximumHeader || length > room) {
+      refuse(concat("header: expected at most ", std::min(kMaximumHeader, room), " bytes"), length);
+    }
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof length,
+                                length);
+    if (!text.starts_with('{')) refuse("header: expected a JSON object", "another beginning");
+    read_tensors(parse_header(path, text), bytes.subspan(sizeof length + length));
+  }
+
+  template <typename Found>
+  [[noreturn]] void refuse(std::string_view expected, const Found& found) const {
+    throw InputError(concat(path.string(), ": ", expected, ", found ", found,
+                            ". The file is damaged, cut short, or no safetensors file."));
+  }
+
+  void read_tensors(const json& header, std::span<const std::byte> data) {
+    std::vector<Extent> extents;
+    for (const auto& [name, value] : header.items()) {
+      if (name == "__metadata__") continue;
+      if (!value.is_object()) refuse(concat("tensor ", name, ": expected an object"), value.dump());
+      const JsonObject entry{value, path, name};
+      const Extent extent = read_extent(entry, data.size());
+      TensorView& tensor = tensors[name];
+      tensor.dtype = entry.text("dtype");
+      tensor.shape = read_shape(entry);
+      tensor.bytes = data.subspan(extent.begin, extent.end - extent.begin);
+      check_size(name, tensor);
+      extents.push_back(extent);
+    }
+    check_no_holes(std::move(extents), data.size());
+  }
+
+  Extent read_extent(const JsonObject& entry, std::uint64_t data_bytes) const {
+    const json& offsets = entry.array("data_offsets");
+    if (offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
+        !offsets[1].is_number_unsigned()) {
+      entry.refuse("data_offsets", "two whole numbers");
+    }
+    const Extent extent{offsets[0].get<std::uint64_t>(), offsets[1].get<std::uint64_t>()};
+    if (extent.begin > extent.end || extent.end > data_bytes) {
+      entry.refuse("data_offsets",
+                   concat("an extent inside the ", data_bytes, " bytes that the file has"));
+    }
+    return extent;
+  }
+
+  std::vector<std::int64_t> read_shape(const JsonObject& entry) const {
+    std::vector<std::int64_t> shape;
+    for (const json& length : entry.array("shape")) {
+      if (!length.is_number_unsigned() || length.get<std::uint64_t>() > INT64_MAX) {
+        entry.refuse("shape", "whole numbers");
+      }
+      shape.push_back(length.get<std::int64_t>());
+    }
+    return shape;
+  }
+
+  void check_size(const std::string& name, const TensorView& tensor) const {
+    std::uint64_t size = element_bytes(tensor.dtype);
+    if (size == 0) refuse(concat("tensor ", name, ": expected a known dtype"), tensor.dtype);
+    // An overflow of a product with a zero further on is refused, too: no writer makes such a
+    // shape.
+    for (const std::int64_t length : tensor.shape) {
+      if (__builtin_mul_overflow(size, static_cast<std::uint64_t>(length), &size)) {
+        refuse(concat("tensor ", name, ": expected a shape below 2^64 bytes"),
+               shape_text(tensor.shape));
+      }
+    }
+    if (size != tensor.bytes.size()) {
+      refuse(concat("tensor ", name, ": expected ", size, " bytes for ", tensor.dtype, " ",
+                    shape_text(tensor.shape)),
+             tensor.bytes.size());
+    }
+  }
+
+  void check_no_holes(std::vector<Extent> extents, std::uint64_t data_bytes) const {
+    std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) {
+      return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+    });
+    std::uint64_t position = 0;
+    for (const Extent& extent : extents) {
+      if (extent.begin != position) {
+        refuse(concat("expected a tensor that begins at offset ", position,
+                      " (no holes, no overlaps)"),
+               concat("one at ", extent.begin));
+      }
+      position = extent.end;
+    }
+    if (position != data_bytes) {
+      refuse(concat("expected ", position, " bytes of tensors"), data_bytes);
+    }
+  }
+};
+
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
+    : impl_(std::make_unique<Impl>(path)) {}
+SafetensorsFile::~SafetensorsFile() = default;
+SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
+
+const std::filesystem::path& SafetensorsFile::path() const { return impl_->path; }
+
+std::vector<std::string> SafetensorsFile::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : impl_->tensors) names.push_back(name);
+  return names;
+}
+
+bool SafetensorsFile::contains(std::string_view name) const {
+  return impl_->tensors.contains(name);
+}
+
+const TensorView& SafetensorsFile::tensor(std::string_view name) const {
+  const auto found = impl_->tensors.find(name);
+  if (found == impl_->tensors.end()) {
+    throw InputError(concat(path().string(), ": expected a tensor ", name,
+                            ", found none; the nearest name is \"", nearest_name(name, names()),
+                            "\"."));
+  }
+  return found->second;
+}
+
+std::vector<float> SafetensorsFile::floats(std::string_view name,
+                                           std::span<const std::int64_t> shape) const {
+  const TensorView& view = tensor(name);
+  const bool is_float =
+      view.dtype == "F32" || view.dtype == "F16" || view.dtype == "BF16" || view.dtype == "F64";
+  if (!is_float || !std::equal(shape.begin(), shape.end(), view.shape.begin(), view.shape.end())) {
+    throw InputError(concat(path().string(), ": tensor ", name, ": expected floats ",
+                            shape_text(shape), ", found ", view.dtype, " ", shape_text(view.shape),
+                            "."));
+  }
+  const std::uint64_t step = element_bytes(view.dtype);
+  std::vector<float> values(view.bytes.size() / step);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = element_as_float(view.dtype, view.bytes.data() + i * step);
+  }
+  return values;
+}
+
+}  // namespace palimpsest

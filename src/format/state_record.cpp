@@ -1,0 +1,144 @@
+#include "content_hash.h"
+#include "h5.h"
+#include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/format/records.h"
+#include "record_parts.h"
+
+namespace palimpsest {
+namespace {
+
+std::string head_group(std::int64_t task) { return "/heads/" + std::to_string(task); }
+
+AdaptedLayout read_layout(const H5File& file) {
+  std::vector<AdaptedModule> modules;
+  for (const std::string& name : file.children("/weights")) {
+    const H5Dims dims = file.dims("/weights/" + name);
+    if (dims.size() != 2) {
+      file.refuse("/weights/" + name, "two dimensions", std::to_string(dims.size()));
+    }
+    modules.push_back({.name = name, .out = dims[0], .in = dims[1]});
+  }
+  return AdaptedLayout(std::move(modules));
+}
+
+// The numbers of EvaluationRow, each with its dataset.
+struct AccuracyArray {
+  const char* name;
+  std::vector<std::int64_t> EvaluationRow::*member;
+};
+
+constexpr AccuracyArray kArrays[] = {{"samples", &EvaluationRow::samples},
+                                     {"correct", &EvaluationRow::correct},
+                                     {"correct_given_task", &EvaluationRow::correct_given_task}};
+
+using Rows = std::vector<EvaluationRow>;
+
+// Datasets [tasks, tasks]: row t holds t + 1 numbers, then zeros.
+void write_rows(H5Writer& file, const std::string& group, const Rows& rows) {
+  const auto tasks = static_cast<std::int64_t>(rows.size());
+  for (const auto& [name, member] : kArrays) {
+    std::vector<std::int64_t> values;
+    for (const EvaluationRow& row : rows) {
+      values.insert(values.end(), (row.*member).begin(), (row.*member).end());
+      values.resize(values.size() + rows.size() - (row.*member).size(), 0);
+    }
+    file.numbers<std::int64_t>(group + "/" + name, {tasks, tasks}, values);
+  }
+}
+
+Rows read_rows(const H5File& file, const std::string& group, std::int64_t tasks) {
+  Rows rows(static_cast<std::size_t>(tasks));
+  for (const auto& [name, member] : kArrays) {
+    const auto values = file.numbers<std::int64_t>(group + "/" + name, {tasks, tasks});
+    for (std::int64_t task = 0; task < tasks; ++task) {
+      const auto begin = values.begin() + task * tasks;
+      (rows[static_cast<std::size_t>(task)].*member).assign(begin, begin + task + 1);
+    }
+  }
+  return rows;
+}
+
+void write_accuracy(H5Writer& file, const AccuracyMatrix& accuracy) {
+  Rows after, before;
+  for (std::size_t task = 0; task < accuracy.tasks(); ++task) {
+    after.push_back(accuracy.row(task));
+    before.push_back(accuracy.row_before_merge(task));
+  }
+  write_rows(file, "/accuracy/after_merge", after);
+  write_rows(file, "/accuracy/before_merge", before);
+}
+
+AccuracyMatrix read_accuracy(const H5File& file, std::int64_t tasks) {
+  Rows after = read_rows(file, "/accuracy/after_merge", tasks);
+  Rows before = read_rows(file, "/accuracy/before_merge", tasks);
+  AccuracyMatrix accuracy;
+  for (std::size_t task = 0; task < after.size(); ++task) {
+    try {
+      accuracy.add_row(std::move(after[task]), std::move(before[task]));
+    } catch (const Error& error) {
+      file.refuse("/accuracy", "counts that fit together", error.what());
+    }
+  }
+  return accuracy;
+}
+
+}  // namespace
+
+std::string write_state_record(const std::filesystem::path& path, const StateRecord& record) {
+  refuse_problem<Error>(path, problem_of(record));
+  AtomicFile target(path);
+  H5Writer file(target.temporary(), "state");
+  file.number<std::int64_t>("/stream@tasks_done", record.tasks_done);
+  file.text("/base@sha256", record.backbone_sha256);
+  file.text("/pack@content_sha256", record.pack_content_sha256);
+  file.text("/config", record.config);
+  file.text("/numerics", record.numerics);
+  write_flat<float>(file, "/weights", record.layout, record.merged);
+  file.text("/curvature@kind", record.fisher_kind);
+  file.text("/curvature@scale", record.fisher_scale);
+  if (!record.s0.empty()) {
+    write_flat<double>(file, "/curvature/s0", record.layout, record.s0);
+    write_flat<double>(file, "/curvature/s1", record.layout, record.s1);
+  }
+  for (std::int64_t task = 0; task < record.tasks_done; ++task) {
+    const auto i = static_cast<std::size_t>(task);
+    write_head(file, head_group(task), record.heads[i]);
+    file.texts(head_group(task) + "/classes", record.classes[i]);
+  }
+  write_accuracy(file, record.accuracy);
+  std::string hash = file.finish();
+  target.commit();
+  return hash;
+}
+
+StateRecord read_state_record(const std::filesystem::path& path) {
+  const H5File file(path, "state");
+  check_content_hash(file);
+  StateRecord record;
+  record.tasks_done = file.number<std::int64_t>("/stream@tasks_done");
+  if (record.tasks_done < 1) {
+    file.refuse("/stream@tasks_done", "at least 1", std::to_string(record.tasks_done));
+  }
+  record.backbone_sha256 = file.text("/base@sha256");
+  record.pack_content_sha256 = file.text("/pack@content_sha256");
+  record.config = file.text("/config");
+  record.numerics = file.text("/numerics");
+  record.layout = read_layout(file);
+  record.merged = read_flat<float>(file, "/weights", record.layout);
+  record.fisher_kind = file.text("/curvature@kind");
+  record.fisher_scale = file.text("/curvature@scale");
+  if (file.has("/curvature/s0")) {
+    record.s0 = read_flat<double>(file, "/curvature/s0", record.layout);
+    record.s1 = read_flat<double>(file, "/curvature/s1", record.layout);
+  }
+  for (std::int64_t task = 0; task < record.tasks_done; ++task) {
+    record.heads.push_back(read_head(file, head_group(task)));
+    record.classes.push_back(file.texts(head_group(task) + "/classes"));
+  }
+  record.accuracy = read_accuracy(file, record.tasks_done);
+  refuse_problem<InputError>(path, problem_of(record));
+  return record;
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,19 @@
+#pragma once
+// Norms of a task's factors and the mass of its Fisher: what inspect shows without touching the
+// factors themselves.
+#include <vector>
+
+#include "h5.h"
+#include "palimpsest/format/records.h"
+
+namespace palimpsest {
+
+// Frobenius norms of A, B and s*B*A, and the sum of the unscaled Fisher values (0 without a
+// Fisher), by module.
+std::vector<ModuleStatistics> module_statistics(const TaskRecord& record);
+
+// /stats: one array over the modules for each number.
+void write_statistics(H5Writer& file, const TaskRecord& record);
+std::vector<ModuleStatistics> read_statistics(const H5File& file);
+
+}  // namespace palimpsest

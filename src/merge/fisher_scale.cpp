@@ -1,0 +1,48 @@
+#include "palimpsest/merge/fisher_scale.h"
+
+#include <cmath>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/merge/curvature_memory.h"
+
+namespace palimpsest {
+
+FisherScale parse_fisher_scale(std::string_view name) {
+  if (name == "none") return FisherScale::kNone;
+  if (name == "trace") return FisherScale::kTrace;
+  if (name == "secant") return FisherScale::kSecant;
+  throw UsageError(concat("fisher-scale '", name, "' is not known; use none, trace or secant"));
+}
+
+FisherFactor fisher_factor(FisherScale scale, std::span<const float> fisher,
+                           std::span<const float> task_vector, double loss_rise) {
+  switch (scale) {
+    case FisherScale::kNone:
+      return {};
+    case FisherScale::kTrace: {
+      double trace = 0;
+      for (const float f : fisher) trace += f;
+      if (!(trace > 0) || !std::isfinite(1 / trace))
+        return {1, concat("the Fisher's trace is ", trace, ": kept as it is")};
+      return {1 / trace, ""};
+    }
+    case FisherScale::kSecant: {
+      if (!(loss_rise > 0)) {
+        return {
+            1,
+            concat(
+                "the loss at the merged weights is not above the loss at the trained ones (rise ",
+                loss_rise, "): the Fisher is kept as it is")};
+      }
+      const double half_mass = 0.5 * fisher_mass(fisher, task_vector);
+      if (!(half_mass > 0) || !std::isfinite(loss_rise / half_mass)) {
+        return {1, concat("1/2 Delta' F Delta is ", half_mass, ": the Fisher is kept as it is")};
+      }
+      return {loss_rise / half_mass, ""};
+    }
+  }
+  throw Error("unknown Fisher scale");
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,63 @@
+#include "palimpsest/model/lora.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "palimpsest/core/random.h"
+#include "palimpsest/device/host_copy.h"
+
+namespace palimpsest {
+std::vector<std::vector<std::int64_t>> Lora::shapes(std::span<const LoraGroup> groups,
+                                                    std::int64_t rank) {
+  std::vector<std::vector<std::int64_t>> all;
+  for (const LoraGroup& group : groups) {
+    const std::int64_t modules = std::ssize(group.modules);
+    all.push_back({modules, rank, group.in});
+    all.push_back({modules, group.out, rank});
+  }
+  return all;
+}
+
+Lora::Lora(std::vector<LoraGroup> groups, std::int64_t rank, double scale,
+           std::span<const at::Tensor> leaves)
+    : groups_(std::move(groups)), rank_(rank), scale_(scale) {
+  for (std::size_t g = 0; g < groups_.size(); ++g)
+    factors_.push_back({leaves[2 * g], leaves[2 * g + 1]});
+}
+
+void Lora::initialise(std::uint64_t seed, std::int64_t task) {
+  const c10::NoGradGuard no_grad;
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    const LoraGroup& group = groups_[g];
+    factors_[g].b.zero_();
+    at::Tensor a = at::empty({rank_, group.in});
+    const std::span<float> values(a.mutable_data_ptr<float>(), static_cast<std::size_t>(a.numel()));
+    for (std::size_t m = 0; m < group.modules.size(); ++m) {
+      fill_uniform(values, 1 / std::sqrt(static_cast<double>(group.in)),
+                   RandomStream(seed, Purpose::kAdapterInit, static_cast<std::uint32_t>(task),
+                                group.modules[m]));
+      factors_[g].a.select(0, static_cast<std::int64_t>(m)).copy_(a);
+    }
+  }
+}
+
+std::vector<LoraFactors> Lora::to_records(const AdaptedLayout& layout) const {
+  std::vector<LoraFactors> records(layout.modules().size());
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    for (std::size_t m = 0; m < groups_[g].modules.size(); ++m) {
+      const AdaptedModule& module = layout.modules()[groups_[g].modules[m]];
+      records[groups_[g].modules[m]] = {
+          .module = module.name,
+          .out = module.out,
+          .in = module.in,
+          .rank = rank_,
+          .scale = scale_,
+          .a = to_host(factors_[g].a.select(0, static_cast<std::int64_t>(m))),
+          .b = to_host(factors_[g].b.select(0, static_cast<std::int64_t>(m)))};
+    }
+  }
+  return records;
+}
+
+}  // namespace palimpsest

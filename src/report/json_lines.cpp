@@ -1,0 +1,120 @@
+#include "palimpsest/report/json_lines.h"
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string line_of(const char* event, const Json& fields) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  Json line = {{"event", event}, {"time", static_cast<double>(milliseconds) / 1000}};
+  line.update(fields);
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+
+}  // namespace
+
+JsonLinesReport::JsonLinesReport(std::filesystem::path path)
+    : path_(std::move(path)), file_(std::fopen(path_.c_str(), "ae")) {
+  if (!file_) fail("opened");
+}
+
+void JsonLinesReport::fail(const char* what) const {
+  throw Error(concat("log ", path_.string(), " could not be ", what, ": ", std::strerror(errno),
+                     "; is there space, and may this user write there?"));
+}
+
+void JsonLinesReport::write(const std::string& line, bool at_once) {
+  if (!file_)
+    throw Error(concat("log ", path_.string(), " is closed: nothing more can be written"));
+  const bool written = std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size();
+  if (!written || (at_once && std::fflush(file_.get()) != 0)) fail("written");
+}
+
+void JsonLinesReport::close() {
+  if (file_ && std::fclose(file_.release()) != 0) fail("closed");
+}
+
+void JsonLinesReport::on(const RunStarted& event) {
+  write(line_of("run_started", Json::object({{"folder", event.folder},
+                                             {"tasks", event.tasks},
+                                             {"world_size", event.world_size},
+                                             {"lanes", event.lanes},
+                                             {"device", event.device},
+                                             {"pack_content_sha256", event.pack_content_sha256},
+                                             {"backbone_sha256", event.backbone_sha256},
+                                             {"adapted_weights", event.adapted_weights},
+                                             {"trained_parameters", event.trained_parameters},
+                                             {"resumed_after_task", event.resumed_after_task}})));
+}
+
+void JsonLinesReport::on(const TaskStarted& event) {
+  write(line_of("task_started", Json::object({{"task", event.task},
+                                              {"classes", event.classes},
+                                              {"samples", event.samples},
+                                              {"steps", event.steps}})));
+}
+
+void JsonLinesReport::on(const StepDone& event) {
+  write(line_of("step", Json::object({{"task", event.task},
+                                      {"step", event.step},
+                                      {"loss", event.loss},
+                                      {"gradient_norm", event.gradient_norm},
+                                      {"scale", event.scale},
+                                      {"learning_rate", event.learning_rate},
+                                      {"samples", event.samples},
+                                      {"seconds", event.seconds}})),
+        /*at_once=*/false);
+}
+
+void JsonLinesReport::on(const TaskTrained& event) {
+  write(line_of("task_trained", Json::object({{"task", event.task},
+                                              {"loss_first_step", event.loss_first_step},
+                                              {"loss_last_pass", event.loss_last_pass},
+                                              {"seconds", event.seconds}})));
+}
+
+void JsonLinesReport::on(const Merged& event) {
+  write(line_of("merged", Json::object({{"task", event.task},
+                                        {"rule", event.rule},
+                                        {"alpha", event.alpha},
+                                        {"alpha_unclamped", or_null(event.alpha_unclamped)},
+                                        {"numerator", or_null(event.numerator)},
+                                        {"denominator", or_null(event.denominator)},
+                                        {"fisher_factor", or_null(event.fisher_factor)},
+                                        {"fisher_mass_task", or_null(event.fisher_mass_task)},
+                                        {"fisher_mass_before", or_null(event.fisher_mass_before)},
+                                        {"remark", event.remark}})));
+}
+
+void JsonLinesReport::on(const Evaluated& event) {
+  write(line_of("evaluated", Json::object({{"task", event.task},
+                                           {"after_merge", event.after_merge},
+                                           {"samples", event.samples},
+                                           {"correct", event.correct},
+                                           {"correct_given_task", event.correct_given_task},
+                                           {"seconds", event.seconds}})));
+}
+
+void JsonLinesReport::on(const TaskSaved& event) {
+  write(line_of(
+      "task_saved",
+      Json::object({{"task", event.task}, {"file", event.file}, {"seconds", event.seconds}})));
+}
+
+void JsonLinesReport::on(const RunFinished& event) {
+  write(line_of("run_finished", Json::object({{"seconds", event.seconds}})));
+}
+
+}  // namespace palimpsest

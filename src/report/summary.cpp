@@ -1,0 +1,103 @@
+#include "palimpsest/report/summary.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/report/readable.h"
+
+namespace palimpsest {
+namespace {
+
+// Row t: accuracy on the test samples of the tasks 1 to t (without columns: of task t), on all of
+// them together, alpha.
+std::string matrix_table(const AccuracyMatrix& accuracy, const std::vector<double>& alphas,
+                         std::size_t columns, int decimals, int gap) {
+  const auto percent = [&](double share) { return fixed(100 * share, decimals); };
+  std::vector<std::string> header = {"after"};
+  for (std::size_t j = 0; j < columns; ++j) header.push_back(std::to_string(j + 1));
+  if (columns == 0) header.push_back("new");
+  header.push_back("all");
+  if (!alphas.empty()) header.push_back("alpha");
+  const std::string alignment(header.size(), 'r');
+  std::vector<std::vector<std::string>> rows = {std::move(header)};
+  for (std::size_t t = 0; t < accuracy.tasks(); ++t) {
+    const EvaluationRow& row = accuracy.row(t);
+    std::vector<std::string> cells = {std::to_string(t + 1)};
+    for (std::size_t j = 0; j < columns; ++j) {
+      cells.push_back(j <= t ? percent(row.accuracy(j)) : "");
+    }
+    if (columns == 0) cells.push_back(percent(row.accuracy(t)));
+    cells.push_back(percent(row.sample_weighted()));
+    if (!alphas.empty()) cells.push_back(fixed(alphas[t], 3));
+    rows.push_back(std::move(cells));
+  }
+  return text_table(rows, alignment, gap);
+}
+
+int line_width(const std::string& table) {
+  std::size_t widest = 0;
+  for (std::size_t start = 0; start < table.size();) {
+    const std::size_t end = table.find('\n', start);
+    widest = std::max(widest, end - start);
+    start = end + 1;
+  }
+  return static_cast<int>(widest);
+}
+
+// The widest layout that fits.
+std::string fitting_matrix(const AccuracyMatrix& accuracy, const std::vector<double>& alphas,
+                           int width) {
+  const struct { int decimals, gap; } layouts[] = {{1, 2}, {0, 2}, {0, 1}};
+  for (const auto& [decimals, gap] : layouts) {
+    std::string table = matrix_table(accuracy, alphas, accuracy.tasks(), decimals, gap);
+    if (line_width(table) <= width) return table;
+  }
+  return "(too many columns for this width; new: on the newest task)\n" +
+         matrix_table(accuracy, alphas, 0, 1, 2);
+}
+
+using Cells = std::vector<std::string>;
+
+Cells percent(const char* name, double share, const char* meaning) {
+  return {name, fixed(100 * share, 1), "%", meaning};
+}
+
+Cells points(const char* name, const std::optional<double>& share, const char* meaning) {
+  if (!share) return {name, "-", "", "needs two tasks"};
+  return {name, fixed(100 * *share, 1), "points", meaning};
+}
+
+}  // namespace
+
+std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<double>& alphas,
+                          int width) {
+  if (!alphas.empty() && alphas.size() != accuracy.tasks()) {
+    throw Error(concat("summary: expected one alpha for each of ", accuracy.tasks(),
+                       " tasks, found ", alphas.size()));
+  }
+  if (accuracy.tasks() == 0) return "No task is finished yet.\n";
+  const std::vector<Cells> numbers = {
+      percent("last accuracy", accuracy.last(), "after the last task, on all tasks' samples"),
+      percent("average anytime accuracy", accuracy.average_anytime(), "mean of the column 'all'"),
+      points("forgetting", accuracy.forgetting(), "best accuracy on a task, minus the last"),
+      points("  from before the merge", accuracy.forgetting_from_peak_before_merge(),
+             "the same, counting what was reached before a merge"),
+      points("backward transfer", accuracy.backward_transfer(),
+             "last accuracy on a task, minus its first"),
+      percent("plasticity before the merge", accuracy.plasticity_before_merge(),
+              "accuracy on the newest task, mean over tasks"),
+      percent("plasticity after the merge", accuracy.plasticity(),
+              "the same, of the model that stays"),
+      percent("accuracy given the task", accuracy.last_given_task(),
+              "as last, choosing among the task's classes only"),
+  };
+  return wrap(
+             "Accuracy in % after each task (row) on the test samples of each task (column), "
+             "choosing among all classes seen. all: on the samples of all tasks so far.",
+             width, 0, 0) +
+         "\n\n" + fitting_matrix(accuracy, alphas, width) + "\n" + text_table(numbers, "lrll");
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,204 @@
+#include "task_view.h"
+
+#include <cmath>
+
+#include "palimpsest/core/text.h"
+#include "palimpsest/report/readable.h"
+#include "palimpsest/report/views.h"
+
+namespace palimpsest {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Rows = std::vector<std::vector<std::string>>;
+
+constexpr int kWidth = 100;
+
+Json number_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+
+Json row_json(const EvaluationRow& row) {
+  return {{"samples", row.samples},
+          {"correct", row.correct},
+          {"correct_given_task", row.correct_given_task}};
+}
+
+Json module_json(const ModuleStatistics& module) {
+  return {{"module", module.module},
+          {"out", module.out},
+          {"in", module.in},
+          {"rank", module.rank},
+          {"scale", module.scale},
+          {"norm_a", module.norm_a},
+          {"norm_b", module.norm_b},
+          {"norm_delta", module.norm_delta},
+          {"fisher_mass", module.fisher_mass}};
+}
+
+std::string module_table(const TaskSummary& summary) {
+  const MergeRecord& merge = summary.record.merge;
+  const bool has_alphas = merge.module_numerators.size() == summary.modules.size() &&
+                          merge.module_denominators.size() == summary.modules.size();
+  Rows rows = {{"module", "shape", "rank", "|A|", "|B|", "|Delta|", "Fisher mass"}};
+  if (has_alphas) rows[0].push_back("own alpha");
+  for (std::size_t i = 0; i < summary.modules.size(); ++i) {
+    const ModuleStatistics& module = summary.modules[i];
+    rows.push_back({module.module, concat(module.out, " x ", module.in),
+                    std::to_string(module.rank), fixed(module.norm_a, 3), fixed(module.norm_b, 3),
+                    fixed(module.norm_delta, 4), scientific(module.fisher_mass, 2)});
+    if (has_alphas) {
+      rows.back().push_back(fixed(merge.module_numerators[i] / merge.module_denominators[i], 3));
+    }
+  }
+  return text_table(rows, "llrrrrrr") +
+         (has_alphas
+              ? "own alpha: the closed form of the module alone; the merge uses one for all\n"
+              : "");
+}
+
+std::string accuracy_table(const TaskMetrics& metrics) {
+  const EvaluationRow& before = metrics.before_merge;
+  const EvaluationRow& after = metrics.after_merge;
+  Rows rows = {{"task", "samples", "accuracy in %", "given the task"}};
+  for (std::size_t j = 0; j < after.samples.size(); ++j) {
+    rows.push_back({std::to_string(j + 1), std::to_string(after.samples[j]),
+                    before_and_after(before.accuracy(j), after.accuracy(j)),
+                    before_and_after(before.accuracy_given_task(j), after.accuracy_given_task(j))});
+  }
+  rows.push_back(
+      {"all", "", before_and_after(before.sample_weighted(), after.sample_weighted()),
+       before_and_after(before.sample_weighted_given_task(), after.sample_weighted_given_task())});
+  return text_table(rows, "rrrr");
+}
+
+std::string merge_text(const MergeRecord& merge) {
+  std::string text = concat("merge ", merge.rule, "\n  alpha ", fixed_or_dash(alpha_of(merge), 6));
+  if (merge.alpha_unclamped) {
+    text += concat(", before the clamp ", fixed(*merge.alpha_unclamped, 6));
+  }
+  if (merge.numerator && merge.denominator) {
+    text +=
+        concat(" = ", scientific(*merge.numerator, 6), " / ", scientific(*merge.denominator, 6));
+  }
+  text += concat("\n  weights ", short_hash(merge.weights_before), " -> ",
+                 short_hash(merge.weights_after), "\n");
+  if (!merge.remark.empty()) text += "  " + wrap(merge.remark, kWidth, 2, 2) + "\n";
+  return text;
+}
+
+}  // namespace
+
+std::optional<double> alpha_of(const MergeRecord& merge) {
+  if (merge.coefficients.size() != 1) return std::nullopt;
+  return merge.coefficients.front();
+}
+
+double norm_of_delta(const TaskSummary& summary) {
+  double squares = 0;
+  for (const ModuleStatistics& module : summary.modules) {
+    squares += module.norm_delta * module.norm_delta;
+  }
+  return std::sqrt(squares);
+}
+
+std::string before_and_after(double before, double after) {
+  return fixed(100 * before, 1) + " -> " + fixed(100 * after, 1);
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+std::string fixed_or_dash(const std::optional<double>& value, int decimals) {
+  return value ? fixed(*value, decimals) : "-";
+}
+
+std::string dump(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Json task_json(const TaskSummary& summary) {
+  const TaskRecord& record = summary.record;
+  const MergeRecord& merge = record.merge;
+  const TaskMetrics& metrics = record.metrics;
+  Json json = {{"type", "task"},
+               {"version", summary.version},
+               {"writer", summary.writer},
+               {"content_sha256", summary.content_sha256},
+               {"task", record.index},
+               {"name", record.name},
+               {"classes", record.classes},
+               {"train_samples", record.train_samples},
+               {"seed", record.seed},
+               {"backbone", {{"name", record.backbone_name}, {"sha256", record.backbone_sha256}}},
+               {"pack_content_sha256", record.pack_content_sha256},
+               {"config", Json::parse(record.config, nullptr, /*allow_exceptions=*/false)},
+               {"finite", summary.finite},
+               {"norm_delta", norm_of_delta(summary)}};
+  json["modules"] = Json::array();
+  for (const ModuleStatistics& module : summary.modules) {
+    json["modules"].push_back(module_json(module));
+  }
+  if (record.fisher) {
+    json["fisher"] = {{"kind", record.fisher->kind},
+                      {"samples", record.fisher->samples},
+                      {"transform", record.fisher->transform},
+                      {"scale", record.fisher->scale},
+                      {"factor", record.fisher->factor}};
+  }
+  json["merge"] = {{"rule", Json::parse(merge.rule, nullptr, /*allow_exceptions=*/false)},
+                   {"coefficients", merge.coefficients},
+                   {"alpha_unclamped", number_or_null(merge.alpha_unclamped)},
+                   {"numerator", number_or_null(merge.numerator)},
+                   {"denominator", number_or_null(merge.denominator)},
+                   {"module_numerators", merge.module_numerators},
+                   {"module_denominators", merge.module_denominators},
+                   {"weights_before", merge.weights_before},
+                   {"weights_after", merge.weights_after},
+                   {"remark", merge.remark}};
+  json["metrics"] = {{"before_merge", row_json(metrics.before_merge)},
+                     {"after_merge", row_json(metrics.after_merge)},
+                     {"loss_first_step", metrics.loss_first_step},
+                     {"loss_last_pass", metrics.loss_last_pass},
+                     {"loss_merged_before", metrics.loss_merged_before},
+                     {"loss_trained", metrics.loss_trained},
+                     {"seconds_train", metrics.seconds_train},
+                     {"seconds_fisher", metrics.seconds_fisher},
+                     {"seconds_merge", metrics.seconds_merge},
+                     {"seconds_evaluate", metrics.seconds_evaluate}};
+  return json;
+}
+
+View view_of_task(const std::filesystem::path& file) {
+  const TaskSummary summary = read_task_summary(file);
+  const TaskRecord& record = summary.record;
+  const TaskMetrics& metrics = record.metrics;
+  std::string text =
+      concat("task ", record.index + 1, " (", record.name, "): ", record.classes.size(),
+             " classes, ", grouped(record.train_samples), " training samples, seed ", record.seed,
+             "\n  ", wrap(listed(record.classes), kWidth, 2, 2), "\n  content ",
+             short_hash(summary.content_sha256), ", format ", summary.version, ", written by ",
+             summary.writer, "\n  backbone ", record.backbone_name, " ",
+             short_hash(record.backbone_sha256), ", pack ", short_hash(record.pack_content_sha256),
+             "\n\n", merge_text(record.merge));
+  if (record.fisher) {
+    text += concat("Fisher ", record.fisher->kind, " over ", grouped(record.fisher->samples),
+                   " samples, transform ", record.fisher->transform, ", scale ",
+                   record.fisher->scale, ", factor ", scientific(record.fisher->factor, 3), "\n");
+  }
+  if (!summary.modules.empty()) {
+    text +=
+        concat("\n", module_table(summary), "|Delta| of all: ", fixed(norm_of_delta(summary), 4),
+               summary.finite ? "" : "; SOME NUMBERS ARE NOT FINITE", "\n");
+  }
+  text += concat("\nbefore -> after the merge, on the test samples of each task\n",
+                 accuracy_table(metrics), "\nloss ", fixed(metrics.loss_first_step, 4), " -> ",
+                 fixed(metrics.loss_last_pass, 4), "; training ", duration(metrics.seconds_train),
+                 ", Fisher ", duration(metrics.seconds_fisher), ", merge ",
+                 duration(metrics.seconds_merge), ", evaluation ",
+                 duration(metrics.seconds_evaluate), "\n");
+  return {std::move(text), dump(task_json(summary))};
+}
+
+}  // namespace palimpsest

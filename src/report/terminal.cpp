@@ -1,0 +1,189 @@
+#include "palimpsest/report/terminal.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <numeric>
+
+#include "palimpsest/core/text.h"
+#include "palimpsest/report/readable.h"
+
+namespace palimpsest {
+namespace {
+
+constexpr int kIndent = 12;  // of what continues "  trained   "
+constexpr const char* kBold = "1";
+constexpr const char* kGreen = "32";
+constexpr const char* kYellow = "33";
+
+bool set_and_not_empty(const char* variable) {
+  const char* const value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+// Accuracy in percent on the newest task, and on all tasks' samples together.
+double newest(const Evaluated& event) {
+  return 100.0 * static_cast<double>(event.correct.back()) /
+         static_cast<double>(event.samples.back());
+}
+
+double overall(const Evaluated& event) {
+  const auto sum = [](const std::vector<std::int64_t>& counts) {
+    return static_cast<double>(std::accumulate(counts.begin(), counts.end(), std::int64_t{0}));
+  };
+  return 100 * sum(event.correct) / sum(event.samples);
+}
+
+std::string from_to(const std::optional<double>& before, double after) {
+  return (before ? fixed(*before, 1) + " -> " : "") + fixed(after, 1) + " %";
+}
+
+}  // namespace
+
+TerminalSettings terminal_settings(std::FILE* out, std::string_view progress,
+                                   std::int64_t log_every) {
+  using enum TerminalSettings::Steps;
+  const bool terminal = isatty(fileno(out)) == 1;
+  const char* const kind = std::getenv("TERM");
+  const bool dumb = kind == nullptr || std::string_view(kind) == "dumb";
+  TerminalSettings settings;
+  settings.log_every = log_every;
+  settings.colour = terminal && !dumb && !set_and_not_empty("NO_COLOR");
+  settings.steps = progress == "none"                                               ? kNone
+                   : progress == "bar" || (progress == "auto" && terminal && !dumb) ? kBar
+                                                                                    : kPlain;
+  winsize size{};
+  if (terminal && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+    settings.width = std::clamp<int>(size.ws_col, 40, 120);
+  }
+  return settings;
+}
+
+TerminalReport::~TerminalReport() {
+  if (bar_drawn_) std::fputc('\n', out_);
+  std::fflush(out_);
+}
+
+std::string TerminalReport::painted(const std::string& text, const char* code) const {
+  return settings_.colour ? concat("\x1b[", code, "m", text, "\x1b[0m") : text;
+}
+
+void TerminalReport::clear_bar() {
+  if (bar_drawn_) std::fputs("\r\x1b[K", out_);
+  bar_drawn_ = false;
+}
+
+void TerminalReport::print(const std::string& text) {
+  clear_bar();
+  std::fputs(text.c_str(), out_);
+  std::fputc('\n', out_);
+  std::fflush(out_);
+}
+
+void TerminalReport::on(const RunStarted& event) {
+  tasks_ = event.tasks;
+  const auto many = [](int count, const char* what) {
+    return concat(count, " ", what, count == 1 ? "" : "s");
+  };
+  print(concat(many(event.tasks, "task"), " on ", many(event.world_size, "rank"), ", ",
+               many(event.lanes, "lane"), ", ", event.device, ", into ", event.folder));
+  print(concat(grouped(event.adapted_weights), " adapted weights, ",
+               grouped(event.trained_parameters), " parameters trained per task; backbone ",
+               short_hash(event.backbone_sha256), ", pack ",
+               short_hash(event.pack_content_sha256)));
+  if (event.resumed_after_task >= 0) {
+    print(concat("resumed after task ", event.resumed_after_task + 1));
+  }
+}
+
+void TerminalReport::on(const TaskStarted& event) {
+  task_seconds_ = 0;
+  task_samples_ = 0;
+  merged_.reset();
+  before_merge_.reset();
+  after_merge_.reset();
+  last_drawn_ = {};
+  std::string names;
+  for (const std::string& name : event.classes) names += (names.empty() ? "" : ", ") + name;
+  const std::string title = concat("task ", event.task + 1, " of ", tasks_, ": ");
+  print(concat("\n", painted(title, kBold),
+               wrap(names, settings_.width, 2, static_cast<int>(title.size()))));
+  print(concat("  ", grouped(event.samples), " samples, ", grouped(event.steps), " steps"));
+}
+
+void TerminalReport::on(const StepDone& event) {
+  task_seconds_ += event.seconds;
+  task_samples_ += event.samples;
+  const std::int64_t done = event.step + 1;
+  const bool last = done == event.steps;
+  const double left =
+      task_seconds_ * static_cast<double>(event.steps - done) / static_cast<double>(done);
+  const double rate = task_seconds_ > 0 ? static_cast<double>(task_samples_) / task_seconds_ : 0;
+  const std::string total = std::to_string(event.steps);
+  std::string step = std::to_string(done);
+  step.insert(0, total.size() - std::min(total.size(), step.size()), ' ');
+  const std::string numbers =
+      concat(step, "/", total, "  loss ", fixed(event.loss, 4), "  ",
+             fixed(rate, rate < 10 ? 1 : 0), " samples/s  ", duration(left), " left");
+  if (settings_.steps == TerminalSettings::Steps::kBar) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!last && now - last_drawn_ < std::chrono::milliseconds(100)) return;
+    last_drawn_ = now;
+    draw_bar(event, numbers);
+  } else if (settings_.steps == TerminalSettings::Steps::kPlain &&
+             (last || done % settings_.log_every == 0)) {
+    print("  step " + numbers);
+  }
+}
+
+void TerminalReport::draw_bar(const StepDone& event, const std::string& numbers) {
+  const int room = settings_.width - static_cast<int>(numbers.size()) - 7;
+  std::string line = "  ";
+  if (room >= 8) {
+    const std::int64_t cells = std::min(room, 40);
+    const auto filled = static_cast<std::size_t>(cells * (event.step + 1) / event.steps);
+    line += "[" + painted(std::string(filled, '='), kGreen) +
+            std::string(static_cast<std::size_t>(cells) - filled, ' ') + "]  ";
+  }
+  line += numbers.substr(0, static_cast<std::size_t>(settings_.width - 3));
+  std::fputs(("\r" + line + "\x1b[K").c_str(), out_);
+  std::fflush(out_);
+  bar_drawn_ = true;
+}
+
+void TerminalReport::on(const TaskTrained& event) {
+  print(concat("  trained   loss ", fixed(event.loss_first_step, 3), " -> ",
+               fixed(event.loss_last_pass, 3), " in ", duration(event.seconds)));
+}
+
+void TerminalReport::on(const Merged& event) { merged_ = event; }
+
+void TerminalReport::on(const Evaluated& event) {
+  (event.after_merge ? after_merge_ : before_merge_) = event;
+}
+
+void TerminalReport::on(const TaskSaved&) {
+  std::string line = "  merged    ";
+  if (merged_) line += concat("alpha ", painted(fixed(merged_->alpha, 3), kBold), ", ");
+  if (after_merge_) {
+    const auto before = [&](double (*accuracy)(const Evaluated&)) {
+      return before_merge_ ? std::optional<double>(accuracy(*before_merge_)) : std::nullopt;
+    };
+    line += concat("accuracy on this task ", from_to(before(newest), newest(*after_merge_)),
+                   ", on all so far ",
+                   painted(from_to(before(overall), overall(*after_merge_)), kBold));
+  }
+  print(line);
+  if (merged_ && !merged_->remark.empty()) {
+    const std::string remark = wrap(merged_->remark, settings_.width, kIndent, kIndent);
+    print(std::string(kIndent, ' ') + painted(remark, kYellow));
+  }
+}
+
+void TerminalReport::on(const RunFinished& event) {
+  print(concat("\ndone in ", duration(event.seconds), "\n"));
+}
+
+}  // namespace palimpsest

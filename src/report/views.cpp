@@ -1,0 +1,125 @@
+#include "palimpsest/report/views.h"
+
+#include <cmath>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/format/pack.h"
+#include "palimpsest/format/records.h"
+#include "palimpsest/report/readable.h"
+#include "palimpsest/report/summary.h"
+#include "task_view.h"
+
+namespace palimpsest {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Rows = std::vector<std::vector<std::string>>;
+
+constexpr int kWidth = 100;
+
+std::string identity_text(const FileIdentity& identity) {
+  return concat("  content ", short_hash(identity.content_sha256), ", format ", identity.version,
+                ", written by ", identity.writer, "\n");
+}
+
+Json identity_json(const FileIdentity& identity) {
+  return {{"type", identity.type},
+          {"version", identity.version},
+          {"writer", identity.writer},
+          {"content_sha256", identity.content_sha256}};
+}
+
+double norm(const std::vector<float>& values) {
+  double squares = 0;
+  for (const float value : values) squares += static_cast<double>(value) * value;
+  return std::sqrt(squares);
+}
+
+}  // namespace
+
+View view_of_state(const std::filesystem::path& file) {
+  const FileIdentity identity = read_identity(file);
+  const StateRecord state = read_state_record(file);
+  const bool has_memory = !state.s0.empty();
+  Json json = identity_json(identity);
+  json.update({{"tasks_done", state.tasks_done},
+               {"adapted_weights", state.layout.size()},
+               {"norm_merged", norm(state.merged)},
+               {"fisher_kind", state.fisher_kind},
+               {"fisher_scale", state.fisher_scale},
+               {"has_curvature_memory", has_memory},
+               {"classes", state.classes},
+               {"backbone_sha256", state.backbone_sha256},
+               {"pack_content_sha256", state.pack_content_sha256},
+               {"config", Json::parse(state.config, nullptr, /*allow_exceptions=*/false)},
+               {"numerics", Json::parse(state.numerics, nullptr, /*allow_exceptions=*/false)},
+               {"modules", Json::array()}});
+  std::string text = concat(
+      "state after ", state.tasks_done, state.tasks_done == 1 ? " task\n" : " tasks\n",
+      identity_text(identity), "  backbone ", short_hash(state.backbone_sha256), ", pack ",
+      short_hash(state.pack_content_sha256), "\n  ", grouped(state.layout.size()),
+      " adapted weights, |theta_hat - theta_hat_0| = ", fixed(norm(state.merged), 4), "\n  ",
+      has_memory ? concat("curvature memory: ", state.fisher_kind, ", scale ", state.fisher_scale)
+                 : "no curvature memory",
+      "\n  numerics ", wrap(state.numerics, kWidth, 2, 11), "\n\ntasks\n");
+  for (std::size_t t = 0; t < state.classes.size(); ++t) {
+    text += concat("  ", t + 1, "  ", wrap(listed(state.classes[t]), kWidth, 6, 6), "\n");
+  }
+  Rows rows = {{"module", "shape", "offset"}};
+  for (const AdaptedModule& module : state.layout.modules()) {
+    rows.push_back({module.name, concat(module.out, " x ", module.in), grouped(module.offset)});
+    json["modules"].push_back({{"module", module.name},
+                               {"out", module.out},
+                               {"in", module.in},
+                               {"offset", module.offset}});
+  }
+  text += concat("\n", text_table(rows, "llr"), "\n", summary_table(state.accuracy, {}, kWidth));
+  return {std::move(text), dump(json)};
+}
+
+View view_of_pack(const std::filesystem::path& file) {
+  const FileIdentity identity = read_identity(file);
+  const Pack pack(file);
+  std::vector<std::int64_t> train(pack.classes().size()), test(pack.classes().size());
+  for (std::int64_t sample = 0; sample < pack.size(); ++sample) {
+    ++(pack.is_test(sample) ? test : train)[static_cast<std::size_t>(pack.label(sample))];
+  }
+  Json json = identity_json(identity);
+  json.update({{"kind", pack.kind()},
+               {"samples", pack.size()},
+               {"vocabulary", pack.vocabulary()},
+               {"longest", pack.longest()},
+               {"classes", Json::array()}});
+  Rows rows = {{"class", "training", "test"}};
+  for (std::size_t i = 0; i < pack.classes().size(); ++i) {
+    rows.push_back({pack.classes()[i], grouped(train[i]), grouped(test[i])});
+    json["classes"].push_back(
+        {{"name", pack.classes()[i]}, {"training", train[i]}, {"test", test[i]}});
+  }
+  std::string text = concat("pack of ", grouped(pack.size()), " samples, kind ", pack.kind(), ", ",
+                            pack.classes().size(), " classes\n", identity_text(identity),
+                            "  vocabulary ", grouped(pack.vocabulary()), ", longest sample ",
+                            pack.longest(), "\n\n", text_table(rows, "lrr"));
+  return {std::move(text), dump(json)};
+}
+
+View view_of(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) {
+    throw InputError(
+        concat(path.string(), ": expected a run folder or a Palimpsest file, found nothing there"));
+  }
+  if (std::filesystem::is_directory(path)) return view_of_run(path);
+  const auto name = path.filename();
+  if (name == "manifest.json" || name == "run.json") {
+    return view_of_run(path.has_parent_path() ? path.parent_path() : ".");
+  }
+  const std::string type = read_identity(path).type;
+  if (type == "task") return view_of_task(path);
+  if (type == "state") return view_of_state(path);
+  if (type == "pack") return view_of_pack(path);
+  throw InputError(
+      concat(path.string(), ": expected palimpsest_type task, state or pack, found '", type, "'"));
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,27 @@
+#include "palimpsest/train/features.h"
+
+#include <ATen/ATen.h>
+
+#include "palimpsest/device/placement.h"
+
+namespace palimpsest {
+
+at::Tensor cached_features(const TrainingContext& context, const LabelledSamples& split) {
+  const c10::NoGradGuard no_grad;
+  const Watchdog::Phase phase(context.watchdog, "feature pass");
+  at::Tensor features = at::zeros({split.size(), context.model.feature_size()},
+                                  at::TensorOptions(context.model.device()));
+  std::int64_t number = 0;
+  for (const auto& positions : chunks(split.size(), context.config.evaluation_batch)) {
+    if (number++ % context.group.size() != context.group.rank()) continue;
+    const TokenBatch batch = make_batch(context.pack, split, positions);
+    const TextInput input = make_text_input(batch.ids, batch.lengths, context.model.device());
+    features.narrow(0, positions.front(), std::ssize(positions))
+        .copy_(context.model.features(input));
+  }
+  // Every row is zero on all ranks but one: the sum is exact.
+  if (context.group.size() > 1) context.collectives.all_reduce_sum(as_buffer(features));
+  return features;
+}
+
+}  // namespace palimpsest

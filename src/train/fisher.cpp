@@ -1,0 +1,96 @@
+#include "palimpsest/train/fisher.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <functional>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/train/head.h"
+
+namespace palimpsest {
+namespace {
+
+// Runs `compute(input, targets, part)` over all chunks of the training set, dealt into lanes, each
+// adding into its lane's part of `size` doubles; returns the sum over lanes.
+using Compute = std::function<void(const TextInput&, const at::Tensor& targets, at::Tensor part)>;
+
+at::Tensor sum_over_chunks(const TrainingContext& context, const Task& task, std::int64_t size,
+                           const Compute& compute) {
+  Lanes lanes = context.lanes;
+  lanes.ordered = true;
+  LaneSum sums(context.collectives, lanes, size, at::kDouble, context.model.device());
+  const auto all = chunks(task.train.size(), context.config.evaluation_batch);
+  for (std::size_t i = 0; i < sums.own_lanes().size(); ++i) {
+    for (auto chunk = static_cast<std::size_t>(sums.own_lanes()[i]); chunk < all.size();
+         chunk += static_cast<std::size_t>(lanes.count)) {
+      const TokenBatch batch = make_batch(context.pack, task.train, all[chunk]);
+      compute(make_text_input(batch.ids, batch.lengths, context.model.device()),
+              at::tensor(batch.targets).to(context.model.device()), sums.part(i));
+    }
+  }
+  return sums.reduce();
+}
+
+at::Tensor summed_loss(const at::Tensor& features, const Head& head, const at::Tensor& targets) {
+  return at::cross_entropy_loss(head_logits(head, features), targets, {}, at::Reduction::Sum);
+}
+
+}  // namespace
+
+Fisher empirical_fisher(const TrainingContext& context, const Task& task, const Head& head) {
+  const Watchdog::Phase phase(context.watchdog, "Fisher pass", 10);
+  const AdaptedLayout& layout = context.model.layout();
+  const std::int64_t size = layout.size();
+  at::Tensor squares =
+      at::zeros({size}, at::TensorOptions(context.model.device()));  // of one chunk
+  const std::vector<std::int64_t>* lengths = nullptr;
+  const GradientTap tap = [&](std::size_t index, const at::Tensor& x, const at::Tensor& g) {
+    const AdaptedModule& module = layout.modules()[index];
+    at::Tensor sum = squares.narrow(0, module.offset, module.size()).view({module.out, module.in});
+    at::Tensor gradient = at::empty_like(sum);
+    std::int64_t first = 0;
+    for (const std::int64_t length : *lengths) {
+      at::mm_out(gradient, g.narrow(0, first, length).t(), x.narrow(0, first, length));
+      sum.addcmul_(gradient, gradient);
+      first += length;
+    }
+  };
+  const at::Tensor total =
+      sum_over_chunks(context, task, size + 1,
+                      [&](const TextInput& input, const at::Tensor& targets, at::Tensor part) {
+                        lengths = &input.lengths;
+                        squares.zero_();
+                        const at::Tensor features = context.model.features(input, nullptr, 1, &tap);
+                        const at::Tensor loss = summed_loss(features, head, targets);
+                        loss.backward();
+                        part.narrow(0, 0, size).add_(squares);
+                        part[size].add_(loss.detach());
+                      });
+
+  const std::int64_t samples = task.train.size();
+  const at::Tensor mean = total.div(static_cast<double>(samples)).to(at::kCPU);
+  const at::Tensor values = mean.narrow(0, 0, size).to(at::kFloat);
+  Fisher fisher{.values = {values.const_data_ptr<float>(), values.const_data_ptr<float>() + size},
+                .samples = samples,
+                .loss = mean[size].item<double>()};
+  if (!at::isfinite(mean).all().item<bool>()) {
+    throw DivergedError(concat("task ", task.index + 1,
+                               ": the Fisher or the loss after training is not finite (loss ",
+                               fisher.loss, "); lower --lr or set --clip-norm"));
+  }
+  return fisher;
+}
+
+double mean_loss(const TrainingContext& context, const Task& task, const Head& head) {
+  const c10::NoGradGuard no_grad;
+  const Watchdog::Phase phase(context.watchdog, "loss pass", 10);
+  const at::Tensor total = sum_over_chunks(
+      context, task, 1, [&](const TextInput& input, const at::Tensor& targets, at::Tensor part) {
+        part[0].add_(summed_loss(context.model.features(input), head, targets));
+      });
+  return total[0].item<double>() / static_cast<double>(task.train.size());
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,87 @@
+#include "palimpsest/train/head.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <cmath>
+
+#include "palimpsest/core/random.h"
+#include "palimpsest/data/sampler.h"
+#include "palimpsest/device/host_copy.h"
+#include "palimpsest/model/flat_parameters.h"
+#include "palimpsest/train/optimizer.h"
+#include "palimpsest/train/schedule.h"
+
+namespace palimpsest {
+void initialise_head(const at::Tensor& weight, const at::Tensor& bias, std::uint64_t seed,
+                     std::int64_t task) {
+  const c10::NoGradGuard no_grad;
+  const double bound = 1 / std::sqrt(static_cast<double>(weight.size(1)));
+  std::uint64_t index = 0;
+  for (const at::Tensor& parameter : {weight, bias}) {
+    at::Tensor values = at::empty(parameter.sizes());
+    fill_uniform({values.mutable_data_ptr<float>(), static_cast<std::size_t>(values.numel())},
+                 bound,
+                 RandomStream(seed, Purpose::kHeadInit, static_cast<std::uint32_t>(task), index++));
+    parameter.detach().copy_(values);
+  }
+}
+
+Head head_to_record(const at::Tensor& weight, const at::Tensor& bias) {
+  return {.classes = weight.size(0),
+          .features = weight.size(1),
+          .weight = to_host(weight),
+          .bias = to_host(bias)};
+}
+
+at::Tensor head_logits(const Head& head, const at::Tensor& features) {
+  return at::linear(features,
+                    from_host(head.weight, {head.classes, head.features}, features.device()),
+                    from_host(head.bias, {head.classes}, features.device()));
+}
+
+HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t> targets,
+                        std::int64_t classes, const RunConfig& config, std::int64_t task,
+                        std::int64_t epochs, const Head& start) {
+  FlatParameters parameters({{classes, features.size(1)}, {classes}}, features.device());
+  const at::Tensor &weight = parameters.leaves()[0], &bias = parameters.leaves()[1];
+  if (start.classes == 0) {
+    initialise_head(weight, bias, config.seed, task);
+  } else {
+    weight.detach().copy_(from_host(start.weight, weight.sizes(), features.device()));
+    bias.detach().copy_(from_host(start.bias, bias.sizes(), features.device()));
+  }
+  const at::Tensor all_targets =
+      at::tensor(at::ArrayRef<std::int64_t>(targets.data(), targets.size())).to(features.device());
+  const Sampler sampler(config.seed, task, features.size(0), config.batch, config.drop_last);
+  const Schedule schedule{config.schedule, config.milestones, config.milestone_factor,
+                          config.warmup_steps};
+  AdamW optimizer({{parameters.flat(), config.head_lr}}, config.weight_decay);
+  const at::Tensor gradient = at::zeros_like(parameters.flat());
+
+  HeadTraining result;
+  const std::int64_t steps = epochs * config.passes_per_epoch * sampler.steps_per_pass();
+  double loss_sum = 0;
+  std::int64_t samples = 0;
+  for (std::int64_t step = 0; step < steps; ++step) {
+    const std::vector<std::int64_t> batch = sampler.batch(step);
+    const at::Tensor rows = at::tensor(batch).to(features.device());
+    const at::Tensor loss =
+        at::cross_entropy_loss(at::linear(features.index_select(0, rows), weight, bias),
+                               all_targets.index_select(0, rows));
+    parameters.gather(torch::autograd::grad({loss}, {weight, bias}), gradient);
+    optimizer.step({gradient}, learning_rate_factor(schedule, step, steps));
+
+    const double value = loss.item<double>();
+    if (step == 0) result.loss_first_step = value;
+    if (step >= steps - sampler.steps_per_pass()) {
+      loss_sum += value * static_cast<double>(batch.size());
+      samples += std::ssize(batch);
+    }
+  }
+  result.loss_last_pass = samples == 0 ? 0 : loss_sum / static_cast<double>(samples);
+  result.head = head_to_record(weight, bias);
+  return result;
+}
+
+}  // namespace palimpsest

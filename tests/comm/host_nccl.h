@@ -1,0 +1,118 @@
+#pragma once
+// A stand-in for NCCL that works on host memory over MPI and writes down every call, so that the
+// collectives over NCCL run and fail on machines without a GPU.
+#include <mpi.h>
+
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "palimpsest/comm/nccl.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+
+// Outlives the collectives made from api(): they call back into it.
+class HostNccl {
+ public:
+  std::vector<std::string> calls;
+  NcclResult id_result = kNcclSuccess;
+  NcclResult next_result = kNcclSuccess;  // of the next all-reduce
+  NcclResult async_state = kNcclSuccess;
+  int polls_in_progress = 0;  // how often the communicator answers "in progress" before async_state
+  std::chrono::milliseconds abort_time{0};
+
+  NcclApi api() {
+    return {
+        .get_unique_id =
+            [this](NcclId& id) {
+              calls.emplace_back("get_unique_id");
+              id.fill('u');
+              return id_result;
+            },
+        .comm_init_rank =
+            [this](NcclComm& comm, int size, const NcclId& id, int rank) {
+              calls.push_back(
+                  concat("comm_init_rank ", rank, " of ", size, " id ", id[0], id[127]));
+              MPI_Comm_dup(MPI_COMM_WORLD, &comm_);
+              comm = this;
+              return kNcclInProgress;
+            },
+        .all_reduce_sum =
+            [this](void* data, std::size_t count, DataType type, NcclComm, void* stream) {
+              calls.push_back(
+                  concat("all_reduce ", count, " ", size_of(type), stream ? " on a stream" : ""));
+              if (next_result != kNcclSuccess) return next_result;
+              MPI_Allreduce(MPI_IN_PLACE, data, static_cast<int>(count), mpi(type), MPI_SUM, comm_);
+              return kNcclSuccess;
+            },
+        .broadcast =
+            [this](void* data, std::size_t count, DataType type, int root, NcclComm, void*) {
+              calls.push_back(concat("broadcast ", count, " ", size_of(type), " from ", root));
+              MPI_Bcast(data, static_cast<int>(count), mpi(type), root, comm_);
+              return kNcclSuccess;
+            },
+        .send =
+            [this](const void* data, std::size_t count, DataType type, int peer, NcclComm, void*) {
+              calls.push_back(concat("send ", count, " to ", peer));
+              MPI_Isend(data, static_cast<int>(count), mpi(type), peer, 0, comm_,
+                        &pending_.emplace_back());
+              return kNcclSuccess;
+            },
+        .recv =
+            [this](void* data, std::size_t count, DataType type, int peer, NcclComm, void*) {
+              calls.push_back(concat("recv ", count, " from ", peer));
+              MPI_Irecv(data, static_cast<int>(count), mpi(type), peer, 0, comm_,
+                        &pending_.emplace_back());
+              return kNcclSuccess;
+            },
+        .group_start =
+            [this] {
+              calls.emplace_back("group_start");
+              return kNcclSuccess;
+            },
+        .group_end =
+            [this] {
+              calls.emplace_back("group_end");
+              MPI_Waitall(static_cast<int>(pending_.size()), pending_.data(), MPI_STATUSES_IGNORE);
+              pending_.clear();
+              return kNcclInProgress;
+            },
+        .comm_get_async_error =
+            [this](NcclComm, NcclResult& state) {
+              state = polls_in_progress-- > 0 ? kNcclInProgress : async_state;
+              return kNcclSuccess;
+            },
+        .comm_finalize = [this](NcclComm) { return log("comm_finalize"); },
+        .comm_destroy =
+            [this](NcclComm) {
+              MPI_Comm_free(&comm_);
+              return log("comm_destroy");
+            },
+        .comm_abort =
+            [this, wait = abort_time](NcclComm) {
+              if (wait.count() == 0) return log("comm_abort");
+              std::this_thread::sleep_for(wait);  // may outlive this object: touches nothing
+              return kNcclSuccess;
+            },
+        .error_string = [](NcclResult result, NcclComm) { return concat("host error ", result); },
+    };
+  }
+
+ private:
+  static MPI_Datatype mpi(DataType type) {
+    return type == DataType::kFloat32 ? MPI_FLOAT : MPI_DOUBLE;
+  }
+
+  NcclResult log(const char* call) {
+    calls.emplace_back(call);
+    return kNcclSuccess;
+  }
+
+  MPI_Comm comm_ = MPI_COMM_NULL;
+  std::vector<MPI_Request> pending_;
+};
+
+}  // namespace palimpsest

@@ -1,0 +1,103 @@
+// Every configuration comes back from its text as it was.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "config_file.h"
+#include "palimpsest/config/key_table.h"
+
+namespace palimpsest {
+namespace {
+
+// A valid value for any key.
+struct RandomValue {
+  std::mt19937_64& random;
+  const Key& key;
+
+  double between(double low, double high) const {
+    const double value = std::uniform_real_distribution<double>(low, high)(random);
+    return value == low && key.above_minimum ? high : value;
+  }
+  double number() const { return between(key.minimum, std::min(key.maximum, key.minimum + 1000)); }
+  std::string text() const { return "t/" + std::to_string(random() % 1000) + " =x y.h5"; }
+
+  bool operator()(bool RunConfig::*) const { return random() % 2 == 0; }
+  std::int64_t operator()(std::int64_t RunConfig::*) const {
+    return static_cast<std::int64_t>(number());
+  }
+  std::uint64_t operator()(std::uint64_t RunConfig::*) const { return random(); }
+  double operator()(double RunConfig::*) const { return number(); }
+  std::string operator()(std::string RunConfig::*) const {
+    if (key.choices.empty()) return text();
+    if (key.minimum < key.maximum && random() % 2 == 0) return std::to_string(1 + random() % 99);
+    return std::string(key.choices[random() % key.choices.size()]);
+  }
+  std::vector<double> operator()(std::vector<double> RunConfig::*) const {
+    std::vector<double> rising;
+    for (double at = between(0.001, 0.3); at <= 1; at += between(0.01, 0.5)) rising.push_back(at);
+    if (random() % 4 == 0) rising.clear();
+    return rising;
+  }
+  std::vector<std::string> operator()(std::vector<std::string> RunConfig::*) const {
+    std::vector<std::string> names = {"query", "key", "value"};
+    names.resize(1 + random() % 3);
+    return names;
+  }
+};
+
+RunConfig random_config(std::mt19937_64& random) {
+  RunConfig config;
+  for (const Key& key : key_table()) {
+    std::visit([&](auto member) { config.*member = RandomValue{random, key}(member); }, key.member);
+  }
+  if (config.adapter == "none") config.merge = config.perturbation = "none";
+  if (config.merge == "none") config.head_refit = false;
+  return config;
+}
+
+TEST_F(ConfigFile, PrintedConfigurationParsesBackToTheSame) {
+  std::mt19937_64 random(3);
+  for (int trial = 0; trial < 300; ++trial) {
+    const RunConfig config = random_config(random);
+    const std::string printed = print_config(config);
+    ASSERT_EQ(parse_run_config(Arguments{"--config", write(printed)}), config) << printed;
+  }
+}
+
+TEST(Config, CommandLineOfAllSettingsParsesBackToTheSame) {
+  std::mt19937_64 random(4);
+  for (int trial = 0; trial < 300; ++trial) {
+    const RunConfig config = random_config(random);
+    Arguments arguments;
+    for (const Key& key : key_table()) {
+      arguments.push_back("--" + std::string(key.name));
+      arguments.push_back(value_text(config, key));
+    }
+    ASSERT_EQ(parse_run_config(arguments), config);
+  }
+}
+
+TEST(Config, NoTwoKeysShareNameOrMember) {
+  for (const Key& one : key_table()) {
+    for (const Key& other : key_table()) {
+      if (&one == &other) continue;
+      EXPECT_NE(one.name, other.name);
+      EXPECT_FALSE(one.member == other.member) << one.name << " and " << other.name;
+    }
+  }
+}
+
+TEST(Config, EveryShippedConfigurationParses) {
+  int count = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(PALIMPSEST_SOURCE_DIR) + "/configs")) {
+    if (entry.path().extension() != ".cfg") continue;
+    EXPECT_NO_THROW(parse_run_config(Arguments{"--config", entry.path()})) << entry.path();
+    ++count;
+  }
+  EXPECT_GT(count, 0);
+}
+
+}  // namespace
+}  // namespace palimpsest

@@ -1,0 +1,144 @@
+#include "fixtures.h"
+
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+std::vector<float> ramp(std::int64_t size, float start) {
+  std::vector<float> values;
+  for (std::int64_t i = 0; i < size; ++i) values.push_back(start + 0.1f * static_cast<float>(i));
+  return values;
+}
+
+EvaluationRow sample_row(std::int64_t tasks, std::int64_t correct) {
+  const auto size = static_cast<std::size_t>(tasks);
+  return {std::vector<std::int64_t>(size, 50), std::vector<std::int64_t>(size, correct),
+          std::vector<std::int64_t>(size, correct + 1)};
+}
+
+Head sample_head() { return {2, 3, ramp(6, -0.25f), ramp(2, 1.5f)}; }
+
+}  // namespace
+
+FolderTest::FolderTest() {
+  const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
+  folder_ = std::filesystem::temp_directory_path() /
+            concat("palimpsest_format_", getpid(), "_", test->name());
+  std::filesystem::create_directories(folder_);
+}
+
+FolderTest::~FolderTest() { std::filesystem::remove_all(folder_); }
+
+TaskRecord sample_task(std::int64_t index) {
+  TaskRecord record;
+  record.index = index;
+  record.name = concat("task ", index + 1);
+  record.classes = {"admin", "jeu vidéo"};
+  record.train_samples = 120;
+  record.seed = UINT64_MAX - 1;
+  record.backbone_name = "all-MiniLM-L6-v2";
+  record.backbone_sha256 = std::string(64, 'a');
+  record.pack_content_sha256 = std::string(64, 'b');
+  record.config = "{\"note\": \"" + std::string(100'000, 'x') + "\"}";
+  record.lora = {{"encoder.layer.0.key", 3, 4, 2, 0.5, ramp(8, 0.1f), ramp(6, -0.2f)},
+                 {"encoder.layer.0.value", 2, 4, 1, 1.0, ramp(4, 0.7f), ramp(2, -1e-30f)}};
+  record.head = sample_head();
+  record.fisher = {"empirical-per-sample", 120, "test", "secant", 3.25e7, ramp(20, 1e-9f)};
+  record.merge.rule = "{\"rule\":\"closed-form\"}";
+  record.merge.coefficients = {0.1};
+  record.merge.alpha_unclamped = 1.0 / 3.0;
+  record.merge.numerator = 1e-300;
+  record.merge.module_numerators = {0.25, -0.5};
+  record.merge.module_denominators = {1, 2};
+  record.merge.weights_before = std::string(64, 'c');
+  record.merge.weights_after = std::string(64, 'd');
+  record.metrics.before_merge = sample_row(index + 1, 40);
+  record.metrics.after_merge = sample_row(index + 1, 35);
+  record.metrics.loss_first_step = 1.75;
+  record.metrics.loss_last_pass = 0.125;
+  record.metrics.loss_merged_before = 2;
+  record.metrics.loss_trained = 0.0625;
+  record.metrics.seconds_train = 12.5;
+  return record;
+}
+
+StateRecord sample_state(std::int64_t tasks_done) {
+  StateRecord record;
+  record.tasks_done = tasks_done;
+  record.layout = AdaptedLayout({{"m.value", 2, 4}, {"m.key", 3, 4}});
+  record.merged = ramp(20, -1.0f);
+  record.fisher_kind = "empirical-per-sample";
+  record.fisher_scale = "secant";
+  record.s0 = std::vector<double>(20, 1.0 / 3.0);
+  record.s1 = std::vector<double>(20, -1e-17);
+  for (std::int64_t task = 0; task < tasks_done; ++task) {
+    record.heads.push_back(sample_head());
+    record.classes.push_back({concat("class ", task), concat("other ", task)});
+    record.accuracy.add_row(sample_row(task + 1, 30 + task), sample_row(task + 1, 40));
+  }
+  record.backbone_sha256 = std::string(64, 'a');
+  record.pack_content_sha256 = std::string(64, 'b');
+  record.config = "{\"epochs\": 10}";
+  record.numerics = "{\"lanes\": \"4\"}";
+  return record;
+}
+
+std::string bytes_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  return bytes.str();
+}
+
+void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+void flip_bit_at(const std::filesystem::path& path, const std::string& pattern,
+                 std::size_t offset) {
+  std::string bytes = bytes_of(path);
+  const std::size_t found = bytes.find(pattern);
+  ASSERT_NE(found, std::string::npos);
+  bytes[found + offset] = static_cast<char>(bytes[found + offset] ^ 1);
+  write_bytes(path, bytes);
+}
+
+void change_hdf5(const std::filesystem::path& path, const std::function<void(hid_t)>& change) {
+  const H5Handle file(H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT));
+  ASSERT_TRUE(file);
+  change(file.get());
+}
+
+void replace_text_attribute(hid_t file, const char* object, const char* name,
+                            const std::string& value) {
+  const H5Handle type(H5Tcopy(H5T_C_S1));
+  H5Tset_size(type.get(), value.size());
+  H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
+  H5Tset_cset(type.get(), H5T_CSET_UTF8);
+  const H5Handle space(H5Screate(H5S_SCALAR));
+  H5Adelete_by_name(file, object, name, H5P_DEFAULT);
+  const H5Handle made(H5Acreate_by_name(file, object, name, type.get(), space.get(), H5P_DEFAULT,
+                                        H5P_DEFAULT, H5P_DEFAULT));
+  ASSERT_GE(H5Awrite(made.get(), type.get(), value.data()), 0);
+}
+
+void replace_dataset(hid_t file, const char* path, hid_t type, const std::vector<hsize_t>& dims,
+                     hid_t creation) {
+  H5Ldelete(file, path, H5P_DEFAULT);
+  const H5Handle space(H5Screate_simple(static_cast<int>(dims.size()), dims.data(), nullptr));
+  const H5Handle made(
+      H5Dcreate2(file, path, type, space.get(), H5P_DEFAULT, creation, H5P_DEFAULT));
+  ASSERT_TRUE(made);
+  hsize_t count = 1;
+  for (const hsize_t length : dims) count *= length;
+  const std::vector<char> zeros(count * 16, 0);
+  ASSERT_GE(H5Dwrite(made.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, zeros.data()), 0);
+}
+
+}  // namespace palimpsest

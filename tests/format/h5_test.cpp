@@ -1,0 +1,208 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "../../src/format/content_hash.h"
+#include "fixtures.h"
+#include "palimpsest/core/hash.h"
+
+namespace palimpsest {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class H5Test : public FolderTest {
+ protected:
+  // A tiny file: an array, a text and two attributes, written in either order.
+  std::string write_tiny(const std::filesystem::path& path, bool reversed) const {
+    const std::vector<float> values = {1, 2, 3, 4, 5, 6};
+    H5Writer file(path, "tiny");
+    const std::vector<std::function<void()>> writes = {
+        [&] {
+          file.numbers<float>("/b/values", {2, 3}, values);
+        },
+        [&] {
+          file.texts("/a", std::vector<std::string>{"one", "", "zwölf"});
+        },
+        [&] { file.number<std::int64_t>("/b@index", -7); }, [&] { file.text("/@kind", "k"); }};
+    for (std::size_t i = 0; i < writes.size(); ++i) {
+      writes[reversed ? writes.size() - 1 - i : i]();
+    }
+    return file.finish();
+  }
+};
+
+TEST_F(H5Test, ContentHashIsTheDocumentedOne) {
+  const std::string nul(1, '\0');
+  // In byte order of the paths: '@' stands after '/' and before letters.
+  const std::string expected = "/@kind" + nul + "str" + nul + nul + "k" + nul + "/a" + nul + "str" +
+                               nul + "3" + nul + "one" + nul + nul + "zwölf" + nul + "/b/values" +
+                               nul + "f4" + nul + "2,3" + nul +
+                               little_endian<float>({1, 2, 3, 4, 5, 6}) + "/b@index" + nul + "i8" +
+                               nul + nul + little_endian<std::int64_t>({-7});
+  EXPECT_EQ(write_tiny(at("a.h5"), false), sha256(std::string_view(expected)));
+}
+
+TEST_F(H5Test, ContentHashDoesNotDependOnTheOrderOfWriting) {
+  EXPECT_EQ(write_tiny(at("a.h5"), false), write_tiny(at("b.h5"), true));
+}
+
+TEST_F(H5Test, ContentHashRefusesPathsOutOfOrder) {
+  ContentHash hash;
+  hash.add("/b", "u1", {}, {});
+  EXPECT_THROW(hash.add("/a", "u1", {}, {}), Error);
+}
+
+TEST_F(H5Test, ReadsBackWhatWasWritten) {
+  write_tiny(at("a.h5"), false);
+  const H5File file(at("a.h5"), "tiny");
+  EXPECT_THAT(file.numbers<float>("/b/values", {2, kAnyLength}), ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(file.texts("/a"), ElementsAre("one", "", "zwölf"));
+  EXPECT_EQ(file.number<std::int64_t>("/b@index"), -7);
+  EXPECT_THAT(file.children("/"), ElementsAre("a", "b"));
+  EXPECT_FALSE(file.has("/b/none"));
+  EXPECT_FALSE(file.has("/none/values"));
+}
+
+TEST_F(H5Test, RefusesAnotherTypeOrShapeNamingBoth) {
+  write_tiny(at("a.h5"), false);
+  const H5File file(at("a.h5"), "tiny");
+  EXPECT_THAT(message_of<InputError>([&] {
+                file.numbers<float>("/b/values", {3, 2});
+              }),
+              AllOf(HasSubstr("a.h5"), HasSubstr("/b/values"), HasSubstr("f4 [3,2]"),
+                    HasSubstr("f4 [2,3]")));
+  EXPECT_THAT(message_of<InputError>([&] { file.number<double>("/b@index"); }),
+              AllOf(HasSubstr("/b@index"), HasSubstr("f8 a scalar"), HasSubstr("i8 a scalar")));
+  EXPECT_THAT(message_of<InputError>([&] { file.text("/b"); }), HasSubstr("expected a dataset"));
+  EXPECT_THAT(message_of<InputError>([&] { file.text("/c"); }), HasSubstr("found none"));
+}
+
+TEST_F(H5Test, WriterRefusesNumbersThatAreNotFinite) {
+  H5Writer file(at("a.h5"), "tiny");
+  EXPECT_THAT(message_of<Error>([&] { file.number<double>("/x@loss", 0.0 / 0.0); }),
+              AllOf(HasSubstr("/x@loss"), HasSubstr("not finite")));
+  const std::vector<float> values = {1, std::numeric_limits<float>::infinity()};
+  EXPECT_THAT(message_of<Error>([&] { file.numbers<float>("/values", {2}, values); }),
+              HasSubstr("not finite"));
+}
+
+TEST_F(H5Test, WriterRefusesValuesThatDoNotFitTheShape) {
+  H5Writer file(at("a.h5"), "tiny");
+  const std::vector<float> values = {1, 2};
+  EXPECT_THAT(message_of<Error>([&] { file.numbers<float>("/values", {3}, values); }),
+              AllOf(HasSubstr("/values"), HasSubstr("[3]"), HasSubstr("found 2")));
+}
+
+TEST_F(H5Test, RefusesChunkedFilteredAndExternalStorage) {
+  const auto refused = [&](const std::function<void(hid_t)>& set) {
+    write_tiny(at("a.h5"), false);
+    change_hdf5(at("a.h5"), [&](hid_t file) {
+      const H5Handle creation(H5Pcreate(H5P_DATASET_CREATE));
+      set(creation.get());
+      replace_dataset(file, "/b/values", H5T_IEEE_F32LE, {2, 3}, creation.get());
+    });
+    const H5File file(at("a.h5"), "tiny");
+    return message_of<InputError>([&] { file.numbers<float>("/b/values", {2, 3}); });
+  };
+  const hsize_t chunk[] = {1, 3};
+  EXPECT_THAT(refused([&](hid_t list) { H5Pset_chunk(list, 2, chunk); }),
+              HasSubstr("expected contiguous storage"));
+  EXPECT_THAT(refused([&](hid_t list) {
+                H5Pset_chunk(list, 2, chunk);
+                H5Pset_shuffle(list);
+              }),
+              HasSubstr("chunked"));
+  EXPECT_THAT(refused([](hid_t list) { H5Pset_layout(list, H5D_COMPACT); }), HasSubstr("compact"));
+  const std::string external = at("outside.bin");
+  EXPECT_THAT(refused([&](hid_t list) { H5Pset_external(list, external.c_str(), 0, 24); }),
+              HasSubstr("external storage"));
+}
+
+TEST_F(H5Test, RefusesSoftAndExternalLinks) {
+  write_tiny(at("a.h5"), false);
+  change_hdf5(at("a.h5"), [](hid_t file) {
+    H5Lcreate_soft("/b/values", file, "/soft", H5P_DEFAULT, H5P_DEFAULT);
+    H5Lcreate_external("b.h5", "/b", file, "/external", H5P_DEFAULT, H5P_DEFAULT);
+  });
+  const H5File file(at("a.h5"), "tiny");
+  for (const char* path : {"/soft", "/external/values"}) {
+    EXPECT_THAT(message_of<InputError>([&] {
+                  file.numbers<float>(path, {2, 3});
+                }),
+                HasSubstr("a soft or external link"));
+  }
+  EXPECT_THROW(check_content_hash(file), InputError);
+}
+
+TEST_F(H5Test, RefusesAGroupThatHoldsItself) {
+  write_tiny(at("a.h5"), false);
+  change_hdf5(at("a.h5"), [](hid_t file) {
+    H5Lcreate_hard(file, "/b", file, "/b/again", H5P_DEFAULT, H5P_DEFAULT);
+  });
+  EXPECT_THAT(message_of<InputError>([&] { H5File(at("a.h5"), "tiny").paths(); }),
+              HasSubstr("loop"));
+}
+
+TEST_F(H5Test, RefusesForeignStringsAndNumbers) {
+  write_tiny(at("a.h5"), false);
+  change_hdf5(at("a.h5"), [](hid_t file) {
+    const H5Handle text(H5Tcopy(H5T_C_S1));
+    H5Tset_size(text.get(), H5T_VARIABLE);
+    replace_dataset(file, "/a", text.get(), {3});
+    const H5Handle ascii(H5Tcopy(H5T_C_S1));
+    replace_dataset(file, "/ascii", ascii.get(), {3});
+    replace_dataset(file, "/b/values", H5T_IEEE_F32BE, {2, 3});
+  });
+  const H5File file(at("a.h5"), "tiny");
+  EXPECT_THAT(message_of<InputError>([&] { file.texts("/a"); }), HasSubstr("variable-length"));
+  EXPECT_THAT(message_of<InputError>([&] { file.texts("/ascii"); }),
+              HasSubstr("null-padded UTF-8"));
+  EXPECT_THAT(message_of<InputError>([&] {
+                file.numbers<float>("/b/values", {2, 3});
+              }),
+              HasSubstr("an HDF5 type of class"));
+}
+
+TEST_F(H5Test, RefusesADatasetLargerThanTheFileWithoutReadingIt) {
+  write_tiny(at("a.h5"), false);
+  change_hdf5(at("a.h5"), [](hid_t file) {
+    const hsize_t dims[] = {hsize_t{1} << 40};
+    const H5Handle space(H5Screate_simple(1, dims, nullptr));
+    const H5Handle made(H5Dcreate2(file, "/huge", H5T_IEEE_F64LE, space.get(), H5P_DEFAULT,
+                                   H5P_DEFAULT, H5P_DEFAULT));
+  });
+  const H5File file(at("a.h5"), "tiny");
+  EXPECT_THAT(message_of<InputError>([&] { file.numbers<double>("/huge", {kAnyLength}); }),
+              HasSubstr("no more than the file can hold"));
+}
+
+TEST_F(H5Test, RefusesAnotherTypeAnUnknownVersionAndWhatIsNoHdf5) {
+  write_tiny(at("a.h5"), false);
+  EXPECT_THAT(message_of<InputError>([&] { H5File(at("a.h5"), "task"); }),
+              AllOf(HasSubstr("palimpsest_type"), HasSubstr("\"task\""), HasSubstr("\"tiny\"")));
+  change_hdf5(at("a.h5"),
+              [](hid_t file) { replace_text_attribute(file, "/", "palimpsest_version", "2.0.0"); });
+  EXPECT_THAT(message_of<InputError>([&] { H5File(at("a.h5"), "tiny"); }),
+              AllOf(HasSubstr("palimpsest_version"), HasSubstr("1.x.y"), HasSubstr("2.0.0")));
+  write_bytes(at("text.h5"), "not HDF5");
+  EXPECT_THAT(message_of<InputError>([&] { H5File(at("text.h5"), "tiny"); }),
+              AllOf(HasSubstr("text.h5"), HasSubstr("HDF5")));
+  EXPECT_THAT(message_of<InputError>([&] { H5File(at("missing.h5"), "tiny"); }),
+              AllOf(HasSubstr("missing.h5"), HasSubstr("cannot be read")));
+}
+
+TEST_F(H5Test, ALockedFileIsRefusedWithTheWayOut) {
+  if (std::getenv("HDF5_USE_FILE_LOCKING") != nullptr) GTEST_SKIP() << "HDF5's locking is set";
+  write_tiny(at("a.h5"), false);
+  const int other = open(at("a.h5").c_str(), O_RDWR);
+  ASSERT_EQ(flock(other, LOCK_EX), 0);
+  EXPECT_THAT(message_of<InputError>([&] { H5File(at("a.h5"), "tiny"); }),
+              AllOf(HasSubstr("a.h5"), HasSubstr("HDF5_USE_FILE_LOCKING=BEST_EFFORT")));
+  close(other);
+}
+
+}  // namespace
+}  // namespace palimpsest

@@ -1,0 +1,108 @@
+#include "fixtures.h"
+#include "palimpsest/format/bert_config.h"
+#include "palimpsest/format/protocol.h"
+
+namespace palimpsest {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// `text` with one part of it replaced.
+std::string changed(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t found = text.find(from);
+  EXPECT_NE(found, std::string::npos) << from;
+  return text.replace(found, from.size(), to);
+}
+
+const std::string kProtocol =
+    R"({"palimpsest_type":"protocol","palimpsest_version":"1.2.0","name":"debian-sections",
+        "order":"seed 1","train_per_class":60,"test_per_class":50,
+        "tasks":[{"name":"task 1","classes":["admin","net"]},{"name":"task 2","classes":["x11"]}]})";
+
+class ProtocolTest : public FolderTest {
+ protected:
+  std::string refusal(const std::string& from, const std::string& to) const {
+    write_bytes(at("p.json"), changed(kProtocol, from, to));
+    return message_of<InputError>([&] { read_protocol(at("p.json")); });
+  }
+};
+
+TEST_F(ProtocolTest, ReadsTasksInTheirOrder) {
+  write_bytes(at("p.json"), kProtocol);
+  const Protocol protocol = read_protocol(at("p.json"));
+  EXPECT_EQ(protocol.name, "debian-sections");
+  EXPECT_EQ(protocol.train_per_class, 60);
+  EXPECT_EQ(protocol.test_per_class, 50);
+  ASSERT_EQ(protocol.tasks.size(), 2u);
+  EXPECT_EQ(protocol.tasks[1].name, "task 2");
+  EXPECT_THAT(protocol.tasks[0].classes, ElementsAre("admin", "net"));
+}
+
+TEST_F(ProtocolTest, RefusesWhatIsNoProtocol) {
+  EXPECT_THAT(refusal("{", "["), AllOf(HasSubstr("p.json"), HasSubstr("syntax error at byte")));
+  EXPECT_THAT(refusal("\"protocol\"", "\"pack\""),
+              AllOf(HasSubstr("palimpsest_type"), HasSubstr("\"pack\"")));
+  EXPECT_THAT(refusal("1.2.0", "2.0.0"),
+              AllOf(HasSubstr("palimpsest_version"), HasSubstr("2.0.0")));
+  write_bytes(at("p.json"), "[]");
+  EXPECT_THAT(message_of<InputError>([&] { read_protocol(at("p.json")); }),
+              HasSubstr("JSON object"));
+}
+
+TEST_F(ProtocolTest, RefusesMissingAndMistypedFields) {
+  EXPECT_THAT(refusal("\"name\":\"debian", "\"nom\":\"debian"),
+              AllOf(HasSubstr("name: expected a text"), HasSubstr("found nothing")));
+  EXPECT_THAT(refusal("60", "-1"), AllOf(HasSubstr("train_per_class"), HasSubstr("at least 0")));
+  EXPECT_THAT(refusal("50", "50.5"), HasSubstr("test_per_class"));
+  EXPECT_THAT(refusal("[\"x11\"]", "\"x11\""), HasSubstr("tasks[1].classes: expected a list"));
+  EXPECT_THAT(refusal("\"x11\"", "11"), HasSubstr("tasks[1].classes"));
+}
+
+TEST_F(ProtocolTest, RefusesEmptyTasksAndRepeatedClasses) {
+  EXPECT_THAT(refusal("\"x11\"", ""), HasSubstr("tasks[1].classes: expected at least one class"));
+  EXPECT_THAT(refusal("\"x11\"", "\"net\""), AllOf(HasSubstr("\"net\""), HasSubstr("twice")));
+  EXPECT_THAT(refusal(kProtocol.substr(kProtocol.find("[{")), "[]}"),
+              HasSubstr("at least one task"));
+}
+
+const std::string kBert =
+    R"({"model_type":"bert","hidden_act":"gelu","hidden_size":384,"num_hidden_layers":6,
+        "num_attention_heads":12,"intermediate_size":1536,"vocab_size":30522,
+        "max_position_embeddings":512,"layer_norm_eps":1e-5,"position_embedding_type":"absolute"})";
+
+class BertConfigTest : public FolderTest {
+ protected:
+  std::string refusal(const std::string& from, const std::string& to) const {
+    write_bytes(at("config.json"), changed(kBert, from, to));
+    return message_of<InputError>([&] { read_bert_config(at("config.json")); });
+  }
+};
+
+TEST_F(BertConfigTest, ReadsTheShape) {
+  write_bytes(at("config.json"), kBert);
+  const BertConfig expected = {.hidden = 384,
+                               .layers = 6,
+                               .heads = 12,
+                               .intermediate = 1536,
+                               .vocabulary = 30522,
+                               .positions = 512,
+                               .type_vocabulary = 2,
+                               .layer_norm_epsilon = 1e-5,
+                               .hidden_act = "gelu"};
+  EXPECT_TRUE(read_bert_config(at("config.json")) == expected);
+}
+
+TEST_F(BertConfigTest, RefusesWhatTheEncoderDoesNotDo) {
+  EXPECT_THAT(refusal("\"bert\"", "\"vit\""), AllOf(HasSubstr("model_type"), HasSubstr("vit")));
+  EXPECT_THAT(refusal("\"gelu\"", "\"relu\""), HasSubstr("hidden_act"));
+  EXPECT_THAT(refusal("absolute", "relative_key"), HasSubstr("position_embedding_type"));
+  EXPECT_THAT(refusal(":12,", ":11,"), AllOf(HasSubstr("hidden_size"), HasSubstr("11 heads")));
+  EXPECT_THAT(refusal(":6,", ":0,"), HasSubstr("num_hidden_layers"));
+  EXPECT_THAT(refusal("1e-5", "0"), HasSubstr("layer_norm_eps"));
+  EXPECT_THAT(refusal("vocab_size", "words"), HasSubstr("vocab_size"));
+}
+
+}  // namespace
+}  // namespace palimpsest

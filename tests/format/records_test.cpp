@@ -1,0 +1,267 @@
+#include "palimpsest/format/records.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <thread>
+
+#include "fixtures.h"
+
+namespace palimpsest {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class RecordsTest : public FolderTest {
+ protected:
+  std::filesystem::path task_path() const { return at("task.h5"); }
+  std::filesystem::path state_path() const { return at("state.h5"); }
+  std::string refusal_of_task() const {
+    return message_of<InputError>([&] { read_task_record(task_path()); });
+  }
+};
+
+void expect_equal(const StateRecord& a, const StateRecord& b) {
+  EXPECT_EQ(a.tasks_done, b.tasks_done);
+  ASSERT_EQ(a.layout.modules().size(), b.layout.modules().size());
+  for (std::size_t i = 0; i < a.layout.modules().size(); ++i) {
+    EXPECT_EQ(a.layout.modules()[i].name, b.layout.modules()[i].name);
+    EXPECT_EQ(a.layout.modules()[i].out, b.layout.modules()[i].out);
+    EXPECT_EQ(a.layout.modules()[i].in, b.layout.modules()[i].in);
+    EXPECT_EQ(a.layout.modules()[i].offset, b.layout.modules()[i].offset);
+  }
+  EXPECT_EQ(a.merged, b.merged);
+  EXPECT_EQ(a.fisher_kind, b.fisher_kind);
+  EXPECT_EQ(a.fisher_scale, b.fisher_scale);
+  EXPECT_EQ(a.s0, b.s0);
+  EXPECT_EQ(a.s1, b.s1);
+  EXPECT_EQ(a.heads, b.heads);
+  EXPECT_EQ(a.classes, b.classes);
+  ASSERT_EQ(a.accuracy.tasks(), b.accuracy.tasks());
+  for (std::size_t task = 0; task < a.accuracy.tasks(); ++task) {
+    EXPECT_EQ(a.accuracy.row(task), b.accuracy.row(task));
+    EXPECT_EQ(a.accuracy.row_before_merge(task), b.accuracy.row_before_merge(task));
+  }
+  EXPECT_EQ(a.backbone_sha256, b.backbone_sha256);
+  EXPECT_EQ(a.pack_content_sha256, b.pack_content_sha256);
+  EXPECT_EQ(a.config, b.config);
+  EXPECT_EQ(a.numerics, b.numerics);
+}
+
+TEST_F(RecordsTest, TaskComesBackBitForBit) {
+  const TaskRecord record = sample_task(2);
+  const std::string hash = write_task_record(task_path(), record);
+  EXPECT_TRUE(read_task_record(task_path()) == record);
+  const FileIdentity identity = read_identity(task_path());
+  EXPECT_EQ(identity.type, "task");
+  EXPECT_EQ(identity.version, "1.0.0");
+  EXPECT_EQ(identity.writer, "palimpsest 0.1.0");
+  EXPECT_EQ(identity.content_sha256, hash);
+}
+
+TEST_F(RecordsTest, TaskOfAFrozenBackboneComesBack) {
+  TaskRecord record = sample_task(0);
+  record.lora.clear();
+  record.fisher.reset();
+  record.merge = {};
+  write_task_record(task_path(), record);
+  EXPECT_TRUE(read_task_record(task_path()) == record);
+  EXPECT_TRUE(read_task_summary(task_path()).modules.empty());
+}
+
+TEST_F(RecordsTest, StateComesBackBitForBit) {
+  const StateRecord record = sample_state(11);
+  write_state_record(state_path(), record);
+  expect_equal(read_state_record(state_path()), record);
+}
+
+TEST_F(RecordsTest, StateWithoutAdapterAndCurvatureComesBack) {
+  StateRecord record = sample_state(1);
+  record.layout = AdaptedLayout();
+  record.merged.clear();
+  record.s0.clear();
+  record.s1.clear();
+  record.fisher_kind = "";
+  write_state_record(state_path(), record);
+  expect_equal(read_state_record(state_path()), record);
+}
+
+TEST_F(RecordsTest, EqualRecordsAreEqualFilesWheneverTheyAreWritten) {
+  write_task_record(at("a.h5"), sample_task(1));
+  write_state_record(at("c.h5"), sample_state(2));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // HDF5's times count seconds
+  write_task_record(at("b.h5"), sample_task(1));
+  write_state_record(at("d.h5"), sample_state(2));
+  EXPECT_TRUE(bytes_of(at("a.h5")) == bytes_of(at("b.h5")));
+  EXPECT_TRUE(bytes_of(at("c.h5")) == bytes_of(at("d.h5")));
+}
+
+TEST_F(RecordsTest, ContentHashIgnoresSecondsAndNumericsButNoWeight) {
+  TaskRecord record = sample_task(1);
+  const std::string hash = write_task_record(task_path(), record);
+  record.metrics.seconds_train += 1;
+  EXPECT_EQ(write_task_record(task_path(), record), hash);
+  record.lora[1].b[0] = std::nextafter(record.lora[1].b[0], 1.0f);
+  EXPECT_NE(write_task_record(task_path(), record), hash);
+
+  StateRecord state = sample_state(1);
+  const std::string state_hash = write_state_record(state_path(), state);
+  state.numerics = "{\"lanes\": \"4\", \"threads\": 2}";
+  EXPECT_EQ(write_state_record(state_path(), state), state_hash);
+  state.s1[3] = 1e-18;
+  EXPECT_NE(write_state_record(state_path(), state), state_hash);
+}
+
+TEST_F(RecordsTest, SummaryHoldsEverythingButBulkData) {
+  const TaskRecord record = sample_task(1);
+  const std::string hash = write_task_record(task_path(), record);
+  const TaskSummary summary = read_task_summary(task_path());
+  EXPECT_EQ(summary.content_sha256, hash);
+  EXPECT_TRUE(summary.finite);
+  EXPECT_EQ(summary.record.classes, record.classes);
+  EXPECT_EQ(summary.record.merge, record.merge);
+  EXPECT_EQ(summary.record.metrics, record.metrics);
+  EXPECT_EQ(summary.record.head.features, 3);
+  EXPECT_TRUE(summary.record.head.weight.empty());
+  EXPECT_EQ(summary.record.fisher->factor, record.fisher->factor);
+  EXPECT_TRUE(summary.record.fisher->values.empty());
+  ASSERT_EQ(summary.modules.size(), 2u);
+  EXPECT_EQ(summary.modules[1].module, "encoder.layer.0.value");
+  EXPECT_EQ(summary.modules[0].rank, 2);
+}
+
+TEST_F(RecordsTest, StatisticsAreTheNormsOfTheFactorsAndOfTheirProduct) {
+  const TaskRecord record = sample_task(0);
+  write_task_record(task_path(), record);
+  const ModuleStatistics found = read_task_summary(task_path()).modules[0];
+  const LoraFactors& lora = record.lora[0];
+  double a = 0, b = 0, delta = 0, mass = 0;
+  for (const double value : lora.a) a += value * value;
+  for (const double value : lora.b) b += value * value;
+  for (std::size_t row = 0; row < 3; ++row) {
+    for (std::size_t column = 0; column < 4; ++column) {
+      double product = 0;
+      for (std::size_t k = 0; k < 2; ++k) {
+        product += double{lora.b[row * 2 + k]} * lora.a[k * 4 + column];
+      }
+      delta += 0.25 * product * product;
+    }
+  }
+  for (std::size_t i = 0; i < 12; ++i) mass += record.fisher->values[i];
+  EXPECT_NEAR(found.norm_a, std::sqrt(a), 1e-14);
+  EXPECT_NEAR(found.norm_b, std::sqrt(b), 1e-14);
+  EXPECT_NEAR(found.norm_delta, std::sqrt(delta), 1e-14);
+  EXPECT_NEAR(found.fisher_mass, mass, 1e-14);
+}
+
+TEST_F(RecordsTest, RefusesToWriteWhatDoesNotFitTogether) {
+  const auto refusal = [&](const std::function<void(TaskRecord&)>& damage) {
+    TaskRecord record = sample_task(1);
+    damage(record);
+    const std::string message = message_of<Error>([&] { write_task_record(task_path(), record); });
+    EXPECT_FALSE(std::filesystem::exists(task_path()));
+    return message;
+  };
+  EXPECT_THAT(refusal([](TaskRecord& r) { r.lora[0].a[0] = std::nanf(""); }),
+              AllOf(HasSubstr("/lora/encoder.layer.0.key/A"), HasSubstr("not finite")));
+  EXPECT_THAT(refusal([](TaskRecord& r) { r.lora[0].b.pop_back(); }), HasSubstr("another size"));
+  EXPECT_THAT(refusal([](TaskRecord& r) { std::swap(r.lora[0], r.lora[1]); }),
+              HasSubstr("order of names"));
+  EXPECT_THAT(refusal([](TaskRecord& r) { r.lora[0].module = "a/b"; }), HasSubstr("a/b"));
+  EXPECT_THAT(refusal([](TaskRecord& r) { r.fisher->values.pop_back(); }), HasSubstr("Fisher"));
+  EXPECT_THAT(refusal([](TaskRecord& r) { r.head.bias.pop_back(); }), HasSubstr("head"));
+  EXPECT_THAT(refusal([](TaskRecord& r) { r.metrics.after_merge = {}; }), HasSubstr("2 tasks"));
+  StateRecord state = sample_state(2);
+  state.heads.pop_back();
+  EXPECT_THAT(message_of<Error>([&] { write_state_record(state_path(), state); }),
+              HasSubstr("1 heads"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_)) << "a temporary file stayed behind";
+}
+
+TEST_F(RecordsTest, RefusesAFileCutAtAnyLength) {
+  write_task_record(task_path(), sample_task(0));
+  const std::string whole = bytes_of(task_path());
+  for (const std::size_t length :
+       {std::size_t{0}, std::size_t{7}, std::size_t{95}, std::size_t{800}, whole.size() / 2,
+        whole.size() - 4096, whole.size() - 1}) {
+    write_bytes(task_path(), whole.substr(0, length));
+    EXPECT_THAT(refusal_of_task(), HasSubstr("task.h5")) << length;
+  }
+}
+
+TEST_F(RecordsTest, RefusesFlippedBitsInBulkData) {
+  const TaskRecord record = sample_task(0);
+  write_task_record(task_path(), record);
+  flip_bit_at(task_path(), std::string(reinterpret_cast<const char*>(record.lora[0].a.data()), 32),
+              13);
+  EXPECT_THAT(refusal_of_task(), AllOf(HasSubstr("/lora/encoder.layer.0.key/A"),
+                                       HasSubstr("CRC-32C"), HasSubstr("flipped bits")));
+
+  const StateRecord state = sample_state(1);
+  write_state_record(state_path(), state);
+  flip_bit_at(state_path(), std::string(reinterpret_cast<const char*>(state.s0.data()), 96), 95);
+  EXPECT_THAT(message_of<InputError>([&] { read_state_record(state_path()); }),
+              AllOf(HasSubstr("/curvature/s0/m.key"), HasSubstr("CRC-32C")));
+}
+
+TEST_F(RecordsTest, RefusesFlippedBitsInMetadata) {
+  const auto refusal = [&](const std::string& pattern) {
+    write_task_record(task_path(), sample_task(0));
+    flip_bit_at(task_path(), pattern);
+    return refusal_of_task();
+  };
+  for (const std::string& pattern :
+       {std::string("all-MiniLM"), std::string("weight"), std::string("content_sha256"),
+        little_endian<double>({3.25e7})}) {
+    EXPECT_THAT(refusal(pattern), HasSubstr("incorrect metadata checksum")) << pattern;
+  }
+}
+
+TEST_F(RecordsTest, RefusesAChangedAttribute) {
+  write_task_record(task_path(), sample_task(0));
+  change_hdf5(task_path(),
+              [](hid_t file) { replace_text_attribute(file, "/base", "name", "another-model"); });
+  EXPECT_THAT(refusal_of_task(), HasSubstr("content_sha256"));
+}
+
+TEST_F(RecordsTest, RefusesAnotherKindOfRecord) {
+  write_state_record(state_path(), sample_state(1));
+  EXPECT_THAT(message_of<InputError>([&] { read_task_record(state_path()); }),
+              AllOf(HasSubstr("palimpsest_type"), HasSubstr("\"task\""), HasSubstr("\"state\"")));
+}
+
+TEST_F(RecordsTest, RefusesMissingMisshapenAndAddedObjects) {
+  const auto refusal = [&](const std::function<void(hid_t)>& change) {
+    write_task_record(task_path(), sample_task(0));
+    change_hdf5(task_path(), change);
+    return refusal_of_task();
+  };
+  EXPECT_THAT(refusal([](hid_t file) { H5Ldelete(file, "/head/bias", H5P_DEFAULT); }),
+              HasSubstr("content_sha256"));
+  EXPECT_THAT(refusal([](hid_t file) { replace_dataset(file, "/head/bias", H5T_IEEE_F32LE, {5}); }),
+              HasSubstr("content_sha256"));
+  EXPECT_THAT(refusal([](hid_t file) { replace_dataset(file, "/extra", H5T_IEEE_F32LE, {5}); }),
+              HasSubstr("content_sha256"));
+  EXPECT_THAT(refusal([](hid_t file) { H5Adelete(file, "content_sha256"); }),
+              AllOf(HasSubstr("/@content_sha256"), HasSubstr("found none")));
+}
+
+TEST_F(RecordsTest, SummaryNamesAMissingObject) {
+  write_task_record(task_path(), sample_task(0));
+  change_hdf5(task_path(), [](hid_t file) { H5Ldelete(file, "/config", H5P_DEFAULT); });
+  EXPECT_THAT(message_of<InputError>([&] { read_task_summary(task_path()); }),
+              AllOf(HasSubstr("/config"), HasSubstr("found none")));
+}
+
+// A hash that is right says nothing about objects that are missing: the file may come from another
+// program.
+TEST_F(RecordsTest, RefusesAWellHashedFileThatIsNoWholeRecord) {
+  H5Writer file(task_path(), "task");
+  file.number<std::int64_t>("/task@index", 0);
+  file.finish();
+  EXPECT_THAT(refusal_of_task(), AllOf(HasSubstr("/task@name"), HasSubstr("found none")));
+}
+
+}  // namespace
+}  // namespace palimpsest

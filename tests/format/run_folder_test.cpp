@@ -1,0 +1,158 @@
+#include "palimpsest/format/run_folder.h"
+
+#include "fixtures.h"
+#include "palimpsest/core/hash.h"
+
+namespace palimpsest {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class RunFolderTest : public FolderTest {
+ protected:
+  void commit(std::int64_t task) const {
+    write_bytes(run_.log_file(), std::string(static_cast<std::size_t>(100 * (task + 1)), 'l'));
+    run_.commit(sample_task(task), sample_state(task + 1));
+  }
+  void commit_up_to(std::int64_t last) const {
+    run_.create("{}");
+    for (std::int64_t task = 0; task <= last; ++task) commit(task);
+  }
+  void damage(const std::filesystem::path& path) const {
+    std::string bytes = bytes_of(path);
+    bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 4);
+    write_bytes(path, bytes);
+  }
+  bool exists(const std::string& name) const { return std::filesystem::exists(run_.path() / name); }
+
+  RunFolder run_{folder_ / "run"};
+};
+
+TEST_F(RunFolderTest, ANewFolderHoldsTheConfigurationAndNoState) {
+  run_.create("{\"seed\": 1}");
+  EXPECT_EQ(bytes_of(run_.path() / "run.json"), "{\"seed\": 1}");
+  EXPECT_FALSE(run_.manifest().has_value());
+  EXPECT_FALSE(run_.newest_state().has_value());
+}
+
+TEST_F(RunFolderTest, RefusesToCreateOverARun) {
+  run_.create("{}");
+  EXPECT_THAT(message_of<UsageError>([&] { run_.create("{}"); }),
+              AllOf(HasSubstr(run_.path().string()), HasSubstr("--resume")));
+}
+
+TEST_F(RunFolderTest, CommitNamesEveryFileWithItsHashes) {
+  commit_up_to(1);
+  const Manifest manifest = run_.manifest().value();
+  EXPECT_EQ(manifest.tasks_done, 2);
+  ASSERT_EQ(manifest.files.size(), 4u);
+  for (const auto& [name, file] : manifest.files) {
+    EXPECT_EQ(file.sha256, sha256_of_file(run_.path() / name)) << name;
+    EXPECT_EQ(file.content_sha256, read_identity(run_.path() / name).content_sha256) << name;
+  }
+  EXPECT_EQ(manifest.log_offsets.at("state-0001.h5").at("metrics.jsonl"), 200);
+  EXPECT_EQ(run_.newest_state()->tasks_done, 2);
+  EXPECT_TRUE(run_.task(0) == sample_task(0));
+  EXPECT_TRUE(run_.task(1) == sample_task(1));
+}
+
+TEST_F(RunFolderTest, KeepsTheLastTwoStatesAndEveryTask) {
+  commit_up_to(2);
+  EXPECT_FALSE(exists("state-0000.h5"));
+  EXPECT_TRUE(exists("state-0001.h5"));
+  EXPECT_TRUE(exists("state-0002.h5"));
+  EXPECT_TRUE(exists("tasks/task-0000.h5"));
+  EXPECT_EQ(run_.manifest()->files.size(), 5u);
+}
+
+TEST_F(RunFolderTest, OldStatesStayWhenACommitFails) {
+  commit_up_to(1);
+  StateRecord state = sample_state(3);
+  state.merged[0] = std::numeric_limits<float>::infinity();
+  EXPECT_THROW(run_.commit(sample_task(2), state), Error);
+  EXPECT_TRUE(exists("state-0000.h5"));
+  EXPECT_EQ(run_.manifest()->tasks_done, 2);
+  EXPECT_EQ(run_.newest_state()->tasks_done, 2);
+  commit(2);
+  EXPECT_EQ(run_.newest_state()->tasks_done, 3);
+}
+
+TEST_F(RunFolderTest, ADamagedNewestStateFallsBackToTheOneBefore) {
+  commit_up_to(2);
+  damage(run_.state_file(2));
+  EXPECT_EQ(run_.newest_state()->tasks_done, 2);
+  EXPECT_EQ(std::filesystem::file_size(run_.log_file()), 200u);
+  commit(2);
+  EXPECT_EQ(run_.newest_state()->tasks_done, 3);
+  EXPECT_TRUE(run_.task(2) == sample_task(2));
+}
+
+TEST_F(RunFolderTest, AMissingNewestStateFallsBackToTheOneBefore) {
+  commit_up_to(1);
+  std::filesystem::remove(run_.state_file(1));
+  EXPECT_EQ(run_.newest_state()->tasks_done, 1);
+}
+
+TEST_F(RunFolderTest, RefusesToGoOnWhenNoStateIsWhole) {
+  commit_up_to(1);
+  damage(run_.state_file(0));
+  damage(run_.state_file(1));
+  EXPECT_THAT(message_of<InputError>([&] { run_.newest_state(); }),
+              AllOf(HasSubstr("state-0000.h5"), HasSubstr("state-0001.h5"), HasSubstr("SHA-256")));
+}
+
+TEST_F(RunFolderTest, CutsTheLogWhereTheStateWasCommitted) {
+  commit_up_to(1);
+  write_bytes(run_.log_file(), std::string(200, 'l') + "lines of a task that was lost");
+  run_.newest_state();
+  EXPECT_EQ(bytes_of(run_.log_file()), std::string(200, 'l'));
+  write_bytes(run_.log_file(), "short");
+  run_.newest_state();
+  EXPECT_EQ(bytes_of(run_.log_file()), "short");
+}
+
+TEST_F(RunFolderTest, ARunWithoutALogCommitsToo) {
+  run_.create("{}");
+  run_.commit(sample_task(0), sample_state(1));
+  EXPECT_EQ(run_.manifest()->log_offsets.at("state-0000.h5").at("metrics.jsonl"), 0);
+}
+
+TEST_F(RunFolderTest, RefusesACommitOutOfOrder) {
+  run_.create("{}");
+  EXPECT_THAT(message_of<Error>([&] { run_.commit(sample_task(1), sample_state(2)); }),
+              AllOf(HasSubstr("task 1"), HasSubstr("task 0 is not in manifest.json")));
+  EXPECT_THAT(message_of<Error>([&] { run_.commit(sample_task(0), sample_state(2)); }),
+              HasSubstr("expected the state after task 0"));
+}
+
+TEST_F(RunFolderTest, RefusesATaskThatIsDamagedOrUnknown) {
+  commit_up_to(1);
+  damage(run_.task_file(0));
+  EXPECT_THAT(message_of<InputError>([&] { run_.task(0); }),
+              AllOf(HasSubstr("task-0000.h5"), HasSubstr("SHA-256")));
+  EXPECT_THAT(message_of<InputError>([&] { run_.task(7); }), HasSubstr("task 7"));
+}
+
+TEST_F(RunFolderTest, RefusesADamagedManifest) {
+  commit_up_to(0);
+  const std::filesystem::path path = run_.path() / "manifest.json";
+  const std::string whole = bytes_of(path);
+  const auto refusal = [&](const std::string& from, const std::string& to) {
+    std::string text = whole;
+    text.replace(text.find(from), from.size(), to);
+    write_bytes(path, text);
+    return message_of<InputError>([&] { run_.manifest(); });
+  };
+  write_bytes(path, whole.substr(0, whole.size() / 2));
+  EXPECT_THAT(message_of<InputError>([&] { run_.newest_state(); }), HasSubstr("syntax error"));
+  EXPECT_THAT(refusal("tasks/task-0000.h5", "../task-0000.h5"), HasSubstr("inside the run folder"));
+  EXPECT_THAT(refusal("tasks/task-0000.h5", "/etc/passwd"), HasSubstr("inside the run folder"));
+  EXPECT_THAT(refusal("\"metrics.jsonl\"", "\"../../log\""), HasSubstr("inside the run folder"));
+  EXPECT_THAT(refusal("\"sha256\": \"", "\"sha256\": \"zz"), HasSubstr("64 hexadecimal digits"));
+  EXPECT_THAT(refusal("\"manifest\"", "\"protocol\""), HasSubstr("palimpsest_type"));
+  EXPECT_THAT(refusal("1.0.0", "3.0.0"), HasSubstr("palimpsest_version"));
+}
+
+}  // namespace
+}  // namespace palimpsest

@@ -1,0 +1,126 @@
+// metrics.jsonl: one object per event, appended, flushed, and never lost in silence.
+#include "palimpsest/report/json_lines.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "palimpsest/core/error.h"
+
+namespace palimpsest {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+class JsonLines : public testing::Test {
+ protected:
+  JsonLines() : path_(testing::TempDir() + "palimpsest_" + std::to_string(getpid()) + ".jsonl") {}
+  ~JsonLines() override { std::filesystem::remove(path_); }
+
+  std::vector<json> lines() const {
+    std::vector<json> parsed;
+    std::ifstream file(path_);
+    for (std::string line; std::getline(file, line);) parsed.push_back(json::parse(line));
+    return parsed;
+  }
+
+  std::filesystem::path path_;
+};
+
+TEST_F(JsonLines, EveryEventIsOneObjectWithItsFields) {
+  JsonLinesReport report(path_);
+  RunStarted started;
+  started.world_size = 2;
+  report.on(started);
+  report.on(TaskStarted{.task = 0, .classes = {"admin", "net"}, .samples = 360, .steps = 900});
+  report.on(StepDone{.task = 0, .step = 3, .loss = 1.5, .scale = 0.5, .samples = 16});
+  report.on(TaskTrained{.task = 0, .loss_first_step = 1.8, .loss_last_pass = 0.1});
+  Merged merged;
+  merged.alpha_unclamped = 0.25;
+  report.on(merged);
+  report.on(Evaluated{.task = 0,
+                      .after_merge = true,
+                      .samples = {50},
+                      .correct = {40},
+                      .correct_given_task = {45}});
+  report.on(TaskSaved{.task = 0, .file = "tasks/task-0000.h5"});
+  report.on(RunFinished{.seconds = 9});
+  report.close();
+
+  const std::vector<json> all = lines();
+  ASSERT_EQ(all.size(), 8u);
+  std::vector<std::string> events;
+  for (const json& line : all) {
+    events.push_back(line["event"]);
+    EXPECT_GT(line["time"], 1.7e9);
+  }
+  EXPECT_THAT(events, testing::ElementsAre("run_started", "task_started", "step", "task_trained",
+                                           "merged", "evaluated", "task_saved", "run_finished"));
+  EXPECT_EQ(all[0]["world_size"], 2);
+  EXPECT_EQ(all[1]["classes"], json({"admin", "net"}));
+  EXPECT_EQ(all[2]["loss"], 1.5);
+  EXPECT_EQ(all[2]["scale"], 0.5);
+  EXPECT_EQ(all[4]["alpha_unclamped"], 0.25);
+  EXPECT_TRUE(all[4]["numerator"].is_null());
+  EXPECT_EQ(all[5]["correct"], json::array({40}));
+  EXPECT_EQ(all[7]["seconds"], 9);
+}
+
+TEST_F(JsonLines, AppendsToWhatIsThere) {
+  JsonLinesReport(path_).on(RunFinished{.seconds = 1});
+  JsonLinesReport(path_).on(RunFinished{.seconds = 2});
+  EXPECT_EQ(lines().size(), 2u);
+}
+
+TEST_F(JsonLines, StepsReachTheFileWithTheNextOtherEvent) {
+  JsonLinesReport report(path_);
+  report.on(StepDone{.step = 0});
+  EXPECT_EQ(lines().size(), 0u);
+  report.on(TaskTrained{});
+  EXPECT_EQ(lines().size(), 2u);
+}
+
+TEST_F(JsonLines, WritesNullForWhatIsNotFinite) {
+  JsonLinesReport(path_).on(StepDone{.loss = std::numeric_limits<double>::quiet_NaN()});
+  EXPECT_TRUE(lines().at(0)["loss"].is_null());
+}
+
+TEST_F(JsonLines, ThrowsWhenTheFolderIsMissing) {
+  try {
+    JsonLinesReport(path_ / "missing" / "metrics.jsonl");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("metrics.jsonl could not be opened"));
+    EXPECT_EQ(error.code(), ExitCode::kFailed);
+  }
+}
+
+TEST_F(JsonLines, ThrowsWhenTheDiskIsFull) {
+  JsonLinesReport report("/dev/full");
+  report.on(StepDone{});
+  try {
+    report.on(TaskSaved{});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("/dev/full could not be written"));
+  }
+}
+
+TEST_F(JsonLines, ClosingTellsOfAFullDiskToo) {
+  JsonLinesReport report("/dev/full");
+  report.on(StepDone{});
+  EXPECT_THROW(report.close(), Error);
+}
+
+TEST_F(JsonLines, RefusesEventsAfterClosing) {
+  JsonLinesReport report(path_);
+  report.close();
+  EXPECT_THROW(report.on(RunFinished{}), Error);
+}
+
+}  // namespace
+}  // namespace palimpsest

