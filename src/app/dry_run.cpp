@@ -25,9 +25,7 @@ std::string dry_run(const RunConfig& config, int world_size) {
   const Lanes lanes = lanes_of(config, world_size);
   std::int64_t steps = 0, samples = 0, tokens = 0, most_classes = 0;
   for (const Task& task : inputs.tasks) {
-    const Sampler sampler(config.seed, task.index, task.train.size(), config.batch,
-                          config.drop_last);
-    steps += config.epochs * config.passes_per_epoch * sampler.steps_per_pass();
+    steps += training_steps(config, task.train.size());
     samples += config.epochs * config.passes_per_epoch * task.train.size();
     most_classes = std::max(most_classes, std::ssize(task.classes));
     for (const std::int64_t sample : task.train.samples) {

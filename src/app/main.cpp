@@ -1,4 +1,6 @@
 // palimpsest: parse, wire the listeners, run.
+#include <c10/util/Exception.h>
+
 #include <cstdio>
 #include <iostream>
 #include <optional>
@@ -88,7 +90,11 @@ int run(std::vector<std::string> arguments) {
         std::cout << (print ? print_config(config) : dry_run(config, group.size()));
       return static_cast<int>(ExitCode::kDone);
     }
-    return train(config, group, watchdog);
+    try {
+      return train(config, group, watchdog);
+    } catch (const c10::Error& error) {
+      throw Error(concat("LibTorch: ", error.what_without_backtrace()));
+    }
   });
 }
 

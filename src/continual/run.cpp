@@ -13,6 +13,7 @@
 #include "palimpsest/continual/state.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/data/sampler.h"
 #include "palimpsest/device/placement.h"
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/format/run_folder.h"
@@ -146,7 +147,8 @@ RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchd
        std::span(inputs.tasks).subspan(static_cast<std::size_t>(state.tasks_done))) {
     events.tell(TaskStarted{.task = static_cast<int>(task.index),
                             .classes = task.classes,
-                            .samples = task.train.size()});
+                            .samples = task.train.size(),
+                            .steps = training_steps(config, task.train.size())});
     TaskMetrics metrics;
 
     // Train from the merged model: theta_t* = theta_hat_{t-1} + Delta_t.

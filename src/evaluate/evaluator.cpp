@@ -1,6 +1,7 @@
 #include "palimpsest/evaluate/evaluator.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 namespace palimpsest {
 namespace {

@@ -1,6 +1,7 @@
 #include "palimpsest/model/adapted_linear.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace palimpsest {
@@ -99,9 +100,9 @@ at::Tensor AdaptedLinear::forward(const at::Tensor& x, const Lora::Factors* fact
   const bool gradients = !frozen_.slots.empty() && (factors != nullptr || tap != nullptr) &&
                          c10::GradMode::is_enabled();
   if (!gradients) return at::linear(x, frozen_.effective, frozen_.bias);
-  return AdaptedProduct::apply(x, factors != nullptr ? factors->a : at::Tensor(),
-                               factors != nullptr ? factors->b : at::Tensor(), &frozen_, scale,
-                               tap);
+  const at::Tensor none = factors == nullptr ? at::empty({0}, x.options()) : at::Tensor();
+  return AdaptedProduct::apply(x, factors != nullptr ? factors->a : none, factors != nullptr ? factors->b : none, &frozen_,
+                               scale, tap);
 }
 
 }  // namespace palimpsest

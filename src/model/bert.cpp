@@ -148,7 +148,7 @@ at::Tensor Bert::hidden_states(const TextInput& input, const Lora* lora, double 
   if (tap != nullptr)
     x.requires_grad_(true);  // the tap has no trained factor to begin the graph at
   for (const Block& block : blocks_) {
-    const at::Tensor attended = text_attention(apply(block.qkv, x), input.runs, config_.heads);
+    const at::Tensor attended = text_attention(apply(block.qkv, x), input, config_.heads);
     x = layer_norm(x + apply(block.output, attended), block.norm_attention);
     x = layer_norm(x + apply(block.fc2, at::gelu(apply(block.fc1, x))), block.norm_output);
   }

@@ -1,6 +1,7 @@
 #include "palimpsest/model/lora.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <cmath>
 

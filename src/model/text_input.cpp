@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace palimpsest {
@@ -12,77 +14,63 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// The rows of a run in qkv as [3, texts * heads, length, d].
-at::Tensor by_head(const at::Tensor& qkv, const TextRun& run, std::int64_t heads) {
-  const std::int64_t d = qkv.size(1) / 3 / heads;
-  return qkv.narrow(0, run.first_token, run.texts * run.length)
-      .view({run.texts, run.length, 3, heads, d})
-      .permute({2, 0, 3, 1, 4})
-      .reshape({3, run.texts * heads, run.length, d});
+// Rows [tokens, width] to [texts * longest, width], zeros where there is no token; and back.
+at::Tensor to_rectangle(const at::Tensor& rows, const at::Tensor& rectangle) {
+  if (!rectangle.defined()) return rows;
+  return at::cat({rows, at::zeros({1, rows.size(1)}, rows.options())}).index_select(0, rectangle);
+}
+at::Tensor from_rectangle(const at::Tensor& rows, const at::Tensor& place) {
+  return place.defined() ? rows.index_select(0, place) : rows;
 }
 
-// The rows of a run in a [tokens, hidden] tensor as [texts, heads, length, d], a view.
-at::Tensor rows_by_head(const at::Tensor& rows, const TextRun& run, std::int64_t heads) {
-  return rows.narrow(0, run.first_token, run.texts * run.length)
-      .view({run.texts, run.length, heads, rows.size(1) / heads})
-      .permute({0, 2, 1, 3});
-}
-
+// Saved tensors: query|key|value [3, texts * heads, longest, d], attention weights, rectangle,
+// place.
 class TextAttention : public torch::autograd::Function<TextAttention> {
  public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv,
-                            const std::vector<TextRun>& runs, std::int64_t heads) {
-    const std::int64_t hidden = qkv.size(1) / 3;
-    const double scale = 1 / std::sqrt(static_cast<double>(hidden / heads));
-    at::Tensor out = at::empty({qkv.size(0), hidden}, qkv.options());
-    variable_list saved{qkv};
-    std::vector<std::int64_t> shape{heads};
-    for (const TextRun& run : runs) {
-      const at::Tensor parts = by_head(qkv, run, heads);
-      const at::Tensor weights =
-          at::softmax(parts[0].bmm(parts[1].transpose(1, 2)).mul_(scale), -1);
-      rows_by_head(out, run, heads)
-          .copy_(weights.bmm(parts[2]).view({run.texts, heads, run.length, hidden / heads}));
-      saved.push_back(weights);
-      shape.insert(shape.end(), {run.first_token, run.texts, run.length});
-    }
-    context->save_for_backward(saved);
-    context->saved_data["shape"] = shape;
-    return out;
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv, const TextInput& input,
+                            std::int64_t heads) {
+    const std::int64_t texts = std::ssize(input.lengths), longest = input.longest,
+                       d = qkv.size(1) / 3 / heads;
+    const at::Tensor parts = to_rectangle(qkv, input.rectangle)
+                                 .view({texts, longest, 3, heads, d})
+                                 .permute({2, 0, 3, 1, 4})
+                                 .reshape({3, texts * heads, longest, d});
+    at::Tensor scores =
+        parts[0].bmm(parts[1].transpose(1, 2)).mul_(1 / std::sqrt(static_cast<double>(d)));
+    if (input.mask.defined()) scores.view({texts, heads, longest, longest}).add_(input.mask);
+    const at::Tensor weights = at::softmax(scores, -1);
+    context->save_for_backward({parts, weights, input.rectangle, input.place});
+    return from_rectangle(weights.bmm(parts[2])
+                              .view({texts, heads, longest, d})
+                              .transpose(1, 2)
+                              .reshape({texts * longest, heads * d}),
+                          input.place);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
-    const std::vector<std::int64_t> shape = context->saved_data["shape"].toIntVector();
-    const at::Tensor& qkv = saved[0];
-    const std::int64_t heads = shape[0], hidden = qkv.size(1) / 3, d = hidden / heads;
-    const double scale = 1 / std::sqrt(static_cast<double>(d));
-    const at::Tensor g = gradients[0].contiguous();
-    at::Tensor dqkv = at::empty_like(qkv);
-    for (std::size_t r = 0; r + 1 < saved.size(); ++r) {
-      const TextRun run{shape[3 * r + 1], shape[3 * r + 2], shape[3 * r + 3]};
-      const at::Tensor parts = by_head(qkv, run, heads);
-      const at::Tensor& weights = saved[r + 1];
-      const at::Tensor dout =
-          rows_by_head(g, run, heads).reshape({run.texts * heads, run.length, d});
-      const at::Tensor dscores = at::_softmax_backward_data(dout.bmm(parts[2].transpose(1, 2)),
-                                                            weights, -1, weights.scalar_type())
-                                     .mul_(scale);
-      at::Tensor into = dqkv.narrow(0, run.first_token, run.texts * run.length)
-                            .view({run.texts, run.length, 3, heads, d})
-                            .permute({2, 0, 3, 1, 4});
-      const auto store = [&](std::int64_t which, const at::Tensor& part) {
-        into.select(0, which).copy_(part.view({run.texts, heads, run.length, d}));
-      };
-      store(0, dscores.bmm(parts[1]));
-      store(1, dscores.transpose(1, 2).bmm(parts[0]));
-      store(2, weights.transpose(1, 2).bmm(dout));
-    }
-    return {dqkv, at::Tensor(), at::Tensor()};
+    const at::Tensor &parts = saved[0], &weights = saved[1], &rectangle = saved[2],
+                     &place = saved[3];
+    const std::int64_t longest = parts.size(2), d = parts.size(3), heads = gradients[0].size(1) / d;
+    const std::int64_t texts = parts.size(1) / heads;
+    const at::Tensor g = to_rectangle(gradients[0].contiguous(), rectangle)
+                             .view({texts, longest, heads, d})
+                             .transpose(1, 2)
+                             .reshape({texts * heads, longest, d});
+    const at::Tensor scores = at::_softmax_backward_data(g.bmm(parts[2].transpose(1, 2)), weights,
+                                                         -1, weights.scalar_type())
+                                  .mul_(1 / std::sqrt(static_cast<double>(d)));
+    const at::Tensor dparts = at::stack({scores.bmm(parts[1]), scores.transpose(1, 2).bmm(parts[0]),
+                                         weights.transpose(1, 2).bmm(g)});
+    return {from_rectangle(dparts.view({3, texts, heads, longest, d})
+                               .permute({1, 3, 0, 2, 4})
+                               .reshape({texts * longest, 3 * heads * d}),
+                           place),
+            at::Tensor(), at::Tensor()};
   }
 };
 
-at::Tensor to_tensor(const std::vector<std::int64_t>& values, at::Device device) {
+at::Tensor to_tensor(std::span<const std::int64_t> values, at::Device device) {
   return at::from_blob(const_cast<std::int64_t*>(values.data()), {std::ssize(values)}, at::kLong)
       .to(device, at::kLong, /*non_blocking=*/false, /*copy=*/true);
 }
@@ -91,31 +79,42 @@ at::Tensor to_tensor(const std::vector<std::int64_t>& values, at::Device device)
 
 TextInput make_text_input(std::span<const std::int64_t> ids, std::span<const std::int64_t> lengths,
                           at::Device device) {
+  const std::int64_t texts = std::ssize(lengths), tokens = std::ssize(ids);
   TextInput input;
   input.lengths.assign(lengths.begin(), lengths.end());
-  std::vector<std::int64_t> positions(ids.size());
-  at::Tensor pooling = at::zeros({std::ssize(lengths), std::ssize(ids)});
+  input.longest = *std::ranges::max_element(lengths);
+  const bool uneven = texts * input.longest != tokens;
+
+  std::vector<std::int64_t> positions(ids.size()), place(ids.size());
+  std::vector<std::int64_t> rectangle(static_cast<std::size_t>(texts * input.longest), tokens);
+  at::Tensor pooling = at::zeros({texts, tokens});
+  at::Tensor mask = at::zeros({texts, 1, 1, input.longest});
   std::int64_t first = 0;
-  for (std::int64_t text = 0; text < std::ssize(lengths); ++text) {
-    const std::int64_t length = lengths[static_cast<std::size_t>(text)];
+  for (std::int64_t text = 0; text < texts; ++text) {
+    const std::int64_t length = lengths[static_cast<std::size_t>(text)],
+                       corner = text * input.longest;
     std::iota(positions.begin() + first, positions.begin() + first + length, 0);
+    std::iota(place.begin() + first, place.begin() + first + length, corner);
+    std::iota(rectangle.begin() + corner, rectangle.begin() + corner + length, first);
     pooling.select(0, text).narrow(0, first, length).fill_(1.0 / static_cast<double>(length));
-    if (!input.runs.empty() && input.runs.back().length == length) {
-      ++input.runs.back().texts;
-    } else {
-      input.runs.push_back({.first_token = first, .texts = 1, .length = length});
-    }
+    mask.select(0, text)
+        .narrow(2, length, input.longest - length)
+        .fill_(-std::numeric_limits<float>::infinity());
     first += length;
   }
-  input.ids = to_tensor({ids.begin(), ids.end()}, device);
+  input.ids = to_tensor(ids, device);
   input.positions = to_tensor(positions, device);
   input.pooling = pooling.to(device);
+  if (uneven) {
+    input.rectangle = to_tensor(rectangle, device);
+    input.place = to_tensor(place, device);
+    input.mask = mask.to(device);
+  }
   return input;
 }
 
-at::Tensor text_attention(const at::Tensor& qkv, const std::vector<TextRun>& runs,
-                          std::int64_t heads) {
-  return TextAttention::apply(qkv, runs, heads);
+at::Tensor text_attention(const at::Tensor& qkv, const TextInput& input, std::int64_t heads) {
+  return TextAttention::apply(qkv, input, heads);
 }
 
 }  // namespace palimpsest

@@ -1,6 +1,7 @@
 #include "palimpsest/train/features.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include "palimpsest/device/placement.h"
 

@@ -1,6 +1,7 @@
 #include "palimpsest/train/fisher.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <functional>

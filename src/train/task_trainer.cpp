@@ -92,7 +92,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task) {
   initialise_head(weight, bias, config.seed, task.index);
 
   const Sampler sampler(config.seed, task.index, task.train.size(), config.batch, config.drop_last);
-  const std::int64_t steps = config.epochs * config.passes_per_epoch * sampler.steps_per_pass();
+  const std::int64_t steps = training_steps(config, task.train.size());
   const Schedule schedule{config.schedule, config.milestones, config.milestone_factor,
                           config.warmup_steps};
   const double epsilon = config.perturbation == "none" ? 0 : config.epsilon;

@@ -4,6 +4,7 @@
 
 #include "../../src/format/small_floats.h"
 #include "fixtures.h"
+#include "palimpsest/core/text.h"
 #include "palimpsest/format/dialects.h"
 
 namespace palimpsest {
@@ -161,9 +162,9 @@ TEST_F(SafetensorsTest, FindsBertTensorsInEveryDialect) {
   const auto tensor = [](const std::string& name) {
     return "\"" + name + R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
   };
-  write("{" + tensor("bert.embeddings.LayerNorm.gamma") + "," +
-            tensor("bert.encoder.layer.0.attention.self.query.weight") + "," +
-            tensor("embeddings.LayerNorm.bias") + "}",
+  write(concat("{", tensor("bert.embeddings.LayerNorm.gamma"), ",",
+               tensor("bert.encoder.layer.0.attention.self.query.weight"), ",",
+               tensor("embeddings.LayerNorm.bias"), "}"),
         "");
   const SafetensorsFile file(path());
   EXPECT_EQ(find_bert_tensor(file, "embeddings.LayerNorm.weight"),

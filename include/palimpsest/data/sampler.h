@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "palimpsest/config/run_config.h"
+
 namespace palimpsest {
 
 class Sampler {
@@ -25,6 +27,9 @@ class Sampler {
   mutable std::int64_t pass_ = -1;  // of the permutation kept, so that a step doesn't draw it anew
   mutable std::vector<std::int64_t> order_;
 };
+
+// Steps of a task of `samples` training samples, over all passes of all epochs.
+std::int64_t training_steps(const RunConfig& config, std::int64_t samples);
 
 // The share of one lane: positions lane, lane + lanes, lane + 2 lanes, ... of a batch.
 std::vector<std::int64_t> lane_share(const std::vector<std::int64_t>& batch, std::int64_t lane,

@@ -1,5 +1,6 @@
 #pragma once
-// A batch of texts as tensors: tokens of all texts one after another, no padding anywhere.
+// A batch of texts as tensors: the tokens of all texts one after another. Only attention looks at
+// them side by side.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -8,19 +9,19 @@
 
 namespace palimpsest {
 
-// Neighbouring texts of one length: attention runs over these in one product.
-struct TextRun {
-  std::int64_t first_token = 0;
-  std::int64_t texts = 0;
-  std::int64_t length = 0;
-};
-
 struct TextInput {
   at::Tensor ids;        // [tokens] int64
   at::Tensor positions;  // [tokens] int64, from 0 in each text
   at::Tensor pooling;    // [texts, tokens]: 1/length where the token belongs to the text
-  std::vector<TextRun> runs;
   std::vector<std::int64_t> lengths;
+
+  // The same tokens as a rectangle [texts, longest], for attention. Undefined where all texts have
+  // one length.
+  std::int64_t longest = 0;
+  at::Tensor rectangle;  // [texts * longest] int64: the token at each place, or `tokens` where
+                         // there is none
+  at::Tensor place;      // [tokens] int64: the place of each token
+  at::Tensor mask;       // [texts, 1, 1, longest]: 0, or -inf where there is no token
 };
 
 TextInput make_text_input(std::span<const std::int64_t> ids, std::span<const std::int64_t> lengths,
@@ -28,7 +29,6 @@ TextInput make_text_input(std::span<const std::int64_t> ids, std::span<const std
 
 // softmax(q k^T / sqrt(d)) v of each text by itself. qkv: [tokens, 3 hidden] (query, key, value
 // side by side, each in `heads` parts of d = hidden / heads) -> [tokens, hidden].
-at::Tensor text_attention(const at::Tensor& qkv, const std::vector<TextRun>& runs,
-                          std::int64_t heads);
+at::Tensor text_attention(const at::Tensor& qkv, const TextInput& input, std::int64_t heads);
 
 }  // namespace palimpsest

@@ -130,7 +130,7 @@ def write_pack(path, pack):
         with h5py.File(
             temporary,
             "w",
-            libver=("earliest", "v110"),
+            libver=("v108", "v110"),
             alignment_threshold=ALIGNMENT,
             alignment_interval=ALIGNMENT,
         ) as file:

@@ -1,0 +1,76 @@
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/hash.h"
+
+namespace palimpsest {
+namespace {
+
+class Files : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::path(testing::TempDir()) /
+              testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::size_t entries() const {
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator(folder_), {}));
+  }
+  std::filesystem::path folder_;
+};
+
+TEST_F(Files, Sha256GivesThePublishedAnswers) {
+  EXPECT_EQ(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  write_file_atomically(folder_ / "abc", "abc");
+  EXPECT_EQ(sha256_of_file(folder_ / "abc"), sha256("abc"));
+  EXPECT_THROW(sha256_of_file(folder_ / "missing"), InputError);
+}
+
+// RFC 3720, appendix B.4.
+TEST_F(Files, Crc32cGivesThePublishedAnswers) {
+  const std::vector<std::byte> zeros(32, std::byte{0}), ones(32, std::byte{0xff});
+  EXPECT_EQ(crc32c(zeros), 0x8a9136aau);
+  EXPECT_EQ(crc32c(ones), 0x62a8ab43u);
+  const std::string_view digits = "123456789";
+  EXPECT_EQ(crc32c(std::as_bytes(std::span(digits))), 0xe3069283u);
+  EXPECT_EQ(crc32c(std::as_bytes(std::span(digits.substr(4))),
+                   crc32c(std::as_bytes(std::span(digits.substr(0, 4))))),
+            0xe3069283u);
+}
+
+TEST_F(Files, AnAtomicFileAppearsOnlyWhenCommitted) {
+  {
+    AtomicFile file(folder_ / "target");
+    std::ofstream(file.temporary()) << "half";
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "target"));
+  }
+  EXPECT_EQ(entries(), 0u);
+  write_file_atomically(folder_ / "target", "old");
+  write_file_atomically(folder_ / "target", "new");
+  EXPECT_EQ(read_file(folder_ / "target"), "new");
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(Files, AFailedWriteNamesTheFileAndLeavesTheOldOne) {
+  const std::filesystem::path missing = folder_ / "no-such-folder" / "target";
+  EXPECT_THAT([&] { write_file_atomically(missing, "x"); },
+              testing::ThrowsMessage<Error>(testing::AllOf(testing::HasSubstr("no-such-folder"),
+                                                           testing::HasSubstr("No such file"))));
+  EXPECT_THAT([&] { read_file(missing); },
+              testing::ThrowsMessage<InputError>(testing::HasSubstr(missing.string())));
+}
+
+TEST_F(Files, AnEmptyFileReadsAsEmpty) {
+  write_file_atomically(folder_ / "empty", "");
+  EXPECT_EQ(read_file(folder_ / "empty"), "");
+}
+
+}  // namespace
+}  // namespace palimpsest

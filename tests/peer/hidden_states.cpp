@@ -1,0 +1,31 @@
+// hidden_states BACKBONE PACK COUNT OUT: writes the last hidden states (float32) of the first COUNT
+// texts of a pack, one text after another, for comparison with another implementation.
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <fstream>
+#include <iostream>
+
+#include "palimpsest/format/pack.h"
+#include "palimpsest/model/bert.h"
+
+int main(int argc, char** argv) {
+  using namespace palimpsest;
+  if (argc != 5) return 2;
+  const std::filesystem::path folder = argv[1];
+  const Pack pack(argv[2]);
+  const std::vector<std::string> targets = {"key", "value"};
+  const Bert model(SafetensorsFile(folder / "model.safetensors"),
+                   read_bert_config(folder / "config.json"), targets, at::kCPU);
+  std::vector<std::int64_t> ids, lengths;
+  for (std::int64_t i = 0; i < std::stoll(argv[3]); ++i) {
+    const auto tokens = pack.tokens(i);
+    ids.insert(ids.end(), tokens.begin(), tokens.end());
+    lengths.push_back(std::ssize(tokens));
+  }
+  const c10::NoGradGuard no_grad;
+  const at::Tensor hidden =
+      model.hidden_states(make_text_input(ids, lengths, at::kCPU)).contiguous();
+  std::ofstream(argv[4], std::ios::binary)
+      .write(reinterpret_cast<const char*>(hidden.const_data_ptr<float>()), hidden.numel() * 4);
+}

@@ -1,0 +1,90 @@
+#include "palimpsest/model/adapted_linear.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <map>
+
+#include "palimpsest/device/host_copy.h"
+
+namespace palimpsest {
+namespace {
+
+// Rows: a plain module, then two adapted ones ("b" before "a", to tell slots from layout
+// positions).
+class AdaptedLinearTest : public testing::Test {
+ protected:
+  AdaptedLinearTest()
+      : layout_({{.name = "b", .out = 4, .in = 6}, {.name = "a", .out = 4, .in = 6}}),
+        weight_(at::randn({12, 6})),
+        bias_(at::randn({12})),
+        layer_(weight_.clone(), bias_, {{.module = 1, .row = 4}, {.module = 0, .row = 8}}, 4),
+        x_(at::randn({5, 6}).requires_grad_(true)),
+        factors_{at::randn({2, 3, 6}).requires_grad_(true),
+                 at::randn({2, 4, 3}).requires_grad_(true)} {}
+
+  // W + c B A, written out with autograd's own products.
+  at::Tensor effective(double c) const {
+    at::Tensor rows = weight_.clone();
+    const at::Tensor delta = factors_.b.matmul(factors_.a) * c;
+    return at::cat(
+        {rows.narrow(0, 0, 4), rows.narrow(0, 4, 4) + delta[0], rows.narrow(0, 8, 4) + delta[1]});
+  }
+
+  AdaptedLayout layout_;
+  at::Tensor weight_, bias_;
+  AdaptedLinear layer_;
+  at::Tensor x_;
+  Lora::Factors factors_;
+};
+
+TEST_F(AdaptedLinearTest, ValueAndGradientsAreThoseOfTheProductWrittenOut) {
+  constexpr double kScale = 0.7;
+  layer_.set_adapter(factors_, kScale);
+  const at::Tensor ours = layer_.forward(x_, &factors_, kScale, nullptr);
+  const at::Tensor theirs = at::linear(x_, effective(kScale), bias_);
+  EXPECT_TRUE(at::allclose(ours, theirs, 1e-5, 1e-6));
+  const std::vector<at::Tensor> inputs{x_, factors_.a, factors_.b};
+  const auto gradients = torch::autograd::grad({ours.pow(2).sum()}, inputs);
+  const auto expected = torch::autograd::grad({theirs.pow(2).sum()}, inputs);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    EXPECT_TRUE(at::allclose(gradients[i], expected[i], 1e-4, 1e-5)) << "gradient " << i;
+  }
+}
+
+TEST_F(AdaptedLinearTest, TheTapSeesInputAndOutputGradientOfEachModule) {
+  std::map<std::size_t, at::Tensor> products;
+  const GradientTap tap = [&](std::size_t module, const at::Tensor& x, const at::Tensor& g) {
+    products[module] = g.t().mm(x);
+  };
+  const at::Tensor w = weight_.clone().requires_grad_(true);
+  torch::autograd::grad({layer_.forward(x_, nullptr, 1, &tap).pow(2).sum()}, {x_});
+  const at::Tensor expected =
+      torch::autograd::grad({at::linear(x_, w, bias_).pow(2).sum()}, {w})[0];
+  ASSERT_EQ(products.size(), 2u);
+  EXPECT_TRUE(at::allclose(products[1], expected.narrow(0, 4, 4), 1e-4, 1e-5));
+  EXPECT_TRUE(at::allclose(products[0], expected.narrow(0, 8, 4), 1e-4, 1e-5));
+}
+
+TEST_F(AdaptedLinearTest, ADifferenceMovesTheModulesOfItsLayoutAndNothingElse) {
+  std::vector<float> difference(static_cast<std::size_t>(layout_.size()));
+  for (std::size_t i = 0; i < difference.size(); ++i) difference[i] = static_cast<float>(i);
+  layer_.set_difference(difference, layout_);
+  // Layout order is a, b; slots are module 1 (b) at row 4 and module 0 (a) at row 8.
+  at::Tensor expected = weight_.clone();
+  expected.narrow(0, 4, 4).add_(from_host(std::span(difference).subspan(24), {4, 6}, at::kCPU));
+  expected.narrow(0, 8, 4).add_(from_host(std::span(difference).first(24), {4, 6}, at::kCPU));
+  EXPECT_TRUE(at::allclose(layer_.forward(x_, nullptr, 1, nullptr), at::linear(x_, expected, bias_),
+                           1e-5, 1e-5));
+}
+
+TEST_F(AdaptedLinearTest, TheAdapterNeverTouchesTheWeightsBeneath) {
+  const at::Tensor before = layer_.forward(x_, nullptr, 1, nullptr).detach();
+  layer_.set_adapter(factors_, 1.5);
+  layer_.set_adapter(factors_, 0);
+  EXPECT_TRUE(at::equal(layer_.forward(x_, nullptr, 1, nullptr).detach(), before));
+}
+
+}  // namespace
+}  // namespace palimpsest
