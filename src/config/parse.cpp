@@ -7,6 +7,7 @@
 
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/nearest_name.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -42,7 +43,7 @@ po::options_description known_options() {
 [[noreturn]] void refuse_unknown(std::string_view name, const std::string& source) {
   std::vector<std::string_view> names = {"config"};
   for (const Key& key : key_table()) names.push_back(key.name);
-  const std::string hint = nearest(name, names);
+  const std::string hint = nearest_name(name, names);
   throw UsageError(concat(source, ": unknown setting '", name, "'; ",
                           hint.empty() ? "palimpsest train --help lists them all"
                                        : concat("did you mean '", hint, "'?")));

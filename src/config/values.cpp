@@ -171,32 +171,4 @@ void set_value(RunConfig& config, const Key& key, std::string_view text) {
   std::visit([&](auto member) { read(key, text, config.*member); }, key.member);
 }
 
-std::string nearest(std::string_view name, std::span<const std::string_view> candidates) {
-  // Levenshtein distance, one row at a time.
-  const auto distance = [&](std::string_view other) {
-    std::vector<std::size_t> row(other.size() + 1);
-    for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= name.size(); ++i) {
-      std::size_t diagonal = row[0];
-      row[0] = i;
-      for (std::size_t j = 1; j < row.size(); ++j) {
-        const std::size_t replaced = diagonal + (name[i - 1] == other[j - 1] ? 0 : 1);
-        diagonal = row[j];
-        row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-      }
-    }
-    return row.back();
-  };
-  std::string_view best;
-  std::size_t best_distance = (name.size() + 2) / 3 + 1;  // farther is no typing error
-  for (const std::string_view candidate : candidates) {
-    const std::size_t found = distance(candidate);
-    if (found < best_distance) {
-      best = candidate;
-      best_distance = found;
-    }
-  }
-  return std::string(best);
-}
-
 }  // namespace palimpsest

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -52,13 +53,16 @@ std::string run_json(const RunConfig& config, const RunIdentity& run, int world_
 // On rank 0: the state to go on from, with the folder made or its logs cut.
 StreamState open_folder(const RunFolder& folder, const RunConfig& config, const RunIdentity& run,
                         std::span<const Task> tasks, StreamState fresh, int world_size) {
-  if (config.resume == "auto" && folder.manifest()) {
-    if (const std::optional<StateRecord> record = folder.newest_state()) {
-      check_resumable(*record, run, config, tasks);
-      return state_of(*record);
+  if (config.resume == "auto") {
+    if (const std::optional<NewestState> newest = folder.newest_state()) {
+      if (!newest->remark.empty()) std::fprintf(stderr, "palimpsest: %s\n", newest->remark.c_str());
+      check_resumable(newest->record, run, config, tasks);
+      return state_of(newest->record);
     }
+    folder.restart(run_json(config, run, world_size));
+  } else {
+    folder.create(run_json(config, run, world_size));
   }
-  folder.create(run_json(config, run, world_size));
   return fresh;
 }
 

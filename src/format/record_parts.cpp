@@ -94,6 +94,26 @@ std::string problem_of(const StateRecord& record) {
   return "";
 }
 
+FileIdentity identity_of(const H5File& file) {
+  return {.type = file.text("/@palimpsest_type"),
+          .version = file.text("/@palimpsest_version"),
+          .writer = file.text("/@writer"),
+          .content_sha256 = file.text("/@content_sha256")};
+}
+
+FileIdentity read_identity(const std::filesystem::path& path) {
+  return identity_of(H5File(path, ""));
+}
+
+void write_optional(H5Writer& file, const std::string& path, const std::optional<double>& value) {
+  if (value) file.number<double>(path, *value);
+}
+
+std::optional<double> read_optional(const H5File& file, const std::string& path) {
+  if (!file.has(path)) return std::nullopt;
+  return file.number<double>(path);
+}
+
 void write_row(H5Writer& file, const std::string& group, const EvaluationRow& row) {
   const H5Dims dims = {static_cast<std::int64_t>(row.samples.size())};
   file.numbers<std::int64_t>(group + "/samples", dims, row.samples);

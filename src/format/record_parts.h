@@ -1,6 +1,7 @@
 #pragma once
 // What task and state records have in common: heads, rows of the accuracy matrix, matrices by
 // module.
+#include <optional>
 #include <string>
 
 #include "h5.h"
@@ -19,6 +20,12 @@ void refuse_problem(const std::filesystem::path& path, const std::string& proble
   if (!problem.empty())
     throw ErrorType(path.string() + ": the record does not fit together: " + problem);
 }
+
+FileIdentity identity_of(const H5File& file);
+
+// A number that may be missing.
+void write_optional(H5Writer& file, const std::string& path, const std::optional<double>& value);
+std::optional<double> read_optional(const H5File& file, const std::string& path);
 
 // Datasets samples, correct and correct_given_task, [tasks], in `group`.
 void write_row(H5Writer& file, const std::string& group, const EvaluationRow& row);

@@ -76,17 +76,32 @@ void check_file_hash(const std::filesystem::path& path, const ManifestFile& expe
   }
 }
 
+// Does nothing to a log that is missing or short enough.
+void cut_log(const std::filesystem::path& log, std::uintmax_t bytes) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(log, error);
+  if (error || size <= bytes) return;
+  std::filesystem::resize_file(log, bytes, error);
+  if (error) throw Error(concat(log.string(), ": cannot be cut: ", error.message()));
+}
+
 void cut_logs(const std::filesystem::path& folder, const Manifest& manifest,
               const std::string& state) {
   const auto offsets = manifest.log_offsets.find(state);
   if (offsets == manifest.log_offsets.end()) return;
   for (const auto& [log, bytes] : offsets->second) {
-    const std::filesystem::path path = folder / log;
-    std::error_code error;
-    const auto size = std::filesystem::file_size(path, error);
-    if (error || size <= static_cast<std::uintmax_t>(bytes)) continue;
-    std::filesystem::resize_file(path, static_cast<std::uintmax_t>(bytes), error);
-    if (error) throw Error(concat(path.string(), ": cannot be cut: ", error.message()));
+    cut_log(folder / log, static_cast<std::uintmax_t>(bytes));
+  }
+}
+
+// Throws UsageError when the folder holds one of these files.
+void refuse_a_run(const std::filesystem::path& folder, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (std::filesystem::exists(folder / name)) {
+      throw UsageError(
+          concat(folder.string(), ": expected a new folder, found a run (", name,
+                 "). Go on with it by --resume auto, or name another folder by --out."));
+    }
   }
 }
 
@@ -101,14 +116,15 @@ std::filesystem::path RunFolder::state_file(std::int64_t task) const {
 }
 
 void RunFolder::create(const std::string& run_json) const {
-  for (const char* name : {"manifest.json", "run.json"}) {
-    if (std::filesystem::exists(path_ / name)) {
-      throw UsageError(
-          concat(path_.string(), ": expected a new folder, found a run (", name,
-                 "). Go on with it by --resume auto, or name another folder by --out."));
-    }
-  }
+  refuse_a_run(path_, {"manifest.json", "run.json"});
   make_folder(path_ / "tasks");
+  write_file_atomically(path_ / "run.json", run_json);
+}
+
+void RunFolder::restart(const std::string& run_json) const {
+  refuse_a_run(path_, {"manifest.json"});
+  make_folder(path_ / "tasks");
+  cut_log(log_file(), 0);
   write_file_atomically(path_ / "run.json", run_json);
 }
 
@@ -142,25 +158,33 @@ void RunFolder::commit(const TaskRecord& task, const StateRecord& state) const {
   if (old_manifest) remove_old_states(path_, *old_manifest, next);
 }
 
-std::optional<StateRecord> RunFolder::newest_state() const {
+std::optional<NewestState> RunFolder::newest_state() const {
   const std::optional<Manifest> found = manifest();
   if (!found) return std::nullopt;
   std::string problems;
   for (std::int64_t task = found->tasks_done - 1;
        task >= 0 && task >= found->tasks_done - kStatesKept; --task) {
-    const auto entry = found->files.find(state_name(task));
-    if (entry == found->files.end()) continue;
+    const std::string name = state_name(task);
     try {
-      check_file_hash(state_file(task), entry->second);
-      StateRecord state = read_state_record(state_file(task));
-      cut_logs(path_, *found, state_name(task));
-      return state;
+      const auto entry = found->files.find(name);
+      if (entry == found->files.end()) {
+        throw InputError(concat(manifest_path(path_).string(), ": expected an entry for ", name,
+                                ", found none."));
+      }
+      check_file_hash(path_ / name, entry->second);
+      NewestState newest{.record = read_state_record(path_ / name), .remark = {}};
+      cut_logs(path_, *found, name);
+      if (!problems.empty()) {
+        newest.remark = concat("going on from ", name, ", and doing again what came after it: ",
+                               "the newest state is damaged: ", problems);
+      }
+      return newest;
     } catch (const InputError& error) {
-      problems += concat("\n  ", error.what());
+      problems += concat(problems.empty() ? "" : "\n  ", error.what());
     }
   }
-  throw InputError(concat(path_.string(), ": expected a whole state to go on from, found none:",
-                          problems.empty() ? " manifest.json names no state." : problems));
+  throw InputError(
+      concat(path_.string(), ": expected a whole state to go on from, found none:\n  ", problems));
 }
 
 TaskRecord RunFolder::task(std::int64_t index) const {

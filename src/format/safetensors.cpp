@@ -7,8 +7,8 @@
 
 #include "json_fields.h"
 #include "mapped_file.h"
-#include "nearest_name.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/nearest_name.h"
 #include "palimpsest/core/text.h"
 #include "small_floats.h"
 
@@ -202,12 +202,14 @@ bool SafetensorsFile::contains(std::string_view name) const {
 
 const TensorView& SafetensorsFile::tensor(std::string_view name) const {
   const auto found = impl_->tensors.find(name);
-  if (found == impl_->tensors.end()) {
-    throw InputError(concat(path().string(), ": expected a tensor ", name,
-                            ", found none; the nearest name is \"", nearest_name(name, names()),
-                            "\"."));
-  }
-  return found->second;
+  if (found != impl_->tensors.end()) return found->second;
+  std::vector<std::string_view> known;
+  for (const auto& [other, tensor] : impl_->tensors) known.push_back(other);
+  const std::string nearest = nearest_name(name, known);
+  throw InputError(concat(path().string(), ": expected a tensor ", name, ", found none; ",
+                          nearest.empty()
+                              ? concat("none of its ", known.size(), " tensors has a name like it.")
+                              : concat("the nearest name is \"", nearest, "\".")));
 }
 
 std::vector<float> SafetensorsFile::floats(std::string_view name,

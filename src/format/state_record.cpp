@@ -4,6 +4,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/format/records.h"
 #include "record_parts.h"
+#include "statistics.h"
 
 namespace palimpsest {
 namespace {
@@ -83,6 +84,28 @@ AccuracyMatrix read_accuracy(const H5File& file, std::int64_t tasks) {
   return accuracy;
 }
 
+StateRecord read_all_but_bulk(const H5File& file) {
+  StateRecord record;
+  record.tasks_done = file.number<std::int64_t>("/stream@tasks_done");
+  if (record.tasks_done < 1) {
+    file.refuse("/stream@tasks_done", "at least 1", std::to_string(record.tasks_done));
+  }
+  record.backbone_sha256 = file.text("/base@sha256");
+  record.pack_content_sha256 = file.text("/pack@content_sha256");
+  record.config = file.text("/config");
+  record.numerics = file.text("/numerics");
+  record.layout = read_layout(file);
+  record.fisher_kind = file.text("/curvature@kind");
+  record.fisher_scale = file.text("/curvature@scale");
+  for (std::int64_t task = 0; task < record.tasks_done; ++task) {
+    record.classes.push_back(file.texts(head_group(task) + "/classes"));
+  }
+  record.accuracy = read_accuracy(file, record.tasks_done);
+  return record;
+}
+
+bool has_curvature_memory(const H5File& file) { return file.has("/curvature/s0"); }
+
 }  // namespace
 
 std::string write_state_record(const std::filesystem::path& path, const StateRecord& record) {
@@ -107,6 +130,9 @@ std::string write_state_record(const std::filesystem::path& path, const StateRec
     file.texts(head_group(task) + "/classes", record.classes[i]);
   }
   write_accuracy(file, record.accuracy);
+  if (!record.merged.empty()) {
+    file.number<double>("/stats@norm_merged", frobenius_norm(record.merged));
+  }
   std::string hash = file.finish();
   target.commit();
   return hash;
@@ -115,30 +141,25 @@ std::string write_state_record(const std::filesystem::path& path, const StateRec
 StateRecord read_state_record(const std::filesystem::path& path) {
   const H5File file(path, "state");
   check_content_hash(file);
-  StateRecord record;
-  record.tasks_done = file.number<std::int64_t>("/stream@tasks_done");
-  if (record.tasks_done < 1) {
-    file.refuse("/stream@tasks_done", "at least 1", std::to_string(record.tasks_done));
-  }
-  record.backbone_sha256 = file.text("/base@sha256");
-  record.pack_content_sha256 = file.text("/pack@content_sha256");
-  record.config = file.text("/config");
-  record.numerics = file.text("/numerics");
-  record.layout = read_layout(file);
+  StateRecord record = read_all_but_bulk(file);
   record.merged = read_flat<float>(file, "/weights", record.layout);
-  record.fisher_kind = file.text("/curvature@kind");
-  record.fisher_scale = file.text("/curvature@scale");
-  if (file.has("/curvature/s0")) {
+  if (has_curvature_memory(file)) {
     record.s0 = read_flat<double>(file, "/curvature/s0", record.layout);
     record.s1 = read_flat<double>(file, "/curvature/s1", record.layout);
   }
   for (std::int64_t task = 0; task < record.tasks_done; ++task) {
     record.heads.push_back(read_head(file, head_group(task)));
-    record.classes.push_back(file.texts(head_group(task) + "/classes"));
   }
-  record.accuracy = read_accuracy(file, record.tasks_done);
   refuse_problem<InputError>(path, problem_of(record));
   return record;
+}
+
+StateSummary read_state_summary(const std::filesystem::path& path) {
+  const H5File file(path, "state");
+  return {.record = read_all_but_bulk(file),
+          .has_curvature_memory = has_curvature_memory(file),
+          .norm_merged = read_optional(file, "/stats@norm_merged"),
+          .identity = identity_of(file)};
 }
 
 }  // namespace palimpsest

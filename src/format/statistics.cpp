@@ -9,12 +9,6 @@
 namespace palimpsest {
 namespace {
 
-double frobenius(std::span<const float> values) {
-  double squares = 0;
-  for (const double value : values) squares += value * value;
-  return std::sqrt(squares);
-}
-
 // |s| |B A|, from trace((B'B)(A A')): both are [rank, rank], and the product [out, in] is never
 // formed.
 double norm_of_delta(const LoraFactors& factors) {
@@ -51,6 +45,12 @@ constexpr Column kColumns[] = {{"/stats/scale", &ModuleStatistics::scale},
 
 }  // namespace
 
+double frobenius_norm(std::span<const float> values) {
+  double squares = 0;
+  for (const double value : values) squares += value * value;
+  return std::sqrt(squares);
+}
+
 std::vector<ModuleStatistics> module_statistics(const TaskRecord& record) {
   std::vector<ModuleStatistics> statistics;
   auto fisher =
@@ -62,8 +62,8 @@ std::vector<ModuleStatistics> module_statistics(const TaskRecord& record) {
     module.in = factors.in;
     module.rank = factors.rank;
     module.scale = factors.scale;
-    module.norm_a = frobenius(factors.a);
-    module.norm_b = frobenius(factors.b);
+    module.norm_a = frobenius_norm(factors.a);
+    module.norm_b = frobenius_norm(factors.b);
     module.norm_delta = norm_of_delta(factors);
     if (record.fisher) {
       const auto end = fisher + factors.out * factors.in;

@@ -1,12 +1,15 @@
 #pragma once
-// Norms of a task's factors and the mass of its Fisher: what inspect shows without touching the
-// factors themselves.
+// Norms of weights and factors and the mass of a Fisher: what inspect shows without touching the
+// weights themselves.
+#include <span>
 #include <vector>
 
 #include "h5.h"
 #include "palimpsest/format/records.h"
 
 namespace palimpsest {
+
+double frobenius_norm(std::span<const float> values);
 
 // Frobenius norms of A, B and s*B*A, and the sum of the unscaled Fisher values (0 without a
 // Fisher), by module.

@@ -86,15 +86,6 @@ std::vector<double> read_list(const H5File& file, const std::string& path) {
   return file.numbers<double>(path, {kAnyLength});
 }
 
-void write_optional(H5Writer& file, const std::string& path, const std::optional<double>& value) {
-  if (value) file.number<double>(path, *value);
-}
-
-std::optional<double> read_optional(const H5File& file, const std::string& path) {
-  if (!file.has(path)) return std::nullopt;
-  return file.number<double>(path);
-}
-
 void write_merge(H5Writer& file, const MergeRecord& merge) {
   file.text("/merge/rule", merge.rule);
   file.text("/merge/remark", merge.remark);
@@ -192,9 +183,7 @@ TaskRecord read_task_record(const std::filesystem::path& path) {
 TaskSummary read_task_summary(const std::filesystem::path& path) {
   const H5File file(path, "task");
   TaskSummary summary;
-  summary.content_sha256 = file.text("/@content_sha256");
-  summary.writer = file.text("/@writer");
-  summary.version = file.text("/@palimpsest_version");
+  summary.identity = identity_of(file);
   summary.finite = file.number<std::uint8_t>("/stats@finite") != 0;
   summary.modules = read_statistics(file);
   summary.record = read_head_of_record(file);
@@ -215,14 +204,6 @@ TaskSummary read_task_summary(const std::filesystem::path& path) {
   summary.record.merge = read_merge(file);
   summary.record.metrics = read_metrics(file);
   return summary;
-}
-
-FileIdentity read_identity(const std::filesystem::path& path) {
-  const H5File file(path, "");
-  return {.type = file.text("/@palimpsest_type"),
-          .version = file.text("/@palimpsest_version"),
-          .writer = file.text("/@writer"),
-          .content_sha256 = file.text("/@content_sha256")};
 }
 
 }  // namespace palimpsest

@@ -79,18 +79,15 @@ std::string names_and_remarks(const std::vector<TaskSummary>& tasks) {
 }
 
 Json summary_json(const AccuracyMatrix& accuracy) {
-  const auto or_null = [](const std::optional<double>& value) {
-    return value ? Json(*value) : Json();
-  };
-  return {
-      {"last", accuracy.last()},
-      {"average_anytime", accuracy.average_anytime()},
-      {"forgetting", or_null(accuracy.forgetting())},
-      {"forgetting_from_peak_before_merge", or_null(accuracy.forgetting_from_peak_before_merge())},
-      {"backward_transfer", or_null(accuracy.backward_transfer())},
-      {"plasticity_before_merge", accuracy.plasticity_before_merge()},
-      {"plasticity", accuracy.plasticity()},
-      {"last_given_task", accuracy.last_given_task()}};
+  return {{"last", accuracy.last()},
+          {"average_anytime", accuracy.average_anytime()},
+          {"forgetting", number_or_null(accuracy.forgetting())},
+          {"forgetting_from_peak_before_merge",
+           number_or_null(accuracy.forgetting_from_peak_before_merge())},
+          {"backward_transfer", number_or_null(accuracy.backward_transfer())},
+          {"plasticity_before_merge", accuracy.plasticity_before_merge()},
+          {"plasticity", accuracy.plasticity()},
+          {"last_given_task", accuracy.last_given_task()}};
 }
 
 std::vector<TaskSummary> read_tasks(const RunFolder& folder, std::int64_t count) {

@@ -14,8 +14,6 @@ using Rows = std::vector<std::vector<std::string>>;
 
 constexpr int kWidth = 100;
 
-Json number_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
-
 Json row_json(const EvaluationRow& row) {
   return {{"samples", row.samples},
           {"correct", row.correct},
@@ -104,6 +102,18 @@ std::string before_and_after(double before, double after) {
   return fixed(100 * before, 1) + " -> " + fixed(100 * after, 1);
 }
 
+std::string identity_text(const FileIdentity& identity) {
+  return concat("  content ", short_hash(identity.content_sha256), ", format ", identity.version,
+                ", written by ", identity.writer, "\n");
+}
+
+Json identity_json(const FileIdentity& identity) {
+  return {{"type", identity.type},
+          {"version", identity.version},
+          {"writer", identity.writer},
+          {"content_sha256", identity.content_sha256}};
+}
+
 std::string listed(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
@@ -118,15 +128,14 @@ std::string dump(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+Json number_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+
 Json task_json(const TaskSummary& summary) {
   const TaskRecord& record = summary.record;
   const MergeRecord& merge = record.merge;
   const TaskMetrics& metrics = record.metrics;
-  Json json = {{"type", "task"},
-               {"version", summary.version},
-               {"writer", summary.writer},
-               {"content_sha256", summary.content_sha256},
-               {"task", record.index},
+  Json json = identity_json(summary.identity);
+  json.update({{"task", record.index},
                {"name", record.name},
                {"classes", record.classes},
                {"train_samples", record.train_samples},
@@ -135,7 +144,7 @@ Json task_json(const TaskSummary& summary) {
                {"pack_content_sha256", record.pack_content_sha256},
                {"config", Json::parse(record.config, nullptr, /*allow_exceptions=*/false)},
                {"finite", summary.finite},
-               {"norm_delta", norm_of_delta(summary)}};
+               {"norm_delta", norm_of_delta(summary)}});
   json["modules"] = Json::array();
   for (const ModuleStatistics& module : summary.modules) {
     json["modules"].push_back(module_json(module));
@@ -174,14 +183,12 @@ View view_of_task(const std::filesystem::path& file) {
   const TaskSummary summary = read_task_summary(file);
   const TaskRecord& record = summary.record;
   const TaskMetrics& metrics = record.metrics;
-  std::string text =
-      concat("task ", record.index + 1, " (", record.name, "): ", record.classes.size(),
-             " classes, ", grouped(record.train_samples), " training samples, seed ", record.seed,
-             "\n  ", wrap(listed(record.classes), kWidth, 2, 2), "\n  content ",
-             short_hash(summary.content_sha256), ", format ", summary.version, ", written by ",
-             summary.writer, "\n  backbone ", record.backbone_name, " ",
-             short_hash(record.backbone_sha256), ", pack ", short_hash(record.pack_content_sha256),
-             "\n\n", merge_text(record.merge));
+  std::string text = concat(
+      "task ", record.index + 1, " (", record.name, "): ", record.classes.size(), " classes, ",
+      grouped(record.train_samples), " training samples, seed ", record.seed, "\n  ",
+      wrap(listed(record.classes), kWidth, 2, 2), "\n", identity_text(summary.identity),
+      "  backbone ", record.backbone_name, " ", short_hash(record.backbone_sha256), ", pack ",
+      short_hash(record.pack_content_sha256), "\n\n", merge_text(record.merge));
   if (record.fisher) {
     text += concat("Fisher ", record.fisher->kind, " over ", grouped(record.fisher->samples),
                    " samples, transform ", record.fisher->transform, ", scale ",

@@ -1,7 +1,5 @@
 #include "palimpsest/report/views.h"
 
-#include <cmath>
-
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/pack.h"
@@ -18,37 +16,18 @@ using Rows = std::vector<std::vector<std::string>>;
 
 constexpr int kWidth = 100;
 
-std::string identity_text(const FileIdentity& identity) {
-  return concat("  content ", short_hash(identity.content_sha256), ", format ", identity.version,
-                ", written by ", identity.writer, "\n");
-}
-
-Json identity_json(const FileIdentity& identity) {
-  return {{"type", identity.type},
-          {"version", identity.version},
-          {"writer", identity.writer},
-          {"content_sha256", identity.content_sha256}};
-}
-
-double norm(const std::vector<float>& values) {
-  double squares = 0;
-  for (const float value : values) squares += static_cast<double>(value) * value;
-  return std::sqrt(squares);
-}
-
 }  // namespace
 
 View view_of_state(const std::filesystem::path& file) {
-  const FileIdentity identity = read_identity(file);
-  const StateRecord state = read_state_record(file);
-  const bool has_memory = !state.s0.empty();
-  Json json = identity_json(identity);
+  const StateSummary summary = read_state_summary(file);
+  const StateRecord& state = summary.record;
+  Json json = identity_json(summary.identity);
   json.update({{"tasks_done", state.tasks_done},
                {"adapted_weights", state.layout.size()},
-               {"norm_merged", norm(state.merged)},
+               {"norm_merged", number_or_null(summary.norm_merged)},
                {"fisher_kind", state.fisher_kind},
                {"fisher_scale", state.fisher_scale},
-               {"has_curvature_memory", has_memory},
+               {"has_curvature_memory", summary.has_curvature_memory},
                {"classes", state.classes},
                {"backbone_sha256", state.backbone_sha256},
                {"pack_content_sha256", state.pack_content_sha256},
@@ -57,11 +36,13 @@ View view_of_state(const std::filesystem::path& file) {
                {"modules", Json::array()}});
   std::string text = concat(
       "state after ", state.tasks_done, state.tasks_done == 1 ? " task\n" : " tasks\n",
-      identity_text(identity), "  backbone ", short_hash(state.backbone_sha256), ", pack ",
+      identity_text(summary.identity), "  backbone ", short_hash(state.backbone_sha256), ", pack ",
       short_hash(state.pack_content_sha256), "\n  ", grouped(state.layout.size()),
-      " adapted weights, |theta_hat - theta_hat_0| = ", fixed(norm(state.merged), 4), "\n  ",
-      has_memory ? concat("curvature memory: ", state.fisher_kind, ", scale ", state.fisher_scale)
-                 : "no curvature memory",
+      " adapted weights, |theta_hat - theta_hat_0| = ", fixed_or_dash(summary.norm_merged, 4),
+      "\n  ",
+      summary.has_curvature_memory
+          ? concat("curvature memory: ", state.fisher_kind, ", scale ", state.fisher_scale)
+          : "no curvature memory",
       "\n  numerics ", wrap(state.numerics, kWidth, 2, 11), "\n\ntasks\n");
   for (std::size_t t = 0; t < state.classes.size(); ++t) {
     text += concat("  ", t + 1, "  ", wrap(listed(state.classes[t]), kWidth, 6, 6), "\n");

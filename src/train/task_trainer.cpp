@@ -123,7 +123,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task) {
   std::int64_t pass_samples = 0;
   for (std::int64_t step = 0; step < steps; ++step) {
     const Clock::time_point step_start = Clock::now();
-    context.watchdog.at(static_cast<int>(task.index), step);
+    context.watchdog.at(static_cast<int>(task.index) + 1, step);
     const Watchdog::Phase phase(context.watchdog, "training step");
     const double c = perturbation_scale(config.seed, task.index, step, epsilon);
     const std::vector<std::int64_t> batch = sampler.batch(step);

@@ -247,13 +247,5 @@ TEST(Config, HelpMarksWhatIsNotInThePaper) {
   }
 }
 
-TEST(Nearest, FindsTypingErrorsOnly) {
-  const std::vector<std::string_view> names = {"epochs", "epsilon", "lr"};
-  EXPECT_EQ(nearest("epsioln", names), "epsilon");
-  EXPECT_EQ(nearest("lr", names), "lr");
-  EXPECT_EQ(nearest("temperature", names), "");
-  EXPECT_EQ(nearest("", names), "");
-}
-
 }  // namespace
 }  // namespace palimpsest

@@ -113,11 +113,12 @@ TEST_F(RecordsTest, ContentHashIgnoresSecondsAndNumericsButNoWeight) {
   EXPECT_NE(write_state_record(state_path(), state), state_hash);
 }
 
-TEST_F(RecordsTest, SummaryHoldsEverythingButBulkData) {
+TEST_F(RecordsTest, TaskSummaryHoldsEverythingButBulkData) {
   const TaskRecord record = sample_task(1);
   const std::string hash = write_task_record(task_path(), record);
   const TaskSummary summary = read_task_summary(task_path());
-  EXPECT_EQ(summary.content_sha256, hash);
+  EXPECT_EQ(summary.identity.type, "task");
+  EXPECT_EQ(summary.identity.content_sha256, hash);
   EXPECT_TRUE(summary.finite);
   EXPECT_EQ(summary.record.classes, record.classes);
   EXPECT_EQ(summary.record.merge, record.merge);
@@ -129,6 +130,42 @@ TEST_F(RecordsTest, SummaryHoldsEverythingButBulkData) {
   ASSERT_EQ(summary.modules.size(), 2u);
   EXPECT_EQ(summary.modules[1].module, "encoder.layer.0.value");
   EXPECT_EQ(summary.modules[0].rank, 2);
+}
+
+TEST_F(RecordsTest, StateSummaryHoldsEverythingButBulkData) {
+  StateRecord record = sample_state(3);
+  const std::string hash = write_state_record(state_path(), record);
+  const StateSummary summary = read_state_summary(state_path());
+  EXPECT_EQ(summary.identity.type, "state");
+  EXPECT_EQ(summary.identity.content_sha256, hash);
+  EXPECT_TRUE(summary.has_curvature_memory);
+  double squares = 0;
+  for (const double value : record.merged) squares += value * value;
+  EXPECT_NEAR(summary.norm_merged.value(), std::sqrt(squares), 1e-14);
+  record.merged.clear();
+  record.s0.clear();
+  record.s1.clear();
+  record.heads.clear();
+  expect_equal(summary.record, record);
+}
+
+TEST_F(RecordsTest, StateSummaryOfAFrozenBackboneHasNeitherNormNorMemory) {
+  StateRecord record = sample_state(1);
+  record.layout = AdaptedLayout();
+  record.merged.clear();
+  record.s0.clear();
+  record.s1.clear();
+  write_state_record(state_path(), record);
+  const StateSummary summary = read_state_summary(state_path());
+  EXPECT_FALSE(summary.norm_merged.has_value());
+  EXPECT_FALSE(summary.has_curvature_memory);
+}
+
+TEST_F(RecordsTest, StateSummaryDoesNotReadBulkData) {
+  const StateRecord record = sample_state(1);
+  write_state_record(state_path(), record);
+  flip_bit_at(state_path(), std::string(reinterpret_cast<const char*>(record.s0.data()), 96), 95);
+  EXPECT_EQ(read_state_summary(state_path()).record.tasks_done, 1);
 }
 
 TEST_F(RecordsTest, StatisticsAreTheNormsOfTheFactorsAndOfTheirProduct) {
@@ -247,11 +284,15 @@ TEST_F(RecordsTest, RefusesMissingMisshapenAndAddedObjects) {
               AllOf(HasSubstr("/@content_sha256"), HasSubstr("found none")));
 }
 
-TEST_F(RecordsTest, SummaryNamesAMissingObject) {
+TEST_F(RecordsTest, SummariesNameAMissingObject) {
   write_task_record(task_path(), sample_task(0));
   change_hdf5(task_path(), [](hid_t file) { H5Ldelete(file, "/config", H5P_DEFAULT); });
   EXPECT_THAT(message_of<InputError>([&] { read_task_summary(task_path()); }),
               AllOf(HasSubstr("/config"), HasSubstr("found none")));
+  write_state_record(state_path(), sample_state(2));
+  change_hdf5(state_path(), [](hid_t file) { H5Ldelete(file, "/heads/1", H5P_DEFAULT); });
+  EXPECT_THAT(message_of<InputError>([&] { read_state_summary(state_path()); }),
+              AllOf(HasSubstr("/heads/1/classes"), HasSubstr("found none")));
 }
 
 // A hash that is right says nothing about objects that are missing: the file may come from another

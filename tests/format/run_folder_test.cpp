@@ -42,6 +42,31 @@ TEST_F(RunFolderTest, RefusesToCreateOverARun) {
               AllOf(HasSubstr(run_.path().string()), HasSubstr("--resume")));
 }
 
+TEST_F(RunFolderTest, ARunThatCommittedNothingStartsAgain) {
+  run_.create("{\"seed\": 1}");
+  write_bytes(run_.log_file(), "lines of a task that was never finished");
+  run_.restart("{\"seed\": 2}");
+  EXPECT_EQ(bytes_of(run_.path() / "run.json"), "{\"seed\": 2}");
+  EXPECT_EQ(bytes_of(run_.log_file()), "");
+  commit(0);
+  EXPECT_EQ(run_.newest_state()->record.tasks_done, 1);
+}
+
+TEST_F(RunFolderTest, ANewFolderCanBeStartedAgainToo) {
+  run_.restart("{}");
+  EXPECT_EQ(bytes_of(run_.path() / "run.json"), "{}");
+  EXPECT_FALSE(std::filesystem::exists(run_.log_file()));
+  commit(0);
+}
+
+TEST_F(RunFolderTest, RefusesToStartAgainOverWhatWasCommitted) {
+  commit_up_to(0);
+  EXPECT_THAT(message_of<UsageError>([&] { run_.restart("{\"seed\": 2}"); }),
+              AllOf(HasSubstr(run_.path().string()), HasSubstr("manifest.json")));
+  EXPECT_EQ(bytes_of(run_.path() / "run.json"), "{}");
+  EXPECT_EQ(std::filesystem::file_size(run_.log_file()), 100u);
+}
+
 TEST_F(RunFolderTest, CommitNamesEveryFileWithItsHashes) {
   commit_up_to(1);
   const Manifest manifest = run_.manifest().value();
@@ -52,7 +77,7 @@ TEST_F(RunFolderTest, CommitNamesEveryFileWithItsHashes) {
     EXPECT_EQ(file.content_sha256, read_identity(run_.path() / name).content_sha256) << name;
   }
   EXPECT_EQ(manifest.log_offsets.at("state-0001.h5").at("metrics.jsonl"), 200);
-  EXPECT_EQ(run_.newest_state()->tasks_done, 2);
+  EXPECT_EQ(run_.newest_state()->record.tasks_done, 2);
   EXPECT_TRUE(run_.task(0) == sample_task(0));
   EXPECT_TRUE(run_.task(1) == sample_task(1));
 }
@@ -73,25 +98,44 @@ TEST_F(RunFolderTest, OldStatesStayWhenACommitFails) {
   EXPECT_THROW(run_.commit(sample_task(2), state), Error);
   EXPECT_TRUE(exists("state-0000.h5"));
   EXPECT_EQ(run_.manifest()->tasks_done, 2);
-  EXPECT_EQ(run_.newest_state()->tasks_done, 2);
+  EXPECT_EQ(run_.newest_state()->record.tasks_done, 2);
   commit(2);
-  EXPECT_EQ(run_.newest_state()->tasks_done, 3);
+  EXPECT_EQ(run_.newest_state()->record.tasks_done, 3);
 }
 
-TEST_F(RunFolderTest, ADamagedNewestStateFallsBackToTheOneBefore) {
+TEST_F(RunFolderTest, ADamagedNewestStateFallsBackToTheOneBeforeAndSaysSo) {
   commit_up_to(2);
+  EXPECT_EQ(run_.newest_state()->remark, "");
   damage(run_.state_file(2));
-  EXPECT_EQ(run_.newest_state()->tasks_done, 2);
+  const NewestState newest = run_.newest_state().value();
+  EXPECT_EQ(newest.record.tasks_done, 2);
+  EXPECT_THAT(newest.remark,
+              AllOf(HasSubstr("going on from state-0001.h5"), HasSubstr("damaged"),
+                    HasSubstr(run_.state_file(2).string()), HasSubstr("expected SHA-256")));
   EXPECT_EQ(std::filesystem::file_size(run_.log_file()), 200u);
   commit(2);
-  EXPECT_EQ(run_.newest_state()->tasks_done, 3);
+  EXPECT_EQ(run_.newest_state()->record.tasks_done, 3);
   EXPECT_TRUE(run_.task(2) == sample_task(2));
 }
 
 TEST_F(RunFolderTest, AMissingNewestStateFallsBackToTheOneBefore) {
   commit_up_to(1);
   std::filesystem::remove(run_.state_file(1));
-  EXPECT_EQ(run_.newest_state()->tasks_done, 1);
+  const NewestState newest = run_.newest_state().value();
+  EXPECT_EQ(newest.record.tasks_done, 1);
+  EXPECT_THAT(newest.remark, AllOf(HasSubstr("going on from state-0000.h5"),
+                                   HasSubstr("cannot read"), HasSubstr("state-0001.h5")));
+}
+
+TEST_F(RunFolderTest, AStateThatTheManifestDoesNotNameFallsBackToTheOneBefore) {
+  commit_up_to(1);
+  const std::filesystem::path path = run_.path() / "manifest.json";
+  std::string text = bytes_of(path);
+  text.replace(text.find("state-0001.h5"), 13, "state-0007.h5");
+  write_bytes(path, text);
+  const NewestState newest = run_.newest_state().value();
+  EXPECT_EQ(newest.record.tasks_done, 1);
+  EXPECT_THAT(newest.remark, AllOf(HasSubstr("manifest.json"), HasSubstr("state-0001.h5")));
 }
 
 TEST_F(RunFolderTest, RefusesToGoOnWhenNoStateIsWhole) {

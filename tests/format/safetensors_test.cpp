@@ -176,6 +176,8 @@ TEST_F(SafetensorsTest, FindsBertTensorsInEveryDialect) {
                   [&] { find_bert_tensor(file, "encoder.layer.1.attention.self.query.weight"); }),
               AllOf(HasSubstr("encoder.layer.1.attention.self.query.weight"),
                     HasSubstr("nearest name is \"bert.encoder.layer.0")));
+  EXPECT_THAT(message_of<InputError>([&] { find_bert_tensor(file, "pooler.dense.bias"); }),
+              HasSubstr("none of its 3 tensors has a name like it"));
 }
 
 }  // namespace

@@ -181,7 +181,9 @@ TEST_F(Views, TaskRecordShowsModulesMergeAndAccuracy) {
 TEST_F(Views, StateShowsTasksLayoutAndAccuracy) {
   make_run(2);
   const View view = view_of(run_.state_file(1));
-  EXPECT_THAT(view.text, AllOf(HasSubstr("state after 2 tasks"), HasSubstr("12 adapted weights"),
+  EXPECT_THAT(view.text, AllOf(HasSubstr("state after 2 tasks"),
+                               HasSubstr("12 adapted weights, |theta_hat - theta_hat_0| = 1.7321"),
+                               HasSubstr("curvature memory: empirical-per-sample, scale secant"),
                                HasSubstr("block.0.key  4 x 3       0"), HasSubstr("left2, right2"),
                                HasSubstr("last accuracy")));
   EXPECT_EQ(json::parse(view.json)["classes"][0], json({"left1", "right1"}));

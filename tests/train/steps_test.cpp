@@ -104,7 +104,9 @@ TEST(Perturbation, AddsTheCurvatureAlongTheTaskVector) {
     const double error = std::abs(mean - along(1) - epsilon * epsilon / 3 * curvature);
     EXPECT_LT(error, 0.1 * epsilon * epsilon / 3 * std::abs(curvature)) << "epsilon " << epsilon;
     // What is left over is of fourth order: half the epsilon, a sixteenth of it.
-    if (previous_error > 0) EXPECT_NEAR(previous_error / error, 16, 2) << "epsilon " << epsilon;
+    if (previous_error > 0) {
+      EXPECT_NEAR(previous_error / error, 16, 2) << "epsilon " << epsilon;
+    }
     previous_error = error;
   }
 }

@@ -12,8 +12,8 @@ namespace {
 constexpr std::string_view kHelp =
     "Usage: palimpsest-inspect RUN_OR_FILE [--json]\n\n"
     "Shows a run folder (also while the run is going), a task record (tasks/task-0000.h5),\n"
-    "a state (state-0000.h5) or a pack, as tables, or with --json as one JSON object. Of a\n"
-    "task record only the numbers that sum it up are read; a state is checked whole.\n\n"
+    "a state (state-0000.h5) or a pack, as tables, or with --json as one JSON object. Only the\n"
+    "numbers that sum a record up are read, not its weights: damage there goes unnoticed.\n\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of another kind.\n";
 
 struct Arguments {

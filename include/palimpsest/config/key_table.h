@@ -67,7 +67,4 @@ std::string config_json(const RunConfig& config, bool with_operational);
 std::vector<std::string> config_differences(std::string_view recorded_json,
                                             const RunConfig& config);
 
-// The candidate nearest to `name` in edit distance, or "" when none is near.
-std::string nearest(std::string_view name, std::span<const std::string_view> candidates);
-
 }  // namespace palimpsest

@@ -107,8 +107,14 @@ std::string write_state_record(const std::filesystem::path& path, const StateRec
 TaskRecord read_task_record(const std::filesystem::path& path);
 StateRecord read_state_record(const std::filesystem::path& path);
 
-// What inspect needs, without the bulk data (A, B, Fisher values, state arrays are left empty, CRCs
-// not checked).
+// Root attributes of any Palimpsest HDF5 file.
+struct FileIdentity {
+  std::string type, version, writer, content_sha256;
+};
+FileIdentity read_identity(const std::filesystem::path& path);
+
+// What inspect needs, without the bulk data: A, B, heads, Fisher values, merged weights, s0 and s1
+// are left empty; neither their CRCs nor the content hash are checked. Throw InputError as above.
 struct ModuleStatistics {
   std::string module;
   std::int64_t out = 0, in = 0, rank = 0;
@@ -118,14 +124,16 @@ struct TaskSummary {
   TaskRecord record;
   std::vector<ModuleStatistics> modules;
   bool finite = true;
-  std::string content_sha256, writer, version;
+  FileIdentity identity;
+};
+struct StateSummary {
+  StateRecord record;
+  bool has_curvature_memory = false;
+  std::optional<double>
+      norm_merged;  // |theta_hat - theta_hat_0|; nullopt where the record has none
+  FileIdentity identity;
 };
 TaskSummary read_task_summary(const std::filesystem::path& path);
-
-struct FileIdentity {
-  std::string type, version, writer, content_sha256;
-};
-// Root attributes of any Palimpsest HDF5 file.
-FileIdentity read_identity(const std::filesystem::path& path);
+StateSummary read_state_summary(const std::filesystem::path& path);
 
 }  // namespace palimpsest

@@ -22,6 +22,12 @@ struct Manifest {
   std::map<std::string, std::map<std::string, std::int64_t>> log_offsets;
 };
 
+// A state to go on from.
+struct NewestState {
+  StateRecord record;
+  std::string remark;  // which newer state is damaged, why, and what is used instead; "" when none
+};
+
 class RunFolder {
  public:
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
@@ -35,6 +41,11 @@ class RunFolder {
   // already (resume it, or name another folder), Error when it can't be written.
   void create(const std::string& run_json) const;
 
+  // As create(), also where an earlier start of the run has left its run.json and log but has
+  // committed nothing: run.json is replaced, the log emptied. Throws UsageError when something was
+  // committed.
+  void restart(const std::string& run_json) const;
+
   // nullopt when nothing was committed yet. Throws InputError on a damaged manifest.
   std::optional<Manifest> manifest() const;
 
@@ -45,10 +56,10 @@ class RunFolder {
   void commit(const TaskRecord& task, const StateRecord& state) const;
 
   // The newest state that the manifest names and that verifies (file hash first, then the record's
-  // own checks); a damaged newest falls back to the one before. Files of later tasks are then
-  // ignored. Cuts the log at its committed length. nullopt when nothing was committed. Throws
-  // InputError when states are named but none verifies.
-  std::optional<StateRecord> newest_state() const;
+  // own checks); a damaged newest falls back to the one before, and the remark says so. Files of
+  // later tasks are then ignored. Cuts the log at its committed length. nullopt when nothing was
+  // committed. Throws InputError when states are named but none verifies.
+  std::optional<NewestState> newest_state() const;
 
   // The record of one task, after checking the hash that the manifest has for it.
   TaskRecord task(std::int64_t index) const;

@@ -27,8 +27,8 @@ class SafetensorsFile {
 
   std::vector<std::string> names() const;  // sorted
   bool contains(std::string_view name) const;
-  const TensorView& tensor(
-      std::string_view name) const;  // throws InputError naming the file and the nearest name
+  // Throws InputError naming the file and, where there is one, a name that is nearly the same.
+  const TensorView& tensor(std::string_view name) const;
 
   // As float32 (from F32, F16, BF16 or F64), after checking the shape. Throws InputError: expected,
   // found.

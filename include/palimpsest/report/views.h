@@ -12,8 +12,7 @@ struct View {
 };
 
 // Each throws InputError when the file is missing, damaged or of another kind. A run may still be
-// going; of its records and of a task's, only the numbers that sum them up are read. A state is
-// read and checked whole.
+// going; of records, only the numbers that sum them up are read.
 View view_of_run(const std::filesystem::path& folder);
 View view_of_task(const std::filesystem::path& file);
 View view_of_state(const std::filesystem::path& file);

@@ -1,14 +1,14 @@
-#include "nearest_name.h"
+#include "palimpsest/core/nearest_name.h"
 
 #include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <numeric>
 #include <vector>
 
 namespace palimpsest {
 namespace {
 
+// Levenshtein distance, one row at a time.
 std::size_t edit_distance(std::string_view from, std::string_view to) {
   std::vector<std::size_t> row(to.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -26,17 +26,17 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
 
 }  // namespace
 
-std::string nearest_name(std::string_view name, std::span<const std::string> candidates) {
-  std::string nearest;
-  std::size_t smallest = std::numeric_limits<std::size_t>::max();
-  for (const std::string& candidate : candidates) {
+std::string nearest_name(std::string_view name, std::span<const std::string_view> candidates) {
+  std::string_view nearest;
+  std::size_t too_far = (name.size() + 2) / 3 + 1;
+  for (const std::string_view candidate : candidates) {
     const std::size_t distance = edit_distance(name, candidate);
-    if (distance < smallest) {
-      smallest = distance;
+    if (distance < too_far) {
       nearest = candidate;
+      too_far = distance;
     }
   }
-  return nearest;
+  return std::string(nearest);
 }
 
 }  // namespace palimpsest

@@ -1,0 +1,13 @@
+#pragma once
+// A hint for a name that isn't there.
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace palimpsest {
+
+// The first of the candidates with the smallest edit distance to `name`; "" when even that one is
+// too far (more than a third of the name's length) to be the same name mistyped.
+std::string nearest_name(std::string_view name, std::span<const std::string_view> candidates);
+
+}  // namespace palimpsest

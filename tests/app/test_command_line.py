@@ -1,0 +1,69 @@
+"""Help, configuration, dry run, inspection and an installed prefix."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+from conftest import INSPECT, PROGRAM, ROOT
+
+
+def output(*command, code=0, **options):
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120, **options)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_help_teaches(toy):
+    assert "palimpsest train" in output(PROGRAM, "--help")
+    text = output(PROGRAM, "train", "--help")
+    assert "--fisher-scale" in text and "not in the paper" in text.lower()
+
+
+def test_print_config_round_trips(toy, tmp_path):
+    first = output(*toy.command("--epsilon", 0.3, "--print-config"))
+    (tmp_path / "printed.cfg").write_text(first)
+    assert output(PROGRAM, "train", "--config", tmp_path / "printed.cfg", "--print-config") == first
+    assert "epsilon = 0.3" in first
+
+
+def test_dry_run_says_what_would_run_and_writes_nothing(toy):
+    text = output(*toy.command("--dry-run", out="dry"))
+    assert "4 tasks" in text and "48 steps" in text.replace(" of up", " steps") or "48" in text
+    assert not os.path.exists(toy.path("runs", "dry"))
+
+
+def test_unknown_verbs_are_refused(toy):
+    assert subprocess.run([PROGRAM, "trian"], capture_output=True).returncode == 2
+
+
+def test_inspect_reads_runs_and_files(toy, reference_run):
+    table = output(INSPECT, reference_run)
+    assert "alpha" in table and "last accuracy" in table
+    run = json.loads(output(INSPECT, reference_run, "--json"))
+    assert run
+    for file in ("tasks/task-0001.h5", "state-0003.h5"):
+        path = os.path.join(reference_run, file)
+        assert output(INSPECT, path)
+        json.loads(output(INSPECT, path, "--json"))
+    output(INSPECT, toy.path("pack.h5"))
+    output(INSPECT, toy.path("toy.cfg"), code=3)
+    output(INSPECT, code=2)
+
+
+def test_the_log_tells_every_step_and_task(toy, reference_run):
+    with open(os.path.join(reference_run, "metrics.jsonl")) as file:
+        events = [json.loads(line) for line in file]
+    kinds = [event["event"] for event in events]
+    assert kinds.count("step") == 4 * 12 and kinds.count("merged") == 4 and kinds.count("evaluated") == 8
+
+
+def test_an_installed_prefix_works(toy, tmp_path):
+    build = os.path.dirname(os.path.dirname(PROGRAM))
+    output("cmake", "--install", build, "--prefix", tmp_path)
+    program = tmp_path / "bin" / "palimpsest"
+    text = output(program, "train", "--config", toy.path("toy.cfg"), "--tasks", 1, "--out", tmp_path / "run")
+    assert "last accuracy" in text
+    assert "task 1" in output(tmp_path / "bin" / "palimpsest-inspect", tmp_path / "run")
+    assert "debian" in output(sys.executable, tmp_path / "bin" / "palimpsest-pack", "--help")

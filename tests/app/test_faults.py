@@ -1,0 +1,59 @@
+"""A rank that throws, is killed or disagrees ends the job within ten seconds, with a message that says who and where."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+from conftest import MPIRUN
+
+
+def ended(process, since):
+    output, _ = process.communicate(timeout=30)
+    return time.monotonic() - since, output
+
+
+def start(command):
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_a_killed_rank_ends_the_job(toy):
+    process = start([MPIRUN, "-n", "2", *toy.command("--epochs", 100000, out="killed")])
+    log = toy.path("runs", "killed", "metrics.jsonl")
+    deadline = time.monotonic() + 30
+    while not (os.path.exists(log) and os.path.getsize(log) > 0):
+        assert time.monotonic() < deadline, "the run did not start"
+        time.sleep(0.1)
+    time.sleep(1)
+    ranks = subprocess.run(["pgrep", "-f", f"^{re.escape(toy.command(out='killed')[0])} .*runs/killed"], capture_output=True, text=True)
+    pids = [int(pid) for pid in ranks.stdout.split()]
+    assert len(pids) == 2, pids
+    os.kill(pids[-1], signal.SIGKILL)
+    seconds, text = ended(process, time.monotonic())
+    assert seconds < 10
+    assert process.returncode == 5, text
+    assert re.search(r"rank \d.*phase.*training.*task.*step", text), text
+    assert not any(os.path.exists(f"/proc/{pid}/cmdline") and open(f"/proc/{pid}/cmdline").read() for pid in pids)
+
+
+def test_a_rank_that_throws_ends_the_job_with_its_own_code(toy):
+    since = time.monotonic()
+    good, bad = toy.command(out="throws"), toy.command("--pack", toy.path("missing.h5"), out="throws")
+    process = start([MPIRUN, "-n", "1", *good, ":", "-n", "1", *bad])
+    seconds, text = ended(process, since)
+    assert seconds < 15  # the start included
+    assert process.returncode == 3, text
+    assert re.search(r"rank 1 .*missing\.h5", text), text
+
+
+def test_ranks_with_different_settings_are_told_apart(toy):
+    process = start([MPIRUN, "-n", "1", *toy.command(out="differ"), ":", "-n", "1", *toy.command("--seed", 9, out="differ")])
+    _, text = ended(process, time.monotonic())
+    assert process.returncode == 1, text
+    assert "settings, backbone and pack" in text and "rank 1" in text, text
+
+
+def test_divergence_is_named_and_has_its_own_code(toy):
+    text = toy.run("--lr", 1e30, "--perturbation", "none", ranks=2, out="diverged", code=4)
+    assert re.search(r"task 1, step \d+: loss", text) and "--lr" in text, text

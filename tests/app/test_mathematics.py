@@ -1,0 +1,135 @@
+"""What a run recorded, computed again by NumPy and PyTorch from its records, its pack and its backbone alone."""
+
+import h5py
+import numpy as np
+import pytest
+import torch
+import transformers
+
+
+def tasks_of(run):
+    for index in range(4):
+        with h5py.File(f"{run}/tasks/task-{index:04}.h5") as file:
+            yield file
+
+
+def flat(group, read):
+    return np.concatenate([read(group[name]).ravel() for name in sorted(group)])
+
+
+def delta_of(file):
+    def product(module):
+        sums = np.zeros((module["B"].shape[0], module["A"].shape[1]))
+        for k in range(module["A"].shape[0]):
+            sums += np.outer(module["B"][:, k].astype("f8"), module["A"][k].astype("f8"))
+        return (module.attrs["scale"] * sums).astype("f4")
+
+    return flat(file["lora"], product)
+
+
+@pytest.fixture(scope="module", params=[1, 3], ids=["1 rank", "3 ranks"])
+def run(toy, request):
+    name = f"mathematics-{request.param}"
+    toy.run(ranks=request.param, out=name)
+    return toy.path("runs", name)
+
+
+def test_alpha_is_the_closed_form_of_the_recorded_fishers(run):
+    merged, fishers, optima, alphas = 0, [], [], []
+    for file in tasks_of(run):
+        delta = delta_of(file)
+        merged = merged if fishers else np.zeros_like(delta)
+        factor = file["fisher"].attrs["factor"]
+        fishers.append(factor * flat(file["fisher"], lambda values: values[:]).astype("f8"))
+        optima.append((merged + delta).astype("f8"))
+        numerator = -sum(((merged - optimum) * fisher) @ delta for fisher, optimum in zip(fishers, optima))
+        denominator = sum((fisher * delta) @ delta.astype("f8") for fisher in fishers)
+        alpha = min(max(numerator / denominator, 0), 1) if len(fishers) > 1 else 1
+        recorded = file["merge/coefficients"][0]
+        assert recorded == pytest.approx(alpha, rel=1e-9)
+        merged = (merged + recorded * delta.astype("f8")).astype("f4")
+        alphas.append(recorded)
+    assert any(0 < alpha < 1 for alpha in alphas), f"nothing was tested: {alphas}"
+    with h5py.File(f"{run}/state-0003.h5") as state:
+        np.testing.assert_array_equal(flat(state["weights"], lambda values: values[:]), merged)
+
+
+def test_the_secant_factor_meets_the_measured_rise(run):
+    for file in tasks_of(run):
+        delta = delta_of(file).astype("f8")
+        fisher = flat(file["fisher"], lambda values: values[:]).astype("f8")
+        rise = file["metrics"].attrs["loss_merged_before"] - file["metrics"].attrs["loss_trained"]
+        assert rise > 0
+        assert 0.5 * file["fisher"].attrs["factor"] * (fisher * delta) @ delta == pytest.approx(rise, rel=1e-6)
+
+
+class Reference:
+    """The backbone in transformers, with the adapted weights set to theta_hat_0 + a difference, in double."""
+
+    def __init__(self, toy):
+        self.model = transformers.BertModel.from_pretrained(toy.path("backbone")).double().eval()
+        for parameter in self.model.parameters():
+            parameter.requires_grad_(False)
+        self.original = {name: p.clone() for name, p in self.model.named_parameters()}
+        with h5py.File(toy.path("pack.h5")) as pack:
+            offsets, data = pack["offsets"][:], pack["bytes"][:].tobytes()
+            self.texts = [np.frombuffer(data[a:b], "<i4").astype("i8") for a, b in zip(offsets, offsets[1:])]
+            self.labels, self.split = pack["labels"][:], pack["split"][:]
+
+    def set_difference(self, names, difference):
+        """Returns the adapted parameters, ready for gradients."""
+        parameters, first = [], 0
+        for name in names:
+            parameter = self.model.get_parameter(name + ".weight")
+            part = torch.tensor(difference[first : first + parameter.numel()].astype("f8")).view_as(parameter)
+            parameter.data = self.original[name + ".weight"] + part
+            parameters.append(parameter.requires_grad_(True))
+            first += parameter.numel()
+        return parameters
+
+    def features(self, sample):
+        return self.model(torch.tensor(self.texts[sample])[None]).last_hidden_state[0].mean(0)
+
+
+def test_fisher_is_that_of_one_sample_at_a_time(toy, run):
+    reference = Reference(toy)
+    merged = 0
+    for index, file in enumerate(tasks_of(run)):
+        names, delta = sorted(file["lora"]), delta_of(file)
+        parameters = reference.set_difference(names, merged + delta)
+        weight = torch.tensor(file["head/weight"][:].astype("f8"))
+        bias = torch.tensor(file["head/bias"][:].astype("f8"))
+        sums, count = [torch.zeros_like(p) for p in parameters], 0
+        for sample in np.flatnonzero((reference.labels // 2 == index) & (reference.split == 0)):
+            logits = weight @ reference.features(sample) + bias
+            loss = torch.nn.functional.cross_entropy(logits[None], torch.tensor([int(reference.labels[sample]) % 2]))
+            for total, gradient in zip(sums, torch.autograd.grad(loss, parameters)):
+                total += gradient**2
+            count += 1
+        assert count == 40
+        expected = np.concatenate([(total / count).numpy().ravel() for total in sums])
+        recorded = flat(file["fisher"], lambda values: values[:]).astype("f8")
+        # Relative to the largest entries: the recorded gradients are float32, whose small entries are differences of large ones.
+        assert np.linalg.norm(recorded - expected) < 1e-5 * np.linalg.norm(expected)
+        merged = merged + file["merge/coefficients"][0] * delta.astype("f8")
+
+
+def test_accuracies_are_those_of_the_merged_model(toy, run):
+    reference = Reference(toy)
+    with h5py.File(f"{run}/state-0003.h5") as state:
+        names = sorted(state["weights"])
+        reference.set_difference(names, flat(state["weights"], lambda values: values[:]))
+        heads = [state[f"heads/{task}"] for task in range(4)]
+        weight = torch.tensor(np.concatenate([head["weight"][:] for head in heads]).astype("f8"))
+        bias = torch.tensor(np.concatenate([head["bias"][:] for head in heads]).astype("f8"))
+    correct, given = np.zeros(4, int), np.zeros(4, int)
+    with torch.no_grad():
+        for sample in np.flatnonzero(reference.split == 1):
+            label = int(reference.labels[sample])
+            logits = weight @ reference.features(sample) + bias
+            correct[label // 2] += int(logits.argmax()) == label
+            own = logits[2 * (label // 2) : 2 * (label // 2) + 2]
+            given[label // 2] += int(own.argmax()) == label % 2
+    with h5py.File(f"{run}/tasks/task-0003.h5") as file:
+        np.testing.assert_array_equal(file["metrics/after_merge/correct"][:], correct)
+        np.testing.assert_array_equal(file["metrics/after_merge/correct_given_task"][:], given)

@@ -1,0 +1,46 @@
+"""The same records at every world size; nearly the same with one lane a rank."""
+
+import h5py
+import numpy as np
+import pytest
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+@pytest.mark.parametrize("options", [[], ["--head-refit"], ["--adapter", "none", "--merge", "none", "--perturbation", "none"]])
+def test_records_have_the_same_content_at_every_world_size(toy, ranks, options):
+    name = "-".join(["world", *(option.strip("-") for option in options)])
+    if name not in toy.__dict__:
+        toy.run(*options, out=f"{name}-1")
+        toy.__dict__[name] = toy.records(f"{name}-1")
+    toy.run(*options, ranks=ranks, out=f"{name}-{ranks}")
+    assert toy.records(f"{name}-{ranks}") == toy.__dict__[name]
+    assert len(toy.__dict__[name]) == 6  # four tasks, two states
+
+
+def test_another_seed_gives_other_records(toy, reference_run):
+    toy.run("--seed", 2, out="seed-2")
+    assert not set(toy.records("seed-2").values()) & set(toy.records("reference").values())
+
+
+def task_vectors(run):
+    vectors = []
+    for task in range(4):
+        with h5py.File(f"{run}/tasks/task-{task:04}.h5") as file:
+            modules = file["lora"]
+            vectors.append(np.concatenate([
+                (modules[name].attrs["scale"] * modules[name]["B"][:].astype("f8") @ modules[name]["A"][:].astype("f8")).ravel()
+                for name in sorted(modules)
+            ]))
+    return vectors
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_one_lane_a_rank_gives_nearly_the_same_task_vectors(toy, reference_run, ranks):
+    toy.run("--lanes", "ranks", ranks=ranks, out=f"ranks-{ranks}")
+    for ours, theirs in zip(task_vectors(toy.path("runs", f"ranks-{ranks}")), task_vectors(reference_run)):
+        assert np.linalg.norm(ours - theirs) < 1e-4 * np.linalg.norm(theirs)
+
+
+def test_more_ranks_than_lanes_is_refused(toy):
+    text = toy.run("--lanes", 2, ranks=3, out="too-many", code=2)
+    assert "3 ranks, but only 2 lanes" in text
