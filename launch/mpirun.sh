@@ -2,7 +2,8 @@
 # mpirun for palimpsest: launch/mpirun.sh -n 2 PROGRAM ARGS (all arguments go to Open MPI's mpirun).
 #
 # - OMP_NUM_THREADS, where it is not set: the cores of this machine shared among the ranks.
-# - TERM, and the first Ctrl-C, ask the ranks to save and stop (they get USR1); a second Ctrl-C ends them at once.
+# - TERM, and the first Ctrl-C, ask the ranks to stop after the task at hand, with its state saved (they get USR1); a
+#   second Ctrl-C ends them at once.
 # - A rank that was killed makes exit code 5, and is named with host, phase, task and step from its heartbeat file.
 #   PALIMPSEST_HEARTBEATS names the folder of these files; across nodes it must be a shared one.
 set -u
@@ -78,6 +79,8 @@ export PALIMPSEST_HEARTBEATS
 rm -f "$PALIMPSEST_HEARTBEATS"/rank-*
 
 options=(--bind-to none -x OMP_NUM_THREADS -x PALIMPSEST_HEARTBEATS)
+# Open MPI gives rank 0 a terminal of its own: say where the output really goes.
+[[ -t 1 ]] || { export TERM=dumb && options+=(-x TERM); }
 # Outside a SLURM job a slot is a core, and a core has two threads on many machines.
 [[ -n ${SLURM_JOB_ID:-} ]] || options+=(--oversubscribe)
 
@@ -96,7 +99,7 @@ ask_to_stop() {
 on_interrupt() {
   interrupts=$((interrupts + 1))
   if [[ $interrupts -eq 1 ]]; then
-    say "asking the ranks to save and stop; once more ends them at once"
+    say "asking the ranks to stop after the task at hand; once more ends them at once"
     ask_to_stop
   else
     signalled=1

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # From a fresh machine to a trained stream: six tasks of Debian's package descriptions, learned one after another by
 # Perturb-and-Merge on a pretrained transformer, over two ranks. Call it again to go on where it was stopped.
-#   launch/quickstart.sh            NPROC=4 launch/quickstart.sh for four ranks
+#   launch/quickstart.sh [options of launch/setup.sh]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source launch/stages.sh
 
-ranks=${NPROC:-2}
 run=runs/debian-sections
 pack=data/debian-sections.h5
 protocol=data/debian-sections.json
@@ -37,10 +36,10 @@ make_data() {
   [[ -f $protocol ]] || "${packer[@]}" protocol --pack "$pack" --name debian-sections --seed 1 --out "$protocol"
 }
 
-stage "Set-up" launch/setup.sh --minimal
+stage "Set-up" launch/setup.sh --minimal "$@"
 stage "Build" build
 stage "Data: Debian's package index, tokenised" make_data
-stage "Training over $ranks ranks" launch/mpirun.sh -n "$ranks" build/release/src/palimpsest train \
+stage "Training over two ranks" launch/mpirun.sh -n 2 build/release/src/palimpsest train \
   --config configs/debian-sections.cfg --resume auto
 stage "Result" build/release/tools/palimpsest-inspect "$run"
 

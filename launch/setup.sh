@@ -50,8 +50,8 @@ quietly() {
 has_program() { command -v "$1" >/dev/null; }
 
 has_header() {
-  local folders=(-I/usr/include/hdf5/serial -I/usr/include/eigen3) prefix
-  for prefix in "${HDF5_ROOT-}" "${BOOST_ROOT-}" "${EIGEN_ROOT-}" "${OPENSSL_ROOT_DIR-}" "${CONDA_PREFIX-}"; do
+  local folders=(-I/usr/include/hdf5/serial) prefix
+  for prefix in "${HDF5_ROOT-}" "${BOOST_ROOT-}" "${OPENSSL_ROOT_DIR-}" "${CONDA_PREFIX-}"; do
     [[ -z $prefix ]] || folders+=("-I$prefix/include")
   done
   printf '#if !__has_include(<%s>)\n#error\n#endif\n' "$1" |
@@ -73,7 +73,7 @@ missing() {
   for entry in ninja mpicc mpirun; do
     has_program "$entry" || echo "$entry"
   done
-  for entry in hdf5.h boost/program_options.hpp nlohmann/json.hpp openssl/evp.h Eigen/Core gtest/gtest.h gmock/gmock.h; do
+  for entry in hdf5.h boost/program_options.hpp nlohmann/json.hpp openssl/evp.h gtest/gtest.h gmock/gmock.h; do
     has_header "$entry" || echo "$entry"
   done
   [[ -x .venv/bin/pip ]] || has_python || echo "python >= 3.11 with venv"
@@ -89,7 +89,7 @@ install_packages() {
   quietly "reading the package index (apt-get update)" "${root[@]}" apt-get update
   quietly "installing Debian packages" "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y --no-install-recommends \
-    libopenmpi-dev openmpi-bin libhdf5-dev libboost-program-options-dev libeigen3-dev libgtest-dev libgmock-dev \
+    libopenmpi-dev openmpi-bin libhdf5-dev libboost-program-options-dev libgtest-dev libgmock-dev \
     nlohmann-json3-dev libssl-dev ninja-build ccache mold cmake g++ pkg-config python3-venv python3-dev git ca-certificates
 }
 

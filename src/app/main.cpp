@@ -8,6 +8,7 @@
 #include "dry_run.h"
 #include "palimpsest/comm/guarded_run.h"
 #include "palimpsest/comm/host_group.h"
+#include "palimpsest/comm/stop_request.h"
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/continual/run.h"
@@ -37,6 +38,7 @@ constexpr std::string_view kHelp =
 
 int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
+  listen_for_stop_requests();
   RunEvents events;
   std::optional<TerminalReport> terminal;
   std::optional<JsonLinesReport> log;
@@ -53,7 +55,11 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
     log->close();
     std::cout << '\n' << summary_table(result.accuracy, result.alphas) << std::flush;
   }
-  return static_cast<int>(ExitCode::kDone);
+  if (result.stopped && group.rank() == 0) {
+    std::cerr << "palimpsest: stopped on request after task " << result.alphas.size()
+              << "; the same command with --resume auto goes on\n";
+  }
+  return static_cast<int>(result.stopped ? ExitCode::kRequeue : ExitCode::kDone);
 }
 
 // Takes `flag` out of the arguments and tells whether it was there.

@@ -34,7 +34,13 @@ Inputs open_inputs(const RunConfig& config) {
 
 Lanes lanes_of(const RunConfig& config, int world_size) {
   if (config.lanes == "ranks") return {.count = world_size, .ordered = false};
-  return {.count = std::stoll(config.lanes), .ordered = true};
+  const Lanes lanes{.count = std::stoll(config.lanes), .ordered = true};
+  if (lanes.count < world_size) {
+    throw UsageError(concat(world_size, " ranks, but only ", lanes.count,
+                            " lanes: a rank would have no work. Start at most as many ranks as "
+                            "lanes, or raise --lanes"));
+  }
+  return lanes;
 }
 
 }  // namespace palimpsest

@@ -4,11 +4,16 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <ATen/native/DispatchStub.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <malloc.h>
 #include <torch/headeronly/version.h>
+#include <unistd.h>
 
+#include <array>
 #include <climits>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "palimpsest/comm/cuda_module.h"
 #include "palimpsest/comm/host_group.h"
@@ -18,12 +23,20 @@
 namespace palimpsest {
 namespace {
 
-// Set once, when a device is chosen: as_buffer needs LibTorch's current stream of it.
-const CudaApi* cuda_api = nullptr;
-
 void check_cuda(const CudaApi& api, int result, std::string_view what) {
   if (result != 0)
     throw Error(concat("--device cuda: cannot ", what, ": ", api.error_string(result)));
+}
+
+// Whether two ranks of a node would use one device: the same index among the same visible devices.
+bool device_shared(int index, HostGroup& group) {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+  const auto devices = group.gather(concat(host.data(), ' ', visible ? visible : "", ' ', index),
+                                    "device agreement");
+  const bool shared = std::set<std::string>(devices.begin(), devices.end()).size() < devices.size();
+  return group.any(shared, "device agreement");
 }
 
 }  // namespace
@@ -34,17 +47,17 @@ Placement make_placement(std::string_view choice, HostGroup& group, Watchdog& wa
   if (api != nullptr) check_cuda(*api, api->device_count(&devices), "count the devices");
   // One visible device: the launcher has given this rank its own.
   const int index = devices == 1 ? 0 : group.node_rank();
-  const bool usable_everywhere = !group.any(index >= devices, "device agreement");
+  const bool everywhere =
+      !group.any(index >= devices, "device agreement") && !device_shared(index, group);
   Placement placement;
-  if (usable_everywhere) {
+  if (everywhere) {
     check_cuda(*api, api->set_device(index), concat("use device ", index));
-    cuda_api = api;
     placement.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
     placement.collectives = make_nccl_collectives(api->nccl, group, watchdog);
   } else if (choice == "cuda") {
-    throw UsageError(concat(
-        "--device cuda: the node of some rank has fewer devices than ranks (rank ", group.rank(),
-        " is number ", group.node_rank(), " on its node and sees ", devices, ")"));
+    throw UsageError(
+        "--device cuda: some node has more ranks than devices; start one rank per device, or use "
+        "--device cpu");
   } else {
     placement.collectives =
         group.size() == 1 ? make_single_collectives() : make_mpi_collectives(watchdog);
@@ -54,11 +67,14 @@ Placement make_placement(std::string_view choice, HostGroup& group, Watchdog& wa
 }
 
 Buffer as_buffer(const at::Tensor& tensor) {
-  const bool device = tensor.is_cuda();
-  return {.data = tensor.data_ptr(),
-          .count = static_cast<std::size_t>(tensor.numel()),
-          .type = tensor.scalar_type() == at::kDouble ? DataType::kFloat64 : DataType::kFloat32,
-          .stream = device ? cuda_api->current_stream(tensor.get_device()) : nullptr};
+  return {
+      .data = tensor.data_ptr(),
+      .count = static_cast<std::size_t>(tensor.numel()),
+      .type = tensor.scalar_type() == at::kDouble ? DataType::kFloat64 : DataType::kFloat32,
+      .stream =
+          tensor.is_cuda()
+              ? c10::impl::VirtualGuardImpl(at::kCUDA).getStream(tensor.device()).native_handle()
+              : nullptr};
 }
 
 void configure_processor(int threads) {
@@ -68,10 +84,12 @@ void configure_processor(int threads) {
   mallopt(M_TOP_PAD, 64 << 20);
 }
 
-std::string numerics_fingerprint(const Placement& placement, int threads) {
+std::string numerics_fingerprint(const Placement& placement, std::int64_t threads,
+                                 std::int64_t lanes) {
   return nlohmann::json{{"torch", TORCH_VERSION},
                         {"instruction_set", at::get_cpu_capability()},
                         {"threads", threads},
+                        {"lanes", lanes},
                         {"device", placement.device.is_cuda() ? "cuda" : "cpu"}}
       .dump();
 }

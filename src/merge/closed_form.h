@@ -1,6 +1,6 @@
 #pragma once
 // Perturb-and-Merge's rule: the alpha that minimises the quadratic rise in loss over all tasks seen
-// (method.md, "Stage 2").
+// (docs/how-it-works.md, "Stage 2").
 #include "palimpsest/merge/merge_rule.h"
 
 namespace palimpsest {

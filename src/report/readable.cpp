@@ -50,6 +50,12 @@ std::string byte_count(double bytes) {
   return fixed(bytes, unit == 0 ? 0 : 1) + " " + kUnits[unit];
 }
 
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
 std::string short_hash(std::string_view hash) { return std::string(hash.substr(0, 12)); }
 
 std::string wrap(std::string_view text, int width, int indent, int first) {

@@ -7,15 +7,10 @@
 #include "palimpsest/report/readable.h"
 #include "palimpsest/report/summary.h"
 #include "palimpsest/report/views.h"
-#include "task_view.h"
+#include "view_parts.h"
 
 namespace palimpsest {
 namespace {
-
-using Json = nlohmann::ordered_json;
-using Rows = std::vector<std::vector<std::string>>;
-
-constexpr int kWidth = 100;
 
 // What run.json says of the run; null when it is missing or damaged, which hides nothing that was
 // computed.

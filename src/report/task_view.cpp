@@ -1,18 +1,10 @@
-#include "task_view.h"
-
-#include <cmath>
-
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/readable.h"
 #include "palimpsest/report/views.h"
+#include "view_parts.h"
 
 namespace palimpsest {
 namespace {
-
-using Json = nlohmann::ordered_json;
-using Rows = std::vector<std::vector<std::string>>;
-
-constexpr int kWidth = 100;
 
 Json row_json(const EvaluationRow& row) {
   return {{"samples", row.samples},
@@ -84,51 +76,6 @@ std::string merge_text(const MergeRecord& merge) {
 }
 
 }  // namespace
-
-std::optional<double> alpha_of(const MergeRecord& merge) {
-  if (merge.coefficients.size() != 1) return std::nullopt;
-  return merge.coefficients.front();
-}
-
-double norm_of_delta(const TaskSummary& summary) {
-  double squares = 0;
-  for (const ModuleStatistics& module : summary.modules) {
-    squares += module.norm_delta * module.norm_delta;
-  }
-  return std::sqrt(squares);
-}
-
-std::string before_and_after(double before, double after) {
-  return fixed(100 * before, 1) + " -> " + fixed(100 * after, 1);
-}
-
-std::string identity_text(const FileIdentity& identity) {
-  return concat("  content ", short_hash(identity.content_sha256), ", format ", identity.version,
-                ", written by ", identity.writer, "\n");
-}
-
-Json identity_json(const FileIdentity& identity) {
-  return {{"type", identity.type},
-          {"version", identity.version},
-          {"writer", identity.writer},
-          {"content_sha256", identity.content_sha256}};
-}
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
-std::string fixed_or_dash(const std::optional<double>& value, int decimals) {
-  return value ? fixed(*value, decimals) : "-";
-}
-
-std::string dump(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-Json number_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 
 Json task_json(const TaskSummary& summary) {
   const TaskRecord& record = summary.record;

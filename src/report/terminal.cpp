@@ -105,11 +105,9 @@ void TerminalReport::on(const TaskStarted& event) {
   before_merge_.reset();
   after_merge_.reset();
   last_drawn_ = {};
-  std::string names;
-  for (const std::string& name : event.classes) names += (names.empty() ? "" : ", ") + name;
   const std::string title = concat("task ", event.task + 1, " of ", tasks_, ": ");
   print(concat("\n", painted(title, kBold),
-               wrap(names, settings_.width, 2, static_cast<int>(title.size()))));
+               wrap(listed(event.classes), settings_.width, 2, static_cast<int>(title.size()))));
   print(concat("  ", grouped(event.samples), " samples, ", grouped(event.steps), " steps"));
 }
 
@@ -165,8 +163,9 @@ void TerminalReport::on(const Evaluated& event) {
 }
 
 void TerminalReport::on(const TaskSaved&) {
-  std::string line = "  merged    ";
-  if (merged_) line += concat("alpha ", painted(fixed(merged_->alpha, 3), kBold), ", ");
+  const bool merges = merged_ && merged_->rule != "none";
+  std::string line = merges ? "  merged    " : "  learned   ";
+  if (merges) line += concat("alpha ", painted(fixed(merged_->alpha, 3), kBold), ", ");
   if (after_merge_) {
     const auto before = [&](double (*accuracy)(const Evaluated&)) {
       return before_merge_ ? std::optional<double>(accuracy(*before_merge_)) : std::nullopt;

@@ -6,17 +6,9 @@
 #include "palimpsest/format/records.h"
 #include "palimpsest/report/readable.h"
 #include "palimpsest/report/summary.h"
-#include "task_view.h"
+#include "view_parts.h"
 
 namespace palimpsest {
-namespace {
-
-using Json = nlohmann::ordered_json;
-using Rows = std::vector<std::vector<std::string>>;
-
-constexpr int kWidth = 100;
-
-}  // namespace
 
 View view_of_state(const std::filesystem::path& file) {
   const StateSummary summary = read_state_summary(file);

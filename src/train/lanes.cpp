@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "palimpsest/core/error.h"
-#include "palimpsest/core/text.h"
 #include "palimpsest/device/placement.h"
 
 namespace palimpsest {
@@ -21,11 +19,6 @@ LaneSum::LaneSum(Collectives& collectives, Lanes lanes, std::int64_t size, at::S
     : collectives_(collectives),
       lanes_(lanes),
       own_(lanes.of(collectives.rank(), collectives.size())) {
-  if (lanes.count < collectives.size()) {
-    throw UsageError(concat(collectives.size(), " ranks, but only ", lanes.count,
-                            " lanes: a rank would have no work. Start at most as many ranks as "
-                            "lanes, or raise --lanes"));
-  }
   const auto options = at::TensorOptions().dtype(type).device(device);
   for (std::size_t i = 0; i < own_.size(); ++i) parts_.push_back(at::zeros({size}, options));
   sum_ = at::zeros({size}, options);

@@ -3,11 +3,11 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <chrono>
 #include <cmath>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
+#include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/merge/task_vector.h"
@@ -20,12 +20,6 @@
 
 namespace palimpsest {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 TrainedTask train_frozen(const TrainingContext& context, const Task& task) {
   const at::Tensor features = cached_features(context, task.train);
@@ -70,10 +64,10 @@ std::vector<float> task_vector_of(const std::vector<LoraFactors>& factors,
 
 TrainedTask train_task(const TrainingContext& context, const Task& task) {
   const RunConfig& config = context.config;
-  const Clock::time_point start = Clock::now();
+  const Stopwatch watch;
   if (config.adapter == "none") {
     TrainedTask trained = train_frozen(context, task);
-    trained.seconds = seconds_since(start);
+    trained.seconds = watch.seconds();
     return trained;
   }
 
@@ -122,7 +116,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task) {
   double pass_loss = 0;
   std::int64_t pass_samples = 0;
   for (std::int64_t step = 0; step < steps; ++step) {
-    const Clock::time_point step_start = Clock::now();
+    const Stopwatch step_watch;
     context.watchdog.at(static_cast<int>(task.index) + 1, step);
     const Watchdog::Phase phase(context.watchdog, "training step");
     const double c = perturbation_scale(config.seed, task.index, step, epsilon);
@@ -158,7 +152,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task) {
                                  .scale = c,
                                  .learning_rate = factor * config.lr,
                                  .samples = std::ssize(batch),
-                                 .seconds = seconds_since(step_start)});
+                                 .seconds = step_watch.seconds()});
   }
   trained.loss_last_pass = pass_loss / static_cast<double>(pass_samples);
 
@@ -170,7 +164,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task) {
   trained.lora = lora.to_records(model.layout());
   trained.task_vector = task_vector_of(trained.lora, model.layout());
   trained.head = head_to_record(weight, bias);
-  trained.seconds = seconds_since(start);
+  trained.seconds = watch.seconds();
   return trained;
 }
 

@@ -57,3 +57,21 @@ def test_ranks_with_different_settings_are_told_apart(toy):
 def test_divergence_is_named_and_has_its_own_code(toy):
     text = toy.run("--lr", 1e30, "--perturbation", "none", ranks=2, out="diverged", code=4)
     assert re.search(r"task 1, step \d+: loss", text) and "--lr" in text, text
+
+
+def test_term_stops_after_the_task_at_hand_and_a_resume_goes_on(toy, reference_run):
+    # Enough epochs that the first task is still going on when TERM comes.
+    process = start([MPIRUN, "-n", "2", *toy.command("--epochs", 60, out="stopped")])
+    log = toy.path("runs", "stopped", "metrics.jsonl")
+    deadline = time.monotonic() + 30
+    while not (os.path.exists(log) and '"task_started"' in open(log).read()):
+        assert time.monotonic() < deadline, "the run did not start"
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, text = ended(process, time.monotonic())
+    assert process.returncode == 85, text
+    assert "stopped on request after task" in text
+    assert 2 <= len(toy.records("stopped")) < 6
+    toy.run("--epochs", 60, "--resume", "auto", ranks=2, out="stopped")
+    toy.run("--epochs", 60, out="not-stopped")
+    assert toy.records("stopped") == toy.records("not-stopped")

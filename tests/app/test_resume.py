@@ -4,6 +4,7 @@ import os
 import shutil
 
 import pytest
+import toy as toy_module
 
 
 @pytest.mark.parametrize("ranks", [1, 3])
@@ -44,6 +45,14 @@ def test_another_pack_is_refused_on_resume(toy):
         file.attrs.modify("content_sha256", type(value)(b"0" * 64))
     text = toy.run("--resume", "auto", "--pack", other, out="other-pack", code=3)
     assert "pack (content hash)" in text
+
+
+def test_a_protocol_with_other_samples_is_refused_on_resume(toy):
+    toy.run("--tasks", 1, out="other-protocol")
+    other = toy.path("fewer.json")
+    toy_module.make_protocol(other, train_per_class=10)
+    text = toy.run("--resume", "auto", "--protocol", other, out="other-protocol", code=3)
+    assert "trained on 40 samples, the protocol has 20" in text
 
 
 def flip(path, position):

@@ -92,6 +92,24 @@ StateRecord sample_state(std::int64_t tasks_done) {
   return record;
 }
 
+TaskRecord frozen_task(std::int64_t index) {
+  TaskRecord record = sample_task(index);
+  record.lora.clear();
+  record.fisher.reset();
+  record.merge = {};
+  return record;
+}
+
+StateRecord frozen_state(std::int64_t tasks_done) {
+  StateRecord record = sample_state(tasks_done);
+  record.layout = AdaptedLayout();
+  record.merged.clear();
+  record.s0.clear();
+  record.s1.clear();
+  record.fisher_kind = "";
+  return record;
+}
+
 std::string bytes_of(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream bytes;

@@ -26,6 +26,9 @@ class FolderTest : public testing::Test {
 
 TaskRecord sample_task(std::int64_t index);
 StateRecord sample_state(std::int64_t tasks_done);
+// The same without adapter, merge and curvature.
+TaskRecord frozen_task(std::int64_t index);
+StateRecord frozen_state(std::int64_t tasks_done);
 
 std::string bytes_of(const std::filesystem::path& path);
 void write_bytes(const std::filesystem::path& path, const std::string& bytes);

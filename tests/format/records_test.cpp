@@ -61,10 +61,7 @@ TEST_F(RecordsTest, TaskComesBackBitForBit) {
 }
 
 TEST_F(RecordsTest, TaskOfAFrozenBackboneComesBack) {
-  TaskRecord record = sample_task(0);
-  record.lora.clear();
-  record.fisher.reset();
-  record.merge = {};
+  const TaskRecord record = frozen_task(0);
   write_task_record(task_path(), record);
   EXPECT_TRUE(read_task_record(task_path()) == record);
   EXPECT_TRUE(read_task_summary(task_path()).modules.empty());
@@ -77,12 +74,7 @@ TEST_F(RecordsTest, StateComesBackBitForBit) {
 }
 
 TEST_F(RecordsTest, StateWithoutAdapterAndCurvatureComesBack) {
-  StateRecord record = sample_state(1);
-  record.layout = AdaptedLayout();
-  record.merged.clear();
-  record.s0.clear();
-  record.s1.clear();
-  record.fisher_kind = "";
+  const StateRecord record = frozen_state(1);
   write_state_record(state_path(), record);
   expect_equal(read_state_record(state_path()), record);
 }
@@ -150,12 +142,7 @@ TEST_F(RecordsTest, StateSummaryHoldsEverythingButBulkData) {
 }
 
 TEST_F(RecordsTest, StateSummaryOfAFrozenBackboneHasNeitherNormNorMemory) {
-  StateRecord record = sample_state(1);
-  record.layout = AdaptedLayout();
-  record.merged.clear();
-  record.s0.clear();
-  record.s1.clear();
-  write_state_record(state_path(), record);
+  write_state_record(state_path(), frozen_state(1));
   const StateSummary summary = read_state_summary(state_path());
   EXPECT_FALSE(summary.norm_merged.has_value());
   EXPECT_FALSE(summary.has_curvature_memory);

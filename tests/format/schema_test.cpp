@@ -66,12 +66,13 @@ TEST_F(SchemaTest, TaskRecordsAreAsDescribed) {
 }
 
 TEST_F(SchemaTest, FrozenTaskRecordsAreAsDescribed) {
-  TaskRecord record = sample_task(0);
-  record.lora.clear();
-  record.fisher.reset();
-  record.merge = {};
-  write_task_record(at("task.h5"), record);
+  write_task_record(at("task.h5"), frozen_task(0));
   expect_as_in_schema(at("task.h5"), "task", {}, "<module>");
+}
+
+TEST_F(SchemaTest, FrozenStateRecordsAreAsDescribed) {
+  write_state_record(at("state.h5"), frozen_state(2));
+  expect_as_in_schema(at("state.h5"), "state", {}, "<module>");
 }
 
 TEST_F(SchemaTest, StateRecordsAreAsDescribed) {

@@ -30,7 +30,7 @@ const AdaptedLayout& two_modules() {
   return layout;
 }
 
-// method.md, "Stage 2": the double sum over all tasks, as the paper writes it.
+// docs/how-it-works.md, "Stage 2": the double sum over all tasks, as the paper writes it.
 TEST(ClosedForm, EqualsTheDirectDoubleSumOverEightTasks) {
   const std::size_t size = static_cast<std::size_t>(two_modules().size());
   CurvatureMemory memory(size);

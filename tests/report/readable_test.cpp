@@ -46,6 +46,11 @@ TEST(Readable, WrapsBetweenWordsAndIndentsWhatFollows) {
   EXPECT_EQ(wrap("", 10, 0, 0), "");
 }
 
+TEST(Readable, ListsNames) {
+  EXPECT_EQ(listed({"admin", "net"}), "admin, net");
+  EXPECT_EQ(listed({}), "");
+}
+
 TEST(Readable, AlignsColumns) {
   EXPECT_EQ(text_table({{"name", "n"}, {"a", "10"}, {"bcdef", "5", "x"}}, "lrl"),
             "name    n\n"

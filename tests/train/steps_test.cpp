@@ -59,9 +59,9 @@ TEST(Perturbation, DrawsTheThreeScalesEquallyOften) {
   EXPECT_EQ(perturbation_scale(1, 0, 7, 0), 1);
 }
 
-// method.md, "Stage 1": over the three scales, the mean loss is L + (eps^2 / 3) Delta' H Delta to
-// second order. Here with the cross-entropy of a small network in double, H by finite differences
-// of the loss along Delta.
+// docs/how-it-works.md, "Stage 1": over the three scales, the mean loss is L + (eps^2 / 3) Delta' H
+// Delta to second order. Here with the cross-entropy of a small network in double, H by finite
+// differences of the loss along Delta.
 TEST(Perturbation, AddsTheCurvatureAlongTheTaskVector) {
   constexpr std::size_t kIn = 3, kHidden = 4;
   const auto loss = [&](const std::vector<double>& theta) {

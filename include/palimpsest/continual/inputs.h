@@ -22,6 +22,7 @@ struct Inputs {
 // than there are.
 Inputs open_inputs(const RunConfig& config);
 
+// Throws UsageError when there are fewer lanes than ranks.
 Lanes lanes_of(const RunConfig& config, int world_size);
 
 }  // namespace palimpsest

@@ -1,13 +1,8 @@
 #pragma once
 // The method, from the first task to the last: train, merge, evaluate, record.
-#include <filesystem>
-#include <functional>
 #include <vector>
 
-#include "palimpsest/comm/host_group.h"
-#include "palimpsest/comm/watchdog.h"
-#include "palimpsest/config/run_config.h"
-#include "palimpsest/core/run_events.h"
+#include "palimpsest/continual/open_run.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
 
 namespace palimpsest {
@@ -16,11 +11,8 @@ namespace palimpsest {
 struct RunResult {
   AccuracyMatrix accuracy;
   std::vector<double> alphas;
+  bool stopped = false;  // on request, before the last task, with the state saved; on every rank
 };
-
-// Called on rank 0 once the run folder exists and its logs were cut to where the stream goes on:
-// listeners may open them.
-using FolderReady = std::function<void(const std::filesystem::path& folder)>;
 
 // Collective. Runs or resumes the whole stream of a configuration.
 RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchdog,

@@ -32,7 +32,9 @@ Buffer as_buffer(const at::Tensor& tensor);
 // otherwise).
 void configure_processor(int threads);
 
-// What the bits of a result rest on, as JSON: library versions, instruction set, threads, device.
-std::string numerics_fingerprint(const Placement& placement, int threads);
+// What the bits of a result rest on, as JSON: library versions, instruction set, threads, lanes,
+// device.
+std::string numerics_fingerprint(const Placement& placement, std::int64_t threads,
+                                 std::int64_t lanes);
 
 }  // namespace palimpsest

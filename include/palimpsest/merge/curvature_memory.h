@@ -14,7 +14,7 @@ struct LineTerms {
   double denominator = 0;
 };
 
-// S0 = sum_i F_i and S1 = sum_i F_i * theta_i* in double (method.md, "Constant memory"); weights
+// S0 = sum_i F_i and S1 = sum_i F_i * theta_i* in double (docs/how-it-works.md, "Stage 2"); weights
 // are flat adapted vectors measured from theta_hat_0.
 class CurvatureMemory {
  public:

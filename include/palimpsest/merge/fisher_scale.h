@@ -1,6 +1,6 @@
 #pragma once
 // Brings the Fishers of different tasks to one scale, so that a task's say in the merge doesn't
-// depend on how well it was fitted (method.md, "Which Fisher"). Only `none` is in the paper.
+// depend on how well it was fitted (docs/how-it-works.md, "The Fisher"). Only `none` is in the paper.
 #include <span>
 #include <string>
 #include <string_view>

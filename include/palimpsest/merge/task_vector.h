@@ -6,7 +6,7 @@
 
 namespace palimpsest {
 
-// Delta = s * B A for one module (method.md, "Notation"): each element is accumulated over the rank
+// Delta = s * B A for one module (docs/how-it-works.md, "The setting"): each element is accumulated over the rank
 // in double, in order, multiplied by `scale` and rounded once. a: [rank, in], b: [out, rank],
 // delta: [out, in], all row-major.
 void task_vector(std::span<const float> a, std::span<const float> b, std::int64_t rank,

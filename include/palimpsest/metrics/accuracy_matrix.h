@@ -15,7 +15,7 @@ struct EvaluationRow {
 
   double accuracy(std::size_t task) const;
   double accuracy_given_task(std::size_t task) const;
-  // sum_j correct / sum_j samples: A_t of method.md, sample-weighted.
+  // sum_j correct / sum_j samples: A_t of docs/how-it-works.md, sample-weighted.
   double sample_weighted() const;
   double sample_weighted_given_task() const;
   // (1/t) sum_j R[t][j].

@@ -17,6 +17,8 @@ std::string grouped(std::int64_t value);
 std::string duration(double seconds);
 // byte_count(1536) is "1.5 KiB".
 std::string byte_count(double bytes);
+// listed({"admin", "net"}) is "admin, net".
+std::string listed(const std::vector<std::string>& names);
 // The first digits of a hash, enough to compare by eye.
 std::string short_hash(std::string_view hash);
 

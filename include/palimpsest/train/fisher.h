@@ -21,8 +21,8 @@ struct Fisher {
 
 // Collective; the model holds theta_t* (as its difference, no adapter). With G_n = sum_tau
 // g_{n,tau} x_{n,tau}^T the gradient of sample n's own loss on the [out, in] matrix, F = mean_n
-// G_n^2 (method.md, "Fisher space"): true labels, all training samples, test-time transform. The
-// same on every rank.
+// G_n^2 (docs/how-it-works.md, "The Fisher"): true labels, all training samples, test-time
+// transform. The same on every rank.
 Fisher empirical_fisher(const TrainingContext& context, const Task& task, const Head& head);
 
 // Collective; mean cross-entropy per sample over the training set, with the model as it is and this

@@ -7,10 +7,10 @@
 namespace palimpsest {
 
 struct Schedule {
-  std::string kind = "cosine";     // constant | cosine (to zero) | multistep
+  std::string kind = "cosine";          // constant | cosine (to zero) | multistep
   std::vector<double> milestones = {};  // multistep: as shares of the steps
-  double milestone_factor = 0.1;   // multistep: multiplied in at each milestone
-  std::int64_t warmup_steps = 0;   // linear from 1/(warmup+1)
+  double milestone_factor = 0.1;        // multistep: multiplied in at each milestone
+  std::int64_t warmup_steps = 0;        // linear from 1/(warmup+1)
 };
 
 // What the base learning rate is multiplied by at `step` of `steps` (from 0).

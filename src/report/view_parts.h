@@ -1,5 +1,5 @@
 #pragma once
-// Facts of a record that several views share.
+// What the views of a run, a task, a state and a pack have in common.
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -9,22 +9,25 @@
 
 namespace palimpsest {
 
+using Json = nlohmann::ordered_json;
+using Rows = std::vector<std::vector<std::string>>;
+
+inline constexpr int kWidth = 100;  // columns
+
 // The one coefficient of rules that have one.
 std::optional<double> alpha_of(const MergeRecord& merge);
 // Frobenius norm over all modules.
 double norm_of_delta(const TaskSummary& summary);
 // "83.0 -> 78.3": two shares in percent.
 std::string before_and_after(double before, double after);
-// A line: content hash, format and writer.
-std::string identity_text(const FileIdentity& identity);
-nlohmann::ordered_json identity_json(const FileIdentity& identity);
-// "admin, net, python".
-std::string listed(const std::vector<std::string>& names);
 // fixed(*value, decimals), or "-".
 std::string fixed_or_dash(const std::optional<double>& value, int decimals);
-nlohmann::ordered_json number_or_null(const std::optional<double>& value);
-nlohmann::ordered_json task_json(const TaskSummary& summary);
+// A line: content hash, format and writer.
+std::string identity_text(const FileIdentity& identity);
+Json identity_json(const FileIdentity& identity);
+Json number_or_null(const std::optional<double>& value);
+Json task_json(const TaskSummary& summary);
 // Indented; bytes that are not UTF-8 are replaced.
-std::string dump(const nlohmann::ordered_json& json);
+std::string dump(const Json& json);
 
 }  // namespace palimpsest

@@ -1,0 +1,66 @@
+#pragma once
+// A run that is ready to learn its next task: inputs opened, model placed, ranks agreed, folder
+// made or found.
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "palimpsest/comm/host_group.h"
+#include "palimpsest/comm/watchdog.h"
+#include "palimpsest/config/run_config.h"
+#include "palimpsest/continual/inputs.h"
+#include "palimpsest/continual/run_identity.h"
+#include "palimpsest/continual/state.h"
+#include "palimpsest/core/run_events.h"
+#include "palimpsest/device/placement.h"
+#include "palimpsest/format/run_folder.h"
+#include "palimpsest/merge/fisher_scale.h"
+#include "palimpsest/merge/merge_rule.h"
+#include "palimpsest/train/training_context.h"
+
+namespace palimpsest {
+
+struct OpenRun {
+  RunConfig config;  // with the device that was chosen
+  HostGroup& group;
+  Watchdog& watchdog;
+  const RunEvents& events;
+
+  Inputs inputs;
+  Placement placement;
+  Bert model;
+  std::unique_ptr<MergeRule> rule;
+  FisherScale fisher_scale;
+  RunIdentity identity;
+  RunFolder folder;
+  StreamState state;
+  std::vector<double> alphas;  // of the tasks done; on rank 0
+
+  bool is_root() const { return group.rank() == 0; }
+  std::span<const Task> tasks() const { return inputs.tasks; }
+  std::span<const Task> remaining() const {
+    return tasks().subspan(static_cast<std::size_t>(state.tasks_done));
+  }
+  // This task and those before it.
+  std::span<const Task> seen(const Task& task) const {
+    return tasks().first(static_cast<std::size_t>(task.index) + 1);
+  }
+  TrainingContext context() {
+    return {config, lanes_of(config, group.size()), inputs.pack, model,
+            group,  *placement.collectives,         watchdog,    events};
+  }
+};
+
+// Called on rank 0 once the run folder exists and its logs were cut to where the stream goes on:
+// listeners may open them.
+using FolderReady = std::function<void(const std::filesystem::path& folder)>;
+
+// Collective. Opens the inputs, makes or resumes the folder (--resume), gives every rank the state,
+// and tells RunStarted. Throws before anything is written when an input is bad, the ranks differ,
+// or the folder belongs to another run.
+OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
+                 const RunEvents& events, const FolderReady& folder_ready);
+
+}  // namespace palimpsest
