@@ -58,18 +58,22 @@ find_library(LibTorch_CUDA_LIBRARY torch_cuda PATHS ${LIBTORCH_ROOT}/lib NO_DEFA
 find_library(LibTorch_C10_CUDA_LIBRARY c10_cuda PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH)
 find_path(LibTorch_CUDART_INCLUDE_DIR cuda_runtime_api.h PATHS ${nvidia_includes} $ENV{CUDA_HOME}/include
           /usr/local/cuda/include NO_DEFAULT_PATH)
-# The runtime's headers need these, which are a package of their own (nvidia-cuda-crt).
+# The runtime's headers need these two, which are packages of their own (nvidia-cuda-crt, nvidia-cuda-cccl).
 find_path(LibTorch_CUDA_CRT_INCLUDE_DIR crt/host_defines.h PATHS ${LibTorch_CUDART_INCLUDE_DIR} ${nvidia_includes}
           $ENV{CUDA_HOME}/include /usr/local/cuda/include NO_DEFAULT_PATH)
+find_path(LibTorch_CCCL_INCLUDE_DIR nv/target PATHS ${LibTorch_CUDART_INCLUDE_DIR} ${nvidia_includes}
+          $ENV{CUDA_HOME}/include $ENV{CUDA_HOME}/include/cccl /usr/local/cuda/include /usr/local/cuda/include/cccl
+          NO_DEFAULT_PATH)
 find_library(LibTorch_CUDART_LIBRARY NAMES libcudart.so.13 libcudart.so.12 PATHS ${nvidia_libraries} NO_DEFAULT_PATH)
 find_path(LibTorch_NCCL_INCLUDE_DIR nccl.h PATHS ${site}/nvidia/nccl/include NO_DEFAULT_PATH)
 find_library(LibTorch_NCCL_LIBRARY libnccl.so.2 PATHS ${site}/nvidia/nccl/lib NO_DEFAULT_PATH)
-mark_as_advanced(LibTorch_CUDA_CRT_INCLUDE_DIR LibTorch_CUDA_LIBRARY LibTorch_C10_CUDA_LIBRARY LibTorch_CUDART_INCLUDE_DIR LibTorch_CUDART_LIBRARY
+mark_as_advanced(LibTorch_CUDA_CRT_INCLUDE_DIR LibTorch_CCCL_INCLUDE_DIR LibTorch_CUDA_LIBRARY LibTorch_C10_CUDA_LIBRARY LibTorch_CUDART_INCLUDE_DIR LibTorch_CUDART_LIBRARY
                  LibTorch_NCCL_INCLUDE_DIR LibTorch_NCCL_LIBRARY)
-if(LibTorch_CUDA_LIBRARY AND LibTorch_CUDART_INCLUDE_DIR AND LibTorch_CUDA_CRT_INCLUDE_DIR AND LibTorch_CUDART_LIBRARY)
+if(LibTorch_CUDA_LIBRARY AND LibTorch_CUDART_INCLUDE_DIR AND LibTorch_CUDA_CRT_INCLUDE_DIR AND LibTorch_CCCL_INCLUDE_DIR
+   AND LibTorch_CUDART_LIBRARY)
   palimpsest_imported(LibTorch::cuda FILE ${LibTorch_CUDA_LIBRARY}
     LINKS ${LibTorch_C10_CUDA_LIBRARY} ${LibTorch_CUDART_LIBRARY} LibTorch::cpu
-    INCLUDES ${LibTorch_CUDART_INCLUDE_DIR} ${LibTorch_CUDA_CRT_INCLUDE_DIR})
+    INCLUDES ${LibTorch_CUDART_INCLUDE_DIR} ${LibTorch_CUDA_CRT_INCLUDE_DIR} ${LibTorch_CCCL_INCLUDE_DIR})
   if(LibTorch_NCCL_INCLUDE_DIR AND LibTorch_NCCL_LIBRARY)
     palimpsest_imported(LibTorch::nccl FILE ${LibTorch_NCCL_LIBRARY} INCLUDES ${LibTorch_NCCL_INCLUDE_DIR}
       LINKS LibTorch::cuda)
