@@ -25,7 +25,7 @@ std::string dry_run(const RunConfig& config, int world_size) {
   const Lanes lanes = lanes_of(config, world_size);
   std::int64_t steps = 0, samples = 0, tokens = 0, most_classes = 0;
   for (const Task& task : inputs.tasks) {
-    steps += training_steps(config, task.train.size());
+    steps += training_steps(config, task.index, task.train.size());
     samples += config.epochs * config.passes_per_epoch * task.train.size();
     most_classes = std::max(most_classes, std::ssize(task.classes));
     for (const std::int64_t sample : task.train.samples) {

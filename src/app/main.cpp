@@ -38,7 +38,6 @@ constexpr std::string_view kHelp =
 
 int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
-  listen_for_stop_requests();
   RunEvents events;
   std::optional<TerminalReport> terminal;
   std::optional<JsonLinesReport> log;
@@ -47,13 +46,17 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
     events.add(*terminal);
   }
   const RunResult result =
-      run_stream(config, group, watchdog, events, [&](const std::filesystem::path& folder) {
-        log.emplace(folder / "metrics.jsonl");
+      run_stream(config, group, watchdog, events, [&](const std::filesystem::path& log_file) {
+        log.emplace(log_file);
         events.add(*log);
       });
   if (group.rank() == 0) {
     log->close();
-    std::cout << '\n' << summary_table(result.accuracy, result.alphas) << std::flush;
+    std::cout << '\n'
+              << summary_table(result.accuracy,
+                               config.merge == "none" ? std::vector<double>{} : result.alphas)
+              << std::flush;
+    if (!std::cout) throw Error("the final table could not be written to the standard output");
   }
   if (result.stopped && group.rank() == 0) {
     std::cerr << "palimpsest: stopped on request after task " << result.alphas.size()
@@ -68,6 +71,7 @@ bool take_flag(std::vector<std::string>& arguments, std::string_view flag) {
 }
 
 int run(std::vector<std::string> arguments) {
+  listen_for_stop_requests();  // a request may come while MPI starts
   const std::string verb = arguments.empty() ? "--help" : arguments.front();
   if (!arguments.empty()) arguments.erase(arguments.begin());
   if (verb == "--help" || verb == "help" || verb == "-h") {

@@ -79,9 +79,24 @@ struct HostGroup::Impl {
 
 namespace {
 
-// "'a' on rank 0, 2; 'b' on rank 1", in the order of the lowest rank.
+// Where the values begin to differ.
+std::size_t first_difference(const std::vector<std::string>& values) {
+  std::size_t same = values.front().size();
+  for (const std::string& value : values) {
+    const auto ends =
+        std::mismatch(value.begin(), value.end(), values.front().begin(), values.front().end());
+    same = std::min(same, static_cast<std::size_t>(ends.first - value.begin()));
+  }
+  return same;
+}
+
+// "'a' on rank 0, 2; 'b' on rank 1", in the order of the lowest rank; of long values, the part
+// around the first difference.
 std::string who_holds_what(const std::vector<std::string>& values) {
-  constexpr std::size_t kShown = 120;
+  if (values.empty()) return "";  // on all ranks but 0
+  constexpr std::size_t kShown = 120, kBefore = 60;
+  const std::size_t difference = first_difference(values);
+  const std::size_t first = difference > kBefore ? difference - kBefore : 0;
   std::map<std::string, std::string> ranks_of;
   std::vector<std::string> order;
   for (std::size_t rank = 0; rank < values.size(); ++rank) {
@@ -91,8 +106,8 @@ std::string who_holds_what(const std::vector<std::string>& values) {
   }
   std::string text;
   for (const std::string& value : order) {
-    text += concat(text.empty() ? "'" : "; '", value.substr(0, kShown),
-                   value.size() > kShown ? "...' on rank " : "' on rank ", ranks_of[value]);
+    text += concat(text.empty() ? "'" : "; '", first > 0 ? "..." : "", value.substr(first, kShown),
+                   value.size() > first + kShown ? "...' on rank " : "' on rank ", ranks_of[value]);
   }
   return text;
 }

@@ -183,7 +183,9 @@ Watchdog::Phase::Phase(Watchdog& watchdog, std::string_view name, double deadlin
   Impl& impl = *watchdog_.impl_;
   const std::lock_guard lock(impl.mutex);
   if (exceptions_ == 0) impl.failed_path.clear();
-  impl.frames.push_back({impl.path.size(), Clock::now(), deadline_factor});
+  // Within a phase that may take longer, every phase may.
+  const double around = impl.frames.empty() ? 1 : impl.frames.back().deadline_factor;
+  impl.frames.push_back({impl.path.size(), Clock::now(), deadline_factor * around});
   if (!impl.path.empty()) impl.path += " > ";
   impl.path += name;
   impl.show_phase();

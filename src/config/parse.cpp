@@ -2,6 +2,7 @@
 // refused.
 #include <algorithm>
 #include <boost/program_options.hpp>
+#include <filesystem>
 #include <fstream>
 #include <set>
 
@@ -94,7 +95,8 @@ std::vector<Setting> read_command_line(std::span<const std::string> arguments) {
 std::vector<Setting> read_config_file(const std::string& path) {
   const std::string source = concat("configuration ", path);
   std::ifstream file(path);
-  if (!file) throw UsageError(concat(source, ": expected a file that can be read, found none"));
+  if (!file || std::filesystem::is_directory(path))
+    throw UsageError(concat(source, ": expected a file that can be read, found none"));
   const po::options_description known = known_options();
   try {
     return settings_of(po::parse_config_file(file, known, /*allow_unregistered=*/true), source);

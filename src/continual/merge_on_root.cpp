@@ -9,10 +9,9 @@ namespace palimpsest {
 namespace {
 
 // Everything that rank 0 does alone.
-MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, std::string_view scale_name,
-                              const AdaptedLayout& layout, StreamState& state,
-                              const std::vector<float>& task_vector, std::optional<Fisher> fisher,
-                              double loss_rise) {
+MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, const AdaptedLayout& layout,
+                              StreamState& state, const std::vector<float>& task_vector,
+                              std::optional<Fisher> fisher, double loss_rise) {
   MergeOutcome outcome;
   MergeRecord& record = outcome.record;
   record.rule = nlohmann::json{{"name", rule.name()}}.dump();
@@ -33,7 +32,7 @@ MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, std::str
     outcome.fisher = FisherRecord{.kind = kFisherKind,
                                   .samples = fisher->samples,
                                   .transform = "test",
-                                  .scale = std::string(scale_name),
+                                  .scale = std::string(name_of(scale)),
                                   .factor = factor.factor,
                                   .values = std::move(fisher->values)};
   }
@@ -72,13 +71,13 @@ MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, std::str
 }  // namespace
 
 MergeOutcome merge_on_root(HostGroup& group, const MergeRule& rule, FisherScale scale,
-                           std::string_view scale_name, const AdaptedLayout& layout,
-                           StreamState& state, const std::vector<float>& task_vector,
-                           std::optional<Fisher> fisher, double loss_rise) {
+                           const AdaptedLayout& layout, StreamState& state,
+                           const std::vector<float>& task_vector, std::optional<Fisher> fisher,
+                           double loss_rise) {
   MergeOutcome outcome;
   if (group.rank() == 0) {
-    outcome = decide_and_merge(rule, scale, scale_name, layout, state, task_vector,
-                               std::move(fisher), loss_rise);
+    outcome =
+        decide_and_merge(rule, scale, layout, state, task_vector, std::move(fisher), loss_rise);
   }
   group.broadcast(std::as_writable_bytes(std::span(state.merged)), 0,
                   "merge on rank 0, then broadcast");

@@ -46,6 +46,7 @@ std::string run_json(const RunConfig& config, const RunIdentity& identity, int w
 // On rank 0: makes the folder and leaves the state fresh, or takes the state that the folder has
 // and cuts its logs.
 void open_folder(OpenRun& run) {
+  run.lock = run.folder.lock();
   const std::string description = run_json(run.config, run.identity, run.group.size());
   if (run.config.resume == "never") {
     run.folder.create(description);
@@ -69,6 +70,7 @@ void open_folder(OpenRun& run) {
     }
     run.alphas.push_back(record.merge.coefficients.front());
   }
+  run.folder.cut_logs(run.state.tasks_done - 1);
 }
 
 // Trained for one task: adapter and head.
@@ -108,17 +110,20 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
               .fisher_scale = parse_fisher_scale(config.fisher_scale),
               .identity = std::move(identity),
               .folder = RunFolder(config.out),
+              .lock = {},
               .state = std::move(fresh),
               .alphas = {}};
 
   constexpr std::string_view kPhase = "agreement at the start";
-  group.agree(
-      concat(run.identity.config, run.identity.backbone_sha256, run.identity.pack_content_sha256),
-      "settings, backbone and pack", kPhase);
+  group.agree(run.identity.config, "settings", kPhase);
+  group.agree(run.identity.backbone_sha256, "backbone's weights (SHA-256)", kPhase);
+  group.agree(run.identity.pack_content_sha256, "pack (content hash)", kPhase);
+  group.agree(run.inputs.tasks_sha256, "tasks, by protocol and --tasks (hash)", kPhase);
   group.agree(run.identity.numerics, "library versions, instruction set and threads", kPhase);
   if (run.is_root()) {
+    run.inputs.pack.verify();
     open_folder(run);
-    folder_ready(run.folder.path());
+    folder_ready(run.folder.log_file());
   }
   broadcast_state(group, run.state);
   events.tell(RunStarted{.folder = config.out,

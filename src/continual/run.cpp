@@ -14,30 +14,35 @@
 namespace palimpsest {
 namespace {
 
-// Trains a fresh adapter on the merged model; afterwards the model holds theta_t* = theta_hat_{t-1}
-// + Delta_t. Where the Fisher is scaled by the secant, the loss at theta_hat_{t-1} with the new
-// head is measured in between.
+// The model takes these weights: theta_hat_0 + difference.
+void hold(OpenRun& run, const std::vector<float>& difference) {
+  run.model.set_difference(difference);
+}
+
+// theta_t* = theta_hat_{t-1} + Delta_t.
+std::vector<float> trained_weights(const OpenRun& run, const TrainedTask& trained) {
+  std::vector<float> weights = run.state.merged;
+  add_scaled(weights, 1, trained.task_vector);
+  return weights;
+}
+
 TrainedTask train(OpenRun& run, const Task& task, TaskMetrics& metrics) {
-  const TrainingContext context = run.context();
-  run.model.set_difference(run.state.merged);
-  TrainedTask trained = train_task(context, task);
+  TrainedTask trained = train_task(run.context(), task);
   metrics.loss_first_step = trained.loss_first_step;
   metrics.loss_last_pass = trained.loss_last_pass;
   metrics.seconds_train = trained.seconds;
   run.events.tell(TaskTrained{static_cast<int>(task.index), trained.loss_first_step,
                               trained.loss_last_pass, trained.seconds});
-
-  if (run.rule->needs_fisher() && run.fisher_scale == FisherScale::kSecant) {
-    run.model.set_difference(run.state.merged);
-    metrics.loss_merged_before = mean_loss(context, task, trained.head);
-  }
-  std::vector<float> weights = run.state.merged;
-  add_scaled(weights, 1, trained.task_vector);
-  run.model.set_difference(weights);
   return trained;
 }
 
-// F_t at theta_t*, where the model is; nullopt for a rule that needs none.
+// For the secant scale: L_t at the weights that the model holds, with the new head.
+void measure_loss_before(OpenRun& run, const Task& task, const Head& head, TaskMetrics& metrics) {
+  if (!run.rule->needs_fisher() || run.fisher_scale != FisherScale::kSecant) return;
+  metrics.loss_merged_before = mean_loss(run.context(), task, head);
+}
+
+// F_t at the weights that the model holds; nullopt for a rule that needs none.
 std::optional<Fisher> measure_fisher(OpenRun& run, const Task& task, const Head& head,
                                      TaskMetrics& metrics) {
   if (!run.rule->needs_fisher()) return std::nullopt;
@@ -48,16 +53,14 @@ std::optional<Fisher> measure_fisher(OpenRun& run, const Task& task, const Head&
   return fisher;
 }
 
-// Rank 0 merges; afterwards the model holds theta_hat_t = theta_hat_{t-1} + alpha_t Delta_t on
-// every rank.
+// theta_hat_t = theta_hat_{t-1} + alpha_t Delta_t, on every rank.
 MergeOutcome merge(OpenRun& run, const TrainedTask& trained, std::optional<Fisher> fisher,
                    TaskMetrics& metrics) {
   const Stopwatch watch;
-  MergeOutcome outcome =
-      merge_on_root(run.group, *run.rule, run.fisher_scale, run.config.fisher_scale,
-                    run.model.layout(), run.state, trained.task_vector, std::move(fisher),
-                    metrics.loss_merged_before - metrics.loss_trained);
-  run.model.set_difference(run.state.merged);
+  const Watchdog::Phase phase(run.watchdog, "merging", 10);
+  MergeOutcome outcome = merge_on_root(run.group, *run.rule, run.fisher_scale, run.model.layout(),
+                                       run.state, trained.task_vector, std::move(fisher),
+                                       metrics.loss_merged_before - metrics.loss_trained);
   metrics.seconds_merge = watch.seconds();
   if (run.is_root()) run.events.tell(outcome.event);
   return outcome;
@@ -65,13 +68,16 @@ MergeOutcome merge(OpenRun& run, const TrainedTask& trained, std::optional<Fishe
 
 // The task's head trained again on the merged model's features (not in the paper).
 Head refit_head(OpenRun& run, const Task& task) {
-  return train_head(cached_features(run.context(), task.train), task.train.targets,
-                    std::ssize(task.classes), run.config, task.index, run.config.head_refit_epochs,
-                    run.state.heads.back())
-      .head;
+  Head head = train_head(cached_features(run.context(), task.train), task.train.targets,
+                         std::ssize(task.classes), run.config, task.index,
+                         run.config.head_refit_epochs, run.state.heads.back())
+                  .head;
+  run.group.agree(weights_hash(head.weight), "hash of the head that was trained again",
+                  "agreement after the refit");
+  return head;
 }
 
-// Over all classes seen, with the model as it is.
+// Over all classes seen, with the weights that the model holds.
 EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
                             TaskMetrics& metrics) {
   const Stopwatch watch;
@@ -90,9 +96,9 @@ EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
 // One file for the task, one for the state, then the manifest, by rank 0; the others wait.
 void save(OpenRun& run, const Task& task, const TrainedTask& trained, const MergeOutcome& merged,
           const TaskMetrics& metrics) {
+  const Watchdog::Phase phase(run.watchdog, "saving", 10);
   if (run.is_root()) {
     const Stopwatch watch;
-    const Watchdog::Phase phase(run.watchdog, "saving", 10);
     run.state.accuracy.add_row(metrics.after_merge, metrics.before_merge);
     run.alphas.push_back(merged.record.coefficients.front());
     run.folder.commit(
@@ -111,26 +117,34 @@ RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchd
                      const RunEvents& events, const FolderReady& folder_ready) {
   const Stopwatch watch;
   OpenRun run = open_run(config, group, watchdog, events, folder_ready);
-  bool stopped = false;
   for (const Task& task : run.remaining()) {
+    if (stop_requested(group)) break;
     events.tell(TaskStarted{.task = static_cast<int>(task.index),
                             .classes = task.classes,
                             .samples = task.train.size(),
-                            .steps = training_steps(config, task.train.size())});
+                            .steps = training_steps(config, task.index, task.train.size())});
     TaskMetrics metrics;
+
+    hold(run, run.state.merged);
     const TrainedTask trained = train(run, task, metrics);
-    std::optional<Fisher> fisher = measure_fisher(run, task, trained.head, metrics);
     run.state.heads.push_back(trained.head);
+
+    hold(run, run.state.merged);
+    measure_loss_before(run, task, trained.head, metrics);
+    hold(run, trained_weights(run, trained));
+    std::optional<Fisher> fisher = measure_fisher(run, task, trained.head, metrics);
     metrics.before_merge = evaluate_seen(run, task, false, metrics);
+
     const MergeOutcome merged = merge(run, trained, std::move(fisher), metrics);
+    hold(run, run.state.merged);
     if (config.head_refit) run.state.heads.back() = refit_head(run, task);
     metrics.after_merge = evaluate_seen(run, task, true, metrics);
+
     ++run.state.tasks_done;
     save(run, task, trained, merged, metrics);
-    stopped = stop_requested(group) && !run.remaining().empty();
-    if (stopped) break;
   }
-  events.tell(RunFinished{watch.seconds()});
+  const bool stopped = !run.remaining().empty();
+  if (!stopped) events.tell(RunFinished{watch.seconds()});
   return {.accuracy = std::move(run.state.accuracy),
           .alphas = std::move(run.alphas),
           .stopped = stopped};

@@ -74,8 +74,20 @@ void check_resumable(const StateRecord& record, const RunIdentity& run, const Ru
   };
   same("backbone (SHA-256)", record.backbone_sha256, run.backbone_sha256);
   same("pack (content hash)", record.pack_content_sha256, run.pack_content_sha256);
+  if (record.classes.size() > tasks.size()) {
+    throw UsageError(concat("cannot resume ", config.out, ": it has learned ",
+                            record.classes.size(),
+                            " tasks already, and the protocol or --tasks gives ", tasks.size()));
+  }
+  const EvaluationRow& newest = record.accuracy.row(record.accuracy.tasks() - 1);
   for (std::size_t t = 0; t < record.classes.size(); ++t) {
-    if (t >= tasks.size() || record.classes[t] != tasks[t].classes) {
+    if (newest.samples[t] != tasks[t].test.size()) {
+      throw InputError(concat("cannot resume ", config.out, ": task ", t + 1, " was tested on ",
+                              newest.samples[t], " samples, the protocol has ",
+                              tasks[t].test.size(),
+                              ": resume with the protocol that the run began with"));
+    }
+    if (record.classes[t] != tasks[t].classes) {
       throw InputError(concat("cannot resume ", config.out, ": the classes of task ", t + 1,
                               " are others in ", config.protocol,
                               ": resume with the protocol that the run began with"));

@@ -35,8 +35,8 @@ std::vector<std::int64_t> Sampler::batch(std::int64_t step) const {
   return {order_.begin() + first, order_.begin() + last};
 }
 
-std::int64_t training_steps(const RunConfig& config, std::int64_t samples) {
-  const Sampler sampler(config.seed, 0, samples, config.batch, config.drop_last);
+std::int64_t training_steps(const RunConfig& config, std::int64_t task, std::int64_t samples) {
+  const Sampler sampler(config.seed, task, samples, config.batch, config.drop_last);
   return config.epochs * config.passes_per_epoch * sampler.steps_per_pass();
 }
 

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/nearest_name.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -47,12 +48,21 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol) {
               .classes = from.classes,
               .train = {},
               .test = {}};
+    if (from.classes.size() < 2) {
+      throw InputError(concat("protocol '", protocol.name, "': ", from.name, " has ",
+                              from.classes.size(),
+                              " classes; a task needs at least two to tell apart"));
+    }
     for (std::size_t c = 0; c < from.classes.size(); ++c) {
       const auto found = class_index.find(from.classes[c]);
       if (found == class_index.end()) {
+        const std::vector<std::string_view> known(pack.classes().begin(), pack.classes().end());
+        const std::string near = nearest_name(from.classes[c], known);
         throw InputError(concat("protocol '", protocol.name, "' names class '", from.classes[c],
-                                "', which ", pack.path().string(), " (", pack.classes().size(),
-                                " classes) doesn't have: the protocol was made for another pack"));
+                                "', which ", pack.path().string(), " (", known.size(),
+                                " classes) doesn't have",
+                                near.empty() ? "" : "; the nearest is '" + near + "'",
+                                ": the protocol was made for another pack"));
       }
       const auto target = static_cast<std::int64_t>(c);
       const ClassSamples& samples = by_class[found->second];

@@ -52,6 +52,7 @@ Placement make_placement(std::string_view choice, HostGroup& group, Watchdog& wa
   Placement placement;
   if (everywhere) {
     check_cuda(*api, api->set_device(index), concat("use device ", index));
+    at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
     placement.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
     placement.collectives = make_nccl_collectives(api->nccl, group, watchdog);
   } else if (choice == "cuda") {

@@ -1,6 +1,12 @@
 #include "palimpsest/format/run_folder.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <system_error>
 
 #include "manifest.h"
@@ -85,8 +91,8 @@ void cut_log(const std::filesystem::path& log, std::uintmax_t bytes) {
   if (error) throw Error(concat(log.string(), ": cannot be cut: ", error.message()));
 }
 
-void cut_logs(const std::filesystem::path& folder, const Manifest& manifest,
-              const std::string& state) {
+void cut_logs_of(const std::filesystem::path& folder, const Manifest& manifest,
+                 const std::string& state) {
   const auto offsets = manifest.log_offsets.find(state);
   if (offsets == manifest.log_offsets.end()) return;
   for (const auto& [log, bytes] : offsets->second) {
@@ -173,7 +179,6 @@ std::optional<NewestState> RunFolder::newest_state() const {
       }
       check_file_hash(path_ / name, entry->second);
       NewestState newest{.record = read_state_record(path_ / name), .remark = {}};
-      cut_logs(path_, *found, name);
       if (!problems.empty()) {
         newest.remark = concat("going on from ", name, ", and doing again what came after it: ",
                                "the newest state is damaged: ", problems);
@@ -185,6 +190,29 @@ std::optional<NewestState> RunFolder::newest_state() const {
   }
   throw InputError(
       concat(path_.string(), ": expected a whole state to go on from, found none:\n  ", problems));
+}
+
+void RunFolder::cut_logs(std::int64_t task) const {
+  if (const std::optional<Manifest> found = manifest())
+    cut_logs_of(path_, *found, state_name(task));
+}
+
+FolderLock::~FolderLock() {
+  if (file_ >= 0) ::close(file_);
+}
+
+FolderLock RunFolder::lock() const {
+  make_folder(path_);
+  const std::filesystem::path path = path_ / ".lock";
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (file < 0) throw Error(concat("cannot open ", path.string(), ": ", std::strerror(errno)));
+  if (::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ::close(file);
+    throw UsageError(
+        concat(path_.string(),
+               " is in use by another run; wait for its end, or give this one its own --out"));
+  }
+  return FolderLock(file);
 }
 
 TaskRecord RunFolder::task(std::int64_t index) const {

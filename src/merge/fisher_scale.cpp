@@ -15,6 +15,18 @@ FisherScale parse_fisher_scale(std::string_view name) {
   throw UsageError(concat("fisher-scale '", name, "' is not known; use none, trace or secant"));
 }
 
+std::string_view name_of(FisherScale scale) {
+  switch (scale) {
+    case FisherScale::kNone:
+      return "none";
+    case FisherScale::kTrace:
+      return "trace";
+    case FisherScale::kSecant:
+      return "secant";
+  }
+  throw Error("unknown Fisher scale");
+}
+
 FisherFactor fisher_factor(FisherScale scale, std::span<const float> fisher,
                            std::span<const float> task_vector, double loss_rise) {
   switch (scale) {

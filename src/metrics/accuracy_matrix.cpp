@@ -37,6 +37,13 @@ void check_row(const EvaluationRow& row, std::size_t tasks, const EvaluationRow*
   }
 }
 
+// (1/T) sum_t R[t][t].
+double mean_of_newest(const std::vector<EvaluationRow>& rows) {
+  double sum = 0;
+  for (std::size_t t = 0; t < rows.size(); ++t) sum += rows[t].accuracy(t);
+  return rows.empty() ? 0 : sum / static_cast<double>(rows.size());
+}
+
 }  // namespace
 
 double EvaluationRow::accuracy(std::size_t task) const {
@@ -108,16 +115,7 @@ std::optional<double> AccuracyMatrix::backward_transfer() const {
   return sum / static_cast<double>(tasks() - 1);
 }
 
-double AccuracyMatrix::plasticity() const {
-  double sum = 0;
-  for (std::size_t t = 0; t < tasks(); ++t) sum += after_[t].accuracy(t);
-  return tasks() == 0 ? 0 : sum / static_cast<double>(tasks());
-}
-
-double AccuracyMatrix::plasticity_before_merge() const {
-  double sum = 0;
-  for (std::size_t t = 0; t < tasks(); ++t) sum += before_[t].accuracy(t);
-  return tasks() == 0 ? 0 : sum / static_cast<double>(tasks());
-}
+double AccuracyMatrix::plasticity() const { return mean_of_newest(after_); }
+double AccuracyMatrix::plasticity_before_merge() const { return mean_of_newest(before_); }
 
 }  // namespace palimpsest

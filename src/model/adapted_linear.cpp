@@ -101,8 +101,8 @@ at::Tensor AdaptedLinear::forward(const at::Tensor& x, const Lora::Factors* fact
                          c10::GradMode::is_enabled();
   if (!gradients) return at::linear(x, frozen_.effective, frozen_.bias);
   const at::Tensor none = factors == nullptr ? at::empty({0}, x.options()) : at::Tensor();
-  return AdaptedProduct::apply(x, factors != nullptr ? factors->a : none, factors != nullptr ? factors->b : none, &frozen_,
-                               scale, tap);
+  return AdaptedProduct::apply(x, factors != nullptr ? factors->a : none,
+                               factors != nullptr ? factors->b : none, &frozen_, scale, tap);
 }
 
 }  // namespace palimpsest

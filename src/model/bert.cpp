@@ -124,7 +124,7 @@ void Bert::set_adapter(const Lora& lora, double c) {
   std::size_t group = 0;
   for (Block& block : blocks_) {
     for (AdaptedLinear* layer : {&block.qkv, &block.output, &block.fc1, &block.fc2}) {
-      if (layer->group()) layer->set_adapter(lora.group(group++), c * lora.scale());
+      if (layer->is_adapted()) layer->set_adapter(lora.group(group++), c * lora.scale());
     }
   }
 }
@@ -136,7 +136,7 @@ at::Tensor Bert::hidden_states(const TextInput& input, const Lora* lora, double 
   };
   std::size_t group = 0;
   const auto apply = [&](const AdaptedLinear& layer, const at::Tensor& x) {
-    const bool adapted = lora != nullptr && layer.group().has_value();
+    const bool adapted = lora != nullptr && layer.is_adapted();
     return layer.forward(x, adapted ? &lora->group(group++) : nullptr,
                          lora != nullptr ? c * lora->scale() : 1, tap);
   };

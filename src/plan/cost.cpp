@@ -51,7 +51,8 @@ MemoryEstimate memory_estimate(const ModelShape& model, const AdaptedLayout& lay
   // A frozen backbone keeps nothing from block to block.
   const double blocks_kept = training.rank > 0 ? static_cast<double>(model.layers) : 1;
   bytes.activations = kFloat * blocks_kept * lane_tokens * token_floats;
-  bytes.fisher = kDouble * adapted;
+  // A float64 vector per lane and their sum; the squares of a chunk and the mean in float32.
+  bytes.fisher = kDouble * adapted * static_cast<double>(training.lanes + 1) + 2 * kFloat * adapted;
   bytes.curvature = 2 * kDouble * adapted;
   return bytes;
 }

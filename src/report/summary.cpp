@@ -80,6 +80,8 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
   if (accuracy.tasks() == 0) return "No task is finished yet.\n";
   const std::vector<Cells> numbers = {
       percent("last accuracy", accuracy.last(), "after the last task, on all tasks' samples"),
+      percent("  mean over tasks", accuracy.row(accuracy.tasks() - 1).task_mean(),
+              "the same, every task counting alike"),
       percent("average anytime accuracy", accuracy.average_anytime(), "mean of the column 'all'"),
       points("forgetting", accuracy.forgetting(), "best accuracy on a task, minus the last"),
       points("  from before the merge", accuracy.forgetting_from_peak_before_merge(),

@@ -6,7 +6,9 @@
 
 #include <cmath>
 
+#include "palimpsest/core/error.h"
 #include "palimpsest/core/random.h"
+#include "palimpsest/core/text.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/device/host_copy.h"
 #include "palimpsest/model/flat_parameters.h"
@@ -43,7 +45,7 @@ at::Tensor head_logits(const Head& head, const at::Tensor& features) {
 
 HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t> targets,
                         std::int64_t classes, const RunConfig& config, std::int64_t task,
-                        std::int64_t epochs, const Head& start) {
+                        std::int64_t passes, const Head& start) {
   FlatParameters parameters({{classes, features.size(1)}, {classes}}, features.device());
   const at::Tensor &weight = parameters.leaves()[0], &bias = parameters.leaves()[1];
   if (start.classes == 0) {
@@ -61,7 +63,7 @@ HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t
   const at::Tensor gradient = at::zeros_like(parameters.flat());
 
   HeadTraining result;
-  const std::int64_t steps = epochs * config.passes_per_epoch * sampler.steps_per_pass();
+  const std::int64_t steps = passes * sampler.steps_per_pass();
   double loss_sum = 0;
   std::int64_t samples = 0;
   for (std::int64_t step = 0; step < steps; ++step) {
@@ -74,6 +76,10 @@ HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t
     optimizer.step({gradient}, learning_rate_factor(schedule, step, steps));
 
     const double value = loss.item<double>();
+    if (!std::isfinite(value)) {
+      throw DivergedError(concat("head of task ", task + 1, ", step ", step + 1, ": loss ", value,
+                                 "; expected a finite number. Lower --head-lr"));
+    }
     if (step == 0) result.loss_first_step = value;
     if (step >= steps - sampler.steps_per_pass()) {
       loss_sum += value * static_cast<double>(batch.size());

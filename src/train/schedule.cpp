@@ -12,7 +12,8 @@ double learning_rate_factor(const Schedule& schedule, std::int64_t step, std::in
   if (step < schedule.warmup_steps) {
     return static_cast<double>(step + 1) / static_cast<double>(schedule.warmup_steps + 1);
   }
-  const double share = static_cast<double>(step) / static_cast<double>(steps);
+  const double share = static_cast<double>(step - schedule.warmup_steps) /
+                       static_cast<double>(steps - schedule.warmup_steps);
   if (schedule.kind == "constant") return 1;
   if (schedule.kind == "cosine") return 0.5 * (1 + std::cos(std::numbers::pi * share));
   if (schedule.kind == "multistep") {

@@ -25,7 +25,7 @@ TrainedTask train_frozen(const TrainingContext& context, const Task& task) {
   const at::Tensor features = cached_features(context, task.train);
   const HeadTraining training =
       train_head(features, task.train.targets, std::ssize(task.classes), context.config, task.index,
-                 context.config.epochs, Head{});
+                 context.config.epochs * context.config.passes_per_epoch, Head{});
   return {
       .lora = {},
       .task_vector = std::vector<float>(static_cast<std::size_t>(context.model.layout().size())),
@@ -34,14 +34,13 @@ TrainedTask train_frozen(const TrainingContext& context, const Task& task) {
       .loss_last_pass = training.loss_last_pass};
 }
 
-void check_finite(const Task& task, std::int64_t step, double loss, double norm,
+void check_finite(const Task& task, double loss, double norm,
                   const std::vector<std::int64_t>& batch) {
   if (std::isfinite(loss) && std::isfinite(norm)) return;
   std::ostringstream samples;
   for (const std::int64_t position : batch)
     samples << ' ' << task.train.samples[static_cast<std::size_t>(position)];
-  throw DivergedError(concat("task ", task.index + 1, ", step ", step, ": loss ", loss,
-                             ", gradient norm ", norm,
+  throw DivergedError(concat("loss ", loss, ", gradient norm ", norm,
                              "; expected finite numbers. Lower --lr or set --clip-norm. Samples of "
                              "the batch (pack indices):",
                              samples.str()));
@@ -65,6 +64,7 @@ std::vector<float> task_vector_of(const std::vector<LoraFactors>& factors,
 TrainedTask train_task(const TrainingContext& context, const Task& task) {
   const RunConfig& config = context.config;
   const Stopwatch watch;
+  context.watchdog.at(static_cast<int>(task.index) + 1, 0);
   if (config.adapter == "none") {
     TrainedTask trained = train_frozen(context, task);
     trained.seconds = watch.seconds();
@@ -86,7 +86,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task) {
   initialise_head(weight, bias, config.seed, task.index);
 
   const Sampler sampler(config.seed, task.index, task.train.size(), config.batch, config.drop_last);
-  const std::int64_t steps = training_steps(config, task.train.size());
+  const std::int64_t steps = training_steps(config, task.index, task.train.size());
   const Schedule schedule{config.schedule, config.milestones, config.milestone_factor,
                           config.warmup_steps};
   const double epsilon = config.perturbation == "none" ? 0 : config.epsilon;
@@ -117,7 +117,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task) {
   std::int64_t pass_samples = 0;
   for (std::int64_t step = 0; step < steps; ++step) {
     const Stopwatch step_watch;
-    context.watchdog.at(static_cast<int>(task.index) + 1, step);
+    context.watchdog.at(static_cast<int>(task.index) + 1, step + 1);
     const Watchdog::Phase phase(context.watchdog, "training step");
     const double c = perturbation_scale(config.seed, task.index, step, epsilon);
     const std::vector<std::int64_t> batch = sampler.batch(step);
@@ -131,7 +131,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task) {
     const at::Tensor gradient = mean.narrow(0, 0, size);
     const double loss = mean[size].item<double>();
     const double norm = gradient.to(at::kDouble).norm().item<double>();
-    check_finite(task, step, loss, norm, batch);
+    check_finite(task, loss, norm, batch);
     if (config.clip_norm > 0 && norm > config.clip_norm) gradient.mul_(config.clip_norm / norm);
     const double factor = learning_rate_factor(schedule, step, steps);
     const std::int64_t head_begin = parameters.range(0, factors).numel();

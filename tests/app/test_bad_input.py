@@ -72,7 +72,7 @@ def test_a_flipped_bit_in_a_sample(toy):
         return data
 
     text = toy.run("--pack", copy(toy, "pack.h5", change=flip), out="bad-sample", code=3)
-    assert "CRC" in text.upper() and "sample" in text
+    assert "bad-pack.h5" in text and "content_sha256" in text
 
 
 def test_a_record_given_as_a_pack(toy, reference_run):
@@ -93,6 +93,8 @@ def test_too_few_classes_or_tasks(toy):
     path = toy.path("few.json")
     toy_module.make_protocol(path, tasks=[{"name": "task 1", "classes": []}])
     assert "tasks[0].classes" in toy.run("--protocol", path, out="bad", code=3)
+    toy_module.make_protocol(path, tasks=[{"name": "task 1", "classes": ["class 0"]}])
+    assert "at least two" in toy.run("--protocol", path, out="bad", code=3)
     toy_module.make_protocol(path, tasks=[])
     assert "tasks" in toy.run("--protocol", path, out="bad", code=3)
     assert "has 4" in toy.run("--tasks", 5, out="bad", code=2)

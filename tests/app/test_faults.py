@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 
+import toy as toy_module
 from conftest import MPIRUN
 
 
@@ -51,7 +52,30 @@ def test_ranks_with_different_settings_are_told_apart(toy):
     process = start([MPIRUN, "-n", "1", *toy.command(out="differ"), ":", "-n", "1", *toy.command("--seed", 9, out="differ")])
     _, text = ended(process, time.monotonic())
     assert process.returncode == 1, text
-    assert "settings, backbone and pack" in text and "rank 1" in text, text
+    assert '"seed":1' in text and '"seed":9' in text and "rank 1" in text, text
+
+
+def test_ranks_with_different_protocols_are_told_apart(toy):
+    other = toy.path("swapped.json")
+    toy_module.make_protocol(other, tasks=[{"name": "task 1", "classes": ["class 1", "class 0"]}])
+    for changes in (["--protocol", other, "--tasks", 1], ["--tasks", 2]):
+        process = start([MPIRUN, "-n", "1", *toy.command("--tasks", 1, out="protocols"), ":", "-n", "1",
+                         *toy.command(*changes, out="protocols")])
+        _, text = ended(process, time.monotonic())
+        assert process.returncode == 1, text
+        assert "tasks, by protocol and --tasks" in text, text
+
+
+def test_two_runs_never_share_a_folder(toy):
+    process = start(toy.command("--epochs", 100000, out="shared"))
+    deadline = time.monotonic() + 30
+    while not os.path.exists(toy.path("runs", "shared", "metrics.jsonl")):
+        assert time.monotonic() < deadline, "the run did not start"
+        time.sleep(0.1)
+    text = toy.run("--epochs", 100000, "--resume", "auto", out="shared", code=2)
+    process.kill()
+    process.communicate()
+    assert "in use by another run" in text
 
 
 def test_divergence_is_named_and_has_its_own_code(toy):

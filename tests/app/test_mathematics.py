@@ -1,5 +1,7 @@
 """What a run recorded, computed again by NumPy and PyTorch from its records, its pack and its backbone alone."""
 
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -99,19 +101,34 @@ def test_fisher_is_that_of_one_sample_at_a_time(toy, run):
         parameters = reference.set_difference(names, merged + delta)
         weight = torch.tensor(file["head/weight"][:].astype("f8"))
         bias = torch.tensor(file["head/bias"][:].astype("f8"))
-        sums, count = [torch.zeros_like(p) for p in parameters], 0
+        sums, count, losses = [torch.zeros_like(p) for p in parameters], 0, []
         for sample in np.flatnonzero((reference.labels // 2 == index) & (reference.split == 0)):
             logits = weight @ reference.features(sample) + bias
             loss = torch.nn.functional.cross_entropy(logits[None], torch.tensor([int(reference.labels[sample]) % 2]))
+            losses.append(loss.item())
             for total, gradient in zip(sums, torch.autograd.grad(loss, parameters)):
                 total += gradient**2
             count += 1
         assert count == 40
+        assert file["metrics"].attrs["loss_trained"] == pytest.approx(np.mean(losses), rel=1e-5)
         expected = np.concatenate([(total / count).numpy().ravel() for total in sums])
         recorded = flat(file["fisher"], lambda values: values[:]).astype("f8")
         # Relative to the largest entries: the recorded gradients are float32, whose small entries are differences of large ones.
         assert np.linalg.norm(recorded - expected) < 1e-5 * np.linalg.norm(expected)
         merged = merged + file["merge/coefficients"][0] * delta.astype("f8")
+
+
+def test_the_perturbation_reaches_the_training(toy, run):
+    """Stage 1: the logged scales are the three, and without them the first task ends elsewhere."""
+    with open(f"{run}/metrics.jsonl") as log:
+        events = [json.loads(line) for line in log]
+    assert {event["scale"] for event in events if event["event"] == "step"} == {0.5, 1.0, 1.5}
+    toy.run("--perturbation", "none", "--tasks", 1, "--resume", "auto", out="unperturbed")
+    deltas = []
+    for folder in (run, toy.path("runs", "unperturbed")):
+        with h5py.File(f"{folder}/tasks/task-0000.h5") as file:
+            deltas.append(delta_of(file))
+    assert np.linalg.norm(deltas[1] - deltas[0]) > 0.01 * np.linalg.norm(deltas[0])
 
 
 def test_accuracies_are_those_of_the_merged_model(toy, run):

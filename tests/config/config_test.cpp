@@ -132,13 +132,13 @@ TEST(Config, NamesKeyValueAndWhatIsAllowed) {
     const char* value;
     const char* allowed;
   } cases[] = {
-      {"epochs", "0", "1 or more"},
+      {"epochs", "0", "from 1 to 1e+09"},
       {"epochs", "2.5", "whole number"},
       {"epochs", "1e3", "whole number"},
       {"epochs", "", "whole number"},
       {"epochs", "99999999999999999999", "whole number"},
-      {"batch", "-1", "1 or more"},
-      {"lora-rank", "0", "1 or more"},
+      {"batch", "-1", "from 1 to 1e+09"},
+      {"lora-rank", "0", "from 1 to 1e+09"},
       {"epsilon", "0", "above 0, at most 1"},
       {"epsilon", "1.01", "above 0, at most 1"},
       {"lr", "nan", "a number above 0"},

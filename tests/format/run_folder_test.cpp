@@ -112,6 +112,7 @@ TEST_F(RunFolderTest, ADamagedNewestStateFallsBackToTheOneBeforeAndSaysSo) {
   EXPECT_THAT(newest.remark,
               AllOf(HasSubstr("going on from state-0001.h5"), HasSubstr("damaged"),
                     HasSubstr(run_.state_file(2).string()), HasSubstr("expected SHA-256")));
+  run_.cut_logs(1);
   EXPECT_EQ(std::filesystem::file_size(run_.log_file()), 200u);
   commit(2);
   EXPECT_EQ(run_.newest_state()->record.tasks_done, 3);
@@ -149,11 +150,19 @@ TEST_F(RunFolderTest, RefusesToGoOnWhenNoStateIsWhole) {
 TEST_F(RunFolderTest, CutsTheLogWhereTheStateWasCommitted) {
   commit_up_to(1);
   write_bytes(run_.log_file(), std::string(200, 'l') + "lines of a task that was lost");
-  run_.newest_state();
+  run_.cut_logs(1);
   EXPECT_EQ(bytes_of(run_.log_file()), std::string(200, 'l'));
   write_bytes(run_.log_file(), "short");
-  run_.newest_state();
+  run_.cut_logs(1);
   EXPECT_EQ(bytes_of(run_.log_file()), "short");
+}
+
+TEST_F(RunFolderTest, OneRunAtATimeHoldsAFolder) {
+  {
+    const FolderLock lock = run_.lock();
+    EXPECT_THAT(message_of<UsageError>([&] { run_.lock(); }), HasSubstr("in use by another run"));
+  }
+  run_.lock();
 }
 
 TEST_F(RunFolderTest, ARunWithoutALogCommitsToo) {

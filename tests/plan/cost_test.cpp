@@ -52,7 +52,7 @@ TEST(Cost, EstimatesMemoryByPart) {
   EXPECT_EQ(bytes.optimizer, 4.0 * 94470 * 6);
   // 6 blocks x 80 tokens x (9 * 384 + 2 * 1536 + 12 * 20 = 6768) numbers.
   EXPECT_EQ(bytes.activations, 4.0 * 3248640);
-  EXPECT_EQ(bytes.fisher, 8.0 * 1769472);
+  EXPECT_EQ(bytes.fisher, (8.0 * (kTraining.lanes + 1) + 8.0) * 1769472);
   EXPECT_EQ(bytes.curvature, 16.0 * 1769472);
   EXPECT_EQ(bytes.total(), bytes.weights + bytes.adapted + bytes.optimizer + bytes.activations +
                                bytes.fisher + bytes.curvature);

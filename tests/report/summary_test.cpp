@@ -52,6 +52,7 @@ TEST(Summary, ShowsMatrixAlphasAndNumbers) {
       "    3  70.0  80.0  90.0  80.0  0.250\n"
       "\n"
       "last accuracy                 80.0  %       after the last task, on all tasks' samples\n"
+      "  mean over tasks             80.0  %       the same, every task counting alike\n"
       "average anytime accuracy      85.0  %       mean of the column 'all'\n"
       "forgetting                    15.0  points  best accuracy on a task, minus the last\n"
       "  from before the merge       25.0  points  the same, counting what was reached before a "

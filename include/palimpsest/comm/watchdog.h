@@ -38,7 +38,8 @@ class Watchdog {
   // one that ends restarts that of the phase around it. One thread opens phases.
   class Phase {
    public:
-    // deadline_factor: for phases that may take longer than others; 0 for one without a deadline.
+    // deadline_factor: for phases that may take longer than others, and for those within them; 0
+    // for one without a deadline.
     Phase(Watchdog& watchdog, std::string_view name, double deadline_factor = 1);
     ~Phase();
     Phase(const Phase&) = delete;

@@ -16,6 +16,9 @@ struct Inputs {
   std::vector<Task> tasks;
   BertConfig backbone;
   std::string backbone_name, backbone_sha256;
+  // Of the tasks (names, classes, samples, targets) and the backbone's shape: what its files say
+  // besides the weights.
+  std::string tasks_sha256, shape_sha256;
 };
 
 // Throws InputError when a file is wrong or two don't fit, UsageError when more tasks are asked for

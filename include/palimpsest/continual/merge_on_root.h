@@ -25,8 +25,8 @@ struct MergeOutcome {
 // hash that it holds the same. `fisher`: the same on every rank; nullopt for a rule that needs
 // none. loss_rise: for --fisher-scale secant.
 MergeOutcome merge_on_root(HostGroup& group, const MergeRule& rule, FisherScale scale,
-                           std::string_view scale_name, const AdaptedLayout& layout,
-                           StreamState& state, const std::vector<float>& task_vector,
-                           std::optional<Fisher> fisher, double loss_rise);
+                           const AdaptedLayout& layout, StreamState& state,
+                           const std::vector<float>& task_vector, std::optional<Fisher> fisher,
+                           double loss_rise);
 
 }  // namespace palimpsest

@@ -35,6 +35,7 @@ struct OpenRun {
   FisherScale fisher_scale;
   RunIdentity identity;
   RunFolder folder;
+  FolderLock lock;  // on rank 0
   StreamState state;
   std::vector<double> alphas;  // of the tasks done; on rank 0
 
@@ -55,7 +56,7 @@ struct OpenRun {
 
 // Called on rank 0 once the run folder exists and its logs were cut to where the stream goes on:
 // listeners may open them.
-using FolderReady = std::function<void(const std::filesystem::path& folder)>;
+using FolderReady = std::function<void(const std::filesystem::path& log_file)>;
 
 // Collective. Opens the inputs, makes or resumes the folder (--resume), gives every rank the state,
 // and tells RunStarted. Throws before anything is written when an input is bad, the ranks differ,

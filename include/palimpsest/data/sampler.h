@@ -28,8 +28,9 @@ class Sampler {
   mutable std::vector<std::int64_t> order_;
 };
 
-// Steps of a task of `samples` training samples, over all passes of all epochs.
-std::int64_t training_steps(const RunConfig& config, std::int64_t samples);
+// Steps of a task of `samples` training samples, over all passes of all epochs. Throws UsageError
+// as Sampler does.
+std::int64_t training_steps(const RunConfig& config, std::int64_t task, std::int64_t samples);
 
 // The share of one lane: positions lane, lane + lanes, lane + 2 lanes, ... of a batch.
 std::vector<std::int64_t> lane_share(const std::vector<std::int64_t>& batch, std::int64_t lane,

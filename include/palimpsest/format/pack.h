@@ -30,8 +30,8 @@ class Pack {
   // InputError.
   std::span<const std::int32_t> tokens(std::int64_t sample) const;
 
-  // The largest token id and the longest sample, as the header states them (checked against the
-  // backbone's before training).
+  // The vocabulary size (token ids are below it) and the longest sample, as the header states them
+  // (checked against the backbone's before training).
   std::int64_t vocabulary() const;
   std::int64_t longest() const;
 

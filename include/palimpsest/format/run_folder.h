@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "palimpsest/format/records.h"
 
@@ -28,6 +29,22 @@ struct NewestState {
   std::string remark;  // which newer state is damaged, why, and what is used instead; "" when none
 };
 
+// Holds the run folder for this process; released when it goes out of scope or the process ends.
+class FolderLock {
+ public:
+  FolderLock() = default;
+  explicit FolderLock(int file) : file_(file) {}
+  FolderLock(FolderLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+  FolderLock& operator=(FolderLock&& other) noexcept {
+    std::swap(file_, other.file_);
+    return *this;
+  }
+  ~FolderLock();
+
+ private:
+  int file_ = -1;
+};
+
 class RunFolder {
  public:
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
@@ -36,6 +53,10 @@ class RunFolder {
   std::filesystem::path task_file(std::int64_t task) const;   // tasks/task-0000.h5
   std::filesystem::path state_file(std::int64_t task) const;  // state-0000.h5, after that task
   std::filesystem::path log_file() const { return path_ / "metrics.jsonl"; }
+
+  // Makes the folder where it is missing, and takes it for this process. Throws UsageError while
+  // another run uses it.
+  FolderLock lock() const;
 
   // Makes the folder for a new run and writes run.json. Throws UsageError when it holds a run
   // already (resume it, or name another folder), Error when it can't be written.
@@ -57,9 +78,12 @@ class RunFolder {
 
   // The newest state that the manifest names and that verifies (file hash first, then the record's
   // own checks); a damaged newest falls back to the one before, and the remark says so. Files of
-  // later tasks are then ignored. Cuts the log at its committed length. nullopt when nothing was
-  // committed. Throws InputError when states are named but none verifies.
+  // later tasks are then ignored. nullopt when nothing was committed. Throws InputError when states
+  // are named but none verifies.
   std::optional<NewestState> newest_state() const;
+
+  // Cuts the log to what belongs to the run up to the state after this task.
+  void cut_logs(std::int64_t task) const;
 
   // The record of one task, after checking the hash that the manifest has for it.
   TaskRecord task(std::int64_t index) const;

@@ -1,6 +1,7 @@
 #pragma once
 // Brings the Fishers of different tasks to one scale, so that a task's say in the merge doesn't
-// depend on how well it was fitted (docs/how-it-works.md, "The Fisher"). Only `none` is in the paper.
+// depend on how well it was fitted (docs/how-it-works.md, "The Fisher"). Only `none` is in the
+// paper.
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,8 @@ enum class FisherScale { kNone, kTrace, kSecant };
 
 // "none", "trace" or "secant"; throws UsageError otherwise.
 FisherScale parse_fisher_scale(std::string_view name);
+
+std::string_view name_of(FisherScale scale);
 
 struct FisherFactor {
   double factor = 1;

@@ -6,9 +6,9 @@
 
 namespace palimpsest {
 
-// Delta = s * B A for one module (docs/how-it-works.md, "The setting"): each element is accumulated over the rank
-// in double, in order, multiplied by `scale` and rounded once. a: [rank, in], b: [out, rank],
-// delta: [out, in], all row-major.
+// Delta = s * B A for one module (docs/how-it-works.md, "The setting"): each element is accumulated
+// over the rank in double, in order, multiplied by `scale` and rounded once. a: [rank, in], b:
+// [out, rank], delta: [out, in], all row-major.
 void task_vector(std::span<const float> a, std::span<const float> b, std::int64_t rank,
                  std::int64_t out, std::int64_t in, double scale, std::span<float> delta);
 

@@ -31,6 +31,8 @@ class AdaptedLinear {
   // weight [rows, in], bias [rows]; all slots have `out` rows. No slots: a plain frozen layer.
   AdaptedLinear(at::Tensor weight, at::Tensor bias, std::vector<Slot> slots, std::int64_t out);
 
+  bool is_adapted() const { return !frozen_.slots.empty(); }
+
   // The adapted modules as a LoRA group; nullopt for a plain layer.
   std::optional<LoraGroup> group() const;
 

@@ -22,15 +22,15 @@ Head head_to_record(const at::Tensor& weight, const at::Tensor& bias);
 at::Tensor head_logits(const Head& head, const at::Tensor& features);
 
 // Trains a head on features that don't change: for a frozen backbone, and to refit a head on the
-// merged model. Batches, learning rate and schedule as in the configuration, `epochs` of them. Runs
-// on every rank alike, without communication. `start`: weights to begin with; a fresh head when it
-// has no classes.
+// merged model. Batches, learning rate and schedule as in the configuration, `passes` over the
+// samples. Runs on every rank alike, without communication. `start`: weights to begin with; a fresh
+// head when it has no classes.
 struct HeadTraining {
   Head head;
   double loss_first_step = 0, loss_last_pass = 0;
 };
 HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t> targets,
                         std::int64_t classes, const RunConfig& config, std::int64_t task,
-                        std::int64_t epochs, const Head& start);
+                        std::int64_t passes, const Head& start);
 
 }  // namespace palimpsest

@@ -8,7 +8,7 @@ namespace palimpsest {
 
 struct Schedule {
   std::string kind = "cosine";          // constant | cosine (to zero) | multistep
-  std::vector<double> milestones = {};  // multistep: as shares of the steps
+  std::vector<double> milestones = {};  // multistep: as shares of the steps after warm-up
   double milestone_factor = 0.1;        // multistep: multiplied in at each milestone
   std::int64_t warmup_steps = 0;        // linear from 1/(warmup+1)
 };

@@ -17,9 +17,9 @@ struct TrainedTask {
   double seconds = 0;
 };
 
-// Collective. The model holds theta_hat_{t-1}; afterwards it does again. The same on every rank,
-// which is checked. Throws DivergedError, on every rank alike, when a loss or gradient is not
-// finite.
+// Collective. The model holds theta_hat_{t-1}; afterwards its effective weights are those of the
+// last step: set its difference anew. The same on every rank, which is checked. Throws
+// DivergedError, on every rank alike, when a loss or gradient is not finite.
 TrainedTask train_task(const TrainingContext& context, const Task& task);
 
 }  // namespace palimpsest
