@@ -153,11 +153,12 @@ TEST(Terminal, AFileGetsPlainLinesWithoutColour) {
 
 TEST(Terminal, ATerminalGetsBarAndColourUnlessNoColorIsSet) {
   const int master = posix_openpt(O_RDWR | O_NOCTTY);
-  ASSERT_GE(master, 0);
-  ASSERT_EQ(grantpt(master), 0);
-  ASSERT_EQ(unlockpt(master), 0);
+  if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0) {
+    GTEST_SKIP() << "this system gives out no pseudo-terminals";
+  }
   std::FILE* const terminal = std::fopen(ptsname(master), "r+");
-  ASSERT_NE(terminal, nullptr);
+  if (terminal == nullptr)
+    GTEST_SKIP() << "this system's pseudo-terminals can't be opened (no /dev/pts)";
   winsize size{.ws_row = 30, .ws_col = 72, .ws_xpixel = 0, .ws_ypixel = 0};
   ASSERT_EQ(ioctl(fileno(terminal), TIOCSWINSZ, &size), 0);
   setenv("TERM", "xterm", 1);
