@@ -117,6 +117,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
   constexpr std::string_view kPhase = "agreement at the start";
   group.agree(run.identity.config, "settings", kPhase);
   group.agree(run.identity.backbone_sha256, "backbone's weights (SHA-256)", kPhase);
+  group.agree(run.inputs.shape_sha256, "backbone's shape, by its config.json (hash)", kPhase);
   group.agree(run.identity.pack_content_sha256, "pack (content hash)", kPhase);
   group.agree(run.inputs.tasks_sha256, "tasks, by protocol and --tasks (hash)", kPhase);
   group.agree(run.identity.numerics, "library versions, instruction set and threads", kPhase);
