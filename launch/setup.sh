@@ -6,21 +6,24 @@ cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'TEXT'
-launch/setup.sh [--minimal] [--no-packages]
+launch/setup.sh [--minimal] [--vision] [--no-packages]
 
-  --minimal      leave out what only the tests need (transformers, peft, pytest)
+  --minimal      leave out what only the tests need (transformers, timm, peft, pytest, a vision backbone)
+  --vision       with --minimal: install the vision backbone all the same
   --no-packages  never install Debian packages; CMake will say what it does not find
 
 On Debian 12 and Ubuntu 24.04 missing packages come from apt-get (root or sudo). Elsewhere, and without root, load your
-cluster's modules first: compiler, cmake >= 3.25, ninja, MPI, HDF5, Boost, OpenSSL, nlohmann-json, GoogleTest. PYTHON
+cluster's modules first: compiler, cmake >= 3.25, ninja, pkg-config, MPI, HDF5, Boost, OpenSSL, libjpeg-turbo,
+nlohmann-json, GoogleTest. PYTHON
 names the interpreter for .venv (3.11 or newer; default python3).
 TEXT
 }
 
-minimal=false packages=true
+minimal=false vision=false packages=true
 for argument in "$@"; do
   case $argument in
     --minimal) minimal=true ;;
+    --vision) vision=true ;;
     --no-packages) packages=false ;;
     --help | -h) usage; exit 0 ;;
     *) echo "launch/setup.sh: unknown option $argument" >&2; usage >&2; exit 2 ;;
@@ -70,10 +73,10 @@ missing() {
   has_program "$compiler" || echo "a C++20 compiler"
   has_cmake || echo "cmake >= 3.25"
   local entry
-  for entry in ninja mpicc mpirun; do
+  for entry in ninja mpicc mpirun pkg-config; do
     has_program "$entry" || echo "$entry"
   done
-  for entry in hdf5.h boost/program_options.hpp nlohmann/json.hpp openssl/evp.h gtest/gtest.h gmock/gmock.h; do
+  for entry in hdf5.h boost/program_options.hpp nlohmann/json.hpp openssl/evp.h turbojpeg.h gtest/gtest.h gmock/gmock.h; do
     has_header "$entry" || echo "$entry"
   done
   [[ -x .venv/bin/pip ]] || has_python || echo "python >= 3.11 with venv"
@@ -90,7 +93,7 @@ install_packages() {
   quietly "installing Debian packages" "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y --no-install-recommends \
     libopenmpi-dev openmpi-bin libhdf5-dev libboost-program-options-dev libgtest-dev libgmock-dev \
-    nlohmann-json3-dev libssl-dev ninja-build ccache mold cmake g++ pkg-config python3-venv python3-dev git ca-certificates
+    nlohmann-json3-dev libssl-dev libturbojpeg0-dev ninja-build ccache mold cmake g++ pkg-config python3-venv python3-dev git ca-certificates
 }
 
 setup_packages() {
@@ -131,5 +134,6 @@ setup_python() {
 setup_packages
 [[ -x .venv/bin/pip ]] || quietly "making the Python environment .venv" "$python" -m venv .venv
 setup_python launch/requirements.txt
+if $vision || ! $minimal; then setup_python launch/requirements-vision.txt; fi
 $minimal || setup_python launch/requirements-test.txt
 say "ready"

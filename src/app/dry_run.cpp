@@ -5,23 +5,30 @@
 
 #include "palimpsest/continual/inputs.h"
 #include "palimpsest/data/sampler.h"
-#include "palimpsest/model/bert.h"
+#include "palimpsest/model/backbone.h"
 #include "palimpsest/plan/cost.h"
 #include "palimpsest/report/readable.h"
 
 namespace palimpsest {
+namespace {
+
+std::int64_t tokens_of(const RunConfig& config, const Inputs& inputs, std::int64_t sample) {
+  const auto* vit = std::get_if<VitConfig>(&inputs.backbone);
+  return vit != nullptr ? image_tokens(*vit, config.image_size)
+                        : std::ssize(inputs.pack.tokens(sample));
+}
+
+std::int64_t longest_of(const RunConfig& config, const Inputs& inputs) {
+  const auto* vit = std::get_if<VitConfig>(&inputs.backbone);
+  return vit != nullptr ? image_tokens(*vit, config.image_size) : inputs.pack.longest();
+}
+
+}  // namespace
 
 std::string dry_run(const RunConfig& config, int world_size) {
   const Inputs inputs = open_inputs(config);
-  const BertConfig& bert = inputs.backbone;
-  const ModelShape model{.layers = bert.layers,
-                         .hidden = bert.hidden,
-                         .heads = bert.heads,
-                         .intermediate = bert.intermediate,
-                         .vocabulary = bert.vocabulary,
-                         .positions = bert.positions,
-                         .token_types = bert.type_vocabulary};
-  const AdaptedLayout layout = adapted_layout(bert, config.lora_targets);
+  const ModelShape model = model_shape(inputs.backbone);
+  const AdaptedLayout layout = adapted_layout(block_shape(inputs.backbone), config.lora_targets);
   const Lanes lanes = lanes_of(config, world_size);
   std::int64_t steps = 0, samples = 0, tokens = 0, most_classes = 0;
   for (const Task& task : inputs.tasks) {
@@ -29,7 +36,7 @@ std::string dry_run(const RunConfig& config, int world_size) {
     samples += config.epochs * config.passes_per_epoch * task.train.size();
     most_classes = std::max(most_classes, std::ssize(task.classes));
     for (const std::int64_t sample : task.train.samples) {
-      tokens += config.epochs * config.passes_per_epoch * std::ssize(inputs.pack.tokens(sample));
+      tokens += config.epochs * config.passes_per_epoch * tokens_of(config, inputs, sample);
     }
   }
   const std::int64_t rank = config.adapter == "none" ? 0 : config.lora_rank;
@@ -37,7 +44,7 @@ std::string dry_run(const RunConfig& config, int world_size) {
                                .classes = most_classes,
                                .lanes = std::ssize(lanes.of(0, world_size)),
                                .lane_samples = (config.batch + lanes.count - 1) / lanes.count,
-                               .tokens = inputs.pack.longest()};
+                               .tokens = longest_of(config, inputs)};
   const ParameterCounts parameters = parameter_counts(model, layout, training);
   const MemoryEstimate memory = memory_estimate(model, layout, training);
   const double mean_tokens = static_cast<double>(tokens) / static_cast<double>(samples);

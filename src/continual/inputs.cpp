@@ -25,30 +25,74 @@ std::string hash_of(const std::vector<Task>& tasks) {
   return hash.hex();
 }
 
-std::string hash_of(const BertConfig& shape) {
-  return sha256(concat(shape.hidden, ' ', shape.layers, ' ', shape.heads, ' ', shape.intermediate,
-                       ' ', shape.vocabulary, ' ', shape.positions, ' ', shape.type_vocabulary, ' ',
-                       shape.layer_norm_epsilon, ' ', shape.hidden_act));
+void check_texts(const RunConfig& config, const Pack& pack, const BertConfig& backbone) {
+  if (pack.vocabulary() <= backbone.vocabulary && pack.longest() <= backbone.positions) return;
+  throw InputError(concat(config.pack, " has token ids below ", pack.vocabulary(),
+                          " and texts of up to ", pack.longest(), " tokens; the backbone ",
+                          config.backbone, " takes ids below ", backbone.vocabulary, " and ",
+                          backbone.positions, " tokens: pack with the backbone's own tokenizer"));
+}
+
+bool takes_texts(const BackboneConfig& backbone) {
+  return std::holds_alternative<BertConfig>(backbone);
+}
+
+BackboneChoice choice_of(const RunConfig& config, const BackboneConfig& backbone) {
+  BackboneChoice choice{.targets = config.lora_targets, .image_size = config.image_size};
+  if (const auto* vit = std::get_if<VitConfig>(&backbone)) {
+    choice.mean_pooling = config.pooling == "auto" ? vit->mean_pooling : config.pooling == "mean";
+  }
+  return choice;
+}
+
+ImageTransform transform_of(const RunConfig& config, const VitConfig& backbone) {
+  ImageTransform transform{
+      .size = config.image_size,
+      .interpolation =
+          config.interpolation == "auto" ? backbone.interpolation : config.interpolation,
+      .mean = backbone.mean,
+      .deviation = backbone.deviation,
+      .crop_share = config.crop_share == 0 ? backbone.crop_share : config.crop_share,
+      .augmentation = config.augmentation,
+      .crop_scale_min = config.crop_scale_min,
+      .jitter = config.colour_jitter,
+      .rand_augment_operations = config.rand_augment_operations,
+      .rand_augment_magnitude = config.rand_augment_magnitude};
+  if (config.normalisation == "none") {
+    transform.mean = {0, 0, 0};
+    transform.deviation = {1, 1, 1};
+  }
+  return transform;
 }
 
 }  // namespace
 
 Inputs open_inputs(const RunConfig& config) {
   const std::filesystem::path folder = std::filesystem::path(config.backbone) / "";
-  Inputs inputs{.pack = Pack(config.pack),
+  Pack pack(config.pack);
+  Checkpoint weights(folder);
+  const BackboneConfig backbone = read_backbone_config(folder, weights);
+  if (takes_texts(backbone) != pack.holds_texts()) {
+    throw InputError(concat(config.pack, " holds ", pack.holds_texts() ? "texts" : "images",
+                            ", but the backbone ", config.backbone, " takes ",
+                            takes_texts(backbone) ? "texts" : "images",
+                            ": give a pack and a backbone of one kind"));
+  }
+  Inputs inputs{.pack = std::move(pack),
                 .tasks = {},
-                .backbone = read_bert_config(folder / "config.json"),
+                .weights = std::move(weights),
+                .backbone = backbone,
+                .choice = choice_of(config, backbone),
+                .transform = {},
                 .backbone_name = folder.parent_path().filename().string(),
-                .backbone_sha256 = sha256_of_file(folder / "model.safetensors"),
+                .backbone_sha256 = {},
                 .tasks_sha256 = {},
-                .shape_sha256 = {}};
-  if (inputs.pack.vocabulary() > inputs.backbone.vocabulary ||
-      inputs.pack.longest() > inputs.backbone.positions) {
-    throw InputError(concat(config.pack, " has token ids below ", inputs.pack.vocabulary(),
-                            " and texts of up to ", inputs.pack.longest(), " tokens; the backbone ",
-                            config.backbone, " takes ids below ", inputs.backbone.vocabulary,
-                            " and ", inputs.backbone.positions,
-                            " tokens: pack with the backbone's own tokenizer"));
+                .shape_sha256 = sha256(describe(backbone))};
+  inputs.backbone_sha256 = inputs.weights.sha256();
+  if (const auto* vit = std::get_if<VitConfig>(&backbone)) {
+    inputs.transform = transform_of(config, *vit);
+  } else {
+    check_texts(config, inputs.pack, std::get<BertConfig>(backbone));
   }
   inputs.tasks = make_tasks(inputs.pack, read_protocol(config.protocol));
   const auto wanted = static_cast<std::size_t>(config.tasks);
@@ -60,7 +104,6 @@ Inputs open_inputs(const RunConfig& config) {
   for (const Task& task : inputs.tasks)
     training_steps(config, task.index, task.train.size());  // refused before any runs
   inputs.tasks_sha256 = hash_of(inputs.tasks);
-  inputs.shape_sha256 = hash_of(inputs.backbone);
   return inputs;
 }
 

@@ -76,9 +76,9 @@ void open_folder(OpenRun& run) {
 // Trained for one task: adapter and head.
 std::int64_t trained_parameters(const OpenRun& run) {
   std::int64_t count =
-      std::ssize(run.inputs.tasks.front().classes) * (run.model.feature_size() + 1);
+      std::ssize(run.inputs.tasks.front().classes) * (run.model->feature_size() + 1);
   if (run.config.adapter == "none") return count;
-  for (const AdaptedModule& module : run.model.layout().modules()) {
+  for (const AdaptedModule& module : run.model->layout().modules()) {
     count += run.config.lora_rank * (module.out + module.in);
   }
   return count;
@@ -92,13 +92,13 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
   lanes_of(config, group.size());  // refused before anything is opened
   Inputs inputs = open_inputs(config);
   Placement placement = make_placement(config.device, group, watchdog);
-  Bert model(SafetensorsFile(std::filesystem::path(config.backbone) / "model.safetensors"),
-             inputs.backbone, config.lora_targets, placement.device);
+  std::unique_ptr<Backbone> model =
+      make_backbone(inputs.weights, inputs.backbone, inputs.choice, placement.device);
   std::unique_ptr<MergeRule> rule = make_merge_rule(config.merge);
   RunConfig resolved = config;
   resolved.device = placement.device.is_cuda() ? "cuda" : "cpu";
   RunIdentity identity = identity_of(resolved, inputs, placement, group.size());
-  StreamState fresh = initial_state(model.layout(), group.rank() == 0 && rule->needs_fisher());
+  StreamState fresh = initial_state(model->layout(), group.rank() == 0 && rule->needs_fisher());
   OpenRun run{.config = std::move(resolved),
               .group = group,
               .watchdog = watchdog,
@@ -134,7 +134,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
                          .device = run.placement.description,
                          .pack_content_sha256 = run.identity.pack_content_sha256,
                          .backbone_sha256 = run.identity.backbone_sha256,
-                         .adapted_weights = run.model.layout().size(),
+                         .adapted_weights = run.model->layout().size(),
                          .trained_parameters = trained_parameters(run),
                          .resumed_after_task = static_cast<int>(run.state.tasks_done) - 1});
   return run;

@@ -16,7 +16,7 @@ namespace {
 
 // The model takes these weights: theta_hat_0 + difference.
 void hold(OpenRun& run, const std::vector<float>& difference) {
-  run.model.set_difference(difference);
+  run.model->set_difference(difference);
 }
 
 // theta_t* = theta_hat_{t-1} + Delta_t.
@@ -58,7 +58,7 @@ MergeOutcome merge(OpenRun& run, const TrainedTask& trained, std::optional<Fishe
                    TaskMetrics& metrics) {
   const Stopwatch watch;
   const Watchdog::Phase phase(run.watchdog, "merging", 10);
-  MergeOutcome outcome = merge_on_root(run.group, *run.rule, run.fisher_scale, run.model.layout(),
+  MergeOutcome outcome = merge_on_root(run.group, *run.rule, run.fisher_scale, run.model->layout(),
                                        run.state, trained.task_vector, std::move(fisher),
                                        metrics.loss_merged_before - metrics.loss_trained);
   metrics.seconds_merge = watch.seconds();
@@ -81,7 +81,7 @@ Head refit_head(OpenRun& run, const Task& task) {
 EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
                             TaskMetrics& metrics) {
   const Stopwatch watch;
-  EvaluationRow row = evaluate(run.model, run.inputs.pack, run.seen(task), run.state.heads,
+  EvaluationRow row = evaluate(*run.model, run.reader(), run.seen(task), run.state.heads,
                                run.config.evaluation_batch, run.group, run.watchdog);
   metrics.seconds_evaluate += watch.seconds();
   run.events.tell(Evaluated{.task = static_cast<int>(task.index),
@@ -103,7 +103,7 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
     run.alphas.push_back(merged.record.coefficients.front());
     run.folder.commit(
         make_task_record(run.identity, task, trained, run.state.heads.back(), merged, metrics),
-        make_state_record(run.identity, run.seen(task), run.model.layout(), run.state,
+        make_state_record(run.identity, run.seen(task), run.model->layout(), run.state,
                           run.config.fisher_scale));
     run.events.tell(TaskSaved{static_cast<int>(task.index),
                               run.folder.task_file(task.index).string(), watch.seconds()});

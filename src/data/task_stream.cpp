@@ -75,19 +75,6 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol) {
   return tasks;
 }
 
-TokenBatch make_batch(const Pack& pack, const LabelledSamples& split,
-                      std::span<const std::int64_t> positions) {
-  TokenBatch batch;
-  for (const std::int64_t position : positions) {
-    const auto at = static_cast<std::size_t>(position);
-    const std::span<const std::int32_t> tokens = pack.tokens(split.samples.at(at));
-    batch.ids.insert(batch.ids.end(), tokens.begin(), tokens.end());
-    batch.lengths.push_back(std::ssize(tokens));
-    batch.targets.push_back(split.targets.at(at));
-  }
-  return batch;
-}
-
 std::vector<std::vector<std::int64_t>> chunks(std::int64_t size, std::int64_t chunk) {
   std::vector<std::vector<std::int64_t>> all;
   for (std::int64_t first = 0; first < size; first += chunk) {

@@ -30,9 +30,9 @@ JointHead join(std::span<const Head> heads, at::Device device) {
 
 }  // namespace
 
-EvaluationRow evaluate(const Bert& model, const Pack& pack, std::span<const Task> tasks,
-                       std::span<const Head> heads, std::int64_t chunk, HostGroup& group,
-                       Watchdog& watchdog) {
+EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
+                       std::span<const Task> tasks, std::span<const Head> heads, std::int64_t chunk,
+                       HostGroup& group, Watchdog& watchdog) {
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(watchdog, "evaluation", 10);
   const JointHead joint = join(heads, model.device());
@@ -44,10 +44,8 @@ EvaluationRow evaluate(const Bert& model, const Pack& pack, std::span<const Task
     const std::int64_t first = joint.first_class[j], classes = heads[j].classes;
     for (const auto& positions : chunks(tasks[j].test.size(), chunk)) {
       if (number++ % group.size() != group.rank()) continue;
-      const TokenBatch batch = make_batch(pack, tasks[j].test, positions);
-      const at::Tensor features =
-          model.features(make_text_input(batch.ids, batch.lengths, model.device()));
-      const at::Tensor logits = at::linear(features, joint.weight, joint.bias);
+      const Batch batch = reader.test_view(tasks[j].test, positions);
+      const at::Tensor logits = at::linear(model.features(batch), joint.weight, joint.bias);
       const at::Tensor targets = at::tensor(batch.targets).to(model.device());
       counts[j] += (logits.argmax(1) == targets + first).sum().item<std::int64_t>();
       counts[tasks.size() + j] +=

@@ -14,6 +14,8 @@ namespace palimpsest {
 namespace {
 
 constexpr std::int64_t kTokenBytes = sizeof(std::int32_t);
+constexpr std::int64_t kColours = 3;
+constexpr std::int64_t kLongestSide = 1 << 16;  // of an image
 
 }  // namespace
 
@@ -33,21 +35,29 @@ struct Pack::Impl {
   explicit Impl(const std::filesystem::path& file_path) : path(file_path) {
     const H5File file(path, "pack");
     kind = file.text("/@kind");
-    if (kind != "tokens") file.refuse("/@kind", "\"tokens\"", "\"" + kind + "\"");
+    if (kind != "tokens" && kind != "pixels" && kind != "encoded") {
+      file.refuse("/@kind", "\"tokens\", \"pixels\" or \"encoded\"", "\"" + kind + "\"");
+    }
     content_sha256 = file.text("/@content_sha256");
-    vocabulary = file.number<std::int64_t>("/@vocabulary");
-    longest = file.number<std::int64_t>("/@longest");
+    if (holds_texts()) {
+      vocabulary = file.number<std::int64_t>("/@vocabulary");
+      longest = file.number<std::int64_t>("/@longest");
+    }
     classes = file.texts("/classes");
     labels = file.numbers<std::int32_t>("/labels", {kAnyLength});
     const auto samples = static_cast<std::int64_t>(labels.size());
     split = file.numbers<std::uint8_t>("/split", {samples});
     checksums = file.numbers<std::uint32_t>("/crc32c", {samples});
-    shape = file.numbers<std::int64_t>("/shape", {samples, 1});
+    shape = file.numbers<std::int64_t>("/shape", {samples, dimensions()});
     offsets = file.numbers<std::int64_t>("/offsets", {samples + 1});
     check_classes(file);
     check_samples(file);
     map_bytes(file);
   }
+
+  bool holds_texts() const { return kind == "tokens"; }
+  // Numbers that say the shape of a sample: tokens, or height, width and colours.
+  std::int64_t dimensions() const { return holds_texts() ? 1 : 3; }
 
   void check_classes(const H5File& file) const {
     if (std::set<std::string>(classes.begin(), classes.end()).size() != classes.size()) {
@@ -66,20 +76,38 @@ struct Pack::Impl {
     if (offsets.front() != 0)
       file.refuse("/offsets", "0 at first", std::to_string(offsets.front()));
     for (std::size_t i = 0; i < labels.size(); ++i) {
-      const std::string sample = concat("sample ", i, ": ");
-      if (split[i] > 1) file.refuse("/split", "0 or 1", concat(sample, int{split[i]}));
-      if (shape[i] < 1 || shape[i] > longest) {
-        file.refuse("/shape", concat("1 to ", longest, " tokens"), concat(sample, shape[i]));
-      }
+      if (split[i] > 1) file.refuse("/split", "0 or 1", concat("sample ", i, ": ", int{split[i]}));
+      const std::int64_t size = holds_texts() ? check_text(file, i) : check_image(file, i);
       // Compared as differences from values already checked, so that nothing overflows.
-      if (offsets[i + 1] <= offsets[i] || offsets[i + 1] - offsets[i] != shape[i] * kTokenBytes) {
-        file.refuse("/offsets", concat("offsets that grow by 4 bytes a token (", shape[i], ")"),
-                    concat(sample, offsets[i], " to ", offsets[i + 1]));
+      if (offsets[i + 1] <= offsets[i] || (size > 0 && offsets[i + 1] - offsets[i] != size)) {
+        file.refuse("/offsets",
+                    size > 0 ? concat("offsets that grow by the ", size, " bytes of the sample")
+                             : "offsets that grow",
+                    concat("sample ", i, ": ", offsets[i], " to ", offsets[i + 1]));
       }
     }
-    if (*std::max_element(shape.begin(), shape.end()) != longest) {
+    if (holds_texts() && *std::max_element(shape.begin(), shape.end()) != longest) {
       file.refuse("/@longest", "the largest of /shape", std::to_string(longest));
     }
+  }
+
+  // Bytes that a sample must have; 0 when its shape doesn't say.
+  std::int64_t check_text(const H5File& file, std::size_t i) const {
+    if (shape[i] < 1 || shape[i] > longest) {
+      file.refuse("/shape", concat("1 to ", longest, " tokens"),
+                  concat("sample ", i, ": ", shape[i]));
+    }
+    return shape[i] * kTokenBytes;
+  }
+
+  std::int64_t check_image(const H5File& file, std::size_t i) const {
+    const std::int64_t height = shape[3 * i], width = shape[3 * i + 1], colours = shape[3 * i + 2];
+    if (height < 1 || height > kLongestSide || width < 1 || width > kLongestSide ||
+        colours != kColours) {
+      file.refuse("/shape", concat("height and width from 1 to ", kLongestSide, ", and 3"),
+                  concat("sample ", i, ": ", height, ", ", width, ", ", colours));
+    }
+    return kind == "pixels" ? height * width * kColours : 0;
   }
 
   void map_bytes(const H5File& file) {
@@ -95,20 +123,28 @@ struct Pack::Impl {
     }
     mapping->expect_random_access();
     bytes = mapping->bytes().subspan(begin, static_cast<std::size_t>(total));
-    if (begin % kTokenBytes != 0) {
+    if (holds_texts() && begin % kTokenBytes != 0) {
       copy.assign(bytes.begin(), bytes.end());
       bytes = copy;
     }
   }
 
-  std::span<const std::byte> sample(std::size_t i) const {
-    return bytes.subspan(static_cast<std::size_t>(offsets[i]),
-                         static_cast<std::size_t>(offsets[i + 1] - offsets[i]));
-  }
-
   [[noreturn]] void refuse_sample(std::int64_t i, const std::string& problem) const {
     throw InputError(concat(path.string(), ": /bytes, sample ", i, ": ", problem,
                             ". The file is damaged: make the pack again."));
+  }
+
+  std::span<const std::byte> checked_sample(std::int64_t sample) const {
+    const auto i = static_cast<std::size_t>(sample);
+    const std::uint32_t expected = checksums.at(i);
+    const std::span<const std::byte> data =
+        bytes.subspan(static_cast<std::size_t>(offsets[i]),
+                      static_cast<std::size_t>(offsets[i + 1] - offsets[i]));
+    const std::uint32_t found = crc32c(data);
+    if (found != expected) {
+      refuse_sample(sample, concat("expected CRC-32C ", expected, ", found ", found));
+    }
+    return data;
   }
 };
 
@@ -132,14 +168,17 @@ bool Pack::is_test(std::int64_t sample) const {
   return impl_->split.at(static_cast<std::size_t>(sample)) == 1;
 }
 
-std::span<const std::int32_t> Pack::tokens(std::int64_t sample) const {
+PackedImage Pack::image(std::int64_t sample) const {
   const auto i = static_cast<std::size_t>(sample);
-  const std::uint32_t expected = impl_->checksums.at(i);
-  const std::span<const std::byte> bytes = impl_->sample(i);
-  const std::uint32_t found = crc32c(bytes);
-  if (found != expected) {
-    impl_->refuse_sample(sample, concat("expected CRC-32C ", expected, ", found ", found));
-  }
+  return {.bytes = impl_->checked_sample(sample),
+          .height = impl_->shape.at(3 * i),
+          .width = impl_->shape.at(3 * i + 1),
+          .jpeg = impl_->kind == "encoded",
+          .sample = sample};
+}
+
+std::span<const std::int32_t> Pack::tokens(std::int64_t sample) const {
+  const std::span<const std::byte> bytes = impl_->checked_sample(sample);
   const std::span<const std::int32_t> ids(reinterpret_cast<const std::int32_t*>(bytes.data()),
                                           bytes.size() / kTokenBytes);
   for (const std::int32_t id : ids) {
@@ -159,13 +198,15 @@ void Pack::verify() const {
   const auto bytes_of = [](const auto& values) { return std::as_bytes(std::span(values)); };
   ContentHash hash;
   hash.add("/@kind", "str", {}, bytes_of(kind_text));
-  hash.add("/@vocabulary", "i8", {}, std::as_bytes(std::span(&pack.vocabulary, 1)));
+  if (holds_texts()) {
+    hash.add("/@vocabulary", "i8", {}, std::as_bytes(std::span(&pack.vocabulary, 1)));
+  }
   hash.add("/bytes", "u1", {static_cast<std::int64_t>(pack.bytes.size())}, pack.bytes);
   hash.add("/classes", "str", {static_cast<std::int64_t>(pack.classes.size())},
            bytes_of(class_texts));
   hash.add("/labels", "i4", {samples}, bytes_of(pack.labels));
   hash.add("/offsets", "i8", {samples + 1}, bytes_of(pack.offsets));
-  hash.add("/shape", "i8", {samples, 1}, bytes_of(pack.shape));
+  hash.add("/shape", "i8", {samples, pack.dimensions()}, bytes_of(pack.shape));
   hash.add("/split", "u1", {samples}, bytes_of(pack.split));
   const std::string found = hash.hex();
   if (found != pack.content_sha256) {

@@ -8,9 +8,9 @@
 #include "json_fields.h"
 #include "mapped_file.h"
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/nearest_name.h"
 #include "palimpsest/core/text.h"
 #include "small_floats.h"
+#include "tensor_names.h"
 
 namespace palimpsest {
 namespace {
@@ -70,7 +70,6 @@ float element_as_float(std::string_view dtype, const std::byte* data) {
     std::memcpy(&value, data, sizeof value);
     return value;
   };
-  if (dtype == "F32") return load(float{});
   if (dtype == "F64") return static_cast<float>(load(double{}));
   if (dtype == "BF16") return float_from_bfloat16(load(std::uint16_t{}));
   return float_from_half(load(std::uint16_t{}));
@@ -203,13 +202,7 @@ bool SafetensorsFile::contains(std::string_view name) const {
 const TensorView& SafetensorsFile::tensor(std::string_view name) const {
   const auto found = impl_->tensors.find(name);
   if (found != impl_->tensors.end()) return found->second;
-  std::vector<std::string_view> known;
-  for (const auto& [other, tensor] : impl_->tensors) known.push_back(other);
-  const std::string nearest = nearest_name(name, known);
-  throw InputError(concat(path().string(), ": expected a tensor ", name, ", found none; ",
-                          nearest.empty()
-                              ? concat("none of its ", known.size(), " tensors has a name like it.")
-                              : concat("the nearest name is \"", nearest, "\".")));
+  refuse_missing_tensor(path(), name, names());
 }
 
 std::vector<float> SafetensorsFile::floats(std::string_view name,
@@ -224,6 +217,10 @@ std::vector<float> SafetensorsFile::floats(std::string_view name,
   }
   const std::uint64_t step = element_bytes(view.dtype);
   std::vector<float> values(view.bytes.size() / step);
+  if (view.dtype == "F32") {
+    std::memcpy(values.data(), view.bytes.data(), view.bytes.size());
+    return values;
+  }
   for (std::size_t i = 0; i < values.size(); ++i) {
     values[i] = element_as_float(view.dtype, view.bytes.data() + i * step);
   }

@@ -55,8 +55,8 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
 };
 
 AdaptedLinear::AdaptedLinear(at::Tensor weight, at::Tensor bias, std::vector<Slot> slots,
-                             std::int64_t out)
-    : frozen_{std::move(weight), std::move(bias), std::move(slots), out} {
+                             std::int64_t out, std::size_t group)
+    : frozen_{std::move(weight), std::move(bias), std::move(slots), out}, group_(group) {
   if (frozen_.slots.empty()) return;
   original_ = at::empty({std::ssize(frozen_.slots), frozen_.out, frozen_.effective.size(1)},
                         frozen_.effective.options());
@@ -85,24 +85,28 @@ void AdaptedLinear::set_difference(std::span<const float> difference, const Adap
   }
 }
 
-void AdaptedLinear::set_adapter(const Lora::Factors& factors, double scale) {
+void AdaptedLinear::set_adapter(const Lora& lora, double c) {
   const c10::NoGradGuard no_grad;
   for (std::size_t s = 0; s < frozen_.slots.size(); ++s) {
     const auto m = static_cast<std::int64_t>(s);
+    const Lora::Factors& factors = lora.group(group_);
     at::Tensor rows = frozen_.effective.narrow(0, frozen_.slots[s].row, frozen_.out);
     at::addmm_out(rows, current_.select(0, m), factors.b.select(0, m), factors.a.select(0, m), 1,
-                  scale);
+                  c * lora.scale());
   }
 }
 
-at::Tensor AdaptedLinear::forward(const at::Tensor& x, const Lora::Factors* factors, double scale,
-                                  const GradientTap* tap) const {
-  const bool gradients = !frozen_.slots.empty() && (factors != nullptr || tap != nullptr) &&
-                         c10::GradMode::is_enabled();
+at::Tensor AdaptedLinear::forward(const at::Tensor& x, const AdapterUse& use) const {
+  const bool gradients =
+      is_adapted() && (use.lora != nullptr || use.tap != nullptr) && c10::GradMode::is_enabled();
   if (!gradients) return at::linear(x, frozen_.effective, frozen_.bias);
-  const at::Tensor none = factors == nullptr ? at::empty({0}, x.options()) : at::Tensor();
-  return AdaptedProduct::apply(x, factors != nullptr ? factors->a : none,
-                               factors != nullptr ? factors->b : none, &frozen_, scale, tap);
+  if (use.lora == nullptr) {
+    const at::Tensor none = at::empty({0}, x.options());
+    return AdaptedProduct::apply(x, none, none, &frozen_, 1.0, use.tap);
+  }
+  const Lora::Factors& factors = use.lora->group(group_);
+  return AdaptedProduct::apply(x, factors.a, factors.b, &frozen_, use.c * use.lora->scale(),
+                               use.tap);
 }
 
 }  // namespace palimpsest

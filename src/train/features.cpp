@@ -15,10 +15,8 @@ at::Tensor cached_features(const TrainingContext& context, const LabelledSamples
   std::int64_t number = 0;
   for (const auto& positions : chunks(split.size(), context.config.evaluation_batch)) {
     if (number++ % context.group.size() != context.group.rank()) continue;
-    const TokenBatch batch = make_batch(context.pack, split, positions);
-    const TextInput input = make_text_input(batch.ids, batch.lengths, context.model.device());
     features.narrow(0, positions.front(), std::ssize(positions))
-        .copy_(context.model.features(input));
+        .copy_(context.model.features(context.reader.test_view(split, positions)));
   }
   // Every row is zero on all ranks but one: the sum is exact.
   if (context.group.size() > 1) context.collectives.all_reduce_sum(as_buffer(features));

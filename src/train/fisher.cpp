@@ -13,9 +13,9 @@
 namespace palimpsest {
 namespace {
 
-// Runs `compute(input, targets, part)` over all chunks of the training set, dealt into lanes, each
+// Runs `compute(batch, targets, part)` over all chunks of the training set, dealt into lanes, each
 // adding into its lane's part of `size` doubles; returns the sum over lanes.
-using Compute = std::function<void(const TextInput&, const at::Tensor& targets, at::Tensor part)>;
+using Compute = std::function<void(const Batch&, const at::Tensor& targets, at::Tensor part)>;
 
 at::Tensor sum_over_chunks(const TrainingContext& context, const Task& task, std::int64_t size,
                            const Compute& compute) {
@@ -26,9 +26,8 @@ at::Tensor sum_over_chunks(const TrainingContext& context, const Task& task, std
   for (std::size_t i = 0; i < sums.own_lanes().size(); ++i) {
     for (auto chunk = static_cast<std::size_t>(sums.own_lanes()[i]); chunk < all.size();
          chunk += static_cast<std::size_t>(lanes.count)) {
-      const TokenBatch batch = make_batch(context.pack, task.train, all[chunk]);
-      compute(make_text_input(batch.ids, batch.lengths, context.model.device()),
-              at::tensor(batch.targets).to(context.model.device()), sums.part(i));
+      const Batch batch = context.reader.test_view(task.train, all[chunk]);
+      compute(batch, at::tensor(batch.targets).to(context.model.device()), sums.part(i));
     }
   }
   return sums.reduce();
@@ -46,29 +45,28 @@ Fisher empirical_fisher(const TrainingContext& context, const Task& task, const 
   const std::int64_t size = layout.size();
   at::Tensor squares =
       at::zeros({size}, at::TensorOptions(context.model.device()));  // of one chunk
-  const std::vector<std::int64_t>* lengths = nullptr;
+  std::vector<std::int64_t> tokens;                                  // of each sample of the chunk
   const GradientTap tap = [&](std::size_t index, const at::Tensor& x, const at::Tensor& g) {
     const AdaptedModule& module = layout.modules()[index];
     at::Tensor sum = squares.narrow(0, module.offset, module.size()).view({module.out, module.in});
     at::Tensor gradient = at::empty_like(sum);
     std::int64_t first = 0;
-    for (const std::int64_t length : *lengths) {
+    for (const std::int64_t length : tokens) {
       at::mm_out(gradient, g.narrow(0, first, length).t(), x.narrow(0, first, length));
       sum.addcmul_(gradient, gradient);
       first += length;
     }
   };
-  const at::Tensor total =
-      sum_over_chunks(context, task, size + 1,
-                      [&](const TextInput& input, const at::Tensor& targets, at::Tensor part) {
-                        lengths = &input.lengths;
-                        squares.zero_();
-                        const at::Tensor features = context.model.features(input, nullptr, 1, &tap);
-                        const at::Tensor loss = summed_loss(features, head, targets);
-                        loss.backward();
-                        part.narrow(0, 0, size).add_(squares);
-                        part[size].add_(loss.detach());
-                      });
+  const at::Tensor total = sum_over_chunks(
+      context, task, size + 1, [&](const Batch& batch, const at::Tensor& targets, at::Tensor part) {
+        tokens = context.model.tokens(batch);
+        squares.zero_();
+        const at::Tensor features = context.model.features(batch, {.tap = &tap});
+        const at::Tensor loss = summed_loss(features, head, targets);
+        loss.backward();
+        part.narrow(0, 0, size).add_(squares);
+        part[size].add_(loss.detach());
+      });
 
   const std::int64_t samples = task.train.size();
   const at::Tensor mean = total.div(static_cast<double>(samples)).to(at::kCPU);
@@ -88,8 +86,8 @@ double mean_loss(const TrainingContext& context, const Task& task, const Head& h
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(context.watchdog, "loss pass", 10);
   const at::Tensor total = sum_over_chunks(
-      context, task, 1, [&](const TextInput& input, const at::Tensor& targets, at::Tensor part) {
-        part[0].add_(summed_loss(context.model.features(input), head, targets));
+      context, task, 1, [&](const Batch& batch, const at::Tensor& targets, at::Tensor part) {
+        part[0].add_(summed_loss(context.model.features(batch), head, targets));
       });
   return total[0].item<double>() / static_cast<double>(task.train.size());
 }

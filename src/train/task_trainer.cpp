@@ -71,7 +71,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task) {
     return trained;
   }
 
-  Bert& model = context.model;
+  Backbone& model = context.model;
   std::vector<std::vector<std::int64_t>> shapes =
       Lora::shapes(model.lora_groups(), config.lora_rank);
   const std::size_t factors = shapes.size();
@@ -97,15 +97,15 @@ TrainedTask train_task(const TrainingContext& context, const Task& task) {
   const std::int64_t size = parameters.size();
   LaneSum sums(context.collectives, context.lanes, size + 1, at::kFloat, model.device());
 
-  const auto compute_lane = [&](const std::vector<std::int64_t>& positions, double c,
-                                const at::Tensor& part) {
+  const auto compute_lane = [&](const std::vector<std::int64_t>& positions, std::int64_t pass,
+                                double c, const at::Tensor& part) {
     if (positions.empty()) {
       part.zero_();
       return;
     }
-    const TokenBatch batch = make_batch(context.pack, task.train, positions);
-    const TextInput input = make_text_input(batch.ids, batch.lengths, model.device());
-    const at::Tensor logits = at::linear(model.features(input, &lora, c), weight, bias);
+    const Batch batch = context.reader.training_view(task, positions, pass);
+    const at::Tensor logits =
+        at::linear(model.features(batch, {.lora = &lora, .c = c}), weight, bias);
     const at::Tensor loss = at::cross_entropy_loss(
         logits, at::tensor(batch.targets).to(model.device()), {}, at::Reduction::Sum);
     parameters.gather(torch::autograd::grad({loss}, parameters.leaves()), part.narrow(0, 0, size));
@@ -123,7 +123,8 @@ TrainedTask train_task(const TrainingContext& context, const Task& task) {
     const std::vector<std::int64_t> batch = sampler.batch(step);
     model.set_adapter(lora, c);
     for (std::size_t i = 0; i < sums.own_lanes().size(); ++i) {
-      compute_lane(lane_share(batch, sums.own_lanes()[i], context.lanes.count), c, sums.part(i));
+      compute_lane(lane_share(batch, sums.own_lanes()[i], context.lanes.count),
+                   step / sampler.steps_per_pass(), c, sums.part(i));
     }
 
     const double n = static_cast<double>(batch.size());

@@ -94,6 +94,14 @@ TEST_F(BertConfigTest, ReadsTheShape) {
   EXPECT_TRUE(read_bert_config(at("config.json")) == expected);
 }
 
+TEST_F(BertConfigTest, LeavesOutThePositionsThatARobertaDoesNotUse) {
+  write_bytes(at("config.json"), changed(changed(kBert, "\"bert\"", "\"roberta\""), ":512",
+                                         ":514,\"pad_token_id\":1"));
+  const BertConfig config = read_bert_config(at("config.json"));
+  EXPECT_EQ(config.first_position, 2);
+  EXPECT_EQ(config.positions, 512);
+}
+
 TEST_F(BertConfigTest, RefusesWhatTheEncoderDoesNotDo) {
   EXPECT_THAT(refusal("\"bert\"", "\"vit\""), AllOf(HasSubstr("model_type"), HasSubstr("vit")));
   EXPECT_THAT(refusal("\"gelu\"", "\"relu\""), HasSubstr("hidden_act"));

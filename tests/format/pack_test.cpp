@@ -155,5 +155,50 @@ TEST_F(PackTest, RefusesChunkedBytesAndShapesOfAnotherLength) {
               AllOf(HasSubstr("/shape"), HasSubstr("i8 [3,1]"), HasSubstr("i8 [3]")));
 }
 
+// Two images: 2 x 1 and 1 x 3 pixels.
+void write_images(const std::filesystem::path& path, const std::string& kind,
+                  const std::vector<std::int64_t>& shape) {
+  std::vector<std::uint8_t> bytes(15);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i);
+  const auto all = std::as_bytes(std::span(bytes));
+  H5Writer file(path, "pack");
+  file.text("/@kind", kind);
+  file.text("/@source", "{}");
+  file.numbers<std::uint8_t>("/bytes", {15}, bytes);
+  file.numbers<std::int64_t>("/offsets", {3}, std::vector<std::int64_t>{0, 6, 15});
+  file.numbers<std::int64_t>("/shape", {2, 3}, shape);
+  file.numbers<std::uint32_t>(
+      "/crc32c", {2}, std::vector<std::uint32_t>{crc32c(all.first(6)), crc32c(all.subspan(6))});
+  file.numbers<std::int32_t>("/labels", {2}, std::vector<std::int32_t>{0, 1});
+  file.numbers<std::uint8_t>("/split", {2}, std::vector<std::uint8_t>{0, 1});
+  file.texts("/classes", std::vector<std::string>{"cat", "dog"});
+  file.finish();
+}
+
+TEST_F(PackTest, GivesImagesBack) {
+  for (const char* const kind : {"pixels", "encoded"}) {
+    write_images(path(), kind, {2, 1, 3, 1, 3, 3});
+    const Pack pack(path());
+    EXPECT_FALSE(pack.holds_texts());
+    const PackedImage image = pack.image(1);
+    EXPECT_EQ(image.height, 1);
+    EXPECT_EQ(image.width, 3);
+    EXPECT_EQ(image.bytes.size(), 9u);
+    EXPECT_EQ(image.bytes[0], std::byte{6});
+  }
+}
+
+TEST_F(PackTest, RefusesImagesOfAnotherSize) {
+  const auto refusal_of = [&](const std::string& kind, const std::vector<std::int64_t>& shape) {
+    write_images(path(), kind, shape);
+    return message_of<InputError>([&] { Pack pack(path()); });
+  };
+  EXPECT_THAT(refusal_of("pixels", {2, 1, 3, 2, 3, 3}),
+              AllOf(HasSubstr("/offsets"), HasSubstr("18 bytes"), HasSubstr("sample 1")));
+  EXPECT_THAT(refusal_of("pixels", {2, 1, 3, 1, 3, 1}), HasSubstr("/shape"));
+  EXPECT_THAT(refusal_of("encoded", {2, 1, 3, 0, 3, 3}), HasSubstr("1 to 65536"));
+  EXPECT_THAT(refusal_of("sounds", {2, 1, 3, 1, 3, 3}), HasSubstr("sounds"));
+}
+
 }  // namespace
 }  // namespace palimpsest

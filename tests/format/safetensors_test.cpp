@@ -5,7 +5,6 @@
 #include "../../src/format/small_floats.h"
 #include "fixtures.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/dialects.h"
 
 namespace palimpsest {
 namespace {
@@ -156,28 +155,6 @@ TEST_F(SafetensorsTest, RefusesHolesOverlapsAndBytesThatBelongToNoTensor) {
   EXPECT_THAT(refusal(two("[0,4]", "[0,4]"), kEight), HasSubstr("no overlaps"));
   EXPECT_THAT(refusal(two("[1,5]", "[5,9]"), nine), HasSubstr("begins at offset 0"));
   EXPECT_THAT(refusal(two("[0,4]", "[4,8]"), nine), HasSubstr("expected 8 bytes of tensors"));
-}
-
-TEST_F(SafetensorsTest, FindsBertTensorsInEveryDialect) {
-  const auto tensor = [](const std::string& name) {
-    return "\"" + name + R"(":{"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
-  };
-  write(concat("{", tensor("bert.embeddings.LayerNorm.gamma"), ",",
-               tensor("bert.encoder.layer.0.attention.self.query.weight"), ",",
-               tensor("embeddings.LayerNorm.bias"), "}"),
-        "");
-  const SafetensorsFile file(path());
-  EXPECT_EQ(find_bert_tensor(file, "embeddings.LayerNorm.weight"),
-            "bert.embeddings.LayerNorm.gamma");
-  EXPECT_EQ(find_bert_tensor(file, "encoder.layer.0.attention.self.query.weight"),
-            "bert.encoder.layer.0.attention.self.query.weight");
-  EXPECT_EQ(find_bert_tensor(file, "embeddings.LayerNorm.bias"), "embeddings.LayerNorm.bias");
-  EXPECT_THAT(message_of<InputError>(
-                  [&] { find_bert_tensor(file, "encoder.layer.1.attention.self.query.weight"); }),
-              AllOf(HasSubstr("encoder.layer.1.attention.self.query.weight"),
-                    HasSubstr("nearest name is \"bert.encoder.layer.0")));
-  EXPECT_THAT(message_of<InputError>([&] { find_bert_tensor(file, "pooler.dense.bias"); }),
-              HasSubstr("none of its 3 tensors has a name like it"));
 }
 
 }  // namespace

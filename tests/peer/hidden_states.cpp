@@ -15,8 +15,9 @@ int main(int argc, char** argv) {
   const std::filesystem::path folder = argv[1];
   const Pack pack(argv[2]);
   const std::vector<std::string> targets = {"key", "value"};
-  const Bert model(SafetensorsFile(folder / "model.safetensors"),
-                   read_bert_config(folder / "config.json"), targets, at::kCPU);
+  const Checkpoint weights(folder);
+  const BackboneConfig config = read_backbone_config(folder, weights);
+  const auto model = make_backbone(weights, config, {.targets = targets}, at::kCPU);
   std::vector<std::int64_t> ids, lengths;
   for (std::int64_t i = 0; i < std::stoll(argv[3]); ++i) {
     const auto tokens = pack.tokens(i);
@@ -24,8 +25,9 @@ int main(int argc, char** argv) {
     lengths.push_back(std::ssize(tokens));
   }
   const c10::NoGradGuard no_grad;
-  const at::Tensor hidden =
-      model.hidden_states(make_text_input(ids, lengths, at::kCPU)).contiguous();
+  const at::Tensor hidden = dynamic_cast<const Bert&>(*model)
+                                .hidden_states(make_text_input(ids, lengths, at::kCPU))
+                                .contiguous();
   std::ofstream(argv[4], std::ios::binary)
       .write(reinterpret_cast<const char*>(hidden.const_data_ptr<float>()), hidden.numel() * 4);
 }

@@ -8,12 +8,13 @@
 namespace palimpsest {
 namespace {
 
-const ModelShape kMiniLm = {.layers = 6,
-                            .hidden = 384,
-                            .heads = 12,
-                            .intermediate = 1536,
-                            .vocabulary = 30522,
-                            .positions = 512};
+const ModelShape kMiniLm = model_shape(BertConfig{.hidden = 384,
+                                                  .layers = 6,
+                                                  .heads = 12,
+                                                  .intermediate = 1536,
+                                                  .vocabulary = 30522,
+                                                  .positions = 512,
+                                                  .hidden_act = "gelu"});
 
 AdaptedLayout key_and_value() {
   std::vector<AdaptedModule> modules;
@@ -36,6 +37,25 @@ TEST(Cost, CountsMiniLmsParameters) {
   EXPECT_EQ(counts.adapter, 92160);
   EXPECT_EQ(counts.head, 6 * 384 + 6);
   EXPECT_EQ(counts.trained(), 94470);
+}
+
+TEST(Cost, CountsTheParametersOfVisionTransformers) {
+  const VitConfig base{
+      .width = 768, .depth = 12, .heads = 12, .mlp = 3072, .patch = 16, .grid = 14, .placed = 1};
+  // ViT-B/16 has 85,798,656 parameters without its classifier (timm).
+  EXPECT_EQ(model_shape(base).parameters(), 85798656);
+  EXPECT_EQ(image_tokens(base, 224), 197);
+  // ViT-S/14 of DINOv2: 22,056,192 without its mask token.
+  const VitConfig dinov2{.width = 384,
+                         .depth = 12,
+                         .heads = 6,
+                         .mlp = 1536,
+                         .patch = 14,
+                         .grid = 37,
+                         .placed = 1,
+                         .layer_scale = true};
+  EXPECT_EQ(model_shape(dinov2).parameters(), 22056192);
+  EXPECT_EQ(image_tokens(dinov2, 98), 50);
 }
 
 TEST(Cost, FrozenBackboneTrainsItsHeadAlone) {

@@ -32,6 +32,11 @@ class AdaptedLinearTest : public testing::Test {
         {rows.narrow(0, 0, 4), rows.narrow(0, 4, 4) + delta[0], rows.narrow(0, 8, 4) + delta[1]});
   }
 
+  Lora adapter() const {
+    const std::vector<at::Tensor> leaves{factors_.a, factors_.b};
+    return Lora({{.modules = {1, 0}, .out = 4, .in = 6}}, 3, 1, leaves);
+  }
+
   AdaptedLayout layout_;
   at::Tensor weight_, bias_;
   AdaptedLinear layer_;
@@ -41,8 +46,9 @@ class AdaptedLinearTest : public testing::Test {
 
 TEST_F(AdaptedLinearTest, ValueAndGradientsAreThoseOfTheProductWrittenOut) {
   constexpr double kScale = 0.7;
-  layer_.set_adapter(factors_, kScale);
-  const at::Tensor ours = layer_.forward(x_, &factors_, kScale, nullptr);
+  const Lora lora = adapter();
+  layer_.set_adapter(lora, kScale);
+  const at::Tensor ours = layer_.forward(x_, {.lora = &lora, .c = kScale});
   const at::Tensor theirs = at::linear(x_, effective(kScale), bias_);
   EXPECT_TRUE(at::allclose(ours, theirs, 1e-5, 1e-6));
   const std::vector<at::Tensor> inputs{x_, factors_.a, factors_.b};
@@ -59,7 +65,7 @@ TEST_F(AdaptedLinearTest, TheTapSeesInputAndOutputGradientOfEachModule) {
     products[module] = g.t().mm(x);
   };
   const at::Tensor w = weight_.clone().requires_grad_(true);
-  torch::autograd::grad({layer_.forward(x_, nullptr, 1, &tap).pow(2).sum()}, {x_});
+  torch::autograd::grad({layer_.forward(x_, {.tap = &tap}).pow(2).sum()}, {x_});
   const at::Tensor expected =
       torch::autograd::grad({at::linear(x_, w, bias_).pow(2).sum()}, {w})[0];
   ASSERT_EQ(products.size(), 2u);
@@ -75,15 +81,14 @@ TEST_F(AdaptedLinearTest, ADifferenceMovesTheModulesOfItsLayoutAndNothingElse) {
   at::Tensor expected = weight_.clone();
   expected.narrow(0, 4, 4).add_(from_host(std::span(difference).subspan(24), {4, 6}, at::kCPU));
   expected.narrow(0, 8, 4).add_(from_host(std::span(difference).first(24), {4, 6}, at::kCPU));
-  EXPECT_TRUE(at::allclose(layer_.forward(x_, nullptr, 1, nullptr), at::linear(x_, expected, bias_),
-                           1e-5, 1e-5));
+  EXPECT_TRUE(at::allclose(layer_.forward(x_, {}), at::linear(x_, expected, bias_), 1e-5, 1e-5));
 }
 
 TEST_F(AdaptedLinearTest, TheAdapterNeverTouchesTheWeightsBeneath) {
-  const at::Tensor before = layer_.forward(x_, nullptr, 1, nullptr).detach();
-  layer_.set_adapter(factors_, 1.5);
-  layer_.set_adapter(factors_, 0);
-  EXPECT_TRUE(at::equal(layer_.forward(x_, nullptr, 1, nullptr).detach(), before));
+  const at::Tensor before = layer_.forward(x_, {}).detach();
+  layer_.set_adapter(adapter(), 1.5);
+  layer_.set_adapter(adapter(), 0);
+  EXPECT_TRUE(at::equal(layer_.forward(x_, {}).detach(), before));
 }
 
 }  // namespace

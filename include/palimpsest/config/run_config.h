@@ -17,6 +17,18 @@ struct RunConfig {
   std::uint64_t seed = 1;
   std::int64_t tasks = 0;  // 0: all of the protocol's
 
+  // Images.
+  std::int64_t image_size = 224;
+  std::string pooling = "auto";            // auto | class | mean
+  std::string normalisation = "backbone";  // backbone | none
+  std::string interpolation = "auto";      // auto | bilinear | bicubic
+  double crop_share = 0;                   // test view; 0: as the backbone says
+  std::string augmentation = "crop-flip";  // none | crop-flip | crop-flip-jitter | rand-augment
+  double crop_scale_min = 0.08;
+  double colour_jitter = 0.4;
+  std::int64_t rand_augment_operations = 2;
+  double rand_augment_magnitude = 9;
+
   // Training.
   std::int64_t epochs = 10;
   std::int64_t passes_per_epoch = 1;

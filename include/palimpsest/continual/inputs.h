@@ -4,9 +4,12 @@
 #include <vector>
 
 #include "palimpsest/config/run_config.h"
+#include "palimpsest/data/image_transform.h"
 #include "palimpsest/data/task_stream.h"
-#include "palimpsest/format/bert_config.h"
+#include "palimpsest/format/backbone_config.h"
+#include "palimpsest/format/checkpoint.h"
 #include "palimpsest/format/pack.h"
+#include "palimpsest/model/backbone.h"
 #include "palimpsest/train/lanes.h"
 
 namespace palimpsest {
@@ -14,7 +17,10 @@ namespace palimpsest {
 struct Inputs {
   Pack pack;
   std::vector<Task> tasks;
-  BertConfig backbone;
+  Checkpoint weights;  // of the backbone
+  BackboneConfig backbone;
+  BackboneChoice choice;     // what the settings say about it
+  ImageTransform transform;  // of a pack of images
   std::string backbone_name, backbone_sha256;
   // Of the tasks (names, classes, samples, targets) and the backbone's shape: what its files say
   // besides the weights.

@@ -30,7 +30,7 @@ struct OpenRun {
 
   Inputs inputs;
   Placement placement;
-  Bert model;
+  std::unique_ptr<Backbone> model;
   std::unique_ptr<MergeRule> rule;
   FisherScale fisher_scale;
   RunIdentity identity;
@@ -48,9 +48,12 @@ struct OpenRun {
   std::span<const Task> seen(const Task& task) const {
     return tasks().first(static_cast<std::size_t>(task.index) + 1);
   }
+  SampleReader reader() const {
+    return {inputs.pack, inputs.transform, config.seed, model->device()};
+  }
   TrainingContext context() {
-    return {config, lanes_of(config, group.size()), inputs.pack, model,
-            group,  *placement.collectives,         watchdog,    events};
+    return {config, lanes_of(config, group.size()), reader(), *model,
+            group,  *placement.collectives,         watchdog, events};
   }
 };
 

@@ -15,6 +15,7 @@ enum class Purpose : std::uint8_t {
   kHeadInit = 2,
   kPerturbation = 3,
   kShuffle = 4,
+  kAugmentation = 5,
   kTest = 255,
 };
 

@@ -1,7 +1,6 @@
 #pragma once
-// The tasks of a run, in order: which samples of the pack train and test each, and batches of them.
+// The tasks of a run, in order: which samples of the pack train and test each.
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -24,21 +23,9 @@ struct Task {
   LabelledSamples train, test;
 };
 
-// Texts one after another, without padding.
-struct TokenBatch {
-  std::vector<std::int64_t> ids;      // of all texts
-  std::vector<std::int64_t> lengths;  // tokens of each text
-  std::vector<std::int64_t> targets;  // class of each text, by its position in the task
-  std::int64_t size() const { return static_cast<std::int64_t>(lengths.size()); }
-};
-
 // Matches a protocol to a pack. Throws InputError when they don't fit: a class the pack lacks (with
 // the nearest one), or fewer samples of a class than the protocol takes.
 std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol);
-
-// The texts at these positions of a split. Throws InputError when a sample's bytes are damaged.
-TokenBatch make_batch(const Pack& pack, const LabelledSamples& split,
-                      std::span<const std::int64_t> positions);
 
 // Positions 0 .. size-1 in chunks of `chunk`: evaluation and Fisher passes run over these at every
 // world size.

@@ -6,18 +6,19 @@
 
 #include "palimpsest/comm/host_group.h"
 #include "palimpsest/comm/watchdog.h"
+#include "palimpsest/data/sample_reader.h"
 #include "palimpsest/data/task_stream.h"
 #include "palimpsest/format/records.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
-#include "palimpsest/model/bert.h"
+#include "palimpsest/model/backbone.h"
 
 namespace palimpsest {
 
 // Collective. Test sets of `tasks` (those seen) under the model as it is; heads[j] belongs to
 // tasks[j]. Chunks of `chunk` samples are dealt over the ranks: every sample is counted once. The
 // same counts on every rank.
-EvaluationRow evaluate(const Bert& model, const Pack& pack, std::span<const Task> tasks,
-                       std::span<const Head> heads, std::int64_t chunk, HostGroup& group,
-                       Watchdog& watchdog);
+EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
+                       std::span<const Task> tasks, std::span<const Head> heads, std::int64_t chunk,
+                       HostGroup& group, Watchdog& watchdog);
 
 }  // namespace palimpsest

@@ -10,6 +10,14 @@
 
 namespace palimpsest {
 
+// One image of a pack, with its size after decoding.
+struct PackedImage {
+  std::span<const std::byte> bytes;  // a JPEG file, or uint8 RGB [height, width, 3]
+  std::int64_t height = 0, width = 0;
+  bool jpeg = false;        // of kind "encoded"
+  std::int64_t sample = 0;  // its place in the pack, for messages
+};
+
 class Pack {
  public:
   // Opens, checks type, version, shapes, offsets and ranges, and maps /bytes. Throws InputError.
@@ -18,7 +26,8 @@ class Pack {
   ~Pack();
   Pack(Pack&&) noexcept;
 
-  const std::string& kind() const;  // "tokens"
+  const std::string& kind() const;  // tokens | pixels | encoded
+  bool holds_texts() const { return kind() == "tokens"; }
   const std::string& content_sha256() const;
   const std::filesystem::path& path() const;
   const std::vector<std::string>& classes() const;
@@ -26,12 +35,13 @@ class Pack {
   std::int32_t label(std::int64_t sample) const;  // index into classes()
   bool is_test(std::int64_t sample) const;
 
-  // The token ids of a sample (kind "tokens"), checked against their CRC32C on every call. Throws
-  // InputError.
+  // The token ids of a text, or an image, by the kind of the pack; checked against their CRC32C on
+  // every call. Throws InputError.
   std::span<const std::int32_t> tokens(std::int64_t sample) const;
+  PackedImage image(std::int64_t sample) const;
 
-  // The vocabulary size (token ids are below it) and the longest sample, as the header states them
-  // (checked against the backbone's before training).
+  // Of texts: the vocabulary size (token ids are below it) and the longest sample, as the header
+  // states them (checked against the backbone's before training).
   std::int64_t vocabulary() const;
   std::int64_t longest() const;
 

@@ -20,6 +20,14 @@ namespace palimpsest {
 using GradientTap =
     std::function<void(std::size_t module, const at::Tensor& x, const at::Tensor& g)>;
 
+// What a forward pass leaves for the backward pass. With a LoRA (after set_adapter with the same
+// c), gradients flow to its factors; with a tap, the tap is called instead.
+struct AdapterUse {
+  const Lora* lora = nullptr;
+  double c = 1;
+  const GradientTap* tap = nullptr;
+};
+
 class AdaptedLinear {
  public:
   // Module `module` of the layout is rows row .. row + out - 1 of the weight.
@@ -29,7 +37,9 @@ class AdaptedLinear {
   };
 
   // weight [rows, in], bias [rows]; all slots have `out` rows. No slots: a plain frozen layer.
-  AdaptedLinear(at::Tensor weight, at::Tensor bias, std::vector<Slot> slots, std::int64_t out);
+  // `group`: the position of the layer's factors in a Lora.
+  AdaptedLinear(at::Tensor weight, at::Tensor bias, std::vector<Slot> slots, std::int64_t out,
+                std::size_t group = 0);
 
   bool is_adapted() const { return !frozen_.slots.empty(); }
 
@@ -39,13 +49,11 @@ class AdaptedLinear {
   // W = W_0 + difference, where difference is the flat adapted vector theta - theta_hat_0.
   void set_difference(std::span<const float> difference, const AdaptedLayout& layout);
 
-  // Effective weight: W + scale * B A.
-  void set_adapter(const Lora::Factors& factors, double scale);
+  // Effective weight: W + c s B A.
+  void set_adapter(const Lora& lora, double c);
 
-  // x [tokens, in] -> [tokens, rows] with the effective weight. With factors, gradients flow to
-  // them; with a tap, the tap is called instead.
-  at::Tensor forward(const at::Tensor& x, const Lora::Factors* factors, double scale,
-                     const GradientTap* tap) const;
+  // x [tokens, in] -> [tokens, rows] with the effective weight.
+  at::Tensor forward(const at::Tensor& x, const AdapterUse& use) const;
 
  private:
   // What a backward pass needs of the layer; it outlives every graph that was built over it.
@@ -58,6 +66,7 @@ class AdaptedLinear {
   friend class AdaptedProduct;
 
   Frozen frozen_;
+  std::size_t group_;
   at::Tensor original_;  // rows of the slots in W_0, [slots, out, in]; undefined for a plain layer
   at::Tensor current_;   // the same in W
 };

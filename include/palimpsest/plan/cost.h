@@ -4,20 +4,9 @@
 #include <cstdint>
 
 #include "palimpsest/core/adapted_layout.h"
+#include "palimpsest/plan/model_shape.h"
 
 namespace palimpsest {
-
-// A BERT encoder without its pooler. Linear layers have biases; two LayerNorms a block, one after
-// the embeddings.
-struct ModelShape {
-  std::int64_t layers = 0;
-  std::int64_t hidden = 0;
-  std::int64_t heads = 0;
-  std::int64_t intermediate = 0;
-  std::int64_t vocabulary = 0;
-  std::int64_t positions = 0;
-  std::int64_t token_types = 2;
-};
 
 // How a task is trained. rank 0: frozen backbone. The lanes of a rank run one after another, so
 // that one lane's activations are held at a time, and every lane of the rank keeps its gradient.

@@ -5,8 +5,8 @@
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/config/run_config.h"
 #include "palimpsest/core/run_events.h"
-#include "palimpsest/format/pack.h"
-#include "palimpsest/model/bert.h"
+#include "palimpsest/data/sample_reader.h"
+#include "palimpsest/model/backbone.h"
 #include "palimpsest/train/lanes.h"
 
 namespace palimpsest {
@@ -14,8 +14,8 @@ namespace palimpsest {
 struct TrainingContext {
   const RunConfig& config;
   Lanes lanes;
-  const Pack& pack;
-  Bert& model;
+  SampleReader reader;
+  Backbone& model;
   HostGroup& group;
   Collectives& collectives;  // for tensors where the model is
   Watchdog& watchdog;

@@ -1,0 +1,36 @@
+#pragma once
+// Images of a pack as a backbone takes them: cut, resized, augmented, normalised.
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "palimpsest/core/random.h"
+#include "palimpsest/format/pack.h"
+
+namespace palimpsest {
+
+struct ImageTransform {
+  std::int64_t size = 224;                // side of the square that the backbone sees
+  std::string interpolation = "bicubic";  // bilinear | bicubic, both antialiased
+  std::array<double, 3> mean{0.5, 0.5, 0.5}, deviation{0.5, 0.5, 0.5};  // of pixels in [0, 1]
+  double crop_share =
+      0.875;  // test: the short side becomes round(size / crop_share), then the centre
+  std::string augmentation = "crop-flip";  // none | crop-flip | crop-flip-jitter | rand-augment
+  double crop_scale_min = 0.08;            // smallest share of the area that a random crop keeps
+  double jitter = 0.4;                     // of brightness, contrast and saturation
+  std::int64_t rand_augment_operations = 2;
+  double rand_augment_magnitude = 9;  // of bins 0 .. 30
+};
+
+// [n, 3, size, size] float32 on `device`, without augmentation.
+at::Tensor test_view(std::span<const PackedImage> images, const ImageTransform& transform,
+                     at::Device device);
+
+// The same, augmented: image i by the numbers of streams[i] alone.
+at::Tensor training_view(std::span<const PackedImage> images, std::span<const RandomStream> streams,
+                         const ImageTransform& transform, at::Device device);
+
+}  // namespace palimpsest

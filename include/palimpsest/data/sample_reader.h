@@ -1,0 +1,35 @@
+#pragma once
+// Batches of a pack's samples as a backbone takes them: texts as token ids, images transformed.
+#include <cstdint>
+#include <span>
+
+#include "palimpsest/data/batch.h"
+#include "palimpsest/data/image_transform.h"
+#include "palimpsest/data/task_stream.h"
+#include "palimpsest/format/pack.h"
+
+namespace palimpsest {
+
+class SampleReader {
+ public:
+  // `transform`: for a pack of images. Images are transformed on `device`.
+  SampleReader(const Pack& pack, ImageTransform transform, std::uint64_t seed, at::Device device);
+
+  // The samples at these positions of a split, without augmentation. Throws InputError when a
+  // sample's bytes are damaged.
+  Batch test_view(const LabelledSamples& split, std::span<const std::int64_t> positions) const;
+
+  // Training samples, augmented: what a sample becomes is a function of (seed, task, pass, sample).
+  Batch training_view(const Task& task, std::span<const std::int64_t> positions,
+                      std::int64_t pass) const;
+
+ private:
+  Texts texts(const LabelledSamples& split, std::span<const std::int64_t> positions) const;
+
+  const Pack& pack_;
+  ImageTransform transform_;
+  std::uint64_t seed_;
+  at::Device device_;
+};
+
+}  // namespace palimpsest

@@ -1,0 +1,67 @@
+#pragma once
+// One model, several spellings: the tensors of published checkpoints under one set of names.
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "palimpsest/format/checkpoint.h"
+
+namespace palimpsest {
+
+// How checkpoints of one family write the names. A full name is a prefix, a part outside or inside
+// a block, and an ending (".weight", ".bias" or none).
+struct Spellings {
+  // A tensor as written: several one above the other, or one of `of` equal parts of one, by rows.
+  struct Written {
+    std::vector<std::string_view> tensors;
+    std::int64_t part = 0, of = 1;
+  };
+  struct Part {
+    std::string_view canonical;
+    std::vector<Written> written;
+  };
+  std::vector<std::string_view> prefixes;  // before every name: "", "vit.", ...
+  std::string_view block;                  // canonical, before the block's number: "blocks."
+  std::vector<std::string_view> blocks;    // as written
+  std::vector<Part> parts;                 // of a block, and outside of blocks
+  std::vector<std::string_view> ignored;   // beginnings of names that are not the backbone's
+};
+
+const Spellings& bert_spellings();
+const Spellings& vit_spellings();
+
+class CanonicalWeights {
+ public:
+  CanonicalWeights(const Checkpoint& checkpoint, const Spellings& spellings)
+      : checkpoint_(checkpoint), spellings_(spellings) {}
+
+  bool contains(std::string_view canonical) const { return find(canonical).has_value(); }
+
+  // Leading dimensions of 1 left out. Throws InputError when there is no such tensor.
+  std::vector<std::int64_t> shape(std::string_view canonical) const;
+
+  // In row-major order, as float32. Throws InputError: missing, or another shape than expected.
+  std::vector<float> floats(std::string_view canonical, std::span<const std::int64_t> shape);
+
+  // Throws InputError when the checkpoint has a tensor that floats() never read and that is not
+  // known to be beside the backbone: the model does something that this backbone doesn't.
+  void refuse_surplus() const;
+
+ private:
+  struct Place {
+    std::vector<std::string> tensors;
+    std::int64_t part = 0, of = 1;
+  };
+  std::optional<Place> find(std::string_view canonical) const;
+  Place place_of(std::string_view canonical) const;  // throws InputError when there is none
+
+  const Checkpoint& checkpoint_;
+  const Spellings& spellings_;
+  std::set<std::string, std::less<>> read_;
+};
+
+}  // namespace palimpsest

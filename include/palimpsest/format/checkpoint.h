@@ -1,0 +1,43 @@
+#pragma once
+// The tensors of a pretrained model: model.safetensors, or several files with
+// model.safetensors.index.json.
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "palimpsest/format/safetensors.h"
+
+namespace palimpsest {
+
+class Checkpoint {
+ public:
+  // `folder`: the model's. Throws InputError: neither file is there, a shard is missing, the index
+  // names a tensor that its shard doesn't have, or a shard has one that the index doesn't name.
+  explicit Checkpoint(const std::filesystem::path& folder);
+
+  std::vector<std::string> names() const;  // sorted
+  bool contains(std::string_view name) const { return places_.contains(name); }
+  // Throws InputError naming the file and, where there is one, a name that is nearly the same.
+  const TensorView& tensor(std::string_view name) const;
+  // As SafetensorsFile::floats().
+  std::vector<float> floats(std::string_view name, std::span<const std::int64_t> shape) const;
+
+  // The file, or the index of the shards: for messages.
+  const std::filesystem::path& path() const { return path_; }
+
+  // SHA-256 of the file; of shards: of their hashes, in the order of the files' names.
+  std::string sha256() const;
+
+ private:
+  const SafetensorsFile& file_of(std::string_view name) const;
+
+  std::filesystem::path path_;
+  std::vector<SafetensorsFile> files_;
+  std::map<std::string, std::size_t, std::less<>> places_;  // tensor -> position in files_
+};
+
+}  // namespace palimpsest

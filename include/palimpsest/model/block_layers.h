@@ -1,0 +1,60 @@
+#pragma once
+// The linear layers of every block of a transformer, alike in every family: query, key and value as
+// one product, the attention's output, and the two of the MLP. LoRA adapts them.
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "palimpsest/core/adapted_layout.h"
+#include "palimpsest/model/adapted_linear.h"
+
+namespace palimpsest {
+
+// Sizes and canonical names. The matrix `fc1` of block 3 is prefix + "3." + names[4].
+struct BlockShape {
+  std::int64_t blocks = 0, width = 0;
+  std::int64_t fc1_out = 0, fc2_in = 0;  // they differ where the MLP is gated
+  bool projection_bias = true;           // of query, key and value; else zero
+  std::string_view prefix;
+  std::array<std::string_view, 6> names;  // query, key, value, output, fc1, fc2
+};
+
+// The adapted matrices: `targets` in every block, among query, key, value, output, fc1, fc2. Throws
+// UsageError for another.
+AdaptedLayout adapted_layout(const BlockShape& shape, std::span<const std::string> targets);
+
+// A tensor by its canonical name, in fp32 on the model's device. Throws InputError.
+using TensorLoader =
+    std::function<at::Tensor(const std::string& name, const std::vector<std::int64_t>& shape)>;
+
+class BlockLayers {
+ public:
+  struct Block {
+    AdaptedLinear qkv, output, fc1, fc2;
+  };
+
+  BlockLayers(const BlockShape& shape, std::span<const std::string> targets,
+              const TensorLoader& load);
+
+  const AdaptedLayout& layout() const { return layout_; }
+  const std::vector<LoraGroup>& groups() const { return groups_; }
+  const std::vector<Block>& blocks() const { return blocks_; }
+
+  // Adapted weights = pretrained + difference (flat adapted vector). No adapter is active
+  // afterwards.
+  void set_difference(std::span<const float> difference);
+
+  // Effective weights = adapted weights + c s B A.
+  void set_adapter(const Lora& lora, double c);
+
+ private:
+  AdaptedLayout layout_;
+  std::vector<LoraGroup> groups_;
+  std::vector<Block> blocks_;
+};
+
+}  // namespace palimpsest

@@ -1,0 +1,15 @@
+#pragma once
+// LayerNorm with frozen weights.
+#include <ATen/core/Tensor.h>
+
+namespace palimpsest {
+
+struct LayerNorm {
+  at::Tensor weight, bias;  // [width]
+  double epsilon = 0;
+
+  // Over the last dimension.
+  at::Tensor operator()(const at::Tensor& x) const;
+};
+
+}  // namespace palimpsest

@@ -1,0 +1,152 @@
+#include "palimpsest/data/image_transform.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/data/colour.h"
+#include "palimpsest/data/jpeg.h"
+#include "palimpsest/data/rand_augment.h"
+
+namespace palimpsest {
+namespace {
+
+constexpr double kBrightest = 255;
+constexpr int kCropAttempts = 10;  // these, and the ratios of the sides, as torchvision has them
+constexpr double kNarrowest = 3.0 / 4.0, kWidest = 4.0 / 3.0;
+
+struct Rectangle {
+  std::int64_t top = 0, left = 0, height = 0, width = 0;
+};
+
+Rectangle centred(std::int64_t height, std::int64_t width, std::int64_t crop_height,
+                  std::int64_t crop_width) {
+  const auto half = [](std::int64_t rest) { return std::lrint(static_cast<double>(rest) / 2.0); };
+  return {half(height - crop_height), half(width - crop_width), crop_height, crop_width};
+}
+
+// A rectangle whose area is between `scale_min` and 1 of the image's, of random shape and place:
+// the random resized crop of Inception and of torchvision.
+Rectangle random_crop(const PackedImage& image, double scale_min, RandomStream& stream) {
+  const double area = static_cast<double>(image.height * image.width);
+  for (int attempt = 0; attempt < kCropAttempts; ++attempt) {
+    const double target = area * (scale_min + (1 - scale_min) * stream.uniform());
+    const double ratio =
+        std::exp(std::log(kNarrowest) + std::log(kWidest / kNarrowest) * stream.uniform());
+    const std::int64_t width = std::llrint(std::sqrt(target * ratio));
+    const std::int64_t height = std::llrint(std::sqrt(target / ratio));
+    if (width < 1 || width > image.width || height < 1 || height > image.height) continue;
+    const auto place = [&](std::int64_t rest) {
+      return static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(rest) + 1));
+    };
+    const std::int64_t top = place(image.height - height);
+    return {top, place(image.width - width), height, width};
+  }
+  const double ratio = static_cast<double>(image.width) / static_cast<double>(image.height);
+  std::int64_t width = image.width, height = image.height;
+  if (ratio < kNarrowest) height = std::llrint(static_cast<double>(width) / kNarrowest);
+  if (ratio > kWidest) width = std::llrint(static_cast<double>(height) * kWidest);
+  return centred(image.height, image.width, height, width);
+}
+
+std::vector<std::uint8_t> decode(const PackedImage& image) {
+  try {
+    return decode_jpeg(image.bytes, image.height, image.width);
+  } catch (const InputError& error) {
+    throw InputError(concat("sample ", image.sample, " of the pack: ", error.what()));
+  }
+}
+
+// [1, 3, height, width] float32 in 0 .. 255 of a part of an image, or of all of it.
+at::Tensor pixels_of(const PackedImage& image, std::optional<Rectangle> part, at::Device device) {
+  std::vector<std::uint8_t> decoded;
+  const void* bytes = image.bytes.data();
+  if (image.jpeg) {
+    decoded = decode(image);
+    bytes = decoded.data();
+  }
+  at::Tensor pixels =
+      at::from_blob(const_cast<void*>(bytes), {image.height, image.width, 3}, at::kByte);  // NOLINT
+  if (part) pixels = pixels.narrow(0, part->top, part->height).narrow(1, part->left, part->width);
+  return pixels.contiguous().to(device).to(at::kFloat).permute({2, 0, 1}).unsqueeze(0).contiguous();
+}
+
+// Antialiased, and in 0 .. 255 again where bicubic overshoots.
+at::Tensor resized(const at::Tensor& pixels, std::int64_t height, std::int64_t width,
+                   const std::string& interpolation) {
+  if (pixels.size(2) == height && pixels.size(3) == width) return pixels;
+  if (interpolation == "bilinear")
+    return at::_upsample_bilinear2d_aa(pixels, {height, width}, false);
+  return at::_upsample_bicubic2d_aa(pixels, {height, width}, false).clamp_(0, kBrightest);
+}
+
+// The short side to floor(size / crop_share), then the centre, as timm does.
+at::Tensor centre_view(const PackedImage& image, const ImageTransform& transform,
+                       at::Device device) {
+  const auto side = static_cast<std::int64_t>(
+      std::floor(static_cast<double>(transform.size) / transform.crop_share));
+  const bool upright = image.height > image.width;
+  const std::int64_t long_side =
+      side * std::max(image.height, image.width) / std::min(image.height, image.width);
+  const std::int64_t height = upright ? long_side : side, width = upright ? side : long_side;
+  const Rectangle centre = centred(height, width, transform.size, transform.size);
+  return resized(pixels_of(image, {}, device), height, width, transform.interpolation)
+      .narrow(2, centre.top, centre.height)
+      .narrow(3, centre.left, centre.width);
+}
+
+at::Tensor change_colours(at::Tensor images, std::span<RandomStream> streams, double jitter) {
+  for (const auto change : {change_brightness, change_contrast, change_saturation}) {
+    std::vector<float> factors;
+    for (RandomStream& stream : streams) {
+      const double least = std::max(0.0, 1 - jitter);
+      factors.push_back(static_cast<float>(least + (1 + jitter - least) * stream.uniform()));
+    }
+    images = change(images, at::tensor(factors, at::kFloat).to(images.device()));
+  }
+  return images;
+}
+
+at::Tensor normalised(at::Tensor images, const ImageTransform& transform) {
+  const auto per_colour = [&](const std::array<double, 3>& values) {
+    return at::tensor(values, at::kFloat).view({1, 3, 1, 1}).to(images.device());
+  };
+  return images.sub_(per_colour(transform.mean)).div_(per_colour(transform.deviation));
+}
+
+}  // namespace
+
+at::Tensor test_view(std::span<const PackedImage> images, const ImageTransform& transform,
+                     at::Device device) {
+  std::vector<at::Tensor> views;
+  for (const PackedImage& image : images) views.push_back(centre_view(image, transform, device));
+  return normalised(at::cat(views).div_(kBrightest), transform);
+}
+
+at::Tensor training_view(std::span<const PackedImage> images, std::span<const RandomStream> streams,
+                         const ImageTransform& transform, at::Device device) {
+  if (transform.augmentation == "none") return test_view(images, transform, device);
+  std::vector<RandomStream> draws(streams.begin(), streams.end());
+  std::vector<at::Tensor> views;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const Rectangle crop = random_crop(images[i], transform.crop_scale_min, draws[i]);
+    const at::Tensor view = resized(pixels_of(images[i], crop, device), transform.size,
+                                    transform.size, transform.interpolation);
+    const bool mirrored = draws[i].below(2) == 1;
+    views.push_back(mirrored ? view.flip(3) : view);
+  }
+  at::Tensor batch = at::cat(views).div_(kBrightest);
+  if (transform.augmentation == "crop-flip-jitter") {
+    batch = change_colours(batch, draws, transform.jitter);
+  } else if (transform.augmentation == "rand-augment") {
+    batch = rand_augment(batch, draws, transform.rand_augment_operations,
+                         transform.rand_augment_magnitude);
+  }
+  return normalised(batch, transform);
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,37 @@
+#include "palimpsest/data/jpeg.h"
+
+#include <turbojpeg.h>
+
+#include <memory>
+#include <string>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+
+std::vector<std::uint8_t> decode_jpeg(std::span<const std::byte> file, std::int64_t height,
+                                      std::int64_t width) {
+  const std::unique_ptr<void, int (*)(tjhandle)> decoder(tjInitDecompress(), &tjDestroy);
+  const auto* const bytes = reinterpret_cast<const unsigned char*>(file.data());
+  const auto refuse = [&](const std::string& found) {
+    throw InputError(concat("expected a JPEG file of ", width, " x ", height, " pixels, found ",
+                            found, ". Pack the images again"));
+  };
+  int found_width = 0, found_height = 0, subsampling = 0, colours = 0;
+  if (tjDecompressHeader3(decoder.get(), bytes, file.size(), &found_width, &found_height,
+                          &subsampling, &colours) != 0) {
+    refuse(tjGetErrorStr2(decoder.get()));
+  }
+  if (found_width != width || found_height != height) {
+    refuse(concat(found_width, " x ", found_height));
+  }
+  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(height * width * 3));
+  if (tjDecompress2(decoder.get(), bytes, file.size(), pixels.data(), found_width, 0, found_height,
+                    TJPF_RGB, TJFLAG_STOPONWARNING | TJFLAG_ACCURATEDCT) != 0) {
+    refuse(tjGetErrorStr2(decoder.get()));
+  }
+  return pixels;
+}
+
+}  // namespace palimpsest

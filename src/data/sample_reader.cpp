@@ -1,0 +1,72 @@
+#include "palimpsest/data/sample_reader.h"
+
+#include "palimpsest/core/random.h"
+
+namespace palimpsest {
+namespace {
+
+constexpr std::uint64_t kPassShift = 40;  // sample indices lie below
+
+std::vector<std::int64_t> targets_of(const LabelledSamples& split,
+                                     std::span<const std::int64_t> positions) {
+  std::vector<std::int64_t> targets;
+  for (const std::int64_t position : positions) {
+    targets.push_back(split.targets.at(static_cast<std::size_t>(position)));
+  }
+  return targets;
+}
+
+std::vector<PackedImage> images_of(const Pack& pack, const LabelledSamples& split,
+                                   std::span<const std::int64_t> positions) {
+  std::vector<PackedImage> images;
+  for (const std::int64_t position : positions) {
+    images.push_back(pack.image(split.samples.at(static_cast<std::size_t>(position))));
+  }
+  return images;
+}
+
+}  // namespace
+
+SampleReader::SampleReader(const Pack& pack, ImageTransform transform, std::uint64_t seed,
+                           at::Device device)
+    : pack_(pack), transform_(std::move(transform)), seed_(seed), device_(device) {}
+
+Texts SampleReader::texts(const LabelledSamples& split,
+                          std::span<const std::int64_t> positions) const {
+  Texts texts;
+  for (const std::int64_t position : positions) {
+    const auto at = static_cast<std::size_t>(position);
+    const std::span<const std::int32_t> tokens = pack_.tokens(split.samples.at(at));
+    texts.ids.insert(texts.ids.end(), tokens.begin(), tokens.end());
+    texts.lengths.push_back(std::ssize(tokens));
+  }
+  return texts;
+}
+
+Batch SampleReader::test_view(const LabelledSamples& split,
+                              std::span<const std::int64_t> positions) const {
+  Batch batch{.samples = {}, .targets = targets_of(split, positions)};
+  if (pack_.holds_texts()) {
+    batch.samples = texts(split, positions);
+  } else {
+    batch.samples = palimpsest::test_view(images_of(pack_, split, positions), transform_, device_);
+  }
+  return batch;
+}
+
+Batch SampleReader::training_view(const Task& task, std::span<const std::int64_t> positions,
+                                  std::int64_t pass) const {
+  if (pack_.holds_texts()) return test_view(task.train, positions);
+  std::vector<RandomStream> streams;
+  for (const std::int64_t position : positions) {
+    const auto sample =
+        static_cast<std::uint64_t>(task.train.samples.at(static_cast<std::size_t>(position)));
+    streams.emplace_back(seed_, Purpose::kAugmentation, static_cast<std::uint32_t>(task.index),
+                         (static_cast<std::uint64_t>(pass) << kPassShift) + sample);
+  }
+  return {.samples = palimpsest::training_view(images_of(pack_, task.train, positions), streams,
+                                               transform_, device_),
+          .targets = targets_of(task.train, positions)};
+}
+
+}  // namespace palimpsest

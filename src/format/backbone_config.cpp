@@ -1,0 +1,47 @@
+#include "palimpsest/format/backbone_config.h"
+
+#include "json_fields.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+std::string line(const BertConfig& c) {
+  return concat("bert ", c.hidden, ' ', c.layers, ' ', c.heads, ' ', c.intermediate, ' ',
+                c.vocabulary, ' ', c.positions, ' ', c.first_position, ' ', c.type_vocabulary, ' ',
+                c.layer_norm_epsilon, ' ', c.hidden_act);
+}
+
+std::string line(const VitConfig& c) {
+  std::string text =
+      concat("vit ", c.width, ' ', c.depth, ' ', c.heads, ' ', c.mlp, ' ', c.patch, ' ', c.grid,
+             ' ', c.class_token, ' ', c.registers, ' ', c.placed, ' ', c.projection_bias, ' ',
+             c.layer_scale, ' ', c.query_key_norm, ' ', c.swiglu, ' ', c.norm_after_pooling, ' ',
+             c.mean_pooling, ' ', c.layer_norm_epsilon, ' ', c.interpolation, ' ', c.crop_share);
+  for (const double value : c.mean) text += concat(' ', value);
+  for (const double value : c.deviation) text += concat(' ', value);
+  return text;
+}
+
+}  // namespace
+
+BackboneConfig read_backbone_config(const std::filesystem::path& folder,
+                                    const Checkpoint& weights) {
+  const std::filesystem::path path = folder / "config.json";
+  const nlohmann::json json = read_json_object(path);
+  const JsonObject top{json, path};
+  if (top.has("architecture")) return read_vit_config(folder, weights);  // timm
+  const std::string family = top.text("model_type");
+  if (family == "vit" || family.starts_with("dinov2")) return read_vit_config(folder, weights);
+  if (family == "bert" || family == "roberta" || family == "xlm-roberta" || family == "camembert") {
+    return read_bert_config(path);
+  }
+  top.refuse("model_type",
+             "bert, roberta, xlm-roberta, camembert, vit, dinov2 or dinov2_with_registers");
+}
+
+std::string describe(const BackboneConfig& config) {
+  return std::visit([](const auto& shape) { return line(shape); }, config);
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,172 @@
+#include "palimpsest/format/canonical_weights.h"
+
+#include <algorithm>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "tensor_names.h"
+
+namespace palimpsest {
+namespace {
+
+std::vector<std::int64_t> without_leading_ones(std::span<const std::int64_t> shape) {
+  while (shape.size() > 1 && shape.front() == 1) shape = shape.subspan(1);
+  return {shape.begin(), shape.end()};
+}
+
+// A canonical name taken apart.
+struct Name {
+  std::string_view block;   // "3." inside a block, else empty
+  std::string_view part;    // "attn.query"
+  std::string_view ending;  // ".weight", ".bias" or none
+};
+
+Name take_apart(std::string_view canonical, const Spellings& spellings) {
+  Name name{.block = {}, .part = canonical, .ending = {}};
+  if (canonical.starts_with(spellings.block)) {
+    const std::string_view rest = canonical.substr(spellings.block.size());
+    const std::size_t number = rest.find('.') + 1;
+    name.block = rest.substr(0, number);
+    name.part = rest.substr(number);
+  }
+  for (const std::string_view ending : {".weight", ".bias"}) {
+    if (name.part.ends_with(ending)) {
+      name.part.remove_suffix(ending.size());
+      name.ending = ending;
+    }
+  }
+  return name;
+}
+
+// Checkpoints older than LayerNorm.weight and LayerNorm.bias say gamma and beta.
+std::string_view old_ending(std::string_view part, std::string_view ending) {
+  if (!part.ends_with("LayerNorm")) return ending;
+  return ending == ".weight" ? ".gamma" : ".beta";
+}
+
+Spellings::Part part(std::string_view canonical, std::initializer_list<std::string_view> written) {
+  Spellings::Part part{.canonical = canonical, .written = {}};
+  for (const std::string_view name : written) part.written.push_back({.tensors = {name}});
+  return part;
+}
+
+// Query, key or value: timm keeps the three of them in one tensor.
+Spellings::Part projection(std::string_view canonical, std::int64_t position,
+                           std::initializer_list<std::string_view> written) {
+  Spellings::Part made = part(canonical, written);
+  made.written.push_back({.tensors = {"attn.qkv"}, .part = position, .of = 3});
+  return made;
+}
+
+// Where the MLP is gated, some keep the gate and what it gates apart.
+Spellings::Part first_layer() {
+  Spellings::Part made = part("mlp.fc1", {"mlp.fc1", "mlp.weights_in", "intermediate.dense"});
+  made.written.push_back({.tensors = {"mlp.gate_proj", "mlp.up_proj"}});
+  made.written.push_back({.tensors = {"mlp.fc1_g", "mlp.fc1_x"}});
+  return made;
+}
+
+}  // namespace
+
+const Spellings& bert_spellings() {
+  static const Spellings spellings{.prefixes = {"", "bert.", "roberta."},
+                                   .block = "encoder.layer.",
+                                   .blocks = {"encoder.layer."},
+                                   .parts = {},
+                                   .ignored = {"pooler.", "cls.", "lm_head.", "classifier.",
+                                               "qa_outputs.", "embeddings.position_ids"}};
+  return spellings;
+}
+
+const Spellings& vit_spellings() {
+  static const Spellings spellings{
+      .prefixes = {"", "vit.", "dinov2.", "dinov2_with_registers."},
+      .block = "blocks.",
+      .blocks = {"blocks.", "encoder.layer.", "layers."},
+      .parts = {part("class_token", {"cls_token", "embeddings.cls_token"}),
+                part("registers", {"reg_token", "embeddings.register_tokens"}),
+                part("positions", {"pos_embed", "embeddings.position_embeddings"}),
+                part("patches", {"patch_embed.proj", "embeddings.patch_embeddings.projection"}),
+                part("norm", {"norm", "fc_norm", "layernorm"}),
+                part("norm1", {"norm1", "layernorm_before"}),
+                part("norm2", {"norm2", "layernorm_after"}),
+                projection("attn.query", 0, {"attention.attention.query", "attention.q_proj"}),
+                projection("attn.key", 1, {"attention.attention.key", "attention.k_proj"}),
+                projection("attn.value", 2, {"attention.attention.value", "attention.v_proj"}),
+                part("attn.output", {"attn.proj", "attention.output.dense", "attention.o_proj"}),
+                part("attn.query_norm", {"attn.q_norm"}), part("attn.key_norm", {"attn.k_norm"}),
+                part("scale1", {"ls1.gamma", "layer_scale1.lambda1"}),
+                part("scale2", {"ls2.gamma", "layer_scale2.lambda1"}), first_layer(),
+                part("mlp.fc2", {"mlp.fc2", "mlp.weights_out", "mlp.down_proj", "output.dense"})},
+      .ignored = {"head.", "head_dist.", "classifier.", "pooler.", "embeddings.mask_token"}};
+  return spellings;
+}
+
+std::optional<CanonicalWeights::Place> CanonicalWeights::find(std::string_view canonical) const {
+  const Name name = take_apart(canonical, spellings_);
+  const auto listed = std::ranges::find(spellings_.parts, name.part, &Spellings::Part::canonical);
+  const std::vector<Spellings::Written> as_it_is{{.tensors = {name.part}}};
+  const std::vector<std::string_view> outside{""};
+  for (const std::string_view prefix : spellings_.prefixes) {
+    for (const std::string_view block : name.block.empty() ? outside : spellings_.blocks) {
+      for (const auto& written : listed == spellings_.parts.end() ? as_it_is : listed->written) {
+        for (const std::string_view ending : {name.ending, old_ending(name.part, name.ending)}) {
+          Place place{.tensors = {}, .part = written.part, .of = written.of};
+          for (const std::string_view tensor : written.tensors) {
+            place.tensors.push_back(concat(prefix, block, name.block, tensor, ending));
+          }
+          if (checkpoint_.contains(place.tensors.front())) return place;
+        }
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+CanonicalWeights::Place CanonicalWeights::place_of(std::string_view canonical) const {
+  if (std::optional<Place> place = find(canonical)) return *std::move(place);
+  refuse_missing_tensor(checkpoint_.path(), canonical, checkpoint_.names());
+}
+
+std::vector<std::int64_t> CanonicalWeights::shape(std::string_view canonical) const {
+  const Place place = place_of(canonical);
+  std::vector<std::int64_t> shape =
+      without_leading_ones(checkpoint_.tensor(place.tensors.front()).shape);
+  if (!shape.empty()) shape.front() = shape.front() * std::ssize(place.tensors) / place.of;
+  return shape;
+}
+
+std::vector<float> CanonicalWeights::floats(std::string_view canonical,
+                                            std::span<const std::int64_t> shape) {
+  const Place place = place_of(canonical);
+  std::vector<std::int64_t> stored(shape.begin(), shape.end());
+  stored.front() = stored.front() * place.of / std::ssize(place.tensors);
+  std::vector<float> all;
+  for (const std::string& name : place.tensors) {
+    const std::vector<std::int64_t>& found = checkpoint_.tensor(name).shape;
+    const bool fits = without_leading_ones(found) == without_leading_ones(stored);
+    const std::vector<float> values = checkpoint_.floats(name, fits ? found : stored);
+    all.insert(all.end(), values.begin(), values.end());
+    read_.insert(name);
+  }
+  const std::ptrdiff_t size = std::ssize(all) / place.of;
+  return {all.begin() + size * place.part, all.begin() + size * (place.part + 1)};
+}
+
+void CanonicalWeights::refuse_surplus() const {
+  const auto is_beside = [&](const std::string& name) {
+    return std::ranges::any_of(spellings_.prefixes, [&](std::string_view prefix) {
+      return std::ranges::any_of(spellings_.ignored, [&](std::string_view beginning) {
+        return name.starts_with(concat(prefix, beginning));
+      });
+    });
+  };
+  for (const std::string& name : checkpoint_.names()) {
+    if (read_.contains(name) || is_beside(name)) continue;
+    throw InputError(concat(checkpoint_.path().string(), ": a tensor ", name,
+                            " that this backbone has no place for: the model does something that "
+                            "Palimpsest does not, or its config.json is another's"));
+  }
+}
+
+}  // namespace palimpsest

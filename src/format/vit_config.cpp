@@ -1,0 +1,190 @@
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "json_fields.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/format/backbone_config.h"
+#include "palimpsest/format/canonical_weights.h"
+
+namespace palimpsest {
+namespace {
+
+constexpr std::array<double, 3> kImageNetMean{0.485, 0.456, 0.406},
+    kImageNetDeviation{0.229, 0.224, 0.225};
+
+void read_colours(const JsonObject& object, const char* field, std::array<double, 3>& into) {
+  const nlohmann::json& values = object.array(field);
+  const bool is_good = values.size() == 3 && std::ranges::all_of(values, [](const auto& value) {
+                         return value.is_number();
+                       });
+  if (!is_good) object.refuse(field, "three numbers, for red, green and blue");
+  std::ranges::transform(values, into.begin(),
+                         [](const auto& v) { return v.template get<double>(); });
+}
+
+// What the shapes of the tensors say.
+void read_shapes(const Checkpoint& checkpoint, VitConfig& config) {
+  const CanonicalWeights weights(checkpoint, vit_spellings());
+  const auto refuse = [&](std::string_view tensor, std::string_view expected, const auto& found) {
+    throw InputError(concat(checkpoint.path().string(), ": tensor ", tensor, ": expected ",
+                            expected, ", found ", found));
+  };
+  const std::vector<std::int64_t> patches = weights.shape("patches.weight");
+  if (patches.size() != 4 || patches[1] != 3 || patches[2] != patches[3]) {
+    refuse("patches.weight", "[width, 3, patch, patch]", concat(patches.size(), " dimensions"));
+  }
+  config.width = patches[0];
+  config.patch = patches[2];
+  while (weights.contains(concat("blocks.", config.depth, ".norm1.weight"))) ++config.depth;
+  if (config.depth == 0) refuse("blocks.0.norm1.weight", "a block", "none");
+  config.class_token = weights.contains("class_token");
+  if (weights.contains("registers")) {
+    const std::vector<std::int64_t> shape = weights.shape("registers");
+    config.registers = shape.size() == 2 ? shape[0] : 1;
+  }
+  config.projection_bias = weights.contains("blocks.0.attn.query.bias");
+  config.layer_scale = weights.contains("blocks.0.scale1");
+  config.query_key_norm = weights.contains("blocks.0.attn.query_norm.weight");
+  config.norm_after_pooling = checkpoint.contains("fc_norm.weight");
+  config.mlp = weights.shape("blocks.0.mlp.fc2.weight").at(1);
+  const std::int64_t middle = weights.shape("blocks.0.mlp.fc1.weight").at(0);
+  config.swiglu = middle == 2 * config.mlp;
+  if (!config.swiglu && middle != config.mlp) {
+    refuse("blocks.0.mlp.fc1", concat(config.mlp, " or ", 2 * config.mlp, " rows"), middle);
+  }
+
+  const std::int64_t positions = weights.shape("positions").at(0);
+  for (const std::int64_t placed :
+       {config.prefix(), config.class_token ? std::int64_t{1} : 0, std::int64_t{0}}) {
+    const auto side =
+        static_cast<std::int64_t>(std::lround(std::sqrt(static_cast<double>(positions - placed))));
+    if (positions > placed && side * side == positions - placed) {
+      config.placed = placed;
+      config.grid = side;
+      return;
+    }
+  }
+  refuse("positions", "those of a square grid of patches, with or without the tokens before them",
+         concat(positions, " rows"));
+}
+
+// timm's vision transformers don't write their heads down; these widths come with these, but for
+// two architectures.
+std::optional<std::int64_t> usual_heads(std::string_view architecture, std::int64_t width) {
+  if (architecture.find("_gap_") != architecture.npos ||
+      architecture.find("giantopt") != architecture.npos) {
+    return 16;
+  }
+  static constexpr std::pair<std::int64_t, std::int64_t> kHeads[] = {
+      {192, 3},  {256, 4},   {320, 5},   {384, 6},   {512, 8},   {640, 10},  {768, 12}, {832, 13},
+      {896, 14}, {1024, 16}, {1152, 16}, {1280, 16}, {1408, 16}, {1536, 24}, {1664, 16}};
+  for (const auto& [known, heads] : kHeads) {
+    if (known == width) return heads;
+  }
+  return std::nullopt;
+}
+
+void read_timm(const JsonObject& top, const Checkpoint& checkpoint, VitConfig& config) {
+  if (!top.text("architecture").starts_with("vit_") &&
+      !top.text("architecture").starts_with("deit")) {
+    top.refuse("architecture", "a vision transformer of timm: vit_... or deit...");
+  }
+  if (top.text("architecture").find("quickgelu") != std::string::npos) {
+    top.refuse("architecture", "the exact gelu");
+  }
+  const nlohmann::json none = nlohmann::json::object();
+  const JsonObject arguments{top.has("model_args") ? top.object("model_args") : none, top.path,
+                             "model_args"};
+  if (arguments.has("num_heads")) {
+    config.heads = arguments.integer("num_heads", 1);
+  } else if (config.query_key_norm) {
+    const CanonicalWeights weights(checkpoint, vit_spellings());
+    config.heads = config.width / weights.shape("blocks.0.attn.query_norm.weight").at(0);
+  } else if (const auto heads = usual_heads(top.text("architecture"), config.width)) {
+    config.heads = *heads;
+  } else {
+    arguments.refuse("num_heads", concat("the number of heads of a model of width ", config.width));
+  }
+  const std::string pool = top.has("global_pool") ? top.text("global_pool") : "token";
+  if (pool != "token" && pool != "avg") top.refuse("global_pool", "\"token\" or \"avg\"");
+  config.mean_pooling = pool == "avg";
+  if (!top.has("pretrained_cfg")) return;
+  const JsonObject prepared{top.object("pretrained_cfg"), top.path, "pretrained_cfg"};
+  if (prepared.has("mean")) read_colours(prepared, "mean", config.mean);
+  if (prepared.has("std")) read_colours(prepared, "std", config.deviation);
+  if (prepared.has("interpolation")) config.interpolation = prepared.text("interpolation");
+  if (prepared.has("crop_pct")) config.crop_share = prepared.number("crop_pct");
+}
+
+void read_transformers(const JsonObject& top, VitConfig& config) {
+  const std::string family = top.text("model_type");
+  if (family != "vit" && family != "dinov2" && family != "dinov2_with_registers") {
+    top.refuse("model_type", "vit, dinov2 or dinov2_with_registers");
+  }
+  config.heads = top.integer("num_attention_heads", 1);
+  if (top.has("layer_norm_eps")) config.layer_norm_epsilon = top.number("layer_norm_eps");
+  if (!(config.layer_norm_epsilon > 0)) top.refuse("layer_norm_eps", "a number above 0");
+  if (!config.swiglu && top.has("hidden_act") && top.text("hidden_act") != "gelu") {
+    top.refuse("hidden_act", "\"gelu\"");
+  }
+  if (family != "vit") {
+    config.mean = kImageNetMean;
+    config.deviation = kImageNetDeviation;
+  }
+  const std::filesystem::path path = top.path.parent_path() / "preprocessor_config.json";
+  if (!std::filesystem::exists(path)) return;
+  const nlohmann::json json = read_json_object(path);
+  const JsonObject prepared{json, path};
+  if (prepared.has("image_mean")) read_colours(prepared, "image_mean", config.mean);
+  if (prepared.has("image_std")) read_colours(prepared, "image_std", config.deviation);
+  if (prepared.has("crop_size") && prepared.has("size")) {
+    const JsonObject size{prepared.object("size"), path, "size"};
+    const JsonObject crop{prepared.object("crop_size"), path, "crop_size"};
+    if (size.has("shortest_edge")) {
+      config.crop_share = static_cast<double>(crop.integer("height", 1)) /
+                          static_cast<double>(size.integer("shortest_edge", 1));
+    }
+  }
+  if (prepared.has("resample")) {  // as Pillow numbers them
+    const std::int64_t resample = prepared.integer("resample", 0);
+    if (resample != 2 && resample != 3) prepared.refuse("resample", "2 (bilinear) or 3 (bicubic)");
+    config.interpolation = resample == 2 ? "bilinear" : "bicubic";
+  }
+}
+
+}  // namespace
+
+VitConfig read_vit_config(const std::filesystem::path& folder, const Checkpoint& weights) {
+  const std::filesystem::path path = folder / "config.json";
+  const nlohmann::json json = read_json_object(path);
+  const JsonObject top{json, path};
+  VitConfig config;
+  read_shapes(weights, config);
+  if (top.has("architecture")) {
+    read_timm(top, weights, config);
+  } else {
+    read_transformers(top, config);
+  }
+  if (config.width % config.heads != 0) {
+    throw InputError(concat(path.string(), ": ", config.heads,
+                            " heads: expected a number that divides the width, ", config.width));
+  }
+  if (std::ranges::any_of(config.deviation, [](double value) { return !(value > 0); })) {
+    throw InputError(concat(path.string(),
+                            ": the standard deviations of the colours: expected "
+                            "numbers above 0"));
+  }
+  if (config.interpolation != "bilinear" && config.interpolation != "bicubic") {
+    throw InputError(concat(path.string(), ": interpolation: expected bilinear or bicubic, found ",
+                            config.interpolation));
+  }
+  if (!(config.crop_share > 0 && config.crop_share <= 1)) {
+    throw InputError(concat(path.string(), ": crop_pct: expected a share from 0 to 1, found ",
+                            config.crop_share));
+  }
+  return config;
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,103 @@
+#include "palimpsest/model/block_layers.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+constexpr std::array<std::string_view, 6> kTargets = {"query",  "key", "value",
+                                                      "output", "fc1", "fc2"};
+
+enum Matrix : std::size_t { kQuery, kKey, kValue, kOutput, kFc1, kFc2 };
+
+std::string name_of(const BlockShape& shape, std::int64_t block, std::size_t matrix) {
+  return concat(shape.prefix, block, ".", shape.names[matrix]);
+}
+
+std::int64_t rows_of(const BlockShape& shape, std::size_t matrix) {
+  return matrix == kFc1 ? shape.fc1_out : shape.width;
+}
+
+std::int64_t columns_of(const BlockShape& shape, std::size_t matrix) {
+  return matrix == kFc2 ? shape.fc2_in : shape.width;
+}
+
+}  // namespace
+
+AdaptedLayout adapted_layout(const BlockShape& shape, std::span<const std::string> targets) {
+  std::vector<AdaptedModule> modules;
+  for (const std::string& target : targets) {
+    const auto known = std::ranges::find(kTargets, target);
+    if (known == kTargets.end()) {
+      throw UsageError(
+          concat("lora-targets: '", target,
+                 "' is not a matrix of a block; use query, key, value, output, fc1, fc2"));
+    }
+    const auto matrix = static_cast<std::size_t>(known - kTargets.begin());
+    for (std::int64_t block = 0; block < shape.blocks; ++block) {
+      modules.push_back({.name = name_of(shape, block, matrix),
+                         .out = rows_of(shape, matrix),
+                         .in = columns_of(shape, matrix)});
+    }
+  }
+  return AdaptedLayout(std::move(modules));
+}
+
+BlockLayers::BlockLayers(const BlockShape& shape, std::span<const std::string> targets,
+                         const TensorLoader& load)
+    : layout_(adapted_layout(shape, targets)) {
+  std::map<std::string_view, std::size_t> adapted;
+  for (std::size_t m = 0; m < layout_.modules().size(); ++m) adapted[layout_.modules()[m].name] = m;
+
+  // One layer out of matrices that read the same input, stacked by rows.
+  const auto layer = [&](std::int64_t block, std::initializer_list<Matrix> matrices) {
+    const std::int64_t out = rows_of(shape, *matrices.begin()),
+                       in = columns_of(shape, *matrices.begin());
+    std::vector<at::Tensor> weights, biases;
+    std::vector<AdaptedLinear::Slot> slots;
+    for (const Matrix matrix : matrices) {
+      const std::string name = name_of(shape, block, matrix);
+      if (const auto found = adapted.find(name); found != adapted.end()) {
+        slots.push_back({.module = found->second, .row = std::ssize(weights) * out});
+      }
+      weights.push_back(load(name + ".weight", {out, in}));
+      const bool has_bias = shape.projection_bias || matrix > kValue;
+      biases.push_back(has_bias ? load(name + ".bias", {out})
+                                : at::zeros({out}, weights.front().options()));
+    }
+    AdaptedLinear made(at::cat(weights), at::cat(biases), std::move(slots), out, groups_.size());
+    if (std::optional<LoraGroup> group = made.group()) groups_.push_back(std::move(*group));
+    return made;
+  };
+  for (std::int64_t b = 0; b < shape.blocks; ++b) {
+    blocks_.push_back({.qkv = layer(b, {kQuery, kKey, kValue}),
+                       .output = layer(b, {kOutput}),
+                       .fc1 = layer(b, {kFc1}),
+                       .fc2 = layer(b, {kFc2})});
+  }
+}
+
+void BlockLayers::set_difference(std::span<const float> difference) {
+  for (Block& block : blocks_) {
+    for (AdaptedLinear* layer : {&block.qkv, &block.output, &block.fc1, &block.fc2}) {
+      layer->set_difference(difference, layout_);
+    }
+  }
+}
+
+void BlockLayers::set_adapter(const Lora& lora, double c) {
+  for (Block& block : blocks_) {
+    for (AdaptedLinear* layer : {&block.qkv, &block.output, &block.fc1, &block.fc2}) {
+      layer->set_adapter(lora, c);
+    }
+  }
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,11 @@
+#include "palimpsest/model/layer_norm.h"
+
+#include <ATen/ATen.h>
+
+namespace palimpsest {
+
+at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
+  return at::layer_norm(x, weight.sizes(), weight, bias, epsilon);
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,151 @@
+#include "palimpsest/model/vit.h"
+
+#include <ATen/ATen.h>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+// Position embeddings [grid * grid, width] for another number of patches: bicubic, antialiased, as
+// timm does.
+at::Tensor resized(const at::Tensor& positions, std::int64_t grid, std::int64_t side) {
+  if (grid == side) return positions;
+  const std::int64_t width = positions.size(1);
+  const at::Tensor image = positions.t().reshape({1, width, grid, grid});
+  return at::_upsample_bicubic2d_aa(image, {side, side}, /*align_corners=*/false)
+      .view({width, side * side})
+      .t()
+      .contiguous();
+}
+
+at::Tensor scaled(const at::Tensor& x, const at::Tensor& scale) {
+  return scale.defined() ? x * scale : x;
+}
+
+at::Tensor normed(const LayerNorm& norm, const at::Tensor& x) {
+  return norm.weight.defined() ? norm(x) : x;
+}
+
+}  // namespace
+
+BlockShape block_shape(const VitConfig& config) {
+  return {.blocks = config.depth,
+          .width = config.width,
+          .fc1_out = config.swiglu ? 2 * config.mlp : config.mlp,
+          .fc2_in = config.mlp,
+          .projection_bias = config.projection_bias,
+          .prefix = "blocks.",
+          .names = {"attn.query", "attn.key", "attn.value", "attn.output", "mlp.fc1", "mlp.fc2"}};
+}
+
+Vit::Vit(const VitConfig& config, const BackboneChoice& choice, const TensorLoader& load,
+         at::Device device)
+    : Backbone(BlockLayers(block_shape(config), choice.targets, load), config.width, device),
+      config_(config),
+      side_(choice.image_size / config.patch),
+      mean_pooling_(choice.mean_pooling) {
+  if (choice.image_size % config.patch != 0 || side_ == 0) {
+    throw UsageError(concat("image-size ", choice.image_size,
+                            ": expected a multiple of the patch, ", config.patch, " pixels"));
+  }
+  if (!mean_pooling_ && !config.class_token) {
+    throw UsageError("pooling class: the backbone has no class token; use --pooling mean");
+  }
+  const std::int64_t width = config.width;
+  const auto norm = [&](const std::string& name, std::int64_t size) {
+    return LayerNorm{load(name + ".weight", {size}), load(name + ".bias", {size}),
+                     config.layer_norm_epsilon};
+  };
+  patch_weight_ = load("patches.weight", {width, 3, config.patch, config.patch}).flatten(1);
+  patch_bias_ = load("patches.bias", {width});
+
+  const std::int64_t patches = config.grid * config.grid;
+  const at::Tensor positions = load("positions", {config.placed + patches, width});
+  positions_ = resized(positions.narrow(0, config.placed, patches), config.grid, side_);
+  prefix_ = at::zeros({config.prefix(), width}, positions.options());
+  if (config.class_token) prefix_.select(0, 0).copy_(load("class_token", {width}));
+  if (config.registers > 0) {
+    prefix_.narrow(0, config.prefix() - config.registers, config.registers)
+        .copy_(load("registers", {config.registers, width}));
+  }
+  prefix_.narrow(0, 0, config.placed).add_(positions.narrow(0, 0, config.placed));
+
+  for (std::int64_t b = 0; b < config.depth; ++b) {
+    const std::string block = concat("blocks.", b, ".");
+    Frozen frozen{.norm_attention = norm(block + "norm1", width),
+                  .norm_mlp = norm(block + "norm2", width),
+                  .query_norm = {},
+                  .key_norm = {},
+                  .scale_attention = {},
+                  .scale_mlp = {}};
+    if (config.query_key_norm) {
+      frozen.query_norm = norm(block + "attn.query_norm", width / config.heads);
+      frozen.key_norm = norm(block + "attn.key_norm", width / config.heads);
+    }
+    if (config.layer_scale) {
+      frozen.scale_attention = load(block + "scale1", {width});
+      frozen.scale_mlp = load(block + "scale2", {width});
+    }
+    frozen_.push_back(std::move(frozen));
+  }
+  norm_ = norm("norm", width);
+}
+
+at::Tensor Vit::embed(const Images& images) const {
+  const std::int64_t samples = images.size(0), patch = config_.patch;
+  const at::Tensor patches = images.view({samples, 3, side_, patch, side_, patch})
+                                 .permute({0, 2, 4, 1, 3, 5})
+                                 .reshape({samples * side_ * side_, 3 * patch * patch});
+  const at::Tensor embedded = at::linear(patches, patch_weight_, patch_bias_)
+                                  .view({samples, side_ * side_, config_.width})
+                                  .add(positions_);
+  return at::cat({prefix_.expand({samples, -1, -1}), embedded}, 1);
+}
+
+at::Tensor Vit::attention(const at::Tensor& qkv, std::int64_t samples, const Frozen& frozen) const {
+  const std::int64_t d = config_.width / config_.heads;
+  const at::Tensor parts = qkv.view({samples, -1, 3, config_.heads, d}).permute({2, 0, 3, 1, 4});
+  return at::scaled_dot_product_attention(normed(frozen.query_norm, parts[0]),
+                                          normed(frozen.key_norm, parts[1]), parts[2])
+      .transpose(1, 2)
+      .reshape({-1, config_.width});
+}
+
+at::Tensor Vit::mlp(const at::Tensor& x, const BlockLayers::Block& block,
+                    const AdapterUse& use) const {
+  const at::Tensor middle = block.fc1.forward(x, use);
+  if (!config_.swiglu) return block.fc2.forward(at::gelu(middle), use);
+  const std::vector<at::Tensor> halves = middle.chunk(2, 1);
+  return block.fc2.forward(at::silu(halves[0]) * halves[1], use);
+}
+
+at::Tensor Vit::features(const Images& images, const AdapterUse& use) const {
+  const std::int64_t samples = images.size(0);
+  at::Tensor x = embed(images).view({-1, config_.width});  // [samples * tokens, width]
+  // A tap has no trained factor to begin the graph at.
+  if (use.tap != nullptr) x.requires_grad_(true);
+  for (std::size_t b = 0; b < blocks().size(); ++b) {
+    const BlockLayers::Block& block = blocks()[b];
+    const Frozen& frozen = frozen_[b];
+    const at::Tensor attended =
+        attention(block.qkv.forward(frozen.norm_attention(x), use), samples, frozen);
+    x = x + scaled(block.output.forward(attended, use), frozen.scale_attention);
+    x = x + scaled(mlp(frozen.norm_mlp(x), block, use), frozen.scale_mlp);
+  }
+  x = x.view({samples, tokens_per_image(), config_.width});
+  if (!mean_pooling_) return norm_(x.select(1, 0));
+  const at::Tensor patches = x.narrow(1, config_.prefix(), positions_.size(0));
+  return config_.norm_after_pooling ? norm_(patches.mean(1)) : norm_(patches).mean(1);
+}
+
+at::Tensor Vit::features(const Batch& batch, const AdapterUse& use) const {
+  return features(std::get<Images>(batch.samples), use);
+}
+
+std::vector<std::int64_t> Vit::tokens(const Batch& batch) const {
+  return std::vector<std::int64_t>(static_cast<std::size_t>(batch.size()), tokens_per_image());
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,93 @@
+"""Image views and RandAugment's operations against torchvision's, and decoding against Pillow's."""
+
+import os
+import subprocess
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import InterpolationMode, autoaugment
+from torchvision.transforms import functional as F
+
+PROGRAM = os.environ["PALIMPSEST_IMAGE_VIEWS"]
+SIDE = 28
+OPERATIONS = ["Identity", "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness", "Color"]
+OPERATIONS += ["Contrast", "Sharpness", "Posterize", "Solarize", "AutoContrast", "Equalize"]
+
+
+def picture(height, width):
+    """uint8 [height, width, 3]: waves, edges and noise."""
+    y, x = np.mgrid[:height, :width]
+    noise = np.random.default_rng(3).integers(-40, 41, (height, width, 3))
+    waves = np.stack([np.sin(x / 5), np.cos(y / 3), (x // 7 + y // 4) % 2], -1) * 100 + 128
+    return np.clip(waves + noise, 0, 255).astype(np.uint8)
+
+
+def view(path, height, width, interpolation, share, file):
+    out = path / "out"
+    command = [PROGRAM, "view", str(height), str(width), file, str(SIDE), interpolation, str(share), out]
+    subprocess.run(command, check=True)
+    return torch.from_numpy(np.fromfile(out, "<f4")).view(3, SIDE, SIDE)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(64, 64), (37, 113), (131, 40), (20, 24), (28, 28)])
+@pytest.mark.parametrize("share", [0.875, 1.0])
+def test_the_test_view_is_torchvision_s(tmp_path, interpolation, size, share):
+    image = picture(*size)
+    image.tofile(tmp_path / "pixels")
+    found = view(tmp_path, *size, interpolation, share, tmp_path / "pixels")
+    expected = torch.from_numpy(image).permute(2, 0, 1)
+    expected = F.resize(expected, int(SIDE / share), InterpolationMode(interpolation), antialias=True)
+    expected = F.center_crop(expected, SIDE).float() / 255
+    torch.testing.assert_close(found, expected, atol=1 / 255, rtol=0)
+    assert (found - expected).abs().mean() < 0.3 / 255  # of rounding, not of another place
+
+
+@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_a_jpeg_is_decoded_as_pillow_decodes_it(tmp_path, subsampling, grey):
+    image = Image.fromarray(picture(SIDE, SIDE)).convert("L" if grey else "RGB")
+    image.save(tmp_path / "image.jpg", quality=90, **({} if grey else {"subsampling": subsampling}))
+    found = view(tmp_path, SIDE, SIDE, "bicubic", 1.0, tmp_path / "image.jpg")
+    expected = np.asarray(Image.open(tmp_path / "image.jpg").convert("RGB"))
+    assert torch.equal(found.mul(255).round().byte().permute(1, 2, 0), torch.from_numpy(expected.copy()))
+
+
+@pytest.mark.parametrize(("kept", "reason"), [(0.5, "Premature end"), (0.0, "(?i)empty|not a jpeg")])
+def test_a_truncated_jpeg_is_refused(tmp_path, kept, reason):
+    Image.fromarray(picture(SIDE, SIDE)).save(tmp_path / "image.jpg")
+    whole = (tmp_path / "image.jpg").read_bytes()
+    (tmp_path / "image.jpg").write_bytes(whole[: int(len(whole) * kept)])
+    command = [PROGRAM, "view", "28", "28", tmp_path / "image.jpg", "28", "bicubic", "1", tmp_path / "out"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 3
+    assert "sample 0 of the pack: expected a JPEG file of 28 x 28 pixels, found " in done.stderr
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("magnitude", [9, 21])  # at 20 a shear lands between two pixels
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operations_are_torchvision_s(tmp_path, name, magnitude, sign):
+    images = torch.from_numpy(np.stack([picture(SIDE, SIDE), picture(40, 40)[12:, 12:] // 2 + 30]))
+    images = images.permute(0, 3, 1, 2).contiguous()
+    space = autoaugment.RandAugment()._augmentation_space(31, (SIDE, SIDE))
+    magnitudes, signed = space[name]
+    strength = float(magnitudes[magnitude]) if magnitudes.ndim else 0.0
+    if name == "Solarize":
+        strength /= 255
+    if signed:
+        strength *= sign
+    (images.float() / 255).numpy().tofile(tmp_path / "images")
+    number = str(OPERATIONS.index(name))
+    command = [PROGRAM, "operation", number, tmp_path / "images", str(SIDE), repr(strength), tmp_path / "out"]
+    subprocess.run(command, check=True)
+    found = torch.from_numpy(np.fromfile(tmp_path / "out", "<f4")).view(images.shape)
+    if name in ("Posterize", "Equalize"):  # of bytes
+        expected = autoaugment._apply_op(images, name, strength, InterpolationMode.NEAREST, None).float() / 255
+    else:
+        expected = autoaugment._apply_op(images.float() / 255, name, strength, InterpolationMode.NEAREST, None)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    if name != "Identity":
+        assert not torch.equal(found.mul(255).round().byte(), images)
