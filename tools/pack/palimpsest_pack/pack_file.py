@@ -1,25 +1,63 @@
 """The pack: all samples of a stream in one HDF5 file, checked sample by sample. checkpoints_schema/pack.md."""
 
 import dataclasses
-import hashlib
 
 import h5py
 import numpy as np
 
 from . import FORMAT_VERSION, WRITER, InputError
 from .files import atomic
+from .pack_hash import CODES, ContentHash, crc32c
 
 ALIGNMENT = 4096  # so that /bytes starts at a page and can be mapped
+BLOCK = 1 << 24  # bytes read at once
 TRAIN, TEST = 0, 1
-_CODES = {"<f4": "f4", "<f8": "f8", "<i4": "i4", "<i8": "i8", "|u1": "u1", "<u4": "u4", "<u8": "u8"}
+KINDS = ("tokens", "pixels", "encoded")
 _DATASETS = {
-    "bytes": "u1",
     "offsets": "i8",
     "shape": "i8",
     "crc32c": "u4",
     "labels": "i4",
     "split": "u1",
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class PackIndex:
+    """All that a pack of n samples says of them, without their bytes."""
+
+    kind: str
+    classes: list
+    offsets: np.ndarray  # [n + 1]: sample i is the bytes from offsets[i] to offsets[i + 1]
+    shape: np.ndarray  # [n, 1]: tokens; or [n, 3]: height, width, 3
+    crc32c: np.ndarray  # [n]
+    labels: np.ndarray  # [n]: index into classes
+    split: np.ndarray  # [n]: TRAIN or TEST
+    source: str  # JSON: how it was made; not hashed
+    vocabulary: int | None = None  # of kind tokens only
+
+    def longest(self):
+        """Most tokens of a sample."""
+        return int(self.shape.max())
+
+    def counts(self):
+        """Samples by class and split: [classes, 2]."""
+        counts = np.zeros((len(self.classes), 2), dtype=np.int64)
+        np.add.at(counts, (self.labels, self.split), 1)
+        return counts
+
+    def content_sha256(self, blocks):
+        """The content hash; `blocks` gives all bytes, in order."""
+        digest = ContentHash()
+        digest.add("/@kind", self.kind)
+        if self.vocabulary is not None:
+            digest.add("/@vocabulary", np.array(self.vocabulary, "<i8"))
+        digest.begin("/bytes", "u1", [self.offsets[-1]])
+        for block in blocks:
+            digest.update(block)
+        for name in ("classes", "labels", "offsets", "shape", "split"):
+            digest.add(f"/{name}", getattr(self, name))
+        return digest.hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,99 +71,37 @@ class Pack:
     split: np.ndarray
     source: str  # JSON: how it was made; not hashed
 
-    def longest(self):
-        return max(len(ids) for ids in self.tokens)
+    def blocks(self):
+        """The bytes of every sample."""
+        return [np.asarray(ids, dtype="<i4").tobytes() for ids in self.tokens]
 
-    def counts(self):
-        """Samples by class and split: [classes, 2]."""
-        counts = np.zeros((len(self.classes), 2), dtype=np.int64)
-        np.add.at(counts, (self.labels, self.split), 1)
-        return counts
-
-
-def _crc32c_table():
-    table = []
-    for value in range(256):
-        for _ in range(8):
-            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-        table.append(value)
-    return table
-
-
-_CRC32C = _crc32c_table()
-
-
-def crc32c(data):
-    """CRC-32C (Castagnoli) of bytes."""
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = crc >> 8 ^ _CRC32C[(crc ^ byte) & 0xFF]
-    return crc ^ 0xFFFFFFFF
-
-
-def content_sha256(objects):
-    """SHA-256 of {path: array, number or strings}: path, type, dimensions and bytes, in byte order of the paths."""
-    digest = hashlib.sha256()
-    for path in sorted(objects, key=str.encode):
-        value = objects[path]
-        if isinstance(value, (str, list)):
-            code, dims = "str", [] if isinstance(value, str) else [len(value)]
-            payload = b"".join(
-                text.encode() + b"\0" for text in ([value] if isinstance(value, str) else value)
-            )
-        else:
-            array = np.asarray(value)
-            code, dims, payload = _CODES[array.dtype.str], array.shape, array.tobytes()
-        digest.update(
-            b"\0".join([path.encode(), code.encode(), ",".join(map(str, dims)).encode(), payload])
+    def index(self):
+        lengths = [len(ids) for ids in self.tokens]
+        return PackIndex(
+            kind="tokens",
+            classes=self.classes,
+            offsets=offsets_of(4 * length for length in lengths),
+            shape=np.array(lengths, dtype="<i8").reshape(-1, 1),
+            crc32c=np.array([crc32c(data) for data in self.blocks()], dtype="<u4"),
+            labels=self.labels.astype("<i4"),
+            split=self.split.astype("u1"),
+            source=self.source,
+            vocabulary=self.vocabulary,
         )
-    return digest.hexdigest()
 
 
-def _datasets(pack):
-    encoded = [np.asarray(ids, dtype="<i4").tobytes() for ids in pack.tokens]
-    return {
-        "bytes": np.frombuffer(b"".join(encoded), dtype="u1"),
-        "offsets": np.concatenate([[0], np.cumsum([len(data) for data in encoded])]).astype("<i8"),
-        "shape": np.array([[len(ids)] for ids in pack.tokens], dtype="<i8"),
-        "crc32c": np.array([crc32c(data) for data in encoded], dtype="<u4"),
-        "labels": pack.labels.astype("<i4"),
-        "split": pack.split.astype("u1"),
-    }
-
-
-def _hash_of(vocabulary, classes, datasets):
-    hashed = {
-        f"/{name}": datasets[name] for name in ("bytes", "labels", "offsets", "shape", "split")
-    }
-    return content_sha256(
-        {
-            "/@kind": "tokens",
-            "/@vocabulary": np.array(vocabulary, "<i8"),
-            "/classes": classes,
-            **hashed,
-        }
-    )
-
-
-def _fixed(texts):
-    """One string or several as fixed-length, null-padded UTF-8."""
-    encoded = np.char.encode(np.asarray(texts, dtype=str), "utf-8")
-    return encoded.astype(h5py.string_dtype("utf-8", max(1, encoded.dtype.itemsize)))
+def offsets_of(sizes):
+    """Where samples of these sizes begin and end, one after another: [n + 1]."""
+    return np.concatenate([[0], np.cumsum(np.fromiter(sizes, dtype="<i8"))]).astype("<i8")
 
 
 def write_pack(path, pack):
-    """Writes the pack in one atomic step and returns its content_sha256. Equal packs give equal bytes."""
-    datasets = _datasets(pack)
-    digest = _hash_of(pack.vocabulary, pack.classes, datasets)
-    attributes = {
-        "palimpsest_type": "pack",
-        "palimpsest_version": FORMAT_VERSION,
-        "writer": WRITER,
-        "content_sha256": digest,
-        "kind": "tokens",
-        "source": pack.source,
-    }
+    """Writes a pack of texts in one atomic step and returns its content_sha256. Equal packs give equal bytes."""
+    return write_samples(path, pack.index(), pack.blocks())
+
+
+def write_samples(path, index, samples):
+    """Writes a pack of any kind in one atomic step and returns its content_sha256; `samples` gives the bytes of each."""
     with atomic(path) as temporary:
         with h5py.File(
             temporary,
@@ -134,23 +110,75 @@ def write_pack(path, pack):
             alignment_threshold=ALIGNMENT,
             alignment_interval=ALIGNMENT,
         ) as file:
-            for name, text in attributes.items():
-                value = _fixed(text)
-                file.attrs.create(name, value, shape=(), dtype=value.dtype)
-            file.attrs.create("vocabulary", pack.vocabulary, dtype="<i8")
-            file.attrs.create("longest", pack.longest(), dtype="<i8")
-            for name, values in datasets.items():
-                file.create_dataset(name, data=values, track_times=False)
-            classes = _fixed(pack.classes)
+            stored = file.create_dataset(
+                "bytes", shape=(index.offsets[-1],), dtype="u1", track_times=False
+            )
+            digest = index.content_sha256(_written(stored, samples))
+            for name in _DATASETS:
+                file.create_dataset(name, data=getattr(index, name), track_times=False)
+            classes = _fixed(index.classes)
             file.create_dataset("classes", data=classes, dtype=classes.dtype, track_times=False)
+            _write_attributes(file, index, digest)
     return digest
 
 
+def _written(dataset, samples):
+    """Gives the samples on in blocks, each as soon as it is written."""
+    begin, waiting, size = 0, [], 0
+
+    def write():
+        block = b"".join(waiting)
+        dataset[begin : begin + size] = np.frombuffer(block, dtype="u1")
+        return block
+
+    for data in samples:
+        waiting.append(data)
+        size += len(data)
+        if size >= BLOCK:
+            yield write()
+            begin, waiting, size = begin + size, [], 0
+    if waiting:
+        yield write()
+
+
+def _write_attributes(file, index, digest):
+    texts = {
+        "palimpsest_type": "pack",
+        "palimpsest_version": FORMAT_VERSION,
+        "writer": WRITER,
+        "content_sha256": digest,
+        "kind": index.kind,
+        "source": index.source,
+    }
+    for name, text in texts.items():
+        value = _fixed(text)
+        file.attrs.create(name, value, shape=(), dtype=value.dtype)
+    if index.kind == "tokens":
+        file.attrs.create("vocabulary", index.vocabulary, dtype="<i8")
+        file.attrs.create("longest", index.longest(), dtype="<i8")
+
+
+def _fixed(texts):
+    """One string or several as fixed-length, null-padded UTF-8."""
+    encoded = np.char.encode(np.asarray(texts, dtype=str), "utf-8")
+    return encoded.astype(h5py.string_dtype("utf-8", max(1, encoded.dtype.itemsize)))
+
+
 def read_pack(path):
-    """Returns (Pack, content_sha256) after checking everything. Raises InputError naming the file and the object."""
+    """Returns (PackIndex, content_sha256) after checking everything. Raises InputError naming the file and the object."""
+    return _opened(path, _checked)
+
+
+def read_sample(path, index, sample):
+    """The bytes of a sample of a pack that read_pack() has checked."""
+    begin, end = index.offsets[sample : sample + 2]
+    return _opened(path, lambda file: file["bytes"][begin:end].tobytes())
+
+
+def _opened(path, action):
     try:
         with h5py.File(path, "r") as file:
-            return _checked(file)
+            return action(file)
     except InputError as error:
         raise InputError(f"{path}: {error}. Make the pack again.") from None
     except (OSError, KeyError, ValueError, RuntimeError, UnicodeError) as error:
@@ -171,48 +199,72 @@ def _checked(file):
         FORMAT_VERSION.split(".")[0],
         _text(file, "palimpsest_version").split(".")[0],
     )
-    _expect("/@kind", "tokens", _text(file, "kind"))
-    data = {}
-    for name, code in _DATASETS.items():
-        _expect(f"/{name}, type", code, _CODES.get(file[name].dtype.str, str(file[name].dtype)))
-        data[name] = file[name][()]
-    classes = [name.decode() for name in file["classes"][()]]
-    vocabulary = int(file.attrs["vocabulary"])
-    samples = len(data["labels"])
-    shapes = {"bytes": (data["bytes"].size,), "offsets": (samples + 1,), "shape": (samples, 1)}
+    kind = _text(file, "kind")
+    if kind not in KINDS:
+        raise InputError(f"/@kind: expected one of {', '.join(KINDS)}, found {kind}")
+    index = PackIndex(
+        kind=kind,
+        classes=[name.decode() for name in file["classes"][()]],
+        source=_text(file, "source"),
+        vocabulary=int(file.attrs["vocabulary"]) if kind == "tokens" else None,
+        **{name: _numbers(file, name, code)[()] for name, code in _DATASETS.items()},
+    )
+    stored = _numbers(file, "bytes", "u1")
+    _check_index(index, stored.shape)
+    digest = index.content_sha256(_checked_blocks(stored, index))
+    _expect("/@content_sha256", _text(file, "content_sha256"), digest)
+    if kind == "tokens":
+        _expect("/@longest", int(file.attrs["longest"]), index.longest())
+    return index, digest
+
+
+def _numbers(file, name, code):
+    dataset = file[name]
+    _expect(f"/{name}, type", code, CODES.get(dataset.dtype.str, str(dataset.dtype)))
+    return dataset
+
+
+def _check_index(index, bytes_shape):
+    samples = len(index.labels)
+    dims = {"offsets": (samples + 1,), "shape": (samples, 1 if index.kind == "tokens" else 3)}
     for name in _DATASETS:
-        _expect(f"/{name}, dimensions", shapes.get(name, (samples,)), data[name].shape)
-    lengths = np.diff(data["offsets"])
+        _expect(f"/{name}, dimensions", dims.get(name, (samples,)), getattr(index, name).shape)
+    _expect("/bytes, dimensions", (index.offsets[-1],), bytes_shape)
+    lengths, sizes = np.diff(index.offsets), index.shape.prod(axis=1)
+    fits = {"tokens": lengths == 4 * sizes, "pixels": lengths == sizes, "encoded": lengths > 0}
     if not (
         samples
-        and data["offsets"][0] == 0
-        and data["offsets"][-1] == data["bytes"].size
+        and index.offsets[0] == 0
         and (lengths > 0).all()
-        and (lengths == 4 * data["shape"][:, 0]).all()
+        and (index.shape > 0).all()
+        and (index.shape[:, 2:] == 3).all()
+        and fits[index.kind].all()
     ):
         raise InputError(
             "/offsets: expected increasing offsets from 0 to the size of /bytes that fit /shape"
         )
     if not (
-        0 <= data["labels"].min()
-        and data["labels"].max() < len(classes)
-        and data["split"].max() <= TEST
+        0 <= index.labels.min()
+        and index.labels.max() < len(index.classes)
+        and index.split.max() <= TEST
     ):
         raise InputError("/labels, /split: expected indices into /classes and 0 or 1, found others")
-    raw = data["bytes"].tobytes()
-    tokens = []
-    for sample, (begin, end) in enumerate(zip(data["offsets"][:-1], data["offsets"][1:])):
-        _expect(
-            f"/bytes, CRC-32C of sample {sample}",
-            int(data["crc32c"][sample]),
-            crc32c(raw[begin:end]),
-        )
-        tokens.append(np.frombuffer(raw[begin:end], dtype="<i4"))
-    digest = _hash_of(vocabulary, classes, data)
-    _expect("/@content_sha256", _text(file, "content_sha256"), digest)
-    pack = Pack(vocabulary, classes, tokens, data["labels"], data["split"], _text(file, "source"))
-    _expect("/@longest", int(file.attrs["longest"]), pack.longest())
-    return pack, digest
+
+
+def _checked_blocks(stored, index):
+    """All bytes in blocks of whole samples, after the CRC-32C of each."""
+    first = 0
+    while first < len(index.labels):
+        begin = index.offsets[first]
+        last = max(first + 1, np.searchsorted(index.offsets, begin + BLOCK, side="right") - 1)
+        block = stored[begin : index.offsets[last]].tobytes()
+        for sample in range(first, last):
+            data = block[index.offsets[sample] - begin : index.offsets[sample + 1] - begin]
+            _expect(
+                f"/bytes, CRC-32C of sample {sample}", int(index.crc32c[sample]), crc32c(data)
+            )
+        yield block
+        first = last
 
 
 def _expect(what, expected, found):

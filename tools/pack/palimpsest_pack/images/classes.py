@@ -1,0 +1,72 @@
+"""Which classes a pack gets, and what is wrong with the others."""
+
+import sys
+
+import numpy as np
+
+from .. import InputError
+from ..pack_file import TEST, TRAIN
+
+MOST_NAMED = 10  # classes in a note
+
+
+def note(text):
+    print(f"palimpsest-pack: note: {text}", file=sys.stderr)
+
+
+def some(names):
+    """The first names, and how many there are besides."""
+    rest = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + rest
+
+
+def large_enough(classes, samples, minimum, what):
+    """(classes, indices of their samples, the same with new labels) without classes of fewer than `minimum` samples.
+
+    An empty class is an error unless `minimum` says that small ones may go. `what` says what was counted.
+    """
+    counts = np.bincount([sample.label for sample in samples], minlength=len(classes))
+    small = [name for name, count in zip(classes, counts) if count < max(1, minimum)]
+    if small and minimum < 1:
+        raise InputError(
+            f"class {small[0]!r}: expected {what}, found none. Delete the class, or let --minimum-per-class 1 leave "
+            "such classes out"
+        )
+    if small:
+        note(f"{len(small)} classes with fewer than {minimum} {what} left out: {some(small)}")
+    kept = [name for name, count in zip(classes, counts) if count >= max(1, minimum)]
+    if not kept:
+        raise InputError(
+            f"expected classes with at least {minimum} {what}, found {counts.max()} in the largest. "
+            "--minimum-per-class asks for fewer"
+        )
+    position = {name: number for number, name in enumerate(kept)}
+    label = {number: position[name] for number, name in enumerate(classes) if name in position}
+    chosen = [i for i, sample in enumerate(samples) if sample.label in label]
+    return kept, chosen, [samples[i]._replace(label=label[samples[i].label]) for i in chosen]
+
+
+def expect_training(classes, labels, split):
+    """Raises InputError for a class whose images are all test images."""
+    for name, row in zip(classes, _counts(classes, labels, split)):
+        if row[TRAIN] == 0:
+            raise InputError(
+                f"class {name!r}: expected training images, found {row[TEST]} test images and no others. Add training "
+                "images, remove the class, or split all images by hash with --split hashed"
+            )
+
+
+def note_without_test(classes, labels, split):
+    counts = _counts(classes, labels, split)
+    without = [name for name, row in zip(classes, counts) if row[TEST] == 0]
+    if len(without) == len(classes):
+        note("there are no test images; --split hashed makes some of the training images test images")
+    elif without:
+        note(f"{len(without)} classes have no test images: {some(without)}")
+
+
+def _counts(classes, labels, split):
+    """Images by class and side: [classes, 2]."""
+    counts = np.zeros((len(classes), 2), dtype=np.int64)
+    np.add.at(counts, (labels, split), 1)
+    return counts

@@ -1,0 +1,117 @@
+"""The command line of `palimpsest-pack images`."""
+
+import os
+
+from .. import InputError
+from ..arguments import count, natural, share
+from .decode import Storage
+from .make import Request, make_pack
+from .sources import FORMATS
+
+DESCRIPTION = """\
+Packs images, each decoded once: JPEG, PNG and WebP, as 8-bit RGB, turned as their EXIF says, with
+transparency over white. What is read:
+
+  folder    SOURCE/train/CLASS/* and SOURCE/test/CLASS/* (or val, validation), or SOURCE/CLASS/*
+  csv       a file with the columns path,label or path,label,split; paths relative to it
+  cifar10   data_batch_1.bin to _5.bin, test_batch.bin, batches.meta.txt
+  cifar100  train.bin, test.bin, fine_label_names.txt; the 100 fine labels
+  idx       train-images-idx3-ubyte, train-labels-idx1-ubyte, and t10k or test; .gz or not
+  tar       WebDataset shards: x.jpg with its label in x.cls or x.json; sides by file name
+            (train-0001.tar) where all have one
+
+Where the source has no sides, the SHA-256 of an image's file decides, class by class; equal files
+stand on one side. A file that can't be read is listed and skipped. An interrupted call goes on where
+it stopped: until the pack is written, the images are kept in OUT.partial/, so that twice the pack's
+size is needed on disk. One source with one version of Pillow gives one pack; quote the content hash.
+
+  palimpsest-pack images ~/imagenet-r --out data/imagenet-r.h5
+  palimpsest-pack images /usr/share/datasets/fashion-mnist --out data/fashion-mnist.h5
+  palimpsest-pack images 'shards/*-*.tar' --store encoded --out data/large.h5"""
+
+
+def add_options(sub):
+    sub.add_argument("sources", nargs="+", metavar="SOURCE", help="folders, files or globs")
+    sub.add_argument("--out", required=True, metavar="PACK")
+    sub.add_argument(
+        "--format", choices=FORMATS, default="auto", help="(auto: by what is there)"
+    )
+    sub.add_argument(
+        "--store",
+        choices=("pixels", "encoded"),
+        default="pixels",
+        help="pixels, or JPEG files for sets too big: the bytes of upright JPEG files, others made into JPEG (pixels)",
+    )
+    sub.add_argument(
+        "--short-side",
+        type=count,
+        metavar="PIXELS",
+        help="larger images are resized to this height or width, whichever is shorter, as torchvision's Resize does, "
+        "bicubic; smaller ones stay as they are; not with --store encoded, which stores them whole (256)",
+    )
+    sub.add_argument(
+        "--leaf-folders",
+        action="store_true",
+        help="every folder that holds images is a class, named by its path below SOURCE",
+    )
+    sub.add_argument(
+        "--class-names",
+        metavar="FILE",
+        help="a class name a line, the first that of label 0, for sources with numbers as labels",
+    )
+    sub.add_argument(
+        "--split",
+        choices=("auto", "hashed"),
+        default="auto",
+        help="auto: as the source says, by hash where it says nothing; hashed: always by hash (auto)",
+    )
+    sub.add_argument(
+        "--test-share", type=share, default=0.2, help="of each class, where the split is by hash (0.2)"
+    )
+    sub.add_argument(
+        "--minimum-per-class",
+        type=natural,
+        default=0,
+        metavar="N",
+        help="leave classes with fewer images out (0: none, and an empty class is an error)",
+    )
+    sub.add_argument("--seed", type=int, default=1, help="of the split and the order (1)")
+    sub.add_argument(
+        "--max-pixels",
+        type=count,
+        default=89478485,
+        metavar="N",
+        help="an image with more by its header is skipped, not decoded (89478485, as Pillow warns)",
+    )
+    sub.add_argument(
+        "--workers",
+        type=count,
+        default=len(os.sched_getaffinity(0)),
+        help="processes that decode (%(default)s, one per core)",
+    )
+    sub.add_argument("--strict", action="store_true", help="a file that can't be read is an error")
+
+
+def make(options):
+    """(PackIndex, content_sha256) of the pack that the options ask for, written."""
+    if options.store == "encoded" and options.short_side:
+        raise InputError(
+            "--short-side: expected with --store pixels, found with encoded, which stores images whole"
+        )
+    short_side = None if options.store == "encoded" else options.short_side or 256
+    return make_pack(
+        Request(
+            sources=options.sources,
+            out=options.out,
+            storage=Storage(options.store, short_side, options.max_pixels),
+            format=options.format,
+            leaf_folders=options.leaf_folders,
+            class_names=options.class_names,
+            split=options.split,
+            test_share=options.test_share,
+            minimum_per_class=options.minimum_per_class,
+            seed=options.seed,
+            workers=options.workers,
+            strict=options.strict,
+        )
+    )

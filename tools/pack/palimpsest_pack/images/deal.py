@@ -1,0 +1,47 @@
+"""Which side an image stands on, and in which order: decided by the SHA-256 of its bytes."""
+
+import collections
+import hashlib
+
+import numpy as np
+
+from ..pack_file import TEST, TRAIN
+
+
+def keys_of(digests, seed):
+    """Sort keys: the SHA-256 of "<digest>\\0<seed>", so that another seed gives another split and order."""
+    return [hashlib.sha256(f"{digest}\0{seed}".encode()).digest() for digest in digests]
+
+
+def deal(labels, keys, share):
+    """TRAIN or TEST of every image, so that equal images stand on one side and each class gives its share to the test.
+
+    In every class, from the smallest on, images go to the test side in the order of their keys, copies together, until
+    it has the share of the class, rounded, but at least one image where the class has two different ones.
+    """
+    classes = collections.defaultdict(collections.Counter)  # {label: {key: copies}}
+    for label, key in zip(labels, keys):
+        classes[label][key] += 1
+    side = {}
+    for label in sorted(classes, key=lambda label: (classes[label].total(), label)):
+        copies = classes[label]
+        total = copies.total()
+        wanted = min(max(1, round(share * total)), total - 1) if share > 0 and len(copies) > 1 else 0
+        taken = sum(count for key, count in copies.items() if side.get(key) == TEST)
+        for key in sorted(copies):
+            if key not in side:
+                fits = taken + copies[key] <= wanted
+                side[key] = TEST if fits else TRAIN
+                taken += copies[key] if fits else 0
+    return np.array([side[key] for key in keys], dtype="u1")
+
+
+def order(labels, split, keys):
+    """The positions of images by class, side and key."""
+    return sorted(range(len(labels)), key=lambda i: (labels[i], split[i], keys[i]))
+
+
+def on_both_sides(split, keys):
+    """Number of test images that are training images too."""
+    training = {key for key, side in zip(keys, split) if side == TRAIN}
+    return sum(side == TEST and key in training for key, side in zip(keys, split))

@@ -1,0 +1,147 @@
+"""One image: read, decoded to upright 8-bit RGB, and stored as pixels or as a JPEG file."""
+
+import dataclasses
+import hashlib
+import io
+import typing
+import warnings
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from .listing import Sample
+
+LONGEST_SIDE = 1 << 16  # that a pack may hold
+FORMATS = ("JPEG", "PNG", "WEBP")
+JPEG_QUALITY = 95
+ORIENTATION = 0x0112  # of EXIF
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+Image.MAX_IMAGE_PIXELS = None  # Storage.most_pixels stands in its place
+
+
+@dataclasses.dataclass(frozen=True)
+class Storage:
+    """How images are stored."""
+
+    kind: str  # "pixels" or "encoded"
+    short_side: int | None  # pixels: larger images are resized to it
+    most_pixels: int  # images with more by their header are not decoded
+
+
+class Stored(typing.NamedTuple):
+    digest: str  # SHA-256 of the bytes as the source has them
+    height: int
+    width: int
+    data: bytes  # uint8 [height, width, 3], or a JPEG file
+
+
+class _Refused(Exception):
+    """Why an image is not taken."""
+
+
+def store(sample: Sample, storage: Storage):
+    """A Stored, or as text the reason why the image cannot be taken."""
+    try:
+        data = _bytes_of(sample)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = _raw(data, sample.raw) if sample.raw else _opened(data, storage.most_pixels)
+            stored, size = _stored(image, data, storage)
+    except _Refused as error:
+        return str(error)
+    except Exception as error:  # decoders meet broken files with exceptions of every type
+        return f"{error}" or type(error).__name__
+    return Stored(hashlib.sha256(data).hexdigest(), *size, stored)
+
+
+def _bytes_of(sample):
+    try:
+        with open(sample.file, "rb") as file:
+            file.seek(sample.offset)
+            data = file.read(sample.size)
+    except OSError as error:
+        raise _Refused(error.strerror) from None
+    if sample.size not in (-1, len(data)):
+        raise _Refused(f"expected {sample.size} bytes, found {len(data)}")
+    return data
+
+
+def _raw(data, shape):
+    planes = np.frombuffer(data, dtype="u1").reshape(shape)
+    return Image.fromarray(planes[0] if shape[0] == 1 else planes.transpose(1, 2, 0).copy())
+
+
+def _opened(data, most_pixels):
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise _Refused("expected a JPEG, PNG or WebP image, found something else") from None
+    width, height = image.size
+    if width * height > most_pixels:
+        raise _Refused(
+            f"{width} x {height} pixels by its header, more than --max-pixels {most_pixels}: not decoded"
+        )
+    return image
+
+
+def _stored(image, data, storage):
+    """(bytes, (height, width))."""
+    if storage.kind == "encoded":
+        if _keeps_its_bytes(image):
+            image.load()
+            return data, _checked_size(image)
+        rgb = upright_rgb(image)
+        out = io.BytesIO()
+        rgb.save(out, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+        return out.getvalue(), _checked_size(rgb)
+    rgb = resized(upright_rgb(image), storage.short_side)
+    return rgb.tobytes(), _checked_size(rgb)
+
+
+def _checked_size(image):
+    width, height = image.size
+    if max(width, height) > LONGEST_SIDE:
+        raise _Refused(f"{width} x {height} pixels, and a pack holds sides of {LONGEST_SIDE} at most")
+    return height, width
+
+
+def _keeps_its_bytes(image):
+    return image.format == "JPEG" and image.mode in ("RGB", "L") and _orientation(image) == 1
+
+
+def _orientation(image):
+    try:
+        return image.getexif().get(ORIENTATION, 1)
+    except Exception:  # broken EXIF says nothing
+        return 1
+
+
+def upright_rgb(image):
+    """8-bit RGB as one sees the image: turned as its EXIF says, transparency over white."""
+    orientation = _orientation(image)
+    image.load()
+    if image.mode.startswith("I"):  # 16-bit grey: the upper byte, as Pillow does with 16-bit colours
+        image = Image.fromarray((np.asarray(image) >> 8).astype("u1"))
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    image = image.convert("RGB")
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def resized(image, short_side):
+    """As torchvision's Resize(short_side, bicubic, antialias) does, when the short side is longer; else the image."""
+    width, height = image.size
+    if min(width, height) <= short_side:
+        return image
+    long_side = int(short_side * max(width, height) / min(width, height))
+    size = (short_side, long_side) if width <= height else (long_side, short_side)
+    return image.resize(size, Image.Resampling.BICUBIC)

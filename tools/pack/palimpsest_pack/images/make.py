@@ -1,0 +1,180 @@
+"""A source of images made into a pack."""
+
+import dataclasses
+import json
+import os
+
+import numpy as np
+import PIL
+from PIL import features
+
+from .. import InputError
+from ..pack_file import PackIndex, offsets_of, write_samples
+from ..progress import Progress
+from . import deal
+from .classes import expect_training, large_enough, note, note_without_test
+from .decode import Storage
+from .labels import number_classes
+from .listing import read_lines, shown
+from .parallel import BATCH, store_all
+from .partial import Entry, Partial
+from .sources import read_sources
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What to pack and how: the options of `palimpsest-pack images`."""
+
+    sources: list
+    out: str
+    storage: Storage
+    format: str = "auto"
+    leaf_folders: bool = False
+    class_names: str | None = None
+    split: str = "auto"
+    test_share: float = 0.2
+    minimum_per_class: int = 0
+    seed: int = 1
+    workers: int = 1
+    strict: bool = False
+
+
+def make_pack(request):
+    """Writes the pack and returns (PackIndex, content_sha256)."""
+    with Partial(request.out) as partial:
+        format_name, classes, samples = _listed(request, partial.folder)
+        results = _stored(samples, partial, request)
+        kept = [i for i, result in enumerate(results) if isinstance(result, Entry)]
+        if not kept:
+            raise InputError(
+                f"{', '.join(map(shown, request.sources))}: expected images that can be read, found none among "
+                f"{len(results)}; {samples[0].place}: {results[0]}"
+            )
+        skipped = len(results) - len(kept)
+        if skipped:
+            note(f"{skipped} of {len(results)} images skipped, as listed above")
+        classes, chosen, samples = large_enough(
+            classes,
+            [samples[i] for i in kept],
+            request.minimum_per_class,
+            "images that can be read",
+        )
+        entries = [results[kept[i]] for i in chosen]
+        index, entries = _dealt(classes, samples, entries, request)
+        index = dataclasses.replace(index, source=_source(request, format_name, len(entries), skipped))
+        digest = write_samples(request.out, index, map(partial.read, entries))
+        partial.done()
+    return index, digest
+
+
+def _listed(request, scratch):
+    """(format, classes, samples labelled with indices into them)."""
+    format_name, listing = read_sources(
+        request.sources,
+        scratch,
+        request.format,
+        request.leaf_folders,
+        hashed=request.split == "hashed",
+    )
+    names = listing.names
+    if request.class_names is not None:
+        if names is not None:
+            raise InputError(
+                f"--class-names: expected a source with numbers as labels, found the format {format_name}, which "
+                "names its classes"
+            )
+        names = read_lines(request.class_names)
+    for text in listing.notes:
+        note(text)
+    classes, samples = number_classes(listing.samples, names)
+    classes, _, samples = large_enough(classes, samples, request.minimum_per_class, "images")
+    if samples[0].side is not None:
+        expect_training(classes, [s.label for s in samples], [s.side for s in samples])
+    return format_name, classes, samples
+
+
+def _stored(samples, partial, request):
+    """Of every sample an Entry, or the reason why it is left out; from an earlier call where there was one."""
+    results = partial.open(samples, request.storage)
+    if results:
+        note(f"going on after {len(results)} of {len(samples)} images, in {partial.folder}")
+    rest = samples[len(results) :]
+    fresh = store_all(rest, request.storage, request.workers)
+    with Progress("images", len(samples), len(results)) as progress:
+        for sample, result in zip(samples, results):
+            _tell(sample, result, request.strict, progress.say)
+        try:
+            for number, (sample, result) in enumerate(zip(rest, fresh)):
+                _tell(sample, result, request.strict, progress.say)
+                results.append(partial.add(result))
+                progress.step()
+                if number % BATCH == 0:
+                    partial.flush()
+        finally:
+            fresh.close()
+            partial.flush()
+    return results
+
+
+def _tell(sample, result, strict, say):
+    if isinstance(result, str):
+        if strict:
+            raise InputError(
+                f"{sample.place}: expected an image that can be read, found: {result}. Mend or delete it, or leave "
+                "--strict out to skip it"
+            )
+        say(f"palimpsest-pack: skipped {sample.place}: {result}")
+
+
+def _dealt(classes, samples, entries, request):
+    """(PackIndex without its source, entries), both in the order of the pack."""
+    labels = [sample.label for sample in samples]
+    keys = deal.keys_of([entry.digest for entry in entries], request.seed)
+    if samples[0].side is None:
+        split = deal.deal(labels, keys, request.test_share)
+        copies = len(keys) - len(set(keys))
+        if copies:
+            note(f"{copies} images are copies of others, byte for byte; all copies stand on one side")
+    else:
+        split = np.array([sample.side for sample in samples], dtype="u1")
+        both = deal.on_both_sides(split, keys)
+        if both:
+            note(f"{both} test images are training images, too, byte for byte")
+    expect_training(classes, labels, split)
+    note_without_test(classes, labels, split)
+    order = deal.order(labels, split, keys)
+    entries = [entries[i] for i in order]
+    index = PackIndex(
+        kind=request.storage.kind,
+        classes=classes,
+        offsets=offsets_of(entry.size for entry in entries),
+        shape=np.array([(entry.height, entry.width, 3) for entry in entries], dtype="<i8"),
+        crc32c=np.array([entry.crc32c for entry in entries], dtype="<u4"),
+        labels=np.array(labels, dtype="<i4")[order],
+        split=split[order],
+        source="",
+    )
+    return index, entries
+
+
+def _source(request, format_name, images, skipped):
+    """JSON: how the pack was made."""
+    return json.dumps(
+        {
+            "what": "images",
+            "sources": [os.path.basename(os.path.abspath(shown(path))) for path in request.sources],
+            "format": format_name,
+            "images": images,
+            "skipped": skipped,
+            "short_side": request.storage.short_side,
+            "most_pixels": request.storage.most_pixels,
+            "leaf_folders": request.leaf_folders,
+            "split": request.split,
+            "test_share": request.test_share,
+            "minimum_per_class": request.minimum_per_class,
+            "seed": request.seed,
+            "pillow": PIL.__version__,
+            "libjpeg_turbo": features.version("libjpeg_turbo"),
+            "libwebp": features.version("webp"),
+        }
+    )

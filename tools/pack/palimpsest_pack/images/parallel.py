@@ -1,0 +1,62 @@
+"""Images stored by several processes, in the order of the samples."""
+
+import collections
+import concurrent.futures
+import itertools
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures.process import BrokenProcessPool
+
+from .decode import store
+
+BATCH = 16  # samples handed over at once
+AHEAD = 3  # batches per process that may wait, so that memory stays bounded
+
+
+def store_all(samples, storage, workers):
+    """Gives for every sample, in order, what store() gives. Close it to stop early."""
+    if workers == 1 or len(samples) <= BATCH:
+        for sample in samples:
+            yield store(sample, storage)
+        return
+    pool = concurrent.futures.ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), _follow_parent
+    )
+    try:
+        waiting = collections.deque()
+        for batch in _batches(samples):
+            waiting.append(pool.submit(_store_batch, batch, storage))
+            if len(waiting) > AHEAD * workers:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    except BrokenProcessPool:
+        raise ChildProcessError(
+            "a worker process ended unexpectedly, perhaps for want of memory. The same command goes on where this one "
+            "stopped; fewer --workers or a smaller --max-pixels need less memory"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _batches(samples):
+    rest = iter(samples)
+    while batch := list(itertools.islice(rest, BATCH)):
+        yield batch
+
+
+def _store_batch(batch, storage):
+    return [store(sample, storage) for sample in batch]
+
+
+def _follow_parent():
+    """A worker leaves interrupts to its parent, and ends when the parent has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,45 @@
+"""How far a long piece of work is: a bar on a terminal, a plain line now and then elsewhere. On stderr."""
+
+import sys
+import time
+
+BAR = 30  # characters
+ON_TERMINAL, ELSEWHERE = 0.2, 15.0  # seconds between two reports
+
+
+class Progress:
+    def __init__(self, what, total, done=0, stream=None):
+        self._what, self._total, self._stream = what, total, stream or sys.stderr
+        self._first, self._done = done, done
+        self._terminal = self._stream.isatty()
+        self._began = self._told = time.monotonic()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self._terminal and self._done > self._first:
+            print(f"\r{self._line()}", file=self._stream, flush=True)
+
+    def step(self):
+        self._done += 1
+        now = time.monotonic()
+        if now - self._told >= (ON_TERMINAL if self._terminal else ELSEWHERE):
+            self._told = now
+            end = {"end": ""} if self._terminal else {}
+            start = "\r" if self._terminal else "palimpsest-pack: "
+            print(f"{start}{self._line()}", file=self._stream, flush=True, **end)
+
+    def say(self, text):
+        """A line of text above the bar."""
+        clear = "\r\033[K" if self._terminal else ""
+        print(f"{clear}{text}", file=self._stream, flush=True)
+
+    def _line(self):
+        rate = (self._done - self._first) / max(1e-9, time.monotonic() - self._began)
+        left = (self._total - self._done) / rate if rate else 0
+        line = f"{self._done} of {self._total} {self._what}, {rate:.0f}/s, {left:.0f} s left"
+        if not self._terminal:
+            return line
+        full = BAR * self._done // self._total
+        return f"[{'#' * full}{'.' * (BAR - full)}] {line}\033[K"
