@@ -328,6 +328,15 @@ def test_protocol_deals_classes_in_the_order_of_their_hashes(make, tmp_path):
     }
 
 
+def test_a_protocol_of_all_samples_says_0(make, tmp_path):
+    path, *_ = make()
+    out = tmp_path / "protocol.json"
+    run("protocol", "--pack", path, "--name", "all", "--tasks", 1, "--classes-per-task", 5, "--train", 0, "--test", 0, "--out", out)
+    protocol = json.loads(out.read_text())
+    assert (protocol["train_per_class"], protocol["test_per_class"]) == (0, 0)
+    assert sorted(protocol["tasks"][0]["classes"]) == ["doc", "libs", "mail", "net", "web"]
+
+
 def test_too_few_classes_give_fewer_tasks_and_none_at_all_is_refused(make, tmp_path):
     path, *_ = make()
     out = tmp_path / "protocol.json"

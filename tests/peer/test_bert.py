@@ -1,10 +1,12 @@
 """The C++ BERT encoder against transformers' on the same pretrained weights and texts."""
 
+import functools
 import os
 import subprocess
 import sys
 
 import numpy as np
+import pytest
 import torch
 import transformers
 
@@ -16,12 +18,8 @@ BACKBONE = os.path.join(ROOT, "data", "minilm")
 WORDS = "a tool for quick conversion of files between many formats and other encodings".split()
 
 
-def test_hidden_states_agree_with_transformers(tmp_path):
-    tokenizer = transformers.AutoTokenizer.from_pretrained(BACKBONE)
-    model = transformers.AutoModel.from_pretrained(BACKBONE, dtype=torch.float32).eval()
-    # Lengths from 3 to 100 tokens, some equal neighbours: runs of one and of several texts.
-    texts = [" ".join(WORDS[i % 13 :] * (1 + i % 8)) for i in range(40)] + ["library", "library", "tools"]
-    samples = [np.asarray(tokenizer(text)["input_ids"], dtype="<i4") for text in texts]
+def assert_agrees(model, folder, samples, path):
+    """The last hidden states of all samples (arrays of token ids), ours against the model's, within 1e-5."""
     pack = pack_file.Pack(
         vocabulary=model.config.vocab_size,
         classes=["only"],
@@ -30,15 +28,47 @@ def test_hidden_states_agree_with_transformers(tmp_path):
         split=np.zeros(len(samples), dtype="u1"),
         source="{}",
     )
-    pack_file.write_pack(tmp_path / "pack.h5", pack)
+    pack_file.write_pack(path / "pack.h5", pack)
     program = os.environ["PALIMPSEST_HIDDEN_STATES"]
-    subprocess.run([program, BACKBONE, tmp_path / "pack.h5", str(len(samples)), tmp_path / "out"], check=True)
-    ours = np.fromfile(tmp_path / "out", "<f4").reshape(-1, model.config.hidden_size)
+    subprocess.run([program, folder, path / "pack.h5", str(len(samples)), path / "out"], check=True)
+    ours = np.fromfile(path / "out", "<f4").reshape(-1, model.config.hidden_size)
     assert len(ours) == sum(map(len, samples))
-
     first = 0
     for sample in samples:
         with torch.no_grad():
             theirs = model(torch.tensor(sample[None].astype("int64"))).last_hidden_state[0].numpy()
         np.testing.assert_allclose(ours[first : first + len(sample)], theirs, atol=1e-5, rtol=0)
         first += len(sample)
+
+
+def test_hidden_states_agree_with_transformers(tmp_path):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(BACKBONE)
+    model = transformers.AutoModel.from_pretrained(BACKBONE, dtype=torch.float32).eval()
+    # Lengths from 3 to 100 tokens, some equal neighbours: runs of one and of several texts.
+    texts = [" ".join(WORDS[i % 13 :] * (1 + i % 8)) for i in range(40)] + ["library", "library", "tools"]
+    samples = [np.asarray(tokenizer(text)["input_ids"], dtype="<i4") for text in texts]
+    assert_agrees(model, BACKBONE, samples, tmp_path)
+
+
+SMALL = {"vocab_size": 60, "num_hidden_layers": 2, "hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 80}
+FAMILY = {
+    "bert": functools.partial(transformers.BertConfig, max_position_embeddings=40),
+    "one head": functools.partial(transformers.BertConfig, max_position_embeddings=40, layer_norm_eps=1e-5),
+    "roberta": functools.partial(transformers.RobertaConfig, max_position_embeddings=42, type_vocab_size=1),
+    "xlm-roberta": functools.partial(transformers.XLMRobertaConfig, max_position_embeddings=42, type_vocab_size=1),
+    "camembert": functools.partial(transformers.CamembertConfig, max_position_embeddings=42, type_vocab_size=1),
+}
+
+
+@pytest.mark.parametrize("family", FAMILY)
+def test_random_models_of_the_family_agree(family, tmp_path):
+    torch.manual_seed(11)
+    config = FAMILY[family](**{**SMALL, **({"num_attention_heads": 1} if family == "one head" else {})})
+    model = transformers.AutoModel.from_config(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    model.save_pretrained(tmp_path / "model")
+    lengths = (3, 7, 7, 19, 40)  # the last one fills every position
+    samples = [np.random.default_rng(n).integers(4, SMALL["vocab_size"], n).astype("<i4") for n in lengths]
+    assert_agrees(model, tmp_path / "model", samples, tmp_path)

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 
 from . import InputError, backbone, debian, protocol
-from .arguments import count
+from .arguments import count, natural
 from .images import command
 from .pack_file import TEST, TRAIN, read_pack, read_sample, write_pack
 
@@ -99,9 +99,14 @@ def _parser():
     sub.add_argument("--tasks", type=count, default=6, help="(6)")
     sub.add_argument("--classes-per-task", type=count, default=6, help="(6)")
     sub.add_argument(
-        "--train", type=count, default=60, help="training samples used of each class (60)"
+        "--train",
+        type=natural,
+        default=60,
+        help="training samples used of each class (60); 0: all that it has",
     )
-    sub.add_argument("--test", type=count, default=50, help="test samples used of each class (50)")
+    sub.add_argument(
+        "--test", type=natural, default=50, help="test samples used of each class (50); 0: all"
+    )
     sub.add_argument("--seed", type=int, default=1, help="of the class order (1)")
 
     sub = verb("show", "check a pack and print what is in it", SHOW, _show)

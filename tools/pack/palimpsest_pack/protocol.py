@@ -15,14 +15,19 @@ def class_order(classes, seed):
 
 
 def make_protocol(pack, digest, name, tasks, classes_per_task, train, test, seed):
-    """The protocol as a dictionary; with too few classes, of fewer tasks. Raises InputError when there is no task."""
+    """The protocol as a dictionary; with too few classes, of fewer tasks. Raises InputError when there is no task.
+
+    `train` and `test`: samples used of each class; 0: all that it has, at least one.
+    """
+    least = max(train, 1), max(test, 1)
     counts = pack.counts()
     enough = [
-        text for text, row in zip(pack.classes, counts) if row[TRAIN] >= train and row[TEST] >= test
+        text for text, row in zip(pack.classes, counts) if row[TRAIN] >= least[0] and row[TEST] >= least[1]
     ]
     made = min(tasks, len(enough) // classes_per_task)
     found = (
-        f"{len(enough)} of the pack's {len(pack.classes)} classes have {train} training and {test} test samples: "
+        f"{len(enough)} of the pack's {len(pack.classes)} classes have {least[0]} training and {least[1]} test "
+        f"samples: "
         f"enough for {made} of {tasks} tasks of {classes_per_task} classes"
     )
     if made == 0:
