@@ -9,7 +9,10 @@ source launch/stages.sh
 
 stream=debian-sections
 for argument in "$@"; do
-  [[ $argument != --vision ]] || stream=openclipart
+  case $argument in
+    --vision) stream=openclipart ;;
+    --help | -h) sed -n '2,5s/^# \{0,1\}//p' "$0"; exec launch/setup.sh --help ;;
+  esac
 done
 run=runs/$stream
 pack=data/$stream.h5
@@ -78,5 +81,5 @@ Everything took $((SECONDS / 60)) min $((SECONDS % 60)) s. Where to look next:
   build/release/tools/palimpsest-inspect $run/tasks/task-0001.h5   one task: adapter, Fisher, merge
   build/release/src/palimpsest train --help                        every setting; configs/ has the other experiments
   $run/metrics.jsonl                                               what happened, line by line
-  docs/results.md                                                  what came out over three seeds, and what it means
+  docs/results.md                                                  what came out on Debian's sections over three seeds
 TEXT

@@ -27,8 +27,10 @@ std::vector<std::uint8_t> decode_jpeg(std::span<const std::byte> file, std::int6
     refuse(concat(found_width, " x ", found_height));
   }
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(height * width * 3));
+  // Warnings, as of stray bytes between markers, are ignored, as Pillow did when the pack was made.
   if (tjDecompress2(decoder.get(), bytes, file.size(), pixels.data(), found_width, 0, found_height,
-                    TJPF_RGB, TJFLAG_STOPONWARNING | TJFLAG_ACCURATEDCT) != 0) {
+                    TJPF_RGB, TJFLAG_ACCURATEDCT) != 0 &&
+      tjGetErrorCode(decoder.get()) == TJERR_FATAL) {
     refuse(tjGetErrorStr2(decoder.get()));
   }
   return pixels;

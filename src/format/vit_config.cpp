@@ -71,12 +71,9 @@ void read_shapes(const Checkpoint& checkpoint, VitConfig& config) {
 }
 
 // timm's vision transformers don't write their heads down; these widths come with these, but for
-// two architectures.
+// one architecture (of all that timm 1.0.31 lists).
 std::optional<std::int64_t> usual_heads(std::string_view architecture, std::int64_t width) {
-  if (architecture.find("_gap_") != architecture.npos ||
-      architecture.find("giantopt") != architecture.npos) {
-    return 16;
-  }
+  if (architecture.starts_with("vit_base_patch16_gap_")) return 16;
   static constexpr std::pair<std::int64_t, std::int64_t> kHeads[] = {
       {192, 3},  {256, 4},   {320, 5},   {384, 6},   {512, 8},   {640, 10},  {768, 12}, {832, 13},
       {896, 14}, {1024, 16}, {1152, 16}, {1280, 16}, {1408, 16}, {1536, 24}, {1664, 16}};
@@ -86,17 +83,31 @@ std::optional<std::int64_t> usual_heads(std::string_view architecture, std::int6
   return std::nullopt;
 }
 
+// timm's architectures whose tensors are those of a plain vision transformer, and whose arithmetic
+// isn't: other approximations of gelu, norms after the branches.
+constexpr std::string_view kOtherArithmetic[] = {"quickgelu",
+                                                 "_rpn_",
+                                                 "base_patch32_siglip",
+                                                 "large_patch16_siglip_gap_512",
+                                                 "so400m_patch16_siglip",
+                                                 "giantopt_patch16_siglip"};
+
 void read_timm(const JsonObject& top, const Checkpoint& checkpoint, VitConfig& config) {
   if (!top.text("architecture").starts_with("vit_") &&
       !top.text("architecture").starts_with("deit")) {
     top.refuse("architecture", "a vision transformer of timm: vit_... or deit...");
   }
-  if (top.text("architecture").find("quickgelu") != std::string::npos) {
-    top.refuse("architecture", "the exact gelu");
+  for (const std::string_view unknown : kOtherArithmetic) {
+    if (top.text("architecture").find(unknown) != std::string::npos) {
+      top.refuse("architecture", "the exact gelu, and a norm before attention and MLP");
+    }
   }
   const nlohmann::json none = nlohmann::json::object();
   const JsonObject arguments{top.has("model_args") ? top.object("model_args") : none, top.path,
                              "model_args"};
+  for (const char* unknown : {"act_layer", "block_fn", "norm_layer", "attn_layer"}) {
+    if (arguments.has(unknown)) arguments.refuse(unknown, "timm's default, unnamed");
+  }
   if (arguments.has("num_heads")) {
     config.heads = arguments.integer("num_heads", 1);
   } else if (config.query_key_norm) {
@@ -116,6 +127,23 @@ void read_timm(const JsonObject& top, const Checkpoint& checkpoint, VitConfig& c
   if (prepared.has("std")) read_colours(prepared, "std", config.deviation);
   if (prepared.has("interpolation")) config.interpolation = prepared.text("interpolation");
   if (prepared.has("crop_pct")) config.crop_share = prepared.number("crop_pct");
+}
+
+// Of a preprocessor: side of the centre crop over the short side before it; 1 where nothing is
+// cropped. Both are numbers in old files, objects in newer ones.
+double crop_share_of(const JsonObject& prepared) {
+  const auto side = [&](const char* key, const char* inner) -> std::optional<double> {
+    if (!prepared.has(key)) return std::nullopt;
+    if (prepared.json.at(key).is_number()) {
+      return static_cast<double>(prepared.integer(key, 1));
+    }
+    const JsonObject sizes{prepared.object(key), prepared.path, key};
+    if (!sizes.has(inner)) return std::nullopt;
+    return static_cast<double>(sizes.integer(inner, 1));
+  };
+  const auto crop = side("crop_size", "height"), before = side("size", "shortest_edge");
+  const bool cropped = !prepared.has("do_center_crop") || prepared.json.at("do_center_crop") != false;
+  return cropped && crop && before && *crop <= *before ? *crop / *before : 1.0;
 }
 
 void read_transformers(const JsonObject& top, VitConfig& config) {
@@ -139,14 +167,7 @@ void read_transformers(const JsonObject& top, VitConfig& config) {
   const JsonObject prepared{json, path};
   if (prepared.has("image_mean")) read_colours(prepared, "image_mean", config.mean);
   if (prepared.has("image_std")) read_colours(prepared, "image_std", config.deviation);
-  if (prepared.has("crop_size") && prepared.has("size")) {
-    const JsonObject size{prepared.object("size"), path, "size"};
-    const JsonObject crop{prepared.object("crop_size"), path, "crop_size"};
-    if (size.has("shortest_edge")) {
-      config.crop_share = static_cast<double>(crop.integer("height", 1)) /
-                          static_cast<double>(size.integer("shortest_edge", 1));
-    }
-  }
+  config.crop_share = crop_share_of(prepared);
   if (prepared.has("resample")) {  // as Pillow numbers them
     const std::int64_t resample = prepared.integer("resample", 0);
     if (resample != 2 && resample != 3) prepared.refuse("resample", "2 (bilinear) or 3 (bicubic)");

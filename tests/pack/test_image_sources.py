@@ -117,6 +117,9 @@ def test_idx_is_read(pack, tmp_path, zipped):
     (tmp_path / "names").write_text("boots\nshirts\n")
     path, *_ = pack(tmp_path / "i", "--class-names", tmp_path / "names")
     assert set(counts(path)) == {"boots", "shirts"}
+    (tmp_path / "names").write_text("1\n0\n")  # a number counts, whatever the classes are called
+    path, *_ = pack(tmp_path / "i", "--class-names", tmp_path / "names")
+    assert counts(path) == {"1": (1, 1), "0": (2, 0)}
     (tmp_path / "names").write_text("boots\n")
     _, _, err = pack(tmp_path / "i", "--class-names", tmp_path / "names", code=3)
     assert "image 0: expected a label from 0 to 0" in err

@@ -191,3 +191,38 @@ def test_a_missing_surplus_or_misshapen_tensor_is_named(tmp_path):
     assert "norm_pre.weight that this backbone has no place for" in with_weights(**{"norm_pre.weight": torch.ones(WIDTH)})
     message = with_weights(**{"blocks.0.mlp.fc1.bias": torch.ones(7)})
     assert "blocks.0.mlp.fc1.bias" in message and "expected floats [128]" in message and "[7]" in message
+
+
+@pytest.mark.parametrize(
+    ("architecture", "arguments"),
+    [
+        ("vit_base_patch16_rpn_224", {}),
+        ("vit_base_patch32_siglip_gap_256", {}),
+        ("vit_base_patch32_clip_quickgelu_224", {}),
+        ("vit_tiny_patch16_224", {"act_layer": "gelu_tanh"}),
+    ],
+)
+def test_other_arithmetic_on_the_same_tensors_is_refused(tmp_path, architecture, arguments):
+    model = VisionTransformer(img_size=SIDE, patch_size=PATCH, embed_dim=WIDTH, depth=2, num_heads=HEADS, num_classes=5)
+    save_timm(model, tmp_path / "model", "token", **arguments)
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config | {"architecture": architecture}))
+    message = refusal(tmp_path / "model", tmp_path)
+    assert "config.json" in message and ("act_layer" if arguments else architecture) in message
+
+
+@pytest.mark.parametrize(("architecture", "heads"), [("vit_wee_patch16_reg1_gap_256", 4), ("vit_base_patch16_gap_224", 16)])
+def test_heads_that_timm_doesnt_write_down_follow_from_width_and_architecture(tmp_path, architecture, heads):
+    width = {4: 256, 16: 768}[heads]
+    model = shaken(
+        VisionTransformer(
+            img_size=SIDE, patch_size=PATCH, embed_dim=width, depth=1, num_heads=heads, num_classes=0,
+            class_token=False, global_pool="avg", fc_norm=False,
+        )
+    )
+    save_timm(model, tmp_path / "model", "avg")
+    config = json.loads((tmp_path / "model" / "config.json").read_text()) | {"architecture": architecture, "model_args": {}}
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config))
+    found, _ = ours(tmp_path / "model", images(), "mean", tmp_path, width)
+    with torch.no_grad():
+        torch.testing.assert_close(found, model(images()), atol=1e-5, rtol=0)

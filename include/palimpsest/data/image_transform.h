@@ -17,7 +17,7 @@ struct ImageTransform {
   std::string interpolation = "bicubic";  // bilinear | bicubic, both antialiased
   std::array<double, 3> mean{0.5, 0.5, 0.5}, deviation{0.5, 0.5, 0.5};  // of pixels in [0, 1]
   double crop_share =
-      0.875;  // test: the short side becomes round(size / crop_share), then the centre
+      0.875;  // test: the short side becomes floor(size / crop_share), then the centre
   std::string augmentation = "crop-flip";  // none | crop-flip | crop-flip-jitter | rand-augment
   double crop_scale_min = 0.08;            // smallest share of the area that a random crop keeps
   double jitter = 0.4;                     // of brightness, contrast and saturation

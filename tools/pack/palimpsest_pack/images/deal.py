@@ -28,11 +28,13 @@ def deal(labels, keys, share):
         total = copies.total()
         wanted = min(max(1, round(share * total)), total - 1) if share > 0 and len(copies) > 1 else 0
         taken = sum(count for key, count in copies.items() if side.get(key) == TEST)
-        for key in sorted(copies):
-            if key not in side:
-                fits = taken + copies[key] <= wanted
-                side[key] = TEST if fits else TRAIN
-                taken += copies[key] if fits else 0
+        undecided = [key for key in sorted(copies) if key not in side]
+        for key in undecided:
+            fits = taken + copies[key] <= wanted
+            side[key] = TEST if fits else TRAIN
+            taken += copies[key] if fits else 0
+        if wanted and not taken and undecided:  # groups of copies larger than what was wanted
+            side[min(undecided, key=lambda key: (copies[key], key))] = TEST
     return np.array([side[key] for key in keys], dtype="u1")
 
 

@@ -57,6 +57,8 @@ def store(sample: Sample, storage: Storage):
             stored, size = _stored(image, data, storage)
     except _Refused as error:
         return str(error)
+    except MemoryError:
+        raise  # of this machine, not of the file
     except Exception as error:  # decoders meet broken files with exceptions of every type
         return f"{error}" or type(error).__name__
     return Stored(hashlib.sha256(data).hexdigest(), *size, stored)

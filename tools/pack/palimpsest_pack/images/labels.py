@@ -47,6 +47,8 @@ def _refuse_negative(samples):
 
 
 def _index(sample, index):
+    if not isinstance(sample.label, str) and 0 <= int(sample.label) < len(index):
+        return int(sample.label)  # a number counts, whatever the classes are called
     if isinstance(sample.label, str) and sample.label in index:
         return index[sample.label]
     text = _plain(sample.label)
