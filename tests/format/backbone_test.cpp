@@ -206,7 +206,16 @@ TEST_F(VitConfigTest, ReadsTransformersAndItsPreprocessor) {
   expected.mean = {0.5, 0.5, 0.5};
   expected.deviation = {0.25, 0.25, 0.25};
   expected.interpolation = "bilinear";
+  expected.crop_share = 1;  // nothing is cropped
   EXPECT_TRUE(read(kTransformers, small_vit()) == expected);
+  const auto share = [&](const std::string& preprocessor) {
+    write_bytes(at("preprocessor_config.json"), preprocessor);
+    return read(kTransformers, small_vit()).crop_share;
+  };
+  EXPECT_EQ(share(R"({"size":{"shortest_edge":256},"crop_size":{"height":224,"width":224}})"),
+            0.875);
+  EXPECT_EQ(share(R"({"size":256,"crop_size":224})"), 0.875);
+  EXPECT_EQ(share(R"({"size":256,"crop_size":224,"do_center_crop":false})"), 1);
 }
 
 TEST_F(VitConfigTest, ReadsOptionsOffTheTensors) {
