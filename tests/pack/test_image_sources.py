@@ -125,6 +125,12 @@ def test_idx_is_read(pack, tmp_path, zipped):
     assert "image 0: expected a label from 0 to 0" in err
 
 
+def test_numbers_that_dont_begin_at_0_are_classes_of_their_own(pack, tmp_path):
+    idx(tmp_path / "i", "train", noise(1, 4, 30).reshape(4, 9, 10), [1, 2, 2, 1])
+    path, *_ = pack(tmp_path / "i")
+    assert counts(path) == {"1": (2, 0), "2": (2, 0)}
+
+
 def test_bad_idx_is_refused(pack, tmp_path):
     images = np.zeros((3, 4, 4))
     root = idx(tmp_path / "i", "train", images, [0, 0])

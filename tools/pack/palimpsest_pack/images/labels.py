@@ -12,10 +12,11 @@ def number_classes(samples, names):
     With `names`, a label is one of them or an index. Without, whole numbers are classes in numeric order, and other
     labels classes in alphabetical order.
     """
-    if names is not None and len(set(names)) != len(names):
+    given = names is not None
+    if given and len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"expected every class name once, found {twice!r} twice")
-    if names is None:
+    if not given:
         _refuse_negative(samples)
         labels = {_plain(sample.label) for sample in samples}
         numeric = all(label.isdecimal() for label in labels)
@@ -28,7 +29,7 @@ def number_classes(samples, names):
             raise InputError(
                 f"class {shown(name)}: expected a name in UTF-8, found other bytes. Rename it"
             ) from None
-    return names, [sample._replace(label=_index(sample, index)) for sample in samples]
+    return names, [sample._replace(label=_index(sample, index, given)) for sample in samples]
 
 
 def _plain(label):
@@ -46,9 +47,9 @@ def _refuse_negative(samples):
             )
 
 
-def _index(sample, index):
-    if not isinstance(sample.label, str) and 0 <= int(sample.label) < len(index):
-        return int(sample.label)  # a number counts, whatever the classes are called
+def _index(sample, index, given):
+    if given and sample.label in range(len(index)):
+        return sample.label  # a number counts, whatever the given names are
     if isinstance(sample.label, str) and sample.label in index:
         return index[sample.label]
     text = _plain(sample.label)
