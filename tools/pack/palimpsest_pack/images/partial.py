@@ -55,9 +55,8 @@ class Partial:
         for file in (self._journal, self._bytes):
             if file:
                 file.close()
-        if self._done or self._journal and not self._results:
-            shutil.rmtree(self.folder)
-        elif not (self.folder / "key").exists():
+        nothing_kept = self._journal and not self._results or not (self.folder / "key").exists()
+        if self._done or nothing_kept:
             shutil.rmtree(self.folder)
         else:
             print(
