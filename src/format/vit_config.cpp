@@ -142,7 +142,8 @@ double crop_share_of(const JsonObject& prepared) {
     return static_cast<double>(sizes.integer(inner, 1));
   };
   const auto crop = side("crop_size", "height"), before = side("size", "shortest_edge");
-  const bool cropped = !prepared.has("do_center_crop") || prepared.json.at("do_center_crop") != false;
+  const bool cropped =
+      !prepared.has("do_center_crop") || prepared.json.at("do_center_crop") != false;
   return cropped && crop && before && *crop <= *before ? *crop / *before : 1.0;
 }
 

@@ -33,7 +33,7 @@ at::Tensor normed(const LayerNorm& norm, const at::Tensor& x) {
 BlockShape block_shape(const VitConfig& config) {
   return {.blocks = config.depth,
           .width = config.width,
-          .fc1_out = config.swiglu ? 2 * config.mlp : config.mlp,
+          .fc1_out = config.fc1_out(),
           .fc2_in = config.mlp,
           .projection_bias = config.projection_bias,
           .prefix = "blocks.",

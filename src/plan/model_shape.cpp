@@ -21,7 +21,6 @@ ModelShape shape_of(const BertConfig& c) {
 }
 
 ModelShape shape_of(const VitConfig& c) {
-  const std::int64_t fc1_out = c.swiglu ? 2 * c.mlp : c.mlp;
   const std::int64_t no_biases = c.projection_bias ? 0 : 3 * c.width;
   const std::int64_t scales = c.layer_scale ? 2 * c.width : 0;
   const std::int64_t head_norms = c.query_key_norm ? 4 * (c.width / c.heads) : 0;
@@ -29,9 +28,9 @@ ModelShape shape_of(const VitConfig& c) {
   return {.blocks = c.depth,
           .width = c.width,
           .heads = c.heads,
-          .fc1_out = fc1_out,
+          .fc1_out = c.fc1_out(),
           .fc2_in = c.mlp,
-          .block_vectors = biases_and_norms(c.width, fc1_out) - no_biases + scales + head_norms,
+          .block_vectors = biases_and_norms(c.width, c.fc1_out()) - no_biases + scales + head_norms,
           .outside = (3 * c.patch * c.patch + 1 + rows) * c.width};
 }
 

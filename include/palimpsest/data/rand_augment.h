@@ -2,10 +2,8 @@
 // RandAugment (Cubuk et al., 2020), on whole batches, with torchvision's operations and ranges.
 #include <ATen/core/Tensor.h>
 
-#include <array>
 #include <cstdint>
 #include <span>
-#include <string_view>
 
 #include "palimpsest/core/random.h"
 

@@ -30,6 +30,9 @@ struct VitConfig {
   std::string interpolation = "bicubic";
   double crop_share = 0.875;  // side of the centre crop over the short side of the image
 
+  // Rows of the MLP's first matrix: with swiglu, both halves.
+  std::int64_t fc1_out() const { return swiglu ? 2 * mlp : mlp; }
+
   // Tokens before the patches.
   std::int64_t prefix() const { return (class_token ? 1 : 0) + registers; }
 
