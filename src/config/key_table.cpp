@@ -269,6 +269,21 @@ std::vector<Key> make_table() {
        .effect = kNumerics,
        .minimum = 1,
        .maximum = 1024},
+      {.name = "precision",
+       .group = kMachine,
+       .member = &C::precision,
+       .help = "Of the backbone's frozen matrices and their products. bf16 halves their\n"
+               "memory; adapter, merge and norms stay fp32. Slow where the processor\n"
+               "has no bf16 instructions.",
+       .effect = kNumerics,
+       .choices = {"fp32", "bf16"}},
+      {.name = "activation-checkpointing",
+       .group = kMachine,
+       .member = &C::activation_checkpointing,
+       .help = "Keep only what goes from block to block, and compute the rest again in\n"
+               "the backward pass: a fraction of the memory for a third more work, and\n"
+               "the same bits.",
+       .effect = kOperational},
       {.name = "evaluation-batch",
        .group = kMachine,
        .member = &C::evaluation_batch,

@@ -38,7 +38,10 @@ bool takes_texts(const BackboneConfig& backbone) {
 }
 
 BackboneChoice choice_of(const RunConfig& config, const BackboneConfig& backbone) {
-  BackboneChoice choice{.targets = config.lora_targets, .image_size = config.image_size};
+  BackboneChoice choice{.targets = config.lora_targets,
+                        .image_size = config.image_size,
+                        .precision = config.precision == "bf16" ? at::kBFloat16 : at::kFloat,
+                        .activation_checkpointing = config.activation_checkpointing};
   if (const auto* vit = std::get_if<VitConfig>(&backbone)) {
     choice.mean_pooling = config.pooling == "auto" ? vit->mean_pooling : config.pooling == "mean";
   }

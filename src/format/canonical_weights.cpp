@@ -136,21 +136,24 @@ std::vector<std::int64_t> CanonicalWeights::shape(std::string_view canonical) co
   return shape;
 }
 
-std::vector<float> CanonicalWeights::floats(std::string_view canonical,
-                                            std::span<const std::int64_t> shape) {
+std::vector<TensorView> CanonicalWeights::pieces(std::string_view canonical,
+                                                 std::span<const std::int64_t> shape) {
   const Place place = place_of(canonical);
   std::vector<std::int64_t> stored(shape.begin(), shape.end());
   stored.front() = stored.front() * place.of / std::ssize(place.tensors);
-  std::vector<float> all;
+  std::vector<TensorView> pieces;
   for (const std::string& name : place.tensors) {
     const std::vector<std::int64_t>& found = checkpoint_.tensor(name).shape;
     const bool fits = without_leading_ones(found) == without_leading_ones(stored);
-    const std::vector<float> values = checkpoint_.floats(name, fits ? found : stored);
-    all.insert(all.end(), values.begin(), values.end());
+    TensorView piece = checkpoint_.float_tensor(name, fits ? found : stored);
+    const std::size_t size = piece.bytes.size() / static_cast<std::size_t>(place.of);
+    piece.bytes = piece.bytes.subspan(size * static_cast<std::size_t>(place.part), size);
+    piece.shape = stored;
+    piece.shape.front() /= place.of;
+    pieces.push_back(std::move(piece));
     read_.insert(name);
   }
-  const std::ptrdiff_t size = std::ssize(all) / place.of;
-  return {all.begin() + size * place.part, all.begin() + size * (place.part + 1)};
+  return pieces;
 }
 
 void CanonicalWeights::refuse_surplus() const {

@@ -83,9 +83,9 @@ const TensorView& Checkpoint::tensor(std::string_view name) const {
   return file_of(name).tensor(name);
 }
 
-std::vector<float> Checkpoint::floats(std::string_view name,
-                                      std::span<const std::int64_t> shape) const {
-  return file_of(name).floats(name, shape);
+const TensorView& Checkpoint::float_tensor(std::string_view name,
+                                           std::span<const std::int64_t> shape) const {
+  return file_of(name).float_tensor(name, shape);
 }
 
 std::string Checkpoint::sha256() const {

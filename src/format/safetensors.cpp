@@ -205,8 +205,8 @@ const TensorView& SafetensorsFile::tensor(std::string_view name) const {
   refuse_missing_tensor(path(), name, names());
 }
 
-std::vector<float> SafetensorsFile::floats(std::string_view name,
-                                           std::span<const std::int64_t> shape) const {
+const TensorView& SafetensorsFile::float_tensor(std::string_view name,
+                                                std::span<const std::int64_t> shape) const {
   const TensorView& view = tensor(name);
   const bool is_float =
       view.dtype == "F32" || view.dtype == "F16" || view.dtype == "BF16" || view.dtype == "F64";
@@ -215,14 +215,18 @@ std::vector<float> SafetensorsFile::floats(std::string_view name,
                             shape_text(shape), ", found ", view.dtype, " ", shape_text(view.shape),
                             "."));
   }
-  const std::uint64_t step = element_bytes(view.dtype);
-  std::vector<float> values(view.bytes.size() / step);
-  if (view.dtype == "F32") {
-    std::memcpy(values.data(), view.bytes.data(), view.bytes.size());
+  return view;
+}
+
+std::vector<float> to_floats(const TensorView& tensor) {
+  const std::uint64_t step = element_bytes(tensor.dtype);
+  std::vector<float> values(tensor.bytes.size() / step);
+  if (tensor.dtype == "F32") {
+    std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
     return values;
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
-    values[i] = element_as_float(view.dtype, view.bytes.data() + i * step);
+    values[i] = element_as_float(tensor.dtype, tensor.bytes.data() + i * step);
   }
   return values;
 }

@@ -9,8 +9,10 @@ namespace palimpsest {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// y = x W^T + bias. With G_m the gradient at module m's rows:
-//   dx = G W,   dA_m = scale (G_m B_m)^T x,   dB_m = scale G_m^T (x A_m^T).
+// y = x W^T + bias, with W the effective weight or, in bf16, y_m += scale (x A_m^T) B_m^T beside
+// it. With G_m the gradient at module m's rows:
+//   dx = G W (+ scale sum_m G_m B_m A_m),   dA_m = scale (G_m B_m)^T x,   dB_m = scale G_m^T (x
+//   A_m^T).
 class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& a,
@@ -20,7 +22,21 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
     context->saved_data["frozen"] = reinterpret_cast<std::int64_t>(frozen);
     context->saved_data["scale"] = scale;
     context->saved_data["tap"] = reinterpret_cast<std::int64_t>(tap);
-    return at::linear(x, frozen->effective, frozen->bias);
+    return product(x, a, b, *frozen, scale);
+  }
+
+  // The forward pass alone. a and b [0]: no adapter, or one inside the effective weight.
+  static at::Tensor product(const at::Tensor& x, const at::Tensor& a, const at::Tensor& b,
+                            const AdaptedLinear::Frozen& frozen, double scale) {
+    at::Tensor y = at::linear(x, frozen.effective, frozen.bias);
+    if (!frozen.branch || a.numel() == 0) return y;
+    const at::Tensor xa = at::linear(x, stacked(a, x)).mul_(scale);
+    const at::Tensor factors = b.to(x.scalar_type());
+    const std::int64_t rank = a.size(1);
+    for (std::int64_t m = 0; m < a.size(0); ++m) {
+      rows_of(y, frozen, m).addmm_(xa.narrow(1, m * rank, rank), factors.select(0, m).t());
+    }
+    return y;
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -36,35 +52,58 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
       for (const auto& slot : frozen.slots)
         (*tap)(slot.module, x, g.narrow(1, slot.row, frozen.out));
     } else {
-      const std::int64_t modules = a.size(0), rank = a.size(1), in = a.size(2), tokens = x.size(0);
-      const at::Tensor xa =
-          at::linear(x, a.view({modules * rank, in}));  // [tokens, modules * rank]
+      const std::int64_t modules = a.size(0), rank = a.size(1), tokens = x.size(0);
+      const at::Tensor xa = at::linear(x, stacked(a, x));  // [tokens, modules * rank]
+      const at::Tensor factors = b.to(x.scalar_type());
       at::Tensor gb = at::empty({tokens, modules * rank}, x.options());
       db = at::empty_like(b);
       for (std::int64_t m = 0; m < modules; ++m) {
-        const at::Tensor g_m =
-            g.narrow(1, frozen.slots[static_cast<std::size_t>(m)].row, frozen.out);
-        gb.narrow(1, m * rank, rank).copy_(g_m.mm(b.select(0, m)));
+        const at::Tensor g_m = rows_of(g, frozen, m);
+        gb.narrow(1, m * rank, rank).copy_(g_m.mm(factors.select(0, m)));
         db.select(0, m).copy_(g_m.t().mm(xa.narrow(1, m * rank, rank)));
       }
-      da = gb.t().mm(x).view_as(a).mul_(scale);
+      da = gb.t().mm(x).to(at::kFloat).view_as(a).mul_(scale);
       db.mul_(scale);
+      if (dx.defined() && frozen.branch) dx.addmm_(gb, stacked(a, x), 1, scale);
     }
     return {dx, da, db, {}, {}, {}};
   }
+
+ private:
+  // A of all modules, one above the other, in the precision of x: [modules * rank, in].
+  static at::Tensor stacked(const at::Tensor& a, const at::Tensor& x) {
+    return a.view({-1, a.size(2)}).to(x.scalar_type());
+  }
+
+  // The columns of y or its gradient that are the rows of module m.
+  static at::Tensor rows_of(const at::Tensor& y, const AdaptedLinear::Frozen& frozen,
+                            std::int64_t m) {
+    return y.narrow(1, frozen.slots[static_cast<std::size_t>(m)].row, frozen.out);
+  }
 };
 
-AdaptedLinear::AdaptedLinear(at::Tensor weight, at::Tensor bias, std::vector<Slot> slots,
-                             std::int64_t out, std::size_t group)
-    : frozen_{std::move(weight), std::move(bias), std::move(slots), out}, group_(group) {
-  if (frozen_.slots.empty()) return;
-  original_ = at::empty({std::ssize(frozen_.slots), frozen_.out, frozen_.effective.size(1)},
-                        frozen_.effective.options());
-  for (std::size_t s = 0; s < frozen_.slots.size(); ++s) {
-    original_.select(0, static_cast<std::int64_t>(s))
-        .copy_(frozen_.effective.narrow(0, frozen_.slots[s].row, frozen_.out));
+AdaptedLinear::AdaptedLinear(std::span<const Matrix> matrices, at::ScalarType precision,
+                             std::size_t group)
+    : frozen_{.effective = {},
+              .bias = {},
+              .slots = {},
+              .out = matrices.front().weight.size(0),
+              .branch = precision != at::kFloat},
+      group_(group) {
+  std::vector<at::Tensor> weights, biases;
+  for (const Matrix& matrix : matrices) {
+    if (matrix.module.has_value()) {
+      frozen_.slots.push_back({.module = *matrix.module, .row = std::ssize(weights) * frozen_.out});
+      original_.push_back(matrix.weight);
+      if (!frozen_.branch) current_.push_back(matrix.weight.clone());
+    }
+    weights.push_back(matrix.weight.to(precision));
+    biases.push_back(matrix.bias.to(precision));
   }
-  current_ = original_.clone();
+  // A plain layer of one matrix stays where it was loaded.
+  const bool is_written = is_adapted() || weights.size() > 1;
+  frozen_.effective = is_written ? at::cat(weights) : weights.front();
+  frozen_.bias = at::cat(biases);
 }
 
 std::optional<LoraGroup> AdaptedLinear::group() const {
@@ -79,34 +118,41 @@ void AdaptedLinear::set_difference(std::span<const float> difference, const Adap
     const AdaptedModule& module = layout.modules()[frozen_.slots[s].module];
     const at::Tensor host = at::from_blob(const_cast<float*>(difference.data() + module.offset),
                                           {module.out, module.in});
-    at::Tensor now = current_.select(0, static_cast<std::int64_t>(s));
-    now.copy_(host).add_(original_.select(0, static_cast<std::int64_t>(s)));
+    const at::Tensor now = frozen_.branch ? at::empty_like(original_[s]) : current_[s];
+    now.copy_(host).add_(original_[s]);
     frozen_.effective.narrow(0, frozen_.slots[s].row, frozen_.out).copy_(now);
   }
 }
 
 void AdaptedLinear::set_adapter(const Lora& lora, double c) {
+  if (frozen_.branch) return;
   const c10::NoGradGuard no_grad;
   for (std::size_t s = 0; s < frozen_.slots.size(); ++s) {
     const auto m = static_cast<std::int64_t>(s);
     const Lora::Factors& factors = lora.group(group_);
     at::Tensor rows = frozen_.effective.narrow(0, frozen_.slots[s].row, frozen_.out);
-    at::addmm_out(rows, current_.select(0, m), factors.b.select(0, m), factors.a.select(0, m), 1,
+    at::addmm_out(rows, current_[s], factors.b.select(0, m), factors.a.select(0, m), 1,
                   c * lora.scale());
   }
 }
 
-at::Tensor AdaptedLinear::forward(const at::Tensor& x, const AdapterUse& use) const {
+at::Tensor AdaptedLinear::forward(const at::Tensor& input, const AdapterUse& use) const {
+  const at::Tensor x = input.to(frozen_.effective.scalar_type());
+  const at::Tensor none = at::empty({0}, x.options());
+  const bool has_lora = is_adapted() && use.lora != nullptr;
+  const at::Tensor& a = has_lora ? use.lora->group(group_).a : none;
+  const at::Tensor& b = has_lora ? use.lora->group(group_).b : none;
+  const double scale = has_lora ? use.c * use.lora->scale() : 1;
   const bool gradients =
-      is_adapted() && (use.lora != nullptr || use.tap != nullptr) && c10::GradMode::is_enabled();
-  if (!gradients) return at::linear(x, frozen_.effective, frozen_.bias);
-  if (use.lora == nullptr) {
-    const at::Tensor none = at::empty({0}, x.options());
-    return AdaptedProduct::apply(x, none, none, &frozen_, 1.0, use.tap);
-  }
-  const Lora::Factors& factors = use.lora->group(group_);
-  return AdaptedProduct::apply(x, factors.a, factors.b, &frozen_, use.c * use.lora->scale(),
-                               use.tap);
+      is_adapted() && (has_lora || use.tap != nullptr) && c10::GradMode::is_enabled();
+  if (!gradients) return AdaptedProduct::product(x, a, b, frozen_, scale);
+  return AdaptedProduct::apply(x, a, b, &frozen_, scale, use.tap);
+}
+
+void AdaptedLinear::append_factors(const Lora& lora, std::vector<at::Tensor>& factors) const {
+  if (!is_adapted()) return;
+  factors.push_back(lora.group(group_).a);
+  factors.push_back(lora.group(group_).b);
 }
 
 }  // namespace palimpsest

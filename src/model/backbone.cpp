@@ -1,11 +1,13 @@
 #include "palimpsest/model/backbone.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
-#include "palimpsest/device/host_copy.h"
 #include "palimpsest/format/canonical_weights.h"
 #include "palimpsest/model/bert.h"
+#include "palimpsest/model/recompute.h"
 #include "palimpsest/model/vit.h"
+#include "palimpsest/model/weight_loader.h"
 
 namespace palimpsest {
 
@@ -13,16 +15,31 @@ BlockShape block_shape(const BackboneConfig& config) {
   return std::visit([](const auto& family) { return block_shape(family); }, config);
 }
 
+at::Tensor Backbone::through_blocks(at::Tensor x, const AdapterUse& use,
+                                    const BlockFunction& block) const {
+  // A tap has no trained factor to begin the graph at.
+  if (use.tap != nullptr) x.requires_grad_(true);
+  const bool gradients = (use.lora != nullptr || use.tap != nullptr) && c10::GradMode::is_enabled();
+  for (std::size_t b = 0; b < layers_.blocks().size(); ++b) {
+    if (!recompute_ || !gradients) {
+      x = block(b, x);
+      continue;
+    }
+    std::vector<at::Tensor> factors;
+    if (use.lora != nullptr) factors = layers_.blocks()[b].factors(*use.lora);
+    x = recomputed([block, b](const at::Tensor& input) { return block(b, input); }, x, factors);
+  }
+  return x;
+}
+
 std::unique_ptr<Backbone> make_backbone(const Checkpoint& weights, const BackboneConfig& config,
                                         const BackboneChoice& choice, at::Device device) {
   const auto* bert = std::get_if<BertConfig>(&config);
   CanonicalWeights canonical(weights, bert != nullptr ? bert_spellings() : vit_spellings());
-  const TensorLoader load = [&](const std::string& name, const std::vector<std::int64_t>& shape) {
-    return from_host(canonical.floats(name, shape), shape, device);
-  };
+  const TensorLoader load = weight_loader(canonical, device);
   std::unique_ptr<Backbone> model;
   if (bert != nullptr) {
-    model = std::make_unique<Bert>(*bert, choice.targets, load, device);
+    model = std::make_unique<Bert>(*bert, choice, load, device);
   } else {
     model = std::make_unique<Vit>(std::get<VitConfig>(config), choice, load, device);
   }

@@ -16,16 +16,18 @@ BlockShape block_shape(const BertConfig& config) {
                     "attention.output.dense", "intermediate.dense", "output.dense"}};
 }
 
-Bert::Bert(const BertConfig& config, std::span<const std::string> targets, const TensorLoader& load,
+Bert::Bert(const BertConfig& config, const BackboneChoice& choice, const TensorLoader& load,
            at::Device device)
-    : Backbone(BlockLayers(block_shape(config), targets, load), config.hidden, device),
+    : Backbone(BlockLayers(block_shape(config), choice.targets, choice.precision, load),
+               config.hidden, choice, device),
       config_(config) {
   const std::int64_t hidden = config.hidden;
   const auto norm = [&](const std::string& name) {
     return LayerNorm{load(name + ".weight", {hidden}), load(name + ".bias", {hidden}),
                      config.layer_norm_epsilon};
   };
-  word_embeddings_ = load("embeddings.word_embeddings.weight", {config.vocabulary, hidden});
+  word_embeddings_ =
+      load("embeddings.word_embeddings.weight", {config.vocabulary, hidden}).to(choice.precision);
   position_embeddings_ = load("embeddings.position_embeddings.weight",
                               {config.first_position + config.positions, hidden})
                              .narrow(0, config.first_position, config.positions);
@@ -40,18 +42,15 @@ Bert::Bert(const BertConfig& config, std::span<const std::string> targets, const
 }
 
 at::Tensor Bert::hidden_states(const TextInput& input, const AdapterUse& use) const {
-  at::Tensor x =
+  const at::Tensor embedded =
       norm_embeddings_(at::embedding(word_embeddings_, input.ids) +
                        at::embedding(position_embeddings_, input.positions) + type_embedding_);
-  // A tap has no trained factor to begin the graph at.
-  if (use.tap != nullptr) x.requires_grad_(true);
-  for (std::size_t b = 0; b < blocks().size(); ++b) {
-    const BlockLayers::Block& block = blocks()[b];
-    const at::Tensor attended = text_attention(block.qkv.forward(x, use), input, config_.heads);
-    x = norms_[b].attention(x + block.output.forward(attended, use));
-    x = norms_[b].output(x + block.fc2.forward(at::gelu(block.fc1.forward(x, use)), use));
-  }
-  return x;
+  return through_blocks(embedded, use, [this, input, use](std::size_t b, const at::Tensor& x) {
+    const BlockLayers::Block& layers = block(b);
+    const at::Tensor attended = text_attention(layers.qkv.forward(x, use), input, config_.heads);
+    const at::Tensor y = norms_[b].attention(x + layers.output.forward(attended, use));
+    return norms_[b].output(y + layers.fc2.forward(at::gelu(layers.fc1.forward(y, use)), use));
+  });
 }
 
 at::Tensor Bert::features(const Batch& batch, const AdapterUse& use) const {

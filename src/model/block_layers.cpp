@@ -50,29 +50,35 @@ AdaptedLayout adapted_layout(const BlockShape& shape, std::span<const std::strin
   return AdaptedLayout(std::move(modules));
 }
 
+std::vector<at::Tensor> BlockLayers::Block::factors(const Lora& lora) const {
+  std::vector<at::Tensor> all;
+  for (const AdaptedLinear* layer : {&qkv, &output, &fc1, &fc2}) layer->append_factors(lora, all);
+  return all;
+}
+
 BlockLayers::BlockLayers(const BlockShape& shape, std::span<const std::string> targets,
-                         const TensorLoader& load)
+                         at::ScalarType precision, const TensorLoader& load)
     : layout_(adapted_layout(shape, targets)) {
   std::map<std::string_view, std::size_t> adapted;
   for (std::size_t m = 0; m < layout_.modules().size(); ++m) adapted[layout_.modules()[m].name] = m;
 
-  // One layer out of matrices that read the same input, stacked by rows.
+  // One layer out of matrices that read the same input.
   const auto layer = [&](std::int64_t block, std::initializer_list<Matrix> matrices) {
     const std::int64_t out = rows_of(shape, *matrices.begin()),
                        in = columns_of(shape, *matrices.begin());
-    std::vector<at::Tensor> weights, biases;
-    std::vector<AdaptedLinear::Slot> slots;
+    std::vector<AdaptedLinear::Matrix> loaded;
     for (const Matrix matrix : matrices) {
       const std::string name = name_of(shape, block, matrix);
-      if (const auto found = adapted.find(name); found != adapted.end()) {
-        slots.push_back({.module = found->second, .row = std::ssize(weights) * out});
-      }
-      weights.push_back(load(name + ".weight", {out, in}));
+      AdaptedLinear::Matrix made{
+          .weight = load(name + ".weight", {out, in}), .bias = {}, .module = {}};
       const bool has_bias = shape.projection_bias || matrix > kValue;
-      biases.push_back(has_bias ? load(name + ".bias", {out})
-                                : at::zeros({out}, weights.front().options()));
+      made.bias = has_bias ? load(name + ".bias", {out}) : at::zeros({out}, made.weight.options());
+      if (const auto found = adapted.find(name); found != adapted.end()) {
+        made.module = found->second;
+      }
+      loaded.push_back(std::move(made));
     }
-    AdaptedLinear made(at::cat(weights), at::cat(biases), std::move(slots), out, groups_.size());
+    AdaptedLinear made(loaded, precision, groups_.size());
     if (std::optional<LoraGroup> group = made.group()) groups_.push_back(std::move(*group));
     return made;
   };

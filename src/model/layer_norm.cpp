@@ -5,7 +5,7 @@
 namespace palimpsest {
 
 at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
-  return at::layer_norm(x, weight.sizes(), weight, bias, epsilon);
+  return at::layer_norm(x.to(weight.scalar_type()), weight.sizes(), weight, bias, epsilon);
 }
 
 }  // namespace palimpsest

@@ -24,8 +24,9 @@ at::Tensor scaled(const at::Tensor& x, const at::Tensor& scale) {
   return scale.defined() ? x * scale : x;
 }
 
+// In the precision of x.
 at::Tensor normed(const LayerNorm& norm, const at::Tensor& x) {
-  return norm.weight.defined() ? norm(x) : x;
+  return norm.weight.defined() ? norm(x).to(x.scalar_type()) : x;
 }
 
 }  // namespace
@@ -42,7 +43,8 @@ BlockShape block_shape(const VitConfig& config) {
 
 Vit::Vit(const VitConfig& config, const BackboneChoice& choice, const TensorLoader& load,
          at::Device device)
-    : Backbone(BlockLayers(block_shape(config), choice.targets, load), config.width, device),
+    : Backbone(BlockLayers(block_shape(config), choice.targets, choice.precision, load),
+               config.width, choice, device),
       config_(config),
       side_(choice.image_size / config.patch),
       mean_pooling_(choice.mean_pooling) {
@@ -58,8 +60,10 @@ Vit::Vit(const VitConfig& config, const BackboneChoice& choice, const TensorLoad
     return LayerNorm{load(name + ".weight", {size}), load(name + ".bias", {size}),
                      config.layer_norm_epsilon};
   };
-  patch_weight_ = load("patches.weight", {width, 3, config.patch, config.patch}).flatten(1);
-  patch_bias_ = load("patches.bias", {width});
+  patch_weight_ = load("patches.weight", {width, 3, config.patch, config.patch})
+                      .flatten(1)
+                      .to(choice.precision);
+  patch_bias_ = load("patches.bias", {width}).to(choice.precision);
 
   const std::int64_t patches = config.grid * config.grid;
   const at::Tensor positions = load("positions", {config.placed + patches, width});
@@ -98,7 +102,7 @@ at::Tensor Vit::embed(const Images& images) const {
   const at::Tensor patches = images.view({samples, 3, side_, patch, side_, patch})
                                  .permute({0, 2, 4, 1, 3, 5})
                                  .reshape({samples * side_ * side_, 3 * patch * patch});
-  const at::Tensor embedded = at::linear(patches, patch_weight_, patch_bias_)
+  const at::Tensor embedded = at::linear(patches.to(precision()), patch_weight_, patch_bias_)
                                   .view({samples, side_ * side_, config_.width})
                                   .add(positions_);
   return at::cat({prefix_.expand({samples, -1, -1}), embedded}, 1);
@@ -123,18 +127,17 @@ at::Tensor Vit::mlp(const at::Tensor& x, const BlockLayers::Block& block,
 
 at::Tensor Vit::features(const Images& images, const AdapterUse& use) const {
   const std::int64_t samples = images.size(0);
-  at::Tensor x = embed(images).view({-1, config_.width});  // [samples * tokens, width]
-  // A tap has no trained factor to begin the graph at.
-  if (use.tap != nullptr) x.requires_grad_(true);
-  for (std::size_t b = 0; b < blocks().size(); ++b) {
-    const BlockLayers::Block& block = blocks()[b];
+  const at::Tensor embedded = embed(images).view({-1, config_.width});  // [samples * tokens, width]
+  const auto pass = [this, samples, use](std::size_t b, const at::Tensor& x) {
+    const BlockLayers::Block& layers = block(b);
     const Frozen& frozen = frozen_[b];
     const at::Tensor attended =
-        attention(block.qkv.forward(frozen.norm_attention(x), use), samples, frozen);
-    x = x + scaled(block.output.forward(attended, use), frozen.scale_attention);
-    x = x + scaled(mlp(frozen.norm_mlp(x), block, use), frozen.scale_mlp);
-  }
-  x = x.view({samples, tokens_per_image(), config_.width});
+        attention(layers.qkv.forward(frozen.norm_attention(x), use), samples, frozen);
+    const at::Tensor y = x + scaled(layers.output.forward(attended, use), frozen.scale_attention);
+    return y + scaled(mlp(frozen.norm_mlp(y), layers, use), frozen.scale_mlp);
+  };
+  const at::Tensor x =
+      through_blocks(embedded, use, pass).view({samples, tokens_per_image(), config_.width});
   if (!mean_pooling_) return norm_(x.select(1, 0));
   const at::Tensor patches = x.narrow(1, config_.prefix(), positions_.size(0));
   return config_.norm_after_pooling ? norm_(patches.mean(1)) : norm_(patches).mean(1);

@@ -46,8 +46,10 @@ Fisher empirical_fisher(const TrainingContext& context, const Task& task, const 
   at::Tensor squares =
       at::zeros({size}, at::TensorOptions(context.model.device()));  // of one chunk
   std::vector<std::int64_t> tokens;                                  // of each sample of the chunk
-  const GradientTap tap = [&](std::size_t index, const at::Tensor& x, const at::Tensor& g) {
+  const GradientTap tap = [&](std::size_t index, const at::Tensor& input,
+                              const at::Tensor& output_gradient) {
     const AdaptedModule& module = layout.modules()[index];
+    const at::Tensor x = input.to(at::kFloat), g = output_gradient.to(at::kFloat);
     at::Tensor sum = squares.narrow(0, module.offset, module.size()).view({module.out, module.in});
     at::Tensor gradient = at::empty_like(sum);
     std::int64_t first = 0;

@@ -8,7 +8,15 @@ import pytest
 
 
 @pytest.mark.parametrize("ranks", [2, 3, 4])
-@pytest.mark.parametrize("options", [[], ["--head-refit"], ["--adapter", "none", "--merge", "none", "--perturbation", "none"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--head-refit"],
+        ["--adapter", "none", "--merge", "none", "--perturbation", "none"],
+        ["--precision", "bf16"],
+    ],
+)
 def test_records_have_the_same_content_at_every_world_size(toy, ranks, options):
     name = "-".join(["world", *(option.strip("-") for option in options)])
     if not os.path.exists(toy.path("runs", f"{name}-1")):
@@ -17,6 +25,18 @@ def test_records_have_the_same_content_at_every_world_size(toy, ranks, options):
     expected = toy.records(f"{name}-1")
     assert len(expected) == 6  # four tasks, two states
     assert toy.records(f"{name}-{ranks}") == expected
+
+
+def test_activation_checkpointing_gives_the_same_records(toy, reference_run):
+    toy.run("--activation-checkpointing", out="recomputed")
+    assert toy.records("recomputed") == toy.records("reference")
+
+
+def test_bf16_learns_nearly_the_same(toy, reference_run):
+    toy.run("--precision", "bf16", out="bf16")
+    assert not set(toy.records("bf16").values()) & set(toy.records("reference").values())
+    ours, theirs = task_vectors(toy.path("runs", "bf16"))[0], task_vectors(reference_run)[0]
+    assert np.linalg.norm(ours - theirs) < 0.1 * np.linalg.norm(theirs)
 
 
 def test_another_seed_gives_other_records(toy, reference_run):

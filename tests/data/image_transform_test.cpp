@@ -75,7 +75,8 @@ INSTANTIATE_TEST_SUITE_P(Augmentations, ImageTransformTest,
                            return name;
                          });
 
-// A crop of a picture whose value is its column: what is kept, and which way round, can be read off.
+// A crop of a picture whose value is its column: what is kept, and which way round, can be read
+// off.
 TEST(RandomCrop, KeepsTheAreaItSaysAndFlipsHalf) {
   constexpr std::int64_t side = 200;
   std::vector<std::byte> pixels;

@@ -43,7 +43,7 @@ TEST_F(SafetensorsTest, ReadsEveryFloatType) {
   const SafetensorsFile file(path());
   EXPECT_THAT(file.names(), ElementsAre("a", "b", "c", "d", "e"));
   const auto floats = [&](const char* name, std::vector<std::int64_t> shape) {
-    return file.floats(name, shape);
+    return to_floats(file.float_tensor(name, shape));
   };
   EXPECT_THAT(floats("a", {2}), ElementsAre(1.5f, -2.0f));
   EXPECT_THAT(floats("b", {2, 1}), ElementsAre(1.0f, -2.5f));
@@ -71,10 +71,11 @@ TEST_F(SafetensorsTest, NamesTheNearestTensorAndTheShapeFound) {
       message_of<InputError>([&] { file.tensor("kay.weight"); }),
       AllOf(HasSubstr("model.safetensors"), HasSubstr("kay.weight"), HasSubstr("\"key.weight\"")));
   const std::vector<std::int64_t> wrong = {1, 2};
-  EXPECT_THAT(message_of<InputError>([&] { file.floats("key.weight", wrong); }),
+  EXPECT_THAT(message_of<InputError>([&] { file.float_tensor("key.weight", wrong); }),
               AllOf(HasSubstr("[1, 2]"), HasSubstr("F32 [2]")));
   const std::vector<std::int64_t> empty = {0};
-  EXPECT_THAT(message_of<InputError>([&] { file.floats("ids", empty); }), HasSubstr("I64 [0]"));
+  EXPECT_THAT(message_of<InputError>([&] { file.float_tensor("ids", empty); }),
+              HasSubstr("I64 [0]"));
 }
 
 TEST_F(SafetensorsTest, RefusesFilesThatAreTooShort) {

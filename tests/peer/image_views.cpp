@@ -1,7 +1,6 @@
-// image_views view HEIGHT WIDTH PIXELS|JPEG SIDE bilinear|bicubic CROP_SHARE OUT: the test view of one
-// image, not normalised, [3, SIDE, SIDE] float32.
-// image_views operation NUMBER IMAGES SIDE STRENGTH OUT: an operation of RandAugment on images
-// [n, 3, SIDE, SIDE] float32.
+// image_views view HEIGHT WIDTH PIXELS|JPEG SIDE bilinear|bicubic CROP_SHARE OUT: the test view of
+// one image, not normalised, [3, SIDE, SIDE] float32. image_views operation NUMBER IMAGES SIDE
+// STRENGTH OUT: an operation of RandAugment on images [n, 3, SIDE, SIDE] float32.
 #include <ATen/ATen.h>
 
 #include <fstream>

@@ -1,5 +1,6 @@
-// vision_features BACKBONE SIDE class|mean IMAGES OUT: for images [n, 3, side, side] (float32), writes
-// the features [n, width] and then the gradient of sum(features^2) / 2 with respect to the images.
+// vision_features BACKBONE SIDE class|mean IMAGES OUT: for images [n, 3, side, side] (float32),
+// writes the features [n, width] and then the gradient of sum(features^2) / 2 with respect to the
+// images.
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 

@@ -19,10 +19,19 @@ class AdaptedLinearTest : public testing::Test {
       : layout_({{.name = "b", .out = 4, .in = 6}, {.name = "a", .out = 4, .in = 6}}),
         weight_((at::manual_seed(17), at::randn({12, 6}))),
         bias_(at::randn({12})),
-        layer_(weight_.clone(), bias_, {{.module = 1, .row = 4}, {.module = 0, .row = 8}}, 4),
+        layer_(matrices(), at::kFloat),
         x_(at::randn({5, 6}).requires_grad_(true)),
         factors_{at::randn({2, 3, 6}).requires_grad_(true),
                  at::randn({2, 4, 3}).requires_grad_(true)} {}
+
+  std::vector<AdaptedLinear::Matrix> matrices() const {
+    const auto rows = [&](std::int64_t first, std::optional<std::size_t> module) {
+      return AdaptedLinear::Matrix{.weight = weight_.narrow(0, first, 4),
+                                   .bias = bias_.narrow(0, first, 4),
+                                   .module = module};
+    };
+    return {rows(0, std::nullopt), rows(4, 1), rows(8, 0)};
+  }
 
   // W + c B A, written out with autograd's own products.
   at::Tensor effective(double c) const {

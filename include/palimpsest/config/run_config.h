@@ -56,9 +56,11 @@ struct RunConfig {
   std::int64_t head_refit_epochs = 20;
 
   // Machine.
-  std::string lanes = "4";      // a number, or "ranks"
-  std::string device = "auto";  // auto | cpu | cuda
-  std::int64_t threads = 1;     // of a rank, for tensor operations
+  std::string lanes = "4";         // a number, or "ranks"
+  std::string device = "auto";     // auto | cpu | cuda
+  std::int64_t threads = 1;        // of a rank, for tensor operations
+  std::string precision = "fp32";  // fp32 | bf16, of the frozen matrices and their products
+  bool activation_checkpointing = false;
   std::int64_t evaluation_batch = 64;
   std::int64_t hang_seconds = 300;
 

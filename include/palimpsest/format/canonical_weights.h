@@ -44,10 +44,11 @@ class CanonicalWeights {
   // Leading dimensions of 1 left out. Throws InputError when there is no such tensor.
   std::vector<std::int64_t> shape(std::string_view canonical) const;
 
-  // In row-major order, as float32. Throws InputError: missing, or another shape than expected.
-  std::vector<float> floats(std::string_view canonical, std::span<const std::int64_t> shape);
+  // Its pieces as they lie in the mapped files, one above the other by rows: mostly one. Throws
+  // InputError: missing, or another shape than expected.
+  std::vector<TensorView> pieces(std::string_view canonical, std::span<const std::int64_t> shape);
 
-  // Throws InputError when the checkpoint has a tensor that floats() never read and that is not
+  // Throws InputError when the checkpoint has a tensor that pieces() never gave and that is not
   // known to be beside the backbone: the model does something that this backbone doesn't.
   void refuse_surplus() const;
 

@@ -23,8 +23,8 @@ class Checkpoint {
   bool contains(std::string_view name) const { return places_.contains(name); }
   // Throws InputError naming the file and, where there is one, a name that is nearly the same.
   const TensorView& tensor(std::string_view name) const;
-  // As SafetensorsFile::floats().
-  std::vector<float> floats(std::string_view name, std::span<const std::int64_t> shape) const;
+  // As SafetensorsFile::float_tensor().
+  const TensorView& float_tensor(std::string_view name, std::span<const std::int64_t> shape) const;
 
   // The file, or the index of the shards: for messages.
   const std::filesystem::path& path() const { return path_; }

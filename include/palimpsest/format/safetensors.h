@@ -17,6 +17,9 @@ struct TensorView {
   std::span<const std::byte> bytes;  // inside the mapping: valid as long as the SafetensorsFile
 };
 
+// The elements as float32. The tensor is of a float type (SafetensorsFile::float_tensor()).
+std::vector<float> to_floats(const TensorView& tensor);
+
 class SafetensorsFile {
  public:
   // Throws InputError: too short, a header that isn't JSON, a duplicate name, offsets with holes,
@@ -30,9 +33,9 @@ class SafetensorsFile {
   // Throws InputError naming the file and, where there is one, a name that is nearly the same.
   const TensorView& tensor(std::string_view name) const;
 
-  // As float32 (from F32, F16, BF16 or F64), after checking the shape. Throws InputError: expected,
-  // found.
-  std::vector<float> floats(std::string_view name, std::span<const std::int64_t> shape) const;
+  // As tensor(). Throws InputError, too, when it isn't F32, F16, BF16 or F64 of that shape:
+  // expected, found.
+  const TensorView& float_tensor(std::string_view name, std::span<const std::int64_t> shape) const;
 
   const std::filesystem::path& path() const;
 

@@ -1,7 +1,8 @@
 #pragma once
 // A frozen linear layer some of whose rows a LoRA adapter changes. In fp32 the layer is one product
-// with the effective weight W + c s B A; A and B get their gradients from thin products, and the
-// gradient of the weight is never formed.
+// with the effective weight W + c s B A. In bf16 the adapter is a branch of its own beside the
+// product with W: a bf16 sum would lose most of a small B A. A and B get their gradients from thin
+// products either way, and the gradient of the weight is never formed.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -30,16 +31,16 @@ struct AdapterUse {
 
 class AdaptedLinear {
  public:
-  // Module `module` of the layout is rows row .. row + out - 1 of the weight.
-  struct Slot {
-    std::size_t module = 0;
-    std::int64_t row = 0;
+  // One of the matrices of a layer, all of one shape: float32, not written to. `module`: its place
+  // in the layout; none for a plain one.
+  struct Matrix {
+    at::Tensor weight, bias;  // [out, in], [out]
+    std::optional<std::size_t> module;
   };
 
-  // weight [rows, in], bias [rows]; all slots have `out` rows. No slots: a plain frozen layer.
-  // `group`: the position of the layer's factors in a Lora.
-  AdaptedLinear(at::Tensor weight, at::Tensor bias, std::vector<Slot> slots, std::int64_t out,
-                std::size_t group = 0);
+  // The matrices stacked by rows, in `precision` (kFloat or kBFloat16). `group`: the position of
+  // the layer's factors in a Lora.
+  AdaptedLinear(std::span<const Matrix> matrices, at::ScalarType precision, std::size_t group = 0);
 
   bool is_adapted() const { return !frozen_.slots.empty(); }
 
@@ -49,26 +50,35 @@ class AdaptedLinear {
   // W = W_0 + difference, where difference is the flat adapted vector theta - theta_hat_0.
   void set_difference(std::span<const float> difference, const AdaptedLayout& layout);
 
-  // Effective weight: W + c s B A.
+  // Effective weight: W + c s B A. In bf16 nothing changes: forward() adds the adapter.
   void set_adapter(const Lora& lora, double c);
 
-  // x [tokens, in] -> [tokens, rows] with the effective weight.
+  // x [tokens, in] -> [tokens, rows], in the layer's precision.
   at::Tensor forward(const at::Tensor& x, const AdapterUse& use) const;
 
+  // Appends the adapter's factors for this layer, if it has any.
+  void append_factors(const Lora& lora, std::vector<at::Tensor>& factors) const;
+
  private:
+  // Module `module` of the layout is rows row .. row + out - 1 of the weight.
+  struct Slot {
+    std::size_t module = 0;
+    std::int64_t row = 0;
+  };
   // What a backward pass needs of the layer; it outlives every graph that was built over it.
   struct Frozen {
     at::Tensor effective;  // [rows, in]
     at::Tensor bias;
     std::vector<Slot> slots;
     std::int64_t out;
+    bool branch;  // the adapter is no part of `effective`
   };
   friend class AdaptedProduct;
 
   Frozen frozen_;
   std::size_t group_;
-  at::Tensor original_;  // rows of the slots in W_0, [slots, out, in]; undefined for a plain layer
-  at::Tensor current_;   // the same in W
+  std::vector<at::Tensor> original_;  // by slot: its rows of W_0, [out, in] float32
+  std::vector<at::Tensor> current_;   // the same in W; empty in bf16
 };
 
 }  // namespace palimpsest

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,6 +17,17 @@
 #include "palimpsest/model/block_layers.h"
 
 namespace palimpsest {
+
+// What the user chooses about a backbone.
+struct BackboneChoice {
+  std::vector<std::string> targets;  // adapted matrices of every block
+  std::int64_t image_size = 0;       // vision: side of the images, a multiple of the patch
+  bool mean_pooling = false;         // vision
+  // Of the frozen matrices and their products, kFloat or kBFloat16. What is added up from block to
+  // block, norms and features stay float32.
+  at::ScalarType precision = at::kFloat;
+  bool activation_checkpointing = false;
+};
 
 class Backbone {
  public:
@@ -41,28 +53,36 @@ class Backbone {
   virtual std::vector<std::int64_t> tokens(const Batch& batch) const = 0;
 
  protected:
-  Backbone(BlockLayers layers, std::int64_t feature_size, at::Device device)
-      : layers_(std::move(layers)), feature_size_(feature_size), device_(device) {}
+  Backbone(BlockLayers layers, std::int64_t feature_size, const BackboneChoice& choice,
+           at::Device device)
+      : layers_(std::move(layers)),
+        feature_size_(feature_size),
+        precision_(choice.precision),
+        recompute_(choice.activation_checkpointing),
+        device_(device) {}
 
-  const std::vector<BlockLayers::Block>& blocks() const { return layers_.blocks(); }
+  at::ScalarType precision() const { return precision_; }
+
+  // `block(b, x)` for every block b, each on the output of the one before. A copy of `block` may be
+  // called once more in the backward pass.
+  using BlockFunction = std::function<at::Tensor(std::size_t b, const at::Tensor& x)>;
+  at::Tensor through_blocks(at::Tensor x, const AdapterUse& use, const BlockFunction& block) const;
+
+  const BlockLayers::Block& block(std::size_t b) const { return layers_.blocks()[b]; }
 
  private:
   BlockLayers layers_;
   std::int64_t feature_size_;
+  at::ScalarType precision_;
+  bool recompute_;
   at::Device device_;
-};
-
-// What the user chooses about a backbone.
-struct BackboneChoice {
-  std::vector<std::string> targets;  // adapted matrices of every block
-  std::int64_t image_size = 0;       // vision: side of the images, a multiple of the patch
-  bool mean_pooling = false;         // vision
 };
 
 // The names and sizes of the linear layers of a backbone's blocks.
 BlockShape block_shape(const BackboneConfig& config);
 
-// Throws InputError for a missing, surplus or misshapen tensor.
+// Throws InputError for a missing, surplus or misshapen tensor. `weights` must outlive the model,
+// which may hold views of it.
 std::unique_ptr<Backbone> make_backbone(const Checkpoint& weights, const BackboneConfig& config,
                                         const BackboneChoice& choice, at::Device device);
 

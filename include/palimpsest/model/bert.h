@@ -15,7 +15,7 @@ BlockShape block_shape(const BertConfig& config);
 
 class Bert : public Backbone {
  public:
-  Bert(const BertConfig& config, std::span<const std::string> targets, const TensorLoader& load,
+  Bert(const BertConfig& config, const BackboneChoice& choice, const TensorLoader& load,
        at::Device device);
 
   at::Tensor features(const Batch& batch, const AdapterUse& use) const override;

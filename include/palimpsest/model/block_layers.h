@@ -3,7 +3,6 @@
 // one product, the attention's output, and the two of the MLP. LoRA adapts them.
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 
 #include "palimpsest/core/adapted_layout.h"
 #include "palimpsest/model/adapted_linear.h"
+#include "palimpsest/model/weight_loader.h"
 
 namespace palimpsest {
 
@@ -27,18 +27,18 @@ struct BlockShape {
 // UsageError for another.
 AdaptedLayout adapted_layout(const BlockShape& shape, std::span<const std::string> targets);
 
-// A tensor by its canonical name, in fp32 on the model's device. Throws InputError.
-using TensorLoader =
-    std::function<at::Tensor(const std::string& name, const std::vector<std::int64_t>& shape)>;
-
 class BlockLayers {
  public:
   struct Block {
     AdaptedLinear qkv, output, fc1, fc2;
+
+    // The leaves that a pass through the block with this adapter reads.
+    std::vector<at::Tensor> factors(const Lora& lora) const;
   };
 
+  // Matrices and biases are held in `precision`: kFloat or kBFloat16.
   BlockLayers(const BlockShape& shape, std::span<const std::string> targets,
-              const TensorLoader& load);
+              at::ScalarType precision, const TensorLoader& load);
 
   const AdaptedLayout& layout() const { return layout_; }
   const std::vector<LoraGroup>& groups() const { return groups_; }

@@ -8,7 +8,7 @@ struct LayerNorm {
   at::Tensor weight, bias;  // [width]
   double epsilon = 0;
 
-  // Over the last dimension.
+  // Over the last dimension, in float32 whatever x is.
   at::Tensor operator()(const at::Tensor& x) const;
 };
 
