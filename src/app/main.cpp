@@ -5,7 +5,6 @@
 #include <iostream>
 #include <optional>
 
-#include "dry_run.h"
 #include "palimpsest/comm/guarded_run.h"
 #include "palimpsest/comm/host_group.h"
 #include "palimpsest/comm/stop_request.h"
@@ -17,6 +16,7 @@
 #include "palimpsest/report/json_lines.h"
 #include "palimpsest/report/summary.h"
 #include "palimpsest/report/terminal.h"
+#include "plan_command.h"
 
 namespace palimpsest {
 namespace {
@@ -31,6 +31,10 @@ constexpr std::string_view kHelp =
     "  palimpsest train ... --print-config                the resolved settings, as a "
     "configuration file\n"
     "  palimpsest train ... --dry-run                     what would run, and what it costs\n"
+    "  palimpsest plan [settings] [--world-size N]        parameters, memory, and time over 1 to "
+    "512 "
+    "ranks\n"
+    "  palimpsest plan --help                             planning without any file, and for GPUs\n"
     "  palimpsest --version\n\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input file, 4 training diverged, 5 a rank was "
     "lost,\n"
@@ -87,8 +91,16 @@ int run(std::vector<std::string> arguments) {
     std::cout << config_help();
     return 0;
   }
+  if (verb == "plan" && help) {
+    std::cout << plan_help();
+    return 0;
+  }
   const bool print = take_flag(arguments, "--print-config");
   return run_guarded([&](HostGroup& group, Watchdog& watchdog) {
+    if (verb == "plan") {
+      if (group.rank() == 0) std::cout << plan(arguments);
+      return static_cast<int>(ExitCode::kDone);
+    }
     if (verb != "train") {
       throw UsageError(
           concat("'", verb,

@@ -287,7 +287,8 @@ std::vector<Key> make_table() {
       {.name = "evaluation-batch",
        .group = kMachine,
        .member = &C::evaluation_batch,
-       .help = "Samples per forward pass in evaluation.",
+       .help = "Samples per forward pass in evaluation, and at most in the Fisher pass,\n"
+               "which takes no more than a lane of the batch.",
        .effect = kNumerics,
        .minimum = 1,
        .maximum = kMost},

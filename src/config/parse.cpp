@@ -143,7 +143,7 @@ void check_consistent(const RunConfig& config) {
 
 }  // namespace
 
-RunConfig parse_run_config(std::span<const std::string> arguments) {
+RunConfig parse_settings(std::span<const std::string> arguments) {
   std::vector<Setting> flags = read_command_line(arguments);
   RunConfig config;
   const auto file = std::find_if(flags.begin(), flags.end(),
@@ -153,8 +153,13 @@ RunConfig parse_run_config(std::span<const std::string> arguments) {
     flags.erase(file);
   }
   apply(flags, "command line", config);
-  check_complete(config);
   check_consistent(config);
+  return config;
+}
+
+RunConfig parse_run_config(std::span<const std::string> arguments) {
+  const RunConfig config = parse_settings(arguments);
+  check_complete(config);
   return config;
 }
 

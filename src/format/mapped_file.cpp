@@ -42,6 +42,12 @@ MappedFile::~MappedFile() {
   if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
+void MappedFile::forget_pages() const {
+  if (!bytes_.empty()) {
+    madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), MADV_DONTNEED);
+  }
+}
+
 void MappedFile::expect_random_access() const {
   if (!bytes_.empty()) {
     madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), MADV_RANDOM);

@@ -15,6 +15,8 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   std::span<const std::byte> bytes() const { return bytes_; }
+  // Gives the memory of pages read so far back; they are read again when they are touched.
+  void forget_pages() const;
   // Tells the kernel that what is read next is not what follows.
   void expect_random_access() const;
 

@@ -208,6 +208,7 @@ void Pack::verify() const {
   hash.add("/offsets", "i8", {samples + 1}, bytes_of(pack.offsets));
   hash.add("/shape", "i8", {samples, pack.dimensions()}, bytes_of(pack.shape));
   hash.add("/split", "u1", {samples}, bytes_of(pack.split));
+  if (pack.mapping != nullptr) pack.mapping->forget_pages();  // the hash has read all of them
   const std::string found = hash.hex();
   if (found != pack.content_sha256) {
     throw InputError(concat(pack.path.string(), ": /@content_sha256: expected ",

@@ -187,6 +187,8 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
 SafetensorsFile::~SafetensorsFile() = default;
 SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
 
+void SafetensorsFile::forget_pages() const { impl_->mapping.forget_pages(); }
+
 const std::filesystem::path& SafetensorsFile::path() const { return impl_->path; }
 
 std::vector<std::string> SafetensorsFile::names() const {

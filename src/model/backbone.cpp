@@ -44,6 +44,7 @@ std::unique_ptr<Backbone> make_backbone(const Checkpoint& weights, const Backbon
     model = std::make_unique<Vit>(std::get<VitConfig>(config), choice, load, device);
   }
   canonical.refuse_surplus();
+  weights.forget_pages();  // of what was copied; views read theirs again
   return model;
 }
 

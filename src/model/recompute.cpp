@@ -36,9 +36,9 @@ class Recomputed : public torch::autograd::Function<Recomputed> {
     variable_list inputs = context->get_saved_variables();
     inputs[0] = inputs[0].detach().requires_grad_(true);
     const c10::AutoGradMode again(true);
-    variable_list result =
-        torch::autograd::grad({held->f(inputs[0])}, inputs, {gradients[0]},
-                              /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true);
+    variable_list result = torch::autograd::grad({held->f(inputs[0])}, inputs, {gradients[0]},
+                                                 /*retain_graph=*/false, /*create_graph=*/false,
+                                                 /*allow_unused=*/true);
     result.emplace_back();  // of f
     return result;
   }

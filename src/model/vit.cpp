@@ -110,7 +110,8 @@ at::Tensor Vit::embed(const Images& images) const {
 
 at::Tensor Vit::attention(const at::Tensor& qkv, std::int64_t samples, const Frozen& frozen) const {
   const std::int64_t d = config_.width / config_.heads;
-  const at::Tensor parts = qkv.view({samples, -1, 3, config_.heads, d}).permute({2, 0, 3, 1, 4});
+  const std::vector<at::Tensor> parts =
+      qkv.view({samples, -1, 3, config_.heads, d}).permute({2, 0, 3, 1, 4}).unbind();
   return at::scaled_dot_product_attention(normed(frozen.query_norm, parts[0]),
                                           normed(frozen.key_norm, parts[1]), parts[2])
       .transpose(1, 2)

@@ -1,5 +1,10 @@
 #include "palimpsest/plan/model_shape.h"
 
+#include <array>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
 namespace palimpsest {
 namespace {
 
@@ -11,7 +16,8 @@ std::int64_t biases_and_norms(std::int64_t width, std::int64_t fc1_out) {
 ModelShape shape_of(const BertConfig& c) {
   const std::int64_t rows =
       c.vocabulary + c.first_position + c.positions + c.type_vocabulary;  // of the embeddings
-  return {.blocks = c.layers,
+  return {.texts = true,
+          .blocks = c.layers,
           .width = c.hidden,
           .heads = c.heads,
           .fc1_out = c.intermediate,
@@ -25,7 +31,8 @@ ModelShape shape_of(const VitConfig& c) {
   const std::int64_t scales = c.layer_scale ? 2 * c.width : 0;
   const std::int64_t head_norms = c.query_key_norm ? 4 * (c.width / c.heads) : 0;
   const std::int64_t rows = c.prefix() + c.placed + c.grid * c.grid + 2;  // tokens, places, norm
-  return {.blocks = c.depth,
+  return {.texts = false,
+          .blocks = c.depth,
           .width = c.width,
           .heads = c.heads,
           .fc1_out = c.fc1_out(),
@@ -34,7 +41,71 @@ ModelShape shape_of(const VitConfig& c) {
           .outside = (3 * c.patch * c.patch + 1 + rows) * c.width};
 }
 
+struct VisionShape {
+  std::string_view name;
+  std::int64_t width, depth, heads, mlp, patch, grid;
+  bool layer_scale;
+};
+
+// Dosovitskiy et al. 2021 (ViT-Ti: Touvron et al. 2021; ViT-g: Zhai et al. 2022, as timm's
+// vit_giant_patch14); DINOv2: Oquab et al. 2023, position embeddings of 37 x 37 patches.
+constexpr std::array kVisionShapes = {
+    VisionShape{"vit-ti/16", 192, 12, 3, 768, 16, 14, false},
+    VisionShape{"vit-s/16", 384, 12, 6, 1536, 16, 14, false},
+    VisionShape{"vit-b/16", 768, 12, 12, 3072, 16, 14, false},
+    VisionShape{"vit-l/16", 1024, 24, 16, 4096, 16, 14, false},
+    VisionShape{"vit-h/14", 1280, 32, 16, 5120, 14, 16, false},
+    VisionShape{"vit-g/14", 1408, 40, 16, 6144, 14, 16, false},
+    VisionShape{"dinov2-s/14", 384, 12, 6, 1536, 14, 37, true},
+    VisionShape{"dinov2-b/14", 768, 12, 12, 3072, 14, 37, true},
+    VisionShape{"dinov2-l/14", 1024, 24, 16, 4096, 14, 37, true},
+};
+
+struct TextShape {
+  std::string_view name;
+  std::int64_t hidden, layers, heads, intermediate, vocabulary;
+};
+
+// Devlin et al. 2019; MiniLM: Wang et al. 2020.
+constexpr std::array kTextShapes = {
+    TextShape{"minilm-l6", 384, 6, 12, 1536, 30522},
+    TextShape{"bert-base", 768, 12, 12, 3072, 30522},
+    TextShape{"bert-large", 1024, 24, 16, 4096, 30522},
+};
+
 }  // namespace
+
+BackboneConfig published_shape(std::string_view name) {
+  std::string known;
+  for (const VisionShape& s : kVisionShapes) {
+    if (s.name == name) {
+      return VitConfig{.width = s.width,
+                       .depth = s.depth,
+                       .heads = s.heads,
+                       .mlp = s.mlp,
+                       .patch = s.patch,
+                       .grid = s.grid,
+                       .placed = 1,
+                       .layer_scale = s.layer_scale};
+    }
+    known += concat(s.name, ", ");
+  }
+  for (const TextShape& s : kTextShapes) {
+    if (s.name == name) {
+      return BertConfig{.hidden = s.hidden,
+                        .layers = s.layers,
+                        .heads = s.heads,
+                        .intermediate = s.intermediate,
+                        .vocabulary = s.vocabulary,
+                        .positions = 512,
+                        .hidden_act = "gelu"};
+    }
+    known += concat(s.name, ", ");
+  }
+  throw UsageError(concat("--shape ", name, " is not known; use one of ",
+                          known.substr(0, known.size() - 2),
+                          ", or leave --shape out and name the model's folder as --backbone"));
+}
 
 ModelShape model_shape(const BackboneConfig& config) {
   return std::visit([](const auto& family) { return shape_of(family); }, config);

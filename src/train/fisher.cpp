@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "palimpsest/core/error.h"
@@ -22,7 +23,10 @@ at::Tensor sum_over_chunks(const TrainingContext& context, const Task& task, std
   Lanes lanes = context.lanes;
   lanes.ordered = true;
   LaneSum sums(context.collectives, lanes, size, at::kDouble, context.model.device());
-  const auto all = chunks(task.train.size(), context.config.evaluation_batch);
+  // No chunk is larger than a lane of a training step, so that what could be trained fits here,
+  // too.
+  const std::int64_t lane = (context.config.batch + lanes.count - 1) / lanes.count;
+  const auto all = chunks(task.train.size(), std::min(context.config.evaluation_batch, lane));
   for (std::size_t i = 0; i < sums.own_lanes().size(); ++i) {
     for (auto chunk = static_cast<std::size_t>(sums.own_lanes()[i]); chunk < all.size();
          chunk += static_cast<std::size_t>(lanes.count)) {

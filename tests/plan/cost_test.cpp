@@ -1,9 +1,11 @@
 // The costs of MiniLM-L6 with key and value adapted, against numbers worked out by hand.
 #include "palimpsest/plan/cost.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <string>
+
+#include "palimpsest/core/error.h"
 
 namespace palimpsest {
 namespace {
@@ -26,8 +28,12 @@ AdaptedLayout key_and_value() {
   return AdaptedLayout(modules);
 }
 
-const TrainingShape kTraining = {
-    .rank = 10, .classes = 6, .lanes = 2, .lane_samples = 4, .tokens = 20};
+const TrainingShape kTraining = {.rank = 10,
+                                 .classes = 6,
+                                 .lanes = 2,
+                                 .lane_samples = 4,
+                                 .tokens = 20,
+                                 .adapted = {.qkv = true}};
 
 TEST(Cost, CountsMiniLmsParameters) {
   const ParameterCounts counts = parameter_counts(kMiniLm, key_and_value(), kTraining);
@@ -60,7 +66,7 @@ TEST(Cost, CountsTheParametersOfVisionTransformers) {
 
 TEST(Cost, FrozenBackboneTrainsItsHeadAlone) {
   const ParameterCounts counts =
-      parameter_counts(kMiniLm, AdaptedLayout(), {.rank = 0, .classes = 6});
+      parameter_counts(kMiniLm, AdaptedLayout(), {.rank = 0, .classes = 6, .adapted = {}});
   EXPECT_EQ(counts.adapted, 0);
   EXPECT_EQ(counts.trained(), 2310);
 }
@@ -68,23 +74,69 @@ TEST(Cost, FrozenBackboneTrainsItsHeadAlone) {
 TEST(Cost, EstimatesMemoryByPart) {
   const MemoryEstimate bytes = memory_estimate(kMiniLm, key_and_value(), kTraining);
   EXPECT_EQ(bytes.weights, 4.0 * 22565376);
-  EXPECT_EQ(bytes.adapted, 3 * 4.0 * 1769472);
+  // Query, key and value of six blocks once more, the merged rows, theta_hat and the task vector.
+  EXPECT_EQ(bytes.adapted, 4.0 * (6 * 3 * 384 * 384 + 3 * 1769472));
   EXPECT_EQ(bytes.optimizer, 4.0 * 94470 * 6);
-  // 6 blocks x 80 tokens x (9 * 384 + 2 * 1536 + 12 * 20 = 6768) numbers.
-  EXPECT_EQ(bytes.activations, 4.0 * 3248640);
-  EXPECT_EQ(bytes.fisher, (8.0 * (kTraining.lanes + 1) + 8.0) * 1769472);
+  // 80 tokens. Kept in each of 6 blocks: inputs of two norms and of q, k, v; q, k and v; the MLP's
+  // middle; 12 rows of attention weights. Dropped again: three middles, four vectors.
+  const double kept = 6 * 384 + 1536 + 12 * 20, dropped = 3 * 1536 + 4 * 384;
+  EXPECT_EQ(bytes.activations, 4.0 * 80 * (6 * kept + dropped) * 1.33);
+  EXPECT_EQ(bytes.fisher, (8.0 * (kTraining.lanes + 2) + 12.0) * 1769472);
   EXPECT_EQ(bytes.curvature, 16.0 * 1769472);
-  EXPECT_EQ(bytes.total(), bytes.weights + bytes.adapted + bytes.optimizer + bytes.activations +
-                               bytes.fisher + bytes.curvature);
+  EXPECT_EQ(bytes.peak(), bytes.program + bytes.weights + bytes.adapted + bytes.activations +
+                              bytes.fisher + bytes.curvature);
+}
+
+TEST(Cost, SavesMemoryWhereAskedTo) {
+  TrainingShape training = kTraining;
+  const MemoryEstimate all = memory_estimate(kMiniLm, key_and_value(), training);
+  training.bf16 = true;
+  const MemoryEstimate half = memory_estimate(kMiniLm, key_and_value(), training);
+  // The six matrices of six blocks; embeddings, biases and norms stay as they are.
+  EXPECT_EQ(all.weights - half.weights, 2.0 * 6 * 12 * 384 * 384);
+  EXPECT_LT(half.activations, all.activations);
+  training = kTraining;
+  training.activation_checkpointing = true;
+  const MemoryEstimate again = memory_estimate(kMiniLm, key_and_value(), training);
+  EXPECT_LT(again.activations, all.activations);
+  EXPECT_EQ(again.weights, all.weights);
+  training = kTraining;
+  training.keeps_fisher = false;
+  const MemoryEstimate average = memory_estimate(kMiniLm, key_and_value(), training);
+  EXPECT_EQ(average.fisher + average.curvature, 0);
 }
 
 TEST(Cost, CountsOperationsPerSample) {
   // Ten tokens. Matrices: 2 * 10 * 6 * 1,769,472; attention: 4 * 100 * 6 * 384; adapter: 2 * 10 *
-  // 92,160.
-  const double matrices = 212336640, attention = 921600, adapter = 1843200;
-  EXPECT_EQ(training_operations_per_sample(kMiniLm, key_and_value(), 10, 10),
-            2 * matrices + 3 * attention + 3 * adapter);
-  EXPECT_EQ(training_operations_per_sample(kMiniLm, AdaptedLayout(), 0, 10), matrices + attention);
+  // 92,160; the gradients of the adapted weights: 2 * 10 * 1,769,472.
+  const double matrices = 212336640, attention = 921600, adapter = 1843200, weights = 35389440;
+  TrainingShape training = kTraining;
+  const Operations whole = operations_per_sample(kMiniLm, key_and_value(), training, 10);
+  EXPECT_EQ(whole.forward, matrices + attention);
+  EXPECT_EQ(whole.training, 2 * matrices + 3 * attention + 3 * adapter);
+  EXPECT_EQ(whole.fisher, 2 * matrices + 3 * attention + weights);
+  training.activation_checkpointing = true;
+  const Operations again = operations_per_sample(kMiniLm, key_and_value(), training, 10);
+  EXPECT_EQ(again.training - whole.training, whole.forward);
+  training.rank = 0;
+  EXPECT_EQ(operations_per_sample(kMiniLm, AdaptedLayout(), training, 10).training, whole.forward);
+}
+
+TEST(Cost, KnowsPublishedShapes) {
+  // Parameters without classifier, as timm and transformers (without pooler) count them.
+  const auto parameters = [](std::string_view name) {
+    return model_shape(published_shape(name)).parameters();
+  };
+  EXPECT_EQ(parameters("vit-ti/16"), 5524416);
+  EXPECT_EQ(parameters("vit-b/16"), 85798656);
+  EXPECT_EQ(parameters("vit-l/16"), 303301632);
+  EXPECT_EQ(parameters("vit-h/14"), 630764800);
+  EXPECT_EQ(parameters("vit-g/14"), 1011202432);
+  EXPECT_EQ(parameters("dinov2-s/14"), 22056192);
+  EXPECT_EQ(parameters("bert-base"), 108891648);
+  EXPECT_EQ(parameters("bert-large"), 334092288);
+  EXPECT_THAT([] { published_shape("vit-x/16"); },
+              testing::ThrowsMessage<UsageError>(testing::HasSubstr("vit-g/14")));
 }
 
 }  // namespace

@@ -53,6 +53,9 @@ void set_value(RunConfig& config, const Key& key, std::string_view text);
 // contradiction between settings.
 RunConfig parse_run_config(std::span<const std::string> arguments);
 
+// The same, but pack, protocol and backbone may be missing: for a plan without files.
+RunConfig parse_settings(std::span<const std::string> arguments);
+
 // All settings as a .cfg file that parses back to the same RunConfig.
 std::string print_config(const RunConfig& config);
 

@@ -26,6 +26,11 @@ class Checkpoint {
   // As SafetensorsFile::float_tensor().
   const TensorView& float_tensor(std::string_view name, std::span<const std::int64_t> shape) const;
 
+  // As SafetensorsFile::forget_pages(), of every file.
+  void forget_pages() const {
+    for (const SafetensorsFile& file : files_) file.forget_pages();
+  }
+
   // The file, or the index of the shards: for messages.
   const std::filesystem::path& path() const { return path_; }
 

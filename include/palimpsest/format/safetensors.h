@@ -37,6 +37,9 @@ class SafetensorsFile {
   // expected, found.
   const TensorView& float_tensor(std::string_view name, std::span<const std::int64_t> shape) const;
 
+  // Gives the memory of what was read so far back; views stay valid.
+  void forget_pages() const;
+
   const std::filesystem::path& path() const;
 
  private:

@@ -15,9 +15,9 @@ namespace palimpsest {
 using TensorLoader =
     std::function<at::Tensor(const std::string& name, const std::vector<std::int64_t>& shape)>;
 
-// On the CPU a tensor that lies in its file as float32 is a view of the mapped file: nothing is read
-// before it is used, and all ranks of a node share the pages. `weights` and its checkpoint must
-// outlive the loader, the checkpoint the tensors, too.
+// On the CPU a tensor that lies in its file as float32 is a view of the mapped file: nothing is
+// read before it is used, and all ranks of a node share the pages. `weights` and its checkpoint
+// must outlive the loader, the checkpoint the tensors, too.
 TensorLoader weight_loader(CanonicalWeights& weights, at::Device device);
 
 }  // namespace palimpsest

@@ -8,14 +8,25 @@
 
 namespace palimpsest {
 
-// How a task is trained. rank 0: frozen backbone. The lanes of a rank run one after another, so
-// that one lane's activations are held at a time, and every lane of the rank keeps its gradient.
+// Which layers of a block are adapted.
+struct AdaptedLayers {
+  bool qkv = false, output = false, fc1 = false, fc2 = false;
+};
+
+// How a task is trained. rank 0: frozen backbone. The lanes of a process run one after another, so
+// that one lane's activations are held at a time, and every lane keeps its gradient.
 struct TrainingShape {
   std::int64_t rank = 0;          // of the adapter
   std::int64_t classes = 0;       // of the task
   std::int64_t lanes = 1;         // of this process
-  std::int64_t lane_samples = 0;  // in one lane
+  std::int64_t lane_samples = 0;  // in one lane; a Fisher chunk has no more
   std::int64_t tokens = 0;        // of the longest sample, to which the lane is padded
+  std::int64_t image_side = 0;    // in pixels
+  AdaptedLayers adapted;
+  bool bf16 = false;
+  bool activation_checkpointing = false;
+  bool keeps_fisher = true;  // the merge needs the Fisher
+  bool on_device = false;    // a GPU: weights are copied there, and its allocator wastes less
 };
 
 struct ParameterCounts {
@@ -29,24 +40,38 @@ struct ParameterCounts {
 ParameterCounts parameter_counts(const ModelShape& model, const AdaptedLayout& layout,
                                  const TrainingShape& training);
 
-// Bytes, float32 unless said otherwise. Estimates: allocators and libraries come on top.
+// Bytes of one process. Estimates: docs/cluster.md says how near they came where it was measured.
 struct MemoryEstimate {
+  double program = 0;      // the program and its libraries, started
   double weights = 0;      // the backbone as it stands
-  double adapted = 0;      // pretrained and merged copies, and W + c Delta of the step
+  double adapted = 0;      // adapted layers once more, theta_hat, and a task vector
   double optimizer = 0;    // trained parameters, gradients (one per lane, the sum), two moments
-  double activations = 0;  // what a lane's backward pass needs
-  double fisher = 0;       // float64 sums over samples
-  double curvature = 0;    // rank 0: S0 and S1, float64
-  double total() const { return weights + adapted + optimizer + activations + fisher + curvature; }
+  double activations = 0;  // a lane's forward and backward pass, with what the allocator loses
+  double fisher = 0;       // float64 sums over samples, a chunk's squares, the mean
+  double curvature = 0;    // rank 0: S0 and S1, float64, in host memory
+  bool on_device = false;  // the curvature is not among the rest
+
+  // The optimizer's part is free again when the Fisher is measured.
+  double peak() const {
+    return program + weights + adapted + activations + (on_device ? 0 : curvature) +
+           (optimizer > fisher ? optimizer : fisher);
+  }
 };
 
 MemoryEstimate memory_estimate(const ModelShape& model, const AdaptedLayout& layout,
                                const TrainingShape& training);
 
-// Floating-point operations of training on one sample of `tokens` tokens: a multiply-add counts as
-// two. Frozen matrices cost a product forward and one backward (towards the input, not towards the
-// weight); a frozen backbone has no backward pass at all.
-double training_operations_per_sample(const ModelShape& model, const AdaptedLayout& layout,
-                                      std::int64_t rank, std::int64_t tokens);
+// Floating-point operations on one sample of `tokens` tokens; a multiply-add counts as two.
+struct Operations {
+  double forward = 0;   // frozen weights and attention, without an adapter
+  double training = 0;  // forward and backward pass
+  double fisher = 0;    // the same, and the gradient of every adapted weight for this sample
+};
+
+// Frozen matrices cost a product forward and one backward (towards the input, not towards the
+// weight); a frozen backbone (rank 0) has no backward pass at all. Activation checkpointing adds a
+// forward pass.
+Operations operations_per_sample(const ModelShape& model, const AdaptedLayout& layout,
+                                 const TrainingShape& training, double tokens);
 
 }  // namespace palimpsest

@@ -1,12 +1,16 @@
 #pragma once
 // The sizes of a backbone that costs follow from, whatever its family.
 #include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "palimpsest/format/backbone_config.h"
 
 namespace palimpsest {
 
 struct ModelShape {
+  bool texts = false;  // else images
   std::int64_t blocks = 0;
   std::int64_t width = 0;
   std::int64_t heads = 0;
@@ -14,6 +18,7 @@ struct ModelShape {
   std::int64_t block_vectors = 0;        // parameters of a block besides its six matrices
   std::int64_t outside = 0;              // parameters outside of the blocks, without any head
 
+  bool is_gated() const { return fc1_out != fc2_in; }
   // Weights of the matrices that every token passes through.
   std::int64_t matrix_weights() const {
     return blocks * (4 * width * width + width * (fc1_out + fc2_in));
@@ -26,5 +31,9 @@ ModelShape model_shape(const BackboneConfig& config);
 
 // Tokens of an image of `side` x `side` pixels inside the blocks.
 std::int64_t image_tokens(const VitConfig& config, std::int64_t side);
+
+// A published shape, for planning without the model's files: "vit-b/16", "bert-base", ... Throws
+// UsageError with the known names.
+BackboneConfig published_shape(std::string_view name);
 
 }  // namespace palimpsest

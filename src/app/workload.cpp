@@ -1,0 +1,107 @@
+#include "workload.h"
+
+#include <algorithm>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/data/sampler.h"
+#include "palimpsest/model/backbone.h"
+
+namespace palimpsest {
+namespace {
+
+bool is_adapted(const RunConfig& config, std::string_view target) {
+  return config.adapter != "none" && std::ranges::count(config.lora_targets, target) > 0;
+}
+
+AdaptedLayers adapted_layers(const RunConfig& config) {
+  return {.qkv = is_adapted(config, "query") || is_adapted(config, "key") ||
+                 is_adapted(config, "value"),
+          .output = is_adapted(config, "output"),
+          .fc1 = is_adapted(config, "fc1"),
+          .fc2 = is_adapted(config, "fc2")};
+}
+
+}  // namespace
+
+Workload workload_of(const RunConfig& config, const Inputs& inputs) {
+  const auto* vit = std::get_if<VitConfig>(&inputs.backbone);
+  const auto tokens_of = [&](std::int64_t sample) {
+    return vit != nullptr ? image_tokens(*vit, config.image_size)
+                          : std::ssize(inputs.pack.tokens(sample));
+  };
+  Workload work{.model = model_shape(inputs.backbone),
+                .layout = adapted_layout(block_shape(inputs.backbone), config.lora_targets),
+                .tasks = std::ssize(inputs.tasks)};
+  std::int64_t tokens = 0, seen = 0;
+  for (const Task& task : inputs.tasks) {
+    work.steps += training_steps(config, task.index, task.train.size());
+    work.train_samples += task.train.size();
+    seen += task.test.size();
+    work.test_samples += seen;
+    work.most_classes = std::max(work.most_classes, std::ssize(task.classes));
+    for (const std::int64_t sample : task.train.samples) {
+      const std::int64_t length = tokens_of(sample);
+      tokens += length;
+      work.longest_tokens = std::max(work.longest_tokens, length);
+    }
+  }
+  work.mean_tokens = static_cast<double>(tokens) / static_cast<double>(work.train_samples);
+  return work;
+}
+
+Workload workload_of(const RunConfig& config, const SketchedStream& stream) {
+  const BackboneConfig backbone = published_shape(stream.shape);
+  const auto* vit = std::get_if<VitConfig>(&backbone);
+  if (vit == nullptr && stream.tokens == 0) {
+    throw UsageError(concat("--shape ", stream.shape,
+                            " reads texts: say with --tokens how many tokens one has"));
+  }
+  if (vit != nullptr && config.image_size % vit->patch != 0) {
+    throw UsageError(concat("image-size ", config.image_size,
+                            ": expected a multiple of the patch, ", vit->patch, " pixels"));
+  }
+  const std::int64_t tokens =
+      vit != nullptr ? image_tokens(*vit, config.image_size) : stream.tokens;
+  return {.model = model_shape(backbone),
+          .layout = adapted_layout(block_shape(backbone), config.lora_targets),
+          .tasks = stream.tasks,
+          .steps = stream.tasks * training_steps(config, 0, stream.train_samples),
+          .train_samples = stream.tasks * stream.train_samples,
+          .test_samples = 0,
+          .most_classes = stream.classes,
+          .longest_tokens = tokens,
+          .mean_tokens = static_cast<double>(tokens)};
+}
+
+TrainingShape training_shape(const RunConfig& config, const Workload& work, int world_size,
+                             bool on_device) {
+  const Lanes lanes = lanes_of(config, world_size);
+  return {.rank = config.adapter == "none" ? 0 : config.lora_rank,
+          .classes = work.most_classes,
+          .lanes = std::ssize(lanes.of(0, world_size)),
+          .lane_samples = (config.batch + lanes.count - 1) / lanes.count,
+          .tokens = work.longest_tokens,
+          .image_side = work.model.texts ? 0 : config.image_size,
+          .adapted = adapted_layers(config),
+          .bf16 = config.precision == "bf16",
+          .activation_checkpointing = config.activation_checkpointing,
+          .keeps_fisher = config.merge == "closed-form",
+          .on_device = on_device};
+}
+
+TaskWork task_work(const RunConfig& config, const Workload& work, int world_size) {
+  const Lanes lanes = lanes_of(config, world_size);
+  const bool measures = config.merge == "closed-form";
+  return {.steps = work.steps / work.tasks,
+          .batch = config.batch,
+          .train_samples = work.train_samples / work.tasks,
+          .test_samples = work.test_samples / work.tasks,
+          .lanes = lanes.count,
+          .ordered = lanes.ordered,
+          .loss_pass = measures && config.fisher_scale == "secant",
+          .fisher_pass = measures,
+          .bf16 = config.precision == "bf16"};
+}
+
+}  // namespace palimpsest
