@@ -29,3 +29,21 @@ for rule in frozen sequential lora-m pm-none pm-secant; do
   run debian-sections-short debian-sections-short-$rule 1
 done
 .venv/bin/python tools/results-table "$folder"/debian-sections*-seed*
+
+# Vision: needs launch/setup.sh --vision, and Debian's openclipart-png and dataset-fashion-mnist.
+vision_pack() { # STREAM SOURCE [OPTIONS...]
+  local stream=$1
+  shift
+  [[ -f data/$stream.h5 ]] || "${packer[@]}" images "$@" --out "data/$stream.h5"
+}
+[[ -d data/dinov2-small ]] || "${packer[@]}" backbone dinov2-small --out data/dinov2-small
+vision_pack openclipart /usr/share/openclipart/png --leaf-folders --minimum-per-class 40 --short-side 112
+vision_pack fashion-mnist /usr/share/datasets/fashion-mnist
+for seed in 1 2 3; do
+  pack=data/openclipart.h5 protocol openclipart 10 5 30 8 "$seed"
+  pack=data/fashion-mnist.h5 protocol fashion-mnist 5 2 200 100 "$seed"
+  for stream in openclipart fashion-mnist; do
+    for rule in -frozen -sequential -average -pm-none ""; do run $stream $stream$rule "$seed"; done
+  done
+done
+.venv/bin/python tools/results-table "$folder"/{openclipart,fashion-mnist}*-seed*
