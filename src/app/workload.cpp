@@ -57,6 +57,11 @@ Workload workload_of(const RunConfig& config, const SketchedStream& stream) {
     throw UsageError(concat("--shape ", stream.shape,
                             " reads texts: say with --tokens how many tokens one has"));
   }
+  if (const auto* bert = std::get_if<BertConfig>(&backbone);
+      bert != nullptr && stream.tokens > bert->positions) {
+    throw UsageError(concat("--tokens ", stream.tokens, ": ", stream.shape,
+                            " takes texts of up to ", bert->positions, " tokens"));
+  }
   if (vit != nullptr && config.image_size % vit->patch != 0) {
     throw UsageError(concat("image-size ", config.image_size,
                             ": expected a multiple of the patch, ", vit->patch, " pixels"));

@@ -118,6 +118,7 @@ def test_a_billion_parameters_without_a_file():
         (["--shape", "vit-x"], "--shape vit-x is not known; use one of vit-ti/16"),
         (["--shape", "vit-b/16", "--on", "tpu"], "--on tpu is not known; use one of a100, h100, h200, or cpu"),
         (["--shape", "bert-base"], "say with --tokens how many"),
+        (["--shape", "bert-base", "--tokens", "513"], "takes texts of up to 512 tokens"),
         (["--shape", "vit-g/14", "--image-size", "225"], "expected a multiple of the patch, 14"),
         (["--shape", "vit-b/16", "--world-size", "0"], "counted from 1"),
         (["--shape", "vit-b/16", "--world-size", "8", "--lanes", "4"], "8 ranks, but only 4 lanes"),
