@@ -62,11 +62,12 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
               << std::flush;
     if (!std::cout) throw Error("the final table could not be written to the standard output");
   }
-  if (result.stopped && group.rank() == 0) {
-    std::cerr << "palimpsest: stopped on request after task " << result.alphas.size()
-              << "; the same command with --resume auto goes on\n";
+  const bool stopped = !result.stopped_at.empty();
+  if (stopped && group.rank() == 0) {
+    std::cerr << "palimpsest: stopped on request after task " << result.alphas.size() << " ("
+              << result.stopped_at << "); the same command with --resume auto goes on there\n";
   }
-  return static_cast<int>(result.stopped ? ExitCode::kRequeue : ExitCode::kDone);
+  return static_cast<int>(stopped ? ExitCode::kRequeue : ExitCode::kDone);
 }
 
 // Takes `flag` out of the arguments and tells whether it was there.

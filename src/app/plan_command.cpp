@@ -124,7 +124,9 @@ Rows cost_rows(const RunConfig& config, const Workload& work, int world_size, bo
       {"  weights", byte_count(memory.weights)},
       {"  adapted", byte_count(memory.adapted)},
       {"  activations", byte_count(memory.activations)},
-      {"  curvature", byte_count(memory.curvature) + (on_device ? ", on rank 0 alone and in its host memory" : ", on rank 0 alone")},
+      {"  curvature",
+       byte_count(memory.curvature) +
+           (on_device ? ", on rank 0 alone and in its host memory" : ", on rank 0 alone")},
       {"  optimizer", byte_count(memory.optimizer) + " while training,"},
       {"  Fisher", byte_count(memory.fisher) + " after it: the greater counts"}};
 }

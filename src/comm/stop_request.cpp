@@ -13,6 +13,13 @@ void listen_for_stop_requests() {
   std::signal(SIGUSR1, [](int) { asked = 1; });
 }
 
-bool stop_requested(HostGroup& group) { return group.any(asked != 0, "agreement on a stop"); }
+bool StopRequest::here() const {
+  const bool late = after_seconds_ > 0 && group_.rank() == 0 && watch_.seconds() > after_seconds_;
+  return asked != 0 || late;
+}
+
+void StopRequest::check() const {
+  if (group_.any(here(), "agreement on a stop")) throw Stopped{};
+}
 
 }  // namespace palimpsest

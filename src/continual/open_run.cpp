@@ -18,6 +18,7 @@ RunIdentity identity_of(const RunConfig& config, const Inputs& inputs, const Pla
                         int world_size) {
   return {.backbone_name = inputs.backbone_name,
           .backbone_sha256 = inputs.backbone_sha256,
+          .backbone_shape_sha256 = inputs.shape_sha256,
           .pack_content_sha256 = inputs.pack.content_sha256(),
           .config = config_json(config, false),
           .numerics =
@@ -43,34 +44,96 @@ std::string run_json(const RunConfig& config, const RunIdentity& identity, int w
       .dump(2);
 }
 
-// On rank 0: makes the folder and leaves the state fresh, or takes the state that the folder has
-// and cuts its logs.
-void open_folder(OpenRun& run) {
-  run.lock = run.folder.lock();
-  const std::string description = run_json(run.config, run.identity, run.group.size());
-  if (run.config.resume == "never") {
-    run.folder.create(description);
-    return;
-  }
-  const std::optional<NewestState> newest = run.folder.newest_state();
-  if (!newest) {
-    run.folder.restart(description);
-    return;
-  }
-  if (!newest->remark.empty()) std::cerr << "palimpsest: " << newest->remark << std::endl;
-  check_resumable(newest->record, run.identity, run.config, run.tasks());
-  run.state = state_of(newest->record);
+// On rank 0: the run goes on from this state; its task records must fit the protocol.
+void take_state(OpenRun& run, const StateRecord& record) {
+  run.state = state_of(record);
   for (const Task& task : run.tasks().first(static_cast<std::size_t>(run.state.tasks_done))) {
-    const TaskRecord record = run.folder.task(task.index);
-    if (record.train_samples != task.train.size()) {
+    const TaskRecord done = run.folder.task(task.index);
+    if (done.train_samples != task.train.size()) {
       throw InputError(concat("cannot resume ", run.config.out, ": task ", task.index + 1,
-                              " was trained on ", record.train_samples,
-                              " samples, the protocol has ", task.train.size(),
+                              " was trained on ", done.train_samples, " samples, the protocol has ",
+                              task.train.size(),
                               ": resume with the protocol that the run began with"));
     }
-    run.alphas.push_back(record.merge.coefficients.front());
+    run.alphas.push_back(done.merge.coefficients.front());
   }
-  run.folder.cut_logs(run.state.tasks_done - 1);
+}
+
+void warn(const std::string& remark) {
+  if (!remark.empty()) std::cerr << "palimpsest: " << remark << std::endl;
+}
+
+// On rank 0: takes the newest checkpoint that the folder has, and cuts its logs there. False when
+// there is none.
+bool resume(OpenRun& run) {
+  const std::optional<NewestState> state = run.folder.newest_state();
+  if (state) {
+    warn(state->remark);
+    check_resumable(state->record, run.identity, run.config, run.tasks());
+    take_state(run, state->record);
+    run.state_content_sha256 = state->content_sha256;
+  }
+  NewestStep step = run.folder.newest_step(run.state.tasks_done, run.state_content_sha256);
+  warn(step.remark);
+  if (step.record) {
+    check_resumable(*step.record, run.identity, run.config);
+    run.progress = std::move(step.record->progress);
+    run.folder.cut_logs(*run.progress);
+  } else if (state) {
+    run.folder.cut_logs(run.state.tasks_done - 1);
+  }
+  return state || run.progress;
+}
+
+// --fork: a run folder, or a state in one.
+struct Origin {
+  RunFolder folder;
+  StateRecord state;
+};
+
+// On rank 0.
+Origin open_origin(const OpenRun& run) {
+  const std::filesystem::path from = run.config.fork;
+  const bool is_folder = std::filesystem::is_directory(from);
+  const RunFolder folder(is_folder ? from : from.parent_path());
+  std::optional<StateRecord> state;
+  if (!is_folder) {
+    state = read_state_record(from);
+  } else if (const auto newest = folder.newest_state()) {
+    warn(newest->remark);
+    state = newest->record;
+  }
+  if (!state) {
+    throw InputError(
+        concat("--fork ", from.string(),
+               ": expected a run with a finished task, or a state of one, found none"));
+  }
+  check_forkable(*state, run.identity, run.config, run.model->layout(), run.rule->needs_fisher(),
+                 run.tasks());
+  // What every record from now on is made with.
+  state->config = run.identity.config;
+  state->numerics = run.identity.numerics;
+  state->pack_content_sha256 = run.identity.pack_content_sha256;
+  return {folder, *state};
+}
+
+// On rank 0: makes the folder and leaves the state fresh, or takes what there is.
+void open_folder(OpenRun& run) {
+  run.lock = run.folder.lock();
+  run.folder.remove_temporaries();
+  if (run.config.resume == "auto" && resume(run)) return;
+  std::optional<Origin> origin;  // opened before anything is written
+  if (!run.config.fork.empty()) origin = open_origin(run);
+  const std::string description = run_json(run.config, run.identity, run.group.size());
+  if (run.config.resume == "auto") {
+    run.folder.restart(description);
+  } else {
+    run.folder.create(description);
+  }
+  if (!origin) return;
+  run.folder.begin_with(origin->folder, origin->state);
+  run.state_content_sha256 = run.folder.newest_state().value().content_sha256;
+  take_state(run, origin->state);
 }
 
 // Trained for one task: adapter and head.
@@ -103,6 +166,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
               .group = group,
               .watchdog = watchdog,
               .events = events,
+              .stop = StopRequest(group, 60 * config.stop_after),
               .inputs = std::move(inputs),
               .placement = std::move(placement),
               .model = std::move(model),
@@ -112,6 +176,8 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
               .folder = RunFolder(config.out),
               .lock = {},
               .state = std::move(fresh),
+              .progress = std::nullopt,
+              .state_content_sha256 = {},
               .alphas = {}};
 
   constexpr std::string_view kPhase = "agreement at the start";
@@ -120,13 +186,19 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
   group.agree(run.inputs.shape_sha256, "backbone's shape, by its config.json (hash)", kPhase);
   group.agree(run.identity.pack_content_sha256, "pack (content hash)", kPhase);
   group.agree(run.inputs.tasks_sha256, "tasks, by protocol and --tasks (hash)", kPhase);
-  group.agree(run.identity.numerics, "library versions, instruction set and threads", kPhase);
+  if (!config.allow_numerics_change) {
+    group.agree(run.identity.numerics,
+                "processor, library versions, instruction set and threads "
+                "(--allow-numerics-change lets them differ)",
+                kPhase);
+  }
   if (run.is_root()) {
     run.inputs.pack.verify();
     open_folder(run);
     folder_ready(run.folder.log_file());
   }
   broadcast_state(group, run.state);
+  broadcast_progress(group, run.progress);
   events.tell(RunStarted{.folder = config.out,
                          .tasks = static_cast<int>(run.inputs.tasks.size()),
                          .world_size = group.size(),
@@ -136,7 +208,8 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
                          .backbone_sha256 = run.identity.backbone_sha256,
                          .adapted_weights = run.model->layout().size(),
                          .trained_parameters = trained_parameters(run),
-                         .resumed_after_task = static_cast<int>(run.state.tasks_done) - 1});
+                         .resumed_after_task = static_cast<int>(run.state.tasks_done) - 1,
+                         .resumed_at_step = run.progress ? run.progress->steps_done : 0});
   return run;
 }
 

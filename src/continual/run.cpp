@@ -1,7 +1,9 @@
 #include "palimpsest/continual/run.h"
 
-#include "palimpsest/comm/stop_request.h"
+#include <utility>
+
 #include "palimpsest/continual/merge_on_root.h"
+#include "palimpsest/continual/step_saver.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/evaluate/evaluator.h"
@@ -27,7 +29,14 @@ std::vector<float> trained_weights(const OpenRun& run, const TrainedTask& traine
 }
 
 TrainedTask train(OpenRun& run, const Task& task, TaskMetrics& metrics) {
-  TrainedTask trained = train_task(run.context(), task);
+  StepSaver saver(run);
+  // Where an earlier start of this run has left the task, if it has.
+  const std::optional<TaskProgress> start = std::exchange(run.progress, std::nullopt);
+  TrainedTask trained = train_task(run.context(), task, start,
+                                   [&](const TaskProgress& counters, const auto& snapshot) {
+                                     saver.after_step(counters, snapshot);
+                                   });
+  saver.finish();
   metrics.loss_first_step = trained.loss_first_step;
   metrics.loss_last_pass = trained.loss_last_pass;
   metrics.seconds_train = trained.seconds;
@@ -82,7 +91,7 @@ EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
                             TaskMetrics& metrics) {
   const Stopwatch watch;
   EvaluationRow row = evaluate(*run.model, run.reader(), run.seen(task), run.state.heads,
-                               run.config.evaluation_batch, run.group, run.watchdog);
+                               run.config.evaluation_batch, run.group, run.watchdog, run.stop);
   metrics.seconds_evaluate += watch.seconds();
   run.events.tell(Evaluated{.task = static_cast<int>(task.index),
                             .after_merge = after_merge,
@@ -101,7 +110,7 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
     const Stopwatch watch;
     run.state.accuracy.add_row(metrics.after_merge, metrics.before_merge);
     run.alphas.push_back(merged.record.coefficients.front());
-    run.folder.commit(
+    run.state_content_sha256 = run.folder.commit(
         make_task_record(run.identity, task, trained, run.state.heads.back(), merged, metrics),
         make_state_record(run.identity, run.seen(task), run.model->layout(), run.state,
                           run.config.fisher_scale));
@@ -111,43 +120,51 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
   run.group.barrier("waiting for the save on rank 0");
 }
 
+// One task, from theta_hat_{t-1} to theta_hat_t.
+void learn(OpenRun& run, const Task& task) {
+  TaskMetrics metrics;
+  hold(run, run.state.merged);
+  const TrainedTask trained = train(run, task, metrics);
+  run.state.heads.push_back(trained.head);
+
+  hold(run, run.state.merged);
+  measure_loss_before(run, task, trained.head, metrics);
+  hold(run, trained_weights(run, trained));
+  std::optional<Fisher> fisher = measure_fisher(run, task, trained.head, metrics);
+  metrics.before_merge = evaluate_seen(run, task, false, metrics);
+
+  const MergeOutcome merged = merge(run, trained, std::move(fisher), metrics);
+  hold(run, run.state.merged);
+  if (run.config.head_refit) run.state.heads.back() = refit_head(run, task);
+  metrics.after_merge = evaluate_seen(run, task, true, metrics);
+
+  ++run.state.tasks_done;
+  save(run, task, trained, merged, metrics);
+}
+
 }  // namespace
 
 RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
                      const RunEvents& events, const FolderReady& folder_ready) {
   const Stopwatch watch;
   OpenRun run = open_run(config, group, watchdog, events, folder_ready);
-  for (const Task& task : run.remaining()) {
-    if (stop_requested(group)) break;
-    events.tell(TaskStarted{.task = static_cast<int>(task.index),
-                            .classes = task.classes,
-                            .samples = task.train.size(),
-                            .steps = training_steps(config, task.index, task.train.size())});
-    TaskMetrics metrics;
-
-    hold(run, run.state.merged);
-    const TrainedTask trained = train(run, task, metrics);
-    run.state.heads.push_back(trained.head);
-
-    hold(run, run.state.merged);
-    measure_loss_before(run, task, trained.head, metrics);
-    hold(run, trained_weights(run, trained));
-    std::optional<Fisher> fisher = measure_fisher(run, task, trained.head, metrics);
-    metrics.before_merge = evaluate_seen(run, task, false, metrics);
-
-    const MergeOutcome merged = merge(run, trained, std::move(fisher), metrics);
-    hold(run, run.state.merged);
-    if (config.head_refit) run.state.heads.back() = refit_head(run, task);
-    metrics.after_merge = evaluate_seen(run, task, true, metrics);
-
-    ++run.state.tasks_done;
-    save(run, task, trained, merged, metrics);
+  RunResult result;
+  try {
+    for (const Task& task : run.remaining()) {
+      run.stop.check();
+      events.tell(TaskStarted{.task = static_cast<int>(task.index),
+                              .classes = task.classes,
+                              .samples = task.train.size(),
+                              .steps = training_steps(config, task.index, task.train.size())});
+      learn(run, task);
+    }
+    events.tell(RunFinished{watch.seconds()});
+  } catch (const Stopped&) {
+    result.stopped_at = watchdog.position();
   }
-  const bool stopped = !run.remaining().empty();
-  if (!stopped) events.tell(RunFinished{watch.seconds()});
-  return {.accuracy = std::move(run.state.accuracy),
-          .alphas = std::move(run.alphas),
-          .stopped = stopped};
+  result.accuracy = std::move(run.state.accuracy);
+  result.alphas = std::move(run.alphas);
+  return result;
 }
 
 }  // namespace palimpsest

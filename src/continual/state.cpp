@@ -5,6 +5,47 @@
 #include "palimpsest/core/hash.h"
 
 namespace palimpsest {
+namespace {
+
+constexpr std::string_view kPhase = "broadcast of the state";
+
+void broadcast(HostGroup& group, std::vector<float>& values) {
+  std::int64_t size = std::ssize(values);
+  group.broadcast(std::as_writable_bytes(std::span(&size, 1)), 0, kPhase);
+  values.resize(static_cast<std::size_t>(size));
+  group.broadcast(std::as_writable_bytes(std::span(values)), 0, kPhase);
+}
+
+void broadcast(HostGroup& group, Head& head) {
+  std::int64_t shape[] = {head.classes, head.features};
+  group.broadcast(std::as_writable_bytes(std::span(shape)), 0, kPhase);
+  head.classes = shape[0];
+  head.features = shape[1];
+  broadcast(group, head.weight);
+  broadcast(group, head.bias);
+}
+
+void broadcast(HostGroup& group, AdapterAndHead& values) {
+  nlohmann::json modules = nlohmann::json::array();
+  for (const LoraFactors& factors : values.lora) {
+    modules.push_back({factors.module, factors.out, factors.in, factors.rank, factors.scale});
+  }
+  modules = nlohmann::json::parse(group.broadcast(modules.dump(), 0, kPhase));
+  values.lora.resize(modules.size());
+  for (std::size_t i = 0; i < modules.size(); ++i) {
+    LoraFactors& factors = values.lora[i];
+    factors.module = modules[i][0];
+    factors.out = modules[i][1];
+    factors.in = modules[i][2];
+    factors.rank = modules[i][3];
+    factors.scale = modules[i][4];
+    broadcast(group, factors.a);
+    broadcast(group, factors.b);
+  }
+  broadcast(group, values.head);
+}
+
+}  // namespace
 
 StreamState initial_state(const AdaptedLayout& layout, bool with_memory) {
   const auto size = static_cast<std::size_t>(layout.size());
@@ -15,25 +56,33 @@ StreamState initial_state(const AdaptedLayout& layout, bool with_memory) {
 }
 
 void broadcast_state(HostGroup& group, StreamState& state) {
-  constexpr std::string_view kPhase = "broadcast of the state";
-  nlohmann::json shapes{{"tasks_done", state.tasks_done},
-                        {"weights", state.merged.size()},
-                        {"heads", nlohmann::json::array()}};
-  for (const Head& head : state.heads) shapes["heads"].push_back({head.classes, head.features});
-  shapes = nlohmann::json::parse(group.broadcast(shapes.dump(), 0, kPhase));
+  std::int64_t counts[] = {state.tasks_done, std::ssize(state.heads)};
+  group.broadcast(std::as_writable_bytes(std::span(counts)), 0, kPhase);
+  state.tasks_done = counts[0];
+  state.heads.resize(static_cast<std::size_t>(counts[1]));
+  broadcast(group, state.merged);
+  for (Head& head : state.heads) broadcast(group, head);
+}
 
-  state.tasks_done = shapes["tasks_done"];
-  state.merged.resize(shapes["weights"]);
-  group.broadcast(std::as_writable_bytes(std::span(state.merged)), 0, kPhase);
-  state.heads.resize(shapes["heads"].size());
-  for (std::size_t i = 0; i < state.heads.size(); ++i) {
-    Head& head = state.heads[i];
-    head.classes = shapes["heads"][i][0];
-    head.features = shapes["heads"][i][1];
-    head.weight.resize(static_cast<std::size_t>(head.classes * head.features));
-    head.bias.resize(static_cast<std::size_t>(head.classes));
-    group.broadcast(std::as_writable_bytes(std::span(head.weight)), 0, kPhase);
-    group.broadcast(std::as_writable_bytes(std::span(head.bias)), 0, kPhase);
+void broadcast_progress(HostGroup& group, std::optional<TaskProgress>& progress) {
+  if (!group.any(progress.has_value(), kPhase)) return;
+  if (!progress) progress.emplace();
+  std::int64_t counts[] = {progress->task, progress->steps_done, progress->steps, progress->updates,
+                           progress->samples_last_pass};
+  group.broadcast(std::as_writable_bytes(std::span(counts)), 0, kPhase);
+  progress->task = counts[0];
+  progress->steps_done = counts[1];
+  progress->steps = counts[2];
+  progress->updates = counts[3];
+  progress->samples_last_pass = counts[4];
+  double numbers[] = {progress->loss_first_step, progress->loss_sum_last_pass, progress->seconds};
+  group.broadcast(std::as_writable_bytes(std::span(numbers)), 0, kPhase);
+  progress->loss_first_step = numbers[0];
+  progress->loss_sum_last_pass = numbers[1];
+  progress->seconds = numbers[2];
+  for (AdapterAndHead* part :
+       {&progress->parameters, &progress->first_moment, &progress->second_moment}) {
+    broadcast(group, *part);
   }
 }
 

@@ -12,6 +12,7 @@
 #include <array>
 #include <climits>
 #include <cstdlib>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -37,6 +38,16 @@ bool device_shared(int index, HostGroup& group) {
                                     "device agreement");
   const bool shared = std::set<std::string>(devices.begin(), devices.end()).size() < devices.size();
   return group.any(shared, "device agreement");
+}
+
+// The first "model name" of /proc/cpuinfo; "unknown" where there is none.
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
 }
 
 }  // namespace
@@ -88,6 +99,7 @@ void configure_processor(int threads) {
 std::string numerics_fingerprint(const Placement& placement, std::int64_t threads,
                                  std::int64_t lanes) {
   return nlohmann::json{{"torch", TORCH_VERSION},
+                        {"processor", processor_name()},
                         {"instruction_set", at::get_cpu_capability()},
                         {"threads", threads},
                         {"lanes", lanes},

@@ -32,7 +32,7 @@ JointHead join(std::span<const Head> heads, at::Device device) {
 
 EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
                        std::span<const Task> tasks, std::span<const Head> heads, std::int64_t chunk,
-                       HostGroup& group, Watchdog& watchdog) {
+                       HostGroup& group, Watchdog& watchdog, const StopRequest& stop) {
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(watchdog, "evaluation", 10);
   const JointHead joint = join(heads, model.device());
@@ -43,6 +43,7 @@ EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
     row.samples.push_back(tasks[j].test.size());
     const std::int64_t first = joint.first_class[j], classes = heads[j].classes;
     for (const auto& positions : chunks(tasks[j].test.size(), chunk)) {
+      if (number % group.size() == 0) stop.check();
       if (number++ % group.size() != group.rank()) continue;
       const Batch batch = reader.test_view(tasks[j].test, positions);
       const at::Tensor logits = at::linear(model.features(batch), joint.weight, joint.bias);

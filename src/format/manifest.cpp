@@ -49,7 +49,7 @@ Manifest read_manifest(const std::filesystem::path& path) {
   const JsonObject top{json, path};
   check_json_identity(top, "manifest");
   Manifest manifest;
-  manifest.tasks_done = top.integer("tasks_done", 1);
+  manifest.tasks_done = top.integer("tasks_done", 0);
   for (const auto& [name, value] : top.object("files").items()) {
     require_inside(path, name);
     if (!value.is_object()) top.refuse("files", "objects");

@@ -10,15 +10,6 @@ std::string problem_of_name(std::string_view module) {
   return fine ? "" : concat("the module name \"", module, "\" is empty or holds / or @");
 }
 
-std::string problem_of(const Head& head, std::size_t classes) {
-  const bool fine = head.features > 0 && head.classes == static_cast<std::int64_t>(classes) &&
-                    classes > 0 && head.bias.size() == classes &&
-                    head.weight.size() == classes * static_cast<std::size_t>(head.features);
-  if (fine) return "";
-  return concat("a head of ", head.weight.size(), " weights and ", head.bias.size(), " biases for ",
-                classes, " classes and ", head.features, " features");
-}
-
 std::string problem_of(const LoraFactors& factors) {
   const std::string name = problem_of_name(factors.module);
   if (!name.empty()) return name;
@@ -39,16 +30,33 @@ bool has_tasks(const EvaluationRow& row, std::int64_t tasks) {
 
 }  // namespace
 
+std::string problem_of(const Head& head, std::size_t classes) {
+  const bool fine = head.features > 0 && head.classes == static_cast<std::int64_t>(classes) &&
+                    classes > 0 && head.bias.size() == classes &&
+                    head.weight.size() == classes * static_cast<std::size_t>(head.features);
+  if (fine) return "";
+  return concat("a head of ", head.weight.size(), " weights and ", head.bias.size(), " biases for ",
+                classes, " classes and ", head.features, " features");
+}
+
+std::string problem_of_modules(const std::vector<LoraFactors>& lora) {
+  for (std::size_t i = 0; i < lora.size(); ++i) {
+    const std::string problem = problem_of(lora[i]);
+    if (!problem.empty()) return problem;
+    if (i > 0 && lora[i].module <= lora[i - 1].module) {
+      return concat("module ", lora[i].module, " does not stand in the order of names");
+    }
+  }
+  return "";
+}
+
 std::string problem_of(const TaskRecord& record) {
   if (record.index < 0) return concat("task ", record.index);
+  const std::string problem = problem_of_modules(record.lora);
+  if (!problem.empty()) return problem;
   std::size_t flat_size = 0;
-  for (std::size_t i = 0; i < record.lora.size(); ++i) {
-    const std::string problem = problem_of(record.lora[i]);
-    if (!problem.empty()) return problem;
-    if (i > 0 && record.lora[i].module <= record.lora[i - 1].module) {
-      return concat("module ", record.lora[i].module, " does not stand in the order of names");
-    }
-    flat_size += static_cast<std::size_t>(record.lora[i].out * record.lora[i].in);
+  for (const LoraFactors& factors : record.lora) {
+    flat_size += static_cast<std::size_t>(factors.out * factors.in);
   }
   if (record.fisher && (record.lora.empty() || record.fisher->values.size() != flat_size)) {
     return concat("a Fisher of ", record.fisher->values.size(), " values for ", flat_size,
@@ -140,6 +148,25 @@ Head read_head(const H5File& file, const std::string& group) {
   head.features = dims[1];
   head.bias = file.numbers<float>(group + "/bias", {head.classes});
   return head;
+}
+
+void write_lora(H5Writer& file, const std::string& group, const LoraFactors& factors) {
+  file.numbers<float>(group + "/A", {factors.rank, factors.in}, factors.a);
+  file.numbers<float>(group + "/B", {factors.out, factors.rank}, factors.b);
+  file.number<double>(group + "@scale", factors.scale);
+  file.number<std::int64_t>(group + "@rank", factors.rank);
+}
+
+LoraFactors read_lora(const H5File& file, const std::string& group, const std::string& module) {
+  LoraFactors factors;
+  factors.module = module;
+  factors.scale = file.number<double>(group + "@scale");
+  factors.rank = file.number<std::int64_t>(group + "@rank");
+  factors.a = file.numbers<float>(group + "/A", {factors.rank, kAnyLength});
+  factors.b = file.numbers<float>(group + "/B", {kAnyLength, factors.rank});
+  factors.in = file.dims(group + "/A")[1];
+  factors.out = file.dims(group + "/B")[0];
+  return factors;
 }
 
 AdaptedLayout layout_of(const std::vector<LoraFactors>& lora) {

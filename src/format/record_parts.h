@@ -13,6 +13,8 @@ namespace palimpsest {
 // What is wrong with a record, or "".
 std::string problem_of(const TaskRecord& record);
 std::string problem_of(const StateRecord& record);
+std::string problem_of(const Head& head, std::size_t classes);
+std::string problem_of_modules(const std::vector<LoraFactors>& lora);
 
 // Throws an ErrorType that names the file, when there is a problem.
 template <typename ErrorType>
@@ -34,6 +36,10 @@ EvaluationRow read_row(const H5File& file, const std::string& group);
 // Datasets weight [classes, features] and bias [classes] in `group`.
 void write_head(H5Writer& file, const std::string& group, const Head& head);
 Head read_head(const H5File& file, const std::string& group);
+
+// Datasets A [rank, in] and B [out, rank] in `group`, with attributes scale and rank.
+void write_lora(H5Writer& file, const std::string& group, const LoraFactors& factors);
+LoraFactors read_lora(const H5File& file, const std::string& group, const std::string& module);
 
 // One dataset [out, in] per module in `group`, cut from a flat vector.
 template <typename T>

@@ -19,15 +19,20 @@ namespace palimpsest {
 namespace {
 
 constexpr std::int64_t kStatesKept = 2;
+constexpr std::size_t kStepsKept = 2;
 
-std::string numbered(std::int64_t number) {
+std::string numbered(std::int64_t number, int width = 4) {
   char digits[24];
-  std::snprintf(digits, sizeof digits, "%04lld", static_cast<long long>(number));
+  std::snprintf(digits, sizeof digits, "%0*lld", width, static_cast<long long>(number));
   return digits;
 }
 
 std::string task_name(std::int64_t task) { return "tasks/task-" + numbered(task) + ".h5"; }
 std::string state_name(std::int64_t task) { return "state-" + numbered(task) + ".h5"; }
+std::string step_prefix(std::int64_t task) { return "step-" + numbered(task) + "-"; }
+std::string step_name(std::int64_t task, std::int64_t steps_done) {
+  return step_prefix(task) + numbered(steps_done, 8) + ".h5";
+}
 
 std::filesystem::path manifest_path(const std::filesystem::path& folder) {
   return folder / "manifest.json";
@@ -39,9 +44,10 @@ void make_folder(const std::filesystem::path& folder) {
   if (error) throw Error(concat(folder.string(), ": cannot be made: ", error.message()));
 }
 
-// The manifest of the run up to, and without, `task`: its task files and the state before it.
+// The manifest of the run up to, and without, `task`: its task files and the last `states` states
+// before it.
 Manifest manifest_before(const std::optional<Manifest>& current, std::int64_t task,
-                         const std::filesystem::path& folder) {
+                         std::int64_t states, const std::filesystem::path& folder) {
   Manifest before;
   const auto keep = [&](const std::string& name) {
     if (current && current->files.contains(name)) before.files[name] = current->files.at(name);
@@ -53,21 +59,31 @@ Manifest manifest_before(const std::optional<Manifest>& current, std::int64_t ta
                          " is not in manifest.json."));
     }
   }
-  for (std::int64_t kept = 1; kept < kStatesKept && kept <= task; ++kept) {
+  for (std::int64_t kept = 1; kept <= states && kept <= task; ++kept) {
     const std::string name = state_name(task - kept);
     keep(name);
-    if (current->log_offsets.contains(name)) {
+    if (current && current->log_offsets.contains(name)) {
       before.log_offsets[name] = current->log_offsets.at(name);
     }
   }
   return before;
 }
 
+// The steps of a task that a manifest names, oldest first.
+std::vector<std::string> steps_of(const Manifest& manifest, std::int64_t task) {
+  std::vector<std::string> names;
+  for (const auto& [name, file] : manifest.files) {
+    if (name.starts_with(step_prefix(task))) names.push_back(name);
+  }
+  return names;
+}
+
 void remove_old_states(const std::filesystem::path& folder, const Manifest& old_manifest,
                        const Manifest& manifest) {
   for (const auto& [name, file] : old_manifest.files) {
-    if (name.starts_with("state-") && !manifest.files.contains(name)) {
-      std::error_code ignored;  // an old state that stays does no harm
+    const bool replaced = name.starts_with("state-") || name.starts_with("step-");
+    if (replaced && !manifest.files.contains(name)) {
+      std::error_code ignored;  // an old file that stays does no harm
       std::filesystem::remove(folder / name, ignored);
     }
   }
@@ -91,9 +107,10 @@ void cut_log(const std::filesystem::path& log, std::uintmax_t bytes) {
   if (error) throw Error(concat(log.string(), ": cannot be cut: ", error.message()));
 }
 
-void cut_logs_of(const std::filesystem::path& folder, const Manifest& manifest,
-                 const std::string& state) {
-  const auto offsets = manifest.log_offsets.find(state);
+void cut_logs_of(const std::filesystem::path& folder, const std::string& file) {
+  if (!std::filesystem::exists(manifest_path(folder))) return;
+  const Manifest manifest = read_manifest(manifest_path(folder));
+  const auto offsets = manifest.log_offsets.find(file);
   if (offsets == manifest.log_offsets.end()) return;
   for (const auto& [log, bytes] : offsets->second) {
     cut_log(folder / log, static_cast<std::uintmax_t>(bytes));
@@ -121,6 +138,10 @@ std::filesystem::path RunFolder::state_file(std::int64_t task) const {
   return path_ / state_name(task);
 }
 
+std::filesystem::path RunFolder::step_file(std::int64_t task, std::int64_t steps_done) const {
+  return path_ / step_name(task, steps_done);
+}
+
 void RunFolder::create(const std::string& run_json) const {
   refuse_a_run(path_, {"manifest.json", "run.json"});
   make_folder(path_ / "tasks");
@@ -128,10 +149,29 @@ void RunFolder::create(const std::string& run_json) const {
 }
 
 void RunFolder::restart(const std::string& run_json) const {
-  refuse_a_run(path_, {"manifest.json"});
+  const std::optional<Manifest> found = manifest();
+  if (found && found->tasks_done > 0) refuse_a_run(path_, {"manifest.json"});
   make_folder(path_ / "tasks");
+  if (found) {
+    std::filesystem::remove(manifest_path(path_));
+    remove_old_states(path_, *found, {});
+  }
   cut_log(log_file(), 0);
   write_file_atomically(path_ / "run.json", run_json);
+}
+
+void RunFolder::begin_with(const RunFolder& other, const StateRecord& state) const {
+  Manifest manifest{.tasks_done = state.tasks_done, .files = {}, .log_offsets = {}};
+  for (std::int64_t index = 0; index < state.tasks_done; ++index) {
+    manifest.files[task_name(index)] = {
+        .sha256 = {}, .content_sha256 = write_task_record(task_file(index), other.task(index))};
+  }
+  const std::string newest = state_name(state.tasks_done - 1);
+  manifest.files[newest] = {.sha256 = {},
+                            .content_sha256 = write_state_record(path_ / newest, state)};
+  for (auto& [name, file] : manifest.files) file.sha256 = sha256_of_file(path_ / name);
+  manifest.log_offsets[newest][log_file().filename()] = 0;
+  write_file_atomically(manifest_path(path_), manifest_text(manifest));
 }
 
 std::optional<Manifest> RunFolder::manifest() const {
@@ -139,13 +179,13 @@ std::optional<Manifest> RunFolder::manifest() const {
   return read_manifest(manifest_path(path_));
 }
 
-void RunFolder::commit(const TaskRecord& task, const StateRecord& state) const {
+std::string RunFolder::commit(const TaskRecord& task, const StateRecord& state) const {
   if (state.tasks_done != task.index + 1) {
     throw Error(concat(path_.string(), ": expected the state after task ", task.index,
                        ", found one after ", state.tasks_done, " tasks."));
   }
   const std::optional<Manifest> old_manifest = manifest();
-  Manifest next = manifest_before(old_manifest, task.index, path_);
+  Manifest next = manifest_before(old_manifest, task.index, kStatesKept - 1, path_);
   next.tasks_done = state.tasks_done;
   make_folder(path_ / "tasks");
 
@@ -156,17 +196,48 @@ void RunFolder::commit(const TaskRecord& task, const StateRecord& state) const {
   state_entry.content_sha256 = write_state_record(state_file(task.index), state);
   state_entry.sha256 = sha256_of_file(state_file(task.index));
 
+  next.log_offsets[state_name(task.index)][log_file().filename()] = log_bytes();
+  write_file_atomically(manifest_path(path_), manifest_text(next));
+  if (old_manifest) remove_old_states(path_, *old_manifest, next);
+  return next.files.at(state_name(task.index)).content_sha256;
+}
+
+std::int64_t RunFolder::log_bytes() const {
   std::error_code missing;
-  const auto log_bytes = std::filesystem::file_size(log_file(), missing);
-  next.log_offsets[state_name(task.index)][log_file().filename()] =
-      missing ? 0 : static_cast<std::int64_t>(log_bytes);
+  const auto bytes = std::filesystem::file_size(log_file(), missing);
+  return missing ? 0 : static_cast<std::int64_t>(bytes);
+}
+
+void RunFolder::commit_step(const StepRecord& step, std::int64_t log_bytes) const {
+  const std::int64_t task = step.progress.task;
+  const std::optional<Manifest> old_manifest = manifest();
+  const std::int64_t tasks_done = old_manifest ? old_manifest->tasks_done : 0;
+  if (task > tasks_done) {
+    throw Error(concat(path_.string(), ": expected a step of task ", tasks_done,
+                       ", found one of task ", task, "."));
+  }
+  Manifest next = manifest_before(old_manifest, task, kStatesKept, path_);
+  next.tasks_done = task;
+  const std::string name = step_name(task, step.progress.steps_done);
+  std::vector<std::string> kept =
+      old_manifest ? steps_of(*old_manifest, task) : std::vector<std::string>();
+  std::erase_if(kept, [&](const std::string& other) { return other >= name; });
+  if (kept.size() >= kStepsKept) kept.erase(kept.begin(), kept.end() - (kStepsKept - 1));
+  for (const std::string& earlier : kept) {
+    next.files[earlier] = old_manifest->files.at(earlier);
+    next.log_offsets[earlier] = old_manifest->log_offsets.at(earlier);
+  }
+  ManifestFile& entry = next.files[name];
+  entry.content_sha256 = write_step_record(path_ / name, step);
+  entry.sha256 = sha256_of_file(path_ / name);
+  next.log_offsets[name] = {{log_file().filename(), log_bytes}};
   write_file_atomically(manifest_path(path_), manifest_text(next));
   if (old_manifest) remove_old_states(path_, *old_manifest, next);
 }
 
 std::optional<NewestState> RunFolder::newest_state() const {
   const std::optional<Manifest> found = manifest();
-  if (!found) return std::nullopt;
+  if (!found || found->tasks_done == 0) return std::nullopt;
   std::string problems;
   for (std::int64_t task = found->tasks_done - 1;
        task >= 0 && task >= found->tasks_done - kStatesKept; --task) {
@@ -178,7 +249,9 @@ std::optional<NewestState> RunFolder::newest_state() const {
                                 ", found none."));
       }
       check_file_hash(path_ / name, entry->second);
-      NewestState newest{.record = read_state_record(path_ / name), .remark = {}};
+      NewestState newest{.record = read_state_record(path_ / name),
+                         .content_sha256 = entry->second.content_sha256,
+                         .remark = {}};
       if (!problems.empty()) {
         newest.remark = concat("going on from ", name, ", and doing again what came after it: ",
                                "the newest state is damaged: ", problems);
@@ -192,9 +265,34 @@ std::optional<NewestState> RunFolder::newest_state() const {
       concat(path_.string(), ": expected a whole state to go on from, found none:\n  ", problems));
 }
 
-void RunFolder::cut_logs(std::int64_t task) const {
-  if (const std::optional<Manifest> found = manifest())
-    cut_logs_of(path_, *found, state_name(task));
+NewestStep RunFolder::newest_step(std::int64_t task,
+                                  const std::string& state_content_sha256) const {
+  NewestStep newest;
+  const std::optional<Manifest> found = manifest();
+  if (!found) return newest;
+  std::vector<std::string> names = steps_of(*found, task);
+  for (; !names.empty(); names.pop_back()) {
+    const std::filesystem::path file = path_ / names.back();
+    try {
+      check_file_hash(file, found->files.at(names.back()));
+      StepRecord record = read_step_record(file);
+      if (record.state_content_sha256 != state_content_sha256) continue;  // of an abandoned state
+      if (!newest.remark.empty()) newest.remark += concat("; going on from ", names.back());
+      newest.record = std::move(record);
+      return newest;
+    } catch (const InputError& error) {
+      newest.remark +=
+          concat(newest.remark.empty() ? "the newest step is damaged: " : "; ", error.what());
+    }
+  }
+  if (!newest.remark.empty()) newest.remark += concat("; doing task ", task + 1, " again");
+  return newest;
+}
+
+void RunFolder::cut_logs(std::int64_t task) const { cut_logs_of(path_, state_name(task)); }
+
+void RunFolder::cut_logs(const TaskProgress& step) const {
+  cut_logs_of(path_, step_name(step.task, step.steps_done));
 }
 
 FolderLock::~FolderLock() {
@@ -213,6 +311,15 @@ FolderLock RunFolder::lock() const {
                " is in use by another run; wait for its end, or give this one its own --out"));
   }
   return FolderLock(file);
+}
+
+void RunFolder::remove_temporaries() const {
+  for (const std::filesystem::path& folder : {path_, path_ / "tasks"}) {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+      if (entry.path().extension() == ".tmp") std::filesystem::remove(entry.path(), ignored);
+    }
+  }
 }
 
 TaskRecord RunFolder::task(std::int64_t index) const {

@@ -91,6 +91,8 @@ StateRecord read_all_but_bulk(const H5File& file) {
     file.refuse("/stream@tasks_done", "at least 1", std::to_string(record.tasks_done));
   }
   record.backbone_sha256 = file.text("/base@sha256");
+  if (file.has("/base@shape_sha256"))
+    record.backbone_shape_sha256 = file.text("/base@shape_sha256");
   record.pack_content_sha256 = file.text("/pack@content_sha256");
   record.config = file.text("/config");
   record.numerics = file.text("/numerics");
@@ -114,6 +116,8 @@ std::string write_state_record(const std::filesystem::path& path, const StateRec
   H5Writer file(target.temporary(), "state");
   file.number<std::int64_t>("/stream@tasks_done", record.tasks_done);
   file.text("/base@sha256", record.backbone_sha256);
+  if (!record.backbone_shape_sha256.empty())
+    file.text("/base@shape_sha256", record.backbone_shape_sha256);
   file.text("/pack@content_sha256", record.pack_content_sha256);
   file.text("/config", record.config);
   file.text("/numerics", record.numerics);

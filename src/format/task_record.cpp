@@ -35,27 +35,6 @@ TaskRecord read_head_of_record(const H5File& file) {
   return record;
 }
 
-void write_lora(H5Writer& file, const LoraFactors& factors) {
-  const std::string group = "/lora/" + factors.module;
-  file.numbers<float>(group + "/A", {factors.rank, factors.in}, factors.a);
-  file.numbers<float>(group + "/B", {factors.out, factors.rank}, factors.b);
-  file.number<double>(group + "@scale", factors.scale);
-  file.number<std::int64_t>(group + "@rank", factors.rank);
-}
-
-LoraFactors read_lora(const H5File& file, const std::string& module) {
-  const std::string group = "/lora/" + module;
-  LoraFactors factors;
-  factors.module = module;
-  factors.scale = file.number<double>(group + "@scale");
-  factors.rank = file.number<std::int64_t>(group + "@rank");
-  factors.a = file.numbers<float>(group + "/A", {factors.rank, kAnyLength});
-  factors.b = file.numbers<float>(group + "/B", {kAnyLength, factors.rank});
-  factors.in = file.dims(group + "/A")[1];
-  factors.out = file.dims(group + "/B")[0];
-  return factors;
-}
-
 void write_fisher(H5Writer& file, const FisherRecord& fisher, const AdaptedLayout& layout) {
   file.text("/fisher@kind", fisher.kind);
   file.number<std::int64_t>("/fisher@samples", fisher.samples);
@@ -151,7 +130,9 @@ std::string write_task_record(const std::filesystem::path& path, const TaskRecor
   AtomicFile target(path);
   H5Writer file(target.temporary(), "task");
   write_head_of_record(file, record);
-  for (const LoraFactors& factors : record.lora) write_lora(file, factors);
+  for (const LoraFactors& factors : record.lora) {
+    write_lora(file, "/lora/" + factors.module, factors);
+  }
   write_head(file, "/head", record.head);
   if (record.fisher) write_fisher(file, *record.fisher, layout_of(record.lora));
   write_merge(file, record.merge);
@@ -167,7 +148,7 @@ TaskRecord read_task_record(const std::filesystem::path& path) {
   check_content_hash(file);
   TaskRecord record = read_head_of_record(file);
   for (const std::string& module : file.children("/lora")) {
-    record.lora.push_back(read_lora(file, module));
+    record.lora.push_back(read_lora(file, "/lora/" + module, module));
   }
   record.head = read_head(file, "/head");
   if (file.has("/fisher")) {

@@ -3,9 +3,12 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "palimpsest/core/error.h"
 #include "palimpsest/core/random.h"
+#include "palimpsest/core/text.h"
 #include "palimpsest/device/host_copy.h"
 
 namespace palimpsest {
@@ -59,6 +62,28 @@ std::vector<LoraFactors> Lora::to_records(const AdaptedLayout& layout) const {
     }
   }
   return records;
+}
+
+void Lora::load(const std::vector<LoraFactors>& records, const AdaptedLayout& layout) {
+  const c10::NoGradGuard no_grad;
+  const auto fits = [&](const LoraFactors& record, const AdaptedModule& module) {
+    return record.module == module.name && record.out == module.out && record.in == module.in &&
+           record.rank == rank_;
+  };
+  if (!std::ranges::equal(records, layout.modules(), fits)) {
+    throw InputError(concat("recorded factors of ", records.size(),
+                            " modules: expected those of the ", layout.modules().size(),
+                            " adapted modules of this backbone, of rank ", rank_));
+  }
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    for (std::size_t m = 0; m < groups_[g].modules.size(); ++m) {
+      const LoraFactors& record = records[groups_[g].modules[m]];
+      const at::Tensor a = factors_[g].a.select(0, static_cast<std::int64_t>(m));
+      const at::Tensor b = factors_[g].b.select(0, static_cast<std::int64_t>(m));
+      a.copy_(from_host(record.a, a.sizes(), a.device()));
+      b.copy_(from_host(record.b, b.sizes(), b.device()));
+    }
+  }
 }
 
 }  // namespace palimpsest

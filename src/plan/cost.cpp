@@ -104,8 +104,7 @@ MemoryEstimate memory_estimate(const ModelShape& model, const AdaptedLayout& lay
                                 : kFloat * (adapted + written_weights(model, training.adapted));
   bytes.adapted += 2 * kFloat * adapted;
   bytes.optimizer = kFloat * trained * static_cast<double>(4 + training.lanes);
-  bytes.activations =
-      activation_bytes(model, training) * (1 + loss_of(training));
+  bytes.activations = activation_bytes(model, training) * (1 + loss_of(training));
   if (training.keeps_fisher) {
     // A float64 vector per lane, their sum and the mean; the squares of a chunk and the mean twice
     // in float32.

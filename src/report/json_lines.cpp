@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -56,7 +57,8 @@ void JsonLinesReport::on(const RunStarted& event) {
                                              {"backbone_sha256", event.backbone_sha256},
                                              {"adapted_weights", event.adapted_weights},
                                              {"trained_parameters", event.trained_parameters},
-                                             {"resumed_after_task", event.resumed_after_task}})));
+                                             {"resumed_after_task", event.resumed_after_task},
+                                             {"resumed_at_step", event.resumed_at_step}})));
 }
 
 void JsonLinesReport::on(const TaskStarted& event) {
@@ -76,6 +78,17 @@ void JsonLinesReport::on(const StepDone& event) {
                                       {"samples", event.samples},
                                       {"seconds", event.seconds}})),
         /*at_once=*/false);
+}
+
+void JsonLinesReport::on(const StepSkipped& event) {
+  const auto number = [](double value) {  // JSON has no word for what is not finite
+    return std::isfinite(value) ? Json(value) : Json(std::to_string(value));
+  };
+  write(line_of("step_skipped", Json::object({{"task", event.task},
+                                              {"step", event.step},
+                                              {"loss", number(event.loss)},
+                                              {"gradient_norm", number(event.gradient_norm)},
+                                              {"samples", event.samples}})));
 }
 
 void JsonLinesReport::on(const TaskTrained& event) {
@@ -111,6 +124,11 @@ void JsonLinesReport::on(const TaskSaved& event) {
   write(line_of(
       "task_saved",
       Json::object({{"task", event.task}, {"file", event.file}, {"seconds", event.seconds}})));
+}
+
+void JsonLinesReport::on(const CheckpointTaken& event) {
+  write(line_of("checkpoint",
+                Json::object({{"task", event.task}, {"steps_done", event.steps_done}})));
 }
 
 void JsonLinesReport::on(const RunFinished& event) {

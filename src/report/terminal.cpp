@@ -96,11 +96,16 @@ void TerminalReport::on(const RunStarted& event) {
   if (event.resumed_after_task >= 0) {
     print(concat("resumed after task ", event.resumed_after_task + 1));
   }
+  if (event.resumed_at_step > 0) {
+    print(concat("going on with task ", event.resumed_after_task + 2, " after step ",
+                 grouped(event.resumed_at_step)));
+  }
 }
 
 void TerminalReport::on(const TaskStarted& event) {
   task_seconds_ = 0;
   task_samples_ = 0;
+  task_steps_ = 0;
   merged_.reset();
   before_merge_.reset();
   after_merge_.reset();
@@ -114,10 +119,11 @@ void TerminalReport::on(const TaskStarted& event) {
 void TerminalReport::on(const StepDone& event) {
   task_seconds_ += event.seconds;
   task_samples_ += event.samples;
+  ++task_steps_;
   const std::int64_t done = event.step + 1;
   const bool last = done == event.steps;
   const double left =
-      task_seconds_ * static_cast<double>(event.steps - done) / static_cast<double>(done);
+      task_seconds_ * static_cast<double>(event.steps - done) / static_cast<double>(task_steps_);
   const double rate = task_seconds_ > 0 ? static_cast<double>(task_samples_) / task_seconds_ : 0;
   const std::string total = std::to_string(event.steps);
   std::string step = std::to_string(done);
@@ -149,6 +155,12 @@ void TerminalReport::draw_bar(const StepDone& event, const std::string& numbers)
   std::fputs(("\r" + line + "\x1b[K").c_str(), out_);
   std::fflush(out_);
   bar_drawn_ = true;
+}
+
+void TerminalReport::on(const StepSkipped& event) {
+  print(painted(concat("  step ", event.step + 1, " skipped: loss ", event.loss, ", gradient norm ",
+                       event.gradient_norm),
+                kYellow));
 }
 
 void TerminalReport::on(const TaskTrained& event) {

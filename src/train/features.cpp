@@ -14,6 +14,7 @@ at::Tensor cached_features(const TrainingContext& context, const LabelledSamples
                                   at::TensorOptions(context.model.device()));
   std::int64_t number = 0;
   for (const auto& positions : chunks(split.size(), context.config.evaluation_batch)) {
+    if (number % context.group.size() == 0) context.stop.check();
     if (number++ % context.group.size() != context.group.rank()) continue;
     features.narrow(0, positions.front(), std::ssize(positions))
         .copy_(context.model.features(context.reader.test_view(split, positions)));

@@ -27,10 +27,13 @@ at::Tensor sum_over_chunks(const TrainingContext& context, const Task& task, std
   // too.
   const std::int64_t lane = (context.config.batch + lanes.count - 1) / lanes.count;
   const auto all = chunks(task.train.size(), std::min(context.config.evaluation_batch, lane));
-  for (std::size_t i = 0; i < sums.own_lanes().size(); ++i) {
-    for (auto chunk = static_cast<std::size_t>(sums.own_lanes()[i]); chunk < all.size();
-         chunk += static_cast<std::size_t>(lanes.count)) {
-      const Batch batch = context.reader.test_view(task.train, all[chunk]);
+  for (std::int64_t first = 0; first < std::ssize(all); first += lanes.count) {
+    context.stop.check();
+    for (std::size_t i = 0; i < sums.own_lanes().size(); ++i) {
+      const std::int64_t chunk = first + sums.own_lanes()[i];
+      if (chunk >= std::ssize(all)) continue;
+      const Batch batch =
+          context.reader.test_view(task.train, all[static_cast<std::size_t>(chunk)]);
       compute(batch, at::tensor(batch.targets).to(context.model.device()), sums.part(i));
     }
   }

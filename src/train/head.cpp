@@ -37,6 +37,15 @@ Head head_to_record(const at::Tensor& weight, const at::Tensor& bias) {
           .bias = to_host(bias)};
 }
 
+void load_head(const at::Tensor& weight, const at::Tensor& bias, const Head& head) {
+  if (head.classes != weight.size(0) || head.features != weight.size(1)) {
+    throw InputError(concat("a head of ", head.classes, " classes and ", head.features,
+                            " features: expected ", weight.size(0), " and ", weight.size(1)));
+  }
+  weight.detach().copy_(from_host(head.weight, weight.sizes(), weight.device()));
+  bias.detach().copy_(from_host(head.bias, bias.sizes(), bias.device()));
+}
+
 at::Tensor head_logits(const Head& head, const at::Tensor& features) {
   return at::linear(features,
                     from_host(head.weight, {head.classes, head.features}, features.device()),
@@ -51,8 +60,7 @@ HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t
   if (start.classes == 0) {
     initialise_head(weight, bias, config.seed, task);
   } else {
-    weight.detach().copy_(from_host(start.weight, weight.sizes(), features.device()));
-    bias.detach().copy_(from_host(start.bias, bias.sizes(), features.device()));
+    load_head(weight, bias, start);
   }
   const at::Tensor all_targets =
       at::tensor(at::ArrayRef<std::int64_t>(targets.data(), targets.size())).to(features.device());

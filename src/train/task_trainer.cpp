@@ -11,12 +11,12 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/merge/task_vector.h"
-#include "palimpsest/model/flat_parameters.h"
 #include "palimpsest/train/features.h"
 #include "palimpsest/train/head.h"
 #include "palimpsest/train/optimizer.h"
 #include "palimpsest/train/perturbation.h"
 #include "palimpsest/train/schedule.h"
+#include "palimpsest/train/task_parameters.h"
 
 namespace palimpsest {
 namespace {
@@ -34,16 +34,34 @@ TrainedTask train_frozen(const TrainingContext& context, const Task& task) {
       .loss_last_pass = training.loss_last_pass};
 }
 
-void check_finite(const Task& task, double loss, double norm,
-                  const std::vector<std::int64_t>& batch) {
-  if (std::isfinite(loss) && std::isfinite(norm)) return;
-  std::ostringstream samples;
-  for (const std::int64_t position : batch)
-    samples << ' ' << task.train.samples[static_cast<std::size_t>(position)];
+bool is_finite(double loss, double norm) { return std::isfinite(loss) && std::isfinite(norm); }
+
+// Throws DivergedError unless the settings allow to leave this step out.
+void skip_step(const TrainingContext& context, const Task& task, const TaskProgress& progress,
+               double loss, double norm, const std::vector<std::int64_t>& batch) {
+  StepSkipped event{.task = static_cast<int>(task.index),
+                    .step = progress.steps_done,
+                    .loss = loss,
+                    .gradient_norm = norm,
+                    .samples = {}};
+  std::string samples;
+  for (const std::int64_t position : batch) {
+    event.samples.push_back(task.train.samples[static_cast<std::size_t>(position)]);
+    samples += concat(' ', event.samples.back());
+  }
+  const std::int64_t skipped = progress.steps_done - progress.updates;
+  const RunConfig& config = context.config;
+  if (config.nonfinite == "skip" && skipped < config.nonfinite_limit) {
+    context.events.tell(event);
+    return;
+  }
+  const std::string limit =
+      config.nonfinite == "skip"
+          ? concat(" --nonfinite-limit ", config.nonfinite_limit, " steps were skipped before.")
+          : " --nonfinite skip would leave the step out.";
   throw DivergedError(concat("loss ", loss, ", gradient norm ", norm,
-                             "; expected finite numbers. Lower --lr or set --clip-norm. Samples of "
-                             "the batch (pack indices):",
-                             samples.str()));
+                             "; expected finite numbers. Lower --lr or set --clip-norm.", limit,
+                             " Samples of the batch (pack indices):", samples));
 }
 
 // Module by module through merge's task_vector(): Delta's defined bits.
@@ -61,7 +79,8 @@ std::vector<float> task_vector_of(const std::vector<LoraFactors>& factors,
 
 }  // namespace
 
-TrainedTask train_task(const TrainingContext& context, const Task& task) {
+TrainedTask train_task(const TrainingContext& context, const Task& task,
+                       const std::optional<TaskProgress>& start, const AfterStep& after_step) {
   const RunConfig& config = context.config;
   const Stopwatch watch;
   context.watchdog.at(static_cast<int>(task.index) + 1, 0);
@@ -72,29 +91,38 @@ TrainedTask train_task(const TrainingContext& context, const Task& task) {
   }
 
   Backbone& model = context.model;
-  std::vector<std::vector<std::int64_t>> shapes =
-      Lora::shapes(model.lora_groups(), config.lora_rank);
-  const std::size_t factors = shapes.size();
-  const std::int64_t classes = std::ssize(task.classes);
-  shapes.push_back({classes, model.feature_size()});
-  shapes.push_back({classes});
-  const FlatParameters parameters(shapes, model.device());
-  const at::Tensor &weight = parameters.leaves()[factors], &bias = parameters.leaves()[factors + 1];
-  Lora lora(model.lora_groups(), config.lora_rank,
-            config.lora_alpha / static_cast<double>(config.lora_rank), parameters.leaves());
-  lora.initialise(config.seed, task.index);
-  initialise_head(weight, bias, config.seed, task.index);
-
   const Sampler sampler(config.seed, task.index, task.train.size(), config.batch, config.drop_last);
   const std::int64_t steps = training_steps(config, task.index, task.train.size());
+  TaskParameters parameters(model, std::ssize(task.classes), config);
+  TaskProgress progress;
+  if (start) {
+    parameters.load(*start);
+    progress = *start;
+  } else {
+    progress.task = task.index;
+    progress.steps = steps;
+    parameters.initialise(config.seed, task.index);
+  }
+  const double seconds_before = progress.seconds;
+  const auto snapshot = [&] {
+    TaskProgress all = progress;
+    parameters.save(all);
+    return all;
+  };
+
   const Schedule schedule{config.schedule, config.milestones, config.milestone_factor,
                           config.warmup_steps};
   const double epsilon = config.perturbation == "none" ? 0 : config.epsilon;
-  AdamW optimizer({{parameters.range(0, factors), config.lr},
-                   {parameters.range(factors, shapes.size()), config.head_lr}},
-                  config.weight_decay);
+  const std::int64_t size = parameters.values().size(), head = parameters.head_offset();
+  const auto group = [&](std::int64_t begin, std::int64_t end, double learning_rate) {
+    return AdamW::Group{.parameters = parameters.values().flat().slice(0, begin, end),
+                        .learning_rate = learning_rate,
+                        .first_moment = parameters.first_moment().slice(0, begin, end),
+                        .second_moment = parameters.second_moment().slice(0, begin, end)};
+  };
+  AdamW optimizer({group(0, head, config.lr), group(head, size, config.head_lr)},
+                  config.weight_decay, progress.updates);
   // A lane's vector: its gradient sums, then its loss sum.
-  const std::int64_t size = parameters.size();
   LaneSum sums(context.collectives, context.lanes, size + 1, at::kFloat, model.device());
 
   const auto compute_lane = [&](const std::vector<std::int64_t>& positions, std::int64_t pass,
@@ -105,23 +133,23 @@ TrainedTask train_task(const TrainingContext& context, const Task& task) {
     }
     const Batch batch = context.reader.training_view(task, positions, pass);
     const at::Tensor logits =
-        at::linear(model.features(batch, {.lora = &lora, .c = c}), weight, bias);
+        at::linear(model.features(batch, {.lora = &parameters.lora(), .c = c}),
+                   parameters.head_weight(), parameters.head_bias());
     const at::Tensor loss = at::cross_entropy_loss(
         logits, at::tensor(batch.targets).to(model.device()), {}, at::Reduction::Sum);
-    parameters.gather(torch::autograd::grad({loss}, parameters.leaves()), part.narrow(0, 0, size));
+    parameters.values().gather(torch::autograd::grad({loss}, parameters.values().leaves()),
+                               part.narrow(0, 0, size));
     part[size].copy_(loss.detach());
   };
 
-  TrainedTask trained;
-  double pass_loss = 0;
-  std::int64_t pass_samples = 0;
-  for (std::int64_t step = 0; step < steps; ++step) {
+  while (progress.steps_done < steps) {
+    const std::int64_t step = progress.steps_done;
     const Stopwatch step_watch;
     context.watchdog.at(static_cast<int>(task.index) + 1, step + 1);
     const Watchdog::Phase phase(context.watchdog, "training step");
     const double c = perturbation_scale(config.seed, task.index, step, epsilon);
     const std::vector<std::int64_t> batch = sampler.batch(step);
-    model.set_adapter(lora, c);
+    model.set_adapter(parameters.lora(), c);
     for (std::size_t i = 0; i < sums.own_lanes().size(); ++i) {
       compute_lane(lane_share(batch, sums.own_lanes()[i], context.lanes.count),
                    step / sampler.steps_per_pass(), c, sums.part(i));
@@ -132,40 +160,50 @@ TrainedTask train_task(const TrainingContext& context, const Task& task) {
     const at::Tensor gradient = mean.narrow(0, 0, size);
     const double loss = mean[size].item<double>();
     const double norm = gradient.to(at::kDouble).norm().item<double>();
-    check_finite(task, loss, norm, batch);
-    if (config.clip_norm > 0 && norm > config.clip_norm) gradient.mul_(config.clip_norm / norm);
-    const double factor = learning_rate_factor(schedule, step, steps);
-    const std::int64_t head_begin = parameters.range(0, factors).numel();
-    optimizer.step(
-        {gradient.narrow(0, 0, head_begin), gradient.narrow(0, head_begin, size - head_begin)},
-        factor);
-
-    if (step == 0) trained.loss_first_step = loss;
-    if (step >= steps - sampler.steps_per_pass()) {
-      pass_loss += loss * n;
-      pass_samples += std::ssize(batch);
+    if (is_finite(loss, norm)) {
+      if (config.clip_norm > 0 && norm > config.clip_norm) gradient.mul_(config.clip_norm / norm);
+      const double factor = learning_rate_factor(schedule, step, steps);
+      optimizer.step({gradient.narrow(0, 0, head), gradient.narrow(0, head, size - head)}, factor);
+      if (progress.updates++ == 0) progress.loss_first_step = loss;
+      if (step >= steps - sampler.steps_per_pass()) {
+        progress.loss_sum_last_pass += loss * n;
+        progress.samples_last_pass += std::ssize(batch);
+      }
+      context.events.tell(StepDone{.task = static_cast<int>(task.index),
+                                   .step = step,
+                                   .steps = steps,
+                                   .loss = loss,
+                                   .gradient_norm = norm,
+                                   .scale = c,
+                                   .learning_rate = factor * config.lr,
+                                   .samples = std::ssize(batch),
+                                   .seconds = step_watch.seconds()});
+    } else {
+      skip_step(context, task, progress, loss, norm, batch);
     }
-    context.events.tell(StepDone{.task = static_cast<int>(task.index),
-                                 .step = step,
-                                 .steps = steps,
-                                 .loss = loss,
-                                 .gradient_norm = norm,
-                                 .scale = c,
-                                 .learning_rate = factor * config.lr,
-                                 .samples = std::ssize(batch),
-                                 .seconds = step_watch.seconds()});
+    ++progress.steps_done;
+    progress.seconds = seconds_before + watch.seconds();
+    after_step(progress, snapshot);
   }
-  trained.loss_last_pass = pass_loss / static_cast<double>(pass_samples);
+  if (progress.samples_last_pass == 0) {
+    throw DivergedError(concat("every step of the last pass over task ", task.index + 1,
+                               " was skipped: lower --lr or set --clip-norm"));
+  }
 
-  const at::Tensor host = parameters.flat().to(at::kCPU);
+  const at::Tensor host = parameters.values().flat().to(at::kCPU);
   context.group.agree(sha256(std::as_bytes(std::span(host.const_data_ptr<float>(),
                                                      static_cast<std::size_t>(host.numel())))),
                       concat("hash of the parameters trained on task ", task.index + 1),
                       "agreement after training");
-  trained.lora = lora.to_records(model.layout());
+  AdapterAndHead record = parameters.to_record();
+  TrainedTask trained{.lora = std::move(record.lora),
+                      .task_vector = {},
+                      .head = std::move(record.head),
+                      .loss_first_step = progress.loss_first_step,
+                      .loss_last_pass = progress.loss_sum_last_pass /
+                                        static_cast<double>(progress.samples_last_pass),
+                      .seconds = progress.seconds};
   trained.task_vector = task_vector_of(trained.lora, model.layout());
-  trained.head = head_to_record(weight, bias);
-  trained.seconds = watch.seconds();
   return trained;
 }
 

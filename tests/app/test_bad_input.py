@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 import toy as toy_module
-from conftest import PROGRAM
+from program import PROGRAM
 
 
 def copy(toy, name, *, keep=None, change=None):

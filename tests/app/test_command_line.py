@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from conftest import INSPECT, PROGRAM, ROOT
+from program import INSPECT, PROGRAM, ROOT
 
 
 def output(*command, code=0, **options):

@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 
 import pytest
-from conftest import PROGRAM, ROOT
+from program import PROGRAM, ROOT
 
 CONFIGS = sorted(pathlib.Path(ROOT, "configs").glob("*.cfg"))
 PAPER = ("cifar-100-10", "cub-200-10", "imagenet-a-10", "imagenet-r-10", "imagenet-r-20", "s-domainnet-5")

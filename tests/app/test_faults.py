@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import toy as toy_module
-from conftest import MPIRUN
+from program import MPIRUN
 
 
 def ended(process, since):
@@ -83,9 +83,9 @@ def test_divergence_is_named_and_has_its_own_code(toy):
     assert re.search(r"task 1, step \d+: loss", text) and "--lr" in text, text
 
 
-def test_term_stops_after_the_task_at_hand_and_a_resume_goes_on(toy, reference_run):
-    # Enough epochs that the first task is still going on when TERM comes.
-    process = start([MPIRUN, "-n", "2", *toy.command("--epochs", 60, out="stopped")])
+def test_term_stops_at_the_next_step_and_a_resume_goes_on(toy, reference_run):
+    # Enough epochs that the first task is still going on when TERM comes; no checkpoint but that of the stop.
+    process = start([MPIRUN, "-n", "2", *toy.command("--epochs", 200, "--checkpoint-minutes", 0, out="stopped")])
     log = toy.path("runs", "stopped", "metrics.jsonl")
     deadline = time.monotonic() + 30
     while not (os.path.exists(log) and '"task_started"' in open(log).read()):
@@ -95,7 +95,8 @@ def test_term_stops_after_the_task_at_hand_and_a_resume_goes_on(toy, reference_r
     _, text = ended(process, time.monotonic())
     assert process.returncode == 85, text
     assert "stopped on request after task" in text
-    assert 2 <= len(toy.records("stopped")) < 6
-    toy.run("--epochs", 60, "--resume", "auto", ranks=2, out="stopped")
-    toy.run("--epochs", 60, out="not-stopped")
+    assert re.search(r"training step > saving a step', task 1, step \d+", text), text
+    assert [name for name in toy.records("stopped") if name.startswith("step-0000-")]
+    toy.run("--epochs", 200, "--resume", "auto", ranks=3, out="stopped")
+    toy.run("--epochs", 200, out="not-stopped")
     assert toy.records("stopped") == toy.records("not-stopped")

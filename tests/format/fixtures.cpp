@@ -92,6 +92,30 @@ StateRecord sample_state(std::int64_t tasks_done) {
   return record;
 }
 
+StepRecord sample_step(std::int64_t task, std::int64_t steps_done) {
+  StepRecord record;
+  TaskProgress& progress = record.progress;
+  progress.task = task;
+  progress.steps_done = steps_done;
+  progress.steps = 400;
+  progress.updates = steps_done - 1;
+  const TaskRecord done = sample_task(task);
+  progress.parameters = {done.lora, done.head};
+  progress.first_moment = {done.lora, done.head};
+  progress.second_moment = {done.lora, done.head};
+  progress.first_moment.lora.front().a.front() = -3e-9f;
+  progress.second_moment.head.bias.front() = 1e-30f;
+  progress.loss_first_step = 2.25;
+  progress.loss_sum_last_pass = 1.0 / 3;
+  progress.samples_last_pass = 30;
+  progress.seconds = 12.5;
+  record.backbone_sha256 = std::string(64, 'a');
+  record.pack_content_sha256 = std::string(64, 'b');
+  record.config = "{\"epochs\": 10}";
+  record.numerics = "{\"lanes\": \"4\"}";
+  return record;
+}
+
 TaskRecord frozen_task(std::int64_t index) {
   TaskRecord record = sample_task(index);
   record.lora.clear();

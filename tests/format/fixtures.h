@@ -10,7 +10,7 @@
 
 #include "../../src/format/h5.h"
 #include "palimpsest/core/error.h"
-#include "palimpsest/format/records.h"
+#include "palimpsest/format/step_record.h"
 
 namespace palimpsest {
 
@@ -26,6 +26,7 @@ class FolderTest : public testing::Test {
 
 TaskRecord sample_task(std::int64_t index);
 StateRecord sample_state(std::int64_t tasks_done);
+StepRecord sample_step(std::int64_t task, std::int64_t steps_done);
 // The same without adapter, merge and curvature.
 TaskRecord frozen_task(std::int64_t index);
 StateRecord frozen_state(std::int64_t tasks_done);

@@ -187,6 +187,95 @@ TEST_F(RunFolderTest, RefusesATaskThatIsDamagedOrUnknown) {
   EXPECT_THAT(message_of<InputError>([&] { run_.task(7); }), HasSubstr("task 7"));
 }
 
+// A step of the task after sample_state(task), or of the first.
+StepRecord step_of(const RunFolder& run, std::int64_t task, std::int64_t steps_done) {
+  StepRecord step = sample_step(task, steps_done);
+  if (task > 0) step.state_content_sha256 = run.newest_state()->content_sha256;
+  return step;
+}
+
+TEST_F(RunFolderTest, StepsOfTheFirstTaskAreThereBeforeAnyState) {
+  run_.create("{}");
+  EXPECT_FALSE(run_.newest_step(0, "").record.has_value());
+  write_bytes(run_.log_file(), std::string(70, 'l'));
+  run_.commit_step(step_of(run_, 0, 10), 60);
+  EXPECT_FALSE(run_.newest_state().has_value());
+  EXPECT_EQ(run_.manifest()->tasks_done, 0);
+  const NewestStep newest = run_.newest_step(0, "");
+  EXPECT_TRUE(newest.record == step_of(run_, 0, 10));
+  EXPECT_EQ(newest.remark, "");
+  run_.cut_logs(newest.record->progress);
+  EXPECT_EQ(std::filesystem::file_size(run_.log_file()), 60u);
+  run_.restart("{}");  // no task is finished: it may begin again
+  EXPECT_FALSE(run_.manifest().has_value());
+  EXPECT_FALSE(exists("step-0000-00000010.h5"));
+}
+
+TEST_F(RunFolderTest, KeepsTwoStepsAndBothStatesUntilTheTaskIsDone) {
+  commit_up_to(1);
+  for (const std::int64_t steps : {10, 20, 30})
+    run_.commit_step(step_of(run_, 2, steps), 250 + steps);
+  EXPECT_EQ(run_.newest_state()->record.tasks_done, 2);
+  EXPECT_TRUE(exists("state-0000.h5") && exists("state-0001.h5"));
+  EXPECT_FALSE(exists("step-0002-00000010.h5"));
+  EXPECT_TRUE(exists("step-0002-00000020.h5") && exists("step-0002-00000030.h5"));
+  const std::string state = run_.newest_state()->content_sha256;
+  EXPECT_EQ(run_.newest_step(2, state).record->progress.steps_done, 30);
+  EXPECT_FALSE(run_.newest_step(2, std::string(64, '0')).record.has_value())
+      << "a step of another state was taken";
+  commit(2);
+  EXPECT_FALSE(exists("step-0002-00000030.h5"));
+  EXPECT_EQ(run_.manifest()->files.size(), 5u);
+}
+
+TEST_F(RunFolderTest, ADamagedStepFallsBackToTheOneBeforeAndThenToTheTask) {
+  commit_up_to(0);
+  run_.commit_step(step_of(run_, 1, 10), 0);
+  run_.commit_step(step_of(run_, 1, 20), 0);
+  const std::string state = run_.newest_state()->content_sha256;
+  damage(run_.step_file(1, 20));
+  NewestStep newest = run_.newest_step(1, state);
+  EXPECT_EQ(newest.record->progress.steps_done, 10);
+  EXPECT_THAT(newest.remark, AllOf(HasSubstr("step-0001-00000020.h5"), HasSubstr("damaged"),
+                                   HasSubstr("going on from step-0001-00000010.h5")));
+  run_.commit_step(step_of(run_, 1, 15), 0);  // the run goes on from step 10
+  EXPECT_EQ(run_.newest_step(1, state).record->progress.steps_done, 15);
+  EXPECT_FALSE(exists("step-0001-00000020.h5"));
+  damage(run_.step_file(1, 15));
+  damage(run_.step_file(1, 10));
+  newest = run_.newest_step(1, state);
+  EXPECT_FALSE(newest.record.has_value());
+  EXPECT_THAT(newest.remark, HasSubstr("doing task 2 again"));
+}
+
+TEST_F(RunFolderTest, RefusesAStepOfATaskThatIsNotTheNext) {
+  run_.create("{}");
+  EXPECT_THAT(message_of<Error>([&] { run_.commit_step(sample_step(1, 10), 0); }),
+              HasSubstr("expected a step of task 0, found one of task 1"));
+}
+
+TEST_F(RunFolderTest, ANewRunBeginsWithTheStateOfAnother) {
+  commit_up_to(2);
+  const RunFolder fork(folder_ / "fork");
+  fork.create("{}");
+  fork.begin_with(run_, read_state_record(run_.state_file(1)));
+  EXPECT_EQ(fork.newest_state()->record.tasks_done, 2);
+  EXPECT_EQ(fork.newest_state()->content_sha256,
+            run_.manifest()->files.at("state-0001.h5").content_sha256);
+  EXPECT_TRUE(fork.task(1) == run_.task(1));
+  EXPECT_EQ(fork.manifest()->files.size(), 3u);
+  EXPECT_EQ(run_.newest_state()->record.tasks_done, 3) << "the other run was changed";
+}
+
+TEST_F(RunFolderTest, RemovesWhatWasLeftHalfWritten) {
+  commit_up_to(0);
+  write_bytes(run_.path() / "state-0001.h5.123.tmp", "half");
+  write_bytes(run_.path() / "tasks" / "task-0001.h5.123.tmp", "half");
+  run_.remove_temporaries();
+  EXPECT_FALSE(exists("state-0001.h5.123.tmp") || exists("tasks/task-0001.h5.123.tmp"));
+  EXPECT_EQ(run_.newest_state()->record.tasks_done, 1);
+}
+
 TEST_F(RunFolderTest, RefusesADamagedManifest) {
   commit_up_to(0);
   const std::filesystem::path path = run_.path() / "manifest.json";
@@ -204,7 +293,7 @@ TEST_F(RunFolderTest, RefusesADamagedManifest) {
   EXPECT_THAT(refusal("\"metrics.jsonl\"", "\"../../log\""), HasSubstr("inside the run folder"));
   EXPECT_THAT(refusal("\"sha256\": \"", "\"sha256\": \"zz"), HasSubstr("64 hexadecimal digits"));
   EXPECT_THAT(refusal("\"manifest\"", "\"protocol\""), HasSubstr("palimpsest_type"));
-  EXPECT_THAT(refusal("1.0.0", "3.0.0"), HasSubstr("palimpsest_version"));
+  EXPECT_THAT(refusal("1.1.0", "3.0.0"), HasSubstr("palimpsest_version"));
 }
 
 }  // namespace

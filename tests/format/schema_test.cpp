@@ -75,6 +75,12 @@ TEST_F(SchemaTest, FrozenStateRecordsAreAsDescribed) {
   expect_as_in_schema(at("state.h5"), "state", {}, "<module>");
 }
 
+TEST_F(SchemaTest, StepRecordsAreAsDescribed) {
+  write_step_record(at("step.h5"), sample_step(2, 17));
+  expect_as_in_schema(at("step.h5"), "step", {"encoder.layer.0.key", "encoder.layer.0.value"},
+                      "<module>");
+}
+
 TEST_F(SchemaTest, StateRecordsAreAsDescribed) {
   write_state_record(at("state.h5"), sample_state(2));
   expect_as_in_schema(at("state.h5"), "state", {"m.key", "m.value"}, "<module>");

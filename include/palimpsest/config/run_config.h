@@ -45,7 +45,9 @@ struct RunConfig {
   std::vector<double> milestones = {0.5, 0.8};  // multistep: as shares of the task's steps
   double milestone_factor = 0.1;
   std::int64_t warmup_steps = 0;
-  double clip_norm = 0;  // 0: no clipping
+  double clip_norm = 0;            // 0: no clipping
+  std::string nonfinite = "stop";  // stop | skip, of a step whose loss or gradient is not finite
+  std::int64_t nonfinite_limit = 10;
 
   // Perturb, and merge.
   std::string perturbation = "sign";  // sign | none
@@ -65,10 +67,14 @@ struct RunConfig {
   std::int64_t hang_seconds = 300;
 
   // Run.
+  std::string resume = "never";  // never | auto
+  std::string fork;              // a run folder or a state of one
   bool allow_numerics_change = false;
-  std::string resume = "never";   // never | auto
-  std::string progress = "auto";  // auto | bar | plain | none
-  std::int64_t log_every = 50;    // steps between plain progress lines
+  std::int64_t checkpoint_every = 0;  // steps; 0: not by steps
+  double checkpoint_minutes = 10;     // 0: not by time
+  double stop_after = 0;              // minutes; 0: never
+  std::string progress = "auto";      // auto | bar | plain | none
+  std::int64_t log_every = 50;        // steps between plain progress lines
   bool dry_run = false;
 
   bool operator==(const RunConfig&) const = default;

@@ -4,10 +4,12 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "palimpsest/comm/host_group.h"
+#include "palimpsest/comm/stop_request.h"
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/config/run_config.h"
 #include "palimpsest/continual/inputs.h"
@@ -27,6 +29,7 @@ struct OpenRun {
   HostGroup& group;
   Watchdog& watchdog;
   const RunEvents& events;
+  StopRequest stop;
 
   Inputs inputs;
   Placement placement;
@@ -37,7 +40,9 @@ struct OpenRun {
   RunFolder folder;
   FolderLock lock;  // on rank 0
   StreamState state;
-  std::vector<double> alphas;  // of the tasks done; on rank 0
+  std::optional<TaskProgress> progress;  // of the next task, where its training has begun already
+  std::string state_content_sha256;      // of the state as saved; "" before the first; on rank 0
+  std::vector<double> alphas;            // of the tasks done; on rank 0
 
   bool is_root() const { return group.rank() == 0; }
   std::span<const Task> tasks() const { return inputs.tasks; }
@@ -53,7 +58,8 @@ struct OpenRun {
   }
   TrainingContext context() {
     return {config, lanes_of(config, group.size()), reader(), *model,
-            group,  *placement.collectives,         watchdog, events};
+            group,  *placement.collectives,         watchdog, stop,
+            events};
   }
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 // The method, from the first task to the last: train, merge, evaluate, record.
+#include <string>
 #include <vector>
 
 #include "palimpsest/continual/open_run.h"
@@ -11,7 +12,8 @@ namespace palimpsest {
 struct RunResult {
   AccuracyMatrix accuracy;
   std::vector<double> alphas;
-  bool stopped = false;  // on request, before the last task, with the state saved; on every rank
+  std::string
+      stopped_at;  // where it stopped on request, with all saved; "" at its end; on every rank
 };
 
 // Collective. Runs or resumes the whole stream of a configuration.

@@ -1,18 +1,19 @@
 #pragma once
 // What names a run in its records, and the records made of what a task left.
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "palimpsest/continual/merge_on_root.h"
 #include "palimpsest/continual/state.h"
 #include "palimpsest/data/task_stream.h"
-#include "palimpsest/format/records.h"
+#include "palimpsest/format/step_record.h"
 #include "palimpsest/train/task_trainer.h"
 
 namespace palimpsest {
 
 struct RunIdentity {
-  std::string backbone_name, backbone_sha256;
+  std::string backbone_name, backbone_sha256, backbone_shape_sha256;
   std::string pack_content_sha256;
   std::string config;    // JSON, operational keys left out
   std::string numerics;  // JSON: what the bits rest on
@@ -36,5 +37,15 @@ StreamState state_of(const StateRecord& record);
 // (named one by one), backbone, pack, classes, or, unless allowed, what the bits rest on.
 void check_resumable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,
                      std::span<const Task> tasks);
+void check_resumable(const StepRecord& record, const RunIdentity& run, const RunConfig& config);
+
+// Throws likewise when a new run cannot go on from the state: another backbone, other adapted
+// modules, other classes of the tasks done, or a memory that the merge rule needs and the state has
+// not. Everything else may differ.
+void check_forkable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,
+                    const AdaptedLayout& layout, bool needs_memory, std::span<const Task> tasks);
+
+// "name: recorded X, now Y" for each difference between two objects of RunIdentity::numerics.
+std::vector<std::string> numerics_differences(std::string_view recorded, std::string_view now);
 
 }  // namespace palimpsest

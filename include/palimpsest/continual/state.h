@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "palimpsest/comm/host_group.h"
-#include "palimpsest/format/records.h"
+#include "palimpsest/format/step_record.h"
 #include "palimpsest/merge/curvature_memory.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
 
@@ -27,6 +27,9 @@ StreamState initial_state(const AdaptedLayout& layout, bool with_memory);
 
 // Collective: tasks_done, weights and heads of rank 0 to all.
 void broadcast_state(HostGroup& group, StreamState& state);
+
+// Collective: the progress of rank 0, or that there is none, to all.
+void broadcast_progress(HostGroup& group, std::optional<TaskProgress>& progress);
 
 // SHA-256 of theta_hat - theta_hat_0.
 std::string weights_hash(const std::vector<float>& weights);

@@ -16,6 +16,7 @@ struct AdaptedModule {
   std::int64_t offset = 0;  // of its first element in the flat vector; set by AdaptedLayout
 
   std::int64_t size() const { return out * in; }
+  bool operator==(const AdaptedModule&) const = default;
 };
 
 class AdaptedLayout {
@@ -30,6 +31,7 @@ class AdaptedLayout {
   std::int64_t size() const { return size_; }
   // Position of a module in modules(). Throws Error when there is none of that name.
   std::size_t index_of(std::string_view name) const;
+  bool operator==(const AdaptedLayout&) const = default;
 
  private:
   std::vector<AdaptedModule> modules_;

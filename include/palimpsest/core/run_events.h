@@ -18,6 +18,7 @@ struct RunStarted {
   std::int64_t adapted_weights = 0;
   std::int64_t trained_parameters = 0;  // per task: adapter and head
   int resumed_after_task = -1;          // -1: from the beginning
+  std::int64_t resumed_at_step = 0;     // of the task after that; 0: from its beginning
 };
 
 struct TaskStarted {
@@ -37,6 +38,14 @@ struct StepDone {
   double learning_rate = 0;  // of the adapter
   std::int64_t samples = 0;  // of the global batch
   double seconds = 0;        // of this step
+};
+
+// A step whose loss or gradient was not finite, and that was left out (--nonfinite skip).
+struct StepSkipped {
+  int task = 0;
+  std::int64_t step = 0;  // from 0
+  double loss = 0, gradient_norm = 0;
+  std::vector<std::int64_t> samples;  // of the batch, as pack indices
 };
 
 struct TaskTrained {
@@ -72,6 +81,13 @@ struct TaskSaved {
   double seconds = 0;
 };
 
+// A copy of a task in the middle of its training was taken, to be saved; what listeners have
+// written up to here belongs to it.
+struct CheckpointTaken {
+  int task = 0;
+  std::int64_t steps_done = 0;
+};
+
 struct RunFinished {
   double seconds = 0;
 };
@@ -82,10 +98,12 @@ class RunListener {
   virtual void on(const RunStarted&) {}
   virtual void on(const TaskStarted&) {}
   virtual void on(const StepDone&) {}
+  virtual void on(const StepSkipped&) {}
   virtual void on(const TaskTrained&) {}
   virtual void on(const Merged&) {}
   virtual void on(const Evaluated&) {}
   virtual void on(const TaskSaved&) {}
+  virtual void on(const CheckpointTaken&) {}
   virtual void on(const RunFinished&) {}
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "palimpsest/format/records.h"
+#include "palimpsest/format/step_record.h"
 
 namespace palimpsest {
 
@@ -19,14 +20,21 @@ struct ManifestFile {
 struct Manifest {
   std::int64_t tasks_done = 0;
   std::map<std::string, ManifestFile> files;  // path relative to the run folder -> hashes
-  // State file -> log file -> bytes of the log that belong to the run up to that state.
+  // State or step file -> log file -> bytes of the log that belong to the run up to there.
   std::map<std::string, std::map<std::string, std::int64_t>> log_offsets;
 };
 
 // A state to go on from.
 struct NewestState {
   StateRecord record;
+  std::string content_sha256;
   std::string remark;  // which newer state is damaged, why, and what is used instead; "" when none
+};
+
+// A step to go on from, within the task that comes after a state.
+struct NewestStep {
+  std::optional<StepRecord> record;  // nullopt: from the beginning of the task
+  std::string remark;                // as above
 };
 
 // Holds the run folder for this process; released when it goes out of scope or the process ends.
@@ -52,6 +60,7 @@ class RunFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path task_file(std::int64_t task) const;   // tasks/task-0000.h5
   std::filesystem::path state_file(std::int64_t task) const;  // state-0000.h5, after that task
+  std::filesystem::path step_file(std::int64_t task, std::int64_t steps_done) const;
   std::filesystem::path log_file() const { return path_ / "metrics.jsonl"; }
 
   // Makes the folder where it is missing, and takes it for this process. Throws UsageError while
@@ -63,27 +72,47 @@ class RunFolder {
   void create(const std::string& run_json) const;
 
   // As create(), also where an earlier start of the run has left its run.json and log but has
-  // committed nothing: run.json is replaced, the log emptied. Throws UsageError when something was
-  // committed.
+  // finished no task: run.json is replaced, the log emptied, steps are forgotten. Throws UsageError
+  // when a task was committed.
   void restart(const std::string& run_json) const;
+
+  // Into the new folder: the task records of another run up to one of its states, verified, and the
+  // state, from which this run goes on.
+  void begin_with(const RunFolder& other, const StateRecord& state) const;
 
   // nullopt when nothing was committed yet. Throws InputError on a damaged manifest.
   std::optional<Manifest> manifest() const;
 
-  // Writes the task's record and the state, then the manifest. Keeps the last two states. Log
-  // offsets are taken from the log file's size (0 when it is missing). What an earlier manifest
-  // says of this task and later ones is forgotten. Throws Error when the state isn't the one after
-  // this task, or an earlier task was never committed.
-  void commit(const TaskRecord& task, const StateRecord& state) const;
+  // Writes the task's record and the state, then the manifest. Keeps the last two states, and no
+  // step. Log offsets are taken from the log file's size (0 when it is missing). What an earlier
+  // manifest says of this task and later ones is forgotten. Throws Error when the state isn't the
+  // one after this task, or an earlier task was never committed. Returns the state's content hash.
+  std::string commit(const TaskRecord& task, const StateRecord& state) const;
+
+  // Writes a step of the task after the newest state, then the manifest. Keeps the last two steps.
+  // log_bytes: of the log, up to this step. Throws Error when the task is not the next one.
+  void commit_step(const StepRecord& step, std::int64_t log_bytes) const;
+
+  // Bytes of the log now; 0 when it is missing.
+  std::int64_t log_bytes() const;
 
   // The newest state that the manifest names and that verifies (file hash first, then the record's
   // own checks); a damaged newest falls back to the one before, and the remark says so. Files of
-  // later tasks are then ignored. nullopt when nothing was committed. Throws InputError when states
+  // later tasks are then ignored. nullopt when no task was committed. Throws InputError when states
   // are named but none verifies.
   std::optional<NewestState> newest_state() const;
 
-  // Cuts the log to what belongs to the run up to the state after this task.
+  // The newest step of `task` that belongs to the state with this content hash ("" for the first
+  // task) and verifies; the one before when the newest is damaged.
+  NewestStep newest_step(std::int64_t task, const std::string& state_content_sha256) const;
+
+  // Cuts the log to what belongs to the run up to the state after this task, or up to this step of
+  // it.
   void cut_logs(std::int64_t task) const;
+  void cut_logs(const TaskProgress& step) const;
+
+  // Removes what a process that was killed left half written.
+  void remove_temporaries() const;
 
   // The record of one task, after checking the hash that the manifest has for it.
   TaskRecord task(std::int64_t index) const;

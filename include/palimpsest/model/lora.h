@@ -43,6 +43,8 @@ class Lora {
 
   // On the host, in layout order.
   std::vector<LoraFactors> to_records(const AdaptedLayout& layout) const;
+  // The inverse. Throws InputError when the records are of other modules or shapes.
+  void load(const std::vector<LoraFactors>& records, const AdaptedLayout& layout);
 
  private:
   std::vector<LoraGroup> groups_;

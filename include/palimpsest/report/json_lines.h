@@ -23,10 +23,12 @@ class JsonLinesReport : public RunListener {
   void on(const RunStarted& event) override;
   void on(const TaskStarted& event) override;
   void on(const StepDone& event) override;
+  void on(const StepSkipped& event) override;
   void on(const TaskTrained& event) override;
   void on(const Merged& event) override;
   void on(const Evaluated& event) override;
   void on(const TaskSaved& event) override;
+  void on(const CheckpointTaken& event) override;
   void on(const RunFinished& event) override;
 
   // Nothing can be written after it. The destructor closes too, and keeps silent about failures.

@@ -36,6 +36,7 @@ class TerminalReport : public RunListener {
   void on(const RunStarted& event) override;
   void on(const TaskStarted& event) override;
   void on(const StepDone& event) override;
+  void on(const StepSkipped& event) override;
   void on(const TaskTrained& event) override;
   void on(const Merged& event) override;
   void on(const Evaluated& event) override;
@@ -55,6 +56,7 @@ class TerminalReport : public RunListener {
   std::chrono::steady_clock::time_point last_drawn_;
   double task_seconds_ = 0;  // of the steps of this task, as its steps told them
   std::int64_t task_samples_ = 0;
+  std::int64_t task_steps_ = 0;  // done by this process
   std::optional<Merged> merged_;
   std::optional<Evaluated> before_merge_, after_merge_;
 };

@@ -17,6 +17,8 @@ void initialise_head(const at::Tensor& weight, const at::Tensor& bias, std::uint
                      std::int64_t task);
 
 Head head_to_record(const at::Tensor& weight, const at::Tensor& bias);
+// The inverse, written in place. Throws InputError when the shapes differ.
+void load_head(const at::Tensor& weight, const at::Tensor& bias, const Head& head);
 
 // Logits [samples, classes] of features [samples, features].
 at::Tensor head_logits(const Head& head, const at::Tensor& features);

@@ -1,10 +1,12 @@
 #pragma once
 // One task: a fresh adapter and head, trained from the merged model over all ranks, with the task
 // vector perturbed.
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "palimpsest/data/task_stream.h"
-#include "palimpsest/format/records.h"
+#include "palimpsest/format/step_record.h"
 #include "palimpsest/train/training_context.h"
 
 namespace palimpsest {
@@ -17,9 +19,17 @@ struct TrainedTask {
   double seconds = 0;
 };
 
+// Called on every rank after each step, the last one too, with the counters; `snapshot` adds
+// parameters and moments.
+using AfterStep = std::function<void(const TaskProgress& counters,
+                                     const std::function<TaskProgress()>& snapshot)>;
+
 // Collective. The model holds theta_hat_{t-1}; afterwards its effective weights are those of the
-// last step: set its difference anew. The same on every rank, which is checked. Throws
-// DivergedError, on every rank alike, when a loss or gradient is not finite.
-TrainedTask train_task(const TrainingContext& context, const Task& task);
+// last step: set its difference anew. `start`: where the training of this task stands already, the
+// same on every rank; nullopt for the beginning. The same on every rank, which is checked. Throws
+// DivergedError, on every rank alike, when a loss or gradient is not finite and --nonfinite does
+// not let it pass; InputError when `start` is of another model.
+TrainedTask train_task(const TrainingContext& context, const Task& task,
+                       const std::optional<TaskProgress>& start, const AfterStep& after_step);
 
 }  // namespace palimpsest

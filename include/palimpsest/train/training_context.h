@@ -2,6 +2,7 @@
 // What every pass over a task works with: the run's model, data and ranks.
 #include "palimpsest/comm/collectives.h"
 #include "palimpsest/comm/host_group.h"
+#include "palimpsest/comm/stop_request.h"
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/config/run_config.h"
 #include "palimpsest/core/run_events.h"
@@ -19,6 +20,7 @@ struct TrainingContext {
   HostGroup& group;
   Collectives& collectives;  // for tensors where the model is
   Watchdog& watchdog;
+  const StopRequest& stop;
   const RunEvents& events;  // without listeners on all ranks but 0
 };
 

@@ -1,0 +1,55 @@
+#pragma once
+// What one task trains, adapter and head, in one flat vector; and the optimizer's moments of them,
+// in two more of the same shape.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "palimpsest/config/run_config.h"
+#include "palimpsest/format/step_record.h"
+#include "palimpsest/model/backbone.h"
+#include "palimpsest/model/flat_parameters.h"
+#include "palimpsest/model/lora.h"
+
+namespace palimpsest {
+
+class TaskParameters {
+ public:
+  // Zeros.
+  TaskParameters(const Backbone& model, std::int64_t classes, const RunConfig& config);
+
+  // As the task begins (Lora::initialise, initialise_head).
+  void initialise(std::uint64_t seed, std::int64_t task);
+  // As they were when `progress` was made. Throws InputError when it is of another model.
+  void load(const TaskProgress& progress);
+  // Copies parameters and moments, on the host.
+  void save(TaskProgress& progress) const;
+
+  const Lora& lora() const { return values_.lora; }
+  const at::Tensor& head_weight() const { return values_.head_weight(); }
+  const at::Tensor& head_bias() const { return values_.head_bias(); }
+  AdapterAndHead to_record() const { return to_record(values_); }
+
+  // The flat vectors; the head begins at head_offset().
+  const FlatParameters& values() const { return values_.flat; }
+  const at::Tensor& first_moment() const { return first_moment_.flat.flat(); }
+  const at::Tensor& second_moment() const { return second_moment_.flat.flat(); }
+  std::int64_t head_offset() const;
+
+ private:
+  // One number for each parameter, with the names that it goes by.
+  struct Numbers {
+    FlatParameters flat;
+    Lora lora;
+    Numbers(const Backbone& model, std::int64_t classes, const RunConfig& config);
+    const at::Tensor& head_weight() const { return *(flat.leaves().end() - 2); }
+    const at::Tensor& head_bias() const { return flat.leaves().back(); }
+  };
+  AdapterAndHead to_record(const Numbers& numbers) const;
+  void load(Numbers& numbers, const AdapterAndHead& record) const;
+
+  const AdaptedLayout& layout_;
+  Numbers values_, first_moment_, second_moment_;
+};
+
+}  // namespace palimpsest

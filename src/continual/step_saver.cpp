@@ -1,0 +1,54 @@
+#include "palimpsest/continual/step_saver.h"
+
+namespace palimpsest {
+
+StepSaver::Wish StepSaver::wish_here(const TaskProgress& counters) const {
+  if (run_.stop.here()) return Wish::kStop;
+  if (!run_.is_root()) return Wish::kNone;
+  const RunConfig& config = run_.config;
+  const bool by_steps = config.checkpoint_every > 0, by_time = config.checkpoint_minutes > 0;
+  const bool due = (by_steps && counters.steps_done % config.checkpoint_every == 0) ||
+                   (by_time && since_last_.seconds() > 60 * config.checkpoint_minutes) ||
+                   ((by_steps || by_time) && counters.steps_done == counters.steps);
+  return due ? Wish::kSave : Wish::kNone;
+}
+
+void StepSaver::after_step(const TaskProgress& counters,
+                           const std::function<TaskProgress()>& snapshot) {
+  const auto wish = static_cast<Wish>(
+      run_.group.max(static_cast<std::int64_t>(wish_here(counters)), "agreement after a step"));
+  if (wish == Wish::kNone) return;
+  const Watchdog::Phase phase(run_.watchdog, "saving a step", 10);
+  if (run_.is_root()) {
+    finish();  // one at a time
+    start_writing(snapshot());
+  }
+  since_last_ = Stopwatch();
+  if (wish == Wish::kStop) {
+    finish();
+    run_.group.barrier("waiting for the save on rank 0");
+    throw Stopped{};
+  }
+}
+
+void StepSaver::start_writing(TaskProgress progress) {
+  run_.events.tell(
+      CheckpointTaken{.task = static_cast<int>(progress.task), .steps_done = progress.steps_done});
+  StepRecord record{.progress = std::move(progress),
+                    .state_content_sha256 = run_.state_content_sha256,
+                    .backbone_sha256 = run_.identity.backbone_sha256,
+                    .pack_content_sha256 = run_.identity.pack_content_sha256,
+                    .config = run_.identity.config,
+                    .numerics = run_.identity.numerics};
+  // Nothing else of the run touches its folder or HDF5 before finish().
+  writing_ = std::async(std::launch::async, [folder = run_.folder, record = std::move(record),
+                                             log_bytes = run_.folder.log_bytes()] {
+    folder.commit_step(record, log_bytes);
+  });
+}
+
+void StepSaver::finish() {
+  if (writing_.valid()) writing_.get();
+}
+
+}  // namespace palimpsest

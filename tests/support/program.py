@@ -1,0 +1,42 @@
+"""The palimpsest program on the toy stream, as a user would run it."""
+
+import json
+import os
+import subprocess
+
+import toy
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROGRAM = os.environ["PALIMPSEST"]
+INSPECT = os.environ.get("PALIMPSEST_INSPECT")
+MPIRUN = os.path.join(ROOT, "launch", "mpirun.sh")
+
+
+class Toy:
+    """The toy stream in a folder; runs go beside it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        toy.make(folder)
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def command(self, *arguments, out=None):
+        where = ["--out", self.path("runs", out)] if out else []
+        return [PROGRAM, "train", "--config", self.path("toy.cfg"), *where, *map(str, arguments)]
+
+    def run(self, *arguments, ranks=1, out=None, code=0):
+        """Runs to the end within a minute and checks the exit code; returns output and errors as one text."""
+        launcher = [MPIRUN, "-n", str(ranks)] if ranks > 1 else []
+        done = subprocess.run(
+            [*launcher, *self.command(*arguments, out=out)], capture_output=True, text=True, timeout=60
+        )
+        text = done.stdout + done.stderr
+        assert done.returncode == code, f"exit code {done.returncode}, expected {code}:\n{text}"
+        return text
+
+    def records(self, out):
+        """{file: content_sha256} of what a run has committed."""
+        with open(self.path("runs", out, "manifest.json")) as file:
+            return {name: entry["content_sha256"] for name, entry in json.load(file)["files"].items()}
