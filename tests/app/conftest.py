@@ -6,12 +6,18 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import toy as toy_module  # noqa: E402
 from program import Toy  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory):
     return Toy(str(tmp_path_factory.mktemp("toy")))
+
+
+@pytest.fixture(scope="session")
+def vision_toy(tmp_path_factory):
+    return Toy(str(tmp_path_factory.mktemp("vision")), toy_module.make_vision)
 
 
 @pytest.fixture(scope="session")

@@ -7,24 +7,33 @@ import numpy as np
 import pytest
 
 
-@pytest.mark.parametrize("ranks", [2, 3, 4])
-@pytest.mark.parametrize(
-    "options",
-    [
-        [],
-        ["--head-refit"],
-        ["--adapter", "none", "--merge", "none", "--perturbation", "none"],
-        ["--precision", "bf16"],
-    ],
-)
-def test_records_have_the_same_content_at_every_world_size(toy, ranks, options):
+def same_at_every_world_size(toy, ranks, options):
     name = "-".join(["world", *(option.strip("-") for option in options)])
     if not os.path.exists(toy.path("runs", f"{name}-1")):
-        toy.run(*options, out=f"{name}-1")
-    toy.run(*options, ranks=ranks, out=f"{name}-{ranks}")
+        toy.run("--lanes", 8, *options, out=f"{name}-1")
+    toy.run("--lanes", 8, *options, ranks=ranks, out=f"{name}-{ranks}")
     expected = toy.records(f"{name}-1")
     assert len(expected) == 6  # four tasks, two states
     assert toy.records(f"{name}-{ranks}") == expected
+    metrics = [toy.metrics(f"{name}-{count}") for count in (1, ranks)]
+    assert metrics[0] == metrics[1]
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4, 8])
+@pytest.mark.parametrize("options", [[], ["--precision", "bf16"]])
+def test_records_have_the_same_content_at_every_world_size(toy, ranks, options):
+    same_at_every_world_size(toy, ranks, options)
+
+
+@pytest.mark.parametrize("options", [["--head-refit"], ["--adapter", "none", "--merge", "none", "--perturbation", "none"]])
+def test_other_ways_of_training_have_the_same_content_too(toy, options):
+    same_at_every_world_size(toy, 3, options)
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4, 8])
+@pytest.mark.parametrize("options", [[], ["--precision", "bf16", "--augmentation", "rand-augment"]])
+def test_images_have_the_same_content_at_every_world_size(vision_toy, ranks, options):
+    same_at_every_world_size(vision_toy, ranks, options)
 
 
 def test_activation_checkpointing_gives_the_same_records(toy, reference_run):

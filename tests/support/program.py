@@ -15,9 +15,9 @@ MPIRUN = os.path.join(ROOT, "launch", "mpirun.sh")
 class Toy:
     """The toy stream in a folder; runs go beside it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, make=toy.make):
         self.folder = folder
-        toy.make(folder)
+        make(folder)
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
@@ -40,3 +40,11 @@ class Toy:
         """{file: content_sha256} of what a run has committed."""
         with open(self.path("runs", out, "manifest.json")) as file:
             return {name: entry["content_sha256"] for name, entry in json.load(file)["files"].items()}
+
+    def metrics(self, out):
+        """What metrics.jsonl says of steps, merges and evaluations, times left out."""
+        events = ("step", "task_trained", "merged", "evaluated")
+        with open(self.path("runs", out, "metrics.jsonl")) as file:
+            lines = [json.loads(line) for line in file]
+        return [{key: value for key, value in line.items() if key not in ("time", "seconds")}
+                for line in lines if line["event"] in events]

@@ -1,10 +1,18 @@
-"""A stream small enough for a test: a random two-block BERT, a pack of random texts and a protocol of four tasks."""
+"""A stream small enough for a test: a random two-block BERT, a pack of random texts and a protocol of four tasks.
+
+The same with images: a random two-block vision transformer and a pack of noise with stripes.
+"""
 
 import json
 import os
+import struct
+import subprocess
 import sys
 
+import h5py
 import numpy as np
+import safetensors.torch
+import timm
 import torch
 import transformers
 
@@ -59,22 +67,70 @@ def make_protocol(path, **changes):
         json.dump(protocol, file)
 
 
+def make_vision_backbone(folder, side):
+    torch.manual_seed(1)
+    model = timm.create_model("vit_tiny_patch16_224", img_size=side, patch_size=8, embed_dim=32, depth=2, num_heads=2, num_classes=0)
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    os.makedirs(folder)
+    safetensors.torch.save_file(model.state_dict(), os.path.join(folder, "model.safetensors"))
+    config = {"architecture": "vit_tiny_patch16_224", "model_args": {"embed_dim": 32, "depth": 2, "num_heads": 2, "patch_size": 8},
+              "pretrained_cfg": {"input_size": [3, side, side], "num_classes": 0}}
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        json.dump(config, file)
+
+
+def make_image_pack(path, folder, side):
+    """Classes differ in the period of their stripes. IDX files, as the MNIST family has them."""
+    rng = np.random.default_rng(1)
+    os.makedirs(folder)
+    for split, count in (("train", TRAIN), ("t10k", TEST)):
+        labels = np.repeat(np.arange(CLASSES, dtype="u1"), count)
+        stripes = np.array([np.sin(np.arange(side) * (label + 1) / 3) for label in labels])
+        pixels = np.clip(128 + 60 * stripes[:, None, :] + rng.normal(0, 40, (len(labels), side, side)), 0, 255).astype("u1")
+        for name, array in ((f"{split}-images-idx3-ubyte", pixels), (f"{split}-labels-idx1-ubyte", labels)):
+            header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(header + array.tobytes())
+    command = [sys.executable, os.path.join(ROOT, "tools", "palimpsest-pack"), "images", folder, "--out", path]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def write_config(path, settings):
+    with open(path, "w") as file:
+        for name, value in settings.items():
+            file.write(f"{name} = {value}\n")
+
+
+def settings(folder):
+    return {
+        "pack": os.path.join(folder, "pack.h5"),
+        "protocol": os.path.join(folder, "protocol.json"),
+        "backbone": os.path.join(folder, "backbone"),
+        "epochs": 6,
+        "batch": 30,  # 40 training samples a task: the second batch of a pass is short
+        "lr": "1e-2",
+        "lora-rank": 4,
+        "lora-alpha": 4,
+        "evaluation-batch": 8,
+        "lanes": 4,
+        "progress": "none",
+    }
+
+
 def make(folder):
     make_backbone(os.path.join(folder, "backbone"))
     make_pack(os.path.join(folder, "pack.h5"))
     make_protocol(os.path.join(folder, "protocol.json"))
-    with open(os.path.join(folder, "toy.cfg"), "w") as file:
-        for name, value in {
-            "pack": os.path.join(folder, "pack.h5"),
-            "protocol": os.path.join(folder, "protocol.json"),
-            "backbone": os.path.join(folder, "backbone"),
-            "epochs": 6,
-            "batch": 30,  # 40 training samples a task: the second batch of a pass is short
-            "lr": "1e-2",
-            "lora-rank": 4,
-            "lora-alpha": 4,
-            "evaluation-batch": 8,
-            "lanes": 4,
-            "progress": "none",
-        }.items():
-            file.write(f"{name} = {value}\n")
+    write_config(os.path.join(folder, "toy.cfg"), settings(folder))
+
+
+def make_vision(folder):
+    side = 32
+    make_vision_backbone(os.path.join(folder, "backbone"), side)
+    make_image_pack(os.path.join(folder, "pack.h5"), os.path.join(folder, "images"), side)
+    with h5py.File(os.path.join(folder, "pack.h5")) as file:
+        names = [name.decode().rstrip("\0") for name in file["classes"]]
+    tasks = [{"name": f"task {t + 1}", "classes": names[2 * t : 2 * t + 2]} for t in range(CLASSES // 2)]
+    make_protocol(os.path.join(folder, "protocol.json"), tasks=tasks)
+    write_config(os.path.join(folder, "toy.cfg"), settings(folder) | {"image-size": side, "epochs": 2, "crop-scale-min": 0.5})
