@@ -2,7 +2,7 @@
 # mpirun for palimpsest: launch/mpirun.sh -n 2 PROGRAM ARGS (all arguments go to Open MPI's mpirun).
 #
 # - OMP_NUM_THREADS, where it is not set: the cores of this machine shared among the ranks.
-# - TERM, and the first Ctrl-C, ask the ranks to stop after the task at hand, with its state saved (they get USR1); a
+# - TERM, and the first Ctrl-C, ask the ranks to stop at the next step, with all saved (they get USR1); a
 #   second Ctrl-C ends them at once.
 # - A rank that was killed makes exit code 5, and is named with host, phase, task and step from its heartbeat file.
 #   PALIMPSEST_HEARTBEATS names the folder of these files; across nodes it must be a shared one.
@@ -33,10 +33,10 @@ ranks_asked_for() {
 # Sets the fields of a heartbeat file as variables of the caller.
 read_heartbeat() {
   local key value
-  rank='' host='' pid='' phase='' task='' step='' time='' end=''
+  rank='' host='' pid='' phase='' task='' step='' collective='' time='' end=''
   while read -r key value; do
     case $key in
-      rank | host | pid | phase | task | step | time | end) printf -v "$key" '%s' "$value" ;;
+      rank | host | pid | phase | task | step | collective | time | end) printf -v "$key" '%s' "$value" ;;
     esac
   done <"$1"
 }
@@ -45,7 +45,7 @@ read_heartbeat() {
 # A killed rank left no end mark. mpirun ends the others with TERM, which they mark, but gives them little time for it; so
 # among several ranks without a mark it is those whose life ended half a second before the newest sign of life.
 name_the_killed() {
-  local file rank host pid phase task step time end line newest=0 failed=0 early=() late=()
+  local file rank host pid phase task step collective time end line newest=0 failed=0 early=() late=()
   for file in "$PALIMPSEST_HEARTBEATS"/rank-*; do
     [[ -e $file ]] || return 1
     read_heartbeat "$file"
@@ -56,7 +56,7 @@ name_the_killed() {
     read_heartbeat "$file"
     [[ -z $end ]] || continue
     line="rank $rank (host $host, pid $pid) was killed in phase '${phase:-none}'${task:+, task $task, step $step}"
-    line+=", last sign of life at $(date -d "@$time" +%T)"
+    line+="${collective:+, last collective '$collective'}, last sign of life at $(date -d "@$time" +%T)"
     if ((${time/./} + 500 < newest)); then early+=("$line"); else late+=("$line"); fi
   done
   [[ ${#early[@]} -eq 0 && $failed -eq 0 ]] && early=("${late[@]}")
@@ -99,7 +99,7 @@ ask_to_stop() {
 on_interrupt() {
   interrupts=$((interrupts + 1))
   if [[ $interrupts -eq 1 ]]; then
-    say "asking the ranks to stop after the task at hand; once more ends them at once"
+    say "asking the ranks to save and stop at the next step; once more ends them at once"
     ask_to_stop
   else
     signalled=1

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <iostream>
+#include <new>
 #include <optional>
 
 #include "palimpsest/comm/guarded_run.h"
@@ -70,6 +71,14 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   return static_cast<int>(stopped ? ExitCode::kRequeue : ExitCode::kDone);
 }
 
+std::string out_of_memory(std::string_view where) {
+  return concat(
+      "out of memory on ", where,
+      ". What was saved is whole. A lower --batch or more --lanes make the parts of a step "
+      "smaller, --activation-checkpointing and --precision bf16 what is kept of them; "
+      "--evaluation-batch counts in evaluation. palimpsest plan tells what fits");
+}
+
 // Takes `flag` out of the arguments and tells whether it was there.
 bool take_flag(std::vector<std::string>& arguments, std::string_view flag) {
   return std::erase(arguments, flag) > 0;
@@ -115,8 +124,15 @@ int run(std::vector<std::string> arguments) {
     }
     try {
       return train(config, group, watchdog);
+    } catch (const std::bad_alloc&) {
+      throw Error(out_of_memory("the host"));
+    } catch (const c10::OutOfMemoryError& error) {
+      throw Error(concat(out_of_memory("the GPU"), " (", error.what_without_backtrace(), ")"));
     } catch (const c10::Error& error) {
-      throw Error(concat("LibTorch: ", error.what_without_backtrace()));
+      const std::string what = error.what_without_backtrace();
+      const bool no_memory = what.find("can't allocate memory") != std::string::npos;
+      throw Error(no_memory ? concat(out_of_memory("the host"), " (", what, ")")
+                            : concat("LibTorch: ", what));
     }
   });
 }

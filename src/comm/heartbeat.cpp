@@ -25,12 +25,13 @@ struct Line {
   std::string_view key;
   std::size_t width;
 };
-constexpr std::array<Line, 8> kLines = {{{"rank", 8},
+constexpr std::array<Line, 9> kLines = {{{"rank", 8},
                                          {"host", 64},
                                          {"pid", 10},
                                          {"phase", 200},
                                          {"task", 10},
                                          {"step", 20},
+                                         {"collective", 48},
                                          {"time", 20},
                                          {"end", 12}}};
 
@@ -139,6 +140,7 @@ std::vector<HeartbeatRecord> read_heartbeats(const std::filesystem::path& folder
                        .end = fields["end"],
                        .task = static_cast<int>(number(fields, "task")),
                        .step = number(fields, "step"),
+                       .collective = fields["collective"],
                        .time = number(fields, "time")});
   }
   std::sort(records.begin(), records.end(),

@@ -35,6 +35,7 @@ struct HeartbeatRecord {
   std::string host, phase, end;
   int task = -1;
   std::int64_t step = -1;
+  std::string collective;  // the last one begun
   std::int64_t time = -1;  // of the last sign of life, seconds since 1970
 };
 

@@ -30,6 +30,7 @@ class MpiCollectives final : public Collectives {
 
   void all_reduce_sum(Buffer buffer) override {
     const Watchdog::Phase phase(watchdog_, "all-reduce");
+    watchdog_.collective("all-reduce");
     require_host_memory(buffer);
     in_parts(buffer.count, largest_message_, [&](std::size_t offset, int count) {
       check_mpi(MPI_Allreduce(MPI_IN_PLACE, element(buffer, offset), count, mpi_type(buffer.type),
@@ -40,6 +41,7 @@ class MpiCollectives final : public Collectives {
 
   void broadcast(Buffer buffer, int root) override {
     const Watchdog::Phase phase(watchdog_, "broadcast");
+    watchdog_.collective("broadcast");
     require_host_memory(buffer);
     in_parts(buffer.count, largest_message_, [&](std::size_t offset, int count) {
       check_mpi(
@@ -50,6 +52,7 @@ class MpiCollectives final : public Collectives {
 
   void exchange(std::span<const Transfer> sends, std::span<const Transfer> receives) override {
     const Watchdog::Phase phase(watchdog_, "exchange");
+    watchdog_.collective("exchange");
     require_other_ranks(sends, *this);
     require_other_ranks(receives, *this);
     std::vector<MPI_Request> requests;

@@ -111,6 +111,7 @@ class NcclCollectives final : public Collectives {
       throw RankLostError(
           concat("NCCL ", collective, " on rank ", rank_, ": the communicator was aborted"));
     settle(kNcclSuccess);
+    watchdog_.collective(collective);
     last_ = std::move(collective);
   }
 

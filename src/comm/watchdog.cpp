@@ -27,10 +27,13 @@ constexpr auto kTick = std::chrono::milliseconds(100);
 // count.
 constexpr auto kSuspended = std::chrono::seconds(1);
 
-std::string describe(std::string_view phase, int task, std::int64_t step) {
+std::string describe(std::string_view phase, int task, std::int64_t step,
+                     std::string_view collective = "") {
   std::string text;
   if (!phase.empty()) text = concat("phase '", phase, "'");
   if (task >= 0) text += concat(text.empty() ? "" : ", ", "task ", task, ", step ", step);
+  if (!collective.empty())
+    text += concat(text.empty() ? "" : ", ", "last collective '", collective, "'");
   return text;
 }
 
@@ -43,7 +46,7 @@ std::string suspects(const std::filesystem::path& folder, const std::string& own
     if (!peer.end.empty() || named == 3) continue;
     const std::int64_t age = std::time(nullptr) - peer.time;
     const std::string who = concat("rank ", peer.rank, " (host ", peer.host, ", ",
-                                   describe(peer.phase, peer.task, peer.step));
+                                   describe(peer.phase, peer.task, peer.step, peer.collective));
     if (age >= 2) {
       silent += concat("; no sign of life for ", age, " s from ", who, ")");
       ++named;
@@ -73,6 +76,7 @@ struct Watchdog::Impl {
   std::string failed_path;  // the path that an exception left
   int task = -1;
   std::int64_t step = -1;
+  std::string collective;  // the last one begun
   std::filesystem::path folder;
   std::optional<Heartbeat> heartbeat;
   std::thread thread;
@@ -102,7 +106,7 @@ struct Watchdog::Impl {
   }
 
   [[noreturn]] void end_job() {
-    const std::string where = describe("", task, step);
+    const std::string where = describe("", task, step, collective);
     const std::string message = concat(
         "palimpsest: ", this_process(), ": phase '", path, "' took longer than ",
         deadline * frames.back().deadline_factor, " s", where.empty() ? "" : " (" + where + ")",
@@ -170,6 +174,12 @@ void Watchdog::at(int task, std::int64_t step) {
   if (!impl_->heartbeat) return;
   impl_->heartbeat->set("task", std::to_string(task));
   impl_->heartbeat->set("step", std::to_string(step));
+}
+
+void Watchdog::collective(std::string_view name) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->collective = name;
+  if (impl_->heartbeat) impl_->heartbeat->set("collective", name);
 }
 
 std::string Watchdog::position() const {

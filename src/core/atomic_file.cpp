@@ -16,9 +16,10 @@ namespace {
 
 [[noreturn]] void fail(std::string_view what, const std::filesystem::path& path) {
   const int cause = errno;
-  throw Error(concat(
-      "cannot ", what, " ", path.string(), ": ", std::strerror(cause),
-      cause == ENOSPC ? " (free some space and resume: what was saved before is whole)" : ""));
+  throw Error(concat("cannot ", what, " ", path.string(), ": ", std::strerror(cause),
+                     cause == ENOSPC || cause == EDQUOT
+                         ? " (free some space and resume: what was saved before is whole)"
+                         : ""));
 }
 
 void sync(const std::filesystem::path& path, int flags) {
@@ -54,14 +55,26 @@ void AtomicFile::commit() {
   sync(folder_of(target_), O_RDONLY | O_DIRECTORY);
 }
 
+void write_file(const std::filesystem::path& path, std::span<const std::byte> content) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (file < 0) fail("create", path);
+  while (!content.empty()) {
+    const ssize_t written = ::write(file, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) {
+      const int cause = errno;
+      ::close(file);
+      errno = cause;
+      fail("write", path);
+    }
+    content = content.subspan(static_cast<std::size_t>(written));
+  }
+  if (::close(file) != 0) fail("write", path);
+}
+
 void write_file_atomically(const std::filesystem::path& target, std::string_view content) {
   AtomicFile atomic(target);
-  {
-    std::ofstream file(atomic.temporary(), std::ios::binary);
-    file.write(content.data(), static_cast<std::streamsize>(content.size()));
-    file.close();
-    if (!file) fail("write", atomic.temporary());
-  }
+  write_file(atomic.temporary(), std::as_bytes(std::span(content)));
   atomic.commit();
 }
 

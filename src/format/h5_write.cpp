@@ -5,6 +5,7 @@
 #include "content_hash.h"
 #include "h5.h"
 #include "h5_types.h"
+#include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
@@ -20,9 +21,13 @@ H5Handle without_times(hid_t list_class) {
   return list;
 }
 
+// A file in memory: HDF5 1.10 crashes when a disk is full, and what is whole in memory is written
+// in one go.
 H5Handle create_file(const std::filesystem::path& path) {
+  constexpr std::size_t kGrowth = 1 << 20;
   const H5Handle creation = without_times(H5P_FILE_CREATE);
   const H5Handle access(H5Pcreate(H5P_FILE_ACCESS));
+  H5Pset_fapl_core(access.get(), kGrowth, /*backing_store=*/false);
   H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V110);
   H5Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()));
   if (!file) throw Error(concat(path.string(), ": cannot be created: ", hdf5_error()));
@@ -128,9 +133,15 @@ void H5Writer::texts(const std::string& path, std::span<const std::string> value
 std::string H5Writer::finish() {
   std::string hash = content_hash(file_);
   text("/@content_sha256", hash);
-  const bool flushed = H5Fflush(file_.file_.get(), H5F_SCOPE_GLOBAL) >= 0;
+  const hid_t file = file_.file_.get();
+  const bool flushed = H5Fflush(file, H5F_SCOPE_GLOBAL) >= 0;
+  const ssize_t size = H5Fget_file_image(file, nullptr, 0);
+  void* memory = nullptr;  // where the driver keeps the address of the file's bytes
+  if (!flushed || size < 0 || H5Fget_vfd_handle(file, H5P_DEFAULT, &memory) < 0)
+    fail("the file", hdf5_error());
+  write_file(file_.path(),
+             {*static_cast<const std::byte**>(memory), static_cast<std::size_t>(size)});
   file_.file_ = H5Handle();
-  if (!flushed) throw Error(concat(file_.path().string(), ": cannot be written: ", hdf5_error()));
   return hash;
 }
 

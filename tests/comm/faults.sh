@@ -76,12 +76,12 @@ expect_count 0 MPI_ABORT
 run "rank 1 is killed" 3 kill
 expect_code 5
 expect_count 1 "was killed in phase"
-expect_text "^mpirun.sh: rank 1 \(host .+, pid [0-9]+\) was killed in phase 'toy step', task 2, step 11,"
+expect_text "^mpirun.sh: rank 1 \(host .+, pid [0-9]+\) was killed in phase 'toy step', task 2, step 11, last collective '[^']+', last sign"
 
 run "rank 1 stops answering" 3 stop 3
 expect_code 5
-expect_text "^palimpsest: rank [02] \(host .+\): phase 'toy step > toy exchange' took longer than 3 s \(task 2, step 11\): a peer is lost"
-expect_text "no sign of life for [0-9]+ s from rank 1 \(host .+, phase 'toy step', task 2, step 11\)"
+expect_text "^palimpsest: rank [02] \(host .+\): phase 'toy step > toy exchange' took longer than 3 s \(task 2, step 11, last collective 'toy exchange'\): a peer is lost"
+expect_text "no sign of life for [0-9]+ s from rank 1 \(host .+, phase 'toy step', task 2, step 11, last collective '[^']+'\)"
 
 name="TERM to the launcher"
 rm -rf "$PALIMPSEST_HEARTBEATS"

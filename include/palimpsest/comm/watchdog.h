@@ -34,6 +34,9 @@ class Watchdog {
   // the innermost phase.
   void at(int task, std::int64_t step);
 
+  // The collective that begins now, for the heartbeat and the messages; the last one stays known.
+  void collective(std::string_view name);
+
   // While a Phase lives, its deadline runs. Phases nest: only the innermost one's clock runs, and
   // one that ends restarts that of the phase around it. One thread opens phases.
   class Phase {

@@ -1,7 +1,9 @@
 #pragma once
 // A file that appears whole or not at all: written under a temporary name in the same folder,
 // synced, then renamed.
+#include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,6 +28,9 @@ class AtomicFile {
   std::filesystem::path temporary_;
   bool committed_ = false;
 };
+
+// Writes and closes the file. Throws Error naming it and the cause: no space, not allowed, ...
+void write_file(const std::filesystem::path& path, std::span<const std::byte> content);
 
 void write_file_atomically(const std::filesystem::path& target, std::string_view content);
 
