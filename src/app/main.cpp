@@ -63,12 +63,11 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
               << std::flush;
     if (!std::cout) throw Error("the final table could not be written to the standard output");
   }
-  const bool stopped = !result.stopped_at.empty();
-  if (stopped && group.rank() == 0) {
+  if (result.stopped && group.rank() == 0) {
     std::cerr << "palimpsest: stopped on request after task " << result.alphas.size() << " ("
               << result.stopped_at << "); the same command with --resume auto goes on there\n";
   }
-  return static_cast<int>(stopped ? ExitCode::kRequeue : ExitCode::kDone);
+  return static_cast<int>(result.stopped ? ExitCode::kRequeue : ExitCode::kDone);
 }
 
 std::string out_of_memory(std::string_view where) {

@@ -149,9 +149,12 @@ RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchd
   const Stopwatch watch;
   OpenRun run = open_run(config, group, watchdog, events, folder_ready);
   RunResult result;
+  const std::int64_t tasks_before = run.state.tasks_done;
   try {
     for (const Task& task : run.remaining()) {
-      run.stop.check();
+      // A start that is asked to stop at once still does its first step, so that a run that is
+      // stopped again and again gets to its end.
+      if (task.index > tasks_before) run.stop.check();
       events.tell(TaskStarted{.task = static_cast<int>(task.index),
                               .classes = task.classes,
                               .samples = task.train.size(),
@@ -160,6 +163,7 @@ RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchd
     }
     events.tell(RunFinished{watch.seconds()});
   } catch (const Stopped&) {
+    result.stopped = true;
     result.stopped_at = watchdog.position();
   }
   result.accuracy = std::move(run.state.accuracy);

@@ -38,6 +38,25 @@ def test_a_killed_rank_ends_the_job(toy):
     assert not any(os.path.exists(f"/proc/{pid}/cmdline") and open(f"/proc/{pid}/cmdline").read() for pid in pids)
 
 
+def test_a_rank_that_hangs_ends_the_job(toy):
+    process = start([MPIRUN, "-n", "2", *toy.command("--epochs", 100000, "--hang-seconds", 3, out="hangs")])
+    log = toy.path("runs", "hangs", "metrics.jsonl")
+    deadline = time.monotonic() + 30
+    while not (os.path.exists(log) and os.path.getsize(log) > 0):
+        assert time.monotonic() < deadline, "the run did not start"
+        time.sleep(0.1)
+    time.sleep(1)
+    ranks = subprocess.run(["pgrep", "-f", f"^{re.escape(toy.command()[0])} .*runs/hangs"], capture_output=True, text=True)
+    pids = [int(pid) for pid in ranks.stdout.split()]
+    os.kill(pids[-1], signal.SIGSTOP)
+    seconds, text = ended(process, time.monotonic())
+    assert 3 <= seconds < 3 + 10
+    assert process.returncode == 5, text
+    assert re.search(r"took longer than 3 s \(task 1, step \d+, last collective '.+'\): a peer is lost or hangs", text), text
+    assert re.search(r"no sign of life for \d+ s from rank \d \(host .+, phase '.+', task 1, step \d+", text), text
+    assert not any(os.path.exists(f"/proc/{pid}/cmdline") and open(f"/proc/{pid}/cmdline").read() for pid in pids)
+
+
 def test_a_rank_that_throws_ends_the_job_with_its_own_code(toy):
     since = time.monotonic()
     good, bad = toy.command(out="throws"), toy.command("--pack", toy.path("missing.h5"), out="throws")

@@ -36,6 +36,10 @@ class Toy:
         assert done.returncode == code, f"exit code {done.returncode}, expected {code}:\n{text}"
         return text
 
+    def code(self, *arguments, out=None):
+        """The exit code of a job of one process."""
+        return subprocess.run(self.command(*arguments, out=out), capture_output=True, timeout=60).returncode
+
     def records(self, out):
         """{file: content_sha256} of what a run has committed."""
         with open(self.path("runs", out, "manifest.json")) as file:

@@ -12,8 +12,8 @@ namespace palimpsest {
 struct RunResult {
   AccuracyMatrix accuracy;
   std::vector<double> alphas;
-  std::string
-      stopped_at;  // where it stopped on request, with all saved; "" at its end; on every rank
+  bool stopped = false;    // on request, before the end, with all saved; on every rank
+  std::string stopped_at;  // in which phase, task and step
 };
 
 // Collective. Runs or resumes the whole stream of a configuration.
