@@ -1,7 +1,12 @@
-"""A run that stopped after a finished task goes on as if nothing had happened."""
+"""A run that stopped, after a task or within one, goes on as if nothing had happened; a fork goes on otherwise."""
 
+import hashlib
+import json
 import os
+import shutil
 
+import h5py
+import numpy as np
 import pytest
 import toy as toy_module
 
@@ -79,3 +84,124 @@ def test_a_run_that_died_before_its_first_task_starts_again(toy, reference_run):
         file.write("{}")
     toy.run("--resume", "auto", out="early")
     assert toy.records("early") == toy.records("reference")
+
+
+# Within a task: 60 steps each, a checkpoint every 7.
+STEPS = ["--epochs", 30, "--checkpoint-every", 7]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(toy):
+    toy.run(*STEPS, out="steps")
+    return toy.records("steps")
+
+
+def stop_within_a_task(toy, out):
+    """Leaves a run that has saved some steps of its third task."""
+    toy.run(*STEPS, "--tasks", 2, out=out)
+    for _ in range(17):
+        assert toy.code(*STEPS, "--resume", "auto", "--stop-after", 1e-9, out=out) == 85
+    assert sorted(name for name in toy.records(out) if name.startswith("step")) == [
+        "step-0002-00000016.h5", "step-0002-00000017.h5"]
+
+
+def test_a_run_goes_on_at_any_step_and_another_world_size(toy, undisturbed):
+    stop_within_a_task(toy, "within")
+    text = toy.run(*STEPS, "--resume", "auto", ranks=3, out="within")
+    assert "going on with task 3 after step 17" in text
+    assert toy.records("within") == undisturbed
+    assert toy.metrics("within") == toy.metrics("steps")
+
+
+def test_a_damaged_step_falls_back_to_the_one_before_and_then_to_the_task(toy, undisturbed):
+    stop_within_a_task(toy, "damaged-step")
+    first = toy.path("runs", "damaged-step")
+    second = toy.path("runs", "damaged-steps")
+    shutil.copytree(first, second)
+    for run, names in ((first, ["00000017"]), (second, ["00000016", "00000017"])):
+        for name in names:
+            path = os.path.join(run, f"step-0002-{name}.h5")
+            flip(path, os.path.getsize(path) // 2)
+    text = toy.run(*STEPS, "--resume", "auto", out="damaged-step")
+    assert "step-0002-00000017.h5" in text and "going on from step-0002-00000016.h5" in text, text
+    text = toy.run(*STEPS, "--resume", "auto", out="damaged-steps")
+    assert "doing task 3 again" in text, text
+    assert toy.records("damaged-steps") == undisturbed
+    assert toy.records("damaged-step") == undisturbed
+
+
+def test_settings_that_change_results_are_refused_within_a_task_too(toy):
+    toy.code(*STEPS, "--stop-after", 1e-9, out="first-task")
+    text = toy.run(*STEPS, "--resume", "auto", "--lr", 0.5, out="first-task", code=2)
+    assert "lr: recorded 0.01, now 0.5" in text and "--fork" in text
+
+
+def test_another_processor_or_library_is_named_and_needs_a_word(toy, undisturbed):
+    toy.run(*STEPS, "--tasks", 1, out="elsewhere")
+    state = toy.path("runs", "elsewhere", "state-0000.h5")
+    with h5py.File(state, "r+") as file:
+        numerics = json.loads(file["numerics"][()].decode()) | {"processor": "Another Processor", "torch": "2.6.0"}
+        crc, text = file["numerics"].attrs["crc32c"], json.dumps(numerics)
+        del file["numerics"], crc
+        file.create_dataset("numerics", data=np.bytes_(text), dtype=h5py.string_dtype("utf-8", len(text)))
+    rewrite_hash(toy.path("runs", "elsewhere"), "state-0000.h5")
+    text = toy.run(*STEPS, "--resume", "auto", out="elsewhere", code=2)
+    assert 'processor: recorded "Another Processor", now' in text and 'torch: recorded "2.6.0"' in text, text
+    assert "threads" not in text and "--allow-numerics-change" in text
+    toy.run(*STEPS, "--resume", "auto", "--allow-numerics-change", out="elsewhere")
+    assert toy.records("elsewhere") == undisturbed
+
+
+def rewrite_hash(run, name):
+    manifest = os.path.join(run, "manifest.json")
+    with open(manifest) as file:
+        content = json.load(file)
+    with open(os.path.join(run, name), "rb") as file:
+        content["files"][name]["sha256"] = hashlib.sha256(file.read()).hexdigest()
+    with open(manifest, "w") as file:
+        json.dump(content, file)
+
+
+def test_a_changed_backbone_configuration_is_refused_on_resume(toy):
+    toy.run("--tasks", 1, out="other-shape")
+    folder = toy.path("other-shape")
+    shutil.copytree(toy.path("backbone"), folder)
+    with open(os.path.join(folder, "config.json")) as file:
+        config = json.load(file)
+    with open(os.path.join(folder, "config.json"), "w") as file:
+        json.dump(config | {"layer_norm_eps": 1e-3}, file)
+    text = toy.run("--resume", "auto", "--backbone", folder, out="other-shape", code=3)
+    assert "backbone's shape, by its config.json" in text
+
+
+def test_a_fork_goes_on_from_a_state_with_other_settings(toy, reference_run):
+    origin = toy.records("reference")
+    toy.run("--fork", os.path.join(reference_run, "state-0002.h5"), "--merge", "average", "--lr", 0.02, out="fork")
+    records = toy.records("fork")
+    for task in range(3):
+        assert records[f"tasks/task-000{task}.h5"] == origin[f"tasks/task-000{task}.h5"]
+    assert records["tasks/task-0003.h5"] != origin["tasks/task-0003.h5"]
+    assert toy.records("reference") == origin
+    # The same settings: the same end, and a resume of the fork is a resume of its own.
+    toy.run("--fork", os.path.join(reference_run, "state-0002.h5"), out="same")
+    assert toy.records("same")["tasks/task-0003.h5"] == origin["tasks/task-0003.h5"]
+    toy.run("--fork", os.path.join(reference_run, "state-0002.h5"), "--resume", "auto", out="same")
+
+
+@pytest.mark.parametrize(
+    "options, message, code",
+    [
+        (["--lora-targets", "query"], "it adapted other modules", 2),
+        (["--tasks", 2], "it has learned 4 tasks already", 2),
+    ],
+)
+def test_a_fork_that_cannot_be_is_refused_before_anything_is_written(toy, reference_run, options, message, code):
+    text = toy.run("--fork", reference_run, *options, out="no-fork", code=code)
+    assert message in text
+    assert not os.path.exists(toy.path("runs", "no-fork", "run.json"))
+
+
+def test_a_fork_of_nothing_is_refused(toy):
+    os.makedirs(toy.path("runs", "empty"), exist_ok=True)
+    text = toy.run("--fork", toy.path("runs", "empty"), out="no-fork", code=3)
+    assert "expected a run with a finished task" in text
