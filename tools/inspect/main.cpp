@@ -1,11 +1,11 @@
 // palimpsest-inspect: shows what is in a run folder, a task record, a state or a pack.
-#include <cstdio>
 #include <string>
 #include <string_view>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/views.h"
+#include "support/tool.h"
 
 namespace {
 
@@ -44,28 +44,18 @@ Arguments parse(int count, char** values) {
   return arguments;
 }
 
-void run(const Arguments& arguments) {
+int run(const Arguments& arguments) {
   std::string text(kHelp);
   if (!arguments.help) {
     const palimpsest::View view = palimpsest::view_of(arguments.path);
     text = arguments.json ? view.json : view.text;
   }
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    throw palimpsest::Error("standard output could not be written");
-  }
+  palimpsest::print(text);
+  return 0;
 }
 
 }  // namespace
 
 int main(int count, char** values) {
-  try {
-    run(parse(count, values));
-    return 0;
-  } catch (const palimpsest::Error& error) {
-    std::fprintf(stderr, "palimpsest-inspect: %s\n", error.what());
-    return static_cast<int>(error.code());
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "palimpsest-inspect: %s\n", error.what());
-    return static_cast<int>(palimpsest::ExitCode::kFailed);
-  }
+  return palimpsest::run_tool("palimpsest-inspect", [&] { return run(parse(count, values)); });
 }

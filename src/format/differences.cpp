@@ -1,0 +1,225 @@
+#include "palimpsest/format/differences.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <sstream>
+
+#include "content_hash.h"
+#include "h5.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/hash.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/format/run_folder.h"
+
+namespace palimpsest {
+namespace {
+
+// As it is, or its beginning.
+std::string shown(std::string_view text) {
+  constexpr std::size_t kLongest = 80;
+  return text.size() <= kLongest ? std::string(text) : concat(text.substr(0, kLongest), "...");
+}
+
+template <typename Number>
+std::string shown_number(Number value) {
+  std::ostringstream text;
+  text.precision(std::numeric_limits<Number>::max_digits10);
+  text << +value;
+  return text.str();
+}
+
+// "[3, 17]" of element `index`; "" of a scalar.
+std::string place_in(const H5Dims& dims, std::size_t index) {
+  std::string text;
+  for (std::size_t d = dims.size(); d-- > 0;) {
+    const auto length = static_cast<std::size_t>(dims[d]);
+    text = concat(index % length, text.empty() ? "" : ", ", text);
+    index /= length;
+  }
+  return text.empty() ? "" : concat("[", text, "]");
+}
+
+template <typename Number>
+std::string how_numbers_differ(const H5File& a, const H5File& b, const H5Item& item) {
+  const auto ours = a.numbers<Number>(item.path, item.dims);
+  const auto theirs = b.numbers<Number>(item.path, item.dims);
+  std::size_t count = 0, worst = 0;
+  double largest = -1;
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    // Bits, as the hash sees them: 0 and -0 differ.
+    if (std::memcmp(&ours[i], &theirs[i], sizeof(Number)) == 0) continue;
+    ++count;
+    const double distance = std::abs(static_cast<double>(ours[i]) - static_cast<double>(theirs[i]));
+    if (distance > largest) {
+      largest = distance;
+      worst = i;
+    }
+  }
+  if (count == 0) return "";
+  const std::string values =
+      concat(shown_number(ours[worst]), " and ", shown_number(theirs[worst]));
+  if (item.dims.empty()) return values;
+  return concat(count, " of ", ours.size(), " values, most at ", place_in(item.dims, worst), ": ",
+                values);
+}
+
+// Objects key by key; anything else as a text.
+std::string how_texts_differ(const std::string& ours, const std::string& theirs) {
+  if (ours == theirs) return "";
+  const auto a = nlohmann::json::parse(ours, nullptr, /*allow_exceptions=*/false);
+  const auto b = nlohmann::json::parse(theirs, nullptr, /*allow_exceptions=*/false);
+  if (!a.is_object() || !b.is_object()) return concat('"', shown(ours), "\" and \"", shown(theirs), '"');
+  std::set<std::string> keys;
+  for (const auto* object : {&a, &b}) {
+    for (const auto& [key, value] : object->items()) keys.insert(key);
+  }
+  const auto value_of = [](const nlohmann::json& object, const std::string& key) {
+    return object.contains(key) ? shown(object[key].dump()) : "nothing";
+  };
+  std::string how;
+  for (const std::string& key : keys) {
+    const std::string first = value_of(a, key), second = value_of(b, key);
+    if (first != second) how += concat(how.empty() ? "" : "; ", key, " ", first, " and ", second);
+  }
+  return how;
+}
+
+// "" when the object says the same in both.
+std::string how_differs(const H5File& a, const H5File& b, const std::string& path) {
+  if (!a.has(path)) return "only the second has it";
+  if (!b.has(path)) return "only the first has it";
+  const H5Item ours = a.open(path), theirs = b.open(path);
+  if (ours.type != theirs.type) return concat(ours.type, " and ", theirs.type);
+  if (ours.type == "str") {
+    const std::vector<std::string> x = a.read_texts(ours), y = b.read_texts(theirs);
+    if (x.size() != y.size()) return concat(x.size(), " and ", y.size(), " texts");
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const std::string how = how_texts_differ(x[i], y[i]);
+      if (!how.empty()) return concat(place_in(ours.dims, i), ours.dims.empty() ? "" : ": ", how);
+    }
+    return "";
+  }
+  if (ours.dims != theirs.dims) return "its shape";
+  if (ours.type == "f4") return how_numbers_differ<float>(a, b, ours);
+  if (ours.type == "f8") return how_numbers_differ<double>(a, b, ours);
+  if (ours.type == "i4") return how_numbers_differ<std::int32_t>(a, b, ours);
+  if (ours.type == "i8") return how_numbers_differ<std::int64_t>(a, b, ours);
+  if (ours.type == "u1") return how_numbers_differ<std::uint8_t>(a, b, ours);
+  if (ours.type == "u4") return how_numbers_differ<std::uint32_t>(a, b, ours);
+  return how_numbers_differ<std::uint64_t>(a, b, ours);
+}
+
+// What a run is told comes before what it made of that: names are in byte order otherwise.
+int rank_of(const std::string& path) {
+  constexpr std::string_view kFirst[] = {"/task@", "/stream@", "/step@", "/config",
+                                         "/base",  "/pack@",   "/task/"};
+  const auto* found = std::ranges::find_if(
+      kFirst, [&](std::string_view prefix) { return path.starts_with(prefix); });
+  return static_cast<int>(found - std::begin(kFirst));
+}
+
+std::vector<std::string> paths_of_both(const H5File& a, const H5File& b) {
+  std::set<std::string> all;
+  for (const H5File* file : {&a, &b}) {
+    for (std::string& path : file->paths()) all.insert(std::move(path));
+  }
+  std::vector<std::string> paths(all.begin(), all.end());
+  std::ranges::stable_sort(paths, {}, rank_of);
+  return paths;
+}
+
+void check_file(const RunFolder& run, const std::string& name, const ManifestFile& expected) {
+  const std::filesystem::path file = run.path() / name;
+  const std::string found = sha256_of_file(file);
+  if (found == expected.sha256) return;
+  throw InputError(concat(file.string(), ": expected SHA-256 ", expected.sha256,
+                          " (manifest.json), found ", found, ". The file is damaged."));
+}
+
+Manifest manifest_of(const RunFolder& run) {
+  std::optional<Manifest> manifest = run.manifest();
+  if (manifest) return *std::move(manifest);
+  throw InputError(
+      concat(run.path().string(), ": expected a run folder with a manifest.json, found none"));
+}
+
+// The last state that both name; "" when there is none.
+std::string newest_common_state(const Manifest& a, const Manifest& b) {
+  for (auto file = a.files.rbegin(); file != a.files.rend(); ++file) {
+    if (file->first.starts_with("state-") && b.files.contains(file->first)) return file->first;
+  }
+  return "";
+}
+
+}  // namespace
+
+Comparison compare_records(const std::filesystem::path& a, const std::filesystem::path& b) {
+  const H5File first(a, ""), second(b, "");
+  const std::string type = first.text("/@palimpsest_type");
+  if (second.text("/@palimpsest_type") != type)
+    second.refuse("/@palimpsest_type", type, second.text("/@palimpsest_type"));
+  check_content_hash(first);
+  check_content_hash(second);
+  Comparison comparison{.differences = {}, .remarks = {}, .compared = concat("the ", type, "s")};
+  for (const std::string& path : paths_of_both(first, second)) {
+    const bool is_remark = path == "/numerics";
+    if (!is_remark && !is_hashed(path)) continue;
+    const std::string how = how_differs(first, second, path);
+    if (how.empty()) continue;
+    if (is_remark) {
+      comparison.remarks.push_back(concat("they were computed differently: ", how));
+    } else {
+      comparison.differences.push_back({.file = {}, .field = path, .how = how});
+    }
+  }
+  return comparison;
+}
+
+Comparison compare_runs(const std::filesystem::path& a, const std::filesystem::path& b) {
+  const RunFolder first(a), second(b);
+  const Manifest ours = manifest_of(first), theirs = manifest_of(second);
+  Comparison comparison;
+  if (ours.tasks_done != theirs.tasks_done) {
+    comparison.differences.push_back({.file = "manifest.json",
+                                      .field = "tasks_done",
+                                      .how = concat(ours.tasks_done, " and ", theirs.tasks_done)});
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, file] : ours.files) {
+    if (name.starts_with("tasks/") && theirs.files.contains(name)) names.push_back(name);
+  }
+  comparison.compared = concat(names.size(), names.size() == 1 ? " task record" : " task records");
+  const std::string state = newest_common_state(ours, theirs);
+  if (!state.empty()) {
+    names.push_back(state);
+    comparison.compared += concat(", ", state);
+  }
+  for (const std::string& name : names) {
+    const ManifestFile &x = ours.files.at(name), &y = theirs.files.at(name);
+    check_file(first, name, x);
+    check_file(second, name, y);
+    if (x.content_sha256 == y.content_sha256) continue;
+    const Comparison records = compare_records(a / name, b / name);
+    for (Difference difference : records.differences) {
+      difference.file = name;
+      comparison.differences.push_back(std::move(difference));
+    }
+    for (const std::string& remark : records.remarks)
+      comparison.remarks.push_back(concat(name, ": ", remark));
+  }
+  return comparison;
+}
+
+Comparison compare(const std::filesystem::path& a, const std::filesystem::path& b) {
+  const bool folders = std::filesystem::is_directory(a);
+  if (folders != std::filesystem::is_directory(b)) {
+    throw UsageError(
+        concat("expected two run folders or two files, found ", a.string(), " and ", b.string()));
+  }
+  return folders ? compare_runs(a, b) : compare_records(a, b);
+}
+
+}  // namespace palimpsest

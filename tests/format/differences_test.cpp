@@ -1,0 +1,115 @@
+#include "palimpsest/format/differences.h"
+
+#include "fixtures.h"
+#include "palimpsest/format/run_folder.h"
+
+namespace palimpsest {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::Field;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class DifferencesTest : public FolderTest {
+ protected:
+  // A run of `tasks` tasks, the last one changed.
+  RunFolder run(const std::string& name, std::int64_t tasks,
+                const std::function<void(TaskRecord&, StateRecord&)>& change = {}) const {
+    const RunFolder folder(at(name));
+    folder.create("{}");
+    for (std::int64_t task = 0; task < tasks; ++task) {
+      TaskRecord record = sample_task(task);
+      StateRecord state = sample_state(task + 1);
+      if (change && task == tasks - 1) change(record, state);
+      folder.commit(record, state);
+    }
+    return folder;
+  }
+};
+
+TEST_F(DifferencesTest, EqualRunsAreTheSameWhateverTheyTook) {
+  run("a", 3);
+  run("b", 3, [](TaskRecord& record, StateRecord& state) {
+    record.metrics.seconds_train = 99;
+    state.numerics = "{\"lanes\": \"8\"}";
+  });
+  const Comparison comparison = compare(at("a"), at("b"));
+  EXPECT_THAT(comparison.differences, IsEmpty());
+  EXPECT_EQ(comparison.compared, "3 task records, state-0002.h5");
+}
+
+TEST_F(DifferencesTest, TheFirstFieldIsWhatTheRunWasTold) {
+  run("a", 2, [](TaskRecord& record, StateRecord&) { record.config = "{\"epochs\": 10}"; });
+  run("b", 2, [](TaskRecord& record, StateRecord& state) {
+    record.config = "{\"epochs\": 11, \"lr\": 1}";
+    record.lora[0].b[1] += 0.5f;
+    record.merge.coefficients = {0.125};
+    state.merged[5] = -7;
+  });
+  const Comparison comparison = compare(at("a"), at("b"));
+  ASSERT_GE(comparison.differences.size(), 4u);
+  EXPECT_EQ(comparison.differences.front().file, "tasks/task-0001.h5");
+  EXPECT_EQ(comparison.differences.front().field, "/config");
+  EXPECT_THAT(comparison.differences.front().how,
+              AllOf(HasSubstr("epochs 10 and 11"), HasSubstr("lr nothing and 1")));
+  const std::string lora = "/lora/" + sample_task(1).lora[0].module + "/B";
+  EXPECT_THAT(comparison.differences,
+              testing::Contains(AllOf(Field(&Difference::field, lora),
+                                      Field(&Difference::how, HasSubstr("1 of ")))));
+  EXPECT_THAT(comparison.differences.back(),
+              AllOf(Field(&Difference::file, "state-0001.h5"),
+                    Field(&Difference::how, AllOf(HasSubstr("1 of "), HasSubstr(" and -7")))));
+}
+
+TEST_F(DifferencesTest, AnArrayIsNamedWithItsPlaceAndBothValues) {
+  StateRecord state = sample_state(1);
+  write_state_record(at("a.h5"), state);
+  state.s0[1 * 4 + 2] = 2.5;  // of the first module, m.key [3, 4]
+  state.s0[0] = 0.5;
+  write_state_record(at("b.h5"), state);
+  EXPECT_THAT(
+      compare(at("a.h5"), at("b.h5")).differences,
+      ElementsAre(
+          AllOf(Field(&Difference::field, "/curvature/s0/m.key"),
+                Field(&Difference::how,
+                      HasSubstr("2 of 12 values, most at [1, 2]: 0.33333333333333331 and 2.5")))));
+}
+
+TEST_F(DifferencesTest, FewerTasksAreADifferenceAndTheRestIsCompared) {
+  run("a", 3);
+  run("b", 2);
+  const Comparison comparison = compare(at("a"), at("b"));
+  ASSERT_EQ(comparison.differences.size(), 1u);
+  EXPECT_EQ(comparison.differences.front().field, "tasks_done");
+  EXPECT_EQ(comparison.differences.front().how, "3 and 2");
+  EXPECT_EQ(comparison.compared, "2 task records, state-0001.h5");
+}
+
+TEST_F(DifferencesTest, AnotherProcessorIsARemark) {
+  StateRecord state = sample_state(1);
+  write_state_record(at("a.h5"), state);
+  state.numerics = "{\"lanes\": \"8\"}";
+  write_state_record(at("b.h5"), state);
+  const Comparison comparison = compare(at("a.h5"), at("b.h5"));
+  EXPECT_THAT(comparison.differences, IsEmpty());
+  EXPECT_THAT(comparison.remarks, ElementsAre(HasSubstr("lanes \"4\" and \"8\"")));
+}
+
+TEST_F(DifferencesTest, RefusesWhatIsMissingDamagedOrOfAnotherKind) {
+  const RunFolder a = run("a", 1);
+  run("b", 1);
+  EXPECT_THAT(message_of<InputError>([&] { compare(at("a"), folder_); }),
+              HasSubstr("manifest.json"));
+  EXPECT_THAT(message_of<InputError>([&] { compare(a.task_file(0), a.state_file(0)); }),
+              HasSubstr("palimpsest_type"));
+  EXPECT_THAT(message_of<UsageError>([&] { compare(at("a"), a.state_file(0)); }),
+              HasSubstr("two run folders or two files"));
+  flip_bit_at(a.state_file(0), "numerics");
+  EXPECT_THAT(message_of<InputError>([&] { compare(at("a"), at("b")); }),
+              AllOf(HasSubstr("state-0000.h5"), HasSubstr("damaged")));
+}
+
+}  // namespace
+}  // namespace palimpsest
