@@ -71,7 +71,8 @@ std::string how_texts_differ(const std::string& ours, const std::string& theirs)
   if (ours == theirs) return "";
   const auto a = nlohmann::json::parse(ours, nullptr, /*allow_exceptions=*/false);
   const auto b = nlohmann::json::parse(theirs, nullptr, /*allow_exceptions=*/false);
-  if (!a.is_object() || !b.is_object()) return concat('"', shown(ours), "\" and \"", shown(theirs), '"');
+  if (!a.is_object() || !b.is_object())
+    return concat('"', shown(ours), "\" and \"", shown(theirs), '"');
   std::set<std::string> keys;
   for (const auto* object : {&a, &b}) {
     for (const auto& [key, value] : object->items()) keys.insert(key);

@@ -4,6 +4,7 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/pack.h"
 #include "palimpsest/format/records.h"
+#include "palimpsest/format/step_record.h"
 #include "palimpsest/report/readable.h"
 #include "palimpsest/report/summary.h"
 #include "view_parts.h"
@@ -51,6 +52,46 @@ View view_of_state(const std::filesystem::path& file) {
   return {std::move(text), dump(json)};
 }
 
+View view_of_step(const std::filesystem::path& file) {
+  const StepRecord record = read_step_record(file);
+  const TaskProgress& progress = record.progress;
+  const FileIdentity identity = read_identity(file);
+  Json json = identity_json(identity);
+  json.update({{"task", progress.task},
+               {"steps_done", progress.steps_done},
+               {"steps", progress.steps},
+               {"updates", progress.updates},
+               {"loss_first_step", progress.loss_first_step},
+               {"seconds_train", progress.seconds},
+               {"state_content_sha256", record.state_content_sha256},
+               {"backbone_sha256", record.backbone_sha256},
+               {"pack_content_sha256", record.pack_content_sha256},
+               {"config", Json::parse(record.config, nullptr, /*allow_exceptions=*/false)},
+               {"numerics", Json::parse(record.numerics, nullptr, /*allow_exceptions=*/false)},
+               {"modules", Json::array()}});
+  for (const LoraFactors& factors : progress.parameters.lora) {
+    json["modules"].push_back({{"module", factors.module},
+                               {"out", factors.out},
+                               {"in", factors.in},
+                               {"rank", factors.rank},
+                               {"scale", factors.scale}});
+  }
+  std::string text = concat(
+      "task ", progress.task + 1, " after step ", grouped(progress.steps_done), " of ",
+      grouped(progress.steps), "\n", identity_text(identity), "  ",
+      grouped(progress.steps_done - progress.updates), " steps skipped; trained for ",
+      duration(progress.seconds), "; loss of the first step ", fixed(progress.loss_first_step, 4),
+      "\n  adapter of ", progress.parameters.lora.size(), " modules, head of ",
+      progress.parameters.head.classes, " classes, and two moments of each number\n  ",
+      record.state_content_sha256.empty()
+          ? std::string("the first task")
+          : concat("goes on from the state ", short_hash(record.state_content_sha256)),
+      "; backbone ", short_hash(record.backbone_sha256), ", pack ",
+      short_hash(record.pack_content_sha256), "\n  numerics ", wrap(record.numerics, kWidth, 2, 11),
+      "\n");
+  return {std::move(text), dump(json)};
+}
+
 View view_of_pack(const std::filesystem::path& file) {
   const FileIdentity identity = read_identity(file);
   const Pack pack(file);
@@ -90,9 +131,10 @@ View view_of(const std::filesystem::path& path) {
   const std::string type = read_identity(path).type;
   if (type == "task") return view_of_task(path);
   if (type == "state") return view_of_state(path);
+  if (type == "step") return view_of_step(path);
   if (type == "pack") return view_of_pack(path);
-  throw InputError(
-      concat(path.string(), ": expected palimpsest_type task, state or pack, found '", type, "'"));
+  throw InputError(concat(
+      path.string(), ": expected palimpsest_type task, state, step or pack, found '", type, "'"));
 }
 
 }  // namespace palimpsest

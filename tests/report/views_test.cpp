@@ -178,6 +178,29 @@ TEST_F(Views, TaskRecordShowsModulesMergeAndAccuracy) {
   EXPECT_EQ(data["merge"]["rule"]["rule"], "closed-form");
 }
 
+TEST_F(Views, AStepSaysWhereTheTaskStands) {
+  run_.create(kRunJson);
+  const TaskRecord task = task_record(0);
+  StepRecord step;
+  step.progress.steps_done = 1234;
+  step.progress.updates = 1230;
+  step.progress.steps = 2000;
+  step.progress.parameters = {task.lora, task.head};
+  step.progress.first_moment = step.progress.second_moment = step.progress.parameters;
+  step.progress.seconds = 61;
+  step.backbone_sha256 = std::string(64, 'b');
+  step.pack_content_sha256 = std::string(64, 'a');
+  step.config = "{}";
+  step.numerics = R"({"threads":1})";
+  run_.commit_step(step, 0);
+  const View view = view_of(run_.step_file(0, 1234));
+  EXPECT_THAT(view.text,
+              AllOf(HasSubstr("task 1 after step 1,234 of 2,000"),
+                    HasSubstr("4 steps skipped; trained for 1:01"), HasSubstr("the first task")));
+  EXPECT_EQ(json::parse(view.json)["steps_done"], 1234);
+  EXPECT_THAT(view_of(run_.path()).text, HasSubstr("No task is finished yet"));
+}
+
 TEST_F(Views, StateShowsTasksLayoutAndAccuracy) {
   make_run(2);
   const View view = view_of(run_.state_file(1));

@@ -1,4 +1,4 @@
-// palimpsest-inspect: shows what is in a run folder, a task record, a state or a pack.
+// palimpsest-inspect: shows what is in a run folder, a task record, a state, a step or a pack.
 #include <string>
 #include <string_view>
 
@@ -12,7 +12,8 @@ namespace {
 constexpr std::string_view kHelp =
     "Usage: palimpsest-inspect RUN_OR_FILE [--json]\n\n"
     "Shows a run folder (also while the run is going), a task record (tasks/task-0000.h5),\n"
-    "a state (state-0000.h5) or a pack, as tables, or with --json as one JSON object. Only the\n"
+    "a state (state-0000.h5), a step or a pack, as tables, or with --json as one JSON object. Only "
+    "the\n"
     "numbers that sum a record up are read, not its weights: damage there goes unnoticed.\n\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of another kind.\n";
 
