@@ -6,10 +6,11 @@ cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'TEXT'
-launch/setup.sh [--minimal] [--vision] [--no-packages]
+launch/setup.sh [--minimal] [--vision] [--slurm] [--no-packages]
 
   --minimal      leave out what only the tests need (transformers, timm, peft, pytest, a vision backbone)
   --vision       with --minimal: install the vision backbone all the same
+  --slurm        also the SLURM that tests/slurm starts for itself (they are skipped without; needs root)
   --no-packages  never install Debian packages; CMake will say what it does not find
 
 On Debian 12 and Ubuntu 24.04 missing packages come from apt-get (root or sudo). Elsewhere, and without root, load your
@@ -19,11 +20,12 @@ names the interpreter for .venv (3.11 or newer; default python3).
 TEXT
 }
 
-minimal=false vision=false packages=true
+minimal=false vision=false slurm=false packages=true
 for argument in "$@"; do
   case $argument in
     --minimal) minimal=true ;;
     --vision) vision=true ;;
+    --slurm) slurm=true ;;
     --no-packages) packages=false ;;
     --help | -h) usage; exit 0 ;;
     *) echo "launch/setup.sh: unknown option $argument" >&2; usage >&2; exit 2 ;;
@@ -90,8 +92,12 @@ install_packages() {
   fi
   has_program apt-get || return 1
   quietly "reading the package index (apt-get update)" "${root[@]}" apt-get update
-  quietly "installing Debian packages" "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y --no-install-recommends \
+  quietly "installing Debian packages" "${root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+    apt-get install -y --no-install-recommends "$@"
+}
+
+packages_to_build() {
+  install_packages \
     libopenmpi-dev openmpi-bin libhdf5-dev libboost-program-options-dev libgtest-dev libgmock-dev \
     nlohmann-json3-dev libssl-dev libturbojpeg0-dev ninja-build ccache mold cmake g++ pkg-config python3-venv python3-dev git ca-certificates
 }
@@ -108,13 +114,20 @@ setup_packages() {
     say "going on without them (--no-packages)"
     return
   fi
-  install_packages || {
+  packages_to_build || {
     echo "setup: no root, sudo or apt-get here. Have them installed, load your cluster's modules, or call" \
       "launch/setup.sh --no-packages where they are and this check does not see them" >&2
     exit 1
   }
   lacking=$(missing)
   [[ -z $lacking ]] || { echo "setup: still missing after apt-get: ${lacking//$'\n'/, }" >&2; exit 1; }
+}
+
+# Its daemons don't start by themselves (RUNLEVEL above): the tests bring a configuration of their own.
+setup_slurm() {
+  has_program slurmctld && has_program slurmd && has_program munged && return
+  $packages || { say "no SLURM (--no-packages)"; return; }
+  install_packages slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins
 }
 
 # Installs one requirements file into .venv unless its stamp says that exactly this file was installed.
@@ -132,6 +145,7 @@ setup_python() {
 }
 
 setup_packages
+if $slurm; then setup_slurm; fi
 [[ -x .venv/bin/pip ]] || quietly "making the Python environment .venv" "$python" -m venv .venv
 setup_python launch/requirements.txt
 if $vision || ! $minimal; then setup_python launch/requirements-vision.txt; fi

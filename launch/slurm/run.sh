@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# What the scripts of this folder share: exec run.sh SETTINGS... in the place of the batch shell. Runs `palimpsest train SETTINGS`;
+# PALIMPSEST names another program than the one that was built here.
+#
+# - Starts one rank per task of the job, always with --resume auto: the same line, submitted again, goes on.
+# - TERM (preemption, scancel --batch) and USR1 (#SBATCH --signal, before the time limit) ask the ranks to stop.
+# - Stopped with its state saved (exit code 85), the job is requeued. A job that ends by itself would count as completed.
+# - A rank lost to the signal (exit code 5) makes a requeue, too: what was saved before is whole.
+set -u
+
+say() { echo "run.sh: job ${job:-?}: $*" >&2; }
+
+here=$(cd "$(dirname "$0")" && pwd)
+# A task of an array goes by both numbers: one of them has the number of the whole array as its own.
+job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
+job=${job:-${SLURM_JOB_ID:-}}
+
+if [[ -z $job ]]; then
+  say "expected a SLURM job around this script, found none: start it by \`sbatch launch/slurm/cpu.sbatch\`, or use launch/mpirun.sh"
+  exit 2
+fi
+program=${PALIMPSEST:-$here/../../build/release/src/palimpsest}
+if [[ ! -x $program ]]; then
+  say "expected the program $program, found none: build it (see README.md), or set PALIMPSEST to it"
+  exit 2
+fi
+# One place that all nodes see; not of the node, as the temporary folder.
+export PALIMPSEST_HEARTBEATS=${PALIMPSEST_HEARTBEATS:-$PWD/runs/heartbeats-$SLURM_JOB_ID}
+mkdir -p "$PALIMPSEST_HEARTBEATS" || exit 1
+
+job_state() { scontrol show job "$job" | sed -n 's/.*JobState=\([A-Z_]*\).*/\1/p'; }
+
+# Ends the job as one to start again. SLURM kills this script on the way; coming back means that it did not.
+requeue() {
+  local state
+  state=$(job_state)
+  if [[ $state != RUNNING ]]; then
+    say "SLURM is ending the job itself ($state). If it doesn't come back, submit the same line again to go on"
+    return
+  fi
+  say "requeued: it goes on from the newest checkpoint"
+  trap - TERM USR1
+  scontrol requeue "$job" && sleep 600
+  say "expected \`scontrol requeue $job\` to end this script, but it did not: submit the same line again to go on"
+}
+
+asked=0
+signalled=0
+# shellcheck disable=SC2317  # called by a trap
+ask_to_stop() {
+  say "$1: asking the ranks to save and stop"
+  asked=1
+  signalled=1
+  kill -TERM "$launcher" 2>/dev/null
+}
+
+say "start ${SLURM_RESTART_COUNT:-0}, ${SLURM_NTASKS:-1} ranks on ${SLURM_JOB_NODELIST:-this node}"
+"$here/../mpirun.sh" -n "${SLURM_NTASKS:-1}" "$program" train "$@" --progress plain --resume auto &
+launcher=$!
+trap 'ask_to_stop TERM' TERM
+trap 'ask_to_stop USR1' USR1
+
+# A signal ends `wait` before the launcher has ended: wait again.
+while true; do
+  wait "$launcher"
+  code=$?
+  [[ $signalled -eq 1 ]] || break
+  signalled=0
+done
+rm -rf "$PALIMPSEST_HEARTBEATS"
+
+if [[ $code -eq 85 ]] || [[ $asked -eq 1 && ($code -eq 5 || $code -gt 128) ]]; then
+  requeue
+fi
+exit "$code"
