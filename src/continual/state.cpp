@@ -86,8 +86,4 @@ void broadcast_progress(HostGroup& group, std::optional<TaskProgress>& progress)
   }
 }
 
-std::string weights_hash(const std::vector<float>& weights) {
-  return sha256(std::as_bytes(std::span(weights)));
-}
-
 }  // namespace palimpsest

@@ -56,8 +56,8 @@ H5File::H5File(const std::filesystem::path& path, std::string_view type) : path_
   }
   const std::string version = text("/@palimpsest_version");
   if (!is_readable_version(version)) {
-    refuse("/@palimpsest_version", "a version 1.x.y, which this program reads",
-           concat("\"", version, "\""));
+    throw InputError(concat(path.string(), ": /@palimpsest_version: expected ", kReadableVersions,
+                            "; found \"", version, "\""));
   }
 }
 

@@ -71,7 +71,7 @@ void check_json_identity(const JsonObject& object, std::string_view type) {
     object.refuse("palimpsest_type", concat("\"", type, "\""));
   }
   if (!is_readable_version(object.text("palimpsest_version"))) {
-    object.refuse("palimpsest_version", "a version 1.x.y, which this program reads");
+    object.refuse("palimpsest_version", kReadableVersions);
   }
 }
 

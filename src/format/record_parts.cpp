@@ -1,5 +1,6 @@
 #include "record_parts.h"
 
+#include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -100,6 +101,10 @@ std::string problem_of(const StateRecord& record) {
                   " and S1 of ", record.s1.size(), " values for ", size, " adapted weights");
   }
   return "";
+}
+
+std::string weights_hash(const std::vector<float>& weights) {
+  return sha256(std::as_bytes(std::span(weights)));
 }
 
 FileIdentity identity_of(const H5File& file) {

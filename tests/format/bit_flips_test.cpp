@@ -1,17 +1,12 @@
 // One bit of a run is flipped, at 200 random places of each kind of file: what is read afterwards
 // is an error that names the file, the earlier generation, or exactly what was written.
-#include <random>
-
 #include "fixtures.h"
-#include "palimpsest/core/text.h"
 #include "palimpsest/format/run_folder.h"
 
 namespace palimpsest {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr int kFlips = 200;
 
 class BitFlipsTest : public FolderTest {
  protected:
@@ -24,22 +19,6 @@ class BitFlipsTest : public FolderTest {
       step.state_content_sha256 = run_.newest_state()->content_sha256;
       run_.commit_step(step, 0);
     }
-  }
-
-  // Calls `check` with a random bit of the file flipped, and puts the file back.
-  void each_flip(const std::filesystem::path& path, const std::function<void()>& check) const {
-    const std::string whole = bytes_of(path);
-    std::mt19937 random(1);  // the same places in every run
-    std::uniform_int_distribution<std::size_t> place(0, whole.size() * 8 - 1);
-    for (int flip = 0; flip < kFlips; ++flip) {
-      const std::size_t bit = place(random);
-      std::string damaged = whole;
-      damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
-      write_bytes(path, damaged);
-      SCOPED_TRACE(concat("bit ", bit));
-      check();
-    }
-    write_bytes(path, whole);
   }
 
   RunFolder run_{folder_ / "run"};

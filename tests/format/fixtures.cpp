@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <random>
 #include <sstream>
 
 #include "palimpsest/core/text.h"
@@ -143,6 +144,21 @@ std::string bytes_of(const std::filesystem::path& path) {
 
 void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
+}
+
+void each_flip(const std::filesystem::path& path, const std::function<void()>& check) {
+  const std::string whole = bytes_of(path);
+  std::mt19937 random(1);
+  std::uniform_int_distribution<std::size_t> place(0, whole.size() * 8 - 1);
+  for (int flip = 0; flip < kFlips; ++flip) {
+    const std::size_t bit = place(random);
+    std::string damaged = whole;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    write_bytes(path, damaged);
+    SCOPED_TRACE(concat("bit ", bit));
+    check();
+  }
+  write_bytes(path, whole);
 }
 
 void flip_bit_at(const std::filesystem::path& path, const std::string& pattern,

@@ -37,6 +37,11 @@ void write_bytes(const std::filesystem::path& path, const std::string& bytes);
 void flip_bit_at(const std::filesystem::path& path, const std::string& pattern,
                  std::size_t offset = 0);
 
+// Calls `check` with a random bit of the file flipped, kFlips times, and puts the file back. The
+// same bits in every run.
+inline constexpr int kFlips = 200;
+void each_flip(const std::filesystem::path& path, const std::function<void()>& check);
+
 // Opens an HDF5 file for changes that H5Writer would never make.
 void change_hdf5(const std::filesystem::path& path, const std::function<void(hid_t)>& change);
 void replace_text_attribute(hid_t file, const char* object, const char* name,

@@ -2,6 +2,7 @@
 
 #include "fixtures.h"
 #include "palimpsest/core/hash.h"
+#include "palimpsest/format/verify.h"
 
 namespace palimpsest {
 namespace {
@@ -95,6 +96,29 @@ TEST_F(PackTest, FlippedBitsAreFoundBySampleAndByVerify) {
   EXPECT_THAT(message_of<InputError>([&] { pack.tokens(2); }),
               AllOf(HasSubstr("pack.h5"), HasSubstr("sample 2"), HasSubstr("CRC-32C")));
   EXPECT_THAT(message_of<InputError>([&] { pack.verify(); }), HasSubstr("content_sha256"));
+}
+
+// palimpsest-verify names what is wrong with it, or the bit changed nothing that is ever read.
+TEST_F(PackTest, AnyFlippedBitIsFoundOrChangesNothing) {
+  write_pack(path(), {});
+  EXPECT_THAT(verify_file(path()).problems, testing::IsEmpty());
+  int found = 0;
+  each_flip(path(), [&] {
+    if (!verify_file(path()).problems.empty()) {
+      ++found;
+      return;
+    }
+    const Pack pack(path());
+    EXPECT_THAT(pack.classes(), ElementsAre("admin", "net"));
+    EXPECT_THAT(pack.tokens(0), ElementsAre(101, 7, 102));
+    EXPECT_THAT(pack.tokens(1), ElementsAre(101, 102));
+    EXPECT_THAT(pack.tokens(2), ElementsAre(101, 999, 102));
+    for (std::int64_t sample = 0; sample < 3; ++sample) {
+      EXPECT_EQ(pack.label(sample), sample > 0);
+      EXPECT_EQ(pack.is_test(sample), sample > 1);
+    }
+  });
+  EXPECT_GT(found, kFlips / 2);
 }
 
 TEST_F(PackTest, VerifyFindsAChangedLabel) {

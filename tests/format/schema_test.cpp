@@ -1,89 +1,100 @@
-#include <fstream>
-#include <map>
+// Every record that is written is as checkpoints_schema/ describes it, and what isn't is named.
+#include "../../src/format/schema.h"
+
 #include <nlohmann/json.hpp>
 
 #include "../../src/format/content_hash.h"
 #include "fixtures.h"
+#include "palimpsest/core/text.h"
 
 namespace palimpsest {
 namespace {
 
-struct SchemaEntry {
-  std::string type;
-  std::size_t dimensions = 0;
-  bool hashed = true, required = true;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST(SchemaTextsTest, SayWhatTheContentHashCovers) {
+  ASSERT_EQ(schema_texts().size(), 4);
+  for (const std::string_view text : schema_texts()) {
+    const auto schema = nlohmann::json::parse(text);
+    for (const auto& object : schema.at("objects")) {
+      const std::string path = object.at("path");
+      EXPECT_EQ(is_hashed(path), object.at("hashed").get<bool>()) << schema.at("describes") << path;
+    }
+  }
+}
+
+class SchemaTest : public FolderTest {
+ protected:
+  std::vector<std::string> problems(const std::string& name) const {
+    return schema_problems(H5File(at(name), ""));
+  }
 };
 
-// Schema path, with <module> and <task> in place of names -> what checkpoints_schema says of it.
-std::map<std::string, SchemaEntry> read_schema(const std::string& type) {
-  std::ifstream file(std::string(PALIMPSEST_SOURCE_DIR) + "/checkpoints_schema/" + type + ".json");
-  std::map<std::string, SchemaEntry> schema;
-  const nlohmann::json json = nlohmann::json::parse(file);
-  for (const nlohmann::json& entry : json.at("objects")) {
-    schema[entry.at("path")] = {entry.at("type"), entry.at("dims").size(), entry.at("hashed"),
-                                entry.at("required")};
-  }
-  return schema;
-}
-
-// "/lora/encoder.layer.0.key/A" -> "/lora/<module>/A"
-std::string with_placeholder(std::string path, const std::vector<std::string>& names,
-                             const std::string& placeholder) {
-  for (const std::string& name : names) {
-    const std::size_t found = path.find("/" + name);
-    if (found != std::string::npos) return path.replace(found + 1, name.size(), placeholder);
-  }
-  return path;
-}
-
-void expect_as_in_schema(const std::filesystem::path& path, const std::string& type,
-                         const std::vector<std::string>& names, const std::string& placeholder) {
-  std::map<std::string, SchemaEntry> schema = read_schema(type);
-  const H5File file(path, type);
-  std::map<std::string, bool> found;
-  for (const std::string& object : file.paths()) {
-    if (object.ends_with("@crc32c")) continue;
-    const std::string general = with_placeholder(with_placeholder(object, names, placeholder),
-                                                 {"heads/0", "heads/1"}, "heads/<task>");
-    ASSERT_TRUE(schema.contains(general)) << general;
-    const H5Item item = file.open(object);
-    EXPECT_EQ(item.type, schema[general].type) << object;
-    EXPECT_EQ(item.dims.size(), schema[general].dimensions) << object;
-    EXPECT_EQ(is_hashed(object), schema[general].hashed) << object;
-    found[general] = true;
-  }
-  for (const auto& [general, entry] : schema) {
-    EXPECT_TRUE(found[general] || !entry.required) << general << " is required";
-  }
-}
-
-class SchemaTest : public FolderTest {};
-
-TEST_F(SchemaTest, TaskRecordsAreAsDescribed) {
+TEST_F(SchemaTest, EveryRecordIsAsDescribed) {
   write_task_record(at("task.h5"), sample_task(1));
-  expect_as_in_schema(at("task.h5"), "task", {"encoder.layer.0.key", "encoder.layer.0.value"},
-                      "<module>");
-}
-
-TEST_F(SchemaTest, FrozenTaskRecordsAreAsDescribed) {
-  write_task_record(at("task.h5"), frozen_task(0));
-  expect_as_in_schema(at("task.h5"), "task", {}, "<module>");
-}
-
-TEST_F(SchemaTest, FrozenStateRecordsAreAsDescribed) {
-  write_state_record(at("state.h5"), frozen_state(2));
-  expect_as_in_schema(at("state.h5"), "state", {}, "<module>");
-}
-
-TEST_F(SchemaTest, StepRecordsAreAsDescribed) {
-  write_step_record(at("step.h5"), sample_step(2, 17));
-  expect_as_in_schema(at("step.h5"), "step", {"encoder.layer.0.key", "encoder.layer.0.value"},
-                      "<module>");
-}
-
-TEST_F(SchemaTest, StateRecordsAreAsDescribed) {
+  write_task_record(at("frozen-task.h5"), frozen_task(0));
   write_state_record(at("state.h5"), sample_state(2));
-  expect_as_in_schema(at("state.h5"), "state", {"m.key", "m.value"}, "<module>");
+  write_state_record(at("frozen-state.h5"), frozen_state(2));
+  write_step_record(at("step.h5"), sample_step(2, 17));
+  for (const char* name : {"task.h5", "frozen-task.h5", "state.h5", "frozen-state.h5", "step.h5"}) {
+    EXPECT_THAT(problems(name), IsEmpty()) << name;
+  }
+}
+
+TEST_F(SchemaTest, AMissingObjectIsNamed) {
+  write_task_record(at("task.h5"), sample_task(1));
+  change_hdf5(at("task.h5"), [](hid_t file) {
+    H5Ldelete(file, "/merge/remark", H5P_DEFAULT);
+    H5Ldelete(file, "/lora/encoder.layer.0.key/A", H5P_DEFAULT);
+  });
+  EXPECT_THAT(problems("task.h5"),
+              ElementsAre("/lora/encoder.layer.0.key/A: missing", "/merge/remark: missing"));
+}
+
+TEST_F(SchemaTest, AnotherTypeOrNumberOfDimensionsIsNamed) {
+  write_task_record(at("task.h5"), sample_task(1));
+  change_hdf5(at("task.h5"), [](hid_t file) {
+    replace_dataset(file, "/head/bias", H5T_IEEE_F64LE, {2});
+    replace_dataset(file, "/metrics/after_merge/samples", H5T_STD_I64LE, {2, 1});
+  });
+  EXPECT_THAT(
+      problems("task.h5"),
+      ElementsAre("/head/bias: expected f4 [c], found f8 [2]",
+                  "/metrics/after_merge/samples: expected i8 [index + 1 = 2], found i8 [2,1]"));
+}
+
+TEST_F(SchemaTest, LengthsOfOneLetterMustAgree) {
+  write_task_record(at("task.h5"), sample_task(1));
+  change_hdf5(at("task.h5"), [](hid_t file) {
+    replace_dataset(file, "/head/bias", H5T_IEEE_F32LE, {3});
+    replace_dataset(file, "/lora/encoder.layer.0.key/B", H5T_IEEE_F32LE, {3, 1});
+  });
+  EXPECT_THAT(
+      problems("task.h5"),
+      ElementsAre("/head/weight: expected f4 [c = 3, features], found f4 [2,3]",
+                  "/lora/encoder.layer.0.key/B: expected f4 [out = 3, r = 2], found f4 [3,1]",
+                  "/task/classes: expected str [c = 3], found str [2]"));
+}
+
+TEST_F(SchemaTest, AnUnknownObjectIsAProblemUnlessTheFileIsOfALaterVersion) {
+  write_task_record(at("task.h5"), sample_task(1));
+  const auto add = [](hid_t file) { replace_dataset(file, "/task/future", H5T_STD_I64LE, {1}); };
+  change_hdf5(at("task.h5"), add);
+  EXPECT_THAT(problems("task.h5"),
+              ElementsAre("/task/future: expected nothing of this name in a task"));
+  change_hdf5(at("task.h5"), [](hid_t file) {
+    replace_text_attribute(file, "/", "palimpsest_version", "1.99.0");
+  });
+  EXPECT_THAT(problems("task.h5"), IsEmpty());
+}
+
+TEST_F(SchemaTest, ATypeWithoutASchemaIsNamed) {
+  write_task_record(at("task.h5"), sample_task(1));
+  change_hdf5(at("task.h5"),
+              [](hid_t file) { replace_text_attribute(file, "/", "palimpsest_type", "scroll"); });
+  EXPECT_THAT(problems("task.h5"), ElementsAre(HasSubstr("\"scroll\"")));
 }
 
 }  // namespace

@@ -23,30 +23,30 @@ from palimpsest_pack import pack_file  # noqa: E402
 CLASSES, TRAIN, TEST, VOCABULARY = 8, 20, 10, 64
 
 
-def make_backbone(folder):
+def make_backbone(folder, hidden=32, layers=2):
     torch.manual_seed(1)
     config = transformers.BertConfig(
         vocab_size=VOCABULARY,
-        hidden_size=32,
-        num_hidden_layers=2,
+        hidden_size=hidden,
+        num_hidden_layers=layers,
         num_attention_heads=4,
-        intermediate_size=64,
+        intermediate_size=2 * hidden,
         max_position_embeddings=32,
         initializer_range=0.3,
     )
     transformers.BertModel(config).save_pretrained(folder)
 
 
-def make_pack(path, seed=1):
+def make_pack(path, seed=1, train=TRAIN, test=TEST):
     """Classes differ in which token ids are frequent; texts have 3 to 12 tokens."""
     rng = np.random.default_rng(seed)
     tokens, labels, split = [], [], []
     for label in range(CLASSES):
         weights = rng.dirichlet(np.full(VOCABULARY, 0.3))
-        for sample in range(TRAIN + TEST):
+        for sample in range(train + test):
             tokens.append(rng.choice(VOCABULARY, size=rng.integers(3, 13), p=weights).astype("<i4"))
             labels.append(label)
-            split.append(int(sample >= TRAIN))
+            split.append(int(sample >= train))
     names = [f"class {label}" for label in range(CLASSES)]
     pack = pack_file.Pack(VOCABULARY, names, tokens, np.array(labels, "<i4"), np.array(split, "u1"), "{}")
     pack_file.write_pack(path, pack)
@@ -80,11 +80,11 @@ def make_vision_backbone(folder, side):
         json.dump(config, file)
 
 
-def make_image_pack(path, folder, side):
+def make_image_pack(path, folder, side, train=TRAIN, test=TEST):
     """Classes differ in the period of their stripes. IDX files, as the MNIST family has them."""
     rng = np.random.default_rng(1)
     os.makedirs(folder)
-    for split, count in (("train", TRAIN), ("t10k", TEST)):
+    for split, count in (("train", train), ("t10k", test)):
         labels = np.repeat(np.arange(CLASSES, dtype="u1"), count)
         stripes = np.array([np.sin(np.arange(side) * (label + 1) / 3) for label in labels])
         pixels = np.clip(128 + 60 * stripes[:, None, :] + rng.normal(0, 40, (len(labels), side, side)), 0, 255).astype("u1")

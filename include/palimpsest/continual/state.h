@@ -31,7 +31,4 @@ void broadcast_state(HostGroup& group, StreamState& state);
 // Collective: the progress of rank 0, or that there is none, to all.
 void broadcast_progress(HostGroup& group, std::optional<TaskProgress>& progress);
 
-// SHA-256 of theta_hat - theta_hat_0.
-std::string weights_hash(const std::vector<float>& weights);
-
 }  // namespace palimpsest

@@ -52,6 +52,9 @@ struct MergeRecord {
   bool operator==(const MergeRecord&) const = default;
 };
 
+// What MergeRecord says of weights: SHA-256 of the flat vector's bytes.
+std::string weights_hash(const std::vector<float>& weights);
+
 struct TaskMetrics {
   EvaluationRow before_merge, after_merge;
   double loss_first_step = 0, loss_last_pass = 0;

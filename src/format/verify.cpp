@@ -1,0 +1,290 @@
+#include "palimpsest/format/verify.h"
+
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+
+#include "h5.h"
+#include "json_fields.h"
+#include "manifest.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/hash.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/format/pack.h"
+#include "palimpsest/format/protocol.h"
+#include "palimpsest/format/run_folder.h"
+#include "schema.h"
+
+namespace palimpsest {
+namespace {
+
+using Problems = std::vector<std::string>;
+
+// Runs `check`; what it throws about its input is a problem.
+void collect(Problems& problems, const std::function<void()>& check) {
+  try {
+    check();
+  } catch (const Error& error) {
+    problems.emplace_back(error.what());
+  }
+}
+
+template <typename Number>
+bool all_finite(const H5File& file, const H5Item& item) {
+  std::vector<Number> values(item.count);
+  file.read(item, std::as_writable_bytes(std::span(values)));
+  return std::ranges::all_of(values, [](Number value) { return std::isfinite(value); });
+}
+
+void check_finite(const H5File& file) {
+  for (const std::string& path : file.paths()) {
+    const H5Item item = file.open(path);
+    const bool finite = item.type == "f4"   ? all_finite<float>(file, item)
+                        : item.type == "f8" ? all_finite<double>(file, item)
+                                            : true;
+    if (!finite) file.refuse(path, "finite numbers", "an infinite one or NaN");
+  }
+}
+
+void check_pack(const std::filesystem::path& path) {
+  const Pack pack(path);
+  pack.verify();
+  for (std::int64_t sample = 0; sample < pack.size(); ++sample) {
+    if (pack.holds_texts()) {
+      pack.tokens(sample);
+    } else {
+      pack.image(sample);
+    }
+  }
+}
+
+// Reads all of it, as who goes on from it would.
+void check_content(const std::filesystem::path& path, const std::string& type) {
+  if (type == "task") read_task_record(path);
+  if (type == "state") read_state_record(path);
+  if (type == "step") read_step_record(path);
+  if (type == "pack") check_pack(path);
+}
+
+// The palimpsest_type of a whole HDF5 file; "" of one with problems.
+std::string check_hdf5(const std::filesystem::path& path, Problems& problems) {
+  const std::size_t before = problems.size();
+  std::string type;
+  collect(problems, [&] {
+    const H5File file(path, "");
+    type = file.text("/@palimpsest_type");
+    for (const std::string& problem : schema_problems(file))
+      problems.push_back(concat(path.string(), ": ", problem));
+    check_finite(file);
+    check_content(path, type);
+  });
+  return problems.size() == before ? type : "";
+}
+
+// What the name of a run's file says of its type.
+std::string type_by_name(const std::string& name) {
+  for (const auto& [prefix, type] :
+       {std::pair("tasks/task-", "task"), {"state-", "state"}, {"step-", "step"}}) {
+    if (name.starts_with(prefix)) return type;
+  }
+  return "";
+}
+
+class RunVerifier {
+ public:
+  explicit RunVerifier(const std::filesystem::path& folder)
+      : run_(folder), manifest_(read_manifest(folder / "manifest.json")) {}
+
+  Verification verify() {
+    for (const auto& [name, entry] : manifest_.files) check_file(name, entry);
+    check_tasks();
+    check_states();
+    check_steps();
+    check_logs();
+    if (std::filesystem::exists(run_.path() / "run.json"))
+      collect(result_.problems, [&] { read_json_object(run_.path() / "run.json"); });
+    remark_on_others();
+    for (const auto& [type, count] : counts_) {
+      result_.checked += concat(result_.checked.empty() ? "" : ", ", count, " ", type,
+                                type == "task" ? " record" : "", count == 1 ? "" : "s");
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void problem(const std::string& file, const std::string& what) {
+    result_.problems.push_back(concat((run_.path() / file).string(), ": ", what));
+  }
+
+  void expect(const std::string& file, std::string_view what, const std::string& expected,
+              const std::string& found) {
+    if (expected != found) problem(file, concat(what, ": expected ", expected, ", found ", found));
+  }
+
+  void check_file(const std::string& name, const ManifestFile& entry) {
+    const std::filesystem::path path = run_.path() / name;
+    const std::string expected = type_by_name(name);
+    ++counts_[expected.empty() ? "other file" : expected];
+    const std::size_t before = result_.problems.size();
+    collect(result_.problems, [&] {
+      expect(name, "SHA-256 by manifest.json", entry.sha256, sha256_of_file(path));
+      const std::string type = check_hdf5(path, result_.problems);
+      if (!type.empty()) expect(name, "type by its name", expected, type);
+      expect(name, "content hash by manifest.json", entry.content_sha256,
+             read_identity(path).content_sha256);
+    });
+    if (result_.problems.size() == before) whole_.insert(name);
+  }
+
+  // A file that the manifest must name: whether it does, and it is whole.
+  bool is_there(const std::filesystem::path& path) {
+    const std::string name = path.lexically_relative(run_.path()).generic_string();
+    if (!manifest_.files.contains(name)) problem("manifest.json", concat("does not name ", name));
+    return whole_.contains(name);
+  }
+
+  void check_tasks() {
+    for (std::int64_t task = 0; task < manifest_.tasks_done; ++task) {
+      const std::filesystem::path path = run_.task_file(task);
+      std::optional<TaskRecord> record;
+      if (is_there(path)) record = read_task_record(path);
+      if (record) {
+        const std::string name = path.lexically_relative(run_.path()).generic_string();
+        expect(name, "task by its name", std::to_string(task), std::to_string(record->index));
+        expect(name, "backbone", backbone_.empty() ? record->backbone_sha256 : backbone_,
+               record->backbone_sha256);
+        const std::string& before = record->merge.weights_before;
+        if (task == 0) {
+          expect(name, "weights before the first task (zeros)", hash_of_zeros(*record), before);
+        } else if (last_) {
+          expect(name, "weights before this task (after the one before)",
+                 last_->merge.weights_after, before);
+        }
+        backbone_ = record->backbone_sha256;
+      }
+      rows_.push_back(record ? std::optional(record->metrics) : std::nullopt);
+      last_ = std::move(record);
+    }
+  }
+
+  static std::string hash_of_zeros(const TaskRecord& record) {
+    std::size_t size = 0;
+    for (const LoraFactors& factors : record.lora)
+      size += static_cast<std::size_t>(factors.out * factors.in);
+    return weights_hash(std::vector<float>(size));
+  }
+
+  void check_states() {
+    if (manifest_.tasks_done == 0) return;
+    const std::filesystem::path path = run_.state_file(manifest_.tasks_done - 1);
+    if (!is_there(path)) return;
+    const std::string name = path.filename();
+    const StateRecord state = read_state_record(path);
+    expect(name, "tasks done", std::to_string(manifest_.tasks_done),
+           std::to_string(state.tasks_done));
+    if (last_) {
+      expect(name, "merged weights (after the last task)", last_->merge.weights_after,
+             weights_hash(state.merged));
+      expect(name, "backbone", last_->backbone_sha256, state.backbone_sha256);
+    }
+    for (std::size_t task = 0; task < std::min(rows_.size(), state.accuracy.tasks()); ++task) {
+      if (rows_[task] && (rows_[task]->after_merge != state.accuracy.row(task) ||
+                          rows_[task]->before_merge != state.accuracy.row_before_merge(task)))
+        problem(name, concat("accuracies after task ", task, " differ from the task's record"));
+    }
+  }
+
+  void check_steps() {
+    const auto state =
+        manifest_.files.find(run_.state_file(manifest_.tasks_done - 1).filename().string());
+    const std::string expected = state == manifest_.files.end() ? "" : state->second.content_sha256;
+    for (const std::string& name : whole_) {
+      if (type_by_name(name) != "step") continue;
+      const StepRecord step = read_step_record(run_.path() / name);
+      expect(name, "task", std::to_string(manifest_.tasks_done),
+             std::to_string(step.progress.task));
+      if (step.state_content_sha256 != expected)
+        result_.remarks.push_back(concat(name, " goes on from a state that was given up"));
+    }
+  }
+
+  void check_logs() {
+    std::map<std::string, std::int64_t> bytes;  // that the newest file of the run speaks of
+    for (const auto& [file, offsets] : manifest_.log_offsets) {
+      for (const auto& [log, offset] : offsets) bytes[log] = std::max(bytes[log], offset);
+    }
+    for (const auto& [log, expected] : bytes) {
+      ++counts_["log"];
+      std::ifstream file(run_.path() / log);
+      std::int64_t found = 0, number = 0;
+      for (std::string line; std::getline(file, line);) {
+        ++number;
+        found += static_cast<std::int64_t>(line.size()) + (file.eof() ? 0 : 1);
+        if (found <= expected && !nlohmann::json::accept(line))
+          problem(log, concat("line ", number, ": expected a JSON object"));
+      }
+      if (found < expected)
+        problem(log, concat("expected at least ", expected, " bytes, found ", found));
+    }
+  }
+
+  void remark_on_others() {
+    for (const std::filesystem::path& folder : {run_.path(), run_.path() / "tasks"}) {
+      std::error_code ignored;
+      for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+        const std::string name = entry.path().lexically_relative(run_.path()).generic_string();
+        const bool is_record = entry.path().extension() == ".h5";
+        if ((is_record && !manifest_.files.contains(name)) || entry.path().extension() == ".tmp")
+          result_.remarks.push_back(concat(name, " is not part of the run"));
+      }
+    }
+  }
+
+  RunFolder run_;
+  Manifest manifest_;
+  Verification result_;
+  std::set<std::string> whole_;  // names of the files without a problem
+  std::map<std::string, int> counts_;
+  std::string backbone_;
+  std::optional<TaskRecord> last_;  // of the last task, where it is whole
+  std::vector<std::optional<TaskMetrics>> rows_;
+};
+
+}  // namespace
+
+Verification verify_file(const std::filesystem::path& path) {
+  Verification result;
+  if (path.extension() == ".json") {
+    result.checked = "the protocol";
+    collect(result.problems, [&] { read_protocol(path); });
+    return result;
+  }
+  const std::string type = check_hdf5(path, result.problems);
+  result.checked = concat("the ", type);
+  return result;
+}
+
+Verification verify_run(const std::filesystem::path& folder) {
+  Verification result;
+  collect(result.problems, [&] { result = RunVerifier(folder).verify(); });
+  return result;
+}
+
+Verification verify(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) {
+    return {.checked = {},
+            .problems = {concat(path.string(),
+                                ": expected a run folder or a file, found nothing there")},
+            .remarks = {}};
+  }
+  if (std::filesystem::is_directory(path)) return verify_run(path);
+  if (path.filename() == "manifest.json")
+    return verify_run(path.has_parent_path() ? path.parent_path() : ".");
+  return verify_file(path);
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,48 @@
+"""A run that an earlier version began goes on with this one: checkpoints_schema/golden/."""
+
+import glob
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+from program import PROGRAM, ROOT
+
+FOLDERS = sorted(glob.glob(os.path.join(ROOT, "checkpoints_schema", "golden", "[0-9]*")))
+VERIFY = os.path.join(os.path.dirname(os.environ["PALIMPSEST_INSPECT"]), "palimpsest-verify")
+# The processor and the libraries of then need not be those of now.
+COMMAND = [PROGRAM, "train", "--config", "run.cfg", "--resume", "auto", "--allow-numerics-change"]
+
+
+def files_of(run):
+    with open(os.path.join(run, "manifest.json")) as file:
+        return json.load(file)["files"]
+
+
+@pytest.fixture(params=FOLDERS, ids=os.path.basename)
+def golden(request, tmp_path):
+    folder = tmp_path / "golden"
+    shutil.copytree(request.param, folder)
+    return folder
+
+
+def test_a_run_of_every_version_goes_on_to_its_end(golden):
+    before = files_of(golden / "run")
+    done = subprocess.run(COMMAND, cwd=golden, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    after = files_of(golden / "run")
+    tasks = [name for name in before if name.startswith("tasks/")]
+    assert len(tasks) == 2 and all(after[name] == before[name] for name in tasks)
+    assert "tasks/task-0003.h5" in after
+    verified = subprocess.run([VERIFY, "run"], cwd=golden, capture_output=True, text=True)
+    assert verified.returncode == 0 and "4 task records" in verified.stdout, verified.stdout
+
+
+def test_a_version_to_come_is_refused_with_advice(golden):
+    path = golden / "run" / "manifest.json"
+    path.write_text(path.read_text().replace('"palimpsest_version": "1.', '"palimpsest_version": "2.'))
+    done = subprocess.run(COMMAND, cwd=golden, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3
+    assert "manifest.json: palimpsest_version: expected version 1.x.y" in done.stderr, done.stderr
+    assert "a program as new as the one that wrote the file" in done.stderr

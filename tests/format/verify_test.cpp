@@ -1,0 +1,167 @@
+// palimpsest-verify finds each way in which a run may be less than whole.
+#include "palimpsest/format/verify.h"
+
+#include <cmath>
+
+#include "fixtures.h"
+#include "palimpsest/core/hash.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/format/run_folder.h"
+
+namespace palimpsest {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr std::int64_t kTasks = 3;
+
+class VerifyTest : public FolderTest {
+ protected:
+  VerifyTest() {
+    run_.create("{}");
+    write_bytes(run_.log_file(), "{\"event\":\"step\"}\n{\"event\":\"step\"}\n");
+    for (std::int64_t task = 0; task < kTasks; ++task) run_.commit(task_of(task), state_of(task));
+    StepRecord step = sample_step(kTasks, 10);
+    step.state_content_sha256 = run_.newest_state()->content_sha256;
+    run_.commit_step(step, run_.log_bytes());
+  }
+
+  static StateRecord state_of(std::int64_t task) {
+    StateRecord state = sample_state(task + 1);
+    state.merged.front() = static_cast<float>(task);
+    return state;
+  }
+
+  // Fits the states before and after it.
+  static TaskRecord task_of(std::int64_t task) {
+    TaskRecord record = sample_task(task);
+    const StateRecord after = state_of(task);
+    record.merge.weights_before =
+        task == 0 ? weights_hash(std::vector<float>(20)) : weights_hash(state_of(task - 1).merged);
+    record.merge.weights_after = weights_hash(after.merged);
+    record.metrics.after_merge = after.accuracy.row(static_cast<std::size_t>(task));
+    record.metrics.before_merge = after.accuracy.row_before_merge(static_cast<std::size_t>(task));
+    return record;
+  }
+
+  std::vector<std::string> problems() const { return verify_run(run_.path()).problems; }
+
+  // Puts a record in the place of another, in the folder and in the manifest.
+  void replace(const std::filesystem::path& path, const std::filesystem::path& by) const {
+    std::string manifest = bytes_of(run_.path() / "manifest.json");
+    for (const auto& [old_hash, new_hash] :
+         {std::pair(sha256_of_file(path), sha256_of_file(by)),
+          std::pair(read_identity(path).content_sha256, read_identity(by).content_sha256)}) {
+      manifest.replace(manifest.find(old_hash), old_hash.size(), new_hash);
+    }
+    write_bytes(run_.path() / "manifest.json", manifest);
+    write_bytes(path, bytes_of(by));
+  }
+
+  RunFolder run_{folder_ / "run"};
+};
+
+TEST_F(VerifyTest, AWholeRunHasNoProblems) {
+  const Verification result = verify(run_.path());
+  EXPECT_THAT(result.problems, IsEmpty());
+  EXPECT_THAT(result.remarks, IsEmpty());
+  EXPECT_EQ(result.checked, "1 log, 2 states, 1 step, 3 task records");
+  EXPECT_THAT(verify(run_.path() / "manifest.json").problems, IsEmpty());
+  EXPECT_THAT(verify(run_.task_file(0)).problems, IsEmpty());
+  EXPECT_EQ(verify(run_.task_file(0)).checked, "the task");
+}
+
+TEST_F(VerifyTest, NothingThereIsAProblem) {
+  EXPECT_THAT(verify(at("nowhere")).problems, ElementsAre(HasSubstr("found nothing there")));
+  EXPECT_THAT(verify(folder_).problems, ElementsAre(HasSubstr("manifest.json")));
+}
+
+TEST_F(VerifyTest, AFlippedBitIsFoundByEveryHash) {
+  flip_bit_at(run_.task_file(1), little_endian({0.1f, 0.2f}));  // in a factor
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("SHA-256 by manifest.json"), HasSubstr("CRC-32C")));
+}
+
+TEST_F(VerifyTest, ALostFileIsNamed) {
+  std::filesystem::remove(run_.task_file(1));
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("task-0001.h5")));
+}
+
+TEST_F(VerifyTest, AFileThatTheManifestForgotIsNamed) {
+  std::string manifest = bytes_of(run_.path() / "manifest.json");
+  manifest.replace(manifest.find("tasks/task-0001"), 15, "tasks/task-0009");
+  write_bytes(run_.path() / "manifest.json", manifest);
+  const Verification result = verify_run(run_.path());
+  EXPECT_THAT(result.problems, ElementsAre(HasSubstr("task-0009.h5"),
+                                           HasSubstr("does not name tasks/task-0001.h5")));
+  EXPECT_THAT(result.remarks, ElementsAre("tasks/task-0001.h5 is not part of the run"));
+}
+
+TEST_F(VerifyTest, ARecordOfAnotherTaskIsNamed) {
+  replace(run_.task_file(1), run_.task_file(2));
+  EXPECT_THAT(problems(), testing::Contains(HasSubstr("task by its name: expected 1, found 2")));
+}
+
+TEST_F(VerifyTest, ATaskMergedOntoOtherWeightsIsNamed) {
+  TaskRecord record = task_of(2);
+  record.merge.weights_before = std::string(64, 'f');
+  run_.commit(record, state_of(2));
+  EXPECT_THAT(problems(), ElementsAre(testing::AllOf(HasSubstr("task-0002.h5"),
+                                                     HasSubstr("weights before this task"))));
+}
+
+TEST_F(VerifyTest, AStateOfOtherWeightsOrAccuraciesIsNamed) {
+  StateRecord state = state_of(2);
+  state.merged.back() = 17;
+  TaskRecord record = task_of(2);
+  record.metrics.after_merge = record.metrics.before_merge;
+  run_.commit(record, state);
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("merged weights (after the last task)"),
+                                      HasSubstr("accuracies after task 2")));
+}
+
+TEST_F(VerifyTest, AnotherBackboneIsNamed) {
+  TaskRecord record = task_of(2);
+  record.backbone_sha256 = std::string(64, 'e');
+  run_.commit(record, state_of(2));
+  EXPECT_THAT(problems(),
+              ElementsAre(testing::AllOf(HasSubstr("task-0002.h5"), HasSubstr("backbone")),
+                          testing::AllOf(HasSubstr("state-0002.h5"), HasSubstr("backbone"))));
+}
+
+TEST_F(VerifyTest, NumbersThatAreNotFiniteAreNamed) {
+  write_task_record(at("task.h5"), sample_task(1));
+  change_hdf5(at("task.h5"), [](hid_t file) {
+    const H5Handle bias(H5Dopen2(file, "/head/bias", H5P_DEFAULT));
+    const float values[] = {1, NAN};
+    ASSERT_GE(H5Dwrite(bias.get(), H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), 0);
+    ASSERT_GE(H5Adelete(bias.get(), "crc32c"), 0);
+  });
+  EXPECT_THAT(verify(at("task.h5")).problems,
+              ElementsAre(testing::AllOf(HasSubstr("/head/bias"), HasSubstr("finite"))));
+}
+
+TEST_F(VerifyTest, AShortOrDamagedLogIsNamed) {
+  const std::string log = bytes_of(run_.log_file());
+  write_bytes(run_.log_file(), log.substr(0, 20));
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("line 2: expected a JSON object"),
+                                      HasSubstr("expected at least 34 bytes, found 20")));
+  write_bytes(run_.log_file(), log + "half a li");  // written after the save: cut by a resume
+  EXPECT_THAT(problems(), IsEmpty());
+}
+
+TEST_F(VerifyTest, FilesOfNobodyAreRemarkedOn) {
+  write_bytes(run_.path() / "state-0009.h5.tmp", "");
+  StepRecord step = sample_step(kTasks, 20);
+  step.state_content_sha256 = std::string(64, '0');
+  run_.commit_step(step, 0);
+  const Verification result = verify_run(run_.path());
+  EXPECT_THAT(result.problems, IsEmpty());
+  EXPECT_THAT(result.remarks,
+              ElementsAre("step-0003-00000020.h5 goes on from a state that was given up",
+                          "state-0009.h5.tmp is not part of the run"));
+}
+
+}  // namespace
+}  // namespace palimpsest
