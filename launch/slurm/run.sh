@@ -5,7 +5,7 @@
 # - Starts one rank per task of the job, always with --resume auto: the same line, submitted again, goes on.
 # - TERM (preemption, scancel --batch) and USR1 (#SBATCH --signal, before the time limit) ask the ranks to stop.
 # - Stopped with its state saved (exit code 85), the job is requeued. A job that ends by itself would count as completed.
-# - A rank lost to the signal (exit code 5) makes a requeue, too: what was saved before is whole.
+# - A rank lost to the signal or to a preemption (exit code 5) makes a requeue, too: what was saved before is whole.
 set -u
 
 say() { echo "run.sh: job ${job:-?}: $*" >&2; }
@@ -28,12 +28,13 @@ fi
 export PALIMPSEST_HEARTBEATS=${PALIMPSEST_HEARTBEATS:-$PWD/runs/heartbeats-$SLURM_JOB_ID}
 mkdir -p "$PALIMPSEST_HEARTBEATS" || exit 1
 
-job_state() { scontrol show job "$job" | sed -n 's/.*JobState=\([A-Z_]*\).*/\1/p'; }
+# Of `scontrol show job`.
+job_field() { scontrol show job "$job" | sed -n "s/.*\b$1=\([^ ]*\).*/\1/p"; }
 
 # Ends the job as one to start again. SLURM kills this script on the way; coming back means that it did not.
 requeue() {
   local state
-  state=$(job_state)
+  state=$(job_field JobState)
   if [[ $state != RUNNING ]]; then
     say "SLURM is ending the job itself ($state). If it doesn't come back, submit the same line again to go on"
     return
@@ -69,7 +70,11 @@ while true; do
 done
 rm -rf "$PALIMPSEST_HEARTBEATS"
 
-if [[ $code -eq 85 ]] || [[ $asked -eq 1 && ($code -eq 5 || $code -gt 128) ]]; then
+# Unless SLURM is told to send the batch script a signal at preemption, it sends one to the ranks' daemons alone.
+was_preempted() { [[ $(job_field PreemptTime) == [0-9]* ]]; }
+rank_lost() { [[ $code -eq 5 || $code -gt 128 ]]; }
+
+if [[ $code -eq 85 ]] || { rank_lost && { [[ $asked -eq 1 ]] || was_preempted; }; }; then
   requeue
 fi
 exit "$code"

@@ -1,5 +1,6 @@
 """A SLURM of its own on this machine: a controller, two virtual nodes with two GPUs each that are none, munge."""
 
+import contextlib
 import glob
 import os
 import shutil
@@ -12,7 +13,7 @@ import time
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "scontrol", "squeue", "mpirun")
 NODES, CPUS, GPUS = ("n1", "n2"), 4, 2
 
-# Without systemd, accounting and cgroups. A requeued job may start cred_expire seconds after it ended. The partition 'urgent'
+# Without systemd, accounting and cgroups. A requeued job may start cred_expire seconds (5 at least) after it ended. The partition 'urgent'
 # preempts: jobs of the other one get GraceTime seconds, then KillWait, and are requeued.
 CONFIGURATION = """
 ClusterName=private
@@ -20,7 +21,7 @@ SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={port}
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket,cred_expire=1
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/%n
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -87,6 +88,8 @@ class PrivateSlurm:
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM_")}
         self.environment["PATH"] += ":/usr/sbin:/sbin"
         self.environment["SLURM_CONF"] = os.path.join(self.folder, "slurm.conf")
+        # What its "nodes" take for their own shared memory is one and the same.
+        self.environment["OMPI_MCA_btl"] = "self,tcp"
         self.daemons = []
 
     def __enter__(self):
@@ -126,6 +129,17 @@ class PrivateSlurm:
         for node in NODES:
             self.daemon("slurmd", "-D", "-N", node)
         self.wait_until("both nodes are idle", lambda: self.call("sinfo", "-h", "-t", "idle", "-o", "%D", "-p", "normal", check=False).strip() == "2")
+
+    @contextlib.contextmanager
+    def setting(self, line):
+        """Runs with one more line in slurm.conf."""
+        path = os.path.join(self.folder, "slurm.conf")
+        before = read(path)
+        write(path, f"{before}{line}\n")
+        self.call("scontrol", "reconfigure")
+        yield
+        write(path, before)
+        self.call("scontrol", "reconfigure")
 
     def daemon(self, *command):
         with open(os.path.join(self.folder, f"{command[0]}-{len(self.daemons)}.out"), "w") as output:
@@ -175,7 +189,7 @@ class PrivateSlurm:
         deadline = time.monotonic() + seconds
         while not true():
             if time.monotonic() > deadline:
-                logs = "".join(f"\n== {path}\n{read(path)[-2000:]}" for path in glob.glob(os.path.join(self.folder, "*.log")))
+                logs = "".join(f"\n== {path}\n{read(path)[-2000:]}" for path in glob.glob(os.path.join(self.folder, "*.[lo][ou][gt]")))
                 raise AssertionError(f"waited {seconds} s until {what}{logs}")
             time.sleep(0.1)
 
