@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Set-up, build and all tests. Arguments go to ctest: tests/run.sh -R merge
+# Set-up, build and all tests, also under the sanitizers. With arguments, only the tests that they choose: tests/run.sh -R merge
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source launch/stages.sh
@@ -13,8 +13,26 @@ make_backbone() {
   [[ -f data/minilm/model.safetensors ]] || .venv/bin/python tools/palimpsest-pack backbone minilm --out data/minilm
 }
 
+# palimpsest_core and the corpora of tests/fuzz.
+check_memory() {
+  cmake --preset core-sanitized
+  cmake --build --preset core-sanitized
+  ctest --preset core-sanitized --parallel 2
+}
+
+# What has threads of its own: watchdog and heartbeats.
+check_threads() {
+  cmake --preset thread-sanitized
+  cmake --build --preset thread-sanitized --target comm_tests
+  ctest --preset thread-sanitized
+}
+
 stage "Set-up" launch/setup.sh
 stage "Build" build
 stage "Backbone for the parity tests" make_backbone
+if [[ $# -eq 0 ]]; then
+  stage "AddressSanitizer, UndefinedBehaviorSanitizer" check_memory
+  stage "ThreadSanitizer" check_threads
+fi
 printf '\n== Tests, after %d s\n' "$SECONDS"
 exec ctest --preset release --parallel 1 "$@"

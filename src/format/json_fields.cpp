@@ -3,6 +3,7 @@
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "strict_json.h"
 #include "versions.h"
 
 namespace palimpsest {
@@ -56,14 +57,9 @@ const nlohmann::json& JsonObject::object(const char* field) const {
 
 nlohmann::json read_json_object(const std::filesystem::path& path) {
   const std::string text = read_file(path);
-  try {
-    nlohmann::json json = nlohmann::json::parse(text);
-    if (!json.is_object()) throw InputError(concat(path.string(), ": expected a JSON object."));
-    return json;
-  } catch (const nlohmann::json::parse_error& error) {
-    throw InputError(
-        concat(path.string(), ": expected JSON, found a syntax error at byte ", error.byte, "."));
-  }
+  nlohmann::json json = parse_json(text, path.string());
+  if (!json.is_object()) throw InputError(concat(path.string(), ": expected a JSON object."));
+  return json;
 }
 
 void check_json_identity(const JsonObject& object, std::string_view type) {

@@ -134,10 +134,16 @@ void write_row(H5Writer& file, const std::string& group, const EvaluationRow& ro
   file.numbers<std::int64_t>(group + "/correct_given_task", dims, row.correct_given_task);
 }
 
-EvaluationRow read_row(const H5File& file, const std::string& group) {
-  return {file.numbers<std::int64_t>(group + "/samples", {kAnyLength}),
-          file.numbers<std::int64_t>(group + "/correct", {kAnyLength}),
-          file.numbers<std::int64_t>(group + "/correct_given_task", {kAnyLength})};
+EvaluationRow read_row(const H5File& file, const std::string& group, std::size_t tasks) {
+  EvaluationRow row{file.numbers<std::int64_t>(group + "/samples", {kAnyLength}),
+                    file.numbers<std::int64_t>(group + "/correct", {kAnyLength}),
+                    file.numbers<std::int64_t>(group + "/correct_given_task", {kAnyLength})};
+  try {
+    row.check(tasks);
+  } catch (const Error& error) {
+    file.refuse(group, "counts that fit together", error.what());
+  }
+  return row;
 }
 
 void write_head(H5Writer& file, const std::string& group, const Head& head) {

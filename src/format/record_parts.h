@@ -29,9 +29,10 @@ FileIdentity identity_of(const H5File& file);
 void write_optional(H5Writer& file, const std::string& path, const std::optional<double>& value);
 std::optional<double> read_optional(const H5File& file, const std::string& path);
 
-// Datasets samples, correct and correct_given_task, [tasks], in `group`.
+// Datasets samples, correct and correct_given_task, [tasks], in `group`; read: checked as
+// EvaluationRow::check() does.
 void write_row(H5Writer& file, const std::string& group, const EvaluationRow& row);
-EvaluationRow read_row(const H5File& file, const std::string& group);
+EvaluationRow read_row(const H5File& file, const std::string& group, std::size_t tasks);
 
 // Datasets weight [classes, features] and bias [classes] in `group`.
 void write_head(H5Writer& file, const std::string& group, const Head& head);

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
-#include <set>
 
 #include "json_fields.h"
 #include "mapped_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "small_floats.h"
+#include "strict_json.h"
 #include "tensor_names.h"
 
 namespace palimpsest {
@@ -37,28 +37,6 @@ std::string shape_text(std::span<const std::int64_t> shape) {
     text += concat(text.size() > 1 ? ", " : "", length);
   }
   return text + "]";
-}
-
-// Parses the header; a key that stands twice in one object is an error, where JSON parsers silently
-// keep the last.
-json parse_header(const std::filesystem::path& path, std::string_view text) {
-  std::vector<std::set<std::string>> keys;
-  const auto check_keys = [&](int, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::object_start) keys.emplace_back();
-    if (event == json::parse_event_t::object_end) keys.pop_back();
-    if (event == json::parse_event_t::key &&
-        !keys.back().insert(parsed.get<std::string>()).second) {
-      throw InputError(
-          concat(path.string(), ": header: the name ", parsed.dump(), " stands twice."));
-    }
-    return true;
-  };
-  try {
-    return json::parse(text, check_keys);
-  } catch (const json::parse_error& error) {
-    throw InputError(concat(path.string(), ": header: expected JSON, found a syntax error at byte ",
-                            error.byte, "."));
-  }
 }
 
 struct Extent {
@@ -94,7 +72,8 @@ struct SafetensorsFile::Impl {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof length,
                                 length);
     if (!text.starts_with('{')) refuse("header: expected a JSON object", "another beginning");
-    read_tensors(parse_header(path, text), bytes.subspan(sizeof length + length));
+    read_tensors(parse_json(text, concat(path.string(), ": header")),
+                 bytes.subspan(sizeof length + length));
   }
 
   template <typename Found>

@@ -24,6 +24,7 @@ void write_head_of_record(H5Writer& file, const TaskRecord& record) {
 TaskRecord read_head_of_record(const H5File& file) {
   TaskRecord record;
   record.index = file.number<std::int64_t>("/task@index");
+  if (record.index < 0) file.refuse("/task@index", "0 or more", std::to_string(record.index));
   record.name = file.text("/task@name");
   record.train_samples = file.number<std::int64_t>("/task@train_samples");
   record.seed = file.number<std::uint64_t>("/task@seed");
@@ -115,10 +116,10 @@ void write_metrics(H5Writer& file, const TaskMetrics& metrics) {
   for (const auto& [path, member] : kMetrics) file.number<double>(path, metrics.*member);
 }
 
-TaskMetrics read_metrics(const H5File& file) {
+TaskMetrics read_metrics(const H5File& file, std::size_t tasks) {
   TaskMetrics metrics;
-  metrics.before_merge = read_row(file, "/metrics/before_merge");
-  metrics.after_merge = read_row(file, "/metrics/after_merge");
+  metrics.before_merge = read_row(file, "/metrics/before_merge", tasks);
+  metrics.after_merge = read_row(file, "/metrics/after_merge", tasks);
   for (const auto& [path, member] : kMetrics) metrics.*member = file.number<double>(path);
   return metrics;
 }
@@ -156,7 +157,7 @@ TaskRecord read_task_record(const std::filesystem::path& path) {
     record.fisher->values = read_flat<float>(file, "/fisher", layout_of(record.lora));
   }
   record.merge = read_merge(file);
-  record.metrics = read_metrics(file);
+  record.metrics = read_metrics(file, static_cast<std::size_t>(record.index) + 1);
   refuse_problem<InputError>(path, problem_of(record));
   return record;
 }
@@ -183,7 +184,7 @@ TaskSummary read_task_summary(const std::filesystem::path& path) {
   summary.record.head.features = head[1];
   if (file.has("/fisher")) summary.record.fisher = read_fisher(file);
   summary.record.merge = read_merge(file);
-  summary.record.metrics = read_metrics(file);
+  summary.record.metrics = read_metrics(file, static_cast<std::size_t>(summary.record.index) + 1);
   return summary;
 }
 

@@ -17,26 +17,6 @@ std::int64_t total(const std::vector<std::int64_t>& counts) {
   return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
 }
 
-void check_row(const EvaluationRow& row, std::size_t tasks, const EvaluationRow* previous) {
-  if (row.samples.size() != tasks || row.correct.size() != tasks ||
-      row.correct_given_task.size() != tasks) {
-    throw Error(concat("accuracy matrix: row ", tasks, " has ", row.samples.size(),
-                       " tasks; expected ", tasks));
-  }
-  for (std::size_t j = 0; j < tasks; ++j) {
-    const std::int64_t n = row.samples[j];
-    if (n <= 0 || std::min(row.correct[j], row.correct_given_task[j]) < 0 ||
-        std::max(row.correct[j], row.correct_given_task[j]) > n) {
-      throw Error(concat("accuracy matrix: task ", j + 1, " has ", row.correct[j], " and ",
-                         row.correct_given_task[j], " correct of ", n, " samples"));
-    }
-    if (previous != nullptr && j < previous->samples.size() && previous->samples[j] != n) {
-      throw Error(concat("accuracy matrix: task ", j + 1, " had ", previous->samples[j],
-                         " test samples, now ", n));
-    }
-  }
-}
-
 // (1/T) sum_t R[t][t].
 double mean_of_newest(const std::vector<EvaluationRow>& rows) {
   double sum = 0;
@@ -44,7 +24,34 @@ double mean_of_newest(const std::vector<EvaluationRow>& rows) {
   return rows.empty() ? 0 : sum / static_cast<double>(rows.size());
 }
 
+// Row t's test sets are those of row t - 1, and one more.
+void check_sizes(const EvaluationRow& row, const EvaluationRow& previous) {
+  for (std::size_t j = 0; j < previous.samples.size(); ++j) {
+    if (previous.samples[j] != row.samples[j]) {
+      throw Error(concat("accuracy matrix: task ", j + 1, " had ", previous.samples[j],
+                         " test samples, now ", row.samples[j]));
+    }
+  }
+}
+
 }  // namespace
+
+void EvaluationRow::check(std::size_t tasks) const {
+  constexpr std::int64_t kMostSamples = 1'000'000'000'000;  // so that sums over tasks are exact
+  if (samples.size() != tasks || correct.size() != tasks || correct_given_task.size() != tasks) {
+    throw Error(concat("accuracy matrix: row ", tasks, " has ", samples.size(), ", ",
+                       correct.size(), " and ", correct_given_task.size(), " tasks; expected ",
+                       tasks));
+  }
+  for (std::size_t j = 0; j < tasks; ++j) {
+    const std::int64_t n = samples[j];
+    if (n <= 0 || n > kMostSamples || std::min(correct[j], correct_given_task[j]) < 0 ||
+        std::max(correct[j], correct_given_task[j]) > n) {
+      throw Error(concat("accuracy matrix: task ", j + 1, " has ", correct[j], " and ",
+                         correct_given_task[j], " correct of ", n, " samples"));
+    }
+  }
+}
 
 double EvaluationRow::accuracy(std::size_t task) const {
   return ratio(correct.at(task), samples.at(task));
@@ -65,9 +72,10 @@ double EvaluationRow::task_mean() const {
 
 void AccuracyMatrix::add_row(EvaluationRow after_merge, EvaluationRow before_merge) {
   const std::size_t tasks = after_.size() + 1;
-  const EvaluationRow* previous = after_.empty() ? nullptr : &after_.back();
-  check_row(after_merge, tasks, previous);
-  check_row(before_merge, tasks, &after_merge);
+  after_merge.check(tasks);
+  before_merge.check(tasks);
+  if (!after_.empty()) check_sizes(after_merge, after_.back());
+  check_sizes(before_merge, after_merge);
   after_.push_back(std::move(after_merge));
   before_.push_back(std::move(before_merge));
 }

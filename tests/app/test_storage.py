@@ -1,11 +1,13 @@
 """A disk that is full, read-only or gone: an error that names the file, and nothing that was saved is lost."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import time
 
 import pytest
+from program import INSPECT
 
 OPTIONS = ["--epochs", 30, "--checkpoint-every", 5]
 
@@ -49,6 +51,19 @@ def test_a_read_only_folder_is_named(toy, small_disk):
     small_disk("ro,remount")
     text = toy.run("--out", os.path.join(disk, "run"), code=1)
     assert "Read-only file system" in text and disk in text
+
+
+def test_a_file_that_another_program_has_locked_is_named(toy, undisturbed):
+    shutil.copytree(toy.path("runs", "undisturbed"), toy.path("runs", "locked"))
+    state = toy.path("runs", "locked", "state-0003.h5")
+    with open(state, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # as HDF5 itself does for writing
+        shown = subprocess.run([INSPECT, state], capture_output=True, text=True, timeout=60)
+        assert shown.returncode == 3, shown.stdout
+        assert state in shown.stderr and "HDF5_USE_FILE_LOCKING" in shown.stderr, shown.stderr
+        text = toy.run(*OPTIONS, "--resume", "auto", out="locked")
+    assert "state-0003.h5: cannot be locked" in text and "going on from state-0002.h5" in text, text
+    assert toy.records("locked") == undisturbed
 
 
 def test_a_folder_that_is_removed_meanwhile_ends_the_run(toy):

@@ -64,7 +64,7 @@ void change(std::vector<Object>& objects, Bytes& input) {
       break;
     case 2: {  // other bytes at some place
       const auto value = input.take(1 + input.next() % 8);
-      if (object.bytes.size() < value.size()) break;
+      if (value.empty() || object.bytes.size() < value.size()) break;
       const std::size_t place = input.below(object.bytes.size() - value.size() + 1);
       std::memcpy(object.bytes.data() + place, value.data(), value.size());
       break;

@@ -13,6 +13,9 @@ struct EvaluationRow {
   std::vector<std::int64_t> correct;             // argmax over the classes of all tasks seen
   std::vector<std::int64_t> correct_given_task;  // argmax over the classes of the sample's own task
 
+  // Throws Error unless there are counts of this many tasks, each at most its samples.
+  void check(std::size_t tasks) const;
+
   double accuracy(std::size_t task) const;
   double accuracy_given_task(std::size_t task) const;
   // sum_j correct / sum_j samples: A_t of docs/how-it-works.md, sample-weighted.
