@@ -13,7 +13,7 @@ namespace palimpsest {
 // that the schema doesn't know are no problem in a file of a later minor version.
 std::vector<std::string> schema_problems(const H5File& file);
 
-// The texts of checkpoints_schema/*.json, as they were when this was compiled; in
+// The texts of checkpoints_schema/{task,state,step,pack}.json when this was compiled; in
 // schema_texts.cpp, which the build makes.
 std::vector<std::string_view> schema_texts();
 
