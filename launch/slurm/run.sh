@@ -24,8 +24,8 @@ if [[ ! -x $program ]]; then
   say "expected the program $program, found none: build it (see README.md), or set PALIMPSEST to it"
   exit 2
 fi
-# One place that all nodes see; not of the node, as the temporary folder.
-export PALIMPSEST_HEARTBEATS=${PALIMPSEST_HEARTBEATS:-$PWD/runs/heartbeats-$SLURM_JOB_ID}
+# One place that all nodes see; not of the node, as the temporary folder. A folder of this job alone, to be removed at its end.
+export PALIMPSEST_HEARTBEATS=${PALIMPSEST_HEARTBEATS:-$PWD/runs}/heartbeats-$SLURM_JOB_ID
 mkdir -p "$PALIMPSEST_HEARTBEATS" || exit 1
 
 # Of `scontrol show job`.
@@ -68,7 +68,7 @@ while true; do
   [[ $signalled -eq 1 ]] || break
   signalled=0
 done
-rm -rf "$PALIMPSEST_HEARTBEATS"
+rm -f "$PALIMPSEST_HEARTBEATS"/rank-* && rmdir --ignore-fail-on-non-empty "$PALIMPSEST_HEARTBEATS"
 
 # Unless SLURM is told to send the batch script a signal at preemption, it sends one to the ranks' daemons alone.
 was_preempted() { [[ $(job_field PreemptTime) == [0-9]* ]]; }

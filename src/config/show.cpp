@@ -63,9 +63,12 @@ std::string config_help() {
       if (letter == '\n') line += std::string(kColumn, ' ');
     }
     const std::string value = value_text(defaults, key);
+    const bool in_first_group = key.group == key_table().front().group;
     text += concat(line, "\n", std::string(kColumn, ' '),
-                   value.empty() ? "required" : concat("default ", value));
-    if (key.group != key_table().front().group) text += concat("; takes ", allowed(key));
+                   !value.empty()   ? concat("default ", value)
+                   : in_first_group ? "required"
+                                    : "none by default");
+    if (!in_first_group) text += concat("; takes ", allowed(key));
     text += "\n";
   }
   return text;

@@ -10,21 +10,6 @@ namespace palimpsest {
 
 namespace {
 
-std::string hash_of(const std::vector<Task>& tasks) {
-  Sha256 hash;
-  const auto add = [&](const LabelledSamples& split) {
-    hash.update(std::as_bytes(std::span(split.samples)));
-    hash.update(std::as_bytes(std::span(split.targets)));
-  };
-  for (const Task& task : tasks) {
-    hash.update(concat(task.name, '\0', task.classes.size(), '\0'));
-    for (const std::string& name : task.classes) hash.update(name + '\0');
-    add(task.train);
-    add(task.test);
-  }
-  return hash.hex();
-}
-
 void check_texts(const RunConfig& config, const Pack& pack, const BertConfig& backbone) {
   if (pack.vocabulary() <= backbone.vocabulary && pack.longest() <= backbone.positions) return;
   throw InputError(concat(config.pack, " has token ids below ", pack.vocabulary(),
@@ -69,6 +54,21 @@ ImageTransform transform_of(const RunConfig& config, const VitConfig& backbone) 
 }
 
 }  // namespace
+
+std::string hash_of(std::span<const Task> tasks) {
+  Sha256 hash;
+  const auto add = [&](const LabelledSamples& split) {
+    hash.update(std::as_bytes(std::span(split.samples)));
+    hash.update(std::as_bytes(std::span(split.targets)));
+  };
+  for (const Task& task : tasks) {
+    hash.update(concat(task.name, '\0', task.classes.size(), '\0'));
+    for (const std::string& name : task.classes) hash.update(name + '\0');
+    add(task.train);
+    add(task.test);
+  }
+  return hash.hex();
+}
 
 Inputs open_inputs(const RunConfig& config) {
   const std::filesystem::path folder = std::filesystem::path(config.backbone) / "";

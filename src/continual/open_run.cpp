@@ -44,19 +44,24 @@ std::string run_json(const RunConfig& config, const RunIdentity& identity, int w
       .dump(2);
 }
 
-// On rank 0: the run goes on from this state; its task records must fit the protocol.
+// On rank 0: the tasks that a state of `folder` has learned are those of the protocol, sample for
+// sample as far as the records tell.
+void check_training_samples(const OpenRun& run, const RunFolder& folder, std::int64_t tasks_done) {
+  for (const Task& task : run.tasks().first(static_cast<std::size_t>(tasks_done))) {
+    const std::int64_t recorded = folder.task(task.index).train_samples;
+    if (recorded == task.train.size()) continue;
+    throw InputError(concat("cannot go on from ", folder.path().string(), ": task ", task.index + 1,
+                            " was trained on ", recorded, " samples, ", run.config.protocol,
+                            " has ", task.train.size(),
+                            ": go on with the protocol that the run began with"));
+  }
+}
+
+// On rank 0: the run goes on from this state of its folder.
 void take_state(OpenRun& run, const StateRecord& record) {
   run.state = state_of(record);
-  for (const Task& task : run.tasks().first(static_cast<std::size_t>(run.state.tasks_done))) {
-    const TaskRecord done = run.folder.task(task.index);
-    if (done.train_samples != task.train.size()) {
-      throw InputError(concat("cannot resume ", run.config.out, ": task ", task.index + 1,
-                              " was trained on ", done.train_samples, " samples, the protocol has ",
-                              task.train.size(),
-                              ": resume with the protocol that the run began with"));
-    }
-    run.alphas.push_back(done.merge.coefficients.front());
-  }
+  for (std::int64_t task = 0; task < record.tasks_done; ++task)
+    run.alphas.push_back(run.folder.task(task).merge.coefficients.front());
 }
 
 void warn(const std::string& remark) {
@@ -70,17 +75,21 @@ bool resume(OpenRun& run) {
   if (state) {
     warn(state->remark);
     check_resumable(state->record, run.identity, run.config, run.tasks());
+    check_training_samples(run, run.folder, state->record.tasks_done);
     take_state(run, state->record);
     run.state_content_sha256 = state->content_sha256;
   }
   NewestStep step = run.folder.newest_step(run.state.tasks_done, run.state_content_sha256);
   warn(step.remark);
   if (step.record) {
-    check_resumable(*step.record, run.identity, run.config);
+    check_resumable(*step.record, run.identity, run.config, run.tasks());
     run.progress = std::move(step.record->progress);
-    run.folder.cut_logs(*run.progress);
+  }
+  run.folder.forget_steps(run.state.tasks_done, run.progress ? run.progress->steps_done : 0);
+  if (run.progress) {
+    warn(run.folder.cut_logs(*run.progress));
   } else if (state) {
-    run.folder.cut_logs(run.state.tasks_done - 1);
+    warn(run.folder.cut_logs(run.state.tasks_done - 1));
   }
   return state || run.progress;
 }
@@ -95,7 +104,12 @@ struct Origin {
 Origin open_origin(const OpenRun& run) {
   const std::filesystem::path from = run.config.fork;
   const bool is_folder = std::filesystem::is_directory(from);
-  const RunFolder folder(is_folder ? from : from.parent_path());
+  const RunFolder folder(is_folder ? from : from.parent_path() / "");
+  if (!folder.manifest()) {
+    throw InputError(concat("--fork ", from.string(),
+                            ": expected a run folder, or a state in one, found no manifest.json "
+                            "there: the records of its tasks are needed too"));
+  }
   std::optional<StateRecord> state;
   if (!is_folder) {
     state = read_state_record(from);
@@ -110,6 +124,13 @@ Origin open_origin(const OpenRun& run) {
   }
   check_forkable(*state, run.identity, run.config, run.model->layout(), run.rule->needs_fisher(),
                  run.tasks());
+  check_training_samples(run, folder, state->tasks_done);
+  if (!run.rule->needs_fisher()) {  // it would lack the tasks that come now
+    state->s0.clear();
+    state->s1.clear();
+    state->fisher_kind.clear();
+    state->fisher_scale.clear();
+  }
   // What every record from now on is made with.
   state->config = run.identity.config;
   state->numerics = run.identity.numerics;

@@ -118,6 +118,7 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
                               run.folder.task_file(task.index).string(), watch.seconds()});
   }
   run.group.barrier("waiting for the save on rank 0");
+  run.stop.heed();
 }
 
 // One task, from theta_hat_{t-1} to theta_hat_t.
@@ -149,12 +150,9 @@ RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchd
   const Stopwatch watch;
   OpenRun run = open_run(config, group, watchdog, events, folder_ready);
   RunResult result;
-  const std::int64_t tasks_before = run.state.tasks_done;
   try {
     for (const Task& task : run.remaining()) {
-      // A start that is asked to stop at once still does its first step, so that a run that is
-      // stopped again and again gets to its end.
-      if (task.index > tasks_before) run.stop.check();
+      run.stop.check();
       events.tell(TaskStarted{.task = static_cast<int>(task.index),
                               .classes = task.classes,
                               .samples = task.train.size(),

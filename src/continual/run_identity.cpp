@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "palimpsest/config/key_table.h"
+#include "palimpsest/continual/inputs.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 
@@ -78,11 +79,12 @@ std::string lines(const std::vector<std::string>& differences) {
   return text;
 }
 
-void check_same(const RunConfig& config, std::string_view what, const std::string& recorded,
+// `from`: the run or state that is gone on from.
+void check_same(const std::string& from, std::string_view what, const std::string& recorded,
                 const std::string& now) {
   if (recorded == now) return;
-  throw InputError(concat("cannot go on from ", config.fork.empty() ? config.out : config.fork,
-                          ": its ", what, " was ", recorded, ", now it is ", now));
+  throw InputError(
+      concat("cannot go on from ", from, ": its ", what, " was ", recorded, ", now it is ", now));
 }
 
 // What state and step have in common.
@@ -92,12 +94,13 @@ void check_identity(const Record& record, const RunIdentity& run, const RunConfi
   if (!settings.empty()) {
     throw UsageError(concat("cannot resume ", config.out,
                             ": settings that change its results differ:", lines(settings),
-                            "\nresume with the recorded settings, or start a new run from its "
-                            "state: --fork ",
+                            "\nresume with the recorded settings, or start a new run, from the "
+                            "state after a finished task: --fork ",
                             config.out, " with an --out of its own"));
   }
-  check_same(config, "backbone (SHA-256)", record.backbone_sha256, run.backbone_sha256);
-  check_same(config, "pack (content hash)", record.pack_content_sha256, run.pack_content_sha256);
+  check_same(config.out, "backbone (SHA-256)", record.backbone_sha256, run.backbone_sha256);
+  check_same(config.out, "pack (content hash)", record.pack_content_sha256,
+             run.pack_content_sha256);
   const auto numerics = numerics_differences(record.numerics, run.numerics);
   if (!numerics.empty() && !config.allow_numerics_change) {
     throw UsageError(concat("cannot resume ", config.out,
@@ -106,23 +109,30 @@ void check_identity(const Record& record, const RunIdentity& run, const RunConfi
   }
 }
 
-void check_shape(const StateRecord& record, const RunIdentity& run, const RunConfig& config) {
-  if (record.backbone_shape_sha256.empty()) return;  // of an earlier version
-  check_same(config, "backbone's shape, by its config.json (hash)", record.backbone_shape_sha256,
+template <typename Record>
+void check_shape(const std::string& from, const Record& record, const RunIdentity& run) {
+  if (record.backbone_shape_sha256.empty()) return;  // a state of an earlier version
+  check_same(from, "backbone's shape, by its config.json (hash)", record.backbone_shape_sha256,
              run.backbone_shape_sha256);
 }
 
-void check_classes(const StateRecord& record, const RunConfig& config,
+void check_classes(const std::string& from, const StateRecord& record, const RunConfig& config,
                    std::span<const Task> tasks) {
-  const std::string& from = config.fork.empty() ? config.out : config.fork;
   if (record.classes.size() > tasks.size()) {
     throw UsageError(concat("cannot go on from ", from, ": it has learned ", record.classes.size(),
                             " tasks already, and the protocol or --tasks gives ", tasks.size()));
   }
+  const EvaluationRow& newest = record.accuracy.row(record.accuracy.tasks() - 1);
   for (std::size_t t = 0; t < record.classes.size(); ++t) {
     if (record.classes[t] != tasks[t].classes) {
       throw InputError(concat("cannot go on from ", from, ": the classes of task ", t + 1,
                               " are others in ", config.protocol,
+                              ": go on with the protocol that the run began with"));
+    }
+    if (newest.samples[t] != tasks[t].test.size()) {
+      throw InputError(concat("cannot go on from ", from, ": task ", t + 1, " was tested on ",
+                              newest.samples[t], " samples, ", config.protocol, " has ",
+                              tasks[t].test.size(),
                               ": go on with the protocol that the run began with"));
     }
   }
@@ -133,36 +143,40 @@ void check_classes(const StateRecord& record, const RunConfig& config,
 void check_resumable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,
                      std::span<const Task> tasks) {
   check_identity(record, run, config);
-  check_shape(record, run, config);
-  check_classes(record, config, tasks);
-  const EvaluationRow& newest = record.accuracy.row(record.accuracy.tasks() - 1);
-  for (std::size_t t = 0; t < record.classes.size(); ++t) {
-    if (newest.samples[t] != tasks[t].test.size()) {
-      throw InputError(concat("cannot resume ", config.out, ": task ", t + 1, " was tested on ",
-                              newest.samples[t], " samples, the protocol has ",
-                              tasks[t].test.size(),
-                              ": resume with the protocol that the run began with"));
-    }
-  }
+  check_shape(config.out, record, run);
+  check_classes(config.out, record, config, tasks);
 }
 
-void check_resumable(const StepRecord& record, const RunIdentity& run, const RunConfig& config) {
+void check_resumable(const StepRecord& record, const RunIdentity& run, const RunConfig& config,
+                     std::span<const Task> tasks) {
   check_identity(record, run, config);
+  check_shape(config.out, record, run);
+  const auto task = static_cast<std::size_t>(record.progress.task);
+  if (task < tasks.size() && hash_of(tasks.subspan(task, 1)) == record.task_sha256) return;
+  throw InputError(concat("cannot go on from ", config.out, ": classes or samples of task ",
+                          task + 1, ", which has begun, are others in ", config.protocol,
+                          ": go on with the protocol that the run began with"));
 }
 
 void check_forkable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,
                     const AdaptedLayout& layout, bool needs_memory, std::span<const Task> tasks) {
-  check_same(config, "backbone (SHA-256)", record.backbone_sha256, run.backbone_sha256);
-  check_shape(record, run, config);
-  check_classes(record, config, tasks);
+  check_same(config.fork, "backbone (SHA-256)", record.backbone_sha256, run.backbone_sha256);
+  check_shape(config.fork, record, run);
+  check_classes(config.fork, record, config, tasks);
   if (!(record.layout == layout)) {
     throw UsageError(concat("cannot go on from ", config.fork,
                             ": it adapted other modules; keep its --lora-targets and --adapter"));
   }
-  if (needs_memory && record.s0.empty()) {
+  if (!needs_memory) return;
+  if (record.s0.empty()) {
     throw UsageError(concat("cannot go on from ", config.fork, " with --merge ", config.merge,
                             ": the rule needs the Fisher of the tasks before, and that run, whose "
                             "rule needed none, has not measured it"));
+  }
+  if (record.fisher_scale != config.fisher_scale) {
+    throw UsageError(concat("cannot go on from ", config.fork, " with --fisher-scale ",
+                            config.fisher_scale, ": its Fisher matrices were scaled by ",
+                            record.fisher_scale, ", and sums of both would mean nothing"));
   }
 }
 

@@ -1,20 +1,24 @@
 #include "palimpsest/continual/step_saver.h"
 
+#include <chrono>
+
 namespace palimpsest {
 
 StepSaver::Wish StepSaver::wish_here(const TaskProgress& counters) const {
   if (run_.stop.here()) return Wish::kStop;
   if (!run_.is_root()) return Wish::kNone;
+  if (counters.steps_done == counters.steps) return Wish::kSave;
+  if (is_writing()) return Wish::kNone;  // nobody waits for a slow disk
   const RunConfig& config = run_.config;
   const bool by_steps = config.checkpoint_every > 0, by_time = config.checkpoint_minutes > 0;
   const bool due = (by_steps && counters.steps_done % config.checkpoint_every == 0) ||
-                   (by_time && since_last_.seconds() > 60 * config.checkpoint_minutes) ||
-                   ((by_steps || by_time) && counters.steps_done == counters.steps);
+                   (by_time && since_last_.seconds() > 60 * config.checkpoint_minutes);
   return due ? Wish::kSave : Wish::kNone;
 }
 
 void StepSaver::after_step(const TaskProgress& counters,
                            const std::function<TaskProgress()>& snapshot) {
+  run_.stop.heed();  // this step will be saved
   const auto wish = static_cast<Wish>(
       run_.group.max(static_cast<std::int64_t>(wish_here(counters)), "agreement after a step"));
   if (wish == Wish::kNone) return;
@@ -24,19 +28,26 @@ void StepSaver::after_step(const TaskProgress& counters,
     start_writing(snapshot());
   }
   since_last_ = Stopwatch();
-  if (wish == Wish::kStop) {
-    finish();
-    run_.group.barrier("waiting for the save on rank 0");
-    throw Stopped{};
-  }
+  const bool is_last = counters.steps_done == counters.steps;
+  if (wish == Wish::kStop) finish();
+  if (wish == Wish::kStop || is_last) run_.group.barrier("waiting for the save on rank 0");
+  if (wish == Wish::kStop) throw Stopped{};
+}
+
+bool StepSaver::is_writing() const {
+  return writing_.valid() &&
+         writing_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
 }
 
 void StepSaver::start_writing(TaskProgress progress) {
   run_.events.tell(
       CheckpointTaken{.task = static_cast<int>(progress.task), .steps_done = progress.steps_done});
+  const auto task = static_cast<std::size_t>(progress.task);
   StepRecord record{.progress = std::move(progress),
                     .state_content_sha256 = run_.state_content_sha256,
+                    .task_sha256 = hash_of(run_.tasks().subspan(task, 1)),
                     .backbone_sha256 = run_.identity.backbone_sha256,
+                    .backbone_shape_sha256 = run_.identity.backbone_shape_sha256,
                     .pack_content_sha256 = run_.identity.pack_content_sha256,
                     .config = run_.identity.config,
                     .numerics = run_.identity.numerics};

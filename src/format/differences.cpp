@@ -52,7 +52,8 @@ std::string how_numbers_differ(const H5File& a, const H5File& b, const H5Item& i
     // Bits, as the hash sees them: 0 and -0 differ.
     if (std::memcmp(&ours[i], &theirs[i], sizeof(Number)) == 0) continue;
     ++count;
-    const double distance = std::abs(static_cast<double>(ours[i]) - static_cast<double>(theirs[i]));
+    double distance = std::abs(static_cast<double>(ours[i]) - static_cast<double>(theirs[i]));
+    if (std::isnan(distance)) distance = HUGE_VAL;
     if (distance > largest) {
       largest = distance;
       worst = i;
@@ -78,14 +79,15 @@ std::string how_texts_differ(const std::string& ours, const std::string& theirs)
     for (const auto& [key, value] : object->items()) keys.insert(key);
   }
   const auto value_of = [](const nlohmann::json& object, const std::string& key) {
-    return object.contains(key) ? shown(object[key].dump()) : "nothing";
+    return object.contains(key) ? object[key].dump() : "nothing";
   };
   std::string how;
   for (const std::string& key : keys) {
     const std::string first = value_of(a, key), second = value_of(b, key);
-    if (first != second) how += concat(how.empty() ? "" : "; ", key, " ", first, " and ", second);
+    if (first != second)
+      how += concat(how.empty() ? "" : "; ", key, " ", shown(first), " and ", shown(second));
   }
-  return how;
+  return how.empty() ? "the same values, written otherwise" : how;
 }
 
 // "" when the object says the same in both.
@@ -147,10 +149,10 @@ Manifest manifest_of(const RunFolder& run) {
       concat(run.path().string(), ": expected a run folder with a manifest.json, found none"));
 }
 
-// The last state that both name; "" when there is none.
-std::string newest_common_state(const Manifest& a, const Manifest& b) {
+// The last file of this beginning that both name; "" when there is none.
+std::string newest_common(const Manifest& a, const Manifest& b, std::string_view prefix) {
   for (auto file = a.files.rbegin(); file != a.files.rend(); ++file) {
-    if (file->first.starts_with("state-") && b.files.contains(file->first)) return file->first;
+    if (file->first.starts_with(prefix) && b.files.contains(file->first)) return file->first;
   }
   return "";
 }
@@ -193,11 +195,15 @@ Comparison compare_runs(const std::filesystem::path& a, const std::filesystem::p
     if (name.starts_with("tasks/") && theirs.files.contains(name)) names.push_back(name);
   }
   comparison.compared = concat(names.size(), names.size() == 1 ? " task record" : " task records");
-  const std::string state = newest_common_state(ours, theirs);
-  if (!state.empty()) {
-    names.push_back(state);
-    comparison.compared += concat(", ", state);
+  for (const std::string_view prefix : {"state-", "step-"}) {
+    const std::string newest = newest_common(ours, theirs, prefix);
+    if (newest.empty()) continue;
+    names.push_back(newest);
+    comparison.compared += concat(", ", newest);
   }
+  if (names.empty() && comparison.differences.empty())
+    throw InputError(concat(a.string(), " and ", b.string(),
+                            ": expected two runs with a task or a step in common, found none"));
   for (const std::string& name : names) {
     const ManifestFile &x = ours.files.at(name), &y = theirs.files.at(name);
     check_file(first, name, x);
@@ -208,6 +214,9 @@ Comparison compare_runs(const std::filesystem::path& a, const std::filesystem::p
       difference.file = name;
       comparison.differences.push_back(std::move(difference));
     }
+    if (records.differences.empty())
+      comparison.differences.push_back(
+          {.file = name, .field = "content_sha256", .how = "nothing else is known to differ"});
     for (const std::string& remark : records.remarks)
       comparison.remarks.push_back(concat(name, ": ", remark));
   }

@@ -18,7 +18,7 @@ H5Handle open_file(const std::filesystem::path& path) {
   H5Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT));
   if (file) return file;
   const std::string cause = hdf5_error();
-  if (cause.find("lock") != std::string::npos) {
+  if (cause.find("unable to lock file") != std::string::npos) {
     throw InputError(concat(path.string(), ": cannot be locked for reading (", cause,
                             "). Where the file system has no locks, set the environment variable "
                             "HDF5_USE_FILE_LOCKING=BEST_EFFORT."));

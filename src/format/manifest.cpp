@@ -29,6 +29,26 @@ std::string sha256_field(const JsonObject& object, const char* field) {
   return hash;
 }
 
+// What a commit always writes: a record of every task done, and for each state and step how much of
+// the log belongs to it.
+void check_complete(const std::filesystem::path& path, const Manifest& manifest) {
+  std::int64_t tasks = 0;
+  for (const auto& [name, file] : manifest.files) {
+    if (name.starts_with("tasks/")) ++tasks;
+    if ((name.starts_with("state-") || name.starts_with("step-")) &&
+        !manifest.log_offsets.contains(name))
+      throw InputError(concat(path.string(), ": expected log_offsets for ", name, ", found none."));
+  }
+  if (tasks != manifest.tasks_done)
+    throw InputError(concat(path.string(), ": expected records of ", manifest.tasks_done,
+                            " tasks (tasks_done), found those of ", tasks, "."));
+  for (std::int64_t task = 0; task < tasks; ++task) {
+    const std::string name = RunFolder("").task_file(task).generic_string();
+    if (!manifest.files.contains(name))
+      throw InputError(concat(path.string(), ": expected an entry for ", name, ", found none."));
+  }
+}
+
 }  // namespace
 
 std::string manifest_text(const Manifest& manifest) {
@@ -65,6 +85,7 @@ Manifest read_manifest(const std::filesystem::path& path) {
       manifest.log_offsets[state][log] = entry.integer(log.c_str(), 0);
     }
   }
+  check_complete(path, manifest);
   return manifest;
 }
 

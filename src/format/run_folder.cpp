@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <system_error>
 
 #include "manifest.h"
@@ -98,22 +99,37 @@ void check_file_hash(const std::filesystem::path& path, const ManifestFile& expe
   }
 }
 
-// Does nothing to a log that is missing or short enough.
-void cut_log(const std::filesystem::path& log, std::uintmax_t bytes) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(log, error);
-  if (error || size <= bytes) return;
-  std::filesystem::resize_file(log, bytes, error);
-  if (error) throw Error(concat(log.string(), ": cannot be cut: ", error.message()));
+// What of the log's first `bytes` is missing, in words; "" when nothing.
+std::string cut_log(const std::filesystem::path& log, std::uintmax_t bytes) {
+  std::error_code missing, error;
+  const auto size = std::filesystem::file_size(log, missing);
+  const std::uintmax_t found = missing ? 0 : size;
+  if (found > bytes) {
+    std::filesystem::resize_file(log, bytes, error);
+    if (error) throw Error(concat(log.string(), ": cannot be cut: ", error.message()));
+  }
+  if (found >= bytes) return "";
+  if (found > 0) std::ofstream(log, std::ios::app) << '\n';  // the next line begins a line
+  return concat(log.string(), ": expected ", bytes, " bytes of what came before, found ", found,
+                ": those lines are lost");
 }
 
-void cut_logs_of(const std::filesystem::path& folder, const std::string& file) {
-  if (!std::filesystem::exists(manifest_path(folder))) return;
+std::string cut_logs_of(const std::filesystem::path& folder, const std::string& file) {
   const Manifest manifest = read_manifest(manifest_path(folder));
-  const auto offsets = manifest.log_offsets.find(file);
-  if (offsets == manifest.log_offsets.end()) return;
-  for (const auto& [log, bytes] : offsets->second) {
-    cut_log(folder / log, static_cast<std::uintmax_t>(bytes));
+  std::string remark;
+  for (const auto& [log, bytes] : manifest.log_offsets.at(file))
+    remark += cut_log(folder / log, static_cast<std::uintmax_t>(bytes));
+  return remark;
+}
+
+// Throws UsageError where a manifest must have been: a run's first commit leaves files of its first
+// task alone.
+void refuse_records_without_manifest(const std::filesystem::path& folder) {
+  for (const std::string& name : {task_name(1), state_name(1)}) {
+    if (!std::filesystem::exists(folder / name)) continue;
+    throw UsageError(concat(folder.string(), ": expected a new folder or a run, found ", name,
+                            " but no manifest.json to say which files belong together. Bring the "
+                            "manifest back, or name another folder by --out."));
   }
 }
 
@@ -151,6 +167,7 @@ void RunFolder::create(const std::string& run_json) const {
 void RunFolder::restart(const std::string& run_json) const {
   const std::optional<Manifest> found = manifest();
   if (found && found->tasks_done > 0) refuse_a_run(path_, {"manifest.json"});
+  if (!found) refuse_records_without_manifest(path_);
   make_folder(path_ / "tasks");
   if (found) {
     std::filesystem::remove(manifest_path(path_));
@@ -249,12 +266,14 @@ std::optional<NewestState> RunFolder::newest_state() const {
                                 ", found none."));
       }
       check_file_hash(path_ / name, entry->second);
+      // Done again, the task writes its record again: the one place where a lost one can be mended.
+      check_file_hash(task_file(task), found->files.at(task_name(task)));
       NewestState newest{.record = read_state_record(path_ / name),
                          .content_sha256 = entry->second.content_sha256,
                          .remark = {}};
       if (!problems.empty()) {
         newest.remark = concat("going on from ", name, ", and doing again what came after it: ",
-                               "the newest state is damaged: ", problems);
+                               "what the newest state needs is damaged: ", problems);
       }
       return newest;
     } catch (const InputError& error) {
@@ -289,10 +308,25 @@ NewestStep RunFolder::newest_step(std::int64_t task,
   return newest;
 }
 
-void RunFolder::cut_logs(std::int64_t task) const { cut_logs_of(path_, state_name(task)); }
+void RunFolder::forget_steps(std::int64_t task, std::int64_t steps_done) const {
+  const std::optional<Manifest> found = manifest();
+  if (!found) return;
+  Manifest kept = *found;
+  for (const std::string& name : steps_of(*found, task)) {
+    if (steps_done > 0 && name <= step_name(task, steps_done)) continue;
+    kept.files.erase(name);
+    kept.log_offsets.erase(name);
+  }
+  if (kept.files.size() != found->files.size())
+    write_file_atomically(manifest_path(path_), manifest_text(kept));
+}
 
-void RunFolder::cut_logs(const TaskProgress& step) const {
-  cut_logs_of(path_, step_name(step.task, step.steps_done));
+std::string RunFolder::cut_logs(std::int64_t task) const {
+  return cut_logs_of(path_, state_name(task));
+}
+
+std::string RunFolder::cut_logs(const TaskProgress& step) const {
+  return cut_logs_of(path_, step_name(step.task, step.steps_done));
 }
 
 FolderLock::~FolderLock() {

@@ -40,7 +40,9 @@ struct Text {
   std::string StepRecord::*member;
 };
 constexpr Text kTexts[] = {{"/state@content_sha256", &StepRecord::state_content_sha256},
+                           {"/step@task_sha256", &StepRecord::task_sha256},
                            {"/base@sha256", &StepRecord::backbone_sha256},
+                           {"/base@shape_sha256", &StepRecord::backbone_shape_sha256},
                            {"/pack@content_sha256", &StepRecord::pack_content_sha256},
                            {"/config", &StepRecord::config},
                            {"/numerics", &StepRecord::numerics}};

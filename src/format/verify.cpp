@@ -105,8 +105,7 @@ class RunVerifier {
     check_states();
     check_steps();
     check_logs();
-    if (std::filesystem::exists(run_.path() / "run.json"))
-      collect(result_.problems, [&] { read_json_object(run_.path() / "run.json"); });
+    check_description();
     remark_on_others();
     for (const auto& [type, count] : counts_) {
       result_.checked += concat(result_.checked.empty() ? "" : ", ", count, " ", type,
@@ -140,30 +139,22 @@ class RunVerifier {
     if (result_.problems.size() == before) whole_.insert(name);
   }
 
-  // A file that the manifest must name: whether it does, and it is whole.
-  bool is_there(const std::filesystem::path& path) {
-    const std::string name = path.lexically_relative(run_.path()).generic_string();
-    if (!manifest_.files.contains(name)) problem("manifest.json", concat("does not name ", name));
-    return whole_.contains(name);
+  // Whether a file is named by the manifest, and whole.
+  bool is_whole(const std::filesystem::path& path) const {
+    return whole_.contains(path.lexically_relative(run_.path()).generic_string());
   }
 
   void check_tasks() {
     for (std::int64_t task = 0; task < manifest_.tasks_done; ++task) {
       const std::filesystem::path path = run_.task_file(task);
       std::optional<TaskRecord> record;
-      if (is_there(path)) record = read_task_record(path);
+      if (is_whole(path)) record = read_task_record(path);
       if (record) {
         const std::string name = path.lexically_relative(run_.path()).generic_string();
         expect(name, "task by its name", std::to_string(task), std::to_string(record->index));
         expect(name, "backbone", backbone_.empty() ? record->backbone_sha256 : backbone_,
                record->backbone_sha256);
-        const std::string& before = record->merge.weights_before;
-        if (task == 0) {
-          expect(name, "weights before the first task (zeros)", hash_of_zeros(*record), before);
-        } else if (last_) {
-          expect(name, "weights before this task (after the one before)",
-                 last_->merge.weights_after, before);
-        }
+        check_merge(name, *record);
         backbone_ = record->backbone_sha256;
       }
       rows_.push_back(record ? std::optional(record->metrics) : std::nullopt);
@@ -171,18 +162,28 @@ class RunVerifier {
     }
   }
 
-  static std::string hash_of_zeros(const TaskRecord& record) {
-    std::size_t size = 0;
+  // It begins with the weights that the task before it has left.
+  void check_merge(const std::string& name, const TaskRecord& record) {
+    const std::string& before = record.merge.weights_before;
+    std::size_t adapted = 0;
     for (const LoraFactors& factors : record.lora)
-      size += static_cast<std::size_t>(factors.out * factors.in);
-    return weights_hash(std::vector<float>(size));
+      adapted += static_cast<std::size_t>(factors.out * factors.in);
+    if (adapted == 0)  // a frozen backbone: whatever the layout, its weights stay
+      expect(name, "weights after a task of a frozen backbone", before, record.merge.weights_after);
+    if (record.index == 0 && adapted > 0)
+      expect(name, "weights before the first task (zeros)",
+             weights_hash(std::vector<float>(adapted)), before);
+    if (last_)
+      expect(name, "weights before this task (after the one before)", last_->merge.weights_after,
+             before);
   }
 
   void check_states() {
-    if (manifest_.tasks_done == 0) return;
+    if (manifest_.tasks_done == 0 || rows_.empty()) return;
     const std::filesystem::path path = run_.state_file(manifest_.tasks_done - 1);
-    if (!is_there(path)) return;
     const std::string name = path.filename();
+    if (!manifest_.files.contains(name)) problem("manifest.json", concat("does not name ", name));
+    if (!is_whole(path)) return;
     const StateRecord state = read_state_record(path);
     expect(name, "tasks done", std::to_string(manifest_.tasks_done),
            std::to_string(state.tasks_done));
@@ -212,23 +213,47 @@ class RunVerifier {
     }
   }
 
+  // run.json: how the run was begun.
+  void check_description() {
+    collect(result_.problems, [&] {
+      const std::filesystem::path path = run_.path() / "run.json";
+      const nlohmann::json json = read_json_object(path);
+      const JsonObject description{json, path};
+      check_json_identity(description, "run");
+      if (last_)
+        expect("run.json", "backbone", last_->backbone_sha256, description.text("backbone_sha256"));
+    });
+  }
+
   void check_logs() {
-    std::map<std::string, std::int64_t> bytes;  // that the newest file of the run speaks of
+    std::map<std::string, std::set<std::int64_t>> ends;  // of what a file of the run speaks of
     for (const auto& [file, offsets] : manifest_.log_offsets) {
-      for (const auto& [log, offset] : offsets) bytes[log] = std::max(bytes[log], offset);
+      for (const auto& [log, offset] : offsets) ends[log].insert(offset);
     }
-    for (const auto& [log, expected] : bytes) {
+    for (const auto& [log, offsets] : ends) {
       ++counts_["log"];
-      std::ifstream file(run_.path() / log);
-      std::int64_t found = 0, number = 0;
-      for (std::string line; std::getline(file, line);) {
-        ++number;
-        found += static_cast<std::int64_t>(line.size()) + (file.eof() ? 0 : 1);
-        if (found <= expected && !nlohmann::json::accept(line))
-          problem(log, concat("line ", number, ": expected a JSON object"));
-      }
-      if (found < expected)
-        problem(log, concat("expected at least ", expected, " bytes, found ", found));
+      check_log(log, offsets);
+    }
+  }
+
+  // JSON objects, a line each; `ends`: after these bytes a line has ended.
+  void check_log(const std::string& log, std::set<std::int64_t> ends) {
+    const std::int64_t last = *ends.rbegin();
+    std::ifstream file(run_.path() / log);
+    std::int64_t bytes = 0, number = 0;
+    ends.erase(0);
+    for (std::string line; bytes < last && std::getline(file, line);) {
+      ++number;
+      bytes += static_cast<std::int64_t>(line.size()) + (file.eof() ? 0 : 1);
+      ends.erase(bytes);
+      if (line.find('\0') != std::string::npos ||
+          !nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false).is_object())
+        problem(log, concat("line ", number, ": expected a JSON object"));
+    }
+    if (bytes < last) {
+      problem(log, concat("expected at least ", last, " bytes, found ", bytes));
+    } else if (!ends.empty()) {
+      problem(log, concat("expected the end of a line after ", *ends.begin(), " bytes"));
     }
   }
 

@@ -102,6 +102,21 @@ def test_divergence_is_named_and_has_its_own_code(toy):
     assert re.search(r"task 1, step \d+: loss", text) and "--lr" in text, text
 
 
+@pytest.mark.parametrize("asked_by", [signal.SIGTERM, signal.SIGINT])
+def test_a_process_that_no_launcher_started_stops_likewise(toy, asked_by):
+    out = f"alone-{asked_by.name}"
+    process = start(toy.command("--epochs", 500, out=out))
+    log = toy.path("runs", out, "metrics.jsonl")
+    deadline = time.monotonic() + 30
+    while not (os.path.exists(log) and '"task_started"' in open(log).read()):
+        assert time.monotonic() < deadline, "the run did not start"
+        time.sleep(0.05)
+    process.send_signal(asked_by)
+    _, text = ended(process, time.monotonic())
+    assert process.returncode == 85, text
+    assert [name for name in toy.records(out) if name.startswith("step-0000-")]
+
+
 def test_term_stops_at_the_next_step_and_a_resume_goes_on(toy, reference_run):
     # Enough epochs that the first task is still going on when TERM comes; no checkpoint but that of the stop.
     process = start([MPIRUN, "-n", "2", *toy.command("--epochs", 200, "--checkpoint-minutes", 0, out="stopped")])

@@ -51,7 +51,7 @@ def test_a_protocol_with_other_samples_is_refused_on_resume(toy):
     other = toy.path("fewer.json")
     toy_module.make_protocol(other, train_per_class=10)
     text = toy.run("--resume", "auto", "--protocol", other, out="other-protocol", code=3)
-    assert "trained on 40 samples, the protocol has 20" in text
+    assert "task 1 was trained on 40 samples" in text and "fewer.json has 20" in text, text
 
 
 def flip(path, position):
@@ -136,6 +136,63 @@ def test_settings_that_change_results_are_refused_within_a_task_too(toy):
     assert "lr: recorded 0.01, now 0.5" in text and "--fork" in text
 
 
+@pytest.mark.parametrize("change", ["order", "samples"])
+def test_another_protocol_is_refused_within_the_first_task_too(toy, change):
+    out, other = f"begun-{change}", toy.path(f"begun-{change}.json")
+    toy.code(*STEPS, "--stop-after", 1e-9, out=out)
+    with open(toy.path("protocol.json")) as file:
+        tasks = json.load(file)["tasks"][::-1]
+    toy_module.make_protocol(other, **({"tasks": tasks} if change == "order" else {"train_per_class": 10}))
+    text = toy.run(*STEPS, "--resume", "auto", "--protocol", other, out=out, code=3)
+    assert "classes or samples of task 1, which has begun, are others" in text, text
+
+
+def test_a_run_that_is_stopped_again_and_again_gets_to_its_end(toy):
+    for start in range(40):
+        code = toy.code("--epochs", 1, "--resume", "auto", "--stop-after", 1e-9, out="again")
+        if code == 0:
+            break
+        assert code == 85
+    assert code == 0 and start > 8  # two steps and a merge, four times
+    toy.run("--epochs", 1, out="at-once")
+    assert toy.records("again") == toy.records("at-once")
+
+
+def test_records_without_a_manifest_are_not_trained_over(toy, reference_run):
+    run = toy.path("runs", "no-manifest")
+    shutil.copytree(reference_run, run)
+    os.remove(os.path.join(run, "manifest.json"))
+    text = toy.run("--resume", "auto", out="no-manifest", code=2)
+    assert "no manifest.json to say which files belong together" in text, text
+
+
+def test_a_lost_record_of_the_newest_task_is_made_again(toy, reference_run):
+    run = toy.path("runs", "lost-task")
+    shutil.copytree(reference_run, run)
+    os.remove(os.path.join(run, "tasks", "task-0003.h5"))
+    text = toy.run("--resume", "auto", out="lost-task")
+    assert "task-0003.h5" in text and "going on from state-0002.h5" in text, text
+    assert toy.records("lost-task") == toy.records("reference")
+
+
+def test_a_short_log_is_named_and_goes_on_with_whole_lines(toy):
+    toy.run("--tasks", 2, out="short-log")
+    log = toy.path("runs", "short-log", "metrics.jsonl")
+    os.truncate(log, 300)
+    text = toy.run("--resume", "auto", out="short-log")
+    assert "metrics.jsonl: expected" in text and "those lines are lost" in text, text
+    broken = [line for line in open(log) if not is_json(line)]
+    assert len(broken) == 1, broken
+
+
+def is_json(line):
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
 def test_another_processor_or_library_is_named_and_needs_a_word(toy, undisturbed):
     toy.run(*STEPS, "--tasks", 1, out="elsewhere")
     state = toy.path("runs", "elsewhere", "state-0000.h5")
@@ -188,6 +245,23 @@ def test_a_fork_goes_on_from_a_state_with_other_settings(toy, reference_run):
     toy.run("--fork", os.path.join(reference_run, "state-0002.h5"), "--resume", "auto", out="same")
 
 
+def test_a_fork_by_a_rule_without_fisher_has_no_memory_to_go_on_with(toy, reference_run):
+    origin = os.path.join(reference_run, "state-0000.h5")
+    toy.run("--fork", origin, "--merge", "average", "--tasks", 3, out="averaged")
+    text = toy.run("--fork", toy.path("runs", "averaged"), out="closed-form-again", code=2)
+    assert "the rule needs the Fisher of the tasks before" in text, text
+    text = toy.run("--fork", origin, "--fisher-scale", "trace", out="rescaled", code=2)
+    assert "were scaled by secant" in text, text
+
+
+def test_a_fork_of_a_state_without_its_run_is_refused_before_anything_is_written(toy, reference_run):
+    alone = toy.path("alone.h5")
+    shutil.copy(os.path.join(reference_run, "state-0002.h5"), alone)
+    text = toy.run("--fork", alone, out="from-alone", code=3)
+    assert "alone.h5: expected a run folder, or a state in one" in text, text
+    assert not os.path.exists(toy.path("runs", "from-alone", "run.json"))
+
+
 @pytest.mark.parametrize(
     "options, message, code",
     [
@@ -204,4 +278,4 @@ def test_a_fork_that_cannot_be_is_refused_before_anything_is_written(toy, refere
 def test_a_fork_of_nothing_is_refused(toy):
     os.makedirs(toy.path("runs", "empty"), exist_ok=True)
     text = toy.run("--fork", toy.path("runs", "empty"), out="no-fork", code=3)
-    assert "expected a run with a finished task" in text
+    assert "expected a run folder, or a state in one, found no manifest.json" in text, text

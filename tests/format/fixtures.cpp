@@ -110,7 +110,9 @@ StepRecord sample_step(std::int64_t task, std::int64_t steps_done) {
   progress.loss_sum_last_pass = 1.0 / 3;
   progress.samples_last_pass = 30;
   progress.seconds = 12.5;
+  record.task_sha256 = std::string(64, 'e');
   record.backbone_sha256 = std::string(64, 'a');
+  record.backbone_shape_sha256 = std::string(64, 'f');
   record.pack_content_sha256 = std::string(64, 'b');
   record.config = "{\"epochs\": 10}";
   record.numerics = "{\"lanes\": \"4\"}";

@@ -1,5 +1,7 @@
 #include "palimpsest/format/run_folder.h"
 
+#include <cstring>
+
 #include "fixtures.h"
 #include "palimpsest/core/hash.h"
 
@@ -128,15 +130,39 @@ TEST_F(RunFolderTest, AMissingNewestStateFallsBackToTheOneBefore) {
                                    HasSubstr("cannot read"), HasSubstr("state-0001.h5")));
 }
 
-TEST_F(RunFolderTest, AStateThatTheManifestDoesNotNameFallsBackToTheOneBefore) {
+TEST_F(RunFolderTest, AManifestThatLacksWhatACommitWritesIsRefused) {
   commit_up_to(1);
   const std::filesystem::path path = run_.path() / "manifest.json";
-  std::string text = bytes_of(path);
-  text.replace(text.find("state-0001.h5"), 13, "state-0007.h5");
-  write_bytes(path, text);
+  const std::string whole = bytes_of(path);
+  for (const char* name : {"state-0001.h5", "tasks/task-0001.h5"}) {
+    std::string text = whole;
+    text.replace(text.find(name), std::strlen(name), std::string(name).replace(8, 1, "7"));
+    write_bytes(path, text);
+    EXPECT_THAT(message_of<InputError>([&] { run_.newest_state(); }), HasSubstr("manifest.json"));
+  }
+}
+
+TEST_F(RunFolderTest, ALostTaskRecordFallsBackToTheStateBefore) {
+  commit_up_to(1);
+  std::filesystem::remove(run_.task_file(1));
   const NewestState newest = run_.newest_state().value();
   EXPECT_EQ(newest.record.tasks_done, 1);
-  EXPECT_THAT(newest.remark, AllOf(HasSubstr("manifest.json"), HasSubstr("state-0001.h5")));
+  EXPECT_THAT(newest.remark, HasSubstr("task-0001.h5"));
+}
+
+TEST_F(RunFolderTest, ForgottenStepsAreNotAmongTheTwoThatAreKept) {
+  commit_up_to(0);
+  const std::string state = run_.newest_state()->content_sha256;
+  for (const std::int64_t steps : {10, 20, 30}) {
+    if (steps == 30) run_.forget_steps(1, 10);  // 20 was damaged
+    StepRecord step = sample_step(1, steps);
+    step.state_content_sha256 = state;
+    run_.commit_step(step, 0);
+  }
+  const Manifest manifest = run_.manifest().value();
+  EXPECT_TRUE(manifest.files.contains("step-0001-00000010.h5"));
+  EXPECT_FALSE(manifest.files.contains("step-0001-00000020.h5"));
+  EXPECT_TRUE(manifest.files.contains("step-0001-00000030.h5"));
 }
 
 TEST_F(RunFolderTest, RefusesToGoOnWhenNoStateIsWhole) {
@@ -150,11 +176,11 @@ TEST_F(RunFolderTest, RefusesToGoOnWhenNoStateIsWhole) {
 TEST_F(RunFolderTest, CutsTheLogWhereTheStateWasCommitted) {
   commit_up_to(1);
   write_bytes(run_.log_file(), std::string(200, 'l') + "lines of a task that was lost");
-  run_.cut_logs(1);
+  EXPECT_EQ(run_.cut_logs(1), "");
   EXPECT_EQ(bytes_of(run_.log_file()), std::string(200, 'l'));
   write_bytes(run_.log_file(), "short");
-  run_.cut_logs(1);
-  EXPECT_EQ(bytes_of(run_.log_file()), "short");
+  EXPECT_THAT(run_.cut_logs(1), HasSubstr("expected 200 bytes of what came before, found 5"));
+  EXPECT_EQ(bytes_of(run_.log_file()), "short\n");
 }
 
 TEST_F(RunFolderTest, OneRunAtATimeHoldsAFolder) {

@@ -11,16 +11,20 @@
 namespace palimpsest {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
 constexpr std::int64_t kTasks = 3;
+const std::string kDescription =
+    R"({"palimpsest_type": "run", "palimpsest_version": "1.0.0", "backbone_sha256": ")" +
+    std::string(64, 'a') + "\"}";
 
 class VerifyTest : public FolderTest {
  protected:
   VerifyTest() {
-    run_.create("{}");
+    run_.create(kDescription);
     write_bytes(run_.log_file(), "{\"event\":\"step\"}\n{\"event\":\"step\"}\n");
     for (std::int64_t task = 0; task < kTasks; ++task) run_.commit(task_of(task), state_of(task));
     StepRecord step = sample_step(kTasks, 10);
@@ -92,10 +96,34 @@ TEST_F(VerifyTest, AFileThatTheManifestForgotIsNamed) {
   std::string manifest = bytes_of(run_.path() / "manifest.json");
   manifest.replace(manifest.find("tasks/task-0001"), 15, "tasks/task-0009");
   write_bytes(run_.path() / "manifest.json", manifest);
-  const Verification result = verify_run(run_.path());
-  EXPECT_THAT(result.problems, ElementsAre(HasSubstr("task-0009.h5"),
-                                           HasSubstr("does not name tasks/task-0001.h5")));
-  EXPECT_THAT(result.remarks, ElementsAre("tasks/task-0001.h5 is not part of the run"));
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("expected an entry for tasks/task-0001.h5")));
+}
+
+TEST_F(VerifyTest, AManifestWithAnotherNumberOfTasksIsNamed) {
+  std::string manifest = bytes_of(run_.path() / "manifest.json");
+  manifest.replace(manifest.find("\"tasks_done\": 3"), 15, "\"tasks_done\": 0");
+  write_bytes(run_.path() / "manifest.json", manifest);
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("expected records of 0 tasks")));
+}
+
+TEST_F(VerifyTest, AFrozenRunIsWhole) {
+  const RunFolder frozen(folder_ / "frozen");
+  frozen.create(kDescription);
+  TaskRecord record = frozen_task(0);
+  record.merge.coefficients = {1};
+  record.merge.weights_before = record.merge.weights_after = weights_hash({});
+  const StateRecord state = frozen_state(1);
+  record.metrics.after_merge = state.accuracy.row(0);
+  record.metrics.before_merge = state.accuracy.row_before_merge(0);
+  frozen.commit(record, state);
+  EXPECT_THAT(verify_run(frozen.path()).problems, IsEmpty());
+}
+
+TEST_F(VerifyTest, AnotherRunsDescriptionIsNamed) {
+  write_bytes(run_.path() / "run.json", "{}");
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("run.json")));
+  std::filesystem::remove(run_.path() / "run.json");
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("run.json")));
 }
 
 TEST_F(VerifyTest, ARecordOfAnotherTaskIsNamed) {
@@ -107,8 +135,8 @@ TEST_F(VerifyTest, ATaskMergedOntoOtherWeightsIsNamed) {
   TaskRecord record = task_of(2);
   record.merge.weights_before = std::string(64, 'f');
   run_.commit(record, state_of(2));
-  EXPECT_THAT(problems(), ElementsAre(testing::AllOf(HasSubstr("task-0002.h5"),
-                                                     HasSubstr("weights before this task"))));
+  EXPECT_THAT(problems(),
+              ElementsAre(AllOf(HasSubstr("task-0002.h5"), HasSubstr("weights before this task"))));
 }
 
 TEST_F(VerifyTest, AStateOfOtherWeightsOrAccuraciesIsNamed) {
@@ -125,9 +153,9 @@ TEST_F(VerifyTest, AnotherBackboneIsNamed) {
   TaskRecord record = task_of(2);
   record.backbone_sha256 = std::string(64, 'e');
   run_.commit(record, state_of(2));
-  EXPECT_THAT(problems(),
-              ElementsAre(testing::AllOf(HasSubstr("task-0002.h5"), HasSubstr("backbone")),
-                          testing::AllOf(HasSubstr("state-0002.h5"), HasSubstr("backbone"))));
+  EXPECT_THAT(problems(), ElementsAre(AllOf(HasSubstr("task-0002.h5"), HasSubstr("backbone")),
+                                      AllOf(HasSubstr("state-0002.h5"), HasSubstr("backbone")),
+                                      AllOf(HasSubstr("run.json"), HasSubstr("backbone"))));
 }
 
 TEST_F(VerifyTest, NumbersThatAreNotFiniteAreNamed) {
@@ -139,7 +167,7 @@ TEST_F(VerifyTest, NumbersThatAreNotFiniteAreNamed) {
     ASSERT_GE(H5Adelete(bias.get(), "crc32c"), 0);
   });
   EXPECT_THAT(verify(at("task.h5")).problems,
-              ElementsAre(testing::AllOf(HasSubstr("/head/bias"), HasSubstr("finite"))));
+              ElementsAre(AllOf(HasSubstr("/head/bias"), HasSubstr("finite"))));
 }
 
 TEST_F(VerifyTest, AShortOrDamagedLogIsNamed) {
@@ -149,6 +177,12 @@ TEST_F(VerifyTest, AShortOrDamagedLogIsNamed) {
                                       HasSubstr("expected at least 34 bytes, found 20")));
   write_bytes(run_.log_file(), log + "half a li");  // written after the save: cut by a resume
   EXPECT_THAT(problems(), IsEmpty());
+  std::string zeroed = log;  // as a power cut leaves it
+  std::fill(zeroed.begin() + 20, zeroed.end(), '\0');
+  write_bytes(run_.log_file(), zeroed);
+  EXPECT_THAT(problems(), testing::Contains(HasSubstr("line 2: expected a JSON object")));
+  write_bytes(run_.log_file(), "{\"event\":\"a line of more than 34 bytes\"}\n");
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("expected the end of a line after 34 bytes")));
 }
 
 TEST_F(VerifyTest, FilesOfNobodyAreRemarkedOn) {

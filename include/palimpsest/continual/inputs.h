@@ -14,6 +14,9 @@
 
 namespace palimpsest {
 
+// SHA-256 over the tasks' names, classes, samples and targets.
+std::string hash_of(std::span<const Task> tasks);
+
 struct Inputs {
   Pack pack;
   std::vector<Task> tasks;
@@ -22,8 +25,7 @@ struct Inputs {
   BackboneChoice choice;     // what the settings say about it
   ImageTransform transform;  // of a pack of images
   std::string backbone_name, backbone_sha256;
-  // Of the tasks (names, classes, samples, targets) and the backbone's shape: what its files say
-  // besides the weights.
+  // hash_of(tasks); and of what the backbone's files say besides the weights.
   std::string tasks_sha256, shape_sha256;
 };
 

@@ -37,11 +37,12 @@ StreamState state_of(const StateRecord& record);
 // (named one by one), backbone, pack, classes, or, unless allowed, what the bits rest on.
 void check_resumable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,
                      std::span<const Task> tasks);
-void check_resumable(const StepRecord& record, const RunIdentity& run, const RunConfig& config);
+void check_resumable(const StepRecord& record, const RunIdentity& run, const RunConfig& config,
+                     std::span<const Task> tasks);
 
 // Throws likewise when a new run cannot go on from the state: another backbone, other adapted
-// modules, other classes of the tasks done, or a memory that the merge rule needs and the state has
-// not. Everything else may differ.
+// modules, other classes or test samples of the tasks done, or a memory that the merge rule needs
+// and the state has not, or has scaled otherwise. Everything else may differ.
 void check_forkable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,
                     const AdaptedLayout& layout, bool needs_memory, std::span<const Task> tasks);
 

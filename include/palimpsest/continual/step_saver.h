@@ -1,6 +1,6 @@
 #pragma once
-// Saves a task in the middle of its training: every so many steps or minutes, at its last step, and
-// when the job is asked to stop.
+// Saves a task in the middle of its training: every so many steps or minutes, always at its last
+// step, and when the job is asked to stop.
 #include <functional>
 #include <future>
 #include <optional>
@@ -27,6 +27,7 @@ class StepSaver {
  private:
   enum class Wish : std::int64_t { kNone, kSave, kStop };
   Wish wish_here(const TaskProgress& counters) const;
+  bool is_writing() const;
   void start_writing(TaskProgress progress);
 
   OpenRun& run_;

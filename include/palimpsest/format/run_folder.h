@@ -97,19 +97,24 @@ class RunFolder {
   std::int64_t log_bytes() const;
 
   // The newest state that the manifest names and that verifies (file hash first, then the record's
-  // own checks); a damaged newest falls back to the one before, and the remark says so. Files of
-  // later tasks are then ignored. nullopt when no task was committed. Throws InputError when states
-  // are named but none verifies.
+  // own checks), and whose task's record is whole; a damaged newest falls back to the one before,
+  // and the remark says so. Files of later tasks are then ignored. nullopt when no task was
+  // committed. Throws InputError when states are named but none verifies.
   std::optional<NewestState> newest_state() const;
 
   // The newest step of `task` that belongs to the state with this content hash ("" for the first
   // task) and verifies; the one before when the newest is damaged.
   NewestStep newest_step(std::int64_t task, const std::string& state_content_sha256) const;
 
+  // The run goes on from this step (0: from the task's beginning): later ones, damaged or of a
+  // state that was given up, are no longer part of it, and are not counted among the two that are
+  // kept. Their files stay.
+  void forget_steps(std::int64_t task, std::int64_t steps_done) const;
+
   // Cuts the log to what belongs to the run up to the state after this task, or up to this step of
-  // it.
-  void cut_logs(std::int64_t task) const;
-  void cut_logs(const TaskProgress& step) const;
+  // it. Returns what of that is missing, in words; "" when nothing.
+  std::string cut_logs(std::int64_t task) const;
+  std::string cut_logs(const TaskProgress& step) const;
 
   // Removes what a process that was killed left half written.
   void remove_temporaries() const;

@@ -33,7 +33,8 @@ struct TaskProgress {
 struct StepRecord {
   TaskProgress progress;
   std::string state_content_sha256;  // of the state that the task began with; "" for the first task
-  std::string backbone_sha256, pack_content_sha256;
+  std::string task_sha256;           // of the task's name, classes, samples and targets
+  std::string backbone_sha256, backbone_shape_sha256, pack_content_sha256;
   std::string config;    // JSON, operational keys left out
   std::string numerics;  // JSON: what the bits rest on
   bool operator==(const StepRecord&) const = default;
