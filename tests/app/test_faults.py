@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import toy as toy_module
+import pytest
 from program import MPIRUN
 
 
