@@ -89,6 +89,10 @@ std::vector<TaskSummary> read_tasks(const RunFolder& folder, std::int64_t count)
   std::vector<TaskSummary> tasks;
   for (std::int64_t task = 0; task < count; ++task) {
     tasks.push_back(read_task_summary(folder.task_file(task)));
+    if (tasks.back().record.index == task) continue;
+    throw InputError(concat(folder.task_file(task).string(), ": expected task ", task,
+                            ", found task ", tasks.back().record.index,
+                            ": palimpsest-verify names all that is wrong with the run"));
   }
   return tasks;
 }

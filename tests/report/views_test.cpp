@@ -218,6 +218,14 @@ TEST_F(Views, RefusesWhatIsNotThereOrNoRun) {
   EXPECT_THAT(refusal(run_.path()), HasSubstr("manifest.json or run.json"));
 }
 
+TEST_F(Views, RefusesARecordInThePlaceOfAnother) {
+  make_run(2);
+  std::filesystem::copy_file(run_.task_file(1), run_.task_file(0),
+                             std::filesystem::copy_options::overwrite_existing);
+  EXPECT_THAT(refusal(run_.path()),
+              AllOf(HasSubstr("task-0000.h5"), HasSubstr("expected task 0, found task 1")));
+}
+
 TEST_F(Views, RefusesDamagedRecords) {
   make_run(1);
   std::filesystem::resize_file(run_.task_file(0), 500);

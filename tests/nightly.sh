@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# What takes too long for every change, after tests/run.sh has set all up: a minute of fuzzing for each parser, resuming with the
+# whole program under ThreadSanitizer (the thread that writes checkpoints), and a thousand kills. An hour and a half on two cores.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source launch/stages.sh
+
+resume_with_threads_watched() {
+  cmake --preset thread-sanitized
+  cmake --build --preset thread-sanitized --target palimpsest
+  cmake --build --preset release
+  TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=1" PALIMPSEST=$PWD/build/thread-sanitized/src/palimpsest \
+    PALIMPSEST_INSPECT=$PWD/build/release/tools/palimpsest-inspect \
+    OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
+    .venv/bin/python -m pytest -q -p no:cacheprovider tests/app/test_resume.py
+}
+
+stage "Fuzz" tests/fuzz/nightly.sh 60
+stage "ThreadSanitizer" resume_with_threads_watched
+stage "Kills" bench/kills.sh 1000
