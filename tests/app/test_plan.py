@@ -85,8 +85,15 @@ def peak_of_a_run(arguments, out):
     return int(done.stdout) * 1024
 
 
+def has_avx512():
+    with open("/proc/cpuinfo") as file:
+        return " avx512f " in file.read()
+
+
 @pytest.mark.parametrize("options", [[], ["--activation-checkpointing"], ["--precision", "bf16"], ["--merge", "average"]])
 def test_memory_is_within_15_percent_of_what_a_run_takes(stream, options, tmp_path):
+    if "bf16" in options and not has_avx512():
+        pytest.skip("without AVX-512 LibTorch emulates products in bf16: minutes for what takes seconds")
     planned = peak(plan(*stream, *options))
     measured = peak_of_a_run([*stream, *options], tmp_path / "run")
     assert abs(planned - measured) < 0.15 * measured, f"planned {planned / 2**20:.0f} MiB, measured {measured / 2**20:.0f}"
@@ -97,7 +104,7 @@ def test_a_stream_and_its_scaling(stream):
     assert "1 tasks of" in text and "over 2 ranks and 2 lanes" in text
     assert number(text, "adapted weights") == 12 * 2 * 384 * 384
     assert number(text, "trained per task") == 12 * 2 * 10 * 2 * 384 + 2 * 385
-    assert number(text, "steps") == 4
+    assert number(text, "steps") == 2
     rows = [line.split() for line in text.splitlines() if re.match(r" +\d", line)]
     assert [row[0] for row in rows] == ["1", "2", "8", "64", "512"]
     assert [row[2] for row in rows] == ["0", "0", "0", "0", "448"]  # 64 samples for 512 ranks
