@@ -44,24 +44,22 @@ std::string run_json(const RunConfig& config, const RunIdentity& identity, int w
       .dump(2);
 }
 
-// On rank 0: the tasks that a state of `folder` has learned are those of the protocol, sample for
-// sample as far as the records tell.
-void check_training_samples(const OpenRun& run, const RunFolder& folder, std::int64_t tasks_done) {
+// On rank 0: the alphas of the tasks that a state of `folder` has learned, which must be those of
+// the protocol, sample for sample as far as the records tell.
+std::vector<double> read_tasks_done(const OpenRun& run, const RunFolder& folder,
+                                    std::int64_t tasks_done) {
+  std::vector<double> alphas;
   for (const Task& task : run.tasks().first(static_cast<std::size_t>(tasks_done))) {
-    const std::int64_t recorded = folder.task(task.index).train_samples;
-    if (recorded == task.train.size()) continue;
-    throw InputError(concat("cannot go on from ", folder.path().string(), ": task ", task.index + 1,
-                            " was trained on ", recorded, " samples, ", run.config.protocol,
-                            " has ", task.train.size(),
-                            ": go on with the protocol that the run began with"));
+    const TaskRecord record = folder.task(task.index);
+    if (record.train_samples != task.train.size()) {
+      throw InputError(concat("cannot go on from ", folder.path().string(), ": task ",
+                              task.index + 1, " was trained on ", record.train_samples,
+                              " samples, ", run.config.protocol, " has ", task.train.size(),
+                              ": go on with the protocol that the run began with"));
+    }
+    alphas.push_back(record.merge.coefficients.front());
   }
-}
-
-// On rank 0: the run goes on from this state of its folder.
-void take_state(OpenRun& run, const StateRecord& record) {
-  run.state = state_of(record);
-  for (std::int64_t task = 0; task < record.tasks_done; ++task)
-    run.alphas.push_back(run.folder.task(task).merge.coefficients.front());
+  return alphas;
 }
 
 void warn(const std::string& remark) {
@@ -75,8 +73,8 @@ bool resume(OpenRun& run) {
   if (state) {
     warn(state->remark);
     check_resumable(state->record, run.identity, run.config, run.tasks());
-    check_training_samples(run, run.folder, state->record.tasks_done);
-    take_state(run, state->record);
+    run.alphas = read_tasks_done(run, run.folder, state->record.tasks_done);
+    run.state = state_of(state->record);
     run.state_content_sha256 = state->content_sha256;
   }
   NewestStep step = run.folder.newest_step(run.state.tasks_done, run.state_content_sha256);
@@ -98,6 +96,7 @@ bool resume(OpenRun& run) {
 struct Origin {
   RunFolder folder;
   StateRecord state;
+  std::vector<double> alphas;  // of its tasks
 };
 
 // On rank 0.
@@ -124,7 +123,7 @@ Origin open_origin(const OpenRun& run) {
   }
   check_forkable(*state, run.identity, run.config, run.model->layout(), run.rule->needs_fisher(),
                  run.tasks());
-  check_training_samples(run, folder, state->tasks_done);
+  std::vector<double> alphas = read_tasks_done(run, folder, state->tasks_done);
   if (!run.rule->needs_fisher()) {  // it would lack the tasks that come now
     state->s0.clear();
     state->s1.clear();
@@ -135,7 +134,7 @@ Origin open_origin(const OpenRun& run) {
   state->config = run.identity.config;
   state->numerics = run.identity.numerics;
   state->pack_content_sha256 = run.identity.pack_content_sha256;
-  return {folder, *state};
+  return {folder, *state, std::move(alphas)};
 }
 
 // On rank 0: makes the folder and leaves the state fresh, or takes what there is.
@@ -154,7 +153,8 @@ void open_folder(OpenRun& run) {
   if (!origin) return;
   run.folder.begin_with(origin->folder, origin->state);
   run.state_content_sha256 = run.folder.newest_state().value().content_sha256;
-  take_state(run, origin->state);
+  run.state = state_of(origin->state);
+  run.alphas = origin->alphas;
 }
 
 // Trained for one task: adapter and head.
