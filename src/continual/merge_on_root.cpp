@@ -10,21 +10,20 @@ namespace {
 
 // Everything that rank 0 does alone.
 MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, const AdaptedLayout& layout,
-                              StreamState& state, const std::vector<float>& task_vector,
+                              StreamState& state, const TrainedWeights& trained,
                               std::optional<Fisher> fisher, double loss_rise) {
+  const std::vector<float>& task_vector = trained.task_vector;
   MergeOutcome outcome;
   MergeRecord& record = outcome.record;
   record.rule = nlohmann::json{{"name", rule.name()}}.dump();
-  record.weights_before = weights_hash(state.merged);
 
   double mass_task = 0, mass_before = 0;
   if (fisher) {
-    const FisherFactor factor = fisher_factor(scale, fisher->values, task_vector, loss_rise);
-    mass_task = factor.factor * fisher_mass(fisher->values, task_vector);
-    mass_before = state.memory.along(state.merged, task_vector).denominator;
-    std::vector<float> task_weights = state.merged;
-    add_scaled(task_weights, 1, task_vector);
-    state.memory.add(fisher->values, task_weights, factor.factor);
+    const double mass = fisher_mass(fisher->values, task_vector);
+    const FisherFactor factor = fisher_factor(scale, fisher->values, mass, loss_rise);
+    mass_task = factor.factor * mass;
+    mass_before = state.memory.mass(task_vector);
+    state.memory.add(fisher->values, trained.weights, factor.factor);
     record.remark = factor.remark;
     outcome.event.fisher_factor = factor.factor;
     outcome.event.fisher_mass_task = mass_task;
@@ -44,7 +43,6 @@ MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, const Ad
                                               .memory = state.memory});
   add_scaled(state.merged, decision.alpha, task_vector);
 
-  record.weights_after = weights_hash(state.merged);
   record.coefficients = {decision.alpha};
   record.alpha_unclamped = decision.alpha_unclamped;
   if (decision.terms) {
@@ -72,17 +70,18 @@ MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, const Ad
 
 MergeOutcome merge_on_root(HostGroup& group, const MergeRule& rule, FisherScale scale,
                            const AdaptedLayout& layout, StreamState& state,
-                           const std::vector<float>& task_vector, std::optional<Fisher> fisher,
+                           const TrainedWeights& trained, std::optional<Fisher> fisher,
                            double loss_rise) {
   MergeOutcome outcome;
   if (group.rank() == 0) {
-    outcome =
-        decide_and_merge(rule, scale, layout, state, task_vector, std::move(fisher), loss_rise);
+    outcome = decide_and_merge(rule, scale, layout, state, trained, std::move(fisher), loss_rise);
   }
   group.broadcast(std::as_writable_bytes(std::span(state.merged)), 0,
                   "merge on rank 0, then broadcast");
-  group.agree(weights_hash(state.merged), "hash of the merged weights",
-              "agreement after the merge");
+  outcome.record.weights_before = std::move(state.merged_hash);
+  state.merged_hash = weights_hash(state.merged);
+  outcome.record.weights_after = state.merged_hash;
+  group.agree(state.merged_hash, "hash of the merged weights", "agreement after the merge");
   return outcome;
 }
 

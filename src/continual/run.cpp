@@ -63,13 +63,13 @@ std::optional<Fisher> measure_fisher(OpenRun& run, const Task& task, const Head&
 }
 
 // theta_hat_t = theta_hat_{t-1} + alpha_t Delta_t, on every rank.
-MergeOutcome merge(OpenRun& run, const TrainedTask& trained, std::optional<Fisher> fisher,
+MergeOutcome merge(OpenRun& run, const TrainedWeights& trained, std::optional<Fisher> fisher,
                    TaskMetrics& metrics) {
   const Stopwatch watch;
   const Watchdog::Phase phase(run.watchdog, "merging", 10);
-  MergeOutcome outcome = merge_on_root(run.group, *run.rule, run.fisher_scale, run.model->layout(),
-                                       run.state, trained.task_vector, std::move(fisher),
-                                       metrics.loss_merged_before - metrics.loss_trained);
+  MergeOutcome outcome =
+      merge_on_root(run.group, *run.rule, run.fisher_scale, run.model->layout(), run.state, trained,
+                    std::move(fisher), metrics.loss_merged_before - metrics.loss_trained);
   metrics.seconds_merge = watch.seconds();
   if (run.is_root()) run.events.tell(outcome.event);
   return outcome;
@@ -130,11 +130,13 @@ void learn(OpenRun& run, const Task& task) {
 
   hold(run, run.state.merged);
   measure_loss_before(run, task, trained.head, metrics);
-  hold(run, trained_weights(run, trained));
+  const std::vector<float> weights = trained_weights(run, trained);
+  hold(run, weights);
   std::optional<Fisher> fisher = measure_fisher(run, task, trained.head, metrics);
   metrics.before_merge = evaluate_seen(run, task, false, metrics);
 
-  const MergeOutcome merged = merge(run, trained, std::move(fisher), metrics);
+  const MergeOutcome merged = merge(run, {.task_vector = trained.task_vector, .weights = weights},
+                                    std::move(fisher), metrics);
   hold(run, run.state.merged);
   if (run.config.head_refit) run.state.heads.back() = refit_head(run, task);
   metrics.after_merge = evaluate_seen(run, task, true, metrics);

@@ -54,6 +54,7 @@ StateRecord make_state_record(const RunIdentity& run, std::span<const Task> task
 StreamState state_of(const StateRecord& record) {
   return {.tasks_done = record.tasks_done,
           .merged = record.merged,
+          .merged_hash = {},
           .heads = record.heads,
           .memory = CurvatureMemory(record.s0, record.s1),
           .accuracy = record.accuracy};

@@ -61,6 +61,7 @@ void broadcast_state(HostGroup& group, StreamState& state) {
   state.tasks_done = counts[0];
   state.heads.resize(static_cast<std::size_t>(counts[1]));
   broadcast(group, state.merged);
+  state.merged_hash = weights_hash(state.merged);
   for (Head& head : state.heads) broadcast(group, head);
 }
 

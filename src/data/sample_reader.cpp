@@ -43,6 +43,17 @@ Texts SampleReader::texts(const LabelledSamples& split,
   return texts;
 }
 
+std::vector<std::int64_t> SampleReader::lengths(const LabelledSamples& split,
+                                                std::span<const std::int64_t> positions) const {
+  if (!pack_.holds_texts()) return std::vector<std::int64_t>(positions.size(), 1);
+  std::vector<std::int64_t> lengths;
+  for (const std::int64_t position : positions) {
+    lengths.push_back(
+        std::ssize(pack_.tokens(split.samples.at(static_cast<std::size_t>(position)))));
+  }
+  return lengths;
+}
+
 Batch SampleReader::test_view(const LabelledSamples& split,
                               std::span<const std::int64_t> positions) const {
   Batch batch{.samples = {}, .targets = targets_of(split, positions)};

@@ -1,6 +1,8 @@
 #include "palimpsest/data/sampler.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/random.h"
@@ -40,14 +42,19 @@ std::int64_t training_steps(const RunConfig& config, std::int64_t task, std::int
   return config.epochs * config.passes_per_epoch * sampler.steps_per_pass();
 }
 
-std::vector<std::int64_t> lane_share(const std::vector<std::int64_t>& batch, std::int64_t lane,
-                                     std::int64_t lanes) {
-  std::vector<std::int64_t> share;
-  for (std::size_t i = static_cast<std::size_t>(lane); i < batch.size();
-       i += static_cast<std::size_t>(lanes)) {
-    share.push_back(batch[i]);
+std::vector<std::vector<std::int64_t>> deal(const std::vector<std::int64_t>& batch,
+                                            const std::vector<std::int64_t>& lengths,
+                                            std::int64_t lanes) {
+  std::vector<std::size_t> order(batch.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, std::greater(), [&](std::size_t i) { return lengths[i]; });
+  const auto count = static_cast<std::size_t>(lanes);
+  std::vector<std::vector<std::int64_t>> shares(count);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const std::size_t round = i / count, place = i % count;
+    shares[round % 2 == 0 ? place : count - 1 - place].push_back(batch[order[i]]);
   }
-  return share;
+  return shares;
 }
 
 }  // namespace palimpsest

@@ -40,16 +40,6 @@ bool device_shared(int index, HostGroup& group) {
   return group.any(shared, "device agreement");
 }
 
-// The first "model name" of /proc/cpuinfo; "unknown" where there is none.
-std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    const std::size_t colon = line.find(": ");
-    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
-  }
-  return "unknown";
-}
-
 }  // namespace
 
 Placement make_placement(std::string_view choice, HostGroup& group, Watchdog& watchdog) {
@@ -94,6 +84,16 @@ void configure_processor(int threads) {
   mallopt(M_MMAP_THRESHOLD, INT_MAX);
   mallopt(M_TRIM_THRESHOLD, INT_MAX);
   mallopt(M_TOP_PAD, 64 << 20);
+}
+
+// The first "model name" of /proc/cpuinfo; "unknown" where there is none.
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
 }
 
 std::string numerics_fingerprint(const Placement& placement, std::int64_t threads,

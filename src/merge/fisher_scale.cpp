@@ -4,7 +4,6 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/merge/curvature_memory.h"
 
 namespace palimpsest {
 
@@ -27,8 +26,8 @@ std::string_view name_of(FisherScale scale) {
   throw Error("unknown Fisher scale");
 }
 
-FisherFactor fisher_factor(FisherScale scale, std::span<const float> fisher,
-                           std::span<const float> task_vector, double loss_rise) {
+FisherFactor fisher_factor(FisherScale scale, std::span<const float> fisher, double mass,
+                           double loss_rise) {
   switch (scale) {
     case FisherScale::kNone:
       return {};
@@ -47,7 +46,7 @@ FisherFactor fisher_factor(FisherScale scale, std::span<const float> fisher,
                 "the loss at the merged weights is not above the loss at the trained ones (rise ",
                 loss_rise, "): the Fisher is kept as it is")};
       }
-      const double half_mass = 0.5 * fisher_mass(fisher, task_vector);
+      const double half_mass = 0.5 * mass;
       if (!(half_mass > 0) || !std::isfinite(loss_rise / half_mass)) {
         return {1, concat("1/2 Delta' F Delta is ", half_mass, ": the Fisher is kept as it is")};
       }

@@ -4,6 +4,8 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "palimpsest/model/frozen_product.h"
+
 namespace palimpsest {
 
 using torch::autograd::AutogradContext;
@@ -18,7 +20,7 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& a,
                             const at::Tensor& b, const AdaptedLinear::Frozen* frozen, double scale,
                             const GradientTap* tap) {
-    context->save_for_backward({x, a, b});
+    if (a.numel() > 0 || tap != nullptr) context->save_for_backward({x, a, b});
     context->saved_data["frozen"] = reinterpret_cast<std::int64_t>(frozen);
     context->saved_data["scale"] = scale;
     context->saved_data["tap"] = reinterpret_cast<std::int64_t>(tap);
@@ -28,7 +30,7 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
   // The forward pass alone. a and b [0]: no adapter, or one inside the effective weight.
   static at::Tensor product(const at::Tensor& x, const at::Tensor& a, const at::Tensor& b,
                             const AdaptedLinear::Frozen& frozen, double scale) {
-    at::Tensor y = at::linear(x, frozen.effective, frozen.bias);
+    at::Tensor y = frozen_product(x, frozen.effective, frozen.bias);
     if (!frozen.branch || a.numel() == 0) return y;
     const at::Tensor xa = at::linear(x, stacked(a, x)).mul_(scale);
     const at::Tensor factors = b.to(x.scalar_type());
@@ -45,26 +47,30 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
     const auto* tap = reinterpret_cast<const GradientTap*>(context->saved_data["tap"].toInt());
     const double scale = context->saved_data["scale"].toDouble();
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &x = saved[0], &a = saved[1], &b = saved[2], &g = gradients[0];
+    const at::Tensor& g = gradients[0];
     at::Tensor dx, da, db;
-    if (context->needs_input_grad(0)) dx = g.mm(frozen.effective);
+    if (context->needs_input_grad(0)) dx = frozen_product_backward(g, frozen.effective);
+    if (saved.empty()) return {dx, {}, {}, {}, {}, {}};  // a plain layer
+    const at::Tensor &x = saved[0], &a = saved[1], &b = saved[2];
     if (tap != nullptr) {
       for (const auto& slot : frozen.slots)
         (*tap)(slot.module, x, g.narrow(1, slot.row, frozen.out));
     } else {
       const std::int64_t modules = a.size(0), rank = a.size(1), tokens = x.size(0);
-      const at::Tensor xa = at::linear(x, stacked(a, x));  // [tokens, modules * rank]
+      // Thin products have the rank as their rows: as columns they take up to four times as long.
+      const at::Tensor ax = stacked(a, x).mm(x.t());  // [modules * rank, tokens]
       const at::Tensor factors = b.to(x.scalar_type());
-      at::Tensor gb = at::empty({tokens, modules * rank}, x.options());
+      at::Tensor bg = at::empty({modules * rank, tokens}, x.options());
       db = at::empty_like(b);
       for (std::int64_t m = 0; m < modules; ++m) {
         const at::Tensor g_m = rows_of(g, frozen, m);
-        gb.narrow(1, m * rank, rank).copy_(g_m.mm(factors.select(0, m)));
-        db.select(0, m).copy_(g_m.t().mm(xa.narrow(1, m * rank, rank)));
+        at::Tensor bg_m = bg.narrow(0, m * rank, rank);
+        at::mm_out(bg_m, factors.select(0, m).t(), g_m.t());
+        db.select(0, m).copy_(ax.narrow(0, m * rank, rank).mm(g_m).t());
       }
-      da = gb.t().mm(x).to(at::kFloat).view_as(a).mul_(scale);
+      da = bg.mm(x).to(at::kFloat).view_as(a).mul_(scale);
       db.mul_(scale);
-      if (dx.defined() && frozen.branch) dx.addmm_(gb, stacked(a, x), 1, scale);
+      if (dx.defined() && frozen.branch) dx.addmm_(bg.t(), stacked(a, x), 1, scale);
     }
     return {dx, da, db, {}, {}, {}};
   }
@@ -143,10 +149,11 @@ at::Tensor AdaptedLinear::forward(const at::Tensor& input, const AdapterUse& use
   const at::Tensor& a = has_lora ? use.lora->group(group_).a : none;
   const at::Tensor& b = has_lora ? use.lora->group(group_).b : none;
   const double scale = has_lora ? use.c * use.lora->scale() : 1;
+  const GradientTap* tap = is_adapted() ? use.tap : nullptr;
   const bool gradients =
-      is_adapted() && (has_lora || use.tap != nullptr) && c10::GradMode::is_enabled();
+      c10::GradMode::is_enabled() && (x.requires_grad() || has_lora || tap != nullptr);
   if (!gradients) return AdaptedProduct::product(x, a, b, frozen_, scale);
-  return AdaptedProduct::apply(x, a, b, &frozen_, scale, use.tap);
+  return AdaptedProduct::apply(x, a, b, &frozen_, scale, tap);
 }
 
 void AdaptedLinear::append_factors(const Lora& lora, std::vector<at::Tensor>& factors) const {

@@ -8,6 +8,8 @@
 #include <limits>
 #include <numeric>
 
+#include "palimpsest/model/host_kernels.h"
+
 namespace palimpsest {
 namespace {
 
@@ -114,6 +116,7 @@ TextInput make_text_input(std::span<const std::int64_t> ids, std::span<const std
 }
 
 at::Tensor text_attention(const at::Tensor& qkv, const TextInput& input, std::int64_t heads) {
+  if (has_host_kernels(qkv)) return sample_attention(qkv, input.lengths, heads);
   return TextAttention::apply(qkv, input, heads);
 }
 

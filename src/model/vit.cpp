@@ -4,6 +4,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/model/host_kernels.h"
 
 namespace palimpsest {
 namespace {
@@ -108,11 +109,17 @@ at::Tensor Vit::embed(const Images& images) const {
   return at::cat({prefix_.expand({samples, -1, -1}), embedded}, 1);
 }
 
-at::Tensor Vit::attention(const at::Tensor& qkv, std::int64_t samples, const Frozen& frozen) const {
+at::Tensor Vit::attention(const at::Tensor& qkv, std::int64_t samples, std::int64_t queries,
+                          const Frozen& frozen) const {
+  if (has_host_kernels(qkv) && !frozen.query_norm.weight.defined()) {
+    const std::vector<std::int64_t> lengths(static_cast<std::size_t>(samples), tokens_per_image());
+    return sample_attention(qkv, lengths, config_.heads, queries);
+  }
   const std::int64_t d = config_.width / config_.heads;
   const std::vector<at::Tensor> parts =
       qkv.view({samples, -1, 3, config_.heads, d}).permute({2, 0, 3, 1, 4}).unbind();
-  return at::scaled_dot_product_attention(normed(frozen.query_norm, parts[0]),
+  const at::Tensor asking = queries == 0 ? parts[0] : parts[0].narrow(2, 0, queries);
+  return at::scaled_dot_product_attention(normed(frozen.query_norm, asking),
                                           normed(frozen.key_norm, parts[1]), parts[2])
       .transpose(1, 2)
       .reshape({-1, config_.width});
@@ -121,7 +128,7 @@ at::Tensor Vit::attention(const at::Tensor& qkv, std::int64_t samples, const Fro
 at::Tensor Vit::mlp(const at::Tensor& x, const BlockLayers::Block& block,
                     const AdapterUse& use) const {
   const at::Tensor middle = block.fc1.forward(x, use);
-  if (!config_.swiglu) return block.fc2.forward(at::gelu(middle), use);
+  if (!config_.swiglu) return block.fc2.forward(exact_gelu(middle), use);
   const std::vector<at::Tensor> halves = middle.chunk(2, 1);
   return block.fc2.forward(at::silu(halves[0]) * halves[1], use);
 }
@@ -132,15 +139,20 @@ at::Tensor Vit::features(const Images& images, const AdapterUse& use) const {
   const auto pass = [this, samples, use](std::size_t b, const at::Tensor& x) {
     const BlockLayers::Block& layers = block(b);
     const Frozen& frozen = frozen_[b];
-    const at::Tensor attended =
-        attention(layers.qkv.forward(frozen.norm_attention(x), use), samples, frozen);
-    const at::Tensor y = x + scaled(layers.output.forward(attended, use), frozen.scale_attention);
+    // Of the last block's result only the class tokens are looked at.
+    const bool class_only = !mean_pooling_ && b + 1 == frozen_.size();
+    const at::Tensor attended = attention(layers.qkv.forward(frozen.norm_attention(x), use),
+                                          samples, class_only ? 1 : 0, frozen);
+    const at::Tensor before =
+        class_only ? x.view({samples, tokens_per_image(), config_.width}).select(1, 0) : x;
+    const at::Tensor y =
+        before + scaled(layers.output.forward(attended, use), frozen.scale_attention);
     return y + scaled(mlp(frozen.norm_mlp(y), layers, use), frozen.scale_mlp);
   };
-  const at::Tensor x =
-      through_blocks(embedded, use, pass).view({samples, tokens_per_image(), config_.width});
-  if (!mean_pooling_) return norm_(x.select(1, 0));
-  const at::Tensor patches = x.narrow(1, config_.prefix(), positions_.size(0));
+  const at::Tensor x = through_blocks(embedded, use, pass);
+  if (!mean_pooling_) return norm_(x);
+  const at::Tensor patches = x.view({samples, tokens_per_image(), config_.width})
+                                 .narrow(1, config_.prefix(), positions_.size(0));
   return config_.norm_after_pooling ? norm_(patches.mean(1)) : norm_(patches).mean(1);
 }
 

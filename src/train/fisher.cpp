@@ -9,6 +9,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/model/host_kernels.h"
 #include "palimpsest/train/head.h"
 
 namespace palimpsest {
@@ -58,9 +59,13 @@ Fisher empirical_fisher(const TrainingContext& context, const Task& task, const 
     const AdaptedModule& module = layout.modules()[index];
     const at::Tensor x = input.to(at::kFloat), g = output_gradient.to(at::kFloat);
     at::Tensor sum = squares.narrow(0, module.offset, module.size()).view({module.out, module.in});
+    // A layer that sees a sample's pooled token alone has one row for each.
+    const std::vector<std::int64_t> single(tokens.size(), 1);
+    const std::vector<std::int64_t>& lengths = x.size(0) == std::ssize(tokens) ? single : tokens;
+    if (has_host_kernels(x)) return add_squared_products(g, x, lengths, sum);
     at::Tensor gradient = at::empty_like(sum);
     std::int64_t first = 0;
-    for (const std::int64_t length : tokens) {
+    for (const std::int64_t length : lengths) {
       at::mm_out(gradient, g.narrow(0, first, length).t(), x.narrow(0, first, length));
       sum.addcmul_(gradient, gradient);
       first += length;

@@ -149,9 +149,10 @@ TrainedTask train_task(const TrainingContext& context, const Task& task,
     const Watchdog::Phase phase(context.watchdog, "training step");
     const double c = perturbation_scale(config.seed, task.index, step, epsilon);
     const std::vector<std::int64_t> batch = sampler.batch(step);
+    const auto shares = deal(batch, context.reader.lengths(task.train, batch), context.lanes.count);
     model.set_adapter(parameters.lora(), c);
     for (std::size_t i = 0; i < sums.own_lanes().size(); ++i) {
-      compute_lane(lane_share(batch, sums.own_lanes()[i], context.lanes.count),
+      compute_lane(shares[static_cast<std::size_t>(sums.own_lanes()[i])],
                    step / sampler.steps_per_pass(), c, sums.part(i));
     }
 

@@ -175,6 +175,23 @@ TEST(CurvatureMemory, RefusesWhatIsNotFiniteAndStaysAsItWas) {
   EXPECT_THAT(memory.s1(), testing::ElementsAre(3, 8));
 }
 
+// More elements than interleaved sums, and not a multiple of them.
+TEST(CurvatureMemory, MassIsTheDenominatorAlongTheDirection) {
+  CurvatureMemory memory(19);
+  const std::vector<float> fisher = draw(19, 1, 1, true), theta = draw(19, 2, 1),
+                           direction = draw(19, 3, 1), merged = draw(19, 4, 1);
+  memory.add(fisher, theta, 2);
+  double mass = 0, numerator = 0;
+  for (std::size_t i = 0; i < 19; ++i) {
+    mass += 2.0 * fisher[i] * direction[i] * direction[i];
+    numerator -= 2.0 * fisher[i] * (static_cast<double>(merged[i]) - theta[i]) * direction[i];
+  }
+  EXPECT_NEAR(memory.mass(direction), mass, 1e-14 * mass);
+  EXPECT_EQ(memory.mass(direction), memory.along(merged, direction).denominator);
+  EXPECT_NEAR(memory.along(merged, direction).numerator, numerator, 1e-13);
+  EXPECT_NEAR(fisher_mass(fisher, direction), mass / 2, 1e-14 * mass);
+}
+
 TEST(MergeRules, AverageIsOneOverTAndNoneTakesAll) {
   const AdaptedLayout layout({{.name = "a", .out = 1, .in = 1}});
   const CurvatureMemory memory(0);
@@ -208,17 +225,19 @@ TEST(MergeRemark, SaysWhenTheTaskOrThePastIsDiscarded) {
 
 TEST(FisherScale, TraceNormalisesAndSecantMeetsTheMeasuredRise) {
   const std::vector<float> fisher{1, 3}, delta{2, 1};
-  EXPECT_DOUBLE_EQ(fisher_factor(FisherScale::kNone, fisher, delta, 5).factor, 1);
-  EXPECT_DOUBLE_EQ(fisher_factor(FisherScale::kTrace, fisher, delta, 5).factor, 0.25);
-  const double factor = fisher_factor(FisherScale::kSecant, fisher, delta, 0.7).factor;
-  EXPECT_DOUBLE_EQ(0.5 * factor * fisher_mass(fisher, delta), 0.7);
+  const double mass = fisher_mass(fisher, delta);
+  EXPECT_DOUBLE_EQ(mass, 7);
+  EXPECT_DOUBLE_EQ(fisher_factor(FisherScale::kNone, fisher, mass, 5).factor, 1);
+  EXPECT_DOUBLE_EQ(fisher_factor(FisherScale::kTrace, fisher, mass, 5).factor, 0.25);
+  const double factor = fisher_factor(FisherScale::kSecant, fisher, mass, 0.7).factor;
+  EXPECT_DOUBLE_EQ(0.5 * factor * mass, 0.7);
 }
 
 TEST(FisherScale, KeepsTheFisherAndSaysWhyWhereThereIsNoRise) {
-  const std::vector<float> fisher{1, 3}, delta{2, 1}, zero{0, 0};
-  for (const auto& result : {fisher_factor(FisherScale::kSecant, fisher, delta, -0.1),
-                             fisher_factor(FisherScale::kSecant, zero, delta, 0.1),
-                             fisher_factor(FisherScale::kTrace, zero, delta, 0.1)}) {
+  const std::vector<float> fisher{1, 3}, zero{0, 0};
+  for (const auto& result : {fisher_factor(FisherScale::kSecant, fisher, 7, -0.1),
+                             fisher_factor(FisherScale::kSecant, zero, 0, 0.1),
+                             fisher_factor(FisherScale::kTrace, zero, 0, 0.1)}) {
     EXPECT_EQ(result.factor, 1);
     EXPECT_THAT(result.remark, HasSubstr("kept as it is"));
   }

@@ -41,11 +41,16 @@ TEST(Sampler, DropLastDropsTheShortBatchAndRefusesToDropAll) {
                   testing::AllOf(testing::HasSubstr("task 3"), testing::HasSubstr("20"))));
 }
 
-TEST(Sampler, LanesShareABatchByPosition) {
-  const std::vector<std::int64_t> batch{10, 11, 12, 13, 14};
-  EXPECT_THAT(lane_share(batch, 0, 3), testing::ElementsAre(10, 13));
-  EXPECT_THAT(lane_share(batch, 2, 3), testing::ElementsAre(12));
-  EXPECT_THAT(lane_share({10}, 2, 3), testing::IsEmpty());
+TEST(Sampler, LanesAreEvenInSamplesAndTokens) {
+  using testing::ElementsAre;
+  EXPECT_THAT(deal({10, 11, 12, 13, 14}, {7, 9, 1, 3, 5}, 2),
+              ElementsAre(ElementsAre(11, 13, 12), ElementsAre(10, 14)))
+      << "by length: 11 10 | 14 13 | 12, there and back";
+  EXPECT_THAT(deal({10, 11, 12, 13}, {4, 4, 4, 4}, 3),
+              ElementsAre(ElementsAre(10), ElementsAre(11), ElementsAre(12, 13)))
+      << "samples of one length keep their order";
+  EXPECT_THAT(deal({10}, {4}, 3),
+              ElementsAre(ElementsAre(10), testing::IsEmpty(), testing::IsEmpty()));
 }
 
 TEST(Perturbation, DrawsTheThreeScalesEquallyOften) {

@@ -13,6 +13,12 @@
 
 namespace palimpsest {
 
+// What a task's training has left.
+struct TrainedWeights {
+  const std::vector<float>& task_vector;  // Delta_t
+  const std::vector<float>& weights;      // theta_t* - theta_hat_0 = state.merged + Delta_t
+};
+
 struct MergeOutcome {
   // On rank 0 alone:
   MergeRecord record;
@@ -26,7 +32,7 @@ struct MergeOutcome {
 // none. loss_rise: for --fisher-scale secant.
 MergeOutcome merge_on_root(HostGroup& group, const MergeRule& rule, FisherScale scale,
                            const AdaptedLayout& layout, StreamState& state,
-                           const std::vector<float>& task_vector, std::optional<Fisher> fisher,
+                           const TrainedWeights& trained, std::optional<Fisher> fisher,
                            double loss_rise);
 
 }  // namespace palimpsest

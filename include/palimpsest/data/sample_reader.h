@@ -23,6 +23,10 @@ class SampleReader {
   Batch training_view(const Task& task, std::span<const std::int64_t> positions,
                       std::int64_t pass) const;
 
+  // Tokens of the texts at these positions of a split; images count as one each.
+  std::vector<std::int64_t> lengths(const LabelledSamples& split,
+                                    std::span<const std::int64_t> positions) const;
+
  private:
   Texts texts(const LabelledSamples& split, std::span<const std::int64_t> positions) const;
 

@@ -32,8 +32,10 @@ class Sampler {
 // as Sampler does.
 std::int64_t training_steps(const RunConfig& config, std::int64_t task, std::int64_t samples);
 
-// The share of one lane: positions lane, lane + lanes, lane + 2 lanes, ... of a batch.
-std::vector<std::int64_t> lane_share(const std::vector<std::int64_t>& batch, std::int64_t lane,
-                                     std::int64_t lanes);
+// Deals a batch into lanes that are even in samples and, as far as may be, in tokens: the longest
+// samples first, there and back over the lanes. `lengths`: tokens of each sample of the batch.
+std::vector<std::vector<std::int64_t>> deal(const std::vector<std::int64_t>& batch,
+                                            const std::vector<std::int64_t>& lengths,
+                                            std::int64_t lanes);
 
 }  // namespace palimpsest

@@ -32,6 +32,9 @@ Buffer as_buffer(const at::Tensor& tensor);
 // otherwise).
 void configure_processor(int threads);
 
+// As the system names it; "unknown" where it does not.
+std::string processor_name();
+
 // What the bits of a result rest on, as JSON: library versions, instruction set, threads, lanes,
 // device.
 std::string numerics_fingerprint(const Placement& placement, std::int64_t threads,

@@ -31,6 +31,9 @@ class CurvatureMemory {
   LineTerms along(std::span<const float> merged, std::span<const float> direction,
                   std::size_t first = 0) const;
 
+  // S0 . direction^2 over all elements: how sharply the loss of the tasks so far rises along it.
+  double mass(std::span<const float> direction) const;
+
   std::size_t size() const { return s0_.size(); }
   std::span<const double> s0() const { return s0_; }
   std::span<const double> s1() const { return s1_; }

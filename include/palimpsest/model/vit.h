@@ -33,7 +33,9 @@ class Vit : public Backbone {
   };
 
   at::Tensor embed(const Images& images) const;  // [samples, tokens, width]
-  at::Tensor attention(const at::Tensor& qkv, std::int64_t samples, const Frozen& frozen) const;
+  // Of the first `queries` tokens of an image, 0: of all; [samples * queries, width].
+  at::Tensor attention(const at::Tensor& qkv, std::int64_t samples, std::int64_t queries,
+                       const Frozen& frozen) const;
   at::Tensor mlp(const at::Tensor& x, const BlockLayers::Block& block, const AdapterUse& use) const;
   std::int64_t tokens_per_image() const { return prefix_.size(0) + positions_.size(0); }
 

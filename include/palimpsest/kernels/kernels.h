@@ -1,0 +1,53 @@
+#pragma once
+// Passes over rows of float32 in host memory that no library has as one: compiled for every
+// instruction set that LibTorch knows, with its vector types, and chosen as LibTorch chooses.
+#include <cstdint>
+
+namespace palimpsest {
+
+// One head of attention within one sample: rows of `size` numbers each, `stride` numbers apart.
+struct AttentionHead {
+  const float *query, *key, *value;
+  std::int64_t stride;
+  std::int64_t tokens;
+  std::int64_t queries;  // of these tokens the first ones ask; the others' queries don't matter
+  std::int64_t size;
+};
+
+// Where the gradients of a head go: rows as those of the head.
+struct AttentionGradients {
+  float *query, *key, *value;
+  std::int64_t stride;
+};
+
+struct Kernels {
+  // Numbers of scratch memory that a head needs in either pass.
+  std::int64_t (*attention_scratch)(const AttentionHead& head);
+
+  // out[i] = sum_j softmax_j(q_i . k_j / sqrt(size)) v_j for each query i, `out_stride` numbers
+  // apart. log_sums[i]: the logarithm of the softmax's denominator, for the backward pass.
+  void (*attention)(const AttentionHead& head, float* out, std::int64_t out_stride, float* log_sums,
+                    float* scratch);
+
+  // From the gradient g of out: those of query (rows 0 .. queries-1), key and value; written.
+  void (*attention_backward)(const AttentionHead& head, const float* g, std::int64_t g_stride,
+                             const float* log_sums, const AttentionGradients& gradients,
+                             float* scratch);
+
+  // y = x Phi(x) and slope = dy/dx, with Phi the normal distribution's function (erf by Abramowitz
+  // and Stegun 7.1.26: within 2e-7). `slope` may be null.
+  void (*gelu)(const float* x, float* y, float* slope, std::int64_t count);
+
+  // sum[o, i] += sum_n (sum_tau g[tau, o] x[tau, i])^2 over samples n, whose rows tau lie one
+  // after another, lengths[n] of them; for o in [0, out), i in [0, in). `sum`: [out, in].
+  void (*add_squared_products)(const float* g, std::int64_t g_stride, const float* x,
+                               std::int64_t x_stride, const std::int64_t* lengths,
+                               std::int64_t samples, float* sum, std::int64_t out, std::int64_t in,
+                               float* scratch);
+  // Numbers of scratch memory that this needs for so many rows.
+  std::int64_t (*squared_products_scratch)(std::int64_t tokens, std::int64_t out);
+};
+
+const Kernels& kernels();
+
+}  // namespace palimpsest

@@ -1,0 +1,31 @@
+#pragma once
+// The passes of palimpsest/kernels as tensor operations that autograd knows: float32 in host
+// memory.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+
+namespace palimpsest {
+
+// Whether there are kernels for this tensor.
+inline bool has_host_kernels(const at::Tensor& tensor) {
+  return tensor.device().is_cpu() && tensor.scalar_type() == at::kFloat;
+}
+
+// softmax(q k^T / sqrt(d)) v within each sample. qkv: [tokens, 3 width], query, key and value side
+// by side, each in `heads` parts of d = width / heads; the tokens of sample i are `lengths[i]`
+// rows, one sample after another. Only the first `queries` tokens of a sample ask (0: all), and
+// only they have a row in the result, [rows, width].
+at::Tensor sample_attention(const at::Tensor& qkv, std::span<const std::int64_t> lengths,
+                            std::int64_t heads, std::int64_t queries = 0);
+
+// x Phi(x), with Phi the normal distribution's function; where there is no kernel, LibTorch's.
+at::Tensor exact_gelu(const at::Tensor& x);
+
+// sum[o, i] += sum_n (sum_tau g[tau, o] x[tau, i])^2 over samples n, whose `lengths[n]` rows lie
+// one after another. g [tokens, out], x [tokens, in], their rows contiguous; sum [out, in].
+void add_squared_products(const at::Tensor& g, const at::Tensor& x,
+                          std::span<const std::int64_t> lengths, const at::Tensor& sum);
+
+}  // namespace palimpsest

@@ -1,0 +1,26 @@
+#pragma once
+// What every instruction set's compilation defines, each in a namespace of its own.
+#include "palimpsest/kernels/kernels.h"
+
+#define PALIMPSEST_KERNELS(instruction_set)                                                       \
+  namespace palimpsest::instruction_set {                                                         \
+  std::int64_t attention_scratch(const AttentionHead& head);                                      \
+  void attention(const AttentionHead& head, float* out, std::int64_t out_stride, float* log_sums, \
+                 float* scratch);                                                                 \
+  void attention_backward(const AttentionHead& head, const float* g, std::int64_t g_stride,       \
+                          const float* log_sums, const AttentionGradients& gradients,             \
+                          float* scratch);                                                        \
+  void gelu(const float* x, float* y, float* slope, std::int64_t count);                          \
+  void add_squared_products(const float* g, std::int64_t g_stride, const float* x,                \
+                            std::int64_t x_stride, const std::int64_t* lengths,                   \
+                            std::int64_t samples, float* sum, std::int64_t out, std::int64_t in,  \
+                            float* scratch);                                                      \
+  std::int64_t squared_products_scratch(std::int64_t tokens, std::int64_t out);                   \
+  inline constexpr Kernels kKernels{attention_scratch,    attention,                              \
+                                    attention_backward,   gelu,                                   \
+                                    add_squared_products, squared_products_scratch};              \
+  }
+
+#ifdef CPU_CAPABILITY
+PALIMPSEST_KERNELS(CPU_CAPABILITY)
+#endif

@@ -1,0 +1,46 @@
+#include "palimpsest/model/frozen_product.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Version.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include "palimpsest/device/placement.h"
+#include "palimpsest/model/host_kernels.h"
+
+namespace palimpsest {
+namespace {
+
+// x W^T + bias in float32, through the operator behind torch.compile's linear layers.
+at::Tensor onednn_linear(const at::Tensor& x, const at::Tensor& w,
+                         const std::optional<at::Tensor>& bias) {
+  using Linear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                            std::string_view, c10::List<std::optional<at::Scalar>>,
+                            std::optional<std::string_view>);
+  static const auto linear = c10::Dispatcher::singleton()
+                                 .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
+                                 .typed<Linear>();
+  return linear.call(x, w, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
+}
+
+bool takes_onednn(const at::Tensor& x, GemmLibrary library) {
+  return library == GemmLibrary::kOneDnn && has_host_kernels(x);
+}
+
+}  // namespace
+
+GemmLibrary faster_gemm_library() {
+  static const bool onednn = at::hasMKLDNN() && at::get_cpu_capability() == "AVX512" &&
+                             processor_name().find("AMD") != std::string::npos;
+  return onednn ? GemmLibrary::kOneDnn : GemmLibrary::kLibTorch;
+}
+
+at::Tensor frozen_product(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias,
+                          GemmLibrary library) {
+  return takes_onednn(x, library) ? onednn_linear(x, w, bias) : at::linear(x, w, bias);
+}
+
+at::Tensor frozen_product_backward(const at::Tensor& g, const at::Tensor& w, GemmLibrary library) {
+  return takes_onednn(g, library) ? onednn_linear(g, w.t(), std::nullopt) : g.mm(w);
+}
+
+}  // namespace palimpsest

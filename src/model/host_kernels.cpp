@@ -1,0 +1,187 @@
+#include "palimpsest/model/host_kernels.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "palimpsest/kernels/kernels.h"
+
+namespace palimpsest {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// The heads of every sample, in the order of samples, then heads.
+class Heads {
+ public:
+  Heads(const at::Tensor& qkv, std::span<const std::int64_t> lengths, std::int64_t heads,
+        std::int64_t queries)
+      : qkv_(qkv), heads_(heads), width_(qkv.size(1) / 3) {
+    for (const std::int64_t length : lengths) {
+      const std::int64_t asked = queries == 0 ? length : std::min(queries, length);
+      samples_.push_back({tokens_, length, rows_, asked});
+      tokens_ += length;
+      rows_ += asked;
+    }
+  }
+
+  std::int64_t rows() const { return rows_; }
+  std::int64_t width() const { return width_; }
+  bool all_ask() const { return rows_ == tokens_; }
+
+  // Calls visit(head, place, scratch) for every head of every sample; the heads are shared among
+  // the threads, whole.
+  struct Place {
+    std::int64_t in;        // of its first query in the rows of qkv
+    std::int64_t out;       // the same in the rows of the result
+    std::int64_t log_sums;  // of its first number there
+  };
+  template <typename Visit>
+  void each(const Visit& visit) const {
+    const float* data = qkv_.const_data_ptr<float>();
+    const std::int64_t size = width_ / heads_, stride = 3 * width_;
+    at::parallel_for(
+        0, std::ssize(samples_) * heads_, 1, [&](std::int64_t first, std::int64_t end) {
+          std::vector<float> scratch;
+          for (std::int64_t i = first; i < end; ++i) {
+            const Sample& sample = samples_[static_cast<std::size_t>(i / heads_)];
+            const std::int64_t h = i % heads_;
+            const float* query = data + sample.first * stride + h * size;
+            const AttentionHead head{.query = query,
+                                     .key = query + width_,
+                                     .value = query + 2 * width_,
+                                     .stride = stride,
+                                     .tokens = sample.tokens,
+                                     .queries = sample.queries,
+                                     .size = size};
+            const auto needed = static_cast<std::size_t>(kernels().attention_scratch(head));
+            if (scratch.size() < needed) scratch.resize(needed);
+            visit(head,
+                  Place{.in = sample.first * stride + h * size,
+                        .out = sample.row * width_ + h * size,
+                        .log_sums = sample.row * heads_ + h * sample.queries},
+                  scratch.data());
+          }
+        });
+  }
+
+ private:
+  struct Sample {
+    std::int64_t first, tokens;  // rows of qkv
+    std::int64_t row, queries;   // rows of the result
+  };
+  const at::Tensor& qkv_;
+  std::int64_t heads_, width_;
+  std::int64_t tokens_ = 0, rows_ = 0;
+  std::vector<Sample> samples_;
+};
+
+// Saved: qkv, and the logarithms of the softmax's denominators [rows * heads].
+class SampleAttention : public torch::autograd::Function<SampleAttention> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv,
+                            std::vector<std::int64_t> lengths, std::int64_t heads,
+                            std::int64_t queries) {
+    const Heads all(qkv, lengths, heads, queries);
+    const at::Tensor out = at::empty({all.rows(), all.width()}, qkv.options());
+    const at::Tensor log_sums = at::empty({all.rows() * heads}, qkv.options());
+    float* to = out.mutable_data_ptr<float>();
+    float* sums = log_sums.mutable_data_ptr<float>();
+    all.each([&](const AttentionHead& head, const Heads::Place& place, float* scratch) {
+      kernels().attention(head, to + place.out, all.width(), sums + place.log_sums, scratch);
+    });
+    context->save_for_backward({qkv, log_sums});
+    context->saved_data["lengths"] = std::move(lengths);
+    context->saved_data["heads"] = heads;
+    context->saved_data["queries"] = queries;
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &qkv = saved[0], g = gradients[0].contiguous();
+    const std::vector<std::int64_t> lengths = context->saved_data["lengths"].toIntVector();
+    const Heads all(qkv, lengths, context->saved_data["heads"].toInt(),
+                    context->saved_data["queries"].toInt());
+    const at::Tensor dqkv = at::empty_like(qkv);
+    if (!all.all_ask()) dqkv.narrow(1, 0, all.width()).zero_();
+    const float* from = g.const_data_ptr<float>();
+    const float* sums = saved[1].const_data_ptr<float>();
+    float* to = dqkv.mutable_data_ptr<float>();
+    all.each([&](const AttentionHead& head, const Heads::Place& place, float* scratch) {
+      float* query = to + place.in;
+      kernels().attention_backward(head, from + place.out, all.width(), sums + place.log_sums,
+                                   {.query = query,
+                                    .key = query + all.width(),
+                                    .value = query + 2 * all.width(),
+                                    .stride = head.stride},
+                                   scratch);
+    });
+    return {dqkv, {}, {}, {}};
+  }
+};
+
+// Of x, or with its slope where that is wanted.
+at::Tensor gelu_of(const at::Tensor& x, const at::Tensor& slope) {
+  const at::Tensor y = at::empty_like(x);
+  const float* from = x.const_data_ptr<float>();
+  float* to = y.mutable_data_ptr<float>();
+  float* slopes = slope.defined() ? slope.mutable_data_ptr<float>() : nullptr;
+  at::parallel_for(0, x.numel(), 4096, [&](std::int64_t first, std::int64_t end) {
+    kernels().gelu(from + first, to + first, slopes == nullptr ? nullptr : slopes + first,
+                   end - first);
+  });
+  return y;
+}
+
+// Saved: the slope at x.
+class Gelu : public torch::autograd::Function<Gelu> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x) {
+    const at::Tensor slope = at::empty_like(x);
+    at::Tensor y = gelu_of(x, slope);
+    context->save_for_backward({slope});
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    return {gradients[0] * context->get_saved_variables()[0]};
+  }
+};
+
+}  // namespace
+
+at::Tensor sample_attention(const at::Tensor& qkv, std::span<const std::int64_t> lengths,
+                            std::int64_t heads, std::int64_t queries) {
+  return SampleAttention::apply(
+      qkv.contiguous(), std::vector<std::int64_t>(lengths.begin(), lengths.end()), heads, queries);
+}
+
+at::Tensor exact_gelu(const at::Tensor& x) {
+  if (!has_host_kernels(x)) return at::gelu(x);
+  const bool gradients = x.requires_grad() && c10::GradMode::is_enabled();
+  return gradients ? Gelu::apply(x.contiguous()) : gelu_of(x.contiguous(), {});
+}
+
+void add_squared_products(const at::Tensor& g, const at::Tensor& x,
+                          std::span<const std::int64_t> lengths, const at::Tensor& sum) {
+  constexpr std::int64_t kRows = 96;  // of a thread's share at least; a multiple of any tile's
+  const std::int64_t out = g.size(1), in = x.size(1);
+  const float* g_rows = g.const_data_ptr<float>();
+  const float* x_rows = x.const_data_ptr<float>();
+  float* to = sum.mutable_data_ptr<float>();
+  at::parallel_for(0, (out + kRows - 1) / kRows, 1, [&](std::int64_t first, std::int64_t end) {
+    const std::int64_t row = first * kRows, rows = std::min(end * kRows, out) - row;
+    std::vector<float> scratch(
+        static_cast<std::size_t>(kernels().squared_products_scratch(x.size(0), rows)));
+    kernels().add_squared_products(g_rows + row, g.stride(0), x_rows, x.stride(0), lengths.data(),
+                                   std::ssize(lengths), to + row * in, rows, in, scratch.data());
+  });
+}
+
+}  // namespace palimpsest

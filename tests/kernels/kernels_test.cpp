@@ -1,0 +1,128 @@
+#include "palimpsest/kernels/kernels.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "palimpsest/model/frozen_product.h"
+#include "palimpsest/model/host_kernels.h"
+
+namespace palimpsest {
+namespace {
+
+double distance(const at::Tensor& found, const at::Tensor& expected) {
+  return (found.to(at::kDouble) - expected).norm().item<double>() / expected.norm().item<double>();
+}
+
+// In double, as the formula has it.
+at::Tensor attention_written_out(const at::Tensor& qkv, std::span<const std::int64_t> lengths,
+                                 std::int64_t heads, std::int64_t queries) {
+  const std::int64_t d = qkv.size(1) / 3 / heads;
+  std::vector<at::Tensor> samples;
+  std::int64_t first = 0;
+  for (const std::int64_t length : lengths) {
+    const at::Tensor parts =
+        qkv.narrow(0, first, length).view({length, 3, heads, d}).permute({1, 2, 0, 3});
+    const at::Tensor q = queries == 0 ? parts[0] : parts[0].narrow(1, 0, std::min(queries, length));
+    const at::Tensor weights =
+        at::softmax(q.matmul(parts[1].transpose(1, 2)) / std::sqrt(static_cast<double>(d)), -1);
+    samples.push_back(weights.matmul(parts[2]).transpose(0, 1).reshape({-1, heads * d}));
+    first += length;
+  }
+  return at::cat(samples);
+}
+
+struct AttentionCase {
+  std::vector<std::int64_t> lengths;
+  std::int64_t heads, size, queries;
+};
+
+class AttentionTest : public testing::TestWithParam<AttentionCase> {};
+
+TEST_P(AttentionTest, ValueAndGradientAreThoseOfTheFormula) {
+  const auto& [lengths, heads, size, queries] = GetParam();
+  at::manual_seed(5);
+  std::int64_t tokens = 0;
+  for (const std::int64_t length : lengths) tokens += length;
+  const at::Tensor qkv = at::randn({tokens, 3 * heads * size}).mul_(2).requires_grad_(true);
+  const at::Tensor exact = qkv.detach().to(at::kDouble).requires_grad_(true);
+  const at::Tensor ours = sample_attention(qkv, lengths, heads, queries);
+  const at::Tensor theirs = attention_written_out(exact, lengths, heads, queries);
+  ASSERT_EQ(ours.sizes(), theirs.sizes());
+  EXPECT_LT(distance(ours.detach(), theirs.detach()), 2e-6);
+  const at::Tensor g = at::randn(ours.sizes());
+  const at::Tensor found = torch::autograd::grad({ours}, {qkv}, {g})[0];
+  const at::Tensor expected = torch::autograd::grad({theirs}, {exact}, {g.to(at::kDouble)})[0];
+  EXPECT_LT(distance(found, expected), 2e-6);
+}
+
+// Head sizes that are and aren't a multiple of a vector, samples of one token and of many.
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, AttentionTest,
+    testing::Values(AttentionCase{{12, 7, 1, 40}, 12, 32, 0}, AttentionCase{{197, 197}, 2, 64, 0},
+                    AttentionCase{{17, 17}, 3, 64, 1}, AttentionCase{{5, 9}, 2, 4, 0},
+                    AttentionCase{{33, 8}, 2, 20, 0}, AttentionCase{{6}, 1, 88, 2},
+                    AttentionCase{{300}, 1, 80, 0}));
+
+TEST(Attention, LargeScoresDoNotOverflow) {
+  const at::Tensor qkv = at::full({3, 12}, 100.0);
+  EXPECT_TRUE(at::allclose(sample_attention(qkv, std::vector<std::int64_t>{3}, 1),
+                           at::full({3, 4}, 100.0)));
+}
+
+TEST(Attention, SamplesDoNotSeeOneAnother) {
+  at::manual_seed(6);
+  const at::Tensor qkv = at::randn({9, 3 * 32});
+  const at::Tensor both = sample_attention(qkv, std::vector<std::int64_t>{4, 5}, 2);
+  const at::Tensor first = sample_attention(qkv.narrow(0, 0, 4), std::vector<std::int64_t>{4}, 2);
+  EXPECT_TRUE(at::equal(both.narrow(0, 0, 4), first));
+}
+
+TEST(Gelu, ValueAndSlopeAreThoseOfTheErrorFunction) {
+  const at::Tensor x = at::linspace(-12, 12, 4001).requires_grad_(true);
+  const at::Tensor exact = x.detach().to(at::kDouble).requires_grad_(true);
+  const at::Tensor ours = exact_gelu(x), theirs = at::gelu(exact);
+  EXPECT_LT((ours.detach() - theirs.detach()).abs().max().item<double>(), 1e-6);
+  const at::Tensor slope = torch::autograd::grad({ours.sum()}, {x})[0];
+  const at::Tensor expected = torch::autograd::grad({theirs.sum()}, {exact})[0];
+  EXPECT_LT((slope - expected).abs().max().item<double>(), 1e-6);
+  EXPECT_TRUE(at::equal(exact_gelu(x.detach()), ours.detach()));
+}
+
+TEST(SquaredProducts, AreAddedSampleBySample) {
+  at::manual_seed(7);
+  for (const auto& [out, in] : {std::pair{6, 16}, std::pair{13, 21}, std::pair{200, 40}}) {
+    const std::vector<std::int64_t> lengths{3, 1, 8};
+    const at::Tensor wide = at::randn({12, out + 5}), x = at::randn({12, in});
+    const at::Tensor g = wide.narrow(1, 2, out);  // rows that lie apart
+    const at::Tensor before = at::rand({out, in}), sum = before.clone();
+    add_squared_products(g, x, lengths, sum);
+    at::Tensor expected = before.to(at::kDouble);
+    std::int64_t first = 0;
+    for (const std::int64_t length : lengths) {
+      const at::Tensor product = g.narrow(0, first, length)
+                                     .to(at::kDouble)
+                                     .t()
+                                     .mm(x.narrow(0, first, length).to(at::kDouble));
+      expected = expected + product * product;
+      first += length;
+    }
+    EXPECT_LT(distance(sum, expected), 1e-6) << out << " x " << in;
+  }
+}
+
+TEST(FrozenProduct, BothLibrariesGiveTheProduct) {
+  at::manual_seed(8);
+  const at::Tensor x = at::randn({37, 48}), w = at::randn({64, 48}), bias = at::randn({64});
+  const at::Tensor g = at::randn({37, 80}).narrow(1, 4, 64);
+  const at::Tensor product = at::linear(x.to(at::kDouble), w.to(at::kDouble), bias.to(at::kDouble));
+  const at::Tensor backward = g.to(at::kDouble).mm(w.to(at::kDouble));
+  for (const GemmLibrary library : {GemmLibrary::kLibTorch, GemmLibrary::kOneDnn}) {
+    if (library == GemmLibrary::kOneDnn && !at::hasMKLDNN()) continue;
+    EXPECT_LT(distance(frozen_product(x, w, bias, library), product), 1e-6);
+    EXPECT_LT(distance(frozen_product_backward(g, w, library), backward), 1e-6);
+  }
+}
+
+}  // namespace
+}  // namespace palimpsest
