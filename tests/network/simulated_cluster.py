@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -81,6 +82,10 @@ def cluster(switch, ranks, delay, rate):
             process.kill()
             process.wait()
         for name in names:
+            left = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split()
+            for pid in left:  # of a run that was ended
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
             ip("netns", "delete", name)
 
 
@@ -126,6 +131,7 @@ def main():
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--steps", type=int, default=30)
     tools = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was made is deleted
 
     networks = [(1e-3, 12.5e6), (1e-3, 1.25e6), (5e-3, 125e6)]
     cases = [(8, 94470), (8, 1000), ("ranks", 94470), ("ranks", 1000)]  # trained by debian-sections.cfg, and few

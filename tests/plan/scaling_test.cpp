@@ -30,7 +30,7 @@ TEST(Scaling, IsPerfectWhereNothingIsLost) {
 TEST(Scaling, EndsWithTheBatch) {
   const ScalingEnd end = scaling_end(kWork, kCost, kFree);
   EXPECT_EQ(end.last.ranks, 64);
-  EXPECT_EQ(end.beyond.ranks, 128);  // half of them idle
+  EXPECT_EQ(end.beyond.ranks, 128);               // half of them idle
   EXPECT_NEAR(end.beyond.efficiency, 0.5, 1e-6);  // but no faster
   EXPECT_EQ(end.limit, Limit::kSamples);
   EXPECT_EQ(end.beyond.time.idle_ranks, 64);
