@@ -108,7 +108,8 @@ def mpirun(folder, ranks, command):
     options = [str(word) for name, value in settings.items() for word in ("--mca", name, value)]
     line = ["mpirun", "--bind-to", "none", "--hostfile", str(hosts), "-n", str(ranks), *options, *map(str, command)]
     first = ["ip", "netns", "exec", f"{PREFIX}n0", "unshare", "--uts", "bash", "-c", 'hostname node0; exec "$@"', "mpirun"]
-    done = subprocess.run([*first, *line], capture_output=True, text=True, timeout=240)
+    environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*first, *line], capture_output=True, text=True, timeout=240, env=environment)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(line)} returned {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
