@@ -18,6 +18,7 @@
 #include "palimpsest/report/summary.h"
 #include "palimpsest/report/terminal.h"
 #include "plan_command.h"
+#include "plan_request.h"
 
 namespace palimpsest {
 namespace {
@@ -32,9 +33,8 @@ constexpr std::string_view kHelp =
     "  palimpsest train ... --print-config                the resolved settings, as a "
     "configuration file\n"
     "  palimpsest train ... --dry-run                     what would run, and what it costs\n"
-    "  palimpsest plan [settings] [--world-size N]        parameters, memory, and time over 1 to "
-    "512 "
-    "ranks\n"
+    "  palimpsest plan [settings] [--world-size 1,8,64]   memory, time over many ranks, and where "
+    "it stops scaling\n"
     "  palimpsest plan --help                             planning without any file, and for GPUs\n"
     "  palimpsest --version\n\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input file, 4 training diverged, 5 a rank was "
@@ -107,7 +107,8 @@ int run(std::vector<std::string> arguments) {
   const bool print = take_flag(arguments, "--print-config");
   return run_guarded([&](HostGroup& group, Watchdog& watchdog) {
     if (verb == "plan") {
-      if (group.rank() == 0) std::cout << plan(arguments);
+      const std::string text = plan(arguments, group, watchdog);
+      if (group.rank() == 0) std::cout << text;
       return static_cast<int>(ExitCode::kDone);
     }
     if (verb != "train") {

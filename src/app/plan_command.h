@@ -4,6 +4,8 @@
 #include <span>
 #include <string>
 
+#include "palimpsest/comm/host_group.h"
+#include "palimpsest/comm/watchdog.h"
 #include "palimpsest/config/run_config.h"
 
 namespace palimpsest {
@@ -12,9 +14,8 @@ namespace palimpsest {
 // run would; the weights themselves are not loaded.
 std::string dry_run(const RunConfig& config, int world_size);
 
-// `arguments` after the verb. Throws UsageError and InputError.
-std::string plan(std::span<const std::string> arguments);
-
-std::string plan_help();
+// `arguments` after the verb. Collective: where the machine file names no rates, all ranks measure
+// theirs at the same time. Throws UsageError and InputError.
+std::string plan(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog);
 
 }  // namespace palimpsest

@@ -95,9 +95,11 @@ TrainingShape training_shape(const RunConfig& config, const Workload& work, int 
           .on_device = on_device};
 }
 
-TaskWork task_work(const RunConfig& config, const Workload& work, int world_size) {
-  const Lanes lanes = lanes_of(config, world_size);
+TaskWork task_work(const RunConfig& config, const Workload& work) {
+  const Lanes lanes = lanes_of(config, 1);
   const bool measures = config.merge == "closed-form";
+  const ParameterCounts parameters = parameter_counts(
+      work.model, work.layout, training_shape(config, work, 1, /*on_device=*/false));
   return {.steps = work.steps / work.tasks,
           .batch = config.batch,
           .train_samples = work.train_samples / work.tasks,
@@ -106,7 +108,8 @@ TaskWork task_work(const RunConfig& config, const Workload& work, int world_size
           .ordered = lanes.ordered,
           .loss_pass = measures && config.fisher_scale == "secant",
           .fisher_pass = measures,
-          .bf16 = config.precision == "bf16"};
+          .trained = parameters.trained(),
+          .adapted = parameters.adapted};
 }
 
 }  // namespace palimpsest

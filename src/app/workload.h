@@ -35,7 +35,7 @@ Workload workload_of(const RunConfig& config, const SketchedStream& stream);
 TrainingShape training_shape(const RunConfig& config, const Workload& work, int world_size,
                              bool on_device);
 
-// One task of average size.
-TaskWork task_work(const RunConfig& config, const Workload& work, int world_size);
+// One task of average size, on one rank.
+TaskWork task_work(const RunConfig& config, const Workload& work);
 
 }  // namespace palimpsest

@@ -1,95 +1,76 @@
 #include "palimpsest/plan/forecast.h"
 
 #include <algorithm>
-#include <array>
-#include <string>
-
-#include "palimpsest/core/error.h"
-#include "palimpsest/core/text.h"
 
 namespace palimpsest {
 namespace {
 
-// The vendor's data sheets: dense bf16 on tensor cores, fp32 on the others, memory; NVLink and the
-// network in one direction.
-constexpr std::array kDevices = {
-    Device{.name = "a100",
-           .fp32 = 19.5e12,
-           .bf16 = 312e12,
-           .memory = 80e9,
-           .node_bandwidth = 300e9,
-           .fleet_bandwidth = 25e9},
-    Device{.name = "h100",
-           .fp32 = 67e12,
-           .bf16 = 989e12,
-           .memory = 80e9,
-           .node_bandwidth = 450e9,
-           .fleet_bandwidth = 50e9},
-    Device{.name = "h200",
-           .fp32 = 67e12,
-           .bf16 = 989e12,
-           .memory = 141e9,
-           .node_bandwidth = 450e9,
-           .fleet_bandwidth = 50e9},
-};
-
-constexpr double kMessageSeconds = 5e-6;      // to start a message; assumed
-constexpr double kMergeBytesPerSecond = 5e9;  // of one core through S0 and S1; assumed
+double number(std::int64_t count) { return static_cast<double>(count); }
 
 std::int64_t rounded_up(std::int64_t count, std::int64_t parts) {
   return (count + parts - 1) / parts;
 }
 
+ExchangeCost gradient_exchange(const TaskWork& work, const Machine& machine, std::int64_t ranks) {
+  const double bytes = sizeof(float) * number(work.trained);
+  return work.ordered ? ordered_exchange(bytes, work.lanes, ranks, machine)
+                      : all_reduce(bytes, ranks, machine);
+}
+
 }  // namespace
 
-Device published_device(std::string_view name) {
-  std::string known;
-  for (const Device& device : kDevices) {
-    if (device.name == name) return device;
-    known += concat(known.empty() ? "" : ", ", device.name);
-  }
-  throw UsageError(concat("--on ", name, " is not known; use one of ", known,
-                          ", or cpu, whose rate is measured here"));
+ComputeCost cost_at_rate(const Operations& operations, double rate) {
+  return {.step = 0,
+          .lane = 0,
+          .sample = operations.training / rate,
+          .fisher = operations.fisher / rate,
+          .forward = operations.forward / rate,
+          .input = 0};
 }
 
-double exchanged_bytes(std::int64_t numbers, std::int64_t lanes, std::int64_t ranks, bool ordered) {
-  const double others = static_cast<double>(ranks - 1) / static_cast<double>(ranks);
-  const double own = ordered ? static_cast<double>(rounded_up(lanes, ranks)) : 1;
-  return sizeof(float) * static_cast<double>(numbers) * others * (own + 1);
+TaskWork over_ranks(TaskWork work, std::int64_t ranks) {
+  work.lanes = work.ordered ? std::max(work.lanes, ranks) : ranks;
+  return work;
 }
 
-TaskForecast forecast(const TaskWork& work, const Operations& operations,
-                      const ParameterCounts& parameters, const Device& device, std::int64_t ranks) {
-  const double rate = device.share * (work.bf16 ? device.bf16 : device.fp32);
-  const double bandwidth =
-      ranks > device.ranks_per_node ? device.fleet_bandwidth : device.node_bandwidth;
-  const auto exchange = [&](double bytes) {
-    if (ranks == 1) return 0.0;
-    return bytes / bandwidth + 2 * static_cast<double>(ranks - 1) * kMessageSeconds;
+TaskForecast forecast(const TaskWork& work, const ComputeCost& cost, const Machine& machine,
+                      std::int64_t ranks) {
+  // Reading `own` samples while all ranks read `all`.
+  const auto input = [&](std::int64_t own, std::int64_t all) {
+    const double shared =
+        machine.shared_input_rate > 0 ? number(all) / machine.shared_input_rate : 0;
+    return std::max(number(own) * cost.input, shared);
   };
   const auto pass = [&](std::int64_t samples, double per_sample) {
-    return static_cast<double>(rounded_up(samples, ranks)) * per_sample / rate;
+    const std::int64_t own = rounded_up(samples, ranks);
+    return number(own) * per_sample + input(own, samples);
   };
 
   TaskForecast result;
   const std::int64_t busy_lanes = std::min(work.lanes, work.batch);
   result.idle_ranks = std::max<std::int64_t>(ranks - busy_lanes, 0);
   // The rank with the most lanes, each with the most samples that a lane has.
-  const std::int64_t samples = rounded_up(busy_lanes, ranks) * rounded_up(work.batch, work.lanes);
-  result.step_compute =
-      static_cast<double>(std::min(samples, work.batch)) * operations.training / rate;
-  result.step_exchange =
-      exchange(exchanged_bytes(parameters.trained(), work.lanes, ranks, work.ordered));
-  result.training = static_cast<double>(work.steps) * (result.step_compute + result.step_exchange);
+  const std::int64_t own_lanes = rounded_up(busy_lanes, ranks);
+  result.busy_samples = std::min(own_lanes * rounded_up(work.batch, work.lanes), work.batch);
+
+  StepForecast& step = result.step;
+  step.samples = number(result.busy_samples) * cost.sample;
+  step.fixed = cost.step + number(own_lanes) * cost.lane;
+  step.input = input(result.busy_samples, work.batch);
+  step.exchange = gradient_exchange(work, machine, ranks);
+  step.exchange.latency += agreement(ranks, machine).latency;
+
+  result.training = number(work.steps) * step.seconds();
   if (work.fisher_pass) {
-    // Twice float32's bytes.
-    result.fisher = pass(work.train_samples, operations.fisher) +
-                    exchange(2 * exchanged_bytes(parameters.adapted, work.lanes, ranks, true));
-    result.merge = 16 * static_cast<double>(parameters.adapted) / kMergeBytesPerSecond +
-                   exchange(sizeof(float) * static_cast<double>(parameters.adapted));
+    const double weights = number(work.adapted);
+    result.fisher =
+        pass(work.train_samples, cost.fisher) +
+        ordered_exchange(sizeof(double) * weights, work.lanes, ranks, machine).seconds();
+    result.merge = 2 * sizeof(double) * weights / machine.merge_bandwidth +
+                   broadcast(sizeof(float) * weights, ranks, machine).seconds();
   }
-  if (work.loss_pass) result.fisher += pass(work.train_samples, operations.forward);
-  result.evaluation = pass(work.test_samples, operations.forward);
+  if (work.loss_pass) result.fisher += pass(work.train_samples, cost.forward);
+  result.evaluation = 2 * pass(work.test_samples, cost.forward);  // before the merge, and after it
   return result;
 }
 

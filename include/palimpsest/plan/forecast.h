@@ -1,27 +1,26 @@
 #pragma once
-// How long a task will take on how many ranks: the work dealt over them, and what they exchange.
+// How long a step and a task take on how many ranks: the work dealt over them, what they exchange,
+// and how fast samples come in.
 #include <cstdint>
-#include <string_view>
 
 #include "palimpsest/plan/cost.h"
+#include "palimpsest/plan/exchange.h"
+#include "palimpsest/plan/machine.h"
 
 namespace palimpsest {
 
-// One rank's processor. Rates are the vendor's for dense matrices; `share` is the part of them that
-// a training step is taken to reach.
-struct Device {
-  std::string_view name;
-  double fp32 = 0, bf16 = 0;  // operations per second
-  double share = 0.5;
-  double memory = 0;           // bytes; 0: not known
-  double node_bandwidth = 0;   // bytes per second and rank, inside a node
-  double fleet_bandwidth = 0;  // the same between nodes
-  std::int64_t ranks_per_node = 8;
+// Seconds of computation on one rank, measured or worked out.
+struct ComputeCost {
+  double step = 0;     // of a training step besides its lanes: adapter, sum, optimizer
+  double lane = 0;     // of a lane, however few samples it has
+  double sample = 0;   // of a sample's forward and backward pass
+  double fisher = 0;   // of a sample in the Fisher pass
+  double forward = 0;  // of a sample's forward pass alone
+  double input = 0;    // to read and prepare a sample
 };
 
-// "a100", "h100", "h200": SXM boards of 8, with one 400 Gbit/s (a100: 200) adapter each. Throws
-// UsageError with the known names.
-Device published_device(std::string_view name);
+// Operations over a rate in operations per second; nothing else costs anything.
+ComputeCost cost_at_rate(const Operations& operations, double rate);
 
 // One task of a stream, of average size.
 struct TaskWork {
@@ -29,24 +28,36 @@ struct TaskWork {
   std::int64_t train_samples = 0;
   std::int64_t test_samples = 0;  // of all tasks seen, on average over the stream
   std::int64_t lanes = 0;
-  bool ordered = true;    // lanes are added in order; else one all-reduce
+  bool ordered = true;    // lanes are added in order; else every rank has one lane, all-reduced
   bool loss_pass = true;  // the secant scale's: a forward pass over the training samples
   bool fisher_pass = true;
-  bool bf16 = false;
+  std::int64_t trained = 0;  // parameters: a step's gradient
+  std::int64_t adapted = 0;  // weights: Fisher and merge
 };
 
-// Bytes that a rank sends in a step, to add `numbers` float32 of every lane: slices of its lanes
-// to the ranks that add them up, then the sum of its own slice to all others.
-double exchanged_bytes(std::int64_t numbers, std::int64_t lanes, std::int64_t ranks, bool ordered);
+// The work over `ranks` ranks: as many lanes as ranks where they are fewer.
+TaskWork over_ranks(TaskWork work, std::int64_t ranks);
+
+// Seconds of one training step, of the rank that needs the most of each.
+struct StepForecast {
+  double samples = 0;     // computation that grows with the samples of the busiest rank
+  double fixed = 0;       // computation that does not
+  double input = 0;       // waiting for samples: they are read when their lane begins
+  ExchangeCost exchange;  // of gradients, and the agreement after a step
+  double compute() const { return samples + fixed; }
+  double seconds() const { return compute() + input + exchange.seconds(); }
+};
 
 struct TaskForecast {
-  std::int64_t idle_ranks = 0;                 // without a sample in a step
-  double step_compute = 0, step_exchange = 0;  // seconds
+  std::int64_t busy_samples = 0;  // of the busiest rank in a step
+  std::int64_t idle_ranks = 0;    // without a sample in a step
+  StepForecast step;
   double training = 0, fisher = 0, evaluation = 0, merge = 0;
   double seconds() const { return training + fisher + evaluation + merge; }
 };
 
-TaskForecast forecast(const TaskWork& work, const Operations& operations,
-                      const ParameterCounts& parameters, const Device& device, std::int64_t ranks);
+// `work` as over_ranks() gives it.
+TaskForecast forecast(const TaskWork& work, const ComputeCost& cost, const Machine& machine,
+                      std::int64_t ranks);
 
 }  // namespace palimpsest
