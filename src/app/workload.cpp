@@ -92,7 +92,8 @@ TrainingShape training_shape(const RunConfig& config, const Workload& work, int 
           .bf16 = config.precision == "bf16",
           .activation_checkpointing = config.activation_checkpointing,
           .keeps_fisher = config.merge == "closed-form",
-          .on_device = on_device};
+          .on_device = on_device,
+          .class_token_only = !work.model.texts && config.pooling != "mean"};
 }
 
 TaskWork task_work(const RunConfig& config, const Workload& work) {

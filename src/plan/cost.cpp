@@ -39,11 +39,11 @@ double kept_bytes(const ModelShape& model, const TrainingShape& training) {
   if (adapted.qkv) numbers += w;
   if (adapted.fc1) numbers += w;
   if (adapted.fc2) numbers += middle;
-  if (model.texts) {
-    // The attention weights; an adapted output layer keeps its input, too.
-    numbers += static_cast<double>(model.heads * training.tokens) + (adapted.output ? w : 0);
-  } else {
-    numbers += w;  // the attention's result, from which it is computed again
+  if (adapted.output || (!model.texts && !training.fuses_attention())) {
+    numbers += w;  // the attention's result: the output layer's input, or to compute it again from
+  }
+  if (model.texts && !training.fuses_attention()) {
+    numbers += static_cast<double>(model.heads * training.tokens);  // the attention's weights
   }
   return kFloat * 2 * w + narrow * numbers;
 }
@@ -59,7 +59,10 @@ double activation_bytes(const ModelShape& model, const TrainingShape& training) 
   const double passing = narrow * (3 * static_cast<double>(model.fc1_out) + 4 * w);
   double per_token = passing;
   if (training.rank > 0) {
-    per_token += training.activation_checkpointing ? blocks * kFloat * w + kept : blocks * kept;
+    // A last block of class tokens keeps its input, and query, key and value of all tokens.
+    const double last = kFloat * w + narrow * (training.adapted.qkv ? 4 : 3) * w;
+    const double all = (blocks - 1) * kept + (training.class_token_only ? last : kept);
+    per_token += training.activation_checkpointing ? blocks * kFloat * w + kept : all;
   }
   // Three copies of an image: as read, transformed, in patches.
   const double pixels = 3 * static_cast<double>(training.image_side * training.image_side);
@@ -117,9 +120,14 @@ MemoryEstimate memory_estimate(const ModelShape& model, const AdaptedLayout& lay
 
 Operations operations_per_sample(const ModelShape& model, const AdaptedLayout& layout,
                                  const TrainingShape& training, double tokens) {
-  const double matrices = 2 * tokens * static_cast<double>(model.matrix_weights());
+  const auto w = static_cast<double>(model.width);
+  // The tokens that ask in the last block, and pass through what follows the attention there.
+  const double last = training.class_token_only ? 1 : tokens;
+  const double after_attention = w * (w + static_cast<double>(model.fc1_out + model.fc2_in));
+  const double matrices = 2 * (tokens * static_cast<double>(model.matrix_weights()) -
+                               (tokens - last) * after_attention);
   // Scores, and the weighted sum of values.
-  const double attention = 4 * tokens * tokens * static_cast<double>(model.blocks * model.width);
+  const double attention = 4 * tokens * w * (tokens * static_cast<double>(model.blocks - 1) + last);
   Operations operations{.forward = matrices + attention, .training = {}, .fisher = {}};
   operations.training = operations.forward;
   if (training.rank > 0) {

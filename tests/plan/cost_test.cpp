@@ -78,8 +78,8 @@ TEST(Cost, EstimatesMemoryByPart) {
   EXPECT_EQ(bytes.adapted, 4.0 * (6 * 3 * 384 * 384 + 3 * 1769472));
   EXPECT_EQ(bytes.optimizer, 4.0 * 94470 * 6);
   // 80 tokens. Kept in each of 6 blocks: inputs of two norms and of q, k, v; q, k and v; the MLP's
-  // middle; 12 rows of attention weights. Dropped again: three middles, four vectors.
-  const double kept = 6 * 384 + 1536 + 12 * 20, dropped = 3 * 1536 + 4 * 384;
+  // middle. Dropped again: three middles, four vectors.
+  const double kept = 6 * 384 + 1536, dropped = 3 * 1536 + 4 * 384;
   EXPECT_EQ(bytes.activations, 4.0 * 80 * (6 * kept + dropped) * 1.33);
   EXPECT_EQ(bytes.fisher, (8.0 * (kTraining.lanes + 2) + 12.0) * 1769472);
   EXPECT_EQ(bytes.curvature, 16.0 * 1769472);
@@ -120,6 +120,17 @@ TEST(Cost, CountsOperationsPerSample) {
   EXPECT_EQ(again.training - whole.training, whole.forward);
   training.rank = 0;
   EXPECT_EQ(operations_per_sample(kMiniLm, AdaptedLayout(), training, 10).training, whole.forward);
+}
+
+// A block's matrices after the attention: 384 * 384 + 2 * 384 * 1536 = 1,327,104 weights.
+TEST(Cost, OfTheLastBlockOnlyTheClassTokenGoesOn) {
+  TrainingShape training = kTraining;
+  const Operations whole = operations_per_sample(kMiniLm, key_and_value(), training, 10);
+  const MemoryEstimate all = memory_estimate(kMiniLm, key_and_value(), training);
+  training.class_token_only = true;
+  const Operations less = operations_per_sample(kMiniLm, key_and_value(), training, 10);
+  EXPECT_EQ(whole.forward - less.forward, 2 * 9 * 1327104.0 + 4 * 9 * 10 * 384);
+  EXPECT_LT(memory_estimate(kMiniLm, key_and_value(), training).activations, all.activations);
 }
 
 TEST(Cost, KnowsPublishedShapes) {

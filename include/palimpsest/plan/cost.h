@@ -25,8 +25,12 @@ struct TrainingShape {
   AdaptedLayers adapted;
   bool bf16 = false;
   bool activation_checkpointing = false;
-  bool keeps_fisher = true;  // the merge needs the Fisher
-  bool on_device = false;    // a GPU: weights are copied there, and its allocator wastes less
+  bool keeps_fisher = true;       // the merge needs the Fisher
+  bool on_device = false;         // a GPU: weights are copied there, and its allocator wastes less
+  bool class_token_only = false;  // what the features need of the last block
+
+  // Attention fused over each head keeps neither its weights nor its result.
+  bool fuses_attention() const { return !bf16 && !on_device; }
 };
 
 struct ParameterCounts {

@@ -1,0 +1,68 @@
+"""The machine's best rate of matrix products: every library that Python reaches, on all ranks' cores at once.
+
+As a program (python -m measure.gemm): what one rank reaches, in JSON, by library and shape."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+from .inputs import ROOT
+
+# (rows, in, out): a lane of 8 texts or 2 to 4 images through the layers of MiniLM, ViT-S and ViT-B.
+SHAPES = ((256, 384, 1152), (256, 384, 1536), (256, 1536, 384), (1028, 384, 1536), (394, 768, 3072), (394, 3072, 768))
+SECONDS = 0.5  # for each library and shape
+LIBRARIES = ("mkl", "switch", "onednn", "openblas")
+
+
+def products(library, rows, width, out):
+    """A function that multiplies [rows, width] by [width, out], by this library."""
+    if library == "openblas":
+        import numpy as np
+
+        random = np.random.default_rng(1)
+        x, w = (random.standard_normal(shape, dtype=np.float32) for shape in ((rows, width), (width, out)))
+        y = np.empty((rows, out), dtype=np.float32)
+        return lambda: np.matmul(x, w, out=y)
+    import torch
+
+    torch.set_num_threads(1)
+    torch.set_grad_enabled(False)
+    torch.backends.mkldnn.matmul.fp32_precision = "bf16" if library == "switch" else "ieee"
+    x, w = torch.randn(rows, width), torch.randn(out, width)
+    if library == "onednn":
+        packed = torch.ops.mkldnn._reorder_linear_weight(w, rows)
+        return lambda: torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")
+    return lambda: torch.nn.functional.linear(x, w)
+
+
+def rate(library, shape):
+    """Operations a second."""
+    multiply = products(library, *shape)
+    for _ in range(3):
+        multiply()
+    count, began = 0, time.perf_counter()
+    while time.perf_counter() - began < SECONDS:
+        multiply()
+        count += 1
+    return 2 * shape[0] * shape[1] * shape[2] * count / (time.perf_counter() - began)
+
+
+def measure(ranks):
+    """Of all ranks together, by "library rows x in x out"."""
+    environment = {n: v for n, v in os.environ.items() if n not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+    one_thread = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    environment.update(dict.fromkeys(one_thread, "1"), PYTHONPATH=str(ROOT / "bench"))
+    command = [sys.executable, "-m", "measure.gemm", str(time.time() + 8)]
+    running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(ranks)]
+    found = [json.loads(process.communicate()[0]) for process in running]
+    return {name: sum(rates[name] for rates in found) for name in found[0]}
+
+
+if __name__ == "__main__":
+    import torch  # noqa: F401  before the common start
+
+    time.sleep(max(0.0, float(sys.argv[1]) - time.time()))
+    rates = {f"{name} {' x '.join(map(str, shape))}": rate(name, shape) for name in LIBRARIES for shape in SHAPES}
+    json.dump(rates, sys.stdout)

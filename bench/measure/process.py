@@ -1,0 +1,87 @@
+"""Runs one command to its end: wall time, peak memory, and what others did to it."""
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+import pathlib
+import resource
+import subprocess
+import time
+
+POLL = 0.05  # seconds between two looks at the memory
+
+
+class Failed(Exception):
+    pass
+
+
+@contextlib.contextmanager
+def alone(lock):
+    """Takes turns with other measurements on the machine, through a file that they lock, too."""
+    if lock is None:
+        yield
+        return
+    with open(lock, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _children(pid):
+    try:
+        for tasks in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            for child in (tasks / "children").read_text().split():
+                yield int(child)
+                yield from _children(int(child))
+    except OSError:
+        return  # ended meanwhile
+
+
+def _note_peaks(pid, name, peaks):
+    for child in _children(pid):
+        try:
+            status = pathlib.Path(f"/proc/{child}/status").read_text()
+        except OSError:
+            continue
+        fields = dict(line.split(":", 1) for line in status.splitlines())
+        if fields["Name"].strip() == name and "VmHWM" in fields:
+            peaks[child] = int(fields["VmHWM"].split()[0]) * 1024
+
+
+def _busy_seconds():
+    """Of all cores since the machine started: user, nice, system, interrupts, and what a hypervisor took."""
+    fields = pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    idle_and_waiting = (3, 4)
+    ticks = sum(int(value) for place, value in enumerate(fields[:8]) if place not in idle_and_waiting)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _own_seconds():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    began: float  # time of the start
+    wall: float  # seconds
+    peaks: list  # bytes at the peak of each process of the name that was asked for
+    disturbed: float  # share of the cores that others used meanwhile
+
+
+def run(command, environment, folder, name):
+    """Runs a command; its output goes to folder/log."""
+    peaks = {}
+    busy, own = _busy_seconds(), _own_seconds()
+    with open(folder / "log", "w") as log:
+        began = time.time()
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        while process.poll() is None:
+            _note_peaks(process.pid, name, peaks)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(POLL)
+        wall = time.time() - began
+    if process.returncode != 0:
+        raise Failed(f"exit code {process.returncode}: {' '.join(map(str, command))}; see {folder / 'log'}")
+    others = (_busy_seconds() - busy) - (_own_seconds() - own)
+    return Done(began, wall, list(peaks.values()), max(0.0, others) / (wall * os.cpu_count()))

@@ -1,0 +1,76 @@
+"""Writes the results: JSON below bench/results, and the table in docs/performance.md between its two marks."""
+
+import dataclasses
+import json
+
+from .inputs import ROOT
+
+PAGE = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- the table begins: bench/run.sh writes what follows -->", "<!-- the table ends -->"
+
+
+def number(value):
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:.{digits}f}"
+
+
+def of_kind(value, kind, goal=False):
+    if kind == "times":
+        return f"{value:g}x" if goal else f"{value:.2f}x"
+    if kind == "percent":
+        return f"{100 * value:g} %" if goal else f"{100 * value:.1f} %"
+    return f"{value:g} {kind}" if goal else f"{number(value)} {kind}"
+
+
+def figure(value):
+    return f"{number(value.median)} ({number(value.least)} to {number(value.greatest)})" if value else ""
+
+
+def line(row):
+    other = f"{figure(row.other)}, {row.other_name}" if row.other else ""
+    goal = met = ""
+    if row.goal is not None:
+        goal = f"{'≥' if row.at_least else '≤'} {of_kind(row.goal, row.kind, goal=True)}"
+        met = "met" if row.met else "missed"
+    quiet = "" if row.undisturbed is None else of_kind(row.undisturbed, row.kind)
+    cells = (row.title, row.unit, figure(row.ours), other, of_kind(row.value, row.kind), quiet, goal, met)
+    return f"| {' | '.join(cells)} |"
+
+
+def text(about, rows, losses, notes):
+    machine = about["machine"]
+    head = [
+        f"Measured on {about['date']} at commit {machine['commit']}, {about['device']}, {about['ranks']} ranks of 1 thread, "
+        f"{about['rounds']} round{'s' if about['rounds'] > 1 else ''}: {machine['gpu'] or machine['processor']}, "
+        f"{machine['cores']} cores, {' '.join(machine['instructions'])}, {machine['memory_gb']} GB; "
+        + ", ".join(f"{name} {machine[name]}" for name in ("torch", "transformers", "timm", "peft"))
+        + f", {machine['mpi']}.",
+        "",
+        "| work | unit | palimpsest | compared with | result | undisturbed | goal | |",
+        "|---|---|---|---|---|---|---|---|",
+        *map(line, rows),
+        "",
+        *(f"{note}\n" for note in notes),
+        "The same work on both sides, in the first round:",
+        "",
+        "| work | contender | first loss | mean loss of the last quarter | greatest difference to palimpsest | accuracy |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {title} | {name} | {first:.5f} | {last:.5f} | {difference:.1e} | {100 * accuracy:.1f} % |"
+            for title, name, first, last, difference, accuracy in losses
+        ),
+    ]
+    return "\n".join(head) + "\n"
+
+
+def write(about, rows, page_text, raw):
+    folder = ROOT / "bench" / "results"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{about['date']}-{about['device']}.json"
+    lines = [{**dataclasses.asdict(row), "met": row.met} for row in rows]
+    path.write_text(json.dumps({**about, "rows": lines, "measured": raw}, indent=1) + "\n")
+    page = PAGE.read_text()
+    before, after = page[: page.index(BEGIN) + len(BEGIN)], page[page.index(END) :]
+    PAGE.write_text(f"{before}\n{page_text}{after}")
+    print(page_text)
+    print(f"written: {path.relative_to(ROOT)}, {PAGE.relative_to(ROOT)}")

@@ -1,0 +1,94 @@
+"""The tasks of a stream, from the pack and the protocol that palimpsest reads (checkpoints_schema/)."""
+
+import dataclasses
+import json
+
+import h5py
+import numpy as np
+import torch
+
+import draws
+
+
+@dataclasses.dataclass
+class Split:
+    samples: list  # token ids of each text; or an image each, uint8 [3, height, width]
+    targets: torch.Tensor
+
+    def __len__(self):
+        return len(self.samples)
+
+
+@dataclasses.dataclass
+class Task:
+    index: int
+    classes: int
+    train: Split
+    test: Split
+
+
+def _sample(file, offsets, shape, i):
+    data = file["bytes"][offsets[i] : offsets[i + 1]]
+    if len(shape[i]) == 1:
+        return torch.from_numpy(data.view("<i4").astype(np.int64))
+    return torch.from_numpy(data.reshape(shape[i])).permute(2, 0, 1)
+
+
+def read_tasks(settings):
+    with open(settings.protocol) as file:
+        protocol = json.load(file)
+    with h5py.File(settings.pack) as file:
+        labels, split, offsets, shape = (file[name][()] for name in ("labels", "split", "offsets", "shape"))
+        names = [name.decode() for name in file["classes"][()]]
+        take = {0: protocol["train_per_class"] or None, 1: protocol["test_per_class"] or None}
+
+        def read(classes, side):
+            samples, targets = [], []
+            for target, name in enumerate(classes):
+                found = np.flatnonzero((labels == names.index(name)) & (split == side))[: take[side]]
+                samples += [_sample(file, offsets, shape, i) for i in found]
+                targets += [target] * len(found)
+            return Split(samples, torch.tensor(targets))
+
+        tasks = protocol["tasks"][: settings.tasks or None]
+        return [
+            Task(i, len(task["classes"]), read(task["classes"], 0), read(task["classes"], 1))
+            for i, task in enumerate(tasks)
+        ]
+
+
+def steps_per_pass(settings, task):
+    return -(-len(task.train) // settings.batch)
+
+
+class Batches:
+    """The batches of a task: the positions of a step over all ranks, and which of them are this rank's."""
+
+    def __init__(self, settings, task, rank, world_size):
+        self.settings, self.task, self.rank, self.world_size = settings, task, rank, world_size
+        self.order = []
+
+    def __call__(self, step):
+        one_pass, place = divmod(step, steps_per_pass(self.settings, self.task))
+        if place == 0:
+            self.order = draws.permutation(len(self.task.train), self.settings.seed, self.task.index, one_pass)
+        batch = self.order[place * self.settings.batch : (place + 1) * self.settings.batch]
+        return batch[self.rank :: self.world_size], len(batch)
+
+
+def chunks(split, size):
+    """All samples in chunks; texts by length, so that there is little to pad."""
+    order = sorted(range(len(split)), key=lambda i: split.samples[i].shape[-1])
+    return [order[first : first + size] for first in range(0, len(order), size)]
+
+
+def collate(split, positions, device):
+    """Inputs and targets; texts are padded to the longest of the batch, and the mask is true where a token is."""
+    samples = [split.samples[i] for i in positions]
+    targets = split.targets[positions].to(device, non_blocking=True)
+    if samples[0].dim() > 1:
+        return (torch.stack(samples).to(device, non_blocking=True),), targets
+    lengths = torch.tensor([len(sample) for sample in samples])
+    ids = torch.nn.utils.rnn.pad_sequence(samples, batch_first=True)
+    mask = torch.arange(ids.shape[1]) < lengths[:, None]
+    return (ids.to(device, non_blocking=True), mask.to(device, non_blocking=True)), targets
