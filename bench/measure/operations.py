@@ -34,7 +34,7 @@ def training(shape, tokens):
     backward = products - 2 * tokens * 3 * w * w
     attention = 4 * tokens * w * (tokens * (shape.blocks - 1) + last)
     adapter = 2 * tokens * shape.blocks * 2 * RANK * 2 * w
-    return forward + backward + 3 * attention + 3 * adapter
+    return forward + backward + 3 * attention + 2 * adapter  # forward it is part of the weights
 
 
 def mean_training(work):

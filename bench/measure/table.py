@@ -31,7 +31,7 @@ def line(row):
     goal = met = ""
     if row.goal is not None:
         goal = f"{'≥' if row.at_least else '≤'} {of_kind(row.goal, row.kind, goal=True)}"
-        met = "met" if row.met else "missed"
+        met = ("met" if row.met else "missed") + ("" if row.is_clear else ", within the spread")
     quiet = "" if row.undisturbed is None else of_kind(row.undisturbed, row.kind)
     cells = (row.title, row.unit, figure(row.ours), other, of_kind(row.value, row.kind), quiet, goal, met)
     return f"| {' | '.join(cells)} |"

@@ -89,7 +89,7 @@ WORKS = (
         (1, 4, 8, 1),
         {**IMAGES, "batch": 8, "epochs": 1},
         {},
-        (LANES, DDP, LANES_RANKS, PEFT, DDP_TUNED),
+        (LANES, DDP, LANES_RANKS, PEFT, DDP_TUNED, PEFT_TUNED),
         skip=1,
     ),
     Work(
@@ -100,7 +100,7 @@ WORKS = (
         (1, 4, 4, 1),
         {**IMAGES, "batch": 4, "epochs": 1},
         {},
-        (LANES, DDP, LANES_RANKS, PEFT, DDP_TUNED),
+        (LANES, DDP, LANES_RANKS, PEFT, DDP_TUNED, PEFT_TUNED),
         skip=1,
     ),
     Work(

@@ -33,10 +33,16 @@ def parser(description):
     return made
 
 
+def multiplies_in_bf16():
+    """With AMX, oneDNN takes the switch at its word; elsewhere it computes in fp32."""
+    with open("/proc/cpuinfo") as file:
+        return "amx_bf16" in file.read()
+
+
 def start(settings):
     """Joins the ranks that torchrun started; returns the device of this one."""
     torch.set_num_threads(settings.threads)
-    if settings.onednn:
+    if settings.onednn and not multiplies_in_bf16():
         torch.backends.mkldnn.matmul.fp32_precision = "bf16"
     on_gpu = settings.device == "cuda"
     device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if on_gpu else torch.device("cpu")

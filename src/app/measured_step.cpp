@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "palimpsest/comm/collectives.h"
+#include "palimpsest/core/error.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/device/placement.h"
 #include "palimpsest/train/task_trainer.h"
@@ -116,6 +117,10 @@ ComputeCost measured_cost(const RunConfig& config, const Inputs& inputs,
   const Placement placement = make_placement(choice, group, watchdog);
   StepTimer timer(config, inputs, placement.device, group, watchdog);
   const std::int64_t most = timer.task().train.size();
+  if (most < 2) {
+    throw UsageError(
+        "plan: a training step is measured with two samples at least; the first task has one");
+  }
   const std::int64_t small = std::max<std::int64_t>(std::min(sizes.small, most / 2), 1);
   const auto few = static_cast<double>(small);
 
@@ -129,10 +134,11 @@ ComputeCost measured_cost(const RunConfig& config, const Inputs& inputs,
 
   // one = step + lane + few * sample, and so on; none is below zero.
   const double sample =
-      std::clamp((whole - one) / static_cast<double>(large - small), 0.0, one / few);
+      std::clamp((whole - one) / static_cast<double>(large - small), 0.1 * one / few, one / few);
   const double rest = one - few * sample;
   const double lane = std::clamp(two - one - few * sample, 0.0, rest);
-  const double input = std::min(timer.input_seconds(large), sample);
+  // Part of a sample's time is computing, whatever the clock says.
+  const double input = std::min(timer.input_seconds(large), 0.9 * sample);
   const double rate = operations.training / (sample - input);
   return {.step = rest - lane,
           .lane = lane,

@@ -19,7 +19,7 @@ po::options_description plan_options(PlanRequest& request, std::string& sizes) {
   SketchedStream& sketch = request.sketch;
   options.add_options()  //
       ("world-size", po::value(&sizes)->default_value("1,2,4,8,16,32,64,128,256,512"),
-       "ranks to plan for, one number or several; memory is that of the first")  //
+       "ranks to plan for, one number or several; memory is that of the smallest")  //
       ("machine", po::value(&request.machine)->default_value("cpu-ethernet-10g"),
        "what runs it: a name below, or the path of a machine file (.cfg)")  //
       ("shape", po::value(&sketch.shape),

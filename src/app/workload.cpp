@@ -27,8 +27,7 @@ AdaptedLayers adapted_layers(const RunConfig& config) {
 Workload workload_of(const RunConfig& config, const Inputs& inputs) {
   const auto* vit = std::get_if<VitConfig>(&inputs.backbone);
   const auto tokens_of = [&](std::int64_t sample) {
-    return vit != nullptr ? image_tokens(*vit, config.image_size)
-                          : std::ssize(inputs.pack.tokens(sample));
+    return vit != nullptr ? image_tokens(*vit, config.image_size) : inputs.pack.length(sample);
   };
   Workload work{.model = model_shape(inputs.backbone),
                 .layout = adapted_layout(block_shape(inputs.backbone), config.lora_targets),

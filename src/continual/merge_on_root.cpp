@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/merge/task_vector.h"
 
@@ -72,6 +73,7 @@ MergeOutcome merge_on_root(HostGroup& group, const MergeRule& rule, FisherScale 
                            const AdaptedLayout& layout, StreamState& state,
                            const TrainedWeights& trained, std::optional<Fisher> fisher,
                            double loss_rise) {
+  if (state.merged_hash.empty()) throw Error("a merge into a state that was not broadcast");
   MergeOutcome outcome;
   if (group.rank() == 0) {
     outcome = decide_and_merge(rule, scale, layout, state, trained, std::move(fisher), loss_rise);

@@ -48,8 +48,7 @@ std::vector<std::int64_t> SampleReader::lengths(const LabelledSamples& split,
   if (!pack_.holds_texts()) return std::vector<std::int64_t>(positions.size(), 1);
   std::vector<std::int64_t> lengths;
   for (const std::int64_t position : positions) {
-    lengths.push_back(
-        std::ssize(pack_.tokens(split.samples.at(static_cast<std::size_t>(position)))));
+    lengths.push_back(pack_.length(split.samples.at(static_cast<std::size_t>(position))));
   }
   return lengths;
 }

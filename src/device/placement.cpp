@@ -24,6 +24,10 @@
 namespace palimpsest {
 namespace {
 
+// Of this program: raised with every change of kernels, of the order of sums or of how batches are
+// dealt, so that a run is not gone on with unawares by one that rounds in another way.
+constexpr int kArithmetic = 2;
+
 void check_cuda(const CudaApi& api, int result, std::string_view what) {
   if (result != 0)
     throw Error(concat("--device cuda: cannot ", what, ": ", api.error_string(result)));
@@ -98,7 +102,8 @@ std::string processor_name() {
 
 std::string numerics_fingerprint(const Placement& placement, std::int64_t threads,
                                  std::int64_t lanes) {
-  return nlohmann::json{{"torch", TORCH_VERSION},
+  return nlohmann::json{{"arithmetic", kArithmetic},
+                        {"torch", TORCH_VERSION},
                         {"processor", processor_name()},
                         {"instruction_set", at::get_cpu_capability()},
                         {"threads", threads},

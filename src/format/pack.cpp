@@ -190,6 +190,10 @@ std::span<const std::int32_t> Pack::tokens(std::int64_t sample) const {
   return ids;
 }
 
+std::int64_t Pack::length(std::int64_t sample) const {
+  return impl_->shape.at(static_cast<std::size_t>(sample));
+}
+
 void Pack::verify() const {
   const Impl& pack = *impl_;
   const std::int64_t samples = size();

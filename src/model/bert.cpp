@@ -50,7 +50,7 @@ at::Tensor Bert::hidden_states(const TextInput& input, const AdapterUse& use) co
     const BlockLayers::Block& layers = block(b);
     const at::Tensor attended = text_attention(layers.qkv.forward(x, use), input, config_.heads);
     const at::Tensor y = norms_[b].attention(x + layers.output.forward(attended, use));
-    return norms_[b].output(y + layers.fc2.forward(exact_gelu(layers.fc1.forward(y, use)), use));
+    return norms_[b].output(y + layers.fc2.forward(erf_gelu(layers.fc1.forward(y, use)), use));
   });
 }
 

@@ -3,6 +3,9 @@
 #include <ATen/ATen.h>
 #include <ATen/Version.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <c10/util/Exception.h>
+
+#include <optional>
 
 #include "palimpsest/device/placement.h"
 #include "palimpsest/model/host_kernels.h"
@@ -10,26 +13,39 @@
 namespace palimpsest {
 namespace {
 
-// x W^T + bias in float32, through the operator behind torch.compile's linear layers.
+// The operator behind torch.compile's linear layers; nullopt where this LibTorch has none, or one
+// with other arguments.
+using Linear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                          std::string_view, c10::List<std::optional<at::Scalar>>,
+                          std::optional<std::string_view>);
+const std::optional<c10::TypedOperatorHandle<Linear>>& linear_operator() {
+  static const auto found = []() -> std::optional<c10::TypedOperatorHandle<Linear>> {
+    if (!at::hasMKLDNN()) return std::nullopt;
+    try {
+      return c10::Dispatcher::singleton()
+          .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
+          .typed<Linear>();
+    } catch (const c10::Error&) {
+      return std::nullopt;
+    }
+  }();
+  return found;
+}
+
+// x W^T + bias in float32.
 at::Tensor onednn_linear(const at::Tensor& x, const at::Tensor& w,
                          const std::optional<at::Tensor>& bias) {
-  using Linear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
-                            std::string_view, c10::List<std::optional<at::Scalar>>,
-                            std::optional<std::string_view>);
-  static const auto linear = c10::Dispatcher::singleton()
-                                 .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
-                                 .typed<Linear>();
-  return linear.call(x, w, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
+  return linear_operator()->call(x, w, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
 }
 
 bool takes_onednn(const at::Tensor& x, GemmLibrary library) {
-  return library == GemmLibrary::kOneDnn && has_host_kernels(x);
+  return library == GemmLibrary::kOneDnn && has_host_kernels(x) && linear_operator();
 }
 
 }  // namespace
 
 GemmLibrary faster_gemm_library() {
-  static const bool onednn = at::hasMKLDNN() && at::get_cpu_capability() == "AVX512" &&
+  static const bool onednn = linear_operator() && at::get_cpu_capability() == "AVX512" &&
                              processor_name().find("AMD") != std::string::npos;
   return onednn ? GemmLibrary::kOneDnn : GemmLibrary::kLibTorch;
 }

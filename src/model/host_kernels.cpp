@@ -6,8 +6,12 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <numeric>
+#include <string_view>
 #include <vector>
 
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
 #include "palimpsest/kernels/kernels.h"
 
 namespace palimpsest {
@@ -15,6 +19,19 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
+
+std::int64_t sum_of(std::span<const std::int64_t> lengths) {
+  return std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+}
+
+// The kernels read and write where they are told.
+void require(bool fits, std::string_view what, const at::Tensor& rows,
+             std::span<const std::int64_t> lengths) {
+  if (fits) return;
+  throw Error(concat(what, ": a tensor of ", rows.size(0), " x ", rows.size(-1), " numbers and ",
+                     lengths.size(), " samples of ", sum_of(lengths),
+                     " tokens do not fit one another"));
+}
 
 // The heads of every sample, in the order of samples, then heads.
 class Heads {
@@ -158,11 +175,13 @@ class Gelu : public torch::autograd::Function<Gelu> {
 
 at::Tensor sample_attention(const at::Tensor& qkv, std::span<const std::int64_t> lengths,
                             std::int64_t heads, std::int64_t queries) {
+  require(qkv.dim() == 2 && sum_of(lengths) == qkv.size(0) && qkv.size(1) % (3 * heads) == 0,
+          "attention", qkv, lengths);
   return SampleAttention::apply(
       qkv.contiguous(), std::vector<std::int64_t>(lengths.begin(), lengths.end()), heads, queries);
 }
 
-at::Tensor exact_gelu(const at::Tensor& x) {
+at::Tensor erf_gelu(const at::Tensor& x) {
   if (!has_host_kernels(x)) return at::gelu(x);
   const bool gradients = x.requires_grad() && c10::GradMode::is_enabled();
   return gradients ? Gelu::apply(x.contiguous()) : gelu_of(x.contiguous(), {});
@@ -172,6 +191,9 @@ void add_squared_products(const at::Tensor& g, const at::Tensor& x,
                           std::span<const std::int64_t> lengths, const at::Tensor& sum) {
   constexpr std::int64_t kRows = 96;  // of a thread's share at least; a multiple of any tile's
   const std::int64_t out = g.size(1), in = x.size(1);
+  require(sum_of(lengths) == x.size(0) && g.size(0) == x.size(0) && g.stride(1) == 1 &&
+              x.stride(1) == 1 && sum.is_contiguous() && sum.size(0) == out && sum.size(1) == in,
+          "squared products", x, lengths);
   const float* g_rows = g.const_data_ptr<float>();
   const float* x_rows = x.const_data_ptr<float>();
   float* to = sum.mutable_data_ptr<float>();

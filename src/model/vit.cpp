@@ -128,7 +128,7 @@ at::Tensor Vit::attention(const at::Tensor& qkv, std::int64_t samples, std::int6
 at::Tensor Vit::mlp(const at::Tensor& x, const BlockLayers::Block& block,
                     const AdapterUse& use) const {
   const at::Tensor middle = block.fc1.forward(x, use);
-  if (!config_.swiglu) return block.fc2.forward(exact_gelu(middle), use);
+  if (!config_.swiglu) return block.fc2.forward(erf_gelu(middle), use);
   const std::vector<at::Tensor> halves = middle.chunk(2, 1);
   return block.fc2.forward(at::silu(halves[0]) * halves[1], use);
 }

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <cmath>
+
+#include "palimpsest/core/error.h"
 #include "palimpsest/model/frozen_product.h"
 #include "palimpsest/model/host_kernels.h"
 
@@ -70,6 +73,24 @@ TEST(Attention, LargeScoresDoNotOverflow) {
                            at::full({3, 4}, 100.0)));
 }
 
+// That a run diverges is seen by its loss.
+TEST(Attention, WhatIsNotANumberStaysSeen) {
+  for (const std::int64_t column : {0, 4, 8}) {  // of query, key, value
+    at::Tensor qkv = at::ones({3, 12});
+    qkv[1][column].fill_(std::nan(""));
+    const at::Tensor out = sample_attention(qkv, std::vector<std::int64_t>{3}, 1);
+    EXPECT_FALSE(at::isfinite(out).all().item<bool>()) << "column " << column;
+  }
+}
+
+TEST(Attention, RefusesLengthsThatDoNotFit) {
+  const at::Tensor qkv = at::ones({3, 12});
+  EXPECT_THROW(sample_attention(qkv, std::vector<std::int64_t>{2}, 1), Error);
+  EXPECT_THROW(sample_attention(qkv, std::vector<std::int64_t>{3}, 3), Error);
+  EXPECT_THROW(add_squared_products(qkv, qkv, std::vector<std::int64_t>{4}, at::zeros({12, 12})),
+               Error);
+}
+
 TEST(Attention, SamplesDoNotSeeOneAnother) {
   at::manual_seed(6);
   const at::Tensor qkv = at::randn({9, 3 * 32});
@@ -81,12 +102,12 @@ TEST(Attention, SamplesDoNotSeeOneAnother) {
 TEST(Gelu, ValueAndSlopeAreThoseOfTheErrorFunction) {
   const at::Tensor x = at::linspace(-12, 12, 4001).requires_grad_(true);
   const at::Tensor exact = x.detach().to(at::kDouble).requires_grad_(true);
-  const at::Tensor ours = exact_gelu(x), theirs = at::gelu(exact);
+  const at::Tensor ours = erf_gelu(x), theirs = at::gelu(exact);
   EXPECT_LT((ours.detach() - theirs.detach()).abs().max().item<double>(), 1e-6);
   const at::Tensor slope = torch::autograd::grad({ours.sum()}, {x})[0];
   const at::Tensor expected = torch::autograd::grad({theirs.sum()}, {exact})[0];
   EXPECT_LT((slope - expected).abs().max().item<double>(), 1e-6);
-  EXPECT_TRUE(at::equal(exact_gelu(x.detach()), ours.detach()));
+  EXPECT_TRUE(at::equal(erf_gelu(x.detach()), ours.detach()));
 }
 
 TEST(SquaredProducts, AreAddedSampleBySample) {

@@ -20,7 +20,7 @@ struct TrainedWeights {
 };
 
 struct MergeOutcome {
-  // On rank 0 alone:
+  // On rank 0 alone, but for the record's hashes:
   MergeRecord record;
   std::optional<FisherRecord> fisher;
   Merged event;

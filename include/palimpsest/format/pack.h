@@ -38,6 +38,8 @@ class Pack {
   // The token ids of a text, or an image, by the kind of the pack; checked against their CRC32C on
   // every call. Throws InputError.
   std::span<const std::int32_t> tokens(std::int64_t sample) const;
+  // How many tokens a text has; its bytes are not read.
+  std::int64_t length(std::int64_t sample) const;
   PackedImage image(std::int64_t sample) const;
 
   // Of texts: the vocabulary size (token ids are below it) and the longest sample, as the header

@@ -16,15 +16,18 @@ inline bool has_host_kernels(const at::Tensor& tensor) {
 // softmax(q k^T / sqrt(d)) v within each sample. qkv: [tokens, 3 width], query, key and value side
 // by side, each in `heads` parts of d = width / heads; the tokens of sample i are `lengths[i]`
 // rows, one sample after another. Only the first `queries` tokens of a sample ask (0: all), and
-// only they have a row in the result, [rows, width].
+// only they have a row in the result, [rows, width]. Throws Error where the lengths don't add up to
+// the rows, or the width is no multiple of the heads.
 at::Tensor sample_attention(const at::Tensor& qkv, std::span<const std::int64_t> lengths,
                             std::int64_t heads, std::int64_t queries = 0);
 
-// x Phi(x), with Phi the normal distribution's function; where there is no kernel, LibTorch's.
-at::Tensor exact_gelu(const at::Tensor& x);
+// x Phi(x), with Phi the normal distribution's function, within 1e-6; where there is no
+// kernel, LibTorch's.
+at::Tensor erf_gelu(const at::Tensor& x);
 
 // sum[o, i] += sum_n (sum_tau g[tau, o] x[tau, i])^2 over samples n, whose `lengths[n]` rows lie
-// one after another. g [tokens, out], x [tokens, in], their rows contiguous; sum [out, in].
+// one after another. g [tokens, out], x [tokens, in], their rows contiguous; sum [out, in]. Throws
+// Error where shapes, strides and lengths don't fit one another.
 void add_squared_products(const at::Tensor& g, const at::Tensor& x,
                           std::span<const std::int64_t> lengths, const at::Tensor& sum);
 
