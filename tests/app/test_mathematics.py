@@ -150,3 +150,18 @@ def test_accuracies_are_those_of_the_merged_model(toy, run):
     with h5py.File(f"{run}/tasks/task-0003.h5") as file:
         np.testing.assert_array_equal(file["metrics/after_merge/correct"][:], correct)
         np.testing.assert_array_equal(file["metrics/after_merge/correct_given_task"][:], given)
+
+
+def test_the_fisher_of_images_is_that_of_one_image_at_a_time(vision_toy):
+    """The layers behind the last attention see the class token alone, the others all tokens of an image."""
+    fishers = []
+    for chunk in (1, 8):
+        out = f"fisher-chunk-{chunk}"
+        targets = ("--lora-targets", "key,output,fc1,fc2")
+        vision_toy.run("--tasks", 1, "--epochs", 1, "--evaluation-batch", chunk, *targets, out=out)
+        with h5py.File(vision_toy.path("runs", out, "tasks", "task-0000.h5")) as file:
+            fishers.append({name: file["fisher"][name][:].astype("f8") for name in file["fisher"]})
+    assert len(fishers[0]) == 8
+    for name, alone in fishers[0].items():
+        assert alone.max() > 0
+        assert np.linalg.norm(fishers[1][name] - alone) < 1e-5 * np.linalg.norm(alone), name
