@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+from . import machine
 from .inputs import ROOT
 
 # (rows, in, out): layers of MiniLM, ViT-S and ViT-B. A lane of the works has about 91, 1,028 and 394 rows; fewer rows
@@ -39,9 +40,7 @@ def products(library, rows, width, out):
 
 
 def fp32_libraries():
-    with open("/proc/cpuinfo") as file:
-        has_amx = "amx_bf16" in file.read()
-    return [name for name in LIBRARIES if not (has_amx and name == "switch")]
+    return [name for name in LIBRARIES if not (name == "switch" and machine.has_amx())]
 
 
 def rate(library, shape):

@@ -14,14 +14,10 @@ def pack(*arguments):
     subprocess.run([sys.executable, ROOT / "tools" / "palimpsest-pack", *map(str, arguments)], check=True)
 
 
-def make_minilm():
-    if not (DATA / "minilm" / "model.safetensors").exists():
-        pack("backbone", "minilm", "--out", DATA / "minilm")
-
-
 def make_debian_sections():
-    if not (DATA / "debian-sections.h5").exists():
-        pack("debian", "--tokenizer", DATA / "minilm", "--out", DATA / "debian-sections.h5")
+    """And MiniLM."""
+    if not all((DATA / name).exists() for name in ("minilm/model.safetensors", "debian-sections.h5")):
+        subprocess.run([ROOT / "launch" / "data.sh", "debian-sections"], check=True)
 
 
 def make_dinov2():
@@ -127,7 +123,7 @@ def make_protocol(path, source, tasks, classes, train, test):
 def make(works):
     """What these works need."""
     BENCH.mkdir(parents=True, exist_ok=True)
-    makers = {"minilm": [make_minilm, make_debian_sections], "vit-small-14": [make_dinov2, make_pictures]}
+    makers = {"minilm": [make_debian_sections], "vit-small-14": [make_dinov2, make_pictures]}
     makers["vit-base-16"] = [make_vit_base, make_pictures]
     for work in works:
         for maker in makers[work.backbone]:

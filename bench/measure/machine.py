@@ -28,8 +28,16 @@ def _processor():
     return fields
 
 
+def _flags():
+    return set(_processor()["flags"].split())
+
+
 def has_bf16():
-    return bool({"avx512_bf16", "amx_bf16"} & set(_processor()["flags"].split()))
+    return bool({"avx512_bf16", "amx_bf16"} & _flags())
+
+
+def has_amx():
+    return "amx_bf16" in _flags()
 
 
 def commit():
@@ -40,7 +48,7 @@ def commit():
 
 def describe():
     processor = _processor()
-    flags = set(processor["flags"].split())
+    flags = _flags()
     return {
         "processor": processor["model name"],
         "cores": len(os.sched_getaffinity(0)),

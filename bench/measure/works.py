@@ -63,6 +63,8 @@ DDP_COMPILED = Contender("ddp compiled", "ddp.py", flags=("--fused", "--compile"
 PEFT_COMPILED = Contender("peft compiled", "peft_trainer.py", flags=("--fused", "--compile"), environment=TUNED, is_long=True)
 ON_GPU = (LANES, DDP, LANES_RANKS, PEFT, DDP_COMPILED, PEFT_COMPILED, LANES_BF16, DDP_BF16, PEFT_BF16)
 
+ON_IMAGES = (LANES, DDP, LANES_RANKS, PEFT, DDP_TUNED, PEFT_TUNED)
+
 TEXTS = {"batch": 16, "lr": 4e-3, "head-lr": 1e-2}
 IMAGES = {"lr": 1e-3, "head-lr": 1e-2, "image-size": 224}
 
@@ -89,7 +91,7 @@ WORKS = (
         (1, 4, 8, 1),
         {**IMAGES, "batch": 8, "epochs": 1},
         {},
-        (LANES, DDP, LANES_RANKS, PEFT, DDP_TUNED, PEFT_TUNED),
+        ON_IMAGES,
         skip=1,
     ),
     Work(
@@ -100,7 +102,7 @@ WORKS = (
         (1, 4, 4, 1),
         {**IMAGES, "batch": 4, "epochs": 1},
         {},
-        (LANES, DDP, LANES_RANKS, PEFT, DDP_TUNED, PEFT_TUNED),
+        ON_IMAGES,
         skip=1,
     ),
     Work(

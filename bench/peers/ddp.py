@@ -70,10 +70,7 @@ def main():
     memory, heads, rows = Memory(learner.backbone.weights), [], []
     for task in tasks:
         rows.append(learn(learner, tasks[: task.index + 1], heads, memory, settings, device, lines))
-    lines.finish()
-    if dist.get_rank() == 0:
-        report.table(rows)
-    dist.destroy_process_group()
+    lines.finish(rows)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import os
 
 import peft
 import torch
-import torch.distributed as dist
 import transformers
 from torch import nn
 
@@ -100,10 +99,7 @@ def main():
     for task in tasks:
         model, row = learn(model, colours, tasks[: task.index + 1], heads, settings, device, lines)
         rows.append(row)
-    lines.finish()
-    if dist.get_rank() == 0:
-        report.table(rows)
-    dist.destroy_process_group()
+    lines.finish(rows)
 
 
 if __name__ == "__main__":

@@ -33,10 +33,14 @@ class Report:
             fields.setdefault("time", time.time())
             print(json.dumps({"event": event, **fields}), file=self.file, flush=event != "step")
 
-    def finish(self):
+    def finish(self, rows):
+        """The last line, the table of `rows`, and the end of the ranks' group."""
         peaks = [None] * dist.get_world_size()
         dist.all_gather_object(peaks, peak_bytes())
         self.tell("run_finished", seconds=seconds_since_start(), peak_bytes=peaks)
+        if dist.get_rank() == 0:
+            table(rows)
+        dist.destroy_process_group()
 
 
 class Steps:

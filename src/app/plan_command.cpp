@@ -12,6 +12,7 @@
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/device/placement.h"
+#include "palimpsest/model/frozen_product.h"
 #include "palimpsest/report/readable.h"
 #include "plan_request.h"
 #include "scaling_report.h"
@@ -25,11 +26,12 @@ using Rows = std::vector<std::vector<std::string>>;
 // Operations per second of one product like an MLP's, on one rank of this machine.
 double matrix_rate(at::ScalarType type, std::int64_t width) {
   const c10::NoGradGuard no_grad;
-  const at::Tensor x = at::ones({512, width}).to(type), w = at::ones({4 * width, width}).to(type);
-  at::linear(x, w);
+  const at::Tensor x = at::ones({512, width}).to(type), w = at::ones({4 * width, width}).to(type),
+                   bias = at::zeros({4 * width}).to(type);
+  frozen_product(x, w, bias);
   const Stopwatch watch;
   std::int64_t products = 0;
-  for (; watch.seconds() < 0.3; ++products) at::linear(x, w);
+  for (; watch.seconds() < 0.3; ++products) frozen_product(x, w, bias);
   return static_cast<double>(products) * 2 * 512 * 4 * static_cast<double>(width * width) /
          watch.seconds();
 }
@@ -75,16 +77,20 @@ struct Speed {
   std::string source;
 };
 
+// As the machine file has it; 0: it is to be measured.
+double named_rate(const RunConfig& config, const Machine& machine) {
+  return config.precision == "bf16" ? machine.bf16_rate : machine.fp32_rate;
+}
+
 std::string teraflops(double rate) { return fixed(rate / 1e12, 2) + " TFLOP/s"; }
 
 Speed speed_at_share(const RunConfig& config, const Machine& machine, const Workload& work,
                      const Operations& operations) {
-  const bool is_bf16 = config.precision == "bf16";
-  double rate = is_bf16 ? machine.bf16_rate : machine.fp32_rate;
+  double rate = named_rate(config, machine);
   const bool is_named = rate > 0;
   if (!is_named) {
     configure_processor(static_cast<int>(config.threads));
-    rate = matrix_rate(is_bf16 ? at::kBFloat16 : at::kFloat, work.model.width);
+    rate = matrix_rate(config.precision == "bf16" ? at::kBFloat16 : at::kFloat, work.model.width);
   }
   return {cost_at_rate(operations, machine.share * rate),
           concat("A rank is taken to reach ", fixed(100 * machine.share, 0), " % of ",
@@ -166,8 +172,7 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
       operations_per_sample(work.model, work.layout, training, work.mean_tokens);
   const TaskWork task = task_work(config, work);
 
-  const bool named = (config.precision == "bf16" ? machine.bf16_rate : machine.fp32_rate) > 0;
-  const bool measured = inputs && !named && config.adapter != "none";
+  const bool measured = inputs && named_rate(config, machine) == 0 && config.adapter != "none";
   Speed speed =
       measured ? measured_speed(config, machine, *inputs, operations, task, first, group, watchdog)
                : speed_at_share(config, machine, work, operations);

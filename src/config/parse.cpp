@@ -44,10 +44,8 @@ po::options_description known_options() {
 [[noreturn]] void refuse_unknown(std::string_view name, const std::string& source) {
   std::vector<std::string_view> names = {"config"};
   for (const Key& key : key_table()) names.push_back(key.name);
-  const std::string hint = nearest_name(name, names);
   throw UsageError(concat(source, ": unknown setting '", name, "'; ",
-                          hint.empty() ? "palimpsest train --help lists them all"
-                                       : concat("did you mean '", hint, "'?")));
+                          name_hint(name, names, "palimpsest train --help lists them all")));
 }
 
 // One value for each setting that the source names.

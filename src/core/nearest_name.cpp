@@ -39,4 +39,10 @@ std::string nearest_name(std::string_view name, std::span<const std::string_view
   return std::string(nearest);
 }
 
+std::string name_hint(std::string_view name, std::span<const std::string_view> candidates,
+                      std::string_view otherwise) {
+  const std::string nearest = nearest_name(name, candidates);
+  return nearest.empty() ? std::string(otherwise) : "did you mean '" + nearest + "'?";
+}
+
 }  // namespace palimpsest

@@ -2,7 +2,7 @@
 
 #include <ATen/Version.h>
 
-#include <string_view>
+#include <string>
 
 #include "vectorised/variants.h"
 
@@ -14,16 +14,22 @@ PALIMPSEST_KERNELS(AVX512)
 
 namespace palimpsest {
 
-const Kernels& kernels() {
+namespace {
+
+const Kernels& choose() {
 #ifdef PALIMPSEST_X86
-  static const std::string_view instruction_set = [] {
-    static const std::string name = at::get_cpu_capability();
-    return std::string_view(name);
-  }();
+  const std::string instruction_set = at::get_cpu_capability();
   if (instruction_set == "AVX512") return AVX512::kKernels;
   if (instruction_set == "AVX2") return AVX2::kKernels;
 #endif
   return DEFAULT::kKernels;
+}
+
+}  // namespace
+
+const Kernels& kernels() {
+  static const Kernels& chosen = choose();
+  return chosen;
 }
 
 }  // namespace palimpsest

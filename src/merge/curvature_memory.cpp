@@ -33,6 +33,15 @@ double interleaved_sum(std::size_t count, const Term& term) {
   return sum;
 }
 
+// curvature . direction^2
+template <typename Number>
+double mass_along(const Number* curvature, std::span<const float> direction) {
+  return interleaved_sum(direction.size(), [&](std::size_t i) {
+    const double d = direction[i];
+    return curvature[i] * d * d;
+  });
+}
+
 }  // namespace
 
 CurvatureMemory::CurvatureMemory(std::vector<double> s0, std::vector<double> s1)
@@ -78,26 +87,17 @@ LineTerms CurvatureMemory::along(std::span<const float> merged, std::span<const 
                                          return (s1[i] - s0[i] * merged[i]) *
                                                 static_cast<double>(direction[i]);
                                        }),
-          .denominator = interleaved_sum(direction.size(), [&](std::size_t i) {
-            const double d = direction[i];
-            return s0[i] * d * d;
-          })};
+          .denominator = mass_along(s0, direction)};
 }
 
 double CurvatureMemory::mass(std::span<const float> direction) const {
   check_size("the direction", direction.size(), size());
-  return interleaved_sum(size(), [&](std::size_t i) {
-    const double d = direction[i];
-    return s0_[i] * d * d;
-  });
+  return mass_along(s0_.data(), direction);
 }
 
 double fisher_mass(std::span<const float> fisher, std::span<const float> direction) {
   check_size("the direction", direction.size(), fisher.size());
-  return interleaved_sum(fisher.size(), [&](std::size_t i) {
-    const double d = direction[i];
-    return static_cast<double>(fisher[i]) * d * d;
-  });
+  return mass_along(fisher.data(), direction);
 }
 
 }  // namespace palimpsest

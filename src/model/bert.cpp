@@ -56,7 +56,7 @@ at::Tensor Bert::hidden_states(const TextInput& input, const AdapterUse& use) co
 
 at::Tensor Bert::features(const Batch& batch, const AdapterUse& use) const {
   const Texts& texts = std::get<Texts>(batch.samples);
-  const TextInput input = make_text_input(texts.ids, texts.lengths, device());
+  const TextInput input = make_text_input(texts.ids, texts.lengths, device(), precision());
   return at::mm(input.pooling, hidden_states(input, use));
 }
 

@@ -77,41 +77,49 @@ at::Tensor to_tensor(std::span<const std::int64_t> values, at::Device device) {
       .to(device, at::kLong, /*non_blocking=*/false, /*copy=*/true);
 }
 
-}  // namespace
-
-TextInput make_text_input(std::span<const std::int64_t> ids, std::span<const std::int64_t> lengths,
-                          at::Device device) {
-  const std::int64_t texts = std::ssize(lengths), tokens = std::ssize(ids);
-  TextInput input;
-  input.lengths.assign(lengths.begin(), lengths.end());
-  input.longest = *std::ranges::max_element(lengths);
-  const bool uneven = texts * input.longest != tokens;
-
-  std::vector<std::int64_t> positions(ids.size()), place(ids.size());
+void add_rectangle(TextInput& input, std::int64_t tokens, at::Device device) {
+  const std::int64_t texts = std::ssize(input.lengths);
+  input.longest = *std::ranges::max_element(input.lengths);
+  if (texts * input.longest == tokens) return;
+  std::vector<std::int64_t> place(static_cast<std::size_t>(tokens));
   std::vector<std::int64_t> rectangle(static_cast<std::size_t>(texts * input.longest), tokens);
-  at::Tensor pooling = at::zeros({texts, tokens});
   at::Tensor mask = at::zeros({texts, 1, 1, input.longest});
   std::int64_t first = 0;
   for (std::int64_t text = 0; text < texts; ++text) {
-    const std::int64_t length = lengths[static_cast<std::size_t>(text)],
+    const std::int64_t length = input.lengths[static_cast<std::size_t>(text)],
                        corner = text * input.longest;
-    std::iota(positions.begin() + first, positions.begin() + first + length, 0);
     std::iota(place.begin() + first, place.begin() + first + length, corner);
     std::iota(rectangle.begin() + corner, rectangle.begin() + corner + length, first);
-    pooling.select(0, text).narrow(0, first, length).fill_(1.0 / static_cast<double>(length));
     mask.select(0, text)
         .narrow(2, length, input.longest - length)
         .fill_(-std::numeric_limits<float>::infinity());
     first += length;
   }
+  input.rectangle = to_tensor(rectangle, device);
+  input.place = to_tensor(place, device);
+  input.mask = mask.to(device);
+}
+
+}  // namespace
+
+TextInput make_text_input(std::span<const std::int64_t> ids, std::span<const std::int64_t> lengths,
+                          at::Device device, at::ScalarType precision) {
+  const std::int64_t texts = std::ssize(lengths), tokens = std::ssize(ids);
+  TextInput input;
+  input.lengths.assign(lengths.begin(), lengths.end());
+  std::vector<std::int64_t> positions(ids.size());
+  at::Tensor pooling = at::zeros({texts, tokens});
+  std::int64_t first = 0;
+  for (std::int64_t text = 0; text < texts; ++text) {
+    const std::int64_t length = lengths[static_cast<std::size_t>(text)];
+    std::iota(positions.begin() + first, positions.begin() + first + length, 0);
+    pooling.select(0, text).narrow(0, first, length).fill_(1.0 / static_cast<double>(length));
+    first += length;
+  }
   input.ids = to_tensor(ids, device);
   input.positions = to_tensor(positions, device);
   input.pooling = pooling.to(device);
-  if (uneven) {
-    input.rectangle = to_tensor(rectangle, device);
-    input.place = to_tensor(place, device);
-    input.mask = mask.to(device);
-  }
+  if (!has_host_kernels(device, precision)) add_rectangle(input, tokens, device);
   return input;
 }
 

@@ -4,6 +4,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/model/frozen_product.h"
 #include "palimpsest/model/host_kernels.h"
 
 namespace palimpsest {
@@ -103,7 +104,7 @@ at::Tensor Vit::embed(const Images& images) const {
   const at::Tensor patches = images.view({samples, 3, side_, patch, side_, patch})
                                  .permute({0, 2, 4, 1, 3, 5})
                                  .reshape({samples * side_ * side_, 3 * patch * patch});
-  const at::Tensor embedded = at::linear(patches.to(precision()), patch_weight_, patch_bias_)
+  const at::Tensor embedded = frozen_product(patches.to(precision()), patch_weight_, patch_bias_)
                                   .view({samples, side_ * side_, config_.width})
                                   .add(positions_);
   return at::cat({prefix_.expand({samples, -1, -1}), embedded}, 1);

@@ -3,14 +3,10 @@
 #include <algorithm>
 #include <bit>
 
+#include "counts.h"
+
 namespace palimpsest {
 namespace {
-
-double number(std::int64_t count) { return static_cast<double>(count); }
-
-std::int64_t rounded_up(std::int64_t count, std::int64_t parts) {
-  return (count + parts - 1) / parts;
-}
 
 // ceil(log2(count)).
 int rounds(std::int64_t count) {

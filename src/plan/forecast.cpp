@@ -2,14 +2,10 @@
 
 #include <algorithm>
 
+#include "counts.h"
+
 namespace palimpsest {
 namespace {
-
-double number(std::int64_t count) { return static_cast<double>(count); }
-
-std::int64_t rounded_up(std::int64_t count, std::int64_t parts) {
-  return (count + parts - 1) / parts;
-}
 
 ExchangeCost gradient_exchange(const TaskWork& work, const Machine& machine, std::int64_t ranks) {
   const double bytes = sizeof(float) * number(work.trained);

@@ -75,15 +75,10 @@ const MachineKey* find_key(std::string_view name) {
 }
 
 [[noreturn]] void refuse_unknown(const std::string& name, const std::string& source) {
-  const std::vector<std::string_view> names = [] {
-    std::vector<std::string_view> all;
-    for (const MachineKey& key : kKeys) all.emplace_back(key.name);
-    return all;
-  }();
-  const std::string hint = nearest_name(name, names);
+  std::vector<std::string_view> names;
+  for (const MachineKey& key : kKeys) names.emplace_back(key.name);
   throw UsageError(concat(source, ": unknown key '", name, "'; ",
-                          hint.empty() ? "palimpsest plan --help lists them all"
-                                       : concat("did you mean '", hint, "'?")));
+                          name_hint(name, names, "palimpsest plan --help lists them all")));
 }
 
 void set(Machine& machine, const MachineKey& key, const std::string& text,

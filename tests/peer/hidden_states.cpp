@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
   }
   const c10::NoGradGuard no_grad;
   const at::Tensor hidden = dynamic_cast<const Bert&>(*model)
-                                .hidden_states(make_text_input(ids, lengths, at::kCPU))
+                                .hidden_states(make_text_input(ids, lengths, at::kCPU, at::kFloat))
                                 .contiguous();
   std::ofstream(argv[4], std::ios::binary)
       .write(reinterpret_cast<const char*>(hidden.const_data_ptr<float>()), hidden.numel() * 4);

@@ -10,4 +10,8 @@ namespace palimpsest {
 // too far (more than a third of the name's length) to be the same name mistyped.
 std::string nearest_name(std::string_view name, std::span<const std::string_view> candidates);
 
+// "did you mean 'NEAREST'?", or `otherwise` where none of the candidates is near.
+std::string name_hint(std::string_view name, std::span<const std::string_view> candidates,
+                      std::string_view otherwise);
+
 }  // namespace palimpsest

@@ -35,8 +35,8 @@ void configure_processor(int threads);
 // As the system names it; "unknown" where it does not.
 std::string processor_name();
 
-// What the bits of a result rest on, as JSON: this program's arithmetic, library versions, instruction set, threads, lanes,
-// device.
+// What the bits of a result rest on, as JSON: this program's arithmetic, library versions,
+// instruction set, threads, lanes, device.
 std::string numerics_fingerprint(const Placement& placement, std::int64_t threads,
                                  std::int64_t lanes);
 

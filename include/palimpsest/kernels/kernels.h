@@ -35,7 +35,7 @@ struct Kernels {
                              float* scratch);
 
   // y = x Phi(x) and slope = dy/dx, with Phi the normal distribution's function (erf by Abramowitz
-  // and Stegun 7.1.26: within 2e-7). `slope` may be null.
+  // and Stegun 7.1.26: within 1.5e-7). `slope` may be null.
   void (*gelu)(const float* x, float* y, float* slope, std::int64_t count);
 
   // sum[o, i] += sum_n (sum_tau g[tau, o] x[tau, i])^2 over samples n, whose rows tau lie one

@@ -15,8 +15,8 @@ struct TextInput {
   at::Tensor pooling;    // [texts, tokens]: 1/length where the token belongs to the text
   std::vector<std::int64_t> lengths;
 
-  // The same tokens as a rectangle [texts, longest], for attention. Undefined where all texts have
-  // one length.
+  // The same tokens as a rectangle [texts, longest], for attention without kernels of its own; not
+  // set where there are such kernels. The tensors are undefined where all texts have one length.
   std::int64_t longest = 0;
   at::Tensor rectangle;  // [texts * longest] int64: the token at each place, or `tokens` where
                          // there is none
@@ -24,8 +24,9 @@ struct TextInput {
   at::Tensor mask;       // [texts, 1, 1, longest]: 0, or -inf where there is no token
 };
 
+// `precision`: of the query, key and value that attention will take.
 TextInput make_text_input(std::span<const std::int64_t> ids, std::span<const std::int64_t> lengths,
-                          at::Device device);
+                          at::Device device, at::ScalarType precision);
 
 // softmax(q k^T / sqrt(d)) v of each text by itself. qkv: [tokens, 3 hidden] (query, key, value
 // side by side, each in `heads` parts of d = hidden / heads) -> [tokens, hidden].
