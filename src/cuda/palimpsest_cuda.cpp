@@ -14,6 +14,7 @@ namespace {
 static_assert(sizeof(NcclId) == sizeof(ncclUniqueId));
 static_assert(kNcclSuccess == ncclSuccess && kNcclSystemError == ncclSystemError);
 static_assert(kNcclRemoteError == ncclRemoteError && kNcclInProgress == ncclInProgress);
+static_assert(kCudaSuccess == cudaSuccess && kCudaNotReady == cudaErrorNotReady);
 
 ncclDataType_t nccl_type(DataType type) {
   return type == DataType::kFloat32 ? ncclFloat32 : ncclFloat64;
@@ -82,6 +83,12 @@ NcclApi nccl_api() {
       .comm_destroy = [](NcclComm comm) -> NcclResult { return ncclCommDestroy(nccl_comm(comm)); },
       .comm_abort = [](NcclComm comm) -> NcclResult { return ncclCommAbort(nccl_comm(comm)); },
       .error_string = error_string,
+      .stream_query = [](void* stream) -> CudaResult {
+        return cudaStreamQuery(cuda_stream(stream));
+      },
+      .stream_error_string = [](CudaResult result) -> std::string {
+        return cudaGetErrorString(static_cast<cudaError_t>(result));
+      },
   };
 }
 

@@ -22,6 +22,8 @@ class HostNccl {
   NcclResult next_result = kNcclSuccess;  // of the next all-reduce
   NcclResult async_state = kNcclSuccess;
   int polls_in_progress = 0;  // how often the communicator answers "in progress" before async_state
+  bool queues = false;  // an all-reduce returns at once, and only stream_query brings it forward
+  CudaResult device_result = kCudaSuccess;  // of a stream on which nothing is left
   std::chrono::milliseconds abort_time{0};
 
   NcclApi api() {
@@ -45,6 +47,11 @@ class HostNccl {
               calls.push_back(
                   concat("all_reduce ", count, " ", size_of(type), stream ? " on a stream" : ""));
               if (next_result != kNcclSuccess) return next_result;
+              if (queues) {
+                MPI_Iallreduce(MPI_IN_PLACE, data, static_cast<int>(count), mpi(type), MPI_SUM,
+                               comm_, &queued_.emplace_back());
+                return kNcclSuccess;
+              }
               MPI_Allreduce(MPI_IN_PLACE, data, static_cast<int>(count), mpi(type), MPI_SUM, comm_);
               return kNcclSuccess;
             },
@@ -98,6 +105,16 @@ class HostNccl {
               return kNcclSuccess;
             },
         .error_string = [](NcclResult result, NcclComm) { return concat("host error ", result); },
+        .stream_query =
+            [this](void*) {
+              int done = 0;
+              MPI_Testall(static_cast<int>(queued_.size()), queued_.data(), &done,
+                          MPI_STATUSES_IGNORE);
+              if (!done) return kCudaNotReady;
+              queued_.clear();
+              return device_result;
+            },
+        .stream_error_string = [](CudaResult result) { return concat("device error ", result); },
     };
   }
 
@@ -112,7 +129,8 @@ class HostNccl {
   }
 
   MPI_Comm comm_ = MPI_COMM_NULL;
-  std::vector<MPI_Request> pending_;
+  std::vector<MPI_Request> pending_;  // of the group that is open
+  std::vector<MPI_Request> queued_;   // on the one stream that there is
 };
 
 }  // namespace palimpsest

@@ -11,7 +11,7 @@
 namespace palimpsest {
 
 // Raised with every change of CudaApi: an executable opens no module of another build.
-inline constexpr int kCudaApiVersion = 1;
+inline constexpr int kCudaApiVersion = 2;
 inline constexpr const char* kCudaApiSymbol = "palimpsest_cuda_api";
 
 // What palimpsest_cuda offers. Results are cudaError_t: 0 is success.
