@@ -296,6 +296,12 @@ std::vector<Key> make_table() {
                "the backward pass: a fraction of the memory for a third more work, and\n"
                "the same bits.",
        .effect = kOperational},
+      {.name = "cuda-graphs",
+       .group = kMachine,
+       .member = &C::cuda_graphs,
+       .help = "On a GPU, record passes that repeat and launch each with one call. The\n"
+               "same bits; false takes less memory and shows where an error arises.",
+       .effect = kOperational},
       {.name = "evaluation-batch",
        .group = kMachine,
        .member = &C::evaluation_batch,

@@ -1,10 +1,12 @@
 // The one shared object that knows CUDA, LibTorch's CUDA side and NCCL; see
 // palimpsest/comm/cuda_module.h.
+#include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
 #include <nccl.h>
 
 #include <cstring>
+#include <memory>
 
 #include "palimpsest/comm/cuda_module.h"
 
@@ -92,6 +94,37 @@ NcclApi nccl_api() {
   };
 }
 
+// LibTorch's graph: what `work` allocates stays reserved for it. All graphs share one pool, since
+// they never run at the same time, and what one leaves is read before the next is launched.
+class CudaGraph final : public DeviceGraph {
+ public:
+  void record(const std::function<void()>& work) override {
+    static const at::cuda::MempoolId_t pool = at::cuda::graph_pool_handle();
+    // Of this thread alone: autograd's threads may allocate for the first time meanwhile.
+    graph_.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
+    try {
+      work();
+    } catch (...) {
+      end_after_failure();
+      throw;
+    }
+    graph_.capture_end();
+  }
+
+  void launch() override { graph_.replay(); }
+
+ private:
+  // The exception on its way says more than the one that a broken recording ends with.
+  void end_after_failure() noexcept {
+    try {
+      graph_.capture_end();
+    } catch (...) {  // NOLINT(bugprone-empty-catch)
+    }
+  }
+
+  at::cuda::CUDAGraph graph_;
+};
+
 }  // namespace
 }  // namespace palimpsest
 
@@ -106,6 +139,11 @@ extern "C" const palimpsest::CudaApi* palimpsest_cuda_api() {
       .synchronize = [](void* stream) -> int {
         return cudaStreamSynchronize(palimpsest::cuda_stream(stream));
       },
+      .free_memory = [](std::size_t* bytes) -> int {
+        std::size_t total = 0;
+        return cudaMemGetInfo(bytes, &total);
+      },
+      .make_graph = [] { return std::make_unique<palimpsest::CudaGraph>(); },
       .error_string = [](int error) { return cudaGetErrorString(static_cast<cudaError_t>(error)); },
       .nccl = palimpsest::nccl_api(),
   };

@@ -6,12 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "palimpsest/comm/device_graph.h"
 #include "palimpsest/comm/nccl.h"
 
 namespace palimpsest {
 
 // Raised with every change of CudaApi: an executable opens no module of another build.
-inline constexpr int kCudaApiVersion = 2;
+inline constexpr int kCudaApiVersion = 3;
 inline constexpr const char* kCudaApiSymbol = "palimpsest_cuda_api";
 
 // What palimpsest_cuda offers. Results are cudaError_t: 0 is success.
@@ -21,6 +22,8 @@ struct CudaApi {
   int (*set_device)(int device) = nullptr;
   void* (*current_stream)(int device) = nullptr;  // LibTorch's, as a cudaStream_t
   int (*synchronize)(void* stream) = nullptr;
+  int (*free_memory)(std::size_t* bytes) = nullptr;  // of the current device
+  MakeGraph make_graph;                              // throw std::runtime_error
   const char* (*error_string)(int error) = nullptr;
   NcclApi nccl;
 };

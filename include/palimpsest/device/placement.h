@@ -7,16 +7,23 @@
 #include <string_view>
 
 #include "palimpsest/comm/collectives.h"
+#include "palimpsest/comm/device_graph.h"
 
 namespace palimpsest {
 
 class HostGroup;
+struct CudaApi;
 class Watchdog;
 
 struct Placement {
   at::Device device = at::kCPU;
   std::string description;                   // for people: "cpu" or "cuda:0"
   std::unique_ptr<Collectives> collectives;  // for tensors on `device`
+  MakeGraph make_graph;                      // for work on `device` that repeats
+  const CudaApi* cuda = nullptr;             // null in host memory
+
+  // Memory of the device that nobody uses; 0 in host memory.
+  std::size_t free_bytes() const;
 };
 
 // `choice`: auto | cpu | cuda. auto takes a device when the CUDA module and one device per rank of
