@@ -274,6 +274,12 @@ std::vector<Key> make_table() {
        .help = "Where to compute. auto: a GPU where there is one.",
        .effect = kNumerics,
        .choices = {"auto", "cpu", "cuda"}},
+      {.name = "share-device",
+       .group = kMachine,
+       .member = &C::share_device,
+       .help = "Let several ranks of a node use the same GPU, for tests: slower than\n"
+               "one rank for each, which is asked for otherwise.",
+       .effect = kOperational},
       {.name = "threads",
        .group = kMachine,
        .member = &C::threads,

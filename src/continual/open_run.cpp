@@ -175,7 +175,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
   configure_processor(static_cast<int>(config.threads));
   lanes_of(config, group.size());  // refused before anything is opened
   Inputs inputs = open_inputs(config);
-  Placement placement = make_placement(config.device, group, watchdog);
+  Placement placement = make_placement(config.device, config.share_device, group, watchdog);
   if (!config.cuda_graphs) placement.make_graph = nullptr;
   std::unique_ptr<Backbone> model =
       make_backbone(inputs.weights, inputs.backbone, inputs.choice, placement.device);

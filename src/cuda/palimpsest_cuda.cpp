@@ -125,6 +125,57 @@ class CudaGraph final : public DeviceGraph {
   at::cuda::CUDAGraph graph_;
 };
 
+// As nvidia-smi has it; empty where the driver gives none.
+std::string uuid_text(const cudaUUID_t& uuid) {
+  constexpr const char* kDigits = "0123456789abcdef";
+  std::string text = "GPU";
+  bool empty = true;
+  for (int i = 0; i < 16; ++i) {
+    const auto byte = static_cast<unsigned char>(uuid.bytes[i]);
+    if (i == 0 || i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+    empty = empty && byte == 0;
+  }
+  return empty ? "" : text;
+}
+
+int describe_device(int device, CudaDeviceInfo* info) {
+  cudaDeviceProp properties{};
+  const cudaError_t result = cudaGetDeviceProperties(&properties, device);
+  if (result != cudaSuccess) return result;
+  char bus[32] = "";
+  if (cudaDeviceGetPCIBusId(bus, sizeof bus, device) != cudaSuccess) bus[0] = '\0';
+  *info = {.name = properties.name,
+           .uuid = uuid_text(properties.uuid),
+           .pci_bus_id = bus,
+           .memory = static_cast<std::int64_t>(properties.totalGlobalMem),
+           .major = properties.major,
+           .minor = properties.minor};
+  return cudaSuccess;
+}
+
+CudaProbe probe() {
+  return {
+      .driver_version = [](int* version) -> int { return cudaDriverGetVersion(version); },
+      .runtime_version = [](int* version) -> int { return cudaRuntimeGetVersion(version); },
+      .nccl_version = [](int* version) -> int { return ncclGetVersion(version); },
+      .describe_device = describe_device,
+      .can_access_peer = [](int* can, int device, int peer) -> int {
+        return cudaDeviceCanAccessPeer(can, device, peer);
+      },
+      .free_memory = [](std::size_t* bytes) -> int {
+        std::size_t total = 0;
+        return cudaMemGetInfo(bytes, &total);
+      },
+      .allocate = [](void** data, std::size_t bytes) -> int { return cudaMalloc(data, bytes); },
+      .release = [](void* data) -> int { return cudaFree(data); },
+      .copy = [](void* to, const void* from, std::size_t bytes) -> int {
+        return cudaMemcpy(to, from, bytes, cudaMemcpyDefault);
+      },
+  };
+}
+
 }  // namespace
 }  // namespace palimpsest
 
@@ -139,13 +190,10 @@ extern "C" const palimpsest::CudaApi* palimpsest_cuda_api() {
       .synchronize = [](void* stream) -> int {
         return cudaStreamSynchronize(palimpsest::cuda_stream(stream));
       },
-      .free_memory = [](std::size_t* bytes) -> int {
-        std::size_t total = 0;
-        return cudaMemGetInfo(bytes, &total);
-      },
       .make_graph = [] { return std::make_unique<palimpsest::CudaGraph>(); },
       .error_string = [](int error) { return cudaGetErrorString(static_cast<cudaError_t>(error)); },
       .nccl = palimpsest::nccl_api(),
+      .probe = palimpsest::probe(),
   };
   return &api;
 }

@@ -4,7 +4,7 @@
 #include <mpi.h>
 
 #include <chrono>
-#include <cstring>
+#include <deque>
 #include <string>
 #include <thread>
 #include <vector>
@@ -48,8 +48,8 @@ class HostNccl {
                   concat("all_reduce ", count, " ", size_of(type), stream ? " on a stream" : ""));
               if (next_result != kNcclSuccess) return next_result;
               if (queues) {
-                MPI_Iallreduce(MPI_IN_PLACE, data, static_cast<int>(count), mpi(type), MPI_SUM,
-                               comm_, &queued_.emplace_back());
+                queued_.push_back({data, static_cast<int>(count), mpi(type)});
+                if (queued_.size() == 1) start_first();
                 return kNcclSuccess;
               }
               MPI_Allreduce(MPI_IN_PLACE, data, static_cast<int>(count), mpi(type), MPI_SUM, comm_);
@@ -107,11 +107,13 @@ class HostNccl {
         .error_string = [](NcclResult result, NcclComm) { return concat("host error ", result); },
         .stream_query =
             [this](void*) {
-              int done = 0;
-              MPI_Testall(static_cast<int>(queued_.size()), queued_.data(), &done,
-                          MPI_STATUSES_IGNORE);
-              if (!done) return kCudaNotReady;
-              queued_.clear();
+              while (!queued_.empty()) {
+                int done = 0;
+                MPI_Test(&running_, &done, MPI_STATUS_IGNORE);
+                if (!done) return kCudaNotReady;
+                queued_.pop_front();
+                if (!queued_.empty()) start_first();
+              }
               return device_result;
             },
         .stream_error_string = [](CudaResult result) { return concat("device error ", result); },
@@ -119,6 +121,17 @@ class HostNccl {
   }
 
  private:
+  struct AllReduce {
+    void* data;
+    int count;
+    MPI_Datatype type;
+  };
+
+  void start_first() {
+    const AllReduce& first = queued_.front();
+    MPI_Iallreduce(MPI_IN_PLACE, first.data, first.count, first.type, MPI_SUM, comm_, &running_);
+  }
+
   static MPI_Datatype mpi(DataType type) {
     return type == DataType::kFloat32 ? MPI_FLOAT : MPI_DOUBLE;
   }
@@ -129,8 +142,9 @@ class HostNccl {
   }
 
   MPI_Comm comm_ = MPI_COMM_NULL;
-  std::vector<MPI_Request> pending_;  // of the group that is open
-  std::vector<MPI_Request> queued_;   // on the one stream that there is
+  std::vector<MPI_Request> pending_;        // of the group that is open
+  std::deque<AllReduce> queued_;            // on the one stream that there is
+  MPI_Request running_ = MPI_REQUEST_NULL;  // the first of them
 };
 
 }  // namespace palimpsest

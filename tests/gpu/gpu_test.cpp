@@ -29,8 +29,8 @@ struct Places {
   Places()
       : watchdog(100),
         group(watchdog),
-        host(make_placement("cpu", group, watchdog)),
-        device(make_placement("cuda", group, watchdog, /*share_device=*/true)) {}
+        host(make_placement("cpu", false, group, watchdog)),
+        device(make_placement("cuda", /*share_device=*/true, group, watchdog)) {}
   Watchdog watchdog;
   HostGroup group;
   Placement host, device;

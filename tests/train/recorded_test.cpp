@@ -33,7 +33,7 @@ class Recorded : public testing::Test {
   Recorded()
       : watchdog_(60),
         group_(watchdog_),
-        placement_(make_placement("cpu", group_, watchdog_)),
+        placement_(make_placement("cpu", false, group_, watchdog_)),
         stream_(false, placement_, group_, watchdog_) {
     stream_.config.precision = "bf16";
     stream_.events.add(curve_);
