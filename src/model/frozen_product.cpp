@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Version.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <c10/core/GradMode.h>
 #include <c10/util/Exception.h>
 
 #include <optional>
@@ -38,8 +39,11 @@ at::Tensor onednn_linear(const at::Tensor& x, const at::Tensor& w,
   return linear_operator()->call(x, w, bias, "none", c10::List<std::optional<at::Scalar>>(), "");
 }
 
+// Autograd does not know the operator.
 bool takes_onednn(const at::Tensor& x, GemmLibrary library) {
-  return library == GemmLibrary::kOneDnn && has_host_kernels(x) && linear_operator();
+  const bool for_autograd = c10::GradMode::is_enabled() && x.requires_grad();
+  return library == GemmLibrary::kOneDnn && !for_autograd && has_host_kernels(x) &&
+         linear_operator();
 }
 
 }  // namespace
