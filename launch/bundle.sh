@@ -55,21 +55,22 @@ fail() {
 }
 
 fetch() {
-  local package
+  local package new=()
   for package in "$@"; do
-    [[ -z ${fetched[$package]-} ]] || continue
-    (cd "$work/debs" && apt-get download -qq "$package") ||
-      fail "$package could not be downloaded: is there a network, and has apt-get update been run?"
-    dpkg-deb -x "$work/debs/$package"_*.deb "$stage"
+    [[ -n ${fetched[$package]-} ]] || new+=("$package")
     fetched[$package]=1
   done
+  [[ ${#new[@]} -gt 0 ]] || return 0
+  (cd "$work/debs" && apt-get download -qq -o APT::Sandbox::User=root "${new[@]}") ||
+    fail "${new[*]} could not be downloaded: is there a network, and has apt-get update been run?"
+  for package in "${new[@]}"; do dpkg-deb -x "$work/debs/$package"_*.deb "$stage"; done
 }
 
 # The libraries that the packages fetched so far depend on; of development packages only Boost's parts.
 fetch_dependencies() {
   local found
   found=$(apt-cache show --no-all-versions "${!fetched[@]}" | sed -n 's/^Depends: //p' | tr ',' '\n' |
-    sed -E 's/[|(:].*//; s/ //g' | awk '/^lib/ && (!/-dev$/ || /^libboost/)' | grep -vE "$left_out" | sort -u)
+    sed -E 's/[|(:].*//; s/ //g' | awk '/^z?lib/ && (!/-dev$/ || /^libboost/)' | grep -vE "$left_out" | sort -u)
   # shellcheck disable=SC2086  # one word a package
   fetch $found
 }
@@ -155,12 +156,11 @@ copy_rest() {
 
 # Every object finds the others wherever the prefix lies.
 make_relocatable() {
-  local patchelf object
-  (cd "$work/debs" && apt-get download -qq patchelf && dpkg-deb -x patchelf_*.deb "$work/patchelf")
-  patchelf=$work/patchelf/usr/bin/patchelf
+  local object
+  fetch patchelf
   for object in $(objects); do
     # shellcheck disable=SC2016  # $ORIGIN is the loader's
-    "$patchelf" --set-rpath '$ORIGIN/'"$(realpath --relative-to "$(dirname "$object")" "$prefix/lib")" "$object"
+    "$stage/usr/bin/patchelf" --set-rpath '$ORIGIN/'"$(realpath --relative-to "$(dirname "$object")" "$prefix/lib")" "$object"
   done
 }
 
