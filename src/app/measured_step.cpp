@@ -28,11 +28,13 @@ double median(std::vector<double> values) {
 
 class StepTimer {
  public:
-  StepTimer(const RunConfig& config, const Inputs& inputs, at::Device device, HostGroup& group,
-            Watchdog& watchdog)
+  StepTimer(const RunConfig& config, const Inputs& inputs, const Placement& placement,
+            HostGroup& group, Watchdog& watchdog)
       : config_(config),
         inputs_(inputs),
-        model_(make_backbone(inputs.weights, inputs.backbone, inputs.choice, device)),
+        model_(make_backbone(inputs.weights, inputs.backbone, inputs.choice, placement.device)),
+        pixels_(placement.device, placement.free_bytes() / 2),
+        make_graph_(placement.make_graph),
         collectives_(make_single_collectives()),
         group_(group),
         watchdog_(watchdog),
@@ -83,13 +85,14 @@ class StepTimer {
   TrainingContext context(std::int64_t lanes) {
     return {.config = config_,
             .lanes = {.count = lanes},
-            .reader = {inputs_.pack, inputs_.transform, config_.seed, model_->device()},
+            .reader = {inputs_.pack, inputs_.transform, config_.seed, pixels_},
             .model = *model_,
             .group = group_,
             .collectives = *collectives_,
             .watchdog = watchdog_,
             .stop = stop_,
-            .events = events_};
+            .events = events_,
+            .make_graph = make_graph_};
   }
 
   double slowest(double seconds) {
@@ -101,6 +104,8 @@ class StepTimer {
   RunConfig config_;
   const Inputs& inputs_;
   std::unique_ptr<Backbone> model_;
+  PixelSource pixels_;
+  MakeGraph make_graph_;
   std::unique_ptr<Collectives> collectives_;
   HostGroup& group_;
   Watchdog& watchdog_;
@@ -114,8 +119,8 @@ ComputeCost measured_cost(const RunConfig& config, const Inputs& inputs,
                           const Operations& operations, LaneSizes sizes, std::string_view choice,
                           HostGroup& group, Watchdog& watchdog) {
   configure_processor(static_cast<int>(config.threads));
-  const Placement placement = make_placement(choice, group, watchdog);
-  StepTimer timer(config, inputs, placement.device, group, watchdog);
+  const Placement placement = make_placement(choice, config.share_device, group, watchdog);
+  StepTimer timer(config, inputs, placement, group, watchdog);
   const std::int64_t most = timer.task().train.size();
   if (most < 2) {
     throw UsageError(

@@ -67,9 +67,16 @@ CudaLookup open_cuda(const std::vector<std::filesystem::path>& candidates) {
                          "). Build with the CUDA wheel of torch"));
 }
 
+CudaLookup look_for_cuda(const std::string& device) {
+  if (device == "cpu") return obstacle("--device cpu");
+  if (device == "auto" && !has_driver()) {
+    return obstacle("no NVIDIA driver on this machine (libcuda.so.1)");
+  }
+  return open_cuda();
+}
+
 const CudaApi* choose_cuda(const std::string& device) {
-  if (device == "cpu" || (device == "auto" && !has_driver())) return nullptr;
-  const CudaLookup lookup = open_cuda();
+  const CudaLookup lookup = look_for_cuda(device);
   if (!lookup.api && device == "cuda") throw UsageError("--device cuda: " + lookup.obstacle);
   return lookup.api;
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "palimpsest/comm/session.h"
 #include "palimpsest/comm/watchdog.h"
 
 namespace palimpsest {
@@ -19,8 +20,6 @@ void check_mpi(int code, std::string_view call, const Watchdog& watchdog);
 
 // "rank 1 (host h)"; where MPI does not run, "host h".
 std::string this_process();
-
-std::string host_name();
 
 // A duplicate of MPI_COMM_WORLD that returns its errors. Freed at the end, but not while an
 // exception unwinds: peers would have to take part in that.

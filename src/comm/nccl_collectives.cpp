@@ -13,6 +13,7 @@ namespace palimpsest {
 namespace {
 
 constexpr auto kPoll = std::chrono::microseconds(20);
+constexpr auto kSpin = std::chrono::milliseconds(1);
 
 std::string describe(std::string_view collective, const Buffer& buffer) {
   return concat(collective, " of ", buffer.count,
@@ -104,12 +105,31 @@ class NcclCollectives final : public Collectives {
     settle(api_.group_end());
   }
 
+  void wait(void* stream) override {
+    const Watchdog::Phase phase(watchdog_, "waiting for the device");
+    require_communicator("wait");
+    const auto start = std::chrono::steady_clock::now();
+    for (CudaResult queued = kCudaNotReady; queued == kCudaNotReady;) {
+      queued = api_.stream_query(stream);
+      if (queued != kCudaSuccess && queued != kCudaNotReady) fail_of_device(queued);
+      // Asked second: an error that came before the stream was done is seen.
+      NcclResult state = kNcclSuccess;
+      require(api_.comm_get_async_error(comm_, state));
+      require(state);
+      if (queued == kCudaNotReady) rest_since(start);
+    }
+  }
+
  private:
-  // An error of the collective before shows here at the latest.
-  void begin(std::string collective) {
+  void require_communicator(std::string_view call) const {
     if (!comm_)
       throw RankLostError(
-          concat("NCCL ", collective, " on rank ", rank_, ": the communicator was aborted"));
+          concat("NCCL ", call, " on rank ", rank_, ": the communicator was aborted"));
+  }
+
+  // An error of the collective before shows here at the latest.
+  void begin(std::string collective) {
+    require_communicator(collective);
     settle(kNcclSuccess);
     watchdog_.collective(collective);
     last_ = std::move(collective);
@@ -141,6 +161,16 @@ class NcclCollectives final : public Collectives {
     if (state == kNcclInProgress) std::this_thread::sleep_for(kPoll);
   }
 
+  // A step ends within a millisecond or takes long: sleeping at once would cost short ones the
+  // timer's slack.
+  static void rest_since(std::chrono::steady_clock::time_point start) {
+    if (std::chrono::steady_clock::now() - start < kSpin) {
+      std::this_thread::yield();
+    } else {
+      std::this_thread::sleep_for(kPoll);
+    }
+  }
+
   [[noreturn]] void fail(NcclResult result) {
     const std::string message =
         concat("NCCL ", last_, " failed on rank ", rank_, " in ", watchdog_.position(), ": ",
@@ -151,6 +181,14 @@ class NcclCollectives final : public Collectives {
           message + ". A peer or the network is gone; look for the first message of another rank");
     }
     throw Error(message + ". NCCL_DEBUG=WARN tells more");
+  }
+
+  [[noreturn]] void fail_of_device(CudaResult result) {
+    const std::string message =
+        concat("the device failed on rank ", rank_, " in ", watchdog_.position(), " after NCCL ",
+               last_, ": ", api_.stream_error_string(result), " (CUDA error ", result, ")");
+    abort();
+    throw Error(message + ". CUDA_LAUNCH_BLOCKING=1 shows which operation it was");
   }
 
   // ncclCommAbort is known to hang when peers are gone: it gets its own thread, which is left

@@ -274,6 +274,12 @@ std::vector<Key> make_table() {
        .help = "Where to compute. auto: a GPU where there is one.",
        .effect = kNumerics,
        .choices = {"auto", "cpu", "cuda"}},
+      {.name = "share-device",
+       .group = kMachine,
+       .member = &C::share_device,
+       .help = "Let several ranks of a node use the same GPU, for tests: slower than\n"
+               "one rank for each, which is asked for otherwise.",
+       .effect = kOperational},
       {.name = "threads",
        .group = kMachine,
        .member = &C::threads,
@@ -295,6 +301,12 @@ std::vector<Key> make_table() {
        .help = "Keep only what goes from block to block, and compute the rest again in\n"
                "the backward pass: a fraction of the memory for a third more work, and\n"
                "the same bits.",
+       .effect = kOperational},
+      {.name = "cuda-graphs",
+       .group = kMachine,
+       .member = &C::cuda_graphs,
+       .help = "On a GPU, record passes that repeat and launch each with one call. The\n"
+               "same bits; false takes less memory and shows where an error arises.",
        .effect = kOperational},
       {.name = "evaluation-batch",
        .group = kMachine,

@@ -175,9 +175,11 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
   configure_processor(static_cast<int>(config.threads));
   lanes_of(config, group.size());  // refused before anything is opened
   Inputs inputs = open_inputs(config);
-  Placement placement = make_placement(config.device, group, watchdog);
+  Placement placement = make_placement(config.device, config.share_device, group, watchdog);
+  if (!config.cuda_graphs) placement.make_graph = nullptr;
   std::unique_ptr<Backbone> model =
       make_backbone(inputs.weights, inputs.backbone, inputs.choice, placement.device);
+  PixelSource pixels(placement.device, placement.free_bytes() / 2);
   std::unique_ptr<MergeRule> rule = make_merge_rule(config.merge);
   RunConfig resolved = config;
   resolved.device = placement.device.is_cuda() ? "cuda" : "cpu";
@@ -190,6 +192,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
               .stop = StopRequest(group, 60 * config.stop_after),
               .inputs = std::move(inputs),
               .placement = std::move(placement),
+              .pixels = std::move(pixels),
               .model = std::move(model),
               .rule = std::move(rule),
               .fisher_scale = parse_fisher_scale(config.fisher_scale),

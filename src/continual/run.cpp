@@ -91,7 +91,8 @@ EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
                             TaskMetrics& metrics) {
   const Stopwatch watch;
   EvaluationRow row = evaluate(*run.model, run.reader(), run.seen(task), run.state.heads,
-                               run.config.evaluation_batch, run.group, run.watchdog, run.stop);
+                               run.config.evaluation_batch, run.group, run.watchdog, run.stop,
+                               run.placement.make_graph);
   metrics.seconds_evaluate += watch.seconds();
   run.events.tell(Evaluated{.task = static_cast<int>(task.index),
                             .after_merge = after_merge,

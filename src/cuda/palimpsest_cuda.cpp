@@ -1,10 +1,12 @@
 // The one shared object that knows CUDA, LibTorch's CUDA side and NCCL; see
 // palimpsest/comm/cuda_module.h.
+#include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
 #include <nccl.h>
 
 #include <cstring>
+#include <memory>
 
 #include "palimpsest/comm/cuda_module.h"
 
@@ -14,6 +16,7 @@ namespace {
 static_assert(sizeof(NcclId) == sizeof(ncclUniqueId));
 static_assert(kNcclSuccess == ncclSuccess && kNcclSystemError == ncclSystemError);
 static_assert(kNcclRemoteError == ncclRemoteError && kNcclInProgress == ncclInProgress);
+static_assert(kCudaSuccess == cudaSuccess && kCudaNotReady == cudaErrorNotReady);
 
 ncclDataType_t nccl_type(DataType type) {
   return type == DataType::kFloat32 ? ncclFloat32 : ncclFloat64;
@@ -82,6 +85,94 @@ NcclApi nccl_api() {
       .comm_destroy = [](NcclComm comm) -> NcclResult { return ncclCommDestroy(nccl_comm(comm)); },
       .comm_abort = [](NcclComm comm) -> NcclResult { return ncclCommAbort(nccl_comm(comm)); },
       .error_string = error_string,
+      .stream_query = [](void* stream) -> CudaResult {
+        return cudaStreamQuery(cuda_stream(stream));
+      },
+      .stream_error_string = [](CudaResult result) -> std::string {
+        return cudaGetErrorString(static_cast<cudaError_t>(result));
+      },
+  };
+}
+
+// LibTorch's graph: what `work` allocates stays reserved for it. All graphs share one pool, since
+// they never run at the same time, and what one leaves is read before the next is launched.
+class CudaGraph final : public DeviceGraph {
+ public:
+  void record(const std::function<void()>& work) override {
+    static const at::cuda::MempoolId_t pool = at::cuda::graph_pool_handle();
+    // Of this thread alone: autograd's threads may allocate for the first time meanwhile.
+    graph_.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
+    try {
+      work();
+    } catch (...) {
+      end_after_failure();
+      throw;
+    }
+    graph_.capture_end();
+  }
+
+  void launch() override { graph_.replay(); }
+
+ private:
+  // The exception on its way says more than the one that a broken recording ends with.
+  void end_after_failure() noexcept {
+    try {
+      graph_.capture_end();
+    } catch (...) {  // NOLINT(bugprone-empty-catch)
+    }
+  }
+
+  at::cuda::CUDAGraph graph_;
+};
+
+// As nvidia-smi has it; empty where the driver gives none.
+std::string uuid_text(const cudaUUID_t& uuid) {
+  constexpr const char* kDigits = "0123456789abcdef";
+  std::string text = "GPU";
+  bool empty = true;
+  for (int i = 0; i < 16; ++i) {
+    const auto byte = static_cast<unsigned char>(uuid.bytes[i]);
+    if (i == 0 || i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+    empty = empty && byte == 0;
+  }
+  return empty ? "" : text;
+}
+
+int describe_device(int device, CudaDeviceInfo* info) {
+  cudaDeviceProp properties{};
+  const cudaError_t result = cudaGetDeviceProperties(&properties, device);
+  if (result != cudaSuccess) return result;
+  char bus[32] = "";
+  if (cudaDeviceGetPCIBusId(bus, sizeof bus, device) != cudaSuccess) bus[0] = '\0';
+  *info = {.name = properties.name,
+           .uuid = uuid_text(properties.uuid),
+           .pci_bus_id = bus,
+           .memory = static_cast<std::int64_t>(properties.totalGlobalMem),
+           .major = properties.major,
+           .minor = properties.minor};
+  return cudaSuccess;
+}
+
+CudaProbe probe() {
+  return {
+      .driver_version = [](int* version) -> int { return cudaDriverGetVersion(version); },
+      .runtime_version = [](int* version) -> int { return cudaRuntimeGetVersion(version); },
+      .nccl_version = [](int* version) -> int { return ncclGetVersion(version); },
+      .describe_device = describe_device,
+      .can_access_peer = [](int* can, int device, int peer) -> int {
+        return cudaDeviceCanAccessPeer(can, device, peer);
+      },
+      .free_memory = [](std::size_t* bytes) -> int {
+        std::size_t total = 0;
+        return cudaMemGetInfo(bytes, &total);
+      },
+      .allocate = [](void** data, std::size_t bytes) -> int { return cudaMalloc(data, bytes); },
+      .release = [](void* data) -> int { return cudaFree(data); },
+      .copy = [](void* to, const void* from, std::size_t bytes) -> int {
+        return cudaMemcpy(to, from, bytes, cudaMemcpyDefault);
+      },
   };
 }
 
@@ -99,8 +190,10 @@ extern "C" const palimpsest::CudaApi* palimpsest_cuda_api() {
       .synchronize = [](void* stream) -> int {
         return cudaStreamSynchronize(palimpsest::cuda_stream(stream));
       },
+      .make_graph = [] { return std::make_unique<palimpsest::CudaGraph>(); },
       .error_string = [](int error) { return cudaGetErrorString(static_cast<cudaError_t>(error)); },
       .nccl = palimpsest::nccl_api(),
+      .probe = palimpsest::probe(),
   };
   return &api;
 }

@@ -3,14 +3,11 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
-#include <optional>
 #include <vector>
 
-#include "palimpsest/core/error.h"
-#include "palimpsest/core/text.h"
 #include "palimpsest/data/colour.h"
-#include "palimpsest/data/jpeg.h"
 #include "palimpsest/data/rand_augment.h"
+#include "palimpsest/device/host_copy.h"
 
 namespace palimpsest {
 namespace {
@@ -53,26 +50,9 @@ Rectangle random_crop(const PackedImage& image, double scale_min, RandomStream& 
   return centred(image.height, image.width, height, width);
 }
 
-std::vector<std::uint8_t> decode(const PackedImage& image) {
-  try {
-    return decode_jpeg(image.bytes, image.height, image.width);
-  } catch (const InputError& error) {
-    throw InputError(concat("sample ", image.sample, " of the pack: ", error.what()));
-  }
-}
-
-// [1, 3, height, width] float32 in 0 .. 255 of a part of an image, or of all of it.
-at::Tensor pixels_of(const PackedImage& image, std::optional<Rectangle> part, at::Device device) {
-  std::vector<std::uint8_t> decoded;
-  const void* bytes = image.bytes.data();
-  if (image.jpeg) {
-    decoded = decode(image);
-    bytes = decoded.data();
-  }
-  at::Tensor pixels =
-      at::from_blob(const_cast<void*>(bytes), {image.height, image.width, 3}, at::kByte);  // NOLINT
-  if (part) pixels = pixels.narrow(0, part->top, part->height).narrow(1, part->left, part->width);
-  return pixels.contiguous().to(device).to(at::kFloat).permute({2, 0, 1}).unsqueeze(0).contiguous();
+// uint8 [height, width, 3] to [1, 3, height, width] float32 in 0 .. 255.
+at::Tensor as_floats(const at::Tensor& pixels) {
+  return pixels.contiguous().to(at::kFloat).permute({2, 0, 1}).unsqueeze(0).contiguous();
 }
 
 // Antialiased, and in 0 .. 255 again where bicubic overshoots.
@@ -86,7 +66,7 @@ at::Tensor resized(const at::Tensor& pixels, std::int64_t height, std::int64_t w
 
 // The short side to floor(size / crop_share), then the centre, as timm does.
 at::Tensor centre_view(const PackedImage& image, const ImageTransform& transform,
-                       at::Device device) {
+                       PixelSource& pixels) {
   const auto side = static_cast<std::int64_t>(
       std::floor(static_cast<double>(transform.size) / transform.crop_share));
   const bool upright = image.height > image.width;
@@ -94,7 +74,7 @@ at::Tensor centre_view(const PackedImage& image, const ImageTransform& transform
       side * std::max(image.height, image.width) / std::min(image.height, image.width);
   const std::int64_t height = upright ? long_side : side, width = upright ? side : long_side;
   const Rectangle centre = centred(height, width, transform.size, transform.size);
-  return resized(pixels_of(image, {}, device), height, width, transform.interpolation)
+  return resized(as_floats(pixels(image)), height, width, transform.interpolation)
       .narrow(2, centre.top, centre.height)
       .narrow(3, centre.left, centre.width);
 }
@@ -106,14 +86,14 @@ at::Tensor change_colours(at::Tensor images, std::span<RandomStream> streams, do
       const double least = std::max(0.0, 1 - jitter);
       factors.push_back(static_cast<float>(least + (1 + jitter - least) * stream.uniform()));
     }
-    images = change(images, at::tensor(factors, at::kFloat).to(images.device()));
+    images = change(images, queued_copy(at::tensor(factors, at::kFloat), images.device()));
   }
   return images;
 }
 
 at::Tensor normalised(at::Tensor images, const ImageTransform& transform) {
   const auto per_colour = [&](const std::array<double, 3>& values) {
-    return at::tensor(values, at::kFloat).view({1, 3, 1, 1}).to(images.device());
+    return queued_copy(at::tensor(values, at::kFloat).view({1, 3, 1, 1}), images.device());
   };
   return images.sub_(per_colour(transform.mean)).div_(per_colour(transform.deviation));
 }
@@ -121,21 +101,23 @@ at::Tensor normalised(at::Tensor images, const ImageTransform& transform) {
 }  // namespace
 
 at::Tensor test_view(std::span<const PackedImage> images, const ImageTransform& transform,
-                     at::Device device) {
+                     PixelSource& pixels) {
   std::vector<at::Tensor> views;
-  for (const PackedImage& image : images) views.push_back(centre_view(image, transform, device));
+  for (const PackedImage& image : images) views.push_back(centre_view(image, transform, pixels));
   return normalised(at::cat(views).div_(kBrightest), transform);
 }
 
 at::Tensor training_view(std::span<const PackedImage> images, std::span<const RandomStream> streams,
-                         const ImageTransform& transform, at::Device device) {
-  if (transform.augmentation == "none") return test_view(images, transform, device);
+                         const ImageTransform& transform, PixelSource& pixels) {
+  if (transform.augmentation == "none") return test_view(images, transform, pixels);
   std::vector<RandomStream> draws(streams.begin(), streams.end());
   std::vector<at::Tensor> views;
   for (std::size_t i = 0; i < images.size(); ++i) {
     const Rectangle crop = random_crop(images[i], transform.crop_scale_min, draws[i]);
-    const at::Tensor view = resized(pixels_of(images[i], crop, device), transform.size,
-                                    transform.size, transform.interpolation);
+    const at::Tensor part =
+        pixels(images[i]).narrow(0, crop.top, crop.height).narrow(1, crop.left, crop.width);
+    const at::Tensor view =
+        resized(as_floats(part), transform.size, transform.size, transform.interpolation);
     const bool mirrored = draws[i].below(2) == 1;
     views.push_back(mirrored ? view.flip(3) : view);
   }

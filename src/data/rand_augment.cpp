@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "palimpsest/data/colour.h"
+#include "palimpsest/device/host_copy.h"
 
 namespace palimpsest {
 namespace {
@@ -126,8 +127,9 @@ at::Tensor rand_augment(at::Tensor images, std::span<RandomStream> streams, std:
     at::Tensor changed = images.clone();
     for (std::size_t drawn = 0; drawn < members.size(); ++drawn) {
       if (members[drawn].empty()) continue;
-      const at::Tensor which = at::tensor(members[drawn], at::kLong).to(images.device());
-      const at::Tensor amounts = at::tensor(strengths[drawn], at::kFloat).to(images.device());
+      const at::Tensor which = queued_copy(at::tensor(members[drawn], at::kLong), images.device());
+      const at::Tensor amounts =
+          queued_copy(at::tensor(strengths[drawn], at::kFloat), images.device());
       changed.index_copy_(
           0, which, apply(static_cast<Operation>(drawn), images.index_select(0, which), amounts));
     }

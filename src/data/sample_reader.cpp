@@ -1,20 +1,14 @@
 #include "palimpsest/data/sample_reader.h"
 
+#include <ATen/ATen.h>
+
 #include "palimpsest/core/random.h"
+#include "palimpsest/device/host_copy.h"
 
 namespace palimpsest {
 namespace {
 
 constexpr std::uint64_t kPassShift = 40;  // sample indices lie below
-
-std::vector<std::int64_t> targets_of(const LabelledSamples& split,
-                                     std::span<const std::int64_t> positions) {
-  std::vector<std::int64_t> targets;
-  for (const std::int64_t position : positions) {
-    targets.push_back(split.targets.at(static_cast<std::size_t>(position)));
-  }
-  return targets;
-}
 
 std::vector<PackedImage> images_of(const Pack& pack, const LabelledSamples& split,
                                    std::span<const std::int64_t> positions) {
@@ -28,8 +22,8 @@ std::vector<PackedImage> images_of(const Pack& pack, const LabelledSamples& spli
 }  // namespace
 
 SampleReader::SampleReader(const Pack& pack, ImageTransform transform, std::uint64_t seed,
-                           at::Device device)
-    : pack_(pack), transform_(std::move(transform)), seed_(seed), device_(device) {}
+                           PixelSource& pixels)
+    : pack_(pack), transform_(std::move(transform)), seed_(seed), pixels_(pixels) {}
 
 Texts SampleReader::texts(const LabelledSamples& split,
                           std::span<const std::int64_t> positions) const {
@@ -41,6 +35,15 @@ Texts SampleReader::texts(const LabelledSamples& split,
     texts.lengths.push_back(std::ssize(tokens));
   }
   return texts;
+}
+
+at::Tensor SampleReader::targets(const LabelledSamples& split,
+                                 std::span<const std::int64_t> positions) const {
+  std::vector<std::int64_t> targets;
+  for (const std::int64_t position : positions) {
+    targets.push_back(split.targets.at(static_cast<std::size_t>(position)));
+  }
+  return queued_copy(at::tensor(targets, at::kLong), pixels_.device());
 }
 
 std::vector<std::int64_t> SampleReader::lengths(const LabelledSamples& split,
@@ -55,11 +58,13 @@ std::vector<std::int64_t> SampleReader::lengths(const LabelledSamples& split,
 
 Batch SampleReader::test_view(const LabelledSamples& split,
                               std::span<const std::int64_t> positions) const {
-  Batch batch{.samples = {}, .targets = targets_of(split, positions)};
-  if (pack_.holds_texts()) {
+  Batch batch{.samples = {}, .targets = targets(split, positions)};
+  if (!pack_.holds_texts()) {
+    batch.samples = palimpsest::test_view(images_of(pack_, split, positions), transform_, pixels_);
+  } else if (pixels_.device().is_cpu()) {
     batch.samples = texts(split, positions);
   } else {
-    batch.samples = palimpsest::test_view(images_of(pack_, split, positions), transform_, device_);
+    batch.samples = padded(texts(split, positions), pixels_.device());
   }
   return batch;
 }
@@ -75,8 +80,8 @@ Batch SampleReader::training_view(const Task& task, std::span<const std::int64_t
                          (static_cast<std::uint64_t>(pass) << kPassShift) + sample);
   }
   return {.samples = palimpsest::training_view(images_of(pack_, task.train, positions), streams,
-                                               transform_, device_),
-          .targets = targets_of(task.train, positions)};
+                                               transform_, pixels_),
+          .targets = targets(task.train, positions)};
 }
 
 }  // namespace palimpsest

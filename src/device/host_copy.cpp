@@ -15,4 +15,8 @@ at::Tensor from_host(std::span<const float> values, at::IntArrayRef shape, at::D
           /*copy=*/true);
 }
 
+at::Tensor queued_copy(const at::Tensor& host, at::Device device) {
+  return device.is_cpu() ? host : host.pin_memory().to(device, /*non_blocking=*/true);
+}
+
 }  // namespace palimpsest

@@ -7,63 +7,65 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <malloc.h>
 #include <torch/headeronly/version.h>
-#include <unistd.h>
 
-#include <array>
 #include <climits>
-#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <set>
 
-#include "palimpsest/comm/cuda_module.h"
+#include "palimpsest/comm/device_choice.h"
 #include "palimpsest/comm/host_group.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/device/streams.h"
 
 namespace palimpsest {
 namespace {
 
 // Of this program: raised with every change of kernels, of the order of sums or of how batches are
 // dealt, so that a run is not gone on with unawares by one that rounds in another way.
-constexpr int kArithmetic = 2;
+constexpr int kArithmetic = 3;
 
 void check_cuda(const CudaApi& api, int result, std::string_view what) {
   if (result != 0)
     throw Error(concat("--device cuda: cannot ", what, ": ", api.error_string(result)));
 }
 
-// Whether two ranks of a node would use one device: the same index among the same visible devices.
-bool device_shared(int index, HostGroup& group) {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
-  const auto devices = group.gather(concat(host.data(), ' ', visible ? visible : "", ' ', index),
-                                    "device agreement");
-  const bool shared = std::set<std::string>(devices.begin(), devices.end()).size() < devices.size();
-  return group.any(shared, "device agreement");
+// cuBLAS gives the same bits from run to run only with a workspace of fixed size, and reads the
+// variable when it starts. Filling new memory, LibTorch's aid against reading it, would cost a pass
+// over it.
+void set_deterministic() {
+  ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*replace=*/0);
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+  at::globalContext().setDeterministicFillUninitializedMemory(false);
 }
 
 }  // namespace
 
-Placement make_placement(std::string_view choice, HostGroup& group, Watchdog& watchdog) {
+std::size_t Placement::free_bytes() const {
+  if (cuda == nullptr) return 0;
+  std::size_t bytes = 0;
+  check_cuda(*cuda, cuda->probe.free_memory(&bytes), "ask for free memory");
+  return bytes;
+}
+
+Placement make_placement(std::string_view choice, bool share_device, HostGroup& group,
+                         Watchdog& watchdog) {
   const CudaApi* api = choose_cuda(std::string(choice));
-  int devices = 0;
-  if (api != nullptr) check_cuda(*api, api->device_count(&devices), "count the devices");
-  // One visible device: the launcher has given this rank its own.
-  const int index = devices == 1 ? 0 : group.node_rank();
-  const bool everywhere =
-      !group.any(index >= devices, "device agreement") && !device_shared(index, group);
+  const std::vector<RankDevice> ranks = gather_devices(api, share_device, group);
+  const std::string conflict = device_conflict(ranks, share_device);
   Placement placement;
-  if (everywhere) {
+  if (conflict.empty()) {
+    const int index = ranks[static_cast<std::size_t>(group.rank())].index;
     check_cuda(*api, api->set_device(index), concat("use device ", index));
-    at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+    set_deterministic();
     placement.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
+    placement.cuda = api;
+    placement.make_graph = api->make_graph;
+    use_own_stream(placement.device);
+    announce_shared_devices(ranks, group.rank());
     placement.collectives = make_nccl_collectives(api->nccl, group, watchdog);
   } else if (choice == "cuda") {
-    throw UsageError(
-        "--device cuda: some node has more ranks than devices; start one rank per device, or use "
-        "--device cpu");
+    throw UsageError("--device cuda: " + conflict);
   } else {
     placement.collectives =
         group.size() == 1 ? make_single_collectives() : make_mpi_collectives(watchdog);

@@ -3,6 +3,9 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "palimpsest/device/streams.h"
+#include "palimpsest/model/recorded_pass.h"
+
 namespace palimpsest {
 namespace {
 
@@ -32,12 +35,19 @@ JointHead join(std::span<const Head> heads, at::Device device) {
 
 EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
                        std::span<const Task> tasks, std::span<const Head> heads, std::int64_t chunk,
-                       HostGroup& group, Watchdog& watchdog, const StopRequest& stop) {
+                       HostGroup& group, Watchdog& watchdog, const StopRequest& stop,
+                       const MakeGraph& make_graph) {
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(watchdog, "evaluation", 10);
   const JointHead joint = join(heads, model.device());
   EvaluationRow row;
-  std::vector<std::int64_t> counts(2 * tasks.size());  // correct, then correct given the task
+  // Correct, then correct given the task; where the model is, so that nobody waits for a chunk.
+  const at::Tensor correct =
+      at::zeros({2, std::ssize(tasks)}, at::TensorOptions(model.device()).dtype(at::kLong));
+  RecordedPass logits_of(make_graph, [&](const Batch& batch) {
+    return at::linear(model.features(batch), joint.weight, joint.bias);
+  });
+  Pace pace(model.device());
   std::int64_t number = 0;
   for (std::size_t j = 0; j < tasks.size(); ++j) {
     row.samples.push_back(tasks[j].test.size());
@@ -46,13 +56,16 @@ EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
       if (number % group.size() == 0) stop.check();
       if (number++ % group.size() != group.rank()) continue;
       const Batch batch = reader.test_view(tasks[j].test, positions);
-      const at::Tensor logits = at::linear(model.features(batch), joint.weight, joint.bias);
-      const at::Tensor targets = at::tensor(batch.targets).to(model.device());
-      counts[j] += (logits.argmax(1) == targets + first).sum().item<std::int64_t>();
-      counts[tasks.size() + j] +=
-          (logits.narrow(1, first, classes).argmax(1) == targets).sum().item<std::int64_t>();
+      const at::Tensor logits = logits_of(batch);
+      const auto task = static_cast<std::int64_t>(j);
+      correct[0][task].add_((logits.argmax(1) == batch.targets + first).sum());
+      correct[1][task].add_((logits.narrow(1, first, classes).argmax(1) == batch.targets).sum());
+      pace.queued();
     }
   }
+  const at::Tensor found = correct.to(at::kCPU);
+  const auto* begin = found.const_data_ptr<std::int64_t>();
+  std::vector<std::int64_t> counts(begin, begin + found.numel());
   group.sum(counts, "evaluation counts");
   row.correct.assign(counts.begin(), counts.begin() + std::ssize(tasks));
   row.correct_given_task.assign(counts.begin() + std::ssize(tasks), counts.end());

@@ -11,28 +11,37 @@ namespace palimpsest {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// y = x W^T + bias, with W the effective weight or, in bf16, y_m += scale (x A_m^T) B_m^T beside
-// it. With G_m the gradient at module m's rows:
-//   dx = G W (+ scale sum_m G_m B_m A_m),   dA_m = scale (G_m B_m)^T x,   dB_m = scale G_m^T (x
-//   A_m^T).
+namespace {
+
+// c s, for a and what follows from it.
+at::Tensor scale_of(const Lora& lora, const at::Tensor& c, const at::TensorOptions& options) {
+  if (!c.defined()) return at::full({}, lora.scale(), options.dtype(at::kFloat));
+  return c * lora.scale();
+}
+
+}  // namespace
+
+// y = x W^T + bias, with W the effective weight or, in bf16, y_m += (x A_m^T) B_m^T beside it. A
+// stands for c s A here, so that a bf16 product rounds it once. With G_m the gradient at module m's
+// rows:
+//   dx = G W (+ sum_m G_m B_m A_m),   dA_m = c s (G_m B_m)^T x,   dB_m = G_m^T (x A_m^T).
 class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& a,
-                            const at::Tensor& b, const AdaptedLinear::Frozen* frozen, double scale,
-                            const GradientTap* tap) {
-    if (a.numel() > 0 || tap != nullptr) context->save_for_backward({x, a, b});
+                            const at::Tensor& b, const AdaptedLinear::Frozen* frozen,
+                            const at::Tensor& scale, const GradientTap* tap) {
+    if (a.numel() > 0 || tap != nullptr) context->save_for_backward({x, a, b, scale});
     context->saved_data["frozen"] = reinterpret_cast<std::int64_t>(frozen);
-    context->saved_data["scale"] = scale;
     context->saved_data["tap"] = reinterpret_cast<std::int64_t>(tap);
     return product(x, a, b, *frozen, scale);
   }
 
   // The forward pass alone. a and b [0]: no adapter, or one inside the effective weight.
   static at::Tensor product(const at::Tensor& x, const at::Tensor& a, const at::Tensor& b,
-                            const AdaptedLinear::Frozen& frozen, double scale) {
+                            const AdaptedLinear::Frozen& frozen, const at::Tensor& scale) {
     at::Tensor y = frozen_product(x, frozen.effective, frozen.bias);
     if (!frozen.branch || a.numel() == 0) return y;
-    const at::Tensor xa = at::linear(x, stacked(a, x)).mul_(scale);
+    const at::Tensor xa = at::linear(x, stacked(a, scale, x));
     const at::Tensor factors = b.to(x.scalar_type());
     const std::int64_t rank = a.size(1);
     for (std::int64_t m = 0; m < a.size(0); ++m) {
@@ -45,20 +54,20 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
     const auto& frozen =
         *reinterpret_cast<const AdaptedLinear::Frozen*>(context->saved_data["frozen"].toInt());
     const auto* tap = reinterpret_cast<const GradientTap*>(context->saved_data["tap"].toInt());
-    const double scale = context->saved_data["scale"].toDouble();
     const variable_list saved = context->get_saved_variables();
     const at::Tensor& g = gradients[0];
     at::Tensor dx, da, db;
     if (context->needs_input_grad(0)) dx = frozen_product_backward(g, frozen.effective);
     if (saved.empty()) return {dx, {}, {}, {}, {}, {}};  // a plain layer
-    const at::Tensor &x = saved[0], &a = saved[1], &b = saved[2];
+    const at::Tensor &x = saved[0], &a = saved[1], &b = saved[2], &scale = saved[3];
     if (tap != nullptr) {
       for (const auto& slot : frozen.slots)
         (*tap)(slot.module, x, g.narrow(1, slot.row, frozen.out));
     } else {
       const std::int64_t modules = a.size(0), rank = a.size(1), tokens = x.size(0);
       // Thin products have the rank as their rows: as columns they take up to four times as long.
-      const at::Tensor ax = stacked(a, x).mm(x.t());  // [modules * rank, tokens]
+      const at::Tensor stack = stacked(a, scale, x);
+      const at::Tensor ax = stack.mm(x.t());  // [modules * rank, tokens]
       const at::Tensor factors = b.to(x.scalar_type());
       at::Tensor bg = at::empty({modules * rank, tokens}, x.options());
       db = at::empty_like(b);
@@ -69,16 +78,15 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
         db.select(0, m).copy_(ax.narrow(0, m * rank, rank).mm(g_m).t());
       }
       da = bg.mm(x).to(at::kFloat).view_as(a).mul_(scale);
-      db.mul_(scale);
-      if (dx.defined() && frozen.branch) dx.addmm_(bg.t(), stacked(a, x), 1, scale);
+      if (dx.defined() && frozen.branch) dx.addmm_(bg.t(), stack);
     }
     return {dx, da, db, {}, {}, {}};
   }
 
  private:
-  // A of all modules, one above the other, in the precision of x: [modules * rank, in].
-  static at::Tensor stacked(const at::Tensor& a, const at::Tensor& x) {
-    return a.view({-1, a.size(2)}).to(x.scalar_type());
+  // c s A of all modules, one above the other, in the precision of x: [modules * rank, in].
+  static at::Tensor stacked(const at::Tensor& a, const at::Tensor& scale, const at::Tensor& x) {
+    return a.view({-1, a.size(2)}).mul(scale).to(x.scalar_type());
   }
 
   // The columns of y or its gradient that are the rows of module m.
@@ -130,15 +138,15 @@ void AdaptedLinear::set_difference(std::span<const float> difference, const Adap
   }
 }
 
-void AdaptedLinear::set_adapter(const Lora& lora, double c) {
-  if (frozen_.branch) return;
+void AdaptedLinear::set_adapter(const Lora& lora, const at::Tensor& c) {
+  if (frozen_.branch || !is_adapted()) return;
   const c10::NoGradGuard no_grad;
+  const Lora::Factors& factors = lora.group(group_);
+  const at::Tensor a = factors.a.mul(scale_of(lora, c, frozen_.bias.options()));
   for (std::size_t s = 0; s < frozen_.slots.size(); ++s) {
     const auto m = static_cast<std::int64_t>(s);
-    const Lora::Factors& factors = lora.group(group_);
     at::Tensor rows = frozen_.effective.narrow(0, frozen_.slots[s].row, frozen_.out);
-    at::addmm_out(rows, current_[s], factors.b.select(0, m), factors.a.select(0, m), 1,
-                  c * lora.scale());
+    at::addmm_out(rows, current_[s], factors.b.select(0, m), a.select(0, m));
   }
 }
 
@@ -148,7 +156,7 @@ at::Tensor AdaptedLinear::forward(const at::Tensor& input, const AdapterUse& use
   const bool has_lora = is_adapted() && use.lora != nullptr;
   const at::Tensor& a = has_lora ? use.lora->group(group_).a : none;
   const at::Tensor& b = has_lora ? use.lora->group(group_).b : none;
-  const double scale = has_lora ? use.c * use.lora->scale() : 1;
+  const at::Tensor scale = has_lora ? scale_of(*use.lora, use.c, x.options()) : none;
   const GradientTap* tap = is_adapted() ? use.tap : nullptr;
   const bool gradients =
       c10::GradMode::is_enabled() && (x.requires_grad() || has_lora || tap != nullptr);

@@ -55,12 +55,21 @@ at::Tensor Bert::hidden_states(const TextInput& input, const AdapterUse& use) co
 }
 
 at::Tensor Bert::features(const Batch& batch, const AdapterUse& use) const {
-  const Texts& texts = std::get<Texts>(batch.samples);
-  const TextInput input = make_text_input(texts.ids, texts.lengths, device(), precision());
-  return at::mm(input.pooling, hidden_states(input, use));
+  const TextInput input = text_input(batch);
+  return mean_over_tokens(hidden_states(input, use), input);
+}
+
+TextInput Bert::text_input(const Batch& batch) const {
+  if (const auto* padded = std::get_if<PaddedTexts>(&batch.samples)) {
+    return make_text_input(*padded, config_.positions, precision());
+  }
+  return make_text_input(std::get<Texts>(batch.samples));
 }
 
 std::vector<std::int64_t> Bert::tokens(const Batch& batch) const {
+  if (const auto* padded = std::get_if<PaddedTexts>(&batch.samples)) {
+    return std::vector<std::int64_t>(static_cast<std::size_t>(batch.size()), padded->ids.size(1));
+  }
   return std::get<Texts>(batch.samples).lengths;
 }
 

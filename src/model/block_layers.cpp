@@ -98,7 +98,7 @@ void BlockLayers::set_difference(std::span<const float> difference) {
   }
 }
 
-void BlockLayers::set_adapter(const Lora& lora, double c) {
+void BlockLayers::set_adapter(const Lora& lora, const at::Tensor& c) {
   for (Block& block : blocks_) {
     for (AdaptedLinear* layer : {&block.qkv, &block.output, &block.fc1, &block.fc2}) {
       layer->set_adapter(lora, c);

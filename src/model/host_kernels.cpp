@@ -2,8 +2,10 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
 
 #include <algorithm>
 #include <numeric>
@@ -187,8 +189,10 @@ at::Tensor erf_gelu(const at::Tensor& x) {
   return gradients ? Gelu::apply(x.contiguous()) : gelu_of(x.contiguous(), {});
 }
 
-void add_squared_products(const at::Tensor& g, const at::Tensor& x,
-                          std::span<const std::int64_t> lengths, const at::Tensor& sum) {
+namespace {
+
+void add_squared_products_here(const at::Tensor& g, const at::Tensor& x, at::IntArrayRef lengths,
+                               const at::Tensor& sum) {
   constexpr std::int64_t kRows = 96;  // of a thread's share at least; a multiple of any tile's
   const std::int64_t out = g.size(1), in = x.size(1);
   require(sum_of(lengths) == x.size(0) && g.size(0) == x.size(0) && g.stride(1) == 1 &&
@@ -204,6 +208,43 @@ void add_squared_products(const at::Tensor& g, const at::Tensor& x,
     kernels().add_squared_products(g_rows + row, g.stride(0), x_rows, x.stride(0), lengths.data(),
                                    std::ssize(lengths), to + row * in, rows, in, scratch.data());
   });
+}
+
+// Where there is no kernel: gradients of a few samples at once, all of one length.
+void add_squared_products_elsewhere(const at::Tensor& g, const at::Tensor& x,
+                                    at::IntArrayRef lengths, const at::Tensor& sum) {
+  constexpr std::int64_t kGroup = 16;
+  const std::int64_t samples = std::ssize(lengths), length = lengths.front();
+  require(std::ranges::count(lengths, length) == samples, "squared products of one length", x,
+          lengths);
+  for (std::int64_t first = 0; first < samples; first += kGroup) {
+    const std::int64_t count = std::min(kGroup, samples - first);
+    const auto group = [&](const at::Tensor& rows) {
+      return rows.narrow(0, first * length, count * length).view({count, length, rows.size(1)});
+    };
+    sum.add_(group(g).transpose(1, 2).bmm(group(x)).square_().sum(0));
+  }
+}
+
+using SquaredProducts = void(const at::Tensor&, const at::Tensor&, at::IntArrayRef,
+                             const at::Tensor&);
+constexpr const char* kSquaredProducts = "palimpsest::add_squared_products";
+
+}  // namespace
+
+// An operator of LibTorch's, so that the device chooses, and what records operators sees it.
+TORCH_LIBRARY(palimpsest, library) {
+  library.def("add_squared_products(Tensor g, Tensor x, int[] lengths, Tensor(a!) sum) -> ()");
+  library.impl("add_squared_products", c10::DispatchKey::CPU, &add_squared_products_here);
+  library.impl("add_squared_products", c10::DispatchKey::CompositeExplicitAutograd,
+               &add_squared_products_elsewhere);
+}
+
+void add_squared_products(const at::Tensor& g, const at::Tensor& x,
+                          std::span<const std::int64_t> lengths, const at::Tensor& sum) {
+  static const auto call =
+      c10::Dispatcher::singleton().findSchemaOrThrow(kSquaredProducts, "").typed<SquaredProducts>();
+  call.call(g, x, at::IntArrayRef(lengths.data(), lengths.size()), sum);
 }
 
 }  // namespace palimpsest

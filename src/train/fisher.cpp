@@ -5,25 +5,25 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-#include <functional>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/device/streams.h"
 #include "palimpsest/model/host_kernels.h"
+#include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/train/head.h"
 
 namespace palimpsest {
 namespace {
 
-// Runs `compute(batch, targets, part)` over all chunks of the training set, dealt into lanes, each
-// adding into its lane's part of `size` doubles; returns the sum over lanes.
-using Compute = std::function<void(const Batch&, const at::Tensor& targets, at::Tensor part)>;
-
+// Runs `pass` over all chunks of the training set, dealt into lanes; returns the sum of what it
+// returns, `size` float64.
 at::Tensor sum_over_chunks(const TrainingContext& context, const Task& task, std::int64_t size,
-                           const Compute& compute) {
+                           RecordedPass pass) {
   Lanes lanes = context.lanes;
   lanes.ordered = true;
   LaneSum sums(context.collectives, lanes, size, at::kDouble, context.model.device());
+  Pace pace(context.model.device());
   // No chunk is larger than a lane of a training step, so that what could be trained fits here,
   // too.
   const std::int64_t lane = (context.config.batch + lanes.count - 1) / lanes.count;
@@ -33,16 +33,17 @@ at::Tensor sum_over_chunks(const TrainingContext& context, const Task& task, std
     for (std::size_t i = 0; i < sums.own_lanes().size(); ++i) {
       const std::int64_t chunk = first + sums.own_lanes()[i];
       if (chunk >= std::ssize(all)) continue;
-      const Batch batch =
-          context.reader.test_view(task.train, all[static_cast<std::size_t>(chunk)]);
-      compute(batch, at::tensor(batch.targets).to(context.model.device()), sums.part(i));
+      at::Tensor part = sums.part(i);
+      part.add_(pass(context.reader.test_view(task.train, all[static_cast<std::size_t>(chunk)])));
+      pace.queued();
     }
   }
   return sums.reduce();
 }
 
-at::Tensor summed_loss(const at::Tensor& features, const Head& head, const at::Tensor& targets) {
-  return at::cross_entropy_loss(head_logits(head, features), targets, {}, at::Reduction::Sum);
+at::Tensor summed_loss(const at::Tensor& features, const PlacedHead& head, const Batch& batch) {
+  return at::cross_entropy_loss(at::linear(features, head.weight, head.bias), batch.targets, {},
+                                at::Reduction::Sum);
 }
 
 }  // namespace
@@ -51,9 +52,9 @@ Fisher empirical_fisher(const TrainingContext& context, const Task& task, const 
   const Watchdog::Phase phase(context.watchdog, "Fisher pass", 10);
   const AdaptedLayout& layout = context.model.layout();
   const std::int64_t size = layout.size();
-  at::Tensor squares =
-      at::zeros({size}, at::TensorOptions(context.model.device()));  // of one chunk
-  std::vector<std::int64_t> tokens;                                  // of each sample of the chunk
+  const PlacedHead placed = place(head, context.model.device());
+  at::Tensor squares;                // of one chunk, then its loss
+  std::vector<std::int64_t> tokens;  // of each sample of the chunk
   const GradientTap tap = [&](std::size_t index, const at::Tensor& input,
                               const at::Tensor& output_gradient) {
     const AdaptedModule& module = layout.modules()[index];
@@ -62,25 +63,19 @@ Fisher empirical_fisher(const TrainingContext& context, const Task& task, const 
     // A layer that sees a sample's pooled token alone has one row for each.
     const std::vector<std::int64_t> single(tokens.size(), 1);
     const std::vector<std::int64_t>& lengths = x.size(0) == std::ssize(tokens) ? single : tokens;
-    if (has_host_kernels(x)) return add_squared_products(g, x, lengths, sum);
-    at::Tensor gradient = at::empty_like(sum);
-    std::int64_t first = 0;
-    for (const std::int64_t length : lengths) {
-      at::mm_out(gradient, g.narrow(0, first, length).t(), x.narrow(0, first, length));
-      sum.addcmul_(gradient, gradient);
-      first += length;
-    }
+    add_squared_products(g, x, lengths, sum);
   };
-  const at::Tensor total = sum_over_chunks(
-      context, task, size + 1, [&](const Batch& batch, const at::Tensor& targets, at::Tensor part) {
-        tokens = context.model.tokens(batch);
-        squares.zero_();
-        const at::Tensor features = context.model.features(batch, {.tap = &tap});
-        const at::Tensor loss = summed_loss(features, head, targets);
-        loss.backward();
-        part.narrow(0, 0, size).add_(squares);
-        part[size].add_(loss.detach());
-      });
+  const auto pass = [&](const Batch& batch) {
+    tokens = context.model.tokens(batch);
+    squares = at::zeros({size + 1}, at::TensorOptions(context.model.device()));
+    const at::Tensor loss =
+        summed_loss(context.model.features(batch, {.tap = &tap}), placed, batch);
+    loss.backward();
+    squares[size].copy_(loss.detach());
+    return squares;
+  };
+  const at::Tensor total =
+      sum_over_chunks(context, task, size + 1, RecordedPass(context.make_graph, pass));
 
   const std::int64_t samples = task.train.size();
   const at::Tensor mean = total.div(static_cast<double>(samples)).to(at::kCPU);
@@ -99,10 +94,12 @@ Fisher empirical_fisher(const TrainingContext& context, const Task& task, const 
 double mean_loss(const TrainingContext& context, const Task& task, const Head& head) {
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(context.watchdog, "loss pass", 10);
-  const at::Tensor total = sum_over_chunks(
-      context, task, 1, [&](const Batch& batch, const at::Tensor& targets, at::Tensor part) {
-        part[0].add_(summed_loss(context.model.features(batch), head, targets));
-      });
+  const PlacedHead placed = place(head, context.model.device());
+  const auto pass = [&](const Batch& batch) {
+    return summed_loss(context.model.features(batch), placed, batch).view({1});
+  };
+  const at::Tensor total =
+      sum_over_chunks(context, task, 1, RecordedPass(context.make_graph, pass));
   return total[0].item<double>() / static_cast<double>(task.train.size());
 }
 

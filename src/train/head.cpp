@@ -46,10 +46,9 @@ void load_head(const at::Tensor& weight, const at::Tensor& bias, const Head& hea
   bias.detach().copy_(from_host(head.bias, bias.sizes(), bias.device()));
 }
 
-at::Tensor head_logits(const Head& head, const at::Tensor& features) {
-  return at::linear(features,
-                    from_host(head.weight, {head.classes, head.features}, features.device()),
-                    from_host(head.bias, {head.classes}, features.device()));
+PlacedHead place(const Head& head, at::Device device) {
+  return {.weight = from_host(head.weight, {head.classes, head.features}, device),
+          .bias = from_host(head.bias, {head.classes}, device)};
 }
 
 HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t> targets,
@@ -81,7 +80,8 @@ HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t
         at::cross_entropy_loss(at::linear(features.index_select(0, rows), weight, bias),
                                all_targets.index_select(0, rows));
     parameters.gather(torch::autograd::grad({loss}, {weight, bias}), gradient);
-    optimizer.step({gradient}, learning_rate_factor(schedule, step, steps));
+    optimizer.set_factor(learning_rate_factor(schedule, step, steps));
+    optimizer.step({gradient});
 
     const double value = loss.item<double>();
     if (!std::isfinite(value)) {

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
+
 namespace palimpsest {
 
 AdamW::AdamW(std::vector<Group> groups, double weight_decay, std::int64_t updates)
@@ -10,20 +12,30 @@ AdamW::AdamW(std::vector<Group> groups, double weight_decay, std::int64_t update
     for (at::Tensor* moment : {&group.first_moment, &group.second_moment}) {
       if (!moment->defined()) *moment = at::zeros_like(group.parameters);
     }
-    updates_.push_back(at::full({}, static_cast<double>(updates), group.parameters.options()));
+    const at::TensorOptions options = group.parameters.options();
+    updates_.push_back(at::full({}, static_cast<double>(updates), options));
+    rates_.push_back(at::full({}, group.learning_rate, options));
   }
 }
 
-void AdamW::step(const std::vector<at::Tensor>& gradients, double factor) {
+void AdamW::set_factor(double factor) {
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    rates_[g].fill_(factor * groups_[g].learning_rate);
+  }
+}
+
+void AdamW::step(const std::vector<at::Tensor>& gradients, const at::Tensor& skip) {
   constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-8;
+  const auto found_inf = skip.defined() ? std::optional(skip) : std::nullopt;
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     const Group& group = groups_[g];
     if (group.parameters.numel() == 0) continue;
     updates_[g].add_(1);
+    if (skip.defined()) updates_[g].sub_(skip);
     at::_fused_adamw_({group.parameters}, {gradients[g]}, {group.first_moment},
-                      {group.second_moment}, {}, {updates_[g]}, factor * group.learning_rate,
-                      kBeta1, kBeta2, weight_decay_, kEpsilon,
-                      /*amsgrad=*/false, /*maximize=*/false);
+                      {group.second_moment}, {}, {updates_[g]}, rates_[g], kBeta1, kBeta2,
+                      weight_decay_, kEpsilon, /*amsgrad=*/false, /*maximize=*/false,
+                      /*grad_scale=*/{}, found_inf);
   }
 }
 

@@ -1,9 +1,6 @@
 #include "palimpsest/train/task_trainer.h"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/autograd.h>
-
-#include <cmath>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
@@ -13,10 +10,11 @@
 #include "palimpsest/merge/task_vector.h"
 #include "palimpsest/train/features.h"
 #include "palimpsest/train/head.h"
-#include "palimpsest/train/optimizer.h"
 #include "palimpsest/train/perturbation.h"
 #include "palimpsest/train/schedule.h"
+#include "palimpsest/train/step_input.h"
 #include "palimpsest/train/task_parameters.h"
+#include "palimpsest/train/training_step.h"
 
 namespace palimpsest {
 namespace {
@@ -33,8 +31,6 @@ TrainedTask train_frozen(const TrainingContext& context, const Task& task) {
       .loss_first_step = training.loss_first_step,
       .loss_last_pass = training.loss_last_pass};
 }
-
-bool is_finite(double loss, double norm) { return std::isfinite(loss) && std::isfinite(norm); }
 
 // Throws DivergedError unless the settings allow to leave this step out.
 void skip_step(const TrainingContext& context, const Task& task, const TaskProgress& progress,
@@ -91,7 +87,6 @@ TrainedTask train_task(const TrainingContext& context, const Task& task,
   }
 
   Backbone& model = context.model;
-  const Sampler sampler(config.seed, task.index, task.train.size(), config.batch, config.drop_last);
   const std::int64_t steps = training_steps(config, task.index, task.train.size());
   TaskParameters parameters(model, std::ssize(task.classes), config);
   TaskProgress progress;
@@ -113,71 +108,39 @@ TrainedTask train_task(const TrainingContext& context, const Task& task,
   const Schedule schedule{config.schedule, config.milestones, config.milestone_factor,
                           config.warmup_steps};
   const double epsilon = config.perturbation == "none" ? 0 : config.epsilon;
-  const std::int64_t size = parameters.values().size(), head = parameters.head_offset();
-  const auto group = [&](std::int64_t begin, std::int64_t end, double learning_rate) {
-    return AdamW::Group{.parameters = parameters.values().flat().slice(0, begin, end),
-                        .learning_rate = learning_rate,
-                        .first_moment = parameters.first_moment().slice(0, begin, end),
-                        .second_moment = parameters.second_moment().slice(0, begin, end)};
-  };
-  AdamW optimizer({group(0, head, config.lr), group(head, size, config.head_lr)},
-                  config.weight_decay, progress.updates);
-  // A lane's vector: its gradient sums, then its loss sum.
-  LaneSum sums(context.collectives, context.lanes, size + 1, at::kFloat, model.device());
-
-  const auto compute_lane = [&](const std::vector<std::int64_t>& positions, std::int64_t pass,
-                                double c, const at::Tensor& part) {
-    if (positions.empty()) {
-      part.zero_();
-      return;
-    }
-    const Batch batch = context.reader.training_view(task, positions, pass);
-    const at::Tensor logits =
-        at::linear(model.features(batch, {.lora = &parameters.lora(), .c = c}),
-                   parameters.head_weight(), parameters.head_bias());
-    const at::Tensor loss = at::cross_entropy_loss(
-        logits, at::tensor(batch.targets).to(model.device()), {}, at::Reduction::Sum);
-    parameters.values().gather(torch::autograd::grad({loss}, parameters.values().leaves()),
-                               part.narrow(0, 0, size));
-    part[size].copy_(loss.detach());
-  };
-
+  TrainingStep training(context, parameters, progress.updates);
+  StepReader reader(context, task, training.own_lanes());
+  StepInput input;
+  if (progress.steps_done < steps) input = reader.read(progress.steps_done);
   while (progress.steps_done < steps) {
     const std::int64_t step = progress.steps_done;
     const Stopwatch step_watch;
     context.watchdog.at(static_cast<int>(task.index) + 1, step + 1);
     const Watchdog::Phase phase(context.watchdog, "training step");
-    const double c = perturbation_scale(config.seed, task.index, step, epsilon);
-    const std::vector<std::int64_t> batch = sampler.batch(step);
-    const auto shares = deal(batch, context.reader.lengths(task.train, batch), context.lanes.count);
-    model.set_adapter(parameters.lora(), c);
-    for (std::size_t i = 0; i < sums.own_lanes().size(); ++i) {
-      compute_lane(shares[static_cast<std::size_t>(sums.own_lanes()[i])],
-                   step / sampler.steps_per_pass(), c, sums.part(i));
-    }
-
-    const double n = static_cast<double>(batch.size());
-    const at::Tensor mean = sums.reduce().div(n);
-    const at::Tensor gradient = mean.narrow(0, 0, size);
-    const double loss = mean[size].item<double>();
-    const double norm = gradient.to(at::kDouble).norm().item<double>();
-    if (is_finite(loss, norm)) {
-      if (config.clip_norm > 0 && norm > config.clip_norm) gradient.mul_(config.clip_norm / norm);
-      const double factor = learning_rate_factor(schedule, step, steps);
-      optimizer.step({gradient.narrow(0, 0, head), gradient.narrow(0, head, size - head)}, factor);
+    const TrainingStep::Numbers numbers{
+        .samples = std::ssize(input.positions),
+        .c = perturbation_scale(config.seed, task.index, step, epsilon),
+        .learning_rate_factor = learning_rate_factor(schedule, step, steps)};
+    training.queue(input.lanes, numbers);
+    const std::vector<std::int64_t> batch = std::move(input.positions);
+    input = {};
+    if (step + 1 < steps) input = reader.read(step + 1);  // a device computes meanwhile
+    const TrainingStep::Outcome outcome = training.wait();
+    const double loss = outcome.loss, norm = outcome.gradient_norm;
+    if (outcome.is_finite()) {
       if (progress.updates++ == 0) progress.loss_first_step = loss;
-      if (step >= steps - sampler.steps_per_pass()) {
-        progress.loss_sum_last_pass += loss * n;
-        progress.samples_last_pass += std::ssize(batch);
+      if (step >= steps - reader.steps_per_pass()) {
+        progress.loss_sum_last_pass += loss * static_cast<double>(numbers.samples);
+        progress.samples_last_pass += numbers.samples;
       }
       context.events.tell(StepDone{.task = static_cast<int>(task.index),
                                    .step = step,
                                    .steps = steps,
                                    .loss = loss,
                                    .gradient_norm = norm,
-                                   .scale = c,
-                                   .learning_rate = factor * config.lr,
-                                   .samples = std::ssize(batch),
+                                   .scale = numbers.c,
+                                   .learning_rate = numbers.learning_rate_factor * config.lr,
+                                   .samples = numbers.samples,
                                    .seconds = step_watch.seconds()});
     } else {
       skip_step(context, task, progress, loss, norm, batch);

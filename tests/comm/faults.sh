@@ -83,6 +83,22 @@ expect_code 5
 expect_text "^palimpsest: rank [02] \(host .+\): phase 'toy step > toy exchange' took longer than 3 s \(task 2, step 11, last collective 'toy exchange'\): a peer is lost"
 expect_text "no sign of life for [0-9]+ s from rank 1 \(host .+, phase 'toy step', task 2, step 11, last collective '[^']+'\)"
 
+run "a regular end of a run on devices" 3 device-none
+expect_code 0
+expect_count 0 palimpsest
+
+# NCCL's calls return when they are queued: it is the wait for the device that must not wait for good.
+for where in before within; do
+  run "rank 1 stops $where an all-reduce of devices" 3 "device-stop-$where" 3
+  expect_code 5
+  expect_text "^palimpsest: rank [02] \(host .+\): phase 'toy step > waiting for the device' took longer than 3 s \(task 2, step 11, last collective 'all-reduce of 4194304 float32'\): a peer is lost"
+  expect_text "no sign of life for [0-9]+ s from rank 1 \(host .+, phase 'toy step[^']*', task 2, step 11, last collective 'all-reduce of 4194304 float32'\)"
+done
+
+run "rank 1 is killed within an all-reduce of devices" 3 device-kill
+expect_code 5
+expect_text "^mpirun.sh: rank 1 \(host .+, pid [0-9]+\) was killed in phase 'toy step', task 2, step 11, last collective 'all-reduce of 4194304 float32'"
+
 name="TERM to the launcher"
 rm -rf "$PALIMPSEST_HEARTBEATS"
 "$launcher" -n 2 "$toy" wait >"$folder/output" 2>&1 &

@@ -4,7 +4,7 @@
 #include <mpi.h>
 
 #include <chrono>
-#include <cstring>
+#include <deque>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,6 +22,8 @@ class HostNccl {
   NcclResult next_result = kNcclSuccess;  // of the next all-reduce
   NcclResult async_state = kNcclSuccess;
   int polls_in_progress = 0;  // how often the communicator answers "in progress" before async_state
+  bool queues = false;  // an all-reduce returns at once, and only stream_query brings it forward
+  CudaResult device_result = kCudaSuccess;  // of a stream on which nothing is left
   std::chrono::milliseconds abort_time{0};
 
   NcclApi api() {
@@ -45,6 +47,11 @@ class HostNccl {
               calls.push_back(
                   concat("all_reduce ", count, " ", size_of(type), stream ? " on a stream" : ""));
               if (next_result != kNcclSuccess) return next_result;
+              if (queues) {
+                queued_.push_back({data, static_cast<int>(count), mpi(type)});
+                if (queued_.size() == 1) start_first();
+                return kNcclSuccess;
+              }
               MPI_Allreduce(MPI_IN_PLACE, data, static_cast<int>(count), mpi(type), MPI_SUM, comm_);
               return kNcclSuccess;
             },
@@ -98,10 +105,33 @@ class HostNccl {
               return kNcclSuccess;
             },
         .error_string = [](NcclResult result, NcclComm) { return concat("host error ", result); },
+        .stream_query =
+            [this](void*) {
+              while (!queued_.empty()) {
+                int done = 0;
+                MPI_Test(&running_, &done, MPI_STATUS_IGNORE);
+                if (!done) return kCudaNotReady;
+                queued_.pop_front();
+                if (!queued_.empty()) start_first();
+              }
+              return device_result;
+            },
+        .stream_error_string = [](CudaResult result) { return concat("device error ", result); },
     };
   }
 
  private:
+  struct AllReduce {
+    void* data;
+    int count;
+    MPI_Datatype type;
+  };
+
+  void start_first() {
+    const AllReduce& first = queued_.front();
+    MPI_Iallreduce(MPI_IN_PLACE, first.data, first.count, first.type, MPI_SUM, comm_, &running_);
+  }
+
   static MPI_Datatype mpi(DataType type) {
     return type == DataType::kFloat32 ? MPI_FLOAT : MPI_DOUBLE;
   }
@@ -112,7 +142,9 @@ class HostNccl {
   }
 
   MPI_Comm comm_ = MPI_COMM_NULL;
-  std::vector<MPI_Request> pending_;
+  std::vector<MPI_Request> pending_;        // of the group that is open
+  std::deque<AllReduce> queued_;            // on the one stream that there is
+  MPI_Request running_ = MPI_REQUEST_NULL;  // the first of them
 };
 
 }  // namespace palimpsest

@@ -44,6 +44,17 @@ struct NcclTest : testing::Test {
     return "";
   }
 
+  template <typename Expected>
+  std::string failure_of_wait(Collectives& collectives) {
+    try {
+      collectives.wait(nullptr);
+    } catch (const Expected& error) {
+      return error.what();
+    }
+    ADD_FAILURE() << "the wait did not fail";
+    return "";
+  }
+
   std::vector<std::string> started_with;
 };
 
@@ -150,6 +161,49 @@ TEST_F(NcclTest, AnErrorThatShowsLaterBelongsToTheCollectiveBefore) {
               HasSubstr("all-reduce of 7 float32"));
   EXPECT_EQ(std::count(nccl.calls.begin(), nccl.calls.end(), "all_reduce 1 4"), 0);
   EXPECT_THAT(failure_of_all_reduce<RankLostError>(*collectives, 1), HasSubstr("aborted"));
+}
+
+TEST_F(NcclTest, WaitReturnsWhenWhatWasQueuedIsDone) {
+  const auto collectives = make();
+  nccl.queues = true;
+  std::vector<float> values(5, static_cast<float>(group.rank() + 1));
+  collectives->all_reduce_sum(of(values));
+  nccl.polls_in_progress = 3;
+  collectives->wait(nullptr);
+  EXPECT_THAT(values, testing::Each(static_cast<float>(group.size() * (group.size() + 1) / 2)));
+}
+
+// The other ranks join only when rank 0 has given up.
+TEST_F(NcclTest, WaitEndsWithTheErrorOfTheCommunicatorWhereAPeerIsLost) {
+  if (group.size() == 1) GTEST_SKIP() << "needs a peer";
+  const auto collectives = make();
+  nccl.queues = true;
+  std::vector<float> values(6);
+  if (group.rank() == 0) {
+    collectives->all_reduce_sum(of(values));
+    nccl.polls_in_progress = 50;
+    nccl.async_state = kNcclRemoteError;
+    EXPECT_THAT(failure_of_wait<RankLostError>(*collectives),
+                AllOf(HasSubstr("all-reduce of 6 float32"), HasSubstr("rank 0"),
+                      HasSubstr("phase 'waiting for the device'")));
+    EXPECT_LT(nccl.polls_in_progress, 0);
+    EXPECT_EQ(nccl.calls.back(), "comm_abort");
+    EXPECT_THAT(failure_of_wait<RankLostError>(*collectives), HasSubstr("aborted"));
+  }
+  group.barrier("rank 0 has given up");
+  if (group.rank() != 0) collectives->all_reduce_sum(of(values));
+  while (nccl.api().stream_query(nullptr) == kCudaNotReady) continue;
+}
+
+TEST_F(NcclTest, ADeviceThatFailsIsNoLostRank) {
+  const auto collectives = make();
+  std::vector<float> values(8);
+  collectives->all_reduce_sum(of(values));
+  nccl.device_result = 719;  // cudaErrorLaunchFailure
+  EXPECT_THAT(failure_of_wait<Error>(*collectives),
+              AllOf(HasSubstr("device error 719"), HasSubstr("all-reduce of 8 float32"),
+                    HasSubstr(concat("rank ", group.rank())), testing::Not(HasSubstr("peer"))));
+  EXPECT_EQ(nccl.calls.back(), "comm_abort");
 }
 
 TEST_F(NcclTest, AnAbortThatHangsIsLeftBehind) {

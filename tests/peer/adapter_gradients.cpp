@@ -86,7 +86,7 @@ int main(int argc, char** argv) {
   for (at::Tensor& leaf : leaves) leaf.requires_grad_(true);
 
   const Lora lora(model->lora_groups(), rank, 1, leaves);
-  model->set_adapter(lora, 1);
+  model->set_adapter(lora, at::ones({}));
   const at::Tensor batch =
       at::from_blob(images.data(), {std::ssize(images) / (3 * side * side), 3, side, side});
   const at::Tensor features = dynamic_cast<const Vit&>(*model).features(batch, {.lora = &lora});

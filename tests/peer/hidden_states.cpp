@@ -18,16 +18,15 @@ int main(int argc, char** argv) {
   const Checkpoint weights(folder);
   const BackboneConfig config = read_backbone_config(folder, weights);
   const auto model = make_backbone(weights, config, {.targets = targets}, at::kCPU);
-  std::vector<std::int64_t> ids, lengths;
+  Texts texts;
   for (std::int64_t i = 0; i < std::stoll(argv[3]); ++i) {
     const auto tokens = pack.tokens(i);
-    ids.insert(ids.end(), tokens.begin(), tokens.end());
-    lengths.push_back(std::ssize(tokens));
+    texts.ids.insert(texts.ids.end(), tokens.begin(), tokens.end());
+    texts.lengths.push_back(std::ssize(tokens));
   }
   const c10::NoGradGuard no_grad;
-  const at::Tensor hidden = dynamic_cast<const Bert&>(*model)
-                                .hidden_states(make_text_input(ids, lengths, at::kCPU, at::kFloat))
-                                .contiguous();
+  const at::Tensor hidden =
+      dynamic_cast<const Bert&>(*model).hidden_states(make_text_input(texts)).contiguous();
   std::ofstream(argv[4], std::ios::binary)
       .write(reinterpret_cast<const char*>(hidden.const_data_ptr<float>()), hidden.numel() * 4);
 }

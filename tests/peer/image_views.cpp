@@ -43,7 +43,8 @@ int main(int argc, char** argv) {
                                      .mean = {0, 0, 0},
                                      .deviation = {1, 1, 1},
                                      .crop_share = std::stod(arguments[6])};
-      write(arguments[7], test_view(std::span(&image, 1), transform, at::kCPU));
+      PixelSource pixels(at::kCPU);
+      write(arguments[7], test_view(std::span(&image, 1), transform, pixels));
       return 0;
     }
     if (arguments.size() == 6 && arguments[0] == "operation") {

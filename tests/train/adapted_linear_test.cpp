@@ -56,8 +56,9 @@ class AdaptedLinearTest : public testing::Test {
 TEST_F(AdaptedLinearTest, ValueAndGradientsAreThoseOfTheProductWrittenOut) {
   constexpr double kScale = 0.7;
   const Lora lora = adapter();
-  layer_.set_adapter(lora, kScale);
-  const at::Tensor ours = layer_.forward(x_, {.lora = &lora, .c = kScale});
+  const at::Tensor c = at::full({}, kScale);
+  layer_.set_adapter(lora, c);
+  const at::Tensor ours = layer_.forward(x_, {.lora = &lora, .c = c});
   const at::Tensor theirs = at::linear(x_, effective(kScale), bias_);
   EXPECT_TRUE(at::allclose(ours, theirs, 1e-5, 1e-6));
   const std::vector<at::Tensor> inputs{x_, factors_.a, factors_.b};
@@ -98,8 +99,8 @@ TEST_F(AdaptedLinearTest, ADifferenceMovesTheModulesOfItsLayoutAndNothingElse) {
 
 TEST_F(AdaptedLinearTest, TheAdapterNeverTouchesTheWeightsBeneath) {
   const at::Tensor before = layer_.forward(x_, {}).detach();
-  layer_.set_adapter(adapter(), 1.5);
-  layer_.set_adapter(adapter(), 0);
+  layer_.set_adapter(adapter(), at::full({}, 1.5));
+  layer_.set_adapter(adapter(), at::zeros({}));
   EXPECT_TRUE(at::equal(layer_.forward(x_, {}).detach(), before));
 }
 

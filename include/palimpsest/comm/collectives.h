@@ -43,6 +43,11 @@ class Collectives {
   // All copies at once, none ordered before another. A transfer to the rank itself, or to none of
   // the ranks, is an Error.
   virtual void exchange(std::span<const Transfer> sends, std::span<const Transfer> receives) = 0;
+
+  // Returns when all that was queued on `stream` is done; at once where nothing is ever queued. The
+  // way for the host to wait for a device: a collective that a lost peer never joins blocks its
+  // stream for good, and here it runs into the watchdog's deadline or the communicator's error.
+  virtual void wait(void* stream) = 0;
 };
 
 // Throws Error when a transfer names this rank, or none, as its peer.

@@ -18,6 +18,11 @@ inline constexpr NcclResult kNcclSystemError = 2;
 inline constexpr NcclResult kNcclRemoteError = 6;
 inline constexpr NcclResult kNcclInProgress = 7;
 
+// A result of CUDA (cudaError_t), likewise.
+using CudaResult = int;
+inline constexpr CudaResult kCudaSuccess = 0;
+inline constexpr CudaResult kCudaNotReady = 600;
+
 using NcclComm = void*;  // ncclComm_t
 using NcclId = std::array<char, 128>;
 
@@ -44,12 +49,15 @@ struct NcclApi {
   std::function<NcclResult(NcclComm)> comm_destroy;
   std::function<NcclResult(NcclComm)> comm_abort;
   std::function<std::string(NcclResult, NcclComm)> error_string;  // the comm may be null
+  std::function<CudaResult(void* stream)> stream_query;           // of CUDA, as the next one
+  std::function<std::string(CudaResult)> stream_error_string;
 };
 
 // Collective over the group. The current device is this rank's. Calls return when the work is
-// queued on the buffer's stream; an error that shows later is thrown by the next call, with the
-// collective and count that it belongs to: RankLostError where a peer or the network failed, Error
-// otherwise. The communicator is then aborted, with at most `abort_seconds` of waiting.
+// queued on the buffer's stream; an error that shows later is thrown by the next call, wait()
+// included, with the collective and count that it belongs to: RankLostError where a peer or the
+// network failed, Error otherwise. The communicator is then aborted, with at most `abort_seconds`
+// of waiting.
 std::unique_ptr<Collectives> make_nccl_collectives(const NcclApi& api, HostGroup& group,
                                                    Watchdog& watchdog, double abort_seconds = 5);
 

@@ -3,12 +3,24 @@
 // else.
 #include <functional>
 #include <optional>
+#include <string>
 
 namespace palimpsest {
 
 // How many tasks srun started in this step; nothing where another launcher (or none) started this
 // process. `environment` is std::getenv or a stand-in; null for a variable that is not set.
 std::optional<int> srun_tasks(const std::function<const char*(const char*)>& environment);
+
+// As the system calls this machine.
+std::string host_name();
+
+// The MPI that this process runs with, for people.
+struct MpiDescription {
+  std::string library;       // "Open MPI v4.1.4"
+  std::string standard;      // "3.1"
+  std::string thread_level;  // that it provides: "multiple"
+};
+MpiDescription describe_mpi();
 
 class MpiSession {
  public:

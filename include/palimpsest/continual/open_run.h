@@ -33,6 +33,7 @@ struct OpenRun {
 
   Inputs inputs;
   Placement placement;
+  PixelSource pixels;
   std::unique_ptr<Backbone> model;
   std::unique_ptr<MergeRule> rule;
   FisherScale fisher_scale;
@@ -53,13 +54,13 @@ struct OpenRun {
   std::span<const Task> seen(const Task& task) const {
     return tasks().first(static_cast<std::size_t>(task.index) + 1);
   }
-  SampleReader reader() const {
-    return {inputs.pack, inputs.transform, config.seed, model->device()};
-  }
+  SampleReader reader() { return {inputs.pack, inputs.transform, config.seed, pixels}; }
   TrainingContext context() {
-    return {config, lanes_of(config, group.size()), reader(), *model,
-            group,  *placement.collectives,         watchdog, stop,
-            events};
+    return {config,   lanes_of(config, group.size()),
+            reader(), *model,
+            group,    *placement.collectives,
+            watchdog, stop,
+            events,   placement.make_graph};
   }
 };
 

@@ -14,13 +14,26 @@ struct Texts {
   std::vector<std::int64_t> lengths;  // tokens of each text
 };
 
+// The same for a device, whose work is recorded for one shape: every text filled up to a width that
+// many batches share. Both are where the model is.
+struct PaddedTexts {
+  at::Tensor ids;      // [texts, width] int64; 0 after the end
+  at::Tensor lengths;  // [texts] int64
+};
+
+PaddedTexts padded(const Texts& texts, at::Device device);
+
 // Images after their transform: [samples, 3, side, side] float32, on the device of the model.
 using Images = at::Tensor;
 
 struct Batch {
-  std::variant<Texts, Images> samples;
-  std::vector<std::int64_t> targets;  // class of each sample, by its position in the task
-  std::int64_t size() const { return static_cast<std::int64_t>(targets.size()); }
+  std::variant<Texts, PaddedTexts, Images> samples;
+  at::Tensor targets;  // [samples] int64, where the model is: classes by their position in the task
+  std::int64_t size() const { return targets.size(0); }
 };
+
+// What a batch consists of, the targets last; nothing for texts in host memory, which are more than
+// tensors.
+std::vector<at::Tensor> tensors_of(const Batch& batch);
 
 }  // namespace palimpsest

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "palimpsest/core/random.h"
+#include "palimpsest/data/pixel_source.h"
 #include "palimpsest/format/pack.h"
 
 namespace palimpsest {
@@ -25,12 +26,12 @@ struct ImageTransform {
   double rand_augment_magnitude = 9;  // of bins 0 .. 30
 };
 
-// [n, 3, size, size] float32 on `device`, without augmentation.
+// [n, 3, size, size] float32 where the pixels are, without augmentation.
 at::Tensor test_view(std::span<const PackedImage> images, const ImageTransform& transform,
-                     at::Device device);
+                     PixelSource& pixels);
 
 // The same, augmented: image i by the numbers of streams[i] alone.
 at::Tensor training_view(std::span<const PackedImage> images, std::span<const RandomStream> streams,
-                         const ImageTransform& transform, at::Device device);
+                         const ImageTransform& transform, PixelSource& pixels);
 
 }  // namespace palimpsest

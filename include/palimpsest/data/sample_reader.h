@@ -12,8 +12,8 @@ namespace palimpsest {
 
 class SampleReader {
  public:
-  // `transform`: for a pack of images. Images are transformed on `device`.
-  SampleReader(const Pack& pack, ImageTransform transform, std::uint64_t seed, at::Device device);
+  // Batches are made where `pixels` are, which must outlive the reader. `transform`: of images.
+  SampleReader(const Pack& pack, ImageTransform transform, std::uint64_t seed, PixelSource& pixels);
 
   // The samples at these positions of a split, without augmentation. Throws InputError when a
   // sample's bytes are damaged.
@@ -29,11 +29,12 @@ class SampleReader {
 
  private:
   Texts texts(const LabelledSamples& split, std::span<const std::int64_t> positions) const;
+  at::Tensor targets(const LabelledSamples& split, std::span<const std::int64_t> positions) const;
 
   const Pack& pack_;
   ImageTransform transform_;
   std::uint64_t seed_;
-  at::Device device_;
+  PixelSource& pixels_;
 };
 
 }  // namespace palimpsest

@@ -1,5 +1,5 @@
 #pragma once
-// Float vectors of the host to and from tensors.
+// Numbers of the host to and from tensors.
 #include <ATen/core/Tensor.h>
 
 #include <span>
@@ -12,5 +12,9 @@ std::vector<float> to_host(const at::Tensor& tensor);
 
 // A float32 copy on `device`.
 at::Tensor from_host(std::span<const float> values, at::IntArrayRef shape, at::Device device);
+
+// `host` on `device`: itself in host memory; else a copy queued on the current stream, for which
+// nobody waits.
+at::Tensor queued_copy(const at::Tensor& host, at::Device device);
 
 }  // namespace palimpsest

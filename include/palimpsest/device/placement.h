@@ -7,22 +7,31 @@
 #include <string_view>
 
 #include "palimpsest/comm/collectives.h"
+#include "palimpsest/comm/device_graph.h"
 
 namespace palimpsest {
 
 class HostGroup;
+struct CudaApi;
 class Watchdog;
 
 struct Placement {
   at::Device device = at::kCPU;
   std::string description;                   // for people: "cpu" or "cuda:0"
   std::unique_ptr<Collectives> collectives;  // for tensors on `device`
+  MakeGraph make_graph;                      // for work on `device` that repeats
+  const CudaApi* cuda = nullptr;             // null in host memory
+
+  // Memory of the device that nobody uses; 0 in host memory.
+  std::size_t free_bytes() const;
 };
 
-// `choice`: auto | cpu | cuda. auto takes a device when the CUDA module and one device per rank of
-// the node are there on every rank. Collective. Throws Error, saying why, when cuda is asked for
-// and can't be had.
-Placement make_placement(std::string_view choice, HostGroup& group, Watchdog& watchdog);
+// `choice`: auto | cpu | cuda. auto takes devices when the CUDA module and one device per rank of
+// the node are there on every rank. With `share_device` several ranks may have the same one: rank
+// r of a node then takes device r modulo their number, and NCCL_HOSTID is set for each (see
+// device_choice.h). Collective. Throws Error, saying why, when cuda is asked for and can't be had.
+Placement make_placement(std::string_view choice, bool share_device, HostGroup& group,
+                         Watchdog& watchdog);
 
 // A contiguous float32 or float64 tensor as the collectives take it.
 Buffer as_buffer(const at::Tensor& tensor);

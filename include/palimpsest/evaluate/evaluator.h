@@ -9,6 +9,7 @@
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/data/sample_reader.h"
 #include "palimpsest/data/task_stream.h"
+#include "palimpsest/device/replay.h"
 #include "palimpsest/format/records.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/model/backbone.h"
@@ -20,6 +21,7 @@ namespace palimpsest {
 // same counts on every rank. Throws Stopped, on every rank alike, between two chunks.
 EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
                        std::span<const Task> tasks, std::span<const Head> heads, std::int64_t chunk,
-                       HostGroup& group, Watchdog& watchdog, const StopRequest& stop);
+                       HostGroup& group, Watchdog& watchdog, const StopRequest& stop,
+                       const MakeGraph& make_graph = {});
 
 }  // namespace palimpsest

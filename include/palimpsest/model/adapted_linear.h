@@ -25,7 +25,7 @@ using GradientTap =
 // c), gradients flow to its factors; with a tap, the tap is called instead.
 struct AdapterUse {
   const Lora* lora = nullptr;
-  double c = 1;
+  at::Tensor c = {};  // [] float32, where the weights are; undefined: 1
   const GradientTap* tap = nullptr;
 };
 
@@ -51,7 +51,7 @@ class AdaptedLinear {
   void set_difference(std::span<const float> difference, const AdaptedLayout& layout);
 
   // Effective weight: W + c s B A. In bf16 nothing changes: forward() adds the adapter.
-  void set_adapter(const Lora& lora, double c);
+  void set_adapter(const Lora& lora, const at::Tensor& c);
 
   // x [tokens, in] -> [tokens, rows], in the layer's precision.
   at::Tensor forward(const at::Tensor& x, const AdapterUse& use) const;

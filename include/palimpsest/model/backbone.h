@@ -35,6 +35,9 @@ class Backbone {
 
   const AdaptedLayout& layout() const { return layers_.layout(); }
   const std::vector<LoraGroup>& lora_groups() const { return layers_.groups(); }
+  // Whether set_adapter() must come before a pass with an adapter: in bf16 it is a branch of its
+  // own.
+  bool folds_adapter() const { return precision_ == at::kFloat; }
   std::int64_t feature_size() const { return feature_size_; }
   at::Device device() const { return device_; }
 
@@ -43,8 +46,8 @@ class Backbone {
   void set_difference(std::span<const float> difference) { layers_.set_difference(difference); }
 
   // Effective weights = adapted weights + c s B A: the model that the next features() with this
-  // adapter see.
-  void set_adapter(const Lora& lora, double c) { layers_.set_adapter(lora, c); }
+  // adapter and c see. c: [] float32, on device(); undefined: 1.
+  void set_adapter(const Lora& lora, const at::Tensor& c) { layers_.set_adapter(lora, c); }
 
   // [samples, feature_size()], not normalised.
   virtual at::Tensor features(const Batch& batch, const AdapterUse& use = {}) const = 0;

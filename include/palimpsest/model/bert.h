@@ -29,6 +29,8 @@ class Bert : public Backbone {
     LayerNorm attention, output;
   };
 
+  TextInput text_input(const Batch& batch) const;
+
   BertConfig config_;
   at::Tensor word_embeddings_, position_embeddings_, type_embedding_;
   LayerNorm norm_embeddings_;

@@ -49,7 +49,7 @@ class BlockLayers {
   void set_difference(std::span<const float> difference);
 
   // Effective weights = adapted weights + c s B A.
-  void set_adapter(const Lora& lora, double c);
+  void set_adapter(const Lora& lora, const at::Tensor& c);
 
  private:
   AdaptedLayout layout_;

@@ -20,8 +20,11 @@ Head head_to_record(const at::Tensor& weight, const at::Tensor& bias);
 // The inverse, written in place. Throws InputError when the shapes differ.
 void load_head(const at::Tensor& weight, const at::Tensor& bias, const Head& head);
 
-// Logits [samples, classes] of features [samples, features].
-at::Tensor head_logits(const Head& head, const at::Tensor& features);
+// A head where the model is.
+struct PlacedHead {
+  at::Tensor weight, bias;  // [classes, features], [classes]
+};
+PlacedHead place(const Head& head, at::Device device);
 
 // Trains a head on features that don't change: for a frozen backbone, and to refit a head on the
 // merged model. Batches, learning rate and schedule as in the configuration, `passes` over the

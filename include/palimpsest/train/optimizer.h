@@ -1,6 +1,6 @@
 #pragma once
 // AdamW (Loshchilov and Hutter, 2019) over parts of one flat parameter vector, each with its own
-// learning rate.
+// learning rate. All that changes from step to step is in tensors, so that a step can be recorded.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -20,13 +20,16 @@ class AdamW {
   // updates: done before, by the optimizer that left these moments.
   AdamW(std::vector<Group> groups, double weight_decay, std::int64_t updates = 0);
 
-  // One update; `gradients` has one 1-D tensor per group. Learning rates are multiplied by
-  // `factor`.
-  void step(const std::vector<at::Tensor>& gradients, double factor);
+  // Learning rates are multiplied by `factor` from now on.
+  void set_factor(double factor);
+
+  // One update; `gradients` has one 1-D tensor per group. `skip`: [] float32, nothing happens where
+  // it is 1; undefined: 0.
+  void step(const std::vector<at::Tensor>& gradients, const at::Tensor& skip = {});
 
  private:
   std::vector<Group> groups_;
-  std::vector<at::Tensor> updates_;  // by group, where its parameters are
+  std::vector<at::Tensor> updates_, rates_;  // [] float32 by group, where its parameters are
   double weight_decay_;
 };
 

@@ -7,6 +7,7 @@
 #include "palimpsest/config/run_config.h"
 #include "palimpsest/core/run_events.h"
 #include "palimpsest/data/sample_reader.h"
+#include "palimpsest/device/replay.h"
 #include "palimpsest/model/backbone.h"
 #include "palimpsest/train/lanes.h"
 
@@ -21,7 +22,8 @@ struct TrainingContext {
   Collectives& collectives;  // for tensors where the model is
   Watchdog& watchdog;
   const StopRequest& stop;
-  const RunEvents& events;  // without listeners on all ranks but 0
+  const RunEvents& events;    // without listeners on all ranks but 0
+  MakeGraph make_graph = {};  // for passes that repeat
 };
 
 }  // namespace palimpsest

@@ -1,11 +1,14 @@
 // A program that goes wrong in the ways that faults.sh asks for: comm_toy MODE [DEADLINE_SECONDS].
+// Modes that begin with "device" exchange through NCCL's stand-in, which queues.
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "../host_nccl.h"
 #include "palimpsest/comm/guarded_run.h"
 #include "palimpsest/comm/host_group.h"
 #include "palimpsest/comm/watchdog.h"
@@ -40,6 +43,26 @@ int train(const std::string& mode, HostGroup& group, Watchdog& watchdog) {
   return static_cast<int>(ExitCode::kDone);
 }
 
+// Rank 1 stops before it joins the all-reduce, or once it has queued its part: one that is long
+// enough to need it until the end.
+int train_on_device(const std::string& mode, HostGroup& group, Watchdog& watchdog) {
+  HostNccl nccl;
+  nccl.queues = true;
+  const auto collectives = make_nccl_collectives(nccl.api(), group, watchdog);
+  std::vector<float> gradient(std::size_t{1} << 22);
+  for (int step = 0; step < kSteps; ++step) {
+    watchdog.at(2, step);
+    const Watchdog::Phase phase(watchdog, "toy step");
+    const bool fails = group.rank() == 1 && step == kFaultStep;
+    if (fails && mode == "device-stop-before") raise(SIGSTOP);
+    collectives->all_reduce_sum({gradient.data(), gradient.size(), DataType::kFloat32, nullptr});
+    if (fails && mode == "device-stop-within") raise(SIGSTOP);
+    if (fails && mode == "device-kill") raise(SIGKILL);
+    collectives->wait(nullptr);
+  }
+  return static_cast<int>(ExitCode::kDone);
+}
+
 }  // namespace
 }  // namespace palimpsest
 
@@ -49,6 +72,8 @@ int main(int argc, char** argv) {
     if (argc < 2) throw UsageError("expected a mode, found none: comm_toy MODE [DEADLINE_SECONDS]");
     if (argc > 2) watchdog.set_deadline(std::atof(argv[2]));
     std::signal(SIGUSR1, [](int) { asked_to_stop = 1; });
-    return train(argv[1], group, watchdog);
+    const std::string mode = argv[1];
+    return mode.starts_with("device") ? train_on_device(mode, group, watchdog)
+                                      : train(mode, group, watchdog);
   });
 }

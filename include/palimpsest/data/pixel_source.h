@@ -1,0 +1,30 @@
+#pragma once
+// The pixels of a pack's images where they are transformed. On a device an image stays after its
+// first use while there is room, so that a stream that fits is read and decoded once.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <unordered_map>
+
+#include "palimpsest/format/pack.h"
+
+namespace palimpsest {
+
+class PixelSource {
+ public:
+  // `room`: bytes of the device that may hold images.
+  explicit PixelSource(at::Device device, std::size_t room = 0) : device_(device), room_(room) {}
+
+  at::Device device() const { return device_; }
+
+  // uint8 [height, width, 3]; in host memory a view of the pack where it holds pixels. Throws
+  // InputError for a JPEG file that does not decode to the size that the pack states.
+  at::Tensor operator()(const PackedImage& image);
+
+ private:
+  at::Device device_;
+  std::size_t room_;
+  std::unordered_map<std::int64_t, at::Tensor> kept_;  // by sample
+};
+
+}  // namespace palimpsest

@@ -1,0 +1,39 @@
+#pragma once
+// The samples of a step, dealt into lanes, and this rank's lanes of them as the model takes them.
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "palimpsest/data/batch.h"
+#include "palimpsest/data/sampler.h"
+#include "palimpsest/data/task_stream.h"
+#include "palimpsest/device/streams.h"
+#include "palimpsest/train/training_context.h"
+
+namespace palimpsest {
+
+struct StepInput {
+  std::vector<std::int64_t> positions;      // in the task's training set, over all ranks
+  std::vector<std::optional<Batch>> lanes;  // this rank's; nullopt for an empty one
+};
+
+class StepReader {
+ public:
+  // `task` and context outlive it. `own_lanes`: of this rank.
+  StepReader(const TrainingContext& context, const Task& task, std::vector<std::int64_t> own_lanes);
+
+  std::int64_t steps_per_pass() const { return sampler_.steps_per_pass(); }
+
+  // A function of the settings and the step (over all passes) alone. On a device it is prepared
+  // beside what was queued before.
+  StepInput read(std::int64_t step);
+
+ private:
+  const TrainingContext& context_;
+  const Task& task_;
+  std::vector<std::int64_t> own_lanes_;
+  Sampler sampler_;
+  SideStream beside_;
+};
+
+}  // namespace palimpsest

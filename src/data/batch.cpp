@@ -1,0 +1,36 @@
+#include "palimpsest/data/batch.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "palimpsest/device/host_copy.h"
+
+namespace palimpsest {
+
+PaddedTexts padded(const Texts& texts, at::Device device) {
+  constexpr std::int64_t kStep = 32;  // few widths, and rows aligned for attention
+  const std::int64_t count = std::ssize(texts.lengths);
+  const std::int64_t longest = *std::ranges::max_element(texts.lengths);
+  const std::int64_t width = (longest + kStep - 1) / kStep * kStep;
+  at::Tensor ids = at::zeros({count, width}, at::kLong);
+  auto* row = ids.mutable_data_ptr<std::int64_t>();
+  const std::int64_t* next = texts.ids.data();
+  for (const std::int64_t length : texts.lengths) {
+    std::copy_n(next, length, row);
+    next += length;
+    row += width;
+  }
+  return {.ids = queued_copy(ids, device),
+          .lengths = queued_copy(at::tensor(texts.lengths, at::kLong), device)};
+}
+
+std::vector<at::Tensor> tensors_of(const Batch& batch) {
+  if (const auto* texts = std::get_if<PaddedTexts>(&batch.samples)) {
+    return {texts->ids, texts->lengths, batch.targets};
+  }
+  if (const auto* images = std::get_if<Images>(&batch.samples)) return {*images, batch.targets};
+  return {};
+}
+
+}  // namespace palimpsest

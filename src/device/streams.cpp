@@ -1,0 +1,63 @@
+#include "palimpsest/device/streams.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+namespace palimpsest {
+namespace {
+
+c10::impl::VirtualGuardImpl guard_of(at::Device device) {
+  return c10::impl::VirtualGuardImpl(device.type());
+}
+
+}  // namespace
+
+void use_own_stream(at::Device device) {
+  const auto guard = guard_of(device);
+  guard.exchangeStream(guard.getStreamFromGlobalPool(device, /*isHighPriority=*/true));
+}
+
+void wait_for(at::Device device) {
+  if (device.is_cpu()) return;
+  const auto guard = guard_of(device);
+  guard.synchronizeStream(guard.getStream(device));
+}
+
+SideStream::SideStream(at::Device device)
+    : device_(device),
+      stream_(device.is_cpu() ? guard_of(device).getStream(device)
+                              : guard_of(device).getStreamFromGlobalPool(device)) {}
+
+void SideStream::run(const std::function<void()>& work) {
+  if (device_.is_cpu()) return work();
+  const auto guard = guard_of(device_);
+  const c10::Stream main = guard.exchangeStream(stream_);
+  try {
+    work();
+  } catch (...) {
+    guard.exchangeStream(main);
+    throw;
+  }
+  c10::Event done(device_.type());
+  done.record(stream_);
+  guard.exchangeStream(main);
+  done.block(main);
+}
+
+void SideStream::hand_over(const at::Tensor& tensor) {
+  if (tensor.device().is_cpu()) return;
+  tensor.record_stream(guard_of(tensor.device()).getStream(tensor.device()));
+}
+
+void Pace::queued() {
+  if (device_.is_cpu()) return;
+  c10::Event end(device_.type());
+  end.record(guard_of(device_).getStream(device_));
+  ends_.push_back(std::move(end));
+  constexpr std::size_t kAhead = 2;
+  if (ends_.size() <= kAhead) return;
+  ends_.front().synchronize();
+  ends_.pop_front();
+}
+
+}  // namespace palimpsest

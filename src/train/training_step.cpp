@@ -1,0 +1,102 @@
+#include "palimpsest/train/training_step.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <cmath>
+
+#include "palimpsest/device/placement.h"
+#include "palimpsest/device/streams.h"
+
+namespace palimpsest {
+namespace {
+
+AdamW make_optimizer(const TaskParameters& parameters, const RunConfig& config,
+                     std::int64_t updates) {
+  const std::int64_t size = parameters.values().size(), head = parameters.head_offset();
+  const auto group = [&](std::int64_t begin, std::int64_t end, double learning_rate) {
+    return AdamW::Group{.parameters = parameters.values().flat().slice(0, begin, end),
+                        .learning_rate = learning_rate,
+                        .first_moment = parameters.first_moment().slice(0, begin, end),
+                        .second_moment = parameters.second_moment().slice(0, begin, end)};
+  };
+  return AdamW({group(0, head, config.lr), group(head, size, config.head_lr)}, config.weight_decay,
+               updates);
+}
+
+}  // namespace
+
+bool TrainingStep::Outcome::is_finite() const {
+  return std::isfinite(loss) && std::isfinite(gradient_norm);
+}
+
+TrainingStep::TrainingStep(const TrainingContext& context, const TaskParameters& parameters,
+                           std::int64_t updates)
+    : context_(context),
+      parameters_(parameters),
+      sums_(context.collectives, context.lanes, parameters.values().size() + 1, at::kFloat,
+            context.model.device()),
+      optimizer_(make_optimizer(parameters, context.config, updates)),
+      pass_(context.make_graph, [this](const Batch& batch) { return pass(batch); }),
+      adapt_(context.make_graph),
+      update_(context.make_graph) {
+  const at::TensorOptions options(context.model.device());
+  c_ = at::ones({}, options);
+  samples_ = at::ones({}, options);
+  outcome_ = at::zeros({2}, options.dtype(at::kDouble));
+  host_outcome_ = outcome_.is_cuda() ? at::zeros({2}, at::kDouble).pin_memory() : outcome_;
+}
+
+at::Tensor TrainingStep::pass(const Batch& batch) const {
+  const FlatParameters& values = parameters_.values();
+  const at::Tensor features =
+      context_.model.features(batch, {.lora = &parameters_.lora(), .c = c_});
+  const at::Tensor logits =
+      at::linear(features, parameters_.head_weight(), parameters_.head_bias());
+  const at::Tensor loss = at::cross_entropy_loss(logits, batch.targets, {}, at::Reduction::Sum);
+  at::Tensor part = at::zeros({values.size() + 1}, values.flat().options());
+  values.gather(torch::autograd::grad({loss}, values.leaves()), part.narrow(0, 0, values.size()));
+  part[values.size()].copy_(loss.detach());
+  return part;
+}
+
+void TrainingStep::queue(const std::vector<std::optional<Batch>>& lanes, const Numbers& numbers) {
+  c_.fill_(numbers.c);
+  samples_.fill_(static_cast<double>(numbers.samples));
+  optimizer_.set_factor(numbers.learning_rate_factor);
+  if (context_.model.folds_adapter()) {
+    adapt_.run([this] { context_.model.set_adapter(parameters_.lora(), c_); });
+  }
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    if (lanes[i]) {
+      sums_.part(i).copy_(pass_(*lanes[i]));
+    } else {
+      sums_.part(i).zero_();
+    }
+  }
+  sum_ = sums_.reduce();
+  update_.run([this] { update(); });
+  if (outcome_.is_cuda()) host_outcome_.copy_(outcome_, /*non_blocking=*/true);
+}
+
+void TrainingStep::update() {
+  const std::int64_t size = parameters_.values().size(), head = parameters_.head_offset();
+  const at::Tensor mean = sum_.div(samples_);
+  const at::Tensor gradient = mean.narrow(0, 0, size);
+  const at::Tensor loss = mean[size].to(at::kDouble), norm = gradient.to(at::kDouble).norm();
+  at::stack_out(outcome_, {loss, norm});
+  const at::Tensor skip = outcome_.isfinite().all().logical_not().to(at::kFloat);
+  if (context_.config.clip_norm > 0) {
+    gradient.mul_(at::full_like(norm, context_.config.clip_norm).div_(norm).clamp_max_(1));
+  }
+  optimizer_.step({gradient.narrow(0, 0, head), gradient.narrow(0, head, size - head)}, skip);
+}
+
+TrainingStep::Outcome TrainingStep::wait() {
+  context_.collectives.wait(as_buffer(outcome_).stream);
+  wait_for(outcome_.device());
+  const double* found = host_outcome_.const_data_ptr<double>();
+  return {.loss = found[0], .gradient_norm = found[1]};
+}
+
+}  // namespace palimpsest
