@@ -23,7 +23,7 @@ def read(path):
         cases |= {name: WORDS.get(word, "failed") for name, word in PYTEST.findall(output)}
         one = {"name": case.get("name"), "outcome": outcome(case), "seconds": float(case.get("time") or 0), "cases": cases}
         if one["outcome"] != "passed":
-            one["output"] = output[-4000:]
+            one["output"] = output[-4000:] if one["outcome"] == "failed" else output[-400:]
         found.append(one)
     return found
 
