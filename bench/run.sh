@@ -1,22 +1,67 @@
 #!/usr/bin/env bash
 # Measures palimpsest against its peers, with the same work on both sides:
-#   bench/run.sh [cpu|gpu] [quick] [--only WORK] [--rounds N] [--lock FILE]
-# Sets up, builds, makes the inputs, runs everything in turn (A B A B), and writes bench/results/<date>-<cpu or gpu>.json and
-# the table in docs/performance.md. A missed goal is no failure. Without a GPU, `gpu` ends with exit code 2.
+#   bench/run.sh [cpu] [quick] [--only WORK] [--rounds N] [--lock FILE]
+#   bench/run.sh gpu [--offline FOLDER] [--rehearse]
+# Sets up, builds, makes the inputs, measures, and writes bench/results/<date>-<cpu or gpu>.json and a table in docs/performance.md.
+#
+# gpu: the tests labelled gpu, then one GPU against PyTorch; 8 minutes at most, set-up and build included. Without a GPU it ends with
+# exit code 2; with a test that failed, 1. --offline: sets up from a bundle, see docs/cluster.md. --rehearse: all of it on the processor, with
+# tiny shapes, to see that it runs; what it measures means nothing, and goes to build/rehearsal.json alone.
+# A missed goal is no failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-[[ ${1:-} != --help && ${1:-} != -h ]] || { sed -n '2,5s/^# \{0,1\}//p' "$0" && exit; }
-if [[ ${1:-} == gpu ]] && ! nvidia-smi -L >/dev/null 2>&1; then
-  echo "run.sh: no GPU was found on this machine" >&2
-  exit 2
-fi
+measure() { PYTHONPATH=bench PYTHONDONTWRITEBYTECODE=1 .venv/bin/python -m "$@"; }
 
-launch/setup.sh
-cmake --preset release >/dev/null
-cmake --build --preset release --target palimpsest palimpsest-inspect
-if [[ ${1:-} == gpu && -d tests/gpu ]]; then
-  cmake --build --preset release
-  ctest --test-dir build/release --output-on-failure --label-regex gpu
-fi
-PYTHONPATH=bench PYTHONDONTWRITEBYTECODE=1 exec .venv/bin/python -m measure "$@"
+measure_cpu() {
+  launch/setup.sh
+  # shellcheck source=launch/environment.sh
+  source launch/environment.sh
+  cmake --preset release >/dev/null
+  cmake --build --preset release --target palimpsest palimpsest-inspect
+  measure measure "$@"
+}
+
+# Compilers at once: a core and 3 GB each.
+jobs() {
+  local by_memory
+  by_memory=$(awk '/MemAvailable/ {print int($2 / 3e6)}' /proc/meminfo)
+  echo $((by_memory < 1 ? 1 : by_memory < $(nproc) ? by_memory : $(nproc)))
+}
+
+measure_gpu() {
+  local bundle=() rehearse=() inputs setup_done build_done code=0
+  while [[ $# -gt 0 ]]; do
+    case $1 in
+      --offline) bundle=(--offline "${2:?expected the folder that launch/bundle.sh has made}") && shift ;;
+      --rehearse) rehearse=(--rehearse) ;;
+      *) echo "run.sh: gpu takes --offline FOLDER and --rehearse, found $1" >&2 && exit 2 ;;
+    esac
+    shift
+  done
+  if [[ ${#rehearse[@]} -eq 0 ]] && ! nvidia-smi -L >/dev/null 2>&1; then
+    echo "run.sh: no GPU was found on this machine (nvidia-smi -L); --rehearse goes through it all on the processor" >&2
+    exit 2
+  fi
+  launch/setup.sh "${bundle[@]}"
+  # shellcheck source=launch/environment.sh
+  source launch/environment.sh
+  setup_done=$SECONDS
+  measure measure.gpu "${rehearse[@]}" --only-inputs &
+  inputs=$!
+  cmake --preset release >/dev/null
+  cmake --build --preset release --parallel "$(jobs)"
+  wait "$inputs"
+  build_done=$SECONDS
+  GTEST_COLOR=no PYTEST_ADDOPTS=-vv ctest --test-dir build/release --label-regex gpu --output-junit gpu-tests.xml --output-on-failure \
+    --test-output-size-passed 1000000 --test-output-size-failed 1000000 || echo "run.sh: a test failed; measuring all the same" >&2
+  measure measure.gpu "${rehearse[@]}" --tests build/release/gpu-tests.xml \
+    --stages "set-up=$setup_done" "build and inputs=$((build_done - setup_done))" "tests=$((SECONDS - build_done))" || code=$?
+  return "$code"
+}
+
+case ${1-} in
+  --help | -h) sed -n '2,12s/^# \{0,1\}//p' "$0" ;;
+  gpu) measure_gpu "${@:2}" ;;
+  *) measure_cpu "$@" ;;
+esac

@@ -56,18 +56,23 @@ file(GLOB nvidia_includes LIST_DIRECTORIES true ${site}/nvidia/cu*/include ${sit
 file(GLOB nvidia_libraries LIST_DIRECTORIES true ${site}/nvidia/cu*/lib ${site}/nvidia/cuda_runtime/lib)
 find_library(LibTorch_CUDA_LIBRARY torch_cuda PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH)
 find_library(LibTorch_C10_CUDA_LIBRARY c10_cuda PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH)
-find_path(LibTorch_CUDART_INCLUDE_DIR cuda_runtime_api.h PATHS ${nvidia_includes} $ENV{CUDA_HOME}/include
-          /usr/local/cuda/include NO_DEFAULT_PATH)
+set(toolkits $ENV{CUDA_HOME}/include /usr/local/cuda/include)
+find_program(LibTorch_NVCC nvcc)
+if(LibTorch_NVCC)
+  file(REAL_PATH ${LibTorch_NVCC} nvcc)
+  cmake_path(GET nvcc PARENT_PATH nvcc)
+  list(APPEND toolkits ${nvcc}/../include ${nvcc}/../targets/x86_64-linux/include)
+endif()
+find_path(LibTorch_CUDART_INCLUDE_DIR cuda_runtime_api.h PATHS ${nvidia_includes} ${toolkits} NO_DEFAULT_PATH)
 # The runtime's headers need these two, which are packages of their own (nvidia-cuda-crt, nvidia-cuda-cccl).
 find_path(LibTorch_CUDA_CRT_INCLUDE_DIR crt/host_defines.h PATHS ${LibTorch_CUDART_INCLUDE_DIR} ${nvidia_includes}
-          $ENV{CUDA_HOME}/include /usr/local/cuda/include NO_DEFAULT_PATH)
+          ${toolkits} NO_DEFAULT_PATH)
 find_path(LibTorch_CCCL_INCLUDE_DIR nv/target PATHS ${LibTorch_CUDART_INCLUDE_DIR} ${nvidia_includes}
-          $ENV{CUDA_HOME}/include $ENV{CUDA_HOME}/include/cccl /usr/local/cuda/include /usr/local/cuda/include/cccl
-          NO_DEFAULT_PATH)
+          ${toolkits} PATH_SUFFIXES . cccl NO_DEFAULT_PATH)
 find_library(LibTorch_CUDART_LIBRARY NAMES libcudart.so.13 libcudart.so.12 PATHS ${nvidia_libraries} NO_DEFAULT_PATH)
 find_path(LibTorch_NCCL_INCLUDE_DIR nccl.h PATHS ${site}/nvidia/nccl/include NO_DEFAULT_PATH)
 find_library(LibTorch_NCCL_LIBRARY libnccl.so.2 PATHS ${site}/nvidia/nccl/lib NO_DEFAULT_PATH)
-mark_as_advanced(LibTorch_CUDA_CRT_INCLUDE_DIR LibTorch_CCCL_INCLUDE_DIR LibTorch_CUDA_LIBRARY LibTorch_C10_CUDA_LIBRARY LibTorch_CUDART_INCLUDE_DIR LibTorch_CUDART_LIBRARY
+mark_as_advanced(LibTorch_NVCC LibTorch_CUDA_CRT_INCLUDE_DIR LibTorch_CCCL_INCLUDE_DIR LibTorch_CUDA_LIBRARY LibTorch_C10_CUDA_LIBRARY LibTorch_CUDART_INCLUDE_DIR LibTorch_CUDART_LIBRARY
                  LibTorch_NCCL_INCLUDE_DIR LibTorch_NCCL_LIBRARY)
 if(LibTorch_CUDA_LIBRARY AND LibTorch_CUDART_INCLUDE_DIR AND LibTorch_CUDA_CRT_INCLUDE_DIR AND LibTorch_CCCL_INCLUDE_DIR
    AND LibTorch_CUDART_LIBRARY)

@@ -7,6 +7,8 @@
 # - A rank that was killed makes exit code 5, and is named with host, phase, task and step from its heartbeat file.
 #   PALIMPSEST_HEARTBEATS names the folder of these files; across nodes it must be a shared one.
 set -u
+# shellcheck source=launch/environment.sh
+source "$(dirname "$0")/environment.sh"
 
 say() { echo "mpirun.sh: $*" >&2; }
 

@@ -2,34 +2,45 @@
 # Makes the machine ready to build and run Palimpsest: Debian packages, then the Python environment .venv.
 # Does only what is missing, so that it may be called again at any time.
 set -euo pipefail
+called_from=$PWD
 cd "$(dirname "$0")/.."
+source launch/environment.sh
 
 usage() {
   cat <<'TEXT'
 launch/setup.sh [--minimal] [--vision] [--slurm] [--no-packages]
+launch/setup.sh --offline FOLDER
 
   --minimal      leave out what only the tests need (transformers, timm, peft, pytest, a vision backbone)
   --vision       with --minimal: install the vision backbone all the same
   --slurm        also the SLURM that tests/slurm starts for itself (they are skipped without; needs root)
   --no-packages  never install Debian packages; CMake will say what it does not find
+  --offline      without network and without root: libraries and wheels from a folder that launch/bundle.sh has made elsewhere,
+                 torch from the Python that is there
 
 On Debian 12 and Ubuntu 24.04 missing packages come from apt-get (root or sudo). Elsewhere, and without root, load your
 cluster's modules first: compiler, cmake >= 3.25, ninja, pkg-config, MPI, HDF5, Boost, OpenSSL, libjpeg-turbo,
 nlohmann-json, GoogleTest. PYTHON
-names the interpreter for .venv (3.11 or newer; default python3).
+names the interpreter for .venv (3.11 or newer; default python3); with --offline it is the one that has torch.
 TEXT
 }
 
-minimal=false vision=false slurm=false packages=true
-for argument in "$@"; do
-  case $argument in
+minimal=false vision=false slurm=false packages=true bundle=
+while [[ $# -gt 0 ]]; do
+  case $1 in
     --minimal) minimal=true ;;
     --vision) vision=true ;;
     --slurm) slurm=true ;;
     --no-packages) packages=false ;;
+    --offline)
+      [[ $# -gt 1 ]] || { echo "launch/setup.sh: --offline needs the folder that launch/bundle.sh has made" >&2; exit 2; }
+      bundle=$(cd "$called_from" && realpath -m "$2")
+      shift
+      ;;
     --help | -h) usage; exit 0 ;;
-    *) echo "launch/setup.sh: unknown option $argument" >&2; usage >&2; exit 2 ;;
+    *) echo "launch/setup.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
   esac
+  shift
 done
 
 python=${PYTHON:-python3}
@@ -56,7 +67,7 @@ has_program() { command -v "$1" >/dev/null; }
 
 has_header() {
   local folders=(-I/usr/include/hdf5/serial) prefix
-  for prefix in "${HDF5_ROOT-}" "${BOOST_ROOT-}" "${OPENSSL_ROOT_DIR-}" "${CONDA_PREFIX-}"; do
+  for prefix in "${CMAKE_PREFIX_PATH-}" "${HDF5_ROOT-}" "${BOOST_ROOT-}" "${OPENSSL_ROOT_DIR-}" "${CONDA_PREFIX-}"; do
     [[ -z $prefix ]] || folders+=("-I$prefix/include")
   done
   printf '#if !__has_include(<%s>)\n#error\n#endif\n' "$1" |
@@ -70,8 +81,8 @@ has_cmake() {
 
 has_python() { "$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
-# What is missing, one a line: names that a reader can look for.
-missing() {
+# What is missing to build, one a line: names that a reader can look for.
+missing_to_build() {
   has_program "$compiler" || echo "a C++20 compiler"
   has_cmake || echo "cmake >= 3.25"
   local entry
@@ -81,6 +92,10 @@ missing() {
   for entry in hdf5.h boost/program_options.hpp nlohmann/json.hpp openssl/evp.h turbojpeg.h gtest/gtest.h gmock/gmock.h; do
     has_header "$entry" || echo "$entry"
   done
+}
+
+missing() {
+  missing_to_build
   [[ -x .venv/bin/pip ]] || has_python || echo "python >= 3.11 with venv"
 }
 
@@ -144,6 +159,106 @@ setup_python() {
   echo "$hash" >"$stamp"
 }
 
+stop() {
+  echo "setup: $*" >&2
+  exit 1
+}
+
+# The bundle's libraries, below .cache/offline; launch/environment.sh says how they are found.
+unpack_bundle() {
+  local hash
+  [[ -f $bundle/prefix.tar.gz && -f $bundle/contents.txt ]] ||
+    stop "expected prefix.tar.gz and contents.txt in $bundle, as launch/bundle.sh makes them where there is a network"
+  [[ $(bundled machine) == "$(uname -m)" ]] || stop "$bundle is for $(bundled machine), this machine is $(uname -m)"
+  hash=$(sha256sum <"$bundle/prefix.tar.gz")
+  if [[ -f .cache/offline/installed && $(<.cache/offline/installed) == "$hash" ]]; then
+    say "the libraries of $bundle are unpacked"
+  else
+    say "unpacking the libraries of $bundle"
+    rm -rf .cache/offline
+    mkdir .cache/offline
+    tar -C .cache/offline -xzf "$bundle/prefix.tar.gz"
+    echo "$hash" >.cache/offline/installed
+    cp "$bundle/contents.txt" .cache/offline/
+  fi
+  source launch/environment.sh
+}
+
+bundled() { sed -n "s/^$1 //p" "$bundle/contents.txt"; }
+
+# .venv sees all that $python sees. That may be an environment itself, whose packages --system-site-packages would not show.
+link_python() {
+  "$python" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    stop "expected python >= 3.11 as $python; set PYTHON to the one that has torch"
+  "$python" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)' ||
+    stop "expected torch in $("$python" -c 'import sys; print(sys.executable)'), found none: set PYTHON to the interpreter that has it"
+  "$python" -m venv --without-pip .venv
+  "$python" - "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" <<'TEXT'
+import pathlib, sys
+folders = [folder for folder in sys.path if pathlib.Path(folder).name in ("site-packages", "dist-packages")]
+lines = [f"import site; site.addsitedir({folder!r})\n" for folder in folders]
+pathlib.Path(sys.argv[1], "beside.pth").write_text("".join(lines))
+TEXT
+}
+
+# Of the bundle's wheels those whose package is not there.
+wheels_to_install() {
+  .venv/bin/python - "$bundle"/wheels/*.whl <<'TEXT'
+import importlib.metadata, pathlib, sys
+for wheel in sys.argv[1:]:
+    name = pathlib.Path(wheel).name.split("-")[0]
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        if name != "pip":
+            print(wheel)
+TEXT
+}
+
+install_wheels() {
+  local wheels version
+  mapfile -t wheels < <(wheels_to_install)
+  [[ ${#wheels[@]} -gt 0 ]] || return 0
+  version=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  [[ $(bundled python) == "$version" ]] ||
+    stop "the wheels of $bundle are for Python $(bundled python), .venv has $version: make it with launch/bundle.sh --python $version"
+  quietly "installing ${#wheels[@]} wheels into .venv" .venv/bin/python "$(echo "$bundle"/wheels/pip-*.whl)/pip" install \
+    --disable-pip-version-check --no-input --no-index --no-deps "${wheels[@]}"
+}
+
+# Modules that this Python does not have.
+modules_missing() {
+  .venv/bin/python - "$@" <<'TEXT'
+import importlib.util, sys
+print(", ".join(name for name in sys.argv[1:] if importlib.util.find_spec(name) is None))
+TEXT
+}
+
+setup_offline() {
+  unpack_bundle
+  local lacking
+  lacking=$(missing_to_build)
+  [[ -z $lacking ]] || stop "missing, and not part of a bundle or not usable here: ${lacking//$'\n'/, }"
+  if [[ ! -x .venv/bin/python ]]; then
+    say "making .venv, with the packages of $python"
+    link_python
+  fi
+  install_wheels
+  lacking=$(modules_missing torch numpy h5py google_crc32c PIL)
+  [[ -z $lacking ]] || stop "expected Python modules that are not there, and not in $bundle: $lacking"
+  lacking=$(modules_missing safetensors huggingface_hub timm torchvision pytest)
+  [[ -z $lacking ]] || say "not there: $lacking. bench/run.sh gpu and tests in Python need them"
+  say "ready. Before cmake, ctest or mpirun by hand: source launch/environment.sh"
+}
+
+if [[ -n $bundle ]]; then
+  setup_offline
+  exit
+fi
+if [[ -d .cache/offline ]]; then
+  say "set up from a bundle (launch/setup.sh --offline). Remove .cache/offline and .venv for a set-up with a network"
+  exit
+fi
 setup_packages
 if $slurm; then setup_slurm; fi
 [[ -x .venv/bin/pip ]] || quietly "making the Python environment .venv" "$python" -m venv .venv

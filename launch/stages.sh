@@ -1,5 +1,7 @@
 # shellcheck shell=bash
 # Sourced by the scripts that go through several stages: says which one runs, and how long each took.
+# shellcheck source=launch/environment.sh
+source "${BASH_SOURCE[0]%/*}/environment.sh"
 
 # stage TITLE COMMAND...: runs the command; where it fails, the script ends with its exit code and names the stage.
 stage() {

@@ -1,23 +1,23 @@
-"""python -m measure, from bench/: runs the works, A B A B, and writes what came out. Called by bench/run.sh."""
+"""python -m measure, from bench/: runs the works on the processor, A B A B, and writes what came out. Called by bench/run.sh."""
 
 import argparse
-import dataclasses
 import datetime
 import subprocess
 import sys
 import time
 
 from . import contest, gemm, inputs, machine, process, rows, table
-from .works import ON_GPU, WORKS
+from .works import WORKS
 
 CALLS = 20  # of palimpsest-inspect
 SAME, SAME_IN_BF16 = 1e-3, 0.1  # most that a loss may differ
 TRIES = 3  # of a run that others disturb
+RANKS = 2  # of one thread each
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="bench/run.sh", description="Measures palimpsest against its peers.")
-    parser.add_argument("device", nargs="?", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("device", nargs="?", choices=("cpu",), default="cpu")
     parser.add_argument("quick", nargs="?", choices=("quick",), help="one round, fewer steps")
     parser.add_argument("--only", choices=[work.name for work in WORKS], help="one work, and nothing is written")
     parser.add_argument("--rounds", type=int, help="(3; quick: 1)")
@@ -27,34 +27,20 @@ def arguments():
     return options
 
 
-def ranks_of(options):
-    """Two of one thread each; one for each GPU. None where there is no GPU."""
-    if options.device == "cpu":
-        return 2
-    import torch
-
-    return torch.cuda.device_count() or None
-
-
-def contenders_of(work, options, ranks):
-    """What runs here of a work's contenders; on GPUs the same for every work, but that PEFT's trainer doesn't merge."""
-    if options.device == "gpu":
-        merges = "merge" in work.settings
-        fit = [contender for contender in ON_GPU if not (merges and contender.program == "peft_trainer.py")]
-        return [dataclasses.replace(contender, ranks=ranks) for contender in fit]
+def contenders_of(work, options):
+    """What runs here of a work's contenders."""
     left_out = [c for c in work.contenders if c.needs_bf16 and not machine.has_bf16() or c.is_long and options.quick]
     return [contender for contender in work.contenders if contender not in left_out]
 
 
-def run_work(work, options, ranks):
+def run_work(work, options):
     """By contender, one result for each round."""
     settings = {**work.settings, **(work.quick if options.quick else {})}
-    device = "cuda" if options.device == "gpu" else "cpu"
     results = {}
     for number in range(options.rounds):
-        for contender in contenders_of(work, options, ranks):
+        for contender in contenders_of(work, options):
             with process.alone(options.lock):
-                result = contest.least_disturbed(work, contender, settings, device, 1 if options.quick else TRIES)
+                result = contest.least_disturbed(work, contender, settings, "cpu", 1 if options.quick else TRIES)
             results.setdefault(contender.name, []).append(result)
             print(
                 f"{work.name}, round {number + 1} of {options.rounds}, {contender.name}: "
@@ -66,12 +52,12 @@ def run_work(work, options, ranks):
     return results
 
 
-def measure_gemm(options, ranks):
+def measure_gemm(options):
     """By library and shape, for each round."""
     found = []
     for _ in range(options.rounds):
         with process.alone(options.lock):
-            found.append(gemm.measure(ranks))
+            found.append(gemm.measure(RANKS))
     return found
 
 
@@ -90,7 +76,7 @@ def inspect_record(options):
 
 def notes_of(options, results, losses):
     notes = []
-    if options.device == "cpu" and not machine.has_bf16():
+    if not machine.has_bf16():
         notes.append("bf16 was left out: this processor has no bf16 instructions.")
     shares = [r["disturbed"] for by_contender in results for rounds in by_contender.values() for r in rounds]
     for title, name, _, _, difference, _ in losses:
@@ -102,19 +88,13 @@ def notes_of(options, results, losses):
 
 def main():
     options = arguments()
-    ranks = ranks_of(options)
-    if ranks is None:
-        print("bench: --device cuda needs a GPU, and none was found on this machine", file=sys.stderr)
-        return 2
     works = [work for work in WORKS if options.only in (None, work.name)]
-    if options.device == "gpu":
-        works = [work for work in works if work.name != "merge"]  # it is done on the processor
     inputs.make(works)
 
-    raw = {"gemm": measure_gemm(options, ranks) if options.device == "cpu" else None}
+    raw = {"gemm": measure_gemm(options)}
     lines, losses = [], []
     for work in works:
-        results = raw[work.name] = run_work(work, options, ranks)
+        results = raw[work.name] = run_work(work, options)
         lines += rows.of_work(work, results, raw["gemm"])
         losses += rows.loss_lines(work, results)
         if work.name == "merge":
@@ -123,8 +103,8 @@ def main():
 
     about = {
         "date": datetime.date.today().isoformat(),
-        "device": options.device,
-        "ranks": ranks,
+        "device": "cpu",
+        "ranks": RANKS,
         "rounds": options.rounds,
         "machine": machine.describe(),
         "packs": inputs.hashes(works),

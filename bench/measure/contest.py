@@ -20,20 +20,22 @@ def command_of(work, contender, settings, device, out):
     if is_text:
         flags["backbone"] = work.pack.parent / "minilm"
     else:
-        flags["backbone"] = BENCH / f"{work.backbone}-{'timm' if contender.program == 'ddp.py' else 'hf'}"
+        dialect = "timm" if contender.program == "ddp.py" or not work.has_hf else "hf"
+        flags["backbone"] = BENCH / f"{work.backbone}-{dialect}"
     if contender.is_ours:
         command = [ROOT / "launch" / "mpirun.sh", "-n", contender.ranks, BUILD / "src" / "palimpsest", "train"]
         flags.setdefault("merge", "none")
         flags["progress"] = "none"
         if not is_text:
-            flags.update({"crop-share": 1, "augmentation": "none"})
+            flags = {"crop-share": 1, "augmentation": "none", **flags}
     else:
         launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", contender.ranks]
         command = [sys.executable, *launcher, ROOT / "bench" / "peers" / contender.program]
         if contender.program == "ddp.py":
             flags.setdefault("merge", "none")
     for name, value in flags.items():
-        command += [f"--{name}", value]
+        if f"--{name}" not in contender.flags:
+            command += [f"--{name}", value]
     return [str(part) for part in (*command, *contender.flags)]
 
 
@@ -57,7 +59,7 @@ def run(work, contender, settings, device):
     log_folder = out.parent / f"{out.name}-log"
     log_folder.mkdir(parents=True, exist_ok=True)
     command = command_of(work, contender, settings, device, out)
-    done = process.run(command, environment_of(contender), log_folder, "palimpsest")
+    done = process.run(command, environment_of(contender), log_folder, "palimpsest", work.most_seconds)
     events = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     steps = [event for event in events if event["event"] == "step"]
     peaks = done.peaks
@@ -72,6 +74,8 @@ def run(work, contender, settings, device):
         "losses": [step["loss"] for step in steps],
         "samples": [step["samples"] for step in steps],
         "step_seconds": [step["seconds"] for step in steps],
+        "step_times": [step["time"] for step in steps],
+        "task_times": [event["time"] for event in events if event["event"] in ("task_started", "run_finished")],
         "accuracy": sum(evaluated["correct"]) / sum(evaluated["samples"]),
         "tasks": seconds_by_task(out, events, contender.is_ours),
     }

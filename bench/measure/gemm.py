@@ -66,6 +66,31 @@ def measure(ranks):
     return {name: sum(rates[name] for rates in found) for name in found[0]}
 
 
+def device_rate(device, shapes):
+    """Operations a second of the fastest of these products in bf16 of torch, by shape; on random numbers."""
+    import torch
+
+    def wait():
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    rates = {}
+    for rows, width, out in shapes:
+        x, w = (torch.randn(size, device=device, dtype=torch.bfloat16) for size in ((rows, width), (width, out)))
+        count, repeats = 0, 5
+        for _ in range(repeats):
+            x @ w
+        wait()
+        began = time.perf_counter()
+        while time.perf_counter() - began < SECONDS:
+            for _ in range(repeats):
+                x @ w
+            wait()
+            count += repeats
+        rates[f"{rows} x {width} x {out}"] = 2 * rows * width * out * count / (time.perf_counter() - began)
+    return rates
+
+
 if __name__ == "__main__":
     import torch  # noqa: F401  before the common start
 

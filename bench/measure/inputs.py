@@ -1,5 +1,6 @@
 """The inputs of the works, made once below data/bench: backbones, packs, protocols."""
 
+import importlib
 import pathlib
 import subprocess
 import sys
@@ -111,6 +112,56 @@ def make_pictures():
                 pixels = np.clip(colour + 60 * pattern[:, :, None] + noise, 0, 255).astype("uint8")
                 Image.fromarray(pixels).save(folder / f"{i:02d}.png")
     pack("images", BENCH / "pictures", "--out", BENCH / "pictures.h5")
+
+
+def make_random_vit(folder, side, shape):
+    """A vision transformer with random weights, as timm stores it; `shape`: what is another than in ViT-B/16."""
+    if (folder / "model.safetensors").exists():
+        return
+    import timm
+    import torch
+    from timm.models import save_for_hf
+
+    torch.manual_seed(1)
+    shape = {"img_size": side, **shape}
+    model = timm.create_model("vit_base_patch16_224", num_classes=0, **shape).eval()
+    save_for_hf(model, folder, model_args=shape, safe_serialization=True)
+
+
+def make_pixels(path, side, classes, train, test):
+    """A pack of raw pixels: a class is a colour, a picture adds noise. Thousands of pictures a second."""
+    if path.exists():
+        return
+    import numpy as np
+
+    pack_file = pack_modules("pack_file")
+    random = np.random.default_rng(1)
+    colours = random.uniform(70, 185, (classes, 3))
+    noise = random.normal(0, 25, (64, side, side, 3)).astype("f4")
+    labels = np.repeat(np.arange(classes, dtype="<i4"), train + test)
+
+    def sample(i):
+        return np.clip(colours[labels[i]] + noise[random.integers(64)], 0, 255).astype("u1").tobytes()
+
+    samples = [sample(i) for i in range(len(labels))]
+    index = pack_file.PackIndex(
+        kind="pixels",
+        classes=[f"class {label:03d}" for label in range(classes)],
+        offsets=pack_file.offsets_of(map(len, samples)),
+        shape=np.full((len(labels), 3), (side, side, 3), dtype="<i8"),
+        crc32c=np.array([pack_file.crc32c(data) for data in samples], dtype="<u4"),
+        labels=labels,
+        split=np.tile(np.repeat([pack_file.TRAIN, pack_file.TEST], (train, test)).astype("u1"), classes),
+        source="{}",
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pack_file.write_samples(path, index, samples)
+
+
+def pack_modules(name):
+    """A module of palimpsest-pack."""
+    sys.path.insert(0, str(ROOT / "tools" / "pack"))
+    return importlib.import_module(f"palimpsest_pack.{name}")
 
 
 def make_protocol(path, source, tasks, classes, train, test):

@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import pathlib
 import platform
+import re
 import subprocess
 
 from .inputs import ROOT
@@ -41,9 +42,38 @@ def has_amx():
 
 
 def commit():
-    """The revision of the source, with a plus where files of it were changed."""
+    """The revision of the source, with a plus where files of it were changed; in a copy without git, PALIMPSEST_COMMIT."""
     changed = _first_line("git", "status", "--porcelain", "--untracked-files=no")
-    return _first_line("git", "rev-parse", "--short=12", "HEAD") + ("+" if changed else "")
+    revision = _first_line("git", "rev-parse", "--short=12", "HEAD")
+    return revision + ("+" if changed else "") if revision else os.environ.get("PALIMPSEST_COMMIT") or _bundled_commit()
+
+
+def _bundled_commit():
+    """Of the tree in which the bundle was made, which need not be this one."""
+    contents = ROOT / ".cache" / "offline" / "contents.txt"
+    found = re.search(r"^commit (.*)$", contents.read_text(), re.MULTILINE) if contents.exists() else None
+    return f"unknown; the bundle was made at {found[1]}" if found else "unknown"
+
+
+def version_of(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def gpu():
+    """Of the first device, its driver and what was compiled for it."""
+    import torch
+
+    fields = _first_line("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader").split(", ")
+    found = dict(zip(("gpu", "driver", "gpu_memory"), fields))
+    found |= {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+    if torch.cuda.is_available():
+        found["nccl"] = ".".join(map(str, torch.cuda.nccl.version()))
+    for name, command in (("compiler", "c++"), ("cmake", "cmake")):
+        found[name] = _first_line(command, "--version")
+    return found
 
 
 def describe():
@@ -59,5 +89,5 @@ def describe():
         "commit": commit(),
         "mpi": _first_line("mpirun", "--version"),
         "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in PACKAGES},
+        **{name: version_of(name) for name in PACKAGES},
     }

@@ -37,11 +37,15 @@ def training(shape, tokens):
     return forward + backward + 3 * attention + 2 * adapter  # forward it is part of the weights
 
 
+def of_image(shape, side):
+    return training(shape, 1 + (side // shape.patch) ** 2)
+
+
 def mean_training(work):
     """The mean over the training samples of the first task."""
     shape = SHAPES[work.backbone]
     if shape.patch:
-        return training(shape, 1 + (224 // shape.patch) ** 2)
+        return of_image(shape, work.settings["image-size"])
     with open(work.protocol) as file:
         protocol = json.load(file)
     with h5py.File(work.pack) as file:

@@ -69,8 +69,8 @@ class Done:
     disturbed: float  # share of the cores that others used meanwhile
 
 
-def run(command, environment, folder, name):
-    """Runs a command; its output goes to folder/log."""
+def run(command, environment, folder, name, most_seconds=None):
+    """Runs a command; its output goes to folder/log. One that takes longer is ended."""
     peaks = {}
     busy, own = _busy_seconds(), _own_seconds()
     with open(folder / "log", "w") as log:
@@ -80,6 +80,10 @@ def run(command, environment, folder, name):
             _note_peaks(process.pid, name, peaks)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(POLL)
+            if most_seconds and time.time() - began > most_seconds:
+                process.terminate()
+                process.wait()
+                raise Failed(f"longer than {most_seconds} s: {' '.join(map(str, command))}; see {folder / 'log'}")
         wall = time.time() - began
     if process.returncode != 0:
         raise Failed(f"exit code {process.returncode}: {' '.join(map(str, command))}; see {folder / 'log'}")

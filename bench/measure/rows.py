@@ -16,9 +16,7 @@ BF16_GOAL = {"minilm": 2.5}
 
 
 def of_work(work, results, gemm):
-    """All lines of a work. `gemm` is None on GPUs, where only speed is compared, without a goal."""
-    if gemm is None:
-        return list(speed_rows(work, results, None, None, None))
+    """All lines of a work."""
     lines = []
     if work.name in GOALS:
         lines += [*speed_rows(work, results, *GOALS[work.name], BF16_GOAL.get(work.name)), gemm_row(work, results, gemm)]

@@ -1,4 +1,4 @@
-"""Writes the results: JSON below bench/results, and the table in docs/performance.md between its two marks."""
+"""Writes the results: JSON below bench/results, and a table in docs/performance.md between two marks, one pair for each device."""
 
 import dataclasses
 import json
@@ -6,7 +6,11 @@ import json
 from .inputs import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- the table begins: bench/run.sh writes what follows -->", "<!-- the table ends -->"
+MARKS = {
+    device: (f"<!-- the {device} table begins: bench/run.sh {device} writes what follows -->", f"<!-- the {device} table ends -->")
+    for device in ("cpu", "gpu")
+}
+HEAD = ["| work | unit | palimpsest | compared with | result | undisturbed | goal | |", "|---|---|---|---|---|---|---|---|"]
 
 
 def number(value):
@@ -46,8 +50,7 @@ def text(about, rows, losses, notes):
         + ", ".join(f"{name} {machine[name]}" for name in ("torch", "transformers", "timm", "peft"))
         + f", {machine['mpi']}.",
         "",
-        "| work | unit | palimpsest | compared with | result | undisturbed | goal | |",
-        "|---|---|---|---|---|---|---|---|",
+        *HEAD,
         *map(line, rows),
         "",
         *(f"{note}\n" for note in notes),
@@ -63,14 +66,22 @@ def text(about, rows, losses, notes):
     return "\n".join(head) + "\n"
 
 
-def write(about, rows, page_text, raw):
-    folder = ROOT / "bench" / "results"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{about['date']}-{about['device']}.json"
+def write_json(path, about, rows, raw):
+    path.parent.mkdir(exist_ok=True)
     lines = [{**dataclasses.asdict(row), "met": row.met} for row in rows]
     path.write_text(json.dumps({**about, "rows": lines, "measured": raw}, indent=1) + "\n")
+
+
+def write_page(page_text, device):
+    begin, end = MARKS[device]
     page = PAGE.read_text()
-    before, after = page[: page.index(BEGIN) + len(BEGIN)], page[page.index(END) :]
+    before, after = page[: page.index(begin) + len(begin)], page[page.index(end) :]
     PAGE.write_text(f"{before}\n{page_text}{after}")
+
+
+def write(about, rows, page_text, raw):
+    path = ROOT / "bench" / "results" / f"{about['date']}-{about['device']}.json"
+    write_json(path, about, rows, raw)
+    write_page(page_text, about["device"])
     print(page_text)
     print(f"written: {path.relative_to(ROOT)}, {PAGE.relative_to(ROOT)}")

@@ -24,6 +24,8 @@ class Work:
     quick: dict  # what is another with `quick`
     contenders: tuple
     skip: int = 2  # steps at the start that aren't counted
+    has_hf: bool = True  # whether the backbone is there with transformers' names too, which ours then reads
+    most_seconds: float | None = None  # for each run
 
     @property
     def protocol(self):
@@ -61,7 +63,6 @@ PEFT_BF16 = Contender(
 
 DDP_COMPILED = Contender("ddp compiled", "ddp.py", flags=("--fused", "--compile"), environment=TUNED, is_long=True)
 PEFT_COMPILED = Contender("peft compiled", "peft_trainer.py", flags=("--fused", "--compile"), environment=TUNED, is_long=True)
-ON_GPU = (LANES, DDP, LANES_RANKS, PEFT, DDP_COMPILED, PEFT_COMPILED, LANES_BF16, DDP_BF16, PEFT_BF16)
 
 ON_IMAGES = (LANES, DDP, LANES_RANKS, PEFT, DDP_TUNED, PEFT_TUNED)
 

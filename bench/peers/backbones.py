@@ -6,7 +6,6 @@ import os
 
 import timm
 import torch
-import transformers
 from timm.data import resolve_model_data_config
 from torch import nn
 
@@ -19,6 +18,8 @@ class Texts(nn.Module):
 
     def __init__(self, folder, rank, c):
         super().__init__()
+        import transformers  # of texts alone
+
         self.bert = transformers.BertModel.from_pretrained(folder, add_pooling_layer=False, attn_implementation="sdpa")
         self.bert.requires_grad_(False).to(c.device)
         self.adapters, self.weights = [], []  # in the order of palimpsest's names

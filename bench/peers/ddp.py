@@ -65,7 +65,7 @@ def main():
     settings = parser.parse_args()
     device = flags.start(settings)
     lines = report.Report(settings.out)
-    tasks = stream.read_tasks(settings)
+    tasks = stream.read_tasks(settings, device)
     learner = Learner(settings, device)
     memory, heads, rows = Memory(learner.backbone.weights), [], []
     for task in tasks:

@@ -21,7 +21,8 @@ def train(model, adapter, head, set_scale, task, settings, device, lines):
     schedule = flags.cosine(optimizer, steps)
     model = DistributedDataParallel(model, broadcast_buffers=False, gradient_as_bucket_view=True)
     if settings.compile:
-        model = torch.compile(model, dynamic=True)
+        is_text = task.train.samples[0].dim() == 1
+        model = torch.compile(model, dynamic=True if is_text else None)  # images: one shape
     batches = stream.Batches(settings, task, rank, world_size)
     told = report.Steps(lines, task.index, device)
     for step in range(steps):

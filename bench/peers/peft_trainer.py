@@ -92,7 +92,7 @@ def main():
     settings = flags.parser(__doc__).parse_args()
     device = flags.start(settings)
     lines = report.Report(settings.out)
-    tasks = stream.read_tasks(settings)
+    tasks = stream.read_tasks(settings, device)
     model = transformers.AutoModel.from_pretrained(settings.backbone).to(device)
     model.pooler = None  # its output isn't used
     colours, heads, rows = colours_of(settings.backbone, device), [], []

@@ -12,7 +12,7 @@ import draws
 
 @dataclasses.dataclass
 class Split:
-    samples: list  # token ids of each text; or an image each, uint8 [3, height, width]
+    samples: list  # token ids of each text; or an image each, uint8 [3, height, width]; on a GPU one tensor of all images
     targets: torch.Tensor
 
     def __len__(self):
@@ -34,7 +34,8 @@ def _sample(file, offsets, shape, i):
     return torch.from_numpy(data.reshape(shape[i])).permute(2, 0, 1)
 
 
-def read_tasks(settings):
+def read_tasks(settings, device):
+    """Images lie on a GPU from now on, so that no step waits for them."""
     with open(settings.protocol) as file:
         protocol = json.load(file)
     with h5py.File(settings.pack) as file:
@@ -48,6 +49,8 @@ def read_tasks(settings):
                 found = np.flatnonzero((labels == names.index(name)) & (split == side))[: take[side]]
                 samples += [_sample(file, offsets, shape, i) for i in found]
                 targets += [target] * len(found)
+            if device.type == "cuda" and samples[0].dim() > 1:
+                return Split(torch.stack(samples).pin_memory().to(device), torch.tensor(targets, device=device))
             return Split(samples, torch.tensor(targets))
 
         tasks = protocol["tasks"][: settings.tasks or None]
@@ -84,6 +87,9 @@ def chunks(split, size):
 
 def collate(split, positions, device):
     """Inputs and targets; texts are padded to the longest of the batch, and the mask is true where a token is."""
+    if isinstance(split.samples, torch.Tensor):
+        chosen = torch.tensor(positions).pin_memory().to(device, non_blocking=True)
+        return (split.samples[chosen],), split.targets[chosen]
     samples = [split.samples[i] for i in positions]
     targets = split.targets[positions].to(device, non_blocking=True)
     if samples[0].dim() > 1:
