@@ -4,6 +4,9 @@
 # - OMP_NUM_THREADS, where it is not set: the cores of this machine shared among the ranks.
 # - TERM, and the first Ctrl-C, ask the ranks to stop at the next step, with all saved (they get USR1); a
 #   second Ctrl-C ends them at once.
+# - Variables that steer NCCL, UCX, CUDA or HDF5 reach the ranks of all nodes.
+# - PALIMPSEST_BIND, none by default, is what a rank is bound to: numa keeps it near its memory and, where ranks and GPUs are numbered
+#   alike, near its GPU.
 # - A rank that was killed makes exit code 5, and is named with host, phase, task and step from its heartbeat file.
 #   PALIMPSEST_HEARTBEATS names the folder of these files; across nodes it must be a shared one.
 set -u
@@ -80,7 +83,16 @@ fi
 export PALIMPSEST_HEARTBEATS
 rm -f "$PALIMPSEST_HEARTBEATS"/rank-*
 
-options=(--bind-to none -x OMP_NUM_THREADS -x PALIMPSEST_HEARTBEATS)
+options=(--bind-to "${PALIMPSEST_BIND:-none}" -x OMP_NUM_THREADS -x PALIMPSEST_HEARTBEATS)
+# Open MPI hands the environment over on this node only. Within a job, SLURM gives every node its own CUDA_VISIBLE_DEVICES.
+while read -r name; do
+  case $name in
+    NCCL_* | UCX_* | HDF5_USE_FILE_LOCKING) ;;
+    CUDA_VISIBLE_DEVICES) [[ -z ${SLURM_JOB_ID:-} ]] || continue ;;
+    *) continue ;;
+  esac
+  [[ " $* " == *" $name"[\ =]* ]] || options+=(-x "$name")
+done < <(compgen -e)
 # Open MPI gives rank 0 a terminal of its own: say where the output really goes.
 [[ -t 1 ]] || { export TERM=dumb && options+=(-x TERM); }
 # Outside a SLURM job a slot is a core, and a core has two threads on many machines.

@@ -2,6 +2,8 @@
 # What the scripts of this folder share: exec run.sh SETTINGS... in the place of the batch shell. Runs `palimpsest train SETTINGS`;
 # PALIMPSEST names another program than the one that was built here.
 #
+# - Before it, `palimpsest doctor` with the same settings looks at nodes, exchange and run folder; where it finds a failure the job
+#   ends with its lines. It takes some seconds. PALIMPSEST_PREFLIGHT=0 leaves it out.
 # - Starts one rank per task of the job, always with --resume auto: the same line, submitted again, goes on.
 # - TERM (preemption, scancel --batch) and USR1 (#SBATCH --signal, before the time limit) ask the ranks to stop.
 # - Stopped with its state saved (exit code 85), the job is requeued. A job that ends by itself would count as completed.
@@ -47,27 +49,43 @@ requeue() {
 
 asked=0
 signalled=0
+launcher=
 # shellcheck disable=SC2317  # called by a trap
 ask_to_stop() {
   say "$1: asking the ranks to save and stop"
   asked=1
   signalled=1
-  kill -TERM "$launcher" 2>/dev/null
+  [[ -z $launcher ]] || kill -TERM "$launcher" 2>/dev/null
 }
 
-say "start ${SLURM_RESTART_COUNT:-0}, ${SLURM_NTASKS:-1} ranks on ${SLURM_JOB_NODELIST:-this node}"
-"$here/../mpirun.sh" -n "${SLURM_NTASKS:-1}" "$program" train "$@" --progress plain --resume auto &
-launcher=$!
+# Runs the program on all ranks; leaves its exit code in `code`.
+launch() {
+  launcher=
+  signalled=0
+  "$here/../mpirun.sh" -n "${SLURM_NTASKS:-1}" "$program" "$@" &
+  launcher=$!
+  [[ $asked -eq 0 ]] || kill -TERM "$launcher" # a signal came before there was anybody to hand it to
+  # A signal ends `wait` before the launcher has ended: wait again.
+  while true; do
+    wait "$launcher"
+    code=$?
+    [[ $signalled -eq 1 ]] || break
+    signalled=0
+  done
+}
+
 trap 'ask_to_stop TERM' TERM
 trap 'ask_to_stop USR1' USR1
-
-# A signal ends `wait` before the launcher has ended: wait again.
-while true; do
-  wait "$launcher"
-  code=$?
-  [[ $signalled -eq 1 ]] || break
-  signalled=0
-done
+say "start ${SLURM_RESTART_COUNT:-0}, ${SLURM_NTASKS:-1} ranks on ${SLURM_JOB_NODELIST:-this node}"
+code=0
+[[ ${PALIMPSEST_PREFLIGHT:-1} == 0 ]] || launch doctor "$@"
+if [[ $code -ne 0 ]]; then
+  say "nothing was trained: palimpsest doctor ended with exit code $code, and says why above. PALIMPSEST_PREFLIGHT=0 starts without it"
+elif [[ $asked -eq 1 ]]; then
+  code=85 # before there was anything to save
+else
+  launch train "$@" --progress plain --resume auto
+fi
 rm -f "$PALIMPSEST_HEARTBEATS"/rank-* && rmdir --ignore-fail-on-non-empty "$PALIMPSEST_HEARTBEATS"
 
 # Unless SLURM is told to send the batch script a signal at preemption, it sends one to the ranks' daemons alone.

@@ -6,6 +6,7 @@
 #include <new>
 #include <optional>
 
+#include "doctor_command.h"
 #include "palimpsest/comm/guarded_run.h"
 #include "palimpsest/comm/host_group.h"
 #include "palimpsest/comm/stop_request.h"
@@ -36,6 +37,9 @@ constexpr std::string_view kHelp =
     "  palimpsest plan [settings] [--world-size 1,8,64]   memory, time over many ranks, and where "
     "it stops scaling\n"
     "  palimpsest plan --help                             planning without any file, and for GPUs\n"
+    "  palimpsest doctor [settings] [--json]              whether machine, launch and run folder "
+    "are "
+    "fit for a run\n"
     "  palimpsest --version\n\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input file, 4 training diverged, 5 a rank was "
     "lost,\n"
@@ -104,6 +108,10 @@ int run(std::vector<std::string> arguments) {
     std::cout << plan_help();
     return 0;
   }
+  if (verb == "doctor" && help) {
+    std::cout << doctor_help();
+    return 0;
+  }
   const bool print = take_flag(arguments, "--print-config");
   return run_guarded([&](HostGroup& group, Watchdog& watchdog) {
     if (verb == "plan") {
@@ -111,6 +119,7 @@ int run(std::vector<std::string> arguments) {
       if (group.rank() == 0) std::cout << text;
       return static_cast<int>(ExitCode::kDone);
     }
+    if (verb == "doctor") return doctor(arguments, group, watchdog);
     if (verb != "train") {
       throw UsageError(
           concat("'", verb,

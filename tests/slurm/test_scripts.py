@@ -19,10 +19,11 @@ def undisturbed(toy):
 
 
 class Job:
-    def __init__(self, slurm, toy, script, options, settings):
+    def __init__(self, slurm, toy, script, options, settings, preflight=False):
         self.slurm, self.toy = slurm, toy
         self.log = toy.path(f"{script}-%j.log".replace("%j", str(time.time_ns())))
-        environment = {"PALIMPSEST_HOME": ROOT, "PALIMPSEST": PROGRAM, "OMP_NUM_THREADS": "1"}
+        environment = {"PALIMPSEST_HOME": ROOT, "PALIMPSEST": PROGRAM, "OMP_NUM_THREADS": "1",
+                       "PALIMPSEST_PREFLIGHT": "1" if preflight else "0"}  # fmt: skip
         self.number = slurm.call("sbatch", "--parsable", f"--output={self.log}", f"--chdir={toy.folder}", *options,
                                  os.path.join(SCRIPTS, script), *map(str, settings), **environment).strip()
 
@@ -55,16 +56,35 @@ class Job:
             time.sleep(0.05)
 
 
-def submit(slurm, toy, out, script="cpu.sbatch", options=("--nodes=2", "--ntasks-per-node=1"), settings=("--tasks", 2)):
-    config = ["--config", toy.path("toy.cfg"), "--out", toy.path("runs", out), "--device", "cpu"]
-    return Job(slurm, toy, script, options, [*config, *LONG, *settings])
+def submit(slurm, toy, out, script="cpu.sbatch", options=("--nodes=2", "--ntasks-per-node=1"), settings=("--tasks", 2),
+           device="cpu", preflight=False):  # fmt: skip
+    config = ["--config", toy.path("toy.cfg"), "--out", toy.path("runs", out), "--device", device]
+    return Job(slurm, toy, script, options, [*config, *LONG, *settings], preflight)
 
 
 def test_a_job_over_two_nodes_runs_to_its_end(slurm, toy, undisturbed):
-    job = submit(slurm, toy, "to-the-end")
+    job = submit(slurm, toy, "to-the-end", preflight=True)
     job.wait_for("COMPLETED")
     assert "2 ranks" in job.text and "done in" in job.text, job.text
+    assert "ok    run folder" in job.text and "ok    all-reduce mpi" in job.text, job.text
     assert toy.records("to-the-end") == undisturbed
+
+
+def test_a_job_whose_preflight_fails_ends_with_its_lines(slurm, toy):
+    job = submit(slurm, toy, "unfit", script="one-node.sbatch", options=("--ntasks-per-node=2", "--gpus-per-node=2", "--cpus-per-task=1"),
+                 device="cuda", preflight=True)  # fmt: skip
+    job.wait_for("FAILED")
+    assert slurm.field(job.number, "ExitCode") == "1:0"
+    assert "FAIL  devices" in job.text and "nothing was trained" in job.text, job.text
+    assert not os.path.exists(toy.path("runs", "unfit"))
+
+
+def test_a_preflight_that_is_left_out_looks_at_nothing(slurm, toy):
+    job = submit(slurm, toy, "unlooked", script="many-nodes.sbatch", options=("--nodes=2", "--ntasks-per-node=1", "--gpus-per-node=1", "--cpus-per-task=1"),
+                 device="cuda")  # fmt: skip
+    job.wait_for("FAILED")
+    assert slurm.field(job.number, "ExitCode") == "2:0"
+    assert "run folder" not in job.text and "--device cuda" in job.text, job.text
 
 
 def test_a_job_near_its_time_limit_saves_and_requeues_itself(slurm, toy, undisturbed):

@@ -1,0 +1,111 @@
+#include "doctor_command.h"
+
+#include <ATen/Version.h>
+#include <torch/headeronly/version.h>
+
+#include <boost/program_options.hpp>
+#include <iostream>
+#include <sstream>
+
+#include "palimpsest/config/key_table.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/device/placement.h"
+#include "palimpsest/doctor/doctor.h"
+
+namespace palimpsest {
+namespace {
+
+namespace po = boost::program_options;
+
+struct Options {
+  bool json = false;
+  bool names_out = false;  // whether a folder was asked for, and not just the default
+  double hang_seconds = 60;
+  RunConfig config;
+};
+
+po::options_description own_options(Options& options) {
+  po::options_description described("Of the doctor");
+  described.add_options()                                                           //
+      ("json", po::bool_switch(&options.json), "one JSON object instead of lines")  //
+      ("hang-seconds", po::value(&options.hang_seconds)->default_value(60),
+       "a check that takes longer ends the job; 0: never");
+  return described;
+}
+
+Options parse(std::span<const std::string> arguments) {
+  Options options;
+  const po::options_description described = own_options(options);
+  std::vector<std::string> settings;
+  try {
+    using namespace po::command_line_style;
+    const auto parsed = po::command_line_parser({arguments.begin(), arguments.end()})
+                            .options(described)
+                            .style(allow_long | long_allow_adjacent | long_allow_next)
+                            .allow_unregistered()
+                            .run();
+    po::variables_map values;
+    po::store(parsed, values);
+    po::notify(values);
+    settings = po::collect_unrecognized(parsed.options, po::include_positional);
+  } catch (const po::error& error) {
+    throw UsageError(concat("command line: ", error.what()));
+  }
+  options.config = parse_settings(settings);
+  options.names_out = options.config.out != RunConfig().out;
+  for (const std::string& setting : settings) {
+    options.names_out = options.names_out || setting.starts_with("--out");
+  }
+  return options;
+}
+
+Surroundings look_around(const std::string& device, Watchdog& watchdog) {
+  const Watchdog::Phase phase(watchdog, "looking for devices");
+  return {.cuda = look_for_cuda(device),
+          .versions = {{"palimpsest", PALIMPSEST_VERSION},
+                       {"LibTorch", TORCH_VERSION},
+                       {"processor", processor_name()},
+                       {"instruction set", at::get_cpu_capability()}}};
+}
+
+}  // namespace
+
+int doctor(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
+  const Options options = parse(arguments);
+  watchdog.set_deadline(options.hang_seconds);
+  const DoctorRequest request{.device = options.config.device,
+                              .share_device = options.config.share_device,
+                              .threads = options.config.threads,
+                              .allow_numerics_change = options.config.allow_numerics_change,
+                              .out = options.names_out ? options.config.out : ""};
+  const Diagnosis diagnosis = diagnose(request, look_around(request.device, watchdog), group,
+                                       watchdog, [&](const Finding& finding) {
+                                         if (!options.json)
+                                           std::cout << line_of(finding) << std::endl;
+                                       });
+  if (options.json && group.rank() == 0) std::cout << to_json(diagnosis) << std::flush;
+  const bool failed = group.any(any_failed(diagnosis.findings), "agreement on the diagnosis");
+  return static_cast<int>(failed ? ExitCode::kFailed : ExitCode::kDone);
+}
+
+std::string doctor_help() {
+  Options options;
+  std::ostringstream out;
+  out << "palimpsest doctor [settings of palimpsest train] [--json]\n"
+         "Looks at what a run rests on, with as many ranks as it is started on: MPI, ranks, "
+         "versions,"
+         "\nthreads, limits, devices, driver, NCCL, clocks, exchanges between ranks (verified and "
+         "timed) and,\nwith --out, the run folder as every rank sees it. A line for each check: "
+         "ok, "
+         "warn or FAIL with\nwhat to do, or skip. Nothing is kept; it takes some seconds.\n\n"
+         "  launch/mpirun.sh -n 2 palimpsest doctor --out runs/mine\n"
+         "  launch/mpirun.sh -n 4 palimpsest doctor --config configs/mine.cfg --device cuda\n\n"
+         "Of the settings it heeds --device, --share-device, --threads, --out and "
+         "--allow-numerics-change.\nExit codes: 0 nothing failed, 1 something did, 2 usage, 5 a "
+         "check never ended.\n\n"
+      << own_options(options);
+  return out.str();
+}
+
+}  // namespace palimpsest
