@@ -167,10 +167,14 @@ make_relocatable() {
 get_wheels() {
   local python=${PYTHON:-python3} name
   [[ ! -x .venv/bin/pip ]] || python=.venv/bin/python
-  for name in "${wheels[@]}"; do grep -hi "^$name==" launch/requirements*.txt || fail "expected $name in launch/requirements*.txt"; done >"$work/wheels"
+  for name in "${wheels[@]}"; do
+    grep -hi "^$name==" launch/requirements*.txt || fail "expected $name in launch/requirements*.txt"
+  done >"$work/wheels"
   echo pip >>"$work/wheels"
   local tag platforms=()
-  for tag in manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014 manylinux1; do platforms+=(--platform "${tag}_$(uname -m)"); done
+  for tag in manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014 manylinux1; do
+    platforms+=(--platform "${tag}_$(uname -m)")
+  done
   "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --implementation cp \
     --python-version "$python_version" "${platforms[@]}" --dest "$work/bundle/wheels" --requirement "$work/wheels" ||
     fail "the wheels could not be downloaded for Python $python_version"

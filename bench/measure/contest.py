@@ -29,7 +29,7 @@ def command_of(work, contender, settings, device, out):
         if not is_text:
             flags = {"crop-share": 1, "augmentation": "none", **flags}
     else:
-        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", contender.ranks]
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1", "--nproc-per-node", contender.ranks]
         command = [sys.executable, *launcher, ROOT / "bench" / "peers" / contender.program]
         if contender.program == "ddp.py":
             flags.setdefault("merge", "none")
