@@ -109,7 +109,7 @@ resolve() {
 }
 
 copy_mpi() {
-  local plugins
+  local plugins folder found
   plugins=$(dirname "$(in_stage 'openmpi3/mca_btl_vader.so')")
   mkdir "$prefix/lib/openmpi3"
   find "$plugins" -name '*.so' | grep -vE "$no_plugins" | xargs cp -t "$prefix/lib/openmpi3"
@@ -119,6 +119,10 @@ copy_mpi() {
   ln -s orterun "$prefix/bin/mpiexec"
   ln -s opal_wrapper "$prefix/bin/mpicc"
   cp -r "$stage/usr/share/openmpi" "$prefix/share/"
+  for folder in lib/pmix share/pmix; do
+    found=$(find "$stage" -type d -path "*/$folder" -print -quit)
+    [[ -z $found ]] || cp -r "$found" "$prefix/$folder"
+  done
   local include
   include=$(dirname "$(in_stage 'openmpi/include/mpi.h')")
   cp "$include"/mpi*.h "$prefix/include/"
