@@ -17,7 +17,8 @@ endif()
 
 add_library(palimpsest_options INTERFACE)
 # -ffp-contract=off: a*b+c is rounded twice on every processor, so that the same inputs give the same bits.
-target_compile_options(palimpsest_options INTERFACE -Wall -Wextra -Wshadow -Werror -ffp-contract=off)
+option(PALIMPSEST_WERROR "Warnings are errors" ON)
+target_compile_options(palimpsest_options INTERFACE -Wall -Wextra -Wshadow $<$<BOOL:${PALIMPSEST_WERROR}>:-Werror> -ffp-contract=off)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(palimpsest_options INTERFACE -Wno-restrict)  # false alarms in std::string (GCC bug 105651)
 endif()

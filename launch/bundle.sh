@@ -109,7 +109,7 @@ resolve() {
 }
 
 copy_mpi() {
-  local plugins
+  local plugins folder found
   plugins=$(dirname "$(in_stage 'openmpi3/mca_btl_vader.so')")
   mkdir "$prefix/lib/openmpi3"
   find "$plugins" -name '*.so' | grep -vE "$no_plugins" | xargs cp -t "$prefix/lib/openmpi3"
@@ -119,6 +119,10 @@ copy_mpi() {
   ln -s orterun "$prefix/bin/mpiexec"
   ln -s opal_wrapper "$prefix/bin/mpicc"
   cp -r "$stage/usr/share/openmpi" "$prefix/share/"
+  for folder in lib/pmix share/pmix; do
+    found=$(find "$stage" -type d -path "*/$folder" -print -quit)
+    [[ -z $found ]] || cp -r "$found" "$prefix/$folder"
+  done
   local include
   include=$(dirname "$(in_stage 'openmpi/include/mpi.h')")
   cp "$include"/mpi*.h "$prefix/include/"
@@ -167,10 +171,14 @@ make_relocatable() {
 get_wheels() {
   local python=${PYTHON:-python3} name
   [[ ! -x .venv/bin/pip ]] || python=.venv/bin/python
-  for name in "${wheels[@]}"; do grep -hi "^$name==" launch/requirements*.txt || fail "expected $name in launch/requirements*.txt"; done >"$work/wheels"
+  for name in "${wheels[@]}"; do
+    grep -hi "^$name==" launch/requirements*.txt || fail "expected $name in launch/requirements*.txt"
+  done >"$work/wheels"
   echo pip >>"$work/wheels"
   local tag platforms=()
-  for tag in manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014 manylinux1; do platforms+=(--platform "${tag}_$(uname -m)"); done
+  for tag in manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014 manylinux1; do
+    platforms+=(--platform "${tag}_$(uname -m)")
+  done
   "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --implementation cp \
     --python-version "$python_version" "${platforms[@]}" --dest "$work/bundle/wheels" --requirement "$work/wheels" ||
     fail "the wheels could not be downloaded for Python $python_version"

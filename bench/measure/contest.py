@@ -11,6 +11,8 @@ from .inputs import BENCH, ROOT
 
 BUILD = ROOT / "build" / "release"
 QUIET = 0.05  # share of the cores that others may use
+# torchrun --standalone, on machines too where no name is known, not even localhost.
+LAUNCHER = ("-m", "torch.distributed.run", "--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "--local-addr", "127.0.0.1")
 SECONDS = ("train", "fisher", "merge", "evaluate")
 
 
@@ -29,8 +31,7 @@ def command_of(work, contender, settings, device, out):
         if not is_text:
             flags = {"crop-share": 1, "augmentation": "none", **flags}
     else:
-        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", contender.ranks]
-        command = [sys.executable, *launcher, ROOT / "bench" / "peers" / contender.program]
+        command = [sys.executable, *LAUNCHER, "--nproc-per-node", contender.ranks, ROOT / "bench" / "peers" / contender.program]
         if contender.program == "ddp.py":
             flags.setdefault("merge", "none")
     for name, value in flags.items():

@@ -58,13 +58,13 @@ FULL = Scale(
     side=224,
     batch=256,
     pictures=(4, 512, 4),
-    epochs=5,
+    epochs=8,
     stream=(10, 10, 500, 100),
     stream_side=32,
     stream_epochs=5,
     compared_tasks=3,
     products=((8192, 8192, 8192), (4096, 4096, 4096), (50432, 768, 3072), (50432, 3072, 768), (50432, 768, 2304)),
-    skip=8,
+    skip=16,
 )
 SMALL = Scale(
     name="rehearsal",
