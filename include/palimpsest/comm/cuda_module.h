@@ -13,7 +13,7 @@
 namespace palimpsest {
 
 // Raised with every change of CudaApi: an executable opens no module of another build.
-inline constexpr int kCudaApiVersion = 2;
+inline constexpr int kCudaApiVersion = 3;
 inline constexpr const char* kCudaApiSymbol = "palimpsest_cuda_api";
 
 // What CUDA says of one device; a text is empty where it does not tell.
