@@ -1,14 +1,14 @@
 #include "doctor_command.h"
 
 #include <ATen/Version.h>
-#include <torch/headeronly/version.h>
 
-#include <boost/program_options.hpp>
+#include <boost/program_options/options_description.hpp>
+#include <boost/program_options/value_semantic.hpp>
 #include <iostream>
 #include <sstream>
 
+#include "own_options.h"
 #include "palimpsest/config/key_table.h"
-#include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/device/placement.h"
 #include "palimpsest/doctor/doctor.h"
@@ -37,21 +37,7 @@ po::options_description own_options(Options& options) {
 Options parse(std::span<const std::string> arguments) {
   Options options;
   const po::options_description described = own_options(options);
-  std::vector<std::string> settings;
-  try {
-    using namespace po::command_line_style;
-    const auto parsed = po::command_line_parser({arguments.begin(), arguments.end()})
-                            .options(described)
-                            .style(allow_long | long_allow_adjacent | long_allow_next)
-                            .allow_unregistered()
-                            .run();
-    po::variables_map values;
-    po::store(parsed, values);
-    po::notify(values);
-    settings = po::collect_unrecognized(parsed.options, po::include_positional);
-  } catch (const po::error& error) {
-    throw UsageError(concat("command line: ", error.what()));
-  }
+  const std::vector<std::string> settings = take_own_options(described, arguments);
   options.config = parse_settings(settings);
   options.names_out = options.config.out != RunConfig().out;
   for (const std::string& setting : settings) {
@@ -64,7 +50,7 @@ Surroundings look_around(const std::string& device, Watchdog& watchdog) {
   const Watchdog::Phase phase(watchdog, "looking for devices");
   return {.cuda = look_for_cuda(device),
           .versions = {{"palimpsest", PALIMPSEST_VERSION},
-                       {"LibTorch", TORCH_VERSION},
+                       {"LibTorch", libtorch_version()},
                        {"processor", processor_name()},
                        {"instruction set", at::get_cpu_capability()}}};
 }

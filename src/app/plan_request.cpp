@@ -5,6 +5,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "own_options.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/plan/machine.h"
@@ -58,20 +59,7 @@ PlanRequest parse_plan_request(std::span<const std::string> arguments) {
   PlanRequest request;
   std::string sizes;
   const po::options_description options = plan_options(request, sizes);
-  try {
-    using namespace po::command_line_style;
-    const auto parsed = po::command_line_parser({arguments.begin(), arguments.end()})
-                            .options(options)
-                            .style(allow_long | long_allow_adjacent | long_allow_next)
-                            .allow_unregistered()
-                            .run();
-    po::variables_map values;
-    po::store(parsed, values);
-    po::notify(values);
-    request.settings = po::collect_unrecognized(parsed.options, po::include_positional);
-  } catch (const po::error& error) {
-    throw UsageError(concat("command line: ", error.what()));
-  }
+  request.settings = take_own_options(options, arguments);
   const SketchedStream& s = request.sketch;
   if (s.tasks < 1 || s.train_samples < 1 || s.classes < 1 || s.tokens < 0) {
     throw UsageError("plan: tasks, samples, classes and tokens are counted from 1");

@@ -112,6 +112,8 @@ void configure_processor(int threads) {
   mallopt(M_TOP_PAD, 64 << 20);
 }
 
+std::string libtorch_version() { return TORCH_VERSION; }
+
 // The first "model name" of /proc/cpuinfo; "unknown" where there is none.
 std::string processor_name() {
   std::ifstream file("/proc/cpuinfo");
@@ -125,7 +127,7 @@ std::string processor_name() {
 std::string numerics_fingerprint(const Placement& placement, std::int64_t threads,
                                  std::int64_t lanes) {
   return nlohmann::json{{"arithmetic", kArithmetic},
-                        {"torch", TORCH_VERSION},
+                        {"torch", libtorch_version()},
                         {"processor", processor_name()},
                         {"instruction_set", at::get_cpu_capability()},
                         {"threads", threads},

@@ -18,13 +18,6 @@
 namespace palimpsest {
 namespace {
 
-class LossCurve final : public RunListener {
- public:
-  using RunListener::on;
-  void on(const StepDone& step) override { losses.push_back(step.loss); }
-  std::vector<double> losses;
-};
-
 struct Places {
   Places()
       : watchdog(100),

@@ -36,6 +36,14 @@ inline TensorLoader tiny_weights(at::Device device) {
   };
 }
 
+// The loss of every step.
+class LossCurve final : public RunListener {
+ public:
+  using RunListener::on;
+  void on(const StepDone& step) override { losses.push_back(step.loss); }
+  std::vector<double> losses;
+};
+
 class TinyStream {
  public:
   // `texts`: of 3 to 30 tokens; else images of 12 to 20 pixels a side.

@@ -20,13 +20,6 @@ TORCH_LIBRARY_IMPL(_, Fake, library) {
 namespace palimpsest {
 namespace {
 
-class LossCurve final : public RunListener {
- public:
-  using RunListener::on;
-  void on(const StepDone& step) override { losses.push_back(step.loss); }
-  std::vector<double> losses;
-};
-
 class Recorded : public testing::Test {
  protected:
   // bf16 takes LibTorch's operators, as a device does; float32 has kernels of its own here.

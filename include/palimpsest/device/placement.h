@@ -45,6 +45,8 @@ Buffer as_buffer(const at::Tensor& tensor);
 // otherwise).
 void configure_processor(int threads);
 
+std::string libtorch_version();
+
 // As the system names it; "unknown" where it does not.
 std::string processor_name();
 

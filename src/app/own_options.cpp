@@ -1,0 +1,31 @@
+#include "own_options.h"
+
+#include <boost/program_options/parsers.hpp>
+#include <boost/program_options/variables_map.hpp>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+
+namespace po = boost::program_options;
+
+std::vector<std::string> take_own_options(const po::options_description& options,
+                                          std::span<const std::string> arguments) {
+  try {
+    using namespace po::command_line_style;
+    const auto parsed = po::command_line_parser({arguments.begin(), arguments.end()})
+                            .options(options)
+                            .style(allow_long | long_allow_adjacent | long_allow_next)
+                            .allow_unregistered()
+                            .run();
+    po::variables_map values;
+    po::store(parsed, values);
+    po::notify(values);
+    return po::collect_unrecognized(parsed.options, po::include_positional);
+  } catch (const po::error& error) {
+    throw UsageError(concat("command line: ", error.what()));
+  }
+}
+
+}  // namespace palimpsest
