@@ -9,6 +9,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/device/placement.h"
+#include "palimpsest/device/streams.h"
 #include "palimpsest/train/task_trainer.h"
 
 namespace palimpsest {
@@ -33,7 +34,7 @@ class StepTimer {
       : config_(config),
         inputs_(inputs),
         model_(make_backbone(inputs.weights, inputs.backbone, inputs.choice, placement.device)),
-        pixels_(placement.device, placement.free_bytes() / 2),
+        pixels_(placement.device, placement.room_for_images()),
         make_graph_(placement.make_graph),
         collectives_(make_single_collectives()),
         group_(group),
@@ -76,6 +77,7 @@ class StepTimer {
     while (all.seconds() < 0.1 * kSeconds || seconds.size() < kFewest) {
       const Stopwatch one;
       reading.reader.training_view(task(), positions, 0);
+      wait_for(model_->device());
       seconds.push_back(one.seconds());
     }
     return slowest(median(std::move(seconds)) / static_cast<double>(samples));

@@ -179,7 +179,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
   if (!config.cuda_graphs) placement.make_graph = nullptr;
   std::unique_ptr<Backbone> model =
       make_backbone(inputs.weights, inputs.backbone, inputs.choice, placement.device);
-  PixelSource pixels(placement.device, placement.free_bytes() / 2);
+  PixelSource pixels(placement.device, placement.room_for_images());
   std::unique_ptr<MergeRule> rule = make_merge_rule(config.merge);
   RunConfig resolved = config;
   resolved.device = placement.device.is_cuda() ? "cuda" : "cpu";

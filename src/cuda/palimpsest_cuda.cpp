@@ -1,6 +1,7 @@
 // The one shared object that knows CUDA, LibTorch's CUDA side and NCCL; see
 // palimpsest/comm/cuda_module.h.
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
 #include <nccl.h>
@@ -86,7 +87,9 @@ NcclApi nccl_api() {
       .comm_abort = [](NcclComm comm) -> NcclResult { return ncclCommAbort(nccl_comm(comm)); },
       .error_string = error_string,
       .stream_query = [](void* stream) -> CudaResult {
-        return cudaStreamQuery(cuda_stream(stream));
+        const cudaError_t result = cudaStreamQuery(cuda_stream(stream));
+        if (result == cudaErrorNotReady) cudaGetLastError();  // no error for whoever asks next
+        return result;
       },
       .stream_error_string = [](CudaResult result) -> std::string {
         return cudaGetErrorString(static_cast<cudaError_t>(result));
@@ -94,12 +97,20 @@ NcclApi nccl_api() {
   };
 }
 
-// LibTorch's graph: what `work` allocates stays reserved for it. All graphs share one pool, since
-// they never run at the same time, and what one leaves is read before the next is launched.
+// LibTorch's graph: what `work` allocates stays reserved for it. Graphs that live at the same time
+// share a pool, since they never run at the same time, and what one leaves is read before the next
+// is launched. A pool whose graphs are gone takes no new ones.
 class CudaGraph final : public DeviceGraph {
  public:
+  ~CudaGraph() override {
+    if (is_recorded_) --alive;
+  }
+
   void record(const std::function<void()>& work) override {
-    static const at::cuda::MempoolId_t pool = at::cuda::graph_pool_handle();
+    static at::cuda::MempoolId_t pool;
+    if (alive == 0) pool = at::cuda::graph_pool_handle();
+    // What the same work left cached when it was called: a recording cannot take from it.
+    c10::cuda::CUDACachingAllocator::emptyCache();
     // Of this thread alone: autograd's threads may allocate for the first time meanwhile.
     graph_.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
     try {
@@ -109,6 +120,8 @@ class CudaGraph final : public DeviceGraph {
       throw;
     }
     graph_.capture_end();
+    is_recorded_ = true;
+    ++alive;
   }
 
   void launch() override { graph_.replay(); }
@@ -122,7 +135,9 @@ class CudaGraph final : public DeviceGraph {
     }
   }
 
+  static inline int alive = 0;
   at::cuda::CUDAGraph graph_;
+  bool is_recorded_ = false;
 };
 
 // As nvidia-smi has it; empty where the driver gives none.

@@ -56,17 +56,25 @@ std::vector<std::int64_t> SampleReader::lengths(const LabelledSamples& split,
   return lengths;
 }
 
+Batch SampleReader::made_beside(const std::function<Batch()>& make) const {
+  Batch batch;
+  pixels_.beside().run([&] { batch = make(); });
+  for (const at::Tensor& tensor : tensors_of(batch)) SideStream::hand_over(tensor);
+  return batch;
+}
+
 Batch SampleReader::test_view(const LabelledSamples& split,
                               std::span<const std::int64_t> positions) const {
-  Batch batch{.samples = {}, .targets = targets(split, positions)};
-  if (!pack_.holds_texts()) {
-    batch.samples = palimpsest::test_view(images_of(pack_, split, positions), transform_, pixels_);
-  } else if (pixels_.device().is_cpu()) {
-    batch.samples = texts(split, positions);
-  } else {
-    batch.samples = padded(texts(split, positions), pixels_.device());
-  }
-  return batch;
+  return made_beside([&]() -> Batch {
+    const at::Tensor classes = targets(split, positions);
+    if (!pack_.holds_texts()) {
+      return {palimpsest::test_view(images_of(pack_, split, positions), transform_, pixels_),
+              classes};
+    }
+    Texts all = texts(split, positions);
+    if (pixels_.device().is_cpu()) return {std::move(all), classes};
+    return {padded(all, pixels_.device()), classes};
+  });
 }
 
 Batch SampleReader::training_view(const Task& task, std::span<const std::int64_t> positions,
@@ -79,9 +87,11 @@ Batch SampleReader::training_view(const Task& task, std::span<const std::int64_t
     streams.emplace_back(seed_, Purpose::kAugmentation, static_cast<std::uint32_t>(task.index),
                          (static_cast<std::uint64_t>(pass) << kPassShift) + sample);
   }
-  return {.samples = palimpsest::training_view(images_of(pack_, task.train, positions), streams,
-                                               transform_, pixels_),
-          .targets = targets(task.train, positions)};
+  return made_beside([&]() -> Batch {
+    return {palimpsest::training_view(images_of(pack_, task.train, positions), streams, transform_,
+                                      pixels_),
+            targets(task.train, positions)};
+  });
 }
 
 }  // namespace palimpsest

@@ -6,8 +6,14 @@
 #include <ATen/native/DispatchStub.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <malloc.h>
-#include <torch/headeronly/version.h>
 
+#if __has_include(<torch/headeronly/version.h>)
+#include <torch/headeronly/version.h>
+#else
+#include <torch/csrc/api/include/torch/version.h>
+#endif
+
+#include <algorithm>
 #include <climits>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -39,13 +45,23 @@ void set_deterministic() {
   at::globalContext().setDeterministicFillUninitializedMemory(false);
 }
 
+// What the bits rest on: libraries choose their kernels by these.
+std::string model_of(const CudaApi& api, int device) {
+  CudaDeviceInfo info;
+  check_cuda(api, api.probe.describe_device(device, &info), concat("describe device ", device));
+  int runtime = 0;
+  check_cuda(api, api.probe.runtime_version(&runtime), "ask for the version of CUDA");
+  return concat(info.name, ", compute capability ", info.major, ".", info.minor, ", CUDA ",
+                runtime);
+}
+
 }  // namespace
 
-std::size_t Placement::free_bytes() const {
+std::size_t Placement::room_for_images() const {
   if (cuda == nullptr) return 0;
   std::size_t bytes = 0;
   check_cuda(*cuda, cuda->probe.free_memory(&bytes), "ask for free memory");
-  return bytes;
+  return bytes / 4 / ranks_on_device;
 }
 
 Placement make_placement(std::string_view choice, bool share_device, HostGroup& group,
@@ -60,6 +76,10 @@ Placement make_placement(std::string_view choice, bool share_device, HostGroup& 
     set_deterministic();
     placement.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
     placement.cuda = api;
+    placement.device_model = model_of(*api, index);
+    const RankDevice& own = ranks[static_cast<std::size_t>(group.rank())];
+    placement.ranks_on_device =
+        static_cast<std::size_t>(std::ranges::count(ranks, own.identity, &RankDevice::identity));
     placement.make_graph = api->make_graph;
     use_own_stream(placement.device);
     announce_shared_devices(ranks, group.rank());
@@ -110,7 +130,7 @@ std::string numerics_fingerprint(const Placement& placement, std::int64_t thread
                         {"instruction_set", at::get_cpu_capability()},
                         {"threads", threads},
                         {"lanes", lanes},
-                        {"device", placement.device.is_cuda() ? "cuda" : "cpu"}}
+                        {"device", placement.device.is_cuda() ? placement.device_model : "cpu"}}
       .dump();
 }
 

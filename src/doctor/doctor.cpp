@@ -205,7 +205,7 @@ std::string to_json(const Diagnosis& diagnosis) {
                       {"findings", findings},
                       {"all_reduce", timings},
                       {"ranks", ranks}}
-             .dump(2) +
+             .dump(2, ' ', false, nlohmann::json::error_handler_t::replace) +
          "\n";
 }
 

@@ -4,14 +4,20 @@
 
 namespace palimpsest {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CudaDeviceInfo, name, uuid, pci_bus_id, memory, major, minor)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DeviceFacts, obstacle, visible, index, free_memory, driver,
-                                   runtime, nccl, kernel_driver, apart)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RankFacts, host, node, node_rank, mpi_standard, mpi_thread_level,
-                                   versions, cores, locked_memory, core_file, shared_memory,
-                                   infiniband, environment, device)
+// With defaults: a rank of another build, which is what doctor must tell, may have other fields.
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(CudaDeviceInfo, name, uuid, pci_bus_id, memory,
+                                                major, minor)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(DeviceFacts, obstacle, visible, index, free_memory,
+                                                driver, runtime, nccl, kernel_driver, apart)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RankFacts, host, node, node_rank, mpi_standard,
+                                                mpi_thread_level, versions, cores, locked_memory,
+                                                core_file, shared_memory, infiniband, environment,
+                                                device)
 
-std::string facts_to_json(const RankFacts& facts) { return nlohmann::json(facts).dump(); }
+std::string facts_to_json(const RankFacts& facts) {
+  // Not every variable of an environment is UTF-8.
+  return nlohmann::json(facts).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 RankFacts facts_from_json(std::string_view text) {
   return nlohmann::json::parse(text).get<RankFacts>();

@@ -31,9 +31,14 @@ std::string counted(std::size_t count, const std::string& what) {
   return concat(count, " ", what, count == 1 ? "" : "s");
 }
 
-std::vector<std::string> version_of(AllFacts ranks, std::size_t index) {
-  std::vector<std::string> values;
-  for (const RankFacts& facts : ranks) values.push_back(facts.versions.at(index).second);
+// Of what has this name, by rank.
+std::vector<std::string> versions_of(AllFacts ranks, const std::string& name) {
+  std::vector<std::string> values(ranks.size(), "unknown");
+  for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
+    for (const auto& [each, value] : ranks[rank].versions) {
+      if (each == name) values[rank] = value;
+    }
+  }
   return values;
 }
 
@@ -112,9 +117,8 @@ Finding judge_versions(AllFacts ranks, const DoctorRequest& request) {
   const std::set<std::string> numerics = {"LibTorch", "processor", "instruction set"};
   Finding finding{Verdict::kOk, "versions", "", ""};
   std::string alike;
-  for (std::size_t index = 0; index < ranks.front().versions.size(); ++index) {
-    const auto& [name, value] = ranks.front().versions[index];
-    const std::string differing = differences(ranks, version_of(ranks, index));
+  for (const auto& [name, value] : ranks.front().versions) {
+    const std::string differing = differences(ranks, versions_of(ranks, name));
     if (differing.empty()) {
       alike += concat(alike.empty() ? "" : ", ", name, " ",
                       name == "executable" ? value.substr(0, 12) : value);

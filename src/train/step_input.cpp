@@ -8,25 +8,18 @@ StepReader::StepReader(const TrainingContext& context, const Task& task,
       task_(task),
       own_lanes_(std::move(own_lanes)),
       sampler_(context.config.seed, task.index, task.train.size(), context.config.batch,
-               context.config.drop_last),
-      beside_(context.model.device()) {}
+               context.config.drop_last) {}
 
 StepInput StepReader::read(std::int64_t step) {
   StepInput input{.positions = sampler_.batch(step), .lanes = {}};
   const auto shares = deal(input.positions, context_.reader.lengths(task_.train, input.positions),
                            context_.lanes.count);
-  beside_.run([&] {
-    for (const std::int64_t lane : own_lanes_) {
-      const std::vector<std::int64_t>& share = shares[static_cast<std::size_t>(lane)];
-      input.lanes.emplace_back();
-      if (share.empty()) continue;
-      input.lanes.back() =
-          context_.reader.training_view(task_, share, step / sampler_.steps_per_pass());
-    }
-  });
-  for (const std::optional<Batch>& lane : input.lanes) {
-    if (!lane) continue;
-    for (const at::Tensor& tensor : tensors_of(*lane)) SideStream::hand_over(tensor);
+  for (const std::int64_t lane : own_lanes_) {
+    const std::vector<std::int64_t>& share = shares[static_cast<std::size_t>(lane)];
+    input.lanes.emplace_back();
+    if (share.empty()) continue;
+    input.lanes.back() =
+        context_.reader.training_view(task_, share, step / sampler_.steps_per_pass());
   }
   return input;
 }

@@ -111,6 +111,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task,
   TrainingStep training(context, parameters, progress.updates);
   StepReader reader(context, task, training.own_lanes());
   StepInput input;
+  context.watchdog.at(static_cast<int>(task.index) + 1, progress.steps_done + 1);
   if (progress.steps_done < steps) input = reader.read(progress.steps_done);
   while (progress.steps_done < steps) {
     const std::int64_t step = progress.steps_done;

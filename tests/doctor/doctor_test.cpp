@@ -184,6 +184,7 @@ TEST_F(DoctorTest, TheRunFolderIsLeftAsItWas) {
   const DoctorRequest request{.out = path / "deep" / "down"};
   const Diagnosis made = on_processors(request);
   EXPECT_FALSE(std::filesystem::exists(path));
+  group.barrier("every rank has looked");
   if (is_root()) {
     EXPECT_EQ(find(made, "run folder").verdict, Verdict::kOk);
     std::filesystem::create_directories(request.out);

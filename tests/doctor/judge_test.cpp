@@ -91,6 +91,20 @@ TEST(FactsTest, SurviveTheWayToRankZero) {
   EXPECT_EQ(facts_to_json(back), facts_to_json(facts));
 }
 
+TEST(FactsTest, ARankOfAnotherBuildIsReadAllTheSame) {
+  EXPECT_EQ(facts_from_json(R"({"host": "b", "of-a-later-build": 1})").host, "b");
+  auto ranks = four_ranks();
+  ranks[1] = facts_from_json(R"({"host": "b"})");
+  EXPECT_THAT(judge_versions(ranks, {}).found, HasSubstr("'unknown' on rank 1 (host b)"));
+}
+
+TEST(FactsTest, AVariableThatIsNotUtf8IsNoObstacle) {
+  RankFacts facts;
+  facts.environment["NCCL_DEBUG_FILE"] = "caf\xe9";
+  EXPECT_THAT(facts_from_json(facts_to_json(facts)).environment["NCCL_DEBUG_FILE"],
+              testing::StartsWith("caf"));
+}
+
 TEST(FactsTest, LaunchersOwnVariablesAreNotAskedFor) {
   EXPECT_TRUE(steers_a_run("NCCL_DEBUG"));
   EXPECT_TRUE(steers_a_run("OMPI_MCA_btl"));

@@ -47,7 +47,7 @@ class TinyStream {
         group_(group),
         watchdog_(watchdog),
         stop_(group, 0),
-        pixels_(placement.device, placement.free_bytes() / 2) {
+        pixels_(placement.device, placement.room_for_images()) {
     texts ? write_texts() : write_images();
     pack_ = std::make_unique<Pack>(file_);
     task_.name = "tiny";

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <unordered_map>
 
+#include "palimpsest/device/streams.h"
 #include "palimpsest/format/pack.h"
 
 namespace palimpsest {
@@ -13,9 +14,12 @@ namespace palimpsest {
 class PixelSource {
  public:
   // `room`: bytes of the device that may hold images.
-  explicit PixelSource(at::Device device, std::size_t room = 0) : device_(device), room_(room) {}
+  explicit PixelSource(at::Device device, std::size_t room = 0)
+      : device_(device), beside_(device), room_(room) {}
 
   at::Device device() const { return device_; }
+  // The queue that images are transformed on, always: one that stays may be read on no other.
+  SideStream& beside() { return beside_; }
 
   // uint8 [height, width, 3]; in host memory a view of the pack where it holds pixels. Throws
   // InputError for a JPEG file that does not decode to the size that the pack states.
@@ -23,6 +27,7 @@ class PixelSource {
 
  private:
   at::Device device_;
+  SideStream beside_;
   std::size_t room_;
   std::unordered_map<std::int64_t, at::Tensor> kept_;  // by sample
 };

@@ -1,6 +1,7 @@
 #pragma once
 // Batches of a pack's samples as a backbone takes them: texts as token ids, images transformed.
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include "palimpsest/data/batch.h"
@@ -12,7 +13,8 @@ namespace palimpsest {
 
 class SampleReader {
  public:
-  // Batches are made where `pixels` are, which must outlive the reader. `transform`: of images.
+  // Batches are made where `pixels` are, which must outlive the reader, beside what computes there.
+  // `transform`: of images.
   SampleReader(const Pack& pack, ImageTransform transform, std::uint64_t seed, PixelSource& pixels);
 
   // The samples at these positions of a split, without augmentation. Throws InputError when a
@@ -29,6 +31,7 @@ class SampleReader {
 
  private:
   Texts texts(const LabelledSamples& split, std::span<const std::int64_t> positions) const;
+  Batch made_beside(const std::function<Batch()>& make) const;
   at::Tensor targets(const LabelledSamples& split, std::span<const std::int64_t> positions) const;
 
   const Pack& pack_;

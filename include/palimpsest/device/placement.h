@@ -22,8 +22,12 @@ struct Placement {
   MakeGraph make_graph;                      // for work on `device` that repeats
   const CudaApi* cuda = nullptr;             // null in host memory
 
-  // Memory of the device that nobody uses; 0 in host memory.
-  std::size_t free_bytes() const;
+  std::string device_model;  // name, compute capability, CUDA; "" in host memory
+  std::size_t ranks_on_device = 1;
+
+  // Bytes of the device that a rank may fill with images: its share of a quarter of what is free
+  // now.
+  std::size_t room_for_images() const;
 };
 
 // `choice`: auto | cpu | cuda. auto takes devices when the CUDA module and one device per rank of

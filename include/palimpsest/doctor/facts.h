@@ -28,7 +28,7 @@ struct RankFacts {
   std::string node;  // the same for ranks of one running system, whatever their host is called
   int node_rank = 0;
   std::string mpi_standard, mpi_thread_level;
-  // What must be alike: name and value, the names in the same order on every rank.
+  // What must be alike: name and value, in the order of the line.
   std::vector<std::pair<std::string, std::string>> versions;
   std::vector<int> cores;                                            // on which this rank may run
   std::int64_t locked_memory = 0, core_file = 0, shared_memory = 0;  // bytes, or kUnlimited

@@ -7,7 +7,6 @@
 #include "palimpsest/data/batch.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/data/task_stream.h"
-#include "palimpsest/device/streams.h"
 #include "palimpsest/train/training_context.h"
 
 namespace palimpsest {
@@ -24,8 +23,7 @@ class StepReader {
 
   std::int64_t steps_per_pass() const { return sampler_.steps_per_pass(); }
 
-  // A function of the settings and the step (over all passes) alone. On a device it is prepared
-  // beside what was queued before.
+  // A function of the settings and the step (over all passes) alone.
   StepInput read(std::int64_t step);
 
  private:
@@ -33,7 +31,6 @@ class StepReader {
   const Task& task_;
   std::vector<std::int64_t> own_lanes_;
   Sampler sampler_;
-  SideStream beside_;
 };
 
 }  // namespace palimpsest
