@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# shellcheck over every shell script of the repository.
+# Looks through every shell script of the repository with shellcheck.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 command -v shellcheck >/dev/null || { echo "scripts.sh: skipped: no shellcheck here"; exit 77; }
