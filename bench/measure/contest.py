@@ -54,10 +54,15 @@ def least_disturbed(work, contender, settings, device, most):
     return min(tries, key=lambda result: result["disturbed"])
 
 
-def run(work, contender, settings, device):
+def folders(work, contender):
+    """Of a contender's run, and of what it prints."""
     out = ROOT / "runs" / "bench" / work.name / contender.name.replace(" ", "-")
+    return out, out.parent / f"{out.name}-log"
+
+
+def run(work, contender, settings, device):
+    out, log_folder = folders(work, contender)
     shutil.rmtree(out, ignore_errors=True)
-    log_folder = out.parent / f"{out.name}-log"
     log_folder.mkdir(parents=True, exist_ok=True)
     command = command_of(work, contender, settings, device, out)
     done = process.run(command, environment_of(contender), log_folder, "palimpsest", work.most_seconds)

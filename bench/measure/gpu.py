@@ -147,9 +147,10 @@ class Runs:
                 work, contender, {**work.settings, **(settings or {})}, self.scale.device
             )
         except (process.Failed, OSError, LookupError, ValueError) as error:
-            self.failed[name] = str(error)
+            log = contest.folders(work, contender)[1] / "log"
+            self.failed[name] = {"error": str(error), "log": log.read_text(errors="replace")[-6000:] if log.exists() else ""}
         self.seconds[name] = round(time.time() - began, 1)
-        print(f"{name}: {self.failed.get(name, 'done')}, {self.seconds[name]} s", flush=True)
+        print(f"{name}: {self.failed[name]['error'] if name in self.failed else 'done'}, {self.seconds[name]} s", flush=True)
 
     def of(self, work, *contenders):
         """The results, or None where one of them is missing."""
@@ -230,7 +231,7 @@ def page(about, rows, losses):
         *table.HEAD,
         *map(table.line, rows),
         "",
-        *(f"Failed: {name}: {reason}\n" for name, reason in about["failed"].items()),
+        *(f"Failed: {name}; the JSON has the end of its output.\n" for name in about["failed"]),
         "| contender | first loss | mean loss of the last quarter | greatest difference to palimpsest |",
         "|---|---|---|---|",
         *(f"| {name} | {first:.5f} | {last:.5f} | {difference:.1e} |" for name, first, last, difference in losses),
