@@ -9,7 +9,7 @@
 
 #include "own_options.h"
 #include "palimpsest/config/key_table.h"
-#include "palimpsest/core/text.h"
+#include "palimpsest/core/error.h"
 #include "palimpsest/device/placement.h"
 #include "palimpsest/doctor/doctor.h"
 
