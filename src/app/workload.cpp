@@ -5,6 +5,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/sampler.h"
+#include "palimpsest/merge/merge_rule.h"
 #include "palimpsest/model/backbone.h"
 
 namespace palimpsest {
@@ -90,14 +91,14 @@ TrainingShape training_shape(const RunConfig& config, const Workload& work, int 
           .adapted = adapted_layers(config),
           .bf16 = config.precision == "bf16",
           .activation_checkpointing = config.activation_checkpointing,
-          .keeps_fisher = config.merge == "closed-form",
+          .keeps_fisher = make_merge_rule(config.merge)->needs().fisher,
           .on_device = on_device,
           .class_token_only = !work.model.texts && config.pooling != "mean"};
 }
 
 TaskWork task_work(const RunConfig& config, const Workload& work) {
   const Lanes lanes = lanes_of(config, 1);
-  const bool measures = config.merge == "closed-form";
+  const bool measures = make_merge_rule(config.merge)->needs().fisher;
   const ParameterCounts parameters = parameter_counts(
       work.model, work.layout, training_shape(config, work, 1, /*on_device=*/false));
   return {.steps = work.steps / work.tasks,

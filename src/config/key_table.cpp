@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "palimpsest/merge/merge_rule.h"
+
 namespace palimpsest {
 namespace {
 
@@ -14,6 +16,14 @@ constexpr std::string_view kTraining = "Training one task";
 constexpr std::string_view kMerge = "Perturb, and merge";
 constexpr std::string_view kMachine = "Machine";
 constexpr std::string_view kRun = "The run";
+
+// In the shortest text that means the same. Throws UsageError where the rule is not known, or is
+// one that a run cannot train for.
+std::string read_merge_rule(std::string_view text) {
+  const std::unique_ptr<MergeRule> rule = make_merge_rule(text);
+  check_offered(*rule, offered_in_training());
+  return rule->settings().text();
+}
 
 // Files are known by their content (hashes in every record), so that their paths may change.
 std::vector<Key> make_table() {
@@ -240,9 +250,11 @@ std::vector<Key> make_table() {
       {.name = "merge",
        .group = kMerge,
        .member = &C::merge,
-       .help = "closed-form: the paper's alpha, from the Fisher of all tasks so far.\n"
-               "average: alpha = 1/t. none: plain sequential training, alpha = 1.",
-       .choices = {"closed-form", "average", "none"}},
+       .help = "How a trained task enters the model: a rule, and its keys, as in\n"
+               "closed-form:by=module,shrink=0.1. One for another training is refused.",
+       .read = read_merge_rule,
+       .takes = "RULE[:key=value,...]:",
+       .more_help = merge_rules_help(70)},
       {.name = "fisher-scale",
        .group = kMerge,
        .member = &C::fisher_scale,

@@ -1,5 +1,6 @@
 // The settings as a person or a program reads them: --print-config, --help, JSON.
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
@@ -70,6 +71,10 @@ std::string config_help() {
                                     : "none by default");
     if (!in_first_group) text += concat("; takes ", allowed(key));
     text += "\n";
+    std::istringstream more(key.more_help);
+    for (std::string further; std::getline(more, further);) {
+      text += concat(std::string(kColumn, ' '), further, "\n");
+    }
   }
   return text;
 }

@@ -90,6 +90,14 @@ void read(const Key& key, std::string_view text, std::string& value) {
                             "' is not possible: a value holds no '#', no line break, and no space "
                             "at its ends"));
   }
+  if (key.read != nullptr) {
+    try {
+      value = key.read(text);
+    } catch (const UsageError& error) {
+      throw UsageError(concat(key.name, " = '", text, "' is not possible: ", error.what()));
+    }
+    return;
+  }
   value = text;
   if (key.choices.empty()) return;
   for (const std::string_view choice : key.choices) {
@@ -147,6 +155,7 @@ std::string allowed_as(const Key&, const std::vector<std::string>&) {
   return "different names, comma-separated, at least one";
 }
 std::string allowed_as(const Key& key, const std::string&) {
+  if (key.read != nullptr) return std::string(key.takes);
   if (key.choices.empty()) return "text";
   std::string words;
   for (std::size_t i = 0; i < key.choices.size(); ++i) {

@@ -1,13 +1,22 @@
 #include "palimpsest/continual/merge_on_root.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/merge/task_vector.h"
 
 namespace palimpsest {
 namespace {
+
+// {"name": ..., and what was given besides}.
+std::string rule_json(const MergeRule& rule) {
+  nlohmann::json json = {{"name", rule.name()}};
+  for (const RuleSetting& setting : rule.settings().given()) {
+    std::visit([&](const auto& value) { json[std::string(setting.key)] = value; }, setting.value);
+  }
+  return json.dump();
+}
 
 // Everything that rank 0 does alone.
 MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, const AdaptedLayout& layout,
@@ -16,7 +25,7 @@ MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, const Ad
   const std::vector<float>& task_vector = trained.task_vector;
   MergeOutcome outcome;
   MergeRecord& record = outcome.record;
-  record.rule = nlohmann::json{{"name", rule.name()}}.dump();
+  record.rule = rule_json(rule);
 
   double mass_task = 0, mass_before = 0;
   if (fisher) {
@@ -37,14 +46,25 @@ MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, const Ad
                                   .values = std::move(fisher->values)};
   }
 
-  const MergeDecision decision = rule.decide({.task = state.tasks_done,
-                                              .merged = state.merged,
-                                              .task_vector = task_vector,
-                                              .layout = layout,
-                                              .memory = state.memory});
-  add_scaled(state.merged, decision.alpha, task_vector);
+  std::vector<LowRankFactors> factors;
+  for (const LoraFactors& module : trained.lora) {
+    factors.push_back({.a = module.a, .b = module.b, .rank = module.rank, .scale = module.scale});
+  }
+  MergeInput input{.task = state.tasks_done,
+                   .merged = state.merged,
+                   .task_vector = task_vector,
+                   .layout = layout,
+                   .memory = state.memory,
+                   .factors = factors};
+  if (outcome.fisher) {
+    input.fisher = outcome.fisher->values;
+    input.fisher_factor = outcome.fisher->factor;
+  }
+  std::vector<float> merged(state.merged.size());
+  const MergeDecision decision = rule.merge(input, merged);
+  state.merged = std::move(merged);
 
-  record.coefficients = {decision.alpha};
+  record.coefficients = decision.coefficients;
   record.alpha_unclamped = decision.alpha_unclamped;
   if (decision.terms) {
     record.numerator = decision.terms->numerator;
@@ -59,7 +79,9 @@ MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, const Ad
 
   outcome.event.task = static_cast<int>(state.tasks_done);
   outcome.event.rule = rule.name();
-  outcome.event.alpha = decision.alpha;
+  outcome.event.alpha = *record.alpha();
+  const auto [least, most] = std::ranges::minmax(decision.coefficients);
+  if (decision.coefficients.size() > 1) outcome.event.alpha_range = {least, most};
   outcome.event.alpha_unclamped = record.alpha_unclamped;
   outcome.event.numerator = record.numerator;
   outcome.event.denominator = record.denominator;

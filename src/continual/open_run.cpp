@@ -57,7 +57,7 @@ std::vector<double> read_tasks_done(const OpenRun& run, const RunFolder& folder,
                               " samples, ", run.config.protocol, " has ", task.train.size(),
                               ": go on with the protocol that the run began with"));
     }
-    alphas.push_back(record.merge.coefficients.front());
+    alphas.push_back(record.merge.alpha().value_or(1));
   }
   return alphas;
 }
@@ -121,10 +121,10 @@ Origin open_origin(const OpenRun& run) {
         concat("--fork ", from.string(),
                ": expected a run with a finished task, or a state of one, found none"));
   }
-  check_forkable(*state, run.identity, run.config, run.model->layout(), run.rule->needs_fisher(),
+  check_forkable(*state, run.identity, run.config, run.model->layout(), run.rule->needs().fisher,
                  run.tasks());
   std::vector<double> alphas = read_tasks_done(run, folder, state->tasks_done);
-  if (!run.rule->needs_fisher()) {  // it would lack the tasks that come now
+  if (!run.rule->needs().fisher) {  // it would lack the tasks that come now
     state->s0.clear();
     state->s1.clear();
     state->fisher_kind.clear();
@@ -184,7 +184,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
   RunConfig resolved = config;
   resolved.device = placement.device.is_cuda() ? "cuda" : "cpu";
   RunIdentity identity = identity_of(resolved, inputs, placement, group.size());
-  StreamState fresh = initial_state(model->layout(), group.rank() == 0 && rule->needs_fisher());
+  StreamState fresh = initial_state(model->layout(), group.rank() == 0 && rule->needs().fisher);
   OpenRun run{.config = std::move(resolved),
               .group = group,
               .watchdog = watchdog,

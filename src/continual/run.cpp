@@ -47,14 +47,14 @@ TrainedTask train(OpenRun& run, const Task& task, TaskMetrics& metrics) {
 
 // For the secant scale: L_t at the weights that the model holds, with the new head.
 void measure_loss_before(OpenRun& run, const Task& task, const Head& head, TaskMetrics& metrics) {
-  if (!run.rule->needs_fisher() || run.fisher_scale != FisherScale::kSecant) return;
+  if (!run.rule->needs().fisher || run.fisher_scale != FisherScale::kSecant) return;
   metrics.loss_merged_before = mean_loss(run.context(), task, head);
 }
 
 // F_t at the weights that the model holds; nullopt for a rule that needs none.
 std::optional<Fisher> measure_fisher(OpenRun& run, const Task& task, const Head& head,
                                      TaskMetrics& metrics) {
-  if (!run.rule->needs_fisher()) return std::nullopt;
+  if (!run.rule->needs().fisher) return std::nullopt;
   const Stopwatch watch;
   Fisher fisher = empirical_fisher(run.context(), task, head);
   metrics.loss_trained = fisher.loss;
@@ -62,7 +62,7 @@ std::optional<Fisher> measure_fisher(OpenRun& run, const Task& task, const Head&
   return fisher;
 }
 
-// theta_hat_t = theta_hat_{t-1} + alpha_t Delta_t, on every rank.
+// From theta_hat_{t-1} and Delta_t to theta_hat_t, on every rank.
 MergeOutcome merge(OpenRun& run, const TrainedWeights& trained, std::optional<Fisher> fisher,
                    TaskMetrics& metrics) {
   const Stopwatch watch;
@@ -110,7 +110,7 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
   if (run.is_root()) {
     const Stopwatch watch;
     run.state.accuracy.add_row(metrics.after_merge, metrics.before_merge);
-    run.alphas.push_back(merged.record.coefficients.front());
+    run.alphas.push_back(merged.event.alpha);
     run.state_content_sha256 = run.folder.commit(
         make_task_record(run.identity, task, trained, run.state.heads.back(), merged, metrics),
         make_state_record(run.identity, run.seen(task), run.model->layout(), run.state,
@@ -136,8 +136,9 @@ void learn(OpenRun& run, const Task& task) {
   std::optional<Fisher> fisher = measure_fisher(run, task, trained.head, metrics);
   metrics.before_merge = evaluate_seen(run, task, false, metrics);
 
-  const MergeOutcome merged = merge(run, {.task_vector = trained.task_vector, .weights = weights},
-                                    std::move(fisher), metrics);
+  const MergeOutcome merged =
+      merge(run, {.task_vector = trained.task_vector, .weights = weights, .lora = trained.lora},
+            std::move(fisher), metrics);
   hold(run, run.state.merged);
   if (run.config.head_refit) run.state.heads.back() = refit_head(run, task);
   metrics.after_merge = evaluate_seen(run, task, true, metrics);

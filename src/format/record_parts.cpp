@@ -1,5 +1,7 @@
 #include "record_parts.h"
 
+#include <numeric>
+
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 
@@ -101,6 +103,12 @@ std::string problem_of(const StateRecord& record) {
                   " and S1 of ", record.s1.size(), " values for ", size, " adapted weights");
   }
   return "";
+}
+
+std::optional<double> MergeRecord::alpha() const {
+  if (coefficients.empty()) return std::nullopt;
+  return std::accumulate(coefficients.begin(), coefficients.end(), 0.0) /
+         static_cast<double>(coefficients.size());
 }
 
 std::string weights_hash(const std::vector<float>& weights) {

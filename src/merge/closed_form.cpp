@@ -1,14 +1,27 @@
-#include "closed_form.h"
-
+// Perturb-and-Merge: the lowest point of the sum of all tasks' quadratics so far, on the line along
+// the new task vector (docs/how-it-works.md, "Stage 2") or in a subspace finer than it.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "rules.h"
+#include "subspace.h"
 
 namespace palimpsest {
+namespace {
 
-MergeDecision ClosedForm::decide(const MergeInput& input) const {
+enum class Level { kGlobal, kModule, kDirection, kCoordinate };
+
+Level level_of(const std::string& word) {
+  if (word == "module") return Level::kModule;
+  if (word == "direction") return Level::kDirection;
+  return word == "coordinate" ? Level::kCoordinate : Level::kGlobal;
+}
+
+// Numerators and denominators by module, their sums, and the one alpha of the paper.
+MergeDecision on_the_line(const MergeInput& input) {
   MergeDecision decision;
   LineTerms sum;
   for (const AdaptedModule& module : input.layout.modules()) {
@@ -22,7 +35,7 @@ MergeDecision ClosedForm::decide(const MergeInput& input) const {
   }
   decision.terms = sum;
   if (input.task == 0) {  // alpha_1 = 1 by definition; the quotient is 1 up to rounding
-    decision.alpha_unclamped = decision.alpha = 1;
+    decision.alpha_unclamped = 1;
     return decision;
   }
   if (!std::isfinite(sum.denominator) || !std::isfinite(sum.numerator) || sum.denominator <= 0) {
@@ -33,8 +46,105 @@ MergeDecision ClosedForm::decide(const MergeInput& input) const {
         "look at the learning rate and at --fisher-scale"));
   }
   decision.alpha_unclamped = sum.numerator / sum.denominator;
-  decision.alpha = std::clamp(*decision.alpha_unclamped, 0.0, 1.0);
+  decision.coefficients = {std::clamp(*decision.alpha_unclamped, 0.0, 1.0)};
   return decision;
+}
+
+// How much of Delta is in the step that was made: step . Delta / Delta . Delta.
+double share_of_task_vector(const MergeInput& input, std::span<const float> result) {
+  double along = 0, squares = 0;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const double delta = input.task_vector[i];
+    along += (static_cast<double>(result[i]) - input.merged[i]) * delta;
+    squares += delta * delta;
+  }
+  return along / squares;
+}
+
+class ClosedForm : public MergeRule {
+ public:
+  explicit ClosedForm(RuleSettings chosen)
+      : MergeRule(std::move(chosen)),
+        level_(level_of(settings().word("by"))),
+        shrink_(settings().number("shrink")) {
+    if (level_ == Level::kGlobal && shrink_ > 0) {
+      throw UsageError(
+          "merge rule 'closed-form': shrink draws a finer level towards the coarser one, and "
+          "by = global is the coarsest; add by=module, by=direction or by=coordinate");
+    }
+  }
+
+  MergeNeeds needs() const override {
+    return {.fisher = true,
+            .factors = level_ == Level::kDirection || (level_ == Level::kCoordinate && shrink_ > 0),
+            .memory = RuleMemory::kCurvature};
+  }
+
+  MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
+    check_sizes(input, result);
+    MergeDecision decision = on_the_line(input);
+    const double alpha = decision.coefficients.front();
+    if (level_ != Level::kGlobal) decision.alpha_unclamped.reset();
+    // The first task is taken whole at every level: there is nothing yet to weigh it against.
+    if (level_ == Level::kGlobal || input.task == 0) {
+      merge_on_line(input, alpha, result);
+      decision.coefficients.assign(count_of_coefficients(input), alpha);
+      return decision;
+    }
+    if (level_ != Level::kCoordinate || shrink_ > 0) {
+      decision.coefficients = merge_along_parts(input, decision.module_terms, alpha, result);
+    }
+    if (level_ == Level::kCoordinate) {
+      merge_by_coordinate(input, shrink_, result);
+      decision.coefficients = {share_of_task_vector(input, result)};
+    }
+    return decision;
+  }
+
+ private:
+  std::size_t count_of_coefficients(const MergeInput& input) const {
+    if (level_ == Level::kModule) return input.layout.modules().size();
+    if (level_ != Level::kDirection) return 1;
+    std::size_t count = 0;
+    for (const LowRankFactors& module : input.factors) {
+      count += static_cast<std::size_t>(module.rank);
+    }
+    return count;
+  }
+
+  // By module, and from there by direction unless modules are what was asked for.
+  std::vector<double> merge_along_parts(const MergeInput& input, std::span<const LineTerms> terms,
+                                        double alpha, std::span<float> result) const {
+    std::vector<double> by_module = module_coefficients(terms, alpha, shrink_);
+    if (level_ == Level::kModule) {
+      apply(input, by_module, nullptr, result);
+      return by_module;
+    }
+    DirectionalStep step = directional_step(input, by_module, shrink_);
+    apply(input, by_module, &step, result);
+    return std::move(step.coefficients);
+  }
+
+  Level level_;
+  double shrink_;
+};
+
+}  // namespace
+
+RuleKind closed_form_kind() {
+  return {.name = "closed-form",
+          .help =
+              "The lowest point of the sum of all tasks' quadratics so far: the paper's one "
+              "alpha; or by module, singular direction or coordinate, each level drawn towards "
+              "the coarser one by shrink (not in the paper).",
+          .parameters = {{.name = "by",
+                          .standard = std::string("global"),
+                          .choices = {"global", "module", "direction", "coordinate"}},
+                         {.name = "shrink",
+                          .standard = 0.0,
+                          .minimum = 0,
+                          .maximum = std::numeric_limits<double>::infinity()}},
+          .make = make_rule<ClosedForm>};
 }
 
 }  // namespace palimpsest

@@ -22,7 +22,10 @@ std::string line_of(const char* event, const Json& fields) {
   return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-Json or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+template <typename Value>
+Json or_null(const std::optional<Value>& value) {
+  return value ? Json(*value) : Json();
+}
 
 }  // namespace
 
@@ -102,6 +105,7 @@ void JsonLinesReport::on(const Merged& event) {
   write(line_of("merged", Json::object({{"task", event.task},
                                         {"rule", event.rule},
                                         {"alpha", event.alpha},
+                                        {"alpha_range", or_null(event.alpha_range)},
                                         {"alpha_unclamped", or_null(event.alpha_unclamped)},
                                         {"numerator", or_null(event.numerator)},
                                         {"denominator", or_null(event.denominator)},

@@ -44,7 +44,7 @@ std::string task_table(const std::vector<TaskSummary>& tasks) {
     const std::size_t own = after.samples.size() - 1;
     const TaskMetrics& metrics = record.metrics;
     rows.push_back({std::to_string(record.index + 1), std::to_string(record.classes.size()),
-                    grouped(record.train_samples), fixed_or_dash(alpha_of(record.merge), 3),
+                    grouped(record.train_samples), fixed_or_dash(record.merge.alpha(), 3),
                     fixed_or_dash(record.merge.alpha_unclamped, 3),
                     record.fisher ? scientific(record.fisher->factor, 1) : "-",
                     fixed(norm_of_delta(task), 3),
@@ -112,7 +112,7 @@ View view_of_run(const std::filesystem::path& path) {
   std::vector<double> alphas;
   for (const TaskSummary& task : tasks) {
     accuracy.add_row(task.record.metrics.after_merge, task.record.metrics.before_merge);
-    if (const auto alpha = alpha_of(task.record.merge)) alphas.push_back(*alpha);
+    if (const auto alpha = task.record.merge.alpha()) alphas.push_back(*alpha);
   }
   if (alphas.size() != tasks.size()) alphas.clear();
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/readable.h"
 #include "palimpsest/report/views.h"
@@ -29,7 +31,10 @@ std::string module_table(const TaskSummary& summary) {
   const bool has_alphas = merge.module_numerators.size() == summary.modules.size() &&
                           merge.module_denominators.size() == summary.modules.size();
   Rows rows = {{"module", "shape", "rank", "|A|", "|B|", "|Delta|", "Fisher mass"}};
+  const bool is_by_module =
+      summary.modules.size() > 1 && merge.coefficients.size() == summary.modules.size();
   if (has_alphas) rows[0].push_back("own alpha");
+  if (is_by_module) rows[0].push_back("alpha");
   for (std::size_t i = 0; i < summary.modules.size(); ++i) {
     const ModuleStatistics& module = summary.modules[i];
     rows.push_back({module.module, concat(module.out, " x ", module.in),
@@ -38,10 +43,14 @@ std::string module_table(const TaskSummary& summary) {
     if (has_alphas) {
       rows.back().push_back(fixed(merge.module_numerators[i] / merge.module_denominators[i], 3));
     }
+    if (is_by_module) {
+      rows.back().push_back(fixed(merge.coefficients[i], 3));
+    }
   }
-  return text_table(rows, "llrrrrrr") +
+  return text_table(rows, "llrrrrrrr") +
          (has_alphas
-              ? "own alpha: the closed form of the module alone; the merge uses one for all\n"
+              ? concat("own alpha: the closed form of the module alone",
+                       merge.coefficients.size() == 1 ? "; the merge uses one for all" : "", "\n")
               : "");
 }
 
@@ -61,7 +70,12 @@ std::string accuracy_table(const TaskMetrics& metrics) {
 }
 
 std::string merge_text(const MergeRecord& merge) {
-  std::string text = concat("merge ", merge.rule, "\n  alpha ", fixed_or_dash(alpha_of(merge), 6));
+  std::string text = concat("merge ", merge.rule, "\n  alpha ", fixed_or_dash(merge.alpha(), 6));
+  if (merge.coefficients.size() > 1) {
+    const auto [least, most] = std::ranges::minmax(merge.coefficients);
+    text += concat(" in the mean of ", merge.coefficients.size(), ", from ", fixed(least, 6),
+                   " to ", fixed(most, 6));
+  }
   if (merge.alpha_unclamped) {
     text += concat(", before the clamp ", fixed(*merge.alpha_unclamped, 6));
   }

@@ -177,7 +177,13 @@ void TerminalReport::on(const Evaluated& event) {
 void TerminalReport::on(const TaskSaved&) {
   const bool merges = merged_ && merged_->rule != "none";
   std::string line = merges ? "  merged    " : "  learned   ";
-  if (merges) line += concat("alpha ", painted(fixed(merged_->alpha, 3), kBold), ", ");
+  if (merges) {
+    line += concat("alpha ", painted(fixed(merged_->alpha, 3), kBold));
+    if (const auto& range = merged_->alpha_range) {
+      line += concat(" (", fixed(range->first, 3), " to ", fixed(range->second, 3), ")");
+    }
+    line += ", ";
+  }
   if (after_merge_) {
     const auto before = [&](double (*accuracy)(const Evaluated&)) {
       return before_merge_ ? std::optional<double>(accuracy(*before_merge_)) : std::nullopt;

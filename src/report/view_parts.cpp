@@ -7,11 +7,6 @@
 
 namespace palimpsest {
 
-std::optional<double> alpha_of(const MergeRecord& merge) {
-  if (merge.coefficients.size() != 1) return std::nullopt;
-  return merge.coefficients.front();
-}
-
 double norm_of_delta(const TaskSummary& summary) {
   double squares = 0;
   for (const ModuleStatistics& module : summary.modules) {

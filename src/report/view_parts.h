@@ -14,8 +14,6 @@ using Rows = std::vector<std::vector<std::string>>;
 
 inline constexpr int kWidth = 100;  // columns
 
-// The one coefficient of rules that have one.
-std::optional<double> alpha_of(const MergeRecord& merge);
 // Frobenius norm over all modules.
 double norm_of_delta(const TaskSummary& summary);
 // "83.0 -> 78.3": two shares in percent.

@@ -22,6 +22,13 @@ struct RandomValue {
   double number() const { return between(key.minimum, std::min(key.maximum, key.minimum + 1000)); }
   std::string text() const { return "t/" + std::to_string(random() % 1000) + " =x y.h5"; }
 
+  std::string rule() const {
+    const char* const rules[] = {"closed-form",       "closed-form:by=direction,shrink=0.25",
+                                 "average",           "ema:rate=0.1",
+                                 "fixed:alpha=1e-05", "none"};
+    return rules[random() % std::size(rules)];
+  }
+
   bool operator()(bool RunConfig::*) const { return random() % 2 == 0; }
   std::int64_t operator()(std::int64_t RunConfig::*) const {
     return static_cast<std::int64_t>(number());
@@ -29,6 +36,7 @@ struct RandomValue {
   std::uint64_t operator()(std::uint64_t RunConfig::*) const { return random(); }
   double operator()(double RunConfig::*) const { return number(); }
   std::string operator()(std::string RunConfig::*) const {
+    if (key.read != nullptr) return rule();
     if (key.choices.empty()) return text();
     if (key.minimum < key.maximum && random() % 2 == 0) return std::to_string(1 + random() % 99);
     return std::string(key.choices[random() % key.choices.size()]);

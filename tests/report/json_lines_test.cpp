@@ -41,6 +41,7 @@ TEST_F(JsonLines, EveryEventIsOneObjectWithItsFields) {
   report.on(TaskTrained{.task = 0, .loss_first_step = 1.8, .loss_last_pass = 0.1});
   Merged merged;
   merged.alpha_unclamped = 0.25;
+  merged.alpha_range = {0.125, 0.5};
   report.on(merged);
   report.on(Evaluated{.task = 0,
                       .after_merge = true,
@@ -65,6 +66,7 @@ TEST_F(JsonLines, EveryEventIsOneObjectWithItsFields) {
   EXPECT_EQ(all[2]["loss"], 1.5);
   EXPECT_EQ(all[2]["scale"], 0.5);
   EXPECT_EQ(all[4]["alpha_unclamped"], 0.25);
+  EXPECT_EQ(all[4]["alpha_range"], json::array({0.125, 0.5}));
   EXPECT_TRUE(all[4]["numerator"].is_null());
   EXPECT_EQ(all[5]["correct"], json::array({40}));
   EXPECT_EQ(all[7]["seconds"], 9);

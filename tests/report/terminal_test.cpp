@@ -84,6 +84,17 @@ std::string shown(const TerminalSettings& settings, int steps = 100) {
   return screen.text();
 }
 
+TEST(Terminal, SaysFromWhereToWhereSeveralAlphasGo) {
+  Screen screen;
+  TerminalReport report(screen.file(), {});
+  Merged merged;
+  merged.alpha = 0.5;
+  merged.alpha_range = {0.25, 0.75};
+  report.on(merged);
+  report.on(TaskSaved{});
+  EXPECT_THAT(screen.text(), testing::HasSubstr("merged    alpha 0.500 (0.250 to 0.750), "));
+}
+
 TEST(Terminal, LogHasPlainLinesAndTheResultOfATask) {
   EXPECT_EQ(
       shown({.log_every = 40}),

@@ -178,6 +178,24 @@ TEST_F(Views, TaskRecordShowsModulesMergeAndAccuracy) {
   EXPECT_EQ(data["merge"]["rule"]["rule"], "closed-form");
 }
 
+TEST_F(Views, TaskRecordShowsOneAlphaForEachModule) {
+  run_.create(kRunJson);
+  TaskRecord record = task_record(0);
+  record.lora.push_back(record.lora[0]);
+  record.lora[1].module = "block.0.value";
+  record.fisher->values.resize(24, 0.25f);
+  record.merge.coefficients = {0.25, 0.75};
+  record.merge.alpha_unclamped.reset();
+  record.merge.module_numerators = {1, 9};
+  record.merge.module_denominators = {4, 8};
+  run_.commit(record, state_record(1));
+  EXPECT_THAT(view_of(run_.task_file(0)).text,
+              AllOf(HasSubstr("alpha 0.500000 in the mean of 2, from 0.250000 to 0.750000 = 5.0"),
+                    HasSubstr("own alpha  alpha\n"), HasSubstr("0.250  0.250\n"),
+                    HasSubstr("1.125  0.750\n"), HasSubstr("of the module alone\n")));
+  EXPECT_EQ(json::parse(view_of(run_.path()).json)["alphas"], json({0.5}));
+}
+
 TEST_F(Views, AStepSaysWhereTheTaskStands) {
   run_.create(kRunJson);
   const TaskRecord task = task_record(0);

@@ -33,6 +33,10 @@ struct Key {
   bool above_minimum = false;       // the minimum itself is not allowed
   // Of strings; empty: anything. With a range: a whole number in it, too.
   std::vector<std::string_view> choices = {};
+  // Of strings with a grammar of their own: returns the text as it is kept, or throws UsageError.
+  std::string (*read)(std::string_view text) = nullptr;
+  std::string_view takes = {};  // what `read` reads, in words
+  std::string more_help = {};   // further lines, of at most 70 characters
 };
 
 std::span<const Key> key_table();

@@ -52,7 +52,7 @@ struct RunConfig {
   // Perturb, and merge.
   std::string perturbation = "sign";  // sign | none
   double epsilon = 0.5;
-  std::string merge = "closed-form";    // closed-form | average | none
+  std::string merge = "closed-form";    // RULE[:key=value,...]
   std::string fisher_scale = "secant";  // none | trace | secant
   bool head_refit = false;
   std::int64_t head_refit_epochs = 20;

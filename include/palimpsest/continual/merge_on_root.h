@@ -17,6 +17,7 @@ namespace palimpsest {
 struct TrainedWeights {
   const std::vector<float>& task_vector;  // Delta_t
   const std::vector<float>& weights;      // theta_t* - theta_hat_0 = state.merged + Delta_t
+  const std::vector<LoraFactors>& lora;   // Delta_t by module, in layout order
 };
 
 struct MergeOutcome {
@@ -26,8 +27,8 @@ struct MergeOutcome {
   Merged event;
 };
 
-// Collective. On rank 0: scales the Fisher, adds it to the memory, decides the coefficient and
-// moves state.merged along the task vector; then broadcasts the weights, and every rank proves by
+// Collective. On rank 0: scales the Fisher, adds it to the memory, and lets the rule write the
+// new state.merged; then broadcasts the weights, and every rank proves by
 // hash that it holds the same. `fisher`: the same on every rank; nullopt for a rule that needs
 // none. loss_rise: for --fisher-scale secant.
 MergeOutcome merge_on_root(HostGroup& group, const MergeRule& rule, FisherScale scale,

@@ -16,6 +16,7 @@ enum class Purpose : std::uint8_t {
   kPerturbation = 3,
   kShuffle = 4,
   kAugmentation = 5,
+  kMergeDrop = 6,
   kTest = 255,
 };
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace palimpsest {
@@ -58,7 +59,8 @@ struct TaskTrained {
 struct Merged {
   int task = 0;
   std::string rule;
-  double alpha = 1;
+  double alpha = 1;                                      // the mean, where there are several
+  std::optional<std::pair<double, double>> alpha_range;  // the least and the most of several
   std::optional<double> alpha_unclamped, numerator, denominator;
   std::optional<double> fisher_factor;       // what this task's Fisher was multiplied by
   std::optional<double> fisher_mass_task;    // Delta' F_t Delta, scaled

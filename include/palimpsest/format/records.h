@@ -41,14 +41,18 @@ struct FisherRecord {
 };
 
 struct MergeRecord {
-  std::string rule;                  // as JSON
-  std::vector<double> coefficients;  // one: alpha
+  std::string rule;  // as JSON
+  // One: alpha. Or one per module, in layout order, or one per direction, module after module.
+  std::vector<double> coefficients;
   std::optional<double> alpha_unclamped, numerator, denominator;
   std::vector<double> module_numerators,
       module_denominators;  // in layout order; empty where the rule has none
   std::string weights_before,
       weights_after;  // SHA-256 of theta_hat - theta_hat_0, float32, little-endian
   std::string remark;
+
+  // The mean of the coefficients; nullopt where there are none.
+  std::optional<double> alpha() const;
   bool operator==(const MergeRecord&) const = default;
 };
 

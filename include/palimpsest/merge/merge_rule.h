@@ -1,6 +1,6 @@
 #pragma once
-// How much of a task vector the inference model takes: theta_hat_t = theta_hat_{t-1} + alpha_t
-// Delta_t.
+// What becomes of a trained task: a rule takes the merged weights and a task vector, and writes the
+// new merged weights. Pure arithmetic, the same while training and afterwards.
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,38 +11,91 @@
 
 #include "palimpsest/core/adapted_layout.h"
 #include "palimpsest/merge/curvature_memory.h"
+#include "palimpsest/merge/rule_settings.h"
 
 namespace palimpsest {
 
-// What a rule may look at. Flat adapted vectors, measured from theta_hat_0.
+// Where the training of a task starts, and from where its task vector is taken.
+enum class Origin {
+  kMerged,      // theta_hat_{t-1}
+  kLast,        // theta_{t-1}*, whatever was merged
+  kPretrained,  // theta_hat_0
+};
+
+// What a rule must remember of the tasks before, besides theta_hat_{t-1}.
+enum class RuleMemory { kNothing, kCurvature, kAllTaskVectors };
+
+// What a rule rests on, or what a run offers.
+struct MergeNeeds {
+  bool fisher = false;               // F_t, in MergeInput::fisher and in the memory
+  bool factors = false;              // A and B of every module
+  Origin start = Origin::kMerged;    // of a task's training
+  Origin vectors = Origin::kMerged;  // the base of its task vector
+  RuleMemory memory = RuleMemory::kNothing;
+};
+
+// A and B of one module: Delta = scale * B A. a: [rank, in], b: [out, rank], row-major.
+struct LowRankFactors {
+  std::span<const float> a, b;
+  std::int64_t rank = 0;
+  double scale = 1;
+};
+
+// What a rule may look at. Flat adapted vectors, measured from theta_hat_0. What the rule's needs
+// don't name may be left empty.
 struct MergeInput {
   std::int64_t task = 0;               // from 0
   std::span<const float> merged;       // theta_hat_{t-1} - theta_hat_0
   std::span<const float> task_vector;  // Delta_t
   const AdaptedLayout& layout;
   const CurvatureMemory& memory;  // this task's Fisher included
+  std::span<const float> fisher = {};
+  double fisher_factor = 1;                      // what `fisher` is multiplied by in the memory
+  std::span<const LowRankFactors> factors = {};  // in layout order
+  // Of tasks 0 to `task`; RuleMemory::kAllTaskVectors only.
+  std::span<const std::span<const float>> all_task_vectors = {};
 };
 
 struct MergeDecision {
-  double alpha = 1;
+  // One: of Delta_t. One per module, in layout order. Or one per direction, module after module.
+  std::vector<double> coefficients = {1};
   // Of the closed form only.
-  std::optional<double> alpha_unclamped;
+  std::optional<double> alpha_unclamped;  // with one coefficient
   std::optional<LineTerms> terms;
   std::vector<LineTerms> module_terms;  // in layout order
 };
 
 class MergeRule {
  public:
+  explicit MergeRule(RuleSettings settings) : settings_(std::move(settings)) {}
   virtual ~MergeRule() = default;
-  virtual std::string_view name() const = 0;
-  virtual bool needs_fisher() const = 0;
-  // Throws Error, with a name for what happened, rather than return a number that is not finite.
-  virtual MergeDecision decide(const MergeInput& input) const = 0;
+  virtual MergeNeeds needs() const { return {}; }
+  // Writes theta_hat_t - theta_hat_0 into `result`, of the size of and apart from input.merged.
+  // Throws Error, with a name for what happened, rather than write a number that is not finite.
+  virtual MergeDecision merge(const MergeInput& input, std::span<float> result) const = 0;
+
+  const RuleSettings& settings() const { return settings_; }
+  std::string_view name() const { return settings_.name(); }
+
+ private:
+  RuleSettings settings_;
 };
 
-// "closed-form" (Perturb-and-Merge), "average" (alpha = 1/t) or "none" (alpha = 1: sequential
-// training). Throws UsageError on another name.
-std::unique_ptr<MergeRule> make_merge_rule(std::string_view name);
+// Of RULE[:key=value,...]. Throws UsageError: an unknown rule or key (with the nearest known one),
+// a value that is not possible (with what is).
+std::unique_ptr<MergeRule> make_merge_rule(std::string_view text);
+
+// All rules with their keys, a paragraph each, in lines of at most `width` characters.
+std::string merge_rules_help(std::size_t width);
+
+// The names of all rules.
+std::vector<std::string_view> merge_rule_names();
+
+// Throws UsageError with the reason, and what to do, where a rule needs what `offered` hasn't.
+void check_offered(const MergeRule& rule, const MergeNeeds& offered);
+
+// What a run that trains offers: tasks start from the merged model, and S0 and S1 are kept.
+MergeNeeds offered_in_training();
 
 // In plain words, when the merge discards the task or the past (alpha clamped, or under 0.02); ""
 // otherwise. `mass_task`, `mass_before`: Delta' F_t Delta and Delta' S0 Delta of the tasks before,

@@ -1,0 +1,48 @@
+// BECAME: alpha = Delta' F_t Delta / Delta' (F_old + F_t) Delta. The closed form without its cross
+// term: the two agree where theta_hat_{t-1} is the optimum of the earlier tasks
+// (docs/how-it-works.md, "Merge rules").
+#include <cmath>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "rules.h"
+
+namespace palimpsest {
+namespace {
+
+class Became : public MergeRule {
+ public:
+  using MergeRule::MergeRule;
+  MergeNeeds needs() const override { return {.fisher = true, .memory = RuleMemory::kCurvature}; }
+  MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
+    double alpha = 1;
+    LineTerms terms{.numerator = input.fisher_factor * fisher_mass(input.fisher, input.task_vector),
+                    .denominator = input.memory.mass(input.task_vector)};
+    if (input.task > 0) {
+      alpha = terms.numerator / terms.denominator;
+      if (!std::isfinite(alpha) || terms.denominator <= 0) {
+        throw Error(concat("became, task ", input.task + 1, ": Delta' F Delta is ", terms.numerator,
+                           " and Delta' S0 Delta ", terms.denominator,
+                           "; expected a positive denominator. The task vector is zero or the "
+                           "Fisher vanished: look at the learning rate and at --fisher-scale"));
+      }
+      alpha = std::min(alpha, 1.0);  // above by rounding alone
+    }
+    merge_on_line(input, alpha, result);
+    MergeDecision decision;
+    decision.coefficients = {alpha};
+    decision.terms = terms;
+    return decision;
+  }
+};
+
+}  // namespace
+
+RuleKind became_kind() {
+  return {.name = "became",
+          .help = "This task's share of the Fisher mass along its task vector (BECAME).",
+          .parameters = {},
+          .make = make_rule<Became>};
+}
+
+}  // namespace palimpsest

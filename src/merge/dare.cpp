@@ -1,0 +1,60 @@
+// DARE: every element of a task vector is dropped with probability `drop`, what stays is divided by
+// 1 - drop, then task arithmetic (Yu et al., "Language Models are Super Mario", ICML 2024).
+#include "palimpsest/core/random.h"
+#include "task_sum.h"
+
+namespace palimpsest {
+namespace {
+
+class Dare : public MergeRule {
+ public:
+  explicit Dare(RuleSettings chosen)
+      : MergeRule(std::move(chosen)),
+        drop_(settings().number("drop")),
+        scale_(settings().number("scale")),
+        seed_(static_cast<std::uint64_t>(settings().number("seed"))) {}
+  MergeNeeds needs() const override {
+    return {.start = Origin::kPretrained,
+            .vectors = Origin::kPretrained,
+            .memory = RuleMemory::kAllTaskVectors};
+  }
+  // What is dropped of a task's vector follows from (seed, task) alone: it stays as tasks come.
+  MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
+    const auto vectors = checked_task_vectors(input, result);
+    std::vector<RandomStream> streams;
+    for (std::uint32_t task = 0; task < vectors.size(); ++task) {
+      streams.emplace_back(seed_, Purpose::kMergeDrop, task, 0);
+    }
+    return write_scaled(scale_, result, [&](std::size_t i) {
+      double sum = 0;
+      for (std::size_t task = 0; task < vectors.size(); ++task) {
+        if (streams[task].uniform() >= drop_) sum += vectors[task][i] / (1 - drop_);
+      }
+      return sum;
+    });
+  }
+
+ private:
+  double drop_, scale_;
+  std::uint64_t seed_;
+};
+
+}  // namespace
+
+RuleKind dare_kind() {
+  return {.name = "dare",
+          .help =
+              "Task arithmetic of task vectors of which a share is dropped at random and the "
+              "rest enlarged.",
+          .parameters =
+              {{.name = "drop",
+                .standard = std::nullopt,
+                .minimum = 0,
+                .maximum = 1,
+                .below_maximum = true},
+               scale_parameter(1.0),
+               {.name = "seed", .standard = 1.0, .minimum = 0, .maximum = 1e15, .whole = true}},
+          .make = make_rule<Dare>};
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,25 @@
+#pragma once
+// What rules share that merge all task vectors at once, measured from theta_hat_0.
+#include "rules.h"
+
+namespace palimpsest {
+
+// All task vectors so far. Throws Error unless there is one for each task, of the result's size.
+std::span<const std::span<const float>> checked_task_vectors(const MergeInput& input,
+                                                             std::span<const float> result);
+
+// result = scale * merged_value(i), element by element, rounded once. The decision holds the scale.
+template <typename MergedValue>
+MergeDecision write_scaled(double scale, std::span<float> result, const MergedValue& merged_value) {
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    result[i] = static_cast<float>(scale * merged_value(i));
+  }
+  MergeDecision decision;
+  decision.coefficients = {scale};
+  return decision;
+}
+
+// The key `scale`: lambda of theta_hat_0 + lambda * merged task vector.
+RuleParameter scale_parameter(std::optional<RuleValue> standard);
+
+}  // namespace palimpsest
