@@ -175,11 +175,13 @@ unpack_bundle() {
     say "the libraries of $bundle are unpacked"
   else
     say "unpacking the libraries of $bundle"
-    rm -rf .cache/offline
-    mkdir .cache/offline
-    tar -C .cache/offline -xzf "$bundle/prefix.tar.gz"
-    echo "$hash" >.cache/offline/installed
-    cp "$bundle/contents.txt" .cache/offline/
+    rm -rf .cache/offline .cache/unpacking
+    mkdir .cache/unpacking
+    tar -C .cache/unpacking -xzf "$bundle/prefix.tar.gz" >>"$log" 2>&1 ||
+      stop "$bundle/prefix.tar.gz is damaged or cut short: copy it again from where launch/bundle.sh made it"
+    echo "$hash" >.cache/unpacking/installed
+    cp "$bundle/contents.txt" .cache/unpacking/
+    mv .cache/unpacking .cache/offline  # only a whole one is found
   fi
   source launch/environment.sh
 }

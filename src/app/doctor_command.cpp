@@ -4,12 +4,14 @@
 
 #include <boost/program_options/options_description.hpp>
 #include <boost/program_options/value_semantic.hpp>
+#include <cmath>
 #include <iostream>
 #include <sstream>
 
 #include "own_options.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
 #include "palimpsest/device/placement.h"
 #include "palimpsest/doctor/doctor.h"
 
@@ -39,9 +41,16 @@ Options parse(std::span<const std::string> arguments) {
   const po::options_description described = own_options(options);
   const std::vector<std::string> settings = take_own_options(described, arguments);
   options.config = parse_settings(settings);
+  if (!std::isfinite(options.hang_seconds) || options.hang_seconds < 0) {
+    throw UsageError(concat("--hang-seconds ", options.hang_seconds,
+                            ": expected a number of seconds, or 0 for no limit"));
+  }
   options.names_out = options.config.out != RunConfig().out;
   for (const std::string& setting : settings) {
     options.names_out = options.names_out || setting.starts_with("--out");
+  }
+  if (options.names_out && options.config.out.empty()) {
+    throw UsageError("--out is empty: expected the run folder; leave the option out for no folder");
   }
   return options;
 }

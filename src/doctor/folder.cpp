@@ -38,15 +38,17 @@ std::string file_system_of(const std::filesystem::path& folder) {
   return name == names.end() ? "unknown file system" : name->second;
 }
 
-// Folders made for the probe, from the outermost: to be removed again.
-std::vector<std::filesystem::path> make_folders(const std::filesystem::path& folder) {
-  std::vector<std::filesystem::path> made;
+// `made`: the folders made for the probe so far, from the outermost: to be removed again.
+void make_folders(const std::filesystem::path& folder, std::vector<std::filesystem::path>& made) {
+  std::vector<std::filesystem::path> missing;
   std::filesystem::path path = folder;
   for (; !path.empty() && !std::filesystem::exists(path); path = path.parent_path()) {
-    made.insert(made.begin(), path);
+    missing.insert(missing.begin(), path);
   }
-  for (const std::filesystem::path& each : made) std::filesystem::create_directory(each);
-  return made;
+  for (const std::filesystem::path& each : missing) {
+    std::filesystem::create_directory(each);
+    made.push_back(each);
+  }
 }
 
 // A lock on a file, as a run holds one on its folder. Closing the file gives it back.
@@ -115,7 +117,7 @@ FolderReport write_first(const std::filesystem::path& folder, const std::string&
                          std::vector<std::filesystem::path>& made) {
   FolderReport report;
   report.problem = problem_of([&] {
-    made = make_folders(folder);
+    make_folders(folder, made);
     const Stopwatch watch;
     write_probe_file(folder / kName, content);
     report.commit_seconds = watch.seconds();

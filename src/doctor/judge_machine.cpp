@@ -98,8 +98,7 @@ Finding judge_variables(AllFacts ranks) {
     const std::string differing = differences(ranks, values);
     if (!differing.empty() && !is_own(name)) {
       problem += concat(problem.empty() ? "" : "; ", name, " differs: ", differing);
-      advice =
-          "Pass variables on to every rank (mpirun -x NAME; launch/mpirun.sh does it for NCCL_*)";
+      advice = "Set variables to the same on every rank: mpirun -x NAME, or in the batch script";
       continue;
     }
     shown += concat(shown.empty() ? "" : ", ", name, "=",

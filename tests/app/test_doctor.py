@@ -79,6 +79,11 @@ def test_a_folder_that_can_not_be_made_fails(tmp_path):
     assert found["run folder"] == "FAIL" and found["disk space"] == "skip"
 
 
+@pytest.mark.parametrize("arguments", [["--hang-seconds", "nan"], ["--hang-seconds=-1"], ["--out", ""]])
+def test_values_that_say_nothing_are_refused(arguments):
+    doctor("--device", "cpu", *arguments, code=2)
+
+
 def test_variables_that_only_one_rank_has_are_named():
     command = [MPIRUN, "-n", "1", "env", "NCCL_DEBUG=WARN", PROGRAM, "doctor", "--device", "cpu", ":", "-n", "1", PROGRAM, "doctor", "--device", "cpu"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
