@@ -33,7 +33,10 @@ measure_gpu() {
   local bundle=() rehearse=() warnings=(-D PALIMPSEST_WERROR=OFF) inputs setup_done build_done code=0
   while [[ $# -gt 0 ]]; do
     case $1 in
-      --offline) bundle=(--offline "${2:?expected the folder that launch/bundle.sh has made}") && shift ;;
+      --offline)
+        [[ $# -gt 1 ]] || { echo "run.sh: --offline needs the folder that launch/bundle.sh has made" >&2; exit 2; }
+        bundle=(--offline "$2") && shift
+        ;;
       --rehearse) rehearse=(--rehearse) warnings=() ;;
       *) echo "run.sh: gpu takes --offline FOLDER and --rehearse, found $1" >&2 && exit 2 ;;
     esac
@@ -63,5 +66,6 @@ measure_gpu() {
 case ${1-} in
   --help | -h) sed -n '2,12s/^# \{0,1\}//p' "$0" ;;
   gpu) measure_gpu "${@:2}" ;;
-  *) measure_cpu "$@" ;;
+  '' | cpu | quick | --only | --rounds | --lock) measure_cpu "$@" ;;
+  *) echo "run.sh: expected cpu, gpu or quick, found '$1'; --help says more" >&2 && exit 2 ;;
 esac

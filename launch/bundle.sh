@@ -11,7 +11,7 @@ launch/bundle.sh [--out FOLDER] [--python VERSION]
   --out FOLDER      where the bundle goes (default .cache/bundle); what was there is replaced
   --python VERSION  of the machine it is for, for the wheels (default 3.12)
 
-The machine it is for has a C++20 compiler, cmake >= 3.25, ninja, and a Python with torch, numpy and safetensors.
+The machine it is for has a C++20 compiler, cmake >= 3.25, ninja, and a Python with torch and numpy; for the bench safetensors, too.
 TEXT
 }
 
