@@ -24,7 +24,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 (cd "$work" && apt-get download -qq patchelf 2>/dev/null) || skip "no Debian package can be downloaded here"
 
-launch/bundle.sh --out "$work/bundle" --python "$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+make_bundle() { launch/bundle.sh --out "$work/bundle" --python "$version"; }
+make_bundle || { sleep 30 && make_bundle; }  # a registry may be out of reach for a moment
 
 # The files of the repository, as they lie here.
 mkdir "$work/tree"
