@@ -202,9 +202,6 @@ extern "C" const palimpsest::CudaApi* palimpsest_cuda_api() {
       .current_stream = [](int device) -> void* {
         return c10::cuda::getCurrentCUDAStream(static_cast<c10::DeviceIndex>(device)).stream();
       },
-      .synchronize = [](void* stream) -> int {
-        return cudaStreamSynchronize(palimpsest::cuda_stream(stream));
-      },
       .make_graph = [] { return std::make_unique<palimpsest::CudaGraph>(); },
       .error_string = [](int error) { return cudaGetErrorString(static_cast<cudaError_t>(error)); },
       .nccl = palimpsest::nccl_api(),

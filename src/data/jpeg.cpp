@@ -10,8 +10,8 @@
 
 namespace palimpsest {
 
-std::vector<std::uint8_t> decode_jpeg(std::span<const std::byte> file, std::int64_t height,
-                                      std::int64_t width) {
+void decode_jpeg(std::span<const std::byte> file, std::int64_t height, std::int64_t width,
+                 std::uint8_t* pixels) {
   const std::unique_ptr<void, int (*)(tjhandle)> decoder(tjInitDecompress(), &tjDestroy);
   const auto* const bytes = reinterpret_cast<const unsigned char*>(file.data());
   const auto refuse = [&](const std::string& found) {
@@ -26,14 +26,12 @@ std::vector<std::uint8_t> decode_jpeg(std::span<const std::byte> file, std::int6
   if (found_width != width || found_height != height) {
     refuse(concat(found_width, " x ", found_height));
   }
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(height * width * 3));
   // Warnings, as of stray bytes between markers, are ignored, as Pillow did when the pack was made.
-  if (tjDecompress2(decoder.get(), bytes, file.size(), pixels.data(), found_width, 0, found_height,
+  if (tjDecompress2(decoder.get(), bytes, file.size(), pixels, found_width, 0, found_height,
                     TJPF_RGB, TJFLAG_ACCURATEDCT) != 0 &&
       tjGetErrorCode(decoder.get()) == TJERR_FATAL) {
     refuse(tjGetErrorStr2(decoder.get()));
   }
-  return pixels;
 }
 
 }  // namespace palimpsest

@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <cstring>
 #include <vector>
 
 #include "palimpsest/core/error.h"
@@ -20,8 +19,7 @@ at::Tensor on_host(const PackedImage& image) {
   }
   at::Tensor pixels = at::empty(shape, at::kByte);
   try {
-    const std::vector<std::uint8_t> decoded = decode_jpeg(image.bytes, image.height, image.width);
-    std::memcpy(pixels.mutable_data_ptr(), decoded.data(), decoded.size());
+    decode_jpeg(image.bytes, image.height, image.width, pixels.mutable_data_ptr<std::uint8_t>());
   } catch (const InputError& error) {
     throw InputError(concat("sample ", image.sample, " of the pack: ", error.what()));
   }

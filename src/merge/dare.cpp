@@ -13,11 +13,7 @@ class Dare : public MergeRule {
         drop_(settings().number("drop")),
         scale_(settings().number("scale")),
         seed_(static_cast<std::uint64_t>(settings().number("seed"))) {}
-  MergeNeeds needs() const override {
-    return {.start = Origin::kPretrained,
-            .vectors = Origin::kPretrained,
-            .memory = RuleMemory::kAllTaskVectors};
-  }
+  MergeNeeds needs() const override { return all_task_vectors(Origin::kPretrained); }
   // What is dropped of a task's vector follows from (seed, task) alone: it stays as tasks come.
   MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
     const auto vectors = checked_task_vectors(input, result);

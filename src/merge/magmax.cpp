@@ -12,11 +12,7 @@ class MagMax : public MergeRule {
  public:
   explicit MagMax(RuleSettings chosen)
       : MergeRule(std::move(chosen)), scale_(settings().number("scale")) {}
-  MergeNeeds needs() const override {
-    return {.start = Origin::kLast,
-            .vectors = Origin::kPretrained,
-            .memory = RuleMemory::kAllTaskVectors};
-  }
+  MergeNeeds needs() const override { return all_task_vectors(Origin::kLast); }
   // The earliest task's element where magnitudes are equal.
   MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
     const auto vectors = checked_task_vectors(input, result);

@@ -4,6 +4,9 @@
 
 namespace palimpsest {
 
+// What these rules need of a run whose tasks are trained from `start`.
+MergeNeeds all_task_vectors(Origin start);
+
 // All task vectors so far. Throws Error unless there is one for each task, of the result's size.
 std::span<const std::span<const float>> checked_task_vectors(const MergeInput& input,
                                                              std::span<const float> result);

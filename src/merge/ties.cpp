@@ -27,11 +27,7 @@ class Ties : public MergeRule {
       : MergeRule(std::move(chosen)),
         density_(settings().number("density")),
         scale_(settings().number("scale")) {}
-  MergeNeeds needs() const override {
-    return {.start = Origin::kPretrained,
-            .vectors = Origin::kPretrained,
-            .memory = RuleMemory::kAllTaskVectors};
-  }
+  MergeNeeds needs() const override { return all_task_vectors(Origin::kPretrained); }
   MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
     const auto vectors = checked_task_vectors(input, result);
     std::vector<float> thresholds;

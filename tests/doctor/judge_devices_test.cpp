@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 
+#include "fake_facts.h"
 #include "palimpsest/doctor/judge.h"
-#include "support/fake_cuda.h"
 
 namespace palimpsest {
 namespace {
@@ -27,15 +27,7 @@ std::vector<RankFacts> with_devices() {
   std::vector<RankFacts> ranks = without_devices();
   for (std::size_t rank = 0; rank < 2; ++rank) {
     const int first = static_cast<int>(2 * rank);
-    ranks[rank].device = {.obstacle = "",
-                          .visible = {fake_device(first), fake_device(first + 1)},
-                          .index = 0,
-                          .free_memory = std::int64_t{79} << 30,
-                          .driver = 13000,
-                          .runtime = 13000,
-                          .nccl = 22809,
-                          .kernel_driver = "580.65.06",
-                          .apart = {}};
+    ranks[rank].device = fake_device_facts(first, 0);
   }
   return ranks;
 }

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "fake_facts.h"
 #include "palimpsest/core/text.h"
-#include "support/fake_cuda.h"
 
 namespace palimpsest {
 namespace {
@@ -42,15 +42,7 @@ std::vector<RankFacts> with_devices() {
   std::vector<RankFacts> ranks = four_ranks();
   for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
     const int first = rank < 2 ? 0 : 2;
-    ranks[rank].device = {.obstacle = "",
-                          .visible = {fake_device(first), fake_device(first + 1)},
-                          .index = static_cast<int>(rank % 2),
-                          .free_memory = std::int64_t{79} << 30,
-                          .driver = 13000,
-                          .runtime = 13000,
-                          .nccl = 22809,
-                          .kernel_driver = "580.65.06",
-                          .apart = {}};
+    ranks[rank].device = fake_device_facts(first, static_cast<int>(rank % 2));
   }
   return ranks;
 }

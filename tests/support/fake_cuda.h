@@ -36,7 +36,6 @@ class FakeCuda {
       return 0;
     };
     api.current_stream = [](int) -> void* { return nullptr; };
-    api.synchronize = [](void*) { return 0; };
     api.error_string = [](int) { return "a fake's error"; };
     api.nccl = collectives;
     api.probe = {

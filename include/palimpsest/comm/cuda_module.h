@@ -14,7 +14,7 @@
 namespace palimpsest {
 
 // Raised with every change of CudaApi: an executable opens no module of another build.
-inline constexpr int kCudaApiVersion = 3;
+inline constexpr int kCudaApiVersion = 4;
 inline constexpr const char* kCudaApiSymbol = "palimpsest_cuda_api";
 
 // What CUDA says of one device; a text is empty where it does not tell.
@@ -45,8 +45,7 @@ struct CudaApi {
   int (*device_count)(int* count) = nullptr;
   int (*set_device)(int device) = nullptr;
   void* (*current_stream)(int device) = nullptr;  // LibTorch's, as a cudaStream_t
-  int (*synchronize)(void* stream) = nullptr;
-  MakeGraph make_graph;  // throw std::runtime_error
+  MakeGraph make_graph;                           // throw std::runtime_error
   const char* (*error_string)(int error) = nullptr;
   NcclApi nccl;
   CudaProbe probe;

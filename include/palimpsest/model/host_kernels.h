@@ -9,11 +9,8 @@
 namespace palimpsest {
 
 // Whether there are kernels for such tensors.
-inline bool has_host_kernels(at::Device device, at::ScalarType type) {
-  return device.is_cpu() && type == at::kFloat;
-}
 inline bool has_host_kernels(const at::Tensor& tensor) {
-  return has_host_kernels(tensor.device(), tensor.scalar_type());
+  return tensor.device().is_cpu() && tensor.scalar_type() == at::kFloat;
 }
 
 // softmax(q k^T / sqrt(d)) v within each sample. qkv: [tokens, 3 width], query, key and value side
