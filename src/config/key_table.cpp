@@ -14,6 +14,7 @@ constexpr std::string_view kStream = "The stream of tasks";
 constexpr std::string_view kImages = "Images (vision backbones)";
 constexpr std::string_view kTraining = "Training one task";
 constexpr std::string_view kMerge = "Perturb, and merge";
+constexpr std::string_view kHeads = "The heads";
 constexpr std::string_view kMachine = "Machine";
 constexpr std::string_view kRun = "The run";
 
@@ -62,6 +63,25 @@ std::vector<Key> make_table() {
        .effect = kOperational,
        .minimum = 0,
        .maximum = kMost},
+      {.name = "scenario",
+       .group = kStream,
+       .member = &C::scenario,
+       .help = "class-incremental: tell the classes of all tasks apart, as in the paper.\n"
+               "task-incremental: each sample comes with its task. domain-incremental:\n"
+               "every task has the same classes, and they share one head.",
+       .choices = {"class-incremental", "task-incremental", "domain-incremental"}},
+      {.name = "joint",
+       .group = kStream,
+       .member = &C::joint,
+       .help = "Learn all tasks at once, as one: the bound that no stream can reach. With\n"
+               "merge and perturbation none."},
+      {.name = "validation",
+       .group = kStream,
+       .member = &C::validation,
+       .help = "Share of the training samples that is not trained on, for palimpsest eval\n"
+               "to choose by: by the hash of each sample's content.",
+       .minimum = 0,
+       .maximum = 0.9},
       {.name = "image-size",
        .group = kImages,
        .member = &C::image_size,
@@ -238,8 +258,10 @@ std::vector<Key> make_table() {
        .group = kMerge,
        .member = &C::perturbation,
        .help = "sign: each step scales the adapter by 1 - epsilon, 1 or 1 + epsilon, one\n"
-               "chance in three each, as in the paper. none: LoRA-M, the ablation.",
-       .choices = {"sign", "none"}},
+               "chance in three each, as in the paper. none: LoRA-M, the ablation.\n"
+               "gaussian: noise of size epsilon instead, the paper's control. Not in the\n"
+               "paper: stratified, a third of the batch each; uniform, from [1/t, 1].",
+       .choices = {"sign", "stratified", "uniform", "gaussian", "none"}},
       {.name = "epsilon",
        .group = kMerge,
        .member = &C::epsilon,
@@ -247,6 +269,13 @@ std::vector<Key> make_table() {
        .minimum = 0,
        .maximum = 1,
        .above_minimum = true},
+      {.name = "ewc",
+       .group = kMerge,
+       .member = &C::ewc,
+       .help = "Weight of EWC's penalty on leaving the optima of earlier tasks, as a\n"
+               "baseline; 0: none. Not in the paper.",
+       .minimum = 0,
+       .maximum = kUnbounded},
       {.name = "merge",
        .group = kMerge,
        .member = &C::merge,
@@ -255,20 +284,56 @@ std::vector<Key> make_table() {
        .read = read_merge_rule,
        .takes = "RULE[:key=value,...]:",
        .more_help = merge_rules_help(70)},
+      {.name = "curvature",
+       .group = kMerge,
+       .member = &C::curvature,
+       .help = "empirical: the Fisher of the true labels, as in the paper. Not in the\n"
+               "paper: expected-sampled, of labels drawn from the model; expected-exact,\n"
+               "over all classes; gram, the second moments of the inputs (RegMean).",
+       .choices = {"empirical", "expected-sampled", "expected-exact", "gram"}},
       {.name = "fisher-scale",
        .group = kMerge,
        .member = &C::fisher_scale,
        .help = "Brings the tasks' Fishers to one scale. none: the paper. trace: equal\n"
                "trace; secant: the measured rise of the loss (both not in the paper).",
        .choices = {"none", "trace", "secant"}},
-      {.name = "head-refit",
+      {.name = "error-budget",
        .group = kMerge,
+       .member = &C::error_budget,
+       .help = "After a merge, measure by how much it raised the task's loss, beside what\n"
+               "was predicted: one more forward pass over the task's training samples."},
+      {.name = "head",
+       .group = kHeads,
+       .member = &C::head,
+       .help = "linear: as in the paper. Not in the paper: cosine, of features and weights;\n"
+               "prototype, class means without training (SimpleCIL; adapter = none).",
+       .choices = {"linear", "cosine", "prototype"}},
+      {.name = "head-scale",
+       .group = kHeads,
+       .member = &C::head_scale,
+       .help = "head = cosine, prototype: what the cosine is multiplied by.",
+       .minimum = 0,
+       .maximum = kUnbounded,
+       .above_minimum = true},
+      {.name = "head-refit",
+       .group = kHeads,
        .member = &C::head_refit,
        .help = "Train the task's head once more on the merged model. Not in the paper."},
       {.name = "head-refit-epochs",
-       .group = kMerge,
+       .group = kHeads,
        .member = &C::head_refit_epochs,
        .help = "head-refit: passes over the task's features.",
+       .minimum = 1,
+       .maximum = kMost},
+      {.name = "head-align",
+       .group = kHeads,
+       .member = &C::head_align,
+       .help = "After each merge, train all heads together on features drawn from every\n"
+               "class's mean and variance (SLCA). Not in the paper."},
+      {.name = "head-align-epochs",
+       .group = kHeads,
+       .member = &C::head_align_epochs,
+       .help = "head-align: passes over what is drawn.",
        .minimum = 1,
        .maximum = kMost},
       {.name = "lanes",
@@ -347,6 +412,12 @@ std::vector<Key> make_table() {
        .member = &C::fork,
        .help = "Start a new run from a finished task of another: its run folder, or one\n"
                "of the states in it. Any setting may differ from now on.",
+       .effect = kOperational},
+      {.name = "continue",
+       .group = kRun,
+       .member = &C::continue_from,
+       .help = "Start a new run from the newest state of another, whose data may be gone:\n"
+               "pack and protocol hold the tasks that come after it.",
        .effect = kOperational},
       {.name = "allow-numerics-change",
        .group = kRun,

@@ -6,7 +6,7 @@
 
 namespace palimpsest {
 
-inline constexpr std::string_view kFormatVersion = "1.1.0";
+inline constexpr std::string_view kFormatVersion = "1.2.0";
 inline constexpr std::string_view kWriter = "palimpsest 0.1.0";
 
 // Minor versions only add: a file of any version 1.x.y is readable.

@@ -16,6 +16,10 @@ struct RunConfig {
   // The stream.
   std::uint64_t seed = 1;
   std::int64_t tasks = 0;  // 0: all of the protocol's
+  // class-incremental | task-incremental | domain-incremental
+  std::string scenario = "class-incremental";
+  bool joint = false;     // all tasks at once: the upper bound
+  double validation = 0;  // share of the training samples that is kept out of training
 
   // Images.
   std::int64_t image_size = 224;
@@ -50,12 +54,21 @@ struct RunConfig {
   std::int64_t nonfinite_limit = 10;
 
   // Perturb, and merge.
-  std::string perturbation = "sign";  // sign | none
+  std::string perturbation = "sign";  // sign | stratified | uniform | gaussian | none
   double epsilon = 0.5;
+  double ewc = 0;                       // weight of the EWC penalty; 0: none
   std::string merge = "closed-form";    // RULE[:key=value,...]
+  std::string curvature = "empirical";  // empirical | expected-sampled | expected-exact | gram
   std::string fisher_scale = "secant";  // none | trace | secant
+  bool error_budget = true;             // measure by how much a merge raised the task's loss
+
+  // The heads.
+  std::string head = "linear";  // linear | cosine | prototype
+  double head_scale = 16;       // cosine, prototype: what cosines are multiplied by
   bool head_refit = false;
   std::int64_t head_refit_epochs = 20;
+  bool head_align = false;
+  std::int64_t head_align_epochs = 5;
 
   // Machine.
   std::string lanes = "4";         // a number, or "ranks"
@@ -71,6 +84,7 @@ struct RunConfig {
   // Run.
   std::string resume = "never";  // never | auto
   std::string fork;              // a run folder or a state of one
+  std::string continue_from;     // a run folder, to learn more tasks from another pack
   bool allow_numerics_change = false;
   std::int64_t checkpoint_every = 0;  // steps; 0: not by steps
   double checkpoint_minutes = 10;     // 0: not by time

@@ -27,7 +27,17 @@ struct Head {
   std::int64_t classes = 0, features = 0;
   std::vector<float> weight;  // [classes, features]
   std::vector<float> bias;    // [classes]
+  // linear: weight . f + bias. cosine: scale times the cosine of weight and f; bias is zero.
+  std::string kind = "linear";
+  double scale = 1;
   bool operator==(const Head&) const = default;
+};
+
+// Of the features of one task's classes, for heads that are aligned later (--head-align).
+struct ClassStatistics {
+  std::int64_t classes = 0, features = 0;
+  std::vector<float> mean, variance;  // [classes, features]
+  bool operator==(const ClassStatistics&) const = default;
 };
 
 struct FisherRecord {
@@ -65,6 +75,10 @@ struct TaskMetrics {
   double loss_merged_before =
       0;                    // L_t(theta_hat_{t-1}), head t, training samples; secant only, else 0
   double loss_trained = 0;  // L_t(theta_t*), the same
+  // The merge's error budget, where it was measured (--error-budget): 1/2 d' F_t d with
+  // d = theta_hat_t - theta_t* and F_t as it entered the memory (for rules with a Fisher), and
+  // L_t(theta_hat_t) - L_t(theta_t*), head t as trained, training samples.
+  std::optional<double> rise_predicted, rise_measured;
   // Not hashed: seconds differ between equal runs.
   double seconds_train = 0, seconds_fisher = 0, seconds_merge = 0, seconds_evaluate = 0;
   bool operator==(const TaskMetrics&) const = default;
@@ -96,6 +110,7 @@ struct StateRecord {
   std::vector<double> s0, s1;                     // CurvatureMemory; empty for rules without one
   std::vector<Head> heads;                        // one per task done
   std::vector<std::vector<std::string>> classes;  // by task done
+  std::vector<ClassStatistics> class_statistics;  // by task done; empty unless heads are aligned
   AccuracyMatrix accuracy;
   std::string backbone_sha256, pack_content_sha256;
   std::string config;  // JSON, operational keys left out

@@ -7,11 +7,17 @@
 
 namespace palimpsest {
 
-// One evaluation over the tasks seen so far. All three vectors have one entry per task.
+// One evaluation over the tasks seen so far. The vectors have one entry per task; those since 1.2
+// of the format are empty in rows of older records.
 struct EvaluationRow {
   std::vector<std::int64_t> samples;
   std::vector<std::int64_t> correct;             // argmax over the classes of all tasks seen
   std::vector<std::int64_t> correct_given_task;  // argmax over the classes of the sample's own task
+  // Since 1.2:
+  std::vector<std::int64_t> correct_top5 = {};  // among the five largest over all classes seen
+  std::vector<double> loss_given_task = {};     // cross-entropy over the own task's classes, summed
+  // By class, task after task.
+  std::vector<std::int64_t> class_samples = {}, class_correct = {};
 
   // Throws Error unless there are counts of this many tasks, each at most its samples.
   void check(std::size_t tasks) const;
