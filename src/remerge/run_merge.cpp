@@ -49,6 +49,7 @@ class RunMerge {
     made.backbone_sha256 = last.record.backbone_sha256;
     made.pack_content_sha256 = last.record.pack_content_sha256;
     made.config = last.record.config;
+    if (choice_.removed) say_what_was_removed(*choice_.removed);
     for (const std::int64_t t : choice_.tasks) {
       made.task_names.push_back(run_.tasks[static_cast<std::size_t>(t)].record.name);
     }
@@ -156,6 +157,16 @@ class RunMerge {
         "with the recorded hash ", record.merge.weights_after, ", found ", found,
         ". A number of this record or of one before is damaged (palimpsest-verify names it), or ",
         "the run's program computed otherwise"));
+  }
+
+  void say_what_was_removed(std::int64_t t) {
+    std::string text = concat("task ", t + 1, " was removed: its head is dropped");
+    if (t > choice_.last()) {
+      text += "; it was the last task, so that no other was trained having seen it";
+    } else if (choice_.is_own_rule && rule_of(t).needs().fisher) {
+      text += ", and its F and F theta* were subtracted from the memory";
+    }
+    result_.remarks.push_back(text);
   }
 
   std::string sources() const {

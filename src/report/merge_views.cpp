@@ -21,7 +21,7 @@ std::string coefficients_text(const MergeRecord& record) {
 
 std::string merge_table(const RemergeResult& result) {
   Rows rows = {{result.own_rule.empty() ? "" : "task", "name", "alpha", "unclamped", "|theta_hat|",
-                "predicted rise", "theta_hat"}};
+                "predicted rise", "hash"}};
   for (const MergedTask& task : result.tasks) {
     const bool is_merged = !task.record.weights_after.empty();
     rows.push_back({std::to_string(task.index + 1), result.record.task_names[rows.size() - 1],
@@ -86,7 +86,9 @@ View view_of_merge(const RemergeResult& result, const std::string& source, const
     text += paragraph(
         concat(result.verified, " of the run's merges done again, each with the recorded hash"));
   }
-  text += paragraph(record.post_hoc.empty() ? "this is the run's own merge" : record.post_hoc);
+  text += paragraph(record.post_hoc.empty() ? concat("this is the run's own model after task ",
+                                                     result.tasks.back().index + 1)
+                                            : record.post_hoc);
   text += out.empty() ? "nothing was written; --out merged.h5 keeps the weights\n"
                       : concat("written to ", out, "\n");
   return {std::move(text), dump(json)};

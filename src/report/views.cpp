@@ -133,8 +133,12 @@ View view_of(const std::filesystem::path& path) {
   if (type == "state") return view_of_state(path);
   if (type == "step") return view_of_step(path);
   if (type == "pack") return view_of_pack(path);
-  throw InputError(concat(
-      path.string(), ": expected palimpsest_type task, state, step or pack, found '", type, "'"));
+  if (type == "merged") return view_of_merged(path);
+  if (type == "curvature") return view_of_curvature(path);
+  throw InputError(
+      concat(path.string(),
+             ": expected palimpsest_type task, state, step, merged, curvature or pack, found '",
+             type, "'"));
 }
 
 }  // namespace palimpsest

@@ -93,6 +93,31 @@ StateRecord sample_state(std::int64_t tasks_done) {
   return record;
 }
 
+MergedRecord sample_merged() {
+  const StateRecord state = sample_state(2);
+  return {.layout = state.layout,
+          .weights = state.merged,
+          .rule = "{\"name\":\"closed-form\"}",
+          .sources = "{\"run\":\"runs/r\",\"tasks\":[]}",
+          .post_hoc = "post hoc: task 2 is left out",
+          .task_names = {"task 1", "task 3"},
+          .classes = state.classes,
+          .heads = state.heads,
+          .backbone_sha256 = state.backbone_sha256,
+          .backbone_shape_sha256 = std::string(64, 'f'),
+          .pack_content_sha256 = state.pack_content_sha256,
+          .config = state.config};
+}
+
+CurvatureRecord sample_curvature() {
+  return {.layout = AdaptedLayout({{"m.value", 2, 4}, {"m.key", 3, 4}}),
+          .values = ramp(20, 1e-9f),
+          .kind = "empirical-per-sample",
+          .samples = 120,
+          .factor = 3.25e7,
+          .base_sha256 = std::string(64, 'a')};
+}
+
 StepRecord sample_step(std::int64_t task, std::int64_t steps_done) {
   StepRecord record;
   TaskProgress& progress = record.progress;

@@ -1,25 +1,34 @@
-// palimpsest-inspect: shows what is in a run folder, a task record, a state, a step or a pack.
+// palimpsest-inspect: shows what is in a run folder or a file of Palimpsest.
 #include <string>
 #include <string_view>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/remerge/cosines.h"
+#include "palimpsest/report/merge_views.h"
 #include "palimpsest/report/views.h"
 #include "support/tool.h"
 
 namespace {
 
 constexpr std::string_view kHelp =
-    "Usage: palimpsest-inspect RUN_OR_FILE [--json]\n\n"
+    "Usage: palimpsest-inspect RUN_OR_FILE [--json]\n"
+    "       palimpsest-inspect RUN --cosines [--json]\n\n"
     "Shows a run folder (also while the run is going), a task record (tasks/task-0000.h5),\n"
-    "a state (state-0000.h5), a step or a pack, as tables, or with --json as one JSON object. Only "
-    "the\n"
-    "numbers that sum a record up are read, not its weights: damage there goes unnoticed.\n\n"
+    "a state (state-0000.h5), a step, merged weights, the curvature of an adapter or a pack, as\n"
+    "tables, or with --json as one JSON object. Of runs, tasks and states only the numbers that "
+    "sum\n"
+    "them up are read, not their weights: damage there goes unnoticed.\n\n"
+    "  --cosines   how much the run's task vectors point the same way: cosines between all "
+    "pairs\n\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of another kind.\n";
+
+constexpr int kThreads = 2;
 
 struct Arguments {
   std::string path;
   bool json = false;
+  bool cosines = false;
   bool help = false;
 };
 
@@ -29,11 +38,13 @@ Arguments parse(int count, char** values) {
     const std::string_view value = values[i];
     if (value == "--json") {
       arguments.json = true;
+    } else if (value == "--cosines") {
+      arguments.cosines = true;
     } else if (value == "--help" || value == "-h") {
       arguments.help = true;
     } else if (value.starts_with("-") || !arguments.path.empty()) {
       throw palimpsest::UsageError(
-          palimpsest::concat("expected one run folder or file and at most --json, found also '",
+          palimpsest::concat("expected one run folder or file, --cosines and --json, found also '",
                              value, "'; see --help"));
     } else {
       arguments.path = value;
@@ -48,7 +59,11 @@ Arguments parse(int count, char** values) {
 int run(const Arguments& arguments) {
   std::string text(kHelp);
   if (!arguments.help) {
-    const palimpsest::View view = palimpsest::view_of(arguments.path);
+    const palimpsest::View view =
+        arguments.cosines
+            ? palimpsest::view_of_cosines(palimpsest::cosines_of_run(arguments.path, kThreads),
+                                          arguments.path)
+            : palimpsest::view_of(arguments.path);
     text = arguments.json ? view.json : view.text;
   }
   palimpsest::print(text);

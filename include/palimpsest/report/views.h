@@ -16,10 +16,12 @@ struct View {
 View view_of_run(const std::filesystem::path& folder);
 View view_of_task(const std::filesystem::path& file);
 View view_of_state(const std::filesystem::path& file);
-View view_of_step(const std::filesystem::path& file);  // all of it is read
+View view_of_step(const std::filesystem::path& file);       // all of it is read
+View view_of_merged(const std::filesystem::path& file);     // the same
+View view_of_curvature(const std::filesystem::path& file);  // the same
 View view_of_pack(const std::filesystem::path& file);
 
-// A run folder (or its manifest.json or run.json), a task record, a state, a step or a pack.
+// A run folder (or its manifest.json or run.json), or any HDF5 file of Palimpsest.
 View view_of(const std::filesystem::path& path);
 
 }  // namespace palimpsest
