@@ -104,6 +104,7 @@ Inputs open_inputs(const RunConfig& config) {
         concat("--tasks ", wanted, ", but ", config.protocol, " has ", inputs.tasks.size()));
   }
   if (wanted > 0) inputs.tasks.erase(inputs.tasks.begin() + config.tasks, inputs.tasks.end());
+  if (config.joint) inputs.tasks = {joint_task(inputs.tasks)};
   for (const Task& task : inputs.tasks)
     training_steps(config, task.index, task.train.size());  // refused before any runs
   inputs.tasks_sha256 = hash_of(inputs.tasks);

@@ -130,6 +130,7 @@ Origin open_origin(const OpenRun& run) {
     state->fisher_kind.clear();
     state->fisher_scale.clear();
   }
+  if (!run.config.head_align) state->class_statistics.clear();  // likewise
   // What every record from now on is made with.
   state->config = run.identity.config;
   state->numerics = run.identity.numerics;

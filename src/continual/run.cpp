@@ -6,11 +6,14 @@
 #include "palimpsest/continual/step_saver.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/data/sampler.h"
+#include "palimpsest/device/host_copy.h"
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/merge/task_vector.h"
+#include "palimpsest/train/class_statistics.h"
 #include "palimpsest/train/features.h"
 #include "palimpsest/train/fisher.h"
 #include "palimpsest/train/head.h"
+#include "palimpsest/train/head_alignment.h"
 #include "palimpsest/train/task_trainer.h"
 
 namespace palimpsest {
@@ -86,6 +89,20 @@ Head refit_head(OpenRun& run, const Task& task) {
   return head;
 }
 
+// All heads trained together on what is kept of every class: the new task's at theta_hat_t, the
+// others' as they were after their own merges (not in the paper).
+void align_heads(OpenRun& run, const Task& task) {
+  StreamState& state = run.state;
+  state.class_statistics.push_back(
+      class_statistics(to_host(cached_features(run.context(), task.train)), task.train.targets,
+                       std::ssize(task.classes)));
+  if (state.heads.size() == 1) return;  // trained on features of all classes seen
+  state.heads = aligned_heads(state.heads, state.class_statistics, run.config, task.index,
+                              run.model->device());
+  run.group.agree(weights_hash(joined(state.heads).weight), "hash of the aligned heads",
+                  "agreement after the alignment");
+}
+
 // Over all classes seen, with the weights that the model holds.
 EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
                             TaskMetrics& metrics) {
@@ -141,6 +158,7 @@ void learn(OpenRun& run, const Task& task) {
             std::move(fisher), metrics);
   hold(run, run.state.merged);
   if (run.config.head_refit) run.state.heads.back() = refit_head(run, task);
+  if (run.config.head_align) align_heads(run, task);
   metrics.after_merge = evaluate_seen(run, task, true, metrics);
 
   ++run.state.tasks_done;

@@ -41,7 +41,7 @@ StateRecord make_state_record(const RunIdentity& run, std::span<const Task> task
                      .s1 = {state.memory.s1().begin(), state.memory.s1().end()},
                      .heads = state.heads,
                      .classes = {},
-                     .class_statistics = {},
+                     .class_statistics = state.class_statistics,
                      .accuracy = state.accuracy,
                      .backbone_sha256 = run.backbone_sha256,
                      .pack_content_sha256 = run.pack_content_sha256,
@@ -57,6 +57,7 @@ StreamState state_of(const StateRecord& record) {
           .merged = record.merged,
           .merged_hash = {},
           .heads = record.heads,
+          .class_statistics = record.class_statistics,
           .memory = CurvatureMemory(record.s0, record.s1),
           .accuracy = record.accuracy};
 }
@@ -140,6 +141,26 @@ void check_classes(const std::string& from, const StateRecord& record, const Run
   }
 }
 
+// The heads of new tasks stand beside those of the tasks done, and are aligned with them.
+void check_heads(const StateRecord& record, const RunConfig& config) {
+  const bool linear = config.head == "linear";
+  const std::string kind = linear ? "linear" : "cosine";
+  const double scale = linear ? 1 : config.head_scale;
+  for (const Head& head : record.heads) {
+    if (head.kind == kind && head.scale == scale) continue;
+    throw UsageError(concat("cannot go on from ", config.fork, " with --head ", config.head,
+                            linear ? "" : concat(" --head-scale ", scale), ": its heads are ",
+                            head.kind, " of scale ", head.scale,
+                            ", and logits of both would not compare; keep its --head and "
+                            "--head-scale"));
+  }
+  if (config.head_align && record.class_statistics.empty()) {
+    throw UsageError(concat("cannot go on from ", config.fork,
+                            " with --head-align: it kept no class statistics of its tasks, whose "
+                            "data is gone; only a run with --head-align keeps them"));
+  }
+}
+
 }  // namespace
 
 void check_resumable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,
@@ -169,6 +190,7 @@ void check_forkable(const StateRecord& record, const RunIdentity& run, const Run
     throw UsageError(concat("cannot go on from ", config.fork,
                             ": it adapted other modules; keep its --lora-targets and --adapter"));
   }
+  check_heads(record, config);
   if (!needs_memory) return;
   if (record.s0.empty()) {
     throw UsageError(concat("cannot go on from ", config.fork, " with --merge ", config.merge,

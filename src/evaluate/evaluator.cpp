@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 
 #include "palimpsest/device/streams.h"
+#include "palimpsest/model/head.h"
 #include "palimpsest/model/recorded_pass.h"
 
 namespace palimpsest {
@@ -11,23 +12,17 @@ namespace {
 
 // All heads as one: [classes of all tasks, features].
 struct JointHead {
-  at::Tensor weight, bias;
+  PlacedHead head;
   std::vector<std::int64_t> first_class;  // by task
 };
 
 JointHead join(std::span<const Head> heads, at::Device device) {
-  std::vector<at::Tensor> weights, biases;
-  JointHead joint;
+  JointHead joint{.head = place(joined(heads), device), .first_class = {}};
   std::int64_t classes = 0;
   for (const Head& head : heads) {
-    weights.push_back(
-        at::from_blob(const_cast<float*>(head.weight.data()), {head.classes, head.features}));
-    biases.push_back(at::from_blob(const_cast<float*>(head.bias.data()), {head.classes}));
     joint.first_class.push_back(classes);
     classes += head.classes;
   }
-  joint.weight = at::cat(weights).to(device);
-  joint.bias = at::cat(biases).to(device);
   return joint;
 }
 
@@ -45,7 +40,7 @@ EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
   const at::Tensor correct =
       at::zeros({2, std::ssize(tasks)}, at::TensorOptions(model.device()).dtype(at::kLong));
   RecordedPass logits_of(make_graph, [&](const Batch& batch) {
-    return at::linear(model.features(batch), joint.weight, joint.bias);
+    return head_logits(model.features(batch), joint.head);
   });
   Pace pace(model.device());
   std::int64_t number = 0;

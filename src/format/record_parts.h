@@ -36,7 +36,8 @@ std::optional<double> read_optional(const H5File& file, const std::string& path)
 void write_row(H5Writer& file, const std::string& group, const EvaluationRow& row);
 EvaluationRow read_row(const H5File& file, const std::string& group, std::size_t tasks);
 
-// Datasets weight [classes, features] and bias [classes] in `group`.
+// Datasets weight [classes, features] and bias [classes] in `group`, with attributes kind and scale
+// unless it is linear.
 void write_head(H5Writer& file, const std::string& group, const Head& head);
 Head read_head(const H5File& file, const std::string& group);
 

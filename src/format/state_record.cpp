@@ -11,6 +11,24 @@ namespace {
 
 std::string head_group(std::int64_t task) { return "/heads/" + std::to_string(task); }
 
+std::string statistics_group(std::int64_t task) {
+  return "/class_statistics/" + std::to_string(task);
+}
+
+void write_statistics(H5Writer& file, const std::string& group, const ClassStatistics& statistics) {
+  const H5Dims dims = {statistics.classes, statistics.features};
+  file.numbers<float>(group + "/mean", dims, statistics.mean);
+  file.numbers<float>(group + "/variance", dims, statistics.variance);
+}
+
+ClassStatistics read_statistics(const H5File& file, const std::string& group, const Head& head) {
+  const H5Dims dims = {head.classes, head.features};
+  return {.classes = head.classes,
+          .features = head.features,
+          .mean = file.numbers<float>(group + "/mean", dims),
+          .variance = file.numbers<float>(group + "/variance", dims)};
+}
+
 // The numbers of EvaluationRow, each with its dataset.
 struct AccuracyArray {
   const char* name;
@@ -120,6 +138,8 @@ std::string write_state_record(const std::filesystem::path& path, const StateRec
     const auto i = static_cast<std::size_t>(task);
     write_head(file, head_group(task), record.heads[i]);
     file.texts(head_group(task) + "/classes", record.classes[i]);
+    if (!record.class_statistics.empty())
+      write_statistics(file, statistics_group(task), record.class_statistics[i]);
   }
   write_accuracy(file, record.accuracy);
   if (!record.merged.empty()) {
@@ -141,6 +161,10 @@ StateRecord read_state_record(const std::filesystem::path& path) {
   }
   for (std::int64_t task = 0; task < record.tasks_done; ++task) {
     record.heads.push_back(read_head(file, head_group(task)));
+    if (file.has("/class_statistics")) {
+      record.class_statistics.push_back(
+          read_statistics(file, statistics_group(task), record.heads.back()));
+    }
   }
   refuse_problem<InputError>(path, problem_of(record));
   return record;

@@ -20,10 +20,13 @@ namespace palimpsest {
 namespace {
 
 TrainedTask train_frozen(const TrainingContext& context, const Task& task) {
+  const RunConfig& config = context.config;
   const at::Tensor features = cached_features(context, task.train);
   const HeadTraining training =
-      train_head(features, task.train.targets, std::ssize(task.classes), context.config, task.index,
-                 context.config.epochs * context.config.passes_per_epoch, Head{});
+      config.head == "prototype"
+          ? prototype_head(features, task.train.targets, std::ssize(task.classes), config)
+          : train_head(features, task.train.targets, std::ssize(task.classes), config, task.index,
+                       config.epochs * config.passes_per_epoch, Head{});
   return {
       .lora = {},
       .task_vector = std::vector<float>(static_cast<std::size_t>(context.model.layout().size())),

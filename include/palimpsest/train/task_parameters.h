@@ -9,6 +9,7 @@
 #include "palimpsest/format/step_record.h"
 #include "palimpsest/model/backbone.h"
 #include "palimpsest/model/flat_parameters.h"
+#include "palimpsest/model/head.h"
 #include "palimpsest/model/lora.h"
 
 namespace palimpsest {
@@ -26,8 +27,7 @@ class TaskParameters {
   void save(TaskProgress& progress) const;
 
   const Lora& lora() const { return values_.lora; }
-  const at::Tensor& head_weight() const { return values_.head_weight(); }
-  const at::Tensor& head_bias() const { return values_.head_bias(); }
+  const PlacedHead& head() const { return values_.head; }
   AdapterAndHead to_record() const { return to_record(values_); }
 
   // The flat vectors; the head begins at head_offset().
@@ -41,9 +41,8 @@ class TaskParameters {
   struct Numbers {
     FlatParameters flat;
     Lora lora;
+    PlacedHead head;
     Numbers(const Backbone& model, std::int64_t classes, const RunConfig& config);
-    const at::Tensor& head_weight() const { return *(flat.leaves().end() - 2); }
-    const at::Tensor& head_bias() const { return flat.leaves().back(); }
   };
   AdapterAndHead to_record(const Numbers& numbers) const;
   void load(Numbers& numbers, const AdapterAndHead& record) const;
