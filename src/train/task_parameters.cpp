@@ -27,9 +27,13 @@ TaskParameters::TaskParameters(const Backbone& model, std::int64_t classes, cons
       first_moment_(model, classes, config),
       second_moment_(model, classes, config) {}
 
-void TaskParameters::initialise(std::uint64_t seed, std::int64_t task) {
+void TaskParameters::initialise(std::uint64_t seed, std::int64_t task, const Head& head) {
   values_.lora.initialise(seed, task);
-  initialise_head(head_weight(), head_bias(), seed, task);
+  if (head.classes == 0) {
+    initialise_head(head_weight(), head_bias(), seed, task);
+  } else {
+    load_head(head_weight(), head_bias(), head);
+  }
 }
 
 std::int64_t TaskParameters::head_offset() const {

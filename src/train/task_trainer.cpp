@@ -19,11 +19,11 @@
 namespace palimpsest {
 namespace {
 
-TrainedTask train_frozen(const TrainingContext& context, const Task& task) {
+TrainedTask train_frozen(const TrainingContext& context, const Task& task, const Head& head) {
   const at::Tensor features = cached_features(context, task.train);
   const HeadTraining training =
       train_head(features, task.train.targets, std::ssize(task.classes), context.config, task.index,
-                 context.config.epochs * context.config.passes_per_epoch, Head{});
+                 context.config.epochs * context.config.passes_per_epoch, head);
   return {
       .lora = {},
       .task_vector = std::vector<float>(static_cast<std::size_t>(context.model.layout().size())),
@@ -76,12 +76,13 @@ std::vector<float> task_vector_of(const std::vector<LoraFactors>& factors,
 }  // namespace
 
 TrainedTask train_task(const TrainingContext& context, const Task& task,
-                       const std::optional<TaskProgress>& start, const AfterStep& after_step) {
+                       const std::optional<TaskProgress>& start, const AfterStep& after_step,
+                       const Head& head) {
   const RunConfig& config = context.config;
   const Stopwatch watch;
   context.watchdog.at(static_cast<int>(task.index) + 1, 0);
   if (config.adapter == "none") {
-    TrainedTask trained = train_frozen(context, task);
+    TrainedTask trained = train_frozen(context, task, head);
     trained.seconds = watch.seconds();
     return trained;
   }
@@ -96,7 +97,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task,
   } else {
     progress.task = task.index;
     progress.steps = steps;
-    parameters.initialise(config.seed, task.index);
+    parameters.initialise(config.seed, task.index, head);
   }
   const double seconds_before = progress.seconds;
   const auto snapshot = [&] {
