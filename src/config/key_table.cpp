@@ -67,8 +67,8 @@ std::vector<Key> make_table() {
        .group = kStream,
        .member = &C::scenario,
        .help = "class-incremental: tell the classes of all tasks apart, as in the paper.\n"
-               "task-incremental: each sample comes with its task. domain-incremental:\n"
-               "every task has the same classes, and they share one head.",
+               "Not in the paper: task-incremental, each sample comes with its task;\n"
+               "domain-incremental, every task has the same labels, and they share a head.",
        .choices = {"class-incremental", "task-incremental", "domain-incremental"}},
       {.name = "joint",
        .group = kStream,
@@ -417,8 +417,8 @@ std::vector<Key> make_table() {
       {.name = "continue",
        .group = kRun,
        .member = &C::continue_from,
-       .help = "Start a new run from the newest state of another, whose data may be gone:\n"
-               "pack and protocol hold the tasks that come after it.",
+       .help = "Start a new run from the newest state of another (a run folder, or one of\n"
+               "its states) whose data may be gone: pack and protocol hold new tasks only.",
        .effect = kOperational},
       {.name = "allow-numerics-change",
        .group = kRun,

@@ -151,6 +151,20 @@ void check_heads(const RunConfig& config) {
   }
 }
 
+void check_stream(const RunConfig& config) {
+  if (!config.fork.empty() && !config.continue_from.empty()) {
+    throw UsageError(
+        concat("--fork ", config.fork, " and --continue ", config.continue_from,
+               ": a run begins from one other run; keep --fork where the protocol holds "
+               "the tasks done, --continue where it holds only new ones"));
+  }
+  if (config.joint && !config.continue_from.empty()) {
+    throw UsageError(
+        "joint = true learns all tasks at once, and --continue those of another run before: leave "
+        "one out");
+  }
+}
+
 void check_consistent(const RunConfig& config) {
   if (config.adapter == "none" && (config.merge != "none" || config.perturbation != "none")) {
     throw UsageError(
@@ -174,6 +188,7 @@ void check_consistent(const RunConfig& config) {
                "perturb for, but perturbation = ",
                config.perturbation, " and merge = ", config.merge, "; set both to none"));
   }
+  check_stream(config);
 }
 
 }  // namespace

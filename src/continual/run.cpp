@@ -6,6 +6,7 @@
 #include "palimpsest/continual/step_saver.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/data/sampler.h"
+#include "palimpsest/data/scenario.h"
 #include "palimpsest/device/host_copy.h"
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/merge/task_vector.h"
@@ -31,14 +32,28 @@ std::vector<float> trained_weights(const OpenRun& run, const TrainedTask& traine
   return weights;
 }
 
+// The heads that are in use: in domain-incremental runs the newest serves all tasks.
+std::span<const Head> heads_in_use(const OpenRun& run) {
+  const std::span<const Head> heads = run.state.heads;
+  return shares_head(run.config.scenario) && !heads.empty() ? heads.last(1) : heads;
+}
+
+// What the head of the next task begins with: a shared one goes on, others are fresh.
+Head head_to_begin_with(const OpenRun& run) {
+  const bool goes_on = shares_head(run.config.scenario) && !run.state.heads.empty();
+  return goes_on ? run.state.heads.back() : Head{};
+}
+
 TrainedTask train(OpenRun& run, const Task& task, TaskMetrics& metrics) {
   StepSaver saver(run);
   // Where an earlier start of this run has left the task, if it has.
   const std::optional<TaskProgress> start = std::exchange(run.progress, std::nullopt);
-  TrainedTask trained = train_task(run.context(), task, start,
-                                   [&](const TaskProgress& counters, const auto& snapshot) {
-                                     saver.after_step(counters, snapshot);
-                                   });
+  TrainedTask trained = train_task(
+      run.context(), task, start,
+      [&](const TaskProgress& counters, const auto& snapshot) {
+        saver.after_step(counters, snapshot);
+      },
+      head_to_begin_with(run));
   saver.finish();
   metrics.loss_first_step = trained.loss_first_step;
   metrics.loss_last_pass = trained.loss_last_pass;
@@ -107,7 +122,7 @@ void align_heads(OpenRun& run, const Task& task) {
 EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
                             TaskMetrics& metrics) {
   const Stopwatch watch;
-  EvaluationRow row = evaluate(*run.model, run.reader(), run.seen(task), run.state.heads,
+  EvaluationRow row = evaluate(*run.model, run.reader(), run.seen(task), heads_in_use(run),
                                run.config.evaluation_batch, run.group, run.watchdog, run.stop,
                                run.placement.make_graph);
   metrics.seconds_evaluate += watch.seconds();

@@ -45,7 +45,7 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol) {
   for (const ProtocolTask& from : protocol.tasks) {
     Task task{.index = std::ssize(tasks),
               .name = from.name,
-              .classes = from.classes,
+              .classes = from.labels,
               .train = {},
               .test = {}};
     if (from.classes.size() < 2) {

@@ -19,14 +19,14 @@
 namespace palimpsest {
 namespace {
 
-TrainedTask train_frozen(const TrainingContext& context, const Task& task) {
+TrainedTask train_frozen(const TrainingContext& context, const Task& task, const Head& head) {
   const RunConfig& config = context.config;
   const at::Tensor features = cached_features(context, task.train);
   const HeadTraining training =
       config.head == "prototype"
           ? prototype_head(features, task.train.targets, std::ssize(task.classes), config)
           : train_head(features, task.train.targets, std::ssize(task.classes), config, task.index,
-                       config.epochs * config.passes_per_epoch, Head{});
+                       config.epochs * config.passes_per_epoch, head);
   return {
       .lora = {},
       .task_vector = std::vector<float>(static_cast<std::size_t>(context.model.layout().size())),
@@ -66,12 +66,13 @@ void skip_step(const TrainingContext& context, const Task& task, const TaskProgr
 }  // namespace
 
 TrainedTask train_task(const TrainingContext& context, const Task& task,
-                       const std::optional<TaskProgress>& start, const AfterStep& after_step) {
+                       const std::optional<TaskProgress>& start, const AfterStep& after_step,
+                       const Head& head) {
   const RunConfig& config = context.config;
   const Stopwatch watch;
   context.watchdog.at(static_cast<int>(task.index) + 1, 0);
   if (config.adapter == "none") {
-    TrainedTask trained = train_frozen(context, task);
+    TrainedTask trained = train_frozen(context, task, head);
     trained.seconds = watch.seconds();
     return trained;
   }
@@ -86,7 +87,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task,
   } else {
     progress.task = task.index;
     progress.steps = steps;
-    parameters.initialise(config.seed, task.index);
+    parameters.initialise(config.seed, task.index, head);
   }
   const double seconds_before = progress.seconds;
   const auto snapshot = [&] {

@@ -20,7 +20,7 @@ struct LabelledSamples {
 struct Task {
   std::int64_t index = 0;
   std::string name;
-  std::vector<std::string> classes;
+  std::vector<std::string> classes;  // the protocol's labels of them, by output of the head
   LabelledSamples train, test;
 };
 
