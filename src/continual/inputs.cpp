@@ -97,7 +97,7 @@ Inputs open_inputs(const RunConfig& config) {
   } else {
     check_texts(config, inputs.pack, std::get<BertConfig>(backbone));
   }
-  inputs.tasks = make_tasks(inputs.pack, read_protocol(config.protocol));
+  inputs.tasks = make_tasks(inputs.pack, read_protocol(config.protocol), config.validation);
   const auto wanted = static_cast<std::size_t>(config.tasks);
   if (wanted > inputs.tasks.size()) {
     throw UsageError(

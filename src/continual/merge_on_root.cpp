@@ -63,6 +63,10 @@ MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, const Ad
   std::vector<float> merged(state.merged.size());
   const MergeDecision decision = rule.merge(input, merged);
   state.merged = std::move(merged);
+  if (outcome.fisher) {
+    outcome.rise_predicted = predicted_rise(outcome.fisher->values, outcome.fisher->factor,
+                                            state.merged, trained.weights);
+  }
 
   record.coefficients = decision.coefficients;
   record.alpha_unclamped = decision.alpha_unclamped;

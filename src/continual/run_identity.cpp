@@ -41,6 +41,7 @@ StateRecord make_state_record(const RunIdentity& run, std::span<const Task> task
                      .s1 = {state.memory.s1().begin(), state.memory.s1().end()},
                      .heads = state.heads,
                      .classes = {},
+                     .class_statistics = {},
                      .accuracy = state.accuracy,
                      .backbone_sha256 = run.backbone_sha256,
                      .pack_content_sha256 = run.pack_content_sha256,

@@ -115,12 +115,21 @@ void JsonLinesReport::on(const Merged& event) {
                                         {"remark", event.remark}})));
 }
 
+void JsonLinesReport::on(const ErrorBudget& event) {
+  write(line_of("error_budget", Json::object({{"task", event.task},
+                                              {"rise_predicted", or_null(event.rise_predicted)},
+                                              {"rise_measured", event.rise_measured}})));
+}
+
 void JsonLinesReport::on(const Evaluated& event) {
   write(line_of("evaluated", Json::object({{"task", event.task},
                                            {"after_merge", event.after_merge},
                                            {"samples", event.samples},
                                            {"correct", event.correct},
                                            {"correct_given_task", event.correct_given_task},
+                                           {"correct_top5", event.correct_top5},
+                                           {"correct_task", event.correct_task},
+                                           {"loss_given_task", event.loss_given_task},
                                            {"seconds", event.seconds}})));
 }
 

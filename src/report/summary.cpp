@@ -5,6 +5,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
 
 namespace palimpsest {
@@ -78,7 +79,8 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
                        " tasks, found ", alphas.size()));
   }
   if (accuracy.tasks() == 0) return "No task is finished yet.\n";
-  const std::vector<Cells> numbers = {
+  const RowMetrics newest = row_metrics(accuracy.row(accuracy.tasks() - 1));
+  std::vector<Cells> numbers = {
       percent("last accuracy", accuracy.last(), "after the last task, on all tasks' samples"),
       percent("  mean over tasks", accuracy.row(accuracy.tasks() - 1).task_mean(),
               "the same, every task counting alike"),
@@ -95,6 +97,12 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
       percent("accuracy given the task", accuracy.last_given_task(),
               "as last, choosing among the task's classes only"),
   };
+  if (newest.top5) {
+    numbers.push_back(percent("task identity", *newest.task_identity,
+                              "as last, the class chosen being one of the right task"));
+    numbers.push_back(percent("top-5 accuracy", *newest.top5,
+                              "as last, the class being among the five likeliest"));
+  }
   return wrap(
              "Accuracy in % after each task (row) on the test samples of each task (column), "
              "choosing among all classes seen. all: on the samples of all tasks so far.",

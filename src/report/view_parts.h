@@ -25,6 +25,8 @@ std::string identity_text(const FileIdentity& identity);
 Json identity_json(const FileIdentity& identity);
 Json number_or_null(const std::optional<double>& value);
 Json task_json(const TaskSummary& summary);
+// Every number of stream_metrics() by its name; null where it is not defined.
+Json metrics_json(const AccuracyMatrix& accuracy);
 // Indented; bytes that are not UTF-8 are replaced.
 std::string dump(const Json& json);
 
