@@ -162,7 +162,7 @@ void learn(OpenRun& run, const Task& task) {
   const MergeOutcome merged =
       merge(run, {.task_vector = trained.task_vector, .weights = weights, .lora = trained.lora},
             std::move(fisher), metrics);
-  measure_error_budget(run, task, trained.head, weights, merged.rise_predicted, metrics);
+  measure_error_budget(run, task, trained.head, weights, merged.predicted_rise, metrics);
   hold(run, run.state.merged);
   if (run.config.head_refit) run.state.heads.back() = refit_head(run, task);
   metrics.after_merge = evaluate_seen(run, task, true, metrics);

@@ -6,12 +6,13 @@
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
-namespace {
 
 std::string problem_of_name(std::string_view module) {
   const bool fine = !module.empty() && module.find_first_of("/@") == std::string_view::npos;
   return fine ? "" : concat("the module name \"", module, "\" is empty or holds / or @");
 }
+
+namespace {
 
 std::string problem_of(const LoraFactors& factors) {
   const std::string name = problem_of_name(factors.module);
@@ -200,6 +201,18 @@ LoraFactors read_lora(const H5File& file, const std::string& group, const std::s
   factors.in = file.dims(group + "/A")[1];
   factors.out = file.dims(group + "/B")[0];
   return factors;
+}
+
+AdaptedLayout read_layout(const H5File& file, const std::string& group) {
+  std::vector<AdaptedModule> modules;
+  for (const std::string& name : file.children(group)) {
+    const H5Dims dims = file.dims(group + "/" + name);
+    if (dims.size() != 2) {
+      file.refuse(group + "/" + name, "two dimensions", std::to_string(dims.size()));
+    }
+    modules.push_back({.name = name, .out = dims[0], .in = dims[1]});
+  }
+  return AdaptedLayout(std::move(modules));
 }
 
 AdaptedLayout layout_of(const std::vector<LoraFactors>& lora) {

@@ -13,18 +13,6 @@ namespace {
 
 std::string head_group(std::int64_t task) { return "/heads/" + std::to_string(task); }
 
-AdaptedLayout read_layout(const H5File& file) {
-  std::vector<AdaptedModule> modules;
-  for (const std::string& name : file.children("/weights")) {
-    const H5Dims dims = file.dims("/weights/" + name);
-    if (dims.size() != 2) {
-      file.refuse("/weights/" + name, "two dimensions", std::to_string(dims.size()));
-    }
-    modules.push_back({.name = name, .out = dims[0], .in = dims[1]});
-  }
-  return AdaptedLayout(std::move(modules));
-}
-
 // The numbers of EvaluationRow, each with its dataset.
 template <typename Number>
 struct AccuracyArray {
@@ -149,7 +137,7 @@ StateRecord read_all_but_bulk(const H5File& file) {
   record.pack_content_sha256 = file.text("/pack@content_sha256");
   record.config = file.text("/config");
   record.numerics = file.text("/numerics");
-  record.layout = read_layout(file);
+  record.layout = read_layout(file, "/weights");
   record.fisher_kind = file.text("/curvature@kind");
   record.fisher_scale = file.text("/curvature@scale");
   for (std::int64_t task = 0; task < record.tasks_done; ++task) {
@@ -208,6 +196,17 @@ StateRecord read_state_record(const std::filesystem::path& path) {
     record.heads.push_back(read_head(file, head_group(task)));
   }
   refuse_problem<InputError>(path, problem_of(record));
+  return record;
+}
+
+StateRecord read_state_heads(const std::filesystem::path& path) {
+  const H5File file(path, "state");
+  StateRecord record = read_all_but_bulk(file);
+  for (std::int64_t task = 0; task < record.tasks_done; ++task) {
+    const auto i = static_cast<std::size_t>(task);
+    record.heads.push_back(read_head(file, head_group(task)));
+    refuse_problem<InputError>(path, problem_of(record.heads[i], record.classes[i].size()));
+  }
   return record;
 }
 

@@ -56,18 +56,4 @@ FisherFactor fisher_factor(FisherScale scale, std::span<const float> fisher, dou
   throw Error("unknown Fisher scale");
 }
 
-double predicted_rise(std::span<const float> fisher, double factor, std::span<const float> merged,
-                      std::span<const float> trained) {
-  if (merged.size() != fisher.size() || trained.size() != fisher.size()) {
-    throw Error(concat("predicted rise: a Fisher of ", fisher.size(), " values for ", merged.size(),
-                       " merged and ", trained.size(), " trained weights"));
-  }
-  double sum = 0;
-  for (std::size_t i = 0; i < fisher.size(); ++i) {
-    const double d = static_cast<double>(merged[i]) - trained[i];
-    sum += d * d * fisher[i];
-  }
-  return 0.5 * factor * sum;
-}
-
 }  // namespace palimpsest

@@ -7,7 +7,7 @@
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/sampler.h"
-#include "palimpsest/merge/task_vector.h"
+#include "palimpsest/remerge/merge_record.h"
 #include "palimpsest/train/features.h"
 #include "palimpsest/train/head.h"
 #include "palimpsest/train/perturbation.h"
@@ -58,19 +58,6 @@ void skip_step(const TrainingContext& context, const Task& task, const TaskProgr
   throw DivergedError(concat("loss ", loss, ", gradient norm ", norm,
                              "; expected finite numbers. Lower --lr or set --clip-norm.", limit,
                              " Samples of the batch (pack indices):", samples));
-}
-
-// Module by module through merge's task_vector(): Delta's defined bits.
-std::vector<float> task_vector_of(const std::vector<LoraFactors>& factors,
-                                  const AdaptedLayout& layout) {
-  std::vector<float> delta(static_cast<std::size_t>(layout.size()));
-  for (const LoraFactors& f : factors) {
-    const AdaptedModule& module = layout.modules()[layout.index_of(f.module)];
-    task_vector(f.a, f.b, f.rank, f.out, f.in, f.scale,
-                std::span(delta).subspan(static_cast<std::size_t>(module.offset),
-                                         static_cast<std::size_t>(module.size())));
-  }
-  return delta;
 }
 
 }  // namespace

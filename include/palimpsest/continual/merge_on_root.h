@@ -24,7 +24,7 @@ struct MergeOutcome {
   // On rank 0 alone, but for the record's hashes:
   MergeRecord record;
   std::optional<FisherRecord> fisher;
-  std::optional<double> rise_predicted;  // of the task's loss (predicted_rise); with a Fisher only
+  std::optional<double> predicted_rise;  // of the task's loss, by its quadratic; with a Fisher
   Merged event;
 };
 

@@ -26,9 +26,4 @@ struct FisherFactor {
 FisherFactor fisher_factor(FisherScale scale, std::span<const float> fisher, double mass,
                            double loss_rise);
 
-// By how much the quadratic of a task says its loss rises from its optimum to the merged weights:
-// 1/2 d' (factor F) d with d = merged - trained, in double.
-double predicted_rise(std::span<const float> fisher, double factor, std::span<const float> merged,
-                      std::span<const float> trained);
-
 }  // namespace palimpsest
