@@ -78,8 +78,8 @@ std::vector<Key> make_table() {
       {.name = "validation",
        .group = kStream,
        .member = &C::validation,
-       .help = "Share of the training samples that is not trained on, for palimpsest eval\n"
-               "to choose by: by the hash of each sample's content.",
+       .help = "Share of the training samples that is kept out of training, for palimpsest\n"
+               "eval to choose by; the hash of a sample's content decides. Not in the paper.",
        .minimum = 0,
        .maximum = 0.9},
       {.name = "image-size",
@@ -301,7 +301,8 @@ std::vector<Key> make_table() {
        .group = kMerge,
        .member = &C::error_budget,
        .help = "After a merge, measure by how much it raised the task's loss, beside what\n"
-               "was predicted: one more forward pass over the task's training samples."},
+               "was predicted: one more forward pass over its training samples (two for\n"
+               "rules without a Fisher). Not in the paper; the weights don't change."},
       {.name = "head",
        .group = kHeads,
        .member = &C::head,

@@ -100,7 +100,7 @@ Inputs open_inputs(const RunConfig& config) {
     check_texts(config, inputs.pack, std::get<BertConfig>(backbone));
   }
   const Protocol protocol = read_protocol(config.protocol);
-  inputs.tasks = make_tasks(inputs.pack, protocol);
+  inputs.tasks = make_tasks(inputs.pack, protocol, config.validation);
   inputs.test_per_class = protocol.test_per_class;
   check_scenario(inputs.tasks, config.scenario, config.protocol);
   const auto wanted = static_cast<std::size_t>(config.tasks);

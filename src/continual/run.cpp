@@ -93,6 +93,26 @@ MergeOutcome merge(OpenRun& run, const TrainedWeights& trained, std::optional<Fi
   return outcome;
 }
 
+// By how much the merge raised the task's loss, with the head as trained: predicted and measured
+// (--error-budget). Sets the model's weights.
+void measure_error_budget(OpenRun& run, const Task& task, const Head& head,
+                          const std::vector<float>& trained, std::optional<double> predicted,
+                          TaskMetrics& metrics) {
+  if (!run.config.error_budget || run.config.adapter == "none") return;
+  if (run.state.merged == trained) {
+    metrics.rise_measured = 0;
+  } else {
+    if (!run.rule->needs().fisher) {
+      hold(run, trained);
+      metrics.loss_trained = mean_loss(run.context(), task, head);
+    }
+    hold(run, run.state.merged);
+    metrics.rise_measured = mean_loss(run.context(), task, head) - metrics.loss_trained;
+  }
+  metrics.rise_predicted = predicted;
+  run.events.tell(ErrorBudget{static_cast<int>(task.index), predicted, *metrics.rise_measured});
+}
+
 // The task's head trained again on the merged model's features (not in the paper).
 Head refit_head(OpenRun& run, const Task& task) {
   Head head = train_head(cached_features(run.context(), task.train), task.train.targets,
@@ -131,6 +151,9 @@ EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
                             .samples = row.samples,
                             .correct = row.correct,
                             .correct_given_task = row.correct_given_task,
+                            .correct_top5 = row.correct_top5,
+                            .correct_task = row.correct_task,
+                            .loss_given_task = row.loss_given_task,
                             .seconds = watch.seconds()});
   return row;
 }
@@ -171,6 +194,7 @@ void learn(OpenRun& run, const Task& task) {
   const MergeOutcome merged =
       merge(run, {.task_vector = trained.task_vector, .weights = weights, .lora = trained.lora},
             std::move(fisher), metrics);
+  measure_error_budget(run, task, trained.head, weights, merged.predicted_rise, metrics);
   hold(run, run.state.merged);
   if (run.config.head_refit) run.state.heads.back() = refit_head(run, task);
   if (run.config.head_align) align_heads(run, task);

@@ -176,12 +176,26 @@ void write_row(H5Writer& file, const std::string& group, const EvaluationRow& ro
   file.numbers<std::int64_t>(group + "/samples", dims, row.samples);
   file.numbers<std::int64_t>(group + "/correct", dims, row.correct);
   file.numbers<std::int64_t>(group + "/correct_given_task", dims, row.correct_given_task);
+  if (!row.is_detailed()) return;
+  file.numbers<std::int64_t>(group + "/correct_top5", dims, row.correct_top5);
+  file.numbers<std::int64_t>(group + "/correct_task", dims, row.correct_task);
+  file.numbers<double>(group + "/loss_given_task", dims, row.loss_given_task);
+  const H5Dims classes = {static_cast<std::int64_t>(row.class_samples.size())};
+  file.numbers<std::int64_t>(group + "/class_samples", classes, row.class_samples);
+  file.numbers<std::int64_t>(group + "/class_correct", classes, row.class_correct);
 }
 
 EvaluationRow read_row(const H5File& file, const std::string& group, std::size_t tasks) {
   EvaluationRow row{file.numbers<std::int64_t>(group + "/samples", {kAnyLength}),
                     file.numbers<std::int64_t>(group + "/correct", {kAnyLength}),
                     file.numbers<std::int64_t>(group + "/correct_given_task", {kAnyLength})};
+  if (file.has(group + "/class_samples")) {
+    row.correct_top5 = file.numbers<std::int64_t>(group + "/correct_top5", {kAnyLength});
+    row.correct_task = file.numbers<std::int64_t>(group + "/correct_task", {kAnyLength});
+    row.loss_given_task = file.numbers<double>(group + "/loss_given_task", {kAnyLength});
+    row.class_samples = file.numbers<std::int64_t>(group + "/class_samples", {kAnyLength});
+    row.class_correct = file.numbers<std::int64_t>(group + "/class_correct", {kAnyLength});
+  }
   try {
     row.check(tasks);
   } catch (const Error& error) {

@@ -1,6 +1,7 @@
 #include "palimpsest/metrics/accuracy_matrix.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "palimpsest/core/error.h"
@@ -62,6 +63,41 @@ double peak(const std::vector<EvaluationRow>& rows, std::size_t task) {
   return best;
 }
 
+// The counts since 1.2 of the format.
+void check_details(const EvaluationRow& row) {
+  const std::size_t tasks = row.samples.size();
+  if (row.correct_top5.size() != tasks || row.correct_task.size() != tasks ||
+      row.loss_given_task.size() != tasks || row.class_samples.size() != row.class_correct.size()) {
+    throw Error(concat("accuracy matrix: row ", tasks, " has top five of ", row.correct_top5.size(),
+                       ", task identity of ", row.correct_task.size(), " and losses of ",
+                       row.loss_given_task.size(), " tasks, samples of ", row.class_samples.size(),
+                       " and correct of ", row.class_correct.size(),
+                       " classes; expected all of them for ", tasks, " tasks"));
+  }
+  for (std::size_t j = 0; j < tasks; ++j) {
+    const std::int64_t least = std::min(row.correct_top5[j], row.correct_task[j]);
+    const std::int64_t most = std::max(row.correct_top5[j], row.correct_task[j]);
+    if (least < row.correct[j] || most > row.samples[j] || !(row.loss_given_task[j] >= 0) ||
+        !std::isfinite(row.loss_given_task[j])) {
+      throw Error(concat("accuracy matrix: task ", j + 1, " has ", row.correct_top5[j],
+                         " among the top five, ", row.correct_task[j], " of its task, ",
+                         row.correct[j], " correct, of ", row.samples[j],
+                         " samples, and a loss of ", row.loss_given_task[j]));
+    }
+  }
+  for (std::size_t c = 0; c < row.class_samples.size(); ++c) {
+    if (row.class_correct[c] >= 0 && row.class_correct[c] <= row.class_samples[c]) continue;
+    throw Error(concat("accuracy matrix: class ", c + 1, " has ", row.class_correct[c],
+                       " correct of ", row.class_samples[c], " samples"));
+  }
+  if (total(row.class_samples) != total(row.samples) ||
+      total(row.class_correct) != total(row.correct)) {
+    throw Error(concat("accuracy matrix: the classes have ", total(row.class_correct),
+                       " correct of ", total(row.class_samples), " samples, the tasks ",
+                       total(row.correct), " of ", total(row.samples)));
+  }
+}
+
 }  // namespace
 
 void EvaluationRow::check(std::size_t tasks) const {
@@ -80,6 +116,9 @@ void EvaluationRow::check(std::size_t tasks) const {
                          correct_given_task[j], " correct of ", n, " samples"));
     }
   }
+  const bool is_old = correct_top5.empty() && correct_task.empty() && loss_given_task.empty() &&
+                      class_samples.empty() && class_correct.empty();
+  if (!is_old) check_details(*this);
 }
 
 double EvaluationRow::accuracy(std::size_t task) const {

@@ -7,6 +7,8 @@ namespace palimpsest {
 EvaluationRow given_task(EvaluationRow row) {
   row.correct = row.correct_given_task;
   row.correct_top5.clear();
+  row.correct_task.clear();
+  row.loss_given_task.clear();
   row.class_samples.clear();
   row.class_correct.clear();
   return row;

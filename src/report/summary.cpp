@@ -6,6 +6,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/metrics/given_task.h"
+#include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
 
 namespace palimpsest {
@@ -87,7 +88,8 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
   }
   if (accuracy.tasks() == 0) return "No task is finished yet.\n";
   const AccuracyMatrix shown = task_given ? given_task(accuracy) : accuracy;
-  const std::vector<Cells> numbers = {
+  const RowMetrics newest = row_metrics(accuracy.row(accuracy.tasks() - 1));
+  std::vector<Cells> numbers = {
       percent("last accuracy", shown.last(), "after the last task, on all tasks' samples"),
       percent("  mean over tasks", shown.row(shown.tasks() - 1).task_mean(),
               "the same, every task counting alike"),
@@ -106,6 +108,12 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
                  : percent("accuracy given the task", accuracy.last_given_task(),
                            "as last, choosing among the task's classes only"),
   };
+  if (newest.top5) {
+    numbers.push_back(percent("task identity", *newest.task_identity,
+                              "as last, the class chosen being one of the right task"));
+    numbers.push_back(percent("top-5 accuracy", *newest.top5,
+                              "as last, the class being among the five likeliest"));
+  }
   const std::string choice = task_given ? "the classes of the sample's task" : "all classes seen";
   const std::string untested =
       has_untested(accuracy) ? " -: not tested, its data isn't at hand." : "";

@@ -108,6 +108,7 @@ void TerminalReport::on(const TaskStarted& event) {
   task_samples_ = 0;
   task_steps_ = 0;
   merged_.reset();
+  budget_.reset();
   before_merge_.reset();
   after_merge_.reset();
   last_drawn_ = {};
@@ -171,6 +172,8 @@ void TerminalReport::on(const TaskTrained& event) {
 
 void TerminalReport::on(const Merged& event) { merged_ = event; }
 
+void TerminalReport::on(const ErrorBudget& event) { budget_ = event; }
+
 void TerminalReport::on(const Evaluated& event) {
   (event.after_merge ? after_merge_ : before_merge_) = event;
 }
@@ -198,6 +201,12 @@ void TerminalReport::on(const TaskSaved&) {
                    painted(change(overall), kBold));
   }
   print(line);
+  if (budget_ && budget_->rise_measured != 0) {
+    const auto& predicted = budget_->rise_predicted;
+    print(concat(std::string(kIndent, ' '), "the merge cost the task ",
+                 fixed(budget_->rise_measured, 4), " nats of its training loss",
+                 predicted ? concat("; its quadratic predicted ", fixed(*predicted, 4)) : ""));
+  }
   if (merged_ && !merged_->remark.empty()) {
     const std::string remark = wrap(merged_->remark, settings_.width, kIndent, kIndent);
     print(std::string(kIndent, ' ') + painted(remark, kYellow));

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "palimpsest/core/text.h"
+#include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
 
 namespace palimpsest {
@@ -43,11 +44,10 @@ bool is_task_given(const Json& config) {
   return config.contains("scenario") && config.at("scenario") == "task-incremental";
 }
 
-Json counts_json(const std::vector<std::int64_t>& counts,
-                 const std::vector<std::int64_t>& samples) {
-  Json json = Json::array();
-  for (std::size_t j = 0; j < counts.size(); ++j)
-    json.push_back(samples[j] > 0 ? Json(counts[j]) : Json());
+Json metrics_json(const AccuracyMatrix& accuracy) {
+  Json json = Json::object();
+  for (const auto& [name, value] : stream_metrics(accuracy))
+    json[std::string(name)] = number_or_null(value);
   return json;
 }
 

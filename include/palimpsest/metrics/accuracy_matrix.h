@@ -15,12 +15,16 @@ struct EvaluationRow {
   std::vector<std::int64_t> correct_given_task;  // argmax over the classes of the sample's own task
   // Since 1.2:
   std::vector<std::int64_t> correct_top5 = {};  // among the five largest over all classes seen
+  std::vector<std::int64_t> correct_task = {};  // the class chosen is one of the sample's own task
   std::vector<double> loss_given_task = {};     // cross-entropy over the own task's classes, summed
   // By class, task after task.
   std::vector<std::int64_t> class_samples = {}, class_correct = {};
 
-  // Throws Error unless there are counts of this many tasks, each at most its samples.
+  // Throws Error unless there are counts of this many tasks, each at most its samples, and those
+  // since 1.2 are all there, or none of them.
   void check(std::size_t tasks) const;
+  // Whether those since 1.2 are there.
+  bool is_detailed() const { return !class_samples.empty(); }
 
   double accuracy(std::size_t task) const;
   double accuracy_given_task(std::size_t task) const;

@@ -40,6 +40,7 @@ class TerminalReport : public RunListener {
   void on(const StepSkipped& event) override;
   void on(const TaskTrained& event) override;
   void on(const Merged& event) override;
+  void on(const ErrorBudget& event) override;
   void on(const Evaluated& event) override;
   void on(const TaskSaved& event) override;
   void on(const RunFinished& event) override;
@@ -59,6 +60,7 @@ class TerminalReport : public RunListener {
   std::int64_t task_samples_ = 0;
   std::int64_t task_steps_ = 0;  // done by this process
   std::optional<Merged> merged_;
+  std::optional<ErrorBudget> budget_;
   std::optional<Evaluated> before_merge_, after_merge_;
 };
 
