@@ -5,6 +5,7 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/format/protocol.h"
+#include "palimpsest/merge/merge_rule.h"
 
 namespace palimpsest {
 
@@ -108,6 +109,10 @@ Inputs open_inputs(const RunConfig& config) {
     training_steps(config, task.index, task.train.size());  // refused before any runs
   inputs.tasks_sha256 = hash_of(inputs.tasks);
   return inputs;
+}
+
+bool needs_fisher(const RunConfig& config) {
+  return config.ewc > 0 || make_merge_rule(config.merge)->needs().fisher;
 }
 
 Lanes lanes_of(const RunConfig& config, int world_size) {

@@ -38,7 +38,7 @@ MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, const Ad
     outcome.event.fisher_factor = factor.factor;
     outcome.event.fisher_mass_task = mass_task;
     outcome.event.fisher_mass_before = mass_before;
-    outcome.fisher = FisherRecord{.kind = kFisherKind,
+    outcome.fisher = FisherRecord{.kind = fisher->kind,
                                   .samples = fisher->samples,
                                   .transform = "test",
                                   .scale = std::string(name_of(scale)),

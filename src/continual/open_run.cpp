@@ -121,10 +121,10 @@ Origin open_origin(const OpenRun& run) {
         concat("--fork ", from.string(),
                ": expected a run with a finished task, or a state of one, found none"));
   }
-  check_forkable(*state, run.identity, run.config, run.model->layout(), run.rule->needs().fisher,
+  check_forkable(*state, run.identity, run.config, run.model->layout(), needs_fisher(run.config),
                  run.tasks());
   std::vector<double> alphas = read_tasks_done(run, folder, state->tasks_done);
-  if (!run.rule->needs().fisher) {  // it would lack the tasks that come now
+  if (!needs_fisher(run.config)) {  // it would lack the tasks that come now
     state->s0.clear();
     state->s1.clear();
     state->fisher_kind.clear();
@@ -184,7 +184,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
   RunConfig resolved = config;
   resolved.device = placement.device.is_cuda() ? "cuda" : "cpu";
   RunIdentity identity = identity_of(resolved, inputs, placement, group.size());
-  StreamState fresh = initial_state(model->layout(), group.rank() == 0 && rule->needs().fisher);
+  StreamState fresh = initial_state(model->layout(), group.rank() == 0 && needs_fisher(config));
   OpenRun run{.config = std::move(resolved),
               .group = group,
               .watchdog = watchdog,

@@ -10,7 +10,6 @@
 #include "palimpsest/merge/task_vector.h"
 #include "palimpsest/train/features.h"
 #include "palimpsest/train/head.h"
-#include "palimpsest/train/perturbation.h"
 #include "palimpsest/train/schedule.h"
 #include "palimpsest/train/step_input.h"
 #include "palimpsest/train/task_parameters.h"
@@ -76,7 +75,8 @@ std::vector<float> task_vector_of(const std::vector<LoraFactors>& factors,
 }  // namespace
 
 TrainedTask train_task(const TrainingContext& context, const Task& task,
-                       const std::optional<TaskProgress>& start, const AfterStep& after_step) {
+                       const std::optional<TaskProgress>& start, const AfterStep& after_step,
+                       const QuadraticPenalty& penalty) {
   const RunConfig& config = context.config;
   const Stopwatch watch;
   context.watchdog.at(static_cast<int>(task.index) + 1, 0);
@@ -107,8 +107,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task,
 
   const Schedule schedule{config.schedule, config.milestones, config.milestone_factor,
                           config.warmup_steps};
-  const double epsilon = config.perturbation == "none" ? 0 : config.epsilon;
-  TrainingStep training(context, parameters, progress.updates);
+  TrainingStep training(context, parameters, progress.updates, penalty);
   StepReader reader(context, task, training.own_lanes());
   StepInput input;
   context.watchdog.at(static_cast<int>(task.index) + 1, progress.steps_done + 1);
@@ -120,7 +119,8 @@ TrainedTask train_task(const TrainingContext& context, const Task& task,
     const Watchdog::Phase phase(context.watchdog, "training step");
     const TrainingStep::Numbers numbers{
         .samples = std::ssize(input.positions),
-        .c = perturbation_scale(config.seed, task.index, step, epsilon),
+        .c = input.perturbation.c,
+        .noise_seed = input.perturbation.noise_seed,
         .learning_rate_factor = learning_rate_factor(schedule, step, steps)};
     training.queue(input.lanes, numbers);
     const std::vector<std::int64_t> batch = std::move(input.positions);
