@@ -259,21 +259,22 @@ std::vector<Key> make_table() {
        .member = &C::perturbation,
        .help = "sign: each step scales the adapter by 1 - epsilon, 1 or 1 + epsilon, one\n"
                "chance in three each, as in the paper. none: LoRA-M, the ablation.\n"
-               "gaussian: noise of size epsilon instead, the paper's control. Not in the\n"
-               "paper: stratified, a third of the batch each; uniform, from [1/t, 1].",
+               "gaussian: normal noise as long as sign's steps, the paper's control (fp32\n"
+               "only). Not in the paper: stratified, these scales for a third of each batch;\n"
+               "uniform, one scale a step from [1/t, 1] for the t-th task.",
        .choices = {"sign", "stratified", "uniform", "gaussian", "none"}},
       {.name = "epsilon",
        .group = kMerge,
        .member = &C::epsilon,
-       .help = "Size of the perturbation. Paper: 0.5.",
+       .help = "Size of the perturbation; uniform has none. Paper: 0.5.",
        .minimum = 0,
        .maximum = 1,
        .above_minimum = true},
       {.name = "ewc",
        .group = kMerge,
        .member = &C::ewc,
-       .help = "Weight of EWC's penalty on leaving the optima of earlier tasks, as a\n"
-               "baseline; 0: none. Not in the paper.",
+       .help = "Weight of EWC's penalty on leaving the optima of earlier tasks, by their\n"
+               "Fishers; a baseline, usually with merge = none. 0: none. Not in the paper.",
        .minimum = 0,
        .maximum = kUnbounded},
       {.name = "merge",
@@ -289,7 +290,8 @@ std::vector<Key> make_table() {
        .member = &C::curvature,
        .help = "empirical: the Fisher of the true labels, as in the paper. Not in the\n"
                "paper: expected-sampled, of labels drawn from the model; expected-exact,\n"
-               "over all classes; gram, the second moments of the inputs (RegMean).",
+               "over all classes, a backward pass each; gram, the inputs' second moments\n"
+               "(the diagonal of RegMean's), forward only.",
        .choices = {"empirical", "expected-sampled", "expected-exact", "gram"}},
       {.name = "fisher-scale",
        .group = kMerge,

@@ -171,6 +171,22 @@ void check_consistent(const RunConfig& config) {
         concat("adapter = none leaves nothing to perturb and nothing to merge, but perturbation = ",
                config.perturbation, " and merge = ", config.merge, "; set both to none"));
   }
+  if (config.ewc > 0 && config.adapter == "none") {
+    throw UsageError(
+        "ewc > 0 needs an adapter: with adapter = none no weights are trained that could leave "
+        "earlier optima; set ewc = 0");
+  }
+  if (config.perturbation == "uniform" && config.epsilon != RunConfig().epsilon) {
+    throw UsageError(
+        concat("perturbation = uniform draws its scales from [1/t, 1] and has no "
+               "epsilon, but epsilon = ",
+               config.epsilon, "; leave it out"));
+  }
+  if (config.perturbation == "gaussian" && config.precision == "bf16") {
+    throw UsageError(
+        "perturbation = gaussian adds small noise to the weights, most of which a bf16 sum would "
+        "lose; set precision = fp32");
+  }
   if (config.head_refit && config.merge == "none") {
     throw UsageError(
         "head-refit = true needs a merge: with merge = none the head was trained on the very "

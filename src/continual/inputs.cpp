@@ -6,6 +6,7 @@
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/data/scenario.h"
 #include "palimpsest/format/protocol.h"
+#include "palimpsest/merge/merge_rule.h"
 
 namespace palimpsest {
 
@@ -114,6 +115,10 @@ Inputs open_inputs(const RunConfig& config) {
     training_steps(config, task.index, task.train.size());  // refused before any runs
   inputs.tasks_sha256 = hash_of(inputs.tasks);
   return inputs;
+}
+
+bool needs_fisher(const RunConfig& config) {
+  return config.ewc > 0 || make_merge_rule(config.merge)->needs().fisher;
 }
 
 Lanes lanes_of(const RunConfig& config, int world_size) {

@@ -131,10 +131,10 @@ Origin open_origin(OpenRun& run) {
                                   ? state->tasks_done
                                   : std::min(state->tasks_done, folder.manifest()->tasks_before);
   if (before > 0) warn(recall(run, *state, before));
-  check_forkable(*state, run.identity, run.config, run.model->layout(), run.rule->needs().fisher,
+  check_forkable(*state, run.identity, run.config, run.model->layout(), needs_fisher(run.config),
                  run.tasks());
   std::vector<double> alphas = read_tasks_done(run, folder, state->tasks_done);
-  if (!run.rule->needs().fisher) {  // it would lack the tasks that come now
+  if (!needs_fisher(run.config)) {  // it would lack the tasks that come now
     state->s0.clear();
     state->s1.clear();
     state->fisher_kind.clear();
@@ -195,7 +195,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
   RunConfig resolved = config;
   resolved.device = placement.device.is_cuda() ? "cuda" : "cpu";
   RunIdentity identity = identity_of(resolved, inputs, placement, group.size());
-  StreamState fresh = initial_state(model->layout(), group.rank() == 0 && rule->needs().fisher);
+  StreamState fresh = initial_state(model->layout(), group.rank() == 0 && needs_fisher(config));
   OpenRun run{.config = std::move(resolved),
               .group = group,
               .watchdog = watchdog,

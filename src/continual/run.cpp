@@ -53,7 +53,7 @@ TrainedTask train(OpenRun& run, const Task& task, TaskMetrics& metrics) {
       [&](const TaskProgress& counters, const auto& snapshot) {
         saver.after_step(counters, snapshot);
       },
-      head_to_begin_with(run));
+      head_to_begin_with(run), ewc_penalty_of_state(run.group, run.config.ewc, run.state));
   saver.finish();
   metrics.loss_first_step = trained.loss_first_step;
   metrics.loss_last_pass = trained.loss_last_pass;
@@ -65,16 +65,16 @@ TrainedTask train(OpenRun& run, const Task& task, TaskMetrics& metrics) {
 
 // For the secant scale: L_t at the weights that the model holds, with the new head.
 void measure_loss_before(OpenRun& run, const Task& task, const Head& head, TaskMetrics& metrics) {
-  if (!run.rule->needs().fisher || run.fisher_scale != FisherScale::kSecant) return;
+  if (!needs_fisher(run.config) || run.fisher_scale != FisherScale::kSecant) return;
   metrics.loss_merged_before = mean_loss(run.context(), task, head);
 }
 
-// F_t at the weights that the model holds; nullopt for a rule that needs none.
+// F_t at the weights that the model holds; nullopt where nothing needs it.
 std::optional<Fisher> measure_fisher(OpenRun& run, const Task& task, const Head& head,
                                      TaskMetrics& metrics) {
-  if (!run.rule->needs().fisher) return std::nullopt;
+  if (!needs_fisher(run.config)) return std::nullopt;
   const Stopwatch watch;
-  Fisher fisher = empirical_fisher(run.context(), task, head);
+  Fisher fisher = measure_curvature(run.context(), task, head);
   metrics.loss_trained = fisher.loss;
   metrics.seconds_fisher = watch.seconds();
   return fisher;
@@ -169,7 +169,7 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
     run.state_content_sha256 = run.folder.commit(
         make_task_record(run.identity, task, trained, run.state.heads.back(), merged, metrics),
         make_state_record(run.identity, run.seen(task), run.model->layout(), run.state,
-                          run.config.fisher_scale));
+                          run.config));
     run.events.tell(TaskSaved{static_cast<int>(task.index),
                               run.folder.task_file(task.index).string(), watch.seconds()});
   }

@@ -31,13 +31,13 @@ TaskRecord make_task_record(const RunIdentity& run, const Task& task, const Trai
 
 StateRecord make_state_record(const RunIdentity& run, std::span<const Task> tasks,
                               const AdaptedLayout& layout, const StreamState& state,
-                              std::string_view fisher_scale) {
+                              const RunConfig& config) {
   const bool remembers = state.memory.size() > 0;
   StateRecord record{.tasks_done = state.tasks_done,
                      .layout = layout,
                      .merged = state.merged,
-                     .fisher_kind = remembers ? kFisherKind : "",
-                     .fisher_scale = remembers ? std::string(fisher_scale) : "",
+                     .fisher_kind = remembers ? curvature_kind(config.curvature) : "",
+                     .fisher_scale = remembers ? config.fisher_scale : "",
                      .s0 = {state.memory.s0().begin(), state.memory.s0().end()},
                      .s1 = {state.memory.s1().begin(), state.memory.s1().end()},
                      .heads = state.heads,
@@ -198,9 +198,17 @@ void check_forkable(const StateRecord& record, const RunIdentity& run, const Run
   check_heads(record, config);
   if (!needs_memory) return;
   if (record.s0.empty()) {
-    throw UsageError(concat("cannot go on from ", from, " with --merge ", config.merge,
-                            ": the rule needs the Fisher of the tasks before, and that run, whose "
-                            "rule needed none, has not measured it"));
+    const std::string what = config.ewc > 0 ? concat(" with --ewc ", config.ewc, ": the penalty")
+                                            : concat(" with --merge ", config.merge, ": the rule");
+    throw UsageError(concat("cannot go on from ", from, what,
+                            " needs the Fisher of the tasks before, and that run, which needed "
+                            "none, has not measured it"));
+  }
+  if (record.fisher_kind != curvature_kind(config.curvature)) {
+    throw UsageError(concat("cannot go on from ", from, " with --curvature ", config.curvature,
+                            " (", curvature_kind(config.curvature),
+                            "): its tasks were measured as ", record.fisher_kind,
+                            ", and sums of both would mean nothing"));
   }
   if (record.fisher_scale != config.fisher_scale) {
     throw UsageError(concat("cannot go on from ", from, " with --fisher-scale ",

@@ -10,7 +10,6 @@
 #include "palimpsest/remerge/merge_record.h"
 #include "palimpsest/train/features.h"
 #include "palimpsest/train/head.h"
-#include "palimpsest/train/perturbation.h"
 #include "palimpsest/train/schedule.h"
 #include "palimpsest/train/step_input.h"
 #include "palimpsest/train/task_parameters.h"
@@ -67,7 +66,7 @@ void skip_step(const TrainingContext& context, const Task& task, const TaskProgr
 
 TrainedTask train_task(const TrainingContext& context, const Task& task,
                        const std::optional<TaskProgress>& start, const AfterStep& after_step,
-                       const Head& head) {
+                       const Head& head, const QuadraticPenalty& penalty) {
   const RunConfig& config = context.config;
   const Stopwatch watch;
   context.watchdog.at(static_cast<int>(task.index) + 1, 0);
@@ -98,8 +97,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task,
 
   const Schedule schedule{config.schedule, config.milestones, config.milestone_factor,
                           config.warmup_steps};
-  const double epsilon = config.perturbation == "none" ? 0 : config.epsilon;
-  TrainingStep training(context, parameters, progress.updates);
+  TrainingStep training(context, parameters, progress.updates, penalty);
   StepReader reader(context, task, training.own_lanes());
   StepInput input;
   context.watchdog.at(static_cast<int>(task.index) + 1, progress.steps_done + 1);
@@ -111,7 +109,8 @@ TrainedTask train_task(const TrainingContext& context, const Task& task,
     const Watchdog::Phase phase(context.watchdog, "training step");
     const TrainingStep::Numbers numbers{
         .samples = std::ssize(input.positions),
-        .c = perturbation_scale(config.seed, task.index, step, epsilon),
+        .c = input.perturbation.c,
+        .noise_seed = input.perturbation.noise_seed,
         .learning_rate_factor = learning_rate_factor(schedule, step, steps)};
     training.queue(input.lanes, numbers);
     const std::vector<std::int64_t> batch = std::move(input.positions);

@@ -34,6 +34,9 @@ struct Inputs {
 // than there are.
 Inputs open_inputs(const RunConfig& config);
 
+// Whether anything rests on the tasks' Fishers: the merge rule, or the penalty.
+bool needs_fisher(const RunConfig& config);
+
 // Throws UsageError when there are fewer lanes than ranks.
 Lanes lanes_of(const RunConfig& config, int world_size);
 

@@ -35,7 +35,8 @@ struct StepDone {
   std::int64_t steps = 0;
   double loss = 0;           // mean cross-entropy of the global batch, perturbed weights
   double gradient_norm = 0;  // before clipping
-  double scale = 1;          // c of the perturbation: 1-eps, 1 or 1+eps
+  double scale = 1;          // c of the perturbation; stratified: their mean over the batch;
+                             // gaussian: 1
   double learning_rate = 0;  // of the adapter
   std::int64_t samples = 0;  // of the global batch
   double seconds = 0;        // of this step
