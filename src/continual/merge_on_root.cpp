@@ -37,7 +37,7 @@ MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, const Ad
   const bool both = !factor.remark.empty() && !record.remark.empty();
   record.remark = concat(factor.remark, both ? "; " : "", record.remark);
   if (fisher) {
-    outcome.fisher = FisherRecord{.kind = kFisherKind,
+    outcome.fisher = FisherRecord{.kind = fisher->kind,
                                   .samples = fisher->samples,
                                   .transform = "test",
                                   .scale = std::string(name_of(scale)),

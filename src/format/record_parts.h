@@ -31,12 +31,13 @@ FileIdentity identity_of(const H5File& file);
 void write_optional(H5Writer& file, const std::string& path, const std::optional<double>& value);
 std::optional<double> read_optional(const H5File& file, const std::string& path);
 
-// Datasets samples, correct and correct_given_task, [tasks], in `group`; read: checked as
-// EvaluationRow::check() does.
+// A dataset for each vector of the row, in `group`: [tasks], or by class [classes]; those since 1.2
+// where the row has them. Read: checked as EvaluationRow::check() does.
 void write_row(H5Writer& file, const std::string& group, const EvaluationRow& row);
 EvaluationRow read_row(const H5File& file, const std::string& group, std::size_t tasks);
 
-// Datasets weight [classes, features] and bias [classes] in `group`.
+// Datasets weight [classes, features] and bias [classes] in `group`, with attributes kind and scale
+// unless it is linear.
 void write_head(H5Writer& file, const std::string& group, const Head& head);
 Head read_head(const H5File& file, const std::string& group);
 

@@ -114,6 +114,8 @@ void write_metrics(H5Writer& file, const TaskMetrics& metrics) {
   write_row(file, "/metrics/before_merge", metrics.before_merge);
   write_row(file, "/metrics/after_merge", metrics.after_merge);
   for (const auto& [path, member] : kMetrics) file.number<double>(path, metrics.*member);
+  write_optional(file, "/metrics@rise_predicted", metrics.rise_predicted);
+  write_optional(file, "/metrics@rise_measured", metrics.rise_measured);
 }
 
 TaskMetrics read_metrics(const H5File& file, std::size_t tasks) {
@@ -121,6 +123,8 @@ TaskMetrics read_metrics(const H5File& file, std::size_t tasks) {
   metrics.before_merge = read_row(file, "/metrics/before_merge", tasks);
   metrics.after_merge = read_row(file, "/metrics/after_merge", tasks);
   for (const auto& [path, member] : kMetrics) metrics.*member = file.number<double>(path);
+  metrics.rise_predicted = read_optional(file, "/metrics@rise_predicted");
+  metrics.rise_measured = read_optional(file, "/metrics@rise_measured");
   return metrics;
 }
 

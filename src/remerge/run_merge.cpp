@@ -87,6 +87,10 @@ class RunMerge {
 
   void begin(const TaskRecord& record) {
     const AdaptedLayout layout = layout_of(record.lora);
+    if (layout.size() == 0) {
+      throw UsageError(concat(request_.run.string(), " has nothing to merge: its backbone was ",
+                              "frozen (--adapter none)"));
+    }
     mine_.emplace(rule_of(0), layout, request_.threads);
     if (follows_) return;
     own_merged_.resize(static_cast<std::size_t>(layout.size()));
