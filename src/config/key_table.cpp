@@ -67,14 +67,14 @@ std::vector<Key> make_table() {
        .group = kStream,
        .member = &C::scenario,
        .help = "class-incremental: tell the classes of all tasks apart, as in the paper.\n"
-               "task-incremental: each sample comes with its task. domain-incremental:\n"
-               "every task has the same classes, and they share one head.",
+               "Not in the paper: task-incremental, each sample comes with its task;\n"
+               "domain-incremental, every task has the same labels, and they share a head.",
        .choices = {"class-incremental", "task-incremental", "domain-incremental"}},
       {.name = "joint",
        .group = kStream,
        .member = &C::joint,
        .help = "Learn all tasks at once, as one: the bound that no stream can reach. With\n"
-               "merge and perturbation none."},
+               "merge and perturbation none. Not in the paper."},
       {.name = "validation",
        .group = kStream,
        .member = &C::validation,
@@ -305,8 +305,9 @@ std::vector<Key> make_table() {
       {.name = "head",
        .group = kHeads,
        .member = &C::head,
-       .help = "linear: as in the paper. Not in the paper: cosine, of features and weights;\n"
-               "prototype, class means without training (SimpleCIL; adapter = none).",
+       .help = "linear: as in the paper. Not in the paper: cosine, of features and weights,\n"
+               "without bias; prototype, the same of class means, without training\n"
+               "(SimpleCIL; adapter = none).",
        .choices = {"linear", "cosine", "prototype"}},
       {.name = "head-scale",
        .group = kHeads,
@@ -328,8 +329,8 @@ std::vector<Key> make_table() {
       {.name = "head-align",
        .group = kHeads,
        .member = &C::head_align,
-       .help = "After each merge, train all heads together on features drawn from every\n"
-               "class's mean and variance (SLCA). Not in the paper."},
+       .help = "After each merge from the second on, train all heads together on features\n"
+               "drawn from every class's mean and variance (as SLCA). Not in the paper."},
       {.name = "head-align-epochs",
        .group = kHeads,
        .member = &C::head_align_epochs,
@@ -416,8 +417,8 @@ std::vector<Key> make_table() {
       {.name = "continue",
        .group = kRun,
        .member = &C::continue_from,
-       .help = "Start a new run from the newest state of another, whose data may be gone:\n"
-               "pack and protocol hold the tasks that come after it.",
+       .help = "Start a new run from the newest state of another (a run folder, or one of\n"
+               "its states) whose data may be gone: pack and protocol hold new tasks only.",
        .effect = kOperational},
       {.name = "allow-numerics-change",
        .group = kRun,

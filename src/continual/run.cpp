@@ -6,11 +6,15 @@
 #include "palimpsest/continual/step_saver.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/data/sampler.h"
+#include "palimpsest/data/scenario.h"
+#include "palimpsest/device/host_copy.h"
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/merge/task_vector.h"
+#include "palimpsest/train/class_statistics.h"
 #include "palimpsest/train/features.h"
 #include "palimpsest/train/fisher.h"
 #include "palimpsest/train/head.h"
+#include "palimpsest/train/head_alignment.h"
 #include "palimpsest/train/task_trainer.h"
 
 namespace palimpsest {
@@ -28,14 +32,28 @@ std::vector<float> trained_weights(const OpenRun& run, const TrainedTask& traine
   return weights;
 }
 
+// The heads that are in use: in domain-incremental runs the newest serves all tasks.
+std::span<const Head> heads_in_use(const OpenRun& run) {
+  const std::span<const Head> heads = run.state.heads;
+  return shares_head(run.config.scenario) && !heads.empty() ? heads.last(1) : heads;
+}
+
+// What the head of the next task begins with: a shared one goes on, others are fresh.
+Head head_to_begin_with(const OpenRun& run) {
+  const bool goes_on = shares_head(run.config.scenario) && !run.state.heads.empty();
+  return goes_on ? run.state.heads.back() : Head{};
+}
+
 TrainedTask train(OpenRun& run, const Task& task, TaskMetrics& metrics) {
   StepSaver saver(run);
   // Where an earlier start of this run has left the task, if it has.
   const std::optional<TaskProgress> start = std::exchange(run.progress, std::nullopt);
-  TrainedTask trained = train_task(run.context(), task, start,
-                                   [&](const TaskProgress& counters, const auto& snapshot) {
-                                     saver.after_step(counters, snapshot);
-                                   });
+  TrainedTask trained = train_task(
+      run.context(), task, start,
+      [&](const TaskProgress& counters, const auto& snapshot) {
+        saver.after_step(counters, snapshot);
+      },
+      head_to_begin_with(run));
   saver.finish();
   metrics.loss_first_step = trained.loss_first_step;
   metrics.loss_last_pass = trained.loss_last_pass;
@@ -86,11 +104,25 @@ Head refit_head(OpenRun& run, const Task& task) {
   return head;
 }
 
+// All heads trained together on what is kept of every class: the new task's at theta_hat_t, the
+// others' as they were after their own merges (not in the paper).
+void align_heads(OpenRun& run, const Task& task) {
+  StreamState& state = run.state;
+  state.class_statistics.push_back(
+      class_statistics(to_host(cached_features(run.context(), task.train)), task.train.targets,
+                       std::ssize(task.classes)));
+  if (state.heads.size() == 1) return;  // trained on features of all classes seen
+  state.heads = aligned_heads(state.heads, state.class_statistics, run.config, task.index,
+                              run.model->device());
+  run.group.agree(weights_hash(joined(state.heads).weight), "hash of the aligned heads",
+                  "agreement after the alignment");
+}
+
 // Over all classes seen, with the weights that the model holds.
 EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
                             TaskMetrics& metrics) {
   const Stopwatch watch;
-  EvaluationRow row = evaluate(*run.model, run.reader(), run.seen(task), run.state.heads,
+  EvaluationRow row = evaluate(*run.model, run.reader(), run.seen(task), heads_in_use(run),
                                run.config.evaluation_batch, run.group, run.watchdog, run.stop,
                                run.placement.make_graph);
   metrics.seconds_evaluate += watch.seconds();
@@ -141,6 +173,7 @@ void learn(OpenRun& run, const Task& task) {
             std::move(fisher), metrics);
   hold(run, run.state.merged);
   if (run.config.head_refit) run.state.heads.back() = refit_head(run, task);
+  if (run.config.head_align) align_heads(run, task);
   metrics.after_merge = evaluate_seen(run, task, true, metrics);
 
   ++run.state.tasks_done;

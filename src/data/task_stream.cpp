@@ -45,7 +45,7 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol) {
   for (const ProtocolTask& from : protocol.tasks) {
     Task task{.index = std::ssize(tasks),
               .name = from.name,
-              .classes = from.classes,
+              .classes = from.labels,
               .train = {},
               .test = {}};
     if (from.classes.size() < 2) {
@@ -73,6 +73,30 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol) {
     tasks.push_back(std::move(task));
   }
   return tasks;
+}
+
+Task joint_task(std::span<const Task> tasks) {
+  Task joint{.index = 0,
+             .name = concat("joint of ", tasks.size(), " tasks"),
+             .classes = {},
+             .train = {},
+             .test = {}};
+  std::map<std::string_view, std::int64_t> number_of;
+  const auto add = [&](const LabelledSamples& from, const Task& task, LabelledSamples& into) {
+    into.samples.insert(into.samples.end(), from.samples.begin(), from.samples.end());
+    for (const std::int64_t target : from.targets) {
+      into.targets.push_back(number_of.at(task.classes[static_cast<std::size_t>(target)]));
+    }
+  };
+  for (const Task& task : tasks) {
+    for (const std::string& name : task.classes) {
+      if (number_of.try_emplace(name, std::ssize(joint.classes)).second)
+        joint.classes.push_back(name);
+    }
+    add(task.train, task, joint.train);
+    add(task.test, task, joint.test);
+  }
+  return joint;
 }
 
 std::vector<std::vector<std::int64_t>> chunks(std::int64_t size, std::int64_t chunk) {

@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 
 #include "palimpsest/device/streams.h"
+#include "palimpsest/model/head.h"
 #include "palimpsest/model/recorded_pass.h"
 
 namespace palimpsest {
@@ -11,23 +12,23 @@ namespace {
 
 // All heads as one: [classes of all tasks, features].
 struct JointHead {
-  at::Tensor weight, bias;
-  std::vector<std::int64_t> first_class;  // by task
+  PlacedHead head;
+  std::vector<std::int64_t> first_class, classes;  // by task
 };
 
-JointHead join(std::span<const Head> heads, at::Device device) {
-  std::vector<at::Tensor> weights, biases;
-  JointHead joint;
+// A single head is that of all tasks.
+JointHead join(std::span<const Head> heads, std::size_t tasks, at::Device device) {
+  JointHead joint{.head = place(joined(heads), device), .first_class = {}, .classes = {}};
   std::int64_t classes = 0;
   for (const Head& head : heads) {
-    weights.push_back(
-        at::from_blob(const_cast<float*>(head.weight.data()), {head.classes, head.features}));
-    biases.push_back(at::from_blob(const_cast<float*>(head.bias.data()), {head.classes}));
     joint.first_class.push_back(classes);
+    joint.classes.push_back(head.classes);
     classes += head.classes;
   }
-  joint.weight = at::cat(weights).to(device);
-  joint.bias = at::cat(biases).to(device);
+  if (heads.size() == 1) {
+    joint.first_class.assign(tasks, 0);
+    joint.classes.assign(tasks, classes);
+  }
   return joint;
 }
 
@@ -39,19 +40,19 @@ EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
                        const MakeGraph& make_graph) {
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(watchdog, "evaluation", 10);
-  const JointHead joint = join(heads, model.device());
+  const JointHead joint = join(heads, tasks.size(), model.device());
   EvaluationRow row;
   // Correct, then correct given the task; where the model is, so that nobody waits for a chunk.
   const at::Tensor correct =
       at::zeros({2, std::ssize(tasks)}, at::TensorOptions(model.device()).dtype(at::kLong));
   RecordedPass logits_of(make_graph, [&](const Batch& batch) {
-    return at::linear(model.features(batch), joint.weight, joint.bias);
+    return head_logits(model.features(batch), joint.head);
   });
   Pace pace(model.device());
   std::int64_t number = 0;
   for (std::size_t j = 0; j < tasks.size(); ++j) {
     row.samples.push_back(tasks[j].test.size());
-    const std::int64_t first = joint.first_class[j], classes = heads[j].classes;
+    const std::int64_t first = joint.first_class[j], classes = joint.classes[j];
     for (const auto& positions : chunks(tasks[j].test.size(), chunk)) {
       if (number % group.size() == 0) stop.check();
       if (number++ % group.size() != group.rank()) continue;

@@ -11,16 +11,22 @@ namespace {
 
 std::string head_group(std::int64_t task) { return "/heads/" + std::to_string(task); }
 
-AdaptedLayout read_layout(const H5File& file) {
-  std::vector<AdaptedModule> modules;
-  for (const std::string& name : file.children("/weights")) {
-    const H5Dims dims = file.dims("/weights/" + name);
-    if (dims.size() != 2) {
-      file.refuse("/weights/" + name, "two dimensions", std::to_string(dims.size()));
-    }
-    modules.push_back({.name = name, .out = dims[0], .in = dims[1]});
-  }
-  return AdaptedLayout(std::move(modules));
+std::string statistics_group(std::int64_t task) {
+  return "/class_statistics/" + std::to_string(task);
+}
+
+void write_statistics(H5Writer& file, const std::string& group, const ClassStatistics& statistics) {
+  const H5Dims dims = {statistics.classes, statistics.features};
+  file.numbers<float>(group + "/mean", dims, statistics.mean);
+  file.numbers<float>(group + "/variance", dims, statistics.variance);
+}
+
+ClassStatistics read_statistics(const H5File& file, const std::string& group, const Head& head) {
+  const H5Dims dims = {head.classes, head.features};
+  return {.classes = head.classes,
+          .features = head.features,
+          .mean = file.numbers<float>(group + "/mean", dims),
+          .variance = file.numbers<float>(group + "/variance", dims)};
 }
 
 // The numbers of EvaluationRow, each with its dataset.
@@ -96,7 +102,7 @@ StateRecord read_all_but_bulk(const H5File& file) {
   record.pack_content_sha256 = file.text("/pack@content_sha256");
   record.config = file.text("/config");
   record.numerics = file.text("/numerics");
-  record.layout = read_layout(file);
+  record.layout = read_layout(file, "/weights");
   record.fisher_kind = file.text("/curvature@kind");
   record.fisher_scale = file.text("/curvature@scale");
   for (std::int64_t task = 0; task < record.tasks_done; ++task) {
@@ -132,6 +138,8 @@ std::string write_state_record(const std::filesystem::path& path, const StateRec
     const auto i = static_cast<std::size_t>(task);
     write_head(file, head_group(task), record.heads[i]);
     file.texts(head_group(task) + "/classes", record.classes[i]);
+    if (!record.class_statistics.empty())
+      write_statistics(file, statistics_group(task), record.class_statistics[i]);
   }
   write_accuracy(file, record.accuracy);
   if (!record.merged.empty()) {
@@ -153,8 +161,23 @@ StateRecord read_state_record(const std::filesystem::path& path) {
   }
   for (std::int64_t task = 0; task < record.tasks_done; ++task) {
     record.heads.push_back(read_head(file, head_group(task)));
+    if (file.has("/class_statistics")) {
+      record.class_statistics.push_back(
+          read_statistics(file, statistics_group(task), record.heads.back()));
+    }
   }
   refuse_problem<InputError>(path, problem_of(record));
+  return record;
+}
+
+StateRecord read_state_heads(const std::filesystem::path& path) {
+  const H5File file(path, "state");
+  StateRecord record = read_all_but_bulk(file);
+  for (std::int64_t task = 0; task < record.tasks_done; ++task) {
+    const auto i = static_cast<std::size_t>(task);
+    record.heads.push_back(read_head(file, head_group(task)));
+    refuse_problem<InputError>(path, problem_of(record.heads[i], record.classes[i].size()));
+  }
   return record;
 }
 

@@ -162,6 +162,26 @@ TaskRecord read_task_record(const std::filesystem::path& path) {
   return record;
 }
 
+TaskRecord read_task_parts(const std::filesystem::path& path, const TaskParts& parts) {
+  const H5File file(path, "task");
+  TaskRecord record = read_head_of_record(file);
+  if (parts.lora) {
+    for (const std::string& module : file.children("/lora")) {
+      record.lora.push_back(read_lora(file, "/lora/" + module, module));
+    }
+  }
+  if (file.has("/fisher")) {
+    record.fisher = read_fisher(file);
+    if (parts.lora && parts.fisher) {
+      record.fisher->values = read_flat<float>(file, "/fisher", layout_of(record.lora));
+    }
+  }
+  record.merge = read_merge(file);
+  record.metrics = read_metrics(file, static_cast<std::size_t>(record.index) + 1);
+  refuse_problem<InputError>(path, problem_of_modules(record.lora));
+  return record;
+}
+
 TaskSummary read_task_summary(const std::filesystem::path& path) {
   const H5File file(path, "task");
   TaskSummary summary;

@@ -24,14 +24,42 @@ double mean_of_newest(const std::vector<EvaluationRow>& rows) {
   return rows.empty() ? 0 : sum / static_cast<double>(rows.size());
 }
 
-// Row t's test sets are those of row t - 1, and one more.
-void check_sizes(const EvaluationRow& row, const EvaluationRow& previous) {
-  for (std::size_t j = 0; j < previous.samples.size(); ++j) {
-    if (previous.samples[j] != row.samples[j]) {
-      throw Error(concat("accuracy matrix: task ", j + 1, " had ", previous.samples[j],
-                         " test samples, now ", row.samples[j]));
-    }
+[[noreturn]] void refuse_size(std::size_t task, std::int64_t was, std::int64_t is) {
+  throw Error(concat("accuracy matrix: task ", task + 1, " had ", was, " test samples, now ", is));
+}
+
+// A task's test set is the one that it had when it was the newest, or isn't at hand any more.
+void check_sizes(const EvaluationRow& row, const std::vector<EvaluationRow>& earlier) {
+  for (std::size_t j = 0; j < earlier.size(); ++j) {
+    const std::int64_t was = earlier[j].samples[j], is = row.samples[j];
+    if (is != 0 && is != was) refuse_size(j, was, is);
   }
+}
+
+bool is_tested(const EvaluationRow& row, std::size_t task) { return row.samples[task] > 0; }
+
+// The mean over those of the first `tasks` tasks that were tested in `row`; nullopt where there are
+// none. value(j): of task j.
+template <typename Value>
+std::optional<double> mean_over_tested(const EvaluationRow& row, std::size_t tasks,
+                                       const Value& value) {
+  double sum = 0;
+  std::size_t tested = 0;
+  for (std::size_t j = 0; j < tasks; ++j) {
+    if (!is_tested(row, j)) continue;
+    sum += value(j);
+    ++tested;
+  }
+  if (tested == 0) return std::nullopt;
+  return sum / static_cast<double>(tested);
+}
+
+// The best accuracy on a task over the rows of the tasks from itself to the last but one.
+double peak(const std::vector<EvaluationRow>& rows, std::size_t task) {
+  double best = 0;  // an untested row has no accuracy: 0 is never more than what was tested
+  for (std::size_t l = task; l + 1 < rows.size(); ++l)
+    best = std::max(best, rows[l].accuracy(task));
+  return best;
 }
 
 }  // namespace
@@ -45,7 +73,8 @@ void EvaluationRow::check(std::size_t tasks) const {
   }
   for (std::size_t j = 0; j < tasks; ++j) {
     const std::int64_t n = samples[j];
-    if (n <= 0 || n > kMostSamples || std::min(correct[j], correct_given_task[j]) < 0 ||
+    const std::int64_t least = j + 1 == tasks ? 1 : 0;  // the newest is always tested
+    if (n < least || n > kMostSamples || std::min(correct[j], correct_given_task[j]) < 0 ||
         std::max(correct[j], correct_given_task[j]) > n) {
       throw Error(concat("accuracy matrix: task ", j + 1, " has ", correct[j], " and ",
                          correct_given_task[j], " correct of ", n, " samples"));
@@ -65,17 +94,19 @@ double EvaluationRow::sample_weighted_given_task() const {
 }
 
 double EvaluationRow::task_mean() const {
-  double sum = 0;
-  for (std::size_t j = 0; j < samples.size(); ++j) sum += accuracy(j);
-  return samples.empty() ? 0 : sum / static_cast<double>(samples.size());
+  const auto own = [&](std::size_t j) { return accuracy(j); };
+  return mean_over_tested(*this, samples.size(), own).value_or(0);
 }
 
 void AccuracyMatrix::add_row(EvaluationRow after_merge, EvaluationRow before_merge) {
   const std::size_t tasks = after_.size() + 1;
   after_merge.check(tasks);
   before_merge.check(tasks);
-  if (!after_.empty()) check_sizes(after_merge, after_.back());
-  check_sizes(before_merge, after_merge);
+  check_sizes(after_merge, after_);
+  for (std::size_t j = 0; j < tasks; ++j) {
+    const std::int64_t after = after_merge.samples[j], before = before_merge.samples[j];
+    if (after != before) refuse_size(j, after, before);
+  }
   after_.push_back(std::move(after_merge));
   before_.push_back(std::move(before_merge));
 }
@@ -93,34 +124,23 @@ double AccuracyMatrix::average_anytime() const {
 
 std::optional<double> AccuracyMatrix::forgetting() const {
   if (tasks() < 2) return std::nullopt;
-  double sum = 0;
-  for (std::size_t j = 0; j + 1 < tasks(); ++j) {
-    double peak = 0;
-    for (std::size_t l = j; l + 1 < tasks(); ++l) peak = std::max(peak, after_[l].accuracy(j));
-    sum += peak - after_.back().accuracy(j);
-  }
-  return sum / static_cast<double>(tasks() - 1);
+  return mean_over_tested(after_.back(), tasks() - 1, [&](std::size_t j) {
+    return peak(after_, j) - after_.back().accuracy(j);
+  });
 }
 
 std::optional<double> AccuracyMatrix::forgetting_from_peak_before_merge() const {
   if (tasks() < 2) return std::nullopt;
-  double sum = 0;
-  for (std::size_t j = 0; j + 1 < tasks(); ++j) {
-    double peak = 0;
-    for (std::size_t l = j; l + 1 < tasks(); ++l) {
-      peak = std::max({peak, after_[l].accuracy(j), before_[l].accuracy(j)});
-    }
-    sum += peak - after_.back().accuracy(j);
-  }
-  return sum / static_cast<double>(tasks() - 1);
+  return mean_over_tested(after_.back(), tasks() - 1, [&](std::size_t j) {
+    return std::max(peak(after_, j), peak(before_, j)) - after_.back().accuracy(j);
+  });
 }
 
 std::optional<double> AccuracyMatrix::backward_transfer() const {
   if (tasks() < 2) return std::nullopt;
-  double sum = 0;
-  for (std::size_t j = 0; j + 1 < tasks(); ++j)
-    sum += after_.back().accuracy(j) - after_[j].accuracy(j);
-  return sum / static_cast<double>(tasks() - 1);
+  return mean_over_tested(after_.back(), tasks() - 1, [&](std::size_t j) {
+    return after_.back().accuracy(j) - after_[j].accuracy(j);
+  });
 }
 
 double AccuracyMatrix::plasticity() const { return mean_of_newest(after_); }

@@ -8,11 +8,10 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "view_parts.h"
 
 namespace palimpsest {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string line_of(const char* event, const Json& fields) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -119,8 +118,9 @@ void JsonLinesReport::on(const Evaluated& event) {
   write(line_of("evaluated", Json::object({{"task", event.task},
                                            {"after_merge", event.after_merge},
                                            {"samples", event.samples},
-                                           {"correct", event.correct},
-                                           {"correct_given_task", event.correct_given_task},
+                                           {"correct", counts_json(event.correct, event.samples)},
+                                           {"correct_given_task",
+                                            counts_json(event.correct_given_task, event.samples)},
                                            {"seconds", event.seconds}})));
 }
 

@@ -4,6 +4,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/run_folder.h"
+#include "palimpsest/metrics/given_task.h"
 #include "palimpsest/report/readable.h"
 #include "palimpsest/report/summary.h"
 #include "palimpsest/report/views.h"
@@ -24,8 +25,8 @@ Json read_run_json(const std::filesystem::path& folder) {
 std::string highlights(const Json& config) {
   std::string text;
   for (const char* const key :
-       {"adapter", "perturbation", "epsilon", "merge", "fisher-scale", "head-refit", "lora-rank",
-        "epochs", "batch", "lr", "head-lr", "schedule", "seed", "lanes", "device"}) {
+       {"scenario", "adapter", "perturbation", "epsilon", "merge", "fisher-scale", "head-refit",
+        "lora-rank", "epochs", "batch", "lr", "head-lr", "schedule", "seed", "lanes", "device"}) {
     if (!config.contains(key)) continue;
     const Json& value = config.at(key);
     text += concat(text.empty() ? "" : ", ", key, " ",
@@ -34,13 +35,16 @@ std::string highlights(const Json& config) {
   return wrap(text, kWidth, 2, 2);
 }
 
-std::string task_table(const std::vector<TaskSummary>& tasks) {
+std::string task_table(const std::vector<TaskSummary>& tasks, bool task_given) {
   Rows rows = {{"task", "classes", "samples", "alpha", "unclamped", "Fisher x", "|Delta|",
                 "this task", "all so far", "time"}};
   for (const TaskSummary& task : tasks) {
     const TaskRecord& record = task.record;
-    const EvaluationRow& before = record.metrics.before_merge;
-    const EvaluationRow& after = record.metrics.after_merge;
+    EvaluationRow before = record.metrics.before_merge, after = record.metrics.after_merge;
+    if (task_given) {
+      before = given_task(std::move(before));
+      after = given_task(std::move(after));
+    }
     const std::size_t own = after.samples.size() - 1;
     const TaskMetrics& metrics = record.metrics;
     rows.push_back({std::to_string(record.index + 1), std::to_string(record.classes.size()),
@@ -73,8 +77,10 @@ std::string names_and_remarks(const std::vector<TaskSummary>& tasks) {
   return concat("tasks\n", names, remarks.empty() ? "" : "\nwhat the merges had to say\n", remarks);
 }
 
-Json summary_json(const AccuracyMatrix& accuracy) {
-  return {{"last", accuracy.last()},
+Json summary_json(const AccuracyMatrix& all, bool task_given) {
+  const AccuracyMatrix accuracy = task_given ? given_task(all) : all;
+  return {{"task_given", task_given},
+          {"last", accuracy.last()},
           {"average_anytime", accuracy.average_anytime()},
           {"forgetting", number_or_null(accuracy.forgetting())},
           {"forgetting_from_peak_before_merge",
@@ -119,11 +125,17 @@ View view_of_run(const std::filesystem::path& path) {
   const Json config =
       tasks.empty() ? run.value("config", Json::object())
                     : Json::parse(tasks.back().record.config, nullptr, /*allow_exceptions=*/false);
+  const bool task_given = is_task_given(config);
   std::string text =
       concat("run ", path.string(), ", ", tasks.size(), tasks.size() == 1 ? " task" : " tasks",
              " done\n  ", highlights(config), "\n");
-  Json json = {{"type", "run"},   {"folder", path.string()}, {"tasks_done", tasks.size()},
-               {"run", run},      {"config", config},        {"tasks", Json::array()},
+  Json json = {{"type", "run"},
+               {"folder", path.string()},
+               {"tasks_done", tasks.size()},
+               {"tasks_before", manifest ? manifest->tasks_before : 0},
+               {"run", run},
+               {"config", config},
+               {"tasks", Json::array()},
                {"alphas", alphas}};
   for (const TaskSummary& task : tasks) json["tasks"].push_back(task_json(task));
   if (tasks.empty()) {
@@ -131,11 +143,17 @@ View view_of_run(const std::filesystem::path& path) {
     return {std::move(text), dump(json)};
   }
   const TaskRecord& record = tasks.back().record;
-  text += concat("  backbone ", record.backbone_name, " ", short_hash(record.backbone_sha256),
-                 ", pack ", short_hash(record.pack_content_sha256), "\n\n", task_table(tasks),
-                 "this task, all so far: accuracy in % before -> after the merge\n\n",
-                 names_and_remarks(tasks), "\n", summary_table(accuracy, alphas, kWidth));
-  json["summary"] = summary_json(accuracy);
+  if (manifest->tasks_before > 0) {
+    text += concat("  continues a run of ", manifest->tasks_before,
+                   manifest->tasks_before == 1 ? " task\n" : " tasks\n");
+  }
+  text +=
+      concat("  backbone ", record.backbone_name, " ", short_hash(record.backbone_sha256),
+             ", pack ", short_hash(record.pack_content_sha256), "\n\n",
+             task_table(tasks, task_given), "this task, all so far: accuracy ",
+             task_given ? "given the task, " : "", "in % before -> after the merge\n\n",
+             names_and_remarks(tasks), "\n", summary_table(accuracy, alphas, kWidth, task_given));
+  json["summary"] = summary_json(accuracy, task_given);
   return {std::move(text), dump(json)};
 }
 

@@ -10,8 +10,8 @@ namespace {
 
 Json row_json(const EvaluationRow& row) {
   return {{"samples", row.samples},
-          {"correct", row.correct},
-          {"correct_given_task", row.correct_given_task}};
+          {"correct", counts_json(row.correct, row.samples)},
+          {"correct_given_task", counts_json(row.correct_given_task, row.samples)}};
 }
 
 Json module_json(const ModuleStatistics& module) {
@@ -59,6 +59,10 @@ std::string accuracy_table(const TaskMetrics& metrics) {
   const EvaluationRow& after = metrics.after_merge;
   Rows rows = {{"task", "samples", "accuracy in %", "given the task"}};
   for (std::size_t j = 0; j < after.samples.size(); ++j) {
+    if (after.samples[j] == 0) {
+      rows.push_back({std::to_string(j + 1), "0", "-", "-"});
+      continue;
+    }
     rows.push_back({std::to_string(j + 1), std::to_string(after.samples[j]),
                     before_and_after(before.accuracy(j), after.accuracy(j)),
                     before_and_after(before.accuracy_given_task(j), after.accuracy_given_task(j))});

@@ -39,6 +39,18 @@ std::string dump(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+bool is_task_given(const Json& config) {
+  return config.contains("scenario") && config.at("scenario") == "task-incremental";
+}
+
+Json counts_json(const std::vector<std::int64_t>& counts,
+                 const std::vector<std::int64_t>& samples) {
+  Json json = Json::array();
+  for (std::size_t j = 0; j < counts.size(); ++j)
+    json.push_back(samples[j] > 0 ? Json(counts[j]) : Json());
+  return json;
+}
+
 Json number_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 
 }  // namespace palimpsest

@@ -23,6 +23,10 @@ std::string fixed_or_dash(const std::optional<double>& value, int decimals);
 // A line: content hash, format and writer.
 std::string identity_text(const FileIdentity& identity);
 Json identity_json(const FileIdentity& identity);
+// Whether the settings of a record ask for accuracy given the task.
+bool is_task_given(const Json& config);
+// The counts, null where no samples were tested.
+Json counts_json(const std::vector<std::int64_t>& counts, const std::vector<std::int64_t>& samples);
 Json number_or_null(const std::optional<double>& value);
 Json task_json(const TaskSummary& summary);
 // Indented; bytes that are not UTF-8 are replaced.

@@ -9,9 +9,9 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/device/streams.h"
+#include "palimpsest/model/head.h"
 #include "palimpsest/model/host_kernels.h"
 #include "palimpsest/model/recorded_pass.h"
-#include "palimpsest/train/head.h"
 
 namespace palimpsest {
 namespace {
@@ -42,8 +42,7 @@ at::Tensor sum_over_chunks(const TrainingContext& context, const Task& task, std
 }
 
 at::Tensor summed_loss(const at::Tensor& features, const PlacedHead& head, const Batch& batch) {
-  return at::cross_entropy_loss(at::linear(features, head.weight, head.bias), batch.targets, {},
-                                at::Reduction::Sum);
+  return at::cross_entropy_loss(head_logits(features, head), batch.targets, {}, at::Reduction::Sum);
 }
 
 }  // namespace

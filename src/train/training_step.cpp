@@ -51,11 +51,13 @@ at::Tensor TrainingStep::pass(const Batch& batch) const {
   const FlatParameters& values = parameters_.values();
   const at::Tensor features =
       context_.model.features(batch, {.lora = &parameters_.lora(), .c = c_});
-  const at::Tensor logits =
-      at::linear(features, parameters_.head_weight(), parameters_.head_bias());
+  const at::Tensor logits = head_logits(features, parameters_.head());
   const at::Tensor loss = at::cross_entropy_loss(logits, batch.targets, {}, at::Reduction::Sum);
   at::Tensor part = at::zeros({values.size() + 1}, values.flat().options());
-  values.gather(torch::autograd::grad({loss}, values.leaves()), part.narrow(0, 0, values.size()));
+  // A cosine head leaves its bias unused.
+  const auto gradients = torch::autograd::grad({loss}, values.leaves(), {}, std::nullopt,
+                                               /*create_graph=*/false, /*allow_unused=*/true);
+  values.gather(gradients, part.narrow(0, 0, values.size()));
   part[values.size()].copy_(loss.detach());
   return part;
 }

@@ -186,6 +186,9 @@ TEST(Config, RefusesContradictions) {
               HasSubstr("merge = average"));
   EXPECT_EQ(parse_with({"--adapter=none", "--perturbation=none", "--merge=none"}).adapter, "none");
   EXPECT_THAT(refusal_with({"--head-refit", "--merge=none"}), HasSubstr("nothing to refit"));
+  EXPECT_THAT(refusal_with({"--fork=a", "--continue=b"}), HasSubstr("begins from one other run"));
+  EXPECT_THAT(refusal_with({"--joint", "--continue=b", "--merge=none", "--perturbation=none"}),
+              HasSubstr("joint = true learns all tasks at once"));
 }
 
 TEST(Config, JsonHoldsTypedValuesInTableOrder) {

@@ -61,6 +61,8 @@ RunConfig random_config(std::mt19937_64& random) {
   }
   if (config.adapter == "none") config.merge = config.perturbation = "none";
   if (config.merge == "none") config.head_refit = false;
+  (random() % 2 == 0 ? config.fork : config.continue_from).clear();
+  if (!config.continue_from.empty()) config.joint = false;
   return config;
 }
 

@@ -19,8 +19,9 @@ std::string hash_of(std::span<const Task> tasks);
 
 struct Inputs {
   Pack pack;
-  std::vector<Task> tasks;
-  Checkpoint weights;  // of the backbone
+  std::vector<Task> tasks;  // of the protocol; in a continued run, behind those learned before
+  std::int64_t test_per_class = 0;  // of the protocol
+  Checkpoint weights;               // of the backbone
   BackboneConfig backbone;
   BackboneChoice choice;     // what the settings say about it
   ImageTransform transform;  // of a pack of images

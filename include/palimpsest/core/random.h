@@ -17,6 +17,7 @@ enum class Purpose : std::uint8_t {
   kShuffle = 4,
   kAugmentation = 5,
   kMergeDrop = 6,
+  kClassFeatures = 16,
   kTest = 255,
 };
 

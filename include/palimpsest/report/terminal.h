@@ -17,7 +17,8 @@ struct TerminalSettings {
   Steps steps = Steps::kPlain;
   std::int64_t log_every = 50;  // steps between plain lines
   bool colour = false;
-  int width = 100;  // columns
+  int width = 100;          // columns
+  bool task_given = false;  // accuracies are those given the task
 };
 
 // `progress` is the setting of that name: auto, bar, plain or none. Asks whether `out` is a
