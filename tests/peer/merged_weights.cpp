@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "palimpsest/core/error.h"
-#include "palimpsest/merge/merge_rule.h"
+#include "palimpsest/merge/merge_task.h"
 #include "palimpsest/merge/task_vector.h"
 
 namespace {
@@ -36,7 +36,7 @@ void merge_stream(const MergeRule& rule, const AdaptedLayout& layout, int tasks,
                   std::ifstream& in, std::ofstream& out) {
   const auto size = static_cast<std::size_t>(layout.size());
   CurvatureMemory memory(size);
-  std::vector<float> merged(size), result(size);
+  std::vector<float> merged(size);
   std::vector<std::vector<float>> vectors;
   for (int task = 0; task < tasks; ++task) {
     std::vector<std::vector<float>> a, b;
@@ -53,19 +53,17 @@ void merge_stream(const MergeRule& rule, const AdaptedLayout& layout, int tasks,
     const std::vector<float> fisher = read(in, layout.size());
     std::vector<float> trained = merged;
     add_scaled(trained, 1, delta);
-    memory.add(fisher, trained);
     vectors.push_back(delta);
     const std::vector<std::span<const float>> all(vectors.begin(), vectors.end());
-    rule.merge({.task = task,
-                .merged = merged,
-                .task_vector = delta,
-                .layout = layout,
-                .memory = memory,
-                .fisher = fisher,
-                .factors = factors,
-                .all_task_vectors = all},
-               result);
-    merged = result;
+    merged = merge_task(rule, layout, memory,
+                        {.task = task,
+                         .merged = merged,
+                         .task_vector = delta,
+                         .weights = trained,
+                         .fisher = fisher,
+                         .factors = factors,
+                         .all_task_vectors = all})
+                 .merged;
     out.write(reinterpret_cast<const char*>(merged.data()), layout.size() * 4);
   }
 }
