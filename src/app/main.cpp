@@ -46,11 +46,14 @@ constexpr std::string_view kHelp =
 
 int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
+  const bool is_task_given = config.scenario == "task-incremental";
   RunEvents events;
   std::optional<TerminalReport> terminal;
   std::optional<JsonLinesReport> log;
   if (group.rank() == 0) {
-    terminal.emplace(stdout, terminal_settings(stdout, config.progress, config.log_every));
+    TerminalSettings settings = terminal_settings(stdout, config.progress, config.log_every);
+    settings.task_given = is_task_given;
+    terminal.emplace(stdout, settings);
     events.add(*terminal);
   }
   const RunResult result =
@@ -62,7 +65,8 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
     log->close();
     std::cout << '\n'
               << summary_table(result.accuracy,
-                               config.merge == "none" ? std::vector<double>{} : result.alphas)
+                               config.merge == "none" ? std::vector<double>{} : result.alphas, 100,
+                               is_task_given)
               << std::flush;
     if (!std::cout) throw Error("the final table could not be written to the standard output");
   }

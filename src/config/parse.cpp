@@ -151,11 +151,41 @@ void check_heads(const RunConfig& config) {
   }
 }
 
+void check_stream(const RunConfig& config) {
+  if (!config.fork.empty() && !config.continue_from.empty()) {
+    throw UsageError(
+        concat("--fork ", config.fork, " and --continue ", config.continue_from,
+               ": a run begins from one other run; keep --fork where the protocol holds "
+               "the tasks done, --continue where it holds only new ones"));
+  }
+  if (config.joint && !config.continue_from.empty()) {
+    throw UsageError(
+        "joint = true learns all tasks at once, and --continue those of another run before: leave "
+        "one out");
+  }
+}
+
 void check_consistent(const RunConfig& config) {
   if (config.adapter == "none" && (config.merge != "none" || config.perturbation != "none")) {
     throw UsageError(
         concat("adapter = none leaves nothing to perturb and nothing to merge, but perturbation = ",
                config.perturbation, " and merge = ", config.merge, "; set both to none"));
+  }
+  if (config.ewc > 0 && config.adapter == "none") {
+    throw UsageError(
+        "ewc > 0 needs an adapter: with adapter = none no weights are trained that could leave "
+        "earlier optima; set ewc = 0");
+  }
+  if (config.perturbation == "uniform" && config.epsilon != RunConfig().epsilon) {
+    throw UsageError(
+        concat("perturbation = uniform draws its scales from [1/t, 1] and has no "
+               "epsilon, but epsilon = ",
+               config.epsilon, "; leave it out"));
+  }
+  if (config.perturbation == "gaussian" && config.precision == "bf16") {
+    throw UsageError(
+        "perturbation = gaussian adds small noise to the weights, most of which a bf16 sum would "
+        "lose; set precision = fp32");
   }
   if (config.head_refit && config.merge == "none") {
     throw UsageError(
@@ -174,6 +204,7 @@ void check_consistent(const RunConfig& config) {
                "perturb for, but perturbation = ",
                config.perturbation, " and merge = ", config.merge, "; set both to none"));
   }
+  check_stream(config);
 }
 
 }  // namespace

@@ -79,6 +79,17 @@ void broadcast_state(HostGroup& group, StreamState& state) {
   for (ClassStatistics& statistics : state.class_statistics) broadcast(group, statistics);
 }
 
+QuadraticPenalty ewc_penalty_of_state(HostGroup& group, double lambda, const StreamState& state) {
+  QuadraticPenalty penalty;
+  if (lambda == 0 || state.tasks_done == 0) return penalty;
+  if (group.rank() == 0) penalty = ewc_penalty(lambda, state.memory, state.merged);
+  for (std::vector<float>* part : {&penalty.curvature, &penalty.slope}) {
+    part->resize(state.merged.size());
+    group.broadcast(std::as_writable_bytes(std::span(*part)), 0, "broadcast of the penalty");
+  }
+  return penalty;
+}
+
 void broadcast_progress(HostGroup& group, std::optional<TaskProgress>& progress) {
   if (!group.any(progress.has_value(), kPhase)) return;
   if (!progress) progress.emplace();

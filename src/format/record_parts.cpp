@@ -8,12 +8,13 @@
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
-namespace {
 
 std::string problem_of_name(std::string_view module) {
   const bool fine = !module.empty() && module.find_first_of("/@") == std::string_view::npos;
   return fine ? "" : concat("the module name \"", module, "\" is empty or holds / or @");
 }
+
+namespace {
 
 std::string problem_of(const LoraFactors& factors) {
   const std::string name = problem_of_name(factors.module);
@@ -175,12 +176,26 @@ void write_row(H5Writer& file, const std::string& group, const EvaluationRow& ro
   file.numbers<std::int64_t>(group + "/samples", dims, row.samples);
   file.numbers<std::int64_t>(group + "/correct", dims, row.correct);
   file.numbers<std::int64_t>(group + "/correct_given_task", dims, row.correct_given_task);
+  if (!row.is_detailed()) return;
+  file.numbers<std::int64_t>(group + "/correct_top5", dims, row.correct_top5);
+  file.numbers<std::int64_t>(group + "/correct_task", dims, row.correct_task);
+  file.numbers<double>(group + "/loss_given_task", dims, row.loss_given_task);
+  const H5Dims classes = {static_cast<std::int64_t>(row.class_samples.size())};
+  file.numbers<std::int64_t>(group + "/class_samples", classes, row.class_samples);
+  file.numbers<std::int64_t>(group + "/class_correct", classes, row.class_correct);
 }
 
 EvaluationRow read_row(const H5File& file, const std::string& group, std::size_t tasks) {
   EvaluationRow row{file.numbers<std::int64_t>(group + "/samples", {kAnyLength}),
                     file.numbers<std::int64_t>(group + "/correct", {kAnyLength}),
                     file.numbers<std::int64_t>(group + "/correct_given_task", {kAnyLength})};
+  if (file.has(group + "/class_samples")) {
+    row.correct_top5 = file.numbers<std::int64_t>(group + "/correct_top5", {kAnyLength});
+    row.correct_task = file.numbers<std::int64_t>(group + "/correct_task", {kAnyLength});
+    row.loss_given_task = file.numbers<double>(group + "/loss_given_task", {kAnyLength});
+    row.class_samples = file.numbers<std::int64_t>(group + "/class_samples", {kAnyLength});
+    row.class_correct = file.numbers<std::int64_t>(group + "/class_correct", {kAnyLength});
+  }
   try {
     row.check(tasks);
   } catch (const Error& error) {
@@ -228,6 +243,18 @@ LoraFactors read_lora(const H5File& file, const std::string& group, const std::s
   factors.in = file.dims(group + "/A")[1];
   factors.out = file.dims(group + "/B")[0];
   return factors;
+}
+
+AdaptedLayout read_layout(const H5File& file, const std::string& group) {
+  std::vector<AdaptedModule> modules;
+  for (const std::string& name : file.children(group)) {
+    const H5Dims dims = file.dims(group + "/" + name);
+    if (dims.size() != 2) {
+      file.refuse(group + "/" + name, "two dimensions", std::to_string(dims.size()));
+    }
+    modules.push_back({.name = name, .out = dims[0], .in = dims[1]});
+  }
+  return AdaptedLayout(std::move(modules));
 }
 
 AdaptedLayout layout_of(const std::vector<LoraFactors>& lora) {

@@ -30,9 +30,13 @@ TaskParameters::TaskParameters(const Backbone& model, std::int64_t classes, cons
   values_.head = head_over(values_.head.weight, values_.head.bias, config);
 }
 
-void TaskParameters::initialise(std::uint64_t seed, std::int64_t task) {
+void TaskParameters::initialise(std::uint64_t seed, std::int64_t task, const Head& head) {
   values_.lora.initialise(seed, task);
-  initialise_head(head(), seed, task);
+  if (head.classes == 0) {
+    initialise_head(values_.head, seed, task);
+  } else {
+    load_head(values_.head, head);
+  }
 }
 
 std::int64_t TaskParameters::head_offset() const {

@@ -204,6 +204,14 @@ TEST(Config, RefusesContradictions) {
   EXPECT_THAT(refusal_with(with_neither({"--joint", "--scenario=task-incremental"})),
               HasSubstr("class-incremental"));
   EXPECT_NO_THROW(parse_with(with_neither({"--joint", "--head=prototype", "--adapter=none"})));
+  EXPECT_THAT(refusal_with({"--fork=a", "--continue=b"}), HasSubstr("begins from one other run"));
+  EXPECT_THAT(refusal_with({"--joint", "--continue=b", "--merge=none", "--perturbation=none"}),
+              HasSubstr("joint = true learns all tasks at once"));
+  EXPECT_THAT(refusal_with({"--ewc=1", "--adapter=none", "--merge=none", "--perturbation=none"}),
+              HasSubstr("ewc > 0 needs an adapter"));
+  EXPECT_THAT(refusal_with({"--perturbation=uniform", "--epsilon=0.3"}), HasSubstr("no epsilon"));
+  EXPECT_THAT(refusal_with({"--perturbation=gaussian", "--precision=bf16"}),
+              HasSubstr("set precision = fp32"));
 }
 
 TEST(Config, JsonHoldsTypedValuesInTableOrder) {

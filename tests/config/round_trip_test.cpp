@@ -61,6 +61,11 @@ RunConfig random_config(std::mt19937_64& random) {
   }
   if (config.adapter == "none") config.merge = config.perturbation = "none";
   if (config.merge == "none") config.head_refit = false;
+  (random() % 2 == 0 ? config.fork : config.continue_from).clear();
+  if (!config.continue_from.empty()) config.joint = false;
+  if (config.adapter == "none") config.ewc = 0;
+  if (config.perturbation == "uniform") config.epsilon = RunConfig().epsilon;
+  if (config.perturbation == "gaussian") config.precision = "fp32";
   return config;
 }
 

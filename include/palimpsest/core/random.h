@@ -18,6 +18,7 @@ enum class Purpose : std::uint8_t {
   kAugmentation = 5,
   kMergeDrop = 6,
   kClassFeatures = 16,
+  kFisherLabel = 17,
   kTest = 255,
 };
 

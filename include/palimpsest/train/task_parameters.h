@@ -19,8 +19,9 @@ class TaskParameters {
   // Zeros.
   TaskParameters(const Backbone& model, std::int64_t classes, const RunConfig& config);
 
-  // As the task begins (Lora::initialise, initialise_head).
-  void initialise(std::uint64_t seed, std::int64_t task);
+  // As the task begins (Lora::initialise); `head` to begin with, or, when it has no classes, a
+  // fresh one (initialise_head).
+  void initialise(std::uint64_t seed, std::int64_t task, const Head& head);
   // As they were when `progress` was made. Throws InputError when it is of another model.
   void load(const TaskProgress& progress);
   // Copies parameters and moments, on the host.
