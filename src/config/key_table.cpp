@@ -308,8 +308,8 @@ std::vector<Key> make_table() {
       {.name = "head",
        .group = kHeads,
        .member = &C::head,
-       .help = "linear: as in the paper. Not in the paper: cosine, of features and weights,\n"
-               "without bias; prototype, the same of class means, without training\n"
+       .help = "linear: as in the paper. Not in the paper: cosine, of features and weights\n"
+               "without a bias; prototype, of features and class means, without training\n"
                "(SimpleCIL; adapter = none).",
        .choices = {"linear", "cosine", "prototype"}},
       {.name = "head-scale",

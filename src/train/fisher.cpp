@@ -195,7 +195,7 @@ double mean_loss(const TrainingContext& context, const Task& task, const Head& h
   const Watchdog::Phase phase(context.watchdog, "loss pass", 10);
   const PlacedHead placed = place(head, context.model.device());
   const auto pass = [&](const Batch& batch) {
-    const at::Tensor logits = logits_of(context.model.features(batch), placed);
+    const at::Tensor logits = head_logits(context.model.features(batch), placed);
     return summed_loss(logits, batch.targets).view({1});
   };
   const at::Tensor total =

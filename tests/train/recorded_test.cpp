@@ -129,6 +129,26 @@ TEST_F(Recorded, EvaluationAndLossAreTheSameToTheBit) {
   EXPECT_EQ(rows[0].correct, rows[1].correct);
 }
 
+TEST_F(Recorded, ACosineHeadIsTheSameToTheBitAndKeepsItsBiasAtZero) {
+  stream_.config.head = "cosine";
+  const TrainedTask called = trained({});
+  const TrainedTask recorded = trained(counting());
+  EXPECT_GT(graphs_, 1);
+  EXPECT_EQ(called.head, recorded.head);
+  EXPECT_EQ(called.task_vector, recorded.task_vector);
+  EXPECT_EQ(recorded.head.kind, "cosine");
+  EXPECT_EQ(recorded.head.scale, stream_.config.head_scale);
+  EXPECT_THAT(recorded.head.bias, testing::Each(0));
+  std::vector<double> losses;
+  for (const MakeGraph& make_graph : {MakeGraph(), counting()}) {
+    const TrainingContext context = stream_.context(make_graph);
+    losses.push_back(empirical_fisher(context, stream_.task(), recorded.head).loss);
+    losses.push_back(mean_loss(context, stream_.task(), recorded.head));
+  }
+  EXPECT_EQ(losses[0], losses[2]);
+  EXPECT_EQ(losses[1], losses[3]);
+}
+
 TEST_F(Recorded, TextsOfOneWidthShareARecording) {
   TinyStream texts(true, placement_, group_, watchdog_);
   texts.config.precision = "bf16";
