@@ -102,8 +102,8 @@ class CurvaturePass {
   at::Tensor operator()(const Batch& batch) const {
     const at::Tensor sums =
         at::zeros({model_.layout().size() + 1}, at::TensorOptions(model_.device()));
-    const at::Tensor logits = curvature_ == "gram" ? add_gram(batch, sums)  //
-                                                   : add_fisher(batch, sums);
+    const bool gram = curvature_ == "gram";
+    const at::Tensor logits = gram ? add_gram(batch, sums) : add_fisher(batch, sums);
     sums[model_.layout().size()].copy_(summed_loss(logits.detach(), batch.targets));
     return sums;
   }

@@ -11,6 +11,7 @@
 #include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/train/fisher.h"
 #include "palimpsest/train/optimizer.h"
+#include "palimpsest/train/task_parameters.h"
 #include "palimpsest/train/task_trainer.h"
 #include "support/host_graph.h"
 #include "support/tiny_stream.h"
@@ -82,6 +83,37 @@ TEST_F(Recorded, EveryPerturbationIsTheSameToTheBit) {
     ends.insert(called.task_vector);
   }
   EXPECT_EQ(ends.size(), 4u);  // the first task's uniform scale is 1, as with none
+}
+
+// What gaussian records: the noise of each step is a tensor that stays where it is.
+TEST_F(Recorded, WeightsTakeTheNoiseOfEachStep) {
+  stream_.config.precision = "fp32";
+  const TrainingContext context = stream_.context({});
+  const TaskParameters parameters(context.model, 2, stream_.config);
+  parameters.values().flat().fill_(0.1);
+  const at::Tensor c = at::ones({}), flat = at::zeros({context.model.layout().size()});
+  std::vector<at::Tensor> noise;
+  for (const AdaptedModule& module : context.model.layout().modules()) {
+    noise.push_back(flat.narrow(0, module.offset, module.size()).view({module.out, module.in}));
+  }
+  const Batch batch =
+      context.reader.test_view(stream_.task().train, std::vector<std::int64_t>{0, 1, 2});
+  const auto set = [&] { context.model.set_adapter(parameters.lora(), c, noise); };
+  const auto features = [&] {
+    return context.model.features(batch, {.lora = &parameters.lora(), .c = c}).detach();
+  };
+  Replay replay(counting());
+  at::Tensor before;
+  for (int step = 0; step < 4; ++step) {
+    flat.normal_(0, 1);
+    replay.run(set);
+    const at::Tensor replayed = features();
+    set();
+    EXPECT_TRUE(at::equal(replayed, features())) << "step " << step;
+    EXPECT_FALSE(step > 0 && at::equal(replayed, before));
+    before = replayed;
+  }
+  EXPECT_EQ(graphs_, 1);
 }
 
 TEST_F(Recorded, APenaltyIsTheSameToTheBit) {
