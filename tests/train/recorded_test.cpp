@@ -123,7 +123,7 @@ TEST_F(Recorded, APenaltyIsTheSameToTheBit) {
   const auto train = [&](MakeGraph make_graph) {
     return train_task(
         stream_.context(std::move(make_graph)), stream_.task(), std::nullopt,
-        [](const TaskProgress&, const auto&) {}, penalty);
+        [](const TaskProgress&, const auto&) {}, Head{}, penalty);
   };
   const std::vector<float> called = train({}).task_vector;
   EXPECT_EQ(called, train(counting()).task_vector);
@@ -174,7 +174,7 @@ TEST_F(Recorded, ACosineHeadIsTheSameToTheBitAndKeepsItsBiasAtZero) {
   std::vector<double> losses;
   for (const MakeGraph& make_graph : {MakeGraph(), counting()}) {
     const TrainingContext context = stream_.context(make_graph);
-    losses.push_back(empirical_fisher(context, stream_.task(), recorded.head).loss);
+    losses.push_back(measure_curvature(context, stream_.task(), recorded.head).loss);
     losses.push_back(mean_loss(context, stream_.task(), recorded.head));
   }
   EXPECT_EQ(losses[0], losses[2]);
