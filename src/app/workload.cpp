@@ -15,6 +15,11 @@ std::int64_t fisher_backwards(const RunConfig& config, std::int64_t classes) {
   return config.curvature == "expected-exact" ? classes : 1;
 }
 
+std::int64_t kept_numbers(const RunConfig& config, bool on_device) {
+  const std::int64_t penalty = on_device ? 2 : 4;  // as told, and where the model is
+  return (config.ewc > 0 ? penalty : 0) + (config.perturbation == "gaussian" ? 1 : 0);
+}
+
 bool is_adapted(const RunConfig& config, std::string_view target) {
   return config.adapter != "none" && std::ranges::count(config.lora_targets, target) > 0;
 }
@@ -97,6 +102,7 @@ TrainingShape training_shape(const RunConfig& config, const Workload& work, int 
           .activation_checkpointing = config.activation_checkpointing,
           .keeps_fisher = needs_fisher(config),
           .fisher_backwards = fisher_backwards(config, work.most_classes),
+          .kept_numbers = kept_numbers(config, on_device),
           .on_device = on_device,
           .class_token_only = !work.model.texts && config.pooling != "mean"};
 }

@@ -259,8 +259,8 @@ std::vector<Key> make_table() {
        .member = &C::perturbation,
        .help = "sign: each step scales the adapter by 1 - epsilon, 1 or 1 + epsilon, one\n"
                "chance in three each, as in the paper. none: LoRA-M, the ablation.\n"
-               "gaussian: normal noise as long as sign's steps, the paper's control (fp32\n"
-               "only). Not in the paper: stratified, these scales for a third of each batch;\n"
+               "gaussian: normal noise as long as sign's steps, the paper's control, fp32\n"
+               "only. Not in the paper: stratified, each scale for a third of the batch;\n"
                "uniform, one scale a step from [1/t, 1] for the t-th task.",
        .choices = {"sign", "stratified", "uniform", "gaussian", "none"}},
       {.name = "epsilon",
@@ -308,8 +308,8 @@ std::vector<Key> make_table() {
       {.name = "head",
        .group = kHeads,
        .member = &C::head,
-       .help = "linear: as in the paper. Not in the paper: cosine, of features and weights,\n"
-               "without bias; prototype, the same of class means, without training\n"
+       .help = "linear: as in the paper. Not in the paper: cosine, of features and weights\n"
+               "without a bias; prototype, of features and class means, without training\n"
                "(SimpleCIL; adapter = none).",
        .choices = {"linear", "cosine", "prototype"}},
       {.name = "head-scale",

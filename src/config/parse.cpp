@@ -152,6 +152,17 @@ void check_heads(const RunConfig& config) {
 }
 
 void check_stream(const RunConfig& config) {
+  if (config.joint && config.scenario == "task-incremental") {
+    throw UsageError(
+        "scenario = task-incremental says which task a sample is of, but joint = true makes one "
+        "task of all; set scenario to class-incremental");
+  }
+  if (config.joint && (config.merge != "none" || config.perturbation != "none")) {
+    throw UsageError(
+        concat("joint = true learns all tasks as one, and leaves nothing to merge and nothing to "
+               "perturb for, but perturbation = ",
+               config.perturbation, " and merge = ", config.merge, "; set both to none"));
+  }
   if (!config.fork.empty() && !config.continue_from.empty()) {
     throw UsageError(
         concat("--fork ", config.fork, " and --continue ", config.continue_from,
@@ -193,17 +204,6 @@ void check_consistent(const RunConfig& config) {
         "weights that stay, and there is nothing to refit");
   }
   check_heads(config);
-  if (config.joint && config.scenario == "task-incremental") {
-    throw UsageError(
-        "scenario = task-incremental says which task a sample is of, but joint = true makes one "
-        "task of all; set scenario to class-incremental");
-  }
-  if (config.joint && (config.merge != "none" || config.perturbation != "none")) {
-    throw UsageError(
-        concat("joint = true learns all tasks as one, and leaves nothing to merge and nothing to "
-               "perturb for, but perturbation = ",
-               config.perturbation, " and merge = ", config.merge, "; set both to none"));
-  }
   check_stream(config);
 }
 

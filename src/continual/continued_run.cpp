@@ -37,7 +37,8 @@ std::string recall(OpenRun& run, const StateRecord& state, std::int64_t count) {
   }
   if (untested.empty()) return "";
   return concat("the test samples of the tasks learned before (", untested, ") are not in ",
-                run.config.pack, ": from now on these tasks are not tested");
+                run.config.pack,
+                ", or not as many as then: these tasks are not tested from now on");
 }
 
 void broadcast_recalled(OpenRun& run) {

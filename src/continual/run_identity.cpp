@@ -142,20 +142,20 @@ void check_classes(const std::string& from, const StateRecord& record, const Run
 }
 
 // The heads of new tasks stand beside those of the tasks done, and are aligned with them.
-void check_heads(const StateRecord& record, const RunConfig& config) {
+void check_heads(const std::string& from, const StateRecord& record, const RunConfig& config) {
   const bool linear = config.head == "linear";
   const std::string kind = linear ? "linear" : "cosine";
   const double scale = linear ? 1 : config.head_scale;
   for (const Head& head : record.heads) {
     if (head.kind == kind && head.scale == scale) continue;
-    throw UsageError(concat("cannot go on from ", config.fork, " with --head ", config.head,
+    throw UsageError(concat("cannot go on from ", from, " with --head ", config.head,
                             linear ? "" : concat(" --head-scale ", scale), ": its heads are ",
                             head.kind, " of scale ", head.scale,
                             ", and logits of both would not compare; keep its --head and "
                             "--head-scale"));
   }
   if (config.head_align && record.class_statistics.empty()) {
-    throw UsageError(concat("cannot go on from ", config.fork,
+    throw UsageError(concat("cannot go on from ", from,
                             " with --head-align: it kept no class statistics of its tasks, whose "
                             "data is gone; only a run with --head-align keeps them"));
   }
@@ -195,7 +195,7 @@ void check_forkable(const StateRecord& record, const RunIdentity& run, const Run
     throw UsageError(concat("cannot go on from ", from,
                             ": it adapted other modules; keep its --lora-targets and --adapter"));
   }
-  check_heads(record, config);
+  check_heads(from, record, config);
   if (!needs_memory) return;
   if (record.s0.empty()) {
     const std::string what = config.ewc > 0 ? concat(" with --ewc ", config.ewc, ": the penalty")

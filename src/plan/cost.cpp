@@ -106,7 +106,7 @@ MemoryEstimate memory_estimate(const ModelShape& model, const AdaptedLayout& lay
   // the pretrained rows in float32. Then theta_hat - theta_hat_0 and the task vector.
   bytes.adapted = training.bf16 ? kFloat * adapted
                                 : kFloat * (adapted + written_weights(model, training.adapted));
-  bytes.adapted += 2 * kFloat * adapted;
+  bytes.adapted += kFloat * adapted * static_cast<double>(2 + training.kept_numbers);
   bytes.optimizer = kFloat * trained * static_cast<double>(4 + training.lanes);
   bytes.activations = activation_bytes(model, training) * (1 + loss_of(training));
   if (training.keeps_fisher) {

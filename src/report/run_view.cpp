@@ -33,6 +33,13 @@ std::string highlights(const Json& config) {
     text += concat(text.empty() ? "" : ", ", key, " ",
                    value.is_string() ? value.get<std::string>() : value.dump());
   }
+  // Shown where they are on.
+  const std::pair<const char*, Json> off[] = {
+      {"joint", false}, {"head", "linear"}, {"head-align", false}};
+  for (const auto& [key, value] : off) {
+    if (!config.contains(key) || config.at(key) == value) continue;
+    text += concat(", ", key, value.is_string() ? " " + config.at(key).get<std::string>() : "");
+  }
   return wrap(text, kWidth, 2, 2);
 }
 

@@ -102,8 +102,8 @@ class CurvaturePass {
   at::Tensor operator()(const Batch& batch) const {
     const at::Tensor sums =
         at::zeros({model_.layout().size() + 1}, at::TensorOptions(model_.device()));
-    const at::Tensor logits = curvature_ == "gram" ? add_gram(batch, sums)  //
-                                                   : add_fisher(batch, sums);
+    const bool gram = curvature_ == "gram";
+    const at::Tensor logits = gram ? add_gram(batch, sums) : add_fisher(batch, sums);
     sums[model_.layout().size()].copy_(summed_loss(logits.detach(), batch.targets));
     return sums;
   }
@@ -195,7 +195,7 @@ double mean_loss(const TrainingContext& context, const Task& task, const Head& h
   const Watchdog::Phase phase(context.watchdog, "loss pass", 10);
   const PlacedHead placed = place(head, context.model.device());
   const auto pass = [&](const Batch& batch) {
-    const at::Tensor logits = logits_of(context.model.features(batch), placed);
+    const at::Tensor logits = head_logits(context.model.features(batch), placed);
     return summed_loss(logits, batch.targets).view({1});
   };
   const at::Tensor total =

@@ -1,5 +1,6 @@
 // Labels that are drawn, and the penalty's gradient, on a model of two blocks.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gmock/gmock.h>
 #include <torch/csrc/autograd/autograd.h>
 

@@ -11,6 +11,7 @@
 #include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/train/fisher.h"
 #include "palimpsest/train/optimizer.h"
+#include "palimpsest/train/task_parameters.h"
 #include "palimpsest/train/task_trainer.h"
 #include "support/host_graph.h"
 #include "support/tiny_stream.h"
@@ -84,6 +85,37 @@ TEST_F(Recorded, EveryPerturbationIsTheSameToTheBit) {
   EXPECT_EQ(ends.size(), 4u);  // the first task's uniform scale is 1, as with none
 }
 
+// What gaussian records: the noise of each step is a tensor that stays where it is.
+TEST_F(Recorded, WeightsTakeTheNoiseOfEachStep) {
+  stream_.config.precision = "fp32";
+  const TrainingContext context = stream_.context({});
+  const TaskParameters parameters(context.model, 2, stream_.config);
+  parameters.values().flat().fill_(0.1);
+  const at::Tensor c = at::ones({}), flat = at::zeros({context.model.layout().size()});
+  std::vector<at::Tensor> noise;
+  for (const AdaptedModule& module : context.model.layout().modules()) {
+    noise.push_back(flat.narrow(0, module.offset, module.size()).view({module.out, module.in}));
+  }
+  const Batch batch =
+      context.reader.test_view(stream_.task().train, std::vector<std::int64_t>{0, 1, 2});
+  const auto set = [&] { context.model.set_adapter(parameters.lora(), c, noise); };
+  const auto features = [&] {
+    return context.model.features(batch, {.lora = &parameters.lora(), .c = c}).detach();
+  };
+  Replay replay(counting());
+  at::Tensor before;
+  for (int step = 0; step < 4; ++step) {
+    flat.normal_(0, 1);
+    replay.run(set);
+    const at::Tensor replayed = features();
+    set();
+    EXPECT_TRUE(at::equal(replayed, features())) << "step " << step;
+    EXPECT_FALSE(step > 0 && at::equal(replayed, before));
+    before = replayed;
+  }
+  EXPECT_EQ(graphs_, 1);
+}
+
 TEST_F(Recorded, APenaltyIsTheSameToTheBit) {
   const auto size = static_cast<std::size_t>(stream_.context({}).model.layout().size());
   const QuadraticPenalty penalty{.curvature = std::vector<float>(size, 0.1F),
@@ -127,6 +159,26 @@ TEST_F(Recorded, EvaluationAndLossAreTheSameToTheBit) {
   EXPECT_GT(graphs_, 1);
   EXPECT_EQ(losses[0], losses[1]);
   EXPECT_EQ(rows[0].correct, rows[1].correct);
+}
+
+TEST_F(Recorded, ACosineHeadIsTheSameToTheBitAndKeepsItsBiasAtZero) {
+  stream_.config.head = "cosine";
+  const TrainedTask called = trained({});
+  const TrainedTask recorded = trained(counting());
+  EXPECT_GT(graphs_, 1);
+  EXPECT_EQ(called.head, recorded.head);
+  EXPECT_EQ(called.task_vector, recorded.task_vector);
+  EXPECT_EQ(recorded.head.kind, "cosine");
+  EXPECT_EQ(recorded.head.scale, stream_.config.head_scale);
+  EXPECT_THAT(recorded.head.bias, testing::Each(0));
+  std::vector<double> losses;
+  for (const MakeGraph& make_graph : {MakeGraph(), counting()}) {
+    const TrainingContext context = stream_.context(make_graph);
+    losses.push_back(empirical_fisher(context, stream_.task(), recorded.head).loss);
+    losses.push_back(mean_loss(context, stream_.task(), recorded.head));
+  }
+  EXPECT_EQ(losses[0], losses[2]);
+  EXPECT_EQ(losses[1], losses[3]);
 }
 
 TEST_F(Recorded, TextsOfOneWidthShareARecording) {
