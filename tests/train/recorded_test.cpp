@@ -156,7 +156,8 @@ TEST_F(Recorded, EvaluationAndLossAreTheSameToTheBit) {
                             std::span(&task.head, 1), 2, group_, watchdog_, context.stop,
                             make_graph));
   }
-  EXPECT_GT(graphs_, 1);
+  // Of four ranks each has one chunk to evaluate, and records the loss alone.
+  EXPECT_GT(graphs_, 0);
   EXPECT_EQ(losses[0], losses[1]);
   EXPECT_EQ(rows[0].correct, rows[1].correct);
 }
