@@ -21,8 +21,10 @@ EvaluationRow detailed(std::size_t tasks, std::int64_t correct) {
                     .correct_task = std::vector<std::int64_t>(tasks, correct + 2),
                     .loss_given_task = std::vector<double>(tasks, 12.5)};
   for (std::size_t j = 0; j < tasks; ++j) {
-    row.class_samples.insert(row.class_samples.end(), {20, 30});
-    row.class_correct.insert(row.class_correct.end(), {3, correct - 3});
+    row.class_samples.push_back(20);
+    row.class_samples.push_back(30);
+    row.class_correct.push_back(3);
+    row.class_correct.push_back(correct - 3);
   }
   return row;
 }

@@ -118,7 +118,7 @@ TEST(StreamMetrics, HoldTheirBoundsOnRandomMatrices) {
     }
     auto values = by_name(matrix);
     for (const auto& [name, value] : values) {
-      if (value) EXPECT_TRUE(std::isfinite(*value)) << name;
+      EXPECT_TRUE(std::isfinite(value.value_or(0))) << name;
     }
     if (tasks == 1) continue;
     EXPECT_GE(*values["forgetting_with_last"], 0);

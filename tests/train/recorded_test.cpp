@@ -88,7 +88,9 @@ TEST_F(Recorded, FisherAndEvaluationAreTheSameToTheBit) {
   EXPECT_GT(*std::ranges::max_element(fishers[0]), 0);
   EXPECT_EQ(losses[0], losses[2]);
   EXPECT_EQ(losses[1], losses[3]);
-  EXPECT_EQ(rows[0].correct, rows[1].correct);
+  EXPECT_EQ(rows[0], rows[1]);
+  EXPECT_NO_THROW(rows[0].check(1));
+  EXPECT_GT(rows[0].loss_given_task[0], 0);
 }
 
 TEST_F(Recorded, TextsOfOneWidthShareARecording) {
