@@ -159,7 +159,9 @@ TEST_F(Recorded, EvaluationAndLossAreTheSameToTheBit) {
   // Of four ranks each has one chunk to evaluate, and records the loss alone.
   EXPECT_GT(graphs_, 0);
   EXPECT_EQ(losses[0], losses[1]);
-  EXPECT_EQ(rows[0].correct, rows[1].correct);
+  EXPECT_EQ(rows[0], rows[1]);
+  EXPECT_NO_THROW(rows[0].check(1));
+  EXPECT_GT(rows[0].loss_given_task[0], 0);
 }
 
 TEST_F(Recorded, ACosineHeadIsTheSameToTheBitAndKeepsItsBiasAtZero) {
