@@ -1,0 +1,171 @@
+#include "palimpsest/export/source.h"
+
+#include <nlohmann/json.hpp>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/format/merged_record.h"
+#include "palimpsest/format/run_folder.h"
+#include "palimpsest/merge/task_vector.h"
+#include "palimpsest/merge/thin_svd.h"
+
+namespace palimpsest {
+namespace {
+
+// Whether theta_hat_t - theta_hat_{t-1} is the coefficients times parts of the task vector.
+bool is_linear(const MergeRecord& merge) {
+  const auto rule = nlohmann::json::parse(merge.rule, nullptr, /*allow_exceptions=*/false);
+  return !merge.coefficients.empty() && rule.is_object() && rule.value("by", "") != "coordinate";
+}
+
+// sum_k a_k u_k v_k', with the u_k as long as their singular values.
+WeightedFactors along_directions(const LoraFactors& lora, std::span<const double> coefficients) {
+  const LowRankFactors factors{.a = lora.a, .b = lora.b, .rank = lora.rank, .scale = lora.scale};
+  const ThinSvd svd = thin_svd(factors, lora.out, lora.in);
+  const auto rank = static_cast<std::size_t>(svd.rank);
+  WeightedFactors made{.rank = svd.rank, .weight = 1, .a = {}, .b = {}};
+  for (std::size_t k = 0; k < rank; ++k) {
+    for (std::size_t i = k; i < svd.v.size(); i += rank)
+      made.a.push_back(static_cast<float>(svd.v[i]));
+  }
+  for (std::size_t i = 0; i < svd.u.size(); ++i)
+    made.b.push_back(static_cast<float>(coefficients[i % rank] * svd.u[i]));
+  return made;
+}
+
+// What a task adds, by module. taken_whole: all of its task vector, whatever the merge kept.
+std::vector<WeightedFactors> contribution(const TaskRecord& task, bool taken_whole) {
+  const std::vector<double>& coefficients = task.merge.coefficients;
+  std::size_t directions = 0;
+  for (const LoraFactors& lora : task.lora) directions += static_cast<std::size_t>(lora.rank);
+  const bool by_direction = !taken_whole && coefficients.size() > 1 &&
+                            coefficients.size() == directions &&
+                            coefficients.size() != task.lora.size();
+  if (!taken_whole && !by_direction && coefficients.size() != 1 &&
+      coefficients.size() != task.lora.size()) {
+    throw InputError(concat("task ", task.index + 1, ": ", coefficients.size(),
+                            " coefficients of the merge for ", task.lora.size(), " modules and ",
+                            directions, " directions"));
+  }
+  std::vector<WeightedFactors> modules;
+  std::size_t first = 0;
+  for (std::size_t m = 0; m < task.lora.size(); ++m) {
+    const LoraFactors& lora = task.lora[m];
+    const auto rank = static_cast<std::size_t>(lora.rank);
+    if (by_direction) {
+      modules.push_back(along_directions(lora, std::span(coefficients).subspan(first, rank)));
+      first += rank;
+      continue;
+    }
+    const double coefficient =
+        taken_whole ? 1 : coefficients[coefficients.size() == 1 ? std::size_t{0} : m];
+    modules.push_back(
+        {.rank = lora.rank, .weight = coefficient * lora.scale, .a = lora.a, .b = lora.b});
+  }
+  return modules;
+}
+
+AdaptedLayout layout_of(const TaskRecord& task) {
+  std::vector<AdaptedModule> modules;
+  for (const LoraFactors& lora : task.lora) {
+    modules.push_back({.name = lora.module, .out = lora.out, .in = lora.in});
+  }
+  return AdaptedLayout(std::move(modules));
+}
+
+// The sum over tasks, for every module in turn.
+std::vector<float> sum_of(const std::vector<std::vector<WeightedFactors>>& factors,
+                          const AdaptedLayout& layout) {
+  std::vector<float> sum(static_cast<std::size_t>(layout.size()));
+  for (std::size_t m = 0; m < factors.size(); ++m) {
+    const AdaptedModule& module = layout.modules()[m];
+    std::vector<float> delta(static_cast<std::size_t>(module.size()));
+    for (const WeightedFactors& part : factors[m]) {
+      task_vector(part.a, part.b, part.rank, module.out, module.in, part.weight, delta);
+      add_scaled(std::span(sum).subspan(static_cast<std::size_t>(module.offset), delta.size()), 1,
+                 delta);
+    }
+  }
+  return sum;
+}
+
+ExportSource of_run(const RunFolder& folder, std::optional<std::int64_t> wanted, bool optimum) {
+  const std::optional<Manifest> manifest = folder.manifest();
+  const std::int64_t done = manifest ? manifest->tasks_done : 0;
+  if (done == 0) {
+    throw InputError(
+        concat(folder.path().string(), ": expected a run with a finished task, found none"));
+  }
+  const std::int64_t task = wanted.value_or(done - 1);
+  if (task < 0 || task >= done) {
+    throw UsageError(concat("--task ", task + 1, ": ", folder.path().string(), " has finished ",
+                            done, done == 1 ? " task" : " tasks"));
+  }
+  ExportSource source;
+  std::vector<std::vector<WeightedFactors>> factors;
+  bool linear = true;
+  for (std::int64_t t = 0; t <= task; ++t) {
+    TaskRecord record = folder.task(t);
+    if (t == 0) {
+      source.layout = layout_of(record);
+      factors.resize(record.lora.size());
+    }
+    const bool whole = optimum && t == task;
+    linear = linear && (whole || is_linear(record.merge));
+    if (linear) {
+      std::vector<WeightedFactors> part = contribution(record, whole);
+      for (std::size_t m = 0; m < part.size(); ++m) factors[m].push_back(std::move(part[m]));
+    }
+    source.heads.push_back(std::move(record.head));
+    source.classes.push_back(std::move(record.classes));
+    source.backbone_sha256 = record.backbone_sha256;
+    source.config = record.config;
+  }
+  source.description =
+      concat(optimum ? "theta*" : "theta_hat", " after task ", task + 1, " of ", done);
+  // TODO-REMERGE
+  const std::optional<NewestState> state = folder.newest_state();
+  if (!optimum && state && state->record.tasks_done == task + 1) {
+    source.weights = state->record.merged;
+    source.heads = state->record.heads;
+  } else if (linear) {
+    source.weights = sum_of(factors, source.layout);
+  } else {
+    throw InputError("not yet");
+  }
+  if (linear) source.factors = std::move(factors);
+  return source;
+}
+
+ExportSource of_merged(const std::filesystem::path& path) {
+  MergedRecord record = read_merged_record(path);
+  ExportSource source{.layout = std::move(record.layout),
+                      .weights = std::move(record.weights),
+                      .factors = std::nullopt,
+                      .heads = std::move(record.heads),
+                      .classes = std::move(record.classes),
+                      .backbone_sha256 = record.backbone_sha256,
+                      .backbone_shape_sha256 = record.backbone_shape_sha256,
+                      .config = record.config,
+                      .description = concat("weights merged by ", record.rule)};
+  if (!record.post_hoc.empty()) source.description += concat("; ", record.post_hoc);
+  return source;
+}
+
+}  // namespace
+
+ExportSource open_export_source(const std::filesystem::path& path, std::optional<std::int64_t> task,
+                                bool optimum) {
+  if (std::filesystem::is_directory(path)) return of_run(RunFolder(path), task, optimum);
+  if (!std::filesystem::exists(path)) {
+    throw InputError(
+        concat(path.string(), ": expected a run folder or merged weights, found nothing there"));
+  }
+  if (task || optimum) {
+    throw UsageError(concat("--task and --optimum choose among the tasks of a run, and ",
+                            path.string(), " is no run folder"));
+  }
+  return of_merged(path);
+}
+
+}  // namespace palimpsest
