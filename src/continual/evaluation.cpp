@@ -4,6 +4,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/data/scenario.h"
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/merge/task_vector.h"
@@ -116,10 +117,11 @@ EvaluationRow evaluate_at(Evaluation& evaluation, std::span<const float> differe
   evaluation.group.agree(weights_hash(weights), "weights to evaluate (hash)",
                          "agreement before the evaluation");
   evaluation.model->set_difference(weights);
+  const bool shared = shares_head(evaluation.config.scenario) && !heads.empty();
   const SampleReader reader(evaluation.inputs.pack, evaluation.inputs.transform,
                             evaluation.config.seed, evaluation.pixels);
   try {
-    return evaluate(*evaluation.model, reader, evaluation.tasks, heads,
+    return evaluate(*evaluation.model, reader, evaluation.tasks, shared ? heads.last(1) : heads,
                     evaluation.config.evaluation_batch, evaluation.group, evaluation.watchdog,
                     evaluation.stop, evaluation.placement.make_graph);
   } catch (const Stopped&) {

@@ -171,6 +171,8 @@ AdapterReport export_adapter(const ExportSource& source, const BackboneConfig& b
         "the task vectors), so that no adapter of their ranks is exact; give a --rank for the "
         "closest one, whose residual is told, or --format safetensors for the whole model");
   }
+  if (source.layout.modules().empty())
+    throw UsageError("there is no adapter: the backbone was frozen and only heads were trained");
   std::vector<Pair> pairs;
   double whole = 0, left_out = 0;
   for (std::size_t m = 0; m < source.layout.modules().size(); ++m) {

@@ -1,6 +1,7 @@
 #include "palimpsest/export/source.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -8,6 +9,8 @@
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/merge/task_vector.h"
 #include "palimpsest/merge/thin_svd.h"
+#include "palimpsest/remerge/merge_record.h"
+#include "palimpsest/remerge/run_merge.h"
 
 namespace palimpsest {
 namespace {
@@ -65,28 +68,23 @@ std::vector<WeightedFactors> contribution(const TaskRecord& task, bool taken_who
   return modules;
 }
 
-AdaptedLayout layout_of(const TaskRecord& task) {
-  std::vector<AdaptedModule> modules;
-  for (const LoraFactors& lora : task.lora) {
-    modules.push_back({.name = lora.module, .out = lora.out, .in = lora.in});
-  }
-  return AdaptedLayout(std::move(modules));
-}
-
-// The sum over tasks, for every module in turn.
-std::vector<float> sum_of(const std::vector<std::vector<WeightedFactors>>& factors,
-                          const AdaptedLayout& layout) {
-  std::vector<float> sum(static_cast<std::size_t>(layout.size()));
-  for (std::size_t m = 0; m < factors.size(); ++m) {
-    const AdaptedModule& module = layout.modules()[m];
-    std::vector<float> delta(static_cast<std::size_t>(module.size()));
-    for (const WeightedFactors& part : factors[m]) {
-      task_vector(part.a, part.b, part.rank, module.out, module.in, part.weight, delta);
-      add_scaled(std::span(sum).subspan(static_cast<std::size_t>(module.offset), delta.size()), 1,
-                 delta);
-    }
-  }
-  return sum;
+// theta_hat_t as the run merged it, or theta_t*; and the heads as the run uses them now.
+void merge_up_to(const RunFolder& folder, std::int64_t task, bool optimum, ExportSource& source) {
+  std::vector<float> before, merged;
+  RunRequest request{.run = folder.path(), .rule = {}};
+  for (std::int64_t t = 0; t <= task; ++t) request.tasks.push_back(t);
+  request.on_merged = [&](const std::vector<float>& weights) {
+    before = std::exchange(merged, weights);
+  };
+  RemergeResult result = remerge_run(request);
+  add_heads(result, request);
+  source.layout = std::move(result.record.layout);
+  source.heads = std::move(result.record.heads);
+  source.backbone_shape_sha256 = result.record.backbone_shape_sha256;
+  source.weights = std::move(merged);
+  if (!optimum) return;
+  source.weights = task_vector_of(folder.task(task).lora, source.layout);
+  if (task > 0) add_scaled(source.weights, 1, before);
 }
 
 ExportSource of_run(const RunFolder& folder, std::optional<std::int64_t> wanted, bool optimum) {
@@ -102,14 +100,14 @@ ExportSource of_run(const RunFolder& folder, std::optional<std::int64_t> wanted,
                             done, done == 1 ? " task" : " tasks"));
   }
   ExportSource source;
+  source.description =
+      concat(optimum ? "theta*" : "theta_hat", " after task ", task + 1, " of ", done);
   std::vector<std::vector<WeightedFactors>> factors;
-  bool linear = true;
+  bool linear = true, frozen = false;
   for (std::int64_t t = 0; t <= task; ++t) {
     TaskRecord record = folder.task(t);
-    if (t == 0) {
-      source.layout = layout_of(record);
-      factors.resize(record.lora.size());
-    }
+    frozen = record.lora.empty();
+    factors.resize(record.lora.size());
     const bool whole = optimum && t == task;
     linear = linear && (whole || is_linear(record.merge));
     if (linear) {
@@ -121,18 +119,7 @@ ExportSource of_run(const RunFolder& folder, std::optional<std::int64_t> wanted,
     source.backbone_sha256 = record.backbone_sha256;
     source.config = record.config;
   }
-  source.description =
-      concat(optimum ? "theta*" : "theta_hat", " after task ", task + 1, " of ", done);
-  // TODO-REMERGE
-  const std::optional<NewestState> state = folder.newest_state();
-  if (!optimum && state && state->record.tasks_done == task + 1) {
-    source.weights = state->record.merged;
-    source.heads = state->record.heads;
-  } else if (linear) {
-    source.weights = sum_of(factors, source.layout);
-  } else {
-    throw InputError("not yet");
-  }
+  if (!frozen) merge_up_to(folder, task, optimum, source);
   if (linear) source.factors = std::move(factors);
   return source;
 }
