@@ -6,12 +6,12 @@
 #include <sstream>
 
 #include "own_options.h"
-#include "palimpsest/config/key_table.h"
 #include "palimpsest/continual/evaluation.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/evaluation_views.h"
+#include "saved_settings.h"
 
 namespace palimpsest {
 namespace {
@@ -70,20 +70,6 @@ void check(const Options& options) {
     throw UsageError("--csv is a sweep's table; give --sweep, or --out for JSON");
 }
 
-RunConfig settings_of(std::span<const std::string> arguments, const SavedWeights& saved) {
-  RunConfig config = parse_settings(arguments, saved.config);
-  std::string missing;
-  for (const auto& [name, value] : {std::pair("--pack", &config.pack),
-                                    {"--protocol", &config.protocol},
-                                    {"--backbone", &config.backbone}}) {
-    if (value->empty()) missing += concat(" ", name);
-  }
-  if (!missing.empty()) {
-    throw UsageError(concat(saved.source, " doesn't say where to find its data: give", missing));
-  }
-  return config;
-}
-
 EvaluationTitle title_of(const Evaluation& evaluation, const SavedWeights& saved,
                          const std::string& split) {
   EvaluationTitle title{.weights = saved.source,
@@ -105,7 +91,7 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
   check(options);
   const bool sweeps = !options.sweep.empty();
   const SavedWeights saved = read_saved_weights(sweeps ? options.sweep : options.weights);
-  const RunConfig config = settings_of(settings, saved);
+  const RunConfig config = settings_of(saved, settings, {"pack", "protocol", "backbone"});
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   std::string split = options.split.empty() ? "test" : options.split;
   if (sweeps && options.split.empty()) {

@@ -21,6 +21,7 @@
 #include "palimpsest/report/terminal.h"
 #include "plan_command.h"
 #include "plan_request.h"
+#include "predict_command.h"
 
 namespace palimpsest {
 namespace {
@@ -38,6 +39,7 @@ constexpr std::string_view kHelp =
     "  palimpsest eval --weights RUN|FILE [settings]      accuracy and loss of saved weights\n"
     "  palimpsest eval --sweep RUN [settings]             the newest merge at many values of "
     "alpha\n"
+    "  palimpsest predict --weights RUN|FILE --pack PACK  a class for every sample of a pack\n"
     "  palimpsest plan [settings] [--world-size 1,8,64]   memory, time over many ranks, and where "
     "it stops scaling\n"
     "  palimpsest plan --help                             planning without any file, and for GPUs\n"
@@ -136,6 +138,10 @@ int run(std::vector<std::string> arguments) {
     std::cout << eval_help();
     return 0;
   }
+  if (verb == "predict" && help) {
+    std::cout << predict_help();
+    return 0;
+  }
   if (verb == "doctor" && help) {
     std::cout << doctor_help();
     return 0;
@@ -149,6 +155,8 @@ int run(std::vector<std::string> arguments) {
     }
     if (verb == "doctor") return doctor(arguments, group, watchdog);
     if (verb == "eval") return with_clear_errors([&] { return eval(arguments, group, watchdog); });
+    if (verb == "predict")
+      return with_clear_errors([&] { return predict(arguments, group, watchdog); });
     if (verb != "train") {
       throw UsageError(
           concat("'", verb,

@@ -65,23 +65,22 @@ std::vector<Task> tasks_of(const SavedWeights& saved, std::vector<Task> known,
   return tasks;
 }
 
-}  // namespace
-
-Evaluation open_evaluation(const RunConfig& config, const SavedWeights& saved,
-                           std::string_view split, HostGroup& group, Watchdog& watchdog) {
-  configure_processor(static_cast<int>(config.threads));
-  Inputs inputs = open_inputs(config);
+// Pack and backbone against the weights.
+void check_inputs(const Inputs& inputs, const SavedWeights& saved, const RunConfig& config,
+                  std::vector<std::string>& remarks) {
   check_same(saved, "backbone (SHA-256)", saved.backbone_sha256, inputs.backbone_sha256,
              config.backbone);
   check_same(saved, "backbone's shape, by its config.json (hash),", saved.backbone_shape_sha256,
              inputs.shape_sha256, config.backbone);
-  std::vector<std::string> remarks;
   if (inputs.pack.content_sha256() != saved.pack_content_sha256) {
     remarks.push_back(concat(config.pack, " is another pack than the one they were trained on"));
   }
-  if (split == "train")
-    remarks.push_back("on the samples that were trained on: it says little about others");
-  std::vector<Task> tasks = tasks_of(saved, inputs.tasks, split, config, remarks);
+}
+
+// With the model placed, and everything agreed on.
+Evaluation opened(const RunConfig& config, const SavedWeights& saved, Inputs inputs,
+                  std::vector<Task> tasks, std::vector<std::string> remarks, HostGroup& group,
+                  Watchdog& watchdog) {
   Placement placement = make_placement(config.device, config.share_device, group, watchdog);
   if (!config.cuda_graphs) placement.make_graph = nullptr;
   std::unique_ptr<Backbone> model =
@@ -109,24 +108,107 @@ Evaluation open_evaluation(const RunConfig& config, const SavedWeights& saved,
   return evaluation;
 }
 
-EvaluationRow evaluate_at(Evaluation& evaluation, std::span<const float> difference,
-                          std::span<const Head> heads) {
+// Over domains the newest head speaks for all tasks.
+std::span<const Head> heads_in_use(const RunConfig& config, std::span<const Head> heads) {
+  return shares_head(config.scenario) && !heads.empty() ? heads.last(1) : heads;
+}
+
+// The model takes these weights: theta_hat_0 + difference.
+void hold(Evaluation& evaluation, std::span<const float> difference) {
   const auto size = static_cast<std::size_t>(evaluation.model->layout().size());
   std::vector<float> weights(difference.begin(), difference.end());
   if (weights.empty()) weights.assign(size, 0);
   evaluation.group.agree(weights_hash(weights), "weights to evaluate (hash)",
                          "agreement before the evaluation");
   evaluation.model->set_difference(weights);
-  const bool shared = shares_head(evaluation.config.scenario) && !heads.empty();
-  const SampleReader reader(evaluation.inputs.pack, evaluation.inputs.transform,
-                            evaluation.config.seed, evaluation.pixels);
+}
+
+template <typename Work>
+auto until_done(const Work& work) {
   try {
-    return evaluate(*evaluation.model, reader, evaluation.tasks, shared ? heads.last(1) : heads,
-                    evaluation.config.evaluation_batch, evaluation.group, evaluation.watchdog,
-                    evaluation.stop, evaluation.placement.make_graph);
+    return work();
   } catch (const Stopped&) {
     throw Error("stopped on request before the evaluation was done; nothing was written");
   }
+}
+
+SampleReader reader_of(Evaluation& evaluation) {
+  return {evaluation.inputs.pack, evaluation.inputs.transform, evaluation.config.seed,
+          evaluation.pixels};
+}
+
+// The pack's samples of that split, with their place among `classes`.
+LabelledSamples samples_of(const Pack& pack, std::string_view split,
+                           std::span<const std::string> classes) {
+  std::vector<std::int64_t> place;  // by the pack's class
+  for (const std::string& name : pack.classes()) {
+    const auto found = std::ranges::find(classes, name);
+    place.push_back(found == classes.end() ? -1 : found - classes.begin());
+  }
+  LabelledSamples samples;
+  for (std::int64_t sample = 0; sample < pack.size(); ++sample) {
+    if (split != "all" && pack.is_test(sample) != (split == "test")) continue;
+    samples.samples.push_back(sample);
+    samples.targets.push_back(place[static_cast<std::size_t>(pack.label(sample))]);
+  }
+  return samples;
+}
+
+}  // namespace
+
+Evaluation open_evaluation(const RunConfig& config, const SavedWeights& saved,
+                           std::string_view split, HostGroup& group, Watchdog& watchdog) {
+  configure_processor(static_cast<int>(config.threads));
+  Inputs inputs = open_inputs(config);
+  std::vector<std::string> remarks;
+  check_inputs(inputs, saved, config, remarks);
+  if (split == "train")
+    remarks.push_back("on the samples that were trained on: it says little about others");
+  std::vector<Task> tasks = tasks_of(saved, inputs.tasks, split, config, remarks);
+  return opened(config, saved, std::move(inputs), std::move(tasks), std::move(remarks), group,
+                watchdog);
+}
+
+Evaluation open_samples(const RunConfig& config, const SavedWeights& saved, std::string_view split,
+                        HostGroup& group, Watchdog& watchdog) {
+  configure_processor(static_cast<int>(config.threads));
+  Inputs inputs = open_pack_and_backbone(config);
+  std::vector<std::string> remarks;
+  check_inputs(inputs, saved, config, remarks);
+  Task task{.index = 0,
+            .name = std::string(split),
+            .classes = known_classes(saved),
+            .train = {},
+            .test = {}};
+  task.test = samples_of(inputs.pack, split, task.classes);
+  if (task.test.size() == 0) {
+    throw UsageError(concat(config.pack, " has no ", split, " samples; --split all takes all"));
+  }
+  return opened(config, saved, std::move(inputs), {std::move(task)}, std::move(remarks), group,
+                watchdog);
+}
+
+std::vector<float> logits_at(Evaluation& evaluation, const SavedWeights& saved) {
+  hold(evaluation, saved.weights);
+  const SampleReader reader = reader_of(evaluation);
+  return until_done([&] {
+    return logits_of(*evaluation.model, reader, evaluation.tasks.front().test,
+                     heads_in_use(evaluation.config, saved.heads),
+                     evaluation.config.evaluation_batch, evaluation.group, evaluation.watchdog,
+                     evaluation.stop, evaluation.placement.make_graph);
+  });
+}
+
+EvaluationRow evaluate_at(Evaluation& evaluation, std::span<const float> difference,
+                          std::span<const Head> heads) {
+  hold(evaluation, difference);
+  const SampleReader reader = reader_of(evaluation);
+  return until_done([&] {
+    return evaluate(*evaluation.model, reader, evaluation.tasks,
+                    heads_in_use(evaluation.config, heads), evaluation.config.evaluation_batch,
+                    evaluation.group, evaluation.watchdog, evaluation.stop,
+                    evaluation.placement.make_graph);
+  });
 }
 
 Sweep sweep_newest_merge(Evaluation& evaluation, const std::filesystem::path& run,

@@ -72,7 +72,7 @@ std::string hash_of(std::span<const Task> tasks) {
   return hash.hex();
 }
 
-Inputs open_inputs(const RunConfig& config) {
+Inputs open_pack_and_backbone(const RunConfig& config) {
   const std::filesystem::path folder = std::filesystem::path(config.backbone) / "";
   Pack pack(config.pack);
   Checkpoint weights(folder);
@@ -100,6 +100,11 @@ Inputs open_inputs(const RunConfig& config) {
   } else {
     check_texts(config, inputs.pack, std::get<BertConfig>(backbone));
   }
+  return inputs;
+}
+
+Inputs open_inputs(const RunConfig& config) {
+  Inputs inputs = open_pack_and_backbone(config);
   const Protocol protocol = read_protocol(config.protocol);
   inputs.tasks = make_tasks(inputs.pack, protocol, config.validation);
   inputs.test_per_class = protocol.test_per_class;

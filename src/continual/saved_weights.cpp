@@ -6,6 +6,7 @@
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/data/scenario.h"
 #include "palimpsest/format/merged_record.h"
 #include "palimpsest/format/run_folder.h"
 
@@ -60,6 +61,14 @@ RunConfig recorded_config(const std::filesystem::path& run_folder, std::string_v
   }
   if (!record_json.empty()) take_recorded(record_json, config);
   return config;
+}
+
+std::vector<std::string> known_classes(const SavedWeights& saved) {
+  const bool shared = shares_head(saved.config.scenario) && !saved.classes.empty();
+  std::vector<std::string> names;
+  for (std::size_t t = shared ? saved.classes.size() - 1 : 0; t < saved.classes.size(); ++t)
+    names.insert(names.end(), saved.classes[t].begin(), saved.classes[t].end());
+  return names;
 }
 
 SavedWeights read_saved_weights(const std::filesystem::path& path) {

@@ -127,7 +127,7 @@ EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
   const std::int64_t all = std::accumulate(row.samples.begin(), row.samples.end(), std::int64_t{0});
   const at::Tensor outcomes = at::zeros({kOutcomes, all}, place.dtype(at::kBool));
   const at::Tensor losses = at::zeros({std::ssize(task_of_chunk)}, place.dtype(at::kDouble));
-  RecordedPass logits_of(make_graph, [&](const Batch& batch) {
+  RecordedPass pass(make_graph, [&](const Batch& batch) {
     return head_logits(model.features(batch), joint.head);
   });
   Pace pace(model.device());
@@ -140,7 +140,7 @@ EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
       const std::int64_t here = number++;
       if (here % group.size() != group.rank()) continue;
       const Batch batch = reader.test_view(tasks[j].test, positions);
-      const at::Tensor logits = logits_of(batch);
+      const at::Tensor logits = pass(batch);
       outcomes.narrow(1, begin, std::ssize(positions))
           .copy_(outcomes_of(logits, batch.targets, first, classes));
       losses[here].copy_(at::cross_entropy_loss(logits.narrow(1, first, classes).to(at::kDouble),
@@ -162,6 +162,42 @@ EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
   for (std::size_t i = 0; i < loss_of_chunk.size(); ++i)
     row.loss_given_task[task_of_chunk[i]] += loss_of_chunk[i];
   return row;
+}
+
+std::vector<float> logits_of(const Backbone& model, const SampleReader& reader,
+                             const LabelledSamples& samples, std::span<const Head> heads,
+                             std::int64_t chunk, HostGroup& group, Watchdog& watchdog,
+                             const StopRequest& stop, const MakeGraph& make_graph) {
+  const c10::NoGradGuard no_grad;
+  const Watchdog::Phase phase(watchdog, "prediction", 10);
+  const JointHead joint = join(heads, 1, model.device());
+  RecordedPass pass(make_graph, [&](const Batch& batch) {
+    return head_logits(model.features(batch), joint.head);
+  });
+  const auto all = chunks(samples.size(), chunk);
+  std::vector<at::Tensor> own;
+  Pace pace(model.device());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (i % static_cast<std::size_t>(group.size()) == 0) stop.check();
+    if (i % static_cast<std::size_t>(group.size()) != static_cast<std::size_t>(group.rank()))
+      continue;
+    own.push_back(pass(reader.test_view(samples, all[i])).clone());
+    pace.queued();
+  }
+  const at::Tensor found = own.empty() ? at::empty({0}) : at::cat(own).to(at::kCPU).contiguous();
+  const std::vector<std::string> parts = group.gather(
+      {static_cast<const char*>(found.const_data_ptr()), static_cast<std::size_t>(found.nbytes())},
+      "gathering predictions");
+  std::vector<float> logits;
+  std::vector<std::size_t> read(parts.size());
+  for (std::size_t i = 0; !parts.empty() && i < all.size(); ++i) {
+    const std::size_t rank = i % parts.size();
+    const std::size_t size = all[i].size() * static_cast<std::size_t>(joint.head.weight.size(0));
+    const auto* values = reinterpret_cast<const float*>(parts[rank].data()) + read[rank];
+    logits.insert(logits.end(), values, values + size);
+    read[rank] += size;
+  }
+  return logits;
 }
 
 }  // namespace palimpsest

@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "own_place.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -61,19 +62,18 @@ struct Target {
 };
 
 std::vector<Target> targets_of(const std::string& module, const BackboneConfig& backbone,
-                               const CanonicalWeights& weights, Dialect dialect) {
+                               const Checkpoint& weights, Dialect dialect) {
   const auto module_name = [](std::string tensor) {
     return tensor.substr(0, tensor.size() - std::string_view(".weight").size());
   };
-  const std::string canonical = module + ".weight";
   std::vector<Target> targets;
   if (dialect == Dialect::kOwn) {
-    const CanonicalWeights::Place place = weights.place_of(canonical);
+    const CanonicalWeights::Place place = own_place(weights, backbone, module);
     for (const std::string& tensor : place.tensors)
       targets.push_back({module_name(tensor), place.part, place.of});
   } else {
     const WrittenName name =
-        written_name(std::get<VitConfig>(backbone), dialect, canonical, /*prefix=*/false);
+        written_name(std::get<VitConfig>(backbone), dialect, module + ".weight", /*prefix=*/false);
     targets.push_back({module_name(name.name), name.part, name.of});
   }
   return targets;
@@ -95,7 +95,7 @@ void add_to(Pair& whole, const Pair& pair, std::int64_t part, std::int64_t of) {
 
 // By the module's name in the other program.
 std::map<std::string, Pair> fused(const std::vector<Pair>& pairs, const AdaptedLayout& layout,
-                                  const BackboneConfig& backbone, const CanonicalWeights& weights,
+                                  const BackboneConfig& backbone, const Checkpoint& weights,
                                   Dialect dialect) {
   std::map<std::string, Pair> modules;
   for (std::size_t m = 0; m < pairs.size(); ++m) {
@@ -183,9 +183,8 @@ AdapterReport export_adapter(const ExportSource& source, const BackboneConfig& b
     pairs.push_back(rank ? closest(delta, module, *rank, whole, left_out)
                          : concatenated((*source.factors)[m], module));
   }
-  const CanonicalWeights canonical(weights, spellings_of(backbone));
   const std::map<std::string, Pair> modules =
-      fused(pairs, source.layout, backbone, canonical, dialect);
+      fused(pairs, source.layout, backbone, weights, dialect);
   write(modules, base, folder);
   AdapterReport report;
   for (const auto& [name, pair] : modules)

@@ -6,6 +6,7 @@
 
 #include "classifier.h"
 #include "model_config.h"
+#include "own_place.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -50,7 +51,7 @@ bool is_other_head(std::string_view name) {
 }
 
 // The tensors of the backbone's own files, with the difference added where it belongs.
-std::vector<TensorToWrite> own_tensors(const ExportSource& source, CanonicalWeights& canonical,
+std::vector<TensorToWrite> own_tensors(const ExportSource& source, const BackboneConfig& backbone,
                                        const Checkpoint& weights) {
   struct Change {
     std::int64_t part = 0, of = 1;
@@ -60,7 +61,7 @@ std::vector<TensorToWrite> own_tensors(const ExportSource& source, CanonicalWeig
   for (const AdaptedModule& module : source.layout.modules()) {
     const std::string name = module.name + ".weight";
     const std::span<const float> difference = difference_of(source, name);
-    const CanonicalWeights::Place place = canonical.place_of(name);
+    const CanonicalWeights::Place place = own_place(weights, backbone, module.name);
     const std::size_t size = difference.size() / place.tensors.size();
     for (std::size_t i = 0; i < place.tensors.size(); ++i) {
       changes[place.tensors[i]].push_back(
@@ -102,6 +103,8 @@ std::vector<TensorToWrite> translated_tensors(const ExportSource& source,
     whole.shape.front() *= name.of;
     whole.parts.push_back(tensor);  // query, key and value come in their order
   }
+  for (const AdaptedModule& module : source.layout.modules())
+    canonical.place_of(module.name + ".weight");  // throws for what isn't canonical
   std::vector<TensorToWrite> tensors;
   if (config.layer_scale &&
       dialect != Dialect::kTimm) {  // of pretraining; transformers asks for it
@@ -154,7 +157,7 @@ std::string export_model(const ExportSource& source, const BackboneConfig& backb
   const bool to_itself = dialect == Dialect::kOwn;
   const Classifier classifier = make_classifier(source, backbone, weights, dialect);
   std::vector<TensorToWrite> tensors =
-      to_itself ? own_tensors(source, canonical, weights)
+      to_itself ? own_tensors(source, backbone, weights)
                 : translated_tensors(source, canonical, *vit, dialect, classifier.is_in_model);
   if (classifier.is_in_model) replace_classifier(classifier, tensors);
   write_safetensors(folder / "model.safetensors", std::move(tensors));

@@ -1,5 +1,6 @@
 #pragma once
-// Saved weights on a split of the data, outside of a run: palimpsest eval.
+// Saved weights on a split of the data, or on samples of any pack, outside of a run: palimpsest
+// eval and palimpsest predict.
 #include <memory>
 #include <span>
 #include <string>
@@ -33,6 +34,16 @@ struct Evaluation {
 // not tested: they have no samples. Throws InputError or UsageError, saying what doesn't fit.
 Evaluation open_evaluation(const RunConfig& config, const SavedWeights& saved,
                            std::string_view split, HostGroup& group, Watchdog& watchdog);
+
+// The same for samples that belong to no task: all of a pack's (split: all), or its training or
+// test samples, as the only task's test samples. Their targets are positions among the classes of
+// all the weights' tasks; -1 for a class that the weights don't know.
+Evaluation open_samples(const RunConfig& config, const SavedWeights& saved, std::string_view split,
+                        HostGroup& group, Watchdog& watchdog);
+
+// Collective. The logits of the evaluation's samples, over all classes of the weights:
+// [samples, classes], row-major, on rank 0; empty elsewhere.
+std::vector<float> logits_at(Evaluation& evaluation, const SavedWeights& saved);
 
 // Collective; the same on every rank. An empty difference is that of the pretrained model.
 EvaluationRow evaluate_at(Evaluation& evaluation, std::span<const float> difference,

@@ -30,8 +30,11 @@ struct Inputs {
   std::string tasks_sha256, shape_sha256;
 };
 
-// Throws InputError when a file is wrong or two don't fit, UsageError when more tasks are asked for
-// than there are.
+// Pack and backbone alone, without a protocol: no tasks. Throws InputError when a file is wrong or
+// the two don't fit.
+Inputs open_pack_and_backbone(const RunConfig& config);
+
+// Throws as that, and UsageError when more tasks are asked for than there are.
 Inputs open_inputs(const RunConfig& config);
 
 // Whether anything rests on the tasks' Fishers: the merge rule, or the penalty.

@@ -22,6 +22,9 @@ struct SavedWeights {
   std::string post_hoc;  // what is to be known before a number is read off them; "" for a run's own
 };
 
+// The classes that the heads tell apart, in the order of their logits.
+std::vector<std::string> known_classes(const SavedWeights& saved);
+
 // A run folder stands for its newest state. Throws InputError as the readers of records do, and
 // for weights without heads.
 SavedWeights read_saved_weights(const std::filesystem::path& path);

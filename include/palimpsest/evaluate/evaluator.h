@@ -25,4 +25,12 @@ EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
                        HostGroup& group, Watchdog& watchdog, const StopRequest& stop,
                        const MakeGraph& make_graph = {});
 
+// Collective. The logits of the heads side by side, for each of these samples under the model as it
+// is: [samples, classes], row-major, on rank 0; empty elsewhere. Chunks, bits and Stopped as in
+// evaluate().
+std::vector<float> logits_of(const Backbone& model, const SampleReader& reader,
+                             const LabelledSamples& samples, std::span<const Head> heads,
+                             std::int64_t chunk, HostGroup& group, Watchdog& watchdog,
+                             const StopRequest& stop, const MakeGraph& make_graph = {});
+
 }  // namespace palimpsest

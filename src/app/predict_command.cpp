@@ -1,0 +1,109 @@
+#include "predict_command.h"
+
+#include <boost/program_options/options_description.hpp>
+#include <boost/program_options/value_semantic.hpp>
+#include <iostream>
+#include <sstream>
+
+#include "own_options.h"
+#include "palimpsest/continual/evaluation.h"
+#include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/report/predictions.h"
+#include "saved_settings.h"
+
+namespace palimpsest {
+namespace {
+
+namespace po = boost::program_options;
+
+struct Options {
+  std::string weights, out, split = "all", scores = "none";
+  std::int64_t top = 5;
+  bool json = false;
+};
+
+po::options_description own_options(Options& options) {
+  po::options_description described("Of the predictions");
+  described.add_options()  //
+      ("weights", po::value(&options.weights),
+       "a run folder (its newest state), a state of one, or what palimpsest-merge --out wrote")  //
+      ("out", po::value(&options.out), "the table to write: a line for each sample (CSV)")       //
+      ("split", po::value(&options.split),
+       "of the pack: all (the default), train or test")  //
+      ("top", po::value(&options.top),
+       "how many of the likeliest classes, with their probabilities (5)")  //
+      ("scores", po::value(&options.scores),
+       "a column for every class, too: none (the default), probabilities or logits")  //
+      ("json", po::bool_switch(&options.json), "the report as one JSON object");
+  return described;
+}
+
+void check(const Options& options) {
+  if (options.weights.empty() || options.out.empty())
+    throw UsageError("predict: expected --weights and --out; see palimpsest predict --help");
+  if (options.split != "all" && options.split != "test" && options.split != "train")
+    throw UsageError(concat("--split ", options.split, ": expected all, train or test"));
+  if (options.top < 1 || options.top > 1'000'000)
+    throw UsageError(concat("--top ", options.top, ": expected a whole number from 1"));
+}
+
+Scores scores_of(const std::string& name) {
+  if (name == "none") return Scores::kNone;
+  if (name == "probabilities") return Scores::kProbabilities;
+  if (name == "logits") return Scores::kLogits;
+  throw UsageError(concat("--scores ", name, ": expected none, probabilities or logits"));
+}
+
+}  // namespace
+
+int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
+  Options options;
+  const std::vector<std::string> settings = take_own_options(own_options(options), arguments);
+  check(options);
+  const Scores scores = scores_of(options.scores);
+  const SavedWeights saved = read_saved_weights(options.weights);
+  const RunConfig config = settings_of(saved, settings, {"pack", "backbone"});
+  watchdog.set_deadline(static_cast<double>(config.hang_seconds));
+  Evaluation evaluation = open_samples(config, saved, options.split, group, watchdog);
+  std::vector<float> logits = logits_at(evaluation, saved);
+  if (group.rank() != 0) return static_cast<int>(ExitCode::kDone);
+
+  const Pack& pack = evaluation.inputs.pack;
+  LabelledSamples& samples = evaluation.tasks.front().test;
+  Predictions predictions{.classes = known_classes(saved),
+                          .logits = std::move(logits),
+                          .samples = std::move(samples.samples),
+                          .targets = std::move(samples.targets),
+                          .labels = {}};
+  for (const std::int64_t sample : predictions.samples)
+    predictions.labels.push_back(pack.classes()[static_cast<std::size_t>(pack.label(sample))]);
+  write_file_atomically(options.out, csv_of_predictions(predictions, options.top, scores));
+  EvaluationTitle title{.weights = saved.source,
+                        .pack = config.pack,
+                        .split = options.split,
+                        .task_names = {},
+                        .classes = saved.classes,
+                        .remarks = evaluation.remarks};
+  if (!saved.post_hoc.empty()) title.remarks.push_back(saved.post_hoc);
+  const View view = view_of_predictions(title, predictions);
+  std::cout << (options.json ? view.json : view.text) << std::flush;
+  if (!std::cout) throw Error("the report could not be written to the standard output");
+  return static_cast<int>(ExitCode::kDone);
+}
+
+std::string predict_help() {
+  Options options;
+  std::ostringstream out;
+  out << "palimpsest predict --weights WEIGHTS --pack PACK --out predictions.csv [settings of "
+         "palimpsest train]\n"
+         "A class for every sample of a pack, over as many ranks as it is started on, with the "
+         "same numbers at\nevery one; and a report by class where the weights know the pack's "
+         "classes. Settings are those that\nwere recorded.\n\n"
+         "  palimpsest predict --weights runs/mine --pack data/new.h5 --out predictions.csv\n\n"
+      << own_options(options);
+  return out.str();
+}
+
+}  // namespace palimpsest

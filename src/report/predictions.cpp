@@ -1,0 +1,161 @@
+#include "palimpsest/report/predictions.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <optional>
+#include <span>
+
+#include "palimpsest/core/text.h"
+#include "palimpsest/report/readable.h"
+#include "view_parts.h"
+
+namespace palimpsest {
+namespace {
+
+std::span<const float> logits_of(const Predictions& predictions, std::size_t sample) {
+  const std::size_t classes = predictions.classes.size();
+  return std::span(predictions.logits).subspan(sample * classes, classes);
+}
+
+// The likeliest first; of equals the first class.
+std::vector<std::size_t> ranked(std::span<const float> logits, std::size_t count) {
+  std::vector<std::size_t> order(logits.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  count = std::min(count, order.size());
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
+                    [&](std::size_t a, std::size_t b) {
+                      return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
+                    });
+  order.resize(count);
+  return order;
+}
+
+std::vector<double> softmax(std::span<const float> logits) {
+  const double most = *std::ranges::max_element(logits);
+  std::vector<double> shares;
+  double sum = 0;
+  for (const float logit : logits) {
+    shares.push_back(std::exp(logit - most));
+    sum += shares.back();
+  }
+  for (double& share : shares) share /= sum;
+  return shares;
+}
+
+std::string quoted(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string cell = "\"";
+  for (const char letter : text)
+    cell += letter == '"' ? std::string("\"\"") : std::string(1, letter);
+  return cell + "\"";
+}
+
+// The shortest text that reads back as the same number.
+template <typename Number>
+std::string exact(Number value) {
+  char digits[32];
+  return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
+}
+
+struct ClassCounts {
+  std::int64_t samples = 0, predicted = 0, correct = 0;
+};
+
+std::optional<double> share(std::int64_t part, std::int64_t whole) {
+  if (whole == 0) return std::nullopt;
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// 2 / (1/precision + 1/recall), as counts.
+std::optional<double> f1(const ClassCounts& counts) {
+  return share(2 * counts.correct, counts.samples + counts.predicted);
+}
+
+std::string percent(const std::optional<double>& value) {
+  return value ? fixed(100 * *value, 1) : "-";
+}
+
+}  // namespace
+
+std::string csv_of_predictions(const Predictions& predictions, std::int64_t top, Scores scores) {
+  const auto kept = std::min(static_cast<std::size_t>(top), predictions.classes.size());
+  std::string csv = "sample,label,correct";
+  for (std::size_t k = 1; k <= kept; ++k) csv += concat(",class_", k, ",probability_", k);
+  if (scores != Scores::kNone) {
+    const char* const what = scores == Scores::kLogits ? "logit of " : "probability of ";
+    for (const std::string& name : predictions.classes) csv += "," + quoted(what + name);
+  }
+  csv += "\n";
+  for (std::size_t i = 0; i < predictions.samples.size(); ++i) {
+    const std::span<const float> logits = logits_of(predictions, i);
+    const std::vector<double> probabilities = softmax(logits);
+    const std::vector<std::size_t> order = ranked(logits, std::max<std::size_t>(kept, 1));
+    const std::int64_t target = predictions.targets[i];
+    const bool is_right = target == static_cast<std::int64_t>(order.front());
+    csv += concat(predictions.samples[i], ",", quoted(predictions.labels[i]), ",",
+                  target < 0 ? ""
+                  : is_right ? "1"
+                             : "0");
+    for (const std::size_t c : std::span(order).first(kept))
+      csv += "," + quoted(predictions.classes[c]) + "," + exact(probabilities[c]);
+    for (std::size_t c = 0; scores != Scores::kNone && c < logits.size(); ++c)
+      csv += "," + (scores == Scores::kLogits ? exact(logits[c]) : exact(probabilities[c]));
+    csv += "\n";
+  }
+  return csv;
+}
+
+View view_of_predictions(const EvaluationTitle& title, const Predictions& predictions) {
+  std::vector<ClassCounts> counts(predictions.classes.size());
+  std::int64_t known = 0, correct = 0, among_five = 0;
+  for (std::size_t i = 0; i < predictions.samples.size(); ++i) {
+    if (predictions.targets[i] < 0) continue;
+    const auto target = static_cast<std::size_t>(predictions.targets[i]);
+    const std::vector<std::size_t> order = ranked(logits_of(predictions, i), 5);
+    ++known;
+    ++counts[target].samples;
+    ++counts[order.front()].predicted;
+    correct += order.front() == target ? 1 : 0;
+    counts[target].correct += order.front() == target ? 1 : 0;
+    among_five += std::ranges::find(order, target) != order.end() ? 1 : 0;
+  }
+  const auto all = std::ssize(predictions.samples);
+  std::string text = concat("predictions of ", title.weights, "\n  for ", grouped(all),
+                            " samples (", title.split, ") of ", title.pack, "\n");
+  for (const std::string& remark : title.remarks) text += "  " + wrap(remark, kWidth, 2, 2) + "\n";
+  Json json = {{"type", "predictions"},
+               {"weights", title.weights},
+               {"pack", title.pack},
+               {"split", title.split},
+               {"remarks", title.remarks},
+               {"samples", all},
+               {"samples_of_known_classes", known},
+               {"accuracy", number_or_null(share(correct, known))},
+               {"top5", number_or_null(share(among_five, known))},
+               {"classes", Json::array()}};
+  text += concat(
+      "\naccuracy ", percent(share(correct, known)), " %, among the five likeliest ",
+      percent(share(among_five, known)), " %",
+      known < all ? concat(", over the ", grouped(known), " samples whose class the weights know")
+                  : "",
+      "\n\n");
+  Rows rows = {{"class", "samples", "precision in %", "recall in %", "F1 in %"}};
+  for (std::size_t c = 0; c < counts.size(); ++c) {
+    const auto precision = share(counts[c].correct, counts[c].predicted);
+    const auto recall = share(counts[c].correct, counts[c].samples);
+    rows.push_back({predictions.classes[c], grouped(counts[c].samples), percent(precision),
+                    percent(recall), percent(f1(counts[c]))});
+    json["classes"].push_back({{"class", predictions.classes[c]},
+                               {"samples", counts[c].samples},
+                               {"predicted", counts[c].predicted},
+                               {"correct", counts[c].correct},
+                               {"precision", number_or_null(precision)},
+                               {"recall", number_or_null(recall)},
+                               {"f1", number_or_null(f1(counts[c]))}});
+  }
+  return {text + text_table(rows, "lrrrr"), dump(json)};
+}
+
+}  // namespace palimpsest
