@@ -8,7 +8,9 @@ namespace palimpsest {
 
 RunConfig settings_of(const SavedWeights& saved, std::span<const std::string> arguments,
                       std::initializer_list<const char*> needed) {
-  RunConfig config = parse_settings(arguments, saved.config);
+  RunConfig recorded = saved.config;
+  recorded.stop_after = 0;  // was about the run
+  RunConfig config = parse_settings(arguments, recorded);
   std::string missing;
   for (const Key& key : key_table()) {
     for (const char* const name : needed) {

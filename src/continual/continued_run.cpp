@@ -6,6 +6,7 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/past_tasks.h"
 #include "palimpsest/data/scenario.h"
+#include "palimpsest/format/heads.h"
 
 namespace palimpsest {
 

@@ -4,8 +4,8 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/data/scenario.h"
 #include "palimpsest/evaluate/evaluator.h"
+#include "palimpsest/format/heads.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/merge/task_vector.h"
 #include "palimpsest/remerge/merge_record.h"
@@ -35,7 +35,9 @@ std::vector<Task> tasks_of(const SavedWeights& saved, std::vector<Task> known,
   std::string missing;
   for (const auto& classes : saved.classes) {
     Task task{.index = std::ssize(tasks), .name = {}, .classes = classes, .train = {}, .test = {}};
-    const auto found = std::ranges::find(known, classes, &Task::classes);
+    // Domains have the same classes: those of a run that was continued are not the protocol's.
+    const bool is_past = shares_head(config.scenario) && task.index < saved.tasks_before;
+    const auto found = is_past ? known.end() : std::ranges::find(known, classes, &Task::classes);
     if (found == known.end()) {
       missing += concat(missing.empty() ? "" : ", ", tasks.size() + 1);
     } else {
@@ -108,18 +110,14 @@ Evaluation opened(const RunConfig& config, const SavedWeights& saved, Inputs inp
   return evaluation;
 }
 
-// Over domains the newest head speaks for all tasks.
-std::span<const Head> heads_in_use(const RunConfig& config, std::span<const Head> heads) {
-  return shares_head(config.scenario) && !heads.empty() ? heads.last(1) : heads;
-}
-
 // The model takes these weights: theta_hat_0 + difference.
-void hold(Evaluation& evaluation, std::span<const float> difference) {
+void hold(Evaluation& evaluation, std::span<const float> difference, std::span<const Head> heads) {
   const auto size = static_cast<std::size_t>(evaluation.model->layout().size());
   std::vector<float> weights(difference.begin(), difference.end());
   if (weights.empty()) weights.assign(size, 0);
-  evaluation.group.agree(weights_hash(weights), "weights to evaluate (hash)",
-                         "agreement before the evaluation");
+  constexpr std::string_view kPhase = "agreement before the evaluation";
+  evaluation.group.agree(weights_hash(weights), "weights to evaluate (hash)", kPhase);
+  evaluation.group.agree(heads_hash(heads), "heads to evaluate (hash)", kPhase);
   evaluation.model->set_difference(weights);
 }
 
@@ -159,6 +157,12 @@ LabelledSamples samples_of(const Pack& pack, std::string_view split,
 Evaluation open_evaluation(const RunConfig& config, const SavedWeights& saved,
                            std::string_view split, HostGroup& group, Watchdog& watchdog) {
   configure_processor(static_cast<int>(config.threads));
+  if (split != "test" && config.validation != saved.config.validation) {
+    throw UsageError(concat("--validation ", config.validation, ": ", saved.source,
+                            " was trained with ", saved.config.validation,
+                            ", and another share would take samples for unseen that it was trained "
+                            "on; leave that setting as it was recorded"));
+  }
   Inputs inputs = open_inputs(config);
   std::vector<std::string> remarks;
   check_inputs(inputs, saved, config, remarks);
@@ -189,11 +193,11 @@ Evaluation open_samples(const RunConfig& config, const SavedWeights& saved, std:
 }
 
 std::vector<float> logits_at(Evaluation& evaluation, const SavedWeights& saved) {
-  hold(evaluation, saved.weights);
+  hold(evaluation, saved.weights, saved.heads);
   const SampleReader reader = reader_of(evaluation);
   return until_done([&] {
     return logits_of(*evaluation.model, reader, evaluation.tasks.front().test,
-                     heads_in_use(evaluation.config, saved.heads),
+                     heads_in_use(evaluation.config.scenario, saved.heads),
                      evaluation.config.evaluation_batch, evaluation.group, evaluation.watchdog,
                      evaluation.stop, evaluation.placement.make_graph);
   });
@@ -201,13 +205,13 @@ std::vector<float> logits_at(Evaluation& evaluation, const SavedWeights& saved) 
 
 EvaluationRow evaluate_at(Evaluation& evaluation, std::span<const float> difference,
                           std::span<const Head> heads) {
-  hold(evaluation, difference);
+  hold(evaluation, difference, heads);
   const SampleReader reader = reader_of(evaluation);
   return until_done([&] {
     return evaluate(*evaluation.model, reader, evaluation.tasks,
-                    heads_in_use(evaluation.config, heads), evaluation.config.evaluation_batch,
-                    evaluation.group, evaluation.watchdog, evaluation.stop,
-                    evaluation.placement.make_graph);
+                    heads_in_use(evaluation.config.scenario, heads),
+                    evaluation.config.evaluation_batch, evaluation.group, evaluation.watchdog,
+                    evaluation.stop, evaluation.placement.make_graph);
   });
 }
 

@@ -6,9 +6,9 @@
 #include "palimpsest/continual/step_saver.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/data/sampler.h"
-#include "palimpsest/data/scenario.h"
 #include "palimpsest/device/host_copy.h"
 #include "palimpsest/evaluate/evaluator.h"
+#include "palimpsest/format/heads.h"
 #include "palimpsest/merge/task_vector.h"
 #include "palimpsest/train/class_statistics.h"
 #include "palimpsest/train/features.h"
@@ -30,12 +30,6 @@ std::vector<float> trained_weights(const OpenRun& run, const TrainedTask& traine
   std::vector<float> weights = run.state.merged;
   add_scaled(weights, 1, trained.task_vector);
   return weights;
-}
-
-// The heads that are in use: in domain-incremental runs the newest serves all tasks.
-std::span<const Head> heads_in_use(const OpenRun& run) {
-  const std::span<const Head> heads = run.state.heads;
-  return shares_head(run.config.scenario) && !heads.empty() ? heads.last(1) : heads;
 }
 
 // What the head of the next task begins with: a shared one goes on, others are fresh.
@@ -102,7 +96,7 @@ void measure_error_budget(OpenRun& run, const Task& task, const Head& head,
   if (run.state.merged == trained) {
     metrics.rise_measured = 0;
   } else {
-    if (!run.rule->needs().fisher) {
+    if (!needs_fisher(run.config)) {
       hold(run, trained);
       metrics.loss_trained = mean_loss(run.context(), task, head);
     }
@@ -114,37 +108,41 @@ void measure_error_budget(OpenRun& run, const Task& task, const Head& head,
 }
 
 // The task's head trained again on the merged model's features (not in the paper).
-Head refit_head(OpenRun& run, const Task& task) {
-  Head head = train_head(cached_features(run.context(), task.train), task.train.targets,
-                         std::ssize(task.classes), run.config, task.index,
-                         run.config.head_refit_epochs, run.state.heads.back())
-                  .head;
-  run.group.agree(weights_hash(head.weight), "hash of the head that was trained again",
-                  "agreement after the refit");
-  return head;
+void refit_head(OpenRun& run, const Task& task, const at::Tensor& features) {
+  Head& head = run.state.heads.back();
+  head = train_head(features, task.train.targets, std::ssize(task.classes), run.config, task.index,
+                    run.config.head_refit_epochs, head)
+             .head;
 }
 
 // All heads trained together on what is kept of every class: the new task's at theta_hat_t, the
 // others' as they were after their own merges (not in the paper).
-void align_heads(OpenRun& run, const Task& task) {
+void align_heads(OpenRun& run, const Task& task, const at::Tensor& features) {
   StreamState& state = run.state;
   state.class_statistics.push_back(
-      class_statistics(to_host(cached_features(run.context(), task.train)), task.train.targets,
-                       std::ssize(task.classes)));
+      class_statistics(to_host(features), task.train.targets, std::ssize(task.classes)));
   if (state.heads.size() == 1) return;  // trained on features of all classes seen
   state.heads = aligned_heads(state.heads, state.class_statistics, run.config, task.index,
                               run.model->device());
-  run.group.agree(weights_hash(joined(state.heads).weight), "hash of the aligned heads",
-                  "agreement after the alignment");
+}
+
+// What the settings ask for after a merge; the model holds theta_hat_t.
+void fit_heads(OpenRun& run, const Task& task) {
+  if (!run.config.head_refit && !run.config.head_align) return;
+  const at::Tensor features = cached_features(run.context(), task.train);
+  if (run.config.head_refit) refit_head(run, task, features);
+  if (run.config.head_align) align_heads(run, task, features);
+  run.group.agree(heads_hash(run.state.heads), "hash of the heads after the merge",
+                  "agreement after fitting the heads");
 }
 
 // Over all classes seen, with the weights that the model holds.
 EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
                             TaskMetrics& metrics) {
   const Stopwatch watch;
-  EvaluationRow row = evaluate(*run.model, run.reader(), run.seen(task), heads_in_use(run),
-                               run.config.evaluation_batch, run.group, run.watchdog, run.stop,
-                               run.placement.make_graph);
+  EvaluationRow row = evaluate(
+      *run.model, run.reader(), run.seen(task), heads_in_use(run.config.scenario, run.state.heads),
+      run.config.evaluation_batch, run.group, run.watchdog, run.stop, run.placement.make_graph);
   metrics.seconds_evaluate += watch.seconds();
   run.events.tell(Evaluated{.task = static_cast<int>(task.index),
                             .after_merge = after_merge,
@@ -196,8 +194,7 @@ void learn(OpenRun& run, const Task& task) {
             std::move(fisher), metrics);
   measure_error_budget(run, task, trained.head, weights, merged.predicted_rise, metrics);
   hold(run, run.state.merged);
-  if (run.config.head_refit) run.state.heads.back() = refit_head(run, task);
-  if (run.config.head_align) align_heads(run, task);
+  fit_heads(run, task);
   metrics.after_merge = evaluate_seen(run, task, true, metrics);
 
   ++run.state.tasks_done;

@@ -6,7 +6,7 @@
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/data/scenario.h"
+#include "palimpsest/format/heads.h"
 #include "palimpsest/format/merged_record.h"
 #include "palimpsest/format/run_folder.h"
 
@@ -15,6 +15,11 @@ namespace {
 
 std::string after_tasks(std::size_t tasks) {
   return concat("after ", tasks, tasks == 1 ? " task" : " tasks");
+}
+
+std::int64_t tasks_before(const std::filesystem::path& run_folder) {
+  const std::optional<Manifest> manifest = RunFolder(run_folder).manifest();
+  return manifest ? manifest->tasks_before : 0;
 }
 
 SavedWeights of_state(const std::filesystem::path& path, const std::filesystem::path& folder,
@@ -27,6 +32,7 @@ SavedWeights of_state(const std::filesystem::path& path, const std::filesystem::
           .backbone_sha256 = state.backbone_sha256,
           .backbone_shape_sha256 = state.backbone_shape_sha256,
           .pack_content_sha256 = state.pack_content_sha256,
+          .tasks_before = tasks_before(folder),
           .config = recorded_config(folder, state.config),
           .post_hoc = {}};
 }
@@ -46,6 +52,7 @@ SavedWeights of_merged(const std::filesystem::path& path) {
           .backbone_sha256 = merged.backbone_sha256,
           .backbone_shape_sha256 = merged.backbone_shape_sha256,
           .pack_content_sha256 = merged.pack_content_sha256,
+          .tasks_before = 0,
           .config = recorded_config({}, merged.config),
           .post_hoc = merged.post_hoc};
 }

@@ -4,6 +4,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/heads.h"
 
 namespace palimpsest {
 namespace {
@@ -29,8 +30,6 @@ void check_same(std::span<const Task> tasks, std::string_view protocol) {
 }
 
 }  // namespace
-
-bool shares_head(std::string_view scenario) { return scenario == "domain-incremental"; }
 
 void check_scenario(std::span<const Task> tasks, std::string_view scenario,
                     std::string_view protocol) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "palimpsest/device/streams.h"
+#include "palimpsest/format/heads.h"
 #include "palimpsest/model/head.h"
 #include "palimpsest/model/recorded_pass.h"
 

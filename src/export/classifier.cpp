@@ -5,33 +5,10 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/heads.h"
 
 namespace palimpsest {
 namespace {
-
-struct JointHead {
-  std::int64_t classes = 0, features = 0;
-  std::vector<float> weight, bias;
-};
-
-// Over domains the newest head speaks for all tasks; else every task has classes of its own.
-std::span<const Head> heads_in_use(const ExportSource& source) {
-  const std::span<const Head> all(source.heads);
-  const bool shared =
-      setting_of(source, "scenario", "class-incremental") == "domain-incremental" && !all.empty();
-  return shared ? all.last(1) : all;
-}
-
-JointHead join(std::span<const Head> heads) {
-  JointHead joint;
-  for (const Head& head : heads) {
-    joint.classes += head.classes;
-    joint.features = head.features;
-    joint.weight.insert(joint.weight.end(), head.weight.begin(), head.weight.end());
-    joint.bias.insert(joint.bias.end(), head.bias.begin(), head.bias.end());
-  }
-  return joint;
-}
 
 std::string pooling_of(const ExportSource& source, const BackboneConfig& backbone) {
   const auto* const vit = std::get_if<VitConfig>(&backbone);
@@ -42,7 +19,7 @@ std::string pooling_of(const ExportSource& source, const BackboneConfig& backbon
 }
 
 // Features twice as wide: class token, then the mean over patches; one half is not looked at.
-std::vector<float> widened(const JointHead& head, bool mean) {
+std::vector<float> widened(const Head& head, bool mean) {
   const auto width = static_cast<std::size_t>(head.features);
   std::vector<float> weight(2 * head.weight.size());
   for (std::size_t c = 0; c < static_cast<std::size_t>(head.classes); ++c) {
@@ -62,7 +39,8 @@ std::string setting_of(const ExportSource& source, const char* key, const std::s
 
 Classifier make_classifier(const ExportSource& source, const BackboneConfig& backbone,
                            const Checkpoint& weights, Dialect dialect) {
-  const std::span<const Head> heads = heads_in_use(source);
+  const std::span<const Head> heads =
+      heads_in_use(setting_of(source, "scenario", "class-incremental"), source.heads);
   Classifier classifier;
   classifier.pooling = pooling_of(source, backbone);
   const std::size_t first = source.classes.size() - heads.size();
@@ -76,7 +54,7 @@ Classifier make_classifier(const ExportSource& source, const BackboneConfig& bac
   }
   classifier.kind = heads.front().kind;
   classifier.scale = heads.front().scale;
-  JointHead joint = join(heads);
+  Head joint = joined(heads);
   const std::int64_t classes = joint.classes;
   std::int64_t width = joint.features;
   const auto* const vit = std::get_if<VitConfig>(&backbone);

@@ -94,7 +94,7 @@ Json transformers_config(const VitConfig& config, const Classifier& classifier) 
 }
 
 // The backbone's own, with the classes that it has now.
-Json own_config(const BackboneConfig& backbone, const Classifier& classifier,
+Json own_config(const VitConfig* vit, const Classifier& classifier,
                 const std::filesystem::path& backbone_folder) {
   Json json = Json::parse(read_file(backbone_folder / "config.json"));
   if (json.contains("architecture")) {  // timm
@@ -105,14 +105,32 @@ Json own_config(const BackboneConfig& backbone, const Classifier& classifier,
       if (json.contains(part)) json[part]["num_classes"] = classes;
     }
     // Some leave the side to the architecture's name, which means another.
-    const VitConfig& config = std::get<VitConfig>(backbone);
-    json["model_args"]["img_size"] = config.grid * config.patch;
+    json["model_args"]["img_size"] = vit->grid * vit->patch;
+    Json& prepared = json["pretrained_cfg"];
+    prepared["mean"] = vit->mean;
+    prepared["std"] = vit->deviation;
+    prepared["interpolation"] = vit->interpolation;
+    prepared["crop_pct"] = vit->crop_share;
     return json;
   }
   for (const char* const key : {"torch_dtype", "dtype"}) {
     if (json.contains(key)) json[key] = "float32";
   }
   return json;
+}
+
+// With the colours, interpolation and crop that the run's images went through.
+VitConfig as_prepared(const ExportSource& source, VitConfig config) {
+  if (setting_of(source, "normalisation", "backbone") == "none") {
+    config.mean = {0, 0, 0};
+    config.deviation = {1, 1, 1};
+  }
+  const std::string interpolation = setting_of(source, "interpolation", "auto");
+  if (interpolation != "auto") config.interpolation = interpolation;
+  const Json settings = Json::parse(source.config, nullptr, /*allow_exceptions=*/false);
+  const double crop = settings.is_object() ? settings.value("crop-share", 0.0) : 0;
+  if (crop > 0) config.crop_share = crop;
+  return config;
 }
 
 Json preprocessor(const VitConfig& config, std::int64_t side) {
@@ -130,6 +148,10 @@ Json preprocessor(const VitConfig& config, std::int64_t side) {
           {"do_convert_rgb", true},
           {"image_mean", config.mean},
           {"image_std", config.deviation}};
+}
+
+bool has_preprocessor(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / "preprocessor_config.json");
 }
 
 Json heads_json(const ExportSource& source, const Classifier& classifier) {
@@ -182,16 +204,22 @@ void write_model_configs(const ExportSource& source, const BackboneConfig& backb
                          Dialect dialect, const Classifier& classifier,
                          const std::filesystem::path& backbone_folder,
                          const std::filesystem::path& folder) {
+  std::optional<VitConfig> vit;
+  if (const auto* const config = std::get_if<VitConfig>(&backbone))
+    vit = as_prepared(source, *config);
   if (dialect == Dialect::kOwn) {
-    write(folder / "config.json", own_config(backbone, classifier, backbone_folder));
+    write(folder / "config.json", own_config(vit ? &*vit : nullptr, classifier, backbone_folder));
   } else {
-    const VitConfig& config = std::get<VitConfig>(backbone);
     write(folder / "config.json", dialect == Dialect::kTimm
-                                      ? timm_config(config, classifier)
-                                      : transformers_config(config, classifier));
-    if (dialect != Dialect::kTimm && !std::filesystem::exists(folder / "preprocessor_config.json"))
-      write(folder / "preprocessor_config.json", preprocessor(config, config.grid * config.patch));
+                                      ? timm_config(*vit, classifier)
+                                      : transformers_config(*vit, classifier));
   }
+  const std::filesystem::path prepared = folder / "preprocessor_config.json";
+  const bool is_timm =
+      dialect == Dialect::kTimm || (dialect == Dialect::kOwn && !has_preprocessor(backbone_folder));
+  if (vit && !is_timm &&
+      (!std::filesystem::exists(prepared) || *vit != std::get<VitConfig>(backbone)))
+    write(prepared, preprocessor(*vit, vit->grid * vit->patch));
   write(folder / "heads.json", heads_json(source, classifier));
 }
 

@@ -11,8 +11,8 @@ namespace palimpsest {
 // Throws UsageError where the other program cannot be told of this shape.
 void check_expressible(const VitConfig& config, Dialect dialect);
 
-// config.json, heads.json and, for transformers, preprocessor_config.json where the backbone has
-// none.
+// config.json, heads.json and, for transformers, preprocessor_config.json, with what the run did to
+// its images.
 void write_model_configs(const ExportSource& source, const BackboneConfig& backbone,
                          Dialect dialect, const Classifier& classifier,
                          const std::filesystem::path& backbone_folder,

@@ -1,11 +1,13 @@
 #include "palimpsest/export/source.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/merged_record.h"
+#include "palimpsest/format/partial_records.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/merge/task_vector.h"
 #include "palimpsest/merge/thin_svd.h"
@@ -15,10 +17,17 @@
 namespace palimpsest {
 namespace {
 
+std::size_t directions_of(const TaskRecord& task) {
+  std::size_t directions = 0;
+  for (const LoraFactors& lora : task.lora) directions += static_cast<std::size_t>(lora.rank);
+  return directions;
+}
+
 // Whether theta_hat_t - theta_hat_{t-1} is the coefficients times parts of the task vector.
-bool is_linear(const MergeRecord& merge) {
-  const auto rule = nlohmann::json::parse(merge.rule, nullptr, /*allow_exceptions=*/false);
-  return !merge.coefficients.empty() && rule.is_object() && rule.value("by", "") != "coordinate";
+bool is_linear(const TaskRecord& task) {
+  const std::unique_ptr<MergeRule> rule = rule_of_record(task.merge.rule);
+  const std::size_t count = task.merge.coefficients.size();
+  return rule->coefficients_suffice() || (count > 1 && count == directions_of(task));
 }
 
 // sum_k a_k u_k v_k', with the u_k as long as their singular values.
@@ -39,8 +48,7 @@ WeightedFactors along_directions(const LoraFactors& lora, std::span<const double
 // What a task adds, by module. taken_whole: all of its task vector, whatever the merge kept.
 std::vector<WeightedFactors> contribution(const TaskRecord& task, bool taken_whole) {
   const std::vector<double>& coefficients = task.merge.coefficients;
-  std::size_t directions = 0;
-  for (const LoraFactors& lora : task.lora) directions += static_cast<std::size_t>(lora.rank);
+  const std::size_t directions = directions_of(task);
   const bool by_direction = !taken_whole && coefficients.size() > 1 &&
                             coefficients.size() == directions &&
                             coefficients.size() != task.lora.size();
@@ -68,23 +76,71 @@ std::vector<WeightedFactors> contribution(const TaskRecord& task, bool taken_who
   return modules;
 }
 
-// theta_hat_t as the run merged it, or theta_t*; and the heads as the run uses them now.
-void merge_up_to(const RunFolder& folder, std::int64_t task, bool optimum, ExportSource& source) {
+// The sum over tasks, for every module in turn.
+std::vector<float> sum_of(const std::vector<std::vector<WeightedFactors>>& factors,
+                          const AdaptedLayout& layout) {
+  std::vector<float> sum(static_cast<std::size_t>(layout.size()));
+  for (std::size_t m = 0; m < factors.size(); ++m) {
+    const AdaptedModule& module = layout.modules()[m];
+    std::vector<float> delta(static_cast<std::size_t>(module.size()));
+    for (const WeightedFactors& part : factors[m]) {
+      task_vector(part.a, part.b, part.rank, module.out, module.in, part.weight, delta);
+      add_scaled(std::span(sum).subspan(static_cast<std::size_t>(module.offset), delta.size()), 1,
+                 delta);
+    }
+  }
+  return sum;
+}
+
+// The sum of the adapters is what the run merged, but for rounding: one float32 rounding a task.
+void check_sum(const std::vector<std::vector<WeightedFactors>>& factors,
+               const ExportSource& source) {
+  const std::vector<float> sum = sum_of(factors, source.layout);
+  double squares = 0, differences = 0;
+  for (std::size_t i = 0; i < sum.size(); ++i) {
+    const double weight = source.weights[i], difference = sum[i] - weight;
+    squares += weight * weight;
+    differences += difference * difference;
+  }
+  if (differences <= 1e-10 * squares) return;
+  throw Error(concat("the tasks' adapters times the recorded coefficients miss the merged weights ",
+                     "by ", std::sqrt(differences / squares),
+                     " of their norm; expected 1e-5 at "
+                     "most: the merge rule is not what its record says"));
+}
+
+// theta_hat_t as the run merged it, or theta_t*. `last`: the record of task t.
+void merge_up_to(const RunFolder& folder, const TaskRecord& last, bool optimum,
+                 ExportSource& source) {
   std::vector<float> before, merged;
   RunRequest request{.run = folder.path(), .rule = {}};
-  for (std::int64_t t = 0; t <= task; ++t) request.tasks.push_back(t);
+  for (std::int64_t t = 0; t <= last.index; ++t) request.tasks.push_back(t);
   request.on_merged = [&](const std::vector<float>& weights) {
     before = std::exchange(merged, weights);
   };
-  RemergeResult result = remerge_run(request);
-  add_heads(result, request);
-  source.layout = std::move(result.record.layout);
-  source.heads = std::move(result.record.heads);
-  source.backbone_shape_sha256 = result.record.backbone_shape_sha256;
+  source.layout = remerge_run(request).record.layout;
   source.weights = std::move(merged);
   if (!optimum) return;
-  source.weights = task_vector_of(folder.task(task).lora, source.layout);
-  if (task > 0) add_scaled(source.weights, 1, before);
+  source.weights = task_vector_of(last.lora, source.layout);
+  if (last.index > 0) add_scaled(source.weights, 1, before);
+}
+
+// As the run uses them now.
+void take_heads(const RunFolder& folder, std::int64_t task, std::int64_t done,
+                ExportSource& source) {
+  const StateRecord state = read_state_heads(folder.state_file(done - 1));
+  const auto count = static_cast<std::size_t>(task + 1);
+  source.heads.assign(state.heads.begin(),
+                      state.heads.begin() + static_cast<std::ptrdiff_t>(count));
+  source.classes.assign(state.classes.begin(),
+                        state.classes.begin() + static_cast<std::ptrdiff_t>(count));
+  source.backbone_sha256 = state.backbone_sha256;
+  source.backbone_shape_sha256 = state.backbone_shape_sha256;
+  source.config = state.config;
+  const auto config = nlohmann::json::parse(state.config, nullptr, /*allow_exceptions=*/false);
+  if (task + 1 < done && config.is_object() && config.value("head-align", false)) {
+    source.description += concat("; its heads are as they were aligned over all ", done, " tasks");
+  }
 }
 
 ExportSource of_run(const RunFolder& folder, std::optional<std::int64_t> wanted, bool optimum) {
@@ -102,25 +158,24 @@ ExportSource of_run(const RunFolder& folder, std::optional<std::int64_t> wanted,
   ExportSource source;
   source.description =
       concat(optimum ? "theta*" : "theta_hat", " after task ", task + 1, " of ", done);
+  take_heads(folder, task, done, source);
   std::vector<std::vector<WeightedFactors>> factors;
-  bool linear = true, frozen = false;
+  bool linear = true;
+  TaskRecord record;
   for (std::int64_t t = 0; t <= task; ++t) {
-    TaskRecord record = folder.task(t);
-    frozen = record.lora.empty();
+    record = read_task_parts(folder.task_file(t), {});
     factors.resize(record.lora.size());
     const bool whole = optimum && t == task;
-    linear = linear && (whole || is_linear(record.merge));
-    if (linear) {
-      std::vector<WeightedFactors> part = contribution(record, whole);
-      for (std::size_t m = 0; m < part.size(); ++m) factors[m].push_back(std::move(part[m]));
-    }
-    source.heads.push_back(std::move(record.head));
-    source.classes.push_back(std::move(record.classes));
-    source.backbone_sha256 = record.backbone_sha256;
-    source.config = record.config;
+    linear = linear && (whole || record.lora.empty() || is_linear(record));
+    if (!linear) continue;
+    std::vector<WeightedFactors> part = contribution(record, whole);
+    for (std::size_t m = 0; m < part.size(); ++m) factors[m].push_back(std::move(part[m]));
   }
-  if (!frozen) merge_up_to(folder, task, optimum, source);
-  if (linear) source.factors = std::move(factors);
+  if (!record.lora.empty()) merge_up_to(folder, record, optimum, source);
+  if (linear) {
+    check_sum(factors, source);
+    source.factors = std::move(factors);
+  }
   return source;
 }
 

@@ -2,8 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include "palimpsest/core/error.h"
-#include "palimpsest/core/text.h"
 #include "palimpsest/device/host_copy.h"
 
 namespace palimpsest {
@@ -36,21 +34,6 @@ Head to_record(const PlacedHead& head) {
 at::Tensor head_logits(const at::Tensor& features, const PlacedHead& head) {
   if (head.kind == "linear") return at::linear(features, head.weight, head.bias);
   return at::linear(directions(features), directions(head.weight)).mul(head.scale);
-}
-
-Head joined(std::span<const Head> heads) {
-  Head all = heads.front();
-  for (const Head& head : heads.subspan(1)) {
-    if (head.kind != all.kind || head.scale != all.scale || head.features != all.features) {
-      throw Error(concat("a ", head.kind, " head of scale ", head.scale, " on ", head.features,
-                         " features beside a ", all.kind, " one of scale ", all.scale, " on ",
-                         all.features, ": their logits don't compare"));
-    }
-    all.classes += head.classes;
-    all.weight.insert(all.weight.end(), head.weight.begin(), head.weight.end());
-    all.bias.insert(all.bias.end(), head.bias.begin(), head.bias.end());
-  }
-  return all;
 }
 
 }  // namespace palimpsest

@@ -66,6 +66,9 @@ std::string post_hoc_of(const Choice& choice, const RecordedRun& run, const Merg
                " trained on models that had seen ", left_out.size() == 1 ? "it" : "them",
                ": what later training took from there stays"));
   }
+  const bool is_last = choice.last() + 1 == std::ssize(run.tasks);
+  if (reasons.empty() && !is_last && config_says(run, "head-align"))
+    return "the heads are as they were aligned over all of the run's tasks";
   if (reasons.empty()) return "";
   if (config_says(run, "head-refit") || config_says(run, "head-align")) {
     reasons.push_back("the heads were fitted to the run's own merged models");

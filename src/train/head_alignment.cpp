@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "palimpsest/device/host_copy.h"
+#include "palimpsest/format/heads.h"
 #include "palimpsest/train/class_statistics.h"
 #include "palimpsest/train/head.h"
 

@@ -16,7 +16,8 @@ import torch
 import transformers
 
 EXPORT = os.environ["PALIMPSEST_EXPORT"]
-TOLERANCE = 1e-5
+MERGE = os.path.join(os.path.dirname(EXPORT), "palimpsest-merge")
+TOLERANCE = 1e-5  # of logits around 1: float32 sums in another order
 
 
 
@@ -240,6 +241,56 @@ def test_the_optimum_and_earlier_tasks(toy, reference_run, tmp_path):
     third = safetensors.torch.load_file(tmp_path / "third" / "model.safetensors")
     for name, difference in before.items():
         torch.testing.assert_close(third[f"{name}.weight"], pretrained[f"{name}.weight"] + difference, atol=1e-6, rtol=0)
+
+
+def test_merged_weights_of_another_rule(reference_run, tmp_path):
+    merged = tmp_path / "merged.h5"
+    subprocess.run([MERGE, reference_run, "--rule", "average", "--out", merged], check=True, capture_output=True)
+    text = export(merged, "--backbone", backbone_of(reference_run), "--out", tmp_path / "model")
+    assert "post hoc" in text
+    pretrained = safetensors.torch.load_file(os.path.join(backbone_of(reference_run), "model.safetensors"))
+    written = safetensors.torch.load_file(tmp_path / "model" / "model.safetensors")
+    with h5py.File(merged) as file:
+        for name, values in file["weights"].items():
+            expected = pretrained[f"{name}.weight"] + torch.from_numpy(values[:])
+            torch.testing.assert_close(written[f"{name}.weight"], expected, atol=1e-7, rtol=0)
+    assert "isn't linear" in export(merged, "--backbone", backbone_of(reference_run), "--format", "peft", "--out", tmp_path / "no", code=2)
+
+
+def test_heads_of_other_kinds(toy, tmp_path):
+    """Cosine heads stand beside the model; aligned heads of a frozen backbone are those that the run uses now."""
+    toy.run("--head", "cosine", "--tasks", 2, out="export-cosine")
+    text = export(toy.path("runs", "export-cosine"), "--out", tmp_path / "cosine")
+    assert "heads.safetensors: cosine" in text
+    with open(tmp_path / "cosine" / "heads.json") as file:
+        said = json.load(file)
+    assert said["kind"] == "cosine" and said["scale"] == 16
+
+    frozen = ("--adapter", "none", "--merge", "none", "--perturbation", "none", "--head-align")
+    toy.run(*frozen, "--tasks", 3, out="export-frozen")
+    run = toy.path("runs", "export-frozen")
+    export(run, "--out", tmp_path / "frozen")
+    written = safetensors.torch.load_file(tmp_path / "frozen" / "heads.safetensors")
+    assert torch.equal(written["weight"], heads(run, 2)[0])
+    with h5py.File(f"{run}/tasks/task-0000.h5") as file:
+        assert not np.array_equal(written["weight"][:2].numpy(), file["head/weight"][:])
+    assert "aligned over all 3 tasks" in export(run, "--task", 1, "--out", tmp_path / "first")
+    assert "only heads were trained" in export(run, "--format", "peft", "--out", tmp_path / "no", code=2)
+
+
+@pytest.mark.parametrize("dialect", ["own", "timm", "hf5"])
+def test_images_are_to_be_prepared_as_the_run_did(vision_toy, dialect, tmp_path):
+    settings = ("--normalisation", "none", "--interpolation", "bilinear", "--crop-share", 0.5)
+    vision_toy.run(*settings, "--tasks", 1, "--resume", "auto", out="export-prepared")
+    export(vision_toy.path("runs", "export-prepared"), "--dialect", dialect, "--out", tmp_path)
+    if dialect == "hf5":
+        said = transformers.AutoImageProcessor.from_pretrained(tmp_path)
+        assert list(said.image_mean) == [0, 0, 0] and list(said.image_std) == [1, 1, 1]
+        assert said.resample == 2 and said.size["shortest_edge"] == 64 and said.crop_size["height"] == 32
+    else:
+        said = timm.data.resolve_model_data_config(timm.create_model(f"local-dir:{tmp_path}", pretrained=True))
+        assert list(said["mean"]) == [0, 0, 0] and list(said["std"]) == [1, 1, 1]
+        assert said["interpolation"] == "bilinear" and said["crop_pct"] == 0.5
 
 
 def test_what_cannot_be_exported_is_refused(reference_run, image_run, tmp_path):

@@ -3,10 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <map>
 #include <numeric>
 #include <set>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/format/canonical_weights.h"
+#include "palimpsest/format/safetensors_writer.h"
 #include "palimpsest/plan/model_shape.h"
 
 namespace palimpsest {
@@ -54,6 +58,55 @@ TEST(Dialect, NamesAreThoseOfEachProgram) {
   const WrittenName value = written_name(vit, Dialect::kTimm, "blocks.0.attn.value.weight", false);
   EXPECT_EQ(value.part, 2);
   EXPECT_EQ(value.of, 3);
+}
+
+// A tiny model of every shape, written under each program's names, is the same when it is read.
+TEST(Dialect, WhatIsWrittenIsFoundUnderItsCanonicalName) {
+  VitConfig plain{.width = 4, .depth = 2, .heads = 2, .mlp = 8, .patch = 2, .grid = 2, .placed = 1};
+  VitConfig dino = plain, registers = plain, normed = plain;
+  dino.layer_scale = true;
+  registers.layer_scale = true;
+  registers.registers = 2;
+  normed.query_key_norm = true;
+  const std::filesystem::path folder =
+      std::filesystem::path(testing::TempDir()) / "palimpsest-dialects";
+  for (const VitConfig& config : {plain, dino, registers, normed}) {
+    for (const Dialect dialect : {Dialect::kTimm, Dialect::kHf4, Dialect::kHf5}) {
+      if (config.query_key_norm && dialect != Dialect::kTimm) continue;
+      std::map<std::string, std::pair<std::vector<std::int64_t>, std::vector<float>>> written;
+      std::map<std::string, std::vector<float>> expected;
+      float next = 0;
+      for (const CanonicalTensor& tensor : tensors_of(config)) {
+        const WrittenName name = written_name(config, dialect, tensor.name, /*prefix=*/true);
+        auto& [shape, values] = written[name.name];
+        shape = tensor.shape;
+        shape.front() *= name.of;
+        const auto size = std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::int64_t{1},
+                                          std::multiplies<>());
+        for (std::int64_t i = 0; i < size; ++i) {
+          values.push_back(next);
+          expected[tensor.name].push_back(next++);
+        }
+      }
+      std::vector<TensorToWrite> tensors;
+      for (const auto& [name, whole] : written)
+        tensors.push_back({name, whole.first, [&whole = whole] { return whole.second; }});
+      std::filesystem::create_directories(folder);
+      write_safetensors(folder / "model.safetensors", std::move(tensors));
+      const Checkpoint checkpoint(folder);
+      CanonicalWeights weights(checkpoint, vit_spellings());
+      for (const CanonicalTensor& tensor : tensors_of(config)) {
+        std::vector<float> found;
+        for (const TensorView& piece : weights.pieces(tensor.name, tensor.shape)) {
+          const std::vector<float> part = to_floats(piece);
+          found.insert(found.end(), part.begin(), part.end());
+        }
+        EXPECT_EQ(found, expected[tensor.name]) << tensor.name;
+      }
+      EXPECT_NO_THROW(weights.refuse_surplus());
+      std::filesystem::remove_all(folder);
+    }
+  }
 }
 
 TEST(Dialect, ATensorThatTheOtherProgramLacksIsRefused) {

@@ -1,4 +1,5 @@
 // Heads by hand: logits of either kind, class means, what is drawn from them, alignment.
+#include "palimpsest/format/heads.h"
 #include "palimpsest/train/head.h"
 
 #include <ATen/ATen.h>

@@ -18,7 +18,8 @@ struct SavedWeights {
   std::vector<std::vector<std::string>> classes;  // by task
   std::vector<Head> heads;
   std::string backbone_sha256, backbone_shape_sha256, pack_content_sha256;
-  RunConfig config;      // as recorded; with its paths where a run folder is at hand
+  std::int64_t tasks_before = 0;  // learned by the run that this one continues (--continue)
+  RunConfig config;               // as recorded; with its paths where a run folder is at hand
   std::string post_hoc;  // what is to be known before a number is read off them; "" for a run's own
 };
 
