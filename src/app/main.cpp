@@ -16,7 +16,9 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/json_lines.h"
+#include "palimpsest/report/run_page.h"
 #include "palimpsest/report/summary.h"
+#include "palimpsest/report/tensorboard.h"
 #include "palimpsest/report/terminal.h"
 #include "plan_command.h"
 #include "plan_request.h"
@@ -49,17 +51,26 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   RunEvents events;
   std::optional<TerminalReport> terminal;
   std::optional<JsonLinesReport> log;
+  std::optional<TensorBoardReport> tensorboard;
+  std::optional<RunPageWriter> page;
   if (group.rank() == 0) {
     terminal.emplace(stdout, terminal_settings(stdout, config.progress, config.log_every));
     events.add(*terminal);
   }
-  const RunResult result =
-      run_stream(config, group, watchdog, events, [&](const std::filesystem::path& log_file) {
-        log.emplace(log_file);
-        events.add(*log);
-      });
+  const auto open_logs = [&](const RunFolder& folder, const AccuracyMatrix& so_far) {
+    log.emplace(folder.log_file());
+    events.add(*log);
+    if (config.tensorboard) {
+      tensorboard.emplace(folder.events_file(), so_far);
+      events.add(*tensorboard);
+    }
+    page.emplace(folder.path());  // reads what the log has written
+    events.add(*page);
+  };
+  const RunResult result = run_stream(config, group, watchdog, events, open_logs);
   if (group.rank() == 0) {
     log->close();
+    if (tensorboard) tensorboard->close();
     std::cout << '\n'
               << summary_table(result.accuracy,
                                config.merge == "none" ? std::vector<double>{} : result.alphas)

@@ -122,6 +122,16 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
   run.stop.heed();
 }
 
+// Of all tasks before this one.
+std::int64_t steps_before(const OpenRun& run, const Task& task) {
+  std::int64_t steps = 0;
+  for (const Task& earlier : run.tasks()) {
+    if (earlier.index >= task.index) break;
+    steps += training_steps(run.config, earlier.index, earlier.train.size());
+  }
+  return steps;
+}
+
 // One task, from theta_hat_{t-1} to theta_hat_t.
 void learn(OpenRun& run, const Task& task) {
   TaskMetrics metrics;
@@ -160,7 +170,8 @@ RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchd
       events.tell(TaskStarted{.task = static_cast<int>(task.index),
                               .classes = task.classes,
                               .samples = task.train.size(),
-                              .steps = training_steps(config, task.index, task.train.size())});
+                              .steps = training_steps(config, task.index, task.train.size()),
+                              .steps_before = steps_before(run, task)});
       learn(run, task);
     }
     events.tell(RunFinished{watch.seconds()});

@@ -157,7 +157,7 @@ TEST_F(RunFolderTest, ForgottenStepsAreNotAmongTheTwoThatAreKept) {
     if (steps == 30) run_.forget_steps(1, 10);  // 20 was damaged
     StepRecord step = sample_step(1, steps);
     step.state_content_sha256 = state;
-    run_.commit_step(step, 0);
+    run_.commit_step(step, {});
   }
   const Manifest manifest = run_.manifest().value();
   EXPECT_TRUE(manifest.files.contains("step-0001-00000010.h5"));
@@ -181,6 +181,23 @@ TEST_F(RunFolderTest, CutsTheLogWhereTheStateWasCommitted) {
   write_bytes(run_.log_file(), "short");
   EXPECT_THAT(run_.cut_logs(1), HasSubstr("expected 200 bytes of what came before, found 5"));
   EXPECT_EQ(bytes_of(run_.log_file()), "short\n");
+}
+
+TEST_F(RunFolderTest, CutsEveryLogWhereACheckpointHasIt) {
+  run_.create("{}");
+  commit(0);
+  write_bytes(run_.events_file(), "123456");
+  commit(1);
+  const LogOffsets both = {{"metrics.jsonl", 200}, {"events.out.tfevents.palimpsest", 6}};
+  EXPECT_EQ(run_.manifest()->log_offsets.at("state-0001.h5"), both);
+  write_bytes(run_.events_file(), "123456789");
+  EXPECT_EQ(run_.cut_logs(1), "");
+  EXPECT_EQ(bytes_of(run_.events_file()), "123456");
+  write_bytes(run_.events_file(), "123");
+  EXPECT_THAT(run_.cut_logs(1), HasSubstr("expected 6 bytes of what came before, found 3"));
+  EXPECT_EQ(bytes_of(run_.events_file()), "123");
+  run_.cut_logs(0);  // there were no events yet
+  EXPECT_EQ(bytes_of(run_.events_file()), "");
 }
 
 TEST_F(RunFolderTest, OneRunAtATimeHoldsAFolder) {
@@ -224,7 +241,7 @@ TEST_F(RunFolderTest, StepsOfTheFirstTaskAreThereBeforeAnyState) {
   run_.create("{}");
   EXPECT_FALSE(run_.newest_step(0, "").record.has_value());
   write_bytes(run_.log_file(), std::string(70, 'l'));
-  run_.commit_step(step_of(run_, 0, 10), 60);
+  run_.commit_step(step_of(run_, 0, 10), {{"metrics.jsonl", 60}});
   EXPECT_FALSE(run_.newest_state().has_value());
   EXPECT_EQ(run_.manifest()->tasks_done, 0);
   const NewestStep newest = run_.newest_step(0, "");
@@ -240,7 +257,7 @@ TEST_F(RunFolderTest, StepsOfTheFirstTaskAreThereBeforeAnyState) {
 TEST_F(RunFolderTest, KeepsTwoStepsAndBothStatesUntilTheTaskIsDone) {
   commit_up_to(1);
   for (const std::int64_t steps : {10, 20, 30})
-    run_.commit_step(step_of(run_, 2, steps), 250 + steps);
+    run_.commit_step(step_of(run_, 2, steps), {{"metrics.jsonl", 250 + steps}});
   EXPECT_EQ(run_.newest_state()->record.tasks_done, 2);
   EXPECT_TRUE(exists("state-0000.h5") && exists("state-0001.h5"));
   EXPECT_FALSE(exists("step-0002-00000010.h5"));
@@ -256,15 +273,15 @@ TEST_F(RunFolderTest, KeepsTwoStepsAndBothStatesUntilTheTaskIsDone) {
 
 TEST_F(RunFolderTest, ADamagedStepFallsBackToTheOneBeforeAndThenToTheTask) {
   commit_up_to(0);
-  run_.commit_step(step_of(run_, 1, 10), 0);
-  run_.commit_step(step_of(run_, 1, 20), 0);
+  run_.commit_step(step_of(run_, 1, 10), {});
+  run_.commit_step(step_of(run_, 1, 20), {});
   const std::string state = run_.newest_state()->content_sha256;
   damage(run_.step_file(1, 20));
   NewestStep newest = run_.newest_step(1, state);
   EXPECT_EQ(newest.record->progress.steps_done, 10);
   EXPECT_THAT(newest.remark, AllOf(HasSubstr("step-0001-00000020.h5"), HasSubstr("damaged"),
                                    HasSubstr("going on from step-0001-00000010.h5")));
-  run_.commit_step(step_of(run_, 1, 15), 0);  // the run goes on from step 10
+  run_.commit_step(step_of(run_, 1, 15), {});  // the run goes on from step 10
   EXPECT_EQ(run_.newest_step(1, state).record->progress.steps_done, 15);
   EXPECT_FALSE(exists("step-0001-00000020.h5"));
   damage(run_.step_file(1, 15));
@@ -276,7 +293,7 @@ TEST_F(RunFolderTest, ADamagedStepFallsBackToTheOneBeforeAndThenToTheTask) {
 
 TEST_F(RunFolderTest, RefusesAStepOfATaskThatIsNotTheNext) {
   run_.create("{}");
-  EXPECT_THAT(message_of<Error>([&] { run_.commit_step(sample_step(1, 10), 0); }),
+  EXPECT_THAT(message_of<Error>([&] { run_.commit_step(sample_step(1, 10), {}); }),
               HasSubstr("expected a step of task 0, found one of task 1"));
 }
 

@@ -1,0 +1,106 @@
+#include <algorithm>
+
+#include "chart.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/report/readable.h"
+#include "sections.h"
+
+namespace palimpsest {
+namespace {
+
+// Right; right only when the task is known; wrong even then. They add up to all samples of a task.
+Html what_becomes_of_samples(const AccuracyMatrix& accuracy) {
+  const EvaluationRow& last = accuracy.row(accuracy.tasks() - 1);
+  Parts right{.name = "right", .values = {}};
+  Parts confused{.name = "taken for a class of another task", .values = {}};
+  Parts wrong{.name = "wrong within the task too", .values = {}};
+  Rows rows;
+  for (std::size_t j = 0; j < accuracy.tasks(); ++j) {
+    const double all = last.accuracy(j), given = last.accuracy_given_task(j);
+    right.values.push_back(all);
+    confused.values.push_back(given - all);
+    wrong.values.push_back(1 - given);
+    rows.push_back({std::to_string(j + 1), percent(all), percent(given), percent(given - all),
+                    percent(1 - given)});
+  }
+  return figure(
+      "What becomes of each task's test samples in the end",
+      share_bars(
+          {.title = "For each task: shares of its test samples that are classified right, taken "
+                    "for a class of another task, and wrong within the task too",
+           .x = "task",
+           .y = "%",
+           .y_text = percent},
+          task_numbers(accuracy.tasks()), {right, confused, wrong}),
+      html_table({"task", "accuracy", "given the task", "lost to other tasks", "wrong within"},
+                 rows, "rrrrr"));
+}
+
+Html where_accuracy_went(const AccuracyMatrix& accuracy) {
+  const EvaluationRow& last = accuracy.row(accuracy.tasks() - 1);
+  Bars merge{.name = "its own merge", .values = {}},
+      later{.name = "the tasks after it", .values = {}};
+  Rows rows;
+  for (std::size_t j = 0; j < accuracy.tasks(); ++j) {
+    const double before = accuracy.row_before_merge(j).accuracy(j);
+    const double after = accuracy.row(j).accuracy(j), end = last.accuracy(j);
+    merge.values.emplace_back(before - after);
+    later.values.emplace_back(after - end);
+    rows.push_back({std::to_string(j + 1), percent(before), percent(before - after), percent(after),
+                    percent(after - end), percent(end)});
+  }
+  return figure(
+      "What each task's accuracy lost, and to what",
+      bar_chart({.title = "For each task: points of accuracy that its own merge took, and "
+                          "that the tasks after it took; below zero: gained",
+                 .x = "task",
+                 .y = "points lost",
+                 .y_text = percent},
+                task_numbers(accuracy.tasks()), {merge, later}),
+      html_table({"task", "trained", "merge took", "merged", "later tasks took", "in the end"},
+                 rows, "rrrrrr"));
+}
+
+// What the quadratic model said of a merge, and what it did.
+Html error_budget(const std::vector<TaskSummary>& tasks) {
+  Bars predicted{.name = "predicted", .values = {}}, measured{.name = "measured", .values = {}};
+  std::vector<std::string> numbers;
+  Rows rows;
+  for (const TaskSummary& task : tasks) {
+    const TaskMetrics& metrics = task.record.metrics;
+    numbers.push_back(std::to_string(task.record.index + 1));
+    predicted.values.push_back(metrics.rise_predicted);
+    measured.values.push_back(metrics.rise_measured);
+    const auto or_dash = [](const std::optional<double>& value) {
+      return value ? short_number(*value) : "-";
+    };
+    const bool both =
+        metrics.rise_predicted && metrics.rise_measured && *metrics.rise_predicted != 0;
+    rows.push_back({numbers.back(), or_dash(metrics.rise_predicted), or_dash(metrics.rise_measured),
+                    both ? short_number(*metrics.rise_measured / *metrics.rise_predicted) : "-"});
+  }
+  const auto known = [](const std::optional<double>& value) { return value.has_value(); };
+  if (std::ranges::none_of(measured.values, known)) return {};
+  return figure(
+      "Error budget: by how much each merge raised its own task's loss",
+      bar_chart({.title = "For each task: rise of its training loss by its merge, as the "
+                          "Fisher predicted and as measured",
+                 .x = "task",
+                 .y = "rise of the loss"},
+                numbers, {predicted, measured}),
+      html_table({"task", "predicted", "measured", "measured / predicted"}, rows, "rrrr"));
+}
+
+}  // namespace
+
+Html losses_section(const RunRecords& run) {
+  const Html budget = error_budget(run.tasks);
+  return section(
+      "losses", "Where accuracy was lost",
+      side_by_side(what_becomes_of_samples(run.accuracy) + where_accuracy_went(run.accuracy) +
+                   budget) +
+          (budget.empty() ? paragraph("The merges' error budget was not measured in this run.")
+                          : Html()));
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,203 @@
+#include <algorithm>
+#include <cmath>
+
+#include "chart.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/report/readable.h"
+#include "sections.h"
+
+namespace palimpsest {
+namespace {
+
+Html headline(const AccuracyMatrix& accuracy) {
+  Html numbers;
+  Rows rows;
+  for (const Measure& measure : measures()) {
+    const std::optional<double> value = measure.value(accuracy);
+    if (!value && std::string_view(measure.key) == "top5") continue;
+    rows.push_back({measure.name, measure_text(measure, value), measure.meaning});
+    const std::string_view key = measure.key;
+    if (key == "last" || key == "average_anytime" || key == "forgetting" || key == "plasticity") {
+      numbers += element("div", {},
+                         element("b", {}, escaped(measure_text(measure, value))) +
+                             element("span", {}, escaped(measure.name)));
+    }
+  }
+  return element("div", {{"class", "numbers"}}, numbers) +
+         details("All numbers, and what they mean",
+                 html_table({"number", "value", "meaning"}, rows, "lrl"));
+}
+
+Html matrices(const AccuracyMatrix& accuracy) {
+  HeatMap before{
+      .title = "Accuracy in percent on each task's test samples before the merge of each task",
+      .row_label = "after",
+      .column_label = "on task",
+      .columns = task_numbers(accuracy.tasks()),
+      .rows = task_numbers(accuracy.tasks()),
+      .cells = {},
+      .least = 1,
+      .most = 0};
+  HeatMap after = before;
+  after.title = "Accuracy in percent on each task's test samples after the merge of each task";
+  const auto take = [](HeatMap& map, const EvaluationRow& row) {
+    map.cells.emplace_back();
+    for (std::size_t j = 0; j < row.samples.size(); ++j)
+      map.cells.back().push_back(row.accuracy(j));
+  };
+  for (std::size_t t = 0; t < accuracy.tasks(); ++t) {
+    take(before, accuracy.row_before_merge(t));
+    take(after, accuracy.row(t));
+  }
+  double least = 1, most = 0;
+  for (const HeatMap* map : {&before, &after}) {
+    for (const auto& row : map->cells) {
+      least = std::min(least, *std::ranges::min_element(row));
+      most = std::max(most, *std::ranges::max_element(row));
+    }
+  }
+  before.least = after.least = least;
+  before.most = after.most = most;
+  const std::string shades =
+      concat("darkest ", percent(most), " %, lightest ", percent(least), " %");
+  return side_by_side(
+      figure(concat("After each task's merge, on the test samples of each task; ", shades),
+             heat_map(after)) +
+      figure("The same before the merge, at the weights that training left", heat_map(before)));
+}
+
+Html accuracy_over_tasks(const AccuracyMatrix& accuracy) {
+  Series all{.name = "all tasks so far"}, newest{.name = "newest task", .style = 1},
+      before{.name = "newest task, before its merge", .style = 2},
+      given{.name = "all so far, given the task", .style = 3};
+  Rows rows;
+  for (std::size_t t = 0; t < accuracy.tasks(); ++t) {
+    const EvaluationRow& row = accuracy.row(t);
+    const double x = static_cast<double>(t + 1);
+    const double values[] = {row.sample_weighted(), row.accuracy(t),
+                             accuracy.row_before_merge(t).accuracy(t),
+                             row.sample_weighted_given_task()};
+    Series* const series[] = {&all, &newest, &before, &given};
+    rows.push_back({std::to_string(t + 1)});
+    for (std::size_t i = 0; i < 4; ++i) {
+      series[i]->points.push_back({x, values[i]});
+      rows.back().push_back(percent(values[i]));
+    }
+  }
+  return figure(
+      "Accuracy after each task",
+      line_chart(
+          {.title = "Accuracy in percent after each task: on all tasks so far, on the newest "
+                    "one after and before its merge, and with the task given",
+           .x = "after task",
+           .y = "%",
+           .whole_x = true,
+           .y_text = percent},
+          {all, newest, before, given}),
+      html_table({"after task", all.name, newest.name, "before its merge", "given the task"}, rows,
+                 "rrrrr"));
+}
+
+Html forgetting_over_tasks(const AccuracyMatrix& accuracy) {
+  Series plain{.name = "forgetting"}, from_before{.name = "from before the merge", .style = 1};
+  Rows rows;
+  AccuracyMatrix so_far;
+  for (std::size_t t = 0; t < accuracy.tasks(); ++t) {
+    so_far.add_row(accuracy.row(t), accuracy.row_before_merge(t));
+    const auto forgetting = so_far.forgetting();
+    if (!forgetting) continue;
+    const double peak = *so_far.forgetting_from_peak_before_merge();
+    const double x = static_cast<double>(t + 1);
+    plain.points.push_back({x, *forgetting});
+    from_before.points.push_back({x, peak});
+    rows.push_back({std::to_string(t + 1), percent(*forgetting), percent(peak),
+                    percent(*so_far.backward_transfer())});
+  }
+  if (rows.empty()) return {};
+  return figure(
+      "Forgetting after each task",
+      line_chart({.title = "Forgetting in points after each task, from the best accuracy "
+                           "after and before merges",
+                  .x = "after task",
+                  .y = "points",
+                  .whole_x = true,
+                  .y_least = 0,
+                  .y_text = percent},
+                 {plain, from_before}),
+      html_table({"after task", "forgetting", "from before the merge", "backward transfer"}, rows,
+                 "rrrr"));
+}
+
+Html alphas(const std::vector<TaskSummary>& tasks) {
+  Series alpha{.name = "α"}, unclamped{.name = "before the clamp", .style = 1},
+      equal{.name = "1/t", .style = 3};
+  Rows rows;
+  bool several = false;
+  for (const TaskSummary& task : tasks) {
+    const MergeRecord& merge = task.record.merge;
+    const std::optional<double> mean = merge.alpha();
+    if (!mean) continue;
+    const double x = static_cast<double>(task.record.index + 1);
+    const auto [least, most] = std::ranges::minmax_element(merge.coefficients);
+    several = several || merge.coefficients.size() > 1;
+    alpha.points.push_back({x, *mean});
+    alpha.band.emplace_back(*least, *most);
+    equal.points.push_back({x, 1 / x});
+    if (merge.alpha_unclamped) unclamped.points.push_back({x, *merge.alpha_unclamped});
+    const auto or_dash = [](const std::optional<double>& value) {
+      return value ? scientific(*value, 3) : "-";
+    };
+    rows.push_back(
+        {std::to_string(task.record.index + 1), fixed(*mean, 4),
+         merge.coefficients.size() > 1 ? concat(fixed(*least, 3), " to ", fixed(*most, 3)) : "-",
+         merge.alpha_unclamped ? fixed(*merge.alpha_unclamped, 4) : "-", or_dash(merge.numerator),
+         or_dash(merge.denominator),
+         task.record.fisher ? scientific(task.record.fisher->factor, 2) : "-", merge.remark});
+  }
+  if (rows.empty()) return {};
+  if (!several) alpha.band.clear();
+  std::vector<Series> series = {alpha};
+  if (!unclamped.points.empty()) series.push_back(unclamped);
+  series.push_back(equal);
+  return figure(
+      several ? "α of each merge: mean of several, and their range" : "α of each merge",
+      line_chart(
+          {.title = "Merge coefficient alpha of each task, beside one over the task's number",
+           .x = "task",
+           .y = "α",
+           .whole_x = true,
+           .y_least = 0,
+           .y_most = 1},
+          series),
+      html_table({"task", "α", "range", "before the clamp", "numerator", "denominator",
+                  "Fisher times", "remark"},
+                 rows, "rrrrrrrl"));
+}
+
+}  // namespace
+
+std::vector<std::string> task_numbers(std::size_t tasks) {
+  std::vector<std::string> numbers;
+  for (std::size_t t = 0; t < tasks; ++t) numbers.push_back(std::to_string(t + 1));
+  return numbers;
+}
+
+std::string percent(double share) { return fixed(100 * share, 1); }
+
+Html results_section(const RunRecords& run) {
+  Rows rows;
+  for (const TaskSummary& task : run.tasks) {
+    const TaskRecord& record = task.record;
+    rows.push_back({std::to_string(record.index + 1), record.name, grouped(record.train_samples),
+                    grouped(record.metrics.after_merge.samples.back()), listed(record.classes)});
+  }
+  return section("results", "What was reached",
+                 headline(run.accuracy) + matrices(run.accuracy) +
+                     side_by_side(accuracy_over_tasks(run.accuracy) +
+                                  forgetting_over_tasks(run.accuracy) + alphas(run.tasks)) +
+                     details("The tasks and their classes",
+                             html_table({"task", "name", "trained on", "tested on", "classes"},
+                                        rows, "rlrrl")));
+}
+
+}  // namespace palimpsest
