@@ -48,20 +48,23 @@ constexpr std::string_view kHelp =
 
 int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
+  const bool is_task_given = config.scenario == "task-incremental";
   RunEvents events;
   std::optional<TerminalReport> terminal;
   std::optional<JsonLinesReport> log;
   std::optional<TensorBoardReport> tensorboard;
   std::optional<RunPageWriter> page;
   if (group.rank() == 0) {
-    terminal.emplace(stdout, terminal_settings(stdout, config.progress, config.log_every));
+    TerminalSettings settings = terminal_settings(stdout, config.progress, config.log_every);
+    settings.task_given = is_task_given;
+    terminal.emplace(stdout, settings);
     events.add(*terminal);
   }
   const auto open_logs = [&](const RunFolder& folder, const AccuracyMatrix& so_far) {
     log.emplace(folder.log_file());
     events.add(*log);
     if (config.tensorboard) {
-      tensorboard.emplace(folder.events_file(), so_far);
+      tensorboard.emplace(folder.events_file(), so_far, is_task_given);
       events.add(*tensorboard);
     }
     page.emplace(folder.path());  // reads what the log has written
@@ -73,7 +76,8 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
     if (tensorboard) tensorboard->close();
     std::cout << '\n'
               << summary_table(result.accuracy,
-                               config.merge == "none" ? std::vector<double>{} : result.alphas)
+                               config.merge == "none" ? std::vector<double>{} : result.alphas, 100,
+                               is_task_given)
               << std::flush;
     if (!std::cout) throw Error("the final table could not be written to the standard output");
   }

@@ -5,11 +5,20 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/sampler.h"
-#include "palimpsest/merge/merge_rule.h"
 #include "palimpsest/model/backbone.h"
 
 namespace palimpsest {
 namespace {
+
+std::int64_t fisher_backwards(const RunConfig& config, std::int64_t classes) {
+  if (config.curvature == "gram") return 0;
+  return config.curvature == "expected-exact" ? classes : 1;
+}
+
+std::int64_t kept_numbers(const RunConfig& config, bool on_device) {
+  const std::int64_t penalty = on_device ? 2 : 4;  // as told, and where the model is
+  return (config.ewc > 0 ? penalty : 0) + (config.perturbation == "gaussian" ? 1 : 0);
+}
 
 bool is_adapted(const RunConfig& config, std::string_view target) {
   return config.adapter != "none" && std::ranges::count(config.lora_targets, target) > 0;
@@ -91,14 +100,16 @@ TrainingShape training_shape(const RunConfig& config, const Workload& work, int 
           .adapted = adapted_layers(config),
           .bf16 = config.precision == "bf16",
           .activation_checkpointing = config.activation_checkpointing,
-          .keeps_fisher = make_merge_rule(config.merge)->needs().fisher,
+          .keeps_fisher = needs_fisher(config),
+          .fisher_backwards = fisher_backwards(config, work.most_classes),
+          .kept_numbers = kept_numbers(config, on_device),
           .on_device = on_device,
           .class_token_only = !work.model.texts && config.pooling != "mean"};
 }
 
 TaskWork task_work(const RunConfig& config, const Workload& work) {
   const Lanes lanes = lanes_of(config, 1);
-  const bool measures = make_merge_rule(config.merge)->needs().fisher;
+  const bool measures = needs_fisher(config);
   const ParameterCounts parameters = parameter_counts(
       work.model, work.layout, training_shape(config, work, 1, /*on_device=*/false));
   return {.steps = work.steps / work.tasks,

@@ -67,19 +67,19 @@ std::vector<Key> make_table() {
        .group = kStream,
        .member = &C::scenario,
        .help = "class-incremental: tell the classes of all tasks apart, as in the paper.\n"
-               "task-incremental: each sample comes with its task. domain-incremental:\n"
-               "every task has the same classes, and they share one head.",
+               "Not in the paper: task-incremental, each sample comes with its task;\n"
+               "domain-incremental, every task has the same labels, and they share a head.",
        .choices = {"class-incremental", "task-incremental", "domain-incremental"}},
       {.name = "joint",
        .group = kStream,
        .member = &C::joint,
        .help = "Learn all tasks at once, as one: the bound that no stream can reach. With\n"
-               "merge and perturbation none."},
+               "merge and perturbation none. Not in the paper."},
       {.name = "validation",
        .group = kStream,
        .member = &C::validation,
-       .help = "Share of the training samples that is not trained on, for palimpsest eval\n"
-               "to choose by: by the hash of each sample's content.",
+       .help = "Share of the training samples that is kept out of training, for palimpsest\n"
+               "eval to choose by; the hash of a sample's content decides. Not in the paper.",
        .minimum = 0,
        .maximum = 0.9},
       {.name = "image-size",
@@ -259,21 +259,22 @@ std::vector<Key> make_table() {
        .member = &C::perturbation,
        .help = "sign: each step scales the adapter by 1 - epsilon, 1 or 1 + epsilon, one\n"
                "chance in three each, as in the paper. none: LoRA-M, the ablation.\n"
-               "gaussian: noise of size epsilon instead, the paper's control. Not in the\n"
-               "paper: stratified, a third of the batch each; uniform, from [1/t, 1].",
+               "gaussian: normal noise as long as sign's steps, the paper's control, fp32\n"
+               "only. Not in the paper: stratified, each scale for a third of the batch;\n"
+               "uniform, one scale a step from [1/t, 1] for the t-th task.",
        .choices = {"sign", "stratified", "uniform", "gaussian", "none"}},
       {.name = "epsilon",
        .group = kMerge,
        .member = &C::epsilon,
-       .help = "Size of the perturbation. Paper: 0.5.",
+       .help = "Size of the perturbation; uniform has none. Paper: 0.5.",
        .minimum = 0,
        .maximum = 1,
        .above_minimum = true},
       {.name = "ewc",
        .group = kMerge,
        .member = &C::ewc,
-       .help = "Weight of EWC's penalty on leaving the optima of earlier tasks, as a\n"
-               "baseline; 0: none. Not in the paper.",
+       .help = "Weight of EWC's penalty on leaving the optima of earlier tasks, by their\n"
+               "Fishers; a baseline, usually with merge = none. 0: none. Not in the paper.",
        .minimum = 0,
        .maximum = kUnbounded},
       {.name = "merge",
@@ -289,7 +290,8 @@ std::vector<Key> make_table() {
        .member = &C::curvature,
        .help = "empirical: the Fisher of the true labels, as in the paper. Not in the\n"
                "paper: expected-sampled, of labels drawn from the model; expected-exact,\n"
-               "over all classes; gram, the second moments of the inputs (RegMean).",
+               "over all classes, a backward pass each; gram, the inputs' second moments\n"
+               "(the diagonal of RegMean's), forward only.",
        .choices = {"empirical", "expected-sampled", "expected-exact", "gram"}},
       {.name = "fisher-scale",
        .group = kMerge,
@@ -301,12 +303,14 @@ std::vector<Key> make_table() {
        .group = kMerge,
        .member = &C::error_budget,
        .help = "After a merge, measure by how much it raised the task's loss, beside what\n"
-               "was predicted: one more forward pass over the task's training samples."},
+               "was predicted: one more forward pass over its training samples (two for\n"
+               "rules without a Fisher). Not in the paper; the weights don't change."},
       {.name = "head",
        .group = kHeads,
        .member = &C::head,
-       .help = "linear: as in the paper. Not in the paper: cosine, of features and weights;\n"
-               "prototype, class means without training (SimpleCIL; adapter = none).",
+       .help = "linear: as in the paper. Not in the paper: cosine, of features and weights\n"
+               "without a bias; prototype, of features and class means, without training\n"
+               "(SimpleCIL; adapter = none).",
        .choices = {"linear", "cosine", "prototype"}},
       {.name = "head-scale",
        .group = kHeads,
@@ -328,8 +332,8 @@ std::vector<Key> make_table() {
       {.name = "head-align",
        .group = kHeads,
        .member = &C::head_align,
-       .help = "After each merge, train all heads together on features drawn from every\n"
-               "class's mean and variance (SLCA). Not in the paper."},
+       .help = "After each merge from the second on, train all heads together on features\n"
+               "drawn from every class's mean and variance (as SLCA). Not in the paper."},
       {.name = "head-align-epochs",
        .group = kHeads,
        .member = &C::head_align_epochs,
@@ -416,8 +420,8 @@ std::vector<Key> make_table() {
       {.name = "continue",
        .group = kRun,
        .member = &C::continue_from,
-       .help = "Start a new run from the newest state of another, whose data may be gone:\n"
-               "pack and protocol hold the tasks that come after it.",
+       .help = "Start a new run from the newest state of another (a run folder, or one of\n"
+               "its states) whose data may be gone: pack and protocol hold new tasks only.",
        .effect = kOperational},
       {.name = "allow-numerics-change",
        .group = kRun,

@@ -46,7 +46,7 @@ std::string print_config(const RunConfig& config) {
 }
 
 std::string config_help() {
-  constexpr std::size_t kColumn = 26;
+  constexpr std::size_t kColumn = 26, kColumns = 100;
   const RunConfig defaults;
   std::string text =
       "Settings. --config FILE reads them from a file of lines 'name = value'; a setting on the\n"
@@ -65,12 +65,14 @@ std::string config_help() {
     }
     const std::string value = value_text(defaults, key);
     const bool in_first_group = key.group == key_table().front().group;
-    text += concat(line, "\n", std::string(kColumn, ' '),
-                   !value.empty()   ? concat("default ", value)
-                   : in_first_group ? "required"
-                                    : "none by default");
-    if (!in_first_group) text += concat("; takes ", allowed(key));
-    text += "\n";
+    const std::string by_default = !value.empty()   ? concat("default ", value)
+                                   : in_first_group ? "required"
+                                                    : "none by default";
+    const std::string takes = in_first_group ? "" : concat("takes ", allowed(key));
+    const bool fits = kColumn + by_default.size() + takes.size() + 2 <= kColumns;
+    const std::string gap = fits ? " " : concat("\n", std::string(kColumn, ' '));
+    text += concat(line, "\n", std::string(kColumn, ' '), by_default,
+                   takes.empty() ? "" : concat(";", gap, takes), "\n");
     std::istringstream more(key.more_help);
     for (std::string further; std::getline(more, further);) {
       text += concat(std::string(kColumn, ' '), further, "\n");

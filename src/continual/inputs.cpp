@@ -4,7 +4,9 @@
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/sampler.h"
+#include "palimpsest/data/scenario.h"
 #include "palimpsest/format/protocol.h"
+#include "palimpsest/merge/merge_rule.h"
 
 namespace palimpsest {
 
@@ -83,6 +85,7 @@ Inputs open_inputs(const RunConfig& config) {
   }
   Inputs inputs{.pack = std::move(pack),
                 .tasks = {},
+                .test_per_class = 0,
                 .weights = std::move(weights),
                 .backbone = backbone,
                 .choice = choice_of(config, backbone),
@@ -97,17 +100,25 @@ Inputs open_inputs(const RunConfig& config) {
   } else {
     check_texts(config, inputs.pack, std::get<BertConfig>(backbone));
   }
-  inputs.tasks = make_tasks(inputs.pack, read_protocol(config.protocol));
+  const Protocol protocol = read_protocol(config.protocol);
+  inputs.tasks = make_tasks(inputs.pack, protocol, config.validation);
+  inputs.test_per_class = protocol.test_per_class;
+  check_scenario(inputs.tasks, config.scenario, config.protocol);
   const auto wanted = static_cast<std::size_t>(config.tasks);
   if (wanted > inputs.tasks.size()) {
     throw UsageError(
         concat("--tasks ", wanted, ", but ", config.protocol, " has ", inputs.tasks.size()));
   }
   if (wanted > 0) inputs.tasks.erase(inputs.tasks.begin() + config.tasks, inputs.tasks.end());
+  if (config.joint) inputs.tasks = {joint_task(inputs.tasks)};
   for (const Task& task : inputs.tasks)
     training_steps(config, task.index, task.train.size());  // refused before any runs
   inputs.tasks_sha256 = hash_of(inputs.tasks);
   return inputs;
+}
+
+bool needs_fisher(const RunConfig& config) {
+  return config.ewc > 0 || make_merge_rule(config.merge)->needs().fisher;
 }
 
 Lanes lanes_of(const RunConfig& config, int world_size) {

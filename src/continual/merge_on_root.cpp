@@ -1,87 +1,57 @@
 #include "palimpsest/continual/merge_on_root.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/remerge/merge_record.h"
 
 namespace palimpsest {
 namespace {
-
-// {"name": ..., and what was given besides}.
-std::string rule_json(const MergeRule& rule) {
-  nlohmann::json json = {{"name", rule.name()}};
-  for (const RuleSetting& setting : rule.settings().given()) {
-    std::visit([&](const auto& value) { json[std::string(setting.key)] = value; }, setting.value);
-  }
-  return json.dump();
-}
 
 // Everything that rank 0 does alone.
 MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, const AdaptedLayout& layout,
                               StreamState& state, const TrainedWeights& trained,
                               std::optional<Fisher> fisher, double loss_rise) {
-  const std::vector<float>& task_vector = trained.task_vector;
-  MergeOutcome outcome;
-  MergeRecord& record = outcome.record;
-  record.rule = rule_json(rule);
-
-  double mass_task = 0, mass_before = 0;
+  const std::vector<LowRankFactors> factors = factors_of(trained.lora);
+  TaskToMerge task{.task = state.tasks_done,
+                   .merged = state.merged,
+                   .task_vector = trained.task_vector,
+                   .weights = trained.weights,
+                   .factors = factors};
+  FisherFactor factor;
   if (fisher) {
-    const double mass = fisher_mass(fisher->values, task_vector);
-    const FisherFactor factor = fisher_factor(scale, fisher->values, mass, loss_rise);
-    mass_task = factor.factor * mass;
-    mass_before = state.memory.mass(task_vector);
-    state.memory.add(fisher->values, trained.weights, factor.factor);
-    record.remark = factor.remark;
-    outcome.event.fisher_factor = factor.factor;
-    outcome.event.fisher_mass_task = mass_task;
-    outcome.event.fisher_mass_before = mass_before;
-    outcome.fisher = FisherRecord{.kind = kFisherKind,
+    factor = fisher_factor(scale, fisher->values, fisher_mass(fisher->values, trained.task_vector),
+                           loss_rise);
+    task.fisher = fisher->values;
+    task.fisher_factor = factor.factor;
+  }
+  TaskMerge merge = merge_task(rule, layout, state.memory, task);
+  state.merged = std::move(merge.merged);
+
+  MergeOutcome outcome{.record = record_of(rule, merge),
+                       .fisher = {},
+                       .predicted_rise = merge.predicted_rise,
+                       .event = {}};
+  MergeRecord& record = outcome.record;
+  const bool both = !factor.remark.empty() && !record.remark.empty();
+  record.remark = concat(factor.remark, both ? "; " : "", record.remark);
+  if (fisher) {
+    outcome.fisher = FisherRecord{.kind = fisher->kind,
                                   .samples = fisher->samples,
                                   .transform = "test",
                                   .scale = std::string(name_of(scale)),
                                   .factor = factor.factor,
                                   .values = std::move(fisher->values)};
+    outcome.event.fisher_factor = factor.factor;
+    outcome.event.fisher_mass_task = merge.mass_task;
+    outcome.event.fisher_mass_before = merge.mass_before;
   }
-
-  std::vector<LowRankFactors> factors;
-  for (const LoraFactors& module : trained.lora) {
-    factors.push_back({.a = module.a, .b = module.b, .rank = module.rank, .scale = module.scale});
-  }
-  MergeInput input{.task = state.tasks_done,
-                   .merged = state.merged,
-                   .task_vector = task_vector,
-                   .layout = layout,
-                   .memory = state.memory,
-                   .factors = factors};
-  if (outcome.fisher) {
-    input.fisher = outcome.fisher->values;
-    input.fisher_factor = outcome.fisher->factor;
-  }
-  std::vector<float> merged(state.merged.size());
-  const MergeDecision decision = rule.merge(input, merged);
-  state.merged = std::move(merged);
-
-  record.coefficients = decision.coefficients;
-  record.alpha_unclamped = decision.alpha_unclamped;
-  if (decision.terms) {
-    record.numerator = decision.terms->numerator;
-    record.denominator = decision.terms->denominator;
-  }
-  for (const LineTerms& terms : decision.module_terms) {
-    record.module_numerators.push_back(terms.numerator);
-    record.module_denominators.push_back(terms.denominator);
-  }
-  const std::string remark = merge_remark(state.tasks_done, decision, mass_task, mass_before);
-  record.remark += (record.remark.empty() || remark.empty() ? "" : "; ") + remark;
-
   outcome.event.task = static_cast<int>(state.tasks_done);
   outcome.event.rule = rule.name();
   outcome.event.alpha = *record.alpha();
-  const auto [least, most] = std::ranges::minmax(decision.coefficients);
-  if (decision.coefficients.size() > 1) outcome.event.alpha_range = {least, most};
+  const auto [least, most] = std::ranges::minmax(record.coefficients);
+  if (record.coefficients.size() > 1) outcome.event.alpha_range = {least, most};
   outcome.event.alpha_unclamped = record.alpha_unclamped;
   outcome.event.numerator = record.numerator;
   outcome.event.denominator = record.denominator;

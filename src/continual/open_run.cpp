@@ -2,14 +2,17 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "continued_run.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/data/past_tasks.h"
 
 namespace palimpsest {
 namespace {
@@ -44,6 +47,10 @@ std::string run_json(const RunConfig& config, const RunIdentity& identity, int w
       .dump(2);
 }
 
+void warn(const std::string& remark) {
+  if (!remark.empty()) std::cerr << "palimpsest: " << remark << std::endl;
+}
+
 // On rank 0: the alphas of the tasks that a state of `folder` has learned, which must be those of
 // the protocol, sample for sample as far as the records tell.
 std::vector<double> read_tasks_done(const OpenRun& run, const RunFolder& folder,
@@ -51,7 +58,7 @@ std::vector<double> read_tasks_done(const OpenRun& run, const RunFolder& folder,
   std::vector<double> alphas;
   for (const Task& task : run.tasks().first(static_cast<std::size_t>(tasks_done))) {
     const TaskRecord record = folder.task(task.index);
-    if (record.train_samples != task.train.size()) {
+    if (!is_past(task) && record.train_samples != task.train.size()) {
       throw InputError(concat("cannot go on from ", folder.path().string(), ": task ",
                               task.index + 1, " was trained on ", record.train_samples,
                               " samples, ", run.config.protocol, " has ", task.train.size(),
@@ -62,16 +69,13 @@ std::vector<double> read_tasks_done(const OpenRun& run, const RunFolder& folder,
   return alphas;
 }
 
-void warn(const std::string& remark) {
-  if (!remark.empty()) std::cerr << "palimpsest: " << remark << std::endl;
-}
-
 // On rank 0: takes the newest checkpoint that the folder has, and cuts its logs there. False when
 // there is none.
 bool resume(OpenRun& run) {
   const std::optional<NewestState> state = run.folder.newest_state();
   if (state) {
     warn(state->remark);
+    if (const auto count = tasks_before(run); count > 0) warn(recall(run, state->record, count));
     check_resumable(state->record, run.identity, run.config, run.tasks());
     run.alphas = read_tasks_done(run, run.folder, state->record.tasks_done);
     run.state = state_of(state->record);
@@ -92,20 +96,23 @@ bool resume(OpenRun& run) {
   return state || run.progress;
 }
 
-// --fork: a run folder, or a state in one.
+// --fork, --continue: a run folder, or a state in one.
 struct Origin {
   RunFolder folder;
   StateRecord state;
-  std::vector<double> alphas;  // of its tasks
+  std::vector<double> alphas;     // of its tasks
+  std::int64_t tasks_before = 0;  // of these, not in the protocol
 };
 
 // On rank 0.
-Origin open_origin(const OpenRun& run) {
-  const std::filesystem::path from = run.config.fork;
+Origin open_origin(OpenRun& run) {
+  const std::filesystem::path from = origin_of(run.config);
+  const std::string option =
+      concat(run.config.fork.empty() ? "--continue " : "--fork ", from.string());
   const bool is_folder = std::filesystem::is_directory(from);
   const RunFolder folder(is_folder ? from : from.parent_path() / "");
   if (!folder.manifest()) {
-    throw InputError(concat("--fork ", from.string(),
+    throw InputError(concat(option,
                             ": expected a run folder, or a state in one, found no manifest.json "
                             "there: the records of its tasks are needed too"));
   }
@@ -118,23 +125,27 @@ Origin open_origin(const OpenRun& run) {
   }
   if (!state) {
     throw InputError(
-        concat("--fork ", from.string(),
-               ": expected a run with a finished task, or a state of one, found none"));
+        concat(option, ": expected a run with a finished task, or a state of one, found none"));
   }
-  check_forkable(*state, run.identity, run.config, run.model->layout(), run.rule->needs().fisher,
+  const std::int64_t before = run.config.fork.empty()
+                                  ? state->tasks_done
+                                  : std::min(state->tasks_done, folder.manifest()->tasks_before);
+  if (before > 0) warn(recall(run, *state, before));
+  check_forkable(*state, run.identity, run.config, run.model->layout(), needs_fisher(run.config),
                  run.tasks());
   std::vector<double> alphas = read_tasks_done(run, folder, state->tasks_done);
-  if (!run.rule->needs().fisher) {  // it would lack the tasks that come now
+  if (!needs_fisher(run.config)) {  // it would lack the tasks that come now
     state->s0.clear();
     state->s1.clear();
     state->fisher_kind.clear();
     state->fisher_scale.clear();
   }
+  if (!run.config.head_align) state->class_statistics.clear();  // likewise
   // What every record from now on is made with.
   state->config = run.identity.config;
   state->numerics = run.identity.numerics;
   state->pack_content_sha256 = run.identity.pack_content_sha256;
-  return {folder, *state, std::move(alphas)};
+  return {folder, *state, std::move(alphas), before};
 }
 
 // On rank 0: makes the folder and leaves the state fresh, or takes what there is.
@@ -143,7 +154,7 @@ void open_folder(OpenRun& run) {
   run.folder.remove_temporaries();
   if (run.config.resume == "auto" && resume(run)) return;
   std::optional<Origin> origin;  // opened before anything is written
-  if (!run.config.fork.empty()) origin = open_origin(run);
+  if (!origin_of(run.config).empty()) origin = open_origin(run);
   const std::string description = run_json(run.config, run.identity, run.group.size());
   if (run.config.resume == "auto") {
     run.folder.restart(description);
@@ -151,7 +162,7 @@ void open_folder(OpenRun& run) {
     run.folder.create(description);
   }
   if (!origin) return;
-  run.folder.begin_with(origin->folder, origin->state);
+  run.folder.begin_with(origin->folder, origin->state, origin->tasks_before);
   run.state_content_sha256 = run.folder.newest_state().value().content_sha256;
   run.state = state_of(origin->state);
   run.alphas = origin->alphas;
@@ -184,7 +195,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
   RunConfig resolved = config;
   resolved.device = placement.device.is_cuda() ? "cuda" : "cpu";
   RunIdentity identity = identity_of(resolved, inputs, placement, group.size());
-  StreamState fresh = initial_state(model->layout(), group.rank() == 0 && rule->needs().fisher);
+  StreamState fresh = initial_state(model->layout(), group.rank() == 0 && needs_fisher(config));
   OpenRun run{.config = std::move(resolved),
               .group = group,
               .watchdog = watchdog,
@@ -221,6 +232,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
     open_folder(run);
     folder_ready(run.folder, run.state.accuracy);
   }
+  broadcast_recalled(run);
   broadcast_state(group, run.state);
   broadcast_progress(group, run.progress);
   events.tell(RunStarted{.folder = config.out,

@@ -6,11 +6,15 @@
 #include "palimpsest/continual/step_saver.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/data/sampler.h"
+#include "palimpsest/data/scenario.h"
+#include "palimpsest/device/host_copy.h"
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/merge/task_vector.h"
+#include "palimpsest/train/class_statistics.h"
 #include "palimpsest/train/features.h"
 #include "palimpsest/train/fisher.h"
 #include "palimpsest/train/head.h"
+#include "palimpsest/train/head_alignment.h"
 #include "palimpsest/train/task_trainer.h"
 
 namespace palimpsest {
@@ -28,14 +32,28 @@ std::vector<float> trained_weights(const OpenRun& run, const TrainedTask& traine
   return weights;
 }
 
+// The heads that are in use: in domain-incremental runs the newest serves all tasks.
+std::span<const Head> heads_in_use(const OpenRun& run) {
+  const std::span<const Head> heads = run.state.heads;
+  return shares_head(run.config.scenario) && !heads.empty() ? heads.last(1) : heads;
+}
+
+// What the head of the next task begins with: a shared one goes on, others are fresh.
+Head head_to_begin_with(const OpenRun& run) {
+  const bool goes_on = shares_head(run.config.scenario) && !run.state.heads.empty();
+  return goes_on ? run.state.heads.back() : Head{};
+}
+
 TrainedTask train(OpenRun& run, const Task& task, TaskMetrics& metrics) {
   StepSaver saver(run);
   // Where an earlier start of this run has left the task, if it has.
   const std::optional<TaskProgress> start = std::exchange(run.progress, std::nullopt);
-  TrainedTask trained = train_task(run.context(), task, start,
-                                   [&](const TaskProgress& counters, const auto& snapshot) {
-                                     saver.after_step(counters, snapshot);
-                                   });
+  TrainedTask trained = train_task(
+      run.context(), task, start,
+      [&](const TaskProgress& counters, const auto& snapshot) {
+        saver.after_step(counters, snapshot);
+      },
+      head_to_begin_with(run), ewc_penalty_of_state(run.group, run.config.ewc, run.state));
   saver.finish();
   metrics.loss_first_step = trained.loss_first_step;
   metrics.loss_last_pass = trained.loss_last_pass;
@@ -47,16 +65,16 @@ TrainedTask train(OpenRun& run, const Task& task, TaskMetrics& metrics) {
 
 // For the secant scale: L_t at the weights that the model holds, with the new head.
 void measure_loss_before(OpenRun& run, const Task& task, const Head& head, TaskMetrics& metrics) {
-  if (!run.rule->needs().fisher || run.fisher_scale != FisherScale::kSecant) return;
+  if (!needs_fisher(run.config) || run.fisher_scale != FisherScale::kSecant) return;
   metrics.loss_merged_before = mean_loss(run.context(), task, head);
 }
 
-// F_t at the weights that the model holds; nullopt for a rule that needs none.
+// F_t at the weights that the model holds; nullopt where nothing needs it.
 std::optional<Fisher> measure_fisher(OpenRun& run, const Task& task, const Head& head,
                                      TaskMetrics& metrics) {
-  if (!run.rule->needs().fisher) return std::nullopt;
+  if (!needs_fisher(run.config)) return std::nullopt;
   const Stopwatch watch;
-  Fisher fisher = empirical_fisher(run.context(), task, head);
+  Fisher fisher = measure_curvature(run.context(), task, head);
   metrics.loss_trained = fisher.loss;
   metrics.seconds_fisher = watch.seconds();
   return fisher;
@@ -75,6 +93,26 @@ MergeOutcome merge(OpenRun& run, const TrainedWeights& trained, std::optional<Fi
   return outcome;
 }
 
+// By how much the merge raised the task's loss, with the head as trained: predicted and measured
+// (--error-budget). Sets the model's weights.
+void measure_error_budget(OpenRun& run, const Task& task, const Head& head,
+                          const std::vector<float>& trained, std::optional<double> predicted,
+                          TaskMetrics& metrics) {
+  if (!run.config.error_budget || run.config.adapter == "none") return;
+  if (run.state.merged == trained) {
+    metrics.rise_measured = 0;
+  } else {
+    if (!run.rule->needs().fisher) {
+      hold(run, trained);
+      metrics.loss_trained = mean_loss(run.context(), task, head);
+    }
+    hold(run, run.state.merged);
+    metrics.rise_measured = mean_loss(run.context(), task, head) - metrics.loss_trained;
+  }
+  metrics.rise_predicted = predicted;
+  run.events.tell(ErrorBudget{static_cast<int>(task.index), predicted, *metrics.rise_measured});
+}
+
 // The task's head trained again on the merged model's features (not in the paper).
 Head refit_head(OpenRun& run, const Task& task) {
   Head head = train_head(cached_features(run.context(), task.train), task.train.targets,
@@ -86,11 +124,25 @@ Head refit_head(OpenRun& run, const Task& task) {
   return head;
 }
 
+// All heads trained together on what is kept of every class: the new task's at theta_hat_t, the
+// others' as they were after their own merges (not in the paper).
+void align_heads(OpenRun& run, const Task& task) {
+  StreamState& state = run.state;
+  state.class_statistics.push_back(
+      class_statistics(to_host(cached_features(run.context(), task.train)), task.train.targets,
+                       std::ssize(task.classes)));
+  if (state.heads.size() == 1) return;  // trained on features of all classes seen
+  state.heads = aligned_heads(state.heads, state.class_statistics, run.config, task.index,
+                              run.model->device());
+  run.group.agree(weights_hash(joined(state.heads).weight), "hash of the aligned heads",
+                  "agreement after the alignment");
+}
+
 // Over all classes seen, with the weights that the model holds.
 EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
                             TaskMetrics& metrics) {
   const Stopwatch watch;
-  EvaluationRow row = evaluate(*run.model, run.reader(), run.seen(task), run.state.heads,
+  EvaluationRow row = evaluate(*run.model, run.reader(), run.seen(task), heads_in_use(run),
                                run.config.evaluation_batch, run.group, run.watchdog, run.stop,
                                run.placement.make_graph);
   metrics.seconds_evaluate += watch.seconds();
@@ -99,6 +151,9 @@ EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
                             .samples = row.samples,
                             .correct = row.correct,
                             .correct_given_task = row.correct_given_task,
+                            .correct_top5 = row.correct_top5,
+                            .correct_task = row.correct_task,
+                            .loss_given_task = row.loss_given_task,
                             .seconds = watch.seconds()});
   return row;
 }
@@ -114,7 +169,7 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
     run.state_content_sha256 = run.folder.commit(
         make_task_record(run.identity, task, trained, run.state.heads.back(), merged, metrics),
         make_state_record(run.identity, run.seen(task), run.model->layout(), run.state,
-                          run.config.fisher_scale));
+                          run.config));
     run.events.tell(TaskSaved{static_cast<int>(task.index),
                               run.folder.task_file(task.index).string(), watch.seconds()});
   }
@@ -149,8 +204,10 @@ void learn(OpenRun& run, const Task& task) {
   const MergeOutcome merged =
       merge(run, {.task_vector = trained.task_vector, .weights = weights, .lora = trained.lora},
             std::move(fisher), metrics);
+  measure_error_budget(run, task, trained.head, weights, merged.predicted_rise, metrics);
   hold(run, run.state.merged);
   if (run.config.head_refit) run.state.heads.back() = refit_head(run, task);
+  if (run.config.head_align) align_heads(run, task);
   metrics.after_merge = evaluate_seen(run, task, true, metrics);
 
   ++run.state.tasks_done;

@@ -6,6 +6,7 @@
 #include "palimpsest/continual/inputs.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/data/past_tasks.h"
 
 namespace palimpsest {
 
@@ -30,17 +31,18 @@ TaskRecord make_task_record(const RunIdentity& run, const Task& task, const Trai
 
 StateRecord make_state_record(const RunIdentity& run, std::span<const Task> tasks,
                               const AdaptedLayout& layout, const StreamState& state,
-                              std::string_view fisher_scale) {
+                              const RunConfig& config) {
   const bool remembers = state.memory.size() > 0;
   StateRecord record{.tasks_done = state.tasks_done,
                      .layout = layout,
                      .merged = state.merged,
-                     .fisher_kind = remembers ? kFisherKind : "",
-                     .fisher_scale = remembers ? std::string(fisher_scale) : "",
+                     .fisher_kind = remembers ? curvature_kind(config.curvature) : "",
+                     .fisher_scale = remembers ? config.fisher_scale : "",
                      .s0 = {state.memory.s0().begin(), state.memory.s0().end()},
                      .s1 = {state.memory.s1().begin(), state.memory.s1().end()},
                      .heads = state.heads,
                      .classes = {},
+                     .class_statistics = state.class_statistics,
                      .accuracy = state.accuracy,
                      .backbone_sha256 = run.backbone_sha256,
                      .pack_content_sha256 = run.pack_content_sha256,
@@ -56,6 +58,7 @@ StreamState state_of(const StateRecord& record) {
           .merged = record.merged,
           .merged_hash = {},
           .heads = record.heads,
+          .class_statistics = record.class_statistics,
           .memory = CurvatureMemory(record.s0, record.s1),
           .accuracy = record.accuracy};
 }
@@ -123,19 +126,38 @@ void check_classes(const std::string& from, const StateRecord& record, const Run
     throw UsageError(concat("cannot go on from ", from, ": it has learned ", record.classes.size(),
                             " tasks already, and the protocol or --tasks gives ", tasks.size()));
   }
-  const EvaluationRow& newest = record.accuracy.row(record.accuracy.tasks() - 1);
   for (std::size_t t = 0; t < record.classes.size(); ++t) {
     if (record.classes[t] != tasks[t].classes) {
       throw InputError(concat("cannot go on from ", from, ": the classes of task ", t + 1,
                               " are others in ", config.protocol,
                               ": go on with the protocol that the run began with"));
     }
-    if (newest.samples[t] != tasks[t].test.size()) {
+    const std::int64_t tested = record.accuracy.row(t).samples[t];
+    if (!is_past(tasks[t]) && tested != tasks[t].test.size()) {
       throw InputError(concat("cannot go on from ", from, ": task ", t + 1, " was tested on ",
-                              newest.samples[t], " samples, ", config.protocol, " has ",
-                              tasks[t].test.size(),
+                              tested, " samples, ", config.protocol, " has ", tasks[t].test.size(),
                               ": go on with the protocol that the run began with"));
     }
+  }
+}
+
+// The heads of new tasks stand beside those of the tasks done, and are aligned with them.
+void check_heads(const std::string& from, const StateRecord& record, const RunConfig& config) {
+  const bool linear = config.head == "linear";
+  const std::string kind = linear ? "linear" : "cosine";
+  const double scale = linear ? 1 : config.head_scale;
+  for (const Head& head : record.heads) {
+    if (head.kind == kind && head.scale == scale) continue;
+    throw UsageError(concat("cannot go on from ", from, " with --head ", config.head,
+                            linear ? "" : concat(" --head-scale ", scale), ": its heads are ",
+                            head.kind, " of scale ", head.scale,
+                            ", and logits of both would not compare; keep its --head and "
+                            "--head-scale"));
+  }
+  if (config.head_align && record.class_statistics.empty()) {
+    throw UsageError(concat("cannot go on from ", from,
+                            " with --head-align: it kept no class statistics of its tasks, whose "
+                            "data is gone; only a run with --head-align keeps them"));
   }
 }
 
@@ -159,23 +181,37 @@ void check_resumable(const StepRecord& record, const RunIdentity& run, const Run
                           ": go on with the protocol that the run began with"));
 }
 
+const std::string& origin_of(const RunConfig& config) {
+  return config.fork.empty() ? config.continue_from : config.fork;
+}
+
 void check_forkable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,
                     const AdaptedLayout& layout, bool needs_memory, std::span<const Task> tasks) {
-  check_same(config.fork, "backbone (SHA-256)", record.backbone_sha256, run.backbone_sha256);
-  check_shape(config.fork, record, run);
-  check_classes(config.fork, record, config, tasks);
+  const std::string& from = origin_of(config);
+  check_same(from, "backbone (SHA-256)", record.backbone_sha256, run.backbone_sha256);
+  check_shape(from, record, run);
+  check_classes(from, record, config, tasks);
   if (!(record.layout == layout)) {
-    throw UsageError(concat("cannot go on from ", config.fork,
+    throw UsageError(concat("cannot go on from ", from,
                             ": it adapted other modules; keep its --lora-targets and --adapter"));
   }
+  check_heads(from, record, config);
   if (!needs_memory) return;
   if (record.s0.empty()) {
-    throw UsageError(concat("cannot go on from ", config.fork, " with --merge ", config.merge,
-                            ": the rule needs the Fisher of the tasks before, and that run, whose "
-                            "rule needed none, has not measured it"));
+    const std::string what = config.ewc > 0 ? concat(" with --ewc ", config.ewc, ": the penalty")
+                                            : concat(" with --merge ", config.merge, ": the rule");
+    throw UsageError(concat("cannot go on from ", from, what,
+                            " needs the Fisher of the tasks before, and that run, which needed "
+                            "none, has not measured it"));
+  }
+  if (record.fisher_kind != curvature_kind(config.curvature)) {
+    throw UsageError(concat("cannot go on from ", from, " with --curvature ", config.curvature,
+                            " (", curvature_kind(config.curvature),
+                            "): its tasks were measured as ", record.fisher_kind,
+                            ", and sums of both would mean nothing"));
   }
   if (record.fisher_scale != config.fisher_scale) {
-    throw UsageError(concat("cannot go on from ", config.fork, " with --fisher-scale ",
+    throw UsageError(concat("cannot go on from ", from, " with --fisher-scale ",
                             config.fisher_scale, ": its Fisher matrices were scaled by ",
                             record.fisher_scale, ", and sums of both would mean nothing"));
   }

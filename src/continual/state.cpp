@@ -23,6 +23,17 @@ void broadcast(HostGroup& group, Head& head) {
   head.features = shape[1];
   broadcast(group, head.weight);
   broadcast(group, head.bias);
+  head.kind = group.broadcast(head.kind, 0, kPhase);
+  group.broadcast(std::as_writable_bytes(std::span(&head.scale, 1)), 0, kPhase);
+}
+
+void broadcast(HostGroup& group, ClassStatistics& statistics) {
+  std::int64_t shape[] = {statistics.classes, statistics.features};
+  group.broadcast(std::as_writable_bytes(std::span(shape)), 0, kPhase);
+  statistics.classes = shape[0];
+  statistics.features = shape[1];
+  broadcast(group, statistics.mean);
+  broadcast(group, statistics.variance);
 }
 
 void broadcast(HostGroup& group, AdapterAndHead& values) {
@@ -56,13 +67,27 @@ StreamState initial_state(const AdaptedLayout& layout, bool with_memory) {
 }
 
 void broadcast_state(HostGroup& group, StreamState& state) {
-  std::int64_t counts[] = {state.tasks_done, std::ssize(state.heads)};
+  std::int64_t counts[] = {state.tasks_done, std::ssize(state.heads),
+                           std::ssize(state.class_statistics)};
   group.broadcast(std::as_writable_bytes(std::span(counts)), 0, kPhase);
   state.tasks_done = counts[0];
   state.heads.resize(static_cast<std::size_t>(counts[1]));
+  state.class_statistics.resize(static_cast<std::size_t>(counts[2]));
   broadcast(group, state.merged);
   state.merged_hash = weights_hash(state.merged);
   for (Head& head : state.heads) broadcast(group, head);
+  for (ClassStatistics& statistics : state.class_statistics) broadcast(group, statistics);
+}
+
+QuadraticPenalty ewc_penalty_of_state(HostGroup& group, double lambda, const StreamState& state) {
+  QuadraticPenalty penalty;
+  if (lambda == 0 || state.tasks_done == 0) return penalty;
+  if (group.rank() == 0) penalty = ewc_penalty(lambda, state.memory, state.merged);
+  for (std::vector<float>* part : {&penalty.curvature, &penalty.slope}) {
+    part->resize(state.merged.size());
+    group.broadcast(std::as_writable_bytes(std::span(*part)), 0, "broadcast of the penalty");
+  }
+  return penalty;
 }
 
 void broadcast_progress(HostGroup& group, std::optional<TaskProgress>& progress) {

@@ -26,11 +26,16 @@ PaddedTexts padded(const Texts& texts, at::Device device) {
 }
 
 std::vector<at::Tensor> tensors_of(const Batch& batch) {
+  std::vector<at::Tensor> tensors;
   if (const auto* texts = std::get_if<PaddedTexts>(&batch.samples)) {
-    return {texts->ids, texts->lengths, batch.targets};
+    tensors = {texts->ids, texts->lengths, batch.targets};
+  } else if (const auto* images = std::get_if<Images>(&batch.samples)) {
+    tensors = {*images, batch.targets};
+  } else {
+    return {};
   }
-  if (const auto* images = std::get_if<Images>(&batch.samples)) return {*images, batch.targets};
-  return {};
+  if (batch.numbers.defined()) tensors.push_back(batch.numbers);
+  return tensors;
 }
 
 }  // namespace palimpsest

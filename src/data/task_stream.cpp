@@ -1,10 +1,12 @@
 #include "palimpsest/data/task_stream.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/hash.h"
 #include "palimpsest/core/nearest_name.h"
 #include "palimpsest/core/text.h"
 
@@ -30,9 +32,40 @@ void take(const std::vector<std::int64_t>& found, std::int64_t wanted, std::int6
   into.targets.insert(into.targets.end(), static_cast<std::size_t>(count), target);
 }
 
+// Moves those below `share` by their content from train to validation.
+void keep_for_validation(const Pack& pack, double share, Task& task) {
+  if (share == 0) return;
+  LabelledSamples train;
+  std::vector<std::int64_t> left(task.classes.size());  // by class
+  for (std::size_t i = 0; i < task.train.samples.size(); ++i) {
+    const std::int64_t sample = task.train.samples[i], target = task.train.targets[i];
+    const bool keep = content_share(pack, sample) < share;
+    LabelledSamples& side = keep ? task.validation : train;
+    side.samples.push_back(sample);
+    side.targets.push_back(target);
+    if (!keep) ++left[static_cast<std::size_t>(target)];
+  }
+  const auto none = std::ranges::find(left, 0);
+  if (none != left.end()) {
+    const auto target = none - left.begin();
+    throw InputError(concat(
+        "--validation ", share, " keeps all ", std::ranges::count(task.train.targets, target),
+        " training samples of class '", task.classes[static_cast<std::size_t>(target)],
+        "' out of training; expected at least one to be left: lower the share, or let the protocol "
+        "take more samples of a class"));
+  }
+  task.train = std::move(train);
+}
+
 }  // namespace
 
-std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol) {
+double content_share(const Pack& pack, std::int64_t sample) {
+  const std::string hash =
+      sha256(pack.holds_texts() ? std::as_bytes(pack.tokens(sample)) : pack.image(sample).bytes);
+  return std::ldexp(static_cast<double>(std::stoull(hash.substr(0, 16), nullptr, 16) >> 11), -53);
+}
+
+std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol, double validation) {
   std::vector<ClassSamples> by_class(pack.classes().size());
   for (std::int64_t i = 0; i < pack.size(); ++i) {
     ClassSamples& samples = by_class[static_cast<std::size_t>(pack.label(i))];
@@ -45,7 +78,7 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol) {
   for (const ProtocolTask& from : protocol.tasks) {
     Task task{.index = std::ssize(tasks),
               .name = from.name,
-              .classes = from.classes,
+              .classes = from.labels,
               .train = {},
               .test = {}};
     if (from.classes.size() < 2) {
@@ -70,9 +103,34 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol) {
            task.train);
       take(samples.test, protocol.test_per_class, target, "test", from.classes[c], pack, task.test);
     }
+    keep_for_validation(pack, validation, task);
     tasks.push_back(std::move(task));
   }
   return tasks;
+}
+
+Task joint_task(std::span<const Task> tasks) {
+  Task joint{.index = 0,
+             .name = concat("joint of ", tasks.size(), " tasks"),
+             .classes = {},
+             .train = {},
+             .test = {}};
+  std::map<std::string_view, std::int64_t> number_of;
+  const auto add = [&](const LabelledSamples& from, const Task& task, LabelledSamples& into) {
+    into.samples.insert(into.samples.end(), from.samples.begin(), from.samples.end());
+    for (const std::int64_t target : from.targets) {
+      into.targets.push_back(number_of.at(task.classes[static_cast<std::size_t>(target)]));
+    }
+  };
+  for (const Task& task : tasks) {
+    for (const std::string& name : task.classes) {
+      if (number_of.try_emplace(name, std::ssize(joint.classes)).second)
+        joint.classes.push_back(name);
+    }
+    add(task.train, task, joint.train);
+    add(task.test, task, joint.test);
+  }
+  return joint;
 }
 
 std::vector<std::vector<std::int64_t>> chunks(std::int64_t size, std::int64_t chunk) {

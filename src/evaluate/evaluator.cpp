@@ -3,7 +3,12 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <bit>
+#include <numeric>
+#include <utility>
+
 #include "palimpsest/device/streams.h"
+#include "palimpsest/model/head.h"
 #include "palimpsest/model/recorded_pass.h"
 
 namespace palimpsest {
@@ -11,24 +16,97 @@ namespace {
 
 // All heads as one: [classes of all tasks, features].
 struct JointHead {
-  at::Tensor weight, bias;
-  std::vector<std::int64_t> first_class;  // by task
+  PlacedHead head;
+  std::vector<std::int64_t> first_class, classes;  // by task
 };
 
-JointHead join(std::span<const Head> heads, at::Device device) {
-  std::vector<at::Tensor> weights, biases;
-  JointHead joint;
+// A single head is that of all tasks.
+JointHead join(std::span<const Head> heads, std::size_t tasks, at::Device device) {
+  JointHead joint{.head = place(joined(heads), device), .first_class = {}, .classes = {}};
   std::int64_t classes = 0;
   for (const Head& head : heads) {
-    weights.push_back(
-        at::from_blob(const_cast<float*>(head.weight.data()), {head.classes, head.features}));
-    biases.push_back(at::from_blob(const_cast<float*>(head.bias.data()), {head.classes}));
     joint.first_class.push_back(classes);
+    joint.classes.push_back(head.classes);
     classes += head.classes;
   }
-  joint.weight = at::cat(weights).to(device);
-  joint.bias = at::cat(biases).to(device);
+  if (heads.size() == 1) {
+    joint.first_class.assign(tasks, 0);
+    joint.classes.assign(tasks, classes);
+  }
   return joint;
+}
+
+// What became of each sample: right, right given its task, among the five largest, of its own task.
+enum Outcome : std::int64_t { kCorrect, kGivenTask, kTopFive, kOwnTask, kOutcomes };
+
+// [kOutcomes, samples] bool. logits: [samples, all classes]; the task's classes begin at `first`.
+at::Tensor outcomes_of(const at::Tensor& logits, const at::Tensor& targets, std::int64_t first,
+                       std::int64_t classes) {
+  const at::Tensor chosen = logits.argmax(1), target = targets + first;
+  const at::Tensor column = target.unsqueeze(1), own = logits.gather(1, column);
+  const at::Tensor place = at::arange(logits.size(1), target.options());
+  // Where logits are equal, the first class goes before, as for argmax.
+  const at::Tensor before =
+      at::logical_not(logits.le(own)).logical_or(logits.eq(own).logical_and(place.lt(column)));
+  return at::stack({chosen.eq(target), logits.narrow(1, first, classes).argmax(1).eq(targets),
+                    before.sum(1).lt(5), chosen.ge(first).logical_and(chosen.lt(first + classes))});
+}
+
+// Counts by task and by class, of what became of the samples: bytes [kOutcomes, all samples], 0
+// for those of other ranks.
+struct Counts {
+  std::vector<std::int64_t> by_task[kOutcomes], class_correct;
+};
+
+Counts count(const at::Tensor& outcomes, std::span<const Task> tasks) {
+  const auto* values = outcomes.const_data_ptr<bool>();
+  const std::int64_t all = outcomes.size(1);
+  Counts counts;
+  std::int64_t sample = 0;
+  std::size_t first_class = 0;
+  for (const Task& task : tasks) {
+    counts.class_correct.resize(first_class + task.classes.size());
+    for (auto& by_task : counts.by_task) by_task.push_back(0);
+    for (const std::int64_t target : task.test.targets) {
+      for (std::int64_t k = 0; k < kOutcomes; ++k)
+        counts.by_task[k].back() += values[k * all + sample] ? 1 : 0;
+      counts.class_correct[first_class + static_cast<std::size_t>(target)] +=
+          values[kCorrect * all + sample] ? 1 : 0;
+      ++sample;
+    }
+    first_class += task.classes.size();
+  }
+  return counts;
+}
+
+// What is known without the model.
+EvaluationRow row_of(std::span<const Task> tasks) {
+  EvaluationRow row;
+  for (const Task& task : tasks) {
+    row.samples.push_back(task.test.size());
+    const std::size_t first_class = row.class_samples.size();
+    row.class_samples.resize(first_class + task.classes.size());
+    for (const std::int64_t target : task.test.targets)
+      ++row.class_samples[first_class + static_cast<std::size_t>(target)];
+  }
+  return row;
+}
+
+// Sums over the ranks; a number that only one rank has keeps its bits.
+void sum(HostGroup& group, Counts& counts, std::span<double> losses) {
+  std::vector<std::int64_t> values;
+  const auto parts = [&](const auto& each) {
+    for (auto& by_task : counts.by_task) each(by_task);
+    each(counts.class_correct);
+  };
+  parts([&](const auto& part) { values.insert(values.end(), part.begin(), part.end()); });
+  for (const double loss : losses) values.push_back(std::bit_cast<std::int64_t>(loss));
+  group.sum(values, "evaluation counts");
+  auto next = values.begin();
+  parts([&](auto& part) {
+    for (std::int64_t& value : part) value = *next++;
+  });
+  for (double& loss : losses) loss = std::bit_cast<double>(*next++);
 }
 
 }  // namespace
@@ -39,36 +117,50 @@ EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
                        const MakeGraph& make_graph) {
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(watchdog, "evaluation", 10);
-  const JointHead joint = join(heads, model.device());
-  EvaluationRow row;
-  // Correct, then correct given the task; where the model is, so that nobody waits for a chunk.
-  const at::Tensor correct =
-      at::zeros({2, std::ssize(tasks)}, at::TensorOptions(model.device()).dtype(at::kLong));
+  const JointHead joint = join(heads, tasks.size(), model.device());
+  EvaluationRow row = row_of(tasks);
+  std::vector<std::size_t> task_of_chunk;
+  for (std::size_t j = 0; j < tasks.size(); ++j)
+    task_of_chunk.insert(task_of_chunk.end(), chunks(row.samples[j], chunk).size(), j);
+  // Where the model is, so that nobody waits for a chunk.
+  const at::TensorOptions place(model.device());
+  const std::int64_t all = std::accumulate(row.samples.begin(), row.samples.end(), std::int64_t{0});
+  const at::Tensor outcomes = at::zeros({kOutcomes, all}, place.dtype(at::kBool));
+  const at::Tensor losses = at::zeros({std::ssize(task_of_chunk)}, place.dtype(at::kDouble));
   RecordedPass logits_of(make_graph, [&](const Batch& batch) {
-    return at::linear(model.features(batch), joint.weight, joint.bias);
+    return head_logits(model.features(batch), joint.head);
   });
   Pace pace(model.device());
-  std::int64_t number = 0;
+  std::int64_t number = 0, sample = 0;
   for (std::size_t j = 0; j < tasks.size(); ++j) {
-    row.samples.push_back(tasks[j].test.size());
-    const std::int64_t first = joint.first_class[j], classes = heads[j].classes;
+    const std::int64_t first = joint.first_class[j], classes = joint.classes[j];
     for (const auto& positions : chunks(tasks[j].test.size(), chunk)) {
+      const std::int64_t begin = std::exchange(sample, sample + std::ssize(positions));
       if (number % group.size() == 0) stop.check();
-      if (number++ % group.size() != group.rank()) continue;
+      const std::int64_t here = number++;
+      if (here % group.size() != group.rank()) continue;
       const Batch batch = reader.test_view(tasks[j].test, positions);
       const at::Tensor logits = logits_of(batch);
-      const auto task = static_cast<std::int64_t>(j);
-      correct[0][task].add_((logits.argmax(1) == batch.targets + first).sum());
-      correct[1][task].add_((logits.narrow(1, first, classes).argmax(1) == batch.targets).sum());
+      outcomes.narrow(1, begin, std::ssize(positions))
+          .copy_(outcomes_of(logits, batch.targets, first, classes));
+      losses[here].copy_(at::cross_entropy_loss(logits.narrow(1, first, classes).to(at::kDouble),
+                                                batch.targets, {}, at::Reduction::Sum));
       pace.queued();
     }
   }
-  const at::Tensor found = correct.to(at::kCPU);
-  const auto* begin = found.const_data_ptr<std::int64_t>();
-  std::vector<std::int64_t> counts(begin, begin + found.numel());
-  group.sum(counts, "evaluation counts");
-  row.correct.assign(counts.begin(), counts.begin() + std::ssize(tasks));
-  row.correct_given_task.assign(counts.begin() + std::ssize(tasks), counts.end());
+  Counts counts = count(outcomes.to(at::kCPU), tasks);
+  const at::Tensor found = losses.to(at::kCPU);
+  std::vector<double> loss_of_chunk(found.const_data_ptr<double>(),
+                                    found.const_data_ptr<double>() + found.numel());
+  sum(group, counts, loss_of_chunk);
+  row.correct = std::move(counts.by_task[kCorrect]);
+  row.correct_given_task = std::move(counts.by_task[kGivenTask]);
+  row.correct_top5 = std::move(counts.by_task[kTopFive]);
+  row.correct_task = std::move(counts.by_task[kOwnTask]);
+  row.class_correct = std::move(counts.class_correct);
+  row.loss_given_task.assign(tasks.size(), 0);
+  for (std::size_t i = 0; i < loss_of_chunk.size(); ++i)
+    row.loss_given_task[task_of_chunk[i]] += loss_of_chunk[i];
   return row;
 }
 

@@ -94,6 +94,13 @@ class H5File {
     read(item, std::as_writable_bytes(std::span(values)));
     return values;
   }
+  // The same, to where it is to stand: as many values as `dims` has.
+  template <typename T>
+  void numbers(const std::string& path, const H5Dims& dims, std::span<T> values) const {
+    const H5Item item = open(path);
+    require(item, kH5Type<T>, dims);
+    read(item, std::as_writable_bytes(values));
+  }
   std::string text(const std::string& path) const;
   std::vector<std::string> texts(const std::string& path) const;  // 1-D
 

@@ -56,11 +56,12 @@ std::string manifest_text(const Manifest& manifest) {
   for (const auto& [name, file] : manifest.files) {
     files[name] = {{"sha256", file.sha256}, {"content_sha256", file.content_sha256}};
   }
-  const nlohmann::json json = {{"palimpsest_type", "manifest"},
-                               {"palimpsest_version", kFormatVersion},
-                               {"tasks_done", manifest.tasks_done},
-                               {"files", files},
-                               {"log_offsets", manifest.log_offsets}};
+  nlohmann::json json = {{"palimpsest_type", "manifest"},
+                         {"palimpsest_version", kFormatVersion},
+                         {"tasks_done", manifest.tasks_done},
+                         {"files", files},
+                         {"log_offsets", manifest.log_offsets}};
+  if (manifest.tasks_before > 0) json["tasks_before"] = manifest.tasks_before;
   return json.dump(1) + "\n";
 }
 
@@ -70,6 +71,9 @@ Manifest read_manifest(const std::filesystem::path& path) {
   check_json_identity(top, "manifest");
   Manifest manifest;
   manifest.tasks_done = top.integer("tasks_done", 0);
+  if (top.has("tasks_before")) manifest.tasks_before = top.integer("tasks_before", 0);
+  if (manifest.tasks_before > manifest.tasks_done)
+    top.refuse("tasks_before", concat("at most tasks_done, ", manifest.tasks_done));
   for (const auto& [name, value] : top.object("files").items()) {
     require_inside(path, name);
     if (!value.is_object()) top.refuse("files", "objects");

@@ -7,6 +7,28 @@
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
+namespace {
+
+std::vector<std::string> texts(const JsonObject& object, const char* field) {
+  std::vector<std::string> list;
+  for (const nlohmann::json& text : object.array(field)) {
+    if (!text.is_string()) object.refuse(field, "a list of texts");
+    list.push_back(text.get<std::string>());
+  }
+  return list;
+}
+
+std::vector<std::string> read_labels(const JsonObject& task,
+                                     const std::vector<std::string>& classes) {
+  if (!task.has("labels")) return classes;
+  std::vector<std::string> labels = texts(task, "labels");
+  const bool distinct = std::set(labels.begin(), labels.end()).size() == labels.size();
+  if (labels.size() != classes.size() || !distinct)
+    task.refuse("labels", "one label for each of the classes, no label twice");
+  return labels;
+}
+
+}  // namespace
 
 Protocol read_protocol(const std::filesystem::path& path) {
   const nlohmann::json json = read_json_object(path);
@@ -22,15 +44,15 @@ Protocol read_protocol(const std::filesystem::path& path) {
     if (!entry.is_object()) top.refuse("tasks", "a list of objects");
     ProtocolTask& added = protocol.tasks.emplace_back();
     added.name = task.text("name");
-    for (const nlohmann::json& name : task.array("classes")) {
-      if (!name.is_string()) task.refuse("classes", "a list of texts");
-      added.classes.push_back(name.get<std::string>());
-      if (!seen.insert(added.classes.back()).second) {
-        throw InputError(concat(path.string(), ": ", task.where, ".classes: the class \"",
-                                added.classes.back(), "\" stands twice in the protocol."));
+    added.classes = texts(task, "classes");
+    for (const std::string& name : added.classes) {
+      if (!seen.insert(name).second) {
+        throw InputError(concat(path.string(), ": ", task.where, ".classes: the class \"", name,
+                                "\" stands twice in the protocol."));
       }
     }
     if (added.classes.empty()) task.refuse("classes", "at least one class");
+    added.labels = read_labels(task, added.classes);
   }
   if (protocol.tasks.empty()) top.refuse("tasks", "at least one task");
   return protocol;

@@ -1,17 +1,20 @@
 #include "record_parts.h"
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
-namespace {
 
 std::string problem_of_name(std::string_view module) {
   const bool fine = !module.empty() && module.find_first_of("/@") == std::string_view::npos;
   return fine ? "" : concat("the module name \"", module, "\" is empty or holds / or @");
 }
+
+namespace {
 
 std::string problem_of(const LoraFactors& factors) {
   const std::string name = problem_of_name(factors.module);
@@ -31,12 +34,43 @@ bool has_tasks(const EvaluationRow& row, std::int64_t tasks) {
          row.correct_given_task.size() == expected;
 }
 
+// Of the classes' means and variances in a state, which may be left out altogether.
+std::string problem_of_statistics(const StateRecord& record) {
+  if (record.class_statistics.empty()) return "";
+  if (record.class_statistics.size() != record.heads.size()) {
+    return concat("class statistics of ", record.class_statistics.size(), " tasks for ",
+                  record.heads.size(), " tasks done");
+  }
+  for (std::size_t task = 0; task < record.heads.size(); ++task) {
+    const ClassStatistics& statistics = record.class_statistics[task];
+    const Head& head = record.heads[task];
+    const bool fine = statistics.classes == head.classes && statistics.features == head.features &&
+                      statistics.mean.size() == head.weight.size() &&
+                      statistics.variance.size() == head.weight.size() &&
+                      std::ranges::all_of(statistics.variance, [](float v) { return v >= 0; });
+    if (!fine) {
+      return concat("task ", task, ": class statistics of ", statistics.classes, " classes and ",
+                    statistics.features, " features, or of a variance below 0, for a head of ",
+                    head.classes, " and ", head.features);
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string problem_of(const Head& head, std::size_t classes) {
   const bool fine = head.features > 0 && head.classes == static_cast<std::int64_t>(classes) &&
                     classes > 0 && head.bias.size() == classes &&
                     head.weight.size() == classes * static_cast<std::size_t>(head.features);
+  const bool is_cosine = head.kind == "cosine";
+  if ((!is_cosine && head.kind != "linear") || !std::isfinite(head.scale) || head.scale <= 0) {
+    return concat("a head of kind \"", head.kind, "\" and scale ", head.scale,
+                  "; linear or cosine, and above 0, were expected");
+  }
+  if (is_cosine && std::ranges::any_of(head.bias, [](float value) { return value != 0; })) {
+    return "a cosine head with a bias";
+  }
   if (fine) return "";
   return concat("a head of ", head.weight.size(), " weights and ", head.bias.size(), " biases for ",
                 classes, " classes and ", head.features, " features");
@@ -92,6 +126,8 @@ std::string problem_of(const StateRecord& record) {
     const std::string problem = problem_of(record.heads[task], record.classes[task].size());
     if (!problem.empty()) return concat("task ", task, ": ", problem);
   }
+  const std::string statistics = problem_of_statistics(record);
+  if (!statistics.empty()) return statistics;
   for (const AdaptedModule& module : record.layout.modules()) {
     const std::string problem = problem_of_name(module.name);
     if (!problem.empty()) return problem;
@@ -140,12 +176,26 @@ void write_row(H5Writer& file, const std::string& group, const EvaluationRow& ro
   file.numbers<std::int64_t>(group + "/samples", dims, row.samples);
   file.numbers<std::int64_t>(group + "/correct", dims, row.correct);
   file.numbers<std::int64_t>(group + "/correct_given_task", dims, row.correct_given_task);
+  if (!row.is_detailed()) return;
+  file.numbers<std::int64_t>(group + "/correct_top5", dims, row.correct_top5);
+  file.numbers<std::int64_t>(group + "/correct_task", dims, row.correct_task);
+  file.numbers<double>(group + "/loss_given_task", dims, row.loss_given_task);
+  const H5Dims classes = {static_cast<std::int64_t>(row.class_samples.size())};
+  file.numbers<std::int64_t>(group + "/class_samples", classes, row.class_samples);
+  file.numbers<std::int64_t>(group + "/class_correct", classes, row.class_correct);
 }
 
 EvaluationRow read_row(const H5File& file, const std::string& group, std::size_t tasks) {
   EvaluationRow row{file.numbers<std::int64_t>(group + "/samples", {kAnyLength}),
                     file.numbers<std::int64_t>(group + "/correct", {kAnyLength}),
                     file.numbers<std::int64_t>(group + "/correct_given_task", {kAnyLength})};
+  if (file.has(group + "/class_samples")) {
+    row.correct_top5 = file.numbers<std::int64_t>(group + "/correct_top5", {kAnyLength});
+    row.correct_task = file.numbers<std::int64_t>(group + "/correct_task", {kAnyLength});
+    row.loss_given_task = file.numbers<double>(group + "/loss_given_task", {kAnyLength});
+    row.class_samples = file.numbers<std::int64_t>(group + "/class_samples", {kAnyLength});
+    row.class_correct = file.numbers<std::int64_t>(group + "/class_correct", {kAnyLength});
+  }
   try {
     row.check(tasks);
   } catch (const Error& error) {
@@ -157,6 +207,9 @@ EvaluationRow read_row(const H5File& file, const std::string& group, std::size_t
 void write_head(H5Writer& file, const std::string& group, const Head& head) {
   file.numbers<float>(group + "/weight", {head.classes, head.features}, head.weight);
   file.numbers<float>(group + "/bias", {head.classes}, head.bias);
+  if (head.kind == "linear") return;
+  file.text(group + "@kind", head.kind);
+  file.number<double>(group + "@scale", head.scale);
 }
 
 Head read_head(const H5File& file, const std::string& group) {
@@ -166,6 +219,10 @@ Head read_head(const H5File& file, const std::string& group) {
   head.classes = dims[0];
   head.features = dims[1];
   head.bias = file.numbers<float>(group + "/bias", {head.classes});
+  if (file.has(group + "@kind")) {
+    head.kind = file.text(group + "@kind");
+    head.scale = file.number<double>(group + "@scale");
+  }
   return head;
 }
 
@@ -186,6 +243,18 @@ LoraFactors read_lora(const H5File& file, const std::string& group, const std::s
   factors.in = file.dims(group + "/A")[1];
   factors.out = file.dims(group + "/B")[0];
   return factors;
+}
+
+AdaptedLayout read_layout(const H5File& file, const std::string& group) {
+  std::vector<AdaptedModule> modules;
+  for (const std::string& name : file.children(group)) {
+    const H5Dims dims = file.dims(group + "/" + name);
+    if (dims.size() != 2) {
+      file.refuse(group + "/" + name, "two dimensions", std::to_string(dims.size()));
+    }
+    modules.push_back({.name = name, .out = dims[0], .in = dims[1]});
+  }
+  return AdaptedLayout(std::move(modules));
 }
 
 AdaptedLayout layout_of(const std::vector<LoraFactors>& lora) {

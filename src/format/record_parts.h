@@ -6,6 +6,7 @@
 
 #include "h5.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/format/partial_records.h"
 #include "palimpsest/format/records.h"
 
 namespace palimpsest {
@@ -14,6 +15,7 @@ namespace palimpsest {
 std::string problem_of(const TaskRecord& record);
 std::string problem_of(const StateRecord& record);
 std::string problem_of(const Head& head, std::size_t classes);
+std::string problem_of_name(std::string_view module);
 std::string problem_of_modules(const std::vector<LoraFactors>& lora);
 
 // Throws an ErrorType that names the file, when there is a problem.
@@ -29,18 +31,22 @@ FileIdentity identity_of(const H5File& file);
 void write_optional(H5Writer& file, const std::string& path, const std::optional<double>& value);
 std::optional<double> read_optional(const H5File& file, const std::string& path);
 
-// Datasets samples, correct and correct_given_task, [tasks], in `group`; read: checked as
-// EvaluationRow::check() does.
+// A dataset for each vector of the row, in `group`: [tasks], or by class [classes]; those since 1.2
+// where the row has them. Read: checked as EvaluationRow::check() does.
 void write_row(H5Writer& file, const std::string& group, const EvaluationRow& row);
 EvaluationRow read_row(const H5File& file, const std::string& group, std::size_t tasks);
 
-// Datasets weight [classes, features] and bias [classes] in `group`.
+// Datasets weight [classes, features] and bias [classes] in `group`, with attributes kind and scale
+// unless it is linear.
 void write_head(H5Writer& file, const std::string& group, const Head& head);
 Head read_head(const H5File& file, const std::string& group);
 
 // Datasets A [rank, in] and B [out, rank] in `group`, with attributes scale and rank.
 void write_lora(H5Writer& file, const std::string& group, const LoraFactors& factors);
 LoraFactors read_lora(const H5File& file, const std::string& group, const std::string& module);
+
+// The modules whose matrices stand in `group`.
+AdaptedLayout read_layout(const H5File& file, const std::string& group);
 
 // One dataset [out, in] per module in `group`, cut from a flat vector.
 template <typename T>
@@ -56,16 +62,13 @@ void write_flat(H5Writer& file, const std::string& group, const AdaptedLayout& l
 template <typename T>
 std::vector<T> read_flat(const H5File& file, const std::string& group,
                          const AdaptedLayout& layout) {
-  std::vector<T> values;
-  values.reserve(static_cast<std::size_t>(layout.size()));
+  std::vector<T> values(static_cast<std::size_t>(layout.size()));
   for (const AdaptedModule& module : layout.modules()) {
-    const std::vector<T> part = file.numbers<T>(group + "/" + module.name, {module.out, module.in});
-    values.insert(values.end(), part.begin(), part.end());
+    file.numbers<T>(group + "/" + module.name, {module.out, module.in},
+                    std::span(values).subspan(static_cast<std::size_t>(module.offset),
+                                              static_cast<std::size_t>(module.size())));
   }
   return values;
 }
-
-// The modules of a task record, as the flat vector has them.
-AdaptedLayout layout_of(const std::vector<LoraFactors>& lora);
 
 }  // namespace palimpsest

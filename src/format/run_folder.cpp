@@ -50,6 +50,7 @@ void make_folder(const std::filesystem::path& folder) {
 Manifest manifest_before(const std::optional<Manifest>& current, std::int64_t task,
                          std::int64_t states, const std::filesystem::path& folder) {
   Manifest before;
+  if (current) before.tasks_before = current->tasks_before;
   const auto keep = [&](const std::string& name) {
     if (current && current->files.contains(name)) before.files[name] = current->files.at(name);
   };
@@ -176,8 +177,10 @@ void RunFolder::restart(const std::string& run_json) const {
   write_file_atomically(path_ / "run.json", run_json);
 }
 
-void RunFolder::begin_with(const RunFolder& other, const StateRecord& state) const {
-  Manifest manifest{.tasks_done = state.tasks_done, .files = {}, .log_offsets = {}};
+void RunFolder::begin_with(const RunFolder& other, const StateRecord& state,
+                           std::int64_t tasks_before) const {
+  Manifest manifest{
+      .tasks_done = state.tasks_done, .tasks_before = tasks_before, .files = {}, .log_offsets = {}};
   for (std::int64_t index = 0; index < state.tasks_done; ++index) {
     manifest.files[task_name(index)] = {
         .sha256 = {}, .content_sha256 = write_task_record(task_file(index), other.task(index))};

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "content_hash.h"
 #include "h5.h"
 #include "palimpsest/core/atomic_file.h"
@@ -11,52 +13,108 @@ namespace {
 
 std::string head_group(std::int64_t task) { return "/heads/" + std::to_string(task); }
 
-AdaptedLayout read_layout(const H5File& file) {
-  std::vector<AdaptedModule> modules;
-  for (const std::string& name : file.children("/weights")) {
-    const H5Dims dims = file.dims("/weights/" + name);
-    if (dims.size() != 2) {
-      file.refuse("/weights/" + name, "two dimensions", std::to_string(dims.size()));
-    }
-    modules.push_back({.name = name, .out = dims[0], .in = dims[1]});
-  }
-  return AdaptedLayout(std::move(modules));
+std::string statistics_group(std::int64_t task) {
+  return "/class_statistics/" + std::to_string(task);
+}
+
+void write_statistics(H5Writer& file, const std::string& group, const ClassStatistics& statistics) {
+  const H5Dims dims = {statistics.classes, statistics.features};
+  file.numbers<float>(group + "/mean", dims, statistics.mean);
+  file.numbers<float>(group + "/variance", dims, statistics.variance);
+}
+
+ClassStatistics read_statistics(const H5File& file, const std::string& group, const Head& head) {
+  const H5Dims dims = {head.classes, head.features};
+  return {.classes = head.classes,
+          .features = head.features,
+          .mean = file.numbers<float>(group + "/mean", dims),
+          .variance = file.numbers<float>(group + "/variance", dims)};
 }
 
 // The numbers of EvaluationRow, each with its dataset.
+template <typename Number>
 struct AccuracyArray {
   const char* name;
-  std::vector<std::int64_t> EvaluationRow::*member;
+  std::vector<Number> EvaluationRow::*member;
 };
+using Counts = AccuracyArray<std::int64_t>;
+using Losses = AccuracyArray<double>;
 
-constexpr AccuracyArray kArrays[] = {{"samples", &EvaluationRow::samples},
-                                     {"correct", &EvaluationRow::correct},
-                                     {"correct_given_task", &EvaluationRow::correct_given_task}};
+constexpr Counts kByTask[] = {{"samples", &EvaluationRow::samples},
+                              {"correct", &EvaluationRow::correct},
+                              {"correct_given_task", &EvaluationRow::correct_given_task}};
+// Since 1.2.
+constexpr Counts kMoreByTask[] = {{"correct_top5", &EvaluationRow::correct_top5},
+                                  {"correct_task", &EvaluationRow::correct_task}};
+constexpr Losses kLosses[] = {{"loss_given_task", &EvaluationRow::loss_given_task}};
+constexpr Counts kByClass[] = {{"class_samples", &EvaluationRow::class_samples},
+                               {"class_correct", &EvaluationRow::class_correct}};
 
 using Rows = std::vector<EvaluationRow>;
 
-// Datasets [tasks, tasks]: row t holds t + 1 numbers, then zeros.
-void write_rows(H5Writer& file, const std::string& group, const Rows& rows) {
-  const auto tasks = static_cast<std::int64_t>(rows.size());
-  for (const auto& [name, member] : kArrays) {
-    std::vector<std::int64_t> values;
+// Datasets [rows, columns]: what a row has, then zeros.
+template <typename Number>
+void write_arrays(H5Writer& file, const std::string& group,
+                  std::span<const AccuracyArray<Number>> arrays, const Rows& rows,
+                  std::size_t columns) {
+  const H5Dims dims = {std::ssize(rows), static_cast<std::int64_t>(columns)};
+  for (const auto& [name, member] : arrays) {
+    std::vector<Number> values;
     for (const EvaluationRow& row : rows) {
       values.insert(values.end(), (row.*member).begin(), (row.*member).end());
-      values.resize(values.size() + rows.size() - (row.*member).size(), 0);
+      values.resize(values.size() + columns - (row.*member).size(), 0);
     }
-    file.numbers<std::int64_t>(group + "/" + name, {tasks, tasks}, values);
+    file.numbers<Number>(group + "/" + name, dims, values);
   }
 }
 
-Rows read_rows(const H5File& file, const std::string& group, std::int64_t tasks) {
-  Rows rows(static_cast<std::size_t>(tasks));
-  for (const auto& [name, member] : kArrays) {
-    const auto values = file.numbers<std::int64_t>(group + "/" + name, {tasks, tasks});
-    for (std::int64_t task = 0; task < tasks; ++task) {
-      const auto begin = values.begin() + task * tasks;
-      (rows[static_cast<std::size_t>(task)].*member).assign(begin, begin + task + 1);
-    }
+// The inverse; row t has lengths[t] numbers, none where that is 0.
+template <typename Number>
+void read_arrays(const H5File& file, const std::string& group,
+                 std::span<const AccuracyArray<Number>> arrays, Rows& rows, std::int64_t columns,
+                 const std::vector<std::int64_t>& lengths) {
+  for (const auto& [name, member] : arrays) {
+    const auto values = file.numbers<Number>(group + "/" + name, {std::ssize(rows), columns});
+    auto begin = values.begin();
+    for (std::size_t t = 0; t < rows.size(); ++t, begin += columns)
+      (rows[t].*member).assign(begin, begin + lengths[t]);
   }
+}
+
+void write_rows(H5Writer& file, const std::string& group, const Rows& rows) {
+  write_arrays<std::int64_t>(file, group, kByTask, rows, rows.size());
+  // A run that goes on from an older one has them for its own tasks alone.
+  if (std::ranges::none_of(rows, &EvaluationRow::is_detailed)) return;
+  write_arrays<std::int64_t>(file, group, kMoreByTask, rows, rows.size());
+  write_arrays<double>(file, group, kLosses, rows, rows.size());
+  std::size_t classes = 0;
+  for (const EvaluationRow& row : rows) classes = std::max(classes, row.class_samples.size());
+  write_arrays<std::int64_t>(file, group, kByClass, rows, classes);
+}
+
+// classes: by task.
+Rows read_rows(const H5File& file, const std::string& group,
+               const std::vector<std::vector<std::string>>& classes) {
+  const auto tasks = std::ssize(classes);
+  std::vector<std::int64_t> by_task, by_class;
+  std::int64_t seen = 0;
+  for (const auto& names : classes) {
+    by_task.push_back(std::ssize(by_task) + 1);
+    by_class.push_back(seen += std::ssize(names));
+  }
+  Rows rows(classes.size());
+  read_arrays<std::int64_t>(file, group, kByTask, rows, tasks, by_task);
+  if (!file.has(group + "/class_samples")) return rows;
+  read_arrays<std::int64_t>(file, group, kByClass, rows, seen, by_class);
+  for (std::size_t t = 0; t < rows.size(); ++t) {
+    const auto is_zero = [](std::int64_t count) { return count == 0; };
+    if (!std::ranges::all_of(rows[t].class_samples, is_zero)) continue;
+    rows[t].class_samples.clear();
+    rows[t].class_correct.clear();
+    by_task[t] = 0;
+  }
+  read_arrays<std::int64_t>(file, group, kMoreByTask, rows, tasks, by_task);
+  read_arrays<double>(file, group, kLosses, rows, tasks, by_task);
   return rows;
 }
 
@@ -70,9 +128,10 @@ void write_accuracy(H5Writer& file, const AccuracyMatrix& accuracy) {
   write_rows(file, "/accuracy/before_merge", before);
 }
 
-AccuracyMatrix read_accuracy(const H5File& file, std::int64_t tasks) {
-  Rows after = read_rows(file, "/accuracy/after_merge", tasks);
-  Rows before = read_rows(file, "/accuracy/before_merge", tasks);
+AccuracyMatrix read_accuracy(const H5File& file,
+                             const std::vector<std::vector<std::string>>& classes) {
+  Rows after = read_rows(file, "/accuracy/after_merge", classes);
+  Rows before = read_rows(file, "/accuracy/before_merge", classes);
   AccuracyMatrix accuracy;
   for (std::size_t task = 0; task < after.size(); ++task) {
     try {
@@ -96,13 +155,13 @@ StateRecord read_all_but_bulk(const H5File& file) {
   record.pack_content_sha256 = file.text("/pack@content_sha256");
   record.config = file.text("/config");
   record.numerics = file.text("/numerics");
-  record.layout = read_layout(file);
+  record.layout = read_layout(file, "/weights");
   record.fisher_kind = file.text("/curvature@kind");
   record.fisher_scale = file.text("/curvature@scale");
   for (std::int64_t task = 0; task < record.tasks_done; ++task) {
     record.classes.push_back(file.texts(head_group(task) + "/classes"));
   }
-  record.accuracy = read_accuracy(file, record.tasks_done);
+  record.accuracy = read_accuracy(file, record.classes);
   return record;
 }
 
@@ -132,6 +191,8 @@ std::string write_state_record(const std::filesystem::path& path, const StateRec
     const auto i = static_cast<std::size_t>(task);
     write_head(file, head_group(task), record.heads[i]);
     file.texts(head_group(task) + "/classes", record.classes[i]);
+    if (!record.class_statistics.empty())
+      write_statistics(file, statistics_group(task), record.class_statistics[i]);
   }
   write_accuracy(file, record.accuracy);
   if (!record.merged.empty()) {
@@ -153,8 +214,23 @@ StateRecord read_state_record(const std::filesystem::path& path) {
   }
   for (std::int64_t task = 0; task < record.tasks_done; ++task) {
     record.heads.push_back(read_head(file, head_group(task)));
+    if (file.has("/class_statistics")) {
+      record.class_statistics.push_back(
+          read_statistics(file, statistics_group(task), record.heads.back()));
+    }
   }
   refuse_problem<InputError>(path, problem_of(record));
+  return record;
+}
+
+StateRecord read_state_heads(const std::filesystem::path& path) {
+  const H5File file(path, "state");
+  StateRecord record = read_all_but_bulk(file);
+  for (std::int64_t task = 0; task < record.tasks_done; ++task) {
+    const auto i = static_cast<std::size_t>(task);
+    record.heads.push_back(read_head(file, head_group(task)));
+    refuse_problem<InputError>(path, problem_of(record.heads[i], record.classes[i].size()));
+  }
   return record;
 }
 

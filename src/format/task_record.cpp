@@ -114,6 +114,8 @@ void write_metrics(H5Writer& file, const TaskMetrics& metrics) {
   write_row(file, "/metrics/before_merge", metrics.before_merge);
   write_row(file, "/metrics/after_merge", metrics.after_merge);
   for (const auto& [path, member] : kMetrics) file.number<double>(path, metrics.*member);
+  write_optional(file, "/metrics@rise_predicted", metrics.rise_predicted);
+  write_optional(file, "/metrics@rise_measured", metrics.rise_measured);
 }
 
 TaskMetrics read_metrics(const H5File& file, std::size_t tasks) {
@@ -121,6 +123,8 @@ TaskMetrics read_metrics(const H5File& file, std::size_t tasks) {
   metrics.before_merge = read_row(file, "/metrics/before_merge", tasks);
   metrics.after_merge = read_row(file, "/metrics/after_merge", tasks);
   for (const auto& [path, member] : kMetrics) metrics.*member = file.number<double>(path);
+  metrics.rise_predicted = read_optional(file, "/metrics@rise_predicted");
+  metrics.rise_measured = read_optional(file, "/metrics@rise_measured");
   return metrics;
 }
 
@@ -159,6 +163,26 @@ TaskRecord read_task_record(const std::filesystem::path& path) {
   record.merge = read_merge(file);
   record.metrics = read_metrics(file, static_cast<std::size_t>(record.index) + 1);
   refuse_problem<InputError>(path, problem_of(record));
+  return record;
+}
+
+TaskRecord read_task_parts(const std::filesystem::path& path, const TaskParts& parts) {
+  const H5File file(path, "task");
+  TaskRecord record = read_head_of_record(file);
+  if (parts.lora) {
+    for (const std::string& module : file.children("/lora")) {
+      record.lora.push_back(read_lora(file, "/lora/" + module, module));
+    }
+  }
+  if (file.has("/fisher")) {
+    record.fisher = read_fisher(file);
+    if (parts.lora && parts.fisher) {
+      record.fisher->values = read_flat<float>(file, "/fisher", layout_of(record.lora));
+    }
+  }
+  record.merge = read_merge(file);
+  record.metrics = read_metrics(file, static_cast<std::size_t>(record.index) + 1);
+  refuse_problem<InputError>(path, problem_of_modules(record.lora));
   return record;
 }
 

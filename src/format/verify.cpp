@@ -15,7 +15,9 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/curvature_record.h"
 #include "palimpsest/format/event_file.h"
+#include "palimpsest/format/merged_record.h"
 #include "palimpsest/format/pack.h"
 #include "palimpsest/format/protocol.h"
 #include "palimpsest/format/run_folder.h"
@@ -70,6 +72,8 @@ void check_content(const std::filesystem::path& path, const std::string& type) {
   if (type == "state") read_state_record(path);
   if (type == "step") read_step_record(path);
   if (type == "pack") check_pack(path);
+  if (type == "merged") read_merged_record(path);
+  if (type == "curvature") read_curvature_record(path);
 }
 
 // The palimpsest_type of a whole HDF5 file; "" of one with problems.

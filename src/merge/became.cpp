@@ -14,6 +14,7 @@ class Became : public MergeRule {
  public:
   using MergeRule::MergeRule;
   MergeNeeds needs() const override { return {.fisher = true, .memory = RuleMemory::kCurvature}; }
+  bool coefficients_suffice() const override { return true; }
   MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
     double alpha = 1;
     LineTerms terms{.numerator = input.fisher_factor * fisher_mass(input.fisher, input.task_vector),

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/parallel.h"
 #include "palimpsest/core/text.h"
 #include "rules.h"
 #include "subspace.h"
@@ -24,14 +25,17 @@ Level level_of(const std::string& word) {
 MergeDecision on_the_line(const MergeInput& input) {
   MergeDecision decision;
   LineTerms sum;
-  for (const AdaptedModule& module : input.layout.modules()) {
-    const auto first = static_cast<std::size_t>(module.offset);
-    const auto size = static_cast<std::size_t>(module.size());
-    const LineTerms terms = input.memory.along(input.merged.subspan(first, size),
-                                               input.task_vector.subspan(first, size), first);
+  const std::span<const AdaptedModule> modules = input.layout.modules();
+  decision.module_terms.resize(modules.size());
+  for_each_index(modules.size(), input.threads, [&](std::size_t m) {
+    const auto first = static_cast<std::size_t>(modules[m].offset);
+    const auto size = static_cast<std::size_t>(modules[m].size());
+    decision.module_terms[m] = input.memory.along(input.merged.subspan(first, size),
+                                                  input.task_vector.subspan(first, size), first);
+  });
+  for (const LineTerms& terms : decision.module_terms) {
     sum.numerator += terms.numerator;
     sum.denominator += terms.denominator;
-    decision.module_terms.push_back(terms);
   }
   decision.terms = sum;
   if (input.task == 0) {  // alpha_1 = 1 by definition; the quotient is 1 up to rounding
@@ -78,6 +82,10 @@ class ClosedForm : public MergeRule {
     return {.fisher = true,
             .factors = level_ == Level::kDirection || (level_ == Level::kCoordinate && shrink_ > 0),
             .memory = RuleMemory::kCurvature};
+  }
+
+  bool coefficients_suffice() const override {
+    return level_ == Level::kGlobal || level_ == Level::kModule;
   }
 
   MergeDecision merge(const MergeInput& input, std::span<float> result) const override {

@@ -1,9 +1,11 @@
 #include "palimpsest/merge/curvature_memory.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/parallel.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -49,8 +51,8 @@ CurvatureMemory::CurvatureMemory(std::vector<double> s0, std::vector<double> s1)
   check_size("S1", s1_.size(), s0_.size());
 }
 
-void CurvatureMemory::add(std::span<const float> fisher, std::span<const float> task_weights,
-                          double factor) {
+void CurvatureMemory::check(std::span<const float> fisher, std::span<const float> task_weights,
+                            double factor) const {
   check_size("the Fisher", fisher.size(), s0_.size());
   check_size("theta*", task_weights.size(), s0_.size());
   if (!std::isfinite(factor) || factor < 0) {
@@ -67,11 +69,30 @@ void CurvatureMemory::add(std::span<const float> fisher, std::span<const float> 
     throw Error(concat("curvature memory: element ", i, " has Fisher ", fisher[i], " and weight ",
                        task_weights[i], "; expected finite numbers and a Fisher >= 0"));
   }
-  for (std::size_t i = 0; i < fisher.size(); ++i) {
-    const double f = factor * fisher[i];
-    s0_[i] += f;
-    s1_[i] += f * task_weights[i];
-  }
+}
+
+void CurvatureMemory::add(std::span<const float> fisher, std::span<const float> task_weights,
+                          double factor, int threads) {
+  check(fisher, task_weights, factor);
+  for_each_part(size(), threads, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const double f = factor * fisher[i];
+      s0_[i] += f;
+      s1_[i] += f * task_weights[i];
+    }
+  });
+}
+
+void CurvatureMemory::remove(std::span<const float> fisher, std::span<const float> task_weights,
+                             double factor, int threads) {
+  check(fisher, task_weights, factor);
+  for_each_part(size(), threads, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      const double f = factor * fisher[i];
+      s0_[i] = std::max(0.0, s0_[i] - f);
+      s1_[i] -= f * task_weights[i];
+    }
+  });
 }
 
 LineTerms CurvatureMemory::along(std::span<const float> merged, std::span<const float> direction,
@@ -98,6 +119,16 @@ double CurvatureMemory::mass(std::span<const float> direction) const {
 double fisher_mass(std::span<const float> fisher, std::span<const float> direction) {
   check_size("the direction", direction.size(), fisher.size());
   return mass_along(fisher.data(), direction);
+}
+
+double quadratic_rise(std::span<const float> fisher, std::span<const float> weights,
+                      std::span<const float> optimum) {
+  check_size("theta_hat", weights.size(), fisher.size());
+  check_size("theta*", optimum.size(), fisher.size());
+  return 0.5 * interleaved_sum(fisher.size(), [&](std::size_t i) {
+           const double away = static_cast<double>(weights[i]) - optimum[i];
+           return fisher[i] * away * away;
+         });
 }
 
 }  // namespace palimpsest

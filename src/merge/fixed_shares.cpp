@@ -8,6 +8,7 @@ namespace {
 class FixedShares : public MergeRule {
  public:
   using MergeRule::MergeRule;
+  bool coefficients_suffice() const override { return true; }
   MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
     const double alpha = alpha_of(input.task);
     merge_on_line(input, alpha, result);

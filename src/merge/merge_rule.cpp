@@ -5,6 +5,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/nearest_name.h"
+#include "palimpsest/core/parallel.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/merge/task_vector.h"
 #include "rules.h"
@@ -123,8 +124,12 @@ void check_sizes(const MergeInput& input, std::span<const float> result) {
 
 void merge_on_line(const MergeInput& input, double alpha, std::span<float> result) {
   check_sizes(input, result);
-  std::copy(input.merged.begin(), input.merged.end(), result.begin());
-  add_scaled(result, alpha, input.task_vector);
+  for_each_part(result.size(), input.threads, [&](std::size_t begin, std::size_t end) {
+    const std::span<float> part = result.subspan(begin, end - begin);
+    std::copy_n(input.merged.begin() + static_cast<std::ptrdiff_t>(begin), part.size(),
+                part.begin());
+    add_scaled(part, alpha, input.task_vector.subspan(begin, part.size()));
+  });
 }
 
 MergeNeeds offered_in_training() {

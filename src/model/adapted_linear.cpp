@@ -21,27 +21,33 @@ at::Tensor scale_of(const Lora& lora, const at::Tensor& c, const at::TensorOptio
 
 }  // namespace
 
-// y = x W^T + bias, with W the effective weight or, in bf16, y_m += (x A_m^T) B_m^T beside it. A
-// stands for c s A here, so that a bf16 product rounds it once. With G_m the gradient at module m's
-// rows:
+// y = x W^T + bias, with W the effective weight or, as a branch, y_m += (x A_m^T) B_m^T beside it.
+// A stands for c s A here, so that a bf16 product rounds it once. With G_m the gradient at module
+// m's rows:
 //   dx = G W (+ sum_m G_m B_m A_m),   dA_m = c s (G_m B_m)^T x,   dB_m = G_m^T (x A_m^T).
+// With a c for every row (rows_c), A stands for s A, and what is A x or B G above has its rows
+// multiplied by their c.
 class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& a,
                             const at::Tensor& b, const AdaptedLinear::Frozen* frozen,
-                            const at::Tensor& scale, const GradientTap* tap) {
-    if (a.numel() > 0 || tap != nullptr) context->save_for_backward({x, a, b, scale});
+                            const at::Tensor& scale, const at::Tensor& rows_c,
+                            const GradientTap* tap) {
+    if (a.numel() > 0 || tap != nullptr) context->save_for_backward({x, a, b, scale, rows_c});
     context->saved_data["frozen"] = reinterpret_cast<std::int64_t>(frozen);
     context->saved_data["tap"] = reinterpret_cast<std::int64_t>(tap);
-    return product(x, a, b, *frozen, scale);
+    return product(x, a, b, *frozen, scale, rows_c);
   }
 
-  // The forward pass alone. a and b [0]: no adapter, or one inside the effective weight.
+  // The forward pass alone. a and b [0]: no adapter, or one inside the effective weight. rows_c
+  // [0]: one c for all rows, in `scale`.
   static at::Tensor product(const at::Tensor& x, const at::Tensor& a, const at::Tensor& b,
-                            const AdaptedLinear::Frozen& frozen, const at::Tensor& scale) {
+                            const AdaptedLinear::Frozen& frozen, const at::Tensor& scale,
+                            const at::Tensor& rows_c) {
     at::Tensor y = frozen_product(x, frozen.effective, frozen.bias);
-    if (!frozen.branch || a.numel() == 0) return y;
-    const at::Tensor xa = at::linear(x, stacked(a, scale, x));
+    if (!is_branch(frozen, rows_c) || a.numel() == 0) return y;
+    at::Tensor xa = at::linear(x, stacked(a, scale, x));
+    if (rows_c.numel() > 0) xa.mul_(rows_c);
     const at::Tensor factors = b.to(x.scalar_type());
     const std::int64_t rank = a.size(1);
     for (std::int64_t m = 0; m < a.size(0); ++m) {
@@ -58,8 +64,9 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
     const at::Tensor& g = gradients[0];
     at::Tensor dx, da, db;
     if (context->needs_input_grad(0)) dx = frozen_product_backward(g, frozen.effective);
-    if (saved.empty()) return {dx, {}, {}, {}, {}, {}};  // a plain layer
-    const at::Tensor &x = saved[0], &a = saved[1], &b = saved[2], &scale = saved[3];
+    if (saved.empty()) return {dx, {}, {}, {}, {}, {}, {}};  // a plain layer
+    const at::Tensor &x = saved[0], &a = saved[1], &b = saved[2], &scale = saved[3],
+                     &rows_c = saved[4];
     if (tap != nullptr) {
       for (const auto& slot : frozen.slots)
         (*tap)(slot.module, x, g.narrow(1, slot.row, frozen.out));
@@ -67,7 +74,8 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
       const std::int64_t modules = a.size(0), rank = a.size(1), tokens = x.size(0);
       // Thin products have the rank as their rows: as columns they take up to four times as long.
       const at::Tensor stack = stacked(a, scale, x);
-      const at::Tensor ax = stack.mm(x.t());  // [modules * rank, tokens]
+      at::Tensor ax = stack.mm(x.t());  // [modules * rank, tokens]
+      if (rows_c.numel() > 0) ax.mul_(rows_c.t());
       const at::Tensor factors = b.to(x.scalar_type());
       at::Tensor bg = at::empty({modules * rank, tokens}, x.options());
       db = at::empty_like(b);
@@ -77,13 +85,18 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
         at::mm_out(bg_m, factors.select(0, m).t(), g_m.t());
         db.select(0, m).copy_(ax.narrow(0, m * rank, rank).mm(g_m).t());
       }
+      if (rows_c.numel() > 0) bg.mul_(rows_c.t());
       da = bg.mm(x).to(at::kFloat).view_as(a).mul_(scale);
-      if (dx.defined() && frozen.branch) dx.addmm_(bg.t(), stack);
+      if (dx.defined() && is_branch(frozen, rows_c)) dx.addmm_(bg.t(), stack);
     }
-    return {dx, da, db, {}, {}, {}};
+    return {dx, da, db, {}, {}, {}, {}};
   }
 
  private:
+  static bool is_branch(const AdaptedLinear::Frozen& frozen, const at::Tensor& rows_c) {
+    return frozen.branch || rows_c.numel() > 0;
+  }
+
   // c s A of all modules, one above the other, in the precision of x: [modules * rank, in].
   static at::Tensor stacked(const at::Tensor& a, const at::Tensor& scale, const at::Tensor& x) {
     return a.view({-1, a.size(2)}).mul(scale).to(x.scalar_type());
@@ -138,7 +151,8 @@ void AdaptedLinear::set_difference(std::span<const float> difference, const Adap
   }
 }
 
-void AdaptedLinear::set_adapter(const Lora& lora, const at::Tensor& c) {
+void AdaptedLinear::set_adapter(const Lora& lora, const at::Tensor& c,
+                                std::span<const at::Tensor> noise) {
   if (frozen_.branch || !is_adapted()) return;
   const c10::NoGradGuard no_grad;
   const Lora::Factors& factors = lora.group(group_);
@@ -146,7 +160,13 @@ void AdaptedLinear::set_adapter(const Lora& lora, const at::Tensor& c) {
   for (std::size_t s = 0; s < frozen_.slots.size(); ++s) {
     const auto m = static_cast<std::int64_t>(s);
     at::Tensor rows = frozen_.effective.narrow(0, frozen_.slots[s].row, frozen_.out);
-    at::addmm_out(rows, current_[s], factors.b.select(0, m), a.select(0, m));
+    const at::Tensor b_m = factors.b.select(0, m), a_m = a.select(0, m);
+    at::addmm_out(rows, current_[s], b_m, a_m);
+    if (noise.empty()) continue;
+    // |B A|^2 = tr(B'B A A').
+    const at::Tensor square = b_m.t().mm(b_m).mul_(a_m.mm(a_m.t())).sum().clamp_min_(0);
+    rows.addcmul_(noise[frozen_.slots[s].module],
+                  square.div_(static_cast<double>(rows.numel())).sqrt_());
   }
 }
 
@@ -156,12 +176,22 @@ at::Tensor AdaptedLinear::forward(const at::Tensor& input, const AdapterUse& use
   const bool has_lora = is_adapted() && use.lora != nullptr;
   const at::Tensor& a = has_lora ? use.lora->group(group_).a : none;
   const at::Tensor& b = has_lora ? use.lora->group(group_).b : none;
-  const at::Tensor scale = has_lora ? scale_of(*use.lora, use.c, x.options()) : none;
+  const bool by_row = has_lora && use.rows_c.defined();
+  const at::Tensor scale =
+      has_lora ? scale_of(*use.lora, by_row ? at::Tensor() : use.c, x.options()) : none;
+  at::Tensor rows_c = none;
+  if (by_row) {  // of all tokens; or of one row a sample, behind a pooling
+    const bool all = x.size(0) == use.rows_c.size(0);
+    rows_c = (all ? use.rows_c : use.c.unsqueeze(1)).to(x.scalar_type());
+  }
   const GradientTap* tap = is_adapted() ? use.tap : nullptr;
+  if (use.input_tap != nullptr) {
+    for (const Slot& slot : frozen_.slots) (*use.input_tap)(slot.module, x);
+  }
   const bool gradients =
       c10::GradMode::is_enabled() && (x.requires_grad() || has_lora || tap != nullptr);
-  if (!gradients) return AdaptedProduct::product(x, a, b, frozen_, scale);
-  return AdaptedProduct::apply(x, a, b, &frozen_, scale, tap);
+  if (!gradients) return AdaptedProduct::product(x, a, b, frozen_, scale, rows_c);
+  return AdaptedProduct::apply(x, a, b, &frozen_, scale, rows_c, tap);
 }
 
 void AdaptedLinear::append_factors(const Lora& lora, std::vector<at::Tensor>& factors) const {

@@ -3,6 +3,9 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "palimpsest/format/canonical_weights.h"
 #include "palimpsest/model/bert.h"
 #include "palimpsest/model/recompute.h"
@@ -13,6 +16,17 @@ namespace palimpsest {
 
 BlockShape block_shape(const BackboneConfig& config) {
   return std::visit([](const auto& family) { return block_shape(family); }, config);
+}
+
+AdapterUse Backbone::by_rows(AdapterUse use, const Batch& batch) const {
+  if (!use.c.defined() || use.c.dim() == 0) return use;
+  const std::vector<std::int64_t> lengths = tokens(batch);
+  if (std::ranges::adjacent_find(lengths, std::not_equal_to()) == lengths.end()) {
+    use.rows_c = use.c.unsqueeze(1).expand({-1, lengths.front()}).reshape({-1, 1});
+  } else {  // never on a device, where texts are filled up
+    use.rows_c = use.c.repeat_interleave(at::tensor(lengths, at::kLong)).unsqueeze(1);
+  }
+  return use;
 }
 
 at::Tensor Backbone::through_blocks(at::Tensor x, const AdapterUse& use,

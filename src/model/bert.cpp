@@ -56,7 +56,7 @@ at::Tensor Bert::hidden_states(const TextInput& input, const AdapterUse& use) co
 
 at::Tensor Bert::features(const Batch& batch, const AdapterUse& use) const {
   const TextInput input = text_input(batch);
-  return mean_over_tokens(hidden_states(input, use), input);
+  return mean_over_tokens(hidden_states(input, by_rows(use, batch)), input);
 }
 
 TextInput Bert::text_input(const Batch& batch) const {

@@ -98,10 +98,11 @@ void BlockLayers::set_difference(std::span<const float> difference) {
   }
 }
 
-void BlockLayers::set_adapter(const Lora& lora, const at::Tensor& c) {
+void BlockLayers::set_adapter(const Lora& lora, const at::Tensor& c,
+                              std::span<const at::Tensor> noise) {
   for (Block& block : blocks_) {
     for (AdaptedLinear* layer : {&block.qkv, &block.output, &block.fc1, &block.fc2}) {
-      layer->set_adapter(lora, c);
+      layer->set_adapter(lora, c, noise);
     }
   }
 }

@@ -21,6 +21,7 @@ Batch copy_of(const Batch& batch) {
   } else {
     copy.samples = std::get<Images>(batch.samples).clone();
   }
+  if (batch.numbers.defined()) copy.numbers = batch.numbers.clone();
   return copy;
 }
 

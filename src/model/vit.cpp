@@ -158,7 +158,7 @@ at::Tensor Vit::features(const Images& images, const AdapterUse& use) const {
 }
 
 at::Tensor Vit::features(const Batch& batch, const AdapterUse& use) const {
-  return features(std::get<Images>(batch.samples), use);
+  return features(std::get<Images>(batch.samples), by_rows(use, batch));
 }
 
 std::vector<std::int64_t> Vit::tokens(const Batch& batch) const {

@@ -11,8 +11,8 @@ constexpr double kDouble = sizeof(double);
 constexpr double kProgram = 200e6;
 constexpr double kProgramOnDevice = 1.5e9;
 // What the allocator holds beyond what is in use, as a share of the activations. Measured with
-// glibc's malloc, where recomputed blocks leave more holes (0.2 to 1.2, by the order in which memory
-// is taken); assumed for a GPU's.
+// glibc's malloc, where recomputed blocks leave more holes (0.2 to 1.2, by the order in which
+// memory is taken); assumed for a GPU's.
 constexpr double kLoss = 0.33;
 constexpr double kLossRecomputed = 0.5;
 constexpr double kLossOnDevice = 0.1;
@@ -106,7 +106,7 @@ MemoryEstimate memory_estimate(const ModelShape& model, const AdaptedLayout& lay
   // the pretrained rows in float32. Then theta_hat - theta_hat_0 and the task vector.
   bytes.adapted = training.bf16 ? kFloat * adapted
                                 : kFloat * (adapted + written_weights(model, training.adapted));
-  bytes.adapted += 2 * kFloat * adapted;
+  bytes.adapted += kFloat * adapted * static_cast<double>(2 + training.kept_numbers);
   bytes.optimizer = kFloat * trained * static_cast<double>(4 + training.lanes);
   bytes.activations = activation_bytes(model, training) * (1 + loss_of(training));
   if (training.keeps_fisher) {
@@ -136,11 +136,12 @@ Operations operations_per_sample(const ModelShape& model, const AdaptedLayout& l
         2 * tokens * static_cast<double>(adapter_parameters(layout, training.rank));
     operations.training = 2 * matrices + 3 * attention + 3 * adapter;
   }
-  operations.fisher =
-      2 * matrices + 3 * attention + 2 * tokens * static_cast<double>(layout.size());
+  const auto backwards = static_cast<double>(training.fisher_backwards);
+  operations.fisher = (1 + backwards) * matrices + (1 + 2 * backwards) * attention +
+                      backwards * 2 * tokens * static_cast<double>(layout.size());
   if (training.activation_checkpointing && training.rank > 0) {
     operations.training += operations.forward;
-    operations.fisher += operations.forward;
+    operations.fisher += backwards * operations.forward;
   }
   return operations;
 }

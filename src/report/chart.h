@@ -60,7 +60,7 @@ Html share_bars(const Axes& axes, const std::vector<std::string>& categories,
 struct HeatMap {
   std::string title, row_label, column_label;
   std::vector<std::string> columns, rows;
-  std::vector<std::vector<double>> cells;
+  std::vector<std::vector<std::optional<double>>> cells;  // nullopt: not known
   double least = 0, most = 1;
 };
 Html heat_map(const HeatMap& map);

@@ -1,15 +1,13 @@
 #include "palimpsest/report/comparison.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/readable.h"
 #include "published.h"
-#include "run_records.h"
+#include "reported_run.h"
 
 namespace palimpsest {
 namespace {
@@ -21,7 +19,7 @@ std::string letters(std::size_t index) {
 }
 
 // What runs of a group have in common, by name.
-std::map<std::string, std::string> conditions_of(const RunRecords& run) {
+std::map<std::string, std::string> conditions_of(const ReportedRun& run) {
   std::map<std::string, std::string> conditions;
   const TaskRecord& record = run.tasks.back().record;
   const Json recorded = Json::parse(record.config, nullptr, /*allow_exceptions=*/false);
@@ -38,7 +36,7 @@ std::map<std::string, std::string> conditions_of(const RunRecords& run) {
   return conditions;
 }
 
-ComparedRun compared(const RunRecords& run) {
+ComparedRun compared(const ReportedRun& run) {
   std::string order;
   for (const TaskSummary& task : run.tasks) {
     for (const std::string& name : task.record.classes) order += name + "\n";
@@ -50,7 +48,8 @@ ComparedRun compared(const RunRecords& run) {
                      .values = {},
                      .accuracies = {}};
   for (const Measure& measure : measures())
-    if (const auto value = measure.value(run.accuracy)) result.values[measure.key] = *value;
+    if (const auto value = value_of(measure, run.accuracy))
+      result.values[std::string(measure.key)] = *value;
   for (std::size_t t = 0; t < run.accuracy.tasks(); ++t)
     result.accuracies.push_back(run.accuracy.row(t).sample_weighted());
   return result;
@@ -65,14 +64,15 @@ void refuse_a_double(const RunGroup& group, const ComparedRun& run) {
 }
 
 // Of the measures that all of these runs have.
-template <typename ValueOf>
-std::map<std::string, Spread> spreads_of(std::size_t count, const ValueOf& value_of) {
+template <typename ValueAt>
+std::map<std::string, Spread> spreads_of(std::size_t count, const ValueAt& value_at) {
   std::map<std::string, Spread> spreads;
   for (const Measure& measure : measures()) {
     std::vector<double> values;
     for (std::size_t i = 0; i < count; ++i)
-      if (const std::optional<double> value = value_of(i, measure.key)) values.push_back(*value);
-    if (count > 0 && values.size() == count) spreads[measure.key] = spread_of(values);
+      if (const std::optional<double> value = value_at(i, std::string(measure.key)))
+        values.push_back(*value);
+    if (count > 0 && values.size() == count) spreads[std::string(measure.key)] = spread(values);
   }
   return spreads;
 }
@@ -97,7 +97,7 @@ std::optional<PairedDifference> paired(const std::vector<RunGroup>& groups, std:
     if (!before || !after) return std::nullopt;
     return *after - *before;
   };
-  return PairedDifference{first, second, spreads_of(pairs.size(), difference)};
+  return PairedDifference{first, second, pairs.size(), spreads_of(pairs.size(), difference)};
 }
 
 // "perturbation none, merge average": what is not the same in all groups.
@@ -116,24 +116,11 @@ std::string description(const std::vector<std::map<std::string, std::string>>& a
 
 }  // namespace
 
-Spread spread_of(const std::vector<double>& values) {
-  if (values.empty()) throw Error("a mean of no values was asked for");
-  const auto count = static_cast<double>(values.size());
-  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
-  Spread spread{.count = values.size(), .mean = mean, .deviation = {}};
-  if (values.size() > 1) {
-    double squares = 0;
-    for (const double value : values) squares += (value - mean) * (value - mean);
-    spread.deviation = std::sqrt(squares / (count - 1));
-  }
-  return spread;
-}
-
 Comparison compare_runs(const std::vector<std::filesystem::path>& runs) {
   Comparison comparison;
   std::vector<std::map<std::string, std::string>> conditions;  // of the groups
   for (const std::filesystem::path& folder : runs) {
-    const RunRecords records = read_run_records(folder);
+    const ReportedRun records = read_reported_run(folder);
     if (records.tasks.empty())
       throw InputError(
           concat(folder.string(), ": expected a run with a finished task, found none"));

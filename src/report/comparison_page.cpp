@@ -28,7 +28,7 @@ Html accuracy_over_tasks(const Comparison& comparison) {
       std::vector<double> values;
       for (const ComparedRun& run : group.runs) values.push_back(run.accuracies.at(t));
       const auto [least, most] = std::ranges::minmax(values);
-      series.back().points.push_back({static_cast<double>(t + 1), spread_of(values).mean});
+      series.back().points.push_back({static_cast<double>(t + 1), spread(values).mean});
       series.back().band.emplace_back(least, most);
     }
   }

@@ -4,7 +4,7 @@
 
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/readable.h"
-#include "run_records.h"
+#include "reported_run.h"
 
 namespace palimpsest {
 namespace {
@@ -22,8 +22,9 @@ std::size_t class_orders(const RunGroup& group) {
   return static_cast<std::size_t>(std::ranges::unique(orders).begin() - orders.begin());
 }
 
-std::string cell(const std::map<std::string, Spread>& spreads, const char* key, bool with_sign) {
-  const auto found = spreads.find(key);
+std::string cell(const std::map<std::string, Spread>& spreads, std::string_view key,
+                 bool with_sign) {
+  const auto found = spreads.find(std::string(key));
   return found == spreads.end() ? "-" : spread_text(found->second, with_sign);
 }
 
@@ -70,10 +71,9 @@ TextTable table_of_differences(const Comparison& comparison, std::size_t first, 
   TextTable table{{"in points"}, {}};
   for (std::size_t i = first; i < end; ++i) {
     const PairedDifference& difference = comparison.differences[i];
-    const std::size_t pairs =
-        difference.spreads.empty() ? 0 : difference.spreads.begin()->second.count;
     table.heading.push_back(concat(comparison.groups[difference.second].name, " - ",
-                                   comparison.groups[difference.first].name, " (n = ", pairs, ")"));
+                                   comparison.groups[difference.first].name,
+                                   " (n = ", difference.pairs, ")"));
   }
   for (const Measure& measure : measures()) {
     table.rows.push_back({measure.name});
@@ -92,7 +92,7 @@ TextTable table_of_runs(const Comparison& comparison) {
       table.rows.push_back(
           {group.name, run.folder, std::to_string(run.seed), short_hash(run.class_order)});
       for (const Measure& measure : measures()) {
-        const auto value = run.values.find(measure.key);
+        const auto value = run.values.find(std::string(measure.key));
         table.rows.back().push_back(value == run.values.end() ? "" : fixed(100 * value->second, 1));
       }
     }

@@ -3,12 +3,11 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/comparison.h"
 #include "palimpsest/report/readable.h"
-#include "run_records.h"
+#include "reported_run.h"
 
 namespace palimpsest {
 namespace {
 
-constexpr int kWidth = 100;  // columns
 constexpr std::size_t kGroupsAbreast = 4, kPairsAbreast = 3;
 
 std::string plain(const TextTable& table, const std::string& alignment) {
@@ -24,8 +23,7 @@ std::string numbers(const TextTable& table) {
 Json json_of(const std::map<std::string, Spread>& spreads) {
   Json json = Json::object();
   for (const auto& [key, spread] : spreads) {
-    json[key] = {{"count", spread.count},
-                 {"mean", spread.mean},
+    json[key] = {{"mean", spread.mean},
                  {"deviation", spread.deviation ? Json(*spread.deviation) : Json()}};
   }
   return json;
@@ -78,6 +76,7 @@ std::string comparison_json(const Comparison& comparison) {
   for (const PairedDifference& difference : comparison.differences) {
     json["differences"].push_back({{"first", comparison.groups[difference.first].name},
                                    {"second", comparison.groups[difference.second].name},
+                                   {"pairs", difference.pairs},
                                    {"spreads", json_of(difference.spreads)}});
   }
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -91,7 +90,7 @@ std::string comparison_csv(const Comparison& comparison) {
     for (const ComparedRun& run : group.runs) {
       csv += concat(group.name, ",", csv_cell(run.folder), ",", run.seed, ",", run.class_order);
       for (const Measure& measure : measures()) {
-        const auto value = run.values.find(measure.key);
+        const auto value = run.values.find(std::string(measure.key));
         csv += value == run.values.end() ? "," : "," + fixed(value->second, 6);
       }
       csv += "\n";

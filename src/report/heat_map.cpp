@@ -20,7 +20,11 @@ Html heat_map(const HeatMap& map) {
     const double y = kTop + kCellHeight * static_cast<double>(t);
     drawing += svg_text(kLeft - 6, y + 15, map.rows[t], "end");
     for (std::size_t j = 0; j < map.cells[t].size(); ++j) {
-      const double value = map.cells[t][j];
+      if (!map.cells[t][j]) {
+        drawing += svg_text(x(j) + kCellWidth / 2, y + 15, "–", "middle");
+        continue;
+      }
+      const double value = *map.cells[t][j];
       const double shade = std::clamp(0.06 + 0.94 * (value - map.least) / range, 0.0, 1.0);
       drawing +=
           element("rect",

@@ -4,10 +4,10 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "view_parts.h"
+
 namespace palimpsest {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string line_of(const char* event, const Json& fields) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -89,13 +89,24 @@ void JsonLinesReport::on(const Merged& event) {
                                         {"remark", event.remark}})));
 }
 
+void JsonLinesReport::on(const ErrorBudget& event) {
+  write(line_of("error_budget", Json::object({{"task", event.task},
+                                              {"rise_predicted", or_null(event.rise_predicted)},
+                                              {"rise_measured", event.rise_measured}})));
+}
+
 void JsonLinesReport::on(const Evaluated& event) {
-  write(line_of("evaluated", Json::object({{"task", event.task},
-                                           {"after_merge", event.after_merge},
-                                           {"samples", event.samples},
-                                           {"correct", event.correct},
-                                           {"correct_given_task", event.correct_given_task},
-                                           {"seconds", event.seconds}})));
+  write(line_of(
+      "evaluated",
+      Json::object({{"task", event.task},
+                    {"after_merge", event.after_merge},
+                    {"samples", event.samples},
+                    {"correct", counts_json(event.correct, event.samples)},
+                    {"correct_given_task", counts_json(event.correct_given_task, event.samples)},
+                    {"correct_top5", counts_json(event.correct_top5, event.samples)},
+                    {"correct_task", counts_json(event.correct_task, event.samples)},
+                    {"loss_given_task", counts_json(event.loss_given_task, event.samples)},
+                    {"seconds", event.seconds}})));
 }
 
 void JsonLinesReport::on(const TaskSaved& event) {

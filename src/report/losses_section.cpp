@@ -15,8 +15,11 @@ Html what_becomes_of_samples(const AccuracyMatrix& accuracy) {
   Parts confused{.name = "taken for a class of another task", .values = {}};
   Parts wrong{.name = "wrong within the task too", .values = {}};
   Rows rows;
+  std::vector<std::string> tested;
   for (std::size_t j = 0; j < accuracy.tasks(); ++j) {
+    if (!accuracy_on(last, j)) continue;
     const double all = last.accuracy(j), given = last.accuracy_given_task(j);
+    tested.push_back(std::to_string(j + 1));
     right.values.push_back(all);
     confused.values.push_back(given - all);
     wrong.values.push_back(1 - given);
@@ -43,11 +46,12 @@ Html where_accuracy_went(const AccuracyMatrix& accuracy) {
   Rows rows;
   for (std::size_t j = 0; j < accuracy.tasks(); ++j) {
     const double before = accuracy.row_before_merge(j).accuracy(j);
-    const double after = accuracy.row(j).accuracy(j), end = last.accuracy(j);
+    const double after = accuracy.row(j).accuracy(j);
+    const std::optional<double> end = accuracy_on(last, j);
     merge.values.emplace_back(before - after);
-    later.values.emplace_back(after - end);
+    later.values.push_back(end ? std::optional(after - *end) : std::nullopt);
     rows.push_back({std::to_string(j + 1), percent(before), percent(before - after), percent(after),
-                    percent(after - end), percent(end)});
+                    end ? percent(after - *end) : "-", end ? percent(*end) : "-"});
   }
   return figure(
       "What each task's accuracy lost, and to what",
@@ -93,11 +97,11 @@ Html error_budget(const std::vector<TaskSummary>& tasks) {
 
 }  // namespace
 
-Html losses_section(const RunRecords& run) {
+Html losses_section(const ReportedRun& run) {
   const Html budget = error_budget(run.tasks);
   return section(
       "losses", "Where accuracy was lost",
-      side_by_side(what_becomes_of_samples(run.accuracy) + where_accuracy_went(run.accuracy) +
+      side_by_side(what_becomes_of_samples(run.among_all) + where_accuracy_went(run.accuracy) +
                    budget) +
           (budget.empty() ? paragraph("The merges' error budget was not measured in this run.")
                           : Html()));

@@ -20,7 +20,7 @@ std::string utc(const Json& seconds) {
 
 }  // namespace
 
-Html provenance_section(const RunRecords& run) {
+Html provenance_section(const ReportedRun& run) {
   const auto said = [&](const char* key) {
     return run.run.contains(key) ? setting_text(run.run[key]) : "-";
   };

@@ -27,7 +27,7 @@ bool contains(const Json& list, const std::string& text) {
   return std::find(list.begin(), list.end(), Json(text)) != list.end();
 }
 
-std::vector<std::string> classes_of(const RunRecords& run) {
+std::vector<std::string> classes_of(const ReportedRun& run) {
   std::vector<std::string> names;
   for (const TaskSummary& task : run.tasks)
     names.insert(names.end(), task.record.classes.begin(), task.record.classes.end());
@@ -39,7 +39,7 @@ std::vector<std::string> sorted(std::vector<std::string> names) {
   return names;
 }
 
-const Json* column_of(const RunRecords& run) {
+const Json* column_of(const ReportedRun& run) {
   const std::string classes = hash_of_names(sorted(classes_of(run)));
   for (const Json& column : published()["columns"]) {
     if (column["classes_sha256"] == classes && column["tasks"] == run.tasks.size()) return &column;
@@ -47,7 +47,7 @@ const Json* column_of(const RunRecords& run) {
   return nullptr;
 }
 
-const Json* row_of(const RunRecords& run) {
+const Json* row_of(const ReportedRun& run) {
   for (const Json& row : published()["rows"]) {
     if (!row.contains("method") || run.text_setting("adapter") != "lora") continue;
     const auto agrees = [&](const auto& item) {
@@ -59,7 +59,7 @@ const Json* row_of(const RunRecords& run) {
   return nullptr;
 }
 
-Condition split(const RunRecords& run, const Json& column) {
+Condition split(const ReportedRun& run, const Json& column) {
   std::int64_t train = 0, test = 0;
   for (const TaskSummary& task : run.tasks) train += task.record.train_samples;
   for (const std::int64_t samples : run.tasks.back().record.metrics.after_merge.samples)
@@ -79,7 +79,7 @@ Condition split(const RunRecords& run, const Json& column) {
                   : what};
 }
 
-Condition class_order(const RunRecords& run, const Json& column) {
+Condition class_order(const ReportedRun& run, const Json& column) {
   const bool literal = hash_of_names(classes_of(run)) == column["order_sha256"];
   return {"class order", kUnknown,
           concat(literal ? "as in " : "another than in ", "configs/protocols/",
@@ -87,7 +87,7 @@ Condition class_order(const RunRecords& run, const Json& column) {
                  ".json; published: ", published()["class_order"].get<std::string>())};
 }
 
-Condition weights(const RunRecords& run) {
+Condition weights(const ReportedRun& run) {
   const std::string name = run.tasks.back().record.backbone_name;
   const Json& weights = published()["weights"];
   const bool one_of_them = contains(weights["folders"], name);
@@ -96,7 +96,7 @@ Condition weights(const RunRecords& run) {
 }
 
 // The settings of the paper that this run has otherwise.
-Condition settings(const RunRecords& run, const Json& column, const Json& row) {
+Condition settings(const ReportedRun& run, const Json& column, const Json& row) {
   Json expected = published()["settings"];
   expected.update(column["settings"]);
   expected.update(row["method"]);
@@ -120,7 +120,7 @@ std::string PublishedNumber::names(Condition::Holds holds) const {
   return listed(names);
 }
 
-PublishedMatch published_match(const RunRecords& run) {
+PublishedMatch published_match(const ReportedRun& run) {
   if (run.tasks.empty()) return {{}, "no task is finished yet"};
   const Json* const column = column_of(run);
   if (column == nullptr) {

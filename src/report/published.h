@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "run_records.h"
+#include "reported_run.h"
 
 namespace palimpsest {
 
@@ -36,7 +36,7 @@ struct PublishedMatch {
   std::optional<PublishedNumber> number;
   std::string why;
 };
-PublishedMatch published_match(const RunRecords& run);
+PublishedMatch published_match(const ReportedRun& run);
 
 // What the paper has for a setting: a value, nothing at all ("not published"), or "" for a setting
 // that no paper would name.

@@ -5,7 +5,7 @@
 
 namespace palimpsest {
 
-Html published_section(const RunRecords& run) {
+Html published_section(const ReportedRun& run) {
   const PublishedMatch match = published_match(run);
   if (!match.number) {
     return section("published", "Beside published numbers",

@@ -13,8 +13,7 @@ Html headline(const AccuracyMatrix& accuracy) {
   Html numbers;
   Rows rows;
   for (const Measure& measure : measures()) {
-    const std::optional<double> value = measure.value(accuracy);
-    if (!value && std::string_view(measure.key) == "top5") continue;
+    const std::optional<double> value = value_of(measure, accuracy);
     rows.push_back({measure.name, measure_text(measure, value), measure.meaning});
     const std::string_view key = measure.key;
     if (key == "last" || key == "average_anytime" || key == "forgetting" || key == "plasticity") {
@@ -43,7 +42,7 @@ Html matrices(const AccuracyMatrix& accuracy) {
   const auto take = [](HeatMap& map, const EvaluationRow& row) {
     map.cells.emplace_back();
     for (std::size_t j = 0; j < row.samples.size(); ++j)
-      map.cells.back().push_back(row.accuracy(j));
+      map.cells.back().push_back(accuracy_on(row, j));
   };
   for (std::size_t t = 0; t < accuracy.tasks(); ++t) {
     take(before, accuracy.row_before_merge(t));
@@ -52,8 +51,10 @@ Html matrices(const AccuracyMatrix& accuracy) {
   double least = 1, most = 0;
   for (const HeatMap* map : {&before, &after}) {
     for (const auto& row : map->cells) {
-      least = std::min(least, *std::ranges::min_element(row));
-      most = std::max(most, *std::ranges::max_element(row));
+      for (const auto& cell : row) {
+        least = std::min(least, cell.value_or(least));
+        most = std::max(most, cell.value_or(most));
+      }
     }
   }
   before.least = after.least = least;
@@ -184,15 +185,18 @@ std::vector<std::string> task_numbers(std::size_t tasks) {
 
 std::string percent(double share) { return fixed(100 * share, 1); }
 
-Html results_section(const RunRecords& run) {
+Html results_section(const ReportedRun& run) {
   Rows rows;
   for (const TaskSummary& task : run.tasks) {
     const TaskRecord& record = task.record;
     rows.push_back({std::to_string(record.index + 1), record.name, grouped(record.train_samples),
                     grouped(record.metrics.after_merge.samples.back()), listed(record.classes)});
   }
+  const Html given = is_task_given(run.config)
+                         ? paragraph("Accuracies are with the task given: among its classes only.")
+                         : Html();
   return section("results", "What was reached",
-                 headline(run.accuracy) + matrices(run.accuracy) +
+                 given + headline(run.accuracy) + matrices(run.accuracy) +
                      side_by_side(accuracy_over_tasks(run.accuracy) +
                                   forgetting_over_tasks(run.accuracy) + alphas(run.tasks)) +
                      details("The tasks and their classes",

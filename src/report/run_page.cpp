@@ -7,13 +7,13 @@
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/readable.h"
-#include "run_records.h"
+#include "reported_run.h"
 #include "sections.h"
 
 namespace palimpsest {
 namespace {
 
-std::string page_of(const RunRecords& run) {
+std::string page_of(const ReportedRun& run) {
   const std::size_t tasks = run.tasks.size();
   std::size_t classes = 0;
   for (const TaskSummary& task : run.tasks) classes += task.record.classes.size();
@@ -32,14 +32,15 @@ std::string page_of(const RunRecords& run) {
       .str();
 }
 
-std::string csv_of(const RunRecords& run) {
+std::string csv_of(const ReportedRun& run) {
   std::string csv =
       "after_task,task,name,samples,correct_before_merge,correct,correct_given_task_before_merge,"
       "correct_given_task,accuracy_before_merge,accuracy\n";
   for (std::size_t t = 0; t < run.tasks.size(); ++t) {
-    const EvaluationRow& before = run.accuracy.row_before_merge(t);
-    const EvaluationRow& after = run.accuracy.row(t);
+    const EvaluationRow& before = run.among_all.row_before_merge(t);
+    const EvaluationRow& after = run.among_all.row(t);
     for (std::size_t j = 0; j <= t; ++j) {
+      if (after.samples[j] == 0) continue;  // not tested
       csv += concat(t + 1, ",", j + 1, ",", csv_cell(run.tasks[j].record.name), ",",
                     after.samples[j], ",", before.correct[j], ",", after.correct[j], ",",
                     before.correct_given_task[j], ",", after.correct_given_task[j], ",",
@@ -51,12 +52,14 @@ std::string csv_of(const RunRecords& run) {
 
 }  // namespace
 
-std::string run_page(const std::filesystem::path& run) { return page_of(read_run_records(run)); }
+std::string run_page(const std::filesystem::path& run) { return page_of(read_reported_run(run)); }
 
-std::string accuracy_csv(const std::filesystem::path& run) { return csv_of(read_run_records(run)); }
+std::string accuracy_csv(const std::filesystem::path& run) {
+  return csv_of(read_reported_run(run));
+}
 
 void write_run_page(const std::filesystem::path& run) {
-  const RunRecords records = read_run_records(run);
+  const ReportedRun records = read_reported_run(run);
   write_file_atomically(run / "report.html", page_of(records));
   write_file_atomically(run / "accuracy.csv", csv_of(records));
 }

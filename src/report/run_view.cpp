@@ -4,9 +4,11 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/run_folder.h"
+#include "palimpsest/metrics/given_task.h"
 #include "palimpsest/report/readable.h"
 #include "palimpsest/report/summary.h"
 #include "palimpsest/report/views.h"
+#include "run_records.h"
 #include "view_parts.h"
 
 namespace palimpsest {
@@ -24,23 +26,33 @@ Json read_run_json(const std::filesystem::path& folder) {
 std::string highlights(const Json& config) {
   std::string text;
   for (const char* const key :
-       {"adapter", "perturbation", "epsilon", "merge", "fisher-scale", "head-refit", "lora-rank",
-        "epochs", "batch", "lr", "head-lr", "schedule", "seed", "lanes", "device"}) {
+       {"scenario", "adapter", "perturbation", "epsilon", "merge", "fisher-scale", "head-refit",
+        "lora-rank", "epochs", "batch", "lr", "head-lr", "schedule", "seed", "lanes", "device"}) {
     if (!config.contains(key)) continue;
     const Json& value = config.at(key);
     text += concat(text.empty() ? "" : ", ", key, " ",
                    value.is_string() ? value.get<std::string>() : value.dump());
   }
+  // Shown where they are on.
+  const std::pair<const char*, Json> off[] = {
+      {"joint", false}, {"head", "linear"}, {"head-align", false}};
+  for (const auto& [key, value] : off) {
+    if (!config.contains(key) || config.at(key) == value) continue;
+    text += concat(", ", key, value.is_string() ? " " + config.at(key).get<std::string>() : "");
+  }
   return wrap(text, kWidth, 2, 2);
 }
 
-std::string task_table(const std::vector<TaskSummary>& tasks) {
+std::string task_table(const std::vector<TaskSummary>& tasks, bool task_given) {
   Rows rows = {{"task", "classes", "samples", "alpha", "unclamped", "Fisher x", "|Delta|",
                 "this task", "all so far", "time"}};
   for (const TaskSummary& task : tasks) {
     const TaskRecord& record = task.record;
-    const EvaluationRow& before = record.metrics.before_merge;
-    const EvaluationRow& after = record.metrics.after_merge;
+    EvaluationRow before = record.metrics.before_merge, after = record.metrics.after_merge;
+    if (task_given) {
+      before = given_task(std::move(before));
+      after = given_task(std::move(after));
+    }
     const std::size_t own = after.samples.size() - 1;
     const TaskMetrics& metrics = record.metrics;
     rows.push_back({std::to_string(record.index + 1), std::to_string(record.classes.size()),
@@ -73,28 +85,60 @@ std::string names_and_remarks(const std::vector<TaskSummary>& tasks) {
   return concat("tasks\n", names, remarks.empty() ? "" : "\nwhat the merges had to say\n", remarks);
 }
 
-Json summary_json(const AccuracyMatrix& accuracy) {
-  return {{"last", accuracy.last()},
-          {"average_anytime", accuracy.average_anytime()},
-          {"forgetting", number_or_null(accuracy.forgetting())},
-          {"forgetting_from_peak_before_merge",
-           number_or_null(accuracy.forgetting_from_peak_before_merge())},
-          {"backward_transfer", number_or_null(accuracy.backward_transfer())},
-          {"plasticity_before_merge", accuracy.plasticity_before_merge()},
-          {"plasticity", accuracy.plasticity()},
-          {"last_given_task", accuracy.last_given_task()}};
+// By how much each merge raised its task's loss; "" where nothing was measured.
+std::string budget_table(const std::vector<TaskSummary>& tasks) {
+  Rows rows = {{"task", "alpha", "loss trained", "rise predicted", "rise measured"}};
+  for (const TaskSummary& task : tasks) {
+    const TaskMetrics& metrics = task.record.metrics;
+    if (!metrics.rise_measured) continue;
+    rows.push_back({std::to_string(task.record.index + 1),
+                    fixed_or_dash(task.record.merge.alpha(), 3),
+                    metrics.loss_trained == 0 ? "-" : fixed(metrics.loss_trained, 4),
+                    fixed_or_dash(metrics.rise_predicted, 4), fixed(*metrics.rise_measured, 4)});
+  }
+  if (rows.size() == 1) return "";
+  return concat("what each merge cost its task: training loss in nats, trained to merged weights\n",
+                text_table(rows, "rrrrr"), "\n");
 }
 
-std::vector<TaskSummary> read_tasks(const RunFolder& folder, std::int64_t count) {
-  std::vector<TaskSummary> tasks;
-  for (std::int64_t task = 0; task < count; ++task) {
-    tasks.push_back(read_task_summary(folder.task_file(task)));
-    if (tasks.back().record.index == task) continue;
-    throw InputError(concat(folder.task_file(task).string(), ": expected task ", task,
-                            ", found task ", tasks.back().record.index,
-                            ": palimpsest-verify names all that is wrong with the run"));
+Json class_json(const RunRecords& run) {
+  Json classes = Json::array();
+  const EvaluationRow& row = run.tasks.back().record.metrics.after_merge;
+  std::size_t place = 0;
+  for (const TaskSummary& task : run.tasks) {
+    for (const std::string& name : task.record.classes) {
+      if (place == row.class_samples.size()) return classes;
+      const std::int64_t samples = row.class_samples[place], correct = row.class_correct[place];
+      classes.push_back({{"task", task.record.index},
+                         {"class", name},
+                         {"samples", samples},
+                         {"correct", correct},
+                         {"accuracy", samples == 0 ? Json()
+                                                   : Json(static_cast<double>(correct) /
+                                                          static_cast<double>(samples))}});
+      ++place;
+    }
   }
-  return tasks;
+  return classes;
+}
+
+// The classes that are found least often, after the last task; "" where that wasn't counted.
+std::string hardest_classes(const RunRecords& run) {
+  constexpr std::size_t kShown = 8;
+  const Json classes = class_json(run);
+  std::vector<std::pair<double, std::string>> found;
+  for (const Json& entry : classes) {
+    if (!entry["accuracy"].is_null()) found.emplace_back(entry["accuracy"], entry["class"]);
+  }
+  if (found.empty()) return "";
+  std::ranges::stable_sort(found, {}, &std::pair<double, std::string>::first);
+  std::string text;
+  for (const auto& [accuracy, name] : std::span(found).first(std::min(kShown, found.size())))
+    text += concat(text.empty() ? "" : ", ", name, " ", fixed(100 * accuracy, 1));
+  return "\n" +
+         wrap(concat("Least often right (%), of ", found.size(), " classes: ", text), kWidth, 2,
+              0) +
+         "\n";
 }
 
 }  // namespace
@@ -107,11 +151,10 @@ View view_of_run(const std::filesystem::path& path) {
     throw InputError(concat(
         path.string(), ": expected a run folder with manifest.json or run.json, found neither"));
   }
-  const std::vector<TaskSummary> tasks = read_tasks(folder, manifest ? manifest->tasks_done : 0);
-  AccuracyMatrix accuracy;
+  const RunRecords records = read_run_records(folder);
+  const auto& [tasks, accuracy] = records;
   std::vector<double> alphas;
   for (const TaskSummary& task : tasks) {
-    accuracy.add_row(task.record.metrics.after_merge, task.record.metrics.before_merge);
     if (const auto alpha = task.record.merge.alpha()) alphas.push_back(*alpha);
   }
   if (alphas.size() != tasks.size()) alphas.clear();
@@ -119,11 +162,17 @@ View view_of_run(const std::filesystem::path& path) {
   const Json config =
       tasks.empty() ? run.value("config", Json::object())
                     : Json::parse(tasks.back().record.config, nullptr, /*allow_exceptions=*/false);
+  const bool task_given = is_task_given(config);
   std::string text =
       concat("run ", path.string(), ", ", tasks.size(), tasks.size() == 1 ? " task" : " tasks",
              " done\n  ", highlights(config), "\n");
-  Json json = {{"type", "run"},   {"folder", path.string()}, {"tasks_done", tasks.size()},
-               {"run", run},      {"config", config},        {"tasks", Json::array()},
+  Json json = {{"type", "run"},
+               {"folder", path.string()},
+               {"tasks_done", tasks.size()},
+               {"tasks_before", manifest ? manifest->tasks_before : 0},
+               {"run", run},
+               {"config", config},
+               {"tasks", Json::array()},
                {"alphas", alphas}};
   for (const TaskSummary& task : tasks) json["tasks"].push_back(task_json(task));
   if (tasks.empty()) {
@@ -131,11 +180,19 @@ View view_of_run(const std::filesystem::path& path) {
     return {std::move(text), dump(json)};
   }
   const TaskRecord& record = tasks.back().record;
+  if (manifest->tasks_before > 0) {
+    text += concat("  continues a run of ", manifest->tasks_before,
+                   manifest->tasks_before == 1 ? " task\n" : " tasks\n");
+  }
   text += concat("  backbone ", record.backbone_name, " ", short_hash(record.backbone_sha256),
-                 ", pack ", short_hash(record.pack_content_sha256), "\n\n", task_table(tasks),
-                 "this task, all so far: accuracy in % before -> after the merge\n\n",
-                 names_and_remarks(tasks), "\n", summary_table(accuracy, alphas, kWidth));
-  json["summary"] = summary_json(accuracy);
+                 ", pack ", short_hash(record.pack_content_sha256), "\n\n",
+                 task_table(tasks, task_given), "this task, all so far: accuracy ",
+                 task_given ? "given the task, " : "", "in % before -> after the merge\n\n",
+                 names_and_remarks(tasks), "\n", budget_table(tasks),
+                 summary_table(accuracy, alphas, kWidth, task_given), hardest_classes(records));
+  json["summary"] = {{"task_given", task_given}};
+  json["summary"].update(metrics_json(task_given ? given_task(accuracy) : accuracy));
+  json["classes"] = class_json(records);
   return {std::move(text), dump(json)};
 }
 

@@ -1,18 +1,18 @@
 #pragma once
 // The parts of a run's page.
 #include "html.h"
-#include "run_records.h"
+#include "reported_run.h"
 
 namespace palimpsest {
 
 // Section by section: what was reached; where accuracy was lost; how training went; beside
 // published numbers; with which settings; from what.
-Html results_section(const RunRecords& run);
-Html losses_section(const RunRecords& run);
-Html training_section(const RunRecords& run);
-Html published_section(const RunRecords& run);
-Html settings_section(const RunRecords& run);
-Html provenance_section(const RunRecords& run);
+Html results_section(const ReportedRun& run);
+Html losses_section(const ReportedRun& run);
+Html training_section(const ReportedRun& run);
+Html published_section(const ReportedRun& run);
+Html settings_section(const ReportedRun& run);
+Html provenance_section(const ReportedRun& run);
 
 // "1" to "T".
 std::vector<std::string> task_numbers(std::size_t tasks);

@@ -36,7 +36,7 @@ std::string quoted(const std::string& word) {
 }
 
 // The line that makes this run again.
-std::string command(const RunRecords& run, const Json& defaults) {
+std::string command(const ReportedRun& run, const Json& defaults) {
   const auto ranks = run.run.value("world_size", Json(1));
   const bool several = ranks.is_number_integer() && ranks.get<std::int64_t>() > 1;
   std::string text = several ? concat("launch/mpirun.sh -n ", ranks.dump(), " palimpsest train")
@@ -51,7 +51,7 @@ std::string command(const RunRecords& run, const Json& defaults) {
 
 }  // namespace
 
-Html settings_section(const RunRecords& run) {
+Html settings_section(const ReportedRun& run) {
   const Json defaults = Json::parse(config_json(RunConfig(), /*with_operational=*/true));
   Rows changed, unchanged;
   std::vector<std::string> departures;

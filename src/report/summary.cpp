@@ -5,6 +5,8 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/metrics/given_task.h"
+#include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
 
 namespace palimpsest {
@@ -26,7 +28,7 @@ std::string matrix_table(const AccuracyMatrix& accuracy, const std::vector<doubl
     const EvaluationRow& row = accuracy.row(t);
     std::vector<std::string> cells = {std::to_string(t + 1)};
     for (std::size_t j = 0; j < columns; ++j) {
-      cells.push_back(j <= t ? percent(row.accuracy(j)) : "");
+      cells.push_back(j > t ? "" : row.samples[j] == 0 ? "-" : percent(row.accuracy(j)));
     }
     if (columns == 0) cells.push_back(percent(row.accuracy(t)));
     cells.push_back(percent(row.sample_weighted()));
@@ -58,6 +60,13 @@ std::string fitting_matrix(const AccuracyMatrix& accuracy, const std::vector<dou
          matrix_table(accuracy, alphas, 0, 1, 2);
 }
 
+bool has_untested(const AccuracyMatrix& accuracy) {
+  for (std::size_t t = 0; t < accuracy.tasks(); ++t) {
+    if (std::ranges::count(accuracy.row(t).samples, 0) > 0) return true;
+  }
+  return false;
+}
+
 using Cells = std::vector<std::string>;
 
 Cells percent(const char* name, double share, const char* meaning) {
@@ -65,41 +74,54 @@ Cells percent(const char* name, double share, const char* meaning) {
 }
 
 Cells points(const char* name, const std::optional<double>& share, const char* meaning) {
-  if (!share) return {name, "-", "", "needs two tasks"};
+  if (!share) return {name, "-", "", "needs two tasks, the earlier one tested"};
   return {name, fixed(100 * *share, 1), "points", meaning};
 }
 
 }  // namespace
 
 std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<double>& alphas,
-                          int width) {
+                          int width, bool task_given) {
   if (!alphas.empty() && alphas.size() != accuracy.tasks()) {
     throw Error(concat("summary: expected one alpha for each of ", accuracy.tasks(),
                        " tasks, found ", alphas.size()));
   }
   if (accuracy.tasks() == 0) return "No task is finished yet.\n";
-  const std::vector<Cells> numbers = {
-      percent("last accuracy", accuracy.last(), "after the last task, on all tasks' samples"),
-      percent("  mean over tasks", accuracy.row(accuracy.tasks() - 1).task_mean(),
+  const AccuracyMatrix shown = task_given ? given_task(accuracy) : accuracy;
+  const RowMetrics newest = row_metrics(accuracy.row(accuracy.tasks() - 1));
+  std::vector<Cells> numbers = {
+      percent("last accuracy", shown.last(), "after the last task, on all tasks' samples"),
+      percent("  mean over tasks", shown.row(shown.tasks() - 1).task_mean(),
               "the same, every task counting alike"),
-      percent("average anytime accuracy", accuracy.average_anytime(), "mean of the column 'all'"),
-      points("forgetting", accuracy.forgetting(), "best accuracy on a task, minus the last"),
-      points("  from before the merge", accuracy.forgetting_from_peak_before_merge(),
+      percent("average anytime accuracy", shown.average_anytime(), "mean of the column 'all'"),
+      points("forgetting", shown.forgetting(), "best accuracy on a task, minus the last"),
+      points("  from before the merge", shown.forgetting_from_peak_before_merge(),
              "the same, counting what was reached before a merge"),
-      points("backward transfer", accuracy.backward_transfer(),
+      points("backward transfer", shown.backward_transfer(),
              "last accuracy on a task, minus its first"),
-      percent("plasticity before the merge", accuracy.plasticity_before_merge(),
+      percent("plasticity before the merge", shown.plasticity_before_merge(),
               "accuracy on the newest task, mean over tasks"),
-      percent("plasticity after the merge", accuracy.plasticity(),
+      percent("plasticity after the merge", shown.plasticity(),
               "the same, of the model that stays"),
-      percent("accuracy given the task", accuracy.last_given_task(),
-              "as last, choosing among the task's classes only"),
+      task_given ? percent("accuracy without the task", accuracy.last(),
+                           "as last, choosing among all classes seen")
+                 : percent("accuracy given the task", accuracy.last_given_task(),
+                           "as last, choosing among the task's classes only"),
   };
-  return wrap(
-             "Accuracy in % after each task (row) on the test samples of each task (column), "
-             "choosing among all classes seen. all: on the samples of all tasks so far.",
-             width, 0, 0) +
-         "\n\n" + fitting_matrix(accuracy, alphas, width) + "\n" + text_table(numbers, "lrll");
+  if (newest.top5) {
+    numbers.push_back(percent("task identity", *newest.task_identity,
+                              "as last, the class chosen being one of the right task"));
+    numbers.push_back(percent("top-5 accuracy", *newest.top5,
+                              "as last, the class being among the five likeliest"));
+  }
+  const std::string choice = task_given ? "the classes of the sample's task" : "all classes seen";
+  const std::string untested =
+      has_untested(accuracy) ? " -: not tested, its data isn't at hand." : "";
+  return wrap(concat("Accuracy in % after each task (row) on the test samples of each task "
+                     "(column), choosing among ",
+                     choice, ". all: on the samples of all tasks so far.", untested),
+              width, 0, 0) +
+         "\n\n" + fitting_matrix(shown, alphas, width) + "\n" + text_table(numbers, "lrll");
 }
 
 }  // namespace palimpsest

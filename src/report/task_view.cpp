@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "palimpsest/core/text.h"
+#include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
 #include "palimpsest/report/views.h"
 #include "view_parts.h"
@@ -9,9 +10,16 @@ namespace palimpsest {
 namespace {
 
 Json row_json(const EvaluationRow& row) {
-  return {{"samples", row.samples},
-          {"correct", row.correct},
-          {"correct_given_task", row.correct_given_task}};
+  Json json = {{"samples", row.samples},
+               {"correct", counts_json(row.correct, row.samples)},
+               {"correct_given_task", counts_json(row.correct_given_task, row.samples)}};
+  if (!row.is_detailed()) return json;
+  json.update({{"correct_top5", counts_json(row.correct_top5, row.samples)},
+               {"correct_task", counts_json(row.correct_task, row.samples)},
+               {"loss_given_task", counts_json(row.loss_given_task, row.samples)},
+               {"class_samples", row.class_samples},
+               {"class_correct", row.class_correct}});
+  return json;
 }
 
 Json module_json(const ModuleStatistics& module) {
@@ -54,19 +62,42 @@ std::string module_table(const TaskSummary& summary) {
               : "");
 }
 
+// Shares in percent and a loss, before and after the merge, as far as both rows have them.
+std::vector<std::string> accuracy_cells(const RowMetrics& before, const RowMetrics& after) {
+  std::vector<std::string> cells = {before_and_after(before.accuracy, after.accuracy),
+                                    before_and_after(before.given_task, after.given_task)};
+  if (!before.top5 || !after.top5) return cells;
+  cells.push_back(before_and_after(*before.top5, *after.top5));
+  cells.push_back(before_and_after(*before.task_identity, *after.task_identity));
+  cells.push_back(
+      concat(fixed(*before.loss_given_task, 3), " -> ", fixed(*after.loss_given_task, 3)));
+  return cells;
+}
+
 std::string accuracy_table(const TaskMetrics& metrics) {
   const EvaluationRow& before = metrics.before_merge;
   const EvaluationRow& after = metrics.after_merge;
   Rows rows = {{"task", "samples", "accuracy in %", "given the task"}};
+  if (before.is_detailed() && after.is_detailed())
+    rows[0].insert(rows[0].end(), {"among five", "its task", "loss"});
+  const auto add = [&](std::vector<std::string> row, const std::vector<std::string>& cells) {
+    row.insert(row.end(), cells.begin(), cells.end());
+    rows.push_back(std::move(row));
+  };
   for (std::size_t j = 0; j < after.samples.size(); ++j) {
-    rows.push_back({std::to_string(j + 1), std::to_string(after.samples[j]),
-                    before_and_after(before.accuracy(j), after.accuracy(j)),
-                    before_and_after(before.accuracy_given_task(j), after.accuracy_given_task(j))});
+    if (after.samples[j] == 0) {
+      add({std::to_string(j + 1), "0"}, std::vector<std::string>(rows[0].size() - 2, "-"));
+      continue;
+    }
+    add({std::to_string(j + 1), std::to_string(after.samples[j])},
+        accuracy_cells(task_metrics(before, j), task_metrics(after, j)));
   }
-  rows.push_back(
-      {"all", "", before_and_after(before.sample_weighted(), after.sample_weighted()),
-       before_and_after(before.sample_weighted_given_task(), after.sample_weighted_given_task())});
-  return text_table(rows, "rrrr");
+  add({"all", ""}, accuracy_cells(row_metrics(before), row_metrics(after)));
+  return text_table(rows, "rrrrrrr") +
+         (rows[0].size() > 4 ? "among five: the class is among the five likeliest; its task: the "
+                               "class chosen is one of the\nsample's own task; loss: mean "
+                               "cross-entropy given the task, in nats\n"
+                             : "");
 }
 
 std::string merge_text(const MergeRecord& merge) {
@@ -133,6 +164,8 @@ Json task_json(const TaskSummary& summary) {
                      {"loss_last_pass", metrics.loss_last_pass},
                      {"loss_merged_before", metrics.loss_merged_before},
                      {"loss_trained", metrics.loss_trained},
+                     {"rise_predicted", number_or_null(metrics.rise_predicted)},
+                     {"rise_measured", number_or_null(metrics.rise_measured)},
                      {"seconds_train", metrics.seconds_train},
                      {"seconds_fisher", metrics.seconds_fisher},
                      {"seconds_merge", metrics.seconds_merge},
@@ -166,6 +199,11 @@ View view_of_task(const std::filesystem::path& file) {
                  ", Fisher ", duration(metrics.seconds_fisher), ", merge ",
                  duration(metrics.seconds_merge), ", evaluation ",
                  duration(metrics.seconds_evaluate), "\n");
+  if (metrics.rise_measured) {
+    text += concat("the merge cost the task ", fixed(*metrics.rise_measured, 4),
+                   " nats of its training loss; its quadratic predicted ",
+                   fixed_or_dash(metrics.rise_predicted, 4), "\n");
+  }
   return {std::move(text), dump(task_json(summary))};
 }
 

@@ -8,6 +8,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/event_file.h"
+#include "palimpsest/metrics/given_task.h"
 
 namespace palimpsest {
 namespace {
@@ -76,8 +77,11 @@ std::filesystem::path to_append_to(const std::filesystem::path& path) {
 
 }  // namespace
 
-TensorBoardReport::TensorBoardReport(const std::filesystem::path& path, AccuracyMatrix so_far)
-    : log_(to_append_to(path)), accuracy_(std::move(so_far)) {
+TensorBoardReport::TensorBoardReport(const std::filesystem::path& path,
+                                     const AccuracyMatrix& so_far, bool task_given)
+    : log_(to_append_to(path)),
+      accuracy_(task_given ? given_task(so_far) : so_far),
+      task_given_(task_given) {
   if (std::filesystem::file_size(path) == 0)
     log_.write(event_at(0, field(3, kBytes, "brain.Event:2")), true);
 }
@@ -98,10 +102,18 @@ void TensorBoardReport::on(const Merged& event) {
   log_.write(scalars_at(event.task + 1, {{"stream/alpha", event.alpha}}), true);
 }
 
+void TensorBoardReport::on(const ErrorBudget& event) {
+  std::string records = scalars_at(event.task + 1, {{"stream/rise_measured", event.rise_measured}});
+  if (event.rise_predicted)
+    records += scalars_at(event.task + 1, {{"stream/rise_predicted", *event.rise_predicted}});
+  log_.write(records, true);
+}
+
 void TensorBoardReport::on(const Evaluated& event) {
   EvaluationRow row = {.samples = event.samples,
                        .correct = event.correct,
                        .correct_given_task = event.correct_given_task};
+  if (task_given_) row = given_task(std::move(row));
   const std::int64_t task = event.task + 1;
   const double newest = row.accuracy(row.samples.size() - 1);
   if (!event.after_merge) {
@@ -111,8 +123,10 @@ void TensorBoardReport::on(const Evaluated& event) {
   }
   std::string records = scalars_at(
       task, {{"stream/accuracy", row.sample_weighted()}, {"stream/accuracy_newest", newest}});
-  for (std::size_t j = 0; j < row.samples.size(); ++j)
+  for (std::size_t j = 0; j < row.samples.size(); ++j) {
+    if (row.samples[j] == 0) continue;  // not tested
     records += scalars_at(task, {{concat("tasks/", padded(j + 1, tasks_)), row.accuracy(j)}});
+  }
   accuracy_.add_row(std::move(row), std::move(before_merge_));
   if (const auto forgetting = accuracy_.forgetting())
     records += scalars_at(task, {{"stream/forgetting", *forgetting}});

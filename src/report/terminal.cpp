@@ -23,17 +23,18 @@ bool set_and_not_empty(const char* variable) {
   return value != nullptr && *value != '\0';
 }
 
+using Counts = std::vector<std::int64_t>;
+
 // Accuracy in percent on the newest task, and on all tasks' samples together.
-double newest(const Evaluated& event) {
-  return 100.0 * static_cast<double>(event.correct.back()) /
-         static_cast<double>(event.samples.back());
+double newest(const Counts& correct, const Counts& samples) {
+  return 100.0 * static_cast<double>(correct.back()) / static_cast<double>(samples.back());
 }
 
-double overall(const Evaluated& event) {
-  const auto sum = [](const std::vector<std::int64_t>& counts) {
+double overall(const Counts& correct, const Counts& samples) {
+  const auto sum = [](const Counts& counts) {
     return static_cast<double>(std::accumulate(counts.begin(), counts.end(), std::int64_t{0}));
   };
-  return 100 * sum(event.correct) / sum(event.samples);
+  return 100 * sum(correct) / sum(samples);
 }
 
 std::string from_to(const std::optional<double>& before, double after) {
@@ -107,6 +108,7 @@ void TerminalReport::on(const TaskStarted& event) {
   task_samples_ = 0;
   task_steps_ = 0;
   merged_.reset();
+  budget_.reset();
   before_merge_.reset();
   after_merge_.reset();
   last_drawn_ = {};
@@ -170,6 +172,8 @@ void TerminalReport::on(const TaskTrained& event) {
 
 void TerminalReport::on(const Merged& event) { merged_ = event; }
 
+void TerminalReport::on(const ErrorBudget& event) { budget_ = event; }
+
 void TerminalReport::on(const Evaluated& event) {
   (event.after_merge ? after_merge_ : before_merge_) = event;
 }
@@ -185,14 +189,24 @@ void TerminalReport::on(const TaskSaved&) {
     line += ", ";
   }
   if (after_merge_) {
-    const auto before = [&](double (*accuracy)(const Evaluated&)) {
-      return before_merge_ ? std::optional<double>(accuracy(*before_merge_)) : std::nullopt;
+    const auto change = [&](double (*accuracy)(const Counts&, const Counts&)) {
+      const auto of = [&](const Evaluated& event) {
+        return accuracy(settings_.task_given ? event.correct_given_task : event.correct,
+                        event.samples);
+      };
+      return from_to(before_merge_ ? std::optional(of(*before_merge_)) : std::nullopt,
+                     of(*after_merge_));
     };
-    line += concat("accuracy on this task ", from_to(before(newest), newest(*after_merge_)),
-                   ", on all so far ",
-                   painted(from_to(before(overall), overall(*after_merge_)), kBold));
+    line += concat("accuracy on this task ", change(newest), ", on all so far ",
+                   painted(change(overall), kBold));
   }
   print(line);
+  if (budget_ && budget_->rise_measured != 0) {
+    const auto& predicted = budget_->rise_predicted;
+    print(concat(std::string(kIndent, ' '), "the merge cost the task ",
+                 fixed(budget_->rise_measured, 4), " nats of its training loss",
+                 predicted ? concat("; its quadratic predicted ", fixed(*predicted, 4)) : ""));
+  }
   if (merged_ && !merged_->remark.empty()) {
     const std::string remark = wrap(merged_->remark, settings_.width, kIndent, kIndent);
     print(std::string(kIndent, ' ') + painted(remark, kYellow));

@@ -31,7 +31,7 @@ void thin(const std::vector<double>& losses, std::size_t spans, double first_ste
   }
 }
 
-Html loss_curve(const RunRecords& run) {
+Html loss_curve(const ReportedRun& run) {
   const std::vector<TaskLosses> tasks = read_losses(RunFolder(run.folder).log_file());
   std::size_t steps = 0;
   for (const TaskLosses& task : tasks) steps += task.losses.size();
@@ -104,7 +104,7 @@ Html times(const std::vector<TaskSummary>& tasks) {
 
 }  // namespace
 
-Html training_section(const RunRecords& run) {
+Html training_section(const ReportedRun& run) {
   return section("training", "How training went", side_by_side(loss_curve(run) + times(run.tasks)));
 }
 

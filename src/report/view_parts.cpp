@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "palimpsest/core/text.h"
+#include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
 
 namespace palimpsest {
@@ -37,6 +38,17 @@ std::string fixed_or_dash(const std::optional<double>& value, int decimals) {
 
 std::string dump(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+bool is_task_given(const Json& config) {
+  return config.contains("scenario") && config.at("scenario") == "task-incremental";
+}
+
+Json metrics_json(const AccuracyMatrix& accuracy) {
+  Json json = Json::object();
+  for (const auto& [name, value] : stream_metrics(accuracy))
+    json[std::string(name)] = number_or_null(value);
+  return json;
 }
 
 Json number_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }

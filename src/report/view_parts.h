@@ -23,8 +23,20 @@ std::string fixed_or_dash(const std::optional<double>& value, int decimals);
 // A line: content hash, format and writer.
 std::string identity_text(const FileIdentity& identity);
 Json identity_json(const FileIdentity& identity);
+// Whether the settings of a record ask for accuracy given the task.
+bool is_task_given(const Json& config);
+// By task; null where no samples were tested.
+template <typename Number>
+Json counts_json(const std::vector<Number>& counts, const std::vector<std::int64_t>& samples) {
+  Json json = Json::array();
+  for (std::size_t j = 0; j < counts.size(); ++j)
+    json.push_back(samples[j] > 0 ? Json(counts[j]) : Json());
+  return json;
+}
 Json number_or_null(const std::optional<double>& value);
 Json task_json(const TaskSummary& summary);
+// Every number of stream_metrics() by its name; null where it is not defined.
+Json metrics_json(const AccuracyMatrix& accuracy);
 // Indented; bytes that are not UTF-8 are replaced.
 std::string dump(const Json& json);
 

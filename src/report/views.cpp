@@ -14,6 +14,7 @@ namespace palimpsest {
 View view_of_state(const std::filesystem::path& file) {
   const StateSummary summary = read_state_summary(file);
   const StateRecord& state = summary.record;
+  const Json config = Json::parse(state.config, nullptr, /*allow_exceptions=*/false);
   Json json = identity_json(summary.identity);
   json.update({{"tasks_done", state.tasks_done},
                {"adapted_weights", state.layout.size()},
@@ -24,7 +25,7 @@ View view_of_state(const std::filesystem::path& file) {
                {"classes", state.classes},
                {"backbone_sha256", state.backbone_sha256},
                {"pack_content_sha256", state.pack_content_sha256},
-               {"config", Json::parse(state.config, nullptr, /*allow_exceptions=*/false)},
+               {"config", config},
                {"numerics", Json::parse(state.numerics, nullptr, /*allow_exceptions=*/false)},
                {"modules", Json::array()}});
   std::string text = concat(
@@ -48,7 +49,8 @@ View view_of_state(const std::filesystem::path& file) {
                                {"in", module.in},
                                {"offset", module.offset}});
   }
-  text += concat("\n", text_table(rows, "llr"), "\n", summary_table(state.accuracy, {}, kWidth));
+  text += concat("\n", text_table(rows, "llr"), "\n",
+                 summary_table(state.accuracy, {}, kWidth, is_task_given(config)));
   return {std::move(text), dump(json)};
 }
 
@@ -133,8 +135,12 @@ View view_of(const std::filesystem::path& path) {
   if (type == "state") return view_of_state(path);
   if (type == "step") return view_of_step(path);
   if (type == "pack") return view_of_pack(path);
-  throw InputError(concat(
-      path.string(), ": expected palimpsest_type task, state, step or pack, found '", type, "'"));
+  if (type == "merged") return view_of_merged(path);
+  if (type == "curvature") return view_of_curvature(path);
+  throw InputError(
+      concat(path.string(),
+             ": expected palimpsest_type task, state, step, merged, curvature or pack, found '",
+             type, "'"));
 }
 
 }  // namespace palimpsest

@@ -12,54 +12,50 @@
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/device/host_copy.h"
 #include "palimpsest/model/flat_parameters.h"
+#include "palimpsest/train/class_statistics.h"
 #include "palimpsest/train/optimizer.h"
 #include "palimpsest/train/schedule.h"
 
 namespace palimpsest {
-void initialise_head(const at::Tensor& weight, const at::Tensor& bias, std::uint64_t seed,
-                     std::int64_t task) {
+
+PlacedHead head_over(const at::Tensor& weight, const at::Tensor& bias, const RunConfig& config) {
+  if (config.head == "linear") return {.weight = weight, .bias = bias};
+  return {.weight = weight, .bias = bias, .kind = "cosine", .scale = config.head_scale};
+}
+
+void initialise_head(const PlacedHead& head, std::uint64_t seed, std::int64_t task) {
   const c10::NoGradGuard no_grad;
-  const double bound = 1 / std::sqrt(static_cast<double>(weight.size(1)));
+  const double bound = 1 / std::sqrt(static_cast<double>(head.weight.size(1)));
   std::uint64_t index = 0;
-  for (const at::Tensor& parameter : {weight, bias}) {
+  for (const at::Tensor& parameter : {head.weight, head.bias}) {
     at::Tensor values = at::empty(parameter.sizes());
     fill_uniform({values.mutable_data_ptr<float>(), static_cast<std::size_t>(values.numel())},
                  bound,
                  RandomStream(seed, Purpose::kHeadInit, static_cast<std::uint32_t>(task), index++));
     parameter.detach().copy_(values);
   }
+  if (head.kind == "cosine") head.bias.detach().zero_();
 }
 
-Head head_to_record(const at::Tensor& weight, const at::Tensor& bias) {
-  return {.classes = weight.size(0),
-          .features = weight.size(1),
-          .weight = to_host(weight),
-          .bias = to_host(bias)};
-}
-
-void load_head(const at::Tensor& weight, const at::Tensor& bias, const Head& head) {
-  if (head.classes != weight.size(0) || head.features != weight.size(1)) {
-    throw InputError(concat("a head of ", head.classes, " classes and ", head.features,
-                            " features: expected ", weight.size(0), " and ", weight.size(1)));
+void load_head(const PlacedHead& head, const Head& from) {
+  if (from.classes != head.weight.size(0) || from.features != head.weight.size(1)) {
+    throw InputError(concat("a head of ", from.classes, " classes and ", from.features,
+                            " features: expected ", head.weight.size(0), " and ",
+                            head.weight.size(1)));
   }
-  weight.detach().copy_(from_host(head.weight, weight.sizes(), weight.device()));
-  bias.detach().copy_(from_host(head.bias, bias.sizes(), bias.device()));
-}
-
-PlacedHead place(const Head& head, at::Device device) {
-  return {.weight = from_host(head.weight, {head.classes, head.features}, device),
-          .bias = from_host(head.bias, {head.classes}, device)};
+  head.weight.detach().copy_(from_host(from.weight, head.weight.sizes(), head.weight.device()));
+  head.bias.detach().copy_(from_host(from.bias, head.bias.sizes(), head.bias.device()));
 }
 
 HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t> targets,
                         std::int64_t classes, const RunConfig& config, std::int64_t task,
                         std::int64_t passes, const Head& start) {
   FlatParameters parameters({{classes, features.size(1)}, {classes}}, features.device());
-  const at::Tensor &weight = parameters.leaves()[0], &bias = parameters.leaves()[1];
+  const PlacedHead head = head_over(parameters.leaves()[0], parameters.leaves()[1], config);
   if (start.classes == 0) {
-    initialise_head(weight, bias, config.seed, task);
+    initialise_head(head, config.seed, task);
   } else {
-    load_head(weight, bias, start);
+    load_head(head, start);
   }
   const at::Tensor all_targets =
       at::tensor(at::ArrayRef<std::int64_t>(targets.data(), targets.size())).to(features.device());
@@ -76,10 +72,11 @@ HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t
   for (std::int64_t step = 0; step < steps; ++step) {
     const std::vector<std::int64_t> batch = sampler.batch(step);
     const at::Tensor rows = at::tensor(batch).to(features.device());
-    const at::Tensor loss =
-        at::cross_entropy_loss(at::linear(features.index_select(0, rows), weight, bias),
-                               all_targets.index_select(0, rows));
-    parameters.gather(torch::autograd::grad({loss}, {weight, bias}), gradient);
+    const at::Tensor loss = at::cross_entropy_loss(
+        head_logits(features.index_select(0, rows), head), all_targets.index_select(0, rows));
+    parameters.gather(torch::autograd::grad({loss}, parameters.leaves(), {}, std::nullopt,
+                                            /*create_graph=*/false, /*allow_unused=*/true),
+                      gradient);
     optimizer.set_factor(learning_rate_factor(schedule, step, steps));
     optimizer.step({gradient});
 
@@ -95,7 +92,24 @@ HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t
     }
   }
   result.loss_last_pass = samples == 0 ? 0 : loss_sum / static_cast<double>(samples);
-  result.head = head_to_record(weight, bias);
+  result.head = to_record(head);
+  return result;
+}
+
+HeadTraining prototype_head(const at::Tensor& features, std::span<const std::int64_t> targets,
+                            std::int64_t classes, const RunConfig& config) {
+  ClassStatistics statistics = class_statistics(to_host(features), targets, classes);
+  HeadTraining result;
+  result.head = {.classes = classes,
+                 .features = statistics.features,
+                 .weight = std::move(statistics.mean),
+                 .bias = std::vector<float>(static_cast<std::size_t>(classes)),
+                 .kind = "cosine",
+                 .scale = config.head_scale};
+  const at::Tensor wanted = at::tensor(at::ArrayRef<std::int64_t>(targets.data(), targets.size()));
+  const at::Tensor logits = head_logits(features, place(result.head, features.device()));
+  result.loss_last_pass = at::cross_entropy_loss(logits.to(at::kCPU), wanted).item<double>();
+  result.loss_first_step = result.loss_last_pass;
   return result;
 }
 

@@ -1,5 +1,11 @@
 #include "palimpsest/train/step_input.h"
 
+#include <ATen/ATen.h>
+
+#include <unordered_map>
+
+#include "palimpsest/device/host_copy.h"
+
 namespace palimpsest {
 
 StepReader::StepReader(const TrainingContext& context, const Task& task,
@@ -11,7 +17,12 @@ StepReader::StepReader(const TrainingContext& context, const Task& task,
                context.config.drop_last) {}
 
 StepInput StepReader::read(std::int64_t step) {
-  StepInput input{.positions = sampler_.batch(step), .lanes = {}};
+  StepInput input{.positions = sampler_.batch(step), .lanes = {}, .perturbation = {}};
+  const std::int64_t samples = std::ssize(input.positions);
+  input.perturbation = perturbation_of(context_.config, task_.index, step, samples);
+  const std::vector<float>& scales = input.perturbation.by_sample;
+  std::unordered_map<std::int64_t, float> scale_of;
+  for (std::size_t i = 0; i < scales.size(); ++i) scale_of[input.positions[i]] = scales[i];
   const auto shares = deal(input.positions, context_.reader.lengths(task_.train, input.positions),
                            context_.lanes.count);
   for (const std::int64_t lane : own_lanes_) {
@@ -20,6 +31,10 @@ StepInput StepReader::read(std::int64_t step) {
     if (share.empty()) continue;
     input.lanes.back() =
         context_.reader.training_view(task_, share, step / sampler_.steps_per_pass());
+    if (scales.empty()) continue;
+    std::vector<float> own;
+    for (const std::int64_t position : share) own.push_back(scale_of.at(position));
+    input.lanes.back()->numbers = queued_copy(at::tensor(own), context_.model.device());
   }
   return input;
 }

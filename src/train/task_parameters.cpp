@@ -19,17 +19,24 @@ TaskParameters::Numbers::Numbers(const Backbone& model, std::int64_t classes,
                                  const RunConfig& config)
     : flat(shapes_of(model, classes, config.lora_rank), model.device()),
       lora(model.lora_groups(), config.lora_rank,
-           config.lora_alpha / static_cast<double>(config.lora_rank), flat.leaves()) {}
+           config.lora_alpha / static_cast<double>(config.lora_rank), flat.leaves()),
+      head{.weight = *(flat.leaves().end() - 2), .bias = flat.leaves().back()} {}
 
 TaskParameters::TaskParameters(const Backbone& model, std::int64_t classes, const RunConfig& config)
     : layout_(model.layout()),
       values_(model, classes, config),
       first_moment_(model, classes, config),
-      second_moment_(model, classes, config) {}
+      second_moment_(model, classes, config) {
+  values_.head = head_over(values_.head.weight, values_.head.bias, config);
+}
 
-void TaskParameters::initialise(std::uint64_t seed, std::int64_t task) {
+void TaskParameters::initialise(std::uint64_t seed, std::int64_t task, const Head& head) {
   values_.lora.initialise(seed, task);
-  initialise_head(head_weight(), head_bias(), seed, task);
+  if (head.classes == 0) {
+    initialise_head(values_.head, seed, task);
+  } else {
+    load_head(values_.head, head);
+  }
 }
 
 std::int64_t TaskParameters::head_offset() const {
@@ -37,13 +44,12 @@ std::int64_t TaskParameters::head_offset() const {
 }
 
 AdapterAndHead TaskParameters::to_record(const Numbers& numbers) const {
-  return {.lora = numbers.lora.to_records(layout_),
-          .head = head_to_record(numbers.head_weight(), numbers.head_bias())};
+  return {.lora = numbers.lora.to_records(layout_), .head = palimpsest::to_record(numbers.head)};
 }
 
 void TaskParameters::load(Numbers& numbers, const AdapterAndHead& record) const {
   numbers.lora.load(record.lora, layout_);
-  load_head(numbers.head_weight(), numbers.head_bias(), record.head);
+  load_head(numbers.head, record.head);
 }
 
 void TaskParameters::load(const TaskProgress& progress) {

@@ -7,10 +7,9 @@
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/sampler.h"
-#include "palimpsest/merge/task_vector.h"
+#include "palimpsest/remerge/merge_record.h"
 #include "palimpsest/train/features.h"
 #include "palimpsest/train/head.h"
-#include "palimpsest/train/perturbation.h"
 #include "palimpsest/train/schedule.h"
 #include "palimpsest/train/step_input.h"
 #include "palimpsest/train/task_parameters.h"
@@ -19,11 +18,14 @@
 namespace palimpsest {
 namespace {
 
-TrainedTask train_frozen(const TrainingContext& context, const Task& task) {
+TrainedTask train_frozen(const TrainingContext& context, const Task& task, const Head& head) {
+  const RunConfig& config = context.config;
   const at::Tensor features = cached_features(context, task.train);
   const HeadTraining training =
-      train_head(features, task.train.targets, std::ssize(task.classes), context.config, task.index,
-                 context.config.epochs * context.config.passes_per_epoch, Head{});
+      config.head == "prototype"
+          ? prototype_head(features, task.train.targets, std::ssize(task.classes), config)
+          : train_head(features, task.train.targets, std::ssize(task.classes), config, task.index,
+                       config.epochs * config.passes_per_epoch, head);
   return {
       .lora = {},
       .task_vector = std::vector<float>(static_cast<std::size_t>(context.model.layout().size())),
@@ -60,28 +62,16 @@ void skip_step(const TrainingContext& context, const Task& task, const TaskProgr
                              " Samples of the batch (pack indices):", samples));
 }
 
-// Module by module through merge's task_vector(): Delta's defined bits.
-std::vector<float> task_vector_of(const std::vector<LoraFactors>& factors,
-                                  const AdaptedLayout& layout) {
-  std::vector<float> delta(static_cast<std::size_t>(layout.size()));
-  for (const LoraFactors& f : factors) {
-    const AdaptedModule& module = layout.modules()[layout.index_of(f.module)];
-    task_vector(f.a, f.b, f.rank, f.out, f.in, f.scale,
-                std::span(delta).subspan(static_cast<std::size_t>(module.offset),
-                                         static_cast<std::size_t>(module.size())));
-  }
-  return delta;
-}
-
 }  // namespace
 
 TrainedTask train_task(const TrainingContext& context, const Task& task,
-                       const std::optional<TaskProgress>& start, const AfterStep& after_step) {
+                       const std::optional<TaskProgress>& start, const AfterStep& after_step,
+                       const Head& head, const QuadraticPenalty& penalty) {
   const RunConfig& config = context.config;
   const Stopwatch watch;
   context.watchdog.at(static_cast<int>(task.index) + 1, 0);
   if (config.adapter == "none") {
-    TrainedTask trained = train_frozen(context, task);
+    TrainedTask trained = train_frozen(context, task, head);
     trained.seconds = watch.seconds();
     return trained;
   }
@@ -96,7 +86,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task,
   } else {
     progress.task = task.index;
     progress.steps = steps;
-    parameters.initialise(config.seed, task.index);
+    parameters.initialise(config.seed, task.index, head);
   }
   const double seconds_before = progress.seconds;
   const auto snapshot = [&] {
@@ -107,8 +97,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task,
 
   const Schedule schedule{config.schedule, config.milestones, config.milestone_factor,
                           config.warmup_steps};
-  const double epsilon = config.perturbation == "none" ? 0 : config.epsilon;
-  TrainingStep training(context, parameters, progress.updates);
+  TrainingStep training(context, parameters, progress.updates, penalty);
   StepReader reader(context, task, training.own_lanes());
   StepInput input;
   context.watchdog.at(static_cast<int>(task.index) + 1, progress.steps_done + 1);
@@ -120,7 +109,8 @@ TrainedTask train_task(const TrainingContext& context, const Task& task,
     const Watchdog::Phase phase(context.watchdog, "training step");
     const TrainingStep::Numbers numbers{
         .samples = std::ssize(input.positions),
-        .c = perturbation_scale(config.seed, task.index, step, epsilon),
+        .c = input.perturbation.c,
+        .noise_seed = input.perturbation.noise_seed,
         .learning_rate_factor = learning_rate_factor(schedule, step, steps)};
     training.queue(input.lanes, numbers);
     const std::vector<std::int64_t> batch = std::move(input.positions);

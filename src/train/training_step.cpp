@@ -7,6 +7,7 @@
 
 #include "palimpsest/device/placement.h"
 #include "palimpsest/device/streams.h"
+#include "palimpsest/train/perturbation.h"
 
 namespace palimpsest {
 namespace {
@@ -31,31 +32,41 @@ bool TrainingStep::Outcome::is_finite() const {
 }
 
 TrainingStep::TrainingStep(const TrainingContext& context, const TaskParameters& parameters,
-                           std::int64_t updates)
+                           std::int64_t updates, const QuadraticPenalty& penalty)
     : context_(context),
       parameters_(parameters),
       sums_(context.collectives, context.lanes, parameters.values().size() + 1, at::kFloat,
             context.model.device()),
       optimizer_(make_optimizer(parameters, context.config, updates)),
+      penalty_(penalty, context.model),
       pass_(context.make_graph, [this](const Batch& batch) { return pass(batch); }),
       adapt_(context.make_graph),
       update_(context.make_graph) {
   const at::TensorOptions options(context.model.device());
   c_ = at::ones({}, options);
   samples_ = at::ones({}, options);
+  if (context.config.perturbation == "gaussian") {
+    noise_ = at::zeros({context.model.layout().size()}, options);
+    for (const AdaptedModule& module : context.model.layout().modules()) {
+      module_noise_.push_back(
+          noise_.narrow(0, module.offset, module.size()).view({module.out, module.in}));
+    }
+  }
   outcome_ = at::zeros({2}, options.dtype(at::kDouble));
   host_outcome_ = outcome_.is_cuda() ? at::zeros({2}, at::kDouble).pin_memory() : outcome_;
 }
 
 at::Tensor TrainingStep::pass(const Batch& batch) const {
   const FlatParameters& values = parameters_.values();
-  const at::Tensor features =
-      context_.model.features(batch, {.lora = &parameters_.lora(), .c = c_});
-  const at::Tensor logits =
-      at::linear(features, parameters_.head_weight(), parameters_.head_bias());
+  const at::Tensor& c = batch.numbers.defined() ? batch.numbers : c_;
+  const at::Tensor features = context_.model.features(batch, {.lora = &parameters_.lora(), .c = c});
+  const at::Tensor logits = head_logits(features, parameters_.head());
   const at::Tensor loss = at::cross_entropy_loss(logits, batch.targets, {}, at::Reduction::Sum);
   at::Tensor part = at::zeros({values.size() + 1}, values.flat().options());
-  values.gather(torch::autograd::grad({loss}, values.leaves()), part.narrow(0, 0, values.size()));
+  // A cosine head leaves its bias unused.
+  const auto gradients = torch::autograd::grad({loss}, values.leaves(), {}, std::nullopt,
+                                               /*create_graph=*/false, /*allow_unused=*/true);
+  values.gather(gradients, part.narrow(0, 0, values.size()));
   part[values.size()].copy_(loss.detach());
   return part;
 }
@@ -64,8 +75,9 @@ void TrainingStep::queue(const std::vector<std::optional<Batch>>& lanes, const N
   c_.fill_(numbers.c);
   samples_.fill_(static_cast<double>(numbers.samples));
   optimizer_.set_factor(numbers.learning_rate_factor);
-  if (context_.model.folds_adapter()) {
-    adapt_.run([this] { context_.model.set_adapter(parameters_.lora(), c_); });
+  if (noise_.defined()) draw_noise(numbers.noise_seed);
+  if (context_.model.folds_adapter() && context_.config.perturbation != "stratified") {
+    adapt_.run([this] { context_.model.set_adapter(parameters_.lora(), c_, module_noise_); });
   }
   for (std::size_t i = 0; i < lanes.size(); ++i) {
     if (lanes[i]) {
@@ -79,10 +91,18 @@ void TrainingStep::queue(const std::vector<std::optional<Batch>>& lanes, const N
   if (outcome_.is_cuda()) host_outcome_.copy_(outcome_, /*non_blocking=*/true);
 }
 
+// Not recorded: a recording would hold on to the generator's place.
+void TrainingStep::draw_noise(std::uint64_t seed) {
+  at::Generator generator = at::globalContext().defaultGenerator(noise_.device());
+  generator.set_current_seed(seed);
+  noise_.normal_(0, noise_size(context_.config.epsilon), generator);
+}
+
 void TrainingStep::update() {
   const std::int64_t size = parameters_.values().size(), head = parameters_.head_offset();
   const at::Tensor mean = sum_.div(samples_);
   const at::Tensor gradient = mean.narrow(0, 0, size);
+  penalty_.add_to(gradient, parameters_);
   const at::Tensor loss = mean[size].to(at::kDouble), norm = gradient.to(at::kDouble).norm();
   at::stack_out(outcome_, {loss, norm});
   const at::Tensor skip = outcome_.isfinite().all().logical_not().to(at::kFloat);

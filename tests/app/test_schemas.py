@@ -74,6 +74,10 @@ def test_what_the_schema_refuses_is_refused_by_verify(kind, tmp_path):
     shutil.copytree(FOLDERS[-1], folder)
     path = folder / "run" / "manifest.json" if kind == "manifest" else folder / "protocol.json"
     schema, whole, refused = schema_of(kind), load(path), 0
+    if kind == "protocol":
+        whole["tasks"][0]["labels"] = [f"label {name}" for name in whole["tasks"][0]["classes"]]
+        path.write_text(json.dumps(whole))
+    schema.validate(whole)
     assert is_whole(path)
     for what, other in damaged(whole):
         path.write_text(json.dumps(other))

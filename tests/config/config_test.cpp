@@ -102,7 +102,7 @@ TEST(Config, SeedCoversAll64Bits) {
 TEST(Config, RefusesAnUnknownKeyWithTheNearestOne) {
   EXPECT_THAT(refusal_with({"--epoch", "3"}), AllOf(HasSubstr("'epoch'"), HasSubstr("'epochs'")));
   EXPECT_THAT(refusal_with({"--lora_rank=3"}), HasSubstr("'lora-rank'"));
-  EXPECT_THAT(refusal_with({"--head", "3"}), AllOf(HasSubstr("unknown"), HasSubstr("'head'")));
+  EXPECT_THAT(refusal_with({"--hea", "3"}), AllOf(HasSubstr("unknown"), HasSubstr("'hea'")));
   EXPECT_THAT(refusal_with({"--zzzzzzzz"}), AllOf(HasSubstr("zzzzzzzz"), HasSubstr("--help")));
 }
 
@@ -186,6 +186,32 @@ TEST(Config, RefusesContradictions) {
               HasSubstr("merge = average"));
   EXPECT_EQ(parse_with({"--adapter=none", "--perturbation=none", "--merge=none"}).adapter, "none");
   EXPECT_THAT(refusal_with({"--head-refit", "--merge=none"}), HasSubstr("nothing to refit"));
+  const Arguments neither = {"--merge=none", "--perturbation=none"};
+  const auto with_neither = [&](Arguments more) {
+    more.insert(more.end(), neither.begin(), neither.end());
+    return more;
+  };
+  EXPECT_THAT(refusal_with(with_neither({"--head=prototype"})),
+              AllOf(HasSubstr("adapter = lora"), HasSubstr("to none")));
+  EXPECT_THAT(refusal_with(with_neither({"--head=prototype", "--adapter=none", "--head-align"})),
+              HasSubstr("set head to cosine"));
+  EXPECT_THAT(refusal_with(with_neither(
+                  {"--head=prototype", "--adapter=none", "--scenario=domain-incremental"})),
+              HasSubstr("the same classes again"));
+  EXPECT_THAT(refusal_with({"--joint"}),
+              AllOf(HasSubstr("perturbation = sign"), HasSubstr("merge = closed-form")));
+  EXPECT_THAT(refusal_with(with_neither({"--joint", "--head-align"})), HasSubstr("one for all"));
+  EXPECT_THAT(refusal_with(with_neither({"--joint", "--scenario=task-incremental"})),
+              HasSubstr("class-incremental"));
+  EXPECT_NO_THROW(parse_with(with_neither({"--joint", "--head=prototype", "--adapter=none"})));
+  EXPECT_THAT(refusal_with({"--fork=a", "--continue=b"}), HasSubstr("begins from one other run"));
+  EXPECT_THAT(refusal_with({"--joint", "--continue=b", "--merge=none", "--perturbation=none"}),
+              HasSubstr("joint = true learns all tasks at once"));
+  EXPECT_THAT(refusal_with({"--ewc=1", "--adapter=none", "--merge=none", "--perturbation=none"}),
+              HasSubstr("ewc > 0 needs an adapter"));
+  EXPECT_THAT(refusal_with({"--perturbation=uniform", "--epsilon=0.3"}), HasSubstr("no epsilon"));
+  EXPECT_THAT(refusal_with({"--perturbation=gaussian", "--precision=bf16"}),
+              HasSubstr("set precision = fp32"));
 }
 
 TEST(Config, JsonHoldsTypedValuesInTableOrder) {

@@ -59,8 +59,17 @@ RunConfig random_config(std::mt19937_64& random) {
   for (const Key& key : key_table()) {
     std::visit([&](auto member) { config.*member = RandomValue{random, key}(member); }, key.member);
   }
-  if (config.adapter == "none") config.merge = config.perturbation = "none";
+  if (config.adapter == "none" || config.joint) config.merge = config.perturbation = "none";
   if (config.merge == "none") config.head_refit = false;
+  (random() % 2 == 0 ? config.fork : config.continue_from).clear();
+  if (!config.continue_from.empty()) config.joint = false;
+  if (config.joint && config.scenario == "task-incremental") config.scenario = "class-incremental";
+  const bool same_classes = config.scenario == "domain-incremental";
+  if (config.adapter != "none" || same_classes) config.head = "cosine";
+  if (config.head == "prototype" || config.joint || same_classes) config.head_align = false;
+  if (config.adapter == "none") config.ewc = 0;
+  if (config.perturbation == "uniform") config.epsilon = RunConfig().epsilon;
+  if (config.perturbation == "gaussian") config.precision = "fp32";
   return config;
 }
 

@@ -28,6 +28,8 @@ EvaluationRow sample_row(std::int64_t tasks, std::int64_t correct) {
 
 Head sample_head() { return {2, 3, ramp(6, -0.25f), ramp(2, 1.5f)}; }
 
+Head cosine_head() { return {2, 3, ramp(6, -0.25f), {0, 0}, "cosine", 16.5}; }
+
 }  // namespace
 
 FolderTest::FolderTest() {
@@ -82,7 +84,8 @@ StateRecord sample_state(std::int64_t tasks_done) {
   record.s0 = std::vector<double>(20, 1.0 / 3.0);
   record.s1 = std::vector<double>(20, -1e-17);
   for (std::int64_t task = 0; task < tasks_done; ++task) {
-    record.heads.push_back(sample_head());
+    record.heads.push_back(task == 0 ? cosine_head() : sample_head());
+    record.class_statistics.push_back({2, 3, ramp(6, 0.5f), ramp(6, 0)});
     record.classes.push_back({concat("class ", task), concat("other ", task)});
     record.accuracy.add_row(sample_row(task + 1, 30 + task), sample_row(task + 1, 40));
   }
@@ -93,6 +96,31 @@ StateRecord sample_state(std::int64_t tasks_done) {
   return record;
 }
 
+MergedRecord sample_merged() {
+  const StateRecord state = sample_state(2);
+  return {.layout = state.layout,
+          .weights = state.merged,
+          .rule = "{\"name\":\"closed-form\"}",
+          .sources = "{\"run\":\"runs/r\",\"tasks\":[]}",
+          .post_hoc = "post hoc: task 2 is left out",
+          .task_names = {"task 1", "task 3"},
+          .classes = state.classes,
+          .heads = state.heads,
+          .backbone_sha256 = state.backbone_sha256,
+          .backbone_shape_sha256 = std::string(64, 'f'),
+          .pack_content_sha256 = state.pack_content_sha256,
+          .config = state.config};
+}
+
+CurvatureRecord sample_curvature() {
+  return {.layout = AdaptedLayout({{"m.value", 2, 4}, {"m.key", 3, 4}}),
+          .values = ramp(20, 1e-9f),
+          .kind = "empirical-per-sample",
+          .samples = 120,
+          .factor = 3.25e7,
+          .base_sha256 = std::string(64, 'a')};
+}
+
 StepRecord sample_step(std::int64_t task, std::int64_t steps_done) {
   StepRecord record;
   TaskProgress& progress = record.progress;
@@ -101,7 +129,7 @@ StepRecord sample_step(std::int64_t task, std::int64_t steps_done) {
   progress.steps = 400;
   progress.updates = steps_done - 1;
   const TaskRecord done = sample_task(task);
-  progress.parameters = {done.lora, done.head};
+  progress.parameters = {done.lora, cosine_head()};
   progress.first_moment = {done.lora, done.head};
   progress.second_moment = {done.lora, done.head};
   progress.first_moment.lora.front().a.front() = -3e-9f;
@@ -133,6 +161,7 @@ StateRecord frozen_state(std::int64_t tasks_done) {
   record.merged.clear();
   record.s0.clear();
   record.s1.clear();
+  record.class_statistics.clear();
   record.fisher_kind = "";
   return record;
 }

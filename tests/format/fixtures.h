@@ -10,6 +10,8 @@
 
 #include "../../src/format/h5.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/format/curvature_record.h"
+#include "palimpsest/format/merged_record.h"
 #include "palimpsest/format/step_record.h"
 
 namespace palimpsest {
@@ -26,6 +28,8 @@ class FolderTest : public testing::Test {
 
 TaskRecord sample_task(std::int64_t index);
 StateRecord sample_state(std::int64_t tasks_done);
+MergedRecord sample_merged();
+CurvatureRecord sample_curvature();
 StepRecord sample_step(std::int64_t task, std::int64_t steps_done);
 // The same without adapter, merge and curvature.
 TaskRecord frozen_task(std::int64_t index);

@@ -1,4 +1,5 @@
 #include "fixtures.h"
+#include "palimpsest/core/text.h"
 #include "palimpsest/format/bert_config.h"
 #include "palimpsest/format/protocol.h"
 
@@ -65,6 +66,24 @@ TEST_F(ProtocolTest, RefusesEmptyTasksAndRepeatedClasses) {
   EXPECT_THAT(refusal("\"x11\"", "\"net\""), AllOf(HasSubstr("\"net\""), HasSubstr("twice")));
   EXPECT_THAT(refusal(kProtocol.substr(kProtocol.find("[{")), "[]}"),
               HasSubstr("at least one task"));
+}
+
+TEST_F(ProtocolTest, LabelsAreTheClassesUnlessGiven) {
+  write_bytes(at("p.json"), changed(kProtocol, "[\"admin\",\"net\"]",
+                                    "[\"admin\",\"net\"],\"labels\":[\"x11\",\"office\"]"));
+  const Protocol protocol = read_protocol(at("p.json"));
+  EXPECT_THAT(protocol.tasks[0].classes, ElementsAre("admin", "net"));
+  EXPECT_THAT(protocol.tasks[0].labels, ElementsAre("x11", "office"));
+  EXPECT_THAT(protocol.tasks[1].labels, ElementsAre("x11"));  // whether it may stand twice: a run's
+}
+
+TEST_F(ProtocolTest, RefusesLabelsThatAreNotOneForEachClass) {
+  for (const char* const labels :
+       {"[\"a\"]", "[\"a\",\"b\",\"c\"]", "[\"a\",\"a\"]", "[1,2]", "\"a\""}) {
+    EXPECT_THAT(refusal("[\"admin\",\"net\"]", concat("[\"admin\",\"net\"],\"labels\":", labels)),
+                HasSubstr("tasks[0].labels: expected"))
+        << labels;
+  }
 }
 
 const std::string kBert =

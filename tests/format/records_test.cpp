@@ -38,6 +38,7 @@ void expect_equal(const StateRecord& a, const StateRecord& b) {
   EXPECT_EQ(a.s1, b.s1);
   EXPECT_EQ(a.heads, b.heads);
   EXPECT_EQ(a.classes, b.classes);
+  EXPECT_EQ(a.class_statistics, b.class_statistics);
   ASSERT_EQ(a.accuracy.tasks(), b.accuracy.tasks());
   for (std::size_t task = 0; task < a.accuracy.tasks(); ++task) {
     EXPECT_EQ(a.accuracy.row(task), b.accuracy.row(task));
@@ -138,6 +139,7 @@ TEST_F(RecordsTest, StateSummaryHoldsEverythingButBulkData) {
   record.s0.clear();
   record.s1.clear();
   record.heads.clear();
+  record.class_statistics.clear();
   expect_equal(summary.record, record);
 }
 
@@ -200,6 +202,22 @@ TEST_F(RecordsTest, RefusesToWriteWhatDoesNotFitTogether) {
   state.heads.pop_back();
   EXPECT_THAT(message_of<Error>([&] { write_state_record(state_path(), state); }),
               HasSubstr("1 heads"));
+  const auto refusal_of_state = [&](const std::function<void(StateRecord&)>& damage) {
+    StateRecord record = sample_state(2);
+    damage(record);
+    return message_of<Error>([&] { write_state_record(state_path(), record); });
+  };
+  EXPECT_THAT(refusal_of_state([](StateRecord& r) { r.heads[0].bias[1] = 1; }),
+              HasSubstr("a cosine head with a bias"));
+  EXPECT_THAT(refusal_of_state([](StateRecord& r) { r.heads[1].kind = "cosin"; }),
+              AllOf(HasSubstr("task 1"), HasSubstr("\"cosin\""), HasSubstr("linear or cosine")));
+  EXPECT_THAT(refusal_of_state([](StateRecord& r) { r.heads[0].scale = 0; }), HasSubstr("scale 0"));
+  EXPECT_THAT(refusal_of_state([](StateRecord& r) { r.class_statistics.pop_back(); }),
+              HasSubstr("class statistics of 1 tasks for 2"));
+  EXPECT_THAT(refusal_of_state([](StateRecord& r) { r.class_statistics[1].variance[2] = -1; }),
+              AllOf(HasSubstr("task 1"), HasSubstr("variance below 0")));
+  EXPECT_THAT(refusal_of_state([](StateRecord& r) { r.class_statistics[0].mean.pop_back(); }),
+              HasSubstr("task 0: class statistics"));
   EXPECT_TRUE(std::filesystem::is_empty(folder_)) << "a temporary file stayed behind";
 }
 

@@ -10,6 +10,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 class RunFolderTest : public FolderTest {
  protected:
@@ -91,6 +92,15 @@ TEST_F(RunFolderTest, KeepsTheLastTwoStatesAndEveryTask) {
   EXPECT_TRUE(exists("state-0002.h5"));
   EXPECT_TRUE(exists("tasks/task-0000.h5"));
   EXPECT_EQ(run_.manifest()->files.size(), 5u);
+}
+
+TEST_F(RunFolderTest, RefusesMoreTasksBeforeThanAreDone) {
+  commit_up_to(1);
+  const std::filesystem::path path = run_.path() / "manifest.json";
+  std::string text = bytes_of(path);
+  write_bytes(path, "{\"tasks_before\": 3," + text.substr(text.find('{') + 1));
+  EXPECT_THAT(message_of<InputError>([&] { run_.manifest(); }),
+              AllOf(HasSubstr("tasks_before"), HasSubstr("at most tasks_done, 2")));
 }
 
 TEST_F(RunFolderTest, OldStatesStayWhenACommitFails) {
@@ -271,6 +281,22 @@ TEST_F(RunFolderTest, KeepsTwoStepsAndBothStatesUntilTheTaskIsDone) {
   EXPECT_EQ(run_.manifest()->files.size(), 5u);
 }
 
+TEST_F(RunFolderTest, RemembersHowManyTasksCameBeforeItsOwn) {
+  commit_up_to(1);
+  const RunFolder other(at("continued"));
+  other.create("{}");
+  other.begin_with(run_, run_.newest_state()->record, 2);
+  EXPECT_EQ(other.manifest()->tasks_before, 2);
+  other.commit_step(step_of(other, 2, 10), 0);
+  EXPECT_EQ(other.manifest()->tasks_before, 2);
+  other.forget_steps(2, 0);
+  EXPECT_EQ(other.manifest()->tasks_before, 2);
+  other.commit(sample_task(2), sample_state(3));
+  EXPECT_EQ(other.manifest()->tasks_before, 2);
+  EXPECT_EQ(run_.manifest()->tasks_before, 0);
+  EXPECT_THAT(bytes_of(run_.path() / "manifest.json"), Not(HasSubstr("tasks_before")));
+}
+
 TEST_F(RunFolderTest, ADamagedStepFallsBackToTheOneBeforeAndThenToTheTask) {
   commit_up_to(0);
   run_.commit_step(step_of(run_, 1, 10), {});
@@ -336,7 +362,7 @@ TEST_F(RunFolderTest, RefusesADamagedManifest) {
   EXPECT_THAT(refusal("\"metrics.jsonl\"", "\"../../log\""), HasSubstr("inside the run folder"));
   EXPECT_THAT(refusal("\"sha256\": \"", "\"sha256\": \"zz"), HasSubstr("64 hexadecimal digits"));
   EXPECT_THAT(refusal("\"manifest\"", "\"protocol\""), HasSubstr("palimpsest_type"));
-  EXPECT_THAT(refusal("1.1.0", "3.0.0"), HasSubstr("palimpsest_version"));
+  EXPECT_THAT(refusal("1.2.0", "3.0.0"), HasSubstr("palimpsest_version"));
 }
 
 }  // namespace

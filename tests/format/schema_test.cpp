@@ -15,7 +15,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 TEST(SchemaTextsTest, SayWhatTheContentHashCovers) {
-  ASSERT_EQ(schema_texts().size(), 4);
+  ASSERT_EQ(schema_texts().size(), 6);
   for (const std::string_view text : schema_texts()) {
     const auto schema = nlohmann::json::parse(text);
     for (const auto& object : schema.at("objects")) {
@@ -38,7 +38,10 @@ TEST_F(SchemaTest, EveryRecordIsAsDescribed) {
   write_state_record(at("state.h5"), sample_state(2));
   write_state_record(at("frozen-state.h5"), frozen_state(2));
   write_step_record(at("step.h5"), sample_step(2, 17));
-  for (const char* name : {"task.h5", "frozen-task.h5", "state.h5", "frozen-state.h5", "step.h5"}) {
+  write_merged_record(at("merged.h5"), sample_merged());
+  write_curvature_record(at("curvature.h5"), sample_curvature());
+  for (const char* name : {"task.h5", "frozen-task.h5", "state.h5", "frozen-state.h5", "step.h5",
+                           "merged.h5", "curvature.h5"}) {
     EXPECT_THAT(problems(name), IsEmpty()) << name;
   }
 }

@@ -40,9 +40,9 @@ TEST_F(StepRecordTest, RefusesToWriteWhatDoesNotFitTogether) {
   EXPECT_THAT(message_of<Error>([&] { write_step_record(path(), record); }),
               HasSubstr("/moments/first has other shapes"));
   record = sample_step(0, 10);
-  record.progress.parameters.head.bias[0] = std::numeric_limits<float>::infinity();
+  record.progress.parameters.head.weight[0] = std::numeric_limits<float>::infinity();
   EXPECT_THAT(message_of<Error>([&] { write_step_record(path(), record); }),
-              AllOf(HasSubstr("/parameters/head/bias"), HasSubstr("finite")));
+              AllOf(HasSubstr("/parameters/head/weight"), HasSubstr("finite")));
   EXPECT_FALSE(std::filesystem::exists(path()));
 }
 

@@ -57,6 +57,7 @@ class Gpu : public testing::Test {
 struct Kind {
   std::string name, precision;
   bool texts;
+  std::string curvature = "empirical", perturbation = "sign";
 };
 
 // One task on both sides.
@@ -73,6 +74,8 @@ class GpuStream : public Gpu, public testing::WithParamInterface<Kind> {
   static Learned learn(const Placement& placement, const MakeGraph& make_graph) {
     TinyStream stream(GetParam().texts, placement, places().group, places().watchdog);
     stream.config.precision = GetParam().precision;
+    stream.config.curvature = GetParam().curvature;
+    stream.config.perturbation = GetParam().perturbation;
     stream.config.batch = 6;  // the last batch of a pass is shorter
     LossCurve curve;
     stream.events.add(curve);
@@ -82,7 +85,7 @@ class GpuStream : public Gpu, public testing::WithParamInterface<Kind> {
         train_task(context, stream.task(), std::nullopt, [](const TaskProgress&, const auto&) {});
     learned.losses = curve.losses;
     context.model.set_difference(learned.task.task_vector);
-    learned.fisher = empirical_fisher(context, stream.task(), learned.task.head);
+    learned.fisher = measure_curvature(context, stream.task(), learned.task.head);
     learned.loss = mean_loss(context, stream.task(), learned.task.head);
     learned.row = evaluate(context.model, context.reader, std::span(&stream.task(), 1),
                            std::span(&learned.task.head, 1), 4, places().group, places().watchdog,
@@ -133,12 +136,14 @@ TEST_P(GpuStream, TheSameRunGivesTheSameBits) {
   EXPECT_EQ(once.fisher.values, again.fisher.values);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, GpuStream,
-                         testing::Values(Kind{"ImagesFp32", "fp32", false},
-                                         Kind{"ImagesBf16", "bf16", false},
-                                         Kind{"TextsFp32", "fp32", true},
-                                         Kind{"TextsBf16", "bf16", true}),
-                         [](const auto& kind) { return kind.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, GpuStream,
+    testing::Values(Kind{"ImagesFp32", "fp32", false}, Kind{"ImagesBf16", "bf16", false},
+                    Kind{"TextsFp32", "fp32", true}, Kind{"TextsBf16", "bf16", true},
+                    Kind{"TextsGram", "fp32", true, "gram", "stratified"},
+                    Kind{"TextsSampled", "fp32", true, "expected-sampled"},
+                    Kind{"ImagesExact", "fp32", false, "expected-exact", "stratified"}),
+    [](const auto& kind) { return kind.param.name; });
 
 class GpuImages : public Gpu, public testing::WithParamInterface<std::string> {};
 

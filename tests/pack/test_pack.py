@@ -12,6 +12,7 @@ import time
 import h5py
 import numpy as np
 import pytest
+from palimpsest_pack import pack_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 PROGRAM = pathlib.Path(__file__).parents[2] / "tools" / "palimpsest-pack"
@@ -326,6 +327,27 @@ def test_protocol_deals_classes_in_the_order_of_their_hashes(make, tmp_path):
             {"name": "task 2", "classes": names[2:4]},
         ],
     }
+
+
+def test_a_protocol_of_domains_has_the_labels_that_all_share(tmp_path):
+    names = ["photo/dog", "photo/cat", "sketch/cat", "sketch/dog", "sketch/owl", "other", "photo/owl"]
+    labels = np.repeat(np.arange(len(names), dtype="<i4"), 2)[:-1]  # photo/owl has no test sample
+    split = np.array([pack_file.TRAIN, pack_file.TEST] * len(names), "u1")[:-1]
+    tokens = [np.array([i + 1], "<i4") for i in range(len(labels))]
+    path, out = tmp_path / "pack.h5", tmp_path / "protocol.json"
+    pack_file.write_pack(path, pack_file.Pack(64, names, tokens, labels, split, "{}"))
+    arguments = ("protocol", "--pack", path, "--name", "domains", "--domains", "--out", out)
+    _, err = run(*arguments, "--train", 1, "--test", 1)
+    assert "3 classes left out" in err
+    tasks = json.loads(out.read_text())["tasks"]
+    by_hash = lambda names: sorted(names, key=lambda name: hashlib.sha256(f"{name}\0" "1".encode()).hexdigest())
+    assert [task["name"] for task in tasks] == by_hash(["photo", "sketch"])
+    for task in tasks:
+        assert task["labels"] == by_hash(["cat", "dog"])
+        assert task["classes"] == [f"{task['name']}/{label}" for label in task["labels"]]
+    out.unlink()
+    _, err = run(*arguments, "--train", 2, "--test", 1, code=3)
+    assert "0 labels have 2 training" in err and not out.exists()
 
 
 def test_a_protocol_of_all_samples_says_0(make, tmp_path):

@@ -104,6 +104,9 @@ TEST(Cost, SavesMemoryWhereAskedTo) {
   training.keeps_fisher = false;
   const MemoryEstimate average = memory_estimate(kMiniLm, key_and_value(), training);
   EXPECT_EQ(average.fisher + average.curvature, 0);
+  training.kept_numbers = 5;  // a penalty and noise
+  EXPECT_EQ(memory_estimate(kMiniLm, key_and_value(), training).adapted - average.adapted,
+            5 * 4.0 * 1769472);
 }
 
 TEST(Cost, CountsOperationsPerSample) {
@@ -115,6 +118,12 @@ TEST(Cost, CountsOperationsPerSample) {
   EXPECT_EQ(whole.forward, matrices + attention);
   EXPECT_EQ(whole.training, 2 * matrices + 3 * attention + 3 * adapter);
   EXPECT_EQ(whole.fisher, 2 * matrices + 3 * attention + weights);
+  training.fisher_backwards = 6;  // a pass for each class
+  EXPECT_EQ(operations_per_sample(kMiniLm, key_and_value(), training, 10).fisher,
+            7 * matrices + 13 * attention + 6 * weights);
+  training.fisher_backwards = 0;
+  EXPECT_EQ(operations_per_sample(kMiniLm, key_and_value(), training, 10).fisher, whole.forward);
+  training.fisher_backwards = 1;
   training.activation_checkpointing = true;
   const Operations again = operations_per_sample(kMiniLm, key_and_value(), training, 10);
   EXPECT_EQ(again.training - whole.training, whole.forward);

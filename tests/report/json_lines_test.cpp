@@ -45,9 +45,9 @@ TEST_F(JsonLines, EveryEventIsOneObjectWithItsFields) {
   report.on(merged);
   report.on(Evaluated{.task = 0,
                       .after_merge = true,
-                      .samples = {50},
-                      .correct = {40},
-                      .correct_given_task = {45}});
+                      .samples = {50, 0},
+                      .correct = {40, 0},
+                      .correct_given_task = {45, 0}});
   report.on(TaskSaved{.task = 0, .file = "tasks/task-0000.h5"});
   report.on(RunFinished{.seconds = 9});
   report.close();
@@ -68,7 +68,8 @@ TEST_F(JsonLines, EveryEventIsOneObjectWithItsFields) {
   EXPECT_EQ(all[4]["alpha_unclamped"], 0.25);
   EXPECT_EQ(all[4]["alpha_range"], json::array({0.125, 0.5}));
   EXPECT_TRUE(all[4]["numerator"].is_null());
-  EXPECT_EQ(all[5]["correct"], json::array({40}));
+  EXPECT_EQ(all[5]["correct"], json::array({40, nullptr}));  // the second task was not tested
+  EXPECT_EQ(all[5]["correct_given_task"], json::array({45, nullptr}));
   EXPECT_EQ(all[7]["seconds"], 9);
 }
 

@@ -16,16 +16,17 @@ const char* const kPaper =
         "batch":256,"normalisation":"backbone"})";
 
 // A finished run of one of configs/protocols, whose test sets have `tested` samples together.
-RunRecords run_of(const std::string& protocol_name, std::int64_t trained, std::int64_t tested) {
+ReportedRun run_of(const std::string& protocol_name, std::int64_t trained, std::int64_t tested) {
   const Protocol protocol = read_protocol(std::string(PALIMPSEST_SOURCE_DIR "/configs/protocols/") +
                                           protocol_name + ".json");
   const auto tasks = static_cast<std::int64_t>(protocol.tasks.size());
-  RunRecords run{.folder = {},
-                 .run = {},
-                 .config = Json::parse(kPaper),
-                 .tasks = {},
-                 .accuracy = {},
-                 .state_content_sha256 = {}};
+  ReportedRun run{.folder = {},
+                  .run = {},
+                  .config = Json::parse(kPaper),
+                  .tasks = {},
+                  .accuracy = {},
+                  .among_all = {},
+                  .state_content_sha256 = {}};
   for (const auto& task : protocol.tasks) {
     TaskSummary summary;
     summary.record.classes = task.classes;
@@ -51,7 +52,7 @@ TEST(Published, ARunAsThePaperHasItIsKeptApartOnlyByWhatIsNotKnown) {
 }
 
 TEST(Published, WhatDiffersIsNamed) {
-  RunRecords run = run_of("cifar-100-10", 5000, 10000);
+  ReportedRun run = run_of("cifar-100-10", 5000, 10000);
   run.config["fisher-scale"] = "secant";
   run.tasks.back().record.backbone_name = "dinov2";
   const PublishedMatch match = published_match(run);
@@ -75,7 +76,7 @@ TEST(Published, ColumnsAreToldApartByTheirTasks) {
 }
 
 TEST(Published, AnotherOrderOfTheClassesIsSaid) {
-  RunRecords run = run_of("cub-200-10", 0, 0);
+  ReportedRun run = run_of("cub-200-10", 0, 0);
   EXPECT_THAT(published_match(run).number.value().conditions[1].found, HasSubstr("as in configs"));
   std::swap(run.tasks[0].record.classes, run.tasks[1].record.classes);
   EXPECT_THAT(published_match(run).number.value().conditions[1].found,
@@ -83,7 +84,7 @@ TEST(Published, AnotherOrderOfTheClassesIsSaid) {
 }
 
 TEST(Published, RowsAreChosenByTheMethod) {
-  RunRecords run = run_of("s-domainnet-5", 47530, 20450);
+  ReportedRun run = run_of("s-domainnet-5", 47530, 20450);
   run.config["epochs"] = 5;  // the column's own
   run.config["perturbation"] = "none";
   EXPECT_EQ(published_match(run).number.value().row, "LoRA-M");
@@ -95,7 +96,7 @@ TEST(Published, RowsAreChosenByTheMethod) {
 }
 
 TEST(Published, OtherClassesHaveNone) {
-  RunRecords run = run_of("cifar-100-10", 50000, 10000);
+  ReportedRun run = run_of("cifar-100-10", 50000, 10000);
   run.tasks[3].record.classes[0] = "aurochs";
   EXPECT_THAT(published_match(run).why, HasSubstr("no number is published for these tasks"));
 }

@@ -64,6 +64,27 @@ TEST(Summary, ShowsMatrixAlphasAndNumbers) {
       "only\n");
 }
 
+TEST(Summary, HeadsWithTheAccuracyGivenTheTask) {
+  const std::string table = summary_table(matrix_of(3), {1, 0.5, 0.25}, 100, /*task_given=*/true);
+  EXPECT_THAT(table, HasSubstr("    3  95.0  95.0  95.0  95.0  0.250\n"));
+  EXPECT_THAT(table, HasSubstr("last accuracy                 95.0  %"));
+  EXPECT_THAT(table, HasSubstr("forgetting                     0.0  points"));
+  EXPECT_THAT(table, HasSubstr("  from before the merge        5.0  points"));
+  EXPECT_THAT(table, HasSubstr("accuracy without the task     80.0  %"));
+  EXPECT_THAT(table, Not(HasSubstr("accuracy given the task")));
+}
+
+TEST(Summary, ShowsADashWhereATaskWasNotTested) {
+  AccuracyMatrix matrix = matrix_of(1);
+  const EvaluationRow row{.samples = {0, 100}, .correct = {0, 50}, .correct_given_task = {0, 60}};
+  matrix.add_row(row, row);
+  const std::string table = summary_table(matrix, {});
+  EXPECT_THAT(table, HasSubstr("    2     -  50.0  50.0\n"));
+  EXPECT_THAT(table, HasSubstr("-: not tested"));
+  EXPECT_THAT(table, HasSubstr("backward transfer               -"));
+  EXPECT_THAT(summary_table(matrix_of(2), {}), Not(HasSubstr("not tested")));
+}
+
 TEST(Summary, LeavesAlphaOutWhereNothingIsMerged) {
   EXPECT_THAT(summary_table(matrix_of(3), {}), Not(HasSubstr("alpha")));
 }

@@ -119,6 +119,11 @@ TEST(Terminal, LogHasPlainLinesAndTheResultOfATask) {
       "\n");
 }
 
+TEST(Terminal, HeadsWithTheAccuracyGivenTheTask) {
+  EXPECT_THAT(shown({.task_given = true}),
+              HasSubstr("accuracy on this task 90.0 -> 90.0 %, on all so far 90.0 -> 90.0 %"));
+}
+
 TEST(Terminal, NoneLeavesTheStepsOut) {
   const std::string text = shown({.steps = TerminalSettings::Steps::kNone});
   EXPECT_THAT(text, Not(HasSubstr("samples/s")));

@@ -37,17 +37,20 @@ def make_backbone(folder, hidden=32, layers=2):
     transformers.BertModel(config).save_pretrained(folder)
 
 
-def make_pack(path, seed=1, train=TRAIN, test=TEST):
-    """Classes differ in which token ids are frequent; texts have 3 to 12 tokens."""
+def make_pack(path, seed=1, train=TRAIN, test=TEST, only=range(CLASSES)):
+    """Classes differ in which token ids are frequent; texts have 3 to 12 tokens. `only`: the classes that are kept."""
     rng = np.random.default_rng(seed)
     tokens, labels, split = [], [], []
     for label in range(CLASSES):
         weights = rng.dirichlet(np.full(VOCABULARY, 0.3))
         for sample in range(train + test):
-            tokens.append(rng.choice(VOCABULARY, size=rng.integers(3, 13), p=weights).astype("<i4"))
-            labels.append(label)
+            text = rng.choice(VOCABULARY, size=rng.integers(3, 13), p=weights).astype("<i4")
+            if label not in only:
+                continue
+            tokens.append(text)
+            labels.append(only.index(label))
             split.append(int(sample >= train))
-    names = [f"class {label}" for label in range(CLASSES)]
+    names = [f"class {label}" for label in only]
     pack = pack_file.Pack(VOCABULARY, names, tokens, np.array(labels, "<i4"), np.array(split, "u1"), "{}")
     pack_file.write_pack(path, pack)
 

@@ -72,6 +72,60 @@ TEST_F(AdaptedLinearTest, ValueAndGradientsAreThoseOfTheProductWrittenOut) {
   }
 }
 
+// Rows of three samples with a c each, written out: in float32, and nearly so in bf16.
+TEST_F(AdaptedLinearTest, EverySampleCanHaveAScaleOfItsOwn) {
+  const Lora lora = adapter();
+  const at::Tensor c = at::tensor({0.5F, 1.5F, 1.0F});
+  const at::Tensor rows = at::tensor({0.5F, 0.5F, 1.5F, 1.0F, 1.0F}).unsqueeze(1);
+  at::Tensor theirs = at::linear(x_, weight_, bias_);
+  const at::Tensor branch =
+      at::cat({at::zeros({5, 4}), x_.mm(factors_.a[0].t()).mm(factors_.b[0].t()),
+               x_.mm(factors_.a[1].t()).mm(factors_.b[1].t())},
+              1);
+  theirs = theirs + rows * branch;
+  const std::vector<at::Tensor> inputs{x_, factors_.a, factors_.b};
+  const auto expected = torch::autograd::grad({theirs.pow(2).sum()}, inputs);
+  for (const auto& [precision, tolerance] : {std::pair(at::kFloat, 1e-6), {at::kBFloat16, 0.03}}) {
+    const AdaptedLinear layer(matrices(), precision);
+    const at::Tensor ours =
+        layer.forward(x_, {.lora = &lora, .c = c, .rows_c = rows}).to(at::kFloat);
+    EXPECT_LT((ours - theirs).norm().item<double>(), tolerance * theirs.norm().item<double>());
+    const auto gradients = torch::autograd::grad({ours.pow(2).sum()}, inputs);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      EXPECT_LE((gradients[i] - expected[i]).norm().item<double>(),
+                2 * tolerance * expected[i].norm().item<double>())
+          << "gradient " << i;
+    }
+  }
+  // Behind a pooling there is one row a sample.
+  const at::Tensor pooled = x_.narrow(0, 0, 3);
+  EXPECT_TRUE(at::equal(layer_.forward(pooled, {.lora = &lora, .c = c, .rows_c = rows}),
+                        layer_.forward(pooled, {.lora = &lora, .c = c, .rows_c = c.unsqueeze(1)})));
+}
+
+TEST_F(AdaptedLinearTest, NoiseIsAsLargeAsTheTaskVectorAndGradientsFlowThroughTheTaskVectorAlone) {
+  const Lora lora = adapter();
+  const std::vector<at::Tensor> noise{at::randn({4, 6}), at::randn({4, 6})};  // of b, of a
+  layer_.set_adapter(lora, {}, noise);
+  const at::Tensor ours = layer_.forward(x_, {.lora = &lora});
+  at::Tensor weight = effective(1);
+  const at::Tensor delta = factors_.b.matmul(factors_.a).detach();
+  const auto added = [&](std::int64_t slot, std::size_t module) {
+    return noise[module] * delta[slot].square().mean().sqrt();
+  };
+  weight = weight + at::cat({at::zeros({4, 6}), added(0, 1), added(1, 0)});
+  const at::Tensor theirs = at::linear(x_, weight, bias_);
+  EXPECT_TRUE(at::allclose(ours, theirs, 1e-5, 1e-5));
+  const std::vector<at::Tensor> inputs{x_, factors_.a, factors_.b};
+  const auto gradients = torch::autograd::grad({ours.pow(2).sum()}, inputs);
+  const auto expected = torch::autograd::grad({theirs.pow(2).sum()}, inputs);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    EXPECT_LE((gradients[i] - expected[i]).norm().item<double>(),
+              2e-6 * expected[i].norm().item<double>())
+        << "gradient " << i;
+  }
+}
+
 TEST_F(AdaptedLinearTest, TheTapSeesInputAndOutputGradientOfEachModule) {
   std::map<std::size_t, at::Tensor> products;
   const GradientTap tap = [&](std::size_t module, const at::Tensor& x, const at::Tensor& g) {

@@ -4,11 +4,14 @@
 #include <gmock/gmock.h>
 #include <torch/library.h>
 
+#include <set>
+
 #include "palimpsest/device/replay.h"
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/train/fisher.h"
 #include "palimpsest/train/optimizer.h"
+#include "palimpsest/train/task_parameters.h"
 #include "palimpsest/train/task_trainer.h"
 #include "support/host_graph.h"
 #include "support/tiny_stream.h"
@@ -68,27 +71,114 @@ TEST_F(Recorded, TrainingIsTheSameToTheBit) {
   }
 }
 
-TEST_F(Recorded, FisherAndEvaluationAreTheSameToTheBit) {
+TEST_F(Recorded, EveryPerturbationIsTheSameToTheBit) {
+  stream_.config.batch = 6;
+  std::set<std::vector<float>> ends;
+  for (const char* const kind : {"none", "sign", "stratified", "uniform", "gaussian"}) {
+    stream_.config.perturbation = kind;
+    stream_.config.precision = kind == std::string("gaussian") ? "fp32" : "bf16";
+    const MakeGraph make_graph = stream_.config.precision == "bf16" ? counting() : MakeGraph();
+    const TrainedTask called = trained({}), recorded = trained(make_graph);
+    EXPECT_EQ(called.task_vector, recorded.task_vector) << kind;
+    ends.insert(called.task_vector);
+  }
+  EXPECT_EQ(ends.size(), 4u);  // the first task's uniform scale is 1, as with none
+}
+
+// What gaussian records: the noise of each step is a tensor that stays where it is.
+TEST_F(Recorded, WeightsTakeTheNoiseOfEachStep) {
+  stream_.config.precision = "fp32";
+  const TrainingContext context = stream_.context({});
+  const TaskParameters parameters(context.model, 2, stream_.config);
+  parameters.values().flat().fill_(0.1);
+  const at::Tensor c = at::ones({}), flat = at::zeros({context.model.layout().size()});
+  std::vector<at::Tensor> noise;
+  for (const AdaptedModule& module : context.model.layout().modules()) {
+    noise.push_back(flat.narrow(0, module.offset, module.size()).view({module.out, module.in}));
+  }
+  const Batch batch =
+      context.reader.test_view(stream_.task().train, std::vector<std::int64_t>{0, 1, 2});
+  const auto set = [&] { context.model.set_adapter(parameters.lora(), c, noise); };
+  const auto features = [&] {
+    return context.model.features(batch, {.lora = &parameters.lora(), .c = c}).detach();
+  };
+  Replay replay(counting());
+  at::Tensor before;
+  for (int step = 0; step < 4; ++step) {
+    flat.normal_(0, 1);
+    replay.run(set);
+    const at::Tensor replayed = features();
+    set();
+    EXPECT_TRUE(at::equal(replayed, features())) << "step " << step;
+    EXPECT_FALSE(step > 0 && at::equal(replayed, before));
+    before = replayed;
+  }
+  EXPECT_EQ(graphs_, 1);
+}
+
+TEST_F(Recorded, APenaltyIsTheSameToTheBit) {
+  const auto size = static_cast<std::size_t>(stream_.context({}).model.layout().size());
+  const QuadraticPenalty penalty{.curvature = std::vector<float>(size, 0.1F),
+                                 .slope = std::vector<float>(size, 0.01F)};
+  const auto train = [&](MakeGraph make_graph) {
+    return train_task(
+        stream_.context(std::move(make_graph)), stream_.task(), std::nullopt,
+        [](const TaskProgress&, const auto&) {}, penalty);
+  };
+  const std::vector<float> called = train({}).task_vector;
+  EXPECT_EQ(called, train(counting()).task_vector);
+  EXPECT_NE(called, trained({}).task_vector);
+}
+
+TEST_F(Recorded, EveryCurvatureIsTheSameToTheBit) {
   const TrainedTask task = trained({});
-  std::vector<std::vector<float>> fishers;
+  for (const char* const kind : {"empirical", "expected-sampled", "expected-exact", "gram"}) {
+    stream_.config.curvature = kind;
+    const Fisher called = measure_curvature(stream_.context({}), stream_.task(), task.head);
+    graphs_ = 0;
+    const Fisher recorded =
+        measure_curvature(stream_.context(counting()), stream_.task(), task.head);
+    EXPECT_GT(graphs_, 0) << kind;
+    EXPECT_EQ(called.values, recorded.values) << kind;
+    EXPECT_EQ(called.loss, recorded.loss) << kind;
+    EXPECT_GT(*std::ranges::max_element(called.values), 0) << kind;
+  }
+}
+
+TEST_F(Recorded, EvaluationAndLossAreTheSameToTheBit) {
+  const TrainedTask task = trained({});
   std::vector<double> losses;
   std::vector<EvaluationRow> rows;
   for (const MakeGraph& make_graph : {MakeGraph(), counting()}) {
     const TrainingContext context = stream_.context(make_graph);
-    Fisher fisher = empirical_fisher(context, stream_.task(), task.head);
-    fishers.push_back(std::move(fisher.values));
-    losses.push_back(fisher.loss);
     losses.push_back(mean_loss(context, stream_.task(), task.head));
     rows.push_back(evaluate(context.model, context.reader, std::span(&stream_.task(), 1),
                             std::span(&task.head, 1), 2, group_, watchdog_, context.stop,
                             make_graph));
   }
   EXPECT_GT(graphs_, 1);
-  EXPECT_EQ(fishers[0], fishers[1]);
-  EXPECT_GT(*std::ranges::max_element(fishers[0]), 0);
+  EXPECT_EQ(losses[0], losses[1]);
+  EXPECT_EQ(rows[0].correct, rows[1].correct);
+}
+
+TEST_F(Recorded, ACosineHeadIsTheSameToTheBitAndKeepsItsBiasAtZero) {
+  stream_.config.head = "cosine";
+  const TrainedTask called = trained({});
+  const TrainedTask recorded = trained(counting());
+  EXPECT_GT(graphs_, 1);
+  EXPECT_EQ(called.head, recorded.head);
+  EXPECT_EQ(called.task_vector, recorded.task_vector);
+  EXPECT_EQ(recorded.head.kind, "cosine");
+  EXPECT_EQ(recorded.head.scale, stream_.config.head_scale);
+  EXPECT_THAT(recorded.head.bias, testing::Each(0));
+  std::vector<double> losses;
+  for (const MakeGraph& make_graph : {MakeGraph(), counting()}) {
+    const TrainingContext context = stream_.context(make_graph);
+    losses.push_back(empirical_fisher(context, stream_.task(), recorded.head).loss);
+    losses.push_back(mean_loss(context, stream_.task(), recorded.head));
+  }
   EXPECT_EQ(losses[0], losses[2]);
   EXPECT_EQ(losses[1], losses[3]);
-  EXPECT_EQ(rows[0].correct, rows[1].correct);
 }
 
 TEST_F(Recorded, TextsOfOneWidthShareARecording) {

@@ -19,8 +19,9 @@ std::string hash_of(std::span<const Task> tasks);
 
 struct Inputs {
   Pack pack;
-  std::vector<Task> tasks;
-  Checkpoint weights;  // of the backbone
+  std::vector<Task> tasks;  // of the protocol; in a continued run, behind those learned before
+  std::int64_t test_per_class = 0;  // of the protocol
+  Checkpoint weights;               // of the backbone
   BackboneConfig backbone;
   BackboneChoice choice;     // what the settings say about it
   ImageTransform transform;  // of a pack of images
@@ -32,6 +33,9 @@ struct Inputs {
 // Throws InputError when a file is wrong or two don't fit, UsageError when more tasks are asked for
 // than there are.
 Inputs open_inputs(const RunConfig& config);
+
+// Whether anything rests on the tasks' Fishers: the merge rule, or the penalty.
+bool needs_fisher(const RunConfig& config);
 
 // Throws UsageError when there are fewer lanes than ranks.
 Lanes lanes_of(const RunConfig& config, int world_size);

@@ -24,6 +24,7 @@ struct MergeOutcome {
   // On rank 0 alone, but for the record's hashes:
   MergeRecord record;
   std::optional<FisherRecord> fisher;
+  std::optional<double> predicted_rise;  // of the task's loss, by its quadratic; with a Fisher
   Merged event;
 };
 

@@ -28,7 +28,7 @@ TaskRecord make_task_record(const RunIdentity& run, const Task& task, const Trai
 // `tasks`: those done.
 StateRecord make_state_record(const RunIdentity& run, std::span<const Task> tasks,
                               const AdaptedLayout& layout, const StreamState& state,
-                              std::string_view fisher_scale);
+                              const RunConfig& config);
 
 // The inverse: from a record to where the stream goes on.
 StreamState state_of(const StateRecord& record);
@@ -40,9 +40,13 @@ void check_resumable(const StateRecord& record, const RunIdentity& run, const Ru
 void check_resumable(const StepRecord& record, const RunIdentity& run, const RunConfig& config,
                      std::span<const Task> tasks);
 
+// What --fork or --continue names; "" in a run that begins from nothing.
+const std::string& origin_of(const RunConfig& config);
+
 // Throws likewise when a new run cannot go on from the state: another backbone, other adapted
-// modules, other classes or test samples of the tasks done, or a memory that the merge rule needs
-// and the state has not, or has scaled otherwise. Everything else may differ.
+// modules, other classes or test samples of the tasks done, heads of another kind, no class
+// statistics for --head-align, or a memory that is needed and that the state has not, or of another
+// kind or scale. Everything else may differ.
 void check_forkable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,
                     const AdaptedLayout& layout, bool needs_memory, std::span<const Task> tasks);
 

@@ -8,26 +8,32 @@
 #include "palimpsest/comm/host_group.h"
 #include "palimpsest/format/step_record.h"
 #include "palimpsest/merge/curvature_memory.h"
+#include "palimpsest/merge/ewc.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
 
 namespace palimpsest {
 
 struct StreamState {
   std::int64_t tasks_done = 0;
-  std::vector<float> merged;  // theta_hat - theta_hat_0, flat
-  std::string merged_hash;    // weights_hash(merged), from broadcast_state() on
-  std::vector<Head> heads;    // one per task done
+  std::vector<float> merged;                      // theta_hat - theta_hat_0, flat
+  std::string merged_hash;                        // weights_hash(merged), from broadcast_state() on
+  std::vector<Head> heads;                        // one per task done
+  std::vector<ClassStatistics> class_statistics;  // the same, with --head-align; else empty
 
   // On rank 0 alone:
-  CurvatureMemory memory{0};  // empty for a rule that needs no Fisher
+  CurvatureMemory memory{0};  // empty where nothing needs the Fisher
   AccuracyMatrix accuracy;
 };
 
 // The state before the first task.
 StreamState initial_state(const AdaptedLayout& layout, bool with_memory);
 
-// Collective: tasks_done, weights, their hash, and heads of rank 0 to all.
+// Collective: tasks_done, weights, their hash, heads and class statistics of rank 0 to all.
 void broadcast_state(HostGroup& group, StreamState& state);
+
+// Collective: the EWC penalty of the next task, from rank 0's memory; empty where lambda is 0 or no
+// task is done.
+QuadraticPenalty ewc_penalty_of_state(HostGroup& group, double lambda, const StreamState& state);
 
 // Collective: the progress of rank 0, or that there is none, to all.
 void broadcast_progress(HostGroup& group, std::optional<TaskProgress>& progress);

@@ -17,6 +17,8 @@ enum class Purpose : std::uint8_t {
   kShuffle = 4,
   kAugmentation = 5,
   kMergeDrop = 6,
+  kClassFeatures = 16,
+  kFisherLabel = 17,
   kTest = 255,
 };
 

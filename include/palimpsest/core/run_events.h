@@ -36,7 +36,8 @@ struct StepDone {
   std::int64_t steps = 0;
   double loss = 0;           // mean cross-entropy of the global batch, perturbed weights
   double gradient_norm = 0;  // before clipping
-  double scale = 1;          // c of the perturbation: 1-eps, 1 or 1+eps
+  double scale = 1;          // c of the perturbation; stratified: their mean over the batch;
+                             // gaussian: 1
   double learning_rate = 0;  // of the adapter
   std::int64_t samples = 0;  // of the global batch
   double seconds = 0;        // of this step
@@ -69,12 +70,21 @@ struct Merged {
   std::string remark;  // plain words, where the merge discards the task or the past
 };
 
+// What the merge cost the task (--error-budget), in nats per training sample.
+struct ErrorBudget {
+  int task = 0;
+  std::optional<double> rise_predicted;  // 1/2 d' F_t d, d = theta_hat_t - theta_t*
+  double rise_measured = 0;              // L_t(theta_hat_t) - L_t(theta_t*)
+};
+
 struct Evaluated {
   int task = 0;
   bool after_merge = false;
   std::vector<std::int64_t> samples;             // by task seen
   std::vector<std::int64_t> correct;             // argmax over all classes seen
   std::vector<std::int64_t> correct_given_task;  // argmax over the task's own classes
+  std::vector<std::int64_t> correct_top5 = {}, correct_task = {};
+  std::vector<double> loss_given_task = {};  // summed over the task's samples
   double seconds = 0;
 };
 
@@ -104,6 +114,7 @@ class RunListener {
   virtual void on(const StepSkipped&) {}
   virtual void on(const TaskTrained&) {}
   virtual void on(const Merged&) {}
+  virtual void on(const ErrorBudget&) {}
   virtual void on(const Evaluated&) {}
   virtual void on(const TaskSaved&) {}
   virtual void on(const CheckpointTaken&) {}

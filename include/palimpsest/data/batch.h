@@ -29,11 +29,14 @@ using Images = at::Tensor;
 struct Batch {
   std::variant<Texts, PaddedTexts, Images> samples;
   at::Tensor targets;  // [samples] int64, where the model is: classes by their position in the task
+  // [samples], where the model is: a number that a pass needs of each sample besides; undefined
+  // where it needs none.
+  at::Tensor numbers = {};
   std::int64_t size() const { return targets.size(0); }
 };
 
-// What a batch consists of, the targets last; nothing for texts in host memory, which are more than
-// tensors.
+// What a batch consists of, targets and numbers last; nothing for texts in host memory, which are
+// more than tensors.
 std::vector<at::Tensor> tensors_of(const Batch& batch);
 
 }  // namespace palimpsest

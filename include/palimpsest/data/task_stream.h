@@ -1,6 +1,7 @@
 #pragma once
 // The tasks of a run, in order: which samples of the pack train and test each.
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,13 +20,24 @@ struct LabelledSamples {
 struct Task {
   std::int64_t index = 0;
   std::string name;
-  std::vector<std::string> classes;
+  std::vector<std::string> classes;  // the protocol's labels of them, by output of the head
   LabelledSamples train, test;
+  LabelledSamples validation = {};  // kept out of training (--validation)
 };
 
-// Matches a protocol to a pack. Throws InputError when they don't fit: a class the pack lacks (with
-// the nearest one), or fewer samples of a class than the protocol takes.
-std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol);
+// Matches a protocol to a pack. Of the training samples that the protocol takes, those whose
+// content_share() is below `validation` are kept for validation. Throws InputError when they don't
+// fit: a class the pack lacks (with the nearest one), fewer samples of a class than the protocol
+// takes, or a class of which validation leaves none to train on.
+std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol, double validation = 0);
+
+// A number in [0, 1) that follows from a sample's bytes alone: the first 8 bytes of their SHA-256,
+// big-endian, over 2^64.
+double content_share(const Pack& pack, std::int64_t sample);
+
+// All tasks as one, the bound that no stream can reach: their classes and samples one task after
+// the other. A class that several tasks have (by name) is one class. At least one task.
+Task joint_task(std::span<const Task> tasks);
 
 // Positions 0 .. size-1 in chunks of `chunk`: evaluation and Fisher passes run over these at every
 // world size.

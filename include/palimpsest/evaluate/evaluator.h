@@ -17,8 +17,9 @@
 namespace palimpsest {
 
 // Collective. Test sets of `tasks` (those seen) under the model as it is; heads[j] belongs to
-// tasks[j]. Chunks of `chunk` samples are dealt over the ranks: every sample is counted once. The
-// same counts on every rank. Throws Stopped, on every rank alike, between two chunks.
+// tasks[j], or the only head to all of them. Chunks of `chunk` samples are dealt over the ranks:
+// every sample is counted once. The same counts on every rank. Throws Stopped, on every rank alike,
+// between two chunks.
 EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
                        std::span<const Task> tasks, std::span<const Head> heads, std::int64_t chunk,
                        HostGroup& group, Watchdog& watchdog, const StopRequest& stop,

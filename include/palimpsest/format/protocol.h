@@ -9,7 +9,8 @@ namespace palimpsest {
 
 struct ProtocolTask {
   std::string name;
-  std::vector<std::string> classes;
+  std::vector<std::string> classes;  // of the pack
+  std::vector<std::string> labels;   // what the task calls each of them; the same, where not given
 };
 
 struct Protocol {
@@ -20,7 +21,7 @@ struct Protocol {
 };
 
 // Throws InputError: not JSON, a missing or mistyped field, an unknown version, an empty task, a
-// class that stands twice.
+// class that stands twice, labels that are not one for each class.
 Protocol read_protocol(const std::filesystem::path& path);
 
 }  // namespace palimpsest

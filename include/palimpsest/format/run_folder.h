@@ -21,6 +21,7 @@ using LogOffsets = std::map<std::string, std::int64_t>;  // log file -> bytes of
 
 struct Manifest {
   std::int64_t tasks_done = 0;
+  std::int64_t tasks_before = 0;  // of these, learned before the run's own protocol (--continue)
   std::map<std::string, ManifestFile> files;  // path relative to the run folder -> hashes
   // State or step file -> how much of each log belongs to the run up to there.
   std::map<std::string, LogOffsets> log_offsets;
@@ -81,8 +82,9 @@ class RunFolder {
   void restart(const std::string& run_json) const;
 
   // Into the new folder: the task records of another run up to one of its states, verified, and the
-  // state, from which this run goes on.
-  void begin_with(const RunFolder& other, const StateRecord& state) const;
+  // state, from which this run goes on. tasks_before: as in its manifest.
+  void begin_with(const RunFolder& other, const StateRecord& state,
+                  std::int64_t tasks_before = 0) const;
 
   // nullopt when nothing was committed yet. Throws InputError on a damaged manifest.
   std::optional<Manifest> manifest() const;

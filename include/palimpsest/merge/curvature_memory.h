@@ -23,8 +23,15 @@ class CurvatureMemory {
   CurvatureMemory(std::vector<double> s0, std::vector<double> s1);
 
   // Takes in one task: S0 += factor F, S1 += factor F theta*. Throws Error when a size differs,
-  // when F has a negative or a value is not finite; the memory is then as it was.
-  void add(std::span<const float> fisher, std::span<const float> task_weights, double factor = 1);
+  // when F has a negative or a value is not finite; the memory is then as it was. The number of
+  // `threads` doesn't change a bit.
+  void add(std::span<const float> fisher, std::span<const float> task_weights, double factor = 1,
+           int threads = 1);
+
+  // Takes a task out that was taken in with these numbers: what is left equals the sums over the
+  // others up to rounding. An element of S0 that rounding would leave under 0 is 0.
+  void remove(std::span<const float> fisher, std::span<const float> task_weights, double factor = 1,
+              int threads = 1);
 
   // -(S0 * merged - S1) . direction and S0 . direction^2, over the elements first .. first +
   // direction.size() - 1.
@@ -39,10 +46,18 @@ class CurvatureMemory {
   std::span<const double> s1() const { return s1_; }
 
  private:
+  void check(std::span<const float> fisher, std::span<const float> task_weights,
+             double factor) const;
+
   std::vector<double> s0_, s1_;
 };
 
 // direction' F direction for one Fisher, in double.
 double fisher_mass(std::span<const float> fisher, std::span<const float> direction);
+
+// 1/2 (weights - optimum)' F (weights - optimum), in double: by how much the loss rises from the
+// optimum to the weights.
+double quadratic_rise(std::span<const float> fisher, std::span<const float> weights,
+                      std::span<const float> optimum);
 
 }  // namespace palimpsest

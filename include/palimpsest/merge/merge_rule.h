@@ -54,6 +54,7 @@ struct MergeInput {
   std::span<const LowRankFactors> factors = {};  // in layout order
   // Of tasks 0 to `task`; RuleMemory::kAllTaskVectors only.
   std::span<const std::span<const float>> all_task_vectors = {};
+  int threads = 1;  // that the rule may use; the result is the same, to the last bit
 };
 
 struct MergeDecision {
@@ -70,6 +71,9 @@ class MergeRule {
   explicit MergeRule(RuleSettings settings) : settings_(std::move(settings)) {}
   virtual ~MergeRule() = default;
   virtual MergeNeeds needs() const { return {}; }
+  // Whether theta_hat_t is theta_hat_{t-1} plus the decision's one coefficient times Delta_t, or
+  // one per module: then the recorded coefficients alone give it again.
+  virtual bool coefficients_suffice() const { return false; }
   // Writes theta_hat_t - theta_hat_0 into `result`, of the size of and apart from input.merged.
   // Throws Error, with a name for what happened, rather than write a number that is not finite.
   virtual MergeDecision merge(const MergeInput& input, std::span<float> result) const = 0;

@@ -1,8 +1,9 @@
 #pragma once
 // A frozen linear layer some of whose rows a LoRA adapter changes. In fp32 the layer is one product
-// with the effective weight W + c s B A. In bf16 the adapter is a branch of its own beside the
-// product with W: a bf16 sum would lose most of a small B A. A and B get their gradients from thin
-// products either way, and the gradient of the weight is never formed.
+// with the effective weight W + c s B A. The adapter is a branch of its own beside the product with
+// W in bf16, where a sum would lose most of a small B A, and where every sample has a c of its own.
+// A and B get their gradients from thin products either way, and the gradient of the weight is
+// never formed.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -21,12 +22,19 @@ namespace palimpsest {
 using GradientTap =
     std::function<void(std::size_t module, const at::Tensor& x, const at::Tensor& g)>;
 
-// What a forward pass leaves for the backward pass. With a LoRA (after set_adapter with the same
-// c), gradients flow to its factors; with a tap, the tap is called instead.
+// Called in the forward pass, once per adapted module, with its input x [tokens, in].
+using InputTap = std::function<void(std::size_t module, const at::Tensor& x)>;
+
+// What a forward pass leaves for the backward pass. With a LoRA, gradients flow to its factors;
+// with a tap, the tap is called instead.
 struct AdapterUse {
   const Lora* lora = nullptr;
-  at::Tensor c = {};  // [] float32, where the weights are; undefined: 1
+  // Float32, where the weights are. [], after set_adapter with the same; or [samples], one for
+  // each, where no set_adapter has been. Undefined: 1.
+  at::Tensor c = {};
   const GradientTap* tap = nullptr;
+  const InputTap* input_tap = nullptr;
+  at::Tensor rows_c = {};  // the backbone's: c [samples] for each of its tokens, [tokens, 1]
 };
 
 class AdaptedLinear {
@@ -50,8 +58,10 @@ class AdaptedLinear {
   // W = W_0 + difference, where difference is the flat adapted vector theta - theta_hat_0.
   void set_difference(std::span<const float> difference, const AdaptedLayout& layout);
 
-  // Effective weight: W + c s B A. In bf16 nothing changes: forward() adds the adapter.
-  void set_adapter(const Lora& lora, const at::Tensor& c);
+  // Effective weight: W + c s B A. In bf16 nothing changes: forward() adds the adapter. `noise`: by
+  // module of the layout, [out, in]; where there is any, noise times the root mean square of s B A
+  // is added, too (float32 only).
+  void set_adapter(const Lora& lora, const at::Tensor& c, std::span<const at::Tensor> noise = {});
 
   // x [tokens, in] -> [tokens, rows], in the layer's precision.
   at::Tensor forward(const at::Tensor& x, const AdapterUse& use) const;

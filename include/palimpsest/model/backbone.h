@@ -46,8 +46,11 @@ class Backbone {
   void set_difference(std::span<const float> difference) { layers_.set_difference(difference); }
 
   // Effective weights = adapted weights + c s B A: the model that the next features() with this
-  // adapter and c see. c: [] float32, on device(); undefined: 1.
-  void set_adapter(const Lora& lora, const at::Tensor& c) { layers_.set_adapter(lora, c); }
+  // adapter and c see. c: [] float32, on device(); undefined: 1. `noise`: by module of the layout,
+  // [out, in], added to float32 weights times the root mean square of the module's s B A.
+  void set_adapter(const Lora& lora, const at::Tensor& c, std::span<const at::Tensor> noise = {}) {
+    layers_.set_adapter(lora, c, noise);
+  }
 
   // [samples, feature_size()], not normalised.
   virtual at::Tensor features(const Batch& batch, const AdapterUse& use = {}) const = 0;
@@ -65,6 +68,9 @@ class Backbone {
         device_(device) {}
 
   at::ScalarType precision() const { return precision_; }
+
+  // With rows_c, where every sample has a c of its own.
+  AdapterUse by_rows(AdapterUse use, const Batch& batch) const;
 
   // `block(b, x)` for every block b, each on the output of the one before. A copy of `block` may be
   // called once more in the backward pass.

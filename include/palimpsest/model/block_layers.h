@@ -48,8 +48,8 @@ class BlockLayers {
   // afterwards.
   void set_difference(std::span<const float> difference);
 
-  // Effective weights = adapted weights + c s B A.
-  void set_adapter(const Lora& lora, const at::Tensor& c);
+  // Effective weights = adapted weights + c s B A (+ noise, as AdaptedLinear).
+  void set_adapter(const Lora& lora, const at::Tensor& c, std::span<const at::Tensor> noise = {});
 
  private:
   AdaptedLayout layout_;

@@ -25,7 +25,9 @@ struct TrainingShape {
   AdaptedLayers adapted;
   bool bf16 = false;
   bool activation_checkpointing = false;
-  bool keeps_fisher = true;       // the merge needs the Fisher
+  bool keeps_fisher = true;           // the merge or a penalty needs the Fisher
+  std::int64_t fisher_backwards = 1;  // backward passes that it takes
+  std::int64_t kept_numbers = 0;      // float32 by adapted weight: a penalty's, noise
   bool on_device = false;         // a GPU: weights are copied there, and its allocator wastes less
   bool class_token_only = false;  // what the features need of the last block
 

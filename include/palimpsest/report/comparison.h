@@ -4,20 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-namespace palimpsest {
+#include "palimpsest/metrics/stream_metrics.h"
 
-struct Spread {
-  std::size_t count = 0;
-  double mean = 0;
-  std::optional<double> deviation;  // of the sample, over count - 1; nullopt for a single value
-};
-// Throws Error for no values.
-Spread spread_of(const std::vector<double>& values);
+namespace palimpsest {
 
 struct ComparedRun {
   std::string folder;
@@ -39,6 +32,7 @@ struct RunGroup {
 // Over the seeds and class orders that two groups share: the second's number minus the first's.
 struct PairedDifference {
   std::size_t first = 0, second = 0;  // of the groups
+  std::size_t pairs = 0;
   std::map<std::string, Spread> spreads;
 };
 

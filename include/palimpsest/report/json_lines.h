@@ -9,9 +9,9 @@
 namespace palimpsest {
 
 // Each line has "event" ("run_started", "task_started", "step", "task_trained", "merged",
-// "evaluated", "task_saved", "run_finished"), "time" (seconds since 1970) and the event's own
-// fields. Numbers that are not finite are null. All lines but those of steps are handed to the
-// system at once, so that a reader sees whole tasks. Throws as AppendedLog.
+// "error_budget", "evaluated", "task_saved", "run_finished"), "time" (seconds since 1970) and the
+// event's own fields. Numbers that are not finite are null. All lines but those of steps are handed
+// to the system at once, so that a reader sees whole tasks. Throws as AppendedLog.
 class JsonLinesReport : public RunListener {
  public:
   // Appends; makes the file where there is none.
@@ -23,6 +23,7 @@ class JsonLinesReport : public RunListener {
   void on(const StepSkipped& event) override;
   void on(const TaskTrained& event) override;
   void on(const Merged& event) override;
+  void on(const ErrorBudget& event) override;
   void on(const Evaluated& event) override;
   void on(const TaskSaved& event) override;
   void on(const CheckpointTaken& event) override;

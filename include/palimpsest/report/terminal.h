@@ -17,7 +17,8 @@ struct TerminalSettings {
   Steps steps = Steps::kPlain;
   std::int64_t log_every = 50;  // steps between plain lines
   bool colour = false;
-  int width = 100;  // columns
+  int width = 100;          // columns
+  bool task_given = false;  // accuracies are those given the task
 };
 
 // `progress` is the setting of that name: auto, bar, plain or none. Asks whether `out` is a
@@ -39,6 +40,7 @@ class TerminalReport : public RunListener {
   void on(const StepSkipped& event) override;
   void on(const TaskTrained& event) override;
   void on(const Merged& event) override;
+  void on(const ErrorBudget& event) override;
   void on(const Evaluated& event) override;
   void on(const TaskSaved& event) override;
   void on(const RunFinished& event) override;
@@ -58,6 +60,7 @@ class TerminalReport : public RunListener {
   std::int64_t task_samples_ = 0;
   std::int64_t task_steps_ = 0;  // done by this process
   std::optional<Merged> merged_;
+  std::optional<ErrorBudget> budget_;
   std::optional<Evaluated> before_merge_, after_merge_;
 };
 

@@ -1,7 +1,9 @@
 #pragma once
-// The diagonal empirical Fisher of a task on its adapted weight matrices, and losses over its
-// training set.
+// The diagonal curvature of a task on its adapted weight matrices, its Fisher by default, and
+// losses over its training set.
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "palimpsest/data/task_stream.h"
@@ -10,20 +12,26 @@
 
 namespace palimpsest {
 
-inline constexpr const char* kFisherKind = "empirical-per-sample";
+// What records call a --curvature.
+std::string curvature_kind(std::string_view curvature);
 
 struct Fisher {
-  std::vector<float>
-      values;  // flat adapted vector: mean over samples of the squared per-sample gradient
+  std::vector<float> values;  // flat adapted vector: mean over samples
   std::int64_t samples = 0;
-  double loss = 0;  // mean cross-entropy per sample (nats) at the weights of the pass
+  double loss = 0;        // mean cross-entropy per sample (nats) at the weights of the pass
+  std::string kind = {};  // curvature_kind()
 };
 
-// Collective; the model holds theta_t* (as its difference, no adapter). With G_n = sum_tau
-// g_{n,tau} x_{n,tau}^T the gradient of sample n's own loss on the [out, in] matrix, F = mean_n
-// G_n^2 (docs/how-it-works.md, "The Fisher"): true labels, all training samples, test-time
-// transform. The same on every rank.
-Fisher empirical_fisher(const TrainingContext& context, const Task& task, const Head& head);
+// Collective; the model holds theta_t* (as its difference, no adapter). Over all training samples,
+// with the test-time transform; the same on every rank. With G_n(y) = sum_tau g_{n,tau}
+// x_{n,tau}^T the gradient of -log p_n(y) on the [out, in] matrix (docs/how-it-works.md, "The
+// Fisher"), --curvature is
+//   empirical         mean_n G_n(y_n)^2, y_n the true label
+//   expected-sampled  the same with y_n drawn from the model, by (seed, task, sample)
+//   expected-exact    mean_n sum_y p_n(y) G_n(y)^2; as many backward passes as classes
+//   gram              mean_n sum_tau x_{n,tau,i}^2 in every row: forward only, without labels
+// Throws DivergedError when it or the loss is not finite.
+Fisher measure_curvature(const TrainingContext& context, const Task& task, const Head& head);
 
 // Collective; mean cross-entropy per sample over the training set, with the model as it is and this
 // head.

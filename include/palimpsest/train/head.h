@@ -1,6 +1,6 @@
 #pragma once
-// The linear classifier of a task: its classes only, trained with cross-entropy over those classes
-// alone ("local CE").
+// The classifier of a task: its classes only, trained with cross-entropy over those classes alone
+// ("local CE"), or made of class means.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
@@ -8,34 +8,36 @@
 
 #include "palimpsest/config/run_config.h"
 #include "palimpsest/format/records.h"
+#include "palimpsest/model/head.h"
 
 namespace palimpsest {
 
-// Uniform in +-1/sqrt(features), as PyTorch's Linear. weight [classes, features], bias [classes];
-// written in place.
-void initialise_head(const at::Tensor& weight, const at::Tensor& bias, std::uint64_t seed,
-                     std::int64_t task);
+// A head of the kind that the settings ask for, over this weight [classes, features] and bias
+// [classes].
+PlacedHead head_over(const at::Tensor& weight, const at::Tensor& bias, const RunConfig& config);
 
-Head head_to_record(const at::Tensor& weight, const at::Tensor& bias);
-// The inverse, written in place. Throws InputError when the shapes differ.
-void load_head(const at::Tensor& weight, const at::Tensor& bias, const Head& head);
+// Uniform in +-1/sqrt(features), as PyTorch's Linear; a cosine head's bias zero. Written in place.
+void initialise_head(const PlacedHead& head, std::uint64_t seed, std::int64_t task);
 
-// A head where the model is.
-struct PlacedHead {
-  at::Tensor weight, bias;  // [classes, features], [classes]
+// Takes the numbers of `from`. Throws InputError when the shapes differ.
+void load_head(const PlacedHead& head, const Head& from);
+
+struct HeadTraining {
+  Head head;
+  double loss_first_step = 0, loss_last_pass = 0;
 };
-PlacedHead place(const Head& head, at::Device device);
 
 // Trains a head on features that don't change: for a frozen backbone, and to refit a head on the
 // merged model. Batches, learning rate and schedule as in the configuration, `passes` over the
 // samples. Runs on every rank alike, without communication. `start`: weights to begin with; a fresh
 // head when it has no classes.
-struct HeadTraining {
-  Head head;
-  double loss_first_step = 0, loss_last_pass = 0;
-};
 HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t> targets,
                         std::int64_t classes, const RunConfig& config, std::int64_t task,
                         std::int64_t passes, const Head& start);
+
+// Nearest class mean by cosine (SimpleCIL; Zhou et al., IJCV 2024): each class's weight is the mean
+// of its samples' features. Nothing is trained: both losses are that of the finished head.
+HeadTraining prototype_head(const at::Tensor& features, std::span<const std::int64_t> targets,
+                            std::int64_t classes, const RunConfig& config);
 
 }  // namespace palimpsest

@@ -1,5 +1,6 @@
 #pragma once
-// The samples of a step, dealt into lanes, and this rank's lanes of them as the model takes them.
+// The samples of a step, dealt into lanes, and this rank's lanes of them as the model takes them,
+// with how the step is perturbed.
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "palimpsest/data/batch.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/data/task_stream.h"
+#include "palimpsest/train/perturbation.h"
 #include "palimpsest/train/training_context.h"
 
 namespace palimpsest {
@@ -14,6 +16,8 @@ namespace palimpsest {
 struct StepInput {
   std::vector<std::int64_t> positions;      // in the task's training set, over all ranks
   std::vector<std::optional<Batch>> lanes;  // this rank's; nullopt for an empty one
+  // Where every sample has a c of its own, the batches have it as their numbers.
+  Perturbation perturbation;
 };
 
 class StepReader {

@@ -9,6 +9,7 @@
 #include "palimpsest/format/step_record.h"
 #include "palimpsest/model/backbone.h"
 #include "palimpsest/model/flat_parameters.h"
+#include "palimpsest/model/head.h"
 #include "palimpsest/model/lora.h"
 
 namespace palimpsest {
@@ -18,16 +19,16 @@ class TaskParameters {
   // Zeros.
   TaskParameters(const Backbone& model, std::int64_t classes, const RunConfig& config);
 
-  // As the task begins (Lora::initialise, initialise_head).
-  void initialise(std::uint64_t seed, std::int64_t task);
+  // As the task begins (Lora::initialise); `head` to begin with, or, when it has no classes, a
+  // fresh one (initialise_head).
+  void initialise(std::uint64_t seed, std::int64_t task, const Head& head);
   // As they were when `progress` was made. Throws InputError when it is of another model.
   void load(const TaskProgress& progress);
   // Copies parameters and moments, on the host.
   void save(TaskProgress& progress) const;
 
   const Lora& lora() const { return values_.lora; }
-  const at::Tensor& head_weight() const { return values_.head_weight(); }
-  const at::Tensor& head_bias() const { return values_.head_bias(); }
+  const PlacedHead& head() const { return values_.head; }
   AdapterAndHead to_record() const { return to_record(values_); }
 
   // The flat vectors; the head begins at head_offset().
@@ -41,9 +42,8 @@ class TaskParameters {
   struct Numbers {
     FlatParameters flat;
     Lora lora;
+    PlacedHead head;
     Numbers(const Backbone& model, std::int64_t classes, const RunConfig& config);
-    const at::Tensor& head_weight() const { return *(flat.leaves().end() - 2); }
-    const at::Tensor& head_bias() const { return flat.leaves().back(); }
   };
   AdapterAndHead to_record(const Numbers& numbers) const;
   void load(Numbers& numbers, const AdapterAndHead& record) const;

@@ -7,6 +7,7 @@
 
 #include "palimpsest/data/task_stream.h"
 #include "palimpsest/format/step_record.h"
+#include "palimpsest/merge/ewc.h"
 #include "palimpsest/train/training_context.h"
 
 namespace palimpsest {
@@ -26,10 +27,13 @@ using AfterStep = std::function<void(const TaskProgress& counters,
 
 // Collective. The model holds theta_hat_{t-1}; afterwards its effective weights are those of the
 // last step: set its difference anew. `start`: where the training of this task stands already, the
-// same on every rank; nullopt for the beginning. The same on every rank, which is checked. Throws
+// same on every rank; nullopt for the beginning, with `head` or, when it has no classes, a fresh
+// one. The same on every rank, which is checked. Throws
 // DivergedError, on every rank alike, when a loss or gradient is not finite and --nonfinite does
-// not let it pass; InputError when `start` is of another model.
+// not let it pass; InputError when `start` is of another model. `penalty`: on Delta, added to the
+// loss of every step.
 TrainedTask train_task(const TrainingContext& context, const Task& task,
-                       const std::optional<TaskProgress>& start, const AfterStep& after_step);
+                       const std::optional<TaskProgress>& start, const AfterStep& after_step,
+                       const Head& head = {}, const QuadraticPenalty& penalty = {});
 
 }  // namespace palimpsest

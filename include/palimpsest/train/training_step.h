@@ -12,6 +12,7 @@
 #include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/train/lanes.h"
 #include "palimpsest/train/optimizer.h"
+#include "palimpsest/train/penalty_gradient.h"
 #include "palimpsest/train/task_parameters.h"
 #include "palimpsest/train/training_context.h"
 
@@ -19,9 +20,10 @@ namespace palimpsest {
 
 class TrainingStep {
  public:
-  // Trains `parameters` in place; both must outlive it. updates: done before.
+  // Trains `parameters` in place; both must outlive it. updates: done before. The penalty is added
+  // to the loss of every step, once and not for each sample; the loss that is told is without it.
   TrainingStep(const TrainingContext& context, const TaskParameters& parameters,
-               std::int64_t updates);
+               std::int64_t updates, const QuadraticPenalty& penalty = {});
 
   // The lanes of this rank.
   const std::vector<std::int64_t>& own_lanes() const { return sums_.own_lanes(); }
@@ -29,16 +31,17 @@ class TrainingStep {
   // Numbers of a step that are the same on every rank.
   struct Numbers {
     std::int64_t samples = 0;  // in the global batch
-    double c = 1;              // the perturbation's scale
+    double c = 1;              // the perturbation's scale, for batches without numbers
+    std::uint64_t noise_seed = 0;
     double learning_rate_factor = 1;
   };
   // Collective. Queues the step. `lanes`: a batch for each of own_lanes(), nullopt for an empty
-  // one.
+  // one; as numbers they have the c of each sample, where those differ.
   void queue(const std::vector<std::optional<Batch>>& lanes, const Numbers& numbers);
 
   struct Outcome {
     double loss = 0;           // mean over the global batch
-    double gradient_norm = 0;  // before clipping
+    double gradient_norm = 0;  // before clipping, with the penalty's
     bool is_finite() const;    // else the parameters are as they were
   };
   // When the queued step is done.
@@ -48,14 +51,18 @@ class TrainingStep {
   // A batch's gradient sums, then its loss sum.
   at::Tensor pass(const Batch& batch) const;
   void update();
+  void draw_noise(std::uint64_t seed);
 
   const TrainingContext& context_;
   const TaskParameters& parameters_;
   LaneSum sums_;
   AdamW optimizer_;
-  at::Tensor c_, samples_;  // [] float32
-  at::Tensor sum_;          // over all lanes
-  at::Tensor outcome_;      // loss and gradient norm, [2] float64; where the model is
+  PenaltyGradient penalty_;
+  at::Tensor c_, samples_;                // [] float32
+  at::Tensor noise_;                      // flat; undefined unless the perturbation is gaussian
+  std::vector<at::Tensor> module_noise_;  // views of it
+  at::Tensor sum_;                        // over all lanes
+  at::Tensor outcome_;                    // loss and gradient norm, [2] float64; where the model is
   at::Tensor host_outcome_;
   RecordedPass pass_;
   Replay adapt_, update_;

@@ -32,7 +32,8 @@ the content hash beside every result."""
 PROTOCOL = """\
 Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and deals them to tasks. Another seed
 gives another order of the same classes. Classes with too few samples are left out; too few classes
-give fewer tasks, and a note says so."""
+give fewer tasks, and a note says so. With --domains, classes are named DOMAIN/LABEL, and every
+domain is a task with the labels that all have: for train --scenario domain-incremental."""
 SHOW = """\
 Reads a pack, checks every sample's CRC-32C and the content hash, and prints what is in it. Exit
 code 3 when it is damaged."""
@@ -99,6 +100,9 @@ def _parser():
     sub.add_argument("--tasks", type=count, default=6, help="(6)")
     sub.add_argument("--classes-per-task", type=count, default=6, help="(6)")
     sub.add_argument(
+        "--domains", action="store_true", help="a task for each domain, whatever --tasks and --classes-per-task"
+    )
+    sub.add_argument(
         "--train",
         type=natural,
         default=60,
@@ -139,16 +143,13 @@ def _images(options):
 
 def _protocol(options):
     pack, digest = read_pack(options.pack)
-    made = protocol.make_protocol(
-        pack,
-        digest,
-        options.name,
-        options.tasks,
-        options.classes_per_task,
-        options.train,
-        options.test,
-        options.seed,
-    )
+    samples = options.train, options.test, options.seed
+    if options.domains:
+        made = protocol.make_domain_protocol(pack, digest, options.name, *samples)
+    else:
+        made = protocol.make_protocol(
+            pack, digest, options.name, options.tasks, options.classes_per_task, *samples
+        )
     protocol.write_protocol(options.out, made)
     print(f"{options.out}: {made['name']}, order by {made['order']}")
     for task in made["tasks"]:

@@ -1,0 +1,35 @@
+#pragma once
+// Independent pieces of work over a few threads.
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <future>
+#include <vector>
+
+namespace palimpsest {
+
+// work(0) .. work(count - 1), each once, on `threads` threads, this one among them. Throws what the
+// work throws, after all threads have ended.
+template <typename Work>
+void for_each_index(std::size_t count, int threads, const Work& work) {
+  std::atomic<std::size_t> next = 0;
+  const auto take = [&] {
+    for (std::size_t i = next++; i < count; i = next++) work(i);
+  };
+  std::vector<std::future<void>> others;
+  for (int thread = 1; thread < threads; ++thread) {
+    others.push_back(std::async(std::launch::async, take));
+  }
+  take();
+  for (std::future<void>& other : others) other.get();
+}
+
+// work(begin, end) over parts of 0 .. size - 1.
+template <typename Work>
+void for_each_part(std::size_t size, int threads, const Work& work) {
+  constexpr std::size_t kPart = 1 << 18;
+  for_each_index((size + kPart - 1) / kPart, threads,
+                 [&](std::size_t part) { work(part * kPart, std::min(size, (part + 1) * kPart)); });
+}
+
+}  // namespace palimpsest

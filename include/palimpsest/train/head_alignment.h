@@ -1,0 +1,25 @@
+#pragma once
+// Class-mean alignment of the heads (not in the paper; after SLCA, Zhang et al., ICCV 2023): all
+// heads are trained together, over all classes seen, on features drawn from what was kept of each
+// class.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "palimpsest/config/run_config.h"
+#include "palimpsest/format/records.h"
+
+namespace palimpsest {
+
+inline constexpr std::int64_t kDrawsPerClass = 256;  // as SLCA
+
+// `task`: the newest; heads[j] and statistics[j] are of the j-th task. Starts from the heads as
+// they are; optimizer, batch and head-lr as train_head(), --head-align-epochs passes. Runs on every
+// rank alike, without communication.
+std::vector<Head> aligned_heads(std::span<const Head> heads,
+                                std::span<const ClassStatistics> statistics,
+                                const RunConfig& config, std::int64_t task, at::Device device);
+
+}  // namespace palimpsest

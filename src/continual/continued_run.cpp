@@ -1,0 +1,61 @@
+#include "continued_run.h"
+
+#include <nlohmann/json.hpp>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/data/past_tasks.h"
+#include "palimpsest/data/scenario.h"
+
+namespace palimpsest {
+
+std::int64_t tasks_before(const OpenRun& run) {
+  const std::int64_t count = run.folder.manifest().value().tasks_before;
+  if (count == 0 && !run.config.continue_from.empty()) {
+    throw UsageError(concat("cannot go on from ", run.config.out, ", which was begun without ",
+                            "--continue ", run.config.continue_from,
+                            ": leave that out, or give the new run an --out of its own"));
+  }
+  return count;
+}
+
+std::string recall(OpenRun& run, const StateRecord& state, std::int64_t count) {
+  std::vector<PastTask> past;
+  for (std::size_t t = 0; t < static_cast<std::size_t>(count); ++t) {
+    // Labels that all domains share don't tell which samples of the pack were meant.
+    const bool is_known = !shares_head(run.config.scenario);
+    past.push_back({.classes = state.classes[t],
+                    .test_samples = is_known ? state.accuracy.row(t).samples[t] : 0});
+  }
+  Inputs& inputs = run.inputs;
+  put_before(recall_tasks(inputs.pack, past, inputs.test_per_class), inputs.tasks);
+  check_scenario(inputs.tasks, run.config.scenario, run.config.protocol);
+
+  std::string untested;
+  for (const Task& task : run.tasks().first(past.size())) {
+    if (task.test.size() == 0) untested += concat(untested.empty() ? "" : ", ", task.index + 1);
+  }
+  if (untested.empty()) return "";
+  return concat("the test samples of the tasks learned before (", untested, ") are not in ",
+                run.config.pack,
+                ", or not as many as then: these tasks are not tested from now on");
+}
+
+void broadcast_recalled(OpenRun& run) {
+  constexpr std::string_view kPhase = "broadcast of the tasks learned before";
+  nlohmann::json json = nlohmann::json::array();
+  for (const Task& task : run.tasks()) {
+    if (run.is_root() && is_past(task)) json.push_back({task.classes, task.test.size()});
+  }
+  json = nlohmann::json::parse(run.group.broadcast(json.dump(), 0, kPhase));
+  if (json.empty()) return;
+  if (!run.is_root()) {
+    std::vector<PastTask> past;
+    for (const nlohmann::json& task : json)
+      past.push_back({.classes = task[0], .test_samples = task[1]});
+    put_before(recall_tasks(run.inputs.pack, past, run.inputs.test_per_class), run.inputs.tasks);
+  }
+  run.group.agree(hash_of(run.tasks()), "tasks, with those learned before (hash)", kPhase);
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,79 @@
+#include "palimpsest/remerge/audit.h"
+
+#include <array>
+#include <future>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/parallel.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/format/partial_records.h"
+#include "palimpsest/remerge/merge_record.h"
+#include "palimpsest/remerge/run_merge.h"
+#include "recorded_run.h"
+
+namespace palimpsest {
+namespace {
+
+// Mean over task i's test samples; nullopt in rows without losses.
+std::optional<double> mean_loss(const EvaluationRow& row, std::size_t i) {
+  if (row.loss_given_task.size() <= i || row.samples[i] == 0) return std::nullopt;
+  return row.loss_given_task[i] / static_cast<double>(row.samples[i]);
+}
+
+std::vector<std::vector<double>> measured_rises(const RecordedRun& run) {
+  std::vector<std::vector<double>> rises(run.tasks.size());
+  for (std::size_t t = 0; t < run.tasks.size(); ++t) {
+    for (std::size_t i = 0; i <= t; ++i) {
+      const auto after = mean_loss(run.tasks[t].record.metrics.after_merge, i);
+      const auto before = mean_loss(run.tasks[i].record.metrics.before_merge, i);
+      if (!after || !before) return {};
+      rises[t].push_back(*after - *before);
+    }
+  }
+  return rises;
+}
+
+}  // namespace
+
+Audit audit_of_run(const std::filesystem::path& path, int threads) {
+  const RecordedRun run = open_recorded_run(path);
+  const std::size_t count = run.tasks.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (run.tasks[i].record.fisher) continue;
+    throw UsageError(concat(
+        path.string(), ": task ", i + 1, " has no Fisher, so that no rise can be ",
+        "predicted: its merge rule, ", run.tasks[i].rule->settings().text(), ", needed none"));
+  }
+  std::vector<std::vector<float>> merged;  // theta_hat_0, theta_hat_1, ...
+  remerge_run({.run = path, .rule = {}, .threads = threads, .on_merged = [&](const auto& weights) {
+                 if (merged.empty()) merged.emplace_back(weights.size());
+                 merged.push_back(weights);
+               }});
+  Audit audit{.task_names = {},
+              .predicted = std::vector<std::vector<double>>(count),
+              .measured = measured_rises(run)};
+  for (std::size_t t = 0; t < count; ++t) audit.predicted[t].resize(t + 1);
+  const auto read = [&](std::size_t i) {
+    return std::async(std::launch::async,
+                      [file = run.folder.task_file(static_cast<std::int64_t>(i))] {
+                        return read_task_parts(file, {.lora = true, .fisher = true});
+                      });
+  };
+  std::future<TaskRecord> next = read(0);
+  for (std::size_t i = 0; i < count; ++i) {
+    const TaskRecord record = next.get();
+    if (i + 1 < count) next = read(i + 1);
+    audit.task_names.push_back(record.name);
+    const AdaptedLayout layout = layout_of(record.lora);
+    const std::vector<float> optimum = merge_by_coefficients(
+        layout, std::array{1.0}, merged[i], task_vector_of(record.lora, layout, threads), threads);
+    for_each_index(count - i, threads, [&](std::size_t later) {
+      audit.predicted[i + later][i] =
+          record.fisher->factor *
+          quadratic_rise(record.fisher->values, merged[i + later + 1], optimum);
+    });
+  }
+  return audit;
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,91 @@
+#include "palimpsest/remerge/merge_record.h"
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/parallel.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/merge/task_vector.h"
+
+namespace palimpsest {
+namespace {
+
+// RULE[:key=value,...] of a rule's JSON; "" of anything else.
+std::string rule_text(const nlohmann::json& json) {
+  if (!json.is_object() || !json.contains("name") || !json["name"].is_string()) return "";
+  std::string text = json["name"].get<std::string>();
+  char separator = ':';
+  for (const auto& [key, value] : json.items()) {
+    if (key == "name") continue;
+    std::string written = value.is_string() ? value.get<std::string>() : "";
+    if (value.is_number()) {
+      char number[32];
+      written.assign(number,
+                     std::to_chars(number, number + sizeof(number), value.get<double>()).ptr);
+    }
+    text += concat(separator, key, "=", written);
+    separator = ',';
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string rule_json(const MergeRule& rule) {
+  nlohmann::json json = {{"name", rule.name()}};
+  for (const RuleSetting& setting : rule.settings().given()) {
+    std::visit([&](const auto& value) { json[std::string(setting.key)] = value; }, setting.value);
+  }
+  return json.dump();
+}
+
+std::unique_ptr<MergeRule> rule_of_record(const std::string& json) {
+  const std::string text =
+      rule_text(nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false));
+  try {
+    return make_merge_rule(text);
+  } catch (const UsageError& error) {
+    throw InputError(concat("the record names the merge rule ", json, ": ", error.what()));
+  }
+}
+
+MergeRecord record_of(const MergeRule& rule, const TaskMerge& merge) {
+  MergeRecord record;
+  record.rule = rule_json(rule);
+  record.coefficients = merge.decision.coefficients;
+  record.alpha_unclamped = merge.decision.alpha_unclamped;
+  if (merge.decision.terms) {
+    record.numerator = merge.decision.terms->numerator;
+    record.denominator = merge.decision.terms->denominator;
+  }
+  for (const LineTerms& terms : merge.decision.module_terms) {
+    record.module_numerators.push_back(terms.numerator);
+    record.module_denominators.push_back(terms.denominator);
+  }
+  record.remark = merge.remark;
+  return record;
+}
+
+std::vector<float> task_vector_of(const std::vector<LoraFactors>& lora, const AdaptedLayout& layout,
+                                  int threads) {
+  std::vector<float> delta(static_cast<std::size_t>(layout.size()));
+  for_each_index(lora.size(), threads, [&](std::size_t i) {
+    const LoraFactors& f = lora[i];
+    const AdaptedModule& module = layout.modules()[layout.index_of(f.module)];
+    task_vector(f.a, f.b, f.rank, f.out, f.in, f.scale,
+                std::span(delta).subspan(static_cast<std::size_t>(module.offset),
+                                         static_cast<std::size_t>(module.size())));
+  });
+  return delta;
+}
+
+std::vector<LowRankFactors> factors_of(const std::vector<LoraFactors>& lora) {
+  std::vector<LowRankFactors> factors;
+  for (const LoraFactors& module : lora) {
+    factors.push_back({.a = module.a, .b = module.b, .rank = module.rank, .scale = module.scale});
+  }
+  return factors;
+}
+
+}  // namespace palimpsest

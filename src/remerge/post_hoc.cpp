@@ -1,0 +1,83 @@
+#include "post_hoc.h"
+
+#include <nlohmann/json.hpp>
+
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+bool config_says(const RecordedRun& run, const char* key) {
+  const auto config =
+      nlohmann::json::parse(run.tasks.back().record.config, nullptr, /*allow_exceptions=*/false);
+  return config.is_object() && config.value(key, nlohmann::json()) == true;
+}
+
+std::string tasks_text(const std::vector<std::int64_t>& tasks) {
+  return concat(tasks.size() == 1 ? "task " : "tasks ", numbers_of(tasks));
+}
+
+// Whether tasks were trained as the rule wants it, whatever the run merged meanwhile.
+std::string of_another_rule(const Choice& choice, const RecordedRun& run, const MergeRule& rule) {
+  const std::string own =
+      run.tasks[static_cast<std::size_t>(choice.last())].rule->settings().text();
+  const std::string text =
+      concat("the run was merged by ", own, ", and this is ", rule.settings().text(), ": ");
+  switch (rule.needs().start) {
+    case Origin::kPretrained:
+      return text + "every task was trained from the pretrained model, as this rule expects";
+    case Origin::kLast:
+      return text + "every task was trained on the unmerged model before, as this rule expects";
+    case Origin::kMerged:
+      break;
+  }
+  return text +
+         "each task after the first was trained on top of the run's own merges, not of these";
+}
+
+}  // namespace
+
+std::string numbers_of(const std::vector<std::int64_t>& tasks) {
+  std::string text;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    text += concat(i == 0 ? "" : i + 1 == tasks.size() ? " and " : ", ", tasks[i] + 1);
+  }
+  return text;
+}
+
+std::string post_hoc_of(const Choice& choice, const RecordedRun& run, const MergeRule& rule) {
+  std::vector<std::string> reasons;
+  if (!choice.is_own_rule && choice.last() > 0) {
+    reasons.push_back(of_another_rule(choice, run, rule));
+  }
+  std::vector<std::int64_t> left_out, later;
+  for (std::int64_t t = 0; t < choice.last(); ++t) {
+    if (!choice.has(t)) left_out.push_back(t);
+  }
+  for (const std::int64_t t : choice.tasks) {
+    if (!left_out.empty() && t > left_out.front()) later.push_back(t);
+  }
+  if (!left_out.empty()) {
+    reasons.push_back(
+        concat(tasks_text(left_out),
+               choice.removed ? (left_out.size() == 1 ? " was removed" : " were removed")
+                              : (left_out.size() == 1 ? " is left out" : " are left out"),
+               ", but ", tasks_text(later), later.size() == 1 ? " was" : " were",
+               " trained on models that had seen ", left_out.size() == 1 ? "it" : "them",
+               ": what later training took from there stays"));
+  }
+  if (reasons.empty()) return "";
+  if (config_says(run, "head-refit") || config_says(run, "head-align")) {
+    reasons.push_back("the heads were fitted to the run's own merged models");
+  }
+  std::string text = "post hoc: ";
+  for (std::size_t i = 0; i < reasons.size(); ++i) text += (i == 0 ? "" : "; ") + reasons[i];
+  return text;
+}
+
+std::string post_hoc_of_adapters() {
+  return "post hoc: every adapter was trained from the pretrained base by itself, none on top of a "
+         "merge";
+}
+
+}  // namespace palimpsest

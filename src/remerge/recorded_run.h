@@ -1,0 +1,45 @@
+#pragma once
+// A run's task records without their bulk, and which of its tasks are to be merged.
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "palimpsest/format/run_folder.h"
+#include "palimpsest/merge/merge_rule.h"
+#include "palimpsest/remerge/run_merge.h"
+
+namespace palimpsest {
+
+struct RecordedTask {
+  TaskRecord record;  // without lora, head and Fisher values
+  std::shared_ptr<const MergeRule> rule;
+};
+
+struct RecordedRun {
+  RunFolder folder;
+  Manifest manifest;
+  std::vector<RecordedTask> tasks;
+
+  // Whether the training of task t, from 0, began where `origin` says.
+  bool starts_from(std::int64_t t, Origin origin) const;
+  std::string content_sha256(std::int64_t t) const;
+};
+
+// Throws InputError: no run there, no finished task, a record that is damaged, a frozen backbone.
+RecordedRun open_recorded_run(const std::filesystem::path& path);
+
+struct Choice {
+  std::vector<std::int64_t> tasks;      // that are merged, ascending
+  std::optional<std::int64_t> removed;  // whose share is taken out of the memory
+  bool is_own_rule = false;             // of every task up to the last one
+
+  std::int64_t last() const { return tasks.back(); }
+  bool has(std::int64_t task) const;
+};
+
+// Throws UsageError on tasks that the run hasn't, or none.
+Choice choice_of(const RunRequest& request, const RecordedRun& run);
+
+}  // namespace palimpsest

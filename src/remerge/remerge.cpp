@@ -1,0 +1,120 @@
+#include "palimpsest/remerge/remerge.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/parallel.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/remerge/merge_record.h"
+
+namespace palimpsest {
+namespace {
+
+// The same order of additions at every number of threads.
+double norm_of(std::span<const float> values, int threads) {
+  constexpr std::size_t kPart = 1 << 18;
+  std::vector<double> squares((values.size() + kPart - 1) / kPart);
+  for_each_index(squares.size(), threads, [&](std::size_t part) {
+    double sum = 0;
+    for (std::size_t i = part * kPart; i < std::min(values.size(), (part + 1) * kPart); ++i) {
+      const double value = values[i];
+      sum += value * value;
+    }
+    squares[part] = sum;
+  });
+  double sum = 0;
+  for (const double square : squares) sum += square;
+  return std::sqrt(sum);
+}
+
+std::vector<float> difference(std::span<const float> a, std::span<const float> b, int threads) {
+  std::vector<float> values(a.size());
+  for_each_part(values.size(), threads, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      values[i] = static_cast<float>(static_cast<double>(a[i]) - b[i]);
+    }
+  });
+  return values;
+}
+
+}  // namespace
+
+Remerge::Remerge(const MergeRule& rule, AdaptedLayout layout, int threads)
+    : rule_(&rule),
+      layout_(std::move(layout)),
+      threads_(threads),
+      merged_(static_cast<std::size_t>(layout_.size())),
+      memory_(rule.needs().fisher ? merged_.size() : 0) {}
+
+void Remerge::check_fisher(const EndPoint& point) {
+  if (point.fisher == nullptr || point.fisher->values.size() != merged_.size()) {
+    throw UsageError(concat("merge rule '", rule_->name(), "' needs every task's curvature, and ",
+                            point.name, " has none: no Fisher was recorded with it (a run whose ",
+                            "rule needs none measures none), and no sidecar was given"));
+  }
+  const std::string kind = concat(point.fisher->kind, point.fisher->scale.empty() ? "" : ", scale ",
+                                  point.fisher->scale);
+  if (kind_.empty()) {
+    kind_ = kind;
+    kind_of_ = point.name;
+  }
+  if (kind == kind_) return;
+  throw UsageError(concat("the curvature of ", kind_of_, " is ", kind_, ", that of ", point.name,
+                          " is ", kind, ": sums of both would mean nothing"));
+}
+
+MergedTask Remerge::take(const EndPoint& point, bool is_last) {
+  const MergeNeeds needs = rule_->needs();
+  MergedTask made{.name = point.name, .index = 0, .record = {}, .predicted_rise = {}};
+  if (needs.memory == RuleMemory::kAllTaskVectors) {
+    end_points_.emplace_back(point.weights.begin(), point.weights.end());
+    if (!is_last) {
+      ++tasks_;
+      return made;
+    }
+  }
+  if (needs.fisher) check_fisher(point);
+  const bool is_recorded =
+      point.base.data() == merged_.data() || std::ranges::equal(merged_, point.base);
+  if (needs.factors && (!is_recorded || point.lora == nullptr)) {
+    throw UsageError(concat(
+        "merge rule '", rule_->settings().text(), "' needs the factors A and B of every task ",
+        "vector, and that of ", point.name, " has none here: measured from another merge than the ",
+        "one it was trained on, it is no longer s B A. by=module and by=coordinate need no "
+        "factors"));
+  }
+  std::vector<float> moved;
+  if (!is_recorded) moved = difference(point.weights, merged_, threads_);
+  const std::vector<LowRankFactors> factors =
+      needs.factors ? factors_of(*point.lora) : std::vector<LowRankFactors>();
+  const std::vector<std::span<const float>> all(end_points_.begin(), end_points_.end());
+  TaskToMerge task{.task = tasks_,
+                   .merged = merged_,
+                   .task_vector = is_recorded ? point.task_vector : moved,
+                   .weights = point.weights,
+                   .factors = factors,
+                   .all_task_vectors = all};
+  if (needs.fisher) {
+    task.fisher = point.fisher->values;
+    task.fisher_factor = point.fisher->factor;
+  }
+  TaskMerge merge = merge_task(*rule_, layout_, memory_, task, threads_);
+  ++tasks_;
+  merged_ = std::move(merge.merged);
+  made.record = record_of(*rule_, merge);
+  made.record.weights_after = weights_hash(merged_);
+  made.norm = norm_of(merged_, threads_);
+  made.predicted_rise = merge.predicted_rise;
+  return made;
+}
+
+void Remerge::forget(const EndPoint& point, std::vector<float> before) {
+  --tasks_;
+  merged_ = std::move(before);
+  if (rule_->needs().memory == RuleMemory::kAllTaskVectors) end_points_.pop_back();
+  if (!rule_->needs().fisher) return;
+  memory_.remove(point.fisher->values, point.weights, point.fisher->factor, threads_);
+}
+
+}  // namespace palimpsest

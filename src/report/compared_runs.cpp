@@ -1,0 +1,146 @@
+// A run beside others: between its bounds, or among its repetitions.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "palimpsest/config/key_table.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/metrics/stream_metrics.h"
+#include "palimpsest/report/readable.h"
+#include "palimpsest/report/views.h"
+#include "run_records.h"
+#include "view_parts.h"
+
+namespace palimpsest {
+namespace {
+
+std::vector<double> bound_of(const RunRecords& run, const std::filesystem::path& folder) {
+  if (folder.empty()) return {};
+  const RunRecords bound = read_finished(folder);
+  try {
+    return accuracy_by_class(run.classes(), bound.classes(),
+                             bound.accuracy.row(bound.accuracy.tasks() - 1));
+  } catch (const InputError& error) {
+    throw InputError(concat(folder.string(), ": ", error.what()));
+  }
+}
+
+std::string percent_or_dash(const std::optional<double>& share) {
+  return share ? fixed(100 * *share, 1) : "-";
+}
+
+std::string points(double share) { return (share >= 0 ? "+" : "") + fixed(100 * share, 1); }
+
+Json config_of(const RunRecords& run) {
+  return Json::parse(run.tasks.back().record.config, nullptr, /*allow_exceptions=*/false);
+}
+
+// The settings that are not the same in all runs; "" when they are.
+std::string differing_settings(const std::vector<RunRecords>& runs) {
+  std::map<std::string, std::set<std::string>> values;
+  for (const RunRecords& run : runs) {
+    const Json config = config_of(run);
+    for (const Key& key : key_table()) {
+      if (key.effect == Effect::kOperational) continue;
+      const std::string name(key.name);
+      values[name].insert(config.is_object() && config.contains(name) ? config[name].dump() : "");
+    }
+  }
+  std::string differing;
+  for (const auto& [name, found] : values) {
+    if (found.size() > 1) differing += (differing.empty() ? "" : ", ") + name;
+  }
+  return differing;
+}
+
+}  // namespace
+
+View view_of_decomposition(const std::filesystem::path& folder,
+                           const std::filesystem::path& frozen_run,
+                           const std::filesystem::path& joint_run) {
+  const RunRecords run = read_finished(folder);
+  const std::vector<double> frozen = bound_of(run, frozen_run), joint = bound_of(run, joint_run);
+  const std::vector<TaskDecomposition> tasks = decompose(run.accuracy, frozen, joint);
+  Rows rows = {{"task", "frozen", "accuracy", "joint", "placed", "given the task", "confusion",
+                "learned", "merge cost"}};
+  Json json = {{"type", "decomposition"},
+               {"folder", folder.string()},
+               {"frozen", frozen_run.string()},
+               {"joint", joint_run.string()},
+               {"tasks", Json::array()}};
+  for (std::size_t t = 0; t < tasks.size(); ++t) {
+    const TaskDecomposition& task = tasks[t];
+    rows.push_back(
+        {std::to_string(t + 1), percent_or_dash(task.frozen), fixed(100 * task.accuracy, 1),
+         percent_or_dash(task.joint), task.placed ? fixed(*task.placed, 2) : "-",
+         fixed(100 * task.given_task, 1), points(task.task_confusion),
+         before_and_after(task.plasticity_before, task.plasticity), points(task.merge_cost)});
+    json["tasks"].push_back({{"task", t},
+                             {"accuracy", task.accuracy},
+                             {"given_task", task.given_task},
+                             {"task_confusion", task.task_confusion},
+                             {"plasticity_before_merge", task.plasticity_before},
+                             {"plasticity", task.plasticity},
+                             {"merge_cost", task.merge_cost},
+                             {"frozen", number_or_null(task.frozen)},
+                             {"joint", number_or_null(task.joint)},
+                             {"placed", number_or_null(task.placed)}});
+  }
+  std::string text = concat(
+      "where the accuracy of ", folder.string(), " on each of its tasks is lost (%)\n\n",
+      text_table(rows, std::string(rows[0].size(), 'r')), "\n",
+      wrap("accuracy, given the task: after the last task, among all classes seen and among the "
+           "task's own; confusion: their difference. learned: right after the task, before -> "
+           "after its merge; merge cost: their difference. frozen, joint: the same classes in the "
+           "runs that bound it; placed: 0 at the frozen bound, 1 at the joint one.",
+           kWidth, 0, 0),
+      "\n");
+  if (!joint.empty()) {
+    const double missed = intransigence(run.accuracy, joint);
+    json["intransigence"] = missed;
+    text += concat("intransigence (joint accuracy minus accuracy when learned, mean over tasks): ",
+                   fixed(100 * missed, 1), " points\n");
+  }
+  return {std::move(text), dump(json)};
+}
+
+View view_of_repetitions(std::span<const std::filesystem::path> folders) {
+  std::vector<RunRecords> runs;
+  std::map<std::string, std::vector<double>> values;
+  for (const std::filesystem::path& folder : folders) {
+    runs.push_back(read_finished(folder));
+    if (runs.back().tasks.size() != runs.front().tasks.size()) {
+      throw InputError(concat(folder.string(), " has finished ", runs.back().tasks.size(),
+                              " tasks, ", folders.front().string(), " ", runs.front().tasks.size(),
+                              ": expected runs of the same tasks"));
+    }
+    for (const auto& [name, value] : stream_metrics(runs.back().accuracy)) {
+      if (value) values[std::string(name)].push_back(*value);
+    }
+  }
+  const std::string differing = differing_settings(runs);
+  Json json = {{"type", "repetitions"},
+               {"folders", Json::array()},
+               {"settings_that_differ", differing},
+               {"metrics", Json::object()}};
+  Rows rows = {{"", "mean", "deviation"}};
+  for (const std::filesystem::path& folder : folders) json["folders"].push_back(folder.string());
+  for (const auto& [key, unused] : stream_metrics(runs.front().accuracy)) {
+    const std::string name(key);
+    const auto found = values.find(name);
+    if (found == values.end() || found->second.size() != runs.size()) continue;
+    const Spread over = spread(found->second);
+    json["metrics"][name] = {{"mean", over.mean}, {"deviation", number_or_null(over.deviation)}};
+    const bool is_share = name.find("loss") == std::string::npos;
+    const auto shown = [&](double value) { return fixed(is_share ? 100 * value : value, 2); };
+    rows.push_back({name, shown(over.mean), over.deviation ? shown(*over.deviation) : "-",
+                    is_share ? "%" : "nats"});
+  }
+  std::string text = concat(
+      runs.size(), " runs; settings that differ: ", differing.empty() ? "none" : differing, "\n\n",
+      text_table(rows, "lrrl"), "\ndeviation: of the sample, with n - 1 for n runs\n");
+  return {std::move(text), dump(json)};
+}
+
+}  // namespace palimpsest

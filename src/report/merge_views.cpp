@@ -1,0 +1,135 @@
+#include "palimpsest/report/merge_views.h"
+
+#include <algorithm>
+
+#include "palimpsest/core/text.h"
+#include "palimpsest/report/readable.h"
+#include "view_parts.h"
+
+namespace palimpsest {
+namespace {
+
+std::string scientific_or_dash(const std::optional<double>& value) {
+  return value ? scientific(*value, 2) : "-";
+}
+
+std::string coefficients_text(const MergeRecord& record) {
+  if (record.coefficients.size() < 2) return fixed_or_dash(record.alpha(), 4);
+  const auto [least, most] = std::ranges::minmax(record.coefficients);
+  return concat(fixed(*record.alpha(), 4), " (", fixed(least, 2), " to ", fixed(most, 2), ")");
+}
+
+std::string merge_table(const RemergeResult& result) {
+  Rows rows = {{result.own_rule.empty() ? "" : "task", "name", "alpha", "unclamped", "|theta_hat|",
+                "predicted rise", "hash"}};
+  for (const MergedTask& task : result.tasks) {
+    const bool is_merged = !task.record.weights_after.empty();
+    rows.push_back({std::to_string(task.index + 1), result.record.task_names[rows.size() - 1],
+                    coefficients_text(task.record), fixed_or_dash(task.record.alpha_unclamped, 4),
+                    is_merged ? fixed(task.norm, 4) : "-", scientific_or_dash(task.predicted_rise),
+                    is_merged ? short_hash(task.record.weights_after) : "-"});
+  }
+  return text_table(rows, "rlrrrrl");
+}
+
+std::string paragraph(const std::string& text) { return wrap(text, kWidth, 0, 0) + "\n"; }
+
+Json matrix_json(const std::vector<std::vector<double>>& rows) {
+  return rows.empty() ? Json() : Json(rows);
+}
+
+std::string triangle(const std::vector<std::vector<double>>& values) {
+  Rows rows = {{"after"}};
+  for (std::size_t t = 0; t < values.size(); ++t) {
+    rows[0].push_back(std::to_string(t + 1));
+    rows.push_back({std::to_string(t + 1)});
+    for (const double value : values[t]) rows.back().push_back(scientific(value, 1));
+  }
+  return text_table(rows, std::string(values.size() + 1, 'r'));
+}
+
+}  // namespace
+
+View view_of_merge(const RemergeResult& result, const std::string& source, const std::string& out) {
+  const MergedRecord& record = result.record;
+  Json json = {{"type", "merge"},
+               {"source", source},
+               {"rule", Json::parse(record.rule)},
+               {"own_rule", result.own_rule.empty() ? Json() : Json(result.own_rule)},
+               {"post_hoc", record.post_hoc},
+               {"verified_merges", result.verified},
+               {"remarks", result.remarks},
+               {"tasks", Json::array()},
+               {"out", out.empty() ? Json() : Json(out)}};
+  std::string remarks;
+  for (const MergedTask& task : result.tasks) {
+    const std::string& name = record.task_names[json["tasks"].size()];
+    const MergeRecord& merge = task.record;
+    const bool is_merged = !merge.weights_after.empty();
+    json["tasks"].push_back({{"task", task.index + 1},
+                             {"name", name},
+                             {"alpha", number_or_null(merge.alpha())},
+                             {"coefficients", merge.coefficients},
+                             {"alpha_unclamped", number_or_null(merge.alpha_unclamped)},
+                             {"weights_after", is_merged ? Json(merge.weights_after) : Json()},
+                             {"norm_merged", is_merged ? Json(task.norm) : Json()},
+                             {"predicted_rise", number_or_null(task.predicted_rise)},
+                             {"remark", merge.remark}});
+    if (!merge.remark.empty())
+      remarks += paragraph(concat("task ", task.index + 1, ": ", merge.remark));
+  }
+  std::string text = concat(source, " merged by ", result.rule, ", ", result.tasks.size(),
+                            result.tasks.size() == 1 ? " task\n\n" : " tasks\n\n",
+                            merge_table(result), "\n", remarks);
+  for (const std::string& remark : result.remarks) text += paragraph(remark);
+  if (result.verified > 0) {
+    text += paragraph(
+        concat(result.verified, " of the run's merges done again, each with the recorded hash"));
+  }
+  text += paragraph(record.post_hoc.empty() ? concat("this is the run's own model after task ",
+                                                     result.tasks.back().index + 1)
+                                            : record.post_hoc);
+  text += out.empty() ? "nothing was written; --out merged.h5 keeps the weights\n"
+                      : concat("written to ", out, "\n");
+  return {std::move(text), dump(json)};
+}
+
+View view_of_audit(const Audit& audit, const std::string& run) {
+  const Json json = {{"type", "audit"},
+                     {"source", run},
+                     {"tasks", audit.task_names},
+                     {"predicted_rise_training_samples", matrix_json(audit.predicted)},
+                     {"measured_rise_test_samples", matrix_json(audit.measured)}};
+  std::string text = concat(
+      run,
+      ": by how much each merge (row) raised the loss of each task (column), in nats per "
+      "sample\n\n",
+      "predicted, on training samples: 1/2 d' F d with d from where the task's training ended\n",
+      triangle(audit.predicted), "\n");
+  text += audit.measured.empty()
+              ? "not measured: this run's evaluations hold no losses\n"
+              : concat("measured, on test samples, among the task's own classes\n",
+                       triangle(audit.measured));
+  return {std::move(text), dump(json)};
+}
+
+View view_of_cosines(const Cosines& cosines, const std::string& run) {
+  const Json json = {{"type", "cosines"},
+                     {"source", run},
+                     {"tasks", cosines.task_names},
+                     {"norms", cosines.norms},
+                     {"cosines", cosines.cosine}};
+  Rows rows = {{"task", "|Delta|"}};
+  for (std::size_t t = 0; t < cosines.norms.size(); ++t) {
+    rows[0].push_back(std::to_string(t + 1));
+    rows.push_back({std::to_string(t + 1), fixed(cosines.norms[t], 4)});
+    for (std::size_t other = 0; other <= t; ++other) {
+      rows.back().push_back(fixed(cosines.cosine[t][other], 3));
+    }
+  }
+  return {concat(run, ": cosines between task vectors\n\n",
+                 text_table(rows, std::string(cosines.norms.size() + 2, 'r'))),
+          dump(json)};
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,53 @@
+"""The code on docs/add-a-merge-rule.md does what the page says."""
+
+import os
+import re
+import subprocess
+import sys
+
+from program import PROGRAM, ROOT
+
+
+def blocks(language):
+    with open(os.path.join(ROOT, "docs", "add-a-merge-rule.md")) as page:
+        return re.findall(rf"^```{language}\n(.*?)^```", page.read(), re.MULTILINE | re.DOTALL)
+
+
+def copy_with(source, target, before, after):
+    with open(os.path.join(ROOT, source)) as file:
+        text = file.read()
+    assert before in text
+    target.write_text(text.replace(before, after, 1))
+
+
+def test_the_reader_finds_every_merge_again(toy, reference_run):
+    (reader,) = blocks("python")
+
+    def read(run):
+        done = subprocess.run([sys.executable, "-c", reader, run], capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()
+
+    assert len(read(reference_run)) == 4
+    toy.run("--merge", "closed-form:by=module", "--tasks", 2, out="read-by-module")
+    for line in read(reference_run) + read(toy.path("runs", "read-by-module")):
+        assert line.endswith("True")
+
+
+def test_the_rule_is_added_as_the_page_says(tmp_path):
+    """Compiled and linked before what palimpsest_core has of the same file."""
+    rule, declaration, test = blocks("cpp")
+    (tmp_path / "bounded.cpp").write_text(rule)
+    (tmp_path / "bounded_test.cpp").write_text(test)
+    copy_with("src/merge/rules.h", tmp_path / "rules.h", "RuleKind closed_form_kind();\n", "RuleKind closed_form_kind();\n" + declaration)
+    copy_with("src/merge/merge_rule.cpp", tmp_path / "merge_rule.cpp", "magmax_kind()", "magmax_kind(), bounded_kind()")
+    folders = [os.path.join(ROOT, "include"), os.path.join(ROOT, "tests", "merge")]
+    flags = ["-std=c++20", "-Wall", "-Wextra", "-Wshadow", "-Werror", *(f"-I{folder}" for folder in folders)]
+    if prefix := os.environ.get("CMAKE_PREFIX_PATH"):
+        flags += [f"-I{prefix}/include", f"-L{prefix}/lib"]
+    sources = [tmp_path / name for name in ("bounded.cpp", "merge_rule.cpp", "bounded_test.cpp")]
+    core = os.path.join(os.path.dirname(PROGRAM), "libpalimpsest_core.a")
+    libraries = [core, "-lgmock_main", "-lgmock", "-lgtest", "-pthread"]
+    subprocess.run([os.environ.get("CXX", "c++"), *flags, *sources, *libraries, "-o", tmp_path / "tests"], check=True)
+    done = subprocess.run([tmp_path / "tests"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "[  PASSED  ] 2 tests." in done.stdout

@@ -1,0 +1,157 @@
+"""Kinds of heads, their alignment and the bounds: against NumPy and transformers, at every world size, on resume."""
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from test_mathematics import Reference, flat
+
+FROZEN = ["--adapter", "none", "--merge", "none", "--perturbation", "none"]
+KINDS = {
+    "cosine": ["--head", "cosine", "--head-refit"],
+    "prototype": ["--head", "prototype", *FROZEN],
+    "align": ["--head-align"],
+    "align-cosine": ["--head-align", "--head", "cosine"],
+    "joint": ["--joint", "--merge", "none", "--perturbation", "none"],
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(toy, request):
+    toy.run(*KINDS[request.param], out=f"head-{request.param}")
+    return request.param
+
+
+def task_file(toy, out, task):
+    return h5py.File(toy.path("runs", out, "tasks", f"task-{task:04}.h5"))
+
+
+def state_of(toy, out, task=3):
+    return h5py.File(toy.path("runs", out, f"state-{task:04}.h5"))
+
+
+def joint_logits(heads, features):
+    """[samples, classes]: cosines times the scale where a head says so."""
+    parts = []
+    for head in heads:
+        weight = head["weight"][:].astype("f8")
+        if head.attrs.get("kind", b"linear") == b"cosine":
+            unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+            parts.append(head.attrs["scale"] * unit @ (weight / np.linalg.norm(weight, axis=1, keepdims=True)).T)
+            assert not head["bias"][:].any()
+        else:
+            parts.append(features @ weight.T + head["bias"][:])
+    return np.concatenate(parts, axis=1)
+
+
+@pytest.fixture(scope="module")
+def features_at(toy):
+    """Features of all samples by the reference, in double, at theta_hat_0 + a state's weights."""
+    reference, known = Reference(toy), {}
+
+    def features(state):
+        weights = flat(state["weights"], lambda values: values[:])
+        key = weights.tobytes()
+        if key not in known:
+            reference.set_difference(sorted(state["weights"]), weights)
+            with torch.no_grad():
+                known[key] = np.stack([reference.features(i).numpy() for i in range(len(reference.labels))])
+        return known[key]
+
+    features.labels, features.split = reference.labels, reference.split
+    return features
+
+
+def test_records_are_the_same_at_two_ranks(toy, kind):
+    toy.run(*KINDS[kind], ranks=2, out=f"head-{kind}-2")
+    assert toy.records(f"head-{kind}-2") == toy.records(f"head-{kind}")
+    assert toy.metrics(f"head-{kind}-2") == toy.metrics(f"head-{kind}")
+
+
+def test_accuracies_are_those_of_the_recorded_heads(toy, kind, features_at):
+    out = f"head-{kind}"
+    tasks = 1 if kind == "joint" else 4
+    with state_of(toy, out, tasks - 1) as state, task_file(toy, out, tasks - 1) as file:
+        features = features_at(state)
+        logits = joint_logits([state[f"heads/{task}"] for task in range(tasks)], features)
+        right = (logits.argmax(1) == features_at.labels) & (features_at.split == 1)
+        expected = np.bincount(features_at.labels[right] * tasks // 8, minlength=tasks)
+        np.testing.assert_array_equal(file["metrics/after_merge/correct"][:], expected)
+
+
+def test_a_prototype_is_the_mean_of_its_class(toy, features_at):
+    toy.run("--resume", "auto", *KINDS["prototype"], out="head-prototype")
+    with state_of(toy, "head-prototype") as state:
+        assert not flat(state["weights"], lambda values: values[:]).any()
+        features = features_at(state)
+    for task in range(4):
+        with task_file(toy, "head-prototype", task) as file:
+            assert file["head"].attrs["kind"] == b"cosine" and file["head"].attrs["scale"] == 16
+            for c in range(2):
+                of_class = features[(features_at.labels == 2 * task + c) & (features_at.split == 0)]
+                assert len(of_class) == 20
+                np.testing.assert_allclose(file["head/weight"][c], of_class.mean(0), rtol=1e-4, atol=1e-5)
+
+
+def test_class_means_learned_at_once_are_those_learned_one_task_after_another(toy):
+    toy.run("--resume", "auto", *KINDS["prototype"], out="head-prototype")
+    toy.run("--joint", *KINDS["prototype"], out="joint-prototype")
+    with state_of(toy, "joint-prototype", 0) as joint, state_of(toy, "head-prototype") as stream:
+        weights = np.concatenate([stream[f"heads/{task}/weight"][:] for task in range(4)])
+        np.testing.assert_array_equal(joint["heads/0/weight"][:], weights)
+        assert joint["accuracy/after_merge/correct"][0, 0] == stream["accuracy/after_merge/correct"][3].sum()
+    with task_file(toy, "joint-prototype", 0) as file:
+        assert file["task"].attrs["name"] == b"joint of 4 tasks"
+        assert [name.decode() for name in file["task/classes"]] == [f"class {c}" for c in range(8)]
+
+
+@pytest.mark.parametrize("refit", [[], ["--head-refit"]], ids=["as trained", "refit"])
+def test_class_statistics_are_those_of_the_merged_models(toy, features_at, refit):
+    out = f"statistics{len(refit)}"
+    toy.run("--head-align", "--tasks", 2, *refit, out=out)
+    with state_of(toy, out, 0) as first, state_of(toy, out, 1) as second:
+        assert sorted(second["class_statistics"]) == ["0", "1"]
+        for task, state in ((0, first), (1, second)):  # each at its own theta_hat: no correction for drift
+            features = features_at(state)
+            kept = second[f"class_statistics/{task}"]
+            for c in range(2):
+                of_class = features[(features_at.labels == 2 * task + c) & (features_at.split == 0)]
+                np.testing.assert_allclose(kept["mean"][c], of_class.mean(0), rtol=1e-3, atol=1e-4)
+                np.testing.assert_allclose(kept["variance"][c], of_class.var(0, ddof=1), rtol=1e-3, atol=1e-5)
+        with task_file(toy, out, 0) as record, task_file(toy, out, 1) as newest:
+            # The first task has nothing to be aligned with; its record keeps its head, the state's is aligned.
+            np.testing.assert_array_equal(record["head/weight"][:], first["heads/0/weight"][:])
+            assert (record["head/weight"][:] != second["heads/0/weight"][:]).any()
+            np.testing.assert_array_equal(newest["head/weight"][:], second["heads/1/weight"][:])
+
+
+def test_a_resumed_run_aligns_the_same_heads(toy):
+    toy.run("--resume", "auto", *KINDS["align-cosine"], out="head-align-cosine")
+    toy.run(*KINDS["align-cosine"], "--tasks", 2, out="resumed-align")
+    toy.run(*KINDS["align-cosine"], "--resume", "auto", ranks=2, out="resumed-align")
+    assert toy.records("resumed-align") == toy.records("head-align-cosine")
+
+
+def test_a_cosine_head_goes_on_within_its_task(toy):
+    options = ["--head", "cosine", "--tasks", 1, "--head-scale", 9]
+    toy.run(*options, out="cosine-at-once")
+    for _ in range(5):
+        assert toy.code(*options, "--resume", "auto", "--stop-after", 1e-9, out="cosine-steps") == 85
+    steps = [name for name in toy.records("cosine-steps") if name.startswith("step")]
+    with h5py.File(toy.path("runs", "cosine-steps", steps[0])) as file:
+        assert file["parameters/head"].attrs["kind"] == b"cosine" and file["parameters/head"].attrs["scale"] == 9
+    toy.run(*options, "--resume", "auto", out="cosine-steps")
+    assert toy.records("cosine-steps") == toy.records("cosine-at-once")
+
+
+def test_a_fork_keeps_the_kind_of_head_and_needs_statistics_to_align(toy, reference_run):
+    text = toy.run("--head-align", "--fork", reference_run, out="fork-align", code=2)
+    assert "kept no class statistics" in text and "only a run with --head-align keeps them" in text, text
+    text = toy.run("--head", "cosine", "--fork", reference_run, out="fork-cosine", code=2)
+    assert "its heads are linear of scale 1" in text and "would not compare" in text, text
+    toy.run("--head-align", "--tasks", 1, out="fork-origin")
+    origin = toy.path("runs", "fork-origin")
+    for name, options, tasks in (("on", ["--head-align"], ["0", "1"]), ("off", [], [])):
+        toy.run(*options, "--tasks", 2, "--fork", origin, out=f"fork-{name}")
+        with state_of(toy, f"fork-{name}", 1) as state:
+            assert sorted(state.get("class_statistics", [])) == tasks

@@ -1,0 +1,157 @@
+// Tasks whose test samples aren't at hand any more, and accuracy given the task.
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/metrics/accuracy_matrix.h"
+#include "palimpsest/metrics/given_task.h"
+
+namespace palimpsest {
+namespace {
+
+using Counts = std::vector<std::int64_t>;
+
+EvaluationRow row(Counts samples, Counts correct) {
+  return {.samples = samples, .correct = correct, .correct_given_task = samples};
+}
+
+// Tasks of 10, 20, 10 and 40 samples; from the third on, the first isn't tested any more.
+// R: 0.8 | 0.5 0.6 | - 0.7 0.9 | - 0.4 0.5 0.25; before the merges as after them, but for the
+// newest task of the second row, 0.75.
+AccuracyMatrix worked_example() {
+  AccuracyMatrix matrix;
+  matrix.add_row(row({10}, {8}), row({10}, {8}));
+  matrix.add_row(row({10, 20}, {5, 12}), row({10, 20}, {5, 15}));
+  matrix.add_row(row({0, 20, 10}, {0, 14, 9}), row({0, 20, 10}, {0, 14, 9}));
+  matrix.add_row(row({0, 20, 10, 40}, {0, 8, 5, 10}), row({0, 20, 10, 40}, {0, 8, 5, 10}));
+  return matrix;
+}
+
+TEST(UntestedTasks, AreLeftOutOfEveryMean) {
+  const AccuracyMatrix matrix = worked_example();
+  EXPECT_DOUBLE_EQ(matrix.last(), 23.0 / 70);
+  EXPECT_DOUBLE_EQ(matrix.row(3).task_mean(), (0.4 + 0.5 + 0.25) / 3);
+  EXPECT_DOUBLE_EQ(matrix.average_anytime(), (0.8 + 17.0 / 30 + 23.0 / 30 + 23.0 / 70) / 4);
+  EXPECT_DOUBLE_EQ(*matrix.forgetting(), ((0.7 - 0.4) + (0.9 - 0.5)) / 2);
+  EXPECT_DOUBLE_EQ(*matrix.forgetting_from_peak_before_merge(), ((0.75 - 0.4) + (0.9 - 0.5)) / 2);
+  EXPECT_DOUBLE_EQ(*matrix.backward_transfer(), ((0.4 - 0.6) + (0.5 - 0.9)) / 2);
+  EXPECT_DOUBLE_EQ(matrix.plasticity(), (0.8 + 0.6 + 0.9 + 0.25) / 4);
+  EXPECT_DOUBLE_EQ(matrix.plasticity_before_merge(), (0.8 + 0.75 + 0.9 + 0.25) / 4);
+}
+
+TEST(UntestedTasks, AllOfThemLeaveForgettingUndefined) {
+  AccuracyMatrix matrix;
+  matrix.add_row(row({10}, {8}), row({10}, {8}));
+  matrix.add_row(row({0, 20}, {0, 5}), row({0, 20}, {0, 5}));
+  EXPECT_FALSE(matrix.forgetting().has_value());
+  EXPECT_FALSE(matrix.forgetting_from_peak_before_merge().has_value());
+  EXPECT_FALSE(matrix.backward_transfer().has_value());
+  EXPECT_DOUBLE_EQ(matrix.last(), 0.25);
+}
+
+// A later pack may hold the samples again: then those of before.
+TEST(UntestedTasks, MayBeTestedAgainOnTheSameSamples) {
+  AccuracyMatrix matrix = worked_example();
+  matrix.add_row(row({10, 20, 10, 40, 10}, {3, 8, 5, 10, 9}),
+                 row({10, 20, 10, 40, 10}, {3, 8, 5, 10, 9}));
+  EXPECT_DOUBLE_EQ(*matrix.forgetting(), ((0.8 - 0.3) + (0.7 - 0.4) + (0.9 - 0.5) + 0) / 4);
+  matrix = worked_example();
+  const EvaluationRow others = row({11, 20, 10, 40, 10}, {3, 8, 5, 10, 9});
+  EXPECT_THAT(
+      [&] { matrix.add_row(others, others); },
+      testing::ThrowsMessage<Error>(testing::HasSubstr("task 1 had 10 test samples, now 11")));
+}
+
+TEST(UntestedTasks, AreNeverTheNewestAndHaveNothingCorrect) {
+  const auto adding = [](EvaluationRow after, EvaluationRow before) {
+    return [=] {
+      AccuracyMatrix matrix;
+      matrix.add_row(row({10}, {8}), row({10}, {8}));
+      matrix.add_row(after, before);
+    };
+  };
+  const EvaluationRow good = row({0, 20}, {0, 1});
+  EXPECT_NO_THROW(adding(good, good)());
+  EXPECT_THAT(adding(row({10, 0}, {1, 0}), row({10, 0}, {1, 0})),
+              testing::ThrowsMessage<Error>(testing::HasSubstr("task 2")));
+  EXPECT_THAT(adding(row({0, 20}, {1, 1}), good),
+              testing::ThrowsMessage<Error>(testing::HasSubstr("task 1 has 1")));
+  EXPECT_THAT(adding(good, row({10, 20}, {1, 1})),
+              testing::ThrowsMessage<Error>(testing::HasSubstr("task 1 had 0 test samples")));
+}
+
+// By the definitions, from a full matrix of fractions with holes, in another order of summation.
+TEST(UntestedTasks, RandomMatricesFollowTheDefinitions) {
+  std::mt19937 random(7);
+  const auto upto = [&](std::int64_t most) {
+    return std::uniform_int_distribution<std::int64_t>(0, most)(random);
+  };
+  for (int trial = 0; trial < 1000; ++trial) {
+    const auto tasks = static_cast<std::size_t>(2 + upto(5));
+    Counts sizes;
+    for (std::size_t j = 0; j < tasks; ++j) sizes.push_back(1 + upto(30));
+    AccuracyMatrix matrix;
+    for (std::size_t t = 0; t < tasks; ++t) {
+      EvaluationRow after, before;
+      for (std::size_t j = 0; j <= t; ++j) {
+        const std::int64_t n = j == t || upto(2) > 0 ? sizes[j] : 0;
+        for (EvaluationRow* each : {&after, &before}) {
+          each->samples.push_back(n);
+          each->correct.push_back(upto(n));
+          each->correct_given_task.push_back(upto(n));
+        }
+      }
+      matrix.add_row(after, before);
+    }
+    for (const AccuracyMatrix& shown : {matrix, given_task(matrix)}) {
+      const std::size_t last = tasks - 1;
+      const auto& row_of_last = shown.row(last);
+      double forgotten = 0, transferred = 0, count = 0;
+      for (std::size_t j = last; j-- > 0;) {
+        if (row_of_last.samples[j] == 0) continue;
+        std::vector<double> reached;
+        for (std::size_t l = j; l < last; ++l) {
+          if (shown.row(l).samples[j] > 0) reached.push_back(shown.row(l).accuracy(j));
+        }
+        const double now = row_of_last.accuracy(j);
+        forgotten += std::ranges::max(reached) - now;
+        transferred += now - reached.front();
+        ++count;
+      }
+      ASSERT_EQ(shown.forgetting().has_value(), count > 0);
+      if (count == 0) continue;
+      EXPECT_NEAR(*shown.forgetting(), forgotten / count, 1e-14);
+      EXPECT_NEAR(*shown.backward_transfer(), transferred / count, 1e-14);
+    }
+  }
+}
+
+TEST(GivenTheTask, EveryNumberIsReadFromWhatWasCorrectGivenTheTask) {
+  const auto counted = [](Counts samples, Counts correct, Counts given) {
+    return EvaluationRow{.samples = samples,
+                         .correct = correct,
+                         .correct_given_task = given,
+                         .correct_top5 = samples,
+                         .loss_given_task = std::vector<double>(samples.size(), 0.5),
+                         .class_samples = {},
+                         .class_correct = {}};
+  };
+  AccuracyMatrix matrix;
+  matrix.add_row(counted({10}, {1}, {8}), counted({10}, {2}, {9}));
+  matrix.add_row(counted({10, 20}, {3, 4}, {5, 12}), counted({10, 20}, {0, 0}, {4, 15}));
+  const AccuracyMatrix given = given_task(matrix);
+  EXPECT_DOUBLE_EQ(given.last(), 17.0 / 30);
+  EXPECT_DOUBLE_EQ(given.last(), matrix.last_given_task());
+  EXPECT_DOUBLE_EQ(given.average_anytime(), (0.8 + 17.0 / 30) / 2);
+  EXPECT_DOUBLE_EQ(*given.forgetting(), 0.8 - 0.5);
+  EXPECT_DOUBLE_EQ(*given.forgetting_from_peak_before_merge(), 0.9 - 0.5);
+  EXPECT_DOUBLE_EQ(*given.backward_transfer(), 0.5 - 0.8);
+  EXPECT_DOUBLE_EQ(given.plasticity(), (0.8 + 0.6) / 2);
+  EXPECT_DOUBLE_EQ(given.plasticity_before_merge(), (0.9 + 0.75) / 2);
+  EXPECT_TRUE(given.row(1).correct_top5.empty());
+  EXPECT_EQ(given.row(1).loss_given_task, matrix.row(1).loss_given_task);
+}
+
+}  // namespace
+}  // namespace palimpsest
