@@ -5,6 +5,7 @@
 #include "palimpsest/continual/merge_on_root.h"
 #include "palimpsest/continual/step_saver.h"
 #include "palimpsest/core/stopwatch.h"
+#include "palimpsest/data/past_tasks.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/data/scenario.h"
 #include "palimpsest/device/host_copy.h"
@@ -177,12 +178,12 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
   run.stop.heed();
 }
 
-// Of all tasks before this one.
+// Of all tasks before this one whose data is at hand.
 std::int64_t steps_before(const OpenRun& run, const Task& task) {
   std::int64_t steps = 0;
   for (const Task& earlier : run.tasks()) {
     if (earlier.index >= task.index) break;
-    steps += training_steps(run.config, earlier.index, earlier.train.size());
+    if (!is_past(earlier)) steps += training_steps(run.config, earlier.index, earlier.train.size());
   }
   return steps;
 }

@@ -91,6 +91,10 @@ ReportedRun read_reported_run(const std::filesystem::path& folder) {
     for (const auto& [key, value] : run.run["config"].items())
       if (!run.config.contains(key)) run.config[key] = value;
   }
+  // run.json is of the first start; a later one may have gone further.
+  const Json tasks = run.config.value("tasks", Json(0));
+  if (tasks.is_number_integer() && tasks > 0 && tasks < run.tasks.size())
+    run.config["tasks"] = run.tasks.size();
   run.accuracy = is_task_given(run.config) ? given_task(run.among_all) : run.among_all;
   return run;
 }
