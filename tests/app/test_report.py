@@ -165,7 +165,7 @@ def test_a_browser_shows_the_pages_and_asks_for_nothing_else(toy, compared, tmp_
             assert window.value("document.documentElement.scrollWidth") <= width
             assert window.value("[...document.querySelectorAll('svg[role=img]')].every(s => s.getBoundingClientRect().height > 40"
                                 " && s.querySelector('title').textContent.length > 10)")
-            assert window.value("document.querySelectorAll('svg[role=img]').length") == (8 if page.parent == run else 1)
+            assert window.value("document.querySelectorAll('svg[role=img]').length") == (10 if page.parent == run else 1)
             assert window.value("document.title") == ("a <b> & 'c': Palimpsest" if page.parent == run else "Runs compared: Palimpsest")
             if pictures := os.environ.get("PALIMPSEST_PICTURES"):
                 with open(os.path.join(pictures, f"{page.stem}-{width}.png"), "wb") as file:

@@ -167,7 +167,7 @@ TEST_F(RunFolderTest, ForgottenStepsAreNotAmongTheTwoThatAreKept) {
     if (steps == 30) run_.forget_steps(1, 10);  // 20 was damaged
     StepRecord step = sample_step(1, steps);
     step.state_content_sha256 = state;
-    run_.commit_step(step, {});
+    run_.commit_step(step, {{"metrics.jsonl", 0}});
   }
   const Manifest manifest = run_.manifest().value();
   EXPECT_TRUE(manifest.files.contains("step-0001-00000010.h5"));
@@ -287,7 +287,7 @@ TEST_F(RunFolderTest, RemembersHowManyTasksCameBeforeItsOwn) {
   other.create("{}");
   other.begin_with(run_, run_.newest_state()->record, 2);
   EXPECT_EQ(other.manifest()->tasks_before, 2);
-  other.commit_step(step_of(other, 2, 10), 0);
+  other.commit_step(step_of(other, 2, 10), {{"metrics.jsonl", 0}});
   EXPECT_EQ(other.manifest()->tasks_before, 2);
   other.forget_steps(2, 0);
   EXPECT_EQ(other.manifest()->tasks_before, 2);
@@ -299,15 +299,15 @@ TEST_F(RunFolderTest, RemembersHowManyTasksCameBeforeItsOwn) {
 
 TEST_F(RunFolderTest, ADamagedStepFallsBackToTheOneBeforeAndThenToTheTask) {
   commit_up_to(0);
-  run_.commit_step(step_of(run_, 1, 10), {});
-  run_.commit_step(step_of(run_, 1, 20), {});
+  run_.commit_step(step_of(run_, 1, 10), {{"metrics.jsonl", 0}});
+  run_.commit_step(step_of(run_, 1, 20), {{"metrics.jsonl", 0}});
   const std::string state = run_.newest_state()->content_sha256;
   damage(run_.step_file(1, 20));
   NewestStep newest = run_.newest_step(1, state);
   EXPECT_EQ(newest.record->progress.steps_done, 10);
   EXPECT_THAT(newest.remark, AllOf(HasSubstr("step-0001-00000020.h5"), HasSubstr("damaged"),
                                    HasSubstr("going on from step-0001-00000010.h5")));
-  run_.commit_step(step_of(run_, 1, 15), {});  // the run goes on from step 10
+  run_.commit_step(step_of(run_, 1, 15), {{"metrics.jsonl", 0}});  // the run goes on from step 10
   EXPECT_EQ(run_.newest_step(1, state).record->progress.steps_done, 15);
   EXPECT_FALSE(exists("step-0001-00000020.h5"));
   damage(run_.step_file(1, 15));
@@ -319,7 +319,9 @@ TEST_F(RunFolderTest, ADamagedStepFallsBackToTheOneBeforeAndThenToTheTask) {
 
 TEST_F(RunFolderTest, RefusesAStepOfATaskThatIsNotTheNext) {
   run_.create("{}");
-  EXPECT_THAT(message_of<Error>([&] { run_.commit_step(sample_step(1, 10), {}); }),
+  EXPECT_THAT(message_of<Error>([&] {
+                run_.commit_step(sample_step(1, 10), {{"metrics.jsonl", 0}});
+              }),
               HasSubstr("expected a step of task 0, found one of task 1"));
 }
 

@@ -204,7 +204,7 @@ TEST_F(VerifyTest, FilesOfNobodyAreRemarkedOn) {
   write_bytes(run_.path() / "state-0009.h5.tmp", "");
   StepRecord step = sample_step(kTasks, 20);
   step.state_content_sha256 = std::string(64, '0');
-  run_.commit_step(step, {});
+  run_.commit_step(step, {{"metrics.jsonl", 0}});
   const Verification result = verify_run(run_.path());
   EXPECT_THAT(result.problems, IsEmpty());
   EXPECT_THAT(result.remarks,
