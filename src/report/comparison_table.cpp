@@ -39,7 +39,7 @@ void drop_empty(Rows& rows) {
 
 std::string spread_text(const Spread& spread, bool with_sign) {
   const std::string mean = fixed(100 * spread.mean, 1);
-  return concat(with_sign && mean[0] != '-' ? "+" : "", mean,
+  return concat(with_sign && mean[0] != '-' && mean != "0.0" ? "+" : "", mean,
                 spread.deviation ? " ± " + fixed(100 * *spread.deviation, 1) : "");
 }
 
@@ -86,7 +86,7 @@ TextTable table_of_differences(const Comparison& comparison, std::size_t first, 
 
 TextTable table_of_runs(const Comparison& comparison) {
   TextTable table{{"group", "run", "seed", "class order"}, {}};
-  for (const Measure& measure : measures()) table.heading.emplace_back(measure.key);
+  for (const Measure& measure : measures()) table.heading.emplace_back(measure.name);
   for (const RunGroup& group : comparison.groups) {
     for (const ComparedRun& run : group.runs) {
       table.rows.push_back(

@@ -38,7 +38,7 @@ Html heat_map(const HeatMap& map) {
                           escaped(concat(map.row_label, " ", map.rows[t], ", ", map.column_label,
                                          " ", map.columns[j], ": ", fixed(100 * value, 1), " %"))));
       drawing += svg_text(x(j) + kCellWidth / 2 - 0.5, y + 15, fixed(100 * value, 1), "middle",
-                          shade > 0.5 ? "on" : "");
+                          shade > 0.66 ? "on" : "");
     }
   }
   const double width = x(map.columns.size()) + 4;

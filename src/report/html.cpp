@@ -7,9 +7,9 @@ namespace {
 
 constexpr std::string_view kStyle = R"css(
 :root{color-scheme:light dark;--ink:#1c1d1f;--quiet:#5f6368;--paper:#fff;--rule:#dadce0;--c0:#0072b2;--c1:#d55e00;
---c2:#007a5a;--c3:#9c5587;--heat:#0b4f8a;--on-heat:#fff;--mark:#8a4500}
+--c2:#007a5a;--c3:#9c5587;--heat:#0b4f8a;--on-heat:#fff}
 @media screen and (prefers-color-scheme:dark){:root{--ink:#e6e4e0;--quiet:#a5a8ad;--paper:#15171a;--rule:#3a3e44;
---c0:#56b4e9;--c1:#e69f00;--c2:#35c9a0;--c3:#d893be;--heat:#6cbdee;--on-heat:#0c1116;--mark:#f0b060}}
+--c0:#56b4e9;--c1:#e69f00;--c2:#35c9a0;--c3:#d893be;--heat:#6cbdee;--on-heat:#0c1116}}
 *{box-sizing:border-box}
 body{margin:0 auto;padding:1.5rem 1rem 4rem;max-width:62rem;background:var(--paper);color:var(--ink);
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;overflow-wrap:anywhere}
@@ -27,13 +27,11 @@ svg{display:block;width:100%;height:auto;font:11px system-ui,-apple-system,"Sego
 .legend{display:flex;flex-wrap:wrap;gap:.1rem 1rem;margin:.2rem 0 .3rem}
 .legend svg{display:inline-block;width:24px;height:10px;margin-right:.35rem;vertical-align:middle}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.3rem 0}
-th,td{padding:.15rem .9rem .15rem 0;text-align:left;vertical-align:top}
+th,td{padding:.15rem .9rem .15rem 0;text-align:left;vertical-align:top;overflow-wrap:normal}
 th{font-weight:600;border-bottom:1px solid var(--rule)}
 tr+tr td{border-top:1px solid color-mix(in srgb,var(--rule) 45%,transparent)}
-th.r,td.r{text-align:right;white-space:nowrap}
+th.r,td.r{text-align:right}td.r{white-space:nowrap}
 table .long{overflow-wrap:anywhere;min-width:9rem}
-td.key{white-space:nowrap}
-.mark{color:var(--mark)}
 summary{cursor:pointer}
 pre{font:.82rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;white-space:pre-wrap;overflow-wrap:anywhere;
 border:1px solid var(--rule);border-radius:4px;padding:.7rem .9rem;margin:.5rem 0}
@@ -50,7 +48,7 @@ text{fill:var(--ink)}.label{fill:var(--quiet)}.axis{stroke:var(--rule)}.zero{str
 @media print{@page{margin:16mm}body{font-size:10.5pt;padding:0;max-width:none}h2{break-after:avoid}
 h2,h3{break-after:avoid}tr{break-inside:avoid}.wide{overflow:visible}
 details::details-content{content-visibility:visible;display:block;block-size:auto}
-.grid{grid-template-columns:1fr 1fr}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+.grid{grid-template-columns:1fr}figure>svg,figure>.wide svg{max-width:11cm}table{font-size:8pt}th,td{padding-right:.6rem}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )css";
 
 // Bytes of the character at the beginning; 0 where it is none of UTF-8 (RFC 3629).
@@ -129,11 +127,11 @@ Html html_table(const std::vector<std::string>& heading, const Rows& rows,
     }
     return element("tr", {}, row) + Html::markup("\n");
   };
+  const Html head = heading.empty() ? Html() : element("thead", {}, row_of("th", heading));
   Html body;
   for (const auto& row : rows) body += row_of("td", row);
   return element("div", {{"class", "wide"}},
-                 element("table", {},
-                         element("thead", {}, row_of("th", heading)) + element("tbody", {}, body)));
+                 element("table", {}, head + element("tbody", {}, body)));
 }
 
 Html details(std::string_view summary, const Html& content) {

@@ -42,8 +42,8 @@ Html paragraph(std::string_view text);
 
 using Rows = std::vector<std::vector<std::string>>;
 
-// Text cells under a heading row; `alignment` has 'l' or 'r' for each column. Wider than the page,
-// it scrolls by itself.
+// Text cells under a heading row, if there is one; `alignment` has 'l' or 'r' for each column.
+// Wider than the page, it scrolls by itself.
 Html html_table(const std::vector<std::string>& heading, const Rows& rows,
                 std::string_view alignment);
 

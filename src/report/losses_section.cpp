@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "chart.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/readable.h"
@@ -65,46 +63,12 @@ Html where_accuracy_went(const AccuracyMatrix& accuracy) {
                  rows, "rrrrrr"));
 }
 
-// What the quadratic model said of a merge, and what it did.
-Html error_budget(const std::vector<TaskSummary>& tasks) {
-  Bars predicted{.name = "predicted", .values = {}}, measured{.name = "measured", .values = {}};
-  std::vector<std::string> numbers;
-  Rows rows;
-  for (const TaskSummary& task : tasks) {
-    const TaskMetrics& metrics = task.record.metrics;
-    numbers.push_back(std::to_string(task.record.index + 1));
-    predicted.values.push_back(metrics.rise_predicted);
-    measured.values.push_back(metrics.rise_measured);
-    const auto or_dash = [](const std::optional<double>& value) {
-      return value ? short_number(*value) : "-";
-    };
-    const bool both =
-        metrics.rise_predicted && metrics.rise_measured && *metrics.rise_predicted != 0;
-    rows.push_back({numbers.back(), or_dash(metrics.rise_predicted), or_dash(metrics.rise_measured),
-                    both ? short_number(*metrics.rise_measured / *metrics.rise_predicted) : "-"});
-  }
-  const auto known = [](const std::optional<double>& value) { return value.has_value(); };
-  if (std::ranges::none_of(measured.values, known)) return {};
-  return figure(
-      "Error budget: by how much each merge raised its own task's loss",
-      bar_chart({.title = "For each task: rise of its training loss by its merge, as the "
-                          "Fisher predicted and as measured",
-                 .x = "task",
-                 .y = "rise of the loss"},
-                numbers, {predicted, measured}),
-      html_table({"task", "predicted", "measured", "measured / predicted"}, rows, "rrrr"));
-}
-
 }  // namespace
 
 Html losses_section(const ReportedRun& run) {
-  const Html budget = error_budget(run.tasks);
   return section(
       "losses", "Where accuracy was lost",
-      side_by_side(what_becomes_of_samples(run.among_all) + where_accuracy_went(run.accuracy) +
-                   budget) +
-          (budget.empty() ? paragraph("The merges' error budget was not measured in this run.")
-                          : Html()));
+      side_by_side(what_becomes_of_samples(run.among_all) + where_accuracy_went(run.accuracy)));
 }
 
 }  // namespace palimpsest

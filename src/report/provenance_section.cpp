@@ -49,7 +49,7 @@ Html provenance_section(const ReportedRun& run) {
     rows.push_back({"merged weights, SHA-256", record.merge.weights_after});
   }
   return section("provenance", "Where this comes from",
-                 html_table({"", ""}, rows, "ll") +
+                 html_table({}, rows, "ll") +
                      details("The records, by hash",
                              html_table({"task", "content SHA-256", "merged weights, SHA-256",
                                          "written by", "format"},

@@ -59,12 +59,11 @@ Html matrices(const AccuracyMatrix& accuracy) {
   }
   before.least = after.least = least;
   before.most = after.most = most;
-  const std::string shades =
-      concat("darkest ", percent(most), " %, lightest ", percent(least), " %");
-  return side_by_side(
-      figure(concat("After each task's merge, on the test samples of each task; ", shades),
-             heat_map(after)) +
-      figure("The same before the merge, at the weights that training left", heat_map(before)));
+  return element("p", {{"class", "quiet"}},
+                 escaped(concat("Accuracy in % on each task's test samples; strongest colour ",
+                                percent(most), ", faintest ", percent(least), "."))) +
+         side_by_side(figure("After each task's merge", heat_map(after)) +
+                      figure("Before it, at the weights that training left", heat_map(before)));
 }
 
 Html accuracy_over_tasks(const AccuracyMatrix& accuracy) {
@@ -129,52 +128,6 @@ Html forgetting_over_tasks(const AccuracyMatrix& accuracy) {
                  "rrrr"));
 }
 
-Html alphas(const std::vector<TaskSummary>& tasks) {
-  Series alpha{.name = "α"}, unclamped{.name = "before the clamp", .style = 1},
-      equal{.name = "1/t", .style = 3};
-  Rows rows;
-  bool several = false;
-  for (const TaskSummary& task : tasks) {
-    const MergeRecord& merge = task.record.merge;
-    const std::optional<double> mean = merge.alpha();
-    if (!mean) continue;
-    const double x = static_cast<double>(task.record.index + 1);
-    const auto [least, most] = std::ranges::minmax_element(merge.coefficients);
-    several = several || merge.coefficients.size() > 1;
-    alpha.points.push_back({x, *mean});
-    alpha.band.emplace_back(*least, *most);
-    equal.points.push_back({x, 1 / x});
-    if (merge.alpha_unclamped) unclamped.points.push_back({x, *merge.alpha_unclamped});
-    const auto or_dash = [](const std::optional<double>& value) {
-      return value ? scientific(*value, 3) : "-";
-    };
-    rows.push_back(
-        {std::to_string(task.record.index + 1), fixed(*mean, 4),
-         merge.coefficients.size() > 1 ? concat(fixed(*least, 3), " to ", fixed(*most, 3)) : "-",
-         merge.alpha_unclamped ? fixed(*merge.alpha_unclamped, 4) : "-", or_dash(merge.numerator),
-         or_dash(merge.denominator),
-         task.record.fisher ? scientific(task.record.fisher->factor, 2) : "-", merge.remark});
-  }
-  if (rows.empty()) return {};
-  if (!several) alpha.band.clear();
-  std::vector<Series> series = {alpha};
-  if (!unclamped.points.empty()) series.push_back(unclamped);
-  series.push_back(equal);
-  return figure(
-      several ? "α of each merge: mean of several, and their range" : "α of each merge",
-      line_chart(
-          {.title = "Merge coefficient alpha of each task, beside one over the task's number",
-           .x = "task",
-           .y = "α",
-           .whole_x = true,
-           .y_least = 0,
-           .y_most = 1},
-          series),
-      html_table({"task", "α", "range", "before the clamp", "numerator", "denominator",
-                  "Fisher times", "remark"},
-                 rows, "rrrrrrrl"));
-}
-
 }  // namespace
 
 std::vector<std::string> task_numbers(std::size_t tasks) {
@@ -195,13 +148,13 @@ Html results_section(const ReportedRun& run) {
   const Html given = is_task_given(run.config)
                          ? paragraph("Accuracies are with the task given: among its classes only.")
                          : Html();
-  return section("results", "What was reached",
-                 given + headline(run.accuracy) + matrices(run.accuracy) +
-                     side_by_side(accuracy_over_tasks(run.accuracy) +
-                                  forgetting_over_tasks(run.accuracy) + alphas(run.tasks)) +
-                     details("The tasks and their classes",
-                             html_table({"task", "name", "trained on", "tested on", "classes"},
-                                        rows, "rlrrl")));
+  return section(
+      "results", "What was reached",
+      given + headline(run.accuracy) + matrices(run.accuracy) +
+          side_by_side(accuracy_over_tasks(run.accuracy) + forgetting_over_tasks(run.accuracy)) +
+          details(
+              "The tasks and their classes",
+              html_table({"task", "name", "trained on", "tested on", "classes"}, rows, "rlrrl")));
 }
 
 }  // namespace palimpsest

@@ -24,8 +24,8 @@ std::string page_of(const ReportedRun& run) {
   Html body = element("h1", {}, escaped(run.name())) +
               element("p", {{"class", "quiet"}}, escaped(what)) + Html::markup("\n");
   if (tasks > 0) {
-    body +=
-        results_section(run) + losses_section(run) + training_section(run) + published_section(run);
+    body += results_section(run) + merges_section(run) + losses_section(run) +
+            training_section(run) + published_section(run);
   }
   return page(concat(run.name(), ": Palimpsest"),
               body + settings_section(run) + provenance_section(run))

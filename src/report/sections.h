@@ -5,9 +5,10 @@
 
 namespace palimpsest {
 
-// Section by section: what was reached; where accuracy was lost; how training went; beside
-// published numbers; with which settings; from what.
+// Section by section: what was reached; what the merges did; where accuracy was lost; how training
+// went; beside published numbers; with which settings; from what.
 Html results_section(const ReportedRun& run);
+Html merges_section(const ReportedRun& run);
 Html losses_section(const ReportedRun& run);
 Html training_section(const ReportedRun& run);
 Html published_section(const ReportedRun& run);

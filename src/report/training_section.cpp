@@ -56,12 +56,15 @@ Html loss_curve(const ReportedRun& run) {
   }
   const auto [least, most] = std::ranges::minmax(curve.points, {}, &Point::y);
   axes.logarithmic = least.y > 0 && most.y > 20 * least.y;
-  return figure(concat("Training loss, under the perturbation; line: mean over ",
-                       std::max<std::size_t>(1, steps / kPoints),
-                       " steps or so, shade: least and most, upright lines: a new task"),
-                line_chart(axes, {curve}),
-                html_table({"task", "steps", "first step", "last step", "mean of the last pass"},
-                           rows, "rrrrr"));
+  const std::size_t span = (steps + kPoints - 1) / kPoints;
+  return figure(
+      concat(
+          "Training loss, under the perturbation",
+          span > 1 ? concat("; line: mean over about ", span, " steps, shade: least and most") : "",
+          "; upright lines: a new task"),
+      line_chart(axes, {curve}),
+      html_table({"task", "steps", "first step", "last step", "mean of the last pass"}, rows,
+                 "rrrrr"));
 }
 
 Html times(const std::vector<TaskSummary>& tasks) {

@@ -71,7 +71,7 @@ def untimed(page):
     sections = dict(re.findall(r'<section id="(\w+)">(.*?)</section>', page, re.DOTALL))
     sections["training"] = sections["training"].partition('<div id="times">')[0]
     command = re.sub(r"(--out|-n) \S+|launch/mpirun.sh", "", re.search("<pre>(.*?)</pre>", page, re.DOTALL)[1])
-    return {name: sections[name] for name in ("results", "losses", "training", "published")} | {"command": command}
+    return {name: sections[name] for name in ("results", "merges", "losses", "training", "published")} | {"command": command}
 
 
 def scalars(folder):
@@ -120,16 +120,16 @@ def test_tensorboard_reads_what_happened(toy, reference_run):
 @pytest.fixture(scope="module")
 def compared(toy, reference_run):
     for seed in (1, 2):
-        toy.run("--merge", "average", "--seed", seed, "--tasks", 2, out=f"average-{seed}")
+        toy.run("--merge", "none", "--seed", seed, "--tasks", 2, out=f"none-{seed}")
         toy.run("--seed", seed, "--tasks", 2, out=f"closed-{seed}")
-    return [toy.path("runs", name) for name in ("closed-1", "closed-2", "average-1", "average-2")]
+    return [toy.path("runs", name) for name in ("closed-1", "closed-2", "none-1", "none-2")]
 
 
 def test_runs_are_pooled_over_seeds_and_paired(compared):
     rows = list(csv.DictReader(report(*compared, "--csv").splitlines()))
     assert [row["group"] for row in rows] == ["A", "A", "B", "B"] and [row["seed"] for row in rows] == ["1", "2", "1", "2"]
     found = json.loads(report(*compared, "--json"))
-    assert [group["differs_in"] for group in found["groups"]] == ["merge closed-form", "merge average"]
+    assert [group["differs_in"] for group in found["groups"]] == ["merge closed-form", "merge none"]
     for measure in ("last", "average_anytime", "forgetting", "plasticity"):
         values = [float(row[measure]) for row in rows]
         for group, own in zip(found["groups"], (values[:2], values[2:])):
