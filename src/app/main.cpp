@@ -50,6 +50,7 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   const bool is_task_given = config.scenario == "task-incremental";
   RunEvents events;
+  int width = 0;  // of the terminal, on rank 0
   std::optional<TerminalReport> terminal;
   std::optional<JsonLinesReport> log;
   std::optional<TensorBoardReport> tensorboard;
@@ -57,6 +58,7 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   if (group.rank() == 0) {
     TerminalSettings settings = terminal_settings(stdout, config.progress, config.log_every);
     settings.task_given = is_task_given;
+    width = settings.width;
     terminal.emplace(stdout, settings);
     events.add(*terminal);
   }
@@ -76,8 +78,8 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
     if (tensorboard) tensorboard->close();
     std::cout << '\n'
               << summary_table(result.accuracy,
-                               config.merge == "none" ? std::vector<double>{} : result.alphas, 100,
-                               is_task_given)
+                               config.merge == "none" ? std::vector<double>{} : result.alphas,
+                               width, is_task_given)
               << std::flush;
     if (!std::cout) throw Error("the final table could not be written to the standard output");
   }
