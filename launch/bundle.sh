@@ -34,7 +34,7 @@ if [[ -e $out && ! -f $out/contents.txt ]]; then
 fi
 most_bytes=60000000
 packages=(libopenmpi-dev openmpi-bin openmpi-common libhdf5-dev libboost-program-options-dev libgtest-dev libgmock-dev
-  nlohmann-json3-dev libssl-dev libturbojpeg0-dev pkgconf-bin)
+  nlohmann-json3-dev libssl-dev libturbojpeg0-dev libeigen3-dev pkgconf-bin)
 # Never taken: the C library and the compiler's, which every machine that compiles has, and drivers of fabrics.
 left_out='^lib(c6|gcc-s1|stdc\+\+6|gfortran5|fabric1|ucx0|psm2-2|psm-infinipath1|ibverbs1|hwloc-plugins|hdf5-(cpp|hl|fortran).*)$'
 base='^(ld-linux.*|lib(c|m|dl|rt|util|pthread|resolv|gcc_s|stdc\+\+)\.so\.[0-9]+)$'
@@ -129,19 +129,26 @@ copy_mpi() {
   mkdir "$prefix/include/openmpi"  # mpicc names it
 }
 
-# What the project includes of Boost, by three language standards, and all that tells compilers apart.
-copy_boost() {
-  local standard
+# What an include of a large library brings in, by three language standards.
+copy_included() {
+  local include=$1 folder=$2 standard
   for standard in 17 20 23; do
-    echo '#include <boost/program_options.hpp>' | "${CXX:-c++}" "-std=c++$standard" -I"$stage/usr/include" -M -x c++ - |
-      tr -s ' \134' '\n' | grep -F "$stage/usr/include/boost/"
-  done | sed "s|^$stage/usr/include/||" | sort -u >"$work/boost"
-  tar -C "$stage/usr/include" -cf - --files-from "$work/boost" boost/config boost/version.hpp | tar -C "$prefix/include" -xf -
+    echo "#include <$include>" | "${CXX:-c++}" "-std=c++$standard" -I"$stage/usr/include" -I"$stage/usr/include/eigen3" -M -x c++ - |
+      tr -s ' \134' '\n' | grep -F "$stage/usr/include/$folder/"
+  done | sed "s|^$stage/usr/include/||" | sort -u | tar -C "$stage/usr/include" -cf - --files-from - | tar -C "$prefix/include" -xf -
+}
+
+# Of Boost also all that tells compilers apart.
+copy_boost() {
+  copy_included boost/program_options.hpp boost
+  tar -C "$stage/usr/include" -cf - boost/config boost/version.hpp | tar -C "$prefix/include" -xf -
   libraries libboost_program_options.so
 }
 
 copy_headers() {
   cp -r "$stage"/usr/include/{gtest,gmock,nlohmann,openssl,turbojpeg.h} "$prefix/include/"
+  copy_included Eigen/SVD eigen3
+  cp "$stage/usr/include/eigen3/signature_of_eigen3_matrix_library" "$prefix/include/eigen3/"
   cp -r "$stage"/usr/include/*-linux-gnu/openssl "$prefix/include/"
   cp "$stage"/usr/include/hdf5/serial/*.h "$prefix/include/"
 }
@@ -156,6 +163,7 @@ copy_rest() {
     "$(in_stage 'pkgconfig/libturbojpeg.pc')" >"$prefix/lib/pkgconfig/libturbojpeg.pc"
   mkdir "$prefix/share/cmake"
   cp -r "$(dirname "$(in_stage 'nlohmann_json/nlohmann_jsonConfig.cmake')")" "$prefix/share/cmake/"
+  cp -r "$(dirname "$(in_stage 'cmake/Eigen3Config.cmake')")" "$prefix/share/cmake/"
 }
 
 # Every object finds the others wherever the prefix lies.

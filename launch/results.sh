@@ -25,7 +25,7 @@ for seed in 1 2 3; do
   done
 done
 protocol debian-sections-short 9 4 200 50 1
-for rule in frozen sequential lora-m pm-none pm-secant; do
+for rule in prototype frozen sequential lora-m pm-none pm-secant joint; do
   run debian-sections-short debian-sections-short-$rule 1
 done
 .venv/bin/python tools/results-table "$folder"/debian-sections*-seed*

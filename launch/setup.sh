@@ -20,7 +20,7 @@ launch/setup.sh --offline FOLDER
 
 On Debian 12 and Ubuntu 24.04 missing packages come from apt-get (root or sudo). Elsewhere, and without root, load your
 cluster's modules first: compiler, cmake >= 3.25, ninja, pkg-config, MPI, HDF5, Boost, OpenSSL, libjpeg-turbo,
-nlohmann-json, GoogleTest. PYTHON
+nlohmann-json, Eigen, GoogleTest. PYTHON
 names the interpreter for .venv (3.11 or newer; default python3); with --offline it is the one that has torch.
 TEXT
 }
@@ -89,7 +89,7 @@ missing_to_build() {
   for entry in ninja mpicc mpirun pkg-config; do
     has_program "$entry" || echo "$entry"
   done
-  for entry in hdf5.h boost/program_options.hpp nlohmann/json.hpp openssl/evp.h turbojpeg.h gtest/gtest.h gmock/gmock.h; do
+  for entry in hdf5.h boost/program_options.hpp nlohmann/json.hpp openssl/evp.h turbojpeg.h eigen3/Eigen/SVD gtest/gtest.h gmock/gmock.h; do
     has_header "$entry" || echo "$entry"
   done
 }
@@ -114,7 +114,7 @@ install_packages() {
 packages_to_build() {
   install_packages \
     libopenmpi-dev openmpi-bin libhdf5-dev libboost-program-options-dev libgtest-dev libgmock-dev \
-    nlohmann-json3-dev libssl-dev libturbojpeg0-dev ninja-build ccache mold cmake g++ pkg-config python3-venv python3-dev git ca-certificates
+    nlohmann-json3-dev libssl-dev libturbojpeg0-dev libeigen3-dev ninja-build ccache mold cmake g++ pkg-config python3-venv python3-dev git ca-certificates
 }
 
 setup_packages() {

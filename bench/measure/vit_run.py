@@ -15,8 +15,6 @@ import google_crc32c
 import h5py
 import numpy as np
 
-COLUMNS = ("scale", "norm_a", "norm_b", "norm_delta", "fisher_mass")
-
 
 class Record:
     """An HDF5 file as checkpoints_schema/README.md describes it, hash included."""
@@ -45,7 +43,6 @@ class Record:
         if hashed:
             payload = b"".join(text + b"\0" for text in value.ravel()) if code == "str" else value.tobytes()
             dims = ",".join(map(str, value.shape))
-            digest = hashlib.sha256()
             self.hashed[path] = f"{path}\0{code}\0{dims}\0".encode(), payload
 
     def close(self):
@@ -61,7 +58,6 @@ class Record:
 
 def interleaved_sum(values):
     """As curvature_memory.cpp adds: eight sums, then these in order."""
-    sums = np.zeros(8)
     whole = len(values) // 8 * 8
     sums = np.add.accumulate(values[:whole].reshape(-1, 8), axis=0)[-1]
     for k, value in enumerate(values[whole:]):

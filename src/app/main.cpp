@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "doctor_command.h"
+#include "eval_command.h"
 #include "palimpsest/comm/guarded_run.h"
 #include "palimpsest/comm/host_group.h"
 #include "palimpsest/comm/stop_request.h"
@@ -36,6 +37,9 @@ constexpr std::string_view kHelp =
     "  palimpsest train ... --print-config                the resolved settings, as a "
     "configuration file\n"
     "  palimpsest train ... --dry-run                     what would run, and what it costs\n"
+    "  palimpsest eval --weights RUN|FILE [settings]      accuracy and loss of saved weights\n"
+    "  palimpsest eval --sweep RUN [settings]             the newest merge at many values of "
+    "alpha\n"
     "  palimpsest plan [settings] [--world-size 1,8,64]   memory, time over many ranks, and where "
     "it stops scaling\n"
     "  palimpsest plan --help                             planning without any file, and for GPUs\n"
@@ -98,6 +102,23 @@ std::string out_of_memory(std::string_view where) {
       "--evaluation-batch counts in evaluation. palimpsest plan tells what fits");
 }
 
+// What LibTorch or the allocator throws, in words that say what to do.
+template <typename Work>
+int with_clear_errors(const Work& work) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    throw Error(out_of_memory("the host"));
+  } catch (const c10::OutOfMemoryError& error) {
+    throw Error(concat(out_of_memory("the GPU"), " (", error.what_without_backtrace(), ")"));
+  } catch (const c10::Error& error) {
+    const std::string what = error.what_without_backtrace();
+    const bool no_memory = what.find("can't allocate memory") != std::string::npos;
+    throw Error(no_memory ? concat(out_of_memory("the host"), " (", what, ")")
+                          : concat("LibTorch: ", what));
+  }
+}
+
 // Takes `flag` out of the arguments and tells whether it was there.
 bool take_flag(std::vector<std::string>& arguments, std::string_view flag) {
   return std::erase(arguments, flag) > 0;
@@ -124,6 +145,10 @@ int run(std::vector<std::string> arguments) {
     std::cout << plan_help();
     return 0;
   }
+  if (verb == "eval" && help) {
+    std::cout << eval_help();
+    return 0;
+  }
   if (verb == "doctor" && help) {
     std::cout << doctor_help();
     return 0;
@@ -136,6 +161,7 @@ int run(std::vector<std::string> arguments) {
       return static_cast<int>(ExitCode::kDone);
     }
     if (verb == "doctor") return doctor(arguments, group, watchdog);
+    if (verb == "eval") return with_clear_errors([&] { return eval(arguments, group, watchdog); });
     if (verb != "train") {
       throw UsageError(
           concat("'", verb,
@@ -147,18 +173,7 @@ int run(std::vector<std::string> arguments) {
         std::cout << (print ? print_config(config) : dry_run(config, group.size()));
       return static_cast<int>(ExitCode::kDone);
     }
-    try {
-      return train(config, group, watchdog);
-    } catch (const std::bad_alloc&) {
-      throw Error(out_of_memory("the host"));
-    } catch (const c10::OutOfMemoryError& error) {
-      throw Error(concat(out_of_memory("the GPU"), " (", error.what_without_backtrace(), ")"));
-    } catch (const c10::Error& error) {
-      const std::string what = error.what_without_backtrace();
-      const bool no_memory = what.find("can't allocate memory") != std::string::npos;
-      throw Error(no_memory ? concat(out_of_memory("the host"), " (", what, ")")
-                            : concat("LibTorch: ", what));
-    }
+    return with_clear_errors([&] { return train(config, group, watchdog); });
   });
 }
 

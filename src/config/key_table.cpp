@@ -78,8 +78,8 @@ std::vector<Key> make_table() {
       {.name = "validation",
        .group = kStream,
        .member = &C::validation,
-       .help = "Share of the training samples that is kept out of training, for palimpsest\n"
-               "eval to choose by; the hash of a sample's content decides. Not in the paper.",
+       .help = "Share of the training samples that is kept out of training, to choose by\n"
+               "with palimpsest eval; a sample's hash decides. Not in the paper.",
        .minimum = 0,
        .maximum = 0.9},
       {.name = "image-size",

@@ -209,9 +209,9 @@ void check_consistent(const RunConfig& config) {
 
 }  // namespace
 
-RunConfig parse_settings(std::span<const std::string> arguments) {
+RunConfig parse_settings(std::span<const std::string> arguments, const RunConfig& defaults) {
   std::vector<Setting> flags = read_command_line(arguments);
-  RunConfig config;
+  RunConfig config = defaults;
   const auto file = std::find_if(flags.begin(), flags.end(),
                                  [](const Setting& setting) { return setting.key == "config"; });
   if (file != flags.end()) {

@@ -90,13 +90,42 @@ std::string config_json(const RunConfig& config, bool with_operational) {
   return dump(json);
 }
 
+namespace {
+
+Json recorded_object(std::string_view recorded_json) {
+  Json recorded = Json::parse(recorded_json, nullptr, /*allow_exceptions=*/false);
+  if (recorded.is_object()) return recorded;
+  throw InputError(concat("recorded configuration: expected a JSON object, found '",
+                          recorded_json.substr(0, 60), "'"));
+}
+
+// A recorded value as a .cfg file has it.
+std::string text_of(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_array()) return value.dump();
+  std::string text;
+  for (const Json& part : value) text += (text.empty() ? "" : ",") + text_of(part);
+  return text;
+}
+
+}  // namespace
+
+void take_recorded(std::string_view recorded_json, RunConfig& config) {
+  const Json recorded = recorded_object(recorded_json);
+  for (const Key& key : key_table()) {
+    const auto found = recorded.find(std::string(key.name));
+    if (found == recorded.end()) continue;
+    try {
+      set_value(config, key, text_of(*found));
+    } catch (const UsageError& error) {
+      throw InputError(concat("recorded configuration: ", error.what()));
+    }
+  }
+}
+
 std::vector<std::string> config_differences(std::string_view recorded_json,
                                             const RunConfig& config) {
-  const Json recorded = Json::parse(recorded_json, nullptr, /*allow_exceptions=*/false);
-  if (!recorded.is_object()) {
-    throw InputError(concat("recorded configuration: expected a JSON object, found '",
-                            recorded_json.substr(0, 60), "'"));
-  }
+  const Json recorded = recorded_object(recorded_json);
   std::vector<std::string> differences;
   for (const Key& key : key_table()) {
     if (key.effect == Effect::kOperational) continue;

@@ -114,7 +114,8 @@ Task joint_task(std::span<const Task> tasks) {
              .name = concat("joint of ", tasks.size(), " tasks"),
              .classes = {},
              .train = {},
-             .test = {}};
+             .test = {},
+             .validation = {}};
   std::map<std::string_view, std::int64_t> number_of;
   const auto add = [&](const LabelledSamples& from, const Task& task, LabelledSamples& into) {
     into.samples.insert(into.samples.end(), from.samples.begin(), from.samples.end());
@@ -129,6 +130,7 @@ Task joint_task(std::span<const Task> tasks) {
     }
     add(task.train, task, joint.train);
     add(task.test, task, joint.test);
+    add(task.validation, task, joint.validation);
   }
   return joint;
 }

@@ -102,6 +102,10 @@ const Spellings& vit_spellings() {
   return spellings;
 }
 
+const Spellings& spellings_of(const BackboneConfig& config) {
+  return std::holds_alternative<BertConfig>(config) ? bert_spellings() : vit_spellings();
+}
+
 std::optional<CanonicalWeights::Place> CanonicalWeights::find(std::string_view canonical) const {
   const Name name = take_apart(canonical, spellings_);
   const auto listed = std::ranges::find(spellings_.parts, name.part, &Spellings::Part::canonical);

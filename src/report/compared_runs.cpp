@@ -1,9 +1,7 @@
 // A run beside others: between its bounds, or among its repetitions.
 #include <algorithm>
 #include <map>
-#include <set>
 
-#include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/metrics/stream_metrics.h"
@@ -38,18 +36,16 @@ Json config_of(const RunRecords& run) {
 
 // The settings that are not the same in all runs; "" when they are.
 std::string differing_settings(const std::vector<RunRecords>& runs) {
-  std::map<std::string, std::set<std::string>> values;
+  std::map<std::string, std::vector<std::string>> values;
   for (const RunRecords& run : runs) {
     const Json config = config_of(run);
-    for (const Key& key : key_table()) {
-      if (key.effect == Effect::kOperational) continue;
-      const std::string name(key.name);
-      values[name].insert(config.is_object() && config.contains(name) ? config[name].dump() : "");
-    }
+    for (const auto& [name, value] : config.items()) values[name].push_back(value.dump());
   }
   std::string differing;
   for (const auto& [name, found] : values) {
-    if (found.size() > 1) differing += (differing.empty() ? "" : ", ") + name;
+    const bool same =
+        found.size() == runs.size() && std::ranges::count(found, found[0]) == std::ssize(found);
+    if (!same) differing += (differing.empty() ? "" : ", ") + name;
   }
   return differing;
 }

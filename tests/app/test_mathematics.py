@@ -139,7 +139,8 @@ def test_accuracies_are_those_of_the_merged_model(toy, run):
         heads = [state[f"heads/{task}"] for task in range(4)]
         weight = torch.tensor(np.concatenate([head["weight"][:] for head in heads]).astype("f8"))
         bias = torch.tensor(np.concatenate([head["bias"][:] for head in heads]).astype("f8"))
-    correct, given = np.zeros(4, int), np.zeros(4, int)
+    correct, given, top5, in_task, losses = (np.zeros(4, int) for _ in range(5))
+    losses, of_class = losses.astype("f8"), np.zeros(8, int)
     with torch.no_grad():
         for sample in np.flatnonzero(reference.split == 1):
             label = int(reference.labels[sample])
@@ -147,9 +148,18 @@ def test_accuracies_are_those_of_the_merged_model(toy, run):
             correct[label // 2] += int(logits.argmax()) == label
             own = logits[2 * (label // 2) : 2 * (label // 2) + 2]
             given[label // 2] += int(own.argmax()) == label % 2
+            top5[label // 2] += label in logits.topk(5).indices
+            in_task[label // 2] += int(logits.argmax()) // 2 == label // 2
+            of_class[label] += int(logits.argmax()) == label
+            losses[label // 2] -= float(own.log_softmax(0)[label % 2])
     with h5py.File(f"{run}/tasks/task-0003.h5") as file:
         np.testing.assert_array_equal(file["metrics/after_merge/correct"][:], correct)
         np.testing.assert_array_equal(file["metrics/after_merge/correct_given_task"][:], given)
+        np.testing.assert_array_equal(file["metrics/after_merge/correct_top5"][:], top5)
+        np.testing.assert_array_equal(file["metrics/after_merge/correct_task"][:], in_task)
+        np.testing.assert_array_equal(file["metrics/after_merge/class_correct"][:], of_class)
+        np.testing.assert_array_equal(file["metrics/after_merge/class_samples"][:], 10)
+        np.testing.assert_allclose(file["metrics/after_merge/loss_given_task"][:], losses, rtol=1e-5)
 
 
 def test_the_fisher_of_images_is_that_of_one_image_at_a_time(vision_toy):

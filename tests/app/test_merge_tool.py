@@ -160,8 +160,12 @@ def test_audit_and_cosines(run):
             fisher, factor = by_module(file["fisher"]), file["fisher"].attrs["factor"]
         rise = 0.5 * factor * sum((fisher[name] * (merged[name] - point[name]) ** 2).sum() for name in point)
         assert audit["predicted_rise_training_samples"][2][index] == pytest.approx(rise, rel=1e-4)
+        with h5py.File(f"{run}/tasks/task-0002.h5") as after, h5py.File(f"{run}/tasks/task-{index:04}.h5") as own:
+            rows = [file[f"metrics/{when}"] for file, when in ((after, "after_merge"), (own, "before_merge"))]
+            losses = [row["loss_given_task"][index] / row["samples"][index] for row in rows]
+        assert audit["measured_rise_test_samples"][2][index] == pytest.approx(losses[0] - losses[1], abs=1e-12)
     text = tool("merge", run, "--audit")
-    assert "predicted, on training samples" in text and "measured" in text
+    assert "predicted, on training samples" in text and "measured, on test samples" in text
 
     cosines = json.loads(tool("inspect", run, "--cosines", "--json"))
     deltas = []

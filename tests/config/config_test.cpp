@@ -258,6 +258,23 @@ TEST(Config, DifferencesRefuseWhatIsNoConfiguration) {
   EXPECT_THROW(config_differences("[1]", RunConfig()), InputError);
 }
 
+TEST(Config, RecordedSettingsComeBack) {
+  const RunConfig config =
+      parse_with({"--lr=0.003", "--lora-targets=query,fc1", "--milestones=0.25,0.5",
+                  "--validation=0.1", "--error-budget=false", "--lanes=ranks"});
+  RunConfig back;
+  take_recorded(config_json(config, true), back);
+  EXPECT_EQ(back, config);
+  RunConfig other;
+  other.pack = "kept";
+  take_recorded(config_json(config, false), other);
+  EXPECT_EQ(other.lr, 0.003);
+  EXPECT_EQ(other.pack, "kept");
+  EXPECT_THROW(take_recorded("[]", other), InputError);
+  EXPECT_THROW(take_recorded(R"({"lr": -1})", other), InputError);
+  EXPECT_NO_THROW(take_recorded(R"({"of a later version": 1})", other));
+}
+
 TEST(Config, HelpExplainsEveryKeyWithin100Columns) {
   const std::string help = config_help();
   for (const Key& key : key_table()) {
@@ -271,7 +288,8 @@ TEST(Config, HelpExplainsEveryKeyWithin100Columns) {
 }
 
 TEST(Config, HelpMarksWhatIsNotInThePaper) {
-  for (const char* const name : {"head-refit", "fisher-scale", "passes-per-epoch"}) {
+  for (const char* const name :
+       {"head-refit", "fisher-scale", "passes-per-epoch", "validation", "error-budget"}) {
     std::string help(key_named(name).help);
     std::replace(help.begin(), help.end(), '\n', ' ');
     EXPECT_THAT(help, testing::ContainsRegex("[Nn]ot in the paper")) << name;

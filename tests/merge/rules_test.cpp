@@ -83,6 +83,20 @@ TEST(FixedShares, NoneReproducesTheTrainedWeightsForAThousandRandomOnes) {
   }
 }
 
+TEST(FixedShares, FixedGoesItsShareAndFirstStaysForAThousandRandomOnes) {
+  for (std::uint64_t trial = 0; trial < 1000; ++trial) {
+    const Plain plain(random_values(20, 2 * trial), random_values(20, 2 * trial + 1));
+    const double alpha = static_cast<double>(trial) / 1000;
+    const auto task = static_cast<std::int64_t>(trial % 5);
+    const auto fixed = merged_by("fixed:alpha=" + std::to_string(alpha), plain.input(task)).weights;
+    const auto first = merged_by("first", plain.input(task)).weights;
+    for (std::size_t i = 0; i < 20; ++i) {
+      ASSERT_FLOAT_EQ(fixed[i], static_cast<float>(plain.merged[i] + alpha * plain.delta[i]));
+      ASSERT_EQ(first[i], task == 0 ? plain.merged[i] + plain.delta[i] : plain.merged[i]);
+    }
+  }
+}
+
 // The running mean over a stream is the mean of all end points; EMA weighs them by
 // rate (1 - rate)^(age), the first by what is left.
 TEST(FixedShares, AverageAndEmaAreMeansOfTheEndPointsForAThousandRandomStreams) {
@@ -221,6 +235,13 @@ TEST(Ties, ByHand) {
   const Tasks tasks({{4, 1, 1, -3}, {-1, 0.5f, 2, 0.25f}, {0.5f, 5, -0.5f, -1}});
   EXPECT_THAT(tasks.by("ties:density=0.5"), ElementsAre(4, 5, 2, -2));
   EXPECT_THAT(tasks.by("ties:density=0.5,scale=0.5"), ElementsAre(2, 2.5, 1, -1));
+}
+
+// Half of three is two; where the sum has no sign, nothing agrees with it.
+TEST(Ties, RoundsTheShareUpAndElectsNoSignForASumOfZero) {
+  EXPECT_THAT(Tasks(std::vector<std::vector<float>>{{3, 1, -2}}).by("ties:density=0.5"),
+              ElementsAre(3, 0, -2));
+  EXPECT_THAT(Tasks({{1, 2, 3}, {-1, 2, -5}}).by("ties:density=1"), ElementsAre(0, 2, -5));
 }
 
 // Untrimmed: every element has the sign of the sum, and is the mean of those that agree.

@@ -133,9 +133,10 @@ TEST(GivenTheTask, EveryNumberIsReadFromWhatWasCorrectGivenTheTask) {
                          .correct = correct,
                          .correct_given_task = given,
                          .correct_top5 = samples,
+                         .correct_task = samples,
                          .loss_given_task = std::vector<double>(samples.size(), 0.5),
-                         .class_samples = {},
-                         .class_correct = {}};
+                         .class_samples = samples,
+                         .class_correct = correct};
   };
   AccuracyMatrix matrix;
   matrix.add_row(counted({10}, {1}, {8}), counted({10}, {2}, {9}));
@@ -149,8 +150,7 @@ TEST(GivenTheTask, EveryNumberIsReadFromWhatWasCorrectGivenTheTask) {
   EXPECT_DOUBLE_EQ(*given.backward_transfer(), 0.5 - 0.8);
   EXPECT_DOUBLE_EQ(given.plasticity(), (0.8 + 0.6) / 2);
   EXPECT_DOUBLE_EQ(given.plasticity_before_merge(), (0.9 + 0.75) / 2);
-  EXPECT_TRUE(given.row(1).correct_top5.empty());
-  EXPECT_EQ(given.row(1).loss_given_task, matrix.row(1).loss_given_task);
+  EXPECT_FALSE(given.row(1).is_detailed());
 }
 
 }  // namespace

@@ -95,6 +95,17 @@ TEST(Terminal, SaysFromWhereToWhereSeveralAlphasGo) {
   EXPECT_THAT(screen.text(), testing::HasSubstr("merged    alpha 0.500 (0.250 to 0.750), "));
 }
 
+TEST(Terminal, SaysWhatAMergeCostItsTask) {
+  Screen screen;
+  TerminalReport report(screen.file(), {});
+  report.on(Merged{});
+  report.on(ErrorBudget{.task = 0, .rise_predicted = 0.25, .rise_measured = 0.5});
+  report.on(TaskSaved{});
+  EXPECT_THAT(screen.text(),
+              testing::HasSubstr("the merge cost the task 0.5000 nats of its training loss; its "
+                                 "quadratic predicted 0.2500\n"));
+}
+
 TEST(Terminal, LogHasPlainLinesAndTheResultOfATask) {
   EXPECT_EQ(
       shown({.log_every = 40}),

@@ -161,6 +161,7 @@ TEST(AlignedHeads, TellClassesOfDifferentTasksApart) {
     RunConfig config;
     config.head = kind;
     config.head_lr = 0.05;
+    config.batch = 32;
     const std::vector<ClassStatistics> statistics = {
         {2, 2, {1, 0, -1, 0}, {0.01f, 0.01f, 0.01f, 0.01f}},
         {2, 2, {0, 1, 0, -1}, {0.01f, 0.01f, 0.01f, 0.01f}}};

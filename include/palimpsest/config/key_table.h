@@ -57,8 +57,9 @@ void set_value(RunConfig& config, const Key& key, std::string_view text);
 // contradiction between settings.
 RunConfig parse_run_config(std::span<const std::string> arguments);
 
-// The same, but pack, protocol and backbone may be missing: for a plan without files.
-RunConfig parse_settings(std::span<const std::string> arguments);
+// The same, but pack, protocol and backbone may be missing: for a plan without files. `defaults`:
+// what is not given.
+RunConfig parse_settings(std::span<const std::string> arguments, const RunConfig& defaults = {});
 
 // All settings as a .cfg file that parses back to the same RunConfig.
 std::string print_config(const RunConfig& config);
@@ -68,6 +69,10 @@ std::string config_help();
 
 // JSON object {key: value}, keys in table order; operational keys left out unless asked for.
 std::string config_json(const RunConfig& config, bool with_operational);
+
+// Into `config` what config_json() has written; keys that this program does not know are left out.
+// Throws InputError when it is no JSON object or a value is not possible.
+void take_recorded(std::string_view recorded_json, RunConfig& config);
 
 // The keys, operational ones aside, in which a recorded configuration (from config_json) differs:
 // "key: recorded X, now Y".

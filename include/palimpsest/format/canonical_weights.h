@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "palimpsest/format/backbone_config.h"
 #include "palimpsest/format/checkpoint.h"
 
 namespace palimpsest {
@@ -33,6 +34,7 @@ struct Spellings {
 
 const Spellings& bert_spellings();
 const Spellings& vit_spellings();
+const Spellings& spellings_of(const BackboneConfig& config);
 
 class CanonicalWeights {
  public:
@@ -40,6 +42,14 @@ class CanonicalWeights {
       : checkpoint_(checkpoint), spellings_(spellings) {}
 
   bool contains(std::string_view canonical) const { return find(canonical).has_value(); }
+
+  // Where a canonical tensor lies in the checkpoint: in several tensors, one above the other by
+  // rows, or in one of `of` equal parts of one, by rows.
+  struct Place {
+    std::vector<std::string> tensors;
+    std::int64_t part = 0, of = 1;
+  };
+  Place place_of(std::string_view canonical) const;  // throws InputError when there is none
 
   // Leading dimensions of 1 left out. Throws InputError when there is no such tensor.
   std::vector<std::int64_t> shape(std::string_view canonical) const;
@@ -53,12 +63,7 @@ class CanonicalWeights {
   void refuse_surplus() const;
 
  private:
-  struct Place {
-    std::vector<std::string> tensors;
-    std::int64_t part = 0, of = 1;
-  };
   std::optional<Place> find(std::string_view canonical) const;
-  Place place_of(std::string_view canonical) const;  // throws InputError when there is none
 
   const Checkpoint& checkpoint_;
   const Spellings& spellings_;

@@ -16,7 +16,7 @@ struct MergedRecord {
   std::string rule;            // as JSON, as in MergeRecord
   std::string sources;         // JSON: what was merged (run, tasks, content hashes; or adapters)
   // In plain words, what is to be known before a number is read off it ("later tasks were trained
-  // on top of another merge"); "" for the run's own rule over all its tasks.
+  // on top of another merge"); "" for the run's own rule over its first tasks.
   std::string post_hoc;
   // Of the tasks merged, in order; empty where adapters brought none.
   std::vector<std::string> task_names;

@@ -5,8 +5,7 @@
 namespace palimpsest {
 
 // The row or matrix in which `correct` is correct_given_task, so that every number read from it is
-// one given the task. What is counted over the classes of all tasks alone (the five largest, single
-// classes) is left empty.
+// one given the task. The counts since 1.2 of the format, among all classes, are left out.
 EvaluationRow given_task(EvaluationRow row);
 AccuracyMatrix given_task(const AccuracyMatrix& accuracy);
 

@@ -1,0 +1,33 @@
+#pragma once
+// Merged weights with their heads, from wherever they were saved: a run folder, a state, or what
+// palimpsest-merge has written.
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "palimpsest/config/run_config.h"
+#include "palimpsest/core/adapted_layout.h"
+#include "palimpsest/format/records.h"
+
+namespace palimpsest {
+
+struct SavedWeights {
+  std::string source;  // for people
+  AdaptedLayout layout;
+  std::vector<float> weights;                     // theta_hat - theta_hat_0; none: not adapted
+  std::vector<std::vector<std::string>> classes;  // by task
+  std::vector<Head> heads;
+  std::string backbone_sha256, backbone_shape_sha256, pack_content_sha256;
+  RunConfig config;      // as recorded; with its paths where a run folder is at hand
+  std::string post_hoc;  // what is to be known before a number is read off them; "" for a run's own
+};
+
+// A run folder stands for its newest state. Throws InputError as the readers of records do, and
+// for weights without heads.
+SavedWeights read_saved_weights(const std::filesystem::path& path);
+
+// The settings of a run: of its run.json, and over them those of the record. `record_json` may be
+// empty.
+RunConfig recorded_config(const std::filesystem::path& run_folder, std::string_view record_json);
+
+}  // namespace palimpsest

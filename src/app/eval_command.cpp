@@ -1,0 +1,159 @@
+#include "eval_command.h"
+
+#include <boost/program_options/options_description.hpp>
+#include <boost/program_options/value_semantic.hpp>
+#include <iostream>
+#include <sstream>
+
+#include "own_options.h"
+#include "palimpsest/config/key_table.h"
+#include "palimpsest/continual/evaluation.h"
+#include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/report/evaluation_views.h"
+
+namespace palimpsest {
+namespace {
+
+namespace po = boost::program_options;
+
+struct Options {
+  std::string weights, sweep, split, out, csv;
+  std::size_t points = 21;
+  bool json = false;
+};
+
+po::options_description own_options(Options& options) {
+  po::options_description described("Of the evaluation");
+  described.add_options()  //
+      ("weights", po::value(&options.weights),
+       "a run folder (its newest state), a state of one, or what palimpsest-merge --out wrote")  //
+      ("sweep", po::value(&options.sweep),
+       "a run folder: its newest merge at many values of alpha instead")  //
+      ("split", po::value(&options.split),
+       "test (the default), validation (of runs with --validation) or train; a sweep takes "
+       "validation, and test only when told to")                                            //
+      ("points", po::value(&options.points)->default_value(21), "of a sweep, from 0 to 1")  //
+      ("json", po::bool_switch(&options.json), "one JSON object instead of tables")         //
+      ("out", po::value(&options.out), "write the JSON object into this file, too")         //
+      ("csv", po::value(&options.csv), "of a sweep: write a table of numbers into this file");
+  return described;
+}
+
+[[noreturn]] void refuse_test_sweep(const std::string& run) {
+  throw UsageError(concat(run,
+                          " kept no validation samples (it was trained with --validation 0). "
+                          "Nothing may be chosen on test samples, alpha neither: train with "
+                          "--validation 0.1 to choose it, or look at the curve alone with "
+                          "--split test"));
+}
+
+void check(const Options& options) {
+  if (options.weights.empty() == options.sweep.empty()) {
+    throw UsageError("eval: expected either --weights or --sweep; see palimpsest eval --help");
+  }
+  if (options.split != "" && options.split != "test" && options.split != "validation" &&
+      options.split != "train") {
+    throw UsageError(concat("--split ", options.split, ": expected test, validation or train"));
+  }
+  if (!options.sweep.empty() && options.split == "train") {
+    throw UsageError(
+        "--sweep --split train: what was trained on doesn't tell a good merge; give "
+        "validation or test");
+  }
+  if (!options.sweep.empty() && !std::filesystem::is_directory(options.sweep))
+    throw UsageError(concat("--sweep ", options.sweep, ": expected a run folder"));
+  if (options.points < 2 || options.points > 10'000)
+    throw UsageError(concat("--points ", options.points, ": expected 2 to 10000"));
+  if (options.sweep.empty() && !options.csv.empty())
+    throw UsageError("--csv is a sweep's table; give --sweep, or --out for JSON");
+}
+
+RunConfig settings_of(std::span<const std::string> arguments, const SavedWeights& saved) {
+  RunConfig config = parse_settings(arguments, saved.config);
+  std::string missing;
+  for (const auto& [name, value] : {std::pair("--pack", &config.pack),
+                                    {"--protocol", &config.protocol},
+                                    {"--backbone", &config.backbone}}) {
+    if (value->empty()) missing += concat(" ", name);
+  }
+  if (!missing.empty()) {
+    throw UsageError(concat(saved.source, " doesn't say where to find its data: give", missing));
+  }
+  return config;
+}
+
+EvaluationTitle title_of(const Evaluation& evaluation, const SavedWeights& saved,
+                         const std::string& split) {
+  EvaluationTitle title{.weights = saved.source,
+                        .pack = evaluation.config.pack,
+                        .split = split,
+                        .task_names = {},
+                        .classes = saved.classes,
+                        .remarks = evaluation.remarks};
+  for (const Task& task : evaluation.tasks) title.task_names.push_back(task.name);
+  if (!saved.post_hoc.empty()) title.remarks.push_back(saved.post_hoc);
+  return title;
+}
+
+}  // namespace
+
+int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
+  Options options;
+  const std::vector<std::string> settings = take_own_options(own_options(options), arguments);
+  check(options);
+  const bool sweeps = !options.sweep.empty();
+  const SavedWeights saved = read_saved_weights(sweeps ? options.sweep : options.weights);
+  const RunConfig config = settings_of(settings, saved);
+  watchdog.set_deadline(static_cast<double>(config.hang_seconds));
+  std::string split = options.split.empty() ? "test" : options.split;
+  if (sweeps && options.split.empty()) {
+    if (config.validation == 0) refuse_test_sweep(options.sweep);
+    split = "validation";
+  }
+  Evaluation evaluation = open_evaluation(config, saved, split, group, watchdog);
+  EvaluationTitle title = title_of(evaluation, saved, split);
+  View view;
+  std::string csv;
+  if (sweeps) {
+    if (split == "test") {
+      title.remarks.push_back(
+          "these are test samples: the curve may be looked at, but nothing may be chosen on it");
+    }
+    const Sweep sweep = sweep_newest_merge(evaluation, options.sweep, saved, options.points);
+    view = view_of_sweep(title, sweep);
+    csv = csv_of_sweep(sweep);
+  } else {
+    view = view_of_evaluation(title, evaluate_at(evaluation, saved.weights, saved.heads));
+  }
+  if (group.rank() == 0) {
+    if (!options.out.empty()) write_file_atomically(options.out, view.json);
+    if (!options.csv.empty()) write_file_atomically(options.csv, csv);
+    std::cout << (options.json ? view.json : view.text) << std::flush;
+    if (!std::cout) throw Error("the result could not be written to the standard output");
+  }
+  return static_cast<int>(ExitCode::kDone);
+}
+
+std::string eval_help() {
+  Options options;
+  std::ostringstream out;
+  out << "palimpsest eval --weights WEIGHTS [--split SPLIT] [settings of palimpsest train]\n"
+         "palimpsest eval --sweep RUN [--points 21] [settings of palimpsest train]\n"
+         "Accuracy and loss of saved weights by task, over as many ranks as it is started on, with "
+         "the same\nnumbers at every one. Settings are those that were recorded; pack, protocol "
+         "and backbone are found\nwhere the run had them, or named. Nothing is written but --out "
+         "and --csv.\n\n"
+         "  palimpsest eval --weights runs/mine\n"
+         "  launch/mpirun.sh -n 4 palimpsest eval --weights merged.h5 --pack data/pack.h5 "
+         "--protocol p.json\n      --backbone data/minilm\n"
+         "  palimpsest eval --sweep runs/mine\n\n"
+         "A sweep walks theta_hat_{T-1} + alpha Delta_T, heads as recorded, and marks the run's "
+         "own alpha and\nthe best one. It needs samples that were kept out of training (palimpsest "
+         "train --validation 0.1).\n\n"
+      << own_options(options);
+  return out.str();
+}
+
+}  // namespace palimpsest

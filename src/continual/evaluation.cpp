@@ -1,0 +1,181 @@
+#include "palimpsest/continual/evaluation.h"
+
+#include <algorithm>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/data/scenario.h"
+#include "palimpsest/evaluate/evaluator.h"
+#include "palimpsest/format/run_folder.h"
+#include "palimpsest/merge/task_vector.h"
+#include "palimpsest/remerge/merge_record.h"
+
+namespace palimpsest {
+namespace {
+
+void check_same(const SavedWeights& saved, std::string_view what, const std::string& recorded,
+                const std::string& now, std::string_view setting) {
+  if (recorded == now || recorded.empty()) return;
+  throw InputError(concat(saved.source, ": expected the ", what, " ", recorded,
+                          " that they were trained on, found ", now, " in ", setting));
+}
+
+LabelledSamples split_of(Task& task, std::string_view split) {
+  return std::move(split == "validation" ? task.validation
+                   : split == "train"    ? task.train
+                                         : task.test);
+}
+
+// The protocol's task for each of the weights' tasks, by its classes, with the split as its test
+// set.
+std::vector<Task> tasks_of(const SavedWeights& saved, std::vector<Task> known,
+                           std::string_view split, const RunConfig& config,
+                           std::vector<std::string>& remarks) {
+  std::vector<Task> tasks;
+  std::string missing;
+  for (const auto& classes : saved.classes) {
+    Task task{.index = std::ssize(tasks), .name = {}, .classes = classes, .train = {}, .test = {}};
+    const auto found = std::ranges::find(known, classes, &Task::classes);
+    if (found == known.end()) {
+      missing += concat(missing.empty() ? "" : ", ", tasks.size() + 1);
+    } else {
+      task.name = found->name;
+      task.test = split_of(*found, split);
+      known.erase(found);  // domains have the same classes, one after another
+      if (task.test.size() == 0) {
+        throw UsageError(concat("task ", tasks.size() + 1, " has no ", split, " samples",
+                                split == "validation"
+                                    ? concat(" with --validation ", config.validation,
+                                             ": give the share that the run was trained with, or "
+                                             "train with one")
+                                    : ""));
+      }
+    }
+    tasks.push_back(std::move(task));
+  }
+  const auto tested = [](const Task& task) { return task.test.size() > 0; };
+  if (std::ranges::none_of(tasks, tested)) {
+    throw InputError(concat(config.protocol, ": expected a task with the classes of one of ",
+                            saved.source, ", found none"));
+  }
+  if (!missing.empty()) {
+    remarks.push_back(
+        concat("not tested, as ", config.protocol, " has no task of their classes: ", missing));
+  }
+  return tasks;
+}
+
+}  // namespace
+
+Evaluation open_evaluation(const RunConfig& config, const SavedWeights& saved,
+                           std::string_view split, HostGroup& group, Watchdog& watchdog) {
+  configure_processor(static_cast<int>(config.threads));
+  Inputs inputs = open_inputs(config);
+  check_same(saved, "backbone (SHA-256)", saved.backbone_sha256, inputs.backbone_sha256,
+             config.backbone);
+  check_same(saved, "backbone's shape, by its config.json (hash),", saved.backbone_shape_sha256,
+             inputs.shape_sha256, config.backbone);
+  std::vector<std::string> remarks;
+  if (inputs.pack.content_sha256() != saved.pack_content_sha256) {
+    remarks.push_back(concat(config.pack, " is another pack than the one they were trained on"));
+  }
+  if (split == "train")
+    remarks.push_back("on the samples that were trained on: it says little about others");
+  std::vector<Task> tasks = tasks_of(saved, inputs.tasks, split, config, remarks);
+  Placement placement = make_placement(config.device, config.share_device, group, watchdog);
+  if (!config.cuda_graphs) placement.make_graph = nullptr;
+  std::unique_ptr<Backbone> model =
+      make_backbone(inputs.weights, inputs.backbone, inputs.choice, placement.device);
+  if (!saved.weights.empty() && !(model->layout() == saved.layout)) {
+    throw UsageError(concat(saved.source,
+                            ": its adapted modules are others than those of "
+                            "--lora-targets: leave that setting as it was recorded"));
+  }
+  PixelSource pixels(placement.device, placement.room_for_images());
+  Evaluation evaluation{.config = config,
+                        .group = group,
+                        .watchdog = watchdog,
+                        .stop = StopRequest(group, 60 * config.stop_after),
+                        .inputs = std::move(inputs),
+                        .placement = std::move(placement),
+                        .pixels = std::move(pixels),
+                        .model = std::move(model),
+                        .tasks = std::move(tasks),
+                        .remarks = std::move(remarks)};
+  constexpr std::string_view kPhase = "agreement at the start";
+  group.agree(evaluation.inputs.backbone_sha256, "backbone's weights (SHA-256)", kPhase);
+  group.agree(evaluation.inputs.pack.content_sha256(), "pack (content hash)", kPhase);
+  group.agree(hash_of(evaluation.tasks), "tasks, by protocol and split (hash)", kPhase);
+  return evaluation;
+}
+
+EvaluationRow evaluate_at(Evaluation& evaluation, std::span<const float> difference,
+                          std::span<const Head> heads) {
+  const auto size = static_cast<std::size_t>(evaluation.model->layout().size());
+  std::vector<float> weights(difference.begin(), difference.end());
+  if (weights.empty()) weights.assign(size, 0);
+  evaluation.group.agree(weights_hash(weights), "weights to evaluate (hash)",
+                         "agreement before the evaluation");
+  evaluation.model->set_difference(weights);
+  const bool shared = shares_head(evaluation.config.scenario) && !heads.empty();
+  const SampleReader reader(evaluation.inputs.pack, evaluation.inputs.transform,
+                            evaluation.config.seed, evaluation.pixels);
+  try {
+    return evaluate(*evaluation.model, reader, evaluation.tasks, shared ? heads.last(1) : heads,
+                    evaluation.config.evaluation_batch, evaluation.group, evaluation.watchdog,
+                    evaluation.stop, evaluation.placement.make_graph);
+  } catch (const Stopped&) {
+    throw Error("stopped on request before the evaluation was done; nothing was written");
+  }
+}
+
+Sweep sweep_newest_merge(Evaluation& evaluation, const std::filesystem::path& run,
+                         const SavedWeights& saved, std::size_t points) {
+  const RunFolder folder(run);
+  const auto newest = std::ssize(saved.classes) - 1;
+  const TaskRecord task = folder.task(newest);
+  std::vector<float> before(static_cast<std::size_t>(saved.layout.size()));
+  if (newest > 0) {
+    if (!std::filesystem::exists(folder.state_file(newest - 1))) {
+      throw InputError(concat(folder.state_file(newest - 1).string(),
+                              ": expected the state before the newest merge, found none; a run "
+                              "that was begun from another's state has it after its second task"));
+    }
+    before = read_state_record(folder.state_file(newest - 1)).merged;
+  }
+  if (weights_hash(before) != task.merge.weights_before) {
+    throw InputError(concat(run.string(), ": expected merged weights ", task.merge.weights_before,
+                            " before task ", newest + 1, ", found ", weights_hash(before),
+                            ": palimpsest-verify names all that is wrong with the run"));
+  }
+  const std::vector<float> direction =
+      task_vector_of(task.lora, saved.layout, static_cast<int>(evaluation.config.threads));
+  const auto weights_at = [&](double alpha) {
+    std::vector<float> weights = before;
+    add_scaled(weights, alpha, direction);
+    return weights;
+  };
+
+  Sweep sweep{.task = static_cast<std::size_t>(newest),
+              .points = {},
+              .best = 0,
+              .own = std::nullopt,
+              .own_unclamped = task.merge.alpha_unclamped,
+              .remark = {}};
+  std::optional<double> own;
+  if (task.merge.coefficients.size() == 1 &&
+      weights_hash(weights_at(task.merge.coefficients[0])) == task.merge.weights_after) {
+    own = task.merge.coefficients[0];
+  } else {
+    sweep.remark = concat("the run's own merge, ", task.merge.rule,
+                          ", has no single alpha: its weights don't stand on this line");
+  }
+  for (const double alpha : sweep_alphas(points, own)) {
+    if (alpha == own) sweep.own = sweep.points.size();
+    sweep.points.push_back({alpha, evaluate_at(evaluation, weights_at(alpha), saved.heads)});
+  }
+  sweep.best = best_point(sweep.points, evaluation.config.scenario == "task-incremental");
+  return sweep;
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,81 @@
+#include "palimpsest/continual/saved_weights.h"
+
+#include <nlohmann/json.hpp>
+
+#include "palimpsest/config/key_table.h"
+#include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/format/merged_record.h"
+#include "palimpsest/format/run_folder.h"
+
+namespace palimpsest {
+namespace {
+
+std::string after_tasks(std::size_t tasks) {
+  return concat("after ", tasks, tasks == 1 ? " task" : " tasks");
+}
+
+SavedWeights of_state(const std::filesystem::path& path, const std::filesystem::path& folder,
+                      StateRecord state) {
+  return {.source = concat(path.string(), ", ", after_tasks(state.classes.size())),
+          .layout = state.layout,
+          .weights = std::move(state.merged),
+          .classes = std::move(state.classes),
+          .heads = std::move(state.heads),
+          .backbone_sha256 = state.backbone_sha256,
+          .backbone_shape_sha256 = state.backbone_shape_sha256,
+          .pack_content_sha256 = state.pack_content_sha256,
+          .config = recorded_config(folder, state.config),
+          .post_hoc = {}};
+}
+
+SavedWeights of_merged(const std::filesystem::path& path) {
+  MergedRecord merged = read_merged_record(path);
+  if (merged.heads.empty()) {
+    throw InputError(concat(path.string(),
+                            ": expected weights with the heads of their tasks, found none: "
+                            "adapters bring no head, and without one nothing is classified"));
+  }
+  return {.source = concat(path.string(), ", merged ", after_tasks(merged.classes.size())),
+          .layout = merged.layout,
+          .weights = std::move(merged.weights),
+          .classes = std::move(merged.classes),
+          .heads = std::move(merged.heads),
+          .backbone_sha256 = merged.backbone_sha256,
+          .backbone_shape_sha256 = merged.backbone_shape_sha256,
+          .pack_content_sha256 = merged.pack_content_sha256,
+          .config = recorded_config({}, merged.config),
+          .post_hoc = merged.post_hoc};
+}
+
+}  // namespace
+
+RunConfig recorded_config(const std::filesystem::path& run_folder, std::string_view record_json) {
+  RunConfig config;
+  const std::filesystem::path description = run_folder / "run.json";
+  if (!run_folder.empty() && std::filesystem::exists(description)) {
+    const auto json = nlohmann::json::parse(read_file(description), nullptr, false);
+    if (json.is_object() && json.contains("config")) take_recorded(json["config"].dump(), config);
+  }
+  if (!record_json.empty()) take_recorded(record_json, config);
+  return config;
+}
+
+SavedWeights read_saved_weights(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path)) {
+    std::optional<NewestState> newest = RunFolder(path).newest_state();
+    if (newest) return of_state(path, path, std::move(newest->record));
+    throw InputError(
+        concat(path.string(), ": expected a run folder with a finished task, found none"));
+  }
+  const std::string type = read_identity(path).type;
+  if (type == "state") return of_state(path, path.parent_path() / "", read_state_record(path));
+  if (type == "merged") return of_merged(path);
+  throw InputError(concat(path.string(),
+                          ": expected a run folder, a state (state-0000.h5) or merged weights "
+                          "(palimpsest-merge --out), found a record of type '",
+                          type, "'"));
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,198 @@
+#include "model_config.h"
+
+#include <nlohmann/json.hpp>
+
+#include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double kTimmEpsilon = 1e-6;  // of LayerNorm; its config.json has no word for another
+
+Json labels(const std::vector<std::string>& classes) {
+  Json labels = Json::object();
+  for (std::size_t c = 0; c < classes.size(); ++c) labels[std::to_string(c)] = classes[c];
+  return labels;
+}
+
+Json numbers_of(const std::vector<std::string>& classes) {
+  Json numbers = Json::object();
+  for (std::size_t c = 0; c < classes.size(); ++c) numbers[classes[c]] = c;
+  return numbers;
+}
+
+Json timm_config(const VitConfig& config, const Classifier& classifier) {
+  const std::int64_t side = config.grid * config.patch;
+  const std::size_t classes = classifier.is_in_model ? classifier.classes.size() : 0;
+  const std::string pool = classifier.pooling == "mean" ? "avg" : "token";
+  Json arguments = {
+      {"img_size", side},
+      {"patch_size", config.patch},
+      {"embed_dim", config.width},
+      {"depth", config.depth},
+      {"num_heads", config.heads},
+      {"mlp_ratio", static_cast<double>(config.mlp) / static_cast<double>(config.width)},
+      {"qkv_bias", config.projection_bias},
+      {"qk_norm", config.query_key_norm},
+      {"class_token", config.class_token},
+      {"no_embed_class", config.placed == 0},
+      {"reg_tokens", config.registers},
+      {"fc_norm", config.norm_after_pooling},
+      {"global_pool", pool},
+      {"num_classes", classes}};
+  if (config.layer_scale) arguments["init_values"] = 1.0;
+  return {{"architecture", "vit_base_patch16_224"},
+          {"num_classes", classes},
+          {"num_features", config.width},
+          {"global_pool", pool},
+          {"model_args", arguments},
+          {"pretrained_cfg",
+           {{"input_size", {3, side, side}},
+            {"interpolation", config.interpolation},
+            {"crop_pct", config.crop_share},
+            {"mean", config.mean},
+            {"std", config.deviation},
+            {"num_classes", classes},
+            {"pool_size", nullptr},
+            {"first_conv", "patch_embed.proj"},
+            {"classifier", "head"}}},
+          {"label_names", classifier.classes}};
+}
+
+Json transformers_config(const VitConfig& config, const Classifier& classifier) {
+  const bool dino = config.layer_scale;
+  const std::string model = !dino ? "ViT" : config.registers > 0 ? "Dinov2WithRegisters" : "Dinov2";
+  const std::string type = !dino                  ? "vit"
+                           : config.registers > 0 ? "dinov2_with_registers"
+                                                  : "dinov2";
+  Json json = {
+      {"architectures", {model + (classifier.is_in_model ? "ForImageClassification" : "Model")}},
+      {"model_type", type},
+      {"hidden_size", config.width},
+      {"num_hidden_layers", config.depth},
+      {"num_attention_heads", config.heads},
+      {"hidden_act", "gelu"},
+      {"layer_norm_eps", config.layer_norm_epsilon},
+      {"image_size", config.grid * config.patch},
+      {"patch_size", config.patch},
+      {"num_channels", 3},
+      {"qkv_bias", config.projection_bias},
+      {"torch_dtype", "float32"},
+      {"id2label", labels(classifier.classes)},
+      {"label2id", numbers_of(classifier.classes)}};
+  if (dino) {
+    json["mlp_ratio"] = config.mlp / config.width;
+  } else {
+    json["intermediate_size"] = config.mlp;
+  }
+  if (config.registers > 0) json["num_register_tokens"] = config.registers;
+  return json;
+}
+
+// The backbone's own, with the classes that it has now.
+Json own_config(const BackboneConfig& backbone, const Classifier& classifier,
+                const std::filesystem::path& backbone_folder) {
+  Json json = Json::parse(read_file(backbone_folder / "config.json"));
+  if (json.contains("architecture")) {  // timm
+    const std::size_t classes = classifier.is_in_model ? classifier.classes.size() : 0;
+    json["num_classes"] = classes;
+    json["label_names"] = classifier.classes;
+    for (const char* const part : {"model_args", "pretrained_cfg"}) {
+      if (json.contains(part)) json[part]["num_classes"] = classes;
+    }
+    // Some leave the side to the architecture's name, which means another.
+    const VitConfig& config = std::get<VitConfig>(backbone);
+    json["model_args"]["img_size"] = config.grid * config.patch;
+    return json;
+  }
+  for (const char* const key : {"torch_dtype", "dtype"}) {
+    if (json.contains(key)) json[key] = "float32";
+  }
+  return json;
+}
+
+Json preprocessor(const VitConfig& config, std::int64_t side) {
+  const auto before =
+      static_cast<std::int64_t>(static_cast<double>(side) / config.crop_share + 0.5);
+  return {{"image_processor_type", "BitImageProcessor"},
+          {"do_resize", true},
+          {"size", {{"shortest_edge", before}}},
+          {"do_center_crop", true},
+          {"crop_size", {{"height", side}, {"width", side}}},
+          {"resample", config.interpolation == "bilinear" ? 2 : 3},
+          {"do_rescale", true},
+          {"rescale_factor", 1 / 255.0},
+          {"do_normalize", true},
+          {"do_convert_rgb", true},
+          {"image_mean", config.mean},
+          {"image_std", config.deviation}};
+}
+
+Json heads_json(const ExportSource& source, const Classifier& classifier) {
+  const Json config = Json::parse(source.config, nullptr, /*allow_exceptions=*/false);
+  Json json = {{"exported", source.description}, {"heads", classifier.where},
+               {"kind", classifier.kind},        {"scale", classifier.scale},
+               {"pooling", classifier.pooling},  {"classes_by_task", source.classes}};
+  for (const char* const key : {"image-size", "normalisation", "interpolation", "crop-share"}) {
+    if (classifier.pooling != "tokens" && config.is_object() && config.contains(key))
+      json[key] = config[key];
+  }
+  return json;
+}
+
+void write(const std::filesystem::path& path, const Json& json) {
+  write_file_atomically(path, json.dump(2) + "\n");
+}
+
+}  // namespace
+
+void check_expressible(const VitConfig& config, Dialect dialect) {
+  const auto refuse = [](const auto&... reason) {
+    throw UsageError(concat(reason..., "; --dialect own writes the backbone as its files have it"));
+  };
+  if (dialect == Dialect::kOwn) return;
+  if (config.swiglu) refuse("a gated MLP has other names and shapes from program to program");
+  if (dialect == Dialect::kTimm) {
+    if (config.layer_norm_epsilon != kTimmEpsilon) {
+      refuse("timm's vision transformers have a LayerNorm epsilon of ", kTimmEpsilon,
+             ", this backbone ", config.layer_norm_epsilon);
+    }
+    if (config.placed != 0 && config.placed != config.prefix()) {
+      refuse("timm has position embeddings for all tokens before the patches or for none, this ",
+             "backbone for ", config.placed, " of ", config.prefix());
+    }
+    return;
+  }
+  if (!config.class_token || config.placed != 1) {
+    refuse("transformers' models have a class token, and a position embedding for it alone");
+  }
+  if (config.layer_scale && config.mlp % config.width != 0) {
+    refuse("DINOv2 of transformers has an MLP of a whole multiple of the width");
+  }
+  if (config.norm_after_pooling) {
+    refuse("transformers' models have their last norm before the pooling");
+  }
+}
+
+void write_model_configs(const ExportSource& source, const BackboneConfig& backbone,
+                         Dialect dialect, const Classifier& classifier,
+                         const std::filesystem::path& backbone_folder,
+                         const std::filesystem::path& folder) {
+  if (dialect == Dialect::kOwn) {
+    write(folder / "config.json", own_config(backbone, classifier, backbone_folder));
+  } else {
+    const VitConfig& config = std::get<VitConfig>(backbone);
+    write(folder / "config.json", dialect == Dialect::kTimm
+                                      ? timm_config(config, classifier)
+                                      : transformers_config(config, classifier));
+    if (dialect != Dialect::kTimm && !std::filesystem::exists(folder / "preprocessor_config.json"))
+      write(folder / "preprocessor_config.json", preprocessor(config, config.grid * config.patch));
+  }
+  write(folder / "heads.json", heads_json(source, classifier));
+}
+
+}  // namespace palimpsest

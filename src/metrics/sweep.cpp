@@ -1,0 +1,32 @@
+#include "palimpsest/metrics/sweep.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/metrics/stream_metrics.h"
+
+namespace palimpsest {
+
+std::vector<double> sweep_alphas(std::size_t points, std::optional<double> own) {
+  if (points < 2) throw Error(concat("a sweep over ", points, " points; expected at least two"));
+  std::vector<double> alphas;
+  for (std::size_t i = 0; i < points; ++i)
+    alphas.push_back(static_cast<double>(i) / static_cast<double>(points - 1));
+  if (own && std::ranges::find(alphas, *own) == alphas.end()) alphas.push_back(*own);
+  std::ranges::sort(alphas);
+  return alphas;
+}
+
+std::size_t best_point(std::span<const SweepPoint> points, bool given_task) {
+  if (points.empty()) throw Error("the best of no points");
+  const auto merit = [&](const SweepPoint& point) {
+    const RowMetrics metrics = row_metrics(point.row);
+    return std::tuple(given_task ? metrics.given_task : metrics.accuracy,
+                      -metrics.loss_given_task.value_or(0), -point.alpha);
+  };
+  return static_cast<std::size_t>(std::ranges::max_element(points, {}, merit) - points.begin());
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,251 @@
+"""What palimpsest-export writes, opened by timm, transformers and peft: without a warning, and with the model's own logits."""
+
+import json
+import logging
+import os
+import subprocess
+import warnings
+
+import h5py
+import numpy as np
+import peft
+import pytest
+import safetensors.torch
+import timm
+import torch
+import transformers
+
+EXPORT = os.environ["PALIMPSEST_EXPORT"]
+TOLERANCE = 1e-5
+
+
+
+def export(*arguments, code=0):
+    done = subprocess.run([EXPORT, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    text = done.stdout + done.stderr
+    assert done.returncode == code, text
+    return text
+
+
+class quiet:
+    """Within, every warning is an error, also those that transformers and peft only log."""
+
+    def __enter__(self):
+        self.said = []
+        handler = logging.Handler(logging.WARNING)
+        handler.emit = lambda record: self.said.append(record.getMessage())
+        self.handler, self.loggers = handler, [logging.getLogger(name) for name in ("transformers", "peft", "timm")]
+        for logger in self.loggers:
+            logger.addHandler(handler)
+        self.caught = warnings.catch_warnings()
+        self.caught.__enter__()
+        warnings.simplefilter("error")
+        # What peft asks of transformers by an older name.
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+
+    def __exit__(self, *error):
+        self.caught.__exit__(*error)
+        for logger in self.loggers:
+            logger.removeHandler(self.handler)
+        assert not self.said, self.said
+
+
+def differences(run, task=3):
+    """theta_hat - theta_hat_0 by canonical module."""
+    with h5py.File(f"{run}/state-{task:04d}.h5") as file:
+        return {name: torch.from_numpy(values[:]) for name, values in file["weights"].items()}
+
+
+def heads(run, task=3):
+    with h5py.File(f"{run}/state-{task:04d}.h5") as file:
+        parts = [file["heads"][str(t)] for t in range(task + 1)]
+        return [torch.from_numpy(np.concatenate([part[name][:] for part in parts])) for name in ("weight", "bias")]
+
+
+def backbone_of(run):
+    with open(f"{run}/run.json") as file:
+        return json.load(file)["config"]["backbone"]
+
+
+@torch.no_grad()
+def text_features(model):
+    """The mean over tokens of the last layer, for a batch of one length."""
+    ids = torch.arange(3, 39).view(4, 9)
+    return model.eval()(ids, attention_mask=torch.ones_like(ids)).last_hidden_state.mean(1)
+
+
+@torch.no_grad()
+def expected_text_features(run):
+    model = transformers.BertModel.from_pretrained(backbone_of(run))
+    for name, difference in differences(run).items():
+        model.get_submodule(name).weight += difference
+    return text_features(model)
+
+
+IMAGES = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(5))
+
+
+@torch.no_grad()
+def expected_image_logits(run):
+    """Of timm's model of the toy, changed by hand."""
+    folder = backbone_of(run)
+    model = timm.create_model("vit_tiny_patch16_224", img_size=32, patch_size=8, embed_dim=32, depth=2, num_heads=2, num_classes=0)
+    model.load_state_dict(safetensors.torch.load_file(os.path.join(folder, "model.safetensors")))
+    for name, difference in differences(run).items():
+        block, part = name.split(".")[1], {"query": 0, "key": 1, "value": 2}[name.split(".")[-1]]
+        model.blocks[int(block)].attn.qkv.weight[32 * part : 32 * (part + 1)] += difference
+    weight, bias = heads(run)
+    return model.eval()(IMAGES) @ weight.T + bias
+
+
+def assert_close(found, expected):
+    assert expected.abs().max() > 0.1, "nothing to compare"
+    torch.testing.assert_close(found, expected, atol=TOLERANCE, rtol=0)
+
+
+@pytest.fixture(scope="module")
+def image_run(vision_toy):
+    vision_toy.run(out="export")
+    return vision_toy.path("runs", "export")
+
+
+@pytest.fixture(scope="module")
+def dino_run(vision_toy):
+    torch.manual_seed(2)
+    config = transformers.Dinov2Config(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, mlp_ratio=2, image_size=32, patch_size=8)
+    model = transformers.Dinov2Model(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape))
+    model.save_pretrained(vision_toy.path("dino"))
+    vision_toy.run("--backbone", vision_toy.path("dino"), out="export-dino")
+    return vision_toy.path("runs", "export-dino")
+
+
+@torch.no_grad()
+def expected_dino_logits(run):
+    model = transformers.Dinov2Model.from_pretrained(backbone_of(run))
+    for name, difference in differences(run).items():
+        block, part = name.split(".")[1], {"key": "k_proj", "value": "v_proj"}[name.split(".")[-1]]
+        getattr(model.encoder.layer[int(block)].attention, part).weight += difference
+    weight, bias = heads(run)
+    return model.eval()(IMAGES).last_hidden_state[:, 0] @ weight.T + bias
+
+
+def test_a_text_model_opens_with_automodel(reference_run, tmp_path):
+    text = export(reference_run, "--out", tmp_path)
+    assert "mean over tokens" in text
+    with quiet():
+        model, info = transformers.AutoModel.from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(info.values()), info
+    assert_close(text_features(model), expected_text_features(reference_run))
+    weight, bias = heads(reference_run)
+    written = safetensors.torch.load_file(tmp_path / "heads.safetensors")
+    assert torch.equal(written["weight"], weight) and torch.equal(written["bias"], bias)
+    with open(tmp_path / "heads.json") as file:
+        assert sum(json.load(file)["classes_by_task"], []) == [f"class {c}" for c in range(8)]
+
+
+@pytest.mark.parametrize("dialect", ["own", "timm"])
+def test_a_vision_model_opens_with_timm(image_run, dialect, tmp_path):
+    export(image_run, "--out", tmp_path, "--dialect", dialect)
+    with quiet():
+        model = timm.create_model(f"local-dir:{tmp_path}", pretrained=True)
+    with torch.no_grad():
+        assert_close(model.eval()(IMAGES), expected_image_logits(image_run))
+
+
+@pytest.mark.parametrize("dialect", ["hf4", "hf5"])
+def test_a_vision_model_opens_with_transformers(image_run, dialect, tmp_path):
+    export(image_run, "--out", tmp_path, "--dialect", dialect)
+    with quiet():
+        model, info = transformers.AutoModelForImageClassification.from_pretrained(tmp_path, output_loading_info=True)
+    assert not any(info.values()), info
+    assert list(model.config.id2label.values()) == list(model.config.label2id)
+    with torch.no_grad():
+        assert_close(model.eval()(IMAGES).logits, expected_image_logits(image_run))
+    names = set(safetensors.torch.load_file(tmp_path / "model.safetensors"))
+    assert ("vit.layers.0.attention.k_proj.weight" in names) == (dialect == "hf5")
+    assert ("vit.encoder.layer.0.attention.attention.key.weight" in names) == (dialect == "hf4")
+
+
+@pytest.mark.parametrize("dialect", ["hf4", "hf5", "timm"])
+def test_a_dinov2_opens_with_both(dino_run, dialect, tmp_path):
+    export(dino_run, "--out", tmp_path, "--dialect", dialect)
+    with quiet():
+        if dialect == "timm":
+            model = timm.create_model(f"local-dir:{tmp_path}", pretrained=True)
+        else:
+            model, info = transformers.AutoModelForImageClassification.from_pretrained(tmp_path, output_loading_info=True)
+            assert not any(info.values()), info
+    with torch.no_grad():
+        found = model.eval()(IMAGES)
+    assert_close(found if dialect == "timm" else found.logits, expected_dino_logits(dino_run))
+
+
+@pytest.mark.parametrize("rule", ["closed-form", "closed-form:by=module", "closed-form:by=direction", "average"])
+def test_the_exact_adapter_is_the_merged_model(toy, rule, tmp_path):
+    run = "export-" + rule.replace(":", "-")
+    toy.run("--merge", rule, "--tasks", 3, out=run)
+    run = toy.path("runs", run)
+    text = export(run, "--format", "peft", "--out", tmp_path)
+    assert "rank 12, exact" in text
+    with quiet():
+        model = peft.PeftModel.from_pretrained(transformers.AutoModel.from_pretrained(backbone_of(run)), tmp_path)
+    expected = transformers.AutoModel.from_pretrained(backbone_of(run))
+    with torch.no_grad():
+        for name, difference in differences(run, 2).items():
+            expected.get_submodule(name).weight += difference
+    assert_close(text_features(model), text_features(expected))
+
+
+def test_an_adapter_for_timm_covers_the_fused_projection(image_run, tmp_path):
+    export(image_run, "--format", "peft", "--dialect", "timm", "--out", tmp_path)
+    base = timm.create_model("vit_tiny_patch16_224", img_size=32, patch_size=8, embed_dim=32, depth=2, num_heads=2, num_classes=0)
+    base.load_state_dict(safetensors.torch.load_file(os.path.join(backbone_of(image_run), "model.safetensors")))
+    with quiet():
+        model = peft.PeftModel.from_pretrained(base, tmp_path)
+    weight, bias = heads(image_run)
+    with torch.no_grad():
+        assert_close(model.eval()(IMAGES) @ weight.T + bias, expected_image_logits(image_run))
+
+
+def test_a_rule_that_is_not_linear_has_no_exact_adapter(toy, tmp_path):
+    toy.run("--merge", "closed-form:by=coordinate", "--tasks", 2, out="export-coordinate")
+    run = toy.path("runs", "export-coordinate")
+    assert "isn't linear" in export(run, "--format", "peft", "--out", tmp_path, code=2)
+    text = export(run, "--format", "peft", "--rank", 6, "--out", tmp_path)
+    written = safetensors.torch.load_file(tmp_path / "adapter_model.safetensors")
+    whole = left = 0
+    for name, difference in differences(run, 1).items():
+        key = f"base_model.model.{name}.lora_"
+        found = written[key + "B.weight"].double() @ written[key + "A.weight"].double()
+        singular = torch.linalg.svdvals(difference.double())
+        whole, left = whole + singular.square().sum(), left + singular[6:].square().sum()
+        assert (found - difference).square().sum() == pytest.approx(singular[6:].square().sum().item(), rel=1e-4)
+    assert float(text.split("residual ")[1].split()[0]) == pytest.approx((left / whole).sqrt().item(), rel=1e-3)
+
+
+def test_the_optimum_and_earlier_tasks(toy, reference_run, tmp_path):
+    with h5py.File(f"{reference_run}/tasks/task-0003.h5") as file:
+        deltas = {name: m.attrs["scale"] * m["B"][:].astype("f8") @ m["A"][:].astype("f8") for name, m in file["lora"].items()}
+    before = differences(reference_run, 2)
+    export(reference_run, "--optimum", "--out", tmp_path / "optimum")
+    written = safetensors.torch.load_file(tmp_path / "optimum" / "model.safetensors")
+    pretrained = safetensors.torch.load_file(os.path.join(backbone_of(reference_run), "model.safetensors"))
+    for name, delta in deltas.items():
+        change = (written[f"{name}.weight"] - pretrained[f"{name}.weight"]).double().numpy()
+        np.testing.assert_allclose(change, before[name].double().numpy() + delta, atol=1e-6)
+    export(reference_run, "--task", 3, "--out", tmp_path / "third")
+    third = safetensors.torch.load_file(tmp_path / "third" / "model.safetensors")
+    for name, difference in before.items():
+        torch.testing.assert_close(third[f"{name}.weight"], pretrained[f"{name}.weight"] + difference, atol=1e-6, rtol=0)
+
+
+def test_what_cannot_be_exported_is_refused(reference_run, image_run, tmp_path):
+    assert "has finished 4 tasks" in export(reference_run, "--task", 5, "--out", tmp_path, code=2)
+    assert "another backbone" in export(reference_run, "--backbone", backbone_of(image_run), "--out", tmp_path, code=3)
+    assert "--dialect own" in export(reference_run, "--dialect", "timm", "--out", tmp_path, code=2)
+    assert "backbone's own folder" in export(reference_run, "--out", backbone_of(reference_run), code=2)
+    assert "expected a run folder" in export(tmp_path / "nothing", "--out", tmp_path, code=3)
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,68 @@
+#include "palimpsest/export/dialect.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <set>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/plan/model_shape.h"
+
+namespace palimpsest {
+namespace {
+
+VitConfig shape(std::string_view name) { return std::get<VitConfig>(published_shape(name)); }
+
+// Names of all tensors, those of one name once.
+std::set<std::string> names(const VitConfig& config, Dialect dialect, bool prefix = false) {
+  std::set<std::string> names;
+  for (const CanonicalTensor& tensor : tensors_of(config))
+    names.insert(written_name(config, dialect, tensor.name, prefix).name);
+  return names;
+}
+
+TEST(Dialect, AViTHasAsManyTensorsAsTimmAndTransformersGiveIt) {
+  const VitConfig vit = shape("vit-b/16");
+  // timm's 152 tensors, its classifier's weight and bias left out; query, key and value are one.
+  EXPECT_EQ(names(vit, Dialect::kTimm).size(), 150u);
+  EXPECT_EQ(names(vit, Dialect::kHf5).size(), 150u + 12 * 4);
+  std::int64_t parameters = 0;
+  for (const CanonicalTensor& tensor : tensors_of(vit)) {
+    parameters += std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::int64_t{1},
+                                  std::multiplies<>());
+  }
+  EXPECT_EQ(parameters, 85'798'656);  // of vit_base_patch16_224 without a classifier
+}
+
+TEST(Dialect, NamesAreThoseOfEachProgram) {
+  const VitConfig vit = shape("vit-b/16"), dino = shape("dinov2-s/14");
+  const auto name = [](const VitConfig& config, Dialect dialect, std::string_view canonical,
+                       bool prefix = false) {
+    return written_name(config, dialect, canonical, prefix).name;
+  };
+  EXPECT_EQ(name(vit, Dialect::kTimm, "blocks.11.attn.key.weight"), "blocks.11.attn.qkv.weight");
+  EXPECT_EQ(name(vit, Dialect::kHf4, "blocks.3.mlp.fc1.bias"),
+            "encoder.layer.3.intermediate.dense.bias");
+  EXPECT_EQ(name(vit, Dialect::kHf5, "blocks.3.attn.value.bias", true),
+            "vit.layers.3.attention.v_proj.bias");
+  EXPECT_EQ(name(dino, Dialect::kHf5, "blocks.0.scale2", true),
+            "dinov2.encoder.layer.0.layer_scale2.lambda1");
+  EXPECT_EQ(name(dino, Dialect::kHf4, "blocks.0.attn.query.weight"),
+            "encoder.layer.0.attention.attention.query.weight");
+  EXPECT_EQ(name(dino, Dialect::kTimm, "blocks.0.scale1"), "blocks.0.ls1.gamma");
+  const WrittenName value = written_name(vit, Dialect::kTimm, "blocks.0.attn.value.weight", false);
+  EXPECT_EQ(value.part, 2);
+  EXPECT_EQ(value.of, 3);
+}
+
+TEST(Dialect, ATensorThatTheOtherProgramLacksIsRefused) {
+  VitConfig vit = shape("vit-b/16");
+  vit.query_key_norm = true;
+  EXPECT_NO_THROW(names(vit, Dialect::kTimm));
+  EXPECT_THROW(names(vit, Dialect::kHf5), UsageError);
+  EXPECT_THROW(parse_dialect("keras"), UsageError);
+}
+
+}  // namespace
+}  // namespace palimpsest
