@@ -162,7 +162,9 @@ def test_a_browser_shows_the_pages_and_asks_for_nothing_else(toy, compared, tmp_
             window.open(str(page).replace("%", "%25"), width)
             assert window.complaints() == []
             assert len(window.requests()) == 1, window.requests()
-            assert window.value("document.documentElement.scrollWidth") <= width
+            for every_table in (False, True):
+                window.value(f"document.querySelectorAll('details').forEach(d => d.open = {str(every_table).lower()})")
+                assert window.value("document.documentElement.scrollWidth") <= width
             assert window.value("[...document.querySelectorAll('svg[role=img]')].every(s => s.getBoundingClientRect().height > 40"
                                 " && s.querySelector('title').textContent.length > 10)")
             assert window.value("document.querySelectorAll('svg[role=img]').length") == (10 if page.parent == run else 1)
