@@ -17,7 +17,9 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/json_lines.h"
+#include "palimpsest/report/run_page.h"
 #include "palimpsest/report/summary.h"
+#include "palimpsest/report/tensorboard.h"
 #include "palimpsest/report/terminal.h"
 #include "plan_command.h"
 #include "plan_request.h"
@@ -54,25 +56,36 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   const bool is_task_given = config.scenario == "task-incremental";
   RunEvents events;
+  int width = 0;  // of the terminal, on rank 0
   std::optional<TerminalReport> terminal;
   std::optional<JsonLinesReport> log;
+  std::optional<TensorBoardReport> tensorboard;
+  std::optional<RunPageWriter> page;
   if (group.rank() == 0) {
     TerminalSettings settings = terminal_settings(stdout, config.progress, config.log_every);
     settings.task_given = is_task_given;
+    width = settings.width;
     terminal.emplace(stdout, settings);
     events.add(*terminal);
   }
-  const RunResult result =
-      run_stream(config, group, watchdog, events, [&](const std::filesystem::path& log_file) {
-        log.emplace(log_file);
-        events.add(*log);
-      });
+  const auto open_logs = [&](const RunFolder& folder, const AccuracyMatrix& so_far) {
+    log.emplace(folder.log_file());
+    events.add(*log);
+    if (config.tensorboard) {
+      tensorboard.emplace(folder.events_file(), so_far, is_task_given);
+      events.add(*tensorboard);
+    }
+    page.emplace(folder.path());  // reads what the log has written
+    events.add(*page);
+  };
+  const RunResult result = run_stream(config, group, watchdog, events, open_logs);
   if (group.rank() == 0) {
     log->close();
+    if (tensorboard) tensorboard->close();
     std::cout << '\n'
               << summary_table(result.accuracy,
-                               config.merge == "none" ? std::vector<double>{} : result.alphas, 100,
-                               is_task_given)
+                               config.merge == "none" ? std::vector<double>{} : result.alphas,
+                               width, is_task_given)
               << std::flush;
     if (!std::cout) throw Error("the final table could not be written to the standard output");
   }

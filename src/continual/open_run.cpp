@@ -230,7 +230,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
   if (run.is_root()) {
     run.inputs.pack.verify();
     open_folder(run);
-    folder_ready(run.folder.log_file());
+    folder_ready(run.folder, run.state.accuracy);
   }
   broadcast_recalled(run);
   broadcast_state(group, run.state);

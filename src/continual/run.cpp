@@ -5,6 +5,7 @@
 #include "palimpsest/continual/merge_on_root.h"
 #include "palimpsest/continual/step_saver.h"
 #include "palimpsest/core/stopwatch.h"
+#include "palimpsest/data/past_tasks.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/device/host_copy.h"
 #include "palimpsest/evaluate/evaluator.h"
@@ -175,6 +176,16 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
   run.stop.heed();
 }
 
+// Of all tasks before this one whose data is at hand.
+std::int64_t steps_before(const OpenRun& run, const Task& task) {
+  std::int64_t steps = 0;
+  for (const Task& earlier : run.tasks()) {
+    if (earlier.index >= task.index) break;
+    if (!is_past(earlier)) steps += training_steps(run.config, earlier.index, earlier.train.size());
+  }
+  return steps;
+}
+
 // One task, from theta_hat_{t-1} to theta_hat_t.
 void learn(OpenRun& run, const Task& task) {
   TaskMetrics metrics;
@@ -214,7 +225,8 @@ RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchd
       events.tell(TaskStarted{.task = static_cast<int>(task.index),
                               .classes = task.classes,
                               .samples = task.train.size(),
-                              .steps = training_steps(config, task.index, task.train.size())});
+                              .steps = training_steps(config, task.index, task.train.size()),
+                              .steps_before = steps_before(run, task)});
       learn(run, task);
     }
     events.tell(RunFinished{watch.seconds()});

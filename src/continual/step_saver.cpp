@@ -52,10 +52,9 @@ void StepSaver::start_writing(TaskProgress progress) {
                     .config = run_.identity.config,
                     .numerics = run_.identity.numerics};
   // Nothing else of the run touches its folder or HDF5 before finish().
-  writing_ = std::async(std::launch::async, [folder = run_.folder, record = std::move(record),
-                                             log_bytes = run_.folder.log_bytes()] {
-    folder.commit_step(record, log_bytes);
-  });
+  writing_ = std::async(std::launch::async,
+                        [folder = run_.folder, record = std::move(record),
+                         logs = run_.folder.log_offsets()] { folder.commit_step(record, logs); });
 }
 
 void StepSaver::finish() {

@@ -100,27 +100,25 @@ void check_file_hash(const std::filesystem::path& path, const ManifestFile& expe
   }
 }
 
+std::int64_t bytes_of(const std::filesystem::path& file) {
+  std::error_code missing;
+  const auto bytes = std::filesystem::file_size(file, missing);
+  return missing ? 0 : static_cast<std::int64_t>(bytes);
+}
+
 // What of the log's first `bytes` is missing, in words; "" when nothing.
-std::string cut_log(const std::filesystem::path& log, std::uintmax_t bytes) {
-  std::error_code missing, error;
-  const auto size = std::filesystem::file_size(log, missing);
-  const std::uintmax_t found = missing ? 0 : size;
+std::string cut_log(const std::filesystem::path& log, std::int64_t bytes) {
+  std::error_code error;
+  const std::int64_t found = bytes_of(log);
   if (found > bytes) {
-    std::filesystem::resize_file(log, bytes, error);
+    std::filesystem::resize_file(log, static_cast<std::uintmax_t>(bytes), error);
     if (error) throw Error(concat(log.string(), ": cannot be cut: ", error.message()));
   }
   if (found >= bytes) return "";
-  if (found > 0) std::ofstream(log, std::ios::app) << '\n';  // the next line begins a line
+  const bool has_lines = log.extension() == ".jsonl";
+  if (found > 0 && has_lines) std::ofstream(log, std::ios::app) << '\n';  // the next begins a line
   return concat(log.string(), ": expected ", bytes, " bytes of what came before, found ", found,
-                ": those lines are lost");
-}
-
-std::string cut_logs_of(const std::filesystem::path& folder, const std::string& file) {
-  const Manifest manifest = read_manifest(manifest_path(folder));
-  std::string remark;
-  for (const auto& [log, bytes] : manifest.log_offsets.at(file))
-    remark += cut_log(folder / log, static_cast<std::uintmax_t>(bytes));
-  return remark;
+                ": those ", has_lines ? "lines" : "records", " are lost");
 }
 
 // Throws UsageError where a manifest must have been: a run's first commit leaves files of its first
@@ -175,6 +173,7 @@ void RunFolder::restart(const std::string& run_json) const {
     remove_old_states(path_, *found, {});
   }
   cut_log(log_file(), 0);
+  cut_log(events_file(), 0);
   write_file_atomically(path_ / "run.json", run_json);
 }
 
@@ -216,19 +215,20 @@ std::string RunFolder::commit(const TaskRecord& task, const StateRecord& state) 
   state_entry.content_sha256 = write_state_record(state_file(task.index), state);
   state_entry.sha256 = sha256_of_file(state_file(task.index));
 
-  next.log_offsets[state_name(task.index)][log_file().filename()] = log_bytes();
+  next.log_offsets[state_name(task.index)] = log_offsets();
   write_file_atomically(manifest_path(path_), manifest_text(next));
   if (old_manifest) remove_old_states(path_, *old_manifest, next);
   return next.files.at(state_name(task.index)).content_sha256;
 }
 
-std::int64_t RunFolder::log_bytes() const {
-  std::error_code missing;
-  const auto bytes = std::filesystem::file_size(log_file(), missing);
-  return missing ? 0 : static_cast<std::int64_t>(bytes);
+LogOffsets RunFolder::log_offsets() const {
+  LogOffsets offsets = {{log_file().filename(), bytes_of(log_file())}};
+  if (std::filesystem::exists(events_file()))
+    offsets[events_file().filename()] = bytes_of(events_file());
+  return offsets;
 }
 
-void RunFolder::commit_step(const StepRecord& step, std::int64_t log_bytes) const {
+void RunFolder::commit_step(const StepRecord& step, const LogOffsets& logs) const {
   const std::int64_t task = step.progress.task;
   const std::optional<Manifest> old_manifest = manifest();
   const std::int64_t tasks_done = old_manifest ? old_manifest->tasks_done : 0;
@@ -250,7 +250,7 @@ void RunFolder::commit_step(const StepRecord& step, std::int64_t log_bytes) cons
   ManifestFile& entry = next.files[name];
   entry.content_sha256 = write_step_record(path_ / name, step);
   entry.sha256 = sha256_of_file(path_ / name);
-  next.log_offsets[name] = {{log_file().filename(), log_bytes}};
+  next.log_offsets[name] = logs;
   write_file_atomically(manifest_path(path_), manifest_text(next));
   if (old_manifest) remove_old_states(path_, *old_manifest, next);
 }
@@ -324,12 +324,21 @@ void RunFolder::forget_steps(std::int64_t task, std::int64_t steps_done) const {
     write_file_atomically(manifest_path(path_), manifest_text(kept));
 }
 
-std::string RunFolder::cut_logs(std::int64_t task) const {
-  return cut_logs_of(path_, state_name(task));
+std::string RunFolder::cut_logs(const std::string& checkpoint) const {
+  LogOffsets offsets = read_manifest(manifest_path(path_)).log_offsets.at(checkpoint);
+  offsets.try_emplace(events_file().filename(), 0);  // begun after the checkpoint
+  std::string remark;
+  for (const auto& [log, bytes] : offsets) {
+    const std::string missing = cut_log(path_ / log, bytes);
+    if (!missing.empty()) remark += concat(remark.empty() ? "" : "\n", missing);
+  }
+  return remark;
 }
 
+std::string RunFolder::cut_logs(std::int64_t task) const { return cut_logs(state_name(task)); }
+
 std::string RunFolder::cut_logs(const TaskProgress& step) const {
-  return cut_logs_of(path_, step_name(step.task, step.steps_done));
+  return cut_logs(step_name(step.task, step.steps_done));
 }
 
 FolderLock::~FolderLock() {

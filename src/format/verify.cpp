@@ -1,5 +1,6 @@
 #include "palimpsest/format/verify.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <functional>
@@ -15,6 +16,7 @@
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/curvature_record.h"
+#include "palimpsest/format/event_file.h"
 #include "palimpsest/format/merged_record.h"
 #include "palimpsest/format/pack.h"
 #include "palimpsest/format/protocol.h"
@@ -236,7 +238,22 @@ class RunVerifier {
     }
     for (const auto& [log, offsets] : ends) {
       ++counts_["log"];
-      check_log(log, offsets);
+      if (log == run_.events_file().filename()) {
+        check_events(log, offsets);
+      } else {
+        check_log(log, offsets);
+      }
+    }
+  }
+
+  // Records; `ends`: after these bytes one has ended.
+  void check_events(const std::string& log, const std::set<std::int64_t>& ends) {
+    const std::vector<std::int64_t> found = record_ends(run_.path() / log);
+    for (const std::int64_t end : ends) {
+      if (end == 0 || std::binary_search(found.begin(), found.end(), end)) continue;
+      problem(log, concat("expected whole records up to byte ", end, ", found them up to byte ",
+                          found.empty() ? 0 : found.back()));
+      return;
     }
   }
 

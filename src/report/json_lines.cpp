@@ -1,13 +1,9 @@
 #include "palimpsest/report/json_lines.h"
 
-#include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "palimpsest/core/error.h"
-#include "palimpsest/core/text.h"
 #include "view_parts.h"
 
 namespace palimpsest {
@@ -27,27 +23,6 @@ Json or_null(const std::optional<Value>& value) {
 }
 
 }  // namespace
-
-JsonLinesReport::JsonLinesReport(std::filesystem::path path)
-    : path_(std::move(path)), file_(std::fopen(path_.c_str(), "ae")) {
-  if (!file_) fail("opened");
-}
-
-void JsonLinesReport::fail(const char* what) const {
-  throw Error(concat("log ", path_.string(), " could not be ", what, ": ", std::strerror(errno),
-                     "; is there space, and may this user write there?"));
-}
-
-void JsonLinesReport::write(const std::string& line, bool at_once) {
-  if (!file_)
-    throw Error(concat("log ", path_.string(), " is closed: nothing more can be written"));
-  const bool written = std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size();
-  if (!written || (at_once && std::fflush(file_.get()) != 0)) fail("written");
-}
-
-void JsonLinesReport::close() {
-  if (file_ && std::fclose(file_.release()) != 0) fail("closed");
-}
 
 void JsonLinesReport::on(const RunStarted& event) {
   write(line_of("run_started", Json::object({{"folder", event.folder},

@@ -15,6 +15,12 @@ std::string print(const char* format, int decimals, double value) {
   return text;
 }
 
+// Characters of UTF-8: all bytes but those that go on with one.
+std::size_t columns(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xc0) != 0x80; }));
+}
+
 }  // namespace
 
 std::string fixed(double value, int decimals) {
@@ -66,7 +72,7 @@ std::string wrap(std::string_view text, int width, int indent, int first) {
     const std::string_view word = text.substr(at, end - at);
     at = end + 1;
     if (word.empty()) continue;
-    const int length = static_cast<int>(word.size());
+    const int length = static_cast<int>(columns(word));
     if (wrapped.empty()) {
       column += length;
     } else if (column + 1 + length <= width) {
@@ -85,13 +91,14 @@ std::string text_table(const std::vector<std::vector<std::string>>& rows,
                        std::string_view alignment, int gap) {
   std::vector<std::size_t> widths(alignment.size());
   for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths.at(i) = std::max(widths[i], row[i].size());
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths.at(i) = std::max(widths[i], columns(row[i]));
   }
   std::string table;
   for (const auto& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string padding(widths[i] - row[i].size(), ' ');
+      const std::string padding(widths[i] - columns(row[i]), ' ');
       if (i > 0) line += std::string(static_cast<std::size_t>(gap), ' ');
       line += alignment[i] == 'r' ? padding + row[i] : row[i] + padding;
     }

@@ -41,6 +41,14 @@ std::string from_to(const std::optional<double>& before, double after) {
   return (before ? fixed(*before, 1) + " -> " : "") + fixed(after, 1) + " %";
 }
 
+// Columns; nullopt for what is no terminal, or doesn't know.
+std::optional<int> width_of(std::FILE* out) {
+  winsize size{};
+  if (isatty(fileno(out)) != 1 || ioctl(fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+    return std::nullopt;
+  return std::clamp<int>(size.ws_col, 40, 120);
+}
+
 }  // namespace
 
 TerminalSettings terminal_settings(std::FILE* out, std::string_view progress,
@@ -55,10 +63,7 @@ TerminalSettings terminal_settings(std::FILE* out, std::string_view progress,
   settings.steps = progress == "none"                                               ? kNone
                    : progress == "bar" || (progress == "auto" && terminal && !dumb) ? kBar
                                                                                     : kPlain;
-  winsize size{};
-  if (terminal && ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-    settings.width = std::clamp<int>(size.ws_col, 40, 120);
-  }
+  settings.width = width_of(out).value_or(settings.width);
   return settings;
 }
 
@@ -145,6 +150,7 @@ void TerminalReport::on(const StepDone& event) {
 }
 
 void TerminalReport::draw_bar(const StepDone& event, const std::string& numbers) {
+  settings_.width = width_of(out_).value_or(settings_.width);  // windows change
   const int room = settings_.width - static_cast<int>(numbers.size()) - 7;
   std::string line = "  ";
   if (room >= 8) {

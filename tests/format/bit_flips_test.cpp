@@ -17,7 +17,7 @@ class BitFlipsTest : public FolderTest {
     for (const std::int64_t steps : {10, 20}) {
       StepRecord step = sample_step(2, steps);
       step.state_content_sha256 = run_.newest_state()->content_sha256;
-      run_.commit_step(step, 0);
+      run_.commit_step(step, {{"metrics.jsonl", 0}});
     }
   }
 

@@ -167,7 +167,7 @@ TEST_F(RunFolderTest, ForgottenStepsAreNotAmongTheTwoThatAreKept) {
     if (steps == 30) run_.forget_steps(1, 10);  // 20 was damaged
     StepRecord step = sample_step(1, steps);
     step.state_content_sha256 = state;
-    run_.commit_step(step, 0);
+    run_.commit_step(step, {{"metrics.jsonl", 0}});
   }
   const Manifest manifest = run_.manifest().value();
   EXPECT_TRUE(manifest.files.contains("step-0001-00000010.h5"));
@@ -191,6 +191,23 @@ TEST_F(RunFolderTest, CutsTheLogWhereTheStateWasCommitted) {
   write_bytes(run_.log_file(), "short");
   EXPECT_THAT(run_.cut_logs(1), HasSubstr("expected 200 bytes of what came before, found 5"));
   EXPECT_EQ(bytes_of(run_.log_file()), "short\n");
+}
+
+TEST_F(RunFolderTest, CutsEveryLogWhereACheckpointHasIt) {
+  run_.create("{}");
+  commit(0);
+  write_bytes(run_.events_file(), "123456");
+  commit(1);
+  const LogOffsets both = {{"metrics.jsonl", 200}, {"events.out.tfevents.palimpsest", 6}};
+  EXPECT_EQ(run_.manifest()->log_offsets.at("state-0001.h5"), both);
+  write_bytes(run_.events_file(), "123456789");
+  EXPECT_EQ(run_.cut_logs(1), "");
+  EXPECT_EQ(bytes_of(run_.events_file()), "123456");
+  write_bytes(run_.events_file(), "123");
+  EXPECT_THAT(run_.cut_logs(1), HasSubstr("expected 6 bytes of what came before, found 3"));
+  EXPECT_EQ(bytes_of(run_.events_file()), "123");
+  run_.cut_logs(0);  // there were no events yet
+  EXPECT_EQ(bytes_of(run_.events_file()), "");
 }
 
 TEST_F(RunFolderTest, OneRunAtATimeHoldsAFolder) {
@@ -234,7 +251,7 @@ TEST_F(RunFolderTest, StepsOfTheFirstTaskAreThereBeforeAnyState) {
   run_.create("{}");
   EXPECT_FALSE(run_.newest_step(0, "").record.has_value());
   write_bytes(run_.log_file(), std::string(70, 'l'));
-  run_.commit_step(step_of(run_, 0, 10), 60);
+  run_.commit_step(step_of(run_, 0, 10), {{"metrics.jsonl", 60}});
   EXPECT_FALSE(run_.newest_state().has_value());
   EXPECT_EQ(run_.manifest()->tasks_done, 0);
   const NewestStep newest = run_.newest_step(0, "");
@@ -250,7 +267,7 @@ TEST_F(RunFolderTest, StepsOfTheFirstTaskAreThereBeforeAnyState) {
 TEST_F(RunFolderTest, KeepsTwoStepsAndBothStatesUntilTheTaskIsDone) {
   commit_up_to(1);
   for (const std::int64_t steps : {10, 20, 30})
-    run_.commit_step(step_of(run_, 2, steps), 250 + steps);
+    run_.commit_step(step_of(run_, 2, steps), {{"metrics.jsonl", 250 + steps}});
   EXPECT_EQ(run_.newest_state()->record.tasks_done, 2);
   EXPECT_TRUE(exists("state-0000.h5") && exists("state-0001.h5"));
   EXPECT_FALSE(exists("step-0002-00000010.h5"));
@@ -270,7 +287,7 @@ TEST_F(RunFolderTest, RemembersHowManyTasksCameBeforeItsOwn) {
   other.create("{}");
   other.begin_with(run_, run_.newest_state()->record, 2);
   EXPECT_EQ(other.manifest()->tasks_before, 2);
-  other.commit_step(step_of(other, 2, 10), 0);
+  other.commit_step(step_of(other, 2, 10), {{"metrics.jsonl", 0}});
   EXPECT_EQ(other.manifest()->tasks_before, 2);
   other.forget_steps(2, 0);
   EXPECT_EQ(other.manifest()->tasks_before, 2);
@@ -282,15 +299,15 @@ TEST_F(RunFolderTest, RemembersHowManyTasksCameBeforeItsOwn) {
 
 TEST_F(RunFolderTest, ADamagedStepFallsBackToTheOneBeforeAndThenToTheTask) {
   commit_up_to(0);
-  run_.commit_step(step_of(run_, 1, 10), 0);
-  run_.commit_step(step_of(run_, 1, 20), 0);
+  run_.commit_step(step_of(run_, 1, 10), {{"metrics.jsonl", 0}});
+  run_.commit_step(step_of(run_, 1, 20), {{"metrics.jsonl", 0}});
   const std::string state = run_.newest_state()->content_sha256;
   damage(run_.step_file(1, 20));
   NewestStep newest = run_.newest_step(1, state);
   EXPECT_EQ(newest.record->progress.steps_done, 10);
   EXPECT_THAT(newest.remark, AllOf(HasSubstr("step-0001-00000020.h5"), HasSubstr("damaged"),
                                    HasSubstr("going on from step-0001-00000010.h5")));
-  run_.commit_step(step_of(run_, 1, 15), 0);  // the run goes on from step 10
+  run_.commit_step(step_of(run_, 1, 15), {{"metrics.jsonl", 0}});  // the run goes on from step 10
   EXPECT_EQ(run_.newest_step(1, state).record->progress.steps_done, 15);
   EXPECT_FALSE(exists("step-0001-00000020.h5"));
   damage(run_.step_file(1, 15));
@@ -302,7 +319,9 @@ TEST_F(RunFolderTest, ADamagedStepFallsBackToTheOneBeforeAndThenToTheTask) {
 
 TEST_F(RunFolderTest, RefusesAStepOfATaskThatIsNotTheNext) {
   run_.create("{}");
-  EXPECT_THAT(message_of<Error>([&] { run_.commit_step(sample_step(1, 10), 0); }),
+  EXPECT_THAT(message_of<Error>([&] {
+                run_.commit_step(sample_step(1, 10), {{"metrics.jsonl", 0}});
+              }),
               HasSubstr("expected a step of task 0, found one of task 1"));
 }
 

@@ -6,6 +6,7 @@
 #include "fixtures.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/event_file.h"
 #include "palimpsest/format/run_folder.h"
 
 namespace palimpsest {
@@ -29,7 +30,7 @@ class VerifyTest : public FolderTest {
     for (std::int64_t task = 0; task < kTasks; ++task) run_.commit(task_of(task), state_of(task));
     StepRecord step = sample_step(kTasks, 10);
     step.state_content_sha256 = run_.newest_state()->content_sha256;
-    run_.commit_step(step, run_.log_bytes());
+    run_.commit_step(step, run_.log_offsets());
   }
 
   static StateRecord state_of(std::int64_t task) {
@@ -185,11 +186,25 @@ TEST_F(VerifyTest, AShortOrDamagedLogIsNamed) {
   EXPECT_THAT(problems(), ElementsAre(HasSubstr("expected the end of a line after 34 bytes")));
 }
 
+TEST_F(VerifyTest, DamagedEventsAreNamed) {
+  const std::string events = event_record("one") + event_record("two");
+  write_bytes(run_.events_file(), events);
+  run_.commit(task_of(kTasks - 1), state_of(kTasks - 1));
+  EXPECT_THAT(problems(), IsEmpty());
+  write_bytes(run_.events_file(), events + "half");  // written after the save: cut by a resume
+  EXPECT_THAT(problems(), IsEmpty());
+  std::string flipped = events;
+  flipped[events.size() - 6] ^= 1;
+  write_bytes(run_.events_file(), flipped);
+  EXPECT_THAT(problems(), ElementsAre(HasSubstr("expected whole records up to byte 38, found them "
+                                                "up to byte 19")));
+}
+
 TEST_F(VerifyTest, FilesOfNobodyAreRemarkedOn) {
   write_bytes(run_.path() / "state-0009.h5.tmp", "");
   StepRecord step = sample_step(kTasks, 20);
   step.state_content_sha256 = std::string(64, '0');
-  run_.commit_step(step, 0);
+  run_.commit_step(step, {{"metrics.jsonl", 0}});
   const Verification result = verify_run(run_.path());
   EXPECT_THAT(result.problems, IsEmpty());
   EXPECT_THAT(result.remarks,

@@ -210,7 +210,7 @@ TEST_F(Views, AStepSaysWhereTheTaskStands) {
   step.pack_content_sha256 = std::string(64, 'a');
   step.config = "{}";
   step.numerics = R"({"threads":1})";
-  run_.commit_step(step, 0);
+  run_.commit_step(step, {{"metrics.jsonl", 0}});
   const View view = view_of(run_.step_file(0, 1234));
   EXPECT_THAT(view.text,
               AllOf(HasSubstr("task 1 after step 1,234 of 2,000"),

@@ -65,8 +65,8 @@ struct OpenRun {
 };
 
 // Called on rank 0 once the run folder exists and its logs were cut to where the stream goes on:
-// listeners may open them.
-using FolderReady = std::function<void(const std::filesystem::path& log_file)>;
+// listeners may open them. so_far: of the tasks that are done.
+using FolderReady = std::function<void(const RunFolder& folder, const AccuracyMatrix& so_far)>;
 
 // Collective. Opens the inputs, makes or resumes the folder (--resume), gives every rank the state,
 // and tells RunStarted. Throws before anything is written when an input is bad, the ranks differ,

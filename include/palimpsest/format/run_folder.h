@@ -17,12 +17,14 @@ struct ManifestFile {
   std::string content_sha256;  // of its mathematical fields
 };
 
+using LogOffsets = std::map<std::string, std::int64_t>;  // log file -> bytes of it
+
 struct Manifest {
   std::int64_t tasks_done = 0;
   std::int64_t tasks_before = 0;  // of these, learned before the run's own protocol (--continue)
   std::map<std::string, ManifestFile> files;  // path relative to the run folder -> hashes
-  // State or step file -> log file -> bytes of the log that belong to the run up to there.
-  std::map<std::string, std::map<std::string, std::int64_t>> log_offsets;
+  // State or step file -> how much of each log belongs to the run up to there.
+  std::map<std::string, LogOffsets> log_offsets;
 };
 
 // A state to go on from.
@@ -62,7 +64,9 @@ class RunFolder {
   std::filesystem::path task_file(std::int64_t task) const;   // tasks/task-0000.h5
   std::filesystem::path state_file(std::int64_t task) const;  // state-0000.h5, after that task
   std::filesystem::path step_file(std::int64_t task, std::int64_t steps_done) const;
+  // The logs: every event as a line of JSON, and what TensorBoard shows.
   std::filesystem::path log_file() const { return path_ / "metrics.jsonl"; }
+  std::filesystem::path events_file() const { return path_ / "events.out.tfevents.palimpsest"; }
 
   // Makes the folder where it is missing, and takes it for this process. Throws UsageError while
   // another run uses it.
@@ -73,8 +77,8 @@ class RunFolder {
   void create(const std::string& run_json) const;
 
   // As create(), also where an earlier start of the run has left its run.json and log but has
-  // finished no task: run.json is replaced, the log emptied, steps are forgotten. Throws UsageError
-  // when a task was committed.
+  // finished no task: run.json is replaced, the logs emptied, steps are forgotten. Throws
+  // UsageError when a task was committed.
   void restart(const std::string& run_json) const;
 
   // Into the new folder: the task records of another run up to one of its states, verified, and the
@@ -86,17 +90,17 @@ class RunFolder {
   std::optional<Manifest> manifest() const;
 
   // Writes the task's record and the state, then the manifest. Keeps the last two states, and no
-  // step. Log offsets are taken from the log file's size (0 when it is missing). What an earlier
-  // manifest says of this task and later ones is forgotten. Throws Error when the state isn't the
-  // one after this task, or an earlier task was never committed. Returns the state's content hash.
+  // step. Log offsets are those of now. What an earlier manifest says of this task and later ones
+  // is forgotten. Throws Error when the state isn't the one after this task, or an earlier task was
+  // never committed. Returns the state's content hash.
   std::string commit(const TaskRecord& task, const StateRecord& state) const;
 
   // Writes a step of the task after the newest state, then the manifest. Keeps the last two steps.
-  // log_bytes: of the log, up to this step. Throws Error when the task is not the next one.
-  void commit_step(const StepRecord& step, std::int64_t log_bytes) const;
+  // logs: up to this step. Throws Error when the task is not the next one.
+  void commit_step(const StepRecord& step, const LogOffsets& logs) const;
 
-  // Bytes of the log now; 0 when it is missing.
-  std::int64_t log_bytes() const;
+  // Of the logs as they are now: metrics.jsonl, missing or not, and others that are there.
+  LogOffsets log_offsets() const;
 
   // The newest state that the manifest names and that verifies (file hash first, then the record's
   // own checks), and whose task's record is whole; a damaged newest falls back to the one before,
@@ -113,7 +117,7 @@ class RunFolder {
   // kept. Their files stay.
   void forget_steps(std::int64_t task, std::int64_t steps_done) const;
 
-  // Cuts the log to what belongs to the run up to the state after this task, or up to this step of
+  // Cuts the logs to what belongs to the run up to the state after this task, or up to this step of
   // it. Returns what of that is missing, in words; "" when nothing.
   std::string cut_logs(std::int64_t task) const;
   std::string cut_logs(const TaskProgress& step) const;
@@ -125,6 +129,8 @@ class RunFolder {
   TaskRecord task(std::int64_t index) const;
 
  private:
+  std::string cut_logs(const std::string& checkpoint) const;
+
   std::filesystem::path path_;
 };
 

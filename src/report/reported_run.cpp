@@ -1,0 +1,145 @@
+#include "reported_run.h"
+
+#include <array>
+#include <charconv>
+#include <fstream>
+
+#include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/format/run_folder.h"
+#include "palimpsest/metrics/given_task.h"
+#include "palimpsest/metrics/stream_metrics.h"
+#include "palimpsest/report/readable.h"
+#include "run_records.h"
+
+namespace palimpsest {
+namespace {
+
+// Null when it is missing or damaged, which hides nothing that was computed.
+Json read_run_json(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) return {};
+  const Json json = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
+  return json.is_object() ? json : Json();
+}
+
+// The fewest digits that read back the same.
+std::string short_form(double value) {
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
+
+constexpr std::array kMeasures = {
+    Measure{"last", "last accuracy", "after the last task, on all tasks' samples", false},
+    Measure{"last_task_mean", "last accuracy, mean over tasks",
+            "the same, every task counting alike", false},
+    Measure{"average_anytime", "average anytime accuracy",
+            "mean over tasks of the accuracy on all so far", false},
+    Measure{"forgetting", "forgetting", "best accuracy on a task, minus the last", true},
+    Measure{"forgetting_from_peak_before_merge", "forgetting, from before the merge",
+            "the same, counting what was reached before a merge", true},
+    Measure{"backward_transfer", "backward transfer", "last accuracy on a task, minus its first",
+            true},
+    Measure{"plasticity_before_merge", "plasticity before the merge",
+            "accuracy on the newest task, mean over tasks", false},
+    Measure{"plasticity", "plasticity after the merge", "the same, of the model that stays", false},
+    Measure{"last_given_task", "accuracy given the task",
+            "as last, choosing among the task's classes only", false},
+    Measure{"last_task_identity", "task identity",
+            "as last, the class chosen being one of the right task", false},
+    Measure{"last_top5", "top-5 accuracy", "as last, the class being among the five likeliest",
+            false},
+};
+
+}  // namespace
+
+std::string ReportedRun::name() const {
+  const std::filesystem::path path = std::filesystem::absolute(folder).lexically_normal();
+  return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
+}
+
+std::string ReportedRun::text_setting(const char* key) const {
+  const auto value = config.find(key);
+  return value != config.end() && value->is_string() ? value->get<std::string>() : "";
+}
+
+ReportedRun read_reported_run(const std::filesystem::path& folder) {
+  const RunFolder files(folder);
+  const std::optional<Manifest> manifest = files.manifest();
+  ReportedRun run{.folder = folder,
+                  .run = read_run_json(folder / "run.json"),
+                  .config = Json::object(),
+                  .tasks = {},
+                  .accuracy = {},
+                  .among_all = {},
+                  .state_content_sha256 = {}};
+  if (!manifest && run.run.is_null()) {
+    throw InputError(concat(
+        folder.string(), ": expected a run folder with manifest.json or run.json, found neither"));
+  }
+  RunRecords records = read_run_records(files);
+  run.tasks = std::move(records.tasks);
+  run.among_all = std::move(records.accuracy);
+  if (!run.tasks.empty()) {
+    const Json config = Json::parse(run.tasks.back().record.config, nullptr, false);
+    if (config.is_object()) run.config = config;
+    const auto state =
+        manifest->files.find(files.state_file(manifest->tasks_done - 1).filename().string());
+    if (state != manifest->files.end()) run.state_content_sha256 = state->second.content_sha256;
+  }
+  if (run.run.contains("config") && run.run["config"].is_object()) {
+    for (const auto& [key, value] : run.run["config"].items())
+      if (!run.config.contains(key)) run.config[key] = value;
+  }
+  // run.json is of the first start; a later one may have gone further.
+  const Json tasks = run.config.value("tasks", Json(0));
+  if (tasks.is_number_integer() && tasks > 0 && tasks < run.tasks.size())
+    run.config["tasks"] = run.tasks.size();
+  run.accuracy = is_task_given(run.config) ? given_task(run.among_all) : run.among_all;
+  return run;
+}
+
+std::vector<TaskLosses> read_losses(const std::filesystem::path& metrics_file) {
+  std::vector<TaskLosses> tasks;
+  std::ifstream file(metrics_file);
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("{\"event\":\"step\",")) continue;
+    const Json step = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!step.is_object() || !step.contains("task") || !step["task"].is_number_integer() ||
+        !step.contains("loss") || !step["loss"].is_number())
+      continue;
+    const auto task = step["task"].get<std::int64_t>();
+    if (tasks.empty() || tasks.back().task != task) tasks.push_back({.task = task});
+    tasks.back().losses.push_back(step["loss"].get<double>());
+  }
+  return tasks;
+}
+
+std::span<const Measure> measures() { return kMeasures; }
+
+std::optional<double> value_of(const Measure& measure, const AccuracyMatrix& accuracy) {
+  if (accuracy.tasks() == 0) return std::nullopt;
+  for (const NamedMetric& metric : stream_metrics(accuracy))
+    if (metric.name == measure.key) return metric.value;
+  return std::nullopt;
+}
+
+std::optional<double> accuracy_on(const EvaluationRow& row, std::size_t task) {
+  return row.samples.at(task) > 0 ? std::optional(row.accuracy(task)) : std::nullopt;
+}
+
+std::string measure_text(const Measure& measure, const std::optional<double>& value) {
+  if (!value) return "-";
+  return fixed(100 * *value, 1) + (measure.is_difference ? " points" : " %");
+}
+
+std::string setting_text(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_float()) return short_form(value.get<double>());
+  if (!value.is_array()) return value.dump();
+  std::string text;
+  for (const Json& one : value) text += (text.empty() ? "" : ",") + setting_text(one);
+  return text;
+}
+
+}  // namespace palimpsest

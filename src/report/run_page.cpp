@@ -1,0 +1,77 @@
+#include "palimpsest/report/run_page.h"
+
+#include <cstdio>
+#include <exception>
+
+#include "csv.h"
+#include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/report/readable.h"
+#include "reported_run.h"
+#include "sections.h"
+
+namespace palimpsest {
+namespace {
+
+std::string page_of(const ReportedRun& run) {
+  const std::size_t tasks = run.tasks.size();
+  std::size_t classes = 0;
+  for (const TaskSummary& task : run.tasks) classes += task.record.classes.size();
+  const std::string what =
+      tasks == 0 ? "No task is finished yet."
+                 : concat(tasks, tasks == 1 ? " task" : " tasks", " done, ", classes,
+                          " classes, backbone ", run.tasks.back().record.backbone_name);
+  Html body = element("h1", {}, escaped(run.name())) +
+              element("p", {{"class", "quiet"}}, escaped(what)) + Html::markup("\n");
+  if (tasks > 0) {
+    body += results_section(run) + merges_section(run) + losses_section(run) +
+            training_section(run) + published_section(run);
+  }
+  return page(concat(run.name(), ": Palimpsest"),
+              body + settings_section(run) + provenance_section(run))
+      .str();
+}
+
+std::string csv_of(const ReportedRun& run) {
+  std::string csv =
+      "after_task,task,name,samples,correct_before_merge,correct,correct_given_task_before_merge,"
+      "correct_given_task,accuracy_before_merge,accuracy\n";
+  for (std::size_t t = 0; t < run.tasks.size(); ++t) {
+    const EvaluationRow& before = run.among_all.row_before_merge(t);
+    const EvaluationRow& after = run.among_all.row(t);
+    for (std::size_t j = 0; j <= t; ++j) {
+      if (after.samples[j] == 0) continue;  // not tested
+      csv += concat(t + 1, ",", j + 1, ",", csv_cell(run.tasks[j].record.name), ",",
+                    after.samples[j], ",", before.correct[j], ",", after.correct[j], ",",
+                    before.correct_given_task[j], ",", after.correct_given_task[j], ",",
+                    fixed(before.accuracy(j), 6), ",", fixed(after.accuracy(j), 6), "\n");
+    }
+  }
+  return csv;
+}
+
+}  // namespace
+
+std::string run_page(const std::filesystem::path& run) { return page_of(read_reported_run(run)); }
+
+std::string accuracy_csv(const std::filesystem::path& run) {
+  return csv_of(read_reported_run(run));
+}
+
+void write_run_page(const std::filesystem::path& run) {
+  const ReportedRun records = read_reported_run(run);
+  write_file_atomically(run / "report.html", page_of(records));
+  write_file_atomically(run / "accuracy.csv", csv_of(records));
+}
+
+void RunPageWriter::on(const TaskSaved&) {
+  try {
+    write_run_page(run_);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr,
+                 "palimpsest: report.html is not written: %s; palimpsest-report %s does it later\n",
+                 error.what(), run_.c_str());
+  }
+}
+
+}  // namespace palimpsest

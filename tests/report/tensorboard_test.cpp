@@ -1,0 +1,88 @@
+// Events go on where they ended. tests/app/test_report.py reads them back with TensorBoard itself.
+#include "palimpsest/report/tensorboard.h"
+
+#include <gmock/gmock.h>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/format/event_file.h"
+#include "small_run.h"
+
+namespace palimpsest {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class TensorBoard : public RunsTest {
+ protected:
+  TensorBoard() : events_(folder_ / "events") { std::filesystem::create_directories(folder_); }
+
+  std::size_t records() const { return record_ends(events_).size(); }
+
+  std::filesystem::path events_;
+};
+
+Evaluated evaluated(int task, bool after_merge, std::vector<std::int64_t> correct) {
+  const std::vector<std::int64_t> samples(correct.size(), 10);
+  return {.task = task,
+          .after_merge = after_merge,
+          .samples = samples,
+          .correct = correct,
+          .correct_given_task = samples};
+}
+
+TEST_F(TensorBoard, ARecordForEachStepAndEachNumberOfATask) {
+  TensorBoardReport report(events_, {});
+  EXPECT_EQ(records(), 1u);  // the version
+  RunStarted started;
+  started.tasks = 10;
+  report.on(started);
+  report.on(TaskStarted{});
+  report.on(StepDone{.task = 0, .step = 0, .loss = 1.5});
+  report.on(StepDone{.task = 0, .step = 1, .loss = 1.25});
+  report.on(CheckpointTaken{});
+  EXPECT_EQ(records(), 3u);
+  report.on(Merged());
+  report.on(evaluated(0, false, {9}));
+  report.on(evaluated(0, true, {8}));
+  EXPECT_EQ(records(), 7u);  // alpha, before, the two after, one task
+  EXPECT_THAT(text_of(events_), HasSubstr("tasks/01"));
+  EXPECT_THAT(text_of(events_), Not(HasSubstr("stream/forgetting")));  // of a single task
+}
+
+TEST_F(TensorBoard, GoesOnAfterTheLastWholeRecord) {
+  {
+    TensorBoardReport report(events_, {});
+    report.on(StepDone{.loss = 1.5});
+  }
+  const std::string two = text_of(events_);
+  std::ofstream(events_, std::ios::app) << event_record("a third").substr(0, 12);
+  TensorBoardReport report(events_, {});
+  EXPECT_EQ(text_of(events_), two);  // and no second version
+  report.on(StepDone{.loss = 1.5});
+  report.close();
+  EXPECT_EQ(records(), 3u);
+}
+
+TEST_F(TensorBoard, ForgettingCountsTheTasksBeforeAResume) {
+  AccuracyMatrix so_far;
+  so_far.add_row({{10}, {9}, {9}}, {{10}, {9}, {9}});
+  TensorBoardReport report(events_, so_far);
+  report.on(evaluated(1, false, {6, 9}));
+  report.on(evaluated(1, true, {7, 8}));
+  report.close();
+  const std::string events = text_of(events_);
+  const float forgetting = 0.9f - 0.7f;
+  const std::size_t at = events.find("stream/forgetting");
+  ASSERT_NE(at, std::string::npos);
+  float found = 0;
+  events.copy(reinterpret_cast<char*>(&found), 4, at + sizeof("stream/forgetting"));
+  EXPECT_FLOAT_EQ(found, forgetting);
+}
+
+TEST_F(TensorBoard, WhatCannotBeWrittenIsSaid) {
+  EXPECT_THROW(TensorBoardReport(folder_ / "no" / "folder", {}), Error);
+}
+
+}  // namespace
+}  // namespace palimpsest
