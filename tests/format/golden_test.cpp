@@ -28,13 +28,14 @@ class GoldenTest : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(GoldenTest, EveryFileIsWholeAndShown) {
-  for (const char* name : {"run", "texts.h5", "images.h5", "protocol.json"}) {
+  for (const char* name : {"run", "texts.h5", "images.h5", "protocol.json", "merged.h5"}) {
+    if (std::string_view(name) == "merged.h5" && GetParam() < "1.2.0") continue;  // new since
     EXPECT_THAT(verify(folder_ / name).problems, testing::IsEmpty()) << name;
   }
   const RunFolder run(folder_ / "run");
-  const std::vector<fs::path> shown = {run.path(),           run.task_file(0),
-                                       run.task_file(1),     run.state_file(1),
-                                       folder_ / "texts.h5", folder_ / "images.h5"};
+  std::vector<fs::path> shown = {run.path(),        run.task_file(0),     run.task_file(1),
+                                 run.state_file(1), folder_ / "texts.h5", folder_ / "images.h5"};
+  if (GetParam() >= "1.2.0") shown.push_back(folder_ / "merged.h5");
   for (const fs::path& path : shown) {
     const View view = view_of(path);
     EXPECT_FALSE(view.text.empty() || view.json.empty()) << path;
