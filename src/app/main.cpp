@@ -21,6 +21,7 @@
 #include "palimpsest/report/terminal.h"
 #include "plan_command.h"
 #include "plan_request.h"
+#include "profile.h"
 
 namespace palimpsest {
 namespace {
@@ -54,6 +55,11 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   RunEvents events;
   std::optional<TerminalReport> terminal;
   std::optional<JsonLinesReport> log;
+  std::optional<Profile> profile;
+  if (config.profile) {
+    profile.emplace(group, watchdog);
+    events.add(*profile);
+  }
   if (group.rank() == 0) {
     TerminalSettings settings = terminal_settings(stdout, config.progress, config.log_every);
     settings.task_given = is_task_given;
@@ -64,14 +70,16 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
       run_stream(config, group, watchdog, events, [&](const std::filesystem::path& log_file) {
         log.emplace(log_file);
         events.add(*log);
+        if (profile) profile->open_file(config.out);
       });
+  const std::string phases = profile ? profile->finish() : "";
   if (group.rank() == 0) {
     log->close();
     std::cout << '\n'
               << summary_table(result.accuracy,
                                config.merge == "none" ? std::vector<double>{} : result.alphas, 100,
                                is_task_given)
-              << std::flush;
+              << (phases.empty() ? "" : "\n") << phases << std::flush;
     if (!std::cout) throw Error("the final table could not be written to the standard output");
   }
   if (result.stopped && group.rank() == 0) {

@@ -464,6 +464,12 @@ std::vector<Key> make_table() {
        .effect = kOperational,
        .minimum = 1,
        .maximum = kMost},
+      {.name = "profile",
+       .group = kRun,
+       .member = &C::profile,
+       .help = "Write profile.json into the run folder, a trace of phases and collectives\n"
+               "of every rank for ui.perfetto.dev, and print a table of them at the end.",
+       .effect = kOperational},
       {.name = "dry-run",
        .group = kRun,
        .member = &C::dry_run,

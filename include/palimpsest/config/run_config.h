@@ -91,6 +91,7 @@ struct RunConfig {
   double stop_after = 0;              // minutes; 0: never
   std::string progress = "auto";      // auto | bar | plain | none
   std::int64_t log_every = 50;        // steps between plain progress lines
+  bool profile = false;               // a trace of phases and collectives, by rank
   bool dry_run = false;
 
   bool operator==(const RunConfig&) const = default;
