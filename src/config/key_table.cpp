@@ -404,6 +404,13 @@ std::vector<Key> make_table() {
        .effect = kOperational,
        .minimum = 0,
        .maximum = kMost},
+      {.name = "stage",
+       .group = kMachine,
+       .member = &C::stage,
+       .help = "A folder on a disk of each node: one rank copies the pack there, unless it\n"
+               "has it already, and all ranks of the node read the copy. Without room the\n"
+               "pack is read where it is, with a warning.",
+       .effect = kOperational},
       {.name = "resume",
        .group = kRun,
        .member = &C::resume,

@@ -80,6 +80,7 @@ struct RunConfig {
   bool cuda_graphs = true;
   std::int64_t evaluation_batch = 64;
   std::int64_t hang_seconds = 300;
+  std::string stage;  // a folder of each node for a copy of the pack; "": read it where it is
 
   // Run.
   std::string resume = "never";  // never | auto
