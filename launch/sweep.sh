@@ -61,7 +61,7 @@ repeated=$(cut -f 1 "$folder/sweep.txt" | sort | uniq -d | head -n 1)
 if [[ -n $sbatch ]]; then
   export PALIMPSEST_SWEEP=$folder PALIMPSEST_HOME=${PALIMPSEST_HOME:-$home}
   # shellcheck disable=SC2086  # several options
-  exec sbatch --array="1-$(wc -l <"$folder/sweep.txt")" $options "$home/launch/slurm/seeds.sbatch" "${settings[@]}"
+  exec sbatch --export=ALL --array="1-$(wc -l <"$folder/sweep.txt")" $options "$home/launch/slurm/seeds.sbatch" "${settings[@]}"
 fi
 
 runs=() failed=()

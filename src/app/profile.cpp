@@ -121,6 +121,7 @@ std::string table(const Rows& rows, const std::vector<std::string>& hosts) {
 
 }  // namespace
 
+// The log's clock starts when the barrier is passed.
 Profile::Profile(HostGroup& group, Watchdog& watchdog)
     : group_(group),
       watchdog_(watchdog),
