@@ -24,6 +24,7 @@
 #include "plan_command.h"
 #include "plan_request.h"
 #include "predict_command.h"
+#include "profile.h"
 
 namespace palimpsest {
 namespace {
@@ -61,6 +62,11 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   std::optional<JsonLinesReport> log;
   std::optional<TensorBoardReport> tensorboard;
   std::optional<RunPageWriter> page;
+  std::optional<Profile> profile;
+  if (config.profile) {
+    profile.emplace(group, watchdog);
+    events.add(*profile);
+  }
   if (group.rank() == 0) {
     TerminalSettings settings = terminal_settings(stdout, config.progress, config.log_every);
     settings.task_given = is_task_given;
@@ -77,8 +83,10 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
     }
     page.emplace(folder.path());  // reads what the log has written
     events.add(*page);
+    if (profile) profile->open_file(config.out);
   };
   const RunResult result = run_stream(config, group, watchdog, events, open_logs);
+  const std::string phases = profile ? profile->finish() : "";
   if (group.rank() == 0) {
     log->close();
     if (tensorboard) tensorboard->close();
@@ -86,7 +94,7 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
               << summary_table(result.accuracy,
                                config.merge == "none" ? std::vector<double>{} : result.alphas,
                                width, is_task_given)
-              << std::flush;
+              << (phases.empty() ? "" : "\n") << phases << std::flush;
     if (!std::cout) throw Error("the final table could not be written to the standard output");
   }
   if (result.stopped && group.rank() == 0) {

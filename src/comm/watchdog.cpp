@@ -13,6 +13,7 @@
 
 #include "heartbeat.h"
 #include "mpi_check.h"
+#include "palimpsest/comm/phase_log.h"
 #include "palimpsest/comm/session.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -79,6 +80,7 @@ struct Watchdog::Impl {
   std::string collective;  // the last one begun
   std::filesystem::path folder;
   std::optional<Heartbeat> heartbeat;
+  PhaseLog* log = nullptr;
   std::thread thread;
 
   void restart_clock() {
@@ -170,6 +172,7 @@ void Watchdog::at(int task, std::int64_t step) {
   const std::lock_guard lock(impl_->mutex);
   impl_->task = task;
   impl_->step = step;
+  if (impl_->log) impl_->log->at(task, step);
   impl_->restart_clock();
   if (!impl_->heartbeat) return;
   impl_->heartbeat->set("task", std::to_string(task));
@@ -179,7 +182,13 @@ void Watchdog::at(int task, std::int64_t step) {
 void Watchdog::collective(std::string_view name) {
   const std::lock_guard lock(impl_->mutex);
   impl_->collective = name;
+  if (impl_->log) impl_->log->mark_collective();
   if (impl_->heartbeat) impl_->heartbeat->set("collective", name);
+}
+
+void Watchdog::tell(PhaseLog* log) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->log = log;
 }
 
 std::string Watchdog::position() const {
@@ -199,6 +208,7 @@ Watchdog::Phase::Phase(Watchdog& watchdog, std::string_view name, double deadlin
   if (!impl.path.empty()) impl.path += " > ";
   impl.path += name;
   impl.show_phase();
+  if (impl.log) impl.log->begin(name);
 }
 
 Watchdog::Phase::~Phase() {
@@ -210,6 +220,7 @@ Watchdog::Phase::~Phase() {
   impl.frames.pop_back();
   impl.restart_clock();
   impl.show_phase();
+  if (impl.log) impl.log->end();
 }
 
 }  // namespace palimpsest

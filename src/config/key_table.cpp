@@ -404,6 +404,13 @@ std::vector<Key> make_table() {
        .effect = kOperational,
        .minimum = 0,
        .maximum = kMost},
+      {.name = "stage",
+       .group = kMachine,
+       .member = &C::stage,
+       .help = "A folder on a disk of each node: one rank copies the pack there, unless it\n"
+               "has it already, and all ranks of the node read the copy. Without room the\n"
+               "pack is read where it is, with a warning.",
+       .effect = kOperational},
       {.name = "resume",
        .group = kRun,
        .member = &C::resume,
@@ -468,6 +475,12 @@ std::vector<Key> make_table() {
        .group = kRun,
        .member = &C::tensorboard,
        .help = "Write events for TensorBoard into the run folder: about 150 bytes a step.",
+       .effect = kOperational},
+      {.name = "profile",
+       .group = kRun,
+       .member = &C::profile,
+       .help = "Write profile.json into the run folder, a trace of phases and collectives\n"
+               "of every rank for ui.perfetto.dev, and print a table of them at the end.",
        .effect = kOperational},
       {.name = "dry-run",
        .group = kRun,

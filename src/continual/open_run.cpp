@@ -13,6 +13,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/past_tasks.h"
+#include "staging.h"
 
 namespace palimpsest {
 namespace {
@@ -168,6 +169,13 @@ void open_folder(OpenRun& run) {
   run.alphas = origin->alphas;
 }
 
+// With the pack where it is to be read.
+RunConfig staged(RunConfig config, HostGroup& group, Watchdog& watchdog) {
+  if (!config.stage.empty())
+    config.pack = staged_pack(config.pack, config.stage, group, watchdog).string();
+  return config;
+}
+
 // Trained for one task: adapter and head.
 std::int64_t trained_parameters(const OpenRun& run) {
   std::int64_t count =
@@ -185,7 +193,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
                  const RunEvents& events, const FolderReady& folder_ready) {
   configure_processor(static_cast<int>(config.threads));
   lanes_of(config, group.size());  // refused before anything is opened
-  Inputs inputs = open_inputs(config);
+  Inputs inputs = open_inputs(staged(config, group, watchdog));
   Placement placement = make_placement(config.device, config.share_device, group, watchdog);
   if (!config.cuda_graphs) placement.make_graph = nullptr;
   std::unique_ptr<Backbone> model =

@@ -1,6 +1,7 @@
 """Fixtures: the toy stream, and a run of it that others are compared with."""
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -25,3 +26,19 @@ def reference_run(toy):
     """Four tasks, closed form with the secant scale, one rank."""
     toy.run(out="reference")
     return toy.path("runs", "reference")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mounts a file system of a given size; "ro" remounts it read-only."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(options, *more):
+        done = subprocess.run(["mount", *more, "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"cannot mount a file system here: {done.stderr.strip()}")
+        return str(folder)
+
+    yield mount
+    subprocess.run(["umount", folder], capture_output=True)

@@ -12,22 +12,6 @@ from program import INSPECT
 OPTIONS = ["--epochs", 30, "--checkpoint-every", 5]
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """Mounts a file system of a given size; "ro" remounts it read-only."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-
-    def mount(options, *more):
-        done = subprocess.run(["mount", *more, "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True)
-        if done.returncode != 0:
-            pytest.skip(f"cannot mount a file system here: {done.stderr.strip()}")
-        return str(folder)
-
-    yield mount
-    subprocess.run(["umount", folder], capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def undisturbed(toy):
     toy.run(*OPTIONS, out="undisturbed")

@@ -1,6 +1,7 @@
 """The batch scripts of launch/slurm on a real SLURM: to the end, stopped and requeued, killed and submitted again."""
 
 import os
+import shutil
 import subprocess
 import time
 
@@ -144,6 +145,24 @@ def test_seeds_are_an_array_of_runs(slurm, toy):
     for seed in (1, 2):
         toy.run("--seed", seed, out=f"alone-{seed}")
         assert toy.records(f"seeds/seed-{seed}") == toy.records(f"alone-{seed}")
+
+
+def test_a_sweep_over_seeds_and_protocols_is_an_array(slurm, toy):
+    shutil.copy(toy.path("protocol.json"), toy.path("other.json"))
+    command = [os.path.join(ROOT, "launch", "sweep.sh"), "--seeds", "3,4", "--protocols", f"{toy.path('protocol.json')},{toy.path('other.json')}",
+               "--out", toy.path("runs", "sweep"), "--config", toy.path("toy.cfg"), "--device", "cpu"]  # fmt: skip
+    slurm.call(*command, "--sbatch", f"--ntasks-per-node=1 --output={toy.path('sweep-%a.log')}", PALIMPSEST=PROGRAM, PALIMPSEST_PREFLIGHT="0",
+               OMP_NUM_THREADS="1")  # fmt: skip
+    deadline = time.monotonic() + 90
+    while slurm.call("squeue", "-h").strip():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    for seed in (3, 4):
+        toy.run("--seed", seed, out=f"alone-{seed}")
+        for protocol in ("protocol", "other"):
+            assert toy.records(f"sweep/{protocol}-seed-{seed}") == toy.records(f"alone-{seed}")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "4 runs" in done.stdout, done.stdout + done.stderr
 
 
 def test_more_ranks_than_lanes_are_refused(slurm, toy):

@@ -10,6 +10,8 @@
 
 namespace palimpsest {
 
+class PhaseLog;
+
 class Watchdog {
  public:
   // deadline_seconds: for one phase; 0 switches the watching off. May be made before MPI starts.
@@ -36,6 +38,9 @@ class Watchdog {
 
   // The collective that begins now, for the heartbeat and the messages; the last one stays known.
   void collective(std::string_view name);
+
+  // From now on `log` is told of phases, collectives and steps; null: of none. It outlives its use.
+  void tell(PhaseLog* log);
 
   // While a Phase lives, its deadline runs. Phases nest: only the innermost one's clock runs, and
   // one that ends restarts that of the phase around it. One thread opens phases.

@@ -80,6 +80,7 @@ struct RunConfig {
   bool cuda_graphs = true;
   std::int64_t evaluation_batch = 64;
   std::int64_t hang_seconds = 300;
+  std::string stage;  // a folder of each node for a copy of the pack; "": read it where it is
 
   // Run.
   std::string resume = "never";  // never | auto
@@ -92,6 +93,7 @@ struct RunConfig {
   std::string progress = "auto";      // auto | bar | plain | none
   std::int64_t log_every = 50;        // steps between plain progress lines
   bool tensorboard = true;            // write event files
+  bool profile = false;               // a trace of phases and collectives, by rank
   bool dry_run = false;
 
   bool operator==(const RunConfig&) const = default;

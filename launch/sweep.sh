@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# One configuration over several seeds and class orders, then one summary: mean and sample deviation over the repetitions.
+#   launch/sweep.sh --seeds 1,2,3 [--protocols A.json,B.json] [--out FOLDER] [-n RANKS] [--sbatch "OPTIONS"] SETTINGS...
+#
+# - Each run is `palimpsest train SETTINGS` with its seed and protocol, in FOLDER/seed-1 or FOLDER/A-seed-1 (default runs/sweep), on
+#   RANKS ranks (default 1), one after the other. The same line goes on where it was stopped (--resume auto); what is finished stays.
+# - A run that fails is named at the end, and doesn't keep the others from running. Stopped on request (exit code 85) or by the loss of a
+#   rank (5), the sweep ends, too.
+# - With --sbatch all runs are one array of SLURM jobs instead (launch/slurm/seeds.sbatch), each with as many ranks as OPTIONS ask for:
+#   --sbatch "--ntasks-per-node=4 --time=02:00:00", or "". Without --sbatch, the same line prints the summary when they are done.
+# - PALIMPSEST and PALIMPSEST_INSPECT name other programs than those that were built here.
+set -u
+home=$(cd "$(dirname "$0")/.." && pwd)
+program=${PALIMPSEST:-$home/build/release/src/palimpsest}
+inspect=${PALIMPSEST_INSPECT:-$home/build/release/tools/palimpsest-inspect}
+
+say() { echo "sweep.sh: $*" >&2; }
+usage() {
+  say "$1: launch/sweep.sh --seeds 1,2,3 [--protocols A.json,B.json] [--out FOLDER] [-n RANKS] [--sbatch \"OPTIONS\"] SETTINGS..."
+  exit 2
+}
+
+seeds='' protocols='' folder=runs/sweep ranks=1 sbatch='' settings=()
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    --seeds | --protocols | --out | -n | --sbatch)
+      [[ $# -gt 1 ]] || usage "expected a value behind $1"
+      case $1 in
+        --seeds) seeds=$2 ;;
+        --protocols) protocols=$2 ;;
+        --out) folder=$2 ;;
+        -n) ranks=$2 ;;
+        --sbatch) sbatch=yes options=$2 ;;
+      esac
+      shift 2
+      ;;
+    *)
+      settings+=("$1")
+      shift
+      ;;
+  esac
+done
+[[ $seeds =~ ^[0-9]+(,[0-9]+)*$ ]] || usage "expected --seeds with numbers, as in 1,2,3, found '$seeds'"
+[[ $ranks =~ ^[1-9][0-9]*$ ]] || usage "expected a number of ranks behind -n, found '$ranks'"
+for needed in "$program" "$inspect"; do
+  [[ -x $needed ]] || { say "expected the program $needed, found none: build it (see README.md)" && exit 2; }
+done
+
+# One line for each run: its name, seed and protocol ("": that of the settings).
+mkdir -p "$folder" || exit 1
+IFS=, read -ra seed_list <<<"$seeds"
+IFS=, read -ra protocol_list <<<"$protocols"
+[[ ${#protocol_list[@]} -gt 0 ]] || protocol_list=('')
+for protocol in "${protocol_list[@]}"; do
+  stem=${protocol##*/}
+  for seed in "${seed_list[@]}"; do printf '%s\t%s\t%s\n' "${stem:+${stem%.json}-}seed-$seed" "$seed" "$protocol"; done
+done >"$folder/sweep.txt" || exit 1
+repeated=$(cut -f 1 "$folder/sweep.txt" | sort | uniq -d | head -n 1)
+[[ -z $repeated ]] || usage "expected other seeds and other names of protocols for every run, found $repeated twice"
+
+if [[ -n $sbatch ]]; then
+  export PALIMPSEST_SWEEP=$folder PALIMPSEST_HOME=${PALIMPSEST_HOME:-$home}
+  # shellcheck disable=SC2086  # several options
+  exec sbatch --export=ALL --array="1-$(wc -l <"$folder/sweep.txt")" $options "$home/launch/slurm/seeds.sbatch" "${settings[@]}"
+fi
+
+runs=() failed=()
+while IFS=$'\t' read -r name seed protocol <&3; do
+  say "$name"
+  "$home/launch/mpirun.sh" -n "$ranks" "$program" train "${settings[@]}" --seed "$seed" ${protocol:+--protocol "$protocol"} \
+    --out "$folder/$name" --resume auto 3<&-
+  code=$?
+  case $code in
+    0) runs+=("$folder/$name") ;;
+    85 | 5 | 1[2-9]?)
+      say "$name ended with exit code $code; the same line goes on there"
+      exit "$code"
+      ;;
+    *) failed+=("$name (exit code $code)") ;;
+  esac
+done 3<"$folder/sweep.txt"
+[[ ${#runs[@]} -eq 0 ]] || "$inspect" "${runs[@]}" || exit 1
+[[ ${#failed[@]} -eq 0 ]] || { say "failed: ${failed[*]}" && exit 1; }

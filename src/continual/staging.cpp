@@ -1,0 +1,109 @@
+#include "staging.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "palimpsest/comm/session.h"
+#include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/format/pack.h"
+
+namespace palimpsest {
+namespace {
+
+constexpr std::string_view kPhase = "staging the pack";
+
+// Throws InputError unless it is the very pack, down to the checksum of every sample.
+void check_copy(const std::filesystem::path& copy, const std::string& content_sha256) {
+  const Pack pack(copy);
+  if (pack.content_sha256() != content_sha256) {
+    throw InputError(concat(copy.string(), ": expected the pack with the content hash ",
+                            content_sha256, ", found ", pack.content_sha256()));
+  }
+  pack.verify();
+  for (std::int64_t sample = 0; sample < pack.size(); ++sample) {
+    if (pack.holds_texts()) {
+      pack.tokens(sample);
+    } else {
+      pack.image(sample);
+    }
+  }
+}
+
+void copy_bytes(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::ifstream in(from, std::ios::binary);
+  std::ofstream out(to, std::ios::binary | std::ios::trunc);
+  std::vector<char> part(std::size_t{8} << 20);
+  const auto fail = [](const char* what, const std::filesystem::path& path) {
+    throw Error(concat("cannot ", what, ' ', path.string(), ": ", std::strerror(errno)));
+  };
+  if (!in) fail("read", from);
+  if (!out) fail("write", to);
+  while (in) {
+    in.read(part.data(), static_cast<std::streamsize>(part.size()));
+    if (in.bad()) fail("read", from);
+    if (!out.write(part.data(), in.gcount())) fail("write", to);
+  }
+  out.close();
+  if (!out) fail("write", to);
+}
+
+// Makes sure that `copy` is there and whole. Throws Error or filesystem_error.
+void stage(const std::filesystem::path& pack, const std::filesystem::path& copy,
+           const std::string& content_sha256) {
+  std::filesystem::create_directories(copy.parent_path());
+  if (std::filesystem::exists(copy)) {
+    try {
+      return check_copy(copy, content_sha256);
+    } catch (const Error& error) {
+      std::cerr << concat("palimpsest: --stage: ", error.what(), " Copying it once more.\n");
+      std::filesystem::remove(copy);
+    }
+  }
+  const std::uintmax_t needed = std::filesystem::file_size(pack);
+  const std::uintmax_t free = std::filesystem::space(copy.parent_path()).available;
+  if (needed > free) {
+    throw Error(concat("expected ", needed, " free bytes in ", copy.parent_path().string(),
+                       ", found ", free));
+  }
+  AtomicFile file(copy);
+  copy_bytes(pack, file.temporary());
+  check_copy(file.temporary(), content_sha256);
+  file.commit();
+}
+
+}  // namespace
+
+std::filesystem::path staged_pack(const std::filesystem::path& pack,
+                                  const std::filesystem::path& folder, HostGroup& group,
+                                  Watchdog& watchdog) {
+  const Watchdog::Phase phase(watchdog, kPhase, 10);
+  const std::string content_sha256 = Pack(pack).content_sha256();
+  if (content_sha256.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    throw InputError(concat(pack.string(), ": /@content_sha256: expected a hash, found \"",
+                            content_sha256, "\""));
+  }
+  const std::filesystem::path copy = folder / concat("pack-", content_sha256, ".h5");
+  const std::string host = host_name() + '\n';
+  std::string failed;
+  if (group.node_rank() == 0) {
+    try {
+      stage(pack, copy, content_sha256);
+    } catch (const std::exception& error) {
+      failed = host;
+      std::cerr << concat("palimpsest: host ", host_name(), ": --stage ", folder.string(), ": ",
+                          error.what(), ". Reading ", pack.string(), " where it is\n");
+    }
+  }
+  std::string hosts = "\n";
+  for (const std::string& each : group.gather(failed, kPhase)) hosts += each;
+  hosts = group.broadcast(hosts, 0, kPhase);
+  return hosts.find('\n' + host) == std::string::npos ? copy : pack;
+}
+
+}  // namespace palimpsest
