@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# mpirun for palimpsest: launch/mpirun.sh -n 2 PROGRAM ARGS (all arguments go to Open MPI's mpirun).
+# mpirun for palimpsest: launch/mpirun.sh -n 2 PROGRAM ARGS (all arguments go to mpirun, of Open MPI or MPICH).
 #
+# - PALIMPSEST_MPIRUN, mpirun by default, names the launcher of the MPI that the program was built with.
 # - OMP_NUM_THREADS, where it is not set: the cores of this machine shared among the ranks.
 # - TERM, and the first Ctrl-C, ask the ranks to stop at the next step, with all saved (they get USR1); a
 #   second Ctrl-C ends them at once.
@@ -19,8 +20,9 @@ if [[ $# -eq 0 ]]; then
   say "expected mpirun's options and a program: launch/mpirun.sh -n 2 PROGRAM ARGS"
   exit 2
 fi
-if ! command -v mpirun >/dev/null; then
-  say "mpirun was not found in PATH: install openmpi-bin, or load the module of your cluster's Open MPI"
+launcher=${PALIMPSEST_MPIRUN:-mpirun}
+if ! command -v "$launcher" >/dev/null; then
+  say "$launcher was not found in PATH: install openmpi-bin, load the module of your cluster's MPI, or set PALIMPSEST_MPIRUN"
   exit 1
 fi
 
@@ -83,23 +85,30 @@ fi
 export PALIMPSEST_HEARTBEATS
 rm -f "$PALIMPSEST_HEARTBEATS"/rank-*
 
-options=(--bind-to "${PALIMPSEST_BIND:-none}" -x OMP_NUM_THREADS -x PALIMPSEST_HEARTBEATS)
-# Open MPI hands the environment over on this node only. Within a job, SLURM gives every node its own CUDA_VISIBLE_DEVICES.
-while read -r name; do
-  case $name in
-    NCCL_* | UCX_* | HDF5_USE_FILE_LOCKING) ;;
-    CUDA_VISIBLE_DEVICES) [[ -z ${SLURM_JOB_ID:-} ]] || continue ;;
-    *) continue ;;
-  esac
-  [[ " $* " == *" $name"[\ =]* ]] || options+=(-x "$name")
-done < <(compgen -e)
+options=(--bind-to "${PALIMPSEST_BIND:-none}")
 # Open MPI gives rank 0 a terminal of its own: say where the output really goes.
-[[ -t 1 ]] || { export TERM=dumb && options+=(-x TERM); }
-# Outside a SLURM job a slot is a core, and a core has two threads on many machines.
-[[ -n ${SLURM_JOB_ID:-} ]] || options+=(--oversubscribe)
+[[ -t 1 ]] || export TERM=dumb
+open_mpi_options() {
+  local name
+  options+=(-x OMP_NUM_THREADS -x PALIMPSEST_HEARTBEATS)
+  # Open MPI hands the environment over on this node only. Within a job, SLURM gives every node its own CUDA_VISIBLE_DEVICES.
+  while read -r name; do
+    case $name in
+      NCCL_* | UCX_* | HDF5_USE_FILE_LOCKING) ;;
+      CUDA_VISIBLE_DEVICES) [[ -z ${SLURM_JOB_ID:-} ]] || continue ;;
+      *) continue ;;
+    esac
+    [[ " $* " == *" $name"[\ =]* ]] || options+=(-x "$name")
+  done < <(compgen -e)
+  [[ -t 1 ]] || options+=(-x TERM)
+  # Outside a SLURM job a slot is a core, and a core has two threads on many machines.
+  [[ -n ${SLURM_JOB_ID:-} ]] || options+=(--oversubscribe)
+}
+# MPICH's launcher, Hydra, hands the whole environment over, and knows no slots.
+[[ $("$launcher" --version 2>&1) == *HYDRA* ]] || open_mpi_options "$@"
 
 # In a session of its own, so that the terminal's Ctrl-C reaches this script only.
-setsid mpirun "${options[@]}" "$@" </dev/null &
+setsid "$launcher" "${options[@]}" "$@" </dev/null &
 mpirun_pid=$!
 
 signalled=0

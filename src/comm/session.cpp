@@ -48,7 +48,8 @@ void require_srun_size() {
 
 std::optional<int> srun_tasks(const std::function<const char*(const char*)>& environment) {
   const bool by_srun = environment("SLURM_STEP_ID") && environment("SLURM_PROCID") &&
-                       !environment("OMPI_COMM_WORLD_SIZE");
+                       !environment("OMPI_COMM_WORLD_SIZE") &&
+                       !environment("MPI_LOCALNRANKS");  // Hydra starts its helpers by srun
   const char* tasks = environment("SLURM_STEP_NUM_TASKS");
   if (!tasks) tasks = environment("SLURM_NTASKS");
   if (!by_srun || !tasks) return std::nullopt;

@@ -73,3 +73,22 @@ def test_an_installed_prefix_works(toy, tmp_path):
     assert "last accuracy" in text
     assert "task 1" in output(tmp_path / "bin" / "palimpsest-inspect", tmp_path / "run")
     assert "debian" in output(sys.executable, tmp_path / "bin" / "palimpsest-pack", "--help")
+    assert "_palimpsest" in (tmp_path / "share" / "bash-completion" / "completions" / "palimpsest").read_text()
+    assert (tmp_path / "share" / "zsh" / "site-functions" / "_palimpsest").read_text().startswith("#compdef palimpsest ")
+
+
+def test_another_project_finds_what_is_installed(reference_run, tmp_path):
+    """The example of docs/examples, from a prefix that has been moved."""
+    output("cmake", "--install", os.path.dirname(os.path.dirname(PROGRAM)), "--prefix", tmp_path / "first")
+    prefix = (tmp_path / "first").rename(tmp_path / "moved")
+    installed = {folder.name for folder in (prefix / "include" / "palimpsest").iterdir()}
+    assert "merge" in installed and not installed & {"comm", "model", "train", "continual"}
+    source, build = os.path.join(ROOT, "docs", "examples", "merge-a-run"), tmp_path / "build"
+    output("cmake", "-S", source, "-B", build, "-D", f"CMAKE_PREFIX_PATH={prefix};{os.environ.get('CMAKE_PREFIX_PATH', '')}")
+    output("cmake", "--build", build)
+    run = json.loads(output(INSPECT, reference_run, "--json"))
+    lines = output(build / "merge-a-run", reference_run, "fixed:alpha=0.5").splitlines()
+    assert [line.split()[-2:] for line in lines[1:]] == [[f"{alpha:.4f}", "0.5000"] for alpha in run["alphas"]]
+    assert "expected" in subprocess.run([build / "merge-a-run", tmp_path, "average"], capture_output=True, text=True).stderr
+    output(build / "merge-a-run", tmp_path, "average", code=3)
+    output(build / "merge-a-run", reference_run, "averag", code=2)

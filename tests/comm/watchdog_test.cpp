@@ -145,6 +145,9 @@ TEST(SrunTest, TasksCountOnlyWhereSrunIsTheLauncher) {
   Variables mpirun = step;
   mpirun["OMPI_COMM_WORLD_SIZE"] = "2";
   EXPECT_EQ(tasks(mpirun), std::nullopt);
+  Variables hydra = step;
+  hydra["MPI_LOCALNRANKS"] = "2";
+  EXPECT_EQ(tasks(hydra), std::nullopt);
 }
 
 }  // namespace
