@@ -1,5 +1,7 @@
 #include "palimpsest/format/peft_adapter.h"
 
+#include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <map>
 #include <regex>
@@ -33,7 +35,7 @@ void refuse_other_than_plain(const JsonObject& config) {
   if (is_set(config.json, "use_dora")) {
     refuse("use_dora", "DoRA rescales the base weights too; its change is not s B A");
   }
-  if (config.json.value("bias", "none") != "none") {
+  if (config.has("bias") && config.text("bias") != "none") {
     refuse("bias", "trained biases are not part of s B A, and would be lost");
   }
   if (is_set(config.json, "lora_bias")) refuse("lora_bias", "only adapters without a bias of B");
@@ -43,9 +45,13 @@ void refuse_other_than_plain(const JsonObject& config) {
   for (const char* const field : {"trainable_token_indices", "target_parameters"}) {
     if (is_set(config.json, field)) refuse(field, "only adapters of linear layers");
   }
-  const nlohmann::json start = config.json.value("init_lora_weights", nlohmann::json(true));
-  for (const std::string_view changed : {"pissa", "olora", "corda", "loftq"}) {
-    if (start.is_string() && start.get<std::string>().starts_with(changed)) {
+  std::string start;
+  if (config.has("init_lora_weights") && config.json.at("init_lora_weights").is_string()) {
+    start = config.text("init_lora_weights");
+  }
+  std::ranges::transform(start, start.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (const std::string_view changed : {"pissa", "olora", "corda", "loftq", "lora_ga"}) {
+    if (start.starts_with(changed)) {
       refuse("init_lora_weights",
              "it changed the base model before training; convert the adapter to plain LoRA first "
              "(PEFT: save_pretrained with path_initial_model_for_weight_conversion)");

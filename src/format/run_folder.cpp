@@ -372,13 +372,13 @@ TaskRecord RunFolder::task(std::int64_t index) const {
   const std::optional<Manifest> found = manifest();
   if (!found || !found->files.contains(task_name(index))) {
     throw InputError(
-        concat(path_.string(), ": expected task ", index, " in manifest.json, found none."));
+        concat(path_.string(), ": expected task ", index + 1, " in manifest.json, found none."));
   }
   check_file_hash(task_file(index), found->files.at(task_name(index)));
   TaskRecord record = read_task_record(task_file(index));
   if (record.index != index) {
-    throw InputError(concat(task_file(index).string(), ": expected task ", index, ", found task ",
-                            record.index, "."));
+    throw InputError(concat(task_file(index).string(), ": expected task ", index + 1,
+                            ", found task ", record.index + 1, "."));
   }
   return record;
 }

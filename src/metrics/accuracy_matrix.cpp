@@ -6,6 +6,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "tested.h"
 
 namespace palimpsest {
 namespace {
@@ -37,30 +38,10 @@ void check_sizes(const EvaluationRow& row, const std::vector<EvaluationRow>& ear
   }
 }
 
-bool is_tested(const EvaluationRow& row, std::size_t task) { return row.samples[task] > 0; }
-
-// The mean over those of the first `tasks` tasks that were tested in `row`; nullopt where there are
-// none. value(j): of task j.
-template <typename Value>
-std::optional<double> mean_over_tested(const EvaluationRow& row, std::size_t tasks,
-                                       const Value& value) {
-  double sum = 0;
-  std::size_t tested = 0;
-  for (std::size_t j = 0; j < tasks; ++j) {
-    if (!is_tested(row, j)) continue;
-    sum += value(j);
-    ++tested;
-  }
-  if (tested == 0) return std::nullopt;
-  return sum / static_cast<double>(tested);
-}
-
 // The best accuracy on a task over the rows of the tasks from itself to the last but one.
-double peak(const std::vector<EvaluationRow>& rows, std::size_t task) {
-  double best = 0;  // an untested row has no accuracy: 0 is never more than what was tested
-  for (std::size_t l = task; l + 1 < rows.size(); ++l)
-    best = std::max(best, rows[l].accuracy(task));
-  return best;
+double earlier_peak(const std::vector<EvaluationRow>& rows, std::size_t task) {
+  return peak([&](std::size_t l) -> const EvaluationRow& { return rows[l]; }, task,
+              rows.size() - 1);
 }
 
 // The counts since 1.2 of the format.
@@ -164,14 +145,14 @@ double AccuracyMatrix::average_anytime() const {
 std::optional<double> AccuracyMatrix::forgetting() const {
   if (tasks() < 2) return std::nullopt;
   return mean_over_tested(after_.back(), tasks() - 1, [&](std::size_t j) {
-    return peak(after_, j) - after_.back().accuracy(j);
+    return earlier_peak(after_, j) - after_.back().accuracy(j);
   });
 }
 
 std::optional<double> AccuracyMatrix::forgetting_from_peak_before_merge() const {
   if (tasks() < 2) return std::nullopt;
   return mean_over_tested(after_.back(), tasks() - 1, [&](std::size_t j) {
-    return std::max(peak(after_, j), peak(before_, j)) - after_.back().accuracy(j);
+    return std::max(earlier_peak(after_, j), earlier_peak(before_, j)) - after_.back().accuracy(j);
   });
 }
 

@@ -5,6 +5,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "tested.h"
 
 namespace palimpsest {
 namespace {
@@ -45,7 +46,14 @@ std::vector<double> accuracy_by_class(const TaskClasses& tasks, const TaskClasse
                                       const EvaluationRow& row) {
   std::vector<double> accuracies;
   if (of_run == tasks) {
-    for (std::size_t t = 0; t < tasks.size(); ++t) accuracies.push_back(row.accuracy(t));
+    for (std::size_t t = 0; t < tasks.size(); ++t) {
+      if (!is_tested(row, t)) {
+        throw InputError(concat("expected a run that was tested on task ", t + 1,
+                                " too, found none of its samples there: a bound that continues "
+                                "another run needs the test samples of all tasks"));
+      }
+      accuracies.push_back(row.accuracy(t));
+    }
     return accuracies;
   }
   const auto counts = counts_by_name(of_run, row);
@@ -75,16 +83,18 @@ std::vector<TaskDecomposition> decompose(const AccuracyMatrix& accuracy,
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     TaskDecomposition& task = tasks[t];
     const EvaluationRow& last = accuracy.row(accuracy.tasks() - 1);
-    task.accuracy = last.accuracy(t);
-    task.given_task = last.accuracy_given_task(t);
-    task.task_confusion = task.given_task - task.accuracy;
+    if (is_tested(last, t)) {
+      task.accuracy = last.accuracy(t);
+      task.given_task = last.accuracy_given_task(t);
+      task.task_confusion = *task.given_task - *task.accuracy;
+    }
     task.plasticity_before = accuracy.row_before_merge(t).accuracy(t);
     task.plasticity = accuracy.row(t).accuracy(t);
     task.merge_cost = task.plasticity_before - task.plasticity;
     if (!frozen.empty()) task.frozen = frozen[t];
     if (!joint.empty()) task.joint = joint[t];
-    if (task.frozen && task.joint && *task.joint > *task.frozen)
-      task.placed = (task.accuracy - *task.frozen) / (*task.joint - *task.frozen);
+    if (task.accuracy && task.frozen && task.joint && *task.joint > *task.frozen)
+      task.placed = (*task.accuracy - *task.frozen) / (*task.joint - *task.frozen);
   }
   return tasks;
 }

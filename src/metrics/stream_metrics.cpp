@@ -6,6 +6,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "tested.h"
 
 namespace palimpsest {
 namespace {
@@ -58,17 +59,10 @@ double average_anytime_task_mean(const AccuracyMatrix& accuracy) {
 std::optional<double> forgetting_with_last(const AccuracyMatrix& accuracy) {
   const std::size_t tasks = accuracy.tasks();
   if (tasks < 2) return std::nullopt;
-  const EvaluationRow& last = accuracy.row(tasks - 1);
-  double sum = 0, tested = 0;
-  for (std::size_t j = 0; j + 1 < tasks; ++j) {
-    if (last.samples[j] == 0) continue;
-    double peak = 0;
-    for (std::size_t l = j; l < tasks; ++l) peak = std::max(peak, accuracy.row(l).accuracy(j));
-    sum += peak - last.accuracy(j);
-    ++tested;
-  }
-  if (tested == 0) return std::nullopt;
-  return sum / tested;
+  const auto row_of = [&](std::size_t l) -> const EvaluationRow& { return accuracy.row(l); };
+  const EvaluationRow& last = row_of(tasks - 1);
+  return mean_over_tested(last, tasks - 1,
+                          [&](std::size_t j) { return peak(row_of, j, tasks) - last.accuracy(j); });
 }
 
 double intransigence(const AccuracyMatrix& accuracy, std::span<const double> best) {

@@ -83,7 +83,7 @@ RemergeResult remerge_adapters(const AdapterRequest& request) {
     PeftAdapter adapter = read_peft_adapter(request.adapters[i]);
     const AdaptedLayout layout = layout_of(adapter.lora);
     if (!merge) {
-      merge.emplace(*rule, layout, request.threads);
+      merge.emplace(*rule, layout, needs.fisher, request.threads);
       zeros.resize(merge->merged().size());
       first = {.name = adapter.name, .base = adapter.base, .lora = {}, .sha256 = {}, .remark = {}};
     }

@@ -14,22 +14,26 @@
 namespace palimpsest {
 namespace {
 
-// Mean over task i's test samples; nullopt in rows without losses.
+// Mean over task i's test samples; nullopt where it wasn't tested, and in rows without losses.
 std::optional<double> mean_loss(const EvaluationRow& row, std::size_t i) {
   if (row.loss_given_task.size() <= i || row.samples[i] == 0) return std::nullopt;
   return row.loss_given_task[i] / static_cast<double>(row.samples[i]);
 }
 
-std::vector<std::vector<double>> measured_rises(const RecordedRun& run) {
-  std::vector<std::vector<double>> rises(run.tasks.size());
+std::vector<std::vector<std::optional<double>>> measured_rises(const RecordedRun& run) {
+  std::vector<std::vector<std::optional<double>>> rises(run.tasks.size());
+  bool any = false;
   for (std::size_t t = 0; t < run.tasks.size(); ++t) {
     for (std::size_t i = 0; i <= t; ++i) {
       const auto after = mean_loss(run.tasks[t].record.metrics.after_merge, i);
       const auto before = mean_loss(run.tasks[i].record.metrics.before_merge, i);
-      if (!after || !before) return {};
-      rises[t].push_back(*after - *before);
+      rises[t].emplace_back();
+      if (!after || !before) continue;
+      rises[t].back() = *after - *before;
+      any = true;
     }
   }
+  if (!any) return {};
   return rises;
 }
 

@@ -13,15 +13,14 @@ namespace {
 
 // The same order of additions at every number of threads.
 double norm_of(std::span<const float> values, int threads) {
-  constexpr std::size_t kPart = 1 << 18;
-  std::vector<double> squares((values.size() + kPart - 1) / kPart);
-  for_each_index(squares.size(), threads, [&](std::size_t part) {
+  std::vector<double> squares(part_count(values.size()));
+  for_each_part(values.size(), threads, [&](std::size_t begin, std::size_t end) {
     double sum = 0;
-    for (std::size_t i = part * kPart; i < std::min(values.size(), (part + 1) * kPart); ++i) {
+    for (std::size_t i = begin; i < end; ++i) {
       const double value = values[i];
       sum += value * value;
     }
-    squares[part] = sum;
+    squares[begin / kPartSize] = sum;
   });
   double sum = 0;
   for (const double square : squares) sum += square;
@@ -40,28 +39,27 @@ std::vector<float> difference(std::span<const float> a, std::span<const float> b
 
 }  // namespace
 
-Remerge::Remerge(const MergeRule& rule, AdaptedLayout layout, int threads)
+Remerge::Remerge(const MergeRule& rule, AdaptedLayout layout, bool keeps_memory, int threads)
     : rule_(&rule),
       layout_(std::move(layout)),
       threads_(threads),
       merged_(static_cast<std::size_t>(layout_.size())),
-      memory_(rule.needs().fisher ? merged_.size() : 0) {}
+      memory_(keeps_memory ? merged_.size() : 0) {}
 
-void Remerge::check_fisher(const EndPoint& point) {
-  if (point.fisher == nullptr || point.fisher->values.size() != merged_.size()) {
-    throw UsageError(concat("merge rule '", rule_->name(), "' needs every task's curvature, and ",
-                            point.name, " has none: no Fisher was recorded with it (a run whose ",
-                            "rule needs none measures none), and no sidecar was given"));
-  }
-  const std::string kind = concat(point.fisher->kind, point.fisher->scale.empty() ? "" : ", scale ",
-                                  point.fisher->scale);
+const FisherRecord* Remerge::fisher_of(const EndPoint& point) const {
+  return memory_.size() > 0 ? point.fisher : nullptr;
+}
+
+void Remerge::check_kind(const FisherRecord& fisher, const std::string& name) {
+  const std::string kind =
+      concat(fisher.kind, fisher.scale.empty() ? "" : ", scale ", fisher.scale);
   if (kind_.empty()) {
     kind_ = kind;
-    kind_of_ = point.name;
+    kind_of_ = name;
   }
   if (kind == kind_) return;
-  throw UsageError(concat("the curvature of ", kind_of_, " is ", kind_, ", that of ", point.name,
-                          " is ", kind, ": sums of both would mean nothing"));
+  throw UsageError(concat("the curvature of ", kind_of_, " is ", kind_, ", that of ", name, " is ",
+                          kind, ": sums of both would mean nothing"));
 }
 
 MergedTask Remerge::take(const EndPoint& point, bool is_last) {
@@ -74,7 +72,14 @@ MergedTask Remerge::take(const EndPoint& point, bool is_last) {
       return made;
     }
   }
-  if (needs.fisher) check_fisher(point);
+  const FisherRecord* fisher = fisher_of(point);
+  if (needs.fisher && fisher == nullptr) {
+    throw UsageError(concat("merge rule '", rule_->name(), "' needs every task's curvature, and ",
+                            point.name,
+                            " has none: no Fisher was recorded with it (a run measures ",
+                            "one where its rule or --ewc needs it), and no sidecar was given"));
+  }
+  if (fisher != nullptr) check_kind(*fisher, point.name);
   const bool is_recorded =
       point.base.data() == merged_.data() || std::ranges::equal(merged_, point.base);
   if (needs.factors && (!is_recorded || point.lora == nullptr)) {
@@ -95,9 +100,9 @@ MergedTask Remerge::take(const EndPoint& point, bool is_last) {
                    .weights = point.weights,
                    .factors = factors,
                    .all_task_vectors = all};
-  if (needs.fisher) {
-    task.fisher = point.fisher->values;
-    task.fisher_factor = point.fisher->factor;
+  if (fisher != nullptr) {
+    task.fisher = fisher->values;
+    task.fisher_factor = fisher->factor;
   }
   TaskMerge merge = merge_task(*rule_, layout_, memory_, task, threads_);
   ++tasks_;
@@ -113,8 +118,9 @@ void Remerge::forget(const EndPoint& point, std::vector<float> before) {
   --tasks_;
   merged_ = std::move(before);
   if (rule_->needs().memory == RuleMemory::kAllTaskVectors) end_points_.pop_back();
-  if (!rule_->needs().fisher) return;
-  memory_.remove(point.fisher->values, point.weights, point.fisher->factor, threads_);
+  const FisherRecord* fisher = fisher_of(point);
+  if (fisher == nullptr) return;
+  memory_.remove(fisher->values, point.weights, fisher->factor, threads_);
 }
 
 }  // namespace palimpsest

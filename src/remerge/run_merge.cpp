@@ -28,6 +28,11 @@ class RunMerge {
     const auto replayed = std::span(run_.tasks).first(static_cast<std::size_t>(choice_.last()));
     own_needs_rule_ = !std::ranges::all_of(
         replayed, [](const RecordedTask& task) { return task.rule->coefficients_suffice(); });
+    const bool run_needs_fisher =
+        std::ranges::any_of(std::span(run_.tasks).first(replayed.size() + 1),
+                            [](const RecordedTask& task) { return task.rule->needs().fisher; });
+    mine_keeps_memory_ = follows_ ? run_needs_fisher : rule_->needs().fisher;
+    own_keeps_memory_ = own_needs_rule_ && run_needs_fisher;
   }
 
   RemergeResult merge() {
@@ -75,11 +80,9 @@ class RunMerge {
 
   std::future<TaskRecord> read(std::int64_t t) const {
     const bool is_taken = choice_.has(t) || t == choice_.removed;
-    const bool for_own = t < choice_.last() && own_needs_rule_;
     const TaskParts parts{
         .lora = true,
-        .fisher = (is_taken && rule_of(t).needs().fisher) ||
-                  (for_own && run_.tasks[static_cast<std::size_t>(t)].rule->needs().fisher)};
+        .fisher = (is_taken && mine_keeps_memory_) || (t < choice_.last() && own_keeps_memory_)};
     return std::async(std::launch::async, [path = run_.folder.task_file(t), parts] {
       return read_task_parts(path, parts);
     });
@@ -91,10 +94,11 @@ class RunMerge {
       throw UsageError(concat(request_.run.string(), " has nothing to merge: its backbone was ",
                               "frozen (--adapter none)"));
     }
-    mine_.emplace(rule_of(0), layout, request_.threads);
+    mine_.emplace(rule_of(0), layout, mine_keeps_memory_, request_.threads);
     if (follows_) return;
     own_merged_.resize(static_cast<std::size_t>(layout.size()));
-    if (own_needs_rule_) own_.emplace(*run_.tasks.front().rule, layout, request_.threads);
+    if (own_needs_rule_)
+      own_.emplace(*run_.tasks.front().rule, layout, own_keeps_memory_, request_.threads);
   }
 
   void take(std::int64_t t, const TaskRecord& record) {
@@ -167,7 +171,8 @@ class RunMerge {
     std::string text = concat("task ", t + 1, " was removed: its head is dropped");
     if (t > choice_.last()) {
       text += "; it was the last task, so that no other was trained having seen it";
-    } else if (choice_.is_own_rule && rule_of(t).needs().fisher) {
+    } else if (choice_.is_own_rule && mine_keeps_memory_ &&
+               run_.tasks[static_cast<std::size_t>(t)].record.fisher) {
       text += ", and its F and F theta* were subtracted from the memory";
     }
     result_.remarks.push_back(text);
@@ -187,6 +192,7 @@ class RunMerge {
   std::unique_ptr<MergeRule> rule_;  // null: each task's own
   bool follows_ = false;             // whether the new merge is the run's own so far
   bool own_needs_rule_ = false;      // recorded coefficients don't tell the run's merges
+  bool own_keeps_memory_ = false, mine_keeps_memory_ = false;  // a rule there needs S0 and S1
   std::optional<Remerge> mine_, own_;
   std::vector<float> own_merged_;
   RemergeResult result_;

@@ -4,6 +4,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/metrics/given_task.h"
 #include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
 #include "palimpsest/report/views.h"
@@ -13,12 +14,31 @@
 namespace palimpsest {
 namespace {
 
+Json config_of(const RunRecords& run) {
+  return Json::parse(run.tasks.back().record.config, nullptr, /*allow_exceptions=*/false);
+}
+
+// What the run's scenario measures it by.
+AccuracyMatrix matrix_of(const RunRecords& run) {
+  return is_task_given(config_of(run)) ? given_task(run.accuracy) : run.accuracy;
+}
+
 std::vector<double> bound_of(const RunRecords& run, const std::filesystem::path& folder) {
   if (folder.empty()) return {};
   const RunRecords bound = read_finished(folder);
+  EvaluationRow row = bound.accuracy.row(bound.accuracy.tasks() - 1);
+  if (is_task_given(config_of(run))) {
+    if (bound.classes() != run.classes()) {
+      throw InputError(concat(
+          folder.string(),
+          ": expected a run of the same tasks, found other tasks: the run that it ",
+          "is to bound is task-incremental, and of classes in other tasks a record has only what ",
+          "was correct among all classes, not given the task"));
+    }
+    row = given_task(std::move(row));
+  }
   try {
-    return accuracy_by_class(run.classes(), bound.classes(),
-                             bound.accuracy.row(bound.accuracy.tasks() - 1));
+    return accuracy_by_class(run.classes(), bound.classes(), row);
   } catch (const InputError& error) {
     throw InputError(concat(folder.string(), ": ", error.what()));
   }
@@ -30,8 +50,8 @@ std::string percent_or_dash(const std::optional<double>& share) {
 
 std::string points(double share) { return (share >= 0 ? "+" : "") + fixed(100 * share, 1); }
 
-Json config_of(const RunRecords& run) {
-  return Json::parse(run.tasks.back().record.config, nullptr, /*allow_exceptions=*/false);
+std::string points_or_dash(const std::optional<double>& share) {
+  return share ? points(*share) : "-";
 }
 
 // The settings that are not the same in all runs; "" when they are.
@@ -57,25 +77,25 @@ View view_of_decomposition(const std::filesystem::path& folder,
                            const std::filesystem::path& joint_run) {
   const RunRecords run = read_finished(folder);
   const std::vector<double> frozen = bound_of(run, frozen_run), joint = bound_of(run, joint_run);
-  const std::vector<TaskDecomposition> tasks = decompose(run.accuracy, frozen, joint);
+  const bool task_given = is_task_given(config_of(run));
+  const AccuracyMatrix accuracy = matrix_of(run);
+  const std::vector<TaskDecomposition> tasks = decompose(accuracy, frozen, joint);
   Rows rows = {{"task", "frozen", "accuracy", "joint", "placed", "given the task", "confusion",
                 "learned", "merge cost"}};
-  Json json = {{"type", "decomposition"},
-               {"folder", folder.string()},
-               {"frozen", frozen_run.string()},
-               {"joint", joint_run.string()},
-               {"tasks", Json::array()}};
+  Json json = {{"type", "decomposition"},       {"folder", folder.string()},
+               {"frozen", frozen_run.string()}, {"joint", joint_run.string()},
+               {"task_given", task_given},      {"tasks", Json::array()}};
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     const TaskDecomposition& task = tasks[t];
     rows.push_back(
-        {std::to_string(t + 1), percent_or_dash(task.frozen), fixed(100 * task.accuracy, 1),
-         percent_or_dash(task.joint), task.placed ? fixed(*task.placed, 2) : "-",
-         fixed(100 * task.given_task, 1), points(task.task_confusion),
+        {std::to_string(t + 1), percent_or_dash(task.frozen), percent_or_dash(task.accuracy),
+         percent_or_dash(task.joint), fixed_or_dash(task.placed, 2),
+         percent_or_dash(task.given_task), points_or_dash(task.task_confusion),
          before_and_after(task.plasticity_before, task.plasticity), points(task.merge_cost)});
     json["tasks"].push_back({{"task", t},
-                             {"accuracy", task.accuracy},
-                             {"given_task", task.given_task},
-                             {"task_confusion", task.task_confusion},
+                             {"accuracy", number_or_null(task.accuracy)},
+                             {"given_task", number_or_null(task.given_task)},
+                             {"task_confusion", number_or_null(task.task_confusion)},
                              {"plasticity_before_merge", task.plasticity_before},
                              {"plasticity", task.plasticity},
                              {"merge_cost", task.merge_cost},
@@ -91,9 +111,9 @@ View view_of_decomposition(const std::filesystem::path& folder,
            "after its merge; merge cost: their difference. frozen, joint: the same classes in the "
            "runs that bound it; placed: 0 at the frozen bound, 1 at the joint one.",
            kWidth, 0, 0),
-      "\n");
+      "\n", task_given ? "The run is task-incremental: every accuracy is given the task.\n" : "");
   if (!joint.empty()) {
-    const double missed = intransigence(run.accuracy, joint);
+    const double missed = intransigence(accuracy, joint);
     json["intransigence"] = missed;
     text += concat("intransigence (joint accuracy minus accuracy when learned, mean over tasks): ",
                    fixed(100 * missed, 1), " points\n");
@@ -111,7 +131,7 @@ View view_of_repetitions(std::span<const std::filesystem::path> folders) {
                               " tasks, ", folders.front().string(), " ", runs.front().tasks.size(),
                               ": expected runs of the same tasks"));
     }
-    for (const auto& [name, value] : stream_metrics(runs.back().accuracy)) {
+    for (const auto& [name, value] : stream_metrics(matrix_of(runs.back()))) {
       if (value) values[std::string(name)].push_back(*value);
     }
   }

@@ -9,8 +9,8 @@
 namespace palimpsest {
 namespace {
 
-std::string scientific_or_dash(const std::optional<double>& value) {
-  return value ? scientific(*value, 2) : "-";
+std::string scientific_or_dash(const std::optional<double>& value, int decimals) {
+  return value ? scientific(*value, decimals) : "-";
 }
 
 std::string coefficients_text(const MergeRecord& record) {
@@ -26,7 +26,8 @@ std::string merge_table(const RemergeResult& result) {
     const bool is_merged = !task.record.weights_after.empty();
     rows.push_back({std::to_string(task.index + 1), result.record.task_names[rows.size() - 1],
                     coefficients_text(task.record), fixed_or_dash(task.record.alpha_unclamped, 4),
-                    is_merged ? fixed(task.norm, 4) : "-", scientific_or_dash(task.predicted_rise),
+                    is_merged ? fixed(task.norm, 4) : "-",
+                    scientific_or_dash(task.predicted_rise, 2),
                     is_merged ? short_hash(task.record.weights_after) : "-"});
   }
   return text_table(rows, "rlrrrrl");
@@ -34,16 +35,26 @@ std::string merge_table(const RemergeResult& result) {
 
 std::string paragraph(const std::string& text) { return wrap(text, kWidth, 0, 0) + "\n"; }
 
-Json matrix_json(const std::vector<std::vector<double>>& rows) {
-  return rows.empty() ? Json() : Json(rows);
+Json matrix_json(const std::vector<std::vector<std::optional<double>>>& rows) {
+  if (rows.empty()) return {};
+  Json json = Json::array();
+  for (const auto& row : rows) {
+    Json& values = json.emplace_back(Json::array());
+    for (const std::optional<double>& value : row) values.push_back(number_or_null(value));
+  }
+  return json;
 }
 
-std::string triangle(const std::vector<std::vector<double>>& values) {
+// Of double, or optional.
+template <typename Number>
+std::string triangle(const std::vector<std::vector<Number>>& values) {
   Rows rows = {{"after"}};
   for (std::size_t t = 0; t < values.size(); ++t) {
     rows[0].push_back(std::to_string(t + 1));
     rows.push_back({std::to_string(t + 1)});
-    for (const double value : values[t]) rows.back().push_back(scientific(value, 1));
+    for (const std::optional<double> value : values[t]) {
+      rows.back().push_back(scientific_or_dash(value, 1));
+    }
   }
   return text_table(rows, std::string(values.size() + 1, 'r'));
 }
@@ -66,7 +77,7 @@ View view_of_merge(const RemergeResult& result, const std::string& source, const
     const std::string& name = record.task_names[json["tasks"].size()];
     const MergeRecord& merge = task.record;
     const bool is_merged = !merge.weights_after.empty();
-    json["tasks"].push_back({{"task", task.index + 1},
+    json["tasks"].push_back({{"task", task.index},
                              {"name", name},
                              {"alpha", number_or_null(merge.alpha())},
                              {"coefficients", merge.coefficients},
@@ -98,7 +109,7 @@ View view_of_audit(const Audit& audit, const std::string& run) {
   const Json json = {{"type", "audit"},
                      {"source", run},
                      {"tasks", audit.task_names},
-                     {"predicted_rise_training_samples", matrix_json(audit.predicted)},
+                     {"predicted_rise_training_samples", audit.predicted},
                      {"measured_rise_test_samples", matrix_json(audit.measured)}};
   std::string text = concat(
       run,
@@ -108,7 +119,7 @@ View view_of_audit(const Audit& audit, const std::string& run) {
       triangle(audit.predicted), "\n");
   text += audit.measured.empty()
               ? "not measured: this run's evaluations hold no losses\n"
-              : concat("measured, on test samples, among the task's own classes\n",
+              : concat("measured, on test samples, among the task's own classes (-: not tested)\n",
                        triangle(audit.measured));
   return {std::move(text), dump(json)};
 }

@@ -18,8 +18,8 @@ RunRecords read_run_records(const RunFolder& folder) {
     run.tasks.push_back(read_task_summary(folder.task_file(task)));
     const TaskRecord& record = run.tasks.back().record;
     if (record.index != task) {
-      throw InputError(concat(folder.task_file(task).string(), ": expected task ", task,
-                              ", found task ", record.index,
+      throw InputError(concat(folder.task_file(task).string(), ": expected task ", task + 1,
+                              ", found task ", record.index + 1,
                               ": palimpsest-verify names all that is wrong with the run"));
     }
     run.accuracy.add_row(record.metrics.after_merge, record.metrics.before_merge);

@@ -104,7 +104,7 @@ def test_a_subset_and_a_task_removed(toy, run):
     assert "task 2 is left out, but task 3 was trained on models that had seen it" in result["post_hoc"]
     result = merge(run, "--remove-task", 2, "--out", without)
     assert "task 2 was removed, but task 3 was trained on models that had seen it" in result["post_hoc"]
-    assert [task["task"] for task in result["tasks"]] == [1, 3]
+    assert [task["task"] for task in result["tasks"]] == [0, 2]
     expect_close(weights_of(without), weights_of(chosen), 1e-7)
     with h5py.File(without) as file, h5py.File(f"{run}/tasks/task-0002.h5") as third:
         assert len(file["heads"]) == 2 and list(file["heads/1/classes"]) == list(third["task/classes"])
@@ -307,7 +307,11 @@ def test_adapters_that_do_not_fit_are_refused(tmp_path, adapters):
     assert "taken to be the same" in " ".join(text_of(code=0).split())
     change_config(refused, r=3)
     assert "expected the rank 3" in text_of()
-    change_config(refused, r=4, peft_type="IA3")
+    change_config(refused, r=4, bias=None)
+    assert "bias" in text_of()
+    change_config(refused, bias="none", init_lora_weights="lora_ga")
+    assert "it changed the base model before training" in text_of()
+    change_config(refused, init_lora_weights=True, peft_type="IA3")
     assert "only LORA adapters" in text_of()
     change_config(refused, peft_type="LORA", modules_to_save=["classifier"])
     tensors = safetensors.torch.load_file(f"{refused}/adapter_model.safetensors")

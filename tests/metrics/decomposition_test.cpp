@@ -37,12 +37,12 @@ TEST(Decomposition, OfTwoTasksIsThatWorkedOutByHand) {
   EXPECT_THAT(joint, testing::ElementsAre(0.8, 0.5));  // a 9, b 7; c 6, d 4
 
   const auto tasks = decompose(accuracy, std::vector<double>{0.3, 0.5}, joint);
-  EXPECT_DOUBLE_EQ(tasks[0].accuracy, 0.5);
-  EXPECT_DOUBLE_EQ(tasks[0].task_confusion, 0.7 - 0.5);
+  EXPECT_DOUBLE_EQ(tasks[0].accuracy.value(), 0.5);
+  EXPECT_DOUBLE_EQ(tasks[0].task_confusion.value(), 0.7 - 0.5);
   EXPECT_DOUBLE_EQ(tasks[0].plasticity_before, 0.9);
   EXPECT_DOUBLE_EQ(tasks[0].merge_cost, 0.9 - 0.8);
   EXPECT_DOUBLE_EQ(tasks[0].placed.value(), (0.5 - 0.3) / (0.8 - 0.3));
-  EXPECT_DOUBLE_EQ(tasks[1].task_confusion, 0.8 - 0.6);
+  EXPECT_DOUBLE_EQ(tasks[1].task_confusion.value(), 0.8 - 0.6);
   EXPECT_DOUBLE_EQ(tasks[1].merge_cost, 0.9 - 0.6);
   EXPECT_FALSE(tasks[1].placed.has_value());  // the bounds don't differ
   EXPECT_FALSE(decompose(accuracy)[0].frozen.has_value());
@@ -51,6 +51,22 @@ TEST(Decomposition, OfTwoTasksIsThatWorkedOutByHand) {
 TEST(Decomposition, TheSameTasksAreTakenAsTheyAre) {
   EXPECT_THAT(accuracy_by_class(kTasks, kTasks, row({3, 6}, {5, 7})),
               testing::ElementsAre(0.3, 0.6));
+}
+
+// A continued run that can't test the first of its tasks any more.
+TEST(Decomposition, OfATaskThatIsNotTestedHasNoLastAccuracy) {
+  AccuracyMatrix accuracy;
+  accuracy.add_row(row({8}, {8}), row({9}, {9}));
+  const EvaluationRow second{.samples = {0, 10}, .correct = {0, 6}, .correct_given_task = {0, 8}};
+  accuracy.add_row(second, second);
+  const auto tasks =
+      decompose(accuracy, std::vector<double>{0.3, 0.2}, std::vector<double>{0.8, 0.7});
+  EXPECT_FALSE(tasks[0].accuracy || tasks[0].given_task || tasks[0].task_confusion);
+  EXPECT_FALSE(tasks[0].placed.has_value());
+  EXPECT_DOUBLE_EQ(tasks[0].merge_cost, 0.9 - 0.8);
+  EXPECT_DOUBLE_EQ(tasks[1].placed.value(), (0.6 - 0.2) / (0.7 - 0.2));
+  EXPECT_THAT([&] { accuracy_by_class(kTasks, kTasks, second); },
+              testing::ThrowsMessage<InputError>(testing::HasSubstr("tested on task 1")));
 }
 
 TEST(Decomposition, RefusesABoundThatLacksAClassOrItsCounts) {

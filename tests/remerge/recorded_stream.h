@@ -34,9 +34,10 @@ struct RecordedStream {
   explicit RecordedStream(const std::string& rule, int tasks = 4, std::uint64_t seed = 1)
       : RecordedStream([rule](int) { return rule; }, tasks, seed) {}
 
-  // rule_of(task): the rule may change on the way, as in a run that was forked.
+  // rule_of(task): the rule may change on the way, as in a run that was forked. ewc: Fishers are
+  // measured, and enter the memory, whatever the rule.
   template <typename RuleOf>
-  RecordedStream(const RuleOf& rule_of, int tasks, std::uint64_t seed) {
+  RecordedStream(const RuleOf& rule_of, int tasks, std::uint64_t seed, bool ewc = false) {
     folder = std::filesystem::temp_directory_path() /
              concat("palimpsest_remerge_", getpid(), "_", seed, "_", next_number());
     const RunFolder run(folder);
@@ -45,7 +46,7 @@ struct RecordedStream {
     state.layout = layout;
     for (int t = 0; t < tasks; ++t) {
       const auto rule = make_merge_rule(rule_of(t));
-      const TaskRecord record = train(t, *rule, seed);
+      const TaskRecord record = train(t, *rule, seed, ewc);
       state.tasks_done = t + 1;
       state.merged = merged.back();
       state.heads.push_back(record.head);
@@ -62,7 +63,7 @@ struct RecordedStream {
     return number++;
   }
 
-  TaskRecord train(int t, const MergeRule& rule, std::uint64_t seed) {
+  TaskRecord train(int t, const MergeRule& rule, std::uint64_t seed, bool ewc) {
     const std::uint64_t index = 1000 * seed + 10 * static_cast<std::uint64_t>(t);
     TaskRecord record;
     record.index = t;
@@ -94,7 +95,7 @@ struct RecordedStream {
                      .task_vector = delta,
                      .weights = optima.back(),
                      .factors = low_rank};
-    if (rule.needs().fisher) {
+    if (ewc || rule.needs().fisher) {
       record.fisher = FisherRecord{.kind = "empirical-per-sample",
                                    .samples = 10,
                                    .transform = "test",

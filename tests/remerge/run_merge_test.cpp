@@ -94,6 +94,38 @@ TEST(RunMerge, FollowsARunWhoseRuleChangedOnTheWay) {
   EXPECT_NE(remerge_run({.run = stream.folder, .rule = "average"}).record.post_hoc, "");
 }
 
+// As with --ewc: every Fisher is in the memory, also of tasks whose rule needs none.
+TEST(RunMerge, FollowsARunThatKeptFishersUnderRulesThatNeedNone) {
+  const std::vector<std::vector<std::string>> runs = {
+      {"none", "none", "closed-form", "closed-form"},
+      {"closed-form", "average", "closed-form", "average"},
+      {"average", "closed-form:by=coordinate", "average", "became"}};
+  for (const auto& rules : runs) {
+    const RecordedStream stream([&](int t) { return rules[static_cast<std::size_t>(t)]; }, 4, 3,
+                                true);
+    const RemergeResult own = remerge_run({.run = stream.folder, .rule = ""});
+    EXPECT_EQ(own.record.weights, stream.merged.back()) << rules[2];
+    EXPECT_EQ(own.record.post_hoc, "");
+    const Audit audit = audit_of_run(stream.folder, 1);
+    for (std::size_t t = 0; t < 4; ++t) {
+      EXPECT_EQ(own.tasks[t].predicted_rise, audit.predicted[t][t]) << rules[t];
+    }
+    const RemergeResult other =
+        remerge_run({.run = stream.folder, .rule = "closed-form:by=coordinate"});
+    expect_near(other.record.weights, fisher_mean(stream, {0, 1, 2, 3}));
+    for (std::int64_t removed = 0; removed < 4; ++removed) {
+      std::vector<std::int64_t> others{0, 1, 2, 3};
+      std::erase(others, removed);
+      const RemergeResult without =
+          remerge_run({.run = stream.folder, .rule = "", .removed = removed});
+      const RemergeResult chosen = remerge_run({.run = stream.folder, .rule = "", .tasks = others});
+      for (std::size_t i = 0; i < 38; ++i) {
+        ASSERT_NEAR(without.record.weights[i], chosen.record.weights[i], 2e-7) << rules[2];
+      }
+    }
+  }
+}
+
 // Whatever rule the run had: by another one the end points alone count.
 TEST(RunMerge, OfAnotherRuleGoesTowardsTheEndPoints) {
   for (const char* own : kRules) {
@@ -250,6 +282,33 @@ TEST(Audit, IsTheQuadraticOfEveryTaskAfterEveryMerge) {
   for (std::size_t t = 0; t < 4; ++t) {
     EXPECT_EQ(result.tasks[t].predicted_rise, audit.predicted[t][t]);
   }
+}
+
+// A continued run: the first task's test samples aren't at hand after the third merge.
+TEST(Audit, HasNoMeasuredRiseWhereATaskWasNotTested) {
+  const RecordedStream stream("closed-form", 3);
+  const RunFolder run(stream.folder);
+  for (std::int64_t t = 0; t < 3; ++t) {
+    TaskRecord record = run.task(t);
+    for (EvaluationRow* row : {&record.metrics.before_merge, &record.metrics.after_merge}) {
+      const double loss = row == &record.metrics.before_merge ? 2 : 6;
+      row->correct_top5 = row->correct_task = row->samples;
+      row->loss_given_task.assign(row->samples.size(), loss);
+      if (t == 2) {
+        row->samples[0] = row->correct[0] = row->correct_given_task[0] = 0;
+        row->correct_top5[0] = row->correct_task[0] = 0;
+        row->loss_given_task[0] = 0;
+      }
+      row->class_samples = row->samples;
+      row->class_correct = row->correct;
+    }
+    write_task_record(run.task_file(t), record);
+  }
+  const Audit audit = audit_of_run(stream.folder, 1);
+  const std::optional<double> half = (6.0 - 2.0) / 8;
+  const std::vector<std::vector<std::optional<double>>> expected = {
+      {half}, {half, half}, {std::nullopt, half, half}};
+  EXPECT_EQ(audit.measured, expected);
 }
 
 TEST(Cosines, AreThoseOfTheWholeMatrices) {

@@ -241,7 +241,7 @@ TEST_F(Views, RefusesARecordInThePlaceOfAnother) {
   std::filesystem::copy_file(run_.task_file(1), run_.task_file(0),
                              std::filesystem::copy_options::overwrite_existing);
   EXPECT_THAT(refusal(run_.path()),
-              AllOf(HasSubstr("task-0000.h5"), HasSubstr("expected task 0, found task 1")));
+              AllOf(HasSubstr("task-0000.h5"), HasSubstr("expected task 1, found task 2")));
 }
 
 TEST_F(Views, RefusesDamagedRecords) {

@@ -24,12 +24,15 @@ void for_each_index(std::size_t count, int threads, const Work& work) {
   for (std::future<void>& other : others) other.get();
 }
 
-// work(begin, end) over parts of 0 .. size - 1.
+inline constexpr std::size_t kPartSize = 1 << 18;
+inline std::size_t part_count(std::size_t size) { return (size + kPartSize - 1) / kPartSize; }
+
+// work(begin, end) over parts of 0 .. size - 1, each of kPartSize but for the last.
 template <typename Work>
 void for_each_part(std::size_t size, int threads, const Work& work) {
-  constexpr std::size_t kPart = 1 << 18;
-  for_each_index((size + kPart - 1) / kPart, threads,
-                 [&](std::size_t part) { work(part * kPart, std::min(size, (part + 1) * kPart)); });
+  for_each_index(part_count(size), threads, [&](std::size_t part) {
+    work(part * kPartSize, std::min(size, (part + 1) * kPartSize));
+  });
 }
 
 }  // namespace palimpsest

@@ -12,24 +12,25 @@ namespace palimpsest {
 
 // Of one task; shares of its test samples.
 struct TaskDecomposition {
-  double accuracy = 0;           // after the last task, among all classes seen
-  double given_task = 0;         // the same, among the task's own classes
-  double task_confusion = 0;     // given_task - accuracy
-  double plasticity_before = 0;  // R[t][t] before the task's own merge
-  double plasticity = 0;         // and after it
-  double merge_cost = 0;         // plasticity_before - plasticity
+  // After the last task; nothing where it wasn't tested then.
+  std::optional<double> accuracy;        // among all classes seen
+  std::optional<double> given_task;      // among the task's own classes
+  std::optional<double> task_confusion;  // given_task - accuracy
+  double plasticity_before = 0;          // R[t][t] before the task's own merge
+  double plasticity = 0;                 // and after it
+  double merge_cost = 0;                 // plasticity_before - plasticity
   // Among the same classes, by another run's last row: heads on a frozen backbone, joint training.
   std::optional<double> frozen, joint;
   // (accuracy - frozen) / (joint - frozen): 0 at the lower bound, 1 at the upper one. Nothing
-  // unless both are there and joint > frozen.
+  // unless all are there and joint > frozen.
   std::optional<double> placed;
 };
 
 using TaskClasses = std::vector<std::vector<std::string>>;  // class names by task
 
 // Accuracy on the classes of each of `tasks` in a run that may have learned them in other tasks:
-// its counts by class are then looked up by name. Throws InputError when the run lacks a class, or
-// its record has no counts by class.
+// its counts by class are then looked up by name. Throws InputError when the run lacks a task or
+// class, or wasn't tested on it, or its record has no counts by class.
 std::vector<double> accuracy_by_class(const TaskClasses& tasks, const TaskClasses& of_run,
                                       const EvaluationRow& row);
 

@@ -41,12 +41,14 @@ struct MergedTask {
 // Merges end points as they come.
 class Remerge {
  public:
-  // `rule` stays valid as long as this.
-  Remerge(const MergeRule& rule, AdaptedLayout layout, int threads);
+  // `rule` stays valid as long as this. keeps_memory: a rule of this merge needs S0 and S1; then
+  // the Fisher of every end point that has one enters them, under whatever rule, as in training.
+  Remerge(const MergeRule& rule, AdaptedLayout layout, bool keeps_memory, int threads);
 
-  // Throws UsageError where the rule needs what the end point hasn't: a Fisher, of the same kind as
-  // those before; or A and B, which a task vector hasn't that is measured from other weights than
-  // its own. A rule over all task vectors merges when `is_last`, and before only remembers.
+  // Throws UsageError where the rule needs what the end point hasn't: a Fisher; or A and B, which a
+  // task vector hasn't that is measured from other weights than its own. Likewise where a Fisher is
+  // of another kind than those before. A rule over all task vectors merges when `is_last`, and
+  // before only remembers.
   MergedTask take(const EndPoint& point, bool is_last);
 
   // Takes the task out again that take() has brought in last: its share of S0 and S1 is subtracted,
@@ -62,7 +64,9 @@ class Remerge {
   const CurvatureMemory& memory() const { return memory_; }
 
  private:
-  void check_fisher(const EndPoint& point);
+  // Of the end point, where the memory takes it in; else nullptr.
+  const FisherRecord* fisher_of(const EndPoint& point) const;
+  void check_kind(const FisherRecord& fisher, const std::string& name);
 
   const MergeRule* rule_;
   AdaptedLayout layout_;

@@ -1,0 +1,132 @@
+// Runs beside others, where a task is given with its samples or can't be tested any more.
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/format/run_folder.h"
+#include "palimpsest/report/views.h"
+
+namespace palimpsest {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+
+// By task: of 10 samples each, or of none.
+struct Row {
+  std::vector<std::int64_t> correct, given;
+  std::vector<std::int64_t> samples = std::vector<std::int64_t>(correct.size(), 10);
+};
+
+EvaluationRow evaluated(const Row& row) {
+  return {.samples = row.samples,
+          .correct = row.correct,
+          .correct_given_task = row.given,
+          .correct_top5 = row.samples,
+          .correct_task = row.correct,
+          .loss_given_task = std::vector<double>(row.samples.size(), 0.5),
+          .class_samples = row.samples,
+          .class_correct = row.correct};
+}
+
+class ComparedRuns : public testing::Test {
+ protected:
+  ComparedRuns() : folder_(testing::TempDir() + concat("palimpsest_compared_", getpid())) {}
+  ~ComparedRuns() override { std::filesystem::remove_all(folder_); }
+
+  // A task of one class for each row.
+  std::filesystem::path make_run(const std::string& name, const std::vector<Row>& rows,
+                                 const std::string& scenario = "class-incremental") const {
+    const RunFolder run(folder_ / name);
+    run.create("{}");
+    StateRecord state;
+    for (const Row& row : rows) {
+      TaskRecord record;
+      record.index = state.tasks_done++;
+      record.name = concat(name, " ", state.tasks_done);
+      record.classes = {concat("class ", state.tasks_done)};
+      record.config = json({{"scenario", scenario}, {"out", name}}).dump();
+      record.head = {.classes = 1, .features = 1, .weight = {1}, .bias = {0}};
+      record.merge.rule = R"({"name": "none"})";
+      record.metrics.after_merge = record.metrics.before_merge = evaluated(row);
+      state.heads.push_back(record.head);
+      state.classes.push_back(record.classes);
+      state.accuracy.add_row(record.metrics.after_merge, record.metrics.before_merge);
+      run.commit(record, state);
+    }
+    return run.path();
+  }
+
+  std::filesystem::path folder_;
+};
+
+json decomposed(const std::filesystem::path& run, const std::filesystem::path& frozen = {},
+                const std::filesystem::path& joint = {}) {
+  return json::parse(view_of_decomposition(run, frozen, joint).json);
+}
+
+json repeated(const std::vector<std::filesystem::path>& runs) {
+  return json::parse(view_of_repetitions(runs).json)["metrics"];
+}
+
+TEST_F(ComparedRuns, ATaskThatIsNotTestedAnyMoreHasNoNumbers) {
+  const Row first{.correct = {8}, .given = {9}};
+  const auto run = make_run("continued", {first, {{0, 6}, {0, 8}, {0, 10}}});
+  const auto frozen = make_run("frozen", {first, {{2, 2}, {2, 2}}});
+  const auto joint = make_run("joint", {first, {{9, 7}, {9, 9}}});
+  const json tasks = decomposed(run, frozen, joint)["tasks"];
+  for (const char* const name : {"accuracy", "given_task", "task_confusion", "placed"}) {
+    EXPECT_TRUE(tasks[0][name].is_null()) << name;
+    EXPECT_FALSE(tasks[1][name].is_null()) << name;
+  }
+  EXPECT_EQ(tasks[0]["joint"], 0.9);
+  EXPECT_EQ(tasks[0]["plasticity"], 0.8);
+  EXPECT_THAT(view_of_decomposition(run, frozen, joint).text,
+              HasSubstr("   1    20.0         -   90.0       -               -          -  80.0 "));
+  // As a bound, it lacks the first task.
+  EXPECT_THAT(
+      [&] { decomposed(frozen, {}, run); },
+      testing::ThrowsMessage<InputError>(AllOf(HasSubstr(run), HasSubstr("tested on task 1 too"))));
+}
+
+TEST_F(ComparedRuns, RepetitionsOfContinuedRunsAreOverWhatWasTested) {
+  const Row first{.correct = {8}, .given = {9}};
+  const auto a = make_run("a", {first, {{0, 6}, {0, 8}, {0, 10}}});
+  const auto b = make_run("b", {first, {{0, 8}, {0, 8}, {0, 10}}});
+  const json metrics = repeated({a, b});
+  EXPECT_EQ(metrics["last"]["mean"], 0.7);
+  EXPECT_FALSE(metrics.contains("forgetting"));
+}
+
+TEST_F(ComparedRuns, TaskIncrementalRunsAreMeasuredGivenTheTask) {
+  const std::vector<Row> rows = {{{8}, {9}}, {{2, 6}, {7, 8}}};
+  const auto run = make_run("given", rows, "task-incremental");
+  // The same numbers as of the run alone.
+  const json summary = json::parse(view_of(run).json)["summary"];
+  const json metrics = repeated({run, run});
+  EXPECT_EQ(metrics["last"]["mean"], 0.75);
+  EXPECT_DOUBLE_EQ(metrics["forgetting"]["mean"], 0.9 - 0.7);
+  for (const auto& [name, value] : metrics.items()) EXPECT_EQ(value["mean"], summary[name]) << name;
+
+  const auto frozen = make_run("frozen", {{{1}, {5}}, {{1, 1}, {5, 5}}});
+  const auto joint = make_run("joint", {{{9}, {9}}, {{9, 9}, {10, 10}}});
+  const json bounded = decomposed(run, frozen, joint);
+  EXPECT_EQ(bounded["task_given"], true);
+  EXPECT_EQ(bounded["tasks"][0]["accuracy"], 0.7);
+  EXPECT_EQ(bounded["tasks"][0]["task_confusion"], 0);
+  EXPECT_EQ(bounded["tasks"][0]["frozen"], 0.5);
+  EXPECT_DOUBLE_EQ(bounded["tasks"][0]["placed"], (0.7 - 0.5) / (1 - 0.5));
+  EXPECT_DOUBLE_EQ(bounded["intransigence"], ((1 - 0.9) + (1 - 0.8)) / 2);
+  EXPECT_THAT(view_of_decomposition(run, {}, {}).text, HasSubstr("every accuracy is given the"));
+  EXPECT_EQ(decomposed(make_run("among all", rows))["tasks"][0]["accuracy"], 0.2);
+  // Counts by class say nothing of accuracy given the task.
+  EXPECT_THAT([&] { decomposed(run, {}, make_run("one task", {rows[0]})); },
+              testing::ThrowsMessage<InputError>(HasSubstr("expected a run of the same tasks")));
+}
+
+}  // namespace
+}  // namespace palimpsest
