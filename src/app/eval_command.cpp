@@ -10,6 +10,7 @@
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/output_file.h"
 #include "palimpsest/report/evaluation_views.h"
 #include "saved_settings.h"
 
@@ -20,7 +21,7 @@ namespace po = boost::program_options;
 
 struct Options {
   std::string weights, sweep, split, out, csv;
-  std::size_t points = 21;
+  std::int64_t points = 21;
   bool json = false;
 };
 
@@ -66,6 +67,9 @@ void check(const Options& options) {
     throw UsageError(concat("--sweep ", options.sweep, ": expected a run folder"));
   if (options.points < 2 || options.points > 10'000)
     throw UsageError(concat("--points ", options.points, ": expected 2 to 10000"));
+  for (const std::string& path : {options.out, options.csv}) {
+    if (!path.empty()) check_output(path);
+  }
   if (options.sweep.empty() && !options.csv.empty())
     throw UsageError("--csv is a sweep's table; give --sweep, or --out for JSON");
 }
@@ -107,7 +111,8 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
       title.remarks.push_back(
           "these are test samples: the curve may be looked at, but nothing may be chosen on it");
     }
-    const Sweep sweep = sweep_newest_merge(evaluation, options.sweep, saved, options.points);
+    const Sweep sweep = sweep_newest_merge(evaluation, options.sweep, saved,
+                                           static_cast<std::size_t>(options.points));
     view = view_of_sweep(title, sweep);
     csv = csv_of_sweep(sweep);
   } else {

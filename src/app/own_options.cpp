@@ -22,6 +22,11 @@ std::vector<std::string> take_own_options(const po::options_description& options
     po::variables_map values;
     po::store(parsed, values);
     po::notify(values);
+    for (const auto& [name, value] : values) {
+      const auto* const text = boost::any_cast<std::string>(&value.value());
+      if (!value.defaulted() && text != nullptr && text->empty())
+        throw UsageError(concat("--", name, ": expected a value, found an empty one"));
+    }
     return po::collect_unrecognized(parsed.options, po::include_positional);
   } catch (const po::error& error) {
     throw UsageError(concat("command line: ", error.what()));

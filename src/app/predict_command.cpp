@@ -10,6 +10,7 @@
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/output_file.h"
 #include "palimpsest/report/predictions.h"
 #include "saved_settings.h"
 
@@ -43,6 +44,7 @@ po::options_description own_options(Options& options) {
 void check(const Options& options) {
   if (options.weights.empty() || options.out.empty())
     throw UsageError("predict: expected --weights and --out; see palimpsest predict --help");
+  check_output(options.out);
   if (options.split != "all" && options.split != "test" && options.split != "train")
     throw UsageError(concat("--split ", options.split, ": expected all, train or test"));
   if (options.top < 1 || options.top > 1'000'000)

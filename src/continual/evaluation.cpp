@@ -44,21 +44,18 @@ std::vector<Task> tasks_of(const SavedWeights& saved, std::vector<Task> known,
       task.name = found->name;
       task.test = split_of(*found, split);
       known.erase(found);  // domains have the same classes, one after another
-      if (task.test.size() == 0) {
-        throw UsageError(concat("task ", tasks.size() + 1, " has no ", split, " samples",
-                                split == "validation"
-                                    ? concat(" with --validation ", config.validation,
-                                             ": give the share that the run was trained with, or "
-                                             "train with one")
-                                    : ""));
-      }
+      if (task.test.size() == 0)
+        remarks.push_back(concat("task ", tasks.size() + 1, " has no ", split, " samples"));
     }
     tasks.push_back(std::move(task));
   }
   const auto tested = [](const Task& task) { return task.test.size() > 0; };
   if (std::ranges::none_of(tasks, tested)) {
     throw InputError(concat(config.protocol, ": expected a task with the classes of one of ",
-                            saved.source, ", found none"));
+                            saved.source, " and ", split, " samples, found none",
+                            split == "validation" ? ": it was trained with --validation 0, or none "
+                                                    "of its few samples fell to it"
+                                                  : ""));
   }
   if (!missing.empty()) {
     remarks.push_back(

@@ -63,7 +63,8 @@ std::vector<double> read_tasks_done(const OpenRun& run, const RunFolder& folder,
       throw InputError(concat("cannot go on from ", folder.path().string(), ": task ",
                               task.index + 1, " was trained on ", record.train_samples,
                               " samples, ", run.config.protocol, " has ", task.train.size(),
-                              ": go on with the protocol that the run began with"));
+                              ": go on with the protocol and the --validation that the run began ",
+                              "with"));
     }
     alphas.push_back(record.merge.alpha().value_or(1));
   }

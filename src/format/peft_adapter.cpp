@@ -75,6 +75,16 @@ double pattern_value(const JsonObject& config, const char* field, const std::str
   return otherwise;
 }
 
+std::vector<float> finite_values(const SafetensorsFile& file, const std::string& name,
+                                 const TensorView& tensor) {
+  std::vector<float> values = to_floats(tensor);
+  if (std::ranges::all_of(values, [](float value) { return std::isfinite(value); })) return values;
+  throw InputError(
+      concat(file.path().string(), ": ", name,
+             ": expected finite numbers, found inf or nan: the adapter's training has ",
+             "diverged, or the file is damaged"));
+}
+
 const TensorView& matrix_of(const SafetensorsFile& file, const std::string& name) {
   const TensorView& tensor = file.tensor(name);
   if (tensor.shape.size() == 2) return file.float_tensor(name, tensor.shape);
@@ -98,8 +108,8 @@ LoraFactors read_module(const SafetensorsFile& file, const JsonObject& config,
   const double alpha =
       pattern_value(config, "alpha_pattern", factors.module, config.number("lora_alpha"));
   factors.scale = alpha / (is_set(config.json, "use_rslora") ? std::sqrt(rank) : rank);
-  factors.a = to_floats(a);
-  factors.b = to_floats(b);
+  factors.a = finite_values(file, full_name + std::string(kA), a);
+  factors.b = finite_values(file, full_name + std::string(kB), b);
   return factors;
 }
 

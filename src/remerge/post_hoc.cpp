@@ -1,5 +1,6 @@
 #include "post_hoc.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "palimpsest/core/text.h"
@@ -17,12 +18,22 @@ std::string tasks_text(const std::vector<std::int64_t>& tasks) {
   return concat(tasks.size() == 1 ? "task " : "tasks ", numbers_of(tasks));
 }
 
+// "closed-form", or "closed-form, then average" where the rule was changed on the way.
+std::string rules_of(const RecordedRun& run, std::int64_t last) {
+  std::string text, newest;
+  for (std::int64_t t = 0; t <= last; ++t) {
+    const std::string rule = run.tasks[static_cast<std::size_t>(t)].rule->settings().text();
+    if (rule == newest) continue;
+    text += concat(text.empty() ? "" : ", then ", rule);
+    newest = rule;
+  }
+  return text;
+}
+
 // Whether tasks were trained as the rule wants it, whatever the run merged meanwhile.
 std::string of_another_rule(const Choice& choice, const RecordedRun& run, const MergeRule& rule) {
-  const std::string own =
-      run.tasks[static_cast<std::size_t>(choice.last())].rule->settings().text();
-  const std::string text =
-      concat("the run was merged by ", own, ", and this is ", rule.settings().text(), ": ");
+  const std::string text = concat("the run was merged by ", rules_of(run, choice.last()),
+                                  ", and this is ", rule.settings().text(), ": ");
   switch (rule.needs().start) {
     case Origin::kPretrained:
       return text + "every task was trained from the pretrained model, as this rule expects";
@@ -57,7 +68,9 @@ std::string post_hoc_of(const Choice& choice, const RecordedRun& run, const Merg
   for (const std::int64_t t : choice.tasks) {
     if (!left_out.empty() && t > left_out.front()) later.push_back(t);
   }
-  if (!left_out.empty()) {
+  const bool is_apart = std::ranges::all_of(
+      later, [&](std::int64_t t) { return run.starts_from(t, Origin::kPretrained); });
+  if (!left_out.empty() && !is_apart) {
     reasons.push_back(
         concat(tasks_text(left_out),
                choice.removed ? (left_out.size() == 1 ? " was removed" : " were removed")

@@ -83,11 +83,12 @@ MergedTask Remerge::take(const EndPoint& point, bool is_last) {
   const bool is_recorded =
       point.base.data() == merged_.data() || std::ranges::equal(merged_, point.base);
   if (needs.factors && (!is_recorded || point.lora == nullptr)) {
-    throw UsageError(concat(
-        "merge rule '", rule_->settings().text(), "' needs the factors A and B of every task ",
-        "vector, and that of ", point.name, " has none here: measured from another merge than the ",
-        "one it was trained on, it is no longer s B A. by=module and by=coordinate need no "
-        "factors"));
+    throw UsageError(concat("merge rule '", rule_->settings().text(),
+                            "' needs the factors A and B of every task ", "vector, and that of ",
+                            point.name, " has none here: measured from another merge than the ",
+                            "one it was trained on, it is no longer s B A. by=module, and "
+                            "by=coordinate without shrink, need no "
+                            "factors"));
   }
   std::vector<float> moved;
   if (!is_recorded) moved = difference(point.weights, merged_, threads_);

@@ -23,9 +23,22 @@ AccuracyMatrix matrix_of(const RunRecords& run) {
   return is_task_given(config_of(run)) ? given_task(run.accuracy) : run.accuracy;
 }
 
-std::vector<double> bound_of(const RunRecords& run, const std::filesystem::path& folder) {
+bool is_frozen(const RunRecords& run) {
+  const Json config = config_of(run);
+  return config.is_object() && config.value("adapter", "") == "none";
+}
+
+bool is_joint(const RunRecords& run) { return run.tasks.size() == 1; }
+
+// Throws InputError where the run is no such bound.
+std::vector<double> bound_of(const RunRecords& run, const std::filesystem::path& folder,
+                             bool (*is_bound)(const RunRecords&), std::string_view expected) {
   if (folder.empty()) return {};
   const RunRecords bound = read_finished(folder);
+  if (!is_bound(bound)) {
+    throw InputError(
+        concat(folder.string(), ": expected ", expected, ", found another: it is no such bound"));
+  }
   EvaluationRow row = bound.accuracy.row(bound.accuracy.tasks() - 1);
   if (is_task_given(config_of(run))) {
     if (bound.classes() != run.classes()) {
@@ -76,7 +89,9 @@ View view_of_decomposition(const std::filesystem::path& folder,
                            const std::filesystem::path& frozen_run,
                            const std::filesystem::path& joint_run) {
   const RunRecords run = read_finished(folder);
-  const std::vector<double> frozen = bound_of(run, frozen_run), joint = bound_of(run, joint_run);
+  const std::vector<double> frozen = bound_of(run, frozen_run, is_frozen,
+                                                   "a run with --adapter none"),
+                            joint = bound_of(run, joint_run, is_joint, "a run with --joint, of one task");
   const bool task_given = is_task_given(config_of(run));
   const AccuracyMatrix accuracy = matrix_of(run);
   const std::vector<TaskDecomposition> tasks = decompose(accuracy, frozen, joint);

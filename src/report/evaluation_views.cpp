@@ -93,13 +93,17 @@ View view_of_sweep(const EvaluationTitle& title, const Sweep& sweep) {
     const SweepPoint& point = sweep.points[i];
     const RowMetrics all = row_metrics(point.row), newest = task_metrics(point.row, sweep.task);
     const bool best = i == sweep.best, own = sweep.own == i;
+    const bool tested = point.row.samples[sweep.task] > 0;
     rows.push_back({fixed(point.alpha, 4), percent(all.accuracy), percent(all.given_task),
-                    fixed(all.loss_given_task.value_or(0), 4), percent(newest.accuracy),
-                    percent(newest.given_task), fixed(newest.loss_given_task.value_or(0), 4),
+                    fixed(all.loss_given_task.value_or(0), 4),
+                    tested ? percent(newest.accuracy) : "-",
+                    tested ? percent(newest.given_task) : "-",
+                    tested ? fixed(newest.loss_given_task.value_or(0), 4) : "-",
                     concat(own ? "<- the run's own" : "", own && best ? ", " : "",
                            best ? (own ? "best" : "<- best") : "")});
-    json["points"].push_back(
-        {{"alpha", point.alpha}, {"all", metrics_json(all)}, {"new_task", metrics_json(newest)}});
+    json["points"].push_back({{"alpha", point.alpha},
+                              {"all", metrics_json(all)},
+                              {"new_task", tested ? metrics_json(newest) : Json()}});
   }
   std::string text = concat(
       title_text(concat("the merge of task ", sweep.task + 1, " along its line, in "), title),
@@ -119,10 +123,14 @@ std::string csv_of_sweep(const Sweep& sweep) {
     const SweepPoint& point = sweep.points[i];
     const RowMetrics all = row_metrics(point.row), newest = task_metrics(point.row, sweep.task);
     const auto exact = [](const std::optional<double>& value) { return Json(*value).dump(); };
+    const std::string of_newest =
+        point.row.samples[sweep.task] == 0
+            ? ",,"
+            : concat(exact(newest.accuracy), ",", exact(newest.given_task), ",",
+                     exact(newest.loss_given_task));
     text += concat(exact(point.alpha), ",", exact(all.accuracy), ",", exact(all.given_task), ",",
-                   exact(all.loss_given_task), ",", exact(newest.accuracy), ",",
-                   exact(newest.given_task), ",", exact(newest.loss_given_task), ",",
-                   sweep.own == i ? 1 : 0, ",", i == sweep.best ? 1 : 0, "\n");
+                   exact(all.loss_given_task), ",", of_newest, ",", sweep.own == i ? 1 : 0, ",",
+                   i == sweep.best ? 1 : 0, "\n");
   }
   return text;
 }

@@ -226,6 +226,10 @@ def test_a_sweep_chooses_on_validation_samples_only(toy, reference_run, run):
     text = evaluate("--sweep", reference_run, code=2)
     assert "Nothing may be chosen on test samples" in text and "--split test" in text
     assert "what was trained on" in evaluate("--sweep", run, "--split", "train", code=2)
+    other = ("--validation", 0.5, "--split", "validation")
+    assert "leave that setting as it was recorded" in evaluate("--sweep", run, *other, code=2)
+    assert "leave that setting as it was recorded" in evaluate("--weights", reference_run, *other, code=2)
+    assert "an HDF5 file" in evaluate("--weights", run, "--out", f"{run}/state-0003.h5", code=2)
     toy.run("--tasks", 1, "--merge", "closed-form:by=module", out="sweep-first")
     first = json.loads(evaluate("--sweep", toy.path("runs", "sweep-first"), "--split", "test", "--points", 2, "--json"))
     assert first["own_alpha"] is None and len(first["points"]) == 2  # one coefficient per module
@@ -238,6 +242,8 @@ def test_a_run_stands_between_its_bounds_and_among_its_repetitions(toy, run, tmp
     toy.run("--adapter", "none", "--merge", "none", "--perturbation", "none", out="frozen-bound")
     joint, frozen = toy.path("runs", "all-at-once"), toy.path("runs", "frozen-bound")
     found = inspect(run, "--frozen", frozen, "--joint", joint)
+    swapped = subprocess.run([INSPECT, run, "--frozen", joint, "--joint", frozen], capture_output=True, text=True)
+    assert swapped.returncode == 3 and "expected a run with --adapter none" in swapped.stderr
     with h5py.File(f"{joint}/tasks/task-0000.h5") as file:
         correct = dict(zip(classes, file["metrics/after_merge/class_correct"][:]))
     after, before, heads = rows(run, "after_merge"), rows(run, "before_merge"), rows(frozen, "after_merge")[3]

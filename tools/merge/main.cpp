@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/output_file.h"
 #include "palimpsest/remerge/audit.h"
 #include "palimpsest/remerge/run_merge.h"
 #include "palimpsest/report/merge_views.h"
@@ -89,6 +90,10 @@ Arguments parse(int count, char** values) {
             .run(),
         found);
     po::notify(found);
+    for (const char* const name : {"rule", "tasks", "remove-task", "out"}) {
+      if (found.contains(name) && found[name].as<std::string>().empty())
+        throw UsageError(concat("--", name, ": expected a value, found an empty one"));
+    }
   } catch (const po::error& error) {
     throw UsageError(concat(error.what(), "; see --help"));
   }
@@ -186,6 +191,7 @@ int merge(const Arguments& arguments) {
     return 0;
   }
   check(arguments);
+  if (!arguments.out.empty()) check_output(arguments.out, "merged");
   keep_freed_memory();
   const View view = arguments.adapters.empty() ? merge_run(arguments) : merge_adapters(arguments);
   print(arguments.json ? view.json : view.text);

@@ -1,0 +1,36 @@
+#include "palimpsest/format/output_file.h"
+
+#include "fixtures.h"
+
+namespace palimpsest {
+namespace {
+
+using testing::HasSubstr;
+
+class OutputFileTest : public FolderTest {
+ protected:
+  std::string refusal(const std::string& name, std::string_view type = "") const {
+    return message_of<UsageError>([&] { check_output(at(name), type); });
+  }
+};
+
+TEST_F(OutputFileTest, NothingThatIsNeededIsWrittenOver) {
+  write_task_record(at("task.h5"), sample_task(0));
+  write_bytes(at("text"), "a,b\n");
+  write_bytes(at("manifest.json"), "{}");
+  std::filesystem::create_directory(at("folder"));
+  std::filesystem::create_symlink(at("text"), at("link"));
+  EXPECT_THAT(refusal("task.h5"), HasSubstr("an HDF5 file"));
+  EXPECT_THAT(refusal("task.h5", "merged"), HasSubstr("no file of type merged"));
+  EXPECT_THAT(refusal("text", "merged"), HasSubstr("no file of type merged"));
+  EXPECT_THAT(refusal("manifest.json"), HasSubstr("part of a run"));
+  EXPECT_THAT(refusal("folder"), HasSubstr("no regular file"));
+  EXPECT_THAT(refusal("link"), HasSubstr("no regular file"));
+  EXPECT_NO_THROW(check_output(at("task.h5"), "task"));
+  EXPECT_NO_THROW(check_output(at("text")));
+  EXPECT_NO_THROW(check_output(at("new")));
+  EXPECT_NO_THROW(check_output(at("new"), "merged"));
+}
+
+}  // namespace
+}  // namespace palimpsest
