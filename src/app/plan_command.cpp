@@ -48,7 +48,7 @@ Rows cost_rows(const RunConfig& config, const Workload& work, int world_size, bo
   const Lanes lanes = lanes_of(config, world_size);
   const ParameterCounts parameters = parameter_counts(work.model, work.layout, training);
   const MemoryEstimate memory = memory_estimate(work.model, work.layout, training);
-  return {
+  Rows rows = {
       {"parameters", grouped(parameters.backbone)},
       {"adapted weights", grouped(parameters.adapted)},
       {"trained per task", grouped(parameters.trained())},
@@ -69,6 +69,12 @@ Rows cost_rows(const RunConfig& config, const Workload& work, int world_size, bo
            (on_device ? ", on rank 0 alone and in its host memory" : ", on rank 0 alone")},
       {"  optimizer", byte_count(memory.optimizer) + " while training,"},
       {"  Fisher", byte_count(memory.fisher) + " after it: the greater counts"}};
+  if (memory.alignment > 0) {
+    rows.push_back({"  alignment", byte_count(memory.alignment) +
+                                       " after the last merge, instead of activations, optimizer "
+                                       "and Fisher"});
+  }
+  return rows;
 }
 
 // What a rank computes with, and where the figure comes from.

@@ -5,7 +5,9 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/sampler.h"
+#include "palimpsest/merge/merge_rule.h"
 #include "palimpsest/model/backbone.h"
+#include "palimpsest/train/head_alignment.h"
 
 namespace palimpsest {
 namespace {
@@ -18,6 +20,19 @@ std::int64_t fisher_backwards(const RunConfig& config, std::int64_t classes) {
 std::int64_t kept_numbers(const RunConfig& config, bool on_device) {
   const std::int64_t penalty = on_device ? 2 : 4;  // as told, and where the model is
   return (config.ewc > 0 ? penalty : 0) + (config.perturbation == "gaussian" ? 1 : 0);
+}
+
+// Of a task, on average over `tasks`. Where a merge takes all of a task, as of the first one, there
+// is no rise to measure; without the rule's Fisher, the loss before it is measured first.
+double merge_passes(const RunConfig& config, std::int64_t tasks) {
+  const double features = (config.head_refit ? 1 : 0) + (config.head_align ? 1 : 0);
+  if (!config.error_budget || config.adapter == "none") return features;
+  const std::unique_ptr<MergeRule> rule = make_merge_rule(config.merge);
+  const auto count = static_cast<double>(tasks);
+  const double moved = rule->name() == "none"    ? 0
+                       : rule->name() == "fixed" ? 1
+                                                 : (count - 1) / count;
+  return features + moved * (rule->needs().fisher ? 1 : 2);
 }
 
 bool is_adapted(const RunConfig& config, std::string_view target) {
@@ -48,6 +63,7 @@ Workload workload_of(const RunConfig& config, const Inputs& inputs) {
     work.train_samples += task.train.size();
     seen += task.test.size();
     work.test_samples += seen;
+    work.classes += std::ssize(task.classes);
     work.most_classes = std::max(work.most_classes, std::ssize(task.classes));
     for (const std::int64_t sample : task.train.samples) {
       const std::int64_t length = tokens_of(sample);
@@ -84,6 +100,7 @@ Workload workload_of(const RunConfig& config, const SketchedStream& stream) {
           .train_samples = stream.tasks * stream.train_samples,
           .test_samples = 0,
           .most_classes = stream.classes,
+          .classes = stream.tasks * stream.classes,
           .longest_tokens = tokens,
           .mean_tokens = static_cast<double>(tokens)};
 }
@@ -103,6 +120,7 @@ TrainingShape training_shape(const RunConfig& config, const Workload& work, int 
           .keeps_fisher = needs_fisher(config),
           .fisher_backwards = fisher_backwards(config, work.most_classes),
           .kept_numbers = kept_numbers(config, on_device),
+          .drawn_features = config.head_align ? kDrawsPerClass * work.classes : 0,
           .on_device = on_device,
           .class_token_only = !work.model.texts && config.pooling != "mean"};
 }
@@ -120,6 +138,7 @@ TaskWork task_work(const RunConfig& config, const Workload& work) {
           .ordered = lanes.ordered,
           .loss_pass = measures && config.fisher_scale == "secant",
           .fisher_pass = measures,
+          .merge_passes = merge_passes(config, work.tasks),
           .trained = parameters.trained(),
           .adapted = parameters.adapted};
 }

@@ -18,6 +18,7 @@ struct Workload {
   std::int64_t train_samples = 0;     // of all tasks, once
   std::int64_t test_samples = 0;      // evaluated after each task, added up over the run
   std::int64_t most_classes = 0;      // of one task
+  std::int64_t classes = 0;           // of all tasks
   std::int64_t longest_tokens = 0;    // of one sample
   double mean_tokens = 0;
 };

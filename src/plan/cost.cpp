@@ -109,6 +109,9 @@ MemoryEstimate memory_estimate(const ModelShape& model, const AdaptedLayout& lay
   bytes.adapted += kFloat * adapted * static_cast<double>(2 + training.kept_numbers);
   bytes.optimizer = kFloat * trained * static_cast<double>(4 + training.lanes);
   bytes.activations = activation_bytes(model, training) * (1 + loss_of(training));
+  // As drawn, and as a tensor.
+  bytes.alignment = (training.on_device ? 1 : 2) * kFloat *
+                    static_cast<double>(training.drawn_features * model.width);
   if (training.keeps_fisher) {
     // A float64 vector per lane, their sum and the mean; the squares of a chunk and the mean twice
     // in float32.

@@ -65,6 +65,7 @@ TaskForecast forecast(const TaskWork& work, const ComputeCost& cost, const Machi
     result.merge = 2 * sizeof(double) * weights / machine.merge_bandwidth +
                    broadcast(sizeof(float) * weights, ranks, machine).seconds();
   }
+  result.merge += work.merge_passes * pass(work.train_samples, cost.forward);
   if (work.loss_pass) result.fisher += pass(work.train_samples, cost.forward);
   result.evaluation = 2 * pass(work.test_samples, cost.forward);  // before the merge, and after it
   return result;

@@ -8,21 +8,35 @@
 #include "palimpsest/train/head.h"
 
 namespace palimpsest {
+namespace {
+
+// [kDrawsPerClass * classes, features]. The largest thing in an alignment: the host's copy ends
+// here.
+at::Tensor drawn_features(std::span<const ClassStatistics> statistics, std::uint64_t seed,
+                          std::int64_t task, std::int64_t classes, at::Device device) {
+  const std::int64_t features = statistics.front().features, draws = kDrawsPerClass * classes;
+  std::vector<float> rows;
+  rows.reserve(static_cast<std::size_t>(draws * features));
+  std::int64_t first = 0;
+  for (const ClassStatistics& known : statistics) {
+    draw_features(known, seed, task, first, kDrawsPerClass, rows);
+    first += known.classes;
+  }
+  return from_host(rows, {draws, features}, device);
+}
+
+}  // namespace
 
 std::vector<Head> aligned_heads(std::span<const Head> heads,
                                 std::span<const ClassStatistics> statistics,
                                 const RunConfig& config, std::int64_t task, at::Device device) {
-  std::vector<float> rows;
-  std::vector<std::int64_t> targets;
   std::int64_t classes = 0;
-  for (const ClassStatistics& known : statistics) {
-    draw_features(known, config.seed, task, classes, kDrawsPerClass, rows);
-    for (const std::int64_t end = classes + known.classes; classes < end; ++classes) {
-      targets.insert(targets.end(), static_cast<std::size_t>(kDrawsPerClass), classes);
-    }
+  for (const ClassStatistics& known : statistics) classes += known.classes;
+  std::vector<std::int64_t> targets;
+  for (std::int64_t c = 0; c < classes; ++c) {
+    targets.insert(targets.end(), static_cast<std::size_t>(kDrawsPerClass), c);
   }
-  const at::Tensor features =
-      from_host(rows, {std::ssize(targets), statistics.front().features}, device);
+  const at::Tensor features = drawn_features(statistics, config.seed, task, classes, device);
   const Head together =
       train_head(features, targets, classes, config, task, config.head_align_epochs, joined(heads))
           .head;

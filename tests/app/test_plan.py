@@ -149,6 +149,26 @@ def test_a_billion_parameters_without_a_file():
     assert "80 GB hold this" in plan("--shape", "vit-g/14", *one, "--activation-checkpointing")
 
 
+def test_what_follows_a_merge_is_planned_too():
+    """Seconds a task: the error budget's passes (none where a merge takes all), and features to align heads on."""
+
+    def seconds(*options):
+        text = plan("--shape", "vit-b/16", "--machine", "a100", "--world-size", 1, "--tasks", 10, *options)
+        row = re.search(r"^ +1 +.*$", text, re.M)[0].split()
+        return text, float(row[-2])
+
+    _, plain = seconds("--merge", "average", "--error-budget", "false")
+    text, budget = seconds("--merge", "average")
+    _, closed, = seconds("--error-budget", "false")
+    _, both = seconds()
+    _, sequential = seconds("--merge", "none")
+    assert budget > plain == sequential and "alignment" not in text
+    assert (budget - plain) == pytest.approx(2 * (both - closed), rel=0.2)
+    text, aligned = seconds("--merge", "average", "--error-budget", "false", "--head-align")
+    assert (budget - plain) == pytest.approx(2 * 0.9 * (aligned - plain), rel=0.2)
+    assert "alignment" in text and "after the last merge" in text
+
+
 def test_world_sizes_from_one_to_512_where_none_are_named():
     rows = table(plan("--shape", "vit-b/16", "--machine", "a100"))
     assert [int(row[0]) for row in rows] == [2**k for k in range(10)]

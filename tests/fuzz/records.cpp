@@ -5,6 +5,8 @@
 
 #include "../../src/format/h5.h"
 #include "fuzz.h"
+#include "palimpsest/format/curvature_record.h"
+#include "palimpsest/format/merged_record.h"
 #include "palimpsest/format/pack.h"
 #include "palimpsest/format/step_record.h"
 #include "palimpsest/format/verify.h"
@@ -49,6 +51,41 @@ WholeFile read_whole(const std::filesystem::path& path) {
     whole.objects.push_back(std::move(object));
   }
   return whole;
+}
+
+const AdaptedLayout& layout() {
+  static const AdaptedLayout two(
+      {{.name = "a", .out = 2, .in = 3}, {.name = "b", .out = 3, .in = 2}});
+  return two;
+}
+
+WholeFile whole_merged() {
+  const Head head{.classes = 2, .features = 2, .weight = {1, 2, 3, 4}, .bias = {0, 1}};
+  const auto path = input_file("merged.h5", "");
+  write_merged_record(path, {.layout = layout(),
+                             .weights = std::vector<float>(12, 0.5F),
+                             .rule = R"({"name": "average"})",
+                             .sources = R"({"run": "r", "tasks": []})",
+                             .post_hoc = "post hoc",
+                             .task_names = {"one", "two"},
+                             .classes = {{"a", "b"}, {"c", "d"}},
+                             .heads = {head, head},
+                             .backbone_sha256 = std::string(64, 'b'),
+                             .backbone_shape_sha256 = std::string(64, 'c'),
+                             .pack_content_sha256 = std::string(64, 'a'),
+                             .config = "{}"});
+  return read_whole(path);
+}
+
+WholeFile whole_curvature() {
+  const auto path = input_file("curvature.h5", "");
+  write_curvature_record(path, {.layout = layout(),
+                                .values = std::vector<float>(12, 0.5F),
+                                .kind = "empirical-per-sample",
+                                .samples = 50,
+                                .factor = 2,
+                                .base_sha256 = std::string(64, 'b')});
+  return read_whole(path);
 }
 
 void change(std::vector<Object>& objects, Bytes& input) {
@@ -132,6 +169,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::vector<WholeFile> files;
     for (const char* name : kFiles)
       files.push_back(read_whole(std::filesystem::path(PALIMPSEST_GOLDEN) / name));
+    files.push_back(whole_merged());
+    files.push_back(whole_curvature());
     return files;
   }();
   Bytes input({data, size});
@@ -144,6 +183,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   reads_or_refuses([&] { read_state_record(path); });
   reads_or_refuses([&] { read_step_record(path); });
   reads_or_refuses([&] { Pack(path).verify(); });
+  reads_or_refuses([&] { read_merged_record(path); });
+  reads_or_refuses([&] { read_curvature_record(path); });
   verify_file(path);
   return 0;
 }

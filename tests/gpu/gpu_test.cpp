@@ -145,6 +145,56 @@ INSTANTIATE_TEST_SUITE_P(
                     Kind{"ImagesExact", "fp32", false, "expected-exact", "stratified"}),
     [](const auto& kind) { return kind.param.name; });
 
+struct Step {
+  std::string name, perturbation;
+  bool ewc = false;
+};
+
+// Steps whose numbers change from one to the next: noise, scales, a penalty. Processor and device
+// draw different noise, so that only the device is compared with itself.
+class GpuSteps : public Gpu, public testing::WithParamInterface<Step> {
+ protected:
+  struct Learned {
+    TrainedTask task;
+    std::vector<double> losses;
+  };
+
+  static Learned learn(const MakeGraph& make_graph) {
+    TinyStream stream(false, places().device, places().group, places().watchdog);
+    stream.config.perturbation = GetParam().perturbation;
+    stream.config.batch = 6;  // the last batch of a pass is shorter
+    Task task = stream.task();
+    task.index = 2;  // the first task's uniform scale is 1
+    LossCurve curve;
+    stream.events.add(curve);
+    const TrainingContext context = stream.context(make_graph);
+    const auto size = static_cast<std::size_t>(context.model.layout().size());
+    QuadraticPenalty penalty;
+    if (GetParam().ewc) penalty = {std::vector<float>(size, 0.1F), std::vector<float>(size, 0.01F)};
+    Learned learned;
+    learned.task = train_task(
+        context, task, std::nullopt, [](const TaskProgress&, const auto&) {}, Head{}, penalty);
+    learned.losses = curve.losses;
+    return learned;
+  }
+};
+
+TEST_P(GpuSteps, RecordedAndAgainHaveTheBitsOfTheirKernels) {
+  const Learned called = learn({});
+  for (int time = 0; time < 2; ++time) {
+    const Learned recorded = learn(places().device.make_graph);
+    EXPECT_EQ(called.losses, recorded.losses);
+    EXPECT_EQ(called.task.task_vector, recorded.task.task_vector);
+    EXPECT_EQ(called.task.head.weight, recorded.task.head.weight);
+  }
+  EXPECT_LT(called.losses.back(), called.losses.front());
+}
+
+INSTANTIATE_TEST_SUITE_P(Steps, GpuSteps,
+                         testing::Values(Step{"Gaussian", "gaussian"}, Step{"Uniform", "uniform"},
+                                         Step{"Ewc", "none", true}),
+                         [](const auto& step) { return step.param.name; });
+
 class GpuImages : public Gpu, public testing::WithParamInterface<std::string> {};
 
 // Of rand-augment a tenth of a per cent of the pixels may fall on the other side of a level.

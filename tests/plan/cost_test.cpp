@@ -109,6 +109,17 @@ TEST(Cost, SavesMemoryWhereAskedTo) {
             5 * 4.0 * 1769472);
 }
 
+TEST(Cost, AligningHeadsTakesFeaturesInsteadOfWhatTrainingTakes) {
+  TrainingShape training = kTraining;
+  training.drawn_features = 256 * 1000;  // of a thousand classes
+  const MemoryEstimate bytes = memory_estimate(kMiniLm, key_and_value(), training);
+  EXPECT_EQ(bytes.alignment, 2 * 4.0 * 256 * 1000 * 384);
+  EXPECT_EQ(bytes.peak(),
+            bytes.program + bytes.weights + bytes.adapted + bytes.curvature + bytes.alignment);
+  training.on_device = true;
+  EXPECT_EQ(memory_estimate(kMiniLm, key_and_value(), training).alignment, bytes.alignment / 2);
+}
+
 TEST(Cost, CountsOperationsPerSample) {
   // Ten tokens. Matrices: 2 * 10 * 6 * 1,769,472; attention: 4 * 100 * 6 * 384; adapter: 2 * 10 *
   // 92,160; the gradients of the adapted weights: 2 * 10 * 1,769,472.

@@ -87,6 +87,15 @@ TEST(Forecast, InputForAllRanksTogether) {
   EXPECT_DOUBLE_EQ(forecast(kWork, kCost, slow, 4).step.input, 4 * 0.0005);
 }
 
+TEST(Forecast, WhatIsMeasuredAfterAMergeIsPassesOverTheTrainingSamples) {
+  TaskWork work = kWork;
+  work.merge_passes = 2.5;
+  const TaskForecast less = forecast(kWork, kCost, kMachine, 2);
+  const TaskForecast more = forecast(work, kCost, kMachine, 2);
+  EXPECT_DOUBLE_EQ(more.merge - less.merge, 2.5 * 80 * (0.004 + 0.0005));
+  EXPECT_DOUBLE_EQ(more.seconds() - less.seconds(), more.merge - less.merge);
+}
+
 TEST(Forecast, WithoutAFisherThereIsNothingToMeasure) {
   TaskWork average = kWork;
   average.fisher_pass = average.loss_pass = false;

@@ -1,6 +1,7 @@
 #pragma once
 // What a run will cost, before anything runs: parameters, memory, arithmetic. Pure functions of
 // shapes.
+#include <algorithm>
 #include <cstdint>
 
 #include "palimpsest/core/adapted_layout.h"
@@ -28,6 +29,7 @@ struct TrainingShape {
   bool keeps_fisher = true;           // the merge or a penalty needs the Fisher
   std::int64_t fisher_backwards = 1;  // backward passes that it takes
   std::int64_t kept_numbers = 0;      // float32 by adapted weight: a penalty's, noise
+  std::int64_t drawn_features = 0;    // vectors that all heads are aligned on, after the last task
   bool on_device = false;         // a GPU: weights are copied there, and its allocator wastes less
   bool class_token_only = false;  // what the features need of the last block
 
@@ -55,12 +57,14 @@ struct MemoryEstimate {
   double activations = 0;  // a lane's forward and backward pass, with what the allocator loses
   double fisher = 0;       // float64 sums over samples, a chunk's squares, the mean
   double curvature = 0;    // rank 0: S0 and S1, float64, in host memory
+  double alignment = 0;    // the features that heads are aligned on
   bool on_device = false;  // the curvature is not among the rest
 
-  // The optimizer's part is free again when the Fisher is measured.
+  // The optimizer's part is free again when the Fisher is measured, all of that when heads are
+  // aligned.
   double peak() const {
-    return program + weights + adapted + activations + (on_device ? 0 : curvature) +
-           (optimizer > fisher ? optimizer : fisher);
+    return program + weights + adapted + (on_device ? 0 : curvature) +
+           std::max(activations + std::max(optimizer, fisher), alignment);
   }
 };
 

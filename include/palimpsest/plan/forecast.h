@@ -31,6 +31,9 @@ struct TaskWork {
   bool ordered = true;    // lanes are added in order; else every rank has one lane, all-reduced
   bool loss_pass = true;  // the secant scale's: a forward pass over the training samples
   bool fisher_pass = true;
+  // Forward passes over the training samples after a merge, on average over the stream: the error
+  // budget's, and features to train heads on again.
+  double merge_passes = 0;
   std::int64_t trained = 0;  // parameters: a step's gradient
   std::int64_t adapted = 0;  // weights: Fisher and merge
 };

@@ -1,0 +1,17 @@
+#pragma once
+// The parts of the table of settings, in its order.
+#include <limits>
+#include <vector>
+
+#include "palimpsest/config/key_table.h"
+
+namespace palimpsest {
+
+inline constexpr double kUnbounded = std::numeric_limits<double>::infinity();
+inline constexpr double kMost = 1e9;  // of what is counted: products of two still fit 64 bits
+
+std::vector<Key> keys_of_input();
+std::vector<Key> keys_of_training();
+std::vector<Key> keys_of_running();
+
+}  // namespace palimpsest
