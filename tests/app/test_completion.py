@@ -62,7 +62,7 @@ def zsh(folder, line):
 
 def test_bash_completes_verbs_settings_and_choices(tmp_path):
     (tmp_path / "pack.h5").touch()
-    assert bash(tmp_path, "palimpsest", "") == ["train", "eval", "plan", "doctor"]
+    assert bash(tmp_path, "palimpsest", "") == ["train", "eval", "predict", "plan", "doctor"]
     assert bash(tmp_path, "palimpsest", "tr") == ["train"]
     assert bash(tmp_path, "build/src/palimpsest", "train", "--adap") == ["--adapter"]
     assert bash(tmp_path, "palimpsest", "train", "--adapter", "") == ["lora", "none"]
@@ -80,8 +80,8 @@ def test_bash_completes_verbs_settings_and_choices(tmp_path):
     assert "images" in bash(tmp_path, "palimpsest-pack", "")
 
 
-@pytest.mark.parametrize("command", ["palimpsest train", "palimpsest eval", "palimpsest plan", "palimpsest doctor", "palimpsest-inspect",
-                                     "palimpsest-diff", "palimpsest-verify", "palimpsest-merge", "palimpsest-export"])
+@pytest.mark.parametrize("command", ["palimpsest train", "palimpsest eval", "palimpsest predict", "palimpsest plan", "palimpsest doctor", "palimpsest-inspect",
+                                     "palimpsest-diff", "palimpsest-verify", "palimpsest-merge", "palimpsest-export", "palimpsest-report"])
 def test_what_a_help_lists_is_completed_and_nothing_else(command, tmp_path):
     program, *verb = command.split()
     path = PROGRAM if verb else os.path.join(TOOLS, program)
@@ -96,7 +96,7 @@ def test_what_a_help_lists_is_completed_and_nothing_else(command, tmp_path):
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh here")
 def test_zsh_completes_the_same(tmp_path):
     (tmp_path / "pack.h5").touch()
-    assert zsh(tmp_path, "palimpsest ")[:4] == ["train", "eval", "plan", "doctor"]
+    assert zsh(tmp_path, "palimpsest ")[:4] == ["train", "eval", "predict", "plan", "doctor"]
     assert zsh(tmp_path, "palimpsest train --adapter ") == ["lora", "none"]
     assert zsh(tmp_path, "palimpsest train --adapter=") == ["lora", "none"]
     assert zsh(tmp_path, "palimpsest train --pack p") == ["pack.h5"]
