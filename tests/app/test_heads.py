@@ -90,6 +90,7 @@ def test_a_prototype_is_the_mean_of_its_class(toy, features_at):
             for c in range(2):
                 of_class = features[(features_at.labels == 2 * task + c) & (features_at.split == 0)]
                 assert len(of_class) == 20
+                # The program's features are float32's, the reference's double.
                 np.testing.assert_allclose(file["head/weight"][c], of_class.mean(0), rtol=1e-4, atol=1e-5)
 
 
@@ -116,6 +117,7 @@ def test_class_statistics_are_those_of_the_merged_models(toy, features_at, refit
             kept = second[f"class_statistics/{task}"]
             for c in range(2):
                 of_class = features[(features_at.labels == 2 * task + c) & (features_at.split == 0)]
+                # The same; a variance is of small differences between features.
                 np.testing.assert_allclose(kept["mean"][c], of_class.mean(0), rtol=1e-3, atol=1e-4)
                 np.testing.assert_allclose(kept["variance"][c], of_class.var(0, ddof=1), rtol=1e-3, atol=1e-5)
         with task_file(toy, out, 0) as record, task_file(toy, out, 1) as newest:

@@ -134,6 +134,16 @@ def test_what_cannot_be_done_is_refused(toy, run):
     assert "task 2, merged again by closed-form: expected theta_hat with the recorded hash" in tool("merge", damaged, code=3)
 
 
+def test_a_run_that_kept_fishers_for_ewc_is_merged_again(toy):
+    """Its first task's rule needs no Fisher, the fork's does: alpha counts both."""
+    toy.run("--ewc", 10, "--merge", "none", "--tasks", 1, out="ewc-first")
+    toy.run("--fork", toy.path("runs", "ewc-first"), "--merge", "closed-form", "--tasks", 3, out="ewc-fork")
+    folder = toy.path("runs", "ewc-fork")
+    result = merge(folder)
+    assert result["post_hoc"] == "" and result["verified_merges"] == 3
+    assert len(json.loads(tool("merge", folder, "--audit", "--json"))["predicted_rise_training_samples"]) == 3
+
+
 def test_rules_over_all_task_vectors_on_runs_that_train_for_them(toy):
     toy.run("--merge", "fixed:alpha=0", "--tasks", 2, out="pretrained")
     folder, merged = toy.path("runs", "pretrained"), toy.path("sum.h5")

@@ -42,6 +42,7 @@ std::string message_of(const std::function<void()>& action) {
   return "";
 }
 
+// Weights of a few units, rounded to float32 (by 6e-8 of themselves) in each of four merges.
 void expect_near(const std::vector<float>& found, const std::vector<double>& expected) {
   ASSERT_EQ(found.size(), expected.size());
   for (std::size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 1e-6) << i;

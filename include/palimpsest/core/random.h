@@ -8,8 +8,8 @@
 
 namespace palimpsest {
 
-// What numbers are drawn for. Part of the key, so that no two purposes share a number. Never
-// renumber.
+// What numbers are drawn for; part of the key, so that no two share a number. Never renumber: runs
+// would draw others. Numbers left out were never used.
 enum class Purpose : std::uint8_t {
   kAdapterInit = 1,
   kHeadInit = 2,
