@@ -23,7 +23,7 @@ std::int64_t kept_numbers(const RunConfig& config, bool on_device) {
 }
 
 // Of a task, on average over `tasks`. Where a merge takes all of a task, as of the first one, there
-// is no rise to measure; without the rule's Fisher, the loss before it is measured first.
+// is no rise to measure; without a Fisher, the loss before it is measured first.
 double merge_passes(const RunConfig& config, std::int64_t tasks) {
   const double features = (config.head_refit ? 1 : 0) + (config.head_align ? 1 : 0);
   if (!config.error_budget || config.adapter == "none") return features;
@@ -32,7 +32,7 @@ double merge_passes(const RunConfig& config, std::int64_t tasks) {
   const double moved = rule->name() == "none"    ? 0
                        : rule->name() == "fixed" ? 1
                                                  : (count - 1) / count;
-  return features + moved * (rule->needs().fisher ? 1 : 2);
+  return features + moved * (needs_fisher(config) ? 1 : 2);
 }
 
 bool is_adapted(const RunConfig& config, std::string_view target) {
