@@ -23,22 +23,19 @@ AccuracyMatrix matrix_of(const RunRecords& run) {
   return is_task_given(config_of(run)) ? given_task(run.accuracy) : run.accuracy;
 }
 
-bool is_frozen(const RunRecords& run) {
-  const Json config = config_of(run);
-  return config.is_object() && config.value("adapter", "") == "none";
+// Throws InputError where the run is no bound from below.
+void check_frozen(const std::filesystem::path& folder) {
+  if (folder.empty()) return;
+  const Json config = config_of(read_finished(folder));
+  if (config.is_object() && config.value("adapter", "") == "none") return;
+  throw InputError(concat(folder.string(),
+                          ": expected a run with --adapter none, found another: it is no bound "
+                          "from below"));
 }
 
-bool is_joint(const RunRecords& run) { return run.tasks.size() == 1; }
-
-// Throws InputError where the run is no such bound.
-std::vector<double> bound_of(const RunRecords& run, const std::filesystem::path& folder,
-                             bool (*is_bound)(const RunRecords&), std::string_view expected) {
+std::vector<double> bound_of(const RunRecords& run, const std::filesystem::path& folder) {
   if (folder.empty()) return {};
   const RunRecords bound = read_finished(folder);
-  if (!is_bound(bound)) {
-    throw InputError(
-        concat(folder.string(), ": expected ", expected, ", found another: it is no such bound"));
-  }
   EvaluationRow row = bound.accuracy.row(bound.accuracy.tasks() - 1);
   if (is_task_given(config_of(run))) {
     if (bound.classes() != run.classes()) {
@@ -89,9 +86,8 @@ View view_of_decomposition(const std::filesystem::path& folder,
                            const std::filesystem::path& frozen_run,
                            const std::filesystem::path& joint_run) {
   const RunRecords run = read_finished(folder);
-  const std::vector<double> frozen = bound_of(run, frozen_run, is_frozen,
-                                                   "a run with --adapter none"),
-                            joint = bound_of(run, joint_run, is_joint, "a run with --joint, of one task");
+  check_frozen(frozen_run);
+  const std::vector<double> frozen = bound_of(run, frozen_run), joint = bound_of(run, joint_run);
   const bool task_given = is_task_given(config_of(run));
   const AccuracyMatrix accuracy = matrix_of(run);
   const std::vector<TaskDecomposition> tasks = decompose(accuracy, frozen, joint);

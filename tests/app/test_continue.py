@@ -87,12 +87,12 @@ def test_a_continued_run_is_resumed_by_the_same_command_even_when_the_other_is_g
     os.rename(stream.path("runs", "old"), stream.path("runs", "elsewhere"))
     there = ("--continue", stream.path("runs", "elsewhere"))
     for _ in range(3):
-        assert stream.code(*command, *there, "--stop-after", 1e-9, out="stopped") == 85
-    assert any(name.startswith("step-0002") for name in stream.records("stopped"))
+        assert stream.code(*command, *there, "--stop-after", 1e-9, out="continue-stopped") == 85
+    assert any(name.startswith("step-0002") for name in stream.records("continue-stopped"))
     os.rename(stream.path("runs", "elsewhere"), stream.path("runs", "old"))
-    text = stream.run(*command, *there, ranks=2, out="stopped")
+    text = stream.run(*command, *there, ranks=2, out="continue-stopped")
     assert "going on with task 3 after step" in text
-    assert stream.records("stopped") == stream.records("whole")
+    assert stream.records("continue-stopped") == stream.records("whole")
     # A run that was continued can be continued, or forked with the protocol that it has.
     stream.run("--protocol", stream.path("new.json"), "--fork", stream.path("runs", "whole", "state-0002.h5"),
                "--pack", stream.path("new.h5"), out="forked")

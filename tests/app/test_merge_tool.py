@@ -127,7 +127,7 @@ def test_what_cannot_be_done_is_refused(toy, run):
     assert "--tasks: expected a value" in tool("merge", run, "--tasks", "", code=2)
     toy.run("--merge", "average", "--tasks", 2, out="no-fisher")
     assert "task 1 has none" in tool("merge", toy.path("runs", "no-fisher"), "--rule", "closed-form", code=2)
-    damaged = toy.path("runs", "damaged")
+    damaged = toy.path("runs", "merge-damaged")
     shutil.copytree(run, damaged)
     with h5py.File(f"{damaged}/tasks/task-0001.h5", "r+") as file:
         file["fisher"].attrs["factor"] *= 2

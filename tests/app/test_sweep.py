@@ -48,11 +48,11 @@ def test_protocols_times_seeds_and_a_run_that_fails(toy):
 
 
 def test_a_stopped_run_ends_the_sweep_and_goes_on(toy):
-    sweep(toy, "--seeds", "1,2", "--epochs", 60, "--tasks", 1, "--stop-after", 0.0001, out="stopped", code=85)
-    assert not os.path.exists(toy.path("runs", "stopped", "seed-2"))
-    sweep(toy, "--seeds", "1", "--epochs", 60, "--tasks", 1, out="stopped")
-    toy.run("--epochs", 60, "--tasks", 1, out="not-stopped")
-    assert toy.records("stopped/seed-1") == toy.records("not-stopped")
+    sweep(toy, "--seeds", "1,2", "--epochs", 60, "--tasks", 1, "--stop-after", 0.0001, out="sweep-stopped", code=85)
+    assert not os.path.exists(toy.path("runs", "sweep-stopped", "seed-2"))
+    sweep(toy, "--seeds", "1", "--epochs", 60, "--tasks", 1, out="sweep-stopped")
+    toy.run("--epochs", 60, "--tasks", 1, out="sweep-whole")
+    assert toy.records("sweep-stopped/seed-1") == toy.records("sweep-whole")
 
 
 @pytest.mark.parametrize("arguments, message", [

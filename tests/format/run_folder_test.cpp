@@ -237,7 +237,7 @@ TEST_F(RunFolderTest, RefusesATaskThatIsDamagedOrUnknown) {
   damage(run_.task_file(0));
   EXPECT_THAT(message_of<InputError>([&] { run_.task(0); }),
               AllOf(HasSubstr("task-0000.h5"), HasSubstr("SHA-256")));
-  EXPECT_THAT(message_of<InputError>([&] { run_.task(7); }), HasSubstr("task 7"));
+  EXPECT_THAT(message_of<InputError>([&] { run_.task(7); }), HasSubstr("task 8"));
 }
 
 // A step of the task after sample_state(task), or of the first.

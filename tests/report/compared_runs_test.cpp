@@ -40,7 +40,8 @@ class ComparedRuns : public testing::Test {
 
   // A task of one class for each row.
   std::filesystem::path make_run(const std::string& name, const std::vector<Row>& rows,
-                                 const std::string& scenario = "class-incremental") const {
+                                 const std::string& scenario = "class-incremental",
+                                 const std::string& adapter = "lora") const {
     const RunFolder run(folder_ / name);
     run.create("{}");
     StateRecord state;
@@ -49,7 +50,7 @@ class ComparedRuns : public testing::Test {
       record.index = state.tasks_done++;
       record.name = concat(name, " ", state.tasks_done);
       record.classes = {concat("class ", state.tasks_done)};
-      record.config = json({{"scenario", scenario}, {"out", name}}).dump();
+      record.config = json({{"scenario", scenario}, {"adapter", adapter}, {"out", name}}).dump();
       record.head = {.classes = 1, .features = 1, .weight = {1}, .bias = {0}};
       record.merge.rule = R"({"name": "none"})";
       record.metrics.after_merge = record.metrics.before_merge = evaluated(row);
@@ -76,7 +77,7 @@ json repeated(const std::vector<std::filesystem::path>& runs) {
 TEST_F(ComparedRuns, ATaskThatIsNotTestedAnyMoreHasNoNumbers) {
   const Row first{.correct = {8}, .given = {9}};
   const auto run = make_run("continued", {first, {{0, 6}, {0, 8}, {0, 10}}});
-  const auto frozen = make_run("frozen", {first, {{2, 2}, {2, 2}}});
+  const auto frozen = make_run("frozen", {first, {{2, 2}, {2, 2}}}, "class-incremental", "none");
   const auto joint = make_run("joint", {first, {{9, 7}, {9, 9}}});
   const json tasks = decomposed(run, frozen, joint)["tasks"];
   for (const char* const name : {"accuracy", "given_task", "task_confusion", "placed"}) {
@@ -87,6 +88,8 @@ TEST_F(ComparedRuns, ATaskThatIsNotTestedAnyMoreHasNoNumbers) {
   EXPECT_EQ(tasks[0]["plasticity"], 0.8);
   EXPECT_THAT(view_of_decomposition(run, frozen, joint).text,
               HasSubstr("   1    20.0         -   90.0       -               -          -  80.0 "));
+  EXPECT_THAT([&] { decomposed(run, joint); },
+              testing::ThrowsMessage<InputError>(HasSubstr("a run with --adapter none")));
   // As a bound, it lacks the first task.
   EXPECT_THAT(
       [&] { decomposed(frozen, {}, run); },
@@ -112,7 +115,8 @@ TEST_F(ComparedRuns, TaskIncrementalRunsAreMeasuredGivenTheTask) {
   EXPECT_DOUBLE_EQ(metrics["forgetting"]["mean"], 0.9 - 0.7);
   for (const auto& [name, value] : metrics.items()) EXPECT_EQ(value["mean"], summary[name]) << name;
 
-  const auto frozen = make_run("frozen", {{{1}, {5}}, {{1, 1}, {5, 5}}});
+  const auto frozen =
+      make_run("frozen", {{{1}, {5}}, {{1, 1}, {5, 5}}}, "class-incremental", "none");
   const auto joint = make_run("joint", {{{9}, {9}}, {{9, 9}, {10, 10}}});
   const json bounded = decomposed(run, frozen, joint);
   EXPECT_EQ(bounded["task_given"], true);
