@@ -12,6 +12,12 @@
 namespace palimpsest {
 namespace {
 
+// Never as the controlling terminal of this process, whose end would be the process's own.
+std::FILE* opened(const char* terminal) {
+  const int file = open(terminal, O_RDWR | O_NOCTTY);
+  return file < 0 ? nullptr : fdopen(file, "r+");
+}
+
 using testing::HasSubstr;
 using testing::Not;
 
@@ -182,7 +188,7 @@ TEST(Terminal, TheBarFollowsTheWindow) {
   const int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
   std::FILE* terminal = nullptr;
   if (master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0)
-    terminal = std::fopen(ptsname(master), "r+");
+    terminal = opened(ptsname(master));
   if (terminal == nullptr) GTEST_SKIP() << "this system gives out no pseudo-terminals";
   TerminalReport report(terminal, {.steps = TerminalSettings::Steps::kBar, .width = 100});
   const auto drawn_at = [&](unsigned short columns) {
@@ -206,7 +212,7 @@ TEST(Terminal, ATerminalGetsBarAndColourUnlessNoColorIsSet) {
   if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0) {
     GTEST_SKIP() << "this system gives out no pseudo-terminals";
   }
-  std::FILE* const terminal = std::fopen(ptsname(master), "r+");
+  std::FILE* const terminal = opened(ptsname(master));
   if (terminal == nullptr)
     GTEST_SKIP() << "this system's pseudo-terminals can't be opened (no /dev/pts)";
   winsize size{.ws_row = 30, .ws_col = 72, .ws_xpixel = 0, .ws_ypixel = 0};
