@@ -21,7 +21,8 @@ void AppendedLog::fail(const char* what) const {
 void AppendedLog::write(std::string_view bytes, bool at_once) {
   if (!file_)
     throw Error(concat("log ", path_.string(), " is closed: nothing more can be written"));
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) == bytes.size();
+  const bool written =
+      bytes.empty() || std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) == bytes.size();
   if (!written || (at_once && std::fflush(file_.get()) != 0)) fail("written");
 }
 
