@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <optional>
 #include <sstream>
 
 namespace palimpsest {
@@ -190,11 +191,13 @@ TEST(Terminal, TheBarFollowsTheWindow) {
   if (master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0)
     terminal = opened(ptsname(master));
   if (terminal == nullptr) GTEST_SKIP() << "this system gives out no pseudo-terminals";
-  TerminalReport report(terminal, {.steps = TerminalSettings::Steps::kBar, .width = 100});
+  std::optional<TerminalReport> report(
+      std::in_place, terminal,
+      TerminalSettings{.steps = TerminalSettings::Steps::kBar, .width = 100});
   const auto drawn_at = [&](unsigned short columns) {
     winsize size{.ws_row = 30, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
     EXPECT_EQ(ioctl(fileno(terminal), TIOCSWINSZ, &size), 0);
-    report.on(StepDone{.task = 0, .step = 99, .steps = 100, .loss = 1.25, .seconds = 0.5});
+    report->on(StepDone{.task = 0, .step = 99, .steps = 100, .loss = 1.25, .seconds = 0.5});
     char text[400];
     const ssize_t bytes = read(master, text, sizeof text);
     return std::string(text, bytes > 0 ? static_cast<std::size_t>(bytes) : 0);
@@ -203,6 +206,7 @@ TEST(Terminal, TheBarFollowsTheWindow) {
   const std::string narrow = drawn_at(56);
   EXPECT_THAT(narrow, HasSubstr("100/100"));
   EXPECT_LT(narrow.find("\x1b[K"), 56u);
+  report.reset();  // writes its end
   std::fclose(terminal);
   close(master);
 }
