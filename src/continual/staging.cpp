@@ -26,13 +26,7 @@ void check_copy(const std::filesystem::path& copy, const std::string& content_sh
                             content_sha256, ", found ", pack.content_sha256()));
   }
   pack.verify();
-  for (std::int64_t sample = 0; sample < pack.size(); ++sample) {
-    if (pack.holds_texts()) {
-      pack.tokens(sample);
-    } else {
-      pack.image(sample);
-    }
-  }
+  pack.verify_samples();
 }
 
 void copy_bytes(const std::filesystem::path& from, const std::filesystem::path& to) {

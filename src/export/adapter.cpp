@@ -55,26 +55,22 @@ Pair closest(std::span<const float> delta, const AdaptedModule& module, std::int
           (svd.matrixU().leftCols(kept) * roots.asDiagonal()).cast<float>()};
 }
 
-// A module of the other program, and at which of `of` equal parts of its rows a pair belongs.
-struct Target {
-  std::string name;
-  std::int64_t part = 0, of = 1;
-};
-
-std::vector<Target> targets_of(const std::string& module, const BackboneConfig& backbone,
-                               const Checkpoint& weights, Dialect dialect) {
+// Modules of the other program, and at which of `of` equal parts of its rows a pair belongs.
+std::vector<WrittenName> targets_of(const std::string& module, const BackboneConfig& backbone,
+                                    const Checkpoint& weights, Dialect dialect) {
   const auto module_name = [](std::string tensor) {
     return tensor.substr(0, tensor.size() - std::string_view(".weight").size());
   };
-  std::vector<Target> targets;
+  std::vector<WrittenName> targets;
   if (dialect == Dialect::kOwn) {
     const CanonicalWeights::Place place = own_place(weights, backbone, module);
     for (const std::string& tensor : place.tensors)
       targets.push_back({module_name(tensor), place.part, place.of});
   } else {
-    const WrittenName name =
+    WrittenName target =
         written_name(std::get<VitConfig>(backbone), dialect, module + ".weight", /*prefix=*/false);
-    targets.push_back({module_name(name.name), name.part, name.of});
+    target.name = module_name(target.name);
+    targets.push_back(std::move(target));
   }
   return targets;
 }

@@ -194,6 +194,16 @@ std::int64_t Pack::length(std::int64_t sample) const {
   return impl_->shape.at(static_cast<std::size_t>(sample));
 }
 
+void Pack::verify_samples() const {
+  for (std::int64_t sample = 0; sample < size(); ++sample) {
+    if (holds_texts()) {
+      tokens(sample);
+    } else {
+      image(sample);
+    }
+  }
+}
+
 void Pack::verify() const {
   const Impl& pack = *impl_;
   const std::int64_t samples = size();

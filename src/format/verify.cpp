@@ -57,13 +57,7 @@ void check_finite(const H5File& file) {
 void check_pack(const std::filesystem::path& path) {
   const Pack pack(path);
   pack.verify();
-  for (std::int64_t sample = 0; sample < pack.size(); ++sample) {
-    if (pack.holds_texts()) {
-      pack.tokens(sample);
-    } else {
-      pack.image(sample);
-    }
-  }
+  pack.verify_samples();
 }
 
 // Reads all of it, as who goes on from it would.

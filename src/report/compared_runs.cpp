@@ -23,19 +23,21 @@ AccuracyMatrix matrix_of(const RunRecords& run) {
   return is_task_given(config_of(run)) ? given_task(run.accuracy) : run.accuracy;
 }
 
-// Throws InputError where the run is no bound from below.
-void check_frozen(const std::filesystem::path& folder) {
-  if (folder.empty()) return;
-  const Json config = config_of(read_finished(folder));
-  if (config.is_object() && config.value("adapter", "") == "none") return;
-  throw InputError(concat(folder.string(),
-                          ": expected a run with --adapter none, found another: it is no bound "
-                          "from below"));
+bool is_frozen(const RunRecords& run) {
+  const Json config = config_of(run);
+  return config.is_object() && config.value("adapter", "") == "none";
 }
 
-std::vector<double> bound_of(const RunRecords& run, const std::filesystem::path& folder) {
+// from_below: of a frozen backbone, which the run must then have had. Throws InputError.
+std::vector<double> bound_of(const RunRecords& run, const std::filesystem::path& folder,
+                             bool from_below) {
   if (folder.empty()) return {};
   const RunRecords bound = read_finished(folder);
+  if (from_below && !is_frozen(bound)) {
+    throw InputError(concat(folder.string(),
+                            ": expected a run with --adapter none, found another: it is no bound "
+                            "from below"));
+  }
   EvaluationRow row = bound.accuracy.row(bound.accuracy.tasks() - 1);
   if (is_task_given(config_of(run))) {
     if (bound.classes() != run.classes()) {
@@ -52,10 +54,6 @@ std::vector<double> bound_of(const RunRecords& run, const std::filesystem::path&
   } catch (const InputError& error) {
     throw InputError(concat(folder.string(), ": ", error.what()));
   }
-}
-
-std::string percent_or_dash(const std::optional<double>& share) {
-  return share ? fixed(100 * *share, 1) : "-";
 }
 
 std::string points(double share) { return (share >= 0 ? "+" : "") + fixed(100 * share, 1); }
@@ -86,8 +84,8 @@ View view_of_decomposition(const std::filesystem::path& folder,
                            const std::filesystem::path& frozen_run,
                            const std::filesystem::path& joint_run) {
   const RunRecords run = read_finished(folder);
-  check_frozen(frozen_run);
-  const std::vector<double> frozen = bound_of(run, frozen_run), joint = bound_of(run, joint_run);
+  const std::vector<double> frozen = bound_of(run, frozen_run, /*from_below=*/true);
+  const std::vector<double> joint = bound_of(run, joint_run, /*from_below=*/false);
   const bool task_given = is_task_given(config_of(run));
   const AccuracyMatrix accuracy = matrix_of(run);
   const std::vector<TaskDecomposition> tasks = decompose(accuracy, frozen, joint);

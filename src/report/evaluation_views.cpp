@@ -8,10 +8,6 @@
 namespace palimpsest {
 namespace {
 
-std::string percent(const std::optional<double>& share) {
-  return share ? fixed(100 * *share, 1) : "-";
-}
-
 Json metrics_json(const RowMetrics& metrics) {
   return {{"accuracy", metrics.accuracy},
           {"accuracy_given_task", metrics.given_task},
@@ -36,8 +32,8 @@ std::string title_text(const std::string& what, const EvaluationTitle& title) {
 }
 
 std::vector<std::string> cells(const RowMetrics& metrics) {
-  return {percent(metrics.accuracy), percent(metrics.given_task), percent(metrics.top5),
-          percent(metrics.task_identity),
+  return {percent_or_dash(metrics.accuracy), percent_or_dash(metrics.given_task),
+          percent_or_dash(metrics.top5), percent_or_dash(metrics.task_identity),
           metrics.loss_given_task ? fixed(*metrics.loss_given_task, 4) : "-"};
 }
 
@@ -94,10 +90,10 @@ View view_of_sweep(const EvaluationTitle& title, const Sweep& sweep) {
     const RowMetrics all = row_metrics(point.row), newest = task_metrics(point.row, sweep.task);
     const bool best = i == sweep.best, own = sweep.own == i;
     const bool tested = point.row.samples[sweep.task] > 0;
-    rows.push_back({fixed(point.alpha, 4), percent(all.accuracy), percent(all.given_task),
-                    fixed(all.loss_given_task.value_or(0), 4),
-                    tested ? percent(newest.accuracy) : "-",
-                    tested ? percent(newest.given_task) : "-",
+    rows.push_back({fixed(point.alpha, 4), percent_or_dash(all.accuracy),
+                    percent_or_dash(all.given_task), fixed(all.loss_given_task.value_or(0), 4),
+                    tested ? percent_or_dash(newest.accuracy) : "-",
+                    tested ? percent_or_dash(newest.given_task) : "-",
                     tested ? fixed(newest.loss_given_task.value_or(0), 4) : "-",
                     concat(own ? "<- the run's own" : "", own && best ? ", " : "",
                            best ? (own ? "best" : "<- best") : "")});

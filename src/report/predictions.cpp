@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "csv.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/readable.h"
 #include "view_parts.h"
@@ -44,14 +45,6 @@ std::vector<double> softmax(std::span<const float> logits) {
   return shares;
 }
 
-std::string quoted(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string cell = "\"";
-  for (const char letter : text)
-    cell += letter == '"' ? std::string("\"\"") : std::string(1, letter);
-  return cell + "\"";
-}
-
 // The shortest text that reads back as the same number.
 template <typename Number>
 std::string exact(Number value) {
@@ -73,10 +66,6 @@ std::optional<double> f1(const ClassCounts& counts) {
   return share(2 * counts.correct, counts.samples + counts.predicted);
 }
 
-std::string percent(const std::optional<double>& value) {
-  return value ? fixed(100 * *value, 1) : "-";
-}
-
 }  // namespace
 
 std::string csv_of_predictions(const Predictions& predictions, std::int64_t top, Scores scores) {
@@ -85,7 +74,7 @@ std::string csv_of_predictions(const Predictions& predictions, std::int64_t top,
   for (std::size_t k = 1; k <= kept; ++k) csv += concat(",class_", k, ",probability_", k);
   if (scores != Scores::kNone) {
     const char* const what = scores == Scores::kLogits ? "logit of " : "probability of ";
-    for (const std::string& name : predictions.classes) csv += "," + quoted(what + name);
+    for (const std::string& name : predictions.classes) csv += "," + csv_cell(what + name);
   }
   csv += "\n";
   for (std::size_t i = 0; i < predictions.samples.size(); ++i) {
@@ -94,12 +83,12 @@ std::string csv_of_predictions(const Predictions& predictions, std::int64_t top,
     const std::vector<std::size_t> order = ranked(logits, std::max<std::size_t>(kept, 1));
     const std::int64_t target = predictions.targets[i];
     const bool is_right = target == static_cast<std::int64_t>(order.front());
-    csv += concat(predictions.samples[i], ",", quoted(predictions.labels[i]), ",",
+    csv += concat(predictions.samples[i], ",", csv_cell(predictions.labels[i]), ",",
                   target < 0 ? ""
                   : is_right ? "1"
                              : "0");
     for (const std::size_t c : std::span(order).first(kept))
-      csv += "," + quoted(predictions.classes[c]) + "," + exact(probabilities[c]);
+      csv += "," + csv_cell(predictions.classes[c]) + "," + exact(probabilities[c]);
     for (std::size_t c = 0; scores != Scores::kNone && c < logits.size(); ++c)
       csv += "," + (scores == Scores::kLogits ? exact(logits[c]) : exact(probabilities[c]));
     csv += "\n";
@@ -136,8 +125,8 @@ View view_of_predictions(const EvaluationTitle& title, const Predictions& predic
                {"top5", number_or_null(share(among_five, known))},
                {"classes", Json::array()}};
   text += concat(
-      "\naccuracy ", percent(share(correct, known)), " %, among the five likeliest ",
-      percent(share(among_five, known)), " %",
+      "\naccuracy ", percent_or_dash(share(correct, known)), " %, among the five likeliest ",
+      percent_or_dash(share(among_five, known)), " %",
       known < all ? concat(", over the ", grouped(known), " samples whose class the weights know")
                   : "",
       "\n\n");
@@ -145,8 +134,8 @@ View view_of_predictions(const EvaluationTitle& title, const Predictions& predic
   for (std::size_t c = 0; c < counts.size(); ++c) {
     const auto precision = share(counts[c].correct, counts[c].predicted);
     const auto recall = share(counts[c].correct, counts[c].samples);
-    rows.push_back({predictions.classes[c], grouped(counts[c].samples), percent(precision),
-                    percent(recall), percent(f1(counts[c]))});
+    rows.push_back({predictions.classes[c], grouped(counts[c].samples), percent_or_dash(precision),
+                    percent_or_dash(recall), percent_or_dash(f1(counts[c]))});
     json["classes"].push_back({{"class", predictions.classes[c]},
                                {"samples", counts[c].samples},
                                {"predicted", counts[c].predicted},

@@ -36,6 +36,10 @@ std::string fixed_or_dash(const std::optional<double>& value, int decimals) {
   return value ? fixed(*value, decimals) : "-";
 }
 
+std::string percent_or_dash(const std::optional<double>& share) {
+  return share ? fixed(100 * *share, 1) : "-";
+}
+
 std::string dump(const Json& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -20,6 +20,8 @@ double norm_of_delta(const TaskSummary& summary);
 std::string before_and_after(double before, double after);
 // fixed(*value, decimals), or "-".
 std::string fixed_or_dash(const std::optional<double>& value, int decimals);
+// A share in percent, with one decimal, or "-".
+std::string percent_or_dash(const std::optional<double>& share);
 // A line: content hash, format and writer.
 std::string identity_text(const FileIdentity& identity);
 Json identity_json(const FileIdentity& identity);

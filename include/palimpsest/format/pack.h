@@ -49,6 +49,8 @@ class Pack {
 
   // Recomputes content_sha256 over everything. Throws InputError on a mismatch.
   void verify() const;
+  // Reads every sample, which checks its CRC32C. Throws InputError.
+  void verify_samples() const;
 
  private:
   struct Impl;
