@@ -53,10 +53,10 @@ measure_gpu() {
   measure measure.gpu "${rehearse[@]}" --only-inputs &
   inputs=$!
   cmake --preset release "${warnings[@]}" >/dev/null  # a compiler that has not been tried may warn of more
-  cmake --build --preset release --parallel "$(jobs)"
+  cmake --build --preset release --parallel "$(jobs)" --target palimpsest palimpsest_cuda gpu_tests
   wait "$inputs"
   build_done=$SECONDS
-  GTEST_COLOR=no PYTEST_ADDOPTS=-vv ctest --test-dir build/release --label-regex gpu --output-junit gpu-tests.xml --output-on-failure \
+  GTEST_COLOR=no PYTEST_ADDOPTS=-vv ctest --test-dir build/release --label-regex gpu --parallel 3 --output-junit gpu-tests.xml --output-on-failure \
     --test-output-size-passed 1000000 --test-output-size-failed 1000000 || echo "run.sh: a test failed; measuring all the same" >&2
   measure measure.gpu "${rehearse[@]}" --tests build/release/gpu-tests.xml \
     --stages "set-up=$setup_done" "build and inputs=$((build_done - setup_done))" "tests=$((SECONDS - build_done))" || code=$?
