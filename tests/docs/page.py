@@ -7,7 +7,8 @@ import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = ["README.md", "configs/protocols/README.md", *sorted(os.path.join("docs", name) for name in os.listdir(ROOT / "docs") if name.endswith(".md"))]
-LANGUAGES = {"": "commands", "bash": "commands", "text": "what a program prints", "cpp": "", "json": "", "python": ""}
+COMMANDS = ("", "bash")
+LANGUAGES = (*COMMANDS, "cpp", "json", "python", "text")  # text: what a program prints
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Block:
     place: str  # page:line
     language: str
     text: str
+    name: str | None  # of the file as which the page tells to save it
 
     def commands(self):
         """What bash takes as one line: joined where a line ends in a backslash."""
@@ -31,12 +33,17 @@ def text_of(page):
 
 def blocks(page):
     text = text_of(page)
-    return [Block(f"{page}:{text.count(chr(10), 0, found.start()) + 2}", found[1], found[2])
+    return [Block(f"{page}:{text.count(chr(10), 0, found.start()) + 2}", found[1], found[2], name_before(text[: found.start()]))
             for found in re.finditer(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
 
 
+def name_before(text):
+    saved = re.search(r"[Ss]ave (?:this|it) as `([^`]+)`", text.rpartition("```\n")[2].rstrip().rpartition("\n\n")[2])
+    return saved and saved[1]
+
+
 def command_blocks(page):
-    return [block for block in blocks(page) if LANGUAGES.get(block.language) == "commands"]
+    return [block for block in blocks(page) if block.language in COMMANDS]
 
 
 def code_spans(page):

@@ -2,12 +2,10 @@
 here with the reason, and looked up: its programs, options and files.
 """
 
-import re
-
 import pytest
 import sources
 from look_up import problems
-from page import PAGES, blocks, code_spans, command_blocks
+from page import LANGUAGES, PAGES, ROOT, anchors, blocks, code_spans, command_blocks, links
 from stand_in import StandIn
 
 # How a command begins that can't be run here, and why. What runs it instead is named where there is something.
@@ -69,10 +67,9 @@ def script_of(commands):
 
 
 def save_named_files(page, folder):
-    """Code that begins with '# NAME.py ' is saved under that name, as the page says."""
     for block in blocks(page):
-        if block.language == "python" and (name := re.match(r"# (\w+\.py) ", block.text)):
-            (folder / name[1]).write_text(block.text)
+        if block.name:
+            (folder / block.name).write_text(block.text)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if command_blocks(page)])
@@ -100,6 +97,16 @@ def test_commands_options_and_files_of_a_page_exist(page):
     for place, span in code_spans(page):
         found += [f"{place}: {problem}" for problem in problems(span, assignments)]
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere_and_fences_say_what_they_hold(page):
+    assert [block.place for block in blocks(page) if block.language not in LANGUAGES] == [], f"expected one of {', '.join(LANGUAGES)}"
+    for place, link in links(page):
+        target, _, anchor = link.partition("#")
+        path = (ROOT / page).parent / target if target else ROOT / page
+        assert path.exists(), f"{place}: there is no {target}"
+        assert not anchor or anchor in anchors(path), f"{place}: {target} has no heading #{anchor}"
 
 
 def test_every_reason_not_to_run_is_needed():
