@@ -12,6 +12,9 @@ launch/bundle.sh [--out FOLDER] [--python VERSION]
   --python VERSION  of the machine it is for, for the wheels (default 3.12)
 
 The machine it is for has a C++20 compiler, cmake >= 3.25, ninja, and a Python with torch and numpy; for the bench safetensors, too.
+
+Example: launch/bundle.sh --out bundle --python 3.12; there: launch/setup.sh --offline bundle
+Exit codes: 0 made, 1 failed, 2 usage.
 TEXT
 }
 

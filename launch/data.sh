@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # What a stream is trained on, below data/: pretrained backbone, pack and protocol. Makes what is missing; needs launch/setup.sh
 # (for openclipart with --vision).
-#   launch/data.sh [debian-sections | openclipart]
+#   launch/data.sh [debian-sections | openclipart]      (default debian-sections)
+# Example: launch/data.sh openclipart makes data/dinov2-small, data/openclipart.h5 and data/openclipart.json.
+# Exit codes: 0 all is there, 2 usage, else that of the step that failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,7 +13,8 @@ protocol=data/$stream.json
 packer=(.venv/bin/python tools/palimpsest-pack)
 case $stream in
   debian-sections | openclipart) ;;
-  *) sed -n '2,4s/^# \{0,1\}//p' "$0" && exit 2 ;;
+  --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+  *) echo "data.sh: expected debian-sections or openclipart, found $stream; --help says more" >&2; exit 2 ;;
 esac
 
 root() {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# mpirun for palimpsest: launch/mpirun.sh -n 2 PROGRAM ARGS (all arguments go to mpirun, of Open MPI or MPICH).
+# mpirun for palimpsest, of Open MPI or MPICH; all arguments go to it (mpirun --help lists its options):
+#   launch/mpirun.sh -n RANKS [options of mpirun] PROGRAM ARGUMENTS
 #
 # - PALIMPSEST_MPIRUN, mpirun by default, names the launcher of the MPI that the program was built with.
 # - OMP_NUM_THREADS, where it is not set: the cores of this machine shared among the ranks.
@@ -9,7 +10,10 @@
 # - PALIMPSEST_BIND, none by default, is what a rank is bound to: numa keeps it near its memory and, where ranks and GPUs are numbered
 #   alike, near its GPU.
 # - A rank that was killed makes exit code 5, and is named with host, phase, task and step from its heartbeat file.
-#   PALIMPSEST_HEARTBEATS names the folder of these files; across nodes it must be a shared one.
+#   PALIMPSEST_HEARTBEATS names the folder of these files (default a temporary one); across nodes it must be a shared one.
+#
+# Example: launch/mpirun.sh -n 2 build/release/src/palimpsest train --config configs/debian-sections.cfg --resume auto
+# Exit codes: those of the program (palimpsest --help); 5 where a rank was killed, 1 without mpirun, 2 without arguments.
 set -u
 # shellcheck source=launch/environment.sh
 source "$(dirname "$0")/environment.sh"
@@ -17,8 +21,12 @@ source "$(dirname "$0")/environment.sh"
 say() { echo "mpirun.sh: $*" >&2; }
 
 if [[ $# -eq 0 ]]; then
-  say "expected mpirun's options and a program: launch/mpirun.sh -n 2 PROGRAM ARGS"
+  say "expected mpirun's options and a program: launch/mpirun.sh -n 2 PROGRAM ARGUMENTS; --help says more"
   exit 2
+fi
+if [[ $1 == --help || $1 == -h ]]; then
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+  exit 0
 fi
 launcher=${PALIMPSEST_MPIRUN:-mpirun}
 if ! command -v "$launcher" >/dev/null; then

@@ -3,6 +3,8 @@
 # Perturb-and-Merge on a pretrained transformer, over two ranks. Call it again to go on where it was stopped.
 #   launch/quickstart.sh [--vision] [options of launch/setup.sh]
 # --vision: ten tasks of Debian's clip art on a pretrained vision transformer instead.
+# Example, where compiler and libraries come from modules: launch/quickstart.sh --no-packages
+# Exit code: that of the stage that failed, which is named; 0 when all is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source launch/stages.sh
@@ -11,7 +13,7 @@ stream=debian-sections
 for argument in "$@"; do
   case $argument in
     --vision) stream=openclipart ;;
-    --help | -h) sed -n '2,5s/^# \{0,1\}//p' "$0"; exec launch/setup.sh --help ;;
+    --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; echo; exec launch/setup.sh --help ;;
   esac
 done
 run=runs/$stream

@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
 # Every run behind docs/results.md, then its tables. Hours on two cores; call it again to go on where it was stopped.
 #   launch/results.sh [FOLDER]      runs go to FOLDER (default runs/results)
+# Needs the build and the data of launch/quickstart.sh --vision and launch/data.sh, and for the last part Debian's dataset-fashion-mnist.
+# Example: launch/results.sh /scratch/results
+# Exit code: that of the run or table that failed (palimpsest --help), 0 when all is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+case ${1-} in --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 folder=${1:-runs/results}
 packer=(.venv/bin/python tools/palimpsest-pack)
 pack=data/debian-sections.h5
@@ -30,7 +34,6 @@ for rule in prototype frozen sequential lora-m pm-none pm-secant joint; do
 done
 .venv/bin/python tools/results-table "$folder"/debian-sections*-seed*
 
-# Vision: needs launch/setup.sh --vision, and Debian's openclipart-png and dataset-fashion-mnist.
 vision_pack() { # STREAM SOURCE [OPTIONS...]
   local stream=$1
   shift

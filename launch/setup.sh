@@ -22,8 +22,11 @@ launch/setup.sh --offline FOLDER
 
 On Debian 12 and Ubuntu 24.04 missing packages come from apt-get (root or sudo). Elsewhere, and without root, load your
 cluster's modules first: compiler, cmake >= 3.25, ninja, pkg-config, MPI, HDF5, Boost, OpenSSL, libjpeg-turbo,
-nlohmann-json, Eigen, GoogleTest. PYTHON
-names the interpreter for .venv (3.11 or newer; default python3); with --offline it is the one that has torch.
+nlohmann-json, Eigen, GoogleTest. PYTHON names the interpreter for .venv (3.11 or newer; default python3); with --offline it is the
+one that has torch.
+
+Example: PYTHON=python3.12 launch/setup.sh --minimal --no-packages
+Exit codes: 0 ready, 1 something is missing or could not be installed, 2 usage.
 TEXT
 }
 

@@ -9,6 +9,9 @@
 # - With --sbatch all runs are one array of SLURM jobs instead (launch/slurm/seeds.sbatch), each with as many ranks as OPTIONS ask for:
 #   --sbatch "--ntasks-per-node=4 --time=02:00:00", or "". Without --sbatch, the same line prints the summary when they are done.
 # - PALIMPSEST and PALIMPSEST_INSPECT name other programs than those that were built here.
+#
+# SETTINGS are those of palimpsest train. Example: launch/sweep.sh --seeds 1,2,3 -n 2 --config configs/debian-sections.cfg
+# Exit codes: 0 all runs are done, 1 one failed, 2 usage, 5 or 85 where the sweep ended early (above).
 set -u
 home=$(cd "$(dirname "$0")/.." && pwd)
 program=${PALIMPSEST:-$home/build/release/src/palimpsest}
@@ -23,6 +26,7 @@ usage() {
 seeds='' protocols='' folder=runs/sweep ranks=1 sbatch='' settings=()
 while [[ $# -gt 0 ]]; do
   case $1 in
+    --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
     --seeds | --protocols | --out | -n | --sbatch)
       [[ $# -gt 1 ]] || usage "expected a value behind $1"
       case $1 in

@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
-# Set-up, build and all tests, also under the sanitizers. With arguments, only the tests that they choose: tests/run.sh -R merge
+# Set-up, build and all tests, also under the sanitizers; with arguments of ctest, only the tests that they choose:
+#   tests/run.sh [options of ctest]
+# Example: tests/run.sh -R merge
+# Exit code: that of the stage that failed, which is named, or of ctest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+case ${1-} in --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 source launch/stages.sh
 
 build() {

@@ -94,7 +94,7 @@ std::string doctor_help() {
          "timed) and,\nwith --out, the run folder as every rank sees it. A line for each check: "
          "ok, "
          "warn or FAIL with\nwhat to do, or skip. Nothing is kept; it takes some seconds.\n\n"
-         "  launch/mpirun.sh -n 2 palimpsest doctor --out runs/mine\n"
+         "Examples:\n  launch/mpirun.sh -n 2 palimpsest doctor --out runs/mine\n"
          "  launch/mpirun.sh -n 4 palimpsest doctor --config configs/mine.cfg --device cuda\n\n"
          "Of the settings it heeds --device, --share-device, --threads, --out and "
          "--allow-numerics-change.\nExit codes: 0 nothing failed, 1 something did, 2 usage, 5 a "

@@ -136,13 +136,14 @@ std::string eval_help() {
          "the same\nnumbers at every one. Settings are those that were recorded; pack, protocol "
          "and backbone are found\nwhere the run had them, or named. Nothing is written but --out "
          "and --csv.\n\n"
-         "  palimpsest eval --weights runs/mine\n"
+         "Examples:\n  palimpsest eval --weights runs/mine\n"
          "  launch/mpirun.sh -n 4 palimpsest eval --weights merged.h5 --pack data/pack.h5 "
          "--protocol p.json\n      --backbone data/minilm\n"
          "  palimpsest eval --sweep runs/mine\n\n"
          "A sweep walks theta_hat_{T-1} + alpha Delta_T, heads as recorded, and marks the run's "
          "own alpha and\nthe best one. It needs samples that were kept out of training (palimpsest "
-         "train --validation 0.1).\n\n"
+         "train --validation 0.1).\n"
+         "Exit codes: palimpsest --help lists them.\n\n"
       << own_options(options);
   return out.str();
 }

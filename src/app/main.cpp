@@ -49,6 +49,7 @@ constexpr std::string_view kHelp =
     "  palimpsest doctor [settings] [--json]              whether machine, launch and run folder "
     "fit a run\n"
     "  palimpsest --version\n\n"
+    "Example: palimpsest train --config configs/debian-sections.cfg --out runs/mine\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input file, 4 training diverged, 5 a rank was "
     "lost,\n"
     "85 stopped on request with its state saved.\n";

@@ -78,9 +78,10 @@ std::string plan_help() {
          "step and\nof a task over many ranks, and where more ranks stop being faster. The files "
          "are opened and\nchecked; where the machine file names no rate, training steps are timed "
          "here for some seconds, on\nas many ranks as the plan is started on. Nothing is kept.\n\n"
-         "  palimpsest plan --config configs/openclipart.cfg --world-size 1,2,4,8\n"
+         "Examples:\n  palimpsest plan --config configs/openclipart.cfg --world-size 1,2,4,8\n"
          "  palimpsest plan --shape vit-g/14 --precision bf16 --lanes 64 --world-size 64 --machine "
-         "h100\n\n"
+         "h100\n"
+         "Exit codes: palimpsest --help lists them.\n\n"
       << plan_options(request, sizes) << '\n'
       << machine_help();
   return out.str();

@@ -103,7 +103,9 @@ std::string predict_help() {
          "A class for every sample of a pack, over as many ranks as it is started on, with the "
          "same numbers at\nevery one; and a report by class where the weights know the pack's "
          "classes. Settings are those that\nwere recorded.\n\n"
-         "  palimpsest predict --weights runs/mine --pack data/new.h5 --out predictions.csv\n\n"
+         "Example: palimpsest predict --weights runs/mine --pack data/new.h5 --out "
+         "predictions.csv\n"
+         "Exit codes: palimpsest --help lists them.\n\n"
       << own_options(options);
   return out.str();
 }

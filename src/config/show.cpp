@@ -49,6 +49,11 @@ std::string config_help() {
   constexpr std::size_t kColumn = 26, kColumns = 100;
   const RunConfig defaults;
   std::string text =
+      "palimpsest train --config FILE [--name value ...] [--print-config]\n"
+      "Runs a stream of tasks; under mpirun, over its ranks. --print-config shows the settings "
+      "only.\n\n"
+      "Example: palimpsest train --config configs/debian-sections.cfg --seed 2 --out runs/mine\n"
+      "Exit codes: palimpsest --help lists them.\n\n"
       "Settings. --config FILE reads them from a file of lines 'name = value'; a setting on the\n"
       "command line (--name value) wins over the file. A switch alone (--dry-run) means true.\n"
       "Those marked * may change when a run is resumed; the others are part of what it computes.\n";

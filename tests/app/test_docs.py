@@ -1,4 +1,4 @@
-"""The code on docs/add-a-merge-rule.md does what the page says."""
+"""The code on docs/add-a-merge-rule.md and docs/file-formats.md does what the pages say."""
 
 import os
 import re
@@ -8,9 +8,9 @@ import sys
 from program import PROGRAM, ROOT
 
 
-def blocks(language):
-    with open(os.path.join(ROOT, "docs", "add-a-merge-rule.md")) as page:
-        return re.findall(rf"^```{language}\n(.*?)^```", page.read(), re.MULTILINE | re.DOTALL)
+def blocks(page, language):
+    with open(os.path.join(ROOT, "docs", page)) as file:
+        return re.findall(rf"^```{language}\n(.*?)^```", file.read(), re.MULTILINE | re.DOTALL)
 
 
 def copy_with(source, target, before, after):
@@ -21,7 +21,7 @@ def copy_with(source, target, before, after):
 
 
 def test_the_reader_finds_every_merge_again(toy, reference_run):
-    (reader,) = blocks("python")
+    (reader,) = (code for code in blocks("file-formats.md", "python") if code.startswith("# read_merges.py"))
 
     def read(run):
         done = subprocess.run([sys.executable, "-c", reader, run], capture_output=True, text=True, check=True)
@@ -35,7 +35,7 @@ def test_the_reader_finds_every_merge_again(toy, reference_run):
 
 def test_the_rule_is_added_as_the_page_says(tmp_path):
     """Compiled and linked before what palimpsest_core has of the same file."""
-    rule, declaration, test = blocks("cpp")
+    rule, declaration, test = blocks("add-a-merge-rule.md", "cpp")
     (tmp_path / "bounded.cpp").write_text(rule)
     (tmp_path / "bounded_test.cpp").write_text(test)
     copy_with("src/merge/rules.h", tmp_path / "rules.h", "RuleKind closed_form_kind();\n", "RuleKind closed_form_kind();\n" + declaration)

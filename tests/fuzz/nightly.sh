@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Fuzzes every parser for a while: tests/fuzz/nightly.sh [SECONDS_EACH [TARGET...]]. A minute each by default. Needs clang.
+# Fuzzes every parser for a while. Needs clang.
+#   tests/fuzz/nightly.sh [SECONDS_EACH [TARGET...]]     (60, and the folders of tests/fuzz/corpus)
 # Inputs that found new ways through a parser are kept in build/fuzz/found-TARGET, where the next night begins. One that breaks a
 # parser is kept as build/fuzz/crash-TARGET-*: put it into tests/fuzz/corpus/TARGET, under a name that says what it is, with the mend.
+# Example: tests/fuzz/nightly.sh 600 protocol manifest
+# Exit codes: 0 all are whole, 1 one is broken, 2 without clang.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+case ${1-} in --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 seconds=${1:-60}
 shift || true
 targets=("$@")

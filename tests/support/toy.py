@@ -23,15 +23,15 @@ from palimpsest_pack import pack_file  # noqa: E402
 CLASSES, TRAIN, TEST, VOCABULARY = 8, 20, 10, 64
 
 
-def make_backbone(folder, hidden=32, layers=2):
+def make_backbone(folder, hidden=32, layers=2, vocabulary=VOCABULARY, positions=32):
     torch.manual_seed(1)
     config = transformers.BertConfig(
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         hidden_size=hidden,
         num_hidden_layers=layers,
         num_attention_heads=4,
         intermediate_size=2 * hidden,
-        max_position_embeddings=32,
+        max_position_embeddings=positions,
         initializer_range=0.3,
     )
     transformers.BertModel(config).save_pretrained(folder)
@@ -70,31 +70,35 @@ def make_protocol(path, **changes):
         json.dump(protocol, file)
 
 
-def make_vision_backbone(folder, side):
+def make_vision_backbone(folder, side, patch=8):
     torch.manual_seed(1)
-    model = timm.create_model("vit_tiny_patch16_224", img_size=side, patch_size=8, embed_dim=32, depth=2, num_heads=2, num_classes=0)
+    model = timm.create_model("vit_tiny_patch16_224", img_size=side, patch_size=patch, embed_dim=32, depth=2, num_heads=2, num_classes=0)
     for parameter in model.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     os.makedirs(folder)
     safetensors.torch.save_file(model.state_dict(), os.path.join(folder, "model.safetensors"))
-    config = {"architecture": "vit_tiny_patch16_224", "model_args": {"embed_dim": 32, "depth": 2, "num_heads": 2, "patch_size": 8},
+    config = {"architecture": "vit_tiny_patch16_224", "model_args": {"embed_dim": 32, "depth": 2, "num_heads": 2, "patch_size": patch},
               "pretrained_cfg": {"input_size": [3, side, side], "num_classes": 0}}
     with open(os.path.join(folder, "config.json"), "w") as file:
         json.dump(config, file)
 
 
-def make_image_pack(path, folder, side, train=TRAIN, test=TEST):
-    """Classes differ in the period of their stripes. IDX files, as the MNIST family has them."""
+def make_idx_files(folder, side, classes=CLASSES, train=TRAIN, test=TEST):
+    """Images as the MNIST family has them; classes differ in the period of their stripes."""
     rng = np.random.default_rng(1)
     os.makedirs(folder)
     for split, count in (("train", train), ("t10k", test)):
-        labels = np.repeat(np.arange(CLASSES, dtype="u1"), count)
+        labels = np.repeat(np.arange(classes, dtype="u1"), count)
         stripes = np.array([np.sin(np.arange(side) * (label + 1) / 3) for label in labels])
         pixels = np.clip(128 + 60 * stripes[:, None, :] + rng.normal(0, 40, (len(labels), side, side)), 0, 255).astype("u1")
         for name, array in ((f"{split}-images-idx3-ubyte", pixels), (f"{split}-labels-idx1-ubyte", labels)):
             header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
             with open(os.path.join(folder, name), "wb") as file:
                 file.write(header + array.tobytes())
+
+
+def make_image_pack(path, folder, side, classes=CLASSES, train=TRAIN, test=TEST):
+    make_idx_files(folder, side, classes, train, test)
     command = [sys.executable, os.path.join(ROOT, "tools", "palimpsest-pack"), "images", folder, "--out", path]
     subprocess.run(command, check=True, capture_output=True)
 

@@ -14,7 +14,9 @@ constexpr std::string_view kHelp =
     "Usage: palimpsest-diff A B [--all]\n\n"
     "Compares two run folders, or two HDF5 files of one type, by what they say: not by dates,\n"
     "seconds or writers. Says that they are the same, or names the first field that differs and\n"
-    "by how much; with --all, every field.\n\n"
+    "by how much.\n\n"
+    "  --all    every field that differs\n\n"
+    "Example: palimpsest-diff runs/mine runs/again\n"
     "Exit codes: 0 the same, 1 different, 2 usage, 3 a file is missing, damaged or of another "
     "kind.\n";
 

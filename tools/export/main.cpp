@@ -28,6 +28,7 @@ constexpr std::string_view kMore =
     "of\nall their ranks together. Where the merge rule isn't linear in the task vectors there is "
     "no "
     "such\nsum; --rank K then gives the closest adapter of that rank, and tells what it misses.\n\n"
+    "Example: palimpsest-export runs/mine --out exported/adapter --format peft\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of another kind.\n";
 
 struct Arguments {

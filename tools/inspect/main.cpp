@@ -30,7 +30,9 @@ constexpr std::string_view kHelp =
     "tasks,\n"
     "                              the merge, training; between a run with adapter = none and one\n"
     "                              that learned all tasks at once (palimpsest train --joint)\n"
-    "  RUN RUN...                  repetitions with other seeds: mean and sample deviation\n\n"
+    "  RUN RUN...                  repetitions with other seeds: mean and sample deviation\n"
+    "  --json                      one JSON object instead of tables\n\n"
+    "Example: palimpsest-inspect runs/mine/tasks/task-0001.h5\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of another kind.\n";
 
 constexpr int kThreads = 2;

@@ -53,6 +53,7 @@ curvature take it from a file beside each adapter, in the same order:
   --json             one JSON object instead of tables
   --help             this text, and all rules with their keys
 
+Example: palimpsest-merge runs/mine --rule ema:rate=0.5 --out merged.h5
 Exit codes: 0 done, 1 failed, 2 usage, or a rule that needs what isn't there, 3 a file is missing,
 damaged, of another kind, or doesn't fit the others; also when a merge done again has another hash
 than the recorded one.

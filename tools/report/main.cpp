@@ -26,6 +26,7 @@ constexpr std::string_view kHelp =
     "writes the comparison as a page, too.\n\n"
     "Published numbers are shown with every condition that keeps a run from being compared with\n"
     "them. A page is one file that loads nothing.\n\n"
+    "Example: palimpsest-report runs/seed-1 runs/seed-2 --out comparison.html\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of another kind.\n";
 
 struct Arguments {

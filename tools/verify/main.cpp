@@ -17,6 +17,7 @@ constexpr std::string_view kHelp =
     "and checksums, the schema of its type, finite numbers; in a run also that every task is "
     "there,\n"
     "merged onto what the task before it left, up to the newest state. Names everything wrong.\n\n"
+    "Example: palimpsest-verify runs/mine data/mine.h5\n"
     "Exit codes: 0 whole, 2 usage, 3 something is wrong or missing.\n";
 
 int verify_all(int count, char** values) {

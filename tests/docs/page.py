@@ -1,0 +1,66 @@
+"""The commands that a page of the documentation tells its reader to type."""
+
+import dataclasses
+import os
+import pathlib
+import re
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGES = ["README.md", "configs/protocols/README.md", *sorted(os.path.join("docs", name) for name in os.listdir(ROOT / "docs") if name.endswith(".md"))]
+COMMANDS = ("", "bash")
+LANGUAGES = (*COMMANDS, "cpp", "json", "python", "text")  # text: what a program prints
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    place: str  # page:line
+    language: str
+    text: str
+    name: str | None  # of the file as which the page tells to save it
+
+    def commands(self):
+        """What bash takes as one line: joined where a line ends in a backslash."""
+        return [line for line in re.sub(r"\s*\\\n\s*", " ", self.text).splitlines() if line.strip()]
+
+    def assignments(self):
+        """Lines like packer=..., which later blocks of a page go on with."""
+        return [line for line in self.commands() if re.match(r"\w+=", line)]
+
+
+def text_of(page):
+    return (ROOT / page).read_text()
+
+
+def blocks(page):
+    text = text_of(page)
+    return [Block(f"{page}:{text.count(chr(10), 0, found.start()) + 2}", found[1], found[2], name_before(text[: found.start()]))
+            for found in re.finditer(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
+
+
+def name_before(text):
+    saved = re.search(r"[Ss]ave (?:this|it) as `([^`]+)`", text.rpartition("```\n")[2].rstrip().rpartition("\n\n")[2])
+    return saved and saved[1]
+
+
+def command_blocks(page):
+    return [block for block in blocks(page) if block.language in COMMANDS]
+
+
+def code_spans(page):
+    """[(page:line, text)] of what stands between backticks within the text."""
+    text = re.sub(r"^```.*?^```", lambda found: "\n" * found[0].count("\n"), text_of(page), flags=re.MULTILINE | re.DOTALL)
+    return [(f"{page}:{text.count(chr(10), 0, found.start()) + 1}", found[1].replace(r"\|", "|"))
+            for found in re.finditer(r"`([^`\n]+)`", text)]
+
+
+def links(page):
+    """[(page:line, target)] of the links to files of the repository."""
+    text = text_of(page)
+    return [(f"{page}:{text.count(chr(10), 0, found.start()) + 1}", found[1])
+            for found in re.finditer(r"\]\(([^)\s]+)\)", text) if "://" not in found[1]]
+
+
+def anchors(path):
+    """What #... may name in a page: its headings as the usual viewers spell them."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -1,0 +1,115 @@
+"""Every command of the documentation is run as it is written, in a stand-in for the repository with toy data; what can't be run is named
+here with the reason, and looked up: its programs, options and files.
+"""
+
+import pytest
+import sources
+from look_up import problems
+from page import LANGUAGES, PAGES, ROOT, anchors, blocks, code_spans, command_blocks, links
+from stand_in import StandIn
+
+# How a command begins that can't be run here, and why. What runs it instead is named where there is something.
+CANNOT_RUN = {
+    "tests/run.sh": "runs this test",
+    "bench/run.sh": "sets up, builds and measures, for minutes or hours",
+    "launch/results.sh": "trains for hours",
+    "launch/bundle.sh": "needs a network; tests/launch/offline.sh runs it",
+    "launch/setup.sh --offline": "needs a bundle; tests/launch/offline.sh runs it",
+    "cmake --preset": "would build again what is under test; tests/run.sh runs it",
+    "cmake --build": "the same",
+    "cmake -S": "the same, with another MPI",
+    "build/merge-a-run": "isn't built here; tests/app/test_command_line.py builds and runs it",
+    "launch/mpirun.sh -n 2 build/mpich": "needs MPICH",
+    "build/release/src/palimpsest train --config configs/debian-sections.cfg --merge bounded": "the rule of docs/add-a-merge-rule.md isn't built; tests/app/test_docs.py compiles it",
+    "build/release/tools/palimpsest-merge runs/debian-sections --rule bounded": "the same",
+    "docker": "needs Docker",
+    "apptainer": "needs Apptainer",
+    ".venv/bin/hf download": "needs a network",
+    ".venv/bin/tensorboard": "serves until it is ended; tests/app/test_report.py reads the events with TensorBoard's reader",
+}
+# Commands whose exit code tells something, and isn't 0.
+EXIT_CODES = {"build/release/tools/palimpsest-diff runs/mine runs/other": 1}
+# Finished runs that a page takes for granted, as folders of runs/.
+RUNS = {
+    "README.md": {"other": "seed 2"},
+    "docs/evaluate.md": {"mine": "seed 1"},
+    "docs/export.md": {"debian-sections": "seed 1", "mine": "seed 1"},
+    "docs/file-formats.md": {"debian-sections": "seed 1"},
+    "docs/merge-laboratory.md": {"mine": "seed 1"},
+    "docs/report.md": {"debian-sections": "seed 1", "a-seed1": "seed 1", "a-seed2": "seed 2", "b-seed1": "average, seed 1", "b-seed2": "average, seed 2"},
+}
+# Files that a page takes for granted, besides data/ as the quickstart leaves it.
+SOURCES = {
+    "docs/merge-laboratory.md": sources.make_adapters,
+    "docs/reproduce-the-paper.md": sources.make_paper_sources,
+    "docs/your-backbone.md": lambda folder: sources.make_text_backbone(folder / "my-model"),
+    "docs/your-data.md": sources.make_own_data,
+}
+WHAT_TO_DO = """
+{place}: {what}
+Every command of a page is run in the folder that tests/docs/stand_in.py makes. Mend the command; or give the page what it needs (RUNS,
+SOURCES in tests/docs/test_commands.py); or, if it can't be run, say there why (CANNOT_RUN). Output is fenced as ```text.
+
+{output}"""
+
+
+def reason_not_to_run(command):
+    return next((why for begin, why in CANNOT_RUN.items() if command.startswith(begin)), None)
+
+
+def script_of(commands):
+    """One script, in which a command may end with the exit code that is expected."""
+    lines = []
+    for command in commands:
+        code = next((code for begin, code in EXIT_CODES.items() if command.startswith(begin)), None)
+        lines += [command] if code is None else ["code=0", "{", command, "} || code=$?", f"[[ $code == {code} ]]"]
+    return "\n".join(lines) + "\n"
+
+
+def save_named_files(page, folder):
+    for block in blocks(page):
+        if block.name:
+            (folder / block.name).write_text(block.text)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if command_blocks(page)])
+def test_commands_of_a_page_run(page, store, tmp_path):
+    stand_in = StandIn(tmp_path)
+    store.copy_data(tmp_path)
+    store.copy_runs(tmp_path, RUNS.get(page, {}))
+    SOURCES.get(page, lambda folder: None)(tmp_path)
+    save_named_files(page, tmp_path)
+    assignments = []
+    for block in command_blocks(page):
+        commands = [command for command in block.commands() if not reason_not_to_run(command)]
+        done = stand_in.run(script_of(assignments + commands))
+        assert done.code == 0, WHAT_TO_DO.format(place=block.place, what=f"ended with exit code {done.code}", output=done.output[-6000:])
+        assignments += block.assignments()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_options_and_files_of_a_page_exist(page):
+    """Of every command, also of those that are run, and of those within the text."""
+    assignments = [line for block in command_blocks(page) for line in block.assignments()]
+    found = []
+    for block in command_blocks(page):
+        found += [f"{block.place}: {problem}" for command in block.commands() for problem in problems(command, assignments)]
+    for place, span in code_spans(page):
+        found += [f"{place}: {problem}" for problem in problems(span, assignments)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere_and_fences_say_what_they_hold(page):
+    assert [block.place for block in blocks(page) if block.language not in LANGUAGES] == [], f"expected one of {', '.join(LANGUAGES)}"
+    for place, link in links(page):
+        target, _, anchor = link.partition("#")
+        path = (ROOT / page).parent / target if target else ROOT / page
+        assert path.exists(), f"{place}: there is no {target}"
+        assert not anchor or anchor in anchors(path), f"{place}: {target} has no heading #{anchor}"
+
+
+def test_every_reason_not_to_run_is_needed():
+    commands = [command for page in PAGES for block in command_blocks(page) for command in block.commands()]
+    for begin in [*CANNOT_RUN, *EXIT_CODES]:
+        assert any(command.startswith(begin) for command in commands), f"{begin}: no page has such a command any more"
