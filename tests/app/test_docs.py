@@ -51,3 +51,9 @@ def test_the_rule_is_added_as_the_page_says(tmp_path):
     done = subprocess.run([tmp_path / "tests"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert "[  PASSED  ] 2 tests." in done.stdout
+
+
+def test_the_picture_of_the_source_has_its_folders():
+    with open(os.path.join(ROOT, "docs", "architecture.svg")) as file:
+        drawn = re.findall(r'<text class="name"[^>]*>(\w+)<', file.read())
+    assert sorted(drawn) == sorted(name for name in os.listdir(os.path.join(ROOT, "src")) if os.path.isdir(os.path.join(ROOT, "src", name)))
