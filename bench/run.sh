@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Measures palimpsest against its peers, with the same work on both sides:
 #   bench/run.sh [cpu] [quick] [--only WORK] [--rounds N] [--lock FILE]
-#   bench/run.sh gpu [--offline FOLDER] [--rehearse]
+#   bench/run.sh gpu [--offline FOLDER] [--seconds N] [--rehearse]
 # Sets up, builds, makes the inputs, measures, and writes bench/results/<date>-<cpu or gpu>.json and a table in docs/performance.md.
 #
 # gpu: the tests labelled gpu, then one GPU against PyTorch; 8 minutes at most, set-up and build included. Without a GPU it ends with
-# exit code 2; with a test that failed, 1. --offline: sets up from a bundle, see docs/cluster.md. --rehearse: all of it on the processor, with
-# tiny shapes, to see that it runs; what it measures means nothing, and goes to build/rehearsal.json alone.
+# exit code 2; with a test that failed, 1. --offline: sets up from a bundle, see docs/cluster.md. --seconds: of the whole, where a machine
+# is there for less than 480. --rehearse: all of it on the processor, with tiny shapes, to see that it runs; what it measures means nothing,
+# and goes to build/rehearsal.json alone.
 # A missed goal is no failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -30,15 +31,19 @@ jobs() {
 }
 
 measure_gpu() {
-  local bundle=() rehearse=() warnings=(-D PALIMPSEST_WERROR=OFF) inputs setup_done build_done code=0
+  local bundle=() rehearse=() seconds=() warnings=(-D PALIMPSEST_WERROR=OFF) inputs setup_done build_done code=0
   while [[ $# -gt 0 ]]; do
     case $1 in
       --offline)
         [[ $# -gt 1 ]] || { echo "run.sh: --offline needs the folder that launch/bundle.sh has made" >&2; exit 2; }
         bundle=(--offline "$2") && shift
         ;;
+      --seconds)
+        [[ ${2-} =~ ^[1-9][0-9]*$ ]] || { echo "run.sh: --seconds needs a number, found '${2-}'" >&2; exit 2; }
+        seconds=(--seconds "$2") && shift
+        ;;
       --rehearse) rehearse=(--rehearse) warnings=() ;;
-      *) echo "run.sh: gpu takes --offline FOLDER and --rehearse, found $1" >&2 && exit 2 ;;
+      *) echo "run.sh: gpu takes --offline FOLDER, --seconds N and --rehearse, found $1" >&2 && exit 2 ;;
     esac
     shift
   done
@@ -53,18 +58,18 @@ measure_gpu() {
   measure measure.gpu "${rehearse[@]}" --only-inputs &
   inputs=$!
   cmake --preset release "${warnings[@]}" >/dev/null  # a compiler that has not been tried may warn of more
-  cmake --build --preset release --parallel "$(jobs)"
+  cmake --build --preset release --parallel "$(jobs)" --target palimpsest palimpsest_cuda gpu_tests
   wait "$inputs"
   build_done=$SECONDS
-  GTEST_COLOR=no PYTEST_ADDOPTS=-vv ctest --test-dir build/release --label-regex gpu --output-junit gpu-tests.xml --output-on-failure \
+  GTEST_COLOR=no PYTEST_ADDOPTS=-vv ctest --test-dir build/release --label-regex gpu --parallel 3 --output-junit gpu-tests.xml --output-on-failure \
     --test-output-size-passed 1000000 --test-output-size-failed 1000000 || echo "run.sh: a test failed; measuring all the same" >&2
-  measure measure.gpu "${rehearse[@]}" --tests build/release/gpu-tests.xml \
+  measure measure.gpu "${rehearse[@]}" "${seconds[@]}" --tests build/release/gpu-tests.xml \
     --stages "set-up=$setup_done" "build and inputs=$((build_done - setup_done))" "tests=$((SECONDS - build_done))" || code=$?
   return "$code"
 }
 
 case ${1-} in
-  --help | -h) sed -n '2,12s/^# \{0,1\}//p' "$0" ;;
+  --help | -h) sed -n '2,13s/^# \{0,1\}//p' "$0" ;;
   gpu) measure_gpu "${@:2}" ;;
   '' | cpu | quick | --only | --rounds | --lock) measure_cpu "$@" ;;
   *) echo "run.sh: expected cpu, gpu or quick, found '$1'; --help says more" >&2 && exit 2 ;;

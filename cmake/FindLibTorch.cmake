@@ -5,6 +5,7 @@
 #   LibTorch::cpu   c10 and torch_cpu: all that a run on processors needs
 #   LibTorch::cuda  c10_cuda, torch_cuda and the CUDA runtime, where the wheel has them
 #   LibTorch::nccl  the wheel's NCCL, where it has one (there must be exactly one NCCL in a process)
+# Nothing that is found stays in CMake's cache: another PALIMPSEST_PYTHON in the same build folder is another LibTorch.
 include(FindPackageHandleStandardArgs)
 
 if(NOT LIBTORCH_ROOT)
@@ -18,9 +19,9 @@ if(NOT LIBTORCH_ROOT)
                   OUTPUT_VARIABLE LIBTORCH_ROOT OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 endif()
 
-find_path(LibTorch_INCLUDE_DIR ATen/ATen.h PATHS ${LIBTORCH_ROOT}/include NO_DEFAULT_PATH)
-find_library(LibTorch_CPU_LIBRARY torch_cpu PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH)
-find_library(LibTorch_C10_LIBRARY c10 PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH)
+find_path(LibTorch_INCLUDE_DIR ATen/ATen.h PATHS ${LIBTORCH_ROOT}/include NO_DEFAULT_PATH NO_CACHE)
+find_library(LibTorch_CPU_LIBRARY torch_cpu PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH NO_CACHE)
+find_library(LibTorch_C10_LIBRARY c10 PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH NO_CACHE)
 foreach(header torch/headeronly/version.h torch/csrc/api/include/torch/version.h)
   if(EXISTS ${LibTorch_INCLUDE_DIR}/${header} AND NOT LibTorch_VERSION)
     file(STRINGS ${LibTorch_INCLUDE_DIR}/${header} lines REGEX "define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
@@ -36,8 +37,18 @@ if(NOT LibTorch_FOUND)
   return()
 endif()
 
+file(GLOB config ${LIBTORCH_ROOT}/share/cmake/Torch/TorchConfig.cmake)
+if(config)
+  file(STRINGS ${config} old_strings REGEX "_GLIBCXX_USE_CXX11_ABI=0")
+  if(old_strings)
+    message(FATAL_ERROR "expected a LibTorch with the C++11 ABI, as the system's libraries have it, found one without: "
+                        "torch ${LibTorch_VERSION} in ${LIBTORCH_ROOT}. Take 2.7 or newer, or a build of 2.6 that has it")
+  endif()
+endif()
+
 function(palimpsest_imported name)
   cmake_parse_arguments(LIB "" "FILE" "INCLUDES;LINKS" ${ARGN})
+  list(TRANSFORM LIB_INCLUDES REPLACE "/+(/|$)" "\\1")
   if(NOT TARGET ${name})
     add_library(${name} INTERFACE IMPORTED)
     get_filename_component(folder ${LIB_FILE} DIRECTORY)
@@ -50,30 +61,47 @@ endfunction()
 palimpsest_imported(LibTorch::cpu FILE ${LibTorch_CPU_LIBRARY} LINKS ${LibTorch_C10_LIBRARY}
   INCLUDES ${LibTorch_INCLUDE_DIR} ${LibTorch_INCLUDE_DIR}/torch/csrc/api/include)
 
-# The CUDA side of the wheel, and the libraries of its nvidia siblings.
+# The CUDA side of the wheel, and the libraries of its nvidia siblings: nvidia/cu13 from CUDA 13 on, before it a folder a library.
 get_filename_component(site ${LibTorch_INCLUDE_DIR}/../.. ABSOLUTE)
-file(GLOB nvidia_includes LIST_DIRECTORIES true ${site}/nvidia/cu*/include ${site}/nvidia/cuda_runtime/include)
-file(GLOB nvidia_libraries LIST_DIRECTORIES true ${site}/nvidia/cu*/lib ${site}/nvidia/cuda_runtime/lib)
-find_library(LibTorch_CUDA_LIBRARY torch_cuda PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH)
-find_library(LibTorch_C10_CUDA_LIBRARY c10_cuda PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH)
+set(cuda_major)
+if(EXISTS ${LIBTORCH_ROOT}/version.py)
+  file(STRINGS ${LIBTORCH_ROOT}/version.py cuda_major REGEX "^cuda.*'[0-9]+[.]")
+  string(REGEX REPLACE ".*'([0-9]+)[.].*" "\\1" cuda_major "${cuda_major}")
+endif()
+set(siblings cu${cuda_major})
+if(cuda_major EQUAL 12)
+  set(siblings cuda_*)
+endif()
+file(GLOB nvidia_includes LIST_DIRECTORIES true ${site}/nvidia/${siblings}/include)
+file(GLOB nvidia_libraries LIST_DIRECTORIES true ${site}/nvidia/${siblings}/lib)
+find_library(LibTorch_CUDA_LIBRARY torch_cuda PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH NO_CACHE)
+find_library(LibTorch_C10_CUDA_LIBRARY c10_cuda PATHS ${LIBTORCH_ROOT}/lib NO_DEFAULT_PATH NO_CACHE)
 set(toolkits $ENV{CUDA_HOME}/include /usr/local/cuda/include)
-find_program(LibTorch_NVCC nvcc)
+find_program(LibTorch_NVCC nvcc NO_CACHE)
 if(LibTorch_NVCC)
   file(REAL_PATH ${LibTorch_NVCC} nvcc)
   cmake_path(GET nvcc PARENT_PATH nvcc)
   list(APPEND toolkits ${nvcc}/../include ${nvcc}/../targets/x86_64-linux/include)
 endif()
-find_path(LibTorch_CUDART_INCLUDE_DIR cuda_runtime_api.h PATHS ${nvidia_includes} ${toolkits} NO_DEFAULT_PATH)
-# The runtime's headers need these two, which are packages of their own (nvidia-cuda-crt, nvidia-cuda-cccl).
+foreach(toolkit ${toolkits})  # only of the wheel's CUDA: two would mix
+  set(same)
+  if(EXISTS ${toolkit}/cuda.h)
+    file(STRINGS ${toolkit}/cuda.h same REGEX "define CUDA_VERSION ${cuda_major}0[0-9]+$")
+  endif()
+  if(NOT same)
+    list(REMOVE_ITEM toolkits ${toolkit})
+  endif()
+endforeach()
+find_path(LibTorch_CUDART_INCLUDE_DIR cuda_runtime_api.h PATHS ${nvidia_includes} ${toolkits} NO_DEFAULT_PATH NO_CACHE)
+# The runtime's headers need these two, which are packages of their own (nvidia-cuda-crt and nvidia-cuda-cccl, or with CUDA 12
+# nvidia-cuda-nvcc-cu12 and nvidia-cuda-cccl-cu12).
 find_path(LibTorch_CUDA_CRT_INCLUDE_DIR crt/host_defines.h PATHS ${LibTorch_CUDART_INCLUDE_DIR} ${nvidia_includes}
-          ${toolkits} NO_DEFAULT_PATH)
+          ${toolkits} NO_DEFAULT_PATH NO_CACHE)
 find_path(LibTorch_CCCL_INCLUDE_DIR nv/target PATHS ${LibTorch_CUDART_INCLUDE_DIR} ${nvidia_includes}
-          ${toolkits} PATH_SUFFIXES . cccl NO_DEFAULT_PATH)
-find_library(LibTorch_CUDART_LIBRARY NAMES libcudart.so.13 libcudart.so.12 PATHS ${nvidia_libraries} NO_DEFAULT_PATH)
-find_path(LibTorch_NCCL_INCLUDE_DIR nccl.h PATHS ${site}/nvidia/nccl/include NO_DEFAULT_PATH)
-find_library(LibTorch_NCCL_LIBRARY libnccl.so.2 PATHS ${site}/nvidia/nccl/lib NO_DEFAULT_PATH)
-mark_as_advanced(LibTorch_NVCC LibTorch_CUDA_CRT_INCLUDE_DIR LibTorch_CCCL_INCLUDE_DIR LibTorch_CUDA_LIBRARY LibTorch_C10_CUDA_LIBRARY LibTorch_CUDART_INCLUDE_DIR LibTorch_CUDART_LIBRARY
-                 LibTorch_NCCL_INCLUDE_DIR LibTorch_NCCL_LIBRARY)
+          ${toolkits} PATH_SUFFIXES . cccl NO_DEFAULT_PATH NO_CACHE)
+find_library(LibTorch_CUDART_LIBRARY NAMES libcudart.so.${cuda_major} PATHS ${nvidia_libraries} NO_DEFAULT_PATH NO_CACHE)
+find_path(LibTorch_NCCL_INCLUDE_DIR nccl.h PATHS ${site}/nvidia/nccl/include NO_DEFAULT_PATH NO_CACHE)
+find_library(LibTorch_NCCL_LIBRARY libnccl.so.2 PATHS ${site}/nvidia/nccl/lib NO_DEFAULT_PATH NO_CACHE)
 if(LibTorch_CUDA_LIBRARY AND LibTorch_CUDART_INCLUDE_DIR AND LibTorch_CUDA_CRT_INCLUDE_DIR AND LibTorch_CCCL_INCLUDE_DIR
    AND LibTorch_CUDART_LIBRARY)
   palimpsest_imported(LibTorch::cuda FILE ${LibTorch_CUDA_LIBRARY}

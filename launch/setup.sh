@@ -8,13 +8,15 @@ source launch/environment.sh
 
 usage() {
   cat <<'TEXT'
-launch/setup.sh [--minimal] [--vision] [--slurm] [--no-packages]
+launch/setup.sh [--minimal] [--vision] [--slurm] [--no-packages] [--torch VERSION]
 launch/setup.sh --offline FOLDER
 
   --minimal      leave out what only the tests need (transformers, timm, peft, pytest, a vision backbone)
   --vision       with --minimal: install the vision backbone all the same
   --slurm        also the SLURM that tests/slurm starts for itself (they are skipped without; needs root)
   --no-packages  never install Debian packages; CMake will say what it does not find
+  --torch        another torch than the pinned one, from 2.7 on, with the CUDA that it brings: 2.10.0 has CUDA 12, for older
+                 drivers. Kept until .venv is removed
   --offline      without network and without root: libraries and wheels from a folder that launch/bundle.sh has made elsewhere,
                  torch from the Python that is there
 
@@ -28,13 +30,18 @@ Exit codes: 0 ready, 1 something is missing or could not be installed, 2 usage.
 TEXT
 }
 
-minimal=false vision=false slurm=false packages=true bundle=
+minimal=false vision=false slurm=false packages=true torch='' bundle=
 while [[ $# -gt 0 ]]; do
   case $1 in
     --minimal) minimal=true ;;
     --vision) vision=true ;;
     --slurm) slurm=true ;;
     --no-packages) packages=false ;;
+    --torch)
+      [[ ${2-} =~ ^[0-9]+\.[0-9]+\.[0-9]+(\+[a-z0-9.]+)?$ ]] || { echo "launch/setup.sh: --torch needs a version, such as 2.10.0" >&2; exit 2; }
+      torch=$2
+      shift
+      ;;
     --offline)
       [[ $# -gt 1 ]] || { echo "launch/setup.sh: --offline needs the folder that launch/bundle.sh has made" >&2; exit 2; }
       bundle=$(cd "$called_from" && realpath -m "$2")
@@ -148,6 +155,11 @@ setup_slurm() {
   install_packages slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins
 }
 
+install_python() {
+  quietly "installing $1 into .venv" \
+    .venv/bin/python -m pip install --disable-pip-version-check --no-input "${@:2}"
+}
+
 # Installs one requirements file into .venv unless its stamp says that exactly this file was installed.
 setup_python() {
   local file=$1 stamp hash
@@ -157,9 +169,54 @@ setup_python() {
     say "$file is installed"
     return
   fi
-  quietly "installing $file into .venv (torch is large: minutes)" \
-    .venv/bin/python -m pip install --disable-pip-version-check --no-input --no-deps --requirement "$file"
+  install_python "$file" --no-deps --requirement "$file"
   echo "$hash" >"$stamp"
+}
+
+torch_installed() {
+  .venv/bin/python - <<'TEXT'
+import importlib.metadata
+try:
+    print(importlib.metadata.version("torch"))
+except importlib.metadata.PackageNotFoundError:
+    pass
+TEXT
+}
+
+# The pinned torch, or the one asked for, now or when .venv was made.
+setup_torch() {
+  local chosen=.venv/chosen-torch found cuda
+  [[ -n $torch || ! -f $chosen ]] || torch=$(<"$chosen")
+  if [[ -z $torch ]]; then
+    setup_python launch/requirements-torch.txt
+    return
+  fi
+  found=$(torch_installed)
+  [[ -z $found || $found == "$torch" ]] ||
+    stop "expected torch $torch or none in .venv, found $found: two would mix. Remove .venv and build, then call this again"
+  if [[ -f $chosen ]]; then
+    say "torch $torch is installed"
+    return
+  fi
+  install_python "torch $torch (large: minutes)" "torch==$torch"
+  # Headers that the CUDA runtime includes, and torch does not ask for.
+  cuda=$(.venv/bin/python -c 'import torch; print(torch.version.cuda or "")')
+  case $cuda in
+    12.*) install_python "CUDA $cuda headers" --no-deps "nvidia-cuda-nvcc-cu12==$cuda.*" "nvidia-cuda-cccl-cu12==$cuda.*" ;;
+    ?*) install_python "CUDA $cuda headers" --no-deps "nvidia-cuda-crt==$cuda.*" "nvidia-cuda-cccl==$cuda.*" ;;
+  esac
+  echo "$torch" >"$chosen"
+}
+
+# torchvision goes with one version of torch.
+setup_test_python() {
+  local file=launch/requirements-test.txt
+  if [[ -n $torch ]]; then
+    grep -v '^torchvision==' "$file" >.cache/requirements-test.txt
+    file=.cache/requirements-test.txt
+    [[ -z $(modules_missing torchvision) ]] || install_python "the torchvision of torch $torch" "torch==$torch" torchvision
+  fi
+  setup_python "$file"
 }
 
 stop() {
@@ -268,6 +325,7 @@ setup_packages
 if $slurm; then setup_slurm; fi
 [[ -x .venv/bin/pip ]] || quietly "making the Python environment .venv" "$python" -m venv .venv
 setup_python launch/requirements.txt
+setup_torch
 if $vision || ! $minimal; then setup_python launch/requirements-vision.txt; fi
-$minimal || setup_python launch/requirements-test.txt
+$minimal || setup_test_python
 say "ready"

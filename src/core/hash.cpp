@@ -91,18 +91,43 @@ constexpr Crc32cTables make_tables() {
 
 constexpr Crc32cTables kTables = make_tables();
 
-}  // namespace
+std::uint64_t first_word(std::span<const std::byte> bytes) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes.data(), 8);  // little-endian, as all files here
+  return word;
+}
 
-std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t crc) {
-  crc = ~crc;
-  while (bytes.size() >= 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data(), 8);  // little-endian, as all files here
-    word ^= crc;
+// These two take whole words from the front of `bytes` and return the inverted sum.
+std::uint32_t sum_of_words(std::span<const std::byte>& bytes, std::uint32_t crc) {
+  for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {
+    const std::uint64_t word = first_word(bytes) ^ crc;
     crc = 0;
     for (std::size_t i = 0; i < 8; ++i) crc ^= kTables[7 - i][(word >> (8 * i)) & 255];
-    bytes = bytes.subspan(8);
   }
+  return crc;
+}
+
+#ifdef __x86_64__
+[[gnu::target("sse4.2")]] std::uint32_t sum_by_instruction(std::span<const std::byte>& bytes,
+                                                           std::uint32_t crc) {
+  std::uint64_t sum = crc;
+  for (; bytes.size() >= 8; bytes = bytes.subspan(8))
+    sum = __builtin_ia32_crc32di(sum, first_word(bytes));
+  return static_cast<std::uint32_t>(sum);
+}
+bool has_instruction() { return __builtin_cpu_supports("sse4.2") != 0; }
+#else
+std::uint32_t sum_by_instruction(std::span<const std::byte>& bytes, std::uint32_t crc) {
+  return sum_of_words(bytes, crc);
+}
+bool has_instruction() { return false; }
+#endif
+
+}  // namespace
+
+std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t crc, bool by_instruction) {
+  crc = by_instruction && has_instruction() ? sum_by_instruction(bytes, ~crc)
+                                            : sum_of_words(bytes, ~crc);
   for (const std::byte byte : bytes) {
     crc = (crc >> 8) ^ kTables[0][(crc ^ std::to_integer<std::uint32_t>(byte)) & 255];
   }

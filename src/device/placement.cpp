@@ -4,7 +4,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <ATen/native/DispatchStub.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 #include <malloc.h>
 
 #if __has_include(<torch/headeronly/version.h>)
@@ -55,6 +54,13 @@ std::string model_of(const CudaApi& api, int device) {
                 runtime);
 }
 
+// Of the module that is open where a tensor lies on a device. c10::Stream hands it out only from
+// LibTorch 2.11 on.
+void* current_stream(int device) {
+  static const CudaApi& api = *open_cuda().api;
+  return api.current_stream(device);
+}
+
 }  // namespace
 
 std::size_t Placement::room_for_images() const {
@@ -95,14 +101,10 @@ Placement make_placement(std::string_view choice, bool share_device, HostGroup& 
 }
 
 Buffer as_buffer(const at::Tensor& tensor) {
-  return {
-      .data = tensor.data_ptr(),
-      .count = static_cast<std::size_t>(tensor.numel()),
-      .type = tensor.scalar_type() == at::kDouble ? DataType::kFloat64 : DataType::kFloat32,
-      .stream =
-          tensor.is_cuda()
-              ? c10::impl::VirtualGuardImpl(at::kCUDA).getStream(tensor.device()).native_handle()
-              : nullptr};
+  return {.data = tensor.data_ptr(),
+          .count = static_cast<std::size_t>(tensor.numel()),
+          .type = tensor.scalar_type() == at::kDouble ? DataType::kFloat64 : DataType::kFloat32,
+          .stream = tensor.is_cuda() ? current_stream(tensor.get_device()) : nullptr};
 }
 
 void configure_processor(int threads) {

@@ -46,10 +46,10 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
                             const at::Tensor& rows_c) {
     at::Tensor y = frozen_product(x, frozen.effective, frozen.bias);
     if (!is_branch(frozen, rows_c) || a.numel() == 0) return y;
+    const std::int64_t rank = padded_rank(a, x);
     at::Tensor xa = at::linear(x, stacked(a, scale, x));
     if (rows_c.numel() > 0) xa.mul_(rows_c);
-    const at::Tensor factors = b.to(x.scalar_type());
-    const std::int64_t rank = a.size(1);
+    const at::Tensor factors = padded(b.to(x.scalar_type()), 2, rank);
     for (std::int64_t m = 0; m < a.size(0); ++m) {
       rows_of(y, frozen, m).addmm_(xa.narrow(1, m * rank, rank), factors.select(0, m).t());
     }
@@ -71,22 +71,22 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
       for (const auto& slot : frozen.slots)
         (*tap)(slot.module, x, g.narrow(1, slot.row, frozen.out));
     } else {
-      const std::int64_t modules = a.size(0), rank = a.size(1), tokens = x.size(0);
+      const std::int64_t modules = a.size(0), rank = padded_rank(a, x), tokens = x.size(0);
       // Thin products have the rank as their rows: as columns they take up to four times as long.
       const at::Tensor stack = stacked(a, scale, x);
       at::Tensor ax = stack.mm(x.t());  // [modules * rank, tokens]
       if (rows_c.numel() > 0) ax.mul_(rows_c.t());
-      const at::Tensor factors = b.to(x.scalar_type());
+      const at::Tensor factors = padded(b.to(x.scalar_type()), 2, rank);
       at::Tensor bg = at::empty({modules * rank, tokens}, x.options());
       db = at::empty_like(b);
       for (std::int64_t m = 0; m < modules; ++m) {
         const at::Tensor g_m = rows_of(g, frozen, m);
         at::Tensor bg_m = bg.narrow(0, m * rank, rank);
         at::mm_out(bg_m, factors.select(0, m).t(), g_m.t());
-        db.select(0, m).copy_(ax.narrow(0, m * rank, rank).mm(g_m).t());
+        db.select(0, m).copy_(ax.narrow(0, m * rank, a.size(1)).mm(g_m).t());
       }
       if (rows_c.numel() > 0) bg.mul_(rows_c.t());
-      da = bg.mm(x).to(at::kFloat).view_as(a).mul_(scale);
+      da = bg.mm(x).view({modules, rank, -1}).narrow(1, 0, a.size(1)).to(at::kFloat).mul(scale);
       if (dx.defined() && is_branch(frozen, rows_c)) dx.addmm_(bg.t(), stack);
     }
     return {dx, da, db, {}, {}, {}, {}};
@@ -97,9 +97,28 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
     return frozen.branch || rows_c.numel() > 0;
   }
 
+  // Of A and B where x is multiplied with them. On a device a bf16 product reads rows of 16 bytes
+  // at once, if they begin at multiples of that: zeros fill the rank up.
+  static std::int64_t padded_rank(const at::Tensor& a, const at::Tensor& x) {
+    constexpr std::int64_t kAligned = 8;  // numbers of bf16
+    const std::int64_t rank = a.size(1);
+    const bool pads = !x.is_cpu() && x.scalar_type() == at::kBFloat16;
+    return pads ? (rank + kAligned - 1) / kAligned * kAligned : rank;
+  }
+
+  // With zeros after what it has along a dimension.
+  static at::Tensor padded(const at::Tensor& factors, std::int64_t dimension, std::int64_t size) {
+    if (factors.size(dimension) == size) return factors;
+    std::vector<std::int64_t> sizes = factors.sizes().vec();
+    sizes[static_cast<std::size_t>(dimension)] = size;
+    at::Tensor filled = at::zeros(sizes, factors.options());
+    filled.narrow(dimension, 0, factors.size(dimension)).copy_(factors);
+    return filled;
+  }
+
   // c s A of all modules, one above the other, in the precision of x: [modules * rank, in].
   static at::Tensor stacked(const at::Tensor& a, const at::Tensor& scale, const at::Tensor& x) {
-    return a.view({-1, a.size(2)}).mul(scale).to(x.scalar_type());
+    return padded(a.mul(scale).to(x.scalar_type()), 1, padded_rank(a, x)).view({-1, a.size(2)});
   }
 
   // The columns of y or its gradient that are the rows of module m.

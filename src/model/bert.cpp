@@ -37,15 +37,16 @@ Bert::Bert(const BertConfig& config, const BackboneChoice& choice, const TensorL
   norm_embeddings_ = norm("embeddings.LayerNorm");
   for (std::int64_t b = 0; b < config.layers; ++b) {
     const std::string block = concat("encoder.layer.", b, ".");
-    norms_.push_back({.attention = norm(block + "attention.output.LayerNorm"),
-                      .output = norm(block + "output.LayerNorm")});
+    norms_.push_back({.attention = norm(block + "attention.output.LayerNorm").in(choice.precision),
+                      .output = norm(block + "output.LayerNorm").in(choice.precision)});
   }
 }
 
 at::Tensor Bert::hidden_states(const TextInput& input, const AdapterUse& use) const {
   const at::Tensor embedded =
       norm_embeddings_(at::embedding(word_embeddings_, input.ids) +
-                       at::embedding(position_embeddings_, input.positions) + type_embedding_);
+                       at::embedding(position_embeddings_, input.positions) + type_embedding_)
+          .to(precision());
   return through_blocks(embedded, use, [this, input, use](std::size_t b, const at::Tensor& x) {
     const BlockLayers::Block& layers = block(b);
     const at::Tensor attended = text_attention(layers.qkv.forward(x, use), input, config_.heads);

@@ -191,8 +191,9 @@ at::Tensor erf_gelu(const at::Tensor& x) {
 
 namespace {
 
-void add_squared_products_here(const at::Tensor& g, const at::Tensor& x, at::IntArrayRef lengths,
-                               const at::Tensor& sum) {
+void add_squared_products_here(const at::Tensor& gradient, const at::Tensor& input,
+                               at::IntArrayRef lengths, const at::Tensor& sum) {
+  const at::Tensor g = gradient.to(at::kFloat), x = input.to(at::kFloat);
   constexpr std::int64_t kRows = 96;  // of a thread's share at least; a multiple of any tile's
   const std::int64_t out = g.size(1), in = x.size(1);
   require(sum_of(lengths) == x.size(0) && g.size(0) == x.size(0) && g.stride(1) == 1 &&
@@ -210,6 +211,15 @@ void add_squared_products_here(const at::Tensor& g, const at::Tensor& x, at::Int
   });
 }
 
+// a b in float32, [samples, rows, columns]. Products of two bf16 numbers are exact in float32, so
+// that nothing is lost where LibTorch (2.8 and later) multiplies them as they are.
+at::Tensor products_in_float(const at::Tensor& a, const at::Tensor& b) {
+  using Bmm = at::Tensor(const at::Tensor&, const at::Tensor&, at::ScalarType);
+  static const auto found = c10::Dispatcher::singleton().findSchema({"aten::bmm", "dtype"});
+  if (a.scalar_type() == at::kBFloat16 && found) return found->typed<Bmm>().call(a, b, at::kFloat);
+  return a.to(at::kFloat).bmm(b.to(at::kFloat));
+}
+
 // Where there is no kernel: gradients of a few samples at once, all of one length.
 void add_squared_products_elsewhere(const at::Tensor& g, const at::Tensor& x,
                                     at::IntArrayRef lengths, const at::Tensor& sum) {
@@ -222,7 +232,8 @@ void add_squared_products_elsewhere(const at::Tensor& g, const at::Tensor& x,
     const auto group = [&](const at::Tensor& rows) {
       return rows.narrow(0, first * length, count * length).view({count, length, rows.size(1)});
     };
-    sum.add_(group(g).transpose(1, 2).bmm(group(x)).square_().sum(0));
+    const at::Tensor gradients = products_in_float(group(g).transpose(1, 2), group(x));
+    sum.add_(at::linalg_vector_norm(gradients, 2, {0}).square_());  // in one pass over memory
   }
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "palimpsest/model/attention_heads.h"
 #include "palimpsest/model/host_kernels.h"
 
 namespace palimpsest {
@@ -12,14 +13,12 @@ namespace {
 
 // Each text with a row of its own for every place, through LibTorch's fused attention.
 at::Tensor padded_attention(const at::Tensor& qkv, const TextInput& input, std::int64_t heads) {
-  const std::int64_t texts = std::ssize(input.lengths), width = input.lengths.front(),
-                     d = qkv.size(1) / 3 / heads;
-  const std::vector<at::Tensor> parts =
-      qkv.view({texts, width, 3, heads, d}).permute({2, 0, 3, 1, 4}).unbind();
-  return at::scaled_dot_product_attention(parts[0], parts[1], parts[2],
+  const std::int64_t texts = std::ssize(input.lengths), width = input.lengths.front();
+  const auto [query, key, value] = attention_heads(qkv, texts, heads);
+  return at::scaled_dot_product_attention(query, key, value,
                                           input.mask.expand({-1, heads, width, -1}))
       .transpose(1, 2)
-      .reshape({texts * width, heads * d});
+      .reshape({texts * width, -1});
 }
 
 }  // namespace
@@ -55,7 +54,8 @@ TextInput make_text_input(const PaddedTexts& texts, std::int64_t positions,
                                     -std::numeric_limits<double>::infinity())};
 }
 
-at::Tensor mean_over_tokens(const at::Tensor& hidden, const TextInput& input) {
+at::Tensor mean_over_tokens(const at::Tensor& states, const TextInput& input) {
+  const at::Tensor hidden = states.to(input.pooling.scalar_type());
   if (!input.mask.defined()) return at::mm(input.pooling, hidden);
   const std::int64_t texts = input.pooling.size(0);
   return at::bmm(input.pooling, hidden.view({texts, -1, hidden.size(1)})).squeeze(1);

@@ -4,6 +4,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/model/attention_heads.h"
 #include "palimpsest/model/frozen_product.h"
 #include "palimpsest/model/host_kernels.h"
 
@@ -62,6 +63,9 @@ Vit::Vit(const VitConfig& config, const BackboneChoice& choice, const TensorLoad
     return LayerNorm{load(name + ".weight", {size}), load(name + ".bias", {size}),
                      config.layer_norm_epsilon};
   };
+  const auto block_norm = [&](const std::string& name) {
+    return norm(name, width).in(choice.precision);
+  };
   patch_weight_ = load("patches.weight", {width, 3, config.patch, config.patch})
                       .flatten(1)
                       .to(choice.precision);
@@ -69,19 +73,22 @@ Vit::Vit(const VitConfig& config, const BackboneChoice& choice, const TensorLoad
 
   const std::int64_t patches = config.grid * config.grid;
   const at::Tensor positions = load("positions", {config.placed + patches, width});
-  positions_ = resized(positions.narrow(0, config.placed, patches), config.grid, side_);
-  prefix_ = at::zeros({config.prefix(), width}, positions.options());
-  if (config.class_token) prefix_.select(0, 0).copy_(load("class_token", {width}));
+  const at::Tensor placed =
+      resized(positions.narrow(0, config.placed, patches), config.grid, side_);
+  at::Tensor prefix = at::zeros({config.prefix(), width}, positions.options());
+  if (config.class_token) prefix.select(0, 0).copy_(load("class_token", {width}));
   if (config.registers > 0) {
-    prefix_.narrow(0, config.prefix() - config.registers, config.registers)
+    prefix.narrow(0, config.prefix() - config.registers, config.registers)
         .copy_(load("registers", {config.registers, width}));
   }
-  prefix_.narrow(0, 0, config.placed).add_(positions.narrow(0, 0, config.placed));
+  prefix.narrow(0, 0, config.placed).add_(positions.narrow(0, 0, config.placed));
+  positions_ = placed.to(choice.precision);
+  prefix_ = prefix.to(choice.precision);
 
   for (std::int64_t b = 0; b < config.depth; ++b) {
     const std::string block = concat("blocks.", b, ".");
-    Frozen frozen{.norm_attention = norm(block + "norm1", width),
-                  .norm_mlp = norm(block + "norm2", width),
+    Frozen frozen{.norm_attention = block_norm(block + "norm1"),
+                  .norm_mlp = block_norm(block + "norm2"),
                   .query_norm = {},
                   .key_norm = {},
                   .scale_attention = {},
@@ -91,8 +98,8 @@ Vit::Vit(const VitConfig& config, const BackboneChoice& choice, const TensorLoad
       frozen.key_norm = norm(block + "attn.key_norm", width / config.heads);
     }
     if (config.layer_scale) {
-      frozen.scale_attention = load(block + "scale1", {width});
-      frozen.scale_mlp = load(block + "scale2", {width});
+      frozen.scale_attention = load(block + "scale1", {width}).to(choice.precision);
+      frozen.scale_mlp = load(block + "scale2", {width}).to(choice.precision);
     }
     frozen_.push_back(std::move(frozen));
   }
@@ -116,12 +123,10 @@ at::Tensor Vit::attention(const at::Tensor& qkv, std::int64_t samples, std::int6
     const std::vector<std::int64_t> lengths(static_cast<std::size_t>(samples), tokens_per_image());
     return sample_attention(qkv, lengths, config_.heads, queries);
   }
-  const std::int64_t d = config_.width / config_.heads;
-  const std::vector<at::Tensor> parts =
-      qkv.view({samples, -1, 3, config_.heads, d}).permute({2, 0, 3, 1, 4}).unbind();
-  const at::Tensor asking = queries == 0 ? parts[0] : parts[0].narrow(2, 0, queries);
+  const auto [query, key, value] = attention_heads(qkv, samples, config_.heads);
+  const at::Tensor asking = queries == 0 ? query : query.narrow(2, 0, queries);
   return at::scaled_dot_product_attention(normed(frozen.query_norm, asking),
-                                          normed(frozen.key_norm, parts[1]), parts[2])
+                                          normed(frozen.key_norm, key), value)
       .transpose(1, 2)
       .reshape({-1, config_.width});
 }
@@ -153,7 +158,8 @@ at::Tensor Vit::features(const Images& images, const AdapterUse& use) const {
   const at::Tensor x = through_blocks(embedded, use, pass);
   if (!mean_pooling_) return norm_(x);
   const at::Tensor patches = x.view({samples, tokens_per_image(), config_.width})
-                                 .narrow(1, config_.prefix(), positions_.size(0));
+                                 .narrow(1, config_.prefix(), positions_.size(0))
+                                 .to(at::kFloat);
   return config_.norm_after_pooling ? norm_(patches.mean(1)) : norm_(patches).mean(1);
 }
 

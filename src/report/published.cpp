@@ -80,7 +80,7 @@ Condition split(const ReportedRun& run, const Json& column) {
 }
 
 Condition class_order(const ReportedRun& run, const Json& column) {
-  const bool literal = hash_of_names(classes_of(run)) == column["order_sha256"];
+  const bool literal = column["order_sha256"].get<std::string>() == hash_of_names(classes_of(run));
   return {"class order", kUnknown,
           concat(literal ? "as in " : "another than in ", "configs/protocols/",
                  column["protocol"].get<std::string>(),

@@ -117,9 +117,7 @@ class CurvaturePass {
   // These return the logits.
   at::Tensor add_fisher(const Batch& batch, const at::Tensor& sums) const {
     const std::vector<std::int64_t> tokens = model_.tokens(batch);
-    const GradientTap tap = [&](std::size_t index, const at::Tensor& input,
-                                const at::Tensor& output_gradient) {
-      const at::Tensor x = input.to(at::kFloat), g = output_gradient.to(at::kFloat);
+    const GradientTap tap = [&](std::size_t index, const at::Tensor& x, const at::Tensor& g) {
       // A layer that sees a sample's pooled token alone has one row for each.
       const std::vector<std::int64_t> single(tokens.size(), 1);
       const std::vector<std::int64_t>& lengths = x.size(0) == std::ssize(tokens) ? single : tokens;

@@ -5,6 +5,7 @@
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
+#include "palimpsest/core/random.h"
 
 namespace palimpsest {
 namespace {
@@ -43,6 +44,16 @@ TEST_F(Files, Crc32cGivesThePublishedAnswers) {
   EXPECT_EQ(crc32c(std::as_bytes(std::span(digits.substr(4))),
                    crc32c(std::as_bytes(std::span(digits.substr(0, 4))))),
             0xe3069283u);
+}
+
+TEST_F(Files, Crc32cIsTheSameByInstructionAndByTable) {
+  std::vector<std::byte> bytes(1003);
+  RandomStream random(1, Purpose::kTest, 0, 0);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random.below(256));
+  for (std::size_t size = 0; size <= bytes.size(); size += 59) {
+    const auto part = std::span(bytes).subspan(size % 7, size - size % 7);
+    EXPECT_EQ(crc32c(part, 5, true), crc32c(part, 5, false)) << size;
+  }
 }
 
 TEST_F(Files, AnAtomicFileAppearsOnlyWhenCommitted) {

@@ -35,6 +35,9 @@ std::string sha256(std::string_view text);
 std::string sha256_of_file(const std::filesystem::path& path);
 
 // CRC-32C (Castagnoli, reflected, as in iSCSI and TFRecord). Pass an earlier result to continue it.
-std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t crc = 0);
+// By the processor's instruction where it has one and `by_instruction`, else by table: the same
+// number.
+std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t crc = 0,
+                     bool by_instruction = true);
 
 }  // namespace palimpsest

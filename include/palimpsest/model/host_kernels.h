@@ -27,8 +27,8 @@ at::Tensor erf_gelu(const at::Tensor& x);
 
 // sum[o, i] += sum_n (sum_tau g[tau, o] x[tau, i])^2 over samples n, whose `lengths[n]` rows lie
 // one after another. g [tokens, out], x [tokens, in], their rows contiguous; sum [out, in].
-// Float32; on a device all lengths are one. Throws Error where shapes, strides and lengths don't
-// fit one another.
+// g and x of one type, float32 or bf16, the sums in float32; on a device all lengths are one.
+// Throws Error where shapes, strides and lengths don't fit one another.
 void add_squared_products(const at::Tensor& g, const at::Tensor& x,
                           std::span<const std::int64_t> lengths, const at::Tensor& sum);
 

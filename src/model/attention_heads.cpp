@@ -1,0 +1,18 @@
+#include "palimpsest/model/attention_heads.h"
+
+#include <ATen/ATen.h>
+
+namespace palimpsest {
+
+// Split, not unbound: the gradients of the three are then put together in one copy, row by row.
+std::array<at::Tensor, 3> attention_heads(const at::Tensor& qkv, std::int64_t samples,
+                                          std::int64_t heads) {
+  const std::int64_t width = qkv.size(1) / 3;
+  const std::vector<at::Tensor> parts = qkv.view({samples, -1, 3 * width}).split(width, 2);
+  const auto in_heads = [&](const at::Tensor& part) {
+    return part.view({samples, -1, heads, width / heads}).transpose(1, 2);
+  };
+  return {in_heads(parts[0]), in_heads(parts[1]), in_heads(parts[2])};
+}
+
+}  // namespace palimpsest
