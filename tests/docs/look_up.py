@@ -14,6 +14,7 @@ from stand_in import BUILD
 
 VERBS = ("train", "eval", "predict", "plan", "doctor")
 TOOLS = ("inspect", "diff", "verify", "merge", "export", "report")
+PACK_VERBS = ("backbone", "debian", "images", "protocol", "show")
 # Folders whose files a command or a text may name; what isn't there is a mistake, but for files that are the reader's own.
 FOLDERS = ("bench", "checkpoints_schema", "cmake", "configs", "docs", "include", "launch", "src", "tests", "tools")
 READERS_OWN = ("configs/mine.cfg", "src/merge/bounded.cpp", "tests/merge/bounded_test.cpp")
@@ -44,10 +45,11 @@ def help_of_program(name, verb=None):
     return help_of(name) + (help_of_program("palimpsest", "train") if name == "launch/sweep.sh" else "")
 
 
+@functools.cache
 def everything():
     """Every --help there is, for options that a text names without their program."""
     programs = [("palimpsest", verb) for verb in VERBS] + [(f"palimpsest-{tool}", None) for tool in TOOLS]
-    programs += [("palimpsest-pack", verb) for verb in ("backbone", "debian", "images", "protocol", "show")]
+    programs += [("palimpsest-pack", verb) for verb in PACK_VERBS]
     scripts = [f"launch/{name}.sh" for name in ("setup", "quickstart", "bundle", "sweep")] + ["bench/run.sh"]
     return "".join(help_of_program(*program) for program in programs) + "".join(help_of_program(script) for script in scripts)
 

@@ -13,7 +13,7 @@ from program import PROGRAM
 BIN = ROOT / "tests" / "docs" / "bin"
 BUILD = pathlib.Path(PROGRAM).parents[1]
 # Set in configs/*.cfg; all else is as it stands there.
-SHORTER = {"epochs": 1, "batch": 180, "evaluation-batch": 600}
+SHORTER = {"epochs": 1, "batch": 180, "evaluation-batch": 600, "device": "cpu"}
 # Also, but in those of debian-sections, of whose six tasks the pages speak.
 FEWER = {"tasks": 2}
 # The only paths outside of the repository that pages name, and the only text that is changed in a command.
@@ -47,7 +47,7 @@ class StandIn:
             is_whole = path.name.startswith("debian-sections")
             path.write_text(with_settings(path.read_text(), SHORTER if is_whole else SHORTER | FEWER))
 
-    def run(self, script, timeout=120):
+    def run(self, script, timeout=300):
         """Runs the text by bash, which shows each command before its output and ends at the first that fails."""
         for outside, within in ELSEWHERE.items():
             script = script.replace(outside, within)
@@ -97,7 +97,7 @@ class Store:
     def finished(self, name):
         run = self.folder / "runs" / name.replace(", ", "-").replace(" ", "-")
         if not run.is_dir():
-            settings = " ".join(["--config configs/debian-sections.cfg --progress none --device cpu", *self.RUNS[name]])
+            settings = " ".join(["--config configs/debian-sections.cfg --progress none", *self.RUNS[name]])
             done = self.stand_in.run(f"palimpsest train {settings} --out '{run}'")
             assert done.code == 0, done.output
         return run

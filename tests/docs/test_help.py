@@ -5,11 +5,10 @@ import subprocess
 import sys
 
 import pytest
+from look_up import PACK_VERBS, TOOLS, VERBS
 from page import ROOT
 from stand_in import BUILD
 
-VERBS = ("train", "eval", "predict", "plan", "doctor")
-TOOLS = ("inspect", "diff", "verify", "merge", "export", "report")
 SCRIPTS = [f"launch/{name}.sh" for name in ("bundle", "data", "mpirun", "quickstart", "results", "setup", "sweep")]
 SCRIPTS += ["tests/run.sh", "tests/nightly.sh", "tests/fuzz/nightly.sh", "tools/results-table"]
 COMMANDS = {
@@ -17,8 +16,7 @@ COMMANDS = {
     **{f"palimpsest {verb}": [BUILD / "src" / "palimpsest", verb] for verb in VERBS},
     **{f"palimpsest-{tool}": [BUILD / "tools" / f"palimpsest-{tool}"] for tool in TOOLS},
     "palimpsest-pack": [sys.executable, ROOT / "tools" / "palimpsest-pack"],
-    **{f"palimpsest-pack {verb}": [sys.executable, ROOT / "tools" / "palimpsest-pack", verb]
-       for verb in ("backbone", "debian", "images", "protocol", "show")},
+    **{f"palimpsest-pack {verb}": [sys.executable, ROOT / "tools" / "palimpsest-pack", verb] for verb in PACK_VERBS},
     **{script: [sys.executable, ROOT / script] if script == "tools/results-table" else [ROOT / script] for script in SCRIPTS},
 }  # fmt: skip
 
