@@ -8,7 +8,6 @@ to the product names it. The position embeddings were folded into two constants:
 import json
 
 import numpy as np
-import safetensors.numpy
 
 from . import InputError
 
@@ -45,19 +44,32 @@ QUERY_KEY_VALUE = [f"attention.attention.{part}" for part in ("query", "key", "v
 
 def make_files(path, dialect):
     """The checkpoint of the ONNX file at `path` as {file name: bytes}; dialect "hf" or "timm". Raises InputError."""
+    save = _safetensors().save
     weights = read_weights(path)
     if dialect == "timm":
         return {
             "config.json": _json(_timm_config()),
-            "model.safetensors": safetensors.numpy.save(_timm_weights(weights)),
+            "model.safetensors": save(_timm_weights(weights)),
         }
     # Pretraining alone uses the mask token; the graph lacks it, transformers' models ask for it.
     weights["embeddings.mask_token"] = np.zeros((1, WIDTH), "<f4")
     return {
         "config.json": _json(_hf_config()),
-        "model.safetensors": safetensors.numpy.save(weights, metadata={"format": "pt"}),
+        "model.safetensors": save(weights, metadata={"format": "pt"}),
         "preprocessor_config.json": _json(_hf_preprocessor()),
     }
+
+
+def _safetensors():
+    """Asked for here and not above: launch/setup.sh --minimal installs it only with --vision."""
+    try:
+        import safetensors.numpy
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "backbone dinov2-small: the Python package safetensors is not installed here. Run launch/setup.sh "
+            "--minimal --vision, or pip install safetensors"
+        ) from error
+    return safetensors.numpy
 
 
 def read_weights(path):
