@@ -4,11 +4,12 @@
 #   bench/run.sh gpu [--offline FOLDER] [--seconds N] [--rehearse]
 # Sets up, builds, makes the inputs, measures, and writes bench/results/<date>-<cpu or gpu>.json and a table in docs/performance.md.
 #
-# gpu: the tests labelled gpu, then one GPU against PyTorch; 8 minutes at most, set-up and build included. Without a GPU it ends with
-# exit code 2; with a test that failed, 1. --offline: sets up from a bundle, see docs/cluster.md. --seconds: of the whole, where a machine
-# is there for less than 480. --rehearse: all of it on the processor, with tiny shapes, to see that it runs; what it measures means nothing,
-# and goes to build/rehearsal.json alone.
-# A missed goal is no failure.
+# gpu: the tests labelled gpu, then one GPU against PyTorch; 8 minutes at most, set-up and build included. --offline: sets up from a
+# bundle, see docs/cluster.md. --seconds: of the whole, where a machine is there for less than 480. --rehearse: all of it on the processor,
+# with tiny shapes, to see that it runs; what it measures means nothing, and goes to build/rehearsal.json alone.
+# Exit codes: 0 done, missed goals too; 1 a test or a contender failed; 2 wrong usage, or no GPU for gpu. Examples:
+#   bench/run.sh cpu quick --only minilm
+#   bench/run.sh gpu --offline bundle
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -69,7 +70,7 @@ measure_gpu() {
 }
 
 case ${1-} in
-  --help | -h) sed -n '2,13s/^# \{0,1\}//p' "$0" ;;
+  --help | -h) sed -n '2,14s/^# \{0,1\}//p' "$0" ;;
   gpu) measure_gpu "${@:2}" ;;
   '' | cpu | quick | --only | --rounds | --lock) measure_cpu "$@" ;;
   *) echo "run.sh: expected cpu, gpu or quick, found '$1'; --help says more" >&2 && exit 2 ;;
