@@ -20,7 +20,7 @@ run=runs/$stream
 
 build() {
   cmake --preset release
-  cmake --build --preset release --target palimpsest palimpsest-inspect
+  cmake --build --preset release --target src/all tools/all  # all but the tests
 }
 
 stage "Set-up" launch/setup.sh --minimal "$@"
@@ -35,6 +35,7 @@ cat <<TEXT
 Everything took $((SECONDS / 60)) min $((SECONDS % 60)) s. Where to look next:
   build/release/tools/palimpsest-inspect $run/tasks/task-0001.h5   one task: adapter, Fisher, merge
   build/release/src/palimpsest train --help                        every setting; configs/ has the other experiments
+  $run/report.html                                                 all of this as a page
   $run/metrics.jsonl                                               what happened, line by line
   docs/results.md                                                  what came out on Debian's sections over three seeds
 TEXT

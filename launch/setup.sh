@@ -160,16 +160,17 @@ install_python() {
     .venv/bin/python -m pip install --disable-pip-version-check --no-input "${@:2}"
 }
 
-# Installs one requirements file into .venv unless its stamp says that exactly this file was installed.
+# Installs one requirements file into .venv unless its stamp says that exactly this file was installed. NOTE goes with what is said.
+#   setup_python FILE [NOTE]
 setup_python() {
-  local file=$1 stamp hash
+  local file=$1 note=${2-} stamp hash
   stamp=.venv/installed-$(basename "$file" .txt)
   hash=$(sha256sum <"$file")
   if [[ -f $stamp && $(<"$stamp") == "$hash" ]]; then
     say "$file is installed"
     return
   fi
-  install_python "$file" --no-deps --requirement "$file"
+  install_python "$file$note" --no-deps --requirement "$file"
   echo "$hash" >"$stamp"
 }
 
@@ -188,7 +189,7 @@ setup_torch() {
   local chosen=.venv/chosen-torch found cuda
   [[ -n $torch || ! -f $chosen ]] || torch=$(<"$chosen")
   if [[ -z $torch ]]; then
-    setup_python launch/requirements-torch.txt
+    setup_python launch/requirements-torch.txt " (large: minutes)"
     return
   fi
   found=$(torch_installed)

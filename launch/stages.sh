@@ -14,10 +14,15 @@ stage() {
   current_stage=
 }
 
-name_failed_stage() {
+name_unfinished_stage() {
   local code=$?
-  [[ $code == 0 || -z $current_stage ]] || echo "== $current_stage: failed, exit code $code" >&2
+  [[ $code != 0 && -n $current_stage ]] || return 0
+  if [[ $code == 85 ]]; then
+    echo "== $current_stage: stopped on request, with all saved; the same line goes on from there" >&2
+  else
+    echo "== $current_stage: failed, exit code $code" >&2
+  fi
 }
 
 current_stage=
-trap name_failed_stage EXIT
+trap name_unfinished_stage EXIT

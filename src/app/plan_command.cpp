@@ -150,9 +150,9 @@ std::string dry_run(const RunConfig& config, int world_size) {
     rows.push_back(std::move(row));
   }
   std::ostringstream out;
-  out << "Would train " << inputs.tasks.size() << " tasks over " << world_size << " ranks and "
-      << lanes_of(config, world_size).count << " lanes, into " << config.out
-      << "; nothing was run.\n\n"
+  out << "Would train " << inputs.tasks.size() << " tasks over " << world_size
+      << (world_size == 1 ? " rank and " : " ranks and ") << lanes_of(config, world_size).count
+      << " lanes, into " << config.out << "; nothing was run.\n\n"
       << text_table(rows, "ll") << "\n";
   rows = {{"task", "classes", "train", "test", ""}};
   for (const Task& task : inputs.tasks) {

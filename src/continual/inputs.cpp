@@ -20,6 +20,14 @@ void check_texts(const RunConfig& config, const Pack& pack, const BertConfig& ba
                           backbone.positions, " tokens: pack with the backbone's own tokenizer"));
 }
 
+// A first run often lacks its inputs.
+void check_there(const std::filesystem::path& path, std::string_view what) {
+  if (std::error_code error; std::filesystem::exists(path, error) || error) return;
+  throw InputError(concat(path.string(), ": expected ", what,
+                          ", found nothing there. launch/data.sh makes what debian-sections and "
+                          "openclipart need; docs/your-data.md has the rest"));
+}
+
 bool takes_texts(const BackboneConfig& backbone) {
   return std::holds_alternative<BertConfig>(backbone);
 }
@@ -74,6 +82,8 @@ std::string hash_of(std::span<const Task> tasks) {
 
 Inputs open_pack_and_backbone(const RunConfig& config) {
   const std::filesystem::path folder = std::filesystem::path(config.backbone) / "";
+  check_there(config.pack, "a pack");
+  check_there(config.backbone, "the folder of a backbone");
   Pack pack(config.pack);
   Checkpoint weights(folder);
   const BackboneConfig backbone = read_backbone_config(folder, weights);
@@ -105,6 +115,7 @@ Inputs open_pack_and_backbone(const RunConfig& config) {
 
 Inputs open_inputs(const RunConfig& config) {
   Inputs inputs = open_pack_and_backbone(config);
+  check_there(config.protocol, "a protocol");
   const Protocol protocol = read_protocol(config.protocol);
   inputs.tasks = make_tasks(inputs.pack, protocol, config.validation);
   inputs.test_per_class = protocol.test_per_class;

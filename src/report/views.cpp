@@ -114,9 +114,12 @@ View view_of_pack(const std::filesystem::path& file) {
         {{"name", pack.classes()[i]}, {"training", train[i]}, {"test", test[i]}});
   }
   std::string text = concat("pack of ", grouped(pack.size()), " samples, kind ", pack.kind(), ", ",
-                            pack.classes().size(), " classes\n", identity_text(identity),
-                            "  vocabulary ", grouped(pack.vocabulary()), ", longest sample ",
-                            pack.longest(), "\n\n", text_table(rows, "lrr"));
+                            pack.classes().size(), " classes\n", identity_text(identity));
+  if (pack.holds_texts()) {
+    text += concat("  vocabulary ", grouped(pack.vocabulary()), ", longest sample ", pack.longest(),
+                   " tokens\n");
+  }
+  text += "\n" + text_table(rows, "lrr");
   return {std::move(text), dump(json)};
 }
 

@@ -108,6 +108,13 @@ def test_settings(toy):
     assert done.returncode == 2 and "missing.cfg" in done.stderr
 
 
+@pytest.mark.parametrize("setting", ["pack", "protocol", "backbone"])
+def test_an_input_that_is_not_there_says_what_makes_it(toy, setting):
+    text = toy.run(f"--{setting}", toy.path("missing"), out="bad", code=3)
+    assert toy.path("missing") in text and "found nothing there" in text
+    assert "launch/data.sh" in text and "docs/your-data.md" in text
+
+
 def test_errors_that_all_ranks_meet_are_told_once(toy):
     text = toy.run("--pack", toy.path("missing.h5"), ranks=3, out="bad", code=3)
     assert text.count("palimpsest: ") == 1, text

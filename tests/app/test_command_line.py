@@ -30,7 +30,7 @@ def test_print_config_round_trips(toy, tmp_path):
 
 def test_dry_run_says_what_would_run_and_writes_nothing(toy):
     text = output(*toy.command("--dry-run", out="dry"))
-    assert "4 tasks" in text and "48 of up to 30 samples" in text
+    assert "4 tasks over 1 rank and" in text and "48 of up to 30 samples" in text
     assert not os.path.exists(toy.path("runs", "dry"))
 
 
@@ -53,9 +53,14 @@ def test_inspect_reads_runs_and_files(toy, reference_run):
         output(INSPECT, os.path.join(reference_run, "tasks", "task-0001.h5"))
         seconds.append(time.monotonic() - since)
     assert min(seconds) < 0.05, seconds  # no LibTorch, no bulk data
-    output(INSPECT, toy.path("pack.h5"))
+    assert "vocabulary" in output(INSPECT, toy.path("pack.h5"))
     output(INSPECT, toy.path("toy.cfg"), code=3)
     output(INSPECT, code=2)
+
+
+def test_a_pack_of_images_has_no_vocabulary(vision_toy):
+    text = output(INSPECT, vision_toy.path("pack.h5"))
+    assert "kind pixels" in text and "vocabulary" not in text
 
 
 def test_the_log_tells_every_step_and_task(toy, reference_run):

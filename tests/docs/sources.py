@@ -85,6 +85,7 @@ def make_own_data(folder):
     rows = [(f"class {label}", side, f"text {number} of {label}") for label in range(4)
             for side, count in (("train", 20), ("test", 10)) for number in range(count)]
     (folder / "texts.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
+    make_image_folder(folder / "my-images", ("one", "two", "three", "four"), 30)
     make_image_folder(folder / "home" / "imagenet-r", ("n01443537", "n01484850"), 5)
     toy.make_idx_files(folder / "usr-share" / "datasets" / "fashion-mnist", side=28, classes=10)
     make_image_folder(folder / "usr-share" / "openclipart" / "png", ("animals/birds", "animals/bugs", "tools"), 40)
