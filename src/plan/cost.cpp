@@ -46,7 +46,7 @@ double kept_bytes(const ModelShape& model, const TrainingShape& training) {
   if (model.texts && !training.fuses_attention()) {
     numbers += static_cast<double>(model.heads * training.tokens);  // the attention's weights
   }
-  return kFloat * 2 * w + narrow * numbers;
+  return narrow * (2 * w + numbers);
 }
 
 double activation_bytes(const ModelShape& model, const TrainingShape& training) {
@@ -61,9 +61,9 @@ double activation_bytes(const ModelShape& model, const TrainingShape& training) 
   double per_token = passing;
   if (training.rank > 0) {
     // A last block of class tokens keeps its input, and query, key and value of all tokens.
-    const double last = kFloat * w + narrow * (training.adapted.qkv ? 4 : 3) * w;
+    const double last = narrow * (training.adapted.qkv ? 5 : 4) * w;
     const double all = (blocks - 1) * kept + (training.class_token_only ? last : kept);
-    per_token += training.activation_checkpointing ? blocks * kFloat * w + kept : all;
+    per_token += training.activation_checkpointing ? blocks * narrow * w + kept : all;
   }
   // Three copies of an image: as read, transformed, in patches.
   const double pixels = 3 * static_cast<double>(training.image_side * training.image_side);
