@@ -5,7 +5,7 @@
 # Prints how many of each kind landed. Exit codes: 0 all ended alike, 1 one did not, 2 not built. Example: bench/kills.sh 20 7
 set -euo pipefail
 cd "$(dirname "$0")/.."
-case ${1-} in --help | -h) sed -n '2,5s/^# \{0,1\}//p' "$0" && exit ;; esac
+case ${1-} in --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;; esac
 build=$PWD/${PALIMPSEST_BUILD:-build/release}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -70,7 +70,7 @@ measure_gpu() {
 }
 
 case ${1-} in
-  --help | -h) sed -n '2,14s/^# \{0,1\}//p' "$0" ;;
+  --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" ;;
   gpu) measure_gpu "${@:2}" ;;
   '' | cpu | quick | --only | --rounds | --lock) measure_cpu "$@" ;;
   *) echo "run.sh: expected cpu, gpu or quick, found '$1'; --help says more" >&2 && exit 2 ;;

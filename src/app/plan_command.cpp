@@ -139,6 +139,11 @@ RunConfig with_lanes_for(RunConfig config, std::int64_t ranks) {
   return config;
 }
 
+std::string ranks_and_lanes(const RunConfig& config, int ranks) {
+  return concat(ranks, ranks == 1 ? " rank and " : " ranks and ", lanes_of(config, ranks).count,
+                " lanes");
+}
+
 }  // namespace
 
 std::string dry_run(const RunConfig& config, int world_size) {
@@ -150,9 +155,8 @@ std::string dry_run(const RunConfig& config, int world_size) {
     rows.push_back(std::move(row));
   }
   std::ostringstream out;
-  out << "Would train " << inputs.tasks.size() << " tasks over " << world_size
-      << (world_size == 1 ? " rank and " : " ranks and ") << lanes_of(config, world_size).count
-      << " lanes, into " << config.out << "; nothing was run.\n\n"
+  out << "Would train " << inputs.tasks.size() << " tasks over "
+      << ranks_and_lanes(config, world_size) << ", into " << config.out << "; nothing was run.\n\n"
       << text_table(rows, "ll") << "\n";
   rows = {{"task", "classes", "train", "test", ""}};
   for (const Task& task : inputs.tasks) {
@@ -186,9 +190,8 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
 
   const double peak = memory_estimate(work.model, work.layout, training).peak();
   return concat(
-      work.tasks, " tasks of ", sketched ? request.sketch.shape : config.backbone, " over ", first,
-      first == 1 ? " rank and " : " ranks and ", lanes_of(config, first).count,
-      " lanes; nothing was trained.\n\n",
+      work.tasks, " tasks of ", sketched ? request.sketch.shape : config.backbone, " over ",
+      ranks_and_lanes(config, first), "; nothing was trained.\n\n",
       text_table(cost_rows(config, work, first, machine.accelerator), "ll"), "\n",
       wrap(concat(speed.source, ". The network is that of ", machine.name, ".",
                   memory_line(machine, peak),
