@@ -36,7 +36,7 @@ def test_csv_numbers_are_classes_in_their_order_or_have_names(pack, tmp_path):
     [
         ("file,label\nx,1\n", "line 1: expected the columns path,label or path,label,split, found file,label"),
         ("", "found an empty file"),
-        ("path,label\nx/0.png\n", "line 2: expected a path and a label, found an empty field"),
+        ("path,label\nx/0.png\n", "line 2: expected 2 fields as line 1 has columns, found 1: x/0.png"),
         ("path,label\nx/0.png,-1\n", "expected a label of 0 or more, or a name, found '-1'"),
         ("path,label,split\nx/0.png,a,dev\n", "line 2: expected a split of train, test"),
         ("path,label\n", "expected images (format csv), found 0"),
@@ -44,6 +44,7 @@ def test_csv_numbers_are_classes_in_their_order_or_have_names(pack, tmp_path):
     ],
 )
 def test_bad_csv_is_refused_by_line(pack, tmp_path, text, message):
+    folder(tmp_path, {"x": 1})
     (tmp_path / "m.csv").write_text(text)
     _, _, err = pack(tmp_path / "m.csv", code=3)
     assert message in err
@@ -91,7 +92,7 @@ def test_bad_cifar_is_refused(pack, tmp_path):
     (tmp_path / "python").mkdir()
     (tmp_path / "python" / "data_batch_1").write_bytes(b"pickle")
     _, _, err = pack(tmp_path / "python", code=3)
-    assert "The Python and Matlab versions are not read" in err
+    assert "found no batches.meta.txt, data_batch_1.bin" in err
 
 
 # IDX

@@ -181,7 +181,7 @@ def test_show_and_protocol_take_image_packs(pack, tmp_path, capsys):
     assert main(["show", str(path), "--sample", "0"]) == 0
     assert "sample 0, training, a: height 6, width 8, 144 bytes" in capsys.readouterr().out
     out = tmp_path / "protocol.json"
-    options = "--name x --tasks 2 --classes-per-task 1 --train 8 --test 2".split()
+    options = "--name x --tasks 1 --classes-per-task 2 --train 8 --test 2".split()
     assert main(["protocol", "--pack", str(path), "--out", str(out), *options]) == 0
     protocol = json.loads(out.read_text())
     assert {name for task in protocol["tasks"] for name in task["classes"]} == {"a", "b"}

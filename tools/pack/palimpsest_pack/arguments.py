@@ -1,6 +1,7 @@
-"""Types of command-line arguments."""
+"""Types of command-line arguments. What doesn't fit is refused as wrong usage, by argparse."""
 
 import argparse
+import os
 
 
 def count(text):
@@ -22,3 +23,23 @@ def share(text):
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to below 1")
     return value
+
+
+def several(text):
+    value = int(text)
+    if value < 2:
+        raise argparse.ArgumentTypeError(f"{text} is below 2: a task needs two classes to tell apart")
+    return value
+
+
+def path(text):
+    """A path; ~ at its beginning is the home folder, which a shell leaves alone after = and in quotes."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, found an empty text")
+    return os.path.expanduser(text)
+
+
+def title(text):
+    if not text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!r} is no name on one line")
+    return text

@@ -6,9 +6,10 @@ import sys
 
 import numpy as np
 
-from . import InputError, backbone, debian, protocol
-from .arguments import count, natural
+from . import InputError, backbone, debian, protocol, texts
+from .arguments import count, natural, path, several, title
 from .images import command
+from .names import note_odd_names
 from .pack_file import TEST, TRAIN, read_pack, read_sample, write_pack
 
 DESCRIPTION = """\
@@ -30,13 +31,13 @@ Packs Debian's (or Ubuntu's) package index: the text is a package's one-line des
 its section, without metapackages, tasks, oldlibs and debug. Binary packages of one source never
 stand on both sides of the split, and equal descriptions stand once. Everything is decided by
 SHA-256, so that one index always gives the same pack; an index changes from day to day, so quote
-the content hash beside every result.
+the content hash beside every result. Sections that are left out are named; texts that are cut are counted.
 
 Example: palimpsest-pack debian --tokenizer data/minilm --out data/debian-sections.h5"""
 PROTOCOL = """\
 Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and deals them to tasks. Another seed
 gives another order of the same classes. Classes with too few samples are left out; too few classes
-give fewer tasks, and a note says so. With --domains, classes are named DOMAIN/LABEL, and every
+give fewer tasks; classes and samples that no task uses are named or counted in notes. With --domains, classes are named DOMAIN/LABEL, and every
 domain is a task with the labels that all have: for train --scenario domain-incremental.
 
 Example: palimpsest-pack protocol --pack data/debian-sections.h5 --name mine --seed 2 --out data/mine.json"""
@@ -45,7 +46,9 @@ Reads a pack, checks every sample's CRC-32C and the content hash, and prints wha
 code 3 when it is damaged.
 
 Example: palimpsest-pack show data/debian-sections.h5 --sample 0 --tokenizer data/minilm"""
-EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input."
+EXIT_CODES = """\
+Exit codes: 0 done, 1 failed, 2 usage, 3 bad input. Stopped by SIGINT, SIGTERM or SIGHUP: 130, 143 or
+129, and nothing half-written stays; of images 85, where the same command goes on with what is saved."""
 
 
 def _parser():
@@ -75,7 +78,7 @@ def _parser():
         _backbone,
     )
     sub.add_argument("name", choices=backbone.NAMES, help="which of them")
-    sub.add_argument("--out", required=True, metavar="FOLDER", help="the folder to write (required)")
+    sub.add_argument("--out", required=True, type=path, metavar="FOLDER", help="the folder to write (required)")
     sub.add_argument(
         "--dialect",
         choices=backbone.DIALECTS,
@@ -85,9 +88,9 @@ def _parser():
 
     sub = verb("debian", "pack the package index of this system", DEBIAN, _debian)
     sub.add_argument(
-        "--tokenizer", required=True, metavar="PATH", help="a tokenizer.json, or a folder with one (required)"
+        "--tokenizer", required=True, type=path, metavar="PATH", help="a tokenizer.json, or a folder with one (required)"
     )
-    sub.add_argument("--out", required=True, metavar="PACK", help="the pack to write (required)")
+    sub.add_argument("--out", required=True, type=path, metavar="PACK", help="the pack to write (required)")
     sub.add_argument(
         "--sections",
         type=count,
@@ -97,18 +100,25 @@ def _parser():
     sub.add_argument("--train", type=count, default=200, help="training texts of each class (200)")
     sub.add_argument("--test", type=count, default=50, help="test texts of each class (50)")
     sub.add_argument(
-        "--index", metavar="FILE", help="a Packages file instead of `apt-cache dumpavail`"
+        "--max-tokens",
+        type=count,
+        metavar="N",
+        help="longer texts are cut to so many tokens, special ones included (128, or what the model's config.json beside "
+        "the tokenizer takes, where that is less)",
+    )
+    sub.add_argument(
+        "--index", type=path, metavar="FILE", help="a Packages file instead of `apt-cache dumpavail`"
     )
 
     sub = verb("images", "pack images from folders, CSV, CIFAR, IDX or tar", command.DESCRIPTION, _images)
     command.add_options(sub)
 
     sub = verb("protocol", "deal a pack's classes to tasks", PROTOCOL, _protocol)
-    sub.add_argument("--pack", required=True, metavar="PACK", help="whose classes they are (required)")
-    sub.add_argument("--name", required=True, help="the protocol's name, as reports show it (required)")
-    sub.add_argument("--out", required=True, metavar="JSON", help="the protocol to write (required)")
+    sub.add_argument("--pack", required=True, type=path, metavar="PACK", help="whose classes they are (required)")
+    sub.add_argument("--name", required=True, type=title, help="the protocol's name, as reports show it (required)")
+    sub.add_argument("--out", required=True, type=path, metavar="JSON", help="the protocol to write (required)")
     sub.add_argument("--tasks", type=count, default=6, help="at most so many (6)")
-    sub.add_argument("--classes-per-task", type=count, default=6, help="of each task (6)")
+    sub.add_argument("--classes-per-task", type=several, default=6, help="of each task, 2 or more (6)")
     sub.add_argument(
         "--domains", action="store_true", help="a task for each domain, whatever --tasks and --classes-per-task"
     )
@@ -124,11 +134,11 @@ def _parser():
     sub.add_argument("--seed", type=int, default=1, help="of the class order (1)")
 
     sub = verb("show", "check a pack and print what is in it", SHOW, _show)
-    sub.add_argument("pack", metavar="PACK", help="the file to check")
+    sub.add_argument("pack", type=path, metavar="PACK", help="the file to check")
     sub.add_argument(
         "--sample", type=int, metavar="I", help="print this sample's token ids or size too, counted from 0"
     )
-    sub.add_argument("--tokenizer", metavar="PATH", help="print the sample as text")
+    sub.add_argument("--tokenizer", type=path, metavar="PATH", help="print the sample as text")
     return parser
 
 
@@ -139,7 +149,7 @@ def _backbone(options):
 
 
 def _debian(options):
-    tokenizer = debian.load_tokenizer(options.tokenizer)
+    tokenizer = texts.load_tokenizer(options.tokenizer, options.max_tokens)
     pack = debian.make_pack(
         debian.read_index(options.index), tokenizer, options.sections, options.train, options.test
     )
@@ -169,6 +179,7 @@ def _protocol(options):
 def _show(options):
     pack, digest = read_pack(options.pack)
     _print_pack(options.pack, pack, digest)
+    note_odd_names(pack.classes)
     for name, value in json.loads(pack.source).items():
         print(f"  {name}: {value}")
     if options.sample is not None:
@@ -214,7 +225,7 @@ def _print_sample(pack, options):
     ids = np.frombuffer(data, dtype="<i4").tolist()
     print(f"{head} {' '.join(map(str, ids))}")
     if options.tokenizer:
-        print(f"  {debian.load_tokenizer(options.tokenizer).decode(ids)}")
+        print(f"  {texts.load_tokenizer(options.tokenizer).decode(ids)}")
 
 
 def main(arguments):
@@ -227,7 +238,4 @@ def main(arguments):
         return 3
     except OSError as error:
         print(f"palimpsest-pack: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("palimpsest-pack: interrupted", file=sys.stderr)
         return 1

@@ -1,4 +1,7 @@
-"""Debian's package index as a stream of short texts: one-line descriptions, with the section as class."""
+"""Debian's package index as a stream of short texts: one-line descriptions, with the section as class.
+
+Packages without a section or a description, and repeated ones, are counted in a note; sections left out are named.
+"""
 
 import collections
 import dataclasses
@@ -6,13 +9,13 @@ import hashlib
 import json
 import pathlib
 import subprocess
-import sys
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from . import InputError
+from .notes import note
 from .pack_file import TEST, TRAIN, Pack
+from .texts import encode
 
 LEFT_OUT = {
     "debug",
@@ -20,7 +23,6 @@ LEFT_OUT = {
     "oldlibs",
     "tasks",
 }  # their descriptions say nothing about the section
-MOST_TOKENS = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,20 +64,35 @@ def _fields(stanza):
 
 def usable_packages(index):
     """Packages with a description of their own, by name; of equal names and of equal texts the first stays."""
-    by_name = {}
+    by_name, lacking, repeated = {}, 0, 0
+    empty = collections.Counter()  # by section of LEFT_OUT
     for stanza in index.decode("utf-8", "replace").split("\n\n"):
         fields = _fields(stanza)
         name, text = fields.get("Package"), fields.get("Description") or fields.get(
             "Description-en"
         )
         section = fields.get("Section", "").rpartition("/")[2]
-        if name and text and section and section not in LEFT_OUT:
+        if not (name and text and section):
+            lacking += bool(stanza.strip())
+        elif section in LEFT_OUT:
+            empty[section] += 1
+        else:
             source = (fields.get("Source") or name).split()[0]  # "Source: name (version)"
+            repeated += name in by_name
             by_name.setdefault(name, Package(name, source, section, text))
     by_text = {}
     for name in sorted(by_name):
         by_text.setdefault(by_name[name].text, by_name[name])
+    repeated += len(by_name) - len(by_text)
+    if lacking or repeated:
+        note(f"{lacking} packages left out without a name, section or description, and {repeated} repeated ones")
+    if empty:
+        note(f"sections left out, whose descriptions say nothing about them: {_named(empty)}")
     return list(by_text.values())
+
+
+def _named(counts):
+    return ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
 
 
 def deal_sources(sections, train, test):
@@ -106,31 +123,28 @@ def choose(packages, sections, train, test):
         by_section[package.section].append(package)
     enough = {name: found for name, found in by_section.items() if len(found) >= train + test}
     test_sources = deal_sources(enough, train, test)
-    chosen = {}
+    chosen, beyond = {}, {}
+    few = {name: len(found) for name, found in by_section.items() if name not in enough}
     for name in sorted(enough, key=lambda name: (-len(enough[name]), name)):
         ordered = sorted(enough[name], key=lambda package: _sha256(package.name))
         sides = (
             [package for package in ordered if package.source not in test_sources][:train],
             [package for package in ordered if package.source in test_sources][:test],
         )
-        if len(chosen) < sections and len(sides[TRAIN]) == train and len(sides[TEST]) == test:
+        if len(sides[TRAIN]) < train or len(sides[TEST]) < test:
+            few[name] = len(enough[name])
+        elif len(chosen) < sections:
             chosen[name] = sides
+        else:
+            beyond[name] = len(enough[name])
+    if few:
+        note(f"sections left out, with too few descriptions for {train} training and {test} test texts: {_named(few)}")
+    if beyond:
+        note(f"sections left out, beyond the {sections} largest: {_named(beyond)}")
+    if chosen:
+        found = sum(len(enough[name]) for name in chosen)
+        note(f"{len(chosen) * (train + test)} of the {found} descriptions of {len(chosen)} sections are used")
     return chosen
-
-
-def load_tokenizer(path):
-    """The tokenizer of FOLDER/tokenizer.json or of the file itself, without padding, cut at MOST_TOKENS tokens."""
-    path = pathlib.Path(path)
-    path = path / "tokenizer.json" if path.is_dir() else path
-    try:
-        tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
-    except Exception as error:  # tokenizers raises plain Exception
-        raise InputError(
-            f"{path}: expected a tokenizer.json (palimpsest-pack backbone minilm writes one): {error}"
-        ) from None
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(MOST_TOKENS)
-    return tokenizer
 
 
 def make_pack(index, tokenizer, sections, train, test):
@@ -144,10 +158,7 @@ def make_pack(index, tokenizer, sections, train, test):
             "index; --train and --test ask for fewer texts"
         )
     if len(chosen) < sections:
-        print(
-            f"palimpsest-pack: note: wanted {sections} sections, found {found}; the pack has {len(chosen)}",
-            file=sys.stderr,
-        )
+        note(f"wanted {sections} sections, found {found}; the pack has {len(chosen)}")
     classes = sorted(chosen)
     rows = [
         (label, split, package)
@@ -155,6 +166,8 @@ def make_pack(index, tokenizer, sections, train, test):
         for split in (TRAIN, TEST)
         for package in chosen[name][split]
     ]
+    tokenizer_sha256, vocabulary = _sha256(tokenizer.to_str()), tokenizer.get_vocab_size()
+    tokens, lengths = encode(tokenizer, [package.text for _, _, package in rows])
     source = {
         "what": "one-line descriptions of Debian packages, by section",
         "index_sha256": hashlib.sha256(index).hexdigest(),
@@ -162,16 +175,13 @@ def make_pack(index, tokenizer, sections, train, test):
         "sections": sections,
         "train": train,
         "test": test,
-        "most_tokens": MOST_TOKENS,
-        "tokenizer_sha256": _sha256(tokenizer.to_str()),
+        **lengths,
+        "tokenizer_sha256": tokenizer_sha256,
     }
     return Pack(
-        vocabulary=tokenizer.get_vocab_size(),
+        vocabulary=vocabulary,
         classes=classes,
-        tokens=[
-            np.array(coded.ids, dtype="<i4")
-            for coded in tokenizer.encode_batch([package.text for _, _, package in rows])
-        ],
+        tokens=tokens,
         labels=np.array([label for label, _, _ in rows], dtype="<i4"),
         split=np.array([split for _, split, _ in rows], dtype="u1"),
         source=json.dumps(source),

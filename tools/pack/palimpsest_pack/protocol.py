@@ -1,11 +1,15 @@
-"""Protocols: which classes make which task, in an order that a seed and the class names alone decide."""
+"""Protocols: which classes make which task, in an order that a seed and the class names alone decide.
+
+Classes that get no task are named in notes with the reason, and samples that are not used are counted.
+"""
 
 import hashlib
 import json
-import sys
 
 from . import FORMAT_VERSION, InputError
 from .files import atomic
+from .names import note_odd_names
+from .notes import note
 from .pack_file import TEST, TRAIN
 
 
@@ -15,11 +19,30 @@ def class_order(classes, seed):
 
 
 def _with_enough(pack, train, test):
-    """The classes that have the samples (0: at least one)."""
+    """The classes that have the samples (0: at least one); the others are named."""
     least = max(train, 1), max(test, 1)
-    return [
-        name for name, row in zip(pack.classes, pack.counts()) if row[TRAIN] >= least[0] and row[TEST] >= least[1]
-    ]
+    enough, few = [], []
+    for name, row in zip(pack.classes, pack.counts()):
+        if row[TRAIN] >= least[0] and row[TEST] >= least[1]:
+            enough.append(name)
+        else:
+            few.append(f"{name} ({row[TRAIN]} and {row[TEST]})")
+    if few:
+        note(
+            f"{len(few)} classes left out, with fewer than {least[0]} training or {least[1]} test samples: {', '.join(few)}"
+        )
+    note_odd_names(pack.classes)
+    return enough
+
+
+def _note_samples(pack, train, test, tasks):
+    """A note on samples of the tasks' classes that no task uses."""
+    dealt = {name for task in tasks for name in task["classes"]}
+    rows = [row for name, row in zip(pack.classes, pack.counts()) if name in dealt]
+    for side, first, what, option in ((TRAIN, train, "training", "--train"), (TEST, test, "test", "--test")):
+        has = int(sum(row[side] for row in rows))
+        if first and first * len(rows) < has:
+            note(f"{first * len(rows)} of {has} {what} samples are used: the first {first} of each class; {option} 0 takes all")
 
 
 def _protocol(digest, name, order, train, test, tasks):
@@ -53,8 +76,11 @@ def make_protocol(pack, digest, name, tasks, classes_per_task, train, test, seed
             f"{found}. Ask for fewer classes per task or fewer samples, or make a larger pack"
         )
     if made < tasks:
-        print(f"palimpsest-pack: note: {found}; the protocol has {made}", file=sys.stderr)
+        note(f"{found}; the protocol has {made}")
     order = class_order(enough, seed)
+    left = order[made * classes_per_task :]
+    if left:
+        note(f"{len(left)} classes are in none of the {made} tasks of {classes_per_task}: {', '.join(left)}")
     dealt = [
         {
             "name": f"task {task + 1}",
@@ -62,6 +88,7 @@ def make_protocol(pack, digest, name, tasks, classes_per_task, train, test, seed
         }
         for task in range(made)
     ]
+    _note_samples(pack, train, test, dealt)
     return _protocol(digest, name, f"sha256 of class name and seed {seed}", train, test, dealt)
 
 
@@ -71,24 +98,31 @@ def make_domain_protocol(pack, digest, name, train, test, seed):
     All have the labels that every domain has enough samples of. Raises InputError when those are fewer than two.
     """
     labels = {}  # by domain
-    for text in _with_enough(pack, train, test):
-        domain, slash, label = text.partition("/")
-        if slash:
+    enough = _with_enough(pack, train, test)
+    for text in enough:
+        domain, _, label = text.partition("/")
+        if domain and label:
             labels.setdefault(domain, set()).add(label)
     common = class_order(set.intersection(*labels.values()), seed) if labels else []
     if len(common) < 2:
+        each = "".join(f"; {domain} has {len(found)}" for domain, found in sorted(labels.items()))
         raise InputError(
             f"{len(common)} labels have {max(train, 1)} training and {max(test, 1)} test samples in every one of "
             f"{len(labels)} domains; expected classes named DOMAIN/LABEL, and at least two labels that all domains "
-            f"have. Ask for fewer samples, or name the classes so (images --leaf-folders does)"
+            f"have. Ask for fewer samples, or name the classes so (images --leaf-folders does){each}"
         )
-    left_out = len(pack.classes) - len(labels) * len(common)
-    if left_out:
-        print(f"palimpsest-pack: note: {left_out} classes left out: not in every domain, or too few samples", file=sys.stderr)
     tasks = [
         {"name": domain, "classes": [f"{domain}/{label}" for label in common], "labels": common}
         for domain in class_order(labels, seed)
     ]
+    dealt = {name for task in tasks for name in task["classes"]}
+    left = [name for name in enough if name not in dealt]
+    if left:
+        note(f"{len(left)} classes left out, not named DOMAIN/LABEL or not in every domain: {', '.join(left)}")
+    gone = {name.partition("/")[0] for name in pack.classes if "/" in name} - labels.keys()
+    if gone:
+        note(f"{len(gone)} domains left out, without a class of enough samples: {', '.join(sorted(gone))}")
+    _note_samples(pack, train, test, tasks)
     return _protocol(digest, name, f"sha256 of domain or label and seed {seed}", train, test, tasks)
 
 

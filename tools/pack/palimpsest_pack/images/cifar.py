@@ -1,4 +1,7 @@
-"""CIFAR-10 and CIFAR-100 in their binary versions: records of labels and 3 x 32 x 32 pixels."""
+"""CIFAR-10 and CIFAR-100 in their binary versions: records of labels and 3 x 32 x 32 pixels.
+
+Files that are not whole, and the Python and Matlab versions, are refused by name; other files in the folder are not read.
+"""
 
 import pathlib
 
@@ -6,6 +9,7 @@ import numpy as np
 
 from .. import InputError
 from ..pack_file import TEST, TRAIN
+from . import foreign
 from .listing import Listing, Sample, read_lines, shown
 
 IMAGE = (3, 32, 32)
@@ -42,10 +46,9 @@ def _expect_files(root, version):
     expected = [names_file, *files[TRAIN], *files[TEST]]
     missing = [name for name in expected if not (root / name).is_file()]
     if missing:
-        raise InputError(
-            f"{shown(root)}: expected the binary version of {version} ({', '.join(expected)}), found no "
-            f"{', '.join(missing)}. The Python and Matlab versions are not read"
-        )
+        known = foreign.describe(root)
+        found = f"found {known[0]}. {known[1]}" if known else f"found no {', '.join(missing)}. Get the archive again"
+        raise InputError(f"{shown(root)}: expected the binary version of {version} ({', '.join(expected)}), {found}")
 
 
 def _records(path, head, side):

@@ -1,23 +1,10 @@
-"""Which classes a pack gets, and what is wrong with the others."""
-
-import sys
+"""Which classes a pack gets, and what is wrong with the others. Classes left out are named, each with its images."""
 
 import numpy as np
 
 from .. import InputError
+from ..notes import note
 from ..pack_file import TEST, TRAIN
-
-MOST_NAMED = 10  # classes in a note
-
-
-def note(text):
-    print(f"palimpsest-pack: note: {text}", file=sys.stderr)
-
-
-def some(names):
-    """The first names, and how many there are besides."""
-    rest = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + rest
 
 
 def large_enough(classes, samples, minimum, what):
@@ -26,14 +13,15 @@ def large_enough(classes, samples, minimum, what):
     An empty class is an error unless `minimum` says that small ones may go. `what` says what was counted.
     """
     counts = np.bincount([sample.label for sample in samples], minlength=len(classes))
-    small = [name for name, count in zip(classes, counts) if count < max(1, minimum)]
+    small = [(name, int(count)) for name, count in zip(classes, counts) if count < max(1, minimum)]
     if small and minimum < 1:
         raise InputError(
-            f"class {small[0]!r}: expected {what}, found none. Delete the class, or let --minimum-per-class 1 leave "
+            f"class {small[0][0]!r}: expected {what}, found none. Delete the class, or let --minimum-per-class 1 leave "
             "such classes out"
         )
     if small:
-        note(f"{len(small)} classes with fewer than {minimum} {what} left out: {some(small)}")
+        named = ", ".join(f"{name} ({count})" for name, count in small)
+        note(f"{len(small)} classes with fewer than {minimum} {what} left out: {named}")
     kept = [name for name, count in zip(classes, counts) if count >= max(1, minimum)]
     if not kept:
         raise InputError(
@@ -62,7 +50,7 @@ def note_without_test(classes, labels, split):
     if len(without) == len(classes):
         note("there are no test images; --split hashed makes some of the training images test images")
     elif without:
-        note(f"{len(without)} classes have no test images: {some(without)}")
+        note(f"{len(without)} classes have no test images: {', '.join(without)}")
 
 
 def _counts(classes, labels, split):

@@ -3,7 +3,7 @@
 import os
 
 from .. import InputError
-from ..arguments import count, natural, share
+from ..arguments import count, natural, path, share
 from .decode import Storage
 from .make import Request, make_pack
 from .sources import FORMATS
@@ -13,7 +13,8 @@ Packs images, each decoded once: JPEG, PNG and WebP, as 8-bit RGB, turned as the
 transparency over white. What is read:
 
   folder    SOURCE/train/CLASS/* and SOURCE/test/CLASS/* (or val, validation), or SOURCE/CLASS/*
-  csv       a file with the columns path,label or path,label,split; paths relative to it
+  csv       a file with the columns path,label or path,label,split; paths relative to its folder;
+            separated by commas, or semicolons or tabs, in UTF-8; a row that doesn't fit is an error
   cifar10   data_batch_1.bin to _5.bin, test_batch.bin, batches.meta.txt
   cifar100  train.bin, test.bin, fine_label_names.txt; the 100 fine labels
   idx       train-images-idx3-ubyte, train-labels-idx1-ubyte, and t10k or test; .gz or not
@@ -21,9 +22,10 @@ transparency over white. What is read:
             (train-0001.tar) where all have one
 
 Where the source has no sides, the SHA-256 of an image's file decides, class by class; equal files
-stand on one side. A file that can't be read is listed and skipped. An interrupted call goes on where
-it stopped: until the pack is written, the images are kept in OUT.partial/, so that twice the pack's
-size is needed on disk. One source with one version of Pillow gives one pack; quote the content hash.
+stand on one side. A pack has two sides: val, validation and test are the test side, and a note says
+so where a source has two of them. A file that can't be read is listed and skipped. A call that was
+stopped (exit code 85) goes on where it was: until the pack is written, the images are kept in
+OUT.partial/, so that twice the pack's size is needed on disk. One source with one version of Pillow gives one pack; quote the content hash.
 
 Examples:
   palimpsest-pack images ~/imagenet-r --out data/imagenet-r.h5
@@ -32,8 +34,8 @@ Examples:
 
 
 def add_options(sub):
-    sub.add_argument("sources", nargs="+", metavar="SOURCE", help="folders, files or globs")
-    sub.add_argument("--out", required=True, metavar="PACK", help="the pack to write (required)")
+    sub.add_argument("sources", nargs="+", type=path, metavar="SOURCE", help="folders, files or globs")
+    sub.add_argument("--out", required=True, type=path, metavar="PACK", help="the pack to write (required)")
     sub.add_argument(
         "--format", choices=FORMATS, default="auto", help="(auto: by what is there)"
     )
@@ -57,6 +59,7 @@ def add_options(sub):
     )
     sub.add_argument(
         "--class-names",
+        type=path,
         metavar="FILE",
         help="a class name a line, the first that of label 0, for sources with numbers as labels",
     )

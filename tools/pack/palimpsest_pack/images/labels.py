@@ -1,9 +1,17 @@
-"""From the labels that a source gives to classes and indices."""
+"""From the labels that a source gives to classes and indices.
 
+Labels that can't be classes are refused by name or with their place. What is taken otherwise than written (blanks at the
+ends, leading zeros), and labels that read like a missing one, are counted in notes.
+"""
+
+import collections
 import re
 
 from .. import InputError
-from .listing import shown
+from ..names import check_names, note_odd_names, with_bytes
+from ..notes import note
+
+MISSING = {"", "?", "-", "nan", "na", "n/a", "#n/a", "<na>", "none", "null", "nil", "undefined"}
 
 
 def number_classes(samples, names):
@@ -17,19 +25,31 @@ def number_classes(samples, names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"expected every class name once, found {twice!r} twice")
     if not given:
-        _refuse_negative(samples)
-        labels = {_plain(sample.label) for sample in samples}
-        numeric = all(label.isdecimal() for label in labels)
-        names = sorted(labels, key=int if numeric else None)
+        names = _classes_of(samples)
     index = {name: number for number, name in enumerate(names)}
-    for name in names:
-        try:
-            name.encode()
-        except UnicodeError:
-            raise InputError(
-                f"class {shown(name)}: expected a name in UTF-8, found other bytes. Rename it"
-            ) from None
+    check_names(names)
+    note_odd_names(names)
     return names, [sample._replace(label=_index(sample, index, given)) for sample in samples]
+
+
+def _classes_of(samples):
+    """The classes of labels without given names."""
+    _refuse_negative(samples)
+    counts = collections.Counter(sample.label for sample in samples)
+    plain = {label: _plain(label) for label in counts}
+    changed = [label for label in counts if str(label) != plain[label]]
+    if changed:
+        note(
+            f"{len(changed)} labels are taken without blanks at their ends and leading zeros, such as "
+            f"{with_bytes(str(changed[0]))} as {plain[changed[0]]!r}"
+        )
+    labels = set(plain.values())
+    _check_decimals(labels)
+    for label, count in counts.items():
+        if plain[label].casefold() in MISSING:
+            note(f"the label {label!r} of {count} images reads like a missing one; it is a class of that name")
+    numeric = all(label.isdecimal() for label in labels)
+    return sorted(labels, key=int if numeric else None)
 
 
 def _plain(label):
@@ -45,6 +65,20 @@ def _refuse_negative(samples):
                 f"{sample.place}: expected a label of 0 or more, or a name, found {sample.label!r}. "
                 "Leave samples without a label out"
             )
+
+
+def _check_decimals(labels):
+    """Refuses 1 beside 1.0, and notes 1.0 alone: so some programs write whole numbers where some are missing."""
+    decimals = sorted(label for label in labels if re.fullmatch(r"[0-9]{1,18}\.0*", label))
+    for label in decimals:
+        whole = str(int(label.partition(".")[0]))
+        if whole in labels:
+            raise InputError(
+                f"labels {whole!r} and {label!r}: expected one way of writing a number, found two. Write {whole} in "
+                "every place"
+            )
+    if decimals:
+        note(f"{len(decimals)} labels are whole numbers with a point, such as {decimals[0]!r}; each is a class of that name")
 
 
 def _index(sample, index, given):

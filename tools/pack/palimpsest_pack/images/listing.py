@@ -31,6 +31,7 @@ class Listing(typing.NamedTuple):
     samples: list
     names: list | None  # class names by index, where the source knows them
     notes: list  # what was found and not used
+    sides: dict = {}  # {word of SIDES: how often the source says it}, where the words come from names that it gives
 
 
 def shown(path):
@@ -46,10 +47,23 @@ def read_lines(path):
         raise InputError(f"{shown(path)}: expected lines of UTF-8 text, found {error}") from None
 
 
-def side_in_name(name):
-    """TRAIN or TEST when a file name says so as a word (train-0001.tar), else None."""
+def side_word(name):
+    """The word of SIDES that a file name has (train-0001.tar), when it has one of them, else None."""
     words = {word for word in re.split("[^a-z]+", name.lower()) if word in SIDES}
-    return SIDES[words.pop()] if len(words) == 1 else None
+    return words.pop() if len(words) == 1 else None
+
+
+def side_in_name(name):
+    """TRAIN or TEST when a file name says so as a word, else None."""
+    return SIDES.get(side_word(name))
+
+
+def notes_on_sides(counts):
+    """[a note] where more than one word means the test side, else []; `counts`: {word of SIDES: how often}."""
+    tests = [f"{count} of {word}" for word, count in counts.items() if SIDES[word] == TEST]
+    if len(tests) < 2:
+        return []
+    return [f"{' and '.join(tests)} are test images together: a pack has two sides, train and test"]
 
 
 def uncompressed(path, scratch):

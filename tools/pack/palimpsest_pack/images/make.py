@@ -9,10 +9,11 @@ import PIL
 from PIL import features
 
 from .. import InputError
+from ..notes import note
 from ..pack_file import PackIndex, offsets_of, write_samples
 from ..progress import Progress
 from . import deal
-from .classes import expect_training, large_enough, note, note_without_test
+from .classes import expect_training, large_enough, note_without_test
 from .decode import Storage
 from .labels import number_classes
 from .listing import read_lines, shown

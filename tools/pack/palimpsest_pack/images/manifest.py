@@ -1,45 +1,174 @@
-"""A CSV (or TSV) manifest: columns path, label and, where the split is known, split."""
+"""A CSV (or TSV) manifest: columns path, label and, where the split is known, split.
 
+A row that doesn't fit the first line, an unknown side and bytes that aren't text are refused by line. A separator or a
+column that is taken in another's place, and columns that are not read, are named in notes. Blank lines are passed over.
+"""
+
+import codecs
 import csv
+import io
 import os
 
 from .. import InputError
+from ..notes import note
 from .listing import SIDES, Listing, Sample, shown
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+SIDES_PERHAPS = {"set", "subset", "partition", "fold", "phase", "usage", "mode", "is_test", "is_train", "is_training"}
+LONGEST_SHOWN = 200  # characters of a line
 
 
 def read(path):
     """The samples of a manifest; its paths are relative to its folder."""
-    delimiter = "\t" if str(path).lower().endswith(".tsv") else ","
-    try:
-        with open(path, encoding="utf-8-sig", newline="", errors="surrogateescape") as file:
-            return Listing(_samples(path, csv.DictReader(file, delimiter=delimiter)), None, [])
-    except csv.Error as error:
-        raise InputError(f"{shown(path)}: expected CSV, found {error}") from None
+    text = _text(path)
+    separator, columns, names = _header(path, text)
+    rows = list(_rows(path, text, separator, names))
+    places = {column: names.index(column) for column in ("path", "label")}
+    sides = _side_column(path, names, rows, set(places.values()))
+    unread = [shown(repr(column)) for i, column in enumerate(columns) if i not in (*places.values(), sides)]
+    if unread:
+        perhaps = "; sides are read from a column split" if SIDES_PERHAPS & set(names) and sides is None else ""
+        note(f"{shown(path)}: columns not read: {', '.join(unread)}{perhaps}")
+    return _listing(path, rows, places, sides)
 
 
-def _samples(path, rows):
-    columns = rows.fieldnames or []
-    if not {"path", "label"} <= set(columns):
+def _text(path):
+    """The file as text, in which bytes that are not UTF-8 stay as they are."""
+    with open(path, "rb") as file:
+        data = file.read()
+    for mark, name in ((codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16")):
+        if data.startswith(mark):
+            raise InputError(f"{shown(path)}: expected UTF-8, found {name}. Save it as CSV in UTF-8")
+    if b"\0" in data:
+        line = data[: data.index(b"\0")].count(b"\n") + 1
+        raise InputError(
+            f"{shown(path)}, line {line}: expected text in UTF-8, found a NUL byte. Save the file as CSV in UTF-8"
+        )
+    return data.decode("utf-8-sig", "surrogateescape")
+
+
+def _lines(path, text, separator):
+    """(number of its first line, fields) of every row that isn't blank."""
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
+    while True:
+        line = rows.line_num + 1
+        try:
+            fields = next(rows, None)
+        except csv.Error as error:
+            raise InputError(
+                f"{shown(path)}, line {line}: expected CSV, found {error}. A field with a quote, a line break or "
+                f'a separator in it stands in quotes, and a quote in it is written twice: "a ""b"", c"'
+            ) from None
+        if fields is None:
+            return
+        if fields:
+            yield line, fields
+
+
+def _header(path, text):
+    """(separator, columns as written, columns in small letters without blanks around)."""
+    usual = "\t" if str(path).lower().endswith(".tsv") else ","
+    first = ""
+    for separator in (usual, *SEPARATORS):
+        try:
+            _, columns = next(_lines(path, text, separator), (0, []))
+        except InputError:
+            continue  # quotes end elsewhere with another separator
+        names = [column.strip().lower() for column in columns]
+        if {"path", "label"} <= set(names):
+            break
+        first = first or separator.join(columns)
+    else:
+        data = ". The first line must name the columns" if first else ""
         raise InputError(
             f"{shown(path)}, line 1: expected the columns path,label or path,label,split, found "
-            f"{shown(','.join(columns)) or 'an empty file'}"
+            f"{_cut(first) or 'an empty file'}{data}"
         )
+    for name in ("path", "label", "split"):
+        if names.count(name) > 1:
+            twice = ", ".join(repr(shown(column)) for column in columns if column.strip().lower() == name)
+            raise InputError(f"{shown(path)}, line 1: expected one column {name}, found {twice}. Rename the others")
+    if separator != usual:
+        note(f"{shown(path)}: fields are separated by {SEPARATORS[separator]}, not by {SEPARATORS[usual]}; read so")
+    return separator, columns, names
+
+
+def _rows(path, text, separator, names):
+    """(line, fields) after the first line, each with as many fields as columns."""
+    lines = _lines(path, text, separator)
+    next(lines)
+    for line, fields in lines:
+        if len(fields) != len(names):
+            remedy = (
+                f'A field with a {separator!r} in it stands in quotes: "a{separator} b"'
+                if len(fields) > len(names)
+                else "Give it the others, or delete the line"
+            )
+            raise InputError(
+                f"{shown(path)}, line {line}: expected {len(names)} fields as line 1 has columns, found {len(fields)}: "
+                f"{_cut(separator.join(fields))}. {remedy}"
+            )
+        yield line, fields
+
+
+def _cut(text):
+    return shown(text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "...")
+
+
+def _side_column(path, names, rows, taken):
+    """The position of the column with the sides: split, or else the only one that holds nothing but sides; or None."""
+    if "split" in names:
+        return names.index("split")
+    free = [i for i in range(len(names)) if i not in taken]
+    found = [i for i in free if rows and all(_word(fields[i]) in SIDES for _, fields in rows)]
+    if len(found) > 1:
+        both = ", ".join(repr(shown(names[i])) for i in found)
+        raise InputError(f"{shown(path)}, line 1: expected one column with sides, found {both}. Name the right one split")
+    if found:
+        note(f"{shown(path)}: the column {shown(names[found[0]])!r} holds sides, and is read as split")
+    return found[0] if found else None
+
+
+def _word(text):
+    return text.strip().lower()
+
+
+def _listing(path, rows, places, sides):
     folder = os.path.dirname(os.path.abspath(path))
-    samples = []
-    for row in rows:
-        line = f"{shown(path)}, line {rows.line_num}"
-        if not row["path"] or not row["label"]:
-            raise InputError(f"{line}: expected a path and a label, found an empty field")
-        file = os.path.join(folder, row["path"])
-        place = f"{line}: {shown(row['path'])}"
-        samples.append(Sample(place, file, row["label"], _side(line, columns, row)))
-    return samples
+    samples, first, words, repeated = [], {}, {}, 0
+    for line, fields in rows:
+        place = f"{shown(path)}, line {line}"
+        name, label = (fields[places[column]] for column in ("path", "label"))
+        if not name.strip() or not label.strip():
+            raise InputError(f"{place}: expected a path and a label, found an empty field")
+        side = None
+        if sides is not None:
+            word = _word(fields[sides])
+            if word not in SIDES:
+                raise InputError(f"{place}: expected a split of {', '.join(SIDES)}, found {shown(fields[sides])!r}")
+            words[word] = words.get(word, 0) + 1
+            side = SIDES[word]
+        file = os.path.join(folder, name)
+        before = first.setdefault(os.path.normpath(file), (line, label.strip()))
+        if before[1] != label.strip():
+            raise InputError(
+                f"{place}: {shown(name)}: expected one label for a file, found {shown(label)!r} here and "
+                f"{shown(before[1])!r} in line {before[0]}. Several labels for one image are not supported"
+            )
+        repeated += before[0] != line
+        samples.append(Sample(f"{place}: {shown(name)}", file, label, side))
+    _expect_a_file(path, samples)
+    notes = [f"{shown(path)}: {repeated} rows name a file of an earlier row; each is an image of its own"] if repeated else []
+    return Listing(samples, None, notes, words)
 
 
-def _side(line, columns, row):
-    if "split" not in columns:
-        return None
-    text = (row["split"] or "").strip().lower()
-    if text not in SIDES:
-        raise InputError(f"{line}: expected a split of {', '.join(SIDES)}, found {text!r}")
-    return SIDES[text]
+def _expect_a_file(path, samples):
+    """Refuses a manifest none of whose files is there: its paths are meant otherwise."""
+    if not samples or any(os.path.exists(sample.file) for sample in samples):
+        return
+    sample = samples[0]
+    raise InputError(
+        f"{sample.place}: No such file or directory: {shown(sample.file)}, nor any other of the {len(samples)} paths. "
+        f"Paths are relative to the folder of {shown(os.path.basename(path))} or absolute, with / between folders; ~ and "
+        "addresses (https://) are not followed"
+    )

@@ -5,10 +5,10 @@ import concurrent.futures
 import itertools
 import multiprocessing
 import os
-import signal
 import threading
 from concurrent.futures.process import BrokenProcessPool
 
+from ..stop import held_back
 from .decode import store
 
 BATCH = 16  # samples handed over at once
@@ -16,18 +16,20 @@ AHEAD = 3  # batches per process that may wait, so that memory stays bounded
 
 
 def store_all(samples, storage, workers):
-    """Gives for every sample, in order, what store() gives. Close it to stop early."""
+    """Gives for every sample, in order, what store() gives. Close it to stop early: processes end after an image."""
     if workers == 1 or len(samples) <= BATCH:
         for sample in samples:
             yield store(sample, storage)
         return
-    pool = concurrent.futures.ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), _follow_parent
-    )
+    context = multiprocessing.get_context("spawn")
+    with held_back():  # for the process that counts semaphores
+        stopping = context.Event()
+    pool = concurrent.futures.ProcessPoolExecutor(workers, context, _follow_parent, (stopping,))
     try:
         waiting = collections.deque()
         for batch in _batches(samples):
-            waiting.append(pool.submit(_store_batch, batch, storage))
+            with held_back():  # submit() starts processes, and signals are for this one alone
+                waiting.append(pool.submit(_store_batch, batch, storage))
             if len(waiting) > AHEAD * workers:
                 yield from waiting.popleft().result()
         while waiting:
@@ -38,6 +40,7 @@ def store_all(samples, storage, workers):
             "stopped; fewer --workers or a smaller --max-pixels need less memory"
         ) from None
     finally:
+        stopping.set()
         pool.shutdown(cancel_futures=True)
 
 
@@ -48,12 +51,13 @@ def _batches(samples):
 
 
 def _store_batch(batch, storage):
-    return [store(sample, storage) for sample in batch]
+    return [store(sample, storage) for sample in batch if not _stopping.is_set()]
 
 
-def _follow_parent():
-    """A worker leaves interrupts to its parent, and ends when the parent has ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _follow_parent(stopping):
+    """A worker ends its batch when `stopping` is set, and itself when its parent has ended."""
+    global _stopping
+    _stopping = stopping
 
     def watch():
         multiprocessing.parent_process().join()

@@ -6,13 +6,14 @@ import json
 import os
 import pathlib
 import shutil
-import sys
 import typing
 
 import PIL
 
 from .. import InputError
+from ..notes import note
 from ..pack_hash import crc32c
+from ..stop import Stopped
 
 
 class Entry(typing.NamedTuple):
@@ -35,7 +36,8 @@ class Partial:
     def __init__(self, out):
         out = pathlib.Path(out)
         self.folder = out.with_name(out.name + ".partial")
-        self._size, self._results, self._done = 0, 0, False
+        self._size, self._done = 0, False
+        self._results = None  # how many there are, once open() has counted them
         self._journal = self._bytes = None
 
     def __enter__(self):
@@ -51,18 +53,19 @@ class Partial:
             ) from None
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, _, error, __):
         for file in (self._journal, self._bytes):
             if file:
                 file.close()
-        nothing_kept = self._journal and not self._results or not (self.folder / "key").exists()
-        if self._done or nothing_kept:
+        if self._done or self._results == 0 or not (self.folder / "key").exists():
             shutil.rmtree(self.folder)
         else:
-            print(
-                f"palimpsest-pack: note: {self._results} images stay in {self.folder}; the same command goes on there",
-                file=sys.stderr,
-            )
+            images = "the images of an earlier call" if self._results is None else f"{self._results} images"
+            stays = f"{images} stay in {self.folder}; the same command goes on there"
+            if isinstance(error, Stopped):
+                error.saved = stays
+            else:
+                note(stays)
         self._lock.close()
 
     def done(self):

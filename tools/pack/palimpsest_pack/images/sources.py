@@ -1,12 +1,13 @@
-"""Which format a source has, and its samples."""
+"""Which format a source has, and its samples. A source that has none of the formats is refused as what it is."""
 
+import collections
 import functools
 import glob
 import os
 
 from .. import InputError
-from . import cifar, folder, idx, manifest, shards
-from .listing import Listing, shown, uncompressed
+from . import cifar, folder, foreign, idx, manifest, shards
+from .listing import Listing, notes_on_sides, shown, side_word, uncompressed
 
 FORMATS = ("auto", "folder", "csv", "cifar10", "cifar100", "idx", "tar")
 _TAR = (".tar", ".tar.gz", ".tgz")
@@ -31,9 +32,9 @@ def read_sources(sources, scratch, format_name="auto", leaf_folders=False, hashe
             "See palimpsest-pack images --help for the layouts that are read"
         )
     if hashed:
-        listing = listing._replace(samples=[s._replace(side=None) for s in listing.samples])
+        listing = listing._replace(samples=[s._replace(side=None) for s in listing.samples], sides={})
     _check_sides(listing.samples)
-    return found[0], listing
+    return found[0], listing._replace(notes=listing.notes + notes_on_sides(listing.sides))
 
 
 def _check_sides(samples):
@@ -57,14 +58,7 @@ def _expanded(source):
 
 def _format_of(path):
     name = os.path.basename(path).lower()
-    if os.path.isfile(path):
-        if name.endswith(_TAR):
-            return "tar"
-        if name.endswith(_CSV):
-            return "csv"
-        if idx.NAME.fullmatch(name):
-            return "idx"
-    elif os.path.isdir(path):
+    if os.path.isdir(path):
         if idx.find(path):
             return "idx"
         names = os.listdir(path)
@@ -74,19 +68,35 @@ def _format_of(path):
             return "cifar100"
         if any(name.endswith(_TAR) for name in names):
             return "tar"
+        _refuse_foreign(path)
         if any(os.path.isdir(os.path.join(path, name)) for name in names):
             return "folder"
+    elif os.path.isfile(path):
+        _refuse_foreign(path)
+        if name.endswith(_TAR):
+            return "tar"
+        if name.endswith(_CSV):
+            return "csv"
+        if idx.NAME.fullmatch(name):
+            return "idx"
     raise InputError(
         f"{shown(path)}: expected a folder of class folders, a .csv, .tar shards, IDX files or the binary files of "
         "CIFAR, found none of them. Name the format with --format if it has another file name"
     )
 
 
+def _refuse_foreign(path):
+    if known := foreign.describe(path):
+        raise InputError(f"{shown(path)}: expected a source in a format that is read, found {known[0]}. {known[1]}")
+
+
 def _read(format_name, paths, unpack, leaf_folders):
     if leaf_folders and format_name != "folder":
         raise InputError(f"--leaf-folders: expected folders of images, found the format {format_name}")
     if format_name == "tar":
-        return shards.read(_tar_files(paths), unpack)
+        files = _tar_files(paths)
+        words = collections.Counter(filter(None, (side_word(os.path.basename(file)) for file in files)))
+        return shards.read(files, unpack)._replace(sides=dict(words))
     if format_name == "idx":
         return idx.read([file for path in paths for file in _idx_files(path)], unpack)
     if format_name.startswith("cifar") and len(paths) > 1:
@@ -131,4 +141,5 @@ def _joined(listings):
         [sample for listing in listings for sample in listing.samples],
         names,
         [note for listing in listings for note in listing.notes],
+        dict(sum((collections.Counter(listing.sides) for listing in listings), collections.Counter())),
     )

@@ -1,0 +1,79 @@
+"""Class names as a reader sees them.
+
+A name that can't be printed, and two that can't be told apart, are refused with their bytes; names that look alike and
+may be meant so are named in a note with their bytes.
+"""
+
+import re
+import unicodedata
+
+from . import InputError
+from .notes import note
+
+_UNPRINTABLE = {"Cc", "Zl", "Zp"}  # categories of Unicode: control characters, separators of lines and paragraphs
+_VARIANTS = re.compile("[\ufe00-\ufe0f]")  # they choose between two drawings of one character
+
+
+def with_bytes(name):
+    """A name in quotes, and its bytes where it isn't plain ASCII."""
+    return f"{name!r}" if name.isascii() else f"{name!r} (bytes {name.encode('utf-8', 'surrogateescape')!r})"
+
+
+def check_names(names):
+    """Raises InputError for a name that is empty or can't be printed, and for two that can't be told apart."""
+    for name in names:
+        if not name.strip():
+            raise InputError(f"class {with_bytes(name)}: expected a name, found none but blanks. Give it a name")
+        try:
+            name.encode()
+        except UnicodeError:
+            raise InputError(
+                f"class {_replaced(name)}: expected a name in UTF-8, found other bytes, {with_bytes(name)}. Rename it"
+            ) from None
+        if any(unicodedata.category(letter) in _UNPRINTABLE for letter in name):
+            raise InputError(
+                f"class {with_bytes(name)}: expected a name on one line, found a line break or a control character. "
+                "Rename it"
+            )
+    for first, second in _twins(names, _seen):
+        raise InputError(
+            f"classes {with_bytes(first)} and {with_bytes(second)}: expected names that a reader can tell apart, found "
+            "two that differ in blanks at their ends, invisible characters or the Unicode form (NFC, NFD) alone. "
+            "Write them the same way where they are one class, else rename one"
+        )
+
+
+def note_odd_names(names):
+    """Notes on names that may be meant: they differ in case alone, say, or end in a blank."""
+    for first, second in _twins(names, _read):
+        note(
+            f"classes {with_bytes(first)} and {with_bytes(second)} look alike: they differ in case, in blanks or in "
+            "characters that look the same. They stay two classes"
+        )
+    odd = [with_bytes(name) for name in names if name != name.strip() or name != _without_invisible(name)]
+    if odd:
+        note(f"class names with blanks at their ends or with invisible characters: {', '.join(odd)}")
+
+
+def _twins(names, key):
+    """Pairs of different names with one key."""
+    first = {}
+    return [(first[key(name)], name) for name in names if first.setdefault(key(name), name) != name]
+
+
+def _seen(name):
+    """What is on the screen."""
+    return unicodedata.normalize("NFC", _without_invisible(name)).strip()
+
+
+def _read(name):
+    """What one reads aloud."""
+    return " ".join(unicodedata.normalize("NFKC", _seen(name)).casefold().split())
+
+
+def _without_invisible(name):
+    return "".join(letter for letter in _VARIANTS.sub("", name) if unicodedata.category(letter) != "Cf")
+
+
+def _replaced(name):
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

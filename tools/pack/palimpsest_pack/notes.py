@@ -1,0 +1,7 @@
+"""Notes on stderr: what was left out, joined, or taken otherwise than one might think."""
+
+import sys
+
+
+def note(text):
+    print(f"palimpsest-pack: note: {text}", file=sys.stderr)

@@ -1,0 +1,54 @@
+"""SIGINT, SIGTERM and SIGHUP end the program: they raise Stopped, and what was begun is taken back on the way out."""
+
+import contextlib
+import os
+import signal
+import time
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PATIENCE = 2.0  # seconds; launchers send a signal twice, who sends one later wants an end at once
+SAVED = 85  # exit code: the same command goes on where this one stopped
+
+
+class Stopped(BaseException):
+    """Not an Exception, so that nobody takes it for a broken input."""
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.number = number
+        self.saved = ""  # what stays for the same command to go on with
+
+    def exit_code(self):
+        return SAVED if self.saved else 128 + self.number
+
+    def __str__(self):
+        stays = self.saved or "nothing half-written stays; the same command starts from the beginning"
+        return f"stopped by {signal.Signals(self.number).name}; {stays}"
+
+
+def raise_on_signals():
+    """From now on the first of SIGNALS raises Stopped in the main thread. `nohup` keeps its meaning."""
+    first = None
+
+    def handle(number, _):
+        nonlocal first
+        if first is None:
+            first = time.monotonic()
+            raise Stopped(number)
+        if time.monotonic() - first > PATIENCE:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    for number in SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handle)
+
+
+@contextlib.contextmanager
+def held_back():
+    """Signals wait until the block ends; a process that starts in it never gets them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
