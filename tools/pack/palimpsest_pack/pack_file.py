@@ -1,5 +1,9 @@
-"""The pack: all samples of a stream in one HDF5 file, checked sample by sample. checkpoints_schema/pack.md."""
+"""The pack: all samples of a stream in one HDF5 file, checked sample by sample. checkpoints_schema/pack.md.
 
+What the trainer refuses in a pack is refused here, too, by the name of the object; other objects are not read.
+"""
+
+import collections
 import dataclasses
 
 import h5py
@@ -7,10 +11,12 @@ import numpy as np
 
 from . import FORMAT_VERSION, WRITER, InputError
 from .files import atomic
+from .names import check_names
 from .pack_hash import CODES, ContentHash, crc32c
 
 ALIGNMENT = 4096  # so that /bytes starts at a page and can be mapped
 BLOCK = 1 << 24  # bytes read at once
+LONGEST_SIDE = 1 << 16  # of an image
 TRAIN, TEST = 0, 1
 KINDS = ("tokens", "pixels", "encoded")
 _DATASETS = {
@@ -102,6 +108,7 @@ def write_pack(path, pack):
 
 def write_samples(path, index, samples):
     """Writes a pack of any kind in one atomic step and returns its content_sha256; `samples` gives the bytes of each."""
+    check_names(index.classes)
     with atomic(path) as temporary:
         with h5py.File(
             temporary,
@@ -192,6 +199,18 @@ def _text(file, name):
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
+def _check_text_type(what, kind):
+    fits = isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
+    if not fits or (kind.get_strpad(), kind.get_cset()) != (h5py.h5t.STR_NULLPAD, h5py.h5t.CSET_UTF8):
+        raise InputError(f"{what}: expected fixed-length, null-padded UTF-8, found another type")
+
+
+def _check_storage(name, dataset):
+    plist = dataset.id.get_create_plist()
+    plain = plist.get_layout() == h5py.h5d.CONTIGUOUS and plist.get_nfilters() == 0 and plist.get_external_count() == 0
+    _expect(f"/{name}, storage", "contiguous, without filters", "contiguous, without filters" if plain else "another")
+
+
 def _checked(file):
     _expect("/@palimpsest_type", "pack", _text(file, "palimpsest_type"))
     _expect(
@@ -199,9 +218,13 @@ def _checked(file):
         FORMAT_VERSION.split(".")[0],
         _text(file, "palimpsest_version").split(".")[0],
     )
+    for name in ("palimpsest_type", "palimpsest_version", "content_sha256", "kind"):
+        _check_text_type(f"/@{name}", h5py.h5a.open(file.id, name.encode()).get_type())
     kind = _text(file, "kind")
     if kind not in KINDS:
         raise InputError(f"/@kind: expected one of {', '.join(KINDS)}, found {kind}")
+    _check_text_type("/classes", file["classes"].id.get_type())
+    _check_storage("classes", file["classes"])
     index = PackIndex(
         kind=kind,
         classes=[name.decode() for name in file["classes"][()]],
@@ -220,6 +243,7 @@ def _checked(file):
 
 def _numbers(file, name, code):
     dataset = file[name]
+    _check_storage(name, dataset)
     _expect(f"/{name}, type", code, CODES.get(dataset.dtype.str, str(dataset.dtype)))
     return dataset
 
@@ -243,6 +267,11 @@ def _check_index(index, bytes_shape):
         raise InputError(
             "/offsets: expected increasing offsets from 0 to the size of /bytes that fit /shape"
         )
+    if index.kind != "tokens" and index.shape.max() > LONGEST_SIDE:
+        raise InputError(f"/shape: expected height and width from 1 to {LONGEST_SIDE}, found {index.shape.max()}")
+    twice = collections.Counter(index.classes).most_common(1)[0]
+    if twice[1] > 1:
+        raise InputError(f"/classes: expected every class once, found {twice[0]!r} twice")
     if not (
         0 <= index.labels.min()
         and index.labels.max() < len(index.classes)
@@ -263,8 +292,16 @@ def _checked_blocks(stored, index):
             _expect(
                 f"/bytes, CRC-32C of sample {sample}", int(index.crc32c[sample]), crc32c(data)
             )
+        if index.kind == "tokens":
+            _check_ids(index.vocabulary, np.frombuffer(block, "<i4"))
         yield block
         first = last
+
+
+def _check_ids(vocabulary, ids):
+    if not (0 <= ids.min() and ids.max() < vocabulary):
+        wrong = ids[(ids < 0) | (ids >= vocabulary)][0]
+        raise InputError(f"/bytes: expected token ids below {vocabulary}, found {wrong}")
 
 
 def _expect(what, expected, found):
