@@ -163,6 +163,7 @@ def _images(options):
 
 def _protocol(options):
     pack, digest = read_pack(options.pack)
+    note_odd_names(pack.classes)
     samples = options.train, options.test, options.seed
     if options.domains:
         made = protocol.make_domain_protocol(pack, digest, options.name, *samples)

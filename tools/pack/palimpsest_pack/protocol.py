@@ -8,7 +8,6 @@ import json
 
 from . import FORMAT_VERSION, InputError
 from .files import atomic
-from .names import note_odd_names
 from .notes import note
 from .pack_file import TEST, TRAIN
 
@@ -31,7 +30,6 @@ def _with_enough(pack, train, test):
         note(
             f"{len(few)} classes left out, with fewer than {least[0]} training or {least[1]} test samples: {', '.join(few)}"
         )
-    note_odd_names(pack.classes)
     return enough
 
 
@@ -100,8 +98,8 @@ def make_domain_protocol(pack, digest, name, train, test, seed):
     labels = {}  # by domain
     enough = _with_enough(pack, train, test)
     for text in enough:
-        domain, _, label = text.partition("/")
-        if domain and label:
+        domain, label = _parts(text)
+        if domain:
             labels.setdefault(domain, set()).add(label)
     common = class_order(set.intersection(*labels.values()), seed) if labels else []
     if len(common) < 2:
@@ -119,11 +117,17 @@ def make_domain_protocol(pack, digest, name, train, test, seed):
     left = [name for name in enough if name not in dealt]
     if left:
         note(f"{len(left)} classes left out, not named DOMAIN/LABEL or not in every domain: {', '.join(left)}")
-    gone = {name.partition("/")[0] for name in pack.classes if "/" in name} - labels.keys()
+    gone = {_parts(name)[0] for name in pack.classes} - labels.keys() - {""}
     if gone:
         note(f"{len(gone)} domains left out, without a class of enough samples: {', '.join(sorted(gone))}")
     _note_samples(pack, train, test, tasks)
     return _protocol(digest, name, f"sha256 of domain or label and seed {seed}", train, test, tasks)
+
+
+def _parts(name):
+    """(domain, label) of DOMAIN/LABEL; two empty texts of another name."""
+    domain, _, label = name.partition("/")
+    return (domain, label) if domain and label else ("", "")
 
 
 def write_protocol(path, protocol):

@@ -1,0 +1,157 @@
+"""palimpsest-pack images: CSV as pandas, spreadsheets and people write it; nothing is cut, joined or passed over in silence."""
+
+import pytest
+from image_support import counts, folder, noise, save
+
+HEAD = "path,label,split\n"
+GOOD = HEAD + "x/0.png,a,train\nx/1.png,b,train\nx/2.png,a,test\n"
+BAD = [
+    (HEAD + "x/0.png,x, y,train\n", "line 2: expected 3 fields as line 1 has columns, found 4: x/0.png,x,y,train. A field with a ','"),
+    (HEAD + "x/0.png,a,train\nx/1.png,b\n", "line 3: expected 3 fields as line 1 has columns, found 2: x/1.png,b. Give it the others"),
+    (HEAD + "x/0.png,a,train,\n", "line 2: expected 3 fields as line 1 has columns, found 4"),
+    (HEAD + "# comment\n" + GOOD[len(HEAD) :], "line 2: expected 3 fields as line 1 has columns, found 1: # comment"),
+    (HEAD + 'x/0.png,"a,train\nx/1.png,b,test\n', "line 2: expected CSV, found unexpected end of data"),
+    (HEAD + 'x/0.png,"a"b,train\n', "line 2: expected CSV, found"),
+    (HEAD + 'x/0.png,"a\nb",train\nx/1.png,a,test\n', r"class 'a\nb': expected a name on one line, found a line break"),
+    (HEAD + "x/0.png,,train\n", "line 2: expected a path and a label, found an empty field"),
+    (HEAD + "x/0.png,  ,train\n", "line 2: expected a path and a label, found an empty field"),
+    (HEAD + "x/0.png,a,train\n\n,,\n", "line 4: expected a path and a label, found an empty field"),
+    (HEAD + "x/0.png,a,holdout\n", "line 2: expected a split of train, test, val, validation, found 'holdout'"),
+    (HEAD + "x/0.png,a,Training\n", "found 'Training'"),
+    (HEAD + "x/0.png,a,\n", "found ''"),
+    ("path,Label,label\nx/0.png,a,b\n", "line 1: expected one column label, found 'Label', 'label'"),
+    ("path,label,split, SPLIT\nx/0.png,a,train,test\n", "line 1: expected one column split, found 'split', 'SPLIT'"),
+    ("path,label,set,phase\nx/0.png,a,train,train\n", "expected one column with sides, found 'set', 'phase'. Name the right one split"),
+    ("x/0.png,a\nx/1.png,b\n", "found x/0.png,a. The first line must name the columns"),
+    ("image_id,target\nx/0.png,b\n", "line 1: expected the columns path,label or path,label,split, found image_id,target"),
+    ("sep=,\n" + GOOD, "found sep=,"),
+    (HEAD + "x/0.png,a,train\nx/1.png,b\0,train\n", "line 3: expected text in UTF-8, found a NUL byte"),
+    (HEAD + "x/0.png,a,train\n./x/0.png,b,train\n", "line 3: ./x/0.png: expected one label for a file, found 'b' here and 'a' in line 2"),
+    ("path,label\nx/0.png,1\nx/1.png,1.0\n", "labels '1' and '1.0': expected one way of writing a number"),
+    ("path,label\n~/x/0.png,a\n~/x/1.png,b\n", "line 2: ~/x/0.png: No such file or directory"),
+    ("path,label\nhttps://example.org/0.png,a\n", "addresses (https://) are not followed"),
+    ("path,label\nx\\0.png,a\n", "with / between folders"),
+    ("path,label\ny/0.png,a\ny/1.png,a\n", "nor any other of the 2 paths. Paths are relative to the folder of m.csv"),
+]
+
+
+@pytest.fixture
+def table(pack, tmp_path):
+    """table(text, *options, code=0, name) packs a manifest of x/0.png to x/5.png: (sides by class, stderr)."""
+    folder(tmp_path, {"x": 6})
+
+    def made(text, *options, code=0, name="m.csv"):
+        data = text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+        (tmp_path / name).write_bytes(data)
+        path, _, err = pack(tmp_path / name, *options, code=code)
+        return counts(path) if code == 0 else None, err
+
+    return made
+
+
+@pytest.mark.parametrize("text, message", BAD, ids=range(len(BAD)))
+def test_what_does_not_fit_is_refused_with_its_line(table, text, message):
+    assert message in table(text, code=3)[1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD,
+        GOOD.replace(HEAD, "Path,LABEL,Split\n"),
+        GOOD.replace(HEAD, " path , label , split \n"),
+        GOOD.replace(",", ", "),
+        GOOD.replace("train", " Train ").replace("test", "TEST"),
+        GOOD.replace("\n", "\r\n") + "\r\n\r\n",
+        "\n" + GOOD.replace("\n", "\n\n"),
+        GOOD.replace("x/", '"x/').replace(".png", '.png"'),
+        GOOD.encode("utf-8-sig"),
+    ],
+    ids=["plain", "case", "blanks in line 1", "blanks after commas", "case of sides", "Windows", "blank lines", "quotes", "mark"],
+)
+def test_other_ways_of_writing_are_read_alike(table, text):
+    assert table(text) == ({"a": (1, 1), "b": (1, 0)}, "palimpsest-pack: note: 1 classes have no test images: b\n")
+
+
+@pytest.mark.parametrize("separator, name", [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+def test_another_separator_is_read_and_said(table, separator, name):
+    found, err = table(GOOD.replace(",", separator))
+    assert found == {"a": (1, 1), "b": (1, 0)} and f"fields are separated by {name}, not by commas; read so" in err
+    found, err = table(GOOD, name="m.tsv")
+    assert found == {"a": (1, 1), "b": (1, 0)} and "separated by commas, not by tabs" in err
+    assert "separated" not in table(GOOD.replace(",", "\t"), name="m.tsv")[1]
+
+
+@pytest.mark.parametrize("column", ["set", "subset", "Partition", "usage"])
+def test_a_column_of_sides_under_another_name_is_read_and_said(table, column):
+    found, err = table(GOOD.replace("split", column))
+    assert found == {"a": (1, 1), "b": (1, 0)} and f"the column '{column.lower()}' holds sides, and is read as split" in err
+
+
+def test_columns_that_are_not_read_are_named(table):
+    text = ",path,label,Fold,is_test\n0,x/0.png,a,0,0\n1,x/1.png,a,1,1\n"
+    found, err = table(text)
+    assert found == {"a": (1, 1)}
+    assert "columns not read: '', 'Fold', 'is_test'; sides are read from a column split" in err
+    assert "columns not read: 'width'\n" in table("path,label,width\nx/0.png,a,3\n")[1]
+
+
+def test_three_sides_are_said(table):
+    text = HEAD + "x/0.png,a,train\nx/1.png,a,val\nx/2.png,a,test\nx/3.png,a,test\n"
+    found, err = table(text)
+    assert found == {"a": (1, 3)}
+    assert "1 of val and 2 of test are test images together: a pack has two sides, train and test" in err
+    assert "together" not in table(text, "--split", "hashed")[1]
+    assert "together" not in table(text.replace("val", "test"))[1]
+
+
+@pytest.mark.parametrize("encoding, word", [("utf-16", "found UTF-16"), ("utf-16-le", "found a NUL byte"), ("latin-1", "found other bytes")])
+def test_other_encodings_are_named(table, encoding, word):
+    assert word in table(GOOD.replace(",b,", ",bär,").encode(encoding), code=3)[1]
+
+
+def test_file_names_that_are_not_utf8_are_read(table, tmp_path):
+    (tmp_path / "x" / "0.png").rename(tmp_path / "x" / "\udcff.png")
+    assert table("path,label\nx/\udcff.png,a\nx/1.png,a\n")[0] == {"a": (1, 1)}
+
+
+def test_a_missing_file_among_others_is_listed(table):
+    found, err = table("path,label\nx/0.png,a\nx/none.png,a\nx/1.png,a\n")
+    assert found == {"a": (1, 1)} and "line 3: x/none.png: No such file" in err and "1 of 3 images skipped" in err
+
+
+def test_repeated_rows_are_counted(table):
+    found, err = table("path,label\nx/0.png,a\nx/0.png,a\nx/1.png,a\n")
+    assert sum(found["a"]) == 3 and "1 rows name a file of an earlier row; each is an image of its own" in err
+
+
+@pytest.mark.parametrize(
+    "labels, classes, said",
+    [
+        (("007", "7"), {"7"}, "1 labels are taken without blanks at their ends and leading zeros, such as '007' as '7'"),
+        (("cat ", "cat"), {"cat"}, "such as 'cat ' as 'cat'"),
+        (("nan", "cat"), {"nan", "cat"}, "the label 'nan' of 1 images reads like a missing one"),
+        (("NA", "cat"), {"NA", "cat"}, "the label 'NA' of 1 images reads like a missing one"),
+        (("1.0", "2.0"), {"1.0", "2.0"}, "2 labels are whole numbers with a point, such as '1.0'"),
+    ],
+)
+def test_labels_that_may_be_meant_otherwise_are_said(table, labels, classes, said):
+    found, err = table("path,label\n" + "".join(f"x/{i}.png,{label}\n" for i, label in enumerate(labels)))
+    assert set(found) == classes and said in err
+
+
+def test_three_sides_of_shards_are_said(pack, tmp_path):
+    from test_image_sources import encoded, shard
+
+    for number, side in enumerate(("train", "val", "test")):
+        shard(tmp_path / f"{side}-0.tar", {"x.png": encoded(noise(number)), "x.cls": b"a"})
+    path, _, err = pack(tmp_path / "*.tar")
+    assert counts(path) == {"a": (1, 2)}
+    assert "1 of test and 1 of val are test images together" in err
+
+
+def test_home_in_options_is_expanded(pack, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    save(tmp_path / "s" / "a" / "x.png", noise(1))
+    path, *_ = pack("~/s")
+    assert counts(path) == {"a": (1, 0)}
