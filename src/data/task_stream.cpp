@@ -57,6 +57,18 @@ void keep_for_validation(const Pack& pack, double share, Task& task) {
   task.train = std::move(train);
 }
 
+std::string class_hint(std::string_view name, std::span<const std::string_view> known) {
+  const std::string other_form = same_but_for_accents(name, known);
+  if (!other_form.empty()) {
+    return concat("; it has ", with_bytes(other_form),
+                  ". Accents can be written as characters of their own or not (Unicode's NFD and "
+                  "NFC), and names are compared byte by byte: copy the name from the pack");
+  }
+  const std::string near = nearest_name(name, known);
+  return concat(near.empty() ? "" : "; the nearest is " + with_bytes(near),
+                ": the protocol was made for another pack");
+}
+
 }  // namespace
 
 double content_share(const Pack& pack, std::int64_t sample) {
@@ -90,12 +102,10 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol, double 
       const auto found = class_index.find(from.classes[c]);
       if (found == class_index.end()) {
         const std::vector<std::string_view> known(pack.classes().begin(), pack.classes().end());
-        const std::string near = nearest_name(from.classes[c], known);
-        throw InputError(concat("protocol '", protocol.name, "' names class '", from.classes[c],
-                                "', which ", pack.path().string(), " (", known.size(),
-                                " classes) doesn't have",
-                                near.empty() ? "" : "; the nearest is '" + near + "'",
-                                ": the protocol was made for another pack"));
+        throw InputError(concat("protocol '", protocol.name, "' names class ",
+                                with_bytes(from.classes[c]), ", which ", pack.path().string(), " (",
+                                known.size(), " classes) doesn't have",
+                                class_hint(from.classes[c], known)));
       }
       const auto target = static_cast<std::int64_t>(c);
       const ClassSamples& samples = by_class[found->second];

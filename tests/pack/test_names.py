@@ -152,6 +152,7 @@ def broken(path, **changes):
     "changes, message",
     [
         ({"classes": lambda f, n, v: f.create_dataset(n, data=np.array([b"a", b"a"], h5py.string_dtype("utf-8", 1)))}, "expected every class once, found 'a' twice"),
+        ({"classes": lambda f, n, v: f.create_dataset(n, data=np.array([b"a\0b", b"b"], h5py.string_dtype("utf-8", 3)))}, r"expected names without NUL bytes, found 'a\x00b'"),
         ({"classes": lambda f, n, v: f.create_dataset(n, data=["a", "b"], dtype=h5py.string_dtype())}, "/classes: expected fixed-length, null-padded UTF-8"),
         ({"labels": lambda f, n, v: f.create_dataset(n, data=v, compression="gzip")}, "/labels, storage: expected contiguous, without filters"),
         ({"bytes": lambda f, n, v: f.create_dataset(n, data=v, chunks=(4,))}, "/bytes, storage: expected contiguous, without filters"),

@@ -269,6 +269,9 @@ def _check_index(index, bytes_shape):
         )
     if index.kind != "tokens" and index.shape.max() > LONGEST_SIDE:
         raise InputError(f"/shape: expected height and width from 1 to {LONGEST_SIDE}, found {index.shape.max()}")
+    cut = [name for name in index.classes if "\0" in name]
+    if cut:
+        raise InputError(f"/classes: expected names without NUL bytes, found {cut[0]!r}")
     twice = collections.Counter(index.classes).most_common(1)[0]
     if twice[1] > 1:
         raise InputError(f"/classes: expected every class once, found {twice[0]!r} twice")
