@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import time
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -42,6 +43,14 @@ def raise_on_signals():
     for number in SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, handle)
+
+
+def end(stopped):
+    """Says what stays and ends the program. The same signal may come once more meanwhile."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    print(f"palimpsest-pack: {stopped}", file=sys.stderr)
+    sys.exit(stopped.exit_code())
 
 
 @contextlib.contextmanager
