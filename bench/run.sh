@@ -7,7 +7,8 @@
 # gpu: the tests labelled gpu, then one GPU against PyTorch; 8 minutes at most, set-up and build included. --offline: sets up from a
 # bundle, see docs/cluster.md. --seconds: of the whole, where a machine is there for less than 480. --rehearse: all of it on the processor,
 # with tiny shapes, to see that it runs; what it measures means nothing, and goes to build/rehearsal.json alone.
-# Exit codes: 0 done, missed goals too; 1 a test or a contender failed; 2 wrong usage, or no GPU for gpu. Examples:
+# Exit codes: 0 done, missed goals too; 1 a test or a contender failed; 2 wrong usage, or no GPU for gpu; 130, 143 or 129 stopped by
+# SIGINT, SIGTERM or SIGHUP while measuring. Examples:
 #   bench/run.sh cpu quick --only minilm
 #   bench/run.sh gpu --offline bundle
 set -euo pipefail

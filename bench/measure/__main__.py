@@ -87,6 +87,7 @@ def notes_of(options, results, losses):
 
 
 def main():
+    process.end_on_signals()
     options = arguments()
     works = [work for work in WORKS if options.only in (None, work.name)]
     inputs.make(works)

@@ -10,6 +10,7 @@ import time
 
 from . import machine
 from .inputs import ROOT
+from .process import ended_with_us
 
 # (rows, in, out): layers of MiniLM, ViT-S and ViT-B. A lane of the works has about 91, 1,028 and 394 rows; fewer rows
 # are slower, so that the goal is no easier for MiniLM.
@@ -62,7 +63,8 @@ def measure(ranks):
     environment.update(dict.fromkeys(one_thread, "1"), PYTHONPATH=str(ROOT / "bench"))
     command = [sys.executable, "-m", "measure.gemm", str(time.time() + 8)]
     running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(ranks)]
-    found = [json.loads(process.communicate()[0]) for process in running]
+    with ended_with_us(running):
+        found = [json.loads(process.communicate()[0]) for process in running]
     return {name: sum(rates[name] for rates in found) for name in found[0]}
 
 

@@ -262,6 +262,7 @@ def measure(scale, end):
 
 
 def main():
+    process.end_on_signals()
     options = arguments()
     scale = SMALL if options.rehearse else FULL
     make_inputs(scale)

@@ -6,7 +6,9 @@ import fcntl
 import os
 import pathlib
 import resource
+import signal
 import subprocess
+import sys
 import time
 
 POLL = 0.05  # seconds between two looks at the memory
@@ -14,6 +16,34 @@ POLL = 0.05  # seconds between two looks at the memory
 
 class Failed(Exception):
     pass
+
+
+def end_on_signals():
+    """From now on SIGINT, SIGTERM and SIGHUP end the program with 128 and their number, and what it runs with it."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def end(number, _):
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)  # the same signal may come once more
+        print(f"bench: stopped by {signal.Signals(number).name}; no results are written", file=sys.stderr)
+        sys.exit(128 + number)
+
+    for number in numbers:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup keeps its meaning
+            signal.signal(number, end)
+
+
+@contextlib.contextmanager
+def ended_with_us(processes):
+    """Ends the processes, which then end their own, when the block doesn't end well."""
+    try:
+        yield
+    except BaseException:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait()
+        raise
 
 
 @contextlib.contextmanager
@@ -76,14 +106,13 @@ def run(command, environment, folder, name, most_seconds=None):
     with open(folder / "log", "w") as log:
         began = time.time()
         process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        while process.poll() is None:
-            _note_peaks(process.pid, name, peaks)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(POLL)
-            if most_seconds and time.time() - began > most_seconds:
-                process.terminate()
-                process.wait()
-                raise Failed(f"longer than {most_seconds} s: {' '.join(map(str, command))}; see {folder / 'log'}")
+        with ended_with_us([process]):
+            while process.poll() is None:
+                _note_peaks(process.pid, name, peaks)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(POLL)
+                if most_seconds and time.time() - began > most_seconds:
+                    raise Failed(f"longer than {most_seconds} s: {' '.join(map(str, command))}; see {folder / 'log'}")
         wall = time.time() - began
     if process.returncode != 0:
         raise Failed(f"exit code {process.returncode}: {' '.join(map(str, command))}; see {folder / 'log'}")

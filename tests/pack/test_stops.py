@@ -207,6 +207,18 @@ def test_results_table(tmp_path, slowed):
     assert call.stop(signal.SIGTERM) == (128 + signal.SIGTERM, ["results-table: stopped by SIGTERM; it writes no files"])
 
 
+def test_measurements_end_with_what_they_run(tmp_path):
+    program = tmp_path / "measure.py"
+    program.write_text(
+        f"import os, pathlib, sys\nsys.path.insert(0, {str(PROGRAM.parents[1] / 'bench' / 'measure')!r})\n"
+        f"import process\nprocess.end_on_signals()\n"
+        f"process.run(['sleep', '{BUSY}'], dict(os.environ), pathlib.Path({str(tmp_path)!r}), 'sleep')\n"
+    )
+    call = Call(program)
+    call.wait_for(lambda: len(call.group()) == 2)
+    assert call.stop(signal.SIGTERM, os.kill) == (143, ["bench: stopped by SIGTERM; no results are written"])
+
+
 def test_nohup_keeps_its_meaning(tmp_path, slowed):
     env, begun = slowed("glob", "glob")
     call = subprocess.Popen(["nohup", sys.executable, TABLE, tmp_path], env=os.environ | env, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
