@@ -7,6 +7,7 @@ import numpy as np
 
 from . import FORMAT_VERSION, WRITER, InputError
 from .files import atomic
+from .jpeg_rule import check_sample
 from .pack_hash import CODES, ContentHash, crc32c
 
 ALIGNMENT = 4096  # so that /bytes starts at a page and can be mapped
@@ -263,8 +264,19 @@ def _checked_blocks(stored, index):
             _expect(
                 f"/bytes, CRC-32C of sample {sample}", int(index.crc32c[sample]), crc32c(data)
             )
+            if index.kind == "encoded":
+                _check_jpeg(sample, data, *index.shape[sample, :2])
         yield block
         first = last
+
+
+def _check_jpeg(sample, data, height, width):
+    found = check_sample(data, height, width)
+    if found:
+        raise InputError(
+            f"/bytes, sample {sample}: expected an upright JPEG file of {width} x {height} pixels that the trainer "
+            f"decodes, found {found}"
+        )
 
 
 def _expect(what, expected, found):

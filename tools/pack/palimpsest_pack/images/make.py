@@ -1,5 +1,6 @@
 """A source of images made into a pack."""
 
+import collections
 import dataclasses
 import json
 import os
@@ -53,6 +54,9 @@ def make_pack(request):
         skipped = len(results) - len(kept)
         if skipped:
             note(f"{skipped} of {len(results)} images skipped, as listed above")
+        remarks = collections.Counter(remark for i in kept for remark in results[i].remarks)
+        for remark, count in sorted(remarks.items()):
+            note(f"{count} of {len(results)} images {remark}")
         classes, chosen, samples = large_enough(
             classes,
             [samples[i] for i in kept],
