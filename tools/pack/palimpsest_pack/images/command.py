@@ -50,10 +50,21 @@ def add_options(sub):
         help="larger images are resized to this height or width, whichever is shorter, as torchvision's Resize does, "
         "bicubic; smaller ones stay as they are; not with --store encoded, which stores them whole (256)",
     )
-    sub.add_argument(
+    which = sub.add_mutually_exclusive_group()
+    which.add_argument(
         "--leaf-folders",
-        action="store_true",
+        dest="class_folders",
+        action="store_const",
+        const="leaf",
+        default="first",
         help="every folder that holds images is a class, named by its path below SOURCE",
+    )
+    which.add_argument(
+        "--top-folders",
+        dest="class_folders",
+        action="store_const",
+        const="top",
+        help="the folders right in SOURCE or its sides are the classes, even where all images lie deeper, which is refused without",
     )
     sub.add_argument(
         "--class-names",
@@ -106,7 +117,7 @@ def make(options):
             out=options.out,
             storage=Storage(options.store, short_side, options.max_pixels),
             format=options.format,
-            leaf_folders=options.leaf_folders,
+            class_folders=options.class_folders,
             class_names=options.class_names,
             split=options.split,
             test_share=options.test_share,

@@ -1,5 +1,6 @@
 """What a source of images holds: where each sample's bytes are, its label, its side where the source says one."""
 
+import collections
 import gzip
 import hashlib
 import os
@@ -14,6 +15,13 @@ from ..files import atomic
 from ..pack_file import TEST, TRAIN
 
 SIDES = {"train": TRAIN, "test": TEST, "val": TEST, "validation": TEST}
+# Words that name sides in other people's data sets, and the name that is read here.
+SIDE_WORDS = {
+    **dict.fromkeys(("train", "training", "trn", "trainset"), "train"),
+    **dict.fromkeys(("test", "testing", "tst", "testset"), "test"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "eval", "evaluation", "valset"), "val"),
+}
+MOST_NAMED = 8  # endings in a note
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -36,6 +44,18 @@ class Listing(typing.NamedTuple):
 def shown(path):
     """A path as text that prints everywhere, even where a file name is not UTF-8."""
     return os.fsencode(path).decode("utf-8", "replace")
+
+
+def endings(names):
+    """How many names have which ending, the most frequent first: "3 .bmp, 1 without an ending"."""
+    found = collections.Counter(os.path.splitext(name)[1].lower() or "without an ending" for name in names)
+    listed = [f"{count} {shown(ending)}" for ending, count in found.most_common(MOST_NAMED)]
+    return ", ".join(listed) + (f" and {len(found) - MOST_NAMED} other endings" if len(found) > MOST_NAMED else "")
+
+
+def side_words(name):
+    """The sides, "train", "test" or "val", that a name seems to mean: of Testing/ test."""
+    return {SIDE_WORDS[word] for word in re.split("[^a-z]+", name.lower()) if word in SIDE_WORDS}
 
 
 def read_lines(path):

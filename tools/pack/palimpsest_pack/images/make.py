@@ -30,7 +30,7 @@ class Request:
     out: str
     storage: Storage
     format: str = "auto"
-    leaf_folders: bool = False
+    class_folders: str = "first"
     class_names: str | None = None
     split: str = "auto"
     test_share: float = 0.2
@@ -77,7 +77,7 @@ def _listed(request, scratch):
         request.sources,
         scratch,
         request.format,
-        request.leaf_folders,
+        request.class_folders,
         hashed=request.split == "hashed",
     )
     names = listing.names
@@ -172,7 +172,7 @@ def _source(request, format_name, images, skipped):
             "skipped": skipped,
             "short_side": request.storage.short_side,
             "most_pixels": request.storage.most_pixels,
-            "leaf_folders": request.leaf_folders,
+            "class_folders": request.class_folders,
             "split": request.split,
             "test_share": request.test_share,
             "minimum_per_class": request.minimum_per_class,
