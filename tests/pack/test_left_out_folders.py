@@ -42,7 +42,7 @@ def refused(pack, source, *options):
     ],
 )
 def test_folders_that_look_like_sides_are_refused_with_the_names_they_need(pack, tmp_path, training, testing, side):
-    root = tree(tmp_path / "s", f"{training}/a/1.png", f"{training}/b/1.png", f"{testing}/a/1.png", f"{testing}/b/1.png", "README.md")
+    root = tree(tmp_path / "s", "README.md", *(f"{side}/{name}/1.png" for side in (training, testing) for name in "ab"))
     for options in ((), ("--leaf-folders",), ("--top-folders",)):
         err = refused(pack, root, *options)
         assert f"{training}/ (2 images)" in err and "look like sides" in err
@@ -54,7 +54,8 @@ def test_folders_that_look_like_sides_are_refused_with_the_names_they_need(pack,
 
 
 def test_a_loose_image_does_not_make_classes_of_sides(pack, tmp_path):
-    root = tree(tmp_path / "s", "train/a/1.png", "train/b/1.png", "train/loose.png", "test/a/1.png", "test/b/1.png", "test/x.jpg", "y.webp")
+    root = tree(tmp_path / "s", *(f"{side}/{name}/1.png" for side in ("train", "test") for name in "ab"))
+    tree(root, "train/loose.png", "test/x.jpg", "y.webp")
     path, _, err = pack(root)
     assert counts(path) == {"a": (1, 1), "b": (1, 1)}
     assert f"note: {root}: 2 images left out that lie beside the class folders, such as {root}/train/loose.png" in err
@@ -180,7 +181,8 @@ def test_some_images_deeper_are_counted(pack, tmp_path):
     root = tree(tmp_path / "s", "a/1.png", "a/more/2.png", "b/1.png")
     path, _, err = pack(root)
     assert counts(path)["a"] == (1, 1)
-    assert f"note: {root}: 1 images lie in folders inside a class folder and belong to that class, such as {root}/a/more/2.png" in err
+    assert f"note: {root}: 1 images lie in folders inside a class folder and belong to that class, such as" in err
+    assert f"such as {root}/a/more/2.png" in err
 
 
 @pytest.mark.parametrize("options", [(), ("--format", "folder"), ("--leaf-folders",)])
@@ -191,7 +193,10 @@ def test_a_class_folder_as_source_names_the_folder_above(pack, tmp_path, options
     assert f"if this folder is a class, give {root}, which has it" in err
 
 
-@pytest.mark.parametrize("paths", [["images/1.jpg", "labels/1.txt"], ["JPEGImages/1.jpg", "masks/1.png"], ["train/images/1.jpg", "val/images/2.jpg"]])
+@pytest.mark.parametrize(
+    "paths",
+    [["images/1.jpg", "labels/1.txt"], ["JPEGImages/1.jpg", "masks/1.png"], ["train/images/1.jpg", "val/images/2.jpg"]],
+)
 def test_folders_of_files_by_kind_are_no_classes(pack, tmp_path, paths):
     err = refused(pack, tree(tmp_path / "s", *paths))
     assert "whose names are no classes" in err and "CSV manifest" in err
@@ -221,14 +226,15 @@ def test_all_that_is_no_image_is_counted_by_kind(pack, tmp_path):
     root = tree(
         tmp_path / "s",
         *("a/1.png", "b/1.JPG", "b/Thumbs.db", "a/1.bmp", "a/2.GIF", "a/3.heic", "a/4.avif", "a/5.tif", "a/6.tif", "a/picture"),
-        *("loose.png", "labels.csv", ".DS_Store", "a/.hidden.png", "a/.ipynb_checkpoints/1.png", "__MACOSX/a/._1.png", "a/@eaDir/1.jpg"),
+        *("loose.png", "labels.csv", ".DS_Store", "a/.hidden.png", "a/.ipynb_checkpoints/1.png"),
+        *("__MACOSX/a/._1.png", "a/@eaDir/1.jpg"),
     )
     path, _, err = pack(root)
     assert counts(path) == {"a": (1, 0), "b": (1, 0)}
     assert f"note: {root}: 1 images left out that lie beside the class folders, such as {root}/loose.png" in err
     assert f"note: {root}: 5 hidden or system files and folders left out, such as {root}/.DS_Store" in err
-    assert f"note: {root}: 9 files left out that don't end in .jpg .jpeg .png .webp, such as {root}/a/1.bmp: 2 .tif, 1 .bmp, 1 .gif" in err
-    for ending in (".heic", ".avif", ".db", ".csv", "without an ending"):
+    assert f"note: {root}: 9 files left out that don't end in .jpg .jpeg .png .webp, such as {root}/a/1.bmp: 2 .tif, " in err
+    for ending in (".bmp", ".gif", ".heic", ".avif", ".db", ".csv", "without an ending"):
         assert f"1 {ending}" in err
 
 

@@ -1,7 +1,7 @@
 """Folders of image files: train/CLASS/* and test/CLASS/*, or CLASS/* with a split by hash.
 
-Folders that look like sides, and images that all lie deeper than the class folders, are refused with what is likely meant. What is left out,
-such as images beside the class folders, is counted in notes.
+Folders that look like sides, and images that all lie deeper than the class folders, are refused with what is likely
+meant. What is left out, such as images beside the class folders, is counted in notes.
 """
 
 import os
@@ -20,8 +20,8 @@ PARTS = "image images img imgs jpg jpeg jpegimages png pictures photos data mask
 def read(root, class_folders):
     """The samples of one folder.
 
-    `class_folders`: which folders are classes. "first": those right in it, or in its sides; refused where all images lie deeper. "top":
-    the same, wherever images lie. "leaf": every folder that holds images, named by its path.
+    `class_folders`: which folders are classes. "first": those right in it, or in its sides; refused where all images lie
+    deeper. "top": the same, wherever images lie. "leaf": every folder that holds images, named by its path.
     """
     tally, samples, names, deeper = Tally(), [], set(), []
     tree = scan(pathlib.Path(root), tally)
@@ -38,7 +38,8 @@ def read(root, class_folders):
             deeper += [] if class_folders == "leaf" else files[len(folder.images) :]
     if deeper and class_folders == "first":
         notes.append(
-            f"{shown(root)}: {len(deeper)} images lie in folders inside a class folder and belong to that class, such as {shown(deeper[0])}"
+            f"{shown(root)}: {len(deeper)} images lie in folders inside a class folder and belong to that class, such as "
+            f"{shown(deeper[0])}"
         )
     if not samples and tree.images:
         _refuse_loose(tree)
@@ -76,7 +77,9 @@ def _sides(tree):
         if folder not in (train, test)
     ]
     if tree.images:
-        notes.append(f"{shown(tree.path)}: {len(tree.images)} images left out that lie beside train/, such as {shown(tree.images[0])}")
+        notes.append(
+            f"{shown(tree.path)}: {len(tree.images)} images left out that lie beside train/, such as {shown(tree.images[0])}"
+        )
     return [(train, TRAIN), (test, TEST)], notes
 
 
@@ -89,14 +92,14 @@ def _refuse_sides(top, alone):
         whole = alone and folder is top
         if certain or (alike and len(alike) == len(inner) and (whole or len(inner) > 1)):
             raise InputError(
-                f"{shown(folder.path)}: expected class folders, or train/ and test/ (or val/, validation/) with class folders in them, "
-                f"found {_listed(alike)}, which look like sides. {_renaming(alike)}{_sides_remedy(folder, alike, whole)}. If they are "
-                "classes, list the images in a CSV manifest"
+                f"{shown(folder.path)}: expected class folders, or train/ and test/ (or val/, validation/) with class folders "
+                f"in them, found {_listed(alike)}, which look like sides. {_renaming(alike)}"
+                f"{_sides_remedy(folder, alike, whole)}. If they are classes, list the images in a CSV manifest"
             )
         if folder is top and inner and all(f.name.lower() in PARTS and not f.filled for f in inner):
             raise InputError(
-                f"{shown(folder.path)}: expected class folders, found {_listed(inner)}, whose names are no classes. Put the images of each "
-                "class into a folder of its own, or list the images in a CSV manifest"
+                f"{shown(folder.path)}: expected class folders, found {_listed(inner)}, whose names are no classes. Put the "
+                "images of each class into a folder of its own, or list the images in a CSV manifest"
             )
 
 
@@ -130,8 +133,8 @@ def _refuse_deep(top, root):
         meant = meant.filled[0]
     if meant is top:
         remedy = (
-            f"--leaf-folders makes every folder that holds images a class, --top-folders the folders right in {shown(top.path)}. To pack "
-            "one of these folders alone, give it"
+            "--leaf-folders makes every folder that holds images a class, --top-folders the folders right in "
+            f"{shown(top.path)}. To pack one of these folders alone, give it"
         )
     elif root:
         remedy = f"Give {shown(meant.path)}"
@@ -148,8 +151,8 @@ def _refuse_loose(tree):
     above = os.path.dirname(os.path.abspath(tree.path))
     raise InputError(
         f"{shown(tree.path)}: expected class folders, found {len(tree.images)} images in the folder itself, such as "
-        f"{shown(tree.images[0])}, and none in folders. Put the images of each class into a folder of its own; if this folder is a class, "
-        f"give {shown(above)}, which has it"
+        f"{shown(tree.images[0])}, and none in folders. Put the images of each class into a folder of its own; if this folder "
+        f"is a class, give {shown(above)}, which has it"
     )
 
 

@@ -31,7 +31,7 @@ def read_sources(sources, scratch, format_name="auto", class_folders="first", ha
         )
     if found == ["folder"] and not hashed:
         _refuse_sides_apart(paths)
-    listing = _read(found[0], paths, functools.partial(uncompressed, scratch=scratch), class_folders)
+    listing = _read(found[0], paths, functools.partial(uncompressed, scratch=scratch), class_folders, hashed)
     if not listing.samples:
         raise InputError(
             f"{', '.join(map(shown, sources))}: expected images (format {found[0]}), found 0. "
@@ -57,8 +57,8 @@ def _refuse_sides_apart(paths):
     if len(set().union(*sides.values())) > 1:
         alike = [path for path in paths if sides[path]]
         raise InputError(
-            f"{', '.join(map(shown, alike))}: expected sides in one folder, found sources that look like sides. Give the folder that holds "
-            "them, as train/ and test/ (or val/, validation/); or let --split hashed deal all images anew"
+            f"{', '.join(map(shown, alike))}: expected sides in one folder, found sources that look like sides. Give the folder "
+            "that holds them, as train/ and test/ (or val/, validation/); or let --split hashed deal all images anew"
         )
 
 
@@ -92,7 +92,9 @@ def _format_of(path):
         elif idx.NAME.fullmatch(name):
             formats = ["idx"]
         elif name.endswith(_ARCHIVES):
-            raise InputError(f"{shown(path)}: expected .tar, .tar.gz or .tgz, found another kind of archive. Unpack it, and give what was in it")
+            raise InputError(
+                f"{shown(path)}: expected .tar, .tar.gz or .tgz, found another kind of archive. Unpack it, and give what was in it"
+            )
     elif os.path.isdir(path):
         formats = _formats_in(path)
     if len(formats) > 1:
@@ -131,12 +133,12 @@ def _hold_images(path, folders):
     return any(_is_image(name) for folder in folders for _, _, names in os.walk(os.path.join(path, folder)) for name in names)
 
 
-def _read(format_name, paths, unpack, class_folders):
+def _read(format_name, paths, unpack, class_folders, hashed):
     if class_folders != "first" and format_name != "folder":
         raise InputError(f"--{class_folders}-folders: expected folders of images, found the format {format_name}")
     if format_name == "tar":
         files, notes = _tar_files(paths)
-        listing = shards.read(files, unpack)
+        listing = shards.read(files, unpack, hashed)
         return listing._replace(notes=[*notes, *listing.notes])
     if format_name == "idx":
         return idx.read([file for path in paths for file in _idx_files(path)], unpack)

@@ -1,7 +1,7 @@
 """A folder of image files as a tree, and a tally of all else that is in it.
 
-Files of other types, hidden and system files, broken links, pipes and links to a folder above are left out and counted in notes. A folder
-that can't be read is refused by name.
+Files of other types, hidden and system files, broken links, pipes and links to a folder above are left out and counted in
+notes. A folder that can't be read is refused by name.
 """
 
 import collections
