@@ -103,7 +103,7 @@ def test_the_test_side_is_the_one_with_class_folders(pack, tmp_path):
     assert f"note: {root}: test/ left out, with 2 images; the sides are train/ and val/" in err
 
 
-@pytest.mark.parametrize("names", [("bus", "car", "train"), ("valid", "invalid"), ("test", "control"), ("train_station", "office")])
+@pytest.mark.parametrize("names", [("bus", "car", "train"), ("valid", "invalid"), ("test", "control"), ("train_station", "office"), ("test_tube",)])
 def test_classes_named_like_sides_stay_classes(pack, tmp_path, names):
     path, *_ = pack(tree(tmp_path / "s", *(f"{name}/1.png" for name in names)))
     assert set(counts(path)) == set(names)

@@ -21,9 +21,12 @@ transparency over white. What is read:
             (train-0001.tar) where all have one
 
 Where the source has no sides, the SHA-256 of an image's file decides, class by class; equal files
-stand on one side. A file that can't be read is listed and skipped. An interrupted call goes on where
-it stopped: until the pack is written, the images are kept in OUT.partial/, so that twice the pack's
-size is needed on disk. One source with one version of Pillow gives one pack; quote the content hash.
+stand on one side. Folders and archives that look like sides by another name (Training/), and images
+that all lie deeper than class folders, are refused with what is likely meant. An image that can't be
+read is listed and skipped; all else that is left out is counted in notes. An archive that is cut or
+damaged is refused. An interrupted call goes on where it stopped: until the pack is written, the
+images are kept in OUT.partial/, so that twice the pack's size is needed on disk. One source with one
+version of Pillow gives one pack; quote the content hash.
 
 Examples:
   palimpsest-pack images ~/imagenet-r --out data/imagenet-r.h5
@@ -41,7 +44,8 @@ def add_options(sub):
         "--store",
         choices=("pixels", "encoded"),
         default="pixels",
-        help="pixels, or JPEG files for sets too big: the bytes of upright JPEG files, others made into JPEG (pixels)",
+        help="pixels, or JPEG files for sets too big: the bytes of JPEG files that the trainer decodes and that are upright; others "
+        "are coded as JPEG of quality 95 and counted (pixels)",
     )
     sub.add_argument(
         "--short-side",
@@ -64,7 +68,8 @@ def add_options(sub):
         dest="class_folders",
         action="store_const",
         const="top",
-        help="the folders right in SOURCE or its sides are the classes, even where all images lie deeper, which is refused without",
+        help="the folders right in SOURCE or its sides are the classes, wherever in them images lie; without it, a source with all "
+        "its images deeper is refused",
     )
     sub.add_argument(
         "--class-names",

@@ -88,9 +88,10 @@ def _refuse_sides(top, alone):
     for folder in top.walk():
         inner = folder.filled
         alike = [f for f in inner if side_words(f.name)]
-        certain = [f for f in alike if f.filled and f.name.lower() in SIDE_WORDS]  # train_station/ may well be a class
+        exact = [f for f in alike if f.name.lower() in SIDE_WORDS]  # train_station/ may well be a class
         whole = alone and folder is top
-        if certain or (alike and len(alike) == len(inner) and (whole or len(inner) > 1)):
+        several = len(set().union(*(side_words(f.name) for f in alike))) > 1
+        if any(f.filled for f in exact) or (alike == inner and (several or whole and exact)):
             raise InputError(
                 f"{shown(folder.path)}: expected class folders, or train/ and test/ (or val/, validation/) with class folders "
                 f"in them, found {_listed(alike)}, which look like sides. {_renaming(alike)}"
