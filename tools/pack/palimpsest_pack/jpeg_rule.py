@@ -29,8 +29,10 @@ def why_not_decoded(image, data):
 def why_not_coded_so(data):
     """As why_not_decoded(), by the frame header alone."""
     marker, bits, factors = _frame(data)
-    if marker not in _DECODED or bits != 8:
-        return f"JPEG of {bits} bits in frames of type {marker:X}"
+    if bits != 8:
+        return f"JPEG of {bits} bits"
+    if marker not in _DECODED:
+        return "lossless or hierarchical JPEG"
     if len(factors) not in (1, 3):
         return f"JPEG of {len(factors)} colours"
     if len(factors) == 3 and not _sampling_is_known(*factors):
