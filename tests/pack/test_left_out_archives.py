@@ -9,6 +9,7 @@ import pytest
 from image_support import counts, encoded, folder, noise, samples
 
 BLOCK = 512
+HARD, SOFT, DIRECTORY = tarfile.LNKTYPE, tarfile.SYMTYPE, (tarfile.DIRTYPE, "")
 
 
 def picture(number):
@@ -20,19 +21,17 @@ def pair(stem, number=0, label=b"1"):
 
 
 def archive(path, members, form=tarfile.GNU_FORMAT):
-    """A tar of {name: bytes, or ("hard" or "soft", target), or a type of member}."""
+    """A tar of {name: bytes, or (type of member, target)}."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(path, "w", format=form) as tar:
         for name, content in members.items():
             info = tarfile.TarInfo(name)
             if isinstance(content, tuple):
-                info.type = tarfile.LNKTYPE if content[0] == "hard" else tarfile.SYMTYPE
-                info.linkname = content[1]
-            elif content in (tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE):
-                info.type = content
+                info.type, info.linkname = content
+                tar.addfile(info)
             else:
                 info.size = len(content)
-            tar.addfile(info, None if info.type != tarfile.REGTYPE else io.BytesIO(content))
+                tar.addfile(info, io.BytesIO(content))
     return path
 
 
@@ -51,9 +50,9 @@ def refused(pack, source, *options):
 # Links
 
 
-@pytest.mark.parametrize("kind, target", [("hard", "d/a.png"), ("soft", "a.png"), ("soft", "../d/a.png"), ("soft", "./b.png")])
+@pytest.mark.parametrize("kind, target", [(HARD, "d/a.png"), (SOFT, "a.png"), (SOFT, "../d/a.png"), (SOFT, "./b.png")])
 def test_links_are_read_as_the_files_they_link_to(pack, tmp_path, kind, target):
-    members = {"d/link.png": (kind, target), "d/link.cls": (kind, "d/a.cls" if kind == "hard" else "a.cls")}
+    members = {"d/link.png": (kind, target), "d/link.cls": (kind, "d/a.cls" if kind == HARD else "a.cls")}
     path, _, err = pack(archive(tmp_path / "0.tar", members | pair("d/a", 1, b"cat") | pair("d/b", 1, b"dog")))
     found = samples(path)
     assert [name for name, *_ in found] == ["cat", "cat", "dog"]
@@ -61,26 +60,26 @@ def test_links_are_read_as_the_files_they_link_to(pack, tmp_path, kind, target):
 
 
 def test_links_to_links_are_followed(pack, tmp_path):
-    members = pair("a", 1, b"cat") | {"b.png": ("hard", "a.png"), "c.png": ("soft", "b.png"), "c.cls": b"dog", "b.cls": b"dog"}
+    members = pair("a", 1, b"cat") | {"b.png": (HARD, "a.png"), "c.png": (SOFT, "b.png"), "c.cls": b"dog", "b.cls": b"dog"}
     path, *_ = pack(archive(tmp_path / "0.tar", members))
     assert {name: sum(row) for name, row in counts(path).items()} == {"cat": 1, "dog": 2}
 
 
 @pytest.mark.parametrize(
     "link",
-    [("hard", "gone.png"), *(("soft", target) for target in ("gone.png", "/data/a.png", "../a.png", "d", "b.png"))],
+    [(HARD, "gone.png"), *((SOFT, target) for target in ("gone.png", "/data/a.png", "../a.png", "d", "b.png"))],
 )
 @pytest.mark.parametrize("suffix", [".png", ".cls"])
 def test_links_to_what_is_not_there_are_refused_by_name(pack, tmp_path, link, suffix):
-    members = pair("a") | {"d": tarfile.DIRTYPE} | pair("b") | {f"b{suffix}": (link[0], link[1].replace("b.png", f"b{suffix}"))}
+    members = pair("a") | {"d": DIRECTORY} | pair("b") | {f"b{suffix}": (link[0], link[1].replace("b.png", f"b{suffix}"))}
     err = refused(pack, archive(tmp_path / "0.tar", members))
     assert f"0.tar, b{suffix}: expected a file, or a link to a file in this archive, found a link to" in err
     assert "--dereference" in err
 
 
 def test_links_that_are_neither_image_nor_label_are_counted(pack, tmp_path):
-    members = pair("a") | {"README": ("soft", "/usr/README"), "d": tarfile.DIRTYPE}
-    members |= {"x.png": tarfile.FIFOTYPE, "y.cls": tarfile.CHRTYPE}
+    members = pair("a") | {"README": (SOFT, "/usr/README"), "d": DIRECTORY}
+    members |= {"x.png": (tarfile.FIFOTYPE, ""), "y.cls": (tarfile.CHRTYPE, "")}
     path, _, err = pack(archive(tmp_path / "0.tar", members))
     assert counts(path) == {"1": (1, 0)}
     assert "3 members of shards left out that are neither image nor label, such as" in err
