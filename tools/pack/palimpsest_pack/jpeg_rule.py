@@ -46,11 +46,10 @@ def check_sample(data, height, width):
         warnings.simplefilter("ignore")
         try:
             image = Image.open(io.BytesIO(data), formats=("JPEG",))
+            found = why_not_decoded(image, data)
         except Exception:  # decoders meet broken files with exceptions of every type
             return "no JPEG file that can be read"
-        if image.size != (width, height):
-            return f"{image.size[0]} x {image.size[1]} pixels"
-        return why_not_decoded(image, data)
+    return f"{image.size[0]} x {image.size[1]} pixels" if image.size != (width, height) else found
 
 
 def orientation_of(image):

@@ -1,4 +1,7 @@
-"""The pack: all samples of a stream in one HDF5 file, checked sample by sample. checkpoints_schema/pack.md."""
+"""The pack: all samples of a stream in one HDF5 file. checkpoints_schema/pack.md.
+
+A pack is read whole and checked sample by sample; one that isn't as its format says is refused with the object or sample.
+"""
 
 import dataclasses
 
