@@ -18,18 +18,20 @@ void decode_jpeg(std::span<const std::byte> file, std::int64_t height, std::int6
     throw InputError(concat("expected a JPEG file of ", width, " x ", height, " pixels, found ",
                             found, ". Pack the images again"));
   };
+  // Warnings, as of stray bytes between markers, are ignored, as Pillow did when the pack was made.
+  const auto failed = [&](int result) {
+    return result != 0 && tjGetErrorCode(decoder.get()) == TJERR_FATAL;
+  };
   int found_width = 0, found_height = 0, subsampling = 0, colours = 0;
-  if (tjDecompressHeader3(decoder.get(), bytes, file.size(), &found_width, &found_height,
-                          &subsampling, &colours) != 0) {
+  if (failed(tjDecompressHeader3(decoder.get(), bytes, file.size(), &found_width, &found_height,
+                                 &subsampling, &colours))) {
     refuse(tjGetErrorStr2(decoder.get()));
   }
   if (found_width != width || found_height != height) {
     refuse(concat(found_width, " x ", found_height));
   }
-  // Warnings, as of stray bytes between markers, are ignored, as Pillow did when the pack was made.
-  if (tjDecompress2(decoder.get(), bytes, file.size(), pixels, found_width, 0, found_height,
-                    TJPF_RGB, TJFLAG_ACCURATEDCT) != 0 &&
-      tjGetErrorCode(decoder.get()) == TJERR_FATAL) {
+  if (failed(tjDecompress2(decoder.get(), bytes, file.size(), pixels, found_width, 0, found_height,
+                           TJPF_RGB, TJFLAG_ACCURATEDCT))) {
     refuse(tjGetErrorStr2(decoder.get()));
   }
 }

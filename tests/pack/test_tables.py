@@ -100,7 +100,7 @@ def test_three_sides_are_said(table):
     text = HEAD + "x/0.png,a,train\nx/1.png,a,val\nx/2.png,a,test\nx/3.png,a,test\n"
     found, err = table(text)
     assert found == {"a": (1, 3)}
-    assert "1 of val and 2 of test are test images together: a pack has two sides, train and test" in err
+    assert "1 images of val and 2 images of test are the test side together; leave one kind out to test on the other" in err
     assert "together" not in table(text, "--split", "hashed")[1]
     assert "together" not in table(text.replace("val", "test"))[1]
 
@@ -138,16 +138,6 @@ def test_repeated_rows_are_counted(table):
 def test_labels_that_may_be_meant_otherwise_are_said(table, labels, classes, said):
     found, err = table("path,label\n" + "".join(f"x/{i}.png,{label}\n" for i, label in enumerate(labels)))
     assert set(found) == classes and said in err
-
-
-def test_three_sides_of_shards_are_said(pack, tmp_path):
-    from test_image_sources import encoded, shard
-
-    for number, side in enumerate(("train", "val", "test")):
-        shard(tmp_path / f"{side}-0.tar", {"x.png": encoded(noise(number)), "x.cls": b"a"})
-    path, _, err = pack(tmp_path / "*.tar")
-    assert counts(path) == {"a": (1, 2)}
-    assert "1 of test and 1 of val are test images together" in err
 
 
 def test_home_in_options_is_expanded(pack, tmp_path, monkeypatch):

@@ -55,10 +55,11 @@ def test_a_jpeg_is_decoded_as_pillow_decodes_it(tmp_path, subsampling, grey):
     assert torch.equal(found.mul(255).round().byte().permute(1, 2, 0), torch.from_numpy(expected.copy()))
 
 
-def test_stray_bytes_between_markers_are_skipped_as_pillow_skips_them(tmp_path):
+@pytest.mark.parametrize("marker", [b"\xff\xd1", b"\xff\xc0"], ids=["of a restart", "of the frame"])
+def test_stray_bytes_before_markers_are_skipped_as_pillow_skips_them(tmp_path, marker):
     Image.fromarray(picture(SIDE, SIDE)).save(tmp_path / "image.jpg", restart_marker_blocks=1)
     whole = (tmp_path / "image.jpg").read_bytes()
-    marker = whole.index(b"\xff\xd1")
+    marker = whole.index(marker)
     (tmp_path / "image.jpg").write_bytes(whole[:marker] + bytes(range(1, 100)) + whole[marker:])
     found = view(tmp_path, SIDE, SIDE, "bicubic", 1.0, tmp_path / "image.jpg")
     expected = np.asarray(Image.open(tmp_path / "image.jpg").convert("RGB"))

@@ -37,8 +37,9 @@ Example: palimpsest-pack debian --tokenizer data/minilm --out data/debian-sectio
 PROTOCOL = """\
 Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and deals them to tasks. Another seed
 gives another order of the same classes. Classes with too few samples are left out; too few classes
-give fewer tasks; classes and samples that no task uses are named or counted in notes. With --domains, classes are named DOMAIN/LABEL, and every
-domain is a task with the labels that all have: for train --scenario domain-incremental.
+give fewer tasks; classes and samples that no task uses are named or counted in notes. With
+--domains, classes are named DOMAIN/LABEL, and every domain is a task with the labels that all have:
+for train --scenario domain-incremental.
 
 Example: palimpsest-pack protocol --pack data/debian-sections.h5 --name mine --seed 2 --out data/mine.json"""
 SHOW = """\

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import FORMAT_VERSION, WRITER, InputError
 from .files import atomic
+from .jpeg_rule import check_sample
 from .names import check_names
 from .pack_hash import CODES, ContentHash, crc32c
 
@@ -295,6 +296,8 @@ def _checked_blocks(stored, index):
             _expect(
                 f"/bytes, CRC-32C of sample {sample}", int(index.crc32c[sample]), crc32c(data)
             )
+            if index.kind == "encoded":
+                _check_jpeg(sample, data, *index.shape[sample, :2])
         if index.kind == "tokens":
             _check_ids(index.vocabulary, np.frombuffer(block, "<i4"))
         yield block
@@ -305,6 +308,15 @@ def _check_ids(vocabulary, ids):
     if not (0 <= ids.min() and ids.max() < vocabulary):
         wrong = ids[(ids < 0) | (ids >= vocabulary)][0]
         raise InputError(f"/bytes: expected token ids below {vocabulary}, found {wrong}")
+
+
+def _check_jpeg(sample, data, height, width):
+    found = check_sample(data, height, width)
+    if found:
+        raise InputError(
+            f"/bytes, sample {sample}: expected an upright JPEG file of {width} x {height} pixels that the trainer "
+            f"decodes, found {found}"
+        )
 
 
 def _expect(what, expected, found):

@@ -23,9 +23,13 @@ transparency over white. What is read:
 
 Where the source has no sides, the SHA-256 of an image's file decides, class by class; equal files
 stand on one side. A pack has two sides: val, validation and test are the test side, and a note says
-so where a source has two of them. A file that can't be read is listed and skipped. A call that was
-stopped (exit code 85) goes on where it was: until the pack is written, the images are kept in
-OUT.partial/, so that twice the pack's size is needed on disk. One source with one version of Pillow gives one pack; quote the content hash.
+so where a table or archives have two of them. Folders and archives that look like sides by another
+name (Training/), and images that all lie deeper than class folders, are refused with what is likely
+meant. An image that can't be read is listed and skipped; all else that is left out is counted in
+notes. An archive that is cut or damaged is refused. A call that was stopped (exit code 85) goes on
+where it was: until the pack is written, the images are kept in OUT.partial/, so that twice the
+pack's size is needed on disk. One source with one version of Pillow gives one pack; quote the
+content hash.
 
 Examples:
   palimpsest-pack images ~/imagenet-r --out data/imagenet-r.h5
@@ -43,7 +47,8 @@ def add_options(sub):
         "--store",
         choices=("pixels", "encoded"),
         default="pixels",
-        help="pixels, or JPEG files for sets too big: the bytes of upright JPEG files, others made into JPEG (pixels)",
+        help="pixels, or JPEG files for sets too big: the bytes of JPEG files that the trainer decodes and that are upright; others "
+        "are coded as JPEG of quality 95 and counted (pixels)",
     )
     sub.add_argument(
         "--short-side",
@@ -52,10 +57,22 @@ def add_options(sub):
         help="larger images are resized to this height or width, whichever is shorter, as torchvision's Resize does, "
         "bicubic; smaller ones stay as they are; not with --store encoded, which stores them whole (256)",
     )
-    sub.add_argument(
+    which = sub.add_mutually_exclusive_group()
+    which.add_argument(
         "--leaf-folders",
-        action="store_true",
+        dest="class_folders",
+        action="store_const",
+        const="leaf",
+        default="first",
         help="every folder that holds images is a class, named by its path below SOURCE",
+    )
+    which.add_argument(
+        "--top-folders",
+        dest="class_folders",
+        action="store_const",
+        const="top",
+        help="the folders right in SOURCE or its sides are the classes, wherever in them images lie; without it, a source with all "
+        "its images deeper is refused",
     )
     sub.add_argument(
         "--class-names",
@@ -109,7 +126,7 @@ def make(options):
             out=options.out,
             storage=Storage(options.store, short_side, options.max_pixels),
             format=options.format,
-            leaf_folders=options.leaf_folders,
+            class_folders=options.class_folders,
             class_names=options.class_names,
             split=options.split,
             test_share=options.test_share,

@@ -1,4 +1,7 @@
-"""One image: read, decoded to upright 8-bit RGB, and stored as pixels or as a JPEG file."""
+"""One image: read, decoded to upright 8-bit RGB, and stored as pixels or as a JPEG file.
+
+An image that can't be decoded whole is skipped and listed; what isn't stored as it was is counted in a note.
+"""
 
 import dataclasses
 import hashlib
@@ -9,12 +12,13 @@ import warnings
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from ..jpeg_rule import orientation_of, why_not_decoded
 from .listing import Sample
 
 LONGEST_SIDE = 1 << 16  # that a pack may hold
+LONGEST_JPEG = 65500  # that libjpeg codes
 FORMATS = ("JPEG", "PNG", "WEBP")
 JPEG_QUALITY = 95
-ORIENTATION = 0x0112  # of EXIF
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -41,6 +45,7 @@ class Stored(typing.NamedTuple):
     height: int
     width: int
     data: bytes  # uint8 [height, width, 3], or a JPEG file
+    remarks: list  # what a note counts of it
 
 
 class _Refused(Exception):
@@ -54,14 +59,14 @@ def store(sample: Sample, storage: Storage):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = _raw(data, sample.raw) if sample.raw else _opened(data, storage.most_pixels)
-            stored, size = _stored(image, data, storage)
+            stored, size, remarks = _stored(image, data, storage)
     except _Refused as error:
         return str(error)
     except MemoryError:
         raise  # of this machine, not of the file
     except Exception as error:  # decoders meet broken files with exceptions of every type
         return f"{error}" or type(error).__name__
-    return Stored(hashlib.sha256(data).hexdigest(), *size, stored)
+    return Stored(hashlib.sha256(data).hexdigest(), *size, stored, remarks)
 
 
 def _bytes_of(sample):
@@ -95,40 +100,32 @@ def _opened(data, most_pixels):
 
 
 def _stored(image, data, storage):
-    """(bytes, (height, width))."""
-    if storage.kind == "encoded":
-        if _keeps_its_bytes(image):
-            image.load()
-            return data, _checked_size(image)
-        rgb = upright_rgb(image)
-        out = io.BytesIO()
-        rgb.save(out, "JPEG", quality=JPEG_QUALITY, subsampling=0)
-        return out.getvalue(), _checked_size(rgb)
-    rgb = resized(upright_rgb(image), storage.short_side)
-    return rgb.tobytes(), _checked_size(rgb)
+    """(bytes, (height, width), remarks)."""
+    remarks = ["have more frames than the first, which alone is packed"] if getattr(image, "is_animated", False) else []
+    if storage.kind == "pixels":
+        rgb = resized(upright_rgb(image), storage.short_side)
+        return rgb.tobytes(), _checked_size(rgb, LONGEST_SIDE), remarks
+    reason = why_not_decoded(image, data) if image.format else "pixels"
+    if reason is None:
+        image.load()
+        return data, _checked_size(image, LONGEST_SIDE), remarks
+    rgb = upright_rgb(image)
+    size = _checked_size(rgb, LONGEST_JPEG)
+    out = io.BytesIO()
+    rgb.save(out, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return out.getvalue(), size, [*remarks, f"coded again as JPEG of quality {JPEG_QUALITY}: {reason}"]
 
 
-def _checked_size(image):
+def _checked_size(image, longest):
     width, height = image.size
-    if max(width, height) > LONGEST_SIDE:
-        raise _Refused(f"{width} x {height} pixels, and a pack holds sides of {LONGEST_SIDE} at most")
+    if max(width, height) > longest:
+        raise _Refused(f"{width} x {height} pixels, and a pack holds sides of {longest} at most")
     return height, width
-
-
-def _keeps_its_bytes(image):
-    return image.format == "JPEG" and image.mode in ("RGB", "L") and _orientation(image) == 1
-
-
-def _orientation(image):
-    try:
-        return image.getexif().get(ORIENTATION, 1)
-    except Exception:  # broken EXIF says nothing
-        return 1
 
 
 def upright_rgb(image):
     """8-bit RGB as one sees the image: turned as its EXIF says, transparency over white."""
-    orientation = _orientation(image)
+    orientation = orientation_of(image)
     image.load()
     if image.mode.startswith("I"):  # 16-bit grey: the upper byte, as Pillow does with 16-bit colours
         image = Image.fromarray((np.asarray(image) >> 8).astype("u1"))

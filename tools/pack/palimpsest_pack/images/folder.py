@@ -1,81 +1,162 @@
-"""Folders of image files: train/CLASS/* and test/CLASS/*, or CLASS/* with a split by hash."""
+"""Folders of image files: train/CLASS/* and test/CLASS/*, or CLASS/* with a split by hash.
+
+Folders that look like sides, and images that all lie deeper than the class folders, are refused with what is likely
+meant. What is left out, such as images beside the class folders, is counted in notes.
+"""
 
 import os
 import pathlib
 
 from .. import InputError
 from ..pack_file import TEST, TRAIN
-from .listing import SUFFIXES, Listing, Sample, shown
+from .listing import SIDE_WORDS, SIDES, Listing, Sample, shown, side_words
+from .tree import Tally, scan
+
+TESTS = [name for name, side in SIDES.items() if side == TEST]
+# Folders that divide a data set by kind of file, not by class.
+PARTS = "image images img imgs jpg jpeg jpegimages png pictures photos data masks labels annotations".split()
 
 
-def read(root, leaf_folders):
-    """The samples of one folder. With `leaf_folders`, every folder that holds images is a class, named by its path."""
-    samples, names, other = [], set(), []
-    sides, notes = _sides(pathlib.Path(root))
-    for folder, side in sides:
-        for name, files in _classes(folder, leaf_folders, other).items():
+def read(root, class_folders):
+    """The samples of one folder.
+
+    `class_folders`: which folders are classes. "first": those right in it, or in its sides; refused where all images lie
+    deeper. "top": the same, wherever images lie. "leaf": every folder that holds images, named by its path.
+    """
+    tally, samples, names, deeper = Tally(), [], set(), []
+    tree = scan(pathlib.Path(root), tally)
+    sides, notes = _sides(tree)
+    for top, side in sides:
+        _refuse_sides(top, alone=side is None)
+        if class_folders == "first":
+            _refuse_deep(top, root=side is None)
+        tally.add("images left out that lie beside the class folders", *top.images)
+        for name, folder in _classes(top, class_folders).items():
+            files = folder.images if class_folders == "leaf" else folder.all_images()
             names.add(name)
             samples += [Sample(shown(file), file, name, side) for file in files]
-    if other:
+            deeper += [] if class_folders == "leaf" else files[len(folder.images) :]
+    if deeper and class_folders == "first":
         notes.append(
-            f"{shown(root)}: {len(other)} files left out that don't end in {' '.join(SUFFIXES)}, such as "
-            f"{shown(other[0])}"
+            f"{shown(root)}: {len(deeper)} images lie in folders inside a class folder and belong to that class, such as "
+            f"{shown(deeper[0])}"
         )
-    return Listing(samples, sorted(names), notes)
+    if not samples and tree.images:
+        _refuse_loose(tree)
+    return Listing(samples, sorted(names), [*notes, *tally.notes(root)])
 
 
-def _sides(root):
+def _classes(top, class_folders):
+    """{class name: Folder}."""
+    if class_folders == "leaf":
+        return {
+            os.path.relpath(folder.path, top.path).replace(os.sep, "/"): folder
+            for folder in top.walk()
+            if folder.images and folder is not top
+        }
+    return {folder.name: folder for folder in top.folders}
+
+
+def _sides(tree):
     """[(folder of classes, side)], and notes on folders left out."""
-    train = root / "train"
-    if not train.is_dir() or any(_is_image(entry) for entry in _entries(train)):
-        return [(root, None)], []
-    tests = [root / name for name in ("test", "val", "validation") if (root / name).is_dir()]
+    folders = {folder.name: folder for folder in tree.folders}
+    train = folders.get("train")
+    if train is None or (train.images and not train.filled):  # a class of trains
+        return [(tree, None)], []
+    tests = [folders[name] for name in TESTS if name in folders]
     if not tests:
+        alike = [folder for folder in tree.filled if side_words(folder.name) - {"train"}]
         raise InputError(
-            f"{shown(root)}: expected test/, val/ or validation/ beside train/, found none. To split the training "
-            f"images by hash, give {shown(train)}"
+            f"{shown(tree.path)}: expected test/, val/ or validation/ beside train/, found {_listed(alike) or 'none'}. "
+            f"{_renaming(alike)}To split the training images by hash, give {shown(train.path)}"
         )
-    used = [train, tests[0]]
-    left = [entry.name for entry in _entries(root) if entry.is_dir() and pathlib.Path(entry) not in used]
-    notes = [f"{shown(root)}: {shown(name)}/ left out; the sides are train/ and {tests[0].name}/" for name in left]
-    return [(train, TRAIN), (tests[0], TEST)], notes
+    test = next((folder for folder in tests if folder.filled), tests[0])
+    notes = [
+        f"{shown(tree.path)}: {shown(folder.name)}/ left out, with {folder.total} images; the sides are train/ and {test.name}/"
+        for folder in tree.folders
+        if folder not in (train, test)
+    ]
+    if tree.images:
+        notes.append(
+            f"{shown(tree.path)}: {len(tree.images)} images left out that lie beside train/, such as {shown(tree.images[0])}"
+        )
+    return [(train, TRAIN), (test, TEST)], notes
 
 
-def _classes(folder, leaf_folders, other):
-    """{class name: files}; files that are not images are added to `other`."""
-    if leaf_folders:
-        found = {}
-        for inner, files in _walk(str(folder), other):
-            if files:
-                found[os.path.relpath(inner, folder).replace(os.sep, "/")] = files
-        return found
-    return {
-        entry.name: [file for _, files in _walk(entry.path, other) for file in files]
-        for entry in _entries(folder)
-        if entry.is_dir()
-    }
+def _refuse_sides(top, alone):
+    """Raises InputError where folders look like sides, or like parts of a data set, instead of classes."""
+    for folder in top.walk():
+        inner = folder.filled
+        alike = [f for f in inner if side_words(f.name)]
+        exact = [f for f in alike if f.name.lower() in SIDE_WORDS]  # train_station/ may well be a class
+        whole = alone and folder is top
+        several = len(set().union(*(side_words(f.name) for f in alike))) > 1
+        if any(f.filled for f in exact) or (alike == inner and (several or whole and exact)):
+            raise InputError(
+                f"{shown(folder.path)}: expected class folders, or train/ and test/ (or val/, validation/) with class folders "
+                f"in them, found {_listed(alike)}, which look like sides. {_renaming(alike)}"
+                f"{_sides_remedy(folder, alike, whole)}. If they are classes, list the images in a CSV manifest"
+            )
+        if folder is top and inner and all(f.name.lower() in PARTS and not f.filled for f in inner):
+            raise InputError(
+                f"{shown(folder.path)}: expected class folders, found {_listed(inner)}, whose names are no classes. Put the "
+                "images of each class into a folder of its own, or list the images in a CSV manifest"
+            )
 
 
-def _walk(folder, other, above=()):
-    """(folder, its image files) of a folder and all folders in it, in the order of their names."""
-    real = os.path.realpath(folder)
-    if real in above:
-        return  # a link to a folder above
-    entries = _entries(folder)
-    files = [entry.path for entry in entries if not entry.is_dir()]
-    other += [path for path in files if not path.lower().endswith(SUFFIXES)]
-    yield folder, [path for path in files if path.lower().endswith(SUFFIXES)]
-    for entry in entries:
-        if entry.is_dir():
-            yield from _walk(entry.path, other, (*above, real))
+def _sides_remedy(folder, alike, whole):
+    if not all(f.filled for f in alike):
+        return "Put the images of each class into a folder of its own, as in train/CLASS/"
+    if not whole:
+        return f"Give a folder whose train/ and test/ hold the class folders, {shown(folder.path)} perhaps"
+    if len(alike) == 1:
+        return f"To pack its images alone, with a split by hash, give {shown(alike[0].path)}"
+    return "The sides need these names"
 
 
-def _is_image(entry):
-    return entry.name.lower().endswith(SUFFIXES) and not entry.is_dir()
+def _renaming(alike):
+    """What to rename so that sides have the names that are read."""
+    wanted = {f.name: min(side_words(f.name)) for f in alike if len(side_words(f.name)) == 1 and f.name not in SIDES}
+    pairs = [f"{shown(name)}/ to {side}/" for name, side in wanted.items()]
+    return f"Rename {' and '.join(pairs)}. " if pairs else ""
 
 
-def _entries(folder):
-    """What is in a folder, without hidden files, in the byte order of the names."""
-    with os.scandir(folder) as entries:
-        found = [entry for entry in entries if not entry.name.startswith(".")]
-    return sorted(found, key=lambda entry: os.fsencode(entry.name))
+def _refuse_deep(top, root):
+    """Raises InputError where all images lie deeper than in class folders."""
+    inner = top.filled
+    if not inner or any(folder.images for folder in inner):
+        return
+    names = {f.name.lower() for folder in inner for f in folder.filled}
+    if len(inner) > 1 and len(names) == 1 and names < set(PARTS):
+        return  # CLASS/images/*, as in Tiny ImageNet
+    meant = top
+    while len(meant.filled) == 1 and not meant.filled[0].images:
+        meant = meant.filled[0]
+    if meant is top:
+        remedy = (
+            "--leaf-folders makes every folder that holds images a class, --top-folders the folders right in "
+            f"{shown(top.path)}. To pack one of these folders alone, give it"
+        )
+    elif root:
+        remedy = f"Give {shown(meant.path)}"
+    else:
+        remedy = f"Move the folders of {shown(meant.path)} to {shown(top.path)}"
+    raise InputError(
+        f"{shown(top.path)}: expected class folders with images in them, found {_listed(inner)} and all images deeper, such as "
+        f"{shown(top.all_images()[-1])}. {remedy}"
+    )
+
+
+def _refuse_loose(tree):
+    """Raises InputError for a folder that holds images, and no folders with images."""
+    above = os.path.dirname(os.path.abspath(tree.path))
+    raise InputError(
+        f"{shown(tree.path)}: expected class folders, found {len(tree.images)} images in the folder itself, such as "
+        f"{shown(tree.images[0])}, and none in folders. Put the images of each class into a folder of its own; if this folder "
+        f"is a class, give {shown(above)}, which has it"
+    )
+
+
+def _listed(folders):
+    names = [f"{shown(folder.name)}/ ({folder.total} images)" for folder in folders[:4]]
+    return ", ".join(names) + (f" and {len(folders) - 4} more" if len(folders) > 4 else "")

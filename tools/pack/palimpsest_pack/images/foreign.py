@@ -12,6 +12,7 @@ import zipfile
 import zlib
 
 from . import idx
+from .listing import SUFFIXES
 
 FOLDERS = "Write its images as files into train/CLASS/ and test/CLASS/ with the library that reads it, and give that folder"
 UNPACK = "Unpack it, and give the folder that comes out"
@@ -36,12 +37,7 @@ _STARTS = [
     (b"\x80\x04", "a Python pickle", FOLDERS),
     (b"\x80\x05", "a Python pickle", FOLDERS),
     (b"SQLite format 3", "an SQLite file", FOLDERS),
-    (b"\x89HDF\r\n", "an HDF5 file", "palimpsest-pack show reads a pack; of any other HDF5 file: " + FOLDERS),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
-    (b"Rar!", "a RAR archive", UNPACK),
-    (b"BZh", "a bzip2 file", UNPACK),
-    (b"\xfd7zXZ", "an xz file", UNPACK),
-    (b"\x28\xb5\x2f\xfd", "a zstd file", UNPACK),
+    (b"\x89HDF\r\n", "an HDF5 file", "palimpsest-pack show and protocol read it if it is a pack. If not: " + FOLDERS),
     (b"\xff\xd8\xff", "one image", "Give the folder that holds the folders of all classes"),
     (b"\x89PNG", "one image", "Give the folder that holds the folders of all classes"),
 ]
@@ -103,7 +99,7 @@ def _of_files(path, files):
     for name in sorted(files):
         if name.endswith((".csv", ".tsv")):
             return f"a folder of files with {name}", f"Give {os.path.join(path, name)}"
-    for name in sorted(files):
+    for name in sorted(name for name in files if not name.lower().endswith(SUFFIXES)):
         if found := describe(os.path.join(path, name)):
             return f"a folder of files, of which {name} is {found[0]}", found[1]
     return None

@@ -1,5 +1,6 @@
 """What a source of images holds: where each sample's bytes are, its label, its side where the source says one."""
 
+import collections
 import gzip
 import hashlib
 import os
@@ -14,6 +15,13 @@ from ..files import atomic
 from ..pack_file import TEST, TRAIN
 
 SIDES = {"train": TRAIN, "test": TEST, "val": TEST, "validation": TEST}
+# Words that name sides in other people's data sets, and the name that is read here.
+SIDE_WORDS = {
+    **dict.fromkeys(("train", "training", "trn", "trainset"), "train"),
+    **dict.fromkeys(("test", "testing", "tst", "testset"), "test"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "eval", "evaluation", "valset"), "val"),
+}
+MOST_NAMED = 8  # endings in a note
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -31,12 +39,24 @@ class Listing(typing.NamedTuple):
     samples: list
     names: list | None  # class names by index, where the source knows them
     notes: list  # what was found and not used
-    sides: dict = {}  # {word of SIDES: how often the source says it}, where the words come from names that it gives
+    sides: dict = {}  # {word of SIDES: images}, where each image has such a word
 
 
 def shown(path):
     """A path as text that prints everywhere, even where a file name is not UTF-8."""
     return os.fsencode(path).decode("utf-8", "replace")
+
+
+def endings(names):
+    """How many names have which ending, the most frequent first: "3 .bmp, 1 without an ending"."""
+    found = collections.Counter(os.path.splitext(name)[1].lower() or "without an ending" for name in names)
+    listed = [f"{count} {shown(ending)}" for ending, count in found.most_common(MOST_NAMED)]
+    return ", ".join(listed) + (f" and {len(found) - MOST_NAMED} other endings" if len(found) > MOST_NAMED else "")
+
+
+def side_words(name):
+    """The sides, "train", "test" or "val", that a name seems to mean: of Testing/ test."""
+    return {SIDE_WORDS[word] for word in re.split("[^a-z]+", name.lower()) if word in SIDE_WORDS}
 
 
 def read_lines(path):
@@ -47,23 +67,17 @@ def read_lines(path):
         raise InputError(f"{shown(path)}: expected lines of UTF-8 text, found {error}") from None
 
 
-def side_word(name):
-    """The word of SIDES that a file name has (train-0001.tar), when it has one of them, else None."""
-    words = {word for word in re.split("[^a-z]+", name.lower()) if word in SIDES}
-    return words.pop() if len(words) == 1 else None
-
-
 def side_in_name(name):
-    """TRAIN or TEST when a file name says so as a word, else None."""
-    return SIDES.get(side_word(name))
+    """TRAIN or TEST when a file name says so as a word (train-0001.tar), else None."""
+    words = {word for word in re.split("[^a-z]+", name.lower()) if word in SIDES}
+    return SIDES[words.pop()] if len(words) == 1 else None
 
 
-def notes_on_sides(counts):
-    """[a note] where more than one word means the test side, else []; `counts`: {word of SIDES: how often}."""
-    tests = [f"{count} of {word}" for word, count in counts.items() if SIDES[word] == TEST]
-    if len(tests) < 2:
+def notes_on_tests(kinds):
+    """[a note] where there are more than one kind of test images, as texts, else []."""
+    if len(kinds) < 2:
         return []
-    return [f"{' and '.join(tests)} are test images together: a pack has two sides, train and test"]
+    return [f"{' and '.join(kinds)} are the test side together; leave one kind out to test on the other"]
 
 
 def uncompressed(path, scratch):

@@ -1,5 +1,6 @@
 """A source of images made into a pack."""
 
+import collections
 import dataclasses
 import json
 import os
@@ -30,7 +31,7 @@ class Request:
     out: str
     storage: Storage
     format: str = "auto"
-    leaf_folders: bool = False
+    class_folders: str = "first"
     class_names: str | None = None
     split: str = "auto"
     test_share: float = 0.2
@@ -54,6 +55,9 @@ def make_pack(request):
         skipped = len(results) - len(kept)
         if skipped:
             note(f"{skipped} of {len(results)} images skipped, as listed above")
+        remarks = collections.Counter(remark for i in kept for remark in results[i].remarks)
+        for remark, count in sorted(remarks.items()):
+            note(f"{count} of {len(results)} images {remark}")
         classes, chosen, samples = large_enough(
             classes,
             [samples[i] for i in kept],
@@ -74,7 +78,7 @@ def _listed(request, scratch):
         request.sources,
         scratch,
         request.format,
-        request.leaf_folders,
+        request.class_folders,
         hashed=request.split == "hashed",
     )
     names = listing.names
@@ -169,7 +173,7 @@ def _source(request, format_name, images, skipped):
             "skipped": skipped,
             "short_side": request.storage.short_side,
             "most_pixels": request.storage.most_pixels,
-            "leaf_folders": request.leaf_folders,
+            "class_folders": request.class_folders,
             "split": request.split,
             "test_share": request.test_share,
             "minimum_per_class": request.minimum_per_class,

@@ -25,6 +25,7 @@ class Entry(typing.NamedTuple):
     offset: int
     size: int
     crc32c: int
+    remarks: list  # what a note counts of it
 
 
 class Partial:
@@ -108,9 +109,9 @@ class Partial:
     def add(self, result):
         """Keeps a result of store() and returns what open() would give for it."""
         if not isinstance(result, str):
-            digest, height, width, data = result
+            digest, height, width, data, remarks = result
             self._bytes.write(data)
-            result = Entry(digest, height, width, self._size, len(data), crc32c(data))
+            result = Entry(digest, height, width, self._size, len(data), crc32c(data), remarks)
             self._size += len(data)
         self._journal.write(json.dumps(result).encode() + b"\n")
         self._results += 1

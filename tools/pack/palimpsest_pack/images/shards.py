@@ -1,54 +1,114 @@
-"""Tar shards as WebDataset writes them: members of one stem are one sample, its image and its label."""
+"""Tar shards as WebDataset writes them: members of one stem are one sample, its image and its label.
+
+An archive that is damaged or doesn't end as archives end is refused, as is an image without a label or one of two images
+of a stem. Labels without an image and members that are neither are counted in notes.
+"""
 
 import json
 import os
-import tarfile
+import typing
 
 from .. import InputError
-from .listing import SUFFIXES, Listing, Sample, shown, side_in_name
+from ..pack_file import TEST
+from .archive import linked, normal_name, place, read_members
+from .listing import SIDE_WORDS, SIDES, SUFFIXES, Listing, Sample, endings, notes_on_tests, shown, side_in_name, side_words
 
 IMAGES = tuple(suffix[1:] for suffix in SUFFIXES)
+LABELS = ("cls", "json")
 
 
-def read(paths, unpack):
-    """The samples of shards; `unpack(path)` gives an uncompressed file. A side is what the name of a shard says."""
-    samples, other = [], 0
+class _LeftOut(typing.NamedTuple):
+    """What notes count, as text of where it is."""
+
+    others: list  # (text, name) of members that are neither image nor label
+    labels: list  # labels without an image
+    choices: list  # labels in .cls that differ from those in .json
+    archives: list  # without images
+
+
+def read(paths, unpack, hashed=False):
+    """The samples of shards; `unpack(path)` gives an uncompressed file. A side is what the name of a shard says.
+
+    `hashed`: nobody asks for the sides.
+    """
+    samples, left_out = [], _LeftOut([], [], [], [])
+    notes = [] if hashed else _check_sides(paths)
     for path in paths:
-        found, ignored = _shard(path, unpack(path), side_in_name(os.path.basename(path)))
+        found = _shard(path, unpack(path), side_in_name(os.path.basename(path)), left_out)
         samples += found
-        other += ignored
-    notes = [f"{other} members of shards left out that are neither image nor label"] if other else []
-    return Listing(samples, None, notes)
+        left_out.archives.extend([] if found else [shown(path)])
+    return Listing(samples, None, [*notes, *_notes(samples, left_out)])
 
 
-def _shard(path, file, side):
-    """(samples, number of members left out)."""
-    groups, other = {}, 0
-    try:
-        with tarfile.open(file, "r:") as tar:
-            for member in tar:
-                stem, kind = _parts(member.name)
-                hidden = os.path.basename(member.name).startswith(".")
-                if hidden or not member.isreg() or kind not in (*IMAGES, "cls", "json"):
-                    other += member.isreg()
-                    continue
-                _check_member(path, file, member)
-                group = groups.setdefault(stem, {})
-                field = "image" if kind in IMAGES else kind
-                if field in group:
-                    raise InputError(
-                        f"{_place(path, member.name)}: expected one {field} of this stem, found two"
-                    )
-                group[field] = (
-                    member if field == "image" else _label(path, member, tar.extractfile(member).read())
-                )
-    except tarfile.TarError as error:
+def _check_sides(paths):
+    """Raises InputError where names look like sides but say none; a note where there are three sides."""
+    words = {path: _side_words(path) for path in paths}
+    sided = {path: min(words[path]) for path in paths if len(words[path]) == 1}
+    unread = [path for path in sided if side_in_name(os.path.basename(path)) is None]
+    if unread and len(set(sided.values())) > 1:
+        side, name = sided[unread[0]], shown(os.path.basename(unread[0]))
         raise InputError(
-            f"{shown(path)}: expected a tar file, found {error}. Get the file again"
-        ) from None
+            f"{shown(unread[0])}: expected a side in the file's name, such as {side}-{name}, found one that only looks like "
+            f"{side}. Rename the files so, or take --split hashed to deal all images anew"
+        )
+    return notes_on_tests([f"archives named {side}" for side in sorted(set(sided.values())) if SIDES[side] == TEST])
+
+
+def _side_words(path):
+    """What the name of an archive, or else the folder that it is in, seems to say of its side."""
+    folder = os.path.basename(os.path.dirname(os.path.abspath(path))).lower()
+    return side_words(os.path.basename(path)) or ({SIDE_WORDS[folder]} if folder in SIDE_WORDS else set())
+
+
+def _notes(samples, left_out):
+    def note(paths, text, more=""):
+        return [f"{len(paths)} {text}, such as {paths[0]}{more}"] if paths else []
+
+    names = [sample for sample in samples if not str(sample.label).isdecimal()]
+    mixed = f"; {len(samples) - len(names)} others are numbers. Without --class-names, each number is a class of its own"
     return [
-        _sample(path, file, side, stem, group) for stem, group in groups.items() if "image" in group
-    ], other
+        *note(
+            [text for text, _ in left_out.others],
+            "members of shards left out that are neither image nor label",
+            f": {endings(name for _, name in left_out.others)}",
+        ),
+        *note(left_out.labels, "labels left out that have no image in their shard"),
+        *note(left_out.choices, "samples have one label in .cls and another in .json; .cls counts"),
+        *note(left_out.archives, "archives without images"),
+        *(note([sample.place for sample in names], "labels are names", mixed) if 0 < len(names) < len(samples) else []),
+    ]
+
+
+def _shard(path, file, side, left_out):
+    members = read_members(path, file)
+    by_name = {normal_name(member): member for member in members}
+    groups = {}  # {stem: {"image", "cls" or "json": member}}
+    for member in members:
+        stem, kind = _parts(member.name)
+        field = "image" if kind in IMAGES else kind
+        hidden = os.path.basename(member.name).startswith(".")
+        if hidden or field not in ("image", *LABELS) or not (member.isreg() or member.islnk() or member.issym()):
+            left_out.others.extend([] if member.isdir() else [(place(path, member), member.name)])
+            continue
+        other = groups.setdefault(stem, {}).setdefault(field, member)
+        if other is not member:
+            _refuse_two(path, stem, field, other, member)
+    samples = []
+    with open(file, "rb") as opened:
+        for stem, group in groups.items():
+            labels = [group[kind] for kind in LABELS if kind in group]
+            if "image" not in group:
+                left_out.labels.extend(place(path, member) for member in labels)
+                continue
+            values = [_label(path, member, opened, linked(path, member, by_name)) for member in labels]
+            values = [value for value in values if value is not None]
+            if not values:
+                _refuse_unlabelled(path, stem, group["image"], members)
+            if len({str(value) for value in values}) > 1:
+                left_out.choices.append(f"{place(path, group['image'])}, {values[0]!r} and {values[1]!r}")
+            image = linked(path, group["image"], by_name)
+            samples.append(Sample(place(path, group["image"]), file, values[0], side, image.offset_data, image.size))
+    return samples
 
 
 def _parts(name):
@@ -58,39 +118,36 @@ def _parts(name):
     return os.path.join(folder, stem), extensions.lower().rpartition(".")[2]
 
 
-def _check_member(path, file, member):
-    if member.issparse() or member.offset_data + member.size > os.path.getsize(file):
+def _refuse_two(path, stem, field, one, other):
+    if one.name == other.name:
         raise InputError(
-            f"{_place(path, member.name)}: expected {member.size} bytes, found the end of the file. Get it again"
+            f"{place(path, other)}: expected one {field} of this stem, found two of the same name. Write the archive again"
         )
-
-
-def _label(path, member, data):
-    """The label in a member: text, or the field "label" of JSON; None where JSON has no such field."""
-    place = _place(path, member.name)
-    try:
-        text = data.decode().strip()
-        value = json.loads(text).get("label") if member.name.lower().endswith("json") else text
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise InputError(f"{place}: expected a label, found {error}") from None
-    if value is not None and (value == "" or type(value) not in (int, str)):
-        raise InputError(f"{place}: expected a whole number or a name, found {value!r}")
-    return value
-
-
-def _sample(path, file, side, stem, group):
-    member = group["image"]
-    label = group.get("cls")
-    label = group.get("json") if label is None else label
-    if label is None:
-        raise InputError(
-            f"{_place(path, member.name)}: expected a label in {shown(stem)}.cls or as \"label\" in "
-            f"{shown(stem)}.json, found none"
-        )
-    return Sample(
-        _place(path, member.name), file, label, side, offset=member.offset_data, size=member.size
+    raise InputError(
+        f"{place(path, other)}: expected one {field} of this stem, found two: a name's stem ends at its first dot, as "
+        f"WebDataset has it, so that {shown(one.name)} belongs to {shown(stem)}, too. Rename them without further dots, with "
+        "- for . perhaps"
     )
 
 
-def _place(path, name):
-    return f"{shown(path)}, {shown(name)}"
+def _refuse_unlabelled(path, stem, image, members):
+    beside = [shown(member.name) for member in members if _parts(member.name)[0] == stem and member is not image]
+    folders = not any(_parts(member.name)[1] in LABELS for member in members)
+    raise InputError(
+        f"{place(path, image)}: expected a label in {shown(stem)}.cls or as \"label\" in {shown(stem)}.json, found "
+        f"{'none in ' + ', '.join(beside[:4]) if beside else 'none'}"
+        + (". Where folders in the archive are the classes, unpack it and give the folder" if folders else "")
+    )
+
+
+def _label(path, member, opened, source):
+    """The label in a member: text, or the field "label" of JSON; None where JSON has no such field."""
+    opened.seek(source.offset_data)
+    try:
+        text = opened.read(source.size).decode().strip()
+        value = json.loads(text).get("label") if member.name.lower().endswith("json") else text
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise InputError(f"{place(path, member)}: expected a label, found {error}") from None
+    if value is not None and (value == "" or type(value) not in (int, str) or "\n" in str(value)):
+        raise InputError(f"{place(path, member)}: expected a whole number or a name, found {value!r}")
+    return value

@@ -1,4 +1,7 @@
-"""Which format a source has, and its samples. A source that has none of the formats is refused as what it is."""
+"""Which format a source has, and its samples.
+
+A source of no known format (as what it is), of several at once, or given twice is refused by name.
+"""
 
 import collections
 import functools
@@ -6,35 +9,60 @@ import glob
 import os
 
 from .. import InputError
+from ..pack_file import TEST
 from . import cifar, folder, foreign, idx, manifest, shards
-from .listing import Listing, notes_on_sides, shown, side_word, uncompressed
+from .listing import SIDES, SUFFIXES, Listing, endings, notes_on_tests, shown, side_words, uncompressed
 
 FORMATS = ("auto", "folder", "csv", "cifar10", "cifar100", "idx", "tar")
 _TAR = (".tar", ".tar.gz", ".tgz")
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar.zst", ".tar.xz", ".tar.bz2", ".tzst", ".txz", ".tbz2")  # that are not read
 _CSV = (".csv", ".tsv")
 
 
-def read_sources(sources, scratch, format_name="auto", leaf_folders=False, hashed=False):
+def read_sources(sources, scratch, format_name="auto", class_folders="first", hashed=False):
     """(format, Listing) of files, globs and folders that all have one format.
 
     `scratch` is a folder for unpacked files; `hashed` forgets the sides that the sources give.
     """
     paths = [path for source in sources for path in _expanded(source)]
+    _refuse_copies(paths)
     found = sorted({_format_of(path) for path in paths}) if format_name == "auto" else [format_name]
     if len(found) != 1:
         raise InputError(
             f"expected sources of one format, found {' and '.join(found)}. Make a pack of each, or write a CSV manifest"
         )
-    listing = _read(found[0], paths, functools.partial(uncompressed, scratch=scratch), leaf_folders)
+    if found == ["folder"] and not hashed:
+        _refuse_sides_apart(paths)
+    listing = _read(found[0], paths, functools.partial(uncompressed, scratch=scratch), class_folders, hashed)
     if not listing.samples:
         raise InputError(
             f"{', '.join(map(shown, sources))}: expected images (format {found[0]}), found 0. "
-            "See palimpsest-pack images --help for the layouts that are read"
+            f"{''.join(f'{note}. ' for note in listing.notes)}See palimpsest-pack images --help for the layouts that are read"
         )
     if hashed:
         listing = listing._replace(samples=[s._replace(side=None) for s in listing.samples], sides={})
     _check_sides(listing.samples)
-    return found[0], listing._replace(notes=listing.notes + notes_on_sides(listing.sides))
+    tests = [f"{count} images of {word}" for word, count in listing.sides.items() if SIDES[word] == TEST]
+    return found[0], listing._replace(notes=[*listing.notes, *notes_on_tests(tests)])
+
+
+def _refuse_copies(paths):
+    seen = {}
+    for path in paths:
+        other = seen.setdefault(os.path.realpath(path), path)
+        if other is not path:
+            raise InputError(f"{shown(path)}: expected every source once, found it again as {shown(other)}. Name it once")
+
+
+def _refuse_sides_apart(paths):
+    """Raises InputError for the sides of a data set as sources of their own: their images would be dealt anew."""
+    sides = {path: side_words(os.path.basename(os.path.abspath(path))) for path in paths}
+    if len(set().union(*sides.values())) > 1:
+        alike = [path for path in paths if sides[path]]
+        raise InputError(
+            f"{', '.join(map(shown, alike))}: expected sides in one folder, found sources that look like sides. Give the folder "
+            "that holds them, as train/ and test/ (or val/, validation/); or let --split hashed deal all images anew"
+        )
 
 
 def _check_sides(samples):
@@ -58,30 +86,33 @@ def _expanded(source):
 
 def _format_of(path):
     name = os.path.basename(path).lower()
-    if os.path.isdir(path):
-        if idx.find(path):
-            return "idx"
-        names = os.listdir(path)
-        if any(name.startswith("data_batch_") for name in names):
-            return "cifar10"
-        if {"train.bin", "test.bin"} & set(names):
-            return "cifar100"
-        if any(name.endswith(_TAR) for name in names):
-            return "tar"
-        _refuse_foreign(path)
-        if any(os.path.isdir(os.path.join(path, name)) for name in names):
-            return "folder"
-    elif os.path.isfile(path):
+    formats = []
+    if os.path.isfile(path):
         _refuse_foreign(path)
         if name.endswith(_TAR):
-            return "tar"
-        if name.endswith(_CSV):
-            return "csv"
-        if idx.NAME.fullmatch(name):
-            return "idx"
+            formats = ["tar"]
+        elif name.endswith(_CSV):
+            formats = ["csv"]
+        elif idx.NAME.fullmatch(name):
+            formats = ["idx"]
+        elif name.endswith(_ARCHIVES):
+            raise InputError(
+                f"{shown(path)}: expected .tar, .tar.gz or .tgz, found another kind of archive. Unpack it, and give what was in it"
+            )
+    elif os.path.isdir(path):
+        formats = _formats_in(path)
+        if formats in ([], ["folder"]):
+            _refuse_foreign(path)
+    if len(formats) > 1:
+        raise InputError(
+            f"{shown(path)}: expected one format, found {' and '.join(formats)}. Say with --format which of them is meant"
+        )
+    if formats:
+        return formats[0]
+    found = f" but {endings(os.listdir(path))}" if os.path.isdir(path) and os.listdir(path) else ""
     raise InputError(
         f"{shown(path)}: expected a folder of class folders, a .csv, .tar shards, IDX files or the binary files of "
-        "CIFAR, found none of them. Name the format with --format if it has another file name"
+        f"CIFAR, found none of them{found}. Name the format with --format if it has another file name"
     )
 
 
@@ -90,13 +121,36 @@ def _refuse_foreign(path):
         raise InputError(f"{shown(path)}: expected a source in a format that is read, found {known[0]}. {known[1]}")
 
 
-def _read(format_name, paths, unpack, leaf_folders):
-    if leaf_folders and format_name != "folder":
-        raise InputError(f"--leaf-folders: expected folders of images, found the format {format_name}")
+def _formats_in(path):
+    names = os.listdir(path)
+    found = {
+        "idx": idx.find(path),
+        "cifar10": any(name.startswith("data_batch_") for name in names),
+        "cifar100": {"train.bin", "test.bin"} & set(names),
+        "tar": any(name.lower().endswith(_TAR) for name in names),
+    }
+    formats = [name for name, there in found.items() if there]
+    folders = [name for name in names if os.path.isdir(os.path.join(path, name))]
+    if formats:
+        return [*formats, "folder"] if _hold_images(path, folders) else formats
+    return ["folder"] if folders or any(map(_is_image, names)) else []
+
+
+def _is_image(name):
+    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
+
+
+def _hold_images(path, folders):
+    return any(_is_image(name) for folder in folders for _, _, names in os.walk(os.path.join(path, folder)) for name in names)
+
+
+def _read(format_name, paths, unpack, class_folders, hashed):
+    if class_folders != "first" and format_name != "folder":
+        raise InputError(f"--{class_folders}-folders: expected folders of images, found the format {format_name}")
     if format_name == "tar":
-        files = _tar_files(paths)
-        words = collections.Counter(filter(None, (side_word(os.path.basename(file)) for file in files)))
-        return shards.read(files, unpack)._replace(sides=dict(words))
+        files, notes = _tar_files(paths)
+        listing = shards.read(files, unpack, hashed)
+        return listing._replace(notes=[*notes, *listing.notes])
     if format_name == "idx":
         return idx.read([file for path in paths for file in _idx_files(path)], unpack)
     if format_name.startswith("cifar") and len(paths) > 1:
@@ -107,7 +161,7 @@ def _read(format_name, paths, unpack, leaf_folders):
             kind = "file" if format_name == "csv" else "folder"
             raise InputError(f"{shown(path)}: expected a {kind} for the format {format_name}")
     readers = {
-        "folder": functools.partial(folder.read, leaf_folders=leaf_folders),
+        "folder": functools.partial(folder.read, class_folders=class_folders),
         "csv": manifest.read,
         "cifar10": functools.partial(cifar.read, version="cifar10"),
         "cifar100": functools.partial(cifar.read, version="cifar100"),
@@ -116,14 +170,18 @@ def _read(format_name, paths, unpack, leaf_folders):
 
 
 def _tar_files(paths):
-    files = []
+    """The archives of files and folders, and notes on what else the folders hold."""
+    files, notes = [], []
     for path in paths:
-        if os.path.isdir(path):
-            names = sorted(os.listdir(path))
-            files += [os.path.join(path, name) for name in names if name.endswith(_TAR)]
-        else:
+        if not os.path.isdir(path):
             files.append(path)
-    return files
+            continue
+        names = sorted(os.listdir(path))
+        files += [os.path.join(path, name) for name in names if name.lower().endswith(_TAR)]
+        others = [name for name in names if not name.lower().endswith(_TAR)]
+        if others:
+            notes.append(f"{shown(path)}: {len(others)} files and folders left out beside the archives, such as {shown(others[0])}")
+    return files, notes
 
 
 def _idx_files(path):

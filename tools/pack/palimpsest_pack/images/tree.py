@@ -1,0 +1,100 @@
+"""A folder of image files as a tree, and a tally of all else that is in it.
+
+Files of other types, hidden and system files, broken links, pipes and links to a folder above are left out and counted in
+notes. A folder that can't be read is refused by name.
+"""
+
+import collections
+import os
+import typing
+
+from .. import InputError
+from .listing import SUFFIXES, endings, shown
+
+SYSTEM = ("__MACOSX", "@eaDir")  # folders that archives of macOS and Synology's index bring along
+OTHER_TYPE = f"files left out that don't end in {' '.join(SUFFIXES)}"
+
+
+class Folder(typing.NamedTuple):
+    path: str
+    images: list  # paths, in the byte order of their names
+    folders: list  # Folders, in the same order
+    total: int  # images in it and in all folders below
+
+    @property
+    def name(self):
+        return os.path.basename(self.path)
+
+    @property
+    def filled(self):
+        """Its folders that hold images, themselves or further down."""
+        return [folder for folder in self.folders if folder.total]
+
+    def all_images(self):
+        return [*self.images, *(image for folder in self.folders for image in folder.all_images())]
+
+    def walk(self):
+        """This folder and all below."""
+        yield self
+        for folder in self.folders:
+            yield from folder.walk()
+
+
+class Tally:
+    """What was left out, by kind."""
+
+    def __init__(self):
+        self._paths = collections.defaultdict(list)
+
+    def add(self, kind, *paths):
+        self._paths[kind] += paths
+
+    def notes(self, root):
+        for kind, paths in self._paths.items():
+            types = f": {endings(paths)}" if kind == OTHER_TYPE else ""
+            if paths:
+                yield f"{shown(root)}: {len(paths)} {kind}, such as {shown(paths[0])}{types}"
+
+
+def scan(root, tally):
+    """The Folder `root`; what is no image is added to the tally."""
+    return _scan(str(root), tally, ())
+
+
+def _scan(path, tally, above):
+    real = os.path.realpath(path)
+    if real in above:
+        tally.add("links to a folder above left out", path)
+        return Folder(path, [], [], 0)
+    images, folders = [], []
+    for entry in _entries(path):
+        if entry.name.startswith(".") or entry.name in SYSTEM:
+            tally.add("hidden or system files and folders left out", entry.path)
+        elif _is(entry.is_dir):
+            folders.append(_scan(entry.path, tally, (*above, real)))
+        elif not _is(entry.is_file) and os.path.exists(entry.path):
+            tally.add("pipes, sockets or devices left out", entry.path)
+        elif entry.name.lower().endswith(SUFFIXES):
+            images.append(entry.path)  # a broken link, too: it is skipped and listed
+        elif _is(entry.is_file):
+            tally.add(OTHER_TYPE, entry.path)
+        else:
+            tally.add("links that lead nowhere left out", entry.path)
+    return Folder(path, images, folders, len(images) + sum(folder.total for folder in folders))
+
+
+def _is(asked):
+    try:
+        return asked()
+    except OSError:  # links in a circle
+        return False
+
+
+def _entries(path):
+    try:
+        with os.scandir(path) as entries:
+            return sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        raise InputError(
+            f"{shown(path)}: expected a folder that can be read, found: {error.strerror}. Change its permissions, or move it away"
+        ) from None
