@@ -118,6 +118,9 @@ def test_files_of_class_names(pack, tmp_path, text, message):
 def test_packs_written_by_a_script_of_ones_own(tmp_path):
     with pytest.raises(InputError, match="expected names that a reader can tell apart"):
         token_pack(tmp_path / "p.h5", {NFC: (1, 1), NFD: (1, 1)})
+    twice = pack_file.Pack(9, ["a", "a"], [np.array([1], "<i4")] * 2, np.array([0, 1], "<i4"), np.array([0, 1], "u1"), "{}")
+    with pytest.raises(InputError, match="expected every class name once, found 'a' twice"):
+        pack_file.write_pack(tmp_path / "p.h5", twice)
     assert list(tmp_path.iterdir()) == []
 
 

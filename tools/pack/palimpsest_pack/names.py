@@ -4,6 +4,7 @@ A name that can't be printed, and two that can't be told apart, are refused with
 may be meant so are named in a note with their bytes.
 """
 
+import collections
 import re
 import unicodedata
 
@@ -21,6 +22,9 @@ def with_bytes(name):
 
 def check_names(names):
     """Raises InputError for a name that is empty or can't be printed, and for two that can't be told apart."""
+    name, times = collections.Counter(names).most_common(1)[0]
+    if times > 1:
+        raise InputError(f"expected every class name once, found {with_bytes(name)} twice")
     for name in names:
         if not name.strip():
             raise InputError(f"class {with_bytes(name)}: expected a name, found none but blanks. Give it a name")

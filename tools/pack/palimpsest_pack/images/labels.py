@@ -21,14 +21,11 @@ def number_classes(samples, names):
     labels classes in alphabetical order.
     """
     given = names is not None
-    if given and len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"expected every class name once, found {twice!r} twice")
     if not given:
         names = _classes_of(samples)
-    index = {name: number for number, name in enumerate(names)}
     check_names(names)
     note_odd_names(names)
+    index = {name: number for number, name in enumerate(names)}
     return names, [sample._replace(label=_index(sample, index, given)) for sample in samples]
 
 
