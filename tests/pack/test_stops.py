@@ -215,7 +215,8 @@ def test_measurements_end_with_what_they_run(tmp_path):
         f"process.run(['sleep', '{BUSY}'], dict(os.environ), pathlib.Path({str(tmp_path)!r}), 'sleep')\n"
     )
     call = Call(program)
-    call.wait_for(lambda: len(call.group()) == 2)
+    call.wait_for(lambda: any(pathlib.Path(f"/proc/{pid}/comm").read_text() == "sleep\n" for pid in call.group()))
+    time.sleep(0.3)  # until Popen has returned
     assert call.stop(signal.SIGTERM, os.kill) == (143, ["bench: stopped by SIGTERM; no results are written"])
 
 
