@@ -153,6 +153,7 @@ Origin open_origin(OpenRun& run) {
 // On rank 0: makes the folder and leaves the state fresh, or takes what there is.
 void open_folder(OpenRun& run) {
   run.lock = run.folder.lock();
+  warn(run.lock.remark());
   run.folder.remove_temporaries();
   if (run.config.resume == "auto" && resume(run)) return;
   std::optional<Origin> origin;  // opened before anything is written
