@@ -101,9 +101,14 @@ Placement make_placement(std::string_view choice, bool share_device, HostGroup& 
 }
 
 Buffer as_buffer(const at::Tensor& tensor) {
+  const at::ScalarType type = tensor.scalar_type();
+  if ((type != at::kFloat && type != at::kDouble) || !tensor.is_contiguous()) {
+    throw Error(concat("a collective takes contiguous tensors of float32 or float64, found ",
+                       at::toString(type), tensor.is_contiguous() ? "" : ", not contiguous"));
+  }
   return {.data = tensor.data_ptr(),
           .count = static_cast<std::size_t>(tensor.numel()),
-          .type = tensor.scalar_type() == at::kDouble ? DataType::kFloat64 : DataType::kFloat32,
+          .type = type == at::kDouble ? DataType::kFloat64 : DataType::kFloat32,
           .stream = tensor.is_cuda() ? current_stream(tensor.get_device()) : nullptr};
 }
 

@@ -37,7 +37,7 @@ struct Placement {
 Placement make_placement(std::string_view choice, bool share_device, HostGroup& group,
                          Watchdog& watchdog);
 
-// A contiguous float32 or float64 tensor as the collectives take it.
+// A contiguous float32 or float64 tensor as the collectives take it. Throws Error for any other.
 Buffer as_buffer(const at::Tensor& tensor);
 
 // Tunes the process for training on processors: `threads` threads for tensor operations, and an
