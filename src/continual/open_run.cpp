@@ -26,7 +26,9 @@ RunIdentity identity_of(const RunConfig& config, const Inputs& inputs, const Pla
           .pack_content_sha256 = inputs.pack.content_sha256(),
           .config = config_json(config, false),
           .numerics =
-              numerics_fingerprint(placement, config.threads, lanes_of(config, world_size).count),
+              numerics_fingerprint(placement, {.precision = config.precision,
+                                               .threads = config.threads,
+                                               .lanes = lanes_of(config, world_size).count}),
           .seed = config.seed};
 }
 

@@ -26,9 +26,11 @@
 namespace palimpsest {
 namespace {
 
-// Of this program: raised with every change of kernels, of the order of sums or of how batches are
-// dealt, so that a run is not gone on with unawares by one that rounds in another way.
-constexpr int kArithmetic = 3;
+// Of this program, by the precision of its products: raised with every change of kernels, of the
+// order of sums or of how batches are dealt, so that a run is not gone on with unawares by a program
+// that rounds in another way. tests/app/test_arithmetic.py fails where bits changed and the number
+// did not.
+constexpr int kArithmeticFp32 = 3, kArithmeticBf16 = 4;
 
 void check_cuda(const CudaApi& api, int result, std::string_view what) {
   if (result != 0)
@@ -131,14 +133,14 @@ std::string processor_name() {
   return "unknown";
 }
 
-std::string numerics_fingerprint(const Placement& placement, std::int64_t threads,
-                                 std::int64_t lanes) {
-  return nlohmann::json{{"arithmetic", kArithmetic},
+std::string numerics_fingerprint(const Placement& placement, const Numerics& numerics) {
+  const bool bf16 = numerics.precision == "bf16";
+  return nlohmann::json{{"arithmetic", bf16 ? kArithmeticBf16 : kArithmeticFp32},
                         {"torch", libtorch_version()},
                         {"processor", processor_name()},
                         {"instruction_set", at::get_cpu_capability()},
-                        {"threads", threads},
-                        {"lanes", lanes},
+                        {"threads", numerics.threads},
+                        {"lanes", numerics.lanes},
                         {"device", placement.device.is_cuda() ? placement.device_model : "cpu"}}
       .dump();
 }
