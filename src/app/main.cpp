@@ -64,10 +64,7 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   std::optional<TensorBoardReport> tensorboard;
   std::optional<RunPageWriter> page;
   std::optional<Profile> profile;
-  if (config.profile) {
-    profile.emplace(group, watchdog);
-    events.add(*profile);
-  }
+  if (config.profile) profile.emplace(group, watchdog);
   if (group.rank() == 0) {
     TerminalSettings settings = terminal_settings(stdout, config.progress, config.log_every);
     settings.task_given = is_task_given;
@@ -86,7 +83,10 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
     events.add(*page);
     if (profile) profile->open_file(config.out);
   };
-  const RunResult result = run_stream(config, group, watchdog, events, open_logs);
+  const auto before_task = [&](const Task& task) {
+    if (profile) profile->begin_task(task.index);
+  };
+  const RunResult result = run_stream(config, group, watchdog, events, open_logs, before_task);
   const std::string phases = profile ? profile->finish() : "";
   if (group.rank() == 0) {
     log->close();

@@ -126,6 +126,10 @@ Profile::Profile(HostGroup& group, Watchdog& watchdog)
     : group_(group),
       watchdog_(watchdog),
       log_((group.barrier("clocks of the profile"), kMostEvents / group.size())) {
+  for (const std::string& each :
+       group_.gather(trace_names(group_.rank(), host_name()), kGathering)) {
+    rank_names_ += each;
+  }
   watchdog_.tell(&log_);
   enter(std::string(kStart));
 }
@@ -134,21 +138,13 @@ Profile::~Profile() { watchdog_.tell(nullptr); }
 
 void Profile::open_file(const std::filesystem::path& run_folder) {
   file_.emplace(run_folder / "profile.json");
+  file_->append(rank_names_, 0);
 }
 
-void Profile::on(const RunStarted&) {
-  std::string names;
-  for (const std::string& each :
-       group_.gather(trace_names(group_.rank(), host_name()), kGathering)) {
-    names += each;
-  }
-  if (file_) file_->append(names, 0);
-}
-
-void Profile::on(const TaskStarted& task) {
+void Profile::begin_task(std::int64_t task) {
   enter("");
   write_events();
-  enter(concat(kTask, task.task + 1));
+  enter(concat(kTask, task + 1));
 }
 
 std::string Profile::finish() {

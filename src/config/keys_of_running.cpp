@@ -44,9 +44,10 @@ std::vector<Key> keys_of_running() {
       {.name = "precision",
        .group = kMachine,
        .member = &C::precision,
-       .help = "Of the backbone's frozen matrices and their products. bf16 halves their\n"
-               "memory; adapter, merge and norms stay fp32. Slow where the processor\n"
-               "has no bf16 instructions.",
+       .help = "Of the backbone's frozen matrices, their products, and what goes from\n"
+               "layer to layer: residual sums and the norms of the blocks. bf16 halves\n"
+               "its memory. Adapter, features, head, Fisher and merge stay fp32. Slow\n"
+               "where the processor has no bf16 instructions.",
        .effect = kNumerics,
        .choices = {"fp32", "bf16"}},
       {.name = "activation-checkpointing",

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 
+#include "keys.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/nearest_name.h"
@@ -176,7 +177,18 @@ void check_stream(const RunConfig& config) {
   }
 }
 
+// Steps are this times at most kMost batches a pass.
+void check_passes(const RunConfig& config) {
+  const std::int64_t passes = config.epochs * config.passes_per_epoch;
+  if (static_cast<double>(passes) <= kMost) return;
+  throw UsageError(concat("epochs = ", config.epochs, " of passes-per-epoch = ",
+                          config.passes_per_epoch, " are ", passes,
+                          " passes over a task's samples; expected at most ",
+                          static_cast<std::int64_t>(kMost)));
+}
+
 void check_consistent(const RunConfig& config) {
+  check_passes(config);
   if (config.adapter == "none" && (config.merge != "none" || config.perturbation != "none")) {
     throw UsageError(
         concat("adapter = none leaves nothing to perturb and nothing to merge, but perturbation = ",

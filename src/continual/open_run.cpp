@@ -26,7 +26,9 @@ RunIdentity identity_of(const RunConfig& config, const Inputs& inputs, const Pla
           .pack_content_sha256 = inputs.pack.content_sha256(),
           .config = config_json(config, false),
           .numerics =
-              numerics_fingerprint(placement, config.threads, lanes_of(config, world_size).count),
+              numerics_fingerprint(placement, {.precision = config.precision,
+                                               .threads = config.threads,
+                                               .lanes = lanes_of(config, world_size).count}),
           .seed = config.seed};
 }
 
@@ -153,6 +155,7 @@ Origin open_origin(OpenRun& run) {
 // On rank 0: makes the folder and leaves the state fresh, or takes what there is.
 void open_folder(OpenRun& run) {
   run.lock = run.folder.lock();
+  warn(run.lock.remark());
   run.folder.remove_temporaries();
   if (run.config.resume == "auto" && resume(run)) return;
   std::optional<Origin> origin;  // opened before anything is written

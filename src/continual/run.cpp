@@ -215,13 +215,15 @@ void learn(OpenRun& run, const Task& task) {
 }  // namespace
 
 RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
-                     const RunEvents& events, const FolderReady& folder_ready) {
+                     const RunEvents& events, const FolderReady& folder_ready,
+                     const BeforeTask& before_task) {
   const Stopwatch watch;
   OpenRun run = open_run(config, group, watchdog, events, folder_ready);
   RunResult result;
   try {
     for (const Task& task : run.remaining()) {
       run.stop.check();
+      before_task(task);
       events.tell(TaskStarted{.task = static_cast<int>(task.index),
                               .classes = task.classes,
                               .samples = task.train.size(),

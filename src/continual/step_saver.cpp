@@ -51,7 +51,7 @@ void StepSaver::start_writing(TaskProgress progress) {
                     .pack_content_sha256 = run_.identity.pack_content_sha256,
                     .config = run_.identity.config,
                     .numerics = run_.identity.numerics};
-  // Nothing else of the run touches its folder or HDF5 before finish().
+  // Nothing else of the run touches its folder before finish(). HDF5 has a lock of its own.
   writing_ = std::async(std::launch::async,
                         [folder = run_.folder, record = std::move(record),
                          logs = run_.folder.log_offsets()] { folder.commit_step(record, logs); });

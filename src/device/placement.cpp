@@ -26,9 +26,11 @@
 namespace palimpsest {
 namespace {
 
-// Of this program: raised with every change of kernels, of the order of sums or of how batches are
-// dealt, so that a run is not gone on with unawares by one that rounds in another way.
-constexpr int kArithmetic = 3;
+// Of this program, by the precision of its products: raised with every change of kernels, of the
+// order of sums or of how batches are dealt, so that a run is not gone on with unawares by a program
+// that rounds in another way. tests/app/test_arithmetic.py fails where bits changed and the number
+// did not.
+constexpr int kArithmeticFp32 = 3, kArithmeticBf16 = 4;
 
 void check_cuda(const CudaApi& api, int result, std::string_view what) {
   if (result != 0)
@@ -101,9 +103,14 @@ Placement make_placement(std::string_view choice, bool share_device, HostGroup& 
 }
 
 Buffer as_buffer(const at::Tensor& tensor) {
+  const at::ScalarType type = tensor.scalar_type();
+  if ((type != at::kFloat && type != at::kDouble) || !tensor.is_contiguous()) {
+    throw Error(concat("a collective takes contiguous tensors of float32 or float64, found ",
+                       at::toString(type), tensor.is_contiguous() ? "" : ", not contiguous"));
+  }
   return {.data = tensor.data_ptr(),
           .count = static_cast<std::size_t>(tensor.numel()),
-          .type = tensor.scalar_type() == at::kDouble ? DataType::kFloat64 : DataType::kFloat32,
+          .type = type == at::kDouble ? DataType::kFloat64 : DataType::kFloat32,
           .stream = tensor.is_cuda() ? current_stream(tensor.get_device()) : nullptr};
 }
 
@@ -126,14 +133,14 @@ std::string processor_name() {
   return "unknown";
 }
 
-std::string numerics_fingerprint(const Placement& placement, std::int64_t threads,
-                                 std::int64_t lanes) {
-  return nlohmann::json{{"arithmetic", kArithmetic},
+std::string numerics_fingerprint(const Placement& placement, const Numerics& numerics) {
+  const bool bf16 = numerics.precision == "bf16";
+  return nlohmann::json{{"arithmetic", bf16 ? kArithmeticBf16 : kArithmeticFp32},
                         {"torch", libtorch_version()},
                         {"processor", processor_name()},
                         {"instruction_set", at::get_cpu_capability()},
-                        {"threads", threads},
-                        {"lanes", lanes},
+                        {"threads", numerics.threads},
+                        {"lanes", numerics.lanes},
                         {"device", placement.device.is_cuda() ? placement.device_model : "cpu"}}
       .dump();
 }

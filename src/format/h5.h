@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,6 +37,18 @@ class H5Handle {
 
  private:
   hid_t id_ = -1;
+};
+
+// HDF5 as Debian builds it is not thread-safe, and a run writes its steps in a thread of its own. A
+// thread that has a file open holds HDF5; another one waits until the file is closed.
+class H5Lock {
+ public:
+  H5Lock() : lock_(mutex()) {}
+
+ private:
+  static std::recursive_mutex& mutex();
+
+  std::unique_lock<std::recursive_mutex> lock_;  // a thread may open several files
 };
 
 using H5Dims = std::vector<std::int64_t>;
@@ -70,7 +83,7 @@ struct H5Item {
   std::size_t element_bytes = 0;
 };
 
-// A file open for reading. Everything throws InputError naming file, object, what was expected and
+// A file open for reading, by one thread at a time (H5Lock). Everything throws InputError naming file, object, what was expected and
 // what was found.
 class H5File {
  public:
@@ -129,6 +142,7 @@ class H5File {
   H5Handle open_object(const std::string& path) const;
   void collect(const std::string& path, int depth, std::vector<std::string>& paths) const;
 
+  H5Lock lock_;  // before the handle: released after it
   std::filesystem::path path_;
   H5Handle file_;
   std::uint64_t file_bytes_ = 0;

@@ -33,6 +33,11 @@ herr_t keep_description(unsigned, const H5E_error2_t* error, void* text) {
 
 }  // namespace
 
+std::recursive_mutex& H5Lock::mutex() {
+  static std::recursive_mutex mutex;
+  return mutex;
+}
+
 void silence_hdf5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
 
 std::string hdf5_error() {

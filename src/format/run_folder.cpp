@@ -1,12 +1,6 @@
 #include "palimpsest/format/run_folder.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <system_error>
 
@@ -341,22 +335,9 @@ std::string RunFolder::cut_logs(const TaskProgress& step) const {
   return cut_logs(step_name(step.task, step.steps_done));
 }
 
-FolderLock::~FolderLock() {
-  if (file_ >= 0) ::close(file_);
-}
-
 FolderLock RunFolder::lock() const {
   make_folder(path_);
-  const std::filesystem::path path = path_ / ".lock";
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (file < 0) throw Error(concat("cannot open ", path.string(), ": ", std::strerror(errno)));
-  if (::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    ::close(file);
-    throw UsageError(
-        concat(path_.string(),
-               " is in use by another run; wait for its end, or give this one its own --out"));
-  }
-  return FolderLock(file);
+  return FolderLock(path_);
 }
 
 void RunFolder::remove_temporaries() const {

@@ -275,6 +275,12 @@ TEST(Config, RecordedSettingsComeBack) {
   EXPECT_NO_THROW(take_recorded(R"({"of a later version": 1})", other));
 }
 
+TEST(Config, PassesThatCannotBeCountedAreRefused) {
+  EXPECT_NO_THROW(parse_with({"--epochs=31622", "--passes-per-epoch=31622"}));
+  EXPECT_THAT(refusal_with({"--epochs=1000000000", "--passes-per-epoch=1000000000"}),
+              AllOf(HasSubstr("are 1000000000000000000 passes"), HasSubstr("at most 1000000000")));
+}
+
 TEST(Config, HelpExplainsEveryKeyWithin100Columns) {
   const std::string help = config_help();
   for (const Key& key : key_table()) {

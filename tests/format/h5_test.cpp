@@ -2,6 +2,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <future>
+
 #include "../../src/format/content_hash.h"
 #include "fixtures.h"
 #include "palimpsest/core/hash.h"
@@ -33,6 +36,22 @@ class H5Test : public FolderTest {
     return file.finish();
   }
 };
+
+TEST_F(H5Test, AnotherThreadWaitsUntilTheFileIsClosed) {
+  write_tiny(at("one.h5"), false);
+  const auto in_a_thread = [](auto work) { return std::async(std::launch::async, work); };
+  std::future<std::string> writing, reading;
+  {
+    const H5File open_here(at("one.h5"), "tiny");
+    const H5File same_thread(at("one.h5"), "tiny");
+    writing = in_a_thread([&] { return write_tiny(at("two.h5"), false); });
+    reading = in_a_thread([&] { return H5File(at("one.h5"), "tiny").text("/@kind"); });
+    for (const auto* each : {&writing, &reading})
+      EXPECT_EQ(each->wait_for(std::chrono::milliseconds(100)), std::future_status::timeout);
+  }
+  EXPECT_EQ(reading.get(), "k");
+  EXPECT_EQ(H5File(at("two.h5"), "tiny").text("/@content_sha256"), writing.get());
+}
 
 TEST_F(H5Test, ContentHashIsTheDocumentedOne) {
   const std::string nul(1, '\0');

@@ -210,14 +210,6 @@ TEST_F(RunFolderTest, CutsEveryLogWhereACheckpointHasIt) {
   EXPECT_EQ(bytes_of(run_.events_file()), "");
 }
 
-TEST_F(RunFolderTest, OneRunAtATimeHoldsAFolder) {
-  {
-    const FolderLock lock = run_.lock();
-    EXPECT_THAT(message_of<UsageError>([&] { run_.lock(); }), HasSubstr("in use by another run"));
-  }
-  run_.lock();
-}
-
 TEST_F(RunFolderTest, ARunWithoutALogCommitsToo) {
   run_.create("{}");
   run_.commit(sample_task(0), sample_state(1));

@@ -75,7 +75,7 @@ struct RunConfig {
   std::string device = "auto";     // auto | cpu | cuda
   bool share_device = false;       // several ranks may have the same one
   std::int64_t threads = 1;        // of a rank, for tensor operations
-  std::string precision = "fp32";  // fp32 | bf16, of the frozen matrices and their products
+  std::string precision = "fp32";  // fp32 | bf16, of the backbone, see the key's help
   bool activation_checkpointing = false;
   bool cuda_graphs = true;
   std::int64_t evaluation_batch = 64;

@@ -1,5 +1,6 @@
 #pragma once
-// What happens in a run, told to whoever listens: the terminal, the logs. Only rank 0 tells.
+// What happens in a run, told to whoever listens: the terminal, the logs. Listeners are on rank 0
+// alone, so what they do is never collective.
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -37,7 +37,7 @@ struct Placement {
 Placement make_placement(std::string_view choice, bool share_device, HostGroup& group,
                          Watchdog& watchdog);
 
-// A contiguous float32 or float64 tensor as the collectives take it.
+// A contiguous float32 or float64 tensor as the collectives take it. Throws Error for any other.
 Buffer as_buffer(const at::Tensor& tensor);
 
 // Tunes the process for training on processors: `threads` threads for tensor operations, and an
@@ -50,9 +50,14 @@ std::string libtorch_version();
 // As the system names it; "unknown" where it does not.
 std::string processor_name();
 
-// What the bits of a result rest on, as JSON: this program's arithmetic, library versions,
-// instruction set, threads, lanes, device.
-std::string numerics_fingerprint(const Placement& placement, std::int64_t threads,
-                                 std::int64_t lanes);
+// Of the settings, what the bits of a result rest on beside their mathematics.
+struct Numerics {
+  std::string precision;  // fp32 | bf16
+  std::int64_t threads = 1, lanes = 1;
+};
+
+// What the bits of a result rest on, as JSON: this program's arithmetic in that precision, library
+// versions, instruction set, threads, lanes, device.
+std::string numerics_fingerprint(const Placement& placement, const Numerics& numerics);
 
 }  // namespace palimpsest

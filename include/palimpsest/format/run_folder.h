@@ -5,8 +5,8 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <utility>
 
+#include "palimpsest/format/folder_lock.h"
 #include "palimpsest/format/records.h"
 #include "palimpsest/format/step_record.h"
 
@@ -38,22 +38,6 @@ struct NewestState {
 struct NewestStep {
   std::optional<StepRecord> record;  // nullopt: from the beginning of the task
   std::string remark;                // as above
-};
-
-// Holds the run folder for this process; released when it goes out of scope or the process ends.
-class FolderLock {
- public:
-  FolderLock() = default;
-  explicit FolderLock(int file) : file_(file) {}
-  FolderLock(FolderLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
-  FolderLock& operator=(FolderLock&& other) noexcept {
-    std::swap(file_, other.file_);
-    return *this;
-  }
-  ~FolderLock();
-
- private:
-  int file_ = -1;
 };
 
 class RunFolder {

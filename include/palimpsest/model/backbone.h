@@ -23,8 +23,8 @@ struct BackboneChoice {
   std::vector<std::string> targets;  // adapted matrices of every block
   std::int64_t image_size = 0;       // vision: side of the images, a multiple of the patch
   bool mean_pooling = false;         // vision
-  // Of the frozen matrices and their products, kFloat or kBFloat16. What is added up from block to
-  // block, norms and features stay float32.
+  // Of the frozen matrices, their products, residual sums and the norms of the blocks: kFloat or
+  // kBFloat16. The norms of the embeddings, the norm after the last block and features are float32.
   at::ScalarType precision = at::kFloat;
   bool activation_checkpointing = false;
 };

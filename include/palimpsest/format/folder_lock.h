@@ -1,0 +1,42 @@
+#pragma once
+// One process at a time works in a run folder.
+#include <filesystem>
+#include <string>
+#include <utility>
+
+namespace palimpsest {
+
+// Holds a folder for this process: released when it goes out of scope or the process ends. The lock
+// is flock() on FOLDER/.lock. Where the file system refuses locks (ENOLCK, ENOSYS), FOLDER/.owner
+// takes its place: a file that names host, process and SLURM job. It is left behind by a process
+// that was killed; a process that no longer lives on this host, and the same SLURM job requeued,
+// give the folder up.
+class FolderLock {
+ public:
+  FolderLock() = default;  // holds nothing
+  // The folder exists. Throws UsageError, naming who, while another process holds it; Error when
+  // the file can't be made.
+  explicit FolderLock(const std::filesystem::path& folder);
+  FolderLock(FolderLock&& other) noexcept { swap(other); }
+  FolderLock& operator=(FolderLock&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~FolderLock();
+
+  // For the user: that the file system refuses locks, and what protects the folder; "" otherwise.
+  const std::string& remark() const { return remark_; }
+
+ private:
+  void swap(FolderLock& other) {
+    std::swap(file_, other.file_);
+    std::swap(owner_, other.owner_);
+    std::swap(remark_, other.remark_);
+  }
+
+  int file_ = -1;
+  std::filesystem::path owner_;  // the file that takes the lock's place, or empty
+  std::string remark_;
+};
+
+}  // namespace palimpsest

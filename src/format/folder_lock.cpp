@@ -1,0 +1,112 @@
+#include "palimpsest/format/folder_lock.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+namespace {
+
+struct Owner {
+  std::string host;
+  pid_t process = 0;
+  std::string job = "none";  // SLURM's
+  int restarts = 0;          // of the job, counted by SLURM
+};
+
+Owner this_process_as_owner() {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  const char *job = std::getenv("SLURM_JOB_ID"), *restarts = std::getenv("SLURM_RESTART_COUNT");
+  return {.host = host.data(),
+          .process = ::getpid(),
+          .job = job ? job : "none",
+          .restarts = restarts ? std::atoi(restarts) : 0};
+}
+
+// False where the file is gone or was cut short: its writer was killed over it.
+bool read_owner(const std::filesystem::path& path, Owner& owner) {
+  std::ifstream file(path);
+  return static_cast<bool>(file >> owner.host >> owner.process >> owner.job >> owner.restarts);
+}
+
+bool has_ended(const Owner& owner, const Owner& here) {
+  const bool was_requeued =
+      owner.job != "none" && owner.job == here.job && owner.restarts < here.restarts;
+  const bool is_dead = owner.host == here.host && ::kill(owner.process, 0) != 0 && errno == ESRCH;
+  return was_requeued || is_dead;
+}
+
+// Makes the file, which must not exist. False when it does.
+bool make_owner_file(const std::filesystem::path& path, const Owner& owner) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (file < 0 && errno == EEXIST) return false;
+  if (file < 0) throw Error(concat("cannot make ", path.string(), ": ", std::strerror(errno)));
+  const std::string text =
+      concat(owner.host, ' ', owner.process, ' ', owner.job, ' ', owner.restarts, '\n');
+  const bool written = ::write(file, text.data(), text.size()) == std::ssize(text);
+  const std::string problem = std::strerror(errno);
+  ::close(file);
+  if (written) return true;
+  ::unlink(path.c_str());
+  throw Error(concat("cannot write ", path.string(), ": ", problem));
+}
+
+void take_owner_file(const std::filesystem::path& path) {
+  const Owner here = this_process_as_owner();
+  if (make_owner_file(path, here)) return;
+  Owner owner;
+  const bool whole = read_owner(path, owner);
+  if (whole && has_ended(owner, here)) {
+    ::unlink(path.c_str());
+    if (make_owner_file(path, here)) return;
+  }
+  throw UsageError(concat(
+      path.parent_path().string(), " is in use by another run, as ", path.string(), " says",
+      whole ? concat(" (host ", owner.host, ", process ", owner.process, ", SLURM job ", owner.job,
+                     ")")
+            : "",
+      ". The file system has no locks, so a run that was killed leaves this file. Wait for the "
+      "run's end; if it has ended, delete the file; or give this run its own --out"));
+}
+
+}  // namespace
+
+FolderLock::FolderLock(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / ".lock";
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (file < 0) throw Error(concat("cannot open ", path.string(), ": ", std::strerror(errno)));
+  if (::flock(file, LOCK_EX | LOCK_NB) == 0) {
+    file_ = file;
+    return;
+  }
+  const int problem = errno;
+  ::close(file);
+  if (problem == EWOULDBLOCK) {
+    throw UsageError(
+        concat(folder.string(),
+               " is in use by another run; wait for its end, or give this one its own --out"));
+  }
+  take_owner_file(folder / ".owner");
+  owner_ = folder / ".owner";
+  remark_ =
+      concat("the file system of ", folder.string(), " refuses locks (", std::strerror(problem),
+             "). ", owner_.string(), " says instead that this run uses the folder");
+}
+
+FolderLock::~FolderLock() {
+  if (file_ >= 0) ::close(file_);
+  if (!owner_.empty()) ::unlink(owner_.c_str());
+}
+
+}  // namespace palimpsest
