@@ -39,6 +39,9 @@ def refused(pack, source, *options):
         ("train2017", "val2017", "val"),
         ("Train", "dev", "val"),
         ("trn", "evaluation", "val"),
+        ("TrainImages", "TestImages", "test"),
+        ("trainingset", "testingset", "test"),
+        ("traindata", "val-data", "val"),
     ],
 )
 def test_folders_that_look_like_sides_are_refused_with_the_names_they_need(pack, tmp_path, training, testing, side):
@@ -51,6 +54,20 @@ def test_folders_that_look_like_sides_are_refused_with_the_names_they_need(pack,
     (root / testing).rename(root / side)
     path, *_ = pack(root)
     assert counts(path) == {"a": (1, 1), "b": (1, 1)}
+
+
+@pytest.mark.parametrize("option", [[], ["--leaf-folders"], ["--top-folders"]])
+@pytest.mark.parametrize("inner", ["", "seg_{}/"])
+def test_a_third_folder_does_not_make_classes_of_sides(pack, tmp_path, inner, option):
+    """As Intel's scenes have it: seg_train/seg_train/CLASS, seg_test/seg_test/CLASS and seg_pred without labels."""
+    sides = [f"seg_{side}/{inner.format(side)}{name}/1.png" for side in ("train", "test") for name in ("sea", "street")]
+    err = refused(pack, tree(tmp_path / "s", *sides, "seg_pred/1.png"), *option)
+    assert "found seg_test/ (2 images), seg_train/ (2 images), which look like sides" in err
+
+
+def test_a_folder_twice_in_itself_is_moved(pack, tmp_path):
+    root = tree(tmp_path / "s", *(f"{side}/{side}/{name}/1.png" for side in ("train", "test") for name in "ab"))
+    assert f"Move the folders of {root}/train/train to {root}/train" in refused(pack, root)
 
 
 def test_a_loose_image_does_not_make_classes_of_sides(pack, tmp_path):
@@ -103,6 +120,22 @@ def test_the_test_side_is_the_one_with_class_folders(pack, tmp_path):
     assert f"note: {root}: test/ left out, with 2 images; the sides are train/ and val/" in err
 
 
+@pytest.mark.parametrize("path", ["val/{}/2.png", "val/{}/images/2.png"])
+def test_test_images_without_labels_in_a_folder_are_no_side(pack, tmp_path, path):
+    """As Tiny ImageNet has it, once its validation images are in class folders."""
+    root = tree(tmp_path / "s", *(f"train/{name}/images/1.png" for name in "ab"), *map(path.format, "ab"), "test/images/3.png")
+    path, _, err = pack(root)
+    assert counts(path) == {"a": (1, 1), "b": (1, 1)}
+    assert f"note: {root}: test/ left out, with 1 images; the sides are train/ and val/" in err
+
+
+@pytest.mark.parametrize("names", [("cat", "dog", "test"), ("sample", "train_images", "test_images")])
+def test_classes_named_like_sides_are_named(pack, tmp_path, names):
+    root = tree(tmp_path / "s", *(f"{name}/1.png" for name in names))
+    like_sides = ", ".join(sorted(set(names) - {"cat", "dog", "sample"}))
+    assert f"note: {root}: named like sides, and taken as classes: {like_sides}\n" in pack(root)[2]
+
+
 @pytest.mark.parametrize("names", [("bus", "car", "train"), ("valid", "invalid"), ("test", "control"), ("train_station", "office"), ("test_tube",)])
 def test_classes_named_like_sides_stay_classes(pack, tmp_path, names):
     path, *_ = pack(tree(tmp_path / "s", *(f"{name}/1.png" for name in names)))
@@ -149,6 +182,7 @@ def test_a_source_given_twice_is_refused(pack, tmp_path):
         (["images/cat/1.png", "images/dog/1.png", "annotations/cat.xml"], "Give {root}/images"),
         (["a/b/cat/1.png", "a/b/dog/1.png"], "Give {root}/a/b"),
         (["pets/train/cat/1.png", "pets/test/cat/2.png"], "{root}/pets perhaps"),
+        (["images/cat/1.png", "images/dog/1.png", "masks/cat/1.png"], "Give {root}/images"),
         (["photo/cat/1.png", "sketch/cat/1.png"], "--leaf-folders makes every folder that holds images a class, --top-folders"),
         (["photo/cat/1.png", "photo/dog/1.png", "sketch/cat/1.png"], "To pack one of these folders alone, give it"),
         (["train/images/cat/1.png", "test/images/cat/2.png"], "Move the folders of {root}/train/images to {root}/train"),
@@ -195,7 +229,13 @@ def test_a_class_folder_as_source_names_the_folder_above(pack, tmp_path, options
 
 @pytest.mark.parametrize(
     "paths",
-    [["images/1.jpg", "labels/1.txt"], ["JPEGImages/1.jpg", "masks/1.png"], ["train/images/1.jpg", "val/images/2.jpg"]],
+    [
+        ["images/1.jpg", "labels/1.txt"],
+        ["JPEGImages/1.jpg", "masks/1.png"],
+        ["JPEGImages/1.jpg", "SegmentationClass/1.png", "SegmentationObject/1.png"],
+        ["images/cat_1.jpg", "annotations/trimaps/cat_1.png"],
+        ["train/images/1.jpg", "val/images/2.jpg"],
+    ],
 )
 def test_folders_of_files_by_kind_are_no_classes(pack, tmp_path, paths):
     err = refused(pack, tree(tmp_path / "s", *paths))

@@ -9,12 +9,13 @@ import pathlib
 
 from .. import InputError
 from ..pack_file import TEST, TRAIN
-from .listing import SIDE_WORDS, SIDES, Listing, Sample, shown, side_words
+from .listing import SIDES, Listing, Sample, shown, side_word, side_words
 from .tree import Tally, scan
 
 TESTS = [name for name, side in SIDES.items() if side == TEST]
-# Folders that divide a data set by kind of file, not by class.
-PARTS = "image images img imgs jpg jpeg jpegimages png pictures photos data masks labels annotations".split()
+# Folders that divide a data set by kind of file, not by class: its images, and what belongs to them.
+IMAGES = "image images img imgs jpg jpeg jpegimages png pictures photos data".split()
+PARTS = [*IMAGES, *"masks labels annotations trimaps ground_truth segmentationclass segmentationobject".split()]
 
 
 def read(root, class_folders):
@@ -41,6 +42,9 @@ def read(root, class_folders):
             f"{shown(root)}: {len(deeper)} images lie in folders inside a class folder and belong to that class, such as "
             f"{shown(deeper[0])}"
         )
+    like_sides = sorted(name for name in {sample.label for sample in samples} if side_word(os.path.basename(name)))
+    if like_sides:
+        notes.append(f"{shown(root)}: named like sides, and taken as classes: {', '.join(map(shown, like_sides))}")
     if not samples and tree.images:
         _refuse_loose(tree)
     return Listing(samples, sorted(names), [*notes, *tally.notes(root)])
@@ -70,7 +74,7 @@ def _sides(tree):
             f"{shown(tree.path)}: expected test/, val/ or validation/ beside train/, found {_listed(alike) or 'none'}. "
             f"{_renaming(alike)}To split the training images by hash, give {shown(train.path)}"
         )
-    test = next((folder for folder in tests if folder.filled), tests[0])
+    test = next((folder for folder in tests if folder.filled and not _are_parts(folder.filled)), tests[0])
     notes = [
         f"{shown(tree.path)}: {shown(folder.name)}/ left out, with {folder.total} images; the sides are train/ and {test.name}/"
         for folder in tree.folders
@@ -88,25 +92,32 @@ def _refuse_sides(top, alone):
     for folder in top.walk():
         inner = folder.filled
         alike = [f for f in inner if side_words(f.name)]
-        exact = [f for f in alike if f.name.lower() in SIDE_WORDS]  # train_station/ may well be a class
+        exact = [f for f in alike if side_word(f.name)]  # train_station/ may well be a class
         whole = alone and folder is top
         several = len(set().union(*(side_words(f.name) for f in alike))) > 1
-        if any(f.filled for f in exact) or (alike == inner and (several or whole and exact)):
+        deep = any(f.filled for f in exact) or several and all(f.filled for f in alike)
+        if deep or (alike == inner and (several or whole and exact)):
             raise InputError(
                 f"{shown(folder.path)}: expected class folders, or train/ and test/ (or val/, validation/) with class folders "
                 f"in them, found {_listed(alike)}, which look like sides. {_renaming(alike)}"
                 f"{_sides_remedy(folder, alike, whole)}. If they are classes, list the images in a CSV manifest"
             )
-        if folder is top and inner and all(f.name.lower() in PARTS and not f.filled for f in inner):
+        if folder is top and any(f.images for f in inner) and _are_parts(inner):
             raise InputError(
                 f"{shown(folder.path)}: expected class folders, found {_listed(inner)}, whose names are no classes. Put the "
                 "images of each class into a folder of its own, or list the images in a CSV manifest"
             )
 
 
+def _are_parts(folders):
+    return all(folder.name.lower() in PARTS for folder in folders)
+
+
 def _sides_remedy(folder, alike, whole):
     if not all(f.filled for f in alike):
         return "Put the images of each class into a folder of its own, as in train/CLASS/"
+    if not whole and len(alike) == 1:
+        return f"Move the folders of {shown(alike[0].path)} to {shown(folder.path)}"
     if not whole:
         return f"Give a folder whose train/ and test/ hold the class folders, {shown(folder.path)} perhaps"
     if len(alike) == 1:
@@ -129,7 +140,8 @@ def _refuse_deep(top, root):
     names = {f.name.lower() for folder in inner for f in folder.filled}
     if len(inner) > 1 and len(names) == 1 and names < set(PARTS):
         return  # CLASS/images/*, as in Tiny ImageNet
-    meant = top
+    pictures = [folder for folder in inner if folder.name.lower() in IMAGES]
+    meant = pictures[0] if len(pictures) == 1 and _are_parts(inner) else top
     while len(meant.filled) == 1 and not meant.filled[0].images:
         meant = meant.filled[0]
     if meant is top:

@@ -16,10 +16,10 @@ from ..pack_file import TEST, TRAIN
 
 SIDES = {"train": TRAIN, "test": TEST, "val": TEST, "validation": TEST}
 # Words that name sides in other people's data sets, and the name that is read here.
-SIDE_WORDS = {
-    **dict.fromkeys(("train", "training", "trn", "trainset"), "train"),
-    **dict.fromkeys(("test", "testing", "tst", "testset"), "test"),
-    **dict.fromkeys(("val", "valid", "validation", "dev", "eval", "evaluation", "valset"), "val"),
+_SIDE_WORDS = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("test", "testing", "tst"), "test"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "eval", "evaluation"), "val"),
 }
 MOST_NAMED = 8  # endings in a note
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -55,8 +55,14 @@ def endings(names):
 
 
 def side_words(name):
-    """The sides, "train", "test" or "val", that a name seems to mean: of Testing/ test."""
-    return {SIDE_WORDS[word] for word in re.split("[^a-z]+", name.lower()) if word in SIDE_WORDS}
+    """The sides, "train", "test" or "val", that a name seems to mean: of Testing/, seg_test/ and TestImages/ test."""
+    words = re.split("[^a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", name).lower())
+    return {side for word in words if (side := side_word(word))}
+
+
+def side_word(name):
+    """The side that a name means as a whole, "train", "test" or "val", or None: of Testing and test_set test."""
+    return _SIDE_WORDS.get(re.sub("[^a-z]*(set|data|images|imgs)$", "", name.lower()))
 
 
 def read_lines(path):

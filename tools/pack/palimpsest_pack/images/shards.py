@@ -11,7 +11,7 @@ import typing
 from .. import InputError
 from ..pack_file import TEST
 from .archive import linked, normal_name, place, read_members
-from .listing import SIDE_WORDS, SIDES, SUFFIXES, Listing, Sample, endings, notes_on_tests, shown, side_in_name, side_words
+from .listing import SIDES, SUFFIXES, Listing, Sample, endings, notes_on_tests, shown, side_in_name, side_word, side_words
 
 IMAGES = tuple(suffix[1:] for suffix in SUFFIXES)
 LABELS = ("cls", "json")
@@ -56,8 +56,8 @@ def _check_sides(paths):
 
 def _side_words(path):
     """What the name of an archive, or else the folder that it is in, seems to say of its side."""
-    folder = os.path.basename(os.path.dirname(os.path.abspath(path))).lower()
-    return side_words(os.path.basename(path)) or ({SIDE_WORDS[folder]} if folder in SIDE_WORDS else set())
+    folder = side_word(os.path.basename(os.path.dirname(os.path.abspath(path))))
+    return side_words(os.path.basename(path)) or ({folder} if folder else set())
 
 
 def _notes(samples, left_out):
