@@ -183,6 +183,20 @@ def test_archives_in_other_compressions_are_named(pack, tmp_path, name, start, k
     assert f"1.tar: expected a tar file, found a {kind} file. Unpack it first" in refused(pack, tmp_path / "1.tar")
 
 
+@pytest.mark.parametrize(
+    "source, remedy",
+    [
+        ("shards/{0000..0127}.tar", "Braces are not expanded here: take them out of the quotes, or write * or [0-9]"),
+        ("https://example.org/0.tar", "Addresses and commands (https:, pipe:) are not followed: download the files first"),
+        ("hf://datasets/a/b/0.tar", "download the files first"),
+        ("pipe:cat 0.tar", "download the files first"),
+        ("none-*.tar", "found nothing there\n"),
+    ],
+)
+def test_sources_as_webdataset_writes_them_are_refused_with_what_to_do(pack, source, remedy):
+    assert f"{source}: expected a file, a folder or a glob, found nothing there" in (err := refused(pack, source)) and remedy in err
+
+
 def test_empty_archives_are_counted_or_refused(pack, tmp_path):
     for name in "ab":
         archive(tmp_path / "s" / f"{name}.tar", {})
@@ -215,7 +229,9 @@ def test_labels_without_an_image_and_other_members_are_counted(pack, tmp_path):
         (pair("a") | {"b.jpg": b"", "b.json": b'{"caption": 1}'}, "found none in b.json\n"),
         ({"cat/b.jpg": b"", "dog/c.jpg": b""}, "Where folders in the archive are the classes, unpack it and give the folder"),
         (pair("b.1") | pair("b.2"), "b.2.png: expected one image of this stem, found two: a name's stem ends at its first dot"),
-        (pair("b") | {"b.mask.png": b""}, "so that b.png belongs to b, too. Rename them without further dots"),
+        (pair("b") | {"b.mask.png": b""}, "so that b.png belongs to b, too. Leave one out, or rename them without further dots"),
+        (pair("b") | {"b.jpg": b""}, "b.jpg: expected one image of this stem, found two"),
+        (pair("b") | {"b.PNG": b""}, "b.png belongs to b, too. Leave one out, or give it a stem and a label of its own\n"),
         (pair("b") | {"b.x.cls": b"2"}, "b.x.cls: expected one cls of this stem, found two"),
         (pair("b") | {"b.cls": b"1\n2\n"}, "b.cls: expected a whole number or a name, found '1\\n2'"),
         (pair("b") | {"b.cls": b""}, "b.cls: expected a whole number or a name, found ''"),
@@ -306,6 +322,6 @@ def test_what_lies_beside_archives_is_counted(pack, tmp_path):
     (tmp_path / "s" / "logs").mkdir()
     (tmp_path / "s" / "index.json").write_text("{}")
     _, _, err = pack(tmp_path / "s")
-    assert f"note: {tmp_path}/s: 3 files and folders left out beside the archives, such as 1.tar.zst" in err
+    assert f"note: {tmp_path}/s: 3 files and folders left out beside the files of tar, such as 1.tar.zst, index.json, logs\n" in err
     folder(tmp_path / "s", {"logs": 1})
     assert "expected one format, found tar and folder" in refused(pack, tmp_path / "s")

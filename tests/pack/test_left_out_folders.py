@@ -5,6 +5,7 @@ import os
 
 import pytest
 from image_support import counts, folder, noise, save
+from test_image_sources import cifar, idx
 
 
 def tree(root, *paths):
@@ -160,7 +161,7 @@ def test_sides_inside_classes_are_refused(pack, tmp_path, option):
 def test_sides_as_sources_of_their_own_are_refused_unless_all_is_dealt_anew(pack, tmp_path):
     root = tree(tmp_path / "s", *(f"{side}/a/{number}{side}.png" for side in ("train", "test") for number in range(5)))
     _, _, err = pack(root / "train", f"{root / 'test'}/", code=3)
-    assert "found sources that look like sides. Give the folder that holds them" in err
+    assert "found sources that look like sides. Give the folder that holds them, as train/" in err
     path, *_ = pack(root / "train", root / "test", "--split", "hashed")
     assert counts(path) == {"a": (8, 2)}
 
@@ -276,6 +277,22 @@ def test_all_that_is_no_image_is_counted_by_kind(pack, tmp_path):
     assert f"note: {root}: 9 files left out that don't end in .jpg .jpeg .png .webp, such as {root}/a/1.bmp: 2 .tif, " in err
     for ending in (".bmp", ".gif", ".heic", ".avif", ".db", ".csv", "without an ending"):
         assert f"1 {ending}" in err
+
+
+@pytest.mark.parametrize("version", [10, 100])
+def test_what_lies_beside_the_files_of_cifar_is_counted(pack, tmp_path, version):
+    root = cifar(tmp_path / "c", version)
+    (root / "readme.html").touch()
+    assert f"note: {root}: 1 files and folders left out beside the files of cifar{version}, such as readme.html\n" in pack(root)[2]
+
+
+def test_what_lies_beside_idx_files_is_counted(pack, tmp_path):
+    root = idx(tmp_path / "i", "train", noise(1, 2, 30).reshape(2, 9, 10), [0, 1])
+    assert "left out" not in pack(root)[2]
+    idx(root, "tests", noise(2, 1, 30).reshape(1, 9, 10), [0])
+    (root / "t10k-images-idx3-ubyte").mkdir()  # as archives unpack it that have a folder for each file
+    such = "t10k-images-idx3-ubyte, tests-images-idx3-ubyte, tests-labels-idx1-ubyte"
+    assert f"note: {root}: 3 files and folders left out beside the files of idx, such as {such}\n" in pack(root)[2]
 
 
 def test_links_are_followed_once_and_broken_ones_are_told(pack, tmp_path):

@@ -88,11 +88,25 @@ def test_a_column_of_sides_under_another_name_is_read_and_said(table, column):
     assert found == {"a": (1, 1), "b": (1, 0)} and f"the column '{column.lower()}' holds sides, and is read as split" in err
 
 
+@pytest.mark.parametrize("names", [("train.csv", "test.csv"), ("cub_train.csv", "cub_val.csv"), ("training.csv", "dev.csv")])
+def test_a_table_for_each_side_is_refused_unless_all_is_dealt_anew(pack, tmp_path, names):
+    folder(tmp_path, {"x": 4})
+    paths = [tmp_path / name for name in names]
+    for number, path in enumerate(paths):
+        path.write_text("path,label\n" + "".join(f"x/{2 * number + i}.png,a\n" for i in range(2)))
+    err = pack(*paths, code=3)[2]
+    assert "found sources that look like sides. Join the tables into one with a column split; or let --split hashed" in err
+    assert counts(pack(*paths, "--split", "hashed")[0]) == {"a": (3, 1)}
+    for side, path in zip(("train", "test"), paths):
+        path.write_text(path.read_text().replace("label\n", "label,split\n").replace(",a\n", f",a,{side}\n"))
+    assert counts(pack(*paths)[0]) == {"a": (2, 2)}
+
+
 def test_columns_that_are_not_read_are_named(table):
-    text = ",path,label,Fold,is_test\n0,x/0.png,a,0,0\n1,x/1.png,a,1,1\n"
+    text = ",path,label,Fold,is_valid\n0,x/0.png,a,0,False\n1,x/1.png,a,1,True\n"
     found, err = table(text)
     assert found == {"a": (1, 1)}
-    assert "columns not read: '', 'Fold', 'is_test'; sides are read from a column split" in err
+    assert "columns not read: '', 'Fold', 'is_valid'; sides are read from a column split" in err
     assert "columns not read: 'width'\n" in table("path,label,width\nx/0.png,a,3\n")[1]
 
 

@@ -1,6 +1,6 @@
 """CIFAR-10 and CIFAR-100 in their binary versions: records of labels and 3 x 32 x 32 pixels.
 
-Files that are not whole, and the Python and Matlab versions, are refused by name; other files in the folder are not read.
+Files that are not whole, and the Python and Matlab versions, are refused by name; other files are counted in a note.
 """
 
 import pathlib
@@ -30,20 +30,25 @@ LAYOUT = {
 
 def read(root, version):
     """The samples of a folder with the binary version; CIFAR-100 with its 100 fine labels."""
-    head, names_file, files = LAYOUT[version]
+    head, names_file, sides = LAYOUT[version]
     root = pathlib.Path(root)
     _expect_files(root, version)
     names = read_lines(root / names_file)
     samples = []
-    for side, file_names in files.items():
+    for side, file_names in sides.items():
         for name in file_names:
             samples += _records(root / name, head, side)
     return Listing(samples, names, [])
 
 
+def files(version):
+    """The names of the files that are read."""
+    _, names_file, sides = LAYOUT[version]
+    return [names_file, *sides[TRAIN], *sides[TEST]]
+
+
 def _expect_files(root, version):
-    _, names_file, files = LAYOUT[version]
-    expected = [names_file, *files[TRAIN], *files[TEST]]
+    expected = files(version)
     missing = [name for name in expected if not (root / name).is_file()]
     if missing:
         known = foreign.describe(root)

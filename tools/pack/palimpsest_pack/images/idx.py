@@ -1,4 +1,7 @@
-"""IDX files, as of the MNIST family: train-images-idx3-ubyte, train-labels-idx1-ubyte and the same for t10k or test."""
+"""IDX files, as of the MNIST family: train-images-idx3-ubyte, train-labels-idx1-ubyte and the same for t10k or test.
+
+Files that are not whole or don't belong together are refused by name; other files beside them are counted in a note.
+"""
 
 import os
 import pathlib
@@ -16,7 +19,7 @@ UINT8 = 8  # IDX's number for the element type
 
 def find(root):
     """The files of images in a folder."""
-    return sorted(str(path) for path in pathlib.Path(root).iterdir() if NAME.fullmatch(path.name))
+    return sorted(str(path) for path in pathlib.Path(root).iterdir() if NAME.fullmatch(path.name) and path.is_file())
 
 
 def read(images, unpack):
@@ -40,7 +43,7 @@ def read(images, unpack):
 
 
 def _pairs(path, side, unpack):
-    labels_path = _labels_of(path)
+    labels_path = labels_of(path)
     images, (count, height, width), begin = _header(path, unpack, 3)
     file, (labels_count,), labels_begin = _header(labels_path, unpack, 1)
     if count != labels_count:
@@ -65,7 +68,7 @@ def _pairs(path, side, unpack):
     ]
 
 
-def _labels_of(path):
+def labels_of(path):
     """The file of labels beside a file of images; compressed or not, whichever there is."""
     folder, name = os.path.split(path)
     plain = name.removesuffix(".gz").replace("-images", "-labels").replace("idx3", "idx1")

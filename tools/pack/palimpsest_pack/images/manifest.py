@@ -14,7 +14,7 @@ from ..notes import note
 from .listing import SIDES, Listing, Sample, shown
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-SIDES_PERHAPS = {"set", "subset", "partition", "fold", "phase", "usage", "mode", "is_test", "is_train", "is_training"}
+SIDES_PERHAPS = {"set", "subset", "partition", "fold", "phase", "usage", "mode", "is_test", "is_train", "is_training", "is_valid"}
 LONGEST_SHOWN = 200  # characters of a line
 
 

@@ -123,10 +123,15 @@ def _refuse_two(path, stem, field, one, other):
         raise InputError(
             f"{place(path, other)}: expected one {field} of this stem, found two of the same name. Write the archive again"
         )
+    dotted = any(os.path.basename(member.name).count(".") > 1 for member in (one, other))
+    remedy = (
+        "Leave one out, or rename them without further dots, with - for . perhaps"
+        if dotted
+        else "Leave one out, or give it a stem and a label of its own"
+    )
     raise InputError(
         f"{place(path, other)}: expected one {field} of this stem, found two: a name's stem ends at its first dot, as "
-        f"WebDataset has it, so that {shown(one.name)} belongs to {shown(stem)}, too. Rename them without further dots, with "
-        "- for . perhaps"
+        f"WebDataset has it, so that {shown(one.name)} belongs to {shown(stem)}, too. {remedy}"
     )
 
 

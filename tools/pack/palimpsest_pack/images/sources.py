@@ -7,6 +7,7 @@ import collections
 import functools
 import glob
 import os
+import re
 
 from .. import InputError
 from ..pack_file import TEST
@@ -32,18 +33,21 @@ def read_sources(sources, scratch, format_name="auto", class_folders="first", ha
             f"expected sources of one format, found {' and '.join(found)}. Make a pack of each, or write a CSV manifest"
         )
     if found == ["folder"] and not hashed:
-        _refuse_sides_apart(paths)
+        _refuse_sides_apart(paths, "Give the folder that holds them, as train/ and test/ (or val/, validation/)")
     listing = _read(found[0], paths, functools.partial(uncompressed, scratch=scratch), class_folders, hashed)
     if not listing.samples:
         raise InputError(
             f"{', '.join(map(shown, sources))}: expected images (format {found[0]}), found 0. "
             f"{''.join(f'{note}. ' for note in listing.notes)}See palimpsest-pack images --help for the layouts that are read"
         )
+    if found == ["csv"] and not hashed and listing.samples[0].side is None:
+        _refuse_sides_apart(paths, "Join the tables into one with a column split")
     if hashed:
         listing = listing._replace(samples=[s._replace(side=None) for s in listing.samples], sides={})
     _check_sides(listing.samples)
+    beside = [note for path in paths if os.path.isdir(path) for note in _beside(found[0], path)]
     tests = [f"{count} images of {word}" for word, count in listing.sides.items() if SIDES[word] == TEST]
-    return found[0], listing._replace(notes=[*listing.notes, *notes_on_tests(tests)])
+    return found[0], listing._replace(notes=[*beside, *listing.notes, *notes_on_tests(tests)])
 
 
 def _refuse_copies(paths):
@@ -54,14 +58,14 @@ def _refuse_copies(paths):
             raise InputError(f"{shown(path)}: expected every source once, found it again as {shown(other)}. Name it once")
 
 
-def _refuse_sides_apart(paths):
+def _refuse_sides_apart(paths, remedy):
     """Raises InputError for the sides of a data set as sources of their own: their images would be dealt anew."""
     sides = {path: side_words(os.path.basename(os.path.abspath(path))) for path in paths}
     if len(set().union(*sides.values())) > 1:
         alike = [path for path in paths if sides[path]]
         raise InputError(
-            f"{', '.join(map(shown, alike))}: expected sides in one folder, found sources that look like sides. Give the folder "
-            "that holds them, as train/ and test/ (or val/, validation/); or let --split hashed deal all images anew"
+            f"{', '.join(map(shown, alike))}: expected both sides in one source, found sources that look like sides. {remedy}; "
+            "or let --split hashed deal all images anew"
         )
 
 
@@ -80,7 +84,10 @@ def _expanded(source):
         return [source]
     found = sorted(glob.glob(source))
     if not found:
-        raise InputError(f"{shown(source)}: expected a file, a folder or a glob, found nothing there")
+        address = ". Addresses and commands (https:, pipe:) are not followed: download the files first"
+        braces = ". Braces are not expanded here: take them out of the quotes, or write * or [0-9]"
+        remedy = address if re.match("[a-z0-9+]{2,}:", source) else braces if "{" in source else ""
+        raise InputError(f"{shown(source)}: expected a file, a folder or a glob, found nothing there{remedy}")
     return found
 
 
@@ -148,9 +155,7 @@ def _read(format_name, paths, unpack, class_folders, hashed):
     if class_folders != "first" and format_name != "folder":
         raise InputError(f"--{class_folders}-folders: expected folders of images, found the format {format_name}")
     if format_name == "tar":
-        files, notes = _tar_files(paths)
-        listing = shards.read(files, unpack, hashed)
-        return listing._replace(notes=[*notes, *listing.notes])
+        return shards.read([file for path in paths for file in _tar_files(path)], unpack, hashed)
     if format_name == "idx":
         return idx.read([file for path in paths for file in _idx_files(path)], unpack)
     if format_name.startswith("cifar") and len(paths) > 1:
@@ -169,23 +174,30 @@ def _read(format_name, paths, unpack, class_folders, hashed):
     return _joined([readers[format_name](path) for path in paths])
 
 
-def _tar_files(paths):
-    """The archives of files and folders, and notes on what else the folders hold."""
-    files, notes = [], []
-    for path in paths:
-        if not os.path.isdir(path):
-            files.append(path)
-            continue
-        names = sorted(os.listdir(path))
-        files += [os.path.join(path, name) for name in names if name.lower().endswith(_TAR)]
-        others = [name for name in names if not name.lower().endswith(_TAR)]
-        if others:
-            notes.append(f"{shown(path)}: {len(others)} files and folders left out beside the archives, such as {shown(others[0])}")
-    return files, notes
+def _tar_files(path):
+    """The archives of a folder, or the file itself."""
+    if not os.path.isdir(path):
+        return [path]
+    return [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.lower().endswith(_TAR)]
 
 
 def _idx_files(path):
     return idx.find(path) if os.path.isdir(path) else [path]
+
+
+def _beside(format_name, path):
+    """[a note] on what a folder holds besides the files of its format."""
+    if format_name == "tar":
+        read = _tar_files(path)
+    elif format_name == "idx":
+        read = [file for images in idx.find(path) for file in (images, idx.labels_of(images))]
+    elif format_name in cifar.LAYOUT:
+        read = cifar.files(format_name)
+    else:
+        return []
+    others = sorted(set(os.listdir(path)) - set(map(os.path.basename, read)))
+    such = f"{len(others)} files and folders left out beside the files of {format_name}, such as"
+    return [f"{shown(path)}: {such} {', '.join(map(shown, others[:3]))}"] if others else []
 
 
 def _joined(listings):
