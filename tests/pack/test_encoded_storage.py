@@ -167,6 +167,35 @@ def test_files_that_cannot_be_decoded_are_skipped_and_listed(pack, tmp_path, nam
     assert "1 of 3 images skipped, as listed above" in err and len(samples(path)) == 2
 
 
+@pytest.mark.parametrize(
+    "start, what",
+    [
+        (encoded(noise(1), "GIF"), "a GIF image"),
+        (encoded(noise(1), "BMP"), "a BMP image"),
+        (encoded(noise(1), "TIFF"), "a TIFF image"),
+        (b"\0\0\0\x18ftypheic", "a HEIC or AVIF image, or a film"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS: git lfs pull gets the file"),
+        (b"<!DOCTYPE html>", "a web page, SVG or XML"),
+        (SKIPPED["2 colours"][0], "a JPEG file that Pillow doesn't know"),
+        (b"", "an empty file"),
+        (b"text", "something else"),
+    ],
+)
+def test_files_that_are_only_named_like_images_are_skipped_as_what_they_are(pack, tmp_path, start, what):
+    root = folder(tmp_path / "s", {"a": 1})
+    (root / "a" / "x.jpg").write_bytes(start)
+    assert f"skipped {root}/a/x.jpg: expected a JPEG, PNG or WebP image, found {what}\n" in pack(root)[2]
+
+
+@pytest.mark.parametrize("orientation", [0, 1, 9])
+def test_files_whose_exif_turns_nothing_are_kept(pack, tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = save(tmp_path / "s" / "a" / "x.jpg", noise(1), exif=exif)
+    path, _, err = pack(tmp_path / "s", "--store", "encoded")
+    assert samples(path)[0][2] == file.read_bytes() and "coded again" not in err
+
+
 def test_an_image_longer_than_jpeg_allows_is_skipped_and_listed(pack, tmp_path):
     root = folder(tmp_path / "s", {"a": 2})
     save(root / "a" / "line.png", np.zeros((1, 65501), "u1"))

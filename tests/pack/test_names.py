@@ -22,8 +22,11 @@ SAME = [
     ("cat", "\ufeffcat"),
     ("cat", "c\u00adat"),
     ("\u2764", "\u2764\ufe0f"),
+    ("cat", "cat\u2800"),
+    ("cat", "cat\u3164"),
 ]
 ALIKE = [("Cat", "cat"), ("hot dog", "hot  dog"), ("hot dog", "hot\u00a0dog"), ("\ufb01sh", "fish"), ("\uff12", "2"), ("STRASSE", "straße")]
+ALIKE += [("cat", "c\u0430t"), ("a-b", "a\u2011b"), ("a-b", "a\u2013b"), ("O'Hara", "O\u2019Hara")]
 UNPRINTABLE = ["a\nb", "a\tb", "a\0", "a\x1b[31m", "a\u2028b", "a\r"]
 
 
@@ -124,6 +127,26 @@ def test_packs_written_by_a_script_of_ones_own(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"tokens": [[1], [1], [], [1]]}, "text 2: expected token ids, found none. Leave empty texts out"),
+        ({"tokens": [[1], [9], [1], [1]]}, "expected token ids below 9, found 9"),
+        ({"tokens": [[1], [2**32 + 1], [1], [1]]}, "expected token ids below 9, found 4294967297"),
+        ({"labels": [0, 0, 1, 2]}, "/labels, /split: expected indices into /classes and 0 or 1"),
+        ({"labels": [0, 0, 1]}, "/offsets, dimensions"),
+        ({"split": [0, 1, 0, 2]}, "/labels, /split: expected indices into /classes and 0 or 1"),
+        ({"tokens": [], "labels": [], "split": []}, "expected increasing offsets"),
+    ],
+)
+def test_a_script_cant_write_what_training_refuses(tmp_path, change, message):
+    made = {"tokens": [[1]] * 4, "labels": [0, 0, 1, 1], "split": [0, 1, 0, 1]} | change
+    arrays = {name: np.array(made[name], "<i8") for name in ("labels", "split")}
+    with pytest.raises(InputError, match=message):
+        pack_file.write_pack(tmp_path / "p.h5", pack_file.Pack(9, ["a", "b"], made["tokens"], source="{}", **arrays))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_packs_of_before_are_shown_and_dealt_with_a_note(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(pack_file, "check_names", lambda _: None)
     path = token_pack(tmp_path / "p.h5", {NFC: (1, 1), NFD: (1, 1)})
@@ -168,6 +191,7 @@ def test_show_refuses_packs_that_training_refuses(tmp_path, capsys, changes, mes
 
 def test_show_refuses_token_ids_beyond_the_vocabulary(tmp_path, capsys):
     split = np.array([0, 1], "u1")
-    pack_file.write_pack(tmp_path / "p.h5", pack_file.Pack(5, ["a"], [np.array([4], "<i4"), np.array([5], "<i4")], np.zeros(2, "<i4"), split, "{}"))
+    pack = pack_file.Pack(5, ["a"], [np.array([4], "<i4"), np.array([5], "<i4")], np.zeros(2, "<i4"), split, "{}")
+    pack_file.write_samples(tmp_path / "p.h5", pack.index(), pack.blocks())  # which doesn't look at tokens
     assert main(["show", str(tmp_path / "p.h5")]) == 3
     assert "expected token ids below 5, found 5" in capsys.readouterr().err

@@ -5,7 +5,7 @@ import json
 import h5py
 import numpy as np
 import pytest
-from image_support import counts, folder, main
+from image_support import counts, folder, main, noise, save
 from palimpsest_pack.protocol import class_order
 from text_support import token_pack, word_tokenizer
 
@@ -60,6 +60,9 @@ def test_domains_labels_and_classes_left_out_are_named(deal):
     assert "4 classes left out, not named DOMAIN/LABEL or not in every domain: photo/owl, plain, /x, y/" in err
     assert "domains left out, without a class of enough samples: clipart" in err
     assert "8 of 12 training samples are used" in err
+    classes = {f"{domain}/{label}": (1, 1) for domain, label in (("a", "caf\u00e9"), ("b", "cafe\u0301"))}
+    _, err = deal(classes | {f"{domain}/{label}": (1, 1) for domain in "ab" for label in "xy"}, "--domains", "--train", 1, "--test", 1)
+    assert r"(bytes b'cafe\xcc\x81')" in err and r"(bytes b'caf\xc3\xa9') look alike" in err
     _, err = deal({"a/x": (1, 1), "a/y": (1, 1), "b/x": (1, 1)}, "--domains", "--train", 1, "--test", 1, code=3)
     assert "1 labels have 1 training" in err and "a has 2; b has 1" in err
 
@@ -83,6 +86,15 @@ def test_all_classes_without_test_images_are_named(pack, tmp_path):
     folder(tmp_path / "s" / "train", {f"c{number:02}": 1 for number in range(13)})
     folder(tmp_path / "s" / "test", {"c00": 1}, first=20)
     assert f"12 classes have no test images: {', '.join(f'c{n:02}' for n in range(1, 13))}\n" in pack(tmp_path / "s")[2]
+
+
+def test_images_that_lose_something_are_counted(pack, tmp_path):
+    root = folder(tmp_path / "s", {"a": 2})
+    save(root / "a" / "large.png", noise(9, 9, 12))
+    save(root / "a" / "deep.png", (noise(8)[..., 0].astype("u2") << 8))
+    _, _, err = pack(root, "--short-side", 7)
+    assert "1 of 4 images resized to a short side of 7\n" in err
+    assert "1 of 4 images have grey values of 16 bits, whose upper 8 are packed\n" in err
 
 
 # Texts

@@ -146,7 +146,8 @@ def test_repeated_rows_are_counted(table):
         (("cat ", "cat"), {"cat"}, "such as 'cat ' as 'cat'"),
         (("nan", "cat"), {"nan", "cat"}, "the label 'nan' of 1 images reads like a missing one"),
         (("NA", "cat"), {"NA", "cat"}, "the label 'NA' of 1 images reads like a missing one"),
-        (("1.0", "2.0"), {"1.0", "2.0"}, "2 labels are whole numbers with a point, such as '1.0'"),
+        (("1.0", "2.0"), {"1.0", "2.0"}, "2 labels are numbers with a point, such as '1.0'"),
+        (("0.25", "-1.5"), {"0.25", "-1.5"}, "2 labels are numbers with a point, such as '-1.5'"),
     ],
 )
 def test_labels_that_may_be_meant_otherwise_are_said(table, labels, classes, said):

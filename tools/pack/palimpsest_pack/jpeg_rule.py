@@ -53,11 +53,12 @@ def check_sample(data, height, width):
 
 
 def orientation_of(image):
-    """1 where the image is upright or doesn't say."""
+    """From 1 to 8 as EXIF has it; 1 where the image is upright or doesn't say."""
     try:
-        return image.getexif().get(ORIENTATION, 1)
+        found = image.getexif().get(ORIENTATION)
     except Exception:  # broken EXIF says nothing
         return 1
+    return found if found in range(1, 9) else 1
 
 
 def _frame(data):

@@ -12,7 +12,10 @@ from . import InputError
 from .notes import note
 
 _UNPRINTABLE = {"Cc", "Zl", "Zp"}  # categories of Unicode: control characters, separators of lines and paragraphs
-_VARIANTS = re.compile("[\ufe00-\ufe0f]")  # they choose between two drawings of one character
+# Characters that choose between two drawings of another, and empty ones that are no blanks to Unicode.
+_INVISIBLE = re.compile("[\ufe00-\ufe0f\u180b-\u180f\u034f\u2800\u3164\uffa0\u115f\u1160]")
+# Cyrillic and Greek letters, dashes and quotes, by what they look like.
+_LOOKS = str.maketrans("аеорсухіјѕһԁοναιυ‐‑‒–—−‘’ʼ", "aeopcyxijshdovaiu" + 6 * "-" + 3 * "'")
 
 
 def with_bytes(name):
@@ -72,11 +75,11 @@ def _seen(name):
 
 def _read(name):
     """What one reads aloud."""
-    return " ".join(unicodedata.normalize("NFKC", _seen(name)).casefold().split())
+    return " ".join(unicodedata.normalize("NFKC", _seen(name)).casefold().translate(_LOOKS).split())
 
 
 def _without_invisible(name):
-    return "".join(letter for letter in _VARIANTS.sub("", name) if unicodedata.category(letter) != "Cf")
+    return "".join(letter for letter in _INVISIBLE.sub("", name) if unicodedata.category(letter) != "Cf")
 
 
 def _replaced(name):

@@ -104,12 +104,17 @@ def offsets_of(sizes):
 
 def write_pack(path, pack):
     """Writes a pack of texts in one atomic step and returns its content_sha256. Equal packs give equal bytes."""
+    for number, ids in enumerate(pack.tokens):
+        if len(ids) == 0:
+            raise InputError(f"text {number}: expected token ids, found none. Leave empty texts out")
+        _check_ids(pack.vocabulary, np.asarray(ids))
     return write_samples(path, pack.index(), pack.blocks())
 
 
 def write_samples(path, index, samples):
     """Writes a pack of any kind in one atomic step and returns its content_sha256; `samples` gives the bytes of each."""
     check_names(index.classes)
+    _check_index(index, (index.offsets[-1],))
     with atomic(path) as temporary:
         with h5py.File(
             temporary,

@@ -8,6 +8,7 @@ import json
 
 from . import FORMAT_VERSION, InputError
 from .files import atomic
+from .names import note_odd_names
 from .notes import note
 from .pack_file import TEST, TRAIN
 
@@ -102,6 +103,7 @@ def make_domain_protocol(pack, digest, name, train, test, seed):
         if domain:
             labels.setdefault(domain, set()).add(label)
     common = class_order(set.intersection(*labels.values()), seed) if labels else []
+    note_odd_names(sorted(set().union(*labels.values())))
     if len(common) < 2:
         each = "".join(f"; {domain} has {len(found)}" for domain, found in sorted(labels.items()))
         raise InputError(

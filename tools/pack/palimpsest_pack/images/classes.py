@@ -16,8 +16,8 @@ def large_enough(classes, samples, minimum, what):
     small = [(name, int(count)) for name, count in zip(classes, counts) if count < max(1, minimum)]
     if small and minimum < 1:
         raise InputError(
-            f"class {small[0][0]!r}: expected {what}, found none. Delete the class, or let --minimum-per-class 1 leave "
-            "such classes out"
+            f"class {small[0][0]!r}: expected {what}, found none. Add some, remove the class, or let "
+            "--minimum-per-class 1 leave such classes out"
         )
     if small:
         named = ", ".join(f"{name} ({count})" for name, count in small)

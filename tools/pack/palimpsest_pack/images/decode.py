@@ -28,6 +28,16 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# What files are that are named like images and are none, by their first bytes.
+_OTHERS = [
+    (b"GIF8", "a GIF image"),
+    (b"BM", "a BMP image"),
+    (b"II*\0", "a TIFF image"),
+    (b"MM\0*", "a TIFF image"),
+    (b"\xff\xd8\xff", "a JPEG file that Pillow doesn't know"),
+    (b"version https://git-lfs", "a pointer of Git LFS: git lfs pull gets the file"),
+    (b"<", "a web page, SVG or XML"),
+]
 Image.MAX_IMAGE_PIXELS = None  # Storage.most_pixels stands in its place
 
 
@@ -90,7 +100,7 @@ def _opened(data, most_pixels):
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
-        raise _Refused("expected a JPEG, PNG or WebP image, found something else") from None
+        raise _Refused(f"expected a JPEG, PNG or WebP image, found {_other(data)}") from None
     width, height = image.size
     if width * height > most_pixels:
         raise _Refused(
@@ -99,11 +109,20 @@ def _opened(data, most_pixels):
     return image
 
 
+def _other(data):
+    if data[4:8] == b"ftyp":  # a box of ISO media files; its brand follows
+        return "a HEIC or AVIF image, or a film"
+    return next((what for start, what in _OTHERS if data.startswith(start)), "something else" if data else "an empty file")
+
+
 def _stored(image, data, storage):
     """(bytes, (height, width), remarks)."""
     remarks = ["have more frames than the first, which alone is packed"] if getattr(image, "is_animated", False) else []
+    if image.mode.startswith("I"):
+        remarks.append("have grey values of 16 bits, whose upper 8 are packed")
     if storage.kind == "pixels":
-        rgb = resized(upright_rgb(image), storage.short_side)
+        rgb = resized(whole := upright_rgb(image), storage.short_side)
+        remarks += [] if rgb is whole else [f"resized to a short side of {storage.short_side}"]
         return rgb.tobytes(), _checked_size(rgb, LONGEST_SIDE), remarks
     reason = why_not_decoded(image, data) if image.format else "pixels"
     if reason is None:

@@ -65,17 +65,17 @@ def _refuse_negative(samples):
 
 
 def _check_decimals(labels):
-    """Refuses 1 beside 1.0, and notes 1.0 alone: so some programs write whole numbers where some are missing."""
-    decimals = sorted(label for label in labels if re.fullmatch(r"[0-9]{1,18}\.0*", label))
+    """Refuses 1 beside 1.0, and notes numbers with a point: so some programs write whole numbers where some are missing."""
+    decimals = sorted(label for label in labels if re.fullmatch(r"[+-]?[0-9]{1,18}\.[0-9]*", label))
     for label in decimals:
         whole = str(int(label.partition(".")[0]))
-        if whole in labels:
+        if whole in labels and not label.partition(".")[2].strip("0"):
             raise InputError(
                 f"labels {whole!r} and {label!r}: expected one way of writing a number, found two. Write {whole} in "
                 "every place"
             )
     if decimals:
-        note(f"{len(decimals)} labels are whole numbers with a point, such as {decimals[0]!r}; each is a class of that name")
+        note(f"{len(decimals)} labels are numbers with a point, such as {decimals[0]!r}; each is a class of that name")
 
 
 def _index(sample, index, given):

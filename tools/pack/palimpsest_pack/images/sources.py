@@ -38,7 +38,8 @@ def read_sources(sources, scratch, format_name="auto", class_folders="first", ha
     if not listing.samples:
         raise InputError(
             f"{', '.join(map(shown, sources))}: expected images (format {found[0]}), found 0. "
-            f"{''.join(f'{note}. ' for note in listing.notes)}See palimpsest-pack images --help for the layouts that are read"
+            f"{''.join(f'{note}. ' for note in listing.notes)}See palimpsest-pack images --help for the layouts and the kinds "
+            "of images that are read"
         )
     if found == ["csv"] and not hashed and listing.samples[0].side is None:
         _refuse_sides_apart(paths, "Join the tables into one with a column split")
