@@ -51,6 +51,10 @@ CIFAR = {
     "100": (lambda t: files(t / "cifar-100-python", CIFAR100, PICKLE), PYTHON_100),
     "100 renamed": (lambda t: files(t / "my data", CIFAR100, PICKLE), PYTHON_100),
     "100 above": (lambda t: files(t / "cifar-100-python", CIFAR100, PICKLE).parent, PYTHON_100),
+    "100 with its archive, as torchvision leaves them": (
+        lambda t: archive(files(t / "cifar-100-python", CIFAR100, PICKLE).parent / "x.tar.gz", ["cifar-100-python/train"]).parent,
+        PYTHON_100,
+    ),
     "100 file": (lambda t: files(t / "cifar-100-python", CIFAR100, PICKLE) / "train", PYTHON_100),
     "100 archive": (lambda t: archive(t / "cifar-100-python.tar.gz", ["cifar-100-python/", "cifar-100-python/train"]), PYTHON_100),
     "100 plain archive": (lambda t: archive(t / "c.tar", ["./cifar-100-python/meta"], "w"), PYTHON_100),
@@ -77,6 +81,9 @@ OTHERS = {
     "Excel as .csv": ("labels.csv", lambda p: zipped(p, ["xl/workbook.xml"]), ("an Excel workbook",)),
     "pickle": ("miniImageNet.pkl", lambda p: p.write_bytes(pickle.dumps([1], protocol=4)), ("a Python pickle",)),
     "HDF5": ("data.h5", lambda p: h5py.File(p, "w").close(), ("an HDF5 file", "palimpsest-pack show and protocol read it if it is a pack")),
+    "old pickle": ("x.pkl", lambda p: p.write_bytes(pickle.dumps([1], protocol=0)), ("a Python pickle", "train/CLASS/")),
+    "Git LFS": ("0.tar", lambda p: p.write_text("version https://git-lfs.github.com/spec/v1\n"), ("a pointer of Git LFS", "git lfs pull")),
+    "web page": ("0.tar", lambda p: p.write_text("<!DOCTYPE html>\n404"), ("a web page", "get the file again")),
     "TFRecord": ("train.tfrecord", lambda p: p.write_bytes(bytes(12)), ("TFRecord",)),
     "RecordIO": ("train.rec", lambda p: p.write_bytes(b"\x0a\x23\xd7\xce"), ("MXNet's RecordIO",)),
     "COCO": ("instances.json", lambda p: p.write_text("{}"), ("JSON", "columns path,label")),
@@ -123,6 +130,8 @@ def test_data_sets_on_disk_are_named(pack, tmp_path):
     files(tmp_path / "hub" / "data", ["train-00000-of-00001.parquet"], b"PAR1")
     for source in ("saved", "hub"):
         assert "found a data set of Arrow or Parquet files, as Hugging Face's" in pack(tmp_path / source, code=3)[2]
+    files(tmp_path / "tfds", ["dataset_info.json", "cifar10-train.tfrecord-00000-of-00001"], b"{}")
+    assert "found a data set of TFRecord files" in pack(tmp_path / "tfds", code=3)[2]
     files(tmp_path / "lmdb", ["data.mdb", "lock.mdb"], b"")
     assert "found an LMDB database" in pack(tmp_path / "lmdb", code=3)[2]
 

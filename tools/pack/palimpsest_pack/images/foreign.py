@@ -39,6 +39,8 @@ _STARTS = [
     (b"SQLite format 3", "an SQLite file", FOLDERS),
     (b"\x89HDF\r\n", "an HDF5 file", "palimpsest-pack show and protocol read it if it is a pack. If not: " + FOLDERS),
     (b"\xff\xd8\xff", "one image", "Give the folder that holds the folders of all classes"),
+    (b"version https://", "a pointer of Git LFS", "Get the file itself with git lfs pull"),
+    (b"<!DOCTYPE", "a web page", "It may say why the file couldn't be had; get the file again"),
     (b"\x89PNG", "one image", "Give the folder that holds the folders of all classes"),
 ]
 _ENDS = [
@@ -46,6 +48,7 @@ _ENDS = [
     ((".rec", ".lst"), "MXNet's RecordIO", FOLDERS),
     ((".json", ".jsonl"), "JSON", MANIFEST),
     ((".pt", ".pth"), "a PyTorch file", FOLDERS),
+    ((".pkl", ".pickle"), "a Python pickle", FOLDERS),
 ]
 
 
@@ -82,6 +85,8 @@ def _folder(path):
     for name in (*_CIFAR_READ, *_CIFAR):
         if name in names and os.path.isdir(inner := os.path.join(path, name)):
             return describe(inner) or (f"a folder with {name}/ in it", f"Give {inner}")
+    if any(".tfrecord" in name for name in files):
+        return "a data set of TFRecord files", FOLDERS
     if {"data.mdb", "lock.mdb"} & set(files):
         return "an LMDB database", FOLDERS
     inner = os.path.join(path, "data")

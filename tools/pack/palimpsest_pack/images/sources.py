@@ -111,6 +111,8 @@ def _format_of(path):
         formats = _formats_in(path)
         if formats in ([], ["folder"]):
             _refuse_foreign(path)
+        elif formats == ["tar"]:  # one looked at stands for all
+            _refuse_foreign(_tar_files(path)[0])
     if len(formats) > 1:
         raise InputError(
             f"{shown(path)}: expected one format, found {' and '.join(formats)}. Say with --format which of them is meant"
