@@ -10,7 +10,7 @@ import pytest
 from flat_jpeg import flat_jpeg
 from image_support import encoded, folder, main, noise, samples, save
 from palimpsest_pack import pack_file
-from palimpsest_pack.jpeg_rule import why_not_coded_so
+from palimpsest_pack.jpeg_rule import why_frame_not_decoded
 from PIL import Image, features
 
 GREY_BLUE = 100, 130, 128  # as Y, Cb, Cr
@@ -54,7 +54,7 @@ def test_the_rule_takes_the_samplings_that_turbojpeg_takes(turbojpeg):
     taken = []
     for combination in itertools.product(factors, repeat=3):
         data = flat_jpeg(combination, GREY_BLUE, 8, 8)
-        if why_not_coded_so(data) is None:
+        if why_frame_not_decoded(data) is None:
             taken.append(combination)
             assert not isinstance(decoded_as_in_training(turbojpeg, data), str), combination
         elif not isinstance(decoded_as_in_training(turbojpeg, data), str):

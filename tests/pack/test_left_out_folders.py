@@ -66,6 +66,12 @@ def test_a_third_folder_does_not_make_classes_of_sides(pack, tmp_path, inner, op
     assert "found seg_test/ (2 images), seg_train/ (2 images), which look like sides" in err
 
 
+def test_of_two_names_for_a_side_the_surer_one_is_renamed(pack, tmp_path):
+    """As Fruits-360 has it."""
+    err = refused(pack, tree(tmp_path / "s", "Training/apple/1.png", "Test/apple/2.png", "test-multiple_fruits/3.png"))
+    assert "look like sides. Rename Test/ to test/ and Training/ to train/. " in err
+
+
 def test_a_folder_twice_in_itself_is_moved(pack, tmp_path):
     root = tree(tmp_path / "s", *(f"{side}/{side}/{name}/1.png" for side in ("train", "test") for name in "ab"))
     assert f"Move the folders of {root}/train/train to {root}/train" in refused(pack, root)

@@ -1,11 +1,14 @@
 """palimpsest-pack: whatever takes less than there is names or counts what it leaves, and offers a setting."""
 
+import gzip
 import json
 
 import h5py
 import numpy as np
 import pytest
 from image_support import counts, folder, main, noise, save
+from palimpsest_pack import InputError
+from palimpsest_pack.debian import read_index
 from palimpsest_pack.protocol import class_order
 from text_support import token_pack, word_tokenizer
 
@@ -184,6 +187,13 @@ def test_sections_and_packages_left_out_are_named_or_counted(debian):
     assert "with too few descriptions for 4 training and 2 test texts: small (1)" in err
     assert "beyond the 2 largest: c (6)" in err
     assert "12 of the 16 descriptions of 2 sections are used" in err
+
+
+@pytest.mark.parametrize("data", [gzip.compress(b"Package: a"), b"<html>"], ids=["gzip", "web page"])
+def test_an_index_that_is_none_is_refused(tmp_path, data):
+    (tmp_path / "Packages").write_bytes(data)
+    with pytest.raises(InputError, match="Packages: expected an unpacked Packages file, with lines of Package:, found none; it begins"):
+        read_index(tmp_path / "Packages")
 
 
 def test_cut_texts_keep_their_last_special_token(debian):

@@ -41,9 +41,14 @@ def read_index(path=None):
     """The bytes of a package index: of a file, or of `apt-cache dumpavail`."""
     if path:
         try:
-            return pathlib.Path(path).read_bytes()
+            index = pathlib.Path(path).read_bytes()
         except OSError as error:
             raise InputError(f"{path}: expected a package index, found {error.strerror}") from None
+        if index and b"Package:" not in index:
+            raise InputError(
+                f"{path}: expected an unpacked Packages file, with lines of Package:, found none; it begins with {index[:16]!r}"
+            )
+        return index
     try:
         return subprocess.run(["apt-cache", "dumpavail"], check=True, capture_output=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:

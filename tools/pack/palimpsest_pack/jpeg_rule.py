@@ -23,10 +23,10 @@ def why_not_decoded(image, data):
     orientation = orientation_of(image)
     if orientation != 1:
         return f"JPEG turned by its EXIF (orientation {orientation})"
-    return why_not_coded_so(data)
+    return why_frame_not_decoded(data)
 
 
-def why_not_coded_so(data):
+def why_frame_not_decoded(data):
     """As why_not_decoded(), by the frame header alone."""
     marker, bits, factors = _frame(data)
     if bits != 8:

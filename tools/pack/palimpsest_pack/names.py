@@ -52,7 +52,7 @@ def check_names(names):
 
 def note_odd_names(names):
     """Notes on names that may be meant: they differ in case alone, say, or end in a blank."""
-    for first, second in _twins(names, _read):
+    for first, second in _twins(names, _alike):
         note(
             f"classes {with_bytes(first)} and {with_bytes(second)} look alike: they differ in case, in blanks or in "
             "characters that look the same. They stay two classes"
@@ -73,8 +73,8 @@ def _seen(name):
     return unicodedata.normalize("NFC", _without_invisible(name)).strip()
 
 
-def _read(name):
-    """What one reads aloud."""
+def _alike(name):
+    """A text that names which look alike have in common."""
     return " ".join(unicodedata.normalize("NFKC", _seen(name)).casefold().translate(_LOOKS).split())
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PATIENCE = 2.0  # seconds; launchers send a signal twice, who sends one later wants an end at once
+PATIENCE = 2.0  # seconds; launchers send a signal twice; a later one asks for an end at once
 SAVED = 85  # exit code: the same command goes on where this one stopped
 
 

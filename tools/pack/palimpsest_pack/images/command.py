@@ -23,9 +23,9 @@ transparency over white. What is read:
 
 Where the source has no sides, the SHA-256 of an image's file decides, class by class; equal files
 stand on one side. A pack has two sides: val, validation and test are the test side, and a note says
-so where a table or archives have two of them. Folders and archives that look like sides by another
-name (Training/), and images that all lie deeper than class folders, are refused with what is likely
-meant. An image that can't be read is listed and skipped; all else that is left out is counted in
+so where a table or archives have two of them. What looks like sides by another name (Training/, or a
+train.csv and a test.csv), and images that all lie deeper than class folders, are refused with what is
+likely meant. An image that can't be read is listed and skipped; all else that is left out is counted in
 notes. An archive that is cut or damaged is refused. A call that was stopped (exit code 85) goes on
 where it was: until the pack is written, the images are kept in OUT.partial/, so that twice the
 pack's size is needed on disk. One source with one version of Pillow gives one pack; quote the

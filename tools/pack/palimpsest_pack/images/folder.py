@@ -88,7 +88,10 @@ def _sides(tree):
 
 
 def _refuse_sides(top, alone):
-    """Raises InputError where folders look like sides, or like parts of a data set, instead of classes."""
+    """Raises InputError where folders look like sides, or like parts of a data set, instead of classes.
+
+    `alone`: the source has no sides, so that `top` is the source itself.
+    """
     for folder in top.walk():
         inner = folder.filled
         alike = [f for f in inner if side_words(f.name)]
@@ -127,7 +130,8 @@ def _sides_remedy(folder, alike, whole):
 
 def _renaming(alike):
     """What to rename so that sides have the names that are read."""
-    wanted = {f.name: min(side_words(f.name)) for f in alike if len(side_words(f.name)) == 1 and f.name not in SIDES}
+    surest = [f for f in alike if side_word(f.name)] or alike
+    wanted = {f.name: min(side_words(f.name)) for f in surest if len(side_words(f.name)) == 1 and f.name not in SIDES}
     pairs = [f"{shown(name)}/ to {side}/" for name, side in wanted.items()]
     return f"Rename {' and '.join(pairs)}. " if pairs else ""
 
