@@ -70,6 +70,8 @@ def test_of_two_names_for_a_side_the_surer_one_is_renamed(pack, tmp_path):
     """As Fruits-360 has it."""
     err = refused(pack, tree(tmp_path / "s", "Training/apple/1.png", "Test/apple/2.png", "test-multiple_fruits/3.png"))
     assert "look like sides. Rename Test/ to test/ and Training/ to train/. " in err
+    err = refused(pack, tree(tmp_path / "t", *(f"{side}/1.png" for side in ("testA", "testB", "trainA", "trainB"))))
+    assert "Rename testA/ or testB/ to test/ and trainA/ or trainB/ to train/. " in err
 
 
 def test_a_folder_twice_in_itself_is_moved(pack, tmp_path):
@@ -136,7 +138,7 @@ def test_test_images_without_labels_in_a_folder_are_no_side(pack, tmp_path, path
     assert f"note: {root}: test/ left out, with 1 images; the sides are train/ and val/" in err
 
 
-@pytest.mark.parametrize("names", [("cat", "dog", "test"), ("sample", "train_images", "test_images")])
+@pytest.mark.parametrize("names", [("cat", "dog", "test"), ("sample", "train_images", "test_images"), ("sample", "box_train", "box_test")])
 def test_classes_named_like_sides_are_named(pack, tmp_path, names):
     root = tree(tmp_path / "s", *(f"{name}/1.png" for name in names))
     like_sides = ", ".join(sorted(set(names) - {"cat", "dog", "sample"}))

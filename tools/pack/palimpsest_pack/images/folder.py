@@ -42,8 +42,7 @@ def read(root, class_folders):
             f"{shown(root)}: {len(deeper)} images lie in folders inside a class folder and belong to that class, such as "
             f"{shown(deeper[0])}"
         )
-    like_sides = sorted(name for name in {sample.label for sample in samples} if side_word(os.path.basename(name)))
-    if like_sides:
+    if like_sides := _like_sides({sample.label for sample in samples}):
         notes.append(f"{shown(root)}: named like sides, and taken as classes: {', '.join(map(shown, like_sides))}")
     if not samples and tree.images:
         _refuse_loose(tree)
@@ -59,6 +58,13 @@ def _classes(top, class_folders):
             if folder.images and folder is not top
         }
     return {folder.name: folder for folder in top.folders}
+
+
+def _like_sides(classes):
+    """The classes that are named like a side as a whole, or with a word of it where others name another side."""
+    words = {name: side_words(os.path.basename(name)) for name in sorted(classes)}
+    several = len(set().union(*words.values())) > 1
+    return [name for name in words if side_word(os.path.basename(name)) or several and words[name]]
 
 
 def _sides(tree):
@@ -131,8 +137,11 @@ def _sides_remedy(folder, alike, whole):
 def _renaming(alike):
     """What to rename so that sides have the names that are read."""
     surest = [f for f in alike if side_word(f.name)] or alike
-    wanted = {f.name: min(side_words(f.name)) for f in surest if len(side_words(f.name)) == 1 and f.name not in SIDES}
-    pairs = [f"{shown(name)}/ to {side}/" for name, side in wanted.items()]
+    wanted = {}  # {side: names}
+    for f in surest:
+        if len(side_words(f.name)) == 1 and f.name not in SIDES:
+            wanted.setdefault(min(side_words(f.name)), []).append(f"{shown(f.name)}/")
+    pairs = [f"{' or '.join(names)} to {side}/" for side, names in wanted.items()]
     return f"Rename {' and '.join(pairs)}. " if pairs else ""
 
 
