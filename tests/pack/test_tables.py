@@ -102,6 +102,22 @@ def test_a_table_for_each_side_is_refused_unless_all_is_dealt_anew(pack, tmp_pat
     assert counts(pack(*paths)[0]) == {"a": (2, 2)}
 
 
+@pytest.mark.parametrize("sides", [("train", "test"), ("data/Training", "data/valid"), ("x/train/images", "x/test/images")])
+def test_paths_that_name_sides_need_a_column(pack, tmp_path, sides):
+    for number, side in enumerate(sides):
+        folder(tmp_path / side, {"train": 2, "bus": 2}, first=9 * number)
+    rows = [(f"{side}/{name}/{i}.png", name, word) for side, word in zip(sides, ("train", "test")) for name in ("train", "bus") for i in range(2)]
+    (tmp_path / "m.csv").write_text("path,label\n" + "".join(f"{path},{name}\n" for path, name, _ in rows))
+    err = pack(tmp_path / "m.csv", code=3)[2]
+    assert "m.csv, line 2: " in err and "expected a column split, found none, and paths that look like sides here and in" in err
+    assert "m.csv, line 6: " in err and "or let --split hashed deal all images anew" in err
+    assert counts(pack(tmp_path / "m.csv", "--split", "hashed")[0]) == {"train": (3, 1), "bus": (3, 1)}
+    (tmp_path / "m.csv").write_text("path,label,split\n" + "".join(f"{','.join(row)}\n" for row in rows))
+    assert counts(pack(tmp_path / "m.csv")[0]) == {"train": (2, 2), "bus": (2, 2)}
+    (tmp_path / "m.csv").write_text("path,label\n" + "".join(f"{path},{name}\n" for path, name, _ in rows[:4]))
+    assert counts(pack(tmp_path / "m.csv")[0]) == {"train": (1, 1), "bus": (1, 1)}
+
+
 def test_columns_that_are_not_read_are_named(table):
     text = ",path,label,Fold,is_valid\n0,x/0.png,a,0,False\n1,x/1.png,a,1,True\n"
     found, err = table(text)

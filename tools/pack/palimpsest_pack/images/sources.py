@@ -12,7 +12,7 @@ import re
 from .. import InputError
 from ..pack_file import TEST
 from . import cifar, folder, foreign, idx, manifest, shards
-from .listing import SIDES, SUFFIXES, Listing, endings, notes_on_tests, shown, side_words, uncompressed
+from .listing import SIDES, SUFFIXES, Listing, endings, notes_on_tests, shown, side_word, side_words, uncompressed
 
 FORMATS = ("auto", "folder", "csv", "cifar10", "cifar100", "idx", "tar")
 _TAR = (".tar", ".tar.gz", ".tgz")
@@ -43,6 +43,7 @@ def read_sources(sources, scratch, format_name="auto", class_folders="first", ha
         )
     if found == ["csv"] and not hashed and listing.samples[0].side is None:
         _refuse_sides_apart(paths, "Join the tables into one with a column split")
+        _refuse_sides_in_paths(listing.samples)
     if hashed:
         listing = listing._replace(samples=[s._replace(side=None) for s in listing.samples], sides={})
     _check_sides(listing.samples)
@@ -67,6 +68,22 @@ def _refuse_sides_apart(paths, remedy):
         raise InputError(
             f"{', '.join(map(shown, alike))}: expected both sides in one source, found sources that look like sides. {remedy}; "
             "or let --split hashed deal all images anew"
+        )
+
+
+def _refuse_sides_in_paths(samples):
+    """Raises InputError where the paths of a table name sides, and no column does."""
+    common = len(os.path.commonpath([os.path.dirname(sample.file) for sample in samples]))
+    first = {}  # {side: its first sample}
+    for sample in samples:
+        words = map(side_word, os.path.dirname(sample.file)[common:].split(os.sep))
+        first.setdefault(next(filter(None, words), None), sample)
+    first.pop(None, None)
+    if len(first) > 1:
+        one, other, *_ = first.values()
+        raise InputError(
+            f"{one.place}: expected a column split, found none, and paths that look like sides here and in {other.place}. Add the "
+            "column, or let --split hashed deal all images anew"
         )
 
 
