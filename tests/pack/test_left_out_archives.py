@@ -301,6 +301,15 @@ def test_archives_that_look_like_sides_are_refused_unless_all_is_dealt_anew(pack
     assert counts(path) == {"1": (2, 2)}
 
 
+def test_members_whose_paths_name_sides_are_refused_unless_all_is_dealt_anew(pack, tmp_path):
+    path = archive(tmp_path / "0.tar", pair("train/a", 1) | pair("train/b", 2) | pair("val/c", 3) | pair("val/d", 4))
+    err = refused(pack, path)
+    assert "0.tar, train/a.png: expected sides, found none, and paths that look like sides here and in" in err
+    assert "0.tar, val/c.png. Write an archive for each side, with train or test in its name, or let --split hashed" in err
+    assert counts(pack(path, "--split", "hashed")[0]) == {"1": (3, 1)}
+    assert counts(pack(path.rename(tmp_path / "train-0.tar"))[0]) == {"1": (4, 0)}
+
+
 def test_archives_of_which_some_have_a_side_are_refused(pack, tmp_path):
     for number, name in enumerate(("train-0.tar", "more.tar")):
         archive(tmp_path / "s" / name, pair("a", number))

@@ -109,8 +109,8 @@ def test_paths_that_name_sides_need_a_column(pack, tmp_path, sides):
     rows = [(f"{side}/{name}/{i}.png", name, word) for side, word in zip(sides, ("train", "test")) for name in ("train", "bus") for i in range(2)]
     (tmp_path / "m.csv").write_text("path,label\n" + "".join(f"{path},{name}\n" for path, name, _ in rows))
     err = pack(tmp_path / "m.csv", code=3)[2]
-    assert "m.csv, line 2: " in err and "expected a column split, found none, and paths that look like sides here and in" in err
-    assert "m.csv, line 6: " in err and "or let --split hashed deal all images anew" in err
+    assert "m.csv, line 2: " in err and "expected sides, found none, and paths that look like sides here and in" in err
+    assert "m.csv, line 6: " in err and "Add a column split, or let --split hashed deal all images anew" in err
     assert counts(pack(tmp_path / "m.csv", "--split", "hashed")[0]) == {"train": (3, 1), "bus": (3, 1)}
     (tmp_path / "m.csv").write_text("path,label,split\n" + "".join(f"{','.join(row)}\n" for row in rows))
     assert counts(pack(tmp_path / "m.csv")[0]) == {"train": (2, 2), "bus": (2, 2)}

@@ -41,12 +41,11 @@ def read_sources(sources, scratch, format_name="auto", class_folders="first", ha
             f"{''.join(f'{note}. ' for note in listing.notes)}See palimpsest-pack images --help for the layouts and the kinds "
             "of images that are read"
         )
-    if found == ["csv"] and not hashed and listing.samples[0].side is None:
-        _refuse_sides_apart(paths, "Join the tables into one with a column split")
-        _refuse_sides_in_paths(listing.samples)
     if hashed:
         listing = listing._replace(samples=[s._replace(side=None) for s in listing.samples], sides={})
     _check_sides(listing.samples)
+    if listing.samples[0].side is None and not hashed:
+        _refuse_unread_sides(found[0], paths, listing.samples)
     beside = [note for path in paths if os.path.isdir(path) for note in _beside(found[0], path)]
     tests = [f"{count} images of {word}" for word, count in listing.sides.items() if SIDES[word] == TEST]
     return found[0], listing._replace(notes=[*beside, *listing.notes, *notes_on_tests(tests)])
@@ -71,19 +70,30 @@ def _refuse_sides_apart(paths, remedy):
         )
 
 
-def _refuse_sides_in_paths(samples):
-    """Raises InputError where the paths of a table name sides, and no column does."""
-    common = len(os.path.commonpath([os.path.dirname(sample.file) for sample in samples]))
+def _refuse_unread_sides(format_name, paths, samples):
+    """Raises InputError where names look like sides that the format doesn't read: test images would be dealt to training."""
+    if format_name == "csv":
+        _refuse_sides_apart(paths, "Join the tables into one with a column split")
+        _refuse_sides_in_paths(samples, [sample.file for sample in samples], "Add a column split")
+    if format_name == "tar":
+        members = [sample.place.rpartition(", ")[2] for sample in samples]
+        _refuse_sides_in_paths(samples, members, "Write an archive for each side, with train or test in its name")
+
+
+def _refuse_sides_in_paths(samples, paths, remedy):
+    """Raises InputError where the paths of samples without sides name some."""
+    folders = [os.path.dirname(os.path.normpath(f"/{path}")) for path in paths]
+    common = len(os.path.commonpath(folders))
     first = {}  # {side: its first sample}
-    for sample in samples:
-        words = map(side_word, os.path.dirname(sample.file)[common:].split(os.sep))
+    for sample, folder_path in zip(samples, folders):
+        words = map(side_word, folder_path[common:].split(os.sep))
         first.setdefault(next(filter(None, words), None), sample)
     first.pop(None, None)
     if len(first) > 1:
         one, other, *_ = first.values()
         raise InputError(
-            f"{one.place}: expected a column split, found none, and paths that look like sides here and in {other.place}. Add the "
-            "column, or let --split hashed deal all images anew"
+            f"{one.place}: expected sides, found none, and paths that look like sides here and in {other.place}. {remedy}, or let "
+            "--split hashed deal all images anew"
         )
 
 
