@@ -3,14 +3,16 @@
 # (for openclipart with --vision).
 #   launch/data.sh [debian-sections | openclipart]      (default debian-sections)
 # Example: launch/data.sh openclipart makes data/dinov2-small, data/openclipart.h5 and data/openclipart.json.
-# Exit codes: 0 all is there, 2 usage, else that of the step that failed.
+# Exit codes: 0 all is there, 2 usage, else that of the step that failed; 130, 143 and 129 stopped by Ctrl-C, TERM (or USR1) and HUP.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=launch/children.sh
+source launch/children.sh
 
 stream=${1:-debian-sections}
 pack=data/$stream.h5
 protocol=data/$stream.json
-packer=(.venv/bin/python tools/palimpsest-pack)
+packer=(run_child .venv/bin/python tools/palimpsest-pack)
 case $stream in
   debian-sections | openclipart) ;;
   --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
@@ -18,7 +20,7 @@ case $stream in
 esac
 
 root() {
-  if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi
+  if [[ $(id -u) == 0 ]]; then run_child "$@"; else run_child --terminal sudo "$@"; fi
 }
 
 # Without root and sudo the index stays as it is, and the packer says what is missing.

@@ -4,8 +4,8 @@
 #
 # - PALIMPSEST_MPIRUN, mpirun by default, names the launcher of the MPI that the program was built with.
 # - OMP_NUM_THREADS, where it is not set: the cores of this machine shared among the ranks.
-# - TERM, and the first Ctrl-C, ask the ranks to stop at the next step, with all saved (they get USR1); a
-#   second Ctrl-C ends them at once.
+# - TERM, HUP, QUIT, USR1 and the first Ctrl-C ask the ranks to stop (they get USR1): training saves the next step, others end at the next
+#   chunk. A second Ctrl-C ends them at once. The ranks are asked, too, when this script is killed (where setpriv knows --pdeathsig).
 # - Variables that steer NCCL, UCX, CUDA or HDF5 reach the ranks of all nodes.
 # - PALIMPSEST_BIND, none by default, is what a rank is bound to: numa keeps it near its memory and, where ranks and GPUs are numbered
 #   alike, near its GPU.
@@ -13,7 +13,8 @@
 #   PALIMPSEST_HEARTBEATS names the folder of these files (default a temporary one); across nodes it must be a shared one.
 #
 # Example: launch/mpirun.sh -n 2 build/release/src/palimpsest train --config configs/debian-sections.cfg --resume auto
-# Exit codes: those of the program (palimpsest --help); 5 where a rank was killed, 1 without mpirun, 2 without arguments.
+# Exit codes: those of the program (palimpsest --help); 5 where a rank was killed, 1 without mpirun, 2 without arguments. A program that had
+# nothing to save and was asked to stop: 143 (TERM, USR1), 130 (Ctrl-C; any program at the second one), 129 (HUP), 131 (QUIT).
 set -u
 # shellcheck source=launch/environment.sh
 source "$(dirname "$0")/environment.sh"
@@ -115,30 +116,39 @@ open_mpi_options() {
 # MPICH's launcher, Hydra, hands the whole environment over, and knows no slots.
 [[ $("$launcher" --version 2>&1) == *HYDRA* ]] || open_mpi_options "$@"
 
-# In a session of its own, so that the terminal's Ctrl-C reaches this script only.
-setsid "$launcher" "${options[@]}" "$@" </dev/null &
-mpirun_pid=$!
-
+asked='' # the first signal
 signalled=0
 interrupts=0
+mpirun_pid=
 # shellcheck disable=SC2317  # called by a trap
 ask_to_stop() {
+  asked=${asked:-$1}
   signalled=1
-  kill -USR1 "$mpirun_pid" 2>/dev/null
+  [[ -z $mpirun_pid ]] || kill -USR1 "$mpirun_pid" 2>/dev/null
 }
 # shellcheck disable=SC2317
 on_interrupt() {
   interrupts=$((interrupts + 1))
   if [[ $interrupts -eq 1 ]]; then
-    say "asking the ranks to save and stop at the next step; once more ends them at once"
-    ask_to_stop
+    say "asking the ranks to stop, where they train at the next step, with that saved; once more ends them at once"
+    ask_to_stop INT
   else
     signalled=1
     kill -TERM "$mpirun_pid" 2>/dev/null
   fi
 }
-trap ask_to_stop TERM
+for signal in TERM HUP QUIT USR1; do
+  # shellcheck disable=SC2064  # the name as it is now
+  trap "ask_to_stop $signal" "$signal"
+done
 trap on_interrupt INT
+
+# In a session of its own, so that the terminal's Ctrl-C reaches this script only.
+start=(setsid)
+setpriv --pdeathsig USR1 true 2>/dev/null && start+=(setpriv --pdeathsig USR1)
+"${start[@]}" "$launcher" "${options[@]}" "$@" </dev/null &
+mpirun_pid=$!
+[[ -z $asked ]] || kill -USR1 "$mpirun_pid" # it came before there was anybody to hand it to
 
 # A signal ends `wait` before mpirun has ended: wait again.
 while true; do
@@ -149,6 +159,11 @@ while true; do
 done
 
 [[ $code -eq 0 || $code -eq 85 ]] && exit "$code"
+[[ $interrupts -gt 1 ]] && exit 130
+# Ranks that had nothing to save have marked that they were asked; mpirun itself ends so before it has started any.
+if [[ -n $asked ]] && { grep -qs '^end stopped' "$PALIMPSEST_HEARTBEATS"/rank-* || [[ $code -eq $((128 + $(kill -l USR1))) ]]; }; then
+  exit "$((128 + $(kill -l "${asked/USR1/TERM}")))"
+fi
 if name_the_killed || [[ $code -gt 128 ]]; then
   exit 5
 fi

@@ -3,12 +3,15 @@
 #   launch/results.sh [FOLDER]      runs go to FOLDER (default runs/results)
 # Needs the build and the data of launch/quickstart.sh --vision and launch/data.sh, and for the last part Debian's dataset-fashion-mnist.
 # Example: launch/results.sh /scratch/results
-# Exit code: that of the run or table that failed (palimpsest --help), 0 when all is done.
+# Exit code: that of the run or table that failed (palimpsest --help), 0 when all is done. A signal (TERM, HUP, Ctrl-C, USR1) is passed
+# on to the run: 85 where its step is saved; 143, 129 or 130 outside of a run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=launch/children.sh
+source launch/children.sh
 case ${1-} in --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 folder=${1:-runs/results}
-packer=(.venv/bin/python tools/palimpsest-pack)
+packer=(run_child .venv/bin/python tools/palimpsest-pack)
 pack=data/debian-sections.h5
 
 protocol() { # NAME TASKS CLASSES TRAIN TEST SEED
@@ -17,7 +20,7 @@ protocol() { # NAME TASKS CLASSES TRAIN TEST SEED
 }
 
 run() { # STREAM CONFIG SEED
-  launch/mpirun.sh -n 2 build/release/src/palimpsest train --config "configs/$2.cfg" --seed "$3" \
+  run_child launch/mpirun.sh -n 2 build/release/src/palimpsest train --config "configs/$2.cfg" --seed "$3" \
     --protocol "data/$1-seed$3.json" --out "$folder/$2-seed$3" --resume auto --progress plain --log-every 1000
 }
 

@@ -2,6 +2,8 @@
 # Sourced by the scripts that go through several stages: says which one runs, and how long each took.
 # shellcheck source=launch/environment.sh
 source "${BASH_SOURCE[0]%/*}/environment.sh"
+# shellcheck source=launch/children.sh
+source "${BASH_SOURCE[0]%/*}/children.sh"
 
 # stage TITLE COMMAND...: runs the command; where it fails, the script ends with its exit code and names the stage.
 stage() {
@@ -17,7 +19,9 @@ stage() {
 name_unfinished_stage() {
   local code=$?
   [[ $code != 0 && -n $current_stage ]] || return 0
-  if [[ $code == 85 ]]; then
+  if [[ $code == 129 || $code == 130 || $code == 143 ]]; then
+    echo "== $current_stage: stopped by a signal; the same line does this stage again" >&2
+  elif [[ $code == 85 ]]; then
     echo "== $current_stage: stopped on request, with all saved; the same line goes on from there" >&2
   else
     echo "== $current_stage: failed, exit code $code" >&2

@@ -4,18 +4,21 @@
 #
 # - Each run is `palimpsest train SETTINGS` with its seed and protocol, in FOLDER/seed-1 or FOLDER/A-seed-1 (default runs/sweep), on
 #   RANKS ranks (default 1), one after the other. The same line goes on where it was stopped (--resume auto); what is finished stays.
-# - A run that fails is named at the end, and doesn't keep the others from running. Stopped on request (exit code 85) or by the loss of a
-#   rank (5), the sweep ends, too.
+# - A run that fails is named at the end, and doesn't keep the others from running. Stopped on request (exit code 85; TERM, HUP, USR1 and
+#   Ctrl-C are passed on to the run) or by the loss of a rank (5), the sweep ends, too.
 # - With --sbatch all runs are one array of SLURM jobs instead (launch/slurm/seeds.sbatch), each with as many ranks as OPTIONS ask for:
 #   --sbatch "--ntasks-per-node=4 --time=02:00:00", or "". Without --sbatch, the same line prints the summary when they are done.
 # - PALIMPSEST and PALIMPSEST_INSPECT name other programs than those that were built here.
 #
 # SETTINGS are those of palimpsest train. Example: launch/sweep.sh --seeds 1,2,3 -n 2 --config configs/debian-sections.cfg
-# Exit codes: 0 all runs are done, 1 one failed, 2 usage, 5 or 85 where the sweep ended early (above).
+# Exit codes: 0 all runs are done, 1 one failed, 2 usage, 5 or 85 where the sweep ended early (above); 143, 129 or 130 by TERM (or USR1),
+# HUP or Ctrl-C where no run had anything to save.
 set -u
 home=$(cd "$(dirname "$0")/.." && pwd)
 program=${PALIMPSEST:-$home/build/release/src/palimpsest}
 inspect=${PALIMPSEST_INSPECT:-$home/build/release/tools/palimpsest-inspect}
+# shellcheck source=launch/children.sh
+source "$home/launch/children.sh"
 
 say() { echo "sweep.sh: $*" >&2; }
 usage() {
@@ -71,7 +74,7 @@ fi
 runs=() failed=()
 while IFS=$'\t' read -r name seed protocol <&3; do
   say "$name"
-  "$home/launch/mpirun.sh" -n "$ranks" "$program" train "${settings[@]}" --seed "$seed" ${protocol:+--protocol "$protocol"} \
+  run_child "$home/launch/mpirun.sh" -n "$ranks" "$program" train "${settings[@]}" --seed "$seed" ${protocol:+--protocol "$protocol"} \
     --out "$folder/$name" --resume auto 3<&-
   code=$?
   case $code in
@@ -82,6 +85,7 @@ while IFS=$'\t' read -r name seed protocol <&3; do
       ;;
     *) failed+=("$name (exit code $code)") ;;
   esac
+  stop_if_asked
 done 3<"$folder/sweep.txt"
 [[ ${#runs[@]} -eq 0 ]] || "$inspect" "${runs[@]}" || exit 1
 [[ ${#failed[@]} -eq 0 ]] || { say "failed: ${failed[*]}" && exit 1; }

@@ -5,9 +5,10 @@
 # - Before it, `palimpsest doctor` with the same settings looks at nodes, exchange and run folder; where it finds a failure the job
 #   ends with its lines. It takes some seconds. PALIMPSEST_PREFLIGHT=0 leaves it out.
 # - Starts one rank per task of the job, always with --resume auto: the same line, submitted again, goes on.
-# - TERM (preemption, scancel --batch) and USR1 (#SBATCH --signal, before the time limit) ask the ranks to stop.
+# - TERM (preemption, scancel --batch), USR1 (#SBATCH --signal, before the time limit), INT and HUP ask the ranks to stop.
 # - Stopped with its state saved (exit code 85), the job is requeued. A job that ends by itself would count as completed.
 # - A rank lost to the signal or to a preemption (exit code 5) makes a requeue, too: what was saved before is whole.
+# - Where scontrol is missing or fails, nothing is requeued: the job ends with the program's exit code, and says so.
 set -u
 
 say() { echo "run.sh: job ${job:-?}: $*" >&2; }
@@ -30,19 +31,33 @@ fi
 export PALIMPSEST_HEARTBEATS=${PALIMPSEST_HEARTBEATS:-$PWD/runs}/heartbeats-$SLURM_JOB_ID
 mkdir -p "$PALIMPSEST_HEARTBEATS" || exit 1
 
-# Of `scontrol show job`.
-job_field() { scontrol show job "$job" | sed -n "s/.*\b$1=\([^ ]*\).*/\1/p"; }
+# Of `scontrol show job`; false, with the reason said, where that can't be asked.
+job_field() {
+  local shown
+  if ! command -v scontrol >/dev/null; then
+    say "scontrol, by which SLURM is asked about a job, is not in PATH on this node"
+    return 1
+  fi
+  if ! shown=$(scontrol show job "$job"); then
+    say "\`scontrol show job $job\` failed, for the reason above"
+    return 1
+  fi
+  sed -n "s/.*\b$1=\([^ ]*\).*/\1/p" <<<"$shown"
+}
 
 # Ends the job as one to start again. SLURM kills this script on the way; coming back means that it did not.
 requeue() {
   local state
-  state=$(job_field JobState)
+  if ! state=$(job_field JobState); then
+    say "so the job will not be requeued. What was saved is whole: submit the same line again to go on"
+    return
+  fi
   if [[ $state != RUNNING ]]; then
     say "SLURM is ending the job itself ($state). If it doesn't come back, submit the same line again to go on"
     return
   fi
   say "requeued: it goes on from the newest checkpoint"
-  trap - TERM USR1
+  trap - TERM USR1 INT HUP
   scontrol requeue "$job" && sleep 600
   say "expected \`scontrol requeue $job\` to end this script, but it did not: submit the same line again to go on"
 }
@@ -76,13 +91,15 @@ launch() {
 
 trap 'ask_to_stop TERM' TERM
 trap 'ask_to_stop USR1' USR1
+trap 'ask_to_stop INT' INT
+trap 'ask_to_stop HUP' HUP
 say "start ${SLURM_RESTART_COUNT:-0}, ${SLURM_NTASKS:-1} ranks on ${SLURM_JOB_NODELIST:-this node}"
 code=0
-[[ ${PALIMPSEST_PREFLIGHT:-1} == 0 ]] || launch doctor "$@"
-if [[ $code -ne 0 ]]; then
-  say "nothing was trained: palimpsest doctor ended with exit code $code, and says why above. PALIMPSEST_PREFLIGHT=0 starts without it"
-elif [[ $asked -eq 1 ]]; then
+[[ ${PALIMPSEST_PREFLIGHT:-1} == 0 ]] || launch doctor --before-train "$@"
+if [[ $asked -eq 1 ]]; then
   code=85 # before there was anything to save
+elif [[ $code -ne 0 ]]; then
+  say "nothing was trained: palimpsest doctor ended with exit code $code, and says why above. PALIMPSEST_PREFLIGHT=0 starts without it"
 else
   launch train "$@" --progress plain --resume auto
 fi

@@ -22,6 +22,7 @@ namespace po = boost::program_options;
 
 struct Options {
   bool json = false;
+  bool before_train = false;
   bool names_out = false;  // whether a folder was asked for, and not just the default
   double hang_seconds = 60;
   RunConfig config;
@@ -32,7 +33,9 @@ po::options_description own_options(Options& options) {
   described.add_options()                                                           //
       ("json", po::bool_switch(&options.json), "one JSON object instead of lines")  //
       ("hang-seconds", po::value(&options.hang_seconds)->default_value(60),
-       "a check that takes longer ends the job; 0: never");
+       "a check that takes longer ends the job; 0: never")  //
+      ("before-train", po::bool_switch(&options.before_train),
+       "the settings are the whole line of a palimpsest train that comes next");
   return described;
 }
 
@@ -40,7 +43,7 @@ Options parse(std::span<const std::string> arguments) {
   Options options;
   const po::options_description described = own_options(options);
   const std::vector<std::string> settings = take_own_options(described, arguments);
-  options.config = parse_settings(settings);
+  options.config = parse_settings(settings, {}, options.before_train ? "train" : "doctor");
   if (!std::isfinite(options.hang_seconds) || options.hang_seconds < 0) {
     throw UsageError(concat("--hang-seconds ", options.hang_seconds,
                             ": expected a number of seconds, or 0 for no limit"));
@@ -97,8 +100,10 @@ std::string doctor_help() {
          "Examples:\n  launch/mpirun.sh -n 2 palimpsest doctor --out runs/mine\n"
          "  launch/mpirun.sh -n 4 palimpsest doctor --config configs/mine.cfg --device cuda\n\n"
          "Of the settings it heeds --device, --share-device, --threads, --out and "
-         "--allow-numerics-change.\nExit codes: 0 nothing failed, 1 something did, 2 usage, 5 a "
-         "check never ended.\n\n"
+         "--allow-numerics-change;\nothers that describe a run are let through, and those of how a "
+         "run goes on, as --resume or\n--stop-after, are refused on the command line, but for "
+         "--before-train. Exit codes: 0 nothing failed, 1\nsomething did, 2 usage, 5 a check never "
+         "ended; 130, 143 and 129 stopped by SIGINT, SIGTERM, SIGHUP.\n\n"
       << own_options(options);
   return out.str();
 }

@@ -6,6 +6,8 @@
 #include <sstream>
 
 #include "own_options.h"
+#include "palimpsest/comm/stop_request.h"
+#include "palimpsest/config/key_table.h"
 #include "palimpsest/continual/evaluation.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
@@ -95,7 +97,7 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
   check(options);
   const bool sweeps = !options.sweep.empty();
   const SavedWeights saved = read_saved_weights(sweeps ? options.sweep : options.weights);
-  const RunConfig config = settings_of(saved, settings, {"pack", "protocol", "backbone"});
+  const RunConfig config = settings_of(saved, settings, "eval", {"pack", "protocol", "backbone"});
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   std::string split = options.split.empty() ? "test" : options.split;
   if (sweeps && options.split.empty()) {
@@ -118,6 +120,7 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
   } else {
     view = view_of_evaluation(title, evaluate_at(evaluation, saved.weights, saved.heads));
   }
+  ignore_stop_requests();
   if (group.rank() == 0) {
     if (!options.out.empty()) write_file_atomically(options.out, view.json);
     if (!options.csv.empty()) write_file_atomically(options.csv, csv);
@@ -130,8 +133,8 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
 std::string eval_help() {
   Options options;
   std::ostringstream out;
-  out << "palimpsest eval --weights WEIGHTS [--split SPLIT] [settings of palimpsest train]\n"
-         "palimpsest eval --sweep RUN [--points 21] [settings of palimpsest train]\n"
+  out << "palimpsest eval --weights WEIGHTS [--split SPLIT] [settings]\n"
+         "palimpsest eval --sweep RUN [--points 21] [settings]\n"
          "Accuracy and loss of saved weights by task, over as many ranks as it is started on, with "
          "the same\nnumbers at every one. Settings are those that were recorded; pack, protocol "
          "and backbone are found\nwhere the run had them, or named. Nothing is written but --out "
@@ -144,7 +147,8 @@ std::string eval_help() {
          "own alpha and\nthe best one. It needs samples that were kept out of training (palimpsest "
          "train --validation 0.1).\n"
          "Exit codes: palimpsest --help lists them.\n\n"
-      << own_options(options);
+      << own_options(options) << '\n'
+      << settings_of_verb_help("eval");
   return out.str();
 }
 

@@ -14,6 +14,7 @@
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/continual/run.h"
+#include "palimpsest/core/end_by_signal.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/json_lines.h"
@@ -38,7 +39,9 @@ constexpr std::string_view kHelp =
     "range\n"
     "  palimpsest train ... --print-config                the resolved settings, as a "
     "configuration file\n"
-    "  palimpsest train ... --dry-run                     what would run, and what it costs\n"
+    "  palimpsest train ... --dry-run                     open all that the run would, and say "
+    "what "
+    "it costs\n"
     "  palimpsest eval --weights RUN|FILE [settings]      accuracy and loss of saved weights\n"
     "  palimpsest eval --sweep RUN [settings]             the newest merge at many values of "
     "alpha\n"
@@ -52,7 +55,8 @@ constexpr std::string_view kHelp =
     "Example: palimpsest train --config configs/debian-sections.cfg --out runs/mine\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input file, 4 training diverged, 5 a rank was "
     "lost,\n"
-    "85 stopped on request with its state saved.\n";
+    "85 stopped on request with its state saved, 130, 143 and 129 stopped by SIGINT, SIGTERM (or "
+    "SIGUSR1)\nand SIGHUP with nothing to save.\n";
 
 int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
@@ -135,9 +139,26 @@ bool take_flag(std::vector<std::string>& arguments, std::string_view flag) {
   return std::erase(arguments, flag) > 0;
 }
 
+// Ends in order where a verb that saves nothing was asked to stop.
+template <typename Work>
+int unless_stopped(HostGroup& group, Watchdog& watchdog, const Work& work) {
+  try {
+    return work();
+  } catch (const Stopped& stopped) {
+    ignore_stop_requests();
+    if (group.rank() == 0) {
+      std::cerr << "palimpsest: stopped by " << signal_name(stopped.signal) << " ("
+                << watchdog.position() << "); nothing was written\n";
+    }
+    watchdog.end("stopped");
+    return exit_code_of_signal(stopped.signal);
+  }
+}
+
 int run(std::vector<std::string> arguments) {
-  listen_for_stop_requests();  // a request may come while MPI starts
   const std::string verb = arguments.empty() ? "--help" : arguments.front();
+  // A request may come while MPI starts.
+  listen_for_stop_requests(verb == "train" ? OnStop::kSave : OnStop::kEnd);
   if (!arguments.empty()) arguments.erase(arguments.begin());
   if (verb == "--help" || verb == "help" || verb == "-h") {
     std::cout << kHelp;
@@ -168,27 +189,29 @@ int run(std::vector<std::string> arguments) {
     std::cout << doctor_help();
     return 0;
   }
-  const bool print = take_flag(arguments, "--print-config");
+  const bool print = verb == "train" && take_flag(arguments, "--print-config");
   return run_guarded([&](HostGroup& group, Watchdog& watchdog) {
-    if (verb == "plan") {
-      const std::string text = plan(arguments, group, watchdog);
+    const auto show = [&](const std::string& text) {
       if (group.rank() == 0) std::cout << text;
       return static_cast<int>(ExitCode::kDone);
-    }
+    };
+    const auto clearly = [&](const auto& work) {
+      return unless_stopped(group, watchdog, [&] { return with_clear_errors(work); });
+    };
+    if (verb == "plan") return clearly([&] { return show(plan(arguments, group, watchdog)); });
     if (verb == "doctor") return doctor(arguments, group, watchdog);
-    if (verb == "eval") return with_clear_errors([&] { return eval(arguments, group, watchdog); });
-    if (verb == "predict")
-      return with_clear_errors([&] { return predict(arguments, group, watchdog); });
+    if (verb == "eval") return clearly([&] { return eval(arguments, group, watchdog); });
+    if (verb == "predict") return clearly([&] { return predict(arguments, group, watchdog); });
     if (verb != "train") {
       throw UsageError(
           concat("'", verb,
                  "' is not something palimpsest does; try palimpsest train, or palimpsest --help"));
     }
     const RunConfig config = parse_run_config(arguments);
-    if (print || config.dry_run) {
-      if (group.rank() == 0)
-        std::cout << (print ? print_config(config) : dry_run(config, group.size()));
-      return static_cast<int>(ExitCode::kDone);
+    if (print) return show(print_config(config));
+    if (config.dry_run) {
+      listen_for_stop_requests(OnStop::kEnd);
+      return clearly([&] { return show(dry_run(config, group, watchdog)); });
     }
     return with_clear_errors([&] { return train(config, group, watchdog); });
   });

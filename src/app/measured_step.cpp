@@ -121,7 +121,8 @@ ComputeCost measured_cost(const RunConfig& config, const Inputs& inputs,
                           const Operations& operations, LaneSizes sizes, std::string_view choice,
                           HostGroup& group, Watchdog& watchdog) {
   configure_processor(static_cast<int>(config.threads));
-  const Placement placement = make_placement(choice, config.share_device, group, watchdog);
+  Placement placement = make_placement(choice, config.share_device, group, watchdog);
+  if (!config.cuda_graphs) placement.make_graph = nullptr;
   StepTimer timer(config, inputs, placement, group, watchdog);
   const std::int64_t most = timer.task().train.size();
   if (most < 2) {

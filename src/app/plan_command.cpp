@@ -8,6 +8,7 @@
 
 #include "measured_step.h"
 #include "palimpsest/config/key_table.h"
+#include "palimpsest/continual/open_run.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
@@ -144,20 +145,42 @@ std::string ranks_and_lanes(const RunConfig& config, int ranks) {
                 " lanes");
 }
 
+// "Would train tasks 3 to 6, from step 18 of the first on, over 2 ranks and 4 lanes, into runs/x".
+std::string what_would_run(const OpenRun& run) {
+  const std::size_t all = run.tasks().size(), left = run.remaining().size();
+  const std::string where =
+      concat(" over ", ranks_and_lanes(run.config, run.group.size()), ", into ", run.config.out);
+  if (left == 0) {
+    return concat("Would train nothing more: all ", all, " tasks are done in ", run.config.out);
+  }
+  if (left == all && !run.progress)
+    return concat("Would train ", all, all == 1 ? " task" : " tasks", where);
+  return concat(
+      "Would train ", left == 1 ? "task " : "tasks ", all - left + 1,
+      left == 1 ? "" : concat(" to ", all), " of ", all,
+      run.progress ? concat(", from step ", run.progress->steps_done + 1, " of the first on,") : "",
+      where);
+}
+
 }  // namespace
 
-std::string dry_run(const RunConfig& config, int world_size) {
-  const Inputs inputs = open_inputs(config);
-  Rows rows{
-      {"pack", config.pack + " (content " + short_hash(inputs.pack.content_sha256()) + ")"},
-      {"backbone", config.backbone + " (SHA-256 " + short_hash(inputs.backbone_sha256) + ")"}};
-  for (auto& row : cost_rows(config, workload_of(config, inputs), world_size, false)) {
+std::string dry_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
+  watchdog.set_deadline(static_cast<double>(config.hang_seconds));
+  const RunEvents nobody;
+  const OpenRun run = open_without_writing(config, group, watchdog, nobody);
+  const Inputs& inputs = run.inputs;
+  const std::string device = run.placement.description;
+  Rows rows{{"pack", config.pack + " (content " + short_hash(inputs.pack.content_sha256()) + ")"},
+            {"backbone", config.backbone + " (SHA-256 " + short_hash(inputs.backbone_sha256) + ")"},
+            {"device", run.placement.device_model.empty()
+                           ? device
+                           : concat(device, " (", run.placement.device_model, ")")}};
+  for (auto& row : cost_rows(config, workload_of(config, inputs), group.size(),
+                             run.placement.device.is_cuda())) {
     rows.push_back(std::move(row));
   }
   std::ostringstream out;
-  out << "Would train " << inputs.tasks.size() << " tasks over "
-      << ranks_and_lanes(config, world_size) << ", into " << config.out << "; nothing was run.\n\n"
-      << text_table(rows, "ll") << "\n";
+  out << what_would_run(run) << "; nothing was run.\n\n" << text_table(rows, "ll") << "\n";
   rows = {{"task", "classes", "train", "test", ""}};
   for (const Task& task : inputs.tasks) {
     rows.push_back({task.name, grouped(std::ssize(task.classes)), grouped(task.train.size()),
@@ -167,15 +190,31 @@ std::string dry_run(const RunConfig& config, int world_size) {
   return out.str();
 }
 
+// Throws UsageError where the settings ask for another kind of device than the machine has.
+void check_device(const RunConfig& config, const Machine& machine) {
+  if (config.device == "auto" || (config.device == "cuda") == machine.accelerator) return;
+  throw UsageError(concat("device = ", config.device, ", but the plan is for the machine ",
+                          machine.name, ", which computes on ",
+                          machine.accelerator ? "GPUs" : "processors",
+                          ": give the machine by --machine (palimpsest plan --help lists them), or "
+                          "leave the device out"));
+}
+
 std::string plan(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
   const PlanRequest request = parse_plan_request(arguments);
   const Machine machine = open_machine(request.machine);
   const bool sketched = !request.sketch.shape.empty();
   const int first = static_cast<int>(request.world_sizes.front());
-  const RunConfig config = with_lanes_for(
-      sketched ? parse_settings(request.settings) : parse_run_config(request.settings), first);
+  const RunConfig config = with_lanes_for(sketched ? parse_settings(request.settings, {}, "plan")
+                                                   : parse_run_config(request.settings, "plan"),
+                                          first);
+  check_device(config, machine);
+  watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   std::optional<Inputs> inputs;
-  if (!sketched) inputs.emplace(open_inputs(config));
+  if (!sketched) {
+    inputs.emplace(open_inputs(config));
+    make_backbone(inputs->weights, inputs->backbone, inputs->choice, at::kCPU);  // or refused
+  }
   const Workload work = inputs ? workload_of(config, *inputs) : workload_of(config, request.sketch);
   const TrainingShape training = training_shape(config, work, first, machine.accelerator);
   const Operations operations =

@@ -10,9 +10,9 @@
 
 namespace palimpsest {
 
-// The tasks, and the cost on `world_size` ranks. Opens the inputs and checks that they fit, as a
-// run would; the weights themselves are not loaded.
-std::string dry_run(const RunConfig& config, int world_size);
+// Collective. The tasks, and the cost. Opens and refuses all that the run would, up to its first
+// write.
+std::string dry_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog);
 
 // `arguments` after the verb. Collective: where the machine file names no rates, all ranks measure
 // theirs at the same time. Throws UsageError and InputError.

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "own_options.h"
+#include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/plan/machine.h"
@@ -72,7 +73,7 @@ std::string plan_help() {
   PlanRequest request;
   std::string sizes;
   std::ostringstream out;
-  out << "palimpsest plan [settings of palimpsest train] [--world-size 1,8,64] [--machine "
+  out << "palimpsest plan [settings] [--world-size 1,8,64] [--machine "
          "MACHINE]\n"
          "What a run needs before it runs: parameters, memory by part, steps, work, the time of a "
          "step and\nof a task over many ranks, and where more ranks stop being faster. The files "
@@ -83,7 +84,8 @@ std::string plan_help() {
          "h100\n"
          "Exit codes: palimpsest --help lists them.\n\n"
       << plan_options(request, sizes) << '\n'
-      << machine_help();
+      << machine_help() << '\n'
+      << settings_of_verb_help("plan");
   return out.str();
 }
 

@@ -6,6 +6,8 @@
 #include <sstream>
 
 #include "own_options.h"
+#include "palimpsest/comm/stop_request.h"
+#include "palimpsest/config/key_table.h"
 #include "palimpsest/continual/evaluation.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
@@ -66,10 +68,11 @@ int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& 
   check(options);
   const Scores scores = scores_of(options.scores);
   const SavedWeights saved = read_saved_weights(options.weights);
-  const RunConfig config = settings_of(saved, settings, {"pack", "backbone"});
+  const RunConfig config = settings_of(saved, settings, "predict", {"pack", "backbone"});
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   Evaluation evaluation = open_samples(config, saved, options.split, group, watchdog);
   std::vector<float> logits = logits_at(evaluation, saved);
+  ignore_stop_requests();
   if (group.rank() != 0) return static_cast<int>(ExitCode::kDone);
 
   const Pack& pack = evaluation.inputs.pack;
@@ -98,15 +101,15 @@ int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& 
 std::string predict_help() {
   Options options;
   std::ostringstream out;
-  out << "palimpsest predict --weights WEIGHTS --pack PACK --out predictions.csv [settings of "
-         "palimpsest train]\n"
+  out << "palimpsest predict --weights WEIGHTS --pack PACK --out predictions.csv [settings]\n"
          "A class for every sample of a pack, over as many ranks as it is started on, with the "
          "same numbers at\nevery one; and a report by class where the weights know the pack's "
          "classes. Settings are those that\nwere recorded.\n\n"
          "Example: palimpsest predict --weights runs/mine --pack data/new.h5 --out "
          "predictions.csv\n"
          "Exit codes: palimpsest --help lists them.\n\n"
-      << own_options(options);
+      << own_options(options) << '\n'
+      << settings_of_verb_help("predict");
   return out.str();
 }
 

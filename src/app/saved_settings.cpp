@@ -7,10 +7,11 @@
 namespace palimpsest {
 
 RunConfig settings_of(const SavedWeights& saved, std::span<const std::string> arguments,
-                      std::initializer_list<const char*> needed) {
+                      std::string_view verb, std::initializer_list<const char*> needed) {
   RunConfig recorded = saved.config;
-  recorded.stop_after = 0;  // was about the run
-  RunConfig config = parse_settings(arguments, recorded);
+  // Of the run's first start, which a later one may have gone beyond; the weights know their tasks.
+  if (!recorded.joint) recorded.tasks = 0;
+  RunConfig config = parse_settings(arguments, recorded, verb);
   std::string missing;
   for (const Key& key : key_table()) {
     for (const char* const name : needed) {

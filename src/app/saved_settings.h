@@ -1,8 +1,10 @@
 #pragma once
-// The settings of saved weights, with what the command line changes.
+// The settings of saved weights, with what the command line changes. A setting that `verb` has no
+// use for is refused by name on the command line and passed over in a --config file.
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "palimpsest/continual/saved_weights.h"
 
@@ -10,6 +12,6 @@ namespace palimpsest {
 
 // `needed`: names of settings that may not be empty. Throws UsageError where one is.
 RunConfig settings_of(const SavedWeights& saved, std::span<const std::string> arguments,
-                      std::initializer_list<const char*> needed);
+                      std::string_view verb, std::initializer_list<const char*> needed);
 
 }  // namespace palimpsest

@@ -4,6 +4,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/data/past_tasks.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/merge/merge_rule.h"
 #include "palimpsest/model/backbone.h"
@@ -59,6 +60,7 @@ Workload workload_of(const RunConfig& config, const Inputs& inputs) {
                 .tasks = std::ssize(inputs.tasks)};
   std::int64_t tokens = 0, seen = 0;
   for (const Task& task : inputs.tasks) {
+    if (is_past(task)) continue;  // learned before, from other data
     work.steps += training_steps(config, task.index, task.train.size());
     work.train_samples += task.train.size();
     seen += task.test.size();

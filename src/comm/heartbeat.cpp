@@ -59,7 +59,7 @@ void write_mark(std::span<char> field, std::string_view mark) {
 std::atomic<char*> end_field_on_sigterm = nullptr;
 
 extern "C" void mark_and_end(int signal) {
-  if (char* field = end_field_on_sigterm) write_mark({field, kLines.back().width}, "terminated");
+  mark_heartbeat("terminated");
   raise(signal);  // SA_RESETHAND has put the default action back
 }
 
@@ -105,7 +105,10 @@ Heartbeat::Heartbeat(const std::filesystem::path& folder, int rank) {
   struct sigaction action {};
   action.sa_handler = mark_and_end;
   action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGTERM, &action, nullptr);
+  struct sigaction before {};
+  sigaction(SIGTERM, &action, &before);
+  // Without a launcher SIGTERM is a request to stop (stop_request.h), and ends nothing by itself.
+  if (before.sa_handler != SIG_DFL) sigaction(SIGTERM, &before, nullptr);
 }
 
 Heartbeat::~Heartbeat() {
@@ -121,6 +124,10 @@ void Heartbeat::set(std::string_view key, std::string_view value) {
 }
 
 void Heartbeat::end(std::string_view mark) { write_mark(value_of(page_, "end"), mark); }
+
+void mark_heartbeat(std::string_view mark) {
+  if (char* field = end_field_on_sigterm) write_mark({field, kLines.back().width}, mark);
+}
 
 std::vector<HeartbeatRecord> read_heartbeats(const std::filesystem::path& folder) {
   std::vector<HeartbeatRecord> records;

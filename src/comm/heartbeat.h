@@ -29,6 +29,10 @@ class Heartbeat {
   std::span<char> page_;
 };
 
+// As Heartbeat::end() of this process's heartbeat, if it has one. May be called by a signal
+// handler.
+void mark_heartbeat(std::string_view mark);
+
 // What a heartbeat file says; -1 or an empty text where it says nothing.
 struct HeartbeatRecord {
   int rank = -1;

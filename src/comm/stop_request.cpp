@@ -1,36 +1,112 @@
 #include "palimpsest/comm/stop_request.h"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include "heartbeat.h"
+#include "palimpsest/core/end_by_signal.h"
 
 namespace palimpsest {
 namespace {
 
-volatile std::sig_atomic_t asked = 0;  // a signal handler can reach nothing else
+constexpr unsigned kPatienceSeconds = 1;
+
+// A signal handler can reach nothing else.
+volatile std::sig_atomic_t asked = 0;  // the signal, once it has come
+volatile std::sig_atomic_t has_nothing_to_save = 0;
+volatile std::sig_atomic_t is_heeded = 0;  // by a run that saves
+volatile std::sig_atomic_t is_done = 0;    // but for writing what came out
+volatile std::sig_atomic_t speaks = 1;     // of the ranks one
+
+[[noreturn]] void end_at_once(int signal) {
+  mark_heartbeat("stopped");
+  end_by_signal(signal,
+                speaks != 0 ? "palimpsest: stopped by a signal; nothing was written\n" : "");
+}
+
+void say_what_comes() {
+  constexpr std::string_view kLine =
+      "palimpsest: asked to stop: the run stops once it has saved something new, which is its next "
+      "step (of a frozen backbone: its next task)\n";
+  if (speaks == 0 || is_heeded != 0) return;
+  [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, kLine.data(), kLine.size());
+}
+
+extern "C" void remember(int signal) {
+  const bool is_second = asked != 0 && signal != SIGUSR1;
+  if (is_second && has_nothing_to_save != 0) end_at_once(signal);
+  if (is_second) {
+    std::signal(signal, SIG_DFL);
+    ::raise(signal);
+    return;
+  }
+  if (asked != 0) return;
+  asked = signal;
+  if (is_done != 0) return;
+  if (has_nothing_to_save != 0) {
+    ::alarm(kPatienceSeconds);
+  } else {
+    say_what_comes();
+  }
+}
+
+extern "C" void lose_patience(int) {
+  if (has_nothing_to_save != 0) end_at_once(asked);
+}
+
+bool is_launched() {
+  for (const char* launched : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
+    if (std::getenv(launched) != nullptr) return true;
+  }
+  return false;
+}
+
+// As far as a launcher says it before MPI starts.
+bool is_first_rank() {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
+    if (const char* const rank = std::getenv(name)) return std::strcmp(rank, "0") == 0;
+  }
+  return true;
+}
 
 }  // namespace
 
-void listen_for_stop_requests() {
-  std::signal(SIGUSR1, [](int) { asked = 1; });
-  for (const char* launched : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
-    if (std::getenv(launched) != nullptr) return;
-  }
-  for (const int signal : {SIGTERM, SIGINT}) {
-    std::signal(signal, [](int received) {
-      asked = 1;
-      std::signal(received, SIG_DFL);
-    });
-  }
+void listen_for_stop_requests(OnStop meaning) {
+  has_nothing_to_save = meaning == OnStop::kEnd ? 1 : 0;
+  speaks = is_first_rank() ? 1 : 0;
+  std::signal(SIGALRM, lose_patience);
+  if (asked != 0 && has_nothing_to_save != 0) ::alarm(kPatienceSeconds);
+  std::signal(SIGUSR1, remember);
+  if (is_launched()) return;
+  for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, remember);
+  // nohup lets it be ignored.
+  if (std::signal(SIGHUP, remember) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
 
-bool StopRequest::here() const {
-  if (!heeded_) return false;
+void ignore_stop_requests() {
+  is_done = 1;
+  ::alarm(0);
+}
+
+void StopRequest::heed() {
+  heeded_ = true;
+  is_heeded = 1;
+}
+
+int StopRequest::here() const {
+  if (!heeded_) return 0;
+  if (asked != 0) return asked;
   const bool late = after_seconds_ > 0 && group_.rank() == 0 && watch_.seconds() > after_seconds_;
-  return asked != 0 || late;
+  return late ? SIGUSR1 : 0;
 }
 
 void StopRequest::check() const {
-  if (group_.any(here(), "agreement on a stop")) throw Stopped{};
+  const std::int64_t signal = group_.max(here(), "agreement on a stop");
+  if (signal != 0) throw Stopped{static_cast<int>(signal)};
 }
 
 }  // namespace palimpsest

@@ -116,6 +116,17 @@ void apply(const std::vector<Setting>& settings, const std::string& source, RunC
   }
 }
 
+// Throws UsageError where a setting is given that the verb has no use for.
+void check_taken(const std::vector<Setting>& flags, std::string_view verb) {
+  for (const Setting& flag : flags) {
+    const Key* const key = find_key(flag.key);
+    if (key == nullptr || is_taken_by(*key, verb)) continue;
+    throw UsageError(concat("command line: --", flag.key, " has no meaning in palimpsest ", verb,
+                            ": it is a setting of palimpsest train. Leave it out; palimpsest ",
+                            verb, " --help lists those that it takes"));
+  }
+}
+
 void check_complete(const RunConfig& config) {
   std::string missing;
   for (const char* const name : {"pack", "protocol", "backbone", "out"}) {
@@ -221,13 +232,24 @@ void check_consistent(const RunConfig& config) {
 
 }  // namespace
 
-RunConfig parse_settings(std::span<const std::string> arguments, const RunConfig& defaults) {
+bool is_taken_by(const Key& key, std::string_view verb) {
+  return verb == "train" || std::ranges::find(key.verbs, verb) != key.verbs.end();
+}
+
+RunConfig parse_settings(std::span<const std::string> arguments, const RunConfig& defaults,
+                         std::string_view verb) {
   std::vector<Setting> flags = read_command_line(arguments);
+  check_taken(flags, verb);
   RunConfig config = defaults;
   const auto file = std::find_if(flags.begin(), flags.end(),
                                  [](const Setting& setting) { return setting.key == "config"; });
   if (file != flags.end()) {
-    apply(read_config_file(file->value), concat("configuration ", file->value), config);
+    std::vector<Setting> settings = read_config_file(file->value);
+    std::erase_if(settings, [&](const Setting& setting) {
+      const Key* const key = find_key(setting.key);
+      return key != nullptr && !is_taken_by(*key, verb);
+    });
+    apply(settings, concat("configuration ", file->value), config);
     flags.erase(file);
   }
   apply(flags, "command line", config);
@@ -235,8 +257,8 @@ RunConfig parse_settings(std::span<const std::string> arguments, const RunConfig
   return config;
 }
 
-RunConfig parse_run_config(std::span<const std::string> arguments) {
-  const RunConfig config = parse_settings(arguments);
+RunConfig parse_run_config(std::span<const std::string> arguments, std::string_view verb) {
+  const RunConfig config = parse_settings(arguments, {}, verb);
   check_complete(config);
   return config;
 }

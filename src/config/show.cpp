@@ -86,6 +86,24 @@ std::string config_help() {
   return text;
 }
 
+std::string settings_of_verb_help(std::string_view verb) {
+  constexpr std::size_t kColumns = 98;
+  std::string text = "Settings that it takes (palimpsest train --help explains them):\n",
+              line = " ";
+  for (const Key& key : key_table()) {
+    if (!is_taken_by(key, verb)) continue;
+    if (line.size() + key.name.size() + 3 > kColumns) {
+      text += line + "\n";
+      line = " ";
+    }
+    line += concat(" --", key.name);
+  }
+  return concat(
+      text, line,
+      "\nOthers are refused on the command line. --config FILE gives settings, too: a file "
+      "describes a\nrun, and what has no meaning here is passed over in it.\n");
+}
+
 std::string config_json(const RunConfig& config, bool with_operational) {
   Json json = Json::object();
   for (const Key& key : key_table()) {

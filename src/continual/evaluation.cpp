@@ -85,21 +85,22 @@ Evaluation opened(const RunConfig& config, const SavedWeights& saved, Inputs inp
   std::unique_ptr<Backbone> model =
       make_backbone(inputs.weights, inputs.backbone, inputs.choice, placement.device);
   if (!saved.weights.empty() && !(model->layout() == saved.layout)) {
-    throw UsageError(concat(saved.source,
-                            ": its adapted modules are others than those of "
-                            "--lora-targets: leave that setting as it was recorded"));
+    throw InputError(concat(saved.source,
+                            ": its adapted modules are others than those of its recorded "
+                            "lora-targets: the file is damaged"));
   }
   PixelSource pixels(placement.device, placement.room_for_images());
   Evaluation evaluation{.config = config,
                         .group = group,
                         .watchdog = watchdog,
-                        .stop = StopRequest(group, 60 * config.stop_after),
+                        .stop = StopRequest(group, 0),
                         .inputs = std::move(inputs),
                         .placement = std::move(placement),
                         .pixels = std::move(pixels),
                         .model = std::move(model),
                         .tasks = std::move(tasks),
                         .remarks = std::move(remarks)};
+  evaluation.stop.heed();  // there is nothing to save first
   constexpr std::string_view kPhase = "agreement at the start";
   group.agree(evaluation.inputs.backbone_sha256, "backbone's weights (SHA-256)", kPhase);
   group.agree(evaluation.inputs.pack.content_sha256(), "pack (content hash)", kPhase);
@@ -116,15 +117,6 @@ void hold(Evaluation& evaluation, std::span<const float> difference, std::span<c
   evaluation.group.agree(weights_hash(weights), "weights to evaluate (hash)", kPhase);
   evaluation.group.agree(heads_hash(heads), "heads to evaluate (hash)", kPhase);
   evaluation.model->set_difference(weights);
-}
-
-template <typename Work>
-auto until_done(const Work& work) {
-  try {
-    return work();
-  } catch (const Stopped&) {
-    throw Error("stopped on request before the evaluation was done; nothing was written");
-  }
 }
 
 SampleReader reader_of(Evaluation& evaluation) {
@@ -154,12 +146,6 @@ LabelledSamples samples_of(const Pack& pack, std::string_view split,
 Evaluation open_evaluation(const RunConfig& config, const SavedWeights& saved,
                            std::string_view split, HostGroup& group, Watchdog& watchdog) {
   configure_processor(static_cast<int>(config.threads));
-  if (split != "test" && config.validation != saved.config.validation) {
-    throw UsageError(concat("--validation ", config.validation, ": ", saved.source,
-                            " was trained with ", saved.config.validation,
-                            ", and another share would take samples for unseen that it was trained "
-                            "on; leave that setting as it was recorded"));
-  }
   Inputs inputs = open_inputs(config);
   std::vector<std::string> remarks;
   check_inputs(inputs, saved, config, remarks);
@@ -192,24 +178,20 @@ Evaluation open_samples(const RunConfig& config, const SavedWeights& saved, std:
 std::vector<float> logits_at(Evaluation& evaluation, const SavedWeights& saved) {
   hold(evaluation, saved.weights, saved.heads);
   const SampleReader reader = reader_of(evaluation);
-  return until_done([&] {
-    return logits_of(*evaluation.model, reader, evaluation.tasks.front().test,
-                     heads_in_use(evaluation.config.scenario, saved.heads),
-                     evaluation.config.evaluation_batch, evaluation.group, evaluation.watchdog,
-                     evaluation.stop, evaluation.placement.make_graph);
-  });
+  return logits_of(*evaluation.model, reader, evaluation.tasks.front().test,
+                   heads_in_use(evaluation.config.scenario, saved.heads),
+                   evaluation.config.evaluation_batch, evaluation.group, evaluation.watchdog,
+                   evaluation.stop, evaluation.placement.make_graph);
 }
 
 EvaluationRow evaluate_at(Evaluation& evaluation, std::span<const float> difference,
                           std::span<const Head> heads) {
   hold(evaluation, difference, heads);
   const SampleReader reader = reader_of(evaluation);
-  return until_done([&] {
-    return evaluate(*evaluation.model, reader, evaluation.tasks,
-                    heads_in_use(evaluation.config.scenario, heads),
-                    evaluation.config.evaluation_batch, evaluation.group, evaluation.watchdog,
-                    evaluation.stop, evaluation.placement.make_graph);
-  });
+  return evaluate(*evaluation.model, reader, evaluation.tasks,
+                  heads_in_use(evaluation.config.scenario, heads),
+                  evaluation.config.evaluation_batch, evaluation.group, evaluation.watchdog,
+                  evaluation.stop, evaluation.placement.make_graph);
 }
 
 Sweep sweep_newest_merge(Evaluation& evaluation, const std::filesystem::path& run,

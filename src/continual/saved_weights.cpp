@@ -64,7 +64,14 @@ RunConfig recorded_config(const std::filesystem::path& run_folder, std::string_v
   const std::filesystem::path description = run_folder / "run.json";
   if (!run_folder.empty() && std::filesystem::exists(description)) {
     const auto json = nlohmann::json::parse(read_file(description), nullptr, false);
-    if (json.is_object() && json.contains("config")) take_recorded(json["config"].dump(), config);
+    if (!json.is_object()) {
+      throw InputError(concat(
+          description.string(), ": expected a JSON object that says how the run began, found ",
+          std::filesystem::is_empty(description) ? "an empty file" : "something else",
+          ": the file is damaged. Without it (moved away) name the data by "
+          "--pack, --protocol and --backbone"));
+    }
+    if (json.contains("config")) take_recorded(json["config"].dump(), config);
   }
   if (!record_json.empty()) take_recorded(record_json, config);
   return config;
@@ -82,10 +89,11 @@ SavedWeights read_saved_weights(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path)) {
     std::optional<NewestState> newest = RunFolder(path).newest_state();
     if (newest) return of_state(path, path, std::move(newest->record));
-    throw InputError(
-        concat(path.string(), ": expected a run folder with a finished task, found none"));
+    throw InputError(concat(path.string(), ": expected a run folder with a finished task, found ",
+                            found_instead_of_run(path)));
   }
   const std::string type = read_identity(path).type;
+  if (type == "state") check_named_file(path);
   if (type == "state") return of_state(path, path.parent_path() / "", read_state_record(path));
   if (type == "merged") return of_merged(path);
   throw InputError(concat(path.string(),

@@ -5,7 +5,7 @@
 namespace palimpsest {
 
 StepSaver::Wish StepSaver::wish_here(const TaskProgress& counters) const {
-  if (run_.stop.here()) return Wish::kStop;
+  if (run_.stop.here() != 0) return Wish::kStop;
   if (!run_.is_root()) return Wish::kNone;
   if (counters.steps_done == counters.steps) return Wish::kSave;
   if (is_writing()) return Wish::kNone;  // nobody waits for a slow disk
@@ -31,7 +31,7 @@ void StepSaver::after_step(const TaskProgress& counters,
   const bool is_last = counters.steps_done == counters.steps;
   if (wish == Wish::kStop) finish();
   if (wish == Wish::kStop || is_last) run_.group.barrier("waiting for the save on rank 0");
-  if (wish == Wish::kStop) throw Stopped{};
+  if (wish == Wish::kStop) throw Stopped{run_.stop.here()};
 }
 
 bool StepSaver::is_writing() const {

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -32,6 +34,10 @@ void sync(const std::filesystem::path& path, int flags) {
   if (failed != 0) fail("sync", path);
 }
 
+// Where a signal handler finds them. More at a time than any program has.
+constexpr std::size_t kPlaces = 16;
+std::array<std::atomic<const char*>, kPlaces> temporaries{};
+
 std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
@@ -39,11 +45,16 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path target)
-    : target_(std::move(target)), temporary_(target_) {
+    : target_(std::move(target)), temporary_(target_), place_(kPlaces) {
   temporary_ += concat(".", ::getpid(), ".tmp");
+  for (std::size_t place = 0; place < kPlaces && place_ == kPlaces; ++place) {
+    const char* free = nullptr;
+    if (temporaries[place].compare_exchange_strong(free, temporary_.c_str())) place_ = place;
+  }
 }
 
 AtomicFile::~AtomicFile() {
+  if (place_ < kPlaces) temporaries[place_] = nullptr;
   std::error_code ignored;
   if (!committed_) std::filesystem::remove(temporary_, ignored);
 }
@@ -53,6 +64,12 @@ void AtomicFile::commit() {
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail("rename to", target_);
   committed_ = true;
   sync(folder_of(target_), O_RDONLY | O_DIRECTORY);
+}
+
+void remove_temporary_files() {
+  for (const auto& temporary : temporaries) {
+    if (const char* const path = temporary) ::unlink(path);
+  }
 }
 
 void write_file(const std::filesystem::path& path, std::span<const std::byte> content) {

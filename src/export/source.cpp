@@ -147,9 +147,10 @@ ExportSource of_run(const RunFolder& folder, std::optional<std::int64_t> wanted,
   const std::optional<Manifest> manifest = folder.manifest();
   const std::int64_t done = manifest ? manifest->tasks_done : 0;
   if (done == 0) {
-    throw InputError(
-        concat(folder.path().string(), ": expected a run with a finished task, found none"));
+    throw InputError(concat(folder.path().string(), ": expected a run with a finished task, found ",
+                            found_instead_of_run(folder.path())));
   }
+  folder.check_newest();
   const std::int64_t task = wanted.value_or(done - 1);
   if (task < 0 || task >= done) {
     throw UsageError(concat("--task ", task + 1, ": ", folder.path().string(), " has finished ",

@@ -145,8 +145,9 @@ void check_file(const RunFolder& run, const std::string& name, const ManifestFil
 Manifest manifest_of(const RunFolder& run) {
   std::optional<Manifest> manifest = run.manifest();
   if (manifest) return *std::move(manifest);
-  throw InputError(
-      concat(run.path().string(), ": expected a run folder with a manifest.json, found none"));
+  throw InputError(concat(run.path().string(),
+                          ": expected a run folder with a manifest.json, found ",
+                          found_instead_of_run(run.path())));
 }
 
 // The last file of this beginning that both name; "" when there is none.
@@ -160,6 +161,7 @@ std::string newest_common(const Manifest& a, const Manifest& b, std::string_view
 }  // namespace
 
 Comparison compare_records(const std::filesystem::path& a, const std::filesystem::path& b) {
+  for (const std::filesystem::path& file : {a, b}) check_named_file(file);
   const H5File first(a, ""), second(b, "");
   const std::string type = first.text("/@palimpsest_type");
   if (second.text("/@palimpsest_type") != type)
@@ -224,6 +226,11 @@ Comparison compare_runs(const std::filesystem::path& a, const std::filesystem::p
 }
 
 Comparison compare(const std::filesystem::path& a, const std::filesystem::path& b) {
+  for (const std::filesystem::path& path : {a, b}) {
+    if (std::filesystem::exists(path)) continue;
+    throw InputError(
+        concat(path.string(), ": expected a run folder or a file of one, found nothing there"));
+  }
   const bool folders = std::filesystem::is_directory(a);
   if (folders != std::filesystem::is_directory(b)) {
     throw UsageError(

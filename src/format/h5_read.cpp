@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 #include <system_error>
 
 #include "h5.h"
@@ -19,9 +20,13 @@ H5Handle open_file(const std::filesystem::path& path) {
   if (file) return file;
   const std::string cause = hdf5_error();
   if (cause.find("unable to lock file") != std::string::npos) {
-    throw InputError(concat(path.string(), ": cannot be locked for reading (", cause,
-                            "). Where the file system has no locks, set the environment variable "
-                            "HDF5_USE_FILE_LOCKING=BEST_EFFORT."));
+    const bool is_held = cause.find(concat("errno = ", EAGAIN, ",")) != std::string::npos;
+    throw LockedFileError(
+        concat(path.string(), ": cannot be locked for reading (", cause, "). ",
+               is_held ? "Another program has it open for writing (h5py with mode 'r+' or 'a', "
+                         "HDFView): close it there, and try again."
+                       : "Where the file system has no locks, set the environment variable "
+                         "HDF5_USE_FILE_LOCKING=BEST_EFFORT."));
   }
   throw InputError(concat(path.string(), ": expected a whole HDF5 file, but it cannot be opened (",
                           cause, "). It is damaged, cut short, or of another kind."));

@@ -9,29 +9,12 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
+#include "run_files.h"
 
 namespace palimpsest {
 namespace {
 
-constexpr std::int64_t kStatesKept = 2;
 constexpr std::size_t kStepsKept = 2;
-
-std::string numbered(std::int64_t number, int width = 4) {
-  char digits[24];
-  std::snprintf(digits, sizeof digits, "%0*lld", width, static_cast<long long>(number));
-  return digits;
-}
-
-std::string task_name(std::int64_t task) { return "tasks/task-" + numbered(task) + ".h5"; }
-std::string state_name(std::int64_t task) { return "state-" + numbered(task) + ".h5"; }
-std::string step_prefix(std::int64_t task) { return "step-" + numbered(task) + "-"; }
-std::string step_name(std::int64_t task, std::int64_t steps_done) {
-  return step_prefix(task) + numbered(steps_done, 8) + ".h5";
-}
-
-std::filesystem::path manifest_path(const std::filesystem::path& folder) {
-  return folder / "manifest.json";
-}
 
 void make_folder(const std::filesystem::path& folder) {
   std::error_code error;
@@ -65,15 +48,6 @@ Manifest manifest_before(const std::optional<Manifest>& current, std::int64_t ta
   return before;
 }
 
-// The steps of a task that a manifest names, oldest first.
-std::vector<std::string> steps_of(const Manifest& manifest, std::int64_t task) {
-  std::vector<std::string> names;
-  for (const auto& [name, file] : manifest.files) {
-    if (name.starts_with(step_prefix(task))) names.push_back(name);
-  }
-  return names;
-}
-
 void remove_old_states(const std::filesystem::path& folder, const Manifest& old_manifest,
                        const Manifest& manifest) {
   for (const auto& [name, file] : old_manifest.files) {
@@ -82,15 +56,6 @@ void remove_old_states(const std::filesystem::path& folder, const Manifest& old_
       std::error_code ignored;  // an old file that stays does no harm
       std::filesystem::remove(folder / name, ignored);
     }
-  }
-}
-
-void check_file_hash(const std::filesystem::path& path, const ManifestFile& expected) {
-  const std::string found = sha256_of_file(path);
-  if (found != expected.sha256) {
-    throw InputError(concat(path.string(), ": expected SHA-256 ", expected.sha256,
-                            " (manifest.json), found ", found,
-                            ". The file is damaged or was replaced."));
   }
 }
 
@@ -115,28 +80,6 @@ std::string cut_log(const std::filesystem::path& log, std::int64_t bytes) {
                 ": those ", has_lines ? "lines" : "records", " are lost");
 }
 
-// Throws UsageError where a manifest must have been: a run's first commit leaves files of its first
-// task alone.
-void refuse_records_without_manifest(const std::filesystem::path& folder) {
-  for (const std::string& name : {task_name(1), state_name(1)}) {
-    if (!std::filesystem::exists(folder / name)) continue;
-    throw UsageError(concat(folder.string(), ": expected a new folder or a run, found ", name,
-                            " but no manifest.json to say which files belong together. Bring the "
-                            "manifest back, or name another folder by --out."));
-  }
-}
-
-// Throws UsageError when the folder holds one of these files.
-void refuse_a_run(const std::filesystem::path& folder, std::initializer_list<const char*> names) {
-  for (const char* name : names) {
-    if (std::filesystem::exists(folder / name)) {
-      throw UsageError(
-          concat(folder.string(), ": expected a new folder, found a run (", name,
-                 "). Go on with it by --resume auto, or name another folder by --out."));
-    }
-  }
-}
-
 }  // namespace
 
 std::filesystem::path RunFolder::task_file(std::int64_t task) const {
@@ -152,15 +95,14 @@ std::filesystem::path RunFolder::step_file(std::int64_t task, std::int64_t steps
 }
 
 void RunFolder::create(const std::string& run_json) const {
-  refuse_a_run(path_, {"manifest.json", "run.json"});
+  check_create();
   make_folder(path_ / "tasks");
   write_file_atomically(path_ / "run.json", run_json);
 }
 
 void RunFolder::restart(const std::string& run_json) const {
+  check_restart();
   const std::optional<Manifest> found = manifest();
-  if (found && found->tasks_done > 0) refuse_a_run(path_, {"manifest.json"});
-  if (!found) refuse_records_without_manifest(path_);
   make_folder(path_ / "tasks");
   if (found) {
     std::filesystem::remove(manifest_path(path_));
@@ -247,62 +189,6 @@ void RunFolder::commit_step(const StepRecord& step, const LogOffsets& logs) cons
   next.log_offsets[name] = logs;
   write_file_atomically(manifest_path(path_), manifest_text(next));
   if (old_manifest) remove_old_states(path_, *old_manifest, next);
-}
-
-std::optional<NewestState> RunFolder::newest_state() const {
-  const std::optional<Manifest> found = manifest();
-  if (!found || found->tasks_done == 0) return std::nullopt;
-  std::string problems;
-  for (std::int64_t task = found->tasks_done - 1;
-       task >= 0 && task >= found->tasks_done - kStatesKept; --task) {
-    const std::string name = state_name(task);
-    try {
-      const auto entry = found->files.find(name);
-      if (entry == found->files.end()) {
-        throw InputError(concat(manifest_path(path_).string(), ": expected an entry for ", name,
-                                ", found none."));
-      }
-      check_file_hash(path_ / name, entry->second);
-      // Done again, the task writes its record again: the one place where a lost one can be mended.
-      check_file_hash(task_file(task), found->files.at(task_name(task)));
-      NewestState newest{.record = read_state_record(path_ / name),
-                         .content_sha256 = entry->second.content_sha256,
-                         .remark = {}};
-      if (!problems.empty()) {
-        newest.remark = concat("going on from ", name, ", and doing again what came after it: ",
-                               "what the newest state needs is damaged: ", problems);
-      }
-      return newest;
-    } catch (const InputError& error) {
-      problems += concat(problems.empty() ? "" : "\n  ", error.what());
-    }
-  }
-  throw InputError(
-      concat(path_.string(), ": expected a whole state to go on from, found none:\n  ", problems));
-}
-
-NewestStep RunFolder::newest_step(std::int64_t task,
-                                  const std::string& state_content_sha256) const {
-  NewestStep newest;
-  const std::optional<Manifest> found = manifest();
-  if (!found) return newest;
-  std::vector<std::string> names = steps_of(*found, task);
-  for (; !names.empty(); names.pop_back()) {
-    const std::filesystem::path file = path_ / names.back();
-    try {
-      check_file_hash(file, found->files.at(names.back()));
-      StepRecord record = read_step_record(file);
-      if (record.state_content_sha256 != state_content_sha256) continue;  // of an abandoned state
-      if (!newest.remark.empty()) newest.remark += concat("; going on from ", names.back());
-      newest.record = std::move(record);
-      return newest;
-    } catch (const InputError& error) {
-      newest.remark +=
-          concat(newest.remark.empty() ? "the newest step is damaged: " : "; ", error.what());
-    }
-  }
-  if (!newest.remark.empty()) newest.remark += concat("; doing task ", task + 1, " again");
-  return newest;
 }
 
 void RunFolder::forget_steps(std::int64_t task, std::int64_t steps_done) const {

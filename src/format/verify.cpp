@@ -304,12 +304,20 @@ Verification verify_file(const std::filesystem::path& path) {
     return result;
   }
   const std::string type = check_hdf5(path, result.problems);
+  if (type == "task" || type == "state" || type == "step")
+    collect(result.problems, [&] { check_named_file(path); });
   result.checked = concat("the ", type);
   return result;
 }
 
 Verification verify_run(const std::filesystem::path& folder) {
   Verification result;
+  if (!std::filesystem::exists(folder / "manifest.json")) {
+    result.problems.push_back(concat(folder.string(),
+                                     ": expected a run folder with a manifest.json, found ",
+                                     found_instead_of_run(folder)));
+    return result;
+  }
   collect(result.problems, [&] { result = RunVerifier(folder).verify(); });
   return result;
 }

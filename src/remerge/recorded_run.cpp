@@ -29,13 +29,28 @@ std::string RecordedRun::content_sha256(std::int64_t t) const {
   return manifest.files.at(name).content_sha256;
 }
 
+namespace {
+
+// By the content hash that it says of itself: the numbers that are read have checksums.
+void check_content(const RecordedRun& run, std::int64_t t) {
+  const std::filesystem::path file = run.folder.task_file(t);
+  const std::string expected = run.content_sha256(t), found = read_identity(file).content_sha256;
+  if (found == expected) return;
+  throw InputError(concat(file.string(), ": expected the record with the content hash ", expected,
+                          " (manifest.json), found that with ", found,
+                          ": the file was replaced by another"));
+}
+
+}  // namespace
+
 RecordedRun open_recorded_run(const std::filesystem::path& path) {
   RecordedRun run{.folder = RunFolder(path), .manifest = {}, .tasks = {}};
   std::optional<Manifest> manifest = run.folder.manifest();
   if (!manifest || manifest->tasks_done == 0) {
     throw InputError(concat(path.string(), ": expected a run folder with a finished task, found ",
-                            manifest ? "no task" : "no manifest.json"));
+                            found_instead_of_run(path)));
   }
+  run.folder.check_newest();
   run.manifest = *std::move(manifest);
   for (std::int64_t t = 0; t < run.manifest.tasks_done; ++t) {
     TaskRecord record = read_task_parts(run.folder.task_file(t), {.lora = false});
@@ -43,6 +58,7 @@ RecordedRun open_recorded_run(const std::filesystem::path& path) {
       throw InputError(concat(run.folder.task_file(t).string(), ": expected task ", t + 1,
                               ", found task ", record.index + 1));
     }
+    check_content(run, t);
     std::shared_ptr<const MergeRule> rule = rule_of_record(record.merge.rule);
     run.tasks.push_back({.record = std::move(record), .rule = std::move(rule)});
   }

@@ -16,13 +16,6 @@
 namespace palimpsest {
 namespace {
 
-// Null when it is missing or damaged, which hides nothing that was computed.
-Json read_run_json(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) return {};
-  const Json json = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
-  return json.is_object() ? json : Json();
-}
-
 // The fewest digits that read back the same.
 std::string short_form(double value) {
   std::array<char, 32> text{};
@@ -67,15 +60,16 @@ ReportedRun read_reported_run(const std::filesystem::path& folder) {
   const RunFolder files(folder);
   const std::optional<Manifest> manifest = files.manifest();
   ReportedRun run{.folder = folder,
-                  .run = read_run_json(folder / "run.json"),
+                  .run = read_run_json(folder),
                   .config = Json::object(),
                   .tasks = {},
                   .accuracy = {},
                   .among_all = {},
                   .state_content_sha256 = {}};
   if (!manifest && run.run.is_null()) {
-    throw InputError(concat(
-        folder.string(), ": expected a run folder with manifest.json or run.json, found neither"));
+    throw InputError(concat(folder.string(),
+                            ": expected a run folder with manifest.json or run.json, found ",
+                            found_instead_of_run(folder)));
   }
   RunRecords records = read_run_records(files);
   run.tasks = std::move(records.tasks);
@@ -99,20 +93,27 @@ ReportedRun read_reported_run(const std::filesystem::path& folder) {
   return run;
 }
 
-std::vector<TaskLosses> read_losses(const std::filesystem::path& metrics_file) {
-  std::vector<TaskLosses> tasks;
+RunLosses read_losses(const std::filesystem::path& metrics_file) {
+  RunLosses run;
   std::ifstream file(metrics_file);
   for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("{\"event\":\"step\",")) continue;
-    const Json step = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!step.is_object() || !step.contains("task") || !step["task"].is_number_integer() ||
-        !step.contains("loss") || !step["loss"].is_number())
+    const Json event = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!event.is_object() || !event.contains("event")) {
+      ++run.damaged_lines;
       continue;
-    const auto task = step["task"].get<std::int64_t>();
-    if (tasks.empty() || tasks.back().task != task) tasks.push_back({.task = task});
-    tasks.back().losses.push_back(step["loss"].get<double>());
+    }
+    if (event["event"] != "step") continue;
+    const Json index = event.value("task", Json()), loss = event.value("loss", Json());
+    if (loss.is_null() && event.contains("loss")) continue;  // not finite, and skipped
+    if (!index.is_number_integer() || !loss.is_number()) {
+      ++run.damaged_lines;
+      continue;
+    }
+    const auto task = index.get<std::int64_t>();
+    if (run.tasks.empty() || run.tasks.back().task != task) run.tasks.push_back({.task = task});
+    run.tasks.back().losses.push_back(loss.get<double>());
   }
-  return tasks;
+  return run;
 }
 
 std::span<const Measure> measures() { return kMeasures; }

@@ -14,7 +14,7 @@ namespace palimpsest {
 
 struct ReportedRun {
   std::filesystem::path folder;
-  Json run;     // run.json; null where it is missing or damaged
+  Json run;     // run.json; null where it is missing
   Json config;  // the settings of the newest task, then those of run.json that a record leaves out
   std::vector<TaskSummary> tasks;  // those finished
   // With the task given where the run's scenario gives it; `among_all` is among all classes seen in
@@ -35,8 +35,12 @@ struct TaskLosses {
   std::int64_t task = 0;
   std::vector<double> losses = {};
 };
-// Lines that are damaged are left out; empty where the file is missing.
-std::vector<TaskLosses> read_losses(const std::filesystem::path& metrics_file);
+struct RunLosses {
+  std::vector<TaskLosses> tasks = {};
+  std::int64_t damaged_lines = 0;  // of any event: left out, and counted
+};
+// Empty where the file is missing.
+RunLosses read_losses(const std::filesystem::path& metrics_file);
 
 // A number of stream_metrics(), as the field calls it.
 struct Measure {

@@ -14,15 +14,6 @@
 namespace palimpsest {
 namespace {
 
-// What run.json says of the run; null when it is missing or damaged, which hides nothing that was
-// computed.
-Json read_run_json(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / "run.json";
-  if (!std::filesystem::exists(path)) return {};
-  const Json json = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
-  return json.is_object() ? json : Json();
-}
-
 std::string highlights(const Json& config) {
   std::string text;
   for (const char* const key :
@@ -154,9 +145,11 @@ View view_of_run(const std::filesystem::path& path) {
   const std::optional<Manifest> manifest = folder.manifest();
   const Json run = read_run_json(path);
   if (!manifest && run.is_null()) {
-    throw InputError(concat(
-        path.string(), ": expected a run folder with manifest.json or run.json, found neither"));
+    throw InputError(concat(path.string(),
+                            ": expected a run folder with manifest.json or run.json, found ",
+                            found_instead_of_run(path)));
   }
+  folder.check_newest();
   const RunRecords records = read_run_records(folder);
   const auto& [tasks, accuracy] = records;
   std::vector<double> alphas;
@@ -166,7 +159,7 @@ View view_of_run(const std::filesystem::path& path) {
   if (alphas.size() != tasks.size()) alphas.clear();
 
   const Json config =
-      tasks.empty() ? run.value("config", Json::object())
+      tasks.empty() ? (run.is_null() ? Json::object() : run.value("config", Json::object()))
                     : Json::parse(tasks.back().record.config, nullptr, /*allow_exceptions=*/false);
   const bool task_given = is_task_given(config);
   std::string text =
@@ -181,6 +174,7 @@ View view_of_run(const std::filesystem::path& path) {
                {"tasks", Json::array()},
                {"alphas", alphas}};
   for (const TaskSummary& task : tasks) json["tasks"].push_back(task_json(task));
+  if (run.is_null()) text += "  run.json is missing: how the run began is not known\n";
   if (tasks.empty()) {
     text += "\n" + summary_table(accuracy, {}, kWidth);
     return {std::move(text), dump(json)};

@@ -32,10 +32,17 @@ void thin(const std::vector<double>& losses, std::size_t spans, double first_ste
 }
 
 Html loss_curve(const ReportedRun& run) {
-  const std::vector<TaskLosses> tasks = read_losses(RunFolder(run.folder).log_file());
+  const auto [tasks, damaged] = read_losses(RunFolder(run.folder).log_file());
+  const Html left_out =
+      damaged == 0
+          ? Html()
+          : paragraph(concat(grouped(damaged), damaged == 1 ? " line" : " lines",
+                             " of metrics.jsonl can't be read: what ", damaged == 1 ? "it" : "they",
+                             " said is missing in the loss curve."));
   std::size_t steps = 0;
   for (const TaskLosses& task : tasks) steps += task.losses.size();
-  if (steps == 0) return paragraph("metrics.jsonl has no steps to draw a loss curve of.");
+  if (steps == 0)
+    return paragraph("metrics.jsonl has no steps to draw a loss curve of.") + left_out;
   Series curve{.name = "loss"};
   Axes axes{.title = "Training loss over the steps of all tasks, one after another",
             .x = "step",
@@ -57,14 +64,15 @@ Html loss_curve(const ReportedRun& run) {
   const auto [least, most] = std::ranges::minmax(curve.points, {}, &Point::y);
   axes.logarithmic = least.y > 0 && most.y > 20 * least.y;
   const std::size_t span = (steps + kPoints - 1) / kPoints;
-  return figure(
-      concat(
-          "Training loss, under the perturbation",
-          span > 1 ? concat("; line: mean over about ", span, " steps, shade: least and most") : "",
-          "; upright lines: a new task"),
-      line_chart(axes, {curve}),
-      html_table({"task", "steps", "first step", "last step", "mean of the last pass"}, rows,
-                 "rrrrr"));
+  return figure(concat("Training loss, under the perturbation",
+                       span > 1 ? concat("; line: mean over about ", span,
+                                         " steps, shade: least and most")
+                                : "",
+                       "; upright lines: a new task"),
+                line_chart(axes, {curve}),
+                html_table({"task", "steps", "first step", "last step", "mean of the last pass"},
+                           rows, "rrrrr")) +
+         left_out;
 }
 
 Html times(const std::vector<TaskSummary>& tasks) {

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
@@ -23,6 +25,17 @@ std::string before_and_after(double before, double after) {
 std::string identity_text(const FileIdentity& identity) {
   return concat("  content ", short_hash(identity.content_sha256), ", format ", identity.version,
                 ", written by ", identity.writer, "\n");
+}
+
+Json read_run_json(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / "run.json";
+  if (!std::filesystem::exists(path)) return {};
+  Json json = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
+  if (json.is_object()) return json;
+  throw InputError(concat(path.string(),
+                          ": expected a JSON object that says how the run began, found something "
+                          "else: the file is damaged. Without it (moved away) the records are "
+                          "shown alone"));
 }
 
 Json identity_json(const FileIdentity& identity) {

@@ -1,5 +1,6 @@
 #pragma once
 // What the views of a run, a task, a state and a pack have in common.
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -25,6 +26,9 @@ std::string percent_or_dash(const std::optional<double>& share);
 // A line: content hash, format and writer.
 std::string identity_text(const FileIdentity& identity);
 Json identity_json(const FileIdentity& identity);
+// What run.json says of how the run began; null where there is none. Throws InputError where it is
+// damaged.
+Json read_run_json(const std::filesystem::path& folder);
 // Whether the settings of a record ask for accuracy given the task.
 bool is_task_given(const Json& config);
 // By task; null where no samples were tested.

@@ -4,6 +4,7 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/pack.h"
 #include "palimpsest/format/records.h"
+#include "palimpsest/format/run_folder.h"
 #include "palimpsest/format/step_record.h"
 #include "palimpsest/report/readable.h"
 #include "palimpsest/report/summary.h"
@@ -134,6 +135,7 @@ View view_of(const std::filesystem::path& path) {
     return view_of_run(path.has_parent_path() ? path.parent_path() : ".");
   }
   const std::string type = read_identity(path).type;
+  if (type == "task" || type == "state" || type == "step") check_named_file(path);
   if (type == "task") return view_of_task(path);
   if (type == "state") return view_of_state(path);
   if (type == "step") return view_of_step(path);

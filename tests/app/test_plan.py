@@ -67,7 +67,7 @@ def stream(tmp_path_factory):
     sizes = ["--tasks", "1", "--classes-per-task", "2", "--train", str(SAMPLES // 2), "--test", "4", "--seed", "1"]
     subprocess.run([*make, "protocol", "--pack", pack, "--name", "p", *sizes, "--out", protocol], check=True, capture_output=True)
     files = ["--pack", pack, "--protocol", protocol, "--backbone", folder / "vit"]
-    return [*files, "--image-size", SIDE, "--epochs", 1, "--device", "cpu", "--batch", BATCH, "--lanes", 2, "--progress", "none"]
+    return [*files, "--image-size", SIDE, "--epochs", 1, "--device", "cpu", "--batch", BATCH, "--lanes", 2]
 
 
 # A process that is small itself: what its parent holds counts as a child's until it begins another program.

@@ -9,6 +9,7 @@
 #include "config_file.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
 
 namespace palimpsest {
 namespace {
@@ -300,6 +301,40 @@ TEST(Config, HelpMarksWhatIsNotInThePaper) {
     std::replace(help.begin(), help.end(), '\n', ' ');
     EXPECT_THAT(help, testing::ContainsRegex("[Nn]ot in the paper")) << name;
   }
+}
+
+// Every setting is taken by a verb or refused by it, by name; a file may hold it all the same.
+class Verbs : public ConfigFile {};
+
+TEST_F(Verbs, RefuseOnTheCommandLineWhatHasNoMeaningInThem) {
+  std::size_t refused = 0;
+  for (const std::string_view verb : {"plan", "doctor", "eval", "predict"}) {
+    for (const Key& key : key_table()) {
+      const std::string value = value_text(RunConfig(), key);
+      const Arguments given = {concat("--", key.name, "=", value.empty() ? "x" : value)};
+      if (is_taken_by(key, verb)) {
+        EXPECT_NO_THROW(parse_settings(given, {}, verb)) << key.name;
+        EXPECT_THAT(settings_of_verb_help(verb), HasSubstr(concat(" --", key.name)));
+        continue;
+      }
+      ++refused;
+      try {
+        parse_settings(given, {}, verb);
+        ADD_FAILURE() << verb << " accepts --" << key.name;
+      } catch (const UsageError& error) {
+        EXPECT_THAT(error.what(),
+                    HasSubstr(concat("--", key.name, " has no meaning in palimpsest ", verb)));
+      }
+      const std::string& file =
+          write(concat(key.name, " = ", value.empty() ? "x" : value, "\nthreads = 3\n"));
+      EXPECT_EQ(parse_settings(Arguments{"--config", file}, {}, verb).threads, 3) << key.name;
+    }
+  }
+  EXPECT_GT(refused, 100u);
+  for (const std::string_view name :
+       {"stop-after", "resume", "checkpoint-every", "dry-run", "fork"})
+    for (const std::string_view verb : {"plan", "doctor", "eval", "predict"})
+      EXPECT_THROW(parse_settings(Arguments{concat("--", name, "=1")}, {}, verb), UsageError);
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
 #include <gmock/gmock.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/end_by_signal.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/random.h"
@@ -81,6 +83,25 @@ TEST_F(Files, AFailedWriteNamesTheFileAndLeavesTheOldOne) {
 TEST_F(Files, AnEmptyFileReadsAsEmpty) {
   write_file_atomically(folder_ / "empty", "");
   EXPECT_EQ(read_file(folder_ / "empty"), "");
+}
+
+class FilesDeathTest : public Files {};
+
+// Of a program that a signal ends in the middle of a file.
+TEST_F(FilesDeathTest, ASignalLeavesNoTemporaryFileAndTheExitCodeOfAShell) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  const std::pair<int, int> cases[] = {
+      {SIGINT, 130}, {SIGTERM, 143}, {SIGHUP, 129}, {SIGUSR1, 143}};
+  for (const auto& [signal, code] : cases) {
+    const auto stopped = [&, asked = signal] {
+      end_on_signals("palimpsest-test");
+      const AtomicFile file(folder_ / "a.h5");
+      std::ofstream(file.temporary()) << "half";
+      std::raise(asked);
+    };
+    EXPECT_EXIT(stopped(), testing::ExitedWithCode(code), "palimpsest-test: stopped by a signal");
+    EXPECT_EQ(entries(), 0u) << code;
+  }
 }
 
 }  // namespace

@@ -30,9 +30,10 @@ TEST_F(BitFlipsTest, OfATaskRecordAreRefused) {
   });
 }
 
-TEST_F(BitFlipsTest, OfTheNewestStateFallBackToTheOneBefore) {
+TEST_F(BitFlipsTest, OfTheNewestStateAreRefusedAndAResumeFallsBackToTheOneBefore) {
   each_flip(run_.state_file(1), [&] {
-    const NewestState newest = run_.newest_state().value();
+    EXPECT_THAT(message_of<InputError>([&] { run_.newest_state(); }), HasSubstr("state-0001.h5"));
+    const NewestState newest = run_.state_to_resume().value();
     EXPECT_EQ(newest.record.tasks_done, 1);
     EXPECT_THAT(newest.remark, HasSubstr("state-0001.h5"));
   });

@@ -15,6 +15,7 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 class H5Test : public FolderTest {
  protected:
@@ -213,13 +214,14 @@ TEST_F(H5Test, RefusesAnotherTypeAnUnknownVersionAndWhatIsNoHdf5) {
               AllOf(HasSubstr("missing.h5"), HasSubstr("cannot be read")));
 }
 
-TEST_F(H5Test, ALockedFileIsRefusedWithTheWayOut) {
+TEST_F(H5Test, AFileThatAnotherProgramHoldsIsNotCalledDamaged) {
   if (std::getenv("HDF5_USE_FILE_LOCKING") != nullptr) GTEST_SKIP() << "HDF5's locking is set";
   write_tiny(at("a.h5"), false);
   const int other = open(at("a.h5").c_str(), O_RDWR);
   ASSERT_EQ(flock(other, LOCK_EX), 0);
-  EXPECT_THAT(message_of<InputError>([&] { H5File(at("a.h5"), "tiny"); }),
-              AllOf(HasSubstr("a.h5"), HasSubstr("HDF5_USE_FILE_LOCKING=BEST_EFFORT")));
+  EXPECT_THAT(message_of<LockedFileError>([&] { H5File(at("a.h5"), "tiny"); }),
+              AllOf(HasSubstr("a.h5"), HasSubstr("Another program has it open for writing (h5py"),
+                    Not(HasSubstr("HDF5_USE_FILE_LOCKING")), Not(HasSubstr("damaged"))));
   close(other);
 }
 

@@ -115,11 +115,11 @@ TEST_F(RunFolderTest, OldStatesStayWhenACommitFails) {
   EXPECT_EQ(run_.newest_state()->record.tasks_done, 3);
 }
 
-TEST_F(RunFolderTest, ADamagedNewestStateFallsBackToTheOneBeforeAndSaysSo) {
+TEST_F(RunFolderTest, AResumeFallsBackToTheStateBeforeADamagedOneAndSaysSo) {
   commit_up_to(2);
-  EXPECT_EQ(run_.newest_state()->remark, "");
+  EXPECT_EQ(run_.state_to_resume()->remark, "");
   damage(run_.state_file(2));
-  const NewestState newest = run_.newest_state().value();
+  const NewestState newest = run_.state_to_resume().value();
   EXPECT_EQ(newest.record.tasks_done, 2);
   EXPECT_THAT(newest.remark,
               AllOf(HasSubstr("going on from state-0001.h5"), HasSubstr("damaged"),
@@ -131,10 +131,11 @@ TEST_F(RunFolderTest, ADamagedNewestStateFallsBackToTheOneBeforeAndSaysSo) {
   EXPECT_TRUE(run_.task(2) == sample_task(2));
 }
 
-TEST_F(RunFolderTest, AMissingNewestStateFallsBackToTheOneBefore) {
+TEST_F(RunFolderTest, AResumeFallsBackToTheStateBeforeAMissingOne) {
   commit_up_to(1);
   std::filesystem::remove(run_.state_file(1));
-  const NewestState newest = run_.newest_state().value();
+  EXPECT_THAT(message_of<InputError>([&] { run_.newest_state(); }), HasSubstr("state-0001.h5"));
+  const NewestState newest = run_.state_to_resume().value();
   EXPECT_EQ(newest.record.tasks_done, 1);
   EXPECT_THAT(newest.remark, AllOf(HasSubstr("going on from state-0000.h5"),
                                    HasSubstr("cannot read"), HasSubstr("state-0001.h5")));
@@ -155,7 +156,7 @@ TEST_F(RunFolderTest, AManifestThatLacksWhatACommitWritesIsRefused) {
 TEST_F(RunFolderTest, ALostTaskRecordFallsBackToTheStateBefore) {
   commit_up_to(1);
   std::filesystem::remove(run_.task_file(1));
-  const NewestState newest = run_.newest_state().value();
+  const NewestState newest = run_.state_to_resume().value();
   EXPECT_EQ(newest.record.tasks_done, 1);
   EXPECT_THAT(newest.remark, HasSubstr("task-0001.h5"));
 }
@@ -179,7 +180,7 @@ TEST_F(RunFolderTest, RefusesToGoOnWhenNoStateIsWhole) {
   commit_up_to(1);
   damage(run_.state_file(0));
   damage(run_.state_file(1));
-  EXPECT_THAT(message_of<InputError>([&] { run_.newest_state(); }),
+  EXPECT_THAT(message_of<InputError>([&] { run_.state_to_resume(); }),
               AllOf(HasSubstr("state-0000.h5"), HasSubstr("state-0001.h5"), HasSubstr("SHA-256")));
 }
 

@@ -17,6 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   });
   reads_or_refuses([&] { RunFolder(path.parent_path()).newest_state(); });
+  reads_or_refuses([&] { RunFolder(path.parent_path()).state_to_resume(); });
   reads_or_refuses([&] { RunFolder(path.parent_path()).newest_step(0, ""); });
   verify_run(path.parent_path());
   return 0;

@@ -11,6 +11,7 @@
 #include "palimpsest/remerge/audit.h"
 #include "palimpsest/remerge/cosines.h"
 #include "recorded_stream.h"
+#include "support/rewrite_task.h"
 
 namespace palimpsest {
 namespace {
@@ -246,7 +247,7 @@ TEST(RunMerge, AMergeWithAnotherHashNamesTheTask) {
   const RunFolder run(stream.folder);
   TaskRecord record = run.task(2);
   record.lora[1].b[0] += 0.01f;
-  write_task_record(run.task_file(2), record);
+  rewrite_task(run, record);
   for (const char* rule : {"", "average"}) {
     EXPECT_THAT(message_of<InputError>([&] { remerge_run({.run = stream.folder, .rule = rule}); }),
                 AllOf(HasSubstr("task-0002.h5: task 3, merged again by closed-form"),
@@ -259,7 +260,7 @@ TEST(RunMerge, MixedKindsAreRefused) {
   const RunFolder run(stream.folder);
   TaskRecord record = run.task(1);
   record.fisher->kind = "gram";
-  write_task_record(run.task_file(1), record);
+  rewrite_task(run, record);
   EXPECT_THAT(message_of<UsageError>([&] { remerge_run({.run = stream.folder, .rule = ""}); }),
               AllOf(HasSubstr("task 1 is empirical-per-sample"), HasSubstr("of task 2 is gram")));
 }
@@ -303,7 +304,7 @@ TEST(Audit, HasNoMeasuredRiseWhereATaskWasNotTested) {
       row->class_samples = row->samples;
       row->class_correct = row->correct;
     }
-    write_task_record(run.task_file(t), record);
+    rewrite_task(run, record);
   }
   const Audit audit = audit_of_run(stream.folder, 1);
   const std::optional<double> half = (6.0 - 2.0) / 8;

@@ -5,6 +5,7 @@
 
 #include "palimpsest/core/error.h"
 #include "small_run.h"
+#include "support/rewrite_task.h"
 
 namespace palimpsest {
 namespace {
@@ -34,7 +35,7 @@ TEST_F(RunPage, ShowsTheErrorBudgetWhereItWasMeasured) {
   TaskRecord record = task_of(run, 0);
   record.metrics.rise_predicted = 0.125;
   record.metrics.rise_measured = 0.25;
-  write_task_record(folder.task_file(0), record);
+  rewrite_task(folder, record);
   EXPECT_THAT(run_page(folder.path()),
               AllOf(HasSubstr("<title>measured, task 1: 0.25</title>"),
                     HasSubstr("<td class=\"r\">0.125</td><td class=\"r\">0.25</td><td "

@@ -61,6 +61,7 @@ std::vector<Command> commands() {
         {"split", "which samples", kText, {"test", "validation", "train"}},
         {"points", "of a sweep", kText},
         {"csv", "of a sweep: a table of numbers", kPath},
+        out,
         json},
        true},
       {"palimpsest",
@@ -70,6 +71,7 @@ std::vector<Command> commands() {
         {"split", "of the pack", kText, {"all", "train", "test"}},
         {"top", "how many of the likeliest classes", kText},
         {"scores", "a column for every class", kText, {"none", "probabilities", "logits"}},
+        out,
         json},
        true},
       {"palimpsest",
@@ -83,7 +85,11 @@ std::vector<Command> commands() {
         {"task-classes", "with --shape: classes of a task", kText},
         {"tokens", "with --shape: tokens of a text", kText}},
        true},
-      {"palimpsest", "doctor", "whether machine, launch and run folder fit a run", {json}, true},
+      {"palimpsest",
+       "doctor",
+       "whether machine, launch and run folder fit a run",
+       {json, {"before-train", "the settings are the whole line of a palimpsest train"}},
+       true},
       {"palimpsest-inspect",
        "",
        "",
@@ -104,10 +110,7 @@ std::vector<Command> commands() {
         {"curvature", "a file beside each adapter", kPath},
         out,
         json}},
-      {"palimpsest-report",
-       "",
-       "",
-       {out, json, {"csv", "of several runs: a table of numbers"}}},
+      {"palimpsest-report", "", "", {out, json, {"csv", "of several runs: a table of numbers"}}},
       {"palimpsest-export",
        "",
        "",
@@ -130,10 +133,11 @@ std::string_view first_sentence(std::string_view text) {
   return text;
 }
 
-// A text without choices is a path: no setting has free text.
-std::vector<Option> settings() {
+// Those that the verb takes. A text without choices is a path: no setting has free text.
+std::vector<Option> settings(std::string_view verb = "train") {
   std::vector<Option> options = {{"config", "a file of lines 'name = value'", Takes::kPath}};
   for (const Key& key : key_table()) {
+    if (!is_taken_by(key, verb)) continue;
     Option option = {key.name, first_sentence(key.help), Takes::kText, key.choices};
     if (std::holds_alternative<bool RunConfig::*>(key.member)) {
       option.words = {"true", "false"};
@@ -234,7 +238,7 @@ std::string bash() {
   for (const Command& command : commands()) {
     std::string reply = concat("options='", names(command.options), " --help'");
     if (command.takes_settings) {
-      reply += "\" $settings\"";
+      reply.insert(reply.size() - 1, concat(" ", names(settings(command.verb))));
     } else if (command.words.empty()) {
       reply += " other=paths";
     } else {
@@ -244,8 +248,8 @@ std::string bash() {
     for (const Option& option : command.options) values += bash_case(called(command), option);
   }
   for (const Option& option : settings()) values += bash_case("", option);
-  return concat(kBashHead, "  local settings='", names(settings()), "'\n", options, "  esac\n",
-                values, kBashTail, "complete -F _palimpsest ", join(programs()), "\n");
+  return concat(kBashHead, options, "  esac\n", values, kBashTail, "complete -F _palimpsest ",
+                join(programs()), "\n");
 }
 
 // `text` within single quotes, with `marks` escaped for _arguments.
@@ -277,7 +281,11 @@ std::string zsh_spec(const Option& option) {
 std::string zsh_arguments(const Command& command) {
   std::string text = "_arguments '--help[what there is]'";
   for (const Option& option : command.options) text += concat(" \\\n        ", zsh_spec(option));
-  if (command.takes_settings) return text + " \\\n        $settings";
+  if (command.takes_settings) {
+    for (const Option& option : settings(command.verb))
+      text += concat(" \\\n        ", zsh_spec(option));
+    return text;
+  }
   return text + (command.words.empty() ? " \\\n        '*:path:_files'"
                                        : concat(" \\\n        '1:command:(", join(command.words),
                                                 ")' '*:path:_files'"));
@@ -287,9 +295,7 @@ std::string zsh() {
   std::string text =
       concat("#compdef ", join(programs()),
              "\n# Made from palimpsest's table of settings. Lay it into a folder of fpath.\n"
-             "local -a settings verbs\nsettings=(\n");
-  for (const Option& option : settings()) text += concat("  ", zsh_spec(option), "\n");
-  text += ")\nverbs=(\n";
+             "local -a verbs\nverbs=(\n");
   std::string cases;
   for (const Command& command : commands()) {
     if (!command.verb.empty())

@@ -7,6 +7,7 @@
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/run_folder.h"
 #include "palimpsest/report/comparison.h"
 #include "palimpsest/report/run_page.h"
 #include "support/tool.h"
@@ -78,6 +79,7 @@ int run(const Arguments& arguments) {
     print(kHelp);
     return 0;
   }
+  for (const std::filesystem::path& folder : arguments.runs) RunFolder(folder).check_newest();
   if (arguments.runs.size() == 1 && !arguments.json && !arguments.csv) {
     report_one(arguments.runs.front(), arguments.out);
     return 0;

@@ -4,13 +4,16 @@
 #include <exception>
 #include <string_view>
 
+#include "palimpsest/core/end_by_signal.h"
 #include "palimpsest/core/error.h"
 
 namespace palimpsest {
 
-// Runs `body`, which returns an exit code, and turns an exception into a message and its code.
+// Runs `body`, which returns an exit code, and turns an exception into a message and its code. A
+// signal ends the program at once, with nothing half written.
 template <typename Body>
 int run_tool(const char* name, const Body& body) {
+  end_on_signals(name);
   try {
     return body();
   } catch (const Error& error) {

@@ -37,6 +37,8 @@ struct Key {
   std::string (*read)(std::string_view text) = nullptr;
   std::string_view takes = {};  // what `read` reads, in words
   std::string more_help = {};   // further lines, of at most 70 characters
+  // Which verbs take it besides train. Others refuse it by name on the command line.
+  std::vector<std::string_view> verbs = {"plan", "doctor"};
 };
 
 std::span<const Key> key_table();
@@ -55,14 +57,21 @@ void set_value(RunConfig& config, const Key& key, std::string_view text);
 // the file. Throws UsageError: an unknown key (with the nearest known one), a key given twice in
 // one place, a value out of range, a missing required setting (pack, protocol, backbone), a
 // contradiction between settings.
-RunConfig parse_run_config(std::span<const std::string> arguments);
+RunConfig parse_run_config(std::span<const std::string> arguments, std::string_view verb = "train");
 
 // The same, but pack, protocol and backbone may be missing: for a plan without files. `defaults`:
-// what is not given.
-RunConfig parse_settings(std::span<const std::string> arguments, const RunConfig& defaults = {});
+// what is not given. `verb`: a setting that it has no use for is refused on the command line, by
+// name, and passed over in a file, which describes a run.
+RunConfig parse_settings(std::span<const std::string> arguments, const RunConfig& defaults = {},
+                         std::string_view verb = "train");
 
 // All settings as a .cfg file that parses back to the same RunConfig.
 std::string print_config(const RunConfig& config);
+
+bool is_taken_by(const Key& key, std::string_view verb);
+
+// The settings that a verb takes, by name, and what becomes of others.
+std::string settings_of_verb_help(std::string_view verb);
 
 // Help on every key: group, name, default, range or choices, effect on resume.
 std::string config_help();

@@ -41,11 +41,12 @@ Evaluation open_evaluation(const RunConfig& config, const SavedWeights& saved,
 Evaluation open_samples(const RunConfig& config, const SavedWeights& saved, std::string_view split,
                         HostGroup& group, Watchdog& watchdog);
 
-// Collective. The logits of the evaluation's samples, over all classes of the weights:
-// [samples, classes], row-major, on rank 0; empty elsewhere.
+// Collective, and throws Stopped between two chunks. The logits of the evaluation's samples, over
+// all classes of the weights: [samples, classes], row-major, on rank 0; empty elsewhere.
 std::vector<float> logits_at(Evaluation& evaluation, const SavedWeights& saved);
 
-// Collective; the same on every rank. An empty difference is that of the pretrained model.
+// Collective, and throws Stopped likewise; the same on every rank. An empty difference is that of
+// the pretrained model.
 EvaluationRow evaluate_at(Evaluation& evaluation, std::span<const float> difference,
                           std::span<const Head> heads);
 

@@ -27,7 +27,12 @@ class AtomicFile {
   std::filesystem::path target_;
   std::filesystem::path temporary_;
   bool committed_ = false;
+  std::size_t place_;  // among those that remove_temporary_files() knows
 };
+
+// Removes the temporary file of every AtomicFile of this process that is not committed. May be
+// called by a signal handler, before the process ends.
+void remove_temporary_files();
 
 // Writes and closes the file. Throws Error naming it and the cause: no space, not allowed, ...
 void write_file(const std::filesystem::path& path, std::span<const std::byte> content);

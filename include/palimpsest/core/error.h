@@ -36,6 +36,12 @@ struct InputError : Error {
   explicit InputError(const std::string& message) : Error(message, ExitCode::kBadInput) {}
 };
 
+// A file that cannot be locked for reading: another program has it open, or its file system has no
+// locks. It may be whole.
+struct LockedFileError : InputError {
+  using InputError::InputError;
+};
+
 // Training produced a number that is not finite.
 struct DivergedError : Error {
   explicit DivergedError(const std::string& message) : Error(message, ExitCode::kDiverged) {}

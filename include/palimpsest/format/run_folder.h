@@ -1,5 +1,8 @@
 #pragma once
-// A run folder: immutable files and one manifest.json, whose rename is the commit.
+// A run folder: immutable files and one manifest.json, whose rename is the commit. A file that the
+// manifest names and that is missing or another one is refused by name; only a resume goes back to
+// the state or step before it, and says so. Files that the manifest doesn't name are not read;
+// palimpsest-verify lists them.
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -31,7 +34,7 @@ struct Manifest {
 struct NewestState {
   StateRecord record;
   std::string content_sha256;
-  std::string remark;  // which newer state is damaged, why, and what is used instead; "" when none
+  std::string remark;  // of a resume: which newer state is damaged, why, and what is used instead
 };
 
 // A step to go on from, within the task that comes after a state.
@@ -55,6 +58,12 @@ class RunFolder {
   // Makes the folder where it is missing, and takes it for this process. Throws UsageError while
   // another run uses it.
   FolderLock lock() const;
+
+  // What lock(), create() and restart() refuse, and what can be told beforehand of a folder that
+  // cannot be made or written: throws as they do, and writes nothing.
+  void check_usable() const;
+  void check_create() const;
+  void check_restart() const;
 
   // Makes the folder for a new run and writes run.json. Throws UsageError when it holds a run
   // already (resume it, or name another folder), Error when it can't be written.
@@ -86,14 +95,22 @@ class RunFolder {
   // Of the logs as they are now: metrics.jsonl, missing or not, and others that are there.
   LogOffsets log_offsets() const;
 
-  // The newest state that the manifest names and that verifies (file hash first, then the record's
-  // own checks), and whose task's record is whole; a damaged newest falls back to the one before,
-  // and the remark says so. Files of later tasks are then ignored. nullopt when no task was
-  // committed. Throws InputError when states are named but none verifies.
+  // The newest state that the manifest names, verified (file hash first, then the record's own
+  // checks). nullopt when no task was committed. Throws InputError, saying which state is damaged
+  // or missing and what to do, rather than take an older one.
   std::optional<NewestState> newest_state() const;
 
-  // The newest step of `task` that belongs to the state with this content hash ("" for the first
-  // task) and verifies; the one before when the newest is damaged.
+  // For a resume, which does again what is lost: as newest_state(), but where the newest state or
+  // its task's record is not whole, the one before, and the remark says so. Files of later tasks
+  // are then ignored. Throws InputError when states are named but none verifies.
+  std::optional<NewestState> state_to_resume() const;
+
+  // For who reads other parts of the run: throws InputError as newest_state() where the newest
+  // state or its task's record is missing or has another file hash than the manifest says.
+  void check_newest() const;
+
+  // For a resume: the newest step of `task` that belongs to the state with this content hash (""
+  // for the first task) and verifies; the one before when the newest is damaged.
   NewestStep newest_step(std::int64_t task, const std::string& state_content_sha256) const;
 
   // The run goes on from this step (0: from the task's beginning): later ones, damaged or of a
@@ -113,9 +130,18 @@ class RunFolder {
   TaskRecord task(std::int64_t index) const;
 
  private:
+  std::string in_use() const;
   std::string cut_logs(const std::string& checkpoint) const;
 
   std::filesystem::path path_;
 };
+
+// For a file of a run that is given itself: throws InputError where the manifest of its run folder
+// names it, and it is another file than that.
+void check_named_file(const std::filesystem::path& file);
+
+// What is at a path where a run with a finished task was expected, in words: "nothing there", or
+// which run folders it holds, or of which one it is a part.
+std::string found_instead_of_run(const std::filesystem::path& path);
 
 }  // namespace palimpsest

@@ -1,0 +1,24 @@
+#pragma once
+// How a program ends that a signal stops before it is done: no half-written file, one line, and the
+// exit code that a shell gives, 128 + the signal's number. SIGUSR1, by which launch/mpirun.sh
+// passes a stop on, counts as SIGTERM.
+#include <string>
+
+namespace palimpsest {
+
+// 130 for SIGINT, 143 for SIGTERM and SIGUSR1, 129 for SIGHUP.
+int exit_code_of_signal(int signal);
+
+// "SIGTERM", or "signal 42".
+std::string signal_name(int signal);
+
+// May be called by a signal handler. Removes the temporary files of every AtomicFile, writes `line`
+// ("": nothing) to the standard error and ends the process with the signal's exit code.
+[[noreturn]] void end_by_signal(int signal, const char* line);
+
+// For a program that saves nothing by which it could go on: from now on SIGINT, SIGTERM, SIGHUP
+// (unless it is ignored, as nohup has it) and SIGUSR1 end it so. `program`: its name; it outlives
+// the program's work.
+void end_on_signals(const char* program);
+
+}  // namespace palimpsest

@@ -1,0 +1,54 @@
+# shellcheck shell=bash
+# Sourced by the scripts that start others one after another: a script that is asked to stop hands that on, and ends with what it
+# started.
+#
+# run_child [--terminal] COMMAND...: runs it, with TERM, INT and HUP passed on to it and to what it has started; USR1 goes on as TERM.
+#   Returns its exit code. --terminal: where there is one, in its foreground, so that it may ask for a password; Ctrl-C reaches it
+#   there by itself, and other signals wait for its end.
+# stop_if_asked: ends the script with 128 + the number of the first signal, where one has come.
+asked='' passed=0 child=
+
+pass_on() {
+  asked=${asked:-$1}
+  passed=1
+  [[ -z $child ]] || kill "-${1/USR1/TERM}" -- "-$child" 2>/dev/null
+}
+trap 'pass_on INT' INT
+trap 'pass_on TERM' TERM
+trap 'pass_on HUP' HUP
+trap 'pass_on USR1' USR1
+
+stop_if_asked() {
+  case $asked in
+    '') ;;
+    INT) exit 130 ;;
+    HUP) exit 129 ;;
+    *) exit 143 ;;
+  esac
+}
+
+run_child() {
+  local code=0 foreground=
+  if [[ $1 == --terminal ]]; then
+    [[ ! -t 0 ]] || foreground=yes
+    shift
+  fi
+  stop_if_asked
+  if [[ -n $foreground ]]; then
+    "$@" || code=$?
+    return "$code"
+  fi
+  set -m # a process group of its own: a terminal's Ctrl-C reaches this script alone, which passes it on
+  "$@" &
+  child=$!
+  set +m
+  [[ -z $asked ]] || pass_on "$asked" # it came before there was anybody to hand it to
+  # A signal ends `wait` before the child has ended: wait again.
+  while true; do
+    passed=0 code=0
+    wait "$child" || code=$?
+    [[ $passed -eq 1 ]] || break
+  done
+  child=
+  return "$code"
+}

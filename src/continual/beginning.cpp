@@ -1,0 +1,167 @@
+#include "beginning.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "continued_run.h"
+#include "palimpsest/config/key_table.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/data/past_tasks.h"
+
+namespace palimpsest {
+namespace {
+
+std::string run_json(const RunConfig& config, const RunIdentity& identity, int world_size) {
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return nlohmann::ordered_json{
+      {"palimpsest_type", "run"},
+      {"palimpsest_version", "1.0.0"},
+      {"writer", "palimpsest " PALIMPSEST_VERSION},
+      {"source_revision", PALIMPSEST_SOURCE_REVISION},
+      {"started", std::time(nullptr)},
+      {"host", host.data()},
+      {"world_size", world_size},
+      {"numerics", nlohmann::json::parse(identity.numerics)},
+      {"backbone_sha256", identity.backbone_sha256},
+      {"pack_content_sha256", identity.pack_content_sha256},
+      {"config", nlohmann::ordered_json::parse(config_json(config, true))}}
+      .dump(2);
+}
+
+void warn(const std::string& remark) {
+  if (!remark.empty()) std::cerr << "palimpsest: " << remark << std::endl;
+}
+
+// The alphas of the tasks that a state of `folder` has learned, which must be those of
+// the protocol, sample for sample as far as the records tell.
+std::vector<double> read_tasks_done(const OpenRun& run, const RunFolder& folder,
+                                    std::int64_t tasks_done) {
+  std::vector<double> alphas;
+  for (const Task& task : run.tasks().first(static_cast<std::size_t>(tasks_done))) {
+    const TaskRecord record = folder.task(task.index);
+    if (!is_past(task) && record.train_samples != task.train.size()) {
+      throw InputError(concat("cannot go on from ", folder.path().string(), ": task ",
+                              task.index + 1, " was trained on ", record.train_samples,
+                              " samples, ", run.config.protocol, " has ", task.train.size(),
+                              ": go on with the protocol and the --validation that the run began ",
+                              "with"));
+    }
+    alphas.push_back(record.merge.alpha().value_or(1));
+  }
+  return alphas;
+}
+
+// Takes the newest checkpoint that the folder has. False when there is none.
+bool take_newest(OpenRun& run) {
+  const std::optional<NewestState> state = run.folder.state_to_resume();
+  if (state) {
+    warn(state->remark);
+    if (const auto count = tasks_before(run); count > 0) warn(recall(run, state->record, count));
+    check_resumable(state->record, run.identity, run.config, run.tasks());
+    run.alphas = read_tasks_done(run, run.folder, state->record.tasks_done);
+    run.state = state_of(state->record);
+    run.state_content_sha256 = state->content_sha256;
+  }
+  NewestStep step = run.folder.newest_step(run.state.tasks_done, run.state_content_sha256);
+  warn(step.remark);
+  if (step.record) {
+    check_resumable(*step.record, run.identity, run.config, run.tasks());
+    run.progress = std::move(step.record->progress);
+  }
+  return state || run.progress;
+}
+
+OriginRun open_origin(OpenRun& run) {
+  const std::filesystem::path from = origin_of(run.config);
+  const std::string option =
+      concat(run.config.fork.empty() ? "--continue " : "--fork ", from.string());
+  const bool is_folder = std::filesystem::is_directory(from);
+  const RunFolder folder(is_folder ? from : from.parent_path() / "");
+  if (!folder.manifest()) {
+    throw InputError(concat(option, ": expected a run folder, or a state in one, found ",
+                            is_folder || !std::filesystem::exists(from)
+                                ? found_instead_of_run(from)
+                                : "no manifest.json beside it: the records of its tasks are needed "
+                                  "too"));
+  }
+  std::optional<StateRecord> state;
+  if (!is_folder) {
+    check_named_file(from);
+    state = read_state_record(from);
+  } else if (const auto newest = folder.newest_state()) {
+    state = newest->record;
+  }
+  if (!state) {
+    throw InputError(concat(option,
+                            ": expected a run with a finished task, or a state of one, found ",
+                            found_instead_of_run(from)));
+  }
+  const std::int64_t before = run.config.fork.empty()
+                                  ? state->tasks_done
+                                  : std::min(state->tasks_done, folder.manifest()->tasks_before);
+  if (before > 0) warn(recall(run, *state, before));
+  check_forkable(*state, run.identity, run.config, run.model->layout(), needs_fisher(run.config),
+                 run.tasks());
+  std::vector<double> alphas = read_tasks_done(run, folder, state->tasks_done);
+  if (!needs_fisher(run.config)) {  // it would lack the tasks that come now
+    state->s0.clear();
+    state->s1.clear();
+    state->fisher_kind.clear();
+    state->fisher_scale.clear();
+  }
+  if (!run.config.head_align) state->class_statistics.clear();  // likewise
+  // What every record from now on is made with.
+  state->config = run.identity.config;
+  state->numerics = run.identity.numerics;
+  state->pack_content_sha256 = run.identity.pack_content_sha256;
+  return {folder, *state, std::move(alphas), before};
+}
+
+}  // namespace
+
+Beginning find_beginning(OpenRun& run) {
+  if (run.config.resume == "auto" && take_newest(run)) return {.goes_on = true, .origin = {}};
+  Beginning beginning;
+  if (!origin_of(run.config).empty()) {
+    beginning.origin = open_origin(run);
+    run.state = state_of(beginning.origin->state);
+    run.alphas = beginning.origin->alphas;
+  }
+  if (run.config.resume == "auto") {
+    run.folder.check_restart();
+  } else {
+    run.folder.check_create();
+  }
+  return beginning;
+}
+
+void write_beginning(OpenRun& run, const Beginning& beginning) {
+  if (beginning.goes_on) {
+    run.folder.forget_steps(run.state.tasks_done, run.progress ? run.progress->steps_done : 0);
+    if (run.progress) {
+      warn(run.folder.cut_logs(*run.progress));
+    } else {
+      warn(run.folder.cut_logs(run.state.tasks_done - 1));
+    }
+    return;
+  }
+  const std::string description = run_json(run.config, run.identity, run.group.size());
+  if (run.config.resume == "auto") {
+    run.folder.restart(description);
+  } else {
+    run.folder.create(description);
+  }
+  if (!beginning.origin) return;
+  const OriginRun& origin = *beginning.origin;
+  run.folder.begin_with(origin.folder, origin.state, origin.tasks_before);
+  run.state_content_sha256 = run.folder.newest_state().value().content_sha256;
+}
+
+}  // namespace palimpsest

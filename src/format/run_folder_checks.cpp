@@ -1,0 +1,80 @@
+// What a run folder is refused for, before anything is written into it.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <initializer_list>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "run_files.h"
+
+namespace palimpsest {
+namespace {
+
+// Throws UsageError where a manifest must have been: a run's first commit leaves files of its first
+// task alone.
+void refuse_records_without_manifest(const std::filesystem::path& folder) {
+  for (const std::string& name : {task_name(1), state_name(1)}) {
+    if (!std::filesystem::exists(folder / name)) continue;
+    throw UsageError(concat(folder.string(), ": expected a new folder or a run, found ", name,
+                            " but no manifest.json to say which files belong together. Bring the "
+                            "manifest back, or name another folder by --out."));
+  }
+}
+
+// Throws UsageError when the folder holds one of these files.
+void refuse_a_run(const std::filesystem::path& folder, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (std::filesystem::exists(folder / name)) {
+      throw UsageError(
+          concat(folder.string(), ": expected a new folder, found a run (", name,
+                 "). Go on with it by --resume auto, or name another folder by --out."));
+    }
+  }
+}
+
+// The path itself, or the nearest folder above it that is there.
+std::filesystem::path nearest_there(const std::filesystem::path& path) {
+  std::filesystem::path there = std::filesystem::absolute(path).lexically_normal();
+  std::error_code ignored;
+  while (!std::filesystem::exists(there, ignored) && there.has_relative_path())
+    there = there.parent_path();
+  return there;
+}
+
+}  // namespace
+
+void RunFolder::check_create() const { refuse_a_run(path_, {"manifest.json", "run.json"}); }
+
+void RunFolder::check_restart() const {
+  const std::optional<Manifest> found = manifest();
+  if (found && found->tasks_done > 0) refuse_a_run(path_, {"manifest.json"});
+  if (!found) refuse_records_without_manifest(path_);
+}
+
+void RunFolder::check_usable() const {
+  const std::filesystem::path there = nearest_there(path_);
+  if (!std::filesystem::is_directory(there)) {
+    throw Error(concat(path_.string(), ": cannot be made: ", there.string(),
+                       " is there, and is no folder; name another by --out"));
+  }
+  if (::access(there.c_str(), W_OK | X_OK) != 0) {
+    throw Error(concat(path_.string(), ": cannot be written: ", there.string(), ": ",
+                       std::strerror(errno), "; name another folder by --out"));
+  }
+  const int file = ::open((path_ / ".lock").c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0) return;  // nobody has ever locked it
+  const bool is_held = ::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(file);
+  if (is_held) throw UsageError(in_use());
+}
+
+std::string RunFolder::in_use() const {
+  return concat(path_.string(),
+                " is in use by another run; wait for its end, or give this one its own --out");
+}
+
+}  // namespace palimpsest
