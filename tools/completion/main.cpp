@@ -104,10 +104,7 @@ std::vector<Command> commands() {
         {"curvature", "a file beside each adapter", kPath},
         out,
         json}},
-      {"palimpsest-report",
-       "",
-       "",
-       {out, json, {"csv", "of several runs: a table of numbers"}}},
+      {"palimpsest-report", "", "", {out, json, {"csv", "of several runs: a table of numbers"}}},
       {"palimpsest-export",
        "",
        "",
@@ -324,6 +321,5 @@ int write(int count, char** values) {
 }  // namespace palimpsest
 
 int main(int count, char** values) {
-  return palimpsest::run_tool("palimpsest-completion",
-                              [&] { return palimpsest::write(count, values); });
+  return palimpsest::run_tool("palimpsest-completion", count, values, palimpsest::write);
 }
