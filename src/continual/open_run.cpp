@@ -195,6 +195,9 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
   configure_processor(static_cast<int>(config.threads));
   lanes_of(config, group.size());  // refused before anything is opened
   Inputs inputs = open_inputs(staged(config, group, watchdog));
+  if (group.rank() == 0) {
+    for (const std::string& remark : inputs.remarks) warn(remark);
+  }
   Placement placement = make_placement(config.device, config.share_device, group, watchdog);
   if (!config.cuda_graphs) placement.make_graph = nullptr;
   std::unique_ptr<Backbone> model =

@@ -6,9 +6,8 @@
 #include <vector>
 
 namespace palimpsest {
-namespace {
 
-// Levenshtein distance, one row at a time.
+// One row at a time.
 std::size_t edit_distance(std::string_view from, std::string_view to) {
   std::vector<std::size_t> row(to.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -23,8 +22,6 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
   }
   return row.back();
 }
-
-}  // namespace
 
 std::string nearest_name(std::string_view name, std::span<const std::string_view> candidates) {
   std::string_view nearest;

@@ -1,6 +1,8 @@
 #include "palimpsest/format/backbone_config.h"
 
 #include "json_fields.h"
+#include "model_fields.h"
+#include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -28,8 +30,14 @@ std::string line(const VitConfig& c) {
 BackboneConfig read_backbone_config(const std::filesystem::path& folder,
                                     const Checkpoint& weights) {
   const std::filesystem::path path = folder / "config.json";
+  if (!std::filesystem::exists(path)) {
+    throw InputError(concat(folder.string(),
+                            ": expected config.json beside the weights, as transformers and timm "
+                            "write it, found none"));
+  }
   const nlohmann::json json = read_json_object(path);
   const JsonObject top{json, path};
+  check_model_fields(top);
   if (top.has("architecture")) return read_vit_config(folder, weights);  // timm
   const std::string family = top.text("model_type");
   if (family == "vit" || family.starts_with("dinov2")) return read_vit_config(folder, weights);
@@ -38,6 +46,15 @@ BackboneConfig read_backbone_config(const std::filesystem::path& folder,
   }
   top.refuse("model_type",
              "bert, roberta, xlm-roberta, camembert, vit, dinov2 or dinov2_with_registers");
+}
+
+std::string remark_on_config(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / "config.json";
+  std::string names;
+  for (const std::string& name : unknown_model_fields(read_json_object(path)))
+    names += concat(names.empty() ? "" : ", ", name);
+  if (names.empty()) return "";
+  return concat(path.string(), ": fields that are not known here, and not used: ", names);
 }
 
 std::string describe(const BackboneConfig& config) {
