@@ -50,11 +50,19 @@ BackboneConfig read_backbone_config(const std::filesystem::path& folder,
 
 std::string remark_on_config(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "config.json";
+  const nlohmann::json json = read_json_object(path);
   std::string names;
-  for (const std::string& name : unknown_model_fields(read_json_object(path)))
+  for (const std::string& name : unknown_model_fields(json))
     names += concat(names.empty() ? "" : ", ", name);
-  if (names.empty()) return "";
-  return concat(path.string(), ": fields that are not known here, and not used: ", names);
+  std::string remark;
+  if (!names.empty())
+    remark = concat(path.string(), ": fields that are not known here, and not used: ", names);
+  const nlohmann::json prepared = json.value("pretrained_cfg", nlohmann::json::object());
+  if (prepared.is_object() && is_set(prepared, "crop_mode") && prepared["crop_mode"] != "center") {
+    remark += concat(remark.empty() ? path.string() + ": " : "; ", "pretrained_cfg.crop_mode is ",
+                     prepared["crop_mode"].dump(), "; test images are cropped at their centre");
+  }
+  return remark;
 }
 
 std::string describe(const BackboneConfig& config) {

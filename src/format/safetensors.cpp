@@ -68,6 +68,7 @@ struct SafetensorsFile::Impl {
     std::memcpy(&length, bytes.data(), sizeof length);
     const std::uint64_t room = bytes.size() - sizeof length;
     if (length > kMaximumHeader || length > room) {
+      refuse_other_format();
       refuse(concat("header: expected at most ", std::min(kMaximumHeader, room), " bytes"), length);
     }
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof length,
@@ -75,6 +76,24 @@ struct SafetensorsFile::Impl {
     if (!text.starts_with('{')) refuse("header: expected a JSON object", "another beginning");
     read_tensors(parse_json(text, concat(path.string(), ": header")),
                  bytes.subspan(sizeof length + length));
+  }
+
+  // What users have under this name, too.
+  void refuse_other_format() const {
+    static constexpr std::pair<std::string_view, std::string_view> kFormats[] = {
+        {"version https://git-lfs", "a pointer of Git LFS: get the file itself (git lfs pull)"},
+        {"PK\x03\x04", "what torch.save writes: save the tensors with safetensors"},
+        {"\x80\x02", "a pickle: save the tensors with safetensors"},
+        {"GGUF", "GGUF: save the model with transformers"},
+        {"\x89HDF", "HDF5: save the tensors with safetensors"},
+        {"<!DOCTYPE", "a web page: the download failed"},
+        {"<html", "a web page: the download failed"}};
+    const std::span<const std::byte> bytes = mapping.bytes();
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    for (const auto& [beginning, what] : kFormats) {
+      if (text.starts_with(beginning))
+        throw InputError(concat(path.string(), ": expected a safetensors file, found ", what));
+    }
   }
 
   template <typename Found>

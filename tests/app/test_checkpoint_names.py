@@ -49,7 +49,7 @@ def refused(toy, folder):
 @pytest.fixture(scope="module")
 def numbers(toy):
     """Metrics of one short task with the checkpoint as it is."""
-    train(toy, toy.path("backbone"), "names-plain")
+    assert "palimpsest: " not in train(toy, toy.path("backbone"), "names-plain")  # no note where all is as usual
     return toy.metrics("names-plain")
 
 
@@ -198,6 +198,12 @@ def test_fields_that_are_not_known_are_named(toy, folder, numbers):
     change_json(folder, **{"a_field_of_tomorrow": 3, "another": None, "use_cache": False, "is_decoder": False})
     assert "fields that are not known here, and not used: a_field_of_tomorrow palimpsest" in train(toy, folder, "names-field") + " palimpsest"
     assert toy.metrics("names-field") == numbers
+
+
+def test_a_view_of_timm_that_is_not_taken_is_said(vision_toy, vision_folder):
+    prepared = json.loads((vision_folder / "config.json").read_text())["pretrained_cfg"]
+    change_json(vision_folder, pretrained_cfg=prepared | {"crop_mode": "squash"})
+    assert 'pretrained_cfg.crop_mode is "squash"; test images are cropped at their centre' in train(vision_toy, vision_folder, "names-crop")
 
 
 @pytest.mark.parametrize("field,value,found", [

@@ -108,6 +108,19 @@ TEST_F(SafetensorsTest, RefusesFilesThatAreTooShort) {
   EXPECT_THAT(refusal(), HasSubstr("cannot be read"));
 }
 
+TEST_F(SafetensorsTest, NamesOtherFormatsThatHaveItsName) {
+  const std::pair<std::string, const char*> cases[] = {
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"},
+      {"PK\x03\x04 and the rest of a zip", "torch.save"},
+      {"\x80\x02}q\x01(X\x06 and more", "a pickle"},
+      {"GGUF\x03 and more of it", "GGUF"},
+      {"<!DOCTYPE html><html>404</html>", "the download failed"}};
+  for (const auto& [bytes, found] : cases) {
+    write_bytes(path(), bytes);
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("expected a safetensors file"), HasSubstr(found)));
+  }
+}
+
 TEST_F(SafetensorsTest, RefusesAHeaderAboveTheLimitOfTheFormat) {
   write_bytes(path(), little_endian<std::uint64_t>({100'000'001}) + "{}");
   std::filesystem::resize_file(path(), 100'000'100);
