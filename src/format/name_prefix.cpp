@@ -37,6 +37,22 @@ std::string without_family(std::string_view prefix) {
   return std::string(prefix);
 }
 
+// Of parts of the model, behind the prefix of the whole.
+void refuse_wrapped_parts(const std::filesystem::path& path, std::span<const std::string> names,
+                          std::string_view prefix) {
+  for (const std::string& name : names) {
+    for (const std::string_view wrapper :
+         {"_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."}) {
+      const std::size_t at = name.find(wrapper, name.starts_with(prefix) ? prefix.size() : 0);
+      if (at == std::string::npos) continue;
+      throw InputError(concat(path.string(), ": a tensor ", name, ": \"", wrapper,
+                              "\" is of a wrapper around a part of the model. Save the tensors "
+                              "without it: {name.replace(\"",
+                              wrapper, "\", \"\"): tensor}"));
+    }
+  }
+}
+
 }  // namespace
 
 std::string wrapper_prefix(const std::filesystem::path& path, std::span<const std::string> names) {
@@ -57,7 +73,9 @@ std::string wrapper_prefix(const std::filesystem::path& path, std::span<const st
                             ", whose names begin with ", list,
                             ": save the tensors of one of them in a file of their own"));
   }
-  return prefixes.empty() ? "" : without_family(*prefixes.begin());
+  const std::string prefix = prefixes.empty() ? "" : without_family(*prefixes.begin());
+  refuse_wrapped_parts(path, names, prefix);
+  return prefix;
 }
 
 }  // namespace palimpsest

@@ -1,7 +1,6 @@
 #pragma once
-// What a wrapper has put before the names of a model's tensors: "module."
-// (DistributedDataParallel),
-// "_orig_mod." (torch.compile), "base_model.model." (PEFT), "backbone.", ...
+// What a wrapper has put before the names of a model's tensors: "module." (of
+// DistributedDataParallel), "_orig_mod." (torch.compile), "base_model.model." (PEFT), "backbone.", ...
 #include <filesystem>
 #include <span>
 #include <string>
@@ -9,7 +8,8 @@
 namespace palimpsest {
 
 // "" where the names are a backbone's own, or where no tensor of a backbone is known. Throws
-// InputError when there are several backbones, and for an adapter that isn't merged.
+// InputError when there are several backbones, for wrappers around parts of it, and for an adapter
+// that isn't merged.
 std::string wrapper_prefix(const std::filesystem::path& path, std::span<const std::string> names);
 
 }  // namespace palimpsest

@@ -99,6 +99,13 @@ def test_two_models_in_one_file(toy, folder):
     assert 'found 2, whose names begin with "student.", "teacher."' in text
 
 
+@pytest.mark.parametrize("wrapper", ["_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."])
+def test_wrappers_around_parts(toy, folder, wrapper):
+    change(folder, lambda name: "module." + name.replace("layer.0.", "layer.0." + wrapper))
+    text = refused(toy, folder)
+    assert f"module.encoder.layer.0.{wrapper}" in text and f'"{wrapper}" is of a wrapper around a part' in text
+
+
 @pytest.mark.parametrize("extra", ["encoder.layer.0.attention.self.query.lora_A.weight",
                                    "encoder.layer.0.attention.self.query.base_layer.weight"])
 def test_an_adapter_that_is_not_merged(toy, folder, extra):
