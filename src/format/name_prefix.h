@@ -1,6 +1,6 @@
 #pragma once
 // What a wrapper has put before the names of a model's tensors: "module." (of
-// DistributedDataParallel), "_orig_mod." (torch.compile), "base_model.model." (PEFT), "backbone.", ...
+// DistributedDataParallel), "_orig_mod." (torch.compile), "base_model.model." (PEFT), ...
 #include <filesystem>
 #include <span>
 #include <string>

@@ -52,8 +52,8 @@ void set_value(RunConfig& config, const Key& key, std::string_view text);
 
 // Arguments after the verb: --config FILE (lines of core/cfg_file.h; relative paths in it are
 // relative to the working folder), --key value or --key=value; a boolean flag alone means true. The
-// command line wins over the file. Nothing is left aside: throws UsageError for a line that is none,
-// an unknown key (with the nearest known one), a key given twice in one place, a value out of
+// command line wins over the file. Nothing is left aside: throws UsageError for a line that is
+// none, an unknown key (with the nearest known one), a key given twice in one place, a value out of
 // range, a missing required setting (pack, protocol, backbone), a contradiction between settings.
 RunConfig parse_run_config(std::span<const std::string> arguments);
 
