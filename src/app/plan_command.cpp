@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <iostream>
 #include <optional>
 #include <sstream>
 
@@ -214,6 +215,9 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
   if (!sketched) {
     inputs.emplace(open_inputs(config));
     make_backbone(inputs->weights, inputs->backbone, inputs->choice, at::kCPU);  // or refused
+  }
+  if (inputs && group.rank() == 0) {
+    for (const std::string& remark : inputs->remarks) std::cerr << "palimpsest: " << remark << "\n";
   }
   const Workload work = inputs ? workload_of(config, *inputs) : workload_of(config, request.sketch);
   const TrainingShape training = training_shape(config, work, first, machine.accelerator);

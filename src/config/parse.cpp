@@ -2,13 +2,17 @@
 // refused.
 #include <algorithm>
 #include <boost/program_options.hpp>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <set>
 
 #include "keys.h"
 #include "palimpsest/config/key_table.h"
+#include "palimpsest/core/cfg_file.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/home_folder.h"
 #include "palimpsest/core/nearest_name.h"
 #include "palimpsest/core/text.h"
 
@@ -45,8 +49,14 @@ po::options_description known_options() {
 [[noreturn]] void refuse_unknown(std::string_view name, const std::string& source) {
   std::vector<std::string_view> names = {"config"};
   for (const Key& key : key_table()) names.push_back(key.name);
+  std::string usual;  // as names are spelled here
+  for (const char letter : name) {
+    usual +=
+        letter == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  }
+  usual.erase(0, std::min(usual.find_first_not_of('-'), usual.size()));
   throw UsageError(concat(source, ": unknown setting '", name, "'; ",
-                          name_hint(name, names, "palimpsest train --help lists them all")));
+                          name_hint(usual, names, "palimpsest train --help lists them all")));
 }
 
 // One value for each setting that the source names.
@@ -67,6 +77,10 @@ std::vector<Setting> settings_of(const po::parsed_options& parsed, const std::st
       continue;
     }
     if (option.unregistered) refuse_unknown(option.string_key, source);
+    if (value.starts_with("--")) {
+      throw UsageError(
+          concat(source, ": expected a value of --", option.string_key, ", found ", value));
+    }
     if (!seen.insert(option.string_key).second) {
       throw UsageError(concat(source, ": '", option.string_key, "' is given twice; keep one"));
     }
@@ -80,11 +94,12 @@ std::vector<Setting> read_command_line(std::span<const std::string> arguments) {
   const std::string source = "command line";
   const po::options_description known = known_options();
   try {
-    const auto parsed = po::command_line_parser({arguments.begin(), arguments.end()})
-                            .options(known)
-                            .style(allow_long | long_allow_adjacent | long_allow_next)
-                            .allow_unregistered()
-                            .run();
+    const auto parsed =
+        po::command_line_parser(with_home_folders({arguments.begin(), arguments.end()}))
+            .options(known)
+            .style(allow_long | long_allow_adjacent | long_allow_next)
+            .allow_unregistered()
+            .run();
     return settings_of(parsed, source);
   } catch (const po::error& error) {
     throw UsageError(concat(source, ": ", error.what()));
@@ -96,12 +111,18 @@ std::vector<Setting> read_config_file(const std::string& path) {
   std::ifstream file(path);
   if (!file || std::filesystem::is_directory(path))
     throw UsageError(concat(source, ": expected a file that can be read, found none"));
-  const po::options_description known = known_options();
-  try {
-    return settings_of(po::parse_config_file(file, known, /*allow_unregistered=*/true), source);
-  } catch (const po::error& error) {
-    throw UsageError(concat(source, ": expected lines 'name = value'; ", error.what()));
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::vector<Setting> settings;
+  for (const CfgLine& line : parse_cfg(text, source)) {
+    if (line.name == "config") {
+      throw UsageError(concat(source, ": line ", line.number, ": 'config' = ", line.value,
+                              ": a configuration names no other; put its lines in here"));
+    }
+    if (find_key(line.name) == nullptr)
+      refuse_unknown(line.name, concat(source, ": line ", line.number));
+    settings.push_back({line.name, line.value});
   }
+  return settings;
 }
 
 void apply(const std::vector<Setting>& settings, const std::string& source, RunConfig& config) {

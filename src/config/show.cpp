@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "palimpsest/config/key_table.h"
+#include "palimpsest/core/cfg_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 
@@ -40,7 +41,7 @@ std::string print_config(const RunConfig& config) {
   for (const Key& key : key_table()) {
     if (key.group != group) text += concat(group.empty() ? "" : "\n", "# ", key.group, "\n");
     group = key.group;
-    text += concat(key.name, " = ", value_text(config, key), "\n");
+    text += concat(key.name, " = ", cfg_value(value_text(config, key)), "\n");
   }
   return text;
 }
@@ -56,6 +57,11 @@ std::string config_help() {
       "Exit codes: palimpsest --help lists them.\n\n"
       "Settings. --config FILE reads them from a file of lines 'name = value'; a setting on the\n"
       "command line (--name value) wins over the file. A switch alone (--dry-run) means true.\n"
+      "In a file, # at the beginning of a line or behind a blank begins a comment, a value may "
+      "stand\n"
+      "in quotes, and variables ($HOME) are refused. Both there and on the command line ~ is the "
+      "home\n"
+      "folder, and other paths start at the working folder.\n"
       "Those marked * may change when a run is resumed; the others are part of what it computes.\n";
   std::string_view group;
   for (const Key& key : key_table()) {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "palimpsest/config/key_table.h"
+#include "palimpsest/core/cfg_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 
@@ -66,6 +67,7 @@ void read_number(const Key& key, std::string_view text, Number& value) {
   if (error != std::errc() || end != text.data() + text.size()) refuse(key, text);
   const double number = static_cast<double>(value);
   if (!std::isfinite(number) || !in_range(key, number)) refuse(key, text);
+  if (number == 0) value = 0;  // not -0
 }
 
 void read(const Key& key, std::string_view text, bool& value) {
@@ -84,21 +86,15 @@ void read(const Key& key, std::string_view text, std::uint64_t& value) {
 void read(const Key& key, std::string_view text, double& value) { read_number(key, text, value); }
 
 void read(const Key& key, std::string_view text, std::string& value) {
-  // What a .cfg file cannot hold would be lost by --print-config.
-  if (text.find_first_of("#\r\n") != std::string_view::npos || text != trimmed(text)) {
-    throw UsageError(concat(key.name, " = '", text,
-                            "' is not possible: a value holds no '#', no line break, and no space "
-                            "at its ends"));
+  try {
+    // What a .cfg file cannot hold would be lost by --print-config.
+    if (text != trimmed(text)) throw UsageError("a value has no space at its ends");
+    cfg_value(std::string(text));
+    value = key.read != nullptr ? key.read(text) : std::string(text);
+  } catch (const UsageError& error) {
+    throw UsageError(concat(key.name, " = '", text, "' is not possible: ", error.what()));
   }
-  if (key.read != nullptr) {
-    try {
-      value = key.read(text);
-    } catch (const UsageError& error) {
-      throw UsageError(concat(key.name, " = '", text, "' is not possible: ", error.what()));
-    }
-    return;
-  }
-  value = text;
+  if (key.read != nullptr) return;
   if (key.choices.empty()) return;
   for (const std::string_view choice : key.choices) {
     if (text == choice) return;

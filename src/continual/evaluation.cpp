@@ -147,7 +147,7 @@ Evaluation open_evaluation(const RunConfig& config, const SavedWeights& saved,
                            std::string_view split, HostGroup& group, Watchdog& watchdog) {
   configure_processor(static_cast<int>(config.threads));
   Inputs inputs = open_inputs(config);
-  std::vector<std::string> remarks;
+  std::vector<std::string> remarks = inputs.remarks;
   check_inputs(inputs, saved, config, remarks);
   if (split == "train")
     remarks.push_back("on the samples that were trained on: it says little about others");
@@ -160,7 +160,7 @@ Evaluation open_samples(const RunConfig& config, const SavedWeights& saved, std:
                         HostGroup& group, Watchdog& watchdog) {
   configure_processor(static_cast<int>(config.threads));
   Inputs inputs = open_pack_and_backbone(config);
-  std::vector<std::string> remarks;
+  std::vector<std::string> remarks = inputs.remarks;
   check_inputs(inputs, saved, config, remarks);
   Task task{.index = 0,
             .name = std::string(split),

@@ -103,7 +103,11 @@ Inputs open_pack_and_backbone(const RunConfig& config) {
                 .backbone_name = folder.parent_path().filename().string(),
                 .backbone_sha256 = {},
                 .tasks_sha256 = {},
-                .shape_sha256 = sha256(describe(backbone))};
+                .shape_sha256 = sha256(describe(backbone)),
+                .remarks = {}};
+  for (const std::string& remark : {inputs.weights.remark(), remark_on_config(folder)}) {
+    if (!remark.empty()) inputs.remarks.push_back(remark);
+  }
   inputs.backbone_sha256 = inputs.weights.sha256();
   if (const auto* vit = std::get_if<VitConfig>(&backbone)) {
     inputs.transform = transform_of(config, *vit);
@@ -117,6 +121,8 @@ Inputs open_inputs(const RunConfig& config) {
   Inputs inputs = open_pack_and_backbone(config);
   check_there(config.protocol, "a protocol");
   const Protocol protocol = read_protocol(config.protocol);
+  if (const std::string remark = remark_on_names(protocol); !remark.empty())
+    inputs.remarks.push_back(remark);
   inputs.tasks = make_tasks(inputs.pack, protocol, config.validation);
   inputs.test_per_class = protocol.test_per_class;
   check_scenario(inputs.tasks, config.scenario, config.protocol);

@@ -1,5 +1,7 @@
 #include "palimpsest/continual/open_run.h"
 
+#include <iostream>
+
 #include "beginning.h"
 #include "continued_run.h"
 #include "palimpsest/config/key_table.h"
@@ -46,6 +48,9 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
   configure_processor(static_cast<int>(config.threads));
   lanes_of(config, group.size());  // refused before anything is opened
   Inputs inputs = open_inputs(stages ? staged(config, group, watchdog) : config);
+  if (group.rank() == 0) {
+    for (const std::string& remark : inputs.remarks) std::cerr << "palimpsest: " << remark << '\n';
+  }
   Placement placement = make_placement(config.device, config.share_device, group, watchdog);
   if (!config.cuda_graphs) placement.make_graph = nullptr;
   std::unique_ptr<Backbone> model =

@@ -1,12 +1,14 @@
 #include "palimpsest/data/task_stream.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <map>
 #include <numeric>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
+#include "palimpsest/core/look_alike.h"
 #include "palimpsest/core/nearest_name.h"
 #include "palimpsest/core/text.h"
 
@@ -32,6 +34,45 @@ void take(const std::vector<std::int64_t>& found, std::int64_t wanted, std::int6
   into.targets.insert(into.targets.end(), static_cast<std::size_t>(count), target);
 }
 
+std::string lower_case(std::string_view text) {
+  std::string lower;
+  for (const char letter : text)
+    lower += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  return lower;
+}
+
+[[noreturn]] void refuse_class(const Protocol& protocol, const std::string& name,
+                               const Pack& pack) {
+  const auto refusal = [&](const auto&... why) {
+    return InputError(concat("protocol '", protocol.name, "' names class '", name, "', which ",
+                             pack.path().string(), " (", pack.classes().size(),
+                             " classes) doesn't have", why...));
+  };
+  const auto other_bytes = [&](const std::string& known) {
+    return concat(": in bytes, ", with_escapes(name), " in the protocol and ", with_escapes(known),
+                  " in the pack. Write the protocol's as the pack has it");
+  };
+  for (const std::string& known : pack.classes()) {
+    if (as_it_looks(known) == as_it_looks(name)) {
+      throw refusal("; its '", known,
+                    "' looks the same and isn't (blanks at its ends, or accents as in NFD instead of NFC)",
+                    other_bytes(known));
+    }
+    if (lower_case(as_it_looks(known)) == lower_case(as_it_looks(name)))
+      throw refusal("; its '", known, "' differs in capitals alone", other_bytes(known));
+  }
+  const std::vector<std::string_view> known(pack.classes().begin(), pack.classes().end());
+  const std::string near = nearest_name(name, known);
+  if (near.empty() && with_escapes(name) != name) {
+    throw refusal(": in bytes, ", with_escapes(name),
+                  ". Names are compared byte by byte, and accents can be coded in two ways: copy the "
+                  "name from the pack (palimpsest-pack show)");
+  }
+  const bool is_ascii = with_escapes(name) == name && with_escapes(near) == near;
+  throw refusal(near.empty() ? "" : "; the nearest is '" + near + "'",
+                is_ascii ? ": the protocol was made for another pack" : other_bytes(near));
+}
+
 // Moves those below `share` by their content from train to validation.
 void keep_for_validation(const Pack& pack, double share, Task& task) {
   if (share == 0) return;
@@ -55,18 +96,6 @@ void keep_for_validation(const Pack& pack, double share, Task& task) {
         "take more samples of a class"));
   }
   task.train = std::move(train);
-}
-
-std::string class_hint(std::string_view name, std::span<const std::string_view> known) {
-  const std::string other_form = same_but_for_accents(name, known);
-  if (!other_form.empty()) {
-    return concat("; it has ", with_bytes(other_form),
-                  ". Accents can be written as characters of their own or not (Unicode's NFD and "
-                  "NFC), and names are compared byte by byte: copy the name from the pack");
-  }
-  const std::string near = nearest_name(name, known);
-  return concat(near.empty() ? "" : "; the nearest is " + with_bytes(near),
-                ": the protocol was made for another pack");
 }
 
 }  // namespace
@@ -101,11 +130,7 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol, double 
     for (std::size_t c = 0; c < from.classes.size(); ++c) {
       const auto found = class_index.find(from.classes[c]);
       if (found == class_index.end()) {
-        const std::vector<std::string_view> known(pack.classes().begin(), pack.classes().end());
-        throw InputError(concat("protocol '", protocol.name, "' names class ",
-                                with_bytes(from.classes[c]), ", which ", pack.path().string(), " (",
-                                known.size(), " classes) doesn't have",
-                                class_hint(from.classes[c], known)));
+        refuse_class(protocol, from.classes[c], pack);
       }
       const auto target = static_cast<std::int64_t>(c);
       const ClassSamples& samples = by_class[found->second];

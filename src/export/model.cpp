@@ -71,8 +71,7 @@ std::vector<TensorToWrite> own_tensors(const ExportSource& source, const Backbon
   std::vector<TensorToWrite> tensors;
   for (const std::string& name : weights.names()) {
     const TensorView& view = weights.tensor(name);
-    const bool is_float = view.dtype.starts_with("F") || view.dtype.starts_with("BF");
-    if (!is_float || is_other_head(name)) continue;
+    if (!is_float(view) || is_other_head(name)) continue;
     tensors.push_back({name, view.shape, [&view, change = changes[name]] {
                          std::vector<float> values = to_floats(view);
                          const std::span<float> all(values);

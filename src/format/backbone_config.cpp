@@ -1,6 +1,8 @@
 #include "palimpsest/format/backbone_config.h"
 
 #include "json_fields.h"
+#include "model_fields.h"
+#include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -28,8 +30,14 @@ std::string line(const VitConfig& c) {
 BackboneConfig read_backbone_config(const std::filesystem::path& folder,
                                     const Checkpoint& weights) {
   const std::filesystem::path path = folder / "config.json";
+  if (!std::filesystem::exists(path)) {
+    throw InputError(concat(folder.string(),
+                            ": expected config.json beside the weights, as transformers and timm "
+                            "write it, found none"));
+  }
   const nlohmann::json json = read_json_object(path);
   const JsonObject top{json, path};
+  check_model_fields(top);
   if (top.has("architecture")) return read_vit_config(folder, weights);  // timm
   const std::string family = top.text("model_type");
   if (family == "vit" || family.starts_with("dinov2")) return read_vit_config(folder, weights);
@@ -38,6 +46,23 @@ BackboneConfig read_backbone_config(const std::filesystem::path& folder,
   }
   top.refuse("model_type",
              "bert, roberta, xlm-roberta, camembert, vit, dinov2 or dinov2_with_registers");
+}
+
+std::string remark_on_config(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / "config.json";
+  const nlohmann::json json = read_json_object(path);
+  std::string names;
+  for (const std::string& name : unknown_model_fields(json))
+    names += concat(names.empty() ? "" : ", ", name);
+  std::string remark;
+  if (!names.empty())
+    remark = concat(path.string(), ": fields that are not known here, and not used: ", names);
+  const nlohmann::json prepared = json.value("pretrained_cfg", nlohmann::json::object());
+  if (prepared.is_object() && is_set(prepared, "crop_mode") && prepared["crop_mode"] != "center") {
+    remark += concat(remark.empty() ? path.string() + ": " : "; ", "pretrained_cfg.crop_mode is ",
+                     prepared["crop_mode"].dump(), "; test images are cropped at their centre");
+  }
+  return remark;
 }
 
 std::string describe(const BackboneConfig& config) {

@@ -1,6 +1,7 @@
 #include "palimpsest/format/bert_config.h"
 
 #include "json_fields.h"
+#include "model_fields.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 
@@ -30,13 +31,13 @@ BertConfig read_bert_config(const std::filesystem::path& path) {
   if (top.has("layer_norm_eps")) config.layer_norm_epsilon = top.number("layer_norm_eps");
   config.hidden_act = top.text("hidden_act");
   if (config.hidden_act != "gelu") top.refuse("hidden_act", "\"gelu\"");
-  if (top.has("position_embedding_type") && top.text("position_embedding_type") != "absolute") {
-    top.refuse("position_embedding_type", "\"absolute\"");
-  }
+  check_model_fields(top);
   if (!(config.layer_norm_epsilon > 0)) top.refuse("layer_norm_eps", "a number above 0");
   if (config.hidden % config.heads != 0) {
     top.refuse("hidden_size", concat("a multiple of the ", config.heads, " heads"));
   }
+  if (top.has("head_dim") && top.integer("head_dim", 1) != config.hidden / config.heads)
+    top.refuse("head_dim", "hidden_size / num_attention_heads");
   return config;
 }
 

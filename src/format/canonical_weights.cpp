@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/nearest_name.h"
 #include "palimpsest/core/text.h"
 #include "tensor_names.h"
 
@@ -106,30 +107,66 @@ const Spellings& spellings_of(const BackboneConfig& config) {
   return std::holds_alternative<BertConfig>(config) ? bert_spellings() : vit_spellings();
 }
 
-std::optional<CanonicalWeights::Place> CanonicalWeights::find(std::string_view canonical) const {
+std::vector<CanonicalWeights::Place> CanonicalWeights::spelled(std::string_view canonical) const {
   const Name name = take_apart(canonical, spellings_);
   const auto listed = std::ranges::find(spellings_.parts, name.part, &Spellings::Part::canonical);
   const std::vector<Spellings::Written> as_it_is{{.tensors = {name.part}}};
   const std::vector<std::string_view> outside{""};
+  std::vector<Place> places;
   for (const std::string_view prefix : spellings_.prefixes) {
     for (const std::string_view block : name.block.empty() ? outside : spellings_.blocks) {
       for (const auto& written : listed == spellings_.parts.end() ? as_it_is : listed->written) {
         for (const std::string_view ending : {name.ending, old_ending(name.part, name.ending)}) {
-          Place place{.tensors = {}, .part = written.part, .of = written.of};
+          Place& place = places.emplace_back();
+          place.part = written.part;
+          place.of = written.of;
           for (const std::string_view tensor : written.tensors) {
             place.tensors.push_back(concat(prefix, block, name.block, tensor, ending));
           }
-          if (checkpoint_.contains(place.tensors.front())) return place;
         }
       }
     }
+  }
+  return places;
+}
+
+std::optional<CanonicalWeights::Place> CanonicalWeights::find(std::string_view canonical) const {
+  for (Place& place : spelled(canonical)) {
+    if (checkpoint_.contains(place.tensors.front())) return std::move(place);
   }
   return std::nullopt;
 }
 
 CanonicalWeights::Place CanonicalWeights::place_of(std::string_view canonical) const {
   if (std::optional<Place> place = find(canonical)) return *std::move(place);
-  refuse_missing_tensor(checkpoint_.path(), canonical, checkpoint_.names());
+  refuse_missing(canonical);
+}
+
+void CanonicalWeights::refuse_missing(std::string_view canonical) const {
+  constexpr std::size_t kListed = 3;  // of the ways to spell a name
+  std::string likeliest, all;
+  std::size_t smallest = canonical.size();
+  std::set<std::string> listed;
+  for (const Place& place : spelled(canonical)) {
+    const std::string& name = place.tensors.front();
+    for (const std::string& known : checkpoint_.names()) {
+      const std::size_t distance = edit_distance(name, known);
+      if (distance >= smallest) continue;
+      smallest = distance;
+      likeliest = name;
+    }
+    if (listed.size() < kListed && listed.insert(name).second)
+      all += concat(all.empty() ? "" : " or ", name);
+  }
+  if (smallest <= likeliest.size() / 3) checkpoint_.tensor(likeliest);  // throws
+  refuse_missing_tensor(checkpoint_.path(), all, checkpoint_.names());
+}
+
+std::string CanonicalWeights::name_in_file(std::string_view canonical) const {
+  std::string names;
+  for (const std::string& name : place_of(canonical).tensors)
+    names += concat(names.empty() ? "" : " and ", checkpoint_.name_in_file(name));
+  return names;
 }
 
 std::vector<std::int64_t> CanonicalWeights::shape(std::string_view canonical) const {
@@ -169,9 +206,12 @@ void CanonicalWeights::refuse_surplus() const {
     });
   };
   for (const std::string& name : checkpoint_.names()) {
-    if (read_.contains(name) || is_beside(name)) continue;
-    throw InputError(concat(checkpoint_.path().string(), ": a tensor ", name,
-                            " that this backbone has no place for: the model does something that "
+    const std::string& dtype = checkpoint_.tensor(name).dtype;
+    const bool is_buffer = dtype == "BOOL" || dtype[0] == 'I' || dtype[0] == 'U';
+    if (read_.contains(name) || is_beside(name) || is_buffer) continue;
+    throw InputError(concat(checkpoint_.path().string(), ": a tensor ",
+                            checkpoint_.name_in_file(name), " (", dtype,
+                            ") that this backbone has no place for: the model does something that "
                             "Palimpsest does not, or its config.json is another's"));
   }
 }

@@ -160,7 +160,7 @@ std::string newest_common(const Manifest& a, const Manifest& b, std::string_view
 
 }  // namespace
 
-Comparison compare_records(const std::filesystem::path& a, const std::filesystem::path& b) {
+RecordComparison compare_records(const std::filesystem::path& a, const std::filesystem::path& b) {
   for (const std::filesystem::path& file : {a, b}) check_named_file(file);
   const H5File first(a, ""), second(b, "");
   const std::string type = first.text("/@palimpsest_type");
@@ -168,7 +168,8 @@ Comparison compare_records(const std::filesystem::path& a, const std::filesystem
     second.refuse("/@palimpsest_type", type, second.text("/@palimpsest_type"));
   check_content_hash(first);
   check_content_hash(second);
-  Comparison comparison{.differences = {}, .remarks = {}, .compared = concat("the ", type, "s")};
+  RecordComparison comparison{
+      .differences = {}, .remarks = {}, .compared = concat("the ", type, "s")};
   for (const std::string& path : paths_of_both(first, second)) {
     const bool is_remark = path == "/numerics";
     if (!is_remark && !is_hashed(path)) continue;
@@ -183,10 +184,10 @@ Comparison compare_records(const std::filesystem::path& a, const std::filesystem
   return comparison;
 }
 
-Comparison compare_runs(const std::filesystem::path& a, const std::filesystem::path& b) {
+RecordComparison compare_runs(const std::filesystem::path& a, const std::filesystem::path& b) {
   const RunFolder first(a), second(b);
   const Manifest ours = manifest_of(first), theirs = manifest_of(second);
-  Comparison comparison;
+  RecordComparison comparison;
   if (ours.tasks_done != theirs.tasks_done) {
     comparison.differences.push_back({.file = "manifest.json",
                                       .field = "tasks_done",
@@ -211,7 +212,7 @@ Comparison compare_runs(const std::filesystem::path& a, const std::filesystem::p
     check_file(first, name, x);
     check_file(second, name, y);
     if (x.content_sha256 == y.content_sha256) continue;
-    const Comparison records = compare_records(a / name, b / name);
+    const RecordComparison records = compare_records(a / name, b / name);
     for (Difference difference : records.differences) {
       difference.file = name;
       comparison.differences.push_back(std::move(difference));
@@ -225,7 +226,7 @@ Comparison compare_runs(const std::filesystem::path& a, const std::filesystem::p
   return comparison;
 }
 
-Comparison compare(const std::filesystem::path& a, const std::filesystem::path& b) {
+RecordComparison compare(const std::filesystem::path& a, const std::filesystem::path& b) {
   for (const std::filesystem::path& path : {a, b}) {
     if (std::filesystem::exists(path)) continue;
     throw InputError(

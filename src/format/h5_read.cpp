@@ -61,7 +61,7 @@ H5File::H5File(const std::filesystem::path& path, std::string_view type) : path_
   }
   const std::string version = text("/@palimpsest_version");
   if (!is_readable_version(version)) {
-    throw InputError(concat(path.string(), ": /@palimpsest_version: expected ", kReadableVersions,
+    throw InputError(concat(path.string(), ": /@palimpsest_version: expected ", readable_versions(),
                             "; found \"", version, "\""));
   }
 }

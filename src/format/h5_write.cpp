@@ -53,7 +53,7 @@ H5Writer::H5Writer(const std::filesystem::path& path, std::string_view type) : f
   file_.file_bytes_ = UINT64_MAX;
   text("/@palimpsest_type", type);
   text("/@palimpsest_version", kFormatVersion);
-  text("/@writer", kWriter);
+  text("/@writer", writer());
 }
 
 void H5Writer::fail(std::string_view object, std::string_view problem) const {

@@ -55,6 +55,12 @@ const nlohmann::json& JsonObject::object(const char* field) const {
   return *value;
 }
 
+bool is_set(const nlohmann::json& object, const std::string& field) {
+  const nlohmann::json value = object.value(field, nlohmann::json());
+  if (value.is_null() || value == false || value == "") return false;
+  return !value.is_structured() || !value.empty();
+}
+
 nlohmann::json read_json_object(const std::filesystem::path& path) {
   const std::string text = read_file(path);
   nlohmann::json json = parse_json(text, path.string());
@@ -67,7 +73,7 @@ void check_json_identity(const JsonObject& object, std::string_view type) {
     object.refuse("palimpsest_type", concat("\"", type, "\""));
   }
   if (!is_readable_version(object.text("palimpsest_version"))) {
-    object.refuse("palimpsest_version", kReadableVersions);
+    object.refuse("palimpsest_version", readable_versions());
   }
 }
 

@@ -24,6 +24,9 @@ struct JsonObject {
   const nlohmann::json& object(const char* field) const;
 };
 
+// Whether the field says something other than "no": null, false, "" and empty lists say no.
+bool is_set(const nlohmann::json& object, const std::string& field);
+
 nlohmann::json read_json_object(const std::filesystem::path& path);
 
 // palimpsest_type and palimpsest_version.

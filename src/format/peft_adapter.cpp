@@ -1,16 +1,18 @@
 #include "palimpsest/format/peft_adapter.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <map>
-#include <regex>
+#include <stdexcept>
 
+#include "adapter_fields.h"
 #include "json_fields.h"
+#include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/safetensors.h"
+#include "python_regex.h"
 
 namespace palimpsest {
 namespace {
@@ -18,61 +20,70 @@ namespace {
 constexpr std::string_view kPrefix = "base_model.model.";
 constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight";
 
-// Whether the field says something other than "no": null, false, "" and empty lists say no.
-bool is_set(const nlohmann::json& config, const char* field) {
-  const nlohmann::json value = config.value(field, nlohmann::json());
-  if (value.is_null() || value == false) return false;
-  return !(value.is_string() || value.is_structured()) || !value.empty();
-}
-
-// What plain LoRA on linear layers hasn't, and why it can't be merged.
-void refuse_other_than_plain(const JsonObject& config) {
-  const auto refuse = [&](const char* field, std::string_view reason) {
-    throw InputError(concat(config.path.string(), ": ", field, " is ",
-                            config.json.at(field).dump().substr(0, 80), ": ", reason));
-  };
-  if (config.text("peft_type") != "LORA") refuse("peft_type", "only LORA adapters can be merged");
-  if (is_set(config.json, "use_dora")) {
-    refuse("use_dora", "DoRA rescales the base weights too; its change is not s B A");
-  }
-  if (config.has("bias") && config.text("bias") != "none") {
-    refuse("bias", "trained biases are not part of s B A, and would be lost");
-  }
-  if (is_set(config.json, "lora_bias")) refuse("lora_bias", "only adapters without a bias of B");
-  if (is_set(config.json, "fan_in_fan_out")) {
-    refuse("fan_in_fan_out", "only linear layers with a weight [out, in]");
-  }
-  for (const char* const field : {"trainable_token_indices", "target_parameters"}) {
-    if (is_set(config.json, field)) refuse(field, "only adapters of linear layers");
-  }
-  std::string start;
-  if (config.has("init_lora_weights") && config.json.at("init_lora_weights").is_string()) {
-    start = config.text("init_lora_weights");
-  }
-  std::ranges::transform(start, start.begin(), [](unsigned char c) { return std::tolower(c); });
-  for (const std::string_view changed : {"pissa", "olora", "corda", "loftq", "lora_ga"}) {
-    if (start.starts_with(changed)) {
-      refuse("init_lora_weights",
-             "it changed the base model before training; convert the adapter to plain LoRA first "
-             "(PEFT: save_pretrained with path_initial_model_for_weight_conversion)");
-    }
+bool matches(const JsonObject& config, const char* field, const std::string& pattern,
+             const std::string& module) {
+  try {
+    return std::regex_match(module, python_regex(pattern));
+  } catch (const std::invalid_argument& error) {
+    config.refuse(field, concat("regular expressions that can be read here (", pattern, ": ",
+                                error.what(), ")"));
   }
 }
 
-// PEFT's own rule: the first key that is the module's name or the end of it, as a regular
-// expression.
-double pattern_value(const JsonObject& config, const char* field, const std::string& module,
-                     double otherwise) {
-  if (!is_set(config.json, field)) return otherwise;
-  for (const auto& [key, value] : config.object(field).items()) {
+// rank_pattern and alpha_pattern by PEFT's own rule: the first key, in the file's order, that is
+// the module's name or the end of it, as a regular expression.
+using Patterns = std::vector<std::pair<std::string, double>>;
+
+Patterns read_patterns(const JsonObject& config, const nlohmann::ordered_json& in_order,
+                       const char* field) {
+  Patterns patterns;
+  if (!is_set(config.json, field)) return patterns;
+  config.object(field);
+  for (const auto& [key, value] : in_order.at(field).items()) {
     if (!value.is_number()) config.refuse(field, "numbers");
-    try {
-      if (std::regex_match(module, std::regex("(.*\\.)?(" + key + ")"))) return value.get<double>();
-    } catch (const std::regex_error& error) {
-      config.refuse(field, concat("regular expressions (", error.what(), ")"));
-    }
+    patterns.emplace_back(key, value.get<double>());
   }
-  return otherwise;
+  return patterns;
+}
+
+// What the configuration says of every module.
+struct Settings {
+  JsonObject config;
+  double rank = 0, alpha = 0;
+  Patterns ranks, alphas;
+
+  double of(const char* field, const Patterns& patterns, const std::string& module,
+            double otherwise) const {
+    for (const auto& [key, value] : patterns) {
+      if (matches(config, field, "(.*\\.)?(" + key + ")", module)) return value;
+    }
+    return otherwise;
+  }
+};
+
+// PEFT's own rule: a list has names or their ends, a text is a regular expression.
+bool names(const JsonObject& config, const char* field, const std::string& module) {
+  const nlohmann::json& value = config.json.at(field);
+  if (value.is_string()) return matches(config, field, value.get<std::string>(), module);
+  return std::ranges::any_of(config.array(field), [&](const nlohmann::json& name) {
+    if (!name.is_string()) config.refuse(field, "names of modules");
+    const std::string text = name.get<std::string>();
+    return module == text || module.ends_with("." + text);
+  });
+}
+
+void check_targeted(const JsonObject& config, const std::string& module) {
+  const bool excluded =
+      is_set(config.json, "exclude_modules") && names(config, "exclude_modules", module);
+  const bool named = !is_set(config.json, "target_modules") ||
+                     config.json.at("target_modules") == "all-linear" ||
+                     names(config, "target_modules", module);
+  if (named && !excluded) return;
+  throw InputError(concat(config.path.string(), ": ",
+                          excluded ? "exclude_modules" : "target_modules",
+                          excluded ? " leaves out " : " doesn't name ", module,
+                          ", which has lora_A and lora_B in adapter_model.safetensors: PEFT would "
+                          "not load them. The two files don't belong together"));
 }
 
 std::vector<float> finite_values(const SafetensorsFile& file, const std::string& name,
@@ -92,13 +103,14 @@ const TensorView& matrix_of(const SafetensorsFile& file, const std::string& name
                           "layer, found ", tensor.shape.size(), " dimensions"));
 }
 
-LoraFactors read_module(const SafetensorsFile& file, const JsonObject& config,
+LoraFactors read_module(const SafetensorsFile& file, const Settings& settings,
                         const std::string& full_name) {
   const TensorView& a = matrix_of(file, full_name + std::string(kA));
   const TensorView& b = matrix_of(file, full_name + std::string(kB));
   LoraFactors factors{.module = full_name, .out = b.shape[0], .in = a.shape[1], .a = {}, .b = {}};
   if (full_name.starts_with(kPrefix)) factors.module.erase(0, kPrefix.size());
-  const double rank = pattern_value(config, "rank_pattern", factors.module, config.number("r"));
+  check_targeted(settings.config, factors.module);
+  const double rank = settings.of("rank_pattern", settings.ranks, factors.module, settings.rank);
   factors.rank = a.shape[0];
   if (b.shape[1] != factors.rank || static_cast<double>(factors.rank) != rank) {
     throw InputError(concat(file.path().string(), ": ", full_name, ": lora_A has ", factors.rank,
@@ -106,48 +118,130 @@ LoraFactors read_module(const SafetensorsFile& file, const JsonObject& config,
                             " that adapter_config.json has"));
   }
   const double alpha =
-      pattern_value(config, "alpha_pattern", factors.module, config.number("lora_alpha"));
-  factors.scale = alpha / (is_set(config.json, "use_rslora") ? std::sqrt(rank) : rank);
+      settings.of("alpha_pattern", settings.alphas, factors.module, settings.alpha);
+  factors.scale = alpha / (is_set(settings.config.json, "use_rslora") ? std::sqrt(rank) : rank);
   factors.a = finite_values(file, full_name + std::string(kA), a);
   factors.b = finite_values(file, full_name + std::string(kB), b);
   return factors;
+}
+
+// Whether the tensor is of a layer that modules_to_save names.
+bool is_saved_whole(const JsonObject& config, const std::string& name) {
+  if (!is_set(config.json, "modules_to_save")) return false;
+  const std::string path =
+      concat('.', name.starts_with(kPrefix) ? name.substr(kPrefix.size()) : name);
+  return std::ranges::any_of(config.array("modules_to_save"), [&](const nlohmann::json& module) {
+    if (!module.is_string()) config.refuse("modules_to_save", "names of modules");
+    return path.find(concat('.', module.get<std::string>(), '.')) != std::string::npos;
+  });
+}
+
+// A tensor that is neither A nor B of a linear layer.
+[[noreturn]] void refuse_tensor(const SafetensorsFile& file, const std::string& name) {
+  static constexpr std::pair<std::string_view, std::string_view> kKinds[] = {
+      {"lora_embedding_", "an adapter of an embedding"},
+      {"lora_magnitude_vector", "a part of DoRA, whose change is not s B A"},
+      {"lora_B.bias", "a bias of B"},
+      {".lora_A.",
+       "the adapter's name stands in it: save the adapter with PEFT's save_pretrained, "
+       "which leaves it out"},
+      {".lora_B.",
+       "the adapter's name stands in it: save the adapter with PEFT's save_pretrained, "
+       "which leaves it out"},
+      {".base_layer.",
+       "a weight of the base model: save the adapter alone, with PEFT's "
+       "save_pretrained"},
+      {"trainable_tokens", "embeddings of single tokens"},
+      {"lora_", "a part of another kind of LoRA"}};
+  std::string_view kind = "a whole layer that modules_to_save doesn't name";
+  for (const auto& [part, what] : kKinds) {
+    if (name.find(part) == std::string::npos) continue;
+    kind = what;
+    break;
+  }
+  throw InputError(concat(file.path().string(), ": ", name,
+                          ": expected nothing but lora_A and lora_B of linear layers, found ",
+                          kind));
 }
 
 std::string text_or_nothing(const JsonObject& config, const char* field) {
   return is_set(config.json, field) ? config.text(field) : "";
 }
 
+// Where there is no adapter: what is there instead.
+void check_folder(const std::filesystem::path& folder) {
+  const auto refuse = [&](const auto&... what) {
+    throw InputError(concat(folder.string(),
+                            ": expected the folder of an adapter, with adapter_config.json and "
+                            "adapter_model.safetensors, found ",
+                            what...));
+  };
+  if (!std::filesystem::exists(folder)) refuse("nothing there");
+  if (!std::filesystem::is_directory(folder)) refuse("a file");
+  const auto has = [&](const char* name) { return std::filesystem::exists(folder / name); };
+  if (!has("adapter_config.json")) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (std::filesystem::exists(entry.path() / "adapter_config.json"))
+        refuse("one in its folder ", entry.path().filename().string(), ": give that one");
+    }
+    if (has("config.json")) refuse("a whole model (config.json)");
+    refuse("no adapter_config.json");
+  }
+  if (has("adapter_model.safetensors")) return;
+  if (has("adapter_model.bin")) {
+    refuse(
+        "adapter_model.bin, a pickle, which isn't read here: open the adapter with PEFT and "
+        "save it again, save_pretrained(folder, safe_serialization=True)");
+  }
+  refuse("no adapter_model.safetensors");
+}
+
 }  // namespace
 
 PeftAdapter read_peft_adapter(const std::filesystem::path& folder) {
+  check_folder(folder);
   const std::filesystem::path config_path = folder / "adapter_config.json";
   const nlohmann::json json = read_json_object(config_path);
   const JsonObject config{json, config_path};
-  refuse_other_than_plain(config);
+  check_adapter_fields(config);
+  const nlohmann::ordered_json in_order = nlohmann::ordered_json::parse(read_file(config_path));
+  const Settings settings{.config = config,
+                          .rank = config.number("r"),
+                          .alpha = config.number("lora_alpha"),
+                          .ranks = read_patterns(config, in_order, "rank_pattern"),
+                          .alphas = read_patterns(config, in_order, "alpha_pattern")};
   const SafetensorsFile file(folder / "adapter_model.safetensors");
   PeftAdapter adapter{.name = std::filesystem::weakly_canonical(folder).filename().string(),
                       .base = text_or_nothing(config, "base_model_name_or_path"),
+                      .revision = text_or_nothing(config, "revision"),
                       .lora = {},
                       .sha256 = sha256_of_file(file.path()),
                       .remark = {}};
-  const bool saves_more = is_set(json, "modules_to_save");
   std::map<std::string, LoraFactors> modules;
+  bool left_out = false;
   for (const std::string& name : file.names()) {
-    if (name.ends_with(kB) &&
-        file.contains(name.substr(0, name.size() - kB.size()) + std::string(kA)))
+    const bool is_b = name.ends_with(kB);
+    if (!is_b && !name.ends_with(kA)) {
+      if (!is_saved_whole(config, name)) refuse_tensor(file, name);
+      left_out = true;
       continue;
-    if (!name.ends_with(kA)) {
-      const bool is_lora = name.find("lora_") != std::string::npos;
-      if (saves_more && !is_lora) continue;
-      throw InputError(concat(file.path().string(), ": ", name,
-                              ": expected nothing but lora_A and ", "lora_B of linear layers"));
     }
-    LoraFactors factors = read_module(file, config, name.substr(0, name.size() - kA.size()));
-    modules.emplace(factors.module, std::move(factors));
+    const std::string module = name.substr(0, name.size() - kA.size());
+    if (is_b) {
+      file.tensor(module + std::string(kA));  // or refused
+      continue;
+    }
+    LoraFactors factors = read_module(file, settings, module);
+    const auto [at, is_new] = modules.emplace(factors.module, std::move(factors));
+    if (!is_new) {
+      throw InputError(concat(file.path().string(), ": ", at->first,
+                              " has two adapters, one of them behind ", kPrefix,
+                              ": expected one for a module"));
+    }
   }
   if (modules.empty()) throw InputError(concat(file.path().string(), ": no lora_A, lora_B in it"));
   for (auto& [name, factors] : modules) adapter.lora.push_back(std::move(factors));
-  if (saves_more) {
+  if (left_out) {
     adapter.remark = concat(adapter.name, ": modules_to_save ", json.at("modules_to_save").dump(),
                             " (whole layers, as heads are) are left out");
   }

@@ -1,9 +1,11 @@
 #include "palimpsest/format/protocol.h"
 
+#include <map>
 #include <set>
 
 #include "json_fields.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/look_alike.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -56,6 +58,24 @@ Protocol read_protocol(const std::filesystem::path& path) {
   }
   if (protocol.tasks.empty()) top.refuse("tasks", "at least one task");
   return protocol;
+}
+
+std::string remark_on_names(const Protocol& protocol) {
+  std::map<std::string, std::string> seen;  // by how they look
+  std::string alike;
+  for (const ProtocolTask& task : protocol.tasks) {
+    for (const std::string& name : task.classes) {
+      const auto [first, is_new] = seen.emplace(as_it_looks(name), name);
+      if (is_new) continue;
+      alike += concat(alike.empty() ? "" : "; ", "'", with_escapes(first->second), "' and '",
+                      with_escapes(name), "'");
+    }
+  }
+  if (alike.empty()) return "";
+  return concat("protocol '", protocol.name,
+                "': classes that look alike and are taken for different ones (blanks, or accents "
+                "coded otherwise), in bytes: ",
+                alike);
 }
 
 }  // namespace palimpsest

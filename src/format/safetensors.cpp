@@ -19,14 +19,15 @@ using nlohmann::json;
 
 constexpr std::uint64_t kMaximumHeader = 100'000'000;
 
-// Bytes of one element; 0 for a type that safetensors doesn't have.
-std::uint64_t element_bytes(std::string_view dtype) {
+// Bits of one element; 0 for a type that isn't known here.
+std::uint64_t element_bits(std::string_view dtype) {
   static constexpr std::pair<std::string_view, std::uint64_t> kTypes[] = {
-      {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1},
-      {"I16", 2},  {"U16", 2}, {"F16", 2}, {"BF16", 2},    {"I32", 4},
-      {"U32", 4},  {"F32", 4}, {"F64", 8}, {"I64", 8},     {"U64", 8}};
-  for (const auto& [name, bytes] : kTypes) {
-    if (name == dtype) return bytes;
+      {"F4", 4},   {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"BOOL", 8},    {"U8", 8},
+      {"I8", 8},   {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"I16", 16},
+      {"U16", 16}, {"F16", 16},    {"BF16", 16},   {"I32", 32},    {"U32", 32},
+      {"F32", 32}, {"F64", 64},    {"I64", 64},    {"U64", 64},    {"C64", 64}};
+  for (const auto& [name, bits] : kTypes) {
+    if (name == dtype) return bits;
   }
   return 0;
 }
@@ -67,6 +68,7 @@ struct SafetensorsFile::Impl {
     std::memcpy(&length, bytes.data(), sizeof length);
     const std::uint64_t room = bytes.size() - sizeof length;
     if (length > kMaximumHeader || length > room) {
+      refuse_other_format();
       refuse(concat("header: expected at most ", std::min(kMaximumHeader, room), " bytes"), length);
     }
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof length,
@@ -74,6 +76,24 @@ struct SafetensorsFile::Impl {
     if (!text.starts_with('{')) refuse("header: expected a JSON object", "another beginning");
     read_tensors(parse_json(text, concat(path.string(), ": header")),
                  bytes.subspan(sizeof length + length));
+  }
+
+  // What users have under this name, too.
+  void refuse_other_format() const {
+    static constexpr std::pair<std::string_view, std::string_view> kFormats[] = {
+        {"version https://git-lfs", "a pointer of Git LFS: get the file itself (git lfs pull)"},
+        {"PK\x03\x04", "what torch.save writes: save the tensors with safetensors"},
+        {"\x80\x02", "a pickle: save the tensors with safetensors"},
+        {"GGUF", "GGUF: save the model with transformers"},
+        {"\x89HDF", "HDF5: save the tensors with safetensors"},
+        {"<!DOCTYPE", "a web page: the download failed"},
+        {"<html", "a web page: the download failed"}};
+    const std::span<const std::byte> bytes = mapping.bytes();
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    for (const auto& [beginning, what] : kFormats) {
+      if (text.starts_with(beginning))
+        throw InputError(concat(path.string(), ": expected a safetensors file, found ", what));
+    }
   }
 
   template <typename Found>
@@ -124,20 +144,22 @@ struct SafetensorsFile::Impl {
     return shape;
   }
 
+  // Of a type that isn't known, only that it lies inside the file. Such a tensor can't be read, but
+  // it may be one that nobody needs.
   void check_size(const std::string& name, const TensorView& tensor) const {
-    std::uint64_t size = element_bytes(tensor.dtype);
-    if (size == 0) refuse(concat("tensor ", name, ": expected a known dtype"), tensor.dtype);
+    std::uint64_t size = element_bits(tensor.dtype);
+    if (size == 0) return;
     // An overflow of a product with a zero further on is refused, too: no writer makes such a
     // shape.
     for (const std::int64_t length : tensor.shape) {
       if (__builtin_mul_overflow(size, static_cast<std::uint64_t>(length), &size)) {
-        refuse(concat("tensor ", name, ": expected a shape below 2^64 bytes"),
+        refuse(concat("tensor ", name, ": expected a shape below 2^64 bits"),
                shape_text(tensor.shape));
       }
     }
-    if (size != tensor.bytes.size()) {
-      refuse(concat("tensor ", name, ": expected ", size, " bytes for ", tensor.dtype, " ",
-                    shape_text(tensor.shape)),
+    if (size % 8 != 0 || size / 8 != tensor.bytes.size()) {
+      refuse(concat("tensor ", name, ": expected ", (size + 7) / 8, " bytes for ", tensor.dtype,
+                    " ", shape_text(tensor.shape)),
              tensor.bytes.size());
     }
   }
@@ -189,9 +211,12 @@ const TensorView& SafetensorsFile::tensor(std::string_view name) const {
 const TensorView& SafetensorsFile::float_tensor(std::string_view name,
                                                 std::span<const std::int64_t> shape) const {
   const TensorView& view = tensor(name);
-  const bool is_float =
-      view.dtype == "F32" || view.dtype == "F16" || view.dtype == "BF16" || view.dtype == "F64";
-  if (!is_float || !std::equal(shape.begin(), shape.end(), view.shape.begin(), view.shape.end())) {
+  if (!is_float(view)) {
+    throw InputError(concat(path().string(), ": tensor ", name, ": expected floats ",
+                            shape_text(shape), ", found ", view.dtype, " ", shape_text(view.shape),
+                            "; F32, F16, BF16 and F64 are read: save the model in one of them"));
+  }
+  if (!std::equal(shape.begin(), shape.end(), view.shape.begin(), view.shape.end())) {
     throw InputError(concat(path().string(), ": tensor ", name, ": expected floats ",
                             shape_text(shape), ", found ", view.dtype, " ", shape_text(view.shape),
                             "."));
@@ -199,8 +224,13 @@ const TensorView& SafetensorsFile::float_tensor(std::string_view name,
   return view;
 }
 
+bool is_float(const TensorView& tensor) {
+  return tensor.dtype == "F32" || tensor.dtype == "F16" || tensor.dtype == "BF16" ||
+         tensor.dtype == "F64";
+}
+
 std::vector<float> to_floats(const TensorView& tensor) {
-  const std::uint64_t step = element_bytes(tensor.dtype);
+  const std::uint64_t step = element_bits(tensor.dtype) / 8;
   std::vector<float> values(tensor.bytes.size() / step);
   if (tensor.dtype == "F32") {
     std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());

@@ -7,15 +7,15 @@
 namespace palimpsest {
 
 inline constexpr std::string_view kFormatVersion = "1.2.0";
-inline constexpr std::string_view kWriter = "palimpsest 0.1.0";
+
+// "palimpsest 0.1.0", with the version that CMakeLists.txt gives the project.
+std::string_view writer();
 
 // Minor versions only add: a file of any version 1.x.y is readable.
 inline bool is_readable_version(std::string_view version) { return version.starts_with("1."); }
 
 // For a message about a version that isn't: what was expected, and what to do.
-inline constexpr std::string_view kReadableVersions =
-    "version 1.x.y, which palimpsest 0.1.0 reads; a newer one needs a program as new as the one "
-    "that wrote the file";
+std::string readable_versions();
 
 // Whether a readable version may have objects that this program does not know.
 inline bool is_later_minor_version(std::string_view version) {

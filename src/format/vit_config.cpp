@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "json_fields.h"
+#include "model_fields.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/backbone_config.h"
@@ -28,8 +29,8 @@ void read_colours(const JsonObject& object, const char* field, std::array<double
 void read_shapes(const Checkpoint& checkpoint, VitConfig& config) {
   const CanonicalWeights weights(checkpoint, vit_spellings());
   const auto refuse = [&](std::string_view tensor, std::string_view expected, const auto& found) {
-    throw InputError(concat(checkpoint.path().string(), ": tensor ", tensor, ": expected ",
-                            expected, ", found ", found));
+    throw InputError(concat(checkpoint.path().string(), ": tensor ", weights.name_in_file(tensor),
+                            ": expected ", expected, ", found ", found));
   };
   const std::vector<std::int64_t> patches = weights.shape("patches.weight");
   if (patches.size() != 4 || patches[1] != 3 || patches[2] != patches[3]) {
@@ -38,7 +39,7 @@ void read_shapes(const Checkpoint& checkpoint, VitConfig& config) {
   config.width = patches[0];
   config.patch = patches[2];
   while (weights.contains(concat("blocks.", config.depth, ".norm1.weight"))) ++config.depth;
-  if (config.depth == 0) refuse("blocks.0.norm1.weight", "a block", "none");
+  if (config.depth == 0) weights.place_of("blocks.0.norm1.weight");  // throws
   config.class_token = weights.contains("class_token");
   if (weights.contains("registers")) {
     const std::vector<std::int64_t> shape = weights.shape("registers");
@@ -52,7 +53,7 @@ void read_shapes(const Checkpoint& checkpoint, VitConfig& config) {
   const std::int64_t middle = weights.shape("blocks.0.mlp.fc1.weight").at(0);
   config.swiglu = middle == 2 * config.mlp;
   if (!config.swiglu && middle != config.mlp) {
-    refuse("blocks.0.mlp.fc1", concat(config.mlp, " or ", 2 * config.mlp, " rows"), middle);
+    refuse("blocks.0.mlp.fc1.weight", concat(config.mlp, " or ", 2 * config.mlp, " rows"), middle);
   }
 
   const std::int64_t positions = weights.shape("positions").at(0);
@@ -92,6 +93,13 @@ constexpr std::string_view kOtherArithmetic[] = {"quickgelu",
                                                  "so400m_patch16_siglip",
                                                  "giantopt_patch16_siglip"};
 
+// A whole number that config.json may have, too. (Sizes of two numbers are left to the tensors.)
+void check_against_tensors(const JsonObject& object, const char* field, std::int64_t of_tensors) {
+  if (!object.has(field) || !object.json.at(field).is_number()) return;
+  if (object.json.at(field) != of_tensors)
+    object.refuse(field, concat(of_tensors, ", as the tensors have it"));
+}
+
 void read_timm(const JsonObject& top, const Checkpoint& checkpoint, VitConfig& config) {
   if (!top.text("architecture").starts_with("vit_") &&
       !top.text("architecture").starts_with("deit")) {
@@ -105,9 +113,11 @@ void read_timm(const JsonObject& top, const Checkpoint& checkpoint, VitConfig& c
   const nlohmann::json none = nlohmann::json::object();
   const JsonObject arguments{top.has("model_args") ? top.object("model_args") : none, top.path,
                              "model_args"};
-  for (const char* unknown : {"act_layer", "block_fn", "norm_layer", "attn_layer"}) {
-    if (arguments.has(unknown)) arguments.refuse(unknown, "timm's default, unnamed");
-  }
+  check_timm_arguments(arguments);
+  check_against_tensors(arguments, "embed_dim", config.width);
+  check_against_tensors(arguments, "depth", config.depth);
+  check_against_tensors(arguments, "patch_size", config.patch);
+  check_against_tensors(arguments, "reg_tokens", config.registers);
   if (arguments.has("num_heads")) {
     config.heads = arguments.integer("num_heads", 1);
   } else if (config.query_key_norm) {
@@ -158,6 +168,20 @@ void read_transformers(const JsonObject& top, VitConfig& config) {
   if (!config.swiglu && top.has("hidden_act") && top.text("hidden_act") != "gelu") {
     top.refuse("hidden_act", "\"gelu\"");
   }
+  check_against_tensors(top, "hidden_size", config.width);
+  check_against_tensors(top, "num_hidden_layers", config.depth);
+  check_against_tensors(top, "patch_size", config.patch);
+  check_against_tensors(top, "num_channels", 3);
+  check_against_tensors(top, "head_dim", config.width / config.heads);
+  if (family == "vit") check_against_tensors(top, "intermediate_size", config.mlp);
+  if (family == "dinov2_with_registers")
+    check_against_tensors(top, "num_register_tokens", config.registers);
+  if (top.has("qkv_bias") && top.json.at("qkv_bias") != config.projection_bias)
+    top.refuse("qkv_bias", config.projection_bias ? "true, as the tensors have it"
+                                                  : "false, as the tensors have it");
+  if (top.has("use_swiglu_ffn") && top.json.at("use_swiglu_ffn") != config.swiglu)
+    top.refuse("use_swiglu_ffn",
+               config.swiglu ? "true, as the tensors have it" : "false, as the tensors have it");
   if (family != "vit") {
     config.mean = kImageNetMean;
     config.deviation = kImageNetDeviation;
@@ -166,8 +190,17 @@ void read_transformers(const JsonObject& top, VitConfig& config) {
   if (!std::filesystem::exists(path)) return;
   const nlohmann::json json = read_json_object(path);
   const JsonObject prepared{json, path};
+  if (prepared.has("do_rescale") && prepared.json.at("do_rescale") == false)
+    prepared.refuse("do_rescale", "true: pixels are taken from [0, 1]");
+  if (prepared.has("rescale_factor") &&
+      std::abs(255 * prepared.number("rescale_factor") - 1) > 1e-4)
+    prepared.refuse("rescale_factor", "1/255: pixels are taken from [0, 1]");
   if (prepared.has("image_mean")) read_colours(prepared, "image_mean", config.mean);
   if (prepared.has("image_std")) read_colours(prepared, "image_std", config.deviation);
+  if (prepared.has("do_normalize") && prepared.json.at("do_normalize") == false) {
+    config.mean = {0, 0, 0};
+    config.deviation = {1, 1, 1};
+  }
   config.crop_share = crop_share_of(prepared);
   if (prepared.has("resample")) {  // as Pillow numbers them
     const std::int64_t resample = prepared.integer("resample", 0);

@@ -1,21 +1,19 @@
 #include "palimpsest/plan/machine.h"
 
 #include <array>
-#include <boost/program_options.hpp>
 #include <charconv>
 #include <fstream>
 #include <set>
 #include <sstream>
 #include <variant>
 
+#include "palimpsest/core/cfg_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/nearest_name.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
 namespace {
-
-namespace po = boost::program_options;
 
 using Member =
     std::variant<bool Machine::*, double Machine::*, std::int64_t Machine::*, double Link::*>;
@@ -113,23 +111,13 @@ bool is_path(std::string_view name) { return name.ends_with(".cfg"); }
 }  // namespace
 
 Machine parse_machine(const std::string& text, const std::string& source) {
-  po::options_description known;
-  for (const MachineKey& key : kKeys) known.add_options()(key.name, po::value<std::string>());
   Machine machine;
   std::set<std::string> seen;
-  try {
-    std::istringstream stream(text);
-    const auto parsed = po::parse_config_file(stream, known, /*allow_unregistered=*/true);
-    for (const po::option& option : parsed.options) {
-      const MachineKey* const key = find_key(option.string_key);
-      if (key == nullptr) refuse_unknown(option.string_key, source);
-      if (!seen.insert(option.string_key).second) {
-        throw UsageError(concat(source, ": '", key->name, "' is given twice; keep one"));
-      }
-      set(machine, *key, option.value.front(), source);
-    }
-  } catch (const po::error& error) {
-    throw UsageError(concat(source, ": expected lines 'key = value'; ", error.what()));
+  for (const CfgLine& line : parse_cfg(text, source)) {
+    const MachineKey* const key = find_key(line.name);
+    if (key == nullptr) refuse_unknown(line.name, source);
+    seen.insert(line.name);
+    set(machine, *key, line.value, source);
   }
   std::string missing;
   for (const MachineKey& key : kKeys) {

@@ -35,8 +35,22 @@ std::string last_part(const std::string& base) {
   return std::filesystem::path(base).filename().string();
 }
 
+// What may be wrong with the two bases; "" where they are one.
 std::string check_base(const PeftAdapter& first, const PeftAdapter& other) {
-  if (other.base == first.base) return "";
+  if (other.base.empty() || first.base.empty()) {
+    if (other.base == first.base) return "";
+    return concat((first.base.empty() ? first : other).name,
+                  " doesn't name its base model (base_model_name_or_path): taken to be that of ",
+                  (first.base.empty() ? other : first).name);
+  }
+  if (other.base == first.base) {
+    if (other.revision == first.revision) return "";
+    const auto revision = [](const PeftAdapter& adapter) {
+      return adapter.revision.empty() ? "the default" : adapter.revision;
+    };
+    return concat("the adapters were trained on two revisions of ", first.base, ": ", first.name,
+                  " on ", revision(first), ", ", other.name, " on ", revision(other));
+  }
   if (last_part(other.base) == last_part(first.base)) {
     return concat("the base model of ", first.name, " is ", first.base, ", that of ", other.name,
                   " ", other.base, ": taken to be the same by the end of the name");
@@ -85,7 +99,12 @@ RemergeResult remerge_adapters(const AdapterRequest& request) {
     if (!merge) {
       merge.emplace(*rule, layout, needs.fisher, request.threads);
       zeros.resize(merge->merged().size());
-      first = {.name = adapter.name, .base = adapter.base, .lora = {}, .sha256 = {}, .remark = {}};
+      first = {.name = adapter.name,
+               .base = adapter.base,
+               .revision = adapter.revision,
+               .lora = {},
+               .sha256 = {},
+               .remark = {}};
     }
     check_layout(merge->layout(), layout, first.name, adapter.name);
     for (const std::string& remark : {adapter.remark, check_base(first, adapter)}) {

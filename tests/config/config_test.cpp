@@ -105,6 +105,8 @@ TEST(Config, RefusesAnUnknownKeyWithTheNearestOne) {
   EXPECT_THAT(refusal_with({"--lora_rank=3"}), HasSubstr("'lora-rank'"));
   EXPECT_THAT(refusal_with({"--hea", "3"}), AllOf(HasSubstr("unknown"), HasSubstr("'hea'")));
   EXPECT_THAT(refusal_with({"--zzzzzzzz"}), AllOf(HasSubstr("zzzzzzzz"), HasSubstr("--help")));
+  EXPECT_THAT(refusal_with({"--LR=1"}), HasSubstr("did you mean 'lr'?"));
+  EXPECT_THAT(refusal_with({"--Lora_Rank=1"}), HasSubstr("did you mean 'lora-rank'?"));
 }
 
 TEST_F(ConfigFile, NamesTheFileInWhatItRefuses) {
@@ -113,7 +115,13 @@ TEST_F(ConfigFile, NamesTheFileInWhatItRefuses) {
   write("batch = 0\n");
   EXPECT_THAT(refusal({"--config", path}), AllOf(HasSubstr(path), HasSubstr("batch = '0'")));
   write("config = other.cfg\n");
-  EXPECT_THAT(refusal({"--config", path}), HasSubstr("'config'"));
+  EXPECT_THAT(refusal({"--config", path}),
+              AllOf(HasSubstr("'config'"), HasSubstr("names no other")));
+  write("seed = 1\n--lr = 1\n");
+  EXPECT_THAT(refusal({"--config", path}),
+              AllOf(HasSubstr("line 2"), HasSubstr("did you mean 'lr'?")));
+  write("LORA_RANK = 1\n");
+  EXPECT_THAT(refusal({"--config", path}), HasSubstr("did you mean 'lora-rank'?"));
   write("epochs 3\n");
   EXPECT_THAT(refusal({"--config", path}), AllOf(HasSubstr(path), HasSubstr("name = value")));
   EXPECT_THAT(refusal({"--config", path + ".missing"}), HasSubstr(path + ".missing"));
@@ -158,7 +166,17 @@ TEST(Config, NamesKeyValueAndWhatIsAllowed) {
       {"lora-targets", "key,,value", "names, comma-separated"},
       {"lora-targets", "key,key", "different"},
       {"lora-targets", "", "at least one"},
-      {"out", "runs/a#b", "no '#'"},
+      {"head-refit", "1", "true or false"},
+      {"head-refit", "True", "true or false"},
+      {"lr", "1_000", "a number above 0"},
+      {"lr", "1,5", "a number above 0"},
+      {"lr", "0x10", "a number above 0"},
+      {"lr", "10k", "a number above 0"},
+      {"batch", "+5", "whole number"},
+      {"seed", "-0", "whole number"},
+      {"out", "a\nb", "no line break"},
+      {"out", "it's \"a\"", "not both kinds of quotes"},
+      {"out", " runs/a", "no space at its ends"},
   };
   for (const auto& wrong : cases) {
     const std::string named = std::string(wrong.key) + " = '" + wrong.value + "'";

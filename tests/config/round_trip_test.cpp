@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <random>
 
 #include "config_file.h"
@@ -20,7 +22,10 @@ struct RandomValue {
     return value == low && key.above_minimum ? high : value;
   }
   double number() const { return between(key.minimum, std::min(key.maximum, key.minimum + 1000)); }
-  std::string text() const { return "t/" + std::to_string(random() % 1000) + " =x y.h5"; }
+  std::string text() const {
+    const char* const ends[] = {"", "#2", " #2", "'s", "\"a\"", "$HOME", "~", ",", " ; a", "\\"};
+    return "t/" + std::to_string(random() % 1000) + " =x y.h5" + ends[random() % std::size(ends)];
+  }
 
   std::string rule() const {
     const char* const rules[] = {"closed-form",       "closed-form:by=direction,shrink=0.25",
@@ -93,6 +98,24 @@ TEST(Config, CommandLineOfAllSettingsParsesBackToTheSame) {
     }
     ASSERT_EQ(parse_run_config(arguments), config);
   }
+}
+
+TEST_F(ConfigFile, FileAndCommandLineMeanTheSame) {
+  setenv("HOME", "/home/me", 1);
+  const std::vector<std::string> files = {"--pack=p", "--protocol=q", "--backbone=b"};
+  for (const auto& [written, value] :
+       std::vector<std::pair<std::string, std::string>>{{"~/x", "/home/me/x"},
+                                                        {"~", "/home/me"},
+                                                        {"runs/exp#2", "runs/exp#2"},
+                                                        {"./~/x", "./~/x"}}) {
+    Arguments by_file = files, by_line = files;
+    by_file.insert(by_file.end(), {"--config", write("out = " + written + "\n")});
+    by_line.push_back("--out=" + written);
+    EXPECT_EQ(parse_run_config(by_file).out, value);
+    EXPECT_EQ(parse_run_config(by_line), parse_run_config(by_file));
+  }
+  EXPECT_EQ(parse_settings(Arguments{"--weight-decay=-0"}), RunConfig());
+  EXPECT_FALSE(std::signbit(parse_settings(Arguments{"--weight-decay=-0"}).weight_decay));
 }
 
 TEST(Config, NoTwoKeysShareNameOrMember) {

@@ -113,13 +113,14 @@ TEST_F(CanonicalWeightsTest, FindsBertTensorsInEveryDialect) {
   const std::vector<std::int64_t> two{2}, column{2, 1};
   EXPECT_THAT(floats_of(weights, "embeddings.LayerNorm.weight", two), ElementsAre(0, 1));
   EXPECT_THAT(floats_of(weights, "encoder.layer.0.output.dense.weight", column), ElementsAre(2, 3));
-  EXPECT_THAT(message_of<InputError>([&] { weights.refuse_surplus(); }),
-              HasSubstr("a tensor embeddings.LayerNorm.bias that this backbone has no place for"));
+  EXPECT_THAT(
+      message_of<InputError>([&] { weights.refuse_surplus(); }),
+      HasSubstr("a tensor embeddings.LayerNorm.bias (F32) that this backbone has no place for"));
   EXPECT_THAT(floats_of(weights, "embeddings.LayerNorm.bias", two), ElementsAre(4, 5));
   weights.refuse_surplus();  // a pooler is known to be beside the encoder
   EXPECT_THAT(message_of<InputError>(
                   [&] { floats_of(weights, "encoder.layer.1.output.dense.weight", column); }),
-              AllOf(HasSubstr("expected a tensor encoder.layer.1.output.dense.weight"),
+              AllOf(HasSubstr("expected a tensor roberta.encoder.layer.1.output.dense.weight"),
                     HasSubstr("nearest name is \"roberta.encoder.layer.0.output.dense.weight\"")));
   EXPECT_THAT(
       message_of<InputError>([&] { floats_of(weights, "embeddings.LayerNorm.bias", column); }),
@@ -220,6 +221,15 @@ TEST_F(VitConfigTest, ReadsTransformersAndItsPreprocessor) {
   expected.interpolation = "bilinear";
   expected.crop_share = 1;  // nothing is cropped
   EXPECT_TRUE(read(kTransformers, small_vit()) == expected);
+  write_bytes(
+      at("preprocessor_config.json"),
+      R"({"image_mean":[0.5,0.5,0.5],"do_normalize":false,"rescale_factor":0.00392156862745098})");
+  EXPECT_THAT(read(kTransformers, small_vit()).mean, ElementsAre(0, 0, 0));
+  EXPECT_THAT(read(kTransformers, small_vit()).deviation, ElementsAre(1, 1, 1));
+  for (const std::string other : {R"({"rescale_factor":0.0078})", R"({"do_rescale":false})"}) {
+    write_bytes(at("preprocessor_config.json"), other);
+    EXPECT_THAT(refusal(kTransformers, small_vit()), HasSubstr("pixels are taken from [0, 1]"));
+  }
   const auto share = [&](const std::string& preprocessor) {
     write_bytes(at("preprocessor_config.json"), preprocessor);
     return read(kTransformers, small_vit()).crop_share;
@@ -255,14 +265,24 @@ TEST_F(VitConfigTest, RefusesWhatItCannotBe) {
   const std::vector<Tensor> good = small_vit();
   EXPECT_THAT(refusal(changed(kTimm, "vit_small_patch7_28", "resnet50"), good),
               AllOf(HasSubstr("architecture"), HasSubstr("resnet50")));
-  EXPECT_THAT(refusal(changed(kTimm, "num_heads", "heads"), good), HasSubstr("width 8"));
+  EXPECT_THAT(refusal(changed(kTimm, "\"num_heads\":4", ""), good), HasSubstr("width 8"));
   EXPECT_THAT(refusal(changed(kTimm, "\"avg\"", "\"map\""), good), HasSubstr("global_pool"));
+  EXPECT_THAT(refusal(changed(kTimm, "num_heads", "heads"), good),
+              HasSubstr("model_args.heads is 4: expected timm's default"));
   EXPECT_THAT(refusal(changed(kTimm, ":4", ":3"), good), HasSubstr("3 heads"));
   EXPECT_THAT(refusal(changed(kTimm, "[1,2,3]", "[1,0,3]"), good), HasSubstr("above 0"));
   EXPECT_THAT(refusal(changed(kTimm, "bilinear", "nearest"), good), HasSubstr("nearest"));
   EXPECT_THAT(refusal(changed(kTransformers, "dinov2", "swin"), good),
               AllOf(HasSubstr("model_type"), HasSubstr("swin")));
   EXPECT_THAT(refusal(changed(kTransformers, "gelu", "relu"), good), HasSubstr("hidden_act"));
+  for (const std::string wrong :
+       {R"("num_hidden_layers":12)", R"("hidden_size":16)", R"("patch_size":14)",
+        R"("qkv_bias":false)", R"("use_swiglu_ffn":true)", R"("num_channels":1)", R"("head_dim":8)",
+        R"("quantization_config":{"bits":4})"}) {
+    const std::string field = wrong.substr(1, wrong.find('"', 1) - 1);
+    EXPECT_THAT(refusal(changed(kTransformers, R"("hidden_act":"gelu")", wrong), good),
+                HasSubstr("config.json: " + field));
+  }
   std::vector<Tensor> tensors = good;
   tensors[1].shape = {1, 19, 8};
   EXPECT_THAT(refusal(kTimm, tensors), HasSubstr("square grid"));

@@ -35,7 +35,7 @@ TEST_F(DifferencesTest, EqualRunsAreTheSameWhateverTheyTook) {
     record.metrics.seconds_train = 99;
     state.numerics = "{\"lanes\": \"8\"}";
   });
-  const Comparison comparison = compare(at("a"), at("b"));
+  const RecordComparison comparison = compare(at("a"), at("b"));
   EXPECT_THAT(comparison.differences, IsEmpty());
   EXPECT_EQ(comparison.compared, "3 task records, state-0002.h5");
 }
@@ -48,7 +48,7 @@ TEST_F(DifferencesTest, TheFirstFieldIsWhatTheRunWasTold) {
     record.merge.coefficients = {0.125};
     state.merged[5] = -7;
   });
-  const Comparison comparison = compare(at("a"), at("b"));
+  const RecordComparison comparison = compare(at("a"), at("b"));
   ASSERT_GE(comparison.differences.size(), 4u);
   EXPECT_EQ(comparison.differences.front().file, "tasks/task-0001.h5");
   EXPECT_EQ(comparison.differences.front().field, "/config");
@@ -80,7 +80,7 @@ TEST_F(DifferencesTest, AnArrayIsNamedWithItsPlaceAndBothValues) {
 TEST_F(DifferencesTest, FewerTasksAreADifferenceAndTheRestIsCompared) {
   run("a", 3);
   run("b", 2);
-  const Comparison comparison = compare(at("a"), at("b"));
+  const RecordComparison comparison = compare(at("a"), at("b"));
   ASSERT_EQ(comparison.differences.size(), 1u);
   EXPECT_EQ(comparison.differences.front().field, "tasks_done");
   EXPECT_EQ(comparison.differences.front().how, "3 and 2");
@@ -92,7 +92,7 @@ TEST_F(DifferencesTest, AnotherProcessorIsARemark) {
   write_state_record(at("a.h5"), state);
   state.numerics = "{\"lanes\": \"8\"}";
   write_state_record(at("b.h5"), state);
-  const Comparison comparison = compare(at("a.h5"), at("b.h5"));
+  const RecordComparison comparison = compare(at("a.h5"), at("b.h5"));
   EXPECT_THAT(comparison.differences, IsEmpty());
   EXPECT_THAT(comparison.remarks, ElementsAre(HasSubstr("lanes \"4\" and \"8\"")));
 }

@@ -104,7 +104,7 @@ TEST_F(MergedRecordTest, DiffNamesTheWeightThatDiffers) {
   write_merged_record(at("a.h5"), record);
   record.weights[13] += 1;
   write_merged_record(at("b.h5"), record);
-  const Comparison comparison = compare(at("a.h5"), at("b.h5"));
+  const RecordComparison comparison = compare(at("a.h5"), at("b.h5"));
   ASSERT_EQ(comparison.differences.size(), 1);
   EXPECT_EQ(comparison.differences.front().field, "/weights/m.value");
   EXPECT_THAT(comparison.differences.front().how, HasSubstr("1 of 8 values, most at [0, 1]"));

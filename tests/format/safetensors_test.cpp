@@ -78,6 +78,23 @@ TEST_F(SafetensorsTest, NamesTheNearestTensorAndTheShapeFound) {
               HasSubstr("I64 [0]"));
 }
 
+TEST_F(SafetensorsTest, ATypeThatIsNotReadOnlyMattersWhereItIsNeeded) {
+  for (const std::string type : {"Q3", "F8_E8M0", "F8_E4M3", "I8", "BOOL"}) {
+    write(R"({"a":{"dtype":")" + type + R"(","shape":[4],"data_offsets":[0,4]},)" +
+              R"("b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
+          little_endian<float>({0, 2}));
+    const SafetensorsFile file(path());
+    EXPECT_THAT(file.names(), ElementsAre("a", "b"));
+    EXPECT_THAT(to_floats(file.float_tensor("b", std::vector<std::int64_t>{1})), ElementsAre(2));
+    EXPECT_THAT(
+        message_of<InputError>([&] { file.float_tensor("a", std::vector<std::int64_t>{4}); }),
+        AllOf(HasSubstr("tensor a: expected floats [4], found " + type),
+              HasSubstr("F32, F16, BF16 and F64 are read")));
+  }
+  write(R"({"a":{"dtype":"F4","shape":[2,8],"data_offsets":[0,8]}})", kEight);
+  EXPECT_EQ(SafetensorsFile(path()).tensor("a").bytes.size(), 8);
+}
+
 TEST_F(SafetensorsTest, RefusesFilesThatAreTooShort) {
   write_bytes(path(), "");
   EXPECT_THAT(refusal(), HasSubstr("at least 8 bytes"));
@@ -89,6 +106,19 @@ TEST_F(SafetensorsTest, RefusesFilesThatAreTooShort) {
   EXPECT_THAT(refusal(), HasSubstr("at most 2 bytes"));
   std::filesystem::remove(path());
   EXPECT_THAT(refusal(), HasSubstr("cannot be read"));
+}
+
+TEST_F(SafetensorsTest, NamesOtherFormatsThatHaveItsName) {
+  const std::pair<std::string, const char*> cases[] = {
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"},
+      {"PK\x03\x04 and the rest of a zip", "torch.save"},
+      {"\x80\x02}q\x01(X\x06 and more", "a pickle"},
+      {"GGUF\x03 and more of it", "GGUF"},
+      {"<!DOCTYPE html><html>404</html>", "the download failed"}};
+  for (const auto& [bytes, found] : cases) {
+    write_bytes(path(), bytes);
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("expected a safetensors file"), HasSubstr(found)));
+  }
 }
 
 TEST_F(SafetensorsTest, RefusesAHeaderAboveTheLimitOfTheFormat) {
@@ -119,8 +149,10 @@ TEST_F(SafetensorsTest, RefusesMissingAndMistypedFields) {
   EXPECT_THAT(refusal(R"({"a":{"dtype":"U8","data_offsets":[0,8]}})", kEight),
               HasSubstr("a.shape"));
   EXPECT_THAT(refusal(R"({"a":{"dtype":"U8","shape":[8]}})", kEight), HasSubstr("a.data_offsets"));
-  EXPECT_THAT(refusal(R"({"a":{"dtype":"Q3","shape":[8],"data_offsets":[0,8]}})", kEight),
-              AllOf(HasSubstr("dtype"), HasSubstr("Q3")));
+  EXPECT_THAT(refusal(R"({"a":{"dtype":"F8_E8M0","shape":[9],"data_offsets":[0,8]}})", kEight),
+              HasSubstr("expected 9 bytes for F8_E8M0"));
+  EXPECT_THAT(refusal(R"({"a":{"dtype":"F4","shape":[15],"data_offsets":[0,8]}})", kEight),
+              HasSubstr("F4 [15]"));
   EXPECT_THAT(refusal(R"({"a":{"dtype":"U8","shape":[-8],"data_offsets":[0,8]}})", kEight),
               HasSubstr("a.shape"));
   EXPECT_THAT(refusal(R"({"a":{"dtype":"U8","shape":[8.0],"data_offsets":[0,8]}})", kEight),

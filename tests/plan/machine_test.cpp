@@ -53,7 +53,7 @@ TEST(Machine, RefusesWhatIsWrong) {
   EXPECT_THAT(refusal("ranks-per-node = 2.5\n"), HasSubstr("ranks-per-node = '2.5'"));
   EXPECT_THAT(refusal("ranks-per-node = 4\nnode-latency = 0\n"),
               HasSubstr("missing keys: node-bandwidth network-latency network-bandwidth"));
-  EXPECT_THAT(refusal("what is this\n"), HasSubstr("expected lines 'key = value'"));
+  EXPECT_THAT(refusal("what is this\n"), HasSubstr("expected 'name = value'"));
 }
 
 TEST(Machine, KnowsThoseOfTheRepositoryByName) {

@@ -330,6 +330,5 @@ int write(int count, char** values) {
 }  // namespace palimpsest
 
 int main(int count, char** values) {
-  return palimpsest::run_tool("palimpsest-completion",
-                              [&] { return palimpsest::write(count, values); });
+  return palimpsest::run_tool("palimpsest-completion", count, values, palimpsest::write);
 }

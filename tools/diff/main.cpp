@@ -38,7 +38,7 @@ int diff(int count, char** values) {
   }
   if (paths.size() != 2)
     throw UsageError(concat("expected two runs or files, found ", paths.size(), "; see --help"));
-  const Comparison comparison = compare(paths[0], paths[1]);
+  const RecordComparison comparison = compare(paths[0], paths[1]);
   std::string text;
   for (const Difference& difference : comparison.differences) {
     text += concat(difference.file, difference.file.empty() ? "" : ": ", difference.field, ": ",
@@ -57,5 +57,5 @@ int diff(int count, char** values) {
 }  // namespace palimpsest
 
 int main(int count, char** values) {
-  return palimpsest::run_tool("palimpsest-diff", [&] { return palimpsest::diff(count, values); });
+  return palimpsest::run_tool("palimpsest-diff", count, values, palimpsest::diff);
 }

@@ -40,11 +40,14 @@ struct Arguments {
 
 po::options_description options(Arguments& a) {
   po::options_description described("Options", 96, 60);
+  // As text: boost takes a path with a blank for two words.
+  const auto path = [](std::filesystem::path& value) {
+    return po::value<std::string>()->notifier([&value](const std::string& text) { value = text; });
+  };
   const auto whole = [](std::optional<std::int64_t>& value) {
     return po::value<std::int64_t>()->notifier([&value](std::int64_t v) { value = v; });
   };
-  described.add_options()("out", po::value(&a.out),
-                          "the folder to write; made where it is missing")(
+  described.add_options()("out", path(a.out), "the folder to write; made where it is missing")(
       "format", po::value(&a.format), "safetensors: the whole model (default). peft: an adapter")(
       "dialect", po::value(&a.dialect),
       "whose names of tensors: own, as the backbone's files have them (default); of vision "
@@ -53,7 +56,7 @@ po::options_description options(Arguments& a) {
       "optimum", po::bool_switch(&a.optimum),
       "theta*, where the training of that task ended, instead of the merged model")(
       "rank", whole(a.rank), "peft: the closest adapter of this rank instead of the exact sum")(
-      "backbone", po::value(&a.backbone),
+      "backbone", path(a.backbone),
       "folder of the pretrained model; otherwise the one that run.json names")("help", "this text");
   return described;
 }
@@ -63,7 +66,8 @@ Arguments parse(int count, char** values, std::string& help) {
   const po::options_description shown = options(arguments);
   help = concat(kUsage, shown, kMore);
   po::options_description all = shown;
-  all.add_options()("source", po::value(&arguments.source));
+  std::string source;
+  all.add_options()("source", po::value(&source));
   po::positional_options_description positional;
   positional.add("source", 1);
   try {
@@ -80,6 +84,7 @@ Arguments parse(int count, char** values, std::string& help) {
       return arguments;
     }
     po::notify(map);
+    arguments.source = source;
   } catch (const po::error& error) {
     throw UsageError(concat(error.what(), "; see --help"));
   }
@@ -135,6 +140,9 @@ int run(int count, char** values) {
   const Checkpoint weights(folder);
   const BackboneConfig config = read_backbone_config(folder, weights);
   check_backbone(source, weights, config);
+  for (const std::string& remark : {weights.remark(), remark_on_config(folder)}) {
+    if (!remark.empty()) std::fprintf(stderr, "palimpsest-export: %s\n", remark.c_str());
+  }
   std::filesystem::create_directories(arguments.out);
   if (std::filesystem::equivalent(arguments.out, folder))
     throw UsageError("--out is the backbone's own folder; nothing may be written there");
@@ -157,5 +165,5 @@ int run(int count, char** values) {
 }  // namespace palimpsest
 
 int main(int count, char** values) {
-  return palimpsest::run_tool("palimpsest-export", [&] { return palimpsest::run(count, values); });
+  return palimpsest::run_tool("palimpsest-export", count, values, palimpsest::run);
 }

@@ -102,7 +102,7 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 int main(int count, char** values) {
-  return palimpsest::run_tool("palimpsest-inspect", [&] {
-    return run(parse({values, static_cast<std::size_t>(count)}));
+  return palimpsest::run_tool("palimpsest-inspect", count, values, [](int n, char** words) {
+    return run(parse({words, static_cast<std::size_t>(n)}));
   });
 }

@@ -92,8 +92,12 @@ Arguments parse(int count, char** values) {
         found);
     po::notify(found);
     for (const char* const name : {"rule", "tasks", "remove-task", "out"}) {
-      if (found.contains(name) && found[name].as<std::string>().empty())
-        throw UsageError(concat("--", name, ": expected a value, found an empty one"));
+      if (!found.contains(name)) continue;
+      const auto& value = found[name].as<std::string>();
+      if (value.empty() || value.starts_with("--")) {
+        throw UsageError(concat("--", name, ": expected a value, found ",
+                                value.empty() ? "an empty one" : value));
+      }
     }
   } catch (const po::error& error) {
     throw UsageError(concat(error.what(), "; see --help"));
@@ -203,6 +207,7 @@ int merge(const Arguments& arguments) {
 }  // namespace palimpsest
 
 int main(int count, char** values) {
-  return palimpsest::run_tool("palimpsest-merge",
-                              [&] { return palimpsest::merge(palimpsest::parse(count, values)); });
+  return palimpsest::run_tool("palimpsest-merge", count, values, [](int n, char** words) {
+    return palimpsest::merge(palimpsest::parse(n, words));
+  });
 }

@@ -95,5 +95,6 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 int main(int count, char** values) {
-  return palimpsest::run_tool("palimpsest-report", [&] { return run(parse(count, values)); });
+  return palimpsest::run_tool("palimpsest-report", count, values,
+                              [](int n, char** words) { return run(parse(n, words)); });
 }

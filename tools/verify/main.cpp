@@ -52,6 +52,5 @@ int verify_all(int count, char** values) {
 }  // namespace palimpsest
 
 int main(int count, char** values) {
-  return palimpsest::run_tool("palimpsest-verify",
-                              [&] { return palimpsest::verify_all(count, values); });
+  return palimpsest::run_tool("palimpsest-verify", count, values, palimpsest::verify_all);
 }

@@ -52,11 +52,11 @@ std::string allowed(const Key& key);
 // Parses and checks one value. Throws UsageError naming the key, the value and what is allowed.
 void set_value(RunConfig& config, const Key& key, std::string_view text);
 
-// Arguments after the verb: --config FILE (relative paths in it are relative to the working
-// folder), --key value or --key=value; a boolean flag alone means true. The command line wins over
-// the file. Throws UsageError: an unknown key (with the nearest known one), a key given twice in
-// one place, a value out of range, a missing required setting (pack, protocol, backbone), a
-// contradiction between settings.
+// Arguments after the verb: --config FILE (lines of core/cfg_file.h; relative paths in it are
+// relative to the working folder), --key value or --key=value; a boolean flag alone means true. The
+// command line wins over the file. Nothing is left aside: throws UsageError for a line that is
+// none, an unknown key (with the nearest known one), a key given twice in one place, a value out of
+// range, a missing required setting (pack, protocol, backbone), a contradiction between settings.
 RunConfig parse_run_config(std::span<const std::string> arguments, std::string_view verb = "train");
 
 // The same, but pack, protocol and backbone may be missing: for a plan without files. `defaults`:

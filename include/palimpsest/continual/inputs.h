@@ -28,6 +28,8 @@ struct Inputs {
   std::string backbone_name, backbone_sha256;
   // hash_of(tasks); and of what the backbone's files say besides the weights.
   std::string tasks_sha256, shape_sha256;
+  // On what was taken otherwise than it stands in the backbone's files, or left aside.
+  std::vector<std::string> remarks;
 };
 
 // Pack and backbone alone, without a protocol: no tasks. Throws InputError when a file is wrong or

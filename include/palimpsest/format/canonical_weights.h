@@ -49,7 +49,9 @@ class CanonicalWeights {
     std::vector<std::string> tensors;
     std::int64_t part = 0, of = 1;
   };
-  Place place_of(std::string_view canonical) const;  // throws InputError when there is none
+  // Throws InputError when there is none, with the name that the checkpoint would have it under.
+  Place place_of(std::string_view canonical) const;
+  std::string name_in_file(std::string_view canonical) const;  // for messages; throws as that
 
   // Leading dimensions of 1 left out. Throws InputError when there is no such tensor.
   std::vector<std::int64_t> shape(std::string_view canonical) const;
@@ -59,11 +61,14 @@ class CanonicalWeights {
   std::vector<TensorView> pieces(std::string_view canonical, std::span<const std::int64_t> shape);
 
   // Throws InputError when the checkpoint has a tensor that pieces() never gave and that is not
-  // known to be beside the backbone: the model does something that this backbone doesn't.
+  // known to be beside the backbone: the model does something that this backbone doesn't. Whole
+  // numbers (position_ids) are no weights, and left aside.
   void refuse_surplus() const;
 
  private:
+  std::vector<Place> spelled(std::string_view canonical) const;  // all ways to write it
   std::optional<Place> find(std::string_view canonical) const;
+  [[noreturn]] void refuse_missing(std::string_view canonical) const;
 
   const Checkpoint& checkpoint_;
   const Spellings& spellings_;

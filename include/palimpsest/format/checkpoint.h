@@ -1,6 +1,7 @@
 #pragma once
 // The tensors of a pretrained model: model.safetensors, or several files with
-// model.safetensors.index.json.
+// model.safetensors.index.json. A prefix that a wrapper has put before all names of the backbone
+// ("module.") is taken off; the remark says so, and names what stands beside it.
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -15,11 +16,14 @@ namespace palimpsest {
 
 class Checkpoint {
  public:
-  // `folder`: the model's. Throws InputError: neither file is there, a shard is missing, the index
-  // names a tensor that its shard doesn't have, or a shard has one that the index doesn't name.
+  // `folder`: the model's. Throws InputError: neither file is there (and what is there instead), a
+  // shard is missing, the index names a tensor that its shard doesn't have, or a shard has one that
+  // the index doesn't name; several backbones in one file; an adapter that isn't merged.
   explicit Checkpoint(const std::filesystem::path& folder);
 
-  std::vector<std::string> names() const;  // sorted
+  std::vector<std::string> names() const;  // sorted, without the wrapper's prefix
+  std::string name_in_file(std::string_view name) const { return prefix_ + std::string(name); }
+  const std::string& remark() const { return remark_; }  // "" where nothing is taken off
   bool contains(std::string_view name) const { return places_.contains(name); }
   // Throws InputError naming the file and, where there is one, a name that is nearly the same.
   const TensorView& tensor(std::string_view name) const;
@@ -38,9 +42,11 @@ class Checkpoint {
   std::string sha256() const;
 
  private:
+  void open_shards(const std::filesystem::path& folder, std::map<std::string, std::size_t>& found);
   const SafetensorsFile& file_of(std::string_view name) const;
 
   std::filesystem::path path_;
+  std::string prefix_, remark_;
   std::vector<SafetensorsFile> files_;
   std::map<std::string, std::size_t, std::less<>> places_;  // tensor -> position in files_
 };

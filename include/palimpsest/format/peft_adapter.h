@@ -10,18 +10,20 @@
 namespace palimpsest {
 
 struct PeftAdapter {
-  std::string name;  // of the folder
-  std::string base;  // base_model_name_or_path; "" where the configuration has none
+  std::string name;      // of the folder
+  std::string base;      // base_model_name_or_path; "" where the configuration has none
+  std::string revision;  // of the base; "" where the configuration has none
   std::vector<LoraFactors>
       lora;            // in layout order; names as PEFT has them, less "base_model.model."
   std::string sha256;  // of adapter_model.safetensors
   std::string remark;  // what of the adapter is left out (modules_to_save); "" otherwise
 };
 
-// Plain LoRA on linear layers, with r, lora_alpha, use_rslora, rank_pattern and alpha_pattern.
-// Throws InputError, with the reason, on anything else: a file is missing or damaged, another kind
-// of adapter, DoRA, trained biases, layers that aren't linear, an initialisation that changed the
-// base model (PiSSA, OLoRA, CorDA, LoftQ), a tensor that isn't known.
+// Plain LoRA on linear layers, with r, lora_alpha, use_rslora, rank_pattern, alpha_pattern and
+// target_modules as PEFT reads them. Throws InputError, with the name and the reason, on anything
+// else: a file is missing or damaged, another kind of adapter, a field that is set and neither
+// understood nor harmless (format/adapter_fields.h), an initialisation that changed the base model,
+// a tensor that isn't known. Whole layers of modules_to_save are left out, and the remark says so.
 PeftAdapter read_peft_adapter(const std::filesystem::path& folder);
 
 }  // namespace palimpsest

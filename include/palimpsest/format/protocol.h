@@ -1,5 +1,6 @@
 #pragma once
-// A protocol: which classes make which task, and how many samples of each are used.
+// A protocol: which classes make which task, and how many samples of each are used. Fields beside
+// those read here ("order", "source") are for its readers, and left aside.
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -23,5 +24,9 @@ struct Protocol {
 // Throws InputError: not JSON, a missing or mistyped field, an unknown version, an empty task, a
 // class that stands twice, labels that are not one for each class.
 Protocol read_protocol(const std::filesystem::path& path);
+
+// The classes that differ in their bytes and look the same, in one sentence; "" where there are
+// none.
+std::string remark_on_names(const Protocol& protocol);
 
 }  // namespace palimpsest

@@ -1,6 +1,7 @@
 #pragma once
 // Reads a .safetensors file by mapping it. Every size in the header is checked before anything is
-// touched.
+// touched. A tensor of a type that isn't known is listed with the others, and refused by name when
+// its values are asked for.
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -16,6 +17,9 @@ struct TensorView {
   std::vector<std::int64_t> shape;
   std::span<const std::byte> bytes;  // inside the mapping: valid as long as the SafetensorsFile
 };
+
+// Whether to_floats() reads its type: F32, F16, BF16 or F64.
+bool is_float(const TensorView& tensor);
 
 // The elements as float32. The tensor is of a float type (SafetensorsFile::float_tensor()).
 std::vector<float> to_floats(const TensorView& tensor);

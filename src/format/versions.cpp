@@ -1,0 +1,14 @@
+#include "versions.h"
+
+#include "palimpsest/core/text.h"
+
+namespace palimpsest {
+
+std::string_view writer() { return "palimpsest " PALIMPSEST_VERSION; }
+
+std::string readable_versions() {
+  return concat("version 1.x.y, which ", writer(),
+                " reads; a newer one needs a program as new as the one that wrote the file");
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,119 @@
+"""Configuration files and command lines, through the program: both mean the same, and nothing in them is left aside."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from program import PROGRAM, ROOT
+
+TOOLS = os.path.dirname(os.environ["PALIMPSEST_INSPECT"])
+FILES = "pack = p\nprotocol = q\nbackbone = b\n"
+
+
+def call(*command, code=0, home=None):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60,
+                          env=os.environ | ({"HOME": str(home)} if home else {}))
+    text = done.stdout + done.stderr
+    assert done.returncode == code, f"exit code {done.returncode}, expected {code}:\n{text}"
+    return text
+
+
+def printed(tmp_path, text, *arguments, code=0):
+    path = tmp_path / "run.cfg"
+    path.write_bytes((FILES + text).encode())
+    return call(PROGRAM, "train", "--config", path, *arguments, "--print-config", code=code, home=tmp_path)
+
+
+def lines_of(text):
+    return dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
+
+
+@pytest.mark.parametrize("line,shown", [
+    ("out = runs/exp#2", "runs/exp#2"),
+    ("out = runs/exp # the second", "runs/exp"),
+    ("out = 'runs/exp #2'", "'runs/exp #2'"),
+    ("out = \"my runs/x\"", "my runs/x"),
+    ("out = '$HOME/x'", "'$HOME/x'"),
+    ("out = runs/x\r", "runs/x"),
+])
+def test_what_a_file_says_is_what_runs_and_prints_back(tmp_path, line, shown):
+    text = printed(tmp_path, line + "\n")
+    assert lines_of(text)["out"] == shown
+    again = tmp_path / "printed.cfg"
+    again.write_text(text)
+    assert call(PROGRAM, "train", "--config", again, "--print-config") == text
+
+
+def test_home_folders_in_both(tmp_path):
+    for text, arguments in (("out = ~/x\n", ()), ("", ("--out=~/x",)), ("", ("--out", "~/x"))):
+        assert lines_of(printed(tmp_path, text, *arguments))["out"] == f"{tmp_path}/x"
+    assert "~nobody-of-this-name is no user" in printed(tmp_path, "", "--out=~nobody-of-this-name/x", code=2)
+
+
+@pytest.mark.parametrize("line,message", [
+    ("out = $HOME/runs", "line 4: '$HOME/runs': variables are not put in here"),
+    ("lora_rank = 4", "line 4: unknown setting 'lora_rank'; did you mean 'lora-rank'?"),
+    ("LR = 1", "did you mean 'lr'?"),
+    ("--lr = 1", "did you mean 'lr'?"),
+    ("lr: 1", "write = instead of the colon"),
+    ("[train]", "there are no sections"),
+    ("lr = 1\nlr = 2", "line 5: 'lr' is given twice (first in line 4)"),
+    ("lr = 1e-3, ", "ends with ,"),
+    ("lr = 1_000", "lr = '1_000' is not possible: it takes a number above 0"),
+    ("lr =", "lr = '' is not possible"),
+    ("joint = yes", "joint = 'yes' is not possible: it takes true or false"),
+    ("out = runs/x ; mine", "a comment begins with #"),
+    ("config = other.cfg", "names no other"),
+])
+def test_what_a_file_cannot_say(tmp_path, line, message):
+    assert message in printed(tmp_path, line + "\n", code=2)
+
+
+@pytest.mark.parametrize("arguments,message", [
+    (["--lr", "1", "--lr", "2"], "'lr' is given twice"),
+    (["--config=a", "--config=b"], "'config' is given twice"),
+    (["--lr"], "'--lr'"),
+    (["--lr="], "'--lr'"),
+    (["--lr", "--batch", "3"], "expected a value of --lr, found --batch"),
+    (["--epoch", "3"], "did you mean 'epochs'?"),
+    (["--lora_rank=3"], "did you mean 'lora-rank'?"),
+    (["runs/mine"], "'runs/mine' stands alone"),
+])
+def test_what_a_command_line_cannot_say(arguments, message):
+    assert message in call(PROGRAM, "train", *arguments, "--print-config", code=2)
+
+
+def test_a_run_records_the_folders_that_were_meant(toy, tmp_path):
+    command = toy.command("--tasks", 1, "--epochs", 1, "--out=~/runs/exp#2")
+    call(*command, home=tmp_path)
+    with open(tmp_path / "runs" / "exp#2" / "run.json") as file:
+        assert json.load(file)["config"]["out"] == f"{tmp_path}/runs/exp#2"
+    merged = tmp_path / "merged.h5"
+    call(os.path.join(TOOLS, "palimpsest-merge"), "~/runs/exp#2", "--out=~/merged.h5", home=tmp_path)
+    assert merged.exists()
+    call(PROGRAM, "eval", "--weights=~/merged.h5", "--out=~/result.json", "--pack", toy.path("pack.h5"),
+         "--protocol", toy.path("protocol.json"), "--backbone", toy.path("backbone"), home=tmp_path)
+    assert (tmp_path / "result.json").exists()
+    exported = tmp_path / "my model"
+    call(os.path.join(TOOLS, "palimpsest-export"), tmp_path / "runs" / "exp#2", f"--out={exported}")
+    assert (exported / "model.safetensors").exists()
+
+
+def test_machine_files_are_read_in_the_same_way(tmp_path):
+    with open(os.path.join(ROOT, "configs", "machines", "cpu-ethernet-10g.cfg")) as file:
+        good = file.read()
+    path = tmp_path / "mine.cfg"
+    path.write_text(good + "share: 0.5\n")
+    command = [PROGRAM, "plan", "--shape", "vit-b/16", "--machine", path]
+    assert "write = instead of the colon" in call(*command, code=2)
+    path.write_text(good + "memory = 1e9 # bytes\n")
+    call(*command)
+
+
+def test_all_programs_have_the_version_of_the_project():
+    with open(os.path.join(ROOT, "CMakeLists.txt")) as file:
+        version = file.read().split("VERSION ")[2].split()[0]
+    assert call(PROGRAM, "--version") == f"palimpsest {version}\n"
+    with open(os.path.join(ROOT, "tools", "pack", "palimpsest_pack", "__init__.py")) as file:  # installed without CMakeLists.txt
+        assert f'WRITER = "palimpsest-pack {version}"' in file.read()
