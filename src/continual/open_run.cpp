@@ -194,11 +194,14 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
                  const RunEvents& events, const FolderReady& folder_ready) {
   configure_processor(static_cast<int>(config.threads));
   lanes_of(config, group.size());  // refused before anything is opened
-  Inputs inputs = open_inputs(staged(config, group, watchdog));
+  const RunConfig staged_config = staged(config, group, watchdog);
+  Inputs inputs =
+      group.work("opening pack and backbone", [&] { return open_inputs(staged_config); });
   Placement placement = make_placement(config.device, config.share_device, group, watchdog);
   if (!config.cuda_graphs) placement.make_graph = nullptr;
-  std::unique_ptr<Backbone> model =
-      make_backbone(inputs.weights, inputs.backbone, inputs.choice, placement.device);
+  std::unique_ptr<Backbone> model = group.work("placing the backbone", [&] {
+    return make_backbone(inputs.weights, inputs.backbone, inputs.choice, placement.device);
+  });
   PixelSource pixels(placement.device, placement.room_for_images());
   std::unique_ptr<MergeRule> rule = make_merge_rule(config.merge);
   RunConfig resolved = config;
@@ -236,11 +239,12 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
                 "(--allow-numerics-change lets them differ)",
                 kPhase);
   }
-  if (run.is_root()) {
+  group.work("opening the run folder", [&] {
+    if (!run.is_root()) return;
     run.inputs.pack.verify();
     open_folder(run);
     folder_ready(run.folder, run.state.accuracy);
-  }
+  });
   broadcast_recalled(run);
   broadcast_state(group, run.state);
   broadcast_progress(group, run.progress);

@@ -161,7 +161,8 @@ EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
 void save(OpenRun& run, const Task& task, const TrainedTask& trained, const MergeOutcome& merged,
           const TaskMetrics& metrics) {
   const Watchdog::Phase phase(run.watchdog, "saving", 10);
-  if (run.is_root()) {
+  run.group.work("save on rank 0", [&] {
+    if (!run.is_root()) return;
     const Stopwatch watch;
     run.state.accuracy.add_row(metrics.after_merge, metrics.before_merge);
     run.alphas.push_back(merged.event.alpha);
@@ -171,8 +172,7 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
                           run.config));
     run.events.tell(TaskSaved{static_cast<int>(task.index),
                               run.folder.task_file(task.index).string(), watch.seconds()});
-  }
-  run.group.barrier("waiting for the save on rank 0");
+  });
   run.stop.heed();
 }
 

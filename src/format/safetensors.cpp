@@ -7,6 +7,7 @@
 #include "json_fields.h"
 #include "mapped_file.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/progress.h"
 #include "palimpsest/core/text.h"
 #include "small_floats.h"
 #include "strict_json.h"
@@ -200,6 +201,7 @@ const TensorView& SafetensorsFile::float_tensor(std::string_view name,
 }
 
 std::vector<float> to_floats(const TensorView& tensor) {
+  progress_made();
   const std::uint64_t step = element_bytes(tensor.dtype);
   std::vector<float> values(tensor.bytes.size() / step);
   if (tensor.dtype == "F32") {
