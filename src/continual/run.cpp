@@ -111,8 +111,12 @@ void measure_error_budget(OpenRun& run, const Task& task, const Head& head,
 // The task's head trained again on the merged model's features (not in the paper).
 void refit_head(OpenRun& run, const Task& task, const at::Tensor& features) {
   Head& head = run.state.heads.back();
-  head = train_head(features, task.train.targets, std::ssize(task.classes), run.config, task.index,
-                    run.config.head_refit_epochs, head)
+  head = train_head(features, task.train.targets, std::ssize(task.classes),
+                    settings_after_merge(run.config, task.train.size()), task.index,
+                    run.config.head_refit_epochs, head,
+                    [&](const NonfiniteStep& at) {
+                      skip_step(run.context(), task, at, /*in_refit=*/true);
+                    })
              .head;
 }
 
