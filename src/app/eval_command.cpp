@@ -96,7 +96,9 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
   const std::vector<std::string> settings = take_own_options(own_options(options), arguments);
   check(options);
   const bool sweeps = !options.sweep.empty();
-  const SavedWeights saved = read_saved_weights(sweeps ? options.sweep : options.weights);
+  const SavedWeights saved = group.work("reading the weights", [&] {
+    return read_saved_weights(sweeps ? options.sweep : options.weights);
+  });
   const RunConfig config = settings_of(saved, settings, "eval", {"pack", "protocol", "backbone"});
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   std::string split = options.split.empty() ? "test" : options.split;

@@ -60,21 +60,9 @@ Scores scores_of(const std::string& name) {
   throw UsageError(concat("--scores ", name, ": expected none, probabilities or logits"));
 }
 
-}  // namespace
-
-int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
-  Options options;
-  const std::vector<std::string> settings = take_own_options(own_options(options), arguments);
-  check(options);
-  const Scores scores = scores_of(options.scores);
-  const SavedWeights saved = read_saved_weights(options.weights);
-  const RunConfig config = settings_of(saved, settings, "predict", {"pack", "backbone"});
-  watchdog.set_deadline(static_cast<double>(config.hang_seconds));
-  Evaluation evaluation = open_samples(config, saved, options.split, group, watchdog);
-  std::vector<float> logits = logits_at(evaluation, saved);
-  ignore_stop_requests();
-  if (group.rank() != 0) return static_cast<int>(ExitCode::kDone);
-
+// On rank 0.
+void report(const Options& options, Scores scores, const SavedWeights& saved,
+            Evaluation& evaluation, std::vector<float> logits) {
   const Pack& pack = evaluation.inputs.pack;
   LabelledSamples& samples = evaluation.tasks.front().test;
   Predictions predictions{.classes = known_classes(saved),
@@ -86,7 +74,7 @@ int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& 
     predictions.labels.push_back(pack.classes()[static_cast<std::size_t>(pack.label(sample))]);
   write_file_atomically(options.out, csv_of_predictions(predictions, options.top, scores));
   EvaluationTitle title{.weights = saved.source,
-                        .pack = config.pack,
+                        .pack = evaluation.config.pack,
                         .split = options.split,
                         .task_names = {},
                         .classes = saved.classes,
@@ -95,6 +83,25 @@ int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& 
   const View view = view_of_predictions(title, predictions);
   std::cout << (options.json ? view.json : view.text) << std::flush;
   if (!std::cout) throw Error("the report could not be written to the standard output");
+}
+
+}  // namespace
+
+int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
+  Options options;
+  const std::vector<std::string> settings = take_own_options(own_options(options), arguments);
+  check(options);
+  const Scores scores = scores_of(options.scores);
+  const SavedWeights saved =
+      group.work("reading the weights", [&] { return read_saved_weights(options.weights); });
+  const RunConfig config = settings_of(saved, settings, "predict", {"pack", "backbone"});
+  watchdog.set_deadline(static_cast<double>(config.hang_seconds));
+  Evaluation evaluation = open_samples(config, saved, options.split, group, watchdog);
+  std::vector<float> logits = logits_at(evaluation, saved);
+  ignore_stop_requests();
+  group.work("writing the predictions", [&] {
+    if (group.rank() == 0) report(options, scores, saved, evaluation, std::move(logits));
+  });
   return static_cast<int>(ExitCode::kDone);
 }
 
@@ -104,7 +111,9 @@ std::string predict_help() {
   out << "palimpsest predict --weights WEIGHTS --pack PACK --out predictions.csv [settings]\n"
          "A class for every sample of a pack, over as many ranks as it is started on, with the "
          "same numbers at\nevery one; and a report by class where the weights know the pack's "
-         "classes. Settings are those that\nwere recorded.\n\n"
+         "classes: by the labels that the\nprotocol gives them, the run's or --protocol, or by "
+         "their names (of domains: DOMAIN/LABEL). What is not\nknown is named and not scored. "
+         "Settings are those that were recorded.\n\n"
          "Example: palimpsest predict --weights runs/mine --pack data/new.h5 --out "
          "predictions.csv\n"
          "Exit codes: palimpsest --help lists them.\n\n"

@@ -1,11 +1,14 @@
 #include "palimpsest/comm/host_group.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
+#include <thread>
 
 #include "mpi_check.h"
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/progress.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -15,6 +18,9 @@ struct HostGroup::Impl {
   Communicator world;
   std::size_t largest_message;
   int node_rank = 0;
+  // Of work(). A part that throws may leave a round that MPI still writes to.
+  MPI_Request round = MPI_REQUEST_NULL;
+  int done_here = 0, done_everywhere = 0;
 
   Impl(Watchdog& dog, std::size_t largest) : watchdog(dog), world(dog), largest_message(largest) {
     MPI_Comm node = MPI_COMM_NULL;
@@ -31,6 +37,20 @@ struct HostGroup::Impl {
     check(MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MAX, world.get()),
           "MPI_Allreduce");
     return value;
+  }
+
+  // An exchange that doesn't block. It ends when every rank has joined in, which proves that all
+  // of them go on, or are done.
+  void start_round(bool done) {
+    done_here = done ? 1 : 0;
+    check(MPI_Iallreduce(&done_here, &done_everywhere, 1, MPI_INT, MPI_MIN, world.get(), &round),
+          "MPI_Iallreduce");
+  }
+
+  bool round_has_ended() {
+    int ended = 0;
+    check(MPI_Test(&round, &ended, MPI_STATUS_IGNORE), "MPI_Test");
+    return ended != 0;
   }
 
   void broadcast(std::span<std::byte> bytes, int root) const {
@@ -176,6 +196,34 @@ void HostGroup::agree(std::string_view value, std::string_view what, std::string
   throw Error(
       concat("the ranks disagree on ", what, ": ", values,
              ". All ranks must run the same program with the same settings on the same files"));
+}
+
+void HostGroup::do_part(std::string_view phase, const std::function<void()>& part) {
+  if (size() == 1) return part();
+  using Clock = std::chrono::steady_clock;
+  constexpr auto kBetweenRounds = std::chrono::milliseconds(100);
+  constexpr auto kPause = std::chrono::milliseconds(1);
+  Watchdog& watchdog = impl_->watchdog;
+  impl_->done_everywhere = 0;
+  {
+    const Watchdog::Phase named(watchdog, phase);
+    Clock::time_point last = Clock::now();
+    const ProgressListener listener([&] {
+      const Clock::time_point now = Clock::now();
+      if (now - last < kBetweenRounds) return;
+      last = now;
+      watchdog.progress();
+      if (impl_->round_has_ended()) impl_->start_round(false);
+    });
+    part();
+  }
+  const Collective named(watchdog, concat("waiting for others: ", phase));
+  while (true) {
+    while (!impl_->round_has_ended()) std::this_thread::sleep_for(kPause);
+    if (impl_->done_everywhere) return;
+    watchdog.progress();
+    impl_->start_round(true);
+  }
 }
 
 std::vector<std::string> HostGroup::gather(std::string_view text, std::string_view phase) {

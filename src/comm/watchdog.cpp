@@ -179,6 +179,11 @@ void Watchdog::at(int task, std::int64_t step) {
   impl_->heartbeat->set("step", std::to_string(step));
 }
 
+void Watchdog::progress() {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->restart_clock();
+}
+
 void Watchdog::collective(std::string_view name) {
   const std::lock_guard lock(impl_->mutex);
   impl_->collective = name;

@@ -110,7 +110,8 @@ std::vector<Key> keys_of_input() {
        .group = kImages,
        .member = &C::augmentation,
        .help = "Of training images. crop-flip: random resized crop and mirror image;\n"
-               "crop-flip-jitter: colours too; rand-augment: crop, flip, RandAugment.",
+               "crop-flip-jitter: colours too; rand-augment: crop, flip, RandAugment. With\n"
+               "adapter = none images are never augmented, and the last two are refused.",
        .choices = {"none", "crop-flip", "crop-flip-jitter", "rand-augment"}},
       {.name = "crop-scale-min",
        .group = kImages,

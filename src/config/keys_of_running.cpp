@@ -80,7 +80,8 @@ std::vector<Key> keys_of_running() {
       {.name = "hang-seconds",
        .group = kMachine,
        .member = &C::hang_seconds,
-       .help = "A rank that waits longer than this for another ends the job; 0: never.",
+       .help = "A rank that waits longer than this for another ends the job; 0: never. One\n"
+               "that reads, hashes or writes much is waited for while it goes on.",
        .effect = kOperational,
        .minimum = 0,
        .maximum = kMost,

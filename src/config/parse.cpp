@@ -219,6 +219,16 @@ void check_passes(const RunConfig& config) {
                           static_cast<std::int64_t>(kMost)));
 }
 
+// Of training alone: what an earlier version trained can still be evaluated.
+void check_trained_views(const RunConfig& config) {
+  const bool augments_more = config.augmentation != "none" && config.augmentation != "crop-flip";
+  if (config.adapter != "none" || !augments_more) return;
+  throw UsageError(
+      concat("adapter = none trains heads on features that are computed once, from the test view "
+             "of each image, but augmentation = ",
+             config.augmentation, " asks for another view in every pass; set it to none"));
+}
+
 void check_consistent(const RunConfig& config) {
   check_passes(config);
   if (config.adapter == "none" && (config.merge != "none" || config.perturbation != "none")) {
@@ -280,6 +290,7 @@ RunConfig parse_settings(std::span<const std::string> arguments, const RunConfig
 
 RunConfig parse_run_config(std::span<const std::string> arguments, std::string_view verb) {
   const RunConfig config = parse_settings(arguments, {}, verb);
+  check_trained_views(config);
   check_complete(config);
   return config;
 }

@@ -143,6 +143,7 @@ Beginning find_beginning(OpenRun& run) {
 }
 
 void write_beginning(OpenRun& run, const Beginning& beginning) {
+  warn(run.lock.remark());
   if (beginning.goes_on) {
     run.folder.forget_steps(run.state.tasks_done, run.progress ? run.progress->steps_done : 0);
     if (run.progress) {

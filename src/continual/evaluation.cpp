@@ -1,7 +1,6 @@
 #include "palimpsest/continual/evaluation.h"
 
-#include <algorithm>
-
+#include "known_tasks.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/evaluate/evaluator.h"
@@ -18,50 +17,6 @@ void check_same(const SavedWeights& saved, std::string_view what, const std::str
   if (recorded == now || recorded.empty()) return;
   throw InputError(concat(saved.source, ": expected the ", what, " ", recorded,
                           " that they were trained on, found ", now, " in ", setting));
-}
-
-LabelledSamples split_of(Task& task, std::string_view split) {
-  return std::move(split == "validation" ? task.validation
-                   : split == "train"    ? task.train
-                                         : task.test);
-}
-
-// The protocol's task for each of the weights' tasks, by its classes, with the split as its test
-// set.
-std::vector<Task> tasks_of(const SavedWeights& saved, std::vector<Task> known,
-                           std::string_view split, const RunConfig& config,
-                           std::vector<std::string>& remarks) {
-  std::vector<Task> tasks;
-  std::string missing;
-  for (const auto& classes : saved.classes) {
-    Task task{.index = std::ssize(tasks), .name = {}, .classes = classes, .train = {}, .test = {}};
-    // Domains have the same classes: those of a run that was continued are not the protocol's.
-    const bool is_past = shares_head(config.scenario) && task.index < saved.tasks_before;
-    const auto found = is_past ? known.end() : std::ranges::find(known, classes, &Task::classes);
-    if (found == known.end()) {
-      missing += concat(missing.empty() ? "" : ", ", tasks.size() + 1);
-    } else {
-      task.name = found->name;
-      task.test = split_of(*found, split);
-      known.erase(found);  // domains have the same classes, one after another
-      if (task.test.size() == 0)
-        remarks.push_back(concat("task ", tasks.size() + 1, " has no ", split, " samples"));
-    }
-    tasks.push_back(std::move(task));
-  }
-  const auto tested = [](const Task& task) { return task.test.size() > 0; };
-  if (std::ranges::none_of(tasks, tested)) {
-    throw InputError(concat(config.protocol, ": expected a task with the classes of one of ",
-                            saved.source, " and ", split, " samples, found none",
-                            split == "validation" ? ": it was trained with --validation 0, or none "
-                                                    "of its few samples fell to it"
-                                                  : ""));
-  }
-  if (!missing.empty()) {
-    remarks.push_back(
-        concat("not tested, as ", config.protocol, " has no task of their classes: ", missing));
-  }
-  return tasks;
 }
 
 // Pack and backbone against the weights.
@@ -82,8 +37,9 @@ Evaluation opened(const RunConfig& config, const SavedWeights& saved, Inputs inp
                   Watchdog& watchdog) {
   Placement placement = make_placement(config.device, config.share_device, group, watchdog);
   if (!config.cuda_graphs) placement.make_graph = nullptr;
-  std::unique_ptr<Backbone> model =
-      make_backbone(inputs.weights, inputs.backbone, inputs.choice, placement.device);
+  std::unique_ptr<Backbone> model = group.work("placing the backbone", [&] {
+    return make_backbone(inputs.weights, inputs.backbone, inputs.choice, placement.device);
+  });
   if (!saved.weights.empty() && !(model->layout() == saved.layout)) {
     throw InputError(concat(saved.source,
                             ": its adapted modules are others than those of its recorded "
@@ -124,29 +80,12 @@ SampleReader reader_of(Evaluation& evaluation) {
           evaluation.pixels};
 }
 
-// The pack's samples of that split, with their place among `classes`.
-LabelledSamples samples_of(const Pack& pack, std::string_view split,
-                           std::span<const std::string> classes) {
-  std::vector<std::int64_t> place;  // by the pack's class
-  for (const std::string& name : pack.classes()) {
-    const auto found = std::ranges::find(classes, name);
-    place.push_back(found == classes.end() ? -1 : found - classes.begin());
-  }
-  LabelledSamples samples;
-  for (std::int64_t sample = 0; sample < pack.size(); ++sample) {
-    if (split != "all" && pack.is_test(sample) != (split == "test")) continue;
-    samples.samples.push_back(sample);
-    samples.targets.push_back(place[static_cast<std::size_t>(pack.label(sample))]);
-  }
-  return samples;
-}
-
 }  // namespace
 
 Evaluation open_evaluation(const RunConfig& config, const SavedWeights& saved,
                            std::string_view split, HostGroup& group, Watchdog& watchdog) {
   configure_processor(static_cast<int>(config.threads));
-  Inputs inputs = open_inputs(config);
+  Inputs inputs = group.work("opening pack and backbone", [&] { return open_inputs(config); });
   std::vector<std::string> remarks = inputs.remarks;
   check_inputs(inputs, saved, config, remarks);
   if (split == "train")
@@ -159,7 +98,8 @@ Evaluation open_evaluation(const RunConfig& config, const SavedWeights& saved,
 Evaluation open_samples(const RunConfig& config, const SavedWeights& saved, std::string_view split,
                         HostGroup& group, Watchdog& watchdog) {
   configure_processor(static_cast<int>(config.threads));
-  Inputs inputs = open_pack_and_backbone(config);
+  Inputs inputs =
+      group.work("opening pack and backbone", [&] { return open_pack_and_backbone(config); });
   std::vector<std::string> remarks = inputs.remarks;
   check_inputs(inputs, saved, config, remarks);
   Task task{.index = 0,
@@ -167,7 +107,7 @@ Evaluation open_samples(const RunConfig& config, const SavedWeights& saved, std:
             .classes = known_classes(saved),
             .train = {},
             .test = {}};
-  task.test = samples_of(inputs.pack, split, task.classes);
+  task.test = samples_of(saved, inputs.pack, split, config, remarks);
   if (task.test.size() == 0) {
     throw UsageError(concat(config.pack, " has no ", split, " samples; --split all takes all"));
   }

@@ -67,11 +67,12 @@ MergeOutcome merge_on_root(HostGroup& group, const MergeRule& rule, FisherScale 
                            double loss_rise) {
   if (state.merged_hash.empty()) throw Error("a merge into a state that was not broadcast");
   MergeOutcome outcome;
-  if (group.rank() == 0) {
+  group.work("merge on rank 0", [&] {
+    if (group.rank() != 0) return;
     outcome = decide_and_merge(rule, scale, layout, state, trained, std::move(fisher), loss_rise);
-  }
+  });
   group.broadcast(std::as_writable_bytes(std::span(state.merged)), 0,
-                  "merge on rank 0, then broadcast");
+                  "broadcast of the merged weights");
   outcome.record.weights_before = std::move(state.merged_hash);
   state.merged_hash = weights_hash(state.merged);
   outcome.record.weights_after = state.merged_hash;

@@ -47,14 +47,16 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
                             Watchdog& watchdog, const RunEvents& events) {
   configure_processor(static_cast<int>(config.threads));
   lanes_of(config, group.size());  // refused before anything is opened
-  Inputs inputs = open_inputs(stages ? staged(config, group, watchdog) : config);
+  const RunConfig found = stages ? staged(config, group, watchdog) : config;
+  Inputs inputs = group.work("opening pack and backbone", [&] { return open_inputs(found); });
   if (group.rank() == 0) {
     for (const std::string& remark : inputs.remarks) std::cerr << "palimpsest: " << remark << '\n';
   }
   Placement placement = make_placement(config.device, config.share_device, group, watchdog);
   if (!config.cuda_graphs) placement.make_graph = nullptr;
-  std::unique_ptr<Backbone> model =
-      make_backbone(inputs.weights, inputs.backbone, inputs.choice, placement.device);
+  std::unique_ptr<Backbone> model = group.work("placing the backbone", [&] {
+    return make_backbone(inputs.weights, inputs.backbone, inputs.choice, placement.device);
+  });
   PixelSource pixels(placement.device, placement.room_for_images());
   std::unique_ptr<MergeRule> rule = make_merge_rule(config.merge);
   RunConfig resolved = config;
@@ -92,7 +94,9 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
                 "(--allow-numerics-change lets them differ)",
                 kPhase);
   }
-  if (run.is_root()) run.inputs.pack.verify();
+  group.work("checking the pack", [&] {
+    if (run.is_root()) run.inputs.pack.verify();
+  });
   return run;
 }
 
@@ -108,13 +112,13 @@ void share_beginning(OpenRun& run) {
 OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
                  const RunEvents& events, const FolderReady& folder_ready) {
   OpenRun run = open_without_folder(config, /*stages=*/true, group, watchdog, events);
-  if (run.is_root()) {
+  group.work("opening the run folder", [&] {
+    if (!run.is_root()) return;
     run.lock = run.folder.lock();
-    if (!run.lock.remark().empty()) std::cerr << "palimpsest: " << run.lock.remark() << std::endl;
     run.folder.remove_temporaries();
     write_beginning(run, find_beginning(run));
     folder_ready(run.folder, run.state.accuracy);
-  }
+  });
   share_beginning(run);
   events.tell(RunStarted{.folder = config.out,
                          .tasks = static_cast<int>(run.inputs.tasks.size()),
@@ -133,10 +137,11 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
 OpenRun open_without_writing(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
                              const RunEvents& events) {
   OpenRun run = open_without_folder(config, /*stages=*/false, group, watchdog, events);
-  if (run.is_root()) {
+  group.work("reading the run folder", [&] {
+    if (!run.is_root()) return;
     run.folder.check_usable();
     find_beginning(run);
-  }
+  });
   share_beginning(run);
   return run;
 }

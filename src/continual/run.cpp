@@ -111,8 +111,12 @@ void measure_error_budget(OpenRun& run, const Task& task, const Head& head,
 // The task's head trained again on the merged model's features (not in the paper).
 void refit_head(OpenRun& run, const Task& task, const at::Tensor& features) {
   Head& head = run.state.heads.back();
-  head = train_head(features, task.train.targets, std::ssize(task.classes), run.config, task.index,
-                    run.config.head_refit_epochs, head)
+  head = train_head(features, task.train.targets, std::ssize(task.classes),
+                    settings_after_merge(run.config, task.train.size()), task.index,
+                    run.config.head_refit_epochs, head,
+                    [&](const NonfiniteStep& at) {
+                      skip_step(run.context(), task, at, /*in_refit=*/true);
+                    })
              .head;
 }
 
@@ -161,7 +165,8 @@ EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
 void save(OpenRun& run, const Task& task, const TrainedTask& trained, const MergeOutcome& merged,
           const TaskMetrics& metrics) {
   const Watchdog::Phase phase(run.watchdog, "saving", 10);
-  if (run.is_root()) {
+  run.group.work("save on rank 0", [&] {
+    if (!run.is_root()) return;
     const Stopwatch watch;
     run.state.accuracy.add_row(metrics.after_merge, metrics.before_merge);
     run.alphas.push_back(merged.event.alpha);
@@ -171,8 +176,7 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
                           run.config));
     run.events.tell(TaskSaved{static_cast<int>(task.index),
                               run.folder.task_file(task.index).string(), watch.seconds()});
-  }
-  run.group.barrier("waiting for the save on rank 0");
+  });
   run.stop.heed();
 }
 

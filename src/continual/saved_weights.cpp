@@ -8,6 +8,7 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/format/merged_record.h"
+#include "palimpsest/format/partial_records.h"
 #include "palimpsest/format/run_folder.h"
 
 namespace palimpsest {
@@ -22,18 +23,35 @@ std::int64_t tasks_before(const std::filesystem::path& run_folder) {
   return manifest ? manifest->tasks_before : 0;
 }
 
+// The tasks' names, which a state doesn't have; of one outside of a run folder, none. Records may
+// be large, and names tell apart what has the same labels alone.
+std::vector<std::string> names_of_domains(const std::filesystem::path& run_folder,
+                                          std::size_t tasks, std::string_view scenario) {
+  std::vector<std::string> names;
+  const RunFolder folder(run_folder);
+  if (!shares_head(scenario) || !folder.manifest()) return names;
+  for (std::size_t task = 0; task < tasks; ++task) {
+    const auto index = static_cast<std::int64_t>(task);
+    names.push_back(read_task_parts(folder.task_file(index), {.lora = false}).name);
+  }
+  return names;
+}
+
 SavedWeights of_state(const std::filesystem::path& path, const std::filesystem::path& folder,
                       StateRecord state) {
+  RunConfig config = recorded_config(folder, state.config);
+  std::vector<std::string> names = names_of_domains(folder, state.classes.size(), config.scenario);
   return {.source = concat(path.string(), ", ", after_tasks(state.classes.size())),
           .layout = state.layout,
           .weights = std::move(state.merged),
           .classes = std::move(state.classes),
+          .task_names = std::move(names),
           .heads = std::move(state.heads),
           .backbone_sha256 = state.backbone_sha256,
           .backbone_shape_sha256 = state.backbone_shape_sha256,
           .pack_content_sha256 = state.pack_content_sha256,
           .tasks_before = tasks_before(folder),
-          .config = recorded_config(folder, state.config),
+          .config = std::move(config),
           .post_hoc = {}};
 }
 
@@ -48,6 +66,7 @@ SavedWeights of_merged(const std::filesystem::path& path) {
           .layout = merged.layout,
           .weights = std::move(merged.weights),
           .classes = std::move(merged.classes),
+          .task_names = std::move(merged.task_names),
           .heads = std::move(merged.heads),
           .backbone_sha256 = merged.backbone_sha256,
           .backbone_shape_sha256 = merged.backbone_shape_sha256,

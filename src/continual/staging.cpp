@@ -1,11 +1,7 @@
 #include "staging.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <iostream>
 #include <string>
-#include <vector>
 
 #include "palimpsest/comm/session.h"
 #include "palimpsest/core/atomic_file.h"
@@ -29,24 +25,6 @@ void check_copy(const std::filesystem::path& copy, const std::string& content_sh
   pack.verify_samples();
 }
 
-void copy_bytes(const std::filesystem::path& from, const std::filesystem::path& to) {
-  std::ifstream in(from, std::ios::binary);
-  std::ofstream out(to, std::ios::binary | std::ios::trunc);
-  std::vector<char> part(std::size_t{8} << 20);
-  const auto fail = [](const char* what, const std::filesystem::path& path) {
-    throw Error(concat("cannot ", what, ' ', path.string(), ": ", std::strerror(errno)));
-  };
-  if (!in) fail("read", from);
-  if (!out) fail("write", to);
-  while (in) {
-    in.read(part.data(), static_cast<std::streamsize>(part.size()));
-    if (in.bad()) fail("read", from);
-    if (!out.write(part.data(), in.gcount())) fail("write", to);
-  }
-  out.close();
-  if (!out) fail("write", to);
-}
-
 // Makes sure that `copy` is there and whole. Throws Error or filesystem_error.
 void stage(const std::filesystem::path& pack, const std::filesystem::path& copy,
            const std::string& content_sha256) {
@@ -66,7 +44,7 @@ void stage(const std::filesystem::path& pack, const std::filesystem::path& copy,
                        ", found ", free));
   }
   AtomicFile file(copy);
-  copy_bytes(pack, file.temporary());
+  copy_content(pack, file.temporary());
   check_copy(file.temporary(), content_sha256);
   file.commit();
 }
@@ -85,7 +63,8 @@ std::filesystem::path staged_pack(const std::filesystem::path& pack,
   const std::filesystem::path copy = folder / concat("pack-", content_sha256, ".h5");
   const std::string host = host_name() + '\n';
   std::string failed;
-  if (group.node_rank() == 0) {
+  group.work("one rank of each node", [&] {
+    if (group.node_rank() != 0) return;
     try {
       stage(pack, copy, content_sha256);
     } catch (const std::exception& error) {
@@ -93,7 +72,7 @@ std::filesystem::path staged_pack(const std::filesystem::path& pack,
       std::cerr << concat("palimpsest: host ", host_name(), ": --stage ", folder.string(), ": ",
                           error.what(), ". Reading ", pack.string(), " where it is\n");
     }
-  }
+  });
   std::string hosts = "\n";
   for (const std::string& each : group.gather(failed, kPhase)) hosts += each;
   hosts = group.broadcast(hosts, 0, kPhase);

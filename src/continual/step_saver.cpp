@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "palimpsest/core/progress.h"
+
 namespace palimpsest {
 
 StepSaver::Wish StepSaver::wish_here(const TaskProgress& counters) const {
@@ -23,14 +25,14 @@ void StepSaver::after_step(const TaskProgress& counters,
       run_.group.max(static_cast<std::int64_t>(wish_here(counters)), "agreement after a step"));
   if (wish == Wish::kNone) return;
   const Watchdog::Phase phase(run_.watchdog, "saving a step", 10);
+  const bool is_last = counters.steps_done == counters.steps;
+  if (wish == Wish::kStop || is_last) finish();  // one at a time
   if (run_.is_root()) {
-    finish();  // one at a time
+    wait_for_file();
     start_writing(snapshot());
   }
   since_last_ = Stopwatch();
-  const bool is_last = counters.steps_done == counters.steps;
   if (wish == Wish::kStop) finish();
-  if (wish == Wish::kStop || is_last) run_.group.barrier("waiting for the save on rank 0");
   if (wish == Wish::kStop) throw Stopped{run_.stop.here()};
 }
 
@@ -52,12 +54,25 @@ void StepSaver::start_writing(TaskProgress progress) {
                     .config = run_.identity.config,
                     .numerics = run_.identity.numerics};
   // Nothing else of the run touches its folder before finish(). HDF5 has a lock of its own.
-  writing_ = std::async(std::launch::async,
-                        [folder = run_.folder, record = std::move(record),
-                         logs = run_.folder.log_offsets()] { folder.commit_step(record, logs); });
+  writing_ = std::async(std::launch::async, [this, folder = run_.folder, record = std::move(record),
+                                             logs = run_.folder.log_offsets()] {
+    const ProgressListener listener([this] { ++parts_written_; });
+    folder.commit_step(record, logs);
+  });
 }
 
 void StepSaver::finish() {
+  run_.group.work("save on rank 0", [&] { wait_for_file(); });
+}
+
+void StepSaver::wait_for_file() {
+  std::int64_t seen = parts_written_;
+  while (is_writing()) {
+    writing_.wait_for(std::chrono::milliseconds(100));
+    const std::int64_t now = parts_written_;
+    if (now != seen) progress_made();
+    seen = now;
+  }
   if (writing_.valid()) writing_.get();
 }
 

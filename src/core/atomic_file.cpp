@@ -3,14 +3,18 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/progress.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -37,6 +41,47 @@ void sync(const std::filesystem::path& path, int flags) {
 // Where a signal handler finds them. More at a time than any program has.
 constexpr std::size_t kPlaces = 16;
 std::array<std::atomic<const char*>, kPlaces> temporaries{};
+
+// A new file. After every kSyncBytes it waits for the disk: what a cache holds at the end would
+// take long in one piece, and nobody would see it going on.
+class NewFile {
+ public:
+  explicit NewFile(const std::filesystem::path& path)
+      : path_(path), file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
+    if (file_ < 0) fail("create", path_);
+  }
+  ~NewFile() {
+    if (file_ >= 0) ::close(file_);
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+
+  void write(std::span<const std::byte> content) {
+    while (!content.empty()) {
+      const ssize_t written = ::write(file_, content.data(), std::min(content.size(), kPart));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail("write", path_);
+      content = content.subspan(static_cast<std::size_t>(written));
+      unsynced_ += static_cast<std::size_t>(written);
+      if (unsynced_ >= kSyncBytes) {
+        if (::fdatasync(file_) != 0) fail("write", path_);
+        unsynced_ = 0;
+      }
+      progress_made();
+    }
+  }
+
+  void close() {
+    if (::close(std::exchange(file_, -1)) != 0) fail("write", path_);
+  }
+
+ private:
+  static constexpr std::size_t kPart = 8 << 20, kSyncBytes = 256 << 20;
+
+  const std::filesystem::path& path_;
+  int file_;
+  std::size_t unsynced_ = 0;
+};
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
@@ -73,20 +118,22 @@ void remove_temporary_files() {
 }
 
 void write_file(const std::filesystem::path& path, std::span<const std::byte> content) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) fail("create", path);
-  while (!content.empty()) {
-    const ssize_t written = ::write(file, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      const int cause = errno;
-      ::close(file);
-      errno = cause;
-      fail("write", path);
-    }
-    content = content.subspan(static_cast<std::size_t>(written));
+  NewFile file(path);
+  file.write(content);
+  file.close();
+}
+
+void copy_content(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::ifstream in(from, std::ios::binary);
+  if (!in) fail("read", from);
+  NewFile out(to);
+  std::vector<char> part(std::size_t{8} << 20);
+  while (in) {
+    in.read(part.data(), static_cast<std::streamsize>(part.size()));
+    if (in.bad()) fail("read", from);
+    out.write(std::as_bytes(std::span(part.data(), static_cast<std::size_t>(in.gcount()))));
   }
-  if (::close(file) != 0) fail("write", path);
+  out.close();
 }
 
 void write_file_atomically(const std::filesystem::path& target, std::string_view content) {

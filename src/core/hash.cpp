@@ -2,12 +2,14 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <fstream>
 #include <vector>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/progress.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -27,8 +29,14 @@ Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
 void Sha256::update(std::span<const std::byte> bytes) {
-  if (EVP_DigestUpdate(context_->evp, bytes.data(), bytes.size()) != 1)
-    throw Error("SHA-256 failed");
+  constexpr std::size_t kPart = 1 << 20;  // mapped bytes may come from a slow disk
+  while (!bytes.empty()) {
+    const std::span<const std::byte> part = bytes.first(std::min(bytes.size(), kPart));
+    if (EVP_DigestUpdate(context_->evp, part.data(), part.size()) != 1)
+      throw Error("SHA-256 failed");
+    bytes = bytes.subspan(part.size());
+    progress_made();
+  }
 }
 
 void Sha256::update(std::string_view text) { update(std::as_bytes(std::span(text))); }

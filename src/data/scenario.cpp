@@ -3,7 +3,7 @@
 #include <map>
 
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/nearest_name.h"
+#include "palimpsest/core/look_alike.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
 
@@ -16,7 +16,10 @@ std::string title(const Task& task) {
 
 std::string quoted(const std::vector<std::string>& names) {
   std::string text;
-  for (const std::string& name : names) text += concat(text.empty() ? "" : ", ", with_bytes(name));
+  for (const std::string& name : names) {
+    const std::string bytes = with_escapes(name);
+    text += concat(text.empty() ? "'" : ", '", name, bytes == name ? "'" : "' (bytes " + bytes + ")");
+  }
   return text;
 }
 

@@ -62,22 +62,33 @@ bool make_owner_file(const std::filesystem::path& path, const Owner& owner) {
   throw Error(concat("cannot write ", path.string(), ": ", problem));
 }
 
-void take_owner_file(const std::filesystem::path& path) {
-  const Owner here = this_process_as_owner();
-  if (make_owner_file(path, here)) return;
+// Throws UsageError unless the process that made the file has ended.
+void check_ended(const std::filesystem::path& path, const Owner& here) {
   Owner owner;
   const bool whole = read_owner(path, owner);
-  if (whole && has_ended(owner, here)) {
+  if (whole && has_ended(owner, here)) return;
+  throw UsageError(concat(path.parent_path().string(), " is in use by another run, as ",
+                          path.string(), " says",
+                          whole ? concat(" (host ", owner.host, ", process ", owner.process,
+                                         ", SLURM job ", owner.job, ")")
+                                : "",
+                          ". The file system has no locks, so a run that was killed leaves this "
+                          "file. Wait for the run's end; if it has ended, delete the file; or give "
+                          "this run its own --out"));
+}
+
+void take_owner_file(const std::filesystem::path& path) {
+  const Owner here = this_process_as_owner();
+  while (!make_owner_file(path, here)) {
+    check_ended(path, here);
     ::unlink(path.c_str());
-    if (make_owner_file(path, here)) return;
   }
-  throw UsageError(concat(
-      path.parent_path().string(), " is in use by another run, as ", path.string(), " says",
-      whole ? concat(" (host ", owner.host, ", process ", owner.process, ", SLURM job ", owner.job,
-                     ")")
-            : "",
-      ". The file system has no locks, so a run that was killed leaves this file. Wait for the "
-      "run's end; if it has ended, delete the file; or give this run its own --out"));
+}
+
+[[noreturn]] void refuse_locked(const std::filesystem::path& folder) {
+  throw UsageError(
+      concat(folder.string(),
+             " is in use by another run; wait for its end, or give this one its own --out"));
 }
 
 }  // namespace
@@ -92,16 +103,24 @@ FolderLock::FolderLock(const std::filesystem::path& folder) {
   }
   const int problem = errno;
   ::close(file);
-  if (problem == EWOULDBLOCK) {
-    throw UsageError(
-        concat(folder.string(),
-               " is in use by another run; wait for its end, or give this one its own --out"));
-  }
+  if (problem == EWOULDBLOCK) refuse_locked(folder);
   take_owner_file(folder / ".owner");
   owner_ = folder / ".owner";
   remark_ =
       concat("the file system of ", folder.string(), " refuses locks (", std::strerror(problem),
              "). ", owner_.string(), " says instead that this run uses the folder");
+}
+
+void FolderLock::check_free(const std::filesystem::path& folder) {
+  const int file = ::open((folder / ".lock").c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0) return;  // nobody has ever locked it
+  const bool is_free = ::flock(file, LOCK_EX | LOCK_NB) == 0;
+  const int problem = errno;
+  ::close(file);
+  if (is_free) return;
+  if (problem == EWOULDBLOCK) refuse_locked(folder);
+  const std::filesystem::path owner = folder / ".owner";
+  if (std::filesystem::exists(owner)) check_ended(owner, this_process_as_owner());
 }
 
 FolderLock::~FolderLock() {

@@ -6,6 +6,7 @@
 #include "h5_types.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
+#include "palimpsest/core/progress.h"
 #include "palimpsest/core/text.h"
 #include "versions.h"
 
@@ -173,6 +174,7 @@ void H5File::read(const H5Item& item, std::span<std::byte> bytes) const {
                                           : H5Dread(item.handle.get(), type.get(), H5S_ALL, H5S_ALL,
                                                     H5P_DEFAULT, bytes.data());
   if (status < 0) refuse(item.path, "readable values", hdf5_error());
+  progress_made();
   if (item.is_attribute || H5Aexists(item.handle.get(), "crc32c") <= 0) return;
   const auto expected = number<std::uint32_t>(item.path + "@crc32c");
   const std::uint32_t found = crc32c(bytes);

@@ -8,6 +8,7 @@
 #include "mapped_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
+#include "palimpsest/core/progress.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -201,6 +202,7 @@ void Pack::verify_samples() const {
     } else {
       image(sample);
     }
+    progress_made();
   }
 }
 

@@ -1,6 +1,4 @@
 // What a run folder is refused for, before anything is written into it.
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -65,16 +63,7 @@ void RunFolder::check_usable() const {
     throw Error(concat(path_.string(), ": cannot be written: ", there.string(), ": ",
                        std::strerror(errno), "; name another folder by --out"));
   }
-  const int file = ::open((path_ / ".lock").c_str(), O_RDWR | O_CLOEXEC);
-  if (file < 0) return;  // nobody has ever locked it
-  const bool is_held = ::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  ::close(file);
-  if (is_held) throw UsageError(in_use());
-}
-
-std::string RunFolder::in_use() const {
-  return concat(path_.string(),
-                " is in use by another run; wait for its end, or give this one its own --out");
+  FolderLock::check_free(path_);
 }
 
 }  // namespace palimpsest

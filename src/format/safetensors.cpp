@@ -7,6 +7,7 @@
 #include "json_fields.h"
 #include "mapped_file.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/progress.h"
 #include "palimpsest/core/text.h"
 #include "small_floats.h"
 #include "strict_json.h"
@@ -230,6 +231,7 @@ bool is_float(const TensorView& tensor) {
 }
 
 std::vector<float> to_floats(const TensorView& tensor) {
+  progress_made();
   const std::uint64_t step = element_bits(tensor.dtype) / 8;
   std::vector<float> values(tensor.bytes.size() / step);
   if (tensor.dtype == "F32") {

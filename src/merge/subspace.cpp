@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/progress.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/merge/box_qp.h"
 
@@ -80,6 +81,7 @@ DirectionalStep directional_step(const MergeInput& input, std::span<const double
     quadratics.push_back(quadratic_along(step.directions.back(), modules[m], input));
     for (std::size_t k = 0; k < rank; ++k) pull += quadratics.back().g[k * rank + k];
     step.coefficients.insert(step.coefficients.end(), rank, by_module[m]);
+    progress_made();
   }
   if (step.coefficients.empty()) return step;
   pull *= shrink / static_cast<double>(step.coefficients.size());
@@ -119,6 +121,7 @@ void apply(const MergeInput& input, std::span<const double> by_module, const Dir
         result[at] = static_cast<float>(input.merged[at] + moved);
       }
     }
+    progress_made();
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 // What rules share that merge all task vectors at once, measured from theta_hat_0.
+#include "palimpsest/core/parallel.h"
 #include "rules.h"
 
 namespace palimpsest {
@@ -14,9 +15,10 @@ std::span<const std::span<const float>> checked_task_vectors(const MergeInput& i
 // result = scale * merged_value(i), element by element, rounded once. The decision holds the scale.
 template <typename MergedValue>
 MergeDecision write_scaled(double scale, std::span<float> result, const MergedValue& merged_value) {
-  for (std::size_t i = 0; i < result.size(); ++i) {
-    result[i] = static_cast<float>(scale * merged_value(i));
-  }
+  for_each_part(result.size(), 1, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i)
+      result[i] = static_cast<float>(scale * merged_value(i));
+  });
   MergeDecision decision;
   decision.coefficients = {scale};
   return decision;

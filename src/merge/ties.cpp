@@ -31,7 +31,10 @@ class Ties : public MergeRule {
   MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
     const auto vectors = checked_task_vectors(input, result);
     std::vector<float> thresholds;
-    for (const auto vector : vectors) thresholds.push_back(threshold(vector, density_));
+    for (const auto vector : vectors) {
+      thresholds.push_back(threshold(vector, density_));
+      progress_made();
+    }
     return write_scaled(scale_, result, [&](std::size_t i) {
       double positive = 0, negative = 0, positives = 0, negatives = 0;
       for (std::size_t task = 0; task < vectors.size(); ++task) {

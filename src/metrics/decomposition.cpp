@@ -14,7 +14,7 @@ struct ClassCount {
   std::int64_t samples = 0, correct = 0;
 };
 
-// Domains share their classes: a name may stand in several tasks, and then counts together.
+// A name may stand in several tasks, and then counts together.
 std::map<std::string_view, ClassCount> counts_by_name(const TaskClasses& classes,
                                                       const EvaluationRow& row) {
   std::map<std::string_view, ClassCount> counts;

@@ -4,15 +4,18 @@
 #include <nlohmann/json.hpp>
 
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/heads.h"
 
 namespace palimpsest {
 namespace {
 
-bool config_says(const RecordedRun& run, const char* key) {
+nlohmann::json recorded(const RecordedRun& run, const char* key) {
   const auto config =
       nlohmann::json::parse(run.tasks.back().record.config, nullptr, /*allow_exceptions=*/false);
-  return config.is_object() && config.value(key, nlohmann::json()) == true;
+  return config.is_object() ? config.value(key, nlohmann::json()) : nlohmann::json();
 }
+
+bool config_says(const RecordedRun& run, const char* key) { return recorded(run, key) == true; }
 
 std::string tasks_text(const std::vector<std::int64_t>& tasks) {
   return concat(tasks.size() == 1 ? "task " : "tasks ", numbers_of(tasks));
@@ -48,6 +51,11 @@ std::string of_another_rule(const Choice& choice, const RecordedRun& run, const 
 
 }  // namespace
 
+bool has_one_head(const RecordedRun& run) {
+  const nlohmann::json scenario = recorded(run, "scenario");
+  return scenario.is_string() && shares_head(scenario.get<std::string>());
+}
+
 std::string numbers_of(const std::vector<std::int64_t>& tasks) {
   std::string text;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
@@ -78,6 +86,10 @@ std::string post_hoc_of(const Choice& choice, const RecordedRun& run, const Merg
                ", but ", tasks_text(later), later.size() == 1 ? " was" : " were",
                " trained on models that had seen ", left_out.size() == 1 ? "it" : "them",
                ": what later training took from there stays"));
+  }
+  if (!left_out.empty() && has_one_head(run)) {
+    reasons.push_back(
+        concat("the head that all tasks share was trained on ", tasks_text(left_out), ", too"));
   }
   const bool is_last = choice.last() + 1 == std::ssize(run.tasks);
   if (reasons.empty() && !is_last && config_says(run, "head-align"))

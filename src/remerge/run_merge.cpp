@@ -168,7 +168,14 @@ class RunMerge {
   }
 
   void say_what_was_removed(std::int64_t t) {
-    std::string text = concat("task ", t + 1, " was removed: its head is dropped");
+    std::string text = concat("task ", t + 1, " was removed: ");
+    if (!has_one_head(run_)) {
+      text += "its head is dropped";
+    } else if (t > choice_.last()) {
+      text += concat("the head that all tasks share is again that of task ", choice_.last() + 1);
+    } else {
+      text += "the head that all tasks share stays, with what it learned there";
+    }
     if (t > choice_.last()) {
       text += "; it was the last task, so that no other was trained having seen it";
     } else if (choice_.is_own_rule && mine_keeps_memory_ &&

@@ -4,6 +4,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/heads.h"
 #include "palimpsest/metrics/given_task.h"
 #include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
@@ -28,6 +29,31 @@ bool is_frozen(const RunRecords& run) {
   return config.is_object() && config.value("adapter", "") == "none";
 }
 
+bool has_domains(const RunRecords& run) {
+  const Json config = config_of(run);
+  return config.is_object() && shares_head(config.value("scenario", ""));
+}
+
+// Accuracy on each of the run's domains, which have the same labels: by their names. Throws
+// InputError.
+std::vector<double> accuracy_by_domain(const RunRecords& run, const RunRecords& bound) {
+  const EvaluationRow row = bound.accuracy.row(bound.accuracy.tasks() - 1);
+  const auto name_of = [](const TaskSummary& task) { return task.record.name; };
+  std::vector<double> accuracies;
+  for (const TaskSummary& task : run.tasks) {
+    const auto found = std::ranges::find(bound.tasks, task.record.name, name_of);
+    const auto place = static_cast<std::size_t>(found - bound.tasks.begin());
+    if (std::ranges::count(bound.tasks, task.record.name, name_of) != 1 ||
+        row.samples[place] == 0) {
+      throw InputError(concat("expected a run that has one task named '", task.record.name,
+                              "' and tested it: names tell domains with the same labels apart, and "
+                              "a joint run has no counts by domain"));
+    }
+    accuracies.push_back(row.accuracy(place));
+  }
+  return accuracies;
+}
+
 // from_below: of a frozen backbone, which the run must then have had. Throws InputError.
 std::vector<double> bound_of(const RunRecords& run, const std::filesystem::path& folder,
                              bool from_below) {
@@ -50,6 +76,7 @@ std::vector<double> bound_of(const RunRecords& run, const std::filesystem::path&
     row = given_task(std::move(row));
   }
   try {
+    if (has_domains(run)) return accuracy_by_domain(run, bound);
     return accuracy_by_class(run.classes(), bound.classes(), row);
   } catch (const InputError& error) {
     throw InputError(concat(folder.string(), ": ", error.what()));

@@ -5,6 +5,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/heads.h"
 #include "palimpsest/report/readable.h"
 #include "published.h"
 #include "reported_run.h"
@@ -37,8 +38,10 @@ std::map<std::string, std::string> conditions_of(const ReportedRun& run) {
 }
 
 ComparedRun compared(const ReportedRun& run) {
+  const bool are_domains = shares_head(run.text_setting("scenario"));  // names tell them apart
   std::string order;
   for (const TaskSummary& task : run.tasks) {
+    if (are_domains) order += task.record.name + "\n";
     for (const std::string& name : task.record.classes) order += name + "\n";
     order += "\n";
   }

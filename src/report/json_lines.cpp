@@ -63,6 +63,7 @@ void JsonLinesReport::on(const StepSkipped& event) {
   };
   write(line_of("step_skipped", Json::object({{"task", event.task},
                                               {"step", event.step},
+                                              {"in_refit", event.in_refit},
                                               {"loss", number(event.loss)},
                                               {"gradient_norm", number(event.gradient_norm)},
                                               {"samples", event.samples}})));

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "csv.h"
+#include "palimpsest/core/progress.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/readable.h"
 #include "view_parts.h"
@@ -92,6 +93,7 @@ std::string csv_of_predictions(const Predictions& predictions, std::int64_t top,
     for (std::size_t c = 0; scores != Scores::kNone && c < logits.size(); ++c)
       csv += "," + (scores == Scores::kLogits ? exact(logits[c]) : exact(probabilities[c]));
     csv += "\n";
+    progress_made();
   }
   return csv;
 }
@@ -100,6 +102,7 @@ View view_of_predictions(const EvaluationTitle& title, const Predictions& predic
   std::vector<ClassCounts> counts(predictions.classes.size());
   std::int64_t known = 0, correct = 0, among_five = 0;
   for (std::size_t i = 0; i < predictions.samples.size(); ++i) {
+    progress_made();
     if (predictions.targets[i] < 0) continue;
     const auto target = static_cast<std::size_t>(predictions.targets[i]);
     const std::vector<std::size_t> order = ranked(logits_of(predictions, i), 5);

@@ -166,8 +166,8 @@ void TerminalReport::draw_bar(const StepDone& event, const std::string& numbers)
 }
 
 void TerminalReport::on(const StepSkipped& event) {
-  print(painted(concat("  step ", event.step + 1, " skipped: loss ", event.loss, ", gradient norm ",
-                       event.gradient_norm),
+  print(painted(concat("  step ", event.step + 1, event.in_refit ? " of the refit" : "",
+                       " skipped: loss ", event.loss, ", gradient norm ", event.gradient_norm),
                 kYellow));
 }
 

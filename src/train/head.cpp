@@ -49,7 +49,7 @@ void load_head(const PlacedHead& head, const Head& from) {
 
 HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t> targets,
                         std::int64_t classes, const RunConfig& config, std::int64_t task,
-                        std::int64_t passes, const Head& start) {
+                        std::int64_t passes, const Head& start, const OnNonfinite& on_nonfinite) {
   FlatParameters parameters({{classes, features.size(1)}, {classes}}, features.device());
   const PlacedHead head = head_over(parameters.leaves()[0], parameters.leaves()[1], config);
   if (start.classes == 0) {
@@ -68,7 +68,7 @@ HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t
   HeadTraining result;
   const std::int64_t steps = passes * sampler.steps_per_pass();
   double loss_sum = 0;
-  std::int64_t samples = 0;
+  std::int64_t samples = 0, skipped = 0;
   for (std::int64_t step = 0; step < steps; ++step) {
     const std::vector<std::int64_t> batch = sampler.batch(step);
     const at::Tensor rows = at::tensor(batch).to(features.device());
@@ -77,23 +77,38 @@ HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t
     parameters.gather(torch::autograd::grad({loss}, parameters.leaves(), {}, std::nullopt,
                                             /*create_graph=*/false, /*allow_unused=*/true),
                       gradient);
+    const double value = loss.item<double>(), norm = gradient.to(at::kDouble).norm().item<double>();
+    if (!std::isfinite(value) || !std::isfinite(norm)) {
+      if (!on_nonfinite) {
+        throw DivergedError(concat("head of task ", task + 1, ", step ", step + 1, ": loss ", value,
+                                   ", gradient norm ", norm,
+                                   "; expected finite numbers. Lower --head-lr"));
+      }
+      on_nonfinite({step, skipped++, value, norm, batch});
+      continue;
+    }
+    if (config.clip_norm > 0 && norm > config.clip_norm) gradient.mul_(config.clip_norm / norm);
     optimizer.set_factor(learning_rate_factor(schedule, step, steps));
     optimizer.step({gradient});
-
-    const double value = loss.item<double>();
-    if (!std::isfinite(value)) {
-      throw DivergedError(concat("head of task ", task + 1, ", step ", step + 1, ": loss ", value,
-                                 "; expected a finite number. Lower --head-lr"));
-    }
-    if (step == 0) result.loss_first_step = value;
+    if (step == skipped) result.loss_first_step = value;
     if (step >= steps - sampler.steps_per_pass()) {
       loss_sum += value * static_cast<double>(batch.size());
       samples += std::ssize(batch);
     }
   }
-  result.loss_last_pass = samples == 0 ? 0 : loss_sum / static_cast<double>(samples);
+  if (samples == 0) {
+    throw DivergedError(concat("every step of the last pass over task ", task + 1,
+                               " was skipped: lower --head-lr or set --clip-norm"));
+  }
+  result.loss_last_pass = loss_sum / static_cast<double>(samples);
   result.head = to_record(head);
   return result;
+}
+
+RunConfig settings_after_merge(RunConfig config, std::int64_t samples) {
+  config.warmup_steps = 0;
+  config.drop_last = config.drop_last && samples >= config.batch;
+  return config;
 }
 
 HeadTraining prototype_head(const at::Tensor& features, std::span<const std::int64_t> targets,

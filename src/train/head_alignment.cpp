@@ -38,7 +38,8 @@ std::vector<Head> aligned_heads(std::span<const Head> heads,
   }
   const at::Tensor features = drawn_features(statistics, config.seed, task, classes, device);
   const Head together =
-      train_head(features, targets, classes, config, task, config.head_align_epochs, joined(heads))
+      train_head(features, targets, classes, settings_after_merge(config, std::ssize(targets)),
+                 task, config.head_align_epochs, joined(heads))
           .head;
   std::vector<Head> aligned(heads.begin(), heads.end());
   auto weight = together.weight.begin();

@@ -7,6 +7,7 @@
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/sampler.h"
+#include "palimpsest/format/heads.h"
 #include "palimpsest/remerge/merge_record.h"
 #include "palimpsest/train/features.h"
 #include "palimpsest/train/head.h"
@@ -16,40 +17,22 @@
 #include "palimpsest/train/training_step.h"
 
 namespace palimpsest {
-namespace {
 
-TrainedTask train_frozen(const TrainingContext& context, const Task& task, const Head& head) {
-  const RunConfig& config = context.config;
-  const at::Tensor features = cached_features(context, task.train);
-  const HeadTraining training =
-      config.head == "prototype"
-          ? prototype_head(features, task.train.targets, std::ssize(task.classes), config)
-          : train_head(features, task.train.targets, std::ssize(task.classes), config, task.index,
-                       config.epochs * config.passes_per_epoch, head);
-  return {
-      .lora = {},
-      .task_vector = std::vector<float>(static_cast<std::size_t>(context.model.layout().size())),
-      .head = training.head,
-      .loss_first_step = training.loss_first_step,
-      .loss_last_pass = training.loss_last_pass};
-}
-
-// Throws DivergedError unless the settings allow to leave this step out.
-void skip_step(const TrainingContext& context, const Task& task, const TaskProgress& progress,
-               double loss, double norm, const std::vector<std::int64_t>& batch) {
+void skip_step(const TrainingContext& context, const Task& task, const NonfiniteStep& at,
+               bool in_refit) {
   StepSkipped event{.task = static_cast<int>(task.index),
-                    .step = progress.steps_done,
-                    .loss = loss,
-                    .gradient_norm = norm,
+                    .step = at.step,
+                    .in_refit = in_refit,
+                    .loss = at.loss,
+                    .gradient_norm = at.gradient_norm,
                     .samples = {}};
   std::string samples;
-  for (const std::int64_t position : batch) {
+  for (const std::int64_t position : at.batch) {
     event.samples.push_back(task.train.samples[static_cast<std::size_t>(position)]);
     samples += concat(' ', event.samples.back());
   }
-  const std::int64_t skipped = progress.steps_done - progress.updates;
   const RunConfig& config = context.config;
-  if (config.nonfinite == "skip" && skipped < config.nonfinite_limit) {
+  if (config.nonfinite == "skip" && at.skipped < config.nonfinite_limit) {
     context.events.tell(event);
     return;
   }
@@ -57,9 +40,32 @@ void skip_step(const TrainingContext& context, const Task& task, const TaskProgr
       config.nonfinite == "skip"
           ? concat(" --nonfinite-limit ", config.nonfinite_limit, " steps were skipped before.")
           : " --nonfinite skip would leave the step out.";
-  throw DivergedError(concat("loss ", loss, ", gradient norm ", norm,
-                             "; expected finite numbers. Lower --lr or set --clip-norm.", limit,
-                             " Samples of the batch (pack indices):", samples));
+  throw DivergedError(concat(
+      "loss ", at.loss, ", gradient norm ", at.gradient_norm, "; expected finite numbers. Lower ",
+      in_refit || config.adapter == "none" ? "--head-lr" : "--lr", " or set --clip-norm.", limit,
+      " Samples of the batch (pack indices):", samples));
+}
+
+namespace {
+
+TrainedTask train_frozen(const TrainingContext& context, const Task& task, const Head& head) {
+  const RunConfig& config = context.config;
+  const at::Tensor features = cached_features(context, task.train);
+  HeadTraining training =
+      config.head == "prototype"
+          ? prototype_head(features, task.train.targets, std::ssize(task.classes), config)
+          : train_head(features, task.train.targets, std::ssize(task.classes), config, task.index,
+                       config.epochs * config.passes_per_epoch, head,
+                       [&](const NonfiniteStep& at) { skip_step(context, task, at); });
+  context.group.agree(heads_hash({&training.head, 1}),
+                      concat("hash of the head trained on task ", task.index + 1),
+                      "agreement after training");
+  return {
+      .lora = {},
+      .task_vector = std::vector<float>(static_cast<std::size_t>(context.model.layout().size())),
+      .head = std::move(training.head),
+      .loss_first_step = training.loss_first_step,
+      .loss_last_pass = training.loss_last_pass};
 }
 
 }  // namespace
@@ -134,7 +140,7 @@ TrainedTask train_task(const TrainingContext& context, const Task& task,
                                    .samples = numbers.samples,
                                    .seconds = step_watch.seconds()});
     } else {
-      skip_step(context, task, progress, loss, norm, batch);
+      skip_step(context, task, {step, step - progress.updates, loss, norm, batch});
     }
     ++progress.steps_done;
     progress.seconds = seconds_before + watch.seconds();

@@ -82,4 +82,4 @@ def test_a_name_in_another_unicode_form_is_shown_with_its_bytes(toy, tmp_path):
     protocol["tasks"] = [{"name": "t", "classes": ["cafe\u0301", "bar"]}]
     (tmp_path / "protocol.json").write_text(json.dumps(protocol))
     text = toy.run("--pack", path, "--protocol", tmp_path / "protocol.json", "--dry-run", out="form", code=3)
-    assert r"(bytes cafe\xcc\x81)" in text and r"it has 'café' (bytes caf\xc3\xa9)" in text and "NFD" in text
+    assert r"in bytes, cafe\xCC\x81 in the protocol and caf\xC3\xA9 in the pack" in text and "NFD" in text

@@ -54,6 +54,26 @@ def test_a_step_may_be_skipped_and_the_run_is_the_same_at_every_world_size(toy, 
     assert len(skipped) == 6 and all(SAMPLE in line["samples"] and line["task"] == 0 for line in skipped)
 
 
+FROZEN = ["--merge", "none", "--perturbation", "none", "--adapter", "none"]
+
+
+@pytest.mark.parametrize("name, options", [("frozen", FROZEN), ("refit", [*OPTIONS, "--head-refit"])])
+def test_a_step_that_trains_a_head_alone_may_be_skipped_too(toy, poisoned, name, options):
+    """The text's features aren't finite, nor those of the texts that were computed together with it."""
+    more = [*poisoned[len(OPTIONS):], "--batch", 5]
+    text = toy.run(*more, *options, out=f"{name}-stops", code=4)
+    assert re.search(r"loss -?nan, gradient norm -?nan.*--nonfinite skip", text), text
+    for ranks in (1, 3):
+        text = toy.run(*more, *options, "--nonfinite", "skip", "--nonfinite-limit", 1000, ranks=ranks, out=f"{name}-{ranks}")
+        found = re.findall(r"step \d+( of the refit)? skipped: loss -?nan", text)
+        assert len(found) >= 6 and (" of the refit" in found) == (name == "refit"), text
+    assert toy.records(f"{name}-1") == toy.records(f"{name}-3")
+    log = [json.loads(line) for line in open(toy.path("runs", f"{name}-1", "metrics.jsonl"))]
+    skipped = [line for line in log if line["event"] == "step_skipped"]
+    assert len(skipped) == len(found) and any(SAMPLE in line["samples"] for line in skipped)
+    assert sum(line["in_refit"] for line in skipped) == found.count(" of the refit")
+
+
 def test_a_skipped_step_survives_a_resume(toy, poisoned):
     options = [*poisoned, "--nonfinite", "skip"]
     if not os.path.exists(toy.path("runs", "skipped-1")):

@@ -83,6 +83,37 @@ expect_code 5
 expect_text "^palimpsest: rank [02] \(host .+\): phase 'toy step > toy exchange' took longer than 3 s \(task 2, step 11, last collective 'toy exchange'\): a peer is lost"
 expect_text "no sign of life for [0-9]+ s from rank 1 \(host .+, phase 'toy step', task 2, step 11, last collective '[^']+'\)"
 
+# A part of three deadlines goes on in small pieces; or it doesn't.
+run "a long part that goes on" 3 part 2
+expect_code 0
+expect_count 0 palimpsest
+
+run "a long part that says nothing" 3 part-silent 2
+expect_code 5
+expect_text "^palimpsest: rank [012] \(host .+\): phase '(waiting for others: )?long part' took longer than 2 s.*: a peer is lost"
+
+run "rank 1 stops within its part" 3 part-stop 2
+expect_code 5
+expect_text "^palimpsest: rank [02] \(host .+\): phase 'waiting for others: long part' took longer than 2 s \(.*last collective 'waiting for others: long part'\): a peer is lost"
+expect_text "no sign of life for [0-9]+ s from rank 1 \(host .+, phase 'long part'"
+
+run "rank 1 is killed within its part" 3 part-kill 2
+expect_code 5
+expect_text "^mpirun.sh: rank 1 \(host .+, pid [0-9]+\) was killed in phase 'long part'"
+
+run "rank 1 throws within its part" 3 part-throw 3
+expect_code 3
+expect_text "^palimpsest: rank 1 \(host .+\): phase 'long part': pack.h5: expected 12 samples, found 7$"
+
+run "rank 2 throws while rank 1 is at its part" 3 part-throw-later 3
+expect_code 4
+expect_text "^palimpsest: rank 2 \(host .+\): phase 'long part': of rank 2$"
+
+run "all ranks throw alike within their parts" 3 part-alike 3
+expect_code 3
+expect_count 1 "^palimpsest: phase 'long part': pack.h5: expected 12 samples$"
+expect_count 0 MPI_ABORT
+
 run "a regular end of a run on devices" 3 device-none
 expect_code 0
 expect_count 0 palimpsest

@@ -2,10 +2,13 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <numeric>
+#include <thread>
 
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/progress.h"
 
 namespace palimpsest {
 namespace {
@@ -117,6 +120,40 @@ TEST_F(HostGroupTest, AWrongRootIsAnErrorThatNamesCallRankAndPhase) {
                 AllOf(HasSubstr("MPI_Bcast"), HasSubstr("rank " + std::to_string(group.rank())),
                       HasSubstr("phase 'weights to all'")));
   }
+}
+
+TEST_F(HostGroupTest, WorkReturnsWhatThePartDoesWhenAllPartsAreDone) {
+  for (int round = 0; round < 20; ++round) {
+    EXPECT_EQ(group.work("test", [&] { return group.rank() + round; }), group.rank() + round);
+    group.work("test", [&] {
+      if (group.rank() == round % group.size()) progress_made();
+    });
+    EXPECT_EQ(group.max(round, "test"), round);  // no round is left over
+  }
+}
+
+TEST_F(HostGroupTest, APartLongerThanTheDeadlineIsWaitedForAsLongAsItGoesOn) {
+  watchdog.set_deadline(2);
+  group.work("test", [&] {
+    for (int i = 0; i < 50 && group.rank() == last; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      progress_made();
+    }
+  });
+}
+
+TEST_F(HostGroupTest, ProgressOutsideOfWorkIsNobodysConcern) {
+  progress_made();
+  int heard = 0;
+  {
+    const ProgressListener outer([&] { heard += 10; });
+    progress_made();
+    const ProgressListener inner([&] { ++heard; });
+    progress_made();
+    std::thread(progress_made).join();  // of this thread alone
+  }
+  progress_made();
+  EXPECT_EQ(heard, 11);
 }
 
 }  // namespace

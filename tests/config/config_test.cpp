@@ -228,6 +228,15 @@ TEST(Config, RefusesContradictions) {
               HasSubstr("joint = true learns all tasks at once"));
   EXPECT_THAT(refusal_with({"--ewc=1", "--adapter=none", "--merge=none", "--perturbation=none"}),
               HasSubstr("ewc > 0 needs an adapter"));
+  for (const char* const augmentation : {"crop-flip-jitter", "rand-augment"}) {
+    EXPECT_THAT(refusal_with(with_neither(
+                    {"--adapter=none", std::string("--augmentation=") + augmentation})),
+                AllOf(HasSubstr(augmentation), HasSubstr("set it to none")));
+  }
+  for (const char* const augmentation : {"none", "crop-flip"}) {
+    EXPECT_NO_THROW(parse_with(
+        with_neither({"--adapter=none", std::string("--augmentation=") + augmentation})));
+  }
   EXPECT_THAT(refusal_with({"--perturbation=uniform", "--epsilon=0.3"}), HasSubstr("no epsilon"));
   EXPECT_THAT(refusal_with({"--perturbation=gaussian", "--precision=bf16"}),
               HasSubstr("set precision = fp32"));

@@ -72,7 +72,10 @@ RunConfig random_config(std::mt19937_64& random) {
   const bool same_classes = config.scenario == "domain-incremental";
   if (config.adapter != "none" || same_classes) config.head = "cosine";
   if (config.head == "prototype" || config.joint || same_classes) config.head_align = false;
-  if (config.adapter == "none") config.ewc = 0;
+  if (config.adapter == "none") {
+    config.ewc = 0;
+    config.augmentation = "none";
+  }
   if (config.perturbation == "uniform") config.epsilon = RunConfig().epsilon;
   if (config.perturbation == "gaussian") config.precision = "fp32";
   return config;

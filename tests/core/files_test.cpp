@@ -7,6 +7,7 @@
 #include "palimpsest/core/end_by_signal.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
+#include "palimpsest/core/progress.h"
 #include "palimpsest/core/random.h"
 
 namespace palimpsest {
@@ -83,6 +84,25 @@ TEST_F(Files, AFailedWriteNamesTheFileAndLeavesTheOldOne) {
 TEST_F(Files, AnEmptyFileReadsAsEmpty) {
   write_file_atomically(folder_ / "empty", "");
   EXPECT_EQ(read_file(folder_ / "empty"), "");
+}
+
+// Who waits for a long file hears of its parts.
+TEST_F(Files, ReadingWritingAndHashingSayThatTheyGoOn) {
+  const std::string content(std::size_t{20} << 20, 'x');
+  int heard = 0;
+  const auto count = [&](const auto& work) {
+    heard = 0;
+    work();
+    return heard;
+  };
+  const ProgressListener listener([&] { ++heard; });
+  EXPECT_GE(count([&] { write_file_atomically(folder_ / "a", content); }), 3);
+  EXPECT_GE(count([&] { copy_content(folder_ / "a", folder_ / "b"); }), 3);
+  EXPECT_GE(count([&] { sha256_of_file(folder_ / "a"); }), 20);
+  EXPECT_GE(count([&] { sha256(content); }), 20);
+  EXPECT_EQ(sha256_of_file(folder_ / "b"), sha256(content));
+  EXPECT_THROW(copy_content(folder_ / "missing", folder_ / "c"), Error);
+  EXPECT_EQ(entries(), 2u);
 }
 
 class FilesDeathTest : public Files {};

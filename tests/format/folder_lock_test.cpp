@@ -54,7 +54,9 @@ class FolderLockTest : public FolderTest {
   void write_owner(const std::string& line) { std::ofstream(owner()) << line << '\n'; }
   std::filesystem::path owner() const { return at(".owner"); }
   std::string refusal() const {
-    return message_of<UsageError>([&] { FolderLock lock(folder_); });
+    const std::string message = message_of<UsageError>([&] { FolderLock lock(folder_); });
+    EXPECT_EQ(message_of<UsageError>([&] { FolderLock::check_free(folder_); }), message);
+    return message;
   }
 };
 
@@ -65,6 +67,7 @@ TEST_F(FolderLockTest, OneAtATime) {
     EXPECT_FALSE(std::filesystem::exists(owner()));
     EXPECT_THAT(refusal(), HasSubstr("is in use by another run; wait for its end"));
   }
+  FolderLock::check_free(folder_);
   FolderLock again(folder_);
 }
 

@@ -1,5 +1,4 @@
 // Heads by hand: logits of either kind, class means, what is drawn from them, alignment.
-#include "palimpsest/format/heads.h"
 #include "palimpsest/train/head.h"
 
 #include <ATen/ATen.h>
@@ -10,8 +9,11 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/random.h"
+#include "palimpsest/format/heads.h"
 #include "palimpsest/train/class_statistics.h"
 #include "palimpsest/train/head_alignment.h"
+#include "palimpsest/train/task_trainer.h"
+#include "support/tiny_stream.h"
 
 namespace palimpsest {
 namespace {
@@ -192,6 +194,103 @@ TEST(AlignedHeads, TellClassesOfDifferentTasksApart) {
       EXPECT_THAT(aligned[0].bias, ElementsAre(0, 0));
       EXPECT_THAT(aligned[1].bias, ElementsAre(0, 0));
     }
+  }
+}
+
+struct HeadSettings : testing::Test {
+  HeadSettings() {
+    config.head_lr = 0.1;
+    config.batch = 4;
+    config.weight_decay = 0.01;
+  }
+
+  HeadTraining train(std::int64_t passes = 5, const OnNonfinite& on_nonfinite = {}) const {
+    return train_head(features, targets, 2, config, 0, passes, start, on_nonfinite);
+  }
+
+  RunConfig config;
+  const Head start{2, 2, {0, 0, 0, 0}, {0, 0}};
+  at::Tensor features = rows({1, 0, 0, 1, 2, 0, 0, 2, 3, 1, 1, 3, 2, 1, 1, 2}, 2);
+  const std::vector<std::int64_t> targets = {0, 1, 0, 1, 0, 1, 0, 1};
+};
+
+// A step of AdamW doesn't depend on the gradient's length, but for its epsilon: a norm near that
+// makes the steps shorter.
+TEST_F(HeadSettings, AGradientIsCutBackToTheGreatestNorm) {
+  const Head free = train().head;
+  config.clip_norm = 1e6;  // never reached
+  EXPECT_EQ(train().head, free);
+  config.clip_norm = 1e-9;
+  const Head cut = train().head;
+  for (std::size_t i = 0; i < cut.weight.size(); ++i) {
+    EXPECT_GT(std::abs(free.weight[i]), 0.2) << i;
+    EXPECT_LT(std::abs(cut.weight[i]), 0.1) << i;
+  }
+}
+
+TEST_F(HeadSettings, AStepThatIsNotFiniteMayBeLeftOut) {
+  features[3][0] = std::nanf("");
+  EXPECT_THAT([&] { train(); },
+              testing::ThrowsMessage<DivergedError>(HasSubstr(": loss nan, gradient norm nan")));
+  std::vector<std::int64_t> skipped;
+  const HeadTraining made = train(5, [&](const NonfiniteStep& at) {
+    EXPECT_EQ(at.skipped, std::ssize(skipped));
+    EXPECT_THAT(at.batch, testing::Contains(3));
+    skipped.push_back(at.step);
+  });
+  EXPECT_EQ(skipped.size(), 5u);  // once a pass
+  for (const float weight : made.head.weight) EXPECT_TRUE(std::isfinite(weight));
+  EXPECT_TRUE(std::isfinite(made.loss_first_step) && std::isfinite(made.loss_last_pass));
+  config.batch = 8;
+  EXPECT_THAT([&] { train(5, [](const NonfiniteStep&) {}); },
+              testing::ThrowsMessage<DivergedError>(HasSubstr("every step of the last pass")));
+}
+
+TEST_F(HeadSettings, AfterAMergeThereIsNoWarmUpAndAShortBatchThatIsTheOnlyOneStays) {
+  config.warmup_steps = 100;
+  config.drop_last = true;
+  config.batch = 6;
+  EXPECT_EQ(settings_after_merge(config, 6).warmup_steps, 0);
+  EXPECT_TRUE(settings_after_merge(config, 6).drop_last);
+  EXPECT_FALSE(settings_after_merge(config, 5).drop_last);
+  config = settings_after_merge(config, 6);
+  config.warmup_steps = config.drop_last = 0;
+  EXPECT_EQ(settings_after_merge(config, 6), config);
+}
+
+// Every rank trains the same head by itself, and they prove it.
+TEST(FrozenHeads, AreAgreedOnOverAllRanks) {
+  Watchdog watchdog(60);
+  HostGroup group(watchdog);
+  const Placement placement = make_placement("cpu", false, group, watchdog);
+  TinyStream stream(true, placement, group, watchdog);
+  stream.config.adapter = stream.config.merge = stream.config.perturbation = "none";
+  const TrainingContext context = stream.context({});
+  const auto train_from = [&](float weight) {
+    const Head start{2, 32, std::vector<float>(64, weight), {0, 0}};
+    return train_task(
+        context, stream.task(), std::nullopt, [](const auto&, const auto&) {}, start);
+  };
+  EXPECT_EQ(train_from(0.5f).head.features, 32);
+  if (group.size() == 1) return;
+  EXPECT_THAT([&] { train_from(group.rank() == 0 ? 0.5f : 0.25f); },
+              testing::ThrowsMessage<Error>(
+                  HasSubstr("the ranks disagree on hash of the head trained on task 1")));
+}
+
+// 4 classes of 256 draws: a batch of more than all of them.
+TEST(AlignedHeads, TakeABatchOfAnySize) {
+  RunConfig config;
+  const std::vector<ClassStatistics> statistics(2, {2, 2, {1, 0, -1, 0}, {1, 1, 1, 1}});
+  const std::vector<Head> heads(2, {2, 2, {1, 2, 3, 4}, {0, 0}});
+  for (const bool drop_last : {false, true}) {
+    config.drop_last = drop_last;
+    config.batch = 1025;
+    const auto one_batch = aligned_heads(heads, statistics, config, 1, at::kCPU);
+    config.batch = 1024;
+    EXPECT_EQ(one_batch, aligned_heads(heads, statistics, config, 1, at::kCPU));
+    config.batch = 1000;
+    EXPECT_NE(one_batch, aligned_heads(heads, statistics, config, 1, at::kCPU));
   }
 }
 

@@ -37,7 +37,7 @@ from its own model so far towards there, under the arithmetic of training:
                      model must have the recorded hash, bit for bit
   --tasks 1,3,5      only these, in ascending order; tasks count from 1
   --remove-task K    all but task K: its share is subtracted from the curvature memory, the others
-                     are merged again, its head is dropped
+                     are merged again, its head is dropped (a head that domains share stays)
   --audit            by how much each merge raised the loss of each task before it: predicted from
                      the Fishers on training samples, and measured on test samples where the run's
                      evaluations hold losses

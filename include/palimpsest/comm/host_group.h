@@ -3,10 +3,14 @@
 // and fails instead of hanging: a watchdog ends the job when a named phase outlasts its deadline.
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace palimpsest {
@@ -45,7 +49,24 @@ class HostGroup {
   // Every rank's text, in rank order, on rank 0; empty elsewhere.
   std::vector<std::string> gather(std::string_view text, std::string_view phase);
 
+  // Every rank does its part, which may be nothing, and waits for the others for as long as theirs
+  // go on: progress_made() (core/progress.h) within a part restarts the deadline of all. A part
+  // that is silent for longer ends the job. No other call of the group within a part. Returns what
+  // the part does.
+  template <typename Part>
+  auto work(std::string_view phase, const Part& part) -> decltype(part()) {
+    if constexpr (std::is_void_v<decltype(part())>) {
+      do_part(phase, part);
+    } else {
+      std::optional<decltype(part())> result;
+      do_part(phase, [&] { result.emplace(part()); });
+      return std::move(*result);
+    }
+  }
+
  private:
+  void do_part(std::string_view phase, const std::function<void()>& part);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -36,6 +36,9 @@ class Watchdog {
   // the innermost phase.
   void at(int task, std::int64_t step);
 
+  // The innermost phase goes on, however long it takes: restarts its clock.
+  void progress();
+
   // The collective that begins now, for the heartbeat and the messages; the last one stays known.
   void collective(std::string_view name);
 

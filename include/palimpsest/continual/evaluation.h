@@ -30,14 +30,15 @@ struct Evaluation {
 };
 
 // Collective. Opens what the settings name and checks it against the weights: backbone, adapted
-// modules, classes. `split`: test | validation | train. Tasks whose classes the protocol lacks are
-// not tested: they have no samples. Throws InputError or UsageError, saying what doesn't fit.
+// modules, classes. `split`: test | validation | train. Tasks whose classes (of domains: whose
+// names) the protocol lacks are not tested: they have no samples, and a remark names them. Throws
+// InputError or UsageError, saying what doesn't fit.
 Evaluation open_evaluation(const RunConfig& config, const SavedWeights& saved,
                            std::string_view split, HostGroup& group, Watchdog& watchdog);
 
 // The same for samples that belong to no task: all of a pack's (split: all), or its training or
 // test samples, as the only task's test samples. Their targets are positions among the classes of
-// all the weights' tasks; -1 for a class that the weights don't know.
+// all the weights' tasks; -1 for a class that the weights don't know, which a remark names.
 Evaluation open_samples(const RunConfig& config, const SavedWeights& saved, std::string_view split,
                         HostGroup& group, Watchdog& watchdog);
 

@@ -16,6 +16,7 @@ struct SavedWeights {
   AdaptedLayout layout;
   std::vector<float> weights;                     // theta_hat - theta_hat_0; none: not adapted
   std::vector<std::vector<std::string>> classes;  // by task
+  std::vector<std::string> task_names;  // by task; of a run's state, where domains share labels
   std::vector<Head> heads;
   std::string backbone_sha256, backbone_shape_sha256, pack_content_sha256;
   std::int64_t tasks_before = 0;  // learned by the run that this one continues (--continue)

@@ -1,6 +1,8 @@
 #pragma once
 // Saves a task in the middle of its training: every so many steps or minutes, always at its last
 // step, and when the job is asked to stop.
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <future>
 #include <optional>
@@ -21,17 +23,19 @@ class StepSaver {
   // could not be written.
   void after_step(const TaskProgress& counters, const std::function<TaskProgress()>& snapshot);
 
-  // Waits for the file being written, and throws its error.
+  // Collective: waits for the file being written; throws its error on rank 0.
   void finish();
 
  private:
   enum class Wish : std::int64_t { kNone, kSave, kStop };
   Wish wish_here(const TaskProgress& counters) const;
   bool is_writing() const;
+  void wait_for_file();
   void start_writing(TaskProgress progress);
 
   OpenRun& run_;
   Stopwatch since_last_;
+  std::atomic<std::int64_t> parts_written_ = 0;
   std::future<void> writing_;  // on rank 0; its end is waited for
 };
 

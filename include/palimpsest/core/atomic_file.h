@@ -34,8 +34,12 @@ class AtomicFile {
 // called by a signal handler, before the process ends.
 void remove_temporary_files();
 
-// Writes and closes the file. Throws Error naming it and the cause: no space, not allowed, ...
+// Writes and closes the file, in parts, each of which is progress (core/progress.h). Throws Error
+// naming it and the cause: no space, not allowed, ...
 void write_file(const std::filesystem::path& path, std::span<const std::byte> content);
+
+// The same of another file's content.
+void copy_content(const std::filesystem::path& from, const std::filesystem::path& to);
 
 void write_file_atomically(const std::filesystem::path& target, std::string_view content);
 

@@ -6,6 +6,8 @@
 #include <future>
 #include <vector>
 
+#include "palimpsest/core/progress.h"
+
 namespace palimpsest {
 
 // work(0) .. work(count - 1), each once, on `threads` threads, this one among them. Throws what the
@@ -14,7 +16,10 @@ template <typename Work>
 void for_each_index(std::size_t count, int threads, const Work& work) {
   std::atomic<std::size_t> next = 0;
   const auto take = [&] {
-    for (std::size_t i = next++; i < count; i = next++) work(i);
+    for (std::size_t i = next++; i < count; i = next++) {
+      work(i);
+      progress_made();
+    }
   };
   std::vector<std::future<void>> others;
   for (int thread = 1; thread < threads; ++thread) {

@@ -48,6 +48,7 @@ struct StepDone {
 struct StepSkipped {
   int task = 0;
   std::int64_t step = 0;  // from 0
+  bool in_refit = false;  // of the head's refit, and not of the task's own training
   double loss = 0, gradient_norm = 0;
   std::vector<std::int64_t> samples;  // of the batch, as pack indices
 };

@@ -24,6 +24,10 @@ class FolderLock {
   }
   ~FolderLock();
 
+  // Throws UsageError as the constructor does while another process holds the folder. Takes and
+  // writes nothing.
+  static void check_free(const std::filesystem::path& folder);
+
   // For the user: that the file system refuses locks, and what protects the folder; "" otherwise.
   const std::string& remark() const { return remark_; }
 

@@ -130,7 +130,6 @@ class RunFolder {
   TaskRecord task(std::int64_t index) const;
 
  private:
-  std::string in_use() const;
   std::string cut_logs(const std::string& checkpoint) const;
 
   std::filesystem::path path_;

@@ -16,7 +16,7 @@ namespace palimpsest {
 inline constexpr std::int64_t kDrawsPerClass = 256;  // as SLCA
 
 // `task`: the newest; heads[j] and statistics[j] are of the j-th task. Starts from the heads as
-// they are; optimizer, batch and head-lr as train_head(), --head-align-epochs passes. Runs on every
+// they are; as train_head() with settings_after_merge(), --head-align-epochs passes. Runs on every
 // rank alike, without communication.
 std::vector<Head> aligned_heads(std::span<const Head> heads,
                                 std::span<const ClassStatistics> statistics,

@@ -8,6 +8,7 @@
 #include "palimpsest/data/task_stream.h"
 #include "palimpsest/format/step_record.h"
 #include "palimpsest/merge/ewc.h"
+#include "palimpsest/train/head.h"
 #include "palimpsest/train/training_context.h"
 
 namespace palimpsest {
@@ -19,6 +20,11 @@ struct TrainedTask {
   double loss_first_step = 0, loss_last_pass = 0;
   double seconds = 0;
 };
+
+// Where --nonfinite lets this step of a task, or of the refit of its head, be left out, tells
+// StepSkipped. Throws DivergedError otherwise.
+void skip_step(const TrainingContext& context, const Task& task, const NonfiniteStep& at,
+               bool in_refit = false);
 
 // Called on every rank after each step, the last one too, with the counters; `snapshot` adds
 // parameters and moments.

@@ -13,6 +13,7 @@
 #include "palimpsest/comm/host_group.h"
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/progress.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -63,6 +64,28 @@ int train_on_device(const std::string& mode, HostGroup& group, Watchdog& watchdo
   return static_cast<int>(ExitCode::kDone);
 }
 
+// Every rank has a part, that of rank 1 the longest: three deadlines, in small pieces unless it is
+// to be silent.
+int work_together(const std::string& mode, double deadline, HostGroup& group) {
+  constexpr int kPieces = 30;
+  const auto piece = std::chrono::duration<double>(3 * deadline / kPieces);
+  group.work("long part", [&] {
+    for (int i = 0; i < kPieces; ++i) {
+      if (i == 5 && mode == "part-alike") throw InputError("pack.h5: expected 12 samples");
+      if (group.rank() == 0 && i == 1 && mode != "part-alike") return;  // long before the others
+      if (group.rank() == 2 && i == 10) break;
+      if (i == kPieces / 2 && mode == "part-kill" && group.rank() == 1) raise(SIGKILL);
+      if (i == kPieces / 2 && mode == "part-stop" && group.rank() == 1) raise(SIGSTOP);
+      if (i == kPieces / 2 && mode == "part-throw" && group.rank() == 1)
+        throw InputError("pack.h5: expected 12 samples, found 7");
+      std::this_thread::sleep_for(piece);
+      if (mode != "part-silent" || group.rank() != 1) progress_made();
+    }
+    if (mode == "part-throw-later") throw DivergedError(concat("of rank ", group.rank()));
+  });
+  return static_cast<int>(ExitCode::kDone);
+}
+
 }  // namespace
 }  // namespace palimpsest
 
@@ -73,6 +96,7 @@ int main(int argc, char** argv) {
     if (argc > 2) watchdog.set_deadline(std::atof(argv[2]));
     std::signal(SIGUSR1, [](int) { asked_to_stop = 1; });
     const std::string mode = argv[1];
+    if (mode.starts_with("part")) return work_together(mode, std::atof(argv[2]), group);
     return mode.starts_with("device") ? train_on_device(mode, group, watchdog)
                                       : train(mode, group, watchdog);
   });

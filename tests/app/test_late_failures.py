@@ -1,0 +1,73 @@
+"""Settings that meet only after a task was trained: they work, or are refused before anything is."""
+
+import os
+
+import h5py
+import numpy as np
+import pytest
+import toy as toy_module
+
+FROZEN = ["--adapter", "none", "--merge", "none", "--perturbation", "none"]
+
+
+@pytest.fixture(scope="module")
+def many(toy):
+    """Two tasks of 1200 training samples: more than alignment draws for their four classes."""
+    toy_module.make_pack(toy.path("many.h5"), train=600, test=5, only=range(4))
+    tasks = [{"name": f"task {t}", "classes": [f"class {2 * t}", f"class {2 * t + 1}"]} for t in range(2)]
+    toy_module.make_protocol(toy.path("many.json"), tasks=tasks, train_per_class=0, test_per_class=0)
+    return ["--pack", toy.path("many.h5"), "--protocol", toy.path("many.json"), "--epochs", 1, "--evaluation-batch", 64]
+
+
+def heads(toy, out, task=1):
+    with h5py.File(toy.path("runs", out, f"state-{task:04}.h5")) as state:
+        return [state[f"heads/{t}/weight"][:] for t in range(task + 1)]
+
+
+def moved(one, other):
+    return max(np.abs(a - b).max() for a, b in zip(one, other))
+
+
+@pytest.mark.parametrize("drop_last", [[], ["--drop-last"]], ids=["", "drop-last"])
+def test_alignment_takes_a_batch_larger_than_all_that_is_drawn(toy, many, drop_last):
+    out = f"large-batch{len(drop_last)}"
+    toy.run(*many, "--batch", 1100, "--head-align", *drop_last, out=out)
+    assert "state-0001.h5" in toy.records(out)
+
+
+def test_too_few_samples_for_a_batch_are_refused_at_once(toy):
+    text = toy.run("--batch", 41, "--drop-last", "--head-align", out="too-few", code=2)
+    assert "task 1 has 40 training samples" in text and not os.path.exists(toy.path("runs", "too-few")), text
+
+
+@pytest.mark.parametrize("fitted", ["--head-refit", "--head-align"])
+def test_warm_up_is_of_the_tasks_training_alone(toy, fitted):
+    """So long that the task's own training hardly moves anything; heads are then fitted at their full rate."""
+    slow = ["--tasks", 2, "--warmup-steps", 10**9]
+    for name, options in (("begun", []), ("fitted", [fitted])):
+        toy.run(*slow, *options, "--resume", "auto", out=f"warm-{name}{fitted}")
+    assert moved(heads(toy, f"warm-begun{fitted}"), heads(toy, f"warm-fitted{fitted}")) > 0.05
+
+
+def test_warm_up_and_clipping_hold_for_heads_on_a_frozen_backbone(toy):
+    one = [*FROZEN, "--tasks", 1]
+    toy.run(*one, "--head-lr", 1e-30, out="frozen-begun")
+    begun = heads(toy, "frozen-begun", 0)
+    for name, options, least, most in (("free", [], 0.05, 10), ("warm", ["--warmup-steps", 10**9], 0, 1e-5),
+                                       ("clipped", ["--clip-norm", 1e-12], 0, 1e-3)):
+        toy.run(*one, *options, out=f"frozen-{name}")
+        assert least <= moved(heads(toy, f"frozen-{name}", 0), begun) < most, name
+
+
+def test_views_that_a_frozen_backbone_never_sees_are_refused(vision_toy):
+    for augmentation in ("crop-flip-jitter", "rand-augment"):
+        text = vision_toy.run(*FROZEN, "--augmentation", augmentation, out="views", code=2)
+        assert f"augmentation = {augmentation} asks for another view in every pass; set it to none" in text, text
+    assert not os.path.exists(vision_toy.path("runs", "views"))
+    for augmentation in ("none", "crop-flip"):
+        vision_toy.run(*FROZEN, "--augmentation", augmentation, "--tasks", 1, out=f"views-{augmentation}")
+    one, other = vision_toy.records("views-none"), vision_toy.records("views-crop-flip")
+    assert one.keys() == other.keys()
+    with h5py.File(vision_toy.path("runs", "views-none", "state-0000.h5")) as a, \
+         h5py.File(vision_toy.path("runs", "views-crop-flip", "state-0000.h5")) as b:
+        np.testing.assert_array_equal(a["heads/0/weight"][:], b["heads/0/weight"][:])
