@@ -121,7 +121,7 @@ Inputs open_inputs(const RunConfig& config) {
   Inputs inputs = open_pack_and_backbone(config);
   check_there(config.protocol, "a protocol");
   const Protocol protocol = read_protocol(config.protocol);
-  if (const std::string remark = remark_on_names(protocol); !remark.empty())
+  for (const std::string& remark : remarks_on(protocol, inputs.pack.content_sha256()))
     inputs.remarks.push_back(remark);
   inputs.tasks = make_tasks(inputs.pack, protocol, config.validation);
   inputs.test_per_class = protocol.test_per_class;

@@ -1,7 +1,8 @@
 #pragma once
 // HDF5 as Palimpsest uses it: contiguous little-endian arrays and fixed-length strings; no links,
 // no filters. A path names a group or dataset ("/lora/m/A") or, with "@name" behind it, an
-// attribute ("/lora/m@scale", "/@kind").
+// attribute ("/lora/m@scale", "/@kind"). Any other kind of storage, and an object that is missing
+// or of another type, is refused by its path.
 #define H5_USE_110_API
 #include <hdf5.h>
 

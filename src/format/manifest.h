@@ -1,5 +1,5 @@
 #pragma once
-// manifest.json as text and back.
+// manifest.json as text and back. A manifest with a missing or mistyped field is refused.
 #include <filesystem>
 #include <string>
 

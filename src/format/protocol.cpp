@@ -1,11 +1,15 @@
 #include "palimpsest/format/protocol.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <set>
+#include <span>
 
 #include "json_fields.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/look_alike.h"
+#include "palimpsest/core/nearest_name.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -18,6 +22,41 @@ std::vector<std::string> texts(const JsonObject& object, const char* field) {
     list.push_back(text.get<std::string>());
   }
   return list;
+}
+
+// From "order" on they are for people; nothing is done with them.
+constexpr std::array<std::string_view, 13> kFields = {"palimpsest_type",
+                                                      "palimpsest_version",
+                                                      "name",
+                                                      "train_per_class",
+                                                      "test_per_class",
+                                                      "tasks",
+                                                      "pack_content_sha256",
+                                                      "order",
+                                                      "order_sha256",
+                                                      "order_source",
+                                                      "class_names_source",
+                                                      "split",
+                                                      "source"};
+constexpr std::array<std::string_view, 3> kTaskFields = {"name", "classes", "labels"};
+
+void add_unread(const JsonObject& object, std::span<const std::string_view> known,
+                std::vector<std::string>& unread) {
+  for (const auto& [field, value] : object.json.items()) {
+    if (std::ranges::find(known, field) != known.end()) continue;
+    const std::string place = object.where.empty() ? field : concat(object.where, ".", field);
+    const std::string near = nearest_name(field, known);
+    unread.push_back(near.empty() ? place : concat(place, " (did you mean ", near, "?)"));
+  }
+}
+
+std::string list_of(std::span<const std::string> names) {
+  constexpr std::size_t kMostNamed = 10;
+  std::string list;
+  for (const std::string& name : names.first(std::min(names.size(), kMostNamed)))
+    list += concat(list.empty() ? "" : ", ", name);
+  return names.size() <= kMostNamed ? list
+                                    : concat(list, " and ", names.size() - kMostNamed, " more");
 }
 
 std::vector<std::string> read_labels(const JsonObject& task,
@@ -40,6 +79,9 @@ Protocol read_protocol(const std::filesystem::path& path) {
   protocol.name = top.text("name");
   protocol.train_per_class = top.integer("train_per_class", 0);
   protocol.test_per_class = top.integer("test_per_class", 0);
+  if (top.has("pack_content_sha256"))
+    protocol.pack_content_sha256 = top.text("pack_content_sha256");
+  add_unread(top, kFields, protocol.unread);
   std::set<std::string> seen;
   for (const nlohmann::json& entry : top.array("tasks")) {
     const JsonObject task{entry, path, concat("tasks[", protocol.tasks.size(), "]")};
@@ -55,27 +97,43 @@ Protocol read_protocol(const std::filesystem::path& path) {
     }
     if (added.classes.empty()) task.refuse("classes", "at least one class");
     added.labels = read_labels(task, added.classes);
+    add_unread(task, kTaskFields, protocol.unread);
   }
   if (protocol.tasks.empty()) top.refuse("tasks", "at least one task");
   return protocol;
 }
 
-std::string remark_on_names(const Protocol& protocol) {
+std::vector<std::string> remarks_on(const Protocol& protocol,
+                                    std::string_view pack_content_sha256) {
+  std::vector<std::string> remarks;
+  const auto remark = [&](const auto&... text) {
+    remarks.push_back(concat("protocol '", protocol.name, "': ", text...));
+  };
+  if (!protocol.unread.empty())
+    remark("fields that no protocol has, and that are not read: ", list_of(protocol.unread));
+  if (!protocol.pack_content_sha256.empty() &&
+      protocol.pack_content_sha256 != pack_content_sha256) {
+    remark("it was made from the pack with the content hash ",
+           protocol.pack_content_sha256.substr(0, 12), ", and this one has ",
+           pack_content_sha256.substr(0, 12), ": its tasks get other samples");
+  }
   std::map<std::string, std::string> seen;  // by how they look
-  std::string alike;
+  std::vector<std::string> alike;
   for (const ProtocolTask& task : protocol.tasks) {
     for (const std::string& name : task.classes) {
       const auto [first, is_new] = seen.emplace(as_it_looks(name), name);
-      if (is_new) continue;
-      alike += concat(alike.empty() ? "" : "; ", "'", with_escapes(first->second), "' and '",
-                      with_escapes(name), "'");
+      if (!is_new)
+        alike.push_back(
+            concat("'", with_escapes(first->second), "' and '", with_escapes(name), "'"));
     }
   }
-  if (alike.empty()) return "";
-  return concat("protocol '", protocol.name,
-                "': classes that look alike and are taken for different ones (blanks, or accents "
-                "coded otherwise), in bytes: ",
-                alike);
+  if (!alike.empty()) {
+    remark(
+        "classes that look alike and are taken for different ones (blanks at their ends, or "
+        "accents as in NFD instead of NFC), in bytes: ",
+        list_of(alike));
+  }
+  return remarks;
 }
 
 }  // namespace palimpsest

@@ -9,6 +9,7 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 // `text` with one part of it replaced.
 std::string changed(std::string text, const std::string& from, const std::string& to) {
@@ -66,6 +67,21 @@ TEST_F(ProtocolTest, RefusesEmptyTasksAndRepeatedClasses) {
   EXPECT_THAT(refusal("\"x11\"", "\"net\""), AllOf(HasSubstr("\"net\""), HasSubstr("twice")));
   EXPECT_THAT(refusal(kProtocol.substr(kProtocol.find("[{")), "[]}"),
               HasSubstr("at least one task"));
+}
+
+TEST_F(ProtocolTest, WhatIsNotReadIsSaid) {
+  write_bytes(at("p.json"), kProtocol);
+  EXPECT_THAT(remarks_on(read_protocol(at("p.json")), "ab12"), IsEmpty());
+  std::string text = changed(kProtocol, "\"order\"", "\"seed\":1,\"order\"");
+  text = changed(text, "\"classes\":[\"x11\"]", "\"classes\":[\"x11\"],\"label\":[\"X\"]");
+  text = changed(text, "\"order\"", "\"pack_content_sha256\":\"ab12\",\"order\"");
+  write_bytes(at("p.json"), text);
+  const Protocol protocol = read_protocol(at("p.json"));
+  EXPECT_THAT(remarks_on(protocol, "ab12"),
+              ElementsAre("protocol 'debian-sections': fields that no protocol has, and that are "
+                          "not read: seed, tasks[1].label (did you mean labels?)"));
+  EXPECT_THAT(remarks_on(protocol, "cd34").back(),
+              HasSubstr("made from the pack with the content hash ab12, and this one has cd34"));
 }
 
 TEST_F(ProtocolTest, LabelsAreTheClassesUnlessGiven) {

@@ -1,5 +1,6 @@
 #pragma once
-// The shape of a BERT or RoBERTa encoder, from the config.json beside its weights.
+// The shape of a BERT or RoBERTa encoder, from the config.json beside its weights. A
+// field that would change the computation, and isn't understood, is refused by name.
 #include <cstdint>
 #include <filesystem>
 #include <string>

@@ -1,5 +1,6 @@
 #pragma once
-// One model, several spellings: the tensors of published checkpoints under one set of names.
+// One model, several spellings: the tensors of published checkpoints under one set of names. Heads
+// and poolers are left aside; any other tensor that the model has no use for is refused by name.
 #include <cstdint>
 #include <optional>
 #include <set>

@@ -1,6 +1,6 @@
 #pragma once
-// A pack: all samples of a stream in one HDF5 file whose bytes are mapped, not read.
-// checkpoints_schema/pack.md.
+// A pack: all samples of a stream in one HDF5 file whose bytes are mapped, not read. It is taken
+// whole or refused by the object that is wrong. checkpoints_schema/pack.md.
 #include <cstdint>
 #include <filesystem>
 #include <memory>

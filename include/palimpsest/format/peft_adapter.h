@@ -1,6 +1,7 @@
 #pragma once
 // LoRA adapters as Hugging Face's PEFT saves them: a folder with adapter_config.json and
-// adapter_model.safetensors.
+// adapter_model.safetensors. A field or a tensor that would change what is merged, and isn't
+// understood, is refused by name.
 #include <filesystem>
 #include <string>
 #include <vector>

@@ -1,9 +1,11 @@
 #pragma once
-// A protocol: which classes make which task, and how many samples of each are used. Fields beside
-// those read here ("order", "source") are for its readers, and left aside.
+// A protocol: which classes make which task, and how many samples of each are used. A field that no
+// protocol has is not read, and remarks_on() names it; so it does where the pack is another than
+// that which the protocol was made from.
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace palimpsest {
@@ -19,14 +21,16 @@ struct Protocol {
   std::vector<ProtocolTask> tasks;
   std::int64_t train_per_class = 0;  // the first so many of the pack's; 0: all
   std::int64_t test_per_class = 0;
+  std::string pack_content_sha256;  // of the pack that it was made from; "" where it doesn't say
+  std::vector<std::string> unread;  // fields that no protocol has
 };
 
 // Throws InputError: not JSON, a missing or mistyped field, an unknown version, an empty task, a
 // class that stands twice, labels that are not one for each class.
 Protocol read_protocol(const std::filesystem::path& path);
 
-// The classes that differ in their bytes and look the same, in one sentence; "" where there are
-// none.
-std::string remark_on_names(const Protocol& protocol);
+// What a user should know of a protocol that is taken all the same: unread fields, another pack,
+// and classes that differ in their bytes and look the same.
+std::vector<std::string> remarks_on(const Protocol& protocol, std::string_view pack_content_sha256);
 
 }  // namespace palimpsest

@@ -1,5 +1,6 @@
 #pragma once
-// The shape of a vision transformer, from its config.json and the shapes of its tensors.
+// The shape of a vision transformer, from its config.json and the shapes of its tensors. A
+// field that would change the computation, and isn't understood, is refused by name.
 #include <array>
 #include <cstdint>
 #include <string>

@@ -1,5 +1,6 @@
 #pragma once
-// A merge rule as text, RULE[:key=value,...]: on the command line, in a .cfg file and in records.
+// A merge rule as text, RULE[:key=value,...]: on the command line, in a .cfg file and in records. A
+// rule or key that isn't known is refused by name.
 #include <optional>
 #include <span>
 #include <string>

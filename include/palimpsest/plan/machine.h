@@ -1,6 +1,7 @@
 #pragma once
 // The machines that a forecast is for, as a machine file (configs/machines/*.cfg) describes them:
-// what a rank computes, what the network carries, how fast samples come in.
+// what a rank computes, what the network carries, how fast samples come in. A key that no machine
+// has is refused with its line.
 #include <cstdint>
 #include <string>
 #include <string_view>
