@@ -26,7 +26,7 @@ std::vector<Key> keys_of_input() {
        .member = &C::protocol,
        .help = "Which classes make which task: a .json file, as in configs/protocols/.",
        .effect = kOperational,
-       .verbs = {"plan", "doctor", "eval"}},
+       .verbs = {"plan", "doctor", "eval", "predict"}},
       {.name = "backbone",
        .group = kFiles,
        .member = &C::backbone,
