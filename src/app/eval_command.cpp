@@ -35,7 +35,7 @@ po::options_description own_options(Options& options) {
       ("sweep", po::value(&options.sweep),
        "a run folder: its newest merge at many values of alpha instead")  //
       ("split", po::value(&options.split),
-       "test (the default), validation (of runs with --validation) or train; a sweep takes "
+       "test (the default), validation (of runs that kept some) or train; a sweep takes "
        "validation, and test only when told to")                                            //
       ("points", po::value(&options.points)->default_value(21), "of a sweep, from 0 to 1")  //
       ("json", po::bool_switch(&options.json), "one JSON object instead of tables")         //
