@@ -191,16 +191,6 @@ std::string dry_run(const RunConfig& config, HostGroup& group, Watchdog& watchdo
   return out.str();
 }
 
-// Throws UsageError where the settings ask for another kind of device than the machine has.
-void check_device(const RunConfig& config, const Machine& machine) {
-  if (config.device == "auto" || (config.device == "cuda") == machine.accelerator) return;
-  throw UsageError(concat("device = ", config.device, ", but the plan is for the machine ",
-                          machine.name, ", which computes on ",
-                          machine.accelerator ? "GPUs" : "processors",
-                          ": give the machine by --machine (palimpsest plan --help lists them), or "
-                          "leave the device out"));
-}
-
 std::string plan(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
   const PlanRequest request = parse_plan_request(arguments);
   const Machine machine = open_machine(request.machine);
@@ -209,7 +199,6 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
   const RunConfig config = with_lanes_for(sketched ? parse_settings(request.settings, {}, "plan")
                                                    : parse_run_config(request.settings, "plan"),
                                           first);
-  check_device(config, machine);
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   std::optional<Inputs> inputs;
   if (!sketched) {

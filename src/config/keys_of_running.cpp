@@ -28,7 +28,7 @@ std::vector<Key> keys_of_running() {
        .help = "Where to compute. auto: a GPU where there is one.",
        .effect = kNumerics,
        .choices = {"auto", "cpu", "cuda"},
-       .verbs = {"plan", "doctor", "eval", "predict"}},
+       .verbs = {"doctor", "eval", "predict"}},  // a plan is for a --machine
       {.name = "share-device",
        .group = kMachine,
        .member = &C::share_device,

@@ -67,7 +67,7 @@ def stream(tmp_path_factory):
     sizes = ["--tasks", "1", "--classes-per-task", "2", "--train", str(SAMPLES // 2), "--test", "4", "--seed", "1"]
     subprocess.run([*make, "protocol", "--pack", pack, "--name", "p", *sizes, "--out", protocol], check=True, capture_output=True)
     files = ["--pack", pack, "--protocol", protocol, "--backbone", folder / "vit"]
-    return [*files, "--image-size", SIDE, "--epochs", 1, "--device", "cpu", "--batch", BATCH, "--lanes", 2]
+    return [*files, "--image-size", SIDE, "--epochs", 1, "--batch", BATCH, "--lanes", 2]
 
 
 # A process that is small itself: what its parent holds counts as a child's until it begins another program.
@@ -80,7 +80,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 def peak_of_a_run(arguments, out):
     """Bytes: the most that the process ever held."""
-    command = [sys.executable, "-c", MEASURE, PROGRAM, "train", *map(str, arguments), "--out", str(out)]
+    command = [sys.executable, "-c", MEASURE, PROGRAM, "train", "--device", "cpu", *map(str, arguments), "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     return int(done.stdout) * 1024
 
@@ -125,7 +125,7 @@ def test_measured_steps_are_near_those_of_a_run(stream, tmp_path):
     out = tmp_path / "run"
     longer = [*stream]
     longer[longer.index("--epochs") + 1] = 3
-    command = [PROGRAM, "train", *map(str, longer), "--out", str(out)]
+    command = [PROGRAM, "train", "--device", "cpu", *map(str, longer), "--out", str(out)]
     subprocess.run(command, check=True, capture_output=True, timeout=300)
     events = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     steps = sorted(event["seconds"] for event in events if event["event"] == "step")
