@@ -93,13 +93,19 @@ std::vector<Setting> read_command_line(std::span<const std::string> arguments) {
   using namespace po::command_line_style;
   const std::string source = "command line";
   const po::options_description known = known_options();
+  std::vector<std::string> words;
+  for (const std::string& word : with_home_folders({arguments.begin(), arguments.end()})) {
+    // "--name=" is "--name ''"; the parser would refuse it.
+    const bool is_empty = word.starts_with("--") && word.find('=') + 1 == word.size();
+    words.push_back(is_empty ? word.substr(0, word.size() - 1) : word);
+    if (is_empty) words.emplace_back();
+  }
   try {
-    const auto parsed =
-        po::command_line_parser(with_home_folders({arguments.begin(), arguments.end()}))
-            .options(known)
-            .style(allow_long | long_allow_adjacent | long_allow_next)
-            .allow_unregistered()
-            .run();
+    const auto parsed = po::command_line_parser(words)
+                            .options(known)
+                            .style(allow_long | long_allow_adjacent | long_allow_next)
+                            .allow_unregistered()
+                            .run();
     return settings_of(parsed, source);
   } catch (const po::error& error) {
     throw UsageError(concat(source, ": ", error.what()));

@@ -19,9 +19,10 @@ std::string_view trimmed(std::string_view text) {
 }
 
 // Where `mark` stands at the beginning or behind a blank; the size of the text where it doesn't.
-std::size_t find_behind_blank(std::string_view text, char mark) {
+std::size_t find_behind_blank(std::string_view text, std::string_view mark) {
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == mark && (i == 0 || kBlanks.find(text[i - 1]) != std::string_view::npos))
+    if (text.substr(i).starts_with(mark) &&
+        (i == 0 || kBlanks.find(text[i - 1]) != std::string_view::npos))
       return i;
   }
   return text.size();
@@ -30,12 +31,41 @@ std::size_t find_behind_blank(std::string_view text, char mark) {
 void refuse_variables(std::string_view value) {
   for (std::size_t i = 0; i + 1 < value.size(); ++i) {
     const auto next = static_cast<unsigned char>(value[i + 1]);
-    if (value[i] != '$' || (std::isalpha(next) == 0 && next != '_' && next != '{' && next != '('))
-      continue;
-    throw UsageError(
-        concat("'", value, "': variables are not put in here. Write what ", value.substr(i),
-               " stands for, give the setting on the command line, or put the value in single "
-               "quotes if $ is part of it"));
+    const bool is_variable = std::isalpha(next) != 0 || next == '_' || next == '{' || next == '(';
+    if (value[i] != '`' && (value[i] != '$' || !is_variable)) continue;
+    throw UsageError(concat("'", value, "': ", value[i] == '`' ? "commands" : "variables",
+                            " are not put in here. Write what ", value.substr(i),
+                            " stands for, give the setting on the command line, or put the value ",
+                            "in single quotes if ", value[i], " is part of it"));
+  }
+}
+
+// What other files and editors have, and would become part of a value here.
+void refuse_marks(std::string_view value) {
+  static constexpr std::pair<std::string_view, std::string_view> kBehindBlank[] = {
+      {";", "a comment begins with #, not with ;"},
+      {"//", "a comment begins with #, not with //"},
+      {"--", "a line has one setting, without --"},
+      {"=", "a line has one setting and one ="}};
+  static constexpr std::pair<std::string_view, std::string_view> kAnywhere[] = {
+      {"\"", "quotes go around a whole value"},
+      {"'", "quotes go around a whole value"},
+      {"\xE2\x80\x9C", "quotes are \" or '"},
+      {"\xE2\x80\x9D", "quotes are \" or '"},
+      {"\xE2\x80\x98", "quotes are \" or '"},
+      {"\xE2\x80\x99", "quotes are \" or '"},
+      {"\xC2\xA0", "there is a no-break space in it; write a usual one"},
+      {"\xE2\x80\x8B", "there is a zero-width space in it; take it out"},
+      {"\xEF\xBB\xBF", "there is a byte-order mark in it; take it out"}};
+  const auto refuse = [&](std::string_view why) {
+    throw UsageError(concat("'", value, "': ", why, ". Put the value in quotes if it is meant"));
+  };
+  for (const auto& [mark, why] : kAnywhere) {
+    if (value.find(mark) != std::string_view::npos) refuse(why);
+  }
+  for (const auto& [mark, why] : kBehindBlank) {
+    const std::size_t at = find_behind_blank(value, mark);
+    if (at != value.size()) refuse(why);
   }
 }
 
@@ -45,7 +75,7 @@ std::string quoted_value(std::string_view text) {
   if (end == std::string_view::npos)
     throw UsageError(concat("expected a closing ", quote, ", found none in ", text));
   const std::string_view rest = text.substr(end + 1);
-  if (rest.starts_with('#') || !trimmed(rest.substr(0, find_behind_blank(rest, '#'))).empty())
+  if (rest.starts_with('#') || !trimmed(rest.substr(0, find_behind_blank(rest, "#"))).empty())
     throw UsageError(
         concat("expected nothing behind the closing ", quote, ", found ", trimmed(rest)));
   const std::string_view value = text.substr(1, end - 1);
@@ -56,13 +86,10 @@ std::string quoted_value(std::string_view text) {
 std::string read_value(std::string_view text) {
   text = trimmed(text);
   if (text.starts_with('"') || text.starts_with('\'')) return quoted_value(text);
-  const std::string_view value = trimmed(text.substr(0, find_behind_blank(text, '#')));
+  const std::string_view value = trimmed(text.substr(0, find_behind_blank(text, "#")));
   refuse_variables(value);
-  if (value.find_first_of("\"'") != std::string_view::npos)
-    throw UsageError(concat("'", value, "': quotes go around a whole value"));
-  if (find_behind_blank(value, ';') != value.size())
-    throw UsageError(concat("'", value, "': a comment begins with #, not with ;"));
-  if (value.ends_with(',') || value.ends_with('\\')) {
+  refuse_marks(value);
+  if (value.ends_with(',') || value.ends_with(';') || value.ends_with('\\')) {
     throw UsageError(concat("'", value, "' ends with ", value.back(),
                             ": a value stands on one line; leave that character out, or put the "
                             "value in quotes if it is part of it"));
@@ -134,7 +161,7 @@ std::string cfg_value(const std::string& value) {
       if (reads_back(written, value)) return written;
     }
   }
-  throw UsageError("a value has no line break, and not both kinds of quotes");
+  throw UsageError("a value has no line break, not both kinds of quotes, and no ' with $ or `");
 }
 
 }  // namespace palimpsest

@@ -69,7 +69,12 @@ void check_start(const JsonObject& config) {
   for (const std::string_view kept : {"gaussian", "eva", "orthogonal", "mica"}) {
     if (start == kept) return;
   }
-  for (const std::string_view changed : {"pissa", "olora", "corda", "loftq", "lora_ga"}) {
+  if (start == "loftq") {
+    refuse(config, "init_lora_weights",
+           "it quantized the base model before training; the adapter is a change of that one, and "
+           "can't be converted");
+  }
+  for (const std::string_view changed : {"pissa", "olora", "corda", "lora_ga"}) {
     if (start.starts_with(changed)) {
       refuse(config, "init_lora_weights",
              "it changed the base model before training; convert the adapter to plain LoRA first "
@@ -87,6 +92,8 @@ void check_adapter_fields(const JsonObject& config) {
     refuse(config, "peft_type", "only LORA adapters can be merged");
   if (config.has("bias") && config.text("bias") != "none")
     refuse(config, "bias", "trained biases are not part of s B A, and would be lost");
+  if (is_set(config.json, "use_rslora") && config.json.at("use_rslora") != true)
+    config.refuse("use_rslora", "true or false");
   check_start(config);
   for (const auto& [field, value] : config.json.items()) {
     if (lists(kUnderstood, field) || lists(kHarmless, field) || !is_set(config.json, field))

@@ -55,6 +55,9 @@ std::map<std::string, std::string> read_weight_map(const std::filesystem::path& 
     }
     if (name.ends_with(".safetensors")) safetensors.insert(name);
   }
+  if (!safetensors.empty() && safetensors.begin()->find("-of-") != std::string::npos)
+    throw refusal(*safetensors.begin(),
+                  " without the index: get model.safetensors.index.json, too");
   if (!safetensors.empty())
     throw refusal(*safetensors.begin(), ": a whole model's file is to be named model.safetensors");
   if (!others.empty()) {

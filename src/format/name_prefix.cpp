@@ -1,7 +1,7 @@
 #include "name_prefix.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <string_view>
 
 #include "palimpsest/core/error.h"
@@ -12,9 +12,10 @@ namespace palimpsest {
 namespace {
 
 // Every backbone has exactly one of these.
-constexpr std::string_view kFirst[] = {"embeddings.word_embeddings.weight",
-                                       "patch_embed.proj.weight",
-                                       "embeddings.patch_embeddings.projection.weight"};
+constexpr std::pair<std::string_view, const Spellings& (*)()> kFirst[] = {
+    {"embeddings.word_embeddings.weight", bert_spellings},
+    {"patch_embed.proj.weight", vit_spellings},
+    {"embeddings.patch_embeddings.projection.weight", vit_spellings}};
 
 void refuse_unmerged(const std::filesystem::path& path, const std::string& name) {
   for (const std::string_view part : {".lora_A.", ".lora_B.", ".base_layer."}) {
@@ -26,13 +27,11 @@ void refuse_unmerged(const std::filesystem::path& path, const std::string& name)
 }
 
 // Without what belongs to the family: of "module.bert.", "module.".
-std::string without_family(std::string_view prefix) {
-  for (const Spellings* spellings : {&bert_spellings(), &vit_spellings()}) {
-    for (const std::string_view family : spellings->prefixes) {
-      if (family.empty() || !prefix.ends_with(family)) continue;
-      const std::string_view rest = prefix.substr(0, prefix.size() - family.size());
-      if (rest.empty() || rest.ends_with('.')) return std::string(rest);
-    }
+std::string without_family(std::string_view prefix, const Spellings& spellings) {
+  for (const std::string_view family : spellings.prefixes) {
+    if (family.empty() || !prefix.ends_with(family)) continue;
+    const std::string_view rest = prefix.substr(0, prefix.size() - family.size());
+    if (rest.empty() || rest.ends_with('.')) return std::string(rest);
   }
   return std::string(prefix);
 }
@@ -56,24 +55,25 @@ void refuse_wrapped_parts(const std::filesystem::path& path, std::span<const std
 }  // namespace
 
 std::string wrapper_prefix(const std::filesystem::path& path, std::span<const std::string> names) {
-  std::set<std::string> prefixes;
+  std::map<std::string, const Spellings*> prefixes;
   for (const std::string& name : names) {
     refuse_unmerged(path, name);
-    for (const std::string_view first : kFirst) {
+    for (const auto& [first, spellings] : kFirst) {
       if (!name.ends_with(first)) continue;
       const std::string before = name.substr(0, name.size() - first.size());
-      if (before.empty() || before.ends_with('.')) prefixes.insert(before);
+      if (before.empty() || before.ends_with('.')) prefixes.emplace(before, &spellings());
     }
   }
   if (prefixes.size() > 1) {
     std::string list;
-    for (const std::string& prefix : prefixes)
+    for (const auto& [prefix, spellings] : prefixes)
       list += concat(list.empty() ? "\"" : ", \"", prefix, '"');
     throw InputError(concat(path.string(), ": expected one backbone, found ", prefixes.size(),
                             ", whose names begin with ", list,
                             ": save the tensors of one of them in a file of their own"));
   }
-  const std::string prefix = prefixes.empty() ? "" : without_family(*prefixes.begin());
+  std::string prefix;
+  for (const auto& [whole, spellings] : prefixes) prefix = without_family(whole, *spellings);
   refuse_wrapped_parts(path, names, prefix);
   return prefix;
 }

@@ -103,12 +103,27 @@ const TensorView& matrix_of(const SafetensorsFile& file, const std::string& name
                           "layer, found ", tensor.shape.size(), " dimensions"));
 }
 
+// Names that a wrapper has changed in training.
+void refuse_wrapper(const SafetensorsFile& file, const std::string& full_name,
+                    const std::string& module) {
+  static constexpr std::string_view kWrappers[] = {
+      kPrefix, "_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."};
+  for (const std::string_view wrapper : kWrappers) {
+    if (module.find(wrapper) == std::string::npos) continue;
+    throw InputError(concat(file.path().string(), ": ", full_name, ": expected the base model's ",
+                            "own names behind ", kPrefix, ", found \"", wrapper,
+                            "\" among them, which a wrapper has put there: take it out of the "
+                            "names of all tensors"));
+  }
+}
+
 LoraFactors read_module(const SafetensorsFile& file, const Settings& settings,
                         const std::string& full_name) {
   const TensorView& a = matrix_of(file, full_name + std::string(kA));
   const TensorView& b = matrix_of(file, full_name + std::string(kB));
   LoraFactors factors{.module = full_name, .out = b.shape[0], .in = a.shape[1], .a = {}, .b = {}};
   if (full_name.starts_with(kPrefix)) factors.module.erase(0, kPrefix.size());
+  refuse_wrapper(file, full_name, factors.module);
   check_targeted(settings.config, factors.module);
   const double rank = settings.of("rank_pattern", settings.ranks, factors.module, settings.rank);
   factors.rank = a.shape[0];
@@ -150,10 +165,12 @@ bool is_saved_whole(const JsonObject& config, const std::string& name) {
        "which leaves it out"},
       {".base_layer.",
        "a weight of the base model: save the adapter alone, with PEFT's "
-       "save_pretrained"},
+       "save_pretrained(folder, save_embedding_layers=False)"},
       {"trainable_tokens", "embeddings of single tokens"},
       {"lora_", "a part of another kind of LoRA"}};
-  std::string_view kind = "a whole layer that modules_to_save doesn't name";
+  std::string_view kind =
+      "a whole layer that modules_to_save doesn't name (PEFT adds embeddings by itself when the "
+      "vocabulary has grown; without them: save_pretrained(folder, save_embedding_layers=False))";
   for (const auto& [part, what] : kKinds) {
     if (name.find(part) == std::string::npos) continue;
     kind = what;

@@ -88,6 +88,9 @@ struct SafetensorsFile::Impl {
         {"GGUF", "GGUF: save the model with transformers"},
         {"\x89HDF", "HDF5: save the tensors with safetensors"},
         {"<!DOCTYPE", "a web page: the download failed"},
+        {"<!doctype", "a web page: the download failed"},
+        {"Entry not found", "the words of a server: the download failed"},
+        {"{\"error\"", "the words of a server: the download failed"},
         {"<html", "a web page: the download failed"}};
     const std::span<const std::byte> bytes = mapping.bytes();
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -159,8 +162,9 @@ struct SafetensorsFile::Impl {
       }
     }
     if (size % 8 != 0 || size / 8 != tensor.bytes.size()) {
-      refuse(concat("tensor ", name, ": expected ", (size + 7) / 8, " bytes for ", tensor.dtype,
-                    " ", shape_text(tensor.shape)),
+      const std::string expected = size % 8 == 0 ? concat(size / 8) : "a whole number of";
+      refuse(concat("tensor ", name, ": expected ", expected, " bytes for ", tensor.dtype, " ",
+                    shape_text(tensor.shape)),
              tensor.bytes.size());
     }
   }

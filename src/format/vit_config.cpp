@@ -34,7 +34,9 @@ void read_shapes(const Checkpoint& checkpoint, VitConfig& config) {
   };
   const std::vector<std::int64_t> patches = weights.shape("patches.weight");
   if (patches.size() != 4 || patches[1] != 3 || patches[2] != patches[3]) {
-    refuse("patches.weight", "[width, 3, patch, patch]", concat(patches.size(), " dimensions"));
+    std::string found;
+    for (const std::int64_t length : patches) found += concat(found.empty() ? "[" : ", ", length);
+    refuse("patches.weight", "[width, 3, patch, patch]", found + "]");
   }
   config.width = patches[0];
   config.patch = patches[2];

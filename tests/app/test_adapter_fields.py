@@ -87,11 +87,18 @@ def test_a_field_that_is_set_changes_nothing_or_is_refused(adapter, field):
     ("init_lora_weights", "of_tomorrow", "an initialisation that isn't known"),
     ("peft_type", "LOHA", "only LORA adapters"),
     ("bias", "lora_only", "trained biases"),
+    ("init_lora_weights", "loftq", "it quantized the base model"),
 ])
 def test_the_reason_is_said(adapter, field, value, reason):
     change_config(adapter, **{field: value})
     text = text_of(adapter)
     assert f"{field} is " in text and reason in text
+
+
+@pytest.mark.parametrize("value", ["false", 0, 1, "yes"])
+def test_rslora_is_yes_or_no(adapter, value):
+    change_config(adapter, use_rslora=value)
+    assert f"use_rslora: expected true or false, found {json.dumps(value)}" in text_of(adapter)
 
 
 @pytest.mark.parametrize("start", [True, False, "gaussian", "eva", "orthogonal", "mica"])
@@ -144,6 +151,8 @@ def test_tensors_are_of_the_modules_that_peft_would_adapt(adapter, changes, fits
     (f"{LAYER}.query.lora_magnitude_vector", (16,), "a part of DoRA"),
     (f"{LAYER}.query.lora_B.bias", (16,), "a bias of B"),
     (f"{LAYER}.query.base_layer.weight", (16, 16), "a weight of the base model"),
+    ("base_model.model.embeddings.word_embeddings.base_layer.weight", (32, 16), "a weight of the base model: save the adapter alone, with "
+     "PEFT's save_pretrained(folder, save_embedding_layers=False)"),
     ("base_model.model.embeddings.word_embeddings.lora_embedding_A", (4, 32), "an adapter of an embedding"),
     (f"{LAYER}.query.lora_velora_embed", (4,), "a part of another kind of LoRA"),
     ("base_model.model.classifier.weight", (2, 16), "a whole layer that modules_to_save doesn't name"),
@@ -160,6 +169,18 @@ def test_only_layers_that_modules_to_save_names_are_left_out(adapter):
     assert "other.weight: expected nothing but" in text_of(adapter)
     change_config(adapter, modules_to_save=["classifier", "other"])
     assert 'modules_to_save ["classifier","other"] (whole layers, as heads are) are left out' in text_of(adapter, code=0)
+
+
+@pytest.mark.parametrize("before,after,found", [
+    ("base_model.", "module.base_model.", "base_model.model."),
+    ("base_model.model.", "base_model.model.base_model.model.", "base_model.model."),
+    ("base_model.model.", "base_model.model._orig_mod.", "_orig_mod."),
+    (".attention.", "._checkpoint_wrapped_module.attention.", "_checkpoint_wrapped_module."),
+])
+def test_names_that_a_wrapper_has_changed(adapter, before, after, found):
+    path = adapter / WEIGHTS
+    safetensors.torch.save_file({name.replace(before, after): values for name, values in safetensors.torch.load_file(path).items()}, path)
+    assert f'expected the base model\'s own names behind base_model.model., found "{found}" among them' in text_of(adapter)
 
 
 def test_halves_and_doubles(adapter, plain):

@@ -64,6 +64,14 @@ def test_a_prefix_before_all_names_is_taken_off_and_said(toy, folder, numbers, p
     shutil.rmtree(toy.path("runs", "names-prefix"))
 
 
+@pytest.mark.parametrize("prefix", ["vit.", "dinov2.", "a."])
+def test_a_prefix_that_is_another_family_is_a_prefix(toy, folder, numbers, prefix):
+    change(folder, lambda name: prefix + name)
+    assert f'begin with "{prefix}", which is taken off' in train(toy, folder, "names-family")
+    assert toy.metrics("names-family") == numbers
+    shutil.rmtree(toy.path("runs", "names-family"))
+
+
 def test_what_stands_beside_the_prefix_is_counted(toy, folder, numbers):
     change(folder, lambda name: "backbone." + name, {"fc.weight": torch.zeros(2, 32), "fc.bias": torch.zeros(2)})
     assert "left aside: 2 tensors (fc.bias, ...)" in train(toy, folder, "names-beside")
@@ -90,6 +98,11 @@ def test_a_prefixed_vision_model(vision_toy, vision_folder):
     assert "expected a tensor module.blocks.1.attn.qkv.weight, found none" in refused(vision_toy, vision_folder)
     change(vision_folder, drop=["module.patch_embed.proj.weight"])  # nothing tells what the prefix belongs to
     assert "expected a tensor patch_embed.proj.weight" in refused(vision_toy, vision_folder)
+
+
+def test_patches_that_are_no_squares_of_colours(vision_toy, vision_folder):
+    change(vision_folder, add={"patch_embed.proj.weight": torch.zeros(32, 64, 1, 1)})  # behind a convolutional network
+    assert "patch_embed.proj.weight: expected [width, 3, patch, patch], found [32, 64, 1, 1]" in refused(vision_toy, vision_folder)
 
 
 def test_two_models_in_one_file(toy, folder):
@@ -141,6 +154,11 @@ def test_a_tensor_that_is_not_needed_may_be_of_any_type(toy, folder, numbers, dt
     shutil.rmtree(toy.path("runs", "names-type"))
 
 
+def test_a_tensor_of_half_bytes(toy, folder):
+    add_raw(folder, "pooler.scale", "F4", 3)
+    assert "pooler.scale: expected a whole number of bytes for F4 [3], found 3" in refused(toy, folder)
+
+
 def test_a_needed_tensor_of_a_type_that_is_not_read(toy, folder):
     name = "encoder.layer.0.output.dense.weight"
     change(folder, add={name: torch.zeros(32, 64, dtype=torch.float8_e4m3fn)})
@@ -164,11 +182,19 @@ def test_what_is_no_folder_of_a_model(toy, folder, tmp_path):
     assert "found one in its folder backbone: give that one" in refused(toy, tmp_path)
     os.rename(folder / WEIGHTS, folder / "model.fp16.safetensors")
     assert "found model.fp16.safetensors: a whole model's file is to be named model.safetensors" in refused(toy, folder)
+    os.rename(folder / "model.fp16.safetensors", folder / "model-00002-of-00002.safetensors")
+    assert "found model-00002-of-00002.safetensors without the index: get model.safetensors.index.json, too" in refused(toy, folder)
     (folder / "adapter_config.json").write_text("{}")
     assert "found an adapter of PEFT alone" in refused(toy, folder)
     os.remove(folder / "adapter_config.json")
     (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-00001-of-00002.safetensors"}}')
     assert "names the shard model-00001-of-00002.safetensors, which isn't in the folder" in refused(toy, folder)
+
+
+@pytest.mark.parametrize("text", ["<!doctype html><html>", "<!DOCTYPE html>", "Entry not found", '{"error":"Repository not found"}'])
+def test_what_a_failed_download_leaves(toy, folder, text):
+    (folder / WEIGHTS).write_text(text)
+    assert "the download failed" in refused(toy, folder)
 
 
 def test_no_config(toy, folder):

@@ -64,6 +64,10 @@ def test_home_folders_in_both(tmp_path):
     ("lr =", "lr = '' is not possible"),
     ("joint = yes", "joint = 'yes' is not possible: it takes true or false"),
     ("out = runs/x ; mine", "a comment begins with #"),
+    ("out = runs/x // mine", "a comment begins with #"),
+    ("out = \u201cruns/x\u201d", "quotes are"),
+    ("out = runs/x --seed 3", "a line has one setting"),
+    ("out = runs/`date`", "commands are not put in here"),
     ("config = other.cfg", "names no other"),
 ])
 def test_what_a_file_cannot_say(tmp_path, line, message):
@@ -74,7 +78,7 @@ def test_what_a_file_cannot_say(tmp_path, line, message):
     (["--lr", "1", "--lr", "2"], "'lr' is given twice"),
     (["--config=a", "--config=b"], "'config' is given twice"),
     (["--lr"], "'--lr'"),
-    (["--lr="], "'--lr'"),
+    (["--lr="], "lr = '' is not possible"),
     (["--lr", "--batch", "3"], "expected a value of --lr, found --batch"),
     (["--epoch", "3"], "did you mean 'epochs'?"),
     (["--lora_rank=3"], "did you mean 'lora-rank'?"),

@@ -82,6 +82,7 @@ TEST(Config, ListsAreCommaSeparated) {
   EXPECT_THAT(config.lora_targets, ElementsAre("query", "value"));
   EXPECT_THAT(config.milestones, ElementsAre(0.25, 0.75));
   EXPECT_THAT(parse_with({"--milestones", ""}).milestones, IsEmpty());
+  EXPECT_THAT(parse_with({"--milestones="}).milestones, IsEmpty());
 }
 
 TEST(Config, LanesAreANumberOrRanks) {
@@ -91,6 +92,14 @@ TEST(Config, LanesAreANumberOrRanks) {
     EXPECT_THAT(refusal_with({"--lanes", wrong}),
                 AllOf(HasSubstr("lanes"), HasSubstr(wrong), HasSubstr("ranks, or a whole number")));
   }
+}
+
+TEST(Config, AnEmptyValueIsTheSameInEveryForm) {
+  EXPECT_THAT(refusal_with({"--lr="}), AllOf(HasSubstr("lr = ''"), HasSubstr("a number")));
+  EXPECT_EQ(refusal_with({"--lr="}), refusal_with({"--lr", ""}));
+  EXPECT_THAT(refusal({"--pack=", "--protocol=q", "--backbone=b"}),
+              HasSubstr("missing settings: --pack"));
+  EXPECT_EQ(parse_with({"--out=a="}).out, "a=");
 }
 
 TEST(Config, SeedCoversAll64Bits) {
@@ -190,7 +199,6 @@ TEST(Config, RefusesAbbreviationsAndStrayWords) {
   EXPECT_THAT(refusal_with({"--epochs", "3", "4"}), AllOf(HasSubstr("'4'"), HasSubstr("--name")));
   EXPECT_THAT(refusal_with({"-b", "3"}), HasSubstr("'-b'"));
   EXPECT_THAT(refusal_with({"--epochs"}), HasSubstr("'--epochs'"));
-  EXPECT_THAT(refusal_with({"--epochs="}), HasSubstr("'--epochs'"));
 }
 
 TEST(Config, NamesAllThatIsMissing) {

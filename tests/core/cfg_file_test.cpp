@@ -56,6 +56,12 @@ TEST_F(CfgFile, ValuesAreWhatTheyLookLike) {
       {"out = ./~/runs", "out|./~/runs"},
       {"out = runs/a~", "out|runs/a~"},
       {"out = runs/100$", "out|runs/100$"},
+      {"out = a/~/b;c", "out|a/~/b;c"},
+      {"out = http://x/y--z", "out|http://x/y--z"},
+      {"out = 'a -- b // \xE2\x80\x9C"
+       "c`\xE2\x80\x9D = d;'",
+       "out|a -- b // \xE2\x80\x9C"
+       "c`\xE2\x80\x9D = d;"},
   };
   for (const auto& [line, value] : cases) EXPECT_EQ(value_of(line), value) << line;
 }
@@ -74,7 +80,18 @@ TEST_F(CfgFile, WhatIsNoSuchLineIsRefusedWithItsNumber) {
       {"out = $HOME/x", "variables are not put in"},
       {"out = \"${SCRATCH}/x\"", "variables are not put in"},
       {"out = runs/$(date)", "variables are not put in"},
+      {"out = runs/`date`", "commands are not put in"},
       {"out = runs/x ; mine", "a comment begins with #"},
+      {"out = runs/x // mine", "a comment begins with #"},
+      {"out = runs/x;", "ends with ;"},
+      {"out = runs/x --seed 3", "a line has one setting"},
+      {"out = runs/x seed = 3", "a line has one setting"},
+      {"out == runs/x", "a line has one setting and one ="},
+      {"out = \xE2\x80\x9Cruns/x\xE2\x80\x9D", "quotes are \" or '"},
+      {"out = \xE2\x80\x98runs/x\xE2\x80\x99", "quotes are \" or '"},
+      {"out =\xC2\xA0runs/x", "a no-break space"},
+      {"out = runs/x\xC2\xA0# mine", "a no-break space"},
+      {"out = runs/x\xE2\x80\x8B", "a zero-width space"},
       {"out = runs/x,", "ends with ,"},
       {"out = runs/x \\", "ends with \\"},
       {"out = ~nobody-of-this-name/x", "~nobody-of-this-name is no user"},
@@ -87,7 +104,10 @@ TEST_F(CfgFile, WhatIsNoSuchLineIsRefusedWithItsNumber) {
 
 TEST_F(CfgFile, AWrittenValueReadsBack) {
   for (const std::string value : {"", "runs/x", "runs/x #2", "runs/x#2", "it's", "say \"a\"",
-                                  "$HOME/x", "a ; b", "a,", "a\\", "# a", "key,value"}) {
+                                  "$HOME/x", "a ; b", "a,", "a`b`", "a;", "= a", "a -- b",
+                                  "\xC2\xA0"
+                                  "a",
+                                  "a\\", "# a", "key,value"}) {
     EXPECT_EQ(value_of("out = " + cfg_value(value)), "out|" + value);
   }
   EXPECT_EQ(cfg_value("runs/x#2"), "runs/x#2");                   // no quotes where none are needed

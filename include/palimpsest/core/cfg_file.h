@@ -15,8 +15,9 @@ struct CfgLine {
 // A comment is a line that begins with #, or what stands behind a blank and #. A value may stand in
 // single or double quotes, which are taken off; inside them # and blanks are part of it. "~" at the
 // beginning of a value is a home folder (with_home_folder()). Throws UsageError that begins with
-// `source` and names the line: no '=', a section, a quote inside a value, a name given twice, a
-// variable ($HOME) outside single quotes, a value that goes on with a comma, a backslash or " ;".
+// `source` and names the line: no '=', a section, a name given twice, a variable ($HOME) or command
+// (`date`) outside single quotes; and of values without quotes: a quote, a no-break or zero-width
+// space, ";", "//", "--" or "=" behind a blank, a comma, semicolon or backslash at the end.
 std::vector<CfgLine> parse_cfg(std::string_view text, const std::string& source);
 
 // A value as such a file has it: as it is where that reads back, otherwise in quotes. Throws
