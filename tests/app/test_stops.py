@@ -173,6 +173,21 @@ def test_a_request_before_anything_is_saved_is_answered(toy, tmp_path):
     assert "asked to stop: the run stops once it has saved something new" in text and "after task 1" in text, text
 
 
+@pytest.mark.parametrize("by, code", [(TERM, 143), (HUP, 129)], ids=["TERM", "HUP"])
+def test_a_request_that_comes_while_mpirun_starts_the_ranks_is_not_lost(tmp_path, by, code):
+    """mpirun hands nothing to ranks that it has yet to start; and such ranks have no heartbeat that says why they end."""
+    launcher = tmp_path / "mpirun"
+    launcher.write_text(f"""#!/bin/bash
+        [[ $1 != --version ]] || exit 0
+        trap 'trap "exit 143" USR1' USR1
+        touch {tmp_path}/started
+        while true; do sleep 0.05; done""")
+    launcher.chmod(0o755)
+    job = Job(tmp_path, "program", ranks=2, PALIMPSEST_MPIRUN=str(launcher))
+    until((tmp_path / "started").exists)
+    job.asked(by, code)
+
+
 def test_ranks_end_where_the_launcher_was_killed(started, tmp_path):
     job = started("predict", tmp_path, ranks=2).at("prediction")
     job.process.kill()
