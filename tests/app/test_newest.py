@@ -147,6 +147,22 @@ def test_a_resume_alone_goes_back_and_says_so(toy, run):
     call(PROGRAM, "eval", "--weights", run)
 
 
+@pytest.mark.parametrize("reader", ["eval", "inspect", "merge", "train --fork"])
+def test_nobody_is_sent_to_a_resume_that_has_nothing_to_go_back_to(toy, tmp_path, reader):
+    run = tmp_path / "one"
+    call(*toy.command("--tasks", 1), "--out", run)
+    cut(str(run / "state-0000.h5"))
+    text = call(*READERS[reader](toy, run, tmp_path / "out"), code=3)
+    assert "the run keeps no older state" in text and "--resume" not in text, text
+    text = call(*toy.command("--tasks", 1, "--resume", "auto"), "--out", run, code=3)
+    assert "Bring a file back from a copy" in text, text
+
+
+def test_a_state_in_the_working_folder_is_one_of_its_run(run):
+    done = subprocess.run([PROGRAM, "eval", "--weights", OLDER], cwd=run, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "after 3 tasks" in done.stdout, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("reader", ["eval", "predict", "inspect", "train --fork", "train --resume"])
 def test_a_file_that_another_program_holds_is_not_called_damaged(toy, run, tmp_path, reader):
     before = (run / "manifest.json").read_bytes()
