@@ -117,7 +117,6 @@ open_mpi_options() {
 [[ $("$launcher" --version 2>&1) == *HYDRA* ]] || open_mpi_options "$@"
 
 asked='' # the first signal
-signalled=0
 interrupts=0
 mpirun_pid=
 asker=
@@ -126,13 +125,11 @@ ask_ranks() {
   stop_asking
   while kill -USR1 "$mpirun_pid" && [[ ! -e $PALIMPSEST_HEARTBEATS/rank-0000 ]] && sleep 1; do :; done >/dev/null 2>&1 &
   asker=$!
-  disown
 }
 stop_asking() { [[ -z $asker ]] || kill "$asker" 2>/dev/null; }
 # shellcheck disable=SC2317  # called by a trap
 ask_to_stop() {
   asked=${asked:-$1}
-  signalled=1
   [[ -z $mpirun_pid ]] || ask_ranks
 }
 # shellcheck disable=SC2317
@@ -142,7 +139,6 @@ on_interrupt() {
     say "asking the ranks to stop, where they train at the next step, with that saved; once more ends them at once"
     ask_to_stop INT
   else
-    signalled=1
     kill -TERM "$mpirun_pid" 2>/dev/null
   fi
 }
@@ -160,12 +156,9 @@ mpirun_pid=$!
 [[ -z $asked ]] || ask_ranks # it came before there was anybody to hand it to
 
 # A signal ends `wait` before mpirun has ended: wait again.
-while true; do
-  wait "$mpirun_pid"
-  code=$?
-  [[ $signalled -eq 1 ]] || break
-  signalled=0
-done
+while kill -0 "$mpirun_pid" 2>/dev/null; do wait "$mpirun_pid"; done
+wait "$mpirun_pid"
+code=$?
 stop_asking
 
 [[ $code -eq 0 || $code -eq 85 ]] && exit "$code"
