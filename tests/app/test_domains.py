@@ -144,6 +144,7 @@ def test_a_run_that_continues_another_is_tested_on_what_has_its_names(domains, t
         run = toy.path("runs", f"new-{name}")
         own = evaluate("--weights", run)
         assert [entry["samples"] > 0 for entry in own["tasks"]] == [False, False, True], own
+        start(os.path.join(TOOLS, "palimpsest-report"), run)  # of tasks that are not tested any more, too
     everything = evaluate("--weights", toy.path("runs", "new-clipart"), *domains.settings, "--protocol", toy.path("in-order.json"))
     assert list(accuracies(everything)) == NAMES
     # Both are named "photo"; the new one comes first. Merged, they can't be told apart.
