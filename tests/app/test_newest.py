@@ -1,5 +1,6 @@
 """Where a newest state is chosen, it is that one or none: a reader refuses a damaged one by name, and a resume alone goes back."""
 
+import fcntl
 import json
 import os
 import re
@@ -236,6 +237,16 @@ def test_a_table_of_results_takes_the_runs_own_tasks_alone(run, damage):
     assert call(*table) == before
     damage(str(run / TASK))
     assert "task-0003.h5" in call(*table, code=1)
+
+
+def test_verify_says_that_a_run_is_writing_what_it_reads(run):
+    os.remove(run / OLDER)  # as a run removes a state once the next is saved
+    with open(run / ".lock") as lock:
+        assert "a run is writing here" not in call(tool("verify"), run, code=3)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        text = call(tool("verify"), run, code=3)
+        assert OLDER in text and "verify it when the run has ended" in text, text
+        call(PROGRAM, "eval", "--weights", run)  # reads what is whole
 
 
 def test_more_ranks_refuse_alike(run):
