@@ -6,11 +6,10 @@
 #   Returns its exit code. --terminal: where there is one, in its foreground, so that it may ask for a password; Ctrl-C reaches it
 #   there by itself, and other signals wait for its end.
 # stop_if_asked: ends the script with 128 + the number of the first signal, where one has come.
-asked='' passed=0 child=
+asked='' child=
 
 pass_on() {
   asked=${asked:-$1}
-  passed=1
   [[ -z $child ]] || kill "-${1/USR1/TERM}" -- "-$child" 2>/dev/null
 }
 trap 'pass_on INT' INT
@@ -44,11 +43,8 @@ run_child() {
   set +m
   [[ -z $asked ]] || pass_on "$asked" # it came before there was anybody to hand it to
   # A signal ends `wait` before the child has ended: wait again.
-  while true; do
-    passed=0 code=0
-    wait "$child" || code=$?
-    [[ $passed -eq 1 ]] || break
-  done
+  while kill -0 "$child" 2>/dev/null; do wait "$child" || true; done
+  wait "$child" || code=$?
   child=
   return "$code"
 }

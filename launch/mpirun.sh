@@ -117,14 +117,20 @@ open_mpi_options() {
 [[ $("$launcher" --version 2>&1) == *HYDRA* ]] || open_mpi_options "$@"
 
 asked='' # the first signal
-signalled=0
 interrupts=0
 mpirun_pid=
+asker=
+# mpirun hands a signal to the ranks that it has started, and loses one that comes while it starts them: asks until rank 0 is at work.
+ask_ranks() {
+  stop_asking
+  while kill -USR1 "$mpirun_pid" && [[ ! -e $PALIMPSEST_HEARTBEATS/rank-0000 ]] && sleep 1; do :; done >/dev/null 2>&1 &
+  asker=$!
+}
+stop_asking() { [[ -z $asker ]] || kill "$asker" 2>/dev/null; }
 # shellcheck disable=SC2317  # called by a trap
 ask_to_stop() {
   asked=${asked:-$1}
-  signalled=1
-  [[ -z $mpirun_pid ]] || kill -USR1 "$mpirun_pid" 2>/dev/null
+  [[ -z $mpirun_pid ]] || ask_ranks
 }
 # shellcheck disable=SC2317
 on_interrupt() {
@@ -133,7 +139,6 @@ on_interrupt() {
     say "asking the ranks to stop, where they train at the next step, with that saved; once more ends them at once"
     ask_to_stop INT
   else
-    signalled=1
     kill -TERM "$mpirun_pid" 2>/dev/null
   fi
 }
@@ -148,20 +153,21 @@ start=(setsid)
 setpriv --pdeathsig USR1 true 2>/dev/null && start+=(setpriv --pdeathsig USR1)
 "${start[@]}" "$launcher" "${options[@]}" "$@" </dev/null &
 mpirun_pid=$!
-[[ -z $asked ]] || kill -USR1 "$mpirun_pid" # it came before there was anybody to hand it to
+[[ -z $asked ]] || ask_ranks # it came before there was anybody to hand it to
 
 # A signal ends `wait` before mpirun has ended: wait again.
-while true; do
-  wait "$mpirun_pid"
-  code=$?
-  [[ $signalled -eq 1 ]] || break
-  signalled=0
-done
+while kill -0 "$mpirun_pid" 2>/dev/null; do wait "$mpirun_pid"; done
+wait "$mpirun_pid"
+code=$?
+stop_asking
 
 [[ $code -eq 0 || $code -eq 85 ]] && exit "$code"
 [[ $interrupts -gt 1 ]] && exit 130
-# Ranks that had nothing to save have marked that they were asked; mpirun itself ends so before it has started any.
-if [[ -n $asked ]] && { grep -qs '^end stopped' "$PALIMPSEST_HEARTBEATS"/rank-* || [[ $code -eq $((128 + $(kill -l USR1))) ]]; }; then
+# Ranks that were asked and had nothing to save have marked that, but for those that were still starting; mpirun itself ends by USR1
+# before it has started any.
+by_request=$((128 + $(kill -l TERM))) by_usr1=$((128 + $(kill -l USR1)))
+if grep -qs '^end stopped' "$PALIMPSEST_HEARTBEATS"/rank-* || [[ -n $asked && ($code -eq $by_request || $code -eq $by_usr1) ]]; then
+  asked=${asked:-TERM}
   exit "$((128 + $(kill -l "${asked/USR1/TERM}")))"
 fi
 if name_the_killed || [[ $code -gt 128 ]]; then

@@ -63,30 +63,24 @@ requeue() {
 }
 
 asked=0
-signalled=0
 launcher=
 # shellcheck disable=SC2317  # called by a trap
 ask_to_stop() {
   say "$1: asking the ranks to save and stop"
   asked=1
-  signalled=1
   [[ -z $launcher ]] || kill -TERM "$launcher" 2>/dev/null
 }
 
 # Runs the program on all ranks; leaves its exit code in `code`.
 launch() {
   launcher=
-  signalled=0
   "$here/../mpirun.sh" -n "${SLURM_NTASKS:-1}" "$program" "$@" &
   launcher=$!
   [[ $asked -eq 0 ]] || kill -TERM "$launcher" # a signal came before there was anybody to hand it to
   # A signal ends `wait` before the launcher has ended: wait again.
-  while true; do
-    wait "$launcher"
-    code=$?
-    [[ $signalled -eq 1 ]] || break
-    signalled=0
-  done
+  while kill -0 "$launcher" 2>/dev/null; do wait "$launcher"; done
+  wait "$launcher"
+  code=$?
 }
 
 trap 'ask_to_stop TERM' TERM

@@ -1,6 +1,7 @@
 #include "palimpsest/continual/saved_weights.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/atomic_file.h"
@@ -23,16 +24,23 @@ std::int64_t tasks_before(const std::filesystem::path& run_folder) {
   return manifest ? manifest->tasks_before : 0;
 }
 
-// The tasks' names, which a state doesn't have; of one outside of a run folder, none. Records may
-// be large, and names tell apart what has the same labels alone.
+// The tasks' names, which a state doesn't have; of one whose run folder doesn't have its tasks,
+// none. Records may be large: names are read where tasks have the same labels alone, and of a
+// record that has the content hash of the manifest.
 std::vector<std::string> names_of_domains(const std::filesystem::path& run_folder,
                                           std::size_t tasks, std::string_view scenario) {
   std::vector<std::string> names;
   const RunFolder folder(run_folder);
-  if (!shares_head(scenario) || !folder.manifest()) return names;
+  if (!shares_head(scenario)) return names;
+  const std::optional<Manifest> manifest = folder.manifest();
+  if (!manifest || std::cmp_less(manifest->tasks_done, tasks)) return names;
   for (std::size_t task = 0; task < tasks; ++task) {
-    const auto index = static_cast<std::int64_t>(task);
-    names.push_back(read_task_parts(folder.task_file(index), {.lora = false}).name);
+    const std::filesystem::path file = folder.task_file(static_cast<std::int64_t>(task));
+    names.push_back(read_task_parts(file, {.lora = false}).name);
+    const std::string name = file.lexically_relative(run_folder).generic_string();
+    if (read_identity(file).content_sha256 == manifest->files.at(name).content_sha256) continue;
+    throw InputError(concat(file.string(), ": its content hash is another than in manifest.json: ",
+                            "the file was replaced by another"));
   }
   return names;
 }
@@ -113,7 +121,10 @@ SavedWeights read_saved_weights(const std::filesystem::path& path) {
   }
   const std::string type = read_identity(path).type;
   if (type == "state") check_named_file(path);
-  if (type == "state") return of_state(path, path.parent_path() / "", read_state_record(path));
+  if (type == "state") {
+    const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
+    return of_state(path, folder, read_state_record(path));
+  }
   if (type == "merged") return of_merged(path);
   throw InputError(concat(path.string(),
                           ": expected a run folder, a state (state-0000.h5) or merged weights "

@@ -208,6 +208,12 @@ ExportSource open_export_source(const std::filesystem::path& path, std::optional
     throw UsageError(concat("--task and --optimum choose among the tasks of a run, and ",
                             path.string(), " is no run folder"));
   }
+  if (const std::string type = read_identity(path).type; type != "merged") {
+    throw InputError(concat(path.string(),
+                            ": expected a run folder or merged weights (palimpsest-merge --out), "
+                            "found a record of type '",
+                            type, "'", type == "state" ? ": give its run, with --task N" : ""));
+  }
   return of_merged(path);
 }
 

@@ -21,17 +21,20 @@ const ManifestFile& entry_of(const RunFolder& run, const Manifest& manifest,
                                 const std::string& name, const std::string& why) {
   const std::int64_t done = manifest.tasks_done;
   const bool is_state = name == state_name(done - 1);
-  std::string older;  // may be what is wanted
-  if (is_state && done > 1 && manifest.files.contains(state_name(done - 2))) {
-    older = concat("give an older state itself, ", run.state_file(done - 2).string(), " (after ",
-                   done - 1, done == 2 ? " task" : " tasks", "), or ");
+  std::string remedy =
+      "bring the file back from a copy, or train again into another folder (--out): the run keeps "
+      "no older state.";
+  if (done > 1 && manifest.files.contains(state_name(done - 2))) {
+    remedy = "resume the run (palimpsest train ... --resume auto), which does the lost task again.";
+    if (is_state) {  // an older one may be what is wanted
+      remedy = concat("give an older state itself, ", run.state_file(done - 2).string(), " (after ",
+                      done - 1, done == 2 ? " task" : " tasks", "), or ", remedy);
+    }
   }
   throw InputError(concat(run.path().string(), ": ",
                           is_state ? "its newest state, " : "the record of its newest task, ", name,
-                          " (after ", done, done == 1 ? " task" : " tasks",
-                          "), can't be used: ", why, " To go on: ", older,
-                          "resume the run (palimpsest train ... --resume auto), which does "
-                          "the lost task again."));
+                          " (after ", done, done == 1 ? " task" : " tasks", "), can't be used: ",
+                          why, why.ends_with('.') ? "" : ".", " To go on: ", remedy));
 }
 
 }  // namespace
@@ -93,8 +96,9 @@ std::optional<NewestState> RunFolder::state_to_resume() const {
       problems += concat(problems.empty() ? "" : "\n  ", error.what());
     }
   }
-  throw InputError(
-      concat(path_.string(), ": expected a whole state to go on from, found none:\n  ", problems));
+  throw InputError(concat(path_.string(), ": expected a whole state to go on from, found none:\n  ",
+                          problems, "\nBring a file back from a copy, or train again into another ",
+                          "folder (--out)."));
 }
 
 NewestStep RunFolder::newest_step(std::int64_t task,

@@ -37,6 +37,11 @@ void check_output(const std::filesystem::path& path, std::string_view type) {
     throw UsageError(concat(path.string(), " is ", what..., ": nothing is written over it; give ",
                             "another file"));
   };
+  const std::filesystem::path folder = path.parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder)) {
+    throw UsageError(concat(path.string(), ": expected a file in a folder that is there, found no ",
+                            folder.string(), ": make it first, or give another file"));
+  }
   if (!std::filesystem::exists(std::filesystem::symlink_status(path))) return;
   if (!std::filesystem::is_regular_file(std::filesystem::symlink_status(path)))
     refuse("no regular file");

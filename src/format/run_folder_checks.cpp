@@ -34,13 +34,43 @@ void refuse_a_run(const std::filesystem::path& folder, std::initializer_list<con
   }
 }
 
-// The path itself, or the nearest folder above it that is there.
+// The path itself, or the nearest folder above it that is there. Throws Error for a name that no
+// folder can have.
 std::filesystem::path nearest_there(const std::filesystem::path& path) {
   std::filesystem::path there = std::filesystem::absolute(path).lexically_normal();
-  std::error_code ignored;
-  while (!std::filesystem::exists(there, ignored) && there.has_relative_path())
+  while (there.has_relative_path()) {
+    std::error_code error;
+    const auto status = std::filesystem::symlink_status(there, error);
+    if (std::filesystem::is_symlink(status) && !std::filesystem::exists(there, error)) {
+      throw Error(concat(path.string(), ": cannot be made: ", there.string(),
+                         " is a link to nothing; name another folder by --out"));
+    }
+    if (std::filesystem::exists(status)) break;
+    if (error && error != std::errc::no_such_file_or_directory &&
+        error != std::errc::not_a_directory) {
+      throw Error(concat(path.string(), ": cannot be made: ", error.message(),
+                         "; name another folder by --out"));
+    }
     there = there.parent_path();
+  }
   return there;
+}
+
+// Throws Error where something else stands in the place of what a run makes first.
+void check_places(const RunFolder& run) {
+  const std::filesystem::path& folder = run.path();
+  const std::filesystem::path tasks = folder / "tasks";
+  if (std::filesystem::exists(tasks) && !std::filesystem::is_directory(tasks)) {
+    throw Error(concat(tasks.string(),
+                       ": expected a folder, found something else; move it away, "
+                       "or name another folder by --out"));
+  }
+  for (const std::filesystem::path& file : {folder / ".lock", run.log_file()}) {
+    if (!std::filesystem::is_directory(file)) continue;
+    throw Error(concat(file.string(),
+                       ": expected a file, found a folder; move it away, or name "
+                       "another folder by --out"));
+  }
 }
 
 }  // namespace
@@ -63,6 +93,7 @@ void RunFolder::check_usable() const {
     throw Error(concat(path_.string(), ": cannot be written: ", there.string(), ": ",
                        std::strerror(errno), "; name another folder by --out"));
   }
+  check_places(*this);
   FolderLock::check_free(path_);
 }
 

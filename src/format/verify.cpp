@@ -17,6 +17,7 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/curvature_record.h"
 #include "palimpsest/format/event_file.h"
+#include "palimpsest/format/folder_lock.h"
 #include "palimpsest/format/merged_record.h"
 #include "palimpsest/format/pack.h"
 #include "palimpsest/format/protocol.h"
@@ -319,6 +320,14 @@ Verification verify_run(const std::filesystem::path& folder) {
     return result;
   }
   collect(result.problems, [&] { result = RunVerifier(folder).verify(); });
+  if (result.problems.empty()) return result;
+  try {
+    FolderLock::check_free(folder);
+  } catch (const UsageError&) {
+    result.problems.push_back(concat(folder.string(),
+                                     ": a run is writing here, and may have replaced files while "
+                                     "they were verified: verify it when the run has ended"));
+  }
   return result;
 }
 

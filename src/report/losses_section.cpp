@@ -32,7 +32,7 @@ Html what_becomes_of_samples(const AccuracyMatrix& accuracy) {
            .x = "task",
            .y = "%",
            .y_text = percent},
-          task_numbers(accuracy.tasks()), {right, confused, wrong}),
+          tested, {right, confused, wrong}),
       html_table({"task", "accuracy", "given the task", "lost to other tasks", "wrong within"},
                  rows, "rrrrr"));
 }

@@ -120,6 +120,20 @@ def test_a_state_without_its_run_does_not_name_its_domains(domains, tmp_path):
     assert "expected the names of its tasks" in text and "Name the run folder" in text, text
 
 
+def test_a_record_of_another_run_does_not_name_a_domain(domains, tmp_path):
+    """Both have two domains, in turned order."""
+    runs = []
+    for order in ((0, 1), (1, 0)):
+        name = f"two-{order[0]}"
+        domains.toy.run(*domains.settings, *domains.protocol(f"{name}.json", *(task(NAMES[place]) for place in order)),
+                        "--scenario", "domain-incremental", "--epochs", 1, out=name)
+        runs.append(domains.toy.path("runs", name))
+    mixed = shutil.copytree(runs[0], tmp_path / "mixed")
+    shutil.copy(os.path.join(runs[1], "tasks", "task-0000.h5"), mixed / "tasks")
+    text = start(PROGRAM, "eval", "--weights", mixed, code=3)
+    assert "task-0000.h5" in text and "replaced by another" in text, text
+
+
 def test_a_run_that_continues_another_is_tested_on_what_has_its_names(domains, toy):
     toy.run(*domains.settings, *domains.protocol("old.json", task("photo"), task("sketch")), "--scenario", "domain-incremental",
             "--epochs", 2, out="old-domains")
@@ -130,6 +144,7 @@ def test_a_run_that_continues_another_is_tested_on_what_has_its_names(domains, t
         run = toy.path("runs", f"new-{name}")
         own = evaluate("--weights", run)
         assert [entry["samples"] > 0 for entry in own["tasks"]] == [False, False, True], own
+        start(os.path.join(TOOLS, "palimpsest-report"), run)  # of tasks that are not tested any more, too
     everything = evaluate("--weights", toy.path("runs", "new-clipart"), *domains.settings, "--protocol", toy.path("in-order.json"))
     assert list(accuracies(everything)) == NAMES
     # Both are named "photo"; the new one comes first. Merged, they can't be told apart.

@@ -25,6 +25,9 @@ def contents(folder):
             found[os.path.join(root, name)] = None
         for name in files:
             path = os.path.join(root, name)
+            if os.path.islink(path):
+                found[path] = os.readlink(path)
+                continue
             with open(path, "rb") as file:
                 found[path] = (file.read(), os.stat(path).st_mtime_ns)
     return found
@@ -33,6 +36,16 @@ def contents(folder):
 def a_file(toy, where):
     (where / "file").write_text("something")
     return where / "file"
+
+
+def a_link(path, target):
+    path.symlink_to(target)
+    return path
+
+
+def a_folder(path):
+    path.mkdir(parents=True)
+    return path
 
 
 def without_a_tensor(toy, where):
@@ -73,6 +86,13 @@ REFUSED = {
     "a GPU that isn't there": (lambda t, w, r: ["--device", "cuda"], "--device cuda"),
     "out is a file": (lambda t, w, r: ["--out", a_file(t, w)], "file"),
     "out is below a file": (lambda t, w, r: ["--out", a_file(t, w) / "run"], "file"),
+    "out is a link to nothing": (lambda t, w, r: ["--out", a_link(w / "link", w / "none")], "link"),
+    "out is below a link to nothing": (lambda t, w, r: ["--out", a_link(w / "link", w / "none") / "run"], "link"),
+    "out is a link to itself": (lambda t, w, r: ["--out", a_link(w / "link", w / "link")], "link"),
+    "out has a name too long": (lambda t, w, r: ["--out", w / ("x" * 300)], "cannot be made: File name too long"),
+    "a file in the place of out's tasks": (lambda t, w, r: ["--out", a_file(t, w).rename(a_folder(w / "run") / "tasks").parent], "run/tasks"),
+    "a folder in the place of out's log": (lambda t, w, r: ["--out", a_folder(w / "run" / "metrics.jsonl").parent], "run/metrics.jsonl"),
+    "a folder in the place of out's lock": (lambda t, w, r: ["--out", a_folder(w / "run" / ".lock").parent], "run/.lock"),
     "out holds another run": (lambda t, w, r: ["--out", r], "found a run (manifest.json)"),
     "out has lost its manifest": (lambda t, w, r: ["--resume", "auto", "--out", lost_manifest(r, w)], "no manifest.json"),
     "resumed with other settings": (lambda t, w, r: ["--resume", "auto", "--out", r, "--epsilon", 0.25], "epsilon"),

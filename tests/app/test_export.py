@@ -298,5 +298,7 @@ def test_what_cannot_be_exported_is_refused(reference_run, image_run, tmp_path):
     assert "another backbone" in export(reference_run, "--backbone", backbone_of(image_run), "--out", tmp_path, code=3)
     assert "--dialect own" in export(reference_run, "--dialect", "timm", "--out", tmp_path, code=2)
     assert "backbone's own folder" in export(reference_run, "--out", backbone_of(reference_run), code=2)
+    state = os.path.join(reference_run, "state-0003.h5")
+    assert "found a record of type 'state': give its run, with --task N" in export(state, "--out", tmp_path, code=3)
     assert "expected a run folder" in export(tmp_path / "nothing", "--out", tmp_path, code=3)
     assert os.listdir(tmp_path) == []

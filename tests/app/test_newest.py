@@ -1,5 +1,6 @@
 """Where a newest state is chosen, it is that one or none: a reader refuses a damaged one by name, and a resume alone goes back."""
 
+import fcntl
 import json
 import os
 import re
@@ -147,6 +148,22 @@ def test_a_resume_alone_goes_back_and_says_so(toy, run):
     call(PROGRAM, "eval", "--weights", run)
 
 
+@pytest.mark.parametrize("reader", ["eval", "inspect", "merge", "train --fork"])
+def test_nobody_is_sent_to_a_resume_that_has_nothing_to_go_back_to(toy, tmp_path, reader):
+    run = tmp_path / "one"
+    call(*toy.command("--tasks", 1), "--out", run)
+    cut(str(run / "state-0000.h5"))
+    text = call(*READERS[reader](toy, run, tmp_path / "out"), code=3)
+    assert "the run keeps no older state" in text and "--resume" not in text, text
+    text = call(*toy.command("--tasks", 1, "--resume", "auto"), "--out", run, code=3)
+    assert "Bring a file back from a copy" in text, text
+
+
+def test_a_state_in_the_working_folder_is_one_of_its_run(run):
+    done = subprocess.run([PROGRAM, "eval", "--weights", OLDER], cwd=run, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "after 3 tasks" in done.stdout, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("reader", ["eval", "predict", "inspect", "train --fork", "train --resume"])
 def test_a_file_that_another_program_holds_is_not_called_damaged(toy, run, tmp_path, reader):
     before = (run / "manifest.json").read_bytes()
@@ -220,6 +237,16 @@ def test_a_table_of_results_takes_the_runs_own_tasks_alone(run, damage):
     assert call(*table) == before
     damage(str(run / TASK))
     assert "task-0003.h5" in call(*table, code=1)
+
+
+def test_verify_says_that_a_run_is_writing_what_it_reads(run):
+    os.remove(run / OLDER)  # as a run removes a state once the next is saved
+    with open(run / ".lock") as lock:
+        assert "a run is writing here" not in call(tool("verify"), run, code=3)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        text = call(tool("verify"), run, code=3)
+        assert OLDER in text and "verify it when the run has ended" in text, text
+        call(PROGRAM, "eval", "--weights", run)  # reads what is whole
 
 
 def test_more_ranks_refuse_alike(run):

@@ -173,6 +173,37 @@ def test_a_request_before_anything_is_saved_is_answered(toy, tmp_path):
     assert "asked to stop: the run stops once it has saved something new" in text and "after task 1" in text, text
 
 
+def test_many_requests_end_nothing_before_the_ranks_have_saved(tmp_path):
+    launcher = tmp_path / "mpirun"
+    launcher.write_text(f"""#!/bin/bash
+        [[ $1 != --version ]] || exit 0
+        trap '' USR1
+        touch {tmp_path}/started
+        sleep 1
+        exit 85""")
+    launcher.chmod(0o755)
+    job = Job(tmp_path, "program", ranks=2, PALIMPSEST_MPIRUN=str(launcher))
+    until((tmp_path / "started").exists)
+    for by in 20 * [USR1, TERM, HUP]:
+        job.process.send_signal(by)
+    job.asked(TERM, 85)
+
+
+@pytest.mark.parametrize("by, code", [(TERM, 143), (HUP, 129)], ids=["TERM", "HUP"])
+def test_a_request_that_comes_while_mpirun_starts_the_ranks_is_not_lost(tmp_path, by, code):
+    """mpirun hands nothing to ranks that it has yet to start; and such ranks have no heartbeat that says why they end."""
+    launcher = tmp_path / "mpirun"
+    launcher.write_text(f"""#!/bin/bash
+        [[ $1 != --version ]] || exit 0
+        trap 'trap "exit 143" USR1' USR1
+        touch {tmp_path}/started
+        while true; do sleep 0.05; done""")
+    launcher.chmod(0o755)
+    job = Job(tmp_path, "program", ranks=2, PALIMPSEST_MPIRUN=str(launcher))
+    until((tmp_path / "started").exists)
+    job.asked(by, code)
+
+
 def test_ranks_end_where_the_launcher_was_killed(started, tmp_path):
     job = started("predict", tmp_path, ranks=2).at("prediction")
     job.process.kill()
@@ -240,7 +271,12 @@ def test_a_job_that_can_not_be_requeued_says_what_happens(tmp_path, scontrol, wo
     for name, text in scripts.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
-    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SLURM_JOB_ID": "7", "PALIMPSEST": str(tmp_path / "program"),
+    others = tmp_path / "bin"  # of a node without SLURM, whatever this machine has
+    others.mkdir()
+    for name in os.listdir("/usr/bin"):
+        if name != "scontrol":
+            (others / name).symlink_to(f"/usr/bin/{name}")
+    environment = {"PATH": f"{tmp_path}:{others}", "SLURM_JOB_ID": "7", "PALIMPSEST": str(tmp_path / "program"),
                    "PALIMPSEST_MPIRUN": str(tmp_path / "mpirun")}
     done = subprocess.run([os.path.join(ROOT, "launch", "slurm", "run.sh"), "--stop-after", "9"], env=environment, cwd=tmp_path,
                           capture_output=True, text=True, timeout=LONG)

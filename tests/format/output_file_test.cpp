@@ -26,6 +26,8 @@ TEST_F(OutputFileTest, NothingThatIsNeededIsWrittenOver) {
   EXPECT_THAT(refusal("manifest.json"), HasSubstr("part of a run"));
   EXPECT_THAT(refusal("folder"), HasSubstr("no regular file"));
   EXPECT_THAT(refusal("link"), HasSubstr("no regular file"));
+  EXPECT_THAT(refusal("none/new"), HasSubstr("make it first"));
+  EXPECT_THAT(refusal("text/new"), HasSubstr("make it first"));
   EXPECT_NO_THROW(check_output(at("task.h5"), "task"));
   EXPECT_NO_THROW(check_output(at("text")));
   EXPECT_NO_THROW(check_output(at("new")));
