@@ -201,7 +201,8 @@ def test_the_time_of_imports_counts(tmp_path, slowed, number):
 
 
 def test_results_table(tmp_path, slowed):
-    env, begun = slowed("glob", "glob")
+    env, begun = slowed("json", "load")
+    (tmp_path / "manifest.json").write_text("{}")
     call = Call(TABLE, tmp_path, env=env)
     call.wait_for(begun.exists)
     assert call.stop(signal.SIGTERM) == (128 + signal.SIGTERM, ["results-table: stopped by SIGTERM; it writes no files"])
@@ -221,9 +222,11 @@ def test_measurements_end_with_what_they_run(tmp_path):
 
 
 def test_nohup_keeps_its_meaning(tmp_path, slowed):
-    env, begun = slowed("glob", "glob")
+    env, begun = slowed("json", "load")
+    (tmp_path / "manifest.json").write_text("{}")
     call = subprocess.Popen(["nohup", sys.executable, TABLE, tmp_path], env=os.environ | env, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     while not begun.exists():
+        assert call.poll() is None
         time.sleep(0.01)
     call.send_signal(signal.SIGHUP)
     time.sleep(0.2)
