@@ -62,5 +62,5 @@ def test_names_of_a_protocol_that_look_alike_are_said(toy, tmp_path, monkeypatch
     pack_file.write_pack(path, pack_file.Pack(toy_module.VOCABULARY, twins, tokens, labels, split, "{}"))
     text = text_of(toy, path, tmp_path, twins, code=0)
     assert r"classes that look alike" in text
-    assert r"'caf\xC3\xA9' and 'cafe\xCC\x81'; 'cat' and 'cat '" in text
+    assert r"'caf\xC3\xA9' and 'cafe\xCC\x81', 'cat' and 'cat '" in text
     assert "look alike" not in text_of(toy, path, tmp_path, ["café", "cat"], code=0)

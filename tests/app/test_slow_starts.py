@@ -54,7 +54,7 @@ def test_a_rank_that_takes_long_but_goes_on_is_waited_for(large, slow_rank, tmp_
 def test_a_rank_that_does_not_go_on_is_found_in_time(large, slow_rank):
     code, seconds, text = run(slow_rank, command(large, "stuck"), 30_000, AFTER=2)
     assert code == 5 and seconds < 15, text
-    assert "opening the run folder' took longer than 2 s" in text, text
+    assert "checking the pack' took longer than 2 s" in text, text
     assert "palimpsest: rank" in text and not os.path.exists(large.path("runs", "stuck")), text
 
 
