@@ -8,7 +8,8 @@
 namespace palimpsest {
 
 inline constexpr double kUnbounded = std::numeric_limits<double>::infinity();
-inline constexpr double kMost = 1e9;  // of what is counted: a product of two fits 64 bits, one of three doesn't
+inline constexpr double kMost =
+    1e9;  // of what is counted: a product of two fits 64 bits, one of three doesn't
 
 std::vector<Key> keys_of_input();
 std::vector<Key> keys_of_training();

@@ -219,8 +219,8 @@ void check_stream(const RunConfig& config) {
 void check_passes(const RunConfig& config) {
   const std::int64_t passes = config.epochs * config.passes_per_epoch;
   if (static_cast<double>(passes) <= kMost) return;
-  throw UsageError(concat("epochs = ", config.epochs, " of passes-per-epoch = ",
-                          config.passes_per_epoch, " are ", passes,
+  throw UsageError(concat("epochs = ", config.epochs,
+                          " of passes-per-epoch = ", config.passes_per_epoch, " are ", passes,
                           " passes over a task's samples; expected at most ",
                           static_cast<std::int64_t>(kMost)));
 }

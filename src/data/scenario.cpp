@@ -18,7 +18,8 @@ std::string quoted(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) {
     const std::string bytes = with_escapes(name);
-    text += concat(text.empty() ? "'" : ", '", name, bytes == name ? "'" : "' (bytes " + bytes + ")");
+    text +=
+        concat(text.empty() ? "'" : ", '", name, bytes == name ? "'" : "' (bytes " + bytes + ")");
   }
   return text;
 }

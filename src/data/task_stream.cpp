@@ -54,9 +54,10 @@ std::string lower_case(std::string_view text) {
   };
   for (const std::string& known : pack.classes()) {
     if (as_it_looks(known) == as_it_looks(name)) {
-      throw refusal("; its '", known,
-                    "' looks the same and isn't (blanks at its ends, or accents as in NFD instead of NFC)",
-                    other_bytes(known));
+      throw refusal(
+          "; its '", known,
+          "' looks the same and isn't (blanks at its ends, or accents as in NFD instead of NFC)",
+          other_bytes(known));
     }
     if (lower_case(as_it_looks(known)) == lower_case(as_it_looks(name)))
       throw refusal("; its '", known, "' differs in capitals alone", other_bytes(known));
@@ -64,9 +65,10 @@ std::string lower_case(std::string_view text) {
   const std::vector<std::string_view> known(pack.classes().begin(), pack.classes().end());
   const std::string near = nearest_name(name, known);
   if (near.empty() && with_escapes(name) != name) {
-    throw refusal(": in bytes, ", with_escapes(name),
-                  ". Names are compared byte by byte, and accents can be coded in two ways: copy the "
-                  "name from the pack (palimpsest-pack show)");
+    throw refusal(
+        ": in bytes, ", with_escapes(name),
+        ". Names are compared byte by byte, and accents can be coded in two ways: copy the "
+        "name from the pack (palimpsest-pack show)");
   }
   const bool is_ascii = with_escapes(name) == name && with_escapes(near) == near;
   throw refusal(near.empty() ? "" : "; the nearest is '" + near + "'",

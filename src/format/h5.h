@@ -84,8 +84,8 @@ struct H5Item {
   std::size_t element_bytes = 0;
 };
 
-// A file open for reading, by one thread at a time (H5Lock). Everything throws InputError naming file, object, what was expected and
-// what was found.
+// A file open for reading, by one thread at a time (H5Lock). Everything throws InputError naming
+// file, object, what was expected and what was found.
 class H5File {
  public:
   // Checks that the file is of this palimpsest_type and of a readable version; "" takes any type.

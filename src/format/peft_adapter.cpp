@@ -106,8 +106,8 @@ const TensorView& matrix_of(const SafetensorsFile& file, const std::string& name
 // Names that a wrapper has changed in training.
 void refuse_wrapper(const SafetensorsFile& file, const std::string& full_name,
                     const std::string& module) {
-  static constexpr std::string_view kWrappers[] = {
-      kPrefix, "_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."};
+  static constexpr std::string_view kWrappers[] = {kPrefix, "_orig_mod.", "_fsdp_wrapped_module.",
+                                                   "_checkpoint_wrapped_module."};
   for (const std::string_view wrapper : kWrappers) {
     if (module.find(wrapper) == std::string::npos) continue;
     throw InputError(concat(file.path().string(), ": ", full_name, ": expected the base model's ",

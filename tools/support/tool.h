@@ -13,8 +13,8 @@
 namespace palimpsest {
 
 // Runs `body` on the command line, home folders put in (with_home_folders()). It returns an exit
-// code; an exception becomes a message and its code. A signal ends the program at once, with nothing
-// half written.
+// code; an exception becomes a message and its code. A signal ends the program at once, with
+// nothing half written.
 template <typename Body>
 int run_tool(const char* name, int count, char** values, const Body& body) {
   end_on_signals(name);
