@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/host_name.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -42,12 +43,6 @@ void check_mpi(int code, std::string_view call, const Watchdog& watchdog) {
   }
   throw RankLostError(
       cause + ". A peer or the network is gone; look for the first message of another rank");
-}
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  gethostname(name.data(), name.size() - 1);
-  return name.data();
 }
 
 std::string this_process() {

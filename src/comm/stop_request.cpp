@@ -13,30 +13,30 @@
 namespace palimpsest {
 namespace {
 
-constexpr unsigned kPatienceSeconds = 1;
+constexpr unsigned kGraceSeconds = 1;
 
 // A signal handler can reach nothing else.
 volatile std::sig_atomic_t asked = 0;  // the signal, once it has come
 volatile std::sig_atomic_t has_nothing_to_save = 0;
 volatile std::sig_atomic_t is_heeded = 0;  // by a run that saves
 volatile std::sig_atomic_t is_done = 0;    // but for writing what came out
-volatile std::sig_atomic_t speaks = 1;     // of the ranks one
+volatile std::sig_atomic_t prints = 1;     // one of the ranks does
 
 [[noreturn]] void end_at_once(int signal) {
   mark_heartbeat("stopped");
   end_by_signal(signal,
-                speaks != 0 ? "palimpsest: stopped by a signal; nothing was written\n" : "");
+                prints != 0 ? "palimpsest: stopped by a signal; nothing was written\n" : "");
 }
 
-void say_what_comes() {
+void say_when_it_stops() {
   constexpr std::string_view kLine =
       "palimpsest: asked to stop: the run stops once it has saved something new, which is its next "
       "step (of a frozen backbone: its next task)\n";
-  if (speaks == 0 || is_heeded != 0) return;
+  if (prints == 0 || is_heeded != 0) return;
   [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, kLine.data(), kLine.size());
 }
 
-extern "C" void remember(int signal) {
+extern "C" void on_signal(int signal) {
   const bool is_second = asked != 0 && signal != SIGUSR1;
   if (is_second && has_nothing_to_save != 0) end_at_once(signal);
   if (is_second) {
@@ -48,13 +48,13 @@ extern "C" void remember(int signal) {
   asked = signal;
   if (is_done != 0) return;
   if (has_nothing_to_save != 0) {
-    ::alarm(kPatienceSeconds);
+    ::alarm(kGraceSeconds);
   } else {
-    say_what_comes();
+    say_when_it_stops();
   }
 }
 
-extern "C" void lose_patience(int) {
+extern "C" void end_after_grace(int) {
   if (has_nothing_to_save != 0) end_at_once(asked);
 }
 
@@ -77,14 +77,14 @@ bool is_first_rank() {
 
 void listen_for_stop_requests(OnStop meaning) {
   has_nothing_to_save = meaning == OnStop::kEnd ? 1 : 0;
-  speaks = is_first_rank() ? 1 : 0;
-  std::signal(SIGALRM, lose_patience);
-  if (asked != 0 && has_nothing_to_save != 0) ::alarm(kPatienceSeconds);
-  std::signal(SIGUSR1, remember);
+  prints = is_first_rank() ? 1 : 0;
+  std::signal(SIGALRM, end_after_grace);
+  if (asked != 0 && has_nothing_to_save != 0) ::alarm(kGraceSeconds);
+  std::signal(SIGUSR1, on_signal);
   if (is_launched()) return;
-  for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, remember);
+  for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, on_signal);
   // nohup lets it be ignored.
-  if (std::signal(SIGHUP, remember) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
+  if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
 
 void ignore_stop_requests() {

@@ -1,9 +1,6 @@
 #include "beginning.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <ctime>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -11,6 +8,7 @@
 #include "continued_run.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/host_name.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/past_tasks.h"
 
@@ -18,15 +16,13 @@ namespace palimpsest {
 namespace {
 
 std::string run_json(const RunConfig& config, const RunIdentity& identity, int world_size) {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
   return nlohmann::ordered_json{
       {"palimpsest_type", "run"},
       {"palimpsest_version", "1.0.0"},
       {"writer", "palimpsest " PALIMPSEST_VERSION},
       {"source_revision", PALIMPSEST_SOURCE_REVISION},
       {"started", std::time(nullptr)},
-      {"host", host.data()},
+      {"host", host_name()},
       {"world_size", world_size},
       {"numerics", nlohmann::json::parse(identity.numerics)},
       {"backbone_sha256", identity.backbone_sha256},

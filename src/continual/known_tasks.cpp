@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/name_list.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/format/protocol.h"
@@ -13,14 +14,12 @@
 namespace palimpsest {
 namespace {
 
-constexpr std::size_t kNamed = 5;  // in a remark
-
 // "'a', 'b' and 7 more"
 std::string named(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), kNamed); ++i)
-    text += concat(i == 0 ? "'" : ", '", names[i], "'");
-  return names.size() > kNamed ? concat(text, " and ", names.size() - kNamed, " more") : text;
+  constexpr std::size_t kMostNamed = 5;
+  std::vector<std::string> quoted;
+  for (const std::string& name : names) quoted.push_back(concat("'", name, "'"));
+  return name_list(quoted, kMostNamed);
 }
 
 LabelledSamples split_of(Task& task, std::string_view split) {

@@ -3,9 +3,9 @@
 #include <iostream>
 #include <string>
 
-#include "palimpsest/comm/session.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/host_name.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/pack.h"
 

@@ -8,6 +8,7 @@
 
 #include "palimpsest/comm/session.h"
 #include "palimpsest/core/hash.h"
+#include "palimpsest/core/host_name.h"
 #include "palimpsest/doctor/facts.h"
 #include "palimpsest/format/probe_file.h"
 

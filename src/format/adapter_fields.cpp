@@ -4,9 +4,6 @@
 #include <cctype>
 #include <span>
 
-#include "palimpsest/core/error.h"
-#include "palimpsest/core/text.h"
-
 namespace palimpsest {
 namespace {
 
@@ -54,12 +51,6 @@ bool lists(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
 
-[[noreturn]] void refuse(const JsonObject& config, const std::string& field,
-                         std::string_view reason) {
-  throw InputError(concat(config.path.string(), ": ", field, " is ",
-                          config.json.at(field).dump().substr(0, 80), ": ", reason));
-}
-
 // The base model that the adapter is a change of must be the one of base_model_name_or_path.
 void check_start(const JsonObject& config) {
   if (!is_set(config.json, "init_lora_weights") || config.json.at("init_lora_weights") == true)
@@ -70,28 +61,30 @@ void check_start(const JsonObject& config) {
     if (start == kept) return;
   }
   if (start == "loftq") {
-    refuse(config, "init_lora_weights",
-           "it quantized the base model before training; the adapter is a change of that one, and "
-           "can't be converted");
+    config.refuse_value(
+        "init_lora_weights",
+        "it quantized the base model before training; the adapter is a change of that one, and "
+        "can't be converted");
   }
   for (const std::string_view changed : {"pissa", "olora", "corda", "lora_ga"}) {
     if (start.starts_with(changed)) {
-      refuse(config, "init_lora_weights",
-             "it changed the base model before training; convert the adapter to plain LoRA first "
-             "(PEFT: save_pretrained with path_initial_model_for_weight_conversion)");
+      config.refuse_value(
+          "init_lora_weights",
+          "it changed the base model before training; convert the adapter to plain LoRA first "
+          "(PEFT: save_pretrained with path_initial_model_for_weight_conversion)");
     }
   }
-  refuse(config, "init_lora_weights",
-         "an initialisation that isn't known: it may have changed the base model");
+  config.refuse_value("init_lora_weights",
+                      "an initialisation that isn't known: it may have changed the base model");
 }
 
 }  // namespace
 
 void check_adapter_fields(const JsonObject& config) {
   if (config.text("peft_type") != "LORA")
-    refuse(config, "peft_type", "only LORA adapters can be merged");
+    config.refuse_value("peft_type", "only LORA adapters can be merged");
   if (config.has("bias") && config.text("bias") != "none")
-    refuse(config, "bias", "trained biases are not part of s B A, and would be lost");
+    config.refuse_value("bias", "trained biases are not part of s B A, and would be lost");
   if (is_set(config.json, "use_rslora") && config.json.at("use_rslora") != true)
     config.refuse("use_rslora", "true or false");
   check_start(config);
@@ -99,10 +92,11 @@ void check_adapter_fields(const JsonObject& config) {
     if (lists(kUnderstood, field) || lists(kHarmless, field) || !is_set(config.json, field))
       continue;
     const auto* const known = std::ranges::find(kRefused, field, &Refused::field);
-    if (known != std::end(kRefused)) refuse(config, field, known->reason);
-    refuse(config, field,
-           "a field that this program doesn't know, and that may change what the adapter does; "
-           "take it out of the file if it changes nothing in s B A");
+    if (known != std::end(kRefused)) config.refuse_value(field, known->reason);
+    config.refuse_value(
+        field,
+        "a field that this program doesn't know, and that may change what the adapter does; "
+        "take it out of the file if it changes nothing in s B A");
   }
 }
 

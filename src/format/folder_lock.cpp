@@ -5,13 +5,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/host_name.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -25,10 +25,8 @@ struct Owner {
 };
 
 Owner this_process_as_owner() {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
   const char *job = std::getenv("SLURM_JOB_ID"), *restarts = std::getenv("SLURM_RESTART_COUNT");
-  return {.host = host.data(),
+  return {.host = host_name(),
           .process = ::getpid(),
           .job = job ? job : "none",
           .restarts = restarts ? std::atoi(restarts) : 0};

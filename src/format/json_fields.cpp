@@ -23,6 +23,11 @@ void JsonObject::refuse(std::string_view field, std::string_view expected) const
                           ": expected ", expected, ", found ", found, "."));
 }
 
+void JsonObject::refuse_value(const std::string& field, std::string_view reason) const {
+  throw InputError(concat(path.string(), ": ", where, where.empty() ? "" : ".", field, " is ",
+                          json.at(field).dump().substr(0, 80), ": ", reason));
+}
+
 std::string JsonObject::text(const char* field) const {
   const nlohmann::json* value = find(*this, field);
   if (value == nullptr || !value->is_string()) refuse(field, "a text");

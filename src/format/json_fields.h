@@ -16,6 +16,8 @@ struct JsonObject {
   std::string where = {};
 
   [[noreturn]] void refuse(std::string_view field, std::string_view expected) const;
+  // "FIELD is VALUE: reason".
+  [[noreturn]] void refuse_value(const std::string& field, std::string_view reason) const;
   bool has(const char* field) const { return json.contains(field); }
   std::string text(const char* field) const;
   std::int64_t integer(const char* field, std::int64_t minimum) const;

@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <span>
 
-#include "palimpsest/core/error.h"
-#include "palimpsest/core/text.h"
-
 namespace palimpsest {
 namespace {
 
@@ -189,12 +186,6 @@ constexpr Field kTimmAllowed[] = {
     {"final_norm", "the last norm is always there", "true"},
 };
 
-[[noreturn]] void refuse(const JsonObject& object, const std::string& field,
-                         std::string_view reason) {
-  throw InputError(concat(object.path.string(), ": ", object.where, object.where.empty() ? "" : ".",
-                          field, " is ", object.json.at(field).dump().substr(0, 80), ": ", reason));
-}
-
 bool lists(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
@@ -205,7 +196,7 @@ void check_model_fields(const JsonObject& config) {
   for (const Field& field : kRefused) {
     const std::string name(field.name);
     if (is_set(config.json, name) && config.json.at(name).dump() != field.allowed)
-      refuse(config, name, field.reason);
+      config.refuse_value(name, field.reason);
   }
 }
 
@@ -215,8 +206,9 @@ void check_timm_arguments(const JsonObject& arguments) {
     const auto* const allowed = std::ranges::find(kTimmAllowed, name, &Field::name);
     const bool is_known = allowed != std::end(kTimmAllowed);
     if (is_known ? value.dump() == allowed->allowed : !is_set(arguments.json, name)) continue;
-    refuse(arguments, name,
-           is_known ? allowed->reason : "expected timm's default, unnamed: it changes the model");
+    arguments.refuse_value(name, is_known
+                                     ? allowed->reason
+                                     : "expected timm's default, unnamed: it changes the model");
   }
 }
 

@@ -40,8 +40,7 @@ std::string without_family(std::string_view prefix, const Spellings& spellings) 
 void refuse_wrapped_parts(const std::filesystem::path& path, std::span<const std::string> names,
                           std::string_view prefix) {
   for (const std::string& name : names) {
-    for (const std::string_view wrapper :
-         {"_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."}) {
+    for (const std::string_view wrapper : kWrapperParts) {
       const std::size_t at = name.find(wrapper, name.starts_with(prefix) ? prefix.size() : 0);
       if (at == std::string::npos) continue;
       throw InputError(concat(path.string(), ": a tensor ", name, ": \"", wrapper,

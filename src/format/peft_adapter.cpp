@@ -7,6 +7,7 @@
 
 #include "adapter_fields.h"
 #include "json_fields.h"
+#include "name_prefix.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
@@ -106,15 +107,15 @@ const TensorView& matrix_of(const SafetensorsFile& file, const std::string& name
 // Names that a wrapper has changed in training.
 void refuse_wrapper(const SafetensorsFile& file, const std::string& full_name,
                     const std::string& module) {
-  static constexpr std::string_view kWrappers[] = {kPrefix, "_orig_mod.", "_fsdp_wrapped_module.",
-                                                   "_checkpoint_wrapped_module."};
-  for (const std::string_view wrapper : kWrappers) {
-    if (module.find(wrapper) == std::string::npos) continue;
+  const auto refuse_part = [&](std::string_view wrapper) {
+    if (module.find(wrapper) == std::string::npos) return;
     throw InputError(concat(file.path().string(), ": ", full_name, ": expected the base model's ",
                             "own names behind ", kPrefix, ", found \"", wrapper,
                             "\" among them, which a wrapper has put there: take it out of the "
                             "names of all tensors"));
-  }
+  };
+  refuse_part(kPrefix);
+  for (const std::string_view wrapper : kWrapperParts) refuse_part(wrapper);
 }
 
 LoraFactors read_module(const SafetensorsFile& file, const Settings& settings,

@@ -9,6 +9,7 @@
 #include "json_fields.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/look_alike.h"
+#include "palimpsest/core/name_list.h"
 #include "palimpsest/core/nearest_name.h"
 #include "palimpsest/core/text.h"
 
@@ -40,6 +41,8 @@ constexpr std::array<std::string_view, 13> kFields = {"palimpsest_type",
                                                       "source"};
 constexpr std::array<std::string_view, 3> kTaskFields = {"name", "classes", "labels"};
 
+constexpr std::size_t kMostNamed = 10;  // in a remark
+
 void add_unread(const JsonObject& object, std::span<const std::string_view> known,
                 std::vector<std::string>& unread) {
   for (const auto& [field, value] : object.json.items()) {
@@ -48,15 +51,6 @@ void add_unread(const JsonObject& object, std::span<const std::string_view> know
     const std::string near = nearest_name(field, known);
     unread.push_back(near.empty() ? place : concat(place, " (did you mean ", near, "?)"));
   }
-}
-
-std::string list_of(std::span<const std::string> names) {
-  constexpr std::size_t kMostNamed = 10;
-  std::string list;
-  for (const std::string& name : names.first(std::min(names.size(), kMostNamed)))
-    list += concat(list.empty() ? "" : ", ", name);
-  return names.size() <= kMostNamed ? list
-                                    : concat(list, " and ", names.size() - kMostNamed, " more");
 }
 
 std::vector<std::string> read_labels(const JsonObject& task,
@@ -110,7 +104,8 @@ std::vector<std::string> remarks_on(const Protocol& protocol,
     remarks.push_back(concat("protocol '", protocol.name, "': ", text...));
   };
   if (!protocol.unread.empty())
-    remark("fields that no protocol has, and that are not read: ", list_of(protocol.unread));
+    remark("fields that no protocol has, and that are not read: ",
+           name_list(protocol.unread, kMostNamed));
   if (!protocol.pack_content_sha256.empty() &&
       protocol.pack_content_sha256 != pack_content_sha256) {
     remark("it was made from the pack with the content hash ",
@@ -131,7 +126,7 @@ std::vector<std::string> remarks_on(const Protocol& protocol,
     remark(
         "classes that look alike and are taken for different ones (blanks at their ends, or "
         "accents as in NFD instead of NFC), in bytes: ",
-        list_of(alike));
+        name_list(alike, kMostNamed));
   }
   return remarks;
 }

@@ -6,6 +6,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
+#include "palimpsest/core/name_list.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -20,16 +21,6 @@ std::string numbered(std::int64_t number, int width = 4) {
 bool is_run(const std::filesystem::path& folder) {
   return std::filesystem::exists(manifest_path(folder)) ||
          std::filesystem::exists(folder / "run.json");
-}
-
-// The first few names, and how many more there are.
-std::string some_of(std::vector<std::string> names) {
-  constexpr std::size_t kShown = 4;
-  std::ranges::sort(names);
-  std::string text;
-  for (std::size_t i = 0; i < std::min(kShown, names.size()); ++i)
-    text += concat(i == 0 ? "" : ", ", names[i]);
-  return names.size() > kShown ? concat(text, " and ", names.size() - kShown, " more") : text;
 }
 
 }  // namespace
@@ -87,8 +78,9 @@ std::string found_instead_of_run(const std::filesystem::path& path) {
   }
   if (runs.empty()) return "no manifest.json there";
   const bool is_one = runs.size() == 1;
+  std::ranges::sort(runs);
   return concat("a folder of ", runs.size(), is_one ? " run: give " : " runs: give one of ",
-                some_of(runs));
+                name_list(runs, 4));
 }
 
 }  // namespace palimpsest

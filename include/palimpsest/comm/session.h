@@ -11,9 +11,6 @@ namespace palimpsest {
 // process. `environment` is std::getenv or a stand-in; null for a variable that is not set.
 std::optional<int> srun_tasks(const std::function<const char*(const char*)>& environment);
 
-// As the system calls this machine.
-std::string host_name();
-
 // The MPI that this process runs with, for people.
 struct MpiDescription {
   std::string library;       // "Open MPI v4.1.4"
