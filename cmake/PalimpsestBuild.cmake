@@ -24,13 +24,34 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LES
 endif()
 target_include_directories(palimpsest_options INTERFACE ${PROJECT_SOURCE_DIR}/include)
 
+# palimpsest_unity_groups(NAME file...): where CMAKE_UNITY_BUILD is on (the preset `release`), these are compiled as a few large files.
+# GCC spends most of its time on headers, and reads them once for each.
+function(palimpsest_unity_groups name)
+  set(count 0)
+  foreach(source ${ARGN})
+    math(EXPR group "${count} / ${PALIMPSEST_UNITY_FILES}")
+    set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${name}_${group})
+    math(EXPR count "${count} + 1")
+  endforeach()
+endfunction()
+
+# A program that reads LibTorch's headers takes them from palimpsest_train, compiled there once; GCC demands the same options for both.
+set(PALIMPSEST_TORCH_OPTIONS $<$<CONFIG:Release>:-O1> -fpch-preprocess)
+function(palimpsest_torch_headers target)
+  target_precompile_headers(${target} REUSE_FROM palimpsest_train)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)  # -fPIE
+  target_compile_options(${target} PRIVATE -fPIC ${PALIMPSEST_TORCH_OPTIONS})
+endfunction()
+
 # palimpsest_test(NAME folder LIBRARIES ... [RANKS 1 2 3 ...])
 # One program from tests/<folder>/*_test.cpp; with RANKS, run under mpirun once for each number of ranks.
 function(palimpsest_test)
   cmake_parse_arguments(TEST "" "NAME" "LIBRARIES;RANKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${TEST_NAME}/*.cpp)
   set(target ${TEST_NAME}_tests)
+  palimpsest_unity_groups(${TEST_NAME} ${sources})
   add_executable(${target} ${sources})
+  set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${target} PRIVATE palimpsest_options ${TEST_LIBRARIES} GTest::gmock)
   target_compile_definitions(${target} PRIVATE PALIMPSEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "palimpsest/core/error.h"
+#include "rows.h"
 
 namespace palimpsest {
 namespace {
@@ -22,10 +23,6 @@ EvaluationRow detailed_row() {
           .loss_given_task = {5, 12.5},
           .class_samples = {4, 6, 5, 5, 10},
           .class_correct = {2, 3, 5, 0, 7}};
-}
-
-EvaluationRow row(std::vector<std::int64_t> samples, std::vector<std::int64_t> correct) {
-  return {.samples = samples, .correct = correct, .correct_given_task = samples};
 }
 
 std::map<std::string, std::optional<double>> by_name(const AccuracyMatrix& accuracy) {
