@@ -26,25 +26,19 @@ target_include_directories(palimpsest_options INTERFACE ${PROJECT_SOURCE_DIR}/in
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   target_compile_options(palimpsest_options INTERFACE --param=ggc-min-heapsize=1048576)  # KB: a tenth of the time goes to collecting less
 endif()
-# For code that has no loops of its own.
-set(PALIMPSEST_LIGHT $<$<CONFIG:Release>:-O1>)
+# For code that is not hot: it only calls what is.
+set(PALIMPSEST_COLD $<$<CONFIG:Release>:-O1>)
 
-# palimpsest_unity_groups(NAME file...): where CMAKE_UNITY_BUILD is on (the preset `release`), these are compiled as a few large files.
-# GCC spends most of its time on headers, and reads them once for each.
-function(palimpsest_unity_groups name)
-  set(count 0)
-  foreach(source ${ARGN})
-    math(EXPR group "${count} / ${PALIMPSEST_UNITY_FILES}")
-    set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${name}_${group})
-    math(EXPR count "${count} + 1")
-  endforeach()
+# Where CMAKE_UNITY_BUILD is on (the preset `release`), a folder is compiled as one file: GCC reads the headers once.
+function(palimpsest_as_one folder)
+  set_source_files_properties(${ARGN} PROPERTIES UNITY_GROUP ${folder})
 endfunction()
 
 # A program that reads LibTorch's headers takes them from palimpsest_train, compiled there once; GCC demands the same options for both.
 function(palimpsest_torch_headers target)
   target_precompile_headers(${target} REUSE_FROM palimpsest_train)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)  # -fPIE
-  target_compile_options(${target} PRIVATE -fPIC ${PALIMPSEST_LIGHT} -fpch-preprocess)
+  target_compile_options(${target} PRIVATE -fPIC ${PALIMPSEST_COLD} -fpch-preprocess)
 endfunction()
 
 # palimpsest_test(NAME folder LIBRARIES ... [RANKS 1 2 3 ...])
@@ -53,7 +47,7 @@ function(palimpsest_test)
   cmake_parse_arguments(TEST "" "NAME" "LIBRARIES;RANKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${TEST_NAME}/*.cpp)
   set(target ${TEST_NAME}_tests)
-  palimpsest_unity_groups(${TEST_NAME} ${sources})
+  palimpsest_as_one(${TEST_NAME} ${sources})
   add_executable(${target} ${sources})
   set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
@@ -62,7 +56,7 @@ function(palimpsest_test)
   if(palimpsest_train IN_LIST TEST_LIBRARIES)
     palimpsest_torch_headers(${target})
   else()
-    target_compile_options(${target} PRIVATE ${PALIMPSEST_LIGHT})
+    target_compile_options(${target} PRIVATE ${PALIMPSEST_COLD})
   endif()
   if(TEST_RANKS)
     execute_process(COMMAND ${MPIEXEC_EXECUTABLE} --version OUTPUT_VARIABLE launcher ERROR_QUIET)
