@@ -23,6 +23,23 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LES
   target_compile_options(palimpsest_options INTERFACE -Wno-restrict)  # false alarms in std::string (GCC bug 105651)
 endif()
 target_include_directories(palimpsest_options INTERFACE ${PROJECT_SOURCE_DIR}/include)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  target_compile_options(palimpsest_options INTERFACE --param=ggc-min-heapsize=1048576)  # KB: a tenth of the time goes to collecting less
+endif()
+# For code that is not hot: it only calls what is.
+set(PALIMPSEST_COLD $<$<CONFIG:Release>:-O1>)
+
+# Where CMAKE_UNITY_BUILD is on (the preset `release`), a folder is compiled as one file: GCC reads the headers once.
+function(palimpsest_as_one folder)
+  set_source_files_properties(${ARGN} PROPERTIES UNITY_GROUP ${folder})
+endfunction()
+
+# A program that reads LibTorch's headers takes them from palimpsest_train, compiled there once; GCC demands the same options for both.
+function(palimpsest_torch_headers target)
+  target_precompile_headers(${target} REUSE_FROM palimpsest_train)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)  # -fPIE
+  target_compile_options(${target} PRIVATE -fPIC ${PALIMPSEST_COLD} -fpch-preprocess)
+endfunction()
 
 # palimpsest_test(NAME folder LIBRARIES ... [RANKS 1 2 3 ...])
 # One program from tests/<folder>/*_test.cpp; with RANKS, run under mpirun once for each number of ranks.
@@ -30,10 +47,17 @@ function(palimpsest_test)
   cmake_parse_arguments(TEST "" "NAME" "LIBRARIES;RANKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${TEST_NAME}/*.cpp)
   set(target ${TEST_NAME}_tests)
+  palimpsest_as_one(${TEST_NAME} ${sources})
   add_executable(${target} ${sources})
+  set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${target} PRIVATE palimpsest_options ${TEST_LIBRARIES} GTest::gmock)
   target_compile_definitions(${target} PRIVATE PALIMPSEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(palimpsest_train IN_LIST TEST_LIBRARIES)
+    palimpsest_torch_headers(${target})
+  else()
+    target_compile_options(${target} PRIVATE ${PALIMPSEST_COLD})
+  endif()
   if(TEST_RANKS)
     execute_process(COMMAND ${MPIEXEC_EXECUTABLE} --version OUTPUT_VARIABLE launcher ERROR_QUIET)
     set(flags --bind-to none)

@@ -12,6 +12,7 @@
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/core/version.h"
 #include "palimpsest/device/placement.h"
 #include "palimpsest/doctor/doctor.h"
 
@@ -20,7 +21,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-struct Options {
+struct DoctorOptions {
   bool json = false;
   bool before_train = false;
   bool names_out = false;  // whether a folder was asked for, and not just the default
@@ -28,7 +29,7 @@ struct Options {
   RunConfig config;
 };
 
-po::options_description own_options(Options& options) {
+po::options_description own_options(DoctorOptions& options) {
   po::options_description described("Of the doctor");
   described.add_options()                                                           //
       ("json", po::bool_switch(&options.json), "one JSON object instead of lines")  //
@@ -39,8 +40,8 @@ po::options_description own_options(Options& options) {
   return described;
 }
 
-Options parse(std::span<const std::string> arguments) {
-  Options options;
+DoctorOptions parse(std::span<const std::string> arguments) {
+  DoctorOptions options;
   const po::options_description described = own_options(options);
   const std::vector<std::string> settings = take_own_options(described, arguments);
   options.config = parse_settings(settings, {}, options.before_train ? "train" : "doctor");
@@ -61,7 +62,7 @@ Options parse(std::span<const std::string> arguments) {
 Surroundings look_around(const std::string& device, Watchdog& watchdog) {
   const Watchdog::Phase phase(watchdog, "looking for devices");
   return {.cuda = look_for_cuda(device),
-          .versions = {{"palimpsest", PALIMPSEST_VERSION},
+          .versions = {{"palimpsest", std::string(version())},
                        {"LibTorch", libtorch_version()},
                        {"processor", processor_name()},
                        {"instruction set", at::get_cpu_capability()}}};
@@ -70,7 +71,7 @@ Surroundings look_around(const std::string& device, Watchdog& watchdog) {
 }  // namespace
 
 int doctor(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
-  const Options options = parse(arguments);
+  const DoctorOptions options = parse(arguments);
   watchdog.set_deadline(options.hang_seconds);
   const DoctorRequest request{.device = options.config.device,
                               .share_device = options.config.share_device,
@@ -88,7 +89,7 @@ int doctor(std::span<const std::string> arguments, HostGroup& group, Watchdog& w
 }
 
 std::string doctor_help() {
-  Options options;
+  DoctorOptions options;
   std::ostringstream out;
   out << "palimpsest doctor [settings of palimpsest train] [--json]\n"
          "Looks at what a run rests on, with as many ranks as it is started on: MPI, ranks, "

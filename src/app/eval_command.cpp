@@ -21,13 +21,13 @@ namespace {
 
 namespace po = boost::program_options;
 
-struct Options {
+struct EvalOptions {
   std::string weights, sweep, split, out, csv;
   std::int64_t points = 21;
   bool json = false;
 };
 
-po::options_description own_options(Options& options) {
+po::options_description own_options(EvalOptions& options) {
   po::options_description described("Of the evaluation");
   described.add_options()  //
       ("weights", po::value(&options.weights),
@@ -52,7 +52,7 @@ po::options_description own_options(Options& options) {
                           "--split test"));
 }
 
-void check(const Options& options) {
+void check(const EvalOptions& options) {
   if (options.weights.empty() == options.sweep.empty()) {
     throw UsageError("eval: expected either --weights or --sweep; see palimpsest eval --help");
   }
@@ -92,7 +92,7 @@ EvaluationTitle title_of(const Evaluation& evaluation, const SavedWeights& saved
 }  // namespace
 
 int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
-  Options options;
+  EvalOptions options;
   const std::vector<std::string> settings = take_own_options(own_options(options), arguments);
   check(options);
   const bool sweeps = !options.sweep.empty();
@@ -133,7 +133,7 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
 }
 
 std::string eval_help() {
-  Options options;
+  EvalOptions options;
   std::ostringstream out;
   out << "palimpsest eval --weights WEIGHTS [--split SPLIT] [settings]\n"
          "palimpsest eval --sweep RUN [--points 21] [settings]\n"

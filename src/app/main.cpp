@@ -17,6 +17,7 @@
 #include "palimpsest/core/end_by_signal.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/core/version.h"
 #include "palimpsest/report/json_lines.h"
 #include "palimpsest/report/run_page.h"
 #include "palimpsest/report/summary.h"
@@ -164,7 +165,7 @@ int run(std::vector<std::string> arguments) {
     return 0;
   }
   if (verb == "--version") {
-    std::cout << "palimpsest " PALIMPSEST_VERSION "\n";
+    std::cout << writer() << '\n';
     return 0;
   }
   const bool help = take_flag(arguments, "--help") || take_flag(arguments, "-h");

@@ -21,13 +21,13 @@ namespace {
 
 namespace po = boost::program_options;
 
-struct Options {
+struct PredictOptions {
   std::string weights, out, split = "all", scores = "none";
   std::int64_t top = 5;
   bool json = false;
 };
 
-po::options_description own_options(Options& options) {
+po::options_description own_options(PredictOptions& options) {
   po::options_description described("Of the predictions");
   described.add_options()  //
       ("weights", po::value(&options.weights),
@@ -43,7 +43,7 @@ po::options_description own_options(Options& options) {
   return described;
 }
 
-void check(const Options& options) {
+void check(const PredictOptions& options) {
   if (options.weights.empty() || options.out.empty())
     throw UsageError("predict: expected --weights and --out; see palimpsest predict --help");
   check_output(options.out);
@@ -61,7 +61,7 @@ Scores scores_of(const std::string& name) {
 }
 
 // On rank 0.
-void report(const Options& options, Scores scores, const SavedWeights& saved,
+void report(const PredictOptions& options, Scores scores, const SavedWeights& saved,
             Evaluation& evaluation, std::vector<float> logits) {
   const Pack& pack = evaluation.inputs.pack;
   LabelledSamples& samples = evaluation.tasks.front().test;
@@ -88,7 +88,7 @@ void report(const Options& options, Scores scores, const SavedWeights& saved,
 }  // namespace
 
 int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
-  Options options;
+  PredictOptions options;
   const std::vector<std::string> settings = take_own_options(own_options(options), arguments);
   check(options);
   const Scores scores = scores_of(options.scores);
@@ -106,7 +106,7 @@ int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& 
 }
 
 std::string predict_help() {
-  Options options;
+  PredictOptions options;
   std::ostringstream out;
   out << "palimpsest predict --weights WEIGHTS --pack PACK --out predictions.csv [settings]\n"
          "A class for every sample of a pack, over as many ranks as it is started on, with the "

@@ -35,7 +35,7 @@ struct Row {
   }
   double mean() const { return sum() / static_cast<double>(seconds.size()); }
 };
-using Rows = std::map<std::pair<std::string, bool>, Row>;  // by name, is_collective
+using RowsByName = std::map<std::pair<std::string, bool>, Row>;  // by name, is_collective
 
 std::string to_lines(const PhaseLog::Totals& totals) {
   std::string lines;
@@ -46,7 +46,7 @@ std::string to_lines(const PhaseLog::Totals& totals) {
   return lines;
 }
 
-void add_rank(const std::string& lines, std::size_t rank, std::size_t ranks, Rows& rows) {
+void add_rank(const std::string& lines, std::size_t rank, std::size_t ranks, RowsByName& rows) {
   std::istringstream in(lines);
   bool is_collective = false;
   PhaseTotal total;
@@ -67,7 +67,7 @@ std::string of_rank(const std::vector<double>& seconds, std::vector<double>::con
 }
 
 // Seconds outside collectives, by rank.
-std::vector<double> busy_seconds(const Rows& rows, std::size_t ranks) {
+std::vector<double> busy_seconds(const RowsByName& rows, std::size_t ranks) {
   std::vector<double> busy(ranks);
   for (const auto& [phase, row] : rows) {
     for (std::size_t rank = 0; rank < ranks && !phase.second; ++rank)
@@ -76,7 +76,7 @@ std::vector<double> busy_seconds(const Rows& rows, std::size_t ranks) {
   return busy;
 }
 
-std::string slowest_rank(const Rows& rows, const std::vector<std::string>& hosts) {
+std::string slowest_rank(const RowsByName& rows, const std::vector<std::string>& hosts) {
   const Row busy{.seconds = busy_seconds(rows, hosts.size())};
   const auto slowest = std::max_element(busy.seconds.begin(), busy.seconds.end());
   const auto rank = static_cast<std::size_t>(slowest - busy.seconds.begin());
@@ -96,7 +96,7 @@ std::string slowest_rank(const Rows& rows, const std::vector<std::string>& hosts
                 ".\n");
 }
 
-std::string table(const Rows& rows, const std::vector<std::string>& hosts) {
+std::string table(const RowsByName& rows, const std::vector<std::string>& hosts) {
   double all = 0;
   for (const auto& [phase, row] : rows) all += row.sum();
   std::vector<std::pair<std::pair<std::string, bool>, Row>> sorted(rows.begin(), rows.end());
@@ -154,7 +154,7 @@ std::string Profile::finish() {
   const std::vector<std::string> hosts = group_.gather(host_name(), kGathering);
   const std::vector<std::string> totals = group_.gather(to_lines(log_.totals()), kGathering);
   if (!file_) return "";
-  Rows rows;
+  RowsByName rows;
   for (std::size_t rank = 0; rank < totals.size(); ++rank)
     add_rank(totals[rank], rank, totals.size(), rows);
   for (auto& [phase, row] : rows) row.seconds.resize(totals.size());

@@ -129,11 +129,11 @@ Json recorded_object(std::string_view recorded_json) {
 }
 
 // A recorded value as a .cfg file has it.
-std::string text_of(const Json& value) {
+std::string setting_text(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_array()) return value.dump();
   std::string text;
-  for (const Json& part : value) text += (text.empty() ? "" : ",") + text_of(part);
+  for (const Json& part : value) text += (text.empty() ? "" : ",") + setting_text(part);
   return text;
 }
 
@@ -145,7 +145,7 @@ void take_recorded(std::string_view recorded_json, RunConfig& config) {
     const auto found = recorded.find(std::string(key.name));
     if (found == recorded.end()) continue;
     try {
-      set_value(config, key, text_of(*found));
+      set_value(config, key, setting_text(*found));
     } catch (const UsageError& error) {
       throw InputError(concat("recorded configuration: ", error.what()));
     }

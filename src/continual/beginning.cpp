@@ -10,6 +10,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/host_name.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/core/version.h"
 #include "palimpsest/data/past_tasks.h"
 
 namespace palimpsest {
@@ -19,8 +20,8 @@ std::string run_json(const RunConfig& config, const RunIdentity& identity, int w
   return nlohmann::ordered_json{
       {"palimpsest_type", "run"},
       {"palimpsest_version", "1.0.0"},
-      {"writer", "palimpsest " PALIMPSEST_VERSION},
-      {"source_revision", PALIMPSEST_SOURCE_REVISION},
+      {"writer", writer()},
+      {"source_revision", source_revision()},
       {"started", std::time(nullptr)},
       {"host", host_name()},
       {"world_size", world_size},

@@ -12,7 +12,7 @@
 namespace palimpsest {
 namespace {
 
-constexpr std::string_view kPhase = "staging the pack";
+constexpr std::string_view kStaging = "staging the pack";
 
 // Throws InputError unless it is the very pack, down to the checksum of every sample.
 void check_copy(const std::filesystem::path& copy, const std::string& content_sha256) {
@@ -54,7 +54,7 @@ void stage(const std::filesystem::path& pack, const std::filesystem::path& copy,
 std::filesystem::path staged_pack(const std::filesystem::path& pack,
                                   const std::filesystem::path& folder, HostGroup& group,
                                   Watchdog& watchdog) {
-  const Watchdog::Phase phase(watchdog, kPhase, 10);
+  const Watchdog::Phase phase(watchdog, kStaging, 10);
   const std::string content_sha256 = Pack(pack).content_sha256();
   if (content_sha256.find_first_not_of("0123456789abcdef") != std::string::npos) {
     throw InputError(concat(pack.string(), ": /@content_sha256: expected a hash, found \"",
@@ -74,8 +74,8 @@ std::filesystem::path staged_pack(const std::filesystem::path& pack,
     }
   });
   std::string hosts = "\n";
-  for (const std::string& each : group.gather(failed, kPhase)) hosts += each;
-  hosts = group.broadcast(hosts, 0, kPhase);
+  for (const std::string& each : group.gather(failed, kStaging)) hosts += each;
+  hosts = group.broadcast(hosts, 0, kStaging);
   return hosts.find('\n' + host) == std::string::npos ? copy : pack;
 }
 

@@ -7,29 +7,29 @@
 namespace palimpsest {
 namespace {
 
-constexpr std::string_view kPhase = "broadcast of the state";
+constexpr std::string_view kBroadcast = "broadcast of the state";
 
 void broadcast(HostGroup& group, std::vector<float>& values) {
   std::int64_t size = std::ssize(values);
-  group.broadcast(std::as_writable_bytes(std::span(&size, 1)), 0, kPhase);
+  group.broadcast(std::as_writable_bytes(std::span(&size, 1)), 0, kBroadcast);
   values.resize(static_cast<std::size_t>(size));
-  group.broadcast(std::as_writable_bytes(std::span(values)), 0, kPhase);
+  group.broadcast(std::as_writable_bytes(std::span(values)), 0, kBroadcast);
 }
 
 void broadcast(HostGroup& group, Head& head) {
   std::int64_t shape[] = {head.classes, head.features};
-  group.broadcast(std::as_writable_bytes(std::span(shape)), 0, kPhase);
+  group.broadcast(std::as_writable_bytes(std::span(shape)), 0, kBroadcast);
   head.classes = shape[0];
   head.features = shape[1];
   broadcast(group, head.weight);
   broadcast(group, head.bias);
-  head.kind = group.broadcast(head.kind, 0, kPhase);
-  group.broadcast(std::as_writable_bytes(std::span(&head.scale, 1)), 0, kPhase);
+  head.kind = group.broadcast(head.kind, 0, kBroadcast);
+  group.broadcast(std::as_writable_bytes(std::span(&head.scale, 1)), 0, kBroadcast);
 }
 
 void broadcast(HostGroup& group, ClassStatistics& statistics) {
   std::int64_t shape[] = {statistics.classes, statistics.features};
-  group.broadcast(std::as_writable_bytes(std::span(shape)), 0, kPhase);
+  group.broadcast(std::as_writable_bytes(std::span(shape)), 0, kBroadcast);
   statistics.classes = shape[0];
   statistics.features = shape[1];
   broadcast(group, statistics.mean);
@@ -41,7 +41,7 @@ void broadcast(HostGroup& group, AdapterAndHead& values) {
   for (const LoraFactors& factors : values.lora) {
     modules.push_back({factors.module, factors.out, factors.in, factors.rank, factors.scale});
   }
-  modules = nlohmann::json::parse(group.broadcast(modules.dump(), 0, kPhase));
+  modules = nlohmann::json::parse(group.broadcast(modules.dump(), 0, kBroadcast));
   values.lora.resize(modules.size());
   for (std::size_t i = 0; i < modules.size(); ++i) {
     LoraFactors& factors = values.lora[i];
@@ -69,7 +69,7 @@ StreamState initial_state(const AdaptedLayout& layout, bool with_memory) {
 void broadcast_state(HostGroup& group, StreamState& state) {
   std::int64_t counts[] = {state.tasks_done, std::ssize(state.heads),
                            std::ssize(state.class_statistics)};
-  group.broadcast(std::as_writable_bytes(std::span(counts)), 0, kPhase);
+  group.broadcast(std::as_writable_bytes(std::span(counts)), 0, kBroadcast);
   state.tasks_done = counts[0];
   state.heads.resize(static_cast<std::size_t>(counts[1]));
   state.class_statistics.resize(static_cast<std::size_t>(counts[2]));
@@ -91,18 +91,18 @@ QuadraticPenalty ewc_penalty_of_state(HostGroup& group, double lambda, const Str
 }
 
 void broadcast_progress(HostGroup& group, std::optional<TaskProgress>& progress) {
-  if (!group.any(progress.has_value(), kPhase)) return;
+  if (!group.any(progress.has_value(), kBroadcast)) return;
   if (!progress) progress.emplace();
   std::int64_t counts[] = {progress->task, progress->steps_done, progress->steps, progress->updates,
                            progress->samples_last_pass};
-  group.broadcast(std::as_writable_bytes(std::span(counts)), 0, kPhase);
+  group.broadcast(std::as_writable_bytes(std::span(counts)), 0, kBroadcast);
   progress->task = counts[0];
   progress->steps_done = counts[1];
   progress->steps = counts[2];
   progress->updates = counts[3];
   progress->samples_last_pass = counts[4];
   double numbers[] = {progress->loss_first_step, progress->loss_sum_last_pass, progress->seconds};
-  group.broadcast(std::as_writable_bytes(std::span(numbers)), 0, kPhase);
+  group.broadcast(std::as_writable_bytes(std::span(numbers)), 0, kBroadcast);
   progress->loss_first_step = numbers[0];
   progress->loss_sum_last_pass = numbers[1];
   progress->seconds = numbers[2];

@@ -18,7 +18,7 @@ std::string own_folder() {
   return entry == nullptr ? "" : entry->pw_dir;
 }
 
-std::string folder_of(const std::string& user) {
+std::string home_of(const std::string& user) {
   const passwd* const entry = ::getpwnam(user.c_str());
   return entry == nullptr ? "" : entry->pw_dir;
 }
@@ -29,7 +29,7 @@ std::string with_home_folder(std::string_view path) {
   if (!path.starts_with('~')) return std::string(path);
   const std::size_t end = std::min(path.find('/'), path.size());
   const std::string user(path.substr(1, end - 1));
-  const std::string folder = user.empty() ? own_folder() : folder_of(user);
+  const std::string folder = user.empty() ? own_folder() : home_of(user);
   if (!folder.empty()) return folder + std::string(path.substr(end));
   throw UsageError(concat("'", path, "': ~", user, " is no user with a home folder here; a name ",
                           "that begins with ~ is written ./~"));

@@ -7,7 +7,7 @@
 namespace palimpsest {
 namespace {
 
-constexpr std::string_view kPhase = "timing of an all-reduce";
+constexpr std::string_view kAllReducePhase = "timing of an all-reduce";
 constexpr std::size_t kSmallest = 4096, kFactor = 16;  // bytes
 constexpr double kEnough = 0.1;                        // seconds that one size is repeated for
 constexpr double kTooLong = 1;                         // for one all-reduce
@@ -24,7 +24,8 @@ float sum_at(std::size_t index, int ranks) {
 
 double slowest(double seconds, HostGroup& group) {
   constexpr double kNano = 1e-9;
-  return kNano * static_cast<double>(group.max(static_cast<std::int64_t>(seconds / kNano), kPhase));
+  return kNano * static_cast<double>(
+                     group.max(static_cast<std::int64_t>(seconds / kNano), kAllReducePhase));
 }
 
 void reduce(Collectives& collectives, const Workspace& workspace, std::size_t count) {
@@ -47,7 +48,7 @@ std::int64_t wrong_sums(Collectives& collectives, const Workspace& workspace, st
 
 double seconds_of(Collectives& collectives, HostGroup& group, const Workspace& workspace,
                   std::size_t count, int repetitions) {
-  group.barrier(kPhase);
+  group.barrier(kAllReducePhase);
   const Stopwatch watch;
   for (int i = 0; i < repetitions; ++i) reduce(collectives, workspace, count);
   collectives.wait(workspace.stream);
@@ -85,7 +86,7 @@ AllReduceReport time_all_reduce(Collectives& collectives, HostGroup& group,
     report.timings.push_back({bytes, seconds});
     if (bytes == capacity || seconds * static_cast<double>(kFactor) > kTooLong) break;
   }
-  for (const std::string& text : group.gather(std::to_string(wrong), kPhase)) {
+  for (const std::string& text : group.gather(std::to_string(wrong), kAllReducePhase)) {
     report.wrong_by_rank.push_back(std::stoll(text));
   }
   return report;

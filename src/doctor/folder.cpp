@@ -20,7 +20,7 @@
 namespace palimpsest {
 namespace {
 
-constexpr std::string_view kPhase = "trying the run folder";
+constexpr std::string_view kFolderPhase = "trying the run folder";
 constexpr const char* kName = ".palimpsest-doctor.h5";
 constexpr double kPatience = 5;  // seconds until a network file system must show what was written
 
@@ -135,31 +135,31 @@ FolderReport try_folder(const std::filesystem::path& folder, HostGroup& group,
   const bool is_root = group.rank() == 0;
   const std::string mark =
       concat("doctor ", std::chrono::system_clock::now().time_since_epoch().count());
-  const std::string first = group.broadcast(mark, 0, kPhase), second = first + ", once more";
+  const std::string first = group.broadcast(mark, 0, kFolderPhase), second = first + ", once more";
   std::vector<std::filesystem::path> made;
   FolderReport report;
   if (is_root) report = write_first(folder, first, made);
-  report.problem = group.broadcast(report.problem, 0, kPhase);
+  report.problem = group.broadcast(report.problem, 0, kFolderPhase);
 
   FolderView view;
   if (report.problem.empty()) view = view_of(file, first);
-  group.barrier(kPhase);
+  group.barrier(kFolderPhase);
   // Renamed over what others have read, as a manifest is.
   if (is_root && report.problem.empty()) {
     report.problem = problem_of([&] { write_probe_file(file, second); });
   }
-  report.problem = group.broadcast(report.problem, 0, kPhase);
+  report.problem = group.broadcast(report.problem, 0, kFolderPhase);
   if (report.problem.empty() && view.problem.empty()) view = view_of(file, second);
-  group.barrier(kPhase);  // who reads holds a lock, too
+  group.barrier(kFolderPhase);  // who reads holds a lock, too
   {
     const Flock lock(file, is_root ? LOCK_EX : LOCK_UN);
-    const bool locked = group.any(is_root && lock.held(), kPhase);
+    const bool locked = group.any(is_root && lock.held(), kFolderPhase);
     if (locked && !is_root) view.sees_lock = Flock(file, LOCK_SH).refused();
     if (!locked) view.sees_lock = false;
-    group.barrier(kPhase);
+    group.barrier(kFolderPhase);
   }
   views.clear();
-  for (const std::string& text : group.gather(to_text(view), kPhase)) {
+  for (const std::string& text : group.gather(to_text(view), kFolderPhase)) {
     views.push_back(from_text(text));
   }
   if (is_root) {
@@ -167,7 +167,7 @@ FolderReport try_folder(const std::filesystem::path& folder, HostGroup& group,
     std::filesystem::remove(file, ignored);
     for (; !made.empty(); made.pop_back()) std::filesystem::remove(made.back(), ignored);
   }
-  group.barrier(kPhase);
+  group.barrier(kFolderPhase);
   return report;
 }
 

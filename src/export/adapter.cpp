@@ -1,6 +1,5 @@
 #include "palimpsest/export/adapter.h"
 
-#include <Eigen/SVD>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -11,16 +10,13 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/canonical_weights.h"
 #include "palimpsest/format/safetensors_writer.h"
+#include "truncated_svd.h"
 
 namespace palimpsest {
 namespace {
 
-using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-// Delta = b a on one matrix. a: [rank, in], b: [out, rank].
-struct Pair {
-  Matrix a, b;
-};
+using Matrix = RowMajorMatrix;
+using Pair = LowRankProduct;  // Delta = b a on one matrix
 
 // All tasks side by side: exact, but for one rounding of b.
 Pair concatenated(const std::vector<WeightedFactors>& parts, const AdaptedModule& module) {
@@ -38,21 +34,6 @@ Pair concatenated(const std::vector<WeightedFactors>& parts, const AdaptedModule
     first += part.rank;
   }
   return pair;
-}
-
-// The closest of that rank. Adds to the sums of squares of what was and of what is left out.
-Pair closest(std::span<const float> delta, const AdaptedModule& module, std::int64_t rank,
-             double& whole, double& left_out) {
-  const Eigen::MatrixXd matrix =
-      Eigen::Map<const Matrix>(delta.data(), module.out, module.in).cast<double>();
-  const Eigen::BDCSVD<Eigen::MatrixXd> svd(matrix, Eigen::ComputeThinU | Eigen::ComputeThinV);
-  const Eigen::VectorXd& values = svd.singularValues();
-  const Eigen::Index kept = std::min<Eigen::Index>(rank, values.size());
-  whole += values.squaredNorm();
-  left_out += values.tail(values.size() - kept).squaredNorm();
-  const Eigen::VectorXd roots = values.head(kept).cwiseSqrt();
-  return {(roots.asDiagonal() * svd.matrixV().leftCols(kept).transpose()).cast<float>(),
-          (svd.matrixU().leftCols(kept) * roots.asDiagonal()).cast<float>()};
 }
 
 // Modules of the other program, and at which of `of` equal parts of its rows a pair belongs.
@@ -139,8 +120,8 @@ std::vector<float> values_of(const Matrix& matrix) {
   return {matrix.data(), matrix.data() + matrix.size()};
 }
 
-void write(const std::map<std::string, Pair>& modules, const std::string& base,
-           const std::filesystem::path& folder) {
+void write_adapter(const std::map<std::string, Pair>& modules, const std::string& base,
+                   const std::filesystem::path& folder) {
   std::vector<TensorToWrite> tensors;
   for (const auto& [name, pair] : modules) {
     const std::string key = concat("base_model.model.", name);
@@ -176,12 +157,19 @@ AdapterReport export_adapter(const ExportSource& source, const BackboneConfig& b
     const auto delta = std::span(source.weights)
                            .subspan(static_cast<std::size_t>(module.offset),
                                     static_cast<std::size_t>(module.size()));
-    pairs.push_back(rank ? closest(delta, module, *rank, whole, left_out)
-                         : concatenated((*source.factors)[m], module));
+    if (!rank) {
+      pairs.push_back(concatenated((*source.factors)[m], module));
+      continue;
+    }
+    TruncatedSvd closest =
+        truncated_svd(Eigen::Map<const Matrix>(delta.data(), module.out, module.in), *rank);
+    whole += closest.squared_norm;
+    left_out += closest.left_out;
+    pairs.push_back(std::move(closest.kept));
   }
   const std::map<std::string, Pair> modules =
       fused(pairs, source.layout, backbone, weights, dialect);
-  write(modules, base, folder);
+  write_adapter(modules, base, folder);
   AdapterReport report;
   for (const auto& [name, pair] : modules)
     report.rank = std::max<std::int64_t>(report.rank, pair.a.rows());

@@ -166,7 +166,7 @@ Json heads_json(const ExportSource& source, const Classifier& classifier) {
   return json;
 }
 
-void write(const std::filesystem::path& path, const Json& json) {
+void write_json(const std::filesystem::path& path, const Json& json) {
   write_file_atomically(path, json.dump(2) + "\n");
 }
 
@@ -208,19 +208,20 @@ void write_model_configs(const ExportSource& source, const BackboneConfig& backb
   if (const auto* const config = std::get_if<VitConfig>(&backbone))
     vit = as_prepared(source, *config);
   if (dialect == Dialect::kOwn) {
-    write(folder / "config.json", own_config(vit ? &*vit : nullptr, classifier, backbone_folder));
+    write_json(folder / "config.json",
+               own_config(vit ? &*vit : nullptr, classifier, backbone_folder));
   } else {
-    write(folder / "config.json", dialect == Dialect::kTimm
-                                      ? timm_config(*vit, classifier)
-                                      : transformers_config(*vit, classifier));
+    write_json(folder / "config.json", dialect == Dialect::kTimm
+                                           ? timm_config(*vit, classifier)
+                                           : transformers_config(*vit, classifier));
   }
   const std::filesystem::path prepared = folder / "preprocessor_config.json";
   const bool is_timm =
       dialect == Dialect::kTimm || (dialect == Dialect::kOwn && !has_preprocessor(backbone_folder));
   if (vit && !is_timm &&
       (!std::filesystem::exists(prepared) || *vit != std::get<VitConfig>(backbone)))
-    write(prepared, preprocessor(*vit, vit->grid * vit->patch));
-  write(folder / "heads.json", heads_json(source, classifier));
+    write_json(prepared, preprocessor(*vit, vit->grid * vit->patch));
+  write_json(folder / "heads.json", heads_json(source, classifier));
 }
 
 }  // namespace palimpsest

@@ -18,7 +18,7 @@ constexpr std::string_view kUnderstood[] = {"peft_type",      "base_model_name_o
 
 // Of training, loading or saving; which layers have an adapter is also said by the tensors. The
 // configuration of an initialisation counts only together with init_lora_weights.
-constexpr std::string_view kHarmless[] = {
+constexpr std::string_view kHarmlessFields[] = {
     "task_type",      "auto_mapping",  "peft_version",        "inference_mode",   "lora_dropout",
     "runtime_config", "megatron_core", "layers_to_transform", "layers_pattern",   "eva_config",
     "corda_config",   "loftq_config",  "lora_ga_config",      "qalora_group_size"};
@@ -27,7 +27,7 @@ constexpr std::string_view kHarmless[] = {
 struct Refused {
   std::string_view field, reason;
 };
-constexpr Refused kRefused[] = {
+constexpr Refused kRefusedFields[] = {
     {"use_dora", "DoRA rescales the base weights too; its change is not s B A"},
     {"lora_bias", "only adapters without a bias of B"},
     {"fan_in_fan_out", "only linear layers with a weight [out, in]"},
@@ -46,10 +46,6 @@ constexpr Refused kRefused[] = {
     {"megatron_config", "Megatron's parallel layers hold parts of matrices"},
     {"ensure_weight_tying", "tied layers share an adapter; only layers with weights of their own"},
 };
-
-bool lists(std::span<const std::string_view> names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
-}
 
 // The base model that the adapter is a change of must be the one of base_model_name_or_path.
 void check_start(const JsonObject& config) {
@@ -89,10 +85,10 @@ void check_adapter_fields(const JsonObject& config) {
     config.refuse("use_rslora", "true or false");
   check_start(config);
   for (const auto& [field, value] : config.json.items()) {
-    if (lists(kUnderstood, field) || lists(kHarmless, field) || !is_set(config.json, field))
+    if (lists(kUnderstood, field) || lists(kHarmlessFields, field) || !is_set(config.json, field))
       continue;
-    const auto* const known = std::ranges::find(kRefused, field, &Refused::field);
-    if (known != std::end(kRefused)) config.refuse_value(field, known->reason);
+    const auto* const known = std::ranges::find(kRefusedFields, field, &Refused::field);
+    if (known != std::end(kRefusedFields)) config.refuse_value(field, known->reason);
     config.refuse_value(
         field,
         "a field that this program doesn't know, and that may change what the adapter does; "

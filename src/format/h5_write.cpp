@@ -9,6 +9,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/core/version.h"
 #include "versions.h"
 
 namespace palimpsest {

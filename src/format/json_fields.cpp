@@ -1,5 +1,7 @@
 #include "json_fields.h"
 
+#include <algorithm>
+
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -15,6 +17,10 @@ const nlohmann::json* find(const JsonObject& object, const char* field) {
 }
 
 }  // namespace
+
+bool lists(std::span<const std::string_view> names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
 
 void JsonObject::refuse(std::string_view field, std::string_view expected) const {
   const auto value = json.find(std::string(field));

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,9 @@ struct JsonObject {
   const nlohmann::json& array(const char* field) const;
   const nlohmann::json& object(const char* field) const;
 };
+
+// Whether the name is one of the names.
+bool lists(std::span<const std::string_view> names, std::string_view name);
 
 // Whether the field says something other than "no": null, false, "" and empty lists say no.
 bool is_set(const nlohmann::json& object, const std::string& field);

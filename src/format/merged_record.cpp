@@ -9,8 +9,6 @@
 namespace palimpsest {
 namespace {
 
-std::string head_group(std::size_t task) { return "/heads/" + std::to_string(task); }
-
 std::string problem_of(const MergedRecord& record) {
   for (const AdaptedModule& module : record.layout.modules()) {
     const std::string problem = problem_of_name(module.name);

@@ -186,10 +186,6 @@ constexpr Field kTimmAllowed[] = {
     {"final_norm", "the last norm is always there", "true"},
 };
 
-bool lists(std::span<const std::string_view> names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
-}
-
 }  // namespace
 
 void check_model_fields(const JsonObject& config) {

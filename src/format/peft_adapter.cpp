@@ -24,7 +24,7 @@ constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight";
 bool matches(const JsonObject& config, const char* field, const std::string& pattern,
              const std::string& module) {
   try {
-    return std::regex_match(module, python_regex(pattern));
+    return full_match(pattern, module);
   } catch (const std::invalid_argument& error) {
     config.refuse(field, concat("regular expressions that can be read here (", pattern, ": ",
                                 error.what(), ")"));

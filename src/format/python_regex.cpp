@@ -1,6 +1,7 @@
 #include "python_regex.h"
 
 #include <cctype>
+#include <regex>
 #include <stdexcept>
 #include <string_view>
 
@@ -34,10 +35,10 @@ void check(const std::string& pattern) {
 
 }  // namespace
 
-std::regex python_regex(const std::string& pattern) {
+bool full_match(const std::string& pattern, const std::string& text) {
   check(pattern);
   try {
-    return std::regex(pattern);
+    return std::regex_match(text, std::regex(pattern));
   } catch (const std::regex_error& error) {
     throw std::invalid_argument(error.what());
   }

@@ -204,6 +204,8 @@ EvaluationRow read_row(const H5File& file, const std::string& group, std::size_t
   return row;
 }
 
+std::string head_group(std::size_t task) { return "/heads/" + std::to_string(task); }
+
 void write_head(H5Writer& file, const std::string& group, const Head& head) {
   file.numbers<float>(group + "/weight", {head.classes, head.features}, head.weight);
   file.numbers<float>(group + "/bias", {head.classes}, head.bias);

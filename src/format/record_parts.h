@@ -36,6 +36,9 @@ std::optional<double> read_optional(const H5File& file, const std::string& path)
 void write_row(H5Writer& file, const std::string& group, const EvaluationRow& row);
 EvaluationRow read_row(const H5File& file, const std::string& group, std::size_t tasks);
 
+// Where the head of a task stands in a file that has those of all tasks.
+std::string head_group(std::size_t task);
+
 // Datasets weight [classes, features] and bias [classes] in `group`, with attributes kind and scale
 // unless it is linear.
 void write_head(H5Writer& file, const std::string& group, const Head& head);

@@ -16,8 +16,6 @@
 namespace palimpsest {
 namespace {
 
-using nlohmann::json;
-
 constexpr std::uint64_t kMaximumHeader = 100'000'000;
 
 // Bits of one element; 0 for a type that isn't known here.
@@ -106,7 +104,7 @@ struct SafetensorsFile::Impl {
                             ". The file is damaged, cut short, or no safetensors file."));
   }
 
-  void read_tensors(const json& header, std::span<const std::byte> data) {
+  void read_tensors(const nlohmann::json& header, std::span<const std::byte> data) {
     std::vector<Extent> extents;
     for (const auto& [name, value] : header.items()) {
       if (name == "__metadata__") continue;
@@ -124,7 +122,7 @@ struct SafetensorsFile::Impl {
   }
 
   Extent read_extent(const JsonObject& entry, std::uint64_t data_bytes) const {
-    const json& offsets = entry.array("data_offsets");
+    const nlohmann::json& offsets = entry.array("data_offsets");
     if (offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
         !offsets[1].is_number_unsigned()) {
       entry.refuse("data_offsets", "two whole numbers");
@@ -139,7 +137,7 @@ struct SafetensorsFile::Impl {
 
   std::vector<std::int64_t> read_shape(const JsonObject& entry) const {
     std::vector<std::int64_t> shape;
-    for (const json& length : entry.array("shape")) {
+    for (const nlohmann::json& length : entry.array("shape")) {
       if (!length.is_number_unsigned() || length.get<std::uint64_t>() > INT64_MAX) {
         entry.refuse("shape", "whole numbers");
       }

@@ -11,8 +11,6 @@
 namespace palimpsest {
 namespace {
 
-std::string head_group(std::int64_t task) { return "/heads/" + std::to_string(task); }
-
 std::string statistics_group(std::int64_t task) {
   return "/class_statistics/" + std::to_string(task);
 }

@@ -8,9 +8,8 @@
 
 namespace palimpsest {
 
-using nlohmann::json;
-
 nlohmann::json parse_json(std::string_view text, const std::string& where) {
+  using nlohmann::json;
   constexpr int kDeepest = 64;
   std::vector<std::set<std::string>> names;  // of the objects that are open
   const auto check = [&](int depth, json::parse_event_t event, json& parsed) {

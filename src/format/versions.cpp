@@ -1,10 +1,9 @@
 #include "versions.h"
 
 #include "palimpsest/core/text.h"
+#include "palimpsest/core/version.h"
 
 namespace palimpsest {
-
-std::string_view writer() { return "palimpsest " PALIMPSEST_VERSION; }
 
 std::string readable_versions() {
   return concat("version 1.x.y, which ", writer(),

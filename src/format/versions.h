@@ -8,9 +8,6 @@ namespace palimpsest {
 
 inline constexpr std::string_view kFormatVersion = "1.2.0";
 
-// "palimpsest 0.1.0", with the version that CMakeLists.txt gives the project.
-std::string_view writer();
-
 // Minor versions only add: a file of any version 1.x.y is readable.
 inline bool is_readable_version(std::string_view version) { return version.starts_with("1."); }
 

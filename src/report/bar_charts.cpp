@@ -7,7 +7,7 @@
 namespace palimpsest {
 namespace {
 
-constexpr double kWidth = 400, kLeft = 46, kRight = 384;
+constexpr double kBarChartWidth = 400, kBarLeft = 46, kBarRight = 384;
 
 // Every so many categories get a label, so that there are at most `most`.
 std::size_t stride(std::size_t categories, std::size_t most) {
@@ -35,14 +35,14 @@ Html bar_chart(const Axes& axes, const std::vector<std::string>& categories,
   };
   Html drawing;
   for (const double value : ticks(least, most, 5)) {
-    drawing += svg_line(kLeft, y(value), kRight, y(value), value == 0 ? "zero" : "axis") +
-               svg_text(kLeft - 5, y(value) + 4, axes.mark_of(value), "end");
+    drawing += svg_line(kBarLeft, y(value), kBarRight, y(value), value == 0 ? "zero" : "axis") +
+               svg_text(kBarLeft - 5, y(value) + 4, axes.mark_of(value), "end");
   }
   const double room =
-      (kRight - kLeft) / static_cast<double>(std::max<std::size_t>(1, categories.size()));
+      (kBarRight - kBarLeft) / static_cast<double>(std::max<std::size_t>(1, categories.size()));
   const double width = std::min(18.0, 0.76 * room / static_cast<double>(bars.size()));
   for (std::size_t i = 0; i < categories.size(); ++i) {
-    const double middle = kLeft + room * (static_cast<double>(i) + 0.5);
+    const double middle = kBarLeft + room * (static_cast<double>(i) + 0.5);
     for (std::size_t k = 0; k < bars.size(); ++k) {
       const auto& value = bars[k].values.at(i);
       if (!value || !std::isfinite(*value)) continue;
@@ -57,9 +57,9 @@ Html bar_chart(const Axes& axes, const std::vector<std::string>& categories,
     if (i % stride(categories.size(), 20) == 0)
       drawing += svg_text(middle, kBottom + 14, categories[i], "middle");
   }
-  drawing += svg_text((kLeft + kRight) / 2, kHeight - 4, axes.x, "middle") +
+  drawing += svg_text((kBarLeft + kBarRight) / 2, kHeight - 4, axes.x, "middle") +
              svg_text(2, 10, axes.y, "start");
-  return svg(kWidth, kHeight, axes.title, drawing) + legend(names, Swatch::kArea);
+  return svg(kBarChartWidth, kHeight, axes.title, drawing) + legend(names, Swatch::kArea);
 }
 
 Html share_bars(const Axes& axes, const std::vector<std::string>& categories,
@@ -75,16 +75,17 @@ Html share_bars(const Axes& axes, const std::vector<std::string>& categories,
   }
   if (!(most > 0)) most = 1;
   const double bottom = kTop + kPitch * static_cast<double>(categories.size());
-  const auto length = [&](double value) { return (kRight - kLeft) * value / most; };
+  const auto length = [&](double value) { return (kBarRight - kBarLeft) * value / most; };
   Html drawing = svg_text(2, 10, axes.x, "start");
   for (const double value : ticks(0, most, 5)) {
-    drawing += svg_line(kLeft + length(value), kTop - 2, kLeft + length(value), bottom, "axis") +
-               svg_text(kLeft + length(value), bottom + 13, axes.mark_of(value), "middle");
+    drawing +=
+        svg_line(kBarLeft + length(value), kTop - 2, kBarLeft + length(value), bottom, "axis") +
+        svg_text(kBarLeft + length(value), bottom + 13, axes.mark_of(value), "middle");
   }
   for (std::size_t i = 0; i < categories.size(); ++i) {
     const double y = kTop + kPitch * static_cast<double>(i);
-    drawing += svg_text(kLeft - 6, y + kBar - 3, categories[i], "end");
-    double x = kLeft;
+    drawing += svg_text(kBarLeft - 6, y + kBar - 3, categories[i], "end");
+    double x = kBarLeft;
     for (std::size_t k = 0; k < parts.size(); ++k) {
       const double value = parts[k].values[i];
       if (!(value > 0)) continue;
@@ -94,8 +95,8 @@ Html share_bars(const Axes& axes, const std::vector<std::string>& categories,
       x += length(value);
     }
   }
-  return svg(kWidth, bottom + 30, axes.title,
-             drawing + svg_text((kLeft + kRight) / 2, bottom + 27, axes.y, "middle")) +
+  return svg(kBarChartWidth, bottom + 30, axes.title,
+             drawing + svg_text((kBarLeft + kBarRight) / 2, bottom + 27, axes.y, "middle")) +
          legend(names, Swatch::kArea);
 }
 

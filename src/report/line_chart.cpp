@@ -8,7 +8,7 @@
 namespace palimpsest {
 namespace {
 
-constexpr double kWidth = 400, kHeight = 230;
+constexpr double kLineChartWidth = 400, kHeight = 230;
 constexpr double kLeft = 46, kRight = 390, kTop = 18, kBottom = 196;
 constexpr std::size_t kMarked = 40;  // with more points a line has no marks
 
@@ -144,7 +144,7 @@ Html line_chart(const Axes& axes, const std::vector<Series>& series) {
     names.push_back(one.name);
     styles.push_back(one.style);
   }
-  return svg(kWidth, kHeight, axes.title, drawing) +
+  return svg(kLineChartWidth, kHeight, axes.title, drawing) +
          (names.size() > 1 ? legend(names, Swatch::kLine, styles) : Html());
 }
 

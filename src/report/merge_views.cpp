@@ -33,7 +33,7 @@ std::string merge_table(const RemergeResult& result) {
   return text_table(rows, "rlrrrrl");
 }
 
-std::string paragraph(const std::string& text) { return wrap(text, kWidth, 0, 0) + "\n"; }
+std::string as_paragraph(const std::string& text) { return wrap(text, kWidth, 0, 0) + "\n"; }
 
 Json matrix_json(const std::vector<std::vector<std::optional<double>>>& rows) {
   if (rows.empty()) return {};
@@ -87,19 +87,19 @@ View view_of_merge(const RemergeResult& result, const std::string& source, const
                              {"predicted_rise", number_or_null(task.predicted_rise)},
                              {"remark", merge.remark}});
     if (!merge.remark.empty())
-      remarks += paragraph(concat("task ", task.index + 1, ": ", merge.remark));
+      remarks += as_paragraph(concat("task ", task.index + 1, ": ", merge.remark));
   }
   std::string text = concat(source, " merged by ", result.rule, ", ", result.tasks.size(),
                             result.tasks.size() == 1 ? " task\n\n" : " tasks\n\n",
                             merge_table(result), "\n", remarks);
-  for (const std::string& remark : result.remarks) text += paragraph(remark);
+  for (const std::string& remark : result.remarks) text += as_paragraph(remark);
   if (result.verified > 0) {
-    text += paragraph(
+    text += as_paragraph(
         concat(result.verified, " of the run's merges done again, each with the recorded hash"));
   }
-  text += paragraph(record.post_hoc.empty() ? concat("this is the run's own model after task ",
-                                                     result.tasks.back().index + 1)
-                                            : record.post_hoc);
+  text += as_paragraph(record.post_hoc.empty() ? concat("this is the run's own model after task ",
+                                                        result.tasks.back().index + 1)
+                                               : record.post_hoc);
   text += out.empty() ? "nothing was written; --out merged.h5 keeps the weights\n"
                       : concat("written to ", out, "\n");
   return {std::move(text), dump(json)};

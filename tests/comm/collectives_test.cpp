@@ -4,18 +4,12 @@
 
 #include <vector>
 
+#include "comm/buffer_of.h"
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/core/error.h"
 
 namespace palimpsest {
 namespace {
-
-Buffer of(std::vector<float>& values) {
-  return {values.data(), values.size(), DataType::kFloat32, nullptr};
-}
-Buffer of(std::vector<double>& values) {
-  return {values.data(), values.size(), DataType::kFloat64, nullptr};
-}
 
 // Whole messages, and messages of three elements.
 struct MpiCollectivesTest : testing::TestWithParam<std::size_t> {
@@ -28,23 +22,23 @@ INSTANTIATE_TEST_SUITE_P(MessageSizes, MpiCollectivesTest, testing::Values(kLarg
 
 TEST_P(MpiCollectivesTest, AllReduceSumsOverRanks) {
   std::vector<float> floats(10, static_cast<float>(rank + 1));
-  collectives->all_reduce_sum(of(floats));
+  collectives->all_reduce_sum(buffer_of(floats));
   EXPECT_THAT(floats, testing::Each(static_cast<float>(size * (size + 1) / 2)));
 
   std::vector<double> doubles(4, 1e-12);
   doubles[3] = rank;
-  collectives->all_reduce_sum(of(doubles));
+  collectives->all_reduce_sum(buffer_of(doubles));
   EXPECT_DOUBLE_EQ(doubles[0], size * 1e-12);
   EXPECT_EQ(doubles[3], size * (size - 1) / 2);
 
   std::vector<float> nothing;
-  collectives->all_reduce_sum(of(nothing));
+  collectives->all_reduce_sum(buffer_of(nothing));
 }
 
 TEST_P(MpiCollectivesTest, BroadcastBringsTheValuesOfAnyRoot) {
   for (int root = 0; root < size; ++root) {
     std::vector<double> values(8, rank == root ? root + 0.5 : -1);
-    collectives->broadcast(of(values), root);
+    collectives->broadcast(buffer_of(values), root);
     EXPECT_THAT(values, testing::Each(root + 0.5));
   }
 }
@@ -66,8 +60,8 @@ TEST_P(MpiCollectivesTest, ExchangeMovesUnevenAndEmptyBlocks) {
   std::vector<Transfer> receives;
   for (int peer = 0; peer < size; ++peer) {
     if (peer == rank) continue;
-    sends.push_back({peer, of(outgoing[static_cast<std::size_t>(peer)])});
-    receives.push_back({peer, of(incoming[static_cast<std::size_t>(peer)])});
+    sends.push_back({peer, buffer_of(outgoing[static_cast<std::size_t>(peer)])});
+    receives.push_back({peer, buffer_of(incoming[static_cast<std::size_t>(peer)])});
   }
   collectives->exchange(sends, receives);
   for (const Transfer& received : receives) {
@@ -84,8 +78,8 @@ TEST_P(MpiCollectivesTest, TheKthSendMeetsTheKthReceive) {
   std::vector<float> second(2, 2.0F);
   std::vector<float> got_first(5);
   std::vector<float> got_second(2);
-  collectives->exchange({{{next, of(first)}, {next, of(second)}}},
-                        {{{previous, of(got_first)}, {previous, of(got_second)}}});
+  collectives->exchange({{{next, buffer_of(first)}, {next, buffer_of(second)}}},
+                        {{{previous, buffer_of(got_first)}, {previous, buffer_of(got_second)}}});
   EXPECT_EQ(got_first, first);
   EXPECT_EQ(got_second, second);
 }
@@ -93,7 +87,7 @@ TEST_P(MpiCollectivesTest, TheKthSendMeetsTheKthReceive) {
 TEST_P(MpiCollectivesTest, ExchangeWithItselfOrWithNobodyIsAnError) {
   std::vector<float> values(1);
   for (const int peer : {rank, size, -1}) {
-    const Transfer transfer = {peer, of(values)};
+    const Transfer transfer = {peer, buffer_of(values)};
     EXPECT_THROW(collectives->exchange({&transfer, 1}, {}), Error);
     EXPECT_THROW(collectives->exchange({}, {&transfer, 1}), Error);
   }
@@ -101,7 +95,7 @@ TEST_P(MpiCollectivesTest, ExchangeWithItselfOrWithNobodyIsAnError) {
 
 TEST_P(MpiCollectivesTest, DeviceMemoryIsRefused) {
   std::vector<float> values(1);
-  Buffer buffer = of(values);
+  Buffer buffer = buffer_of(values);
   buffer.stream = &values;
   EXPECT_THROW(collectives->all_reduce_sum(buffer), Error);
   EXPECT_THROW(collectives->broadcast(buffer, 0), Error);
@@ -112,13 +106,13 @@ TEST(SingleCollectivesTest, OneProcessKeepsItsValues) {
   EXPECT_EQ(single->rank(), 0);
   EXPECT_EQ(single->size(), 1);
   std::vector<float> values = {1, 2};
-  single->all_reduce_sum(of(values));
-  single->broadcast(of(values), 0);
+  single->all_reduce_sum(buffer_of(values));
+  single->broadcast(buffer_of(values), 0);
   single->exchange({}, {});
   EXPECT_THAT(values, testing::ElementsAre(1, 2));
-  const Transfer to_itself = {0, of(values)};
+  const Transfer to_itself = {0, buffer_of(values)};
   EXPECT_THROW(single->exchange({&to_itself, 1}, {}), Error);
-  EXPECT_THROW(single->broadcast(of(values), 1), Error);
+  EXPECT_THROW(single->broadcast(buffer_of(values), 1), Error);
 }
 
 TEST(DataTypeTest, SizesAreInBytes) {

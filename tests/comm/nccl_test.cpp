@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "comm/buffer_of.h"
 #include "host_nccl.h"
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/core/error.h"
@@ -15,10 +16,6 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-Buffer of(std::vector<float>& values) {
-  return {values.data(), values.size(), DataType::kFloat32, nullptr};
-}
 
 struct NcclTest : testing::Test {
   Watchdog watchdog{30};
@@ -36,7 +33,7 @@ struct NcclTest : testing::Test {
   std::string failure_of_all_reduce(Collectives& collectives, std::size_t count) {
     std::vector<float> values(count);
     try {
-      collectives.all_reduce_sum(of(values));
+      collectives.all_reduce_sum(buffer_of(values));
     } catch (const Expected& error) {
       return error.what();
     }
@@ -89,7 +86,7 @@ TEST_F(NcclTest, CountsAreElements) {
   collectives->all_reduce_sum({doubles.data(), doubles.size(), DataType::kFloat64, nullptr});
   EXPECT_THAT(doubles, testing::Each(group.size() * (group.size() - 1) / 2));
   std::vector<float> floats(5, static_cast<float>(group.rank()));
-  collectives->broadcast(of(floats), group.size() - 1);
+  collectives->broadcast(buffer_of(floats), group.size() - 1);
   EXPECT_THAT(floats, testing::Each(static_cast<float>(group.size() - 1)));
   EXPECT_THAT(nccl.calls,
               ElementsAre("all_reduce 3 8", concat("broadcast 5 4 from ", group.size() - 1)));
@@ -106,8 +103,8 @@ TEST_F(NcclTest, TheStreamOfTheBufferIsUsed) {
 TEST_F(NcclTest, EmptyBuffersCallNothing) {
   const auto collectives = make();
   std::vector<float> nothing;
-  collectives->all_reduce_sum(of(nothing));
-  collectives->broadcast(of(nothing), 0);
+  collectives->all_reduce_sum(buffer_of(nothing));
+  collectives->broadcast(buffer_of(nothing), 0);
   EXPECT_THAT(nccl.calls, ElementsAre());
 }
 
@@ -125,8 +122,8 @@ TEST_F(NcclTest, AnExchangeIsOneGroupWithoutEmptyBlocks) {
   std::vector<float> in(static_cast<std::size_t>(previous) + 2, -1);
   std::vector<float> nothing;
   nccl.polls_in_progress = 3;
-  collectives->exchange({{{next, of(out)}, {next, of(nothing)}}},
-                        {{{previous, of(in)}, {previous, of(nothing)}}});
+  collectives->exchange({{{next, buffer_of(out)}, {next, buffer_of(nothing)}}},
+                        {{{previous, buffer_of(in)}, {previous, buffer_of(nothing)}}});
   EXPECT_THAT(nccl.calls, ElementsAre("group_start", concat("send ", out.size(), " to ", next),
                                       concat("recv ", in.size(), " from ", previous), "group_end"));
   EXPECT_THAT(in, testing::Each(static_cast<float>(previous)));
@@ -135,7 +132,7 @@ TEST_F(NcclTest, AnExchangeIsOneGroupWithoutEmptyBlocks) {
 TEST_F(NcclTest, ExchangeWithItselfIsAnErrorBeforeAnyCall) {
   const auto collectives = make();
   std::vector<float> values(1);
-  const Transfer transfer = {group.rank(), of(values)};
+  const Transfer transfer = {group.rank(), buffer_of(values)};
   EXPECT_THROW(collectives->exchange({&transfer, 1}, {}), Error);
   EXPECT_THAT(nccl.calls, ElementsAre());
 }
@@ -155,7 +152,7 @@ TEST_F(NcclTest, ARefusedCallNamesCollectiveCountAndRankThenAborts) {
 TEST_F(NcclTest, AnErrorThatShowsLaterBelongsToTheCollectiveBefore) {
   const auto collectives = make();
   std::vector<float> values(7);
-  collectives->all_reduce_sum(of(values));
+  collectives->all_reduce_sum(buffer_of(values));
   nccl.async_state = kNcclRemoteError;
   EXPECT_THAT(failure_of_all_reduce<RankLostError>(*collectives, 1),
               HasSubstr("all-reduce of 7 float32"));
@@ -167,7 +164,7 @@ TEST_F(NcclTest, WaitReturnsWhenWhatWasQueuedIsDone) {
   const auto collectives = make();
   nccl.queues = true;
   std::vector<float> values(5, static_cast<float>(group.rank() + 1));
-  collectives->all_reduce_sum(of(values));
+  collectives->all_reduce_sum(buffer_of(values));
   nccl.polls_in_progress = 3;
   collectives->wait(nullptr);
   EXPECT_THAT(values, testing::Each(static_cast<float>(group.size() * (group.size() + 1) / 2)));
@@ -180,7 +177,7 @@ TEST_F(NcclTest, WaitEndsWithTheErrorOfTheCommunicatorWhereAPeerIsLost) {
   nccl.queues = true;
   std::vector<float> values(6);
   if (group.rank() == 0) {
-    collectives->all_reduce_sum(of(values));
+    collectives->all_reduce_sum(buffer_of(values));
     nccl.polls_in_progress = 50;
     nccl.async_state = kNcclRemoteError;
     EXPECT_THAT(failure_of_wait<RankLostError>(*collectives),
@@ -191,14 +188,14 @@ TEST_F(NcclTest, WaitEndsWithTheErrorOfTheCommunicatorWhereAPeerIsLost) {
     EXPECT_THAT(failure_of_wait<RankLostError>(*collectives), HasSubstr("aborted"));
   }
   group.barrier("rank 0 has given up");
-  if (group.rank() != 0) collectives->all_reduce_sum(of(values));
+  if (group.rank() != 0) collectives->all_reduce_sum(buffer_of(values));
   while (nccl.api().stream_query(nullptr) == kCudaNotReady) continue;
 }
 
 TEST_F(NcclTest, ADeviceThatFailsIsNoLostRank) {
   const auto collectives = make();
   std::vector<float> values(8);
-  collectives->all_reduce_sum(of(values));
+  collectives->all_reduce_sum(buffer_of(values));
   nccl.device_result = 719;  // cudaErrorLaunchFailure
   EXPECT_THAT(failure_of_wait<Error>(*collectives),
               AllOf(HasSubstr("device error 719"), HasSubstr("all-reduce of 8 float32"),

@@ -23,7 +23,7 @@ std::vector<RankFacts> without_devices() {
 }
 
 // Each on its own host, with two devices of which it takes the first.
-std::vector<RankFacts> with_devices() {
+std::vector<RankFacts> hosts_with_devices() {
   std::vector<RankFacts> ranks = without_devices();
   for (std::size_t rank = 0; rank < 2; ++rank) {
     const int first = static_cast<int>(2 * rank);
@@ -39,7 +39,7 @@ std::vector<Verdict> verdicts(const std::vector<Finding>& findings) {
 }
 
 TEST(JudgeDevicesTest, FourLinesWhereAllIsWell) {
-  const auto findings = judge_devices(with_devices(), "", kCuda);
+  const auto findings = judge_devices(hosts_with_devices(), "", kCuda);
   EXPECT_THAT(verdicts(findings),
               ElementsAre(Verdict::kOk, Verdict::kOk, Verdict::kOk, Verdict::kOk));
   EXPECT_THAT(findings[0].found,
@@ -58,7 +58,7 @@ TEST(JudgeDevicesTest, NoDevicesFailOnlyWhereTheyAreAskedFor) {
 }
 
 TEST(JudgeDevicesTest, ARankThatLacksOneIsNamed) {
-  auto ranks = with_devices();
+  auto ranks = hosts_with_devices();
   ranks[1].device = {};
   ranks[1].device.obstacle = "no NVIDIA driver";
   const auto findings = judge_devices(ranks, "no devices", kAuto);
@@ -69,15 +69,15 @@ TEST(JudgeDevicesTest, ARankThatLacksOneIsNamed) {
 TEST(JudgeDevicesTest, AConflictFailsWhereDevicesAreAskedFor) {
   const std::string conflict =
       "rank 0 and rank 1 (host a) have the same device, GPU-0. Start fewer";
-  EXPECT_EQ(judge_devices(with_devices(), conflict, kCuda)[0].verdict, Verdict::kFailure);
-  const Finding finding = judge_devices(with_devices(), conflict, kAuto)[0];
+  EXPECT_EQ(judge_devices(hosts_with_devices(), conflict, kCuda)[0].verdict, Verdict::kFailure);
+  const Finding finding = judge_devices(hosts_with_devices(), conflict, kAuto)[0];
   EXPECT_EQ(finding.verdict, Verdict::kWarning);
   EXPECT_THAT(finding.found, HasSubstr("the same device, GPU-0"));
   EXPECT_THAT(finding.advice, HasSubstr("--share-device"));
 }
 
 TEST(JudgeDevicesTest, TwoModelsAreAWarning) {
-  auto ranks = with_devices();
+  auto ranks = hosts_with_devices();
   ranks[1].device.visible[0].name = "Another";
   const Finding finding = judge_devices(ranks, "", kCuda)[0];
   EXPECT_EQ(finding.verdict, Verdict::kWarning);
@@ -85,7 +85,7 @@ TEST(JudgeDevicesTest, TwoModelsAreAWarning) {
 }
 
 TEST(JudgeDevicesTest, ADeviceInUseIsAWarningUnlessItIsShared) {
-  auto ranks = with_devices();
+  auto ranks = hosts_with_devices();
   ranks[1].device.free_memory = std::int64_t{10} << 30;
   const Finding finding = judge_devices(ranks, "", kCuda)[0];
   EXPECT_EQ(finding.verdict, Verdict::kWarning);
@@ -96,7 +96,7 @@ TEST(JudgeDevicesTest, ADeviceInUseIsAWarningUnlessItIsShared) {
 }
 
 TEST(JudgeDevicesTest, SharingIsSaid) {
-  auto ranks = with_devices();
+  auto ranks = hosts_with_devices();
   ranks[1].device.visible = ranks[0].device.visible;
   const auto findings =
       judge_devices(ranks, "", {.device = "cuda", .share_device = true, .out = ""});
@@ -104,7 +104,7 @@ TEST(JudgeDevicesTest, SharingIsSaid) {
 }
 
 TEST(JudgeDevicesTest, AnOldDriverFailsAndAnOlderMinorVersionWarns) {
-  auto ranks = with_devices();
+  auto ranks = hosts_with_devices();
   ranks[1].device.driver = 12080;
   const Finding finding = judge_devices(ranks, "", kCuda)[1];
   EXPECT_EQ(finding.verdict, Verdict::kFailure);
@@ -118,7 +118,7 @@ TEST(JudgeDevicesTest, AnOldDriverFailsAndAnOlderMinorVersionWarns) {
 }
 
 TEST(JudgeDevicesTest, AnotherDriverIsAWarningAndAnotherNcclFails) {
-  auto ranks = with_devices();
+  auto ranks = hosts_with_devices();
   ranks[1].device.kernel_driver = "590.1";
   EXPECT_EQ(judge_devices(ranks, "", kCuda)[1].verdict, Verdict::kWarning);
   ranks[1].device.nccl = 22703;
@@ -128,7 +128,7 @@ TEST(JudgeDevicesTest, AnotherDriverIsAWarningAndAnotherNcclFails) {
 }
 
 TEST(JudgeDevicesTest, DevicesWithoutAccessToEachOtherAreNamed) {
-  auto ranks = with_devices();
+  auto ranks = hosts_with_devices();
   ranks[1].device.apart = {{0, 1}};
   const Finding finding = judge_devices(ranks, "", kCuda)[3];
   EXPECT_EQ(finding.verdict, Verdict::kWarning);

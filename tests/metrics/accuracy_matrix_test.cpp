@@ -3,13 +3,10 @@
 #include <gmock/gmock.h>
 
 #include "palimpsest/core/error.h"
+#include "rows.h"
 
 namespace palimpsest {
 namespace {
-
-EvaluationRow row(std::vector<std::int64_t> samples, std::vector<std::int64_t> correct) {
-  return {.samples = samples, .correct = correct, .correct_given_task = samples};
-}
 
 // Tasks of 10, 20 and 10 samples.
 // R: 0.8 | 0.5 0.6 | 0.6 0.4 0.9;  before the merges the newest task has 0.9, 0.75, 1.0.

@@ -8,7 +8,7 @@
 namespace palimpsest {
 namespace {
 
-EvaluationRow row(std::vector<std::int64_t> correct, std::vector<std::int64_t> given) {
+EvaluationRow row_of_tens(std::vector<std::int64_t> correct, std::vector<std::int64_t> given) {
   return {.samples = std::vector<std::int64_t>(correct.size(), 10),
           .correct = std::move(correct),
           .correct_given_task = std::move(given)};
@@ -31,8 +31,8 @@ EvaluationRow joint_row() {
 
 TEST(Decomposition, OfTwoTasksIsThatWorkedOutByHand) {
   AccuracyMatrix accuracy;
-  accuracy.add_row(row({8}, {8}), row({9}, {9}));
-  accuracy.add_row(row({5, 6}, {7, 8}), row({4, 9}, {7, 9}));
+  accuracy.add_row(row_of_tens({8}, {8}), row_of_tens({9}, {9}));
+  accuracy.add_row(row_of_tens({5, 6}, {7, 8}), row_of_tens({4, 9}, {7, 9}));
   const std::vector<double> joint = accuracy_by_class(kTasks, kJoint, joint_row());
   EXPECT_THAT(joint, testing::ElementsAre(0.8, 0.5));  // a 9, b 7; c 6, d 4
 
@@ -49,14 +49,14 @@ TEST(Decomposition, OfTwoTasksIsThatWorkedOutByHand) {
 }
 
 TEST(Decomposition, TheSameTasksAreTakenAsTheyAre) {
-  EXPECT_THAT(accuracy_by_class(kTasks, kTasks, row({3, 6}, {5, 7})),
+  EXPECT_THAT(accuracy_by_class(kTasks, kTasks, row_of_tens({3, 6}, {5, 7})),
               testing::ElementsAre(0.3, 0.6));
 }
 
 // A continued run that can't test the first of its tasks any more.
 TEST(Decomposition, OfATaskThatIsNotTestedHasNoLastAccuracy) {
   AccuracyMatrix accuracy;
-  accuracy.add_row(row({8}, {8}), row({9}, {9}));
+  accuracy.add_row(row_of_tens({8}, {8}), row_of_tens({9}, {9}));
   const EvaluationRow second{.samples = {0, 10}, .correct = {0, 6}, .correct_given_task = {0, 8}};
   accuracy.add_row(second, second);
   const auto tasks =
@@ -75,10 +75,10 @@ TEST(Decomposition, RefusesABoundThatLacksAClassOrItsCounts) {
                 accuracy_by_class({{"a", "e"}}, kJoint, joint_row());
               }),
               testing::ThrowsMessage<InputError>(HasSubstr("'e'")));
-  EXPECT_THAT(([] { accuracy_by_class(kTasks, kJoint, row({20}, {20})); }),
+  EXPECT_THAT(([] { accuracy_by_class(kTasks, kJoint, row_of_tens({20}, {20})); }),
               testing::ThrowsMessage<InputError>(HasSubstr("no counts by class")));
   AccuracyMatrix accuracy;
-  accuracy.add_row(row({8}, {8}), row({9}, {9}));
+  accuracy.add_row(row_of_tens({8}, {8}), row_of_tens({9}, {9}));
   EXPECT_THROW(decompose(accuracy, std::vector<double>{0.1, 0.2}), Error);
 }
 
@@ -91,7 +91,7 @@ TEST(Sweep, HoldsTheEndsAndTheRunsOwnAlpha) {
 
 TEST(Sweep, TheBestIsTheMostAccurateThenTheLeastLossThenTheSmallest) {
   const auto point = [](double alpha, std::int64_t correct, std::int64_t given, double loss) {
-    EvaluationRow made = row({correct}, {given});
+    EvaluationRow made = row_of_tens({correct}, {given});
     made.correct_top5 = made.correct_task = made.samples;
     made.loss_given_task = {loss};
     made.class_samples = made.samples;

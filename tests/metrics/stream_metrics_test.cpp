@@ -8,6 +8,7 @@
 #include <string>
 
 #include "palimpsest/core/error.h"
+#include "rows.h"
 
 namespace palimpsest {
 namespace {
@@ -22,10 +23,6 @@ EvaluationRow detailed_row() {
           .loss_given_task = {5, 12.5},
           .class_samples = {4, 6, 5, 5, 10},
           .class_correct = {2, 3, 5, 0, 7}};
-}
-
-EvaluationRow row(std::vector<std::int64_t> samples, std::vector<std::int64_t> correct) {
-  return {.samples = samples, .correct = correct, .correct_given_task = samples};
 }
 
 std::map<std::string, std::optional<double>> by_name(const AccuracyMatrix& accuracy) {
@@ -73,18 +70,18 @@ TEST(StreamMetrics, ForgettingWithTheLastRowIsNeverNegative) {
 // Published code that sorts tasks as text takes task 10 for task 2, and is wrong from the eleventh
 // on (by classes: past 100). Here R[l][j] = (200 - l + j) / 200 for l >= j, and 120 tasks.
 TEST(StreamMetrics, TasksCountByNumberNotAsText) {
-  constexpr std::int64_t kTasks = 120, kSamples = 200;
+  constexpr std::int64_t kMany = 120, kSamples = 200;
   AccuracyMatrix matrix;
-  for (std::int64_t l = 0; l < kTasks; ++l) {
+  for (std::int64_t l = 0; l < kMany; ++l) {
     std::vector<std::int64_t> correct;
     for (std::int64_t j = 0; j <= l; ++j) correct.push_back(kSamples - l + j);
     const std::vector<std::int64_t> samples(static_cast<std::size_t>(l + 1), kSamples);
     matrix.add_row(row(samples, correct), row(samples, correct));
   }
   double expected = 0;  // the peak of task j is 1, at l = j; the last is (200 - 119 + j) / 200
-  for (std::int64_t j = 0; j + 1 < kTasks; ++j)
-    expected += 1 - static_cast<double>(kSamples - (kTasks - 1) + j) / kSamples;
-  expected /= kTasks - 1;
+  for (std::int64_t j = 0; j + 1 < kMany; ++j)
+    expected += 1 - static_cast<double>(kSamples - (kMany - 1) + j) / kSamples;
+  expected /= kMany - 1;
   EXPECT_NEAR(matrix.forgetting().value(), expected, 1e-12);
   EXPECT_NEAR(matrix.backward_transfer().value(), -expected, 1e-12);
   EXPECT_DOUBLE_EQ(matrix.plasticity(), 1);

@@ -6,20 +6,17 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/metrics/given_task.h"
+#include "rows.h"
 
 namespace palimpsest {
 namespace {
 
 using Counts = std::vector<std::int64_t>;
 
-EvaluationRow row(Counts samples, Counts correct) {
-  return {.samples = samples, .correct = correct, .correct_given_task = samples};
-}
-
 // Tasks of 10, 20, 10 and 40 samples; from the third on, the first isn't tested any more.
 // R: 0.8 | 0.5 0.6 | - 0.7 0.9 | - 0.4 0.5 0.25; before the merges as after them, but for the
 // newest task of the second row, 0.75.
-AccuracyMatrix worked_example() {
+AccuracyMatrix untested_example() {
   AccuracyMatrix matrix;
   matrix.add_row(row({10}, {8}), row({10}, {8}));
   matrix.add_row(row({10, 20}, {5, 12}), row({10, 20}, {5, 15}));
@@ -29,7 +26,7 @@ AccuracyMatrix worked_example() {
 }
 
 TEST(UntestedTasks, AreLeftOutOfEveryMean) {
-  const AccuracyMatrix matrix = worked_example();
+  const AccuracyMatrix matrix = untested_example();
   EXPECT_DOUBLE_EQ(matrix.last(), 23.0 / 70);
   EXPECT_DOUBLE_EQ(matrix.row(3).task_mean(), (0.4 + 0.5 + 0.25) / 3);
   EXPECT_DOUBLE_EQ(matrix.average_anytime(), (0.8 + 17.0 / 30 + 23.0 / 30 + 23.0 / 70) / 4);
@@ -52,11 +49,11 @@ TEST(UntestedTasks, AllOfThemLeaveForgettingUndefined) {
 
 // A later pack may hold the samples again: then those of before.
 TEST(UntestedTasks, MayBeTestedAgainOnTheSameSamples) {
-  AccuracyMatrix matrix = worked_example();
+  AccuracyMatrix matrix = untested_example();
   matrix.add_row(row({10, 20, 10, 40, 10}, {3, 8, 5, 10, 9}),
                  row({10, 20, 10, 40, 10}, {3, 8, 5, 10, 9}));
   EXPECT_DOUBLE_EQ(*matrix.forgetting(), ((0.8 - 0.3) + (0.7 - 0.4) + (0.9 - 0.5) + 0) / 4);
-  matrix = worked_example();
+  matrix = untested_example();
   const EvaluationRow others = row({11, 20, 10, 40, 10}, {3, 8, 5, 10, 9});
   EXPECT_THAT(
       [&] { matrix.add_row(others, others); },

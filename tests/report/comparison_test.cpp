@@ -77,10 +77,10 @@ TEST_F(ComparisonTest, RefusesWhatWouldCountTwiceAndWhatHasNoTask) {
 TEST_F(ComparisonTest, SaysTheSameToProgramsSpreadsheetsAndReaders) {
   const Comparison comparison =
       compare_runs({make("a,1", run_with(1, 4)), make("b\"<1>", run_with(1, 6, "average"))});
-  const auto json = nlohmann::json::parse(comparison_json(comparison));
-  EXPECT_DOUBLE_EQ(json["groups"][1]["spreads"]["last"]["mean"], 0.6);
-  EXPECT_TRUE(json["groups"][1]["spreads"]["last"]["deviation"].is_null());
-  EXPECT_NEAR(json["differences"][0]["spreads"]["last"]["mean"], 0.2, 1e-12);
+  const auto parsed = nlohmann::json::parse(comparison_json(comparison));
+  EXPECT_DOUBLE_EQ(parsed["groups"][1]["spreads"]["last"]["mean"], 0.6);
+  EXPECT_TRUE(parsed["groups"][1]["spreads"]["last"]["deviation"].is_null());
+  EXPECT_NEAR(parsed["differences"][0]["spreads"]["last"]["mean"], 0.2, 1e-12);
   EXPECT_THAT(comparison_csv(comparison),
               AllOf(HasSubstr("group,run,seed,class_order,last,"), HasSubstr("a,1\",1,"),
                     HasSubstr("b\"\"<1>\",1,"), HasSubstr(",0.600000,")));
