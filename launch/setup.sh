@@ -155,9 +155,10 @@ setup_slurm() {
   install_packages slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins
 }
 
+# Without bytecode: Python makes it of what it imports, and of torch's thousands of files little ever is.
 install_python() {
   quietly "installing $1 into .venv" \
-    .venv/bin/python -m pip install --disable-pip-version-check --no-input "${@:2}"
+    .venv/bin/python -m pip install --no-compile --disable-pip-version-check --no-input "${@:2}"
 }
 
 # Installs one requirements file into .venv unless its stamp says that exactly this file was installed. NOTE goes with what is said.
@@ -209,11 +210,11 @@ setup_torch() {
   echo "$torch" >"$chosen"
 }
 
-# torchvision goes with one version of torch.
+# torchvision and triton go with one version of torch; pip has brought the triton that it asks for.
 setup_test_python() {
   local file=launch/requirements-test.txt
   if [[ -n $torch ]]; then
-    grep -v '^torchvision==' "$file" >.cache/requirements-test.txt
+    grep -vE '^(torchvision|triton)==' "$file" >.cache/requirements-test.txt
     file=.cache/requirements-test.txt
     [[ -z $(modules_missing torchvision) ]] || install_python "the torchvision of torch $torch" "torch==$torch" torchvision
   fi
