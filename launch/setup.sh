@@ -8,10 +8,12 @@ source launch/environment.sh
 
 usage() {
   cat <<'TEXT'
-launch/setup.sh [--minimal] [--vision] [--slurm] [--no-packages] [--torch VERSION]
+launch/setup.sh [--minimal] [--processor] [--vision] [--slurm] [--no-packages] [--torch VERSION]
 launch/setup.sh --offline FOLDER
 
   --minimal      leave out what only the tests need (transformers, timm, peft, pytest, a vision backbone)
+  --processor    with --minimal: leave out what only GPUs and `import torch` need, 2 GB to download. Call it again without for a GPU, and
+                 build again
   --vision       with --minimal: install the vision backbone all the same
   --slurm        also the SLURM that tests/slurm starts for itself (they are skipped without; needs root)
   --no-packages  never install Debian packages; CMake will say what it does not find
@@ -30,10 +32,11 @@ Exit codes: 0 ready, 1 something is missing or could not be installed, 2 usage.
 TEXT
 }
 
-minimal=false vision=false slurm=false packages=true torch='' bundle=
+minimal=false processor=false vision=false slurm=false packages=true torch='' bundle=
 while [[ $# -gt 0 ]]; do
   case $1 in
     --minimal) minimal=true ;;
+    --processor) processor=true ;;
     --vision) vision=true ;;
     --slurm) slurm=true ;;
     --no-packages) packages=false ;;
@@ -190,7 +193,12 @@ setup_torch() {
   local chosen=.venv/chosen-torch found cuda
   [[ -n $torch || ! -f $chosen ]] || torch=$(<"$chosen")
   if [[ -z $torch ]]; then
-    setup_python launch/requirements-torch.txt " (large: minutes)"
+    setup_python launch/requirements-torch.txt " (large)"
+    if $minimal && $processor; then
+      say "for processors alone: no launch/requirements-cuda.txt (--processor)"
+    else
+      setup_python launch/requirements-cuda.txt " (large: minutes)"
+    fi
     return
   fi
   found=$(torch_installed)
