@@ -24,7 +24,9 @@ build() {
   cmake --build --preset release --target src/all tools/all  # all but the tests
 }
 
-stage "Set-up" run_child --terminal launch/setup.sh --minimal "$@"
+processor=()
+command -v nvidia-smi >/dev/null || processor=(--processor)
+stage "Set-up" run_child --terminal launch/setup.sh --minimal "${processor[@]}" "$@"
 stage "Build" run_child build
 stage "Data: packed samples, and which classes make which task" run_child --terminal launch/data.sh "$stream"
 stage "Training over two ranks" run_child launch/mpirun.sh -n 2 build/release/src/palimpsest train \

@@ -8,10 +8,12 @@ source launch/environment.sh
 
 usage() {
   cat <<'TEXT'
-launch/setup.sh [--minimal] [--vision] [--slurm] [--no-packages] [--torch VERSION]
+launch/setup.sh [--minimal] [--processor] [--vision] [--slurm] [--no-packages] [--torch VERSION]
 launch/setup.sh --offline FOLDER
 
   --minimal      leave out what only the tests need (transformers, timm, peft, pytest, a vision backbone)
+  --processor    with --minimal: leave out what only GPUs and `import torch` need, 2 GB to download. Call it again without for a GPU, and
+                 build again
   --vision       with --minimal: install the vision backbone all the same
   --slurm        also the SLURM that tests/slurm starts for itself (they are skipped without; needs root)
   --no-packages  never install Debian packages; CMake will say what it does not find
@@ -30,10 +32,11 @@ Exit codes: 0 ready, 1 something is missing or could not be installed, 2 usage.
 TEXT
 }
 
-minimal=false vision=false slurm=false packages=true torch='' bundle=
+minimal=false processor=false vision=false slurm=false packages=true torch='' bundle=
 while [[ $# -gt 0 ]]; do
   case $1 in
     --minimal) minimal=true ;;
+    --processor) processor=true ;;
     --vision) vision=true ;;
     --slurm) slurm=true ;;
     --no-packages) packages=false ;;
@@ -155,9 +158,10 @@ setup_slurm() {
   install_packages slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins
 }
 
+# Without bytecode: Python makes it of what it imports, and of torch's thousands of files little ever is.
 install_python() {
   quietly "installing $1 into .venv" \
-    .venv/bin/python -m pip install --disable-pip-version-check --no-input "${@:2}"
+    .venv/bin/python -m pip install --no-compile --disable-pip-version-check --no-input "${@:2}"
 }
 
 # Installs one requirements file into .venv unless its stamp says that exactly this file was installed. NOTE goes with what is said.
@@ -189,7 +193,12 @@ setup_torch() {
   local chosen=.venv/chosen-torch found cuda
   [[ -n $torch || ! -f $chosen ]] || torch=$(<"$chosen")
   if [[ -z $torch ]]; then
-    setup_python launch/requirements-torch.txt " (large: minutes)"
+    setup_python launch/requirements-torch.txt " (large)"
+    if $minimal && $processor; then
+      say "for processors alone: no launch/requirements-cuda.txt (--processor)"
+    else
+      setup_python launch/requirements-cuda.txt " (large: minutes)"
+    fi
     return
   fi
   found=$(torch_installed)
@@ -209,11 +218,11 @@ setup_torch() {
   echo "$torch" >"$chosen"
 }
 
-# torchvision goes with one version of torch.
+# torchvision and triton go with one version of torch; pip has brought the triton that it asks for.
 setup_test_python() {
   local file=launch/requirements-test.txt
   if [[ -n $torch ]]; then
-    grep -v '^torchvision==' "$file" >.cache/requirements-test.txt
+    grep -vE '^(torchvision|triton)==' "$file" >.cache/requirements-test.txt
     file=.cache/requirements-test.txt
     [[ -z $(modules_missing torchvision) ]] || install_python "the torchvision of torch $torch" "torch==$torch" torchvision
   fi

@@ -95,20 +95,22 @@ def _own_seconds():
 class Done:
     began: float  # time of the start
     wall: float  # seconds
+    processor: float  # seconds, of the command and all that it has started and waited for
     peaks: list  # bytes at the peak of each process of the name that was asked for
     disturbed: float  # share of the cores that others used meanwhile
 
 
-def run(command, environment, folder, name, most_seconds=None):
-    """Runs a command; its output goes to folder/log. One that takes longer is ended."""
+def run(command, environment, folder, name=None, most_seconds=None, place=None):
+    """Runs a command in the folder `place`; its output goes to folder/log. One that takes longer is ended."""
     peaks = {}
     busy, own = _busy_seconds(), _own_seconds()
     with open(folder / "log", "w") as log:
         began = time.time()
-        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=place)
         with ended_with_us([process]):
             while process.poll() is None:
-                _note_peaks(process.pid, name, peaks)
+                if name:
+                    _note_peaks(process.pid, name, peaks)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(POLL)
                 if most_seconds and time.time() - began > most_seconds:
@@ -116,5 +118,6 @@ def run(command, environment, folder, name, most_seconds=None):
         wall = time.time() - began
     if process.returncode != 0:
         raise Failed(f"exit code {process.returncode}: {' '.join(map(str, command))}; see {folder / 'log'}")
-    others = (_busy_seconds() - busy) - (_own_seconds() - own)
-    return Done(began, wall, list(peaks.values()), max(0.0, others) / (wall * os.cpu_count()))
+    processor = _own_seconds() - own
+    others = _busy_seconds() - busy - processor
+    return Done(began, wall, processor, list(peaks.values()), max(0.0, others) / (wall * os.cpu_count()))

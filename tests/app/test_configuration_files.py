@@ -121,3 +121,5 @@ def test_all_programs_have_the_version_of_the_project():
     assert call(PROGRAM, "--version") == f"palimpsest {version}\n"
     with open(os.path.join(ROOT, "tools", "pack", "palimpsest_pack", "__init__.py")) as file:  # installed without CMakeLists.txt
         assert f'WRITER = "palimpsest-pack {version}"' in file.read()
+    with open(os.path.join(ROOT, "CITATION.cff")) as file:
+        assert f"\nversion: {version}\n" in file.read()

@@ -6,7 +6,8 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGES = ["README.md", "configs/protocols/README.md", *sorted(os.path.join("docs", name) for name in os.listdir(ROOT / "docs") if name.endswith(".md"))]
+PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "configs/protocols/README.md",
+         *sorted(os.path.join("docs", name) for name in os.listdir(ROOT / "docs") if name.endswith(".md"))]
 COMMANDS = ("", "bash")
 LANGUAGES = (*COMMANDS, "cpp", "json", "python", "text")  # text: what a program prints
 

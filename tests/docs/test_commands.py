@@ -13,7 +13,8 @@ from stand_in import StandIn
 # How a command begins (as a regular expression) that can't be run here, and why. What runs it instead is named where there is something.
 CANNOT_RUN = {
     "tests/run.sh": "runs this test",
-    "bench/run.sh": "sets up, builds and measures, for minutes or hours",
+    "tests/nightly.sh": "takes an hour and a half",
+    "bench/(run|minutes).sh": "sets up, builds and measures, for minutes or hours",
     "launch/results.sh": "trains for hours",
     "launch/bundle.sh": "needs a network; tests/launch/offline.sh runs it",
     "launch/setup.sh --(offline|torch)": "would make another .venv; tests/launch has tests of both",

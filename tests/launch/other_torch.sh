@@ -37,6 +37,14 @@ not_asked() { ! grep -q -- "$1" asked.txt || fail "expected pip not to be asked 
 make_tree
 setup || fail "$(<said.txt)"
 asked "--requirement launch/requirements-torch.txt"
+asked "--requirement launch/requirements-cuda.txt"
+
+make_tree
+setup --processor || fail "$(<said.txt)"
+asked "--requirement launch/requirements-torch.txt"
+not_asked requirements-cuda.txt
+setup || fail "$(<said.txt)"
+asked "--requirement launch/requirements-cuda.txt"
 
 make_tree
 CUDA=12.8 setup --torch 2.10.0 || fail "$(<said.txt)"
