@@ -176,6 +176,7 @@ def test_eval_counts_what_the_run_counted(toy, run, ranks):
     assert found["all"]["samples"] == 80 and found["remarks"] == []
 
 
+@pytest.mark.slow
 def test_eval_reads_states_and_merged_weights_and_says_what_does_not_fit(toy, run, tmp_path):
     out = tmp_path / "state.json"
     evaluate("--weights", f"{run}/state-0002.h5", "--out", out)

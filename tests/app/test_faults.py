@@ -121,6 +121,7 @@ def test_a_process_that_no_launcher_started_stops_likewise(toy, asked_by):
     assert [name for name in toy.records(out) if name.startswith("step-0000-")]
 
 
+@pytest.mark.slow
 def test_term_stops_at_the_next_step_and_a_resume_goes_on(toy, reference_run):
     # Enough epochs that the first task is still going on when TERM comes; no checkpoint but that of the stop.
     process = start([MPIRUN, "-n", "2", *toy.command("--epochs", 200, "--checkpoint-minutes", 0, out="stopped")])

@@ -93,6 +93,7 @@ def test_a_rule_that_needs_another_training_is_refused(toy):
     assert "did you mean 'shrink'?" in toy.run("--merge", "closed-form:shrnk=1", out="bad", code=2)
 
 
+@pytest.mark.slow
 def test_another_rule_is_another_run(toy):
     toy.run("--merge", "closed-form:by=module", "--tasks", 1, out="by-module")
     same = ("--merge", "closed-form:shrink=0,by=module", "--tasks", 2, "--resume", "auto")

@@ -109,6 +109,7 @@ def stop_within_a_task(toy, out):
         "step-0002-00000016.h5", "step-0002-00000017.h5"]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_at_any_step_and_another_world_size(toy, undisturbed):
     stop_within_a_task(toy, "within")
     text = toy.run(*STEPS, "--resume", "auto", ranks=3, out="within")

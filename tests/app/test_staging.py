@@ -93,6 +93,7 @@ def test_a_folder_that_cannot_be_made_is_no_reason_to_stop(toy, run, tmp_path):
     assert text.count("where it is") == 1, text
 
 
+@pytest.mark.slow
 def test_no_folder_is_no_staging(run):
     assert "--stage" not in run("")
 
