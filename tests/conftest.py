@@ -1,4 +1,7 @@
-"""What all suites share: their environment, the toy streams, and a run that others are compared with."""
+"""What all suites share: their environment, the toy streams, and a run that others are compared with.
+
+The packer's tests need no program: what does is imported by the fixtures.
+"""
 
 import os
 import subprocess
