@@ -1,12 +1,23 @@
 #!/usr/bin/env bash
-# Set-up, build and all tests, also under the sanitizers; with arguments of ctest, only the tests that they choose:
-#   tests/run.sh [options of ctest]
+# Set-up, build and tests, in two tiers:
+#   tests/run.sh                      the first tier: something of every kind, in minutes
+#   tests/run.sh --all [PART]         every test; PART is one of the parts below, without it all of them one after the other
+#   tests/run.sh [options of ctest]   only the tests, of both tiers, that they choose
+#
+# The parts of --all, none of which takes an hour on two cores:
+#   units        C++ units, over 1 to 4 ranks where they communicate; the corpora of the fuzzed parsers; shell scripts
+#   app          the programs as a user runs them (tests/app)
+#   suites       every command of the pages, the packer, parity with other libraries, kills (tests/docs, pack, peer, restart)
+#   system       SLURM, a simulated network, set-up without a network and with another torch; what can't be tried here is skipped
+#   sanitizers   palimpsest_core under AddressSanitizer and UndefinedBehaviorSanitizer, palimpsest_comm under ThreadSanitizer
+# Longer ones are in tests/nightly.sh. Python tests of the second tier are marked slow; other programs have ctest's label slow.
+#
 # Example: tests/run.sh -R merge
-# Exit code: that of the stage that failed, which is named, or of ctest.
+# Exit code: that of the stage that failed, which is named, or of ctest; 2 for a part that there isn't.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-case ${1-} in --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 source launch/stages.sh
+parts=(units app suites system sanitizers)
 
 build() {
   cmake --preset release
@@ -17,11 +28,13 @@ make_backbone() {
   [[ -f data/minilm/model.safetensors ]] || .venv/bin/python tools/palimpsest-pack backbone minilm --out data/minilm
 }
 
-# palimpsest_core and the corpora of tests/fuzz.
+run_tests() { ctest --preset release --parallel 2 "$@"; }
+
+# What is in Python alone is left out: its tests would be the same.
 check_memory() {
   cmake --preset core-sanitized
   cmake --build --preset core-sanitized
-  ctest --preset core-sanitized --parallel 2
+  ctest --preset core-sanitized --parallel 2 --label-exclude slow
 }
 
 # What has threads of its own: watchdog and heartbeats.
@@ -31,12 +44,36 @@ check_threads() {
   ctest --preset thread-sanitized
 }
 
+run_part() {
+  case $1 in
+    units) stage "Tests: units" run_tests --label-exclude 'slow|quick' ;;
+    sanitizers)
+      stage "AddressSanitizer, UndefinedBehaviorSanitizer" check_memory
+      stage "ThreadSanitizer" check_threads
+      ;;
+    *) stage "Tests: $1" run_tests --label-regex "^$1\$" ;;
+  esac
+}
+
+chosen=()
+case ${1-} in
+  --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
+  --all)
+    chosen=("${@:2}")
+    [[ $# -gt 1 ]] || chosen=("${parts[@]}")
+    for part in "${chosen[@]}"; do
+      [[ " ${parts[*]} " == *" $part "* ]] || { echo "run.sh: expected a part (${parts[*]}), found '$part'; --help says more" >&2; exit 2; }
+    done
+    ;;
+esac
+
 stage "Set-up" launch/setup.sh
 stage "Build" build
 stage "Backbone for the parity tests" make_backbone
-if [[ $# -eq 0 ]]; then
-  stage "AddressSanitizer, UndefinedBehaviorSanitizer" check_memory
-  stage "ThreadSanitizer" check_threads
+if [[ ${#chosen[@]} -gt 0 ]]; then
+  for part in "${chosen[@]}"; do run_part "$part"; done
+elif [[ $# -gt 0 ]]; then
+  stage "Tests" run_tests "$@"
+else
+  stage "Tests: first tier" run_tests --label-exclude slow
 fi
-printf '\n== Tests, after %d s\n' "$SECONDS"
-exec ctest --preset release --parallel 1 "$@"

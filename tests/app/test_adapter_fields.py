@@ -10,7 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 import transformers
-from test_merge_tool import change_config, expect_close, make_adapter, tool, weights_of
+from adapters import change_config, expect_close, make_adapter, tool, weights_of
 
 # Read, each with tests of its own.
 UNDERSTOOD = {"peft_type", "base_model_name_or_path", "revision", "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern",

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 import toy as toy_module
 from program import PROGRAM
+from tiers import quick
 
 
 def copy(toy, name, *, keep=None, change=None):
@@ -32,7 +33,7 @@ def copy(toy, name, *, keep=None, change=None):
     return target
 
 
-@pytest.mark.parametrize("keep", [0, 0.0001, 0.5, 0.999])
+@pytest.mark.parametrize("keep", quick(1, [0.5, 0, 0.0001, 0.999]))
 def test_truncated_weights(toy, keep):
     text = toy.run("--backbone", copy(toy, "backbone", keep=keep), out="bad", code=3)
     assert "model.safetensors" in text
@@ -46,6 +47,7 @@ def test_weights_without_a_tensor(toy):
     assert "encoder.layer.1.output.dense.bias" in text and "nearest name" in text
 
 
+@pytest.mark.slow
 def test_weights_of_another_shape(toy):
     target = copy(toy, "backbone")
     with open(os.path.join(target, "config.json")) as file:
@@ -56,12 +58,13 @@ def test_weights_of_another_shape(toy):
     assert "intermediate.dense.weight" in text and "[128, 32]" in text and "[64, 32]" in text
 
 
+@pytest.mark.slow
 def test_a_header_that_claims_more_than_there_is(toy):
     text = toy.run("--backbone", copy(toy, "backbone", change=lambda data: struct.pack("<Q", 1 << 40) + data[8:]), out="bad", code=3)
     assert "model.safetensors" in text
 
 
-@pytest.mark.parametrize("keep", [0, 0.3, 0.9])
+@pytest.mark.parametrize("keep", quick(1, [0.3, 0, 0.9]))
 def test_truncated_pack(toy, keep):
     assert "bad-pack.h5" in toy.run("--pack", copy(toy, "pack.h5", keep=keep), out="bad", code=3)
 
@@ -75,6 +78,7 @@ def test_a_flipped_bit_in_a_sample(toy):
     assert "bad-pack.h5" in text and "content_sha256" in text
 
 
+@pytest.mark.slow
 def test_a_record_given_as_a_pack(toy, reference_run):
     text = toy.run("--pack", os.path.join(reference_run, "state-0003.h5"), out="bad", code=3)
     assert "pack" in text and "state" in text
@@ -89,6 +93,7 @@ def test_a_protocol_that_does_not_fit_the_pack(toy):
     assert "20 training samples" in text and "takes 21" in text
 
 
+@pytest.mark.slow
 def test_too_few_classes_or_tasks(toy):
     path = toy.path("few.json")
     toy_module.make_protocol(path, tasks=[{"name": "task 1", "classes": []}])
@@ -108,7 +113,7 @@ def test_settings(toy):
     assert done.returncode == 2 and "missing.cfg" in done.stderr
 
 
-@pytest.mark.parametrize("setting", ["pack", "protocol", "backbone"])
+@pytest.mark.parametrize("setting", quick(1, ["pack", "protocol", "backbone"]))
 def test_an_input_that_is_not_there_says_what_makes_it(toy, setting):
     text = toy.run(f"--{setting}", toy.path("missing"), out="bad", code=3)
     assert toy.path("missing") in text and "found nothing there" in text
@@ -120,6 +125,7 @@ def test_errors_that_all_ranks_meet_are_told_once(toy):
     assert text.count("palimpsest: ") == 1, text
 
 
+@pytest.mark.slow
 def test_nothing_was_written_for_runs_that_never_began(toy):
     toy.run("--pack", toy.path("missing.h5"), out="never", code=3)
     assert not os.path.exists(toy.path("runs", "never"))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import toy as toy_module
 from palimpsest_pack import pack_file
+from tiers import quick
 
 NAMES = ["café", "cat", "Straße", "が", "dog", "fox", "hen", "owl"]
 
@@ -35,7 +36,7 @@ def text_of(toy, pack, tmp_path, names, code):
     return " ".join(text.split())
 
 
-@pytest.mark.parametrize("name,said", [
+@pytest.mark.parametrize("name,said", quick(2, [
     (unicodedata.normalize("NFD", "café"), [r"looks the same and isn't", r"cafe\xCC\x81 in the protocol and caf\xC3\xA9 in the pack"]),
     ("cat ", ["its 'cat' looks the same and isn't"]),
     ("\u00a0cat", [r"\xC2\xA0cat in the protocol"]),
@@ -43,7 +44,7 @@ def text_of(toy, pack, tmp_path, names, code):
     ("Strase", ["the nearest is 'Straße'", r"Stra\xC3\x9Fe in the pack"]),
     ("cap", ["the nearest is 'cat': the protocol was made for another pack"]),
     ("zebra", ["(8 classes) doesn't have: the protocol was made for another pack"]),
-])
+]))
 def test_a_name_that_the_pack_has_not(toy, pack, tmp_path, name, said):
     text = text_of(toy, pack, tmp_path, [name, "dog"], code=3)
     assert "protocol 'toy' names class '" in text
@@ -51,6 +52,7 @@ def test_a_name_that_the_pack_has_not(toy, pack, tmp_path, name, said):
         assert words in text
 
 
+@pytest.mark.slow
 def test_names_of_a_protocol_that_look_alike_are_said(toy, tmp_path, monkeypatch):
     monkeypatch.setattr(pack_file, "check_names", lambda names: None)  # as packs of before, and of other programs
     twins = ["café", unicodedata.normalize("NFD", "café"), "cat", "cat "]

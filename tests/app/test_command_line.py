@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from program import INSPECT, PROGRAM, ROOT
 
 
@@ -82,6 +83,7 @@ def test_an_installed_prefix_works(toy, tmp_path):
     assert (tmp_path / "share" / "zsh" / "site-functions" / "_palimpsest").read_text().startswith("#compdef palimpsest ")
 
 
+@pytest.mark.slow
 def test_another_project_finds_what_is_installed(reference_run, tmp_path):
     """The example of docs/examples, from a prefix that has been moved."""
     output("cmake", "--install", os.path.dirname(os.path.dirname(PROGRAM)), "--prefix", tmp_path / "first")

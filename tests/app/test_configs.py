@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from program import PROGRAM, ROOT
+from tiers import quick
 
 CONFIGS = sorted(pathlib.Path(ROOT, "configs").glob("*.cfg"))
 PAPER = ("cifar-100-10", "cub-200-10", "imagenet-a-10", "imagenet-r-10", "imagenet-r-20", "s-domainnet-5")
@@ -22,13 +23,13 @@ def resolved(path):
     return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines if "=" in line)}
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", quick(3, CONFIGS), ids=lambda path: path.stem)
 def test_a_config_is_understood(path):
     settings = resolved(path)
     assert settings["out"].startswith("runs/" + path.stem)
 
 
-@pytest.mark.parametrize("name", PAPER)
+@pytest.mark.parametrize("name", quick(1, PAPER))
 def test_the_papers_constants(name):
     settings = resolved(pathlib.Path(ROOT, "configs", name + ".cfg"))
     assert pathlib.Path(ROOT, settings["protocol"]).is_file()

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from program import PROGRAM, ROOT
+from tiers import quick
 
 TOOLS = os.path.dirname(os.environ["PALIMPSEST_INSPECT"])
 FILES = "pack = p\nprotocol = q\nbackbone = b\n"
@@ -29,14 +30,14 @@ def lines_of(text):
     return dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
 
 
-@pytest.mark.parametrize("line,shown", [
+@pytest.mark.parametrize("line,shown", quick(1, [
     ("out = runs/exp#2", "runs/exp#2"),
     ("out = runs/exp # the second", "runs/exp"),
     ("out = 'runs/exp #2'", "'runs/exp #2'"),
     ("out = \"my runs/x\"", "my runs/x"),
     ("out = '$HOME/x'", "'$HOME/x'"),
     ("out = runs/x\r", "runs/x"),
-])
+]))
 def test_what_a_file_says_is_what_runs_and_prints_back(tmp_path, line, shown):
     text = printed(tmp_path, line + "\n")
     assert lines_of(text)["out"] == shown
@@ -45,13 +46,14 @@ def test_what_a_file_says_is_what_runs_and_prints_back(tmp_path, line, shown):
     assert call(PROGRAM, "train", "--config", again, "--print-config") == text
 
 
+@pytest.mark.slow
 def test_home_folders_in_both(tmp_path):
     for text, arguments in (("out = ~/x\n", ()), ("", ("--out=~/x",)), ("", ("--out", "~/x"))):
         assert lines_of(printed(tmp_path, text, *arguments))["out"] == f"{tmp_path}/x"
     assert "~nobody-of-this-name is no user" in printed(tmp_path, "", "--out=~nobody-of-this-name/x", code=2)
 
 
-@pytest.mark.parametrize("line,message", [
+@pytest.mark.parametrize("line,message", quick(2, [
     ("out = $HOME/runs", "line 4: '$HOME/runs': variables are not put in here"),
     ("lora_rank = 4", "line 4: unknown setting 'lora_rank'; did you mean 'lora-rank'?"),
     ("LR = 1", "did you mean 'lr'?"),
@@ -69,12 +71,12 @@ def test_home_folders_in_both(tmp_path):
     ("out = runs/x --seed 3", "a line has one setting"),
     ("out = runs/`date`", "commands are not put in here"),
     ("config = other.cfg", "names no other"),
-])
+]))
 def test_what_a_file_cannot_say(tmp_path, line, message):
     assert message in printed(tmp_path, line + "\n", code=2)
 
 
-@pytest.mark.parametrize("arguments,message", [
+@pytest.mark.parametrize("arguments,message", quick(2, [
     (["--lr", "1", "--lr", "2"], "'lr' is given twice"),
     (["--config=a", "--config=b"], "'config' is given twice"),
     (["--lr"], "'--lr'"),
@@ -83,11 +85,12 @@ def test_what_a_file_cannot_say(tmp_path, line, message):
     (["--epoch", "3"], "did you mean 'epochs'?"),
     (["--lora_rank=3"], "did you mean 'lora-rank'?"),
     (["runs/mine"], "'runs/mine' stands alone"),
-])
+]))
 def test_what_a_command_line_cannot_say(arguments, message):
     assert message in call(PROGRAM, "train", *arguments, "--print-config", code=2)
 
 
+@pytest.mark.slow
 def test_a_run_records_the_folders_that_were_meant(toy, tmp_path):
     command = toy.command("--tasks", 1, "--epochs", 1, "--out=~/runs/exp#2")
     call(*command, home=tmp_path)
@@ -104,6 +107,7 @@ def test_a_run_records_the_folders_that_were_meant(toy, tmp_path):
     assert (exported / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_machine_files_are_read_in_the_same_way(tmp_path):
     with open(os.path.join(ROOT, "configs", "machines", "cpu-ethernet-10g.cfg")) as file:
         good = file.read()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import toy as toy_module
 from program import INSPECT
+from tiers import quick
 
 TOOLS = os.path.dirname(INSPECT)
 
@@ -43,7 +44,7 @@ def weights(toy, out):
         return np.concatenate([state["weights"][name][:].ravel() for name in state["weights"]] + heads)
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", quick(1, [2, 1]))
 def test_two_runs_of_two_tasks_are_one_of_four(stream, reference_run, ranks):
     go_on(stream, f"continued-{ranks}", ranks=ranks)
     records, expected = stream.records(f"continued-{ranks}"), stream.records("reference")
@@ -53,6 +54,7 @@ def test_two_runs_of_two_tasks_are_one_of_four(stream, reference_run, ranks):
     tool("diff", stream.path("runs", f"continued-{ranks}"), reference_run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_without_the_old_data_the_weights_are_the_same_and_old_tasks_untested(stream, reference_run, ranks):
     out = f"alone-{ranks}"
@@ -80,6 +82,7 @@ def test_without_the_old_data_the_weights_are_the_same_and_old_tasks_untested(st
     assert logged[-1]["correct"][:3] == [None, None, last["correct"][2]]
 
 
+@pytest.mark.slow
 def test_a_continued_run_is_resumed_by_the_same_command_even_when_the_other_is_gone(stream):
     new = ("--pack", stream.path("new.h5"), "--checkpoint-every", 3)
     go_on(stream, "whole", *new)
@@ -105,12 +108,12 @@ def test_old_classes_must_not_come_again(stream):
     assert not os.path.exists(stream.path("runs", "again", "run.json"))
 
 
-@pytest.mark.parametrize("more, message, code", [
+@pytest.mark.parametrize("more, message, code", quick(1, [
     (["--fork", "x"], "a run begins from one other run", 2),
     (["--lora-targets", "query"], "it adapted other modules", 2),
     (["--fisher-scale", "trace"], "were scaled by secant", 2),
     (["--joint", "--merge", "none", "--perturbation", "none"], "joint = true", 2),
-])
+]))
 def test_what_does_not_fit_is_refused_before_anything_is_written(stream, more, message, code):
     assert message in go_on(stream, "no", *more, code=code)
     assert not os.path.exists(stream.path("runs", "no", "run.json"))

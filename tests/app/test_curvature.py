@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from test_mathematics import Reference, delta_of, flat
+from reference import Reference, delta_of, flat
+from tiers import quick
 
 KINDS = {
     "expected-sampled": "expected-sampled-per-sample",
@@ -49,7 +50,7 @@ def expected_curvature(toy, curvature, names, file):
     return np.concatenate([(total / len(samples)).numpy().ravel() for total in sums])
 
 
-@pytest.mark.parametrize("curvature", KINDS)
+@pytest.mark.parametrize("curvature", quick(1, KINDS))
 def test_a_curvature_is_recorded_the_same_at_two_ranks(toy, curvature):
     run = same_at_two_ranks(toy, curvature, "--curvature", curvature)
     with h5py.File(f"{run}/state-0001.h5") as state:
@@ -66,6 +67,7 @@ def test_a_curvature_is_recorded_the_same_at_two_ranks(toy, curvature):
         assert np.linalg.norm(recorded - expected) < 1e-5 * np.linalg.norm(expected)
 
 
+@pytest.mark.slow
 def test_a_fork_keeps_to_its_kind_of_curvature(toy, reference_run):
     text = toy.run("--fork", reference_run, "--tasks", 4, "--curvature", "gram", out="no-fork", code=2)
     assert "gram-diagonal" in text and "empirical-per-sample" in text
@@ -82,7 +84,7 @@ def delta_of_task(folder, index):
         return delta_of(file)
 
 
-@pytest.mark.parametrize("perturbation", ["stratified", "uniform", "gaussian"])
+@pytest.mark.parametrize("perturbation", quick(1, ["stratified", "uniform", "gaussian"]))
 def test_a_perturbation_trains_the_same_at_two_ranks(toy, unperturbed, perturbation):
     run = same_at_two_ranks(toy, perturbation, "--perturbation", perturbation)
     scales = [[], []]
@@ -101,6 +103,7 @@ def test_a_perturbation_trains_the_same_at_two_ranks(toy, unperturbed, perturbat
     assert same == [perturbation == "uniform", False]
 
 
+@pytest.mark.slow
 def test_images_in_bf16_are_stratified_too(vision_toy):
     same_at_two_ranks(vision_toy, "stratified-bf16", "--perturbation", "stratified", "--precision", "bf16")
 
@@ -111,6 +114,7 @@ def forgotten(toy, out):
     return [sum(rows[j][key][j] - rows[3][key][j] for j in range(3)) for key in ("correct", "correct_given_task")]
 
 
+@pytest.mark.slow
 def test_ewc_holds_on_to_earlier_tasks(toy):
     lengths = []
     for out, ewc in (("ewc-none", 0), ("ewc-weak", 1), ("ewc-strong", 100)):
@@ -123,6 +127,7 @@ def test_ewc_holds_on_to_earlier_tasks(toy):
         assert held < plain
 
 
+@pytest.mark.slow
 def test_ewc_trains_the_same_at_two_ranks_and_after_a_resume(toy):
     options = ("--ewc", 10, "--checkpoint-every", 7)
     same_at_two_ranks(toy, "ewc", *options)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from palimpsest_pack import pack_file
 from program import ROOT
+from tiers import quick
 from toy import VOCABULARY
 
 PACKER = [sys.executable, f"{ROOT}/tools/palimpsest-pack"]
@@ -45,7 +46,7 @@ def dealt(folder, counts, options):
     return subprocess.run([*PACKER, "protocol", *paths, "--name", "n", *options.split()], capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("name", DEALT)
+@pytest.mark.parametrize("name", quick(1, DEALT))
 def test_a_dealt_protocol_can_be_trained(toy, tmp_path, name):
     counts, options, more = DEALT[name]
     done = dealt(tmp_path, counts, options)
@@ -53,7 +54,7 @@ def test_a_dealt_protocol_can_be_trained(toy, tmp_path, name):
     toy.run("--pack", tmp_path / "pack.h5", "--protocol", tmp_path / "protocol.json", "--dry-run", *more, out=f"dealt {name}")
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", quick(2, REFUSED))
 def test_what_could_not_be_trained_is_not_dealt(tmp_path, name):
     counts, options, code = REFUSED[name]
     done = dealt(tmp_path, counts, options)
@@ -61,7 +62,7 @@ def test_what_could_not_be_trained_is_not_dealt(tmp_path, name):
     assert not (tmp_path / "protocol.json").exists()
 
 
-@pytest.mark.parametrize("change", ["a class twice", "a filter"])
+@pytest.mark.parametrize("change", quick(1, ["a class twice", "a filter"]))
 def test_show_and_training_refuse_the_same_packs(toy, tmp_path, change):
     path = packed(tmp_path, FOUR)
     assert dealt(tmp_path, FOUR, "--tasks 2 --classes-per-task 2 --train 3 --test 2").returncode == 0

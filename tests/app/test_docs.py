@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 from program import PROGRAM, ROOT
 
 
@@ -33,6 +34,7 @@ def test_the_reader_finds_every_merge_again(toy, reference_run):
         assert line.endswith("True")
 
 
+@pytest.mark.slow
 def test_the_rule_is_added_as_the_page_says(tmp_path):
     """Compiled and linked before what palimpsest_core has of the same file."""
     rule, declaration, test = blocks("add-a-merge-rule.md", "cpp")

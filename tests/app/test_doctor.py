@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from program import MPIRUN, PROGRAM
+from tiers import quick
 
 
 def doctor(*arguments, ranks=1, code=0, **environment):
@@ -55,6 +56,7 @@ def test_devices_that_are_asked_for_and_missing_fail():
     assert found["devices"] == "FAIL"
 
 
+@pytest.mark.slow
 def test_json_is_for_programs():
     report = json.loads(doctor("--device", "cpu", "--json", ranks=2))
     assert report["failed"] is False and len(report["ranks"]) == 2
@@ -63,6 +65,7 @@ def test_json_is_for_programs():
     assert {finding["verdict"] for finding in report["findings"]} <= {"ok", "warn", "skip"}
 
 
+@pytest.mark.slow
 def test_more_threads_than_cores_are_a_warning():
     assert verdicts(doctor("--device", "cpu", "--threads", 1000))["threads"] == "warn"
 
@@ -73,17 +76,19 @@ def test_it_takes_the_settings_of_a_run(toy):
     doctor("--epoch", 3, code=2)
 
 
+@pytest.mark.slow
 def test_a_folder_that_can_not_be_made_fails(tmp_path):
     (tmp_path / "file").write_text("in the way")
     found = verdicts(doctor("--device", "cpu", "--out", tmp_path / "file" / "run", code=1))
     assert found["run folder"] == "FAIL" and found["disk space"] == "skip"
 
 
-@pytest.mark.parametrize("arguments", [["--hang-seconds", "nan"], ["--hang-seconds=-1"], ["--out", ""]])
+@pytest.mark.parametrize("arguments", quick(1, [["--hang-seconds", "nan"], ["--hang-seconds=-1"], ["--out", ""]]))
 def test_values_that_say_nothing_are_refused(arguments):
     doctor("--device", "cpu", *arguments, code=2)
 
 
+@pytest.mark.slow
 def test_variables_that_only_one_rank_has_are_named():
     command = [MPIRUN, "-n", "1", "env", "NCCL_DEBUG=WARN", PROGRAM, "doctor", "--device", "cpu", ":", "-n", "1", PROGRAM, "doctor", "--device", "cpu"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)

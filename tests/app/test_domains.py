@@ -12,6 +12,7 @@ import pytest
 import toy as toy_module
 from palimpsest_pack import pack_file
 from program import INSPECT, MPIRUN, PROGRAM
+from tiers import quick
 
 TOOLS = os.path.dirname(INSPECT)
 NAMES = ["photo", "sketch", "clipart"]
@@ -82,7 +83,7 @@ def own(domains):
     return found
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", quick(1, [1, 2]))
 def test_a_subset_of_the_tasks_is_tested_on_its_own_domains(domains, ranks):
     path, _ = domains.merged(f"first-and-third-{ranks}", "--tasks", "1,3")
     found = evaluate("--weights", path, *domains.settings, "--protocol", domains.toy.path("in-order.json"), ranks=ranks)
@@ -93,7 +94,7 @@ def test_a_subset_of_the_tasks_is_tested_on_its_own_domains(domains, ranks):
     assert any("1 (photo)" in remark for remark in alone["remarks"]), alone
 
 
-@pytest.mark.parametrize("order", [(2, 0, 1), (1, 2), (2,)])
+@pytest.mark.parametrize("order", [(2, 0, 1), *(pytest.param(order, marks=pytest.mark.slow) for order in [(1, 2), (2,)])])
 def test_a_run_and_its_merge_are_tested_whatever_the_order_of_the_protocol(domains, own, order):
     turned = domains.protocol(f"order{len(order)}.json", *(task(NAMES[place]) for place in order))
     path, _ = domains.merged(f"all-{len(order)}")
@@ -102,11 +103,11 @@ def test_a_run_and_its_merge_are_tested_whatever_the_order_of_the_protocol(domai
         assert accuracies(found) == {NAMES[place]: own[NAMES[place]] for place in sorted(order)}
 
 
-@pytest.mark.parametrize("name, tasks, message", [
+@pytest.mark.parametrize("name, tasks, message", quick(1, [
     ("renamed", [task("a", number=0), task("b", number=1)], "expected a task with the name of one of"),
     ("turned", [task("photo", ["odd", "even"])], "domain 'photo': expected the labels of"),
     ("twice", [task("photo"), task("photo", number=1)], "expected a task with the name of one of"),
-])
+]))
 def test_domains_that_cannot_be_told_are_refused(domains, name, tasks, message):
     protocol = domains.protocol(f"{name}.json", *tasks)
     text = start(PROGRAM, "eval", "--weights", domains.run, *domains.settings, *protocol, code=3)
@@ -120,6 +121,7 @@ def test_a_state_without_its_run_does_not_name_its_domains(domains, tmp_path):
     assert "expected the names of its tasks" in text and "Name the run folder" in text, text
 
 
+@pytest.mark.slow
 def test_a_record_of_another_run_does_not_name_a_domain(domains, tmp_path):
     """Both have two domains, in turned order."""
     runs = []
@@ -134,6 +136,7 @@ def test_a_record_of_another_run_does_not_name_a_domain(domains, tmp_path):
     assert "task-0000.h5" in text and "replaced by another" in text, text
 
 
+@pytest.mark.slow
 def test_a_run_that_continues_another_is_tested_on_what_has_its_names(domains, toy):
     toy.run(*domains.settings, *domains.protocol("old.json", task("photo"), task("sketch")), "--scenario", "domain-incremental",
             "--epochs", 2, out="old-domains")
@@ -154,6 +157,7 @@ def test_a_run_that_continues_another_is_tested_on_what_has_its_names(domains, t
     assert any("1 (photo), 3 (photo)" in remark for remark in merged["remarks"]), merged
 
 
+@pytest.mark.slow
 def test_a_joint_run_of_domains_is_tested_as_one_task(domains, toy):
     toy.run(*domains.settings, "--protocol", toy.path("in-order.json"), "--scenario", "domain-incremental", "--epochs", 2, "--joint",
             "--merge", "none", "--perturbation", "none", out="joint-domains")
@@ -172,6 +176,7 @@ def predict(domains, weights, tmp_path, *options, code=0):
         return json.loads(text), list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_predictions_of_domains_are_scored(domains, own, tmp_path):
     expected = np.mean(list(own.values()))  # of as many samples each
     path, _ = domains.merged("predicted")
@@ -191,6 +196,7 @@ def renamed(domains, tmp_path, names):
     return ["--pack", tmp_path / "other.h5", "--backbone", domains.toy.path("backbone")]
 
 
+@pytest.mark.slow
 def test_a_protocol_tells_what_the_classes_of_another_pack_are_called(domains, own, tmp_path):
     names = ["p0", "p1", "s0", "s1", "c0", "c1"]
     pack = renamed(domains, tmp_path, names)
@@ -207,6 +213,7 @@ def test_a_protocol_tells_what_the_classes_of_another_pack_are_called(domains, o
     assert "missing.json" in text
 
 
+@pytest.mark.slow
 def test_classes_that_the_weights_do_not_know_are_named(domains, tmp_path):
     pack = renamed(domains, tmp_path, ["x/even", "x/odd", "x/else", "y/even", "y/odd", "z"])
     found, _ = predict(domains, domains.run, tmp_path, *pack)
@@ -214,6 +221,7 @@ def test_classes_that_the_weights_do_not_know_are_named(domains, tmp_path):
     assert found["samples_of_known_classes"] == found["samples"] * 4 // 6
 
 
+@pytest.mark.slow
 def test_labels_of_a_protocol_are_scored_in_other_scenarios_too(toy, tmp_path):
     tasks = [{"name": f"task {t}", "classes": [f"class {2 * t}", f"class {2 * t + 1}"], "labels": [f"label {2 * t}", f"label {2 * t + 1}"]}
              for t in range(2)]
@@ -225,11 +233,11 @@ def test_labels_of_a_protocol_are_scored_in_other_scenarios_too(toy, tmp_path):
     assert found["samples_of_known_classes"] == 4 * toy_module.TEST
 
 
-@pytest.mark.parametrize("options, remark, post_hoc", [
+@pytest.mark.parametrize("options, remark, post_hoc", quick(1, [
     (["--remove-task", 2], "task 2 was removed: the head that all tasks share stays, with what it learned there", True),
     (["--remove-task", 3], "task 3 was removed: the head that all tasks share is again that of task 2", False),
     (["--tasks", "1,3"], None, True),
-])
+]))
 def test_what_becomes_of_a_shared_head_is_said(domains, options, remark, post_hoc):
     path, text = domains.merged(f"head{'-'.join(map(str, options))}", *options)
     words = " ".join(text.split())
@@ -242,6 +250,7 @@ def test_what_becomes_of_a_shared_head_is_said(domains, options, remark, post_ho
         np.testing.assert_array_equal(merged[f"heads/{last}/weight"][:], state[f"heads/{serves}/weight"][:])
 
 
+@pytest.mark.slow
 def test_runs_of_domains_in_another_order_are_no_repetition(domains, toy):
     """Their classes are the same; only the names of the tasks tell that the order isn't."""
     turned = domains.protocol("turned-order.json", *(task(name) for name in ("sketch", "clipart", "photo")))

@@ -9,6 +9,7 @@ import pytest
 import safetensors.torch
 import toy as toy_module
 from program import MPIRUN, PROGRAM
+from tiers import quick
 
 
 def call(command, ranks=1):
@@ -139,7 +140,7 @@ def in_a_folder(command, where):
     return command if "--out" in command else [*command, "--out", where / "run"]
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("case", quick(3, REFUSED))
 def test_a_dry_run_refuses_what_the_run_refuses(toy, reference_run, tmp_path, case):
     settings, word = REFUSED[case]
     command = in_a_folder(toy.command(*settings(toy, tmp_path, reference_run)), tmp_path)
@@ -152,6 +153,7 @@ def test_a_dry_run_refuses_what_the_run_refuses(toy, reference_run, tmp_path, ca
     assert "Would train" not in dry[1]
 
 
+@pytest.mark.slow
 def test_more_ranks_than_lanes(toy, tmp_path):
     command = [*toy.command("--lanes", 1), "--out", tmp_path / "run"]
     for more in ([], ["--dry-run"]):
@@ -160,6 +162,7 @@ def test_more_ranks_than_lanes(toy, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_folder_that_another_run_holds(toy, tmp_path):
     (tmp_path / "run").mkdir()
     with open(tmp_path / "run" / ".lock", "w") as lock:
@@ -177,7 +180,7 @@ def test_a_folder_that_can_not_be_written(toy, small_disk):
         assert code == 1 and "Read-only file system" in text, text
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", quick(1, [1, 2]))
 def test_a_new_run(toy, tmp_path, ranks):
     code, text, errors = call([*toy.command("--dry-run"), "--out", tmp_path / "a" / "run"], ranks)
     assert code == 0, errors
@@ -186,6 +189,7 @@ def test_a_new_run(toy, tmp_path, ranks):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_says_where(toy, tmp_path):
     steps = ["--epochs", 30, "--checkpoint-every", 7, "--resume", "auto", "--out", tmp_path / "run"]
     assert call(toy.command(*steps, "--tasks", 1))[0] == 0
@@ -201,6 +205,7 @@ def test_a_run_that_goes_on_says_where(toy, tmp_path):
     assert contents(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_finished_run_and_a_fork(toy, reference_run, tmp_path):
     before = contents(reference_run)
     code, text, _ = call([*toy.command("--resume", "auto", "--dry-run"), "--out", reference_run])
@@ -211,6 +216,7 @@ def test_a_finished_run_and_a_fork(toy, reference_run, tmp_path):
     assert contents(reference_run) == before and list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_tasks_that_come_after_another_runs(toy, tmp_path):
     new = {"pack": tmp_path / "new.h5", "protocol": tmp_path / "new.json"}
     toy_module.make_pack(str(new["pack"]), only=[6, 7])
@@ -228,8 +234,8 @@ def test_what_comes_with_stage_stays_undone(toy, tmp_path):
     assert code == 0 and list(tmp_path.iterdir()) == [], errors
 
 
-@pytest.mark.parametrize("case", ["a backbone without a tensor", "no backbone", "a damaged pack", "more tasks than there are"])
-@pytest.mark.parametrize("machine", ["measured", "named"])
+@pytest.mark.parametrize("case", quick(1, ["a backbone without a tensor", "no backbone", "a damaged pack", "more tasks than there are"]))
+@pytest.mark.parametrize("machine", quick(1, ["measured", "named"]))
 def test_a_plan_refuses_the_same_files(toy, reference_run, tmp_path, case, machine):
     settings, word = REFUSED[case]
     command = [PROGRAM, "plan", "--config", toy.path("toy.cfg"), *settings(toy, tmp_path, reference_run)]

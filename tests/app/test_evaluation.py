@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import toy as toy_module
 from program import INSPECT, MPIRUN, PROGRAM
+from tiers import quick
 
 SHARE = 0.25
 
@@ -127,6 +128,7 @@ def test_the_error_budget_is_what_the_quadratic_says_and_what_was_measured(toy, 
             assert off["merge"].attrs["weights_after"] == on["merge"].attrs["weights_after"]
 
 
+@pytest.mark.slow
 def test_a_rule_without_a_fisher_measures_both_losses(toy):
     toy.run("--merge", "average", "--tasks", 2, out="budget-average")
     with h5py.File(toy.path("runs", "budget-average", "tasks", "task-0001.h5")) as file:
@@ -163,7 +165,7 @@ def test_validation_is_a_choice_by_content(toy, run):
     assert "training samples of class 'class" in text and "lower the share" in text
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", quick(1, [1, 2]))
 def test_eval_counts_what_the_run_counted(toy, run, ranks):
     found = json.loads(evaluate("--weights", run, "--json", ranks=ranks))
     after = rows(run, "after_merge")[3]
@@ -174,6 +176,7 @@ def test_eval_counts_what_the_run_counted(toy, run, ranks):
     assert found["all"]["samples"] == 80 and found["remarks"] == []
 
 
+@pytest.mark.slow
 def test_eval_reads_states_and_merged_weights_and_says_what_does_not_fit(toy, run, tmp_path):
     out = tmp_path / "state.json"
     evaluate("--weights", f"{run}/state-0002.h5", "--out", out)
@@ -201,7 +204,7 @@ def test_eval_reads_states_and_merged_weights_and_says_what_does_not_fit(toy, ru
     assert "did you mean" in evaluate("--weights", run, "--protocl", "x", code=2)
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", quick(1, [1, 2]))
 def test_a_sweep_holds_both_ends_and_the_runs_own_alpha(toy, run, tmp_path, ranks):
     table = tmp_path / "sweep.csv"
     found = json.loads(evaluate("--sweep", run, "--split", "test", "--points", 3, "--json", "--csv", table, ranks=ranks))
@@ -221,6 +224,7 @@ def test_a_sweep_holds_both_ends_and_the_runs_own_alpha(toy, run, tmp_path, rank
     assert [line["own"] for line in lines].count("1") == 1
 
 
+@pytest.mark.slow
 def test_a_sweep_chooses_on_validation_samples_only(toy, reference_run, run):
     assert json.loads(evaluate("--sweep", run, "--points", 2, "--json"))["split"] == "validation"
     text = evaluate("--sweep", reference_run, code=2)
@@ -235,6 +239,7 @@ def test_a_sweep_chooses_on_validation_samples_only(toy, reference_run, run):
     assert first["own_alpha"] is None and len(first["points"]) == 2  # one coefficient per module
 
 
+@pytest.mark.slow
 def test_a_run_stands_between_its_bounds_and_among_its_repetitions(toy, run, tmp_path):
     classes = [f"class {label}" for label in (5, 1, 2, 3, 4, 0, 6, 7)]
     toy_module.make_protocol(tmp_path / "joint.json", tasks=[{"name": "joint", "classes": classes}])

@@ -14,6 +14,7 @@ import safetensors.torch
 import timm
 import torch
 import transformers
+from tiers import quick
 
 EXPORT = os.environ["PALIMPSEST_EXPORT"]
 MERGE = os.path.join(os.path.dirname(EXPORT), "palimpsest-merge")
@@ -147,7 +148,7 @@ def test_a_text_model_opens_with_automodel(reference_run, tmp_path):
         assert sum(json.load(file)["classes_by_task"], []) == [f"class {c}" for c in range(8)]
 
 
-@pytest.mark.parametrize("dialect", ["own", "timm"])
+@pytest.mark.parametrize("dialect", quick(1, ["own", "timm"]))
 def test_a_vision_model_opens_with_timm(image_run, dialect, tmp_path):
     export(image_run, "--out", tmp_path, "--dialect", dialect)
     with quiet():
@@ -156,7 +157,7 @@ def test_a_vision_model_opens_with_timm(image_run, dialect, tmp_path):
         assert_close(model.eval()(IMAGES), expected_image_logits(image_run))
 
 
-@pytest.mark.parametrize("dialect", ["hf4", "hf5"])
+@pytest.mark.parametrize("dialect", quick(1, ["hf4", "hf5"]))
 def test_a_vision_model_opens_with_transformers(image_run, dialect, tmp_path):
     export(image_run, "--out", tmp_path, "--dialect", dialect)
     with quiet():
@@ -170,7 +171,7 @@ def test_a_vision_model_opens_with_transformers(image_run, dialect, tmp_path):
     assert ("vit.encoder.layer.0.attention.attention.key.weight" in names) == (dialect == "hf4")
 
 
-@pytest.mark.parametrize("dialect", ["hf4", "hf5", "timm"])
+@pytest.mark.parametrize("dialect", quick(1, ["hf4", "hf5", "timm"]))
 def test_a_dinov2_opens_with_both(dino_run, dialect, tmp_path):
     export(dino_run, "--out", tmp_path, "--dialect", dialect)
     with quiet():
@@ -184,7 +185,7 @@ def test_a_dinov2_opens_with_both(dino_run, dialect, tmp_path):
     assert_close(found if dialect == "timm" else found.logits, expected_dino_logits(dino_run))
 
 
-@pytest.mark.parametrize("rule", ["closed-form", "closed-form:by=module", "closed-form:by=direction", "average"])
+@pytest.mark.parametrize("rule", quick(1, ["closed-form", "closed-form:by=module", "closed-form:by=direction", "average"]))
 def test_the_exact_adapter_is_the_merged_model(toy, rule, tmp_path):
     run = "export-" + rule.replace(":", "-")
     toy.run("--merge", rule, "--tasks", 3, out=run)
@@ -200,6 +201,7 @@ def test_the_exact_adapter_is_the_merged_model(toy, rule, tmp_path):
     assert_close(text_features(model), text_features(expected))
 
 
+@pytest.mark.slow
 def test_an_adapter_for_timm_covers_the_fused_projection(image_run, tmp_path):
     export(image_run, "--format", "peft", "--dialect", "timm", "--out", tmp_path)
     base = timm.create_model("vit_tiny_patch16_224", img_size=32, patch_size=8, embed_dim=32, depth=2, num_heads=2, num_classes=0)
@@ -211,6 +213,7 @@ def test_an_adapter_for_timm_covers_the_fused_projection(image_run, tmp_path):
         assert_close(model.eval()(IMAGES) @ weight.T + bias, expected_image_logits(image_run))
 
 
+@pytest.mark.slow
 def test_a_rule_that_is_not_linear_has_no_exact_adapter(toy, tmp_path):
     toy.run("--merge", "closed-form:by=coordinate", "--tasks", 2, out="export-coordinate")
     run = toy.path("runs", "export-coordinate")
@@ -227,6 +230,7 @@ def test_a_rule_that_is_not_linear_has_no_exact_adapter(toy, tmp_path):
     assert float(text.split("residual ")[1].split()[0]) == pytest.approx((left / whole).sqrt().item(), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_optimum_and_earlier_tasks(toy, reference_run, tmp_path):
     with h5py.File(f"{reference_run}/tasks/task-0003.h5") as file:
         deltas = {name: m.attrs["scale"] * m["B"][:].astype("f8") @ m["A"][:].astype("f8") for name, m in file["lora"].items()}
@@ -243,6 +247,7 @@ def test_the_optimum_and_earlier_tasks(toy, reference_run, tmp_path):
         torch.testing.assert_close(third[f"{name}.weight"], pretrained[f"{name}.weight"] + difference, atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 def test_merged_weights_of_another_rule(reference_run, tmp_path):
     merged = tmp_path / "merged.h5"
     subprocess.run([MERGE, reference_run, "--rule", "average", "--out", merged], check=True, capture_output=True)
@@ -257,6 +262,7 @@ def test_merged_weights_of_another_rule(reference_run, tmp_path):
     assert "isn't linear" in export(merged, "--backbone", backbone_of(reference_run), "--format", "peft", "--out", tmp_path / "no", code=2)
 
 
+@pytest.mark.slow
 def test_heads_of_other_kinds(toy, tmp_path):
     """Cosine heads stand beside the model; aligned heads of a frozen backbone are those that the run uses now."""
     toy.run("--head", "cosine", "--tasks", 2, out="export-cosine")
@@ -278,7 +284,7 @@ def test_heads_of_other_kinds(toy, tmp_path):
     assert "only heads were trained" in export(run, "--format", "peft", "--out", tmp_path / "no", code=2)
 
 
-@pytest.mark.parametrize("dialect", ["own", "timm", "hf5"])
+@pytest.mark.parametrize("dialect", quick(1, ["own", "timm", "hf5"]))
 def test_images_are_to_be_prepared_as_the_run_did(vision_toy, dialect, tmp_path):
     settings = ("--normalisation", "none", "--interpolation", "bilinear", "--crop-share", 0.5)
     vision_toy.run(*settings, "--tasks", 1, "--resume", "auto", out="export-prepared")

@@ -39,6 +39,7 @@ def test_a_killed_rank_ends_the_job(toy):
     assert not any(os.path.exists(f"/proc/{pid}/cmdline") and open(f"/proc/{pid}/cmdline").read() for pid in pids)
 
 
+@pytest.mark.slow
 def test_a_rank_that_hangs_ends_the_job(toy):
     process = start([MPIRUN, "-n", "2", *toy.command("--epochs", 100000, "--hang-seconds", 3, out="hangs")])
     log = toy.path("runs", "hangs", "metrics.jsonl")
@@ -75,6 +76,7 @@ def test_ranks_with_different_settings_are_told_apart(toy):
     assert '"seed":1' in text and '"seed":9' in text and "rank 1" in text, text
 
 
+@pytest.mark.slow
 def test_ranks_with_different_protocols_are_told_apart(toy):
     other = toy.path("swapped.json")
     toy_module.make_protocol(other, tasks=[{"name": "task 1", "classes": ["class 1", "class 0"]}])
@@ -103,6 +105,7 @@ def test_divergence_is_named_and_has_its_own_code(toy):
     assert re.search(r"task 1, step \d+: loss", text) and "--lr" in text, text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked_by", [signal.SIGTERM, signal.SIGINT])
 def test_a_process_that_no_launcher_started_stops_likewise(toy, asked_by):
     out = f"alone-{asked_by.name}"
@@ -118,6 +121,7 @@ def test_a_process_that_no_launcher_started_stops_likewise(toy, asked_by):
     assert [name for name in toy.records(out) if name.startswith("step-0000-")]
 
 
+@pytest.mark.slow
 def test_term_stops_at_the_next_step_and_a_resume_goes_on(toy, reference_run):
     # Enough epochs that the first task is still going on when TERM comes; no checkpoint but that of the stop.
     process = start([MPIRUN, "-n", "2", *toy.command("--epochs", 200, "--checkpoint-minutes", 0, out="stopped")])

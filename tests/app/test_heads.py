@@ -4,7 +4,8 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from test_mathematics import Reference, flat
+from reference import Reference, flat
+from tiers import quick
 
 FROZEN = ["--adapter", "none", "--merge", "none", "--perturbation", "none"]
 KINDS = {
@@ -16,7 +17,7 @@ KINDS = {
 }
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=quick(1, KINDS))
 def kind(toy, request):
     toy.run(*KINDS[request.param], out=f"head-{request.param}")
     return request.param
@@ -94,6 +95,7 @@ def test_a_prototype_is_the_mean_of_its_class(toy, features_at):
                 np.testing.assert_allclose(file["head/weight"][c], of_class.mean(0), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_class_means_learned_at_once_are_those_learned_one_task_after_another(toy):
     toy.run("--resume", "auto", *KINDS["prototype"], out="head-prototype")
     toy.run("--joint", *KINDS["prototype"], out="joint-prototype")
@@ -106,7 +108,7 @@ def test_class_means_learned_at_once_are_those_learned_one_task_after_another(to
         assert [name.decode() for name in file["task/classes"]] == [f"class {c}" for c in range(8)]
 
 
-@pytest.mark.parametrize("refit", [[], ["--head-refit"]], ids=["as trained", "refit"])
+@pytest.mark.parametrize("refit", quick(1, [[], ["--head-refit"]]), ids=["as trained", "refit"])
 def test_class_statistics_are_those_of_the_merged_models(toy, features_at, refit):
     out = f"statistics{len(refit)}"
     toy.run("--head-align", "--tasks", 2, *refit, out=out)
@@ -127,6 +129,7 @@ def test_class_statistics_are_those_of_the_merged_models(toy, features_at, refit
             np.testing.assert_array_equal(newest["head/weight"][:], second["heads/1/weight"][:])
 
 
+@pytest.mark.slow
 def test_a_resumed_run_aligns_the_same_heads(toy):
     toy.run("--resume", "auto", *KINDS["align-cosine"], out="head-align-cosine")
     toy.run(*KINDS["align-cosine"], "--tasks", 2, out="resumed-align")
@@ -134,6 +137,7 @@ def test_a_resumed_run_aligns_the_same_heads(toy):
     assert toy.records("resumed-align") == toy.records("head-align-cosine")
 
 
+@pytest.mark.slow
 def test_a_cosine_head_goes_on_within_its_task(toy):
     options = ["--head", "cosine", "--tasks", 1, "--head-scale", 9]
     toy.run(*options, out="cosine-at-once")
@@ -146,6 +150,7 @@ def test_a_cosine_head_goes_on_within_its_task(toy):
     assert toy.records("cosine-steps") == toy.records("cosine-at-once")
 
 
+@pytest.mark.slow
 def test_a_fork_keeps_the_kind_of_head_and_needs_statistics_to_align(toy, reference_run):
     text = toy.run("--head-align", "--fork", reference_run, out="fork-align", code=2)
     assert "kept no class statistics" in text and "only a run with --head-align keeps them" in text, text

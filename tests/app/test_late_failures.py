@@ -28,6 +28,7 @@ def moved(one, other):
     return max(np.abs(a - b).max() for a, b in zip(one, other))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drop_last", [[], ["--drop-last"]], ids=["", "drop-last"])
 def test_alignment_takes_a_batch_larger_than_all_that_is_drawn(toy, many, drop_last):
     out = f"large-batch{len(drop_last)}"
@@ -40,6 +41,7 @@ def test_too_few_samples_for_a_batch_are_refused_at_once(toy):
     assert "task 1 has 40 training samples" in text and not os.path.exists(toy.path("runs", "too-few")), text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fitted", ["--head-refit", "--head-align"])
 def test_warm_up_is_of_the_tasks_training_alone(toy, fitted):
     """So long that the task's own training hardly moves anything; heads are then fitted at their full rate."""
@@ -49,6 +51,7 @@ def test_warm_up_is_of_the_tasks_training_alone(toy, fitted):
     assert moved(heads(toy, f"warm-begun{fitted}"), heads(toy, f"warm-fitted{fitted}")) > 0.05
 
 
+@pytest.mark.slow
 def test_warm_up_and_clipping_hold_for_heads_on_a_frozen_backbone(toy):
     one = [*FROZEN, "--tasks", 1]
     toy.run(*one, "--head-lr", 1e-30, out="frozen-begun")
@@ -59,6 +62,7 @@ def test_warm_up_and_clipping_hold_for_heads_on_a_frozen_backbone(toy):
         assert least <= moved(heads(toy, f"frozen-{name}", 0), begun) < most, name
 
 
+@pytest.mark.slow
 def test_views_that_a_frozen_backbone_never_sees_are_refused(vision_toy):
     for augmentation in ("crop-flip-jitter", "rand-augment"):
         text = vision_toy.run(*FROZEN, "--augmentation", augmentation, out="views", code=2)

@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import pytest
 import torch
-import transformers
+from reference import Reference, delta_of, flat
+from tiers import quick
 
 
 def tasks_of(run):
@@ -15,21 +16,7 @@ def tasks_of(run):
             yield file
 
 
-def flat(group, read):
-    return np.concatenate([read(group[name]).ravel() for name in sorted(group)])
-
-
-def delta_of(file):
-    def product(module):
-        sums = np.zeros((module["B"].shape[0], module["A"].shape[1]))
-        for k in range(module["A"].shape[0]):
-            sums += np.outer(module["B"][:, k].astype("f8"), module["A"][k].astype("f8"))
-        return (module.attrs["scale"] * sums).astype("f4")
-
-    return flat(file["lora"], product)
-
-
-@pytest.fixture(scope="module", params=[1, 3], ids=["1 rank", "3 ranks"])
+@pytest.fixture(scope="module", params=quick(1, [1, 3]), ids=["1 rank", "3 ranks"])
 def run(toy, request):
     name = f"mathematics-{request.param}"
     toy.run(ranks=request.param, out=name)
@@ -63,34 +50,6 @@ def test_the_secant_factor_meets_the_measured_rise(run):
         rise = file["metrics"].attrs["loss_merged_before"] - file["metrics"].attrs["loss_trained"]
         assert rise > 0
         assert 0.5 * file["fisher"].attrs["factor"] * (fisher * delta) @ delta == pytest.approx(rise, rel=1e-6)
-
-
-class Reference:
-    """The backbone in transformers, with the adapted weights set to theta_hat_0 + a difference, in double."""
-
-    def __init__(self, toy):
-        self.model = transformers.BertModel.from_pretrained(toy.path("backbone")).double().eval()
-        for parameter in self.model.parameters():
-            parameter.requires_grad_(False)
-        self.original = {name: p.clone() for name, p in self.model.named_parameters()}
-        with h5py.File(toy.path("pack.h5")) as pack:
-            offsets, data = pack["offsets"][:], pack["bytes"][:].tobytes()
-            self.texts = [np.frombuffer(data[a:b], "<i4").astype("i8") for a, b in zip(offsets, offsets[1:])]
-            self.labels, self.split = pack["labels"][:], pack["split"][:]
-
-    def set_difference(self, names, difference):
-        """Returns the adapted parameters, ready for gradients."""
-        parameters, first = [], 0
-        for name in names:
-            parameter = self.model.get_parameter(name + ".weight")
-            part = torch.tensor(difference[first : first + parameter.numel()].astype("f8")).view_as(parameter)
-            parameter.data = self.original[name + ".weight"] + part
-            parameters.append(parameter.requires_grad_(True))
-            first += parameter.numel()
-        return parameters
-
-    def features(self, sample):
-        return self.model(torch.tensor(self.texts[sample])[None]).last_hidden_state[0].mean(0)
 
 
 def test_fisher_is_that_of_one_sample_at_a_time(toy, run):
@@ -162,6 +121,7 @@ def test_accuracies_are_those_of_the_merged_model(toy, run):
         np.testing.assert_allclose(file["metrics/after_merge/loss_given_task"][:], losses, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_fisher_of_images_is_that_of_one_image_at_a_time(vision_toy):
     """The layers behind the last attention see the class token alone, the others all tokens of an image."""
     fishers = []

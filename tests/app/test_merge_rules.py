@@ -5,6 +5,7 @@ import json
 import h5py
 import numpy as np
 import pytest
+from tiers import quick
 
 RULES = [
     "closed-form",
@@ -58,7 +59,7 @@ def second_merge(folder, by):
     return [weights + step for weights, step in zip(before, steps)]
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", quick(1, RULES))
 def test_a_rule_trains_the_same_at_one_and_two_ranks(toy, rule):
     out = "rule-" + rule.replace(":", "-").replace(",", "-")
     for ranks in (1, 2):
@@ -92,6 +93,7 @@ def test_a_rule_that_needs_another_training_is_refused(toy):
     assert "did you mean 'shrink'?" in toy.run("--merge", "closed-form:shrnk=1", out="bad", code=2)
 
 
+@pytest.mark.slow
 def test_another_rule_is_another_run(toy):
     toy.run("--merge", "closed-form:by=module", "--tasks", 1, out="by-module")
     same = ("--merge", "closed-form:shrink=0,by=module", "--tasks", 2, "--resume", "auto")

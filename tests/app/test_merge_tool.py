@@ -4,42 +4,22 @@ import json
 import os
 import re
 import shutil
-import subprocess
 
 import h5py
 import numpy as np
-import peft
 import pytest
 import safetensors.torch
 import torch
-import transformers
+from adapters import by_module, change_config, expect_close, make_adapter, tool, weights_of
 from program import ROOT
+from tiers import quick
 
-TOOLS = os.path.dirname(os.environ["PALIMPSEST_INSPECT"])
 RULES = ["closed-form", "closed-form:by=module", "closed-form:by=direction", "closed-form:by=coordinate,shrink=0.5",
          "became", "average", "none"]
-TARGETS = ["query", "value"]
-
-
-def tool(name, *arguments, code=0):
-    done = subprocess.run([os.path.join(TOOLS, f"palimpsest-{name}"), *map(str, arguments)],
-                          capture_output=True, text=True, timeout=60)
-    text = done.stdout + done.stderr
-    assert done.returncode == code, f"exit code {done.returncode}, expected {code}:\n{text}"
-    return text
 
 
 def merge(*arguments):
     return json.loads(tool("merge", *arguments, "--json"))
-
-
-def by_module(group):
-    return {name: group[name][:].astype("f8") for name in sorted(group)}
-
-
-def weights_of(path):
-    with h5py.File(path) as file:
-        return by_module(file["weights"])
 
 
 def end_points(run, tasks=3):
@@ -56,19 +36,13 @@ def end_points(run, tasks=3):
     return points
 
 
-def expect_close(found, expected, tolerance=1e-5):
-    assert found.keys() == expected.keys()
-    for name, values in expected.items():
-        assert np.linalg.norm(found[name] - values) <= tolerance * np.linalg.norm(values), name
-
-
 @pytest.fixture(scope="module")
 def run(toy):
     toy.run("--tasks", 3, out="merge-again")
     return toy.path("runs", "merge-again")
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", quick(1, RULES))
 def test_the_runs_own_rule_gives_its_recorded_weights(toy, rule):
     out = "own-" + rule.replace(":", "-").replace(",", "-")
     toy.run("--merge", rule, "--tasks", 3, ranks=2, out=out)
@@ -134,6 +108,7 @@ def test_what_cannot_be_done_is_refused(toy, run):
     assert "task 2, merged again by closed-form: expected theta_hat with the recorded hash" in tool("merge", damaged, code=3)
 
 
+@pytest.mark.slow
 def test_a_run_that_kept_fishers_for_ewc_is_merged_again(toy):
     """Its first task's rule needs no Fisher, the fork's does: alpha counts both."""
     toy.run("--ewc", 10, "--merge", "none", "--tasks", 1, out="ewc-first")
@@ -144,6 +119,7 @@ def test_a_run_that_kept_fishers_for_ewc_is_merged_again(toy):
     assert len(json.loads(tool("merge", folder, "--audit", "--json"))["predicted_rise_training_samples"]) == 3
 
 
+@pytest.mark.slow
 def test_rules_over_all_task_vectors_on_runs_that_train_for_them(toy):
     toy.run("--merge", "fixed:alpha=0", "--tasks", 2, out="pretrained")
     folder, merged = toy.path("runs", "pretrained"), toy.path("sum.h5")
@@ -192,24 +168,6 @@ def test_audit_and_cosines(run):
 
 
 # --- adapters -------------------------------------------------------------------------------------------------
-
-
-def make_adapter(folder, seed, **changes):
-    """A LoRA adapter with random B on a two-block BERT, saved by PEFT; returns its Deltas by module as PEFT has them."""
-    torch.manual_seed(0)
-    config = transformers.BertConfig(vocab_size=32, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
-                                     intermediate_size=32, max_position_embeddings=16)
-    base = transformers.BertModel(config)
-    settings = {"r": 4, "lora_alpha": 8, "target_modules": TARGETS, "init_lora_weights": "gaussian"} | changes
-    model = peft.get_peft_model(base, peft.LoraConfig(**settings))
-    generator = torch.Generator().manual_seed(seed)
-    for name, parameter in model.named_parameters():
-        if "lora_" in name:
-            parameter.data = torch.randn(parameter.shape, generator=generator) * 0.1
-    model.peft_config["default"].base_model_name_or_path = "someone/tiny-bert"
-    model.save_pretrained(folder)
-    return {name.removeprefix("base_model.model."): module.get_delta_weight("default").detach().double().numpy()
-            for name, module in model.named_modules() if hasattr(module, "get_delta_weight")}
 
 
 def snippet():
@@ -282,14 +240,6 @@ def test_adapters_by_the_closed_form_with_sidecars(tmp_path, adapters):
     np.testing.assert_allclose(np.concatenate([found[name].ravel() for name in names]), mean, atol=1e-6)
     assert "empirical-per-sample over 50 samples" in tool("inspect", sidecars[0])
     assert "the same" in tool("diff", sidecars[0], sidecars[0])
-
-
-def change_config(folder, **changes):
-    path = os.path.join(folder, "adapter_config.json")
-    with open(path) as file:
-        config = json.load(file) | changes
-    with open(path, "w") as file:
-        json.dump(config, file)
 
 
 def test_adapters_that_do_not_fit_are_refused(tmp_path, adapters):

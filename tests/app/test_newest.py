@@ -11,6 +11,7 @@ import sys
 import h5py
 import pytest
 from program import MPIRUN, PROGRAM, ROOT
+from tiers import quick
 
 TOOLS = os.path.join(os.path.dirname(os.path.dirname(PROGRAM)), "tools")
 NEWEST, OLDER = "state-0003.h5", "state-0002.h5"
@@ -88,8 +89,8 @@ def test_every_reader_takes_a_whole_run(toy, run, tmp_path, reader):
     call(*READERS[reader](toy, run, tmp_path / "out"))
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-@pytest.mark.parametrize("reader", ["eval", "predict", "inspect"])
+@pytest.mark.parametrize("damage", quick(1, DAMAGES), ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("reader", quick(1, ["eval", "predict", "inspect"]))
 def test_any_damage_of_the_newest_state_is_refused(toy, run, tmp_path, reader, damage):
     damage(str(run / NEWEST))
     text = call(*READERS[reader](toy, run, tmp_path / "out"), code=3)
@@ -105,14 +106,15 @@ def test_every_reader_refuses_a_damaged_newest_state_and_writes_nothing(toy, run
     assert written == set() and not (tmp_path / "out").is_file()
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-@pytest.mark.parametrize("reader", ["inspect", "merge", "export", "report", "train --fork"])
+@pytest.mark.parametrize("damage", quick(1, DAMAGES), ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("reader", quick(1, ["inspect", "merge", "export", "report", "train --fork"]))
 def test_who_reads_tasks_refuses_a_damaged_newest_one(toy, run, tmp_path, reader, damage):
     damage(str(run / TASK))
     assert "task-0003.h5" in call(*READERS[reader](toy, run, tmp_path / "out"), code=3)
     call(*READERS["eval"](toy, run, tmp_path / "state.json"))  # reads the state alone, which is whole
 
 
+@pytest.mark.slow
 def test_an_earlier_task_in_the_place_of_another_runs_is_refused(toy, run, tmp_path):
     shutil.copy(os.path.join(another(toy), "tasks", "task-0001.h5"), run / "tasks" / "task-0001.h5")
     for reader in ("inspect", "inspect --cosines", "merge", "report"):
@@ -120,6 +122,7 @@ def test_an_earlier_task_in_the_place_of_another_runs_is_refused(toy, run, tmp_p
         assert "task-0001.h5" in text and "manifest.json" in text, text
 
 
+@pytest.mark.slow
 def test_an_older_state_given_itself_is_taken(run, tmp_path):
     flip(run / NEWEST)
     assert "after 3 tasks" in call(PROGRAM, "eval", "--weights", run / OLDER)
@@ -127,6 +130,7 @@ def test_an_older_state_given_itself_is_taken(run, tmp_path):
     call(tool("inspect"), run / OLDER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [flip, swap], ids=lambda damage: damage.__name__)
 def test_a_state_given_itself_is_the_one_that_the_manifest_names(toy, run, tmp_path, damage):
     damage(str(run / NEWEST))
@@ -148,7 +152,7 @@ def test_a_resume_alone_goes_back_and_says_so(toy, run):
     call(PROGRAM, "eval", "--weights", run)
 
 
-@pytest.mark.parametrize("reader", ["eval", "inspect", "merge", "train --fork"])
+@pytest.mark.parametrize("reader", quick(1, ["eval", "inspect", "merge", "train --fork"]))
 def test_nobody_is_sent_to_a_resume_that_has_nothing_to_go_back_to(toy, tmp_path, reader):
     run = tmp_path / "one"
     call(*toy.command("--tasks", 1), "--out", run)
@@ -164,7 +168,7 @@ def test_a_state_in_the_working_folder_is_one_of_its_run(run):
     assert done.returncode == 0 and "after 3 tasks" in done.stdout, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("reader", ["eval", "predict", "inspect", "train --fork", "train --resume"])
+@pytest.mark.parametrize("reader", quick(1, ["eval", "predict", "inspect", "train --fork", "train --resume"]))
 def test_a_file_that_another_program_holds_is_not_called_damaged(toy, run, tmp_path, reader):
     before = (run / "manifest.json").read_bytes()
     resume = [*toy.command("--resume", "auto"), "--out", run]
@@ -185,7 +189,7 @@ def test_a_pack_that_another_program_holds(toy, tmp_path):
     assert "Another program has it open" in text and "HDF5_USE_FILE_LOCKING" not in text, text
 
 
-@pytest.mark.parametrize("reader", [name for name in READERS if name not in ("eval --sweep",)])
+@pytest.mark.parametrize("reader", quick(1, [name for name in READERS if name not in ("eval --sweep",)]))
 @pytest.mark.parametrize("where", ["parent", "tasks", "nothing"])
 def test_a_folder_beside_the_run_is_named_as_what_it_is(toy, run, tmp_path, reader, where):
     given, words = {
@@ -205,8 +209,8 @@ def test_a_lost_manifest_is_named(run):
     assert "a run.json without a manifest.json" in text, text
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]"], ids=["empty", "cut", "a list"])
-@pytest.mark.parametrize("reader", ["eval", "predict", "inspect", "report"])
+@pytest.mark.parametrize("content", quick(1, [b"", b"{", b"[]"]), ids=["empty", "cut", "a list"])
+@pytest.mark.parametrize("reader", quick(1, ["eval", "predict", "inspect", "report"]))
 def test_a_damaged_run_json_is_named_and_a_missing_one_is_no_error(toy, run, tmp_path, reader, content):
     (run / "run.json").write_bytes(content)
     text = call(*READERS[reader](toy, run, tmp_path / "out"), code=3)
@@ -229,7 +233,7 @@ def test_a_report_counts_the_lines_of_the_log_that_it_can_not_read(run, tmp_path
     assert re.search(r"2 lines of metrics\.jsonl can.{1,6}t be read", page.read_text())
 
 
-@pytest.mark.parametrize("damage", [flip, os.remove, swap], ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("damage", quick(1, [flip, os.remove, swap]), ids=lambda damage: damage.__name__)
 def test_a_table_of_results_takes_the_runs_own_tasks_alone(run, damage):
     table = [sys.executable, os.path.join(ROOT, "tools", "results-table"), run]
     before = call(*table)
@@ -249,6 +253,7 @@ def test_verify_says_that_a_run_is_writing_what_it_reads(run):
         call(PROGRAM, "eval", "--weights", run)  # reads what is whole
 
 
+@pytest.mark.slow
 def test_more_ranks_refuse_alike(run):
     flip(run / NEWEST)
     text = call(MPIRUN, "-n", 2, PROGRAM, "eval", "--weights", run, code=3)

@@ -9,6 +9,7 @@ import pytest
 import safetensors.torch
 import toy as toy_module
 from palimpsest_pack import pack_file
+from tiers import quick
 
 POISON = toy_module.VOCABULARY - 1
 SAMPLE = 5  # the only training text with that token; of the first task
@@ -35,7 +36,7 @@ def poisoned(toy):
     return [*OPTIONS, "--backbone", folder, "--pack", pack]
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", quick(1, [1, 2]))
 def test_the_run_stops_and_names_task_step_and_samples(toy, poisoned, ranks):
     text = toy.run(*poisoned, ranks=ranks, out=f"poisoned-{ranks}", code=4)
     assert re.search(r"task 1, step \d+: loss -?nan", text), text
@@ -44,6 +45,7 @@ def test_the_run_stops_and_names_task_step_and_samples(toy, poisoned, ranks):
     assert "--nonfinite skip" in text
 
 
+@pytest.mark.slow
 def test_a_step_may_be_skipped_and_the_run_is_the_same_at_every_world_size(toy, poisoned):
     for ranks in (1, 3):
         text = toy.run(*poisoned, "--nonfinite", "skip", ranks=ranks, out=f"skipped-{ranks}")
@@ -57,6 +59,7 @@ def test_a_step_may_be_skipped_and_the_run_is_the_same_at_every_world_size(toy, 
 FROZEN = ["--merge", "none", "--perturbation", "none", "--adapter", "none"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, options", [("frozen", FROZEN), ("refit", [*OPTIONS, "--head-refit"])])
 def test_a_step_that_trains_a_head_alone_may_be_skipped_too(toy, poisoned, name, options):
     """The text's features aren't finite, nor those of the texts that were computed together with it."""
@@ -74,6 +77,7 @@ def test_a_step_that_trains_a_head_alone_may_be_skipped_too(toy, poisoned, name,
     assert sum(line["in_refit"] for line in skipped) == found.count(" of the refit")
 
 
+@pytest.mark.slow
 def test_a_skipped_step_survives_a_resume(toy, poisoned):
     options = [*poisoned, "--nonfinite", "skip"]
     if not os.path.exists(toy.path("runs", "skipped-1")):

@@ -27,6 +27,7 @@ def losses(events):
     return [event["loss"] for event in events if event["event"] == "step"]
 
 
+@pytest.mark.slow
 def test_ddp_trains_merges_and_counts_alike(toy):
     toy.run("--epochs", 3, "--tasks", 2, out="ours", ranks=2)
     ours, theirs = toy.metrics("ours"), peer_events(toy, "ddp")

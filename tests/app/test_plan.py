@@ -11,6 +11,7 @@ import pytest
 import safetensors.torch
 import timm
 import torch
+from tiers import quick
 
 PROGRAM = os.environ["PALIMPSEST"]
 PACKER = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "palimpsest-pack")
@@ -90,6 +91,7 @@ def has_avx512():
         return " avx512f " in file.read()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--activation-checkpointing"], ["--precision", "bf16"], ["--merge", "average"]])
 def test_memory_is_within_15_percent_of_what_a_run_takes(stream, options, tmp_path):
     if "bf16" in options and not has_avx512():
@@ -104,6 +106,7 @@ def table(text):
     return [line.split() for line in text.splitlines() if re.match(r" +\d[\d,]* ", line)]
 
 
+@pytest.mark.slow
 def test_a_stream_and_its_scaling(stream):
     text = plan(*stream, "--world-size", "512,2,8")
     assert "1 tasks of" in text and "over 2 ranks and 2 lanes" in text
@@ -119,6 +122,7 @@ def test_a_stream_and_its_scaling(stream):
     assert "Measured now: " in text and "It scales to " in text
 
 
+@pytest.mark.slow
 def test_measured_steps_are_near_those_of_a_run(stream, tmp_path):
     """Within a factor of two: the machine that tests run on may have other work."""
     row = table(plan(*stream, "--world-size", 1))[0]
@@ -132,6 +136,7 @@ def test_measured_steps_are_near_those_of_a_run(stream, tmp_path):
     assert 0.5 < float(row[3]) / 1e3 / steps[len(steps) // 2] < 2
 
 
+@pytest.mark.slow
 def test_ranks_measure_together(stream):
     command = ["mpirun", "--oversubscribe", "-n", "2", PROGRAM, "plan", *map(str, stream), "--world-size", "2"]
     text = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
@@ -149,6 +154,7 @@ def test_a_billion_parameters_without_a_file():
     assert "80 GB hold this" in plan("--shape", "vit-g/14", *one, "--activation-checkpointing")
 
 
+@pytest.mark.slow
 def test_what_follows_a_merge_is_planned_too():
     """Seconds a task: the error budget's passes (none where a merge takes all), and features to align heads on."""
 
@@ -191,7 +197,7 @@ def test_a_machine_file_of_ones_own(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [
+    quick(3, [
         (["--shape", "vit-x"], "--shape vit-x is not known; use one of vit-ti/16"),
         (["--shape", "vit-b/16", "--machine", "tpu"], "--machine tpu is not known; use one of a100, cpu-ethernet-10g"),
         (["--shape", "vit-b/16", "--machine", "tpu.cfg"], "expected a machine file that can be read"),
@@ -202,7 +208,7 @@ def test_a_machine_file_of_ones_own(tmp_path):
         (["--shape", "vit-b/16", "--world-size", "1,,8"], "expected numbers of ranks"),
         (["--shape", "vit-b/16", "--epoch", "3"], "epochs"),
         ([], "missing settings: --pack --protocol --backbone"),
-    ],
+    ]),
 )
 def test_bad_requests_are_refused(arguments, message):
     assert message in plan(*arguments, code=2)

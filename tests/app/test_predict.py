@@ -80,6 +80,7 @@ def test_texts_as_the_exported_model_has_them(toy, reference_run, tmp_path):
             assert entry["precision"] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", ["own", "hf5"])
 def test_images_as_the_exported_model_has_them(vision_toy, dialect, tmp_path):
     vision_toy.run("--tasks", 2, "--resume", "auto", out="predict")

@@ -101,6 +101,7 @@ def test_the_table_has_every_second_once(profiled):
     assert float(total) == pytest.approx(float(sum(walls) / 2) / 1e6, rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_slowest_rank_is_named(toy, tmp_path):
     (tmp_path / "slow.c").write_text(SLOW_START)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "slow.so", tmp_path / "slow.c", "-ldl"], check=True)
@@ -111,6 +112,7 @@ def test_the_slowest_rank_is_named(toy, tmp_path):
     assert rank == "1" and where == "opening pack and backbone" and 0.5 < float(by) < 2, done.stdout
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_what_was_written(toy):
     path = toy.path("runs", "killed-profile", "profile.json")
     job = subprocess.Popen(toy.command("--profile", "--epochs", 100, out="killed-profile"), stdout=subprocess.DEVNULL)

@@ -15,6 +15,7 @@ import h5py
 import pytest
 from program import INSPECT
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tiers import quick
 
 REPORT = os.path.join(os.path.dirname(INSPECT), "palimpsest-report")
 EVENTS = "events.out.tfevents.palimpsest"
@@ -92,6 +93,7 @@ def resumed_run(toy, reference_run):
     return run
 
 
+@pytest.mark.slow
 def test_a_resumed_run_gives_the_same_page_and_events(reference_run, resumed_run):
     assert untimed(read(resumed_run, "report.html")) == untimed(read(reference_run, "report.html"))
     assert read(resumed_run, "accuracy.csv") == read(reference_run, "accuracy.csv")
@@ -149,7 +151,7 @@ def test_what_cannot_be_compared_is_refused(toy, compared, tmp_path):
     assert "--josn" in report(compared[0], "--josn", code=2)
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", quick(1, [390, 1280]))
 def test_a_browser_shows_the_pages_and_asks_for_nothing_else(toy, compared, tmp_path, width):
     if browser.CHROMIUM is None:
         pytest.skip("no Chromium here: apt-get install chromium")

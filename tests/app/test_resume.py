@@ -9,9 +9,10 @@ import h5py
 import numpy as np
 import pytest
 import toy as toy_module
+from tiers import quick
 
 
-@pytest.mark.parametrize("ranks", [1, 3])
+@pytest.mark.parametrize("ranks", quick(1, [3, 1]))
 def test_a_resumed_run_ends_in_the_same_records(toy, reference_run, ranks):
     out = f"resumed-{ranks}"
     toy.run("--tasks", 2, out=out)
@@ -46,6 +47,7 @@ def test_another_pack_is_refused_on_resume(toy):
     assert "pack (content hash)" in text
 
 
+@pytest.mark.slow
 def test_a_protocol_with_other_samples_is_refused_on_resume(toy):
     toy.run("--tasks", 1, out="other-protocol")
     other = toy.path("fewer.json")
@@ -71,6 +73,7 @@ def test_a_damaged_newest_state_falls_back_to_the_one_before(toy, reference_run)
     assert toy.records("damaged") == toy.records("reference")
 
 
+@pytest.mark.slow
 def test_when_no_state_is_whole_the_error_names_the_files(toy):
     toy.run("--tasks", 1, out="lost")
     state = toy.path("runs", "lost", "state-0000.h5")
@@ -78,6 +81,7 @@ def test_when_no_state_is_whole_the_error_names_the_files(toy):
     assert "state-0000.h5" in toy.run("--resume", "auto", out="lost", code=3)
 
 
+@pytest.mark.slow
 def test_a_run_that_died_before_its_first_task_starts_again(toy, reference_run):
     os.makedirs(toy.path("runs", "early"))
     with open(toy.path("runs", "early", "run.json"), "w") as file:
@@ -105,6 +109,7 @@ def stop_within_a_task(toy, out):
         "step-0002-00000016.h5", "step-0002-00000017.h5"]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_at_any_step_and_another_world_size(toy, undisturbed):
     stop_within_a_task(toy, "within")
     text = toy.run(*STEPS, "--resume", "auto", ranks=3, out="within")
@@ -113,6 +118,7 @@ def test_a_run_goes_on_at_any_step_and_another_world_size(toy, undisturbed):
     assert toy.metrics("within") == toy.metrics("steps")
 
 
+@pytest.mark.slow
 def test_a_damaged_step_falls_back_to_the_one_before_and_then_to_the_task(toy, undisturbed):
     stop_within_a_task(toy, "damaged-step")
     first = toy.path("runs", "damaged-step")
@@ -130,12 +136,14 @@ def test_a_damaged_step_falls_back_to_the_one_before_and_then_to_the_task(toy, u
     assert toy.records("damaged-step") == undisturbed
 
 
+@pytest.mark.slow
 def test_settings_that_change_results_are_refused_within_a_task_too(toy):
     toy.code(*STEPS, "--stop-after", 1e-9, out="first-task")
     text = toy.run(*STEPS, "--resume", "auto", "--lr", 0.5, out="first-task", code=2)
     assert "lr: recorded 0.01, now 0.5" in text and "--fork" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["order", "samples"])
 def test_another_protocol_is_refused_within_the_first_task_too(toy, change):
     out, other = f"begun-{change}", toy.path(f"begun-{change}.json")
@@ -147,6 +155,7 @@ def test_another_protocol_is_refused_within_the_first_task_too(toy, change):
     assert "classes or samples of task 1, which has begun, are others" in text, text
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_again_and_again_gets_to_its_end(toy):
     for start in range(40):
         code = toy.code("--epochs", 1, "--resume", "auto", "--stop-after", 1e-9, out="again")
@@ -158,6 +167,7 @@ def test_a_run_that_is_stopped_again_and_again_gets_to_its_end(toy):
     assert toy.records("again") == toy.records("at-once")
 
 
+@pytest.mark.slow
 def test_records_without_a_manifest_are_not_trained_over(toy, reference_run):
     run = toy.path("runs", "no-manifest")
     shutil.copytree(reference_run, run)
@@ -166,6 +176,7 @@ def test_records_without_a_manifest_are_not_trained_over(toy, reference_run):
     assert "no manifest.json to say which files belong together" in text, text
 
 
+@pytest.mark.slow
 def test_a_lost_record_of_the_newest_task_is_made_again(toy, reference_run):
     run = toy.path("runs", "lost-task")
     shutil.copytree(reference_run, run)
@@ -175,6 +186,7 @@ def test_a_lost_record_of_the_newest_task_is_made_again(toy, reference_run):
     assert toy.records("lost-task") == toy.records("reference")
 
 
+@pytest.mark.slow
 def test_a_short_log_is_named_and_goes_on_with_whole_lines(toy):
     toy.run("--tasks", 2, out="short-log")
     log = toy.path("runs", "short-log", "metrics.jsonl")
@@ -193,6 +205,7 @@ def is_json(line):
     return True
 
 
+@pytest.mark.slow
 def test_another_processor_or_library_is_named_and_needs_a_word(toy, undisturbed):
     toy.run(*STEPS, "--tasks", 1, out="elsewhere")
     state = toy.path("runs", "elsewhere", "state-0000.h5")
@@ -219,6 +232,7 @@ def rewrite_hash(run, name):
         json.dump(content, file)
 
 
+@pytest.mark.slow
 def test_a_changed_backbone_configuration_is_refused_on_resume(toy):
     toy.run("--tasks", 1, out="other-shape")
     folder = toy.path("other-shape")
@@ -245,6 +259,7 @@ def test_a_fork_goes_on_from_a_state_with_other_settings(toy, reference_run):
     toy.run("--fork", os.path.join(reference_run, "state-0002.h5"), "--resume", "auto", out="same")
 
 
+@pytest.mark.slow
 def test_a_fork_by_a_rule_without_fisher_has_no_memory_to_go_on_with(toy, reference_run):
     origin = os.path.join(reference_run, "state-0002.h5")
     toy.run("--fork", origin, "--merge", "average", out="averaged")
@@ -254,6 +269,7 @@ def test_a_fork_by_a_rule_without_fisher_has_no_memory_to_go_on_with(toy, refere
     assert "were scaled by secant" in text, text
 
 
+@pytest.mark.slow
 def test_a_fork_of_a_state_without_its_run_is_refused_before_anything_is_written(toy, reference_run):
     alone = toy.path("alone.h5")
     shutil.copy(os.path.join(reference_run, "state-0002.h5"), alone)
@@ -262,6 +278,7 @@ def test_a_fork_of_a_state_without_its_run_is_refused_before_anything_is_written
     assert not os.path.exists(toy.path("runs", "from-alone", "run.json"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options, message, code",
     [

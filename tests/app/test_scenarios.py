@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import toy as toy_module
 from program import INSPECT
+from tiers import quick
 
 
 def inspect(run):
@@ -64,6 +65,7 @@ def domain_run(toy):
     return toy.path("runs", "domains")
 
 
+@pytest.mark.slow
 def test_domains_share_one_head_that_goes_on(toy, domain_run):
     toy.run(*domains(toy), ranks=2, out="domains-2")
     assert toy.records("domains-2") == toy.records("domains")
@@ -83,6 +85,7 @@ def test_domains_share_one_head_that_goes_on(toy, domain_run):
         np.testing.assert_array_equal(head, heads[0])
 
 
+@pytest.mark.slow
 def test_evaluation_of_every_domain_takes_the_newest_head(toy, domain_run):
     """Trained on a domain whose labels are turned round, the shared head answers turned round for the first one, too."""
     def protocol(name, second):
@@ -99,6 +102,7 @@ def test_evaluation_of_every_domain_takes_the_newest_head(toy, domain_run):
     assert rows[0][0] != rows[1][0], "the first domain was tested with its own head"
 
 
+@pytest.mark.slow
 def test_a_domain_run_is_resumed_within_a_task_and_forked(toy, domain_run):
     toy.run(*domains(toy), "--tasks", 1, out="domains-stopped")
     for _ in range(3):
@@ -110,6 +114,7 @@ def test_a_domain_run_is_resumed_within_a_task_and_forked(toy, domain_run):
     assert toy.records("domains-fork") == toy.records("domains")
 
 
+@pytest.mark.slow
 def test_a_domain_run_is_continued_with_the_labels_it_has(toy, domain_run):
     tasks = [{"name": f"domain {t}", "classes": [f"class {2 * t - 2}", f"class {2 * t - 1}"], "labels": ["even", "odd"]}
              for t in (1, 2, 3, 4)]
@@ -129,11 +134,11 @@ def test_a_domain_run_is_continued_with_the_labels_it_has(toy, domain_run):
         np.testing.assert_array_equal(mine["heads/3/weight"][:], whole["heads/3/weight"][:])
 
 
-@pytest.mark.parametrize("scenario, tasks, message", [
+@pytest.mark.parametrize("scenario, tasks, message", quick(1, [
     ("class-incremental", None, "'even' of task 1 (domain 1) stands in task 2 (domain 2) again"),
     ("task-incremental", None, "'even' of task 1 (domain 1) stands in task 2 (domain 2) again"),
     ("domain-incremental", "protocol.json", "expected in task 2 (task 2) the labels of task 1 (task 1)"),
-])
+]))
 def test_labels_that_do_not_fit_the_scenario_are_refused(toy, scenario, tasks, message):
     protocol = domains(toy)[:2] if tasks is None else ("--protocol", toy.path(tasks))
     text = toy.run(*protocol, "--scenario", scenario, out="bad-labels", code=3)

@@ -42,6 +42,7 @@ def command(large, out, *options):
     return large.command("--pack", large.path("large.h5"), "--tasks", 1, "--epochs", 1, "--hang-seconds", 2, *options, out=out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("staged", [False, True], ids=["a large pack is verified", "a large pack is staged"])
 def test_a_rank_that_takes_long_but_goes_on_is_waited_for(large, slow_rank, tmp_path, staged):
     """Longer than --hang-seconds, in 12 parts."""
@@ -58,6 +59,7 @@ def test_a_rank_that_does_not_go_on_is_found_in_time(large, slow_rank):
     assert "palimpsest: rank" in text and not os.path.exists(large.path("runs", "stuck")), text
 
 
+@pytest.mark.slow
 def test_evaluations_wait_likewise(large, slow_rank):
     """Of weights with validation samples: which samples those are, the hash of every sample decides."""
     large.run("--tasks", 1, "--epochs", 1, "--pack", large.path("large.h5"), "--validation", 0.2, out="to-evaluate")

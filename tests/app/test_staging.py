@@ -7,6 +7,7 @@ import time
 
 import h5py
 import pytest
+from tiers import quick
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_the_copy_is_what_is_read(toy, tmp_path):
     assert f"{tmp_path}/pack-{pack_hash(toy)}.h5" in maps and toy.path("pack.h5") not in maps
 
 
-@pytest.mark.parametrize("where", ["bytes", "crc32c", "labels", "cut"])
+@pytest.mark.parametrize("where", quick(1, ["bytes", "crc32c", "labels", "cut"]))
 def test_a_damaged_copy_is_replaced(toy, run, tmp_path, where):
     damaged = bytearray(content(toy.path("pack.h5")))
     if where == "cut":
@@ -76,6 +77,7 @@ def test_a_damaged_copy_is_replaced(toy, run, tmp_path, where):
     assert content(copy) == content(toy.path("pack.h5")) and list(tmp_path.iterdir()) == [copy]
 
 
+@pytest.mark.slow
 def test_without_room_the_pack_is_read_where_it_is(toy, run, small_disk):
     disk = small_disk("size=4k")
     text = run(disk)
@@ -84,16 +86,19 @@ def test_without_room_the_pack_is_read_where_it_is(toy, run, small_disk):
     assert os.listdir(disk) == []
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_made_is_no_reason_to_stop(toy, run, tmp_path):
     (tmp_path / "file").write_text("")
     text = run(tmp_path / "file" / "folder")
     assert text.count("where it is") == 1, text
 
 
+@pytest.mark.slow
 def test_no_folder_is_no_staging(run):
     assert "--stage" not in run("")
 
 
+@pytest.mark.slow
 def test_images_are_staged_too(vision_toy, tmp_path):
     text = vision_toy.run("--stage", tmp_path, "--tasks", 1, out="staged")
     assert "--stage" not in text

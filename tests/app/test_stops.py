@@ -10,6 +10,7 @@ import time
 import pytest
 import toy as toy_module
 from program import MPIRUN, PROGRAM, ROOT
+from tiers import quick
 
 TOOLS = os.path.join(os.path.dirname(os.path.dirname(PROGRAM)), "tools")
 TERM, INT, HUP, USR1, QUIT = signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGQUIT
@@ -101,7 +102,7 @@ def started(toy, reference_run, long_pack):
     return start
 
 
-@pytest.mark.parametrize("by", [TERM, INT, HUP, USR1], ids=lambda by: by.name)
+@pytest.mark.parametrize("by", quick(1, [TERM, INT, HUP, USR1]), ids=lambda by: by.name)
 @pytest.mark.parametrize("verb, phase", [("eval", "evaluation"), ("predict", "prediction")])
 def test_what_saves_nothing_ends_at_the_next_chunk(started, tmp_path, verb, phase, by):
     text = started(verb, tmp_path).at(phase).asked(by, CODES[by], within=5)
@@ -109,13 +110,14 @@ def test_what_saves_nothing_ends_at_the_next_chunk(started, tmp_path, verb, phas
     assert sorted(path.name for path in tmp_path.iterdir()) == ["beats"]
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_likewise(started, tmp_path):
     started("eval --sweep", tmp_path).at("evaluation").asked(TERM, 143, within=5)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["beats"]
 
 
-@pytest.mark.parametrize("by, code", [(TERM, 143), (INT, 130), (HUP, 129), (USR1, 143), (QUIT, 131)], ids=lambda by: getattr(by, "name", by))
-@pytest.mark.parametrize("verb, phase", [("eval", "evaluation"), ("predict", "prediction")])
+@pytest.mark.parametrize("by, code", quick(1, [(TERM, 143), (INT, 130), (HUP, 129), (USR1, 143), (QUIT, 131)]), ids=lambda by: getattr(by, "name", by))
+@pytest.mark.parametrize("verb, phase", quick(1, [("eval", "evaluation"), ("predict", "prediction")]))
 def test_all_ranks_end_together(started, tmp_path, verb, phase, by, code):
     text = started(verb, tmp_path, ranks=2).at(phase).asked(by, code)
     assert text.count("nothing was written") == 1 and "was killed" not in text, text
@@ -144,18 +146,20 @@ def training(toy, folder, *settings, **options):
     return Job(folder, *toy.command("--epochs", 100000, "--checkpoint-minutes", 0, *settings), "--out", folder / "run", **options)
 
 
-@pytest.mark.parametrize("by", [TERM, HUP, USR1, QUIT], ids=lambda by: by.name)
+@pytest.mark.parametrize("by", quick(1, [TERM, HUP, USR1, QUIT]), ids=lambda by: by.name)
 def test_training_under_the_launcher_saves_and_ends(toy, tmp_path, by):
     text = training(toy, tmp_path, ranks=2).at("training step").asked(by, 85)
     assert "stopped on request after task 0" in text, text
     assert list((tmp_path / "run").glob("step-0000-*.h5"))
 
 
+@pytest.mark.slow
 def test_training_alone_takes_a_hangup_as_a_request(toy, tmp_path):
     training(toy, tmp_path).at("training step").asked(HUP, 85)
     assert list((tmp_path / "run").glob("step-0000-*.h5"))
 
 
+@pytest.mark.slow
 def test_a_hangup_that_nohup_has_ignored_stays_ignored(toy, tmp_path):
     command = toy.command("--epochs", 300, "--tasks", 1, "--out", tmp_path / "run")
     process = subprocess.Popen(["nohup", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
@@ -164,6 +168,7 @@ def test_a_hangup_that_nohup_has_ignored_stays_ignored(toy, tmp_path):
     assert process.wait(timeout=LONG) == 0
 
 
+@pytest.mark.slow
 def test_a_request_before_anything_is_saved_is_answered(toy, tmp_path):
     """A frozen backbone saves whole tasks: until the first is saved the run goes on, and says so."""
     frozen = ["--adapter", "none", "--merge", "none", "--perturbation", "none", "--epochs", 3000]
@@ -189,7 +194,7 @@ def test_many_requests_end_nothing_before_the_ranks_have_saved(tmp_path):
     job.asked(TERM, 85)
 
 
-@pytest.mark.parametrize("by, code", [(TERM, 143), (HUP, 129)], ids=["TERM", "HUP"])
+@pytest.mark.parametrize("by, code", quick(1, [(TERM, 143), (HUP, 129)]), ids=["TERM", "HUP"])
 def test_a_request_that_comes_while_mpirun_starts_the_ranks_is_not_lost(tmp_path, by, code):
     """mpirun hands nothing to ranks that it has yet to start; and such ranks have no heartbeat that says why they end."""
     launcher = tmp_path / "mpirun"
@@ -204,13 +209,14 @@ def test_a_request_that_comes_while_mpirun_starts_the_ranks_is_not_lost(tmp_path
     job.asked(by, code)
 
 
+@pytest.mark.slow
 def test_ranks_end_where_the_launcher_was_killed(started, tmp_path):
     job = started("predict", tmp_path, ranks=2).at("prediction")
     job.process.kill()
     until(lambda: not processes(job.mark), seconds=15)
 
 
-@pytest.mark.parametrize("by", [TERM, INT, HUP], ids=lambda by: by.name)
+@pytest.mark.parametrize("by", quick(1, [TERM, INT, HUP]), ids=lambda by: by.name)
 def test_a_tool_ends_with_the_code_of_a_shell(tmp_path, by):
     os.mkfifo(tmp_path / "protocol.json")
     process = subprocess.Popen([os.path.join(TOOLS, "palimpsest-verify"), tmp_path / "protocol.json"], stderr=subprocess.PIPE, text=True)
@@ -223,7 +229,7 @@ def test_a_tool_ends_with_the_code_of_a_shell(tmp_path, by):
 # Scripts.
 
 
-@pytest.mark.parametrize("by", [TERM, INT, HUP, USR1], ids=lambda by: by.name)
+@pytest.mark.parametrize("by", quick(1, [TERM, INT, HUP, USR1]), ids=lambda by: by.name)
 def test_a_sweep_of_runs_ends_with_its_run(toy, tmp_path, by):
     command = [os.path.join(ROOT, "launch", "sweep.sh"), "--seeds", "1,2", "-n", 2, "--config", toy.path("toy.cfg"), "--epochs", 100000,
                "--out", tmp_path / "sweep"]
@@ -235,7 +241,7 @@ def test_a_sweep_of_runs_ends_with_its_run(toy, tmp_path, by):
 CHILD = "source launch/children.sh; run_child bash -c 'tail -f {mark} /dev/null; true'; echo came back with $?; stop_if_asked; echo went on"
 
 
-@pytest.mark.parametrize("by", [TERM, INT, HUP, USR1], ids=lambda by: by.name)
+@pytest.mark.parametrize("by", quick(1, [TERM, INT, HUP, USR1]), ids=lambda by: by.name)
 def test_a_script_ends_with_what_it_started(tmp_path, by):
     process = subprocess.Popen(["bash", "-c", CHILD.format(mark=tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                text=True, start_new_session=True)
@@ -260,6 +266,7 @@ while [[ $# -gt 0 && $1 != "$PALIMPSEST" ]]; do shift; done
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scontrol, words", [
     (None, "scontrol, by which SLURM is asked about a job, is not in PATH on this node"),
     ("echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1", "`scontrol show job 7` failed, for the reason above"),
@@ -289,8 +296,8 @@ def test_a_job_that_can_not_be_requeued_says_what_happens(tmp_path, scontrol, wo
 
 
 @pytest.mark.parametrize("verb", ["eval", "predict", "plan", "doctor"])
-@pytest.mark.parametrize("setting", [["--stop-after", 1], ["--resume", "auto"], ["--checkpoint-every", 7], ["--fork", "runs/x"], ["--dry-run"],
-                                     ["--tensorboard", "false"]], ids=lambda setting: setting[0])
+@pytest.mark.parametrize("setting", quick(1, [["--stop-after", 1], ["--resume", "auto"], ["--checkpoint-every", 7], ["--fork", "runs/x"], ["--dry-run"],
+                                     ["--tensorboard", "false"]]), ids=lambda setting: setting[0])
 def test_a_setting_that_says_how_a_run_goes_on_is_refused_elsewhere(toy, reference_run, tmp_path, verb, setting):
     given = {"eval": ["--weights", reference_run], "predict": ["--weights", reference_run, "--out", tmp_path / "out"]}.get(verb, [])
     done = subprocess.run(list(map(str, [PROGRAM, verb, *given, *setting])), capture_output=True, text=True, timeout=LONG)
@@ -299,8 +306,8 @@ def test_a_setting_that_says_how_a_run_goes_on_is_refused_elsewhere(toy, referen
     assert done.stdout == "" and list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("setting", [["--lr", 1], ["--epochs", 3], ["--batch", 7], ["--lanes", 2], ["--seed", 3], ["--tasks", 2], ["--head", "cosine"],
-                                     ["--scenario", "task-incremental"], ["--lora-targets", "query"]], ids=lambda setting: setting[0])  # fmt: skip
+@pytest.mark.parametrize("setting", quick(1, [["--lr", 1], ["--epochs", 3], ["--batch", 7], ["--lanes", 2], ["--seed", 3], ["--tasks", 2], ["--head", "cosine"],
+                                     ["--scenario", "task-incremental"], ["--lora-targets", "query"]]), ids=lambda setting: setting[0])  # fmt: skip
 def test_saved_weights_keep_how_they_were_trained(reference_run, setting):
     done = subprocess.run(list(map(str, [PROGRAM, "eval", "--weights", reference_run, *setting])), capture_output=True, text=True, timeout=LONG)
     assert done.returncode == 2 and f"{setting[0]} has no meaning in palimpsest eval" in done.stderr, done.stderr
@@ -322,6 +329,7 @@ def test_a_file_describes_a_run_and_what_has_no_meaning_is_passed_over(toy, refe
     assert accuracy("--weights", reference_run, "--config", tmp_path / "run.cfg") == accuracy("--weights", reference_run)
 
 
+@pytest.mark.slow
 def test_what_was_recorded_is_no_setting_that_was_given(toy, reference_run):
     """A run of two tasks that later went on to four, and was begun with a limit of time."""
     toy.run("--tasks", 2, "--stop-after", 60, out="went-on")
@@ -329,6 +337,7 @@ def test_what_was_recorded_is_no_setting_that_was_given(toy, reference_run):
     assert accuracy("--weights", toy.path("runs", "went-on")) == accuracy("--weights", reference_run)
 
 
+@pytest.mark.slow
 def test_a_job_hands_its_whole_line_to_the_doctor(toy, tmp_path):
     command = [PROGRAM, "doctor", "--before-train", "--config", toy.path("toy.cfg"), "--stop-after", 9, "--device", "cpu", "--out", tmp_path / "run"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=LONG)

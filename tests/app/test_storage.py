@@ -8,6 +8,7 @@ import time
 
 import pytest
 from program import INSPECT
+from tiers import quick
 
 OPTIONS = ["--epochs", 30, "--checkpoint-every", 5]
 
@@ -18,7 +19,7 @@ def undisturbed(toy):
     return toy.records("undisturbed")
 
 
-@pytest.mark.parametrize("kib", [4, 40, 120, 200, 280, 360])
+@pytest.mark.parametrize("kib", quick(1, [4, 40, 120, 200, 280, 360]))
 def test_a_full_disk_is_named_and_what_was_saved_goes_on(toy, undisturbed, small_disk, kib):
     disk = small_disk(f"size={kib}k")
     out = os.path.join(disk, "run")
@@ -37,6 +38,7 @@ def test_a_read_only_folder_is_named(toy, small_disk):
     assert "Read-only file system" in text and disk in text
 
 
+@pytest.mark.slow
 def test_a_file_that_another_program_has_locked_is_named(toy, undisturbed):
     shutil.copytree(toy.path("runs", "undisturbed"), toy.path("runs", "locked"))
     state = toy.path("runs", "locked", "state-0003.h5")
@@ -51,6 +53,7 @@ def test_a_file_that_another_program_has_locked_is_named(toy, undisturbed):
     assert toy.records("locked") == undisturbed
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_removed_meanwhile_ends_the_run(toy):
     out = toy.path("runs", "removed")
     process = subprocess.Popen([*map(str, toy.command("--epochs", 20000, "--checkpoint-every", 50, out="removed"))],
@@ -65,6 +68,7 @@ def test_a_folder_that_is_removed_meanwhile_ends_the_run(toy):
     assert out in text and "No such file or directory" in text, text
 
 
+@pytest.mark.slow
 def test_out_of_memory_says_what_lowers_it(vision_toy):
     command = ["bash", "-c", 'ulimit -v "$1"; shift; exec "$@"', "limited", "900000",
                *vision_toy.command("--image-size", 512, "--batch", 160, "--lanes", 1, out="memory")]

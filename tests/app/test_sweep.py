@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from program import ROOT
+from tiers import quick
 
 SWEEP = os.path.join(ROOT, "launch", "sweep.sh")
 
@@ -17,6 +18,7 @@ def sweep(toy, *arguments, out, code=0):
     return done
 
 
+@pytest.mark.slow
 def test_seeds_are_run_once_and_summed_up(toy, reference_run):
     first = sweep(toy, "--seeds", "1,2", "-n", 2, out="seeds")
     toy.run("--seed", 2, out="seed-2-alone")
@@ -47,6 +49,7 @@ def test_protocols_times_seeds_and_a_run_that_fails(toy):
     assert "2 runs" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_stopped_run_ends_the_sweep_and_goes_on(toy):
     sweep(toy, "--seeds", "1,2", "--epochs", 60, "--tasks", 1, "--stop-after", 0.0001, out="sweep-stopped", code=85)
     assert not os.path.exists(toy.path("runs", "sweep-stopped", "seed-2"))
@@ -55,12 +58,12 @@ def test_a_stopped_run_ends_the_sweep_and_goes_on(toy):
     assert toy.records("sweep-stopped/seed-1") == toy.records("sweep-whole")
 
 
-@pytest.mark.parametrize("arguments, message", [
+@pytest.mark.parametrize("arguments, message", quick(1, [
     ((), "expected --seeds with numbers"),
     (("--seeds", "1,x"), "found '1,x'"),
     (("--seeds", "1,2,1"), "found seed-1 twice"),
     (("--seeds", "1", "-n", "0"), "expected a number of ranks"),
-])  # fmt: skip
+]))  # fmt: skip
 def test_what_makes_no_sweep_is_refused(toy, arguments, message):
     assert message in sweep(toy, *arguments, out="refused", code=2).stderr
     assert not os.path.exists(toy.path("runs", "refused", "seed-1"))

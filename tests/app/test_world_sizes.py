@@ -5,6 +5,7 @@ import os
 import h5py
 import numpy as np
 import pytest
+from tiers import quick
 
 
 def same_at_every_world_size(toy, ranks, options):
@@ -19,19 +20,20 @@ def same_at_every_world_size(toy, ranks, options):
     assert metrics[0] == metrics[1]
 
 
-@pytest.mark.parametrize("ranks", [2, 3, 4, 8])
+@pytest.mark.parametrize("ranks", quick(1, [3, 2, 4, 8]))
 @pytest.mark.parametrize("options", [[], ["--precision", "bf16"]])
 def test_records_have_the_same_content_at_every_world_size(toy, ranks, options):
     same_at_every_world_size(toy, ranks, options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [["--head-refit"], ["--adapter", "none", "--merge", "none", "--perturbation", "none"]])
 def test_other_ways_of_training_have_the_same_content_too(toy, options):
     same_at_every_world_size(toy, 3, options)
 
 
-@pytest.mark.parametrize("ranks", [2, 3, 4, 8])
-@pytest.mark.parametrize("options", [[], ["--precision", "bf16", "--augmentation", "rand-augment"]])
+@pytest.mark.parametrize("ranks", quick(1, [3, 2, 4, 8]))
+@pytest.mark.parametrize("options", quick(1, [[], ["--precision", "bf16", "--augmentation", "rand-augment"]]))
 def test_images_have_the_same_content_at_every_world_size(vision_toy, ranks, options):
     same_at_every_world_size(vision_toy, ranks, options)
 
@@ -65,6 +67,7 @@ def task_vectors(run):
     return vectors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_one_lane_a_rank_gives_nearly_the_same_task_vectors(toy, reference_run, ranks):
     toy.run("--lanes", "ranks", ranks=ranks, out=f"ranks-{ranks}")

@@ -1,14 +1,9 @@
 """The store that stand-ins are filled from."""
 
 import importlib.util
-import os
-import sys
 
 import pytest
-
-TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path += [os.path.dirname(os.path.abspath(__file__)), os.path.join(TESTS, "support"), os.path.join(TESTS, "pack")]
-import stand_in  # noqa: E402
+import stand_in
 
 
 @pytest.fixture(scope="session")

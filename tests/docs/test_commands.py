@@ -9,6 +9,7 @@ import sources
 from look_up import problems
 from page import LANGUAGES, PAGES, ROOT, anchors, blocks, code_spans, command_blocks, links
 from stand_in import StandIn
+from tiers import quick
 
 # How a command begins (as a regular expression) that can't be run here, and why. What runs it instead is named where there is something.
 CANNOT_RUN = {
@@ -75,7 +76,7 @@ def save_named_files(page, folder):
             (folder / block.name).write_text(block.text)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if command_blocks(page)])
+@pytest.mark.parametrize("page", quick(1, [page for page in PAGES if command_blocks(page)]))
 def test_commands_of_a_page_run(page, store, tmp_path):
     stand_in = StandIn(tmp_path)
     store.copy_data(tmp_path)

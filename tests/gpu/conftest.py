@@ -1,13 +1,9 @@
-"""The toy streams, on a device. Without one every test is skipped, and says why."""
+"""A toy stream of texts and one of images for the device; where there is none, everything here is skipped and says why."""
 
-import os
 import shutil
 import subprocess
-import sys
 
 import pytest
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
 
 
 def obstacle():
@@ -17,17 +13,9 @@ def obstacle():
     return None if listed.returncode == 0 and "GPU" in listed.stdout else (listed.stdout + listed.stderr).strip()
 
 
-def pytest_collection_modifyitems(items):
+@pytest.fixture(scope="session", params=["toy", "vision_toy"], ids=["texts", "images"])
+def stream(request):
     reason = obstacle()
     if reason is not None:
-        for item in items:
-            item.add_marker(pytest.mark.skip(reason=f"no GPU here: {reason}"))
-
-
-@pytest.fixture(scope="session", params=["texts", "images"])
-def stream(request, tmp_path_factory):
-    import toy
-    from program import Toy
-
-    folder = str(tmp_path_factory.mktemp(request.param))
-    return Toy(folder, toy.make if request.param == "texts" else toy.make_vision)
+        pytest.skip(f"no GPU here: {reason}")
+    return request.getfixturevalue(request.param)

@@ -9,8 +9,7 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
-from image_support import encoded, folder, noise
-from test_image_sources import cifar, idx, shard
+from image_support import cifar, encoded, folder, idx, noise, shard
 
 PICKLE = pickle.dumps({b"data": [], b"fine_labels": []}, protocol=2)
 MATLAB = b"MATLAB 5.0 MAT-file, Platform: GLNXA64" + bytes(90)

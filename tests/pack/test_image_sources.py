@@ -1,13 +1,10 @@
 """palimpsest-pack images: CSV, CIFAR, IDX and tar shards, and what each says of bad input."""
 
 import gzip
-import io
-import struct
-import tarfile
 
 import numpy as np
 import pytest
-from image_support import counts, encoded, folder, noise, only_image, samples
+from image_support import cifar, counts, encoded, folder, idx, noise, only_image, samples, shard
 
 # CSV
 
@@ -53,24 +50,6 @@ def test_bad_csv_is_refused_by_line(pack, tmp_path, text, message):
 # CIFAR
 
 
-def cifar(root, version, labels=(0, 1)):
-    """The binary version with an image of each label in every file: red 10, green 20, blue 30, but the first pixel."""
-    head = b"" if version == 10 else b"\7"
-    pixels = [bytes([9]) + bytes([10]) * 1023 + bytes([20]) * 1024 + bytes([30]) * 1024]
-    data = b"".join(head + bytes([label]) + pixels[0] for label in labels)
-    names = "\n".join(f"name {number}" for number in range(2)) + "\n\n"
-    root.mkdir()
-    if version == 10:
-        files = [f"data_batch_{number}.bin" for number in range(1, 6)] + ["test_batch.bin"]
-        (root / "batches.meta.txt").write_text(names)
-    else:
-        files = ["train.bin", "test.bin"]
-        (root / "fine_label_names.txt").write_text(names)
-    for name in files:
-        (root / name).write_bytes(data)
-    return root
-
-
 @pytest.mark.parametrize("version, train", [(10, 5), (100, 1)])
 def test_cifar_is_read(pack, tmp_path, version, train):
     path, *_ = pack(cifar(tmp_path / "c", version))
@@ -96,15 +75,6 @@ def test_bad_cifar_is_refused(pack, tmp_path):
 
 
 # IDX
-
-
-def idx(root, side, images, labels, zipped=False):
-    root.mkdir(exist_ok=True)
-    images, labels = np.asarray(images, "u1"), np.asarray(labels, "u1")
-    for name, data in ((f"{side}-images-idx3-ubyte", images), (f"{side}-labels-idx1-ubyte", labels)):
-        whole = struct.pack(f">I{data.ndim}I", 0x800 + data.ndim, *data.shape) + data.tobytes()
-        (root / (name + ".gz" * zipped)).write_bytes(gzip.compress(whole) if zipped else whole)
-    return root
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -155,15 +125,6 @@ def test_bad_idx_is_refused(pack, tmp_path):
 
 
 # Tar shards
-
-
-def shard(path, members):
-    with tarfile.open(path, "w:gz" if path.suffix == ".tgz" else "w") as tar:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    return path
 
 
 def test_shards_are_read_by_stem_with_sides_by_name(pack, tmp_path):

@@ -4,8 +4,7 @@ import errno
 import os
 
 import pytest
-from image_support import counts, folder, noise, save
-from test_image_sources import cifar, idx
+from image_support import cifar, counts, folder, idx, noise, save
 
 
 def tree(root, *paths):

@@ -4,7 +4,6 @@ import pathlib
 import subprocess
 import sys
 
-import image_support  # noqa: F401 (finds palimpsest_pack)
 import numpy as np
 from palimpsest_pack import pack_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors

@@ -3,17 +3,15 @@
 import functools
 import os
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 import transformers
+from palimpsest_pack import pack_file
+from tiers import quick
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tools", "pack"))
-from palimpsest_pack import pack_file  # noqa: E402
-
 BACKBONE = os.path.join(ROOT, "data", "minilm")
 WORDS = "a tool for quick conversion of files between many formats and other encodings".split()
 
@@ -60,7 +58,7 @@ FAMILY = {
 }
 
 
-@pytest.mark.parametrize("family", FAMILY)
+@pytest.mark.parametrize("family", quick(2, FAMILY))
 def test_random_models_of_the_family_agree(family, tmp_path):
     torch.manual_seed(11)
     config = FAMILY[family](**{**SMALL, **({"num_attention_heads": 1} if family == "one head" else {})})

@@ -13,11 +13,10 @@ import safetensors.torch
 import timm
 import torch
 import transformers
+from palimpsest_pack import InputError, backbone, dinov2
 from timm.models import save_for_hf
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools" / "pack"))
-from palimpsest_pack import InputError, backbone, dinov2  # noqa: E402
 
 TIMM_MODEL = {"model_name": "vit_small_patch14_dinov2", "num_classes": 0, "img_size": 518}
 CONFIG = transformers.Dinov2Config(hidden_size=384, num_attention_heads=6, image_size=518)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiers import quick
 from torchvision.transforms import InterpolationMode, autoaugment
 from torchvision.transforms import functional as F
 
@@ -31,9 +32,9 @@ def view(path, height, width, interpolation, share, file):
     return torch.from_numpy(np.fromfile(out, "<f4")).view(3, SIDE, SIDE)
 
 
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("interpolation", quick(1, ["bilinear", "bicubic"]))
 @pytest.mark.parametrize("size", [(64, 64), (37, 113), (131, 40), (20, 24), (28, 28)])
-@pytest.mark.parametrize("share", [0.875, 1.0])
+@pytest.mark.parametrize("share", quick(1, [0.875, 1.0]))
 def test_the_test_view_is_torchvision_s(tmp_path, interpolation, size, share):
     image = picture(*size)
     image.tofile(tmp_path / "pixels")
@@ -77,8 +78,8 @@ def test_a_jpeg_without_its_header_is_refused(tmp_path, kept):
     assert "sample 0 of the pack: expected a JPEG file of 28 x 28 pixels, found " in done.stderr
 
 
-@pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("magnitude", [9, 21])  # at 20 a shear lands between two pixels
+@pytest.mark.parametrize("sign", quick(1, [1, -1]))
+@pytest.mark.parametrize("magnitude", quick(1, [9, 21]))  # at 20 a shear lands between two pixels
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_operations_are_torchvision_s(tmp_path, name, magnitude, sign):
     images = torch.from_numpy(np.stack([picture(SIDE, SIDE), picture(40, 40)[12:, 12:] // 2 + 30]))

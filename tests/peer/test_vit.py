@@ -11,6 +11,7 @@ import safetensors.torch
 import timm
 import torch
 import transformers
+from tiers import quick
 from timm.layers import SwiGLU, SwiGLUPacked
 from timm.models.vision_transformer import VisionTransformer, resample_abs_pos_embed
 
@@ -92,7 +93,7 @@ TIMM = {
 }
 
 
-@pytest.mark.parametrize("name", TIMM)
+@pytest.mark.parametrize("name", quick(2, TIMM))
 def test_timm(name, tmp_path):
     torch.manual_seed(3)
     options = TIMM[name]
@@ -162,7 +163,7 @@ TRANSFORMERS = {
 }
 
 
-@pytest.mark.parametrize("spelling", ["as saved", "as in memory", "in shards"])
+@pytest.mark.parametrize("spelling", quick(1, ["as saved", "as in memory", "in shards"]))
 @pytest.mark.parametrize("name", TRANSFORMERS)
 def test_transformers(name, spelling, tmp_path):
     torch.manual_seed(3)

@@ -1,17 +1,8 @@
-"""The toy stream, and what loads kill_at.c into the program."""
+"""What loads kill_at.c into the program."""
 
 import os
-import sys
 
 import pytest
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
-from program import Toy  # noqa: E402
-
-
-@pytest.fixture(scope="session")
-def toy(tmp_path_factory):
-    return Toy(str(tmp_path_factory.mktemp("toy")))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """However often a run is killed, and wherever: resumed, it ends in the records of a run that nobody disturbed.
 
-PALIMPSEST_KILLS says how many kills (30); PALIMPSEST_KILL_SEED, at which moments; PALIMPSEST_KILL_LOG names a file for a line each.
+PALIMPSEST_KILLS says how many kills (30, of which the first ten are a test of their own); PALIMPSEST_KILL_SEED, at which moments; PALIMPSEST_KILL_LOG names a file for a line each.
 """
 
 import collections
@@ -14,6 +14,7 @@ import pytest
 from program import MPIRUN
 
 KILLS = int(os.environ.get("PALIMPSEST_KILLS", 30))
+FIRST = min(10, KILLS)
 SEED = int(os.environ.get("PALIMPSEST_KILL_SEED", 1))
 # 60 steps a task; a checkpoint every 7 and after the last.
 OPTIONS = ["--epochs", 30, "--checkpoint-every", 7, "--resume", "auto"]
@@ -23,8 +24,8 @@ POINTS = ["create", "half", "close", "fsync", "rename"]
 @pytest.fixture(scope="module")
 def undisturbed(toy):
     since = time.monotonic()
-    toy.run(*OPTIONS, out="undisturbed")
-    return toy.records("undisturbed"), time.monotonic() - since
+    toy.run(*OPTIONS, out="never-killed")
+    return toy.records("never-killed"), time.monotonic() - since
 
 
 def processes_of(folder):
@@ -50,9 +51,9 @@ def kill(pids):
 class Killer:
     """Starts the run, kills it once, and tells whether the kill came before the end."""
 
-    def __init__(self, toy, kill_at, seconds):
+    def __init__(self, toy, kill_at, seconds, seed):
         self.toy, self.kill_at, self.seconds = toy, kill_at, seconds
-        self.random = random.Random(SEED)
+        self.random = random.Random(seed)
 
     def start(self, out, ranks, environment=None):
         launcher = [MPIRUN, "-n", str(ranks)] if ranks > 1 else []
@@ -99,16 +100,17 @@ class Killer:
         return process.returncode != 0, f"one process after {after:.2f} s"
 
 
-def test_a_killed_run_ends_as_if_nothing_had_happened(toy, undisturbed, kill_at):
+@pytest.mark.parametrize("part, kills", [("first", FIRST), pytest.param("others", KILLS - FIRST, marks=pytest.mark.slow)], ids=["first", "others"])
+def test_a_killed_run_ends_as_if_nothing_had_happened(toy, undisturbed, kill_at, part, kills):
     records, seconds = undisturbed
-    killer = Killer(toy, kill_at, seconds)
+    killer = Killer(toy, kill_at, seconds, f"{SEED} {part}")
     ways = [killer.in_a_write, killer.at_a_moment, killer.in_a_write, killer.whole_job, killer.in_a_write, killer.one_rank]
     landed = collections.Counter()
     log = open(os.environ.get("PALIMPSEST_KILL_LOG", os.devnull), "a", buffering=1)
     run = 0
-    while landed.total() < KILLS:
+    while landed.total() < kills:
         run += 1
-        out = f"killed-{run}"
+        out = f"killed-{part}-{run}"
         history = []
         for _ in range(3):  # a run may be killed more than once
             way = ways[(landed.total() + len(history)) % len(ways)]

@@ -15,10 +15,9 @@ import safetensors.torch
 import timm
 import torch
 import transformers
+from palimpsest_pack import pack_file
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tools", "pack"))
-from palimpsest_pack import pack_file  # noqa: E402
 
 CLASSES, TRAIN, TEST, VOCABULARY = 8, 20, 10, 64
 

@@ -1,4 +1,7 @@
-"""Fixtures: the toy stream, and a run of it that others are compared with."""
+"""What all suites share: their environment, the toy streams, and a run that others are compared with.
+
+The packer's tests need no program: what does is imported by the fixtures.
+"""
 
 import os
 import subprocess
@@ -6,19 +9,29 @@ import sys
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
-import toy as toy_module  # noqa: E402
-from program import Toy  # noqa: E402
+sys.dont_write_bytecode = True
+os.environ |= {
+    "HF_HUB_OFFLINE": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory):
+    from program import Toy
+
     return Toy(str(tmp_path_factory.mktemp("toy")))
 
 
 @pytest.fixture(scope="session")
 def vision_toy(tmp_path_factory):
-    return Toy(str(tmp_path_factory.mktemp("vision")), toy_module.make_vision)
+    import toy
+    from program import Toy
+
+    return Toy(str(tmp_path_factory.mktemp("vision")), toy.make_vision)
 
 
 @pytest.fixture(scope="session")
