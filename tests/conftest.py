@@ -4,6 +4,7 @@ The packer's tests need no program: what does is imported by the fixtures.
 """
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -17,6 +18,9 @@ os.environ |= {
     "OMP_NUM_THREADS": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
+# A shell that starts the tests in the background has these ignored, and programs inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
