@@ -24,10 +24,22 @@ run() { # STREAM CONFIG SEED
     --protocol "data/$1-seed$3.json" --out "$folder/$2-seed$3" --resume auto --progress plain --log-every 1000
 }
 
+validated_run() { # EPOCHS LR SEED: of the quickstart's stream, and its accuracy on validation samples
+  local out=$folder/validation-$1-epochs-lr-$2-seed$3
+  run_child launch/mpirun.sh -n 2 build/release/src/palimpsest train --config configs/quickstart.cfg --epochs "$1" --lr "$2" --seed "$3" \
+    --protocol "data/debian-sections-validation-seed$3.json" --validation 0.7 --out "$out" --resume auto --progress plain --log-every 1000
+  run_child launch/mpirun.sh -n 2 build/release/src/palimpsest eval --weights "$out" --split validation
+}
+
 for seed in 1 2 3; do
+  protocol debian-sections-validation 6 6 200 1 "$seed"
+  for candidate in "10 1e-3" "10 2e-3" "10 5e-4" "5 2e-3" "5 1e-3"; do
+    # shellcheck disable=SC2086  # epochs and learning rate
+    validated_run $candidate "$seed"
+  done
   protocol debian-sections 6 6 60 50 "$seed"
   for config in debian-sections-sequential debian-sections-average debian-sections-pm-none debian-sections-pm-trace \
-    debian-sections debian-sections-lora-m-secant; do
+    debian-sections debian-sections-lora-m-secant quickstart-sequential quickstart-average quickstart; do
     run debian-sections $config "$seed"
   done
 done
@@ -35,7 +47,7 @@ protocol debian-sections-short 9 4 200 50 1
 for rule in prototype frozen sequential lora-m pm-none pm-secant joint; do
   run debian-sections-short debian-sections-short-$rule 1
 done
-.venv/bin/python tools/results-table "$folder"/debian-sections*-seed*
+.venv/bin/python tools/results-table "$folder"/{debian-sections,quickstart}*-seed*
 
 vision_pack() { # STREAM SOURCE [OPTIONS...]
   local stream=$1

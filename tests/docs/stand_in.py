@@ -14,7 +14,7 @@ BIN = ROOT / "tests" / "docs" / "bin"
 BUILD = pathlib.Path(PROGRAM).parents[1]
 # Set in configs/*.cfg; all else is as it stands there.
 SHORTER = {"epochs": 1, "batch": 180, "evaluation-batch": 600, "device": "cpu"}
-# Also, but in those of debian-sections, of whose six tasks the pages speak.
+# Also, but in those of the quickstart and of debian-sections, of whose six tasks the pages speak.
 FEWER = {"tasks": 2}
 # The only paths outside of the repository that pages name, and the only text that is changed in a command.
 ELSEWHERE = {"/usr/share/": "usr-share/"}
@@ -44,7 +44,7 @@ class StandIn:
             (self.folder / ".cache" / "offline").symlink_to(ROOT / ".cache" / "offline")
         shutil.copytree(ROOT / "configs", self.folder / "configs")
         for path in self.folder.glob("configs/*.cfg"):
-            is_whole = path.name.startswith("debian-sections")
+            is_whole = path.name.startswith(("quickstart", "debian-sections"))
             path.write_text(with_settings(path.read_text(), SHORTER if is_whole else SHORTER | FEWER))
 
     def run(self, script, timeout=300):
@@ -85,7 +85,7 @@ class Store:
         shutil.copytree(self.folder / "data", folder / "data")
         shutil.copy(self.folder / "index", folder)
         (folder / "home").mkdir()
-        configuration = (folder / "configs" / "debian-sections.cfg").read_text()
+        configuration = (folder / "configs" / "quickstart.cfg").read_text()
         (folder / "configs" / "mine.cfg").write_text(with_settings(configuration, FEWER))
 
     def copy_runs(self, folder, names):
@@ -97,7 +97,7 @@ class Store:
     def finished(self, name):
         run = self.folder / "runs" / name.replace(", ", "-").replace(" ", "-")
         if not run.is_dir():
-            settings = " ".join(["--config configs/debian-sections.cfg --progress none", *self.RUNS[name]])
+            settings = " ".join(["--config configs/quickstart.cfg --progress none", *self.RUNS[name]])
             done = self.stand_in.run(f"palimpsest train {settings} --out '{run}'")
             assert done.code == 0, done.output
         return run

@@ -24,8 +24,8 @@ CANNOT_RUN = {
     "cmake -S": "the same, with another MPI",
     "build/merge-a-run": "isn't built here; tests/app/test_command_line.py builds and runs it",
     "launch/mpirun.sh -n 2 build/mpich": "needs MPICH",
-    "build/release/src/palimpsest train --config configs/debian-sections.cfg --merge bounded": "the rule of docs/add-a-merge-rule.md isn't built; tests/app/test_docs.py compiles it",
-    "build/release/tools/palimpsest-merge runs/debian-sections --rule bounded": "the same",
+    "build/release/src/palimpsest train --config configs/quickstart.cfg --merge bounded": "the rule of docs/add-a-merge-rule.md isn't built; tests/app/test_docs.py compiles it",
+    "build/release/tools/palimpsest-merge runs/quickstart --rule bounded": "the same",
     "docker": "needs Docker",
     "apptainer": "needs Apptainer",
     ".venv/bin/hf download": "needs a network",
@@ -37,10 +37,10 @@ EXIT_CODES = {"build/release/tools/palimpsest-diff runs/mine runs/other": 1}
 RUNS = {
     "README.md": {"other": "seed 2"},
     "docs/evaluate.md": {"mine": "seed 1"},
-    "docs/export.md": {"debian-sections": "seed 1", "mine": "seed 1"},
-    "docs/file-formats.md": {"debian-sections": "seed 1"},
+    "docs/export.md": {"quickstart": "seed 1", "mine": "seed 1"},
+    "docs/file-formats.md": {"quickstart": "seed 1"},
     "docs/merge-laboratory.md": {"mine": "seed 1"},
-    "docs/report.md": {"debian-sections": "seed 1", "a-seed1": "seed 1", "a-seed2": "seed 2", "b-seed1": "average, seed 1", "b-seed2": "average, seed 2"},
+    "docs/report.md": {"quickstart": "seed 1", "a-seed1": "seed 1", "a-seed2": "seed 2", "b-seed1": "average, seed 1", "b-seed2": "average, seed 2"},
 }
 # Files that a page takes for granted, besides data/ as the quickstart leaves it.
 SOURCES = {
