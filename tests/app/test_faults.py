@@ -16,11 +16,36 @@ def ended(process, since):
     return time.monotonic() - since, output
 
 
-def start(command):
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+@pytest.fixture
+def start():
+    """Starts jobs; those that a failed test leaves behind are ended."""
+    jobs = []
+
+    def started(command):
+        jobs.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        return jobs[-1]
+
+    yield started
+    for job in jobs:
+        if job.poll() is None:
+            job.terminate()
 
 
-def test_a_killed_rank_ends_the_job(toy):
+def parent_of(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+def ranks_of(toy, out):
+    """Process ids of a job's two ranks. A child that a rank has for a moment bears its command line."""
+    found = subprocess.run(["pgrep", "-f", f"^{re.escape(toy.command()[0])} .*runs/{out}"], capture_output=True, text=True)
+    pids = [int(pid) for pid in found.stdout.split()]
+    ranks = [pid for pid in pids if os.path.exists(f"/proc/{pid}") and parent_of(pid) not in pids]
+    assert len(ranks) == 2, ranks
+    return ranks
+
+
+def test_a_killed_rank_ends_the_job(toy, start):
     process = start([MPIRUN, "-n", "2", *toy.command("--epochs", 100000, out="killed")])
     log = toy.path("runs", "killed", "metrics.jsonl")
     deadline = time.monotonic() + 30
@@ -28,9 +53,7 @@ def test_a_killed_rank_ends_the_job(toy):
         assert time.monotonic() < deadline, "the run did not start"
         time.sleep(0.1)
     time.sleep(1)
-    ranks = subprocess.run(["pgrep", "-f", f"^{re.escape(toy.command(out='killed')[0])} .*runs/killed"], capture_output=True, text=True)
-    pids = [int(pid) for pid in ranks.stdout.split()]
-    assert len(pids) == 2, pids
+    pids = ranks_of(toy, "killed")
     os.kill(pids[-1], signal.SIGKILL)
     seconds, text = ended(process, time.monotonic())
     assert seconds < 10
@@ -40,7 +63,7 @@ def test_a_killed_rank_ends_the_job(toy):
 
 
 @pytest.mark.slow
-def test_a_rank_that_hangs_ends_the_job(toy):
+def test_a_rank_that_hangs_ends_the_job(toy, start):
     process = start([MPIRUN, "-n", "2", *toy.command("--epochs", 100000, "--hang-seconds", 3, out="hangs")])
     log = toy.path("runs", "hangs", "metrics.jsonl")
     deadline = time.monotonic() + 30
@@ -48,8 +71,7 @@ def test_a_rank_that_hangs_ends_the_job(toy):
         assert time.monotonic() < deadline, "the run did not start"
         time.sleep(0.1)
     time.sleep(1)
-    ranks = subprocess.run(["pgrep", "-f", f"^{re.escape(toy.command()[0])} .*runs/hangs"], capture_output=True, text=True)
-    pids = [int(pid) for pid in ranks.stdout.split()]
+    pids = ranks_of(toy, "hangs")
     os.kill(pids[-1], signal.SIGSTOP)
     seconds, text = ended(process, time.monotonic())
     assert 3 <= seconds < 3 + 10
@@ -59,7 +81,7 @@ def test_a_rank_that_hangs_ends_the_job(toy):
     assert not any(os.path.exists(f"/proc/{pid}/cmdline") and open(f"/proc/{pid}/cmdline").read() for pid in pids)
 
 
-def test_a_rank_that_throws_ends_the_job_with_its_own_code(toy):
+def test_a_rank_that_throws_ends_the_job_with_its_own_code(toy, start):
     since = time.monotonic()
     good, bad = toy.command(out="throws"), toy.command("--pack", toy.path("missing.h5"), out="throws")
     process = start([MPIRUN, "-n", "1", *good, ":", "-n", "1", *bad])
@@ -69,7 +91,7 @@ def test_a_rank_that_throws_ends_the_job_with_its_own_code(toy):
     assert re.search(r"rank 1 .*missing\.h5", text), text
 
 
-def test_ranks_with_different_settings_are_told_apart(toy):
+def test_ranks_with_different_settings_are_told_apart(toy, start):
     process = start([MPIRUN, "-n", "1", *toy.command(out="differ"), ":", "-n", "1", *toy.command("--seed", 9, out="differ")])
     _, text = ended(process, time.monotonic())
     assert process.returncode == 1, text
@@ -77,7 +99,7 @@ def test_ranks_with_different_settings_are_told_apart(toy):
 
 
 @pytest.mark.slow
-def test_ranks_with_different_protocols_are_told_apart(toy):
+def test_ranks_with_different_protocols_are_told_apart(toy, start):
     other = toy.path("swapped.json")
     toy_module.make_protocol(other, tasks=[{"name": "task 1", "classes": ["class 1", "class 0"]}])
     for changes in (["--protocol", other, "--tasks", 1], ["--tasks", 2]):
@@ -88,7 +110,7 @@ def test_ranks_with_different_protocols_are_told_apart(toy):
         assert "tasks, by protocol and --tasks" in text, text
 
 
-def test_two_runs_never_share_a_folder(toy):
+def test_two_runs_never_share_a_folder(toy, start):
     process = start(toy.command("--epochs", 100000, out="shared"))
     deadline = time.monotonic() + 30
     while not os.path.exists(toy.path("runs", "shared", "metrics.jsonl")):
@@ -107,7 +129,7 @@ def test_divergence_is_named_and_has_its_own_code(toy):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("asked_by", [signal.SIGTERM, signal.SIGINT])
-def test_a_process_that_no_launcher_started_stops_likewise(toy, asked_by):
+def test_a_process_that_no_launcher_started_stops_likewise(toy, asked_by, start):
     out = f"alone-{asked_by.name}"
     process = start(toy.command("--epochs", 500, out=out))
     log = toy.path("runs", out, "metrics.jsonl")
@@ -122,7 +144,7 @@ def test_a_process_that_no_launcher_started_stops_likewise(toy, asked_by):
 
 
 @pytest.mark.slow
-def test_term_stops_at_the_next_step_and_a_resume_goes_on(toy, reference_run):
+def test_term_stops_at_the_next_step_and_a_resume_goes_on(toy, reference_run, start):
     # Enough epochs that the first task is still going on when TERM comes; no checkpoint but that of the stop.
     process = start([MPIRUN, "-n", "2", *toy.command("--epochs", 200, "--checkpoint-minutes", 0, out="stopped")])
     log = toy.path("runs", "stopped", "metrics.jsonl")
