@@ -3,11 +3,10 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
-#include <cstring>
 #include <string_view>
 
 #include "heartbeat.h"
+#include "launched.h"
 #include "palimpsest/core/end_by_signal.h"
 
 namespace palimpsest {
@@ -56,21 +55,6 @@ extern "C" void on_signal(int signal) {
 
 extern "C" void end_after_grace(int) {
   if (has_nothing_to_save != 0) end_at_once(asked);
-}
-
-bool is_launched() {
-  for (const char* launched : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
-    if (std::getenv(launched) != nullptr) return true;
-  }
-  return false;
-}
-
-// As far as a launcher says it before MPI starts.
-bool is_first_rank() {
-  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
-    if (const char* const rank = std::getenv(name)) return std::strcmp(rank, "0") == 0;
-  }
-  return true;
 }
 
 }  // namespace
