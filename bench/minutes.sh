@@ -14,7 +14,7 @@
 # --debian: a root folder that `debootstrap --variant=minbase bookworm FOLDER` has made; it is copied. Without it one is made. --json: also
 # writes the figures to this file.
 #
-# Neither ccache nor pip's cache is used. All but ci and quickstart share this tree's .venv, which launch/setup.sh makes. apt and pip of
+# Neither ccache nor pip's cache is used. All but ci and quickstart share this tree's .venv where it has one with the same packages. apt and pip of
 # the bare Debian get this machine's settings (/etc/apt/apt.conf.d and auth.conf.d, pip's files and variables, certificates, proxies).
 # Temporary folders need up to 25 GB; TMPDIR says where.
 # Exit codes: 0 done, 1 a line failed, 2 wrong usage; 130, 143 or 129 stopped by SIGINT, SIGTERM or SIGHUP. Examples:

@@ -24,9 +24,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LES
 endif()
 target_include_directories(palimpsest_options INTERFACE ${PROJECT_SOURCE_DIR}/include)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-  target_compile_options(palimpsest_options INTERFACE --param=ggc-min-heapsize=1048576)  # KB: a tenth of the time goes to collecting less
+  target_compile_options(palimpsest_options INTERFACE --param=ggc-min-heapsize=1048576)  # KB; fewer garbage collections
 endif()
-# For code that is not hot: it only calls what is.
+# For code outside of the hot loops.
 set(PALIMPSEST_COLD $<$<CONFIG:Release>:-O1>)
 
 # Where CMAKE_UNITY_BUILD is on (the preset `release`), a folder is compiled as one file: GCC reads the headers once.

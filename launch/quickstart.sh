@@ -31,8 +31,10 @@ build() {
   cmake --build --preset release --target src/all tools/all  # all but the tests
 }
 
-# CUDA's libraries are 2 GB to download.
-command -v nvidia-smi >/dev/null || setup+=(--processor)
+if ! command -v nvidia-smi >/dev/null; then
+  echo "No NVIDIA driver here: what only GPUs need is left out. Call this again on a machine with one to add it."
+  setup+=(--processor)
+fi
 stage "Set-up" run_child --terminal launch/setup.sh --minimal "${setup[@]}"
 stage "Build" run_child build
 stage "Data: packed samples, and which classes make which task" run_child --terminal launch/data.sh "$stream"

@@ -12,8 +12,8 @@ launch/setup.sh [--minimal] [--processor] [--vision] [--slurm] [--no-packages] [
 launch/setup.sh --offline FOLDER
 
   --minimal      leave out what only the tests need (transformers, timm, peft, pytest, a vision backbone)
-  --processor    with --minimal: leave out what only GPUs and `import torch` need, 2 GB to download. Call it again without for a GPU, and
-                 build again
+  --processor    with --minimal: leave out what only GPUs and `import torch` need: 2 GB to download. For a GPU later: call it without
+                 --processor, then configure and build again
   --vision       with --minimal: install the vision backbone all the same
   --slurm        also the SLURM that tests/slurm starts for itself (they are skipped without; needs root)
   --no-packages  never install Debian packages; CMake will say what it does not find
@@ -158,14 +158,13 @@ setup_slurm() {
   install_packages slurmctld slurmd slurm-client munge slurm-wlm-basic-plugins
 }
 
-# Without bytecode: Python makes it of what it imports, and of torch's thousands of files little ever is.
 install_python() {
   quietly "installing $1 into .venv" \
-    .venv/bin/python -m pip install --no-compile --disable-pip-version-check --no-input "${@:2}"
+    .venv/bin/python -m pip install --disable-pip-version-check --no-input "${@:2}"
 }
 
 # Installs one requirements file into .venv unless its stamp says that exactly this file was installed. NOTE goes with what is said.
-#   setup_python FILE [NOTE]
+#   setup_python FILE [NOTE [OPTION of pip...]]
 setup_python() {
   local file=$1 note=${2-} stamp hash
   stamp=.venv/installed-$(basename "$file" .txt)
@@ -174,7 +173,7 @@ setup_python() {
     say "$file is installed"
     return
   fi
-  install_python "$file$note" --no-deps --requirement "$file"
+  install_python "$file$note" "${@:3}" --no-deps --requirement "$file"
   echo "$hash" >"$stamp"
 }
 
@@ -190,14 +189,16 @@ TEXT
 
 # The pinned torch, or the one asked for, now or when .venv was made.
 setup_torch() {
-  local chosen=.venv/chosen-torch found cuda
+  local chosen=.venv/chosen-torch found cuda bytecode=()
   [[ -n $torch || ! -f $chosen ]] || torch=$(<"$chosen")
   if [[ -z $torch ]]; then
-    setup_python launch/requirements-torch.txt " (large)"
+    # Only the tests import torch: nothing else needs the bytecode of its thousands of files.
+    if $minimal; then bytecode=(--no-compile); fi
+    setup_python launch/requirements-torch.txt " (large)" "${bytecode[@]}"
     if $minimal && $processor; then
-      say "for processors alone: no launch/requirements-cuda.txt (--processor)"
+      say "leaving out launch/requirements-cuda.txt, which only GPUs need (--processor)"
     else
-      setup_python launch/requirements-cuda.txt " (large: minutes)"
+      setup_python launch/requirements-cuda.txt " (large: minutes)" "${bytecode[@]}"
     fi
     return
   fi

@@ -1,6 +1,6 @@
 """What all suites share: their environment, the toy streams, and a run that others are compared with.
 
-The packer's tests need no program: what does is imported by the fixtures.
+The packer's tests run without the built programs, so modules that need these are imported within fixtures.
 """
 
 import os

@@ -10,10 +10,10 @@
 #   suites       every command of the pages, the packer, parity with other libraries, kills (tests/docs, pack, peer, restart)
 #   system       SLURM, a simulated network, set-up without a network and with another torch; what can't be tried here is skipped
 #   sanitizers   palimpsest_core under AddressSanitizer and UndefinedBehaviorSanitizer, palimpsest_comm under ThreadSanitizer
-# Longer ones are in tests/nightly.sh. Python tests of the second tier are marked slow; other programs have ctest's label slow.
+# What takes hours is in tests/nightly.sh. Python tests of the second tier are marked slow; other programs have ctest's label slow.
 #
 # Example: tests/run.sh -R merge
-# Exit code: that of the stage that failed, which is named, or of ctest; 2 for a part that there isn't.
+# Exit code: that of the stage that failed, which is named, or of ctest; 2 for an unknown part. --all stops at the first part that fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source launch/stages.sh
@@ -30,7 +30,7 @@ make_backbone() {
 
 run_tests() { ctest --preset release --parallel 2 "$@"; }
 
-# What is in Python alone is left out: its tests would be the same.
+# Tests in Python alone are left out: sanitizers do not change them.
 check_memory() {
   cmake --preset core-sanitized
   cmake --build --preset core-sanitized

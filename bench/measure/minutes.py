@@ -4,7 +4,6 @@ import argparse
 import collections
 import dataclasses
 import datetime
-import filecmp
 import json
 import os
 import pathlib
@@ -19,7 +18,6 @@ from . import machine, process
 from .inputs import ROOT
 from .table import number
 
-REQUIREMENTS = [path.relative_to(ROOT) for path in sorted(ROOT.glob("launch/requirements*.txt"))]
 CHANGED_FILE = "src/train/training_step.cpp"
 TRAIN_TESTS = "ctest --test-dir build/{0} --tests-regex '^train_[1-4]_ranks$' --no-tests=error --output-on-failure"
 # What a machine says about how apt and pip reach their servers; copied into the bare Debian where it is there.
@@ -47,7 +45,7 @@ class Figure:
 
 def environment(folder):
     """Without ccache, with an empty cache for pip, and with no program or setting of another build."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PALIMPSEST", "PIP_CACHE_DIR", "PYTHONPATH"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PALIMPSEST", "PIP_CACHE_DIR", "PYTHON"))}
     return kept | {"CCACHE_DISABLE": "1", "XDG_CACHE_HOME": str(folder / "cache")}
 
 
@@ -67,6 +65,10 @@ def clone(commit, folder):
     call("git", "-C", folder, "checkout", "--quiet", commit)
 
 
+def requirements_of(root):
+    return {path.name: path.read_bytes() for path in root.glob("launch/requirements*.txt")}
+
+
 class Tree:
     """A clone in which programs, tests, suite and rebuild follow one another."""
 
@@ -82,7 +84,7 @@ class Tree:
         if self.root.exists():
             return
         clone(self.commit, self.root)
-        if (ROOT / ".venv").exists() and all(filecmp.cmp(ROOT / path, self.root / path, shallow=False) for path in REQUIREMENTS):
+        if (ROOT / ".venv").exists() and requirements_of(ROOT) == requirements_of(self.root):
             (self.root / ".venv").symlink_to(ROOT / ".venv")
         else:
             self.run("launch/setup.sh")
@@ -268,7 +270,7 @@ def main():
     options = arguments()
     commits = [call("git", "-C", ROOT, "rev-parse", "--short=12", f"{name}^{{commit}}").strip() for name in ("HEAD", options.against) if name]
     if machine.commit().endswith("+"):
-        print("bench/minutes.sh: what is changed and not committed is not measured", file=sys.stderr)
+        print("bench/minutes.sh: uncommitted changes are not measured", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="palimpsest-minutes.") as work:
         figures, builds, well = measure(options, commits, pathlib.Path(work))
     about = {"date": datetime.date.today().isoformat(), "rounds": options.rounds}

@@ -64,7 +64,8 @@ CudaLookup open_cuda(const std::vector<std::filesystem::path>& candidates) {
     looked += concat(looked.empty() ? "" : ", ", file.string());
   }
   return obstacle(concat("palimpsest_cuda was not built or not installed (looked for ", looked,
-                         "). Build with the CUDA wheel of torch"));
+                         "). Install torch's CUDA libraries (launch/setup.sh without "
+                         "--processor), configure and build again"));
 }
 
 CudaLookup look_for_cuda(const std::string& device) {

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -36,20 +37,21 @@ def test_the_reader_finds_every_merge_again(toy, reference_run):
 
 @pytest.mark.slow
 def test_the_rule_is_added_as_the_page_says(tmp_path):
-    """Compiled and linked before what palimpsest_core has of the same file."""
+    """With src/merge as it is otherwise, linked before palimpsest_core, whose own is then not taken."""
     rule, declaration, test = blocks("add-a-merge-rule.md", "cpp")
     (tmp_path / "bounded.cpp").write_text(rule)
     (tmp_path / "bounded_test.cpp").write_text(test)
+    shutil.copytree(os.path.join(ROOT, "src", "merge"), tmp_path, dirs_exist_ok=True)
     copy_with("src/merge/rules.h", tmp_path / "rules.h", "RuleKind closed_form_kind();\n", "RuleKind closed_form_kind();\n" + declaration)
     copy_with("src/merge/merge_rule.cpp", tmp_path / "merge_rule.cpp", "magmax_kind()", "magmax_kind(), bounded_kind()")
     folders = [os.path.join(ROOT, "include"), os.path.join(ROOT, "tests", "merge")]
     flags = ["-std=c++20", "-Wall", "-Wextra", "-Wshadow", "-Werror", *(f"-I{folder}" for folder in folders)]
     if prefix := os.environ.get("CMAKE_PREFIX_PATH"):
         flags += [f"-I{prefix}/include", f"-L{prefix}/lib"]
-    sources = [tmp_path / name for name in ("bounded.cpp", "merge_rule.cpp", "bounded_test.cpp")]
+    (tmp_path / "as_one.cc").write_text("".join(f'#include "{path}"\n' for path in sorted(tmp_path.glob("*.cpp"))))
     core = os.path.join(os.path.dirname(PROGRAM), "libpalimpsest_core.a")
-    libraries = [core, "-lgmock_main", "-lgmock", "-lgtest", "-pthread"]
-    subprocess.run([os.environ.get("CXX", "c++"), *flags, *sources, *libraries, "-o", tmp_path / "tests"], check=True)
+    libraries = [core, "-lcrypto", "-lgmock_main", "-lgmock", "-lgtest", "-pthread"]
+    subprocess.run([os.environ.get("CXX", "c++"), *flags, tmp_path / "as_one.cc", *libraries, "-o", tmp_path / "tests"], check=True)
     done = subprocess.run([tmp_path / "tests"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert "[  PASSED  ] 2 tests." in done.stdout

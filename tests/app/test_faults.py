@@ -29,18 +29,23 @@ def start():
     for job in jobs:
         if job.poll() is None:
             job.terminate()
+            job.communicate(timeout=30)
 
 
 def parent_of(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        return int(file.read().rpartition(")")[2].split()[1])
+    """None where the process has ended."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return int(file.read().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
 
 
 def ranks_of(toy, out):
     """Process ids of a job's two ranks. A child that a rank has for a moment bears its command line."""
     found = subprocess.run(["pgrep", "-f", f"^{re.escape(toy.command()[0])} .*runs/{out}"], capture_output=True, text=True)
     pids = [int(pid) for pid in found.stdout.split()]
-    ranks = [pid for pid in pids if os.path.exists(f"/proc/{pid}") and parent_of(pid) not in pids]
+    ranks = [pid for pid in pids if parent_of(pid) not in [None, *pids]]
     assert len(ranks) == 2, ranks
     return ranks
 
