@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what a newcomer and a developer wait for, on fresh clones of the last commit, with nothing cached:
 #   bench/minutes.sh [LINE...] [--rounds N] [--against COMMIT] [--debian FOLDER] [--json FILE]
-# Without LINE all of them, which takes more than an hour; a table of wall time and processor time comes out, and one of where the build's
+# Without LINE all of them, which takes half an hour; a table of wall time and processor time comes out, and one of where the build's
 # time goes. LINE is one of
 #   programs     fresh build of the programs (src/all tools/all), configuration included
 #   tests        fresh build of the tests on top
