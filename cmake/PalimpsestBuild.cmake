@@ -29,9 +29,11 @@ endif()
 # For code outside of the hot loops.
 set(PALIMPSEST_COLD $<$<CONFIG:Release>:-O1>)
 
-# Where CMAKE_UNITY_BUILD is on (the preset `release`), a folder is compiled as one file: GCC reads the headers once.
-function(palimpsest_as_one folder)
+# palimpsest_as_one(target folder file...): where CMAKE_UNITY_BUILD is on (the preset `release`), the target's files of a folder are compiled
+# as one: GCC reads the headers once.
+function(palimpsest_as_one target folder)
   set_source_files_properties(${ARGN} PROPERTIES UNITY_GROUP ${folder})
+  set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
 endfunction()
 
 # A program that reads LibTorch's headers takes them from palimpsest_train, compiled there once; GCC demands the same options for both.
@@ -47,9 +49,8 @@ function(palimpsest_test)
   cmake_parse_arguments(TEST "" "NAME" "LIBRARIES;RANKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${TEST_NAME}/*.cpp)
   set(target ${TEST_NAME}_tests)
-  palimpsest_as_one(${TEST_NAME} ${sources})
   add_executable(${target} ${sources})
-  set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
+  palimpsest_as_one(${target} ${TEST_NAME} ${sources})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${target} PRIVATE palimpsest_options ${TEST_LIBRARIES} GTest::gmock)
   target_compile_definitions(${target} PRIVATE PALIMPSEST_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

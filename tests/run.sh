@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Set-up, build and tests, in two tiers:
 #   tests/run.sh                      the first tier: something of every kind, in minutes
-#   tests/run.sh --all [PART]         every test; PART is one of the parts below, without it all of them one after the other
+#   tests/run.sh --all [PART]         every test but those of nightly.sh; PART is one of the parts below, without it all of them
 #   tests/run.sh [options of ctest]   only the tests, of both tiers, that they choose
 #
 # The parts of --all, none of which takes an hour on two cores:

@@ -46,7 +46,7 @@ constexpr std::size_t kMostNamed = 10;  // in a remark
 void add_unread(const JsonObject& object, std::span<const std::string_view> known,
                 std::vector<std::string>& unread) {
   for (const auto& [field, value] : object.json.items()) {
-    if (std::ranges::find(known, field) != known.end()) continue;
+    if (lists(known, field)) continue;
     const std::string place = object.where.empty() ? field : concat(object.where, ".", field);
     const std::string near = nearest_name(field, known);
     unread.push_back(near.empty() ? place : concat(place, " (did you mean ", near, "?)"));
