@@ -1,6 +1,5 @@
 #include "palimpsest/format/protocol.h"
 
-#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
