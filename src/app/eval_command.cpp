@@ -76,15 +76,15 @@ void check(const EvalOptions& options) {
     throw UsageError("--csv is a sweep's table; give --sweep, or --out for JSON");
 }
 
-EvaluationTitle title_of(const Evaluation& evaluation, const SavedWeights& saved,
+EvaluationTitle title_of(const Session& session, const SavedWeights& saved,
                          const std::string& split) {
   EvaluationTitle title{.weights = saved.source,
-                        .pack = evaluation.config.pack,
+                        .pack = session.config.pack,
                         .split = split,
                         .task_names = {},
                         .classes = saved.classes,
-                        .remarks = evaluation.remarks};
-  for (const Task& task : evaluation.tasks) title.task_names.push_back(task.name);
+                        .remarks = session.inputs.remarks};
+  for (const Task& task : session.tasks()) title.task_names.push_back(task.name);
   if (!saved.post_hoc.empty()) title.remarks.push_back(saved.post_hoc);
   return title;
 }
@@ -106,8 +106,8 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
     if (config.validation == 0) refuse_test_sweep(options.sweep);
     split = "validation";
   }
-  Evaluation evaluation = open_evaluation(config, saved, split, group, watchdog);
-  EvaluationTitle title = title_of(evaluation, saved, split);
+  Session session = open_evaluation(config, saved, split, group, watchdog);
+  EvaluationTitle title = title_of(session, saved, split);
   View view;
   std::string csv;
   if (sweeps) {
@@ -115,12 +115,12 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
       title.remarks.push_back(
           "these are test samples: the curve may be looked at, but nothing may be chosen on it");
     }
-    const Sweep sweep = sweep_newest_merge(evaluation, options.sweep, saved,
-                                           static_cast<std::size_t>(options.points));
+    const Sweep sweep =
+        sweep_newest_merge(session, options.sweep, saved, static_cast<std::size_t>(options.points));
     view = view_of_sweep(title, sweep);
     csv = csv_of_sweep(sweep);
   } else {
-    view = view_of_evaluation(title, evaluate_at(evaluation, saved.weights, saved.heads));
+    view = view_of_evaluation(title, evaluate_at(session, saved.weights, saved.heads));
   }
   ignore_stop_requests();
   if (group.rank() == 0) {

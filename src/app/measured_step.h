@@ -3,11 +3,8 @@
 // stopped by the clock. Nothing of it is kept.
 #include <cstdint>
 
-#include "palimpsest/comm/host_group.h"
-#include "palimpsest/comm/watchdog.h"
-#include "palimpsest/config/run_config.h"
-#include "palimpsest/continual/inputs.h"
 #include "palimpsest/plan/forecast.h"
+#include "palimpsest/session/session.h"
 
 namespace palimpsest {
 
@@ -19,10 +16,8 @@ struct LaneSizes {
 // Collective: all ranks measure at the same time, since those of a node slow one another down, and
 // the slowest counts. Three kinds of steps are timed: one lane of `sizes.small` samples, two of
 // these, one of `sizes.large` (of fewer where that would take long). `operations` of one sample
-// give Fisher and forward pass, at the rate of the training step. `choice` of the device: cpu |
-// cuda.
-ComputeCost measured_cost(const RunConfig& config, const Inputs& inputs,
-                          const Operations& operations, LaneSizes sizes, std::string_view choice,
-                          HostGroup& group, Watchdog& watchdog);
+// give Fisher and forward pass, at the rate of the training step. The session is of no use
+// afterwards: its settings, lanes and collectives are those of the measurement.
+ComputeCost measured_cost(Session& session, const Operations& operations, LaneSizes sizes);
 
 }  // namespace palimpsest

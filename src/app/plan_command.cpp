@@ -47,7 +47,7 @@ double training_operations(const RunConfig& config, const Workload& work,
 // What `world_size` ranks cost, a line each.
 Rows cost_rows(const RunConfig& config, const Workload& work, int world_size, bool on_device) {
   const TrainingShape training = training_shape(config, work, world_size, on_device);
-  const Lanes lanes = lanes_of(config, world_size);
+  const Lanes lanes = lanes_of(config.lanes, world_size);
   const ParameterCounts parameters = parameter_counts(work.model, work.layout, training);
   const MemoryEstimate memory = memory_estimate(work.model, work.layout, training);
   Rows rows = {
@@ -106,18 +106,16 @@ Speed speed_at_share(const RunConfig& config, const Machine& machine, const Work
                  is_named ? " (machine file)" : " (products of matrices, measured now)")};
 }
 
-Speed measured_speed(const RunConfig& config, const Machine& machine, const Inputs& inputs,
-                     const Operations& operations, const TaskWork& task, std::int64_t first,
-                     HostGroup& group, Watchdog& watchdog) {
+Speed measured_speed(Session& session, const Operations& operations, const TaskWork& task,
+                     std::int64_t first) {
   const auto lane_samples = [&](std::int64_t ranks) {
     const std::int64_t lanes = over_ranks(task, ranks).lanes;
     return (task.batch + lanes - 1) / lanes;
   };
   const ComputeCost cost = measured_cost(
-      config, inputs, operations, {.small = lane_samples(kMostRanks), .large = lane_samples(first)},
-      machine.accelerator ? "cuda" : "cpu", group, watchdog);
-  return {cost, concat("Measured now",
-                       group.size() == 1 ? "" : concat(" on ", group.size(), " ranks at once"),
+      session, operations, {.small = lane_samples(kMostRanks), .large = lane_samples(first)});
+  const int ranks = session.group.size();
+  return {cost, concat("Measured now", ranks == 1 ? "" : concat(" on ", ranks, " ranks at once"),
                        ": ", fixed(1e3 * cost.step, 2), " ms a step, ", fixed(1e3 * cost.lane, 2),
                        " ms a lane, ", fixed(1e3 * cost.sample, 2), " ms a sample (",
                        teraflops(operations.training / cost.sample), "), ",
@@ -142,17 +140,18 @@ RunConfig with_lanes_for(RunConfig config, std::int64_t ranks) {
 }
 
 std::string ranks_and_lanes(const RunConfig& config, int ranks) {
-  return concat(ranks, ranks == 1 ? " rank and " : " ranks and ", lanes_of(config, ranks).count,
-                " lanes");
+  return concat(ranks, ranks == 1 ? " rank and " : " ranks and ",
+                lanes_of(config.lanes, ranks).count, " lanes");
 }
 
 // "Would train tasks 3 to 6, from step 18 of the first on, over 2 ranks and 4 lanes, into runs/x".
 std::string what_would_run(const OpenRun& run) {
-  const std::size_t all = run.tasks().size(), left = run.remaining().size();
+  const RunConfig& config = run.session.config;
+  const std::size_t all = run.session.tasks().size(), left = run.remaining().size();
   const std::string where =
-      concat(" over ", ranks_and_lanes(run.config, run.group.size()), ", into ", run.config.out);
+      concat(" over ", ranks_and_lanes(config, run.session.group.size()), ", into ", config.out);
   if (left == 0) {
-    return concat("Would train nothing more: all ", all, " tasks are done in ", run.config.out);
+    return concat("Would train nothing more: all ", all, " tasks are done in ", config.out);
   }
   if (left == all && !run.progress)
     return concat("Would train ", all, all == 1 ? " task" : " tasks", where);
@@ -169,15 +168,15 @@ std::string dry_run(const RunConfig& config, HostGroup& group, Watchdog& watchdo
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   const RunEvents nobody;
   const OpenRun run = open_without_writing(config, group, watchdog, nobody);
-  const Inputs& inputs = run.inputs;
-  const std::string device = run.placement.description;
+  const Inputs& inputs = run.session.inputs;
+  const Placement& placement = run.session.placement;
   Rows rows{{"pack", config.pack + " (content " + short_hash(inputs.pack.content_sha256()) + ")"},
             {"backbone", config.backbone + " (SHA-256 " + short_hash(inputs.backbone_sha256) + ")"},
-            {"device", run.placement.device_model.empty()
-                           ? device
-                           : concat(device, " (", run.placement.device_model, ")")}};
-  for (auto& row : cost_rows(config, workload_of(config, inputs), group.size(),
-                             run.placement.device.is_cuda())) {
+            {"device", placement.device_model.empty()
+                           ? placement.description
+                           : concat(placement.description, " (", placement.device_model, ")")}};
+  for (auto& row :
+       cost_rows(config, workload_of(config, inputs), group.size(), placement.device.is_cuda())) {
     rows.push_back(std::move(row));
   }
   std::ostringstream out;
@@ -196,15 +195,12 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
   const Machine machine = open_machine(request.machine);
   const bool sketched = !request.sketch.shape.empty();
   const int first = static_cast<int>(request.world_sizes.front());
-  const RunConfig config = with_lanes_for(sketched ? parse_settings(request.settings, {}, "plan")
-                                                   : parse_run_config(request.settings, "plan"),
-                                          first);
+  RunConfig config = with_lanes_for(sketched ? parse_settings(request.settings, {}, "plan")
+                                             : parse_run_config(request.settings, "plan"),
+                                    first);
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   std::optional<Inputs> inputs;
-  if (!sketched) {
-    inputs.emplace(open_inputs(config));
-    make_backbone(inputs->weights, inputs->backbone, inputs->choice, at::kCPU);  // or refused
-  }
+  if (!sketched) inputs.emplace(open_inputs(config));
   if (inputs && group.rank() == 0) {
     for (const std::string& remark : inputs->remarks) std::cerr << "palimpsest: " << remark << "\n";
   }
@@ -215,9 +211,18 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
   const TaskWork task = task_work(config, work);
 
   const bool measured = inputs && named_rate(config, machine) == 0 && config.adapter != "none";
-  Speed speed =
-      measured ? measured_speed(config, machine, *inputs, operations, task, first, group, watchdog)
-               : speed_at_share(config, machine, work, operations);
+  if (inputs && !measured)
+    make_backbone(*inputs->weights, inputs->backbone, inputs->choice, at::kCPU);  // or refused
+  Speed speed;
+  if (measured) {
+    config.device = machine.accelerator ? "cuda" : "cpu";
+    const RunEvents nobody;
+    Session session =
+        open_session(config, *std::move(inputs), /*stop_after=*/0, group, watchdog, nobody);
+    speed = measured_speed(session, operations, task, first);
+  } else {
+    speed = speed_at_share(config, machine, work, operations);
+  }
   if (machine.input_rate > 0) speed.cost.input = 1 / machine.input_rate;
 
   const double peak = memory_estimate(work.model, work.layout, training).peak();

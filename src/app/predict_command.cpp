@@ -62,9 +62,9 @@ Scores scores_of(const std::string& name) {
 
 // On rank 0.
 void report(const PredictOptions& options, Scores scores, const SavedWeights& saved,
-            Evaluation& evaluation, std::vector<float> logits) {
-  const Pack& pack = evaluation.inputs.pack;
-  LabelledSamples& samples = evaluation.tasks.front().test;
+            Session& session, std::vector<float> logits) {
+  const Pack& pack = session.inputs.pack;
+  LabelledSamples& samples = session.inputs.tasks.front().test;
   Predictions predictions{.classes = known_classes(saved),
                           .logits = std::move(logits),
                           .samples = std::move(samples.samples),
@@ -74,11 +74,11 @@ void report(const PredictOptions& options, Scores scores, const SavedWeights& sa
     predictions.labels.push_back(pack.classes()[static_cast<std::size_t>(pack.label(sample))]);
   write_file_atomically(options.out, csv_of_predictions(predictions, options.top, scores));
   EvaluationTitle title{.weights = saved.source,
-                        .pack = evaluation.config.pack,
+                        .pack = session.config.pack,
                         .split = options.split,
                         .task_names = {},
                         .classes = saved.classes,
-                        .remarks = evaluation.remarks};
+                        .remarks = session.inputs.remarks};
   if (!saved.post_hoc.empty()) title.remarks.push_back(saved.post_hoc);
   const View view = view_of_predictions(title, predictions);
   std::cout << (options.json ? view.json : view.text) << std::flush;
@@ -96,11 +96,11 @@ int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& 
       group.work("reading the weights", [&] { return read_saved_weights(options.weights); });
   const RunConfig config = settings_of(saved, settings, "predict", {"pack", "backbone"});
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
-  Evaluation evaluation = open_samples(config, saved, options.split, group, watchdog);
-  std::vector<float> logits = logits_at(evaluation, saved);
+  Session session = open_samples(config, saved, options.split, group, watchdog);
+  std::vector<float> logits = logits_at(session, saved);
   ignore_stop_requests();
   group.work("writing the predictions", [&] {
-    if (group.rank() == 0) report(options, scores, saved, evaluation, std::move(logits));
+    if (group.rank() == 0) report(options, scores, saved, session, std::move(logits));
   });
   return static_cast<int>(ExitCode::kDone);
 }

@@ -61,7 +61,7 @@ Workload workload_of(const RunConfig& config, const Inputs& inputs) {
   std::int64_t tokens = 0, seen = 0;
   for (const Task& task : inputs.tasks) {
     if (is_past(task)) continue;  // learned before, from other data
-    work.steps += training_steps(config, task.index, task.train.size());
+    work.steps += training_steps(batch_settings(config), task.index, task.train.size());
     work.train_samples += task.train.size();
     seen += task.test.size();
     work.test_samples += seen;
@@ -98,7 +98,7 @@ Workload workload_of(const RunConfig& config, const SketchedStream& stream) {
   return {.model = model_shape(backbone),
           .layout = adapted_layout(block_shape(backbone), config.lora_targets),
           .tasks = stream.tasks,
-          .steps = stream.tasks * training_steps(config, 0, stream.train_samples),
+          .steps = stream.tasks * training_steps(batch_settings(config), 0, stream.train_samples),
           .train_samples = stream.tasks * stream.train_samples,
           .test_samples = 0,
           .most_classes = stream.classes,
@@ -109,7 +109,7 @@ Workload workload_of(const RunConfig& config, const SketchedStream& stream) {
 
 TrainingShape training_shape(const RunConfig& config, const Workload& work, int world_size,
                              bool on_device) {
-  const Lanes lanes = lanes_of(config, world_size);
+  const Lanes lanes = lanes_of(config.lanes, world_size);
   return {.rank = config.adapter == "none" ? 0 : config.lora_rank,
           .classes = work.most_classes,
           .lanes = std::ssize(lanes.of(0, world_size)),
@@ -128,7 +128,7 @@ TrainingShape training_shape(const RunConfig& config, const Workload& work, int 
 }
 
 TaskWork task_work(const RunConfig& config, const Workload& work) {
-  const Lanes lanes = lanes_of(config, 1);
+  const Lanes lanes = lanes_of(config.lanes, 1);
   const bool measures = needs_fisher(config);
   const ParameterCounts parameters = parameter_counts(
       work.model, work.layout, training_shape(config, work, 1, /*on_device=*/false));

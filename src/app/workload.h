@@ -5,9 +5,9 @@
 #include <string>
 
 #include "palimpsest/config/run_config.h"
-#include "palimpsest/continual/inputs.h"
 #include "palimpsest/plan/cost.h"
 #include "palimpsest/plan/forecast.h"
+#include "palimpsest/session/inputs.h"
 
 namespace palimpsest {
 

@@ -41,12 +41,12 @@ void warn(const std::string& remark) {
 std::vector<double> read_tasks_done(const OpenRun& run, const RunFolder& folder,
                                     std::int64_t tasks_done) {
   std::vector<double> alphas;
-  for (const Task& task : run.tasks().first(static_cast<std::size_t>(tasks_done))) {
+  for (const Task& task : run.session.tasks().first(static_cast<std::size_t>(tasks_done))) {
     const TaskRecord record = folder.task(task.index);
     if (!is_past(task) && record.train_samples != task.train.size()) {
       throw InputError(concat("cannot go on from ", folder.path().string(), ": task ",
                               task.index + 1, " was trained on ", record.train_samples,
-                              " samples, ", run.config.protocol, " has ", task.train.size(),
+                              " samples, ", run.session.config.protocol, " has ", task.train.size(),
                               ": go on with the protocol and the --validation that the run began ",
                               "with"));
     }
@@ -61,7 +61,7 @@ bool take_newest(OpenRun& run) {
   if (state) {
     warn(state->remark);
     if (const auto count = tasks_before(run); count > 0) warn(recall(run, state->record, count));
-    check_resumable(state->record, run.identity, run.config, run.tasks());
+    check_resumable(state->record, run.identity, run.session.config, run.session.tasks());
     run.alphas = read_tasks_done(run, run.folder, state->record.tasks_done);
     run.state = state_of(state->record);
     run.state_content_sha256 = state->content_sha256;
@@ -69,16 +69,16 @@ bool take_newest(OpenRun& run) {
   NewestStep step = run.folder.newest_step(run.state.tasks_done, run.state_content_sha256);
   warn(step.remark);
   if (step.record) {
-    check_resumable(*step.record, run.identity, run.config, run.tasks());
+    check_resumable(*step.record, run.identity, run.session.config, run.session.tasks());
     run.progress = std::move(step.record->progress);
   }
   return state || run.progress;
 }
 
 OriginRun open_origin(OpenRun& run) {
-  const std::filesystem::path from = origin_of(run.config);
+  const std::filesystem::path from = origin_of(run.session.config);
   const std::string option =
-      concat(run.config.fork.empty() ? "--continue " : "--fork ", from.string());
+      concat(run.session.config.fork.empty() ? "--continue " : "--fork ", from.string());
   const bool is_folder = std::filesystem::is_directory(from);
   const RunFolder folder(is_folder ? from : from.parent_path() / "");
   if (!folder.manifest()) {
@@ -100,20 +100,20 @@ OriginRun open_origin(OpenRun& run) {
                             ": expected a run with a finished task, or a state of one, found ",
                             found_instead_of_run(from)));
   }
-  const std::int64_t before = run.config.fork.empty()
+  const std::int64_t before = run.session.config.fork.empty()
                                   ? state->tasks_done
                                   : std::min(state->tasks_done, folder.manifest()->tasks_before);
   if (before > 0) warn(recall(run, *state, before));
-  check_forkable(*state, run.identity, run.config, run.model->layout(), needs_fisher(run.config),
-                 run.tasks());
+  check_forkable(*state, run.identity, run.session.config, run.session.model->layout(),
+                 needs_fisher(run.session.config), run.session.tasks());
   std::vector<double> alphas = read_tasks_done(run, folder, state->tasks_done);
-  if (!needs_fisher(run.config)) {  // it would lack the tasks that come now
+  if (!needs_fisher(run.session.config)) {  // it would lack the tasks that come now
     state->s0.clear();
     state->s1.clear();
     state->fisher_kind.clear();
     state->fisher_scale.clear();
   }
-  if (!run.config.head_align) state->class_statistics.clear();  // likewise
+  if (!run.session.config.head_align) state->class_statistics.clear();  // likewise
   // What every record from now on is made with.
   state->config = run.identity.config;
   state->numerics = run.identity.numerics;
@@ -124,14 +124,15 @@ OriginRun open_origin(OpenRun& run) {
 }  // namespace
 
 Beginning find_beginning(OpenRun& run) {
-  if (run.config.resume == "auto" && take_newest(run)) return {.goes_on = true, .origin = {}};
+  if (run.session.config.resume == "auto" && take_newest(run))
+    return {.goes_on = true, .origin = {}};
   Beginning beginning;
-  if (!origin_of(run.config).empty()) {
+  if (!origin_of(run.session.config).empty()) {
     beginning.origin = open_origin(run);
     run.state = state_of(beginning.origin->state);
     run.alphas = beginning.origin->alphas;
   }
-  if (run.config.resume == "auto") {
+  if (run.session.config.resume == "auto") {
     run.folder.check_restart();
   } else {
     run.folder.check_create();
@@ -150,8 +151,9 @@ void write_beginning(OpenRun& run, const Beginning& beginning) {
     }
     return;
   }
-  const std::string description = run_json(run.config, run.identity, run.group.size());
-  if (run.config.resume == "auto") {
+  const std::string description =
+      run_json(run.session.config, run.identity, run.session.group.size());
+  if (run.session.config.resume == "auto") {
     run.folder.restart(description);
   } else {
     run.folder.create(description);

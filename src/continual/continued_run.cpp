@@ -12,9 +12,10 @@ namespace palimpsest {
 
 std::int64_t tasks_before(const OpenRun& run) {
   const std::int64_t count = run.folder.manifest().value().tasks_before;
-  if (count == 0 && !run.config.continue_from.empty()) {
-    throw UsageError(concat("cannot go on from ", run.config.out, ", which was begun without ",
-                            "--continue ", run.config.continue_from,
+  if (count == 0 && !run.session.config.continue_from.empty()) {
+    throw UsageError(concat("cannot go on from ", run.session.config.out,
+                            ", which was begun without ", "--continue ",
+                            run.session.config.continue_from,
                             ": leave that out, or give the new run an --out of its own"));
   }
   return count;
@@ -24,39 +25,41 @@ std::string recall(OpenRun& run, const StateRecord& state, std::int64_t count) {
   std::vector<PastTask> past;
   for (std::size_t t = 0; t < static_cast<std::size_t>(count); ++t) {
     // Labels that all domains share don't tell which samples of the pack were meant.
-    const bool is_known = !shares_head(run.config.scenario);
+    const bool is_known = !shares_head(run.session.config.scenario);
     past.push_back({.classes = state.classes[t],
                     .test_samples = is_known ? state.accuracy.row(t).samples[t] : 0});
   }
-  Inputs& inputs = run.inputs;
+  Inputs& inputs = run.session.inputs;
   put_before(recall_tasks(inputs.pack, past, inputs.test_per_class), inputs.tasks);
-  check_scenario(inputs.tasks, run.config.scenario, run.config.protocol);
+  check_scenario(inputs.tasks, run.session.config.scenario, run.session.config.protocol);
 
   std::string untested;
-  for (const Task& task : run.tasks().first(past.size())) {
+  for (const Task& task : run.session.tasks().first(past.size())) {
     if (task.test.size() == 0) untested += concat(untested.empty() ? "" : ", ", task.index + 1);
   }
   if (untested.empty()) return "";
   return concat("the test samples of the tasks learned before (", untested, ") are not in ",
-                run.config.pack,
+                run.session.config.pack,
                 ", or not as many as then: these tasks are not tested from now on");
 }
 
 void broadcast_recalled(OpenRun& run) {
   constexpr std::string_view kPhase = "broadcast of the tasks learned before";
   nlohmann::json json = nlohmann::json::array();
-  for (const Task& task : run.tasks()) {
-    if (run.is_root() && is_past(task)) json.push_back({task.classes, task.test.size()});
+  for (const Task& task : run.session.tasks()) {
+    if (run.session.is_root() && is_past(task)) json.push_back({task.classes, task.test.size()});
   }
-  json = nlohmann::json::parse(run.group.broadcast(json.dump(), 0, kPhase));
+  json = nlohmann::json::parse(run.session.group.broadcast(json.dump(), 0, kPhase));
   if (json.empty()) return;
-  if (!run.is_root()) {
+  if (!run.session.is_root()) {
     std::vector<PastTask> past;
     for (const nlohmann::json& task : json)
       past.push_back({.classes = task[0], .test_samples = task[1]});
-    put_before(recall_tasks(run.inputs.pack, past, run.inputs.test_per_class), run.inputs.tasks);
+    put_before(recall_tasks(run.session.inputs.pack, past, run.session.inputs.test_per_class),
+               run.session.inputs.tasks);
   }
-  run.group.agree(hash_of(run.tasks()), "tasks, with those learned before (hash)", kPhase);
+  run.session.group.agree(hash_of(run.session.tasks()), "tasks, with those learned before (hash)",
+                          kPhase);
 }
 
 }  // namespace palimpsest

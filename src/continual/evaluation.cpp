@@ -20,121 +20,87 @@ void check_same(const SavedWeights& saved, std::string_view what, const std::str
 }
 
 // Pack and backbone against the weights.
-void check_inputs(const Inputs& inputs, const SavedWeights& saved, const RunConfig& config,
-                  std::vector<std::string>& remarks) {
+void check_inputs(Inputs& inputs, const SavedWeights& saved, const RunConfig& config) {
   check_same(saved, "backbone (SHA-256)", saved.backbone_sha256, inputs.backbone_sha256,
              config.backbone);
   check_same(saved, "backbone's shape, by its config.json (hash),", saved.backbone_shape_sha256,
              inputs.shape_sha256, config.backbone);
   if (inputs.pack.content_sha256() != saved.pack_content_sha256) {
-    remarks.push_back(concat(config.pack, " is another pack than the one they were trained on"));
+    inputs.remarks.push_back(
+        concat(config.pack, " is another pack than the one they were trained on"));
   }
 }
 
 // With the model placed, and everything agreed on.
-Evaluation opened(const RunConfig& config, const SavedWeights& saved, Inputs inputs,
-                  std::vector<Task> tasks, std::vector<std::string> remarks, HostGroup& group,
-                  Watchdog& watchdog) {
-  Placement placement = make_placement(config.device, config.share_device, group, watchdog);
-  if (!config.cuda_graphs) placement.make_graph = nullptr;
-  std::unique_ptr<Backbone> model = group.work("placing the backbone", [&] {
-    return make_backbone(inputs.weights, inputs.backbone, inputs.choice, placement.device);
-  });
-  if (!saved.weights.empty() && !(model->layout() == saved.layout)) {
+Session opened(const RunConfig& config, const SavedWeights& saved, Inputs inputs, HostGroup& group,
+               Watchdog& watchdog) {
+  static const RunEvents nobody;
+  Session session =
+      open_session(config, std::move(inputs), /*stop_after=*/0, group, watchdog, nobody);
+  if (!saved.weights.empty() && !(session.model->layout() == saved.layout)) {
     throw InputError(concat(saved.source,
                             ": its adapted modules are others than those of its recorded "
                             "lora-targets: the file is damaged"));
   }
-  PixelSource pixels(placement.device, placement.room_for_images());
-  Evaluation evaluation{.config = config,
-                        .group = group,
-                        .watchdog = watchdog,
-                        .stop = StopRequest(group, 0),
-                        .inputs = std::move(inputs),
-                        .placement = std::move(placement),
-                        .pixels = std::move(pixels),
-                        .model = std::move(model),
-                        .tasks = std::move(tasks),
-                        .remarks = std::move(remarks)};
-  evaluation.stop.heed();  // there is nothing to save first
-  constexpr std::string_view kPhase = "agreement at the start";
-  group.agree(evaluation.inputs.backbone_sha256, "backbone's weights (SHA-256)", kPhase);
-  group.agree(evaluation.inputs.pack.content_sha256(), "pack (content hash)", kPhase);
-  group.agree(hash_of(evaluation.tasks), "tasks, by protocol and split (hash)", kPhase);
-  return evaluation;
+  session.stop.heed();  // there is nothing to save first
+  group.agree(hash_of(session.tasks()), "tasks, by protocol and split (hash)",
+              "agreement at the start");
+  return session;
 }
 
-// The model takes these weights: theta_hat_0 + difference.
-void hold(Evaluation& evaluation, std::span<const float> difference, std::span<const Head> heads) {
-  const auto size = static_cast<std::size_t>(evaluation.model->layout().size());
-  std::vector<float> weights(difference.begin(), difference.end());
-  if (weights.empty()) weights.assign(size, 0);
+// Agreed on by all ranks.
+AdaptedWeights agreed_weights(Session& session, std::vector<float> difference,
+                              std::span<const Head> heads) {
+  if (difference.empty())
+    difference.resize(static_cast<std::size_t>(session.model->layout().size()));
   constexpr std::string_view kPhase = "agreement before the evaluation";
-  evaluation.group.agree(weights_hash(weights), "weights to evaluate (hash)", kPhase);
-  evaluation.group.agree(heads_hash(heads), "heads to evaluate (hash)", kPhase);
-  evaluation.model->set_difference(weights);
-}
-
-SampleReader reader_of(Evaluation& evaluation) {
-  return {evaluation.inputs.pack, evaluation.inputs.transform, evaluation.config.seed,
-          evaluation.pixels};
+  session.group.agree(weights_hash(difference), "weights to evaluate (hash)", kPhase);
+  session.group.agree(heads_hash(heads), "heads to evaluate (hash)", kPhase);
+  return make_weights(std::move(difference));
 }
 
 }  // namespace
 
-Evaluation open_evaluation(const RunConfig& config, const SavedWeights& saved,
-                           std::string_view split, HostGroup& group, Watchdog& watchdog) {
-  configure_processor(static_cast<int>(config.threads));
+Session open_evaluation(const RunConfig& config, const SavedWeights& saved, std::string_view split,
+                        HostGroup& group, Watchdog& watchdog) {
   Inputs inputs = group.work("opening pack and backbone", [&] { return open_inputs(config); });
-  std::vector<std::string> remarks = inputs.remarks;
-  check_inputs(inputs, saved, config, remarks);
+  check_inputs(inputs, saved, config);
   if (split == "train")
-    remarks.push_back("on the samples that were trained on: it says little about others");
-  std::vector<Task> tasks = tasks_of(saved, inputs.tasks, split, config, remarks);
-  return opened(config, saved, std::move(inputs), std::move(tasks), std::move(remarks), group,
-                watchdog);
+    inputs.remarks.push_back("on the samples that were trained on: it says little about others");
+  inputs.tasks = tasks_of(saved, std::move(inputs.tasks), split, config, inputs.remarks);
+  return opened(config, saved, std::move(inputs), group, watchdog);
 }
 
-Evaluation open_samples(const RunConfig& config, const SavedWeights& saved, std::string_view split,
-                        HostGroup& group, Watchdog& watchdog) {
-  configure_processor(static_cast<int>(config.threads));
+Session open_samples(const RunConfig& config, const SavedWeights& saved, std::string_view split,
+                     HostGroup& group, Watchdog& watchdog) {
   Inputs inputs =
       group.work("opening pack and backbone", [&] { return open_pack_and_backbone(config); });
-  std::vector<std::string> remarks = inputs.remarks;
-  check_inputs(inputs, saved, config, remarks);
+  check_inputs(inputs, saved, config);
   Task task{.index = 0,
             .name = std::string(split),
             .classes = known_classes(saved),
             .train = {},
-            .test = {}};
-  task.test = samples_of(saved, inputs.pack, split, config, remarks);
+            .test = samples_of(saved, inputs.pack, split, config, inputs.remarks)};
   if (task.test.size() == 0) {
     throw UsageError(concat(config.pack, " has no ", split, " samples; --split all takes all"));
   }
-  return opened(config, saved, std::move(inputs), {std::move(task)}, std::move(remarks), group,
-                watchdog);
+  inputs.tasks = {std::move(task)};
+  return opened(config, saved, std::move(inputs), group, watchdog);
 }
 
-std::vector<float> logits_at(Evaluation& evaluation, const SavedWeights& saved) {
-  hold(evaluation, saved.weights, saved.heads);
-  const SampleReader reader = reader_of(evaluation);
-  return logits_of(*evaluation.model, reader, evaluation.tasks.front().test,
-                   heads_in_use(evaluation.config.scenario, saved.heads),
-                   evaluation.config.evaluation_batch, evaluation.group, evaluation.watchdog,
-                   evaluation.stop, evaluation.placement.make_graph);
+std::vector<float> logits_at(Session& session, const SavedWeights& saved) {
+  return logits_of(session, agreed_weights(session, saved.weights, saved.heads),
+                   session.tasks().front().test,
+                   heads_in_use(session.config.scenario, saved.heads));
 }
 
-EvaluationRow evaluate_at(Evaluation& evaluation, std::span<const float> difference,
+EvaluationRow evaluate_at(Session& session, std::vector<float> difference,
                           std::span<const Head> heads) {
-  hold(evaluation, difference, heads);
-  const SampleReader reader = reader_of(evaluation);
-  return evaluate(*evaluation.model, reader, evaluation.tasks,
-                  heads_in_use(evaluation.config.scenario, heads),
-                  evaluation.config.evaluation_batch, evaluation.group, evaluation.watchdog,
-                  evaluation.stop, evaluation.placement.make_graph);
+  return evaluate(session, agreed_weights(session, std::move(difference), heads), session.tasks(),
+                  heads_in_use(session.config.scenario, heads));
 }
 
-Sweep sweep_newest_merge(Evaluation& evaluation, const std::filesystem::path& run,
+Sweep sweep_newest_merge(Session& session, const std::filesystem::path& run,
                          const SavedWeights& saved, std::size_t points) {
   const RunFolder folder(run);
   const auto newest = std::ssize(saved.classes) - 1;
@@ -154,7 +120,7 @@ Sweep sweep_newest_merge(Evaluation& evaluation, const std::filesystem::path& ru
                             ": palimpsest-verify names all that is wrong with the run"));
   }
   const std::vector<float> direction =
-      task_vector_of(task.lora, saved.layout, static_cast<int>(evaluation.config.threads));
+      task_vector_of(task.lora, saved.layout, static_cast<int>(session.config.threads));
   const auto weights_at = [&](double alpha) {
     std::vector<float> weights = before;
     add_scaled(weights, alpha, direction);
@@ -177,9 +143,9 @@ Sweep sweep_newest_merge(Evaluation& evaluation, const std::filesystem::path& ru
   }
   for (const double alpha : sweep_alphas(points, own)) {
     if (alpha == own) sweep.own = sweep.points.size();
-    sweep.points.push_back({alpha, evaluate_at(evaluation, weights_at(alpha), saved.heads)});
+    sweep.points.push_back({alpha, evaluate_at(session, weights_at(alpha), saved.heads)});
   }
-  sweep.best = best_point(sweep.points, evaluation.config.scenario == "task-incremental");
+  sweep.best = best_point(sweep.points, session.config.scenario == "task-incremental");
   return sweep;
 }
 

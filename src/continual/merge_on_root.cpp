@@ -3,80 +3,102 @@
 #include <algorithm>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/merge/fisher_scale.h"
+#include "palimpsest/merge/merge_rule.h"
 #include "palimpsest/remerge/merge_record.h"
 
 namespace palimpsest {
 namespace {
 
+FisherRecord record_of(Fisher fisher, FisherScale scale, double factor) {
+  return {.kind = std::move(fisher.kind),
+          .samples = fisher.samples,
+          .transform = "test",
+          .scale = std::string(name_of(scale)),
+          .factor = factor,
+          .values = std::move(fisher.values)};
+}
+
+Merged event_of(std::int64_t task, const MergeRule& rule, const MergeRecord& record) {
+  Merged event{.task = static_cast<int>(task),
+               .rule = std::string(rule.name()),
+               .alpha = *record.alpha(),
+               .alpha_range = {},
+               .alpha_unclamped = record.alpha_unclamped,
+               .numerator = record.numerator,
+               .denominator = record.denominator,
+               .fisher_factor = {},
+               .fisher_mass_task = {},
+               .fisher_mass_before = {},
+               .remark = record.remark};
+  const auto [least, most] = std::ranges::minmax(record.coefficients);
+  if (record.coefficients.size() > 1) event.alpha_range = {least, most};
+  return event;
+}
+
 // Everything that rank 0 does alone.
-MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, const AdaptedLayout& layout,
-                              StreamState& state, const TrainedWeights& trained,
-                              std::optional<Fisher> fisher, double loss_rise) {
+MergeOutcome decide_and_merge(const RunConfig& config, const AdaptedLayout& layout,
+                              StreamState& state, const TrainedTask& trained,
+                              const TaskMeasurements& measured, std::optional<Fisher> fisher) {
+  const std::unique_ptr<MergeRule> rule = make_merge_rule(config.merge);
+  const FisherScale scale = parse_fisher_scale(config.fisher_scale);
   const std::vector<LowRankFactors> factors = factors_of(trained.lora);
   TaskToMerge task{.task = state.tasks_done,
-                   .merged = state.merged,
+                   .merged = *state.merged,
                    .task_vector = trained.task_vector,
-                   .weights = trained.weights,
+                   .weights = *measured.weights,
                    .factors = factors};
   FisherFactor factor;
   if (fisher) {
-    factor = fisher_factor(scale, fisher->values, fisher_mass(fisher->values, trained.task_vector),
-                           loss_rise);
     task.fisher = fisher->values;
+    factor = fisher_factor(scale, task.fisher, fisher_mass(task.fisher, task.task_vector),
+                           measured.loss_merged_before - measured.loss_trained);
     task.fisher_factor = factor.factor;
   }
-  TaskMerge merge = merge_task(rule, layout, state.memory, task);
-  state.merged = std::move(merge.merged);
+  TaskMerge merge = merge_task(*rule, layout, state.memory, task);
 
-  MergeOutcome outcome{.record = record_of(rule, merge),
+  MergeOutcome outcome{.weights = make_weights(std::move(merge.merged)),
+                       .record = record_of(*rule, merge),
+                       .weights_hash = {},
                        .fisher = {},
                        .predicted_rise = merge.predicted_rise,
                        .event = {}};
   MergeRecord& record = outcome.record;
   const bool both = !factor.remark.empty() && !record.remark.empty();
   record.remark = concat(factor.remark, both ? "; " : "", record.remark);
+  outcome.event = event_of(state.tasks_done, *rule, record);
   if (fisher) {
-    outcome.fisher = FisherRecord{.kind = fisher->kind,
-                                  .samples = fisher->samples,
-                                  .transform = "test",
-                                  .scale = std::string(name_of(scale)),
-                                  .factor = factor.factor,
-                                  .values = std::move(fisher->values)};
+    outcome.fisher = record_of(*std::move(fisher), scale, factor.factor);
     outcome.event.fisher_factor = factor.factor;
     outcome.event.fisher_mass_task = merge.mass_task;
     outcome.event.fisher_mass_before = merge.mass_before;
   }
-  outcome.event.task = static_cast<int>(state.tasks_done);
-  outcome.event.rule = rule.name();
-  outcome.event.alpha = *record.alpha();
-  const auto [least, most] = std::ranges::minmax(record.coefficients);
-  if (record.coefficients.size() > 1) outcome.event.alpha_range = {least, most};
-  outcome.event.alpha_unclamped = record.alpha_unclamped;
-  outcome.event.numerator = record.numerator;
-  outcome.event.denominator = record.denominator;
-  outcome.event.remark = record.remark;
   return outcome;
 }
 
 }  // namespace
 
-MergeOutcome merge_on_root(HostGroup& group, const MergeRule& rule, FisherScale scale,
-                           const AdaptedLayout& layout, StreamState& state,
-                           const TrainedWeights& trained, std::optional<Fisher> fisher,
-                           double loss_rise) {
+MergeOutcome merge_on_root(Session& session, StreamState& state, const TrainedTask& trained,
+                           const TaskMeasurements& measured, std::optional<Fisher> fisher) {
+  const Stopwatch watch;
+  const Watchdog::Phase phase(session.watchdog, "merging", 10);
   if (state.merged_hash.empty()) throw Error("a merge into a state that was not broadcast");
   MergeOutcome outcome;
-  group.work("merge on rank 0", [&] {
-    if (group.rank() != 0) return;
-    outcome = decide_and_merge(rule, scale, layout, state, trained, std::move(fisher), loss_rise);
+  session.group.work("merge on rank 0", [&] {
+    if (!session.is_root()) return;
+    outcome = decide_and_merge(session.config, session.model->layout(), state, trained, measured,
+                               std::move(fisher));
   });
-  group.broadcast(std::as_writable_bytes(std::span(state.merged)), 0,
-                  "broadcast of the merged weights");
-  outcome.record.weights_before = std::move(state.merged_hash);
-  state.merged_hash = weights_hash(state.merged);
-  outcome.record.weights_after = state.merged_hash;
-  group.agree(state.merged_hash, "hash of the merged weights", "agreement after the merge");
+  outcome.weights = broadcast(session.group, outcome.weights, state.merged->size(),
+                              "broadcast of the merged weights");
+  outcome.weights_hash = weights_hash(*outcome.weights);
+  outcome.record.weights_before = state.merged_hash;
+  outcome.record.weights_after = outcome.weights_hash;
+  session.group.agree(outcome.weights_hash, "hash of the merged weights",
+                      "agreement after the merge");
+  outcome.seconds = watch.seconds();
   return outcome;
 }
 

@@ -10,210 +10,203 @@
 #include "palimpsest/device/host_copy.h"
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/format/heads.h"
+#include "palimpsest/merge/fisher_scale.h"
 #include "palimpsest/merge/task_vector.h"
 #include "palimpsest/train/class_statistics.h"
-#include "palimpsest/train/features.h"
-#include "palimpsest/train/fisher.h"
 #include "palimpsest/train/head.h"
 #include "palimpsest/train/head_alignment.h"
+#include "palimpsest/train/task_passes.h"
 #include "palimpsest/train/task_trainer.h"
 
 namespace palimpsest {
 namespace {
 
-// The model takes these weights: theta_hat_0 + difference.
-void hold(OpenRun& run, const std::vector<float>& difference) {
-  run.model->set_difference(difference);
-}
-
-// theta_t* = theta_hat_{t-1} + Delta_t.
-std::vector<float> trained_weights(const OpenRun& run, const TrainedTask& trained) {
-  std::vector<float> weights = run.state.merged;
-  add_scaled(weights, 1, trained.task_vector);
-  return weights;
-}
-
 // What the head of the next task begins with: a shared one goes on, others are fresh.
-Head head_to_begin_with(const OpenRun& run) {
-  const bool goes_on = shares_head(run.config.scenario) && !run.state.heads.empty();
-  return goes_on ? run.state.heads.back() : Head{};
+Head first_head(const RunConfig& config, const StreamState& state) {
+  return shares_head(config.scenario) && !state.heads.empty() ? state.heads.back() : Head{};
 }
 
-TrainedTask train(OpenRun& run, const Task& task, TaskMetrics& metrics) {
+// Stage 1: from theta_hat_{t-1} to Delta_t and the task's head.
+TrainedTask train(OpenRun& run, TaskPasses& passes) {
+  Session& session = run.session;
+  const TaskBeginning begin{
+      .weights = run.state.merged,
+      .head = first_head(session.config, run.state),
+      .penalty = ewc_penalty_of_state(session.group, session.config.ewc, run.state),
+      .progress = std::exchange(run.progress, std::nullopt)};
   StepSaver saver(run);
-  // Where an earlier start of this run has left the task, if it has.
-  const std::optional<TaskProgress> start = std::exchange(run.progress, std::nullopt);
-  TrainedTask trained = train_task(
-      run.context(), task, start,
-      [&](const TaskProgress& counters, const auto& snapshot) {
-        saver.after_step(counters, snapshot);
-      },
-      head_to_begin_with(run), ewc_penalty_of_state(run.group, run.config.ewc, run.state));
+  const auto after_step = [&](const TaskProgress& counters, const auto& snapshot) {
+    saver.after_step(counters, snapshot);
+  };
+  TrainedTask trained = session.config.adapter == "none"
+                            ? train_on_features(passes, begin)
+                            : train_task(session, passes.task(), begin, after_step);
   saver.finish();
-  metrics.loss_first_step = trained.loss_first_step;
-  metrics.loss_last_pass = trained.loss_last_pass;
-  metrics.seconds_train = trained.seconds;
-  run.events.tell(TaskTrained{static_cast<int>(task.index), trained.loss_first_step,
-                              trained.loss_last_pass, trained.seconds});
+  session.events.tell(TaskTrained{static_cast<int>(passes.task().index), trained.loss_first_step,
+                                  trained.loss_last_pass, trained.seconds});
   return trained;
 }
 
-// For the secant scale: L_t at the weights that the model holds, with the new head.
-void measure_loss_before(OpenRun& run, const Task& task, const Head& head, TaskMetrics& metrics) {
-  if (!needs_fisher(run.config) || run.fisher_scale != FisherScale::kSecant) return;
-  metrics.loss_merged_before = mean_loss(run.context(), task, head);
-}
-
-// F_t at the weights that the model holds; nullopt where nothing needs it.
-std::optional<Fisher> measure_fisher(OpenRun& run, const Task& task, const Head& head,
-                                     TaskMetrics& metrics) {
-  if (!needs_fisher(run.config)) return std::nullopt;
+// What the merge rests on: losses and curvature at theta_hat_{t-1} and theta_t*.
+TaskMeasurements measure(TaskPasses& passes, const AdaptedWeights& merged,
+                         const TrainedTask& trained) {
+  const RunConfig& config = passes.session().config;
+  std::vector<float> weights = *merged;
+  add_scaled(weights, 1, trained.task_vector);
+  TaskMeasurements measured{.weights = make_weights(std::move(weights)), .fisher = {}};
+  if (!needs_fisher(config)) return measured;
+  if (parse_fisher_scale(config.fisher_scale) == FisherScale::kSecant)
+    measured.loss_merged_before = passes.loss(merged, trained.head);
   const Stopwatch watch;
-  Fisher fisher = measure_curvature(run.context(), task, head);
-  metrics.loss_trained = fisher.loss;
-  metrics.seconds_fisher = watch.seconds();
-  return fisher;
+  measured.fisher = passes.curvature(measured.weights, trained.head);
+  measured.loss_trained = measured.fisher->loss;
+  measured.seconds_fisher = watch.seconds();
+  return measured;
 }
 
-// From theta_hat_{t-1} and Delta_t to theta_hat_t, on every rank.
-MergeOutcome merge(OpenRun& run, const TrainedWeights& trained, std::optional<Fisher> fisher,
-                   TaskMetrics& metrics) {
-  const Stopwatch watch;
-  const Watchdog::Phase phase(run.watchdog, "merging", 10);
-  MergeOutcome outcome =
-      merge_on_root(run.group, *run.rule, run.fisher_scale, run.model->layout(), run.state, trained,
-                    std::move(fisher), metrics.loss_merged_before - metrics.loss_trained);
-  metrics.seconds_merge = watch.seconds();
-  if (run.is_root()) run.events.tell(outcome.event);
-  return outcome;
-}
-
-// By how much the merge raised the task's loss, with the head as trained: predicted and measured
-// (--error-budget). Sets the model's weights.
-void measure_error_budget(OpenRun& run, const Task& task, const Head& head,
-                          const std::vector<float>& trained, std::optional<double> predicted,
-                          TaskMetrics& metrics) {
-  if (!run.config.error_budget || run.config.adapter == "none") return;
-  if (run.state.merged == trained) {
-    metrics.rise_measured = 0;
-  } else {
-    if (!needs_fisher(run.config)) {
-      hold(run, trained);
-      metrics.loss_trained = mean_loss(run.context(), task, head);
-    }
-    hold(run, run.state.merged);
-    metrics.rise_measured = mean_loss(run.context(), task, head) - metrics.loss_trained;
+// The heads after the merge, fitted to theta_hat_t if the settings ask for it (not in the paper).
+std::vector<Head> fitted_heads(TaskPasses& passes, StreamState& state) {
+  Session& session = passes.session();
+  const RunConfig& config = session.config;
+  const Task& task = passes.task();
+  std::vector<Head> heads = state.heads;
+  if (!config.head_refit && !config.head_align) return heads;
+  const at::Tensor& features = passes.features(state.merged);
+  if (config.head_refit) {
+    heads.back() = train_head(features, task.train.targets, std::ssize(task.classes),
+                              settings_after_merge(config, task.train.size()), task.index,
+                              config.head_refit_epochs, heads.back(),
+                              [&](const NonfiniteStep& at) {
+                                skip_step(session, task, at, /*in_refit=*/true);
+                              })
+                       .head;
   }
-  metrics.rise_predicted = predicted;
-  run.events.tell(ErrorBudget{static_cast<int>(task.index), predicted, *metrics.rise_measured});
+  if (config.head_align) {
+    // The new task's at theta_hat_t, the others' as they were after their own merges.
+    state.class_statistics.push_back(
+        class_statistics(to_host(features), task.train.targets, std::ssize(task.classes)));
+    if (heads.size() > 1) {
+      heads = aligned_heads(heads, state.class_statistics, config, task.index, session.device());
+    }
+  }
+  session.group.agree(heads_hash(heads), "hash of the heads after the merge",
+                      "agreement after fitting the heads");
+  return heads;
 }
 
-// The task's head trained again on the merged model's features (not in the paper).
-void refit_head(OpenRun& run, const Task& task, const at::Tensor& features) {
-  Head& head = run.state.heads.back();
-  head = train_head(features, task.train.targets, std::ssize(task.classes),
-                    settings_after_merge(run.config, task.train.size()), task.index,
-                    run.config.head_refit_epochs, head,
-                    [&](const NonfiniteStep& at) {
-                      skip_step(run.context(), task, at, /*in_refit=*/true);
-                    })
-             .head;
+// By how much the merge raised the task's loss, with the head as trained (--error-budget).
+struct MergeCost {
+  double loss_trained = 0;
+  std::optional<double> rise_predicted, rise_measured;
+};
+
+MergeCost measure_cost(TaskPasses& passes, const TaskMeasurements& measured,
+                       const MergeOutcome& merged, const Head& head) {
+  Session& session = passes.session();
+  MergeCost cost{.loss_trained = measured.loss_trained, .rise_predicted = {}, .rise_measured = {}};
+  if (!session.config.error_budget || session.config.adapter == "none") return cost;
+  cost.rise_predicted = merged.predicted_rise;
+  if (*merged.weights == *measured.weights) {
+    cost.rise_measured = 0;
+  } else {
+    cost.loss_trained = passes.loss(measured.weights, head);
+    cost.rise_measured = passes.loss(merged.weights, head) - cost.loss_trained;
+  }
+  session.events.tell(
+      ErrorBudget{static_cast<int>(passes.task().index), cost.rise_predicted, *cost.rise_measured});
+  return cost;
 }
 
-// All heads trained together on what is kept of every class: the new task's at theta_hat_t, the
-// others' as they were after their own merges (not in the paper).
-void align_heads(OpenRun& run, const Task& task, const at::Tensor& features) {
-  StreamState& state = run.state;
-  state.class_statistics.push_back(
-      class_statistics(to_host(features), task.train.targets, std::ssize(task.classes)));
-  if (state.heads.size() == 1) return;  // trained on features of all classes seen
-  state.heads = aligned_heads(state.heads, state.class_statistics, run.config, task.index,
-                              run.model->device());
-}
+struct TimedRow {
+  EvaluationRow row;
+  double seconds = 0;
+};
 
-// What the settings ask for after a merge; the model holds theta_hat_t.
-void fit_heads(OpenRun& run, const Task& task) {
-  if (!run.config.head_refit && !run.config.head_align) return;
-  const at::Tensor features = cached_features(run.context(), task.train);
-  if (run.config.head_refit) refit_head(run, task, features);
-  if (run.config.head_align) align_heads(run, task, features);
-  run.group.agree(heads_hash(run.state.heads), "hash of the heads after the merge",
-                  "agreement after fitting the heads");
-}
-
-// Over all classes seen, with the weights that the model holds.
-EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
-                            TaskMetrics& metrics) {
+// Over all classes seen.
+TimedRow evaluate_seen(OpenRun& run, const Task& task, const AdaptedWeights& weights,
+                       bool after_merge) {
   const Stopwatch watch;
-  EvaluationRow row = evaluate(
-      *run.model, run.reader(), run.seen(task), heads_in_use(run.config.scenario, run.state.heads),
-      run.config.evaluation_batch, run.group, run.watchdog, run.stop, run.placement.make_graph);
-  metrics.seconds_evaluate += watch.seconds();
-  run.events.tell(Evaluated{.task = static_cast<int>(task.index),
-                            .after_merge = after_merge,
-                            .samples = row.samples,
-                            .correct = row.correct,
-                            .correct_given_task = row.correct_given_task,
-                            .correct_top5 = row.correct_top5,
-                            .correct_task = row.correct_task,
-                            .loss_given_task = row.loss_given_task,
-                            .seconds = watch.seconds()});
-  return row;
+  Session& session = run.session;
+  EvaluationRow row = evaluate(session, weights, run.seen(task),
+                               heads_in_use(session.config.scenario, run.state.heads));
+  const double seconds = watch.seconds();
+  session.events.tell(Evaluated{.task = static_cast<int>(task.index),
+                                .after_merge = after_merge,
+                                .samples = row.samples,
+                                .correct = row.correct,
+                                .correct_given_task = row.correct_given_task,
+                                .correct_top5 = row.correct_top5,
+                                .correct_task = row.correct_task,
+                                .loss_given_task = row.loss_given_task,
+                                .seconds = seconds});
+  return {std::move(row), seconds};
 }
 
 // One file for the task, one for the state, then the manifest, by rank 0; the others wait.
 void save(OpenRun& run, const Task& task, const TrainedTask& trained, const MergeOutcome& merged,
           const TaskMetrics& metrics) {
-  const Watchdog::Phase phase(run.watchdog, "saving", 10);
-  run.group.work("save on rank 0", [&] {
-    if (!run.is_root()) return;
+  Session& session = run.session;
+  const Watchdog::Phase phase(session.watchdog, "saving", 10);
+  session.group.work("save on rank 0", [&] {
+    if (!session.is_root()) return;
     const Stopwatch watch;
     run.state.accuracy.add_row(metrics.after_merge, metrics.before_merge);
     run.alphas.push_back(merged.event.alpha);
     run.state_content_sha256 = run.folder.commit(
         make_task_record(run.identity, task, trained, run.state.heads.back(), merged, metrics),
-        make_state_record(run.identity, run.seen(task), run.model->layout(), run.state,
-                          run.config));
-    run.events.tell(TaskSaved{static_cast<int>(task.index),
-                              run.folder.task_file(task.index).string(), watch.seconds()});
+        make_state_record(run.identity, run.seen(task), session.model->layout(), run.state,
+                          session.config));
+    session.events.tell(TaskSaved{static_cast<int>(task.index),
+                                  run.folder.task_file(task.index).string(), watch.seconds()});
   });
-  run.stop.heed();
-}
-
-// Of all tasks before this one whose data is at hand.
-std::int64_t steps_before(const OpenRun& run, const Task& task) {
-  std::int64_t steps = 0;
-  for (const Task& earlier : run.tasks()) {
-    if (earlier.index >= task.index) break;
-    if (!is_past(earlier)) steps += training_steps(run.config, earlier.index, earlier.train.size());
-  }
-  return steps;
+  session.stop.heed();
 }
 
 // One task, from theta_hat_{t-1} to theta_hat_t.
 void learn(OpenRun& run, const Task& task) {
-  TaskMetrics metrics;
-  hold(run, run.state.merged);
-  const TrainedTask trained = train(run, task, metrics);
-  run.state.heads.push_back(trained.head);
+  StreamState& state = run.state;
+  TaskPasses passes(run.session, task);
+  const TrainedTask trained = train(run, passes);
+  state.heads.push_back(trained.head);
+  TaskMeasurements measured = measure(passes, state.merged, trained);
+  TimedRow before = evaluate_seen(run, task, measured.weights, /*after_merge=*/false);
 
-  hold(run, run.state.merged);
-  measure_loss_before(run, task, trained.head, metrics);
-  const std::vector<float> weights = trained_weights(run, trained);
-  hold(run, weights);
-  std::optional<Fisher> fisher = measure_fisher(run, task, trained.head, metrics);
-  metrics.before_merge = evaluate_seen(run, task, false, metrics);
+  const MergeOutcome merged = merge_on_root(run.session, state, trained, measured,
+                                            std::exchange(measured.fisher, std::nullopt));
+  state.merged = merged.weights;
+  state.merged_hash = merged.weights_hash;
+  state.heads = fitted_heads(passes, state);
+  const MergeCost cost = measure_cost(passes, measured, merged, trained.head);
+  TimedRow after = evaluate_seen(run, task, state.merged, /*after_merge=*/true);
 
-  const MergeOutcome merged =
-      merge(run, {.task_vector = trained.task_vector, .weights = weights, .lora = trained.lora},
-            std::move(fisher), metrics);
-  measure_error_budget(run, task, trained.head, weights, merged.predicted_rise, metrics);
-  hold(run, run.state.merged);
-  fit_heads(run, task);
-  metrics.after_merge = evaluate_seen(run, task, true, metrics);
+  ++state.tasks_done;
+  save(run, task, trained, merged,
+       {.before_merge = std::move(before.row),
+        .after_merge = std::move(after.row),
+        .loss_first_step = trained.loss_first_step,
+        .loss_last_pass = trained.loss_last_pass,
+        .loss_merged_before = measured.loss_merged_before,
+        .loss_trained = cost.loss_trained,
+        .rise_predicted = cost.rise_predicted,
+        .rise_measured = cost.rise_measured,
+        .seconds_train = trained.seconds,
+        .seconds_fisher = measured.seconds_fisher,
+        .seconds_merge = merged.seconds,
+        .seconds_evaluate = before.seconds + after.seconds});
+}
 
-  ++run.state.tasks_done;
-  save(run, task, trained, merged, metrics);
+TaskStarted started(const OpenRun& run, const Task& task) {
+  const auto steps_of = [&](const Task& other) {
+    return training_steps(batch_settings(run.session.config), other.index, other.train.size());
+  };
+  std::int64_t before = 0;  // of earlier tasks whose data is at hand
+  for (const Task& earlier : run.seen(task).first(static_cast<std::size_t>(task.index)))
+    if (!is_past(earlier)) before += steps_of(earlier);
+  return {.task = static_cast<int>(task.index),
+          .classes = task.classes,
+          .samples = task.train.size(),
+          .steps = steps_of(task),
+          .steps_before = before};
 }
 
 }  // namespace
@@ -226,13 +219,9 @@ RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchd
   RunResult result;
   try {
     for (const Task& task : run.remaining()) {
-      run.stop.check();
+      run.session.stop.check();
       before_task(task);
-      events.tell(TaskStarted{.task = static_cast<int>(task.index),
-                              .classes = task.classes,
-                              .samples = task.train.size(),
-                              .steps = training_steps(config, task.index, task.train.size()),
-                              .steps_before = steps_before(run, task)});
+      events.tell(started(run, task));
       learn(run, task);
     }
     events.tell(RunFinished{watch.seconds()});

@@ -3,10 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "palimpsest/config/key_table.h"
-#include "palimpsest/continual/inputs.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/past_tasks.h"
+#include "palimpsest/session/inputs.h"
 
 namespace palimpsest {
 
@@ -35,7 +35,7 @@ StateRecord make_state_record(const RunIdentity& run, std::span<const Task> task
   const bool remembers = state.memory.size() > 0;
   StateRecord record{.tasks_done = state.tasks_done,
                      .layout = layout,
-                     .merged = state.merged,
+                     .merged = *state.merged,
                      .fisher_kind = remembers ? curvature_kind(config.curvature) : "",
                      .fisher_scale = remembers ? config.fisher_scale : "",
                      .s0 = {state.memory.s0().begin(), state.memory.s0().end()},
@@ -55,7 +55,7 @@ StateRecord make_state_record(const RunIdentity& run, std::span<const Task> task
 
 StreamState state_of(const StateRecord& record) {
   return {.tasks_done = record.tasks_done,
-          .merged = record.merged,
+          .merged = make_weights(record.merged),
           .merged_hash = {},
           .heads = record.heads,
           .class_statistics = record.class_statistics,

@@ -61,7 +61,7 @@ void broadcast(HostGroup& group, AdapterAndHead& values) {
 StreamState initial_state(const AdaptedLayout& layout, bool with_memory) {
   const auto size = static_cast<std::size_t>(layout.size());
   StreamState state;
-  state.merged.assign(size, 0);
+  state.merged = make_weights(std::vector<float>(size));
   if (with_memory) state.memory = CurvatureMemory(size);
   return state;
 }
@@ -73,8 +73,8 @@ void broadcast_state(HostGroup& group, StreamState& state) {
   state.tasks_done = counts[0];
   state.heads.resize(static_cast<std::size_t>(counts[1]));
   state.class_statistics.resize(static_cast<std::size_t>(counts[2]));
-  broadcast(group, state.merged);
-  state.merged_hash = weights_hash(state.merged);
+  state.merged = broadcast(group, state.merged, state.merged->size(), kBroadcast);
+  state.merged_hash = weights_hash(*state.merged);
   for (Head& head : state.heads) broadcast(group, head);
   for (ClassStatistics& statistics : state.class_statistics) broadcast(group, statistics);
 }
@@ -82,9 +82,9 @@ void broadcast_state(HostGroup& group, StreamState& state) {
 QuadraticPenalty ewc_penalty_of_state(HostGroup& group, double lambda, const StreamState& state) {
   QuadraticPenalty penalty;
   if (lambda == 0 || state.tasks_done == 0) return penalty;
-  if (group.rank() == 0) penalty = ewc_penalty(lambda, state.memory, state.merged);
+  if (group.rank() == 0) penalty = ewc_penalty(lambda, state.memory, *state.merged);
   for (std::vector<float>* part : {&penalty.curvature, &penalty.slope}) {
-    part->resize(state.merged.size());
+    part->resize(state.merged->size());
     group.broadcast(std::as_writable_bytes(std::span(*part)), 0, "broadcast of the penalty");
   }
   return penalty;

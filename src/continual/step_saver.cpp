@@ -7,11 +7,11 @@
 namespace palimpsest {
 
 StepSaver::Wish StepSaver::wish_here(const TaskProgress& counters) const {
-  if (run_.stop.here() != 0) return Wish::kStop;
-  if (!run_.is_root()) return Wish::kNone;
+  if (run_.session.stop.here() != 0) return Wish::kStop;
+  if (!run_.session.is_root()) return Wish::kNone;
   if (counters.steps_done == counters.steps) return Wish::kSave;
   if (is_writing()) return Wish::kNone;  // nobody waits for a slow disk
-  const RunConfig& config = run_.config;
+  const RunConfig& config = run_.session.config;
   const bool by_steps = config.checkpoint_every > 0, by_time = config.checkpoint_minutes > 0;
   const bool due = (by_steps && counters.steps_done % config.checkpoint_every == 0) ||
                    (by_time && since_last_.seconds() > 60 * config.checkpoint_minutes);
@@ -20,20 +20,20 @@ StepSaver::Wish StepSaver::wish_here(const TaskProgress& counters) const {
 
 void StepSaver::after_step(const TaskProgress& counters,
                            const std::function<TaskProgress()>& snapshot) {
-  run_.stop.heed();  // this step will be saved
-  const auto wish = static_cast<Wish>(
-      run_.group.max(static_cast<std::int64_t>(wish_here(counters)), "agreement after a step"));
+  run_.session.stop.heed();  // this step will be saved
+  const auto wish = static_cast<Wish>(run_.session.group.max(
+      static_cast<std::int64_t>(wish_here(counters)), "agreement after a step"));
   if (wish == Wish::kNone) return;
-  const Watchdog::Phase phase(run_.watchdog, "saving a step", 10);
+  const Watchdog::Phase phase(run_.session.watchdog, "saving a step", 10);
   const bool is_last = counters.steps_done == counters.steps;
   if (wish == Wish::kStop || is_last) finish();  // one at a time
-  if (run_.is_root()) {
+  if (run_.session.is_root()) {
     wait_for_file();
     start_writing(snapshot());
   }
   since_last_ = Stopwatch();
   if (wish == Wish::kStop) finish();
-  if (wish == Wish::kStop) throw Stopped{run_.stop.here()};
+  if (wish == Wish::kStop) throw Stopped{run_.session.stop.here()};
 }
 
 bool StepSaver::is_writing() const {
@@ -42,12 +42,12 @@ bool StepSaver::is_writing() const {
 }
 
 void StepSaver::start_writing(TaskProgress progress) {
-  run_.events.tell(
+  run_.session.events.tell(
       CheckpointTaken{.task = static_cast<int>(progress.task), .steps_done = progress.steps_done});
   const auto task = static_cast<std::size_t>(progress.task);
   StepRecord record{.progress = std::move(progress),
                     .state_content_sha256 = run_.state_content_sha256,
-                    .task_sha256 = hash_of(run_.tasks().subspan(task, 1)),
+                    .task_sha256 = hash_of(run_.session.tasks().subspan(task, 1)),
                     .backbone_sha256 = run_.identity.backbone_sha256,
                     .backbone_shape_sha256 = run_.identity.backbone_shape_sha256,
                     .pack_content_sha256 = run_.identity.pack_content_sha256,
@@ -62,7 +62,7 @@ void StepSaver::start_writing(TaskProgress progress) {
 }
 
 void StepSaver::finish() {
-  run_.group.work("save on rank 0", [&] { wait_for_file(); });
+  run_.session.group.work("save on rank 0", [&] { wait_for_file(); });
 }
 
 void StepSaver::wait_for_file() {

@@ -10,16 +10,22 @@
 
 namespace palimpsest {
 
-Sampler::Sampler(std::uint64_t seed, std::int64_t task, std::int64_t samples, std::int64_t batch,
-                 bool drop_last)
-    : seed_(seed),
+BatchSettings batch_settings(const RunConfig& config) {
+  return {.seed = config.seed,
+          .batch = config.batch,
+          .drop_last = config.drop_last,
+          .passes = config.epochs * config.passes_per_epoch};
+}
+
+Sampler::Sampler(const BatchSettings& settings, std::int64_t task, std::int64_t samples)
+    : settings_(settings),
       task_(task),
       samples_(samples),
-      batch_(batch),
-      steps_per_pass_(drop_last ? samples / batch : (samples + batch - 1) / batch) {
+      steps_per_pass_(settings.drop_last ? samples / settings.batch
+                                         : (samples + settings.batch - 1) / settings.batch) {
   if (steps_per_pass_ == 0) {
     throw UsageError(concat("task ", task + 1, " has ", samples,
-                            " training samples, too few for one batch of ", batch,
+                            " training samples, too few for one batch of ", settings.batch,
                             " with --drop-last; lower --batch or leave --drop-last out"));
   }
 }
@@ -27,19 +33,19 @@ Sampler::Sampler(std::uint64_t seed, std::int64_t task, std::int64_t samples, st
 std::vector<std::int64_t> Sampler::batch(std::int64_t step) const {
   const std::int64_t pass = step / steps_per_pass_;
   if (pass != pass_) {
-    order_ = permutation(samples_,
-                         RandomStream(seed_, Purpose::kShuffle, static_cast<std::uint32_t>(task_),
-                                      static_cast<std::uint64_t>(pass)));
+    order_ = permutation(
+        samples_, RandomStream(settings_.seed, Purpose::kShuffle, static_cast<std::uint32_t>(task_),
+                               static_cast<std::uint64_t>(pass)));
     pass_ = pass;
   }
-  const std::int64_t first = (step % steps_per_pass_) * batch_;
-  const std::int64_t last = std::min(first + batch_, samples_);
+  const std::int64_t first = (step % steps_per_pass_) * settings_.batch;
+  const std::int64_t last = std::min(first + settings_.batch, samples_);
   return {order_.begin() + first, order_.begin() + last};
 }
 
-std::int64_t training_steps(const RunConfig& config, std::int64_t task, std::int64_t samples) {
-  const Sampler sampler(config.seed, task, samples, config.batch, config.drop_last);
-  return config.epochs * config.passes_per_epoch * sampler.steps_per_pass();
+std::int64_t training_steps(const BatchSettings& settings, std::int64_t task,
+                            std::int64_t samples) {
+  return Sampler(settings, task, samples).steps();
 }
 
 std::vector<std::vector<std::int64_t>> deal(const std::vector<std::int64_t>& batch,

@@ -5,12 +5,11 @@
 
 #include <bit>
 #include <numeric>
-#include <utility>
 
-#include "palimpsest/device/streams.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/model/head.h"
 #include "palimpsest/model/recorded_pass.h"
+#include "palimpsest/session/chunk_loop.h"
 
 namespace palimpsest {
 namespace {
@@ -112,48 +111,43 @@ void sum(HostGroup& group, Counts& counts, std::span<double> losses) {
 
 }  // namespace
 
-EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
-                       std::span<const Task> tasks, std::span<const Head> heads, std::int64_t chunk,
-                       HostGroup& group, Watchdog& watchdog, const StopRequest& stop,
-                       const MakeGraph& make_graph) {
+EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::span<const Task> tasks,
+                       std::span<const Head> heads) {
+  load_weights(session, weights);
   const c10::NoGradGuard no_grad;
-  const Watchdog::Phase phase(watchdog, "evaluation", 10);
-  const JointHead joint = join(heads, tasks.size(), model.device());
+  const Watchdog::Phase phase(session.watchdog, "evaluation", 10);
+  const std::int64_t size = session.config.evaluation_batch;
+  const JointHead joint = join(heads, tasks.size(), session.device());
   EvaluationRow row = row_of(tasks);
   std::vector<std::size_t> task_of_chunk;
   for (std::size_t j = 0; j < tasks.size(); ++j)
-    task_of_chunk.insert(task_of_chunk.end(), chunks(row.samples[j], chunk).size(), j);
+    task_of_chunk.insert(task_of_chunk.end(), chunks(row.samples[j], size).size(), j);
   // Where the model is, so that nobody waits for a chunk.
-  const at::TensorOptions place(model.device());
+  const at::TensorOptions place(session.device());
   const std::int64_t all = std::accumulate(row.samples.begin(), row.samples.end(), std::int64_t{0});
   const at::Tensor outcomes = at::zeros({kOutcomes, all}, place.dtype(at::kBool));
   const at::Tensor losses = at::zeros({std::ssize(task_of_chunk)}, place.dtype(at::kDouble));
-  RecordedPass pass(make_graph, [&](const Batch& batch) {
-    return head_logits(model.features(batch), joint.head);
+  RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
+    return head_logits(session.model->features(batch), joint.head);
   });
-  Pace pace(model.device());
-  std::int64_t number = 0, sample = 0;
+  ChunkLoop loop(session, session.group.size());
+  std::int64_t before = 0;  // samples of the tasks before
   for (std::size_t j = 0; j < tasks.size(); ++j) {
     const std::int64_t first = joint.first_class[j], classes = joint.classes[j];
-    for (const auto& positions : chunks(tasks[j].test.size(), chunk)) {
-      const std::int64_t begin = std::exchange(sample, sample + std::ssize(positions));
-      if (number % group.size() == 0) stop.check();
-      const std::int64_t here = number++;
-      if (here % group.size() != group.rank()) continue;
-      const Batch batch = reader.test_view(tasks[j].test, positions);
+    loop.over(tasks[j].test, size, [&](const Chunk& chunk, std::int64_t, const Batch& batch) {
       const at::Tensor logits = pass(batch);
-      outcomes.narrow(1, begin, std::ssize(positions))
+      outcomes.narrow(1, before + chunk.first, chunk.size())
           .copy_(outcomes_of(logits, batch.targets, first, classes));
-      losses[here].copy_(at::cross_entropy_loss(logits.narrow(1, first, classes).to(at::kDouble),
-                                                batch.targets, {}, at::Reduction::Sum));
-      pace.queued();
-    }
+      losses[chunk.number].copy_(at::cross_entropy_loss(
+          logits.narrow(1, first, classes).to(at::kDouble), batch.targets, {}, at::Reduction::Sum));
+    });
+    before += tasks[j].test.size();
   }
   Counts counts = count(outcomes.to(at::kCPU), tasks);
   const at::Tensor found = losses.to(at::kCPU);
   std::vector<double> loss_of_chunk(found.const_data_ptr<double>(),
                                     found.const_data_ptr<double>() + found.numel());
-  sum(group, counts, loss_of_chunk);
+  sum(session.group, counts, loss_of_chunk);
   row.correct = std::move(counts.by_task[kCorrect]);
   row.correct_given_task = std::move(counts.by_task[kGivenTask]);
   row.correct_top5 = std::move(counts.by_task[kTopFive]);
@@ -165,32 +159,28 @@ EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
   return row;
 }
 
-std::vector<float> logits_of(const Backbone& model, const SampleReader& reader,
-                             const LabelledSamples& samples, std::span<const Head> heads,
-                             std::int64_t chunk, HostGroup& group, Watchdog& watchdog,
-                             const StopRequest& stop, const MakeGraph& make_graph) {
+std::vector<float> logits_of(Session& session, const AdaptedWeights& weights,
+                             const LabelledSamples& samples, std::span<const Head> heads) {
+  load_weights(session, weights);
   const c10::NoGradGuard no_grad;
-  const Watchdog::Phase phase(watchdog, "prediction", 10);
-  const JointHead joint = join(heads, 1, model.device());
-  RecordedPass pass(make_graph, [&](const Batch& batch) {
-    return head_logits(model.features(batch), joint.head);
+  const Watchdog::Phase phase(session.watchdog, "prediction", 10);
+  const JointHead joint = join(heads, 1, session.device());
+  RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
+    return head_logits(session.model->features(batch), joint.head);
   });
-  const auto all = chunks(samples.size(), chunk);
   std::vector<at::Tensor> own;
-  Pace pace(model.device());
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (i % static_cast<std::size_t>(group.size()) == 0) stop.check();
-    if (i % static_cast<std::size_t>(group.size()) != static_cast<std::size_t>(group.rank()))
-      continue;
-    own.push_back(pass(reader.test_view(samples, all[i])).clone());
-    pace.queued();
-  }
+  ChunkLoop(session, session.group.size())
+      .over(samples, session.config.evaluation_batch,
+            [&](const Chunk&, std::int64_t, const Batch& batch) {
+              own.push_back(pass(batch).clone());
+            });
   const at::Tensor found = own.empty() ? at::empty({0}) : at::cat(own).to(at::kCPU).contiguous();
-  const std::vector<std::string> parts = group.gather(
+  const std::vector<std::string> parts = session.group.gather(
       {static_cast<const char*>(found.const_data_ptr()), static_cast<std::size_t>(found.nbytes())},
       "gathering predictions");
   std::vector<float> logits;
   std::vector<std::size_t> read(parts.size());
+  const auto all = chunks(samples.size(), session.config.evaluation_batch);
   for (std::size_t i = 0; !parts.empty() && i < all.size(); ++i) {
     const std::size_t rank = i % parts.size();
     const std::size_t size = all[i].size() * static_cast<std::size_t>(joint.head.weight.size(0));

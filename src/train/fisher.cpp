@@ -12,41 +12,30 @@
 #include "palimpsest/core/random.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/device/host_copy.h"
-#include "palimpsest/device/streams.h"
 #include "palimpsest/model/head.h"
 #include "palimpsest/model/host_kernels.h"
 #include "palimpsest/model/recorded_pass.h"
+#include "palimpsest/session/chunk_loop.h"
 
 namespace palimpsest {
 namespace {
 
-// Runs `pass` over all chunks of the training set, dealt into lanes; returns the sum of what it
-// returns, `size` float64. `numbers`: of the batch of these positions, where it needs some.
-using BatchNumbers = std::function<at::Tensor(std::span<const std::int64_t> positions)>;
-at::Tensor sum_over_chunks(const TrainingContext& context, const Task& task, std::int64_t size,
-                           RecordedPass pass, const BatchNumbers& numbers = {}) {
-  Lanes lanes = context.lanes;
+// Sums of float64 over the chunks of a training set, by lane.
+LaneSum lane_sum(Session& session, std::int64_t size) {
+  Lanes lanes = session.lanes;
   lanes.ordered = true;
-  LaneSum sums(context.collectives, lanes, size, at::kDouble, context.model.device());
-  Pace pace(context.model.device());
-  // No chunk is larger than a lane of a training step, so that what could be trained fits here,
-  // too.
-  const std::int64_t lane = (context.config.batch + lanes.count - 1) / lanes.count;
-  const auto all = chunks(task.train.size(), std::min(context.config.evaluation_batch, lane));
-  for (std::int64_t first = 0; first < std::ssize(all); first += lanes.count) {
-    context.stop.check();
-    for (std::size_t i = 0; i < sums.own_lanes().size(); ++i) {
-      const std::int64_t chunk = first + sums.own_lanes()[i];
-      if (chunk >= std::ssize(all)) continue;
-      const std::vector<std::int64_t>& positions = all[static_cast<std::size_t>(chunk)];
-      Batch batch = context.reader.test_view(task.train, positions);
-      if (numbers) batch.numbers = numbers(positions);
-      at::Tensor part = sums.part(i);
-      part.add_(pass(batch));
-      pace.queued();
-    }
-  }
-  return sums.reduce();
+  return {*session.placement.collectives, lanes, size, at::kDouble, session.device()};
+}
+
+// Adds what `pass` returns for each chunk of the training set to the chunk's lane.
+using ChunkPass = std::function<at::Tensor(const Chunk& chunk, Batch& batch)>;
+void add_chunks(Session& session, const Task& task, LaneSum& sums, const ChunkPass& pass) {
+  ChunkLoop(session, session.lanes.count)
+      .over(task.train, loss_chunk(session),
+            [&](const Chunk& chunk, std::int64_t lane, Batch batch) {
+              at::Tensor part = sums.part(static_cast<std::size_t>(lane / session.group.size()));
+              part.add_(pass(chunk, batch));
+            });
 }
 
 at::Tensor summed_loss(const at::Tensor& logits, const at::Tensor& targets) {
@@ -94,10 +83,10 @@ at::Tensor holds_token(const Batch& batch) {
 // Sums over chunks: one number per adapted weight, then the loss.
 class CurvaturePass {
  public:
-  CurvaturePass(const TrainingContext& context, const Head& head)
-      : curvature_(context.config.curvature),
-        model_(context.model),
-        head_(place(head, context.model.device())) {}
+  CurvaturePass(const Session& session, const Head& head)
+      : curvature_(session.config.curvature),
+        model_(*session.model),
+        head_(place(head, session.device())) {}
 
   at::Tensor operator()(const Batch& batch) const {
     const at::Tensor sums =
@@ -144,19 +133,17 @@ class CurvaturePass {
   PlacedHead head_;
 };
 
-// For the labels that are drawn.
-BatchNumbers uniform_numbers(const TrainingContext& context, const Task& task) {
-  return [&](std::span<const std::int64_t> positions) {
-    std::vector<double> numbers;
-    for (const std::int64_t position : positions) {
-      const auto sample =
-          static_cast<std::uint64_t>(task.train.samples[static_cast<std::size_t>(position)]);
-      numbers.push_back(RandomStream(context.config.seed, Purpose::kFisherLabel,
-                                     static_cast<std::uint32_t>(task.index), sample)
-                            .uniform());
-    }
-    return queued_copy(at::tensor(numbers, at::kDouble), context.model.device());
-  };
+// [samples] of a chunk, for the labels that are drawn.
+at::Tensor uniform_numbers(const Session& session, const Task& task, const Chunk& chunk) {
+  std::vector<double> numbers;
+  for (const std::int64_t position : chunk.positions) {
+    const auto sample =
+        static_cast<std::uint64_t>(task.train.samples[static_cast<std::size_t>(position)]);
+    numbers.push_back(RandomStream(session.config.seed, Purpose::kFisherLabel,
+                                   static_cast<std::uint32_t>(task.index), sample)
+                          .uniform());
+  }
+  return queued_copy(at::tensor(numbers, at::kDouble), session.device());
 }
 
 }  // namespace
@@ -165,22 +152,35 @@ std::string curvature_kind(std::string_view curvature) {
   return curvature == "gram" ? "gram-diagonal" : concat(curvature, "-per-sample");
 }
 
-Fisher measure_curvature(const TrainingContext& context, const Task& task, const Head& head) {
-  const Watchdog::Phase phase(context.watchdog, "Fisher pass", 10);
-  const std::string& curvature = context.config.curvature;
-  const std::int64_t size = context.model.layout().size();
-  const at::Tensor total = sum_over_chunks(
-      context, task, size + 1, RecordedPass(context.make_graph, CurvaturePass(context, head)),
-      curvature == "expected-sampled" ? uniform_numbers(context, task) : BatchNumbers());
+std::int64_t loss_chunk(const Session& session) {
+  const std::int64_t lanes = session.lanes.count;
+  return std::min(session.config.evaluation_batch, (session.config.batch + lanes - 1) / lanes);
+}
+
+Fisher measure_curvature(Session& session, const Task& task, const Head& head) {
+  const Watchdog::Phase phase(session.watchdog, "Fisher pass", 10);
+  const std::string& curvature = session.config.curvature;
+  const std::int64_t size = session.model->layout().size();
+  RecordedPass pass(session.placement.make_graph, CurvaturePass(session, head));
+  LaneSum sums = lane_sum(session, size + 1);
+  add_chunks(session, task, sums, [&](const Chunk& chunk, Batch& batch) {
+    if (curvature == "expected-sampled") batch.numbers = uniform_numbers(session, task, chunk);
+    return pass(batch);
+  });
 
   const std::int64_t samples = task.train.size();
-  const at::Tensor mean = total.div(static_cast<double>(samples)).to(at::kCPU);
-  const at::Tensor values = mean.narrow(0, 0, size).to(at::kFloat);
-  Fisher fisher{.values = {values.const_data_ptr<float>(), values.const_data_ptr<float>() + size},
-                .samples = samples,
-                .loss = mean[size].item<double>(),
-                .kind = curvature_kind(curvature)};
-  if (!at::isfinite(mean).all().item<bool>()) {
+  Fisher fisher{.values = {}, .samples = samples, .loss = 0, .kind = curvature_kind(curvature)};
+  bool is_finite = true;
+  if (const at::Tensor total = sums.reduce_to_root(); total.defined()) {
+    const at::Tensor mean = total.div(static_cast<double>(samples)).to(at::kCPU);
+    const at::Tensor values = mean.narrow(0, 0, size).to(at::kFloat);
+    fisher.values.assign(values.const_data_ptr<float>(), values.const_data_ptr<float>() + size);
+    fisher.loss = mean[size].item<double>();
+    is_finite = at::isfinite(mean).all().item<bool>();
+  }
+  session.group.broadcast(std::as_writable_bytes(std::span(&fisher.loss, 1)), 0,
+                          "broadcast of the loss after training");
+  if (session.group.any(!is_finite, "agreement on the Fisher")) {
     throw DivergedError(concat("task ", task.index + 1,
                                ": the Fisher or the loss after training is not finite (loss ",
                                fisher.loss, "); lower --lr or set --clip-norm"));
@@ -188,17 +188,36 @@ Fisher measure_curvature(const TrainingContext& context, const Task& task, const
   return fisher;
 }
 
-double mean_loss(const TrainingContext& context, const Task& task, const Head& head) {
+double mean_loss(Session& session, const Task& task, const Head& head) {
   const c10::NoGradGuard no_grad;
-  const Watchdog::Phase phase(context.watchdog, "loss pass", 10);
-  const PlacedHead placed = place(head, context.model.device());
-  const auto pass = [&](const Batch& batch) {
-    const at::Tensor logits = head_logits(context.model.features(batch), placed);
-    return summed_loss(logits, batch.targets).view({1});
-  };
-  const at::Tensor total =
-      sum_over_chunks(context, task, 1, RecordedPass(context.make_graph, pass));
-  return total[0].item<double>() / static_cast<double>(task.train.size());
+  const Watchdog::Phase phase(session.watchdog, "loss pass", 10);
+  const PlacedHead placed = place(head, session.device());
+  RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
+    return summed_loss(head_logits(session.model->features(batch), placed), batch.targets).view(1);
+  });
+  LaneSum sums = lane_sum(session, 1);
+  add_chunks(session, task, sums, [&](const Chunk&, Batch& batch) { return pass(batch); });
+  return sums.reduce()[0].item<double>() / static_cast<double>(task.train.size());
+}
+
+double mean_loss_of_features(Session& session, const Task& task, const at::Tensor& features,
+                             const Head& head) {
+  const c10::NoGradGuard no_grad;
+  const PlacedHead placed = place(head, session.device());
+  const at::Tensor targets = queued_copy(at::tensor(task.train.targets), session.device());
+  LaneSum sums = lane_sum(session, 1);
+  const auto all = chunks(task.train.size(), loss_chunk(session));
+  for (std::size_t i = 0; i < sums.own_lanes().size(); ++i) {
+    for (std::int64_t c = sums.own_lanes()[i]; c < std::ssize(all); c += session.lanes.count) {
+      const std::vector<std::int64_t>& positions = all[static_cast<std::size_t>(c)];
+      const auto rows = [&](const at::Tensor& of_all) {
+        return of_all.narrow(0, positions.front(), std::ssize(positions));
+      };
+      at::Tensor part = sums.part(i);
+      part.add_(summed_loss(head_logits(rows(features), placed), rows(targets)).view(1));
+    }
+  }
+  return sums.reduce()[0].item<double>() / static_cast<double>(task.train.size());
 }
 
 }  // namespace palimpsest

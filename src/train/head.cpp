@@ -59,14 +59,14 @@ HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t
   }
   const at::Tensor all_targets =
       at::tensor(at::ArrayRef<std::int64_t>(targets.data(), targets.size())).to(features.device());
-  const Sampler sampler(config.seed, task, features.size(0), config.batch, config.drop_last);
-  const Schedule schedule{config.schedule, config.milestones, config.milestone_factor,
-                          config.warmup_steps};
+  const Sampler sampler({config.seed, config.batch, config.drop_last, passes}, task,
+                        features.size(0));
+  const Schedule schedule = schedule_of(config);
   AdamW optimizer({{parameters.flat(), config.head_lr}}, config.weight_decay);
   const at::Tensor gradient = at::zeros_like(parameters.flat());
 
   HeadTraining result;
-  const std::int64_t steps = passes * sampler.steps_per_pass();
+  const std::int64_t steps = sampler.steps();
   double loss_sum = 0;
   std::int64_t samples = 0, skipped = 0;
   for (std::int64_t step = 0; step < steps; ++step) {

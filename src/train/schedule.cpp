@@ -8,6 +8,10 @@
 
 namespace palimpsest {
 
+Schedule schedule_of(const RunConfig& config) {
+  return {config.schedule, config.milestones, config.milestone_factor, config.warmup_steps};
+}
+
 double learning_rate_factor(const Schedule& schedule, std::int64_t step, std::int64_t steps) {
   if (step < schedule.warmup_steps) {
     return static_cast<double>(step + 1) / static_cast<double>(schedule.warmup_steps + 1);

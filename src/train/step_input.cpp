@@ -8,33 +8,31 @@
 
 namespace palimpsest {
 
-StepReader::StepReader(const TrainingContext& context, const Task& task,
-                       std::vector<std::int64_t> own_lanes)
-    : context_(context),
+StepReader::StepReader(Session& session, const Task& task, std::vector<std::int64_t> own_lanes)
+    : session_(session),
       task_(task),
       own_lanes_(std::move(own_lanes)),
-      sampler_(context.config.seed, task.index, task.train.size(), context.config.batch,
-               context.config.drop_last) {}
+      sampler_(batch_settings(session.config), task.index, task.train.size()) {}
 
 StepInput StepReader::read(std::int64_t step) {
   StepInput input{.positions = sampler_.batch(step), .lanes = {}, .perturbation = {}};
   const std::int64_t samples = std::ssize(input.positions);
-  input.perturbation = perturbation_of(context_.config, task_.index, step, samples);
+  input.perturbation = perturbation_of(session_.config, task_.index, step, samples);
   const std::vector<float>& scales = input.perturbation.by_sample;
   std::unordered_map<std::int64_t, float> scale_of;
   for (std::size_t i = 0; i < scales.size(); ++i) scale_of[input.positions[i]] = scales[i];
-  const auto shares = deal(input.positions, context_.reader.lengths(task_.train, input.positions),
-                           context_.lanes.count);
+  const auto shares = deal(input.positions, session_.reader().lengths(task_.train, input.positions),
+                           session_.lanes.count);
   for (const std::int64_t lane : own_lanes_) {
     const std::vector<std::int64_t>& share = shares[static_cast<std::size_t>(lane)];
     input.lanes.emplace_back();
     if (share.empty()) continue;
     input.lanes.back() =
-        context_.reader.training_view(task_, share, step / sampler_.steps_per_pass());
+        session_.reader().training_view(task_, share, step / sampler_.steps_per_pass());
     if (scales.empty()) continue;
     std::vector<float> own;
     for (const std::int64_t position : share) own.push_back(scale_of.at(position));
-    input.lanes.back()->numbers = queued_copy(at::tensor(own), context_.model.device());
+    input.lanes.back()->numbers = queued_copy(at::tensor(own), session_.model->device());
   }
   return input;
 }

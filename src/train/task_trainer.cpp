@@ -9,7 +9,6 @@
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/remerge/merge_record.h"
-#include "palimpsest/train/features.h"
 #include "palimpsest/train/head.h"
 #include "palimpsest/train/schedule.h"
 #include "palimpsest/train/step_input.h"
@@ -18,8 +17,7 @@
 
 namespace palimpsest {
 
-void skip_step(const TrainingContext& context, const Task& task, const NonfiniteStep& at,
-               bool in_refit) {
+void skip_step(const Session& session, const Task& task, const NonfiniteStep& at, bool in_refit) {
   StepSkipped event{.task = static_cast<int>(task.index),
                     .step = at.step,
                     .in_refit = in_refit,
@@ -31,9 +29,9 @@ void skip_step(const TrainingContext& context, const Task& task, const Nonfinite
     event.samples.push_back(task.train.samples[static_cast<std::size_t>(position)]);
     samples += concat(' ', event.samples.back());
   }
-  const RunConfig& config = context.config;
+  const RunConfig& config = session.config;
   if (config.nonfinite == "skip" && at.skipped < config.nonfinite_limit) {
-    context.events.tell(event);
+    session.events.tell(event);
     return;
   }
   const std::string limit =
@@ -48,51 +46,60 @@ void skip_step(const TrainingContext& context, const Task& task, const Nonfinite
 
 namespace {
 
-TrainedTask train_frozen(const TrainingContext& context, const Task& task, const Head& head) {
-  const RunConfig& config = context.config;
-  const at::Tensor features = cached_features(context, task.train);
-  HeadTraining training =
-      config.head == "prototype"
-          ? prototype_head(features, task.train.targets, std::ssize(task.classes), config)
-          : train_head(features, task.train.targets, std::ssize(task.classes), config, task.index,
-                       config.epochs * config.passes_per_epoch, head,
-                       [&](const NonfiniteStep& at) { skip_step(context, task, at); });
-  context.group.agree(heads_hash({&training.head, 1}),
-                      concat("hash of the head trained on task ", task.index + 1),
+// What one finished step adds to the counters.
+void count_step(TaskProgress& progress, const TrainingStep::Outcome& outcome, std::int64_t samples,
+                std::int64_t steps_per_pass) {
+  if (progress.updates++ == 0) progress.loss_first_step = outcome.loss;
+  if (progress.steps_done < progress.steps - steps_per_pass) return;
+  progress.loss_sum_last_pass += outcome.loss * static_cast<double>(samples);
+  progress.samples_last_pass += samples;
+}
+
+void agree_on_parameters(const Session& session, const Task& task,
+                         const TaskParameters& parameters) {
+  const at::Tensor host = parameters.values().flat().to(at::kCPU);
+  session.group.agree(sha256(std::as_bytes(std::span(host.const_data_ptr<float>(),
+                                                     static_cast<std::size_t>(host.numel())))),
+                      concat("hash of the parameters trained on task ", task.index + 1),
                       "agreement after training");
-  return {
-      .lora = {},
-      .task_vector = std::vector<float>(static_cast<std::size_t>(context.model.layout().size())),
-      .head = std::move(training.head),
-      .loss_first_step = training.loss_first_step,
-      .loss_last_pass = training.loss_last_pass};
+}
+
+TrainedTask trained_task(const Session& session, const Task& task, AdapterAndHead parameters,
+                         const TaskProgress& progress) {
+  if (progress.samples_last_pass == 0) {
+    throw DivergedError(concat("every step of the last pass over task ", task.index + 1,
+                               " was skipped: lower --lr or set --clip-norm"));
+  }
+  TrainedTask trained{.lora = std::move(parameters.lora),
+                      .task_vector = {},
+                      .head = std::move(parameters.head),
+                      .loss_first_step = progress.loss_first_step,
+                      .loss_last_pass = progress.loss_sum_last_pass /
+                                        static_cast<double>(progress.samples_last_pass),
+                      .seconds = progress.seconds};
+  trained.task_vector = task_vector_of(trained.lora, session.model->layout());
+  return trained;
 }
 
 }  // namespace
 
-TrainedTask train_task(const TrainingContext& context, const Task& task,
-                       const std::optional<TaskProgress>& start, const AfterStep& after_step,
-                       const Head& head, const QuadraticPenalty& penalty) {
-  const RunConfig& config = context.config;
+TrainedTask train_task(Session& session, const Task& task, const TaskBeginning& begin,
+                       const AfterStep& after_step) {
   const Stopwatch watch;
-  context.watchdog.at(static_cast<int>(task.index) + 1, 0);
-  if (config.adapter == "none") {
-    TrainedTask trained = train_frozen(context, task, head);
-    trained.seconds = watch.seconds();
-    return trained;
-  }
-
-  Backbone& model = context.model;
-  const std::int64_t steps = training_steps(config, task.index, task.train.size());
-  TaskParameters parameters(model, std::ssize(task.classes), config);
+  const int number = static_cast<int>(task.index) + 1;
+  session.watchdog.at(number, 0);
+  load_weights(session, begin.weights);
+  const AdapterInUse adapter(session);
+  const RunConfig& config = session.config;
+  TaskParameters parameters(*session.model, std::ssize(task.classes), config);
   TaskProgress progress;
-  if (start) {
-    parameters.load(*start);
-    progress = *start;
+  if (begin.progress) {
+    parameters.load(*begin.progress);
+    progress = *begin.progress;
   } else {
+    parameters.initialise(config.seed, task.index, begin.head);
     progress.task = task.index;
-    progress.steps = steps;
-    parameters.initialise(config.seed, task.index, head);
+    progress.steps = training_steps(batch_settings(config), task.index, task.train.size());
   }
   const double seconds_before = progress.seconds;
   const auto snapshot = [&] {
@@ -101,71 +108,72 @@ TrainedTask train_task(const TrainingContext& context, const Task& task,
     return all;
   };
 
-  const Schedule schedule{config.schedule, config.milestones, config.milestone_factor,
-                          config.warmup_steps};
-  TrainingStep training(context, parameters, progress.updates, penalty);
-  StepReader reader(context, task, training.own_lanes());
+  const Schedule schedule = schedule_of(config);
+  TrainingStep training(session, parameters, progress.updates, begin.penalty);
+  StepReader reader(session, task, training.own_lanes());
   StepInput input;
-  context.watchdog.at(static_cast<int>(task.index) + 1, progress.steps_done + 1);
-  if (progress.steps_done < steps) input = reader.read(progress.steps_done);
-  while (progress.steps_done < steps) {
+  session.watchdog.at(number, progress.steps_done + 1);
+  if (progress.steps_done < progress.steps) input = reader.read(progress.steps_done);
+  while (progress.steps_done < progress.steps) {
     const std::int64_t step = progress.steps_done;
     const Stopwatch step_watch;
-    context.watchdog.at(static_cast<int>(task.index) + 1, step + 1);
-    const Watchdog::Phase phase(context.watchdog, "training step");
+    session.watchdog.at(number, step + 1);
+    const Watchdog::Phase phase(session.watchdog, "training step");
     const TrainingStep::Numbers numbers{
         .samples = std::ssize(input.positions),
         .c = input.perturbation.c,
         .noise_seed = input.perturbation.noise_seed,
-        .learning_rate_factor = learning_rate_factor(schedule, step, steps)};
+        .learning_rate_factor = learning_rate_factor(schedule, step, progress.steps)};
     training.queue(input.lanes, numbers);
     const std::vector<std::int64_t> batch = std::move(input.positions);
     input = {};
-    if (step + 1 < steps) input = reader.read(step + 1);  // a device computes meanwhile
+    if (step + 1 < progress.steps) input = reader.read(step + 1);  // a device computes meanwhile
     const TrainingStep::Outcome outcome = training.wait();
-    const double loss = outcome.loss, norm = outcome.gradient_norm;
     if (outcome.is_finite()) {
-      if (progress.updates++ == 0) progress.loss_first_step = loss;
-      if (step >= steps - reader.steps_per_pass()) {
-        progress.loss_sum_last_pass += loss * static_cast<double>(numbers.samples);
-        progress.samples_last_pass += numbers.samples;
-      }
-      context.events.tell(StepDone{.task = static_cast<int>(task.index),
+      count_step(progress, outcome, numbers.samples, reader.steps_per_pass());
+      session.events.tell(StepDone{.task = static_cast<int>(task.index),
                                    .step = step,
-                                   .steps = steps,
-                                   .loss = loss,
-                                   .gradient_norm = norm,
+                                   .steps = progress.steps,
+                                   .loss = outcome.loss,
+                                   .gradient_norm = outcome.gradient_norm,
                                    .scale = numbers.c,
                                    .learning_rate = numbers.learning_rate_factor * config.lr,
                                    .samples = numbers.samples,
                                    .seconds = step_watch.seconds()});
     } else {
-      skip_step(context, task, {step, step - progress.updates, loss, norm, batch});
+      skip_step(session, task,
+                {step, step - progress.updates, outcome.loss, outcome.gradient_norm, batch});
     }
     ++progress.steps_done;
     progress.seconds = seconds_before + watch.seconds();
     after_step(progress, snapshot);
   }
-  if (progress.samples_last_pass == 0) {
-    throw DivergedError(concat("every step of the last pass over task ", task.index + 1,
-                               " was skipped: lower --lr or set --clip-norm"));
-  }
+  agree_on_parameters(session, task, parameters);
+  return trained_task(session, task, parameters.to_record(), progress);
+}
 
-  const at::Tensor host = parameters.values().flat().to(at::kCPU);
-  context.group.agree(sha256(std::as_bytes(std::span(host.const_data_ptr<float>(),
-                                                     static_cast<std::size_t>(host.numel())))),
-                      concat("hash of the parameters trained on task ", task.index + 1),
+TrainedTask train_on_features(TaskPasses& passes, const TaskBeginning& begin) {
+  const Stopwatch watch;
+  Session& session = passes.session();
+  const Task& task = passes.task();
+  const RunConfig& config = session.config;
+  session.watchdog.at(static_cast<int>(task.index) + 1, 0);
+  const at::Tensor& features = passes.features(begin.weights);
+  HeadTraining training =
+      config.head == "prototype"
+          ? prototype_head(features, task.train.targets, std::ssize(task.classes), config)
+          : train_head(features, task.train.targets, std::ssize(task.classes), config, task.index,
+                       config.epochs * config.passes_per_epoch, begin.head,
+                       [&](const NonfiniteStep& at) { skip_step(session, task, at); });
+  session.group.agree(heads_hash({&training.head, 1}),
+                      concat("hash of the head trained on task ", task.index + 1),
                       "agreement after training");
-  AdapterAndHead record = parameters.to_record();
-  TrainedTask trained{.lora = std::move(record.lora),
-                      .task_vector = {},
-                      .head = std::move(record.head),
-                      .loss_first_step = progress.loss_first_step,
-                      .loss_last_pass = progress.loss_sum_last_pass /
-                                        static_cast<double>(progress.samples_last_pass),
-                      .seconds = progress.seconds};
-  trained.task_vector = task_vector_of(trained.lora, model.layout());
-  return trained;
+  return {.lora = {},
+          .task_vector = std::vector<float>(begin.weights->size()),
+          .head = std::move(training.head),
+          .loss_first_step = training.loss_first_step,
+          .loss_last_pass = training.loss_last_pass,
+          .seconds = watch.seconds()};
 }
 
 }  // namespace palimpsest

@@ -31,23 +31,23 @@ bool TrainingStep::Outcome::is_finite() const {
   return std::isfinite(loss) && std::isfinite(gradient_norm);
 }
 
-TrainingStep::TrainingStep(const TrainingContext& context, const TaskParameters& parameters,
-                           std::int64_t updates, const QuadraticPenalty& penalty)
-    : context_(context),
+TrainingStep::TrainingStep(Session& session, const TaskParameters& parameters, std::int64_t updates,
+                           const QuadraticPenalty& penalty)
+    : session_(session),
       parameters_(parameters),
-      sums_(context.collectives, context.lanes, parameters.values().size() + 1, at::kFloat,
-            context.model.device()),
-      optimizer_(make_optimizer(parameters, context.config, updates)),
-      penalty_(penalty, context.model),
-      pass_(context.make_graph, [this](const Batch& batch) { return pass(batch); }),
-      adapt_(context.make_graph),
-      update_(context.make_graph) {
-  const at::TensorOptions options(context.model.device());
+      sums_(*session.placement.collectives, session.lanes, parameters.values().size() + 1,
+            at::kFloat, session.model->device()),
+      optimizer_(make_optimizer(parameters, session.config, updates)),
+      penalty_(penalty, *session.model),
+      pass_(session.placement.make_graph, [this](const Batch& batch) { return pass(batch); }),
+      adapt_(session.placement.make_graph),
+      update_(session.placement.make_graph) {
+  const at::TensorOptions options(session.model->device());
   c_ = at::ones({}, options);
   samples_ = at::ones({}, options);
-  if (context.config.perturbation == "gaussian") {
-    noise_ = at::zeros({context.model.layout().size()}, options);
-    for (const AdaptedModule& module : context.model.layout().modules()) {
+  if (session.config.perturbation == "gaussian") {
+    noise_ = at::zeros({session.model->layout().size()}, options);
+    for (const AdaptedModule& module : session.model->layout().modules()) {
       module_noise_.push_back(
           noise_.narrow(0, module.offset, module.size()).view({module.out, module.in}));
     }
@@ -59,7 +59,8 @@ TrainingStep::TrainingStep(const TrainingContext& context, const TaskParameters&
 at::Tensor TrainingStep::pass(const Batch& batch) const {
   const FlatParameters& values = parameters_.values();
   const at::Tensor& c = batch.numbers.defined() ? batch.numbers : c_;
-  const at::Tensor features = context_.model.features(batch, {.lora = &parameters_.lora(), .c = c});
+  const at::Tensor features =
+      session_.model->features(batch, {.lora = &parameters_.lora(), .c = c});
   const at::Tensor logits = head_logits(features, parameters_.head());
   const at::Tensor loss = at::cross_entropy_loss(logits, batch.targets, {}, at::Reduction::Sum);
   at::Tensor part = at::zeros({values.size() + 1}, values.flat().options());
@@ -76,8 +77,8 @@ void TrainingStep::queue(const std::vector<std::optional<Batch>>& lanes, const N
   samples_.fill_(static_cast<double>(numbers.samples));
   optimizer_.set_factor(numbers.learning_rate_factor);
   if (noise_.defined()) draw_noise(numbers.noise_seed);
-  if (context_.model.folds_adapter() && context_.config.perturbation != "stratified") {
-    adapt_.run([this] { context_.model.set_adapter(parameters_.lora(), c_, module_noise_); });
+  if (session_.model->folds_adapter() && session_.config.perturbation != "stratified") {
+    adapt_.run([this] { session_.model->set_adapter(parameters_.lora(), c_, module_noise_); });
   }
   for (std::size_t i = 0; i < lanes.size(); ++i) {
     if (lanes[i]) {
@@ -95,7 +96,7 @@ void TrainingStep::queue(const std::vector<std::optional<Batch>>& lanes, const N
 void TrainingStep::draw_noise(std::uint64_t seed) {
   at::Generator generator = at::globalContext().defaultGenerator(noise_.device());
   generator.set_current_seed(seed);
-  noise_.normal_(0, noise_size(context_.config.epsilon), generator);
+  noise_.normal_(0, noise_size(session_.config.epsilon), generator);
 }
 
 void TrainingStep::update() {
@@ -106,14 +107,14 @@ void TrainingStep::update() {
   const at::Tensor loss = mean[size].to(at::kDouble), norm = gradient.to(at::kDouble).norm();
   at::stack_out(outcome_, {loss, norm});
   const at::Tensor skip = outcome_.isfinite().all().logical_not().to(at::kFloat);
-  if (context_.config.clip_norm > 0) {
-    gradient.mul_(at::full_like(norm, context_.config.clip_norm).div_(norm).clamp_max_(1));
+  if (session_.config.clip_norm > 0) {
+    gradient.mul_(at::full_like(norm, session_.config.clip_norm).div_(norm).clamp_max_(1));
   }
   optimizer_.step({gradient.narrow(0, 0, head), gradient.narrow(0, head, size - head)}, skip);
 }
 
 TrainingStep::Outcome TrainingStep::wait() {
-  context_.collectives.wait(as_buffer(outcome_).stream);
+  session_.placement.collectives->wait(as_buffer(outcome_).stream);
   wait_for(outcome_.device());
   const double* found = host_outcome_.const_data_ptr<double>();
   return {.loss = found[0], .gradient_norm = found[1]};

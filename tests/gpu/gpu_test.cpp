@@ -79,17 +79,17 @@ class GpuStream : public Gpu, public testing::WithParamInterface<Kind> {
     stream.config.batch = 6;  // the last batch of a pass is shorter
     LossCurve curve;
     stream.events.add(curve);
-    const TrainingContext context = stream.context(make_graph);
+    Session session = stream.session(make_graph);
     Learned learned;
-    learned.task =
-        train_task(context, stream.task(), std::nullopt, [](const TaskProgress&, const auto&) {});
+    learned.task = train_task(session, stream.task(), {.weights = stream.pretrained()},
+                              [](const TaskProgress&, const auto&) {});
     learned.losses = curve.losses;
-    context.model.set_difference(learned.task.task_vector);
-    learned.fisher = measure_curvature(context, stream.task(), learned.task.head);
-    learned.loss = mean_loss(context, stream.task(), learned.task.head);
-    learned.row = evaluate(context.model, context.reader, std::span(&stream.task(), 1),
-                           std::span(&learned.task.head, 1), 4, places().group, places().watchdog,
-                           context.stop, make_graph);
+    const AdaptedWeights weights = make_weights(learned.task.task_vector);
+    load_weights(session, weights);
+    learned.fisher = curvature_everywhere(session, stream.task(), learned.task.head);
+    learned.loss = mean_loss(session, stream.task(), learned.task.head);
+    learned.row =
+        evaluate(session, weights, std::span(&stream.task(), 1), std::span(&learned.task.head, 1));
     return learned;
   }
 
@@ -167,13 +167,13 @@ class GpuSteps : public Gpu, public testing::WithParamInterface<Step> {
     task.index = 2;  // the first task's uniform scale is 1
     LossCurve curve;
     stream.events.add(curve);
-    const TrainingContext context = stream.context(make_graph);
-    const auto size = static_cast<std::size_t>(context.model.layout().size());
+    Session session = stream.session(make_graph);
+    const auto size = static_cast<std::size_t>(session.model->layout().size());
     QuadraticPenalty penalty;
     if (GetParam().ewc) penalty = {std::vector<float>(size, 0.1F), std::vector<float>(size, 0.01F)};
     Learned learned;
-    learned.task = train_task(
-        context, task, std::nullopt, [](const TaskProgress&, const auto&) {}, Head{}, penalty);
+    learned.task = train_task(session, task, {.weights = stream.pretrained(), .penalty = penalty},
+                              [](const TaskProgress&, const auto&) {});
     learned.losses = curve.losses;
     return learned;
   }

@@ -14,7 +14,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/plan/exchange.h"
-#include "palimpsest/train/lanes.h"
+#include "palimpsest/session/lanes.h"
 
 namespace palimpsest {
 namespace {

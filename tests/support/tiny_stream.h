@@ -19,7 +19,8 @@
 #include "palimpsest/format/pack.h"
 #include "palimpsest/model/bert.h"
 #include "palimpsest/model/vit.h"
-#include "palimpsest/train/training_context.h"
+#include "palimpsest/session/session.h"
+#include "palimpsest/train/fisher.h"
 
 namespace palimpsest {
 
@@ -53,17 +54,15 @@ class TinyStream {
         texts_(texts),
         placement_(placement),
         group_(group),
-        watchdog_(watchdog),
-        stop_(group, 0),
-        pixels_(placement.device, placement.room_for_images()) {
+        watchdog_(watchdog) {
     texts ? write_texts() : write_images();
-    pack_ = std::make_unique<Pack>(file_);
+    const Pack pack(file_);
     task_.name = "tiny";
     task_.classes = {"a", "b"};
     for (std::int64_t sample = 0; sample < kSamples; ++sample) {
-      LabelledSamples& split = pack_->is_test(sample) ? task_.test : task_.train;
+      LabelledSamples& split = pack.is_test(sample) ? task_.test : task_.train;
       split.samples.push_back(sample);
-      split.targets.push_back(pack_->label(sample));
+      split.targets.push_back(pack.label(sample));
     }
     config.batch = 8;
     config.epochs = 4;
@@ -81,44 +80,53 @@ class TinyStream {
 
   const Task& task() const { return task_; }
 
-  // A new model, and what trains it. One at a time.
-  TrainingContext context(MakeGraph make_graph) {
+  // A new model, and what trains it.
+  Session session(MakeGraph make_graph) {
     const BackboneChoice choice{
         .targets = config.lora_targets,
         .image_size = config.image_size,
         .precision = config.precision == "bf16" ? at::kBFloat16 : at::kFloat,
         .activation_checkpointing = config.activation_checkpointing};
     const TensorLoader weights = tiny_weights(placement_.device);
+    std::unique_ptr<Backbone> model;
     if (texts_) {
-      model_ = std::make_unique<Bert>(BertConfig{.hidden = 32,
-                                                 .layers = 2,
-                                                 .heads = 2,
-                                                 .intermediate = 64,
-                                                 .vocabulary = 100,
-                                                 .positions = 40,
-                                                 .hidden_act = "gelu"},
-                                      choice, weights, placement_.device);
+      model = std::make_unique<Bert>(BertConfig{.hidden = 32,
+                                                .layers = 2,
+                                                .heads = 2,
+                                                .intermediate = 64,
+                                                .vocabulary = 100,
+                                                .positions = 40,
+                                                .hidden_act = "gelu"},
+                                     choice, weights, placement_.device);
     } else {
-      model_ = std::make_unique<Vit>(
+      model = std::make_unique<Vit>(
           VitConfig{
               .width = 32, .depth = 2, .heads = 2, .mlp = 64, .patch = 8, .grid = 2, .placed = 1},
           choice, weights, placement_.device);
     }
-    model_->set_difference(std::vector<float>(static_cast<std::size_t>(model_->layout().size())));
-    return {.config = config,
-            .lanes = {.count = 4},
-            .reader = {*pack_,
-                       {.size = config.image_size, .augmentation = config.augmentation},
-                       config.seed,
-                       pixels_},
-            .model = *model_,
-            .group = group_,
-            .collectives = *placement_.collectives,
-            .watchdog = watchdog_,
-            .stop = stop_,
-            .events = events,
-            .make_graph = std::move(make_graph)};
+    pretrained_ =
+        make_weights(std::vector<float>(static_cast<std::size_t>(model->layout().size())));
+    Placement placement =
+        make_placement(placement_.device.is_cuda() ? "cuda" : "cpu", false, group_, watchdog_);
+    placement.make_graph = std::move(make_graph);
+    Session session{
+        .config = config,
+        .group = group_,
+        .watchdog = watchdog_,
+        .events = events,
+        .stop = StopRequest(group_, 0),
+        .lanes = {.count = 4},
+        .inputs = {.pack = Pack(file_),
+                   .transform = {.size = config.image_size, .augmentation = config.augmentation}},
+        .placement = std::move(placement),
+        .pixels = PixelSource(placement_.device, placement_.room_for_images()),
+        .model = std::move(model)};
+    load_weights(session, pretrained_);
+    return session;
   }
+
+  // Of the newest session's model.
+  const AdaptedWeights& pretrained() const { return pretrained_; }
 
   RunConfig config;
   RunEvents events;
@@ -200,11 +208,16 @@ class TinyStream {
   const Placement& placement_;
   HostGroup& group_;
   Watchdog& watchdog_;
-  StopRequest stop_;
-  PixelSource pixels_;
-  std::unique_ptr<Pack> pack_;
   Task task_;
-  std::unique_ptr<Backbone> model_;
+  AdaptedWeights pretrained_;
 };
+
+// measure_curvature(), whose values rank 0 alone forms, with the values on every rank.
+inline Fisher curvature_everywhere(Session& session, const Task& task, const Head& head) {
+  Fisher fisher = measure_curvature(session, task, head);
+  fisher.values.resize(static_cast<std::size_t>(session.model->layout().size()));
+  session.group.broadcast(std::as_writable_bytes(std::span(fisher.values)), 0, "test");
+  return fisher;
+}
 
 }  // namespace palimpsest

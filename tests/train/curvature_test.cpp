@@ -25,7 +25,8 @@ class Curvature : public testing::Test {
   Fisher measured(const std::string& kind, const Head& head, std::uint64_t seed = 1) {
     stream_.config.curvature = kind;
     stream_.config.seed = seed;
-    return measure_curvature(stream_.context({}), stream_.task(), head);
+    Session session = stream_.session({});
+    return curvature_everywhere(session, stream_.task(), head);
   }
 
   Watchdog watchdog_;
@@ -101,8 +102,8 @@ TEST_F(Curvature, KindsAreNamed) {
 
 TEST_F(Curvature, ThePenaltysGradientIsThatOfAutograd) {
   stream_.config.lora_alpha = 10;  // s = 2.5
-  const TrainingContext context = stream_.context({});
-  const Backbone& model = context.model;
+  Session session = stream_.session({});
+  const Backbone& model = *session.model;
   const TaskParameters parameters(model, 2, stream_.config);
   {
     const c10::NoGradGuard no_grad;

@@ -265,11 +265,11 @@ TEST(FrozenHeads, AreAgreedOnOverAllRanks) {
   const Placement placement = make_placement("cpu", false, group, watchdog);
   TinyStream stream(true, placement, group, watchdog);
   stream.config.adapter = stream.config.merge = stream.config.perturbation = "none";
-  const TrainingContext context = stream.context({});
+  Session session = stream.session({});
   const auto train_from = [&](float weight) {
     const Head start{2, 32, std::vector<float>(64, weight), {0, 0}};
-    return train_task(
-        context, stream.task(), std::nullopt, [](const auto&, const auto&) {}, start);
+    TaskPasses passes(session, stream.task());
+    return train_on_features(passes, {.weights = stream.pretrained(), .head = start});
   };
   EXPECT_EQ(train_from(0.5f).head.features, 32);
   if (group.size() == 1) return;

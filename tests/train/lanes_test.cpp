@@ -1,4 +1,4 @@
-#include "palimpsest/train/lanes.h"
+#include "palimpsest/session/lanes.h"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
@@ -29,7 +29,10 @@ class Reduction : public testing::Test {
     LaneSum sums(*collectives_, lanes, size, type, at::kCPU);
     for (std::size_t i = 0; i < sums.own_lanes().size(); ++i)
       sums.part(i).copy_(contribution(sums.own_lanes()[i], size));
-    return sums.reduce().clone();
+    const at::Tensor on_root = sums.reduce_to_root(), sum = sums.reduce().clone();
+    EXPECT_EQ(on_root.defined(), collectives_->rank() == 0);
+    EXPECT_TRUE(!on_root.defined() || at::equal(on_root, sum)) << "size " << size;
+    return sum;
   }
   Watchdog watchdog_;
   std::unique_ptr<Collectives> collectives_;

@@ -131,33 +131,34 @@ class PerSample : public testing::TestWithParam<bool> {
 
 // Samples of many lengths in one batch: each as if it were alone in the model scaled by its c.
 TEST_P(PerSample, EverySampleSeesItsOwnScale) {
-  const TrainingContext context = stream_.context({});
-  const TaskParameters parameters(context.model, 2, stream_.config);
+  Session session = stream_.session({});
+  const TaskParameters parameters(*session.model, 2, stream_.config);
   parameters.values().flat().copy_(at::randn({parameters.values().size()}).mul_(0.3));
   const std::vector<std::int64_t> positions{0, 1, 2, 3, 4};
   const at::Tensor c = at::tensor({0.5F, 1.0F, 1.5F, 1.5F, 0.5F});
-  const Batch batch = context.reader.test_view(stream_.task().train, positions);
+  const Batch batch = session.reader().test_view(stream_.task().train, positions);
   const AdapterUse each{.lora = &parameters.lora(), .c = c};
-  const at::Tensor ours = context.model.features(batch, each).detach();
+  const at::Tensor ours = session.model->features(batch, each).detach();
   if (GetParam()) {
     const Batch filled_up{.samples = padded(std::get<Texts>(batch.samples), at::kCPU),
                           .targets = batch.targets};
-    EXPECT_TRUE(at::allclose(context.model.features(filled_up, each).detach(), ours, 1e-4, 1e-4));
+    EXPECT_TRUE(at::allclose(session.model->features(filled_up, each).detach(), ours, 1e-4, 1e-4));
   }
   for (std::size_t n = 0; n < positions.size(); ++n) {
     const auto row = static_cast<std::int64_t>(n);
-    context.model.set_adapter(parameters.lora(), c[row]);
-    const Batch alone = context.reader.test_view(stream_.task().train, std::span(&positions[n], 1));
+    session.model->set_adapter(parameters.lora(), c[row]);
+    const Batch alone =
+        session.reader().test_view(stream_.task().train, std::span(&positions[n], 1));
     const at::Tensor theirs =
-        context.model.features(alone, {.lora = &parameters.lora(), .c = c[row]}).detach();
+        session.model->features(alone, {.lora = &parameters.lora(), .c = c[row]}).detach();
     EXPECT_TRUE(at::allclose(ours[row], theirs[0], 1e-4, 1e-4)) << "sample " << n;
   }
 }
 
 TEST_P(PerSample, AStepHandsEverySampleTheScaleOfItsPlaceInTheBatch) {
-  const TrainingContext context = stream_.context({});
+  Session session = stream_.session({});
   std::vector<std::int64_t> all_lanes{0, 1, 2, 3};
-  StepReader reader(context, stream_.task(), all_lanes);
+  StepReader reader(session, stream_.task(), all_lanes);
   const StepInput input = reader.read(1);
   EXPECT_EQ(input.perturbation.by_sample,
             stratified_scales(stream_.config.seed, 0, 1, std::ssize(input.positions),
@@ -171,7 +172,7 @@ TEST_P(PerSample, AStepHandsEverySampleTheScaleOfItsPlaceInTheBatch) {
   EXPECT_THAT(dealt, testing::UnorderedElementsAreArray(input.perturbation.by_sample));
   // Another dealing, the same scale for every sample.
   for (std::int64_t lane = 0; lane < 4; ++lane) {
-    StepReader one(context, stream_.task(), {lane});
+    StepReader one(session, stream_.task(), {lane});
     EXPECT_TRUE(at::equal(one.read(1).lanes[0]->numbers,
                           input.lanes[static_cast<std::size_t>(lane)]->numbers));
   }

@@ -44,8 +44,18 @@ class Recorded : public testing::Test {
 
   TrainedTask trained(MakeGraph make_graph) {
     curve_.losses.clear();
-    return train_task(stream_.context(std::move(make_graph)), stream_.task(), std::nullopt,
+    return trained(std::move(make_graph), stream_.task(), {});
+  }
+
+  TrainedTask trained(MakeGraph make_graph, const Task& task, const QuadraticPenalty& penalty) {
+    Session session = stream_.session(std::move(make_graph));
+    return train_task(session, task, {.weights = stream_.pretrained(), .penalty = penalty},
                       [](const TaskProgress&, const auto&) {});
+  }
+
+  Fisher measured(MakeGraph make_graph, const Head& head) {
+    Session session = stream_.session(std::move(make_graph));
+    return curvature_everywhere(session, stream_.task(), head);
   }
 
   Watchdog watchdog_;
@@ -78,14 +88,10 @@ TEST_F(Recorded, EveryPerturbationInBf16IsTheSameToTheBit) {
   std::set<std::vector<float>> ends;
   Task task = stream_.task();
   task.index = 2;  // the first task's uniform scale is 1, as with none
-  const auto trained = [&](MakeGraph make_graph) {
-    return train_task(stream_.context(std::move(make_graph)), task, std::nullopt,
-                      [](const TaskProgress&, const auto&) {});
-  };
   for (const char* const kind : {"none", "sign", "stratified", "uniform"}) {
     stream_.config.perturbation = kind;
     graphs_ = 0;
-    const TrainedTask called = trained({}), recorded = trained(counting());
+    const TrainedTask called = trained({}, task, {}), recorded = trained(counting(), task, {});
     EXPECT_GT(graphs_, 1) << kind;
     EXPECT_EQ(called.task_vector, recorded.task_vector) << kind;
     ends.insert(called.task_vector);
@@ -96,19 +102,19 @@ TEST_F(Recorded, EveryPerturbationInBf16IsTheSameToTheBit) {
 // What gaussian records: the noise of each step is a tensor that stays where it is.
 TEST_F(Recorded, WeightsTakeTheNoiseOfEachStep) {
   stream_.config.precision = "fp32";
-  const TrainingContext context = stream_.context({});
-  const TaskParameters parameters(context.model, 2, stream_.config);
+  Session session = stream_.session({});
+  const TaskParameters parameters(*session.model, 2, stream_.config);
   parameters.values().flat().fill_(0.1);
-  const at::Tensor c = at::ones({}), flat = at::zeros({context.model.layout().size()});
+  const at::Tensor c = at::ones({}), flat = at::zeros({session.model->layout().size()});
   std::vector<at::Tensor> noise;
-  for (const AdaptedModule& module : context.model.layout().modules()) {
+  for (const AdaptedModule& module : session.model->layout().modules()) {
     noise.push_back(flat.narrow(0, module.offset, module.size()).view({module.out, module.in}));
   }
   const Batch batch =
-      context.reader.test_view(stream_.task().train, std::vector<std::int64_t>{0, 1, 2});
-  const auto set = [&] { context.model.set_adapter(parameters.lora(), c, noise); };
+      session.reader().test_view(stream_.task().train, std::vector<std::int64_t>{0, 1, 2});
+  const auto set = [&] { session.model->set_adapter(parameters.lora(), c, noise); };
   const auto features = [&] {
-    return context.model.features(batch, {.lora = &parameters.lora(), .c = c}).detach();
+    return session.model->features(batch, {.lora = &parameters.lora(), .c = c}).detach();
   };
   Replay replay(counting());
   at::Tensor before;
@@ -125,16 +131,11 @@ TEST_F(Recorded, WeightsTakeTheNoiseOfEachStep) {
 }
 
 TEST_F(Recorded, APenaltyIsTheSameToTheBit) {
-  const auto size = static_cast<std::size_t>(stream_.context({}).model.layout().size());
+  const auto size = static_cast<std::size_t>(stream_.session({}).model->layout().size());
   const QuadraticPenalty penalty{.curvature = std::vector<float>(size, 0.1F),
                                  .slope = std::vector<float>(size, 0.01F)};
-  const auto train = [&](MakeGraph make_graph) {
-    return train_task(
-        stream_.context(std::move(make_graph)), stream_.task(), std::nullopt,
-        [](const TaskProgress&, const auto&) {}, Head{}, penalty);
-  };
-  const std::vector<float> called = train({}).task_vector;
-  EXPECT_EQ(called, train(counting()).task_vector);
+  const std::vector<float> called = trained({}, stream_.task(), penalty).task_vector;
+  EXPECT_EQ(called, trained(counting(), stream_.task(), penalty).task_vector);
   EXPECT_NE(called, trained({}).task_vector);
 }
 
@@ -142,10 +143,9 @@ TEST_F(Recorded, EveryCurvatureIsTheSameToTheBit) {
   const TrainedTask task = trained({});
   for (const char* const kind : {"empirical", "expected-sampled", "expected-exact", "gram"}) {
     stream_.config.curvature = kind;
-    const Fisher called = measure_curvature(stream_.context({}), stream_.task(), task.head);
+    const Fisher called = measured({}, task.head);
     graphs_ = 0;
-    const Fisher recorded =
-        measure_curvature(stream_.context(counting()), stream_.task(), task.head);
+    const Fisher recorded = measured(counting(), task.head);
     EXPECT_GT(graphs_, 0) << kind;
     EXPECT_EQ(called.values, recorded.values) << kind;
     EXPECT_EQ(called.loss, recorded.loss) << kind;
@@ -158,11 +158,11 @@ TEST_F(Recorded, EvaluationAndLossAreTheSameToTheBit) {
   std::vector<double> losses;
   std::vector<EvaluationRow> rows;
   for (const MakeGraph& make_graph : {MakeGraph(), counting()}) {
-    const TrainingContext context = stream_.context(make_graph);
-    losses.push_back(mean_loss(context, stream_.task(), task.head));
-    rows.push_back(evaluate(context.model, context.reader, std::span(&stream_.task(), 1),
-                            std::span(&task.head, 1), 2, group_, watchdog_, context.stop,
-                            make_graph));
+    Session session = stream_.session(make_graph);
+    losses.push_back(mean_loss(session, stream_.task(), task.head));
+    session.config.evaluation_batch = 2;
+    rows.push_back(evaluate(session, stream_.pretrained(), std::span(&stream_.task(), 1),
+                            std::span(&task.head, 1)));
   }
   // Of four ranks each has one chunk to evaluate, and records the loss alone.
   EXPECT_GT(graphs_, 0);
@@ -184,9 +184,9 @@ TEST_F(Recorded, ACosineHeadIsTheSameToTheBitAndKeepsItsBiasAtZero) {
   EXPECT_THAT(recorded.head.bias, testing::Each(0));
   std::vector<double> losses;
   for (const MakeGraph& make_graph : {MakeGraph(), counting()}) {
-    const TrainingContext context = stream_.context(make_graph);
-    losses.push_back(measure_curvature(context, stream_.task(), recorded.head).loss);
-    losses.push_back(mean_loss(context, stream_.task(), recorded.head));
+    Session session = stream_.session(make_graph);
+    losses.push_back(curvature_everywhere(session, stream_.task(), recorded.head).loss);
+    losses.push_back(mean_loss(session, stream_.task(), recorded.head));
   }
   EXPECT_EQ(losses[0], losses[2]);
   EXPECT_EQ(losses[1], losses[3]);
@@ -195,20 +195,20 @@ TEST_F(Recorded, ACosineHeadIsTheSameToTheBitAndKeepsItsBiasAtZero) {
 TEST_F(Recorded, TextsOfOneWidthShareARecording) {
   TinyStream texts(true, placement_, group_, watchdog_);
   texts.config.precision = "bf16";
-  const TrainingContext context = texts.context({});
+  Session session = texts.session({});
   std::size_t graphs = 0;
   RecordedPass pass(
       [&] {
         ++graphs;
         return std::make_unique<HostGraph>();
       },
-      [&](const Batch& batch) { return context.model.features(batch).detach(); });
+      [&](const Batch& batch) { return session.model->features(batch).detach(); });
   for (std::int64_t first = 0; first < 24; first += 4) {
-    const Batch ragged = context.reader.test_view(
+    const Batch ragged = session.reader().test_view(
         texts.task().train, std::vector<std::int64_t>{first, first + 1, first + 2, first + 3});
     const Batch batch{.samples = padded(std::get<Texts>(ragged.samples), at::kCPU),
                       .targets = ragged.targets};
-    EXPECT_TRUE(at::equal(pass(batch), context.model.features(batch))) << "from sample " << first;
+    EXPECT_TRUE(at::equal(pass(batch), session.model->features(batch))) << "from sample " << first;
   }
   EXPECT_EQ(graphs, 1u);
 }
@@ -218,16 +218,16 @@ TEST_F(Recorded, PaddedTextsHaveTheFeaturesOfTextsOneAfterAnother) {
   TinyStream texts(true, placement_, group_, watchdog_);
   for (const auto& [precision, tolerance] : {std::pair("fp32", 1e-5), std::pair("bf16", 0.05)}) {
     texts.config.precision = precision;
-    const TrainingContext context = texts.context({});
+    Session session = texts.session({});
     std::vector<std::int64_t> all(20);
     std::iota(all.begin(), all.end(), 0);
-    const Batch ragged = context.reader.test_view(texts.task().train, all);
+    const Batch ragged = session.reader().test_view(texts.task().train, all);
     const Batch batch{.samples = padded(std::get<Texts>(ragged.samples), at::kCPU),
                       .targets = ragged.targets};
-    const at::Tensor expected = context.model.features(ragged);
-    EXPECT_TRUE(at::allclose(context.model.features(batch), expected, tolerance, tolerance))
+    const at::Tensor expected = session.model->features(ragged);
+    EXPECT_TRUE(at::allclose(session.model->features(batch), expected, tolerance, tolerance))
         << precision << ": off by "
-        << (context.model.features(batch) - expected).abs().max().item<double>();
+        << (session.model->features(batch) - expected).abs().max().item<double>();
   }
 }
 

@@ -16,7 +16,7 @@ namespace palimpsest {
 namespace {
 
 TEST(Sampler, EveryPassHoldsEverySampleOnceAndKeepsTheShortBatch) {
-  const Sampler sampler(1, 0, 70, 30, false);
+  const Sampler sampler({1, 30, false}, 0, 70);
   EXPECT_EQ(sampler.steps_per_pass(), 3);
   for (std::int64_t pass = 0; pass < 2; ++pass) {
     std::vector<std::int64_t> all;
@@ -29,16 +29,19 @@ TEST(Sampler, EveryPassHoldsEverySampleOnceAndKeepsTheShortBatch) {
     for (std::size_t i = 0; i < 70; ++i) EXPECT_EQ(all[i], static_cast<std::int64_t>(i));
   }
   EXPECT_NE(sampler.batch(0), sampler.batch(3));
-  EXPECT_EQ(sampler.batch(4), Sampler(1, 0, 70, 30, false).batch(4))
+  EXPECT_EQ(sampler.batch(4), Sampler({1, 30, false}, 0, 70).batch(4))
       << "a batch depends on what was drawn before it";
-  EXPECT_NE(sampler.batch(0), Sampler(1, 1, 70, 30, false).batch(0));
+  EXPECT_NE(sampler.batch(0), Sampler({1, 30, false}, 1, 70).batch(0));
 }
 
 TEST(Sampler, DropLastDropsTheShortBatchAndRefusesToDropAll) {
-  EXPECT_EQ(Sampler(1, 0, 70, 30, true).steps_per_pass(), 2);
-  EXPECT_THAT([] { Sampler(1, 2, 20, 30, true); },
-              testing::ThrowsMessage<UsageError>(
-                  testing::AllOf(testing::HasSubstr("task 3"), testing::HasSubstr("20"))));
+  EXPECT_EQ(Sampler({1, 30, true}, 0, 70).steps_per_pass(), 2);
+  EXPECT_THAT(
+      [] {
+        Sampler({1, 30, true}, 2, 20);
+      },
+      testing::ThrowsMessage<UsageError>(
+          testing::AllOf(testing::HasSubstr("task 3"), testing::HasSubstr("20"))));
 }
 
 TEST(Sampler, LanesAreEvenInSamplesAndTokens) {

@@ -2,39 +2,41 @@
 // Stage 2 of Perturb-and-Merge over many ranks: rank 0 decides and merges, everybody gets the same
 // weights.
 #include <optional>
+#include <string>
 #include <vector>
 
-#include "palimpsest/comm/host_group.h"
 #include "palimpsest/continual/state.h"
 #include "palimpsest/core/run_events.h"
-#include "palimpsest/merge/fisher_scale.h"
-#include "palimpsest/merge/merge_rule.h"
+#include "palimpsest/session/session.h"
 #include "palimpsest/train/fisher.h"
+#include "palimpsest/train/task_trainer.h"
 
 namespace palimpsest {
 
-// What a task's training has left.
-struct TrainedWeights {
-  const std::vector<float>& task_vector;  // Delta_t
-  const std::vector<float>& weights;      // theta_t* - theta_hat_0 = state.merged + Delta_t
-  const std::vector<LoraFactors>& lora;   // Delta_t by module, in layout order
+// What was measured of a trained task, for its merge.
+struct TaskMeasurements {
+  AdaptedWeights weights;  // theta_t* = theta_hat_{t-1} + Delta_t
+  // Losses with the trained head: L_t(theta_hat_{t-1}), for secant; L_t(theta_t*), with a Fisher.
+  double loss_merged_before = 0, loss_trained = 0;
+  std::optional<Fisher> fisher;  // F_t at theta_t*, where anything needs it
+  double seconds_fisher = 0;
 };
 
 struct MergeOutcome {
-  // On rank 0 alone, but for the record's hashes:
-  MergeRecord record;
+  AdaptedWeights weights;  // theta_hat_t
+  MergeRecord record;      // on rank 0; elsewhere its hashes alone
+  std::string weights_hash;
+  // On rank 0 alone:
   std::optional<FisherRecord> fisher;
   std::optional<double> predicted_rise;  // of the task's loss, by its quadratic; with a Fisher
   Merged event;
+  double seconds = 0;
 };
 
-// Collective. On rank 0: scales the Fisher, adds it to the memory, and lets the rule write the
-// new state.merged; then broadcasts the weights, and every rank proves by
-// hash that it holds the same. `fisher`: the same on every rank; nullopt for a rule that needs
-// none. loss_rise: for --fisher-scale secant.
-MergeOutcome merge_on_root(HostGroup& group, const MergeRule& rule, FisherScale scale,
-                           const AdaptedLayout& layout, StreamState& state,
-                           const TrainedWeights& trained, std::optional<Fisher> fisher,
-                           double loss_rise);
+// Collective. `fisher`: the measured one. On rank 0: scales the Fisher, adds it to state.memory,
+// and lets the rule write the new weights. Then broadcasts them, and every rank proves by hash that
+// it has the same.
+MergeOutcome merge_on_root(Session& session, StreamState& state, const TrainedTask& trained,
+                           const TaskMeasurements& measured, std::optional<Fisher> fisher);
 
 }  // namespace palimpsest

@@ -1,42 +1,20 @@
 #pragma once
-// A run that is ready to learn its next task: inputs opened, model placed, ranks agreed, folder
-// made or found.
-#include <filesystem>
+// A run that is ready to learn its next task: session opened, ranks agreed, folder made or found.
 #include <functional>
-#include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
-#include "palimpsest/comm/host_group.h"
-#include "palimpsest/comm/stop_request.h"
-#include "palimpsest/comm/watchdog.h"
-#include "palimpsest/config/run_config.h"
-#include "palimpsest/continual/inputs.h"
 #include "palimpsest/continual/run_identity.h"
 #include "palimpsest/continual/state.h"
-#include "palimpsest/core/run_events.h"
-#include "palimpsest/device/placement.h"
 #include "palimpsest/format/run_folder.h"
-#include "palimpsest/merge/fisher_scale.h"
-#include "palimpsest/merge/merge_rule.h"
-#include "palimpsest/train/training_context.h"
+#include "palimpsest/session/session.h"
 
 namespace palimpsest {
 
 struct OpenRun {
-  RunConfig config;  // with the device that was chosen
-  HostGroup& group;
-  Watchdog& watchdog;
-  const RunEvents& events;
-  StopRequest stop;
-
-  Inputs inputs;
-  Placement placement;
-  PixelSource pixels;
-  std::unique_ptr<Backbone> model;
-  std::unique_ptr<MergeRule> rule;
-  FisherScale fisher_scale;
+  Session session;
   RunIdentity identity;
   RunFolder folder;
   FolderLock lock;  // on rank 0
@@ -45,24 +23,17 @@ struct OpenRun {
   std::string state_content_sha256;      // of the state as saved; "" before the first; on rank 0
   std::vector<double> alphas;            // of the tasks done; on rank 0
 
-  bool is_root() const { return group.rank() == 0; }
-  std::span<const Task> tasks() const { return inputs.tasks; }
   std::span<const Task> remaining() const {
-    return tasks().subspan(static_cast<std::size_t>(state.tasks_done));
+    return session.tasks().subspan(static_cast<std::size_t>(state.tasks_done));
   }
   // This task and those before it.
   std::span<const Task> seen(const Task& task) const {
-    return tasks().first(static_cast<std::size_t>(task.index) + 1);
-  }
-  SampleReader reader() { return {inputs.pack, inputs.transform, config.seed, pixels}; }
-  TrainingContext context() {
-    return {config,   lanes_of(config, group.size()),
-            reader(), *model,
-            group,    *placement.collectives,
-            watchdog, stop,
-            events,   placement.make_graph};
+    return session.tasks().first(static_cast<std::size_t>(task.index) + 1);
   }
 };
+
+// Whether anything rests on the tasks' Fishers: the merge rule, or the penalty.
+bool needs_fisher(const RunConfig& config);
 
 // Called on rank 0 once the run folder exists and its logs were cut to where the stream goes on:
 // listeners may open them. so_far: of the tasks that are done.

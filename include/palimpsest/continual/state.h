@@ -10,12 +10,13 @@
 #include "palimpsest/merge/curvature_memory.h"
 #include "palimpsest/merge/ewc.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
+#include "palimpsest/session/session.h"
 
 namespace palimpsest {
 
 struct StreamState {
   std::int64_t tasks_done = 0;
-  std::vector<float> merged;                      // theta_hat - theta_hat_0, flat
+  AdaptedWeights merged;                          // theta_hat
   std::string merged_hash;                        // weights_hash(merged), from broadcast_state() on
   std::vector<Head> heads;                        // one per task done
   std::vector<ClassStatistics> class_statistics;  // the same, with --head-align; else empty

@@ -8,29 +8,37 @@
 
 namespace palimpsest {
 
+// How the training samples of a task become batches.
+struct BatchSettings {
+  std::uint64_t seed = 1;
+  std::int64_t batch = 256;  // samples, over all ranks
+  bool drop_last = false;    // the last batch of a pass, where it is short
+  std::int64_t passes = 10;  // over the samples
+};
+BatchSettings batch_settings(const RunConfig& config);
+
 class Sampler {
  public:
-  // `samples` training samples in batches of `batch`; each pass is its own permutation. The last
-  // short batch of a pass is kept unless drop_last. Throws UsageError when drop_last leaves no
-  // batch.
-  Sampler(std::uint64_t seed, std::int64_t task, std::int64_t samples, std::int64_t batch,
-          bool drop_last);
+  // `samples` training samples of a task; each pass is its own permutation. Throws UsageError when
+  // drop_last leaves no batch.
+  Sampler(const BatchSettings& settings, std::int64_t task, std::int64_t samples);
 
   std::int64_t steps_per_pass() const { return steps_per_pass_; }
+  std::int64_t steps() const { return settings_.passes * steps_per_pass_; }  // over all passes
 
   // Positions 0 .. samples-1 of the batch of a step (counted over all passes), in order.
   std::vector<std::int64_t> batch(std::int64_t step) const;
 
  private:
-  std::uint64_t seed_;
-  std::int64_t task_, samples_, batch_, steps_per_pass_;
+  BatchSettings settings_;
+  std::int64_t task_, samples_, steps_per_pass_;
   mutable std::int64_t pass_ = -1;  // of the permutation kept, so that a step doesn't draw it anew
   mutable std::vector<std::int64_t> order_;
 };
 
-// Steps of a task of `samples` training samples, over all passes of all epochs. Throws UsageError
-// as Sampler does.
-std::int64_t training_steps(const RunConfig& config, std::int64_t task, std::int64_t samples);
+// Steps of a task of `samples` training samples, over all passes. Throws UsageError as Sampler
+// does.
+std::int64_t training_steps(const BatchSettings& settings, std::int64_t task, std::int64_t samples);
 
 // Deals a batch into lanes that are even in samples and, as far as may be, in tokens: the longest
 // samples first, there and back over the lanes. `lengths`: tokens of each sample of the batch.

@@ -4,33 +4,23 @@
 #include <cstdint>
 #include <span>
 
-#include "palimpsest/comm/host_group.h"
-#include "palimpsest/comm/stop_request.h"
-#include "palimpsest/comm/watchdog.h"
-#include "palimpsest/data/sample_reader.h"
-#include "palimpsest/data/task_stream.h"
-#include "palimpsest/device/replay.h"
 #include "palimpsest/format/records.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
-#include "palimpsest/model/backbone.h"
+#include "palimpsest/session/session.h"
 
 namespace palimpsest {
 
-// Collective. Test sets of `tasks` (those seen) under the model as it is; heads[j] belongs to
-// tasks[j], or the only head to all of them. Chunks of `chunk` samples are dealt over the ranks:
+// Collective. Test sets of `tasks` (those seen) under these weights; heads[j] belongs to tasks[j],
+// or the only head to all of them. Chunks of --evaluation-batch samples are dealt over the ranks:
 // every sample is counted once. The same counts on every rank. Throws Stopped, on every rank alike,
-// between two chunks.
-EvaluationRow evaluate(const Backbone& model, const SampleReader& reader,
-                       std::span<const Task> tasks, std::span<const Head> heads, std::int64_t chunk,
-                       HostGroup& group, Watchdog& watchdog, const StopRequest& stop,
-                       const MakeGraph& make_graph = {});
+// between two rounds of chunks.
+EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::span<const Task> tasks,
+                       std::span<const Head> heads);
 
-// Collective. The logits of the heads side by side, for each of these samples under the model as it
-// is: [samples, classes], row-major, on rank 0; empty elsewhere. Chunks, bits and Stopped as in
+// Collective. The logits of the heads side by side, for each of these samples under these weights:
+// [samples, classes], row-major, on rank 0; empty elsewhere. Chunks, bits and Stopped as in
 // evaluate().
-std::vector<float> logits_of(const Backbone& model, const SampleReader& reader,
-                             const LabelledSamples& samples, std::span<const Head> heads,
-                             std::int64_t chunk, HostGroup& group, Watchdog& watchdog,
-                             const StopRequest& stop, const MakeGraph& make_graph = {});
+std::vector<float> logits_of(Session& session, const AdaptedWeights& weights,
+                             const LabelledSamples& samples, std::span<const Head> heads);
 
 }  // namespace palimpsest

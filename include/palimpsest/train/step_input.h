@@ -8,8 +8,8 @@
 #include "palimpsest/data/batch.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/data/task_stream.h"
+#include "palimpsest/session/session.h"
 #include "palimpsest/train/perturbation.h"
-#include "palimpsest/train/training_context.h"
 
 namespace palimpsest {
 
@@ -23,7 +23,7 @@ struct StepInput {
 class StepReader {
  public:
   // `task` and context outlive it. `own_lanes`: of this rank.
-  StepReader(const TrainingContext& context, const Task& task, std::vector<std::int64_t> own_lanes);
+  StepReader(Session& session, const Task& task, std::vector<std::int64_t> own_lanes);
 
   std::int64_t steps_per_pass() const { return sampler_.steps_per_pass(); }
 
@@ -31,7 +31,7 @@ class StepReader {
   StepInput read(std::int64_t step);
 
  private:
-  const TrainingContext& context_;
+  Session& session_;
   const Task& task_;
   std::vector<std::int64_t> own_lanes_;
   Sampler sampler_;

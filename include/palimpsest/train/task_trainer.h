@@ -5,13 +5,22 @@
 #include <optional>
 #include <vector>
 
-#include "palimpsest/data/task_stream.h"
 #include "palimpsest/format/step_record.h"
 #include "palimpsest/merge/ewc.h"
+#include "palimpsest/session/session.h"
 #include "palimpsest/train/head.h"
-#include "palimpsest/train/training_context.h"
+#include "palimpsest/train/task_passes.h"
 
 namespace palimpsest {
+
+// Where the training of a task begins.
+struct TaskBeginning {
+  AdaptedWeights weights;         // theta_hat_{t-1}
+  Head head = {};                 // without classes: a fresh one
+  QuadraticPenalty penalty = {};  // on Delta, added to the loss of every step
+  // Where an earlier start has left this task, the same on every rank.
+  std::optional<TaskProgress> progress = {};
+};
 
 struct TrainedTask {
   std::vector<LoraFactors> lora;   // in layout order; empty for a frozen backbone
@@ -23,7 +32,7 @@ struct TrainedTask {
 
 // Where --nonfinite lets this step of a task, or of the refit of its head, be left out, tells
 // StepSkipped. Throws DivergedError otherwise.
-void skip_step(const TrainingContext& context, const Task& task, const NonfiniteStep& at,
+void skip_step(const Session& session, const Task& task, const NonfiniteStep& at,
                bool in_refit = false);
 
 // Called on every rank after each step, the last one too, with the counters; `snapshot` adds
@@ -31,15 +40,13 @@ void skip_step(const TrainingContext& context, const Task& task, const Nonfinite
 using AfterStep = std::function<void(const TaskProgress& counters,
                                      const std::function<TaskProgress()>& snapshot)>;
 
-// Collective. The model holds theta_hat_{t-1}; afterwards its effective weights are those of the
-// last step: set its difference anew. `start`: where the training of this task stands already, the
-// same on every rank; nullopt for the beginning, with `head` or, when it has no classes, a fresh
-// one. The same on every rank, which is checked. Throws
-// DivergedError, on every rank alike, when a loss or gradient is not finite and --nonfinite does
-// not let it pass; InputError when `start` is of another model. `penalty`: on Delta, added to the
-// loss of every step.
-TrainedTask train_task(const TrainingContext& context, const Task& task,
-                       const std::optional<TaskProgress>& start, const AfterStep& after_step,
-                       const Head& head = {}, const QuadraticPenalty& penalty = {});
+// Collective. The same on every rank, which is checked. Throws DivergedError, on every rank alike,
+// when a loss or gradient is not finite and --nonfinite does not let it pass; InputError when the
+// progress is of another model.
+TrainedTask train_task(Session& session, const Task& task, const TaskBeginning& begin,
+                       const AfterStep& after_step);
+
+// Collective. The task's head alone, on features of the backbone as it is (--adapter none).
+TrainedTask train_on_features(TaskPasses& passes, const TaskBeginning& begin);
 
 }  // namespace palimpsest

@@ -10,11 +10,11 @@
 
 #include "palimpsest/device/replay.h"
 #include "palimpsest/model/recorded_pass.h"
-#include "palimpsest/train/lanes.h"
+#include "palimpsest/session/lanes.h"
+#include "palimpsest/session/session.h"
 #include "palimpsest/train/optimizer.h"
 #include "palimpsest/train/penalty_gradient.h"
 #include "palimpsest/train/task_parameters.h"
-#include "palimpsest/train/training_context.h"
 
 namespace palimpsest {
 
@@ -22,8 +22,8 @@ class TrainingStep {
  public:
   // Trains `parameters` in place; both must outlive it. updates: done before. The penalty is added
   // to the loss of every step, once and not for each sample; the loss that is told is without it.
-  TrainingStep(const TrainingContext& context, const TaskParameters& parameters,
-               std::int64_t updates, const QuadraticPenalty& penalty = {});
+  TrainingStep(Session& session, const TaskParameters& parameters, std::int64_t updates,
+               const QuadraticPenalty& penalty = {});
 
   // The lanes of this rank.
   const std::vector<std::int64_t>& own_lanes() const { return sums_.own_lanes(); }
@@ -53,7 +53,7 @@ class TrainingStep {
   void update();
   void draw_noise(std::uint64_t seed);
 
-  const TrainingContext& context_;
+  Session& session_;
   const TaskParameters& parameters_;
   LaneSum sums_;
   AdamW optimizer_;

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "palimpsest/comm/collectives.h"
@@ -20,6 +21,9 @@ struct Lanes {
   std::vector<std::int64_t> of(int rank, int world_size) const;
 };
 
+// Of --lanes: a number, or "ranks". Throws UsageError when there are fewer lanes than ranks.
+Lanes lanes_of(std::string_view lanes, int world_size);
+
 // One vector per lane of this rank, and their sum over all lanes of all ranks.
 class LaneSum {
  public:
@@ -35,8 +39,13 @@ class LaneSum {
 
   // Collective. The sum, the same on every rank; valid until the next call.
   const at::Tensor& reduce();
+  // Collective. The same sum on rank 0 alone; undefined elsewhere.
+  at::Tensor reduce_to_root();
 
  private:
+  bool is_added_here() const;
+  void add_parts(const at::Tensor& sum) const;
+  void add_slices(at::Tensor mine) const;
   at::Tensor slice(const at::Tensor& vector, int rank) const;
 
   Collectives& collectives_;

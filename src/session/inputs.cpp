@@ -1,4 +1,4 @@
-#include "palimpsest/continual/inputs.h"
+#include "palimpsest/session/inputs.h"
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
@@ -6,7 +6,6 @@
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/data/scenario.h"
 #include "palimpsest/format/protocol.h"
-#include "palimpsest/merge/merge_rule.h"
 
 namespace palimpsest {
 
@@ -85,8 +84,8 @@ Inputs open_pack_and_backbone(const RunConfig& config) {
   check_there(config.pack, "a pack");
   check_there(config.backbone, "the folder of a backbone");
   Pack pack(config.pack);
-  Checkpoint weights(folder);
-  const BackboneConfig backbone = read_backbone_config(folder, weights);
+  auto weights = std::make_shared<const Checkpoint>(folder);
+  const BackboneConfig backbone = read_backbone_config(folder, *weights);
   if (takes_texts(backbone) != pack.holds_texts()) {
     throw InputError(concat(config.pack, " holds ", pack.holds_texts() ? "texts" : "images",
                             ", but the backbone ", config.backbone, " takes ",
@@ -94,21 +93,15 @@ Inputs open_pack_and_backbone(const RunConfig& config) {
                             ": give a pack and a backbone of one kind"));
   }
   Inputs inputs{.pack = std::move(pack),
-                .tasks = {},
-                .test_per_class = 0,
                 .weights = std::move(weights),
                 .backbone = backbone,
                 .choice = choice_of(config, backbone),
-                .transform = {},
                 .backbone_name = folder.parent_path().filename().string(),
-                .backbone_sha256 = {},
-                .tasks_sha256 = {},
-                .shape_sha256 = sha256(describe(backbone)),
-                .remarks = {}};
-  for (const std::string& remark : {inputs.weights.remark(), remark_on_config(folder)}) {
+                .shape_sha256 = sha256(describe(backbone))};
+  for (const std::string& remark : {inputs.weights->remark(), remark_on_config(folder)}) {
     if (!remark.empty()) inputs.remarks.push_back(remark);
   }
-  inputs.backbone_sha256 = inputs.weights.sha256();
+  inputs.backbone_sha256 = inputs.weights->sha256();
   if (const auto* vit = std::get_if<VitConfig>(&backbone)) {
     inputs.transform = transform_of(config, *vit);
   } else {
@@ -134,24 +127,10 @@ Inputs open_inputs(const RunConfig& config) {
   if (wanted > 0) inputs.tasks.erase(inputs.tasks.begin() + config.tasks, inputs.tasks.end());
   if (config.joint) inputs.tasks = {joint_task(inputs.tasks)};
   for (const Task& task : inputs.tasks)
-    training_steps(config, task.index, task.train.size());  // refused before any runs
+    training_steps(batch_settings(config), task.index,
+                   task.train.size());  // refused before any runs
   inputs.tasks_sha256 = hash_of(inputs.tasks);
   return inputs;
-}
-
-bool needs_fisher(const RunConfig& config) {
-  return config.ewc > 0 || make_merge_rule(config.merge)->needs().fisher;
-}
-
-Lanes lanes_of(const RunConfig& config, int world_size) {
-  if (config.lanes == "ranks") return {.count = world_size, .ordered = false};
-  const Lanes lanes{.count = std::stoll(config.lanes), .ordered = true};
-  if (lanes.count < world_size) {
-    throw UsageError(concat(world_size, " ranks, but only ", lanes.count,
-                            " lanes: a rank would have no work. Start at most as many ranks as "
-                            "lanes, or raise --lanes"));
-  }
-  return lanes;
 }
 
 }  // namespace palimpsest

@@ -1,0 +1,39 @@
+#pragma once
+// The one loop over samples without training: chunks of a split, dealt over the ranks, with the
+// stop request and the device's pace inside.
+#include <cstdint>
+#include <functional>
+#include <span>
+
+#include "palimpsest/data/batch.h"
+#include "palimpsest/data/task_stream.h"
+#include "palimpsest/session/session.h"
+
+namespace palimpsest {
+
+// Samples that make one pass of the model. Which ones doesn't depend on the number of ranks.
+struct Chunk {
+  std::int64_t number = 0;  // over all splits of the loop
+  std::int64_t first = 0;   // position of its first sample in the split
+  std::span<const std::int64_t> positions;
+  std::int64_t size() const { return std::ssize(positions); }
+};
+
+class ChunkLoop {
+ public:
+  // Chunk i belongs to share i mod `shares`, and a share to rank share mod world size. Sums that
+  // must not depend on the number of ranks are made by share.
+  ChunkLoop(Session& session, std::int64_t shares) : session_(session), shares_(shares) {}
+
+  // Collective. Calls `pass` with each chunk of up to `size` samples that belongs to this rank, in
+  // order, with its share and its samples without augmentation. Numbers go on from the split
+  // before. Throws Stopped, on every rank alike, between two rounds of chunks.
+  using Pass = std::function<void(const Chunk& chunk, std::int64_t share, Batch batch)>;
+  void over(const LabelledSamples& split, std::int64_t size, const Pass& pass);
+
+ private:
+  Session& session_;
+  std::int64_t shares_, number_ = 0;
+};
+
+}  // namespace palimpsest

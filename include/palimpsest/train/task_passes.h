@@ -1,0 +1,54 @@
+#pragma once
+// What is measured of a task's training samples without training: features, losses, curvature. Each
+// is measured once; who asks again for the same weights gets what is there.
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <vector>
+
+#include "palimpsest/session/session.h"
+#include "palimpsest/train/fisher.h"
+
+namespace palimpsest {
+
+class TaskPasses {
+ public:
+  // Both outlive it.
+  TaskPasses(Session& session, const Task& task) : session_(session), task_(task) {}
+
+  Session& session() const { return session_; }
+  const Task& task() const { return task_; }
+
+  // All are collective. They load the weights, see samples by the test-time transform, and throw
+  // Stopped, on every rank alike, between two rounds of chunks.
+
+  // [samples, features] on every rank, with the same bits at every number of ranks. Features at
+  // other weights that were asked for before are dropped.
+  const at::Tensor& features(const AdaptedWeights& weights);
+
+  // Mean cross-entropy per sample with this head, in nats, on every rank. It is formed from
+  // features(weights) where they are there in the same chunks.
+  double loss(const AdaptedWeights& weights, const Head& head);
+
+  // On rank 0; elsewhere only its `loss` is set. Throws DivergedError, on every rank alike, when it
+  // or the loss is not finite.
+  Fisher curvature(const AdaptedWeights& weights, const Head& head);
+
+ private:
+  struct Features {
+    AdaptedWeights weights;
+    at::Tensor values;
+  };
+  struct Loss {
+    std::weak_ptr<const std::vector<float>> weights;
+    Head head;
+    double value = 0;
+  };
+
+  Session& session_;
+  const Task& task_;
+  std::optional<Features> features_;
+  std::vector<Loss> losses_;
+};
+
+}  // namespace palimpsest

@@ -1,0 +1,54 @@
+#include "palimpsest/session/session.h"
+
+#include <utility>
+
+namespace palimpsest {
+
+AdaptedWeights make_weights(std::vector<float> difference) {
+  return std::make_shared<const std::vector<float>>(std::move(difference));
+}
+
+Session open_session(const RunConfig& config, Inputs inputs, double stop_after, HostGroup& group,
+                     Watchdog& watchdog, const RunEvents& events) {
+  configure_processor(static_cast<int>(config.threads));
+  Placement placement = make_placement(config.device, config.share_device, group, watchdog);
+  if (!config.cuda_graphs) placement.make_graph = nullptr;
+  std::unique_ptr<Backbone> model = group.work("placing the backbone", [&] {
+    return make_backbone(*inputs.weights, inputs.backbone, inputs.choice, placement.device);
+  });
+  PixelSource pixels(placement.device, placement.room_for_images());
+  Session session{.config = config,
+                  .group = group,
+                  .watchdog = watchdog,
+                  .events = events,
+                  .stop = StopRequest(group, stop_after),
+                  .lanes = lanes_of(config.lanes, group.size()),
+                  .inputs = std::move(inputs),
+                  .placement = std::move(placement),
+                  .pixels = std::move(pixels),
+                  .model = std::move(model)};
+  session.config.device = session.device().is_cuda() ? "cuda" : "cpu";
+  constexpr std::string_view kPhase = "agreement at the start";
+  group.agree(session.inputs.backbone_sha256, "backbone's weights (SHA-256)", kPhase);
+  group.agree(session.inputs.shape_sha256, "backbone's shape, by its config.json (hash)", kPhase);
+  group.agree(session.inputs.pack.content_sha256(), "pack (content hash)", kPhase);
+  return session;
+}
+
+AdaptedWeights broadcast(HostGroup& group, const AdaptedWeights& weights, std::size_t size,
+                         std::string_view phase) {
+  const bool is_root = group.rank() == 0;
+  std::vector<float> received(is_root ? 0 : size);
+  float* const values =
+      is_root ? const_cast<float*>(weights->data()) : received.data();  // only read
+  group.broadcast(std::as_writable_bytes(std::span(values, size)), 0, phase);
+  return is_root ? weights : make_weights(std::move(received));
+}
+
+void load_weights(Session& session, const AdaptedWeights& weights) {
+  if (session.loaded == weights) return;
+  session.model->set_difference(*weights);
+  session.loaded = weights;
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,67 @@
+#include "palimpsest/train/task_passes.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
+#include "palimpsest/model/recorded_pass.h"
+#include "palimpsest/session/chunk_loop.h"
+
+namespace palimpsest {
+namespace {
+
+at::Tensor features_of_split(Session& session, const LabelledSamples& split) {
+  const c10::NoGradGuard no_grad;
+  const Watchdog::Phase phase(session.watchdog, "feature pass");
+  at::Tensor features =
+      at::zeros({split.size(), session.model->feature_size()}, at::TensorOptions(session.device()));
+  RecordedPass pass(session.placement.make_graph,
+                    [&](const Batch& batch) { return session.model->features(batch); });
+  ChunkLoop(session, session.group.size())
+      .over(split, session.config.evaluation_batch,
+            [&](const Chunk& chunk, std::int64_t, const Batch& batch) {
+              features.narrow(0, chunk.first, chunk.size()).copy_(pass(batch));
+            });
+  // Every row is zero on all ranks but one: the sum is exact.
+  if (session.group.size() > 1) session.placement.collectives->all_reduce_sum(as_buffer(features));
+  return features;
+}
+
+}  // namespace
+
+const at::Tensor& TaskPasses::features(const AdaptedWeights& weights) {
+  if (!features_ || features_->weights != weights) {
+    load_weights(session_, weights);
+    features_.reset();  // never two at a time
+    features_ = Features{.weights = weights, .values = features_of_split(session_, task_.train)};
+  }
+  return features_->values;
+}
+
+double TaskPasses::loss(const AdaptedWeights& weights, const Head& head) {
+  const auto known = std::ranges::find_if(losses_, [&](const Loss& loss) {
+    return loss.weights.lock() == weights && loss.head == head;
+  });
+  if (known != losses_.end()) return known->value;
+  const bool has_features = features_ && features_->weights == weights &&
+                            loss_chunk(session_) == session_.config.evaluation_batch;
+  double value = 0;
+  if (has_features) {
+    value = mean_loss_of_features(session_, task_, features_->values, head);
+  } else {
+    load_weights(session_, weights);
+    value = mean_loss(session_, task_, head);
+  }
+  losses_.push_back({.weights = weights, .head = head, .value = value});
+  return value;
+}
+
+Fisher TaskPasses::curvature(const AdaptedWeights& weights, const Head& head) {
+  load_weights(session_, weights);
+  Fisher fisher = measure_curvature(session_, task_, head);
+  losses_.push_back({.weights = weights, .head = head, .value = fisher.loss});
+  return fisher;
+}
+
+}  // namespace palimpsest
