@@ -7,6 +7,7 @@ namespace palimpsest {
 std::vector<Key> keys_of_adapter();
 std::vector<Key> keys_of_perturbation();
 std::vector<Key> keys_of_penalty();
+std::vector<Key> keys_of_merge();
 std::vector<Key> keys_of_curvature();
 std::vector<Key> keys_of_head();
 

@@ -1,7 +1,6 @@
 #include "palimpsest/method/settings.h"
 
 #include "keys.h"
-#include "palimpsest/merge/keys.h"
 
 namespace palimpsest {
 

@@ -5,7 +5,6 @@
 
 #include "fuzz.h"
 #include "palimpsest/config/keys.h"
-#include "palimpsest/merge/keys.h"
 #include "palimpsest/merge/merge_rule.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -13,9 +12,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const KeyTable table = [] {
     KeyTable rows;
     for (const auto& part : {keys_of_input(), keys_of_passes(), keys_of_optimizer(),
-                             keys_of_measuring(), keys_of_merge(), keys_of_running()}) {
+                             keys_of_measuring(), keys_of_running()}) {
       rows.keys.insert(rows.keys.end(), part.begin(), part.end());
     }
+    rows.keys.push_back(key_of_part(
+        {.name = "merge", .group = kMergeGroup, .member = &RunConfig::merge, .help = "A rule."},
+        merge_rules()));
     return rows;
   }();
   const std::string_view text = text_of(data, size);

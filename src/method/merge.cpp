@@ -1,6 +1,5 @@
-#include "palimpsest/merge/keys.h"
-
-#include "palimpsest/config/keys.h"
+// Settings of the merge.
+#include "keys.h"
 #include "palimpsest/merge/merge_rule.h"
 
 namespace palimpsest {
