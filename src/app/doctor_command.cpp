@@ -15,6 +15,7 @@
 #include "palimpsest/core/version.h"
 #include "palimpsest/device/placement.h"
 #include "palimpsest/doctor/doctor.h"
+#include "palimpsest/method/settings.h"
 
 namespace palimpsest {
 namespace {
@@ -44,7 +45,8 @@ DoctorOptions parse(std::span<const std::string> arguments) {
   DoctorOptions options;
   const po::options_description described = own_options(options);
   const std::vector<std::string> settings = take_own_options(described, arguments);
-  options.config = parse_settings(settings, {}, options.before_train ? "train" : "doctor");
+  options.config =
+      parse_settings(all_settings(), settings, {}, options.before_train ? "train" : "doctor");
   if (!std::isfinite(options.hang_seconds) || options.hang_seconds < 0) {
     throw UsageError(concat("--hang-seconds ", options.hang_seconds,
                             ": expected a number of seconds, or 0 for no limit"));

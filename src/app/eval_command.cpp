@@ -13,6 +13,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/output_file.h"
+#include "palimpsest/method/settings.h"
 #include "palimpsest/report/evaluation_views.h"
 #include "saved_settings.h"
 
@@ -150,7 +151,7 @@ std::string eval_help() {
          "train --validation 0.1).\n"
          "Exit codes: palimpsest --help lists them.\n\n"
       << own_options(options) << '\n'
-      << settings_of_verb_help("eval");
+      << settings_of_verb_help(all_settings(), "eval");
   return out.str();
 }
 

@@ -18,6 +18,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/core/version.h"
+#include "palimpsest/method/settings.h"
 #include "palimpsest/report/json_lines.h"
 #include "palimpsest/report/run_page.h"
 #include "palimpsest/report/summary.h"
@@ -83,7 +84,10 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
       tensorboard.emplace(folder.events_file(), so_far, is_task_given);
       events.add(*tensorboard);
     }
-    page.emplace(folder.path());  // reads what the log has written
+    // It reads what the log has written.
+    page.emplace(folder.path(),
+                 KnownSettings{.all = config_json(all_settings(), RunConfig(), true),
+                               .recorded = config_json(all_settings(), RunConfig(), false)});
     events.add(*page);
     if (profile) profile->open_file(config.out);
   };
@@ -170,7 +174,7 @@ int run(std::vector<std::string> arguments) {
   }
   const bool help = take_flag(arguments, "--help") || take_flag(arguments, "-h");
   if (verb == "train" && help) {
-    std::cout << config_help();
+    std::cout << config_help(all_settings());
     return 0;
   }
   if (verb == "plan" && help) {
@@ -207,8 +211,8 @@ int run(std::vector<std::string> arguments) {
           concat("'", verb,
                  "' is not something palimpsest does; try palimpsest train, or palimpsest --help"));
     }
-    const RunConfig config = parse_run_config(arguments);
-    if (print) return show(print_config(config));
+    const RunConfig config = parse_run_config(all_settings(), arguments);
+    if (print) return show(print_config(all_settings(), config));
     if (config.dry_run) {
       listen_for_stop_requests(OnStop::kEnd);
       return clearly([&] { return show(dry_run(config, group, watchdog)); });

@@ -14,6 +14,7 @@
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/device/placement.h"
+#include "palimpsest/method/settings.h"
 #include "palimpsest/model/frozen_product.h"
 #include "palimpsest/report/readable.h"
 #include "plan_request.h"
@@ -195,9 +196,10 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
   const Machine machine = open_machine(request.machine);
   const bool sketched = !request.sketch.shape.empty();
   const int first = static_cast<int>(request.world_sizes.front());
-  RunConfig config = with_lanes_for(sketched ? parse_settings(request.settings, {}, "plan")
-                                             : parse_run_config(request.settings, "plan"),
-                                    first);
+  RunConfig config =
+      with_lanes_for(sketched ? parse_settings(all_settings(), request.settings, {}, "plan")
+                              : parse_run_config(all_settings(), request.settings, "plan"),
+                     first);
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   std::optional<Inputs> inputs;
   if (!sketched) inputs.emplace(open_inputs(config));

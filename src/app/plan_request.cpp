@@ -9,6 +9,7 @@
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/method/settings.h"
 #include "palimpsest/plan/machine.h"
 
 namespace palimpsest {
@@ -85,7 +86,7 @@ std::string plan_help() {
          "Exit codes: palimpsest --help lists them.\n\n"
       << plan_options(request, sizes) << '\n'
       << machine_help() << '\n'
-      << settings_of_verb_help("plan");
+      << settings_of_verb_help(all_settings(), "plan");
   return out.str();
 }
 

@@ -13,6 +13,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/output_file.h"
+#include "palimpsest/method/settings.h"
 #include "palimpsest/report/predictions.h"
 #include "saved_settings.h"
 
@@ -118,7 +119,7 @@ std::string predict_help() {
          "predictions.csv\n"
          "Exit codes: palimpsest --help lists them.\n\n"
       << own_options(options) << '\n'
-      << settings_of_verb_help("predict");
+      << settings_of_verb_help(all_settings(), "predict");
   return out.str();
 }
 

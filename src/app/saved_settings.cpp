@@ -3,6 +3,7 @@
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/method/settings.h"
 
 namespace palimpsest {
 
@@ -11,12 +12,10 @@ RunConfig settings_of(const SavedWeights& saved, std::span<const std::string> ar
   RunConfig recorded = saved.config;
   // Of the run's first start, which a later one may have gone beyond; the weights know their tasks.
   if (!recorded.joint) recorded.tasks = 0;
-  RunConfig config = parse_settings(arguments, recorded, verb);
+  RunConfig config = parse_settings(all_settings(), arguments, recorded, verb);
   std::string missing;
-  for (const Key& key : key_table()) {
-    for (const char* const name : needed) {
-      if (key.name == name && value_text(config, key).empty()) missing += concat(" --", name);
-    }
+  for (const char* const name : needed) {
+    if (value_text(config, *find_key(all_settings(), name)).empty()) missing += concat(" --", name);
   }
   if (!missing.empty()) {
     throw UsageError(concat(saved.source, " doesn't say where to find its data: give", missing));

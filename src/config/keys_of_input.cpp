@@ -1,6 +1,6 @@
 // Settings of what is learned from. Files are known by their content (hashes in every record), so
 // that their paths may change.
-#include "keys.h"
+#include "palimpsest/config/keys.h"
 
 namespace palimpsest {
 namespace {

@@ -1,5 +1,5 @@
 // Settings of where and how a run goes on.
-#include "keys.h"
+#include "palimpsest/config/keys.h"
 
 namespace palimpsest {
 namespace {

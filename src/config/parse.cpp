@@ -8,7 +8,6 @@
 #include <iterator>
 #include <set>
 
-#include "keys.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/cfg_file.h"
 #include "palimpsest/core/error.h"
@@ -28,17 +27,10 @@ struct Setting {
 
 bool is_switch(const Key& key) { return std::holds_alternative<bool RunConfig::*>(key.member); }
 
-const Key* find_key(std::string_view name) {
-  for (const Key& key : key_table()) {
-    if (key.name == name) return &key;
-  }
-  return nullptr;
-}
-
-po::options_description known_options() {
+po::options_description known_options(const KeyTable& table) {
   po::options_description known;
   known.add_options()("config", po::value<std::string>());
-  for (const Key& key : key_table()) {
+  for (const Key& key : table.keys) {
     auto* const value = po::value<std::string>();
     if (is_switch(key)) value->implicit_value("true");
     known.add_options()(std::string(key.name).c_str(), value);
@@ -46,9 +38,10 @@ po::options_description known_options() {
   return known;
 }
 
-[[noreturn]] void refuse_unknown(std::string_view name, const std::string& source) {
+[[noreturn]] void refuse_unknown(const KeyTable& table, std::string_view name,
+                                 const std::string& source) {
   std::vector<std::string_view> names = {"config"};
-  for (const Key& key : key_table()) names.push_back(key.name);
+  for (const Key& key : table.keys) names.push_back(key.name);
   std::string usual;  // as names are spelled here
   for (const char letter : name) {
     usual +=
@@ -60,14 +53,15 @@ po::options_description known_options() {
 }
 
 // One value for each setting that the source names.
-std::vector<Setting> settings_of(const po::parsed_options& parsed, const std::string& source) {
+std::vector<Setting> settings_of(const KeyTable& table, const po::parsed_options& parsed,
+                                 const std::string& source) {
   std::vector<Setting> settings;
   std::set<std::string> seen;
   for (const po::option& option : parsed.options) {
     const std::string value = option.value.empty() ? "true" : option.value.front();
     if (option.position_key >= 0) {
       // "--head-refit false": the parser takes a switch's value only after "=".
-      const Key* const before = settings.empty() ? nullptr : find_key(settings.back().key);
+      const Key* const before = settings.empty() ? nullptr : find_key(table, settings.back().key);
       const bool is_value = before && is_switch(*before) && (value == "true" || value == "false");
       if (!is_value) {
         throw UsageError(concat(source, ": '", value, "' stands alone; settings are written ",
@@ -76,7 +70,7 @@ std::vector<Setting> settings_of(const po::parsed_options& parsed, const std::st
       settings.back().value = value;
       continue;
     }
-    if (option.unregistered) refuse_unknown(option.string_key, source);
+    if (option.unregistered) refuse_unknown(table, option.string_key, source);
     if (value.starts_with("--")) {
       throw UsageError(
           concat(source, ": expected a value of --", option.string_key, ", found ", value));
@@ -89,10 +83,11 @@ std::vector<Setting> settings_of(const po::parsed_options& parsed, const std::st
   return settings;
 }
 
-std::vector<Setting> read_command_line(std::span<const std::string> arguments) {
+std::vector<Setting> read_command_line(const KeyTable& table,
+                                       std::span<const std::string> arguments) {
   using namespace po::command_line_style;
   const std::string source = "command line";
-  const po::options_description known = known_options();
+  const po::options_description known = known_options(table);
   std::vector<std::string> words;
   for (const std::string& word : with_home_folders({arguments.begin(), arguments.end()})) {
     // "--name=" is "--name ''"; the parser would refuse it.
@@ -106,13 +101,13 @@ std::vector<Setting> read_command_line(std::span<const std::string> arguments) {
                             .style(allow_long | long_allow_adjacent | long_allow_next)
                             .allow_unregistered()
                             .run();
-    return settings_of(parsed, source);
+    return settings_of(table, parsed, source);
   } catch (const po::error& error) {
     throw UsageError(concat(source, ": ", error.what()));
   }
 }
 
-std::vector<Setting> read_config_file(const std::string& path) {
+std::vector<Setting> read_config_file(const KeyTable& table, const std::string& path) {
   const std::string source = concat("configuration ", path);
   std::ifstream file(path);
   if (!file || std::filesystem::is_directory(path))
@@ -124,17 +119,18 @@ std::vector<Setting> read_config_file(const std::string& path) {
       throw UsageError(concat(source, ": line ", line.number, ": 'config' = ", line.value,
                               ": a configuration names no other; put its lines in here"));
     }
-    if (find_key(line.name) == nullptr)
-      refuse_unknown(line.name, concat(source, ": line ", line.number));
+    if (find_key(table, line.name) == nullptr)
+      refuse_unknown(table, line.name, concat(source, ": line ", line.number));
     settings.push_back({line.name, line.value});
   }
   return settings;
 }
 
-void apply(const std::vector<Setting>& settings, const std::string& source, RunConfig& config) {
+void apply(const KeyTable& table, const std::vector<Setting>& settings, const std::string& source,
+           RunConfig& config) {
   for (const Setting& setting : settings) {
-    const Key* const key = find_key(setting.key);
-    if (key == nullptr) refuse_unknown(setting.key, source);
+    const Key* const key = find_key(table, setting.key);
+    if (key == nullptr) refuse_unknown(table, setting.key, source);
     try {
       set_value(config, *key, setting.value);
     } catch (const UsageError& error) {
@@ -144,9 +140,9 @@ void apply(const std::vector<Setting>& settings, const std::string& source, RunC
 }
 
 // Throws UsageError where a setting is given that the verb has no use for.
-void check_taken(const std::vector<Setting>& flags, std::string_view verb) {
+void check_taken(const KeyTable& table, const std::vector<Setting>& flags, std::string_view verb) {
   for (const Setting& flag : flags) {
-    const Key* const key = find_key(flag.key);
+    const Key* const key = find_key(table, flag.key);
     if (key == nullptr || is_taken_by(*key, verb)) continue;
     throw UsageError(concat("command line: --", flag.key, " has no meaning in palimpsest ", verb,
                             ": it is a setting of palimpsest train. Leave it out; palimpsest ",
@@ -154,10 +150,11 @@ void check_taken(const std::vector<Setting>& flags, std::string_view verb) {
   }
 }
 
-void check_complete(const RunConfig& config) {
+void check_complete(const KeyTable& table, const RunConfig& config) {
   std::string missing;
   for (const char* const name : {"pack", "protocol", "backbone", "out"}) {
-    if (value_text(config, *find_key(name)).empty()) missing += concat(" --", name);
+    const Key* const key = find_key(table, name);
+    if (key != nullptr && value_text(config, *key).empty()) missing += concat(" --", name);
   }
   if (!missing.empty()) {
     throw UsageError(concat("missing settings:", missing,
@@ -165,139 +162,45 @@ void check_complete(const RunConfig& config) {
   }
 }
 
-void check_heads(const RunConfig& config) {
-  const bool one_head = config.joint || config.scenario == "domain-incremental";
-  if (config.head == "prototype" && config.adapter != "none") {
-    throw UsageError(
-        concat("head = prototype takes the class means of a frozen backbone as they are, but "
-               "adapter = ",
-               config.adapter, " would train it; set adapter, merge and perturbation to none"));
-  }
-  if (config.head == "prototype" && config.scenario == "domain-incremental") {
-    throw UsageError(
-        "head = prototype keeps one mean for each class of a task, but with scenario = "
-        "domain-incremental every task brings the same classes again; set head to cosine");
-  }
-  if (config.head_align && config.head == "prototype") {
-    throw UsageError(
-        "head-align = true trains the heads, but head = prototype keeps them as class means; set "
-        "head to cosine, or head-align to false");
-  }
-  if (config.head_align && one_head) {
-    throw UsageError(concat("head-align = true aligns the heads of several tasks, but ",
-                            config.joint ? "joint = true" : "scenario = domain-incremental",
-                            " has one for all; set head-align to false"));
-  }
-}
-
-void check_stream(const RunConfig& config) {
-  if (config.joint && config.scenario == "task-incremental") {
-    throw UsageError(
-        "scenario = task-incremental says which task a sample is of, but joint = true makes one "
-        "task of all; set scenario to class-incremental");
-  }
-  if (config.joint && (config.merge != "none" || config.perturbation != "none")) {
-    throw UsageError(
-        concat("joint = true learns all tasks as one, and leaves nothing to merge and nothing to "
-               "perturb for, but perturbation = ",
-               config.perturbation, " and merge = ", config.merge, "; set both to none"));
-  }
-  if (!config.fork.empty() && !config.continue_from.empty()) {
-    throw UsageError(
-        concat("--fork ", config.fork, " and --continue ", config.continue_from,
-               ": a run begins from one other run; keep --fork where the protocol holds "
-               "the tasks done, --continue where it holds only new ones"));
-  }
-  if (config.joint && !config.continue_from.empty()) {
-    throw UsageError(
-        "joint = true learns all tasks at once, and --continue those of another run before: leave "
-        "one out");
-  }
-}
-
-// Steps are this times at most kMost batches a pass.
-void check_passes(const RunConfig& config) {
-  const std::int64_t passes = config.epochs * config.passes_per_epoch;
-  if (static_cast<double>(passes) <= kMost) return;
-  throw UsageError(concat("epochs = ", config.epochs,
-                          " of passes-per-epoch = ", config.passes_per_epoch, " are ", passes,
-                          " passes over a task's samples; expected at most ",
-                          static_cast<std::int64_t>(kMost)));
-}
-
-// Of training alone: what an earlier version trained can still be evaluated.
-void check_trained_views(const RunConfig& config) {
-  const bool augments_more = config.augmentation != "none" && config.augmentation != "crop-flip";
-  if (config.adapter != "none" || !augments_more) return;
-  throw UsageError(
-      concat("adapter = none trains heads on features that are computed once, from the test view "
-             "of each image, but augmentation = ",
-             config.augmentation, " asks for another view in every pass; set it to none"));
-}
-
-void check_consistent(const RunConfig& config) {
-  check_passes(config);
-  if (config.adapter == "none" && (config.merge != "none" || config.perturbation != "none")) {
-    throw UsageError(
-        concat("adapter = none leaves nothing to perturb and nothing to merge, but perturbation = ",
-               config.perturbation, " and merge = ", config.merge, "; set both to none"));
-  }
-  if (config.ewc > 0 && config.adapter == "none") {
-    throw UsageError(
-        "ewc > 0 needs an adapter: with adapter = none no weights are trained that could leave "
-        "earlier optima; set ewc = 0");
-  }
-  if (config.perturbation == "uniform" && config.epsilon != RunConfig().epsilon) {
-    throw UsageError(
-        concat("perturbation = uniform draws its scales from [1/t, 1] and has no "
-               "epsilon, but epsilon = ",
-               config.epsilon, "; leave it out"));
-  }
-  if (config.perturbation == "gaussian" && config.precision == "bf16") {
-    throw UsageError(
-        "perturbation = gaussian adds small noise to the weights, most of which a bf16 sum would "
-        "lose; set precision = fp32");
-  }
-  if (config.head_refit && config.merge == "none") {
-    throw UsageError(
-        "head-refit = true needs a merge: with merge = none the head was trained on the very "
-        "weights that stay, and there is nothing to refit");
-  }
-  check_heads(config);
-  check_stream(config);
-}
-
 }  // namespace
+
+const Key* find_key(const KeyTable& table, std::string_view name) {
+  for (const Key& key : table.keys) {
+    if (key.name == name) return &key;
+  }
+  return nullptr;
+}
 
 bool is_taken_by(const Key& key, std::string_view verb) {
   return verb == "train" || std::ranges::find(key.verbs, verb) != key.verbs.end();
 }
 
-RunConfig parse_settings(std::span<const std::string> arguments, const RunConfig& defaults,
-                         std::string_view verb) {
-  std::vector<Setting> flags = read_command_line(arguments);
-  check_taken(flags, verb);
+RunConfig parse_settings(const KeyTable& table, std::span<const std::string> arguments,
+                         const RunConfig& defaults, std::string_view verb) {
+  std::vector<Setting> flags = read_command_line(table, arguments);
+  check_taken(table, flags, verb);
   RunConfig config = defaults;
   const auto file = std::find_if(flags.begin(), flags.end(),
                                  [](const Setting& setting) { return setting.key == "config"; });
   if (file != flags.end()) {
-    std::vector<Setting> settings = read_config_file(file->value);
+    std::vector<Setting> settings = read_config_file(table, file->value);
     std::erase_if(settings, [&](const Setting& setting) {
-      const Key* const key = find_key(setting.key);
+      const Key* const key = find_key(table, setting.key);
       return key != nullptr && !is_taken_by(*key, verb);
     });
-    apply(settings, concat("configuration ", file->value), config);
+    apply(table, settings, concat("configuration ", file->value), config);
     flags.erase(file);
   }
-  apply(flags, "command line", config);
-  check_consistent(config);
+  apply(table, flags, "command line", config);
+  if (table.check) table.check(config);
   return config;
 }
 
-RunConfig parse_run_config(std::span<const std::string> arguments, std::string_view verb) {
-  const RunConfig config = parse_settings(arguments, {}, verb);
-  check_trained_views(config);
-  check_complete(config);
+RunConfig parse_run_config(const KeyTable& table, std::span<const std::string> arguments,
+                           std::string_view verb) {
+  const RunConfig config = parse_settings(table, arguments, {}, verb);
+  if (table.check_training) table.check_training(config);
+  check_complete(table, config);
   return config;
 }
 

@@ -20,7 +20,7 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string placeholder(const Key& key) {
+std::string placeholder(const KeyTable& table, const Key& key) {
   struct Name {
     std::string operator()(bool RunConfig::*) const { return ""; }
     std::string operator()(std::int64_t RunConfig::*) const { return " N"; }
@@ -30,15 +30,15 @@ std::string placeholder(const Key& key) {
     std::string operator()(std::vector<double> RunConfig::*) const { return " X,X"; }
     std::string operator()(std::vector<std::string> RunConfig::*) const { return " A,B"; }
   };
-  return key.group == key_table().front().group ? " PATH" : std::visit(Name(), key.member);
+  return key.group == table.keys.front().group ? " PATH" : std::visit(Name(), key.member);
 }
 
 }  // namespace
 
-std::string print_config(const RunConfig& config) {
+std::string print_config(const KeyTable& table, const RunConfig& config) {
   std::string text;
   std::string_view group;
-  for (const Key& key : key_table()) {
+  for (const Key& key : table.keys) {
     if (key.group != group) text += concat(group.empty() ? "" : "\n", "# ", key.group, "\n");
     group = key.group;
     text += concat(key.name, " = ", cfg_value(value_text(config, key)), "\n");
@@ -46,7 +46,7 @@ std::string print_config(const RunConfig& config) {
   return text;
 }
 
-std::string config_help() {
+std::string config_help(const KeyTable& table) {
   constexpr std::size_t kColumn = 26, kColumns = 100;
   const RunConfig defaults;
   std::string text =
@@ -64,18 +64,18 @@ std::string config_help() {
       "folder, and other paths start at the working folder.\n"
       "Those marked * may change when a run is resumed; the others are part of what it computes.\n";
   std::string_view group;
-  for (const Key& key : key_table()) {
+  for (const Key& key : table.keys) {
     if (key.group != group) text += concat("\n", key.group, "\n");
     group = key.group;
     std::string line = concat(key.effect == Effect::kOperational ? " *" : "  ", "--", key.name,
-                              placeholder(key), " ");
+                              placeholder(table, key), " ");
     line.resize(std::max(line.size(), kColumn), ' ');
     for (const char letter : key.help) {
       line += letter;
       if (letter == '\n') line += std::string(kColumn, ' ');
     }
     const std::string value = value_text(defaults, key);
-    const bool in_first_group = key.group == key_table().front().group;
+    const bool in_first_group = key.group == table.keys.front().group;
     const std::string by_default = !value.empty()   ? concat("default ", value)
                                    : in_first_group ? "required"
                                                     : "none by default";
@@ -92,11 +92,11 @@ std::string config_help() {
   return text;
 }
 
-std::string settings_of_verb_help(std::string_view verb) {
+std::string settings_of_verb_help(const KeyTable& table, std::string_view verb) {
   constexpr std::size_t kColumns = 98;
   std::string text = "Settings that it takes (palimpsest train --help explains them):\n",
               line = " ";
-  for (const Key& key : key_table()) {
+  for (const Key& key : table.keys) {
     if (!is_taken_by(key, verb)) continue;
     if (line.size() + key.name.size() + 3 > kColumns) {
       text += line + "\n";
@@ -110,9 +110,9 @@ std::string settings_of_verb_help(std::string_view verb) {
       "describes a\nrun, and what has no meaning here is passed over in it.\n");
 }
 
-std::string config_json(const RunConfig& config, bool with_operational) {
+std::string config_json(const KeyTable& table, const RunConfig& config, bool with_operational) {
   Json json = Json::object();
-  for (const Key& key : key_table()) {
+  for (const Key& key : table.keys) {
     if (key.effect == Effect::kOperational && !with_operational) continue;
     json[std::string(key.name)] = json_value(config, key);
   }
@@ -139,9 +139,9 @@ std::string setting_text(const Json& value) {
 
 }  // namespace
 
-void take_recorded(std::string_view recorded_json, RunConfig& config) {
+void take_recorded(const KeyTable& table, std::string_view recorded_json, RunConfig& config) {
   const Json recorded = recorded_object(recorded_json);
-  for (const Key& key : key_table()) {
+  for (const Key& key : table.keys) {
     const auto found = recorded.find(std::string(key.name));
     if (found == recorded.end()) continue;
     try {
@@ -152,11 +152,11 @@ void take_recorded(std::string_view recorded_json, RunConfig& config) {
   }
 }
 
-std::vector<std::string> config_differences(std::string_view recorded_json,
+std::vector<std::string> config_differences(const KeyTable& table, std::string_view recorded_json,
                                             const RunConfig& config) {
   const Json recorded = recorded_object(recorded_json);
   std::vector<std::string> differences;
-  for (const Key& key : key_table()) {
+  for (const Key& key : table.keys) {
     if (key.effect == Effect::kOperational) continue;
     // A key that the record does not know came later, with a default that changed nothing.
     const Json then = recorded.value(std::string(key.name), json_value(RunConfig(), key));

@@ -12,6 +12,7 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/core/version.h"
 #include "palimpsest/data/past_tasks.h"
+#include "palimpsest/method/settings.h"
 
 namespace palimpsest {
 namespace {
@@ -28,7 +29,7 @@ std::string run_json(const RunConfig& config, const RunIdentity& identity, int w
       {"numerics", nlohmann::json::parse(identity.numerics)},
       {"backbone_sha256", identity.backbone_sha256},
       {"pack_content_sha256", identity.pack_content_sha256},
-      {"config", nlohmann::ordered_json::parse(config_json(config, true))}}
+      {"config", nlohmann::ordered_json::parse(config_json(all_settings(), config, true))}}
       .dump(2);
 }
 

@@ -6,6 +6,7 @@
 #include "continued_run.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/merge/merge_rule.h"
+#include "palimpsest/method/settings.h"
 #include "staging.h"
 
 namespace palimpsest {
@@ -17,7 +18,7 @@ RunIdentity identity_of(const Session& session) {
           .backbone_sha256 = session.inputs.backbone_sha256,
           .backbone_shape_sha256 = session.inputs.shape_sha256,
           .pack_content_sha256 = session.inputs.pack.content_sha256(),
-          .config = config_json(config, false),
+          .config = config_json(all_settings(), config, false),
           .numerics = numerics_fingerprint(session.placement, {.precision = config.precision,
                                                                .threads = config.threads,
                                                                .lanes = session.lanes.count}),

@@ -6,6 +6,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/past_tasks.h"
+#include "palimpsest/method/settings.h"
 #include "palimpsest/session/inputs.h"
 
 namespace palimpsest {
@@ -94,7 +95,7 @@ void check_same(const std::string& from, std::string_view what, const std::strin
 // What state and step have in common.
 template <typename Record>
 void check_identity(const Record& record, const RunIdentity& run, const RunConfig& config) {
-  const auto settings = config_differences(record.config, config);
+  const auto settings = config_differences(all_settings(), record.config, config);
   if (!settings.empty()) {
     throw UsageError(concat("cannot resume ", config.out,
                             ": settings that change its results differ:", lines(settings),

@@ -11,6 +11,7 @@
 #include "palimpsest/format/merged_record.h"
 #include "palimpsest/format/partial_records.h"
 #include "palimpsest/format/run_folder.h"
+#include "palimpsest/method/settings.h"
 
 namespace palimpsest {
 namespace {
@@ -98,9 +99,9 @@ RunConfig recorded_config(const std::filesystem::path& run_folder, std::string_v
           ": the file is damaged. Without it (moved away) name the data by "
           "--pack, --protocol and --backbone"));
     }
-    if (json.contains("config")) take_recorded(json["config"].dump(), config);
+    if (json.contains("config")) take_recorded(all_settings(), json["config"].dump(), config);
   }
-  if (!record_json.empty()) take_recorded(record_json, config);
+  if (!record_json.empty()) take_recorded(all_settings(), record_json, config);
   return config;
 }
 

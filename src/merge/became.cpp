@@ -42,8 +42,7 @@ class Became : public MergeRule {
 RuleKind became_kind() {
   return {.name = "became",
           .help = "This task's share of the Fisher mass along its task vector (BECAME).",
-          .parameters = {},
-          .make = make_rule<Became>};
+          .make = make_kind<Became>};
 }
 
 }  // namespace palimpsest

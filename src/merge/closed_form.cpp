@@ -67,7 +67,7 @@ double share_of_task_vector(const MergeInput& input, std::span<const float> resu
 
 class ClosedForm : public MergeRule {
  public:
-  explicit ClosedForm(RuleSettings chosen)
+  explicit ClosedForm(KindSettings chosen)
       : MergeRule(std::move(chosen)),
         level_(level_of(settings().word("by"))),
         shrink_(settings().number("shrink")) {
@@ -152,7 +152,7 @@ RuleKind closed_form_kind() {
                           .standard = 0.0,
                           .minimum = 0,
                           .maximum = std::numeric_limits<double>::infinity()}},
-          .make = make_rule<ClosedForm>};
+          .make = make_kind<ClosedForm>};
 }
 
 }  // namespace palimpsest

@@ -8,7 +8,7 @@ namespace {
 
 class Dare : public MergeRule {
  public:
-  explicit Dare(RuleSettings chosen)
+  explicit Dare(KindSettings chosen)
       : MergeRule(std::move(chosen)),
         drop_(settings().number("drop")),
         scale_(settings().number("scale")),
@@ -50,7 +50,7 @@ RuleKind dare_kind() {
                 .below_maximum = true},
                scale_parameter(1.0),
                {.name = "seed", .standard = 1.0, .minimum = 0, .maximum = 1e15, .whole = true}},
-          .make = make_rule<Dare>};
+          .make = make_kind<Dare>};
 }
 
 }  // namespace palimpsest

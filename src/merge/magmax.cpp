@@ -10,7 +10,7 @@ namespace {
 
 class MagMax : public MergeRule {
  public:
-  explicit MagMax(RuleSettings chosen)
+  explicit MagMax(KindSettings chosen)
       : MergeRule(std::move(chosen)), scale_(settings().number("scale")) {}
   MergeNeeds needs() const override { return all_task_vectors(Origin::kLast); }
   // The earliest task's element where magnitudes are equal.
@@ -37,7 +37,7 @@ RuleKind magmax_kind() {
               "By element, the largest of all task vectors, measured from the pretrained "
               "model (MagMax).",
           .parameters = {scale_parameter(1.0)},
-          .make = make_rule<MagMax>};
+          .make = make_kind<MagMax>};
 }
 
 }  // namespace palimpsest

@@ -4,7 +4,6 @@
 #include <iomanip>
 
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/nearest_name.h"
 #include "palimpsest/core/parallel.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/merge/task_vector.h"
@@ -12,14 +11,6 @@
 
 namespace palimpsest {
 namespace {
-
-const std::vector<RuleKind>& kinds() {
-  static const std::vector<RuleKind> all = {
-      closed_form_kind(), became_kind(), average_kind(), ema_kind(),
-      fixed_kind(),       first_kind(),  none_kind(),    task_arithmetic_kind(),
-      dare_kind(),        ties_kind(),   magmax_kind()};
-  return all;
-}
 
 std::string_view words_of(Origin origin) {
   switch (origin) {
@@ -47,70 +38,7 @@ std::string_view remedy_for(Origin start) {
   throw Error("unknown origin");
 }
 
-std::string key_text(const RuleParameter& parameter) {
-  std::string text = concat(parameter.name, " (", allowed(parameter));
-  if (parameter.standard) {
-    std::visit([&](const auto& value) { text += concat("; ", value, " if not given"); },
-               *parameter.standard);
-  }
-  return text + ")";
-}
-
-// `text` in lines of at most `width`, the second and further ones indented.
-std::string wrapped(const std::string& text, std::size_t width) {
-  std::istringstream words(text);
-  std::string lines, line;
-  for (std::string word; words >> word;) {
-    if (!line.empty() && line.size() + 1 + word.size() > width) {
-      lines += line + "\n";
-      line = "  " + word;
-    } else {
-      line += (line.empty() ? "" : " ") + word;
-    }
-  }
-  return lines + line + "\n";
-}
-
 }  // namespace
-
-std::vector<std::string_view> merge_rule_names() {
-  std::vector<std::string_view> names;
-  for (const RuleKind& kind : kinds()) names.push_back(kind.name);
-  return names;
-}
-
-std::string merge_rules_help(std::size_t width) {
-  std::string help;
-  for (const RuleKind& kind : kinds()) {
-    std::string text = concat(kind.name, ": ", kind.help);
-    std::string_view before = " Keys: ";
-    for (const RuleParameter& parameter : kind.parameters) {
-      text += concat(before, key_text(parameter));
-      before = ", ";
-    }
-    help += wrapped(text + (kind.parameters.empty() ? "" : "."), width);
-  }
-  return help;
-}
-
-std::unique_ptr<MergeRule> make_merge_rule(std::string_view text) {
-  const std::size_t colon = text.find(':');
-  const std::string_view name = text.substr(0, colon);
-  for (const RuleKind& kind : kinds()) {
-    if (kind.name != name) continue;
-    const bool has_settings = colon != std::string_view::npos;
-    const std::string_view settings = has_settings ? text.substr(colon + 1) : "";
-    if (has_settings && settings.empty()) {
-      throw UsageError(concat("merge rule '", text, "': expected key=value behind the colon"));
-    }
-    return kind.make(parse_rule_settings(kind.name, kind.parameters, settings));
-  }
-  std::string all;
-  const std::vector<std::string_view> names = merge_rule_names();
-  for (const std::string_view known : names) all += concat(all.empty() ? "" : ", ", known);
-  throw UsageError(concat("merge rule '", name, "' is not known; ",
-                          name_hint(name, names, "see train --help"), " Rules: ", all));
-}
 
 void check_sizes(const MergeInput& input, std::span<const float> result) {
   const auto size = static_cast<std::size_t>(input.layout.size());

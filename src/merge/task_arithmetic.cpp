@@ -8,7 +8,7 @@ namespace {
 
 class TaskArithmetic : public MergeRule {
  public:
-  explicit TaskArithmetic(RuleSettings chosen)
+  explicit TaskArithmetic(KindSettings chosen)
       : MergeRule(std::move(chosen)), scale_(settings().number("scale")) {}
   MergeNeeds needs() const override { return all_task_vectors(Origin::kPretrained); }
   MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
@@ -31,7 +31,7 @@ RuleKind task_arithmetic_kind() {
       .name = "task-arithmetic",
       .help = "scale times the sum of all task vectors, each trained from the pretrained model.",
       .parameters = {scale_parameter(std::nullopt)},
-      .make = make_rule<TaskArithmetic>};
+      .make = make_kind<TaskArithmetic>};
 }
 
 }  // namespace palimpsest

@@ -24,7 +24,7 @@ std::span<const std::span<const float>> checked_task_vectors(const MergeInput& i
   return vectors;
 }
 
-RuleParameter scale_parameter(std::optional<RuleValue> standard) {
+Parameter scale_parameter(std::optional<ParameterValue> standard) {
   return {.name = "scale",
           .standard = std::move(standard),
           .minimum = 0,

@@ -25,6 +25,6 @@ MergeDecision write_scaled(double scale, std::span<float> result, const MergedVa
 }
 
 // The key `scale`: lambda of theta_hat_0 + lambda * merged task vector.
-RuleParameter scale_parameter(std::optional<RuleValue> standard);
+Parameter scale_parameter(std::optional<ParameterValue> standard);
 
 }  // namespace palimpsest

@@ -23,7 +23,7 @@ float threshold(std::span<const float> vector, double density) {
 
 class Ties : public MergeRule {
  public:
-  explicit Ties(RuleSettings chosen)
+  explicit Ties(KindSettings chosen)
       : MergeRule(std::move(chosen)),
         density_(settings().number("density")),
         scale_(settings().number("scale")) {}
@@ -64,7 +64,7 @@ RuleKind ties_kind() {
       .parameters =
           {{.name = "density", .standard = 0.2, .minimum = 0, .maximum = 1, .above_minimum = true},
            scale_parameter(1.0)},
-      .make = make_rule<Ties>};
+      .make = make_kind<Ties>};
 }
 
 }  // namespace palimpsest

@@ -34,7 +34,7 @@ std::string rule_text(const nlohmann::json& json) {
 
 std::string rule_json(const MergeRule& rule) {
   nlohmann::json json = {{"name", rule.name()}};
-  for (const RuleSetting& setting : rule.settings().given()) {
+  for (const KindSetting& setting : rule.settings().given()) {
     std::visit([&](const auto& value) { json[std::string(setting.key)] = value; }, setting.value);
   }
   return json.dump();

@@ -13,7 +13,7 @@
 namespace palimpsest {
 namespace {
 
-std::string page_of(const ReportedRun& run) {
+std::string page_of(const ReportedRun& run, const KnownSettings& known) {
   const std::size_t tasks = run.tasks.size();
   std::size_t classes = 0;
   for (const TaskSummary& task : run.tasks) classes += task.record.classes.size();
@@ -28,7 +28,7 @@ std::string page_of(const ReportedRun& run) {
             training_section(run) + published_section(run);
   }
   return page(concat(run.name(), ": Palimpsest"),
-              body + settings_section(run) + provenance_section(run))
+              body + settings_section(run, known) + provenance_section(run))
       .str();
 }
 
@@ -52,21 +52,23 @@ std::string csv_of(const ReportedRun& run) {
 
 }  // namespace
 
-std::string run_page(const std::filesystem::path& run) { return page_of(read_reported_run(run)); }
+std::string run_page(const std::filesystem::path& run, const KnownSettings& known) {
+  return page_of(read_reported_run(run), known);
+}
 
 std::string accuracy_csv(const std::filesystem::path& run) {
   return csv_of(read_reported_run(run));
 }
 
-void write_run_page(const std::filesystem::path& run) {
+void write_run_page(const std::filesystem::path& run, const KnownSettings& known) {
   const ReportedRun records = read_reported_run(run);
-  write_file_atomically(run / "report.html", page_of(records));
+  write_file_atomically(run / "report.html", page_of(records, known));
   write_file_atomically(run / "accuracy.csv", csv_of(records));
 }
 
 void RunPageWriter::on(const TaskSaved&) {
   try {
-    write_run_page(run_);
+    write_run_page(run_, known_);
   } catch (const std::exception& error) {
     std::fprintf(stderr,
                  "palimpsest: report.html is not written: %s; palimpsest-report %s does it later\n",

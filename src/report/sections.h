@@ -1,6 +1,7 @@
 #pragma once
 // The parts of a run's page.
 #include "html.h"
+#include "palimpsest/report/run_page.h"
 #include "reported_run.h"
 
 namespace palimpsest {
@@ -12,7 +13,7 @@ Html merges_section(const ReportedRun& run);
 Html losses_section(const ReportedRun& run);
 Html training_section(const ReportedRun& run);
 Html published_section(const ReportedRun& run);
-Html settings_section(const ReportedRun& run);
+Html settings_section(const ReportedRun& run, const KnownSettings& known);
 Html provenance_section(const ReportedRun& run);
 
 // "1" to "T".

@@ -1,21 +1,9 @@
-#include "palimpsest/config/key_table.h"
 #include "palimpsest/core/text.h"
 #include "published.h"
 #include "sections.h"
 
 namespace palimpsest {
 namespace {
-
-const Key* known_key(const std::string& name) {
-  for (const Key& key : key_table())
-    if (key.name == name) return &key;
-  return nullptr;
-}
-
-bool is_operational(const std::string& name) {
-  const Key* const key = known_key(name);
-  return key != nullptr && key->effect == Effect::kOperational;
-}
 
 // Which input is read and which tasks are learned, though a record knows them by their content.
 bool names_the_stream(const std::string& key) {
@@ -36,14 +24,14 @@ std::string quoted(const std::string& word) {
 }
 
 // The line that makes this run again.
-std::string command(const ReportedRun& run, const Json& defaults) {
+std::string command(const ReportedRun& run, const Json& defaults, const Json& recorded) {
   const auto ranks = run.run.value("world_size", Json(1));
   const bool several = ranks.is_number_integer() && ranks.get<std::int64_t>() > 1;
   std::string text = several ? concat("launch/mpirun.sh -n ", ranks.dump(), " palimpsest train")
                              : "palimpsest train";
   for (const auto& [key, value] : run.config.items()) {
-    if (known_key(key) == nullptr || (is_operational(key) && !names_the_stream(key))) continue;
-    if (defaults.contains(key) && defaults[key] == value) continue;
+    if (!defaults.contains(key) || defaults[key] == value) continue;
+    if (!recorded.contains(key) && !names_the_stream(key)) continue;
     text += concat(" \\\n  --", key, " ", quoted(setting_text(value)));
   }
   return text;
@@ -51,8 +39,8 @@ std::string command(const ReportedRun& run, const Json& defaults) {
 
 }  // namespace
 
-Html settings_section(const ReportedRun& run) {
-  const Json defaults = Json::parse(config_json(RunConfig(), /*with_operational=*/true));
+Html settings_section(const ReportedRun& run, const KnownSettings& known) {
+  const Json defaults = Json::parse(known.all), recorded = Json::parse(known.recorded);
   Rows changed, unchanged;
   std::vector<std::string> departures;
   for (const auto& [key, value] : run.config.items()) {
@@ -73,7 +61,7 @@ Html settings_section(const ReportedRun& run) {
     remark += ".";
   }
   const std::vector<std::string> heading = {"setting", "this run", "default", "paper"};
-  Html how = element("pre", {}, escaped(command(run, defaults)));
+  Html how = element("pre", {}, escaped(command(run, defaults, recorded)));
   if (run.run.is_null())
     how += paragraph("run.json is missing: pack, protocol and backbone must be added.");
   how += paragraph(

@@ -38,12 +38,11 @@ def test_the_reader_finds_every_merge_again(toy, reference_run):
 @pytest.mark.slow
 def test_the_rule_is_added_as_the_page_says(tmp_path):
     """With src/merge as it is otherwise, linked before palimpsest_core, whose own is then not taken."""
-    rule, declaration, test = blocks("add-a-merge-rule.md", "cpp")
+    rule, row, test = blocks("add-a-merge-rule.md", "cpp")
     (tmp_path / "bounded.cpp").write_text(rule)
     (tmp_path / "bounded_test.cpp").write_text(test)
     shutil.copytree(os.path.join(ROOT, "src", "merge"), tmp_path, dirs_exist_ok=True)
-    copy_with("src/merge/rules.h", tmp_path / "rules.h", "RuleKind closed_form_kind();\n", "RuleKind closed_form_kind();\n" + declaration)
-    copy_with("src/merge/merge_rule.cpp", tmp_path / "merge_rule.cpp", "magmax_kind()", "magmax_kind(), bounded_kind()")
+    copy_with("src/merge/rules.cpp", tmp_path / "rules.cpp", "  ROW(magmax)", row + "  ROW(magmax)")
     folders = [os.path.join(ROOT, "include"), os.path.join(ROOT, "tests", "merge")]
     flags = ["-std=c++20", "-Wall", "-Wextra", "-Wshadow", "-Werror", *(f"-I{folder}" for folder in folders)]
     if prefix := os.environ.get("CMAKE_PREFIX_PATH"):

@@ -4,11 +4,22 @@
 #include <sstream>
 
 #include "fuzz.h"
-#include "palimpsest/config/key_table.h"
+#include "palimpsest/config/keys.h"
 #include "palimpsest/merge/merge_rule.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace palimpsest;
+  static const KeyTable table = [] {
+    KeyTable rows;
+    for (const auto& part : {keys_of_input(), keys_of_passes(), keys_of_optimizer(),
+                             keys_of_measuring(), keys_of_running()}) {
+      rows.keys.insert(rows.keys.end(), part.begin(), part.end());
+    }
+    rows.keys.push_back(key_of_part(
+        {.name = "merge", .group = kMergeGroup, .member = &RunConfig::merge, .help = "A rule."},
+        merge_rules()));
+    return rows;
+  }();
   const std::string_view text = text_of(data, size);
   const std::size_t end = std::min(text.find('\0'), text.size());
   const auto path = input_file("run.cfg", text.substr(0, end));
@@ -16,11 +27,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::istringstream lines{std::string(text.substr(std::min(end + 1, text.size())))};
   for (std::string line; std::getline(lines, line);) arguments.push_back(line);
   reads_or_refuses([&] {
-    const std::string printed = print_config(parse_settings(arguments));
+    const std::string printed = print_config(table, parse_settings(table, arguments));
     const auto again = input_file("printed.cfg", printed);
     const std::vector<std::string> same = {"--config", again};
-    if (print_config(parse_settings(same)) != printed) std::abort();
-    reads_or_refuses([&] { make_merge_rule(parse_settings(same).merge); });
+    if (print_config(table, parse_settings(table, same)) != printed) std::abort();
+    reads_or_refuses([&] { make_merge_rule(parse_settings(table, same).merge); });
   });
   return 0;
 }

@@ -16,8 +16,14 @@ using testing::Not;
 
 using RunPage = RunsTest;
 
+const KnownSettings kKnown{
+    .all = R"({"pack":"","out":"runs/run","threads":1,"seed":1,"epochs":10,"lr":0.001,)"
+           R"("schedule":"cosine","fisher-scale":"secant"})",
+    .recorded = R"({"seed":1,"epochs":10,"lr":0.001,"schedule":"cosine",)"
+                R"("fisher-scale":"secant"})"};
+
 TEST_F(RunPage, SaysWhatWasReachedAndLost) {
-  const std::string page = run_page(make("one", {}));
+  const std::string page = run_page(make("one", {}), kKnown);
   // After task 2: 6 and 7 of 10 right; 9 before; each given its task.
   EXPECT_THAT(page, AllOf(HasSubstr("<b>65.0 %</b><span>last accuracy"),
                           HasSubstr("<b>77.5 %</b><span>average anytime accuracy"),
@@ -36,7 +42,7 @@ TEST_F(RunPage, ShowsTheErrorBudgetWhereItWasMeasured) {
   record.metrics.rise_predicted = 0.125;
   record.metrics.rise_measured = 0.25;
   rewrite_task(folder, record);
-  EXPECT_THAT(run_page(folder.path()),
+  EXPECT_THAT(run_page(folder.path(), kKnown),
               AllOf(HasSubstr("<title>measured, task 1: 0.25</title>"),
                     HasSubstr("<td class=\"r\">0.125</td><td class=\"r\">0.25</td><td "
                               "class=\"r\">2</td>")));
@@ -45,7 +51,7 @@ TEST_F(RunPage, ShowsTheErrorBudgetWhereItWasMeasured) {
 TEST_F(RunPage, NamesAreTextAndTheCommandIsQuoted) {
   SmallRun run;
   run.classes[0][0] = "<script>alert(\"1\")</script> & 'co' naïve";
-  const std::string page = run_page(make("<i>one", run));
+  const std::string page = run_page(make("<i>one", run), kKnown);
   EXPECT_THAT(page, Not(HasSubstr("<script")));
   EXPECT_THAT(
       page,
@@ -57,7 +63,7 @@ TEST_F(RunPage, NamesAreTextAndTheCommandIsQuoted) {
 }
 
 TEST_F(RunPage, LoadsNothing) {
-  const std::string page = run_page(make("one", {}));
+  const std::string page = run_page(make("one", {}), kKnown);
   for (const char* const reference : {"http:", "https:", "src=", "url(", "@import", "<script"})
     EXPECT_THAT(page, Not(HasSubstr(reference)));
 }
@@ -65,7 +71,7 @@ TEST_F(RunPage, LoadsNothing) {
 TEST_F(RunPage, SettingsThatAreNotThePapersAreMarked) {
   SmallRun run;
   run.config = R"({"seed":1,"epochs":10,"lr":0.5,"fisher-scale":"secant","schedule":"constant"})";
-  const std::string page = run_page(make("one", run));
+  const std::string page = run_page(make("one", run), kKnown);
   EXPECT_THAT(page, HasSubstr("Not as in the paper (≠): lr, fisher-scale."));
   EXPECT_THAT(page, HasSubstr("lr</td><td class=\"l\">0.5</td><td class=\"l\">0.001</td><td "
                               "class=\"l\">≠ 0.001</td>"));
@@ -74,17 +80,26 @@ TEST_F(RunPage, SettingsThatAreNotThePapersAreMarked) {
                         "<td class=\"l\">not published</td>"));
 }
 
+TEST_F(RunPage, TheCommandHasWhatIsNotTheDefaultAndSaysWhatIsComputed) {
+  SmallRun run;
+  run.config = R"({"seed":1,"epochs":10,"lr":0.5,"threads":2,"of another version":1})";
+  const std::string page = run_page(make("one", run), kKnown);
+  EXPECT_THAT(page, HasSubstr("--lr 0.5"));
+  for (const char* const left_out : {"--seed", "--epochs", "--threads", "--of another version"})
+    EXPECT_THAT(page, Not(HasSubstr(left_out)));
+}
+
 TEST_F(RunPage, LossesComeFromTheLogAndDamagedLinesAreLeftOut) {
   const std::filesystem::path run = make("one", {});
-  EXPECT_THAT(run_page(run), HasSubstr("metrics.jsonl has no steps"));
+  EXPECT_THAT(run_page(run, kKnown), HasSubstr("metrics.jsonl has no steps"));
   std::ofstream log(run / "metrics.jsonl");
   log << R"({"event":"step","time":1,"task":0,"step":0,"loss":2})" << '\n'
       << R"({"event":"step","time":1,"task":0,"step":1,"loss":null})" << '\n'
       << R"({"event":"step","time":1,"task":0,"step":2,"lo)" << '\n'
       << R"({"event":"step","time":1,"task":1,"step":0,"loss":1})" << '\n';
   log.close();
-  EXPECT_THAT(run_page(run), AllOf(HasSubstr("<title>loss, step 0.5: 2</title>"),
-                                   HasSubstr("<title>loss, step 1.5: 1</title>")));
+  EXPECT_THAT(run_page(run, kKnown), AllOf(HasSubstr("<title>loss, step 0.5: 2</title>"),
+                                           HasSubstr("<title>loss, step 1.5: 1</title>")));
 }
 
 TEST_F(RunPage, TheTableForProgramsHasEveryCell) {
@@ -98,18 +113,19 @@ TEST_F(RunPage, TheTableForProgramsHasEveryCell) {
 }
 
 TEST_F(RunPage, ARunWithoutAFinishedTaskHasAPageAndNoneHasNot) {
-  EXPECT_THAT(run_page(make("begun", {.correct = {}})), HasSubstr("No task is finished yet."));
+  EXPECT_THAT(run_page(make("begun", {.correct = {}}), kKnown),
+              HasSubstr("No task is finished yet."));
   std::filesystem::create_directories(folder_ / "nothing");
-  EXPECT_THROW(run_page(folder_ / "nothing"), InputError);
+  EXPECT_THROW(run_page(folder_ / "nothing", kKnown), InputError);
 }
 
 TEST_F(RunPage, IsWrittenAfterEachTaskAndAFailureEndsNothing) {
   const std::filesystem::path run = make("one", {});
-  RunPageWriter(run).on(TaskSaved{});
-  EXPECT_EQ(text_of(run / "report.html"), run_page(run));
+  RunPageWriter(run, kKnown).on(TaskSaved{});
+  EXPECT_EQ(text_of(run / "report.html"), run_page(run, kKnown));
   EXPECT_EQ(text_of(run / "accuracy.csv"), accuracy_csv(run));
   testing::internal::CaptureStderr();
-  RunPageWriter(folder_ / "nowhere").on(TaskSaved{});
+  RunPageWriter(folder_ / "nowhere", kKnown).on(TaskSaved{});
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("report.html is not written"));
 }
 

@@ -9,6 +9,7 @@
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/merge/merge_rule.h"
+#include "palimpsest/method/settings.h"
 #include "palimpsest/plan/machine.h"
 #include "support/tool.h"
 
@@ -32,8 +33,6 @@ struct Command {
   bool takes_settings = false;
   Words words = {};  // in place of paths
 };
-
-Words rules() { return merge_rule_names(); }
 
 Words machines() {
   static const std::vector<NamedText> texts = machine_texts();
@@ -102,7 +101,7 @@ std::vector<Command> commands() {
       {"palimpsest-merge",
        "",
        "",
-       {{"rule", "another merge rule than the run's own", kText, rules()},
+       {{"rule", "another merge rule than the run's own", kText, kind_names(merge_rules())},
         {"tasks", "only these, as in 1,3,5", kText},
         {"remove-task", "all but this one", kText},
         {"audit", "by how much each merge raised each task's loss"},
@@ -136,14 +135,12 @@ std::string_view first_sentence(std::string_view text) {
 // Those that the verb takes. A text without choices is a path: no setting has free text.
 std::vector<Option> settings(std::string_view verb = "train") {
   std::vector<Option> options = {{"config", "a file of lines 'name = value'", Takes::kPath}};
-  for (const Key& key : key_table()) {
+  for (const Key& key : all_settings().keys) {
     if (!is_taken_by(key, verb)) continue;
     Option option = {key.name, first_sentence(key.help), Takes::kText, key.choices};
     if (std::holds_alternative<bool RunConfig::*>(key.member)) {
       option.words = {"true", "false"};
       option.may_be_alone = true;
-    } else if (key.read != nullptr) {
-      option.words = rules();
     } else if (std::holds_alternative<std::string RunConfig::*>(key.member) &&
                key.choices.empty()) {
       option.takes = Takes::kPath;

@@ -192,7 +192,7 @@ View merge_run(const Arguments& arguments) {
 
 int merge(const Arguments& arguments) {
   if (arguments.help) {
-    print(concat(kHelp, merge_rules_help(98)));
+    print(concat(kHelp, kinds_help(merge_rules(), 98)));
     return 0;
   }
   check(arguments);

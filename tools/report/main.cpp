@@ -8,6 +8,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/run_folder.h"
+#include "palimpsest/method/settings.h"
 #include "palimpsest/report/comparison.h"
 #include "palimpsest/report/run_page.h"
 #include "support/tool.h"
@@ -63,13 +64,19 @@ Arguments parse(int count, char** values) {
   return arguments;
 }
 
+palimpsest::KnownSettings known_settings() {
+  using namespace palimpsest;
+  return {.all = config_json(all_settings(), RunConfig(), true),
+          .recorded = config_json(all_settings(), RunConfig(), false)};
+}
+
 void report_one(const std::filesystem::path& run, const std::filesystem::path& out) {
   if (out.empty()) {
-    palimpsest::write_run_page(run);
+    palimpsest::write_run_page(run, known_settings());
     palimpsest::print((run / "report.html").string() + "\n" + (run / "accuracy.csv").string() +
                       "\n");
   } else {
-    palimpsest::write_file_atomically(out, palimpsest::run_page(run));
+    palimpsest::write_file_atomically(out, palimpsest::run_page(run, known_settings()));
   }
 }
 

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "palimpsest/core/adapted_layout.h"
+#include "palimpsest/kinds/kind_table.h"
 #include "palimpsest/merge/curvature_memory.h"
-#include "palimpsest/merge/rule_settings.h"
 
 namespace palimpsest {
 
@@ -68,7 +68,7 @@ struct MergeDecision {
 
 class MergeRule {
  public:
-  explicit MergeRule(RuleSettings settings) : settings_(std::move(settings)) {}
+  explicit MergeRule(KindSettings settings) : settings_(std::move(settings)) {}
   virtual ~MergeRule() = default;
   virtual MergeNeeds needs() const { return {}; }
   // Whether theta_hat_t is theta_hat_{t-1} plus the decision's one coefficient times Delta_t, or
@@ -78,22 +78,17 @@ class MergeRule {
   // Throws Error, with a name for what happened, rather than write a number that is not finite.
   virtual MergeDecision merge(const MergeInput& input, std::span<float> result) const = 0;
 
-  const RuleSettings& settings() const { return settings_; }
+  const KindSettings& settings() const { return settings_; }
   std::string_view name() const { return settings_.name(); }
 
  private:
-  RuleSettings settings_;
+  KindSettings settings_;
 };
 
-// Of RULE[:key=value,...]. Throws UsageError: an unknown rule or key (with the nearest known one),
-// a value that is not possible (with what is).
+const PartTable<MergeRule>& merge_rules();
+
+// Of RULE[:key=value,...]. Throws UsageError as parse_kind, and where keys contradict one another.
 std::unique_ptr<MergeRule> make_merge_rule(std::string_view text);
-
-// All rules with their keys, a paragraph each, in lines of at most `width` characters.
-std::string merge_rules_help(std::size_t width);
-
-// The names of all rules.
-std::vector<std::string_view> merge_rule_names();
 
 // Throws UsageError with the reason, and what to do, where a rule needs what `offered` hasn't.
 void check_offered(const MergeRule& rule, const MergeNeeds& offered);

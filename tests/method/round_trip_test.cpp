@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <random>
 
-#include "config_file.h"
-#include "palimpsest/config/key_table.h"
+#include "palimpsest/method/settings.h"
+#include "support/config_file.h"
 
 namespace palimpsest {
 namespace {
@@ -61,7 +61,7 @@ struct RandomValue {
 
 RunConfig random_config(std::mt19937_64& random) {
   RunConfig config;
-  for (const Key& key : key_table()) {
+  for (const Key& key : all_settings().keys) {
     std::visit([&](auto member) { config.*member = RandomValue{random, key}(member); }, key.member);
   }
   if (config.adapter == "none" || config.joint) config.merge = config.perturbation = "none";
@@ -85,21 +85,22 @@ TEST_F(ConfigFile, PrintedConfigurationParsesBackToTheSame) {
   std::mt19937_64 random(3);
   for (int trial = 0; trial < 300; ++trial) {
     const RunConfig config = random_config(random);
-    const std::string printed = print_config(config);
-    ASSERT_EQ(parse_run_config(Arguments{"--config", write(printed)}), config) << printed;
+    const std::string printed = print_config(all_settings(), config);
+    ASSERT_EQ(parse_run_config(all_settings(), Arguments{"--config", write(printed)}), config)
+        << printed;
   }
 }
 
-TEST(Config, CommandLineOfAllSettingsParsesBackToTheSame) {
+TEST(Settings, CommandLineOfAllSettingsParsesBackToTheSame) {
   std::mt19937_64 random(4);
   for (int trial = 0; trial < 300; ++trial) {
     const RunConfig config = random_config(random);
     Arguments arguments;
-    for (const Key& key : key_table()) {
+    for (const Key& key : all_settings().keys) {
       arguments.push_back("--" + std::string(key.name));
       arguments.push_back(value_text(config, key));
     }
-    ASSERT_EQ(parse_run_config(arguments), config);
+    ASSERT_EQ(parse_run_config(all_settings(), arguments), config);
   }
 }
 
@@ -114,16 +115,17 @@ TEST_F(ConfigFile, FileAndCommandLineMeanTheSame) {
     Arguments by_file = files, by_line = files;
     by_file.insert(by_file.end(), {"--config", write("out = " + written + "\n")});
     by_line.push_back("--out=" + written);
-    EXPECT_EQ(parse_run_config(by_file).out, value);
-    EXPECT_EQ(parse_run_config(by_line), parse_run_config(by_file));
+    EXPECT_EQ(parse_run_config(all_settings(), by_file).out, value);
+    EXPECT_EQ(parse_run_config(all_settings(), by_line), parse_run_config(all_settings(), by_file));
   }
-  EXPECT_EQ(parse_settings(Arguments{"--weight-decay=-0"}), RunConfig());
-  EXPECT_FALSE(std::signbit(parse_settings(Arguments{"--weight-decay=-0"}).weight_decay));
+  EXPECT_EQ(parse_settings(all_settings(), Arguments{"--weight-decay=-0"}), RunConfig());
+  EXPECT_FALSE(
+      std::signbit(parse_settings(all_settings(), Arguments{"--weight-decay=-0"}).weight_decay));
 }
 
-TEST(Config, NoTwoKeysShareNameOrMember) {
-  for (const Key& one : key_table()) {
-    for (const Key& other : key_table()) {
+TEST(Settings, NoTwoKeysShareNameOrMember) {
+  for (const Key& one : all_settings().keys) {
+    for (const Key& other : all_settings().keys) {
       if (&one == &other) continue;
       EXPECT_NE(one.name, other.name);
       EXPECT_FALSE(one.member == other.member) << one.name << " and " << other.name;
@@ -131,12 +133,13 @@ TEST(Config, NoTwoKeysShareNameOrMember) {
   }
 }
 
-TEST(Config, EveryShippedConfigurationParses) {
+TEST(Settings, EveryShippedConfigurationParses) {
   int count = 0;
   for (const auto& entry :
        std::filesystem::directory_iterator(std::string(PALIMPSEST_SOURCE_DIR) + "/configs")) {
     if (entry.path().extension() != ".cfg") continue;
-    EXPECT_NO_THROW(parse_run_config(Arguments{"--config", entry.path()})) << entry.path();
+    EXPECT_NO_THROW(parse_run_config(all_settings(), Arguments{"--config", entry.path()}))
+        << entry.path();
     ++count;
   }
   EXPECT_GT(count, 0);

@@ -1,5 +1,4 @@
-#include "palimpsest/merge/rule_settings.h"
-
+// Every merge rule as text.
 #include <gmock/gmock.h>
 
 #include "palimpsest/core/error.h"
@@ -53,8 +52,8 @@ TEST(RuleText, SaysWhatIsWrongAndWhatIsExpected) {
 }
 
 TEST(RuleText, HelpNamesEveryRuleAndKey) {
-  const std::string help = merge_rules_help(70);
-  for (const std::string_view name : merge_rule_names()) {
+  const std::string help = kinds_help(merge_rules(), 70);
+  for (const std::string_view name : kind_names(merge_rules())) {
     EXPECT_THAT("\n" + help, HasSubstr("\n" + std::string(name) + ": "));
   }
   std::string unwrapped;

@@ -1,0 +1,72 @@
+#pragma once
+// The kinds that a part of a method can be of: one row each. What reads, explains and makes them is
+// the same for every part.
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "palimpsest/kinds/kind_settings.h"
+
+namespace palimpsest {
+
+struct Kind {
+  std::string_view name;
+  std::string_view help;  // one sentence: what it does, and from where it comes
+  std::vector<Parameter> parameters = {};
+};
+
+struct KindTable {
+  std::string_view noun;  // what a message calls a kind, as in "merge rule"
+  std::vector<Kind> kinds;
+};
+
+// Of NAME[:key=value,...]. Throws UsageError: an unknown name or key (with the nearest known one),
+// a value that is not possible (with what is).
+KindSettings parse_kind(const KindTable& table, std::string_view text);
+
+std::vector<std::string_view> kind_names(const KindTable& table);
+
+// All kinds with their keys, a paragraph each, in lines of at most `width` characters.
+std::string kinds_help(const KindTable& table, std::size_t width);
+
+// A row of a part's table, with what makes a Part of that kind. Throws UsageError where settings
+// contradict one another.
+template <typename Part>
+struct PartKind {
+  std::string_view name;
+  std::string_view help;
+  std::vector<Parameter> parameters = {};
+  std::function<std::unique_ptr<Part>(KindSettings)> make;
+};
+
+// The usual `make`.
+template <typename Made>
+std::unique_ptr<Made> make_kind(KindSettings settings) {
+  return std::make_unique<Made>(std::move(settings));
+}
+
+template <typename Part>
+class PartTable : public KindTable {
+ public:
+  PartTable(std::string_view called, std::vector<PartKind<Part>> rows) : KindTable{called, {}} {
+    for (PartKind<Part>& row : rows) {
+      kinds.push_back({row.name, row.help, std::move(row.parameters)});
+      makers_.push_back(std::move(row.make));
+    }
+  }
+
+  // Throws UsageError as parse_kind.
+  std::unique_ptr<Part> make(std::string_view text) const {
+    KindSettings settings = parse_kind(*this, text);
+    std::size_t row = 0;
+    while (kinds[row].name != settings.name()) ++row;
+    return makers_[row](std::move(settings));
+  }
+
+ private:
+  std::vector<std::function<std::unique_ptr<Part>(KindSettings)>> makers_;
+};
+
+}  // namespace palimpsest

@@ -1,0 +1,37 @@
+// Settings of the adapter.
+#include "keys.h"
+
+namespace palimpsest {
+
+std::vector<Key> keys_of_adapter() {
+  using C = RunConfig;
+  return {
+      {.name = "adapter",
+       .group = kTrainingGroup,
+       .member = &C::adapter,
+       .help = "lora: a fresh low-rank adapter for every task. none: the backbone\n"
+               "stays frozen and only heads learn (with merge and perturbation none), from\n"
+               "features of the test view: images aren't augmented.",
+       .choices = {"lora", "none"}},
+      {.name = "lora-rank",
+       .group = kTrainingGroup,
+       .member = &C::lora_rank,
+       .help = "Rank r of the adapter. Paper: 10.",
+       .minimum = 1,
+       .maximum = kMost},
+      {.name = "lora-alpha",
+       .group = kTrainingGroup,
+       .member = &C::lora_alpha,
+       .help = "The adapter is scaled by lora-alpha / lora-rank. Paper: a scale of 1.",
+       .minimum = 0,
+       .maximum = kUnbounded,
+       .above_minimum = true},
+      {.name = "lora-targets",
+       .group = kTrainingGroup,
+       .member = &C::lora_targets,
+       .help = "Projections of every block that the adapter changes, by name.\n"
+               "Paper: key,value."},
+  };
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,123 @@
+// The text of a kind, NAME[:key=value,...], against a table of a part that has every type of key.
+#include <gmock/gmock.h>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/kinds/kind_table.h"
+
+namespace palimpsest {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+struct Shape {
+  explicit Shape(KindSettings chosen) : settings(std::move(chosen)) {}
+  virtual ~Shape() = default;
+  KindSettings settings;
+};
+
+struct Point : Shape {
+  using Shape::Shape;
+};
+
+struct Polygon : Shape {
+  explicit Polygon(KindSettings chosen) : Shape(std::move(chosen)) {
+    if (settings.words("labels").size() > settings.number("corners")) {
+      throw UsageError("more labels than corners");
+    }
+  }
+};
+
+const PartTable<Shape>& shapes() {
+  static const PartTable<Shape> table(
+      "simple shape",
+      {{.name = "point", .help = "No extent.", .make = make_kind<Point>},
+       {.name = "polygon",
+        .help = "Straight sides.",
+        .parameters =
+            {{.name = "corners",
+              .standard = std::nullopt,
+              .minimum = 3,
+              .maximum = 9,
+              .whole = true},
+             {.name = "fill", .standard = std::string("none"), .choices = {"none", "dots"}},
+             {.name = "labels", .standard = std::vector<std::string>{"a", "b"}, .list = true},
+             {.name = "sides",
+              .standard = std::vector<std::string>{"left"},
+              .choices = {"left", "right", "top"},
+              .list = true}},
+        .make = make_kind<Polygon>}});
+  return table;
+}
+
+std::string refusal(std::string_view text) {
+  try {
+    shapes().make(text);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Kinds, AreMadeWithEveryKeyStandardOrGiven) {
+  EXPECT_NE(dynamic_cast<const Point*>(shapes().make("point").get()), nullptr);
+  const KindSettings settings =
+      shapes().make("polygon:sides=top+left,corners=4,labels=x+y+z")->settings;
+  EXPECT_EQ(settings.name(), "polygon");
+  EXPECT_EQ(settings.number("corners"), 4);
+  EXPECT_EQ(settings.word("fill"), "none");
+  EXPECT_THAT(settings.words("labels"), ElementsAre("x", "y", "z"));
+  EXPECT_THAT(settings.words("sides"), ElementsAre("top", "left"));
+  EXPECT_THROW(settings.number("fill"), Error);
+  EXPECT_THROW(settings.word("corners"), Error);
+  EXPECT_THROW(settings.words("fill"), Error);
+  EXPECT_THROW(settings.word("colour"), Error);
+}
+
+TEST(Kinds, ShortestTextParsesBackToTheSame) {
+  const auto kept = [](std::string_view text) { return shapes().make(text)->settings.text(); };
+  EXPECT_EQ(kept("point"), "point");
+  EXPECT_EQ(kept("polygon:fill=none,labels=a+b,corners=3.0"), "polygon:corners=3");
+  EXPECT_EQ(kept("polygon:sides=right+top,fill=dots,corners=5"),
+            "polygon:corners=5,fill=dots,sides=right+top");
+  EXPECT_EQ(kept("polygon:corners=5,fill=dots,sides=right+top"),
+            "polygon:corners=5,fill=dots,sides=right+top");
+}
+
+TEST(Kinds, MessagesNameThePartAndWhatIsExpected) {
+  EXPECT_EQ(refusal("pointe"),
+            "simple shape 'pointe' is not known; did you mean 'point'? Known: point, polygon");
+  EXPECT_EQ(refusal("xyz"),
+            "simple shape 'xyz' is not known; see train --help. Known: point, polygon");
+  EXPECT_EQ(refusal("point:"), "simple shape 'point:': expected key=value behind the colon");
+  EXPECT_EQ(refusal("point:size=1"), "simple shape 'point' has no key 'size'; it has no keys");
+  EXPECT_THAT(refusal("polygon:corner=1"), HasSubstr("did you mean 'corners'?"));
+  EXPECT_THAT(refusal("polygon:zzz=1"), HasSubstr("its keys are corners, fill, labels or sides"));
+  EXPECT_EQ(refusal("polygon:corners"),
+            "simple shape 'polygon': expected key=value, found 'corners'");
+  EXPECT_EQ(refusal("polygon:corners=3,corners=3"),
+            "simple shape 'polygon': corners is given twice");
+  EXPECT_EQ(refusal("polygon"),
+            "simple shape 'polygon' needs corners, a whole number from 3 to 9: polygon:corners=3");
+  EXPECT_EQ(refusal("polygon:corners=3,labels=a+b+c+d"), "more labels than corners");
+  for (const char* const list : {"", "a+", "+a", "a++b", "a+a"}) {
+    EXPECT_THAT(refusal(std::string("polygon:corners=3,labels=") + list),
+                HasSubstr("is not possible: it takes different words joined by +"));
+  }
+  EXPECT_THAT(refusal("polygon:corners=3,sides=left+bottom"),
+              HasSubstr("it takes different words of left, right or top, joined by +"));
+}
+
+TEST(Kinds, HelpHasAParagraphForEach) {
+  EXPECT_EQ(kinds_help(shapes(), 60),
+            "point: No extent.\n"
+            "polygon: Straight sides. Keys: corners (a whole number from\n"
+            "  3 to 9), fill (none or dots; none if not given), labels\n"
+            "  (different words joined by +; a+b if not given), sides\n"
+            "  (different words of left, right or top, joined by +; left\n"
+            "  if not given).\n");
+  EXPECT_THAT(kind_names(shapes()), ElementsAre("point", "polygon"));
+}
+
+}  // namespace
+}  // namespace palimpsest
