@@ -45,11 +45,12 @@ double step_seconds(Session& session, std::int64_t lanes, std::int64_t samples) 
   session.config.batch = lanes * samples;
   session.group.barrier("before a measurement");
   const auto size = static_cast<std::size_t>(session.model->layout().size());
+  const TrainingParts parts = make_training_parts(session.config);
   std::vector<double> seconds;
   const Stopwatch all;
   Stopwatch step;
   try {
-    train_task(session, session.tasks().front(),
+    train_task(session, session.tasks().front(), parts,
                {.weights = make_weights(std::vector<float>(size))},
                [&](const TaskProgress&, const auto&) {
                  seconds.push_back(step.seconds());

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "measured_step.h"
+#include "palimpsest/adapter/adapter.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/continual/open_run.h"
 #include "palimpsest/core/error.h"
@@ -212,7 +213,8 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
       operations_per_sample(work.model, work.layout, training, work.mean_tokens);
   const TaskWork task = task_work(config, work);
 
-  const bool measured = inputs && named_rate(config, machine) == 0 && config.adapter != "none";
+  const bool measured =
+      inputs && named_rate(config, machine) == 0 && make_adapter(config)->learns(0).any();
   if (inputs && !measured)
     make_backbone(*inputs->weights, inputs->backbone, inputs->choice, at::kCPU);  // or refused
   Speed speed;

@@ -2,50 +2,43 @@
 
 #include <algorithm>
 
+#include "palimpsest/classifier/head_alignment.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/past_tasks.h"
 #include "palimpsest/data/sampler.h"
-#include "palimpsest/merge/merge_rule.h"
+#include "palimpsest/method/method.h"
 #include "palimpsest/model/backbone.h"
-#include "palimpsest/train/head_alignment.h"
 
 namespace palimpsest {
 namespace {
 
-std::int64_t fisher_backwards(const RunConfig& config, std::int64_t classes) {
-  if (config.curvature == "gram") return 0;
-  return config.curvature == "expected-exact" ? classes : 1;
-}
-
-std::int64_t kept_numbers(const RunConfig& config, bool on_device) {
+std::int64_t kept_numbers(const Method& method, bool on_device) {
   const std::int64_t penalty = on_device ? 2 : 4;  // as told, and where the model is
-  return (config.ewc > 0 ? penalty : 0) + (config.perturbation == "gaussian" ? 1 : 0);
+  return (method.penalty->needs_curvature() ? penalty : 0) +
+         (method.training.perturbation->noise_size() > 0 ? 1 : 0);
 }
 
 // Of a task, on average over `tasks`. Where a merge takes all of a task, as of the first one, there
 // is no rise to measure; without a Fisher, the loss before it is measured first.
-double merge_passes(const RunConfig& config, std::int64_t tasks) {
+double merge_passes(const RunConfig& config, const Method& method, std::int64_t tasks) {
   const double features = (config.head_refit ? 1 : 0) + (config.head_align ? 1 : 0);
-  if (!config.error_budget || config.adapter == "none") return features;
-  const std::unique_ptr<MergeRule> rule = make_merge_rule(config.merge);
+  if (!config.error_budget || !method.training.adapter->learns(0).any()) return features;
   const auto count = static_cast<double>(tasks);
-  const double moved = rule->name() == "none"    ? 0
-                       : rule->name() == "fixed" ? 1
-                                                 : (count - 1) / count;
-  return features + moved * (needs_fisher(config) ? 1 : 2);
+  const double moved = method.merge->name() == "none"    ? 0
+                       : method.merge->name() == "fixed" ? 1
+                                                         : (count - 1) / count;
+  return features + moved * (method.needs_curvature() ? 1 : 2);
 }
 
-bool is_adapted(const RunConfig& config, std::string_view target) {
-  return config.adapter != "none" && std::ranges::count(config.lora_targets, target) > 0;
-}
-
-AdaptedLayers adapted_layers(const RunConfig& config) {
-  return {.qkv = is_adapted(config, "query") || is_adapted(config, "key") ||
-                 is_adapted(config, "value"),
-          .output = is_adapted(config, "output"),
-          .fc1 = is_adapted(config, "fc1"),
-          .fc2 = is_adapted(config, "fc2")};
+AdaptedLayers adapted_layers(const RunConfig& config, const Adapter& adapter) {
+  const auto is_adapted = [&](std::string_view target) {
+    return adapter.rank() > 0 && std::ranges::count(config.lora_targets, target) > 0;
+  };
+  return {.qkv = is_adapted("query") || is_adapted("key") || is_adapted("value"),
+          .output = is_adapted("output"),
+          .fc1 = is_adapted("fc1"),
+          .fc2 = is_adapted("fc2")};
 }
 
 }  // namespace
@@ -110,18 +103,20 @@ Workload workload_of(const RunConfig& config, const SketchedStream& stream) {
 TrainingShape training_shape(const RunConfig& config, const Workload& work, int world_size,
                              bool on_device) {
   const Lanes lanes = lanes_of(config.lanes, world_size);
-  return {.rank = config.adapter == "none" ? 0 : config.lora_rank,
+  const Method method = make_method(config);
+  const Adapter& adapter = *method.training.adapter;
+  return {.rank = adapter.rank(),
           .classes = work.most_classes,
           .lanes = std::ssize(lanes.of(0, world_size)),
           .lane_samples = (config.batch + lanes.count - 1) / lanes.count,
           .tokens = work.longest_tokens,
           .image_side = work.model.texts ? 0 : config.image_size,
-          .adapted = adapted_layers(config),
+          .adapted = adapted_layers(config, adapter),
           .bf16 = config.precision == "bf16",
           .activation_checkpointing = config.activation_checkpointing,
-          .keeps_fisher = needs_fisher(config),
-          .fisher_backwards = fisher_backwards(config, work.most_classes),
-          .kept_numbers = kept_numbers(config, on_device),
+          .keeps_fisher = method.needs_curvature(),
+          .fisher_backwards = method.curvature->backward_passes(work.most_classes),
+          .kept_numbers = kept_numbers(method, on_device),
           .drawn_features = config.head_align ? kDrawsPerClass * work.classes : 0,
           .on_device = on_device,
           .class_token_only = !work.model.texts && config.pooling != "mean"};
@@ -129,7 +124,8 @@ TrainingShape training_shape(const RunConfig& config, const Workload& work, int 
 
 TaskWork task_work(const RunConfig& config, const Workload& work) {
   const Lanes lanes = lanes_of(config.lanes, 1);
-  const bool measures = needs_fisher(config);
+  const Method method = make_method(config);
+  const bool measures = method.needs_curvature();
   const ParameterCounts parameters = parameter_counts(
       work.model, work.layout, training_shape(config, work, 1, /*on_device=*/false));
   return {.steps = work.steps / work.tasks,
@@ -138,9 +134,9 @@ TaskWork task_work(const RunConfig& config, const Workload& work) {
           .test_samples = work.test_samples / work.tasks,
           .lanes = lanes.count,
           .ordered = lanes.ordered,
-          .loss_pass = measures && config.fisher_scale == "secant",
+          .loss_pass = measures && method.curvature->scale() == FisherScale::kSecant,
           .fisher_pass = measures,
-          .merge_passes = merge_passes(config, work.tasks),
+          .merge_passes = merge_passes(config, method, work.tasks),
           .trained = parameters.trained(),
           .adapted = parameters.adapted};
 }

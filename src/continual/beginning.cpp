@@ -106,9 +106,9 @@ OriginRun open_origin(OpenRun& run) {
                                   : std::min(state->tasks_done, folder.manifest()->tasks_before);
   if (before > 0) warn(recall(run, *state, before));
   check_forkable(*state, run.identity, run.session.config, run.session.model->layout(),
-                 needs_fisher(run.session.config), run.session.tasks());
+                 run.method.needs_curvature(), run.session.tasks());
   std::vector<double> alphas = read_tasks_done(run, folder, state->tasks_done);
-  if (!needs_fisher(run.session.config)) {  // it would lack the tasks that come now
+  if (!run.method.needs_curvature()) {  // it would lack the tasks that come now
     state->s0.clear();
     state->s1.clear();
     state->fisher_kind.clear();

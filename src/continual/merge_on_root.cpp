@@ -39,11 +39,11 @@ Merged event_of(std::int64_t task, const MergeRule& rule, const MergeRecord& rec
 }
 
 // Everything that rank 0 does alone.
-MergeOutcome decide_and_merge(const RunConfig& config, const AdaptedLayout& layout,
-                              StreamState& state, const TrainedTask& trained,
-                              const TaskMeasurements& measured, std::optional<Fisher> fisher) {
-  const std::unique_ptr<MergeRule> rule = make_merge_rule(config.merge);
-  const FisherScale scale = parse_fisher_scale(config.fisher_scale);
+MergeOutcome decide_and_merge(const Method& method, const AdaptedLayout& layout, StreamState& state,
+                              const TrainedTask& trained, const TaskMeasurements& measured,
+                              std::optional<Fisher> fisher) {
+  const MergeRule& rule = *method.merge;
+  const FisherScale scale = method.curvature->scale();
   const std::vector<LowRankFactors> factors = factors_of(trained.lora);
   TaskToMerge task{.task = state.tasks_done,
                    .merged = *state.merged,
@@ -57,10 +57,10 @@ MergeOutcome decide_and_merge(const RunConfig& config, const AdaptedLayout& layo
                            measured.loss_merged_before - measured.loss_trained);
     task.fisher_factor = factor.factor;
   }
-  TaskMerge merge = merge_task(*rule, layout, state.memory, task);
+  TaskMerge merge = merge_task(rule, layout, state.memory, task);
 
   MergeOutcome outcome{.weights = make_weights(std::move(merge.merged)),
-                       .record = record_of(*rule, merge),
+                       .record = record_of(rule, merge),
                        .weights_hash = {},
                        .fisher = {},
                        .predicted_rise = merge.predicted_rise,
@@ -68,7 +68,7 @@ MergeOutcome decide_and_merge(const RunConfig& config, const AdaptedLayout& layo
   MergeRecord& record = outcome.record;
   const bool both = !factor.remark.empty() && !record.remark.empty();
   record.remark = concat(factor.remark, both ? "; " : "", record.remark);
-  outcome.event = event_of(state.tasks_done, *rule, record);
+  outcome.event = event_of(state.tasks_done, rule, record);
   if (fisher) {
     outcome.fisher = record_of(*std::move(fisher), scale, factor.factor);
     outcome.event.fisher_factor = factor.factor;
@@ -80,15 +80,16 @@ MergeOutcome decide_and_merge(const RunConfig& config, const AdaptedLayout& layo
 
 }  // namespace
 
-MergeOutcome merge_on_root(Session& session, StreamState& state, const TrainedTask& trained,
-                           const TaskMeasurements& measured, std::optional<Fisher> fisher) {
+MergeOutcome merge_on_root(Session& session, const Method& method, StreamState& state,
+                           const TrainedTask& trained, const TaskMeasurements& measured,
+                           std::optional<Fisher> fisher) {
   const Stopwatch watch;
   const Watchdog::Phase phase(session.watchdog, "merging", 10);
   if (state.merged_hash.empty()) throw Error("a merge into a state that was not broadcast");
   MergeOutcome outcome;
   session.group.work("merge on rank 0", [&] {
     if (!session.is_root()) return;
-    outcome = decide_and_merge(session.config, session.model->layout(), state, trained, measured,
+    outcome = decide_and_merge(method, session.model->layout(), state, trained, measured,
                                std::move(fisher));
   });
   outcome.weights = broadcast(session.group, outcome.weights, state.merged->size(),

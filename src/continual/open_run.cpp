@@ -5,7 +5,6 @@
 #include "beginning.h"
 #include "continued_run.h"
 #include "palimpsest/config/key_table.h"
-#include "palimpsest/merge/merge_rule.h"
 #include "palimpsest/method/settings.h"
 #include "staging.h"
 
@@ -32,14 +31,13 @@ RunConfig staged(RunConfig config, HostGroup& group, Watchdog& watchdog) {
   return config;
 }
 
-// Trained for one task: adapter and head.
-std::int64_t trained_parameters(const Session& session) {
+// Trained for the first task: adapter and head.
+std::int64_t trained_parameters(const Session& session, const Adapter& adapter) {
   std::int64_t count =
       std::ssize(session.tasks().front().classes) * (session.model->feature_size() + 1);
-  if (session.config.adapter == "none") return count;
-  for (const AdaptedModule& module : session.model->layout().modules()) {
-    count += session.config.lora_rank * (module.out + module.in);
-  }
+  const Learns learns = adapter.learns(0);
+  for (const AdaptedModule& module : session.model->layout().modules())
+    count += adapter.rank() * ((learns.b ? module.out : 0) + (learns.a ? module.in : 0));
   return count;
 }
 
@@ -67,9 +65,11 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
   group.work("checking the pack", [&] {
     if (session.is_root()) session.inputs.pack.verify();
   });
+  Method method = make_method(config);
   StreamState fresh =
-      initial_state(session.model->layout(), session.is_root() && needs_fisher(config));
+      initial_state(session.model->layout(), session.is_root() && method.needs_curvature());
   return {.session = std::move(session),
+          .method = std::move(method),
           .identity = std::move(identity),
           .folder = RunFolder(config.out),
           .lock = {},
@@ -88,10 +88,6 @@ void share_beginning(OpenRun& run) {
 
 }  // namespace
 
-bool needs_fisher(const RunConfig& config) {
-  return config.ewc > 0 || make_merge_rule(config.merge)->needs().fisher;
-}
-
 OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
                  const RunEvents& events, const FolderReady& folder_ready) {
   OpenRun run = open_without_folder(config, /*stages=*/true, group, watchdog, events);
@@ -104,17 +100,18 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
     folder_ready(run.folder, run.state.accuracy);
   });
   share_beginning(run);
-  events.tell(RunStarted{.folder = config.out,
-                         .tasks = static_cast<int>(session.tasks().size()),
-                         .world_size = group.size(),
-                         .lanes = static_cast<int>(session.lanes.count),
-                         .device = session.placement.description,
-                         .pack_content_sha256 = run.identity.pack_content_sha256,
-                         .backbone_sha256 = run.identity.backbone_sha256,
-                         .adapted_weights = session.model->layout().size(),
-                         .trained_parameters = trained_parameters(session),
-                         .resumed_after_task = static_cast<int>(run.state.tasks_done) - 1,
-                         .resumed_at_step = run.progress ? run.progress->steps_done : 0});
+  events.tell(
+      RunStarted{.folder = config.out,
+                 .tasks = static_cast<int>(session.tasks().size()),
+                 .world_size = group.size(),
+                 .lanes = static_cast<int>(session.lanes.count),
+                 .device = session.placement.description,
+                 .pack_content_sha256 = run.identity.pack_content_sha256,
+                 .backbone_sha256 = run.identity.backbone_sha256,
+                 .adapted_weights = session.model->layout().size(),
+                 .trained_parameters = trained_parameters(session, *run.method.training.adapter),
+                 .resumed_after_task = static_cast<int>(run.state.tasks_done) - 1,
+                 .resumed_at_step = run.progress ? run.progress->steps_done : 0});
   return run;
 }
 

@@ -2,19 +2,20 @@
 
 #include <utility>
 
+#include "palimpsest/classifier/head_alignment.h"
 #include "palimpsest/continual/merge_on_root.h"
 #include "palimpsest/continual/step_saver.h"
 #include "palimpsest/core/stopwatch.h"
+#include "palimpsest/curvature/curvature.h"
 #include "palimpsest/data/past_tasks.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/device/host_copy.h"
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/format/heads.h"
+#include "palimpsest/head/class_statistics.h"
 #include "palimpsest/merge/fisher_scale.h"
 #include "palimpsest/merge/task_vector.h"
-#include "palimpsest/train/class_statistics.h"
-#include "palimpsest/train/head.h"
-#include "palimpsest/train/head_alignment.h"
+#include "palimpsest/train/head_training.h"
 #include "palimpsest/train/task_passes.h"
 #include "palimpsest/train/task_trainer.h"
 
@@ -29,18 +30,18 @@ Head first_head(const RunConfig& config, const StreamState& state) {
 // Stage 1: from theta_hat_{t-1} to Delta_t and the task's head.
 TrainedTask train(OpenRun& run, TaskPasses& passes) {
   Session& session = run.session;
-  const TaskBeginning begin{
-      .weights = run.state.merged,
-      .head = first_head(session.config, run.state),
-      .penalty = ewc_penalty_of_state(session.group, session.config.ewc, run.state),
-      .progress = std::exchange(run.progress, std::nullopt)};
+  const TaskBeginning begin{.weights = run.state.merged,
+                            .head = first_head(session.config, run.state),
+                            .penalty = next_penalty(session.group, *run.method.penalty, run.state),
+                            .progress = std::exchange(run.progress, std::nullopt)};
   StepSaver saver(run);
   const auto after_step = [&](const TaskProgress& counters, const auto& snapshot) {
     saver.after_step(counters, snapshot);
   };
-  TrainedTask trained = session.config.adapter == "none"
-                            ? train_on_features(passes, begin)
-                            : train_task(session, passes.task(), begin, after_step);
+  const TrainingParts& parts = run.method.training;
+  TrainedTask trained = parts.adapter->learns(passes.task().index).any()
+                            ? train_task(session, passes.task(), parts, begin, after_step)
+                            : train_on_features(passes, parts, begin);
   saver.finish();
   session.events.tell(TaskTrained{static_cast<int>(passes.task().index), trained.loss_first_step,
                                   trained.loss_last_pass, trained.seconds});
@@ -48,17 +49,16 @@ TrainedTask train(OpenRun& run, TaskPasses& passes) {
 }
 
 // What the merge rests on: losses and curvature at theta_hat_{t-1} and theta_t*.
-TaskMeasurements measure(TaskPasses& passes, const AdaptedWeights& merged,
+TaskMeasurements measure(const Method& method, TaskPasses& passes, const AdaptedWeights& merged,
                          const TrainedTask& trained) {
-  const RunConfig& config = passes.session().config;
   std::vector<float> weights = *merged;
   add_scaled(weights, 1, trained.task_vector);
   TaskMeasurements measured{.weights = make_weights(std::move(weights)), .fisher = {}};
-  if (!needs_fisher(config)) return measured;
-  if (parse_fisher_scale(config.fisher_scale) == FisherScale::kSecant)
+  if (!method.needs_curvature()) return measured;
+  if (method.curvature->scale() == FisherScale::kSecant)
     measured.loss_merged_before = passes.loss(merged, trained.head);
   const Stopwatch watch;
-  measured.fisher = passes.curvature(measured.weights, trained.head);
+  measured.fisher = passes.curvature(measured.weights, trained.head, *method.curvature);
   measured.loss_trained = measured.fisher->loss;
   measured.seconds_fisher = watch.seconds();
   return measured;
@@ -73,20 +73,21 @@ std::vector<Head> fitted_heads(TaskPasses& passes, StreamState& state) {
   if (!config.head_refit && !config.head_align) return heads;
   const at::Tensor& features = passes.features(state.merged);
   if (config.head_refit) {
-    heads.back() = train_head(features, task.train.targets, std::ssize(task.classes),
-                              settings_after_merge(config, task.train.size()), task.index,
-                              config.head_refit_epochs, heads.back(),
-                              [&](const NonfiniteStep& at) {
-                                skip_step(session, task, at, /*in_refit=*/true);
-                              })
-                       .head;
+    heads.back() =
+        train_head(
+            features, task.train.targets, std::ssize(task.classes), task.index, heads.back(),
+            place(heads.back(), session.device()).kind, passes.objective(),
+            settings_after_merge(config, task.train.size(), config.head_refit_epochs),
+            [&](const NonfiniteStep& at) { skip_step(session, task, at, StepOf::kHeadAfterMerge); })
+            .head;
   }
   if (config.head_align) {
     // The new task's at theta_hat_t, the others' as they were after their own merges.
     state.class_statistics.push_back(
         class_statistics(to_host(features), task.train.targets, std::ssize(task.classes)));
     if (heads.size() > 1) {
-      heads = aligned_heads(heads, state.class_statistics, config, task.index, session.device());
+      heads = aligned_heads(heads, state.class_statistics, config, config.head_align_epochs,
+                            task.index, passes.objective(), session.device());
     }
   }
   session.group.agree(heads_hash(heads), "hash of the heads after the merge",
@@ -101,16 +102,16 @@ struct MergeCost {
 };
 
 MergeCost measure_cost(TaskPasses& passes, const TaskMeasurements& measured,
-                       const MergeOutcome& merged, const Head& head) {
+                       const MergeOutcome& merged, const TrainedTask& trained) {
   Session& session = passes.session();
   MergeCost cost{.loss_trained = measured.loss_trained, .rise_predicted = {}, .rise_measured = {}};
-  if (!session.config.error_budget || session.config.adapter == "none") return cost;
+  if (!session.config.error_budget || trained.lora.empty()) return cost;
   cost.rise_predicted = merged.predicted_rise;
   if (*merged.weights == *measured.weights) {
     cost.rise_measured = 0;
   } else {
-    cost.loss_trained = passes.loss(measured.weights, head);
-    cost.rise_measured = passes.loss(merged.weights, head) - cost.loss_trained;
+    cost.loss_trained = passes.loss(measured.weights, trained.head);
+    cost.rise_measured = passes.loss(merged.weights, trained.head) - cost.loss_trained;
   }
   session.events.tell(
       ErrorBudget{static_cast<int>(passes.task().index), cost.rise_predicted, *cost.rise_measured});
@@ -165,18 +166,20 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
 // One task, from theta_hat_{t-1} to theta_hat_t.
 void learn(OpenRun& run, const Task& task) {
   StreamState& state = run.state;
-  TaskPasses passes(run.session, task);
+  const Method& method = run.method;
+  TaskPasses passes(run.session, task, *method.training.objective);
   const TrainedTask trained = train(run, passes);
   state.heads.push_back(trained.head);
-  TaskMeasurements measured = measure(passes, state.merged, trained);
+  TaskMeasurements measured = measure(method, passes, state.merged, trained);
   TimedRow before = evaluate_seen(run, task, measured.weights, /*after_merge=*/false);
 
-  const MergeOutcome merged = merge_on_root(run.session, state, trained, measured,
+  const MergeOutcome merged = merge_on_root(run.session, method, state, trained, measured,
                                             std::exchange(measured.fisher, std::nullopt));
+  if (run.session.is_root()) run.session.events.tell(merged.event);
   state.merged = merged.weights;
   state.merged_hash = merged.weights_hash;
   state.heads = fitted_heads(passes, state);
-  const MergeCost cost = measure_cost(passes, measured, merged, trained.head);
+  const MergeCost cost = measure_cost(passes, measured, merged, trained);
   TimedRow after = evaluate_seen(run, task, state.merged, /*after_merge=*/true);
 
   ++state.tasks_done;

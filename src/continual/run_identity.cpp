@@ -5,6 +5,7 @@
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/curvature/curvature.h"
 #include "palimpsest/data/past_tasks.h"
 #include "palimpsest/method/settings.h"
 #include "palimpsest/session/inputs.h"
@@ -37,7 +38,7 @@ StateRecord make_state_record(const RunIdentity& run, std::span<const Task> task
   StateRecord record{.tasks_done = state.tasks_done,
                      .layout = layout,
                      .merged = *state.merged,
-                     .fisher_kind = remembers ? curvature_kind(config.curvature) : "",
+                     .fisher_kind = remembers ? make_curvature(config)->recorded_kind() : "",
                      .fisher_scale = remembers ? config.fisher_scale : "",
                      .s0 = {state.memory.s0().begin(), state.memory.s0().end()},
                      .s1 = {state.memory.s1().begin(), state.memory.s1().end()},
@@ -205,9 +206,9 @@ void check_forkable(const StateRecord& record, const RunIdentity& run, const Run
                             " needs the Fisher of the tasks before, and that run, which needed "
                             "none, has not measured it"));
   }
-  if (record.fisher_kind != curvature_kind(config.curvature)) {
+  if (record.fisher_kind != make_curvature(config)->recorded_kind()) {
     throw UsageError(concat("cannot go on from ", from, " with --curvature ", config.curvature,
-                            " (", curvature_kind(config.curvature),
+                            " (", make_curvature(config)->recorded_kind(),
                             "): its tasks were measured as ", record.fisher_kind,
                             ", and sums of both would mean nothing"));
   }

@@ -79,15 +79,15 @@ void broadcast_state(HostGroup& group, StreamState& state) {
   for (ClassStatistics& statistics : state.class_statistics) broadcast(group, statistics);
 }
 
-QuadraticPenalty ewc_penalty_of_state(HostGroup& group, double lambda, const StreamState& state) {
-  QuadraticPenalty penalty;
-  if (lambda == 0 || state.tasks_done == 0) return penalty;
-  if (group.rank() == 0) penalty = ewc_penalty(lambda, state.memory, *state.merged);
-  for (std::vector<float>* part : {&penalty.curvature, &penalty.slope}) {
+QuadraticPenalty next_penalty(HostGroup& group, const Penalty& penalty, const StreamState& state) {
+  QuadraticPenalty next;
+  if (!penalty.needs_curvature() || state.tasks_done == 0) return next;
+  if (group.rank() == 0) next = penalty.of(state.memory, *state.merged);
+  for (std::vector<float>* part : {&next.curvature, &next.slope}) {
     part->resize(state.merged->size());
     group.broadcast(std::as_writable_bytes(std::span(*part)), 0, "broadcast of the penalty");
   }
-  return penalty;
+  return next;
 }
 
 void broadcast_progress(HostGroup& group, std::optional<TaskProgress>& progress) {

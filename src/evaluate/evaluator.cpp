@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "palimpsest/format/heads.h"
-#include "palimpsest/model/head.h"
+#include "palimpsest/head/head.h"
 #include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/session/chunk_loop.h"
 
@@ -128,7 +128,7 @@ EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::spa
   const at::Tensor outcomes = at::zeros({kOutcomes, all}, place.dtype(at::kBool));
   const at::Tensor losses = at::zeros({std::ssize(task_of_chunk)}, place.dtype(at::kDouble));
   RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
-    return head_logits(session.model->features(batch), joint.head);
+    return joint.head.logits(session.model->features(batch));
   });
   ChunkLoop loop(session, session.group.size());
   std::int64_t before = 0;  // samples of the tasks before
@@ -166,7 +166,7 @@ std::vector<float> logits_of(Session& session, const AdaptedWeights& weights,
   const Watchdog::Phase phase(session.watchdog, "prediction", 10);
   const JointHead joint = join(heads, 1, session.device());
   RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
-    return head_logits(session.model->features(batch), joint.head);
+    return joint.head.logits(session.model->features(batch));
   });
   std::vector<at::Tensor> own;
   ChunkLoop(session, session.group.size())

@@ -141,6 +141,14 @@ std::vector<KindSetting> KindSettings::given() const {
   return given;
 }
 
+KindSettings KindSettings::with(std::string_view key, const ParameterValue& value) const {
+  KindSettings changed = *this;
+  for (KindSetting& setting : changed.settings_) {
+    if (setting.key == key && setting.is_standard) setting.value = value;
+  }
+  return changed;
+}
+
 std::string KindSettings::text() const {
   std::string text(name_);
   char separator = ':';

@@ -1,4 +1,6 @@
 // Settings of the adapter.
+#include "palimpsest/adapter/adapter.h"
+
 #include "keys.h"
 
 namespace palimpsest {
@@ -6,13 +8,11 @@ namespace palimpsest {
 std::vector<Key> keys_of_adapter() {
   using C = RunConfig;
   return {
-      {.name = "adapter",
-       .group = kTrainingGroup,
-       .member = &C::adapter,
-       .help = "lora: a fresh low-rank adapter for every task. none: the backbone\n"
-               "stays frozen and only heads learn (with merge and perturbation none), from\n"
-               "features of the test view: images aren't augmented.",
-       .choices = {"lora", "none"}},
+      key_of_part({.name = "adapter",
+                   .group = kTrainingGroup,
+                   .member = &C::adapter,
+                   .help = "Which weights of the backbone a task changes."},
+                  adapters()),
       {.name = "lora-rank",
        .group = kTrainingGroup,
        .member = &C::lora_rank,

@@ -1,4 +1,6 @@
 // Settings of the curvature.
+#include "palimpsest/curvature/curvature.h"
+
 #include "keys.h"
 
 namespace palimpsest {
@@ -6,14 +8,11 @@ namespace palimpsest {
 std::vector<Key> keys_of_curvature() {
   using C = RunConfig;
   return {
-      {.name = "curvature",
-       .group = kMergeGroup,
-       .member = &C::curvature,
-       .help = "empirical: the Fisher of the true labels, as in the paper. Not in the\n"
-               "paper: expected-sampled, of labels drawn from the model; expected-exact,\n"
-               "over all classes, a backward pass each; gram, the inputs' second moments\n"
-               "(the diagonal of RegMean's), forward only.",
-       .choices = {"empirical", "expected-sampled", "expected-exact", "gram"}},
+      key_of_part({.name = "curvature",
+                   .group = kMergeGroup,
+                   .member = &C::curvature,
+                   .help = "What says how sharply a task's loss rises around its optimum."},
+                  curvatures()),
       {.name = "fisher-scale",
        .group = kMergeGroup,
        .member = &C::fisher_scale,

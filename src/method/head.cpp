@@ -1,4 +1,6 @@
 // Settings of the heads.
+#include "palimpsest/head/head.h"
+
 #include "keys.h"
 
 namespace palimpsest {
@@ -11,13 +13,11 @@ constexpr std::string_view kHeads = "The heads";
 std::vector<Key> keys_of_head() {
   using C = RunConfig;
   return {
-      {.name = "head",
-       .group = kHeads,
-       .member = &C::head,
-       .help = "linear: as in the paper. Not in the paper: cosine, of features and weights\n"
-               "without a bias; prototype, of features and class means, without training\n"
-               "(SimpleCIL; adapter = none).",
-       .choices = {"linear", "cosine", "prototype"}},
+      key_of_part({.name = "head",
+                   .group = kHeads,
+                   .member = &C::head,
+                   .help = "What a task trains to tell its classes apart."},
+                  head_kinds()),
       {.name = "head-scale",
        .group = kHeads,
        .member = &C::head_scale,

@@ -5,6 +5,7 @@
 namespace palimpsest {
 
 std::vector<Key> keys_of_adapter();
+std::vector<Key> keys_of_objective();
 std::vector<Key> keys_of_perturbation();
 std::vector<Key> keys_of_penalty();
 std::vector<Key> keys_of_merge();

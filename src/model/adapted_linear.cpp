@@ -86,7 +86,8 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
         db.select(0, m).copy_(ax.narrow(0, m * rank, a.size(1)).mm(g_m).t());
       }
       if (rows_c.numel() > 0) bg.mul_(rows_c.t());
-      da = bg.mm(x).view({modules, rank, -1}).narrow(1, 0, a.size(1)).to(at::kFloat).mul(scale);
+      if (context->needs_input_grad(1))
+        da = bg.mm(x).view({modules, rank, -1}).narrow(1, 0, a.size(1)).to(at::kFloat).mul(scale);
       if (dx.defined() && is_branch(frozen, rows_c)) dx.addmm_(bg.t(), stack);
     }
     return {dx, da, db, {}, {}, {}, {}};

@@ -12,23 +12,17 @@
 #include "palimpsest/device/host_copy.h"
 
 namespace palimpsest {
-std::vector<std::vector<std::int64_t>> Lora::shapes(std::span<const LoraGroup> groups,
-                                                    std::int64_t rank) {
-  std::vector<std::vector<std::int64_t>> all;
-  for (const LoraGroup& group : groups) {
-    const std::int64_t modules = std::ssize(group.modules);
-    all.push_back({modules, rank, group.in});
-    all.push_back({modules, group.out, rank});
-  }
-  return all;
+std::vector<std::int64_t> Lora::shape_of_a(const LoraGroup& group, std::int64_t rank) {
+  return {std::ssize(group.modules), rank, group.in};
+}
+
+std::vector<std::int64_t> Lora::shape_of_b(const LoraGroup& group, std::int64_t rank) {
+  return {std::ssize(group.modules), group.out, rank};
 }
 
 Lora::Lora(std::vector<LoraGroup> groups, std::int64_t rank, double scale,
-           std::span<const at::Tensor> leaves)
-    : groups_(std::move(groups)), rank_(rank), scale_(scale) {
-  for (std::size_t g = 0; g < groups_.size(); ++g)
-    factors_.push_back({leaves[2 * g], leaves[2 * g + 1]});
-}
+           std::vector<Factors> factors)
+    : groups_(std::move(groups)), rank_(rank), scale_(scale), factors_(std::move(factors)) {}
 
 void Lora::initialise(std::uint64_t seed, std::int64_t task) {
   const c10::NoGradGuard no_grad;

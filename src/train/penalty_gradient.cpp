@@ -42,8 +42,8 @@ void PenaltyGradient::add_to(const at::Tensor& gradient, const TaskParameters& p
       da.select(0, position).copy_(b.t().mm(slope));
       db.select(0, position).copy_(slope.mm(a.t()));
     }
-    leaves.push_back(da);
-    leaves.push_back(db);
+    if (parameters.learns().a) leaves.push_back(da);
+    if (parameters.learns().b) leaves.push_back(db);
   }
   leaves.resize(parameters.values().leaves().size());  // the head has none
   const at::Tensor all = at::zeros_like(gradient);

@@ -8,16 +8,18 @@
 
 namespace palimpsest {
 
-StepReader::StepReader(Session& session, const Task& task, std::vector<std::int64_t> own_lanes)
+StepReader::StepReader(Session& session, const Task& task, const Perturbation& perturbation,
+                       std::vector<std::int64_t> own_lanes)
     : session_(session),
       task_(task),
+      perturbation_(perturbation),
       own_lanes_(std::move(own_lanes)),
       sampler_(batch_settings(session.config), task.index, task.train.size()) {}
 
 StepInput StepReader::read(std::int64_t step) {
   StepInput input{.positions = sampler_.batch(step), .lanes = {}, .perturbation = {}};
-  const std::int64_t samples = std::ssize(input.positions);
-  input.perturbation = perturbation_of(session_.config, task_.index, step, samples);
+  input.perturbation =
+      perturbation_.of({session_.config.seed, task_.index, step}, std::ssize(input.positions));
   const std::vector<float>& scales = input.perturbation.by_sample;
   std::unordered_map<std::int64_t, float> scale_of;
   for (std::size_t i = 0; i < scales.size(); ++i) scale_of[input.positions[i]] = scales[i];

@@ -1,43 +1,43 @@
 #include "palimpsest/train/task_parameters.h"
 
-#include "palimpsest/train/head.h"
+#include <ATen/ATen.h>
 
 namespace palimpsest {
-namespace {
 
-std::vector<std::vector<std::int64_t>> shapes_of(const Backbone& model, std::int64_t classes,
-                                                 std::int64_t rank) {
-  auto shapes = Lora::shapes(model.lora_groups(), rank);
+TaskParameters::Numbers TaskParameters::zeros(const Backbone& model, std::int64_t classes,
+                                              const TrainingParts& parts, Learns learns) {
+  const std::int64_t rank = parts.adapter->rank();
+  std::vector<std::vector<std::int64_t>> shapes;
+  for (const LoraGroup& group : model.lora_groups()) {
+    if (learns.a) shapes.push_back(Lora::shape_of_a(group, rank));
+    if (learns.b) shapes.push_back(Lora::shape_of_b(group, rank));
+  }
   shapes.push_back({classes, model.feature_size()});
   shapes.push_back({classes});
-  return shapes;
-}
+  FlatParameters flat(shapes, model.device());
 
-}  // namespace
-
-TaskParameters::Numbers::Numbers(const Backbone& model, std::int64_t classes,
-                                 const RunConfig& config)
-    : flat(shapes_of(model, classes, config.lora_rank), model.device()),
-      lora(model.lora_groups(), config.lora_rank,
-           config.lora_alpha / static_cast<double>(config.lora_rank), flat.leaves()),
-      head{.weight = *(flat.leaves().end() - 2), .bias = flat.leaves().back()} {}
-
-TaskParameters::TaskParameters(const Backbone& model, std::int64_t classes, const RunConfig& config)
-    : layout_(model.layout()),
-      values_(model, classes, config),
-      first_moment_(model, classes, config),
-      second_moment_(model, classes, config) {
-  values_.head = head_over(values_.head.weight, values_.head.bias, config);
-}
-
-void TaskParameters::initialise(std::uint64_t seed, std::int64_t task, const Head& head) {
-  values_.lora.initialise(seed, task);
-  if (head.classes == 0) {
-    initialise_head(values_.head, seed, task);
-  } else {
-    load_head(values_.head, head);
+  auto leaf = flat.leaves().begin();
+  std::vector<Lora::Factors> factors;
+  for (const LoraGroup& group : model.lora_groups()) {
+    const auto factor = [&](bool is_trained, const std::vector<std::int64_t>& shape) {
+      return is_trained ? *leaf++ : at::zeros(shape, flat.flat().options());
+    };
+    at::Tensor a = factor(learns.a, Lora::shape_of_a(group, rank));
+    at::Tensor b = factor(learns.b, Lora::shape_of_b(group, rank));
+    factors.push_back({.a = std::move(a), .b = std::move(b)});
   }
+  Lora lora(model.lora_groups(), rank, parts.adapter->scale(), std::move(factors));
+  PlacedHead head{.weight = leaf[0], .bias = leaf[1], .kind = parts.head};
+  return {.flat = std::move(flat), .lora = std::move(lora), .head = std::move(head)};
 }
+
+TaskParameters::TaskParameters(const Backbone& model, std::int64_t task, std::int64_t classes,
+                               const TrainingParts& parts)
+    : layout_(model.layout()),
+      learns_(parts.adapter->learns(task)),
+      values_(zeros(model, classes, parts, learns_)),
+      first_moment_(zeros(model, classes, parts, learns_)),
+      second_moment_(zeros(model, classes, parts, learns_)) {}
 
 std::int64_t TaskParameters::head_offset() const {
   return values().range(0, values().leaves().size() - 2).numel();

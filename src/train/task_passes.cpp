@@ -48,18 +48,19 @@ double TaskPasses::loss(const AdaptedWeights& weights, const Head& head) {
                             loss_chunk(session_) == session_.config.evaluation_batch;
   double value = 0;
   if (has_features) {
-    value = mean_loss_of_features(session_, task_, features_->values, head);
+    value = mean_loss_of_features(session_, task_, features_->values, head, objective_);
   } else {
     load_weights(session_, weights);
-    value = mean_loss(session_, task_, head);
+    value = mean_loss(session_, task_, head, objective_);
   }
   losses_.push_back({.weights = weights, .head = head, .value = value});
   return value;
 }
 
-Fisher TaskPasses::curvature(const AdaptedWeights& weights, const Head& head) {
+Fisher TaskPasses::curvature(const AdaptedWeights& weights, const Head& head,
+                             const Curvature& curvature) {
   load_weights(session_, weights);
-  Fisher fisher = measure_curvature(session_, task_, head);
+  Fisher fisher = measure_curvature(session_, task_, head, curvature, objective_);
   losses_.push_back({.weights = weights, .head = head, .value = fisher.loss});
   return fisher;
 }

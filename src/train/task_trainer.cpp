@@ -9,18 +9,17 @@
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/remerge/merge_record.h"
-#include "palimpsest/train/head.h"
-#include "palimpsest/train/schedule.h"
+#include "palimpsest/train/head_training.h"
 #include "palimpsest/train/step_input.h"
 #include "palimpsest/train/task_parameters.h"
 #include "palimpsest/train/training_step.h"
 
 namespace palimpsest {
 
-void skip_step(const Session& session, const Task& task, const NonfiniteStep& at, bool in_refit) {
+void skip_step(const Session& session, const Task& task, const NonfiniteStep& at, StepOf what) {
   StepSkipped event{.task = static_cast<int>(task.index),
                     .step = at.step,
-                    .in_refit = in_refit,
+                    .in_refit = what == StepOf::kHeadAfterMerge,
                     .loss = at.loss,
                     .gradient_norm = at.gradient_norm,
                     .samples = {}};
@@ -40,7 +39,7 @@ void skip_step(const Session& session, const Task& task, const NonfiniteStep& at
           : " --nonfinite skip would leave the step out.";
   throw DivergedError(concat(
       "loss ", at.loss, ", gradient norm ", at.gradient_norm, "; expected finite numbers. Lower ",
-      in_refit || config.adapter == "none" ? "--head-lr" : "--lr", " or set --clip-norm.", limit,
+      what == StepOf::kAdapterAndHead ? "--lr" : "--head-lr", " or set --clip-norm.", limit,
       " Samples of the batch (pack indices):", samples));
 }
 
@@ -53,6 +52,18 @@ void count_step(TaskProgress& progress, const TrainingStep::Outcome& outcome, st
   if (progress.steps_done < progress.steps - steps_per_pass) return;
   progress.loss_sum_last_pass += outcome.loss * static_cast<double>(samples);
   progress.samples_last_pass += samples;
+}
+
+// As the task begins.
+void initialise(Session& session, const Task& task, const TrainingParts& parts, const Head& head,
+                TaskParameters& parameters) {
+  parts.adapter->begin(session, task, parameters.lora());
+  const PlacedHead& placed = parameters.head();
+  if (head.classes == 0) {
+    parts.head->initialise(placed.weight, placed.bias, session.config.seed, task.index);
+  } else {
+    load_head(placed, head);
+  }
 }
 
 void agree_on_parameters(const Session& session, const Task& task,
@@ -83,23 +94,22 @@ TrainedTask trained_task(const Session& session, const Task& task, AdapterAndHea
 
 }  // namespace
 
-TrainedTask train_task(Session& session, const Task& task, const TaskBeginning& begin,
-                       const AfterStep& after_step) {
+TrainedTask train_task(Session& session, const Task& task, const TrainingParts& parts,
+                       const TaskBeginning& begin, const AfterStep& after_step) {
   const Stopwatch watch;
   const int number = static_cast<int>(task.index) + 1;
   session.watchdog.at(number, 0);
   load_weights(session, begin.weights);
   const AdapterInUse adapter(session);
-  const RunConfig& config = session.config;
-  TaskParameters parameters(*session.model, std::ssize(task.classes), config);
+  TaskParameters parameters(*session.model, task.index, std::ssize(task.classes), parts);
   TaskProgress progress;
   if (begin.progress) {
     parameters.load(*begin.progress);
     progress = *begin.progress;
   } else {
-    parameters.initialise(config.seed, task.index, begin.head);
+    initialise(session, task, parts, begin.head, parameters);
     progress.task = task.index;
-    progress.steps = training_steps(batch_settings(config), task.index, task.train.size());
+    progress.steps = training_steps(batch_settings(session.config), task.index, task.train.size());
   }
   const double seconds_before = progress.seconds;
   const auto snapshot = [&] {
@@ -108,9 +118,9 @@ TrainedTask train_task(Session& session, const Task& task, const TaskBeginning& 
     return all;
   };
 
-  const Schedule schedule = schedule_of(config);
-  TrainingStep training(session, parameters, progress.updates, begin.penalty);
-  StepReader reader(session, task, training.own_lanes());
+  const OptimizerSettings settings = optimizer_settings(session.config);
+  TrainingStep training(session, parts, parameters, progress.updates, begin.penalty);
+  StepReader reader(session, task, *parts.perturbation, training.own_lanes());
   StepInput input;
   session.watchdog.at(number, progress.steps_done + 1);
   if (progress.steps_done < progress.steps) input = reader.read(progress.steps_done);
@@ -120,29 +130,31 @@ TrainedTask train_task(Session& session, const Task& task, const TaskBeginning& 
     session.watchdog.at(number, step + 1);
     const Watchdog::Phase phase(session.watchdog, "training step");
     const TrainingStep::Numbers numbers{
-        .samples = std::ssize(input.positions),
         .c = input.perturbation.c,
         .noise_seed = input.perturbation.noise_seed,
-        .learning_rate_factor = learning_rate_factor(schedule, step, progress.steps)};
+        .learning_rate_factor = learning_rate_factor(settings.schedule, step, progress.steps)};
     training.queue(input.lanes, numbers);
     const std::vector<std::int64_t> batch = std::move(input.positions);
+    const std::int64_t samples = std::ssize(batch);
     input = {};
     if (step + 1 < progress.steps) input = reader.read(step + 1);  // a device computes meanwhile
     const TrainingStep::Outcome outcome = training.wait();
     if (outcome.is_finite()) {
-      count_step(progress, outcome, numbers.samples, reader.steps_per_pass());
-      session.events.tell(StepDone{.task = static_cast<int>(task.index),
-                                   .step = step,
-                                   .steps = progress.steps,
-                                   .loss = outcome.loss,
-                                   .gradient_norm = outcome.gradient_norm,
-                                   .scale = numbers.c,
-                                   .learning_rate = numbers.learning_rate_factor * config.lr,
-                                   .samples = numbers.samples,
-                                   .seconds = step_watch.seconds()});
+      count_step(progress, outcome, samples, reader.steps_per_pass());
+      session.events.tell(
+          StepDone{.task = static_cast<int>(task.index),
+                   .step = step,
+                   .steps = progress.steps,
+                   .loss = outcome.loss,
+                   .gradient_norm = outcome.gradient_norm,
+                   .scale = numbers.c,
+                   .learning_rate = numbers.learning_rate_factor * settings.learning_rate,
+                   .samples = samples,
+                   .seconds = step_watch.seconds()});
     } else {
       skip_step(session, task,
-                {step, step - progress.updates, outcome.loss, outcome.gradient_norm, batch});
+                {step, step - progress.updates, outcome.loss, outcome.gradient_norm, batch},
+                StepOf::kAdapterAndHead);
     }
     ++progress.steps_done;
     progress.seconds = seconds_before + watch.seconds();
@@ -152,19 +164,26 @@ TrainedTask train_task(Session& session, const Task& task, const TaskBeginning& 
   return trained_task(session, task, parameters.to_record(), progress);
 }
 
-TrainedTask train_on_features(TaskPasses& passes, const TaskBeginning& begin) {
+TrainedTask train_on_features(TaskPasses& passes, const TrainingParts& parts,
+                              const TaskBeginning& begin) {
   const Stopwatch watch;
   Session& session = passes.session();
   const Task& task = passes.task();
-  const RunConfig& config = session.config;
+  const std::int64_t classes = std::ssize(task.classes);
   session.watchdog.at(static_cast<int>(task.index) + 1, 0);
   const at::Tensor& features = passes.features(begin.weights);
-  HeadTraining training =
-      config.head == "prototype"
-          ? prototype_head(features, task.train.targets, std::ssize(task.classes), config)
-          : train_head(features, task.train.targets, std::ssize(task.classes), config, task.index,
-                       config.epochs * config.passes_per_epoch, begin.head,
-                       [&](const NonfiniteStep& at) { skip_step(session, task, at); });
+  HeadTraining training;
+  if (parts.head->is_trained()) {
+    training = train_head(
+        features, task.train.targets, classes, task.index, begin.head, parts.head, *parts.objective,
+        {.batches = batch_settings(session.config),
+         .optimizer = optimizer_settings(session.config)},
+        [&](const NonfiniteStep& at) { skip_step(session, task, at, StepOf::kHead); });
+  } else {
+    training.head = parts.head->made_of(features, task.train.targets, classes);
+    training.loss_first_step = training.loss_last_pass =
+        mean_loss(features, task.train.targets, training.head, *parts.objective);
+  }
   session.group.agree(heads_hash({&training.head, 1}),
                       concat("hash of the head trained on task ", task.index + 1),
                       "agreement after training");

@@ -7,12 +7,11 @@
 
 #include "palimpsest/device/placement.h"
 #include "palimpsest/device/streams.h"
-#include "palimpsest/train/perturbation.h"
 
 namespace palimpsest {
 namespace {
 
-AdamW make_optimizer(const TaskParameters& parameters, const RunConfig& config,
+AdamW make_optimizer(const TaskParameters& parameters, const OptimizerSettings& settings,
                      std::int64_t updates) {
   const std::int64_t size = parameters.values().size(), head = parameters.head_offset();
   const auto group = [&](std::int64_t begin, std::int64_t end, double learning_rate) {
@@ -21,8 +20,9 @@ AdamW make_optimizer(const TaskParameters& parameters, const RunConfig& config,
                         .first_moment = parameters.first_moment().slice(0, begin, end),
                         .second_moment = parameters.second_moment().slice(0, begin, end)};
   };
-  return AdamW({group(0, head, config.lr), group(head, size, config.head_lr)}, config.weight_decay,
-               updates);
+  return AdamW(
+      {group(0, head, settings.learning_rate), group(head, size, settings.head_learning_rate)},
+      settings.weight_decay, updates);
 }
 
 }  // namespace
@@ -31,21 +31,23 @@ bool TrainingStep::Outcome::is_finite() const {
   return std::isfinite(loss) && std::isfinite(gradient_norm);
 }
 
-TrainingStep::TrainingStep(Session& session, const TaskParameters& parameters, std::int64_t updates,
+TrainingStep::TrainingStep(Session& session, const TrainingParts& parts,
+                           const TaskParameters& parameters, std::int64_t updates,
                            const QuadraticPenalty& penalty)
     : session_(session),
+      parts_(parts),
       parameters_(parameters),
-      sums_(*session.placement.collectives, session.lanes, parameters.values().size() + 1,
-            at::kFloat, session.model->device()),
-      optimizer_(make_optimizer(parameters, session.config, updates)),
+      settings_(optimizer_settings(session.config)),
+      sums_(*session.placement.collectives, session.lanes, parameters.values().size() + 2,
+            at::kFloat, session.device()),
+      optimizer_(make_optimizer(parameters, settings_, updates)),
       penalty_(penalty, *session.model),
       pass_(session.placement.make_graph, [this](const Batch& batch) { return pass(batch); }),
       adapt_(session.placement.make_graph),
       update_(session.placement.make_graph) {
-  const at::TensorOptions options(session.model->device());
+  const at::TensorOptions options(session.device());
   c_ = at::ones({}, options);
-  samples_ = at::ones({}, options);
-  if (session.config.perturbation == "gaussian") {
+  if (parts.perturbation->noise_size() > 0) {
     noise_ = at::zeros({session.model->layout().size()}, options);
     for (const AdaptedModule& module : session.model->layout().modules()) {
       module_noise_.push_back(
@@ -61,23 +63,24 @@ at::Tensor TrainingStep::pass(const Batch& batch) const {
   const at::Tensor& c = batch.numbers.defined() ? batch.numbers : c_;
   const at::Tensor features =
       session_.model->features(batch, {.lora = &parameters_.lora(), .c = c});
-  const at::Tensor logits = head_logits(features, parameters_.head());
-  const at::Tensor loss = at::cross_entropy_loss(logits, batch.targets, {}, at::Reduction::Sum);
-  at::Tensor part = at::zeros({values.size() + 1}, values.flat().options());
-  // A cosine head leaves its bias unused.
-  const auto gradients = torch::autograd::grad({loss}, values.leaves(), {}, std::nullopt,
+  const at::Tensor logits = parts_.objective->logits(features, parameters_.head());
+  const WeightedLoss loss = parts_.objective->loss(logits, batch.targets);
+  const std::int64_t size = values.size();
+  at::Tensor part = at::zeros({size + 2}, values.flat().options());
+  // A head may leave its bias unused.
+  const auto gradients = torch::autograd::grad({loss.sum}, values.leaves(), {}, std::nullopt,
                                                /*create_graph=*/false, /*allow_unused=*/true);
-  values.gather(gradients, part.narrow(0, 0, values.size()));
-  part[values.size()].copy_(loss.detach());
+  values.gather(gradients, part.narrow(0, 0, size));
+  part[size].copy_(loss.sum.detach());
+  part[size + 1].copy_(loss.weight);
   return part;
 }
 
 void TrainingStep::queue(const std::vector<std::optional<Batch>>& lanes, const Numbers& numbers) {
   c_.fill_(numbers.c);
-  samples_.fill_(static_cast<double>(numbers.samples));
   optimizer_.set_factor(numbers.learning_rate_factor);
   if (noise_.defined()) draw_noise(numbers.noise_seed);
-  if (session_.model->folds_adapter() && session_.config.perturbation != "stratified") {
+  if (session_.model->folds_adapter() && !parts_.perturbation->is_by_sample()) {
     adapt_.run([this] { session_.model->set_adapter(parameters_.lora(), c_, module_noise_); });
   }
   for (std::size_t i = 0; i < lanes.size(); ++i) {
@@ -96,19 +99,19 @@ void TrainingStep::queue(const std::vector<std::optional<Batch>>& lanes, const N
 void TrainingStep::draw_noise(std::uint64_t seed) {
   at::Generator generator = at::globalContext().defaultGenerator(noise_.device());
   generator.set_current_seed(seed);
-  noise_.normal_(0, noise_size(session_.config.epsilon), generator);
+  noise_.normal_(0, parts_.perturbation->noise_size(), generator);
 }
 
 void TrainingStep::update() {
   const std::int64_t size = parameters_.values().size(), head = parameters_.head_offset();
-  const at::Tensor mean = sum_.div(samples_);
+  const at::Tensor mean = sum_.div(sum_[size + 1]);
   const at::Tensor gradient = mean.narrow(0, 0, size);
   penalty_.add_to(gradient, parameters_);
   const at::Tensor loss = mean[size].to(at::kDouble), norm = gradient.to(at::kDouble).norm();
   at::stack_out(outcome_, {loss, norm});
   const at::Tensor skip = outcome_.isfinite().all().logical_not().to(at::kFloat);
-  if (session_.config.clip_norm > 0) {
-    gradient.mul_(at::full_like(norm, session_.config.clip_norm).div_(norm).clamp_max_(1));
+  if (settings_.clip_norm > 0) {
+    gradient.mul_(at::full_like(norm, settings_.clip_norm).div_(norm).clamp_max_(1));
   }
   optimizer_.step({gradient.narrow(0, 0, head), gradient.narrow(0, head, size - head)}, skip);
 }

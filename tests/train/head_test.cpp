@@ -1,5 +1,5 @@
 // Heads by hand: logits of either kind, class means, what is drawn from them, alignment.
-#include "palimpsest/train/head.h"
+#include "palimpsest/train/head_training.h"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
@@ -10,8 +10,8 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/random.h"
 #include "palimpsest/format/heads.h"
-#include "palimpsest/train/class_statistics.h"
-#include "palimpsest/train/head_alignment.h"
+#include "palimpsest/head/class_statistics.h"
+#include "palimpsest/classifier/head_alignment.h"
 #include "palimpsest/train/task_trainer.h"
 #include "support/tiny_stream.h"
 

@@ -10,7 +10,7 @@
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/train/fisher.h"
-#include "palimpsest/train/optimizer.h"
+#include "palimpsest/optimizer/optimizer.h"
 #include "palimpsest/train/task_parameters.h"
 #include "palimpsest/train/task_trainer.h"
 #include "support/host_graph.h"

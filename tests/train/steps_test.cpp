@@ -10,7 +10,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/train/perturbation.h"
-#include "palimpsest/train/schedule.h"
+#include "palimpsest/optimizer/schedule.h"
 
 namespace palimpsest {
 namespace {

@@ -38,7 +38,7 @@ struct RunConfig {
   std::int64_t passes_per_epoch = 1;
   std::int64_t batch = 256;  // global, over all ranks
   bool drop_last = false;
-  std::string adapter = "lora";  // lora | none (frozen backbone, heads only)
+  std::string adapter = "lora";  // NAME[:key=value,...], as all parts of the method
   std::int64_t lora_rank = 10;
   double lora_alpha = 10;  // s = lora_alpha / lora_rank
   std::vector<std::string> lora_targets = {"key", "value"};
@@ -54,17 +54,19 @@ struct RunConfig {
   std::int64_t nonfinite_limit = 10;
 
   // Perturb, and merge.
-  std::string perturbation = "sign";  // sign | stratified | uniform | gaussian | none
+  std::string objective = "classes";
+  std::string perturbation = "sign";
   double epsilon = 0.5;
-  double ewc = 0;                       // weight of the EWC penalty; 0: none
-  std::string merge = "closed-form";    // RULE[:key=value,...]
-  std::string curvature = "empirical";  // empirical | expected-sampled | expected-exact | gram
+  std::string penalty = "none";
+  double ewc = 0;  // weight of the penalty of that name; 0: as `penalty` says
+  std::string merge = "closed-form";
+  std::string curvature = "empirical";
   std::string fisher_scale = "secant";  // none | trace | secant
   bool error_budget = true;             // measure by how much a merge raised the task's loss
 
   // The heads.
-  std::string head = "linear";  // linear | cosine | prototype
-  double head_scale = 16;       // cosine, prototype: what cosines are multiplied by
+  std::string head = "linear";
+  double head_scale = 16;  // cosine, prototype: what cosines are multiplied by
   bool head_refit = false;
   std::int64_t head_refit_epochs = 20;
   bool head_align = false;

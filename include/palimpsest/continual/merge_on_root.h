@@ -7,6 +7,7 @@
 
 #include "palimpsest/continual/state.h"
 #include "palimpsest/core/run_events.h"
+#include "palimpsest/method/method.h"
 #include "palimpsest/session/session.h"
 #include "palimpsest/train/fisher.h"
 #include "palimpsest/train/task_trainer.h"
@@ -36,7 +37,8 @@ struct MergeOutcome {
 // Collective. `fisher`: the measured one. On rank 0: scales the Fisher, adds it to state.memory,
 // and lets the rule write the new weights. Then broadcasts them, and every rank proves by hash that
 // it has the same.
-MergeOutcome merge_on_root(Session& session, StreamState& state, const TrainedTask& trained,
-                           const TaskMeasurements& measured, std::optional<Fisher> fisher);
+MergeOutcome merge_on_root(Session& session, const Method& method, StreamState& state,
+                           const TrainedTask& trained, const TaskMeasurements& measured,
+                           std::optional<Fisher> fisher);
 
 }  // namespace palimpsest

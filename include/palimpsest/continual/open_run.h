@@ -9,12 +9,14 @@
 #include "palimpsest/continual/run_identity.h"
 #include "palimpsest/continual/state.h"
 #include "palimpsest/format/run_folder.h"
+#include "palimpsest/method/method.h"
 #include "palimpsest/session/session.h"
 
 namespace palimpsest {
 
 struct OpenRun {
   Session session;
+  Method method;
   RunIdentity identity;
   RunFolder folder;
   FolderLock lock;  // on rank 0
@@ -31,9 +33,6 @@ struct OpenRun {
     return session.tasks().first(static_cast<std::size_t>(task.index) + 1);
   }
 };
-
-// Whether anything rests on the tasks' Fishers: the merge rule, or the penalty.
-bool needs_fisher(const RunConfig& config);
 
 // Called on rank 0 once the run folder exists and its logs were cut to where the stream goes on:
 // listeners may open them. so_far: of the tasks that are done.

@@ -8,8 +8,8 @@
 #include "palimpsest/comm/host_group.h"
 #include "palimpsest/format/step_record.h"
 #include "palimpsest/merge/curvature_memory.h"
-#include "palimpsest/merge/ewc.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
+#include "palimpsest/penalty/penalty.h"
 #include "palimpsest/session/session.h"
 
 namespace palimpsest {
@@ -32,9 +32,8 @@ StreamState initial_state(const AdaptedLayout& layout, bool with_memory);
 // Collective: tasks_done, weights, their hash, heads and class statistics of rank 0 to all.
 void broadcast_state(HostGroup& group, StreamState& state);
 
-// Collective: the EWC penalty of the next task, from rank 0's memory; empty where lambda is 0 or no
-// task is done.
-QuadraticPenalty ewc_penalty_of_state(HostGroup& group, double lambda, const StreamState& state);
+// Collective: the penalty of the next task, from rank 0's memory; empty where no task is done.
+QuadraticPenalty next_penalty(HostGroup& group, const Penalty& penalty, const StreamState& state);
 
 // Collective: the progress of rank 0, or that there is none, to all.
 void broadcast_progress(HostGroup& group, std::optional<TaskProgress>& progress);

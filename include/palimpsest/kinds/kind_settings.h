@@ -50,6 +50,8 @@ class KindSettings {
   const std::vector<std::string>& words(std::string_view key) const;
   // Those that differ from the standard, in the order of the kind's parameters.
   std::vector<KindSetting> given() const;
+  // These settings, with `value` for a key that the kind has and the text doesn't give.
+  KindSettings with(std::string_view key, const ParameterValue& value) const;
   // The shortest text that means the same: parses back to the same settings.
   std::string text() const;
 

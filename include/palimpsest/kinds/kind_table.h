@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "palimpsest/kinds/kind_settings.h"
@@ -57,9 +58,12 @@ class PartTable : public KindTable {
     }
   }
 
-  // Throws UsageError as parse_kind.
-  std::unique_ptr<Part> make(std::string_view text) const {
+  // Throws UsageError as parse_kind. `more`: values of keys that the text doesn't give; those that
+  // the kind doesn't have are left aside.
+  using MoreSettings = std::vector<std::pair<std::string_view, ParameterValue>>;
+  std::unique_ptr<Part> make(std::string_view text, const MoreSettings& more = {}) const {
     KindSettings settings = parse_kind(*this, text);
+    for (const auto& [key, value] : more) settings = settings.with(key, value);
     std::size_t row = 0;
     while (kinds[row].name != settings.name()) ++row;
     return makers_[row](std::move(settings));

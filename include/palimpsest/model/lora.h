@@ -26,13 +26,12 @@ class Lora {
     at::Tensor a, b;
   };
 
-  // Shapes of the leaves, group by group: a, b, a, b, ...
-  static std::vector<std::vector<std::int64_t>> shapes(std::span<const LoraGroup> groups,
-                                                       std::int64_t rank);
+  static std::vector<std::int64_t> shape_of_a(const LoraGroup& group, std::int64_t rank);
+  static std::vector<std::int64_t> shape_of_b(const LoraGroup& group, std::int64_t rank);
 
-  // Over leaves of those shapes.
+  // Over factors of those shapes, by group.
   Lora(std::vector<LoraGroup> groups, std::int64_t rank, double scale,
-       std::span<const at::Tensor> leaves);
+       std::vector<Factors> factors);
 
   // B = 0 and A uniform in +-1/sqrt(in) (Kaiming-uniform, a = sqrt 5): Delta is zero at the first
   // step.

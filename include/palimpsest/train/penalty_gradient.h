@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "palimpsest/merge/ewc.h"
 #include "palimpsest/model/backbone.h"
+#include "palimpsest/penalty/penalty.h"
 #include "palimpsest/train/task_parameters.h"
 
 namespace palimpsest {
@@ -16,7 +16,8 @@ class PenaltyGradient {
   PenaltyGradient(const QuadraticPenalty& penalty, const Backbone& model);
 
   // `gradient`: one number for each of parameters.values(). With Delta = s B A of a module (c = 1)
-  // and G = curvature * Delta + slope on its [out, in] matrix, adds s B'G for A and s G A' for B.
+  // and G = curvature * Delta + slope on its [out, in] matrix, adds s B'G for A and s G A' for B,
+  // where they learn.
   void add_to(const at::Tensor& gradient, const TaskParameters& parameters) const;
 
  private:

@@ -8,8 +8,8 @@
 #include "palimpsest/data/batch.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/data/task_stream.h"
+#include "palimpsest/perturbation/perturbation.h"
 #include "palimpsest/session/session.h"
-#include "palimpsest/train/perturbation.h"
 
 namespace palimpsest {
 
@@ -17,13 +17,14 @@ struct StepInput {
   std::vector<std::int64_t> positions;      // in the task's training set, over all ranks
   std::vector<std::optional<Batch>> lanes;  // this rank's; nullopt for an empty one
   // Where every sample has a c of its own, the batches have it as their numbers.
-  Perturbation perturbation;
+  StepPerturbation perturbation;
 };
 
 class StepReader {
  public:
-  // `task` and context outlive it. `own_lanes`: of this rank.
-  StepReader(Session& session, const Task& task, std::vector<std::int64_t> own_lanes);
+  // All but `own_lanes` outlive it. `own_lanes`: of this rank.
+  StepReader(Session& session, const Task& task, const Perturbation& perturbation,
+             std::vector<std::int64_t> own_lanes);
 
   std::int64_t steps_per_pass() const { return sampler_.steps_per_pass(); }
 
@@ -33,6 +34,7 @@ class StepReader {
  private:
   Session& session_;
   const Task& task_;
+  const Perturbation& perturbation_;
   std::vector<std::int64_t> own_lanes_;
   Sampler sampler_;
 };

@@ -5,30 +5,30 @@
 
 #include <cstdint>
 
-#include "palimpsest/config/run_config.h"
 #include "palimpsest/format/step_record.h"
 #include "palimpsest/model/backbone.h"
 #include "palimpsest/model/flat_parameters.h"
-#include "palimpsest/model/head.h"
 #include "palimpsest/model/lora.h"
+#include "palimpsest/train/training_parts.h"
 
 namespace palimpsest {
 
 class TaskParameters {
  public:
-  // Zeros.
-  TaskParameters(const Backbone& model, std::int64_t classes, const RunConfig& config);
+  // Zeros. In the flat vector: factors that learn, group by group, a before b; then the head.
+  TaskParameters(const Backbone& model, std::int64_t task, std::int64_t classes,
+                 const TrainingParts& parts);
 
-  // As the task begins (Lora::initialise); `head` to begin with, or, when it has no classes, a
-  // fresh one (initialise_head).
-  void initialise(std::uint64_t seed, std::int64_t task, const Head& head);
+  // To be written as the task begins.
+  Lora& lora() { return values_.lora; }
   // As they were when `progress` was made. Throws InputError when it is of another model.
   void load(const TaskProgress& progress);
-  // Copies parameters and moments, on the host.
+  // Copies parameters and moments, on the host. Moments of what doesn't learn are zero.
   void save(TaskProgress& progress) const;
 
   const Lora& lora() const { return values_.lora; }
   const PlacedHead& head() const { return values_.head; }
+  Learns learns() const { return learns_; }
   AdapterAndHead to_record() const { return to_record(values_); }
 
   // The flat vectors; the head begins at head_offset().
@@ -43,12 +43,14 @@ class TaskParameters {
     FlatParameters flat;
     Lora lora;
     PlacedHead head;
-    Numbers(const Backbone& model, std::int64_t classes, const RunConfig& config);
   };
+  static Numbers zeros(const Backbone& model, std::int64_t classes, const TrainingParts& parts,
+                       Learns learns);
   AdapterAndHead to_record(const Numbers& numbers) const;
   void load(Numbers& numbers, const AdapterAndHead& record) const;
 
   const AdaptedLayout& layout_;
+  Learns learns_;
   Numbers values_, first_moment_, second_moment_;
 };
 

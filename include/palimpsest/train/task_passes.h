@@ -13,11 +13,13 @@ namespace palimpsest {
 
 class TaskPasses {
  public:
-  // Both outlive it.
-  TaskPasses(Session& session, const Task& task) : session_(session), task_(task) {}
+  // All outlive it.
+  TaskPasses(Session& session, const Task& task, const Objective& objective)
+      : session_(session), task_(task), objective_(objective) {}
 
   Session& session() const { return session_; }
   const Task& task() const { return task_; }
+  const Objective& objective() const { return objective_; }
 
   // All are collective. They load the weights, see samples by the test-time transform, and throw
   // Stopped, on every rank alike, between two rounds of chunks.
@@ -26,13 +28,13 @@ class TaskPasses {
   // other weights that were asked for before are dropped.
   const at::Tensor& features(const AdaptedWeights& weights);
 
-  // Mean cross-entropy per sample with this head, in nats, on every rank. It is formed from
+  // Mean loss per sample with this head, in nats, on every rank. It is formed from
   // features(weights) where they are there in the same chunks.
   double loss(const AdaptedWeights& weights, const Head& head);
 
   // On rank 0; elsewhere only its `loss` is set. Throws DivergedError, on every rank alike, when it
   // or the loss is not finite.
-  Fisher curvature(const AdaptedWeights& weights, const Head& head);
+  Fisher curvature(const AdaptedWeights& weights, const Head& head, const Curvature& curvature);
 
  private:
   struct Features {
@@ -47,6 +49,7 @@ class TaskPasses {
 
   Session& session_;
   const Task& task_;
+  const Objective& objective_;
   std::optional<Features> features_;
   std::vector<Loss> losses_;
 };

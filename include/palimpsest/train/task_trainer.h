@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "palimpsest/format/step_record.h"
-#include "palimpsest/merge/ewc.h"
+#include "palimpsest/penalty/penalty.h"
 #include "palimpsest/session/session.h"
-#include "palimpsest/train/head.h"
+#include "palimpsest/train/head_training.h"
 #include "palimpsest/train/task_passes.h"
+#include "palimpsest/train/training_parts.h"
 
 namespace palimpsest {
 
@@ -30,10 +31,9 @@ struct TrainedTask {
   double seconds = 0;
 };
 
-// Where --nonfinite lets this step of a task, or of the refit of its head, be left out, tells
-// StepSkipped. Throws DivergedError otherwise.
-void skip_step(const Session& session, const Task& task, const NonfiniteStep& at,
-               bool in_refit = false);
+// Where --nonfinite lets this step be left out, tells StepSkipped. Throws DivergedError otherwise.
+enum class StepOf { kAdapterAndHead, kHead, kHeadAfterMerge };
+void skip_step(const Session& session, const Task& task, const NonfiniteStep& at, StepOf what);
 
 // Called on every rank after each step, the last one too, with the counters; `snapshot` adds
 // parameters and moments.
@@ -43,10 +43,11 @@ using AfterStep = std::function<void(const TaskProgress& counters,
 // Collective. The same on every rank, which is checked. Throws DivergedError, on every rank alike,
 // when a loss or gradient is not finite and --nonfinite does not let it pass; InputError when the
 // progress is of another model.
-TrainedTask train_task(Session& session, const Task& task, const TaskBeginning& begin,
-                       const AfterStep& after_step);
+TrainedTask train_task(Session& session, const Task& task, const TrainingParts& parts,
+                       const TaskBeginning& begin, const AfterStep& after_step);
 
-// Collective. The task's head alone, on features of the backbone as it is (--adapter none).
-TrainedTask train_on_features(TaskPasses& passes, const TaskBeginning& begin);
+// Collective. The task's head alone, on features of the backbone as it is: where no factor learns.
+TrainedTask train_on_features(TaskPasses& passes, const TrainingParts& parts,
+                              const TaskBeginning& begin);
 
 }  // namespace palimpsest

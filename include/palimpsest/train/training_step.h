@@ -10,28 +10,29 @@
 
 #include "palimpsest/device/replay.h"
 #include "palimpsest/model/recorded_pass.h"
+#include "palimpsest/optimizer/optimizer.h"
+#include "palimpsest/optimizer/optimizer_settings.h"
 #include "palimpsest/session/lanes.h"
 #include "palimpsest/session/session.h"
-#include "palimpsest/train/optimizer.h"
 #include "palimpsest/train/penalty_gradient.h"
 #include "palimpsest/train/task_parameters.h"
+#include "palimpsest/train/training_parts.h"
 
 namespace palimpsest {
 
 class TrainingStep {
  public:
-  // Trains `parameters` in place; both must outlive it. updates: done before. The penalty is added
+  // Trains `parameters` in place; all must outlive it. updates: done before. The penalty is added
   // to the loss of every step, once and not for each sample; the loss that is told is without it.
-  TrainingStep(Session& session, const TaskParameters& parameters, std::int64_t updates,
-               const QuadraticPenalty& penalty = {});
+  TrainingStep(Session& session, const TrainingParts& parts, const TaskParameters& parameters,
+               std::int64_t updates, const QuadraticPenalty& penalty);
 
   // The lanes of this rank.
   const std::vector<std::int64_t>& own_lanes() const { return sums_.own_lanes(); }
 
   // Numbers of a step that are the same on every rank.
   struct Numbers {
-    std::int64_t samples = 0;  // in the global batch
-    double c = 1;              // the perturbation's scale, for batches without numbers
+    double c = 1;  // the perturbation's scale, for batches without numbers
     std::uint64_t noise_seed = 0;
     double learning_rate_factor = 1;
   };
@@ -48,18 +49,20 @@ class TrainingStep {
   Outcome wait();
 
  private:
-  // A batch's gradient sums, then its loss sum.
+  // A batch's gradient sums, then its loss sum, then the loss's weight.
   at::Tensor pass(const Batch& batch) const;
   void update();
   void draw_noise(std::uint64_t seed);
 
   Session& session_;
+  const TrainingParts& parts_;
   const TaskParameters& parameters_;
+  OptimizerSettings settings_;
   LaneSum sums_;
   AdamW optimizer_;
   PenaltyGradient penalty_;
-  at::Tensor c_, samples_;                // [] float32
-  at::Tensor noise_;                      // flat; undefined unless the perturbation is gaussian
+  at::Tensor c_;                          // [] float32
+  at::Tensor noise_;                      // flat; undefined where the perturbation has none
   std::vector<at::Tensor> module_noise_;  // views of it
   at::Tensor sum_;                        // over all lanes
   at::Tensor outcome_;                    // loss and gradient norm, [2] float64; where the model is

@@ -4,8 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "palimpsest/config/run_config.h"
-
 namespace palimpsest {
 
 struct Schedule {
@@ -14,8 +12,6 @@ struct Schedule {
   double milestone_factor = 0.1;        // multistep: multiplied in at each milestone
   std::int64_t warmup_steps = 0;        // linear from 1/(warmup+1)
 };
-
-Schedule schedule_of(const RunConfig& config);
 
 // What the base learning rate is multiplied by at `step` of `steps` (from 0).
 double learning_rate_factor(const Schedule& schedule, std::int64_t step, std::int64_t steps);

@@ -1,11 +1,10 @@
-#include "palimpsest/train/head_alignment.h"
+#include "palimpsest/classifier/head_alignment.h"
 
 #include <ATen/ATen.h>
 
 #include "palimpsest/device/host_copy.h"
 #include "palimpsest/format/heads.h"
-#include "palimpsest/train/class_statistics.h"
-#include "palimpsest/train/head.h"
+#include "palimpsest/head/class_statistics.h"
 
 namespace palimpsest {
 namespace {
@@ -29,7 +28,8 @@ at::Tensor drawn_features(std::span<const ClassStatistics> statistics, std::uint
 
 std::vector<Head> aligned_heads(std::span<const Head> heads,
                                 std::span<const ClassStatistics> statistics,
-                                const RunConfig& config, std::int64_t task, at::Device device) {
+                                const RunConfig& config, std::int64_t passes, std::int64_t task,
+                                const Objective& objective, at::Device device) {
   std::int64_t classes = 0;
   for (const ClassStatistics& known : statistics) classes += known.classes;
   std::vector<std::int64_t> targets;
@@ -37,9 +37,10 @@ std::vector<Head> aligned_heads(std::span<const Head> heads,
     targets.insert(targets.end(), static_cast<std::size_t>(kDrawsPerClass), c);
   }
   const at::Tensor features = drawn_features(statistics, config.seed, task, classes, device);
+  const Head all = joined(heads);
   const Head together =
-      train_head(features, targets, classes, settings_after_merge(config, std::ssize(targets)),
-                 task, config.head_align_epochs, joined(heads))
+      train_head(features, targets, classes, task, all, place(all, device).kind, objective,
+                 settings_after_merge(config, std::ssize(targets), passes))
           .head;
   std::vector<Head> aligned(heads.begin(), heads.end());
   auto weight = together.weight.begin();

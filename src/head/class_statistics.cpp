@@ -1,4 +1,4 @@
-#include "palimpsest/train/class_statistics.h"
+#include "palimpsest/head/class_statistics.h"
 
 #include <cmath>
 #include <numbers>

@@ -1,4 +1,4 @@
-#include "palimpsest/train/optimizer.h"
+#include "palimpsest/optimizer/optimizer.h"
 
 #include <ATen/ATen.h>
 

@@ -1,4 +1,4 @@
-#include "palimpsest/train/schedule.h"
+#include "palimpsest/optimizer/schedule.h"
 
 #include <cmath>
 #include <numbers>
@@ -7,10 +7,6 @@
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
-
-Schedule schedule_of(const RunConfig& config) {
-  return {config.schedule, config.milestones, config.milestone_factor, config.warmup_steps};
-}
 
 double learning_rate_factor(const Schedule& schedule, std::int64_t step, std::int64_t steps) {
   if (step < schedule.warmup_steps) {

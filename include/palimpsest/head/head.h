@@ -1,0 +1,65 @@
+#pragma once
+// What a task trains to tell its classes apart: logits from features. A part of the method: a kind
+// is a file of src/head and a row of its table.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "palimpsest/config/run_config.h"
+#include "palimpsest/format/records.h"
+#include "palimpsest/kinds/kind_table.h"
+
+namespace palimpsest {
+
+class HeadKind {
+ public:
+  virtual ~HeadKind() = default;
+
+  // As records name it, with Head::scale.
+  virtual std::string_view recorded_kind() const = 0;
+  virtual double scale() const { return 1; }
+
+  // features [samples, features], weight [classes, features], bias [classes] -> [samples, classes].
+  virtual at::Tensor logits(const at::Tensor& features, const at::Tensor& weight,
+                            const at::Tensor& bias) const = 0;
+
+  // A fresh head, written in place: uniform in +-1/sqrt(features), as PyTorch's Linear.
+  virtual void initialise(const at::Tensor& weight, const at::Tensor& bias, std::uint64_t seed,
+                          std::int64_t task) const;
+
+  // Whether steps train it; else it is made_of() the features of a frozen backbone.
+  virtual bool is_trained() const { return true; }
+  virtual Head made_of(const at::Tensor& features, std::span<const std::int64_t> targets,
+                       std::int64_t classes) const;
+};
+
+const PartTable<HeadKind>& head_kinds();
+
+// Of --head. Throws UsageError as parse_kind.
+std::unique_ptr<HeadKind> make_head_kind(const RunConfig& config);
+
+// Rows of length 1; a row of zeros stays as it is, and has a finite gradient.
+at::Tensor directions(const at::Tensor& rows);
+
+// A head where the model is.
+struct PlacedHead {
+  at::Tensor weight, bias;  // [classes, features], [classes]
+  std::shared_ptr<const HeadKind> kind;
+
+  at::Tensor logits(const at::Tensor& features) const {
+    return kind->logits(features, weight, bias);
+  }
+};
+
+// Throws InputError for a kind that this program doesn't know.
+PlacedHead place(const Head& head, at::Device device);
+// The inverse.
+Head to_record(const PlacedHead& head);
+
+// Takes the numbers of `from`. Throws InputError when the shapes differ.
+void load_head(const PlacedHead& head, const Head& from);
+
+}  // namespace palimpsest

@@ -1,0 +1,28 @@
+#pragma once
+// A method is a line of parts: adapter, perturbation, objective, head, penalty, curvature, merge
+// rule. Each is of a kind, chosen by its setting; nothing outside of a part's folder knows a kind
+// by its name.
+#include <memory>
+
+#include "palimpsest/config/run_config.h"
+#include "palimpsest/curvature/curvature.h"
+#include "palimpsest/merge/merge_rule.h"
+#include "palimpsest/penalty/penalty.h"
+#include "palimpsest/train/training_parts.h"
+
+namespace palimpsest {
+
+struct Method {
+  TrainingParts training;
+  std::unique_ptr<Penalty> penalty;
+  std::unique_ptr<Curvature> curvature;
+  std::unique_ptr<MergeRule> merge;
+
+  // Whether anything rests on the tasks' Fishers: the merge rule, or the penalty.
+  bool needs_curvature() const { return penalty->needs_curvature() || merge->needs().fisher; }
+};
+
+// Throws UsageError for a part that isn't known.
+Method make_method(const RunConfig& config);
+
+}  // namespace palimpsest

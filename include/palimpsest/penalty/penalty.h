@@ -1,0 +1,37 @@
+#pragma once
+// What a step's loss is raised by for leaving the optima of earlier tasks. A part of the method: a
+// kind is a file of src/penalty and a row of its table.
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "palimpsest/config/run_config.h"
+#include "palimpsest/kinds/kind_table.h"
+#include "palimpsest/merge/curvature_memory.h"
+
+namespace palimpsest {
+
+// 1/2 Delta' diag(curvature) Delta + slope . Delta over the flat adapted vector. Empty: zero.
+struct QuadraticPenalty {
+  std::vector<float> curvature, slope;
+};
+
+class Penalty {
+ public:
+  virtual ~Penalty() = default;
+
+  // Whether it rests on the Fishers of the tasks before.
+  virtual bool needs_curvature() const { return false; }
+
+  // Of the next task, whose task vector is measured from `merged` (theta_hat_{t-1} - theta_hat_0).
+  // Throws Error when the sizes differ.
+  virtual QuadraticPenalty of(const CurvatureMemory& memory,
+                              std::span<const float> merged) const = 0;
+};
+
+const PartTable<Penalty>& penalties();
+
+// Of --penalty, or of --ewc, which stands for it. Throws UsageError as parse_kind.
+std::unique_ptr<Penalty> make_penalty(const RunConfig& config);
+
+}  // namespace palimpsest

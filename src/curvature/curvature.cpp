@@ -1,0 +1,44 @@
+#include "palimpsest/curvature/curvature.h"
+
+#include <ATen/ATen.h>
+
+#include "curvatures.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/model/host_kernels.h"
+
+namespace palimpsest {
+
+at::Tensor CurvaturePass::module(std::size_t index) const {
+  const AdaptedModule& module = model.layout().modules()[index];
+  return sums.narrow(0, module.offset, module.size()).view({module.out, module.in});
+}
+
+Curvature::Curvature(const KindSettings& settings)
+    : name_(settings.name()), scale_(parse_fisher_scale(settings.word("scale"))) {}
+
+std::string Curvature::instance() const {
+  return concat("curvature/", name_, ":scale=", name_of(scale_));
+}
+
+std::string Curvature::recorded_kind() const { return concat(name_, "-per-sample"); }
+
+Parameter scale_parameter() {
+  return {
+      .name = "scale", .standard = std::string("secant"), .choices = {"none", "trace", "secant"}};
+}
+
+at::Tensor add_squared_gradients(const CurvaturePass& pass, const BackwardPasses& backward) {
+  const std::vector<std::int64_t> tokens = pass.model.tokens(pass.batch);
+  const GradientTap tap = [&](std::size_t index, const at::Tensor& x, const at::Tensor& g) {
+    // A layer that sees a sample's pooled token alone has one row for each.
+    const std::vector<std::int64_t> single(tokens.size(), 1);
+    const std::vector<std::int64_t>& lengths = x.size(0) == std::ssize(tokens) ? single : tokens;
+    add_squared_products(g, x, lengths, pass.module(index));
+  };
+  const at::Tensor logits =
+      pass.objective.logits(pass.model.features(pass.batch, {.tap = &tap}), pass.head);
+  backward(logits);
+  return logits;
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,19 @@
+#pragma once
+// What the files of the curvatures share.
+#include <functional>
+
+#include "palimpsest/curvature/curvature.h"
+
+namespace palimpsest {
+
+using CurvatureKind = PartKind<Curvature>;
+
+// The key `scale`.
+Parameter scale_parameter();
+
+// With G_n = sum_tau g_{n,tau} x_{n,tau}^T the gradient of a sample's loss on the [out, in] matrix,
+// adds sum_n G_n^2 for each backward pass that `backward` makes from the logits. Returns these.
+using BackwardPasses = std::function<void(const at::Tensor& logits)>;
+at::Tensor add_squared_gradients(const CurvaturePass& pass, const BackwardPasses& backward);
+
+}  // namespace palimpsest

@@ -1,0 +1,28 @@
+// The paper's: mean_n G_n(y_n)^2, y_n the true label.
+#include <ATen/ATen.h>
+
+#include "curvatures.h"
+
+namespace palimpsest {
+namespace {
+
+class Empirical : public Curvature {
+ public:
+  using Curvature::Curvature;
+  at::Tensor add(const CurvaturePass& pass) const override {
+    return add_squared_gradients(pass, [&](const at::Tensor& logits) {
+      pass.objective.loss(logits, pass.batch.targets).sum.backward();
+    });
+  }
+};
+
+}  // namespace
+
+CurvatureKind empirical_curvature() {
+  return {.name = "empirical",
+          .help = "The Fisher of the true labels, as in the paper.",
+          .parameters = {scale_parameter()},
+          .make = make_kind<Empirical>};
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,41 @@
+// mean_n sum_y p_n(y) G_n(y)^2: as many backward passes as classes.
+#include <ATen/ATen.h>
+
+#include "curvatures.h"
+
+namespace palimpsest {
+namespace {
+
+class ExpectedExact : public Curvature {
+ public:
+  using Curvature::Curvature;
+  std::int64_t backward_passes(std::int64_t classes) const override { return classes; }
+  at::Tensor add(const CurvaturePass& pass) const override {
+    return add_squared_gradients(pass, [&](const at::Tensor& logits) {
+      const at::Tensor log_p = logits.log_softmax(1);
+      const at::Tensor weights = log_p.detach().div(2).exp();  // sqrt(p) makes p of the square
+      const std::int64_t classes = logits.size(1);
+      for (std::int64_t y = 0; y < classes; ++y) {
+        const at::Tensor own =
+            pass.objective.training_logits(logits, at::full_like(pass.batch.targets, y));
+        const at::Tensor log_q = own.is_same(logits) ? log_p : own.log_softmax(1);
+        log_q.select(1, y)
+            .mul(weights.select(1, y))
+            .sum()
+            .backward({},
+                      /*retain_graph=*/y + 1 < classes);
+      }
+    });
+  }
+};
+
+}  // namespace
+
+CurvatureKind expected_exact_curvature() {
+  return {.name = "expected-exact",
+          .help = "The Fisher over all classes, a backward pass each. Not in the paper.",
+          .parameters = {scale_parameter()},
+          .make = make_kind<ExpectedExact>};
+}
+
+}  // namespace palimpsest

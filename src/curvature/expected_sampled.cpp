@@ -1,0 +1,40 @@
+// mean_n G_n(y_n)^2 with y_n drawn from the model, by (seed, task, sample).
+#include <ATen/ATen.h>
+
+#include "curvatures.h"
+
+namespace palimpsest {
+namespace {
+
+// One label for each row of logits: that in whose share of [0, 1) its number lies, the shares being
+// the probabilities. `uniform`: [samples] float64.
+at::Tensor drawn_labels(const at::Tensor& logits, const at::Tensor& uniform) {
+  const at::Tensor probabilities = logits.detach().to(at::kDouble).softmax(1);
+  const std::int64_t classes = probabilities.size(1);
+  // A product instead of cumsum, which promises no order of additions on a device.
+  const at::Tensor ends =
+      probabilities.mm(at::ones({classes, classes}, probabilities.options()).triu());
+  return ends.le(uniform.unsqueeze(1)).sum(1).clamp_max(classes - 1);
+}
+
+class ExpectedSampled : public Curvature {
+ public:
+  using Curvature::Curvature;
+  bool draws() const override { return true; }
+  at::Tensor add(const CurvaturePass& pass) const override {
+    return add_squared_gradients(pass, [&](const at::Tensor& logits) {
+      pass.objective.loss(logits, drawn_labels(logits, pass.batch.numbers)).sum.backward();
+    });
+  }
+};
+
+}  // namespace
+
+CurvatureKind expected_sampled_curvature() {
+  return {.name = "expected-sampled",
+          .help = "The Fisher of labels drawn from the model. Not in the paper.",
+          .parameters = {scale_parameter()},
+          .make = make_kind<ExpectedSampled>};
+}
+
+}  // namespace palimpsest

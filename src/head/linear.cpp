@@ -1,0 +1,27 @@
+// The paper's: weight . f + bias.
+#include <ATen/ATen.h>
+
+#include "head_kinds.h"
+
+namespace palimpsest {
+namespace {
+
+class Linear : public HeadKind {
+ public:
+  explicit Linear(const KindSettings&) {}
+  std::string_view recorded_kind() const override { return "linear"; }
+  at::Tensor logits(const at::Tensor& features, const at::Tensor& weight,
+                    const at::Tensor& bias) const override {
+    return at::linear(features, weight, bias);
+  }
+};
+
+}  // namespace
+
+HeadRow linear_head() {
+  return {.name = "linear",
+          .help = "Weights and a bias for every class, as in the paper.",
+          .make = make_kind<Linear>};
+}
+
+}  // namespace palimpsest

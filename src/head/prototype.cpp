@@ -1,0 +1,39 @@
+// Nearest class mean by cosine (SimpleCIL; Zhou et al., IJCV 2024): each class's weight is the mean
+// of its samples' features. Nothing is trained.
+#include <ATen/ATen.h>
+
+#include "cosine.h"
+#include "palimpsest/device/host_copy.h"
+#include "palimpsest/head/class_statistics.h"
+
+namespace palimpsest {
+namespace {
+
+class Prototype : public CosineLogits {
+ public:
+  using CosineLogits::CosineLogits;
+  bool is_trained() const override { return false; }
+  Head made_of(const at::Tensor& features, std::span<const std::int64_t> targets,
+               std::int64_t classes) const override {
+    ClassStatistics statistics = class_statistics(to_host(features), targets, classes);
+    return {.classes = classes,
+            .features = statistics.features,
+            .weight = std::move(statistics.mean),
+            .bias = std::vector<float>(static_cast<std::size_t>(classes)),
+            .kind = std::string(recorded_kind()),
+            .scale = scale()};
+  }
+};
+
+}  // namespace
+
+HeadRow prototype_head() {
+  return {.name = "prototype",
+          .help =
+              "Scale times the cosine of features and class means, without training (SimpleCIL; "
+              "adapter = none). Not in the paper.",
+          .parameters = {cosine_scale()},
+          .make = make_kind<Prototype>};
+}
+
+}  // namespace palimpsest

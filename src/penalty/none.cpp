@@ -1,0 +1,19 @@
+// No penalty, as in the paper.
+#include "penalties.h"
+
+namespace palimpsest {
+namespace {
+
+class NoPenalty : public Penalty {
+ public:
+  explicit NoPenalty(const KindSettings&) {}
+  QuadraticPenalty of(const CurvatureMemory&, std::span<const float>) const override { return {}; }
+};
+
+}  // namespace
+
+PenaltyKind none_penalty() {
+  return {.name = "none", .help = "As in the paper.", .make = make_kind<NoPenalty>};
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,21 @@
+#pragma once
+// What the files of the perturbations share.
+#include "palimpsest/core/random.h"
+#include "palimpsest/perturbation/perturbation.h"
+
+namespace palimpsest {
+
+using PerturbationKind = PartKind<Perturbation>;
+
+// The random numbers of a step.
+inline RandomStream stream_of(const StepName& step) {
+  return RandomStream(step.seed, Purpose::kPerturbation, static_cast<std::uint32_t>(step.task),
+                      static_cast<std::uint64_t>(step.step));
+}
+
+// The key `epsilon`.
+inline Parameter epsilon_parameter() {
+  return {.name = "epsilon", .standard = 0.5, .minimum = 0, .maximum = 1, .above_minimum = true};
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,30 @@
+// The paper's: c is 1 - epsilon, 1 or 1 + epsilon, each with probability 1/3.
+#include "perturbations.h"
+
+namespace palimpsest {
+namespace {
+
+class Sign : public Perturbation {
+ public:
+  explicit Sign(const KindSettings& settings) : epsilon_(settings.number("epsilon")) {}
+
+  StepPerturbation of(const StepName& step, std::int64_t) const override {
+    return {.c = 1 + epsilon_ * (static_cast<double>(stream_of(step).below(3)) - 1)};
+  }
+
+ private:
+  double epsilon_;
+};
+
+}  // namespace
+
+PerturbationKind sign_perturbation() {
+  return {.name = "sign",
+          .help =
+              "Each step scales the adapter by 1 - epsilon, 1 or 1 + epsilon, one chance in "
+              "three each, as in the paper.",
+          .parameters = {epsilon_parameter()},
+          .make = make_kind<Sign>};
+}
+
+}  // namespace palimpsest
