@@ -133,12 +133,7 @@ TimedRow evaluate_seen(OpenRun& run, const Task& task, const AdaptedWeights& wei
   const double seconds = watch.seconds();
   session.events.tell(Evaluated{.task = static_cast<int>(task.index),
                                 .after_merge = after_merge,
-                                .samples = row.samples,
-                                .correct = row.correct,
-                                .correct_given_task = row.correct_given_task,
-                                .correct_top5 = row.correct_top5,
-                                .correct_task = row.correct_task,
-                                .loss_given_task = row.loss_given_task,
+                                .row = row,
                                 .seconds = seconds});
   return {std::move(row), seconds};
 }

@@ -38,6 +38,7 @@ JointHead join(std::span<const Head> heads, std::size_t tasks, at::Device device
 
 // What became of each sample: right, right given its task, among the five largest, of its own task.
 enum Outcome : std::int64_t { kCorrect, kGivenTask, kTopFive, kOwnTask, kOutcomes };
+constexpr const char* kNames[] = {"correct", "correct_given_task", "correct_top5", "correct_task"};
 
 // [kOutcomes, samples] bool. logits: [samples, all classes]; the task's classes begin at `first`.
 at::Tensor outcomes_of(const at::Tensor& logits, const at::Tensor& targets, std::int64_t first,
@@ -148,14 +149,12 @@ EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::spa
   std::vector<double> loss_of_chunk(found.const_data_ptr<double>(),
                                     found.const_data_ptr<double>() + found.numel());
   sum(session.group, counts, loss_of_chunk);
-  row.correct = std::move(counts.by_task[kCorrect]);
-  row.correct_given_task = std::move(counts.by_task[kGivenTask]);
-  row.correct_top5 = std::move(counts.by_task[kTopFive]);
-  row.correct_task = std::move(counts.by_task[kOwnTask]);
+  for (std::int64_t k = 0; k < kOutcomes; ++k)
+    row.add(kNames[k], {counts.by_task[k].begin(), counts.by_task[k].end()});
   row.class_correct = std::move(counts.class_correct);
-  row.loss_given_task.assign(tasks.size(), 0);
-  for (std::size_t i = 0; i < loss_of_chunk.size(); ++i)
-    row.loss_given_task[task_of_chunk[i]] += loss_of_chunk[i];
+  std::vector<double> loss(tasks.size());
+  for (std::size_t i = 0; i < loss_of_chunk.size(); ++i) loss[task_of_chunk[i]] += loss_of_chunk[i];
+  row.add("loss_given_task", std::move(loss));
   return row;
 }
 

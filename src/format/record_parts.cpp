@@ -30,8 +30,9 @@ std::string problem_of(const LoraFactors& factors) {
 
 bool has_tasks(const EvaluationRow& row, std::int64_t tasks) {
   const auto expected = static_cast<std::size_t>(tasks);
-  return row.samples.size() == expected && row.correct.size() == expected &&
-         row.correct_given_task.size() == expected;
+  return row.samples.size() == expected && std::ranges::all_of(row.scores, [&](const Score& score) {
+           return score.sums.size() == expected && score.weights.size() == expected;
+         });
 }
 
 // Of the classes' means and variances in a state, which may be left out altogether.
@@ -169,39 +170,6 @@ void write_optional(H5Writer& file, const std::string& path, const std::optional
 std::optional<double> read_optional(const H5File& file, const std::string& path) {
   if (!file.has(path)) return std::nullopt;
   return file.number<double>(path);
-}
-
-void write_row(H5Writer& file, const std::string& group, const EvaluationRow& row) {
-  const H5Dims dims = {static_cast<std::int64_t>(row.samples.size())};
-  file.numbers<std::int64_t>(group + "/samples", dims, row.samples);
-  file.numbers<std::int64_t>(group + "/correct", dims, row.correct);
-  file.numbers<std::int64_t>(group + "/correct_given_task", dims, row.correct_given_task);
-  if (!row.is_detailed()) return;
-  file.numbers<std::int64_t>(group + "/correct_top5", dims, row.correct_top5);
-  file.numbers<std::int64_t>(group + "/correct_task", dims, row.correct_task);
-  file.numbers<double>(group + "/loss_given_task", dims, row.loss_given_task);
-  const H5Dims classes = {static_cast<std::int64_t>(row.class_samples.size())};
-  file.numbers<std::int64_t>(group + "/class_samples", classes, row.class_samples);
-  file.numbers<std::int64_t>(group + "/class_correct", classes, row.class_correct);
-}
-
-EvaluationRow read_row(const H5File& file, const std::string& group, std::size_t tasks) {
-  EvaluationRow row{file.numbers<std::int64_t>(group + "/samples", {kAnyLength}),
-                    file.numbers<std::int64_t>(group + "/correct", {kAnyLength}),
-                    file.numbers<std::int64_t>(group + "/correct_given_task", {kAnyLength})};
-  if (file.has(group + "/class_samples")) {
-    row.correct_top5 = file.numbers<std::int64_t>(group + "/correct_top5", {kAnyLength});
-    row.correct_task = file.numbers<std::int64_t>(group + "/correct_task", {kAnyLength});
-    row.loss_given_task = file.numbers<double>(group + "/loss_given_task", {kAnyLength});
-    row.class_samples = file.numbers<std::int64_t>(group + "/class_samples", {kAnyLength});
-    row.class_correct = file.numbers<std::int64_t>(group + "/class_correct", {kAnyLength});
-  }
-  try {
-    row.check(tasks);
-  } catch (const Error& error) {
-    file.refuse(group, "counts that fit together", error.what());
-  }
-  return row;
 }
 
 std::string head_group(std::size_t task) { return "/heads/" + std::to_string(task); }

@@ -1,6 +1,5 @@
 #pragma once
-// What task and state records have in common: heads, rows of the accuracy matrix, matrices by
-// module.
+// What task and state records have in common: heads, matrices by module.
 #include <optional>
 #include <string>
 
@@ -30,11 +29,6 @@ FileIdentity identity_of(const H5File& file);
 // A number that may be missing.
 void write_optional(H5Writer& file, const std::string& path, const std::optional<double>& value);
 std::optional<double> read_optional(const H5File& file, const std::string& path);
-
-// A dataset for each vector of the row, in `group`: [tasks], or by class [classes]; those since 1.2
-// where the row has them. Read: checked as EvaluationRow::check() does.
-void write_row(H5Writer& file, const std::string& group, const EvaluationRow& row);
-EvaluationRow read_row(const H5File& file, const std::string& group, std::size_t tasks);
 
 // Where the head of a task stands in a file that has those of all tasks.
 std::string head_group(std::size_t task);

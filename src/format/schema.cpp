@@ -16,7 +16,7 @@ namespace {
 
 // One object, or with a placeholder in its path ("/lora/<module>/A") one object per name.
 struct SchemaObject {
-  std::string path, type;
+  std::string path, type;         // "f4", or "i8 or f8"
   std::vector<std::string> dims;  // "c", "index + 1", "3"
   bool required = false;          // with a placeholder: for every name that stands in the file
 };
@@ -95,7 +95,9 @@ std::string problem_of_object(const H5File& file, const std::string& path,
   std::string shape;
   for (const std::string& length : expected.dims)
     shape += concat(shape.empty() ? "" : ", ", lengths.shown(length, name));
-  bool fits = item.type == expected.type && item.dims.size() == expected.dims.size();
+  const bool is_type =
+      concat(" ", expected.type, " ").find(concat(" ", item.type, " ")) != std::string::npos;
+  bool fits = is_type && item.dims.size() == expected.dims.size();
   for (std::size_t d = 0; fits && d < item.dims.size(); ++d)
     fits = lengths.agree(expected.dims[d], name, item.dims[d]);
   if (fits) return "";

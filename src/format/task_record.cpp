@@ -1,3 +1,4 @@
+#include "accuracy_record.h"
 #include "content_hash.h"
 #include "h5.h"
 #include "palimpsest/core/atomic_file.h"

@@ -1,8 +1,6 @@
 #include "palimpsest/metrics/accuracy_matrix.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -10,14 +8,6 @@
 
 namespace palimpsest {
 namespace {
-
-double ratio(std::int64_t correct, std::int64_t samples) {
-  return samples == 0 ? 0 : static_cast<double>(correct) / static_cast<double>(samples);
-}
-
-std::int64_t total(const std::vector<std::int64_t>& counts) {
-  return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
-}
 
 // (1/T) sum_t R[t][t].
 double mean_of_newest(const std::vector<EvaluationRow>& rows) {
@@ -44,85 +34,19 @@ double earlier_peak(const std::vector<EvaluationRow>& rows, std::size_t task) {
               rows.size() - 1);
 }
 
-// The counts since 1.2 of the format.
-void check_details(const EvaluationRow& row) {
-  const std::size_t tasks = row.samples.size();
-  if (row.correct_top5.size() != tasks || row.correct_task.size() != tasks ||
-      row.loss_given_task.size() != tasks || row.class_samples.size() != row.class_correct.size()) {
-    throw Error(concat("accuracy matrix: row ", tasks, " has top five of ", row.correct_top5.size(),
-                       ", task identity of ", row.correct_task.size(), " and losses of ",
-                       row.loss_given_task.size(), " tasks, samples of ", row.class_samples.size(),
-                       " and correct of ", row.class_correct.size(),
-                       " classes; expected all of them for ", tasks, " tasks"));
-  }
-  for (std::size_t j = 0; j < tasks; ++j) {
-    const std::int64_t least = std::min(row.correct_top5[j], row.correct_task[j]);
-    const std::int64_t most = std::max(row.correct_top5[j], row.correct_task[j]);
-    if (least < row.correct[j] || most > row.samples[j] || !(row.loss_given_task[j] >= 0) ||
-        !std::isfinite(row.loss_given_task[j])) {
-      throw Error(concat("accuracy matrix: task ", j + 1, " has ", row.correct_top5[j],
-                         " among the top five, ", row.correct_task[j], " of its task, ",
-                         row.correct[j], " correct, of ", row.samples[j],
-                         " samples, and a loss of ", row.loss_given_task[j]));
-    }
-  }
-  for (std::size_t c = 0; c < row.class_samples.size(); ++c) {
-    if (row.class_correct[c] >= 0 && row.class_correct[c] <= row.class_samples[c]) continue;
-    throw Error(concat("accuracy matrix: class ", c + 1, " has ", row.class_correct[c],
-                       " correct of ", row.class_samples[c], " samples"));
-  }
-  if (total(row.class_samples) != total(row.samples) ||
-      total(row.class_correct) != total(row.correct)) {
-    throw Error(concat("accuracy matrix: the classes have ", total(row.class_correct),
-                       " correct of ", total(row.class_samples), " samples, the tasks ",
-                       total(row.correct), " of ", total(row.samples)));
-  }
-}
-
 }  // namespace
-
-void EvaluationRow::check(std::size_t tasks) const {
-  constexpr std::int64_t kMostSamples = 1'000'000'000'000;  // so that sums over tasks are exact
-  if (samples.size() != tasks || correct.size() != tasks || correct_given_task.size() != tasks) {
-    throw Error(concat("accuracy matrix: row ", tasks, " has ", samples.size(), ", ",
-                       correct.size(), " and ", correct_given_task.size(), " tasks; expected ",
-                       tasks));
-  }
-  for (std::size_t j = 0; j < tasks; ++j) {
-    const std::int64_t n = samples[j];
-    const std::int64_t least = j + 1 == tasks ? 1 : 0;  // the newest is always tested
-    if (n < least || n > kMostSamples || std::min(correct[j], correct_given_task[j]) < 0 ||
-        std::max(correct[j], correct_given_task[j]) > n) {
-      throw Error(concat("accuracy matrix: task ", j + 1, " has ", correct[j], " and ",
-                         correct_given_task[j], " correct of ", n, " samples"));
-    }
-  }
-  const bool is_old = correct_top5.empty() && correct_task.empty() && loss_given_task.empty() &&
-                      class_samples.empty() && class_correct.empty();
-  if (!is_old) check_details(*this);
-}
-
-double EvaluationRow::accuracy(std::size_t task) const {
-  return ratio(correct.at(task), samples.at(task));
-}
-double EvaluationRow::accuracy_given_task(std::size_t task) const {
-  return ratio(correct_given_task.at(task), samples.at(task));
-}
-double EvaluationRow::sample_weighted() const { return ratio(total(correct), total(samples)); }
-double EvaluationRow::sample_weighted_given_task() const {
-  return ratio(total(correct_given_task), total(samples));
-}
-
-double EvaluationRow::task_mean() const {
-  const auto own = [&](std::size_t j) { return accuracy(j); };
-  return mean_over_tested(*this, samples.size(), own).value_or(0);
-}
 
 void AccuracyMatrix::add_row(EvaluationRow after_merge, EvaluationRow before_merge) {
   const std::size_t tasks = after_.size() + 1;
-  after_merge.check(tasks);
-  before_merge.check(tasks);
+  check_row(after_merge, tasks);
+  check_row(before_merge, tasks);
   check_sizes(after_merge, after_);
+  const std::string& primary = (after_.empty() ? after_merge : after_.front()).scores.front().name;
+  for (const EvaluationRow* row : {&after_merge, &before_merge}) {
+    if (row->scores.front().name == primary) continue;
+    throw Error(concat("accuracy matrix: the primary score was ", primary, ", now ",
+                       row->scores.front().name));
+  }
   for (std::size_t j = 0; j < tasks; ++j) {
     const std::int64_t after = after_merge.samples[j], before = before_merge.samples[j];
     if (after != before) refuse_size(j, after, before);
@@ -132,9 +56,6 @@ void AccuracyMatrix::add_row(EvaluationRow after_merge, EvaluationRow before_mer
 }
 
 double AccuracyMatrix::last() const { return after_.empty() ? 0 : after_.back().sample_weighted(); }
-double AccuracyMatrix::last_given_task() const {
-  return after_.empty() ? 0 : after_.back().sample_weighted_given_task();
-}
 
 double AccuracyMatrix::average_anytime() const {
   double sum = 0;

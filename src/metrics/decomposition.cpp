@@ -5,6 +5,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/metrics/scores.h"
 #include "tested.h"
 
 namespace palimpsest {
@@ -85,8 +86,10 @@ std::vector<TaskDecomposition> decompose(const AccuracyMatrix& accuracy,
     const EvaluationRow& last = accuracy.row(accuracy.tasks() - 1);
     if (is_tested(last, t)) {
       task.accuracy = last.accuracy(t);
-      task.given_task = last.accuracy_given_task(t);
-      task.task_confusion = *task.given_task - *task.accuracy;
+      if (const Score* given = last.find(kCorrectGivenTask)) {
+        task.given_task = mean(*given, t);
+        task.task_confusion = *task.given_task - *task.accuracy;
+      }
     }
     task.plasticity_before = accuracy.row_before_merge(t).accuracy(t);
     task.plasticity = accuracy.row(t).accuracy(t);

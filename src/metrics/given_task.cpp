@@ -1,17 +1,11 @@
 #include "palimpsest/metrics/given_task.h"
 
-#include <utility>
+#include "palimpsest/metrics/scores.h"
 
 namespace palimpsest {
 
-EvaluationRow given_task(EvaluationRow row) {
-  row.correct = row.correct_given_task;
-  row.correct_top5.clear();
-  row.correct_task.clear();
-  row.loss_given_task.clear();
-  row.class_samples.clear();
-  row.class_correct.clear();
-  return row;
+EvaluationRow given_task(const EvaluationRow& row) {
+  return {.samples = row.samples, .scores = {row.score(kCorrectGivenTask)}};
 }
 
 AccuracyMatrix given_task(const AccuracyMatrix& accuracy) {

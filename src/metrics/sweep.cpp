@@ -1,11 +1,11 @@
 #include "palimpsest/metrics/sweep.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/metrics/stream_metrics.h"
+#include "palimpsest/metrics/given_task.h"
+#include "palimpsest/metrics/scores.h"
 
 namespace palimpsest {
 
@@ -22,9 +22,12 @@ std::vector<double> sweep_alphas(std::size_t points, std::optional<double> own) 
 std::size_t best_point(std::span<const SweepPoint> points, bool given_task) {
   if (points.empty()) throw Error("the best of no points");
   const auto merit = [&](const SweepPoint& point) {
-    const RowMetrics metrics = row_metrics(point.row);
-    return std::tuple(given_task ? metrics.given_task : metrics.accuracy,
-                      -metrics.loss_given_task.value_or(0), -point.alpha);
+    std::vector<double> merits = {
+        (given_task ? palimpsest::given_task(point.row) : point.row).sample_weighted()};
+    for (const Score& score : point.row.scores)
+      if (info_of(score.name).less_is_better) merits.push_back(-mean(score));
+    merits.push_back(-point.alpha);
+    return merits;
   };
   return static_cast<std::size_t>(std::ranges::max_element(points, {}, merit) - points.begin());
 }

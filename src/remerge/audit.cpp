@@ -7,6 +7,7 @@
 #include "palimpsest/core/parallel.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/partial_records.h"
+#include "palimpsest/metrics/scores.h"
 #include "palimpsest/remerge/merge_record.h"
 #include "palimpsest/remerge/run_merge.h"
 #include "recorded_run.h"
@@ -16,8 +17,9 @@ namespace {
 
 // Mean over task i's test samples; nullopt where it wasn't tested, and in rows without losses.
 std::optional<double> mean_loss(const EvaluationRow& row, std::size_t i) {
-  if (row.loss_given_task.size() <= i || row.samples[i] == 0) return std::nullopt;
-  return row.loss_given_task[i] / static_cast<double>(row.samples[i]);
+  const Score* const loss = row.find(kLossGivenTask);
+  if (loss == nullptr || row.samples[i] == 0) return std::nullopt;
+  return mean(*loss, i);
 }
 
 std::vector<std::vector<std::optional<double>>> measured_rises(const RecordedRun& run) {

@@ -73,7 +73,7 @@ std::vector<double> bound_of(const RunRecords& run, const std::filesystem::path&
           "is to bound is task-incremental, and of classes in other tasks a record has only what ",
           "was correct among all classes, not given the task"));
     }
-    row = given_task(std::move(row));
+    row = given_task(row);
   }
   try {
     if (has_domains(run)) return accuracy_by_domain(run, bound);
@@ -167,8 +167,8 @@ View view_of_repetitions(std::span<const std::filesystem::path> folders) {
                               " tasks, ", folders.front().string(), " ", runs.front().tasks.size(),
                               ": expected runs of the same tasks"));
     }
-    for (const auto& [name, value] : stream_metrics(matrix_of(runs.back()))) {
-      if (value) values[std::string(name)].push_back(*value);
+    for (const auto& [name, value, unit] : stream_metrics(matrix_of(runs.back()))) {
+      if (value) values[name].push_back(*value);
     }
   }
   const std::string differing = differing_settings(runs);
@@ -178,16 +178,17 @@ View view_of_repetitions(std::span<const std::filesystem::path> folders) {
                {"metrics", Json::object()}};
   Rows rows = {{"", "mean", "deviation"}};
   for (const std::filesystem::path& folder : folders) json["folders"].push_back(folder.string());
-  for (const auto& [key, unused] : stream_metrics(runs.front().accuracy)) {
-    const std::string name(key);
+  for (const auto& [name, unused, unit] : stream_metrics(runs.front().accuracy)) {
     const auto found = values.find(name);
     if (found == values.end() || found->second.size() != runs.size()) continue;
     const Spread over = spread(found->second);
     json["metrics"][name] = {{"mean", over.mean}, {"deviation", number_or_null(over.deviation)}};
-    const bool is_share = name.find("loss") == std::string::npos;
+    const bool is_share = unit == Unit::kShare;
     const auto shown = [&](double value) { return fixed(is_share ? 100 * value : value, 2); };
     rows.push_back({name, shown(over.mean), over.deviation ? shown(*over.deviation) : "-",
-                    is_share ? "%" : "nats"});
+                    is_share              ? "%"
+                    : unit == Unit::kNats ? "nats"
+                                          : ""});
   }
   std::string text = concat(
       runs.size(), " runs; settings that differ: ", differing.empty() ? "none" : differing, "\n\n",

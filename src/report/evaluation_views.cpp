@@ -1,19 +1,23 @@
 #include "palimpsest/report/evaluation_views.h"
 
 #include "palimpsest/core/text.h"
-#include "palimpsest/metrics/stream_metrics.h"
+#include "palimpsest/metrics/scores.h"
 #include "palimpsest/report/readable.h"
 #include "view_parts.h"
 
 namespace palimpsest {
 namespace {
 
-Json metrics_json(const RowMetrics& metrics) {
-  return {{"accuracy", metrics.accuracy},
-          {"accuracy_given_task", metrics.given_task},
-          {"task_identity", number_or_null(metrics.task_identity)},
-          {"top5", number_or_null(metrics.top5)},
-          {"loss_given_task", number_or_null(metrics.loss_given_task)}};
+// Of a task, or (nullopt) of all together.
+double mean_of(const Score& score, std::optional<std::size_t> task) {
+  return task ? mean(score, *task) : mean(score);
+}
+
+Json means_json(const EvaluationRow& row, std::optional<std::size_t> task) {
+  Json json = Json::object();
+  for (const Score* score : in_table_order(row))
+    json[std::string(info_of(score->name).key)] = mean_of(*score, task);
+  return json;
 }
 
 Json title_json(const char* type, const EvaluationTitle& title) {
@@ -31,32 +35,43 @@ std::string title_text(const std::string& what, const EvaluationTitle& title) {
   return text + "\n";
 }
 
-std::vector<std::string> cells(const RowMetrics& metrics) {
-  return {percent_or_dash(metrics.accuracy), percent_or_dash(metrics.given_task),
-          percent_or_dash(metrics.top5), percent_or_dash(metrics.task_identity),
-          metrics.loss_given_task ? fixed(*metrics.loss_given_task, 4) : "-"};
+std::vector<std::string> cells(const std::vector<Score>& scores, std::optional<std::size_t> task) {
+  std::vector<std::string> cells;
+  for (const Score& score : scores) cells.push_back(mean_text(score, mean_of(score, task), 4));
+  return cells;
+}
+
+std::vector<Score> in_sweeps(const EvaluationRow& row) {
+  std::vector<Score> scores;
+  for (const Score& score : row.scores)
+    if (info_of(score.name).in_sweeps) scores.push_back(score);
+  return scores;
+}
+
+void append(std::vector<std::string>& row, const std::vector<std::string>& cells) {
+  row.insert(row.end(), cells.begin(), cells.end());
 }
 
 }  // namespace
 
 View view_of_evaluation(const EvaluationTitle& title, const EvaluationRow& row) {
-  Rows rows = {
-      {"task", "", "samples", "accuracy in %", "given the task", "among five", "its task", "loss"}};
+  Rows rows = {{"task", "", "samples"}};
+  for (const Score& score : row.scores) rows[0].emplace_back(info_of(score.name).column);
   Json json = title_json("evaluation", title);
   json["tasks"] = Json::array();
   std::int64_t all = 0;
   std::size_t place = 0;
   for (std::size_t j = 0; j < row.samples.size(); ++j) {
     all += row.samples[j];
-    const RowMetrics metrics = task_metrics(row, j);
     const bool tested = row.samples[j] > 0;
     rows.push_back({std::to_string(j + 1), title.task_names[j], grouped(row.samples[j])});
-    for (std::string& cell : tested ? cells(metrics) : std::vector<std::string>(5, "-"))
-      rows.back().push_back(std::move(cell));
+    append(rows.back(),
+           tested ? cells(row.scores, j) : std::vector<std::string>(row.scores.size(), "-"));
     Json task = {{"task", j}, {"name", title.task_names[j]}, {"samples", row.samples[j]}};
-    if (tested) task.update(metrics_json(metrics));
+    if (tested) task.update(means_json(row, j));
     task["classes"] = Json::array();
     for (const std::string& name : title.classes[j]) {
+      if (row.class_samples.empty()) break;
       task["classes"].push_back({{"class", name},
                                  {"samples", row.class_samples[place]},
                                  {"correct", row.class_correct[place]}});
@@ -65,20 +80,24 @@ View view_of_evaluation(const EvaluationTitle& title, const EvaluationRow& row) 
     json["tasks"].push_back(std::move(task));
   }
   rows.push_back({"all", "", grouped(all)});
-  for (std::string& cell : cells(row_metrics(row))) rows.back().push_back(std::move(cell));
-  json["all"] = metrics_json(row_metrics(row));
+  append(rows.back(), cells(row.scores, std::nullopt));
+  json["all"] = means_json(row, std::nullopt);
   json["all"]["samples"] = all;
   json["all"]["task_mean"] = row.task_mean();
-  return {concat(title_text("", title), text_table(rows, "rlrrrrrr"),
-                 "\naccuracy: among all classes seen; given the task: among its own; among five: "
-                 "the class is among the\nfive likeliest; its task: the class chosen is one of the "
-                 "right task; loss: given the task, in nats\n"),
+  std::string alignment(rows[0].size(), 'r');
+  alignment[1] = 'l';
+  return {concat(title_text("", title), text_table(rows, alignment), "\n", meanings(row.scores)),
           dump(json)};
 }
 
 View view_of_sweep(const EvaluationTitle& title, const Sweep& sweep) {
-  Rows rows = {{"alpha", "all tasks in %", "given the task", "loss", "new task in %",
-                "given the task", "loss", ""}};
+  const std::vector<Score> shown = in_sweeps(sweep.points.at(0).row);
+  Rows rows = {{"alpha"}};
+  for (const char* which : {"all tasks in %", "new task in %"}) {
+    for (const Score& score : shown)
+      rows[0].emplace_back(&score == &shown.front() ? which : info_of(score.name).column);
+  }
+  rows[0].emplace_back("");
   Json json = title_json("sweep", title);
   json.update({{"task", sweep.task},
                {"own_alpha", sweep.own ? Json(sweep.points[*sweep.own].alpha) : Json()},
@@ -87,23 +106,24 @@ View view_of_sweep(const EvaluationTitle& title, const Sweep& sweep) {
                {"points", Json::array()}});
   for (std::size_t i = 0; i < sweep.points.size(); ++i) {
     const SweepPoint& point = sweep.points[i];
-    const RowMetrics all = row_metrics(point.row), newest = task_metrics(point.row, sweep.task);
+    const std::vector<Score> scores = in_sweeps(point.row);
     const bool best = i == sweep.best, own = sweep.own == i;
     const bool tested = point.row.samples[sweep.task] > 0;
-    rows.push_back({fixed(point.alpha, 4), percent_or_dash(all.accuracy),
-                    percent_or_dash(all.given_task), fixed(all.loss_given_task.value_or(0), 4),
-                    tested ? percent_or_dash(newest.accuracy) : "-",
-                    tested ? percent_or_dash(newest.given_task) : "-",
-                    tested ? fixed(newest.loss_given_task.value_or(0), 4) : "-",
-                    concat(own ? "<- the run's own" : "", own && best ? ", " : "",
-                           best ? (own ? "best" : "<- best") : "")});
+    rows.push_back({fixed(point.alpha, 4)});
+    append(rows.back(), cells(scores, std::nullopt));
+    append(rows.back(),
+           tested ? cells(scores, sweep.task) : std::vector<std::string>(scores.size(), "-"));
+    rows.back().push_back(concat(own ? "<- the run's own" : "", own && best ? ", " : "",
+                                 best ? (own ? "best" : "<- best") : ""));
     json["points"].push_back({{"alpha", point.alpha},
-                              {"all", metrics_json(all)},
-                              {"new_task", tested ? metrics_json(newest) : Json()}});
+                              {"all", means_json(point.row, std::nullopt)},
+                              {"new_task", tested ? means_json(point.row, sweep.task) : Json()}});
   }
+  std::string alignment(rows[0].size(), 'r');
+  alignment.back() = 'l';
   std::string text = concat(
       title_text(concat("the merge of task ", sweep.task + 1, " along its line, in "), title),
-      text_table(rows, "rrrrrrrl"));
+      text_table(rows, alignment));
   if (sweep.own_unclamped && sweep.own) {
     text += concat("the closed form gave ", fixed(*sweep.own_unclamped, 4), " before the clamp\n");
   }
@@ -112,21 +132,21 @@ View view_of_sweep(const EvaluationTitle& title, const Sweep& sweep) {
 }
 
 std::string csv_of_sweep(const Sweep& sweep) {
-  std::string text =
-      "alpha,accuracy,accuracy_given_task,loss_given_task,new_accuracy,new_accuracy_given_task,"
-      "new_loss_given_task,own,best\n";
+  const auto exact = [](double value) { return Json(value).dump(); };
+  std::string text = "alpha";
+  for (const char* prefix : {",", ",new_"}) {
+    for (const Score& score : in_sweeps(sweep.points.at(0).row))
+      text += concat(prefix, info_of(score.name).key);
+  }
+  text += ",own,best\n";
   for (std::size_t i = 0; i < sweep.points.size(); ++i) {
     const SweepPoint& point = sweep.points[i];
-    const RowMetrics all = row_metrics(point.row), newest = task_metrics(point.row, sweep.task);
-    const auto exact = [](const std::optional<double>& value) { return Json(*value).dump(); };
-    const std::string of_newest =
-        point.row.samples[sweep.task] == 0
-            ? ",,"
-            : concat(exact(newest.accuracy), ",", exact(newest.given_task), ",",
-                     exact(newest.loss_given_task));
-    text += concat(exact(point.alpha), ",", exact(all.accuracy), ",", exact(all.given_task), ",",
-                   exact(all.loss_given_task), ",", of_newest, ",", sweep.own == i ? 1 : 0, ",",
-                   i == sweep.best ? 1 : 0, "\n");
+    const std::vector<Score> scores = in_sweeps(point.row);
+    const bool tested = point.row.samples[sweep.task] > 0;
+    text += exact(point.alpha);
+    for (const Score& score : scores) text += "," + exact(mean(score));
+    for (const Score& score : scores) text += "," + (tested ? exact(mean(score, sweep.task)) : "");
+    text += concat(",", sweep.own == i ? 1 : 0, ",", i == sweep.best ? 1 : 0, "\n");
   }
   return text;
 }

@@ -97,17 +97,10 @@ void JsonLinesReport::on(const ErrorBudget& event) {
 }
 
 void JsonLinesReport::on(const Evaluated& event) {
-  write(line_of(
-      "evaluated",
-      Json::object({{"task", event.task},
-                    {"after_merge", event.after_merge},
-                    {"samples", event.samples},
-                    {"correct", counts_json(event.correct, event.samples)},
-                    {"correct_given_task", counts_json(event.correct_given_task, event.samples)},
-                    {"correct_top5", counts_json(event.correct_top5, event.samples)},
-                    {"correct_task", counts_json(event.correct_task, event.samples)},
-                    {"loss_given_task", counts_json(event.loss_given_task, event.samples)},
-                    {"seconds", event.seconds}})));
+  Json fields = {{"task", event.task}, {"after_merge", event.after_merge}};
+  fields.update(row_json(event.row));
+  fields["seconds"] = event.seconds;
+  write(line_of("evaluated", fields));
 }
 
 void JsonLinesReport::on(const TaskSaved& event) {

@@ -1,5 +1,6 @@
 #include "chart.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/metrics/scores.h"
 #include "palimpsest/report/readable.h"
 #include "sections.h"
 
@@ -9,6 +10,8 @@ namespace {
 // Right; right only when the task is known; wrong even then. They add up to all samples of a task.
 Html what_becomes_of_samples(const AccuracyMatrix& accuracy) {
   const EvaluationRow& last = accuracy.row(accuracy.tasks() - 1);
+  const Score* const given_task = last.find(kCorrectGivenTask);
+  if (given_task == nullptr) return {};
   Parts right{.name = "right", .values = {}};
   Parts confused{.name = "taken for a class of another task", .values = {}};
   Parts wrong{.name = "wrong within the task too", .values = {}};
@@ -16,7 +19,7 @@ Html what_becomes_of_samples(const AccuracyMatrix& accuracy) {
   std::vector<std::string> tested;
   for (std::size_t j = 0; j < accuracy.tasks(); ++j) {
     if (!accuracy_on(last, j)) continue;
-    const double all = last.accuracy(j), given = last.accuracy_given_task(j);
+    const double all = last.accuracy(j), given = mean(*given_task, j);
     tested.push_back(std::to_string(j + 1));
     right.values.push_back(all);
     confused.values.push_back(given - all);

@@ -9,6 +9,7 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/metrics/given_task.h"
+#include "palimpsest/metrics/scores.h"
 #include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
 #include "run_records.h"
@@ -22,27 +23,27 @@ std::string short_form(double value) {
   return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
 }
 
-constexpr std::array kMeasures = {
-    Measure{"last", "last accuracy", "after the last task, on all tasks' samples", false},
-    Measure{"last_task_mean", "last accuracy, mean over tasks",
-            "the same, every task counting alike", false},
-    Measure{"average_anytime", "average anytime accuracy",
-            "mean over tasks of the accuracy on all so far", false},
-    Measure{"forgetting", "forgetting", "best accuracy on a task, minus the last", true},
-    Measure{"forgetting_from_peak_before_merge", "forgetting, from before the merge",
-            "the same, counting what was reached before a merge", true},
-    Measure{"backward_transfer", "backward transfer", "last accuracy on a task, minus its first",
-            true},
-    Measure{"plasticity_before_merge", "plasticity before the merge",
-            "accuracy on the newest task, mean over tasks", false},
-    Measure{"plasticity", "plasticity after the merge", "the same, of the model that stays", false},
-    Measure{"last_given_task", "accuracy given the task",
-            "as last, choosing among the task's classes only", false},
-    Measure{"last_task_identity", "task identity",
-            "as last, the class chosen being one of the right task", false},
-    Measure{"last_top5", "top-5 accuracy", "as last, the class being among the five likeliest",
-            false},
-};
+std::vector<Measure> all_measures() {
+  std::vector<Measure> measures = {
+      {"last", "last accuracy", "after the last task, on all tasks' samples", false},
+      {"last_task_mean", "last accuracy, mean over tasks", "the same, every task counting alike",
+       false},
+      {"average_anytime", "average anytime accuracy",
+       "mean over tasks of the accuracy on all so far", false},
+      {"forgetting", "forgetting", "best accuracy on a task, minus the last", true},
+      {"forgetting_from_peak_before_merge", "forgetting, from before the merge",
+       "the same, counting what was reached before a merge", true},
+      {"backward_transfer", "backward transfer", "last accuracy on a task, minus its first", true},
+      {"plasticity_before_merge", "plasticity before the merge",
+       "accuracy on the newest task, mean over tasks", false},
+      {"plasticity", "plasticity after the merge", "the same, of the model that stays", false}};
+  for (const ScoreInfo& info : known_scores()) {
+    if (info.unit != Unit::kShare || info.metric.empty()) continue;
+    measures.push_back({concat("last_", info.metric), std::string(info.title),
+                        concat("as last, ", info.meaning), false});
+  }
+  return measures;
+}
 
 }  // namespace
 
@@ -116,7 +117,10 @@ RunLosses read_losses(const std::filesystem::path& metrics_file) {
   return run;
 }
 
-std::span<const Measure> measures() { return kMeasures; }
+std::span<const Measure> measures() {
+  static const std::vector<Measure> measures = all_measures();
+  return measures;
+}
 
 std::optional<double> value_of(const Measure& measure, const AccuracyMatrix& accuracy) {
   if (accuracy.tasks() == 0) return std::nullopt;

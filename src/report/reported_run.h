@@ -44,9 +44,7 @@ RunLosses read_losses(const std::filesystem::path& metrics_file);
 
 // A number of stream_metrics(), as the field calls it.
 struct Measure {
-  std::string_view key;
-  const char* name;
-  const char* meaning;
+  std::string key, name, meaning;
   bool is_difference;  // points of percent, rather than percent
 };
 std::span<const Measure> measures();

@@ -3,6 +3,7 @@
 
 #include "chart.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/metrics/scores.h"
 #include "palimpsest/report/readable.h"
 #include "sections.h"
 
@@ -67,23 +68,30 @@ Html matrices(const AccuracyMatrix& accuracy) {
 }
 
 Html accuracy_over_tasks(const AccuracyMatrix& accuracy) {
-  Series all{.name = "all tasks so far"}, newest{.name = "newest task", .style = 1},
-      before{.name = "newest task, before its merge", .style = 2},
-      given{.name = "all so far, given the task", .style = 3};
+  std::vector<Series> series = {{.name = "all tasks so far"},
+                                {.name = "newest task", .style = 1},
+                                {.name = "newest task, before its merge", .style = 2}};
+  std::vector<std::string> heading = {"after task", series[0].name, series[1].name,
+                                      "before its merge"};
+  const bool has_given = accuracy.row(0).find(kCorrectGivenTask) != nullptr;
+  if (has_given) {
+    series.push_back({.name = "all so far, given the task", .style = 3});
+    heading.emplace_back("given the task");
+  }
   Rows rows;
   for (std::size_t t = 0; t < accuracy.tasks(); ++t) {
     const EvaluationRow& row = accuracy.row(t);
     const double x = static_cast<double>(t + 1);
-    const double values[] = {row.sample_weighted(), row.accuracy(t),
-                             accuracy.row_before_merge(t).accuracy(t),
-                             row.sample_weighted_given_task()};
-    Series* const series[] = {&all, &newest, &before, &given};
+    std::vector<double> values = {row.sample_weighted(), row.accuracy(t),
+                                  accuracy.row_before_merge(t).accuracy(t)};
+    if (has_given) values.push_back(mean(row.score(kCorrectGivenTask)));
     rows.push_back({std::to_string(t + 1)});
-    for (std::size_t i = 0; i < 4; ++i) {
-      series[i]->points.push_back({x, values[i]});
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      series[i].points.push_back({x, values[i]});
       rows.back().push_back(percent(values[i]));
     }
   }
+  const std::string alignment(heading.size(), 'r');
   return figure(
       "Accuracy after each task",
       line_chart(
@@ -93,9 +101,8 @@ Html accuracy_over_tasks(const AccuracyMatrix& accuracy) {
            .y = "%",
            .whole_x = true,
            .y_text = percent},
-          {all, newest, before, given}),
-      html_table({"after task", all.name, newest.name, "before its merge", "given the task"}, rows,
-                 "rrrrr"));
+          series),
+      html_table(heading, rows, alignment));
 }
 
 Html forgetting_over_tasks(const AccuracyMatrix& accuracy) {

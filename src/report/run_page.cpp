@@ -6,6 +6,7 @@
 #include "csv.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/metrics/scores.h"
 #include "palimpsest/report/readable.h"
 #include "reported_run.h"
 #include "sections.h"
@@ -41,10 +42,14 @@ std::string csv_of(const ReportedRun& run) {
     const EvaluationRow& after = run.among_all.row(t);
     for (std::size_t j = 0; j <= t; ++j) {
       if (after.samples[j] == 0) continue;  // not tested
-      csv += concat(t + 1, ",", j + 1, ",", csv_cell(run.tasks[j].record.name), ",",
-                    after.samples[j], ",", before.correct[j], ",", after.correct[j], ",",
-                    before.correct_given_task[j], ",", after.correct_given_task[j], ",",
-                    fixed(before.accuracy(j), 6), ",", fixed(after.accuracy(j), 6), "\n");
+      const auto count = [&](const Score* score) {
+        return score == nullptr ? "" : std::to_string(static_cast<std::int64_t>(score->sums[j]));
+      };
+      csv +=
+          concat(t + 1, ",", j + 1, ",", csv_cell(run.tasks[j].record.name), ",", after.samples[j],
+                 ",", count(&before.scores[0]), ",", count(&after.scores[0]), ",",
+                 count(before.find(kCorrectGivenTask)), ",", count(after.find(kCorrectGivenTask)),
+                 ",", fixed(before.accuracy(j), 6), ",", fixed(after.accuracy(j), 6), "\n");
     }
   }
   return csv;

@@ -45,13 +45,10 @@ std::string task_table(const std::vector<TaskSummary>& tasks, bool task_given) {
                 "this task", "all so far", "time"}};
   for (const TaskSummary& task : tasks) {
     const TaskRecord& record = task.record;
-    EvaluationRow before = record.metrics.before_merge, after = record.metrics.after_merge;
-    if (task_given) {
-      before = given_task(std::move(before));
-      after = given_task(std::move(after));
-    }
-    const std::size_t own = after.samples.size() - 1;
     const TaskMetrics& metrics = record.metrics;
+    const auto shown = [&](const EvaluationRow& row) { return task_given ? given_task(row) : row; };
+    const EvaluationRow before = shown(metrics.before_merge), after = shown(metrics.after_merge);
+    const std::size_t own = after.samples.size() - 1;
     rows.push_back({std::to_string(record.index + 1), std::to_string(record.classes.size()),
                     grouped(record.train_samples), fixed_or_dash(record.merge.alpha(), 3),
                     fixed_or_dash(record.merge.alpha_unclamped, 3),

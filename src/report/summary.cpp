@@ -6,7 +6,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/metrics/given_task.h"
-#include "palimpsest/metrics/stream_metrics.h"
+#include "palimpsest/metrics/scores.h"
 #include "palimpsest/report/readable.h"
 
 namespace palimpsest {
@@ -69,8 +69,8 @@ bool has_untested(const AccuracyMatrix& accuracy) {
 
 using Cells = std::vector<std::string>;
 
-Cells percent(const char* name, double share, const char* meaning) {
-  return {name, fixed(100 * share, 1), "%", meaning};
+Cells percent(std::string_view name, double share, std::string meaning) {
+  return {std::string(name), fixed(100 * share, 1), "%", std::move(meaning)};
 }
 
 Cells points(const char* name, const std::optional<double>& share, const char* meaning) {
@@ -88,7 +88,7 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
   }
   if (accuracy.tasks() == 0) return "No task is finished yet.\n";
   const AccuracyMatrix shown = task_given ? given_task(accuracy) : accuracy;
-  const RowMetrics newest = row_metrics(accuracy.row(accuracy.tasks() - 1));
+  const EvaluationRow& newest = accuracy.row(accuracy.tasks() - 1);
   std::vector<Cells> numbers = {
       percent("last accuracy", shown.last(), "after the last task, on all tasks' samples"),
       percent("  mean over tasks", shown.row(shown.tasks() - 1).task_mean(),
@@ -102,17 +102,21 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
       percent("plasticity before the merge", shown.plasticity_before_merge(),
               "accuracy on the newest task, mean over tasks"),
       percent("plasticity after the merge", shown.plasticity(),
-              "the same, of the model that stays"),
-      task_given ? percent("accuracy without the task", accuracy.last(),
-                           "as last, choosing among all classes seen")
-                 : percent("accuracy given the task", accuracy.last_given_task(),
-                           "as last, choosing among the task's classes only"),
-  };
-  if (newest.top5) {
-    numbers.push_back(percent("task identity", *newest.task_identity,
-                              "as last, the class chosen being one of the right task"));
-    numbers.push_back(percent("top-5 accuracy", *newest.top5,
-                              "as last, the class being among the five likeliest"));
+              "the same, of the model that stays")};
+  if (task_given) {
+    numbers.push_back(percent("accuracy without the task", accuracy.last(),
+                              "as last, choosing among all classes seen"));
+  }
+  for (const Score* score : in_table_order(newest)) {
+    const ScoreInfo info = info_of(score->name);
+    const bool is_above = score == &newest.scores.front() ||
+                          score->name == shown.row(shown.tasks() - 1).scores.front().name;
+    if (is_above || info.unit == Unit::kNats) continue;
+    if (info.unit == Unit::kShare) {
+      numbers.push_back(percent(info.title, mean(*score), concat("as last, ", info.meaning)));
+    } else {
+      numbers.push_back({score->name, fixed(mean(*score), 4), "", "mean after the last task"});
+    }
   }
   const std::string choice = task_given ? "the classes of the sample's task" : "all classes seen";
   const std::string untested =

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "palimpsest/core/text.h"
-#include "palimpsest/metrics/stream_metrics.h"
+#include "palimpsest/metrics/scores.h"
 #include "palimpsest/report/readable.h"
 #include "palimpsest/report/views.h"
 #include "view_parts.h"
@@ -9,16 +9,10 @@
 namespace palimpsest {
 namespace {
 
-Json row_json(const EvaluationRow& row) {
-  Json json = {{"samples", row.samples},
-               {"correct", counts_json(row.correct, row.samples)},
-               {"correct_given_task", counts_json(row.correct_given_task, row.samples)}};
-  if (!row.is_detailed()) return json;
-  json.update({{"correct_top5", counts_json(row.correct_top5, row.samples)},
-               {"correct_task", counts_json(row.correct_task, row.samples)},
-               {"loss_given_task", counts_json(row.loss_given_task, row.samples)},
-               {"class_samples", row.class_samples},
-               {"class_correct", row.class_correct}});
+Json row_and_classes_json(const EvaluationRow& row) {
+  Json json = row_json(row);
+  if (row.class_samples.empty()) return json;
+  json.update({{"class_samples", row.class_samples}, {"class_correct", row.class_correct}});
   return json;
 }
 
@@ -62,42 +56,32 @@ std::string module_table(const TaskSummary& summary) {
               : "");
 }
 
-// Shares in percent and a loss, before and after the merge, as far as both rows have them.
-std::vector<std::string> accuracy_cells(const RowMetrics& before, const RowMetrics& after) {
-  std::vector<std::string> cells = {before_and_after(before.accuracy, after.accuracy),
-                                    before_and_after(before.given_task, after.given_task)};
-  if (!before.top5 || !after.top5) return cells;
-  cells.push_back(before_and_after(*before.top5, *after.top5));
-  cells.push_back(before_and_after(*before.task_identity, *after.task_identity));
-  cells.push_back(
-      concat(fixed(*before.loss_given_task, 3), " -> ", fixed(*after.loss_given_task, 3)));
-  return cells;
-}
-
+// The scores that both rows have, before and after the merge.
 std::string accuracy_table(const TaskMetrics& metrics) {
   const EvaluationRow& before = metrics.before_merge;
   const EvaluationRow& after = metrics.after_merge;
-  Rows rows = {{"task", "samples", "accuracy in %", "given the task"}};
-  if (before.is_detailed() && after.is_detailed())
-    rows[0].insert(rows[0].end(), {"among five", "its task", "loss"});
-  const auto add = [&](std::vector<std::string> row, const std::vector<std::string>& cells) {
-    row.insert(row.end(), cells.begin(), cells.end());
-    rows.push_back(std::move(row));
-  };
-  for (std::size_t j = 0; j < after.samples.size(); ++j) {
-    if (after.samples[j] == 0) {
-      add({std::to_string(j + 1), "0"}, std::vector<std::string>(rows[0].size() - 2, "-"));
-      continue;
-    }
-    add({std::to_string(j + 1), std::to_string(after.samples[j])},
-        accuracy_cells(task_metrics(before, j), task_metrics(after, j)));
+  std::vector<Score> scores;
+  Rows rows = {{"task", "samples"}};
+  for (const Score& score : after.scores) {
+    if (before.find(score.name) == nullptr) continue;
+    scores.push_back(score);
+    rows[0].emplace_back(info_of(score.name).column);
   }
-  add({"all", ""}, accuracy_cells(row_metrics(before), row_metrics(after)));
-  return text_table(rows, "rrrrrrr") +
-         (rows[0].size() > 4 ? "among five: the class is among the five likeliest; its task: the "
-                               "class chosen is one of the\nsample's own task; loss: mean "
-                               "cross-entropy given the task, in nats\n"
-                             : "");
+  for (std::size_t j = 0; j < after.samples.size(); ++j) {
+    rows.push_back({std::to_string(j + 1), std::to_string(after.samples[j])});
+    for (const Score& score : scores) {
+      rows.back().push_back(after.samples[j] == 0
+                                ? "-"
+                                : concat(mean_text(score, mean(before.score(score.name), j), 3),
+                                         " -> ", mean_text(score, mean(score, j), 3)));
+    }
+  }
+  rows.push_back({"all", ""});
+  for (const Score& score : scores) {
+    rows.back().push_back(concat(mean_text(score, mean(before.score(score.name)), 3), " -> ",
+                                 mean_text(score, mean(score), 3)));
+  }
+  return text_table(rows, std::string(rows[0].size(), 'r')) + meanings(scores);
 }
 
 std::string merge_text(const MergeRecord& merge) {
@@ -158,8 +142,8 @@ Json task_json(const TaskSummary& summary) {
                    {"weights_before", merge.weights_before},
                    {"weights_after", merge.weights_after},
                    {"remark", merge.remark}};
-  json["metrics"] = {{"before_merge", row_json(metrics.before_merge)},
-                     {"after_merge", row_json(metrics.after_merge)},
+  json["metrics"] = {{"before_merge", row_and_classes_json(metrics.before_merge)},
+                     {"after_merge", row_and_classes_json(metrics.after_merge)},
                      {"loss_first_step", metrics.loss_first_step},
                      {"loss_last_pass", metrics.loss_last_pass},
                      {"loss_merged_before", metrics.loss_merged_before},

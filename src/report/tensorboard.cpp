@@ -110,10 +110,7 @@ void TensorBoardReport::on(const ErrorBudget& event) {
 }
 
 void TensorBoardReport::on(const Evaluated& event) {
-  EvaluationRow row = {.samples = event.samples,
-                       .correct = event.correct,
-                       .correct_given_task = event.correct_given_task};
-  if (task_given_) row = given_task(std::move(row));
+  EvaluationRow row = task_given_ ? given_task(event.row) : event.row;
   const std::int64_t task = event.task + 1;
   const double newest = row.accuracy(row.samples.size() - 1);
   if (!event.after_merge) {

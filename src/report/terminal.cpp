@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "palimpsest/core/text.h"
+#include "palimpsest/metrics/scores.h"
 #include "palimpsest/report/readable.h"
 
 namespace palimpsest {
@@ -23,18 +24,14 @@ bool set_and_not_empty(const char* variable) {
   return value != nullptr && *value != '\0';
 }
 
-using Counts = std::vector<std::int64_t>;
-
 // Accuracy in percent on the newest task, and on all tasks' samples together.
-double newest(const Counts& correct, const Counts& samples) {
-  return 100.0 * static_cast<double>(correct.back()) / static_cast<double>(samples.back());
-}
+double newest(const Score& score) { return 100 * score.sums.back() / score.weights.back(); }
 
-double overall(const Counts& correct, const Counts& samples) {
-  const auto sum = [](const Counts& counts) {
-    return static_cast<double>(std::accumulate(counts.begin(), counts.end(), std::int64_t{0}));
+double overall(const Score& score) {
+  const auto sum = [](const std::vector<double>& values) {
+    return std::accumulate(values.begin(), values.end(), 0.0);
   };
-  return 100 * sum(correct) / sum(samples);
+  return 100 * sum(score.sums) / sum(score.weights);
 }
 
 std::string from_to(const std::optional<double>& before, double after) {
@@ -195,10 +192,10 @@ void TerminalReport::on(const TaskSaved&) {
     line += ", ";
   }
   if (after_merge_) {
-    const auto change = [&](double (*accuracy)(const Counts&, const Counts&)) {
+    const auto change = [&](double (*accuracy)(const Score&)) {
       const auto of = [&](const Evaluated& event) {
-        return accuracy(settings_.task_given ? event.correct_given_task : event.correct,
-                        event.samples);
+        return accuracy(settings_.task_given ? event.row.score(kCorrectGivenTask)
+                                             : event.row.scores.at(0));
       };
       return from_to(before_merge_ ? std::optional(of(*before_merge_)) : std::nullopt,
                      of(*after_merge_));

@@ -1,10 +1,12 @@
 #include "view_parts.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/metrics/scores.h"
 #include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
 
@@ -61,10 +63,45 @@ bool is_task_given(const Json& config) {
   return config.contains("scenario") && config.at("scenario") == "task-incremental";
 }
 
+Json row_json(const EvaluationRow& row) {
+  const auto numbers = [&](const std::vector<double>& values, bool as_integers) {
+    Json json = Json::array();
+    for (std::size_t j = 0; j < values.size(); ++j) {
+      json.push_back(row.samples[j] == 0 ? Json()
+                     : as_integers       ? Json(static_cast<std::int64_t>(values[j]))
+                                         : Json(values[j]));
+    }
+    return json;
+  };
+  Json json = {{"samples", row.samples}};
+  for (const Score& score : row.scores)
+    json[score.name] = numbers(score.sums, are_counts(score.name, score.sums));
+  for (const Score& score : row.scores) {
+    if (!std::ranges::equal(score.weights, row.samples))
+      json["weights"][score.name] = numbers(score.weights, are_whole(score.weights));
+  }
+  return json;
+}
+
+std::string mean_text(const Score& score, double mean, int decimals) {
+  const bool is_share = info_of(score.name).unit == Unit::kShare;
+  return is_share ? fixed(100 * mean, 1) : fixed(mean, decimals);
+}
+
+std::string meanings(const std::vector<Score>& scores) {
+  std::string text;
+  for (const Score& score : scores) {
+    const ScoreInfo info = info_of(score.name);
+    if (!info.meaning.empty())
+      text += concat(text.empty() ? "" : "; ", info.column, ": ", info.meaning);
+  }
+  return wrap(text, kWidth, 0, 0) + "\n";
+}
+
 Json metrics_json(const AccuracyMatrix& accuracy) {
   Json json = Json::object();
-  for (const auto& [name, value] : stream_metrics(accuracy))
-    json[std::string(name)] = number_or_null(value);
+  for (const NamedMetric& metric : stream_metrics(accuracy))
+    json[metric.name] = number_or_null(metric.value);
   return json;
 }
 

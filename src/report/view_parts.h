@@ -31,14 +31,13 @@ Json identity_json(const FileIdentity& identity);
 Json read_run_json(const std::filesystem::path& folder);
 // Whether the settings of a record ask for accuracy given the task.
 bool is_task_given(const Json& config);
-// By task; null where no samples were tested.
-template <typename Number>
-Json counts_json(const std::vector<Number>& counts, const std::vector<std::int64_t>& samples) {
-  Json json = Json::array();
-  for (std::size_t j = 0; j < counts.size(); ++j)
-    json.push_back(samples[j] > 0 ? Json(counts[j]) : Json());
-  return json;
-}
+// Samples and the sums of every score by task, null where no samples were tested; weights of those
+// that aren't divided by the samples. Without counts by class.
+Json row_json(const EvaluationRow& row);
+// A mean in a table: a share in percent with one decimal, anything else with these decimals.
+std::string mean_text(const Score& score, double mean, int decimals);
+// What the columns of these scores mean: a line under a table.
+std::string meanings(const std::vector<Score>& scores);
 Json number_or_null(const std::optional<double>& value);
 Json task_json(const TaskSummary& summary);
 // Every number of stream_metrics() by its name; null where it is not defined.

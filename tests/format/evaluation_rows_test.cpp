@@ -1,10 +1,13 @@
-// What evaluations count since version 1.2 of the format, in task and state records.
+// Scores and counts by class, in task and state records.
 #include <gmock/gmock.h>
 
 #include "../../src/format/h5.h"
 #include "fixtures.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/format/partial_records.h"
 #include "palimpsest/format/records.h"
+#include "palimpsest/format/verify.h"
+#include "support/scored_row.h"
 
 namespace palimpsest {
 namespace {
@@ -13,19 +16,26 @@ class EvaluationRowsTest : public FolderTest {};
 
 // Tasks of two classes, 50 samples each; `correct` of them right.
 EvaluationRow detailed(std::size_t tasks, std::int64_t correct) {
-  const std::vector<std::int64_t> each(tasks, correct);
-  EvaluationRow row{.samples = std::vector<std::int64_t>(tasks, 50),
-                    .correct = each,
-                    .correct_given_task = std::vector<std::int64_t>(tasks, correct + 1),
-                    .correct_top5 = std::vector<std::int64_t>(tasks, 50),
-                    .correct_task = std::vector<std::int64_t>(tasks, correct + 2),
-                    .loss_given_task = std::vector<double>(tasks, 12.5)};
+  const auto each = [&](double sum) { return std::vector<double>(tasks, sum); };
+  const auto right = static_cast<double>(correct);
+  EvaluationRow row = scored(Counts(tasks, 50), {{"correct", each(right)},
+                                                 {"correct_given_task", each(right + 1)},
+                                                 {"correct_top5", each(50)},
+                                                 {"correct_task", each(right + 2)},
+                                                 {"loss_given_task", each(12)}});
   for (std::size_t j = 0; j < tasks; ++j) {
-    row.class_samples.push_back(20);
-    row.class_samples.push_back(30);
-    row.class_correct.push_back(3);
-    row.class_correct.push_back(correct - 3);
+    row.class_samples.insert(row.class_samples.end(), {20, 30});
+    row.class_correct.insert(row.class_correct.end(), {3, correct - 3});
   }
+  return row;
+}
+
+// A score that the table of metrics doesn't know, by tokens; fractions where the others are counts.
+EvaluationRow with_unknown(EvaluationRow row, double sum) {
+  const std::size_t tasks = row.samples.size();
+  row.scores.push_back({.name = "token_score",
+                        .sums = std::vector<double>(tasks, sum),
+                        .weights = std::vector<double>(tasks, 700)});
   return row;
 }
 
@@ -47,8 +57,11 @@ TEST_F(EvaluationRowsTest, AStateReturnsThemAlsoWhereItsFirstTasksAreOfAnOlderPr
     for (std::size_t t = 0; t < 3; ++t) {
       EvaluationRow after = detailed(t + 1, 15), before = detailed(t + 1, 20);
       if (t < old_tasks) {
-        after = {after.samples, after.correct, after.correct_given_task};
-        before = {before.samples, before.correct, before.correct_given_task};
+        for (EvaluationRow* row : {&after, &before}) {
+          row->scores.resize(2);
+          row->class_samples.clear();
+          row->class_correct.clear();
+        }
       }
       record.accuracy.add_row(after, before);
     }
@@ -61,6 +74,60 @@ TEST_F(EvaluationRowsTest, AStateReturnsThemAlsoWhereItsFirstTasksAreOfAnOlderPr
     }
     EXPECT_EQ(H5File(path, "state").has("/accuracy/after_merge/class_samples"), old_tasks < 3);
   }
+}
+
+TEST_F(EvaluationRowsTest, AScoreThatNobodyKnowsIsWrittenAndReadInTaskAndState) {
+  TaskRecord task = sample_task(1);
+  task.metrics.before_merge = with_unknown(detailed(2, 20), 3.5);
+  task.metrics.after_merge = with_unknown(detailed(2, 15), -7.25);
+  write_task_record(folder_ / "task.h5", task);
+  EXPECT_EQ(read_task_record(folder_ / "task.h5"), task);
+  StateRecord state = sample_state(3);
+  state.accuracy = {};
+  state.accuracy.add_row(detailed(1, 15), detailed(1, 20));
+  state.accuracy.add_row(with_unknown(detailed(2, 15), 3.5), with_unknown(detailed(2, 20), 2));
+  state.accuracy.add_row(with_unknown(detailed(3, 15), 4), detailed(3, 20));
+  write_state_record(folder_ / "state.h5", state);
+  const StateRecord read = read_state_record(folder_ / "state.h5");
+  for (std::size_t t = 0; t < 3; ++t) {
+    EXPECT_EQ(read.accuracy.row(t), state.accuracy.row(t)) << t;
+    EXPECT_EQ(read.accuracy.row_before_merge(t), state.accuracy.row_before_merge(t)) << t;
+  }
+  for (const char* name : {"task.h5", "state.h5"})
+    EXPECT_THAT(verify(folder_ / name).problems, testing::IsEmpty()) << name;
+  const H5File file(folder_ / "task.h5", "task");
+  EXPECT_EQ(file.open("/metrics/after_merge/correct").type, "i8");
+  EXPECT_EQ(file.open("/metrics/after_merge/loss_given_task").type, "f8");  // whole as it is
+  EXPECT_EQ(file.open("/metrics/after_merge/token_score").type, "f8");
+  EXPECT_EQ(file.children("/metrics/after_merge/weights"), std::vector<std::string>{"token_score"});
+}
+
+TEST_F(EvaluationRowsTest, ARowMayHaveNoCountsByClassAndAnotherPrimaryScore) {
+  TaskRecord task = sample_task(0);
+  task.metrics.before_merge = task.metrics.after_merge =
+      scored({50}, {{"exact_match", {12}}, {"correct", {30}}, {"a_score", {0.5}}});
+  write_task_record(folder_ / "task.h5", task);
+  EXPECT_EQ(read_task_record(folder_ / "task.h5"), task);
+}
+
+// Files of 1.x have no names of scores.
+TEST_F(EvaluationRowsTest, TheScoresOfAFileWithoutNamesAreThoseOfVersion1) {
+  StateRecord state = sample_state(3);
+  state.accuracy = {};
+  for (std::size_t t = 0; t < 3; ++t) {
+    EvaluationRow row = detailed(t + 1, 15);
+    if (t == 0) row = counted(row.samples, {15}, {16});
+    state.accuracy.add_row(row, row);
+  }
+  write_state_record(folder_ / "state.h5", state);
+  change_hdf5(folder_ / "state.h5", [](hid_t file) {
+    for (const char* group : {"/accuracy/before_merge", "/accuracy/after_merge"}) {
+      H5Ldelete(file, (std::string(group) + "/scores").c_str(), H5P_DEFAULT);
+      H5Ldelete(file, (std::string(group) + "/weights").c_str(), H5P_DEFAULT);
+    }
+  });
+  const AccuracyMatrix read = read_state_heads(folder_ / "state.h5").accuracy;
+  for (std::size_t t = 0; t < 3; ++t) EXPECT_EQ(read.row(t), state.accuracy.row(t)) << t;
 }
 
 TEST_F(EvaluationRowsTest, CountsThatDoNotFitAreRefused) {

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "palimpsest/core/text.h"
+#include "support/scored_row.h"
 
 // HDF5 leaks when it meets a damaged object header; that is not ours to fix.
 extern "C" const char* __lsan_default_suppressions() { return "leak:libhdf5"; }
@@ -22,8 +23,7 @@ std::vector<float> ramp(std::int64_t size, float start) {
 
 EvaluationRow sample_row(std::int64_t tasks, std::int64_t correct) {
   const auto size = static_cast<std::size_t>(tasks);
-  return {std::vector<std::int64_t>(size, 50), std::vector<std::int64_t>(size, correct),
-          std::vector<std::int64_t>(size, correct + 1)};
+  return counted(Counts(size, 50), Counts(size, correct), Counts(size, correct + 1));
 }
 
 Head sample_head() { return {2, 3, ramp(6, -0.25f), ramp(2, 1.5f)}; }

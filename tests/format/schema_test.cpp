@@ -60,12 +60,12 @@ TEST_F(SchemaTest, AnotherTypeOrNumberOfDimensionsIsNamed) {
   write_task_record(at("task.h5"), sample_task(1));
   change_hdf5(at("task.h5"), [](hid_t file) {
     replace_dataset(file, "/head/bias", H5T_IEEE_F64LE, {2});
-    replace_dataset(file, "/metrics/after_merge/samples", H5T_STD_I64LE, {2, 1});
+    replace_dataset(file, "/metrics/before_merge/samples", H5T_STD_I64LE, {2, 1});
   });
   EXPECT_THAT(
       problems("task.h5"),
       ElementsAre("/head/bias: expected f4 [c], found f8 [2]",
-                  "/metrics/after_merge/samples: expected i8 [index + 1 = 2], found i8 [2,1]"));
+                  "/metrics/before_merge/samples: expected i8 [index + 1 = 2], found i8 [2,1]"));
 }
 
 TEST_F(SchemaTest, LengthsOfOneLetterMustAgree) {

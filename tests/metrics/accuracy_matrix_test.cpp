@@ -28,7 +28,7 @@ TEST(AccuracyMatrix, GivesTheNumbersWorkedOutByHand) {
   EXPECT_DOUBLE_EQ(*matrix.backward_transfer(), ((0.6 - 0.8) + (0.4 - 0.6)) / 2);
   EXPECT_DOUBLE_EQ(matrix.plasticity(), (0.8 + 0.6 + 0.9) / 3);
   EXPECT_DOUBLE_EQ(matrix.plasticity_before_merge(), (0.9 + 0.75 + 1.0) / 3);
-  EXPECT_DOUBLE_EQ(matrix.last_given_task(), 1);
+  EXPECT_DOUBLE_EQ(mean(matrix.row(2).score("correct_given_task")), 1);
 }
 
 // The peak is sought before the last task (l < T): a task that is best at the very end has
@@ -62,6 +62,11 @@ TEST(AccuracyMatrix, RefusesRowsThatDoNotFit) {
               testing::ThrowsMessage<Error>(testing::HasSubstr("task 4")));
   EXPECT_THAT(adding(row({11, 20, 10, 5}, {1, 1, 1, 1}), good),
               testing::ThrowsMessage<Error>(testing::HasSubstr("had 10 test samples, now 11")));
+  const auto other = [&](std::string name) { return scored(good.samples, {{name, {1, 1, 1, 1}}}); };
+  EXPECT_THAT(adding(other("exact_match"), good),
+              testing::ThrowsMessage<Error>(testing::HasSubstr("was correct, now exact_match")));
+  EXPECT_THAT(adding(EvaluationRow{.samples = good.samples}, good),
+              testing::ThrowsMessage<Error>(testing::HasSubstr("0 scores")));
 }
 
 }  // namespace

@@ -4,14 +4,13 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/metrics/sweep.h"
+#include "rows.h"
 
 namespace palimpsest {
 namespace {
 
-EvaluationRow row_of_tens(std::vector<std::int64_t> correct, std::vector<std::int64_t> given) {
-  return {.samples = std::vector<std::int64_t>(correct.size(), 10),
-          .correct = std::move(correct),
-          .correct_given_task = std::move(given)};
+EvaluationRow row_of_tens(const Counts& correct, const Counts& given) {
+  return counted(Counts(correct.size(), 10), correct, given);
 }
 
 // A joint run: one task of the four classes, in another order, 10 samples each.
@@ -19,14 +18,8 @@ const TaskClasses kTasks = {{"a", "b"}, {"c", "d"}};
 const TaskClasses kJoint = {{"d", "a", "c", "b"}};
 
 EvaluationRow joint_row() {
-  return {.samples = {40},
-          .correct = {26},
-          .correct_given_task = {26},
-          .correct_top5 = {40},
-          .correct_task = {40},
-          .loss_given_task = {9},
-          .class_samples = {10, 10, 10, 10},
-          .class_correct = {4, 9, 6, 7}};
+  return scored({40}, {{"correct", {26}}, {"correct_given_task", {26}}},
+                {{10, 10, 10, 10}, {4, 9, 6, 7}});
 }
 
 TEST(Decomposition, OfTwoTasksIsThatWorkedOutByHand) {
@@ -57,7 +50,7 @@ TEST(Decomposition, TheSameTasksAreTakenAsTheyAre) {
 TEST(Decomposition, OfATaskThatIsNotTestedHasNoLastAccuracy) {
   AccuracyMatrix accuracy;
   accuracy.add_row(row_of_tens({8}, {8}), row_of_tens({9}, {9}));
-  const EvaluationRow second{.samples = {0, 10}, .correct = {0, 6}, .correct_given_task = {0, 8}};
+  const EvaluationRow second = counted({0, 10}, {0, 6}, {0, 8});
   accuracy.add_row(second, second);
   const auto tasks =
       decompose(accuracy, std::vector<double>{0.3, 0.2}, std::vector<double>{0.8, 0.7});
@@ -92,10 +85,8 @@ TEST(Sweep, HoldsTheEndsAndTheRunsOwnAlpha) {
 TEST(Sweep, TheBestIsTheMostAccurateThenTheLeastLossThenTheSmallest) {
   const auto point = [](double alpha, std::int64_t correct, std::int64_t given, double loss) {
     EvaluationRow made = row_of_tens({correct}, {given});
-    made.correct_top5 = made.correct_task = made.samples;
-    made.loss_given_task = {loss};
-    made.class_samples = made.samples;
-    made.class_correct = made.correct;
+    made.add("correct_top5", sums(made.samples));
+    made.add("loss_given_task", {loss});
     return SweepPoint{alpha, made};
   };
   const std::vector<SweepPoint> points = {point(0, 5, 9, 1), point(0.25, 7, 8, 3),

@@ -1,14 +1,13 @@
 #pragma once
 // Rows of the accuracy matrix.
-#include <vector>
-
 #include "palimpsest/metrics/accuracy_matrix.h"
+#include "support/scored_row.h"
 
 namespace palimpsest {
 
 // By task; given the task, every sample is right.
-inline EvaluationRow row(std::vector<std::int64_t> samples, std::vector<std::int64_t> correct) {
-  return {.samples = samples, .correct = correct, .correct_given_task = samples};
+inline EvaluationRow row(const Counts& samples, const Counts& correct) {
+  return counted(samples, correct, samples);
 }
 
 }  // namespace palimpsest

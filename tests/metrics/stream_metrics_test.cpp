@@ -15,35 +15,50 @@ namespace {
 
 // Two tasks, of two and of three classes, 10 and 20 samples.
 EvaluationRow detailed_row() {
-  return {.samples = {10, 20},
-          .correct = {5, 12},
-          .correct_given_task = {8, 15},
-          .correct_top5 = {9, 20},
-          .correct_task = {6, 14},
-          .loss_given_task = {5, 12.5},
-          .class_samples = {4, 6, 5, 5, 10},
-          .class_correct = {2, 3, 5, 0, 7}};
+  return scored({10, 20},
+                {{"correct", {5, 12}},
+                 {"correct_given_task", {8, 15}},
+                 {"correct_top5", {9, 20}},
+                 {"correct_task", {6, 14}},
+                 {"loss_given_task", {5, 12.5}}},
+                {{4, 6, 5, 5, 10}, {2, 3, 5, 0, 7}});
 }
 
 std::map<std::string, std::optional<double>> by_name(const AccuracyMatrix& accuracy) {
   std::map<std::string, std::optional<double>> values;
-  for (const auto& [name, value] : stream_metrics(accuracy)) values[std::string(name)] = value;
+  for (const NamedMetric& metric : stream_metrics(accuracy)) values[metric.name] = metric.value;
   return values;
 }
 
-TEST(StreamMetrics, OfARowAndOfATaskAreThoseWorkedOutByHand) {
-  const RowMetrics all = row_metrics(detailed_row());
-  EXPECT_DOUBLE_EQ(all.accuracy, 17.0 / 30);
-  EXPECT_DOUBLE_EQ(all.task_mean, (0.5 + 0.6) / 2);
-  EXPECT_DOUBLE_EQ(all.given_task, 23.0 / 30);
-  EXPECT_DOUBLE_EQ(all.task_identity.value(), 20.0 / 30);
-  EXPECT_DOUBLE_EQ(all.top5.value(), 29.0 / 30);
-  EXPECT_DOUBLE_EQ(all.loss_given_task.value(), 17.5 / 30);
-  const RowMetrics second = task_metrics(detailed_row(), 1);
-  EXPECT_DOUBLE_EQ(second.accuracy, 0.6);
-  EXPECT_DOUBLE_EQ(second.task_identity.value(), 0.7);
-  EXPECT_DOUBLE_EQ(second.loss_given_task.value(), 0.625);
-  EXPECT_FALSE(row_metrics(row({10}, {5})).top5.has_value());
+TEST(StreamMetrics, MeansOfARowAndOfATaskAreThoseWorkedOutByHand) {
+  const EvaluationRow row = detailed_row();
+  EXPECT_DOUBLE_EQ(row.sample_weighted(), 17.0 / 30);
+  EXPECT_DOUBLE_EQ(row.task_mean(), (0.5 + 0.6) / 2);
+  EXPECT_DOUBLE_EQ(mean(row.score("correct_given_task")), 23.0 / 30);
+  EXPECT_DOUBLE_EQ(mean(row.score("correct_task")), 20.0 / 30);
+  EXPECT_DOUBLE_EQ(mean(row.score("correct_top5")), 29.0 / 30);
+  EXPECT_DOUBLE_EQ(mean(row.score("loss_given_task")), 17.5 / 30);
+  EXPECT_DOUBLE_EQ(row.accuracy(1), 0.6);
+  EXPECT_DOUBLE_EQ(mean(row.score("correct_task"), 1), 0.7);
+  EXPECT_DOUBLE_EQ(mean(row.score("loss_given_task"), 1), 0.625);
+  EXPECT_EQ(row.find("exact_match"), nullptr);
+}
+
+TEST(StreamMetrics, OfAScoreThatNobodyKnowsAreLastMeansByItsOwnName) {
+  EvaluationRow after = scored({10}, {{"correct", {5}}});
+  after.scores.push_back({.name = "exact_match", .sums = {30}, .weights = {120}});
+  EvaluationRow before = after;
+  before.scores.back().sums = {60};
+  AccuracyMatrix matrix;
+  matrix.add_row(after, before);
+  const std::vector<NamedMetric> metrics = stream_metrics(matrix);
+  ASSERT_GT(metrics.size(), 2u);
+  const NamedMetric& last = metrics[metrics.size() - 2];
+  EXPECT_EQ(last.name, "last_exact_match");
+  EXPECT_DOUBLE_EQ(last.value.value(), 0.25);
+  EXPECT_EQ(last.unit, Unit::kOther);
+  EXPECT_EQ(metrics.back().name, "last_exact_match_before_merge");
+  EXPECT_DOUBLE_EQ(metrics.back().value.value(), 0.5);
 }
 
 // R: 0.8 | 0.5 0.6 | 0.9 0.4 0.9; before the merges 0.9 | 0.4 0.75 | 0.1 0.1 1. Task 1 is best at
@@ -125,26 +140,41 @@ TEST(StreamMetrics, HoldTheirBoundsOnRandomMatrices) {
   }
 }
 
-TEST(EvaluationRow, RefusesDetailsThatDoNotFit) {
-  EXPECT_NO_THROW(detailed_row().check(2));
+TEST(EvaluationRow, RefusesScoresThatDoNotFit) {
+  EXPECT_NO_THROW(check_row(detailed_row(), 2));
   const auto with = [](auto change) {
     return [change] {
       EvaluationRow changed = detailed_row();
       change(changed);
-      changed.check(2);
+      check_row(changed, 2);
     };
   };
   using testing::HasSubstr;
   const auto refuses = [](const char* what) {
     return testing::ThrowsMessage<Error>(HasSubstr(what));
   };
-  EXPECT_THAT(with([](auto& r) { r.correct_top5.clear(); }), refuses("top five of 0"));
+  const auto top5 = [](auto& r) -> auto& { return sums_of(r, "correct_top5"); };
+  EXPECT_THAT(with([=](auto& r) { top5(r).clear(); }), refuses("correct_top5 of 0 tasks"));
+  EXPECT_THAT(with([](auto& r) { r.scores[3].weights.pop_back(); }), refuses("weights of 1"));
   EXPECT_THAT(with([](auto& r) { r.class_correct.pop_back(); }), refuses("correct of 4"));
-  EXPECT_THAT(with([](auto& r) { r.correct_top5[0] = 4; }), refuses("4 among the top five"));
-  EXPECT_THAT(with([](auto& r) { r.correct_task[1] = 21; }), refuses("21 of its task"));
-  EXPECT_THAT(with([](auto& r) { r.loss_given_task[1] = NAN; }), refuses("loss of nan"));
+  EXPECT_THAT(with([=](auto& r) { top5(r)[0] = 4; }),
+              refuses("4 of correct_top5, less than the 5"));
+  EXPECT_THAT(with([](auto& r) { sums_of(r, "correct_task")[1] = 21; }),
+              refuses("21 of correct_task over a weight of 20"));
+  EXPECT_THAT(with([](auto& r) { sums_of(r, "correct_given_task")[1] = -1; }),
+              refuses("-1 of correct_given_task"));
+  EXPECT_THAT(with([](auto& r) { sums_of(r, "loss_given_task")[1] = NAN; }),
+              refuses("nan of loss_given_task"));
   EXPECT_THAT(with([](auto& r) { r.class_correct[3] = 6; }), refuses("6 correct of 5"));
   EXPECT_THAT(with([](auto& r) { r.class_correct[3] = 1; }), refuses("18 correct of 30"));
+  EXPECT_THAT(with([](auto& r) { r.add("correct", {5, 12}); }), refuses("a name of its own"));
+  EXPECT_THAT(with([](auto& r) { r.add("class_samples", {5, 12}); }), refuses("a name of its own"));
+  EXPECT_THAT(with([](auto& r) { r.add("a/b", {5, 12}); }), refuses("a name of its own"));
+  EXPECT_THAT(with([](auto& r) {
+                r.scores.push_back({"nats", {1, 1}, {5, 0}});
+              }),
+              refuses("nats has no weight"));
+  EXPECT_NO_THROW(with([](auto& r) { r.add("any_number", {-5.5, 1e6}); })());
 }
 
 }  // namespace

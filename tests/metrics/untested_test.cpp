@@ -11,8 +11,6 @@
 namespace palimpsest {
 namespace {
 
-using Counts = std::vector<std::int64_t>;
-
 // Tasks of 10, 20, 10 and 40 samples; from the third on, the first isn't tested any more.
 // R: 0.8 | 0.5 0.6 | - 0.7 0.9 | - 0.4 0.5 0.25; before the merges as after them, but for the
 // newest task of the second row, 0.75.
@@ -90,16 +88,14 @@ TEST(UntestedTasks, RandomMatricesFollowTheDefinitions) {
     for (std::size_t j = 0; j < tasks; ++j) sizes.push_back(1 + upto(30));
     AccuracyMatrix matrix;
     for (std::size_t t = 0; t < tasks; ++t) {
-      EvaluationRow after, before;
-      for (std::size_t j = 0; j <= t; ++j) {
-        const std::int64_t n = j == t || upto(2) > 0 ? sizes[j] : 0;
-        for (EvaluationRow* each : {&after, &before}) {
-          each->samples.push_back(n);
-          each->correct.push_back(upto(n));
-          each->correct_given_task.push_back(upto(n));
-        }
-      }
-      matrix.add_row(after, before);
+      Counts samples;
+      for (std::size_t j = 0; j <= t; ++j) samples.push_back(j == t || upto(2) > 0 ? sizes[j] : 0);
+      const auto counts = [&] {
+        Counts drawn;
+        for (const std::int64_t n : samples) drawn.push_back(upto(n));
+        return drawn;
+      };
+      matrix.add_row(counted(samples, counts(), counts()), counted(samples, counts(), counts()));
     }
     for (const AccuracyMatrix& shown : {matrix, given_task(matrix)}) {
       const std::size_t last = tasks - 1;
@@ -125,29 +121,28 @@ TEST(UntestedTasks, RandomMatricesFollowTheDefinitions) {
 }
 
 TEST(GivenTheTask, EveryNumberIsReadFromWhatWasCorrectGivenTheTask) {
-  const auto counted = [](Counts samples, Counts correct, Counts given) {
-    return EvaluationRow{.samples = samples,
-                         .correct = correct,
-                         .correct_given_task = given,
-                         .correct_top5 = samples,
-                         .correct_task = samples,
-                         .loss_given_task = std::vector<double>(samples.size(), 0.5),
-                         .class_samples = samples,
-                         .class_correct = correct};
+  const auto with_all = [](Counts samples, Counts correct, Counts given) {
+    return scored(samples,
+                  {{"correct", sums(correct)},
+                   {"correct_given_task", sums(given)},
+                   {"correct_top5", sums(samples)},
+                   {"loss_given_task", std::vector<double>(samples.size(), 0.5)}},
+                  {samples, correct});
   };
   AccuracyMatrix matrix;
-  matrix.add_row(counted({10}, {1}, {8}), counted({10}, {2}, {9}));
-  matrix.add_row(counted({10, 20}, {3, 4}, {5, 12}), counted({10, 20}, {0, 0}, {4, 15}));
+  matrix.add_row(with_all({10}, {1}, {8}), with_all({10}, {2}, {9}));
+  matrix.add_row(with_all({10, 20}, {3, 4}, {5, 12}), with_all({10, 20}, {0, 0}, {4, 15}));
   const AccuracyMatrix given = given_task(matrix);
   EXPECT_DOUBLE_EQ(given.last(), 17.0 / 30);
-  EXPECT_DOUBLE_EQ(given.last(), matrix.last_given_task());
+  EXPECT_DOUBLE_EQ(given.last(), mean(matrix.row(1).score("correct_given_task")));
   EXPECT_DOUBLE_EQ(given.average_anytime(), (0.8 + 17.0 / 30) / 2);
   EXPECT_DOUBLE_EQ(*given.forgetting(), 0.8 - 0.5);
   EXPECT_DOUBLE_EQ(*given.forgetting_from_peak_before_merge(), 0.9 - 0.5);
   EXPECT_DOUBLE_EQ(*given.backward_transfer(), 0.5 - 0.8);
   EXPECT_DOUBLE_EQ(given.plasticity(), (0.8 + 0.6) / 2);
   EXPECT_DOUBLE_EQ(given.plasticity_before_merge(), (0.9 + 0.75) / 2);
-  EXPECT_FALSE(given.row(1).is_detailed());
+  EXPECT_EQ(given.row(1), scored({10, 20}, {{"correct_given_task", {5, 12}}}));
+  EXPECT_THROW(given_task(scored({10}, {{"exact_match", {5}}})), Error);
 }
 
 }  // namespace

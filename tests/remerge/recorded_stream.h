@@ -11,6 +11,7 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/remerge/merge_record.h"
+#include "support/scored_row.h"
 
 namespace palimpsest {
 
@@ -111,8 +112,7 @@ struct RecordedStream {
     record.merge.weights_after = weights_hash(merge.merged);
     merged.push_back(std::move(merge.merged));
     const std::vector<std::int64_t> counts(static_cast<std::size_t>(t) + 1, 8);
-    record.metrics.before_merge = {
-        .samples = counts, .correct = counts, .correct_given_task = counts};
+    record.metrics.before_merge = counted(counts, counts, counts);
     record.metrics.after_merge = record.metrics.before_merge;
     return record;
   }

@@ -294,15 +294,10 @@ TEST(Audit, HasNoMeasuredRiseWhereATaskWasNotTested) {
     TaskRecord record = run.task(t);
     for (EvaluationRow* row : {&record.metrics.before_merge, &record.metrics.after_merge}) {
       const double loss = row == &record.metrics.before_merge ? 2 : 6;
-      row->correct_top5 = row->correct_task = row->samples;
-      row->loss_given_task.assign(row->samples.size(), loss);
-      if (t == 2) {
-        row->samples[0] = row->correct[0] = row->correct_given_task[0] = 0;
-        row->correct_top5[0] = row->correct_task[0] = 0;
-        row->loss_given_task[0] = 0;
-      }
-      row->class_samples = row->samples;
-      row->class_correct = row->correct;
+      Counts samples = row->samples;
+      std::vector<double> losses(samples.size(), loss);
+      if (t == 2) samples[0] = losses[0] = 0;
+      *row = scored(samples, {{"correct", sums(samples)}, {"loss_given_task", losses}});
     }
     rewrite_task(run, record);
   }

@@ -8,6 +8,7 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/report/views.h"
+#include "support/scored_row.h"
 
 namespace palimpsest {
 namespace {
@@ -23,14 +24,13 @@ struct Row {
 };
 
 EvaluationRow evaluated(const Row& row) {
-  return {.samples = row.samples,
-          .correct = row.correct,
-          .correct_given_task = row.given,
-          .correct_top5 = row.samples,
-          .correct_task = row.correct,
-          .loss_given_task = std::vector<double>(row.samples.size(), 0.5),
-          .class_samples = row.samples,
-          .class_correct = row.correct};
+  std::vector<double> losses = sums(row.samples);
+  for (double& loss : losses) loss /= 2;
+  return scored(row.samples,
+                {{"correct", sums(row.correct)},
+                 {"correct_given_task", sums(row.given)},
+                 {"loss_given_task", losses}},
+                {row.samples, row.correct});
 }
 
 class ComparedRuns : public testing::Test {

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "palimpsest/core/error.h"
+#include "support/scored_row.h"
 
 namespace palimpsest {
 namespace {
@@ -43,11 +44,10 @@ TEST_F(JsonLines, EveryEventIsOneObjectWithItsFields) {
   merged.alpha_unclamped = 0.25;
   merged.alpha_range = {0.125, 0.5};
   report.on(merged);
-  report.on(Evaluated{.task = 0,
-                      .after_merge = true,
-                      .samples = {50, 0},
-                      .correct = {40, 0},
-                      .correct_given_task = {45, 0}});
+  EvaluationRow row = counted({50, 0}, {40, 0}, {45, 0});
+  row.add("loss_given_task", {3, 0});
+  row.scores.push_back({.name = "token_score", .sums = {2.5, 0}, .weights = {700, 0}});
+  report.on(Evaluated{.task = 0, .after_merge = true, .row = row});
   report.on(TaskSaved{.task = 0, .file = "tasks/task-0000.h5"});
   report.on(RunFinished{.seconds = 9});
   report.close();
@@ -69,7 +69,11 @@ TEST_F(JsonLines, EveryEventIsOneObjectWithItsFields) {
   EXPECT_EQ(all[4]["alpha_range"], json::array({0.125, 0.5}));
   EXPECT_TRUE(all[4]["numerator"].is_null());
   EXPECT_EQ(all[5]["correct"], json::array({40, nullptr}));  // the second task was not tested
+  EXPECT_EQ(all[5]["correct"].dump(), "[40,null]");          // and counts are whole numbers
   EXPECT_EQ(all[5]["correct_given_task"], json::array({45, nullptr}));
+  EXPECT_EQ(all[5]["loss_given_task"].dump(), "[3.0,null]");
+  EXPECT_EQ(all[5]["token_score"], json::array({2.5, nullptr}));
+  EXPECT_EQ(all[5]["weights"], json({{"token_score", {700, nullptr}}}));
   EXPECT_EQ(all[7]["seconds"], 9);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "palimpsest/format/run_folder.h"
+#include "support/scored_row.h"
 
 namespace palimpsest {
 
@@ -37,11 +38,9 @@ inline TaskRecord task_of(const SmallRun& run, std::size_t index) {
   record.merge.rule = R"({"rule":"closed-form"})";
   record.merge.coefficients = {1.0 / static_cast<double>(tasks)};
   record.merge.weights_before = record.merge.weights_after = std::string(64, '0');
-  record.metrics.after_merge = {.samples = std::vector<std::int64_t>(tasks, 10),
-                                .correct = run.correct.at(index),
-                                .correct_given_task = std::vector<std::int64_t>(tasks, 10)};
+  record.metrics.after_merge = counted(Counts(tasks, 10), run.correct.at(index), Counts(tasks, 10));
   record.metrics.before_merge = record.metrics.after_merge;
-  for (std::int64_t& right : record.metrics.before_merge.correct) ++right;
+  for (double& right : sums_of(record.metrics.before_merge, "correct")) ++right;
   return record;
 }
 

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "palimpsest/core/error.h"
+#include "support/scored_row.h"
 
 namespace palimpsest {
 namespace {
@@ -18,16 +19,12 @@ using testing::Not;
 AccuracyMatrix matrix_of(int tasks) {
   AccuracyMatrix matrix;
   for (int t = 0; t < tasks; ++t) {
-    EvaluationRow row;
-    for (int j = 0; j <= t; ++j) {
-      row.samples.push_back(100);
-      row.correct.push_back(std::max(10, 90 - 10 * (t - j)));
-      row.correct_given_task.push_back(95);
-    }
-    EvaluationRow before = row;
-    before.correct.back() = 100;
-    before.correct_given_task.back() = 100;
-    matrix.add_row(row, before);
+    const std::size_t seen = static_cast<std::size_t>(t) + 1;
+    Counts correct, given(seen, 95);
+    for (int j = 0; j <= t; ++j) correct.push_back(std::max(10, 90 - 10 * (t - j)));
+    const EvaluationRow after = counted(Counts(seen, 100), correct, given);
+    correct.back() = given.back() = 100;
+    matrix.add_row(after, counted(Counts(seen, 100), correct, given));
   }
   return matrix;
 }
@@ -76,7 +73,7 @@ TEST(Summary, HeadsWithTheAccuracyGivenTheTask) {
 
 TEST(Summary, ShowsADashWhereATaskWasNotTested) {
   AccuracyMatrix matrix = matrix_of(1);
-  const EvaluationRow row{.samples = {0, 100}, .correct = {0, 50}, .correct_given_task = {0, 60}};
+  const EvaluationRow row = counted({0, 100}, {0, 50}, {0, 60});
   matrix.add_row(row, row);
   const std::string table = summary_table(matrix, {});
   EXPECT_THAT(table, HasSubstr("    2     -  50.0  50.0\n"));

@@ -24,11 +24,7 @@ class TensorBoard : public RunsTest {
 
 Evaluated evaluated(int task, bool after_merge, std::vector<std::int64_t> correct) {
   const std::vector<std::int64_t> samples(correct.size(), 10);
-  return {.task = task,
-          .after_merge = after_merge,
-          .samples = samples,
-          .correct = correct,
-          .correct_given_task = samples};
+  return {.task = task, .after_merge = after_merge, .row = counted(samples, correct, samples)};
 }
 
 TEST_F(TensorBoard, ARecordForEachStepAndEachNumberOfATask) {
@@ -66,7 +62,7 @@ TEST_F(TensorBoard, GoesOnAfterTheLastWholeRecord) {
 
 TEST_F(TensorBoard, ForgettingCountsTheTasksBeforeAResume) {
   AccuracyMatrix so_far;
-  so_far.add_row({{10}, {9}, {9}}, {{10}, {9}, {9}});
+  so_far.add_row(counted({10}, {9}, {9}), counted({10}, {9}, {9}));
   TensorBoardReport report(events_, so_far);
   report.on(evaluated(1, false, {6, 9}));
   report.on(evaluated(1, true, {7, 8}));

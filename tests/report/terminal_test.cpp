@@ -10,6 +10,8 @@
 #include <optional>
 #include <sstream>
 
+#include "support/scored_row.h"
+
 namespace palimpsest {
 namespace {
 
@@ -70,8 +72,7 @@ std::string shown(const TerminalSettings& settings, int steps = 100) {
     if (steps == 100) {
       events.tell(
           TaskTrained{.task = 1, .loss_first_step = 1.792, .loss_last_pass = 0.031, .seconds = 93});
-      events.tell(Evaluated{
-          .task = 1, .samples = {100, 100}, .correct = {60, 83}, .correct_given_task = {90, 90}});
+      events.tell(Evaluated{.task = 1, .row = counted({100, 100}, {60, 83}, {90, 90})});
       Merged merged;
       merged.task = 1;
       merged.alpha = 0.01;
@@ -79,11 +80,8 @@ std::string shown(const TerminalSettings& settings, int steps = 100) {
           "The merge all but discards this task: its Fisher mass along Delta is 1e-9, that of the "
           "tasks before it 4e-2.";
       events.tell(merged);
-      events.tell(Evaluated{.task = 1,
-                            .after_merge = true,
-                            .samples = {100, 100},
-                            .correct = {79, 61},
-                            .correct_given_task = {90, 90}});
+      events.tell(Evaluated{
+          .task = 1, .after_merge = true, .row = counted({100, 100}, {79, 61}, {90, 90})});
       events.tell(TaskSaved{.task = 1, .file = "tasks/task-0001.h5"});
       events.tell(RunFinished{.seconds = 3725});
     }

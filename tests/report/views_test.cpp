@@ -10,6 +10,8 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/format/run_folder.h"
+#include "palimpsest/report/evaluation_views.h"
+#include "support/scored_row.h"
 
 namespace palimpsest {
 namespace {
@@ -58,11 +60,9 @@ TaskRecord task_record(std::int64_t index) {
   record.merge.weights_before = std::string(64, '0');
   record.merge.weights_after = std::string(64, '1');
   if (index == 1) record.merge.remark = "The merge keeps little of this task.";
-  record.metrics.after_merge = {.samples = std::vector<std::int64_t>(tasks, 10),
-                                .correct = std::vector<std::int64_t>(tasks, 5),
-                                .correct_given_task = std::vector<std::int64_t>(tasks, 8)};
+  record.metrics.after_merge = counted(Counts(tasks, 10), Counts(tasks, 5), Counts(tasks, 8));
   record.metrics.before_merge = record.metrics.after_merge;
-  record.metrics.before_merge.correct.back() = 9;
+  sums_of(record.metrics.before_merge, "correct").back() = 9;
   record.metrics.loss_first_step = 1.5;
   record.metrics.seconds_train = 93;
   return record;
@@ -176,6 +176,49 @@ TEST_F(Views, TaskRecordShowsModulesMergeAndAccuracy) {
   EXPECT_EQ(data["modules"][0]["norm_delta"], 5.0);
   EXPECT_EQ(data["fisher"]["factor"], 2000);
   EXPECT_EQ(data["merge"]["rule"]["rule"], "closed-form");
+}
+
+// A score that the table of metrics doesn't know, by tokens.
+TEST_F(Views, AScoreThatNobodyKnowsIsShownByItsOwnName) {
+  run_.create(kRunJson);
+  TaskRecord record = task_record(0);
+  StateRecord state = state_record(1);
+  EvaluationRow& before = record.metrics.before_merge;
+  EvaluationRow& after = record.metrics.after_merge;
+  before.scores.push_back({.name = "token_score", .sums = {30}, .weights = {120}});
+  after.scores.push_back({.name = "token_score", .sums = {7.5}, .weights = {120}});
+  state.accuracy = {};
+  state.accuracy.add_row(after, before);
+  run_.commit(record, state);
+  const View task = view_of(run_.task_file(0));
+  EXPECT_THAT(task.text, HasSubstr("given the task     token_score\n"));
+  EXPECT_THAT(task.text, HasSubstr("80.0 -> 80.0  0.250 -> 0.062\n"));
+  const json metrics = json::parse(task.json)["metrics"];
+  EXPECT_EQ(metrics["before_merge"]["token_score"].dump(), "[30]");
+  EXPECT_EQ(metrics["after_merge"]["token_score"].dump(), "[7.5]");
+  EXPECT_EQ(metrics["after_merge"]["weights"].dump(), R"({"token_score":[120]})");
+  for (const std::filesystem::path& path : {run_.path(), run_.state_file(0)})
+    EXPECT_THAT(view_of(path).text, HasSubstr("token_score                  0.0625  ")) << path;
+  const json summary = json::parse(view_of(run_.path()).json)["summary"];
+  EXPECT_EQ(summary["last_token_score"], 0.0625);
+  EXPECT_EQ(summary["last_token_score_before_merge"], 0.25);
+
+  const EvaluationTitle title{.weights = "w",
+                              .pack = "p",
+                              .split = "test",
+                              .task_names = {"one"},
+                              .classes = {{"a", "b"}},
+                              .remarks = {}};
+  const View evaluation = view_of_evaluation(title, after);
+  EXPECT_THAT(evaluation.text, HasSubstr("given the task  token_score\n"));
+  EXPECT_EQ(json::parse(evaluation.json)["all"]["token_score"], 0.0625);
+  EXPECT_EQ(json::parse(evaluation.json)["tasks"][0]["classes"], json::array());  // nobody counted
+  Sweep sweep;
+  sweep.points = {{0, before}, {1, after}};
+  EXPECT_EQ(csv_of_sweep(sweep),
+            "alpha,accuracy,accuracy_given_task,token_score,new_accuracy,new_accuracy_given_task,"
+            "new_token_score,own,best\n"
+            "0.0,0.9,0.8,0.25,0.9,0.8,0.25,0,1\n1.0,0.5,0.8,0.0625,0.5,0.8,0.0625,0,0\n");
 }
 
 TEST_F(Views, TaskRecordShowsOneAlphaForEachModule) {

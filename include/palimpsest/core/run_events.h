@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "palimpsest/core/evaluation_row.h"
+
 namespace palimpsest {
 
 struct RunStarted {
@@ -82,11 +84,7 @@ struct ErrorBudget {
 struct Evaluated {
   int task = 0;
   bool after_merge = false;
-  std::vector<std::int64_t> samples;             // by task seen
-  std::vector<std::int64_t> correct;             // argmax over all classes seen
-  std::vector<std::int64_t> correct_given_task;  // argmax over the task's own classes
-  std::vector<std::int64_t> correct_top5 = {}, correct_task = {};
-  std::vector<double> loss_given_task = {};  // summed over the task's samples
+  EvaluationRow row;  // over the tasks seen
   double seconds = 0;
 };
 

@@ -12,7 +12,7 @@ namespace palimpsest {
 
 // Of one task; shares of its test samples.
 struct TaskDecomposition {
-  // After the last task; nothing where it wasn't tested then.
+  // After the last task; nothing where it wasn't tested then, or not given the task.
   std::optional<double> accuracy;        // among all classes seen
   std::optional<double> given_task;      // among the task's own classes
   std::optional<double> task_confusion;  // given_task - accuracy

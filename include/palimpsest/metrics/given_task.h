@@ -4,9 +4,9 @@
 
 namespace palimpsest {
 
-// The row or matrix in which `correct` is correct_given_task, so that every number read from it is
-// one given the task. The counts since 1.2 of the format, among all classes, are left out.
-EvaluationRow given_task(EvaluationRow row);
+// The row or matrix whose only score is what was correct given the task, so that every number read
+// from it is one given the task. Throws Error where a row has no such score.
+EvaluationRow given_task(const EvaluationRow& row);
 AccuracyMatrix given_task(const AccuracyMatrix& accuracy);
 
 }  // namespace palimpsest

@@ -29,7 +29,8 @@ struct Sweep {
 std::vector<double> sweep_alphas(std::size_t points, std::optional<double> own);
 
 // The greatest accuracy over all tasks' samples (`given_task`: choosing among the task's classes),
-// then the least loss, then the least alpha. Throws Error without a point.
+// then the least of the scores whose less is better, then the least alpha. Throws Error without a
+// point.
 std::size_t best_point(std::span<const SweepPoint> points, bool given_task);
 
 }  // namespace palimpsest

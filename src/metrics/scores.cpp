@@ -1,0 +1,84 @@
+#include "palimpsest/metrics/scores.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace palimpsest {
+namespace {
+
+constexpr std::string_view kCorrect = "correct";
+
+constexpr ScoreInfo kScores[] = {
+    {.name = kCorrect,
+     .key = "accuracy",
+     .metric = "",
+     .column = "accuracy in %",
+     .title = "accuracy",
+     .meaning = "choosing among all classes seen",
+     .unit = Unit::kShare},
+    {.name = kCorrectGivenTask,
+     .key = "accuracy_given_task",
+     .metric = "given_task",
+     .column = "given the task",
+     .title = "accuracy given the task",
+     .meaning = "choosing among the task's classes only",
+     .unit = Unit::kShare},
+    {.name = "correct_task",
+     .key = "task_identity",
+     .metric = "task_identity",
+     .column = "its task",
+     .title = "task identity",
+     .meaning = "the class chosen being one of the right task",
+     .unit = Unit::kShare,
+     .in_sweeps = false,
+     .at_least = kCorrect},
+    {.name = "correct_top5",
+     .key = "top5",
+     .metric = "top5",
+     .column = "among five",
+     .title = "top-5 accuracy",
+     .meaning = "the class being among the five likeliest",
+     .unit = Unit::kShare,
+     .in_sweeps = false,
+     .at_least = kCorrect},
+    {.name = kLossGivenTask,
+     .key = "loss_given_task",
+     .metric = "loss_given_task",
+     .column = "loss",
+     .title = "loss given the task",
+     .meaning = "mean cross-entropy given the task, in nats",
+     .unit = Unit::kNats,
+     .less_is_better = true},
+};
+
+}  // namespace
+
+std::span<const ScoreInfo> known_scores() { return kScores; }
+
+ScoreInfo info_of(std::string_view name) {
+  const auto* const known = std::ranges::find(kScores, name, &ScoreInfo::name);
+  if (known != std::end(kScores)) return *known;
+  return {.name = name, .key = name, .metric = name, .column = name, .title = name, .meaning = ""};
+}
+
+std::vector<const Score*> in_table_order(const EvaluationRow& row) {
+  std::vector<const Score*> scores;
+  for (const ScoreInfo& info : kScores)
+    if (const Score* score = row.find(info.name)) scores.push_back(score);
+  for (const Score& score : row.scores)
+    if (std::ranges::count(scores, &score) == 0) scores.push_back(&score);
+  return scores;
+}
+
+bool are_whole(std::span<const double> values) {
+  constexpr double kMost = 9007199254740992.0;  // 2^53
+  return std::ranges::all_of(values, [](double value) {
+    return std::abs(value) <= kMost && std::nearbyint(value) == value;
+  });
+}
+
+bool are_counts(std::string_view name, std::span<const double> sums) {
+  return info_of(name).unit != Unit::kNats && are_whole(sums);
+}
+
+}  // namespace palimpsest
