@@ -185,6 +185,23 @@ std::string HostGroup::broadcast(std::string text, int root, std::string_view ph
   return text;
 }
 
+void HostGroup::broadcast(std::vector<std::string>& texts, int root, std::string_view phase) {
+  std::vector<std::uint64_t> sizes;
+  std::string joined;
+  for (const std::string& text : texts) {
+    sizes.push_back(text.size());
+    joined += text;
+  }
+  broadcast(sizes, root, phase);
+  joined = broadcast(std::move(joined), root, phase);
+  texts.clear();
+  std::size_t begin = 0;
+  for (const std::uint64_t size : sizes) {
+    texts.push_back(joined.substr(begin, size));
+    begin += size;
+  }
+}
+
 void HostGroup::agree(std::string_view value, std::string_view what, std::string_view phase) {
   const Collective named(impl_->watchdog, phase);
   std::string of_root(value);

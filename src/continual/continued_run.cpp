@@ -1,7 +1,5 @@
 #include "continued_run.h"
 
-#include <nlohmann/json.hpp>
-
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/past_tasks.h"
@@ -44,18 +42,21 @@ std::string recall(OpenRun& run, const StateRecord& state, std::int64_t count) {
 
 void broadcast_recalled(OpenRun& run) {
   constexpr std::string_view kPhase = "broadcast of the tasks learned before";
-  nlohmann::json json = nlohmann::json::array();
+  std::vector<PastTask> past;
   for (const Task& task : run.tasks()) {
-    if (run.is_root() && is_past(task)) json.push_back({task.classes, task.test.size()});
+    if (run.is_root() && is_past(task))
+      past.push_back({.classes = task.classes, .test_samples = task.test.size()});
   }
-  json = nlohmann::json::parse(run.group.broadcast(json.dump(), 0, kPhase));
-  if (json.empty()) return;
-  if (!run.is_root()) {
-    std::vector<PastTask> past;
-    for (const nlohmann::json& task : json)
-      past.push_back({.classes = task[0], .test_samples = task[1]});
+  std::uint64_t count = past.size();
+  run.group.broadcast(std::span(&count, 1), 0, kPhase);
+  if (count == 0) return;
+  past.resize(count);
+  for (PastTask& task : past) {
+    run.group.broadcast(task.classes, 0, kPhase);
+    run.group.broadcast(std::span(&task.test_samples, 1), 0, kPhase);
+  }
+  if (!run.is_root())
     put_before(recall_tasks(run.inputs.pack, past, run.inputs.test_per_class), run.inputs.tasks);
-  }
   run.group.agree(hash_of(run.tasks()), "tasks, with those learned before (hash)", kPhase);
 }
 

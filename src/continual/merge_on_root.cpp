@@ -4,6 +4,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/merge/curvature_memory.h"
 #include "palimpsest/remerge/merge_record.h"
 
 namespace palimpsest {
@@ -26,7 +27,10 @@ MergeOutcome decide_and_merge(const MergeRule& rule, FisherScale scale, const Ad
     task.fisher = fisher->values;
     task.fisher_factor = factor.factor;
   }
-  TaskMerge merge = merge_task(rule, layout, state.memory, task);
+  const std::string instance = curvature_in(state.memory);
+  CurvatureMemory memory = take_curvature(state.memory, instance);
+  TaskMerge merge = merge_task(rule, layout, memory, task);
+  put_curvature(state.memory, instance, std::move(memory));
   state.merged = std::move(merge.merged);
 
   MergeOutcome outcome{.record = record_of(rule, merge),
@@ -71,8 +75,7 @@ MergeOutcome merge_on_root(HostGroup& group, const MergeRule& rule, FisherScale 
     if (group.rank() != 0) return;
     outcome = decide_and_merge(rule, scale, layout, state, trained, std::move(fisher), loss_rise);
   });
-  group.broadcast(std::as_writable_bytes(std::span(state.merged)), 0,
-                  "broadcast of the merged weights");
+  group.broadcast(state.merged, 0, "broadcast of the merged weights");
   outcome.record.weights_before = std::move(state.merged_hash);
   state.merged_hash = weights_hash(state.merged);
   outcome.record.weights_after = state.merged_hash;

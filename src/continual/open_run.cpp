@@ -4,6 +4,7 @@
 
 #include "beginning.h"
 #include "continued_run.h"
+#include "needed_memory.h"
 #include "palimpsest/config/key_table.h"
 #include "staging.h"
 
@@ -62,7 +63,7 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
   RunConfig resolved = config;
   resolved.device = placement.device.is_cuda() ? "cuda" : "cpu";
   RunIdentity identity = identity_of(resolved, inputs, placement, group.size());
-  StreamState fresh = initial_state(model->layout(), group.rank() == 0 && needs_fisher(config));
+  StreamState fresh = initial_state(model->layout(), group.rank() == 0 ? curvature_of(config) : "");
   OpenRun run{.config = std::move(resolved),
               .group = group,
               .watchdog = watchdog,

@@ -35,8 +35,8 @@ std::vector<float> trained_weights(const OpenRun& run, const TrainedTask& traine
 
 // What the head of the next task begins with: a shared one goes on, others are fresh.
 Head head_to_begin_with(const OpenRun& run) {
-  const bool goes_on = shares_head(run.config.scenario) && !run.state.heads.empty();
-  return goes_on ? run.state.heads.back() : Head{};
+  const bool goes_on = shares_head(run.config.scenario) && run.state.tasks_done > 0;
+  return goes_on ? heads_in(run.state.memory).back() : Head{};
 }
 
 TrainedTask train(OpenRun& run, const Task& task, TaskMetrics& metrics) {
@@ -110,7 +110,7 @@ void measure_error_budget(OpenRun& run, const Task& task, const Head& head,
 
 // The task's head trained again on the merged model's features (not in the paper).
 void refit_head(OpenRun& run, const Task& task, const at::Tensor& features) {
-  Head& head = run.state.heads.back();
+  Head head = heads_in(run.state.memory).back();
   head = train_head(features, task.train.targets, std::ssize(task.classes),
                     settings_after_merge(run.config, task.train.size()), task.index,
                     run.config.head_refit_epochs, head,
@@ -118,17 +118,19 @@ void refit_head(OpenRun& run, const Task& task, const at::Tensor& features) {
                       skip_step(run.context(), task, at, /*in_refit=*/true);
                     })
              .head;
+  put_head(run.state.memory, task.index, std::move(head));
 }
 
 // All heads trained together on what is kept of every class: the new task's at theta_hat_t, the
 // others' as they were after their own merges (not in the paper).
 void align_heads(OpenRun& run, const Task& task, const at::Tensor& features) {
-  StreamState& state = run.state;
-  state.class_statistics.push_back(
+  NamedTensors& memory = run.state.memory;
+  put_class_statistics(
+      memory, task.index,
       class_statistics(to_host(features), task.train.targets, std::ssize(task.classes)));
-  if (state.heads.size() == 1) return;  // trained on features of all classes seen
-  state.heads = aligned_heads(state.heads, state.class_statistics, run.config, task.index,
-                              run.model->device());
+  if (task.index == 0) return;  // trained on features of all classes seen
+  put_heads(memory, aligned_heads(heads_in(memory), class_statistics_in(memory), run.config,
+                                  task.index, run.model->device()));
 }
 
 // What the settings ask for after a merge; the model holds theta_hat_t.
@@ -137,7 +139,7 @@ void fit_heads(OpenRun& run, const Task& task) {
   const at::Tensor features = cached_features(run.context(), task.train);
   if (run.config.head_refit) refit_head(run, task, features);
   if (run.config.head_align) align_heads(run, task, features);
-  run.group.agree(heads_hash(run.state.heads), "hash of the heads after the merge",
+  run.group.agree(heads_hash(heads_in(run.state.memory)), "hash of the heads after the merge",
                   "agreement after fitting the heads");
 }
 
@@ -145,8 +147,9 @@ void fit_heads(OpenRun& run, const Task& task) {
 EvaluationRow evaluate_seen(OpenRun& run, const Task& task, bool after_merge,
                             TaskMetrics& metrics) {
   const Stopwatch watch;
+  const std::vector<Head> heads = heads_in(run.state.memory);
   EvaluationRow row = evaluate(
-      *run.model, run.reader(), run.seen(task), heads_in_use(run.config.scenario, run.state.heads),
+      *run.model, run.reader(), run.seen(task), heads_in_use(run.config.scenario, heads),
       run.config.evaluation_batch, run.group, run.watchdog, run.stop, run.placement.make_graph);
   metrics.seconds_evaluate += watch.seconds();
   run.events.tell(Evaluated{.task = static_cast<int>(task.index),
@@ -171,9 +174,9 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
     run.state.accuracy.add_row(metrics.after_merge, metrics.before_merge);
     run.alphas.push_back(merged.event.alpha);
     run.state_content_sha256 = run.folder.commit(
-        make_task_record(run.identity, task, trained, run.state.heads.back(), merged, metrics),
-        make_state_record(run.identity, run.seen(task), run.model->layout(), run.state,
-                          run.config));
+        make_task_record(run.identity, task, trained, heads_in(run.state.memory).back(), merged,
+                         metrics),
+        make_state_record(run.identity, run.seen(task), run.model->layout(), run.state));
     run.events.tell(TaskSaved{static_cast<int>(task.index),
                               run.folder.task_file(task.index).string(), watch.seconds()});
   });
@@ -195,7 +198,7 @@ void learn(OpenRun& run, const Task& task) {
   TaskMetrics metrics;
   hold(run, run.state.merged);
   const TrainedTask trained = train(run, task, metrics);
-  run.state.heads.push_back(trained.head);
+  put_head(run.state.memory, task.index, trained.head);
 
   hold(run, run.state.merged);
   measure_loss_before(run, task, trained.head, metrics);

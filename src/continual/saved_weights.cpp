@@ -54,7 +54,7 @@ SavedWeights of_state(const std::filesystem::path& path, const std::filesystem::
           .weights = std::move(state.merged),
           .classes = std::move(state.classes),
           .task_names = std::move(names),
-          .heads = std::move(state.heads),
+          .heads = heads_in(state.memory),
           .backbone_sha256 = state.backbone_sha256,
           .backbone_shape_sha256 = state.backbone_shape_sha256,
           .pack_content_sha256 = state.pack_content_sha256,
