@@ -227,7 +227,7 @@ TEST_F(Views, StateShowsTasksLayoutAndAccuracy) {
   EXPECT_THAT(view.text,
               AllOf(HasSubstr("state after 2 tasks"),
                     HasSubstr("12 adapted weights, |theta_hat - theta_hat_0| = 1.7321"),
-                    HasSubstr("curvature/empirical:scale=secant/s0  [12]    float64      96  root"),
+                    HasSubstr("curvature/empirical:scale=secant/s0  [12]    float64  96 B  root"),
                     HasSubstr("block.0.key  4 x 3       0"), HasSubstr("left2, right2"),
                     HasSubstr("last accuracy")));
   EXPECT_EQ(json::parse(view.json)["classes"][0], json({"left1", "right1"}));
