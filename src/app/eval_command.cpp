@@ -121,7 +121,7 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
     view = view_of_sweep(title, sweep);
     csv = csv_of_sweep(sweep);
   } else {
-    view = view_of_evaluation(title, evaluate_at(session, saved.weights, saved.heads));
+    view = view_of_evaluation(title, evaluate_at(session, saved.weights, saved));
   }
   ignore_stop_requests();
   if (group.rank() == 0) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <map>
 #include <thread>
 
@@ -174,6 +175,21 @@ void HostGroup::sum(std::span<std::int64_t> values, std::string_view phase) {
   });
 }
 
+void HostGroup::sum(std::span<double> values, std::string_view phase) {
+  const Collective named(impl_->watchdog, phase);
+  const std::span<const std::byte> bytes = std::as_bytes(values);
+  const std::vector<std::string> parts =
+      impl_->gather({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  for (std::size_t rank = 1; rank < parts.size(); ++rank) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      double value = 0;
+      std::memcpy(&value, parts[rank].data() + i * sizeof value, sizeof value);
+      values[i] += value;
+    }
+  }
+  impl_->broadcast(std::as_writable_bytes(values), 0);
+}
+
 void HostGroup::broadcast(std::span<std::byte> bytes, int root, std::string_view phase) {
   const Collective named(impl_->watchdog, phase);
   impl_->broadcast(bytes, root);
@@ -183,6 +199,23 @@ std::string HostGroup::broadcast(std::string text, int root, std::string_view ph
   const Collective named(impl_->watchdog, phase);
   impl_->broadcast(text, root);
   return text;
+}
+
+void HostGroup::broadcast(std::vector<std::string>& texts, int root, std::string_view phase) {
+  std::vector<std::uint64_t> sizes;
+  std::string joined;
+  for (const std::string& text : texts) {
+    sizes.push_back(text.size());
+    joined += text;
+  }
+  broadcast(sizes, root, phase);
+  joined = broadcast(std::move(joined), root, phase);
+  texts.clear();
+  std::size_t begin = 0;
+  for (const std::uint64_t size : sizes) {
+    texts.push_back(joined.substr(begin, size));
+    begin += size;
+  }
 }
 
 void HostGroup::agree(std::string_view value, std::string_view what, std::string_view phase) {

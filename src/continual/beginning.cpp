@@ -58,13 +58,15 @@ std::vector<double> read_tasks_done(const OpenRun& run, const RunFolder& folder,
 
 // Takes the newest checkpoint that the folder has. False when there is none.
 bool take_newest(OpenRun& run) {
-  const std::optional<NewestState> state = run.folder.state_to_resume();
+  std::optional<NewestState> state = run.folder.state_to_resume();
   if (state) {
     warn(state->remark);
     if (const auto count = tasks_before(run); count > 0) warn(recall(run, state->record, count));
     check_resumable(state->record, run.identity, run.session.config, run.session.tasks());
+    check_memory(run.session.config.out, state->record.memory,
+                 run.method.needed_memory(state->record.tasks_done));
     run.alphas = read_tasks_done(run, run.folder, state->record.tasks_done);
-    run.state = state_of(state->record);
+    run.state = state_of(std::move(state->record));
     run.state_content_sha256 = state->content_sha256;
   }
   NewestStep step = run.folder.newest_step(run.state.tasks_done, run.state_content_sha256);
@@ -93,8 +95,8 @@ OriginRun open_origin(OpenRun& run) {
   if (!is_folder) {
     check_named_file(from);
     state = read_state_record(from);
-  } else if (const auto newest = folder.newest_state()) {
-    state = newest->record;
+  } else if (auto newest = folder.newest_state()) {
+    state = std::move(newest->record);
   }
   if (!state) {
     throw InputError(concat(option,
@@ -106,20 +108,21 @@ OriginRun open_origin(OpenRun& run) {
                                   : std::min(state->tasks_done, folder.manifest()->tasks_before);
   if (before > 0) warn(recall(run, *state, before));
   check_forkable(*state, run.identity, run.session.config, run.session.model->layout(),
-                 run.method.needs_curvature(), run.session.tasks());
+                 run.session.tasks());
+  const std::vector<NeededMemory> needed = run.method.needed_memory(state->tasks_done);
+  check_memory(from.string(), state->memory, needed);
   std::vector<double> alphas = read_tasks_done(run, folder, state->tasks_done);
-  if (!run.method.needs_curvature()) {  // it would lack the tasks that come now
-    state->s0.clear();
-    state->s1.clear();
-    state->fisher_kind.clear();
-    state->fisher_scale.clear();
+  // It would lack the tasks that come now.
+  const std::string unused = drop_unused_memory(state->memory, needed);
+  if (!unused.empty()) {
+    warn(concat("of the memory of ", from.string(),
+                ", what no part of this run uses is dropped: ", unused));
   }
-  if (!run.session.config.head_align) state->class_statistics.clear();  // likewise
   // What every record from now on is made with.
   state->config = run.identity.config;
   state->numerics = run.identity.numerics;
   state->pack_content_sha256 = run.identity.pack_content_sha256;
-  return {folder, *state, std::move(alphas), before};
+  return {folder, *std::move(state), std::move(alphas), before};
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "continued_run.h"
 
-#include <nlohmann/json.hpp>
-
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/past_tasks.h"
@@ -45,19 +43,22 @@ std::string recall(OpenRun& run, const StateRecord& state, std::int64_t count) {
 
 void broadcast_recalled(OpenRun& run) {
   constexpr std::string_view kPhase = "broadcast of the tasks learned before";
-  nlohmann::json json = nlohmann::json::array();
+  std::vector<PastTask> past;
   for (const Task& task : run.session.tasks()) {
-    if (run.session.is_root() && is_past(task)) json.push_back({task.classes, task.test.size()});
+    if (run.session.is_root() && is_past(task))
+      past.push_back({.classes = task.classes, .test_samples = task.test.size()});
   }
-  json = nlohmann::json::parse(run.session.group.broadcast(json.dump(), 0, kPhase));
-  if (json.empty()) return;
-  if (!run.session.is_root()) {
-    std::vector<PastTask> past;
-    for (const nlohmann::json& task : json)
-      past.push_back({.classes = task[0], .test_samples = task[1]});
+  std::uint64_t count = past.size();
+  run.session.group.broadcast(std::span(&count, 1), 0, kPhase);
+  if (count == 0) return;
+  past.resize(count);
+  for (PastTask& task : past) {
+    run.session.group.broadcast(task.classes, 0, kPhase);
+    run.session.group.broadcast(std::span(&task.test_samples, 1), 0, kPhase);
+  }
+  if (!run.session.is_root())
     put_before(recall_tasks(run.session.inputs.pack, past, run.session.inputs.test_per_class),
                run.session.inputs.tasks);
-  }
   run.session.group.agree(hash_of(run.session.tasks()), "tasks, with those learned before (hash)",
                           kPhase);
 }

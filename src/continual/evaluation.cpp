@@ -1,6 +1,7 @@
 #include "palimpsest/continual/evaluation.h"
 
 #include "known_tasks.h"
+#include "palimpsest/classifier/classifier.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/evaluate/evaluator.h"
@@ -50,13 +51,21 @@ Session opened(const RunConfig& config, const SavedWeights& saved, Inputs inputs
 
 // Agreed on by all ranks.
 AdaptedWeights agreed_weights(Session& session, std::vector<float> difference,
-                              std::span<const Head> heads) {
+                              const SavedWeights& saved) {
   if (difference.empty())
     difference.resize(static_cast<std::size_t>(session.model->layout().size()));
   constexpr std::string_view kPhase = "agreement before the evaluation";
   session.group.agree(weights_hash(difference), "weights to evaluate (hash)", kPhase);
-  session.group.agree(heads_hash(heads), "heads to evaluate (hash)", kPhase);
+  session.group.agree(heads_hash(saved.heads), "heads to evaluate (hash)", kPhase);
   return make_weights(std::move(difference));
+}
+
+ClassScores saved_scores(const Session& session, const SavedWeights& saved) {
+  ClassesSeen seen{.by_task = {}, .shared = shares_head(session.config.scenario)};
+  for (const auto& classes : saved.classes) seen.by_task.push_back(std::ssize(classes));
+  const std::unique_ptr<Classifier> classifier = make_classifier(session.config);
+  check_memory(saved.source, saved.memory, classifier->needs(std::ssize(saved.classes)));
+  return classifier->scores(saved.memory, seen, session.device());
 }
 
 }  // namespace
@@ -89,15 +98,14 @@ Session open_samples(const RunConfig& config, const SavedWeights& saved, std::st
 }
 
 std::vector<float> logits_at(Session& session, const SavedWeights& saved) {
-  return logits_of(session, agreed_weights(session, saved.weights, saved.heads),
-                   session.tasks().front().test,
-                   heads_in_use(session.config.scenario, saved.heads));
+  return logits_of(session, agreed_weights(session, saved.weights, saved),
+                   session.tasks().front().test, saved_scores(session, saved));
 }
 
 EvaluationRow evaluate_at(Session& session, std::vector<float> difference,
-                          std::span<const Head> heads) {
-  return evaluate(session, agreed_weights(session, std::move(difference), heads), session.tasks(),
-                  heads_in_use(session.config.scenario, heads));
+                          const SavedWeights& saved) {
+  return evaluate(session, agreed_weights(session, std::move(difference), saved), session.tasks(),
+                  saved_scores(session, saved));
 }
 
 Sweep sweep_newest_merge(Session& session, const std::filesystem::path& run,
@@ -143,7 +151,7 @@ Sweep sweep_newest_merge(Session& session, const std::filesystem::path& run,
   }
   for (const double alpha : sweep_alphas(points, own)) {
     if (alpha == own) sweep.own = sweep.points.size();
-    sweep.points.push_back({alpha, evaluate_at(session, weights_at(alpha), saved.heads)});
+    sweep.points.push_back({alpha, evaluate_at(session, weights_at(alpha), saved)});
   }
   sweep.best = best_point(sweep.points, session.config.scenario == "task-incremental");
   return sweep;

@@ -5,6 +5,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/merge/curvature_memory.h"
 #include "palimpsest/merge/fisher_scale.h"
 #include "palimpsest/merge/merge_rule.h"
 #include "palimpsest/remerge/merge_record.h"
@@ -57,7 +58,10 @@ MergeOutcome decide_and_merge(const Method& method, const AdaptedLayout& layout,
                            measured.loss_merged_before - measured.loss_trained);
     task.fisher_factor = factor.factor;
   }
-  TaskMerge merge = merge_task(rule, layout, state.memory, task);
+  const std::string instance = method.needs_curvature() ? method.curvature->instance() : "";
+  CurvatureMemory memory = take_curvature(state.memory, instance);
+  TaskMerge merge = merge_task(rule, layout, memory, task);
+  put_curvature(state.memory, instance, std::move(memory));
 
   MergeOutcome outcome{.weights = make_weights(std::move(merge.merged)),
                        .record = record_of(rule, merge),
@@ -100,6 +104,7 @@ MergeOutcome merge_on_root(Session& session, const Method& method, StreamState& 
   session.group.agree(outcome.weights_hash, "hash of the merged weights",
                       "agreement after the merge");
   outcome.seconds = watch.seconds();
+  if (session.is_root()) session.events.tell(outcome.event);
   return outcome;
 }
 

@@ -66,8 +66,9 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
     if (session.is_root()) session.inputs.pack.verify();
   });
   Method method = make_method(config);
-  StreamState fresh =
-      initial_state(session.model->layout(), session.is_root() && method.needs_curvature());
+  StreamState fresh = initial_state(
+      session.model->layout(),
+      session.is_root() && method.needs_curvature() ? method.curvature->instance() : "");
   return {.session = std::move(session),
           .method = std::move(method),
           .identity = std::move(identity),

@@ -2,20 +2,17 @@
 
 #include <utility>
 
-#include "palimpsest/classifier/head_alignment.h"
+#include "palimpsest/classifier/classifier.h"
 #include "palimpsest/continual/merge_on_root.h"
 #include "palimpsest/continual/step_saver.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/curvature/curvature.h"
 #include "palimpsest/data/past_tasks.h"
 #include "palimpsest/data/sampler.h"
-#include "palimpsest/device/host_copy.h"
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/format/heads.h"
-#include "palimpsest/head/class_statistics.h"
 #include "palimpsest/merge/fisher_scale.h"
 #include "palimpsest/merge/task_vector.h"
-#include "palimpsest/train/head_training.h"
 #include "palimpsest/train/task_passes.h"
 #include "palimpsest/train/task_trainer.h"
 
@@ -24,7 +21,8 @@ namespace {
 
 // What the head of the next task begins with: a shared one goes on, others are fresh.
 Head first_head(const RunConfig& config, const StreamState& state) {
-  return shares_head(config.scenario) && !state.heads.empty() ? state.heads.back() : Head{};
+  const bool goes_on = shares_head(config.scenario) && state.tasks_done > 0;
+  return goes_on ? heads_in(state.memory).back() : Head{};
 }
 
 // Stage 1: from theta_hat_{t-1} to Delta_t and the task's head.
@@ -32,7 +30,8 @@ TrainedTask train(OpenRun& run, TaskPasses& passes) {
   Session& session = run.session;
   const TaskBeginning begin{.weights = run.state.merged,
                             .head = first_head(session.config, run.state),
-                            .penalty = next_penalty(session.group, *run.method.penalty, run.state),
+                            .penalty = next_penalty(session.group, *run.method.penalty,
+                                                    run.method.curvature->instance(), run.state),
                             .progress = std::exchange(run.progress, std::nullopt)};
   StepSaver saver(run);
   const auto after_step = [&](const TaskProgress& counters, const auto& snapshot) {
@@ -62,37 +61,6 @@ TaskMeasurements measure(const Method& method, TaskPasses& passes, const Adapted
   measured.loss_trained = measured.fisher->loss;
   measured.seconds_fisher = watch.seconds();
   return measured;
-}
-
-// The heads after the merge, fitted to theta_hat_t if the settings ask for it (not in the paper).
-std::vector<Head> fitted_heads(TaskPasses& passes, StreamState& state) {
-  Session& session = passes.session();
-  const RunConfig& config = session.config;
-  const Task& task = passes.task();
-  std::vector<Head> heads = state.heads;
-  if (!config.head_refit && !config.head_align) return heads;
-  const at::Tensor& features = passes.features(state.merged);
-  if (config.head_refit) {
-    heads.back() =
-        train_head(
-            features, task.train.targets, std::ssize(task.classes), task.index, heads.back(),
-            place(heads.back(), session.device()).kind, passes.objective(),
-            settings_after_merge(config, task.train.size(), config.head_refit_epochs),
-            [&](const NonfiniteStep& at) { skip_step(session, task, at, StepOf::kHeadAfterMerge); })
-            .head;
-  }
-  if (config.head_align) {
-    // The new task's at theta_hat_t, the others' as they were after their own merges.
-    state.class_statistics.push_back(
-        class_statistics(to_host(features), task.train.targets, std::ssize(task.classes)));
-    if (heads.size() > 1) {
-      heads = aligned_heads(heads, state.class_statistics, config, config.head_align_epochs,
-                            task.index, passes.objective(), session.device());
-    }
-  }
-  session.group.agree(heads_hash(heads), "hash of the heads after the merge",
-                      "agreement after fitting the heads");
-  return heads;
 }
 
 // By how much the merge raised the task's loss, with the head as trained (--error-budget).
@@ -125,16 +93,14 @@ struct TimedRow {
 
 // Over all classes seen.
 TimedRow evaluate_seen(OpenRun& run, const Task& task, const AdaptedWeights& weights,
-                       bool after_merge) {
+                       const ClassScores& scores, bool after_merge) {
   const Stopwatch watch;
-  Session& session = run.session;
-  EvaluationRow row = evaluate(session, weights, run.seen(task),
-                               heads_in_use(session.config.scenario, run.state.heads));
+  EvaluationRow row = evaluate(run.session, weights, run.seen(task), scores);
   const double seconds = watch.seconds();
-  session.events.tell(Evaluated{.task = static_cast<int>(task.index),
-                                .after_merge = after_merge,
-                                .row = row,
-                                .seconds = seconds});
+  run.session.events.tell(Evaluated{.task = static_cast<int>(task.index),
+                                    .after_merge = after_merge,
+                                    .row = row,
+                                    .seconds = seconds});
   return {std::move(row), seconds};
 }
 
@@ -149,9 +115,9 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
     run.state.accuracy.add_row(metrics.after_merge, metrics.before_merge);
     run.alphas.push_back(merged.event.alpha);
     run.state_content_sha256 = run.folder.commit(
-        make_task_record(run.identity, task, trained, run.state.heads.back(), merged, metrics),
-        make_state_record(run.identity, run.seen(task), session.model->layout(), run.state,
-                          session.config));
+        make_task_record(run.identity, task, trained, heads_in(run.state.memory).back(), merged,
+                         metrics),
+        make_state_record(run.identity, run.seen(task), session.model->layout(), run.state));
     session.events.tell(TaskSaved{static_cast<int>(task.index),
                                   run.folder.task_file(task.index).string(), watch.seconds()});
   });
@@ -160,22 +126,29 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
 
 // One task, from theta_hat_{t-1} to theta_hat_t.
 void learn(OpenRun& run, const Task& task) {
-  StreamState& state = run.state;
+  Session& session = run.session;
   const Method& method = run.method;
-  TaskPasses passes(run.session, task, *method.training.objective);
-  const TrainedTask trained = train(run, passes);
-  state.heads.push_back(trained.head);
-  TaskMeasurements measured = measure(method, passes, state.merged, trained);
-  TimedRow before = evaluate_seen(run, task, measured.weights, /*after_merge=*/false);
+  StreamState& state = run.state;
+  const ClassesSeen seen = classes_seen(run.seen(task), session.config.scenario);
+  TaskPasses passes(session, task, *method.training.objective);
 
-  const MergeOutcome merged = merge_on_root(run.session, method, state, trained, measured,
+  const TrainedTask trained = train(run, passes);
+  put_head(state.memory, task.index, trained.head);
+  TaskMeasurements measured = measure(method, passes, state.merged, trained);
+  TimedRow before = evaluate_seen(
+      run, task, measured.weights,
+      method.classifier->scores_before_merge(passes, measured.weights, seen, state.memory),
+      /*after_merge=*/false);
+
+  const MergeOutcome merged = merge_on_root(session, method, state, trained, measured,
                                             std::exchange(measured.fisher, std::nullopt));
-  if (run.session.is_root()) run.session.events.tell(merged.event);
   state.merged = merged.weights;
   state.merged_hash = merged.weights_hash;
-  state.heads = fitted_heads(passes, state);
+  method.classifier->learn(passes, state.merged, seen, state.memory);
   const MergeCost cost = measure_cost(passes, measured, merged, trained);
-  TimedRow after = evaluate_seen(run, task, state.merged, /*after_merge=*/true);
+  TimedRow after = evaluate_seen(run, task, state.merged,
+                                 method.classifier->scores(state.memory, seen, session.device()),
+                                 /*after_merge=*/true);
 
   ++state.tasks_done;
   save(run, task, trained, merged,

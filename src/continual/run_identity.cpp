@@ -32,19 +32,12 @@ TaskRecord make_task_record(const RunIdentity& run, const Task& task, const Trai
 }
 
 StateRecord make_state_record(const RunIdentity& run, std::span<const Task> tasks,
-                              const AdaptedLayout& layout, const StreamState& state,
-                              const RunConfig& config) {
-  const bool remembers = state.memory.size() > 0;
+                              const AdaptedLayout& layout, const StreamState& state) {
   StateRecord record{.tasks_done = state.tasks_done,
                      .layout = layout,
                      .merged = *state.merged,
-                     .fisher_kind = remembers ? make_curvature(config)->recorded_kind() : "",
-                     .fisher_scale = remembers ? config.fisher_scale : "",
-                     .s0 = {state.memory.s0().begin(), state.memory.s0().end()},
-                     .s1 = {state.memory.s1().begin(), state.memory.s1().end()},
-                     .heads = state.heads,
+                     .memory = state.memory,
                      .classes = {},
-                     .class_statistics = state.class_statistics,
                      .accuracy = state.accuracy,
                      .backbone_sha256 = run.backbone_sha256,
                      .pack_content_sha256 = run.pack_content_sha256,
@@ -55,14 +48,12 @@ StateRecord make_state_record(const RunIdentity& run, std::span<const Task> task
   return record;
 }
 
-StreamState state_of(const StateRecord& record) {
+StreamState state_of(StateRecord record) {
   return {.tasks_done = record.tasks_done,
-          .merged = make_weights(record.merged),
+          .merged = make_weights(std::move(record.merged)),
           .merged_hash = {},
-          .heads = record.heads,
-          .class_statistics = record.class_statistics,
-          .memory = CurvatureMemory(record.s0, record.s1),
-          .accuracy = record.accuracy};
+          .memory = std::move(record.memory),
+          .accuracy = std::move(record.accuracy)};
 }
 
 std::vector<std::string> numerics_differences(std::string_view recorded, std::string_view now) {
@@ -143,26 +134,6 @@ void check_classes(const std::string& from, const StateRecord& record, const Run
   }
 }
 
-// The heads of new tasks stand beside those of the tasks done, and are aligned with them.
-void check_heads(const std::string& from, const StateRecord& record, const RunConfig& config) {
-  const bool linear = config.head == "linear";
-  const std::string kind = linear ? "linear" : "cosine";
-  const double scale = linear ? 1 : config.head_scale;
-  for (const Head& head : record.heads) {
-    if (head.kind == kind && head.scale == scale) continue;
-    throw UsageError(concat("cannot go on from ", from, " with --head ", config.head,
-                            linear ? "" : concat(" --head-scale ", scale), ": its heads are ",
-                            head.kind, " of scale ", head.scale,
-                            ", and logits of both would not compare; keep its --head and "
-                            "--head-scale"));
-  }
-  if (config.head_align && record.class_statistics.empty()) {
-    throw UsageError(concat("cannot go on from ", from,
-                            " with --head-align: it kept no class statistics of its tasks, whose "
-                            "data is gone; only a run with --head-align keeps them"));
-  }
-}
-
 }  // namespace
 
 void check_resumable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,
@@ -188,7 +159,7 @@ const std::string& origin_of(const RunConfig& config) {
 }
 
 void check_forkable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,
-                    const AdaptedLayout& layout, bool needs_memory, std::span<const Task> tasks) {
+                    const AdaptedLayout& layout, std::span<const Task> tasks) {
   const std::string& from = origin_of(config);
   check_same(from, "backbone (SHA-256)", record.backbone_sha256, run.backbone_sha256);
   check_shape(from, record, run);
@@ -196,26 +167,6 @@ void check_forkable(const StateRecord& record, const RunIdentity& run, const Run
   if (!(record.layout == layout)) {
     throw UsageError(concat("cannot go on from ", from,
                             ": it adapted other modules; keep its --lora-targets and --adapter"));
-  }
-  check_heads(from, record, config);
-  if (!needs_memory) return;
-  if (record.s0.empty()) {
-    const std::string what = config.ewc > 0 ? concat(" with --ewc ", config.ewc, ": the penalty")
-                                            : concat(" with --merge ", config.merge, ": the rule");
-    throw UsageError(concat("cannot go on from ", from, what,
-                            " needs the Fisher of the tasks before, and that run, which needed "
-                            "none, has not measured it"));
-  }
-  if (record.fisher_kind != make_curvature(config)->recorded_kind()) {
-    throw UsageError(concat("cannot go on from ", from, " with --curvature ", config.curvature,
-                            " (", make_curvature(config)->recorded_kind(),
-                            "): its tasks were measured as ", record.fisher_kind,
-                            ", and sums of both would mean nothing"));
-  }
-  if (record.fisher_scale != config.fisher_scale) {
-    throw UsageError(concat("cannot go on from ", from, " with --fisher-scale ",
-                            config.fisher_scale, ": its Fisher matrices were scaled by ",
-                            record.fisher_scale, ", and sums of both would mean nothing"));
   }
 }
 

@@ -55,13 +55,20 @@ SavedWeights of_state(const std::filesystem::path& path, const std::filesystem::
           .weights = std::move(state.merged),
           .classes = std::move(state.classes),
           .task_names = std::move(names),
-          .heads = std::move(state.heads),
+          .heads = heads_in(state.memory),
+          .memory = std::move(state.memory),
           .backbone_sha256 = state.backbone_sha256,
           .backbone_shape_sha256 = state.backbone_shape_sha256,
           .pack_content_sha256 = state.pack_content_sha256,
           .tasks_before = tasks_before(folder),
           .config = std::move(config),
           .post_hoc = {}};
+}
+
+NamedTensors memory_of(std::vector<Head> heads) {
+  NamedTensors memory;
+  put_heads(memory, std::move(heads));
+  return memory;
 }
 
 SavedWeights of_merged(const std::filesystem::path& path) {
@@ -76,7 +83,8 @@ SavedWeights of_merged(const std::filesystem::path& path) {
           .weights = std::move(merged.weights),
           .classes = std::move(merged.classes),
           .task_names = std::move(merged.task_names),
-          .heads = std::move(merged.heads),
+          .heads = merged.heads,
+          .memory = memory_of(std::move(merged.heads)),
           .backbone_sha256 = merged.backbone_sha256,
           .backbone_shape_sha256 = merged.backbone_shape_sha256,
           .pack_content_sha256 = merged.pack_content_sha256,

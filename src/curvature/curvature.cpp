@@ -4,6 +4,7 @@
 
 #include "curvatures.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/merge/curvature_memory.h"
 #include "palimpsest/model/host_kernels.h"
 
 namespace palimpsest {
@@ -16,8 +17,17 @@ at::Tensor CurvaturePass::module(std::size_t index) const {
 Curvature::Curvature(const KindSettings& settings)
     : name_(settings.name()), scale_(parse_fisher_scale(settings.word("scale"))) {}
 
-std::string Curvature::instance() const {
-  return concat("curvature/", name_, ":scale=", name_of(scale_));
+std::string Curvature::instance() const { return curvature_instance(name_, name_of(scale_)); }
+
+NeededMemory Curvature::needs(const std::string& who) const {
+  return {.names = {instance() + "/s0", instance() + "/s1"},
+          .settings = concat("--curvature ", name_, " --fisher-scale ", name_of(scale_)),
+          .if_none = concat(who,
+                            " needs the Fisher of the tasks before, and that run, which needed "
+                            "none, has not measured it"),
+          .if_other =
+              "sums of Fisher matrices that were measured or scaled in different ways would mean "
+              "nothing; keep its --curvature and --fisher-scale"};
 }
 
 std::string Curvature::recorded_kind() const { return concat(name_, "-per-sample"); }

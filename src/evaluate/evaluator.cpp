@@ -3,38 +3,13 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
-#include <bit>
 #include <numeric>
 
-#include "palimpsest/format/heads.h"
-#include "palimpsest/head/head.h"
 #include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/session/chunk_loop.h"
 
 namespace palimpsest {
 namespace {
-
-// All heads as one: [classes of all tasks, features].
-struct JointHead {
-  PlacedHead head;
-  std::vector<std::int64_t> first_class, classes;  // by task
-};
-
-// A single head is that of all tasks.
-JointHead join(std::span<const Head> heads, std::size_t tasks, at::Device device) {
-  JointHead joint{.head = place(joined(heads), device), .first_class = {}, .classes = {}};
-  std::int64_t classes = 0;
-  for (const Head& head : heads) {
-    joint.first_class.push_back(classes);
-    joint.classes.push_back(head.classes);
-    classes += head.classes;
-  }
-  if (heads.size() == 1) {
-    joint.first_class.assign(tasks, 0);
-    joint.classes.assign(tasks, classes);
-  }
-  return joint;
-}
 
 // What became of each sample: right, right given its task, among the five largest, of its own task.
 enum Outcome : std::int64_t { kCorrect, kGivenTask, kTopFive, kOwnTask, kOutcomes };
@@ -93,32 +68,22 @@ EvaluationRow row_of(std::span<const Task> tasks) {
   return row;
 }
 
-// Sums over the ranks; a number that only one rank has keeps its bits.
+// Sums over the ranks; what only one rank has keeps its bits.
 void sum(HostGroup& group, Counts& counts, std::span<double> losses) {
-  std::vector<std::int64_t> values;
-  const auto parts = [&](const auto& each) {
-    for (auto& by_task : counts.by_task) each(by_task);
-    each(counts.class_correct);
-  };
-  parts([&](const auto& part) { values.insert(values.end(), part.begin(), part.end()); });
-  for (const double loss : losses) values.push_back(std::bit_cast<std::int64_t>(loss));
-  group.sum(values, "evaluation counts");
-  auto next = values.begin();
-  parts([&](auto& part) {
-    for (std::int64_t& value : part) value = *next++;
-  });
-  for (double& loss : losses) loss = std::bit_cast<double>(*next++);
+  for (auto& by_task : counts.by_task) group.sum(std::span(by_task), "evaluation counts");
+  group.sum(std::span(counts.class_correct), "evaluation counts by class");
+  group.sum(losses, "evaluation losses");
 }
 
 }  // namespace
 
 EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::span<const Task> tasks,
-                       std::span<const Head> heads) {
+                       const ClassScores& scores) {
   load_weights(session, weights);
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(session.watchdog, "evaluation", 10);
   const std::int64_t size = session.config.evaluation_batch;
-  const JointHead joint = join(heads, tasks.size(), session.device());
+  const ClassesSeen seen = classes_seen(tasks, session.config.scenario);
   EvaluationRow row = row_of(tasks);
   std::vector<std::size_t> task_of_chunk;
   for (std::size_t j = 0; j < tasks.size(); ++j)
@@ -128,13 +93,12 @@ EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::spa
   const std::int64_t all = std::accumulate(row.samples.begin(), row.samples.end(), std::int64_t{0});
   const at::Tensor outcomes = at::zeros({kOutcomes, all}, place.dtype(at::kBool));
   const at::Tensor losses = at::zeros({std::ssize(task_of_chunk)}, place.dtype(at::kDouble));
-  RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
-    return joint.head.logits(session.model->features(batch));
-  });
+  RecordedPass pass(session.placement.make_graph,
+                    [&](const Batch& batch) { return scores(session.model->features(batch)); });
   ChunkLoop loop(session, session.group.size());
   std::int64_t before = 0;  // samples of the tasks before
   for (std::size_t j = 0; j < tasks.size(); ++j) {
-    const std::int64_t first = joint.first_class[j], classes = joint.classes[j];
+    const std::int64_t first = seen.first(j), classes = seen.by_task[j];
     loop.over(tasks[j].test, size, [&](const Chunk& chunk, std::int64_t, const Batch& batch) {
       const at::Tensor logits = pass(batch);
       outcomes.narrow(1, before + chunk.first, chunk.size())
@@ -159,14 +123,12 @@ EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::spa
 }
 
 std::vector<float> logits_of(Session& session, const AdaptedWeights& weights,
-                             const LabelledSamples& samples, std::span<const Head> heads) {
+                             const LabelledSamples& samples, const ClassScores& scores) {
   load_weights(session, weights);
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(session.watchdog, "prediction", 10);
-  const JointHead joint = join(heads, 1, session.device());
-  RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
-    return joint.head.logits(session.model->features(batch));
-  });
+  RecordedPass pass(session.placement.make_graph,
+                    [&](const Batch& batch) { return scores(session.model->features(batch)); });
   std::vector<at::Tensor> own;
   ChunkLoop(session, session.group.size())
       .over(samples, session.config.evaluation_batch,
@@ -180,9 +142,10 @@ std::vector<float> logits_of(Session& session, const AdaptedWeights& weights,
   std::vector<float> logits;
   std::vector<std::size_t> read(parts.size());
   const auto all = chunks(samples.size(), session.config.evaluation_batch);
+  const auto classes = static_cast<std::size_t>(found.dim() == 2 ? found.size(1) : 0);
   for (std::size_t i = 0; !parts.empty() && i < all.size(); ++i) {
     const std::size_t rank = i % parts.size();
-    const std::size_t size = all[i].size() * static_cast<std::size_t>(joint.head.weight.size(0));
+    const std::size_t size = all[i].size() * classes;
     const auto* values = reinterpret_cast<const float*>(parts[rank].data()) + read[rank];
     logits.insert(logits.end(), values, values + size);
     read[rank] += size;

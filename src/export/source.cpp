@@ -6,6 +6,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/heads.h"
 #include "palimpsest/format/merged_record.h"
 #include "palimpsest/format/partial_records.h"
 #include "palimpsest/format/run_folder.h"
@@ -130,8 +131,8 @@ void take_heads(const RunFolder& folder, std::int64_t task, std::int64_t done,
                 ExportSource& source) {
   const StateRecord state = read_state_heads(folder.state_file(done - 1));
   const auto count = static_cast<std::size_t>(task + 1);
-  source.heads.assign(state.heads.begin(),
-                      state.heads.begin() + static_cast<std::ptrdiff_t>(count));
+  source.heads = heads_in(state.memory);
+  source.heads.resize(count);
   source.classes.assign(state.classes.begin(),
                         state.classes.begin() + static_cast<std::ptrdiff_t>(count));
   source.backbone_sha256 = state.backbone_sha256;

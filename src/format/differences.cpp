@@ -13,6 +13,7 @@
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/run_folder.h"
+#include "versions.h"
 
 namespace palimpsest {
 namespace {
@@ -170,6 +171,12 @@ RecordComparison compare_records(const std::filesystem::path& a, const std::file
   check_content_hash(second);
   RecordComparison comparison{
       .differences = {}, .remarks = {}, .compared = concat("the ", type, "s")};
+  const std::string ours = first.text("/@palimpsest_version");
+  const std::string theirs = second.text("/@palimpsest_version");
+  if (type == "state" && major_version(ours) != major_version(theirs)) {
+    comparison.remarks.push_back(concat("states of versions ", ours, " and ", theirs,
+                                        " of the format have other names for the same arrays"));
+  }
   for (const std::string& path : paths_of_both(first, second)) {
     const bool is_remark = path == "/numerics";
     if (!is_remark && !is_hashed(path)) continue;

@@ -14,7 +14,7 @@ namespace palimpsest {
 namespace {
 
 // Groups of a Palimpsest file nest no deeper: what does is a link back to a parent.
-constexpr int kMaximumDepth = 5;
+constexpr int kMaximumDepth = 6;
 
 H5Handle open_file(const std::filesystem::path& path) {
   H5Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT));

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/heads.h"
 
 namespace palimpsest {
 
@@ -35,25 +37,44 @@ bool has_tasks(const EvaluationRow& row, std::int64_t tasks) {
          });
 }
 
-// Of the classes' means and variances in a state, which may be left out altogether.
-std::string problem_of_statistics(const StateRecord& record) {
-  if (record.class_statistics.empty()) return "";
-  if (record.class_statistics.size() != record.heads.size()) {
-    return concat("class statistics of ", record.class_statistics.size(), " tasks for ",
-                  record.heads.size(), " tasks done");
+std::string problem_of_heads(const StateRecord& record) {
+  const std::vector<Head> heads = heads_in(record.memory);
+  if (heads.size() != record.classes.size())
+    return concat(heads.size(), " heads for ", record.classes.size(), " tasks done");
+  for (std::size_t task = 0; task < heads.size(); ++task) {
+    const std::string problem = problem_of(heads[task], record.classes[task].size());
+    if (!problem.empty()) return concat("task ", task, ": ", problem);
   }
-  for (std::size_t task = 0; task < record.heads.size(); ++task) {
-    const ClassStatistics& statistics = record.class_statistics[task];
-    const Head& head = record.heads[task];
-    const bool fine = statistics.classes == head.classes && statistics.features == head.features &&
-                      statistics.mean.size() == head.weight.size() &&
-                      statistics.variance.size() == head.weight.size() &&
-                      std::ranges::all_of(statistics.variance, [](float v) { return v >= 0; });
+  return "";
+}
+
+// Of the classes' means and variances, which may be left out altogether.
+std::string problem_of_statistics(const StateRecord& record) {
+  const std::vector<ClassStatistics> all = class_statistics_in(record.memory);
+  if (!all.empty() && all.size() != record.classes.size()) {
+    return concat("class statistics of ", all.size(), " tasks for ", record.classes.size(),
+                  " tasks done");
+  }
+  for (std::size_t task = 0; task < all.size(); ++task) {
+    const bool fine = all[task].classes == std::ssize(record.classes[task]) &&
+                      std::ranges::all_of(all[task].variance, [](float v) { return v >= 0; });
     if (!fine) {
-      return concat("task ", task, ": class statistics of ", statistics.classes, " classes and ",
-                    statistics.features, " features, or of a variance below 0, for a head of ",
-                    head.classes, " and ", head.features);
+      return concat("task ", task, ": class statistics of ", all[task].classes,
+                    " classes, or of a variance below 0, for ", record.classes[task].size(),
+                    " classes");
     }
+  }
+  return "";
+}
+
+// S0 and S1 are flat adapted vectors.
+std::string problem_of_curvature(const StateRecord& record) {
+  std::set<std::string_view> instances;
+  const std::vector<std::string> names = record.memory.names("curvature");
+  for (const std::string& name : names) instances.insert(instance_of(name));
+  for (const std::string_view instance : instances) {
+    for (const char* name : {"/s0", "/s1"})
+      record.memory.values<double>(concat(instance, name), {record.layout.size()});
   }
   return "";
 }
@@ -113,33 +134,35 @@ std::string problem_of(const TaskRecord& record) {
   return problem_of(record.head, record.classes.size());
 }
 
+std::string problem_of_memory(const StateRecord& record) {
+  try {
+    for (const auto& problem_of_part :
+         {problem_of_heads, problem_of_statistics, problem_of_curvature}) {
+      std::string problem = problem_of_part(record);
+      if (!problem.empty()) return problem;
+    }
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
 std::string problem_of(const StateRecord& record) {
   const auto tasks = static_cast<std::size_t>(record.tasks_done);
   const auto size = static_cast<std::size_t>(record.layout.size());
   if (record.tasks_done < 1) return concat(record.tasks_done, " tasks done");
-  if (record.heads.size() != tasks || record.classes.size() != tasks ||
-      record.accuracy.tasks() != tasks) {
-    return concat(record.heads.size(), " heads, classes of ", record.classes.size(),
-                  " tasks and accuracies of ", record.accuracy.tasks(), " tasks for ", tasks,
-                  " tasks done");
+  if (record.classes.size() != tasks || record.accuracy.tasks() != tasks) {
+    return concat("classes of ", record.classes.size(), " tasks and accuracies of ",
+                  record.accuracy.tasks(), " tasks for ", tasks, " tasks done");
   }
-  for (std::size_t task = 0; task < tasks; ++task) {
-    const std::string problem = problem_of(record.heads[task], record.classes[task].size());
-    if (!problem.empty()) return concat("task ", task, ": ", problem);
-  }
-  const std::string statistics = problem_of_statistics(record);
-  if (!statistics.empty()) return statistics;
   for (const AdaptedModule& module : record.layout.modules()) {
     const std::string problem = problem_of_name(module.name);
     if (!problem.empty()) return problem;
   }
-  const bool curvature_fits = (record.s0.empty() && record.s1.empty()) ||
-                              (record.s0.size() == size && record.s1.size() == size);
-  if (record.merged.size() != size || !curvature_fits) {
-    return concat("merged weights of ", record.merged.size(), ", S0 of ", record.s0.size(),
-                  " and S1 of ", record.s1.size(), " values for ", size, " adapted weights");
-  }
-  return "";
+  if (record.merged.size() != size)
+    return concat("merged weights of ", record.merged.size(), " values for ", size,
+                  " adapted weights");
+  return problem_of_memory(record);
 }
 
 std::optional<double> MergeRecord::alpha() const {

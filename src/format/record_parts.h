@@ -13,6 +13,8 @@ namespace palimpsest {
 // What is wrong with a record, or "".
 std::string problem_of(const TaskRecord& record);
 std::string problem_of(const StateRecord& record);
+// Of the parts of the memory whose shapes follow from the rest of the state.
+std::string problem_of_memory(const StateRecord& record);
 std::string problem_of(const Head& head, std::size_t classes);
 std::string problem_of_name(std::string_view module);
 std::string problem_of_modules(const std::vector<LoraFactors>& lora);

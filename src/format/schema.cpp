@@ -14,18 +14,24 @@
 namespace palimpsest {
 namespace {
 
-// One object, or with a placeholder in its path ("/lora/<module>/A") one object per name.
+// One object, or with a placeholder in its path ("/lora/<module>/A") one object per name. Names of
+// a placeholder that ends with dots ("<name...>") may have slashes.
 struct SchemaObject {
   std::string path, type;         // "f4", or "i8 or f8"
-  std::vector<std::string> dims;  // "c", "index + 1", "3"
+  std::vector<std::string> dims;  // "c", "index + 1", "3"; "..." for any number of any length
   bool required = false;          // with a placeholder: for every name that stands in the file
 };
 
-std::vector<SchemaObject> schema_of(const std::string& type) {
+// Of the file's major version, or of the one before where that left the type as it was.
+std::vector<SchemaObject> schema_of(const std::string& type, std::string_view version) {
   std::vector<SchemaObject> objects;
+  std::string found;
   for (const std::string_view text : schema_texts()) {
     const auto json = nlohmann::json::parse(text);
-    if (json.at("describes") != type) continue;
+    const std::string major(major_version(json.at("palimpsest_version").get<std::string>()));
+    if (json.at("describes") != type || major > major_version(version) || major < found) continue;
+    found = major;
+    objects.clear();
     for (const auto& entry : json.at("objects")) {
       objects.push_back({.path = entry.at("path"),
                          .type = entry.at("type"),
@@ -54,7 +60,8 @@ std::optional<std::string> match(std::string_view pattern, std::string_view path
       !path.ends_with(after))
     return std::nullopt;
   std::string name(path.substr(before.size(), path.size() - before.size() - after.size()));
-  if (name.find_first_of("/@") != std::string::npos) return std::nullopt;
+  const bool may_have_slashes = placeholder_of(std::string(pattern)).ends_with("...>");
+  if (name.find_first_of(may_have_slashes ? "@" : "/@") != std::string::npos) return std::nullopt;
   return name;
 }
 
@@ -95,9 +102,10 @@ std::string problem_of_object(const H5File& file, const std::string& path,
   std::string shape;
   for (const std::string& length : expected.dims)
     shape += concat(shape.empty() ? "" : ", ", lengths.shown(length, name));
-  const bool is_type =
-      concat(" ", expected.type, " ").find(concat(" ", item.type, " ")) != std::string::npos;
-  bool fits = is_type && item.dims.size() == expected.dims.size();
+  const std::string types = concat(" ", expected.type, " ");
+  bool fits = types.find(concat(" ", item.type, " ")) != std::string::npos;
+  if (expected.dims == std::vector<std::string>{"..."} && fits) return "";
+  fits = fits && item.dims.size() == expected.dims.size();
   for (std::size_t d = 0; fits && d < item.dims.size(); ++d)
     fits = lengths.agree(expected.dims[d], name, item.dims[d]);
   if (fits) return "";
@@ -109,10 +117,11 @@ std::string problem_of_object(const H5File& file, const std::string& path,
 
 std::vector<std::string> schema_problems(const H5File& file) {
   const std::string type = file.text("/@palimpsest_type");
-  const std::vector<SchemaObject> schema = schema_of(type);
+  const std::string version = file.text("/@palimpsest_version");
+  const std::vector<SchemaObject> schema = schema_of(type, version);
   if (schema.empty())
     return {concat("/@palimpsest_type: expected a type with a schema, found \"", type, "\"")};
-  const bool may_hold_more = is_later_minor_version(file.text("/@palimpsest_version"));
+  const bool may_hold_more = is_later_minor_version(version);
   std::vector<std::string> problems;
   std::set<std::string> found;
   std::set<std::pair<std::string, std::string>> names = {{"", ""}};  // with their placeholders

@@ -1,6 +1,7 @@
 #include "accuracy_record.h"
 #include "content_hash.h"
 #include "h5.h"
+#include "memory_fields.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/format/records.h"
@@ -9,24 +10,6 @@
 
 namespace palimpsest {
 namespace {
-
-std::string statistics_group(std::int64_t task) {
-  return "/class_statistics/" + std::to_string(task);
-}
-
-void write_statistics(H5Writer& file, const std::string& group, const ClassStatistics& statistics) {
-  const H5Dims dims = {statistics.classes, statistics.features};
-  file.numbers<float>(group + "/mean", dims, statistics.mean);
-  file.numbers<float>(group + "/variance", dims, statistics.variance);
-}
-
-ClassStatistics read_statistics(const H5File& file, const std::string& group, const Head& head) {
-  const H5Dims dims = {head.classes, head.features};
-  return {.classes = head.classes,
-          .features = head.features,
-          .mean = file.numbers<float>(group + "/mean", dims),
-          .variance = file.numbers<float>(group + "/variance", dims)};
-}
 
 StateRecord read_all_but_bulk(const H5File& file) {
   StateRecord record;
@@ -41,16 +24,16 @@ StateRecord read_all_but_bulk(const H5File& file) {
   record.config = file.text("/config");
   record.numerics = file.text("/numerics");
   record.layout = read_layout(file, "/weights");
-  record.fisher_kind = file.text("/curvature@kind");
-  record.fisher_scale = file.text("/curvature@scale");
   for (std::int64_t task = 0; task < record.tasks_done; ++task) {
-    record.classes.push_back(file.texts(head_group(task) + "/classes"));
+    record.classes.push_back(file.texts(classes_path(file, task)));
   }
   record.accuracy = read_accuracy(file, record.classes);
   return record;
 }
 
-bool has_curvature_memory(const H5File& file) { return file.has("/curvature/s0"); }
+std::vector<StoredTensor> stored_memory(const H5File& file, const StateRecord& record) {
+  return stored_memory(file, record.layout, record.tasks_done);
+}
 
 }  // namespace
 
@@ -66,19 +49,9 @@ std::string write_state_record(const std::filesystem::path& path, const StateRec
   file.text("/config", record.config);
   file.text("/numerics", record.numerics);
   write_flat<float>(file, "/weights", record.layout, record.merged);
-  file.text("/curvature@kind", record.fisher_kind);
-  file.text("/curvature@scale", record.fisher_scale);
-  if (!record.s0.empty()) {
-    write_flat<double>(file, "/curvature/s0", record.layout, record.s0);
-    write_flat<double>(file, "/curvature/s1", record.layout, record.s1);
-  }
-  for (std::int64_t task = 0; task < record.tasks_done; ++task) {
-    const auto i = static_cast<std::size_t>(task);
-    write_head(file, head_group(task), record.heads[i]);
-    file.texts(head_group(task) + "/classes", record.classes[i]);
-    if (!record.class_statistics.empty())
-      write_statistics(file, statistics_group(task), record.class_statistics[i]);
-  }
+  write_memory(file, record.memory);
+  for (std::size_t task = 0; task < record.classes.size(); ++task)
+    file.texts("/classes/" + std::to_string(task), record.classes[task]);
   write_accuracy(file, record.accuracy);
   if (!record.merged.empty()) {
     file.number<double>("/stats@norm_merged", frobenius_norm(record.merged));
@@ -93,17 +66,7 @@ StateRecord read_state_record(const std::filesystem::path& path) {
   check_content_hash(file);
   StateRecord record = read_all_but_bulk(file);
   record.merged = read_flat<float>(file, "/weights", record.layout);
-  if (has_curvature_memory(file)) {
-    record.s0 = read_flat<double>(file, "/curvature/s0", record.layout);
-    record.s1 = read_flat<double>(file, "/curvature/s1", record.layout);
-  }
-  for (std::int64_t task = 0; task < record.tasks_done; ++task) {
-    record.heads.push_back(read_head(file, head_group(task)));
-    if (file.has("/class_statistics")) {
-      record.class_statistics.push_back(
-          read_statistics(file, statistics_group(task), record.heads.back()));
-    }
-  }
+  record.memory = read_memory(file, stored_memory(file, record));
   refuse_problem<InputError>(path, problem_of(record));
   return record;
 }
@@ -111,18 +74,17 @@ StateRecord read_state_record(const std::filesystem::path& path) {
 StateRecord read_state_heads(const std::filesystem::path& path) {
   const H5File file(path, "state");
   StateRecord record = read_all_but_bulk(file);
-  for (std::int64_t task = 0; task < record.tasks_done; ++task) {
-    const auto i = static_cast<std::size_t>(task);
-    record.heads.push_back(read_head(file, head_group(task)));
-    refuse_problem<InputError>(path, problem_of(record.heads[i], record.classes[i].size()));
-  }
+  record.memory = read_memory(file, stored_memory(file, record), "head");
+  refuse_problem<InputError>(path, problem_of_memory(record));
   return record;
 }
 
 StateSummary read_state_summary(const std::filesystem::path& path) {
   const H5File file(path, "state");
-  return {.record = read_all_but_bulk(file),
-          .has_curvature_memory = has_curvature_memory(file),
+  StateRecord record = read_all_but_bulk(file);
+  std::vector<TensorSummary> memory = summaries_of(stored_memory(file, record));
+  return {.record = std::move(record),
+          .memory = std::move(memory),
           .norm_merged = read_optional(file, "/stats@norm_merged"),
           .identity = identity_of(file)};
 }

@@ -6,7 +6,7 @@
 namespace palimpsest {
 
 std::string readable_versions() {
-  return concat("version 1.x.y, which ", writer(),
+  return concat("version 1.x.y or 2.x.y, which ", writer(),
                 " reads; a newer one needs a program as new as the one that wrote the file");
 }
 

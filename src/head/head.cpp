@@ -9,6 +9,7 @@
 #include "palimpsest/core/random.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/device/host_copy.h"
+#include "palimpsest/format/heads.h"
 
 namespace palimpsest {
 
@@ -24,6 +25,14 @@ void HeadKind::initialise(const at::Tensor& weight, const at::Tensor& bias, std:
                  RandomStream(seed, Purpose::kHeadInit, static_cast<std::uint32_t>(task), index++));
     parameter.detach().copy_(values);
   }
+}
+
+NeededMemory HeadKind::needs(std::int64_t tasks) const {
+  const std::string instance = head_instance(recorded_kind(), scale());
+  return {.names = names_by_task(instance, tasks, {"weight", "bias"}),
+          .settings = concat("heads of ", instance.substr(instance.find('/') + 1)),
+          .if_none = "it has no heads",
+          .if_other = "logits of both would not compare; keep its --head and --head-scale"};
 }
 
 Head HeadKind::made_of(const at::Tensor&, std::span<const std::int64_t>, std::int64_t) const {

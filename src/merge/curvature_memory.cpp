@@ -51,6 +51,37 @@ CurvatureMemory::CurvatureMemory(std::vector<double> s0, std::vector<double> s1)
   check_size("S1", s1_.size(), s0_.size());
 }
 
+std::string curvature_instance(std::string_view kind, std::string_view scale) {
+  return concat("curvature/", kind, ":scale=", scale);
+}
+
+std::string curvature_in(const NamedTensors& memory) {
+  std::string instance;
+  for (const std::string& name : memory.names("curvature")) {
+    const std::string_view found = instance_of(name);
+    if (!instance.empty() && found != instance) {
+      throw Error(
+          concat("expected S0 and S1 of one kind in a memory, found ", instance, " and ", found));
+    }
+    instance = found;
+  }
+  return instance;
+}
+
+CurvatureMemory take_curvature(NamedTensors& memory, const std::string& instance) {
+  if (instance.empty()) return CurvatureMemory(0);
+  std::vector<double> s0 = memory.take<double>(instance + "/s0", {kAnySize});
+  return {std::move(s0), memory.take<double>(instance + "/s1", {kAnySize})};
+}
+
+void put_curvature(NamedTensors& memory, const std::string& instance, CurvatureMemory curvature) {
+  if (instance.empty()) return;
+  const TensorDims dims = {static_cast<std::int64_t>(curvature.size())};
+  auto [s0, s1] = std::move(curvature).release();
+  memory.put(instance + "/s0", {.dims = dims, .values = std::move(s0), .keeper = Keeper::kRoot});
+  memory.put(instance + "/s1", {.dims = dims, .values = std::move(s1), .keeper = Keeper::kRoot});
+}
+
 void CurvatureMemory::check(std::span<const float> fisher, std::span<const float> task_weights,
                             double factor) const {
   check_size("the Fisher", fisher.size(), s0_.size());

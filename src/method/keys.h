@@ -11,6 +11,7 @@ std::vector<Key> keys_of_penalty();
 std::vector<Key> keys_of_merge();
 std::vector<Key> keys_of_curvature();
 std::vector<Key> keys_of_head();
+std::vector<Key> keys_of_classifier();
 
 // Throw UsageError where settings contradict one another: of any run; of one that trains.
 void check_consistent(const RunConfig& config);

@@ -7,6 +7,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/heads.h"
 #include "palimpsest/format/partial_records.h"
 #include "palimpsest/remerge/merge_record.h"
 #include "post_hoc.h"
@@ -216,13 +217,14 @@ void add_heads(RemergeResult& result, const RunRequest& request) {
   const std::filesystem::path path =
       run.folder.state_file(static_cast<std::int64_t>(run.tasks.size()) - 1);
   const StateRecord state = read_state_heads(path);
-  if (state.heads.size() != run.tasks.size()) {
+  const std::vector<Head> heads = heads_in(state.memory);
+  if (heads.size() != run.tasks.size()) {
     throw InputError(concat(path.string(), ": expected heads of ", run.tasks.size(),
-                            " tasks, found ", state.heads.size()));
+                            " tasks, found ", heads.size()));
   }
   for (const MergedTask& task : result.tasks) {
     const auto t = static_cast<std::size_t>(task.index);
-    result.record.heads.push_back(state.heads[t]);
+    result.record.heads.push_back(heads[t]);
     result.record.classes.push_back(state.classes[t]);
   }
   result.record.backbone_shape_sha256 = state.backbone_shape_sha256;

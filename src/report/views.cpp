@@ -20,9 +20,7 @@ View view_of_state(const std::filesystem::path& file) {
   json.update({{"tasks_done", state.tasks_done},
                {"adapted_weights", state.layout.size()},
                {"norm_merged", number_or_null(summary.norm_merged)},
-               {"fisher_kind", state.fisher_kind},
-               {"fisher_scale", state.fisher_scale},
-               {"has_curvature_memory", summary.has_curvature_memory},
+               {"memory", Json::array()},
                {"classes", state.classes},
                {"backbone_sha256", state.backbone_sha256},
                {"pack_content_sha256", state.pack_content_sha256},
@@ -34,10 +32,6 @@ View view_of_state(const std::filesystem::path& file) {
       identity_text(summary.identity), "  backbone ", short_hash(state.backbone_sha256), ", pack ",
       short_hash(state.pack_content_sha256), "\n  ", grouped(state.layout.size()),
       " adapted weights, |theta_hat - theta_hat_0| = ", fixed_or_dash(summary.norm_merged, 4),
-      "\n  ",
-      summary.has_curvature_memory
-          ? concat("curvature memory: ", state.fisher_kind, ", scale ", state.fisher_scale)
-          : "no curvature memory",
       "\n  numerics ", wrap(state.numerics, kWidth, 2, 11), "\n\ntasks\n");
   for (std::size_t t = 0; t < state.classes.size(); ++t) {
     text += concat("  ", t + 1, "  ", wrap(listed(state.classes[t]), kWidth, 6, 6), "\n");
@@ -50,7 +44,18 @@ View view_of_state(const std::filesystem::path& file) {
                                {"in", module.in},
                                {"offset", module.offset}});
   }
-  text += concat("\n", text_table(rows, "llr"), "\n",
+  Rows memory = {{"memory", "shape", "type", "size", "kept by"}};
+  for (const TensorSummary& tensor : summary.memory) {
+    memory.push_back({tensor.name, shape_text(tensor.dims), tensor.type,
+                      byte_count(static_cast<double>(tensor.bytes)),
+                      std::string(name_of(tensor.keeper))});
+    json["memory"].push_back({{"name", tensor.name},
+                              {"shape", tensor.dims},
+                              {"type", tensor.type},
+                              {"bytes", tensor.bytes},
+                              {"keeper", name_of(tensor.keeper)}});
+  }
+  text += concat("\n", text_table(rows, "llr"), "\n", text_table(memory, "lllrl"), "\n",
                  summary_table(state.accuracy, {}, kWidth, is_task_given(config)));
   return {std::move(text), dump(json)};
 }

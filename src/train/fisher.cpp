@@ -94,8 +94,7 @@ Fisher measure_curvature(Session& session, const Task& task, const Head& head,
     fisher.loss = mean[size].item<double>();
     is_finite = at::isfinite(mean).all().item<bool>();
   }
-  session.group.broadcast(std::as_writable_bytes(std::span(&fisher.loss, 1)), 0,
-                          "broadcast of the loss after training");
+  session.group.broadcast(std::span(&fisher.loss, 1), 0, "broadcast of the loss after training");
   if (session.group.any(!is_finite, "agreement on the Fisher")) {
     throw DivergedError(concat("task ", task.index + 1,
                                ": the Fisher or the loss after training is not finite (loss ",

@@ -54,16 +54,35 @@ def streams(tmp_path_factory):
     return made
 
 
+def arrays_of(file):
+    arrays = {}
+    file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return arrays
+
+
+def by_module(arrays, weights):
+    """Of a state: the memory under the names of format 1, which the bits were recorded by, with S0 and S1 by module."""
+    renamed = {}
+    for name, values in arrays.items():
+        if name.startswith("memory/curvature/"):
+            begin = 0
+            for module in sorted(weights):
+                renamed[f"curvature/{name[-2:]}/{module}"] = values[begin : begin + weights[module].size]
+                begin += weights[module].size
+        else:
+            renamed[name.replace("memory/head/linear/", "heads/")] = values
+    return renamed
+
+
 def bits_of(run):
     """SHA-256 over all arrays of real numbers in a run's tasks and newest state."""
     digest = hashlib.sha256()
     for path in [*sorted(pathlib.Path(run, "tasks").glob("*.h5")), pathlib.Path(run, "state-0003.h5")]:
         with h5py.File(path) as file:
-            arrays = {}
-            file.visititems(lambda name, item: arrays.update({name: item}) if isinstance(item, h5py.Dataset) else None)
+            arrays = by_module(arrays_of(file), file.get("weights"))
             for name in sorted(arrays):
                 if arrays[name].dtype.kind == "f" and not name.startswith("metrics/seconds"):
-                    digest.update(f"{path.name}/{name}\0".encode() + arrays[name][()].tobytes())
+                    digest.update(f"{path.name}/{name}\0".encode() + arrays[name].tobytes())
     return digest.hexdigest()
 
 

@@ -40,7 +40,7 @@ def go_on(toy, out, *more, **how):
 
 def weights(toy, out):
     with h5py.File(toy.path("runs", out, "state-0003.h5")) as state:
-        heads = [state[f"heads/{task}/weight"][:].ravel() for task in range(4)]
+        heads = [state[f"memory/head/linear/{task}/weight"][:].ravel() for task in range(4)]
         return np.concatenate([state["weights"][name][:].ravel() for name in state["weights"]] + heads)
 
 
@@ -111,7 +111,7 @@ def test_old_classes_must_not_come_again(stream):
 @pytest.mark.parametrize("more, message, code", quick(1, [
     (["--fork", "x"], "a run begins from one other run", 2),
     (["--lora-targets", "query"], "it adapted other modules", 2),
-    (["--fisher-scale", "trace"], "were scaled by secant", 2),
+    (["--fisher-scale", "trace"], "found curvature/empirical:scale=secant", 2),
     (["--joint", "--merge", "none", "--perturbation", "none"], "joint = true", 2),
 ]))
 def test_what_does_not_fit_is_refused_before_anything_is_written(stream, more, message, code):

@@ -54,7 +54,7 @@ def expected_curvature(toy, curvature, names, file):
 def test_a_curvature_is_recorded_the_same_at_two_ranks(toy, curvature):
     run = same_at_two_ranks(toy, curvature, "--curvature", curvature)
     with h5py.File(f"{run}/state-0001.h5") as state:
-        assert state["curvature"].attrs["kind"].decode() == KINDS[curvature]
+        assert list(state["memory/curvature"]) == [f"{curvature}:scale=secant"]
     with h5py.File(f"{run}/tasks/task-0000.h5") as file:
         fisher = file["fisher"]
         assert fisher.attrs["kind"].decode() == KINDS[curvature] and fisher.attrs["samples"] == 40
@@ -70,7 +70,7 @@ def test_a_curvature_is_recorded_the_same_at_two_ranks(toy, curvature):
 @pytest.mark.slow
 def test_a_fork_keeps_to_its_kind_of_curvature(toy, reference_run):
     text = toy.run("--fork", reference_run, "--tasks", 4, "--curvature", "gram", out="no-fork", code=2)
-    assert "gram-diagonal" in text and "empirical-per-sample" in text
+    assert "expected curvature/gram:scale=secant/s0 in its memory, found curvature/empirical:scale=secant" in text, text
 
 
 @pytest.fixture(scope="module")

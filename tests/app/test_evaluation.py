@@ -150,7 +150,7 @@ def test_validation_is_a_choice_by_content(toy, run):
     kept = [n < SHARE and not t for n, t in zip(numbers, test)]
     found = json.loads(evaluate("--weights", run, "--split", "validation", "--json"))
     with h5py.File(f"{run}/state-0003.h5") as state:
-        assert len(state["heads"]) == 4
+        assert len(state["memory/head/linear"]) == 4
     for t in range(4):
         of_task = [label // 2 == t for label in labels]
         wanted = sum(k and o for k, o in zip(kept, of_task))

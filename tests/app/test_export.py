@@ -60,7 +60,8 @@ def differences(run, task=3):
 
 def heads(run, task=3):
     with h5py.File(f"{run}/state-{task:04d}.h5") as file:
-        parts = [file["heads"][str(t)] for t in range(task + 1)]
+        (instance,) = file["memory/head"].values()  # linear, or cosine with its scale
+        parts = [instance[str(t)] for t in range(task + 1)]
         return [torch.from_numpy(np.concatenate([part[name][:] for part in parts])) for name in ("weight", "bias")]
 
 

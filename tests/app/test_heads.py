@@ -31,14 +31,20 @@ def state_of(toy, out, task=3):
     return h5py.File(toy.path("runs", out, f"state-{task:04}.h5"))
 
 
+def heads_of(state):
+    (instance,) = state["memory/head"].values()  # linear, or cosine with its scale
+    return [instance[str(task)] for task in range(len(instance))]
+
+
 def joint_logits(heads, features):
     """[samples, classes]: cosines times the scale where a head says so."""
     parts = []
     for head in heads:
         weight = head["weight"][:].astype("f8")
-        if head.attrs.get("kind", b"linear") == b"cosine":
+        kind, _, scale = head.name.split("/")[3].partition(":scale=")
+        if kind == "cosine":
             unit = features / np.linalg.norm(features, axis=1, keepdims=True)
-            parts.append(head.attrs["scale"] * unit @ (weight / np.linalg.norm(weight, axis=1, keepdims=True)).T)
+            parts.append(float(scale) * unit @ (weight / np.linalg.norm(weight, axis=1, keepdims=True)).T)
             assert not head["bias"][:].any()
         else:
             parts.append(features @ weight.T + head["bias"][:])
@@ -74,7 +80,7 @@ def test_accuracies_are_those_of_the_recorded_heads(toy, kind, features_at):
     tasks = 1 if kind == "joint" else 4
     with state_of(toy, out, tasks - 1) as state, task_file(toy, out, tasks - 1) as file:
         features = features_at(state)
-        logits = joint_logits([state[f"heads/{task}"] for task in range(tasks)], features)
+        logits = joint_logits(heads_of(state), features)
         right = (logits.argmax(1) == features_at.labels) & (features_at.split == 1)
         expected = np.bincount(features_at.labels[right] * tasks // 8, minlength=tasks)
         np.testing.assert_array_equal(file["metrics/after_merge/correct"][:], expected)
@@ -100,8 +106,8 @@ def test_class_means_learned_at_once_are_those_learned_one_task_after_another(to
     toy.run("--resume", "auto", *KINDS["prototype"], out="head-prototype")
     toy.run("--joint", *KINDS["prototype"], out="joint-prototype")
     with state_of(toy, "joint-prototype", 0) as joint, state_of(toy, "head-prototype") as stream:
-        weights = np.concatenate([stream[f"heads/{task}/weight"][:] for task in range(4)])
-        np.testing.assert_array_equal(joint["heads/0/weight"][:], weights)
+        weights = np.concatenate([head["weight"][:] for head in heads_of(stream)])
+        np.testing.assert_array_equal(heads_of(joint)[0]["weight"][:], weights)
         assert joint["accuracy/after_merge/correct"][0, 0] == stream["accuracy/after_merge/correct"][3].sum()
     with task_file(toy, "joint-prototype", 0) as file:
         assert file["task"].attrs["name"] == b"joint of 4 tasks"
@@ -113,10 +119,10 @@ def test_class_statistics_are_those_of_the_merged_models(toy, features_at, refit
     out = f"statistics{len(refit)}"
     toy.run("--head-align", "--tasks", 2, *refit, out=out)
     with state_of(toy, out, 0) as first, state_of(toy, out, 1) as second:
-        assert sorted(second["class_statistics"]) == ["0", "1"]
+        assert sorted(second["memory/classifier/local"]) == ["0", "1"]
         for task, state in ((0, first), (1, second)):  # each at its own theta_hat: no correction for drift
             features = features_at(state)
-            kept = second[f"class_statistics/{task}"]
+            kept = second[f"memory/classifier/local/{task}"]
             for c in range(2):
                 of_class = features[(features_at.labels == 2 * task + c) & (features_at.split == 0)]
                 # The same; a variance is of small differences between features.
@@ -124,9 +130,9 @@ def test_class_statistics_are_those_of_the_merged_models(toy, features_at, refit
                 np.testing.assert_allclose(kept["variance"][c], of_class.var(0, ddof=1), rtol=1e-3, atol=1e-5)
         with task_file(toy, out, 0) as record, task_file(toy, out, 1) as newest:
             # The first task has nothing to be aligned with; its record keeps its head, the state's is aligned.
-            np.testing.assert_array_equal(record["head/weight"][:], first["heads/0/weight"][:])
-            assert (record["head/weight"][:] != second["heads/0/weight"][:]).any()
-            np.testing.assert_array_equal(newest["head/weight"][:], second["heads/1/weight"][:])
+            np.testing.assert_array_equal(record["head/weight"][:], heads_of(first)[0]["weight"][:])
+            assert (record["head/weight"][:] != heads_of(second)[0]["weight"][:]).any()
+            np.testing.assert_array_equal(newest["head/weight"][:], heads_of(second)[1]["weight"][:])
 
 
 @pytest.mark.slow
@@ -155,10 +161,11 @@ def test_a_fork_keeps_the_kind_of_head_and_needs_statistics_to_align(toy, refere
     text = toy.run("--head-align", "--fork", reference_run, out="fork-align", code=2)
     assert "kept no class statistics" in text and "only a run with --head-align keeps them" in text, text
     text = toy.run("--head", "cosine", "--fork", reference_run, out="fork-cosine", code=2)
-    assert "its heads are linear of scale 1" in text and "would not compare" in text, text
+    assert "expected head/cosine:scale=16/0/weight in its memory, found head/linear:" in text and "would not compare" in text, text
     toy.run("--head-align", "--tasks", 1, out="fork-origin")
     origin = toy.path("runs", "fork-origin")
     for name, options, tasks in (("on", ["--head-align"], ["0", "1"]), ("off", [], [])):
-        toy.run(*options, "--tasks", 2, "--fork", origin, out=f"fork-{name}")
+        text = toy.run(*options, "--tasks", 2, "--fork", origin, out=f"fork-{name}")
+        assert ("is dropped: classifier/local (2 arrays)" in text) == (name == "off"), text
         with state_of(toy, f"fork-{name}", 1) as state:
-            assert sorted(state.get("class_statistics", [])) == tasks
+            assert sorted(state.get("memory/classifier/local", [])) == tasks

@@ -21,7 +21,7 @@ def many(toy):
 
 def heads(toy, out, task=1):
     with h5py.File(toy.path("runs", out, f"state-{task:04}.h5")) as state:
-        return [state[f"heads/{t}/weight"][:] for t in range(task + 1)]
+        return [state[f"memory/head/linear/{t}/weight"][:] for t in range(task + 1)]
 
 
 def moved(one, other):
@@ -74,4 +74,4 @@ def test_views_that_a_frozen_backbone_never_sees_are_refused(vision_toy):
     assert one.keys() == other.keys()
     with h5py.File(vision_toy.path("runs", "views-none", "state-0000.h5")) as a, \
          h5py.File(vision_toy.path("runs", "views-crop-flip", "state-0000.h5")) as b:
-        np.testing.assert_array_equal(a["heads/0/weight"][:], b["heads/0/weight"][:])
+        np.testing.assert_array_equal(a["memory/head/linear/0/weight"][:], b["memory/head/linear/0/weight"][:])

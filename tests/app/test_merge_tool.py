@@ -57,7 +57,7 @@ def test_the_runs_own_rule_gives_its_recorded_weights(toy, rule):
         for name in state["weights"]:
             np.testing.assert_array_equal(state["weights"][name][:], file["weights"][name][:])
         for task in "012":
-            np.testing.assert_array_equal(state["heads"][task]["weight"][:], file["heads"][task]["weight"][:])
+            np.testing.assert_array_equal(state["memory/head/linear"][task]["weight"][:], file["heads"][task]["weight"][:])
 
 
 def test_another_rule_is_post_hoc_and_goes_to_the_end_points(toy, run):

@@ -262,11 +262,13 @@ def test_a_fork_goes_on_from_a_state_with_other_settings(toy, reference_run):
 @pytest.mark.slow
 def test_a_fork_by_a_rule_without_fisher_has_no_memory_to_go_on_with(toy, reference_run):
     origin = os.path.join(reference_run, "state-0002.h5")
-    toy.run("--fork", origin, "--merge", "average", out="averaged")
+    text = toy.run("--fork", origin, "--merge", "average", out="averaged")
+    assert "what no part of this run uses is dropped: curvature/empirical:scale=secant (2 arrays)" in text, text
     text = toy.run("--fork", toy.path("runs", "averaged"), out="closed-form-again", code=2)
     assert "the rule needs the Fisher of the tasks before" in text, text
     text = toy.run("--fork", origin, "--fisher-scale", "trace", out="rescaled", code=2)
-    assert "were scaled by secant" in text, text
+    assert "expected curvature/empirical:scale=trace/s0 in its memory, found curvature/empirical:scale=secant" in text, text
+    assert "keep its --curvature and --fisher-scale" in text, text
 
 
 @pytest.mark.slow

@@ -80,7 +80,7 @@ def test_domains_share_one_head_that_goes_on(toy, domain_run):
     toy.run(*domains(toy), *still, out="still")
     heads = []
     with h5py.File(toy.path("runs", "still", "state-0003.h5")) as state:
-        heads = [state[f"heads/{task}/weight"][:] for task in range(4)]
+        heads = [state[f"memory/head/linear/{task}/weight"][:] for task in range(4)]
     for head in heads[1:]:
         np.testing.assert_array_equal(head, heads[0])
 
@@ -131,7 +131,7 @@ def test_a_domain_run_is_continued_with_the_labels_it_has(toy, domain_run):
     with h5py.File(toy.path("runs", "d-new", "state-0003.h5")) as mine, h5py.File(f"{domain_run}/state-0003.h5") as whole:
         for name in whole["weights"]:
             np.testing.assert_array_equal(mine["weights"][name][:], whole["weights"][name][:])
-        np.testing.assert_array_equal(mine["heads/3/weight"][:], whole["heads/3/weight"][:])
+        np.testing.assert_array_equal(mine["memory/head/linear/3/weight"][:], whole["memory/head/linear/3/weight"][:])
 
 
 @pytest.mark.parametrize("scenario, tasks, message", quick(1, [

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <chrono>
+#include <cmath>
 #include <numeric>
 #include <thread>
 
@@ -53,6 +54,44 @@ TEST_F(HostGroupTest, BroadcastBringsTheBytesOfAnyRoot) {
     group.broadcast(bytes, root, "test");
     EXPECT_THAT(bytes,
                 testing::ElementsAre(std::byte{7}, std::byte{8}, static_cast<std::byte>(root)));
+  }
+}
+
+TEST_F(HostGroupTest, BroadcastBringsNumbersAndStructsAsTheyAre) {
+  struct Place {
+    std::int64_t task;
+    double loss;
+  };
+  for (int root = 0; root < group.size(); ++root) {
+    const bool is_root = group.rank() == root;
+    std::array<double, 2> numbers{};
+    Place place{};
+    if (is_root) {
+      numbers = {0.1, -0.0};
+      place = {7, 1.0 / 3};
+    }
+    group.broadcast(std::span(numbers), root, "test");
+    group.broadcast(std::span(&place, 1), root, "test");
+    EXPECT_EQ(numbers[0], 0.1);
+    EXPECT_TRUE(std::signbit(numbers[1]));
+    EXPECT_EQ(place.task, 7);
+    EXPECT_EQ(place.loss, 1.0 / 3);
+  }
+}
+
+TEST_F(HostGroupTest, BroadcastOfAVectorNeedsItsSizeOnRootOnly) {
+  for (int root = 0; root < group.size(); ++root) {
+    const bool is_root = group.rank() == root;
+    std::vector<float> numbers(is_root ? 3 : 9, 0.5f);
+    std::vector<std::string> texts(is_root ? 0 : 2, "another");
+    if (is_root) texts = {"one", "", "three"};
+    group.broadcast(numbers, root, "test");
+    group.broadcast(texts, root, "test");
+    EXPECT_EQ(numbers, std::vector<float>(3, 0.5f));
+    EXPECT_THAT(texts, testing::ElementsAre("one", "", "three"));
+    if (is_root) numbers.clear();
+    group.broadcast(numbers, root, "test");
+    EXPECT_TRUE(numbers.empty());
   }
 }
 

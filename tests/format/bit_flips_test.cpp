@@ -60,7 +60,7 @@ TEST_F(BitFlipsTest, OfTheManifestNeverGiveAnotherRecord) {
       if (!newest) return;
       const StateRecord& expected = newest->record.tasks_done == 1 ? first : second;
       EXPECT_EQ(newest->record.merged, expected.merged);
-      EXPECT_EQ(newest->record.s0, expected.s0);
+      EXPECT_EQ(newest->record.memory, expected.memory);
       const NewestStep step = run_.newest_step(newest->record.tasks_done, newest->content_sha256);
       if (step.record) {
         EXPECT_TRUE(step.record->progress ==

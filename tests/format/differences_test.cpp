@@ -66,15 +66,16 @@ TEST_F(DifferencesTest, TheFirstFieldIsWhatTheRunWasTold) {
 TEST_F(DifferencesTest, AnArrayIsNamedWithItsPlaceAndBothValues) {
   StateRecord state = sample_state(1);
   write_state_record(at("a.h5"), state);
-  state.s0[1 * 4 + 2] = 2.5;  // of the first module, m.key [3, 4]
-  state.s0[0] = 0.5;
+  std::vector<double> s0 = state.memory.take<double>(kCurvature + "/s0", {20});
+  s0[6] = 2.5;
+  s0[0] = 0.5;
+  put_flat(state.memory, kCurvature + "/s0", std::move(s0));
   write_state_record(at("b.h5"), state);
-  EXPECT_THAT(
-      compare(at("a.h5"), at("b.h5")).differences,
-      ElementsAre(
-          AllOf(Field(&Difference::field, "/curvature/s0/m.key"),
-                Field(&Difference::how,
-                      HasSubstr("2 of 12 values, most at [1, 2]: 0.33333333333333331 and 2.5")))));
+  EXPECT_THAT(compare(at("a.h5"), at("b.h5")).differences,
+              ElementsAre(AllOf(
+                  Field(&Difference::field, "/memory/curvature/empirical:scale=secant/s0"),
+                  Field(&Difference::how,
+                        HasSubstr("2 of 20 values, most at [6]: 0.33333333333333331 and 2.5")))));
 }
 
 TEST_F(DifferencesTest, FewerTasksAreADifferenceAndTheRestIsCompared) {

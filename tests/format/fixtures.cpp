@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/heads.h"
 #include "support/scored_row.h"
 
 // HDF5 leaks when it meets a damaged object header; that is not ours to fix.
@@ -40,6 +41,11 @@ FolderTest::FolderTest() {
 }
 
 FolderTest::~FolderTest() { std::filesystem::remove_all(folder_); }
+
+void put_flat(NamedTensors& memory, const std::string& name, std::vector<double> values) {
+  const auto size = static_cast<std::int64_t>(values.size());
+  memory.put(name, {.dims = {size}, .values = std::move(values), .keeper = Keeper::kRoot});
+}
 
 TaskRecord sample_task(std::int64_t index) {
   TaskRecord record;
@@ -79,13 +85,11 @@ StateRecord sample_state(std::int64_t tasks_done) {
   record.tasks_done = tasks_done;
   record.layout = AdaptedLayout({{"m.value", 2, 4}, {"m.key", 3, 4}});
   record.merged = ramp(20, -1.0f);
-  record.fisher_kind = "empirical-per-sample";
-  record.fisher_scale = "secant";
-  record.s0 = std::vector<double>(20, 1.0 / 3.0);
-  record.s1 = std::vector<double>(20, -1e-17);
+  put_flat(record.memory, kCurvature + "/s0", std::vector<double>(20, 1.0 / 3.0));
+  put_flat(record.memory, kCurvature + "/s1", std::vector<double>(20, -1e-17));
   for (std::int64_t task = 0; task < tasks_done; ++task) {
-    record.heads.push_back(task == 0 ? cosine_head() : sample_head());
-    record.class_statistics.push_back({2, 3, ramp(6, 0.5f), ramp(6, 0)});
+    put_head(record.memory, task, task == 0 ? cosine_head() : sample_head());
+    put_class_statistics(record.memory, task, {2, 3, ramp(6, 0.5f), ramp(6, 0)});
     record.classes.push_back({concat("class ", task), concat("other ", task)});
     record.accuracy.add_row(sample_row(task + 1, 30 + task), sample_row(task + 1, 40));
   }
@@ -105,7 +109,7 @@ MergedRecord sample_merged() {
           .post_hoc = "post hoc: task 2 is left out",
           .task_names = {"task 1", "task 3"},
           .classes = state.classes,
-          .heads = state.heads,
+          .heads = heads_in(state.memory),
           .backbone_sha256 = state.backbone_sha256,
           .backbone_shape_sha256 = std::string(64, 'f'),
           .pack_content_sha256 = state.pack_content_sha256,
@@ -159,10 +163,8 @@ StateRecord frozen_state(std::int64_t tasks_done) {
   StateRecord record = sample_state(tasks_done);
   record.layout = AdaptedLayout();
   record.merged.clear();
-  record.s0.clear();
-  record.s1.clear();
-  record.class_statistics.clear();
-  record.fisher_kind = "";
+  record.memory.erase("curvature");
+  record.memory.erase("classifier");
   return record;
 }
 

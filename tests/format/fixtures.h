@@ -26,6 +26,11 @@ class FolderTest : public testing::Test {
   std::filesystem::path folder_;
 };
 
+// Where the sample states have S0 and S1.
+inline const std::string kCurvature = "curvature/empirical:scale=secant";
+// A flat adapted vector that the root keeps.
+void put_flat(NamedTensors& memory, const std::string& name, std::vector<double> values);
+
 TaskRecord sample_task(std::int64_t index);
 StateRecord sample_state(std::int64_t tasks_done);
 MergedRecord sample_merged();

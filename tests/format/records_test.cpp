@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "fixtures.h"
+#include "palimpsest/format/heads.h"
 
 namespace palimpsest {
 namespace {
@@ -22,6 +23,11 @@ class RecordsTest : public FolderTest {
   }
 };
 
+std::string s0_bytes(const StateRecord& state) {
+  const auto& s0 = state.memory.values<double>(kCurvature + "/s0", {20});
+  return {reinterpret_cast<const char*>(s0.data()), 96};
+}
+
 void expect_equal(const StateRecord& a, const StateRecord& b) {
   EXPECT_EQ(a.tasks_done, b.tasks_done);
   ASSERT_EQ(a.layout.modules().size(), b.layout.modules().size());
@@ -32,13 +38,8 @@ void expect_equal(const StateRecord& a, const StateRecord& b) {
     EXPECT_EQ(a.layout.modules()[i].offset, b.layout.modules()[i].offset);
   }
   EXPECT_EQ(a.merged, b.merged);
-  EXPECT_EQ(a.fisher_kind, b.fisher_kind);
-  EXPECT_EQ(a.fisher_scale, b.fisher_scale);
-  EXPECT_EQ(a.s0, b.s0);
-  EXPECT_EQ(a.s1, b.s1);
-  EXPECT_EQ(a.heads, b.heads);
+  EXPECT_EQ(a.memory, b.memory);
   EXPECT_EQ(a.classes, b.classes);
-  EXPECT_EQ(a.class_statistics, b.class_statistics);
   ASSERT_EQ(a.accuracy.tasks(), b.accuracy.tasks());
   for (std::size_t task = 0; task < a.accuracy.tasks(); ++task) {
     EXPECT_EQ(a.accuracy.row(task), b.accuracy.row(task));
@@ -56,7 +57,7 @@ TEST_F(RecordsTest, TaskComesBackBitForBit) {
   EXPECT_TRUE(read_task_record(task_path()) == record);
   const FileIdentity identity = read_identity(task_path());
   EXPECT_EQ(identity.type, "task");
-  EXPECT_EQ(identity.version, "1.2.0");
+  EXPECT_EQ(identity.version, "2.0.0");
   EXPECT_THAT(identity.writer, testing::StartsWith("palimpsest "));
   EXPECT_EQ(identity.content_sha256, hash);
 }
@@ -102,7 +103,7 @@ TEST_F(RecordsTest, ContentHashIgnoresSecondsAndNumericsButNoWeight) {
   const std::string state_hash = write_state_record(state_path(), state);
   state.numerics = "{\"lanes\": \"4\", \"threads\": 2}";
   EXPECT_EQ(write_state_record(state_path(), state), state_hash);
-  state.s1[3] = 1e-18;
+  put_flat(state.memory, kCurvature + "/s1", std::vector<double>(20, 1e-18));
   EXPECT_NE(write_state_record(state_path(), state), state_hash);
 }
 
@@ -131,29 +132,33 @@ TEST_F(RecordsTest, StateSummaryHoldsEverythingButBulkData) {
   const StateSummary summary = read_state_summary(state_path());
   EXPECT_EQ(summary.identity.type, "state");
   EXPECT_EQ(summary.identity.content_sha256, hash);
-  EXPECT_TRUE(summary.has_curvature_memory);
+  EXPECT_EQ(summary.memory.size(), record.memory.names().size());
+  const TensorSummary& s0 = summary.memory.at(6);
+  EXPECT_EQ(s0.name, kCurvature + "/s0");
+  EXPECT_EQ(s0.type, "float64");
+  EXPECT_EQ(s0.dims, TensorDims{20});
+  EXPECT_EQ(s0.bytes, 160u);
+  EXPECT_EQ(s0.keeper, Keeper::kRoot);
   double squares = 0;
   for (const double value : record.merged) squares += value * value;
   EXPECT_NEAR(summary.norm_merged.value(), std::sqrt(squares), 1e-14);
   record.merged.clear();
-  record.s0.clear();
-  record.s1.clear();
-  record.heads.clear();
-  record.class_statistics.clear();
+  record.memory = {};
   expect_equal(summary.record, record);
 }
 
-TEST_F(RecordsTest, StateSummaryOfAFrozenBackboneHasNeitherNormNorMemory) {
+TEST_F(RecordsTest, StateSummaryOfAFrozenBackboneHasHeadsAlone) {
   write_state_record(state_path(), frozen_state(1));
   const StateSummary summary = read_state_summary(state_path());
   EXPECT_FALSE(summary.norm_merged.has_value());
-  EXPECT_FALSE(summary.has_curvature_memory);
+  ASSERT_EQ(summary.memory.size(), 2u);
+  EXPECT_EQ(summary.memory[0].name, "head/cosine:scale=16.5/0/bias");
 }
 
 TEST_F(RecordsTest, StateSummaryDoesNotReadBulkData) {
   const StateRecord record = sample_state(1);
   write_state_record(state_path(), record);
-  flip_bit_at(state_path(), std::string(reinterpret_cast<const char*>(record.s0.data()), 96), 95);
+  flip_bit_at(state_path(), s0_bytes(record), 95);
   EXPECT_EQ(read_state_summary(state_path()).record.tasks_done, 1);
 }
 
@@ -199,25 +204,56 @@ TEST_F(RecordsTest, RefusesToWriteWhatDoesNotFitTogether) {
   EXPECT_THAT(refusal([](TaskRecord& r) { r.head.bias.pop_back(); }), HasSubstr("head"));
   EXPECT_THAT(refusal([](TaskRecord& r) { r.metrics.after_merge = {}; }), HasSubstr("2 tasks"));
   StateRecord state = sample_state(2);
-  state.heads.pop_back();
+  state.memory.erase("head/linear");
   EXPECT_THAT(message_of<Error>([&] { write_state_record(state_path(), state); }),
-              HasSubstr("1 heads"));
+              HasSubstr("1 heads for 2 tasks"));
   const auto refusal_of_state = [&](const std::function<void(StateRecord&)>& damage) {
     StateRecord record = sample_state(2);
     damage(record);
     return message_of<Error>([&] { write_state_record(state_path(), record); });
   };
-  EXPECT_THAT(refusal_of_state([](StateRecord& r) { r.heads[0].bias[1] = 1; }),
+  const auto refusal_of_head = [&](std::int64_t task, const std::function<void(Head&)>& damage) {
+    return refusal_of_state([&](StateRecord& r) {
+      std::vector<Head> heads = heads_in(r.memory);
+      damage(heads.at(static_cast<std::size_t>(task)));
+      put_heads(r.memory, std::move(heads));
+    });
+  };
+  EXPECT_THAT(refusal_of_head(0, [](Head& head) { head.bias[1] = 1; }),
               HasSubstr("a cosine head with a bias"));
-  EXPECT_THAT(refusal_of_state([](StateRecord& r) { r.heads[1].kind = "cosin"; }),
+  EXPECT_THAT(refusal_of_head(1, [](Head& head) { head.kind = "cosin"; }),
               AllOf(HasSubstr("task 1"), HasSubstr("\"cosin\""), HasSubstr("linear or cosine")));
-  EXPECT_THAT(refusal_of_state([](StateRecord& r) { r.heads[0].scale = 0; }), HasSubstr("scale 0"));
-  EXPECT_THAT(refusal_of_state([](StateRecord& r) { r.class_statistics.pop_back(); }),
+  EXPECT_THAT(refusal_of_head(0, [](Head& head) { head.scale = 0; }), HasSubstr("scale 0"));
+  const auto refusal_of_memory = [&](const std::function<void(NamedTensors&)>& damage) {
+    return refusal_of_state([&](StateRecord& r) { damage(r.memory); });
+  };
+  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) { m.erase("head/linear/1/bias"); }),
+              HasSubstr("head/linear/1/bias: expected this tensor, found none"));
+  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) { put_head(m, 0, heads_in(m).at(1)); }),
+              HasSubstr("expected one of head/cosine:scale=16.5/0 and head/linear/0, found both"));
+  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) { m.erase("head/cosine:scale=16.5"); }),
+              HasSubstr("head/linear/1: expected task 0 before it"));
+  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) {
+                m.put("head/linear/two/bias", m.at("head/linear/1/bias"));
+              }),
+              HasSubstr("head/linear/two/bias: expected the number of a task"));
+  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) { m.erase("classifier/local/1"); }),
               HasSubstr("class statistics of 1 tasks for 2"));
-  EXPECT_THAT(refusal_of_state([](StateRecord& r) { r.class_statistics[1].variance[2] = -1; }),
-              AllOf(HasSubstr("task 1"), HasSubstr("variance below 0")));
-  EXPECT_THAT(refusal_of_state([](StateRecord& r) { r.class_statistics[0].mean.pop_back(); }),
-              HasSubstr("task 0: class statistics"));
+  EXPECT_THAT(
+      refusal_of_memory([](NamedTensors& m) {
+        m.put("classifier/local/1/variance", {.dims = {2, 3}, .values = std::vector<float>(6, -1)});
+      }),
+      AllOf(HasSubstr("task 1"), HasSubstr("variance below 0")));
+  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) {
+                m.put("classifier/local/0/mean", m.at("head/linear/1/bias"));
+              }),
+              HasSubstr("classifier/local/0/mean: expected float32 [n, n], found float32 [2]"));
+  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) { m.erase(kCurvature + "/s1"); }),
+              HasSubstr(kCurvature + "/s1: expected this tensor, found none"));
+  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) {
+                put_flat(m, kCurvature + "/s0", std::vector<double>(19));
+              }),
+              HasSubstr("expected float64 [20], found float64 [19]"));
   EXPECT_TRUE(std::filesystem::is_empty(folder_)) << "a temporary file stayed behind";
 }
 
@@ -242,9 +278,10 @@ TEST_F(RecordsTest, RefusesFlippedBitsInBulkData) {
 
   const StateRecord state = sample_state(1);
   write_state_record(state_path(), state);
-  flip_bit_at(state_path(), std::string(reinterpret_cast<const char*>(state.s0.data()), 96), 95);
-  EXPECT_THAT(message_of<InputError>([&] { read_state_record(state_path()); }),
-              AllOf(HasSubstr("/curvature/s0/m.key"), HasSubstr("CRC-32C")));
+  flip_bit_at(state_path(), s0_bytes(state), 95);
+  EXPECT_THAT(
+      message_of<InputError>([&] { read_state_record(state_path()); }),
+      AllOf(HasSubstr("/memory/curvature/empirical:scale=secant/s0"), HasSubstr("CRC-32C")));
 }
 
 TEST_F(RecordsTest, RefusesFlippedBitsInMetadata) {
@@ -295,9 +332,9 @@ TEST_F(RecordsTest, SummariesNameAMissingObject) {
   EXPECT_THAT(message_of<InputError>([&] { read_task_summary(task_path()); }),
               AllOf(HasSubstr("/config"), HasSubstr("found none")));
   write_state_record(state_path(), sample_state(2));
-  change_hdf5(state_path(), [](hid_t file) { H5Ldelete(file, "/heads/1", H5P_DEFAULT); });
+  change_hdf5(state_path(), [](hid_t file) { H5Ldelete(file, "/classes/1", H5P_DEFAULT); });
   EXPECT_THAT(message_of<InputError>([&] { read_state_summary(state_path()); }),
-              AllOf(HasSubstr("/heads/1/classes"), HasSubstr("found none")));
+              AllOf(HasSubstr("/classes/1"), HasSubstr("found none")));
 }
 
 // A hash that is right says nothing about objects that are missing: the file may come from another

@@ -28,8 +28,8 @@ struct WholeFile {
 };
 
 // Of PALIMPSEST_GOLDEN.
-constexpr const char* kFiles[] = {"run/tasks/task-0001.h5", "run/state-0001.h5",
-                                  "run/step-0002-00000001.h5", "texts.h5", "images.h5"};
+constexpr const char* kFiles[] = {"run/tasks/task-0001.h5", "run/step-0002-00000001.h5", "texts.h5",
+                                  "images.h5"};
 constexpr std::string_view kTypes[] = {"f4", "f8", "i4", "i8", "u1", "u4", "u8", "str"};
 constexpr std::size_t kMostValues = 4096;
 
@@ -57,6 +57,14 @@ const AdaptedLayout& layout() {
   static const AdaptedLayout two(
       {{.name = "a", .out = 2, .in = 3}, {.name = "b", .out = 3, .in = 2}});
   return two;
+}
+
+// As this version writes it.
+WholeFile whole_state() {
+  const auto path = input_file("state.h5", "");
+  write_state_record(
+      path, read_state_record(std::filesystem::path(PALIMPSEST_GOLDEN) / "run/state-0001.h5"));
+  return read_whole(path);
 }
 
 WholeFile whole_merged() {
@@ -169,6 +177,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::vector<WholeFile> files;
     for (const char* name : kFiles)
       files.push_back(read_whole(std::filesystem::path(PALIMPSEST_GOLDEN) / name));
+    files.insert(files.begin() + 1, whole_state());
     files.push_back(whole_merged());
     files.push_back(whole_curvature());
     return files;

@@ -9,6 +9,7 @@
 
 #include "palimpsest/core/random.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/heads.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/remerge/merge_record.h"
 #include "support/scored_row.h"
@@ -50,7 +51,7 @@ struct RecordedStream {
       const TaskRecord record = train(t, *rule, seed, ewc);
       state.tasks_done = t + 1;
       state.merged = merged.back();
-      state.heads.push_back(record.head);
+      put_head(state.memory, t, record.head);
       state.classes.push_back(record.classes);
       state.accuracy.add_row(record.metrics.after_merge, record.metrics.before_merge);
       run.commit(record, state);

@@ -6,6 +6,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/heads.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/report/views.h"
 #include "support/scored_row.h"
@@ -54,7 +55,7 @@ class ComparedRuns : public testing::Test {
       record.head = {.classes = 1, .features = 1, .weight = {1}, .bias = {0}};
       record.merge.rule = R"({"name": "none"})";
       record.metrics.after_merge = record.metrics.before_merge = evaluated(row);
-      state.heads.push_back(record.head);
+      put_head(state.memory, record.index, record.head);
       state.classes.push_back(record.classes);
       state.accuracy.add_row(record.metrics.after_merge, record.metrics.before_merge);
       run.commit(record, state);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "palimpsest/format/heads.h"
 #include "palimpsest/format/run_folder.h"
 #include "support/scored_row.h"
 
@@ -55,7 +56,7 @@ inline StateRecord state_of(const SmallRun& run, std::size_t tasks) {
   state.numerics = "{}";
   for (std::size_t index = 0; index < tasks; ++index) {
     const TaskRecord task = task_of(run, index);
-    state.heads.push_back(task.head);
+    put_head(state.memory, task.index, task.head);
     state.classes.push_back(task.classes);
     state.accuracy.add_row(task.metrics.after_merge, task.metrics.before_merge);
   }

@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/format/heads.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/report/evaluation_views.h"
 #include "support/scored_row.h"
@@ -73,17 +75,17 @@ StateRecord state_record(std::int64_t tasks) {
   state.tasks_done = tasks;
   state.layout = layout();
   state.merged.assign(12, 0.5f);
-  state.fisher_kind = "empirical-per-sample";
-  state.fisher_scale = "secant";
-  state.s0.assign(12, 1);
-  state.s1.assign(12, 1);
+  for (const char* name : {"s0", "s1"}) {
+    state.memory.put(concat("curvature/empirical:scale=secant/", name),
+                     {.dims = {12}, .values = std::vector<double>(12, 1), .keeper = Keeper::kRoot});
+  }
   state.backbone_sha256 = std::string(64, 'b');
   state.pack_content_sha256 = std::string(64, 'a');
   state.config = "{}";
   state.numerics = R"({"threads":1})";
   for (std::int64_t index = 0; index < tasks; ++index) {
     const TaskRecord task = task_record(index);
-    state.heads.push_back(task.head);
+    put_head(state.memory, index, task.head);
     state.classes.push_back(task.classes);
     state.accuracy.add_row(task.metrics.after_merge, task.metrics.before_merge);
   }
@@ -265,11 +267,12 @@ TEST_F(Views, AStepSaysWhereTheTaskStands) {
 TEST_F(Views, StateShowsTasksLayoutAndAccuracy) {
   make_run(2);
   const View view = view_of(run_.state_file(1));
-  EXPECT_THAT(view.text, AllOf(HasSubstr("state after 2 tasks"),
-                               HasSubstr("12 adapted weights, |theta_hat - theta_hat_0| = 1.7321"),
-                               HasSubstr("curvature memory: empirical-per-sample, scale secant"),
-                               HasSubstr("block.0.key  4 x 3       0"), HasSubstr("left2, right2"),
-                               HasSubstr("last accuracy")));
+  EXPECT_THAT(view.text,
+              AllOf(HasSubstr("state after 2 tasks"),
+                    HasSubstr("12 adapted weights, |theta_hat - theta_hat_0| = 1.7321"),
+                    HasSubstr("curvature/empirical:scale=secant/s0  [12]    float64  96 B  root"),
+                    HasSubstr("block.0.key  4 x 3       0"), HasSubstr("left2, right2"),
+                    HasSubstr("last accuracy")));
   EXPECT_EQ(json::parse(view.json)["classes"][0], json({"left1", "right1"}));
 }
 

@@ -37,10 +37,26 @@ class HostGroup {
   // True on every rank when it is true on one.
   bool any(bool here, std::string_view phase);
   std::int64_t max(std::int64_t here, std::string_view phase);
-  // Sums element by element; every rank gets the sums.
+  // Sums element by element; every rank gets the sums. Doubles are added in the order of the ranks.
   void sum(std::span<std::int64_t> values, std::string_view phase);
+  void sum(std::span<double> values, std::string_view phase);
   // Bytes of `root` to all; above 2 GiB too. Every rank passes the same size.
   void broadcast(std::span<std::byte> bytes, int root, std::string_view phase);
+  template <typename T, std::size_t Size>
+  requires std::is_trivially_copyable_v<T>
+  void broadcast(std::span<T, Size> values, int root, std::string_view phase) {
+    broadcast(std::span<std::byte>(std::as_writable_bytes(values)), root, phase);
+  }
+  // The size needs to be known on root only.
+  template <typename T>
+  requires std::is_trivially_copyable_v<T>
+  void broadcast(std::vector<T>& values, int root, std::string_view phase) {
+    std::uint64_t size = values.size();
+    broadcast(std::span(&size, 1), root, phase);
+    values.resize(size);
+    broadcast(std::span(values), root, phase);
+  }
+  void broadcast(std::vector<std::string>& texts, int root, std::string_view phase);
   // The size needs to be known on root only.
   std::string broadcast(std::string text, int root, std::string_view phase);
   // Throws Error on every rank when the ranks' values differ, naming `what` and which rank holds

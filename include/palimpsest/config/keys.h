@@ -16,6 +16,7 @@ inline constexpr double kMost =
 // Headings in --help under which several folders have rows.
 inline constexpr std::string_view kTrainingGroup = "Training one task";
 inline constexpr std::string_view kMergeGroup = "Perturb, and merge";
+inline constexpr std::string_view kHeadsGroup = "Heads and classifier";
 
 std::vector<Key> keys_of_input();
 std::vector<Key> keys_of_passes();  // over a task's samples

@@ -67,6 +67,7 @@ struct RunConfig {
   // The heads.
   std::string head = "linear";
   double head_scale = 16;  // cosine, prototype: what cosines are multiplied by
+  std::string classifier = "local";
   bool head_refit = false;
   std::int64_t head_refit_epochs = 20;
   bool head_align = false;

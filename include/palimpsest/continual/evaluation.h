@@ -29,10 +29,10 @@ Session open_samples(const RunConfig& config, const SavedWeights& saved, std::st
 // classes of the weights: [samples, classes], row-major, on rank 0; empty elsewhere.
 std::vector<float> logits_at(Session& session, const SavedWeights& saved);
 
-// Collective, and throws Stopped likewise; the same on every rank. An empty difference is that of
-// the pretrained model.
+// Collective, and throws Stopped likewise; the same on every rank. The classifier of the saved
+// weights at these ones; an empty difference is that of the pretrained model.
 EvaluationRow evaluate_at(Session& session, std::vector<float> difference,
-                          std::span<const Head> heads);
+                          const SavedWeights& saved);
 
 // Collective. The newest merge of a run, along its line; heads as recorded. Needs the run's last
 // two states, which every run keeps. Throws InputError where one is missing.

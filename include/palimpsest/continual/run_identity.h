@@ -27,11 +27,10 @@ TaskRecord make_task_record(const RunIdentity& run, const Task& task, const Trai
 
 // `tasks`: those done.
 StateRecord make_state_record(const RunIdentity& run, std::span<const Task> tasks,
-                              const AdaptedLayout& layout, const StreamState& state,
-                              const RunConfig& config);
+                              const AdaptedLayout& layout, const StreamState& state);
 
 // The inverse: from a record to where the stream goes on.
-StreamState state_of(const StateRecord& record);
+StreamState state_of(StateRecord record);
 
 // Throws UsageError or InputError when the state belongs to another run than this one: settings
 // (named one by one), backbone, pack, classes, or, unless allowed, what the bits rest on.
@@ -44,11 +43,10 @@ void check_resumable(const StepRecord& record, const RunIdentity& run, const Run
 const std::string& origin_of(const RunConfig& config);
 
 // Throws likewise when a new run cannot go on from the state: another backbone, other adapted
-// modules, other classes or test samples of the tasks done, heads of another kind, no class
-// statistics for --head-align, or a memory that is needed and that the state has not, or of another
-// kind or scale. Everything else may differ.
+// modules, other classes or test samples of the tasks done, or no memory that the run's parts need.
+// Everything else may differ.
 void check_forkable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,
-                    const AdaptedLayout& layout, bool needs_memory, std::span<const Task> tasks);
+                    const AdaptedLayout& layout, std::span<const Task> tasks);
 
 // "name: recorded X, now Y" for each difference between two objects of RunIdentity::numerics.
 std::vector<std::string> numerics_differences(std::string_view recorded, std::string_view now);

@@ -18,6 +18,7 @@ struct SavedWeights {
   std::vector<std::vector<std::string>> classes;  // by task
   std::vector<std::string> task_names;  // by task; of a run's state, where domains share labels
   std::vector<Head> heads;
+  NamedTensors memory;  // of heads and classifier
   std::string backbone_sha256, backbone_shape_sha256, pack_content_sha256;
   std::int64_t tasks_before = 0;  // learned by the run that this one continues (--continue)
   RunConfig config;               // as recorded; with its paths where a run folder is at hand

@@ -11,6 +11,7 @@
 #include "palimpsest/config/run_config.h"
 #include "palimpsest/head/head.h"
 #include "palimpsest/kinds/kind_table.h"
+#include "palimpsest/kinds/needed_memory.h"
 #include "palimpsest/merge/fisher_scale.h"
 #include "palimpsest/model/backbone.h"
 #include "palimpsest/objective/objective.h"
@@ -39,6 +40,9 @@ class Curvature {
   const std::string& name() const { return name_; }
   // What its S0 and S1 are kept under: "curvature/empirical:scale=secant".
   std::string instance() const;
+
+  // S0 and S1 of the tasks before. `who`: what asks for them, in words.
+  NeededMemory needs(const std::string& who) const;
 
   // What records call it: "empirical-per-sample".
   virtual std::string recorded_kind() const;

@@ -1,26 +1,24 @@
 #pragma once
-// Accuracy over all classes seen: argmax over the concatenated logits of every task's head, no task
-// identity.
+// Accuracy over all classes seen, by what a classifier answers; no task identity.
 #include <cstdint>
 #include <span>
 
-#include "palimpsest/format/records.h"
+#include "palimpsest/classifier/classifier.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/session/session.h"
 
 namespace palimpsest {
 
-// Collective. Test sets of `tasks` (those seen) under these weights; heads[j] belongs to tasks[j],
-// or the only head to all of them. Chunks of --evaluation-batch samples are dealt over the ranks:
+// Collective. Test sets of `tasks` (those seen) under these weights, by a classifier's scores over
+// their classes. Chunks of --evaluation-batch samples are dealt over the ranks:
 // every sample is counted once. The same counts on every rank. Throws Stopped, on every rank alike,
 // between two rounds of chunks.
 EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::span<const Task> tasks,
-                       std::span<const Head> heads);
+                       const ClassScores& scores);
 
-// Collective. The logits of the heads side by side, for each of these samples under these weights:
-// [samples, classes], row-major, on rank 0; empty elsewhere. Chunks, bits and Stopped as in
-// evaluate().
+// Collective. The scores of each of these samples under these weights: [samples, classes],
+// row-major, on rank 0; empty elsewhere. Chunks, bits and Stopped as in evaluate().
 std::vector<float> logits_of(Session& session, const AdaptedWeights& weights,
-                             const LabelledSamples& samples, std::span<const Head> heads);
+                             const LabelledSamples& samples, const ClassScores& scores);
 
 }  // namespace palimpsest

@@ -1,9 +1,11 @@
 #pragma once
-// Heads of several tasks, as one.
+// Heads of several tasks, as one; and where the memory of a run has heads and class statistics.
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "palimpsest/core/named_tensors.h"
 #include "palimpsest/format/records.h"
 
 namespace palimpsest {
@@ -20,5 +22,18 @@ Head joined(std::span<const Head> heads);
 
 // SHA-256 of their numbers.
 std::string heads_hash(std::span<const Head> heads);
+
+// Under "head/linear/<task>/" or "head/cosine:scale=<scale>/<task>/": weight [classes, features]
+// and bias [classes]. By task; throw Error when the heads don't fit together, or lack a task
+// between.
+std::string head_instance(std::string_view kind, double scale);
+std::vector<Head> heads_in(const NamedTensors& memory);
+void put_head(NamedTensors& memory, std::int64_t task, Head head);
+void put_heads(NamedTensors& memory, std::vector<Head> heads);  // in place of all
+
+// Under "classifier/local/<task>/": mean and variance [classes, features].
+inline constexpr std::string_view kClassStatistics = "classifier/local";
+std::vector<ClassStatistics> class_statistics_in(const NamedTensors& memory);
+void put_class_statistics(NamedTensors& memory, std::int64_t task, ClassStatistics statistics);
 
 }  // namespace palimpsest

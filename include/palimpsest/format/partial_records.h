@@ -17,7 +17,7 @@ struct TaskParts {
 // file would have to be read, is not checked. Throws InputError as read_task_record().
 TaskRecord read_task_parts(const std::filesystem::path& path, const TaskParts& parts);
 
-// A state without weights and curvature memory, checked in the same way.
+// A state without weights, and of its memory the heads alone; checked in the same way.
 StateRecord read_state_heads(const std::filesystem::path& path);
 
 // The modules of a task record, as the flat vector has them.

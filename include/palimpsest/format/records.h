@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "palimpsest/core/adapted_layout.h"
+#include "palimpsest/core/named_tensors.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
 
 namespace palimpsest {
@@ -104,13 +105,9 @@ struct TaskRecord {
 struct StateRecord {
   std::int64_t tasks_done = 0;
   AdaptedLayout layout;
-  std::vector<float> merged;  // theta_hat - theta_hat_0, flat
-  std::string fisher_kind;    // "" while the memory is empty
-  std::string fisher_scale;
-  std::vector<double> s0, s1;                     // CurvatureMemory; empty for rules without one
-  std::vector<Head> heads;                        // one per task done
+  std::vector<float> merged;                      // theta_hat - theta_hat_0, flat
+  NamedTensors memory;                            // of the run's parts
   std::vector<std::vector<std::string>> classes;  // by task done
-  std::vector<ClassStatistics> class_statistics;  // by task done; empty unless heads are aligned
   AccuracyMatrix accuracy;
   std::string backbone_sha256, pack_content_sha256;
   std::string config;  // JSON, operational keys left out
@@ -137,7 +134,7 @@ struct FileIdentity {
 };
 FileIdentity read_identity(const std::filesystem::path& path);
 
-// What inspect needs, without the bulk data: A, B, heads, Fisher values, merged weights, s0 and s1
+// What inspect needs, without the bulk data: A, B, heads, Fisher values, merged weights and memory
 // are left empty; neither their CRCs nor the content hash are checked. Throw InputError as above.
 struct ModuleStatistics {
   std::string module;
@@ -150,9 +147,15 @@ struct TaskSummary {
   bool finite = true;
   FileIdentity identity;
 };
+struct TensorSummary {
+  std::string name, type;  // "float64"
+  TensorDims dims;
+  std::uint64_t bytes = 0;
+  Keeper keeper = Keeper::kEveryRank;
+};
 struct StateSummary {
   StateRecord record;
-  bool has_curvature_memory = false;
+  std::vector<TensorSummary> memory;
   std::optional<double>
       norm_merged;  // |theta_hat - theta_hat_0|; nullopt where the record has none
   FileIdentity identity;

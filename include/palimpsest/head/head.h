@@ -11,6 +11,7 @@
 #include "palimpsest/config/run_config.h"
 #include "palimpsest/format/records.h"
 #include "palimpsest/kinds/kind_table.h"
+#include "palimpsest/kinds/needed_memory.h"
 
 namespace palimpsest {
 
@@ -29,6 +30,9 @@ class HeadKind {
   // A fresh head, written in place: uniform in +-1/sqrt(features), as PyTorch's Linear.
   virtual void initialise(const at::Tensor& weight, const at::Tensor& bias, std::uint64_t seed,
                           std::int64_t task) const;
+
+  // The heads of so many tasks, in a run's memory.
+  virtual NeededMemory needs(std::int64_t tasks) const;
 
   // Whether steps train it; else it is made_of() the features of a frozen backbone.
   virtual bool is_trained() const { return true; }

@@ -4,7 +4,11 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
+
+#include "palimpsest/core/named_tensors.h"
 
 namespace palimpsest {
 
@@ -44,6 +48,10 @@ class CurvatureMemory {
   std::size_t size() const { return s0_.size(); }
   std::span<const double> s0() const { return s0_; }
   std::span<const double> s1() const { return s1_; }
+  // S0 and S1, moved out.
+  std::pair<std::vector<double>, std::vector<double>> release() && {
+    return {std::move(s0_), std::move(s1_)};
+  }
 
  private:
   void check(std::span<const float> fisher, std::span<const float> task_weights,
@@ -51,6 +59,15 @@ class CurvatureMemory {
 
   std::vector<double> s0_, s1_;
 };
+
+// Where S0 and S1 are among what the parts of a run keep: "curvature/<kind>:scale=<scale>".
+std::string curvature_instance(std::string_view kind, std::string_view scale);
+// The one that a memory has; "" where it has none. Throws Error where it has several.
+std::string curvature_in(const NamedTensors& memory);
+
+// S0 and S1 of an instance, moved out of a run's memory and back; of size 0 for the instance "".
+CurvatureMemory take_curvature(NamedTensors& memory, const std::string& instance);
+void put_curvature(NamedTensors& memory, const std::string& instance, CurvatureMemory curvature);
 
 // direction' F direction for one Fisher, in double.
 double fisher_mass(std::span<const float> fisher, std::span<const float> direction);

@@ -1,9 +1,10 @@
 #pragma once
 // A method is a line of parts: adapter, perturbation, objective, head, penalty, curvature, merge
-// rule. Each is of a kind, chosen by its setting; nothing outside of a part's folder knows a kind
-// by its name.
+// rule, classifier. Each is of a kind, chosen by its setting; nothing outside of a part's folder
+// knows a kind by its name.
 #include <memory>
 
+#include "palimpsest/classifier/classifier.h"
 #include "palimpsest/config/run_config.h"
 #include "palimpsest/curvature/curvature.h"
 #include "palimpsest/merge/merge_rule.h"
@@ -17,9 +18,13 @@ struct Method {
   std::unique_ptr<Penalty> penalty;
   std::unique_ptr<Curvature> curvature;
   std::unique_ptr<MergeRule> merge;
+  std::unique_ptr<Classifier> classifier;
 
   // Whether anything rests on the tasks' Fishers: the merge rule, or the penalty.
   bool needs_curvature() const { return penalty->needs_curvature() || merge->needs().fisher; }
+
+  // What its parts keep of so many tasks.
+  std::vector<NeededMemory> needed_memory(std::int64_t tasks) const;
 };
 
 // Throws UsageError for a part that isn't known.

@@ -1,0 +1,65 @@
+#pragma once
+// What tells all classes seen apart. A head is what the steps of a task train; a classifier is what
+// answers. A part of the method: a kind is a file of src/classifier and a row of its table.
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "palimpsest/config/run_config.h"
+#include "palimpsest/core/named_tensors.h"
+#include "palimpsest/kinds/kind_table.h"
+#include "palimpsest/kinds/needed_memory.h"
+#include "palimpsest/train/task_passes.h"
+
+namespace palimpsest {
+
+// The classes of the tasks seen: of each its own, or the same of all.
+struct ClassesSeen {
+  std::vector<std::int64_t> by_task;  // how many
+  bool shared = false;                // --scenario domain-incremental
+
+  std::int64_t count() const;                  // of different ones
+  std::int64_t first(std::size_t task) const;  // place of its first class among all
+};
+ClassesSeen classes_seen(std::span<const Task> tasks, std::string_view scenario);
+
+// Ready to answer, where the model is: [samples, features] -> [samples, classes]. Where two are
+// equal the first class is the answer.
+using ClassScores = std::function<at::Tensor(const at::Tensor& features)>;
+
+class Classifier {
+ public:
+  virtual ~Classifier() = default;
+
+  // Collective, after the merge of the passes' task; the head that the task has trained is in the
+  // memory. Takes in the task at theta_hat_t.
+  virtual void learn(TaskPasses& passes, const AdaptedWeights& merged, const ClassesSeen& seen,
+                     NamedTensors& memory) const = 0;
+
+  // Of what was learned; the same on every rank. Throws Error for a memory that lacks something.
+  virtual ClassScores scores(const NamedTensors& memory, const ClassesSeen& seen,
+                             at::Device device) const = 0;
+
+  // Collective: as if the task were taken in at theta_t*, before its merge. The memory stays as it
+  // is.
+  virtual ClassScores scores_before_merge(TaskPasses& passes, const AdaptedWeights& trained,
+                                          const ClassesSeen& seen,
+                                          const NamedTensors& memory) const = 0;
+
+  // Of its own after so many tasks, besides their heads.
+  virtual std::vector<NeededMemory> needs(std::int64_t tasks) const = 0;
+
+  // Of the passes over a task's training samples that it asks for after a merge.
+  virtual bool takes_features() const { return true; }
+};
+
+const PartTable<Classifier>& classifiers();
+
+// Of --classifier, for tasks whose steps are trained by these settings. Throws UsageError as
+// parse_kind.
+std::unique_ptr<Classifier> make_classifier(const RunConfig& config);
+
+}  // namespace palimpsest

@@ -1,0 +1,36 @@
+#pragma once
+// Which memory the parts of a run need from the tasks before: a run that goes on from a state must
+// find it there, under the names of its own parts.
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "palimpsest/core/named_tensors.h"
+
+namespace palimpsest {
+
+// What one part needs, and the words of a refusal: "<settings>: expected <name>, found ...:
+// <reason>".
+struct NeededMemory {
+  std::vector<std::string> names;
+  std::string settings;  // that ask for it: "--head cosine --head-scale 16"
+  std::string if_none;   // the reason where the part has no memory in the state
+  std::string if_other;  // where it has another instance's, and what to do
+};
+
+// "<instance>/<task>/<array>" for each array of each task.
+std::vector<std::string> names_by_task(std::string_view instance, std::int64_t tasks,
+                                       std::initializer_list<const char*> arrays);
+
+// Throws UsageError naming a tensor that is needed and that `memory` lacks. `from`: the run or
+// state that is gone on from.
+void check_memory(const std::string& from, const NamedTensors& memory,
+                  std::span<const NeededMemory> needed);
+
+// Erases what isn't needed. Returns in words what that was; "" for nothing.
+std::string drop_unused_memory(NamedTensors& memory, std::span<const NeededMemory> needed);
+
+}  // namespace palimpsest

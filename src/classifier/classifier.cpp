@@ -1,0 +1,26 @@
+#include "palimpsest/classifier/classifier.h"
+
+#include <numeric>
+
+#include "palimpsest/format/heads.h"
+
+namespace palimpsest {
+
+std::int64_t ClassesSeen::count() const {
+  if (shared) return by_task.empty() ? 0 : by_task.back();
+  return std::accumulate(by_task.begin(), by_task.end(), std::int64_t{0});
+}
+
+std::int64_t ClassesSeen::first(std::size_t task) const {
+  if (shared) return 0;
+  return std::accumulate(by_task.begin(), by_task.begin() + static_cast<std::ptrdiff_t>(task),
+                         std::int64_t{0});
+}
+
+ClassesSeen classes_seen(std::span<const Task> tasks, std::string_view scenario) {
+  ClassesSeen seen{.by_task = {}, .shared = shares_head(scenario)};
+  for (const Task& task : tasks) seen.by_task.push_back(std::ssize(task.classes));
+  return seen;
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,31 @@
+// The table of classifiers: a row for each, in the order of the help. The file of a kind NAME
+// defines NAME_classifier(), with its name, help and keys.
+#include "classifiers.h"
+
+#define PALIMPSEST_CLASSIFIERS(ROW) ROW(local)
+
+namespace palimpsest {
+
+#define PALIMPSEST_DECLARE(name) ClassifierKind name##_classifier();
+#define PALIMPSEST_CALL(name) name##_classifier(),
+
+PALIMPSEST_CLASSIFIERS(PALIMPSEST_DECLARE)
+
+const PartTable<Classifier>& classifiers() {
+  static const PartTable<Classifier> table("classifier", {PALIMPSEST_CLASSIFIERS(PALIMPSEST_CALL)});
+  return table;
+}
+
+#undef PALIMPSEST_DECLARE
+#undef PALIMPSEST_CALL
+
+std::unique_ptr<Classifier> make_classifier(const RunConfig& config) {
+  const auto passes = [](bool is_on, std::int64_t number) {
+    return is_on ? static_cast<double>(number) : 0.0;
+  };
+  return classifiers().make(config.classifier,
+                            {{"refit", passes(config.head_refit, config.head_refit_epochs)},
+                             {"align", passes(config.head_align, config.head_align_epochs)}});
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,129 @@
+// An array that a part adds to its memory is saved, hashed, compared, verified and shown by what
+// knows nothing of the part.
+#include <nlohmann/json.hpp>
+
+#include "fixtures.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/format/differences.h"
+#include "palimpsest/format/heads.h"
+#include "palimpsest/format/run_folder.h"
+#include "palimpsest/format/verify.h"
+#include "palimpsest/report/views.h"
+
+namespace palimpsest {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class MemoryTest : public FolderTest {
+ protected:
+  // With an array of a part that nothing has been told of.
+  static StateRecord toy_state(std::vector<std::int64_t> values = {1, 2, 3, 4}) {
+    StateRecord state = sample_state(2);
+    state.memory.put("classifier/toy/gram", {.dims = {2, 2}, .values = std::move(values)});
+    state.memory.put("classifier/toy:size=2/sums/0/count",
+                     {.dims = {}, .values = std::vector<double>{3}, .keeper = Keeper::kRoot});
+    return state;
+  }
+  std::filesystem::path path() const { return at("state.h5"); }
+};
+
+TEST_F(MemoryTest, AnUnknownArrayComesBackAsItWas) {
+  const StateRecord state = toy_state();
+  write_state_record(path(), state);
+  EXPECT_EQ(read_state_record(path()).memory, state.memory);
+  EXPECT_THAT(verify(path()).problems, IsEmpty());
+}
+
+TEST_F(MemoryTest, ItsValuesShapeAndKeeperAreHashed) {
+  const std::string hash = write_state_record(path(), toy_state());
+  EXPECT_NE(write_state_record(path(), toy_state({1, 2, 3, 5})), hash);
+  EXPECT_NE(write_state_record(path(), sample_state(2)), hash);
+  StateRecord state = toy_state();
+  state.memory.put("classifier/toy/gram",
+                   {.dims = {4}, .values = std::vector<std::int64_t>{1, 2, 3, 4}});
+  EXPECT_NE(write_state_record(path(), state), hash);
+  state = toy_state();
+  state.memory.put(
+      "classifier/toy/gram",
+      {.dims = {2, 2}, .values = std::vector<std::int64_t>{1, 2, 3, 4}, .keeper = Keeper::kRoot});
+  EXPECT_NE(write_state_record(path(), state), hash);
+}
+
+TEST_F(MemoryTest, ADifferenceInItIsNamed) {
+  write_state_record(at("a.h5"), toy_state());
+  write_state_record(at("b.h5"), toy_state({1, 2, 3, 5}));
+  EXPECT_THAT(compare(at("a.h5"), at("b.h5")).differences,
+              ElementsAre(AllOf(
+                  testing::Field(&Difference::field, "/memory/classifier/toy/gram"),
+                  testing::Field(&Difference::how, "1 of 4 values, most at [1, 1]: 4 and 5"))));
+}
+
+TEST_F(MemoryTest, InspectListsIt) {
+  write_state_record(path(), toy_state());
+  const View view = view_of(path());
+  EXPECT_THAT(view.text, HasSubstr("classifier/toy/gram"));
+  const auto memory = nlohmann::json::parse(view.json).at("memory");
+  EXPECT_THAT(memory, testing::Contains(nlohmann::json{{"name", "classifier/toy/gram"},
+                                                       {"shape", {2, 2}},
+                                                       {"type", "int64"},
+                                                       {"bytes", 32},
+                                                       {"keeper", "every rank"}}));
+}
+
+TEST_F(MemoryTest, ItsDamageIsNamed) {
+  write_state_record(path(), toy_state());
+  change_hdf5(path(), [](hid_t file) {
+    replace_dataset(file, "/memory/classifier/toy/gram", H5T_STD_I64LE, {2, 2});
+  });
+  EXPECT_THAT(verify(path()).problems,
+              testing::Contains(HasSubstr("/memory/classifier/toy/gram@keeper: missing")));
+  write_state_record(path(), toy_state());
+  change_hdf5(path(), [](hid_t file) {
+    replace_text_attribute(file, "/memory/classifier/toy/gram", "keeper", "someone");
+  });
+  EXPECT_THAT(message_of<InputError>([&] { read_state_summary(path()); }),
+              AllOf(HasSubstr("/memory/classifier/toy/gram@keeper"), HasSubstr("\"someone\"")));
+  write_state_record(path(), toy_state());
+  change_hdf5(path(), [](hid_t file) {
+    replace_dataset(file, "/memory/classifier/toy/gram", H5T_STD_U8LE, {2, 2});
+  });
+  EXPECT_THAT(message_of<InputError>([&] { read_state_summary(path()); }),
+              HasSubstr("expected f4, f8 or i8, found u1"));
+}
+
+TEST_F(MemoryTest, ANumberThatIsNotFiniteIsNotWritten) {
+  StateRecord state = sample_state(1);
+  state.memory.put("classifier/toy/gram",
+                   {.dims = {1}, .values = std::vector<double>{std::nan("")}});
+  EXPECT_THAT(message_of<Error>([&] { write_state_record(path(), state); }),
+              AllOf(HasSubstr("/memory/classifier/toy/gram"), HasSubstr("not finite")));
+}
+
+// Its names are those that a state of this version would have.
+TEST(MemoryOfVersion1Test, IsReadAsThatOfThisVersion) {
+  const RunFolder run(PALIMPSEST_SOURCE_DIR "/checkpoints_schema/golden/1.2.0/run");
+  const StateRecord state = run.newest_state().value().record;
+  const auto size = state.layout.size();
+  EXPECT_EQ(state.memory.values<double>(kCurvature + "/s0", {size}).size(),
+            static_cast<std::size_t>(size));
+  EXPECT_EQ(state.memory.at(kCurvature + "/s1").keeper, Keeper::kRoot);
+  // S0 of the first module, as the file has it.
+  const H5File file(run.state_file(1), "state");
+  const AdaptedModule& module = state.layout.modules()[1];
+  const auto expected =
+      file.numbers<double>("/curvature/s0/" + module.name, {module.out, module.in});
+  const auto& s0 = state.memory.values<double>(kCurvature + "/s0", {size});
+  EXPECT_TRUE(std::equal(expected.begin(), expected.end(), s0.begin() + module.offset));
+  const std::vector<Head> heads = heads_in(state.memory);
+  ASSERT_EQ(heads.size(), 2u);
+  EXPECT_EQ(heads[1].weight, file.numbers<float>("/heads/1/weight", {kAnyLength, kAnyLength}));
+  const StateSummary summary = read_state_summary(run.state_file(1));
+  EXPECT_EQ(summary.memory.size(), state.memory.names().size());
+}
+
+}  // namespace
+}  // namespace palimpsest
