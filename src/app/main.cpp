@@ -18,6 +18,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/core/version.h"
+#include "palimpsest/merge/merge_rule.h"
 #include "palimpsest/method/settings.h"
 #include "palimpsest/report/json_lines.h"
 #include "palimpsest/report/run_page.h"
@@ -101,7 +102,9 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
     if (tensorboard) tensorboard->close();
     std::cout << '\n'
               << summary_table(result.accuracy,
-                               config.merge == "none" ? std::vector<double>{} : result.alphas,
+                               make_merge_rule(config.merge)->changes_trained()
+                                   ? result.alphas
+                                   : std::vector<double>{},
                                width, is_task_given)
               << (phases.empty() ? "" : "\n") << phases << std::flush;
     if (!std::cout) throw Error("the final table could not be written to the standard output");

@@ -22,12 +22,12 @@ std::int64_t kept_numbers(const Method& method, bool on_device) {
 // Of a task, on average over `tasks`. Where a merge takes all of a task, as of the first one, there
 // is no rise to measure; without a Fisher, the loss before it is measured first.
 double merge_passes(const RunConfig& config, const Method& method, std::int64_t tasks) {
-  const double features = (config.head_refit ? 1 : 0) + (config.head_align ? 1 : 0);
+  const double features = method.classifier->takes_features() ? 1 : 0;
   if (!config.error_budget || !method.training.adapter->learns(0).any()) return features;
   const auto count = static_cast<double>(tasks);
-  const double moved = method.merge->name() == "none"    ? 0
-                       : method.merge->name() == "fixed" ? 1
-                                                         : (count - 1) / count;
+  const double moved = !method.merge->changes_trained()                ? 0
+                       : method.merge->known_alpha(0).value_or(1) != 1 ? 1
+                                                                       : (count - 1) / count;
   return features + moved * (method.needs_curvature() ? 1 : 2);
 }
 

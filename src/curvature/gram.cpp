@@ -8,15 +8,6 @@
 namespace palimpsest {
 namespace {
 
-// [tokens, 1]: 1 where a row holds a token, 0 where it fills a text up; undefined where all do.
-at::Tensor is_token(const Batch& batch) {
-  const auto* texts = std::get_if<PaddedTexts>(&batch.samples);
-  if (texts == nullptr) return {};
-  return (at::arange(texts->ids.size(1), texts->ids.options()) < texts->lengths.unsqueeze(1))
-      .to(at::kFloat)
-      .view({-1, 1});
-}
-
 class Gram : public Curvature {
  public:
   using Curvature::Curvature;
@@ -24,10 +15,10 @@ class Gram : public Curvature {
   std::int64_t backward_passes(std::int64_t) const override { return 0; }
   at::Tensor add(const CurvaturePass& pass) const override {
     const c10::NoGradGuard no_grad;
-    const at::Tensor counted = is_token(pass.batch);
+    const at::Tensor mask = token_mask(pass.batch);
     const InputTap tap = [&](std::size_t index, const at::Tensor& input) {
       at::Tensor squares = input.to(at::kFloat).square();
-      if (counted.defined()) squares.mul_(counted);
+      if (mask.defined()) squares.mul_(mask);
       pass.module(index).add_(squares.sum(0));
     };
     return pass.objective.logits(pass.model.features(pass.batch, {.input_tap = &tap}), pass.head);

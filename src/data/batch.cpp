@@ -25,6 +25,14 @@ PaddedTexts padded(const Texts& texts, at::Device device) {
           .lengths = queued_copy(at::tensor(texts.lengths, at::kLong), device)};
 }
 
+at::Tensor token_mask(const Batch& batch) {
+  const auto* texts = std::get_if<PaddedTexts>(&batch.samples);
+  if (texts == nullptr) return {};
+  return (at::arange(texts->ids.size(1), texts->ids.options()) < texts->lengths.unsqueeze(1))
+      .to(at::kFloat)
+      .view({-1, 1});
+}
+
 std::vector<at::Tensor> tensors_of(const Batch& batch) {
   std::vector<at::Tensor> tensors;
   if (const auto* texts = std::get_if<PaddedTexts>(&batch.samples)) {

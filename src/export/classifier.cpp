@@ -58,7 +58,7 @@ Classifier make_classifier(const ExportSource& source, const BackboneConfig& bac
   const std::int64_t classes = joint.classes;
   std::int64_t width = joint.features;
   const auto* const vit = std::get_if<VitConfig>(&backbone);
-  const bool linear = classifier.kind == "linear", mean = classifier.pooling == "mean";
+  const bool linear = classifier.kind == Head().kind, mean = classifier.pooling == "mean";
   const bool is_timm = dialect == Dialect::kTimm ||
                        (dialect == Dialect::kOwn && vit != nullptr &&
                         (weights.contains("cls_token") || weights.contains("pos_embed")));

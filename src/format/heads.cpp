@@ -94,7 +94,7 @@ std::string heads_hash(std::span<const Head> heads) {
 }
 
 std::string head_instance(std::string_view kind, double scale) {
-  return concat("head/", kind, kind == "linear" ? "" : ":scale=" + shortest_text(scale));
+  return concat("head/", kind, kind == Head().kind ? "" : ":scale=" + shortest_text(scale));
 }
 
 std::vector<Head> heads_in(const NamedTensors& memory) {

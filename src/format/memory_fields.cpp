@@ -48,7 +48,7 @@ class MemoryOfVersion1 {
       const std::string instance =
           file_.has(group + "@kind")
               ? head_instance(file_.text(group + "@kind"), file_.number<double>(group + "@scale"))
-              : head_instance("linear", 1);
+              : head_instance(Head().kind, 1);
       for (const char* name : {"weight", "bias"}) add_of_task(instance, task, group, name);
       const std::string statistics = concat("/class_statistics/", task);
       if (!file_.has("/class_statistics")) continue;

@@ -85,13 +85,9 @@ std::string problem_of(const Head& head, std::size_t classes) {
   const bool fine = head.features > 0 && head.classes == static_cast<std::int64_t>(classes) &&
                     classes > 0 && head.bias.size() == classes &&
                     head.weight.size() == classes * static_cast<std::size_t>(head.features);
-  const bool is_cosine = head.kind == "cosine";
-  if ((!is_cosine && head.kind != "linear") || !std::isfinite(head.scale) || head.scale <= 0) {
+  if (head.kind.empty() || !std::isfinite(head.scale) || head.scale <= 0) {
     return concat("a head of kind \"", head.kind, "\" and scale ", head.scale,
-                  "; linear or cosine, and above 0, were expected");
-  }
-  if (is_cosine && std::ranges::any_of(head.bias, [](float value) { return value != 0; })) {
-    return "a cosine head with a bias";
+                  "; a name, and a number above 0, were expected");
   }
   if (fine) return "";
   return concat("a head of ", head.weight.size(), " weights and ", head.bias.size(), " biases for ",
@@ -200,7 +196,7 @@ std::string head_group(std::size_t task) { return "/heads/" + std::to_string(tas
 void write_head(H5Writer& file, const std::string& group, const Head& head) {
   file.numbers<float>(group + "/weight", {head.classes, head.features}, head.weight);
   file.numbers<float>(group + "/bias", {head.classes}, head.bias);
-  if (head.kind == "linear") return;
+  if (head.kind == Head().kind) return;
   file.text(group + "@kind", head.kind);
   file.number<double>(group + "@scale", head.scale);
 }

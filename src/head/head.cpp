@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "palimpsest/core/error.h"
@@ -51,6 +52,9 @@ PlacedHead place(const Head& head, at::Device device) {
   } catch (const UsageError& error) {
     throw InputError(concat("a recorded head: ", error.what()));
   }
+  if (kind->is_of_directions() &&
+      std::ranges::any_of(head.bias, [](float value) { return value != 0; }))
+    throw InputError(concat("a recorded head: a ", head.kind, " head with a bias"));
   return {.weight = from_host(head.weight, {head.classes, head.features}, device),
           .bias = from_host(head.bias, {head.classes}, device),
           .kind = std::move(kind)};

@@ -1,5 +1,6 @@
 #include "palimpsest/kinds/kind_table.h"
 
+#include <algorithm>
 #include <sstream>
 
 #include "palimpsest/core/error.h"
@@ -55,6 +56,12 @@ std::vector<std::string_view> kind_names(const KindTable& table) {
   std::vector<std::string_view> names;
   for (const Kind& kind : table.kinds) names.push_back(kind.name);
   return names;
+}
+
+bool has_parameter(const KindTable& table, std::string_view text, std::string_view key) {
+  const std::string_view name = parse_kind(table, text).name();
+  const auto kind = std::ranges::find(table.kinds, name, &Kind::name);
+  return std::ranges::find(kind->parameters, key, &Parameter::name) != kind->parameters.end();
 }
 
 std::string kinds_help(const KindTable& table, std::size_t width) {

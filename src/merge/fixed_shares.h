@@ -9,6 +9,7 @@ class FixedShares : public MergeRule {
  public:
   using MergeRule::MergeRule;
   bool coefficients_suffice() const override { return true; }
+  std::optional<double> known_alpha(std::int64_t task) const override { return alpha_of(task); }
   MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
     const double alpha = alpha_of(input.task);
     merge_on_line(input, alpha, result);

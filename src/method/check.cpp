@@ -1,47 +1,99 @@
-// Which settings exclude one another, whichever part of the method they are of.
+// Which settings exclude one another, whichever part of the method they are of. Parts are asked for
+// what they do, never for their names.
 #include "keys.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/heads.h"
+#include "palimpsest/method/method.h"
 
 namespace palimpsest {
 namespace {
 
-void check_heads(const RunConfig& config) {
-  const bool one_head = config.joint || config.scenario == "domain-incremental";
-  if (config.head == "prototype" && config.adapter != "none") {
-    throw UsageError(
-        concat("head = prototype takes the class means of a frozen backbone as they are, but "
-               "adapter = ",
-               config.adapter, " would train it; set adapter, merge and perturbation to none"));
+bool trains_weights(const Method& method) { return method.training.adapter->learns(0).any(); }
+
+// "perturbation = sign and merge = closed-form".
+std::string perturbation_and_merge(const RunConfig& config) {
+  return concat("perturbation = ", config.perturbation, " and merge = ", config.merge);
+}
+
+bool perturbs_or_merges(const Method& method) {
+  return method.merge->changes_trained() || method.training.perturbation->changes_steps();
+}
+
+void check_training(const RunConfig& config, const Method& method) {
+  const Perturbation& perturbation = *method.training.perturbation;
+  if (!trains_weights(method) && perturbs_or_merges(method)) {
+    throw UsageError(concat("adapter = ", config.adapter,
+                            " leaves nothing to perturb and nothing to merge, but ",
+                            perturbation_and_merge(config), "; set both to none"));
   }
-  if (config.head == "prototype" && config.scenario == "domain-incremental") {
-    throw UsageError(
-        "head = prototype keeps one mean for each class of a task, but with scenario = "
-        "domain-incremental every task brings the same classes again; set head to cosine");
+  if (!trains_weights(method) && method.penalty->needs_curvature()) {
+    throw UsageError(concat(
+        "a penalty needs an adapter: with adapter = ", config.adapter,
+        " no weights are trained that could leave earlier optima; set ewc = 0 and penalty = none"));
   }
-  if (config.head_align && config.head == "prototype") {
-    throw UsageError(
-        "head-align = true trains the heads, but head = prototype keeps them as class means; set "
-        "head to cosine, or head-align to false");
+  if (perturbation.changes_steps() && config.epsilon != RunConfig().epsilon &&
+      !has_parameter(perturbations(), config.perturbation, "epsilon")) {
+    throw UsageError(concat("perturbation = ", config.perturbation,
+                            " has no epsilon, but epsilon = ", config.epsilon, "; leave it out"));
   }
+  if (perturbation.noise_size() > 0 && config.precision == "bf16") {
+    throw UsageError(concat(
+        "perturbation = ", config.perturbation,
+        " adds small noise to the weights, most of which a bf16 sum would lose; set precision = "
+        "fp32"));
+  }
+  if (config.ewc > 0 && config.penalty != RunConfig().penalty) {
+    throw UsageError(concat("ewc = ", config.ewc, " stands for a penalty, and penalty = ",
+                            config.penalty, " names one: leave one of them out"));
+  }
+  method.training.objective->check(*method.training.head);
+}
+
+void check_heads(const RunConfig& config, const Method& method) {
+  const bool is_trained = method.training.head->is_trained();
+  if (!is_trained && trains_weights(method)) {
+    throw UsageError(concat(
+        "head = ", config.head,
+        " takes the features of a frozen backbone as they are, but adapter = ", config.adapter,
+        " would train it; set adapter, merge and perturbation to none"));
+  }
+  if (!is_trained && shares_head(config.scenario)) {
+    throw UsageError(
+        concat("head = ", config.head,
+               " is made anew from each task's features, but with scenario = ", config.scenario,
+               " every task brings the same classes again; set head to one that is "
+               "trained"));
+  }
+  if (!is_trained && config.head_align) {
+    throw UsageError(concat("head-align = true trains the heads, but head = ", config.head,
+                            " keeps them as they are; set head to one that is trained, or "
+                            "head-align to false"));
+  }
+  const bool one_head = config.joint || shares_head(config.scenario);
   if (config.head_align && one_head) {
     throw UsageError(concat("head-align = true aligns the heads of several tasks, but ",
-                            config.joint ? "joint = true" : "scenario = domain-incremental",
+                            config.joint ? "joint = true" : concat("scenario = ", config.scenario),
                             " has one for all; set head-align to false"));
+  }
+  if (config.head_refit && !method.merge->changes_trained()) {
+    throw UsageError(concat("head-refit = true needs a merge: with merge = ", config.merge,
+                            " the head was trained on the very weights that stay, and there is "
+                            "nothing to refit"));
   }
 }
 
-void check_stream(const RunConfig& config) {
+void check_stream(const RunConfig& config, const Method& method) {
   if (config.joint && config.scenario == "task-incremental") {
     throw UsageError(
         "scenario = task-incremental says which task a sample is of, but joint = true makes one "
         "task of all; set scenario to class-incremental");
   }
-  if (config.joint && (config.merge != "none" || config.perturbation != "none")) {
+  if (config.joint && perturbs_or_merges(method)) {
     throw UsageError(
         concat("joint = true learns all tasks as one, and leaves nothing to merge and nothing to "
-               "perturb for, but perturbation = ",
-               config.perturbation, " and merge = ", config.merge, "; set both to none"));
+               "perturb for, but ",
+               perturbation_and_merge(config), "; set both to none"));
   }
   if (!config.fork.empty() && !config.continue_from.empty()) {
     throw UsageError(
@@ -71,43 +123,20 @@ void check_passes(const RunConfig& config) {
 // Of training alone: what an earlier version trained can still be evaluated.
 void check_trained_views(const RunConfig& config) {
   const bool augments_more = config.augmentation != "none" && config.augmentation != "crop-flip";
-  if (config.adapter != "none" || !augments_more) return;
+  if (trains_weights(make_method(config)) || !augments_more) return;
   throw UsageError(
-      concat("adapter = none trains heads on features that are computed once, from the test view "
-             "of each image, but augmentation = ",
+      concat("adapter = ", config.adapter,
+             " trains heads on features that are computed once, from the test view of each image, "
+             "but augmentation = ",
              config.augmentation, " asks for another view in every pass; set it to none"));
 }
 
 void check_consistent(const RunConfig& config) {
+  const Method method = make_method(config);
   check_passes(config);
-  if (config.adapter == "none" && (config.merge != "none" || config.perturbation != "none")) {
-    throw UsageError(
-        concat("adapter = none leaves nothing to perturb and nothing to merge, but perturbation = ",
-               config.perturbation, " and merge = ", config.merge, "; set both to none"));
-  }
-  if (config.ewc > 0 && config.adapter == "none") {
-    throw UsageError(
-        "ewc > 0 needs an adapter: with adapter = none no weights are trained that could leave "
-        "earlier optima; set ewc = 0");
-  }
-  if (config.perturbation == "uniform" && config.epsilon != RunConfig().epsilon) {
-    throw UsageError(
-        concat("perturbation = uniform draws its scales from [1/t, 1] and has no "
-               "epsilon, but epsilon = ",
-               config.epsilon, "; leave it out"));
-  }
-  if (config.perturbation == "gaussian" && config.precision == "bf16") {
-    throw UsageError(
-        "perturbation = gaussian adds small noise to the weights, most of which a bf16 sum would "
-        "lose; set precision = fp32");
-  }
-  if (config.head_refit && config.merge == "none") {
-    throw UsageError(
-        "head-refit = true needs a merge: with merge = none the head was trained on the very "
-        "weights that stay, and there is nothing to refit");
-  }
-  check_heads(config);
-  check_stream(config);
+  check_training(config, method);
+  check_heads(config, method);
+  check_stream(config, method);
 }
 
 }  // namespace palimpsest

@@ -17,20 +17,20 @@ namespace {
 std::string highlights(const Json& config) {
   std::string text;
   for (const char* const key :
-       {"scenario", "adapter", "perturbation", "epsilon", "merge", "fisher-scale", "head-refit",
-        "lora-rank", "epochs", "batch", "lr", "head-lr", "schedule", "seed", "lanes", "device"}) {
+       {"scenario",  "adapter", "perturbation", "epsilon",      "objective", "head",   "penalty",
+        "curvature", "merge",   "classifier",   "fisher-scale", "lora-rank", "epochs", "batch",
+        "lr",        "head-lr", "schedule",     "seed",         "lanes",     "device"}) {
     if (!config.contains(key)) continue;
-    const Json perturbation = config.value("perturbation", Json());
-    if (std::string_view(key) == "epsilon" && (perturbation == "none" || perturbation == "uniform"))
-      continue;
     const Json& value = config.at(key);
     text += concat(text.empty() ? "" : ", ", key, " ",
                    value.is_string() ? value.get<std::string>() : value.dump());
   }
   // Shown where they are on.
-  const std::pair<const char*, Json> off[] = {{"joint", false},           {"validation", 0.0},
-                                              {"curvature", "empirical"}, {"ewc", 0.0},
-                                              {"head", "linear"},         {"head-align", false}};
+  const std::pair<const char*, Json> off[] = {{"joint", false},
+                                              {"validation", 0.0},
+                                              {"ewc", 0.0},
+                                              {"head-refit", false},
+                                              {"head-align", false}};
   for (const auto& [key, value] : off) {
     if (!config.contains(key) || config.at(key) == value) continue;
     const Json& found = config.at(key);

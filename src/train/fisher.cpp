@@ -115,12 +115,11 @@ double mean_loss(Session& session, const Task& task, const Head& head, const Obj
   return sums.reduce()[0].item<double>() / static_cast<double>(task.train.size());
 }
 
-double mean_loss_of_features(Session& session, const Task& task, const at::Tensor& features,
-                             const Head& head, const Objective& objective) {
+LaneSum sums_of_rows(Session& session, const Task& task, const at::Tensor& features,
+                     std::int64_t size, const AddRows& add) {
   const c10::NoGradGuard no_grad;
-  const PlacedHead placed = place(head, session.device());
   const at::Tensor targets = queued_copy(at::tensor(task.train.targets), session.device());
-  LaneSum sums = lane_sum(session, 1);
+  LaneSum sums = lane_sum(session, size);
   const auto all = chunks(task.train.size(), loss_chunk(session));
   for (std::size_t i = 0; i < sums.own_lanes().size(); ++i) {
     for (std::int64_t c = sums.own_lanes()[i]; c < std::ssize(all); c += session.lanes.count) {
@@ -128,10 +127,19 @@ double mean_loss_of_features(Session& session, const Task& task, const at::Tenso
       const auto rows = [&](const at::Tensor& of_all) {
         return of_all.narrow(0, positions.front(), std::ssize(positions));
       };
-      at::Tensor part = sums.part(i);
-      part.add_(summed_loss(objective, rows(features), placed, rows(targets)).view(1));
+      add(rows(features), rows(targets), positions, sums.part(i));
     }
   }
+  return sums;
+}
+
+double mean_loss_of_features(Session& session, const Task& task, const at::Tensor& features,
+                             const Head& head, const Objective& objective) {
+  const PlacedHead placed = place(head, session.device());
+  LaneSum sums = sums_of_rows(
+      session, task, features, 1,
+      [&](const at::Tensor& rows, const at::Tensor& targets, std::span<const std::int64_t>,
+          at::Tensor sum) { sum.add_(summed_loss(objective, rows, placed, targets).view(1)); });
   return sums.reduce()[0].item<double>() / static_cast<double>(task.train.size());
 }
 

@@ -219,10 +219,8 @@ TEST_F(RecordsTest, RefusesToWriteWhatDoesNotFitTogether) {
       put_heads(r.memory, std::move(heads));
     });
   };
-  EXPECT_THAT(refusal_of_head(0, [](Head& head) { head.bias[1] = 1; }),
-              HasSubstr("a cosine head with a bias"));
-  EXPECT_THAT(refusal_of_head(1, [](Head& head) { head.kind = "cosin"; }),
-              AllOf(HasSubstr("task 1"), HasSubstr("\"cosin\""), HasSubstr("linear or cosine")));
+  EXPECT_THAT(refusal_of_head(1, [](Head& head) { head.kind.clear(); }),
+              AllOf(HasSubstr("task 1"), HasSubstr("a name")));
   EXPECT_THAT(refusal_of_head(0, [](Head& head) { head.scale = 0; }), HasSubstr("scale 0"));
   const auto refusal_of_memory = [&](const std::function<void(NamedTensors&)>& damage) {
     return refusal_of_state([&](StateRecord& r) { damage(r.memory); });

@@ -35,6 +35,10 @@ struct Batch {
   std::int64_t size() const { return targets.size(0); }
 };
 
+// [tokens, 1] float32 over all rows of a batch of texts for a device: 1 where a row is a token, 0
+// where it fills a text up. Undefined where all rows are tokens.
+at::Tensor token_mask(const Batch& batch);
+
 // What a batch consists of, targets and numbers last; nothing for texts in host memory, which are
 // more than tensors.
 std::vector<at::Tensor> tensors_of(const Batch& batch);

@@ -28,7 +28,7 @@ struct Head {
   std::int64_t classes = 0, features = 0;
   std::vector<float> weight;  // [classes, features]
   std::vector<float> bias;    // [classes]
-  // linear: weight . f + bias. cosine: scale times the cosine of weight and f; bias is zero.
+  // How logits follow from it: of a kind of src/head. The default: weight . f + bias.
   std::string kind = "linear";
   double scale = 1;
   bool operator==(const Head&) const = default;

@@ -22,6 +22,8 @@ class HeadKind {
   // As records name it, with Head::scale.
   virtual std::string_view recorded_kind() const = 0;
   virtual double scale() const { return 1; }
+  // Whether logits are scale() times the cosine of features and weights, without a bias.
+  virtual bool is_of_directions() const { return false; }
 
   // features [samples, features], weight [classes, features], bias [classes] -> [samples, classes].
   virtual at::Tensor logits(const at::Tensor& features, const at::Tensor& weight,

@@ -29,6 +29,9 @@ KindSettings parse_kind(const KindTable& table, std::string_view text);
 
 std::vector<std::string_view> kind_names(const KindTable& table);
 
+// Whether the kind that a text names has this key. Throws UsageError as parse_kind.
+bool has_parameter(const KindTable& table, std::string_view text, std::string_view key);
+
 // All kinds with their keys, a paragraph each, in lines of at most `width` characters.
 std::string kinds_help(const KindTable& table, std::size_t width);
 

@@ -74,6 +74,13 @@ class MergeRule {
   // Whether theta_hat_t is theta_hat_{t-1} plus the decision's one coefficient times Delta_t, or
   // one per module: then the recorded coefficients alone give it again.
   virtual bool coefficients_suffice() const { return false; }
+  // The alpha of a task (from 0) where it follows from its number alone.
+  virtual std::optional<double> known_alpha(std::int64_t task) const {
+    static_cast<void>(task);
+    return std::nullopt;
+  }
+  // Whether theta_hat_t may be another than theta_t*.
+  bool changes_trained() const { return known_alpha(0) != 1.0 || known_alpha(1) != 1.0; }
   // Writes theta_hat_t - theta_hat_0 into `result`, of the size of and apart from input.merged.
   // Throws Error, with a name for what happened, rather than write a number that is not finite.
   virtual MergeDecision merge(const MergeInput& input, std::span<float> result) const = 0;

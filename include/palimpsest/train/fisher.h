@@ -1,6 +1,8 @@
 #pragma once
 // Curvature and loss of a task, measured over its training samples by the test-time transform.
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,7 +33,15 @@ Fisher measure_curvature(Session& session, const Task& task, const Head& head,
 // Collective; mean loss per sample over the training set, with the model as it is and this head.
 double mean_loss(Session& session, const Task& task, const Head& head, const Objective& objective);
 
-// Collective; the same from features of all its samples, [samples, features], that were made in
+// Float64 sums of this size over a task's training samples, by lane, for what each lane of this
+// rank computes from the features of one chunk: `add` adds to `sums`. features: [samples,
+// features]. positions: of the chunk's rows among the samples.
+using AddRows = std::function<void(const at::Tensor& features, const at::Tensor& targets,
+                                   std::span<const std::int64_t> positions, at::Tensor sums)>;
+LaneSum sums_of_rows(Session& session, const Task& task, const at::Tensor& features,
+                     std::int64_t size, const AddRows& add);
+
+// Collective; mean_loss() from features of all its samples, [samples, features], that were made in
 // chunks of loss_chunk().
 double mean_loss_of_features(Session& session, const Task& task, const at::Tensor& features,
                              const Head& head, const Objective& objective);
