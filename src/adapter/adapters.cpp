@@ -2,24 +2,24 @@
 // NAME_adapter(), with its name, help and keys.
 #include "adapters.h"
 
-#define PALIMPSEST_ADAPTERS(ROW) \
-  ROW(lora)                      \
-  ROW(none)
+#include "palimpsest/kinds/rows.h"
 
 namespace palimpsest {
 
-#define PALIMPSEST_DECLARE(name) AdapterKind name##_adapter();
-#define PALIMPSEST_CALL(name) name##_adapter(),
+// clang-format off
+#define PALIMPSEST_ADAPTERS(ROW) \
+  ROW(lora_adapter) \
+  ROW(none_adapter)
 
-PALIMPSEST_ADAPTERS(PALIMPSEST_DECLARE)
+// clang-format on
+
+using Row = AdapterKind;
+PALIMPSEST_ADAPTERS(PALIMPSEST_DECLARE_ROW)
 
 const PartTable<Adapter>& adapters() {
-  static const PartTable<Adapter> table("adapter", {PALIMPSEST_ADAPTERS(PALIMPSEST_CALL)});
+  static const PartTable<Adapter> table("adapter", {PALIMPSEST_ADAPTERS(PALIMPSEST_CALL_ROW)});
   return table;
 }
-
-#undef PALIMPSEST_DECLARE
-#undef PALIMPSEST_CALL
 
 std::unique_ptr<Adapter> make_adapter(const RunConfig& config) {
   return adapters().make(config.adapter, {{"rank", static_cast<double>(config.lora_rank)},

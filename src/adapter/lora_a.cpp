@@ -1,21 +1,21 @@
 // The table of LoRA's A: a row for each. The file of a kind NAME defines NAME_a().
 #include "lora_a.h"
 
-#define PALIMPSEST_LORA_A(ROW) ROW(kaiming)
+#include "palimpsest/kinds/rows.h"
 
 namespace palimpsest {
 
-#define PALIMPSEST_DECLARE(name) LoraA name##_a();
-#define PALIMPSEST_CALL(name) name##_a(),
+// clang-format off
+#define PALIMPSEST_LORA_A(ROW) \
+  ROW(kaiming_a)
 
-PALIMPSEST_LORA_A(PALIMPSEST_DECLARE)
+// clang-format on
+#define PALIMPSEST_DECLARE_A(function) LoraA function();
+PALIMPSEST_LORA_A(PALIMPSEST_DECLARE_A)
 
 const std::vector<LoraA>& lora_a_kinds() {
-  static const std::vector<LoraA> table{PALIMPSEST_LORA_A(PALIMPSEST_CALL)};
+  static const std::vector<LoraA> table{PALIMPSEST_LORA_A(PALIMPSEST_CALL_ROW)};
   return table;
 }
-
-#undef PALIMPSEST_DECLARE
-#undef PALIMPSEST_CALL
 
 }  // namespace palimpsest

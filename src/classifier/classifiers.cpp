@@ -2,22 +2,24 @@
 // defines NAME_classifier(), with its name, help and keys.
 #include "classifiers.h"
 
-#define PALIMPSEST_CLASSIFIERS(ROW) ROW(local)
+#include "palimpsest/kinds/rows.h"
 
 namespace palimpsest {
 
-#define PALIMPSEST_DECLARE(name) ClassifierKind name##_classifier();
-#define PALIMPSEST_CALL(name) name##_classifier(),
+// clang-format off
+#define PALIMPSEST_CLASSIFIERS(ROW) \
+  ROW(local_classifier)
 
-PALIMPSEST_CLASSIFIERS(PALIMPSEST_DECLARE)
+// clang-format on
+
+using Row = ClassifierKind;
+PALIMPSEST_CLASSIFIERS(PALIMPSEST_DECLARE_ROW)
 
 const PartTable<Classifier>& classifiers() {
-  static const PartTable<Classifier> table("classifier", {PALIMPSEST_CLASSIFIERS(PALIMPSEST_CALL)});
+  static const PartTable<Classifier> table("classifier",
+                                           {PALIMPSEST_CLASSIFIERS(PALIMPSEST_CALL_ROW)});
   return table;
 }
-
-#undef PALIMPSEST_DECLARE
-#undef PALIMPSEST_CALL
 
 std::unique_ptr<Classifier> make_classifier(const RunConfig& config) {
   const auto passes = [](bool is_on, std::int64_t number) {

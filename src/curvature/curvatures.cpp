@@ -2,26 +2,27 @@
 // defines NAME_curvature(), with its name, help and keys.
 #include "curvatures.h"
 
-#define PALIMPSEST_CURVATURES(ROW) \
-  ROW(empirical)                   \
-  ROW(expected_sampled)            \
-  ROW(expected_exact)              \
-  ROW(gram)
+#include "palimpsest/kinds/rows.h"
 
 namespace palimpsest {
 
-#define PALIMPSEST_DECLARE(name) CurvatureKind name##_curvature();
-#define PALIMPSEST_CALL(name) name##_curvature(),
+// clang-format off
+#define PALIMPSEST_CURVATURES(ROW) \
+  ROW(empirical_curvature) \
+  ROW(expected_sampled_curvature) \
+  ROW(expected_exact_curvature) \
+  ROW(gram_curvature)
 
-PALIMPSEST_CURVATURES(PALIMPSEST_DECLARE)
+// clang-format on
+
+using Row = CurvatureKind;
+PALIMPSEST_CURVATURES(PALIMPSEST_DECLARE_ROW)
 
 const PartTable<Curvature>& curvatures() {
-  static const PartTable<Curvature> table("curvature", {PALIMPSEST_CURVATURES(PALIMPSEST_CALL)});
+  static const PartTable<Curvature> table("curvature",
+                                          {PALIMPSEST_CURVATURES(PALIMPSEST_CALL_ROW)});
   return table;
 }
-
-#undef PALIMPSEST_DECLARE
-#undef PALIMPSEST_CALL
 
 std::unique_ptr<Curvature> make_curvature(const RunConfig& config) {
   return curvatures().make(config.curvature, {{"scale", config.fisher_scale}});

@@ -2,25 +2,25 @@
 // NAME_head(), with its name, help and keys.
 #include "head_kinds.h"
 
-#define PALIMPSEST_HEAD_KINDS(ROW) \
-  ROW(linear)                      \
-  ROW(cosine)                      \
-  ROW(prototype)
+#include "palimpsest/kinds/rows.h"
 
 namespace palimpsest {
 
-#define PALIMPSEST_DECLARE(name) HeadRow name##_head();
-#define PALIMPSEST_CALL(name) name##_head(),
+// clang-format off
+#define PALIMPSEST_HEAD_KINDS(ROW) \
+  ROW(linear_head) \
+  ROW(cosine_head) \
+  ROW(prototype_head)
 
-PALIMPSEST_HEAD_KINDS(PALIMPSEST_DECLARE)
+// clang-format on
+
+using Row = HeadRow;
+PALIMPSEST_HEAD_KINDS(PALIMPSEST_DECLARE_ROW)
 
 const PartTable<HeadKind>& head_kinds() {
-  static const PartTable<HeadKind> table("head", {PALIMPSEST_HEAD_KINDS(PALIMPSEST_CALL)});
+  static const PartTable<HeadKind> table("head", {PALIMPSEST_HEAD_KINDS(PALIMPSEST_CALL_ROW)});
   return table;
 }
-
-#undef PALIMPSEST_DECLARE
-#undef PALIMPSEST_CALL
 
 std::unique_ptr<HeadKind> make_head_kind(const RunConfig& config) {
   return head_kinds().make(config.head, {{"scale", config.head_scale}});

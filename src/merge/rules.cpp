@@ -2,33 +2,34 @@
 // defines NAME_kind(), with its name, help and keys.
 #include "rules.h"
 
-#define PALIMPSEST_MERGE_RULES(ROW) \
-  ROW(closed_form)                  \
-  ROW(became)                       \
-  ROW(average)                      \
-  ROW(ema)                          \
-  ROW(fixed)                        \
-  ROW(first)                        \
-  ROW(none)                         \
-  ROW(task_arithmetic)              \
-  ROW(dare)                         \
-  ROW(ties)                         \
-  ROW(magmax)
+#include "palimpsest/kinds/rows.h"
 
 namespace palimpsest {
 
-#define PALIMPSEST_DECLARE(name) RuleKind name##_kind();
-#define PALIMPSEST_CALL(name) name##_kind(),
+// clang-format off
+#define PALIMPSEST_MERGE_RULES(ROW) \
+  ROW(closed_form_kind) \
+  ROW(became_kind) \
+  ROW(average_kind) \
+  ROW(ema_kind) \
+  ROW(fixed_kind) \
+  ROW(first_kind) \
+  ROW(none_kind) \
+  ROW(task_arithmetic_kind) \
+  ROW(dare_kind) \
+  ROW(ties_kind) \
+  ROW(magmax_kind)
 
-PALIMPSEST_MERGE_RULES(PALIMPSEST_DECLARE)
+// clang-format on
+
+using Row = RuleKind;
+PALIMPSEST_MERGE_RULES(PALIMPSEST_DECLARE_ROW)
 
 const PartTable<MergeRule>& merge_rules() {
-  static const PartTable<MergeRule> table("merge rule", {PALIMPSEST_MERGE_RULES(PALIMPSEST_CALL)});
+  static const PartTable<MergeRule> table("merge rule",
+                                          {PALIMPSEST_MERGE_RULES(PALIMPSEST_CALL_ROW)});
   return table;
 }
-
-#undef PALIMPSEST_DECLARE
-#undef PALIMPSEST_CALL
 
 std::unique_ptr<MergeRule> make_merge_rule(std::string_view text) {
   return merge_rules().make(text);

@@ -2,22 +2,24 @@
 // defines NAME_objective(), with its name, help and keys.
 #include "objectives.h"
 
-#define PALIMPSEST_OBJECTIVES(ROW) ROW(classes)
+#include "palimpsest/kinds/rows.h"
 
 namespace palimpsest {
 
-#define PALIMPSEST_DECLARE(name) ObjectiveKind name##_objective();
-#define PALIMPSEST_CALL(name) name##_objective(),
+// clang-format off
+#define PALIMPSEST_OBJECTIVES(ROW) \
+  ROW(classes_objective)
 
-PALIMPSEST_OBJECTIVES(PALIMPSEST_DECLARE)
+// clang-format on
+
+using Row = ObjectiveKind;
+PALIMPSEST_OBJECTIVES(PALIMPSEST_DECLARE_ROW)
 
 const PartTable<Objective>& objectives() {
-  static const PartTable<Objective> table("objective", {PALIMPSEST_OBJECTIVES(PALIMPSEST_CALL)});
+  static const PartTable<Objective> table("objective",
+                                          {PALIMPSEST_OBJECTIVES(PALIMPSEST_CALL_ROW)});
   return table;
 }
-
-#undef PALIMPSEST_DECLARE
-#undef PALIMPSEST_CALL
 
 std::unique_ptr<Objective> make_objective(const RunConfig& config) {
   return objectives().make(config.objective);

@@ -2,24 +2,24 @@
 // NAME_penalty(), with its name, help and keys.
 #include "penalties.h"
 
-#define PALIMPSEST_PENALTIES(ROW) \
-  ROW(none)                       \
-  ROW(ewc)
+#include "palimpsest/kinds/rows.h"
 
 namespace palimpsest {
 
-#define PALIMPSEST_DECLARE(name) PenaltyKind name##_penalty();
-#define PALIMPSEST_CALL(name) name##_penalty(),
+// clang-format off
+#define PALIMPSEST_PENALTIES(ROW) \
+  ROW(none_penalty) \
+  ROW(ewc_penalty)
 
-PALIMPSEST_PENALTIES(PALIMPSEST_DECLARE)
+// clang-format on
+
+using Row = PenaltyKind;
+PALIMPSEST_PENALTIES(PALIMPSEST_DECLARE_ROW)
 
 const PartTable<Penalty>& penalties() {
-  static const PartTable<Penalty> table("penalty", {PALIMPSEST_PENALTIES(PALIMPSEST_CALL)});
+  static const PartTable<Penalty> table("penalty", {PALIMPSEST_PENALTIES(PALIMPSEST_CALL_ROW)});
   return table;
 }
-
-#undef PALIMPSEST_DECLARE
-#undef PALIMPSEST_CALL
 
 std::unique_ptr<Penalty> make_penalty(const RunConfig& config) {
   if (config.ewc > 0) return penalties().make("ewc", {{"weight", config.ewc}});

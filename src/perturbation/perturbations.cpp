@@ -2,28 +2,28 @@
 // defines NAME_perturbation(), with its name, help and keys.
 #include "perturbations.h"
 
-#define PALIMPSEST_PERTURBATIONS(ROW) \
-  ROW(sign)                           \
-  ROW(none)                           \
-  ROW(gaussian)                       \
-  ROW(stratified)                     \
-  ROW(uniform)
+#include "palimpsest/kinds/rows.h"
 
 namespace palimpsest {
 
-#define PALIMPSEST_DECLARE(name) PerturbationKind name##_perturbation();
-#define PALIMPSEST_CALL(name) name##_perturbation(),
+// clang-format off
+#define PALIMPSEST_PERTURBATIONS(ROW) \
+  ROW(sign_perturbation) \
+  ROW(none_perturbation) \
+  ROW(gaussian_perturbation) \
+  ROW(stratified_perturbation) \
+  ROW(uniform_perturbation)
 
-PALIMPSEST_PERTURBATIONS(PALIMPSEST_DECLARE)
+// clang-format on
+
+using Row = PerturbationKind;
+PALIMPSEST_PERTURBATIONS(PALIMPSEST_DECLARE_ROW)
 
 const PartTable<Perturbation>& perturbations() {
   static const PartTable<Perturbation> table("perturbation",
-                                             {PALIMPSEST_PERTURBATIONS(PALIMPSEST_CALL)});
+                                             {PALIMPSEST_PERTURBATIONS(PALIMPSEST_CALL_ROW)});
   return table;
 }
-
-#undef PALIMPSEST_DECLARE
-#undef PALIMPSEST_CALL
 
 std::unique_ptr<Perturbation> make_perturbation(const RunConfig& config) {
   return perturbations().make(config.perturbation, {{"epsilon", config.epsilon}});
