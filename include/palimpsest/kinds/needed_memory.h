@@ -12,8 +12,8 @@
 
 namespace palimpsest {
 
-// What one part needs, and the words of a refusal: "<settings>: expected <name>, found ...:
-// <reason>".
+// What one part needs, and the words of a refusal: "... with <settings>: expected <name>,
+// found ...: <reason>".
 struct NeededMemory {
   std::vector<std::string> names;
   std::string settings;  // that ask for it: "--head cosine --head-scale 16"
