@@ -25,9 +25,9 @@ struct NeededMemory {
 std::vector<std::string> names_by_task(std::string_view instance, std::int64_t tasks,
                                        std::initializer_list<const char*> arrays);
 
-// Throws UsageError naming a tensor that is needed and that `memory` lacks. `from`: the run or
-// state that is gone on from.
-void check_memory(const std::string& from, const NamedTensors& memory,
+// Throws UsageError naming a tensor that is needed and that `memory` lacks. `what`: whose memory it
+// is, or what can't be done with it, at the beginning of the message.
+void check_memory(const std::string& what, const NamedTensors& memory,
                   std::span<const NeededMemory> needed);
 
 // Erases what isn't needed. Returns in words what that was; "" for nothing.
