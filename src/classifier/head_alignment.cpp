@@ -28,7 +28,7 @@ at::Tensor drawn_features(std::span<const ClassStatistics> statistics, std::uint
 
 std::vector<Head> aligned_heads(std::span<const Head> heads,
                                 std::span<const ClassStatistics> statistics,
-                                const RunConfig& config, std::int64_t passes, std::int64_t task,
+                                const HeadTrainingSettings& settings, std::int64_t task,
                                 const Objective& objective, at::Device device) {
   std::int64_t classes = 0;
   for (const ClassStatistics& known : statistics) classes += known.classes;
@@ -36,12 +36,12 @@ std::vector<Head> aligned_heads(std::span<const Head> heads,
   for (std::int64_t c = 0; c < classes; ++c) {
     targets.insert(targets.end(), static_cast<std::size_t>(kDrawsPerClass), c);
   }
-  const at::Tensor features = drawn_features(statistics, config.seed, task, classes, device);
+  const at::Tensor features =
+      drawn_features(statistics, settings.batches.seed, task, classes, device);
   const Head all = joined(heads);
-  const Head together =
-      train_head(features, targets, classes, task, all, place(all, device).kind, objective,
-                 settings_after_merge(config, std::ssize(targets), passes))
-          .head;
+  const Head together = train_head(features, targets, classes, task, all, place(all, device).kind,
+                                   objective, settings)
+                            .head;
   std::vector<Head> aligned(heads.begin(), heads.end());
   auto weight = together.weight.begin();
   auto bias = together.bias.begin();

@@ -78,9 +78,12 @@ class Local : public Classifier {
         memory, task.index,
         class_statistics(to_host(features), task.train.targets, std::ssize(task.classes)));
     if (task.index == 0) return;  // trained on features of all classes seen
-    put_heads(memory,
-              aligned_heads(heads_in(memory), class_statistics_in(memory), passes.session().config,
-                            align_, task.index, passes.objective(), passes.session().device()));
+    const std::vector<ClassStatistics> statistics = class_statistics_in(memory);
+    std::int64_t draws = 0;
+    for (const ClassStatistics& known : statistics) draws += kDrawsPerClass * known.classes;
+    const auto settings = settings_after_merge(passes.session().config, draws, align_);
+    put_heads(memory, aligned_heads(heads_in(memory), statistics, settings, task.index,
+                                    passes.objective(), passes.session().device()));
   }
 
   std::int64_t refit_, align_;  // passes; 0: not at all

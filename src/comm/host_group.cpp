@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <map>
 #include <thread>
 
@@ -176,18 +175,11 @@ void HostGroup::sum(std::span<std::int64_t> values, std::string_view phase) {
 }
 
 void HostGroup::sum(std::span<double> values, std::string_view phase) {
-  const Collective named(impl_->watchdog, phase);
-  const std::span<const std::byte> bytes = std::as_bytes(values);
-  const std::vector<std::string> parts =
-      impl_->gather({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  const std::vector<std::vector<double>> parts = gather(std::span<const double>(values), phase);
   for (std::size_t rank = 1; rank < parts.size(); ++rank) {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      double value = 0;
-      std::memcpy(&value, parts[rank].data() + i * sizeof value, sizeof value);
-      values[i] += value;
-    }
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] += parts[rank][i];
   }
-  impl_->broadcast(std::as_writable_bytes(values), 0);
+  broadcast(values, 0, phase);
 }
 
 void HostGroup::broadcast(std::span<std::byte> bytes, int root, std::string_view phase) {

@@ -63,7 +63,7 @@ bool take_newest(OpenRun& run) {
     warn(state->remark);
     if (const auto count = tasks_before(run); count > 0) warn(recall(run, state->record, count));
     check_resumable(state->record, run.identity, run.session.config, run.session.tasks());
-    check_memory(run.session.config.out, state->record.memory,
+    check_memory(concat("cannot go on from ", run.session.config.out), state->record.memory,
                  run.method.needed_memory(state->record.tasks_done));
     run.alphas = read_tasks_done(run, run.folder, state->record.tasks_done);
     run.state = state_of(std::move(state->record));
@@ -110,7 +110,7 @@ OriginRun open_origin(OpenRun& run) {
   check_forkable(*state, run.identity, run.session.config, run.session.model->layout(),
                  run.session.tasks());
   const std::vector<NeededMemory> needed = run.method.needed_memory(state->tasks_done);
-  check_memory(from.string(), state->memory, needed);
+  check_memory(concat("cannot go on from ", from.string()), state->memory, needed);
   std::vector<double> alphas = read_tasks_done(run, folder, state->tasks_done);
   // It would lack the tasks that come now.
   const std::string unused = drop_unused_memory(state->memory, needed);

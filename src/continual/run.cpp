@@ -20,16 +20,15 @@ namespace palimpsest {
 namespace {
 
 // What the head of the next task begins with: a shared one goes on, others are fresh.
-Head first_head(const RunConfig& config, const StreamState& state) {
-  const bool goes_on = shares_head(config.scenario) && state.tasks_done > 0;
-  return goes_on ? heads_in(state.memory).back() : Head{};
+Head first_head(bool is_shared, const StreamState& state) {
+  return is_shared && state.tasks_done > 0 ? heads_in(state.memory).back() : Head{};
 }
 
 // Stage 1: from theta_hat_{t-1} to Delta_t and the task's head.
 TrainedTask train(OpenRun& run, TaskPasses& passes) {
   Session& session = run.session;
   const TaskBeginning begin{.weights = run.state.merged,
-                            .head = first_head(session.config, run.state),
+                            .head = first_head(shares_head(session.config.scenario), run.state),
                             .penalty = next_penalty(session.group, *run.method.penalty,
                                                     run.method.curvature->instance(), run.state),
                             .progress = std::exchange(run.progress, std::nullopt)};

@@ -136,18 +136,17 @@ std::vector<float> logits_of(Session& session, const AdaptedWeights& weights,
               own.push_back(pass(batch).clone());
             });
   const at::Tensor found = own.empty() ? at::empty({0}) : at::cat(own).to(at::kCPU).contiguous();
-  const std::vector<std::string> parts = session.group.gather(
-      {static_cast<const char*>(found.const_data_ptr()), static_cast<std::size_t>(found.nbytes())},
+  const std::vector<std::vector<float>> parts = session.group.gather(
+      std::span(found.const_data_ptr<float>(), static_cast<std::size_t>(found.numel())),
       "gathering predictions");
   std::vector<float> logits;
   std::vector<std::size_t> read(parts.size());
   const auto all = chunks(samples.size(), session.config.evaluation_batch);
   const auto classes = static_cast<std::size_t>(found.dim() == 2 ? found.size(1) : 0);
   for (std::size_t i = 0; !parts.empty() && i < all.size(); ++i) {
-    const std::size_t rank = i % parts.size();
-    const std::size_t size = all[i].size() * classes;
-    const auto* values = reinterpret_cast<const float*>(parts[rank].data()) + read[rank];
-    logits.insert(logits.end(), values, values + size);
+    const std::size_t rank = i % parts.size(), size = all[i].size() * classes;
+    const auto begin = parts[rank].begin() + static_cast<std::ptrdiff_t>(read[rank]);
+    logits.insert(logits.end(), begin, begin + static_cast<std::ptrdiff_t>(size));
     read[rank] += size;
   }
   return logits;

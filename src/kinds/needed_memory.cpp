@@ -32,14 +32,14 @@ std::vector<std::string> names_by_task(std::string_view instance, std::int64_t t
   return names;
 }
 
-void check_memory(const std::string& from, const NamedTensors& memory,
+void check_memory(const std::string& what, const NamedTensors& memory,
                   std::span<const NeededMemory> needed) {
   for (const NeededMemory& part : needed) {
     for (const std::string& name : part.names) {
       if (memory.contains(name)) continue;
       const std::string found = instances_of_part(memory, name);
-      throw UsageError(concat("cannot go on from ", from, " with ", part.settings, ": expected ",
-                              name, " in its memory, found ", found.empty() ? "none" : found, ": ",
+      throw UsageError(concat(what, " with ", part.settings, ": expected ", name,
+                              " in its memory, found ", found.empty() ? "none" : found, ": ",
                               found.empty() ? part.if_none : part.if_other));
     }
   }

@@ -41,7 +41,7 @@ AdaptedWeights broadcast(HostGroup& group, const AdaptedWeights& weights, std::s
   std::vector<float> received(is_root ? 0 : size);
   float* const values =
       is_root ? const_cast<float*>(weights->data()) : received.data();  // only read
-  group.broadcast(std::as_writable_bytes(std::span(values, size)), 0, phase);
+  group.broadcast(std::span(values, size), 0, phase);
   return is_root ? weights : make_weights(std::move(received));
 }
 

@@ -18,11 +18,11 @@ namespace palimpsest {
 inline constexpr std::int64_t kDrawsPerClass = 256;  // as SLCA
 
 // `task`: the newest; heads[j] and statistics[j] are of the j-th task. Starts from the heads as
-// they are; as train_head() with settings_after_merge() and so many passes. Runs on every rank
+// they are; as train_head(). Runs on every rank
 // alike, without communication.
 std::vector<Head> aligned_heads(std::span<const Head> heads,
                                 std::span<const ClassStatistics> statistics,
-                                const RunConfig& config, std::int64_t passes, std::int64_t task,
+                                const HeadTrainingSettings& settings, std::int64_t task,
                                 const Objective& objective, at::Device device);
 
 }  // namespace palimpsest

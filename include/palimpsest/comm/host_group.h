@@ -3,6 +3,7 @@
 // and fails instead of hanging: a watchdog ends the job when a named phase outlasts its deadline.
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -64,6 +65,18 @@ class HostGroup {
   void agree(std::string_view value, std::string_view what, std::string_view phase);
   // Every rank's text, in rank order, on rank 0; empty elsewhere.
   std::vector<std::string> gather(std::string_view text, std::string_view phase);
+  // The same of numbers, of which every rank may have another count.
+  template <typename T>
+  requires std::is_trivially_copyable_v<T> std::vector<std::vector<T>> gather(
+      std::span<const T> values, std::string_view phase) {
+    const std::string_view bytes(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+    std::vector<std::vector<T>> all;
+    for (const std::string& part : gather(bytes, phase)) {
+      all.emplace_back(part.size() / sizeof(T));
+      std::memcpy(all.back().data(), part.data(), part.size());
+    }
+    return all;
+  }
 
   // Every rank does its part, which may be nothing, and waits for the others for as long as theirs
   // go on: progress_made() (core/progress.h) within a part restarts the deadline of all. A part

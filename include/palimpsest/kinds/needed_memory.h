@@ -12,8 +12,8 @@
 
 namespace palimpsest {
 
-// What one part needs, and the words of a refusal: "<settings>: expected <name>, found ...:
-// <reason>".
+// What one part needs, and the words of a refusal: "... with <settings>: expected <name>,
+// found ...: <reason>".
 struct NeededMemory {
   std::vector<std::string> names;
   std::string settings;  // that ask for it: "--head cosine --head-scale 16"
@@ -25,9 +25,9 @@ struct NeededMemory {
 std::vector<std::string> names_by_task(std::string_view instance, std::int64_t tasks,
                                        std::initializer_list<const char*> arrays);
 
-// Throws UsageError naming a tensor that is needed and that `memory` lacks. `from`: the run or
-// state that is gone on from.
-void check_memory(const std::string& from, const NamedTensors& memory,
+// Throws UsageError naming a tensor that is needed and that `memory` lacks. `what`: whose memory it
+// is, or what can't be done with it, at the beginning of the message.
+void check_memory(const std::string& what, const NamedTensors& memory,
                   std::span<const NeededMemory> needed);
 
 // Erases what isn't needed. Returns in words what that was; "" for nothing.
