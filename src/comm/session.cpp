@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "launched.h"
@@ -17,6 +18,15 @@
 
 namespace palimpsest {
 namespace {
+
+// A single process needs no daemon of Open MPI's, which takes 0.2 s to start. Without daemons all
+// single processes on a node have the same session folder, and one that ends may remove it while
+// another starts, which then fails. They need no such folder either; a daemon would.
+void start_without_daemon() {
+  setenv("OMPI_MCA_ess_singleton_isolated", "1", /*overwrite=*/0);
+  if (std::getenv("OMPI_MCA_ess_singleton_isolated") == std::string_view("1"))
+    setenv("OMPI_MCA_orte_create_session_dirs", "0", /*overwrite=*/0);
+}
 
 void require_thread_multiple() {
   int provided = MPI_THREAD_SINGLE;
@@ -72,8 +82,7 @@ MpiDescription describe_mpi() {
 }
 
 MpiSession::MpiSession() : exceptions_(std::uncaught_exceptions()) {
-  // A single process needs no daemon of Open MPI's, which takes 0.2 s to start.
-  if (!is_launched()) setenv("OMPI_MCA_ess_singleton_isolated", "1", /*overwrite=*/0);
+  if (!is_launched()) start_without_daemon();
   require_thread_multiple();
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   require_srun_size();

@@ -143,8 +143,9 @@ void learn(OpenRun& run, const Task& task) {
                                             std::exchange(measured.fisher, std::nullopt));
   state.merged = merged.weights;
   state.merged_hash = merged.weights_hash;
-  method.classifier->learn(passes, state.merged, seen, state.memory);
+  if (method.classifier->takes_features()) passes.features(state.merged);  // for the loss, too
   const MergeCost cost = measure_cost(passes, measured, merged, trained);
+  method.classifier->learn(passes, state.merged, seen, state.memory);
   TimedRow after = evaluate_seen(run, task, state.merged,
                                  method.classifier->scores(state.memory, seen, session.device()),
                                  /*after_merge=*/true);

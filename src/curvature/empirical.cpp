@@ -11,7 +11,7 @@ class Empirical : public Curvature {
   using Curvature::Curvature;
   at::Tensor add(const CurvaturePass& pass) const override {
     return add_squared_gradients(pass, [&](const at::Tensor& logits) {
-      pass.objective.loss(logits, pass.batch.targets).sum.backward();
+      pass.objective.loss(logits, pass.batch.targets).backward();
     });
   }
 };

@@ -23,7 +23,7 @@ class ExpectedSampled : public Curvature {
   bool draws() const override { return true; }
   at::Tensor add(const CurvaturePass& pass) const override {
     return add_squared_gradients(pass, [&](const at::Tensor& logits) {
-      pass.objective.loss(logits, drawn_labels(logits, pass.batch.numbers)).sum.backward();
+      pass.objective.loss(logits, drawn_labels(logits, pass.batch.numbers)).backward();
     });
   }
 };

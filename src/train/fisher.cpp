@@ -52,7 +52,7 @@ at::Tensor uniform_numbers(const Session& session, const Task& task, const Chunk
 // [], of features.
 at::Tensor summed_loss(const Objective& objective, const at::Tensor& features,
                        const PlacedHead& head, const at::Tensor& targets) {
-  return objective.loss(objective.logits(features, head), targets).sum;
+  return objective.loss(objective.logits(features, head), targets);
 }
 
 }  // namespace
@@ -75,7 +75,7 @@ Fisher measure_curvature(Session& session, const Task& task, const Head& head,
                                              .objective = objective,
                                              .batch = batch,
                                              .sums = sums});
-    sums[size].copy_(objective.loss(logits.detach(), batch.targets).sum);
+    sums[size].copy_(objective.loss(logits.detach(), batch.targets));
     return sums;
   });
   LaneSum sums = lane_sum(session, size + 1);
@@ -112,7 +112,7 @@ double mean_loss(Session& session, const Task& task, const Head& head, const Obj
   });
   LaneSum sums = lane_sum(session, 1);
   add_chunks(session, task, sums, [&](const Chunk&, Batch& batch) { return pass(batch); });
-  return sums.reduce()[0].item<double>() / static_cast<double>(task.train.size());
+  return sums.reduce()[0].item<double>() / objective.weight(task.train.size());
 }
 
 LaneSum sums_of_rows(Session& session, const Task& task, const at::Tensor& features,
@@ -140,7 +140,7 @@ double mean_loss_of_features(Session& session, const Task& task, const at::Tenso
       session, task, features, 1,
       [&](const at::Tensor& rows, const at::Tensor& targets, std::span<const std::int64_t>,
           at::Tensor sum) { sum.add_(summed_loss(objective, rows, placed, targets).view(1)); });
-  return sums.reduce()[0].item<double>() / static_cast<double>(task.train.size());
+  return sums.reduce()[0].item<double>() / objective.weight(task.train.size());
 }
 
 }  // namespace palimpsest

@@ -49,9 +49,9 @@ HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t
   for (std::int64_t step = 0; step < steps; ++step) {
     const std::vector<std::int64_t> batch = sampler.batch(step);
     const at::Tensor rows = at::tensor(batch).to(features.device());
-    const WeightedLoss weighted = objective.loss(
-        objective.logits(features.index_select(0, rows), head), all_targets.index_select(0, rows));
-    const at::Tensor loss = weighted.sum.div(weighted.weight);
+    const at::Tensor logits = objective.logits(features.index_select(0, rows), head);
+    const at::Tensor loss = objective.loss(logits, all_targets.index_select(0, rows))
+                                .div(objective.weight(std::ssize(batch)));
     parameters.gather(torch::autograd::grad({loss}, parameters.leaves(), {}, std::nullopt,
                                             /*create_graph=*/false, /*allow_unused=*/true),
                       gradient);
@@ -87,8 +87,9 @@ double mean_loss(const at::Tensor& features, std::span<const std::int64_t> targe
                  const Head& head, const Objective& objective) {
   const at::Tensor wanted = at::tensor(at::ArrayRef<std::int64_t>(targets.data(), targets.size()));
   const at::Tensor logits = objective.logits(features, place(head, features.device()));
-  const WeightedLoss loss = objective.loss(logits.to(at::kCPU), wanted);
-  return loss.sum.div(loss.weight).item<double>();
+  return objective.loss(logits.to(at::kCPU), wanted)
+      .div(objective.weight(wanted.size(0)))
+      .item<double>();
 }
 
 }  // namespace palimpsest

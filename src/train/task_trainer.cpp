@@ -130,6 +130,7 @@ TrainedTask train_task(Session& session, const Task& task, const TrainingParts& 
     session.watchdog.at(number, step + 1);
     const Watchdog::Phase phase(session.watchdog, "training step");
     const TrainingStep::Numbers numbers{
+        .weight = parts.objective->weight(std::ssize(input.positions)),
         .c = input.perturbation.c,
         .noise_seed = input.perturbation.noise_seed,
         .learning_rate_factor = learning_rate_factor(settings.schedule, step, progress.steps)};

@@ -38,7 +38,7 @@ TrainingStep::TrainingStep(Session& session, const TrainingParts& parts,
       parts_(parts),
       parameters_(parameters),
       settings_(optimizer_settings(session.config)),
-      sums_(*session.placement.collectives, session.lanes, parameters.values().size() + 2,
+      sums_(*session.placement.collectives, session.lanes, parameters.values().size() + 1,
             at::kFloat, session.device()),
       optimizer_(make_optimizer(parameters, settings_, updates)),
       penalty_(penalty, *session.model),
@@ -47,6 +47,7 @@ TrainingStep::TrainingStep(Session& session, const TrainingParts& parts,
       update_(session.placement.make_graph) {
   const at::TensorOptions options(session.device());
   c_ = at::ones({}, options);
+  weight_ = at::ones({}, options);
   if (parts.perturbation->noise_size() > 0) {
     noise_ = at::zeros({session.model->layout().size()}, options);
     for (const AdaptedModule& module : session.model->layout().modules()) {
@@ -64,20 +65,20 @@ at::Tensor TrainingStep::pass(const Batch& batch) const {
   const at::Tensor features =
       session_.model->features(batch, {.lora = &parameters_.lora(), .c = c});
   const at::Tensor logits = parts_.objective->logits(features, parameters_.head());
-  const WeightedLoss loss = parts_.objective->loss(logits, batch.targets);
+  const at::Tensor loss = parts_.objective->loss(logits, batch.targets);
   const std::int64_t size = values.size();
-  at::Tensor part = at::zeros({size + 2}, values.flat().options());
+  at::Tensor part = at::zeros({size + 1}, values.flat().options());
   // A head may leave its bias unused.
-  const auto gradients = torch::autograd::grad({loss.sum}, values.leaves(), {}, std::nullopt,
+  const auto gradients = torch::autograd::grad({loss}, values.leaves(), {}, std::nullopt,
                                                /*create_graph=*/false, /*allow_unused=*/true);
   values.gather(gradients, part.narrow(0, 0, size));
-  part[size].copy_(loss.sum.detach());
-  part[size + 1].copy_(loss.weight);
+  part[size].copy_(loss.detach());
   return part;
 }
 
 void TrainingStep::queue(const std::vector<std::optional<Batch>>& lanes, const Numbers& numbers) {
   c_.fill_(numbers.c);
+  weight_.fill_(numbers.weight);
   optimizer_.set_factor(numbers.learning_rate_factor);
   if (noise_.defined()) draw_noise(numbers.noise_seed);
   if (session_.model->folds_adapter() && !parts_.perturbation->is_by_sample()) {
@@ -104,7 +105,7 @@ void TrainingStep::draw_noise(std::uint64_t seed) {
 
 void TrainingStep::update() {
   const std::int64_t size = parameters_.values().size(), head = parameters_.head_offset();
-  const at::Tensor mean = sum_.div(sum_[size + 1]);
+  const at::Tensor mean = sum_.div(weight_);
   const at::Tensor gradient = mean.narrow(0, 0, size);
   penalty_.add_to(gradient, parameters_);
   const at::Tensor loss = mean[size].to(at::kDouble), norm = gradient.to(at::kDouble).norm();

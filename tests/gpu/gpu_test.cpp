@@ -10,9 +10,6 @@
 #include "palimpsest/data/image_transform.h"
 #include "palimpsest/device/host_copy.h"
 #include "palimpsest/device/streams.h"
-#include "palimpsest/evaluate/evaluator.h"
-#include "palimpsest/train/fisher.h"
-#include "palimpsest/train/task_trainer.h"
 #include "support/tiny_stream.h"
 
 namespace palimpsest {
@@ -81,15 +78,13 @@ class GpuStream : public Gpu, public testing::WithParamInterface<Kind> {
     stream.events.add(curve);
     Session session = stream.session(make_graph);
     Learned learned;
-    learned.task = train_task(session, stream.task(), {.weights = stream.pretrained()},
-                              [](const TaskProgress&, const auto&) {});
+    learned.task = trained(session, stream.task(), {.weights = stream.pretrained()});
     learned.losses = curve.losses;
     const AdaptedWeights weights = make_weights(learned.task.task_vector);
     load_weights(session, weights);
     learned.fisher = curvature_everywhere(session, stream.task(), learned.task.head);
-    learned.loss = mean_loss(session, stream.task(), learned.task.head);
-    learned.row =
-        evaluate(session, weights, std::span(&stream.task(), 1), std::span(&learned.task.head, 1));
+    learned.loss = loss_of(session, stream.task(), learned.task.head);
+    learned.row = evaluated(session, weights, stream.task(), learned.task.head);
     return learned;
   }
 
@@ -171,8 +166,7 @@ class GpuSteps : public Gpu, public testing::WithParamInterface<Step> {
     QuadraticPenalty penalty;
     if (GetParam().ewc) penalty = {std::vector<float>(size, 0.1F), std::vector<float>(size, 0.01F)};
     Learned learned;
-    learned.task = train_task(session, task, {.weights = stream.pretrained(), .penalty = penalty},
-                              [](const TaskProgress&, const auto&) {});
+    learned.task = trained(session, task, {.weights = stream.pretrained(), .penalty = penalty});
     learned.losses = curve.losses;
     return learned;
   }

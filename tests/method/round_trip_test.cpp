@@ -4,13 +4,22 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <map>
 #include <random>
 
+#include "palimpsest/core/error.h"
+#include "palimpsest/method/method.h"
 #include "palimpsest/method/settings.h"
 #include "support/config_file.h"
+#include "support/kinds.h"
 
 namespace palimpsest {
 namespace {
+
+const std::map<std::string_view, const KindTable*> kPartTables = {
+    {"adapter", &adapters()},  {"perturbation", &perturbations()}, {"objective", &objectives()},
+    {"head", &head_kinds()},   {"penalty", &penalties()},          {"curvature", &curvatures()},
+    {"merge", &merge_rules()}, {"classifier", &classifiers()}};
 
 // A valid value for any key.
 struct RandomValue {
@@ -27,11 +36,23 @@ struct RandomValue {
     return "t/" + std::to_string(random() % 1000) + " =x y.h5" + ends[random() % std::size(ends)];
   }
 
-  std::string rule() const {
-    const char* const rules[] = {"closed-form",       "closed-form:by=direction,shrink=0.25",
-                                 "average",           "ema:rate=0.1",
-                                 "fixed:alpha=1e-05", "none"};
-    return rules[random() % std::size(rules)];
+  // Of a part: as a file of settings would have it after it was read.
+  std::string kind() const {
+    const KindTable& table = *kPartTables.at(key.name);
+    while (true) {
+      const Kind& kind = table.kinds[random() % table.kinds.size()];
+      std::string text = standard_text(kind);
+      for (const Parameter& parameter : kind.parameters) {
+        if (!parameter.standard || random() % 2 == 0) continue;
+        const std::vector<std::string> values = some_values(parameter);
+        text += concat(text.find(':') == std::string::npos ? ':' : ',', parameter.name, '=',
+                       values[random() % values.size()]);
+      }
+      try {
+        return key.read(text);
+      } catch (const UsageError&) {  // a merge rule for another training
+      }
+    }
   }
 
   bool operator()(bool RunConfig::*) const { return random() % 2 == 0; }
@@ -41,7 +62,7 @@ struct RandomValue {
   std::uint64_t operator()(std::uint64_t RunConfig::*) const { return random(); }
   double operator()(double RunConfig::*) const { return number(); }
   std::string operator()(std::string RunConfig::*) const {
-    if (key.read != nullptr) return rule();
+    if (key.read != nullptr) return kind();
     if (key.choices.empty()) return text();
     if (key.minimum < key.maximum && random() % 2 == 0) return std::to_string(1 + random() % 99);
     return std::string(key.choices[random() % key.choices.size()]);
@@ -64,20 +85,31 @@ RunConfig random_config(std::mt19937_64& random) {
   for (const Key& key : all_settings().keys) {
     std::visit([&](auto member) { config.*member = RandomValue{random, key}(member); }, key.member);
   }
-  if (config.adapter == "none" || config.joint) config.merge = config.perturbation = "none";
-  if (config.merge == "none") config.head_refit = false;
+  const bool trains_weights = make_adapter(config)->learns(0).any();
+  if (!trains_weights || config.joint) config.merge = config.perturbation = "none";
+  if (!make_merge_rule(config.merge)->changes_trained()) config.head_refit = false;
   (random() % 2 == 0 ? config.fork : config.continue_from).clear();
   if (!config.continue_from.empty()) config.joint = false;
   if (config.joint && config.scenario == "task-incremental") config.scenario = "class-incremental";
   const bool same_classes = config.scenario == "domain-incremental";
-  if (config.adapter != "none" || same_classes) config.head = "cosine";
-  if (config.head == "prototype" || config.joint || same_classes) config.head_align = false;
-  if (config.adapter == "none") {
+  if ((trains_weights || same_classes) && !make_head_kind(config)->is_trained())
+    config.head = "cosine";
+  if (!make_head_kind(config)->is_trained() || config.joint || same_classes)
+    config.head_align = false;
+  if (config.ewc > 0) config.penalty = "none";
+  if (!trains_weights) {
     config.ewc = 0;
+    config.penalty = "none";
     config.augmentation = "none";
   }
-  if (config.perturbation == "uniform") config.epsilon = RunConfig().epsilon;
-  if (config.perturbation == "gaussian") config.precision = "fp32";
+  if (!has_parameter(perturbations(), config.perturbation, "epsilon"))
+    config.epsilon = RunConfig().epsilon;
+  if (make_perturbation(config)->noise_size() > 0) config.precision = "fp32";
+  try {
+    make_objective(config)->check(*make_head_kind(config));
+  } catch (const UsageError&) {
+    config.objective = "classes";
+  }
   return config;
 }
 

@@ -93,7 +93,7 @@ TEST(Settings, RefusesContradictions) {
   EXPECT_THAT(refusal_with(with_neither({"--head=prototype"})),
               AllOf(HasSubstr("adapter = lora"), HasSubstr("to none")));
   EXPECT_THAT(refusal_with(with_neither({"--head=prototype", "--adapter=none", "--head-align"})),
-              HasSubstr("set head to cosine"));
+              HasSubstr("set head to one that is trained"));
   EXPECT_THAT(refusal_with(with_neither(
                   {"--head=prototype", "--adapter=none", "--scenario=domain-incremental"})),
               HasSubstr("the same classes again"));
@@ -107,7 +107,10 @@ TEST(Settings, RefusesContradictions) {
   EXPECT_THAT(refusal_with({"--joint", "--continue=b", "--merge=none", "--perturbation=none"}),
               HasSubstr("joint = true learns all tasks at once"));
   EXPECT_THAT(refusal_with({"--ewc=1", "--adapter=none", "--merge=none", "--perturbation=none"}),
-              HasSubstr("ewc > 0 needs an adapter"));
+              HasSubstr("a penalty needs an adapter"));
+  EXPECT_THAT(refusal_with(with_neither({"--penalty=ewc", "--adapter=none"})),
+              HasSubstr("a penalty needs an adapter"));
+  EXPECT_THAT(refusal_with({"--ewc=1", "--penalty=ewc"}), HasSubstr("leave one of them out"));
   for (const char* const augmentation : {"crop-flip-jitter", "rand-augment"}) {
     EXPECT_THAT(refusal_with(with_neither(
                     {"--adapter=none", std::string("--augmentation=") + augmentation})),

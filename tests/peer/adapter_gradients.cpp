@@ -65,8 +65,9 @@ int main(int argc, char** argv) {
       make_backbone(weights, read_backbone_config(folder, weights), choice, at::kCPU);
 
   std::vector<at::Tensor> leaves;
-  for (const auto& shape : Lora::shapes(model->lora_groups(), rank)) {
-    leaves.push_back(at::empty(shape));
+  for (const LoraGroup& group : model->lora_groups()) {
+    leaves.push_back(at::empty(Lora::shape_of_a(group, rank)));
+    leaves.push_back(at::empty(Lora::shape_of_b(group, rank)));
   }
   std::vector<float> images = read_floats(argv[5]), factors = read_floats(argv[6]);
   const std::size_t modules = model->layout().modules().size();
@@ -85,7 +86,10 @@ int main(int argc, char** argv) {
   });
   for (at::Tensor& leaf : leaves) leaf.requires_grad_(true);
 
-  const Lora lora(model->lora_groups(), rank, 1, leaves);
+  std::vector<Lora::Factors> by_group;
+  for (std::size_t g = 0; g < model->lora_groups().size(); ++g)
+    by_group.push_back({.a = leaves[2 * g], .b = leaves[2 * g + 1]});
+  const Lora lora(model->lora_groups(), rank, 1, std::move(by_group));
   model->set_adapter(lora, at::ones({}));
   const at::Tensor batch =
       at::from_blob(images.data(), {std::ssize(images) / (3 * side * side), 3, side, side});

@@ -100,4 +100,16 @@ class HostGraph final : public DeviceGraph {
   bool is_fresh_ = false;
 };
 
+// Makes them, and counts.
+class HostGraphs {
+ public:
+  MakeGraph maker() {
+    return [this] {
+      ++made;
+      return std::make_unique<HostGraph>();
+    };
+  }
+  int made = 0;
+};
+
 }  // namespace palimpsest

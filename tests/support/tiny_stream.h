@@ -2,6 +2,7 @@
 // A stream of two classes and a transformer of two blocks, small enough to be made anew for every
 // test, and all that a pass over its task takes.
 #include <ATen/ATen.h>
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -16,11 +17,14 @@
 #include "palimpsest/core/random.h"
 #include "palimpsest/data/task_stream.h"
 #include "palimpsest/device/placement.h"
+#include "palimpsest/evaluate/evaluator.h"
+#include "palimpsest/format/heads.h"
 #include "palimpsest/format/pack.h"
 #include "palimpsest/model/bert.h"
 #include "palimpsest/model/vit.h"
 #include "palimpsest/session/session.h"
 #include "palimpsest/train/fisher.h"
+#include "palimpsest/train/task_trainer.h"
 
 namespace palimpsest {
 
@@ -212,12 +216,47 @@ class TinyStream {
   AdaptedWeights pretrained_;
 };
 
-// measure_curvature(), whose values rank 0 alone forms, with the values on every rank.
+// A test with such a stream on the processor.
+class StreamTest : public testing::Test {
+ protected:
+  explicit StreamTest(bool texts) : stream_(texts, placement_, group_, watchdog_) {}
+
+  Watchdog watchdog_{60};
+  HostGroup group_{watchdog_};
+  Placement placement_ = make_placement("cpu", false, group_, watchdog_);
+  TinyStream stream_;
+};
+
+// What follows takes the parts of the method that the session's settings name.
+
+inline TrainedTask trained(Session& session, const Task& task, const TaskBeginning& begin) {
+  return train_task(session, task, make_training_parts(session.config), begin,
+                    [](const TaskProgress&, const auto&) {});
+}
+
+// With the values on every rank: measure_curvature() forms them on rank 0 alone.
 inline Fisher curvature_everywhere(Session& session, const Task& task, const Head& head) {
-  Fisher fisher = measure_curvature(session, task, head);
+  Fisher fisher = measure_curvature(session, task, head, *make_curvature(session.config),
+                                    *make_objective(session.config));
   fisher.values.resize(static_cast<std::size_t>(session.model->layout().size()));
   session.group.broadcast(std::as_writable_bytes(std::span(fisher.values)), 0, "test");
   return fisher;
+}
+
+inline double loss_of(Session& session, const Task& task, const Head& head) {
+  return mean_loss(session, task, head, *make_objective(session.config));
+}
+
+// Of the first task, after no other.
+inline EvaluationRow evaluated(Session& session, const AdaptedWeights& weights, const Task& task,
+                               const Head& head) {
+  const std::span<const Task> tasks(&task, 1);
+  NamedTensors memory;
+  put_head(memory, 0, head);
+  const auto classifier = make_classifier(session.config);
+  return evaluate(
+      session, weights, tasks,
+      classifier->scores(memory, classes_seen(tasks, session.config.scenario), session.device()));
 }
 
 }  // namespace palimpsest

@@ -41,10 +41,7 @@ class AdaptedLinearTest : public testing::Test {
         {rows.narrow(0, 0, 4), rows.narrow(0, 4, 4) + delta[0], rows.narrow(0, 8, 4) + delta[1]});
   }
 
-  Lora adapter() const {
-    const std::vector<at::Tensor> leaves{factors_.a, factors_.b};
-    return Lora({{.modules = {1, 0}, .out = 4, .in = 6}}, 3, 1, leaves);
-  }
+  Lora adapter() const { return Lora({{.modules = {1, 0}, .out = 4, .in = 6}}, 3, 1, {factors_}); }
 
   AdaptedLayout layout_;
   at::Tensor weight_, bias_;

@@ -1,18 +1,15 @@
 // Passes and updates that were recorded do what they do when called: to the bit, with the
-// perturbation, the learning rate and the batch of each step.
+// perturbation, the learning rate and the batch of each step. Of every kind of a part:
+// tests/parts/recorded_parts_test.cpp.
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <torch/library.h>
 
-#include <set>
-
 #include "palimpsest/device/replay.h"
-#include "palimpsest/evaluate/evaluator.h"
+#include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/model/recorded_pass.h"
-#include "palimpsest/train/fisher.h"
 #include "palimpsest/optimizer/optimizer.h"
 #include "palimpsest/train/task_parameters.h"
-#include "palimpsest/train/task_trainer.h"
 #include "support/host_graph.h"
 #include "support/tiny_stream.h"
 
@@ -23,57 +20,32 @@ TORCH_LIBRARY_IMPL(_, Fake, library) {
 namespace palimpsest {
 namespace {
 
-class Recorded : public testing::Test {
+class Recorded : public StreamTest {
  protected:
   // bf16 takes LibTorch's operators, as a device does; float32 has kernels of its own here.
-  Recorded()
-      : watchdog_(60),
-        group_(watchdog_),
-        placement_(make_placement("cpu", false, group_, watchdog_)),
-        stream_(false, placement_, group_, watchdog_) {
+  Recorded() : StreamTest(false) {
     stream_.config.precision = "bf16";
     stream_.events.add(curve_);
   }
 
-  MakeGraph counting() {
-    return [this] {
-      ++graphs_;
-      return std::make_unique<HostGraph>();
-    };
-  }
-
-  TrainedTask trained(MakeGraph make_graph) {
+  TrainedTask learned(MakeGraph make_graph, const QuadraticPenalty& penalty = {}) {
     curve_.losses.clear();
-    return trained(std::move(make_graph), stream_.task(), {});
-  }
-
-  TrainedTask trained(MakeGraph make_graph, const Task& task, const QuadraticPenalty& penalty) {
     Session session = stream_.session(std::move(make_graph));
-    return train_task(session, task, {.weights = stream_.pretrained(), .penalty = penalty},
-                      [](const TaskProgress&, const auto&) {});
+    return trained(session, stream_.task(), {.weights = stream_.pretrained(), .penalty = penalty});
   }
 
-  Fisher measured(MakeGraph make_graph, const Head& head) {
-    Session session = stream_.session(std::move(make_graph));
-    return curvature_everywhere(session, stream_.task(), head);
-  }
-
-  Watchdog watchdog_;
-  HostGroup group_;
-  Placement placement_;
-  TinyStream stream_;
   LossCurve curve_;
-  int graphs_ = 0;
+  HostGraphs graphs_;
 };
 
 TEST_F(Recorded, TrainingIsTheSameToTheBit) {
   for (const bool checkpointing : {false, true}) {
     stream_.config.activation_checkpointing = checkpointing;
     stream_.config.batch = 6;  // 32 samples: the last batch of a pass is shorter
-    const TrainedTask called = trained({});
+    const TrainedTask called = learned({});
     const std::vector<double> losses = curve_.losses;
-    const TrainedTask recorded = trained(counting());
-    EXPECT_GT(graphs_, 1);
+    const TrainedTask recorded = learned(graphs_.maker());
+    EXPECT_GT(graphs_.made, 1);
     EXPECT_EQ(losses, curve_.losses);
     EXPECT_EQ(called.task_vector, recorded.task_vector);
     EXPECT_EQ(called.head.weight, recorded.head.weight);
@@ -81,29 +53,11 @@ TEST_F(Recorded, TrainingIsTheSameToTheBit) {
   }
 }
 
-// But gaussian: it is fp32 alone, whose kernels here don't pass through LibTorch's operators. What
-// it records is the next test's; whole steps are recorded in tests/gpu/gpu_test.cpp.
-TEST_F(Recorded, EveryPerturbationInBf16IsTheSameToTheBit) {
-  stream_.config.batch = 6;
-  std::set<std::vector<float>> ends;
-  Task task = stream_.task();
-  task.index = 2;  // the first task's uniform scale is 1, as with none
-  for (const char* const kind : {"none", "sign", "stratified", "uniform"}) {
-    stream_.config.perturbation = kind;
-    graphs_ = 0;
-    const TrainedTask called = trained({}, task, {}), recorded = trained(counting(), task, {});
-    EXPECT_GT(graphs_, 1) << kind;
-    EXPECT_EQ(called.task_vector, recorded.task_vector) << kind;
-    ends.insert(called.task_vector);
-  }
-  EXPECT_EQ(ends.size(), 4u);
-}
-
 // What gaussian records: the noise of each step is a tensor that stays where it is.
 TEST_F(Recorded, WeightsTakeTheNoiseOfEachStep) {
   stream_.config.precision = "fp32";
   Session session = stream_.session({});
-  const TaskParameters parameters(*session.model, 2, stream_.config);
+  const TaskParameters parameters(*session.model, 0, 2, make_training_parts(stream_.config));
   parameters.values().flat().fill_(0.1);
   const at::Tensor c = at::ones({}), flat = at::zeros({session.model->layout().size()});
   std::vector<at::Tensor> noise;
@@ -116,7 +70,7 @@ TEST_F(Recorded, WeightsTakeTheNoiseOfEachStep) {
   const auto features = [&] {
     return session.model->features(batch, {.lora = &parameters.lora(), .c = c}).detach();
   };
-  Replay replay(counting());
+  Replay replay(graphs_.maker());
   at::Tensor before;
   for (int step = 0; step < 4; ++step) {
     flat.normal_(0, 1);
@@ -127,82 +81,42 @@ TEST_F(Recorded, WeightsTakeTheNoiseOfEachStep) {
     EXPECT_FALSE(step > 0 && at::equal(replayed, before));
     before = replayed;
   }
-  EXPECT_EQ(graphs_, 1);
+  EXPECT_EQ(graphs_.made, 1);
 }
 
 TEST_F(Recorded, APenaltyIsTheSameToTheBit) {
   const auto size = static_cast<std::size_t>(stream_.session({}).model->layout().size());
   const QuadraticPenalty penalty{.curvature = std::vector<float>(size, 0.1F),
                                  .slope = std::vector<float>(size, 0.01F)};
-  const std::vector<float> called = trained({}, stream_.task(), penalty).task_vector;
-  EXPECT_EQ(called, trained(counting(), stream_.task(), penalty).task_vector);
-  EXPECT_NE(called, trained({}).task_vector);
-}
-
-TEST_F(Recorded, EveryCurvatureIsTheSameToTheBit) {
-  const TrainedTask task = trained({});
-  for (const char* const kind : {"empirical", "expected-sampled", "expected-exact", "gram"}) {
-    stream_.config.curvature = kind;
-    const Fisher called = measured({}, task.head);
-    graphs_ = 0;
-    const Fisher recorded = measured(counting(), task.head);
-    EXPECT_GT(graphs_, 0) << kind;
-    EXPECT_EQ(called.values, recorded.values) << kind;
-    EXPECT_EQ(called.loss, recorded.loss) << kind;
-    EXPECT_GT(*std::ranges::max_element(called.values), 0) << kind;
-  }
+  const std::vector<float> called = learned({}, penalty).task_vector;
+  EXPECT_EQ(called, learned(graphs_.maker(), penalty).task_vector);
+  EXPECT_NE(called, learned({}).task_vector);
 }
 
 TEST_F(Recorded, EvaluationAndLossAreTheSameToTheBit) {
-  const TrainedTask task = trained({});
+  const TrainedTask task = learned({});
   std::vector<double> losses;
   std::vector<EvaluationRow> rows;
-  for (const MakeGraph& make_graph : {MakeGraph(), counting()}) {
+  for (const MakeGraph& make_graph : {MakeGraph(), graphs_.maker()}) {
     Session session = stream_.session(make_graph);
-    losses.push_back(mean_loss(session, stream_.task(), task.head));
+    losses.push_back(loss_of(session, stream_.task(), task.head));
     session.config.evaluation_batch = 2;
-    rows.push_back(evaluate(session, stream_.pretrained(), std::span(&stream_.task(), 1),
-                            std::span(&task.head, 1)));
+    rows.push_back(evaluated(session, stream_.pretrained(), stream_.task(), task.head));
   }
   // Of four ranks each has one chunk to evaluate, and records the loss alone.
-  EXPECT_GT(graphs_, 0);
+  EXPECT_GT(graphs_.made, 0);
   EXPECT_EQ(losses[0], losses[1]);
   EXPECT_EQ(rows[0], rows[1]);
   EXPECT_NO_THROW(check_row(rows[0], 1));
   EXPECT_GT(mean(rows[0].score("loss_given_task"), 0), 0);
 }
 
-TEST_F(Recorded, ACosineHeadIsTheSameToTheBitAndKeepsItsBiasAtZero) {
-  stream_.config.head = "cosine";
-  const TrainedTask called = trained({});
-  const TrainedTask recorded = trained(counting());
-  EXPECT_GT(graphs_, 1);
-  EXPECT_EQ(called.head, recorded.head);
-  EXPECT_EQ(called.task_vector, recorded.task_vector);
-  EXPECT_EQ(recorded.head.kind, "cosine");
-  EXPECT_EQ(recorded.head.scale, stream_.config.head_scale);
-  EXPECT_THAT(recorded.head.bias, testing::Each(0));
-  std::vector<double> losses;
-  for (const MakeGraph& make_graph : {MakeGraph(), counting()}) {
-    Session session = stream_.session(make_graph);
-    losses.push_back(curvature_everywhere(session, stream_.task(), recorded.head).loss);
-    losses.push_back(mean_loss(session, stream_.task(), recorded.head));
-  }
-  EXPECT_EQ(losses[0], losses[2]);
-  EXPECT_EQ(losses[1], losses[3]);
-}
-
 TEST_F(Recorded, TextsOfOneWidthShareARecording) {
   TinyStream texts(true, placement_, group_, watchdog_);
   texts.config.precision = "bf16";
   Session session = texts.session({});
-  std::size_t graphs = 0;
-  RecordedPass pass(
-      [&] {
-        ++graphs;
-        return std::make_unique<HostGraph>();
-      },
-      [&](const Batch& batch) { return session.model->features(batch).detach(); });
+  RecordedPass pass(graphs_.maker(),
+                    [&](const Batch& batch) { return session.model->features(batch).detach(); });
   for (std::int64_t first = 0; first < 24; first += 4) {
     const Batch ragged = session.reader().test_view(
         texts.task().train, std::vector<std::int64_t>{first, first + 1, first + 2, first + 3});
@@ -210,7 +124,7 @@ TEST_F(Recorded, TextsOfOneWidthShareARecording) {
                       .targets = ragged.targets};
     EXPECT_TRUE(at::equal(pass(batch), session.model->features(batch))) << "from sample " << first;
   }
-  EXPECT_EQ(graphs, 1u);
+  EXPECT_EQ(graphs_.made, 1);
 }
 
 // What fills a text up must not be seen; bits differ, since attention adds in another order.

@@ -26,15 +26,15 @@ TEST_F(StateTest, WhatEveryRankKeepsReachesAllAndWhatTheRootKeepsStaysThere) {
                                     is_root() ? "curvature/toy" : "");
   if (is_root()) {
     state.tasks_done = 3;
-    state.merged = {0.5f, -1};
+    state.merged = make_weights({0.5f, -1});
     for (const auto& [name, tensor] : shared) state.memory.put(name, tensor);
   } else {
     state.memory.put("classifier/toy/stale", {.dims = {1}, .values = std::vector<float>{1}});
   }
   broadcast_state(group, state);
   EXPECT_EQ(state.tasks_done, 3);
-  EXPECT_EQ(state.merged, (std::vector<float>{0.5f, -1}));
-  EXPECT_EQ(state.merged_hash, weights_hash(state.merged));
+  EXPECT_EQ(*state.merged, (std::vector<float>{0.5f, -1}));
+  EXPECT_EQ(state.merged_hash, weights_hash(*state.merged));
   EXPECT_EQ(state.memory.names("curvature").size(), is_root() ? 2u : 0u);
   if (is_root()) state.memory.erase("curvature");
   EXPECT_EQ(state.memory, shared);

@@ -1,15 +1,10 @@
-// The pure functions of a step: which samples, which scale, which learning rate.
+// The pure functions of a step: which samples, which learning rate.
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <map>
-#include <numeric>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/data/sampler.h"
-#include "palimpsest/train/perturbation.h"
 #include "palimpsest/optimizer/schedule.h"
 
 namespace palimpsest {
@@ -54,69 +49,6 @@ TEST(Sampler, LanesAreEvenInSamplesAndTokens) {
       << "samples of one length keep their order";
   EXPECT_THAT(deal({10}, {4}, 3),
               ElementsAre(ElementsAre(10), testing::IsEmpty(), testing::IsEmpty()));
-}
-
-TEST(Perturbation, DrawsTheThreeScalesEquallyOften) {
-  std::map<double, int> counts;
-  constexpr int kSteps = 30000;
-  for (int step = 0; step < kSteps; ++step) ++counts[perturbation_scale(1, 0, step, 0.5)];
-  ASSERT_EQ(counts.size(), 3u);
-  for (const double scale : {0.5, 1.0, 1.5}) {
-    EXPECT_NEAR(counts[scale], kSteps / 3, 4 * std::sqrt(kSteps * 2.0 / 9)) << scale;
-  }
-  EXPECT_EQ(perturbation_scale(1, 0, 7, 0), 1);
-}
-
-// docs/how-it-works.md, "Stage 1": over the three scales, the mean loss is L + (eps^2 / 3) Delta' H
-// Delta to second order. Here with the cross-entropy of a small network in double, H by finite
-// differences of the loss along Delta.
-TEST(Perturbation, AddsTheCurvatureAlongTheTaskVector) {
-  constexpr std::size_t kIn = 3, kHidden = 4;
-  const auto loss = [&](const std::vector<double>& theta) {
-    double total = 0;
-    const std::array<std::array<double, kIn>, 4> inputs = {
-        {{1, 0.5, -1}, {-0.3, 1.2, 0.4}, {0.7, -0.8, 1.1}, {0.2, 0.1, -0.6}}};
-    for (std::size_t n = 0; n < inputs.size(); ++n) {
-      std::array<double, 2> logits{};
-      for (std::size_t h = 0; h < kHidden; ++h) {
-        double sum = 0;
-        for (std::size_t i = 0; i < kIn; ++i) sum += theta[h * kIn + i] * inputs[n][i];
-        for (std::size_t c = 0; c < 2; ++c)
-          logits[c] += theta[kHidden * kIn + c * kHidden + h] * std::tanh(sum);
-      }
-      total += std::log(std::exp(logits[0]) + std::exp(logits[1])) - logits[n % 2];
-    }
-    return total / 4;
-  };
-  const std::size_t size = kHidden * kIn + 2 * kHidden;
-  std::vector<double> theta(size), delta(size);
-  for (std::size_t k = 0; k < size; ++k) {
-    theta[k] = std::sin(1.7 * static_cast<double>(k) + 0.3);
-    delta[k] = 0.4 * std::cos(2.3 * static_cast<double>(k));
-  }
-  const auto along = [&](double c) {
-    std::vector<double> moved = theta;
-    for (std::size_t k = 0; k < size; ++k) moved[k] += c * delta[k];
-    return loss(moved);
-  };
-  constexpr double kTiny = 1e-4;
-  const double curvature = (along(1 + kTiny) + along(1 - kTiny) - 2 * along(1)) / (kTiny * kTiny);
-  double previous_error = 0;
-  for (const double epsilon : {0.2, 0.1, 0.05}) {
-    std::map<double, int> seen;
-    double mean = 0;
-    for (int step = 0; seen.size() < 3; ++step) {
-      const double c = perturbation_scale(5, 0, step, epsilon);
-      if (++seen[c] == 1) mean += along(c) / 3;
-    }
-    const double error = std::abs(mean - along(1) - epsilon * epsilon / 3 * curvature);
-    EXPECT_LT(error, 0.1 * epsilon * epsilon / 3 * std::abs(curvature)) << "epsilon " << epsilon;
-    // What is left over is of fourth order: half the epsilon, a sixteenth of it.
-    if (previous_error > 0) {
-      EXPECT_NEAR(previous_error / error, 16, 2) << "epsilon " << epsilon;
-    }
-    previous_error = error;
-  }
 }
 
 TEST(ScheduleTest, FollowsItsFormula) {

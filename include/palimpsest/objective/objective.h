@@ -3,6 +3,7 @@
 // share. A part of the method: a kind is a file of src/objective and a row of its table.
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <memory>
 
 #include "palimpsest/config/run_config.h"
@@ -11,14 +12,9 @@
 
 namespace palimpsest {
 
-// Sums, never means, so that lanes and ranks add them exactly. Who has all of them divides once.
-struct WeightedLoss {
-  at::Tensor sum;     // [], nats
-  at::Tensor weight;  // [], what the sum is divided by: samples
-};
-
-// Cross-entropy over the classes of a task. What changes from step to step must be in tensors: a
-// device records the pass.
+// Cross-entropy over the classes of a task. Losses are sums, never means, so that lanes and ranks
+// add them exactly: whoever has all of them divides once, by weight() of all samples. What changes
+// from step to step must be in tensors: a device records the pass.
 class Objective {
  public:
   virtual ~Objective() = default;
@@ -38,7 +34,11 @@ class Objective {
   // Throws UsageError for a head that the loss isn't defined for.
   virtual void check(const HeadKind& head) const { static_cast<void>(head); }
 
-  WeightedLoss loss(const at::Tensor& logits, const at::Tensor& targets) const;
+  // [], nats: the sum over these samples.
+  at::Tensor loss(const at::Tensor& logits, const at::Tensor& targets) const;
+
+  // What makes a mean of the sum over so many samples: their number.
+  virtual double weight(std::int64_t samples) const { return static_cast<double>(samples); }
 };
 
 const PartTable<Objective>& objectives();

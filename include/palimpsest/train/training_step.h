@@ -32,7 +32,8 @@ class TrainingStep {
 
   // Numbers of a step that are the same on every rank.
   struct Numbers {
-    double c = 1;  // the perturbation's scale, for batches without numbers
+    double weight = 1;  // of all samples of the global batch: Objective::weight()
+    double c = 1;       // the perturbation's scale, for batches without numbers
     std::uint64_t noise_seed = 0;
     double learning_rate_factor = 1;
   };
@@ -49,7 +50,7 @@ class TrainingStep {
   Outcome wait();
 
  private:
-  // A batch's gradient sums, then its loss sum, then the loss's weight.
+  // A batch's gradient sums, then its loss sum.
   at::Tensor pass(const Batch& batch) const;
   void update();
   void draw_noise(std::uint64_t seed);
@@ -61,7 +62,7 @@ class TrainingStep {
   LaneSum sums_;
   AdamW optimizer_;
   PenaltyGradient penalty_;
-  at::Tensor c_;                          // [] float32
+  at::Tensor c_, weight_;                 // [] float32
   at::Tensor noise_;                      // flat; undefined where the perturbation has none
   std::vector<at::Tensor> module_noise_;  // views of it
   at::Tensor sum_;                        // over all lanes

@@ -1,0 +1,40 @@
+#pragma once
+// Texts of kinds, whatever keys they have.
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "palimpsest/core/text.h"
+#include "palimpsest/kinds/kind_table.h"
+
+namespace palimpsest {
+
+// Some values that a key can have, as texts.
+inline std::vector<std::string> some_values(const Parameter& parameter) {
+  if (!parameter.choices.empty()) return {parameter.choices.begin(), parameter.choices.end()};
+  if (parameter.list) return {"x", "x+y"};
+  std::vector<std::string> values;
+  const double least = parameter.minimum, greatest = parameter.maximum;
+  for (const double value : {(least + greatest) / 2, least, least + 1, greatest}) {
+    const bool is_possible = std::isfinite(value) && value <= greatest &&
+                             (value > least || !parameter.above_minimum) &&
+                             (value < greatest || !parameter.below_maximum) &&
+                             (std::trunc(value) == value || !parameter.whole);
+    if (is_possible) values.push_back(value_text(value));
+  }
+  return values;
+}
+
+// The name, with a value for each key that has no standard one.
+inline std::string standard_text(const Kind& kind) {
+  std::string text(kind.name);
+  char separator = ':';
+  for (const Parameter& parameter : kind.parameters) {
+    if (parameter.standard) continue;
+    text += concat(separator, parameter.name, '=', some_values(parameter).front());
+    separator = ',';
+  }
+  return text;
+}
+
+}  // namespace palimpsest
