@@ -22,7 +22,7 @@ std::vector<Key> keys_of_classifier() {
       {.name = "head-refit-epochs",
        .group = kHeadsGroup,
        .member = &C::head_refit_epochs,
-       .help = "head-refit: passes over the task's features.",
+       .help = "head-refit: passes over the task's features, the classifier's key refit.",
        .minimum = 1,
        .maximum = kMost},
       {.name = "head-align",
@@ -33,7 +33,7 @@ std::vector<Key> keys_of_classifier() {
       {.name = "head-align-epochs",
        .group = kHeadsGroup,
        .member = &C::head_align_epochs,
-       .help = "head-align: passes over what is drawn.",
+       .help = "head-align: passes over what is drawn, the classifier's key align.",
        .minimum = 1,
        .maximum = kMost},
   };

@@ -16,8 +16,9 @@ std::vector<Key> keys_of_curvature() {
       {.name = "fisher-scale",
        .group = kMergeGroup,
        .member = &C::fisher_scale,
-       .help = "Brings the tasks' Fishers to one scale. none: the paper. trace: equal\n"
-               "trace; secant: the measured rise of the loss (both not in the paper).",
+       .help = "Brings the tasks' Fishers to one scale: the curvature's key scale. none:\n"
+               "the paper. trace: equal trace; secant: the measured rise of the loss (both\n"
+               "not in the paper).",
        .choices = {"none", "trace", "secant"}},
   };
 }

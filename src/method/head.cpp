@@ -15,7 +15,7 @@ std::vector<Key> keys_of_head() {
       {.name = "head-scale",
        .group = kHeadsGroup,
        .member = &C::head_scale,
-       .help = "head = cosine, prototype: what the cosine is multiplied by.",
+       .help = "What a cosine is multiplied by: the head's key scale, where it has one.",
        .minimum = 0,
        .maximum = kUnbounded,
        .above_minimum = true},

@@ -16,7 +16,7 @@ std::vector<Key> keys_of_perturbation() {
       {.name = "epsilon",
        .group = kMergeGroup,
        .member = &C::epsilon,
-       .help = "Size of the perturbation; uniform has none. Paper: 0.5.",
+       .help = "Size of the perturbation: its key epsilon, where it has one. Paper: 0.5.",
        .minimum = 0,
        .maximum = 1,
        .above_minimum = true},

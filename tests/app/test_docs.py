@@ -1,6 +1,7 @@
-"""The code on docs/add-a-merge-rule.md and docs/file-formats.md does what the pages say."""
+"""The code on the pages does what they say, and the page on the architecture says what the code is."""
 
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -35,15 +36,23 @@ def test_the_reader_finds_every_merge_again(toy, reference_run):
         assert line.endswith("True")
 
 
+# page, folder of the part, file with its table, the row behind which the page's comes, number of tests
+EXAMPLES = [
+    ("add-a-merge-rule.md", "merge", "rules.cpp", "  ROW(closed_form_kind) \\\n", 2),
+    ("architecture.md", "perturbation", "perturbations.cpp", "  ROW(sign_perturbation) \\\n", 1),
+]
+
+
 @pytest.mark.slow
-def test_the_rule_is_added_as_the_page_says(tmp_path):
-    """With src/merge as it is otherwise, linked before palimpsest_core, whose own is then not taken."""
-    rule, row, test = blocks("add-a-merge-rule.md", "cpp")
-    (tmp_path / "bounded.cpp").write_text(rule)
-    (tmp_path / "bounded_test.cpp").write_text(test)
-    shutil.copytree(os.path.join(ROOT, "src", "merge"), tmp_path, dirs_exist_ok=True)
-    copy_with("src/merge/rules.cpp", tmp_path / "rules.cpp", "  ROW(magmax)", row + "  ROW(magmax)")
-    folders = [os.path.join(ROOT, "include"), os.path.join(ROOT, "tests", "merge")]
+@pytest.mark.parametrize("page, folder, table, before, tests", EXAMPLES, ids=[example[1] for example in EXAMPLES])
+def test_a_kind_is_added_as_the_page_says(page, folder, table, before, tests, tmp_path):
+    """With the part's folder as it is otherwise, linked before palimpsest_core, whose own is then not taken."""
+    kind, row, test = blocks(page, "cpp")
+    (tmp_path / "added.cpp").write_text(kind)
+    (tmp_path / "added_test.cpp").write_text(test)
+    shutil.copytree(os.path.join(ROOT, "src", folder), tmp_path, dirs_exist_ok=True)
+    copy_with(f"src/{folder}/{table}", tmp_path / table, before, before + row)
+    folders = [os.path.join(ROOT, "include"), os.path.join(ROOT, "tests", folder)]
     flags = ["-std=c++20", "-Wall", "-Wextra", "-Wshadow", "-Werror", *(f"-I{folder}" for folder in folders)]
     if prefix := os.environ.get("CMAKE_PREFIX_PATH"):
         flags += [f"-I{prefix}/include", f"-L{prefix}/lib"]
@@ -53,10 +62,42 @@ def test_the_rule_is_added_as_the_page_says(tmp_path):
     subprocess.run([os.environ.get("CXX", "c++"), *flags, tmp_path / "as_one.cc", *libraries, "-o", tmp_path / "tests"], check=True)
     done = subprocess.run([tmp_path / "tests"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
-    assert "[  PASSED  ] 2 tests." in done.stdout
+    assert f"[  PASSED  ] {tests} test" in done.stdout
+
+
+def folders_of_the_source():
+    return sorted(name for name in os.listdir(os.path.join(ROOT, "src")) if os.path.isdir(os.path.join(ROOT, "src", name)))
 
 
 def test_the_picture_of_the_source_has_its_folders():
     with open(os.path.join(ROOT, "docs", "architecture.svg")) as file:
         drawn = re.findall(r'<text class="name"[^>]*>(\w+)<', file.read())
-    assert sorted(drawn) == sorted(name for name in os.listdir(os.path.join(ROOT, "src")) if os.path.isdir(os.path.join(ROOT, "src", name)))
+    assert sorted(drawn) == folders_of_the_source()
+
+
+def included():
+    """By folder: the others whose headers it includes."""
+    found = {folder: set() for folder in folders_of_the_source()}
+    for folder, others in found.items():
+        for path in [*pathlib.Path(ROOT, "src", folder).rglob("*"), *pathlib.Path(ROOT, "include", "palimpsest", folder).rglob("*")]:
+            if path.suffix in (".h", ".cpp"):
+                others |= set(re.findall(r'^#include "palimpsest/(\w+)/', path.read_text(), re.MULTILINE))
+        others.discard(folder)
+    return found
+
+
+def test_the_table_says_who_may_include_whom():
+    with open(os.path.join(ROOT, "docs", "architecture.md")) as file:
+        table = file.read().partition("## Who may include whom")[2].partition("\n## ")[0]
+    named = {}
+    for folders, may_include in re.findall(r"^\| ([\w, ]+) \| ([\w, ]+) \|", table, re.MULTILINE)[1:]:
+        for folder in folders.split(", "):
+            named[folder] = set() if may_include == "nothing" else set(may_include.split(", "))
+    assert sorted(named) == folders_of_the_source()
+
+    def allowed(folder):
+        return named[folder].union(*(allowed(other) for other in named[folder]))
+
+    for folder, others in included().items():
+        assert others <= allowed(folder), f"{folder} includes {sorted(others - allowed(folder))}"
+        assert named[folder] <= others, f"{folder} doesn't include {sorted(named[folder] - others)}"

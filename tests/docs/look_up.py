@@ -17,7 +17,7 @@ TOOLS = ("inspect", "diff", "verify", "merge", "export", "report")
 PACK_VERBS = ("backbone", "debian", "images", "protocol", "show")
 # Folders whose files a command or a text may name; what isn't there is a mistake, but for files that are the reader's own.
 FOLDERS = ("bench", "checkpoints_schema", "cmake", "configs", "docs", "include", "launch", "src", "tests", "tools")
-READERS_OWN = ("configs/mine.cfg", "src/merge/bounded.cpp", "tests/merge/bounded_test.cpp")
+READERS_OWN = ("configs/mine.cfg", "src/merge/bounded.cpp", "tests/merge/bounded_test.cpp", "src/perturbation/pair.cpp", "tests/parts/perturbation_pair_test.cpp")
 TARGETS = ("src/all", "tools/all")  # CMake's, and no files
 # Options of other programs that texts name by themselves.
 OTHERS = ("--bind-to", "--build-arg", "--gpus-per-task", "--hostfile", "--isolation", "--mpi", "--oversubscribe", "--shm-size", "--signal",
