@@ -89,11 +89,12 @@ void broadcast_state(HostGroup& group, StreamState& state) {
 QuadraticPenalty next_penalty(HostGroup& group, const Penalty& penalty,
                               const std::string& curvature, StreamState& state) {
   QuadraticPenalty next;
-  if (!penalty.needs_curvature() || state.tasks_done == 0) return next;
+  if (state.tasks_done == 0) return next;
   if (group.rank() == 0) {
-    CurvatureMemory memory = take_curvature(state.memory, curvature);
+    const std::string needed = penalty.needs_curvature() ? curvature : "";
+    CurvatureMemory memory = take_curvature(state.memory, needed);
     next = penalty.of(memory, *state.merged);
-    put_curvature(state.memory, curvature, std::move(memory));
+    put_curvature(state.memory, needed, std::move(memory));
   }
   for (std::vector<float>* part : {&next.curvature, &next.slope})
     group.broadcast(*part, 0, "broadcast of the penalty");
