@@ -8,7 +8,8 @@ namespace palimpsest {
 
 // clang-format off
 #define PALIMPSEST_CLASSIFIERS(ROW) \
-  ROW(local_classifier)
+  ROW(local_classifier) \
+  ROW(ridge_classifier)
 
 // clang-format on
 
