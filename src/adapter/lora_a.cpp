@@ -7,7 +7,8 @@ namespace palimpsest {
 
 // clang-format off
 #define PALIMPSEST_LORA_A(ROW) \
-  ROW(kaiming_a)
+  ROW(kaiming_a) \
+  ROW(covariance_a)
 
 // clang-format on
 #define PALIMPSEST_DECLARE_A(function) LoraA function();
