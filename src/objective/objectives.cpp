@@ -8,7 +8,8 @@ namespace palimpsest {
 
 // clang-format off
 #define PALIMPSEST_OBJECTIVES(ROW) \
-  ROW(classes_objective)
+  ROW(classes_objective) \
+  ROW(cosface_objective)
 
 // clang-format on
 
