@@ -1,0 +1,86 @@
+"""Runs with other kinds of parts than the defaults: the same content over any number of ranks, gone on from, forked, evaluated."""
+
+import json
+import os
+import subprocess
+
+import h5py
+import numpy as np
+import pytest
+from program import PROGRAM
+from tiers import quick
+
+KINDS = {
+    "ridge": ["--classifier", "ridge"],
+    "covariance": ["--adapter", "lora:a=covariance"],
+    "cosface": ["--objective", "cosface:scale=16,margin=0.1", "--head", "cosine"],
+}
+
+
+@pytest.fixture(scope="module", params=quick(1, list(KINDS)))
+def run(request, toy):
+    """The name of a finished run and its settings."""
+    out = f"parts-{request.param}"
+    toy.run(*KINDS[request.param], out=out)
+    return out, KINDS[request.param]
+
+
+@pytest.mark.parametrize("ranks", quick(1, [3, 2, 4]))
+def test_every_kind_has_the_same_content_at_every_world_size(toy, run, ranks):
+    out, options = run
+    toy.run(*options, out=f"{out}-{ranks}", ranks=ranks)
+    assert toy.records(f"{out}-{ranks}") == toy.records(out)
+
+
+@pytest.mark.slow
+def test_every_kind_is_gone_on_from_with_the_same_content(toy, run):
+    out, options = run
+    halves = f"{out}-halves"
+    toy.run(*options, "--tasks", 2, out=halves)
+    toy.run(*options, "--resume", "auto", out=halves, ranks=2)
+    assert toy.records(halves) == toy.records(out)
+
+
+@pytest.fixture(scope="module")
+def ridge(toy):
+    if not os.path.exists(toy.path("runs", "parts-ridge", "manifest.json")):
+        toy.run("--classifier", "ridge", out="parts-ridge")
+    return "parts-ridge"
+
+
+def accuracy(toy, out, *options):
+    done = subprocess.run([PROGRAM, "eval", "--weights", toy.path("runs", out), "--json", *options],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["all"]["accuracy"]
+
+
+def test_saved_weights_are_evaluated_by_the_runs_classifier_or_another(toy, ridge):
+    last = [line for line in toy.metrics(ridge) if line["event"] == "evaluated"][-1]
+    assert last["after_merge"]
+    assert accuracy(toy, ridge) == pytest.approx(sum(last["correct"]) / sum(last["samples"]))
+    toy.run(out="parts-local")
+    assert accuracy(toy, ridge, "--classifier", "local") == accuracy(toy, "parts-local")
+
+
+def test_a_classifier_changes_nothing_of_the_training(toy, ridge):
+    toy.run(out="parts-local-too")
+    paths = [toy.path("runs", out, "state-0003.h5") for out in (ridge, "parts-local-too")]
+    with h5py.File(paths[0]) as one, h5py.File(paths[1]) as other:
+        for module in other["weights"]:
+            np.testing.assert_array_equal(one["weights"][module][:], other["weights"][module][:])
+        assert "classifier" in one["memory"] and "classifier" not in other["memory"]
+
+
+def test_memory_that_a_fork_lacks_is_refused_by_name(toy):
+    toy.run("--tasks", 2, out="parts-two")
+    text = toy.run("--fork", toy.path("runs", "parts-two"), "--classifier", "ridge", out="parts-fork", code=2)
+    assert "with --classifier ridge: expected classifier/ridge/weight in its memory, found none" in text, text
+
+
+def test_memory_that_a_fork_does_not_use_is_dropped_with_a_note(toy):
+    toy.run("--tasks", 2, "--classifier", "ridge", out="parts-two-ridge")
+    text = toy.run("--fork", toy.path("runs", "parts-two-ridge"), out="parts-forked")
+    assert "what no part of this run uses is dropped: classifier/ridge (3 arrays)" in text, text
+    with h5py.File(toy.path("runs", "parts-forked", "state-0003.h5")) as state:
+        assert set(state["memory"]) == {"curvature", "head"}
