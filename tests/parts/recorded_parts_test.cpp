@@ -134,7 +134,7 @@ TEST_F(RecordedParts, ACosineHeadKeepsItsBiasAtZero) {
   EXPECT_THAT(head.bias, testing::Each(0));
 }
 
-// Sums of parts of a batch are the sum of the batch, and weights too.
+// Losses of parts of a batch add up to that of the batch, and so do their weights.
 TEST_F(RecordedParts, EveryObjectiveAddsUpOverLanes) {
   const at::Tensor features = at::randn({6, 32}), weight = at::randn({3, 32}).mul(0.1);
   const at::Tensor targets = at::tensor({0, 1, 2, 2, 1, 0}, at::kLong);
@@ -146,11 +146,10 @@ TEST_F(RecordedParts, EveryObjectiveAddsUpOverLanes) {
       return objective->loss(objective->logits(features.narrow(0, first, size), head),
                              targets.narrow(0, first, size));
     };
-    const WeightedLoss all = loss_of_rows(0, 6), one = loss_of_rows(0, 4),
-                       other = loss_of_rows(4, 2);
-    EXPECT_TRUE(at::allclose(all.sum, one.sum + other.sum)) << name;
-    EXPECT_TRUE(at::equal(all.weight, one.weight + other.weight)) << name;
-    EXPECT_GT(all.sum.item<double>(), 0) << name;
+    const at::Tensor all = loss_of_rows(0, 6);
+    EXPECT_TRUE(at::allclose(all, loss_of_rows(0, 4) + loss_of_rows(4, 2))) << name;
+    EXPECT_GT(all.item<double>(), 0) << name;
+    EXPECT_EQ(objective->weight(6), objective->weight(4) + objective->weight(2)) << name;
   });
 }
 
