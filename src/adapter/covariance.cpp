@@ -61,26 +61,32 @@ at::Tensor top_eigenvectors(const at::Tensor& moments, std::int64_t rank) {
   return top.mul(largest.sign());
 }
 
+void check_rank(const std::vector<LoraGroup>& groups, std::int64_t rank) {
+  for (const LoraGroup& group : groups) {
+    if (rank <= group.in) continue;
+    throw UsageError(concat("adapter = lora:a=covariance: a rank of ", rank, ", but a module has ",
+                            group.in, " inputs; lower lora-rank"));
+  }
+}
+
 void begin_covariance(Session& session, const Task& task, Lora& lora) {
   const c10::NoGradGuard no_grad;
+  const std::vector<LoraGroup>& groups = session.model->lora_groups();
+  const std::int64_t rank = lora.group(0).a.size(1);  // of a [modules, rank, in]
+  check_rank(groups, rank);
   at::Tensor moments = task_moments(session, task);
   if (moments.defined()) moments = moments.to(at::kCPU);
-  const std::vector<LoraGroup>& groups = session.model->lora_groups();
   std::int64_t first = 0;
   for (std::size_t g = 0; g < groups.size(); ++g) {
-    const at::Tensor a = lora.group(g).a;  // [modules, rank, in]
-    const std::int64_t in = groups[g].in, rank = a.size(1);
-    if (rank > in) {
-      throw UsageError(concat("adapter = lora:a=covariance: a rank of ", rank,
-                              ", but a module has ", in, " inputs; lower lora-rank"));
-    }
+    const std::int64_t in = groups[g].in;
     std::vector<float> rows(static_cast<std::size_t>(rank * in));
-    if (moments.defined()) {
+    session.group.work("eigenvectors on rank 0", [&] {
+      if (!moments.defined()) return;
       const at::Tensor own = moments.narrow(0, first, in * in).view({in, in});
       rows = to_host(top_eigenvectors(own, rank).to(at::kFloat));
-    }
-    session.group.broadcast(std::as_writable_bytes(std::span(rows)), 0,
-                            "broadcast of the adapter's A");
+    });
+    session.group.broadcast(std::span(rows), 0, "broadcast of the adapter's A");
+    const at::Tensor a = lora.group(g).a;
     a.copy_(from_host(rows, {1, rank, in}, a.device()));
     lora.group(g).b.zero_();
     first += in * in;

@@ -216,8 +216,9 @@ at::Tensor AdaptedLinear::forward(const at::Tensor& input, const AdapterUse& use
 
 void AdaptedLinear::append_factors(const Lora& lora, std::vector<at::Tensor>& factors) const {
   if (!is_adapted()) return;
-  factors.push_back(lora.group(group_).a);
-  factors.push_back(lora.group(group_).b);
+  for (const at::Tensor& factor : {lora.group(group_).a, lora.group(group_).b}) {
+    if (factor.requires_grad()) factors.push_back(factor);
+  }
 }
 
 }  // namespace palimpsest

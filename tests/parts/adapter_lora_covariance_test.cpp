@@ -90,6 +90,13 @@ TEST_F(CovarianceA, GoesOnFromASavedStepWithTheSameBits) {
   EXPECT_EQ(resumed.head, whole.head);
 }
 
+// The backward pass asks for gradients of what learns alone.
+TEST_F(CovarianceA, IsTheSameWithActivationsComputedAgain) {
+  const TrainedTask kept = learned();
+  stream_.config.activation_checkpointing = true;
+  EXPECT_EQ(learned().task_vector, kept.task_vector);
+}
+
 TEST_F(CovarianceA, RefusesMoreDirectionsThanInputs) {
   stream_.config.lora_rank = 33;
   EXPECT_THAT([&] { learned(); },

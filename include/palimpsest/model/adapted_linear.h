@@ -66,7 +66,7 @@ class AdaptedLinear {
   // x [tokens, in] -> [tokens, rows], in the layer's precision.
   at::Tensor forward(const at::Tensor& x, const AdapterUse& use) const;
 
-  // Appends the adapter's factors for this layer, if it has any.
+  // Appends the adapter's factors for this layer that learn, if it has any.
   void append_factors(const Lora& lora, std::vector<at::Tensor>& factors) const;
 
  private:
