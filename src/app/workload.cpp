@@ -106,6 +106,7 @@ TrainingShape training_shape(const RunConfig& config, const Workload& work, int 
   const Method method = make_method(config);
   const Adapter& adapter = *method.training.adapter;
   return {.rank = adapter.rank(),
+          .trains_a = adapter.learns(0).a,
           .classes = work.most_classes,
           .lanes = std::ssize(lanes.of(0, world_size)),
           .lane_samples = (config.batch + lanes.count - 1) / lanes.count,
@@ -117,7 +118,7 @@ TrainingShape training_shape(const RunConfig& config, const Workload& work, int 
           .keeps_fisher = method.needs_curvature(),
           .fisher_backwards = method.curvature->backward_passes(work.most_classes),
           .kept_numbers = kept_numbers(method, on_device),
-          .drawn_features = config.head_align ? kDrawsPerClass * work.classes : 0,
+          .drawn_features = method.classifier->aligns_heads() ? kDrawsPerClass * work.classes : 0,
           .on_device = on_device,
           .class_token_only = !work.model.texts && config.pooling != "mean"};
 }

@@ -207,13 +207,23 @@ class Ridge : public Classifier {
 
   std::vector<NeededMemory> needs(std::int64_t tasks) const override {
     if (tasks == 0) return {};
-    const std::string reason =
-        "it has not gathered the sums of its tasks, whose data is gone; only a run with "
-        "--classifier ridge does";
-    return {{.names = {name_of("weight"), name_of("gram"), name_of("moments")},
-             .settings = "--classifier ridge",
-             .if_none = reason,
-             .if_other = reason}};
+    return {needed({name_of("weight"), name_of("gram"), name_of("moments")},
+                   "it has not gathered the sums of its tasks, whose data is gone; only a run with "
+                   "--classifier ridge does")};
+  }
+
+  std::vector<NeededMemory> needs_to_answer(std::int64_t) const override {
+    return {needed({name_of("weight")},
+                   "only a run with --classifier ridge makes it, at its own merged weights; "
+                   "--classifier local answers by the heads")};
+  }
+
+ private:
+  static NeededMemory needed(std::vector<std::string> names, const std::string& reason) {
+    return {.names = std::move(names),
+            .settings = "--classifier ridge",
+            .if_none = reason,
+            .if_other = reason};
   }
 };
 

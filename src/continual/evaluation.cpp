@@ -64,7 +64,7 @@ ClassScores saved_scores(const Session& session, const SavedWeights& saved) {
   ClassesSeen seen{.by_task = {}, .shared = shares_head(session.config.scenario)};
   for (const auto& classes : saved.classes) seen.by_task.push_back(std::ssize(classes));
   const std::unique_ptr<Classifier> classifier = make_classifier(session.config);
-  check_memory(saved.source, saved.memory, classifier->needs(std::ssize(saved.classes)));
+  check_memory(saved.source, saved.memory, classifier->needs_to_answer(std::ssize(saved.classes)));
   return classifier->scores(saved.memory, seen, session.device());
 }
 

@@ -1,5 +1,7 @@
 // Which settings exclude one another, whichever part of the method they are of. Parts are asked for
 // what they do, never for their names.
+#include <tuple>
+
 #include "keys.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -50,8 +52,23 @@ void check_training(const RunConfig& config, const Method& method) {
   method.training.objective->check(*method.training.head);
 }
 
+// What asks for a training of heads: a setting of its own, or the classifier's key.
+std::string asked_by(bool is_set, std::string_view setting, const RunConfig& config) {
+  return is_set ? concat(setting, " = true") : concat("classifier = ", config.classifier);
+}
+
 void check_heads(const RunConfig& config, const Method& method) {
   const bool is_trained = method.training.head->is_trained();
+  const bool refits = method.classifier->refits_head(), aligns = method.classifier->aligns_heads();
+  for (const auto& [name, is_set, is_done] :
+       {std::tuple("head-refit", config.head_refit, refits),
+        std::tuple("head-align", config.head_align, aligns)}) {
+    if (!is_set || is_done) continue;
+    throw UsageError(concat(name,
+                            " = true trains heads for a classifier that answers by them, and "
+                            "classifier = ",
+                            config.classifier, " doesn't; set ", name, " to false"));
+  }
   if (!is_trained && trains_weights(method)) {
     throw UsageError(concat(
         "head = ", config.head,
@@ -65,19 +82,21 @@ void check_heads(const RunConfig& config, const Method& method) {
                " every task brings the same classes again; set head to one that is "
                "trained"));
   }
-  if (!is_trained && config.head_align) {
-    throw UsageError(concat("head-align = true trains the heads, but head = ", config.head,
-                            " keeps them as they are; set head to one that is trained, or "
-                            "head-align to false"));
+  const std::string align = asked_by(config.head_align, "head-align", config);
+  if (!is_trained && aligns) {
+    throw UsageError(concat(align, " trains the heads, but head = ", config.head,
+                            " keeps them as they are; set head to one that is trained, or leave "
+                            "the alignment out"));
   }
   const bool one_head = config.joint || shares_head(config.scenario);
-  if (config.head_align && one_head) {
-    throw UsageError(concat("head-align = true aligns the heads of several tasks, but ",
+  if (aligns && one_head) {
+    throw UsageError(concat(align, " aligns the heads of several tasks, but ",
                             config.joint ? "joint = true" : concat("scenario = ", config.scenario),
-                            " has one for all; set head-align to false"));
+                            " has one for all; leave the alignment out"));
   }
-  if (config.head_refit && !method.merge->changes_trained()) {
-    throw UsageError(concat("head-refit = true needs a merge: with merge = ", config.merge,
+  if (refits && !method.merge->changes_trained()) {
+    throw UsageError(concat(asked_by(config.head_refit, "head-refit", config),
+                            " needs a merge: with merge = ", config.merge,
                             " the head was trained on the very weights that stay, and there is "
                             "nothing to refit"));
   }

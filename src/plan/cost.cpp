@@ -86,7 +86,8 @@ ParameterCounts parameter_counts(const ModelShape& model, const AdaptedLayout& l
   ParameterCounts counts;
   counts.backbone = model.parameters();
   counts.adapted = layout.size();
-  counts.adapter = adapter_parameters(layout, training.rank);
+  for (const AdaptedModule& module : layout.modules())
+    counts.adapter += training.rank * (module.out + (training.trains_a ? module.in : 0));
   counts.head = training.classes * (model.width + 1);
   return counts;
 }

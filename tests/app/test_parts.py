@@ -7,7 +7,7 @@ import subprocess
 import h5py
 import numpy as np
 import pytest
-from program import PROGRAM
+from program import INSPECT, PROGRAM
 from tiers import quick
 
 KINDS = {
@@ -61,6 +61,34 @@ def test_saved_weights_are_evaluated_by_the_runs_classifier_or_another(toy, ridg
     assert accuracy(toy, ridge) == pytest.approx(sum(last["correct"]) / sum(last["samples"]))
     toy.run(out="parts-local")
     assert accuracy(toy, ridge, "--classifier", "local") == accuracy(toy, "parts-local")
+
+
+@pytest.fixture
+def merged(toy):
+    """Merges a run again; returns the arguments that evaluate the weights."""
+
+    def merge(out):
+        path = toy.path(f"{out}.h5")
+        merge_tool = os.path.join(os.path.dirname(INSPECT), "palimpsest-merge")
+        done = subprocess.run([merge_tool, toy.path("runs", out), "--rule", "average", "--out", path],
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        data = [f"--{name}={toy.path(file)}" for name, file in
+                (("pack", "pack.h5"), ("protocol", "protocol.json"), ("backbone", "backbone"))]
+        return [PROGRAM, "eval", "--weights", path, *data]
+
+    return merge
+
+
+def test_weights_merged_again_are_evaluated_by_the_heads_alone(toy, ridge, merged):
+    toy.run("--head-align", out="parts-align")
+    done = subprocess.run(merged("parts-align"), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    command = merged(ridge)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "--classifier local answers by the heads" in done.stderr, done.stderr
+    done = subprocess.run([*command, "--classifier", "local"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_classifier_changes_nothing_of_the_training(toy, ridge):

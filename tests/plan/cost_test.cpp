@@ -64,6 +64,12 @@ TEST(Cost, CountsTheParametersOfVisionTransformers) {
   EXPECT_EQ(image_tokens(dinov2, 98), 50);
 }
 
+TEST(Cost, WhereAIsFrozenBAloneIsCounted) {
+  TrainingShape training = kTraining;
+  training.trains_a = false;
+  EXPECT_EQ(parameter_counts(kMiniLm, key_and_value(), training).adapter, 92160 / 2);
+}
+
 TEST(Cost, FrozenBackboneTrainsItsHeadAlone) {
   const ParameterCounts counts =
       parameter_counts(kMiniLm, AdaptedLayout(), {.rank = 0, .classes = 6, .adapted = {}});

@@ -49,11 +49,19 @@ class Classifier {
                                           const ClassesSeen& seen,
                                           const NamedTensors& memory) const = 0;
 
-  // Of its own after so many tasks, besides their heads.
+  // Of its own after so many tasks, besides their heads: to learn the next one; and to answer, for
+  // which scores() may read less.
   virtual std::vector<NeededMemory> needs(std::int64_t tasks) const = 0;
+  virtual std::vector<NeededMemory> needs_to_answer(std::int64_t tasks) const {
+    return needs(tasks);
+  }
 
   // Of the passes over a task's training samples that it asks for after a merge.
   virtual bool takes_features() const { return true; }
+
+  // What it does to heads after a merge: trains the newest one once more; trains all together.
+  virtual bool refits_head() const { return false; }
+  virtual bool aligns_heads() const { return false; }
 };
 
 const PartTable<Classifier>& classifiers();

@@ -18,6 +18,7 @@ struct AdaptedLayers {
 // that one lane's activations are held at a time, and every lane keeps its gradient.
 struct TrainingShape {
   std::int64_t rank = 0;          // of the adapter
+  bool trains_a = true;           // else B alone learns
   std::int64_t classes = 0;       // of the task
   std::int64_t lanes = 1;         // of this process
   std::int64_t lane_samples = 0;  // in one lane; a Fisher chunk has no more
