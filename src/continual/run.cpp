@@ -46,12 +46,18 @@ TrainedTask train(OpenRun& run, TaskPasses& passes) {
   return trained;
 }
 
+// theta_t*. Weights that didn't change stay the same object, at which nothing is measured twice.
+AdaptedWeights trained_weights(const AdaptedWeights& merged, const TrainedTask& trained) {
+  if (trained.lora.empty()) return merged;
+  std::vector<float> weights = *merged;
+  add_scaled(weights, 1, trained.task_vector);
+  return make_weights(std::move(weights));
+}
+
 // What the merge rests on: losses and curvature at theta_hat_{t-1} and theta_t*.
 TaskMeasurements measure(const Method& method, TaskPasses& passes, const AdaptedWeights& merged,
                          const TrainedTask& trained) {
-  std::vector<float> weights = *merged;
-  add_scaled(weights, 1, trained.task_vector);
-  TaskMeasurements measured{.weights = make_weights(std::move(weights)), .fisher = {}};
+  TaskMeasurements measured{.weights = trained_weights(merged, trained), .fisher = {}};
   if (!method.needs_curvature()) return measured;
   if (method.curvature->scale() == FisherScale::kSecant)
     measured.loss_merged_before = passes.loss(merged, trained.head);

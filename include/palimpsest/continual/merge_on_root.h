@@ -24,7 +24,7 @@ struct TaskMeasurements {
 };
 
 struct MergeOutcome {
-  AdaptedWeights weights;  // theta_hat_t
+  AdaptedWeights weights;  // theta_hat_t; the measured ones where these are equal
   MergeRecord record;      // on rank 0; elsewhere its hashes alone
   std::string weights_hash;
   // On rank 0 alone:
