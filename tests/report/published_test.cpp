@@ -65,6 +65,15 @@ TEST(Published, WhatDiffersIsNamed) {
   EXPECT_THAT(published_line(match), HasSubstr("88.45 %; not the same: split, weights, settings"));
 }
 
+TEST(Published, PartsThatThePaperDoesNotHaveAreNamed) {
+  for (const auto& [key, kind] :
+       {std::pair("objective", "cosface"), {"penalty", "ewc"}, {"classifier", "ridge"}}) {
+    ReportedRun run = run_of("cifar-100-10", 50000, 10000);
+    run.config[key] = kind;
+    EXPECT_EQ(published_match(run).number.value().names(kNo), "settings") << key;
+  }
+}
+
 TEST(Published, ColumnsAreToldApartByTheirTasks) {
   const PublishedMatch ten = published_match(run_of("imagenet-r-10", 24000, 6000));
   const PublishedMatch twenty = published_match(run_of("imagenet-r-20", 24000, 6000));
