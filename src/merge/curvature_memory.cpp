@@ -55,19 +55,6 @@ std::string curvature_instance(std::string_view kind, std::string_view scale) {
   return concat("curvature/", kind, ":scale=", scale);
 }
 
-std::string curvature_in(const NamedTensors& memory) {
-  std::string instance;
-  for (const std::string& name : memory.names("curvature")) {
-    const std::string_view found = instance_of(name);
-    if (!instance.empty() && found != instance) {
-      throw Error(
-          concat("expected S0 and S1 of one kind in a memory, found ", instance, " and ", found));
-    }
-    instance = found;
-  }
-  return instance;
-}
-
 CurvatureMemory take_curvature(NamedTensors& memory, const std::string& instance) {
   if (instance.empty()) return CurvatureMemory(0);
   std::vector<double> s0 = memory.take<double>(instance + "/s0", {kAnySize});

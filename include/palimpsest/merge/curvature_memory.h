@@ -62,8 +62,6 @@ class CurvatureMemory {
 
 // Where S0 and S1 are among what the parts of a run keep: "curvature/<kind>:scale=<scale>".
 std::string curvature_instance(std::string_view kind, std::string_view scale);
-// The one that a memory has; "" where it has none. Throws Error where it has several.
-std::string curvature_in(const NamedTensors& memory);
 
 // S0 and S1 of an instance, moved out of a run's memory and back; of size 0 for the instance "".
 CurvatureMemory take_curvature(NamedTensors& memory, const std::string& instance);
