@@ -126,6 +126,28 @@ TEST_F(RecordedParts, StepsOfEveryPerturbationAreTheSameToTheBit) {
   EXPECT_EQ(ends.size(), kinds);
 }
 
+// Whatever the key of an adapter that trains weights is set to: also what it begins with is
+// recorded.
+TEST_F(RecordedParts, StepsOfEveryAdapterAreTheSameToTheBit) {
+  stream_.config.epochs = 1;
+  for (const Kind& kind : adapters().kinds) {
+    std::vector<std::string> texts = {standard_text(kind)};
+    for (const Parameter& key : kind.parameters) {
+      for (const std::string_view choice : key.choices)
+        texts.push_back(concat(kind.name, ':', key.name, '=', choice));
+    }
+    for (const std::string& text : texts) {
+      stream_.config.adapter = text;
+      if (!make_adapter(stream_.config)->learns(0).any()) continue;
+      graphs_.made = 0;
+      const TrainedTask called = learned({}, stream_.task());
+      const TrainedTask recorded = learned(graphs_.maker(), stream_.task());
+      EXPECT_GT(graphs_.made, 1) << text;
+      EXPECT_EQ(called.task_vector, recorded.task_vector) << text;
+    }
+  }
+}
+
 TEST_F(RecordedParts, ACosineHeadKeepsItsBiasAtZero) {
   stream_.config.head = "cosine";
   const Head head = learned(graphs_.maker(), stream_.task()).head;
