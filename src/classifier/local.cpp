@@ -17,7 +17,9 @@ class Local : public Classifier {
       : refit_(static_cast<std::int64_t>(settings.number("refit"))),
         align_(static_cast<std::int64_t>(settings.number("align"))) {}
 
-  bool takes_features() const override { return refit_ > 0 || align_ > 0; }
+  bool refits_heads() const override { return refit_ > 0; }
+  bool aligns_heads() const override { return align_ > 0; }
+  bool takes_features() const override { return refits_heads() || aligns_heads(); }
 
   void learn(TaskPasses& passes, const AdaptedWeights& merged, const ClassesSeen&,
              NamedTensors& memory) const override {

@@ -65,21 +65,24 @@ void check_heads(const RunConfig& config, const Method& method) {
                " every task brings the same classes again; set head to one that is "
                "trained"));
   }
-  if (!is_trained && config.head_align) {
-    throw UsageError(concat("head-align = true trains the heads, but head = ", config.head,
-                            " keeps them as they are; set head to one that is trained, or "
-                            "head-align to false"));
+  const std::string align =
+      config.head_align ? "head-align = true" : concat("classifier = ", config.classifier);
+  if (!is_trained && method.classifier->aligns_heads()) {
+    throw UsageError(concat(align, " trains the heads, but head = ", config.head,
+                            " keeps them as they are; set head to one that is trained, or align "
+                            "none"));
   }
   const bool one_head = config.joint || shares_head(config.scenario);
-  if (config.head_align && one_head) {
-    throw UsageError(concat("head-align = true aligns the heads of several tasks, but ",
+  if (one_head && method.classifier->aligns_heads()) {
+    throw UsageError(concat(align, " aligns the heads of several tasks, but ",
                             config.joint ? "joint = true" : concat("scenario = ", config.scenario),
-                            " has one for all; set head-align to false"));
+                            " has one for all; align none"));
   }
-  if (config.head_refit && !method.merge->changes_trained()) {
-    throw UsageError(concat("head-refit = true needs a merge: with merge = ", config.merge,
-                            " the head was trained on the very weights that stay, and there is "
-                            "nothing to refit"));
+  if (method.classifier->refits_heads() && !method.merge->changes_trained()) {
+    throw UsageError(concat(
+        config.head_refit ? "head-refit = true" : concat("classifier = ", config.classifier),
+        " needs a merge: with merge = ", config.merge,
+        " the head was trained on the very weights that stay, and there is nothing to refit"));
   }
 }
 

@@ -87,15 +87,19 @@ RunConfig random_config(std::mt19937_64& random) {
   }
   const bool trains_weights = make_adapter(config)->learns(0).any();
   if (!trains_weights || config.joint) config.merge = config.perturbation = "none";
-  if (!make_merge_rule(config.merge)->changes_trained()) config.head_refit = false;
   (random() % 2 == 0 ? config.fork : config.continue_from).clear();
   if (!config.continue_from.empty()) config.joint = false;
   if (config.joint && config.scenario == "task-incremental") config.scenario = "class-incremental";
   const bool same_classes = config.scenario == "domain-incremental";
   if ((trains_weights || same_classes) && !make_head_kind(config)->is_trained())
     config.head = "cosine";
-  if (!make_head_kind(config)->is_trained() || config.joint || same_classes)
-    config.head_align = false;
+  const auto classifier = make_classifier(config);
+  const bool aligns_nothing = !make_head_kind(config)->is_trained() || config.joint || same_classes;
+  if ((classifier->refits_heads() && !make_merge_rule(config.merge)->changes_trained()) ||
+      (classifier->aligns_heads() && aligns_nothing)) {
+    config.head_refit = config.head_align = false;
+    config.classifier = "local";
+  }
   if (config.ewc > 0) config.penalty = "none";
   if (!trains_weights) {
     config.ewc = 0;

@@ -100,6 +100,10 @@ TEST(Settings, RefusesContradictions) {
   EXPECT_THAT(refusal_with({"--joint"}),
               AllOf(HasSubstr("perturbation = sign"), HasSubstr("merge = closed-form")));
   EXPECT_THAT(refusal_with(with_neither({"--joint", "--head-align"})), HasSubstr("one for all"));
+  EXPECT_THAT(refusal_with(with_neither({"--joint", "--classifier=local:align=3"})),
+              HasSubstr("classifier = local:align=3 aligns the heads of several tasks"));
+  EXPECT_THAT(refusal_with({"--classifier=local:refit=3", "--merge=none"}),
+              HasSubstr("nothing to refit"));
   EXPECT_THAT(refusal_with(with_neither({"--joint", "--scenario=task-incremental"})),
               HasSubstr("class-incremental"));
   EXPECT_NO_THROW(parse_with(with_neither({"--joint", "--head=prototype", "--adapter=none"})));

@@ -52,8 +52,12 @@ class Classifier {
   // Of its own after so many tasks, besides their heads.
   virtual std::vector<NeededMemory> needs(std::int64_t tasks) const = 0;
 
-  // Of the passes over a task's training samples that it asks for after a merge.
+  // Whether it asks for the features of a task's training samples after its merge.
   virtual bool takes_features() const { return true; }
+
+  // Whether it trains the newest head once more after a merge; all heads together.
+  virtual bool refits_heads() const { return false; }
+  virtual bool aligns_heads() const { return false; }
 };
 
 const PartTable<Classifier>& classifiers();
