@@ -27,7 +27,7 @@ void check_training(const RunConfig& config, const Method& method) {
                             " leaves nothing to perturb and nothing to merge, but ",
                             perturbation_and_merge(config), "; set both to none"));
   }
-  if (!trains_weights(method) && method.penalty->needs_curvature()) {
+  if (!trains_weights(method) && method.penalty->changes_steps()) {
     throw UsageError(concat(
         "a penalty needs an adapter: with adapter = ", config.adapter,
         " no weights are trained that could leave earlier optima; set ewc = 0 and penalty = none"));
