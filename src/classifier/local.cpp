@@ -17,16 +17,16 @@ class Local : public Classifier {
       : refit_(static_cast<std::int64_t>(settings.number("refit"))),
         align_(static_cast<std::int64_t>(settings.number("align"))) {}
 
-  bool takes_features() const override { return refits_head() || aligns_heads(); }
-  bool refits_head() const override { return refit_ > 0; }
+  bool refits_heads() const override { return refit_ > 0; }
   bool aligns_heads() const override { return align_ > 0; }
+  bool takes_features() const override { return refits_heads() || aligns_heads(); }
 
   void learn(TaskPasses& passes, const AdaptedWeights& merged, const ClassesSeen&,
              NamedTensors& memory) const override {
     if (!takes_features()) return;
     const at::Tensor& features = passes.features(merged);
-    if (refits_head()) refit(passes, features, memory);
-    if (aligns_heads()) align(passes, features, memory);
+    if (refit_ > 0) refit(passes, features, memory);
+    if (align_ > 0) align(passes, features, memory);
     passes.session().group.agree(heads_hash(heads_in(memory)), "hash of the heads after the merge",
                                  "agreement after fitting the heads");
   }
@@ -47,7 +47,7 @@ class Local : public Classifier {
   }
 
   std::vector<NeededMemory> needs(std::int64_t tasks) const override {
-    if (!aligns_heads()) return {};
+    if (align_ == 0) return {};
     const std::string reason =
         "it kept no class statistics of its tasks, whose data is gone; only a run with "
         "--head-align keeps them";

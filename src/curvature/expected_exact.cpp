@@ -12,18 +12,13 @@ class ExpectedExact : public Curvature {
   std::int64_t backward_passes(std::int64_t classes) const override { return classes; }
   at::Tensor add(const CurvaturePass& pass) const override {
     return add_squared_gradients(pass, [&](const at::Tensor& logits) {
-      const at::Tensor log_p = logits.log_softmax(1);
-      const at::Tensor weights = log_p.detach().div(2).exp();  // sqrt(p) makes p of the square
+      const at::Tensor weights = logits.detach().log_softmax(1).div(2).exp();  // sqrt(p): p squared
       const std::int64_t classes = logits.size(1);
       for (std::int64_t y = 0; y < classes; ++y) {
-        const at::Tensor own =
-            pass.objective.training_logits(logits, at::full_like(pass.batch.targets, y));
-        const at::Tensor log_q = own.is_same(logits) ? log_p : own.log_softmax(1);
-        log_q.select(1, y)
+        pass.objective.losses(logits, at::full_like(pass.batch.targets, y))
             .mul(weights.select(1, y))
             .sum()
-            .backward({},
-                      /*retain_graph=*/y + 1 < classes);
+            .backward({}, /*retain_graph=*/y + 1 < classes);
       }
     });
   }

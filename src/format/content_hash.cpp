@@ -23,14 +23,12 @@ bool is_or_is_inside(std::string_view path, std::string_view object) {
 
 }  // namespace
 
-void ContentHash::add(std::string_view path, std::string_view type, const H5Dims& dims,
-                      std::span<const std::byte> payload) {
+void ContentHash::begin(std::string_view path, std::string_view type, const H5Dims& dims) {
   if (path <= last_path_) throw Error(concat("content hash: ", path, " after ", last_path_));
   last_path_ = path;
   std::string head = concat(path, '\0', type, '\0');
   for (std::size_t i = 0; i < dims.size(); ++i) head += concat(i == 0 ? "" : ",", dims[i]);
   sha256_.update(head + '\0');
-  sha256_.update(payload);
 }
 
 std::string joined_texts(std::span<const std::string> texts) {
@@ -50,13 +48,12 @@ std::string content_hash(const H5File& file) {
   for (const std::string& path : file.paths()) {
     if (!is_hashed(path)) continue;
     const H5Item item = file.open(path);
+    hash.begin(path, item.type, item.dims);
     if (item.type == "str") {
       const std::string joined = joined_texts(file.read_texts(item));
-      hash.add(path, item.type, item.dims, std::as_bytes(std::span(joined)));
+      hash.update(std::as_bytes(std::span(joined)));
     } else {
-      std::vector<std::byte> bytes(item.count * item.element_bytes);
-      file.read(item, bytes);
-      hash.add(path, item.type, item.dims, bytes);
+      file.read_in_parts(item, [&](std::span<const std::byte> part) { hash.update(part); });
     }
   }
   return hash.hex();

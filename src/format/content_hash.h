@@ -13,10 +13,15 @@ namespace palimpsest {
 
 class ContentHash {
  public:
-  // Call in ascending byte order of the paths; throws Error otherwise. The payload of texts: each
-  // followed by a NUL byte.
+  // An object, then its payload, in any number of parts; of texts: each followed by a NUL byte.
+  // Call in ascending byte order of the paths; throws Error otherwise.
+  void begin(std::string_view path, std::string_view type, const H5Dims& dims);
+  void update(std::span<const std::byte> payload) { sha256_.update(payload); }
   void add(std::string_view path, std::string_view type, const H5Dims& dims,
-           std::span<const std::byte> payload);
+           std::span<const std::byte> payload) {
+    begin(path, type, dims);
+    update(payload);
+  }
   std::string hex() { return sha256_.hex(); }
 
  private:

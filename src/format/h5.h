@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <span>
 #include <string>
@@ -129,6 +130,9 @@ class H5File {
 
   H5Item open(const std::string& path) const;
   void read(const H5Item& item, std::span<std::byte> bytes) const;
+  // The same, one part after the other of about a MiB, for who needs no more at a time.
+  using TakePart = std::function<void(std::span<const std::byte> bytes)>;
+  void read_in_parts(const H5Item& item, const TakePart& take) const;
   std::vector<std::string> read_texts(const H5Item& item) const;
 
   [[noreturn]] void refuse(std::string_view object, std::string_view expected,
@@ -139,6 +143,7 @@ class H5File {
   explicit H5File(std::filesystem::path path) : path_(std::move(path)) {}
 
   void require(const H5Item& item, std::string_view type, const H5Dims& dims) const;
+  void check_checksum(const H5Item& item, std::uint32_t found) const;
   void require_plain_storage(const H5Item& item) const;
   H5Handle open_object(const std::string& path) const;
   void collect(const std::string& path, int depth, std::vector<std::string>& paths) const;

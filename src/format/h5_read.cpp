@@ -175,9 +175,45 @@ void H5File::read(const H5Item& item, std::span<std::byte> bytes) const {
                                                     H5P_DEFAULT, bytes.data());
   if (status < 0) refuse(item.path, "readable values", hdf5_error());
   progress_made();
+  check_checksum(item, crc32c(bytes));
+}
+
+void H5File::read_in_parts(const H5Item& item, const TakePart& take) const {
+  constexpr std::size_t kPart = std::size_t{1} << 20;
+  const std::size_t all = item.count * item.element_bytes;
+  std::vector<std::byte> bytes;
+  if (item.is_attribute || item.dims.empty() || all <= kPart) {
+    bytes.resize(all);
+    read(item, bytes);
+    return take(bytes);
+  }
+  // Whole rows of the first dimension.
+  const auto rows = static_cast<hsize_t>(item.dims[0]);
+  const std::size_t row_bytes = all / rows;
+  const hsize_t rows_at_once = std::max<hsize_t>(kPart / row_bytes, 1);
+  std::vector<hsize_t> first(item.dims.size()), counts(item.dims.begin(), item.dims.end());
+  const H5Handle type = type_of_code(item.type, item.element_bytes);
+  const H5Handle space(H5Dget_space(item.handle.get()));
+  std::uint32_t checksum = 0;
+  for (; first[0] < rows; first[0] += counts[0]) {
+    counts[0] = std::min(rows_at_once, rows - first[0]);
+    bytes.resize(counts[0] * row_bytes);
+    const H5Handle part(H5Screate_simple(static_cast<int>(counts.size()), counts.data(), nullptr));
+    if (H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, first.data(), nullptr, counts.data(),
+                            nullptr) < 0 ||
+        H5Dread(item.handle.get(), type.get(), part.get(), space.get(), H5P_DEFAULT, bytes.data()) <
+            0)
+      refuse(item.path, "readable values", hdf5_error());
+    progress_made();
+    checksum = crc32c(bytes, checksum);
+    take(bytes);
+  }
+  check_checksum(item, checksum);
+}
+
+void H5File::check_checksum(const H5Item& item, std::uint32_t found) const {
   if (item.is_attribute || H5Aexists(item.handle.get(), "crc32c") <= 0) return;
   const auto expected = number<std::uint32_t>(item.path + "@crc32c");
-  const std::uint32_t found = crc32c(bytes);
   if (found != expected) {
     refuse(item.path, concat("CRC-32C ", expected), concat(found, " (flipped bits)"));
   }

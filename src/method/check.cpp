@@ -29,7 +29,7 @@ void check_training(const RunConfig& config, const Method& method) {
                             " leaves nothing to perturb and nothing to merge, but ",
                             perturbation_and_merge(config), "; set both to none"));
   }
-  if (!trains_weights(method) && method.penalty->needs_curvature()) {
+  if (!trains_weights(method) && method.penalty->changes_steps()) {
     throw UsageError(concat(
         "a penalty needs an adapter: with adapter = ", config.adapter,
         " no weights are trained that could leave earlier optima; set ewc = 0 and penalty = none"));
@@ -52,23 +52,17 @@ void check_training(const RunConfig& config, const Method& method) {
   method.training.objective->check(*method.training.head);
 }
 
-// What asks for a training of heads: a setting of its own, or the classifier's key.
-std::string asked_by(bool is_set, std::string_view setting, const RunConfig& config) {
-  return is_set ? concat(setting, " = true") : concat("classifier = ", config.classifier);
-}
-
 void check_heads(const RunConfig& config, const Method& method) {
-  const bool is_trained = method.training.head->is_trained();
-  const bool refits = method.classifier->refits_head(), aligns = method.classifier->aligns_heads();
   for (const auto& [name, is_set, is_done] :
-       {std::tuple("head-refit", config.head_refit, refits),
-        std::tuple("head-align", config.head_align, aligns)}) {
+       {std::tuple("head-refit", config.head_refit, method.classifier->refits_heads()),
+        std::tuple("head-align", config.head_align, method.classifier->aligns_heads())}) {
     if (!is_set || is_done) continue;
     throw UsageError(concat(name,
                             " = true trains heads for a classifier that answers by them, and "
                             "classifier = ",
                             config.classifier, " doesn't; set ", name, " to false"));
   }
+  const bool is_trained = method.training.head->is_trained();
   if (!is_trained && trains_weights(method)) {
     throw UsageError(concat(
         "head = ", config.head,
@@ -82,23 +76,24 @@ void check_heads(const RunConfig& config, const Method& method) {
                " every task brings the same classes again; set head to one that is "
                "trained"));
   }
-  const std::string align = asked_by(config.head_align, "head-align", config);
-  if (!is_trained && aligns) {
+  const std::string align =
+      config.head_align ? "head-align = true" : concat("classifier = ", config.classifier);
+  if (!is_trained && method.classifier->aligns_heads()) {
     throw UsageError(concat(align, " trains the heads, but head = ", config.head,
-                            " keeps them as they are; set head to one that is trained, or leave "
-                            "the alignment out"));
+                            " keeps them as they are; set head to one that is trained, or align "
+                            "none"));
   }
   const bool one_head = config.joint || shares_head(config.scenario);
-  if (aligns && one_head) {
+  if (one_head && method.classifier->aligns_heads()) {
     throw UsageError(concat(align, " aligns the heads of several tasks, but ",
                             config.joint ? "joint = true" : concat("scenario = ", config.scenario),
-                            " has one for all; leave the alignment out"));
+                            " has one for all; align none"));
   }
-  if (refits && !method.merge->changes_trained()) {
-    throw UsageError(concat(asked_by(config.head_refit, "head-refit", config),
-                            " needs a merge: with merge = ", config.merge,
-                            " the head was trained on the very weights that stay, and there is "
-                            "nothing to refit"));
+  if (method.classifier->refits_heads() && !method.merge->changes_trained()) {
+    throw UsageError(concat(
+        config.head_refit ? "head-refit = true" : concat("classifier = ", config.classifier),
+        " needs a merge: with merge = ", config.merge,
+        " the head was trained on the very weights that stay, and there is nothing to refit"));
   }
 }
 

@@ -8,4 +8,8 @@ at::Tensor Objective::loss(const at::Tensor& logits, const at::Tensor& targets) 
   return at::cross_entropy_loss(training_logits(logits, targets), targets, {}, at::Reduction::Sum);
 }
 
+at::Tensor Objective::losses(const at::Tensor& logits, const at::Tensor& targets) const {
+  return at::cross_entropy_loss(training_logits(logits, targets), targets, {}, at::Reduction::None);
+}
+
 }  // namespace palimpsest

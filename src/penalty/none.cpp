@@ -7,6 +7,7 @@ namespace {
 class NoPenalty : public Penalty {
  public:
   explicit NoPenalty(const KindSettings&) {}
+  bool changes_steps() const override { return false; }
   QuadraticPenalty of(const CurvatureMemory&, std::span<const float>) const override { return {}; }
 };
 

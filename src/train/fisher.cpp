@@ -78,16 +78,19 @@ Fisher measure_curvature(Session& session, const Task& task, const Head& head,
     sums[size].copy_(objective.loss(logits.detach(), batch.targets));
     return sums;
   });
-  LaneSum sums = lane_sum(session, size + 1);
-  add_chunks(session, task, sums, [&](const Chunk& chunk, Batch& batch) {
-    if (curvature.draws()) batch.numbers = uniform_numbers(session, task, chunk);
-    return pass(batch);
-  });
+  const at::Tensor total = [&] {
+    LaneSum sums = lane_sum(session, size + 1);
+    add_chunks(session, task, sums, [&](const Chunk& chunk, Batch& batch) {
+      if (curvature.draws()) batch.numbers = uniform_numbers(session, task, chunk);
+      return pass(batch);
+    });
+    return sums.reduce_to_root();  // and the lanes' parts are freed
+  }();
 
   const std::int64_t samples = task.train.size();
   Fisher fisher{.values = {}, .samples = samples, .loss = 0, .kind = curvature.recorded_kind()};
   bool is_finite = true;
-  if (const at::Tensor total = sums.reduce_to_root(); total.defined()) {
+  if (total.defined()) {
     const at::Tensor mean = total.div(static_cast<double>(samples)).to(at::kCPU);
     const at::Tensor values = mean.narrow(0, 0, size).to(at::kFloat);
     fisher.values.assign(values.const_data_ptr<float>(), values.const_data_ptr<float>() + size);

@@ -3,7 +3,10 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <fstream>
+#include <functional>
 #include <future>
+#include <numeric>
 
 #include "../../src/format/content_hash.h"
 #include "fixtures.h"
@@ -73,6 +76,39 @@ TEST_F(H5Test, ContentHashRefusesPathsOutOfOrder) {
   ContentHash hash;
   hash.add("/b", "u1", {}, {});
   EXPECT_THROW(hash.add("/a", "u1", {}, {}), Error);
+}
+
+// Of several MiB, in rows of any length: the parts are the whole, and a flipped bit is seen in any.
+TEST_F(H5Test, ReadsLargeObjectsInParts) {
+  for (const H5Dims& dims : {H5Dims{3'000'000}, H5Dims{3, 1'000'000}, H5Dims{700, 3, 1'429}}) {
+    const auto count =
+        std::accumulate(dims.begin(), dims.end(), std::int64_t{1}, std::multiplies<>());
+    std::vector<float> values(static_cast<std::size_t>(count));
+    std::iota(values.begin(), values.end(), 1.0f);
+    {
+      H5Writer writer(at("large.h5"), "tiny");
+      writer.numbers<float>("/values", dims, values);
+      writer.finish();
+    }
+    const H5File file(at("large.h5"), "tiny");
+    std::vector<std::byte> read;
+    std::size_t parts = 0;
+    file.read_in_parts(file.open("/values"), [&](std::span<const std::byte> part) {
+      read.insert(read.end(), part.begin(), part.end());
+      ++parts;
+    });
+    EXPECT_GT(parts, 1u);
+    EXPECT_TRUE(std::ranges::equal(read, std::as_bytes(std::span(values))));
+    EXPECT_NO_THROW(check_content_hash(file));
+  }
+  std::int64_t last = 4 * (700 * 3 * 1'429 - 1);
+  last += H5File(at("large.h5"), "tiny").offset_in_file("/values");
+  std::fstream bytes(at("large.h5"), std::ios::binary | std::ios::in | std::ios::out);
+  bytes.seekp(last).put('\1');
+  bytes.close();
+  const H5File damaged(at("large.h5"), "tiny");
+  EXPECT_THAT([&] { check_content_hash(damaged); },
+              testing::ThrowsMessage<InputError>(testing::HasSubstr("flipped bits")));
 }
 
 TEST_F(H5Test, ReadsBackWhatWasWritten) {

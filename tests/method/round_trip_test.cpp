@@ -93,16 +93,15 @@ RunConfig random_config(std::mt19937_64& random) {
   const bool same_classes = config.scenario == "domain-incremental";
   if ((trains_weights || same_classes) && !make_head_kind(config)->is_trained())
     config.head = "cosine";
-  const bool keeps_heads = !make_head_kind(config)->is_trained() || config.joint || same_classes;
-  const bool merges = make_merge_rule(config.merge)->changes_trained();
-  if (keeps_heads || !merges) {
-    config.classifier = RunConfig().classifier;
-    config.head_align = config.head_align && !keeps_heads;
-    config.head_refit = config.head_refit && merges;
-  }
   const auto classifier = make_classifier(config);
-  config.head_align = config.head_align && classifier->aligns_heads();
-  config.head_refit = config.head_refit && classifier->refits_head();
+  const bool aligns_nothing = !make_head_kind(config)->is_trained() || config.joint || same_classes;
+  if ((classifier->refits_heads() && !make_merge_rule(config.merge)->changes_trained()) ||
+      (classifier->aligns_heads() && aligns_nothing)) {
+    config.head_refit = config.head_align = false;
+    config.classifier = "local";
+  }
+  config.head_refit = config.head_refit && make_classifier(config)->refits_heads();
+  config.head_align = config.head_align && make_classifier(config)->aligns_heads();
   if (config.ewc > 0) config.penalty = "none";
   if (!trains_weights) {
     config.ewc = 0;

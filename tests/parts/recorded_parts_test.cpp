@@ -170,6 +170,9 @@ TEST_F(RecordedParts, EveryObjectiveAddsUpOverLanes) {
     };
     const at::Tensor all = loss_of_rows(0, 6);
     EXPECT_TRUE(at::allclose(all, loss_of_rows(0, 4) + loss_of_rows(4, 2))) << name;
+    const at::Tensor each = objective->losses(objective->logits(features, head), targets);
+    EXPECT_EQ(each.sizes(), targets.sizes()) << name;
+    EXPECT_TRUE(at::allclose(all, each.sum())) << name;
     EXPECT_EQ(objective->weight(6), objective->weight(4) + objective->weight(2)) << name;
     EXPECT_GT(all.item<double>(), 0) << name;
   });

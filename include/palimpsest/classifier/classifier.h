@@ -56,11 +56,11 @@ class Classifier {
     return needs(tasks);
   }
 
-  // Of the passes over a task's training samples that it asks for after a merge.
+  // Whether it asks for the features of a task's training samples after its merge.
   virtual bool takes_features() const { return true; }
 
-  // What it does to heads after a merge: trains the newest one once more; trains all together.
-  virtual bool refits_head() const { return false; }
+  // Whether it trains the newest head once more after a merge; all heads together.
+  virtual bool refits_heads() const { return false; }
   virtual bool aligns_heads() const { return false; }
 };
 

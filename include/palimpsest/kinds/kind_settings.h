@@ -15,7 +15,8 @@ using ParameterValue = std::variant<double, std::string, std::vector<std::string
 // One key of a kind: a number from `minimum` to `maximum`, or one of `choices`, or a list of words.
 struct Parameter {
   std::string_view name;
-  std::optional<ParameterValue> standard;  // where the text doesn't give it; nullopt: it is needed
+  std::optional<ParameterValue> standard =
+      std::nullopt;  // where the text doesn't give it; nullopt: it is needed
   double minimum = 0, maximum = 0;
   bool above_minimum = false;  // the minimum itself is not allowed
   bool below_maximum = false;  // nor the maximum

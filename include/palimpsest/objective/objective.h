@@ -34,8 +34,10 @@ class Objective {
   // Throws UsageError for a head that the loss isn't defined for.
   virtual void check(const HeadKind& head) const { static_cast<void>(head); }
 
-  // [], nats: the sum over these samples.
-  at::Tensor loss(const at::Tensor& logits, const at::Tensor& targets) const;
+  // [], nats: the sum over these samples. And [samples], its terms. An objective that isn't the
+  // cross-entropy of training_logits() overrides both.
+  virtual at::Tensor loss(const at::Tensor& logits, const at::Tensor& targets) const;
+  virtual at::Tensor losses(const at::Tensor& logits, const at::Tensor& targets) const;
 
   // What makes a mean of the sum over so many samples: their number.
   virtual double weight(std::int64_t samples) const { return static_cast<double>(samples); }

@@ -20,6 +20,8 @@ class Penalty {
  public:
   virtual ~Penalty() = default;
 
+  // Whether a step is another one than without it.
+  virtual bool changes_steps() const { return true; }
   // Whether it rests on the Fishers of the tasks before.
   virtual bool needs_curvature() const { return false; }
 
