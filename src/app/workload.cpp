@@ -135,7 +135,7 @@ TaskWork task_work(const RunConfig& config, const Workload& work) {
           .test_samples = work.test_samples / work.tasks,
           .lanes = lanes.count,
           .ordered = lanes.ordered,
-          .loss_pass = measures && method.curvature->scale() == FisherScale::kSecant,
+          .loss_pass = measures && method.curvature->needs_loss_before(),
           .fisher_pass = measures,
           .merge_passes = merge_passes(config, method, work.tasks),
           .trained = parameters.trained(),

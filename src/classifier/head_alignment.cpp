@@ -2,9 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
 #include "palimpsest/device/host_copy.h"
 #include "palimpsest/format/heads.h"
-#include "palimpsest/head/class_statistics.h"
 
 namespace palimpsest {
 namespace {
@@ -25,6 +28,26 @@ at::Tensor drawn_features(std::span<const ClassStatistics> statistics, std::uint
 }
 
 }  // namespace
+
+std::vector<ClassStatistics> class_statistics_in(const NamedTensors& memory) {
+  std::vector<ClassStatistics> all;
+  for (const std::string& place : places_by_task(memory, kClassStatistics)) {
+    const auto& mean = memory.values<float>(place + "/mean", {kAnySize, kAnySize});
+    const TensorDims& dims = memory.at(place + "/mean").dims;
+    const auto& variance = memory.values<float>(place + "/variance", dims);
+    if (!std::ranges::all_of(variance, [](float value) { return value >= 0; }))
+      throw Error(concat(place, "/variance: expected no value below 0"));
+    all.push_back({.classes = dims[0], .features = dims[1], .mean = mean, .variance = variance});
+  }
+  return all;
+}
+
+void put_class_statistics(NamedTensors& memory, std::int64_t task, ClassStatistics statistics) {
+  const std::string place = concat(kClassStatistics, '/', task);
+  const TensorDims dims = {statistics.classes, statistics.features};
+  memory.put(place + "/mean", {.dims = dims, .values = std::move(statistics.mean)});
+  memory.put(place + "/variance", {.dims = dims, .values = std::move(statistics.variance)});
+}
 
 std::vector<Head> aligned_heads(std::span<const Head> heads,
                                 std::span<const ClassStatistics> statistics,

@@ -3,6 +3,8 @@
 // trains all heads together on features drawn from every class's mean and variance (as SLCA).
 #include "classifiers.h"
 #include "palimpsest/classifier/head_alignment.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
 #include "palimpsest/device/host_copy.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/head/class_statistics.h"
@@ -58,6 +60,16 @@ class Local : public Classifier {
   }
 
   std::vector<NeededMemory> needs_to_answer(std::int64_t) const override { return {}; }
+
+  void check(const NamedTensors& memory, const ClassesSeen& seen) const override {
+    if (!aligns_heads()) return;
+    const std::vector<ClassStatistics> statistics = class_statistics_in(memory);
+    for (std::size_t task = 0; task < statistics.size(); ++task) {
+      if (task < seen.by_task.size() && statistics[task].classes == seen.by_task[task]) continue;
+      throw Error(concat(kClassStatistics, '/', task, ": statistics of ", statistics[task].classes,
+                         " classes, other than the task's"));
+    }
+  }
 
  private:
   void refit(TaskPasses& passes, const at::Tensor& features, NamedTensors& memory) const {

@@ -89,6 +89,12 @@ TaskSums sums_of_task(TaskPasses& passes, const AdaptedWeights& weights) {
   return {.fitted = sums_at(0), .kept_out = sums_at(half)};
 }
 
+// True where there is nothing, on other ranks than 0.
+bool are_finite(const TaskSums& task) {
+  return !task.fitted.gram.defined() ||
+         task.fitted.plus(task.kept_out).gram.isfinite().all().item<bool>();
+}
+
 double mean_diagonal(const at::Tensor& gram) { return gram.diagonal().mean().item<double>(); }
 
 // The squared error on what was kept out is n - 2 <W, Q> + <W G, W>, of its own G and Q.
@@ -148,6 +154,10 @@ Learned learned(TaskPasses& passes, const AdaptedWeights& weights, const Classes
   Session& session = passes.session();
   const std::int64_t d = session.model->feature_size();
   const TaskSums task = sums_of_task(passes, weights);
+  if (session.group.any(!are_finite(task), "check of the features")) {
+    throw DivergedError(concat("task ", passes.task().index + 1,
+                               ": features of its training samples are not finite"));
+  }
   std::vector<float> weight(static_cast<std::size_t>(seen.count() * d));
   Learned result;
   session.group.work("ridge regression on rank 0", [&] {
@@ -216,6 +226,15 @@ class Ridge : public Classifier {
     return {needed({name_of("weight")},
                    "only a run with --classifier ridge makes it, at its own merged weights; "
                    "--classifier local answers by the heads")};
+  }
+
+  void check(const NamedTensors& memory, const ClassesSeen& seen) const override {
+    const std::string weight = name_of("weight");
+    if (!memory.contains(weight)) return;
+    memory.values<float>(weight, {seen.count(), kAnySize});
+    const std::int64_t d = memory.at(weight).dims[1];
+    memory.values<double>(name_of("gram"), {d * (d + 1) / 2});
+    memory.values<double>(name_of("moments"), {seen.count(), d});
   }
 
  private:

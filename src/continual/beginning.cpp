@@ -56,6 +56,19 @@ std::vector<double> read_tasks_done(const OpenRun& run, const RunFolder& folder,
   return alphas;
 }
 
+// Against what the parts of this run need of the tasks that the state has learned.
+void check_memory_of(const OpenRun& run, const std::filesystem::path& from,
+                     const StateRecord& state) {
+  const std::string what = concat("cannot go on from ", from.string());
+  check_memory(what, state.memory, run.method.needed_memory(state.tasks_done));
+  const auto learned = run.session.tasks().first(static_cast<std::size_t>(state.tasks_done));
+  try {
+    run.method.classifier->check(state.memory, classes_seen(learned, run.session.config.scenario));
+  } catch (const Error& error) {
+    throw InputError(concat(what, ": ", error.what()));
+  }
+}
+
 // Takes the newest checkpoint that the folder has. False when there is none.
 bool take_newest(OpenRun& run) {
   std::optional<NewestState> state = run.folder.state_to_resume();
@@ -63,8 +76,7 @@ bool take_newest(OpenRun& run) {
     warn(state->remark);
     if (const auto count = tasks_before(run); count > 0) warn(recall(run, state->record, count));
     check_resumable(state->record, run.identity, run.session.config, run.session.tasks());
-    check_memory(concat("cannot go on from ", run.session.config.out), state->record.memory,
-                 run.method.needed_memory(state->record.tasks_done));
+    check_memory_of(run, run.session.config.out, state->record);
     run.alphas = read_tasks_done(run, run.folder, state->record.tasks_done);
     run.state = state_of(std::move(state->record));
     run.state_content_sha256 = state->content_sha256;
@@ -109,11 +121,11 @@ OriginRun open_origin(OpenRun& run) {
   if (before > 0) warn(recall(run, *state, before));
   check_forkable(*state, run.identity, run.session.config, run.session.model->layout(),
                  run.session.tasks());
-  const std::vector<NeededMemory> needed = run.method.needed_memory(state->tasks_done);
-  check_memory(concat("cannot go on from ", from.string()), state->memory, needed);
+  check_memory_of(run, from, *state);
   std::vector<double> alphas = read_tasks_done(run, folder, state->tasks_done);
   // It would lack the tasks that come now.
-  const std::string unused = drop_unused_memory(state->memory, needed);
+  const std::string unused =
+      drop_unused_memory(state->memory, run.method.needed_memory(state->tasks_done));
   if (!unused.empty()) {
     warn(concat("of the memory of ", from.string(),
                 ", what no part of this run uses is dropped: ", unused));

@@ -36,8 +36,10 @@ void check_inputs(Inputs& inputs, const SavedWeights& saved, const RunConfig& co
 Session opened(const RunConfig& config, const SavedWeights& saved, Inputs inputs, HostGroup& group,
                Watchdog& watchdog) {
   static const RunEvents nobody;
+  RunConfig at_any_size = config;
+  at_any_size.lanes = "ranks";  // nothing is summed over lanes, of which the run may have had fewer
   Session session =
-      open_session(config, std::move(inputs), /*stop_after=*/0, group, watchdog, nobody);
+      open_session(at_any_size, std::move(inputs), /*stop_after=*/0, group, watchdog, nobody);
   if (!saved.weights.empty() && !(session.model->layout() == saved.layout)) {
     throw InputError(concat(saved.source,
                             ": its adapted modules are others than those of its recorded "
@@ -56,7 +58,7 @@ AdaptedWeights agreed_weights(Session& session, std::vector<float> difference,
     difference.resize(static_cast<std::size_t>(session.model->layout().size()));
   constexpr std::string_view kPhase = "agreement before the evaluation";
   session.group.agree(weights_hash(difference), "weights to evaluate (hash)", kPhase);
-  session.group.agree(heads_hash(saved.heads), "heads to evaluate (hash)", kPhase);
+  session.group.agree(hash_of(saved.memory), "heads and classifier to evaluate (hash)", kPhase);
   return make_weights(std::move(difference));
 }
 

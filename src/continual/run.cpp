@@ -11,7 +11,6 @@
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/format/heads.h"
-#include "palimpsest/merge/fisher_scale.h"
 #include "palimpsest/merge/task_vector.h"
 #include "palimpsest/train/task_passes.h"
 #include "palimpsest/train/task_trainer.h"
@@ -59,7 +58,7 @@ TaskMeasurements measure(const Method& method, TaskPasses& passes, const Adapted
                          const TrainedTask& trained) {
   TaskMeasurements measured{.weights = trained_weights(merged, trained), .fisher = {}};
   if (!method.needs_curvature()) return measured;
-  if (method.curvature->scale() == FisherScale::kSecant)
+  if (method.curvature->needs_loss_before())
     measured.loss_merged_before = passes.loss(merged, trained.head);
   const Stopwatch watch;
   measured.fisher = passes.curvature(measured.weights, trained.head, *method.curvature);

@@ -90,12 +90,13 @@ QuadraticPenalty next_penalty(HostGroup& group, const Penalty& penalty,
                               const std::string& curvature, StreamState& state) {
   QuadraticPenalty next;
   if (state.tasks_done == 0) return next;
-  if (group.rank() == 0) {
+  group.work("penalty on rank 0", [&] {
+    if (group.rank() != 0) return;
     const std::string needed = penalty.needs_curvature() ? curvature : "";
     CurvatureMemory memory = take_curvature(state.memory, needed);
     next = penalty.of(memory, *state.merged);
     put_curvature(state.memory, needed, std::move(memory));
-  }
+  });
   for (std::vector<float>* part : {&next.curvature, &next.slope})
     group.broadcast(*part, 0, "broadcast of the penalty");
   return next;

@@ -1,9 +1,12 @@
 #include "palimpsest/core/named_tensors.h"
 
 #include <algorithm>
+#include <charconv>
 #include <ranges>
+#include <span>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -94,6 +97,40 @@ void NamedTensors::check(std::string_view name, const NamedTensor& tensor, std::
   if (fits && type == type_of(tensor.values)) return;
   throw Error(concat(name, ": expected ", type, " ", shape_text(expected), ", found ",
                      type_of(tensor.values), " ", shape_text(tensor.dims)));
+}
+
+std::string hash_of(const NamedTensors& tensors) {
+  Sha256 hash;
+  for (const auto& [name, tensor] : tensors) {
+    hash.update(concat(name, ' ', type_of(tensor.values), ' ', shape_text(tensor.dims), '\n'));
+    std::visit([&](const auto& values) { hash.update(std::as_bytes(std::span(values))); },
+               tensor.values);
+  }
+  return hash.hex();
+}
+
+std::vector<std::string> places_by_task(const NamedTensors& memory, std::string_view first) {
+  std::map<std::int64_t, std::string> places;
+  for (const std::string& name : memory.names(first)) {
+    const std::size_t begin = instance_of(name).size() + 1;
+    const std::size_t end = std::min(name.find('/', begin), name.size());
+    std::int64_t task = -1;
+    const auto [rest, error] = std::from_chars(name.data() + begin, name.data() + end, task);
+    if (error != std::errc() || rest != name.data() + end || task < 0)
+      throw Error(concat(name, ": expected the number of a task after the instance"));
+    const auto [place, is_new] = places.emplace(task, name.substr(0, end));
+    if (!is_new && place->second != name.substr(0, end)) {
+      throw Error(concat("task ", task, ": expected one of ", place->second, " and ",
+                         name.substr(0, end), ", found both"));
+    }
+  }
+  std::vector<std::string> ordered;
+  for (const auto& [task, place] : places) {
+    if (task != std::ssize(ordered))
+      throw Error(concat(place, ": expected task ", ordered.size(), " before it, found none"));
+    ordered.push_back(place);
+  }
+  return ordered;
 }
 
 }  // namespace palimpsest

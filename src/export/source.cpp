@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "palimpsest/config/run_config.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
@@ -139,6 +140,13 @@ void take_heads(const RunFolder& folder, std::int64_t task, std::int64_t done,
   source.backbone_shape_sha256 = state.backbone_shape_sha256;
   source.config = state.config;
   const auto config = nlohmann::json::parse(state.config, nullptr, /*allow_exceptions=*/false);
+  const std::string heads_alone = RunConfig().classifier;
+  const std::string classifier =
+      config.is_object() ? config.value("classifier", heads_alone) : heads_alone;
+  if (classifier.substr(0, classifier.find(':')) != heads_alone) {
+    source.description +=
+        concat("; its heads alone, not the classifier ", classifier, " that answers in the run");
+  }
   if (task + 1 < done && config.is_object() && config.value("head-align", false)) {
     source.description += concat("; its heads are as they were aligned over all ", done, " tasks");
   }

@@ -1,7 +1,6 @@
 #include "palimpsest/format/heads.h"
 
 #include <charconv>
-#include <map>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
@@ -13,32 +12,6 @@ namespace {
 std::string shortest_text(double value) {
   char text[32];
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
-}
-
-// "<instance>/<task>" of the arrays below a part or an instance of one, by task. Throws Error when
-// a task is missing, or there twice.
-std::vector<std::string> places_by_task(const NamedTensors& memory, std::string_view below) {
-  std::map<std::int64_t, std::string> places;
-  for (const std::string& name : memory.names(below)) {
-    const std::size_t begin = instance_of(name).size() + 1;
-    const std::size_t end = std::min(name.find('/', begin), name.size());
-    std::int64_t task = -1;
-    const auto [rest, error] = std::from_chars(name.data() + begin, name.data() + end, task);
-    if (error != std::errc() || rest != name.data() + end || task < 0)
-      throw Error(concat(name, ": expected the number of a task after the instance"));
-    const auto [place, is_new] = places.emplace(task, name.substr(0, end));
-    if (!is_new && place->second != name.substr(0, end)) {
-      throw Error(concat("task ", task, ": expected one of ", place->second, " and ",
-                         name.substr(0, end), ", found both"));
-    }
-  }
-  std::vector<std::string> ordered;
-  for (const auto& [task, place] : places) {
-    if (task != std::ssize(ordered))
-      throw Error(concat(place, ": expected task ", ordered.size(), " before it, found none"));
-    ordered.push_back(place);
-  }
-  return ordered;
 }
 
 Head head_at(const NamedTensors& memory, const std::string& place) {
@@ -115,26 +88,6 @@ void put_heads(NamedTensors& memory, std::vector<Head> heads) {
   memory.erase("head");
   for (std::size_t task = 0; task < heads.size(); ++task)
     put_head(memory, static_cast<std::int64_t>(task), std::move(heads[task]));
-}
-
-std::vector<ClassStatistics> class_statistics_in(const NamedTensors& memory) {
-  std::vector<ClassStatistics> all;
-  for (const std::string& place : places_by_task(memory, kClassStatistics)) {
-    const TensorDims& dims = memory.at(place + "/mean").dims;
-    const std::vector<float>& mean = memory.values<float>(place + "/mean", {kAnySize, kAnySize});
-    all.push_back({.classes = dims[0],
-                   .features = dims[1],
-                   .mean = mean,
-                   .variance = memory.values<float>(place + "/variance", dims)});
-  }
-  return all;
-}
-
-void put_class_statistics(NamedTensors& memory, std::int64_t task, ClassStatistics statistics) {
-  const std::string place = concat(kClassStatistics, '/', task);
-  const TensorDims dims = {statistics.classes, statistics.features};
-  memory.put(place + "/mean", {.dims = dims, .values = std::move(statistics.mean)});
-  memory.put(place + "/variance", {.dims = dims, .values = std::move(statistics.variance)});
 }
 
 }  // namespace palimpsest

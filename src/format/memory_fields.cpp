@@ -53,7 +53,7 @@ class MemoryOfVersion1 {
       const std::string statistics = concat("/class_statistics/", task);
       if (!file_.has("/class_statistics")) continue;
       for (const char* name : {"mean", "variance"})
-        add_of_task(std::string(kClassStatistics), task, statistics, name);
+        add_of_task("classifier/local", task, statistics, name);
     }
     return std::move(found_);
   }

@@ -48,25 +48,6 @@ std::string problem_of_heads(const StateRecord& record) {
   return "";
 }
 
-// Of the classes' means and variances, which may be left out altogether.
-std::string problem_of_statistics(const StateRecord& record) {
-  const std::vector<ClassStatistics> all = class_statistics_in(record.memory);
-  if (!all.empty() && all.size() != record.classes.size()) {
-    return concat("class statistics of ", all.size(), " tasks for ", record.classes.size(),
-                  " tasks done");
-  }
-  for (std::size_t task = 0; task < all.size(); ++task) {
-    const bool fine = all[task].classes == std::ssize(record.classes[task]) &&
-                      std::ranges::all_of(all[task].variance, [](float v) { return v >= 0; });
-    if (!fine) {
-      return concat("task ", task, ": class statistics of ", all[task].classes,
-                    " classes, or of a variance below 0, for ", record.classes[task].size(),
-                    " classes");
-    }
-  }
-  return "";
-}
-
 // S0 and S1 are flat adapted vectors.
 std::string problem_of_curvature(const StateRecord& record) {
   std::set<std::string_view> instances;
@@ -132,8 +113,7 @@ std::string problem_of(const TaskRecord& record) {
 
 std::string problem_of_memory(const StateRecord& record) {
   try {
-    for (const auto& problem_of_part :
-         {problem_of_heads, problem_of_statistics, problem_of_curvature}) {
+    for (const auto& problem_of_part : {problem_of_heads, problem_of_curvature}) {
       std::string problem = problem_of_part(record);
       if (!problem.empty()) return problem;
     }

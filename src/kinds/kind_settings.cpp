@@ -136,7 +136,7 @@ const std::vector<std::string>& KindSettings::words(std::string_view key) const 
 std::vector<KindSetting> KindSettings::given() const {
   std::vector<KindSetting> given;
   for (const KindSetting& setting : settings_) {
-    if (!setting.is_standard) given.push_back(setting);
+    if (!setting.is_standard()) given.push_back(setting);
   }
   return given;
 }
@@ -144,7 +144,13 @@ std::vector<KindSetting> KindSettings::given() const {
 KindSettings KindSettings::with(std::string_view key, const ParameterValue& value) const {
   KindSettings changed = *this;
   for (KindSetting& setting : changed.settings_) {
-    if (setting.key == key && setting.is_standard) setting.value = value;
+    if (setting.key != key || setting.value == value || value == setting.standard) continue;
+    if (!setting.is_standard()) {
+      throw UsageError(concat(noun_, " '", name_, "': ", key, " is given twice, as ", key, "=",
+                              value_text(setting.value), " and by a setting of its own as ",
+                              value_text(value), "; leave one out"));
+    }
+    setting.value = value;
   }
   return changed;
 }
@@ -190,10 +196,9 @@ KindSettings parse_kind_settings(std::string_view noun, std::string_view name,
       refuse(" needs ", parameter.name, ", ", allowed(parameter), ": ", name, ":", parameter.name,
              "=", example(parameter));
     }
-    const bool is_standard = !values[i] || values[i] == parameter.standard;
     settings.push_back({.key = parameter.name,
                         .value = values[i] ? *values[i] : *parameter.standard,
-                        .is_standard = is_standard});
+                        .standard = parameter.standard});
   }
   return {noun, name, std::move(settings)};
 }

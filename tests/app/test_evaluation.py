@@ -176,6 +176,12 @@ def test_eval_counts_what_the_run_counted(toy, run, ranks):
     assert found["all"]["samples"] == 80 and found["remarks"] == []
 
 
+def test_eval_takes_more_ranks_than_the_run_had_lanes(toy):
+    toy.run("--lanes", 1, out="one-lane")
+    alone, two = (json.loads(evaluate("--weights", toy.path("runs", "one-lane"), "--json", ranks=ranks)) for ranks in (1, 2))
+    assert alone == two
+
+
 @pytest.mark.slow
 def test_eval_reads_states_and_merged_weights_and_says_what_does_not_fit(toy, run, tmp_path):
     out = tmp_path / "state.json"

@@ -89,7 +89,10 @@ StateRecord sample_state(std::int64_t tasks_done) {
   put_flat(record.memory, kCurvature + "/s1", std::vector<double>(20, -1e-17));
   for (std::int64_t task = 0; task < tasks_done; ++task) {
     put_head(record.memory, task, task == 0 ? cosine_head() : sample_head());
-    put_class_statistics(record.memory, task, {2, 3, ramp(6, 0.5f), ramp(6, 0)});
+    for (const char* const name : {"mean", "variance"}) {
+      record.memory.put(concat("classifier/local/", task, '/', name),
+                        {.dims = {2, 3}, .values = ramp(6, name[0] == 'm' ? 0.5f : 0)});
+    }
     record.classes.push_back({concat("class ", task), concat("other ", task)});
     record.accuracy.add_row(sample_row(task + 1, 30 + task), sample_row(task + 1, 40));
   }

@@ -85,6 +85,17 @@ RunConfig random_config(std::mt19937_64& random) {
   for (const Key& key : all_settings().keys) {
     std::visit([&](auto member) { config.*member = RandomValue{random, key}(member); }, key.member);
   }
+  // A key is given once: in the part's text, or by a setting of its own.
+  const RunConfig standard;
+  if (config.adapter.find(':') != std::string::npos) {
+    config.lora_rank = standard.lora_rank;
+    config.lora_alpha = standard.lora_alpha;
+  }
+  if (config.perturbation.find(':') != std::string::npos) config.epsilon = standard.epsilon;
+  if (config.head.find(':') != std::string::npos) config.head_scale = standard.head_scale;
+  if (config.curvature.find(':') != std::string::npos) config.fisher_scale = standard.fisher_scale;
+  if (config.classifier.find(':') != std::string::npos)
+    config.head_refit = config.head_align = false;
   const bool trains_weights = make_adapter(config)->learns(0).any();
   if (!trains_weights || config.joint) config.merge = config.perturbation = "none";
   (random() % 2 == 0 ? config.fork : config.continue_from).clear();

@@ -127,6 +127,10 @@ TEST(Settings, RefusesContradictions) {
         with_neither({"--adapter=none", std::string("--augmentation=") + augmentation})));
   }
   EXPECT_THAT(refusal_with({"--perturbation=uniform", "--epsilon=0.3"}), HasSubstr("no epsilon"));
+  EXPECT_THAT(
+      refusal_with({"--perturbation=sign:epsilon=0.3", "--epsilon=0.2"}),
+      HasSubstr("epsilon is given twice, as epsilon=0.3 and by a setting of its own as 0.2"));
+  EXPECT_NO_THROW(parse_with({"--perturbation=sign:epsilon=0.3", "--epsilon=0.3"}));
   EXPECT_THAT(refusal_with({"--perturbation=gaussian", "--precision=bf16"}),
               HasSubstr("set precision = fp32"));
 }

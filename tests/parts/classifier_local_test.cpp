@@ -173,6 +173,24 @@ TEST_F(LocalLearns, AlignKeepsStatisticsOfEveryTaskAndMovesHeadsFromTheSecondOn)
   EXPECT_NE(heads[1], other);
 }
 
+TEST(LocalMemory, OfOtherTasksIsRefused) {
+  const auto align = classifiers().make("local:align=2");
+  NamedTensors memory;
+  put_class_statistics(memory, 0, {2, 1, {1, 0}, {1, 1}});
+  EXPECT_NO_THROW(align->check(memory, {.by_task = {2}}));
+  EXPECT_THAT([&] { align->check(memory, {.by_task = {3}}); },
+              ThrowsMessage<Error>(HasSubstr("classifier/local/0: statistics of 2 classes")));
+  put_class_statistics(memory, 0, {2, 1, {1, 0}, {1, -1}});
+  EXPECT_THAT(
+      [&] { align->check(memory, {.by_task = {2}}); },
+      ThrowsMessage<Error>(HasSubstr("classifier/local/0/variance: expected no value below 0")));
+  memory.put("classifier/local/0/mean", {.dims = {2}, .values = std::vector<float>(2)});
+  EXPECT_THAT([&] { align->check(memory, {.by_task = {2}}); },
+              ThrowsMessage<Error>(HasSubstr(
+                  "classifier/local/0/mean: expected float32 [n, n], found float32 [2]")));
+  EXPECT_NO_THROW(classifiers().make("local")->check(memory, {.by_task = {3}}));
+}
+
 TEST_F(LocalLearns, BeforeTheMergeItAnswersWithTheHeadsAsTheyAre) {
   Session session = stream_.session({});
   const auto objective = make_objective(stream_.config);

@@ -10,6 +10,8 @@ namespace palimpsest {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
 
 // All that a task's samples say, in float64, without lanes, triangles or eigenvectors.
 struct Dense {
@@ -131,6 +133,28 @@ TEST_F(RidgeClassifier, AnswersBeforeTheMergeAsIfItHadLearnedAndKeepsNothingOfIt
   learn(session, stream_.task(), seen, memory);
   const at::Tensor features = passes.features(stream_.pretrained());
   EXPECT_TRUE(at::equal(before(features), ridge_->scores(memory, seen, at::kCPU)(features)));
+}
+
+TEST_F(RidgeClassifier, RefusesMemoryOfOtherClasses) {
+  Session session = stream_.session({});
+  NamedTensors memory;
+  learn(session, stream_.task(), {.by_task = {2}}, memory);
+  if (group_.rank() != 0) return;
+  EXPECT_NO_THROW(ridge_->check(memory, {.by_task = {2}}));
+  EXPECT_THAT(
+      [&] {
+        ridge_->check(memory, {.by_task = {2, 2}});
+      },
+      ThrowsMessage<Error>(HasSubstr("classifier/ridge/weight: expected")));
+}
+
+TEST_F(RidgeClassifier, RefusesFeaturesThatAreNotFinite) {
+  Session session = stream_.session({});
+  TaskPasses passes(session, stream_.task(), *objective_);
+  std::vector<float> weights(stream_.pretrained()->size(), NAN);
+  NamedTensors memory;
+  EXPECT_THROW(ridge_->learn(passes, make_weights(std::move(weights)), {.by_task = {2}}, memory),
+               DivergedError);
 }
 
 // No fifth sample to choose by.

@@ -56,6 +56,9 @@ class Classifier {
     return needs(tasks);
   }
 
+  // Throws Error where an array of its own isn't what learn() leaves after these tasks.
+  virtual void check(const NamedTensors& memory, const ClassesSeen& seen) const = 0;
+
   // Whether it asks for the features of a task's training samples after its merge.
   virtual bool takes_features() const { return true; }
 
@@ -66,8 +69,7 @@ class Classifier {
 
 const PartTable<Classifier>& classifiers();
 
-// Of --classifier, for tasks whose steps are trained by these settings. Throws UsageError as
-// parse_kind.
+// Of --classifier. Throws UsageError as parse_kind.
 std::unique_ptr<Classifier> make_classifier(const RunConfig& config);
 
 }  // namespace palimpsest

@@ -80,4 +80,11 @@ class NamedTensors {
   std::map<std::string, NamedTensor, std::less<>> tensors_;
 };
 
+// SHA-256 of all names, shapes and values.
+std::string hash_of(const NamedTensors& tensors);
+
+// "<instance>/<task>" of the tensors whose first parts are these, by task. Throws Error when a task
+// is missing, or there twice, or the part after an instance is no task.
+std::vector<std::string> places_by_task(const NamedTensors& memory, std::string_view first);
+
 }  // namespace palimpsest

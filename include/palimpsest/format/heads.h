@@ -1,5 +1,5 @@
 #pragma once
-// Heads of several tasks, as one; and where the memory of a run has heads and class statistics.
+// Heads of several tasks, as one; and where the memory of a run has them.
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,10 +30,5 @@ std::string head_instance(std::string_view kind, double scale);
 std::vector<Head> heads_in(const NamedTensors& memory);
 void put_head(NamedTensors& memory, std::int64_t task, Head head);
 void put_heads(NamedTensors& memory, std::vector<Head> heads);  // in place of all
-
-// Under "classifier/local/<task>/": mean and variance [classes, features].
-inline constexpr std::string_view kClassStatistics = "classifier/local";
-std::vector<ClassStatistics> class_statistics_in(const NamedTensors& memory);
-void put_class_statistics(NamedTensors& memory, std::int64_t task, ClassStatistics statistics);
 
 }  // namespace palimpsest

@@ -34,13 +34,6 @@ struct Head {
   bool operator==(const Head&) const = default;
 };
 
-// Of the features of one task's classes, for heads that are aligned later (--head-align).
-struct ClassStatistics {
-  std::int64_t classes = 0, features = 0;
-  std::vector<float> mean, variance;  // [classes, features]
-  bool operator==(const ClassStatistics&) const = default;
-};
-
 struct FisherRecord {
   std::string kind;           // "empirical-per-sample"
   std::int64_t samples = 0;   // over which the mean was taken

@@ -5,9 +5,13 @@
 #include <span>
 #include <vector>
 
-#include "palimpsest/format/records.h"
-
 namespace palimpsest {
+
+struct ClassStatistics {
+  std::int64_t classes = 0, features = 0;
+  std::vector<float> mean, variance;  // [classes, features]
+  bool operator==(const ClassStatistics&) const = default;
+};
 
 // features: [samples, features], row-major; targets: the class of each row, below `classes`. Sums
 // in float64 in the order of the samples, rounded once; variance over n - 1, 0 for a single sample.

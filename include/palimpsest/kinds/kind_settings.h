@@ -34,7 +34,9 @@ std::string value_text(const ParameterValue& value);
 struct KindSetting {
   std::string_view key;
   ParameterValue value;
-  bool is_standard = false;
+  std::optional<ParameterValue> standard;
+
+  bool is_standard() const { return value == standard; }
 };
 
 // A kind's name with a value for each of its parameters, checked.
@@ -51,7 +53,8 @@ class KindSettings {
   const std::vector<std::string>& words(std::string_view key) const;
   // Those that differ from the standard, in the order of the kind's parameters.
   std::vector<KindSetting> given() const;
-  // These settings, with `value` for a key that the kind has and the text doesn't give.
+  // These settings, with `value` for a key that the kind has, given by a setting of its own. Throws
+  // UsageError where the text and that setting say different things, neither of them the default.
   KindSettings with(std::string_view key, const ParameterValue& value) const;
   // The shortest text that means the same: parses back to the same settings.
   std::string text() const;
