@@ -21,13 +21,13 @@ protocol() { # NAME TASKS CLASSES TRAIN TEST SEED
 
 run() { # STREAM CONFIG SEED
   run_child launch/mpirun.sh -n 2 build/release/src/palimpsest train --config "configs/$2.cfg" --seed "$3" \
-    --protocol "data/$1-seed$3.json" --out "$folder/$2-seed$3" --resume auto --progress plain --log-every 1000
+    --protocol "data/$1-seed$3.json" --out "$folder/$2-seed$3" --resume auto --progress plain:every=1000
 }
 
 validated_run() { # EPOCHS LR SEED: of the quickstart's stream, and its accuracy on validation samples
   local out=$folder/validation-$1-epochs-lr-$2-seed$3
   run_child launch/mpirun.sh -n 2 build/release/src/palimpsest train --config configs/quickstart.cfg --epochs "$1" --lr "$2" --seed "$3" \
-    --protocol "data/debian-sections-validation-seed$3.json" --validation 0.7 --out "$out" --resume auto --progress plain --log-every 1000
+    --protocol "data/debian-sections-validation-seed$3.json" --validation 0.7 --out "$out" --resume auto --progress plain:every=1000
   run_child launch/mpirun.sh -n 2 build/release/src/palimpsest eval --weights "$out" --split validation
 }
 

@@ -30,7 +30,8 @@ def command_of(work, contender, settings, device, out):
         flags["progress"] = "none"
         flags["error-budget"] = "false"  # a pass that no peer makes
         if not is_text:
-            flags = {"crop-share": 1, "augmentation": "none", **flags}
+            size = flags.pop("image-size")
+            flags = {"image-transform": f"resize-crop:size={size},crop=1", "augmentation": "none", **flags}
     else:
         command = [sys.executable, *LAUNCHER, "--nproc-per-node", contender.ranks, ROOT / "bench" / "peers" / contender.program]
         if contender.program == "ddp.py":

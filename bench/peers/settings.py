@@ -1,4 +1,4 @@
-"""The settings of both peers, named as those of `palimpsest train`, and what a good user of PyTorch may switch on."""
+"""The settings of both peers, as those of `palimpsest train` or as the keys of its parts, and what a good user of PyTorch may switch on."""
 
 import argparse
 import math

@@ -24,7 +24,7 @@ def make(program, folder):
     with tempfile.TemporaryDirectory() as images:
         toy.make_image_pack(os.path.join(folder, "images.h5"), os.path.join(images, "idx"), 8, train=1, test=1)
     settings = {"pack": "texts.h5", "protocol": "protocol.json", "backbone": "backbone", "out": "run", "epochs": 4, "batch": 6,
-                "lr": "1e-2", "lora-rank": 2, "lora-alpha": 2, "lanes": 2, "progress": "none"}  # fmt: skip
+                "lr": "1e-2", "adapter": "lora:rank=2,alpha=2", "lanes": 2, "progress": "none"}  # fmt: skip
     toy.write_config(os.path.join(folder, "run.cfg"), settings)
     subprocess.run([program, "train", "--config", "run.cfg", "--tasks", "2"], cwd=folder, check=True)
     if "--stop-after" in subprocess.run([program, "train", "--help"], capture_output=True, text=True).stdout:

@@ -21,9 +21,4 @@ const PartTable<Adapter>& adapters() {
   return table;
 }
 
-std::unique_ptr<Adapter> make_adapter(const RunConfig& config) {
-  return adapters().make(config.adapter, {{"rank", static_cast<double>(config.lora_rank)},
-                                          {"alpha", config.lora_alpha}});
-}
-
 }  // namespace palimpsest

@@ -6,4 +6,14 @@ namespace palimpsest {
 
 using AdapterKind = PartKind<Adapter>;
 
+// The key `targets`.
+inline Parameter targets_parameter() {
+  return {.name = "targets",
+          .type = Type::kWords,
+          .standard = std::vector<std::string>{"key", "value"},
+          .help =
+              "Projections of every block that the adapter changes, and that records name. "
+              "Paper: key+value."};
+}
+
 }  // namespace palimpsest

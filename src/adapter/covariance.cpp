@@ -65,7 +65,7 @@ void check_rank(const std::vector<LoraGroup>& groups, std::int64_t rank) {
   for (const LoraGroup& group : groups) {
     if (rank <= group.in) continue;
     throw UsageError(concat("adapter = lora:a=covariance: a rank of ", rank, ", but a module has ",
-                            group.in, " inputs; lower lora-rank"));
+                            group.in, " inputs; lower the rank"));
   }
 }
 

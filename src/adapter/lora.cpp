@@ -11,7 +11,8 @@ namespace {
 class LoraAdapter : public Adapter {
  public:
   explicit LoraAdapter(const KindSettings& settings)
-      : rank_(static_cast<std::int64_t>(settings.number("rank"))),
+      : Adapter(settings),
+        rank_(settings.whole("rank")),
         scale_(settings.number("alpha") / settings.number("rank")),
         a_(*std::ranges::find(lora_a_kinds(), settings.word("a"), &LoraA::name)) {}
 
@@ -34,19 +35,30 @@ AdapterKind lora_adapter() {
   constexpr double kUnlimited = std::numeric_limits<double>::infinity();
   std::vector<std::string_view> kinds_of_a;
   for (const LoraA& kind : lora_a_kinds()) kinds_of_a.push_back(kind.name);
-  return {.name = "lora",
-          .help =
-              "A fresh low-rank adapter for every task, scaled by alpha / rank. a: how A begins; "
-              "kaiming as in the paper.",
-          .parameters =
-              {{.name = "rank", .standard = 10.0, .minimum = 1, .maximum = 1e9, .whole = true},
-               {.name = "alpha",
-                .standard = 10.0,
-                .minimum = 0,
-                .maximum = kUnlimited,
-                .above_minimum = true},
-               {.name = "a", .standard = std::string("kaiming"), .choices = std::move(kinds_of_a)}},
-          .make = make_kind<LoraAdapter>};
+  return {
+      .name = "lora",
+      .help = "A fresh low-rank adapter for every task, scaled by alpha / rank.",
+      .parameters = {{.name = "rank",
+                      .type = Type::kWhole,
+                      .standard = 10u,
+                      .minimum = 1,
+                      .maximum = 1e9,
+                      .help = "Of B A. Paper: 10."},
+                     {.name = "alpha",
+                      .standard = 10.0,
+                      .minimum = 0,
+                      .maximum = kUnlimited,
+                      .above_minimum = true,
+                      .help = "Paper: alpha / rank = 1."},
+                     targets_parameter(),
+                     {.name = "a",
+                      .type = Type::kWord,
+                      .standard = std::string("kaiming"),
+                      .choices = std::move(kinds_of_a),
+                      .help =
+                          "How A begins. Paper: kaiming; covariance: from the task's data, and B "
+                          "alone learns."}},
+      .make = make_kind<LoraAdapter>};
 }
 
 }  // namespace palimpsest

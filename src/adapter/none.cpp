@@ -7,7 +7,7 @@ namespace {
 
 class NoAdapter : public Adapter {
  public:
-  explicit NoAdapter(const KindSettings&) {}
+  using Adapter::Adapter;
   Learns learns(std::int64_t) const override { return {}; }
   std::int64_t rank() const override { return 0; }
   double scale() const override { return 1; }
@@ -23,6 +23,7 @@ AdapterKind none_adapter() {
           .help =
               "The backbone stays frozen and only heads learn (with merge and perturbation "
               "none), from features of the test view: images aren't augmented.",
+          .parameters = {targets_parameter()},
           .make = make_kind<NoAdapter>};
 }
 

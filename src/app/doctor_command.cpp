@@ -75,9 +75,9 @@ Surroundings look_around(const std::string& device, Watchdog& watchdog) {
 int doctor(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
   const DoctorOptions options = parse(arguments);
   watchdog.set_deadline(options.hang_seconds);
-  const DoctorRequest request{.device = options.config.device,
-                              .share_device = options.config.share_device,
-                              .threads = options.config.threads,
+  const DoctorRequest request{.device = std::string(name(options.config.device.kind)),
+                              .share_device = options.config.device.share,
+                              .threads = options.config.device.threads,
                               .allow_numerics_change = options.config.allow_numerics_change,
                               .out = options.names_out ? options.config.out : ""};
   const Diagnosis diagnosis = diagnose(request, look_around(request.device, watchdog), group,
@@ -102,7 +102,7 @@ std::string doctor_help() {
          "warn or FAIL with\nwhat to do, or skip. Nothing is kept; it takes some seconds.\n\n"
          "Examples:\n  launch/mpirun.sh -n 2 palimpsest doctor --out runs/mine\n"
          "  launch/mpirun.sh -n 4 palimpsest doctor --config configs/mine.cfg --device cuda\n\n"
-         "Of the settings it heeds --device, --share-device, --threads, --out and "
+         "Of the settings it heeds --device, --out and "
          "--allow-numerics-change;\nothers that describe a run are let through, and those of how a "
          "run goes on, as --resume or\n--stop-after, are refused on the command line, but for "
          "--before-train. Exit codes: 0 nothing failed, 1\nsomething did, 2 usage, 5 a check never "

@@ -62,7 +62,7 @@ constexpr std::string_view kHelp =
 
 int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
-  const bool is_task_given = config.scenario == "task-incremental";
+  const bool is_task_given = config.scenario == Scenario::kTaskIncremental;
   RunEvents events;
   int width = 0;  // of the terminal, on rank 0
   std::optional<TerminalReport> terminal;
@@ -72,7 +72,7 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   std::optional<Profile> profile;
   if (config.profile) profile.emplace(group, watchdog);
   if (group.rank() == 0) {
-    TerminalSettings settings = terminal_settings(stdout, config.progress, config.log_every);
+    TerminalSettings settings = terminal_settings(stdout, config.progress);
     settings.task_given = is_task_given;
     width = settings.width;
     terminal.emplace(stdout, settings);
@@ -214,7 +214,8 @@ int run(std::vector<std::string> arguments) {
           concat("'", verb,
                  "' is not something palimpsest does; try palimpsest train, or palimpsest --help"));
     }
-    const RunConfig config = parse_run_config(all_settings(), arguments);
+    const RunConfig config = parse_run_config(all_settings(), arguments, "train",
+                                              print ? OldFiles::kConvert : OldFiles::kRefuse);
     if (print) return show(print_config(all_settings(), config));
     if (config.dry_run) {
       listen_for_stop_requests(OnStop::kEnd);

@@ -89,7 +89,7 @@ struct Speed {
 
 // As the machine file has it; 0: it is to be measured.
 double named_rate(const RunConfig& config, const Machine& machine) {
-  return config.precision == "bf16" ? machine.bf16_rate : machine.fp32_rate;
+  return config.precision == Precision::kBf16 ? machine.bf16_rate : machine.fp32_rate;
 }
 
 std::string teraflops(double rate) { return fixed(rate / 1e12, 2) + " TFLOP/s"; }
@@ -99,12 +99,13 @@ Speed speed_at_share(const RunConfig& config, const Machine& machine, const Work
   double rate = named_rate(config, machine);
   const bool is_named = rate > 0;
   if (!is_named) {
-    configure_processor(static_cast<int>(config.threads));
-    rate = matrix_rate(config.precision == "bf16" ? at::kBFloat16 : at::kFloat, work.model.width);
+    configure_processor(static_cast<int>(config.device.threads));
+    rate = matrix_rate(config.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat,
+                       work.model.width);
   }
   return {cost_at_rate(operations, machine.share * rate),
           concat("A rank is taken to reach ", fixed(100 * machine.share, 0), " % of ",
-                 teraflops(rate), " in ", config.precision,
+                 teraflops(rate), " in ", name(config.precision),
                  is_named ? " (machine file)" : " (products of matrices, measured now)")};
 }
 
@@ -135,9 +136,7 @@ std::string memory_line(const Machine& machine, double peak) {
 
 // As many lanes as ranks where they are fewer.
 RunConfig with_lanes_for(RunConfig config, std::int64_t ranks) {
-  if (config.lanes != "ranks" && std::stoll(config.lanes) < ranks) {
-    config.lanes = std::to_string(ranks);
-  }
+  if (config.lanes != 0) config.lanes = std::max(config.lanes, ranks);
   return config;
 }
 
@@ -203,7 +202,7 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
                      first);
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   std::optional<Inputs> inputs;
-  if (!sketched) inputs.emplace(open_inputs(config));
+  if (!sketched) inputs.emplace(open_inputs(config, adapters().make(config.adapter)->targets()));
   if (inputs && group.rank() == 0) {
     for (const std::string& remark : inputs->remarks) std::cerr << "palimpsest: " << remark << "\n";
   }
@@ -213,13 +212,14 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
       operations_per_sample(work.model, work.layout, training, work.mean_tokens);
   const TaskWork task = task_work(config, work);
 
-  const bool measured =
-      inputs && named_rate(config, machine) == 0 && make_adapter(config)->learns(0).any();
+  const bool measured = inputs && named_rate(config, machine) == 0 &&
+                        adapters().make(config.adapter)->learns(0).any();
   if (inputs && !measured)
     make_backbone(*inputs->weights, inputs->backbone, inputs->choice, at::kCPU);  // or refused
   Speed speed;
   if (measured) {
-    config.device = machine.accelerator ? "cuda" : "cpu";
+    config.device.kind =
+        machine.accelerator ? DeviceSettings::Kind::kCuda : DeviceSettings::Kind::kCpu;
     const RunEvents nobody;
     Session session =
         open_session(config, *std::move(inputs), /*stop_after=*/0, group, watchdog, nobody);

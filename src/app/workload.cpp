@@ -31,9 +31,9 @@ double merge_passes(const RunConfig& config, const Method& method, std::int64_t 
   return features + moved * (method.needs_curvature() ? 1 : 2);
 }
 
-AdaptedLayers adapted_layers(const RunConfig& config, const Adapter& adapter) {
+AdaptedLayers adapted_layers(const Adapter& adapter) {
   const auto is_adapted = [&](std::string_view target) {
-    return adapter.rank() > 0 && std::ranges::count(config.lora_targets, target) > 0;
+    return adapter.rank() > 0 && std::ranges::count(adapter.targets(), target) > 0;
   };
   return {.qkv = is_adapted("query") || is_adapted("key") || is_adapted("value"),
           .output = is_adapted("output"),
@@ -46,10 +46,12 @@ AdaptedLayers adapted_layers(const RunConfig& config, const Adapter& adapter) {
 Workload workload_of(const RunConfig& config, const Inputs& inputs) {
   const auto* vit = std::get_if<VitConfig>(&inputs.backbone);
   const auto tokens_of = [&](std::int64_t sample) {
-    return vit != nullptr ? image_tokens(*vit, config.image_size) : inputs.pack.length(sample);
+    return vit != nullptr ? image_tokens(*vit, config.image_transform.size)
+                          : inputs.pack.length(sample);
   };
   Workload work{.model = model_shape(inputs.backbone),
-                .layout = adapted_layout(block_shape(inputs.backbone), config.lora_targets),
+                .layout = adapted_layout(block_shape(inputs.backbone),
+                                         adapters().make(config.adapter)->targets()),
                 .tasks = std::ssize(inputs.tasks)};
   std::int64_t tokens = 0, seen = 0;
   for (const Task& task : inputs.tasks) {
@@ -82,22 +84,23 @@ Workload workload_of(const RunConfig& config, const SketchedStream& stream) {
     throw UsageError(concat("--tokens ", stream.tokens, ": ", stream.shape,
                             " takes texts of up to ", bert->positions, " tokens"));
   }
-  if (vit != nullptr && config.image_size % vit->patch != 0) {
-    throw UsageError(concat("image-size ", config.image_size,
+  if (vit != nullptr && config.image_transform.size % vit->patch != 0) {
+    throw UsageError(concat("image-transform size ", config.image_transform.size,
                             ": expected a multiple of the patch, ", vit->patch, " pixels"));
   }
   const std::int64_t tokens =
-      vit != nullptr ? image_tokens(*vit, config.image_size) : stream.tokens;
-  return {.model = model_shape(backbone),
-          .layout = adapted_layout(block_shape(backbone), config.lora_targets),
-          .tasks = stream.tasks,
-          .steps = stream.tasks * training_steps(batch_settings(config), 0, stream.train_samples),
-          .train_samples = stream.tasks * stream.train_samples,
-          .test_samples = 0,
-          .most_classes = stream.classes,
-          .classes = stream.tasks * stream.classes,
-          .longest_tokens = tokens,
-          .mean_tokens = static_cast<double>(tokens)};
+      vit != nullptr ? image_tokens(*vit, config.image_transform.size) : stream.tokens;
+  return {
+      .model = model_shape(backbone),
+      .layout = adapted_layout(block_shape(backbone), adapters().make(config.adapter)->targets()),
+      .tasks = stream.tasks,
+      .steps = stream.tasks * training_steps(batch_settings(config), 0, stream.train_samples),
+      .train_samples = stream.tasks * stream.train_samples,
+      .test_samples = 0,
+      .most_classes = stream.classes,
+      .classes = stream.tasks * stream.classes,
+      .longest_tokens = tokens,
+      .mean_tokens = static_cast<double>(tokens)};
 }
 
 TrainingShape training_shape(const RunConfig& config, const Workload& work, int world_size,
@@ -111,16 +114,16 @@ TrainingShape training_shape(const RunConfig& config, const Workload& work, int 
           .lanes = std::ssize(lanes.of(0, world_size)),
           .lane_samples = (config.batch + lanes.count - 1) / lanes.count,
           .tokens = work.longest_tokens,
-          .image_side = work.model.texts ? 0 : config.image_size,
-          .adapted = adapted_layers(config, adapter),
-          .bf16 = config.precision == "bf16",
+          .image_side = work.model.texts ? 0 : config.image_transform.size,
+          .adapted = adapted_layers(adapter),
+          .bf16 = config.precision == Precision::kBf16,
           .activation_checkpointing = config.activation_checkpointing,
           .keeps_fisher = method.needs_curvature(),
           .fisher_backwards = method.curvature->backward_passes(work.most_classes),
           .kept_numbers = kept_numbers(method, on_device),
           .drawn_features = method.classifier->aligns_heads() ? kDrawsPerClass * work.classes : 0,
           .on_device = on_device,
-          .class_token_only = !work.model.texts && config.pooling != "mean"};
+          .class_token_only = !work.model.texts && config.pooling != Pooling::kMean};
 }
 
 TaskWork task_work(const RunConfig& config, const Workload& work) {

@@ -17,7 +17,7 @@ std::int64_t ClassesSeen::first(std::size_t task) const {
                          std::int64_t{0});
 }
 
-ClassesSeen classes_seen(std::span<const Task> tasks, std::string_view scenario) {
+ClassesSeen classes_seen(std::span<const Task> tasks, Scenario scenario) {
   ClassesSeen seen{.by_task = {}, .shared = shares_head(scenario)};
   for (const Task& task : tasks) seen.by_task.push_back(std::ssize(task.classes));
   return seen;

@@ -22,13 +22,4 @@ const PartTable<Classifier>& classifiers() {
   return table;
 }
 
-std::unique_ptr<Classifier> make_classifier(const RunConfig& config) {
-  const auto passes = [](bool is_on, std::int64_t number) {
-    return is_on ? static_cast<double>(number) : 0.0;
-  };
-  return classifiers().make(config.classifier,
-                            {{"refit", passes(config.head_refit, config.head_refit_epochs)},
-                             {"align", passes(config.head_align, config.head_align_epochs)}});
-}
-
 }  // namespace palimpsest

@@ -16,8 +16,7 @@ namespace {
 class Local : public Classifier {
  public:
   explicit Local(const KindSettings& settings)
-      : refit_(static_cast<std::int64_t>(settings.number("refit"))),
-        align_(static_cast<std::int64_t>(settings.number("align"))) {}
+      : refit_(settings.whole("refit")), align_(settings.whole("align")) {}
 
   bool refits_heads() const override { return refit_ > 0; }
   bool aligns_heads() const override { return align_ > 0; }
@@ -52,9 +51,9 @@ class Local : public Classifier {
     if (align_ == 0) return {};
     const std::string reason =
         "it kept no class statistics of its tasks, whose data is gone; only a run with "
-        "--head-align keeps them";
+        "--classifier local:align=N keeps them";
     return {{.names = names_by_task(kClassStatistics, tasks, {"mean", "variance"}),
-             .settings = "--head-align",
+             .settings = "--classifier local:align=N",
              .if_none = reason,
              .if_other = reason}};
   }
@@ -108,16 +107,23 @@ class Local : public Classifier {
 }  // namespace
 
 ClassifierKind local_classifier() {
-  const auto passes = [](std::string_view name) {
-    return Parameter{.name = name, .standard = 0.0, .minimum = 0, .maximum = 1e9, .whole = true};
+  const auto passes = [](std::string_view name, std::string_view help) {
+    return Parameter{.name = name,
+                     .type = Type::kWhole,
+                     .standard = 0u,
+                     .minimum = 0,
+                     .maximum = 1e9,
+                     .help = help};
   };
   return {.name = "local",
-          .help =
-              "The tasks' heads side by side, as in the paper. refit: passes that train the "
-              "task's head once more on the merged model; align: passes that train all heads "
-              "together on features drawn from every class's mean and variance (as SLCA). Both "
-              "are not in the paper.",
-          .parameters = {passes("refit"), passes("align")},
+          .help = "The tasks' heads side by side, as in the paper.",
+          .parameters = {passes("refit",
+                                "Passes that train the task's head once more on the merged "
+                                "model, on features of the test view. Not in the paper."),
+                         passes("align",
+                                "Passes after each merge from the second on that train all heads "
+                                "together on features drawn from every class's mean and variance "
+                                "(as SLCA). Not in the paper.")},
           .make = make_kind<Local>};
 }
 

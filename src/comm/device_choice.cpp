@@ -105,14 +105,15 @@ std::string device_conflict(std::span<const RankDevice> ranks, bool share) {
       return concat(who, " is number ", here.node_rank + 1, " of its node, and sees ", here.devices,
                     here.devices == 1 ? " device" : " devices",
                     ". Start as many ranks on a node as it has devices, let ranks share them "
-                    "(--share-device), or use --device cpu");
+                    "(--device cuda:share=true), or use --device cpu");
     }
     const auto [other, is_new] = rank_of.emplace(here.identity, rank);
     if (!is_new) {
-      return concat("rank ", other->second, " and ", who, " have the same device, ", here.identity,
-                    ". Start as many ranks on a node as it has devices and check "
-                    "CUDA_VISIBLE_DEVICES, let ranks share them (--share-device), or use --device "
-                    "cpu");
+      return concat(
+          "rank ", other->second, " and ", who, " have the same device, ", here.identity,
+          ". Start as many ranks on a node as it has devices and check "
+          "CUDA_VISIBLE_DEVICES, let ranks share them (--device cuda:share=true), or use --device "
+          "cpu");
     }
   }
   return "";

@@ -1,150 +1,76 @@
-// Defaults, then the .cfg file, then the command line; what is missing or contradicts itself is
+// Defaults, then the .cfg files, then the command line; what is missing or contradicts itself is
 // refused.
 #include <algorithm>
-#include <boost/program_options.hpp>
 #include <cctype>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <set>
+#include <map>
 
-#include "palimpsest/config/key_table.h"
-#include "palimpsest/core/cfg_file.h"
+#include "given.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/home_folder.h"
 #include "palimpsest/core/nearest_name.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/kinds/old_settings.h"
 
 namespace palimpsest {
 namespace {
 
-namespace po = boost::program_options;
+constexpr std::string_view kCommandLine = "command line";
 
-struct Setting {
-  std::string key;
-  std::string value;
-};
-
-bool is_switch(const Key& key) { return std::holds_alternative<bool RunConfig::*>(key.member); }
-
-po::options_description known_options(const KeyTable& table) {
-  po::options_description known;
-  known.add_options()("config", po::value<std::string>());
-  for (const Key& key : table.keys) {
-    auto* const value = po::value<std::string>();
-    if (is_switch(key)) value->implicit_value("true");
-    known.add_options()(std::string(key.name).c_str(), value);
-  }
-  return known;
+bool is_switch(const KeyTable& table, std::string_view name) {
+  const Key* const key = find_key(table, name);
+  return key != nullptr && key->type == Type::kSwitch;
 }
 
-[[noreturn]] void refuse_unknown(const KeyTable& table, std::string_view name,
-                                 const std::string& source) {
-  std::vector<std::string_view> names = {"config"};
-  for (const Key& key : table.keys) names.push_back(key.name);
-  std::string usual;  // as names are spelled here
-  for (const char letter : name) {
+[[noreturn]] void refuse_unknown(const KeyTable& table, const Given& given) {
+  std::string usual;  // as names are spelled
+  for (const char letter : given.name) {
     usual +=
         letter == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
   }
   usual.erase(0, std::min(usual.find_first_not_of('-'), usual.size()));
-  throw UsageError(concat(source, ": unknown setting '", name, "'; ",
+  const bool is_flag = given.source == kCommandLine;
+  if (const auto today = todays_spelling(usual, is_flag ? "" : given.value)) {
+    throw UsageError(concat(
+        given.source, ": ", is_flag ? "--" : "", given.name, " is a key of the ", today->setting,
+        " now: ", is_flag ? "--" : "", today->setting, is_flag ? " " : " = ", today->value,
+        is_flag ? ""
+                : ". palimpsest train --config FILE --print-config writes the whole file in "
+                  "today's spelling"));
+  }
+  std::vector<std::string_view> names = {"config"};
+  for (const Key& key : table.keys) names.push_back(key.name);
+  throw UsageError(concat(given.source, ": unknown setting '", given.name, "'; ",
                           name_hint(usual, names, "palimpsest train --help lists them all")));
 }
 
-// One value for each setting that the source names.
-std::vector<Setting> settings_of(const KeyTable& table, const po::parsed_options& parsed,
-                                 const std::string& source) {
-  std::vector<Setting> settings;
-  std::set<std::string> seen;
-  for (const po::option& option : parsed.options) {
-    const std::string value = option.value.empty() ? "true" : option.value.front();
-    if (option.position_key >= 0) {
-      // "--head-refit false": the parser takes a switch's value only after "=".
-      const Key* const before = settings.empty() ? nullptr : find_key(table, settings.back().key);
-      const bool is_value = before && is_switch(*before) && (value == "true" || value == "false");
-      if (!is_value) {
-        throw UsageError(concat(source, ": '", value, "' stands alone; settings are written ",
-                                "--name value or --name=value"));
-      }
-      settings.back().value = value;
-      continue;
-    }
-    if (option.unregistered) refuse_unknown(table, option.string_key, source);
-    if (value.starts_with("--")) {
-      throw UsageError(
-          concat(source, ": expected a value of --", option.string_key, ", found ", value));
-    }
-    if (!seen.insert(option.string_key).second) {
-      throw UsageError(concat(source, ": '", option.string_key, "' is given twice; keep one"));
-    }
-    settings.push_back({option.string_key, value});
-  }
-  return settings;
-}
-
-std::vector<Setting> read_command_line(const KeyTable& table,
-                                       std::span<const std::string> arguments) {
-  using namespace po::command_line_style;
-  const std::string source = "command line";
-  const po::options_description known = known_options(table);
-  std::vector<std::string> words;
-  for (const std::string& word : with_home_folders({arguments.begin(), arguments.end()})) {
-    // "--name=" is "--name ''"; the parser would refuse it.
-    const bool is_empty = word.starts_with("--") && word.find('=') + 1 == word.size();
-    words.push_back(is_empty ? word.substr(0, word.size() - 1) : word);
-    if (is_empty) words.emplace_back();
-  }
-  try {
-    const auto parsed = po::command_line_parser(words)
-                            .options(known)
-                            .style(allow_long | long_allow_adjacent | long_allow_next)
-                            .allow_unregistered()
-                            .run();
-    return settings_of(table, parsed, source);
-  } catch (const po::error& error) {
-    throw UsageError(concat(source, ": ", error.what()));
-  }
-}
-
-std::vector<Setting> read_config_file(const KeyTable& table, const std::string& path) {
-  const std::string source = concat("configuration ", path);
-  std::ifstream file(path);
-  if (!file || std::filesystem::is_directory(path))
-    throw UsageError(concat(source, ": expected a file that can be read, found none"));
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  std::vector<Setting> settings;
-  for (const CfgLine& line : parse_cfg(text, source)) {
-    if (line.name == "config") {
-      throw UsageError(concat(source, ": line ", line.number, ": 'config' = ", line.value,
-                              ": a configuration names no other; put its lines in here"));
-    }
-    if (find_key(table, line.name) == nullptr)
-      refuse_unknown(table, line.name, concat(source, ": line ", line.number));
-    settings.push_back({line.name, line.value});
-  }
-  return settings;
-}
-
-void apply(const KeyTable& table, const std::vector<Setting>& settings, const std::string& source,
-           RunConfig& config) {
-  for (const Setting& setting : settings) {
-    const Key* const key = find_key(table, setting.key);
-    if (key == nullptr) refuse_unknown(table, setting.key, source);
+void apply(const KeyTable& table, const std::vector<Given>& all, RunConfig& config) {
+  for (const Given& given : all) {
+    const Key* const key = find_key(table, given.name);
+    if (key == nullptr) refuse_unknown(table, given);
     try {
-      set_value(config, *key, setting.value);
+      set_value(config, *key, given.value);
     } catch (const UsageError& error) {
-      throw UsageError(concat(source, ": ", error.what()));
+      throw UsageError(concat(given.source, ": ", error.what()));
     }
   }
+}
+
+// In today's spelling, where the file has another.
+void convert(std::vector<Given>& all, const std::string& file) {
+  std::map<std::string, std::string> settings;
+  for (const Given& given : all) settings[given.name] = given.value;
+  if (!convert_old_settings(settings)) return;
+  all.clear();
+  for (const auto& [name, value] : settings)
+    all.push_back({name, value, concat("configuration ", file)});
 }
 
 // Throws UsageError where a setting is given that the verb has no use for.
-void check_taken(const KeyTable& table, const std::vector<Setting>& flags, std::string_view verb) {
-  for (const Setting& flag : flags) {
-    const Key* const key = find_key(table, flag.key);
+void check_taken(const KeyTable& table, const std::vector<Given>& flags, std::string_view verb) {
+  for (const Given& flag : flags) {
+    const Key* const key = find_key(table, flag.name);
     if (key == nullptr || is_taken_by(*key, verb)) continue;
-    throw UsageError(concat("command line: --", flag.key, " has no meaning in palimpsest ", verb,
+    throw UsageError(concat(flag.source, ": --", flag.name, " has no meaning in palimpsest ", verb,
                             ": it is a setting of palimpsest train. Leave it out; palimpsest ",
                             verb, " --help lists those that it takes"));
   }
@@ -164,41 +90,76 @@ void check_complete(const KeyTable& table, const RunConfig& config) {
 
 }  // namespace
 
-const Key* find_key(const KeyTable& table, std::string_view name) {
-  for (const Key& key : table.keys) {
-    if (key.name == name) return &key;
+std::vector<Given> read_command_line(const KeyTable& table,
+                                     std::span<const std::string> arguments) {
+  const std::vector<std::string> words = with_home_folders({arguments.begin(), arguments.end()});
+  const auto refuse = [](const auto&... reason) {
+    throw UsageError(concat(kCommandLine, ": ", reason...));
+  };
+  std::vector<Given> all;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (!word.starts_with("--") || word.size() == 2)
+      refuse("'", word, "' stands alone; settings are written --name value or --name=value");
+    const std::size_t equals = std::min(word.find('='), word.size());
+    const bool has_value = equals != word.size();
+    Given given{word.substr(2, equals - 2), has_value ? word.substr(equals + 1) : "",
+                std::string(kCommandLine)};
+    if (given.name != "config" && find_key(table, given.name) == nullptr)
+      refuse_unknown(table, given);
+    if (std::ranges::find(all, given.name, &Given::name) != all.end())
+      refuse("'", given.name, "' is given twice; keep one");
+    const std::string* const next = i + 1 < words.size() ? &words[i + 1] : nullptr;
+    if (!has_value && is_switch(table, given.name)) {
+      given.value = "true";
+      if (next != nullptr && !next->starts_with("--")) given.value = words[++i];
+    } else if (!has_value) {
+      if (next == nullptr) refuse("expected a value of '--", given.name, "', found none");
+      if (next->starts_with("--")) refuse("expected a value of --", given.name, ", found ", *next);
+      given.value = words[++i];
+    }
+    all.push_back(std::move(given));
   }
-  return nullptr;
+  return all;
+}
+
+const Key* find_key(const KeyTable& table, std::string_view name) {
+  const auto found = std::ranges::find(table.keys, name, &Key::name);
+  return found == table.keys.end() ? nullptr : &*found;
 }
 
 bool is_taken_by(const Key& key, std::string_view verb) {
   return verb == "train" || std::ranges::find(key.verbs, verb) != key.verbs.end();
 }
 
+void set_value(RunConfig& config, const Key& key, std::string_view text) {
+  key.field.set(config, read_value(key, text));
+}
+
 RunConfig parse_settings(const KeyTable& table, std::span<const std::string> arguments,
-                         const RunConfig& defaults, std::string_view verb) {
-  std::vector<Setting> flags = read_command_line(table, arguments);
+                         const RunConfig& defaults, std::string_view verb, OldFiles old) {
+  std::vector<Given> flags = read_command_line(table, arguments);
   check_taken(table, flags, verb);
   RunConfig config = defaults;
-  const auto file = std::find_if(flags.begin(), flags.end(),
-                                 [](const Setting& setting) { return setting.key == "config"; });
+  const auto file = std::ranges::find(flags, "config", &Given::name);
   if (file != flags.end()) {
-    std::vector<Setting> settings = read_config_file(table, file->value);
-    std::erase_if(settings, [&](const Setting& setting) {
-      const Key* const key = find_key(table, setting.key);
+    std::vector<Given> settings = read_config_files(file->value);
+    if (old == OldFiles::kConvert) convert(settings, file->value);
+    std::erase_if(settings, [&](const Given& given) {
+      const Key* const key = find_key(table, given.name);
       return key != nullptr && !is_taken_by(*key, verb);
     });
-    apply(table, settings, concat("configuration ", file->value), config);
+    apply(table, settings, config);
     flags.erase(file);
   }
-  apply(table, flags, "command line", config);
+  apply(table, flags, config);
   if (table.check) table.check(config);
   return config;
 }
 
 RunConfig parse_run_config(const KeyTable& table, std::span<const std::string> arguments,
-                           std::string_view verb) {
-  const RunConfig config = parse_settings(table, arguments, {}, verb);
+                           std::string_view verb, OldFiles old) {
+  const RunConfig config = parse_settings(table, arguments, {}, verb, old);
   if (table.check_training) table.check_training(config);
   check_complete(table, config);
   return config;

@@ -6,14 +6,29 @@
 #include "palimpsest/core/cfg_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/kinds/kind_table.h"
+#include "palimpsest/kinds/old_settings.h"
 
 namespace palimpsest {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json json_value(const RunConfig& config, const Key& key) {
-  return std::visit([&](auto member) { return Json(config.*member); }, key.member);
+KindSettings::Keys keys_shown(bool with_operational) {
+  return with_operational ? KindSettings::Keys::kAll : KindSettings::Keys::kAllButOperational;
+}
+
+// A kind with all of its keys, or without the operational ones.
+ParameterValue full_value(const RunConfig& config, const Key& key, bool with_operational) {
+  ParameterValue value = key.field.get(config);
+  if (key.type != Type::kKind) return value;
+  const KindSettings settings = parse_kind(*key.kinds, std::get<std::string>(value));
+  return settings.full_text(keys_shown(with_operational));
+}
+
+Json json_value(const RunConfig& config, const Key& key, bool with_operational) {
+  return std::visit([](const auto& value) { return Json(value); },
+                    full_value(config, key, with_operational));
 }
 
 std::string dump(const Json& json) {
@@ -21,19 +36,32 @@ std::string dump(const Json& json) {
 }
 
 std::string placeholder(const KeyTable& table, const Key& key) {
-  struct Name {
-    std::string operator()(bool RunConfig::*) const { return ""; }
-    std::string operator()(std::int64_t RunConfig::*) const { return " N"; }
-    std::string operator()(std::uint64_t RunConfig::*) const { return " N"; }
-    std::string operator()(double RunConfig::*) const { return " X"; }
-    std::string operator()(std::string RunConfig::*) const { return " WORD"; }
-    std::string operator()(std::vector<double> RunConfig::*) const { return " X,X"; }
-    std::string operator()(std::vector<std::string> RunConfig::*) const { return " A,B"; }
-  };
-  return key.group == table.keys.front().group ? " PATH" : std::visit(Name(), key.member);
+  if (key.group == table.keys.front().group) return " PATH";
+  switch (key.type) {
+    case Type::kSwitch:
+      return "";
+    case Type::kWhole:
+      return " N";
+    case Type::kNumber:
+      return " X";
+    case Type::kKind:
+      return " KIND";
+    default:
+      return " WORD";
+  }
+}
+
+// The default, in few words: of a kind without its keys, which have their own lines.
+std::string default_text(const Key& key) {
+  const std::string value = value_text(RunConfig(), key);
+  return key.type == Type::kKind ? value.substr(0, value.find(':')) : value;
 }
 
 }  // namespace
+
+std::string value_text(const RunConfig& config, const Key& key) {
+  return value_text(full_value(config, key, /*with_operational=*/true));
+}
 
 std::string print_config(const KeyTable& table, const RunConfig& config) {
   std::string text;
@@ -48,7 +76,6 @@ std::string print_config(const KeyTable& table, const RunConfig& config) {
 
 std::string config_help(const KeyTable& table) {
   constexpr std::size_t kColumn = 26, kColumns = 100;
-  const RunConfig defaults;
   std::string text =
       "palimpsest train --config FILE [--name value ...] [--print-config]\n"
       "Runs a stream of tasks; under mpirun, over its ranks. --print-config shows the settings "
@@ -59,9 +86,10 @@ std::string config_help(const KeyTable& table) {
       "command line (--name value) wins over the file. A switch alone (--dry-run) means true.\n"
       "In a file, # at the beginning of a line or behind a blank begins a comment, a value may "
       "stand\n"
-      "in quotes, and variables ($HOME) are refused. Both there and on the command line ~ is the "
-      "home\n"
-      "folder, and other paths start at the working folder.\n"
+      "in quotes, and variables ($HOME) are refused. include = FILE takes the settings of another\n"
+      "file, as methods/average.cfg, which those of this file win over. Both there and on the\n"
+      "command line ~ is the home folder, and other paths start at the working folder.\n"
+      "KIND is NAME[:key=value,...]; a key that isn't given has its default.\n"
       "Those marked * may change when a run is resumed; the others are part of what it computes.\n";
   std::string_view group;
   for (const Key& key : table.keys) {
@@ -74,20 +102,21 @@ std::string config_help(const KeyTable& table) {
       line += letter;
       if (letter == '\n') line += std::string(kColumn, ' ');
     }
-    const std::string value = value_text(defaults, key);
+    const std::string value = default_text(key);
     const bool in_first_group = key.group == table.keys.front().group;
     const std::string by_default = !value.empty()   ? concat("default ", value)
                                    : in_first_group ? "required"
                                                     : "none by default";
-    const std::string takes = in_first_group ? "" : concat("takes ", allowed(key));
+    const std::string takes =
+        in_first_group ? "" : concat("takes ", allowed(key), key.type == Type::kKind ? ":" : "");
     const bool fits = kColumn + by_default.size() + takes.size() + 2 <= kColumns;
     const std::string gap = fits ? " " : concat("\n", std::string(kColumn, ' '));
     text += concat(line, "\n", std::string(kColumn, ' '), by_default,
                    takes.empty() ? "" : concat(";", gap, takes), "\n");
-    std::istringstream more(key.more_help);
-    for (std::string further; std::getline(more, further);) {
+    if (key.type != Type::kKind) continue;
+    std::istringstream kinds(kinds_help(*key.kinds, kColumns - kColumn));
+    for (std::string further; std::getline(kinds, further);)
       text += concat(std::string(kColumn, ' '), further, "\n");
-    }
   }
   return text;
 }
@@ -114,7 +143,7 @@ std::string config_json(const KeyTable& table, const RunConfig& config, bool wit
   Json json = Json::object();
   for (const Key& key : table.keys) {
     if (key.effect == Effect::kOperational && !with_operational) continue;
-    json[std::string(key.name)] = json_value(config, key);
+    json[std::string(key.name)] = json_value(config, key, with_operational);
   }
   return dump(json);
 }
@@ -122,7 +151,8 @@ std::string config_json(const KeyTable& table, const RunConfig& config, bool wit
 namespace {
 
 Json recorded_object(std::string_view recorded_json) {
-  Json recorded = Json::parse(recorded_json, nullptr, /*allow_exceptions=*/false);
+  Json recorded = Json::parse(with_todays_settings(std::string(recorded_json)), nullptr,
+                              /*allow_exceptions=*/false);
   if (recorded.is_object()) return recorded;
   throw InputError(concat("recorded configuration: expected a JSON object, found '",
                           recorded_json.substr(0, 60), "'"));
@@ -130,11 +160,7 @@ Json recorded_object(std::string_view recorded_json) {
 
 // A recorded value as a .cfg file has it.
 std::string setting_text(const Json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (!value.is_array()) return value.dump();
-  std::string text;
-  for (const Json& part : value) text += (text.empty() ? "" : ",") + setting_text(part);
-  return text;
+  return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
 }  // namespace
@@ -159,11 +185,18 @@ std::vector<std::string> config_differences(const KeyTable& table, std::string_v
   for (const Key& key : table.keys) {
     if (key.effect == Effect::kOperational) continue;
     // A key that the record does not know came later, with a default that changed nothing.
-    const Json then = recorded.value(std::string(key.name), json_value(RunConfig(), key));
-    const Json now = json_value(config, key);
-    if (then != now) {
-      differences.push_back(concat(key.name, ": recorded ", dump(then), ", now ", dump(now)));
+    RunConfig then;
+    const auto found = recorded.find(std::string(key.name));
+    if (found != recorded.end()) {
+      try {
+        set_value(then, key, setting_text(*found));
+      } catch (const UsageError& error) {
+        throw InputError(concat("recorded configuration: ", error.what()));
+      }
     }
+    const Json before = json_value(then, key, false), now = json_value(config, key, false);
+    if (before != now)
+      differences.push_back(concat(key.name, ": recorded ", dump(before), ", now ", dump(now)));
   }
   return differences;
 }

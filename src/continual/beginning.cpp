@@ -140,7 +140,7 @@ OriginRun open_origin(OpenRun& run) {
 }  // namespace
 
 Beginning find_beginning(OpenRun& run) {
-  if (run.session.config.resume == "auto" && take_newest(run))
+  if (run.session.config.resume == Resume::kAuto && take_newest(run))
     return {.goes_on = true, .origin = {}};
   Beginning beginning;
   if (!origin_of(run.session.config).empty()) {
@@ -148,7 +148,7 @@ Beginning find_beginning(OpenRun& run) {
     run.state = state_of(beginning.origin->state);
     run.alphas = beginning.origin->alphas;
   }
-  if (run.session.config.resume == "auto") {
+  if (run.session.config.resume == Resume::kAuto) {
     run.folder.check_restart();
   } else {
     run.folder.check_create();
@@ -169,7 +169,7 @@ void write_beginning(OpenRun& run, const Beginning& beginning) {
   }
   const std::string description =
       run_json(run.session.config, run.identity, run.session.group.size());
-  if (run.session.config.resume == "auto") {
+  if (run.session.config.resume == Resume::kAuto) {
     run.folder.restart(description);
   } else {
     run.folder.create(description);

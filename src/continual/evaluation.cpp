@@ -37,13 +37,13 @@ Session opened(const RunConfig& config, const SavedWeights& saved, Inputs inputs
                Watchdog& watchdog) {
   static const RunEvents nobody;
   RunConfig at_any_size = config;
-  at_any_size.lanes = "ranks";  // nothing is summed over lanes, of which the run may have had fewer
+  at_any_size.lanes = 0;  // nothing is summed over lanes, of which the run may have had fewer
   Session session =
       open_session(at_any_size, std::move(inputs), /*stop_after=*/0, group, watchdog, nobody);
   if (!saved.weights.empty() && !(session.model->layout() == saved.layout)) {
     throw InputError(concat(saved.source,
                             ": its adapted modules are others than those of its recorded "
-                            "lora-targets: the file is damaged"));
+                            "adapter: the file is damaged"));
   }
   session.stop.heed();  // there is nothing to save first
   group.agree(hash_of(session.tasks()), "tasks, by protocol and split (hash)",
@@ -65,7 +65,7 @@ AdaptedWeights agreed_weights(Session& session, std::vector<float> difference,
 ClassScores saved_scores(const Session& session, const SavedWeights& saved) {
   ClassesSeen seen{.by_task = {}, .shared = shares_head(session.config.scenario)};
   for (const auto& classes : saved.classes) seen.by_task.push_back(std::ssize(classes));
-  const std::unique_ptr<Classifier> classifier = make_classifier(session.config);
+  const std::unique_ptr<Classifier> classifier = classifiers().make(session.config.classifier);
   check_memory(saved.source, saved.memory, classifier->needs_to_answer(std::ssize(saved.classes)));
   return classifier->scores(saved.memory, seen, session.device());
 }
@@ -74,7 +74,9 @@ ClassScores saved_scores(const Session& session, const SavedWeights& saved) {
 
 Session open_evaluation(const RunConfig& config, const SavedWeights& saved, std::string_view split,
                         HostGroup& group, Watchdog& watchdog) {
-  Inputs inputs = group.work("opening pack and backbone", [&] { return open_inputs(config); });
+  Inputs inputs = group.work("opening pack and backbone", [&] {
+    return open_inputs(config, adapters().make(config.adapter)->targets());
+  });
   check_inputs(inputs, saved, config);
   if (split == "train")
     inputs.remarks.push_back("on the samples that were trained on: it says little about others");
@@ -84,8 +86,9 @@ Session open_evaluation(const RunConfig& config, const SavedWeights& saved, std:
 
 Session open_samples(const RunConfig& config, const SavedWeights& saved, std::string_view split,
                      HostGroup& group, Watchdog& watchdog) {
-  Inputs inputs =
-      group.work("opening pack and backbone", [&] { return open_pack_and_backbone(config); });
+  Inputs inputs = group.work("opening pack and backbone", [&] {
+    return open_pack_and_backbone(config, adapters().make(config.adapter)->targets());
+  });
   check_inputs(inputs, saved, config);
   Task task{.index = 0,
             .name = std::string(split),
@@ -130,7 +133,7 @@ Sweep sweep_newest_merge(Session& session, const std::filesystem::path& run,
                             ": palimpsest-verify names all that is wrong with the run"));
   }
   const std::vector<float> direction =
-      task_vector_of(task.lora, saved.layout, static_cast<int>(session.config.threads));
+      task_vector_of(task.lora, saved.layout, static_cast<int>(session.config.device.threads));
   const auto weights_at = [&](double alpha) {
     std::vector<float> weights = before;
     add_scaled(weights, alpha, direction);
@@ -155,7 +158,7 @@ Sweep sweep_newest_merge(Session& session, const std::filesystem::path& run,
     if (alpha == own) sweep.own = sweep.points.size();
     sweep.points.push_back({alpha, evaluate_at(session, weights_at(alpha), saved)});
   }
-  sweep.best = best_point(sweep.points, session.config.scenario == "task-incremental");
+  sweep.best = best_point(sweep.points, session.config.scenario == Scenario::kTaskIncremental);
   return sweep;
 }
 

@@ -18,7 +18,7 @@ FisherRecord record_of(Fisher fisher, FisherScale scale, double factor) {
   return {.kind = std::move(fisher.kind),
           .samples = fisher.samples,
           .transform = "test",
-          .scale = std::string(name_of(scale)),
+          .scale = std::string(name(scale)),
           .factor = factor,
           .values = std::move(fisher.values)};
 }

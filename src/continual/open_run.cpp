@@ -18,9 +18,10 @@ RunIdentity identity_of(const Session& session) {
           .backbone_shape_sha256 = session.inputs.shape_sha256,
           .pack_content_sha256 = session.inputs.pack.content_sha256(),
           .config = config_json(all_settings(), config, false),
-          .numerics = numerics_fingerprint(session.placement, {.precision = config.precision,
-                                                               .threads = config.threads,
-                                                               .lanes = session.lanes.count}),
+          .numerics = numerics_fingerprint(session.placement,
+                                           {.precision = std::string(name(config.precision)),
+                                            .threads = config.device.threads,
+                                            .lanes = session.lanes.count}),
           .seed = config.seed};
 }
 
@@ -46,7 +47,9 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
                             Watchdog& watchdog, const RunEvents& events) {
   lanes_of(config.lanes, group.size());  // refused before anything is opened
   const RunConfig found = stages ? staged(config, group, watchdog) : config;
-  Inputs inputs = group.work("opening pack and backbone", [&] { return open_inputs(found); });
+  Inputs inputs = group.work("opening pack and backbone", [&] {
+    return open_inputs(found, adapters().make(found.adapter)->targets());
+  });
   if (group.rank() == 0) {
     for (const std::string& remark : inputs.remarks) std::cerr << "palimpsest: " << remark << '\n';
   }

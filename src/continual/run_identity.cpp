@@ -166,7 +166,7 @@ void check_forkable(const StateRecord& record, const RunIdentity& run, const Run
   check_classes(from, record, config, tasks);
   if (!(record.layout == layout)) {
     throw UsageError(concat("cannot go on from ", from,
-                            ": it adapted other modules; keep its --lora-targets and --adapter"));
+                            ": it adapted other modules; keep its --adapter, with its targets"));
   }
 }
 

@@ -29,7 +29,7 @@ std::int64_t tasks_before(const std::filesystem::path& run_folder) {
 // none. Records may be large: names are read where tasks have the same labels alone, and of a
 // record that has the content hash of the manifest.
 std::vector<std::string> names_of_domains(const std::filesystem::path& run_folder,
-                                          std::size_t tasks, std::string_view scenario) {
+                                          std::size_t tasks, Scenario scenario) {
   std::vector<std::string> names;
   const RunFolder folder(run_folder);
   if (!shares_head(scenario)) return names;

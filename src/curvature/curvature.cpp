@@ -15,26 +15,33 @@ at::Tensor CurvaturePass::module(std::size_t index) const {
 }
 
 Curvature::Curvature(const KindSettings& settings)
-    : name_(settings.name()), scale_(parse_fisher_scale(settings.word("scale"))) {}
+    : name_(settings.name()), scale_(settings.choice<FisherScale>("scale")) {}
 
-std::string Curvature::instance() const { return curvature_instance(name_, name_of(scale_)); }
+std::string Curvature::instance() const {
+  return curvature_instance(name_, palimpsest::name(scale_));
+}
 
 NeededMemory Curvature::needs(const std::string& who) const {
   return {.names = {instance() + "/s0", instance() + "/s1"},
-          .settings = concat("--curvature ", name_, " --fisher-scale ", name_of(scale_)),
+          .settings = concat("--curvature ", name_, ":scale=", palimpsest::name(scale_)),
           .if_none = concat(who,
                             " needs the Fisher of the tasks before, and that run, which needed "
                             "none, has not measured it"),
           .if_other =
               "sums of Fisher matrices that were measured or scaled in different ways would mean "
-              "nothing; keep its --curvature and --fisher-scale"};
+              "nothing; keep its --curvature"};
 }
 
 std::string Curvature::recorded_kind() const { return concat(name_, "-per-sample"); }
 
 Parameter scale_parameter() {
-  return {
-      .name = "scale", .standard = std::string("secant"), .choices = {"none", "trace", "secant"}};
+  return {.name = "scale",
+          .type = Type::kWord,
+          .standard = std::string("secant"),
+          .choices = names_of<FisherScale>(),
+          .help =
+              "Brings the tasks' Fishers to one scale. none: the paper. trace: equal trace; "
+              "secant: the measured rise of the loss (both not in the paper)."};
 }
 
 at::Tensor add_squared_gradients(const CurvaturePass& pass, const BackwardPasses& backward) {

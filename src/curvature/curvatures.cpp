@@ -24,8 +24,4 @@ const PartTable<Curvature>& curvatures() {
   return table;
 }
 
-std::unique_ptr<Curvature> make_curvature(const RunConfig& config) {
-  return curvatures().make(config.curvature, {{"scale", config.fisher_scale}});
-}
-
 }  // namespace palimpsest

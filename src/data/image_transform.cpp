@@ -144,11 +144,13 @@ at::Tensor test_view(std::span<const PackedImage> images, const ImageTransform& 
 
 at::Tensor training_view(std::span<const PackedImage> images, std::span<const RandomStream> streams,
                          const ImageTransform& transform, PixelSource& pixels) {
-  if (transform.augmentation == "none") return test_view(images, transform, pixels);
+  using enum Augmentation::Kind;
+  const Augmentation& augmentation = transform.augmentation;
+  if (augmentation.kind == kNone) return test_view(images, transform, pixels);
   std::vector<RandomStream> draws(streams.begin(), streams.end());
   std::vector<at::Tensor> views;
   for (std::size_t i = 0; i < images.size(); ++i) {
-    const Rectangle crop = random_crop(images[i], transform.crop_scale_min, draws[i]);
+    const Rectangle crop = random_crop(images[i], augmentation.min_scale, draws[i]);
     const at::Tensor part =
         pixels(images[i]).narrow(0, crop.top, crop.height).narrow(1, crop.left, crop.width);
     const at::Tensor view = resized(as_floats(part.unsqueeze(0)), transform.size, transform.size,
@@ -157,11 +159,10 @@ at::Tensor training_view(std::span<const PackedImage> images, std::span<const Ra
     views.push_back(mirrored ? view.flip(3) : view);
   }
   at::Tensor batch = together(views);
-  if (transform.augmentation == "crop-flip-jitter") {
-    batch = change_colours(batch, draws, transform.jitter);
-  } else if (transform.augmentation == "rand-augment") {
-    batch = rand_augment(batch, draws, transform.rand_augment_operations,
-                         transform.rand_augment_magnitude);
+  if (augmentation.kind == kCropFlipJitter) {
+    batch = change_colours(batch, draws, augmentation.jitter);
+  } else if (augmentation.kind == kRandAugment) {
+    batch = rand_augment(batch, draws, augmentation.operations, augmentation.magnitude);
   }
   return normalised(batch, transform);
 }

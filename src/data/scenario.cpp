@@ -5,7 +5,6 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/look_alike.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/heads.h"
 
 namespace palimpsest {
 namespace {
@@ -36,16 +35,15 @@ void check_same(std::span<const Task> tasks, std::string_view protocol) {
 
 }  // namespace
 
-void check_scenario(std::span<const Task> tasks, std::string_view scenario,
-                    std::string_view protocol) {
+void check_scenario(std::span<const Task> tasks, Scenario scenario, std::string_view protocol) {
   if (shares_head(scenario)) return check_same(tasks, protocol);
   std::map<std::string_view, const Task*> seen;
   for (const Task& task : tasks) {
     for (const std::string& name : task.classes) {
       const auto [place, is_new] = seen.emplace(name, &task);
       if (is_new) continue;
-      throw InputError(concat(protocol, ": scenario = ", scenario, ": '", name, "' of ",
-                              title(*place->second), " stands in ", title(task),
+      throw InputError(concat(protocol, ": scenario = ", palimpsest::name(scenario), ": '", name,
+                              "' of ", title(*place->second), " stands in ", title(task),
                               " again: expected new classes in every task. Where tasks are domains "
                               "with the same classes: --scenario domain-incremental"));
     }

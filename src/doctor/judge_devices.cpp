@@ -80,7 +80,7 @@ Finding judge_placement(AllFacts ranks, const std::string& conflict, const Docto
             asked_for ? conflict : conflict.substr(0, conflict.find(". ")),
             asked_for ? ""
                       : "A run computes on processors: start one rank per device, or let ranks "
-                        "share them (--share-device)"};
+                        "share them (--device cuda:share=true)"};
   }
   std::vector<std::string> models;
   std::set<std::string> devices;

@@ -153,7 +153,8 @@ Finding judge_threads(AllFacts ranks, const DoctorRequest& request) {
       if (ranks[rank].cores.size() < threads && problem.empty()) {
         problem = concat(rank_name(ranks, rank), " is bound to ",
                          counted(ranks[rank].cores.size(), "core"), " for ", threads, " threads");
-        advice = "Give it more cores (launch/mpirun.sh binds to none), or lower --threads";
+        advice =
+            "Give it more cores (launch/mpirun.sh binds to none), or lower the threads of --device";
       }
     }
     const std::string host = ranks[node.front()].host;
@@ -164,7 +165,8 @@ Finding judge_threads(AllFacts ranks, const DoctorRequest& request) {
     if (!problem.empty()) continue;
     if (node.size() * threads > cores.size()) {
       problem = concat(load, " of host ", host);
-      advice = "Start fewer ranks there, or lower --threads: ranks that share a core wait";
+      advice =
+          "Start fewer ranks there, or lower the threads of --device: ranks that share a core wait";
     } else if (libraries > cores.size()) {
       problem =
           concat(load, " of host ", host, ", where OMP_NUM_THREADS allows ", libraries, " threads");

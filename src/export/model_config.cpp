@@ -5,6 +5,7 @@
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/kinds/old_settings.h"
 
 namespace palimpsest {
 namespace {
@@ -121,15 +122,15 @@ Json own_config(const VitConfig* vit, const Classifier& classifier,
 
 // With the colours, interpolation and crop that the run's images went through.
 VitConfig as_prepared(const ExportSource& source, VitConfig config) {
-  if (setting_of(source, "normalisation", "backbone") == "none") {
+  const std::string image = setting_of(source, "image-transform", "");
+  if (key_in(image, "normalisation") == "none") {
     config.mean = {0, 0, 0};
     config.deviation = {1, 1, 1};
   }
-  const std::string interpolation = setting_of(source, "interpolation", "auto");
-  if (interpolation != "auto") config.interpolation = interpolation;
-  const Json settings = Json::parse(source.config, nullptr, /*allow_exceptions=*/false);
-  const double crop = settings.is_object() ? settings.value("crop-share", 0.0) : 0;
-  if (crop > 0) config.crop_share = crop;
+  const std::string interpolation = key_in(image, "interpolation");
+  if (!interpolation.empty() && interpolation != "auto") config.interpolation = interpolation;
+  const std::string crop = key_in(image, "crop");
+  if (!crop.empty() && crop != "0") config.crop_share = std::stod(crop);
   return config;
 }
 
@@ -155,13 +156,19 @@ bool has_preprocessor(const std::filesystem::path& folder) {
 }
 
 Json heads_json(const ExportSource& source, const Classifier& classifier) {
-  const Json config = Json::parse(source.config, nullptr, /*allow_exceptions=*/false);
   Json json = {{"exported", source.description}, {"heads", classifier.where},
                {"kind", classifier.kind},        {"scale", classifier.scale},
                {"pooling", classifier.pooling},  {"classes_by_task", source.classes}};
-  for (const char* const key : {"image-size", "normalisation", "interpolation", "crop-share"}) {
-    if (classifier.pooling != "tokens" && config.is_object() && config.contains(key))
-      json[key] = config[key];
+  if (classifier.pooling == "tokens") return json;
+  const std::string image = setting_of(source, "image-transform", "");
+  for (const auto& [name, key] : {std::pair("image-size", "size"),
+                                  {"normalisation", "normalisation"},
+                                  {"interpolation", "interpolation"},
+                                  {"crop-share", "crop"}}) {
+    const std::string value = key_in(image, key);
+    if (value.empty()) continue;
+    const Json number = Json::parse(value, nullptr, /*allow_exceptions=*/false);
+    json[name] = number.is_number() ? number : Json(value);
   }
   return json;
 }

@@ -11,6 +11,7 @@
 #include "palimpsest/format/merged_record.h"
 #include "palimpsest/format/partial_records.h"
 #include "palimpsest/format/run_folder.h"
+#include "palimpsest/kinds/old_settings.h"
 #include "palimpsest/merge/task_vector.h"
 #include "palimpsest/merge/thin_svd.h"
 #include "palimpsest/remerge/merge_record.h"
@@ -138,8 +139,8 @@ void take_heads(const RunFolder& folder, std::int64_t task, std::int64_t done,
                         state.classes.begin() + static_cast<std::ptrdiff_t>(count));
   source.backbone_sha256 = state.backbone_sha256;
   source.backbone_shape_sha256 = state.backbone_shape_sha256;
-  source.config = state.config;
-  const auto config = nlohmann::json::parse(state.config, nullptr, /*allow_exceptions=*/false);
+  source.config = with_todays_settings(state.config);
+  const auto config = nlohmann::json::parse(source.config, nullptr, /*allow_exceptions=*/false);
   const std::string heads_alone = RunConfig().classifier;
   const std::string classifier =
       config.is_object() ? config.value("classifier", heads_alone) : heads_alone;
@@ -147,7 +148,8 @@ void take_heads(const RunFolder& folder, std::int64_t task, std::int64_t done,
     source.description +=
         concat("; its heads alone, not the classifier ", classifier, " that answers in the run");
   }
-  if (task + 1 < done && config.is_object() && config.value("head-align", false)) {
+  const std::string aligned = key_in(classifier, "align");
+  if (task + 1 < done && !aligned.empty() && aligned != "0") {
     source.description += concat("; its heads are as they were aligned over all ", done, " tasks");
   }
 }
@@ -198,7 +200,7 @@ ExportSource of_merged(const std::filesystem::path& path) {
                       .classes = std::move(record.classes),
                       .backbone_sha256 = record.backbone_sha256,
                       .backbone_shape_sha256 = record.backbone_shape_sha256,
-                      .config = record.config,
+                      .config = with_todays_settings(record.config),
                       .description = concat("weights merged by ", record.rule)};
   if (!record.post_hoc.empty()) source.description += concat("; ", record.post_hoc);
   return source;

@@ -36,7 +36,10 @@ Head head_at(const NamedTensors& memory, const std::string& place) {
 
 }  // namespace
 
-bool shares_head(std::string_view scenario) { return scenario == "domain-incremental"; }
+bool shares_head(std::string_view scenario) {
+  const auto known = choice<Scenario>(scenario);
+  return known && shares_head(*known);
+}
 
 std::span<const Head> heads_in_use(std::string_view scenario, std::span<const Head> heads) {
   return shares_head(scenario) && !heads.empty() ? heads.last(1) : heads;

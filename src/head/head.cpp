@@ -33,7 +33,7 @@ NeededMemory HeadKind::needs(std::int64_t tasks) const {
   return {.names = names_by_task(instance, tasks, {"weight", "bias"}),
           .settings = concat("heads of ", instance.substr(instance.find('/') + 1)),
           .if_none = "it has no heads",
-          .if_other = "logits of both would not compare; keep its --head and --head-scale"};
+          .if_other = "logits of both would not compare; keep its --head"};
 }
 
 Head HeadKind::made_of(const at::Tensor&, std::span<const std::int64_t>, std::int64_t) const {
@@ -45,10 +45,24 @@ at::Tensor directions(const at::Tensor& rows) {
   return rows.div(norms.masked_fill(norms.eq(0), 1));
 }
 
+namespace {
+
+// A record keeps the key `scale` alone; some kinds have none.
+std::string text_of(const Head& head) {
+  const std::vector<Kind>& kinds = head_kinds().kinds;
+  const auto row = std::ranges::find(kinds, head.kind, &Kind::name);
+  const bool has_scale =
+      row != kinds.end() &&
+      std::ranges::find(row->parameters, "scale", &Parameter::name) != row->parameters.end();
+  return has_scale ? concat(head.kind, ":scale=", value_text(head.scale)) : head.kind;
+}
+
+}  // namespace
+
 PlacedHead place(const Head& head, at::Device device) {
   std::shared_ptr<const HeadKind> kind;
   try {
-    kind = head_kinds().make(head.kind, {{"scale", head.scale}});
+    kind = head_kinds().make(text_of(head));
   } catch (const UsageError& error) {
     throw InputError(concat("a recorded head: ", error.what()));
   }

@@ -22,8 +22,4 @@ const PartTable<HeadKind>& head_kinds() {
   return table;
 }
 
-std::unique_ptr<HeadKind> make_head_kind(const RunConfig& config) {
-  return head_kinds().make(config.head, {{"scale", config.head_scale}});
-}
-
 }  // namespace palimpsest

@@ -1,6 +1,6 @@
 #include "palimpsest/kinds/kind_table.h"
 
-#include <algorithm>
+#include <map>
 #include <sstream>
 
 #include "palimpsest/core/error.h"
@@ -11,21 +11,22 @@ namespace palimpsest {
 namespace {
 
 std::string key_text(const Parameter& parameter) {
-  std::string text = concat(parameter.name, " (", allowed(parameter));
+  std::string text = concat(parameter.name, "=", allowed(parameter));
   if (parameter.standard) text += concat("; ", value_text(*parameter.standard), " if not given");
-  return text + ")";
+  return concat(text, parameter.help.empty() ? "" : ". ", parameter.help);
 }
 
-// `text` in lines of at most `width`, the second and further ones indented.
-std::string wrapped(const std::string& text, std::size_t width) {
+// `text` in lines of at most `width`, which begin as given: the first, and the others.
+std::string wrapped(const std::string& text, std::size_t width, const std::string& first,
+                    const std::string& others) {
   std::istringstream words(text);
   std::string lines, line;
   for (std::string word; words >> word;) {
     if (!line.empty() && line.size() + 1 + word.size() > width) {
       lines += line + "\n";
-      line = "  " + word;
+      line = others + word;
     } else {
-      line += (line.empty() ? "" : " ") + word;
+      line += (line.empty() ? first : " ") + word;
     }
   }
   return lines + line + "\n";
@@ -58,22 +59,17 @@ std::vector<std::string_view> kind_names(const KindTable& table) {
   return names;
 }
 
-bool has_parameter(const KindTable& table, std::string_view text, std::string_view key) {
-  const std::string_view name = parse_kind(table, text).name();
-  const auto kind = std::ranges::find(table.kinds, name, &Kind::name);
-  return std::ranges::find(kind->parameters, key, &Parameter::name) != kind->parameters.end();
-}
-
 std::string kinds_help(const KindTable& table, std::size_t width) {
   std::string help;
+  std::map<std::string, std::string_view> explained;  // texts of keys, and of which kind
   for (const Kind& kind : table.kinds) {
-    std::string text = concat(kind.name, ": ", kind.help);
-    std::string_view before = " Keys: ";
+    help += wrapped(concat(kind.name, ": ", kind.help), width, "", "  ");
     for (const Parameter& parameter : kind.parameters) {
-      text += concat(before, key_text(parameter));
-      before = ", ";
+      const std::string text = key_text(parameter);
+      const auto [first, is_new] = explained.emplace(text, kind.name);
+      help += wrapped(is_new ? text : concat(parameter.name, ": as of ", first->second), width,
+                      "  ", "    ");
     }
-    help += wrapped(text + (kind.parameters.empty() ? "" : "."), width);
   }
   return help;
 }

@@ -22,10 +22,11 @@ class Became : public MergeRule {
     if (input.task > 0) {
       alpha = terms.numerator / terms.denominator;
       if (!std::isfinite(alpha) || terms.denominator <= 0) {
-        throw Error(concat("became, task ", input.task + 1, ": Delta' F Delta is ", terms.numerator,
-                           " and Delta' S0 Delta ", terms.denominator,
-                           "; expected a positive denominator. The task vector is zero or the "
-                           "Fisher vanished: look at the learning rate and at --fisher-scale"));
+        throw Error(
+            concat("became, task ", input.task + 1, ": Delta' F Delta is ", terms.numerator,
+                   " and Delta' S0 Delta ", terms.denominator,
+                   "; expected a positive denominator. The task vector is zero or the "
+                   "Fisher vanished: look at the learning rate and at the curvature's scale"));
       }
       alpha = std::min(alpha, 1.0);  // above by rounding alone
     }

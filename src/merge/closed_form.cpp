@@ -14,11 +14,8 @@ namespace palimpsest {
 namespace {
 
 enum class Level { kGlobal, kModule, kDirection, kCoordinate };
-
-Level level_of(const std::string& word) {
-  if (word == "module") return Level::kModule;
-  if (word == "direction") return Level::kDirection;
-  return word == "coordinate" ? Level::kCoordinate : Level::kGlobal;
+constexpr auto choices(Level) {
+  return std::array<std::string_view, 4>{"global", "module", "direction", "coordinate"};
 }
 
 // Numerators and denominators by module, their sums, and the one alpha of the paper.
@@ -47,7 +44,7 @@ MergeDecision on_the_line(const MergeInput& input) {
         "closed form, task ", input.task + 1, ": Delta' S0 Delta is ", sum.denominator,
         " and the numerator ", sum.numerator,
         "; expected a positive denominator. The task vector is zero or the Fisher vanished: ",
-        "look at the learning rate and at --fisher-scale"));
+        "look at the learning rate and at the curvature's scale"));
   }
   decision.alpha_unclamped = sum.numerator / sum.denominator;
   decision.coefficients = {std::clamp(*decision.alpha_unclamped, 0.0, 1.0)};
@@ -69,7 +66,7 @@ class ClosedForm : public MergeRule {
  public:
   explicit ClosedForm(KindSettings chosen)
       : MergeRule(std::move(chosen)),
-        level_(level_of(settings().word("by"))),
+        level_(settings().choice<Level>("by")),
         shrink_(settings().number("shrink")) {
     if (level_ == Level::kGlobal && shrink_ > 0) {
       throw UsageError(
@@ -146,8 +143,9 @@ RuleKind closed_form_kind() {
               "alpha; or by module, singular direction or coordinate, each level drawn towards "
               "the coarser one by shrink (not in the paper).",
           .parameters = {{.name = "by",
+                          .type = Type::kWord,
                           .standard = std::string("global"),
-                          .choices = {"global", "module", "direction", "coordinate"}},
+                          .choices = names_of<Level>()},
                          {.name = "shrink",
                           .standard = 0.0,
                           .minimum = 0,

@@ -7,25 +7,6 @@
 
 namespace palimpsest {
 
-FisherScale parse_fisher_scale(std::string_view name) {
-  if (name == "none") return FisherScale::kNone;
-  if (name == "trace") return FisherScale::kTrace;
-  if (name == "secant") return FisherScale::kSecant;
-  throw UsageError(concat("fisher-scale '", name, "' is not known; use none, trace or secant"));
-}
-
-std::string_view name_of(FisherScale scale) {
-  switch (scale) {
-    case FisherScale::kNone:
-      return "none";
-    case FisherScale::kTrace:
-      return "trace";
-    case FisherScale::kSecant:
-      return "secant";
-  }
-  throw Error("unknown Fisher scale");
-}
-
 FisherFactor fisher_factor(FisherScale scale, std::span<const float> fisher, double mass,
                            double loss_rise) {
   switch (scale) {

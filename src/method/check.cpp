@@ -1,11 +1,10 @@
 // Which settings exclude one another, whichever part of the method they are of. Parts are asked for
 // what they do, never for their names.
-#include <tuple>
+#include "check.h"
 
-#include "keys.h"
+#include "palimpsest/config/keys.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/heads.h"
 #include "palimpsest/method/method.h"
 
 namespace palimpsest {
@@ -30,38 +29,20 @@ void check_training(const RunConfig& config, const Method& method) {
                             perturbation_and_merge(config), "; set both to none"));
   }
   if (!trains_weights(method) && method.penalty->changes_steps()) {
-    throw UsageError(concat(
-        "a penalty needs an adapter: with adapter = ", config.adapter,
-        " no weights are trained that could leave earlier optima; set ewc = 0 and penalty = none"));
+    throw UsageError(
+        concat("a penalty needs an adapter: with adapter = ", config.adapter,
+               " no weights are trained that could leave earlier optima; set penalty = none"));
   }
-  if (perturbation.changes_steps() && config.epsilon != RunConfig().epsilon &&
-      !has_parameter(perturbations(), config.perturbation, "epsilon")) {
-    throw UsageError(concat("perturbation = ", config.perturbation,
-                            " has no epsilon, but epsilon = ", config.epsilon, "; leave it out"));
-  }
-  if (perturbation.noise_size() > 0 && config.precision == "bf16") {
+  if (perturbation.noise_size() > 0 && config.precision == Precision::kBf16) {
     throw UsageError(concat(
         "perturbation = ", config.perturbation,
         " adds small noise to the weights, most of which a bf16 sum would lose; set precision = "
         "fp32"));
   }
-  if (config.ewc > 0 && config.penalty != RunConfig().penalty) {
-    throw UsageError(concat("ewc = ", config.ewc, " stands for a penalty, and penalty = ",
-                            config.penalty, " names one: leave one of them out"));
-  }
   method.training.objective->check(*method.training.head);
 }
 
 void check_heads(const RunConfig& config, const Method& method) {
-  for (const auto& [name, is_set, is_done] :
-       {std::tuple("head-refit", config.head_refit, method.classifier->refits_heads()),
-        std::tuple("head-align", config.head_align, method.classifier->aligns_heads())}) {
-    if (!is_set || is_done) continue;
-    throw UsageError(concat(name,
-                            " = true trains heads for a classifier that answers by them, and "
-                            "classifier = ",
-                            config.classifier, " doesn't; set ", name, " to false"));
-  }
   const bool is_trained = method.training.head->is_trained();
   if (!is_trained && trains_weights(method)) {
     throw UsageError(concat(
@@ -70,35 +51,34 @@ void check_heads(const RunConfig& config, const Method& method) {
         " would train it; set adapter, merge and perturbation to none"));
   }
   if (!is_trained && shares_head(config.scenario)) {
-    throw UsageError(
-        concat("head = ", config.head,
-               " is made anew from each task's features, but with scenario = ", config.scenario,
-               " every task brings the same classes again; set head to one that is "
-               "trained"));
+    throw UsageError(concat(
+        "head = ", config.head,
+        " is made anew from each task's features, but with scenario = ", name(config.scenario),
+        " every task brings the same classes again; set head to one that is "
+        "trained"));
   }
-  const std::string align =
-      config.head_align ? "head-align = true" : concat("classifier = ", config.classifier);
+  const std::string classifier = concat("classifier = ", config.classifier);
   if (!is_trained && method.classifier->aligns_heads()) {
-    throw UsageError(concat(align, " trains the heads, but head = ", config.head,
+    throw UsageError(concat(classifier, " trains the heads, but head = ", config.head,
                             " keeps them as they are; set head to one that is trained, or align "
                             "none"));
   }
   const bool one_head = config.joint || shares_head(config.scenario);
   if (one_head && method.classifier->aligns_heads()) {
-    throw UsageError(concat(align, " aligns the heads of several tasks, but ",
-                            config.joint ? "joint = true" : concat("scenario = ", config.scenario),
-                            " has one for all; align none"));
+    throw UsageError(
+        concat(classifier, " aligns the heads of several tasks, but ",
+               config.joint ? "joint = true" : concat("scenario = ", name(config.scenario)),
+               " has one for all; align none"));
   }
   if (method.classifier->refits_heads() && !method.merge->changes_trained()) {
     throw UsageError(concat(
-        config.head_refit ? "head-refit = true" : concat("classifier = ", config.classifier),
-        " needs a merge: with merge = ", config.merge,
+        classifier, " needs a merge: with merge = ", config.merge,
         " the head was trained on the very weights that stay, and there is nothing to refit"));
   }
 }
 
 void check_stream(const RunConfig& config, const Method& method) {
-  if (config.joint && config.scenario == "task-incremental") {
+  if (config.joint && config.scenario == Scenario::kTaskIncremental) {
     throw UsageError(
         "scenario = task-incremental says which task a sample is of, but joint = true makes one "
         "task of all; set scenario to class-incremental");
@@ -136,13 +116,15 @@ void check_passes(const RunConfig& config) {
 
 // Of training alone: what an earlier version trained can still be evaluated.
 void check_trained_views(const RunConfig& config) {
-  const bool augments_more = config.augmentation != "none" && config.augmentation != "crop-flip";
+  using enum Augmentation::Kind;
+  const Augmentation::Kind kind = config.augmentation.kind;
+  const bool augments_more = kind != kNone && kind != kCropFlip;
   if (trains_weights(make_method(config)) || !augments_more) return;
   throw UsageError(
       concat("adapter = ", config.adapter,
              " trains heads on features that are computed once, from the test view of each image, "
              "but augmentation = ",
-             config.augmentation, " asks for another view in every pass; set it to none"));
+             name(kind), " asks for another view in every pass; set it to none"));
 }
 
 void check_consistent(const RunConfig& config) {

@@ -4,10 +4,10 @@ namespace palimpsest {
 
 Method make_method(const RunConfig& config) {
   return {.training = make_training_parts(config),
-          .penalty = make_penalty(config),
-          .curvature = make_curvature(config),
+          .penalty = penalties().make(config.penalty),
+          .curvature = curvatures().make(config.curvature),
           .merge = make_merge_rule(config.merge),
-          .classifier = make_classifier(config)};
+          .classifier = classifiers().make(config.classifier)};
 }
 
 std::vector<NeededMemory> Method::needed_memory(std::int64_t tasks) const {

@@ -1,18 +1,67 @@
 #include "palimpsest/method/settings.h"
 
-#include "keys.h"
+#include "check.h"
+#include "palimpsest/config/keys.h"
+#include "palimpsest/method/method.h"
 
 namespace palimpsest {
+namespace {
+
+// Throws UsageError where the rule is one that a run cannot train for.
+void check_trainable(std::string_view text) {
+  check_offered(*make_merge_rule(text), offered_in_training());
+}
+
+std::vector<Key> keys_of_parts() {
+  using C = RunConfig;
+  constexpr std::string_view kGroup = kMethodGroup;
+  return {
+      key(kGroup, &C::adapter,
+          {.name = "adapter",
+           .help = "Which weights of the backbone a task changes.",
+           .kinds = &adapters()}),
+      key(kGroup, &C::objective,
+          {.name = "objective",
+           .help = "What a batch is worth in training.",
+           .kinds = &objectives()}),
+      key(kGroup, &C::perturbation,
+          {.name = "perturbation",
+           .help = "How each step of the training is perturbed.",
+           .kinds = &perturbations()}),
+      key(kGroup, &C::penalty,
+          {.name = "penalty",
+           .help = "What a step's loss is raised by for leaving earlier optima.",
+           .kinds = &penalties()}),
+      key(kGroup, &C::merge,
+          {.name = "merge",
+           .help = "How a trained task enters the model: a rule. One for another training is\n"
+                   "refused.",
+           .kinds = &merge_rules(),
+           .check = check_trainable}),
+      key(kGroup, &C::curvature,
+          {.name = "curvature",
+           .help = "What says how sharply a task's loss rises around its optimum.",
+           .kinds = &curvatures()}),
+      key(kGroup, &C::head,
+          {.name = "head",
+           .help = "What a task trains to tell its classes apart.",
+           .kinds = &head_kinds()}),
+      key(kGroup, &C::classifier,
+          {.name = "classifier",
+           .help = "What tells the classes of all tasks apart.",
+           .kinds = &classifiers()},
+          kEverywhere),
+  };
+}
+
+}  // namespace
 
 // In the order of the help and of the configuration in records.
 const KeyTable& all_settings() {
   static const KeyTable table = [] {
     KeyTable all{.keys = {}, .check = check_consistent, .check_training = check_trained_views};
-    for (const auto& rows :
-         {keys_of_input(), keys_of_passes(), keys_of_adapter(), keys_of_optimizer(),
-          keys_of_objective(), keys_of_perturbation(), keys_of_penalty(), keys_of_merge(),
-          keys_of_curvature(), keys_of_measuring(), keys_of_head(), keys_of_classifier(),
-          keys_of_running()}) {
+    for (const auto& rows : {keys_of_input(), keys_of_training(), keys_of_parts(),
+                             keys_of_measuring(), keys_of_running()}) {
       all.keys.insert(all.keys.end(), rows.begin(), rows.end());
     }
     return all;

@@ -37,7 +37,7 @@ AdaptedLayout adapted_layout(const BlockShape& shape, std::span<const std::strin
     const auto known = std::ranges::find(kTargets, target);
     if (known == kTargets.end()) {
       throw UsageError(
-          concat("lora-targets: '", target,
+          concat("targets: '", target,
                  "' is not a matrix of a block; use query, key, value, output, fc1, fc2"));
     }
     const auto matrix = static_cast<std::size_t>(known - kTargets.begin());

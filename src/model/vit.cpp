@@ -52,7 +52,7 @@ Vit::Vit(const VitConfig& config, const BackboneChoice& choice, const TensorLoad
       side_(choice.image_size / config.patch),
       mean_pooling_(choice.mean_pooling) {
   if (choice.image_size % config.patch != 0 || side_ == 0) {
-    throw UsageError(concat("image-size ", choice.image_size,
+    throw UsageError(concat("image-transform: size ", choice.image_size,
                             ": expected a multiple of the patch, ", config.patch, " pixels"));
   }
   if (!mean_pooling_ && !config.class_token) {

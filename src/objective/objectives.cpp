@@ -22,8 +22,4 @@ const PartTable<Objective>& objectives() {
   return table;
 }
 
-std::unique_ptr<Objective> make_objective(const RunConfig& config) {
-  return objectives().make(config.objective);
-}
-
 }  // namespace palimpsest

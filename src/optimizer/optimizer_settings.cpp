@@ -7,8 +7,7 @@ OptimizerSettings optimizer_settings(const RunConfig& config) {
           .head_learning_rate = config.head_lr,
           .weight_decay = config.weight_decay,
           .clip_norm = config.clip_norm,
-          .schedule = {config.schedule, config.milestones, config.milestone_factor,
-                       config.warmup_steps}};
+          .schedule = config.schedule};
 }
 
 }  // namespace palimpsest

@@ -21,9 +21,4 @@ const PartTable<Penalty>& penalties() {
   return table;
 }
 
-std::unique_ptr<Penalty> make_penalty(const RunConfig& config) {
-  if (config.ewc > 0) return penalties().make("ewc", {{"weight", config.ewc}});
-  return penalties().make(config.penalty);
-}
-
 }  // namespace palimpsest

@@ -25,8 +25,4 @@ const PartTable<Perturbation>& perturbations() {
   return table;
 }
 
-std::unique_ptr<Perturbation> make_perturbation(const RunConfig& config) {
-  return perturbations().make(config.perturbation, {{"epsilon", config.epsilon}});
-}
-
 }  // namespace palimpsest

@@ -15,7 +15,12 @@ inline RandomStream stream_of(const StepName& step) {
 
 // The key `epsilon`.
 inline Parameter epsilon_parameter() {
-  return {.name = "epsilon", .standard = 0.5, .minimum = 0, .maximum = 1, .above_minimum = true};
+  return {.name = "epsilon",
+          .standard = 0.5,
+          .minimum = 0,
+          .maximum = 1,
+          .above_minimum = true,
+          .help = "Size of the perturbation. Paper: 0.5."};
 }
 
 }  // namespace palimpsest

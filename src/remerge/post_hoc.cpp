@@ -5,17 +5,25 @@
 
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
+#include "palimpsest/kinds/old_settings.h"
 
 namespace palimpsest {
 namespace {
 
 nlohmann::json recorded(const RecordedRun& run, const char* key) {
   const auto config =
-      nlohmann::json::parse(run.tasks.back().record.config, nullptr, /*allow_exceptions=*/false);
+      nlohmann::json::parse(with_todays_settings(run.tasks.back().record.config), nullptr,
+                            /*allow_exceptions=*/false);
   return config.is_object() ? config.value(key, nlohmann::json()) : nlohmann::json();
 }
 
-bool config_says(const RecordedRun& run, const char* key) { return recorded(run, key) == true; }
+// Whether the classifier trained heads after the merges: its keys refit and align.
+bool trained_heads(const RecordedRun& run, const char* key) {
+  const nlohmann::json classifier = recorded(run, "classifier");
+  const std::string passes =
+      classifier.is_string() ? key_in(classifier.get<std::string>(), key) : "";
+  return !passes.empty() && passes != "0";
+}
 
 std::string tasks_text(const std::vector<std::int64_t>& tasks) {
   return concat(tasks.size() == 1 ? "task " : "tasks ", numbers_of(tasks));
@@ -92,10 +100,10 @@ std::string post_hoc_of(const Choice& choice, const RecordedRun& run, const Merg
         concat("the head that all tasks share was trained on ", tasks_text(left_out), ", too"));
   }
   const bool is_last = choice.last() + 1 == std::ssize(run.tasks);
-  if (reasons.empty() && !is_last && config_says(run, "head-align"))
+  if (reasons.empty() && !is_last && trained_heads(run, "align"))
     return "the heads are as they were aligned over all of the run's tasks";
   if (reasons.empty()) return "";
-  if (config_says(run, "head-refit") || config_says(run, "head-align")) {
+  if (trained_heads(run, "refit") || trained_heads(run, "align")) {
     reasons.push_back("the heads were fitted to the run's own merged models");
   }
   std::string text = "post hoc: ";

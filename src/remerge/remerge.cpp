@@ -77,7 +77,7 @@ MergedTask Remerge::take(const EndPoint& point, bool is_last) {
     throw UsageError(concat("merge rule '", rule_->name(), "' needs every task's curvature, and ",
                             point.name,
                             " has none: no Fisher was recorded with it (a run measures ",
-                            "one where its rule or --ewc needs it), and no sidecar was given"));
+                            "one where its rule or penalty needs it), and no sidecar was given"));
   }
   if (fisher != nullptr) check_kind(*fisher, point.name);
   const bool is_recorded =

@@ -5,6 +5,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
+#include "palimpsest/kinds/old_settings.h"
 #include "palimpsest/metrics/given_task.h"
 #include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
@@ -16,7 +17,8 @@ namespace palimpsest {
 namespace {
 
 Json config_of(const RunRecords& run) {
-  return Json::parse(run.tasks.back().record.config, nullptr, /*allow_exceptions=*/false);
+  return Json::parse(with_todays_settings(run.tasks.back().record.config), nullptr,
+                     /*allow_exceptions=*/false);
 }
 
 // What the run's scenario measures it by.
@@ -26,7 +28,7 @@ AccuracyMatrix matrix_of(const RunRecords& run) {
 
 bool is_frozen(const RunRecords& run) {
   const Json config = config_of(run);
-  return config.is_object() && config.value("adapter", "") == "none";
+  return config.is_object() && config.value("adapter", "").starts_with("none");
 }
 
 bool has_domains(const RunRecords& run) {

@@ -4,6 +4,7 @@
 
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/kinds/old_settings.h"
 #include "palimpsest/report/readable.h"
 
 namespace palimpsest {
@@ -47,14 +48,39 @@ const Json* column_of(const ReportedRun& run) {
   return nullptr;
 }
 
+// Whether a setting is as published; of a kind, as far as both say.
+bool agrees(const Json& found, const Json& published) {
+  if (!found.is_string() || !published.is_string()) return found == published;
+  const std::string ours = found, theirs = published;
+  const auto kind = [](const std::string& text) { return text.substr(0, text.find(':')); };
+  if (kind(ours) != kind(theirs)) return false;
+  std::istringstream keys(theirs.substr(std::min(kind(theirs).size() + 1, theirs.size())));
+  for (std::string key; std::getline(keys, key, ',');) {
+    const std::string name = key.substr(0, key.find('=')), value = key_in(ours, name);
+    if (!value.empty() && value != key_in(theirs, name)) return false;
+  }
+  return true;
+}
+
+// Of a row, with the published size of the perturbation where it has one.
+Json method_of(const Json& row) {
+  Json method = row["method"];
+  const std::string published_size =
+      key_in(published()["settings"]["perturbation"].get<std::string>(), "epsilon");
+  if (method["perturbation"] != "none")
+    method["perturbation"] =
+        concat(method["perturbation"].get<std::string>(), ":epsilon=", published_size);
+  return method;
+}
+
 const Json* row_of(const ReportedRun& run) {
   for (const Json& row : published()["rows"]) {
-    if (!row.contains("method") || run.text_setting("adapter") != "lora") continue;
-    const auto agrees = [&](const auto& item) {
-      return run.config.value(item.key(), Json()) == item.value();
+    if (!row.contains("method") || !agrees(run.text_setting("adapter"), "lora")) continue;
+    const auto is_of_run = [&](const auto& item) {
+      return agrees(run.config.value(item.key(), Json()), item.value());
     };
     const auto items = row["method"].items();
-    if (std::all_of(items.begin(), items.end(), agrees)) return &row;
+    if (std::all_of(items.begin(), items.end(), is_of_run)) return &row;
   }
   return nullptr;
 }
@@ -99,11 +125,10 @@ Condition weights(const ReportedRun& run) {
 Condition settings(const ReportedRun& run, const Json& column, const Json& row) {
   Json expected = published()["settings"];
   expected.update(column["settings"]);
-  expected.update(row["method"]);
-  if (row["method"]["perturbation"] == "none") expected.erase("epsilon");
+  expected.update(method_of(row));
   std::string differing;
   for (const auto& [key, value] : expected.items()) {
-    if (!run.config.contains(key) || run.config[key] == value) continue;
+    if (!run.config.contains(key) || agrees(run.config[key], value)) continue;
     differing += concat(differing.empty() ? "" : ", ", key, " ", setting_text(run.config[key]),
                         " (published: ", setting_text(value), ")");
   }
@@ -146,7 +171,8 @@ PublishedMatch published_match(const ReportedRun& run) {
                      class_order(run, *column),
                      weights(run),
                      {"normalisation", kUnknown,
-                      concat(run.text_setting("normalisation"), "; published: nothing")},
+                      concat(key_in(run.text_setting("image-transform"), "normalisation"),
+                             "; published: nothing")},
                      settings(run, *column, *row)}};
   if (row->contains("average_anytime") && (*row)["average_anytime"].contains(name))
     number.average_anytime = (*row)["average_anytime"][name].get<double>();
@@ -161,7 +187,7 @@ std::string value_in_paper(const std::string& key) {
 
 bool departs_from_paper(const std::string& key, const Json& value) {
   const Json& settings = published()["settings"];
-  return settings.contains(key) && settings[key] != value;
+  return settings.contains(key) && !agrees(value, settings[key]);
 }
 
 std::string published_line(const PublishedMatch& match) {

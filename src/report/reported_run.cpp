@@ -8,6 +8,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/run_folder.h"
+#include "palimpsest/kinds/old_settings.h"
 #include "palimpsest/metrics/given_task.h"
 #include "palimpsest/metrics/scores.h"
 #include "palimpsest/metrics/stream_metrics.h"
@@ -76,14 +77,16 @@ ReportedRun read_reported_run(const std::filesystem::path& folder) {
   run.tasks = std::move(records.tasks);
   run.among_all = std::move(records.accuracy);
   if (!run.tasks.empty()) {
-    const Json config = Json::parse(run.tasks.back().record.config, nullptr, false);
+    const Json config =
+        Json::parse(with_todays_settings(run.tasks.back().record.config), nullptr, false);
     if (config.is_object()) run.config = config;
     const auto state =
         manifest->files.find(files.state_file(manifest->tasks_done - 1).filename().string());
     if (state != manifest->files.end()) run.state_content_sha256 = state->second.content_sha256;
   }
   if (run.run.contains("config") && run.run["config"].is_object()) {
-    for (const auto& [key, value] : run.run["config"].items())
+    const Json at_start = Json::parse(with_todays_settings(run.run["config"].dump()));
+    for (const auto& [key, value] : at_start.items())
       if (!run.config.contains(key)) run.config[key] = value;
   }
   // run.json is of the first start; a later one may have gone further.

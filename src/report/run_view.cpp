@@ -17,24 +17,19 @@ namespace {
 std::string highlights(const Json& config) {
   std::string text;
   for (const char* const key :
-       {"scenario",  "adapter", "perturbation", "epsilon",      "objective", "head",   "penalty",
-        "curvature", "merge",   "classifier",   "fisher-scale", "lora-rank", "epochs", "batch",
-        "lr",        "head-lr", "schedule",     "seed",         "lanes",     "device"}) {
+       {"scenario", "adapter", "perturbation", "objective", "head", "penalty", "curvature", "merge",
+        "classifier", "epochs", "batch", "lr", "head-lr", "schedule", "seed", "lanes", "device"}) {
     if (!config.contains(key)) continue;
     const Json& value = config.at(key);
-    text += concat(text.empty() ? "" : ", ", key, " ",
+    text += concat(text.empty() ? "" : "; ", key, " ",
                    value.is_string() ? value.get<std::string>() : value.dump());
   }
   // Shown where they are on.
-  const std::pair<const char*, Json> off[] = {{"joint", false},
-                                              {"validation", 0.0},
-                                              {"ewc", 0.0},
-                                              {"head-refit", false},
-                                              {"head-align", false}};
+  const std::pair<const char*, Json> off[] = {{"joint", false}, {"validation", 0.0}};
   for (const auto& [key, value] : off) {
     if (!config.contains(key) || config.at(key) == value) continue;
     const Json& found = config.at(key);
-    text += concat(", ", key, found.is_string() ? " " + found.get<std::string>() : "",
+    text += concat("; ", key, found.is_string() ? " " + found.get<std::string>() : "",
                    found.is_number() ? " " + found.dump() : "");
   }
   return wrap(text, kWidth, 2, 2);

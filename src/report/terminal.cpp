@@ -48,18 +48,18 @@ std::optional<int> width_of(std::FILE* out) {
 
 }  // namespace
 
-TerminalSettings terminal_settings(std::FILE* out, std::string_view progress,
-                                   std::int64_t log_every) {
+TerminalSettings terminal_settings(std::FILE* out, const ProgressSettings& progress) {
   using enum TerminalSettings::Steps;
+  using ShowAs = ProgressSettings::Kind;
   const bool terminal = isatty(fileno(out)) == 1;
   const char* const kind = std::getenv("TERM");
   const bool dumb = kind == nullptr || std::string_view(kind) == "dumb";
   TerminalSettings settings;
-  settings.log_every = log_every;
+  settings.log_every = progress.every;
   settings.colour = terminal && !dumb && !set_and_not_empty("NO_COLOR");
-  settings.steps = progress == "none"                                               ? kNone
-                   : progress == "bar" || (progress == "auto" && terminal && !dumb) ? kBar
-                                                                                    : kPlain;
+  const bool draws =
+      progress.kind == ShowAs::kBar || (progress.kind == ShowAs::kAuto && terminal && !dumb);
+  settings.steps = progress.kind == ShowAs::kNone ? kNone : draws ? kBar : kPlain;
   settings.width = width_of(out).value_or(settings.width);
   return settings;
 }

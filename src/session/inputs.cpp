@@ -31,31 +31,31 @@ bool takes_texts(const BackboneConfig& backbone) {
   return std::holds_alternative<BertConfig>(backbone);
 }
 
-BackboneChoice choice_of(const RunConfig& config, const BackboneConfig& backbone) {
-  BackboneChoice choice{.targets = config.lora_targets,
-                        .image_size = config.image_size,
-                        .precision = config.precision == "bf16" ? at::kBFloat16 : at::kFloat,
-                        .activation_checkpointing = config.activation_checkpointing};
+BackboneChoice choice_of(const RunConfig& config, std::span<const std::string> targets,
+                         const BackboneConfig& backbone) {
+  BackboneChoice choice{
+      .targets = {targets.begin(), targets.end()},
+      .image_size = config.image_transform.size,
+      .precision = config.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat,
+      .activation_checkpointing = config.activation_checkpointing};
   if (const auto* vit = std::get_if<VitConfig>(&backbone)) {
-    choice.mean_pooling = config.pooling == "auto" ? vit->mean_pooling : config.pooling == "mean";
+    choice.mean_pooling =
+        config.pooling == Pooling::kAuto ? vit->mean_pooling : config.pooling == Pooling::kMean;
   }
   return choice;
 }
 
 ImageTransform transform_of(const RunConfig& config, const VitConfig& backbone) {
-  ImageTransform transform{
-      .size = config.image_size,
-      .interpolation =
-          config.interpolation == "auto" ? backbone.interpolation : config.interpolation,
-      .mean = backbone.mean,
-      .deviation = backbone.deviation,
-      .crop_share = config.crop_share == 0 ? backbone.crop_share : config.crop_share,
-      .augmentation = config.augmentation,
-      .crop_scale_min = config.crop_scale_min,
-      .jitter = config.colour_jitter,
-      .rand_augment_operations = config.rand_augment_operations,
-      .rand_augment_magnitude = config.rand_augment_magnitude};
-  if (config.normalisation == "none") {
+  const ImageSettings& image = config.image_transform;
+  const bool as_backbone = image.interpolation == Interpolation::kAuto;
+  ImageTransform transform{.size = image.size,
+                           .interpolation = as_backbone ? backbone.interpolation
+                                                        : std::string(name(image.interpolation)),
+                           .mean = backbone.mean,
+                           .deviation = backbone.deviation,
+                           .crop_share = image.crop == 0 ? backbone.crop_share : image.crop,
+                           .augmentation = config.augmentation};
+  if (image.normalisation == Normalisation::kNone) {
     transform.mean = {0, 0, 0};
     transform.deviation = {1, 1, 1};
   }
@@ -79,7 +79,7 @@ std::string hash_of(std::span<const Task> tasks) {
   return hash.hex();
 }
 
-Inputs open_pack_and_backbone(const RunConfig& config) {
+Inputs open_pack_and_backbone(const RunConfig& config, std::span<const std::string> targets) {
   const std::filesystem::path folder = std::filesystem::path(config.backbone) / "";
   check_there(config.pack, "a pack");
   check_there(config.backbone, "the folder of a backbone");
@@ -95,7 +95,7 @@ Inputs open_pack_and_backbone(const RunConfig& config) {
   Inputs inputs{.pack = std::move(pack),
                 .weights = std::move(weights),
                 .backbone = backbone,
-                .choice = choice_of(config, backbone),
+                .choice = choice_of(config, targets, backbone),
                 .backbone_name = folder.parent_path().filename().string(),
                 .shape_sha256 = sha256(describe(backbone))};
   for (const std::string& remark : {inputs.weights->remark(), remark_on_config(folder)}) {
@@ -110,8 +110,8 @@ Inputs open_pack_and_backbone(const RunConfig& config) {
   return inputs;
 }
 
-Inputs open_inputs(const RunConfig& config) {
-  Inputs inputs = open_pack_and_backbone(config);
+Inputs open_inputs(const RunConfig& config, std::span<const std::string> targets) {
+  Inputs inputs = open_pack_and_backbone(config, targets);
   check_there(config.protocol, "a protocol");
   const Protocol protocol = read_protocol(config.protocol);
   for (const std::string& remark : remarks_on(protocol, inputs.pack.content_sha256()))

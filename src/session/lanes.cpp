@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -17,16 +16,14 @@ std::vector<std::int64_t> Lanes::of(int rank, int world_size) const {
   return own;
 }
 
-Lanes lanes_of(std::string_view lanes, int world_size) {
-  if (lanes == "ranks") return {.count = world_size, .ordered = false};
-  Lanes ordered;
-  std::from_chars(lanes.data(), lanes.data() + lanes.size(), ordered.count);
-  if (ordered.count < world_size) {
-    throw UsageError(concat(world_size, " ranks, but only ", ordered.count,
+Lanes lanes_of(std::int64_t lanes, int world_size) {
+  if (lanes == 0) return {.count = world_size, .ordered = false};
+  if (lanes < world_size) {
+    throw UsageError(concat(world_size, " ranks, but only ", lanes,
                             " lanes: a rank would have no work. Start at most as many ranks as "
                             "lanes, or raise --lanes"));
   }
-  return ordered;
+  return {.count = lanes};
 }
 
 LaneSum::LaneSum(Collectives& collectives, Lanes lanes, std::int64_t size, at::ScalarType type,

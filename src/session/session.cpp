@@ -10,9 +10,10 @@ AdaptedWeights make_weights(std::vector<float> difference) {
 
 Session open_session(const RunConfig& config, Inputs inputs, double stop_after, HostGroup& group,
                      Watchdog& watchdog, const RunEvents& events) {
-  configure_processor(static_cast<int>(config.threads));
-  Placement placement = make_placement(config.device, config.share_device, group, watchdog);
-  if (!config.cuda_graphs) placement.make_graph = nullptr;
+  configure_processor(static_cast<int>(config.device.threads));
+  Placement placement =
+      make_placement(name(config.device.kind), config.device.share, group, watchdog);
+  if (!config.device.graphs) placement.make_graph = nullptr;
   std::unique_ptr<Backbone> model = group.work("placing the backbone", [&] {
     return make_backbone(*inputs.weights, inputs.backbone, inputs.choice, placement.device);
   });
@@ -27,7 +28,8 @@ Session open_session(const RunConfig& config, Inputs inputs, double stop_after, 
                   .placement = std::move(placement),
                   .pixels = std::move(pixels),
                   .model = std::move(model)};
-  session.config.device = session.device().is_cuda() ? "cuda" : "cpu";
+  using enum DeviceSettings::Kind;
+  session.config.device.kind = session.device().is_cuda() ? kCuda : kCpu;
   constexpr std::string_view kPhase = "agreement at the start";
   group.agree(session.inputs.backbone_sha256, "backbone's weights (SHA-256)", kPhase);
   group.agree(session.inputs.shape_sha256, "backbone's shape, by its config.json (hash)", kPhase);

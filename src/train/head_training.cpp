@@ -18,7 +18,7 @@ HeadTrainingSettings settings_after_merge(const RunConfig& config, std::int64_t 
                                 .optimizer = optimizer_settings(config)};
   settings.batches.passes = passes;
   settings.batches.drop_last = config.drop_last && samples >= config.batch;
-  settings.optimizer.schedule.warmup_steps = 0;
+  settings.optimizer.schedule.warmup = 0;
   return settings;
 }
 

@@ -29,14 +29,14 @@ void skip_step(const Session& session, const Task& task, const NonfiniteStep& at
     samples += concat(' ', event.samples.back());
   }
   const RunConfig& config = session.config;
-  if (config.nonfinite == "skip" && at.skipped < config.nonfinite_limit) {
+  const bool skips = config.nonfinite.kind == NonfiniteSettings::Kind::kSkip;
+  if (skips && at.skipped < config.nonfinite.limit) {
     session.events.tell(event);
     return;
   }
-  const std::string limit =
-      config.nonfinite == "skip"
-          ? concat(" --nonfinite-limit ", config.nonfinite_limit, " steps were skipped before.")
-          : " --nonfinite skip would leave the step out.";
+  const std::string limit = skips ? concat(" --nonfinite skip:limit=", config.nonfinite.limit,
+                                           ": as many were skipped before.")
+                                  : " --nonfinite skip would leave the step out.";
   throw DivergedError(concat(
       "loss ", at.loss, ", gradient norm ", at.gradient_norm, "; expected finite numbers. Lower ",
       what == StepOf::kAdapterAndHead ? "--lr" : "--head-lr", " or set --clip-norm.", limit,

@@ -3,10 +3,10 @@
 namespace palimpsest {
 
 TrainingParts make_training_parts(const RunConfig& config) {
-  return {.adapter = make_adapter(config),
-          .perturbation = make_perturbation(config),
-          .objective = make_objective(config),
-          .head = make_head_kind(config)};
+  return {.adapter = adapters().make(config.adapter),
+          .perturbation = perturbations().make(config.perturbation),
+          .objective = objectives().make(config.objective),
+          .head = head_kinds().make(config.head)};
 }
 
 }  // namespace palimpsest

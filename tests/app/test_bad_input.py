@@ -106,7 +106,8 @@ def test_too_few_classes_or_tasks(toy):
 
 
 def test_settings(toy):
-    assert "epsilon" in toy.run("--epsilom", 0.5, out="bad", code=2)
+    assert "epochs" in toy.run("--epoch", 5, out="bad", code=2)
+    assert "did you mean 'epsilon'?" in toy.run("--perturbation", "sign:epsilom=0.5", out="bad", code=2)
     assert "batch" in toy.run("--batch", 0, out="bad", code=2)
     assert "closed-form" in toy.run("--merge", "closedform", out="bad", code=2)
     done = subprocess.run([PROGRAM, "train", "--config", "missing.cfg"], capture_output=True, text=True)

@@ -19,14 +19,14 @@ def output(*command, code=0, **options):
 def test_help_teaches(toy):
     assert "palimpsest train" in output(PROGRAM, "--help")
     text = output(PROGRAM, "train", "--help")
-    assert "--fisher-scale" in text and "not in the paper" in text.lower()
+    assert "scale=none, trace or secant" in text and "not in the paper" in text.lower()
 
 
 def test_print_config_round_trips(toy, tmp_path):
-    first = output(*toy.command("--epsilon", 0.3, "--print-config"))
+    first = output(*toy.command("--perturbation", "sign:epsilon=0.3", "--print-config"))
     (tmp_path / "printed.cfg").write_text(first)
     assert output(PROGRAM, "train", "--config", tmp_path / "printed.cfg", "--print-config") == first
-    assert "epsilon = 0.3" in first
+    assert "perturbation = sign:epsilon=0.3" in first
 
 
 def test_dry_run_says_what_would_run_and_writes_nothing(toy):

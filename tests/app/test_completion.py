@@ -68,9 +68,12 @@ def test_bash_completes_verbs_settings_and_choices(tmp_path):
     assert bash(tmp_path, "palimpsest", "train", "--adapter", "") == ["lora", "none"]
     assert bash(tmp_path, "palimpsest", "train", "--adapter", "=", "l") == ["lora"]
     assert bash(tmp_path, "palimpsest", "train", "--adapter", "=") == ["lora", "none"]
+    assert bash(tmp_path, "palimpsest", "train", "--adapter", "lora", ":") == ["rank=", "alpha=", "targets=", "a=kaiming", "a=covariance"]
+    assert bash(tmp_path, "palimpsest", "train", "--curvature", "=", "gram", ":", "scale", "=", "s") == ["secant"]
+    assert bash(tmp_path, "palimpsest", "train", "--adapter", "lora", ":", "rank", "=", "4,al") == ["4,alpha="]
     assert bash(tmp_path, "palimpsest", "train", "--pack", "p") == ["pack.h5"]
     assert bash(tmp_path, "palimpsest", "train", "--seed", "") == []
-    assert bash(tmp_path, "palimpsest", "train", "--cuda-graphs", "f") == ["false"]
+    assert bash(tmp_path, "palimpsest", "train", "--tensorboard", "f") == ["false"]
     assert bash(tmp_path, "palimpsest", "train", "--dry-run", "--adap") == ["--adapter"]
     assert "closed-form" in bash(tmp_path, "palimpsest", "train", "--merge", "")
     assert bash(tmp_path, "palimpsest", "eval", "--split", "") == ["test", "validation", "train"]
@@ -99,9 +102,11 @@ def test_zsh_completes_the_same(tmp_path):
     assert zsh(tmp_path, "palimpsest ")[:5] == ["train", "eval", "predict", "plan", "doctor"]
     assert zsh(tmp_path, "palimpsest train --adapter ") == ["lora", "none"]
     assert zsh(tmp_path, "palimpsest train --adapter=") == ["lora", "none"]
+    assert zsh(tmp_path, "palimpsest train --curvature gram:") == ["gram:scale=none", "gram:scale=trace", "gram:scale=secant"]
+    assert zsh(tmp_path, "palimpsest train --adapter lora:rank=4,al") == ["lora:rank=4,alpha="]
     assert zsh(tmp_path, "palimpsest train --pack p") == ["pack.h5"]
-    assert zsh(tmp_path, "palimpsest train --cuda-graphs f") == ["false"]
+    assert zsh(tmp_path, "palimpsest train --tensorboard f") == ["false"]
     assert zsh(tmp_path, "palimpsest eval --split v") == ["validation"]
     assert zsh(tmp_path, "palimpsest-export --format p") == ["peft"]
-    assert "--epsilon" in zsh(tmp_path, "palimpsest train --")
+    assert "--adapter" in zsh(tmp_path, "palimpsest train --")
     assert "h100" in zsh(tmp_path, "palimpsest plan --machine h")

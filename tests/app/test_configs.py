@@ -9,14 +9,17 @@ from program import PROGRAM, ROOT
 from tiers import quick
 
 CONFIGS = sorted(pathlib.Path(ROOT, "configs").glob("*.cfg"))
+METHODS = sorted(pathlib.Path(ROOT, "configs", "methods").glob("*.cfg"))
+# Its ablations and its comparisons.
+ALSO_OF_THE_PAPER = [("perturbation", "none"), ("merge", "none"), ("merge", "average")]
 PAPER = ("cifar-100-10", "cub-200-10", "imagenet-a-10", "imagenet-r-10", "imagenet-r-20", "s-domainnet-5")
 
 
 @functools.cache
-def resolved(path):
+def resolved(path, *arguments):
     """{name: value} of all settings, as the program understands the file."""
     done = subprocess.run(
-        [PROGRAM, "train", "--config", path, "--print-config"], capture_output=True, text=True, timeout=60
+        [PROGRAM, "train", "--config", path, *arguments, "--print-config"], capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stdout + done.stderr
     lines = (line.split("#")[0] for line in done.stdout.splitlines())
@@ -34,22 +37,49 @@ def test_the_papers_constants(name):
     settings = resolved(pathlib.Path(ROOT, "configs", name + ".cfg"))
     assert pathlib.Path(ROOT, settings["protocol"]).is_file()
     for key, value in {
-        "image-size": 224,
         "epochs": 5 if name.startswith("s-domainnet") else 10,
         "batch": 256,
-        "lora-rank": 10,
-        "lora-alpha": 10,
         "lr": 1e-3,
         "head-lr": 1e-2,
-        "epsilon": 0.5,
     }.items():
         assert float(settings[key]) == value, key
+    assert settings["image-transform"].startswith("resize-crop:size=224,")
     for key, value in {
-        "adapter": "lora",
-        "lora-targets": "key,value",
-        "perturbation": "sign",
-        "merge": "closed-form",
-        "fisher-scale": "none",
-        "head-refit": "false",
+        "adapter": "lora:rank=10,alpha=10,targets=key+value,a=kaiming",
+        "perturbation": "sign:epsilon=0.5",
+        "merge": "closed-form:by=global,shrink=0",
+        "curvature": "empirical:scale=none",
+        "classifier": "local:refit=0,align=0",
     }.items():
         assert settings[key] == value, key
+
+
+@pytest.mark.parametrize("path", quick(3, METHODS), ids=lambda path: path.stem)
+def test_a_method_says_every_part_and_nothing_else(path):
+    names = [line.partition(" = ")[0] for line in path.read_text().splitlines() if not line.startswith("#")]
+    assert names == ["joint", "adapter", "objective", "perturbation", "head", "penalty", "merge", "curvature", "classifier"]
+    with_files = {name: path for name in ("pack", "protocol", "backbone")}
+    said = resolved(path, *(f"--{name}={value}" for name, value in with_files.items()))
+    for line in path.read_text().splitlines():
+        if not line.startswith("#"):
+            name, _, value = line.partition(" = ")
+            assert said[name] == value, path
+
+
+def test_the_table_of_methods_is_that_of_their_files():
+    """docs/how-it-works.md, "Methods by name": a row for each file, a column for each part."""
+    page = pathlib.Path(ROOT, "docs", "how-it-works.md").read_text()
+    rows = [line.strip("|").split("|") for line in page.split("### Methods by name")[1].split("\n\n## ")[0].splitlines() if line.startswith("|")]
+    heading, _, *rows = [[cell.strip() for cell in row] for row in rows]
+    parts = heading[1:]
+    assert parts == ["joint", "adapter", "objective", "perturbation", "head", "penalty", "merge", "curvature", "classifier"]
+    files = {path.stem: dict(line.split(" = ", 1) for line in path.read_text().splitlines() if not line.startswith("#")) for path in METHODS}
+    paper = files["perturb-and-merge"]
+    assert rows[0][0] == "`perturb-and-merge`" and [cell.strip("`") for cell in rows[0][1:]] == [paper[part] for part in parts]
+    assert [row[0].strip("`") for row in rows[1:]] == sorted(files.keys() - {"perturb-and-merge"})
+    for row in rows[1:]:
+        said = files[row[0].strip("`")]
+        for part, cell in zip(parts, row[1:], strict=True):
+            is_papers = (part, said[part]) in ALSO_OF_THE_PAPER
+            expected = "" if said[part] == paper[part] else f"`{said[part]}`" if is_papers else f"`{said[part]}` *"
+            assert cell == expected, f"{row[0]}: {part}"

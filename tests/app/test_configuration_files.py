@@ -55,7 +55,8 @@ def test_home_folders_in_both(tmp_path):
 
 @pytest.mark.parametrize("line,message", quick(2, [
     ("out = $HOME/runs", "line 4: '$HOME/runs': variables are not put in here"),
-    ("lora_rank = 4", "line 4: unknown setting 'lora_rank'; did you mean 'lora-rank'?"),
+    ("lora_rank = 4", "line 4: lora_rank is a key of the adapter now: adapter = lora:rank=4"),
+    ("head_lrr = 4", "line 4: unknown setting 'head_lrr'; did you mean 'head-lr'?"),
     ("LR = 1", "did you mean 'lr'?"),
     ("--lr = 1", "did you mean 'lr'?"),
     ("lr: 1", "write = instead of the colon"),
@@ -70,7 +71,7 @@ def test_home_folders_in_both(tmp_path):
     ("out = \u201cruns/x\u201d", "quotes are"),
     ("out = runs/x --seed 3", "a line has one setting"),
     ("out = runs/`date`", "commands are not put in here"),
-    ("config = other.cfg", "names no other"),
+    ("config = other.cfg", "write include = other.cfg"),
 ]))
 def test_what_a_file_cannot_say(tmp_path, line, message):
     assert message in printed(tmp_path, line + "\n", code=2)
@@ -83,7 +84,7 @@ def test_what_a_file_cannot_say(tmp_path, line, message):
     (["--lr="], "lr = '' is not possible"),
     (["--lr", "--batch", "3"], "expected a value of --lr, found --batch"),
     (["--epoch", "3"], "did you mean 'epochs'?"),
-    (["--lora_rank=3"], "did you mean 'lora-rank'?"),
+    (["--lora_rank=3"], "--lora_rank is a key of the adapter now: --adapter lora:rank=10"),
     (["runs/mine"], "'runs/mine' stands alone"),
 ]))
 def test_what_a_command_line_cannot_say(arguments, message):

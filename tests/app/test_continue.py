@@ -110,8 +110,8 @@ def test_old_classes_must_not_come_again(stream):
 
 @pytest.mark.parametrize("more, message, code", quick(1, [
     (["--fork", "x"], "a run begins from one other run", 2),
-    (["--lora-targets", "query"], "it adapted other modules", 2),
-    (["--fisher-scale", "trace"], "found curvature/empirical:scale=secant", 2),
+    (["--adapter", "lora:rank=4,alpha=4,targets=query"], "it adapted other modules", 2),
+    (["--curvature", "empirical:scale=trace"], "found curvature/empirical:scale=secant", 2),
     (["--joint", "--merge", "none", "--perturbation", "none"], "joint = true", 2),
 ]))
 def test_what_does_not_fit_is_refused_before_anything_is_written(stream, more, message, code):

@@ -1,4 +1,4 @@
-"""--curvature, --perturbation and --ewc: what is recorded is what PyTorch finds, the same at one and two ranks."""
+"""--curvature, --perturbation and --penalty ewc: what is recorded is what PyTorch finds, the same at one and two ranks."""
 
 import json
 
@@ -117,8 +117,8 @@ def forgotten(toy, out):
 @pytest.mark.slow
 def test_ewc_holds_on_to_earlier_tasks(toy):
     lengths = []
-    for out, ewc in (("ewc-none", 0), ("ewc-weak", 1), ("ewc-strong", 100)):
-        toy.run("--merge", "none", "--perturbation", "none", "--lr", 0.06, "--ewc", ewc, out=out)
+    for out, penalty in (("ewc-none", "none"), ("ewc-weak", "ewc:weight=1"), ("ewc-strong", "ewc:weight=100")):
+        toy.run("--merge", "none", "--perturbation", "none", "--lr", 0.06, "--penalty", penalty, out=out)
         lengths.append([np.linalg.norm(delta_of_task(toy.path("runs", out), index)) for index in range(4)])
     assert lengths[0][0] == lengths[1][0] == lengths[2][0]  # nothing to hold on to yet
     for task in range(1, 4):
@@ -129,7 +129,7 @@ def test_ewc_holds_on_to_earlier_tasks(toy):
 
 @pytest.mark.slow
 def test_ewc_trains_the_same_at_two_ranks_and_after_a_resume(toy):
-    options = ("--ewc", 10, "--checkpoint-every", 7)
+    options = ("--penalty", "ewc:weight=10", "--checkpoint-every", 7)
     same_at_two_ranks(toy, "ewc", *options)
     toy.run(*options, "--tasks", 1, out="ewc-stopped")
     resume = (*options, "--tasks", 2, "--resume", "auto")

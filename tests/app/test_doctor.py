@@ -67,7 +67,7 @@ def test_json_is_for_programs():
 
 @pytest.mark.slow
 def test_more_threads_than_cores_are_a_warning():
-    assert verdicts(doctor("--device", "cpu", "--threads", 1000))["threads"] == "warn"
+    assert verdicts(doctor("--device", "cpu:threads=1000"))["threads"] == "warn"
 
 
 def test_it_takes_the_settings_of_a_run(toy):

@@ -32,7 +32,7 @@ def evaluate(*arguments, ranks=1, code=0):
 def run(toy):
     """Four tasks with samples kept for validation, at one and at two ranks; refitted heads, so that heads change too."""
     for ranks in (1, 2):
-        toy.run("--validation", SHARE, "--head-refit", ranks=ranks, out=f"evaluation-{ranks}")
+        toy.run("--validation", SHARE, "--classifier", "local:refit=20", ranks=ranks, out=f"evaluation-{ranks}")
     assert toy.records("evaluation-1") == toy.records("evaluation-2")
     assert toy.metrics("evaluation-1") == toy.metrics("evaluation-2")
     return toy.path("runs", "evaluation-1")
@@ -121,7 +121,7 @@ def test_the_error_budget_is_what_the_quadratic_says_and_what_was_measured(toy, 
             else:
                 whole = metrics["loss_merged_before"] - metrics["loss_trained"]
                 assert 0 < metrics["rise_measured"] < whole  # part of the way back to theta_hat_{t-1}
-    toy.run("--validation", SHARE, "--head-refit", "--error-budget", "false", out="no-budget")
+    toy.run("--validation", SHARE, "--classifier", "local:refit=20", "--error-budget", "false", out="no-budget")
     for t in range(4):
         with h5py.File(toy.path("runs", "no-budget", "tasks", f"task-{t:04}.h5")) as off, h5py.File(f"{run}/tasks/task-{t:04}.h5") as on:
             assert "rise_measured" not in off["metrics"].attrs
@@ -268,7 +268,7 @@ def test_a_run_stands_between_its_bounds_and_among_its_repetitions(toy, run, tmp
         missed += (bound - after[t]["correct"][t] / 20) / 4
     assert found["intransigence"] == pytest.approx(missed)
 
-    toy.run("--validation", SHARE, "--head-refit", "--seed", 2, out="evaluation-seed-2")
+    toy.run("--validation", SHARE, "--classifier", "local:refit=20", "--seed", 2, out="evaluation-seed-2")
     runs = [run, toy.path("runs", "evaluation-seed-2")]
     both = inspect(*runs)
     last = [inspect(folder)["summary"]["last"] for folder in runs]

@@ -273,7 +273,7 @@ def test_heads_of_other_kinds(toy, tmp_path):
         said = json.load(file)
     assert said["kind"] == "cosine" and said["scale"] == 16
 
-    frozen = ("--adapter", "none", "--merge", "none", "--perturbation", "none", "--head-align")
+    frozen = ("--adapter", "none", "--merge", "none", "--perturbation", "none", "--classifier", "local:align=5")
     toy.run(*frozen, "--tasks", 3, out="export-frozen")
     run = toy.path("runs", "export-frozen")
     export(run, "--out", tmp_path / "frozen")
@@ -287,7 +287,7 @@ def test_heads_of_other_kinds(toy, tmp_path):
 
 @pytest.mark.parametrize("dialect", quick(1, ["own", "timm", "hf5"]))
 def test_images_are_to_be_prepared_as_the_run_did(vision_toy, dialect, tmp_path):
-    settings = ("--normalisation", "none", "--interpolation", "bilinear", "--crop-share", 0.5)
+    settings = ("--image-transform", "resize-crop:size=32,normalisation=none,interpolation=bilinear,crop=0.5")
     vision_toy.run(*settings, "--tasks", 1, "--resume", "auto", out="export-prepared")
     export(vision_toy.path("runs", "export-prepared"), "--dialect", dialect, "--out", tmp_path)
     if dialect == "hf5":

@@ -9,10 +9,10 @@ from tiers import quick
 
 FROZEN = ["--adapter", "none", "--merge", "none", "--perturbation", "none"]
 KINDS = {
-    "cosine": ["--head", "cosine", "--head-refit"],
+    "cosine": ["--head", "cosine", "--classifier", "local:refit=20"],
     "prototype": ["--head", "prototype", *FROZEN],
-    "align": ["--head-align"],
-    "align-cosine": ["--head-align", "--head", "cosine"],
+    "align": ["--classifier", "local:align=5"],
+    "align-cosine": ["--classifier", "local:align=5", "--head", "cosine"],
     "joint": ["--joint", "--merge", "none", "--perturbation", "none"],
 }
 
@@ -114,10 +114,10 @@ def test_class_means_learned_at_once_are_those_learned_one_task_after_another(to
         assert [name.decode() for name in file["task/classes"]] == [f"class {c}" for c in range(8)]
 
 
-@pytest.mark.parametrize("refit", quick(1, [[], ["--head-refit"]]), ids=["as trained", "refit"])
+@pytest.mark.parametrize("refit", quick(1, ["", "refit=20,"]), ids=["as trained", "refit"])
 def test_class_statistics_are_those_of_the_merged_models(toy, features_at, refit):
     out = f"statistics{len(refit)}"
-    toy.run("--head-align", "--tasks", 2, *refit, out=out)
+    toy.run("--classifier", f"local:{refit}align=5", "--tasks", 2, out=out)
     with state_of(toy, out, 0) as first, state_of(toy, out, 1) as second:
         assert sorted(second["memory/classifier/local"]) == ["0", "1"]
         for task, state in ((0, first), (1, second)):  # each at its own theta_hat: no correction for drift
@@ -145,7 +145,7 @@ def test_a_resumed_run_aligns_the_same_heads(toy):
 
 @pytest.mark.slow
 def test_a_cosine_head_goes_on_within_its_task(toy):
-    options = ["--head", "cosine", "--tasks", 1, "--head-scale", 9]
+    options = ["--head", "cosine:scale=9", "--tasks", 1]
     toy.run(*options, out="cosine-at-once")
     for _ in range(5):
         assert toy.code(*options, "--resume", "auto", "--stop-after", 1e-9, out="cosine-steps") == 85
@@ -158,13 +158,13 @@ def test_a_cosine_head_goes_on_within_its_task(toy):
 
 @pytest.mark.slow
 def test_a_fork_keeps_the_kind_of_head_and_needs_statistics_to_align(toy, reference_run):
-    text = toy.run("--head-align", "--fork", reference_run, out="fork-align", code=2)
-    assert "kept no class statistics" in text and "only a run with --head-align keeps them" in text, text
+    text = toy.run("--classifier", "local:align=5", "--fork", reference_run, out="fork-align", code=2)
+    assert "kept no class statistics" in text and "only a run with --classifier local:align=N keeps them" in text, text
     text = toy.run("--head", "cosine", "--fork", reference_run, out="fork-cosine", code=2)
     assert "expected head/cosine:scale=16/0/weight in its memory, found head/linear:" in text and "would not compare" in text, text
-    toy.run("--head-align", "--tasks", 1, out="fork-origin")
+    toy.run("--classifier", "local:align=5", "--tasks", 1, out="fork-origin")
     origin = toy.path("runs", "fork-origin")
-    for name, options, tasks in (("on", ["--head-align"], ["0", "1"]), ("off", [], [])):
+    for name, options, tasks in (("on", ["--classifier", "local:align=5"], ["0", "1"]), ("off", [], [])):
         text = toy.run(*options, "--tasks", 2, "--fork", origin, out=f"fork-{name}")
         assert ("is dropped: classifier/local (2 arrays)" in text) == (name == "off"), text
         with state_of(toy, f"fork-{name}", 1) as state:

@@ -32,21 +32,21 @@ def moved(one, other):
 @pytest.mark.parametrize("drop_last", [[], ["--drop-last"]], ids=["", "drop-last"])
 def test_alignment_takes_a_batch_larger_than_all_that_is_drawn(toy, many, drop_last):
     out = f"large-batch{len(drop_last)}"
-    toy.run(*many, "--batch", 1100, "--head-align", *drop_last, out=out)
+    toy.run(*many, "--batch", 1100, "--classifier", "local:align=5", *drop_last, out=out)
     assert "state-0001.h5" in toy.records(out)
 
 
 def test_too_few_samples_for_a_batch_are_refused_at_once(toy):
-    text = toy.run("--batch", 41, "--drop-last", "--head-align", out="too-few", code=2)
+    text = toy.run("--batch", 41, "--drop-last", "--classifier", "local:align=5", out="too-few", code=2)
     assert "task 1 has 40 training samples" in text and not os.path.exists(toy.path("runs", "too-few")), text
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fitted", ["--head-refit", "--head-align"])
+@pytest.mark.parametrize("fitted", ["refit=20", "align=5"])
 def test_warm_up_is_of_the_tasks_training_alone(toy, fitted):
     """So long that the task's own training hardly moves anything; heads are then fitted at their full rate."""
-    slow = ["--tasks", 2, "--warmup-steps", 10**9]
-    for name, options in (("begun", []), ("fitted", [fitted])):
+    slow = ["--tasks", 2, "--schedule", f"cosine:warmup={10**9}"]
+    for name, options in (("begun", []), ("fitted", ["--classifier", f"local:{fitted}"])):
         toy.run(*slow, *options, "--resume", "auto", out=f"warm-{name}{fitted}")
     assert moved(heads(toy, f"warm-begun{fitted}"), heads(toy, f"warm-fitted{fitted}")) > 0.05
 
@@ -56,7 +56,7 @@ def test_warm_up_and_clipping_hold_for_heads_on_a_frozen_backbone(toy):
     one = [*FROZEN, "--tasks", 1]
     toy.run(*one, "--head-lr", 1e-30, out="frozen-begun")
     begun = heads(toy, "frozen-begun", 0)
-    for name, options, least, most in (("free", [], 0.05, 10), ("warm", ["--warmup-steps", 10**9], 0, 1e-5),
+    for name, options, least, most in (("free", [], 0.05, 10), ("warm", ["--schedule", f"cosine:warmup={10**9}"], 0, 1e-5),
                                        ("clipped", ["--clip-norm", 1e-12], 0, 1e-3)):
         toy.run(*one, *options, out=f"frozen-{name}")
         assert least <= moved(heads(toy, f"frozen-{name}", 0), begun) < most, name

@@ -127,7 +127,7 @@ def test_the_fisher_of_images_is_that_of_one_image_at_a_time(vision_toy):
     fishers = []
     for chunk in (1, 8):
         out = f"fisher-chunk-{chunk}"
-        targets = ("--lora-targets", "key,output,fc1,fc2")
+        targets = ("--adapter", "lora:rank=4,alpha=4,targets=key+output+fc1+fc2")
         vision_toy.run("--tasks", 1, "--epochs", 1, "--evaluation-batch", chunk, *targets, out=out)
         with h5py.File(vision_toy.path("runs", out, "tasks", "task-0000.h5")) as file:
             fishers.append({name: file["fisher"][name][:].astype("f8") for name in file["fisher"]})

@@ -111,7 +111,7 @@ def test_what_cannot_be_done_is_refused(toy, run):
 @pytest.mark.slow
 def test_a_run_that_kept_fishers_for_ewc_is_merged_again(toy):
     """Its first task's rule needs no Fisher, the fork's does: alpha counts both."""
-    toy.run("--ewc", 10, "--merge", "none", "--tasks", 1, out="ewc-first")
+    toy.run("--penalty", "ewc:weight=10", "--merge", "none", "--tasks", 1, out="ewc-first")
     toy.run("--fork", toy.path("runs", "ewc-first"), "--merge", "closed-form", "--tasks", 3, out="ewc-fork")
     folder = toy.path("runs", "ewc-fork")
     result = merge(folder)

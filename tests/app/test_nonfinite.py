@@ -60,14 +60,14 @@ FROZEN = ["--merge", "none", "--perturbation", "none", "--adapter", "none"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name, options", [("frozen", FROZEN), ("refit", [*OPTIONS, "--head-refit"])])
+@pytest.mark.parametrize("name, options", [("frozen", FROZEN), ("refit", [*OPTIONS, "--classifier", "local:refit=20"])])
 def test_a_step_that_trains_a_head_alone_may_be_skipped_too(toy, poisoned, name, options):
     """The text's features aren't finite, nor those of the texts that were computed together with it."""
     more = [*poisoned[len(OPTIONS):], "--batch", 5]
     text = toy.run(*more, *options, out=f"{name}-stops", code=4)
     assert re.search(r"loss -?nan, gradient norm -?nan.*--nonfinite skip", text), text
     for ranks in (1, 3):
-        text = toy.run(*more, *options, "--nonfinite", "skip", "--nonfinite-limit", 1000, ranks=ranks, out=f"{name}-{ranks}")
+        text = toy.run(*more, *options, "--nonfinite", "skip:limit=1000", ranks=ranks, out=f"{name}-{ranks}")
         found = re.findall(r"step \d+( of the refit)? skipped: loss -?nan", text)
         assert len(found) >= 6 and (" of the refit" in found) == (name == "refit"), text
     assert toy.records(f"{name}-1") == toy.records(f"{name}-3")
@@ -90,5 +90,5 @@ def test_a_skipped_step_survives_a_resume(toy, poisoned):
 
 
 def test_more_skipped_steps_than_allowed_end_the_run(toy, poisoned):
-    text = toy.run(*poisoned, "--nonfinite", "skip", "--nonfinite-limit", 3, out="too-often", code=4)
-    assert "--nonfinite-limit 3 steps were skipped before" in text
+    text = toy.run(*poisoned, "--nonfinite", "skip:limit=3", out="too-often", code=4)
+    assert "--nonfinite skip:limit=3: as many were skipped before" in text

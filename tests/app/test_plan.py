@@ -68,7 +68,7 @@ def stream(tmp_path_factory):
     sizes = ["--tasks", "1", "--classes-per-task", "2", "--train", str(SAMPLES // 2), "--test", "4", "--seed", "1"]
     subprocess.run([*make, "protocol", "--pack", pack, "--name", "p", *sizes, "--out", protocol], check=True, capture_output=True)
     files = ["--pack", pack, "--protocol", protocol, "--backbone", folder / "vit"]
-    return [*files, "--image-size", SIDE, "--epochs", 1, "--batch", BATCH, "--lanes", 2]
+    return [*files, "--image-transform", f"resize-crop:size={SIDE}", "--epochs", 1, "--batch", BATCH, "--lanes", 2]
 
 
 # A process that is small itself: what its parent holds counts as a child's until it begins another program.
@@ -170,7 +170,7 @@ def test_what_follows_a_merge_is_planned_too():
     _, sequential = seconds("--merge", "none")
     assert budget > plain == sequential and "alignment" not in text
     assert (budget - plain) == pytest.approx(2 * (both - closed), rel=0.2)
-    text, aligned = seconds("--merge", "average", "--error-budget", "false", "--head-align")
+    text, aligned = seconds("--merge", "average", "--error-budget", "false", "--classifier", "local:align=5")
     assert (budget - plain) == pytest.approx(2 * 0.9 * (aligned - plain), rel=0.2)
     assert "alignment" in text and "after the last merge" in text
 
@@ -203,7 +203,7 @@ def test_a_machine_file_of_ones_own(tmp_path):
         (["--shape", "vit-b/16", "--machine", "tpu.cfg"], "expected a machine file that can be read"),
         (["--shape", "bert-base"], "say with --tokens how many"),
         (["--shape", "bert-base", "--tokens", "513"], "takes texts of up to 512 tokens"),
-        (["--shape", "vit-g/14", "--image-size", "225"], "expected a multiple of the patch, 14"),
+        (["--shape", "vit-g/14", "--image-transform", "resize-crop:size=225"], "expected a multiple of the patch, 14"),
         (["--shape", "vit-b/16", "--world-size", "0"], "counted from 1"),
         (["--shape", "vit-b/16", "--world-size", "1,,8"], "expected numbers of ranks"),
         (["--shape", "vit-b/16", "--epoch", "3"], "epochs"),

@@ -85,7 +85,7 @@ def test_texts_as_the_exported_model_has_them(toy, reference_run, tmp_path):
 def test_images_as_the_exported_model_has_them(vision_toy, dialect, tmp_path):
     vision_toy.run("--tasks", 2, "--resume", "auto", out="predict")
     run = vision_toy.path("runs", "predict")
-    predict(run, tmp_path / "out.csv", "--scores", "logits", "--split", "test", "--crop-share", 1)
+    predict(run, tmp_path / "out.csv", "--scores", "logits", "--split", "test", "--image-transform", "resize-crop:size=32,crop=1")
     rows = table(tmp_path / "out.csv")
     pack = samples_of(vision_toy.path("pack.h5"))
     images = np.stack([pack[int(row["sample"])][0].reshape(32, 32, 3) for row in rows])

@@ -34,9 +34,9 @@ def test_a_new_run_never_overwrites_an_old_one(toy, reference_run):
 
 def test_settings_that_change_results_are_refused_on_resume(toy):
     toy.run("--tasks", 1, out="settings")
-    text = toy.run("--resume", "auto", "--epsilon", 0.25, "--lanes", 2, out="settings", code=2)
+    text = toy.run("--resume", "auto", "--perturbation", "sign:epsilon=0.25", "--lanes", 2, out="settings", code=2)
     assert "epsilon" in text and "lanes" in text and "0.25" in text
-    toy.run("--resume", "auto", "--log-every", 7, "--tasks", 2, out="settings")
+    toy.run("--resume", "auto", "--progress", "plain:every=7", "--tasks", 2, out="settings")
 
 
 def test_another_pack_is_refused_on_resume(toy):
@@ -266,9 +266,9 @@ def test_a_fork_by_a_rule_without_fisher_has_no_memory_to_go_on_with(toy, refere
     assert "what no part of this run uses is dropped: curvature/empirical:scale=secant (2 arrays)" in text, text
     text = toy.run("--fork", toy.path("runs", "averaged"), out="closed-form-again", code=2)
     assert "the rule needs the Fisher of the tasks before" in text, text
-    text = toy.run("--fork", origin, "--fisher-scale", "trace", out="rescaled", code=2)
+    text = toy.run("--fork", origin, "--curvature", "empirical:scale=trace", out="rescaled", code=2)
     assert "expected curvature/empirical:scale=trace/s0 in its memory, found curvature/empirical:scale=secant" in text, text
-    assert "keep its --curvature and --fisher-scale" in text, text
+    assert "keep its --curvature" in text, text
 
 
 @pytest.mark.slow
@@ -284,7 +284,7 @@ def test_a_fork_of_a_state_without_its_run_is_refused_before_anything_is_written
 @pytest.mark.parametrize(
     "options, message, code",
     [
-        (["--lora-targets", "query"], "it adapted other modules", 2),
+        (["--adapter", "lora:rank=4,alpha=4,targets=query"], "it adapted other modules", 2),
         (["--tasks", 2], "it has learned 4 tasks already", 2),
     ],
 )

@@ -71,7 +71,7 @@ def test_a_folder_that_is_removed_meanwhile_ends_the_run(toy):
 @pytest.mark.slow
 def test_out_of_memory_says_what_lowers_it(vision_toy):
     command = ["bash", "-c", 'ulimit -v "$1"; shift; exec "$@"', "limited", "900000",
-               *vision_toy.command("--image-size", 512, "--batch", 160, "--lanes", 1, out="memory")]
+               *vision_toy.command("--image-transform", "resize-crop:size=512", "--batch", 160, "--lanes", 1, out="memory")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     text = done.stdout + done.stderr
     assert done.returncode == 1, text

@@ -27,7 +27,7 @@ def test_records_have_the_same_content_at_every_world_size(toy, ranks, options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [["--head-refit"], ["--adapter", "none", "--merge", "none", "--perturbation", "none"]])
+@pytest.mark.parametrize("options", [["--classifier", "local:refit=20"], ["--adapter", "none", "--merge", "none", "--perturbation", "none"]])
 def test_other_ways_of_training_have_the_same_content_too(toy, options):
     same_at_every_world_size(toy, 3, options)
 

@@ -78,7 +78,7 @@ TEST(DeviceChoiceTest, TwoRanksOnOneDeviceAreNamedUnlessTheyMay) {
                                          on("b", 1, 1, 0, 2)};
   EXPECT_THAT(device_conflict(ranks, false),
               AllOf(HasSubstr("rank 1 and rank 2 (host b)"), HasSubstr("GPU-2"),
-                    HasSubstr("--share-device")));
+                    HasSubstr("--device cuda:share=true")));
   EXPECT_EQ(device_conflict(ranks, true), "");
 }
 
@@ -89,7 +89,7 @@ TEST(DeviceChoiceTest, MoreRanksThanDevicesAreAConflict) {
       {.host = "a", .node_rank = 2, .devices = 2, .index = 2, .identity = "", .pci_bus_id = ""}};
   EXPECT_THAT(device_conflict(ranks, false),
               AllOf(HasSubstr("rank 2 (host a) is number 3 of its node, and sees 2 devices"),
-                    HasSubstr("--share-device")));
+                    HasSubstr("--device cuda:share=true")));
 }
 
 TEST(DeviceChoiceTest, ARankWithoutADeviceIsAConflictEvenWhereTheyMayBeShared) {

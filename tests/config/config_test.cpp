@@ -23,22 +23,21 @@ const KeyTable& table() {
                 {.name = "keep", .help = "Nothing changes."},
                 {.name = "share",
                  .help = "A share.",
-                 .parameters = {{.name = "alpha", .standard = {}, .minimum = 0, .maximum = 1}}}}};
+                 .parameters = {{.name = "alpha", .standard = {}, .minimum = 0, .maximum = 1},
+                                {.name = "of",
+                                 .type = Type::kWords,
+                                 .standard = std::vector<std::string>{"all"}}}}}};
   static const KeyTable all = [] {
     KeyTable made;
-    for (const auto& rows : {keys_of_input(), keys_of_passes(), keys_of_optimizer(),
-                             keys_of_measuring(), keys_of_running()}) {
+    for (const auto& rows :
+         {keys_of_input(), keys_of_training(), keys_of_measuring(), keys_of_running()}) {
       made.keys.insert(made.keys.end(), rows.begin(), rows.end());
     }
-    made.keys.push_back({.name = "targets",
-                         .group = kTrainingGroup,
-                         .member = &RunConfig::lora_targets,
-                         .help = "Names."});
-    made.keys.push_back(key_of_part(
-        {.name = "merge", .group = kMergeGroup, .member = &RunConfig::merge, .help = "A rule."},
-        rules, [](std::string_view text) {
-          if (text == "share:alpha=0") throw UsageError("nothing is learned");
-        }));
+    made.keys.push_back(key(
+        kMethodGroup, &RunConfig::merge,
+        {.name = "merge", .help = "A rule.", .kinds = &rules, .check = [](std::string_view text) {
+           if (text == "share:alpha=0") throw UsageError("nothing is learned");
+         }}));
     made.check = [](const RunConfig& config) {
       if (config.batch == 13) throw UsageError("13 in a batch");
     };
@@ -92,17 +91,24 @@ TEST(Config, SwitchTakesItsValueInEveryForm) {
   EXPECT_FALSE(parse_with({"--dry-run=false"}).dry_run);
 }
 
-TEST(Config, ListsAreCommaSeparated) {
-  const RunConfig config = parse_with({"--targets", "query, value", "--milestones=.25,0.75"});
-  EXPECT_THAT(config.lora_targets, ElementsAre("query", "value"));
-  EXPECT_THAT(config.milestones, ElementsAre(0.25, 0.75));
-  EXPECT_THAT(parse_with({"--milestones", ""}).milestones, IsEmpty());
-  EXPECT_THAT(parse_with({"--milestones="}).milestones, IsEmpty());
+TEST(Config, AKindGivesItsKeysAndTheOthersKeepTheirDefaults) {
+  const Schedule schedule =
+      parse_with({"--schedule", "multistep:milestones=.25+0.75,warmup=3"}).schedule;
+  EXPECT_EQ(schedule.kind, Schedule::Kind::kMultistep);
+  EXPECT_THAT(schedule.milestones, ElementsAre(0.25, 0.75));
+  EXPECT_EQ(schedule.factor, Schedule().factor);
+  EXPECT_EQ(schedule.warmup, 3);
+  EXPECT_THAT(parse_with({"--schedule=multistep:milestones="}).schedule.milestones, IsEmpty());
+  EXPECT_EQ(parse_with({"--device=cpu:threads=2"}).device.threads, 2);
+  EXPECT_EQ(parse_with({"--augmentation=none"}).augmentation.kind, Augmentation::Kind::kNone);
+  EXPECT_THAT(refusal_with({"--schedule=cosine:factor=2"}),
+              AllOf(HasSubstr("schedule = 'cosine:factor=2' is not possible"),
+                    HasSubstr("has no key 'factor'; its keys are warmup")));
 }
 
 TEST(Config, LanesAreANumberOrRanks) {
-  EXPECT_EQ(parse_with({"--lanes", "ranks"}).lanes, "ranks");
-  EXPECT_EQ(parse_with({"--lanes", "08"}).lanes, "8");
+  EXPECT_EQ(parse_with({"--lanes", "ranks"}).lanes, 0);
+  EXPECT_EQ(parse_with({"--lanes", "08"}).lanes, 8);
   for (const char* const wrong : {"0", "-4", "four", "2.5", "", "4097"}) {
     EXPECT_THAT(refusal_with({"--lanes", wrong}),
                 AllOf(HasSubstr("lanes"), HasSubstr(wrong), HasSubstr("ranks, or a whole number")));
@@ -140,7 +146,7 @@ TEST_F(ConfigFile, NamesTheFileInWhatItRefuses) {
   EXPECT_THAT(refusal({"--config", path}), AllOf(HasSubstr(path), HasSubstr("batch = '0'")));
   write("config = other.cfg\n");
   EXPECT_THAT(refusal({"--config", path}),
-              AllOf(HasSubstr("'config'"), HasSubstr("names no other")));
+              AllOf(HasSubstr("'config'"), HasSubstr("write include = other.cfg")));
   write("seed = 1\n--lr = 1\n");
   EXPECT_THAT(refusal({"--config", path}),
               AllOf(HasSubstr("line 2"), HasSubstr("did you mean 'lr'?")));
@@ -149,6 +155,96 @@ TEST_F(ConfigFile, NamesTheFileInWhatItRefuses) {
   write("epochs 3\n");
   EXPECT_THAT(refusal({"--config", path}), AllOf(HasSubstr(path), HasSubstr("name = value")));
   EXPECT_THAT(refusal({"--config", path + ".missing"}), HasSubstr(path + ".missing"));
+}
+
+// Settings of earlier versions.
+TEST_F(ConfigFile, AnOldSettingIsRefusedWithTodaysSpelling) {
+  EXPECT_THAT(refusal_with({"--lora-rank", "4"}),
+              HasSubstr("command line: --lora-rank is a key of the adapter now: --adapter "
+                        "lora:rank=10"));
+  EXPECT_THAT(refusal_with({"--head_refit"}), HasSubstr("--classifier local:refit=20"));
+  EXPECT_THAT(refusal_with({"--ewc=1"}), HasSubstr("--penalty ewc:weight=1"));
+  EXPECT_THAT(refusal_with({"--milestones=0.2,0.4"}),
+              HasSubstr("--schedule multistep:milestones=0.5+0.8"));
+  write("seed = 1\nmilestones = 0.2, 0.4\n");
+  EXPECT_THAT(refusal({"--config", path()}),
+              AllOf(HasSubstr("line 2: milestones is a key of the schedule now: schedule = "
+                              "multistep:milestones=0.2+0.4"),
+                    HasSubstr("--print-config writes the whole file in today's spelling")));
+}
+
+TEST_F(ConfigFile, AnOldFileIsConvertedWhereThatIsAskedFor) {
+  write(
+      "pack = p\nprotocol = q\nbackbone = b\nschedule = multistep\nmilestones = 0.2, 0.4\n"
+      "warmup-steps = 7\nnonfinite = skip\nnonfinite-limit = 3\nthreads = 2\ndevice = cpu\n"
+      "augmentation = rand-augment\nrand-augment-magnitude = 5\ncolour-jitter = 0.1\n"
+      "crop-share = 0.9\nlog-every = 9\nlanes = ranks\n");
+  const Arguments arguments = {"--config", path()};
+  const RunConfig config = parse_run_config(table(), arguments, "train", OldFiles::kConvert);
+  EXPECT_EQ(config.schedule, (Schedule{Schedule::Kind::kMultistep, {0.2, 0.4}, 0.1, 7}));
+  EXPECT_EQ(config.nonfinite, (NonfiniteSettings{NonfiniteSettings::Kind::kSkip, 3}));
+  EXPECT_EQ(config.device, (DeviceSettings{DeviceSettings::Kind::kCpu, 2}));
+  EXPECT_EQ(config.augmentation.magnitude, 5);
+  EXPECT_EQ(config.augmentation.operations, 2);
+  EXPECT_EQ(config.image_transform.crop, 0.9);
+  EXPECT_EQ(config.progress.every, 9);
+  EXPECT_EQ(config.lanes, 0);
+  write(print_config(table(), config));
+  EXPECT_EQ(parse_run_config(table(), arguments), config);
+}
+
+// Files that include others, in a folder of their own.
+class Includes : public ConfigFile {
+ protected:
+  Includes() : folder_(path() + ".d") {
+    std::filesystem::create_directories(folder_ / "configs" / "methods");
+    std::filesystem::create_directories(folder_ / "mine");
+  }
+  ~Includes() override { std::filesystem::remove_all(folder_); }
+
+  std::string file(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ / name) << text;
+    return folder_ / name;
+  }
+  RunConfig parsed(const std::string& path) const {
+    return parse_settings(table(), Arguments{"--config", path});
+  }
+  std::string refused(const std::string& path) const {
+    try {
+      parsed(path);
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+TEST_F(Includes, AreFoundBesideTheFileAndInConfigsAbove) {
+  file("configs/methods/share.cfg", "merge = share:alpha=1\nepochs = 3\n");
+  const std::string base = file("configs/base.cfg", "epochs = 4\ninclude = methods/share.cfg\n");
+  EXPECT_EQ(parsed(base).epochs, 4);
+  EXPECT_EQ(parsed(base).merge, "share:alpha=1");
+  EXPECT_EQ(parsed(file("mine/run.cfg", "include = methods/share.cfg\n")).epochs, 3);
+  EXPECT_EQ(parsed(file("mine/two.cfg", "include = base.cfg, methods/share.cfg\n")).epochs, 3);
+  EXPECT_EQ(parsed(file("mine/own.cfg", "include = " + base + "\nbatch = 2\n")).batch, 2);
+  EXPECT_EQ(parse_settings(table(), Arguments{"--config", base, "--epochs=9"}).epochs, 9);
+}
+
+TEST_F(Includes, AreRefusedByFileAndLine) {
+  EXPECT_THAT(refused(file("mine/a.cfg", "seed = 1\ninclude = nowhere.cfg\n")),
+              AllOf(HasSubstr("a.cfg: line 2: include = nowhere.cfg"), HasSubstr("found none")));
+  EXPECT_THAT(refused(file("mine/b.cfg", "include = b.cfg\n")), HasSubstr("includes itself"));
+  file("mine/c.cfg", "include = d.cfg\n");
+  EXPECT_THAT(refused(file("mine/d.cfg", "include = c.cfg\n")), HasSubstr("includes itself"));
+  file("mine/e.cfg", "seed = 1\nsede = 1\n");
+  EXPECT_THAT(refused(file("mine/f.cfg", "include = e.cfg\n")),
+              AllOf(HasSubstr("e.cfg: line 2"), HasSubstr("did you mean 'seed'?")));
+  EXPECT_THAT(refused(file("mine/g.cfg", "include = e.cfg\ninclude = c.cfg\n")),
+              HasSubstr("given twice"));
+  EXPECT_THAT(refused(file("mine/h.cfg", "include = \n")), HasSubstr("separated by commas"));
 }
 
 TEST_F(ConfigFile, RefusesAKeyGivenTwiceInOneSource) {
@@ -167,13 +263,12 @@ TEST(Config, NamesKeyValueAndWhatIsAllowed) {
   } cases[] = {
       {"epochs", "0", "from 1 to 1e+09"},
       {"epochs", "2.5", "whole number"},
-      {"epochs", "1e3", "whole number"},
       {"epochs", "", "whole number"},
       {"epochs", "99999999999999999999", "whole number"},
       {"batch", "-1", "from 1 to 1e+09"},
-      {"log-every", "0", "from 1 to 1e+09"},
-      {"crop-scale-min", "0", "above 0, at most 1"},
-      {"crop-scale-min", "1.01", "above 0, at most 1"},
+      {"progress", "bar:every=0", "every = '0' is not possible: it takes a whole number from 1"},
+      {"augmentation", "crop-flip:min-scale=0", "above 0, at most 1"},
+      {"augmentation", "crop-flip:min-scale=1.01", "above 0, at most 1"},
       {"lr", "nan", "a number above 0"},
       {"lr", "inf", "a number above 0"},
       {"lr", "1e-3x", "a number above 0"},
@@ -183,11 +278,14 @@ TEST(Config, NamesKeyValueAndWhatIsAllowed) {
       {"merge", "share:alpha=2", "a number from 0 to 1"},
       {"merge", "share:alpha=0", "nothing is learned"},
       {"drop-last", "yes", "true or false"},
-      {"milestones", "0.5,0.5", "rising"},
-      {"milestones", "1.5", "at most 1"},
-      {"targets", "key,,value", "names, comma-separated"},
-      {"targets", "key,key", "different"},
-      {"targets", "", "at least one"},
+      {"schedule", "multistep:milestones=0.5+0.5", "rising"},
+      {"schedule", "multistep:milestones=1.5", "at most 1"},
+      {"schedule", "multistep:milestones=0.2+", "rising"},
+      {"schedule", "cosin", "did you mean 'cosine'?"},
+      {"merge", "share:alpha=1,of=a++b", "different words joined by +"},
+      {"merge", "share:alpha=1,of=a+a", "different"},
+      {"merge", "share:alpha=1,of=", "different words"},
+      {"device", "cuda:share=yes", "true or false"},
       {"drop-last", "1", "true or false"},
       {"drop-last", "True", "true or false"},
       {"lr", "1_000", "a number above 0"},
@@ -224,12 +322,15 @@ TEST(Config, DifferencesNameKeyThenAndNow) {
   RunConfig now;
   EXPECT_THAT(config_differences(table(), recorded, now), IsEmpty());
   now.out = "elsewhere";
-  now.log_every = 1;
+  now.progress.every = 1;
+  now.device.share = true;
   EXPECT_THAT(config_differences(table(), recorded, now), IsEmpty());
   now.lr = 0.1;
-  now.lanes = "8";
+  now.lanes = 8;
+  now.device.threads = 2;
   EXPECT_THAT(config_differences(table(), recorded, now),
-              ElementsAre("lr: recorded 0.001, now 0.1", "lanes: recorded \"4\", now \"8\""));
+              ElementsAre("lr: recorded 0.001, now 0.1", "lanes: recorded 4, now 8",
+                          "device: recorded \"auto:threads=1\", now \"auto:threads=2\""));
 }
 
 TEST(Config, AKeyMissingInTheRecordCountsAsItsDefault) {
@@ -246,7 +347,8 @@ TEST(Config, DifferencesRefuseWhatIsNoConfiguration) {
 
 TEST(Config, RecordedSettingsComeBack) {
   const RunConfig config =
-      parse_with({"--lr=0.003", "--targets=query,fc1", "--milestones=0.25,0.5", "--validation=0.1",
+      parse_with({"--lr=0.003", "--merge=share:alpha=1,of=query+fc1",
+                  "--schedule=multistep:milestones=0.25+0.5", "--validation=0.1",
                   "--error-budget=false", "--lanes=ranks"});
   RunConfig back;
   take_recorded(table(), config_json(table(), config, true), back);
@@ -263,12 +365,15 @@ TEST(Config, RecordedSettingsComeBack) {
 
 TEST(Config, ARowOfAPartListsItsKindsAndKeepsTheShortestText) {
   const Key& key = *find_key(table(), "merge");
-  EXPECT_THAT(key.choices, ElementsAre("closed-form", "keep", "share"));
-  EXPECT_EQ(allowed(key), "RULE[:key=value,...]:");
-  EXPECT_EQ(key.more_help,
-            "closed-form: The default.\nkeep: Nothing changes.\n"
-            "share: A share. Keys: alpha (a number from 0 to 1).\n");
-  EXPECT_EQ(parse_with({"--merge=share:alpha=0.50"}).merge, "share:alpha=0.5");
+  EXPECT_THAT(kind_names(*key.kinds), ElementsAre("closed-form", "keep", "share"));
+  EXPECT_EQ(allowed(key), "RULE[:key=value,...]");
+  EXPECT_EQ(kinds_help(*key.kinds, 70),
+            "closed-form: The default.\nkeep: Nothing changes.\nshare: A share.\n"
+            "  alpha=a number from 0 to 1\n"
+            "  of=different words joined by +; all if not given\n");
+  const RunConfig config = parse_with({"--merge=share:alpha=0.50,of=all"});
+  EXPECT_EQ(config.merge, "share:alpha=0.5");
+  EXPECT_EQ(value_text(config, key), "share:alpha=0.5,of=all");
 }
 
 TEST(Config, TheTableChecksSettingsAgainstOneAnother) {

@@ -25,7 +25,9 @@ class ImageTransformTest : public testing::TestWithParam<std::string> {
   }
 
   ImageTransform transform() const {
-    return {.size = 24, .interpolation = "bilinear", .augmentation = GetParam()};
+    return {.size = 24,
+            .interpolation = "bilinear",
+            .augmentation = {.kind = *choice<Augmentation::Kind>(GetParam())}};
   }
   at::Tensor training(std::size_t first, std::size_t count) {
     return training_view(std::span(images_).subspan(first, count),
@@ -89,8 +91,7 @@ TEST(RandomCrop, KeepsTheAreaItSaysAndFlipsHalf) {
                                  .interpolation = "bilinear",
                                  .mean = {0, 0, 0},
                                  .deviation = {1, 1, 1},
-                                 .augmentation = "crop-flip",
-                                 .crop_scale_min = 0.25};
+                                 .augmentation = {.min_scale = 0.25}};
   PixelSource source(at::kCPU);
   int flipped = 0;
   double narrowest = side, widest = 0;

@@ -21,15 +21,15 @@ TEST(Scenario, ClassesAreNewInEveryTaskOrTheSameInEveryDomain) {
   const std::vector<Task> different = {task(0, "a", {"dog", "cat"}), task(1, "b", {"ant", "bee"})};
   const std::vector<Task> same = {task(0, "photo", {"dog", "cat"}),
                                   task(1, "sketch", {"dog", "cat"})};
-  for (const char* const scenario : {"class-incremental", "task-incremental"}) {
+  for (const Scenario scenario : {Scenario::kClassIncremental, Scenario::kTaskIncremental}) {
     EXPECT_NO_THROW(check_scenario(different, scenario, "p.json"));
     EXPECT_THAT(
         [&] { check_scenario(same, scenario, "p.json"); },
         ThrowsMessage<InputError>(AllOf(HasSubstr("p.json"), HasSubstr("'dog' of task 1 (photo)"),
                                         HasSubstr("task 2 (sketch) again"))));
   }
-  EXPECT_NO_THROW(check_scenario(same, "domain-incremental", "p.json"));
-  EXPECT_THAT([&] { check_scenario(different, "domain-incremental", "p.json"); },
+  EXPECT_NO_THROW(check_scenario(same, Scenario::kDomainIncremental, "p.json"));
+  EXPECT_THAT([&] { check_scenario(different, Scenario::kDomainIncremental, "p.json"); },
               ThrowsMessage<InputError>(AllOf(HasSubstr("in task 2 (b) the labels of task 1 (a)"),
                                               HasSubstr("'dog', 'cat', found 'ant', 'bee'"))));
 }
@@ -37,7 +37,7 @@ TEST(Scenario, ClassesAreNewInEveryTaskOrTheSameInEveryDomain) {
 TEST(Scenario, DomainsHaveTheirLabelsInOneOrder) {
   const std::vector<Task> turned = {task(0, "photo", {"dog", "cat"}),
                                     task(1, "sketch", {"cat", "dog"})};
-  EXPECT_THROW(check_scenario(turned, "domain-incremental", "p.json"), InputError);
+  EXPECT_THROW(check_scenario(turned, Scenario::kDomainIncremental, "p.json"), InputError);
 }
 
 TEST(PastTasks, StandBeforeTheOthersWhichAreNumberedOn) {

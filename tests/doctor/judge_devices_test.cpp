@@ -73,7 +73,7 @@ TEST(JudgeDevicesTest, AConflictFailsWhereDevicesAreAskedFor) {
   const Finding finding = judge_devices(hosts_with_devices(), conflict, kAuto)[0];
   EXPECT_EQ(finding.verdict, Verdict::kWarning);
   EXPECT_THAT(finding.found, HasSubstr("the same device, GPU-0"));
-  EXPECT_THAT(finding.advice, HasSubstr("--share-device"));
+  EXPECT_THAT(finding.advice, HasSubstr("--device cuda:share=true"));
 }
 
 TEST(JudgeDevicesTest, TwoModelsAreAWarning) {

@@ -11,13 +11,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace palimpsest;
   static const KeyTable table = [] {
     KeyTable rows;
-    for (const auto& part : {keys_of_input(), keys_of_passes(), keys_of_optimizer(),
-                             keys_of_measuring(), keys_of_running()}) {
+    for (const auto& part :
+         {keys_of_input(), keys_of_training(), keys_of_measuring(), keys_of_running()}) {
       rows.keys.insert(rows.keys.end(), part.begin(), part.end());
     }
-    rows.keys.push_back(key_of_part(
-        {.name = "merge", .group = kMergeGroup, .member = &RunConfig::merge, .help = "A rule."},
-        merge_rules()));
+    rows.keys.push_back(key(kMethodGroup, &RunConfig::merge,
+                            {.name = "merge", .help = "A rule.", .kinds = &merge_rules()}));
     return rows;
   }();
   const std::string_view text = text_of(data, size);
@@ -27,7 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::istringstream lines{std::string(text.substr(std::min(end + 1, text.size())))};
   for (std::string line; std::getline(lines, line);) arguments.push_back(line);
   reads_or_refuses([&] {
-    const std::string printed = print_config(table, parse_settings(table, arguments));
+    const std::string printed =
+        print_config(table, parse_settings(table, arguments, {}, "train", OldFiles::kConvert));
     const auto again = input_file("printed.cfg", printed);
     const std::vector<std::string> same = {"--config", again};
     if (print_config(table, parse_settings(table, same)) != printed) std::abort();

@@ -70,7 +70,7 @@ class GpuStream : public Gpu, public testing::WithParamInterface<Kind> {
 
   static Learned learn(const Placement& placement, const MakeGraph& make_graph) {
     TinyStream stream(GetParam().texts, placement, places().group, places().watchdog);
-    stream.config.precision = GetParam().precision;
+    stream.config.precision = choice<Precision>(GetParam().precision).value();
     stream.config.curvature = GetParam().curvature;
     stream.config.perturbation = GetParam().perturbation;
     stream.config.batch = 6;  // the last batch of a pass is shorter
@@ -204,7 +204,8 @@ TEST_P(GpuImages, AreTransformedAsByTheProcessor) {
   for (const auto& image : bytes) {
     images.push_back({.bytes = image, .height = 40, .width = 56, .sample = std::ssize(images)});
   }
-  const ImageTransform transform{.size = 24, .augmentation = GetParam()};
+  const ImageTransform transform{.size = 24,
+                                 .augmentation = {.kind = *choice<Augmentation::Kind>(GetParam())}};
   PixelSource here(at::kCPU), there(device(), 1 << 20);
   for (int round = 0; round < 2; ++round) {  // the second from memory of the device
     const at::Tensor expected = training_view(images, streams, transform, here);

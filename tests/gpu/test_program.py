@@ -5,9 +5,9 @@ import pytest
 PRECISIONS = ["fp32", "bf16"]
 
 
-def train(stream, name, *options, ranks=1):
-    shared = ["--share-device"] if ranks > 1 else []
-    stream.run("--device", "cuda", *shared, *options, ranks=ranks, out=name)
+def train(stream, name, *options, ranks=1, graphs=True):
+    device = "cuda:" + ("share=true" if ranks > 1 else "graphs=" + str(graphs).lower())
+    stream.run("--device", device, *options, ranks=ranks, out=name)
     return stream.records(name)
 
 
@@ -23,7 +23,7 @@ def test_two_ranks_on_one_device_give_the_records_of_one(stream, precision):
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_graphs_change_nothing(stream, precision):
     with_graphs = train(stream, f"graphs-{precision}", "--precision", precision)
-    assert train(stream, f"kernels-{precision}", "--precision", precision, "--cuda-graphs=false") == with_graphs
+    assert train(stream, f"kernels-{precision}", "--precision", precision, graphs=False) == with_graphs
 
 
 def test_accuracy_is_that_of_the_processor(stream):
@@ -37,4 +37,4 @@ def test_accuracy_is_that_of_the_processor(stream):
 
 def test_two_ranks_on_one_device_are_refused_unless_asked_for(stream):
     text = stream.run("--device", "cuda", ranks=2, out="refused", code=2)
-    assert "--share-device" in text
+    assert "--device cuda:share=true" in text

@@ -30,23 +30,28 @@ struct Polygon : Shape {
 
 const PartTable<Shape>& shapes() {
   static const PartTable<Shape> table(
-      "simple shape",
-      {{.name = "point", .help = "No extent.", .make = make_kind<Point>},
-       {.name = "polygon",
-        .help = "Straight sides.",
-        .parameters =
-            {{.name = "corners",
-              .standard = std::nullopt,
-              .minimum = 3,
-              .maximum = 9,
-              .whole = true},
-             {.name = "fill", .standard = std::string("none"), .choices = {"none", "dots"}},
-             {.name = "labels", .standard = std::vector<std::string>{"a", "b"}, .list = true},
-             {.name = "sides",
-              .standard = std::vector<std::string>{"left"},
-              .choices = {"left", "right", "top"},
-              .list = true}},
-        .make = make_kind<Polygon>}});
+      "simple shape", {{.name = "point", .help = "No extent.", .make = make_kind<Point>},
+                       {.name = "polygon",
+                        .help = "Straight sides.",
+                        .parameters = {{.name = "corners",
+                                        .type = Type::kWhole,
+                                        .standard = std::nullopt,
+                                        .minimum = 3,
+                                        .maximum = 9,
+                                        .help = "How many."},
+                                       {.name = "fill",
+                                        .type = Type::kWord,
+                                        .standard = std::string("none"),
+                                        .choices = {"none", "dots"},
+                                        .effect = Effect::kOperational},
+                                       {.name = "labels",
+                                        .type = Type::kWords,
+                                        .standard = std::vector<std::string>{"a", "b"}},
+                                       {.name = "sides",
+                                        .type = Type::kWords,
+                                        .standard = std::vector<std::string>{"left"},
+                                        .choices = {"left", "right", "top"}}},
+                        .make = make_kind<Polygon>}});
   return table;
 }
 
@@ -65,6 +70,7 @@ TEST(Kinds, AreMadeWithEveryKeyStandardOrGiven) {
       shapes().make("polygon:sides=top+left,corners=4,labels=x+y+z")->settings;
   EXPECT_EQ(settings.name(), "polygon");
   EXPECT_EQ(settings.number("corners"), 4);
+  EXPECT_EQ(settings.whole("corners"), 4);
   EXPECT_EQ(settings.word("fill"), "none");
   EXPECT_THAT(settings.words("labels"), ElementsAre("x", "y", "z"));
   EXPECT_THAT(settings.words("sides"), ElementsAre("top", "left"));
@@ -82,6 +88,15 @@ TEST(Kinds, ShortestTextParsesBackToTheSame) {
             "polygon:corners=5,fill=dots,sides=right+top");
   EXPECT_EQ(kept("polygon:corners=5,fill=dots,sides=right+top"),
             "polygon:corners=5,fill=dots,sides=right+top");
+}
+
+TEST(Kinds, FullTextHasEveryKeyOrAllThatCount) {
+  const KindSettings settings = shapes().make("polygon:corners=5,fill=dots")->settings;
+  EXPECT_EQ(settings.full_text(), "polygon:corners=5,fill=dots,labels=a+b,sides=left");
+  EXPECT_EQ(settings.full_text(KindSettings::Keys::kAllButOperational),
+            "polygon:corners=5,labels=a+b,sides=left");
+  EXPECT_EQ(shapes().make(settings.full_text())->settings.text(), settings.text());
+  EXPECT_EQ(shapes().make("point")->settings.full_text(), "point");
 }
 
 TEST(Kinds, MessagesNameThePartAndWhatIsExpected) {
@@ -108,14 +123,15 @@ TEST(Kinds, MessagesNameThePartAndWhatIsExpected) {
               HasSubstr("it takes different words of left, right or top, joined by +"));
 }
 
-TEST(Kinds, HelpHasAParagraphForEach) {
+TEST(Kinds, HelpHasAParagraphForEachAndALineForEachKey) {
   EXPECT_EQ(kinds_help(shapes(), 60),
             "point: No extent.\n"
-            "polygon: Straight sides. Keys: corners (a whole number from\n"
-            "  3 to 9), fill (none or dots; none if not given), labels\n"
-            "  (different words joined by +; a+b if not given), sides\n"
-            "  (different words of left, right or top, joined by +; left\n"
-            "  if not given).\n");
+            "polygon: Straight sides.\n"
+            "  corners=a whole number from 3 to 9. How many.\n"
+            "  fill=none or dots; none if not given\n"
+            "  labels=different words joined by +; a+b if not given\n"
+            "  sides=different words of left, right or top, joined by +;\n"
+            "    left if not given\n");
   EXPECT_THAT(kind_names(shapes()), ElementsAre("point", "polygon"));
 }
 

@@ -9,6 +9,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/kinds/old_settings.h"
 #include "support/config_file.h"
 
 namespace palimpsest {
@@ -58,18 +59,19 @@ TEST(Settings, NameKeyValueAndWhatIsAllowed) {
     const char* value;
     const char* allowed;
   } cases[] = {
-      {"lora-rank", "0", "from 1 to 1e+09"},
-      {"epsilon", "0", "above 0, at most 1"},
-      {"epsilon", "1.01", "above 0, at most 1"},
+      {"adapter", "lora:rank=0", "from 1 to 1e+09"},
+      {"adapter", "lora:targets=key++value", "different words joined by +"},
+      {"perturbation", "sign:epsilon=0", "above 0, at most 1"},
+      {"perturbation", "sign:epsilon=1.01", "above 0, at most 1"},
+      {"perturbation", "uniform:epsilon=0.3", "has no key 'epsilon'; it has no keys"},
       {"merge", "closed", "closed-form"},
       {"merge", "averge", "did you mean 'average'?"},
       {"merge", "ema", "needs rate, a number from 0 to 1: ema:rate=0.5"},
       {"merge", "ema:rate=2", "a number from 0 to 1"},
       {"merge", "ties", "starts from the merged model; --merge fixed:alpha=0"},
       {"merge", "magmax", "--merge none trains that way"},
-      {"head-refit", "yes", "true or false"},
-      {"lora-targets", "key,,value", "names, comma-separated"},
-      {"lora-targets", "", "at least one"},
+      {"classifier", "local:refit=yes", "a whole number from 0"},
+      {"classifier", "ridge:refit=3", "has no key 'refit'"},
   };
   for (const auto& wrong : cases) {
     const std::string named = std::string(wrong.key) + " = '" + wrong.value + "'";
@@ -84,7 +86,6 @@ TEST(Settings, RefusesContradictions) {
   EXPECT_THAT(refusal_with({"--adapter=none", "--perturbation=none", "--merge=average"}),
               HasSubstr("merge = average"));
   EXPECT_EQ(parse_with({"--adapter=none", "--perturbation=none", "--merge=none"}).adapter, "none");
-  EXPECT_THAT(refusal_with({"--head-refit", "--merge=none"}), HasSubstr("nothing to refit"));
   const Arguments neither = {"--merge=none", "--perturbation=none"};
   const auto with_neither = [&](Arguments more) {
     more.insert(more.end(), neither.begin(), neither.end());
@@ -92,31 +93,26 @@ TEST(Settings, RefusesContradictions) {
   };
   EXPECT_THAT(refusal_with(with_neither({"--head=prototype"})),
               AllOf(HasSubstr("adapter = lora"), HasSubstr("to none")));
-  EXPECT_THAT(refusal_with(with_neither({"--head=prototype", "--adapter=none", "--head-align"})),
+  EXPECT_THAT(refusal_with(with_neither(
+                  {"--head=prototype", "--adapter=none", "--classifier=local:align=5"})),
               HasSubstr("set head to one that is trained"));
   EXPECT_THAT(refusal_with(with_neither(
                   {"--head=prototype", "--adapter=none", "--scenario=domain-incremental"})),
               HasSubstr("the same classes again"));
   EXPECT_THAT(refusal_with({"--joint"}),
               AllOf(HasSubstr("perturbation = sign"), HasSubstr("merge = closed-form")));
-  EXPECT_THAT(refusal_with(with_neither({"--joint", "--head-align"})), HasSubstr("one for all"));
   EXPECT_THAT(refusal_with(with_neither({"--joint", "--classifier=local:align=3"})),
               HasSubstr("classifier = local:align=3 aligns the heads of several tasks"));
   EXPECT_THAT(refusal_with({"--classifier=local:refit=3", "--merge=none"}),
               HasSubstr("nothing to refit"));
-  for (const char* const trained : {"--head-refit", "--head-align"})
-    EXPECT_THAT(refusal_with({"--classifier=ridge", trained}), HasSubstr("classifier = ridge"));
   EXPECT_THAT(refusal_with(with_neither({"--joint", "--scenario=task-incremental"})),
               HasSubstr("class-incremental"));
   EXPECT_NO_THROW(parse_with(with_neither({"--joint", "--head=prototype", "--adapter=none"})));
   EXPECT_THAT(refusal_with({"--fork=a", "--continue=b"}), HasSubstr("begins from one other run"));
   EXPECT_THAT(refusal_with({"--joint", "--continue=b", "--merge=none", "--perturbation=none"}),
               HasSubstr("joint = true learns all tasks at once"));
-  EXPECT_THAT(refusal_with({"--ewc=1", "--adapter=none", "--merge=none", "--perturbation=none"}),
-              HasSubstr("a penalty needs an adapter"));
   EXPECT_THAT(refusal_with(with_neither({"--penalty=ewc", "--adapter=none"})),
               HasSubstr("a penalty needs an adapter"));
-  EXPECT_THAT(refusal_with({"--ewc=1", "--penalty=ewc"}), HasSubstr("leave one of them out"));
   for (const char* const augmentation : {"crop-flip-jitter", "rand-augment"}) {
     EXPECT_THAT(refusal_with(with_neither(
                     {"--adapter=none", std::string("--augmentation=") + augmentation})),
@@ -126,11 +122,6 @@ TEST(Settings, RefusesContradictions) {
     EXPECT_NO_THROW(parse_with(
         with_neither({"--adapter=none", std::string("--augmentation=") + augmentation})));
   }
-  EXPECT_THAT(refusal_with({"--perturbation=uniform", "--epsilon=0.3"}), HasSubstr("no epsilon"));
-  EXPECT_THAT(
-      refusal_with({"--perturbation=sign:epsilon=0.3", "--epsilon=0.2"}),
-      HasSubstr("epsilon is given twice, as epsilon=0.3 and by a setting of its own as 0.2"));
-  EXPECT_NO_THROW(parse_with({"--perturbation=sign:epsilon=0.3", "--epsilon=0.3"}));
   EXPECT_THAT(refusal_with({"--perturbation=gaussian", "--precision=bf16"}),
               HasSubstr("set precision = fp32"));
 }
@@ -140,17 +131,72 @@ TEST(Settings, JsonHoldsTypedValuesInTableOrder) {
   EXPECT_EQ(json.size(), all_settings().keys.size());
   EXPECT_EQ(json.begin().key(), "pack");
   EXPECT_EQ(json["lr"], 1e-3);
-  EXPECT_EQ(json["head-refit"], false);
-  EXPECT_EQ(json["lora-targets"], nlohmann::ordered_json({"key", "value"}));
+  EXPECT_EQ(json["drop-last"], false);
+  EXPECT_EQ(json["epochs"], 10);
+  EXPECT_EQ(json["adapter"], "lora:rank=10,alpha=10,targets=key+value,a=kaiming");
+  EXPECT_EQ(json["classifier"], "local:refit=0,align=0");
+  EXPECT_EQ(json["device"], "auto:threads=1,share=false,graphs=true");
 }
 
 TEST(Settings, OperationalSettingsStayOutOfTheRecordedJson) {
   const auto json = nlohmann::json::parse(config_json(all_settings(), RunConfig(), false));
-  for (const char* const name : {"pack", "out", "resume", "progress", "log-every", "dry-run"}) {
+  for (const char* const name : {"pack", "out", "resume", "progress", "dry-run"}) {
     EXPECT_FALSE(json.contains(name)) << name;
   }
-  for (const char* const name : {"lanes", "device", "seed", "epsilon"}) {
+  for (const char* const name : {"lanes", "device", "seed", "perturbation"}) {
     EXPECT_TRUE(json.contains(name)) << name;
+  }
+  EXPECT_EQ(json["device"], "auto:threads=1");
+}
+
+// What an earlier version recorded of a run with the defaults of then, which are those of now.
+TEST(Settings, OldRecordsAreThoseOfToday) {
+  const std::string recorded =
+      R"({"seed":1,"scenario":"class-incremental","joint":false,"validation":0.0,"image-size":224,)"
+      R"("pooling":"auto","normalisation":"backbone","interpolation":"auto","crop-share":0.0,)"
+      R"("augmentation":"crop-flip","crop-scale-min":0.08,"colour-jitter":0.4,)"
+      R"("rand-augment-operations":2,"rand-augment-magnitude":9.0,"epochs":10,)"
+      R"("passes-per-epoch":1,"batch":256,"drop-last":false,"adapter":"lora","lora-rank":10,)"
+      R"("lora-alpha":10.0,"lora-targets":["key","value"],"lr":0.001,"head-lr":0.01,)"
+      R"("weight-decay":0.0,"schedule":"cosine","milestones":[0.5,0.8],"milestone-factor":0.1,)"
+      R"("warmup-steps":0,"clip-norm":0.0,"nonfinite":"stop","nonfinite-limit":10,)"
+      R"("objective":"classes","perturbation":"sign","epsilon":0.5,"penalty":"none","ewc":0.0,)"
+      R"("merge":"closed-form","curvature":"empirical","fisher-scale":"secant",)"
+      R"("error-budget":true,"head":"linear","head-scale":16.0,"classifier":"local",)"
+      R"("head-refit":false,"head-refit-epochs":20,"head-align":false,"head-align-epochs":5,)"
+      R"("lanes":"4","device":"auto","threads":1,"precision":"fp32","evaluation-batch":64})";
+  const auto today = nlohmann::json::parse(with_todays_settings(recorded));
+  EXPECT_EQ(today, nlohmann::json::parse(config_json(all_settings(), RunConfig(), false)));
+  EXPECT_THAT(config_differences(all_settings(), recorded, RunConfig()), testing::IsEmpty());
+  RunConfig config;
+  config.adapter = "lora:rank=4";
+  EXPECT_THAT(config_differences(all_settings(), recorded, config),
+              testing::ElementsAre(AllOf(HasSubstr("adapter: recorded \"lora:rank=10,alpha=10"),
+                                         HasSubstr("now \"lora:rank=4,alpha=10"))));
+  take_recorded(all_settings(), recorded, config);
+  EXPECT_EQ(config, RunConfig());
+}
+
+// Also of kinds that aren't the default.
+TEST(Settings, OldSettingsOfEveryKindAreItsKeysOfToday) {
+  for (const char* const text :
+       {R"({"augmentation":"crop-flip-jitter","colour-jitter":0.4})",
+        R"({"augmentation":"rand-augment","rand-augment-magnitude":9.0})",
+        R"({"schedule":"multistep","warmup-steps":0})",
+        R"({"schedule":"constant","milestones":[]})",
+        R"({"nonfinite":"skip","nonfinite-limit":10})", R"({"adapter":"none","lora-rank":10})",
+        R"({"perturbation":"stratified","epsilon":0.5})",
+        R"({"perturbation":"uniform","epsilon":1})", R"({"head":"cosine","head-scale":16.0})",
+        R"({"head":"prototype","head-scale":16.0})",
+        R"({"curvature":"gram","fisher-scale":"secant"})", R"({"ewc":1.0})",
+        R"({"classifier":"ridge","head-refit":false})", R"({"progress":"plain","log-every":50})"}) {
+    const auto today = nlohmann::json::parse(with_todays_settings(text));
+    for (const auto& [name, value] : today.items()) {
+      RunConfig config;
+      const Key& key = *find_key(all_settings(), name);
+      set_value(config, key, value.get<std::string>());
+      EXPECT_EQ(value_text(config, key), value) << text;
+    }
   }
 }
 
@@ -164,20 +210,26 @@ TEST(Settings, HelpExplainsEveryKeyWithin100Columns) {
   const std::string help = config_help(all_settings());
   for (const Key& key : all_settings().keys) {
     EXPECT_THAT(help, HasSubstr("--" + std::string(key.name) + " ")) << key.name;
-    const bool is_path = allowed(key) == "text";
+    const bool is_path = key.type == Type::kText;
     EXPECT_THAT(help, HasSubstr(is_path ? " PATH" : allowed(key))) << key.name;
   }
-  EXPECT_THAT(help, HasSubstr("\nPerturb, and merge\n"));
+  EXPECT_THAT(help, HasSubstr("\nThe method, by parts\n"));
   std::istringstream lines(help);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
 }
 
 TEST(Settings, HelpMarksWhatIsNotInThePaper) {
-  for (const char* const name :
-       {"head-refit", "fisher-scale", "passes-per-epoch", "validation", "error-budget"}) {
+  for (const char* const name : {"passes-per-epoch", "validation", "error-budget"}) {
     std::string help(find_key(all_settings(), name)->help);
     std::replace(help.begin(), help.end(), '\n', ' ');
     EXPECT_THAT(help, testing::ContainsRegex("[Nn]ot in the paper")) << name;
+  }
+  for (const auto& [name, key] :
+       {std::pair("classifier", "refit"), {"classifier", "align"}, {"curvature", "scale"}}) {
+    const Kind& kind = find_key(all_settings(), name)->kinds->kinds.front();
+    const auto row = std::ranges::find(kind.parameters, key, &Parameter::name);
+    EXPECT_THAT(std::string(row->help),
+                testing::ContainsRegex("not in the paper|Not in the paper"));
   }
 }
 
@@ -205,8 +257,9 @@ TEST_F(Verbs, RefuseOnTheCommandLineWhatHasNoMeaningInThem) {
                     HasSubstr(concat("--", key.name, " has no meaning in palimpsest ", verb)));
       }
       const std::string& file =
-          write(concat(key.name, " = ", value.empty() ? "x" : value, "\nthreads = 3\n"));
-      EXPECT_EQ(parse_settings(all_settings(), Arguments{"--config", file}, {}, verb).threads, 3)
+          write(concat(key.name, " = ", value.empty() ? "x" : value, "\nhang-seconds = 3\n"));
+      EXPECT_EQ(parse_settings(all_settings(), Arguments{"--config", file}, {}, verb).hang_seconds,
+                3)
           << key.name;
     }
   }

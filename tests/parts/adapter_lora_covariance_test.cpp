@@ -14,10 +14,7 @@ namespace {
 // One task, learned with A from its inputs.
 class CovarianceA : public StreamTest {
  protected:
-  CovarianceA() : StreamTest(true) {
-    stream_.config.adapter = "lora:a=covariance";
-    stream_.config.lora_rank = 3;
-  }
+  CovarianceA() : StreamTest(true) { stream_.config.adapter = "lora:rank=3,a=covariance"; }
 
   TrainedTask learned() {
     Session session = stream_.session({});
@@ -45,7 +42,7 @@ at::Tensor matrix(const std::vector<float>& values, std::int64_t rows) {
 }
 
 TEST_F(CovarianceA, LearnsBAlone) {
-  const auto adapter = make_adapter(stream_.config);
+  const auto adapter = adapters().make(stream_.config.adapter);
   EXPECT_FALSE(adapter->learns(0).a);
   EXPECT_TRUE(adapter->learns(0).b);
 }
@@ -98,9 +95,9 @@ TEST_F(CovarianceA, IsTheSameWithActivationsComputedAgain) {
 }
 
 TEST_F(CovarianceA, RefusesMoreDirectionsThanInputs) {
-  stream_.config.lora_rank = 33;
+  stream_.config.adapter = "lora:rank=33,a=covariance";
   EXPECT_THAT([&] { learned(); },
-              testing::ThrowsMessage<UsageError>(testing::HasSubstr("lower lora-rank")));
+              testing::ThrowsMessage<UsageError>(testing::HasSubstr("lower the rank")));
 }
 
 }  // namespace

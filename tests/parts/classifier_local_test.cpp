@@ -10,6 +10,8 @@
 namespace palimpsest {
 namespace {
 
+constexpr std::int64_t kPasses = 5;  // over what is drawn
+
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -25,7 +27,7 @@ TEST(AlignedHeads, TellClassesOfDifferentTasksApart) {
         {2, 2, {1, 0, -1, 0}, {0.01f, 0.01f, 0.01f, 0.01f}},
         {2, 2, {0, 1, 0, -1}, {0.01f, 0.01f, 0.01f, 0.01f}}};
     const bool is_linear = config.head == "linear";
-    const double scale = is_linear ? 1 : config.head_scale;
+    const double scale = is_linear ? 1 : 16;
     const std::vector<Head> heads = {
         {2, 2, {0.1f, 0.1f, -0.1f, 0.1f}, {0, 0}, kind, scale},
         {2,
@@ -40,10 +42,9 @@ TEST(AlignedHeads, TellClassesOfDifferentTasksApart) {
     };
     const at::Tensor wanted = at::arange(4);
     const auto align = [&](const std::vector<Head>& of) {
-      return aligned_heads(
-          of, statistics,
-          settings_after_merge(config, 4 * kDrawsPerClass, config.head_align_epochs), 1,
-          *objectives().make("classes"), at::kCPU);
+      return aligned_heads(of, statistics,
+                           settings_after_merge(config, 4 * kDrawsPerClass, kPasses), 1,
+                           *objectives().make("classes"), at::kCPU);
     };
     const std::vector<Head> aligned = align(heads);
     EXPECT_FALSE(at::equal(predicted(heads), wanted)) << kind;
@@ -66,8 +67,8 @@ TEST(AlignedHeads, TakeABatchOfAnySize) {
   const std::vector<Head> heads(2, {2, 2, {1, 2, 3, 4}, {0, 0}});
   const auto align = [&] {
     return aligned_heads(heads, statistics,
-                         settings_after_merge(config, 4 * kDrawsPerClass, config.head_align_epochs),
-                         1, *objectives().make("classes"), at::kCPU);
+                         settings_after_merge(config, 4 * kDrawsPerClass, kPasses), 1,
+                         *objectives().make("classes"), at::kCPU);
   };
   for (const bool drop_last : {false, true}) {
     config.drop_last = drop_last;
@@ -106,15 +107,14 @@ TEST(LocalClassifier, NeedsClassStatisticsOfEveryTaskToAlign) {
                           "classifier/local/1/mean", "classifier/local/1/variance"));
 }
 
-// What --head-refit and --head-align say, with their passes.
-TEST(LocalClassifier, LearnsAsTheSettingsOfItsKeysSay) {
+TEST(LocalClassifier, LearnsAsItsKeysSay) {
   RunConfig config;
-  EXPECT_FALSE(make_classifier(config)->takes_features());
-  config.head_refit = true;
-  EXPECT_TRUE(make_classifier(config)->takes_features());
-  EXPECT_THAT(make_classifier(config)->needs(1), IsEmpty());
-  config.head_align = true;
-  EXPECT_EQ(make_classifier(config)->needs(1).size(), 1u);
+  EXPECT_FALSE(classifiers().make(config.classifier)->takes_features());
+  config.classifier = "local:refit=20";
+  EXPECT_TRUE(classifiers().make(config.classifier)->takes_features());
+  EXPECT_THAT(classifiers().make(config.classifier)->needs(1), IsEmpty());
+  config.classifier = "local:refit=20,align=5";
+  EXPECT_EQ(classifiers().make(config.classifier)->needs(1).size(), 1u);
 }
 
 class LocalLearns : public StreamTest {
@@ -124,7 +124,7 @@ class LocalLearns : public StreamTest {
   // What is in the memory after a task's merge.
   NamedTensors learned(const char* text, NamedTensors memory, const Task& task) {
     Session session = stream_.session({});
-    const auto objective = make_objective(stream_.config);
+    const auto objective = objectives().make(stream_.config.objective);
     TaskPasses passes(session, task, *objective);
     classifiers().make(text)->learn(passes, stream_.pretrained(), {}, memory);
     return memory;
@@ -154,7 +154,7 @@ TEST_F(LocalLearns, AlignKeepsStatisticsOfEveryTaskAndMovesHeadsFromTheSecondOn)
   NamedTensors memory = learned("local:align=2", memory_of({flat_}), stream_.task());
   EXPECT_THAT(heads_in(memory), ElementsAre(flat_));
   Session session = stream_.session({});
-  const auto objective = make_objective(stream_.config);
+  const auto objective = objectives().make(stream_.config.objective);
   TaskPasses passes(session, stream_.task(), *objective);
   const ClassStatistics expected = class_statistics(to_host(passes.features(stream_.pretrained())),
                                                     stream_.task().train.targets, 2);
@@ -193,7 +193,7 @@ TEST(LocalMemory, OfOtherTasksIsRefused) {
 
 TEST_F(LocalLearns, BeforeTheMergeItAnswersWithTheHeadsAsTheyAre) {
   Session session = stream_.session({});
-  const auto objective = make_objective(stream_.config);
+  const auto objective = objectives().make(stream_.config.objective);
   TaskPasses passes(session, stream_.task(), *objective);
   const NamedTensors memory = memory_of({flat_});
   const ClassesSeen seen{.by_task = {2}};

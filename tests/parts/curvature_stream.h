@@ -47,7 +47,7 @@ class CurvatureStream : public StreamTest {
 class SampleGradients {
  public:
   SampleGradients(TinyStream& stream, const Head& head)
-      : session_((stream.config.lora_alpha = stream.config.lora_rank = 32, stream.session({}))),
+      : session_((stream.config.adapter = "lora:rank=32,alpha=32", stream.session({}))),
         parameters_(*session_.model, 0, 2, make_training_parts(stream.config)),
         head_(place(head, at::kCPU)) {
     const c10::NoGradGuard no_grad;

@@ -49,7 +49,7 @@ TEST_P(EveryPart, ExplainsEachKindInASentenceAndEachKey) {
     EXPECT_TRUE(kind.help.ends_with('.')) << kind.name;
     EXPECT_THAT('\n' + help, HasSubstr(concat('\n', kind.name, ": ", kind.help)));
     for (const Parameter& key : kind.parameters)
-      EXPECT_THAT(help, HasSubstr(concat(' ', key.name, " (", allowed(key)))) << kind.name;
+      EXPECT_THAT(help, HasSubstr(concat(" ", key.name, "=", allowed(key)))) << kind.name;
   }
 }
 

@@ -48,14 +48,13 @@ TEST(EwcPenalty, RisesAsTheSumOverTasksDoes) {
   }
 }
 
-// --ewc 2 stands for it.
-TEST(EwcPenalty, IsThatOfTheSettingOfItsName) {
+TEST(EwcPenalty, IsChosenByItsSetting) {
   RunConfig config;
-  EXPECT_FALSE(make_penalty(config)->needs_curvature());
-  config.ewc = 2;
+  EXPECT_FALSE(penalties().make(config.penalty)->needs_curvature());
+  config.penalty = "ewc:weight=2";
   CurvatureMemory memory(1);
   memory.add(std::vector<float>{3}, std::vector<float>{1});
-  EXPECT_EQ(make_penalty(config)->of(memory, std::vector<float>{0}).curvature,
+  EXPECT_EQ(penalties().make(config.penalty)->of(memory, std::vector<float>{0}).curvature,
             (std::vector<float>{6}));
 }
 

@@ -33,7 +33,7 @@ class RecordedParts : public StreamTest {
  protected:
   // bf16 takes LibTorch's operators, as a device does; float32 has kernels of its own here.
   RecordedParts() : StreamTest(false) {
-    stream_.config.precision = "bf16";
+    stream_.config.precision = Precision::kBf16;
     stream_.config.batch = 6;  // 32 samples: the last batch of a pass is shorter
     stream_.events.add(curve_);
   }
@@ -51,7 +51,8 @@ class RecordedParts : public StreamTest {
       for (const Kind& head : head_kinds().kinds) {
         stream_.config.objective = standard_text(objective);
         stream_.config.head = standard_text(head);
-        if (!is_trainable(*make_objective(stream_.config), *make_head_kind(stream_.config)))
+        if (!is_trainable(*objectives().make(stream_.config.objective),
+                          *head_kinds().make(stream_.config.head)))
           continue;
         ++heads;
         then(concat(stream_.config.objective, " with ", stream_.config.head));
@@ -114,7 +115,7 @@ TEST_F(RecordedParts, StepsOfEveryPerturbationAreTheSameToTheBit) {
   std::size_t kinds = 0;
   for (const Kind& kind : perturbations().kinds) {
     stream_.config.perturbation = standard_text(kind);
-    if (make_perturbation(stream_.config)->noise_size() > 0) continue;
+    if (perturbations().make(stream_.config.perturbation)->noise_size() > 0) continue;
     ++kinds;
     graphs_.made = 0;
     const TrainedTask called = learned({}, task), recorded = learned(graphs_.maker(), task);
@@ -138,7 +139,7 @@ TEST_F(RecordedParts, StepsOfEveryAdapterAreTheSameToTheBit) {
     }
     for (const std::string& text : texts) {
       stream_.config.adapter = text;
-      if (!make_adapter(stream_.config)->learns(0).any()) continue;
+      if (!adapters().make(stream_.config.adapter)->learns(0).any()) continue;
       graphs_.made = 0;
       const TrainedTask called = learned({}, stream_.task());
       const TrainedTask recorded = learned(graphs_.maker(), stream_.task());
@@ -152,7 +153,7 @@ TEST_F(RecordedParts, ACosineHeadKeepsItsBiasAtZero) {
   stream_.config.head = "cosine";
   const Head head = learned(graphs_.maker(), stream_.task()).head;
   EXPECT_EQ(head.kind, "cosine");
-  EXPECT_EQ(head.scale, stream_.config.head_scale);
+  EXPECT_EQ(head.scale, 16);
   EXPECT_THAT(head.bias, testing::Each(0));
 }
 
@@ -161,9 +162,9 @@ TEST_F(RecordedParts, EveryObjectiveAddsUpOverLanes) {
   const at::Tensor features = at::randn({6, 32}), weight = at::randn({3, 32}).mul(0.1);
   const at::Tensor targets = at::tensor({0, 1, 2, 2, 1, 0}, at::kLong);
   for_each_objective([&](const std::string& name) {
-    const auto objective = make_objective(stream_.config);
+    const auto objective = objectives().make(stream_.config.objective);
     const PlacedHead head{
-        .weight = weight, .bias = at::zeros({3}), .kind = make_head_kind(stream_.config)};
+        .weight = weight, .bias = at::zeros({3}), .kind = head_kinds().make(stream_.config.head)};
     const auto loss_of_rows = [&](std::int64_t first, std::int64_t size) {
       return objective->loss(objective->logits(features.narrow(0, first, size), head),
                              targets.narrow(0, first, size));
@@ -185,14 +186,15 @@ TEST(EveryCurvature, IsTheSameOfTextsFilledUp) {
   const Placement placement = make_placement("cpu", false, group, watchdog);
   TinyStream texts(true, placement, group, watchdog);
   Session session = texts.session({});
-  const PlacedHead head{
-      .weight = at::randn({2, 32}), .bias = at::zeros({2}), .kind = make_head_kind(texts.config)};
+  const PlacedHead head{.weight = at::randn({2, 32}),
+                        .bias = at::zeros({2}),
+                        .kind = head_kinds().make(texts.config.head)};
   Batch ragged = session.reader().test_view(texts.task().train, std::vector<std::int64_t>{0, 1, 2});
   ragged.numbers = at::tensor({0.1, 0.5, 0.9}, at::kDouble);
   const Batch filled_up{.samples = padded(std::get<Texts>(ragged.samples), at::kCPU),
                         .targets = ragged.targets,
                         .numbers = ragged.numbers};
-  const auto objective = make_objective(texts.config);
+  const auto objective = objectives().make(texts.config.objective);
   for (const Kind& kind : curvatures().kinds) {
     const auto curvature = curvatures().make(standard_text(kind));
     std::vector<at::Tensor> sums;

@@ -96,7 +96,8 @@ TEST(RunMerge, FollowsARunWhoseRuleChangedOnTheWay) {
   EXPECT_NE(remerge_run({.run = stream.folder, .rule = "average"}).record.post_hoc, "");
 }
 
-// As with --ewc: every Fisher is in the memory, also of tasks whose rule needs none.
+// As with a penalty that needs them: every Fisher is in the memory, also of tasks whose rule needs
+// none.
 TEST(RunMerge, FollowsARunThatKeptFishersUnderRulesThatNeedNone) {
   const std::vector<std::vector<std::string>> runs = {
       {"none", "none", "closed-form", "closed-form"},

@@ -12,8 +12,9 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 const char* const kPaper =
-    R"({"adapter":"lora","perturbation":"sign","epsilon":0.5,"merge":"closed-form","fisher-scale":"none","epochs":10,
-        "batch":256,"normalisation":"backbone"})";
+    R"({"adapter":"lora:rank=10,alpha=10,targets=key+value,a=kaiming","perturbation":"sign:epsilon=0.5",
+        "merge":"closed-form:by=global,shrink=0","curvature":"empirical:scale=none","epochs":10,"batch":256,
+        "image-transform":"resize-crop:size=224,crop=0,interpolation=auto,normalisation=backbone"})";
 
 // A finished run of one of configs/protocols, whose test sets have `tested` samples together.
 ReportedRun run_of(const std::string& protocol_name, std::int64_t trained, std::int64_t tested) {
@@ -53,7 +54,7 @@ TEST(Published, ARunAsThePaperHasItIsKeptApartOnlyByWhatIsNotKnown) {
 
 TEST(Published, WhatDiffersIsNamed) {
   ReportedRun run = run_of("cifar-100-10", 5000, 10000);
-  run.config["fisher-scale"] = "secant";
+  run.config["curvature"] = "empirical:scale=secant";
   run.tasks.back().record.backbone_name = "dinov2";
   const PublishedMatch match = published_match(run);
   ASSERT_TRUE(match.number.has_value());
@@ -61,7 +62,7 @@ TEST(Published, WhatDiffersIsNamed) {
   EXPECT_THAT(match.number->conditions.front().found,
               AllOf(HasSubstr("5,000"), HasSubstr("50,000")));
   EXPECT_THAT(match.number->conditions.back().found,
-              HasSubstr("fisher-scale secant (published: none)"));
+              HasSubstr("curvature empirical:scale=secant (published: empirical:scale=none)"));
   EXPECT_THAT(published_line(match), HasSubstr("88.45 %; not the same: split, weights, settings"));
 }
 

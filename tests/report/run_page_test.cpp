@@ -17,10 +17,11 @@ using testing::Not;
 using RunPage = RunsTest;
 
 const KnownSettings kKnown{
-    .all = R"({"pack":"","out":"runs/run","threads":1,"seed":1,"epochs":10,"lr":0.001,)"
-           R"("schedule":"cosine","fisher-scale":"secant"})",
+    .all =
+        R"({"pack":"","out":"runs/run","device":"auto:threads=1","seed":1,"epochs":10,"lr":0.001,)"
+        R"("schedule":"cosine","curvature":"empirical:scale=secant"})",
     .recorded = R"({"seed":1,"epochs":10,"lr":0.001,"schedule":"cosine",)"
-                R"("fisher-scale":"secant"})"};
+                R"("curvature":"empirical:scale=secant"})"};
 
 TEST_F(RunPage, SaysWhatWasReachedAndLost) {
   const std::string page = run_page(make("one", {}), kKnown);
@@ -70,9 +71,10 @@ TEST_F(RunPage, LoadsNothing) {
 
 TEST_F(RunPage, SettingsThatAreNotThePapersAreMarked) {
   SmallRun run;
-  run.config = R"({"seed":1,"epochs":10,"lr":0.5,"fisher-scale":"secant","schedule":"constant"})";
+  run.config =
+      R"({"seed":1,"epochs":10,"lr":0.5,"curvature":"empirical:scale=secant","schedule":"constant"})";
   const std::string page = run_page(make("one", run), kKnown);
-  EXPECT_THAT(page, HasSubstr("Not as in the paper (≠): lr, fisher-scale."));
+  EXPECT_THAT(page, HasSubstr("Not as in the paper (≠): lr, curvature."));
   EXPECT_THAT(page, HasSubstr("lr</td><td class=\"l\">0.5</td><td class=\"l\">0.001</td><td "
                               "class=\"l\">≠ 0.001</td>"));
   EXPECT_THAT(page,
@@ -82,10 +84,11 @@ TEST_F(RunPage, SettingsThatAreNotThePapersAreMarked) {
 
 TEST_F(RunPage, TheCommandHasWhatIsNotTheDefaultAndSaysWhatIsComputed) {
   SmallRun run;
-  run.config = R"({"seed":1,"epochs":10,"lr":0.5,"threads":2,"of another version":1})";
+  run.config =
+      R"({"seed":1,"epochs":10,"lr":0.5,"device":"auto:threads=2","of another version":1})";
   const std::string page = run_page(make("one", run), kKnown);
   EXPECT_THAT(page, HasSubstr("--lr 0.5"));
-  for (const char* const left_out : {"--seed", "--epochs", "--threads", "--of another version"})
+  for (const char* const left_out : {"--seed", "--epochs", "--device", "--of another version"})
     EXPECT_THAT(page, Not(HasSubstr(left_out)));
 }
 

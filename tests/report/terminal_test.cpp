@@ -176,7 +176,7 @@ TEST(Terminal, ColourOnlyWhereItIsAskedFor) {
 
 TEST(Terminal, AFileGetsPlainLinesWithoutColour) {
   std::FILE* const file = std::tmpfile();
-  const TerminalSettings settings = terminal_settings(file, "auto", 7);
+  const TerminalSettings settings = terminal_settings(file, {.every = 7});
   std::fclose(file);
   EXPECT_EQ(settings.steps, TerminalSettings::Steps::kPlain);
   EXPECT_FALSE(settings.colour);
@@ -221,16 +221,18 @@ TEST(Terminal, ATerminalGetsBarAndColourUnlessNoColorIsSet) {
   ASSERT_EQ(ioctl(fileno(terminal), TIOCSWINSZ, &size), 0);
   setenv("TERM", "xterm", 1);
   unsetenv("NO_COLOR");
-  const TerminalSettings coloured = terminal_settings(terminal, "auto", 1);
+  const TerminalSettings coloured = terminal_settings(terminal, {});
   EXPECT_EQ(coloured.steps, TerminalSettings::Steps::kBar);
   EXPECT_TRUE(coloured.colour);
   EXPECT_EQ(coloured.width, 72);
-  EXPECT_EQ(terminal_settings(terminal, "plain", 1).steps, TerminalSettings::Steps::kPlain);
-  EXPECT_EQ(terminal_settings(terminal, "none", 1).steps, TerminalSettings::Steps::kNone);
+  EXPECT_EQ(terminal_settings(terminal, {.kind = ProgressSettings::Kind::kPlain}).steps,
+            TerminalSettings::Steps::kPlain);
+  EXPECT_EQ(terminal_settings(terminal, {.kind = ProgressSettings::Kind::kNone}).steps,
+            TerminalSettings::Steps::kNone);
   setenv("NO_COLOR", "1", 1);
-  EXPECT_FALSE(terminal_settings(terminal, "auto", 1).colour);
+  EXPECT_FALSE(terminal_settings(terminal, {}).colour);
   setenv("TERM", "dumb", 1);
-  EXPECT_EQ(terminal_settings(terminal, "auto", 1).steps, TerminalSettings::Steps::kPlain);
+  EXPECT_EQ(terminal_settings(terminal, {}).steps, TerminalSettings::Steps::kPlain);
   std::fclose(terminal);
   close(master);
 }

@@ -120,7 +120,7 @@ class Views : public testing::Test {
 TEST_F(Views, RunShowsItsTasksMergesAndSummary) {
   make_run(2);
   const View view = view_of(run_.path());
-  EXPECT_THAT(view.text, AllOf(HasSubstr("2 tasks done"), HasSubstr("merge closed-form, epochs 40"),
+  EXPECT_THAT(view.text, AllOf(HasSubstr("2 tasks done"), HasSubstr("merge closed-form; epochs 40"),
                                HasSubstr("tiny bbbbbbbbbbbb"), HasSubstr("task 2: left2, right2"),
                                HasSubstr("The merge keeps little of this task.")));
   EXPECT_THAT(view.text, HasSubstr("   2        2    1,200  0.125      0.125   2.0e+03    5.000  "

@@ -22,6 +22,8 @@ class ConfigFile : public testing::Test {
     return path_;
   }
 
+  const std::string& path() const { return path_; }
+
  private:
   std::string path_;
 };

@@ -11,16 +11,20 @@ namespace palimpsest {
 
 // Some values that a key can have, as texts.
 inline std::vector<std::string> some_values(const Parameter& parameter) {
-  if (!parameter.choices.empty()) return {parameter.choices.begin(), parameter.choices.end()};
-  if (parameter.list) return {"x", "x+y"};
+  if (!parameter.choices.empty() && parameter.type != Type::kWhole)
+    return {parameter.choices.begin(), parameter.choices.end()};
+  if (parameter.type == Type::kWords) return {"x", "x+y"};
+  if (parameter.type == Type::kSwitch) return {"true", "false"};
   std::vector<std::string> values;
   const double least = parameter.minimum, greatest = parameter.maximum;
   for (const double value : {(least + greatest) / 2, least, least + 1, greatest}) {
     const bool is_possible = std::isfinite(value) && value <= greatest &&
                              (value > least || !parameter.above_minimum) &&
                              (value < greatest || !parameter.below_maximum) &&
-                             (std::trunc(value) == value || !parameter.whole);
-    if (is_possible) values.push_back(value_text(value));
+                             (std::trunc(value) == value || parameter.type != Type::kWhole);
+    if (!is_possible) continue;
+    const bool is_whole = parameter.type == Type::kWhole;
+    values.push_back(is_whole ? value_text(static_cast<std::uint64_t>(value)) : value_text(value));
   }
   return values;
 }

@@ -70,12 +70,11 @@ class TinyStream {
     }
     config.batch = 8;
     config.epochs = 4;
-    config.lora_rank = 4;
-    config.lora_targets = {"query", "key", "value", "fc1"};
+    config.adapter = "lora:rank=4";
     config.lr = config.head_lr = 0.02;
-    config.image_size = 16;
+    config.image_transform.size = 16;
     config.evaluation_batch = 4;
-    config.augmentation = "crop-flip-jitter";
+    config.augmentation.kind = Augmentation::Kind::kCropFlipJitter;
     config.clip_norm = 0.5;
   }
   ~TinyStream() { std::filesystem::remove(file_); }
@@ -87,9 +86,9 @@ class TinyStream {
   // A new model, and what trains it.
   Session session(MakeGraph make_graph) {
     const BackboneChoice choice{
-        .targets = config.lora_targets,
-        .image_size = config.image_size,
-        .precision = config.precision == "bf16" ? at::kBFloat16 : at::kFloat,
+        .targets = {"query", "key", "value", "fc1"},
+        .image_size = config.image_transform.size,
+        .precision = config.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat,
         .activation_checkpointing = config.activation_checkpointing};
     const TensorLoader weights = tiny_weights(placement_.device);
     std::unique_ptr<Backbone> model;
@@ -113,18 +112,18 @@ class TinyStream {
     Placement placement =
         make_placement(placement_.device.is_cuda() ? "cuda" : "cpu", false, group_, watchdog_);
     placement.make_graph = std::move(make_graph);
-    Session session{
-        .config = config,
-        .group = group_,
-        .watchdog = watchdog_,
-        .events = events,
-        .stop = StopRequest(group_, 0),
-        .lanes = {.count = 4},
-        .inputs = {.pack = Pack(file_),
-                   .transform = {.size = config.image_size, .augmentation = config.augmentation}},
-        .placement = std::move(placement),
-        .pixels = PixelSource(placement_.device, placement_.room_for_images()),
-        .model = std::move(model)};
+    Session session{.config = config,
+                    .group = group_,
+                    .watchdog = watchdog_,
+                    .events = events,
+                    .stop = StopRequest(group_, 0),
+                    .lanes = {.count = 4},
+                    .inputs = {.pack = Pack(file_),
+                               .transform = {.size = config.image_transform.size,
+                                             .augmentation = config.augmentation}},
+                    .placement = std::move(placement),
+                    .pixels = PixelSource(placement_.device, placement_.room_for_images()),
+                    .model = std::move(model)};
     load_weights(session, pretrained_);
     return session;
   }
@@ -236,15 +235,16 @@ inline TrainedTask trained(Session& session, const Task& task, const TaskBeginni
 
 // With the values on every rank: measure_curvature() forms them on rank 0 alone.
 inline Fisher curvature_everywhere(Session& session, const Task& task, const Head& head) {
-  Fisher fisher = measure_curvature(session, task, head, *make_curvature(session.config),
-                                    *make_objective(session.config));
+  Fisher fisher =
+      measure_curvature(session, task, head, *curvatures().make(session.config.curvature),
+                        *objectives().make(session.config.objective));
   fisher.values.resize(static_cast<std::size_t>(session.model->layout().size()));
   session.group.broadcast(std::as_writable_bytes(std::span(fisher.values)), 0, "test");
   return fisher;
 }
 
 inline double loss_of(Session& session, const Task& task, const Head& head) {
-  return mean_loss(session, task, head, *make_objective(session.config));
+  return mean_loss(session, task, head, *objectives().make(session.config.objective));
 }
 
 // Of the first task, after no other.
@@ -253,7 +253,7 @@ inline EvaluationRow evaluated(Session& session, const AdaptedWeights& weights, 
   const std::span<const Task> tasks(&task, 1);
   NamedTensors memory;
   put_head(memory, 0, head);
-  const auto classifier = make_classifier(session.config);
+  const auto classifier = classifiers().make(session.config.classifier);
   return evaluate(
       session, weights, tasks,
       classifier->scores(memory, classes_seen(tasks, session.config.scenario), session.device()));

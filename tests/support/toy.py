@@ -116,8 +116,7 @@ def settings(folder):
         "epochs": 6,
         "batch": 30,  # 40 training samples a task: the second batch of a pass is short
         "lr": "1e-2",
-        "lora-rank": 4,
-        "lora-alpha": 4,
+        "adapter": "lora:rank=4,alpha=4",
         "evaluation-batch": 8,
         "lanes": 4,
         "progress": "none",
@@ -139,4 +138,4 @@ def make_vision(folder):
         names = [name.decode().rstrip("\0") for name in file["classes"]]
     tasks = [{"name": f"task {t + 1}", "classes": names[2 * t : 2 * t + 2]} for t in range(CLASSES // 2)]
     make_protocol(os.path.join(folder, "protocol.json"), tasks=tasks)
-    write_config(os.path.join(folder, "toy.cfg"), settings(folder) | {"image-size": side, "epochs": 2, "crop-scale-min": 0.5})
+    write_config(os.path.join(folder, "toy.cfg"), settings(folder) | {"image-transform": f"resize-crop:size={side}", "epochs": 2, "augmentation": "crop-flip:min-scale=0.5"})

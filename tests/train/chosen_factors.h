@@ -7,7 +7,8 @@ namespace palimpsest {
 
 class ChosenFactors : public Adapter {
  public:
-  ChosenFactors(Learns learns, double scale) : learns_(learns), scale_(scale) {}
+  ChosenFactors(Learns learns, double scale)
+      : Adapter(parse_kind(adapters(), "lora")), learns_(learns), scale_(scale) {}
   Learns learns(std::int64_t) const override { return learns_; }
   std::int64_t rank() const override { return 4; }
   double scale() const override { return scale_; }

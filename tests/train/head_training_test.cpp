@@ -69,11 +69,11 @@ TEST_F(HeadTrainingTest, AStepThatIsNotFiniteMayBeLeftOut) {
 }
 
 TEST_F(HeadTrainingTest, AfterAMergeThereIsNoWarmUpAndAShortBatchThatIsTheOnlyOneStays) {
-  config.warmup_steps = 100;
+  config.schedule.warmup = 100;
   config.drop_last = true;
   config.batch = 6;
   const HeadTrainingSettings settings = settings_after_merge(config, 6, 7);
-  EXPECT_EQ(settings.optimizer.schedule.warmup_steps, 0);
+  EXPECT_EQ(settings.optimizer.schedule.warmup, 0);
   EXPECT_TRUE(settings.batches.drop_last);
   EXPECT_EQ(settings.batches.passes, 7);
   EXPECT_FALSE(settings_after_merge(config, 5, 7).batches.drop_last);
@@ -83,7 +83,7 @@ TEST_F(HeadTrainingTest, AfterAMergeThereIsNoWarmUpAndAShortBatchThatIsTheOnlyOn
   EXPECT_EQ(settings.batches.batch, config.batch);
   EXPECT_EQ(settings.optimizer.head_learning_rate, config.head_lr);
   EXPECT_EQ(settings.optimizer.weight_decay, config.weight_decay);
-  EXPECT_EQ(settings.optimizer.schedule.kind, config.schedule);
+  EXPECT_EQ(settings.optimizer.schedule.kind, config.schedule.kind);
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ class Recorded : public StreamTest {
  protected:
   // bf16 takes LibTorch's operators, as a device does; float32 has kernels of its own here.
   Recorded() : StreamTest(false) {
-    stream_.config.precision = "bf16";
+    stream_.config.precision = Precision::kBf16;
     stream_.events.add(curve_);
   }
 
@@ -55,7 +55,7 @@ TEST_F(Recorded, TrainingIsTheSameToTheBit) {
 
 // What gaussian records: the noise of each step is a tensor that stays where it is.
 TEST_F(Recorded, WeightsTakeTheNoiseOfEachStep) {
-  stream_.config.precision = "fp32";
+  stream_.config.precision = Precision::kFp32;
   Session session = stream_.session({});
   const TaskParameters parameters(*session.model, 0, 2, make_training_parts(stream_.config));
   parameters.values().flat().fill_(0.1);
@@ -113,7 +113,7 @@ TEST_F(Recorded, EvaluationAndLossAreTheSameToTheBit) {
 
 TEST_F(Recorded, TextsOfOneWidthShareARecording) {
   TinyStream texts(true, placement_, group_, watchdog_);
-  texts.config.precision = "bf16";
+  texts.config.precision = Precision::kBf16;
   Session session = texts.session({});
   RecordedPass pass(graphs_.maker(),
                     [&](const Batch& batch) { return session.model->features(batch).detach(); });
@@ -130,7 +130,8 @@ TEST_F(Recorded, TextsOfOneWidthShareARecording) {
 // What fills a text up must not be seen; bits differ, since attention adds in another order.
 TEST_F(Recorded, PaddedTextsHaveTheFeaturesOfTextsOneAfterAnother) {
   TinyStream texts(true, placement_, group_, watchdog_);
-  for (const auto& [precision, tolerance] : {std::pair("fp32", 1e-5), std::pair("bf16", 0.05)}) {
+  for (const auto& [precision, tolerance] :
+       {std::pair(Precision::kFp32, 1e-5), std::pair(Precision::kBf16, 0.05)}) {
     texts.config.precision = precision;
     Session session = texts.session({});
     std::vector<std::int64_t> all(20);

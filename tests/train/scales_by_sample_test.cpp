@@ -44,7 +44,7 @@ TEST_P(ScalesBySample, EverySampleSeesItsOwnScale) {
 TEST_P(ScalesBySample, AStepHandsEverySampleTheScaleOfItsPlaceInTheBatch) {
   Session session = stream_.session({});
   std::vector<std::int64_t> all_lanes{0, 1, 2, 3};
-  const auto perturbation = make_perturbation(stream_.config);
+  const auto perturbation = perturbations().make(stream_.config.perturbation);
   StepReader reader(session, stream_.task(), *perturbation, all_lanes);
   const StepInput input = reader.read(1);
   EXPECT_EQ(input.perturbation.by_sample,

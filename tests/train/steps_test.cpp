@@ -56,11 +56,11 @@ TEST(ScheduleTest, FollowsItsFormula) {
   EXPECT_DOUBLE_EQ(learning_rate_factor({.kind = "cosine"}, 0, 10), 1);
   EXPECT_DOUBLE_EQ(learning_rate_factor({.kind = "cosine"}, 5, 10), 0.5);
   EXPECT_GT(learning_rate_factor({.kind = "cosine"}, 9, 10), 0);
-  const Schedule steps{.kind = "multistep", .milestones = {0.5, 0.8}, .milestone_factor = 0.1};
+  const Schedule steps{.kind = Schedule::Kind::kMultistep, .milestones = {0.5, 0.8}, .factor = 0.1};
   EXPECT_DOUBLE_EQ(learning_rate_factor(steps, 4, 10), 1);
   EXPECT_DOUBLE_EQ(learning_rate_factor(steps, 5, 10), 0.1);
   EXPECT_DOUBLE_EQ(learning_rate_factor(steps, 9, 10), 0.01);
-  const Schedule warm{.kind = "constant", .warmup_steps = 3};
+  const Schedule warm{.kind = Schedule::Kind::kConstant, .warmup = 3};
   EXPECT_DOUBLE_EQ(learning_rate_factor(warm, 0, 10), 0.25);
   EXPECT_DOUBLE_EQ(learning_rate_factor(warm, 3, 10), 1);
   EXPECT_THROW(learning_rate_factor({.kind = "linear"}, 0, 10), UsageError);

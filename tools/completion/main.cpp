@@ -25,6 +25,7 @@ struct Option {
   Takes takes = Takes::kNothing;
   Words words = {};           // that may follow, besides what is typed
   bool may_be_alone = false;  // the value may be left out
+  std::string kinds = {};     // "NAME NAME:key= NAME:key=choice ...", where the value is of a kind
 };
 
 struct Command {
@@ -132,18 +133,35 @@ std::string_view first_sentence(std::string_view text) {
   return text;
 }
 
-// Those that the verb takes. A text without choices is a path: no setting has free text.
+// How texts of the kinds begin: "NAME", "NAME:key=", and "NAME:key=choice" where there are choices.
+std::string texts_of(const KindTable& table) {
+  std::string text;
+  for (const Kind& kind : table.kinds) {
+    text += concat(text.empty() ? "" : " ", kind.name);
+    for (const Parameter& key : kind.parameters) {
+      Words values = key.choices;
+      if (key.type == Type::kSwitch) values = {"true", "false"};
+      if (values.empty()) values = {""};
+      for (const std::string_view value : values)
+        text += concat(" ", kind.name, ":", key.name, "=", value);
+    }
+  }
+  return text;
+}
+
+// Those that the verb takes. A text is a path: no setting has free text.
 std::vector<Option> settings(std::string_view verb = "train") {
   std::vector<Option> options = {{"config", "a file of lines 'name = value'", Takes::kPath}};
   for (const Key& key : all_settings().keys) {
     if (!is_taken_by(key, verb)) continue;
     Option option = {key.name, first_sentence(key.help), Takes::kText, key.choices};
-    if (std::holds_alternative<bool RunConfig::*>(key.member)) {
+    if (key.type == Type::kSwitch) {
       option.words = {"true", "false"};
       option.may_be_alone = true;
-    } else if (std::holds_alternative<std::string RunConfig::*>(key.member) &&
-               key.choices.empty()) {
+    } else if (key.type == Type::kText) {
       option.takes = Takes::kPath;
+    } else if (key.type == Type::kKind) {
+      option.kinds = texts_of(*key.kinds);
     }
     options.push_back(std::move(option));
   }
@@ -189,10 +207,15 @@ constexpr std::string_view kBashHead =
 # shellcheck shell=bash disable=SC2207
 _palimpsest() {
   local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} called=${COMP_WORDS[0]##*/}
-  local options='' other='' words='' paths=''
+  local options='' other='' words='' paths='' kinds='' at=$((COMP_CWORD - 1)) typed='' word=''
   # --name=value is three words here.
   if [[ $current == = ]]; then current=''; elif [[ $before == = ]]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if [[ $called == palimpsest && $COMP_CWORD -gt 1 ]]; then called="palimpsest ${COMP_WORDS[1]}"; fi
+  # NAME:key=value is several words, too: all behind the option.
+  while [[ $at -gt 0 && ${COMP_WORDS[at]} != --* ]]; do at=$((at - 1)); done
+  typed=$(IFS=; printf '%s' "${COMP_WORDS[*]:at + 1:COMP_CWORD - at}")
+  typed=${typed#=}
+  if [[ $typed == *[:=]* ]]; then before=${COMP_WORDS[at]}; fi
 )";
 
 constexpr std::string_view kBashTail =
@@ -206,6 +229,21 @@ constexpr std::string_view kBashTail =
       fi
       ;;
   esac
+  if [[ -n $kinds ]]; then
+    for word in $kinds; do
+      if [[ $typed == *,* && $word == "${typed%%:*}:"* ]]; then
+        words+=" ${typed%,*},${word#*:}"
+      elif [[ $typed != *,* && ($typed == *:* && $word == *:* || $typed != *:* && $word != *:*) ]]; then
+        words+=" $word"
+      fi
+    done
+    current=${typed##*[:=]}
+    word=${typed%"$current"}
+    COMPREPLY=($(compgen -W "$words" -- "$typed"))
+    COMPREPLY=("${COMPREPLY[@]#"$word"}")
+    if [[ ${COMPREPLY[*]} == *= ]]; then compopt -o nospace 2>/dev/null; fi
+    return
+  fi
   COMPREPLY=($(compgen -W "$words" -- "$current"))
   if [[ -n $paths ]]; then
     compopt -o filenames 2>/dev/null
@@ -218,6 +256,7 @@ constexpr std::string_view kBashTail =
 std::string bash_case(std::string_view called, const Option& option) {
   if (option.takes == Takes::kNothing) return "";
   std::string reply;
+  if (!option.kinds.empty()) reply = concat(" kinds='", option.kinds, "'");
   if (!option.words.empty()) reply = concat(" words='", join(option.words), "'");
   if (option.takes == Takes::kPath) reply += " paths=1";
   if (option.may_be_alone)
@@ -267,7 +306,10 @@ std::string zsh_spec(const Option& option) {
   const std::string head = concat("'--", option.name, option.takes == Takes::kNothing ? "" : "=",
                                   "[", escaped(option.help, "[]\\"), "]");
   if (option.takes == Takes::kNothing) return head + "'";
-  std::string action = option.words.empty() ? " " : concat("(", join(option.words), ")");
+  std::string action = !option.kinds.empty()
+                           ? concat("_palimpsest_kind ", escaped(option.kinds, ":"))
+                       : option.words.empty() ? " "
+                                              : concat("(", join(option.words), ")");
   if (option.takes == Takes::kPath) {
     action =
         option.words.empty() ? "_files" : concat("{ compadd -- ", join(option.words), "; _files }");
@@ -292,7 +334,21 @@ std::string zsh() {
   std::string text =
       concat("#compdef ", join(programs()),
              "\n# Made from palimpsest's table of settings. Lay it into a folder of fpath.\n"
-             "local -a verbs\nverbs=(\n");
+             R"(_palimpsest_kind() {
+  local -a texts
+  if [[ $PREFIX == *,* ]]; then
+    texts=(${(M)@:#${PREFIX%%:*}:*})
+    texts=(${PREFIX%,*},${^texts#*:})
+  elif [[ $PREFIX == *:* ]]; then
+    texts=(${(M)@:#*:*})
+  else
+    texts=(${@:#*:*})
+  fi
+  compadd -S '' -- $texts
+}
+local -a verbs
+verbs=(
+)");
   std::string cases;
   for (const Command& command : commands()) {
     if (!command.verb.empty())

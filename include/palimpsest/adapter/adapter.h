@@ -3,8 +3,9 @@
 // is a file of src/adapter and a row of its table.
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
-#include "palimpsest/config/run_config.h"
 #include "palimpsest/kinds/kind_table.h"
 #include "palimpsest/model/lora.h"
 #include "palimpsest/session/session.h"
@@ -19,7 +20,12 @@ struct Learns {
 
 class Adapter {
  public:
+  // With the key `targets`.
+  explicit Adapter(const KindSettings& settings) : targets_(settings.words("targets")) {}
   virtual ~Adapter() = default;
+
+  // Projections of every block that are adapted, by name.
+  const std::vector<std::string>& targets() const { return targets_; }
 
   // Of a task, from 0. Where nothing learns, the task's head is trained on features alone.
   virtual Learns learns(std::int64_t task) const = 0;
@@ -31,11 +37,11 @@ class Adapter {
   // Collective. Writes A and B of the first step; the same on every rank. The model has
   // theta_hat_{t-1}.
   virtual void begin(Session& session, const Task& task, Lora& lora) const = 0;
+
+ private:
+  std::vector<std::string> targets_;
 };
 
 const PartTable<Adapter>& adapters();
-
-// Of --adapter. Throws UsageError as parse_kind.
-std::unique_ptr<Adapter> make_adapter(const RunConfig& config);
 
 }  // namespace palimpsest

@@ -8,7 +8,6 @@
 #include <memory>
 #include <vector>
 
-#include "palimpsest/config/run_config.h"
 #include "palimpsest/core/named_tensors.h"
 #include "palimpsest/kinds/kind_table.h"
 #include "palimpsest/kinds/needed_memory.h"
@@ -24,7 +23,7 @@ struct ClassesSeen {
   std::int64_t count() const;                  // of different ones
   std::int64_t first(std::size_t task) const;  // place of its first class among all
 };
-ClassesSeen classes_seen(std::span<const Task> tasks, std::string_view scenario);
+ClassesSeen classes_seen(std::span<const Task> tasks, Scenario scenario);
 
 // Ready to answer, where the model is: [samples, features] -> [samples, classes]. Where two are
 // equal the first class is the answer.
@@ -68,8 +67,5 @@ class Classifier {
 };
 
 const PartTable<Classifier>& classifiers();
-
-// Of --classifier. Throws UsageError as parse_kind.
-std::unique_ptr<Classifier> make_classifier(const RunConfig& config);
 
 }  // namespace palimpsest

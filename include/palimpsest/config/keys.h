@@ -2,10 +2,11 @@
 // Rows of the table of settings: those of config, and what the folders that have some of their own
 // make theirs with.
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "palimpsest/config/key_table.h"
-#include "palimpsest/kinds/kind_table.h"
+#include "palimpsest/config/struct_kinds.h"
 
 namespace palimpsest {
 
@@ -15,19 +16,40 @@ inline constexpr double kMost =
 
 // Headings in --help under which several folders have rows.
 inline constexpr std::string_view kTrainingGroup = "Training one task";
-inline constexpr std::string_view kMergeGroup = "Perturb, and merge";
-inline constexpr std::string_view kHeadsGroup = "Heads and classifier";
+inline constexpr std::string_view kMethodGroup = "The method, by parts";
+
+using Verbs = std::vector<std::string_view>;
+inline const Verbs kPlanned = {"plan", "doctor"};
+inline const Verbs kEverywhere = {"plan", "doctor", "eval", "predict"};
+
+// The row of a member of RunConfig. With `kinds` it is the text of a part of the method.
+template <typename T>
+Key key(std::string_view group, T RunConfig::*member, Parameter parameter, Verbs verbs = kPlanned) {
+  parameter = row_of(member, std::move(parameter));
+  Field<RunConfig> field = field_of(member, parameter);
+  return {std::move(parameter), group, std::move(field), std::move(verbs)};
+}
+
+// The row of a member that is a struct of a kind. `kinds` must outlive it.
+template <typename Settings>
+requires std::is_enum_v<decltype(Settings::kind)> Key key(std::string_view group,
+                                                          Settings RunConfig::*member,
+                                                          const StructKinds<Settings>& kinds,
+                                                          Parameter parameter,
+                                                          Verbs verbs = kPlanned) {
+  parameter.type = Type::kKind;
+  parameter.kinds = &kinds;
+  Field<RunConfig> field = {
+      [member, &kinds](const RunConfig& config) { return kinds.text(config.*member); },
+      [member, &kinds](RunConfig& config, const ParameterValue& value) {
+        config.*member = kinds.read(std::get<std::string>(value));
+      }};
+  return {std::move(parameter), group, std::move(field), std::move(verbs)};
+}
 
 std::vector<Key> keys_of_input();
-std::vector<Key> keys_of_passes();  // over a task's samples
-std::vector<Key> keys_of_optimizer();
+std::vector<Key> keys_of_training();   // but for the parts of the method
 std::vector<Key> keys_of_measuring();  // what is measured beside the method
 std::vector<Key> keys_of_running();
-
-// The row of a part of the method, whose text is NAME[:key=value,...]: `row`, which has name,
-// group, member and help, with what follows from the part's table. It must outlive the row. `check`
-// throws UsageError for a text that the table allows and a run doesn't.
-Key key_of_part(Key row, const KindTable& kinds,
-                std::function<void(std::string_view text)> check = nullptr);
 
 }  // namespace palimpsest

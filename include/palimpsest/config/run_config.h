@@ -1,10 +1,107 @@
 #pragma once
-// Everything that a run can be told, resolved: defaults, then the .cfg file, then flags.
+// The settings of a run, resolved: defaults, then the .cfg files, then the command line.
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "palimpsest/core/choice.h"
+#include "palimpsest/core/scenario.h"
+
 namespace palimpsest {
+
+enum class Pooling { kAuto, kClass, kMean };
+constexpr auto choices(Pooling) { return std::array<std::string_view, 3>{"auto", "class", "mean"}; }
+
+enum class Interpolation { kAuto, kBilinear, kBicubic };
+constexpr auto choices(Interpolation) {
+  return std::array<std::string_view, 3>{"auto", "bilinear", "bicubic"};
+}
+
+enum class Normalisation { kBackbone, kNone };
+constexpr auto choices(Normalisation) {
+  return std::array<std::string_view, 2>{"backbone", "none"};
+}
+
+enum class Precision { kFp32, kBf16 };
+constexpr auto choices(Precision) { return std::array<std::string_view, 2>{"fp32", "bf16"}; }
+
+enum class Resume { kNever, kAuto };
+constexpr auto choices(Resume) { return std::array<std::string_view, 2>{"never", "auto"}; }
+
+// How an image becomes what the backbone sees, without augmentation.
+struct ImageSettings {
+  enum class Kind { kResizeCrop } kind = Kind::kResizeCrop;
+  std::int64_t size = 224;
+  double crop = 0;  // side of the centre crop over the short side; 0: as the backbone says
+  Interpolation interpolation = Interpolation::kAuto;
+  Normalisation normalisation = Normalisation::kBackbone;
+
+  bool operator==(const ImageSettings&) const = default;
+};
+constexpr auto choices(ImageSettings::Kind) {
+  return std::array<std::string_view, 1>{"resize-crop"};
+}
+
+// What is drawn anew for each image in each pass of the training.
+struct Augmentation {
+  enum class Kind { kNone, kCropFlip, kCropFlipJitter, kRandAugment } kind = Kind::kCropFlip;
+  double min_scale = 0.08;  // smallest share of the area that a random crop keeps
+  double jitter = 0.4;      // of brightness, contrast and saturation
+  std::int64_t operations = 2;
+  double magnitude = 9;  // of bins 0 .. 30
+
+  bool operator==(const Augmentation&) const = default;
+};
+constexpr auto choices(Augmentation::Kind) {
+  return std::array<std::string_view, 4>{"none", "crop-flip", "crop-flip-jitter", "rand-augment"};
+}
+
+// The learning rate over the steps of a task.
+struct Schedule {
+  enum class Kind { kConstant, kCosine, kMultistep } kind = Kind::kCosine;
+  std::vector<double> milestones = {0.5, 0.8};  // as shares of the steps after warm-up
+  double factor = 0.1;                          // multiplied in at each milestone
+  std::int64_t warmup = 0;                      // steps, linear from 1/(warmup+1)
+
+  bool operator==(const Schedule&) const = default;
+};
+constexpr auto choices(Schedule::Kind) {
+  return std::array<std::string_view, 3>{"constant", "cosine", "multistep"};
+}
+
+// What becomes of a step whose loss or gradient isn't finite.
+struct NonfiniteSettings {
+  enum class Kind { kStop, kSkip } kind = Kind::kStop;
+  std::int64_t limit = 10;  // skipped steps of a task
+
+  bool operator==(const NonfiniteSettings&) const = default;
+};
+constexpr auto choices(NonfiniteSettings::Kind) {
+  return std::array<std::string_view, 2>{"stop", "skip"};
+}
+
+struct DeviceSettings {
+  enum class Kind { kAuto, kCpu, kCuda } kind = Kind::kAuto;
+  std::int64_t threads = 1;  // of a rank, for tensor operations
+  bool share = false;        // several ranks may have the same one
+  bool graphs = true;        // CUDA graphs
+
+  bool operator==(const DeviceSettings&) const = default;
+};
+constexpr auto choices(DeviceSettings::Kind) {
+  return std::array<std::string_view, 3>{"auto", "cpu", "cuda"};
+}
+
+struct ProgressSettings {
+  enum class Kind { kAuto, kBar, kPlain, kNone } kind = Kind::kAuto;
+  std::int64_t every = 50;  // steps between plain lines
+
+  bool operator==(const ProgressSettings&) const = default;
+};
+constexpr auto choices(ProgressSettings::Kind) {
+  return std::array<std::string_view, 4>{"auto", "bar", "plain", "none"};
+}
 
 struct RunConfig {
   // Input and output.
@@ -16,87 +113,58 @@ struct RunConfig {
   // The stream.
   std::uint64_t seed = 1;
   std::int64_t tasks = 0;  // 0: all of the protocol's
-  // class-incremental | task-incremental | domain-incremental
-  std::string scenario = "class-incremental";
+  Scenario scenario = Scenario::kClassIncremental;
   bool joint = false;     // all tasks at once: the upper bound
   double validation = 0;  // share of the training samples that is kept out of training
 
   // Images.
-  std::int64_t image_size = 224;
-  std::string pooling = "auto";            // auto | class | mean
-  std::string normalisation = "backbone";  // backbone | none
-  std::string interpolation = "auto";      // auto | bilinear | bicubic
-  double crop_share = 0;                   // test view; 0: as the backbone says
-  std::string augmentation = "crop-flip";  // none | crop-flip | crop-flip-jitter | rand-augment
-  double crop_scale_min = 0.08;
-  double colour_jitter = 0.4;
-  std::int64_t rand_augment_operations = 2;
-  double rand_augment_magnitude = 9;
+  ImageSettings image_transform;
+  Pooling pooling = Pooling::kAuto;
+  Augmentation augmentation;
 
   // Training.
   std::int64_t epochs = 10;
   std::int64_t passes_per_epoch = 1;
   std::int64_t batch = 256;  // global, over all ranks
   bool drop_last = false;
-  std::string adapter = "lora";  // NAME[:key=value,...], as all parts of the method
-  std::int64_t lora_rank = 10;
-  double lora_alpha = 10;  // s = lora_alpha / lora_rank
-  std::vector<std::string> lora_targets = {"key", "value"};
   double lr = 1e-3;  // of A and B
   double head_lr = 1e-2;
   double weight_decay = 0;
-  std::string schedule = "cosine";              // constant | cosine | multistep
-  std::vector<double> milestones = {0.5, 0.8};  // multistep: as shares of the task's steps
-  double milestone_factor = 0.1;
-  std::int64_t warmup_steps = 0;
-  double clip_norm = 0;            // 0: no clipping
-  std::string nonfinite = "stop";  // stop | skip, of a step whose loss or gradient is not finite
-  std::int64_t nonfinite_limit = 10;
+  Schedule schedule;
+  double clip_norm = 0;  // 0: no clipping
+  NonfiniteSettings nonfinite;
 
-  // Perturb, and merge.
+  // The parts of the method, each as the shortest text NAME[:key=value,...].
+  std::string adapter = "lora";
   std::string objective = "classes";
   std::string perturbation = "sign";
-  double epsilon = 0.5;
   std::string penalty = "none";
-  double ewc = 0;  // weight of the penalty of that name; 0: as `penalty` says
   std::string merge = "closed-form";
   std::string curvature = "empirical";
-  std::string fisher_scale = "secant";  // none | trace | secant
-  bool error_budget = true;             // measure by how much a merge raised the task's loss
-
-  // The heads.
   std::string head = "linear";
-  double head_scale = 16;  // cosine, prototype: what cosines are multiplied by
   std::string classifier = "local";
-  bool head_refit = false;
-  std::int64_t head_refit_epochs = 20;
-  bool head_align = false;
-  std::int64_t head_align_epochs = 5;
+  bool error_budget = true;  // measure by how much a merge raised the task's loss
 
   // Machine.
-  std::string lanes = "4";         // a number, or "ranks"
-  std::string device = "auto";     // auto | cpu | cuda
-  bool share_device = false;       // several ranks may have the same one
-  std::int64_t threads = 1;        // of a rank, for tensor operations
-  std::string precision = "fp32";  // fp32 | bf16, of the backbone, see the key's help
+  std::int64_t lanes = 4;  // 0: one a rank
+  DeviceSettings device;
+  Precision precision = Precision::kFp32;  // of the backbone, see the key's help
   bool activation_checkpointing = false;
-  bool cuda_graphs = true;
   std::int64_t evaluation_batch = 64;
   std::int64_t hang_seconds = 300;
   std::string stage;  // a folder of each node for a copy of the pack; "": read it where it is
 
   // Run.
-  std::string resume = "never";  // never | auto
-  std::string fork;              // a run folder or a state of one
-  std::string continue_from;     // a run folder, to learn more tasks from another pack
+  Resume resume = Resume::kNever;
+  std::string fork;           // a run folder or a state of one
+  std::string continue_from;  // a run folder, to learn more tasks from another pack
   bool allow_numerics_change = false;
   std::int64_t checkpoint_every = 0;  // steps; 0: not by steps
   double checkpoint_minutes = 10;     // 0: not by time
   double stop_after = 0;              // minutes; 0: never
-  std::string progress = "auto";      // auto | bar | plain | none
-  std::int64_t log_every = 50;        // steps between plain progress lines
-  bool tensorboard = true;            // write event files
-  bool profile = false;               // a trace of phases and collectives, by rank
+  ProgressSettings progress;
+  bool tensorboard = true;  // write event files
+  bool profile = false;     // a trace of phases and collectives, by rank
   bool dry_run = false;
 
   bool operator==(const RunConfig&) const = default;

@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "palimpsest/config/run_config.h"
 #include "palimpsest/head/head.h"
 #include "palimpsest/kinds/kind_table.h"
 #include "palimpsest/kinds/needed_memory.h"
@@ -68,8 +67,5 @@ class Curvature {
 };
 
 const PartTable<Curvature>& curvatures();
-
-// Of --curvature. Throws UsageError as parse_kind.
-std::unique_ptr<Curvature> make_curvature(const RunConfig& config);
 
 }  // namespace palimpsest

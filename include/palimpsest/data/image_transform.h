@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "palimpsest/config/run_config.h"
 #include "palimpsest/core/random.h"
 #include "palimpsest/data/pixel_source.h"
 #include "palimpsest/format/pack.h"
@@ -19,11 +20,7 @@ struct ImageTransform {
   std::array<double, 3> mean{0.5, 0.5, 0.5}, deviation{0.5, 0.5, 0.5};  // of pixels in [0, 1]
   double crop_share =
       0.875;  // test: the short side becomes floor(size / crop_share), then the centre
-  std::string augmentation = "crop-flip";  // none | crop-flip | crop-flip-jitter | rand-augment
-  double crop_scale_min = 0.08;            // smallest share of the area that a random crop keeps
-  double jitter = 0.4;                     // of brightness, contrast and saturation
-  std::int64_t rand_augment_operations = 2;
-  double rand_augment_magnitude = 9;  // of bins 0 .. 30
+  Augmentation augmentation = {};  // of the training view
 };
 
 // [n, 3, size, size] float32 where the pixels are, without augmentation.

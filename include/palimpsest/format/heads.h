@@ -6,11 +6,12 @@
 #include <vector>
 
 #include "palimpsest/core/named_tensors.h"
+#include "palimpsest/core/scenario.h"
 #include "palimpsest/format/records.h"
 
 namespace palimpsest {
 
-// Whether one head, that of the newest task, serves all tasks (--scenario domain-incremental).
+// As the scenario's name in a recorded configuration says it.
 bool shares_head(std::string_view scenario);
 
 // Those that tell classes apart: all, or the newest where it is shared.

@@ -1,6 +1,6 @@
 #pragma once
 // Mean and variance of the features of each class, and features drawn from them: what remains of a
-// task's data when its heads are aligned with later ones (--head-align).
+// task's data when its heads are aligned with later ones (classifier local:align=N).
 #include <cstdint>
 #include <span>
 #include <vector>

@@ -8,7 +8,6 @@
 #include <span>
 #include <string_view>
 
-#include "palimpsest/config/run_config.h"
 #include "palimpsest/format/records.h"
 #include "palimpsest/kinds/kind_table.h"
 #include "palimpsest/kinds/needed_memory.h"
@@ -43,9 +42,6 @@ class HeadKind {
 };
 
 const PartTable<HeadKind>& head_kinds();
-
-// Of --head. Throws UsageError as parse_kind.
-std::unique_ptr<HeadKind> make_head_kind(const RunConfig& config);
 
 // Rows of length 1; a row of zeros stays as it is, and has a finite gradient.
 at::Tensor directions(const at::Tensor& rows);

@@ -5,36 +5,18 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
+#include "palimpsest/core/choice.h"
+#include "palimpsest/kinds/parameter.h"
+
 namespace palimpsest {
-
-using ParameterValue = std::variant<double, std::string, std::vector<std::string>>;
-
-// One key of a kind: a number from `minimum` to `maximum`, or one of `choices`, or a list of words.
-struct Parameter {
-  std::string_view name;
-  std::optional<ParameterValue> standard =
-      std::nullopt;  // where the text doesn't give it; nullopt: it is needed
-  double minimum = 0, maximum = 0;
-  bool above_minimum = false;  // the minimum itself is not allowed
-  bool below_maximum = false;  // nor the maximum
-  bool whole = false;
-  std::vector<std::string_view> choices = {};
-  bool list = false;  // different words joined by +, at least one; of `choices` where it has some
-};
-
-// "a number above 0, at most 1"; "global, module, direction or coordinate".
-std::string allowed(const Parameter& parameter);
-
-// A value as the text has it.
-std::string value_text(const ParameterValue& value);
 
 struct KindSetting {
   std::string_view key;
   ParameterValue value;
   std::optional<ParameterValue> standard;
+  Effect effect = Effect::kMath;
 
   bool is_standard() const { return value == standard; }
 };
@@ -49,15 +31,22 @@ class KindSettings {
   std::string_view name() const { return name_; }
   // Throw Error when the kind has no such key, or one of another type.
   double number(std::string_view key) const;
+  std::int64_t whole(std::string_view key) const;
   const std::string& word(std::string_view key) const;
   const std::vector<std::string>& words(std::string_view key) const;
+  const ParameterValue& value(std::string_view key) const;
+  // Of a word whose choices are the names of Enum.
+  template <typename Enum>
+  Enum choice(std::string_view key) const {
+    return palimpsest::choice<Enum>(word(key)).value();
+  }
   // Those that differ from the standard, in the order of the kind's parameters.
   std::vector<KindSetting> given() const;
-  // These settings, with `value` for a key that the kind has, given by a setting of its own. Throws
-  // UsageError where the text and that setting say different things, neither of them the default.
-  KindSettings with(std::string_view key, const ParameterValue& value) const;
   // The shortest text that means the same: parses back to the same settings.
   std::string text() const;
+  // With all keys, so that it means the same where a default is another.
+  enum class Keys { kAll, kAllButOperational };
+  std::string full_text(Keys keys = Keys::kAll) const;
 
  private:
   template <typename Value>

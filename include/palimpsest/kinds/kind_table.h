@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "palimpsest/kinds/kind_settings.h"
@@ -29,10 +28,7 @@ KindSettings parse_kind(const KindTable& table, std::string_view text);
 
 std::vector<std::string_view> kind_names(const KindTable& table);
 
-// Whether the kind that a text names has this key. Throws UsageError as parse_kind.
-bool has_parameter(const KindTable& table, std::string_view text, std::string_view key);
-
-// All kinds with their keys, a paragraph each, in lines of at most `width` characters.
+// All kinds, a paragraph each, with a line for each key, in lines of at most `width` characters.
 std::string kinds_help(const KindTable& table, std::size_t width);
 
 // A row of a part's table, with what makes a Part of that kind. Throws UsageError where settings
@@ -61,12 +57,9 @@ class PartTable : public KindTable {
     }
   }
 
-  // Throws UsageError as parse_kind. `more`: values of keys that the text doesn't give; those that
-  // the kind doesn't have are left aside.
-  using MoreSettings = std::vector<std::pair<std::string_view, ParameterValue>>;
-  std::unique_ptr<Part> make(std::string_view text, const MoreSettings& more = {}) const {
+  // Throws UsageError as parse_kind.
+  std::unique_ptr<Part> make(std::string_view text) const {
     KindSettings settings = parse_kind(*this, text);
-    for (const auto& [key, value] : more) settings = settings.with(key, value);
     std::size_t row = 0;
     while (kinds[row].name != settings.name()) ++row;
     return makers_[row](std::move(settings));

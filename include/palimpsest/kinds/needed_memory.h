@@ -16,7 +16,7 @@ namespace palimpsest {
 // found ...: <reason>".
 struct NeededMemory {
   std::vector<std::string> names;
-  std::string settings;  // that ask for it: "--head cosine --head-scale 16"
+  std::string settings;  // that ask for it: "--head cosine:scale=16"
   std::string if_none;   // the reason where the part has no memory in the state
   std::string if_other;  // where it has another instance's, and what to do
 };

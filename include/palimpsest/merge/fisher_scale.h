@@ -2,18 +2,18 @@
 // Brings the Fishers of different tasks to one scale, so that a task's say in the merge doesn't
 // depend on how well it was fitted (docs/how-it-works.md, "The Fisher"). Only `none` is in the
 // paper.
+#include <array>
 #include <span>
 #include <string>
-#include <string_view>
+
+#include "palimpsest/core/choice.h"
 
 namespace palimpsest {
 
 enum class FisherScale { kNone, kTrace, kSecant };
-
-// "none", "trace" or "secant"; throws UsageError otherwise.
-FisherScale parse_fisher_scale(std::string_view name);
-
-std::string_view name_of(FisherScale scale);
+constexpr auto choices(FisherScale) {
+  return std::array<std::string_view, 3>{"none", "trace", "secant"};
+}
 
 struct FisherFactor {
   double factor = 1;

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 
-#include "palimpsest/config/run_config.h"
 #include "palimpsest/head/head.h"
 #include "palimpsest/kinds/kind_table.h"
 
@@ -44,8 +43,5 @@ class Objective {
 };
 
 const PartTable<Objective>& objectives();
-
-// Of --objective. Throws UsageError as parse_kind.
-std::unique_ptr<Objective> make_objective(const RunConfig& config);
 
 }  // namespace palimpsest

@@ -5,7 +5,6 @@
 #include <span>
 #include <vector>
 
-#include "palimpsest/config/run_config.h"
 #include "palimpsest/kinds/kind_table.h"
 #include "palimpsest/merge/curvature_memory.h"
 
@@ -32,8 +31,5 @@ class Penalty {
 };
 
 const PartTable<Penalty>& penalties();
-
-// Of --penalty, or of --ewc, which stands for it. Throws UsageError as parse_kind.
-std::unique_ptr<Penalty> make_penalty(const RunConfig& config);
 
 }  // namespace palimpsest

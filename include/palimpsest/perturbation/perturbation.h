@@ -6,7 +6,6 @@
 #include <memory>
 #include <vector>
 
-#include "palimpsest/config/run_config.h"
 #include "palimpsest/kinds/kind_table.h"
 
 namespace palimpsest {
@@ -41,8 +40,5 @@ class Perturbation {
 };
 
 const PartTable<Perturbation>& perturbations();
-
-// Of --perturbation. Throws UsageError as parse_kind.
-std::unique_ptr<Perturbation> make_perturbation(const RunConfig& config);
 
 }  // namespace palimpsest

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "palimpsest/config/run_config.h"
 #include "palimpsest/core/run_events.h"
 
 namespace palimpsest {
@@ -21,10 +22,9 @@ struct TerminalSettings {
   bool task_given = false;  // accuracies are those given the task
 };
 
-// `progress` is the setting of that name: auto, bar, plain or none. Asks whether `out` is a
+// Asks whether `out` is a
 // terminal, how wide it is, and whether NO_COLOR is set.
-TerminalSettings terminal_settings(std::FILE* out, std::string_view progress,
-                                   std::int64_t log_every);
+TerminalSettings terminal_settings(std::FILE* out, const ProgressSettings& progress);
 
 class TerminalReport : public RunListener {
  public:

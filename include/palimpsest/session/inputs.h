@@ -33,11 +33,11 @@ struct Inputs {
   std::vector<std::string> remarks = {};
 };
 
-// Pack and backbone alone, without a protocol: no tasks. Throws InputError when a file is wrong or
-// the two don't fit.
-Inputs open_pack_and_backbone(const RunConfig& config);
+// Pack and backbone alone, without a protocol: no tasks. `targets`: of the adapter. Throws
+// InputError when a file is wrong or the two don't fit.
+Inputs open_pack_and_backbone(const RunConfig& config, std::span<const std::string> targets);
 
 // Throws as that, and UsageError when more tasks are asked for than there are.
-Inputs open_inputs(const RunConfig& config);
+Inputs open_inputs(const RunConfig& config, std::span<const std::string> targets);
 
 }  // namespace palimpsest

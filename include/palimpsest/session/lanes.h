@@ -4,7 +4,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include "palimpsest/comm/collectives.h"
@@ -21,8 +20,8 @@ struct Lanes {
   std::vector<std::int64_t> of(int rank, int world_size) const;
 };
 
-// Of --lanes: a number, or "ranks". Throws UsageError when there are fewer lanes than ranks.
-Lanes lanes_of(std::string_view lanes, int world_size);
+// Of --lanes; 0: one lane a rank. Throws UsageError when there are fewer lanes than ranks.
+Lanes lanes_of(std::int64_t lanes, int world_size);
 
 // One vector per lane of this rank, and their sum over all lanes of all ranks.
 class LaneSum {

@@ -1,0 +1,61 @@
+#pragma once
+// A member of a struct of settings, whatever its type, as the value that a text gives.
+#include <functional>
+
+#include "palimpsest/core/choice.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/kinds/parameter.h"
+
+namespace palimpsest {
+
+template <typename Settings>
+struct Field {
+  std::function<ParameterValue(const Settings&)> get;
+  std::function<void(Settings&, const ParameterValue&)> set;
+};
+
+// The row of a member: `parameter`, with the type and the choices that follow from the member's.
+template <typename Settings, typename T>
+Parameter row_of(T Settings::*, Parameter parameter) {
+  if constexpr (std::is_enum_v<T>) {
+    parameter.choices = names_of<T>();
+    parameter.type = Type::kWord;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    parameter.type = Type::kSwitch;
+  } else if constexpr (std::is_integral_v<T>) {
+    parameter.type = Type::kWhole;
+  } else if constexpr (std::is_same_v<T, std::vector<double>>) {
+    parameter.type = Type::kNumbers;
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    parameter.type = parameter.kinds == nullptr ? Type::kText : Type::kKind;
+  }
+  return parameter;
+}
+
+// A whole number that may also be a word has 0 for the word.
+template <typename Settings, typename T>
+Field<Settings> field_of(T Settings::*member, const Parameter& parameter) {
+  if constexpr (std::is_enum_v<T>) {
+    return {[member](const Settings& settings) { return std::string(name(settings.*member)); },
+            [member](Settings& settings, const ParameterValue& value) {
+              settings.*member = choice<T>(std::get<std::string>(value)).value();
+            }};
+  } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+    const std::string word(parameter.choices.empty() ? "" : parameter.choices.front());
+    return {[member, word](const Settings& settings) -> ParameterValue {
+              if (!word.empty() && settings.*member == 0) return word;
+              return static_cast<std::uint64_t>(settings.*member);
+            },
+            [member](Settings& settings, const ParameterValue& value) {
+              const auto* const number = std::get_if<std::uint64_t>(&value);
+              settings.*member = number == nullptr ? T{0} : static_cast<T>(*number);
+            }};
+  } else {
+    return {[member](const Settings& settings) -> ParameterValue { return settings.*member; },
+            [member](Settings& settings, const ParameterValue& value) {
+              settings.*member = std::get<T>(value);
+            }};
+  }
+}
+
+}  // namespace palimpsest

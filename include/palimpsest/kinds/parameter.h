@@ -1,0 +1,67 @@
+#pragma once
+// One setting that a text can give a value: a setting of the program, or a key of a kind of one of
+// its parts. Parsing, ranges, help, hints and what may change on resume all come from this row.
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace palimpsest {
+
+struct KindTable;
+
+// What a change of the setting changes.
+enum class Effect {
+  kMath,         // the numbers a run is about: refused on resume
+  kNumerics,     // rounding only (lanes, device): refused on resume
+  kOperational,  // nothing in the results: free
+};
+
+enum class Type {
+  kNumber,   // a finite number
+  kWhole,    // a whole number from 0, or one of `choices`
+  kSwitch,   // true or false
+  kWord,     // one of `choices`
+  kWords,    // different words joined by +, at least one; of `choices` where it has some
+  kNumbers,  // rising numbers joined by +
+  kText,     // anything that a line of a .cfg file can have
+  kKind,     // NAME[:key=value,...] of `kinds`
+};
+
+using ParameterValue = std::variant<double, std::uint64_t, bool, std::string,
+                                    std::vector<std::string>, std::vector<double>>;
+
+struct Parameter {
+  std::string_view name;
+  Type type = Type::kNumber;
+  std::optional<ParameterValue> standard =
+      std::nullopt;  // of a key: where the text doesn't give it; nullopt: it is needed
+  double minimum = 0, maximum = 0;
+  bool above_minimum = false;  // the minimum itself is not allowed
+  bool below_maximum = false;  // nor the maximum
+  std::vector<std::string_view> choices = {};
+  std::string_view help = {};
+  Effect effect = Effect::kMath;
+  const KindTable* kinds = nullptr;
+  // Of a kind: throws UsageError for a text that the table allows and the program doesn't.
+  std::function<void(std::string_view text)> check = nullptr;
+};
+
+// "global, module or direction".
+std::string alternatives(std::span<const std::string_view> names);
+
+// "a number above 0, at most 1"; "global, module, direction or coordinate".
+std::string allowed(const Parameter& parameter);
+
+// A value as the text has it.
+std::string value_text(const ParameterValue& value);
+
+// The checked value of a text; of a kind, the shortest text that means the same. Throws UsageError
+// that names the key, the text and what is allowed.
+ParameterValue read_value(const Parameter& parameter, std::string_view text);
+
+}  // namespace palimpsest

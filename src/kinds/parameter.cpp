@@ -1,0 +1,211 @@
+#include "palimpsest/kinds/parameter.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+
+#include "palimpsest/core/cfg_file.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/kinds/kind_table.h"
+
+namespace palimpsest {
+namespace {
+
+template <typename Number>
+std::string number_text(Number value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof(text), value).ptr};
+}
+
+template <typename Values, typename Text>
+std::string joined(const Values& values, const Text& text) {
+  std::string all;
+  for (const auto& value : values) all += concat(all.empty() ? "" : "+", text(value));
+  return all;
+}
+
+bool is_choice(const Parameter& parameter, std::string_view word) {
+  return std::ranges::find(parameter.choices, word) != parameter.choices.end();
+}
+
+bool is_in_range(const Parameter& parameter, double number) {
+  const bool low =
+      parameter.above_minimum ? number > parameter.minimum : number >= parameter.minimum;
+  const bool high =
+      parameter.below_maximum ? number < parameter.maximum : number <= parameter.maximum;
+  return low && high;
+}
+
+std::string range_text(const Parameter& parameter) {
+  const std::string low = number_text(parameter.minimum), high = number_text(parameter.maximum);
+  if (std::isinf(parameter.maximum))
+    return parameter.above_minimum ? " above " + low : ", " + low + " or more";
+  return concat(parameter.above_minimum ? " above " + low + "," : " from " + low,
+                parameter.below_maximum   ? " to below "
+                : parameter.above_minimum ? " at most "
+                                          : " to ",
+                high);
+}
+
+template <typename Number>
+std::optional<ParameterValue> read_number(const Parameter& parameter, std::string_view text) {
+  Number number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  const auto value = static_cast<double>(number);
+  if (!std::isfinite(value) || !is_in_range(parameter, value)) return std::nullopt;
+  return number == 0 ? Number{0} : number;  // not -0
+}
+
+// 1e3 is one, too.
+std::optional<ParameterValue> read_whole(const Parameter& parameter, std::string_view text) {
+  constexpr double kExact = 1e15;
+  if (const auto whole = read_number<std::uint64_t>(parameter, text)) return whole;
+  const auto number = read_number<double>(parameter, text);
+  const double value = number ? std::get<double>(*number) : -1;
+  if (value != std::floor(value) || value < 0 || value > kExact || text.front() == '-')
+    return std::nullopt;
+  return static_cast<std::uint64_t>(value);
+}
+
+// nullopt where `read` has none for one of the parts between the +.
+template <typename Value, typename Read>
+std::optional<ParameterValue> read_list(std::string_view text, const Read& read) {
+  std::vector<Value> values;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t end = std::min(text.find('+', start), text.size());
+    if (!read(text.substr(start, end - start), values)) return std::nullopt;
+    start = end + 1;
+  }
+  return values;
+}
+
+std::optional<ParameterValue> read_words(const Parameter& parameter, std::string_view text) {
+  return read_list<std::string>(text, [&](std::string_view part, std::vector<std::string>& words) {
+    const std::string word(part);
+    if (word.empty() || std::ranges::find(words, word) != words.end()) return false;
+    if (!parameter.choices.empty() && !is_choice(parameter, word)) return false;
+    words.push_back(word);
+    return true;
+  });
+}
+
+std::optional<ParameterValue> read_numbers(const Parameter& parameter, std::string_view text) {
+  if (text.empty()) return std::vector<double>();
+  return read_list<double>(text, [&](std::string_view part, std::vector<double>& numbers) {
+    const auto number = read_number<double>(parameter, part);
+    if (!number || (!numbers.empty() && std::get<double>(*number) <= numbers.back())) return false;
+    numbers.push_back(std::get<double>(*number));
+    return true;
+  });
+}
+
+// Throws UsageError for what --print-config could not write down.
+void check_written(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t";
+  if (!text.empty() &&
+      (kBlanks.find(text.front()) != kBlanks.npos || kBlanks.find(text.back()) != kBlanks.npos))
+    throw UsageError("a value has no space at its ends");
+  cfg_value(std::string(text));
+}
+
+std::optional<ParameterValue> read(const Parameter& parameter, std::string_view text) {
+  switch (parameter.type) {
+    case Type::kNumber:
+      return read_number<double>(parameter, text);
+    case Type::kWhole:
+      if (is_choice(parameter, text)) return std::string(text);
+      return read_whole(parameter, text);
+    case Type::kSwitch:
+      if (text != "true" && text != "false") return std::nullopt;
+      return text == "true";
+    case Type::kWord:
+      if (!is_choice(parameter, text)) return std::nullopt;
+      return std::string(text);
+    case Type::kWords:
+      return read_words(parameter, text);
+    case Type::kNumbers:
+      return read_numbers(parameter, text);
+    case Type::kText:
+      check_written(text);
+      return std::string(text);
+    case Type::kKind:
+      check_written(text);
+      const std::string kept = parse_kind(*parameter.kinds, text).text();
+      if (parameter.check) parameter.check(kept);
+      return kept;
+  }
+  throw Error("a setting of an unknown type");
+}
+
+}  // namespace
+
+std::string alternatives(std::span<const std::string_view> names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    text += concat(i == 0 ? "" : (i + 1 == names.size() ? " or " : ", "), names[i]);
+  return text;
+}
+
+std::string value_text(const ParameterValue& value) {
+  struct Text {
+    std::string operator()(double number) const { return number_text(number); }
+    std::string operator()(std::uint64_t number) const { return number_text(number); }
+    std::string operator()(bool is_on) const { return is_on ? "true" : "false"; }
+    std::string operator()(const std::string& text) const { return text; }
+    std::string operator()(const std::vector<std::string>& words) const {
+      return joined(words, [](const std::string& word) { return word; });
+    }
+    std::string operator()(const std::vector<double>& numbers) const {
+      return joined(numbers, number_text<double>);
+    }
+  };
+  return std::visit(Text(), value);
+}
+
+std::string allowed(const Parameter& parameter) {
+  const std::string words = alternatives(parameter.choices);
+  switch (parameter.type) {
+    case Type::kNumber:
+      return "a number" + range_text(parameter);
+    case Type::kWhole:
+      return concat(words, words.empty() ? "" : ", or ", "a whole number", range_text(parameter));
+    case Type::kSwitch:
+      return "true or false";
+    case Type::kWord:
+      return words;
+    case Type::kWords:
+      return concat("different words", words.empty() ? "" : concat(" of ", words, ","),
+                    " joined by +");
+    case Type::kNumbers:
+      return concat("rising numbers", range_text(parameter), ", joined by +");
+    case Type::kText:
+      return "text";
+    case Type::kKind: {
+      const std::string_view noun = parameter.kinds->noun;
+      std::string word;  // "RULE" of "merge rule"
+      for (const char letter : noun.substr(noun.rfind(' ') + 1))
+        word += static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+      return word + "[:key=value,...]";
+    }
+  }
+  throw Error("a setting of an unknown type");
+}
+
+ParameterValue read_value(const Parameter& parameter, std::string_view text) {
+  const auto refuse = [&](std::string_view reason) {
+    return UsageError(concat(parameter.name, " = '", text, "' is not possible: ", reason));
+  };
+  std::optional<ParameterValue> value;
+  try {
+    value = read(parameter, text);
+  } catch (const UsageError& error) {
+    throw refuse(error.what());
+  }
+  if (!value) throw refuse("it takes " + allowed(parameter));
+  return *value;
+}
+
+}  // namespace palimpsest
