@@ -141,7 +141,7 @@ TEST_F(Recorded, PaddedTextsHaveTheFeaturesOfTextsOneAfterAnother) {
                       .targets = ragged.targets};
     const at::Tensor expected = session.model->features(ragged);
     EXPECT_TRUE(at::allclose(session.model->features(batch), expected, tolerance, tolerance))
-        << precision << ": off by "
+        << name(precision) << ": off by "
         << (session.model->features(batch) - expected).abs().max().item<double>();
   }
 }

@@ -307,7 +307,7 @@ std::string zsh_spec(const Option& option) {
                                   "[", escaped(option.help, "[]\\"), "]");
   if (option.takes == Takes::kNothing) return head + "'";
   std::string action = !option.kinds.empty()
-                           ? concat("_palimpsest_kind ", escaped(option.kinds, ":"))
+                           ? concat(" _palimpsest_kind ", escaped(option.kinds, ":"))
                        : option.words.empty() ? " "
                                               : concat("(", join(option.words), ")");
   if (option.takes == Takes::kPath) {
