@@ -30,7 +30,7 @@ PORTABLE = {
 }
 STREAMS = {
     "texts": (toy_module.make, ["--epochs", 2]),
-    "images": (toy_module.make_vision, ["--epochs", 1, "--perturbation", "stratified", "--augmentation", "rand-augment"]),
+    "images": (toy_module.make_vision, ["--epochs", 1, "--perturbation", "stratified", "--augmentation", "rand-augment:min-scale=0.5"]),
 }
 
 

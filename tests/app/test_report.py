@@ -131,7 +131,7 @@ def test_runs_are_pooled_over_seeds_and_paired(compared):
     rows = list(csv.DictReader(report(*compared, "--csv").splitlines()))
     assert [row["group"] for row in rows] == ["A", "A", "B", "B"] and [row["seed"] for row in rows] == ["1", "2", "1", "2"]
     found = json.loads(report(*compared, "--json"))
-    assert [group["differs_in"] for group in found["groups"]] == ["merge closed-form", "merge none"]
+    assert [group["differs_in"] for group in found["groups"]] == ["merge closed-form:by=global,shrink=0", "merge none"]
     for measure in ("last", "average_anytime", "forgetting", "plasticity"):
         values = [float(row[measure]) for row in rows]
         for group, own in zip(found["groups"], (values[:2], values[2:])):
