@@ -13,6 +13,7 @@
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/run_folder.h"
+#include "record_files.h"
 #include "versions.h"
 
 namespace palimpsest {
@@ -116,22 +117,22 @@ std::string how_differs(const H5File& a, const H5File& b, const std::string& pat
   return how_numbers_differ<std::uint64_t>(a, b, ours);
 }
 
-// What a run is told comes before what it made of that: names are in byte order otherwise.
-int rank_of(const std::string& path) {
-  constexpr std::string_view kFirst[] = {"/task@", "/stream@", "/step@", "/config",
-                                         "/base",  "/pack@",   "/task/"};
-  const auto* found = std::ranges::find_if(
-      kFirst, [&](std::string_view prefix) { return path.starts_with(prefix); });
-  return static_cast<int>(found - std::begin(kFirst));
-}
-
-std::vector<std::string> paths_of_both(const H5File& a, const H5File& b) {
+// In the order of the description: what a run is told comes before what it made of that.
+std::vector<std::string> paths_of_both(const H5File& a, const H5File& b, std::string_view type) {
   std::set<std::string> all;
   for (const H5File* file : {&a, &b}) {
     for (std::string& path : file->paths()) all.insert(std::move(path));
   }
   std::vector<std::string> paths(all.begin(), all.end());
-  std::ranges::stable_sort(paths, {}, rank_of);
+  const std::vector<ListedField> fields = fields_of(type);
+  std::ranges::stable_sort(paths, {}, [&](const std::string& path) {
+    return std::ranges::find_if(fields,
+                                [&](const ListedField& field) {
+                                  return field.path.substr(0, field.path.find('<')) ==
+                                         path.substr(0, field.path.find('<'));
+                                }) -
+           fields.begin();
+  });
   return paths;
 }
 
@@ -177,7 +178,7 @@ RecordComparison compare_records(const std::filesystem::path& a, const std::file
     comparison.remarks.push_back(concat("states of versions ", ours, " and ", theirs,
                                         " of the format have other names for the same arrays"));
   }
-  for (const std::string& path : paths_of_both(first, second)) {
+  for (const std::string& path : paths_of_both(first, second, type)) {
     const bool is_remark = path == "/numerics";
     if (!is_remark && !is_hashed(path)) continue;
     const std::string how = how_differs(first, second, path);

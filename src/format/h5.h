@@ -109,18 +109,9 @@ class H5File {
     read(item, std::as_writable_bytes(std::span(values)));
     return values;
   }
-  // The same, to where it is to stand: as many values as `dims` has.
-  template <typename T>
-  void numbers(const std::string& path, const H5Dims& dims, std::span<T> values) const {
-    const H5Item item = open(path);
-    require(item, kH5Type<T>, dims);
-    read(item, std::as_writable_bytes(values));
-  }
   std::string text(const std::string& path) const;
   std::vector<std::string> texts(const std::string& path) const;  // 1-D
 
-  // Shape of a dataset, without its values.
-  H5Dims dims(const std::string& path) const { return open(path).dims; }
   // Names of a group's members, in byte order; empty when there is no such group.
   std::vector<std::string> children(const std::string& group) const;
   // Paths of all datasets and all attributes, in byte order.

@@ -72,12 +72,6 @@ TEST_F(H5Test, ContentHashDoesNotDependOnTheOrderOfWriting) {
   EXPECT_EQ(write_tiny(at("a.h5"), false), write_tiny(at("b.h5"), true));
 }
 
-TEST_F(H5Test, ContentHashRefusesPathsOutOfOrder) {
-  ContentHash hash;
-  hash.add("/b", "u1", {}, {});
-  EXPECT_THROW(hash.add("/a", "u1", {}, {}), Error);
-}
-
 // Of several MiB, in rows of any length: the parts are the whole, and a flipped bit is seen in any.
 TEST_F(H5Test, ReadsLargeObjectsInParts) {
   for (const H5Dims& dims : {H5Dims{3'000'000}, H5Dims{3, 1'000'000}, H5Dims{700, 3, 1'429}}) {
