@@ -22,6 +22,11 @@ bool lists(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
 
+bool lists(std::string_view names, std::string_view name) {
+  return name.find(' ') == std::string_view::npos &&
+         concat(' ', names, ' ').find(concat(' ', name, ' ')) != std::string::npos;
+}
+
 void JsonObject::refuse(std::string_view field, std::string_view expected) const {
   const auto value = json.find(std::string(field));
   const std::string found = value == json.end() ? "nothing" : value->dump().substr(0, 80);
