@@ -10,10 +10,9 @@
 #include "content_hash.h"
 #include "h5.h"
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/run_folder.h"
 #include "record_files.h"
+#include "run_files.h"
 #include "versions.h"
 
 namespace palimpsest {
@@ -136,14 +135,6 @@ std::vector<std::string> paths_of_both(const H5File& a, const H5File& b, std::st
   return paths;
 }
 
-void check_file(const RunFolder& run, const std::string& name, const ManifestFile& expected) {
-  const std::filesystem::path file = run.path() / name;
-  const std::string found = sha256_of_file(file);
-  if (found == expected.sha256) return;
-  throw InputError(concat(file.string(), ": expected SHA-256 ", expected.sha256,
-                          " (manifest.json), found ", found, ". The file is damaged."));
-}
-
 Manifest manifest_of(const RunFolder& run) {
   std::optional<Manifest> manifest = run.manifest();
   if (manifest) return *std::move(manifest);
@@ -217,8 +208,8 @@ RecordComparison compare_runs(const std::filesystem::path& a, const std::filesys
                             ": expected two runs with a task or a step in common, found none"));
   for (const std::string& name : names) {
     const ManifestFile &x = ours.files.at(name), &y = theirs.files.at(name);
-    check_file(first, name, x);
-    check_file(second, name, y);
+    check_file_hash(a / name, x);
+    check_file_hash(b / name, y);
     if (x.content_sha256 == y.content_sha256) continue;
     const RecordComparison records = compare_records(a / name, b / name);
     for (Difference difference : records.differences) {

@@ -2,9 +2,6 @@
 
 #include <algorithm>
 
-#include "palimpsest/core/error.h"
-#include "palimpsest/core/text.h"
-
 namespace palimpsest {
 namespace {
 
@@ -29,22 +26,10 @@ bool is_all_zero(const auto& values) {
   return std::ranges::all_of(values, [](auto value) { return value == 0; });
 }
 
-void check_size(std::size_t found, std::size_t rows, std::size_t columns) {
-  if (found != 0 && found != rows * columns)
-    throw Error(concat("expected ", rows, " rows of ", columns, ", found ", found, " values"));
-}
-
 // classes: of tasks 0 to t.
 std::vector<EvaluationRow> rows_of(const EvaluationRow& table,
                                    const std::vector<std::size_t>& classes, bool is_of_version_1) {
   const std::size_t tasks = classes.size(), columns = tasks == 0 ? 0 : classes.back();
-  check_size(table.samples.size(), tasks, tasks);
-  for (const Score& score : table.scores) {
-    check_size(score.sums.size(), tasks, tasks);
-    check_size(score.weights.size(), tasks, tasks);
-  }
-  check_size(table.class_samples.size(), tasks, columns);
-  check_size(table.class_correct.size(), tasks, columns);
   std::vector<EvaluationRow> rows(tasks);
   for (std::size_t t = 0; t < tasks; ++t) {
     EvaluationRow& row = rows[t];

@@ -24,7 +24,8 @@ void take_weights(Score& score, const EvaluationRow& row, std::vector<double> ow
 
 using RowOfTask = const EvaluationRow& (AccuracyMatrix::*)(std::size_t) const;
 EvaluationRow table_of(const AccuracyMatrix& accuracy, RowOfTask row);
-// classes: by task. Throws Error where they don't fit.
+// classes: by task; the tables have a row for each, of the lengths that they give. Throws Error
+// where counts don't fit.
 AccuracyMatrix accuracy_of(const EvaluationRow& after_merge, const EvaluationRow& before_merge,
                            const std::vector<std::vector<std::string>>& classes,
                            bool is_of_version_1);

@@ -69,8 +69,6 @@ template <typename T>
 inline constexpr std::string_view kFieldType = kH5Type<T>;
 template <>
 inline constexpr std::string_view kFieldType<std::string> = "str";
-template <>
-inline constexpr std::string_view kFieldType<bool> = "u1";
 template <typename T>
 inline constexpr std::string_view kFieldType<std::optional<T>> = kH5Type<T>;
 
@@ -322,8 +320,6 @@ class Fields {
       if (member) writer_->number(path, *member);
     } else if constexpr (std::is_same_v<T, std::string>) {
       writer_->text(path, member);
-    } else if constexpr (std::is_same_v<T, bool>) {
-      writer_->number<std::uint8_t>(path, member ? 1 : 0);
     } else {
       writer_->number<T>(path, member);
     }
@@ -359,8 +355,6 @@ class Fields {
       member = file_->number<typename T::value_type>(path);
     } else if constexpr (std::is_same_v<T, std::string>) {
       member = file_->text(path);
-    } else if constexpr (std::is_same_v<T, bool>) {
-      member = file_->number<std::uint8_t>(path) != 0;
     } else {
       member = file_->number<T>(path);
     }

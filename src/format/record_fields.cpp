@@ -3,10 +3,25 @@
 #include <array>
 
 #include "evaluation_table.h"
-#include "palimpsest/format/heads.h"
 #include "palimpsest/format/partial_records.h"
 
 namespace palimpsest {
+
+void describe_head(Fields& fields, std::string_view group, Head& head) {
+  fields.within(group, "", [&] {
+    fields.array("/weight", head.weight, {{"c", head.classes}, {"features", head.features}},
+                 "a row for each class");
+    fields.array("/bias", head.bias, {{"c", head.classes}}, "a number for each class");
+    fields.value(
+        "@kind", head.kind,
+        "`linear`, also where it is missing; or `cosine`: scale times the cosine of weight "
+        "and features, bias zero",
+        {.since = "1.2.0", .may_be_missing = true, .least = 1});
+    fields.value("@scale", head.scale, "of a cosine head; 1 of a linear one",
+                 {.since = "1.2.0", .may_be_missing = true, .is_positive = true});
+  });
+}
+
 namespace {
 
 using Modules = std::vector<ModuleStatistics>;
@@ -26,21 +41,6 @@ void describe_lora(Fields& fields, std::vector<LoraFactors>& lora, bool may_be_m
         fields.array("/lora/<module>/A", f.a, {"r", {"in", f.in}}, "none for a frozen backbone");
         fields.array("/lora/<module>/B", f.b, {{"out", f.out}, "r"}, "as A");
       });
-}
-
-void describe_head(Fields& fields, std::string_view group, Head& head) {
-  fields.within(group, "", [&] {
-    fields.array("/weight", head.weight, {{"c", head.classes}, {"features", head.features}},
-                 "a row for each class");
-    fields.array("/bias", head.bias, {{"c", head.classes}}, "a number for each class");
-    fields.value(
-        "@kind", head.kind,
-        "`linear`, also where it is missing; or `cosine`: scale times the cosine of weight "
-        "and features, bias zero",
-        {.since = "1.2.0", .may_be_missing = true, .least = 1});
-    fields.value("@scale", head.scale, "of a cosine head; 1 of a linear one",
-                 {.since = "1.2.0", .may_be_missing = true, .is_positive = true});
-  });
 }
 
 // by_task, by_class: the lengths of its arrays; scores: of the list of names.
@@ -188,83 +188,6 @@ void describe_accuracy(Fields& fields, StateRecord& r) {
   });
 }
 
-struct StatisticsOfVersion1 {
-  std::int64_t classes = 0, features = 0;
-  std::vector<float> mean, variance;
-};
-
-// "curvature/empirical:scale=secant"
-std::string curvature_instance_of_version_1(const std::string& kind, const std::string& scale) {
-  return concat("curvature/",
-                kind == "gram-diagonal" ? "gram" : kind.substr(0, kind.rfind("-per-sample")),
-                ":scale=", scale);
-}
-
-// Heads, class statistics, S0 and S1 have places of their own, and get the names that they have in
-// this version.
-void describe_memory_of_version_1(Fields& fields, StateRecord& r) {
-  std::string kind, scale;
-  AdaptedLayout layout, layout_of_s1;
-  std::vector<double> s0, s1;
-  std::vector<Head> heads;
-  std::vector<std::vector<std::string>> classes;
-  std::vector<StatisticsOfVersion1> statistics;
-  fields.value("/curvature@kind", kind,
-               "kind of Fisher, as in a task's `/fisher@kind`; empty while the memory is empty");
-  fields.value("/curvature@scale", scale, "`none`, `trace` or `secant`");
-  fields.matrices("/curvature/s0/<module>", layout, s0, "sum of the scaled Fishers",
-                  {.may_be_missing = true});
-  fields.matrices("/curvature/s1/<module>", layout_of_s1, s1,
-                  "sum of scaled Fisher times (theta_i* - theta_hat_0)", {.may_be_missing = true});
-  fields.each_numbered(
-      "/heads/<task>", "T", false,
-      [&](Head& head, std::vector<std::string>& names) {
-        describe_head(fields, "/heads/<task>", head);
-        fields.array("/heads/<task>/classes", names, {"c"},
-                     "`<task>` is decimal, from 0 to T - 1; in a domain-incremental run the head "
-                     "of the last one serves all tasks");
-      },
-      heads, classes);
-  fields.each_numbered(
-      "/class_statistics/<task>", "T", true,
-      [&](StatisticsOfVersion1& of_task) {
-        fields.array("/class_statistics/<task>/mean", of_task.mean,
-                     {{"c", of_task.classes}, {"features", of_task.features}},
-                     "of the features of each class's training samples after the "
-                     "task's own merge; with `--head-align`",
-                     {.since = "1.2.0"});
-        fields.array("/class_statistics/<task>/variance", of_task.variance, {"c", "features"},
-                     "the same, over n - 1", {.since = "1.2.0"});
-      },
-      statistics);
-  if (!fields.reads()) return;
-  r.classes = std::move(classes);
-  fields.check("/", "a state's memory", [&] {
-    const auto add = [&](const std::string& name, const TensorDims& dims,
-                         NamedTensor::Values values, Keeper keeper = Keeper::kEveryRank) {
-      fields.add_tensor(r.memory, name, dims, std::move(values), keeper);
-    };
-    if (layout != layout_of_s1) throw Error("S0 without S1, or S1 without S0");
-    if (layout.size() > 0) {
-      const std::string instance = curvature_instance_of_version_1(kind, scale);
-      add(instance + "/s0", {layout.size()}, std::move(s0), Keeper::kRoot);
-      add(instance + "/s1", {layout.size()}, std::move(s1), Keeper::kRoot);
-    }
-    for (std::size_t task = 0; task < heads.size(); ++task) {
-      Head& head = heads[task];
-      const std::string place = concat(head_instance(head.kind, head.scale), '/', task);
-      add(place + "/weight", {head.classes, head.features}, std::move(head.weight));
-      add(place + "/bias", {head.classes}, std::move(head.bias));
-    }
-    for (std::size_t task = 0; task < statistics.size(); ++task) {
-      StatisticsOfVersion1& own = statistics[task];
-      const std::string place = concat("classifier/local/", task);
-      add(place + "/mean", {own.classes, own.features}, std::move(own.mean));
-      add(place + "/variance", {own.classes, own.features}, std::move(own.variance));
-    }
-  });
-}
-
 void describe_parameters(Fields& fields, std::string_view group, std::string_view meaning,
                          AdapterAndHead& part) {
   fields.within(group, meaning, [&] {
@@ -277,7 +200,10 @@ void describe_parameters(Fields& fields, std::string_view group, std::string_vie
 
 // Follows from the rest of a task's record. Not hashed.
 void describe_statistics(Fields& fields, Modules& modules, bool& finite) {
-  fields.value("/stats@finite", finite, "1; numbers that are not finite are refused when written");
+  std::uint8_t is_finite = finite ? 1 : 0;
+  fields.value("/stats@finite", is_finite,
+               "1; numbers that are not finite are refused when written");
+  finite = is_finite != 0;
   describe_column(fields, "/stats/modules", modules, &ModuleStatistics::module, "names");
   describe_shapes(fields, modules);
   describe_column(fields, "/stats/scale", modules, &ModuleStatistics::scale, "s");

@@ -30,6 +30,10 @@ void describe(Fields& fields, MergedRecord& r);
 void describe(Fields& fields, CurvatureRecord& r);
 void describe(Fields& fields, PackContents& r);
 
+// Parts of records. Of a state of versions 1.x (version_1.cpp): what has other places in it.
+void describe_head(Fields& fields, std::string_view group, Head& head);
+void describe_memory_of_version_1(Fields& fields, StateRecord& r);
+
 // What follows from a record, and is in its file. Not hashed.
 void describe_statistics(Fields& fields, std::vector<ModuleStatistics>& modules, bool& finite);
 void describe_statistics(Fields& fields, std::optional<double>& norm_merged);

@@ -111,10 +111,9 @@ bool nothing(std::string_view) { return false; }
 }  // namespace
 
 std::string write_task_record(const std::filesystem::path& path, const TaskRecord& record) {
-  // The writer refuses numbers that are not finite, so a record that exists is finite.
   return write_record(path, "task", record, [&](Fields& fields) {
-    bool is_finite = true;
     std::vector<ModuleStatistics> modules = module_statistics(record);
+    bool is_finite = true;  // the writer refuses other numbers
     describe_statistics(fields, modules, is_finite);
   });
 }

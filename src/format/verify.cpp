@@ -114,7 +114,7 @@ class RunVerifier {
     for (std::int64_t task = 0; task < manifest_.tasks_done; ++task) {
       const std::filesystem::path path = run_.task_file(task);
       std::optional<TaskRecord> record;
-      if (is_whole(path)) record = read_task_record(path);
+      if (is_whole(path)) record = read_task_summary(path).record;
       if (record) {
         const std::string name = path.lexically_relative(run_.path()).generic_string();
         expect(name, "task by its name", std::to_string(task), std::to_string(record->index));

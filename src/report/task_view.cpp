@@ -16,18 +16,6 @@ Json row_and_classes_json(const EvaluationRow& row) {
   return json;
 }
 
-Json module_json(const ModuleStatistics& module) {
-  return {{"module", module.module},
-          {"out", module.out},
-          {"in", module.in},
-          {"rank", module.rank},
-          {"scale", module.scale},
-          {"norm_a", module.norm_a},
-          {"norm_b", module.norm_b},
-          {"norm_delta", module.norm_delta},
-          {"fisher_mass", module.fisher_mass}};
-}
-
 std::string module_table(const TaskSummary& summary) {
   const MergeRecord& merge = summary.record.merge;
   const bool has_alphas = merge.module_numerators.size() == summary.modules.size() &&
@@ -112,9 +100,6 @@ Json task_json(const std::filesystem::path& file, const TaskSummary& summary) {
   json["metrics"]["before_merge"] = row_and_classes_json(metrics.before_merge);
   json["metrics"]["after_merge"] = row_and_classes_json(metrics.after_merge);
   json["norm_delta"] = norm_of_delta(summary);
-  json["modules"] = Json::array();
-  for (const ModuleStatistics& module : summary.modules)
-    json["modules"].push_back(module_json(module));
   return json;
 }
 

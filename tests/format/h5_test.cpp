@@ -109,7 +109,7 @@ TEST_F(H5Test, ReadsBackWhatWasWritten) {
   write_tiny(at("a.h5"), false);
   const H5File file(at("a.h5"), "tiny");
   EXPECT_THAT(file.numbers<float>("/b/values", {2, kAnyLength}), ElementsAre(1, 2, 3, 4, 5, 6));
-  EXPECT_THAT(file.texts("/a"), ElementsAre("one", "", "zwölf"));
+  EXPECT_THAT(file.read_texts(file.open("/a")), ElementsAre("one", "", "zwölf"));
   EXPECT_EQ(file.number<std::int64_t>("/b@index"), -7);
   EXPECT_THAT(file.children("/"), ElementsAre("a", "b"));
   EXPECT_FALSE(file.has("/b/none"));
@@ -207,8 +207,8 @@ TEST_F(H5Test, RefusesForeignStringsAndNumbers) {
     replace_dataset(file, "/b/values", H5T_IEEE_F32BE, {2, 3});
   });
   const H5File file(at("a.h5"), "tiny");
-  EXPECT_THAT(message_of<InputError>([&] { file.texts("/a"); }), HasSubstr("variable-length"));
-  EXPECT_THAT(message_of<InputError>([&] { file.texts("/ascii"); }),
+  EXPECT_THAT(message_of<InputError>([&] { file.open("/a"); }), HasSubstr("variable-length"));
+  EXPECT_THAT(message_of<InputError>([&] { file.open("/ascii"); }),
               HasSubstr("null-padded UTF-8"));
   EXPECT_THAT(message_of<InputError>([&] {
                 file.numbers<float>("/b/values", {2, 3});

@@ -175,7 +175,8 @@ TEST_F(Views, TaskRecordShowsModulesMergeAndAccuracy) {
   EXPECT_THAT(view.text, HasSubstr("   2       10   90.0 -> 50.0    80.0 -> 80.0\n"));
   const json data = json::parse(view.json);
   EXPECT_EQ(data["type"], "task");
-  EXPECT_EQ(data["modules"][0]["norm_delta"], 5.0);
+  EXPECT_EQ(data["stats"]["modules"], json({"block.0.key"}));
+  EXPECT_EQ(data["stats"]["norm_delta"], json({5.0}));
   EXPECT_EQ(data["task"]["index"], 1);
   EXPECT_EQ(data["fisher"]["factor"], 2000);
   EXPECT_EQ(data["merge"]["rule"]["rule"], "closed-form");
