@@ -2,26 +2,21 @@
 
 #include <algorithm>
 #include <cctype>
-#include <span>
 
 namespace palimpsest {
 namespace {
 
 // Read by read_peft_adapter(), or checked below.
-constexpr std::string_view kUnderstood[] = {"peft_type",      "base_model_name_or_path",
-                                            "revision",       "r",
-                                            "lora_alpha",     "use_rslora",
-                                            "rank_pattern",   "alpha_pattern",
-                                            "bias",           "init_lora_weights",
-                                            "target_modules", "exclude_modules",
-                                            "modules_to_save"};
+constexpr std::string_view kUnderstood =
+    "peft_type base_model_name_or_path revision r lora_alpha use_rslora rank_pattern "
+    "alpha_pattern bias init_lora_weights target_modules exclude_modules modules_to_save";
 
 // Of training, loading or saving; which layers have an adapter is also said by the tensors. The
 // configuration of an initialisation counts only together with init_lora_weights.
-constexpr std::string_view kHarmlessFields[] = {
-    "task_type",      "auto_mapping",  "peft_version",        "inference_mode",   "lora_dropout",
-    "runtime_config", "megatron_core", "layers_to_transform", "layers_pattern",   "eva_config",
-    "corda_config",   "loftq_config",  "lora_ga_config",      "qalora_group_size"};
+constexpr std::string_view kHarmlessFields =
+    "task_type auto_mapping peft_version inference_mode lora_dropout runtime_config "
+    "megatron_core layers_to_transform layers_pattern eva_config corda_config loftq_config "
+    "lora_ga_config qalora_group_size";
 
 // What plain LoRA on linear layers hasn't, and why it can't be merged.
 struct Refused {

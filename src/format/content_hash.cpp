@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "palimpsest/core/error.h"
+#include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -23,20 +23,6 @@ bool is_or_is_inside(std::string_view path, std::string_view object) {
 
 }  // namespace
 
-void ContentHash::begin(std::string_view path, std::string_view type, const H5Dims& dims) {
-  if (path <= last_path_) throw Error(concat("content hash: ", path, " after ", last_path_));
-  last_path_ = path;
-  std::string head = concat(path, '\0', type, '\0');
-  for (std::size_t i = 0; i < dims.size(); ++i) head += concat(i == 0 ? "" : ",", dims[i]);
-  sha256_.update(head + '\0');
-}
-
-std::string joined_texts(std::span<const std::string> texts) {
-  std::string joined;
-  for (const std::string& text : texts) joined += text + '\0';
-  return joined;
-}
-
 bool is_hashed(std::string_view path) {
   if (path.ends_with("@crc32c")) return false;
   return std::none_of(kNotHashed.begin(), kNotHashed.end(),
@@ -44,14 +30,16 @@ bool is_hashed(std::string_view path) {
 }
 
 std::string content_hash(const H5File& file) {
-  ContentHash hash;
+  Sha256 hash;
   for (const std::string& path : file.paths()) {
     if (!is_hashed(path)) continue;
     const H5Item item = file.open(path);
-    hash.begin(path, item.type, item.dims);
+    std::string head = concat(path, '\0', item.type, '\0');
+    for (std::size_t i = 0; i < item.dims.size(); ++i)
+      head += concat(i == 0 ? "" : ",", item.dims[i]);
+    hash.update(head + '\0');
     if (item.type == "str") {
-      const std::string joined = joined_texts(file.read_texts(item));
-      hash.update(std::as_bytes(std::span(joined)));
+      for (const std::string& text : file.read_texts(item)) hash.update(text + '\0');
     } else {
       file.read_in_parts(item, [&](std::span<const std::byte> part) { hash.update(part); });
     }

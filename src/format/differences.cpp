@@ -10,9 +10,9 @@
 #include "content_hash.h"
 #include "h5.h"
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/run_folder.h"
+#include "record_files.h"
+#include "run_files.h"
 #include "versions.h"
 
 namespace palimpsest {
@@ -116,31 +116,23 @@ std::string how_differs(const H5File& a, const H5File& b, const std::string& pat
   return how_numbers_differ<std::uint64_t>(a, b, ours);
 }
 
-// What a run is told comes before what it made of that: names are in byte order otherwise.
-int rank_of(const std::string& path) {
-  constexpr std::string_view kFirst[] = {"/task@", "/stream@", "/step@", "/config",
-                                         "/base",  "/pack@",   "/task/"};
-  const auto* found = std::ranges::find_if(
-      kFirst, [&](std::string_view prefix) { return path.starts_with(prefix); });
-  return static_cast<int>(found - std::begin(kFirst));
-}
-
-std::vector<std::string> paths_of_both(const H5File& a, const H5File& b) {
+// In the order of the description: what a run is told comes before what it made of that.
+std::vector<std::string> paths_of_both(const H5File& a, const H5File& b, std::string_view type) {
   std::set<std::string> all;
   for (const H5File* file : {&a, &b}) {
     for (std::string& path : file->paths()) all.insert(std::move(path));
   }
   std::vector<std::string> paths(all.begin(), all.end());
-  std::ranges::stable_sort(paths, {}, rank_of);
+  const std::vector<ListedField> fields = fields_of(type);
+  std::ranges::stable_sort(paths, {}, [&](const std::string& path) {
+    return std::ranges::find_if(fields,
+                                [&](const ListedField& field) {
+                                  return field.path.substr(0, field.path.find('<')) ==
+                                         path.substr(0, field.path.find('<'));
+                                }) -
+           fields.begin();
+  });
   return paths;
-}
-
-void check_file(const RunFolder& run, const std::string& name, const ManifestFile& expected) {
-  const std::filesystem::path file = run.path() / name;
-  const std::string found = sha256_of_file(file);
-  if (found == expected.sha256) return;
-  throw InputError(concat(file.string(), ": expected SHA-256 ", expected.sha256,
-                          " (manifest.json), found ", found, ". The file is damaged."));
 }
 
 Manifest manifest_of(const RunFolder& run) {
@@ -177,7 +169,7 @@ RecordComparison compare_records(const std::filesystem::path& a, const std::file
     comparison.remarks.push_back(concat("states of versions ", ours, " and ", theirs,
                                         " of the format have other names for the same arrays"));
   }
-  for (const std::string& path : paths_of_both(first, second)) {
+  for (const std::string& path : paths_of_both(first, second, type)) {
     const bool is_remark = path == "/numerics";
     if (!is_remark && !is_hashed(path)) continue;
     const std::string how = how_differs(first, second, path);
@@ -216,8 +208,8 @@ RecordComparison compare_runs(const std::filesystem::path& a, const std::filesys
                             ": expected two runs with a task or a step in common, found none"));
   for (const std::string& name : names) {
     const ManifestFile &x = ours.files.at(name), &y = theirs.files.at(name);
-    check_file(first, name, x);
-    check_file(second, name, y);
+    check_file_hash(a / name, x);
+    check_file_hash(b / name, y);
     if (x.content_sha256 == y.content_sha256) continue;
     const RecordComparison records = compare_records(a / name, b / name);
     for (Difference difference : records.differences) {

@@ -6,6 +6,8 @@
 #define H5_USE_110_API
 #include <hdf5.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -109,18 +111,8 @@ class H5File {
     read(item, std::as_writable_bytes(std::span(values)));
     return values;
   }
-  // The same, to where it is to stand: as many values as `dims` has.
-  template <typename T>
-  void numbers(const std::string& path, const H5Dims& dims, std::span<T> values) const {
-    const H5Item item = open(path);
-    require(item, kH5Type<T>, dims);
-    read(item, std::as_writable_bytes(values));
-  }
   std::string text(const std::string& path) const;
-  std::vector<std::string> texts(const std::string& path) const;  // 1-D
 
-  // Shape of a dataset, without its values.
-  H5Dims dims(const std::string& path) const { return open(path).dims; }
   // Names of a group's members, in byte order; empty when there is no such group.
   std::vector<std::string> children(const std::string& group) const;
   // Paths of all datasets and all attributes, in byte order.
@@ -166,7 +158,10 @@ class H5Writer {
   }
   template <typename T>
   void numbers(const std::string& path, const H5Dims& dims, std::span<const T> values) {
-    if constexpr (std::is_floating_point_v<T>) require_finite(path, values);
+    if constexpr (std::is_floating_point_v<T>) {
+      if (!std::ranges::all_of(values, [](T value) { return std::isfinite(value); }))
+        fail(path, "it holds a number that is not finite");
+    }
     write(path, kH5Type<T>, sizeof(T), dims, std::as_bytes(values));
   }
   void text(const std::string& path, std::string_view value);
@@ -176,8 +171,6 @@ class H5Writer {
   std::string finish();
 
  private:
-  void require_finite(const std::string& path, std::span<const float> values) const;
-  void require_finite(const std::string& path, std::span<const double> values) const;
   void write(const std::string& path, std::string_view type, std::size_t element_bytes,
              const H5Dims& dims, std::span<const std::byte> bytes);
   void make_groups(const std::string& path);

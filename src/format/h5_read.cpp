@@ -236,12 +236,6 @@ std::string H5File::text(const std::string& path) const {
   return read_texts(item).front();
 }
 
-std::vector<std::string> H5File::texts(const std::string& path) const {
-  const H5Item item = open(path);
-  require(item, "str", {kAnyLength});
-  return read_texts(item);
-}
-
 std::vector<std::string> H5File::children(const std::string& group) const {
   std::vector<std::string> names;
   if (!has(group)) return names;

@@ -41,11 +41,6 @@ H5Handle make_space(const H5Dims& dims) {
   return H5Handle(H5Screate_simple(static_cast<int>(lengths.size()), lengths.data(), nullptr));
 }
 
-template <typename T>
-bool all_finite(std::span<const T> values) {
-  return std::all_of(values.begin(), values.end(), [](T value) { return std::isfinite(value); });
-}
-
 }  // namespace
 
 H5Writer::H5Writer(const std::filesystem::path& path, std::string_view type) : file_(path) {
@@ -59,14 +54,6 @@ H5Writer::H5Writer(const std::filesystem::path& path, std::string_view type) : f
 
 void H5Writer::fail(std::string_view object, std::string_view problem) const {
   throw Error(concat(file_.path().string(), ": ", object, " cannot be written: ", problem));
-}
-
-void H5Writer::require_finite(const std::string& path, std::span<const float> values) const {
-  if (!all_finite(values)) fail(path, "it holds a number that is not finite");
-}
-
-void H5Writer::require_finite(const std::string& path, std::span<const double> values) const {
-  if (!all_finite(values)) fail(path, "it holds a number that is not finite");
 }
 
 void H5Writer::make_groups(const std::string& path) {

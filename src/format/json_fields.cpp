@@ -11,15 +11,24 @@
 namespace palimpsest {
 namespace {
 
-const nlohmann::json* find(const JsonObject& object, const char* field) {
+// The field, where it is there and fits.
+template <typename Fits>
+const nlohmann::json& checked(const JsonObject& object, const char* field,
+                              std::string_view expected, const Fits& fits) {
   const auto found = object.json.find(field);
-  return found == object.json.end() ? nullptr : &*found;
+  if (found == object.json.end() || !fits(*found)) object.refuse(field, expected);
+  return *found;
 }
 
 }  // namespace
 
 bool lists(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
+}
+
+bool lists(std::string_view names, std::string_view name) {
+  return name.find(' ') == std::string_view::npos &&
+         concat(' ', names, ' ').find(concat(' ', name, ' ')) != std::string::npos;
 }
 
 void JsonObject::refuse(std::string_view field, std::string_view expected) const {
@@ -35,35 +44,26 @@ void JsonObject::refuse_value(const std::string& field, std::string_view reason)
 }
 
 std::string JsonObject::text(const char* field) const {
-  const nlohmann::json* value = find(*this, field);
-  if (value == nullptr || !value->is_string()) refuse(field, "a text");
-  return value->get<std::string>();
+  return checked(*this, field, "a text", [](const auto& value) { return value.is_string(); });
 }
 
 std::int64_t JsonObject::integer(const char* field, std::int64_t minimum) const {
-  const nlohmann::json* value = find(*this, field);
-  const bool is_whole =
-      value != nullptr && value->is_number_integer() && value->get<std::int64_t>() >= minimum;
-  if (!is_whole) refuse(field, concat("a whole number of at least ", minimum));
-  return value->get<std::int64_t>();
+  return checked(
+      *this, field, concat("a whole number of at least ", minimum), [&](const auto& value) {
+        return value.is_number_integer() && value.template get<std::int64_t>() >= minimum;
+      });
 }
 
 double JsonObject::number(const char* field) const {
-  const nlohmann::json* value = find(*this, field);
-  if (value == nullptr || !value->is_number()) refuse(field, "a number");
-  return value->get<double>();
+  return checked(*this, field, "a number", [](const auto& value) { return value.is_number(); });
 }
 
 const nlohmann::json& JsonObject::array(const char* field) const {
-  const nlohmann::json* value = find(*this, field);
-  if (value == nullptr || !value->is_array()) refuse(field, "a list");
-  return *value;
+  return checked(*this, field, "a list", [](const auto& value) { return value.is_array(); });
 }
 
 const nlohmann::json& JsonObject::object(const char* field) const {
-  const nlohmann::json* value = find(*this, field);
-  if (value == nullptr || !value->is_object()) refuse(field, "an object");
-  return *value;
+  return checked(*this, field, "an object", [](const auto& value) { return value.is_object(); });
 }
 
 bool is_set(const nlohmann::json& object, const std::string& field) {

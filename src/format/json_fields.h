@@ -29,6 +29,8 @@ struct JsonObject {
 
 // Whether the name is one of the names.
 bool lists(std::span<const std::string_view> names, std::string_view name);
+// The same of names in one text, with a blank between two.
+bool lists(std::string_view names, std::string_view name);
 
 // Whether the field says something other than "no": null, false, "" and empty lists say no.
 bool is_set(const nlohmann::json& object, const std::string& field);

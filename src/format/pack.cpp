@@ -10,6 +10,7 @@
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/progress.h"
 #include "palimpsest/core/text.h"
+#include "record_fields.h"
 
 namespace palimpsest {
 namespace {
@@ -20,45 +21,34 @@ constexpr std::int64_t kLongestSide = 1 << 16;  // of an image
 
 }  // namespace
 
-struct Pack::Impl {
+struct Pack::Impl : PackContents {
   std::filesystem::path path;
-  std::string kind, content_sha256;
-  std::int64_t vocabulary = 0, longest = 0;
-  std::vector<std::string> classes;
-  std::vector<std::int64_t> offsets, shape;
-  std::vector<std::uint32_t> checksums;
-  std::vector<std::int32_t> labels;
-  std::vector<std::uint8_t> split;
+  std::string content_sha256;
   std::unique_ptr<MappedFile> mapping;
-  std::vector<std::byte> copy;  // where the file does not align /bytes for int32
-  std::span<const std::byte> bytes;
+  std::vector<std::byte> copy;      // where the file does not align /bytes for int32
+  std::span<const std::byte> data;  // of all samples
 
   explicit Impl(const std::filesystem::path& file_path) : path(file_path) {
     const H5File file(path, "pack");
-    kind = file.text("/@kind");
+    content_sha256 = file.text("/@content_sha256");
+    Fields fields(file, [](std::string_view object) { return object != "/bytes"; });
+    describe(fields, contents());
     if (kind != "tokens" && kind != "pixels" && kind != "encoded") {
       file.refuse("/@kind", "\"tokens\", \"pixels\" or \"encoded\"", "\"" + kind + "\"");
     }
-    content_sha256 = file.text("/@content_sha256");
-    if (holds_texts()) {
-      vocabulary = file.number<std::int64_t>("/@vocabulary");
-      longest = file.number<std::int64_t>("/@longest");
-    }
-    classes = file.texts("/classes");
-    labels = file.numbers<std::int32_t>("/labels", {kAnyLength});
-    const auto samples = static_cast<std::int64_t>(labels.size());
-    split = file.numbers<std::uint8_t>("/split", {samples});
-    checksums = file.numbers<std::uint32_t>("/crc32c", {samples});
-    shape = file.numbers<std::int64_t>("/shape", {samples, dimensions()});
-    offsets = file.numbers<std::int64_t>("/offsets", {samples + 1});
+    if (holds_texts() && (vocabulary < 1 || longest < 1))
+      file.refuse("/@vocabulary and /@longest", "numbers above 0",
+                  concat(vocabulary, " and ", longest));
+    const std::int64_t expected = holds_texts() ? 1 : 3;  // tokens, or height, width and colours
+    if (dimensions != expected)
+      file.refuse("/shape", concat(expected, " numbers a sample"), std::to_string(dimensions));
     check_classes(file);
     check_samples(file);
     map_bytes(file);
   }
 
   bool holds_texts() const { return kind == "tokens"; }
-  // Numbers that say the shape of a sample: tokens, or height, width and colours.
-  std::int64_t dimensions() const { return holds_texts() ? 1 : 3; }
+  PackContents& contents() { return *this; }
 
   void check_classes(const H5File& file) const {
     if (std::set<std::string>(classes.begin(), classes.end()).size() != classes.size()) {
@@ -112,21 +102,19 @@ struct Pack::Impl {
   }
 
   void map_bytes(const H5File& file) {
-    const H5Dims found = file.dims("/bytes");
-    const std::int64_t total = offsets.back();
-    if (file.open("/bytes").type != "u1" || found != H5Dims{total}) {
-      file.refuse("/bytes", concat("u1 [", total, "]"), "another type or length");
-    }
+    if (offsets.back() != total)
+      file.refuse("/offsets", concat(total, ", the length of /bytes, at last"),
+                  std::to_string(offsets.back()));
     const auto begin = static_cast<std::size_t>(file.offset_in_file("/bytes"));
     mapping = std::make_unique<MappedFile>(path);
     if (mapping->bytes().size() < begin + static_cast<std::size_t>(total)) {
       file.refuse("/bytes", concat(total, " bytes from ", begin), "a shorter file");
     }
     mapping->expect_random_access();
-    bytes = mapping->bytes().subspan(begin, static_cast<std::size_t>(total));
+    data = mapping->bytes().subspan(begin, static_cast<std::size_t>(total));
     if (holds_texts() && begin % kTokenBytes != 0) {
-      copy.assign(bytes.begin(), bytes.end());
-      bytes = copy;
+      copy.assign(data.begin(), data.end());
+      data = copy;
     }
   }
 
@@ -138,14 +126,14 @@ struct Pack::Impl {
   std::span<const std::byte> checked_sample(std::int64_t sample) const {
     const auto i = static_cast<std::size_t>(sample);
     const std::uint32_t expected = checksums.at(i);
-    const std::span<const std::byte> data =
-        bytes.subspan(static_cast<std::size_t>(offsets[i]),
-                      static_cast<std::size_t>(offsets[i + 1] - offsets[i]));
-    const std::uint32_t found = crc32c(data);
+    const std::span<const std::byte> own =
+        data.subspan(static_cast<std::size_t>(offsets[i]),
+                     static_cast<std::size_t>(offsets[i + 1] - offsets[i]));
+    const std::uint32_t found = crc32c(own);
     if (found != expected) {
       refuse_sample(sample, concat("expected CRC-32C ", expected, ", found ", found));
     }
-    return data;
+    return own;
   }
 };
 
@@ -206,31 +194,6 @@ void Pack::verify_samples() const {
   }
 }
 
-void Pack::verify() const {
-  const Impl& pack = *impl_;
-  const std::int64_t samples = size();
-  const std::string kind_text = pack.kind + '\0';
-  const std::string class_texts = joined_texts(pack.classes);
-  const auto bytes_of = [](const auto& values) { return std::as_bytes(std::span(values)); };
-  ContentHash hash;
-  hash.add("/@kind", "str", {}, bytes_of(kind_text));
-  if (holds_texts()) {
-    hash.add("/@vocabulary", "i8", {}, std::as_bytes(std::span(&pack.vocabulary, 1)));
-  }
-  hash.add("/bytes", "u1", {static_cast<std::int64_t>(pack.bytes.size())}, pack.bytes);
-  hash.add("/classes", "str", {static_cast<std::int64_t>(pack.classes.size())},
-           bytes_of(class_texts));
-  hash.add("/labels", "i4", {samples}, bytes_of(pack.labels));
-  hash.add("/offsets", "i8", {samples + 1}, bytes_of(pack.offsets));
-  hash.add("/shape", "i8", {samples, pack.dimensions()}, bytes_of(pack.shape));
-  hash.add("/split", "u1", {samples}, bytes_of(pack.split));
-  if (pack.mapping != nullptr) pack.mapping->forget_pages();  // the hash has read all of them
-  const std::string found = hash.hex();
-  if (found != pack.content_sha256) {
-    throw InputError(concat(pack.path.string(), ": /@content_sha256: expected ",
-                            pack.content_sha256, ", found ", found,
-                            ". The file is damaged: make the pack again."));
-  }
-}
+void Pack::verify() const { check_content_hash(H5File(impl_->path, "pack")); }
 
 }  // namespace palimpsest

@@ -65,6 +65,11 @@ std::int64_t bytes_of(const std::filesystem::path& file) {
   return missing ? 0 : static_cast<std::int64_t>(bytes);
 }
 
+// Of a file that was just written.
+ManifestFile entry_for(const std::filesystem::path& file, std::string content_sha256) {
+  return {.sha256 = sha256_of_file(file), .content_sha256 = std::move(content_sha256)};
+}
+
 // What of the log's first `bytes` is missing, in words; "" when nothing.
 std::string cut_log(const std::filesystem::path& log, std::int64_t bytes) {
   std::error_code error;
@@ -118,13 +123,11 @@ void RunFolder::begin_with(const RunFolder& other, const StateRecord& state,
   Manifest manifest{
       .tasks_done = state.tasks_done, .tasks_before = tasks_before, .files = {}, .log_offsets = {}};
   for (std::int64_t index = 0; index < state.tasks_done; ++index) {
-    manifest.files[task_name(index)] = {
-        .sha256 = {}, .content_sha256 = write_task_record(task_file(index), other.task(index))};
+    manifest.files[task_name(index)] =
+        entry_for(task_file(index), write_task_record(task_file(index), other.task(index)));
   }
   const std::string newest = state_name(state.tasks_done - 1);
-  manifest.files[newest] = {.sha256 = {},
-                            .content_sha256 = write_state_record(path_ / newest, state)};
-  for (auto& [name, file] : manifest.files) file.sha256 = sha256_of_file(path_ / name);
+  manifest.files[newest] = entry_for(path_ / newest, write_state_record(path_ / newest, state));
   manifest.log_offsets[newest][log_file().filename()] = 0;
   write_file_atomically(manifest_path(path_), manifest_text(manifest));
 }
@@ -144,12 +147,9 @@ std::string RunFolder::commit(const TaskRecord& task, const StateRecord& state) 
   next.tasks_done = state.tasks_done;
   make_folder(path_ / "tasks");
 
-  ManifestFile& task_entry = next.files[task_name(task.index)];
-  task_entry.content_sha256 = write_task_record(task_file(task.index), task);
-  task_entry.sha256 = sha256_of_file(task_file(task.index));
-  ManifestFile& state_entry = next.files[state_name(task.index)];
-  state_entry.content_sha256 = write_state_record(state_file(task.index), state);
-  state_entry.sha256 = sha256_of_file(state_file(task.index));
+  const std::filesystem::path task_path = task_file(task.index), path = state_file(task.index);
+  next.files[task_name(task.index)] = entry_for(task_path, write_task_record(task_path, task));
+  next.files[state_name(task.index)] = entry_for(path, write_state_record(path, state));
 
   next.log_offsets[state_name(task.index)] = log_offsets();
   write_file_atomically(manifest_path(path_), manifest_text(next));
@@ -183,9 +183,7 @@ void RunFolder::commit_step(const StepRecord& step, const LogOffsets& logs) cons
     next.files[earlier] = old_manifest->files.at(earlier);
     next.log_offsets[earlier] = old_manifest->log_offsets.at(earlier);
   }
-  ManifestFile& entry = next.files[name];
-  entry.content_sha256 = write_step_record(path_ / name, step);
-  entry.sha256 = sha256_of_file(path_ / name);
+  next.files[name] = entry_for(path_ / name, write_step_record(path_ / name, step));
   next.log_offsets[name] = logs;
   write_file_atomically(manifest_path(path_), manifest_text(next));
   if (old_manifest) remove_old_states(path_, *old_manifest, next);

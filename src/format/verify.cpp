@@ -15,14 +15,12 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/curvature_record.h"
 #include "palimpsest/format/event_file.h"
 #include "palimpsest/format/folder_lock.h"
-#include "palimpsest/format/merged_record.h"
 #include "palimpsest/format/pack.h"
 #include "palimpsest/format/protocol.h"
 #include "palimpsest/format/run_folder.h"
-#include "schema.h"
+#include "record_files.h"
 
 namespace palimpsest {
 namespace {
@@ -38,50 +36,17 @@ void collect(Problems& problems, const std::function<void()>& check) {
   }
 }
 
-template <typename Number>
-bool all_finite(const H5File& file, const H5Item& item) {
-  std::vector<Number> values(item.count);
-  file.read(item, std::as_writable_bytes(std::span(values)));
-  return std::ranges::all_of(values, [](Number value) { return std::isfinite(value); });
-}
-
-void check_finite(const H5File& file) {
-  for (const std::string& path : file.paths()) {
-    const H5Item item = file.open(path);
-    const bool finite = item.type == "f4"   ? all_finite<float>(file, item)
-                        : item.type == "f8" ? all_finite<double>(file, item)
-                                            : true;
-    if (!finite) file.refuse(path, "finite numbers", "an infinite one or NaN");
-  }
-}
-
-void check_pack(const std::filesystem::path& path) {
-  const Pack pack(path);
-  pack.verify();
-  pack.verify_samples();
-}
-
-// Reads all of it, as who goes on from it would.
-void check_content(const std::filesystem::path& path, const std::string& type) {
-  if (type == "task") read_task_record(path);
-  if (type == "state") read_state_record(path);
-  if (type == "step") read_step_record(path);
-  if (type == "pack") check_pack(path);
-  if (type == "merged") read_merged_record(path);
-  if (type == "curvature") read_curvature_record(path);
-}
-
 // The palimpsest_type of a whole HDF5 file; "" of one with problems.
 std::string check_hdf5(const std::filesystem::path& path, Problems& problems) {
   const std::size_t before = problems.size();
   std::string type;
   collect(problems, [&] {
-    const H5File file(path, "");
-    type = file.text("/@palimpsest_type");
-    for (const std::string& problem : schema_problems(file))
-      problems.push_back(concat(path.string(), ": ", problem));
-    check_finite(file);
-    check_content(path, type);
+    {
+      const H5File file(path, "");
+      type = file.text("/@palimpsest_type");
+      std::ranges::move(problems_of(file), std::back_inserter(problems));
+    }
+    if (type == "pack" && problems.size() == before) Pack(path).verify_samples();
   });
   return problems.size() == before ? type : "";
 }
@@ -149,7 +114,7 @@ class RunVerifier {
     for (std::int64_t task = 0; task < manifest_.tasks_done; ++task) {
       const std::filesystem::path path = run_.task_file(task);
       std::optional<TaskRecord> record;
-      if (is_whole(path)) record = read_task_record(path);
+      if (is_whole(path)) record = read_task_summary(path).record;
       if (record) {
         const std::string name = path.lexically_relative(run_.path()).generic_string();
         expect(name, "task by its name", std::to_string(task), std::to_string(record->index));

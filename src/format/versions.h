@@ -1,6 +1,5 @@
 #pragma once
 // What this release writes into the head of its files, and which files it reads.
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -20,14 +19,10 @@ inline std::string_view major_version(std::string_view version) {
   return version.substr(0, version.find('.'));
 }
 
+// Of readable versions.
+bool is_version_before(std::string_view version, std::string_view other);
+
 // Whether a readable version may have objects that this program does not know.
-inline bool is_later_minor_version(std::string_view version) {
-  if (major_version(version) != major_version(kFormatVersion)) return false;
-  const auto minor = [](std::string_view text) {
-    text.remove_prefix(text.find('.') + 1);
-    return std::atoi(std::string(text).c_str());
-  };
-  return minor(version) > minor(kFormatVersion);
-}
+bool is_later_minor_version(std::string_view version);
 
 }  // namespace palimpsest

@@ -48,16 +48,8 @@ View view_of_merged(const std::filesystem::path& file) {
   const MergedRecord record = read_merged_record(file);
   const FileIdentity identity = read_identity(file);
   const std::string hash = weights_hash(record.weights);
-  Json json = identity_json(identity);
-  json.update({{"rule", Json::parse(record.rule, nullptr, /*allow_exceptions=*/false)},
-               {"sources", Json::parse(record.sources, nullptr, /*allow_exceptions=*/false)},
-               {"post_hoc", record.post_hoc},
-               {"tasks", record.task_names},
-               {"classes", record.classes},
-               {"backbone_sha256", record.backbone_sha256},
-               {"pack_content_sha256", record.pack_content_sha256},
-               {"config", Json::parse(record.config, nullptr, /*allow_exceptions=*/false)},
-               {"adapted_weights", record.layout.size()},
+  Json json = record_json(file, identity);
+  json.update({{"adapted_weights", record.layout.size()},
                {"norm_merged", norm(record.weights)},
                {"weights", hash}});
   std::string text = concat(
@@ -81,11 +73,7 @@ View view_of_merged(const std::filesystem::path& file) {
 View view_of_curvature(const std::filesystem::path& file) {
   const CurvatureRecord record = read_curvature_record(file);
   const FileIdentity identity = read_identity(file);
-  Json json = identity_json(identity);
-  json.update({{"kind", record.kind},
-               {"samples", record.samples},
-               {"factor", record.factor},
-               {"base_sha256", record.base_sha256}});
+  Json json = record_json(file, identity);
   std::string text =
       concat("curvature of an adapter: ", record.kind, " over ", grouped(record.samples),
              " samples, factor ", scientific(record.factor, 3), "\n", identity_text(identity),

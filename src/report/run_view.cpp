@@ -165,7 +165,8 @@ View view_of_run(const std::filesystem::path& path) {
                {"config", config},
                {"tasks", Json::array()},
                {"alphas", alphas}};
-  for (const TaskSummary& task : tasks) json["tasks"].push_back(task_json(task));
+  for (const TaskSummary& task : tasks)
+    json["tasks"].push_back(task_json(folder.task_file(task.record.index), task));
   if (run.is_null()) text += "  run.json is missing: how the run began is not known\n";
   if (tasks.empty()) {
     text += "\n" + summary_table(accuracy, {}, kWidth);

@@ -16,18 +16,6 @@ Json row_and_classes_json(const EvaluationRow& row) {
   return json;
 }
 
-Json module_json(const ModuleStatistics& module) {
-  return {{"module", module.module},
-          {"out", module.out},
-          {"in", module.in},
-          {"rank", module.rank},
-          {"scale", module.scale},
-          {"norm_a", module.norm_a},
-          {"norm_b", module.norm_b},
-          {"norm_delta", module.norm_delta},
-          {"fisher_mass", module.fisher_mass}};
-}
-
 std::string module_table(const TaskSummary& summary) {
   const MergeRecord& merge = summary.record.merge;
   const bool has_alphas = merge.module_numerators.size() == summary.modules.size() &&
@@ -106,54 +94,12 @@ std::string merge_text(const MergeRecord& merge) {
 
 }  // namespace
 
-Json task_json(const TaskSummary& summary) {
-  const TaskRecord& record = summary.record;
-  const MergeRecord& merge = record.merge;
-  const TaskMetrics& metrics = record.metrics;
-  Json json = identity_json(summary.identity);
-  json.update({{"task", record.index},
-               {"name", record.name},
-               {"classes", record.classes},
-               {"train_samples", record.train_samples},
-               {"seed", record.seed},
-               {"backbone", {{"name", record.backbone_name}, {"sha256", record.backbone_sha256}}},
-               {"pack_content_sha256", record.pack_content_sha256},
-               {"config", Json::parse(record.config, nullptr, /*allow_exceptions=*/false)},
-               {"finite", summary.finite},
-               {"norm_delta", norm_of_delta(summary)}});
-  json["modules"] = Json::array();
-  for (const ModuleStatistics& module : summary.modules) {
-    json["modules"].push_back(module_json(module));
-  }
-  if (record.fisher) {
-    json["fisher"] = {{"kind", record.fisher->kind},
-                      {"samples", record.fisher->samples},
-                      {"transform", record.fisher->transform},
-                      {"scale", record.fisher->scale},
-                      {"factor", record.fisher->factor}};
-  }
-  json["merge"] = {{"rule", Json::parse(merge.rule, nullptr, /*allow_exceptions=*/false)},
-                   {"coefficients", merge.coefficients},
-                   {"alpha_unclamped", number_or_null(merge.alpha_unclamped)},
-                   {"numerator", number_or_null(merge.numerator)},
-                   {"denominator", number_or_null(merge.denominator)},
-                   {"module_numerators", merge.module_numerators},
-                   {"module_denominators", merge.module_denominators},
-                   {"weights_before", merge.weights_before},
-                   {"weights_after", merge.weights_after},
-                   {"remark", merge.remark}};
-  json["metrics"] = {{"before_merge", row_and_classes_json(metrics.before_merge)},
-                     {"after_merge", row_and_classes_json(metrics.after_merge)},
-                     {"loss_first_step", metrics.loss_first_step},
-                     {"loss_last_pass", metrics.loss_last_pass},
-                     {"loss_merged_before", metrics.loss_merged_before},
-                     {"loss_trained", metrics.loss_trained},
-                     {"rise_predicted", number_or_null(metrics.rise_predicted)},
-                     {"rise_measured", number_or_null(metrics.rise_measured)},
-                     {"seconds_train", metrics.seconds_train},
-                     {"seconds_fisher", metrics.seconds_fisher},
-                     {"seconds_merge", metrics.seconds_merge},
-                     {"seconds_evaluate", metrics.seconds_evaluate}};
+Json task_json(const std::filesystem::path& file, const TaskSummary& summary) {
+  Json json = record_json(file, summary.identity);
+  const TaskMetrics& metrics = summary.record.metrics;
+  json["metrics"]["before_merge"] = row_and_classes_json(metrics.before_merge);
+  json["metrics"]["after_merge"] = row_and_classes_json(metrics.after_merge);
+  json["norm_delta"] = norm_of_delta(summary);
   return json;
 }
 
@@ -188,7 +134,7 @@ View view_of_task(const std::filesystem::path& file) {
                    " nats of its training loss; its quadratic predicted ",
                    fixed_or_dash(metrics.rise_predicted, 4), "\n");
   }
-  return {std::move(text), dump(task_json(summary))};
+  return {std::move(text), dump(task_json(file, summary))};
 }
 
 }  // namespace palimpsest

@@ -6,6 +6,7 @@
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/file_json.h"
 #include "palimpsest/metrics/scores.h"
 #include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
@@ -45,6 +46,12 @@ Json identity_json(const FileIdentity& identity) {
           {"version", identity.version},
           {"writer", identity.writer},
           {"content_sha256", identity.content_sha256}};
+}
+
+Json record_json(const std::filesystem::path& file, const FileIdentity& identity) {
+  Json json = identity_json(identity);
+  json.update(Json::parse(file_as_json(file)));
+  return json;
 }
 
 std::string fixed_or_dash(const std::optional<double>& value, int decimals) {

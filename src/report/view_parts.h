@@ -39,7 +39,9 @@ std::string mean_text(const Score& score, double mean, int decimals);
 // What the columns of these scores mean: a line under a table.
 std::string meanings(const std::vector<Score>& scores);
 Json number_or_null(const std::optional<double>& value);
-Json task_json(const TaskSummary& summary);
+Json task_json(const std::filesystem::path& file, const TaskSummary& summary);
+// Identity and every field of a record, but for weights.
+Json record_json(const std::filesystem::path& file, const FileIdentity& identity);
 // Every number of stream_metrics() by its name; null where it is not defined.
 Json metrics_json(const AccuracyMatrix& accuracy);
 // Indented; bytes that are not UTF-8 are replaced.

@@ -15,17 +15,9 @@ namespace palimpsest {
 View view_of_state(const std::filesystem::path& file) {
   const StateSummary summary = read_state_summary(file);
   const StateRecord& state = summary.record;
-  const Json config = Json::parse(state.config, nullptr, /*allow_exceptions=*/false);
-  Json json = identity_json(summary.identity);
-  json.update({{"tasks_done", state.tasks_done},
-               {"adapted_weights", state.layout.size()},
-               {"norm_merged", number_or_null(summary.norm_merged)},
+  Json json = record_json(file, summary.identity);
+  json.update({{"adapted_weights", state.layout.size()},
                {"memory", Json::array()},
-               {"classes", state.classes},
-               {"backbone_sha256", state.backbone_sha256},
-               {"pack_content_sha256", state.pack_content_sha256},
-               {"config", config},
-               {"numerics", Json::parse(state.numerics, nullptr, /*allow_exceptions=*/false)},
                {"modules", Json::array()}});
   std::string text = concat(
       "state after ", state.tasks_done, state.tasks_done == 1 ? " task\n" : " tasks\n",
@@ -56,7 +48,7 @@ View view_of_state(const std::filesystem::path& file) {
                               {"keeper", name_of(tensor.keeper)}});
   }
   text += concat("\n", text_table(rows, "llr"), "\n", text_table(memory, "lllrl"), "\n",
-                 summary_table(state.accuracy, {}, kWidth, is_task_given(config)));
+                 summary_table(state.accuracy, {}, kWidth, is_task_given(json.at("config"))));
   return {std::move(text), dump(json)};
 }
 
@@ -64,26 +56,7 @@ View view_of_step(const std::filesystem::path& file) {
   const StepRecord record = read_step_record(file);
   const TaskProgress& progress = record.progress;
   const FileIdentity identity = read_identity(file);
-  Json json = identity_json(identity);
-  json.update({{"task", progress.task},
-               {"steps_done", progress.steps_done},
-               {"steps", progress.steps},
-               {"updates", progress.updates},
-               {"loss_first_step", progress.loss_first_step},
-               {"seconds_train", progress.seconds},
-               {"state_content_sha256", record.state_content_sha256},
-               {"backbone_sha256", record.backbone_sha256},
-               {"pack_content_sha256", record.pack_content_sha256},
-               {"config", Json::parse(record.config, nullptr, /*allow_exceptions=*/false)},
-               {"numerics", Json::parse(record.numerics, nullptr, /*allow_exceptions=*/false)},
-               {"modules", Json::array()}});
-  for (const LoraFactors& factors : progress.parameters.lora) {
-    json["modules"].push_back({{"module", factors.module},
-                               {"out", factors.out},
-                               {"in", factors.in},
-                               {"rank", factors.rank},
-                               {"scale", factors.scale}});
-  }
+  Json json = record_json(file, identity);
   std::string text = concat(
       "task ", progress.task + 1, " after step ", grouped(progress.steps_done), " of ",
       grouped(progress.steps), "\n", identity_text(identity), "  ",

@@ -136,7 +136,7 @@ def test_the_other_tools_know_merged_weights(toy, run):
     assert "the same: the mergeds" in tool("diff", a, a)
     assert "/merge/rule" in tool("diff", a, b, "--all", code=1)
     assert "post hoc: the run was merged by closed-form" in tool("inspect", a)
-    assert json.loads(tool("inspect", a, "--json"))["rule"] == {"name": "average"}
+    assert json.loads(tool("inspect", a, "--json"))["merge"]["rule"] == {"name": "average"}
     with h5py.File(a, "r+") as file:
         file["weights"][sorted(file["weights"])[0]][0, 0] += 1
     assert "a.h5" in tool("verify", a, code=3)

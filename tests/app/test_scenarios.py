@@ -71,10 +71,10 @@ def test_domains_share_one_head_that_goes_on(toy, domain_run):
     assert toy.records("domains-2") == toy.records("domains")
     tasks = inspect(domain_run)["tasks"]
     for task in tasks:
-        assert task["classes"] == ["even", "odd"]
-        for row in task["metrics"].values():
-            if isinstance(row, dict):
-                assert row["correct"] == row["correct_given_task"]
+        assert task["task"]["classes"] == ["even", "odd"]
+        for when in ("before_merge", "after_merge"):
+            row = task["metrics"][when]
+            assert row["correct"] == row["correct_given_task"]
     # With learning rates too small to move a float, the head stays what the first task began with.
     still = ("--lr", 1e-30, "--head-lr", 1e-30)
     toy.run(*domains(toy), *still, out="still")

@@ -4,6 +4,7 @@
 #include "../../src/format/h5.h"
 #include "fixtures.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
 #include "palimpsest/format/partial_records.h"
 #include "palimpsest/format/records.h"
 #include "palimpsest/format/verify.h"
@@ -110,7 +111,35 @@ TEST_F(EvaluationRowsTest, ARowMayHaveNoCountsByClassAndAnotherPrimaryScore) {
   EXPECT_EQ(read_task_record(folder_ / "task.h5"), task);
 }
 
-// Files of 1.x have no names of scores.
+// As versions 1.x would have written it: heads by task, no names of scores.
+void make_version_1(const std::filesystem::path& path) {
+  change_hdf5(path, [](hid_t file) {
+    replace_text_attribute(file, "/", "palimpsest_version", "1.2.0");
+    const H5Handle heads(H5Gcreate2(file, "/heads", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    const H5Handle curvature(H5Gcreate2(file, "/curvature", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    const H5Handle type(H5Tcopy(H5T_C_S1));
+    H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
+    H5Tset_cset(type.get(), H5T_CSET_UTF8);
+    const H5Handle scalar(H5Screate(H5S_SCALAR));
+    for (const char* name : {"kind", "scale"})
+      H5Handle(
+          H5Acreate2(curvature.get(), name, type.get(), scalar.get(), H5P_DEFAULT, H5P_DEFAULT));
+    for (const int task : {0, 1, 2}) {
+      const std::string head = concat("/heads/", task),
+                        instance = task == 0 ? "cosine:scale=16.5" : "linear";
+      H5Lmove(file, concat("/memory/head/", instance, '/', task).c_str(), file, head.c_str(),
+              H5P_DEFAULT, H5P_DEFAULT);
+      H5Lmove(file, concat("/classes/", task).c_str(), file, (head + "/classes").c_str(),
+              H5P_DEFAULT, H5P_DEFAULT);
+    }
+    for (const char* group : {"/accuracy/before_merge", "/accuracy/after_merge"}) {
+      for (const char* names : {"/scores", "/weights"})
+        if (H5Lexists(file, concat(group, names).c_str(), H5P_DEFAULT) > 0)
+          H5Ldelete(file, concat(group, names).c_str(), H5P_DEFAULT);
+    }
+  });
+}
+
 TEST_F(EvaluationRowsTest, TheScoresOfAFileWithoutNamesAreThoseOfVersion1) {
   StateRecord state = sample_state(3);
   state.accuracy = {};
@@ -120,12 +149,7 @@ TEST_F(EvaluationRowsTest, TheScoresOfAFileWithoutNamesAreThoseOfVersion1) {
     state.accuracy.add_row(row, row);
   }
   write_state_record(folder_ / "state.h5", state);
-  change_hdf5(folder_ / "state.h5", [](hid_t file) {
-    for (const char* group : {"/accuracy/before_merge", "/accuracy/after_merge"}) {
-      H5Ldelete(file, (std::string(group) + "/scores").c_str(), H5P_DEFAULT);
-      H5Ldelete(file, (std::string(group) + "/weights").c_str(), H5P_DEFAULT);
-    }
-  });
+  make_version_1(folder_ / "state.h5");
   const AccuracyMatrix read = read_state_heads(folder_ / "state.h5").accuracy;
   for (std::size_t t = 0; t < 3; ++t) EXPECT_EQ(read.row(t), state.accuracy.row(t)) << t;
 }

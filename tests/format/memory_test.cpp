@@ -80,7 +80,8 @@ TEST_F(MemoryTest, ItsDamageIsNamed) {
     replace_dataset(file, "/memory/classifier/toy/gram", H5T_STD_I64LE, {2, 2});
   });
   EXPECT_THAT(verify(path()).problems,
-              testing::Contains(HasSubstr("/memory/classifier/toy/gram@keeper: missing")));
+              testing::Contains(HasSubstr(
+                  "/memory/classifier/toy/gram@keeper: expected this attribute, found none")));
   write_state_record(path(), toy_state());
   change_hdf5(path(), [](hid_t file) {
     replace_text_attribute(file, "/memory/classifier/toy/gram", "keeper", "someone");

@@ -73,12 +73,13 @@ TEST_F(MergedRecordTest, WhatDoesNotFitIsRefused) {
     return refusal<MergedRecord>(sample_merged(), write_merged_record, change);
   };
   EXPECT_THAT(merged([](auto& record) { record.weights.pop_back(); }),
-              HasSubstr("19 merged weights for 20 adapted ones"));
+              HasSubstr("/weights: expected 20 values, one for each adapted weight, found 19"));
   EXPECT_THAT(merged([](auto& record) { record.heads.pop_back(); }),
-              HasSubstr("1 heads and classes of 2 tasks for 2 tasks"));
+              HasSubstr("/heads: expected 1 of each, found 2"));
   EXPECT_THAT(merged([](auto& record) { record.classes[1].pop_back(); }),
-              HasSubstr("task 1: a head of 6 weights"));
-  EXPECT_THAT(merged([](auto& record) { record.task_names.clear(); }), HasSubstr("of no task"));
+              HasSubstr("/heads/1/classes: expected values of the shape [c = 2], found 1"));
+  EXPECT_THAT(merged([](auto& record) { record.task_names.clear(); }),
+              HasSubstr("/merge/tasks: expected values of the shape [T = 0], found 0"));
   EXPECT_THAT(merged([](auto& record) { record.weights[3] = std::nanf(""); }),
               HasSubstr("not finite"));
 
@@ -86,11 +87,15 @@ TEST_F(MergedRecordTest, WhatDoesNotFitIsRefused) {
     return refusal<CurvatureRecord>(sample_curvature(), write_curvature_record, change);
   };
   EXPECT_THAT(curvature([](auto& record) { record.values[7] = -1e-9f; }),
-              HasSubstr("a curvature under 0"));
-  EXPECT_THAT(curvature([](auto& record) { record.samples = 0; }), HasSubstr("over 0 samples"));
-  EXPECT_THAT(curvature([](auto& record) { record.factor = 0; }), HasSubstr("factor 0"));
-  EXPECT_THAT(curvature([](auto& record) { record.kind = ""; }), HasSubstr("no kind"));
-  EXPECT_THAT(curvature([](auto& record) { record.values.clear(); }), HasSubstr("0 values for 20"));
+              HasSubstr("/curvature: expected 0 or more, found -1e-09"));
+  EXPECT_THAT(curvature([](auto& record) { record.samples = 0; }),
+              HasSubstr("/curvature@samples: expected 1 or more, found 0"));
+  EXPECT_THAT(curvature([](auto& record) { record.factor = 0; }),
+              HasSubstr("/curvature@factor: expected a number above 0, found 0"));
+  EXPECT_THAT(curvature([](auto& record) { record.kind = ""; }),
+              HasSubstr("/curvature@kind: expected a text, found an empty one"));
+  EXPECT_THAT(curvature([](auto& record) { record.values.clear(); }),
+              HasSubstr("expected 20 values, one for each adapted weight, found 0"));
 }
 
 TEST_F(MergedRecordTest, AnotherTypeIsRefused) {

@@ -95,7 +95,8 @@ TEST_F(PackTest, FlippedBitsAreFoundBySampleAndByVerify) {
   EXPECT_THAT(pack.tokens(0), ElementsAre(101, 7, 102));
   EXPECT_THAT(message_of<InputError>([&] { pack.tokens(2); }),
               AllOf(HasSubstr("pack.h5"), HasSubstr("sample 2"), HasSubstr("CRC-32C")));
-  EXPECT_THAT(message_of<InputError>([&] { pack.verify(); }), HasSubstr("content_sha256"));
+  EXPECT_THAT(message_of<InputError>([&] { pack.verify(); }),
+              AllOf(HasSubstr("/bytes"), HasSubstr("CRC-32C")));
 }
 
 // palimpsest-verify names what is wrong with it, or the bit changed nothing that is ever read.
@@ -176,7 +177,7 @@ TEST_F(PackTest, RefusesChunkedBytesAndShapesOfAnotherLength) {
   write_pack(path(), {});
   change_hdf5(path(), [](hid_t file) { replace_dataset(file, "/shape", H5T_STD_I64LE, {3}); });
   EXPECT_THAT(message_of<InputError>([&] { Pack pack(path()); }),
-              AllOf(HasSubstr("/shape"), HasSubstr("i8 [3,1]"), HasSubstr("i8 [3]")));
+              AllOf(HasSubstr("/shape"), HasSubstr("i8 [n = 3, d]"), HasSubstr("i8 [3]")));
 }
 
 // Two images: 2 x 1 and 1 x 3 pixels.

@@ -196,13 +196,18 @@ TEST_F(RecordsTest, RefusesToWriteWhatDoesNotFitTogether) {
   };
   EXPECT_THAT(refusal([](TaskRecord& r) { r.lora[0].a[0] = std::nanf(""); }),
               AllOf(HasSubstr("/lora/encoder.layer.0.key/A"), HasSubstr("not finite")));
-  EXPECT_THAT(refusal([](TaskRecord& r) { r.lora[0].b.pop_back(); }), HasSubstr("another size"));
+  EXPECT_THAT(refusal([](TaskRecord& r) { r.lora[0].b.pop_back(); }),
+              HasSubstr("/B: expected values of the shape [out = 3, r = 2], found 5"));
   EXPECT_THAT(refusal([](TaskRecord& r) { std::swap(r.lora[0], r.lora[1]); }),
               HasSubstr("order of names"));
   EXPECT_THAT(refusal([](TaskRecord& r) { r.lora[0].module = "a/b"; }), HasSubstr("a/b"));
-  EXPECT_THAT(refusal([](TaskRecord& r) { r.fisher->values.pop_back(); }), HasSubstr("Fisher"));
-  EXPECT_THAT(refusal([](TaskRecord& r) { r.head.bias.pop_back(); }), HasSubstr("head"));
-  EXPECT_THAT(refusal([](TaskRecord& r) { r.metrics.after_merge = {}; }), HasSubstr("2 tasks"));
+  EXPECT_THAT(refusal([](TaskRecord& r) { r.fisher->values.pop_back(); }),
+              HasSubstr("/fisher: expected 20 values, one for each adapted weight, found 19"));
+  EXPECT_THAT(refusal([](TaskRecord& r) { r.head.bias.pop_back(); }),
+              HasSubstr("/head/bias: expected values of the shape [c = 2], found 1"));
+  EXPECT_THAT(
+      refusal([](TaskRecord& r) { r.metrics.after_merge = {}; }),
+      HasSubstr("/metrics/after_merge/samples: expected values of the shape [index + 1 = 2]"));
   StateRecord state = sample_state(2);
   state.memory.erase("head/linear");
   EXPECT_THAT(message_of<Error>([&] { write_state_record(state_path(), state); }),

@@ -175,7 +175,9 @@ TEST_F(Views, TaskRecordShowsModulesMergeAndAccuracy) {
   EXPECT_THAT(view.text, HasSubstr("   2       10   90.0 -> 50.0    80.0 -> 80.0\n"));
   const json data = json::parse(view.json);
   EXPECT_EQ(data["type"], "task");
-  EXPECT_EQ(data["modules"][0]["norm_delta"], 5.0);
+  EXPECT_EQ(data["stats"]["modules"], json({"block.0.key"}));
+  EXPECT_EQ(data["stats"]["norm_delta"], json({5.0}));
+  EXPECT_EQ(data["task"]["index"], 1);
   EXPECT_EQ(data["fisher"]["factor"], 2000);
   EXPECT_EQ(data["merge"]["rule"]["rule"], "closed-form");
 }
@@ -260,7 +262,7 @@ TEST_F(Views, AStepSaysWhereTheTaskStands) {
   EXPECT_THAT(view.text,
               AllOf(HasSubstr("task 1 after step 1,234 of 2,000"),
                     HasSubstr("4 steps skipped; trained for 1:01"), HasSubstr("the first task")));
-  EXPECT_EQ(json::parse(view.json)["steps_done"], 1234);
+  EXPECT_EQ(json::parse(view.json)["step"]["steps_done"], 1234);
   EXPECT_THAT(view_of(run_.path()).text, HasSubstr("No task is finished yet"));
 }
 
@@ -273,7 +275,7 @@ TEST_F(Views, StateShowsTasksLayoutAndAccuracy) {
                     HasSubstr("curvature/empirical:scale=secant/s0  [12]    float64  96 B  root"),
                     HasSubstr("block.0.key  4 x 3       0"), HasSubstr("left2, right2"),
                     HasSubstr("last accuracy")));
-  EXPECT_EQ(json::parse(view.json)["classes"][0], json({"left1", "right1"}));
+  EXPECT_EQ(json::parse(view.json)["classes"]["0"], json({"left1", "right1"}));
 }
 
 TEST_F(Views, RefusesWhatIsNotThereOrNoRun) {

@@ -1,0 +1,242 @@
+#include "record_files.h"
+
+#include <numeric>
+
+#include "content_hash.h"
+#include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/hash.h"
+#include "palimpsest/format/heads.h"
+#include "palimpsest/format/partial_records.h"
+#include "statistics.h"
+
+namespace palimpsest {
+namespace {
+
+FileIdentity identity_of(const H5File& file) {
+  return {.type = file.text("/@palimpsest_type"),
+          .version = file.text("/@palimpsest_version"),
+          .writer = file.text("/@writer"),
+          .content_sha256 = file.text("/@content_sha256")};
+}
+
+// What is wrong with a record that its description doesn't say; "" for nothing.
+std::string problem_of(const auto&) { return ""; }
+
+std::string problem_of(const StepRecord& record) {
+  const TaskProgress& p = record.progress;
+  if (p.steps_done <= p.steps && p.updates <= p.steps_done) return "";
+  return concat("task ", p.task, ", step ", p.steps_done, " of ", p.steps, ", ", p.updates,
+                " updates");
+}
+
+// Heads fit the classes, and S0 and S1 are flat adapted vectors.
+std::string problem_of(const StateRecord& record) {
+  try {
+    const std::vector<Head> heads = heads_in(record.memory);
+    if (heads.size() != record.classes.size())
+      return concat(heads.size(), " heads for ", record.classes.size(), " tasks done");
+    for (std::size_t task = 0; task < heads.size(); ++task) {
+      const Head& head = heads[task];
+      if (head.classes != std::ssize(record.classes[task]) || head.kind.empty() ||
+          !std::isfinite(head.scale) || head.scale <= 0)
+        return concat("task ", task, ": a head of kind \"", head.kind, "\", scale ", head.scale,
+                      " and ", head.classes, " classes for ", record.classes[task].size(),
+                      "; a name and a number above 0 were expected");
+    }
+    std::set<std::string_view> instances;
+    const std::vector<std::string> names = record.memory.names("curvature");
+    for (const std::string& name : names) instances.insert(instance_of(name));
+    for (const std::string_view instance : instances) {
+      for (const char* name : {"/s0", "/s1"})
+        record.memory.values<double>(concat(instance, name), {record.layout.size()});
+    }
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::string problem_of(const StateSummary& summary) { return problem_of(summary.record); }
+
+template <typename ErrorType>
+void refuse_problem(const std::filesystem::path& path, const std::string& problem) {
+  if (!problem.empty())
+    throw ErrorType(concat(path.string(), ": the record does not fit together: ", problem));
+}
+
+// describe_rest: what follows from the record, and is in its file.
+template <typename Record>
+std::string write_record(
+    const std::filesystem::path& path, std::string_view type, const Record& record,
+    const std::function<void(Fields&)>& describe_rest = [](Fields&) {}) {
+  refuse_problem<Error>(path, problem_of(record));
+  AtomicFile target(path);
+  H5Writer file(target.temporary(), type);
+  Fields fields(file, path);
+  describe(fields, const_cast<Record&>(record));  // a writer changes nothing
+  describe_rest(fields);
+  std::string hash = file.finish();
+  target.commit();
+  return hash;
+}
+
+// All of a file, each bit of it checked.
+template <typename Contents>
+Contents read_whole(const std::filesystem::path& path, std::string_view type) {
+  const H5File file(path, type);
+  check_content_hash(file);
+  Contents contents;
+  Fields fields(file);
+  describe(fields, contents);
+  fields.finish();
+  refuse_problem<InputError>(path, problem_of(contents));
+  return contents;
+}
+
+// Without the values of weights, but for those that are wanted; checksums of what is read alone.
+template <typename Contents>
+Contents read_parts(const std::filesystem::path& path, std::string_view type,
+                    const Fields::Wanted& wanted) {
+  const H5File file(path, type);
+  Contents contents;
+  Fields fields(file, wanted);
+  describe(fields, contents);
+  if constexpr (requires { contents.identity; }) contents.identity = identity_of(file);
+  if constexpr (requires { contents.memory; }) contents.memory = fields.tensors_found();
+  return contents;
+}
+
+bool nothing(std::string_view) { return false; }
+
+}  // namespace
+
+std::string write_task_record(const std::filesystem::path& path, const TaskRecord& record) {
+  return write_record(path, "task", record, [&](Fields& fields) {
+    std::vector<ModuleStatistics> modules = module_statistics(record);
+    bool is_finite = true;  // the writer refuses other numbers
+    describe_statistics(fields, modules, is_finite);
+  });
+}
+
+std::string write_state_record(const std::filesystem::path& path, const StateRecord& record) {
+  return write_record(path, "state", record, [&](Fields& fields) {
+    std::optional<double> norm;
+    if (!record.merged.empty()) norm = frobenius_norm(record.merged);
+    describe_statistics(fields, norm);
+  });
+}
+
+std::string write_step_record(const std::filesystem::path& path, const StepRecord& record) {
+  return write_record(path, "step", record);
+}
+
+std::string write_merged_record(const std::filesystem::path& path, const MergedRecord& record) {
+  return write_record(path, "merged", record);
+}
+
+std::string write_curvature_record(const std::filesystem::path& path,
+                                   const CurvatureRecord& record) {
+  return write_record(path, "curvature", record);
+}
+
+TaskRecord read_task_record(const std::filesystem::path& path) {
+  return read_whole<TaskSummary>(path, "task").record;
+}
+
+StateRecord read_state_record(const std::filesystem::path& path) {
+  return read_whole<StateSummary>(path, "state").record;
+}
+
+StepRecord read_step_record(const std::filesystem::path& path) {
+  return read_whole<StepRecord>(path, "step");
+}
+
+MergedRecord read_merged_record(const std::filesystem::path& path) {
+  return read_whole<MergedRecord>(path, "merged");
+}
+
+CurvatureRecord read_curvature_record(const std::filesystem::path& path) {
+  return read_whole<CurvatureRecord>(path, "curvature");
+}
+
+TaskSummary read_task_summary(const std::filesystem::path& path) {
+  return read_parts<TaskSummary>(path, "task", nothing);
+}
+
+StateSummary read_state_summary(const std::filesystem::path& path) {
+  return read_parts<StateSummary>(path, "state", nothing);
+}
+
+TaskRecord read_task_parts(const std::filesystem::path& path, const TaskParts& parts) {
+  return read_parts<TaskSummary>(path, "task",
+                                 [&](std::string_view object) {
+                                   return (parts.lora && object.starts_with("/lora/")) ||
+                                          (parts.fisher && object.starts_with("/fisher/"));
+                                 })
+      .record;
+}
+
+StateRecord read_state_heads(const std::filesystem::path& path) {
+  StateRecord record =
+      read_parts<StateSummary>(path, "state", [](std::string_view object) {
+        return object.starts_with("/memory/head/") || object.starts_with("/heads/");
+      }).record;
+  refuse_problem<InputError>(path, problem_of(record));
+  return record;
+}
+
+std::vector<ListedField> fields_of(std::string_view type, bool of_version_1) {
+  Fields list(of_version_1);
+  std::string text;
+  for (const char* path :
+       {"/@palimpsest_type", "/@palimpsest_version", "/@writer", "/@content_sha256"})
+    list.value(path, text);
+  with_contents_of(type, [&](auto contents) { describe(list, contents); });
+  return list.listed();
+}
+
+std::vector<std::string> problems_of(const H5File& file) {
+  const std::string type = file.text("/@palimpsest_type");
+  std::vector<std::string> problems;
+  const auto check = [&]<typename Contents>(Contents contents) {
+    const auto not_bytes = [](std::string_view object) { return object != "/bytes"; };
+    Fields fields(file, not_bytes, &problems);
+    describe(fields, contents);
+    fields.finish();
+    if (!problems.empty()) return;
+    const std::string problem = problem_of(contents);
+    fields.check("/", "a record that fits together", [&] {
+      if (!problem.empty()) throw Error(problem);
+      check_content_hash(file);
+    });
+  };
+  if (!with_contents_of(type, check))
+    problems.push_back(concat(file.path().string(),
+                              ": /@palimpsest_type: expected a type that is described, found \"",
+                              type, "\""));
+  return problems;
+}
+
+std::optional<double> MergeRecord::alpha() const {
+  if (coefficients.empty()) return std::nullopt;
+  return std::accumulate(coefficients.begin(), coefficients.end(), 0.0) /
+         static_cast<double>(coefficients.size());
+}
+
+std::string weights_hash(const std::vector<float>& weights) {
+  return sha256(std::as_bytes(std::span(weights)));
+}
+
+FileIdentity read_identity(const std::filesystem::path& path) {
+  return identity_of(H5File(path, ""));
+}
+
+AdaptedLayout layout_of(const std::vector<LoraFactors>& lora) {
+  std::vector<AdaptedModule> modules;
+  for (const LoraFactors& factors : lora) {
+    modules.push_back({.name = factors.module, .out = factors.out, .in = factors.in});
+  }
+  return AdaptedLayout(std::move(modules));
+}
+
+}  // namespace palimpsest
