@@ -81,7 +81,7 @@ Rows memory_rows(const Rehearsed& measured) {
                         ", the most that steps, passes and merges took besides"}};
   if (measured.counted > 0)
     rows.push_back({"  counted", byte_count(measured.counted) +
-                                     ", features of more samples and classes than were measured"});
+                                     ", of more samples and classes than were measured"});
   return rows;
 }
 
@@ -145,7 +145,7 @@ Costs measured_costs(const RunConfig& config, const Machine& machine, const Work
     costs.source += "is counted.";
   } else if (measured.measured_share < 1) {
     costs.source += concat("with ", fixed(100 * measured.measured_share, 0),
-                           " % of a lane's samples: the rest is a line through two sizes.");
+                           " % of a lane's samples: what the others keep is counted.");
   } else {
     costs.source += "is that of two tasks on a few of their samples.";
   }

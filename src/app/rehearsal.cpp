@@ -13,7 +13,8 @@ namespace palimpsest {
 namespace {
 
 constexpr double kStepSeconds = 2;   // of each kind of step
-constexpr double kTaskSeconds = 20;  // of the tasks
+constexpr double kTaskSeconds = 30;  // of the tasks
+constexpr double kMostBatches = 8;   // of a task
 constexpr std::int64_t kFewest = 3;  // steps; the first is not counted
 
 double median(std::vector<double> values) {
@@ -77,12 +78,13 @@ class Rehearsal : RunListener {
     return agreed(seconds_.empty() ? 0 : median(seconds_));
   }
 
-  // Learns the first tasks as the run does. Returns the seconds of a sample in Fisher pass and
-  // evaluation.
+  // Learns the first tasks as the run does, of so many batches each. Returns the seconds of a
+  // sample in Fisher pass and evaluation.
   struct PassSeconds {
     double fisher = 0, forward = 0;
   };
-  PassSeconds learn_tasks(std::int64_t lanes, std::int64_t samples, std::int64_t evaluation_batch) {
+  PassSeconds learn_tasks(std::int64_t lanes, std::int64_t samples, std::int64_t batches,
+                          std::int64_t evaluation_batch) {
     set_batch(lanes, samples, evaluation_batch);
     config().epochs = 1;
     std::int64_t tested = 0;
@@ -96,8 +98,9 @@ class Rehearsal : RunListener {
         if (length_of(all.train, i) > length_of(all.train, longest)) longest = i;
       }
       needed.insert(longest);
-      task.train = some_of(all.train, config().batch, std::move(needed));
-      task.test = some_of(all.test, std::min(all.test.size(), ranks_ * evaluation_batch), {});
+      task.train = some_of(all.train, batches * config().batch, std::move(needed));
+      task.test =
+          some_of(all.test, std::min(all.test.size(), batches * ranks_ * evaluation_batch), {});
     }
     const bool fisher = run_.method.needs_curvature();
     run_.state =
@@ -161,6 +164,22 @@ class Rehearsal : RunListener {
   std::vector<double> seconds_;  // of steps; on rank 0
 };
 
+// one = step + lane + small * sample, and so on; none is below zero.
+ComputeCost step_cost(Rehearsal& rehearsal, std::int64_t small, std::int64_t wanted) {
+  const double first = rehearsal.step_seconds(1, small, 1);  // pages in, kernels chosen
+  const double one = rehearsal.step_seconds(1, small, first);
+  const double two = rehearsal.step_seconds(2, small, 2 * one);
+  const auto few = static_cast<double>(small);
+  const auto in_time = static_cast<std::int64_t>(kStepSeconds * few / one);
+  const std::int64_t large = std::max(std::min(wanted, in_time), small + 1);
+  const auto many = static_cast<double>(large);
+  const double whole = rehearsal.step_seconds(1, large, one * many / few);
+  const double sample = std::clamp((whole - one) / (many - few), 0.1 * one / few, one / few);
+  const double rest = one - few * sample;
+  const double lane = std::clamp(two - one - few * sample, 0.0, rest);
+  return {.step = rest - lane, .lane = lane, .sample = sample};
+}
+
 }  // namespace
 
 Rehearsed rehearse(const RunConfig& config, Inputs inputs, const Workload& work, std::int64_t ranks,
@@ -174,50 +193,30 @@ Rehearsed rehearse(const RunConfig& config, Inputs inputs, const Workload& work,
   const Workload spread = over_ranks(work, ranks);
   const std::int64_t lanes = share_of(spread.lanes, ranks);
   const std::int64_t wanted = std::min(share_of(work.batch, spread.lanes), most);
-  const std::int64_t least = share_of(work.batch, over_ranks(work, kMostRanks).lanes);
-  const std::int64_t small = std::min(least, most / 2);
-  const auto few = static_cast<double>(small);
-  double one = 0, two = 0;  // seconds of a step over so many lanes of few samples
   const bool has_steps = work.rank > 0;
   if (has_steps) {
-    const double first = rehearsal.step_seconds(1, small, 1);  // pages in, kernels chosen
-    one = rehearsal.step_seconds(1, small, first);
-    two = rehearsal.step_seconds(2, small, 2 * one);
+    const std::int64_t small =
+        std::min(share_of(work.batch, over_ranks(work, kMostRanks).lanes), most / 2);
+    result.cost = step_cost(rehearsal, small, wanted);
   }
 
-  // The peak of two tasks, of growing sizes, since the allocator keeps what is freed. Each has
-  // steps, a Fisher pass and passes without a backward one.
-  const double all = 7 * static_cast<double>(lanes * wanted) * one / few;
-  const double affordable = static_cast<double>(wanted) * kTaskSeconds / std::max(all, 1.0);
+  // Two tasks, each with steps, a Fisher pass and passes without a backward one. Batches of texts
+  // differ in length, and the heap grows with their variety.
+  const double all = 7 * static_cast<double>(lanes * wanted) * result.cost.sample;
+  const double share = kTaskSeconds / std::max(all, 1e-9);
   const auto samples =
-      std::clamp<std::int64_t>(static_cast<std::int64_t>(std::min(affordable, 1e9)),
-                               std::min<std::int64_t>(2, wanted), wanted);
-  const auto learn_tasks = [&](std::int64_t in_lane) {
-    const auto passes =
-        rehearsal.learn_tasks(lanes, in_lane, share_of(config.evaluation_batch * in_lane, wanted));
-    result.cost.fisher = passes.fisher;
-    result.cost.forward = result.cost.sample = passes.forward;
-    return memory_of_process("VmHWM");
-  };
-  const double smaller = samples < wanted ? learn_tasks(samples / 2) : 0;
-  result.peak = learn_tasks(samples);
-  if (samples < wanted)
-    result.peak += static_cast<double>(wanted - samples) * (result.peak - smaller) /
-                   static_cast<double>(samples - samples / 2);
+      std::clamp(static_cast<std::int64_t>(std::min(share, 1.0) * static_cast<double>(wanted)),
+                 std::min<std::int64_t>(2, wanted), wanted);
+  const auto batches = static_cast<std::int64_t>(std::clamp(share, 1.0, kMostBatches));
+  const auto passes = rehearsal.learn_tasks(lanes, samples, batches,
+                                            share_of(config.evaluation_batch * samples, wanted));
+  result.cost.fisher = passes.fisher;
+  result.cost.forward = passes.forward;
+  if (!has_steps) result.cost.sample = passes.forward;
+  result.peak = memory_of_process("VmHWM");
   result.measured_share = static_cast<double>(samples) / static_cast<double>(wanted);
-  result.counted = rehearsal.counted();
-  if (!has_steps) return result;
-
-  // one = step + lane + small * sample, and so on; none is below zero.
-  const auto in_time = static_cast<std::int64_t>(kStepSeconds * few / one);
-  const std::int64_t large = std::max(std::min(wanted, in_time), small + 1);
-  const auto many = static_cast<double>(large);
-  const double whole = rehearsal.step_seconds(1, large, one * many / few);
-  const double sample = std::clamp((whole - one) / (many - few), 0.1 * one / few, one / few);
-  const double rest = one - few * sample;
-  result.cost.lane = std::clamp(two - one - few * sample, 0.0, rest);
-  result.cost.step = rest - result.cost.lane;
-  result.cost.sample = sample;
+  result.counted = rehearsal.counted() +
+                   (1 - result.measured_share) * counted_memory(work, ranks, false).activations;
   return result;
 }
 

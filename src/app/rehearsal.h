@@ -14,10 +14,10 @@ namespace palimpsest {
 struct Rehearsed {
   ComputeCost cost = {};  // of the slowest of the ranks, which measure at the same time
   // Bytes of rank 0, in host memory: with the model opened; at most so far; and what is counted on
-  // top of that, since a few samples don't take it.
+  // top of that: activations of the samples of a lane that were left out, for time; features of
+  // more samples and classes.
   double opened = 0, peak = 0, counted = 0;
-  // The part of a lane's samples that was measured: below 1 the peak is a line through two sizes.
-  double measured_share = 1;
+  double measured_share = 1;  // of the samples of a lane
 };
 
 // Collective. As the run over `ranks` ranks, on the ranks that are there. Throws UsageError where

@@ -163,7 +163,7 @@ std::vector<Check> checks_of_folder() {
        "--out must be writable on rank 0 and seen by all nodes by the same path; mount it with "
        "locks (Lustre: flock), or set HDF5_USE_FILE_LOCKING=BEST_EFFORT",
        measure_folder, judge_folder},
-      {"disk space", "there", "at least 1 GiB",
+      {"disk space", "free space of the file system there", "at least 1 GiB",
        "A run keeps every task's record: docs/cluster.md says how much", nullptr, judge_space},
   };
 }

@@ -8,7 +8,7 @@
 namespace palimpsest {
 
 struct Workload {
-  ModelShape model;
+  ModelShape model = {};
   std::int64_t rank = 0;     // of the adapter; 0: a frozen backbone
   std::int64_t adapter = 0;  // parameters of A and B that a task trains
   std::int64_t adapted = 0;  // weights that a merge can change
