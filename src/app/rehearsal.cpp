@@ -1,6 +1,7 @@
 #include "rehearsal.h"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <set>
 
@@ -13,8 +14,7 @@ namespace palimpsest {
 namespace {
 
 constexpr double kStepSeconds = 2;   // of each kind of step
-constexpr double kTaskSeconds = 30;  // of the tasks
-constexpr double kMostBatches = 8;   // of a task
+constexpr double kTaskSeconds = 60;  // of the tasks
 constexpr std::int64_t kFewest = 3;  // steps; the first is not counted
 
 double median(std::vector<double> values) {
@@ -34,6 +34,7 @@ double memory_of_process(const std::string& name) {
 // So many samples, spread evenly over all, with these among them.
 LabelledSamples some_of(const LabelledSamples& all, std::int64_t count,
                         std::set<std::int64_t> positions) {
+  count = std::min(count, all.size());
   for (std::int64_t i = 0; i < count && std::ssize(positions) < count; ++i)
     positions.insert((2 * i + 1) * all.size() / (2 * count));
   LabelledSamples some;
@@ -98,9 +99,11 @@ class Rehearsal : RunListener {
         if (length_of(all.train, i) > length_of(all.train, longest)) longest = i;
       }
       needed.insert(longest);
-      task.train = some_of(all.train, batches * config().batch, std::move(needed));
+      const std::int64_t taken = task.index == 0 ? batches : 1;
+      task.train = some_of(all.train, taken * config().batch, std::move(needed));
+      sort_by_length(task.train);
       task.test =
-          some_of(all.test, std::min(all.test.size(), batches * ranks_ * evaluation_batch), {});
+          some_of(all.test, std::min(all.test.size(), taken * ranks_ * evaluation_batch), {});
     }
     const bool fisher = run_.method.needs_curvature();
     run_.state =
@@ -140,6 +143,21 @@ class Rehearsal : RunListener {
   std::int64_t length_of(const LabelledSamples& split, std::int64_t position) const {
     const Pack& pack = run_.session.inputs.pack;
     return pack.holds_texts() ? pack.length(split.samples[static_cast<std::size_t>(position)]) : 0;
+  }
+
+  // The shortest first: passes that come to longer texts again and again make the heap grow early
+  // as it does late in a run.
+  void sort_by_length(LabelledSamples& split) const {
+    if (!run_.session.inputs.pack.holds_texts()) return;
+    std::vector<std::array<std::int64_t, 3>> samples;
+    for (std::size_t i = 0; i < split.samples.size(); ++i)
+      samples.push_back(
+          {run_.session.inputs.pack.length(split.samples[i]), split.samples[i], split.targets[i]});
+    std::ranges::sort(samples);
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      split.samples[i] = samples[i][1];
+      split.targets[i] = samples[i][2];
+    }
   }
 
   void set_batch(std::int64_t lanes, std::int64_t samples, std::int64_t evaluation_batch) {
@@ -200,14 +218,15 @@ Rehearsed rehearse(const RunConfig& config, Inputs inputs, const Workload& work,
     result.cost = step_cost(rehearsal, small, wanted);
   }
 
-  // Two tasks, each with steps, a Fisher pass and passes without a backward one. Batches of texts
+  // Steps, a Fisher pass and passes without a backward one, of two tasks. Batches of texts
   // differ in length, and the heap grows with their variety.
-  const double all = 7 * static_cast<double>(lanes * wanted) * result.cost.sample;
+  const double all = 4 * static_cast<double>(lanes * wanted) * result.cost.sample;
   const double share = kTaskSeconds / std::max(all, 1e-9);
   const auto samples =
       std::clamp(static_cast<std::int64_t>(std::min(share, 1.0) * static_cast<double>(wanted)),
                  std::min<std::int64_t>(2, wanted), wanted);
-  const auto batches = static_cast<std::int64_t>(std::clamp(share, 1.0, kMostBatches));
+  const auto batches =
+      static_cast<std::int64_t>(work.model.texts ? std::clamp(share, 1.0, 1e6) : 1);
   const auto passes = rehearsal.learn_tasks(lanes, samples, batches,
                                             share_of(config.evaluation_batch * samples, wanted));
   result.cost.fisher = passes.fisher;
