@@ -16,6 +16,7 @@
 #include "palimpsest/device/placement.h"
 #include "palimpsest/doctor/doctor.h"
 #include "palimpsest/method/settings.h"
+#include "palimpsest/report/readable.h"
 
 namespace palimpsest {
 namespace {
@@ -61,32 +62,30 @@ DoctorOptions parse(std::span<const std::string> arguments) {
   return options;
 }
 
-Surroundings look_around(const std::string& device, Watchdog& watchdog) {
-  const Watchdog::Phase phase(watchdog, "looking for devices");
-  return {.cuda = look_for_cuda(device),
-          .versions = {{"palimpsest", std::string(version())},
-                       {"LibTorch", libtorch_version()},
-                       {"processor", processor_name()},
-                       {"instruction set", at::get_cpu_capability()}}};
-}
-
 }  // namespace
 
 int doctor(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
   const DoctorOptions options = parse(arguments);
+  const RunConfig& config = options.config;
   watchdog.set_deadline(options.hang_seconds);
-  const DoctorRequest request{.device = std::string(name(options.config.device.kind)),
-                              .share_device = options.config.device.share,
-                              .threads = options.config.device.threads,
-                              .allow_numerics_change = options.config.allow_numerics_change,
-                              .out = options.names_out ? options.config.out : ""};
-  const Diagnosis diagnosis = diagnose(request, look_around(request.device, watchdog), group,
-                                       watchdog, [&](const Finding& finding) {
-                                         if (!options.json)
-                                           std::cout << line_of(finding) << std::endl;
-                                       });
-  if (options.json && group.rank() == 0) std::cout << to_json(diagnosis) << std::flush;
-  const bool failed = group.any(any_failed(diagnosis.findings), "agreement on the diagnosis");
+  DoctorRequest request{.device = std::string(name(config.device.kind)),
+                        .share_device = config.device.share,
+                        .threads = config.device.threads,
+                        .allow_numerics_change = config.allow_numerics_change,
+                        .out = options.names_out ? config.out : "",
+                        .versions = {{"palimpsest", std::string(version())},
+                                     {"LibTorch", libtorch_version()},
+                                     {"processor", processor_name()},
+                                     {"instruction set", at::get_cpu_capability()}}};
+  {
+    const Watchdog::Phase phase(watchdog, "looking for devices");
+    request.cuda = look_for_cuda(request.device);
+  }
+  const Diagnosis diagnosis = diagnose(request, group, watchdog, [&](const Finding& finding) {
+    if (!options.json) std::cout << line_of(finding) << std::endl;
+  });
+  if (options.json && group.rank() == 0) std::cout << diagnosis.to_json() << std::flush;
+  const bool failed = group.any(diagnosis.failed(), "agreement on the diagnosis");
   return static_cast<int>(failed ? ExitCode::kFailed : ExitCode::kDone);
 }
 
@@ -94,18 +93,18 @@ std::string doctor_help() {
   DoctorOptions options;
   std::ostringstream out;
   out << "palimpsest doctor [settings of palimpsest train] [--json]\n"
-         "Looks at what a run rests on, with as many ranks as it is started on: MPI, ranks, "
-         "versions,"
-         "\nthreads, limits, devices, driver, NCCL, clocks, exchanges between ranks (verified and "
-         "timed) and,\nwith --out, the run folder as every rank sees it. A line for each check: "
-         "ok, "
-         "warn or FAIL with\nwhat to do, or skip. Nothing is kept; it takes some seconds.\n\n"
-         "Examples:\n  launch/mpirun.sh -n 2 palimpsest doctor --out runs/mine\n"
+         "Checks what a run rests on, with as many ranks as it is started on. A line for each "
+         "check: ok, warn\nor FAIL with what to do, or skip. Nothing is kept; it takes some "
+         "seconds.\n\n";
+  for (const Check& check : checks())
+    out << "  " << check.name << std::string(17 - check.name.size(), ' ')
+        << wrap(concat(check.measures, ". Expected: ", check.expects), 100, 19, 19) << '\n';
+  out << "\nExamples:\n  launch/mpirun.sh -n 2 palimpsest doctor --out runs/mine\n"
          "  launch/mpirun.sh -n 4 palimpsest doctor --config configs/mine.cfg --device cuda\n\n"
-         "Of the settings it heeds --device, --out and "
-         "--allow-numerics-change;\nothers that describe a run are let through, and those of how a "
-         "run goes on, as --resume or\n--stop-after, are refused on the command line, but for "
-         "--before-train. Exit codes: 0 nothing failed, 1\nsomething did, 2 usage, 5 a check never "
+         "It uses the settings --device, --out and "
+         "--allow-numerics-change; others\nthat describe a run are let through, and those of how "
+         "a run goes on, as --resume or --stop-after,\nare refused on the command line, but for "
+         "--before-train. Exit codes: 0 nothing failed, 1 something\ndid, 2 usage, 5 a check never "
          "ended; 130, 143 and 129 stopped by SIGINT, SIGTERM, SIGHUP.\n\n"
       << own_options(options);
   return out.str();

@@ -2,13 +2,12 @@
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
+#include <unistd.h>
 
 #include <iostream>
 #include <optional>
 #include <sstream>
 
-#include "measured_step.h"
-#include "palimpsest/adapter/adapter.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/continual/open_run.h"
 #include "palimpsest/core/error.h"
@@ -17,8 +16,10 @@
 #include "palimpsest/device/placement.h"
 #include "palimpsest/method/settings.h"
 #include "palimpsest/model/frozen_product.h"
+#include "palimpsest/plan/exchange.h"
 #include "palimpsest/report/readable.h"
 #include "plan_request.h"
+#include "rehearsal.h"
 #include "scaling_report.h"
 #include "workload.h"
 
@@ -40,52 +41,49 @@ double matrix_rate(at::ScalarType type, std::int64_t width) {
          watch.seconds();
 }
 
-double training_operations(const RunConfig& config, const Workload& work,
-                           const TrainingShape& training) {
-  return static_cast<double>(config.epochs * config.passes_per_epoch * work.train_samples) *
-         operations_per_sample(work.model, work.layout, training, work.mean_tokens).training;
+// Counts, a line each.
+Rows count_rows(const RunConfig& config, const Workload& work, std::int64_t ranks) {
+  const std::int64_t passes = config.epochs * config.passes_per_epoch;
+  const double samples = static_cast<double>(passes * work.tasks * work.train_samples);
+  const double gradient = sizeof(float) * static_cast<double>(work.trained());
+  const std::int64_t lanes = over_ranks(work, ranks).lanes;
+  return {
+      {"parameters", grouped(work.model.parameters())},
+      {"adapted weights", grouped(work.adapted)},
+      {"trained per task", grouped(work.trained())},
+      {"steps",
+       concat(grouped(work.tasks * work.steps), " of up to ", grouped(config.batch), " samples")},
+      {"samples", concat(grouped(passes * work.tasks * work.train_samples), ", ",
+                         fixed(work.mean_tokens, 1), " tokens each")},
+      {"training work", fixed(samples * operations_per_sample(work).training / 1e12, 1) + " TFLOP"},
+      {"sent per step and rank",
+       byte_count(exchanged_bytes(gradient, lanes, ranks, work.ordered))}};
 }
 
-// What `world_size` ranks cost, a line each.
-Rows cost_rows(const RunConfig& config, const Workload& work, int world_size, bool on_device) {
-  const TrainingShape training = training_shape(config, work, world_size, on_device);
-  const Lanes lanes = lanes_of(config.lanes, world_size);
-  const ParameterCounts parameters = parameter_counts(work.model, work.layout, training);
-  const MemoryEstimate memory = memory_estimate(work.model, work.layout, training);
+Rows memory_rows(const CountedMemory& memory, bool on_device) {
+  return {{"memory, rank 0",
+           byte_count(memory.peak(on_device)) + " at its peak: counted, not measured"},
+          {"  program", byte_count(memory.program) + ", assumed"},
+          {"  weights", byte_count(memory.weights)},
+          {"  activations", byte_count(memory.activations)},
+          {"  optimizer", byte_count(memory.optimizer) + " while training,"},
+          {"  Fisher", byte_count(memory.fisher) + " after it: the greater counts"},
+          {"  curvature",
+           byte_count(memory.curvature) +
+               (on_device ? ", on rank 0 alone and in its host memory" : ", on rank 0 alone")}};
+}
+
+Rows memory_rows(const Rehearsed& measured) {
   Rows rows = {
-      {"parameters", grouped(parameters.backbone)},
-      {"adapted weights", grouped(parameters.adapted)},
-      {"trained per task", grouped(parameters.trained())},
-      {"steps", grouped(work.steps) + " of up to " + grouped(config.batch) + " samples"},
-      {"samples", grouped(config.epochs * config.passes_per_epoch * work.train_samples) + ", " +
-                      fixed(work.mean_tokens, 1) + " tokens each"},
-      {"training work", fixed(training_operations(config, work, training) / 1e12, 1) + " TFLOP"},
-      {"sent per step and rank",
-       byte_count(exchanged_bytes(sizeof(float) * static_cast<double>(parameters.trained()),
-                                  lanes.count, world_size, lanes.ordered))},
-      {"memory, rank 0", byte_count(memory.peak()) + " at its peak"},
-      {"  program", byte_count(memory.program)},
-      {"  weights", byte_count(memory.weights)},
-      {"  adapted", byte_count(memory.adapted)},
-      {"  activations", byte_count(memory.activations)},
-      {"  curvature",
-       byte_count(memory.curvature) +
-           (on_device ? ", on rank 0 alone and in its host memory" : ", on rank 0 alone")},
-      {"  optimizer", byte_count(memory.optimizer) + " while training,"},
-      {"  Fisher", byte_count(memory.fisher) + " after it: the greater counts"}};
-  if (memory.alignment > 0) {
-    rows.push_back({"  alignment", byte_count(memory.alignment) +
-                                       " after the last merge, instead of activations, optimizer "
-                                       "and Fisher"});
-  }
+      {"memory, rank 0", byte_count(measured.peak + measured.counted) + " at its peak: measured"},
+      {"  opened", byte_count(measured.opened) + ", program, model and data"},
+      {"  at work", byte_count(measured.peak - measured.opened) +
+                        ", the most that steps, passes and merges took besides"}};
+  if (measured.counted > 0)
+    rows.push_back({"  counted", byte_count(measured.counted) +
+                                     ", of more samples and classes than were measured"});
   return rows;
 }
-
-// What a rank computes with, and where the figure comes from.
-struct Speed {
-  ComputeCost cost;
-  std::string source;
-};
 
 // As the machine file has it; 0: it is to be measured.
 double named_rate(const RunConfig& config, const Machine& machine) {
@@ -94,8 +92,17 @@ double named_rate(const RunConfig& config, const Machine& machine) {
 
 std::string teraflops(double rate) { return fixed(rate / 1e12, 2) + " TFLOP/s"; }
 
-Speed speed_at_share(const RunConfig& config, const Machine& machine, const Workload& work,
-                     const Operations& operations) {
+// What is known of a run's memory and speed, and where it comes from.
+struct Costs {
+  ComputeCost compute = {};
+  double peak = 0;  // bytes of rank 0
+  double room = 0;  // bytes for a rank; 0: not known
+  Rows memory = {};
+  std::string source = {};
+};
+
+Costs counted_costs(const RunConfig& config, const Machine& machine, const Workload& work,
+                    std::int64_t ranks) {
   double rate = named_rate(config, machine);
   const bool is_named = rate > 0;
   if (!is_named) {
@@ -103,40 +110,64 @@ Speed speed_at_share(const RunConfig& config, const Machine& machine, const Work
     rate = matrix_rate(config.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat,
                        work.model.width);
   }
-  return {cost_at_rate(operations, machine.share * rate),
-          concat("A rank is taken to reach ", fixed(100 * machine.share, 0), " % of ",
-                 teraflops(rate), " in ", name(config.precision),
-                 is_named ? " (machine file)" : " (products of matrices, measured now)")};
+  const CountedMemory memory = counted_memory(work, ranks, machine.accelerator);
+  return {
+      .compute = cost_at_rate(operations_per_sample(work), machine.share * rate),
+      .peak = memory.peak(machine.accelerator),
+      .room = machine.memory,
+      .memory = memory_rows(memory, machine.accelerator),
+      .source = concat(
+          "Nothing of the run was measured: its memory is counted, without what classifiers "
+          "and a data-driven start of A take, and a rank is taken to reach ",
+          fixed(100 * machine.share, 0), " % of ", teraflops(rate), " in ", name(config.precision),
+          is_named ? " (machine file)." : " (products of matrices, measured now).")};
 }
 
-Speed measured_speed(Session& session, const Operations& operations, const TaskWork& task,
-                     std::int64_t first) {
-  const auto lane_samples = [&](std::int64_t ranks) {
-    const std::int64_t lanes = over_ranks(task, ranks).lanes;
-    return (task.batch + lanes - 1) / lanes;
-  };
-  const ComputeCost cost = measured_cost(
-      session, operations, {.small = lane_samples(kMostRanks), .large = lane_samples(first)});
-  const int ranks = session.group.size();
-  return {cost, concat("Measured now", ranks == 1 ? "" : concat(" on ", ranks, " ranks at once"),
-                       ": ", fixed(1e3 * cost.step, 2), " ms a step, ", fixed(1e3 * cost.lane, 2),
-                       " ms a lane, ", fixed(1e3 * cost.sample, 2), " ms a sample (",
-                       teraflops(operations.training / cost.sample), "), ",
-                       fixed(1e3 * cost.input, 3), " ms to read and prepare one")};
+Costs measured_costs(const RunConfig& config, const Machine& machine, const Workload& work,
+                     Inputs inputs, std::int64_t ranks, HostGroup& group, Watchdog& watchdog) {
+  const Rehearsed measured = rehearse(config, std::move(inputs), work, ranks, group, watchdog);
+  const ComputeCost& cost = measured.cost;
+  const int own = group.size();
+  const double pages = static_cast<double>(sysconf(_SC_PHYS_PAGES)) / own;
+  Costs costs{.compute = cost,
+              .peak = measured.peak + measured.counted,
+              .room = machine.memory > 0 ? machine.memory
+                                         : pages * static_cast<double>(sysconf(_SC_PAGESIZE)),
+              .memory = memory_rows(measured)};
+  costs.source =
+      concat("Measured now", own == 1 ? "" : concat(" on ", own, " ranks at once"), ": ",
+             fixed(1e3 * cost.step, 2), " ms a step, ", fixed(1e3 * cost.lane, 2), " ms a lane, ",
+             fixed(1e3 * cost.sample, 2), " ms a sample (",
+             teraflops(operations_per_sample(work).training / cost.sample), "); memory ");
+  if (machine.accelerator) {  // the process's own memory says nothing of the device's
+    const Costs counted = counted_costs(config, machine, work, ranks);
+    costs.peak = counted.peak;
+    costs.room = counted.room;
+    costs.memory = counted.memory;
+    costs.source += "is counted.";
+  } else if (measured.measured_share < 1) {
+    costs.source += concat("with ", fixed(100 * measured.measured_share, 0),
+                           " % of a lane's samples: what the others keep is counted.");
+  } else {
+    costs.source += "is that of two tasks on a few of their samples.";
+  }
+  return costs;
 }
 
-std::string memory_line(const Machine& machine, double peak) {
-  if (machine.memory == 0) return "";
-  return concat(" A rank's ", fixed(machine.memory / 1e9, 0), " GB ",
-                peak < machine.memory
-                    ? "hold this."
-                    : "do not hold this: try --activation-checkpointing, --precision bf16, more "
-                      "lanes or a smaller batch.");
+std::string memory_sentence(const Costs& costs) {
+  if (costs.room == 0) return "";
+  return concat(" A rank's ", fixed(costs.room / 1e9, 0), " GB are ",
+                costs.peak < costs.room
+                    ? "enough."
+                    : "not enough: try --activation-checkpointing, --precision bf16, more lanes or "
+                      "a smaller batch.");
 }
 
 // As many lanes as ranks where they are fewer.
 RunConfig with_lanes_for(RunConfig config, std::int64_t ranks) {
-  if (config.lanes != 0) config.lanes = std::max(config.lanes, ranks);
+  if (config.lanes != "ranks" && std::stoll(config.lanes) < ranks) {
+    config.lanes = std::to_string(ranks);
+  }
   return config;
 }
 
@@ -176,10 +207,12 @@ std::string dry_run(const RunConfig& config, HostGroup& group, Watchdog& watchdo
             {"device", placement.device_model.empty()
                            ? placement.description
                            : concat(placement.description, " (", placement.device_model, ")")}};
-  for (auto& row :
-       cost_rows(config, workload_of(config, inputs), group.size(), placement.device.is_cuda())) {
-    rows.push_back(std::move(row));
-  }
+  const Workload work = workload_of(config, inputs);
+  for (auto& row : count_rows(config, work, group.size())) rows.push_back(std::move(row));
+  rows.push_back({"memory", placement.device.is_cuda()
+                                ? byte_count(counted_memory(work, group.size(), true).peak(true)) +
+                                      " of a GPU, counted"
+                                : "palimpsest plan measures it"});
   std::ostringstream out;
   out << what_would_run(run) << "; nothing was run.\n\n" << text_table(rows, "ll") << "\n";
   rows = {{"task", "classes", "train", "test", ""}};
@@ -202,45 +235,34 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
                      first);
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   std::optional<Inputs> inputs;
-  if (!sketched) inputs.emplace(open_inputs(config, adapters().make(config.adapter)->targets()));
+  if (!sketched) inputs.emplace(open_inputs(config));
   if (inputs && group.rank() == 0) {
     for (const std::string& remark : inputs->remarks) std::cerr << "palimpsest: " << remark << "\n";
   }
   const Workload work = inputs ? workload_of(config, *inputs) : workload_of(config, request.sketch);
-  const TrainingShape training = training_shape(config, work, first, machine.accelerator);
-  const Operations operations =
-      operations_per_sample(work.model, work.layout, training, work.mean_tokens);
-  const TaskWork task = task_work(config, work);
-
-  const bool measured = inputs && named_rate(config, machine) == 0 &&
-                        adapters().make(config.adapter)->learns(0).any();
-  if (inputs && !measured)
-    make_backbone(*inputs->weights, inputs->backbone, inputs->choice, at::kCPU);  // or refused
-  Speed speed;
-  if (measured) {
+  const std::string name = sketched ? request.sketch.shape : config.backbone;
+  Rows rows = count_rows(config, work, first);
+  Costs costs;
+  if (inputs && named_rate(config, machine) == 0) {
     config.device.kind =
         machine.accelerator ? DeviceSettings::Kind::kCuda : DeviceSettings::Kind::kCpu;
-    const RunEvents nobody;
-    Session session =
-        open_session(config, *std::move(inputs), /*stop_after=*/0, group, watchdog, nobody);
-    speed = measured_speed(session, operations, task, first);
+    costs = measured_costs(config, machine, work, *std::move(inputs), first, group, watchdog);
   } else {
-    speed = speed_at_share(config, machine, work, operations);
+    if (inputs)
+      make_backbone(*inputs->weights, inputs->backbone, inputs->choice, at::kCPU);  // or refused
+    costs = counted_costs(config, machine, work, first);
   }
-  if (machine.input_rate > 0) speed.cost.input = 1 / machine.input_rate;
-
-  const double peak = memory_estimate(work.model, work.layout, training).peak();
+  if (machine.input_rate > 0) costs.compute.input = 1 / machine.input_rate;
+  rows.insert(rows.end(), costs.memory.begin(), costs.memory.end());
   return concat(
-      work.tasks, " tasks of ", sketched ? request.sketch.shape : config.backbone, " over ",
-      ranks_and_lanes(config, first), "; nothing was trained.\n\n",
-      text_table(cost_rows(config, work, first, machine.accelerator), "ll"), "\n",
-      wrap(concat(speed.source, ". The network is that of ", machine.name, ".",
-                  memory_line(machine, peak),
+      work.tasks, " tasks of ", name, " over ", ranks_and_lanes(config, first),
+      "; nothing is kept.\n\n", text_table(rows, "ll"), "\n",
+      wrap(concat(costs.source, " The network is that of ", machine.name, ".",
+                  memory_sentence(costs),
                   " Times are forecasts: docs/cluster.md says how near they came. Lanes are raised "
                   "to the ranks where they are fewer."),
            100, 0, 0),
-      "\n\n", scaling_table(task, speed.cost, machine, request.world_sizes, work.tasks), "\n",
-      wrap(scaling_sentence(task, speed.cost, machine), 100, 0, 0), "\n");
+      "\n\n", scaling_report(work, costs.compute, machine, request.world_sizes));
 }
 
 }  // namespace palimpsest

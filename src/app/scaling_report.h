@@ -4,15 +4,12 @@
 #include <span>
 #include <string>
 
-#include "palimpsest/plan/scaling.h"
+#include "palimpsest/plan/forecast.h"
 
 namespace palimpsest {
 
-// A line for each number of ranks; `tasks` of the stream.
-std::string scaling_table(const TaskWork& work, const ComputeCost& cost, const Machine& machine,
-                          std::span<const std::int64_t> world_sizes, std::int64_t tasks);
-
-// Up to how many ranks it scales, and what limits it beyond.
-std::string scaling_sentence(const TaskWork& work, const ComputeCost& cost, const Machine& machine);
+// A line for each number of ranks; then up to how many it scales, and what limits it beyond.
+std::string scaling_report(const Workload& work, const ComputeCost& cost, const Machine& machine,
+                           std::span<const std::int64_t> world_sizes);
 
 }  // namespace palimpsest

@@ -23,23 +23,22 @@ Head first_head(bool is_shared, const StreamState& state) {
   return is_shared && state.tasks_done > 0 ? heads_in(state.memory).back() : Head{};
 }
 
-// Stage 1: from theta_hat_{t-1} to Delta_t and the task's head.
-TrainedTask train(OpenRun& run, TaskPasses& passes) {
+// Stage 1: from theta_hat_{t-1} to Delta_t and the task's head. `saver`: of its steps, or null.
+TrainedTask train(OpenRun& run, TaskPasses& passes, StepSaver* saver) {
   Session& session = run.session;
   const TaskBeginning begin{.weights = run.state.merged,
                             .head = first_head(shares_head(session.config.scenario), run.state),
                             .penalty = next_penalty(session.group, *run.method.penalty,
                                                     run.method.curvature->instance(), run.state),
                             .progress = std::exchange(run.progress, std::nullopt)};
-  StepSaver saver(run);
   const auto after_step = [&](const TaskProgress& counters, const auto& snapshot) {
-    saver.after_step(counters, snapshot);
+    if (saver != nullptr) saver->after_step(counters, snapshot);
   };
   const TrainingParts& parts = run.method.training;
   TrainedTask trained = parts.adapter->learns(passes.task().index).any()
                             ? train_task(session, passes.task(), parts, begin, after_step)
                             : train_on_features(passes, parts, begin);
-  saver.finish();
+  if (saver != nullptr) saver->finish();
   session.events.tell(TaskTrained{static_cast<int>(passes.task().index), trained.loss_first_step,
                                   trained.loss_last_pass, trained.seconds});
   return trained;
@@ -109,8 +108,8 @@ TimedRow evaluate_seen(OpenRun& run, const Task& task, const AdaptedWeights& wei
 }
 
 // One file for the task, one for the state, then the manifest, by rank 0; the others wait.
-void save(OpenRun& run, const Task& task, const TrainedTask& trained, const MergeOutcome& merged,
-          const TaskMetrics& metrics) {
+void save(OpenRun& run, const Task& task, const LearnedTask& learned) {
+  const auto& [trained, merged, metrics] = learned;
   Session& session = run.session;
   const Watchdog::Phase phase(session.watchdog, "saving", 10);
   session.group.work("save on rank 0", [&] {
@@ -126,49 +125,6 @@ void save(OpenRun& run, const Task& task, const TrainedTask& trained, const Merg
                                   run.folder.task_file(task.index).string(), watch.seconds()});
   });
   session.stop.heed();
-}
-
-// One task, from theta_hat_{t-1} to theta_hat_t.
-void learn(OpenRun& run, const Task& task) {
-  Session& session = run.session;
-  const Method& method = run.method;
-  StreamState& state = run.state;
-  const ClassesSeen seen = classes_seen(run.seen(task), session.config.scenario);
-  TaskPasses passes(session, task, *method.training.objective);
-
-  const TrainedTask trained = train(run, passes);
-  put_head(state.memory, task.index, trained.head);
-  TaskMeasurements measured = measure(method, passes, state.merged, trained);
-  TimedRow before = evaluate_seen(
-      run, task, measured.weights,
-      method.classifier->scores_before_merge(passes, measured.weights, seen, state.memory),
-      /*after_merge=*/false);
-
-  const MergeOutcome merged = merge_on_root(session, method, state, trained, measured,
-                                            std::exchange(measured.fisher, std::nullopt));
-  state.merged = merged.weights;
-  state.merged_hash = merged.weights_hash;
-  if (method.classifier->takes_features()) passes.features(state.merged);  // for the loss, too
-  const MergeCost cost = measure_cost(passes, measured, merged, trained);
-  method.classifier->learn(passes, state.merged, seen, state.memory);
-  TimedRow after = evaluate_seen(run, task, state.merged,
-                                 method.classifier->scores(state.memory, seen, session.device()),
-                                 /*after_merge=*/true);
-
-  ++state.tasks_done;
-  save(run, task, trained, merged,
-       {.before_merge = std::move(before.row),
-        .after_merge = std::move(after.row),
-        .loss_first_step = trained.loss_first_step,
-        .loss_last_pass = trained.loss_last_pass,
-        .loss_merged_before = measured.loss_merged_before,
-        .loss_trained = cost.loss_trained,
-        .rise_predicted = cost.rise_predicted,
-        .rise_measured = cost.rise_measured,
-        .seconds_train = trained.seconds,
-        .seconds_fisher = measured.seconds_fisher,
-        .seconds_merge = merged.seconds,
-        .seconds_evaluate = before.seconds + after.seconds});
 }
 
 TaskStarted started(const OpenRun& run, const Task& task) {
@@ -187,6 +143,48 @@ TaskStarted started(const OpenRun& run, const Task& task) {
 
 }  // namespace
 
+LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
+  Session& session = run.session;
+  const Method& method = run.method;
+  StreamState& state = run.state;
+  const ClassesSeen seen = classes_seen(run.seen(task), session.config.scenario);
+  TaskPasses passes(session, task, *method.training.objective);
+
+  TrainedTask trained = train(run, passes, saver);
+  put_head(state.memory, task.index, trained.head);
+  TaskMeasurements measured = measure(method, passes, state.merged, trained);
+  TimedRow before = evaluate_seen(
+      run, task, measured.weights,
+      method.classifier->scores_before_merge(passes, measured.weights, seen, state.memory),
+      /*after_merge=*/false);
+
+  MergeOutcome merged = merge_on_root(session, method, state, trained, measured,
+                                      std::exchange(measured.fisher, std::nullopt));
+  state.merged = merged.weights;
+  state.merged_hash = merged.weights_hash;
+  if (method.classifier->takes_features()) passes.features(state.merged);  // for the loss, too
+  const MergeCost cost = measure_cost(passes, measured, merged, trained);
+  method.classifier->learn(passes, state.merged, seen, state.memory);
+  TimedRow after = evaluate_seen(run, task, state.merged,
+                                 method.classifier->scores(state.memory, seen, session.device()),
+                                 /*after_merge=*/true);
+
+  ++state.tasks_done;
+  const TaskMetrics metrics = {.before_merge = std::move(before.row),
+                               .after_merge = std::move(after.row),
+                               .loss_first_step = trained.loss_first_step,
+                               .loss_last_pass = trained.loss_last_pass,
+                               .loss_merged_before = measured.loss_merged_before,
+                               .loss_trained = cost.loss_trained,
+                               .rise_predicted = cost.rise_predicted,
+                               .rise_measured = cost.rise_measured,
+                               .seconds_train = trained.seconds,
+                               .seconds_fisher = measured.seconds_fisher,
+                               .seconds_merge = merged.seconds,
+                               .seconds_evaluate = before.seconds + after.seconds};
+  return {std::move(trained), std::move(merged), metrics};
+}
+
 RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
                      const RunEvents& events, const FolderReady& folder_ready,
                      const BeforeTask& before_task) {
@@ -198,7 +196,8 @@ RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchd
       run.session.stop.check();
       before_task(task);
       events.tell(started(run, task));
-      learn(run, task);
+      StepSaver saver(run);
+      save(run, task, learn(run, task, &saver));
     }
     events.tell(RunFinished{watch.seconds()});
   } catch (const Stopped&) {

@@ -1,31 +1,29 @@
+// Checks of the run folder, as every rank sees it.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <chrono>
-#include <cstdint>
 #include <map>
-#include <sstream>
 #include <system_error>
 #include <thread>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/doctor/measure.h"
+#include "palimpsest/doctor/check.h"
 #include "palimpsest/format/probe_file.h"
+#include "palimpsest/report/readable.h"
 
 namespace palimpsest {
 namespace {
 
-constexpr std::string_view kFolderPhase = "trying the run folder";
-constexpr const char* kName = ".palimpsest-doctor.h5";
-constexpr double kPatience = 5;  // seconds until a network file system must show what was written
+using nlohmann::json;
+namespace fs = std::filesystem;
 
 // The name behind the number that the kernel has for it.
-std::string file_system_of(const std::filesystem::path& folder) {
+std::string file_system_of(const fs::path& folder) {
   const std::map<std::uint32_t, const char*> names = {
       {0x6969, "nfs"},        {0x0bd00bd0, "lustre"},  {0x47504653, "gpfs"},
       {0x19830326, "beegfs"}, {0x00c36400, "ceph"},    {0x65735546, "fuse"},
@@ -37,39 +35,6 @@ std::string file_system_of(const std::filesystem::path& folder) {
   const auto name = names.find(static_cast<std::uint32_t>(found.f_type));
   return name == names.end() ? "unknown file system" : name->second;
 }
-
-// `made`: the folders made for the probe so far, from the outermost: to be removed again.
-void make_folders(const std::filesystem::path& folder, std::vector<std::filesystem::path>& made) {
-  std::vector<std::filesystem::path> missing;
-  std::filesystem::path path = folder;
-  for (; !path.empty() && !std::filesystem::exists(path); path = path.parent_path()) {
-    missing.insert(missing.begin(), path);
-  }
-  for (const std::filesystem::path& each : missing) {
-    std::filesystem::create_directory(each);
-    made.push_back(each);
-  }
-}
-
-// A lock on a file, as a run holds one on its folder. Closing the file gives it back.
-class Flock {
- public:
-  Flock(const std::filesystem::path& path, int operation) : file_(::open(path.c_str(), O_RDONLY)) {
-    held_ = file_ >= 0 && ::flock(file_, operation | LOCK_NB) == 0;
-    refused_ = file_ >= 0 && !held_ && errno == EWOULDBLOCK;
-  }
-  ~Flock() {
-    if (file_ >= 0) ::close(file_);
-  }
-  Flock(const Flock&) = delete;
-  Flock& operator=(const Flock&) = delete;
-  bool held() const { return held_; }
-  bool refused() const { return refused_; }
-
- private:
-  int file_;
-  bool held_ = false, refused_ = false;
-};
 
 // What `work` threw; empty where it did its work.
 template <typename Work>
@@ -83,92 +48,124 @@ std::string problem_of(const Work& work) {
 }
 
 // Reads until the expected content is there, or for as long as a network file system may take.
-FolderView view_of(const std::filesystem::path& file, const std::string& expected) {
+json view_of(const fs::path& file, const std::string& expected) {
+  constexpr double kPatience = 5;  // seconds
   const Stopwatch watch;
-  FolderView view;
-  do {
-    view.problem = problem_of([&] {
+  for (;;) {
+    const std::string problem = problem_of([&] {
       const std::string found = read_probe_file(file);
-      if (found != expected) {
+      if (found != expected)
         throw Error(concat(file.string(), ": expected '", expected, "', found '", found, "'"));
-      }
     });
-    view.delay = watch.seconds();
-    if (!view.problem.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  } while (!view.problem.empty() && view.delay < kPatience);
-  return view;
+    if (problem.empty() || watch.seconds() > kPatience)
+      return {{"folder_problem", problem}, {"folder_delay", watch.seconds()}};
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
 }
 
-std::string to_text(const FolderView& view) {
-  return concat(view.delay, ' ', view.sees_lock, ' ', view.problem);
+// Writes a file on rank 0 and reads it on every rank; the file is replaced, as a manifest is, where
+// there is one.
+json write_and_read(ThisRank& rank, const fs::path& file, const std::string& content) {
+  constexpr std::string_view kPhase = "writing to the run folder";
+  json facts = json::object();
+  std::string problem;
+  if (rank.group.rank() == 0) {
+    problem = problem_of([&] {
+      const Stopwatch watch;
+      write_probe_file(file, content);
+      facts = {{"commit_seconds", watch.seconds()},
+               {"free_bytes", fs::space(file.parent_path()).available},
+               {"file_system", file_system_of(file.parent_path())}};
+    });
+  }
+  problem = rank.group.broadcast(problem, 0, kPhase);
+  facts.update(problem.empty() ? view_of(file, content) : json{{"write_problem", problem}});
+  rank.group.barrier(kPhase);
+  return facts;
 }
 
-FolderView from_text(const std::string& text) {
-  std::istringstream in(text);
-  FolderView view;
-  in >> view.delay >> view.sees_lock;
-  in.get();
-  std::getline(in, view.problem, '\0');
-  return view;
+// Whether a lock of rank 0, as a run takes one on its folder, is seen here.
+bool sees_lock(ThisRank& rank, const fs::path& path) {
+  constexpr std::string_view kPhase = "locking in the run folder";
+  const bool is_root = rank.group.rank() == 0;
+  const int file = ::open(path.c_str(), O_RDONLY);
+  const bool held = is_root && ::flock(file, LOCK_EX | LOCK_NB) == 0;
+  const bool locked = rank.group.any(held, kPhase);
+  const bool refused = !is_root && ::flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  rank.group.barrier(kPhase);
+  if (file >= 0) ::close(file);
+  return locked && (is_root || refused);
 }
 
-// Rank 0's part: problem, file system, time and space.
-FolderReport write_first(const std::filesystem::path& folder, const std::string& content,
-                         std::vector<std::filesystem::path>& made) {
-  FolderReport report;
-  report.problem = problem_of([&] {
-    make_folders(folder, made);
-    const Stopwatch watch;
-    write_probe_file(folder / kName, content);
-    report.commit_seconds = watch.seconds();
-    report.free_bytes = static_cast<std::int64_t>(std::filesystem::space(folder).available);
-  });
-  report.file_system = file_system_of(folder);
-  return report;
+// All that it makes is removed again.
+json measure_folder(ThisRank& rank) {
+  if (rank.request.out.empty()) return json::object();
+  const fs::path file = rank.request.out / ".palimpsest-doctor.h5";
+  const auto now = std::chrono::system_clock::now().time_since_epoch().count();
+  const std::string mark = rank.group.broadcast(concat("doctor ", now), 0, "mark of the folder");
+  std::vector<fs::path> missing;  // from the innermost
+  const bool is_root = rank.group.rank() == 0;
+  for (fs::path path = file.parent_path(); is_root && !path.empty() && !fs::exists(path);
+       path = path.parent_path())
+    missing.push_back(path);
+  std::error_code ignored;
+  if (is_root) fs::create_directories(file.parent_path(), ignored);  // the file says what is wrong
+  json facts = write_and_read(rank, file, mark);
+  if (!facts.contains("write_problem"))
+    facts.update(write_and_read(rank, file, mark + ", once more"));
+  facts["sees_lock"] = sees_lock(rank, file);
+  if (is_root) fs::remove(file, ignored);
+  for (const fs::path& made : missing) fs::remove(made, ignored);
+  rank.group.barrier("leaving the run folder");
+  return facts;
+}
+
+Judgement judge_folder(const RankFacts& ranks, const DoctorRequest& request) {
+  if (request.out.empty()) return {Verdict::kSkipped, "--out FOLDER tries one"};
+  if (ranks[0].contains("write_problem"))
+    return {Verdict::kFailure, ranks.text(0, "write_problem")};
+  const std::string where = concat(request.out.string(), " (", ranks.text(0, "file_system"), ")");
+  std::vector<std::size_t> lockless;
+  double delay = 0;
+  for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
+    delay = std::max(delay, ranks.number(rank, "folder_delay"));
+    if (!ranks[rank].value("sees_lock", false)) lockless.push_back(rank);
+    if (const std::string problem = ranks.text(rank, "folder_problem"); !problem.empty())
+      return {Verdict::kFailure,
+              concat(where, " is not what rank 0 wrote on ", ranks.name(rank), ": ", problem)};
+  }
+  if (!lockless.empty())
+    return {Verdict::kWarning,
+            concat(where, ": a lock of rank 0 is not seen on ", rank_list(lockless),
+                   ": two runs into one folder would not notice each other")};
+  return {Verdict::kOk,
+          concat(where, ": written, synced and renamed in ",
+                 fixed(1e3 * ranks.number(0, "commit_seconds"), 1), " ms, read on every rank",
+                 delay > 0.1 ? concat(" after up to ", fixed(delay, 2), " s") : "")};
+}
+
+Judgement judge_space(const RankFacts& ranks, const DoctorRequest& request) {
+  constexpr double kScarce = 1 << 30;
+  if (!ranks[0].contains("free_bytes")) return {Verdict::kSkipped, "no folder was written to"};
+  const double free = ranks.number(0, "free_bytes");
+  return {free < kScarce ? Verdict::kWarning : Verdict::kOk,
+          concat(byte_count(free), " free in ", request.out.string())};
 }
 
 }  // namespace
 
-FolderReport try_folder(const std::filesystem::path& folder, HostGroup& group,
-                        std::vector<FolderView>& views) {
-  const std::filesystem::path file = folder / kName;
-  const bool is_root = group.rank() == 0;
-  const std::string mark =
-      concat("doctor ", std::chrono::system_clock::now().time_since_epoch().count());
-  const std::string first = group.broadcast(mark, 0, kFolderPhase), second = first + ", once more";
-  std::vector<std::filesystem::path> made;
-  FolderReport report;
-  if (is_root) report = write_first(folder, first, made);
-  report.problem = group.broadcast(report.problem, 0, kFolderPhase);
-
-  FolderView view;
-  if (report.problem.empty()) view = view_of(file, first);
-  group.barrier(kFolderPhase);
-  // Renamed over what others have read, as a manifest is.
-  if (is_root && report.problem.empty()) {
-    report.problem = problem_of([&] { write_probe_file(file, second); });
-  }
-  report.problem = group.broadcast(report.problem, 0, kFolderPhase);
-  if (report.problem.empty() && view.problem.empty()) view = view_of(file, second);
-  group.barrier(kFolderPhase);  // who reads holds a lock, too
-  {
-    const Flock lock(file, is_root ? LOCK_EX : LOCK_UN);
-    const bool locked = group.any(is_root && lock.held(), kFolderPhase);
-    if (locked && !is_root) view.sees_lock = Flock(file, LOCK_SH).refused();
-    if (!locked) view.sees_lock = false;
-    group.barrier(kFolderPhase);
-  }
-  views.clear();
-  for (const std::string& text : group.gather(to_text(view), kFolderPhase)) {
-    views.push_back(from_text(text));
-  }
-  if (is_root) {
-    std::error_code ignored;
-    std::filesystem::remove(file, ignored);
-    for (; !made.empty(); made.pop_back()) std::filesystem::remove(made.back(), ignored);
-  }
-  group.barrier(kFolderPhase);
-  return report;
+std::vector<Check> checks_of_folder() {
+  return {
+      {"run folder",
+       "with --out: a file written by HDF5, synced and renamed as a record is, replaced, read by "
+       "every rank; a lock of rank 0 that others see",
+       "writable on rank 0, the same folder on every rank, with locks",
+       "--out must be writable on rank 0 and seen by all nodes by the same path; mount it with "
+       "locks (Lustre: flock), or set HDF5_USE_FILE_LOCKING=BEST_EFFORT",
+       measure_folder, judge_folder},
+      {"disk space", "free space of the file system there", "at least 1 GiB",
+       "A run keeps every task's record: docs/cluster.md says how much", nullptr, judge_space},
+  };
 }
 
 }  // namespace palimpsest

@@ -1,74 +1,85 @@
 #include "palimpsest/plan/forecast.h"
 
 #include <algorithm>
+#include <numeric>
 
-#include "counts.h"
+#include "palimpsest/plan/exchange.h"
 
 namespace palimpsest {
-namespace {
-
-ExchangeCost gradient_exchange(const TaskWork& work, const Machine& machine, std::int64_t ranks) {
-  const double bytes = sizeof(float) * number(work.trained);
-  return work.ordered ? ordered_exchange(bytes, work.lanes, ranks, machine)
-                      : all_reduce(bytes, ranks, machine);
-}
-
-}  // namespace
 
 ComputeCost cost_at_rate(const Operations& operations, double rate) {
-  return {.step = 0,
-          .lane = 0,
-          .sample = operations.training / rate,
+  return {.sample = operations.training / rate,
           .fisher = operations.fisher / rate,
-          .forward = operations.forward / rate,
-          .input = 0};
+          .forward = operations.forward / rate};
 }
 
-TaskWork over_ranks(TaskWork work, std::int64_t ranks) {
-  work.lanes = work.ordered ? std::max(work.lanes, ranks) : ranks;
-  return work;
-}
-
-TaskForecast forecast(const TaskWork& work, const ComputeCost& cost, const Machine& machine,
-                      std::int64_t ranks) {
+Forecast forecast(const Workload& work, const ComputeCost& cost, const Machine& machine,
+                  std::int64_t ranks) {
   // Reading `own` samples while all ranks read `all`.
   const auto input = [&](std::int64_t own, std::int64_t all) {
     const double shared =
-        machine.shared_input_rate > 0 ? number(all) / machine.shared_input_rate : 0;
-    return std::max(number(own) * cost.input, shared);
+        machine.shared_input_rate > 0 ? static_cast<double>(all) / machine.shared_input_rate : 0;
+    return std::max(static_cast<double>(own) * cost.input, shared);
   };
   const auto pass = [&](std::int64_t samples, double per_sample) {
-    const std::int64_t own = rounded_up(samples, ranks);
-    return number(own) * per_sample + input(own, samples);
+    const std::int64_t own = share_of(samples, ranks);
+    return static_cast<double>(own) * per_sample + input(own, samples);
   };
 
-  TaskForecast result;
-  const std::int64_t busy_lanes = std::min(work.lanes, work.batch);
-  result.idle_ranks = std::max<std::int64_t>(ranks - busy_lanes, 0);
+  Forecast result{.ranks = ranks, .lanes = over_ranks(work, ranks).lanes};
+  const std::int64_t used_lanes = std::min(result.lanes, work.batch);
+  result.idle_ranks = std::max<std::int64_t>(ranks - used_lanes, 0);
   // The rank with the most lanes, each with the most samples that a lane has.
-  const std::int64_t own_lanes = rounded_up(busy_lanes, ranks);
-  result.busy_samples = std::min(own_lanes * rounded_up(work.batch, work.lanes), work.batch);
+  result.busy_lanes = share_of(used_lanes, ranks);
+  result.busy_samples =
+      std::min(result.busy_lanes * share_of(work.batch, result.lanes), work.batch);
 
-  StepForecast& step = result.step;
-  step.samples = number(result.busy_samples) * cost.sample;
-  step.fixed = cost.step + number(own_lanes) * cost.lane;
-  step.input = input(result.busy_samples, work.batch);
-  step.exchange = gradient_exchange(work, machine, ranks);
-  step.exchange.latency += agreement(ranks, machine).latency;
+  const double gradient = sizeof(float) * static_cast<double>(work.trained());
+  const ExchangeCost exchange = work.ordered
+                                    ? ordered_exchange(gradient, result.lanes, ranks, machine)
+                                    : all_reduce(gradient, ranks, machine);
+  result.parts[kSamples] = static_cast<double>(result.busy_samples) * cost.sample;
+  result.parts[kFixedWork] = cost.step + static_cast<double>(result.busy_lanes) * cost.lane;
+  result.parts[kLatency] = exchange.latency + agreement(ranks, machine).latency;
+  result.parts[kBandwidth] = exchange.transfer;
+  result.parts[kInput] = input(result.busy_samples, work.batch);
+  result.step = std::accumulate(result.parts.begin(), result.parts.end(), 0.0);
+  if (ranks > 1)
+    result.efficiency =
+        forecast(work, cost, machine, 1).step / (static_cast<double>(ranks) * result.step);
 
-  result.training = number(work.steps) * step.seconds();
-  if (work.fisher_pass) {
-    const double weights = number(work.adapted);
-    result.fisher =
-        pass(work.train_samples, cost.fisher) +
-        ordered_exchange(sizeof(double) * weights, work.lanes, ranks, machine).seconds();
-    result.merge = 2 * sizeof(double) * weights / machine.merge_bandwidth +
-                   broadcast(sizeof(float) * weights, ranks, machine).seconds();
+  result.training = static_cast<double>(work.steps) * result.step;
+  if (work.fisher) {
+    const double sums = sizeof(double) * static_cast<double>(work.adapted);
+    result.fisher = pass(work.train_samples, cost.fisher) +
+                    ordered_exchange(sums, result.lanes, ranks, machine).seconds();
   }
-  result.merge += work.merge_passes * pass(work.train_samples, cost.forward);
-  if (work.loss_pass) result.fisher += pass(work.train_samples, cost.forward);
-  result.evaluation = 2 * pass(work.test_samples, cost.forward);  // before the merge, and after it
+  result.task = result.training + result.fisher +
+                work.forwards * pass(work.train_samples, cost.forward) +
+                2 * pass(work.test_samples, cost.forward);  // before the merge, and after it
   return result;
+}
+
+ScalingEnd scaling_end(const Workload& work, const ComputeCost& cost, const Machine& machine) {
+  const Forecast alone = forecast(work, cost, machine, 1);
+  ScalingEnd end{.last = alone, .fastest = alone};
+  for (std::int64_t ranks = 2; ranks <= kMostRanks; ranks *= 2) {
+    const Forecast point = forecast(work, cost, machine, ranks);
+    const bool is_faster = point.step < end.fastest.step;
+    if (is_faster) end.fastest = point;
+    if (end.beyond.ranks > 0) continue;
+    if (is_faster && point.efficiency >= kEfficient) {
+      end.last = point;
+      continue;
+    }
+    end.beyond = point;
+    const auto lost = [&](std::size_t part) {  // beyond its share of one rank's time
+      return point.parts[part] - alone.parts[part] / static_cast<double>(ranks);
+    };
+    for (const StepPart part : {kFixedWork, kLatency, kBandwidth, kInput})
+      if (lost(part) > lost(end.limit)) end.limit = part;
+  }
+  return end;
 }
 
 }  // namespace palimpsest

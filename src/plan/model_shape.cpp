@@ -1,6 +1,7 @@
 #include "palimpsest/plan/model_shape.h"
 
-#include <array>
+#include <string>
+#include <vector>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -41,69 +42,60 @@ ModelShape shape_of(const VitConfig& c) {
           .outside = (3 * c.patch * c.patch + 1 + rows) * c.width};
 }
 
-struct VisionShape {
+VitConfig vision(std::int64_t width, std::int64_t depth, std::int64_t heads, std::int64_t mlp,
+                 std::int64_t patch, std::int64_t grid, bool layer_scale = false) {
+  return {.width = width,
+          .depth = depth,
+          .heads = heads,
+          .mlp = mlp,
+          .patch = patch,
+          .grid = grid,
+          .placed = 1,
+          .layer_scale = layer_scale};
+}
+
+BertConfig texts(std::int64_t hidden, std::int64_t layers, std::int64_t heads) {
+  return {.hidden = hidden,
+          .layers = layers,
+          .heads = heads,
+          .intermediate = 4 * hidden,
+          .vocabulary = 30522,
+          .positions = 512,
+          .hidden_act = "gelu"};
+}
+
+struct PublishedShape {
   std::string_view name;
-  std::int64_t width, depth, heads, mlp, patch, grid;
-  bool layer_scale;
+  BackboneConfig config;
 };
 
 // Dosovitskiy et al. 2021 (ViT-Ti: Touvron et al. 2021; ViT-g: Zhai et al. 2022, as timm's
-// vit_giant_patch14); DINOv2: Oquab et al. 2023, position embeddings of 37 x 37 patches.
-constexpr std::array kVisionShapes = {
-    VisionShape{"vit-ti/16", 192, 12, 3, 768, 16, 14, false},
-    VisionShape{"vit-s/16", 384, 12, 6, 1536, 16, 14, false},
-    VisionShape{"vit-b/16", 768, 12, 12, 3072, 16, 14, false},
-    VisionShape{"vit-l/16", 1024, 24, 16, 4096, 16, 14, false},
-    VisionShape{"vit-h/14", 1280, 32, 16, 5120, 14, 16, false},
-    VisionShape{"vit-g/14", 1408, 40, 16, 6144, 14, 16, false},
-    VisionShape{"dinov2-s/14", 384, 12, 6, 1536, 14, 37, true},
-    VisionShape{"dinov2-b/14", 768, 12, 12, 3072, 14, 37, true},
-    VisionShape{"dinov2-l/14", 1024, 24, 16, 4096, 14, 37, true},
-};
-
-struct TextShape {
-  std::string_view name;
-  std::int64_t hidden, layers, heads, intermediate, vocabulary;
-};
-
-// Devlin et al. 2019; MiniLM: Wang et al. 2020.
-constexpr std::array kTextShapes = {
-    TextShape{"minilm-l6", 384, 6, 12, 1536, 30522},
-    TextShape{"bert-base", 768, 12, 12, 3072, 30522},
-    TextShape{"bert-large", 1024, 24, 16, 4096, 30522},
-};
+// vit_giant_patch14); DINOv2: Oquab et al. 2023, position embeddings of 37 x 37 patches; Devlin et
+// al. 2019; MiniLM: Wang et al. 2020.
+std::vector<PublishedShape> published_shapes() {
+  return {{"vit-ti/16", vision(192, 12, 3, 768, 16, 14)},
+          {"vit-s/16", vision(384, 12, 6, 1536, 16, 14)},
+          {"vit-b/16", vision(768, 12, 12, 3072, 16, 14)},
+          {"vit-l/16", vision(1024, 24, 16, 4096, 16, 14)},
+          {"vit-h/14", vision(1280, 32, 16, 5120, 14, 16)},
+          {"vit-g/14", vision(1408, 40, 16, 6144, 14, 16)},
+          {"dinov2-s/14", vision(384, 12, 6, 1536, 14, 37, true)},
+          {"dinov2-b/14", vision(768, 12, 12, 3072, 14, 37, true)},
+          {"dinov2-l/14", vision(1024, 24, 16, 4096, 14, 37, true)},
+          {"minilm-l6", texts(384, 6, 12)},
+          {"bert-base", texts(768, 12, 12)},
+          {"bert-large", texts(1024, 24, 16)}};
+}
 
 }  // namespace
 
 BackboneConfig published_shape(std::string_view name) {
   std::string known;
-  for (const VisionShape& s : kVisionShapes) {
-    if (s.name == name) {
-      return VitConfig{.width = s.width,
-                       .depth = s.depth,
-                       .heads = s.heads,
-                       .mlp = s.mlp,
-                       .patch = s.patch,
-                       .grid = s.grid,
-                       .placed = 1,
-                       .layer_scale = s.layer_scale};
-    }
-    known += concat(s.name, ", ");
+  for (const PublishedShape& shape : published_shapes()) {
+    if (shape.name == name) return shape.config;
+    known += concat(known.empty() ? "" : ", ", shape.name);
   }
-  for (const TextShape& s : kTextShapes) {
-    if (s.name == name) {
-      return BertConfig{.hidden = s.hidden,
-                        .layers = s.layers,
-                        .heads = s.heads,
-                        .intermediate = s.intermediate,
-                        .vocabulary = s.vocabulary,
-                        .positions = 512,
-                        .hidden_act = "gelu"};
-    }
-    known += concat(s.name, ", ");
-  }
-  throw UsageError(concat("--shape ", name, " is not known; use one of ",
-                          known.substr(0, known.size() - 2),
+  throw UsageError(concat("--shape ", name, " is not known; use one of ", known,
                           ", or leave --shape out and name the model's folder as --backbone"));
 }
 

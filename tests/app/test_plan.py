@@ -32,11 +32,11 @@ def peak(text):
     """Bytes, from the parts: the sum is rounded to a tenth of a GiB."""
 
     def part(name):
-        amount, unit = re.search(rf"^  {name} +([\d.]+) (\w+)", text, re.M).groups()
-        return float(amount) * {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}[unit]
+        found = re.search(rf"^  {name} +([\d.]+) (\w+)", text, re.M)
+        return float(found[1]) * {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}[found[2]] if found else 0
 
-    together = sum(part(name) for name in ("program", "weights", "adapted", "activations", "curvature"))
-    return together + max(part("optimizer"), part("Fisher"))
+    assert "at its peak: measured" in text
+    return sum(part(name) for name in ("opened", "at work", "counted"))
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +91,32 @@ def has_avx512():
         return " avx512f " in file.read()
 
 
+def compare(arguments, out):
+    planned, measured = peak(plan(*arguments, "--world-size", 1)), peak_of_a_run(arguments, out)
+    assert abs(planned - measured) < 0.2 * measured, f"planned {planned / 2**20:.0f} MiB, measured {measured / 2**20:.0f}"
+
+
+IMAGES = [
+    [],
+    ["--activation-checkpointing"],
+    ["--precision", "bf16"],
+    ["--merge", "average"],
+    ["--adapter", "lora:a=covariance", "--classifier", "ridge:projection=4000"],
+    ["--adapter", "none", "--merge", "none", "--classifier", "local"],
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [[], ["--activation-checkpointing"], ["--precision", "bf16"], ["--merge", "average"]])
-def test_memory_is_within_15_percent_of_what_a_run_takes(stream, options, tmp_path):
+@pytest.mark.parametrize("options", IMAGES)
+def test_memory_is_within_20_percent_of_what_a_run_takes(stream, options, tmp_path):
     if "bf16" in options and not has_avx512():
         pytest.skip("without AVX-512 LibTorch emulates products in bf16: minutes for what takes seconds")
-    planned = peak(plan(*stream, *options))
-    measured = peak_of_a_run([*stream, *options], tmp_path / "run")
-    assert abs(planned - measured) < 0.15 * measured, f"planned {planned / 2**20:.0f} MiB, measured {measured / 2**20:.0f}"
+    compare([*stream, *options], tmp_path / "run")
+
+
+@pytest.mark.parametrize("options", quick(1, [[], ["--penalty", "ewc:weight=100"], ["--classifier", "local:align=gaussian"]]))
+def test_memory_of_texts_is_within_20_percent_of_what_a_run_takes(toy, options, tmp_path):
+    compare(["--config", toy.path("toy.cfg"), *options], tmp_path / "run")
 
 
 def table(text):
@@ -147,11 +165,12 @@ def test_ranks_measure_together(stream):
 def test_a_billion_parameters_without_a_file():
     text = plan("--shape", "vit-g/14", "--precision", "bf16", "--lanes", 64, "--world-size", 64, "--machine", "h100")
     assert number(text, "parameters") == 1011202432
-    assert "A rank's 80 GB hold this" in text
+    assert "at its peak: counted, not measured" in text and "Nothing of the run was measured" in " ".join(text.split())
+    assert "A rank's 80 GB are enough" in text
     alone = plan("--shape", "vit-g/14", "--lanes", 1, "--machine", "h100", "--world-size", 1)
-    assert "do not hold this: try --activation-checkpointing" in alone
+    assert "are not enough: try --activation-checkpointing" in alone
     one = ("--lanes", 1, "--world-size", 1, "--machine", "h100")
-    assert "80 GB hold this" in plan("--shape", "vit-g/14", *one, "--activation-checkpointing")
+    assert "80 GB are enough" in plan("--shape", "vit-g/14", *one, "--activation-checkpointing")
 
 
 @pytest.mark.slow
@@ -161,18 +180,17 @@ def test_what_follows_a_merge_is_planned_too():
     def seconds(*options):
         text = plan("--shape", "vit-b/16", "--machine", "a100", "--world-size", 1, "--task-samples", 100000, *options)
         parts = table(text)[0][-2].split(":")
-        return text, sum(int(part) * 60**place for place, part in enumerate(reversed(parts)))
+        return sum(int(part) * 60**place for place, part in enumerate(reversed(parts)))
 
-    _, plain = seconds("--merge", "average", "--error-budget", "false")
-    text, budget = seconds("--merge", "average")
-    _, closed = seconds("--error-budget", "false")
-    _, both = seconds()
-    _, sequential = seconds("--merge", "none")
-    assert budget > plain == sequential and "alignment" not in text
+    plain = seconds("--merge", "average", "--error-budget", "false")
+    budget = seconds("--merge", "average")
+    closed = seconds("--error-budget", "false")
+    both = seconds()
+    sequential = seconds("--merge", "none")
+    assert budget > plain == sequential
     assert (budget - plain) == pytest.approx(2 * (both - closed), rel=0.2)
-    text, aligned = seconds("--merge", "average", "--error-budget", "false", "--classifier", "local:align=5")
+    aligned = seconds("--merge", "average", "--error-budget", "false", "--classifier", "local:align=5")
     assert (budget - plain) == pytest.approx(2 * 0.9 * (aligned - plain), rel=0.2)
-    assert "alignment" in text and "after the last merge" in text
 
 
 def test_world_sizes_from_one_to_512_where_none_are_named():

@@ -28,7 +28,7 @@ struct DoctorTest : testing::Test {
   HostGroup group{watchdog};
   HostNccl nccl;
   FakeCuda cuda;
-  std::vector<std::string> told;
+  std::vector<std::string> lines;
 
   void SetUp() override {
     unsetenv("NCCL_HOSTID");
@@ -46,9 +46,10 @@ struct DoctorTest : testing::Test {
 
   Diagnosis diagnosis_of(DoctorRequest request, const CudaLookup& lookup) {
     request.largest_all_reduce = 100'000;  // no power of the step from size to size
-    const Surroundings surroundings{.cuda = lookup, .versions = {{"palimpsest", "test"}}};
-    return diagnose(request, surroundings, group, watchdog,
-                    [&](const Finding& finding) { told.push_back(line_of(finding)); });
+    request.cuda = lookup;
+    request.versions = {{"palimpsest", "test"}};
+    return diagnose(request, group, watchdog,
+                    [&](const Finding& finding) { lines.push_back(line_of(finding)); });
   }
 
   Diagnosis on_processors(const DoctorRequest& request) {
@@ -81,11 +82,11 @@ TEST_F(DoctorTest, WithoutDevicesNothingFails) {
   const Diagnosis diagnosis = on_processors({.device = "auto", .out = folder()});
   if (!is_root()) {
     EXPECT_THAT(diagnosis.findings, IsEmpty());
-    EXPECT_THAT(told, IsEmpty());
+    EXPECT_THAT(lines, IsEmpty());
     return;
   }
-  EXPECT_THAT(told, SizeIs(diagnosis.findings.size()));
-  EXPECT_FALSE(any_failed(diagnosis.findings)) << testing::PrintToString(told);
+  EXPECT_THAT(lines, SizeIs(diagnosis.findings.size()));
+  EXPECT_FALSE(diagnosis.failed()) << testing::PrintToString(lines);
   EXPECT_EQ(find(diagnosis, "devices").verdict, Verdict::kSkipped);
   EXPECT_EQ(find(diagnosis, "all-reduce nccl").verdict, Verdict::kSkipped);
   EXPECT_EQ(find(diagnosis, "run folder").verdict, Verdict::kOk);
@@ -98,7 +99,7 @@ TEST_F(DoctorTest, WithoutDevicesNothingFails) {
 TEST_F(DoctorTest, DevicesThatAreAskedForAndMissingFail) {
   const Diagnosis diagnosis = on_processors({.device = "cuda", .out = ""});
   if (!is_root()) return;
-  EXPECT_TRUE(any_failed(diagnosis.findings));
+  EXPECT_TRUE(diagnosis.failed());
   EXPECT_THAT(find(diagnosis, "devices").found, HasSubstr("none in this test"));
 }
 
@@ -111,7 +112,7 @@ TEST_F(DoctorTest, OnDevicesNcclIsTimedAndVerified) {
   EXPECT_EQ(cuda.allocations, 0);
   EXPECT_EQ(std::getenv("NCCL_HOSTID"), nullptr);
   if (!is_root()) return;
-  EXPECT_FALSE(any_failed(diagnosis.findings)) << testing::PrintToString(told);
+  EXPECT_FALSE(diagnosis.failed()) << testing::PrintToString(lines);
   for (const char* check : {"devices", "driver", "NCCL", "peer access", "all-reduce nccl"}) {
     EXPECT_EQ(find(diagnosis, check).verdict, Verdict::kOk) << check;
   }
@@ -154,7 +155,7 @@ TEST_F(DoctorTest, AFailureOfNcclIsAFindingAndEndsTheJob) {
   EXPECT_THROW(on_devices({.device = "cuda", .out = ""}), RankLostError);
   EXPECT_EQ(cuda.allocations, 0);
   if (is_root()) {
-    EXPECT_THAT(told, testing::Contains(HasSubstr("FAIL  all-reduce nccl")));
+    EXPECT_THAT(lines, testing::Contains(HasSubstr("FAIL  all-reduce nccl")));
   }
 }
 
@@ -208,16 +209,32 @@ TEST_F(DoctorTest, AFileInTheWayOfTheRunFolderFails) {
   std::filesystem::remove(path);
 }
 
+TEST_F(DoctorTest, VariablesOfOtherLaunchersAndTextThatIsNotUtf8AreNoObstacle) {
+  setenv("NCCL_DEBUG_FILE", "caf\xe9", 1);
+  setenv("OMPI_MCA_orte_ess_num_procs", "1", 1);
+  const Diagnosis diagnosis = on_processors({.out = ""});
+  unsetenv("NCCL_DEBUG_FILE");
+  if (!is_root()) return;
+  const auto variables = nlohmann::json::parse(diagnosis.to_json())["ranks"][0]["variables"];
+  EXPECT_THAT(variables["NCCL_DEBUG_FILE"].get<std::string>(), testing::StartsWith("caf"));
+  EXPECT_FALSE(variables.contains("OMPI_MCA_orte_ess_num_procs"));
+}
+
 TEST_F(DoctorTest, JsonHasFindingsTimingsAndTheFactsOfEveryRank) {
   const Diagnosis diagnosis = on_processors({.out = ""});
   if (!is_root()) return;
-  const auto json = nlohmann::json::parse(to_json(diagnosis));
+  const auto json = nlohmann::json::parse(diagnosis.to_json());
   EXPECT_EQ(json["failed"], false);
   EXPECT_EQ(json["findings"].size(), diagnosis.findings.size());
   EXPECT_EQ(json["findings"][0]["check"], "MPI");
   EXPECT_EQ(json["findings"][0]["verdict"], "ok");
   EXPECT_EQ(json["ranks"].size(), static_cast<std::size_t>(group.size()));
   EXPECT_EQ(json["all_reduce"].empty(), group.size() == 1);
+  for (const auto& timing : json["all_reduce"]) {
+    const double algorithm = timing["algorithm_bandwidth"], ranks = group.size();
+    EXPECT_NEAR(algorithm * timing["seconds"].get<double>(), timing["bytes"], 1e-3);
+    EXPECT_NEAR(timing["bus_bandwidth"], algorithm * 2 * (ranks - 1) / ranks, 1e-3);
+  }
 }
 
 }  // namespace

@@ -1,30 +1,32 @@
-// Time over ranks, against numbers worked out by hand.
+// Time over ranks, against numbers worked out by hand; where scaling stops, and the reason given.
 #include "palimpsest/plan/forecast.h"
 
 #include <gtest/gtest.h>
+
+#include "palimpsest/plan/exchange.h"
 
 namespace palimpsest {
 namespace {
 
 const Machine kMachine{.name = "made up",
                        .ranks_per_node = 4,
-                       .node = {.latency = 1e-6, .bandwidth = 1e9},
-                       .network = {.latency = 1e-4, .bandwidth = 1e8},
-                       .merge_bandwidth = 1e9};
+                       .node_latency = 1e-6,
+                       .node_bandwidth = 1e9,
+                       .network_latency = 1e-4,
+                       .network_bandwidth = 1e8};
 const ComputeCost kCost{.step = 0.001,
                         .lane = 0.002,
                         .sample = 0.01,
                         .fisher = 0.02,
                         .forward = 0.004,
                         .input = 0.0005};
-const TaskWork kWork{.steps = 10,
-                     .batch = 16,
+const Workload kWork{.adapter = 100000,
+                     .adapted = 500000,
+                     .steps = 10,
                      .train_samples = 160,
                      .test_samples = 40,
-                     .lanes = 4,
-                     .ordered = true,
-                     .trained = 100000,
-                     .adapted = 500000};
+                     .batch = 16,
+                     .lanes = 4};
 
 TEST(Forecast, ArithmeticOverARate) {
   const ComputeCost cost = cost_at_rate({.forward = 1e9, .training = 2e9, .fisher = 3e9}, 1e11);
@@ -35,72 +37,116 @@ TEST(Forecast, ArithmeticOverARate) {
 }
 
 TEST(Forecast, OneRankOnlyComputesAndReads) {
-  const TaskForecast alone = forecast(kWork, kCost, kMachine, 1);
-  EXPECT_DOUBLE_EQ(alone.step.samples, 16 * 0.01);
-  EXPECT_DOUBLE_EQ(alone.step.fixed, 0.001 + 4 * 0.002);
-  EXPECT_DOUBLE_EQ(alone.step.input, 16 * 0.0005);
-  EXPECT_EQ(alone.step.exchange.seconds(), 0);
-  EXPECT_DOUBLE_EQ(alone.training, 10 * (0.16 + 0.009 + 0.008));
-  EXPECT_DOUBLE_EQ(alone.fisher, 160 * (0.02 + 0.004 + 2 * 0.0005));
-  EXPECT_DOUBLE_EQ(alone.evaluation, 2 * 40 * (0.004 + 0.0005));
-  EXPECT_DOUBLE_EQ(alone.merge, 16 * 500000 / 1e9);
+  const Forecast alone = forecast(kWork, kCost, kMachine, 1);
+  EXPECT_DOUBLE_EQ(alone.parts[kSamples], 16 * 0.01);
+  EXPECT_DOUBLE_EQ(alone.parts[kFixedWork], 0.001 + 4 * 0.002);
+  EXPECT_DOUBLE_EQ(alone.parts[kInput], 16 * 0.0005);
+  EXPECT_EQ(alone.parts[kLatency] + alone.parts[kBandwidth], 0);
+  EXPECT_DOUBLE_EQ(alone.step, 0.16 + 0.009 + 0.008);
+  EXPECT_EQ(alone.efficiency, 1);
+  EXPECT_DOUBLE_EQ(alone.training, 10 * alone.step);
+  EXPECT_DOUBLE_EQ(alone.fisher, 160 * (0.02 + 0.0005));
+  EXPECT_DOUBLE_EQ(alone.task, alone.training + alone.fisher + 2 * 40 * (0.004 + 0.0005));
 }
 
 TEST(Forecast, TheRankWithTheMostLanesSetsThePace) {
-  const TaskForecast two = forecast(kWork, kCost, kMachine, 2);
-  const TaskForecast three = forecast(kWork, kCost, kMachine, 3);
-  const TaskForecast four = forecast(kWork, kCost, kMachine, 4);
-  EXPECT_DOUBLE_EQ(two.step.compute(), 8 * 0.01 + 0.001 + 2 * 0.002);
-  EXPECT_DOUBLE_EQ(three.step.compute(), two.step.compute());  // one rank has two of four lanes
-  EXPECT_DOUBLE_EQ(four.step.compute(), 4 * 0.01 + 0.001 + 0.002);
+  const auto compute = [](std::int64_t ranks) {
+    const Forecast at = forecast(kWork, kCost, kMachine, ranks);
+    return at.parts[kSamples] + at.parts[kFixedWork];
+  };
+  EXPECT_DOUBLE_EQ(compute(2), 8 * 0.01 + 0.001 + 2 * 0.002);
+  EXPECT_DOUBLE_EQ(compute(3), compute(2));  // one rank has two of four lanes
+  EXPECT_DOUBLE_EQ(compute(4), 4 * 0.01 + 0.001 + 0.002);
 }
 
-TEST(Forecast, LanesAreRaisedToTheRanks) {
-  const TaskWork wide = over_ranks(kWork, 32);
+TEST(Forecast, RanksBeyondTheBatchAreIdle) {
+  const Forecast wide = forecast(kWork, kCost, kMachine, 32);
   EXPECT_EQ(wide.lanes, 32);
-  EXPECT_EQ(over_ranks(kWork, 2).lanes, 4);
-  const TaskForecast time = forecast(wide, kCost, kMachine, 32);
-  EXPECT_EQ(time.idle_ranks, 16);
-  EXPECT_EQ(time.busy_samples, 1);
-  TaskWork unordered = kWork;
-  unordered.ordered = false;
-  EXPECT_EQ(over_ranks(unordered, 2).lanes, 2);
+  EXPECT_EQ(wide.idle_ranks, 16);
+  EXPECT_EQ(wide.busy_samples, 1);
 }
 
 TEST(Forecast, AStepExchangesGradientsAndAgrees) {
-  const ExchangeCost agreed = agreement(4, kMachine);
-  const ExchangeCost gradients = ordered_exchange(4 * 100000, 4, 4, kMachine);
-  const TaskForecast four = forecast(kWork, kCost, kMachine, 4);
-  EXPECT_DOUBLE_EQ(four.step.exchange.seconds(), gradients.seconds() + agreed.seconds());
-  TaskWork unordered = kWork;
+  const double trained = 4 * static_cast<double>(kWork.trained());
+  const double agreed = agreement(4, kMachine).latency;
+  const auto exchanged = [](const Workload& work) {
+    const Forecast at = forecast(work, kCost, kMachine, 4);
+    return at.parts[kLatency] + at.parts[kBandwidth];
+  };
+  EXPECT_DOUBLE_EQ(exchanged(kWork), ordered_exchange(trained, 4, 4, kMachine).seconds() + agreed);
+  Workload unordered = kWork;
   unordered.ordered = false;
-  EXPECT_DOUBLE_EQ(forecast(over_ranks(unordered, 4), kCost, kMachine, 4).step.exchange.seconds(),
-                   all_reduce(4 * 100000, 4, kMachine).seconds() + agreed.seconds());
+  EXPECT_DOUBLE_EQ(exchanged(unordered), all_reduce(trained, 4, kMachine).seconds() + agreed);
 }
 
 TEST(Forecast, InputForAllRanksTogether) {
   Machine slow = kMachine;
   slow.shared_input_rate = 1000;
-  EXPECT_DOUBLE_EQ(forecast(kWork, kCost, slow, 1).step.input, 16 / 1000.0);
-  EXPECT_DOUBLE_EQ(forecast(kWork, kCost, slow, 4).step.input, 16 / 1000.0);
+  EXPECT_DOUBLE_EQ(forecast(kWork, kCost, slow, 1).parts[kInput], 16 / 1000.0);
+  EXPECT_DOUBLE_EQ(forecast(kWork, kCost, slow, 4).parts[kInput], 16 / 1000.0);
   slow.shared_input_rate = 1e9;
-  EXPECT_DOUBLE_EQ(forecast(kWork, kCost, slow, 4).step.input, 4 * 0.0005);
+  EXPECT_DOUBLE_EQ(forecast(kWork, kCost, slow, 4).parts[kInput], 4 * 0.0005);
 }
 
-TEST(Forecast, WhatIsMeasuredAfterAMergeIsPassesOverTheTrainingSamples) {
-  TaskWork work = kWork;
-  work.merge_passes = 2.5;
-  const TaskForecast less = forecast(kWork, kCost, kMachine, 2);
-  const TaskForecast more = forecast(work, kCost, kMachine, 2);
-  EXPECT_DOUBLE_EQ(more.merge - less.merge, 2.5 * 80 * (0.004 + 0.0005));
-  EXPECT_DOUBLE_EQ(more.seconds() - less.seconds(), more.merge - less.merge);
+TEST(Forecast, OtherPassesAreOverTheTrainingSamples) {
+  Workload work = kWork;
+  work.forwards = 2.5;
+  EXPECT_DOUBLE_EQ(
+      forecast(work, kCost, kMachine, 2).task - forecast(kWork, kCost, kMachine, 2).task,
+      2.5 * 80 * (0.004 + 0.0005));
+  work.fisher = false;
+  EXPECT_EQ(forecast(work, kCost, kMachine, 2).fisher, 0);
 }
 
-TEST(Forecast, WithoutAFisherThereIsNothingToMeasure) {
-  TaskWork average = kWork;
-  average.fisher_pass = average.loss_pass = false;
-  const TaskForecast time = forecast(average, kCost, kMachine, 2);
-  EXPECT_EQ(time.fisher + time.merge, 0);
+// A network that costs nothing: what stops the scaling is put in by each test.
+const Machine kFree{.name = "free", .node_bandwidth = 1e30, .network_bandwidth = 1e30};
+const ComputeCost kSampleCost{.sample = 0.01};
+const Workload kStream{.adapter = 100000, .steps = 10, .batch = 64, .lanes = 4};
+
+TEST(Scaling, IsPerfectWhereNothingIsLost) {
+  const Forecast at = forecast(kStream, kSampleCost, kFree, 8);
+  EXPECT_EQ(at.lanes, 8);
+  EXPECT_NEAR(at.efficiency, 1, 1e-9);
+}
+
+TEST(Scaling, EndsWithTheBatch) {
+  const ScalingEnd end = scaling_end(kStream, kSampleCost, kFree);
+  EXPECT_EQ(end.last.ranks, 64);
+  EXPECT_EQ(end.beyond.ranks, 128);               // half of them idle
+  EXPECT_NEAR(end.beyond.efficiency, 0.5, 1e-6);  // but no faster
+  EXPECT_EQ(end.limit, kSamples);
+  EXPECT_EQ(end.beyond.idle_ranks, 64);
+  EXPECT_EQ(end.fastest.ranks, 64);
+}
+
+TEST(Scaling, EndsWhereFixedWorkOutweighsTheSamples) {
+  // 0.64 + 4 * 0.02 s alone; 8 ranks: 0.08 + 0.02 s, 90 %; 32 ranks: 0.02 + 0.02 s, 56 %.
+  const ComputeCost cost{.lane = 0.02, .sample = 0.01};
+  EXPECT_NEAR(forecast(kStream, cost, kFree, 8).efficiency, 0.9, 1e-6);
+  const ScalingEnd end = scaling_end(kStream, cost, kFree);
+  EXPECT_EQ(end.last.ranks, 32);
+  EXPECT_NEAR(end.last.efficiency, 0.5625, 1e-6);
+  EXPECT_EQ(end.limit, kFixedWork);
+}
+
+TEST(Scaling, EndsAtTheNetwork) {
+  Machine slow = kFree;
+  slow.network_latency = 0.01;
+  EXPECT_EQ(scaling_end(kStream, kSampleCost, slow).limit, kLatency);
+  slow = kFree;
+  slow.network_bandwidth = 1e6;
+  const ScalingEnd end = scaling_end(kStream, kSampleCost, slow);
+  EXPECT_EQ(end.limit, kBandwidth);
+  EXPECT_EQ(end.last.ranks, 1);  // 0.6 s to send what saves 0.32 s
+  EXPECT_EQ(end.fastest.ranks, 1);
+}
+
+TEST(Scaling, EndsWhereSamplesComeInTooSlowly) {
+  Machine slow = kFree;
+  slow.shared_input_rate = 1000;  // 0.064 s a step, whatever the ranks
+  const ScalingEnd end = scaling_end(kStream, kSampleCost, slow);
+  EXPECT_EQ(end.limit, kInput);
+  EXPECT_EQ(end.last.ranks, 8);  // (0.64 + 0.064) / 8 of 0.08 + 0.064 s: 61 %
 }
 
 }  // namespace

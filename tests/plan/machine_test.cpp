@@ -29,8 +29,8 @@ TEST(Machine, ReadsKeysAndLeavesDefaults) {
       parse_machine("# a remark\n" + kRequired + "fp32-rate = 2e12\nadapter-for-each-rank = true\n",
                     "machine file m.cfg");
   EXPECT_EQ(machine.ranks_per_node, 4);
-  EXPECT_EQ(machine.node.latency, 1e-6);
-  EXPECT_EQ(machine.network.bandwidth, 1e8);
+  EXPECT_EQ(machine.node_latency, 1e-6);
+  EXPECT_EQ(machine.network_bandwidth, 1e8);
   EXPECT_EQ(machine.fp32_rate, 2e12);
   EXPECT_TRUE(machine.adapter_for_each_rank);
   EXPECT_FALSE(machine.accelerator);
@@ -52,7 +52,7 @@ TEST(Machine, RefusesWhatIsWrong) {
   EXPECT_THAT(refusal(kRequired + "accelerator = yes\n"), HasSubstr("expected true or false"));
   EXPECT_THAT(refusal("ranks-per-node = 2.5\n"), HasSubstr("ranks-per-node = '2.5'"));
   EXPECT_THAT(refusal("ranks-per-node = 4\nnode-latency = 0\n"),
-              HasSubstr("missing keys: node-bandwidth network-latency network-bandwidth"));
+              HasSubstr("the keys network-bandwidth, network-latency, node-bandwidth are missing"));
   EXPECT_THAT(refusal("what is this\n"), HasSubstr("expected 'name = value'"));
 }
 

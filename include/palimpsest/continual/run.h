@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "palimpsest/continual/merge_on_root.h"
 #include "palimpsest/continual/open_run.h"
+#include "palimpsest/continual/step_saver.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
 
 namespace palimpsest {
@@ -20,6 +22,17 @@ struct RunResult {
 // Called on every rank before each task, and so may call collectives. A listener of events may not:
 // rank 0 alone has any.
 using BeforeTask = std::function<void(const Task&)>;
+
+// What a task leaves besides the run's state.
+struct LearnedTask {
+  TrainedTask trained;
+  MergeOutcome merged;
+  TaskMetrics metrics;
+};
+
+// Collective. One task, from theta_hat_{t-1} to theta_hat_t: trained, merged and evaluated. Nothing
+// is written but the steps that `saver` saves; null: none.
+LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver);
 
 // Collective. Runs or resumes the whole stream of a configuration.
 RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchdog,

@@ -1,39 +1,41 @@
 #pragma once
-// palimpsest doctor: looks at machine, launch and files with all ranks before a run does, and says
-// what is wrong and what to do about it.
+// palimpsest doctor: goes through a table of checks with all ranks before a run does, and says what
+// is wrong and what to do about it.
 #include <functional>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "palimpsest/comm/cuda_module.h"
-#include "palimpsest/doctor/finding.h"
-#include "palimpsest/doctor/judge.h"
+#include "palimpsest/doctor/check.h"
 
 namespace palimpsest {
 
-class HostGroup;
-class Watchdog;
+// All checks, in the order in which they are made.
+std::vector<Check> checks();
 
-// What the caller knows of its program.
-struct Surroundings {
-  CudaLookup cuda;
-  std::vector<std::pair<std::string, std::string>> versions;  // name and value, alike on all ranks
+struct Finding {
+  std::string check;
+  Verdict verdict = Verdict::kOk;
+  std::string found;
+  std::string advice;  // empty where there is nothing to do
 };
 
-// All that was found: on rank 0; elsewhere empty.
+// "warn  threads        2 ranks of 4 threads on 2 cores. Start fewer ranks".
+std::string line_of(const Finding& finding);
+
+// On rank 0; elsewhere empty.
 struct Diagnosis {
   std::vector<Finding> findings;
-  std::vector<RankFacts> ranks;
-  std::vector<std::pair<std::string, AllReduceReport>> all_reduces;  // by transport
+  RankFacts ranks{{}};
+
+  bool failed() const;
+  // One JSON object, for programs; docs/cluster.md lists its fields.
+  std::string to_json() const;
 };
 
-// Collective. `tell` hears each finding on rank 0 as it is made, so that those before a hang are
-// known: that ends the job by the watchdog, as everywhere.
-Diagnosis diagnose(const DoctorRequest& request, const Surroundings& surroundings, HostGroup& group,
-                   Watchdog& watchdog, const std::function<void(const Finding&)>& tell);
-
-// One JSON object, for programs; docs/cluster.md lists its fields.
-std::string to_json(const Diagnosis& diagnosis);
+// Collective. `report` gets each finding on rank 0 as it is made, so that those before a hang are
+// known: that ends the job by the watchdog, as everywhere. A check that throws is a failure, and
+// the error goes on.
+Diagnosis diagnose(const DoctorRequest& request, HostGroup& group, Watchdog& watchdog,
+                   const std::function<void(const Finding&)>& report);
 
 }  // namespace palimpsest

@@ -1,5 +1,5 @@
 #pragma once
-// Seconds that ranks spend on what they tell one another, by the alpha-beta model on two levels:
+// Seconds that ranks spend on what they send to one another, by the alpha-beta model on two levels:
 // ranks of a node, and nodes.
 #include <cstdint>
 
@@ -33,8 +33,5 @@ ExchangeCost all_reduce(double bytes, std::int64_t ranks, const Machine& machine
 
 // One number that all ranks learn: log2 N rounds (recursive doubling).
 ExchangeCost agreement(std::int64_t ranks, const Machine& machine);
-
-// `bytes` bytes of one rank to all others, in a pipeline.
-ExchangeCost broadcast(double bytes, std::int64_t ranks, const Machine& machine);
 
 }  // namespace palimpsest

@@ -1,15 +1,15 @@
 #pragma once
-// How long a step and a task take on how many ranks: the work dealt over them, what they exchange,
-// and how fast samples come in.
+// How long a step and a task take on how many ranks, and where more ranks stop being faster: the
+// work dealt over them, what they exchange, and how fast samples come in.
+#include <array>
 #include <cstdint>
 
-#include "palimpsest/plan/cost.h"
-#include "palimpsest/plan/exchange.h"
 #include "palimpsest/plan/machine.h"
+#include "palimpsest/plan/workload.h"
 
 namespace palimpsest {
 
-// Seconds of computation on one rank, measured or worked out.
+// Seconds of computation on one rank, measured or counted.
 struct ComputeCost {
   double step = 0;     // of a training step besides its lanes: adapter, sum, optimizer
   double lane = 0;     // of a lane, however few samples it has
@@ -22,45 +22,43 @@ struct ComputeCost {
 // Operations over a rate in operations per second; nothing else costs anything.
 ComputeCost cost_at_rate(const Operations& operations, double rate);
 
-// One task of a stream, of average size.
-struct TaskWork {
-  std::int64_t steps = 0, batch = 0;
-  std::int64_t train_samples = 0;
-  std::int64_t test_samples = 0;  // of all tasks seen, on average over the stream
-  std::int64_t lanes = 0;
-  bool ordered = true;    // lanes are added in order; else every rank has one lane, all-reduced
-  bool loss_pass = true;  // the secant scale's: a forward pass over the training samples
-  bool fisher_pass = true;
-  // Forward passes over the training samples after a merge, on average over the stream: the error
-  // budget's, and features to train heads on again.
-  double merge_passes = 0;
-  std::int64_t trained = 0;  // parameters: a step's gradient
-  std::int64_t adapted = 0;  // weights: Fisher and merge
+// What a step's time consists of, and what keeps more ranks from being faster.
+enum StepPart : std::size_t {
+  kSamples,    // computation that grows with samples: the batch is used up, or not dealt evenly
+  kFixedWork,  // computation of a step or lane that more ranks don't share
+  kLatency,    // of the exchange of gradients, and the agreement after a step
+  kBandwidth,  // of the exchange
+  kInput,      // samples don't come in faster
+  kStepParts,
 };
 
-// The work over `ranks` ranks: as many lanes as ranks where they are fewer.
-TaskWork over_ranks(TaskWork work, std::int64_t ranks);
-
-// Seconds of one training step, of the rank that needs the most of each.
-struct StepForecast {
-  double samples = 0;     // computation that grows with the samples of the busiest rank
-  double fixed = 0;       // computation that does not
-  double input = 0;       // waiting for samples: they are read when their lane begins
-  ExchangeCost exchange;  // of gradients, and the agreement after a step
-  double compute() const { return samples + fixed; }
-  double seconds() const { return compute() + input + exchange.seconds(); }
+// On a number of ranks, in seconds; of the rank that has the most to do.
+struct Forecast {
+  std::int64_t ranks = 1, lanes = 1;
+  std::int64_t busy_samples = 0, busy_lanes = 0;  // of the busiest rank
+  std::int64_t idle_ranks = 0;                    // without a sample in a step
+  std::array<double, kStepParts> parts = {};      // of a step
+  double step = 0;
+  double efficiency = 1;  // a step on one rank, over ranks times this step
+  double training = 0, fisher = 0, task = 0;
 };
 
-struct TaskForecast {
-  std::int64_t busy_samples = 0;  // of the busiest rank in a step
-  std::int64_t idle_ranks = 0;    // without a sample in a step
-  StepForecast step;
-  double training = 0, fisher = 0, evaluation = 0, merge = 0;
-  double seconds() const { return training + fisher + evaluation + merge; }
+Forecast forecast(const Workload& work, const ComputeCost& cost, const Machine& machine,
+                  std::int64_t ranks);
+
+inline constexpr double kEfficient = 0.5;
+inline constexpr std::int64_t kMostRanks = 4096;  // as far as is looked
+
+// Over 1, 2, 4, ... kMostRanks ranks.
+struct ScalingEnd {
+  Forecast last;  // before `beyond`: efficient
+  // The first that is less efficient than kEfficient, or no faster, and the part that most of the
+  // time lost there comes from; ranks 0: none is.
+  Forecast beyond = {.ranks = 0};
+  StepPart limit = kSamples;
+  Forecast fastest;  // the fewest ranks with the shortest step
 };
 
-// `work` as over_ranks() gives it.
-TaskForecast forecast(const TaskWork& work, const ComputeCost& cost, const Machine& machine,
-                      std::int64_t ranks);
+ScalingEnd scaling_end(const Workload& work, const ComputeCost& cost, const Machine& machine);
 
 }  // namespace palimpsest

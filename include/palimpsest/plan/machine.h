@@ -1,20 +1,14 @@
 #pragma once
 // The machines that a forecast is for, as a machine file (configs/machines/*.cfg) describes them:
-// what a rank computes, what the network carries, how fast samples come in. A key that no machine
-// has is refused with its line.
-#include <cstdint>
+// what a rank computes, what the network carries, how fast samples come in.
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace palimpsest {
 
-// The alpha-beta model: a message of n bytes takes latency + n / bandwidth.
-struct Link {
-  double latency = 0;    // seconds
-  double bandwidth = 0;  // bytes per second
-};
-
+// The alpha-beta model: a message of n bytes takes latency + n / bandwidth, in seconds and bytes
+// per second.
 struct Machine {
   std::string name;
 
@@ -23,17 +17,15 @@ struct Machine {
   double share = 0.5;                   // the part of a rate that a training step reaches
   double memory = 0;                    // bytes for a rank; 0: not known
 
-  std::int64_t ranks_per_node = 1;
-  Link node;     // between ranks of a node; the bandwidth is a rank's
-  Link network;  // between nodes; the bandwidth is an adapter's, in one direction
-  bool adapter_for_each_rank = false;  // else the ranks of a node share one
-  double message_overhead = 0;         // seconds that a rank is busy with a message
+  double ranks_per_node = 1;
+  double node_latency = 0, node_bandwidth = 0;        // between ranks of a node; of each rank
+  double network_latency = 0, network_bandwidth = 0;  // between nodes; of an adapter, one way
+  bool adapter_for_each_rank = false;                 // else the ranks of a node share one
+  double message_overhead = 0;                        // seconds that a rank is busy with a message
   double eager_bytes = 65536;  // a longer message first asks whether it may come: three latencies
 
-  double input_rate =
-      0;  // samples that a rank reads and prepares per second; 0: measured with a step
+  double input_rate = 0;         // samples that a rank prepares per second; 0: measured with a step
   double shared_input_rate = 0;  // the most that all ranks together are given; 0: no limit
-  double merge_bandwidth = 5e9;  // bytes per second of rank 0 through S0 and S1
 };
 
 // `source` names the text in messages. Throws UsageError: an unknown key (with the nearest one),

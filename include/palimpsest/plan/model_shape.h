@@ -1,9 +1,7 @@
 #pragma once
 // The sizes of a backbone that costs follow from, whatever its family.
 #include <cstdint>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "palimpsest/format/backbone_config.h"
 
@@ -11,14 +9,11 @@ namespace palimpsest {
 
 struct ModelShape {
   bool texts = false;  // else images
-  std::int64_t blocks = 0;
-  std::int64_t width = 0;
-  std::int64_t heads = 0;
+  std::int64_t blocks = 0, width = 0, heads = 0;
   std::int64_t fc1_out = 0, fc2_in = 0;  // of the MLP; they differ where it is gated
   std::int64_t block_vectors = 0;        // parameters of a block besides its six matrices
   std::int64_t outside = 0;              // parameters outside of the blocks, without any head
 
-  bool is_gated() const { return fc1_out != fc2_in; }
   // Weights of the matrices that every token passes through.
   std::int64_t matrix_weights() const {
     return blocks * (4 * width * width + width * (fc1_out + fc2_in));

@@ -1,0 +1,60 @@
+#pragma once
+// What a run has to do, in counts; and what follows from counts alone, where nothing can be
+// measured: memory, and operations.
+#include <cstdint>
+
+#include "palimpsest/plan/model_shape.h"
+
+namespace palimpsest {
+
+struct Workload {
+  ModelShape model = {};
+  std::int64_t rank = 0;     // of the adapter; 0: a frozen backbone
+  std::int64_t adapter = 0;  // parameters of A and B that a task trains
+  std::int64_t adapted = 0;  // weights that a merge can change
+  bool bf16 = false, activation_checkpointing = false;
+
+  std::int64_t tasks = 1, most_classes = 0;  // of one task
+  // Of a task of average size. Test samples: of all tasks seen, on average over the stream.
+  std::int64_t steps = 0, train_samples = 0, test_samples = 0;
+  std::int64_t batch = 1, lanes = 1;
+  bool ordered = true;  // lanes are added in order; else every rank has one lane, all-reduced
+  std::int64_t longest_tokens = 0, image_side = 0;  // of a sample
+  double mean_tokens = 0;
+
+  bool fisher = true;  // is measured, with so many backward passes
+  std::int64_t fisher_backwards = 1;
+  double forwards = 0;  // passes over the training samples besides, on average over the tasks
+
+  std::int64_t trained() const { return adapter + most_classes * (model.width + 1); }
+};
+
+// The work over `ranks` ranks: as many lanes as ranks where they are fewer.
+Workload over_ranks(Workload work, std::int64_t ranks);
+
+// What the busiest of `parts` has of `count`.
+inline std::int64_t share_of(std::int64_t count, std::int64_t parts) {
+  return (count + parts - 1) / parts;
+}
+
+// Bytes that the counts say rank 0 needs. The buffers that a pass frees again, and those of
+// classifiers and adapters of other kinds, are not counted.
+struct CountedMemory {
+  double program = 0;  // libraries, and on a GPU its context: assumed
+  double weights = 0;  // the backbone, and the adapted weights four times: merged, theta_hat, ...
+  double activations = 0;  // that one lane keeps for its backward pass
+  double optimizer = 0;    // trained parameters, gradients (one per lane, the sum), two moments
+  double fisher = 0;       // after training: sums of float64 by lane, and the mean
+  double curvature = 0;    // S0 and S1, float64, in host memory
+  double peak(bool on_device) const;
+};
+CountedMemory counted_memory(const Workload& work, std::int64_t ranks, bool on_device);
+
+// Floating-point operations on one sample of average length; a multiply-add counts as two. Frozen
+// matrices cost a product forward and one backward, towards the input.
+struct Operations {
+  double forward = 0, training = 0, fisher = 0;
+};
+Operations operations_per_sample(const Workload& work);
+
+}  // namespace palimpsest

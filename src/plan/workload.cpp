@@ -1,0 +1,68 @@
+#include "palimpsest/plan/workload.h"
+
+#include <algorithm>
+
+namespace palimpsest {
+
+Workload over_ranks(Workload work, std::int64_t ranks) {
+  work.lanes = work.ordered ? std::max(work.lanes, ranks) : ranks;
+  return work;
+}
+
+double CountedMemory::peak(bool on_device) const {
+  return program + weights + activations + std::max(optimizer, fisher) +
+         (on_device ? 0 : curvature);
+}
+
+CountedMemory counted_memory(const Workload& work, std::int64_t ranks, bool on_device) {
+  const ModelShape& model = work.model;
+  const double narrow = work.bf16 ? 2 : sizeof(float);
+  const auto adapted = static_cast<double>(work.adapted);
+  const auto matrices = static_cast<double>(model.matrix_weights());
+  const auto vectors = static_cast<double>(model.parameters()) - matrices;
+  const auto lanes = static_cast<double>(share_of(over_ranks(work, ranks).lanes, ranks));
+  CountedMemory bytes{.program = on_device ? 1.5e9 : 0.2e9};
+  bytes.weights = narrow * matrices + sizeof(float) * (vectors + 4 * adapted);
+  bytes.optimizer = sizeof(float) * static_cast<double>(work.trained()) * (4 + lanes);
+  if (work.fisher) {
+    bytes.fisher = adapted * (sizeof(double) * (lanes + 2) + 3 * sizeof(float));
+    bytes.curvature = 2 * sizeof(double) * adapted;
+  }
+
+  // Numbers for each token. A block keeps the inputs of two norms and of two matrices, query, key,
+  // value, the MLP's middle, and of texts the attention's weights; what it drops again counts once.
+  const auto width = static_cast<double>(model.width), middle = static_cast<double>(model.fc1_out);
+  const double gate = model.fc1_out == model.fc2_in ? 0 : static_cast<double>(model.fc2_in);
+  const double weights = model.texts ? static_cast<double>(model.heads * work.longest_tokens) : 0;
+  const double kept = 7 * width + middle + gate + weights, dropped = 3 * middle + 4 * width;
+  const auto blocks = static_cast<double>(work.rank > 0 ? model.blocks : 0);
+  const double all =
+      dropped + (work.activation_checkpointing ? blocks * width + kept : blocks * kept);
+  const auto samples = static_cast<double>(share_of(work.batch, over_ranks(work, ranks).lanes));
+  const auto pixels = static_cast<double>(3 * work.image_side * work.image_side);
+  bytes.activations = samples * (narrow * all * static_cast<double>(work.longest_tokens) +
+                                 3 * sizeof(float) * pixels);  // read, transformed, in patches
+  return bytes;
+}
+
+Operations operations_per_sample(const Workload& work) {
+  const double tokens = work.mean_tokens;
+  const double matrices = 2 * tokens * static_cast<double>(work.model.matrix_weights());
+  // Scores, and the weighted sum of values.
+  const double attention =
+      4 * tokens * tokens * static_cast<double>(work.model.width * work.model.blocks);
+  const auto backwards = static_cast<double>(work.fisher_backwards);
+  Operations operations{.forward = matrices + attention, .training = matrices + attention};
+  operations.fisher = (1 + backwards) * matrices + (1 + 2 * backwards) * attention +
+                      backwards * 2 * tokens * static_cast<double>(work.adapted);
+  if (work.rank == 0) return operations;
+  operations.training =
+      2 * matrices + 3 * attention + 6 * tokens * static_cast<double>(work.adapter);
+  if (work.activation_checkpointing) {
+    operations.training += operations.forward;
+    operations.fisher += backwards * operations.forward;
+  }
+  return operations;
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,135 @@
+// The counts of MiniLM-L6 with key and value adapted, against numbers worked out by hand.
+#include "palimpsest/plan/workload.h"
+
+#include <gmock/gmock.h>
+
+#include "palimpsest/core/error.h"
+
+namespace palimpsest {
+namespace {
+
+constexpr std::int64_t kAdapted = 1769472;  // 12 matrices of 384 x 384
+
+// Two lanes of 4 samples of 20 tokens.
+const Workload kMiniLm = {.model = model_shape(BertConfig{.hidden = 384,
+                                                          .layers = 6,
+                                                          .heads = 12,
+                                                          .intermediate = 1536,
+                                                          .vocabulary = 30522,
+                                                          .positions = 512,
+                                                          .hidden_act = "gelu"}),
+                          .rank = 10,
+                          .adapter = 92160,
+                          .adapted = kAdapted,
+                          .most_classes = 6,
+                          .batch = 8,
+                          .lanes = 2,
+                          .longest_tokens = 20,
+                          .mean_tokens = 10};
+
+TEST(Workload, CountsParameters) {
+  // The published model has 22,713,216 parameters, 147,840 of them in the pooler.
+  EXPECT_EQ(kMiniLm.model.parameters(), 22713216 - 147840);
+  EXPECT_EQ(kMiniLm.trained(), 92160 + 6 * 384 + 6);
+  const VitConfig base{
+      .width = 768, .depth = 12, .heads = 12, .mlp = 3072, .patch = 16, .grid = 14, .placed = 1};
+  // ViT-B/16 has 85,798,656 parameters without its classifier (timm).
+  EXPECT_EQ(model_shape(base).parameters(), 85798656);
+  EXPECT_EQ(image_tokens(base, 224), 197);
+  // ViT-S/14 of DINOv2: 22,056,192 without its mask token.
+  const VitConfig dinov2{.width = 384,
+                         .depth = 12,
+                         .heads = 6,
+                         .mlp = 1536,
+                         .patch = 14,
+                         .grid = 37,
+                         .placed = 1,
+                         .layer_scale = true};
+  EXPECT_EQ(model_shape(dinov2).parameters(), 22056192);
+  EXPECT_EQ(image_tokens(dinov2, 98), 50);
+}
+
+TEST(Workload, LanesAreRaisedToTheRanks) {
+  EXPECT_EQ(over_ranks(kMiniLm, 1).lanes, 2);
+  EXPECT_EQ(over_ranks(kMiniLm, 32).lanes, 32);
+  Workload unordered = kMiniLm;
+  unordered.ordered = false;
+  EXPECT_EQ(over_ranks(unordered, 1).lanes, 1);
+}
+
+TEST(Workload, CountsMemoryByPart) {
+  const CountedMemory bytes = counted_memory(kMiniLm, 1, /*on_device=*/false);
+  EXPECT_EQ(bytes.weights, 4.0 * (22565376 + 4 * kAdapted));
+  EXPECT_EQ(bytes.optimizer, 4.0 * 94470 * 6);
+  // 80 tokens. Kept in each of 6 blocks: seven vectors, the MLP's middle, 12 heads' weights of 20
+  // tokens. Dropped again: three middles, four vectors.
+  const double kept = 7 * 384 + 1536 + 12 * 20, dropped = 3 * 1536 + 4 * 384;
+  EXPECT_EQ(bytes.activations, 4.0 * 80 * (6 * kept + dropped));
+  EXPECT_EQ(bytes.fisher, (8.0 * (2 + 2) + 12.0) * kAdapted);
+  EXPECT_EQ(bytes.curvature, 16.0 * kAdapted);
+  const double most = bytes.program + bytes.weights + bytes.activations + bytes.fisher;
+  EXPECT_EQ(bytes.peak(/*on_device=*/true), most);
+  EXPECT_EQ(bytes.peak(/*on_device=*/false), most + bytes.curvature);
+  // A second rank has one of the lanes.
+  EXPECT_EQ(bytes.fisher - counted_memory(kMiniLm, 2, false).fisher, 8.0 * kAdapted);
+  EXPECT_EQ(counted_memory(kMiniLm, 2, false).activations, bytes.activations);
+  EXPECT_EQ(counted_memory(kMiniLm, 4, false).activations, bytes.activations / 2);
+}
+
+TEST(Workload, CountsWhatSettingsSave) {
+  const CountedMemory all = counted_memory(kMiniLm, 1, true);
+  Workload work = kMiniLm;
+  work.bf16 = true;
+  // The six matrices of six blocks; embeddings, biases, norms and adapted weights stay as they are.
+  EXPECT_EQ(all.weights - counted_memory(work, 1, true).weights, 2.0 * 6 * 12 * 384 * 384);
+  EXPECT_EQ(counted_memory(work, 1, true).activations, all.activations / 2);
+  work = kMiniLm;
+  work.activation_checkpointing = true;
+  const double kept = 7 * 384 + 1536 + 12 * 20, dropped = 3 * 1536 + 4 * 384;
+  EXPECT_EQ(counted_memory(work, 1, true).activations, 4.0 * 80 * (6 * 384 + kept + dropped));
+  work = kMiniLm;
+  work.fisher = false;
+  EXPECT_EQ(counted_memory(work, 1, true).fisher + counted_memory(work, 1, true).curvature, 0);
+  work.rank = 0;  // a frozen backbone keeps nothing for a backward pass
+  EXPECT_EQ(counted_memory(work, 1, true).activations, 4.0 * 80 * dropped);
+}
+
+TEST(Workload, CountsOperationsPerSample) {
+  // Ten tokens. Matrices: 2 * 10 * 6 * 1,769,472; attention: 4 * 100 * 6 * 384; adapter: 2 * 10 *
+  // 92,160; the gradients of the adapted weights: 2 * 10 * 1,769,472.
+  const double matrices = 212336640, attention = 921600, adapter = 1843200, weights = 35389440;
+  const Operations whole = operations_per_sample(kMiniLm);
+  EXPECT_EQ(whole.forward, matrices + attention);
+  EXPECT_EQ(whole.training, 2 * matrices + 3 * attention + 3 * adapter);
+  EXPECT_EQ(whole.fisher, 2 * matrices + 3 * attention + weights);
+  Workload work = kMiniLm;
+  work.fisher_backwards = 6;  // a pass for each class
+  EXPECT_EQ(operations_per_sample(work).fisher, 7 * matrices + 13 * attention + 6 * weights);
+  work.fisher_backwards = 0;
+  EXPECT_EQ(operations_per_sample(work).fisher, whole.forward);
+  work.fisher_backwards = 1;
+  work.activation_checkpointing = true;
+  EXPECT_EQ(operations_per_sample(work).training - whole.training, whole.forward);
+  work.rank = 0;
+  EXPECT_EQ(operations_per_sample(work).training, whole.forward);
+}
+
+TEST(Workload, KnowsPublishedShapes) {
+  // Parameters without classifier, as timm and transformers (without pooler) count them.
+  const auto parameters = [](std::string_view name) {
+    return model_shape(published_shape(name)).parameters();
+  };
+  EXPECT_EQ(parameters("vit-ti/16"), 5524416);
+  EXPECT_EQ(parameters("vit-b/16"), 85798656);
+  EXPECT_EQ(parameters("vit-l/16"), 303301632);
+  EXPECT_EQ(parameters("vit-h/14"), 630764800);
+  EXPECT_EQ(parameters("vit-g/14"), 1011202432);
+  EXPECT_EQ(parameters("dinov2-s/14"), 22056192);
+  EXPECT_EQ(parameters("bert-base"), 108891648);
+  EXPECT_EQ(parameters("bert-large"), 334092288);
+  EXPECT_THAT([] { published_shape("vit-x/16"); },
+              testing::ThrowsMessage<UsageError>(testing::HasSubstr("vit-g/14")));
+}
+
+}  // namespace
+}  // namespace palimpsest
