@@ -165,9 +165,7 @@ std::string memory_sentence(const Costs& costs) {
 
 // As many lanes as ranks where they are fewer.
 RunConfig with_lanes_for(RunConfig config, std::int64_t ranks) {
-  if (config.lanes != "ranks" && std::stoll(config.lanes) < ranks) {
-    config.lanes = std::to_string(ranks);
-  }
+  if (config.lanes != 0) config.lanes = std::max(config.lanes, ranks);
   return config;
 }
 
@@ -235,7 +233,7 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
                      first);
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   std::optional<Inputs> inputs;
-  if (!sketched) inputs.emplace(open_inputs(config));
+  if (!sketched) inputs.emplace(open_inputs(config, adapters().make(config.adapter)->targets()));
   if (inputs && group.rank() == 0) {
     for (const std::string& remark : inputs->remarks) std::cerr << "palimpsest: " << remark << "\n";
   }
