@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -144,6 +145,7 @@ class H5File {
   std::filesystem::path path_;
   H5Handle file_;
   std::uint64_t file_bytes_ = 0;
+  mutable std::set<std::string> links_;  // of which it is known that they are hard ones
 };
 
 // A new file. Groups appear as they are needed; every dataset gets a crc32c attribute. Throws

@@ -48,6 +48,12 @@ std::string child_path(const std::string& group, const std::string& name) {
   return (group == "/" ? "" : group) + "/" + name;
 }
 
+// For HDF5's iteration over links and attributes.
+constexpr auto kAddName = [](hid_t, const char* name, const auto*, void* names) -> herr_t {
+  static_cast<std::vector<std::string>*>(names)->emplace_back(name);
+  return 0;
+};
+
 }  // namespace
 
 H5File::H5File(const std::filesystem::path& path, std::string_view type) : path_(path) {
@@ -76,13 +82,15 @@ void H5File::refuse(std::string_view object, std::string_view expected,
 bool H5File::has(const std::string& path) const {
   const auto [object, attribute] = split_path(path);
   for (const std::string& prefix : prefixes(object)) {
-    if (H5Lexists(file_.get(), prefix.c_str(), H5P_DEFAULT) <= 0) return false;
+    if (!links_.contains(prefix) && H5Lexists(file_.get(), prefix.c_str(), H5P_DEFAULT) <= 0)
+      return false;
   }
   return attribute.empty() || H5Aexists(open_object(object).get(), attribute.c_str()) > 0;
 }
 
 H5Handle H5File::open_object(const std::string& path) const {
   for (const std::string& prefix : prefixes(path)) {
+    if (links_.contains(prefix)) continue;
     if (H5Lexists(file_.get(), prefix.c_str(), H5P_DEFAULT) <= 0) {
       refuse(path, "this object", "none");
     }
@@ -91,6 +99,7 @@ H5Handle H5File::open_object(const std::string& path) const {
         link.type != H5L_TYPE_HARD) {
       refuse(prefix, "the object itself", "a soft or external link");
     }
+    links_.insert(prefix);
   }
   H5Handle object(H5Oopen(file_.get(), path.c_str(), H5P_DEFAULT));
   if (!object) refuse(path, "a readable object", hdf5_error());
@@ -240,17 +249,8 @@ std::vector<std::string> H5File::children(const std::string& group) const {
   std::vector<std::string> names;
   if (!has(group)) return names;
   const H5Handle object = open_object(group);
-  H5G_info_t info;
-  if (H5Gget_info(object.get(), &info) < 0) refuse(group, "a group", "another object");
-  for (hsize_t i = 0; i < info.nlinks; ++i) {
-    const ssize_t length = H5Lget_name_by_idx(object.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i,
-                                              nullptr, 0, H5P_DEFAULT);
-    if (length < 0) refuse(group, "readable names", hdf5_error());
-    std::string name(static_cast<std::size_t>(length), '\0');
-    H5Lget_name_by_idx(object.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i, name.data(),
-                       name.size() + 1, H5P_DEFAULT);
-    names.push_back(std::move(name));
-  }
+  if (H5Literate(object.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, kAddName, &names) < 0)
+    refuse(group, "a group", "another object");
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -265,17 +265,10 @@ std::vector<std::string> H5File::paths() const {
 void H5File::collect(const std::string& path, int depth, std::vector<std::string>& paths) const {
   if (depth > kMaximumDepth) refuse(path, "fewer groups inside each other", "a loop of links");
   const H5Handle object = open_object(path);
-  H5O_info_t info;
-  if (H5Oget_info(object.get(), &info) < 0) refuse(path, "a readable object", hdf5_error());
-  for (hsize_t i = 0; i < info.num_attrs; ++i) {
-    const H5Handle attribute(
-        H5Aopen_by_idx(object.get(), ".", H5_INDEX_NAME, H5_ITER_INC, i, H5P_DEFAULT, H5P_DEFAULT));
-    const ssize_t length = H5Aget_name(attribute.get(), 0, nullptr);
-    if (length < 0) refuse(path, "readable attributes", hdf5_error());
-    std::string name(static_cast<std::size_t>(length), '\0');
-    H5Aget_name(attribute.get(), name.size() + 1, name.data());
-    paths.push_back(path + "@" + name);
-  }
+  std::vector<std::string> attributes;
+  if (H5Aiterate2(object.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, kAddName, &attributes) < 0)
+    refuse(path, "readable attributes", hdf5_error());
+  for (const std::string& name : attributes) paths.push_back(path + "@" + name);
   if (H5Iget_type(object.get()) != H5I_GROUP) {
     paths.push_back(path);
     return;
