@@ -101,8 +101,8 @@ IMAGES = [
     ["--activation-checkpointing"],
     ["--precision", "bf16"],
     ["--merge", "average"],
-    ["--adapter", "lora:a=covariance", "--classifier", "ridge:projection=4000"],
-    ["--adapter", "none", "--merge", "none", "--classifier", "local"],
+    ["--adapter", "lora:a=covariance", "--classifier", "ridge"],
+    ["--adapter", "none", "--perturbation", "none", "--merge", "none"],
 ]
 
 
