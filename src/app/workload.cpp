@@ -28,8 +28,9 @@ double forward_passes(const RunConfig& config, const Method& method, double task
   return passes + moved * (measures ? 1 : 2);
 }
 
-// What settings and model say; the stream's counts are left.
-Workload workload_of(const RunConfig& config, const BackboneConfig& backbone) {
+// What settings and model say; the samples are left.
+Workload workload_of(const RunConfig& config, const BackboneConfig& backbone, std::int64_t tasks,
+                     std::int64_t most_classes) {
   const Method method = make_method(config);
   const Adapter& adapter = *method.training.adapter;
   const Learns learns = adapter.learns(0);
@@ -40,10 +41,14 @@ Workload workload_of(const RunConfig& config, const BackboneConfig& backbone) {
                 .adapted = layout.size(),
                 .bf16 = config.precision == Precision::kBf16,
                 .activation_checkpointing = config.activation_checkpointing,
+                .tasks = tasks,
+                .most_classes = most_classes,
                 .batch = config.batch,
                 .lanes = lanes.count,
                 .ordered = lanes.ordered,
-                .fisher = method.needs_curvature()};
+                .fisher = method.needs_curvature(),
+                .fisher_backwards = method.curvature->backward_passes(most_classes),
+                .forwards = forward_passes(config, method, static_cast<double>(tasks))};
   for (const AdaptedModule& module : layout.modules())
     work.adapter += adapter.rank() * ((learns.b ? module.out : 0) + (learns.a ? module.in : 0));
   if (!work.model.texts) work.image_side = config.image_transform.size;
@@ -57,26 +62,22 @@ std::int64_t steps_of(const RunConfig& config, const Workload& work, std::int64_
   return training_steps(batches, 0, samples);
 }
 
-void add_passes(const RunConfig& config, Workload& work) {
-  const Method method = make_method(config);
-  work.fisher_backwards = method.curvature->backward_passes(work.most_classes);
-  work.forwards = forward_passes(config, method, static_cast<double>(work.tasks));
-}
-
 }  // namespace
 
 Workload workload_of(const RunConfig& config, const Inputs& inputs) {
   const auto* const vit = std::get_if<VitConfig>(&inputs.backbone);
-  Workload work = workload_of(config, inputs.backbone);
-  std::int64_t tokens = 0, seen = 0;
-  work.tasks = 0;
+  std::int64_t tokens = 0, seen = 0, tasks = 0, most_classes = 0;
   for (const Task& task : inputs.tasks) {
     if (is_past(task)) continue;  // learned before, from other data
-    ++work.tasks;
+    ++tasks;
+    most_classes = std::max(most_classes, std::ssize(task.classes));
+  }
+  Workload work = workload_of(config, inputs.backbone, tasks, most_classes);
+  for (const Task& task : inputs.tasks) {
+    if (is_past(task)) continue;
     work.steps += steps_of(config, work, task.train.size());
     work.train_samples += task.train.size();
     work.test_samples += seen += task.test.size();
-    work.most_classes = std::max(work.most_classes, std::ssize(task.classes));
     for (const std::int64_t sample : task.train.samples) {
       const std::int64_t length = vit != nullptr ? image_tokens(*vit, config.image_transform.size)
                                                  : inputs.pack.length(sample);
@@ -87,7 +88,6 @@ Workload workload_of(const RunConfig& config, const Inputs& inputs) {
   work.mean_tokens = static_cast<double>(tokens) / static_cast<double>(work.train_samples);
   for (std::int64_t* const of_all : {&work.steps, &work.train_samples, &work.test_samples})
     *of_all /= work.tasks;
-  add_passes(config, work);
   return work;
 }
 
@@ -104,15 +104,12 @@ Workload workload_of(const RunConfig& config, const SketchedStream& stream) {
   if (vit != nullptr && config.image_transform.size % vit->patch != 0)
     throw UsageError(concat("image-transform size ", config.image_transform.size,
                             ": expected a multiple of the patch, ", vit->patch, " pixels"));
-  Workload work = workload_of(config, backbone);
-  work.tasks = stream.tasks;
-  work.most_classes = stream.classes;
+  Workload work = workload_of(config, backbone, stream.tasks, stream.classes);
   work.train_samples = stream.train_samples;
   work.steps = steps_of(config, work, stream.train_samples);
   work.longest_tokens =
       vit != nullptr ? image_tokens(*vit, config.image_transform.size) : stream.tokens;
   work.mean_tokens = static_cast<double>(work.longest_tokens);
-  add_passes(config, work);
   return work;
 }
 

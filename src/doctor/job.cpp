@@ -45,7 +45,7 @@ json measure_mpi(ThisRank&) {
 
 json measure_rank(ThisRank&) {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
-  std::string boot;  // tells nodes of one host name apart
+  std::string boot;  // differs between nodes of one host name
   std::getline(file, boot);
   return {{"host", host_name()},
           {"node", concat(host_name(), " ", boot)},

@@ -19,7 +19,7 @@ SIDE, SAMPLES, BATCH = 112, 128, 64
 
 
 def plan(*arguments, code=0):
-    done = subprocess.run([PROGRAM, "plan", *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([PROGRAM, "plan", *map(str, arguments)], capture_output=True, text=True, timeout=240)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -101,8 +101,8 @@ IMAGES = [
     ["--activation-checkpointing"],
     ["--precision", "bf16"],
     ["--merge", "average"],
-    ["--adapter", "lora:a=covariance", "--classifier", "ridge:projection=4000"],
-    ["--adapter", "none", "--merge", "none", "--classifier", "local"],
+    ["--adapter", "lora:a=covariance", "--classifier", "ridge"],
+    ["--adapter", "none", "--perturbation", "none", "--merge", "none"],
 ]
 
 
