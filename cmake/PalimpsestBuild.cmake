@@ -36,6 +36,23 @@ function(palimpsest_as_one target folder)
   set_target_properties(${target} PROPERTIES UNITY_BUILD_MODE GROUP)
 endfunction()
 
+# palimpsest_texts(target function file...): compiles files in. The function, which a header declares, gives std::vector<CompiledText>.
+function(palimpsest_texts target function)
+  set(texts)
+  foreach(file ${ARGN})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    cmake_path(GET file STEM name)
+    file(READ ${file} text)
+    string(APPEND texts "{\"${name}\", R\"compiled(${text})compiled\"},\n")
+  endforeach()
+  file(CONFIGURE OUTPUT ${function}.cpp CONTENT "#include \"palimpsest/core/compiled_text.h\"
+namespace palimpsest {
+std::vector<CompiledText> @function@() { return {@texts@}; }
+}  // namespace palimpsest
+" @ONLY)
+  target_sources(${target} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/${function}.cpp)
+endfunction()
+
 # A program that reads LibTorch's headers takes them from palimpsest_train, compiled there once; GCC demands the same options for both.
 function(palimpsest_torch_headers target)
   target_precompile_headers(${target} REUSE_FROM palimpsest_train)

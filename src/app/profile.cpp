@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "palimpsest/core/host_name.h"
+#include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/readable.h"
 

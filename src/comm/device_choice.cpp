@@ -7,7 +7,7 @@
 #include "mpi_check.h"
 #include "palimpsest/comm/host_group.h"
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/host_name.h"
+#include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {

@@ -16,7 +16,7 @@
 
 #include "mpi_check.h"
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/host_name.h"
+#include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {

@@ -6,7 +6,7 @@
 #include <exception>
 
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/host_name.h"
+#include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {

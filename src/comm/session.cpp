@@ -12,8 +12,8 @@
 #include <string_view>
 #include <thread>
 
-#include "launched.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {

@@ -6,8 +6,7 @@
 #include <string_view>
 
 #include "heartbeat.h"
-#include "launched.h"
-#include "palimpsest/core/end_by_signal.h"
+#include "palimpsest/core/process.h"
 
 namespace palimpsest {
 namespace {

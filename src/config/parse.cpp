@@ -7,7 +7,7 @@
 #include "given.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/home_folder.h"
-#include "palimpsest/core/nearest_name.h"
+#include "palimpsest/core/names.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/kinds/old_settings.h"
 

@@ -8,7 +8,7 @@
 #include "continued_run.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/host_name.h"
+#include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/core/version.h"
 #include "palimpsest/data/past_tasks.h"

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/name_list.h"
+#include "palimpsest/core/names.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/format/protocol.h"

@@ -5,7 +5,7 @@
 
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/host_name.h"
+#include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/pack.h"
 

@@ -3,7 +3,7 @@
 #include <map>
 
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/look_alike.h"
+#include "palimpsest/core/names.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {

@@ -8,8 +8,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
-#include "palimpsest/core/look_alike.h"
-#include "palimpsest/core/nearest_name.h"
+#include "palimpsest/core/names.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {

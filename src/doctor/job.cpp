@@ -13,7 +13,7 @@
 
 #include "palimpsest/comm/session.h"
 #include "palimpsest/core/hash.h"
-#include "palimpsest/core/host_name.h"
+#include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/doctor/check.h"
 #include "palimpsest/format/probe_file.h"

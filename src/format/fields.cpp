@@ -3,7 +3,7 @@
 #include <cctype>
 
 #include "h5_types.h"
-#include "palimpsest/core/name_list.h"
+#include "palimpsest/core/names.h"
 #include "versions.h"
 
 namespace palimpsest {

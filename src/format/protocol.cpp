@@ -7,9 +7,7 @@
 
 #include "json_fields.h"
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/look_alike.h"
-#include "palimpsest/core/name_list.h"
-#include "palimpsest/core/nearest_name.h"
+#include "palimpsest/core/names.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {

@@ -6,7 +6,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
-#include "palimpsest/core/name_list.h"
+#include "palimpsest/core/names.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {

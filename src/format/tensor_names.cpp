@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/nearest_name.h"
+#include "palimpsest/core/names.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {

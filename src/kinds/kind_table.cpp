@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/nearest_name.h"
+#include "palimpsest/core/names.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {

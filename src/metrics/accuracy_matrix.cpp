@@ -4,6 +4,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/metrics/scores.h"
 #include "tested.h"
 
 namespace palimpsest {
@@ -86,5 +87,17 @@ std::optional<double> AccuracyMatrix::backward_transfer() const {
 
 double AccuracyMatrix::plasticity() const { return mean_of_newest(after_); }
 double AccuracyMatrix::plasticity_before_merge() const { return mean_of_newest(before_); }
+
+EvaluationRow given_task(const EvaluationRow& row) {
+  return {.samples = row.samples, .scores = {row.score(kCorrectGivenTask)}};
+}
+
+AccuracyMatrix given_task(const AccuracyMatrix& accuracy) {
+  AccuracyMatrix view;
+  for (std::size_t t = 0; t < accuracy.tasks(); ++t) {
+    view.add_row(given_task(accuracy.row(t)), given_task(accuracy.row_before_merge(t)));
+  }
+  return view;
+}
 
 }  // namespace palimpsest

@@ -5,8 +5,8 @@
 #include <limits>
 #include <numeric>
 
-#include "palimpsest/model/attention_heads.h"
 #include "palimpsest/model/host_kernels.h"
+#include "palimpsest/model/layers.h"
 
 namespace palimpsest {
 namespace {

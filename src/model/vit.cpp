@@ -4,9 +4,9 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/model/attention_heads.h"
 #include "palimpsest/model/frozen_product.h"
 #include "palimpsest/model/host_kernels.h"
+#include "palimpsest/model/layers.h"
 
 namespace palimpsest {
 namespace {

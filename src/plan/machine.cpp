@@ -10,7 +10,7 @@
 
 #include "palimpsest/core/cfg_file.h"
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/nearest_name.h"
+#include "palimpsest/core/names.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -106,9 +106,9 @@ Machine parse_machine(const std::string& text, const std::string& source) {
 
 Machine open_machine(const std::string& name_or_path) {
   std::string names;
-  for (const NamedText& known : machine_texts()) names += concat(known.name, ", ");
+  for (const CompiledText& known : machine_texts()) names += concat(known.name, ", ");
   const auto texts = machine_texts();
-  const auto known = std::ranges::find(texts, name_or_path, &NamedText::name);
+  const auto known = std::ranges::find(texts, name_or_path, &CompiledText::name);
   if (known == texts.end() && !name_or_path.ends_with(".cfg"))
     throw UsageError(concat("--machine ", name_or_path, " is not known; use one of ", names,
                             "or the path of a machine file, which ends in .cfg"));
@@ -123,7 +123,7 @@ Machine open_machine(const std::string& name_or_path) {
 std::string machine_help() {
   std::ostringstream out;
   out << "A machine file has lines 'key = value'. configs/machines/ has these by name:";
-  for (const NamedText& known : machine_texts()) out << ' ' << known.name;
+  for (const CompiledText& known : machine_texts()) out << ' ' << known.name;
   out << ".\n";
   for (const MachineKey& key : machine_keys())
     out << "  " << key.name << std::string(24 - key.name.size(), ' ') << key.help

@@ -6,7 +6,7 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/kinds/old_settings.h"
-#include "palimpsest/metrics/given_task.h"
+#include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
 #include "palimpsest/report/views.h"

@@ -13,7 +13,7 @@ namespace {
 using enum Condition::Holds;
 
 const Json& published() {
-  static const Json json = Json::parse(published_text());
+  static const Json json = Json::parse(published_texts().front().text);
   return json;
 }
 

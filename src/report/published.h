@@ -5,12 +5,13 @@
 #include <string_view>
 #include <vector>
 
+#include "palimpsest/core/compiled_text.h"
 #include "reported_run.h"
 
 namespace palimpsest {
 
-// configs/published/perturb-and-merge.json, compiled in.
-std::string_view published_text();
+// configs/published/perturb-and-merge.json alone.
+std::vector<CompiledText> published_texts();
 
 struct Condition {
   enum class Holds { kYes, kNo, kUnknown };

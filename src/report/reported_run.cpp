@@ -9,7 +9,7 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/kinds/old_settings.h"
-#include "palimpsest/metrics/given_task.h"
+#include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/metrics/scores.h"
 #include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"

@@ -4,7 +4,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/run_folder.h"
-#include "palimpsest/metrics/given_task.h"
+#include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/report/readable.h"
 #include "palimpsest/report/summary.h"
 #include "palimpsest/report/views.h"

@@ -5,7 +5,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/metrics/given_task.h"
+#include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/metrics/scores.h"
 #include "palimpsest/report/readable.h"
 

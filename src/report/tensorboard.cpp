@@ -8,7 +8,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/event_file.h"
-#include "palimpsest/metrics/given_task.h"
+#include "palimpsest/metrics/accuracy_matrix.h"
 
 namespace palimpsest {
 namespace {

@@ -4,9 +4,9 @@
 #include <fstream>
 
 #include "palimpsest/core/atomic_file.h"
-#include "palimpsest/core/end_by_signal.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
+#include "palimpsest/core/process.h"
 #include "palimpsest/core/progress.h"
 #include "palimpsest/core/random.h"
 

@@ -5,7 +5,6 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
-#include "palimpsest/metrics/given_task.h"
 #include "rows.h"
 
 namespace palimpsest {

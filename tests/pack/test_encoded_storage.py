@@ -30,7 +30,7 @@ def turbojpeg():
 
 
 def decoded_as_in_training(library, data):
-    """Pixels [height, width, 3], or the library's error: the calls of src/data/jpeg.cpp, which ignores warnings."""
+    """Pixels [height, width, 3], or the library's error: the calls of src/data/pixel_source.cpp, which ignores warnings."""
     decoder = ctypes.c_void_p(library.tjInitDecompress())
     width, height, sampling, colours = (ctypes.c_int() for _ in range(4))
     size, rgb, accurate, fatal = ctypes.c_ulong(len(data)), 0, 4096, 1

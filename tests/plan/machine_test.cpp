@@ -57,7 +57,7 @@ TEST(Machine, RefusesWhatIsWrong) {
 }
 
 TEST(Machine, KnowsThoseOfTheRepositoryByName) {
-  for (const NamedText& known : machine_texts()) {
+  for (const CompiledText& known : machine_texts()) {
     EXPECT_NO_THROW(open_machine(std::string(known.name))) << known.name;
   }
   EXPECT_EQ(open_machine("h200").memory, 141e9);

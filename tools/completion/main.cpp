@@ -36,9 +36,9 @@ struct Command {
 };
 
 Words machines() {
-  static const std::vector<NamedText> texts = machine_texts();
+  static const std::vector<CompiledText> texts = machine_texts();
   Words names;
-  for (const NamedText& text : texts) names.push_back(text.name);
+  for (const CompiledText& text : texts) names.push_back(text.name);
   return names;
 }
 

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "palimpsest/core/end_by_signal.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/home_folder.h"
+#include "palimpsest/core/process.h"
 
 namespace palimpsest {
 

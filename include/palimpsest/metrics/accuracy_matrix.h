@@ -1,6 +1,6 @@
 #pragma once
 // The accuracy matrix R[t][j] (accuracy on task j's test set after task t) and the numbers the
-// field reads from it. Definitions: docs/how-it-works.md, "Metrics"; given_task.h: the task known.
+// field reads from it. Definitions: docs/how-it-works.md, "Metrics".
 #include <cstddef>
 #include <optional>
 #include <vector>
@@ -44,5 +44,10 @@ class AccuracyMatrix {
   std::vector<EvaluationRow> after_;
   std::vector<EvaluationRow> before_;
 };
+
+// The row or matrix whose only score is what was correct given the task, so that every number read
+// from it is one given the task. Throws Error where a row has no such score.
+EvaluationRow given_task(const EvaluationRow& row);
+AccuracyMatrix given_task(const AccuracyMatrix& accuracy);
 
 }  // namespace palimpsest

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "palimpsest/model/backbone.h"
-#include "palimpsest/model/layer_norm.h"
+#include "palimpsest/model/layers.h"
 
 namespace palimpsest {
 

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "palimpsest/core/compiled_text.h"
+
 namespace palimpsest {
 
 // The alpha-beta model: a message of n bytes takes latency + n / bandwidth, in seconds and bytes
@@ -33,10 +35,7 @@ struct Machine {
 Machine parse_machine(const std::string& text, const std::string& source);
 
 // The machine files of this repository by name, compiled in.
-struct NamedText {
-  std::string_view name, text;
-};
-std::vector<NamedText> machine_texts();
+std::vector<CompiledText> machine_texts();
 
 // A name of machine_texts(), or the path of a machine file (it ends in .cfg). Throws UsageError
 // with the known names.

@@ -1,4 +1,4 @@
-"""Which JPEG files the trainer decodes as they are (src/data/jpeg.cpp, TurboJPEG 2): one rule for packing and for checking a pack.
+"""Which JPEG files the trainer decodes as they are (src/data/pixel_source.cpp, TurboJPEG 2): one rule for packing and for checking a pack.
 
 What the rule doesn't take, `images` codes again and counts in a note, and `show` refuses by sample.
 """

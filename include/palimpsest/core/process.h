@@ -1,12 +1,12 @@
 #pragma once
-// How a program ends that a signal stops before it is done: no half-written file, one line, and the
-// exit code that a shell gives, 128 + the signal's number. SIGUSR1, by which launch/mpirun.sh
-// passes a stop on, counts as SIGTERM.
+// The process: its host, its launcher and how a signal ends it.
 #include <string>
 
 namespace palimpsest {
 
-// 130 for SIGINT, 143 for SIGTERM and SIGUSR1, 129 for SIGHUP.
+// Exit codes are those that a shell gives, 128 + the signal's number; SIGUSR1, by which
+// launch/mpirun.sh passes a stop on, counts as SIGTERM: 130 for SIGINT, 143 for SIGTERM and
+// SIGUSR1, 129 for SIGHUP.
 int exit_code_of_signal(int signal);
 
 // "SIGTERM", or "signal 42".
@@ -20,5 +20,14 @@ std::string signal_name(int signal);
 // (unless it is ignored, as nohup has it) and SIGUSR1 end it so. `program`: its name; it outlives
 // the program's work.
 void end_on_signals(const char* program);
+
+// Of this machine, as the system has it.
+std::string host_name();
+
+// Whether mpirun or srun started this process.
+bool is_launched();
+
+// Whether this is rank 0, or the only process.
+bool is_first_rank();
 
 }  // namespace palimpsest

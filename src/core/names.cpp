@@ -1,7 +1,13 @@
-#include "palimpsest/core/look_alike.h"
+#include "palimpsest/core/names.h"
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdio>
+#include <numeric>
+#include <vector>
+
+#include "palimpsest/core/text.h"
 
 namespace palimpsest {
 namespace {
@@ -53,6 +59,48 @@ std::size_t position(std::string_view rest) {
 }
 
 }  // namespace
+
+// One row at a time.
+std::size_t edit_distance(std::string_view from, std::string_view to) {
+  std::vector<std::size_t> row(to.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < to.size(); ++j) {
+      const std::size_t replaced = diagonal + (from[i] == to[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+std::string nearest_name(std::string_view name, std::span<const std::string_view> candidates) {
+  std::string_view nearest;
+  std::size_t too_far = (name.size() + 2) / 3 + 1;
+  for (const std::string_view candidate : candidates) {
+    const std::size_t distance = edit_distance(name, candidate);
+    if (distance < too_far) {
+      nearest = candidate;
+      too_far = distance;
+    }
+  }
+  return std::string(nearest);
+}
+
+std::string name_hint(std::string_view name, std::span<const std::string_view> candidates,
+                      std::string_view otherwise) {
+  const std::string nearest = nearest_name(name, candidates);
+  return nearest.empty() ? std::string(otherwise) : "did you mean '" + nearest + "'?";
+}
+
+std::string name_list(std::span<const std::string> names, std::size_t most) {
+  std::string list;
+  for (const std::string& name : names.first(std::min(names.size(), most)))
+    list += concat(list.empty() ? "" : ", ", name);
+  return names.size() > most ? concat(list, " and ", names.size() - most, " more") : list;
+}
 
 std::string as_it_looks(std::string_view name) {
   std::string looks;

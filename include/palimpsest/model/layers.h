@@ -1,6 +1,9 @@
 #pragma once
-// LayerNorm with frozen weights.
+// What BERT's and ViT's blocks have in common: LayerNorm with frozen weights, and the views of
+// attention's heads.
 #include <ATen/core/Tensor.h>
+
+#include <array>
 
 namespace palimpsest {
 
@@ -14,5 +17,10 @@ struct LayerNorm {
   // The same with its weights in another precision.
   LayerNorm in(at::ScalarType precision) const;
 };
+
+// Views [samples, heads, tokens, d] of query, key and value. qkv: [samples * tokens, 3 heads d],
+// the three side by side.
+std::array<at::Tensor, 3> attention_heads(const at::Tensor& qkv, std::int64_t samples,
+                                          std::int64_t heads);
 
 }  // namespace palimpsest

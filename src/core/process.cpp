@@ -1,10 +1,12 @@
-#include "palimpsest/core/end_by_signal.h"
+#include "palimpsest/core/process.h"
 
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/text.h"
@@ -40,6 +42,26 @@ void end_on_signals(const char* program) {
   line.copy(line_of_program.data(), line_of_program.size() - 1);
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal, end_program);
   if (std::signal(SIGHUP, end_program) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+bool is_launched() {
+  for (const char* launched : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
+    if (std::getenv(launched) != nullptr) return true;
+  }
+  return false;
+}
+
+bool is_first_rank() {
+  for (const char* name : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"}) {
+    if (const char* const rank = std::getenv(name)) return std::strcmp(rank, "0") == 0;
+  }
+  return true;
 }
 
 }  // namespace palimpsest

@@ -1,8 +1,16 @@
-#include "palimpsest/model/attention_heads.h"
+#include "palimpsest/model/layers.h"
 
 #include <ATen/ATen.h>
 
 namespace palimpsest {
+
+at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
+  return at::layer_norm(x.to(weight.scalar_type()), weight.sizes(), weight, bias, epsilon);
+}
+
+LayerNorm LayerNorm::in(at::ScalarType precision) const {
+  return {weight.to(precision), bias.to(precision), epsilon};
+}
 
 // Split, not unbound: the gradients of the three are then put together in one copy, row by row.
 std::array<at::Tensor, 3> attention_heads(const at::Tensor& qkv, std::int64_t samples,
