@@ -63,7 +63,7 @@ void check(const EvalOptions& options) {
   }
   if (!options.sweep.empty() && options.split == "train") {
     throw UsageError(
-        "--sweep --split train: what was trained on doesn't tell a good merge; give "
+        "--sweep --split train: what was trained on doesn't show a good merge; give "
         "validation or test");
   }
   if (!options.sweep.empty() && !std::filesystem::is_directory(options.sweep))

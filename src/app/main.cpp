@@ -111,7 +111,7 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   }
   if (result.stopped && group.rank() == 0) {
     std::cerr << "palimpsest: stopped on request after task " << result.alphas.size() << " ("
-              << result.stopped_at << "); the same command with --resume auto goes on there\n";
+              << result.stopped_at << "); the same command with --resume auto continues from it\n";
   }
   return static_cast<int>(result.stopped ? ExitCode::kRequeue : ExitCode::kDone);
 }
@@ -121,7 +121,7 @@ std::string out_of_memory(std::string_view where) {
       "out of memory on ", where,
       ". What was saved is whole. A lower --batch or more --lanes make the parts of a step "
       "smaller, --activation-checkpointing and --precision bf16 what is kept of them; "
-      "--evaluation-batch counts in evaluation. palimpsest plan tells what fits");
+      "--evaluation-batch counts in evaluation. palimpsest plan shows what fits");
 }
 
 // What LibTorch or the allocator throws, in words that say what to do.
@@ -141,7 +141,7 @@ int with_clear_errors(const Work& work) {
   }
 }
 
-// Takes `flag` out of the arguments and tells whether it was there.
+// Removes `flag` from the arguments; whether it was there.
 bool take_flag(std::vector<std::string>& arguments, std::string_view flag) {
   return std::erase(arguments, flag) > 0;
 }

@@ -130,11 +130,11 @@ Profile::Profile(HostGroup& group, Watchdog& watchdog)
        group_.gather(trace_names(group_.rank(), host_name()), kGathering)) {
     rank_names_ += each;
   }
-  watchdog_.tell(&log_);
+  watchdog_.set_phase_log(&log_);
   enter(std::string(kStart));
 }
 
-Profile::~Profile() { watchdog_.tell(nullptr); }
+Profile::~Profile() { watchdog_.set_phase_log(nullptr); }
 
 void Profile::open_file(const std::filesystem::path& run_folder) {
   file_.emplace(run_folder / "profile.json");
@@ -150,7 +150,7 @@ void Profile::begin_task(std::int64_t task) {
 std::string Profile::finish() {
   enter("");
   write_events();
-  watchdog_.tell(nullptr);
+  watchdog_.set_phase_log(nullptr);
   const std::vector<std::string> hosts = group_.gather(host_name(), kGathering);
   const std::vector<std::string> totals = group_.gather(to_lines(log_.totals()), kGathering);
   if (!file_) return "";

@@ -69,7 +69,7 @@ void TraceFile::append(std::string_view events, std::int64_t left_out) {
                        std::fflush(file) == 0;
   if (!written) {
     throw Error(concat("cannot write ", path_.string(), ": ", std::strerror(errno),
-                       " (free some space, or go on with --resume auto and without --profile)"));
+                       " (free some space, or resume with --resume auto and without --profile)"));
   }
 }
 

@@ -95,22 +95,22 @@ std::vector<RankDevice> gather_devices(const CudaApi* api, bool share, HostGroup
 std::string device_conflict(std::span<const RankDevice> ranks, bool share) {
   std::map<std::string, std::size_t> rank_of;
   for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
-    const RankDevice& here = ranks[rank];
-    const std::string who = concat("rank ", rank, " (host ", here.host, ")");
-    if (here.devices == 0) {
+    const RankDevice& device = ranks[rank];
+    const std::string who = concat("rank ", rank, " (host ", device.host, ")");
+    if (device.devices == 0) {
       return who + " has no device. Ask for one device per rank, or use --device cpu";
     }
     if (share) continue;
-    if (here.index >= here.devices) {
-      return concat(who, " is number ", here.node_rank + 1, " of its node, and sees ", here.devices,
-                    here.devices == 1 ? " device" : " devices",
+    if (device.index >= device.devices) {
+      return concat(who, " is number ", device.node_rank + 1, " of its node, and sees ",
+                    device.devices, device.devices == 1 ? " device" : " devices",
                     ". Start as many ranks on a node as it has devices, let ranks share them "
                     "(--device cuda:share=true), or use --device cpu");
     }
-    const auto [other, is_new] = rank_of.emplace(here.identity, rank);
+    const auto [other, is_new] = rank_of.emplace(device.identity, rank);
     if (!is_new) {
       return concat(
-          "rank ", other->second, " and ", who, " have the same device, ", here.identity,
+          "rank ", other->second, " and ", who, " have the same device, ", device.identity,
           ". Start as many ranks on a node as it has devices and check "
           "CUDA_VISIBLE_DEVICES, let ranks share them (--device cuda:share=true), or use --device "
           "cpu");

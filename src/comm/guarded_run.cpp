@@ -50,7 +50,7 @@ void print(const std::string& who, const std::string& where, const Failure& fail
 
 // The ranks' failures, reduced. MPI may write to it as long as it lives.
 struct Comparison {
-  std::array<std::int64_t, 3> here{};
+  std::array<std::int64_t, 3> own{};
   std::array<std::int64_t, 3> least{};
 
   bool alike() const { return least[0] == -least[1]; }
@@ -62,10 +62,10 @@ bool compare_with_others(const Failure& failure, Comparison& comparison) {
   const auto hash = static_cast<std::int64_t>(std::hash<std::string>()(failure.message) >> 1);
   // A lost rank is the consequence of another rank's failure: its code comes last.
   const bool is_consequence = failure.code == static_cast<int>(ExitCode::kRankLost);
-  comparison.here = {hash, -hash, is_consequence ? std::numeric_limits<int>::max() : failure.code};
+  comparison.own = {hash, -hash, is_consequence ? std::numeric_limits<int>::max() : failure.code};
   MPI_Request request = MPI_REQUEST_NULL;
-  int code = MPI_Iallreduce(comparison.here.data(), comparison.least.data(), 3, MPI_INT64_T,
-                            MPI_MIN, MPI_COMM_WORLD, &request);
+  int code = MPI_Iallreduce(comparison.own.data(), comparison.least.data(), 3, MPI_INT64_T, MPI_MIN,
+                            MPI_COMM_WORLD, &request);
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   int done = 0;
   while (code == MPI_SUCCESS && !done && std::chrono::steady_clock::now() < deadline) {

@@ -56,7 +56,7 @@ void write_mark(std::span<char> field, std::string_view mark) {
   if (field[0] == ' ') std::memcpy(field.data(), mark.data(), std::min(mark.size(), field.size()));
 }
 
-// A signal handler finds its field only here.
+// The only place where a signal handler finds its field.
 std::atomic<char*> end_field_on_sigterm = nullptr;
 
 extern "C" void mark_and_end(int signal) {

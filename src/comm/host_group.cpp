@@ -40,7 +40,7 @@ struct HostGroup::Impl {
   }
 
   // An exchange that doesn't block. It ends when every rank has joined in, which proves that all
-  // of them go on, or are done.
+  // of them are still working, or are done.
   void start_round(bool done) {
     done_here = done ? 1 : 0;
     check(MPI_Iallreduce(&done_here, &done_everywhere, 1, MPI_INT, MPI_MIN, world.get(), &round),
@@ -158,11 +158,11 @@ void HostGroup::barrier(std::string_view phase) {
   impl_->check(MPI_Barrier(impl_->world.get()), "MPI_Barrier");
 }
 
-bool HostGroup::any(bool here, std::string_view phase) { return max(here ? 1 : 0, phase) == 1; }
+bool HostGroup::any(bool value, std::string_view phase) { return max(value ? 1 : 0, phase) == 1; }
 
-std::int64_t HostGroup::max(std::int64_t here, std::string_view phase) {
+std::int64_t HostGroup::max(std::int64_t value, std::string_view phase) {
   const Collective named(impl_->watchdog, phase);
-  return impl_->max(here);
+  return impl_->max(value);
 }
 
 void HostGroup::sum(std::span<std::int64_t> values, std::string_view phase) {

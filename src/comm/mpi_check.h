@@ -1,5 +1,5 @@
 #pragma once
-// What every use of MPI here shares: one check of return codes, and a communicator that is ours
+// What every use of MPI shares: one check of return codes, and a communicator that is ours
 // alone.
 #include <mpi.h>
 

@@ -127,7 +127,7 @@ class NcclCollectives final : public Collectives {
           concat("NCCL ", call, " on rank ", rank_, ": the communicator was aborted"));
   }
 
-  // An error of the collective before shows here at the latest.
+  // Reports an error of the collective before at the latest.
   void begin(std::string collective) {
     require_communicator(collective);
     settle(kNcclSuccess);
@@ -180,7 +180,7 @@ class NcclCollectives final : public Collectives {
       throw RankLostError(
           message + ". A peer or the network is gone; look for the first message of another rank");
     }
-    throw Error(message + ". NCCL_DEBUG=WARN tells more");
+    throw Error(message + ". NCCL_DEBUG=WARN says more");
   }
 
   [[noreturn]] void fail_of_device(CudaResult result) {

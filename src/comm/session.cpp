@@ -93,7 +93,8 @@ MpiSession::~MpiSession() {
 }
 
 void MpiSession::abort(int exit_code) {
-  // Flushing waits where another thread holds the stream, and MPI_Abort where MPI itself is stuck.
+  // Flushing waits where another thread has locked the stream, and MPI_Abort where MPI itself is
+  // stuck.
   std::thread([exit_code] {
     std::this_thread::sleep_for(std::chrono::seconds(2));
     std::_Exit(exit_code);

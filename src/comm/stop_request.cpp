@@ -16,7 +16,7 @@ constexpr unsigned kGraceSeconds = 1;
 // A signal handler can reach nothing else.
 volatile std::sig_atomic_t asked = 0;  // the signal, once it has come
 volatile std::sig_atomic_t has_nothing_to_save = 0;
-volatile std::sig_atomic_t is_heeded = 0;  // by a run that saves
+volatile std::sig_atomic_t run_saves = 0;  // by a run that saves
 volatile std::sig_atomic_t is_done = 0;    // but for writing what came out
 volatile std::sig_atomic_t prints = 1;     // one of the ranks does
 
@@ -30,7 +30,7 @@ void say_when_it_stops() {
   constexpr std::string_view kLine =
       "palimpsest: asked to stop: the run stops once it has saved something new, which is its next "
       "step (of a frozen backbone: its next task)\n";
-  if (prints == 0 || is_heeded != 0) return;
+  if (prints == 0 || run_saves != 0) return;
   [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, kLine.data(), kLine.size());
 }
 
@@ -75,20 +75,20 @@ void ignore_stop_requests() {
   ::alarm(0);
 }
 
-void StopRequest::heed() {
-  heeded_ = true;
-  is_heeded = 1;
+void StopRequest::accept_requests() {
+  accepts_ = true;
+  run_saves = 1;
 }
 
-int StopRequest::here() const {
-  if (!heeded_) return 0;
+int StopRequest::local_signal() const {
+  if (!accepts_) return 0;
   if (asked != 0) return asked;
   const bool late = after_seconds_ > 0 && group_.rank() == 0 && watch_.seconds() > after_seconds_;
   return late ? SIGUSR1 : 0;
 }
 
 void StopRequest::check() const {
-  const std::int64_t signal = group_.max(here(), "agreement on a stop");
+  const std::int64_t signal = group_.max(local_signal(), "agreement on a stop");
   if (signal != 0) throw Stopped{static_cast<int>(signal)};
 }
 

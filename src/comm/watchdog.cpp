@@ -191,7 +191,7 @@ void Watchdog::collective(std::string_view name) {
   if (impl_->heartbeat) impl_->heartbeat->set("collective", name);
 }
 
-void Watchdog::tell(PhaseLog* log) {
+void Watchdog::set_phase_log(PhaseLog* log) {
   const std::lock_guard lock(impl_->mutex);
   impl_->log = log;
 }

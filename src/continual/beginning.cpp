@@ -38,17 +38,17 @@ void warn(const std::string& remark) {
 }
 
 // The alphas of the tasks that a state of `folder` has learned, which must be those of
-// the protocol, sample for sample as far as the records tell.
+// the protocol, sample for sample as far as the records say.
 std::vector<double> read_tasks_done(const OpenRun& run, const RunFolder& folder,
                                     std::int64_t tasks_done) {
   std::vector<double> alphas;
   for (const Task& task : run.session.tasks().first(static_cast<std::size_t>(tasks_done))) {
     const TaskRecord record = folder.task(task.index);
     if (!is_past(task) && record.train_samples != task.train.size()) {
-      throw InputError(concat("cannot go on from ", folder.path().string(), ": task ",
+      throw InputError(concat("cannot resume from ", folder.path().string(), ": task ",
                               task.index + 1, " was trained on ", record.train_samples,
                               " samples, ", run.session.config.protocol, " has ", task.train.size(),
-                              ": go on with the protocol and the --validation that the run began ",
+                              ": use the protocol and the --validation that the run began ",
                               "with"));
     }
     alphas.push_back(record.merge.alpha().value_or(1));
@@ -59,7 +59,7 @@ std::vector<double> read_tasks_done(const OpenRun& run, const RunFolder& folder,
 // Against what the parts of this run need of the tasks that the state has learned.
 void check_memory_of(const OpenRun& run, const std::filesystem::path& from,
                      const StateRecord& state) {
-  const std::string what = concat("cannot go on from ", from.string());
+  const std::string what = concat("cannot resume from ", from.string());
   check_memory(what, state.memory, run.method.needed_memory(state.tasks_done));
   const auto learned = run.session.tasks().first(static_cast<std::size_t>(state.tasks_done));
   try {

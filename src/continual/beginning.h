@@ -22,10 +22,10 @@ struct Beginning {
 };
 
 // On rank 0: gives `run` the state and the step that it begins at. Writes nothing. Throws what a
-// run must be refused for: a folder that holds another run, an origin that doesn't fit.
+// run must be refused for: a folder with another run, an origin that doesn't fit.
 Beginning find_beginning(OpenRun& run);
 
-// On rank 0: makes the folder, or cuts it to where the run goes on.
+// On rank 0: makes the folder, or cuts it to where the run resumes.
 void write_beginning(OpenRun& run, const Beginning& beginning);
 
 }  // namespace palimpsest

@@ -11,7 +11,7 @@ namespace palimpsest {
 std::int64_t tasks_before(const OpenRun& run) {
   const std::int64_t count = run.folder.manifest().value().tasks_before;
   if (count == 0 && !run.session.config.continue_from.empty()) {
-    throw UsageError(concat("cannot go on from ", run.session.config.out,
+    throw UsageError(concat("cannot resume from ", run.session.config.out,
                             ", which was begun without ", "--continue ",
                             run.session.config.continue_from,
                             ": leave that out, or give the new run an --out of its own"));
@@ -22,7 +22,7 @@ std::int64_t tasks_before(const OpenRun& run) {
 std::string recall(OpenRun& run, const StateRecord& state, std::int64_t count) {
   std::vector<PastTask> past;
   for (std::size_t t = 0; t < static_cast<std::size_t>(count); ++t) {
-    // Labels that all domains share don't tell which samples of the pack were meant.
+    // Labels that all domains share don't say which samples of the pack were meant.
     const bool is_known = !shares_head(run.session.config.scenario);
     past.push_back({.classes = state.classes[t],
                     .test_samples = is_known ? state.accuracy.row(t).samples[t] : 0});

@@ -1,5 +1,5 @@
 #pragma once
-// --continue: the tasks that another run has learned stand before those of the protocol, without
+// --continue: the tasks that another run has learned come before those of the protocol, without
 // their data.
 #include "palimpsest/continual/open_run.h"
 

@@ -45,7 +45,7 @@ Session opened(const RunConfig& config, const SavedWeights& saved, Inputs inputs
                             ": its adapted modules are others than those of its recorded "
                             "adapter: the file is damaged"));
   }
-  session.stop.heed();  // there is nothing to save first
+  session.stop.accept_requests();  // there is nothing to save first
   group.agree(hash_of(session.tasks()), "tasks, by protocol and split (hash)",
               "agreement at the start");
   return session;
@@ -152,7 +152,7 @@ Sweep sweep_newest_merge(Session& session, const std::filesystem::path& run,
     own = task.merge.coefficients[0];
   } else {
     sweep.remark = concat("the run's own merge, ", task.merge.rule,
-                          ", has no single alpha: its weights don't stand on this line");
+                          ", has no single alpha: its weights aren't on this line");
   }
   for (const double alpha : sweep_alphas(points, own)) {
     if (alpha == own) sweep.own = sweep.points.size();

@@ -30,14 +30,15 @@ LabelledSamples split_of(Task& task, std::string_view split) {
 
 void check_named(const SavedWeights& saved) {
   if (saved.task_names.size() == saved.classes.size()) return;
-  throw InputError(concat(saved.source,
-                          ": expected the names of its tasks, which tell domains with the same "
-                          "labels apart, found none: they stand in the records of the run. Name "
-                          "the run folder, or a state that is in one"));
+  throw InputError(
+      concat(saved.source,
+             ": expected the names of its tasks, which distinguish domains with the same "
+             "labels apart, found none: they are in the records of the run. Name "
+             "the run folder, or a state that is in one"));
 }
 
-// A name that several tasks have tells none of them; but a run's own tasks go before those that it
-// continues.
+// A name that several tasks have identifies none of them; but a run's own tasks go before those
+// that it continues.
 bool is_named_alone(const SavedWeights& saved, std::size_t task) {
   const auto is_past = [&](std::size_t t) { return std::cmp_less(t, saved.tasks_before); };
   for (std::size_t other = 0; other < saved.task_names.size(); ++other) {
@@ -47,7 +48,7 @@ bool is_named_alone(const SavedWeights& saved, std::size_t task) {
   return true;
 }
 
-// Where in `known` the weights' task stands; its end where none does for sure.
+// The position in `known` of the weights' task; its end where that isn't certain.
 std::vector<Task>::iterator place_of(const SavedWeights& saved, std::size_t task,
                                      std::vector<Task>& known, bool are_domains,
                                      const RunConfig& config) {

@@ -111,7 +111,7 @@ MergeOutcome merge_on_root(Session& session, const Method& method, StreamState& 
   session.group.agree(outcome.weights_hash, "hash of the merged weights",
                       "agreement after the merge");
   outcome.seconds = watch.seconds();
-  if (session.is_root()) session.events.tell(outcome.event);
+  if (session.is_root()) session.events.publish(outcome.event);
   return outcome;
 }
 

@@ -104,7 +104,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
     folder_ready(run.folder, run.state.accuracy);
   });
   share_beginning(run);
-  events.tell(
+  events.publish(
       RunStarted{.folder = config.out,
                  .tasks = static_cast<int>(session.tasks().size()),
                  .world_size = group.size(),

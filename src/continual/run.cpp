@@ -18,7 +18,7 @@
 namespace palimpsest {
 namespace {
 
-// What the head of the next task begins with: a shared one goes on, others are fresh.
+// What the head of the next task begins with: a shared one keeps its weights, others are fresh.
 Head first_head(bool is_shared, const StreamState& state) {
   return is_shared && state.tasks_done > 0 ? heads_in(state.memory).back() : Head{};
 }
@@ -39,8 +39,8 @@ TrainedTask train(OpenRun& run, TaskPasses& passes, StepSaver* saver) {
                             ? train_task(session, passes.task(), parts, begin, after_step)
                             : train_on_features(passes, parts, begin);
   if (saver != nullptr) saver->finish();
-  session.events.tell(TaskTrained{static_cast<int>(passes.task().index), trained.loss_first_step,
-                                  trained.loss_last_pass, trained.seconds});
+  session.events.publish(TaskTrained{static_cast<int>(passes.task().index), trained.loss_first_step,
+                                     trained.loss_last_pass, trained.seconds});
   return trained;
 }
 
@@ -84,7 +84,7 @@ MergeCost measure_cost(TaskPasses& passes, const TaskMeasurements& measured,
     cost.loss_trained = passes.loss(measured.weights, trained.head);
     cost.rise_measured = passes.loss(merged.weights, trained.head) - cost.loss_trained;
   }
-  session.events.tell(
+  session.events.publish(
       ErrorBudget{static_cast<int>(passes.task().index), cost.rise_predicted, *cost.rise_measured});
   return cost;
 }
@@ -100,10 +100,10 @@ TimedRow evaluate_seen(OpenRun& run, const Task& task, const AdaptedWeights& wei
   const Stopwatch watch;
   EvaluationRow row = evaluate(run.session, weights, run.seen(task), scores);
   const double seconds = watch.seconds();
-  run.session.events.tell(Evaluated{.task = static_cast<int>(task.index),
-                                    .after_merge = after_merge,
-                                    .row = row,
-                                    .seconds = seconds});
+  run.session.events.publish(Evaluated{.task = static_cast<int>(task.index),
+                                       .after_merge = after_merge,
+                                       .row = row,
+                                       .seconds = seconds});
   return {std::move(row), seconds};
 }
 
@@ -121,10 +121,10 @@ void save(OpenRun& run, const Task& task, const LearnedTask& learned) {
         make_task_record(run.identity, task, trained, heads_in(run.state.memory).back(), merged,
                          metrics),
         make_state_record(run.identity, run.seen(task), session.model->layout(), run.state));
-    session.events.tell(TaskSaved{static_cast<int>(task.index),
-                                  run.folder.task_file(task.index).string(), watch.seconds()});
+    session.events.publish(TaskSaved{static_cast<int>(task.index),
+                                     run.folder.task_file(task.index).string(), watch.seconds()});
   });
-  session.stop.heed();
+  session.stop.accept_requests();
 }
 
 TaskStarted started(const OpenRun& run, const Task& task) {
@@ -195,11 +195,11 @@ RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchd
     for (const Task& task : run.remaining()) {
       run.session.stop.check();
       before_task(task);
-      events.tell(started(run, task));
+      events.publish(started(run, task));
       StepSaver saver(run);
       save(run, task, learn(run, task, &saver));
     }
-    events.tell(RunFinished{watch.seconds()});
+    events.publish(RunFinished{watch.seconds()});
   } catch (const Stopped&) {
     result.stopped = true;
     result.stopped_at = watchdog.position();

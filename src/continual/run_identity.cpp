@@ -58,9 +58,9 @@ StreamState state_of(StateRecord record) {
 
 std::vector<std::string> numerics_differences(std::string_view recorded, std::string_view now) {
   const auto then = nlohmann::json::parse(recorded, nullptr, /*allow_exceptions=*/false);
-  const auto here = nlohmann::json::parse(now);
+  const auto current = nlohmann::json::parse(now);
   std::vector<std::string> differences;
-  for (const auto& [key, value] : here.items()) {
+  for (const auto& [key, value] : current.items()) {
     const nlohmann::json before = then.is_object() ? then.value(key, nlohmann::json()) : then;
     if (before != value)
       differences.push_back(concat(key, ": recorded ", before.dump(), ", now ", value.dump()));
@@ -81,7 +81,7 @@ void check_same(const std::string& from, std::string_view what, const std::strin
                 const std::string& now) {
   if (recorded == now) return;
   throw InputError(
-      concat("cannot go on from ", from, ": its ", what, " was ", recorded, ", now it is ", now));
+      concat("cannot resume from ", from, ": its ", what, " was ", recorded, ", now it is ", now));
 }
 
 // What state and step have in common.
@@ -102,7 +102,7 @@ void check_identity(const Record& record, const RunIdentity& run, const RunConfi
   if (!numerics.empty() && !config.allow_numerics_change) {
     throw UsageError(concat("cannot resume ", config.out,
                             " bit for bit: what its numbers rest on differs:", lines(numerics),
-                            "\n--allow-numerics-change goes on all the same"));
+                            "\n--allow-numerics-change resumes all the same"));
   }
 }
 
@@ -116,20 +116,20 @@ void check_shape(const std::string& from, const Record& record, const RunIdentit
 void check_classes(const std::string& from, const StateRecord& record, const RunConfig& config,
                    std::span<const Task> tasks) {
   if (record.classes.size() > tasks.size()) {
-    throw UsageError(concat("cannot go on from ", from, ": it has learned ", record.classes.size(),
+    throw UsageError(concat("cannot resume from ", from, ": it has learned ", record.classes.size(),
                             " tasks already, and the protocol or --tasks gives ", tasks.size()));
   }
   for (std::size_t t = 0; t < record.classes.size(); ++t) {
     if (record.classes[t] != tasks[t].classes) {
-      throw InputError(concat("cannot go on from ", from, ": the classes of task ", t + 1,
+      throw InputError(concat("cannot resume from ", from, ": the classes of task ", t + 1,
                               " are others in ", config.protocol,
-                              ": go on with the protocol that the run began with"));
+                              ": use the protocol that the run began with"));
     }
     const std::int64_t tested = record.accuracy.row(t).samples[t];
     if (!is_past(tasks[t]) && tested != tasks[t].test.size()) {
-      throw InputError(concat("cannot go on from ", from, ": task ", t + 1, " was tested on ",
+      throw InputError(concat("cannot resume from ", from, ": task ", t + 1, " was tested on ",
                               tested, " samples, ", config.protocol, " has ", tasks[t].test.size(),
-                              ": go on with the protocol that the run began with"));
+                              ": use the protocol that the run began with"));
     }
   }
 }
@@ -149,9 +149,9 @@ void check_resumable(const StepRecord& record, const RunIdentity& run, const Run
   check_shape(config.out, record, run);
   const auto task = static_cast<std::size_t>(record.progress.task);
   if (task < tasks.size() && hash_of(tasks.subspan(task, 1)) == record.task_sha256) return;
-  throw InputError(concat("cannot go on from ", config.out, ": classes or samples of task ",
+  throw InputError(concat("cannot resume from ", config.out, ": classes or samples of task ",
                           task + 1, ", which has begun, are others in ", config.protocol,
-                          ": go on with the protocol that the run began with"));
+                          ": use the protocol that the run began with"));
 }
 
 const std::string& origin_of(const RunConfig& config) {
@@ -165,7 +165,7 @@ void check_forkable(const StateRecord& record, const RunIdentity& run, const Run
   check_shape(from, record, run);
   check_classes(from, record, config, tasks);
   if (!(record.layout == layout)) {
-    throw UsageError(concat("cannot go on from ", from,
+    throw UsageError(concat("cannot resume from ", from,
                             ": it adapted other modules; keep its --adapter, with its targets"));
   }
 }

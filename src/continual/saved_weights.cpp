@@ -50,7 +50,7 @@ SavedWeights of_state(const std::filesystem::path& path, const std::filesystem::
                       StateRecord state) {
   RunConfig config = recorded_config(folder, state.config);
   std::vector<std::string> names = names_of_domains(folder, state.classes.size(), config.scenario);
-  state.memory.erase("curvature");  // as large as the weights, and nothing is learned from here on
+  state.memory.erase("curvature");  // as large as the weights, and nothing is learned any more
   return {.source = concat(path.string(), ", ", after_tasks(state.classes.size())),
           .layout = state.layout,
           .weights = std::move(state.merged),

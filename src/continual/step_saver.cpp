@@ -7,7 +7,7 @@
 namespace palimpsest {
 
 StepSaver::Wish StepSaver::wish_here(const TaskProgress& counters) const {
-  if (run_.session.stop.here() != 0) return Wish::kStop;
+  if (run_.session.stop.local_signal() != 0) return Wish::kStop;
   if (!run_.session.is_root()) return Wish::kNone;
   if (counters.steps_done == counters.steps) return Wish::kSave;
   if (is_writing()) return Wish::kNone;  // nobody waits for a slow disk
@@ -20,7 +20,7 @@ StepSaver::Wish StepSaver::wish_here(const TaskProgress& counters) const {
 
 void StepSaver::after_step(const TaskProgress& counters,
                            const std::function<TaskProgress()>& snapshot) {
-  run_.session.stop.heed();  // this step will be saved
+  run_.session.stop.accept_requests();  // this step will be saved
   const auto wish = static_cast<Wish>(run_.session.group.max(
       static_cast<std::int64_t>(wish_here(counters)), "agreement after a step"));
   if (wish == Wish::kNone) return;
@@ -33,7 +33,7 @@ void StepSaver::after_step(const TaskProgress& counters,
   }
   since_last_ = Stopwatch();
   if (wish == Wish::kStop) finish();
-  if (wish == Wish::kStop) throw Stopped{run_.session.stop.here()};
+  if (wish == Wish::kStop) throw Stopped{run_.session.stop.local_signal()};
 }
 
 bool StepSaver::is_writing() const {
@@ -42,7 +42,7 @@ bool StepSaver::is_writing() const {
 }
 
 void StepSaver::start_writing(TaskProgress progress) {
-  run_.session.events.tell(
+  run_.session.events.publish(
       CheckpointTaken{.task = static_cast<int>(progress.task), .steps_done = progress.steps_done});
   const auto task = static_cast<std::size_t>(progress.task);
   StepRecord record{.progress = std::move(progress),

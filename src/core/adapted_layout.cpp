@@ -16,7 +16,7 @@ AdaptedLayout::AdaptedLayout(std::vector<AdaptedModule> modules) : modules_(std:
                          module.in, "]; both sides must be positive"));
     }
     if (i > 0 && modules_[i - 1].name == module.name) {
-      throw Error(concat("adapted module '", module.name, "' stands twice in the layout"));
+      throw Error(concat("adapted module '", module.name, "' is twice in the layout"));
     }
     module.offset = size_;
     size_ += module.size();

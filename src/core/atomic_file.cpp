@@ -42,8 +42,8 @@ void sync(const std::filesystem::path& path, int flags) {
 constexpr std::size_t kPlaces = 16;
 std::array<std::atomic<const char*>, kPlaces> temporaries{};
 
-// A new file. After every kSyncBytes it waits for the disk: what a cache holds at the end would
-// take long in one piece, and nobody would see it going on.
+// A new file. After every kSyncBytes it waits for the disk: flushing a large cache at the end would
+// take long without any sign of progress.
 class NewFile {
  public:
   explicit NewFile(const std::filesystem::path& path)

@@ -18,7 +18,8 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
-// Where `mark` stands at the beginning or behind a blank; the size of the text where it doesn't.
+// The position of `mark` at the beginning or after a blank; the size of the text where there is
+// none.
 std::size_t find_behind_blank(std::string_view text, std::string_view mark) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text.substr(i).starts_with(mark) &&
@@ -34,13 +35,13 @@ void refuse_variables(std::string_view value) {
     const bool is_variable = std::isalpha(next) != 0 || next == '_' || next == '{' || next == '(';
     if (value[i] != '`' && (value[i] != '$' || !is_variable)) continue;
     throw UsageError(concat("'", value, "': ", value[i] == '`' ? "commands" : "variables",
-                            " are not put in here. Write what ", value.substr(i),
-                            " stands for, give the setting on the command line, or put the value ",
+                            " are not replaced. Write what ", value.substr(i),
+                            " means, give the setting on the command line, or put the value ",
                             "in single quotes if ", value[i], " is part of it"));
   }
 }
 
-// What other files and editors have, and would become part of a value here.
+// What other kinds of files allow, and would become part of a value in this one.
 void refuse_marks(std::string_view value) {
   static constexpr std::pair<std::string_view, std::string_view> kBehindBlank[] = {
       {";", "a comment begins with #, not with ;"},
@@ -91,7 +92,7 @@ std::string read_value(std::string_view text) {
   refuse_marks(value);
   if (value.ends_with(',') || value.ends_with(';') || value.ends_with('\\')) {
     throw UsageError(concat("'", value, "' ends with ", value.back(),
-                            ": a value stands on one line; leave that character out, or put the "
+                            ": a value is on one line; leave that character out, or put the "
                             "value in quotes if it is part of it"));
   }
   return with_home_folder(value);

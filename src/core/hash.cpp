@@ -101,7 +101,7 @@ constexpr Crc32cTables kTables = make_tables();
 
 std::uint64_t first_word(std::span<const std::byte> bytes) {
   std::uint64_t word = 0;
-  std::memcpy(&word, bytes.data(), 8);  // little-endian, as all files here
+  std::memcpy(&word, bytes.data(), 8);  // little-endian, as all files of this format
   return word;
 }
 

@@ -31,7 +31,8 @@ std::string with_home_folder(std::string_view path) {
   const std::string user(path.substr(1, end - 1));
   const std::string folder = user.empty() ? own_folder() : home_of(user);
   if (!folder.empty()) return folder + std::string(path.substr(end));
-  throw UsageError(concat("'", path, "': ~", user, " is no user with a home folder here; a name ",
+  throw UsageError(concat("'", path, "': ~", user,
+                          " is no user with a home folder on this machine; a name ",
                           "that begins with ~ is written ./~"));
 }
 

@@ -51,7 +51,7 @@ static_assert(kLetters.size() == 0x180 - 0xC0 && kAccents.size() == kLetters.siz
 constexpr std::array<std::string_view, 5> kUnseen = {"\xC2\xA0", "\xE2\x80\x8B", "\xE2\x80\x8C",
                                                      "\xE2\x80\x8D", "\xEF\xBB\xBF"};
 
-// Where a two-byte character stands in the tables; their size where it doesn't.
+// The position of a two-byte character in the tables; their size where it has none.
 std::size_t position(std::string_view rest) {
   const auto first = static_cast<unsigned char>(rest[0]);
   if (rest.size() < 2 || first < 0xC3 || first > 0xC5) return kLetters.size();

@@ -48,9 +48,9 @@ std::int64_t training_steps(const BatchSettings& settings, std::int64_t task,
   return Sampler(settings, task, samples).steps();
 }
 
-std::vector<std::vector<std::int64_t>> deal(const std::vector<std::int64_t>& batch,
-                                            const std::vector<std::int64_t>& lengths,
-                                            std::int64_t lanes) {
+std::vector<std::vector<std::int64_t>> split_into_lanes(const std::vector<std::int64_t>& batch,
+                                                        const std::vector<std::int64_t>& lengths,
+                                                        std::int64_t lanes) {
   std::vector<std::size_t> order(batch.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::stable_sort(order, std::greater(), [&](std::size_t i) { return lengths[i]; });

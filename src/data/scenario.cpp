@@ -43,7 +43,7 @@ void check_scenario(std::span<const Task> tasks, Scenario scenario, std::string_
       const auto [place, is_new] = seen.emplace(name, &task);
       if (is_new) continue;
       throw InputError(concat(protocol, ": scenario = ", palimpsest::name(scenario), ": '", name,
-                              "' of ", title(*place->second), " stands in ", title(task),
+                              "' of ", title(*place->second), " is in ", title(task),
                               " again: expected new classes in every task. Where tasks are domains "
                               "with the same classes: --scenario domain-incremental"));
     }

@@ -125,8 +125,7 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol, double 
               .test = {}};
     if (from.classes.size() < 2) {
       throw InputError(concat("protocol '", protocol.name, "': ", from.name, " has ",
-                              from.classes.size(),
-                              " classes; a task needs at least two to tell apart"));
+                              from.classes.size(), " classes; a task needs at least two"));
     }
     for (std::size_t c = 0; c < from.classes.size(); ++c) {
       const auto found = class_index.find(from.classes[c]);

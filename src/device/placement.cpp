@@ -27,7 +27,7 @@ namespace palimpsest {
 namespace {
 
 // Of this program, by the precision of its products: raised with every change of kernels, of the
-// order of sums or of how batches are dealt, so that a run is not gone on with unawares by a
+// order of sums or of how batches are split, so that a run isn't resumed unawares by a
 // program that rounds in another way. tests/app/test_arithmetic.py fails where bits changed and the
 // number did not.
 constexpr int kArithmeticFp32 = 3, kArithmeticBf16 = 4;

@@ -146,7 +146,7 @@ AdapterReport export_adapter(const ExportSource& source, const BackboneConfig& b
     throw UsageError(
         "these merged weights are no sum of the tasks' adapters (the merge rule isn't linear in "
         "the task vectors), so that no adapter of their ranks is exact; give a --rank for the "
-        "closest one, whose residual is told, or --format safetensors for the whole model");
+        "closest one, whose residual is printed, or --format safetensors for the whole model");
   }
   if (source.layout.modules().empty())
     throw UsageError("there is no adapter: the backbone was frozen and only heads were trained");

@@ -8,7 +8,7 @@
 
 namespace palimpsest {
 
-// Throws UsageError where the other program cannot be told of this shape.
+// Throws UsageError where the other program's configuration can't describe this shape.
 void check_expressible(const VitConfig& config, Dialect dialect);
 
 // config.json, heads.json and, for transformers, preprocessor_config.json, with what the run did to

@@ -1,6 +1,6 @@
 #pragma once
 // Logits of directions: scale times the cosine of features and weights, without a bias. A vector of
-// length 0 stands at 0 to every other.
+// length 0 has a cosine of 0 with every other.
 #include "head_kinds.h"
 
 namespace palimpsest {

@@ -24,16 +24,16 @@ std::string_view words_of(Origin origin) {
   throw Error("unknown origin");
 }
 
-// Training whose records hold the task vectors that a rule asks for.
+// The training whose records have the task vectors that a rule needs.
 std::string_view remedy_for(Origin start) {
   switch (start) {
     case Origin::kMerged:
       return "";
     case Origin::kLast:
-      return "; --merge none trains that way, and its records hold what this rule merges";
+      return "; --merge none trains that way, and its records have what this rule merges";
     case Origin::kPretrained:
       return "; --merge fixed:alpha=0 trains that way (nothing is merged in, so that every task "
-             "starts from the pretrained model), and its records hold what this rule merges";
+             "starts from the pretrained model), and its records have what this rule merges";
   }
   throw Error("unknown origin");
 }
@@ -71,22 +71,24 @@ void check_offered(const MergeRule& rule, const MergeNeeds& offered) {
   };
   if (needs.start != offered.start) {
     refuse("it is defined for tasks whose training starts from ", words_of(needs.start),
-           ", and here it starts from ", words_of(offered.start), remedy_for(needs.start));
+           ", and this run's starts from ", words_of(offered.start), remedy_for(needs.start));
   }
   if (needs.vectors != offered.vectors) {
     refuse("it merges task vectors measured from ", words_of(needs.vectors),
-           ", and here they are measured from ", words_of(offered.vectors));
+           ", and this run's are measured from ", words_of(offered.vectors));
   }
   if (needs.memory == RuleMemory::kAllTaskVectors && offered.memory != needs.memory) {
-    refuse("it needs the task vectors of all tasks so far, and here only the new one is at hand");
+    refuse(
+        "it needs the task vectors of all tasks so far, and a run that trains has only the new "
+        "one");
   }
   if (needs.fisher && !offered.fisher) {
     refuse(
-        "it needs every task's Fisher, and here there is none; train with a rule that measures "
+        "it needs every task's Fisher, and there is none; train with a rule that measures "
         "it, as closed-form");
   }
   if (needs.factors && !offered.factors) {
-    refuse("it needs the factors A and B of every task vector, and here there are none");
+    refuse("it needs the factors A and B of every task vector, and there are none");
   }
 }
 

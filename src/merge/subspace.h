@@ -28,7 +28,7 @@ void apply(const MergeInput& input, std::span<const double> by_module, const Dir
            std::span<float> result);
 
 // Every coordinate by itself: (S1 + p coarse) / (S0 + p), p = shrink * mean(S0); theta_hat where
-// that is 0 / 0. `result` comes holding the coarser level where shrink > 0, which it then replaces.
+// that is 0 / 0. Where shrink > 0, `result` is the coarser level on entry.
 void merge_by_coordinate(const MergeInput& input, double shrink, std::span<float> result);
 
 }  // namespace palimpsest

@@ -12,7 +12,8 @@ MergeNeeds all_task_vectors(Origin start);
 std::span<const std::span<const float>> checked_task_vectors(const MergeInput& input,
                                                              std::span<const float> result);
 
-// result = scale * merged_value(i), element by element, rounded once. The decision holds the scale.
+// result = scale * merged_value(i), element by element, rounded once. The decision's coefficient is
+// the scale.
 template <typename MergedValue>
 MergeDecision write_scaled(double scale, std::span<float> result, const MergedValue& merged_value) {
   for_each_part(result.size(), 1, [&](std::size_t begin, std::size_t end) {

@@ -15,7 +15,7 @@ struct ClassCount {
   std::int64_t samples = 0, correct = 0;
 };
 
-// A name may stand in several tasks, and then counts together.
+// A class of several tasks is counted once, over all of them.
 std::map<std::string_view, ClassCount> counts_by_name(const TaskClasses& classes,
                                                       const EvaluationRow& row) {
   std::map<std::string_view, ClassCount> counts;

@@ -22,10 +22,10 @@ at::Tensor scale_of(const Lora& lora, const at::Tensor& c, const at::TensorOptio
 }  // namespace
 
 // y = x W^T + bias, with W the effective weight or, as a branch, y_m += (x A_m^T) B_m^T beside it.
-// A stands for c s A here, so that a bf16 product rounds it once. With G_m the gradient at module
-// m's rows:
+// In these formulas A means c s A, so that a bf16 product rounds it once. With G_m the gradient at
+// module m's rows:
 //   dx = G W (+ sum_m G_m B_m A_m),   dA_m = c s (G_m B_m)^T x,   dB_m = G_m^T (x A_m^T).
-// With a c for every row (rows_c), A stands for s A, and what is A x or B G above has its rows
+// With a c for every row (rows_c), A means s A, and what is A x or B G above has its rows
 // multiplied by their c.
 class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
  public:

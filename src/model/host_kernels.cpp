@@ -26,7 +26,7 @@ std::int64_t sum_of(std::span<const std::int64_t> lengths) {
   return std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
 }
 
-// The kernels read and write where they are told.
+// The kernels take raw pointers.
 void require(bool fits, std::string_view what, const at::Tensor& rows,
              std::span<const std::int64_t> lengths) {
   if (fits) return;

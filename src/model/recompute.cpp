@@ -13,30 +13,30 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 using TensorFunction = std::function<at::Tensor(const at::Tensor&)>;
 
-struct Held : torch::CustomClassHolder {
-  explicit Held(TensorFunction function) : f(std::move(function)) {}
+struct SavedFunction : torch::CustomClassHolder {
+  explicit SavedFunction(TensorFunction function) : f(std::move(function)) {}
   TensorFunction f;
 };
 
 class Recomputed : public torch::autograd::Function<Recomputed> {
  public:
-  // Autograd is off in here.
+  // Autograd is off in this function.
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, at::TensorList leaves,
                             const TensorFunction& f) {
     variable_list saved{x};
     saved.insert(saved.end(), leaves.begin(), leaves.end());
     context->save_for_backward(std::move(saved));
-    context->saved_data["f"] = c10::IValue::make_capsule(c10::make_intrusive<Held>(f));
+    context->saved_data["f"] = c10::IValue::make_capsule(c10::make_intrusive<SavedFunction>(f));
     return f(x);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const auto held =
-        c10::static_intrusive_pointer_cast<Held>(context->saved_data["f"].toCapsule());
+    const auto saved =
+        c10::static_intrusive_pointer_cast<SavedFunction>(context->saved_data["f"].toCapsule());
     variable_list inputs = context->get_saved_variables();
     inputs[0] = inputs[0].detach().requires_grad_(true);
     const c10::AutoGradMode again(true);
-    variable_list result = torch::autograd::grad({held->f(inputs[0])}, inputs, {gradients[0]},
+    variable_list result = torch::autograd::grad({saved->f(inputs[0])}, inputs, {gradients[0]},
                                                  /*retain_graph=*/false, /*create_graph=*/false,
                                                  /*allow_unused=*/true);
     result.emplace_back();  // of f

@@ -44,13 +44,13 @@ TextInput make_text_input(const PaddedTexts& texts, std::int64_t positions,
                           at::ScalarType precision) {
   const std::int64_t count = texts.ids.size(0), width = texts.ids.size(1);
   const at::Tensor place = at::arange(width, texts.ids.options());
-  const at::Tensor holds = place < texts.lengths.unsqueeze(1);  // [texts, width]
+  const at::Tensor is_token = place < texts.lengths.unsqueeze(1);  // [texts, width]
   return {.ids = texts.ids.flatten(),
           .positions = place.clamp_max(positions - 1).repeat(count),
-          .pooling = holds.to(at::kFloat).div_(texts.lengths.unsqueeze(1)).unsqueeze(1),
+          .pooling = is_token.to(at::kFloat).div_(texts.lengths.unsqueeze(1)).unsqueeze(1),
           .lengths = std::vector<std::int64_t>(static_cast<std::size_t>(count), width),
           .mask = at::zeros({count, 1, 1, width}, place.options().dtype(precision))
-                      .masked_fill_(holds.logical_not().view({count, 1, 1, width}),
+                      .masked_fill_(is_token.logical_not().view({count, 1, 1, width}),
                                     -std::numeric_limits<double>::infinity())};
 }
 

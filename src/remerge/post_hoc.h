@@ -11,8 +11,8 @@ std::string post_hoc_of(const Choice& choice, const RecordedRun& run, const Merg
 
 std::string post_hoc_of_adapters();
 
-// Whether one head serves all of the run's tasks (domain-incremental): it goes on from task to
-// task.
+// Whether all of the run's tasks share one head (domain-incremental), which keeps training from
+// task to task.
 bool has_one_head(const RecordedRun& run);
 
 // "1, 3 and 4" of tasks that count from 0.

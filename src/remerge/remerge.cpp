@@ -85,7 +85,8 @@ MergedTask Remerge::take(const EndPoint& point, bool is_last) {
   if (needs.factors && (!is_recorded || point.lora == nullptr)) {
     throw UsageError(concat("merge rule '", rule_->settings().text(),
                             "' needs the factors A and B of every task ", "vector, and that of ",
-                            point.name, " has none here: measured from another merge than the ",
+                            point.name,
+                            " has none in this merge: measured from another merge than the ",
                             "one it was trained on, it is no longer s B A. by=module, and "
                             "by=coordinate without shrink, need no "
                             "factors"));

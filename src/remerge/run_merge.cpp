@@ -67,7 +67,7 @@ class RunMerge {
     return rule_ ? *rule_ : *run_.tasks[static_cast<std::size_t>(t)].rule;
   }
 
-  // What the records hold, of what the new rule asks for.
+  // Which of the new rule's inputs the records have.
   MergeNeeds offered() const {
     const MergeNeeds needs = rule_->needs();
     MergeNeeds offered{.fisher = true, .factors = true, .memory = needs.memory};
@@ -132,7 +132,7 @@ class RunMerge {
     if (request_.on_merged) request_.on_merged(mine_->merged());
   }
 
-  // The first task that isn't merged: from here on the run's own merges are another matter.
+  // The first task that isn't merged: after it the run's own merges don't apply.
   void leave_the_run(std::int64_t t, const EndPoint& point) {
     follows_ = false;
     own_merged_ = mine_->merged();
@@ -199,7 +199,7 @@ class RunMerge {
   Choice choice_;
   std::unique_ptr<MergeRule> rule_;  // null: each task's own
   bool follows_ = false;             // whether the new merge is the run's own so far
-  bool own_needs_rule_ = false;      // recorded coefficients don't tell the run's merges
+  bool own_needs_rule_ = false;  // recorded coefficients aren't enough to repeat the run's merges
   bool own_keeps_memory_ = false, mine_keeps_memory_ = false;  // a rule there needs S0 and S1
   std::optional<Remerge> mine_, own_;
   std::vector<float> own_merged_;

@@ -47,9 +47,10 @@ std::vector<double> accuracy_by_domain(const RunRecords& run, const RunRecords& 
     const auto place = static_cast<std::size_t>(found - bound.tasks.begin());
     if (std::ranges::count(bound.tasks, task.record.name, name_of) != 1 ||
         row.samples[place] == 0) {
-      throw InputError(concat("expected a run that has one task named '", task.record.name,
-                              "' and tested it: names tell domains with the same labels apart, and "
-                              "a joint run has no counts by domain"));
+      throw InputError(
+          concat("expected a run that has one task named '", task.record.name,
+                 "' and tested it: names distinguish domains with the same labels, and "
+                 "a joint run has no counts by domain"));
     }
     accuracies.push_back(row.accuracy(place));
   }

@@ -40,7 +40,7 @@ std::map<std::string, std::string> conditions_of(const ReportedRun& run) {
 }
 
 ComparedRun compared(const ReportedRun& run) {
-  const bool are_domains = shares_head(run.text_setting("scenario"));  // names tell them apart
+  const bool are_domains = shares_head(run.text_setting("scenario"));  // names distinguish them
   std::string order;
   for (const TaskSummary& task : run.tasks) {
     if (are_domains) order += task.record.name + "\n";
@@ -111,8 +111,8 @@ std::string description(const std::vector<std::map<std::string, std::string>>& a
   std::string text;
   for (const auto& [key, value] : all[group]) {
     const bool common =
-        std::ranges::all_of(all, [&, &name = key, &here = value](const auto& other) {
-          return other.contains(name) && other.at(name) == here;
+        std::ranges::all_of(all, [&, &name = key, &shown = value](const auto& other) {
+          return other.contains(name) && other.at(name) == shown;
         });
     if (!common) text += concat(text.empty() ? "" : ", ", key, " ", value.empty() ? "-" : value);
   }

@@ -118,7 +118,7 @@ View view_of_audit(const Audit& audit, const std::string& run) {
       "predicted, on training samples: 1/2 d' F d with d from where the task's training ended\n",
       triangle(audit.predicted), "\n");
   text += audit.measured.empty()
-              ? "not measured: this run's evaluations hold no losses\n"
+              ? "not measured: this run's evaluations have no losses\n"
               : concat("measured, on test samples, among the task's own classes (-: not tested)\n",
                        triangle(audit.measured));
   return {std::move(text), dump(json)};

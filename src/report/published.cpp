@@ -10,7 +10,7 @@
 namespace palimpsest {
 namespace {
 
-using enum Condition::Holds;
+using enum Condition::Met;
 
 const Json& published() {
   static const Json json = Json::parse(published_texts().front().text);
@@ -138,10 +138,10 @@ Condition settings(const ReportedRun& run, const Json& column, const Json& row) 
 
 }  // namespace
 
-std::string PublishedNumber::names(Condition::Holds holds) const {
+std::string PublishedNumber::names(Condition::Met met) const {
   std::vector<std::string> names;
   for (const Condition& condition : conditions)
-    if (condition.holds == holds) names.push_back(condition.name);
+    if (condition.met == met) names.push_back(condition.name);
   return listed(names);
 }
 

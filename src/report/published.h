@@ -1,5 +1,5 @@
 #pragma once
-// What is published of the method, and on which conditions a run may stand beside it.
+// What is published of the method, and under which conditions a run may be compared with it.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,9 +14,9 @@ namespace palimpsest {
 std::vector<CompiledText> published_texts();
 
 struct Condition {
-  enum class Holds { kYes, kNo, kUnknown };
+  enum class Met { kYes, kNo, kUnknown };
   std::string name;
-  Holds holds = Holds::kUnknown;
+  Met met = Met::kUnknown;
   std::string found;  // in words: what the run has, and what the published number rests on
 };
 
@@ -28,7 +28,7 @@ struct PublishedNumber {
   std::vector<Condition> conditions;
 
   // The names of the conditions of which that is so.
-  std::string names(Condition::Holds holds) const;
+  std::string names(Condition::Met met) const;
 };
 
 // nullopt where the run's classes are of no published column, or its method is of no row; `why`

@@ -14,10 +14,10 @@ Html published_section(const ReportedRun& run) {
   const PublishedNumber& number = *match.number;
   Rows rows;
   for (const Condition& condition : number.conditions) {
-    const char* const holds = condition.holds == Condition::Holds::kYes  ? "yes"
-                              : condition.holds == Condition::Holds::kNo ? "no"
-                                                                         : "not known";
-    rows.push_back({condition.name, holds, condition.found});
+    const char* const met = condition.met == Condition::Met::kYes  ? "yes"
+                            : condition.met == Condition::Met::kNo ? "no"
+                                                                   : "not known";
+    rows.push_back({condition.name, met, condition.found});
   }
   std::string numbers = concat("Published for ", number.row, " on ", number.column,
                                ": last accuracy ", fixed(number.last, 2), " %");

@@ -15,7 +15,7 @@ std::string print(const char* format, int decimals, double value) {
   return text;
 }
 
-// Characters of UTF-8: all bytes but those that go on with one.
+// Characters of UTF-8: all bytes but continuation bytes.
 std::size_t columns(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(
       text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xc0) != 0x80; }));

@@ -63,7 +63,7 @@ std::string padded(std::size_t task, int tasks) {
   return std::string(last.size() - std::min(last.size(), number.size()), '0') + number;
 }
 
-// Where to go on; a record that was cut short is cut away.
+// Where to append: an incomplete record at the end is removed.
 std::filesystem::path to_append_to(const std::filesystem::path& path) {
   std::error_code missing, error;
   const auto size = std::filesystem::file_size(path, missing);

@@ -100,7 +100,7 @@ void TerminalReport::on(const RunStarted& event) {
     print(concat("resumed after task ", event.resumed_after_task + 1));
   }
   if (event.resumed_at_step > 0) {
-    print(concat("going on with task ", event.resumed_after_task + 2, " after step ",
+    print(concat("resuming task ", event.resumed_after_task + 2, " after step ",
                  grouped(event.resumed_at_step)));
   }
 }

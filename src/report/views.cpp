@@ -66,7 +66,7 @@ View view_of_step(const std::filesystem::path& file) {
       progress.parameters.head.classes, " classes, and two moments of each number\n  ",
       record.state_content_sha256.empty()
           ? std::string("the first task")
-          : concat("goes on from the state ", short_hash(record.state_content_sha256)),
+          : concat("continues the state ", short_hash(record.state_content_sha256)),
       "; backbone ", short_hash(record.backbone_sha256), ", pack ",
       short_hash(record.pack_content_sha256), "\n  numerics ", wrap(record.numerics, kWidth, 2, 11),
       "\n");

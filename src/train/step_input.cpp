@@ -23,8 +23,9 @@ StepInput StepReader::read(std::int64_t step) {
   const std::vector<float>& scales = input.perturbation.by_sample;
   std::unordered_map<std::int64_t, float> scale_of;
   for (std::size_t i = 0; i < scales.size(); ++i) scale_of[input.positions[i]] = scales[i];
-  const auto shares = deal(input.positions, session_.reader().lengths(task_.train, input.positions),
-                           session_.lanes.count);
+  const auto shares =
+      split_into_lanes(input.positions, session_.reader().lengths(task_.train, input.positions),
+                       session_.lanes.count);
   for (const std::int64_t lane : own_lanes_) {
     const std::vector<std::int64_t>& share = shares[static_cast<std::size_t>(lane)];
     input.lanes.emplace_back();

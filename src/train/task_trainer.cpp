@@ -31,7 +31,7 @@ void skip_step(const Session& session, const Task& task, const NonfiniteStep& at
   const RunConfig& config = session.config;
   const bool skips = config.nonfinite.kind == NonfiniteSettings::Kind::kSkip;
   if (skips && at.skipped < config.nonfinite.limit) {
-    session.events.tell(event);
+    session.events.publish(event);
     return;
   }
   const std::string limit = skips ? concat(" --nonfinite skip:limit=", config.nonfinite.limit,
@@ -142,7 +142,7 @@ TrainedTask train_task(Session& session, const Task& task, const TrainingParts& 
     const TrainingStep::Outcome outcome = training.wait();
     if (outcome.is_finite()) {
       count_step(progress, outcome, samples, reader.steps_per_pass());
-      session.events.tell(
+      session.events.publish(
           StepDone{.task = static_cast<int>(task.index),
                    .step = step,
                    .steps = progress.steps,

@@ -96,7 +96,7 @@ void TrainingStep::queue(const std::vector<std::optional<Batch>>& lanes, const N
   if (outcome_.is_cuda()) host_outcome_.copy_(outcome_, /*non_blocking=*/true);
 }
 
-// Not recorded: a recording would hold on to the generator's place.
+// Not recorded: a recording would repeat the generator's numbers.
 void TrainingStep::draw_noise(std::uint64_t seed) {
   at::Generator generator = at::globalContext().defaultGenerator(noise_.device());
   generator.set_current_seed(seed);

@@ -54,7 +54,7 @@ def test_home_folders_in_both(tmp_path):
 
 
 @pytest.mark.parametrize("line,message", quick(2, [
-    ("out = $HOME/runs", "line 4: '$HOME/runs': variables are not put in here"),
+    ("out = $HOME/runs", "line 4: '$HOME/runs': variables are not replaced"),
     ("lora_rank = 4", "line 4: lora_rank is a key of the adapter now: adapter = lora:rank=4"),
     ("head_lrr = 4", "line 4: unknown setting 'head_lrr'; did you mean 'head-lr'?"),
     ("LR = 1", "did you mean 'lr'?"),
@@ -70,7 +70,7 @@ def test_home_folders_in_both(tmp_path):
     ("out = runs/x // mine", "a comment begins with #"),
     ("out = \u201cruns/x\u201d", "quotes are"),
     ("out = runs/x --seed 3", "a line has one setting"),
-    ("out = runs/`date`", "commands are not put in here"),
+    ("out = runs/`date`", "commands are not replaced"),
     ("config = other.cfg", "write include = other.cfg"),
 ]))
 def test_what_a_file_cannot_say(tmp_path, line, message):

@@ -94,7 +94,7 @@ def test_a_continued_run_is_resumed_by_the_same_command_even_when_the_other_is_g
     assert any(name.startswith("step-0002") for name in stream.records("continue-stopped"))
     os.rename(stream.path("runs", "elsewhere"), stream.path("runs", "old"))
     text = stream.run(*command, *there, ranks=2, out="continue-stopped")
-    assert "going on with task 3 after step" in text
+    assert "resuming task 3 after step" in text
     assert stream.records("continue-stopped") == stream.records("whole")
     # A run that was continued can be continued, or forked with the protocol that it has.
     stream.run("--protocol", stream.path("new.json"), "--fork", stream.path("runs", "whole", "state-0002.h5"),
@@ -104,7 +104,7 @@ def test_a_continued_run_is_resumed_by_the_same_command_even_when_the_other_is_g
 
 def test_old_classes_must_not_come_again(stream):
     text = stream.run("--continue", stream.path("runs", "old"), out="again", code=3)
-    assert "'class 0' of task 1 stands in task 3 (task 1) again" in text, text
+    assert "'class 0' of task 1 is in task 3 (task 1) again" in text, text
     assert not os.path.exists(stream.path("runs", "again", "run.json"))
 
 

@@ -135,5 +135,5 @@ def test_ewc_trains_the_same_at_two_ranks_and_after_a_resume(toy):
     resume = (*options, "--tasks", 2, "--resume", "auto")
     for _ in range(2):
         assert toy.code(*resume, "--stop-after", 1e-9, out="ewc-stopped") == 85
-    assert "going on with task 2 after step 2" in toy.run(*resume, out="ewc-stopped")
+    assert "resuming task 2 after step 2" in toy.run(*resume, out="ewc-stopped")
     assert toy.records("ewc-stopped") == toy.records("ewc-1")

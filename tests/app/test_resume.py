@@ -113,7 +113,7 @@ def stop_within_a_task(toy, out):
 def test_a_run_goes_on_at_any_step_and_another_world_size(toy, undisturbed):
     stop_within_a_task(toy, "within")
     text = toy.run(*STEPS, "--resume", "auto", ranks=3, out="within")
-    assert "going on with task 3 after step 17" in text
+    assert "resuming task 3 after step 17" in text
     assert toy.records("within") == undisturbed
     assert toy.metrics("within") == toy.metrics("steps")
 

@@ -135,8 +135,8 @@ def test_a_domain_run_is_continued_with_the_labels_it_has(toy, domain_run):
 
 
 @pytest.mark.parametrize("scenario, tasks, message", quick(1, [
-    ("class-incremental", None, "'even' of task 1 (domain 1) stands in task 2 (domain 2) again"),
-    ("task-incremental", None, "'even' of task 1 (domain 1) stands in task 2 (domain 2) again"),
+    ("class-incremental", None, "'even' of task 1 (domain 1) is in task 2 (domain 2) again"),
+    ("task-incremental", None, "'even' of task 1 (domain 1) is in task 2 (domain 2) again"),
     ("domain-incremental", "protocol.json", "expected in task 2 (task 2) the labels of task 1 (task 1)"),
 ]))
 def test_labels_that_do_not_fit_the_scenario_are_refused(toy, scenario, tasks, message):

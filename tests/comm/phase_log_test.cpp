@@ -23,7 +23,7 @@ TEST(PhaseLogTest, HearsFromTheWatchdog) {
   PhaseLog log(100);
   {
     const Watchdog::Phase before(watchdog, "before the log");
-    watchdog.tell(&log);
+    watchdog.set_phase_log(&log);
   }
   watchdog.at(1, 1);
   {
@@ -32,7 +32,7 @@ TEST(PhaseLogTest, HearsFromTheWatchdog) {
     const Watchdog::Phase sum(watchdog, "sum");
     watchdog.collective("sum");
   }
-  watchdog.tell(nullptr);
+  watchdog.set_phase_log(nullptr);
   { const Watchdog::Phase after(watchdog, "after the log"); }
   EXPECT_THAT(log.take_events(), ElementsAre(is("sum", true, 1, 2), is("step", false, 1, 1)));
   EXPECT_THAT(log.take_events(), ElementsAre());

@@ -315,7 +315,7 @@ TEST(Offered, RefusesWithTheReasonAndWhatToDo) {
   }
   for (const char* const rule : {"task-arithmetic:scale=1", "dare:drop=0.5", "ties"}) {
     EXPECT_THAT(refusal(rule, offered_in_training()),
-                AllOf(HasSubstr("starts from the pretrained model, and here it starts from the "
+                AllOf(HasSubstr("starts from the pretrained model, and this run's starts from the "
                                 "merged model"),
                       HasSubstr("--merge fixed:alpha=0 trains that way")));
   }

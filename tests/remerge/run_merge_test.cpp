@@ -226,9 +226,10 @@ TEST(RunMerge, RefusesWhatTheRecordsLack) {
   EXPECT_THAT(
       message_of<UsageError>([&] { remerge_run({.run = average.folder, .rule = "closed-form"}); }),
       AllOf(HasSubstr("task 1 has none"), HasSubstr("Fisher")));
-  EXPECT_THAT(message_of<UsageError>(
-                  [&] { remerge_run({.run = closed.folder, .rule = "closed-form:by=direction"}); }),
-              AllOf(HasSubstr("that of task 3 has none here"), HasSubstr("no longer s B A")));
+  EXPECT_THAT(
+      message_of<UsageError>(
+          [&] { remerge_run({.run = closed.folder, .rule = "closed-form:by=direction"}); }),
+      AllOf(HasSubstr("that of task 3 has none in this merge"), HasSubstr("no longer s B A")));
   EXPECT_THAT(message_of<UsageError>(
                   [&] { remerge_run({.run = closed.folder, .rule = "", .tasks = {4}}); }),
               HasSubstr("has the tasks 1 to 4; there is no task 5"));

@@ -21,7 +21,7 @@ TEST(MergeViews, AnAuditShowsWhatWasMeasuredAndDashesElsewhere) {
   EXPECT_EQ(json::parse(view.json)["predicted_rise_training_samples"], json({{0.0}, {0.5, 0.25}}));
   EXPECT_THAT(view.text, Not(HasSubstr("no losses")));
   audit.measured.clear();
-  EXPECT_THAT(view_of_audit(audit, "a run").text, HasSubstr("hold no losses"));
+  EXPECT_THAT(view_of_audit(audit, "a run").text, HasSubstr("have no losses"));
   EXPECT_TRUE(
       json::parse(view_of_audit(audit, "a run").json)["measured_rise_test_samples"].is_null());
 }

@@ -39,7 +39,7 @@ ReportedRun run_of(const std::string& protocol_name, std::int64_t trained, std::
   return run;
 }
 
-using enum Condition::Holds;
+using enum Condition::Met;
 
 TEST(Published, ARunAsThePaperHasItIsKeptApartOnlyByWhatIsNotKnown) {
   const PublishedMatch match = published_match(run_of("cifar-100-10", 50000, 10000));

@@ -53,37 +53,37 @@ std::string shown(const TerminalSettings& settings, int steps = 100) {
     TerminalReport report(screen.file(), settings);
     RunEvents events;
     events.add(report);
-    events.tell(RunStarted{.folder = "runs/a",
-                           .tasks = 6,
-                           .world_size = 2,
-                           .lanes = 4,
-                           .device = "cpu",
-                           .pack_content_sha256 = std::string(64, 'a'),
-                           .backbone_sha256 = std::string(64, 'b'),
-                           .adapted_weights = 1769472,
-                           .trained_parameters = 94470,
-                           .resumed_after_task = 0});
-    events.tell(TaskStarted{
+    events.publish(RunStarted{.folder = "runs/a",
+                              .tasks = 6,
+                              .world_size = 2,
+                              .lanes = 4,
+                              .device = "cpu",
+                              .pack_content_sha256 = std::string(64, 'a'),
+                              .backbone_sha256 = std::string(64, 'b'),
+                              .adapted_weights = 1769472,
+                              .trained_parameters = 94470,
+                              .resumed_after_task = 0});
+    events.publish(TaskStarted{
         .task = 1, .classes = {"admin", "net", "python"}, .samples = 360, .steps = 100});
     for (int step = 0; step < steps; ++step) {
-      events.tell(StepDone{
+      events.publish(StepDone{
           .task = 1, .step = step, .steps = 100, .loss = 1.25, .samples = 16, .seconds = 0.5});
     }
     if (steps == 100) {
-      events.tell(
+      events.publish(
           TaskTrained{.task = 1, .loss_first_step = 1.792, .loss_last_pass = 0.031, .seconds = 93});
-      events.tell(Evaluated{.task = 1, .row = counted({100, 100}, {60, 83}, {90, 90})});
+      events.publish(Evaluated{.task = 1, .row = counted({100, 100}, {60, 83}, {90, 90})});
       Merged merged;
       merged.task = 1;
       merged.alpha = 0.01;
       merged.remark =
           "The merge all but discards this task: its Fisher mass along Delta is 1e-9, that of the "
           "tasks before it 4e-2.";
-      events.tell(merged);
-      events.tell(Evaluated{
+      events.publish(merged);
+      events.publish(Evaluated{
           .task = 1, .after_merge = true, .row = counted({100, 100}, {79, 61}, {90, 90})});
-      events.tell(TaskSaved{.task = 1, .file = "tasks/task-0001.h5"});
-      events.tell(RunFinished{.seconds = 3725});
+      events.publish(TaskSaved{.task = 1, .file = "tasks/task-0001.h5"});
+      events.publish(RunFinished{.seconds = 3725});
     }
   }
   return screen.text();

@@ -95,7 +95,7 @@ def test_a_job_near_its_time_limit_saves_and_requeues_itself(slurm, toy, undistu
         slurm.call("scancel", "--batch", "--signal=USR1", job.number)  # as --signal=B:USR1@120 does
         job.wait_for_restart(restarts)
     job.wait_for("COMPLETED", seconds=90)
-    assert job.text.count("stopped on request") == 2 and job.text.count("going on with task") == 2, job.text
+    assert job.text.count("stopped on request") == 2 and job.text.count("resuming task") == 2, job.text
     assert toy.records("requeued") == undisturbed
 
 
@@ -115,13 +115,13 @@ def preempt(slurm, toy, out):
 def test_a_job_that_is_preempted_saves_and_comes_back(slurm, toy, undisturbed):
     with slurm.setting("SlurmctldParameters=preempt_send_user_signal"):
         job = preempt(slurm, toy, "preempted")
-    assert "stopped on request" in job.text and "going on with task" in job.text, job.text
+    assert "stopped on request" in job.text and "resuming task" in job.text, job.text
     assert toy.records("preempted") == undisturbed
 
 
 def test_a_job_whose_nodes_are_taken_without_a_word_comes_back(slurm, toy, undisturbed):
     job = preempt(slurm, toy, "taken")
-    assert "stopped on request" not in job.text and "going on with task" in job.text, job.text
+    assert "stopped on request" not in job.text and "resuming task" in job.text, job.text
     assert toy.records("taken") == undisturbed
 
 
@@ -132,7 +132,7 @@ def test_a_job_that_is_killed_goes_on_when_it_is_submitted_again(slurm, toy, und
     job.wait_for("FAILED", "CANCELLED", "NODE_FAIL")
     again = submit(slurm, toy, "killed", settings=("--tasks", 2, "--checkpoint-every", 100))
     again.wait_for("COMPLETED")
-    assert "going on with task" in again.text or "resumed after task" in again.text, again.text
+    assert "resuming task" in again.text or "resumed after task" in again.text, again.text
     assert toy.records("killed") == undisturbed
 
 

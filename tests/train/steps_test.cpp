@@ -41,13 +41,13 @@ TEST(Sampler, DropLastDropsTheShortBatchAndRefusesToDropAll) {
 
 TEST(Sampler, LanesAreEvenInSamplesAndTokens) {
   using testing::ElementsAre;
-  EXPECT_THAT(deal({10, 11, 12, 13, 14}, {7, 9, 1, 3, 5}, 2),
+  EXPECT_THAT(split_into_lanes({10, 11, 12, 13, 14}, {7, 9, 1, 3, 5}, 2),
               ElementsAre(ElementsAre(11, 13, 12), ElementsAre(10, 14)))
       << "by length: 11 10 | 14 13 | 12, there and back";
-  EXPECT_THAT(deal({10, 11, 12, 13}, {4, 4, 4, 4}, 3),
+  EXPECT_THAT(split_into_lanes({10, 11, 12, 13}, {4, 4, 4, 4}, 3),
               ElementsAre(ElementsAre(10), ElementsAre(11), ElementsAre(12, 13)))
       << "samples of one length keep their order";
-  EXPECT_THAT(deal({10}, {4}, 3),
+  EXPECT_THAT(split_into_lanes({10}, {4}, 3),
               ElementsAre(ElementsAre(10), testing::IsEmpty(), testing::IsEmpty()));
 }
 

@@ -208,7 +208,7 @@ constexpr std::string_view kBashHead =
 _palimpsest() {
   local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} called=${COMP_WORDS[0]##*/}
   local options='' other='' words='' paths='' kinds='' at=$((COMP_CWORD - 1)) typed='' word=''
-  # --name=value is three words here.
+  # --name=value is three words for bash.
   if [[ $current == = ]]; then current=''; elif [[ $before == = ]]; then before=${COMP_WORDS[COMP_CWORD - 2]}; fi
   if [[ $called == palimpsest && $COMP_CWORD -gt 1 ]]; then called="palimpsest ${COMP_WORDS[1]}"; fi
   # NAME:key=value is several words, too: all behind the option.

@@ -27,7 +27,8 @@ constexpr std::string_view kMore =
     "exact, "
     "of\nall their ranks together. Where the merge rule isn't linear in the task vectors there is "
     "no "
-    "such\nsum; --rank K then gives the closest adapter of that rank, and tells what it misses.\n\n"
+    "such\nsum; --rank K then gives the closest adapter of that rank, and prints what it "
+    "misses.\n\n"
     "Example: palimpsest-export runs/mine --out exported/adapter --format peft\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of another kind.\n";
 
@@ -99,7 +100,7 @@ Arguments parse(int count, char** values, std::string& help) {
   return arguments;
 }
 
-// From the folder's run.json, whose relative paths are taken from here, as the run's were.
+// From the folder's run.json, whose relative paths start at the current folder, as the run's did.
 std::filesystem::path backbone_of(const Arguments& arguments) {
   if (!arguments.backbone.empty()) return arguments.backbone;
   const std::filesystem::path run = arguments.source / "run.json";

@@ -40,7 +40,7 @@ from its own model so far towards there, under the arithmetic of training:
                      are merged again, its head is dropped (a head that domains share stays)
   --audit            by how much each merge raised the loss of each task before it: predicted from
                      the Fishers on training samples, and measured on test samples where the run's
-                     evaluations hold losses
+                     evaluations have losses
 Another rule or a subset is post hoc, and the output says so: later tasks were trained on top of the
 run's own merges. A rule that needs what the records lack is refused.
 
@@ -141,7 +141,7 @@ void check(const Arguments& arguments) {
     return;
   }
   if (!arguments.curvature.empty()) {
-    refuse("--curvature is for --adapters; a run's records hold its own");
+    refuse("--curvature is for --adapters; a run's records have their own");
   }
   if (!arguments.tasks.empty() && !arguments.removed.empty()) {
     refuse("expected --tasks or --remove-task, found both");

@@ -1,5 +1,5 @@
 #pragma once
-// What tells all classes seen apart. A head is what the steps of a task train; a classifier is what
+// What scores all classes seen. A head is what the steps of a task train; a classifier is what
 // answers. A part of the method: a kind is a file of src/classifier and a row of its table.
 #include <ATen/core/Tensor.h>
 

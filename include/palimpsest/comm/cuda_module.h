@@ -18,7 +18,7 @@ namespace palimpsest {
 inline constexpr int kCudaApiVersion = 4;
 inline constexpr const char* kCudaApiSymbol = "palimpsest_cuda_api";
 
-// What CUDA says of one device; a text is empty where it does not tell.
+// What CUDA says of one device; a text is empty where it says nothing.
 struct CudaDeviceInfo {
   std::string name;
   std::string uuid;        // as nvidia-smi has it: "GPU-" and groups of hexadecimal digits

@@ -1,5 +1,5 @@
 #pragma once
-// Which device a rank takes, whether two ranks have the same one, and what NCCL must be told then.
+// Which device a rank takes, whether two ranks have the same one, and how NCCL is set up then.
 #include <span>
 #include <string>
 #include <string_view>

@@ -36,8 +36,8 @@ class HostGroup {
 
   void barrier(std::string_view phase);
   // True on every rank when it is true on one.
-  bool any(bool here, std::string_view phase);
-  std::int64_t max(std::int64_t here, std::string_view phase);
+  bool any(bool value, std::string_view phase);
+  std::int64_t max(std::int64_t value, std::string_view phase);
   // Sums element by element; every rank gets the sums. Doubles are added in the order of the ranks.
   void sum(std::span<std::int64_t> values, std::string_view phase);
   void sum(std::span<double> values, std::string_view phase);
@@ -60,7 +60,7 @@ class HostGroup {
   void broadcast(std::vector<std::string>& texts, int root, std::string_view phase);
   // The size needs to be known on root only.
   std::string broadcast(std::string text, int root, std::string_view phase);
-  // Throws Error on every rank when the ranks' values differ, naming `what` and which rank holds
+  // Throws Error on every rank when the ranks' values differ, naming `what` and which rank has
   // which value.
   void agree(std::string_view value, std::string_view what, std::string_view phase);
   // Every rank's text, in rank order, on rank 0; empty elsewhere.
@@ -79,7 +79,7 @@ class HostGroup {
   }
 
   // Every rank does its part, which may be nothing, and waits for the others for as long as theirs
-  // go on: progress_made() (core/progress.h) within a part restarts the deadline of all. A part
+  // continue: progress_made() (core/progress.h) within a part restarts the deadline of all. A part
   // that is silent for longer ends the job. No other call of the group within a part. Returns what
   // the part does.
   template <typename Part>

@@ -11,7 +11,7 @@
 
 namespace palimpsest {
 
-// A result of NCCL (ncclResult_t). The values named here are those that steer the code.
+// A result of NCCL (ncclResult_t). The values below are those that the code looks at.
 using NcclResult = int;
 inline constexpr NcclResult kNcclSuccess = 0;
 inline constexpr NcclResult kNcclSystemError = 2;
@@ -27,7 +27,7 @@ using NcclComm = void*;  // ncclComm_t
 using NcclId = std::array<char, 128>;
 
 // Each as the function of NCCL with that name; `stream` is a cudaStream_t. Communicators do not
-// block: a call may answer kNcclInProgress, and comm_get_async_error tells when it is done.
+// block: a call may answer kNcclInProgress, and comm_get_async_error says when it is done.
 struct NcclApi {
   std::function<NcclResult(NcclId&)> get_unique_id;
   std::function<NcclResult(NcclComm&, int size, const NcclId&, int rank)> comm_init_rank;

@@ -16,7 +16,7 @@ struct PhaseEvent {
   std::string name;
   bool is_collective = false;
   std::int64_t begin = 0, duration = 0;
-  int task = -1;  // where the training stood when it began; -1: nowhere yet
+  int task = -1;  // of the training when it began; -1: none yet
   std::int64_t step = -1;
 };
 

@@ -8,7 +8,7 @@
 namespace palimpsest {
 
 // How many tasks srun started in this step; nothing where another launcher (or none) started this
-// process. `environment` is std::getenv or a stand-in; null for a variable that is not set.
+// process. `environment` is std::getenv or a substitute; null for a variable that is not set.
 std::optional<int> srun_tasks(const std::function<const char*(const char*)>& environment);
 
 // The MPI that this process runs with, for people.

@@ -1,5 +1,5 @@
 #pragma once
-// The wish that this job stop: SIGUSR1, which launch/mpirun.sh sends for TERM, HUP and Ctrl-C;
+// A request to stop this job: SIGUSR1, which launch/mpirun.sh sends for TERM, HUP and Ctrl-C;
 // these signals themselves in a process that no launcher has started; or a limit of time.
 #include "palimpsest/comm/host_group.h"
 #include "palimpsest/core/stopwatch.h"
@@ -8,13 +8,13 @@ namespace palimpsest {
 
 // What a request means to a program.
 enum class OnStop {
-  kSave,  // it saves, at the next step, what the same command goes on with
+  kSave,  // it saves, at the next step, what the same command resumes from
   kEnd,   // it has nothing to save: it ends at the next StopRequest::check(), or after a second
 };
 
 // From now on SIGUSR1 is a request instead of ending the process; in a process that no launcher
 // has started, the first SIGTERM, SIGINT and SIGHUP as well. (A launcher sends those to end its
-// ranks.) A second one of these ends the process at once. May be called again with another meaning.
+// ranks.) A second one ends the process at once. A later call changes the meaning.
 void listen_for_stop_requests(OnStop meaning);
 
 // The work is done, and what came out is being written: a first request doesn't end that any more.
@@ -31,12 +31,13 @@ class StopRequest {
   StopRequest(HostGroup& group, double after_seconds)
       : group_(group), after_seconds_(after_seconds) {}
 
-  // Called on every rank at the same place. Until then no request is heeded: what was done so far
-  // would have to be done again, and a run that is stopped again and again never got to its end.
-  void heed();
+  // Called on every rank at the same place: from now on check() throws. Before, requests wait: a
+  // stop would lose the work done so far, and a job that is stopped early each time would never
+  // end.
+  void accept_requests();
 
   // The signal by which this rank was asked; 0: not asked. Others may not know yet.
-  int here() const;
+  int local_signal() const;
 
   // Collective: throws Stopped on every rank once one was asked.
   void check() const;
@@ -45,7 +46,7 @@ class StopRequest {
   HostGroup& group_;
   double after_seconds_;
   Stopwatch watch_;
-  bool heeded_ = false;
+  bool accepts_ = false;
 };
 
 }  // namespace palimpsest

@@ -1,7 +1,7 @@
 #pragma once
 // Knows what this rank is doing. Ends the job when one named phase outlasts its deadline, and
-// leaves a heartbeat file behind that tells, after a rank was killed, who it was and where it
-// stood.
+// leaves a heartbeat file behind that says, after a rank was killed, which rank it was and what it
+// did.
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -32,18 +32,19 @@ class Watchdog {
   // mark belongs to a rank that was killed.
   void end(std::string_view mark);
 
-  // Where the training stands; kept in the heartbeat and in every message. Restarts the clock of
+  // The position of the training; kept in the heartbeat and in every message. Restarts the clock of
   // the innermost phase.
   void at(int task, std::int64_t step);
 
-  // The innermost phase goes on, however long it takes: restarts its clock.
+  // The innermost phase makes progress, however long it takes: restarts its clock.
   void progress();
 
   // The collective that begins now, for the heartbeat and the messages; the last one stays known.
   void collective(std::string_view name);
 
-  // From now on `log` is told of phases, collectives and steps; null: of none. It outlives its use.
-  void tell(PhaseLog* log);
+  // From now on phases, collectives and steps are written to `log`; null: nowhere. It outlives its
+  // use.
+  void set_phase_log(PhaseLog* log);
 
   // While a Phase lives, its deadline runs. Phases nest: only the innermost one's clock runs, and
   // one that ends restarts that of the phase around it. One thread opens phases.

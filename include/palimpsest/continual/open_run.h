@@ -34,19 +34,19 @@ struct OpenRun {
   }
 };
 
-// Called on rank 0 once the run folder exists and its logs were cut to where the stream goes on:
+// Called on rank 0 once the run folder exists and its logs were cut to where the stream resumes:
 // listeners may open them. so_far: of the tasks that are done.
 using FolderReady = std::function<void(const RunFolder& folder, const AccuracyMatrix& so_far)>;
 
 // Collective. What open_run() does and refuses up to the first write: inputs, weights, device,
 // agreement of the ranks, the folder's state or the origin's. No file is made or changed; a pack is
-// read where it is, without --stage, and no event is told.
+// read where it is, without --stage, and no event is published.
 OpenRun open_without_writing(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
                              const RunEvents& events);
 
 // Collective. Opens the inputs, makes or resumes the folder (--resume), gives every rank the state,
-// and tells RunStarted. Throws before anything is written when an input is bad, the ranks differ,
-// or the folder belongs to another run.
+// and publishes RunStarted. Throws before anything is written when an input is bad, the ranks
+// differ, or the folder belongs to another run.
 OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
                  const RunEvents& events, const FolderReady& folder_ready);
 

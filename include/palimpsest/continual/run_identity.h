@@ -29,7 +29,7 @@ TaskRecord make_task_record(const RunIdentity& run, const Task& task, const Trai
 StateRecord make_state_record(const RunIdentity& run, std::span<const Task> tasks,
                               const AdaptedLayout& layout, const StreamState& state);
 
-// The inverse: from a record to where the stream goes on.
+// The inverse: from a record to where the stream resumes.
 StreamState state_of(StateRecord record);
 
 // Throws UsageError or InputError when the state belongs to another run than this one: settings
@@ -42,7 +42,7 @@ void check_resumable(const StepRecord& record, const RunIdentity& run, const Run
 // What --fork or --continue names; "" in a run that begins from nothing.
 const std::string& origin_of(const RunConfig& config);
 
-// Throws likewise when a new run cannot go on from the state: another backbone, other adapted
+// Throws likewise when a new run cannot resume from the state: another backbone, other adapted
 // modules, other classes or test samples of the tasks done, or no memory that the run's parts need.
 // Everything else may differ.
 void check_forkable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,

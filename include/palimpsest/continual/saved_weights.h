@@ -25,10 +25,10 @@ struct SavedWeights {
   std::string post_hoc;  // what is to be known before a number is read off them; "" for a run's own
 };
 
-// The classes that the heads tell apart, in the order of their logits.
+// The classes of the heads, in the order of their logits.
 std::vector<std::string> known_classes(const SavedWeights& saved);
 
-// A run folder stands for its newest state. Throws InputError as the readers of records do, and
+// A run folder means its newest state. Throws InputError as the readers of records do, and
 // for weights without heads.
 SavedWeights read_saved_weights(const std::filesystem::path& path);
 

@@ -1,5 +1,5 @@
 #pragma once
-// Where a stream stands between two tasks.
+// The state of a stream between two tasks.
 #include <cstdint>
 #include <optional>
 #include <string>

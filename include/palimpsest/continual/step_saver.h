@@ -18,7 +18,7 @@ class StepSaver {
   explicit StepSaver(OpenRun& run) : run_(run) {}
 
   // Collective; after each step. All ranks agree on whether to save and whether to stop. Rank 0
-  // copies what is to be saved and writes it while the training goes on. Throws Stopped, on every
+  // copies what is to be saved and writes it while the training continues. Throws Stopped, on every
   // rank alike, when it is on the disk and the job is to stop; on rank 0, the error of a file that
   // could not be written.
   void after_step(const TaskProgress& counters, const std::function<TaskProgress()>& snapshot);

@@ -22,8 +22,8 @@ struct AdaptedModule {
 class AdaptedLayout {
  public:
   AdaptedLayout() = default;
-  // Sorts by name (byte order) and sets the offsets. Throws Error on an empty shape or a name that
-  // stands twice.
+  // Sorts by name (byte order) and sets the offsets. Throws Error on an empty shape or a name given
+  // twice.
   explicit AdaptedLayout(std::vector<AdaptedModule> modules);
 
   std::span<const AdaptedModule> modules() const { return modules_; }

@@ -16,7 +16,7 @@ std::string signal_name(int signal);
 // ("": nothing) to the standard error and ends the process with the signal's exit code.
 [[noreturn]] void end_by_signal(int signal, const char* line);
 
-// For a program that saves nothing by which it could go on: from now on SIGINT, SIGTERM, SIGHUP
+// For a program that saves nothing to resume from: from now on SIGINT, SIGTERM, SIGHUP
 // (unless it is ignored, as nohup has it) and SIGUSR1 end it so. `program`: its name; it outlives
 // the program's work.
 void end_on_signals(const char* program);

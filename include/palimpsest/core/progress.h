@@ -1,5 +1,5 @@
 #pragma once
-// Long work says that it goes on, and whoever waits for it may listen.
+// Long work reports progress to a listener.
 #include <functional>
 
 namespace palimpsest {

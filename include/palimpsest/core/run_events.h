@@ -1,6 +1,6 @@
 #pragma once
-// What happens in a run, told to whoever listens: the terminal, the logs. Listeners are on rank 0
-// alone, so what they do is never collective.
+// What happens in a run, published to its listeners: the terminal, the logs. Listeners are on rank
+// 0 alone, so what they do is never collective.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -95,7 +95,7 @@ struct TaskSaved {
 };
 
 // A copy of a task in the middle of its training was taken, to be saved; what listeners have
-// written up to here belongs to it.
+// written up to this event belongs to it.
 struct CheckpointTaken {
   int task = 0;
   std::int64_t steps_done = 0;
@@ -127,7 +127,7 @@ class RunEvents {
   void add(RunListener& listener) { listeners_.push_back(&listener); }
 
   template <typename Event>
-  void tell(const Event& event) const {
+  void publish(const Event& event) const {
     for (RunListener* listener : listeners_) listener->on(event);
   }
 

@@ -12,7 +12,7 @@ std::string_view version();
 // git.
 std::string_view source_revision();
 
-// "palimpsest 0.1.0": what stands in the head of files.
+// "palimpsest 0.1.0": what files have as their writer.
 std::string writer();
 
 }  // namespace palimpsest

@@ -13,7 +13,7 @@ namespace palimpsest {
 
 class PixelSource {
  public:
-  // `room`: bytes of the device that may hold images.
+  // `room`: bytes of the device for images.
   explicit PixelSource(at::Device device, std::size_t room = 0)
       : device_(device), beside_(device), room_(room) {}
 
@@ -21,7 +21,7 @@ class PixelSource {
   // The queue that images are transformed on, always: one that stays may be read on no other.
   SideStream& beside() { return beside_; }
 
-  // uint8 [height, width, 3]; in host memory a view of the pack where it holds pixels. Throws
+  // uint8 [height, width, 3]; in host memory a view of the pack where it has pixels. Throws
   // InputError for a JPEG file that does not decode to the size that the pack states.
   at::Tensor operator()(const PackedImage& image);
 

@@ -40,10 +40,10 @@ class Sampler {
 // does.
 std::int64_t training_steps(const BatchSettings& settings, std::int64_t task, std::int64_t samples);
 
-// Deals a batch into lanes that are even in samples and, as far as may be, in tokens: the longest
+// Splits a batch into lanes that are even in samples and, as far as may be, in tokens: the longest
 // samples first, there and back over the lanes. `lengths`: tokens of each sample of the batch.
-std::vector<std::vector<std::int64_t>> deal(const std::vector<std::int64_t>& batch,
-                                            const std::vector<std::int64_t>& lengths,
-                                            std::int64_t lanes);
+std::vector<std::vector<std::int64_t>> split_into_lanes(const std::vector<std::int64_t>& batch,
+                                                        const std::vector<std::int64_t>& lengths,
+                                                        std::int64_t lanes);
 
 }  // namespace palimpsest

@@ -35,7 +35,7 @@ class SideStream {
   c10::Stream stream_;
 };
 
-// Lets the host queue at most two pieces of work ahead: each holds memory until it is done.
+// Lets the host queue at most two pieces of work ahead: each needs its memory until it is done.
 class Pace {
  public:
   explicit Pace(at::Device device) : device_(device) {}

@@ -10,7 +10,7 @@
 namespace palimpsest {
 
 // Collective. Test sets of `tasks` (those seen) under these weights, by a classifier's scores over
-// their classes. Chunks of --evaluation-batch samples are dealt over the ranks:
+// their classes. Chunks of --evaluation-batch samples are distributed over the ranks:
 // every sample is counted once. The same counts on every rank. Throws Stopped, on every rank alike,
 // between two rounds of chunks.
 EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::span<const Task> tasks,

@@ -10,7 +10,7 @@
 namespace palimpsest {
 
 // Writes model.safetensors (float32: the backbone's weights plus the merged difference),
-// config.json and what else the backbone's folder holds (tokenizer, preprocessor) into `folder`.
+// config.json and what else is in the backbone's folder (tokenizer, preprocessor) into `folder`.
 // Where the program has a classifier on the same features, it takes the heads of all tasks, side by
 // side; else they are in heads.safetensors (weight, bias). heads.json names the classes either way.
 // Returns in words where the heads are. Throws UsageError where the dialect has no such model.

@@ -1,5 +1,5 @@
 #pragma once
-// What a task trains to tell its classes apart: logits from features. A part of the method: a kind
+// What a task trains on top of the features: their logits. A part of the method: a kind
 // is a file of src/head and a row of its table.
 #include <ATen/core/Tensor.h>
 

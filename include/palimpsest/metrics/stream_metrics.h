@@ -31,7 +31,7 @@ struct NamedMetric {
 
 // In a fixed order, names without spaces; of at least one task. What is read from the primary score
 // first, then the last mean of every known score, and of every other one of the newest rows.
-// Forward transfer stands among them without a value: a task's head doesn't exist before the task.
+// Forward transfer is among them without a value: a task's head doesn't exist before the task.
 std::vector<NamedMetric> stream_metrics(const AccuracyMatrix& accuracy);
 
 // Over runs that differ in their seed.

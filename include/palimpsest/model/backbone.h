@@ -91,7 +91,7 @@ class Backbone {
 BlockShape block_shape(const BackboneConfig& config);
 
 // Throws InputError for a missing, surplus or misshapen tensor. `weights` must outlive the model,
-// which may hold views of it.
+// which may have views of it.
 std::unique_ptr<Backbone> make_backbone(const Checkpoint& weights, const BackboneConfig& config,
                                         const BackboneChoice& choice, at::Device device);
 

@@ -36,7 +36,7 @@ class BlockLayers {
     std::vector<at::Tensor> factors(const Lora& lora) const;
   };
 
-  // Matrices and biases are held in `precision`: kFloat or kBFloat16.
+  // Matrices and biases are in `precision`: kFloat or kBFloat16.
   BlockLayers(const BlockShape& shape, std::span<const std::string> targets,
               at::ScalarType precision, const TensorLoader& load);
 

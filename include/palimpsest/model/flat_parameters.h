@@ -17,7 +17,7 @@ class FlatParameters {
   std::int64_t size() const { return flat_.numel(); }
   const std::vector<at::Tensor>& leaves() const { return leaves_; }
 
-  // The part of the flat vector that holds leaves first .. last-1.
+  // The part of the flat vector with leaves first .. last-1.
   at::Tensor range(std::size_t first, std::size_t last) const;
 
   // Copies gradients, one per leaf, into a vector of size(). An undefined gradient counts as zeros.

@@ -15,12 +15,12 @@ struct Audit {
   // of task i's training samples, as its quadratic has it.
   std::vector<std::vector<double>> predicted;
   // Mean loss of task i's test samples (among its own classes) after merge t, minus at theta_i*;
-  // nothing where it wasn't tested after merge t. Empty where the run's evaluations hold no losses.
+  // nothing where it wasn't tested after merge t. Empty where the run's evaluations have no losses.
   std::vector<std::vector<std::optional<double>>> measured;
 };
 
 // Merges the run again as remerge_run() does, and throws as that; UsageError where a task has no
-// Fisher. Every theta_hat is held in memory at once.
+// Fisher. Every theta_hat is in memory at once.
 Audit audit_of_run(const std::filesystem::path& run, int threads);
 
 }  // namespace palimpsest

@@ -29,7 +29,7 @@ struct RunRequest {
   std::vector<std::int64_t> tasks = {};  // from 0, ascending; empty: all
   std::optional<std::int64_t> removed = {};
   int threads = 1;
-  // Told every theta_hat of the new merge, in order.
+  // Called with every theta_hat of the new merge, in order.
   std::function<void(const std::vector<float>&)> on_merged = {};
 };
 

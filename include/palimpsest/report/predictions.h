@@ -9,7 +9,7 @@
 namespace palimpsest {
 
 struct Predictions {
-  std::vector<std::string> classes;   // that the weights tell apart
+  std::vector<std::string> classes;   // of the classifier
   std::vector<float> logits;          // [samples, classes], row-major
   std::vector<std::int64_t> samples;  // pack indices
   std::vector<std::int64_t> targets;  // the label's place among classes; -1: not one of them

@@ -27,7 +27,7 @@ std::string short_hash(std::string_view hash);
 std::string wrap(std::string_view text, int width, int indent, int first);
 
 // One line per row. `alignment` has a letter for each column, 'l' or 'r'; a column is as wide as
-// its widest cell, and `gap` spaces stand between two. Rows may have fewer cells than columns.
+// its widest cell, with `gap` spaces between two. Rows may have fewer cells than columns.
 std::string text_table(const std::vector<std::vector<std::string>>& rows,
                        std::string_view alignment, int gap = 2);
 

@@ -27,7 +27,7 @@ std::string accuracy_csv(const std::filesystem::path& run);
 void write_run_page(const std::filesystem::path& run, const KnownSettings& known);
 
 // Writes them after each task. A page can be had again from the records at any time, so that a
-// failure is told on the standard error and ends nothing.
+// failure is printed on the standard error and ends nothing.
 class RunPageWriter : public RunListener {
  public:
   RunPageWriter(std::filesystem::path run, KnownSettings known)

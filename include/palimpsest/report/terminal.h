@@ -1,5 +1,5 @@
 #pragma once
-// What a person watches while a run goes on: a progress bar on a terminal, plain lines in a log,
+// What a person watches during a run: a progress bar on a terminal, plain lines in a log,
 // two lines per task.
 #include <chrono>
 #include <cstdint>
@@ -56,7 +56,7 @@ class TerminalReport : public RunListener {
   int tasks_ = 0;
   bool bar_drawn_ = false;
   std::chrono::steady_clock::time_point last_drawn_;
-  double task_seconds_ = 0;  // of the steps of this task, as its steps told them
+  double task_seconds_ = 0;  // of the steps of this task, as its steps reported them
   std::int64_t task_samples_ = 0;
   std::int64_t task_steps_ = 0;  // done by this process
   std::optional<Merged> merged_;

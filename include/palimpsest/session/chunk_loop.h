@@ -1,6 +1,6 @@
 #pragma once
-// The one loop over samples without training: chunks of a split, dealt over the ranks, with the
-// stop request and the device's pace inside.
+// The one loop over samples without training: chunks of a split, distributed over the ranks, with
+// the stop request and the device's pace inside.
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -26,7 +26,7 @@ class ChunkLoop {
   ChunkLoop(Session& session, std::int64_t shares) : session_(session), shares_(shares) {}
 
   // Collective. Calls `pass` with each chunk of up to `size` samples that belongs to this rank, in
-  // order, with its share and its samples without augmentation. Numbers go on from the split
+  // order, with its share and its samples without augmentation. Numbers continue from the split
   // before. Throws Stopped, on every rank alike, between two rounds of chunks.
   using Pass = std::function<void(const Chunk& chunk, std::int64_t share, Batch batch)>;
   void over(const LabelledSamples& split, std::int64_t size, const Pass& pass);

@@ -1,5 +1,5 @@
 #pragma once
-// Lanes: the global batch is dealt into L lanes, lane i belongs to rank i mod N, and what the lanes
+// Lanes: the global batch is split into L lanes, lane i belongs to rank i mod N, and what the lanes
 // computed is added in lane order. So the sum has the same bits at every world size N <= L.
 #include <ATen/core/Tensor.h>
 
@@ -12,8 +12,8 @@ namespace palimpsest {
 
 struct Lanes {
   std::int64_t count = 1;
-  // False for --lanes ranks: one lane a rank, one all-reduce, bits that hold at this world size
-  // only.
+  // False for --lanes ranks: one lane a rank, one all-reduce, bits that are the same only at this
+  // world size only.
   bool ordered = true;
 
   // The lanes of one rank.

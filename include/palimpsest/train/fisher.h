@@ -21,7 +21,7 @@ struct Fisher {
 };
 
 // Samples of a chunk of the passes over a training set. No more than a lane of a training step has,
-// so that what could be trained fits here, too.
+// so that what could be trained fits this pass, too.
 std::int64_t loss_chunk(const Session& session);
 
 // Collective; the model has theta_t* (as its difference, no adapter). Mean over all training

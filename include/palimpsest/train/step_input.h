@@ -1,5 +1,5 @@
 #pragma once
-// The samples of a step, dealt into lanes, and this rank's lanes of them as the model takes them,
+// The samples of a step, split into lanes, and this rank's lanes of them as the model takes them,
 // with how the step is perturbed.
 #include <cstdint>
 #include <optional>

@@ -31,7 +31,8 @@ struct TrainedTask {
   double seconds = 0;
 };
 
-// Where --nonfinite lets this step be left out, tells StepSkipped. Throws DivergedError otherwise.
+// Where --nonfinite allows this step to be skipped, publishes StepSkipped. Throws DivergedError
+// otherwise.
 enum class StepOf { kAdapterAndHead, kHead, kHeadAfterMerge };
 void skip_step(const Session& session, const Task& task, const NonfiniteStep& at, StepOf what);
 

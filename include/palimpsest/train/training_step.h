@@ -23,7 +23,8 @@ namespace palimpsest {
 class TrainingStep {
  public:
   // Trains `parameters` in place; all must outlive it. updates: done before. The penalty is added
-  // to the loss of every step, once and not for each sample; the loss that is told is without it.
+  // to the loss of every step, once and not for each sample; the loss that is reported is without
+  // it.
   TrainingStep(Session& session, const TrainingParts& parts, const TaskParameters& parameters,
                std::int64_t updates, const QuadraticPenalty& penalty);
 

@@ -26,10 +26,10 @@ Gelu gelu_of(const Vector& x) {
 
 void gelu(const float* x, float* y, float* slope, std::int64_t count) {
   for (std::int64_t i = 0; i < count; i += kWidth) {
-    const std::int64_t here = count - i < kWidth ? count - i : kWidth;
-    const Gelu result = gelu_of(Vector::loadu(x + i, here));
-    result.y.store(y + i, here);
-    if (slope != nullptr) result.slope.store(slope + i, here);
+    const std::int64_t width = count - i < kWidth ? count - i : kWidth;
+    const Gelu result = gelu_of(Vector::loadu(x + i, width));
+    result.y.store(y + i, width);
+    if (slope != nullptr) result.slope.store(slope + i, width);
   }
 }
 

@@ -48,8 +48,8 @@ void add_squared_products(const float* g, std::int64_t g_stride, const float* x,
         tile.add<true>(f, 0, 0, kWidth);
         for (std::int64_t r = 0; r < kTileRows; ++r) {
           for (std::int64_t v = 0; v < kTileVectors; ++v) {
-            const Vector here = Vector::loadu(total[r] + v * kWidth);
-            at::vec::fmadd(tile.sum[r][v], tile.sum[r][v], here).store(total[r] + v * kWidth);
+            const Vector before = Vector::loadu(total[r] + v * kWidth);
+            at::vec::fmadd(tile.sum[r][v], tile.sum[r][v], before).store(total[r] + v * kWidth);
           }
         }
         f.a += lengths[n] * kTileRows;

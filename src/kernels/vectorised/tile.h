@@ -8,7 +8,7 @@ namespace palimpsest::CPU_CAPABILITY {
 
 using Vector = at::vec::Vectorized<float>;
 constexpr std::int64_t kWidth = Vector::size();
-// With two vectors' worth of columns, what the registers of AVX2 hold: 12 sums, 2 + 1 factors.
+// With two vectors' worth of columns, what fits in the registers of AVX2: 12 sums, 2 + 1 factors.
 constexpr std::int64_t kTileRows = 6;
 constexpr std::int64_t kTileVectors = 2;
 
