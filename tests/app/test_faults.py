@@ -43,7 +43,7 @@ def parent_of(pid):
 
 def ranks_of(toy, out):
     """Process ids of a job's two ranks. A child that a rank has for a moment bears its command line."""
-    found = subprocess.run(["pgrep", "-f", f"^{re.escape(toy.command()[0])} .*runs/{out}"], capture_output=True, text=True)
+    found = subprocess.run(["pgrep", "-f", f"^{re.escape(toy.command()[0])} .*{re.escape(toy.path('runs', out))}( |$)"], capture_output=True, text=True)
     pids = [int(pid) for pid in found.stdout.split()]
     ranks = [pid for pid in pids if parent_of(pid) not in [None, *pids]]
     assert len(ranks) == 2, ranks
