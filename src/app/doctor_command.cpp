@@ -102,7 +102,7 @@ std::string doctor_help() {
          "warn or FAIL with\nwhat to do, or skip. Nothing is kept; it takes some seconds.\n\n"
          "Examples:\n  launch/mpirun.sh -n 2 palimpsest doctor --out runs/mine\n"
          "  launch/mpirun.sh -n 4 palimpsest doctor --config configs/mine.cfg --device cuda\n\n"
-         "Of the settings it heeds --device, --out and "
+         "Of the settings it takes --device, --out and "
          "--allow-numerics-change;\nothers that describe a run are let through, and those of how a "
          "run goes on, as --resume or\n--stop-after, are refused on the command line, but for "
          "--before-train. Exit codes: 0 nothing failed, 1\nsomething did, 2 usage, 5 a check never "
