@@ -58,7 +58,7 @@ TEST(RuleText, HelpNamesEveryRuleAndKey) {
   }
   std::string unwrapped;
   for (const char letter : help) unwrapped += letter == '\n' ? ' ' : letter;
-  for (const char* const key : {" by (", " shrink (", " rate (", " density (", " drop ("}) {
+  for (const char* const key : {" by=", " shrink=", " rate=", " density=", " drop="}) {
     EXPECT_THAT(unwrapped, HasSubstr(key));
   }
   std::istringstream lines(help);
