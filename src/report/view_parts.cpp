@@ -5,6 +5,7 @@
 
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/scenario.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/file_json.h"
 #include "palimpsest/metrics/scores.h"
@@ -67,7 +68,7 @@ std::string dump(const Json& json) {
 }
 
 bool is_task_given(const Json& config) {
-  return config.contains("scenario") && config.at("scenario") == "task-incremental";
+  return config.contains("scenario") && config.at("scenario") == name(Scenario::kTaskIncremental);
 }
 
 Json row_json(const EvaluationRow& row) {

@@ -25,12 +25,17 @@ def files_of(run):
 def golden(request, tmp_path):
     folder = tmp_path / "golden"
     shutil.copytree(request.param, folder)
-    convert = [PROGRAM, "train", "--config", "run.cfg"]
-    refused = subprocess.run(convert, cwd=folder, capture_output=True, text=True, timeout=60)
-    assert refused.returncode == 2 and "--print-config writes the whole file in today's spelling" in refused.stderr
-    converted = subprocess.run([*convert, "--print-config"], cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+    convert = [PROGRAM, "train", "--config", "run.cfg", "--print-config"]
+    converted = subprocess.run(convert, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
     (folder / "converted.cfg").write_text(converted.stdout)
     return folder
+
+
+def test_a_file_in_the_spelling_of_then_trains_only_when_it_is_converted():
+    command = [PROGRAM, "train", "--config", os.path.join(FOLDERS[0], "run.cfg")]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 2 and "lora-rank is a key of the adapter now: adapter = lora:rank=2" in refused.stderr
+    assert "--print-config writes the whole file in today's spelling" in refused.stderr
 
 
 def test_a_run_of_every_version_goes_on_to_its_end(golden):

@@ -1,6 +1,6 @@
 #pragma once
 // The names of an enumeration whose values are the choices of a setting, each said once: beside the
-// enumeration stands
+// enumeration is
 //   constexpr auto choices(Scenario) { return std::array<std::string_view, 3>{"...", ...}; }
 // with the names of its values, which count from 0.
 #include <algorithm>
