@@ -49,7 +49,7 @@ void describe_memory_of_version_1(Fields& fields, StateRecord& r) {
         fields.array("/class_statistics/<task>/mean", of_task.mean,
                      {{"c", of_task.classes}, {"features", of_task.features}},
                      "of the features of each class's training samples after the "
-                     "task's own merge; with `--head-align`",
+                     "task's own merge; with heads aligned",
                      {.since = "1.2.0"});
         fields.array("/class_statistics/<task>/variance", of_task.variance, {"c", "features"},
                      "the same, over n - 1", {.since = "1.2.0"});
