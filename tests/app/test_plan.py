@@ -114,7 +114,7 @@ def test_memory_is_within_20_percent_of_what_a_run_takes(stream, options, tmp_pa
     compare([*stream, *options], tmp_path / "run")
 
 
-@pytest.mark.parametrize("options", quick(1, [[], ["--penalty", "ewc:weight=100"], ["--classifier", "local:align=gaussian"]]))
+@pytest.mark.parametrize("options", quick(1, [[], ["--penalty", "ewc:weight=100"], ["--classifier", "local:align=5"]]))
 def test_memory_of_texts_is_within_20_percent_of_what_a_run_takes(toy, options, tmp_path):
     compare(["--config", toy.path("toy.cfg"), *options], tmp_path / "run")
 
