@@ -103,7 +103,7 @@ std::string doctor_help() {
          "  launch/mpirun.sh -n 4 palimpsest doctor --config configs/mine.cfg --device cuda\n\n"
          "It uses the settings --device, --out and "
          "--allow-numerics-change; others\nthat describe a run are let through, and those of how "
-         "a run goes on, as --resume or --stop-after,\nare refused on the command line, but for "
+         "a run resumes, as --resume or --stop-after,\nare refused on the command line, but for "
          "--before-train. Exit codes: 0 nothing failed, 1 something\ndid, 2 usage, 5 a check never "
          "ended; 130, 143 and 129 stopped by SIGINT, SIGTERM, SIGHUP.\n\n"
       << own_options(options);

@@ -37,7 +37,7 @@ po::options_description own_options(EvalOptions& options) {
        "a run folder: its newest merge at many values of alpha instead")  //
       ("split", po::value(&options.split),
        "test (the default), validation (of runs that kept some) or train; a sweep takes "
-       "validation, and test only when told to")                                            //
+       "validation, and test only on request")                                              //
       ("points", po::value(&options.points)->default_value(21), "of a sweep, from 0 to 1")  //
       ("json", po::bool_switch(&options.json), "one JSON object instead of tables")         //
       ("out", po::value(&options.out), "write the JSON object into this file, too")         //

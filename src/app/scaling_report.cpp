@@ -38,7 +38,7 @@ std::string reason(const Workload& work, const Forecast& at, StepPart limit) {
     default:
       return at.idle_ranks > 0 ? concat("the batch is used up: ", at.idle_ranks,
                                         " ranks have none of its ", work.batch, " samples")
-                               : concat("the batch is not dealt evenly: of ", work.batch,
+                               : concat("the batch is not split evenly: of ", work.batch,
                                         " samples the busiest rank has ", at.busy_samples);
   }
 }

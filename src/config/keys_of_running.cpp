@@ -1,4 +1,4 @@
-// Settings of where and how a run goes on.
+// Settings of where and how a run computes, stops and resumes.
 #include "palimpsest/config/keys.h"
 
 namespace palimpsest {
@@ -94,7 +94,7 @@ std::vector<Key> keys_of_machine() {
            .minimum = 0,
            .maximum = kMost,
            .help = "A rank that waits longer than this for another ends the job; 0: never. One\n"
-                   "that reads, hashes or writes much is waited for while it goes on.",
+                   "that reads, hashes or writes much is waited for while it makes progress.",
            .effect = kOperational},
           kEverywhere),
       key(kMachine, &C::stage,
@@ -118,7 +118,7 @@ std::vector<Key> keys_of_running() {
     keys.push_back(key(kRun, member, std::move(parameter), std::move(verbs)));
   };
   add(&C::resume, {.name = "resume",
-                   .help = "auto: go on where the run folder's newest checkpoint stands, or start "
+                   .help = "auto: resume from the run folder's newest checkpoint, or start "
                            "a\nnew run when there is none."});
   add(&C::fork, {.name = "fork",
                  .help = "Start a new run from a finished task of another: its run folder, or one\n"
@@ -126,7 +126,7 @@ std::vector<Key> keys_of_running() {
   add(&C::continue_from,
       {.name = "continue",
        .help = "Start a new run from the newest state of another (a run folder, or one of\n"
-               "its states) whose data may be gone: pack and protocol hold new tasks only."});
+               "its states) whose data may be gone: pack and protocol have new tasks only."});
   add(&C::allow_numerics_change,
       {.name = "allow-numerics-change",
        .help = "Resume although the processor or a library version is another: the\n"

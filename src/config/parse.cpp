@@ -100,7 +100,7 @@ std::vector<Given> read_command_line(const KeyTable& table,
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
     if (!word.starts_with("--") || word.size() == 2)
-      refuse("'", word, "' stands alone; settings are written --name value or --name=value");
+      refuse("'", word, "' is no setting; settings are written --name value or --name=value");
     const std::size_t equals = std::min(word.find('='), word.size());
     const bool has_value = equals != word.size();
     Given given{word.substr(2, equals - 2), has_value ? word.substr(equals + 1) : "",

@@ -136,7 +136,7 @@ std::string settings_of_verb_help(const KeyTable& table, std::string_view verb) 
   return concat(
       text, line,
       "\nOthers are refused on the command line. --config FILE gives settings, too: a file "
-      "describes a\nrun, and what has no meaning here is passed over in it.\n");
+      "describes a\nrun, and settings without a meaning for this command are ignored in it.\n");
 }
 
 std::string config_json(const KeyTable& table, const RunConfig& config, bool with_operational) {

@@ -84,13 +84,13 @@ json write_and_read(ThisRank& rank, const fs::path& file, const std::string& con
   return facts;
 }
 
-// Whether a lock of rank 0, as a run takes one on its folder, is seen here.
+// Whether this rank sees a lock that rank 0 has taken, as a run takes one on its folder.
 bool sees_lock(ThisRank& rank, const fs::path& path) {
   constexpr std::string_view kPhase = "locking in the run folder";
   const bool is_root = rank.group.rank() == 0;
   const int file = ::open(path.c_str(), O_RDONLY);
-  const bool held = is_root && ::flock(file, LOCK_EX | LOCK_NB) == 0;
-  const bool locked = rank.group.any(held, kPhase);
+  const bool has_lock = is_root && ::flock(file, LOCK_EX | LOCK_NB) == 0;
+  const bool locked = rank.group.any(has_lock, kPhase);
   const bool refused = !is_root && ::flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   rank.group.barrier(kPhase);
   if (file >= 0) ::close(file);

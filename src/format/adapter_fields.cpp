@@ -38,7 +38,7 @@ constexpr Refused kRefusedFields[] = {
     {"velora_config", "VeLoRA keeps further tensors beside A and B"},
     {"monteclora_config", "MonteCLoRA draws its factors at random; its change is not s B A"},
     {"kasa_config", "KaSA changes the base weights and scales between A and B"},
-    {"megatron_config", "Megatron's parallel layers hold parts of matrices"},
+    {"megatron_config", "Megatron's parallel layers have parts of matrices"},
     {"ensure_weight_tying", "tied layers share an adapter; only layers with weights of their own"},
 };
 

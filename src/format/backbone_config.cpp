@@ -56,7 +56,7 @@ std::string remark_on_config(const std::filesystem::path& folder) {
     names += concat(names.empty() ? "" : ", ", name);
   std::string remark;
   if (!names.empty())
-    remark = concat(path.string(), ": fields that are not known here, and not used: ", names);
+    remark = concat(path.string(), ": unknown fields, which are not used: ", names);
   const nlohmann::json prepared = json.value("pretrained_cfg", nlohmann::json::object());
   if (prepared.is_object() && is_set(prepared, "crop_mode") && prepared["crop_mode"] != "center") {
     remark += concat(remark.empty() ? path.string() + ": " : "; ", "pretrained_cfg.crop_mode is ",

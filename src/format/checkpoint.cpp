@@ -64,7 +64,7 @@ std::map<std::string, std::string> read_weight_map(const std::filesystem::path& 
     std::string list;
     for (const std::string& name : others) list += concat(list.empty() ? "" : ", ", name);
     throw refusal(list,
-                  ", which isn't read here: open the model with transformers or timm and "
+                  ", which Palimpsest doesn't read: open the model with transformers or timm and "
                   "save it as safetensors; docs/your-backbone.md has the lines");
   }
   if (!folders.empty()) throw refusal("one in its folder ", *folders.begin(), ": give that one");

@@ -116,7 +116,7 @@ std::string how_differs(const H5File& a, const H5File& b, const std::string& pat
   return how_numbers_differ<std::uint64_t>(a, b, ours);
 }
 
-// In the order of the description: what a run is told comes before what it made of that.
+// In the order of the description: the inputs of a run before its results.
 std::vector<std::string> paths_of_both(const H5File& a, const H5File& b, std::string_view type) {
   std::set<std::string> all;
   for (const H5File* file : {&a, &b}) {

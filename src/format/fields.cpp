@@ -117,7 +117,7 @@ std::string Fields::shown(const Dims& dims) const {
   return text + "]";
 }
 
-// A placeholder stands for the same names in all of a record; for none where it may be missing.
+// A placeholder means the same names in all of a record; for none where it may be missing.
 void Fields::agree_on_names(const std::string& path, std::string_view placeholder,
                             const std::vector<std::string>& names, bool may_be_missing) {
   for (const std::string& name : names) {

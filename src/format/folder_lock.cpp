@@ -38,10 +38,10 @@ bool read_owner(const std::filesystem::path& path, Owner& owner) {
   return static_cast<bool>(file >> owner.host >> owner.process >> owner.job >> owner.restarts);
 }
 
-bool has_ended(const Owner& owner, const Owner& here) {
+bool has_ended(const Owner& owner, const Owner& self) {
   const bool was_requeued =
-      owner.job != "none" && owner.job == here.job && owner.restarts < here.restarts;
-  const bool is_dead = owner.host == here.host && ::kill(owner.process, 0) != 0 && errno == ESRCH;
+      owner.job != "none" && owner.job == self.job && owner.restarts < self.restarts;
+  const bool is_dead = owner.host == self.host && ::kill(owner.process, 0) != 0 && errno == ESRCH;
   return was_requeued || is_dead;
 }
 
@@ -61,10 +61,10 @@ bool make_owner_file(const std::filesystem::path& path, const Owner& owner) {
 }
 
 // Throws UsageError unless the process that made the file has ended.
-void check_ended(const std::filesystem::path& path, const Owner& here) {
+void check_ended(const std::filesystem::path& path, const Owner& self) {
   Owner owner;
   const bool whole = read_owner(path, owner);
-  if (whole && has_ended(owner, here)) return;
+  if (whole && has_ended(owner, self)) return;
   throw UsageError(concat(path.parent_path().string(), " is in use by another run, as ",
                           path.string(), " says",
                           whole ? concat(" (host ", owner.host, ", process ", owner.process,
@@ -76,9 +76,9 @@ void check_ended(const std::filesystem::path& path, const Owner& here) {
 }
 
 void take_owner_file(const std::filesystem::path& path) {
-  const Owner here = this_process_as_owner();
-  while (!make_owner_file(path, here)) {
-    check_ended(path, here);
+  const Owner self = this_process_as_owner();
+  while (!make_owner_file(path, self)) {
+    check_ended(path, self);
     ::unlink(path.c_str());
   }
 }

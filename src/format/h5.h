@@ -45,7 +45,7 @@ class H5Handle {
 };
 
 // HDF5 as Debian builds it is not thread-safe, and a run writes its steps in a thread of its own. A
-// thread that has a file open holds HDF5; another one waits until the file is closed.
+// thread that has a file open has locked HDF5; another one waits until the file is closed.
 class H5Lock {
  public:
   H5Lock() : lock_(mutex()) {}
@@ -118,7 +118,7 @@ class H5File {
   std::vector<std::string> children(const std::string& group) const;
   // Paths of all datasets and all attributes, in byte order.
   std::vector<std::string> paths() const;
-  // Where a dataset's bytes stand in the file.
+  // Where a dataset's bytes are in the file.
   std::int64_t offset_in_file(const std::string& path) const;
 
   H5Item open(const std::string& path) const;
@@ -149,7 +149,7 @@ class H5File {
 };
 
 // A new file. Groups appear as they are needed; every dataset gets a crc32c attribute. Throws
-// Error: HDF5 fails, a number isn't finite, a text holds a NUL byte.
+// Error: HDF5 fails, a number isn't finite, a text has a NUL byte.
 class H5Writer {
  public:
   H5Writer(const std::filesystem::path& path, std::string_view type);
@@ -162,7 +162,7 @@ class H5Writer {
   void numbers(const std::string& path, const H5Dims& dims, std::span<const T> values) {
     if constexpr (std::is_floating_point_v<T>) {
       if (!std::ranges::all_of(values, [](T value) { return std::isfinite(value); }))
-        fail(path, "it holds a number that is not finite");
+        fail(path, "it has a number that is not finite");
     }
     write(path, kH5Type<T>, sizeof(T), dims, std::as_bytes(values));
   }

@@ -142,7 +142,7 @@ H5Item H5File::open(const std::string& path) const {
     if (__builtin_mul_overflow(bytes, length, &bytes)) bytes = UINT64_MAX;
   }
   if (bytes == 0 || bytes > file_bytes_) {
-    refuse(path, "at least one value and no more than the file can hold", dims_text(item.dims));
+    refuse(path, "at least one value and no more than the file has room for", dims_text(item.dims));
   }
   item.count = bytes / item.element_bytes;
   if (!item.is_attribute) require_plain_storage(item);

@@ -12,7 +12,7 @@ void silence_hdf5();
 // The innermost message of HDF5's last error.
 std::string hdf5_error();
 
-// "f4", ..., "str"; or, for a type that no Palimpsest file holds, a description of it.
+// "f4", ..., "str"; or, for a type that no Palimpsest file has, a description of it.
 std::string type_code(hid_t type);
 // The little-endian HDF5 type of a code; "str": null-padded UTF-8 of `element_bytes`.
 H5Handle type_of_code(std::string_view code, std::size_t element_bytes);

@@ -99,7 +99,7 @@ void H5Writer::write(const std::string& path, std::string_view type, std::size_t
 }
 
 void H5Writer::text(const std::string& path, std::string_view value) {
-  if (value.find('\0') != std::string_view::npos) fail(path, "the text holds a NUL byte");
+  if (value.find('\0') != std::string_view::npos) fail(path, "the text has a NUL byte");
   const std::string padded = value.empty() ? std::string(1, '\0') : std::string(value);
   write(path, "str", padded.size(), {}, std::as_bytes(std::span(padded)));
 }
@@ -107,7 +107,7 @@ void H5Writer::text(const std::string& path, std::string_view value) {
 void H5Writer::texts(const std::string& path, std::span<const std::string> values) {
   std::size_t longest = 1;
   for (const std::string& value : values) {
-    if (value.find('\0') != std::string::npos) fail(path, "a text holds a NUL byte");
+    if (value.find('\0') != std::string::npos) fail(path, "a text has a NUL byte");
     longest = std::max(longest, value.size());
   }
   std::vector<char> padded(longest * values.size(), '\0');

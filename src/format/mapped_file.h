@@ -17,7 +17,7 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return bytes_; }
   // Gives the memory of pages read so far back; they are read again when they are touched.
   void forget_pages() const;
-  // Tells the kernel that what is read next is not what follows.
+  // Advises the kernel that reads are not sequential.
   void expect_random_access() const;
 
  private:

@@ -34,7 +34,7 @@ const ManifestFile& entry_of(const RunFolder& run, const Manifest& manifest,
   throw InputError(concat(run.path().string(), ": ",
                           is_state ? "its newest state, " : "the record of its newest task, ", name,
                           " (after ", done, done == 1 ? " task" : " tasks", "), can't be used: ",
-                          why, why.ends_with('.') ? "" : ".", " To go on: ", remedy));
+                          why, why.ends_with('.') ? "" : ".", " To resume: ", remedy));
 }
 
 }  // namespace
@@ -86,7 +86,7 @@ std::optional<NewestState> RunFolder::state_to_resume() const {
                          .content_sha256 = entry.content_sha256,
                          .remark = {}};
       if (!problems.empty()) {
-        newest.remark = concat("going on from ", name, ", and doing again what came after it: ",
+        newest.remark = concat("resuming from ", name, ", and repeating what came after it: ",
                                "what the newest state needs is damaged: ", problems);
       }
       return newest;
@@ -96,9 +96,9 @@ std::optional<NewestState> RunFolder::state_to_resume() const {
       problems += concat(problems.empty() ? "" : "\n  ", error.what());
     }
   }
-  throw InputError(concat(path_.string(), ": expected a whole state to go on from, found none:\n  ",
-                          problems, "\nBring a file back from a copy, or train again into another ",
-                          "folder (--out)."));
+  throw InputError(concat(
+      path_.string(), ": expected an undamaged state to resume from, found none:\n  ", problems,
+      "\nBring a file back from a copy, or train again into another ", "folder (--out)."));
 }
 
 NewestStep RunFolder::newest_step(std::int64_t task,
@@ -113,7 +113,7 @@ NewestStep RunFolder::newest_step(std::int64_t task,
       check_file_hash(file, found->files.at(names.back()));
       StepRecord record = read_step_record(file);
       if (record.state_content_sha256 != state_content_sha256) continue;  // of an abandoned state
-      if (!newest.remark.empty()) newest.remark += concat("; going on from ", names.back());
+      if (!newest.remark.empty()) newest.remark += concat("; resuming from ", names.back());
       newest.record = std::move(record);
       return newest;
     } catch (const LockedFileError&) {

@@ -52,7 +52,7 @@ struct Pack::Impl : PackContents {
 
   void check_classes(const H5File& file) const {
     if (std::set<std::string>(classes.begin(), classes.end()).size() != classes.size()) {
-      file.refuse("/classes", "every class once", "a class that stands twice");
+      file.refuse("/classes", "every class once", "a class given twice");
     }
     const auto wrong = std::find_if(labels.begin(), labels.end(), [&](std::int32_t label) {
       return label < 0 || static_cast<std::size_t>(label) >= classes.size();

@@ -26,7 +26,7 @@ bool matches(const JsonObject& config, const char* field, const std::string& pat
   try {
     return full_match(pattern, module);
   } catch (const std::invalid_argument& error) {
-    config.refuse(field, concat("regular expressions that can be read here (", pattern, ": ",
+    config.refuse(field, concat("regular expressions that this program reads (", pattern, ": ",
                                 error.what(), ")"));
   }
 }
@@ -159,10 +159,10 @@ bool is_saved_whole(const JsonObject& config, const std::string& name) {
       {"lora_magnitude_vector", "a part of DoRA, whose change is not s B A"},
       {"lora_B.bias", "a bias of B"},
       {".lora_A.",
-       "the adapter's name stands in it: save the adapter with PEFT's save_pretrained, "
+       "the adapter's name is in it: save the adapter with PEFT's save_pretrained, "
        "which leaves it out"},
       {".lora_B.",
-       "the adapter's name stands in it: save the adapter with PEFT's save_pretrained, "
+       "the adapter's name is in it: save the adapter with PEFT's save_pretrained, "
        "which leaves it out"},
       {".base_layer.",
        "a weight of the base model: save the adapter alone, with PEFT's "
@@ -208,7 +208,8 @@ void check_folder(const std::filesystem::path& folder) {
   if (has("adapter_model.safetensors")) return;
   if (has("adapter_model.bin")) {
     refuse(
-        "adapter_model.bin, a pickle, which isn't read here: open the adapter with PEFT and "
+        "adapter_model.bin, a pickle, which Palimpsest doesn't read: open the adapter with PEFT "
+        "and "
         "save it again, save_pretrained(folder, safe_serialization=True)");
   }
   refuse("no adapter_model.safetensors");

@@ -83,7 +83,7 @@ Protocol read_protocol(const std::filesystem::path& path) {
     for (const std::string& name : added.classes) {
       if (!seen.insert(name).second) {
         throw InputError(concat(path.string(), ": ", task.where, ".classes: the class \"", name,
-                                "\" stands twice in the protocol."));
+                                "\" is twice in the protocol."));
       }
     }
     if (added.classes.empty()) task.refuse("classes", "at least one class");

@@ -23,13 +23,12 @@ void refuse_records_without_manifest(const std::filesystem::path& folder) {
   }
 }
 
-// Throws UsageError when the folder holds one of these files.
+// Throws UsageError when the folder has one of these files.
 void refuse_a_run(const std::filesystem::path& folder, std::initializer_list<const char*> names) {
   for (const char* name : names) {
     if (std::filesystem::exists(folder / name)) {
-      throw UsageError(
-          concat(folder.string(), ": expected a new folder, found a run (", name,
-                 "). Go on with it by --resume auto, or name another folder by --out."));
+      throw UsageError(concat(folder.string(), ": expected a new folder, found a run (", name,
+                              "). Resume it by --resume auto, or name another folder by --out."));
     }
   }
 }
@@ -56,7 +55,7 @@ std::filesystem::path nearest_there(const std::filesystem::path& path) {
   return there;
 }
 
-// Throws Error where something else stands in the place of what a run makes first.
+// Throws Error where something else has the name of what a run makes first.
 void check_places(const RunFolder& run) {
   const std::filesystem::path& folder = run.path();
   const std::filesystem::path tasks = folder / "tasks";

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint64_t kMaximumHeader = 100'000'000;
 
-// Bits of one element; 0 for a type that isn't known here.
+// Bits of one element; 0 for an unknown type.
 std::uint64_t element_bits(std::string_view dtype) {
   static constexpr std::pair<std::string_view, std::uint64_t> kTypes[] = {
       {"F4", 4},   {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"BOOL", 8},    {"U8", 8},

@@ -18,7 +18,7 @@ nlohmann::json parse_json(std::string_view text, const std::string& where) {
     if (event == json::parse_event_t::object_start) names.emplace_back();
     if (event == json::parse_event_t::object_end) names.pop_back();
     if (event == json::parse_event_t::key && !names.back().insert(parsed.get<std::string>()).second)
-      throw InputError(concat(where, ": the name ", parsed.dump(), " stands twice."));
+      throw InputError(concat(where, ": the name ", parsed.dump(), " is given twice."));
     return true;
   };
   try {
@@ -27,8 +27,7 @@ nlohmann::json parse_json(std::string_view text, const std::string& where) {
     throw InputError(
         concat(where, ": expected JSON, found a syntax error at byte ", error.byte, "."));
   } catch (const json::out_of_range&) {
-    throw InputError(
-        concat(where, ": expected numbers that a double can hold, found a larger one."));
+    throw InputError(concat(where, ": expected numbers in a double's range, found a larger one."));
   }
 }
 

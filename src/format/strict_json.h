@@ -1,6 +1,6 @@
 #pragma once
 // JSON as we take it from files: no name twice in one object, nothing nested deeper than any file
-// of ours, no number that a double cannot hold.
+// of ours, no number out of a double's range.
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>

@@ -175,7 +175,7 @@ class RunVerifier {
       expect(name, "task", std::to_string(manifest_.tasks_done),
              std::to_string(step.progress.task));
       if (step.state_content_sha256 != expected)
-        result_.remarks.push_back(concat(name, " goes on from a state that was given up"));
+        result_.remarks.push_back(concat(name, " resumes from a state that was given up"));
     }
   }
 
@@ -289,9 +289,10 @@ Verification verify_run(const std::filesystem::path& folder) {
   try {
     FolderLock::check_free(folder);
   } catch (const UsageError&) {
-    result.problems.push_back(concat(folder.string(),
-                                     ": a run is writing here, and may have replaced files while "
-                                     "they were verified: verify it when the run has ended"));
+    result.problems.push_back(
+        concat(folder.string(),
+               ": a run is writing to this folder, and may have replaced files while "
+               "they were verified: verify it when the run has ended"));
   }
   return result;
 }

@@ -23,7 +23,7 @@ const Parameter& find_parameter(std::string_view noun, std::string_view kind,
       concat(noun, " '", kind, "' has no key '", key, "'; ", name_hint(key, names, has)));
 }
 
-// What stands for a value in a hint of how to write the key.
+// The placeholder of a value in a hint of how to write the key.
 std::string example(const Parameter& parameter) {
   if (!parameter.choices.empty()) return std::string(parameter.choices.front());
   if (parameter.type == Type::kWords) return "WORD";

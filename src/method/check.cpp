@@ -90,10 +90,9 @@ void check_stream(const RunConfig& config, const Method& method) {
                perturbation_and_merge(config), "; set both to none"));
   }
   if (!config.fork.empty() && !config.continue_from.empty()) {
-    throw UsageError(
-        concat("--fork ", config.fork, " and --continue ", config.continue_from,
-               ": a run begins from one other run; keep --fork where the protocol holds "
-               "the tasks done, --continue where it holds only new ones"));
+    throw UsageError(concat("--fork ", config.fork, " and --continue ", config.continue_from,
+                            ": a run begins from one other run; keep --fork where the protocol has "
+                            "the tasks done, --continue where it has only new ones"));
   }
   if (config.joint && !config.continue_from.empty()) {
     throw UsageError(

@@ -44,11 +44,11 @@ std::vector<Key> keys_of_parts() {
            .kinds = &curvatures()}),
       key(kGroup, &C::head,
           {.name = "head",
-           .help = "What a task trains to tell its classes apart.",
+           .help = "What a task trains on top of the features.",
            .kinds = &head_kinds()}),
       key(kGroup, &C::classifier,
           {.name = "classifier",
-           .help = "What tells the classes of all tasks apart.",
+           .help = "What classifies among the classes of all tasks.",
            .kinds = &classifiers()},
           kEverywhere),
   };

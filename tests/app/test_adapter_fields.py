@@ -126,7 +126,7 @@ def test_patterns_mean_what_they_mean_to_peft(adapter, tmp_path, alphas):
 def test_patterns_that_only_python_reads_are_refused(adapter, pattern):
     change_config(adapter, alpha_pattern={pattern: 2})
     text = text_of(adapter)
-    assert "alpha_pattern: expected regular expressions that can be read here" in text and pattern in text
+    assert "alpha_pattern: expected regular expressions that this program reads" in text and pattern in text
 
 
 @pytest.mark.parametrize("changes,fits", [
@@ -147,7 +147,7 @@ def test_tensors_are_of_the_modules_that_peft_would_adapt(adapter, changes, fits
 
 
 @pytest.mark.parametrize("name,shape,found", [
-    (f"{LAYER}.query.lora_A.default.weight", (4, 16), "the adapter's name stands in it"),
+    (f"{LAYER}.query.lora_A.default.weight", (4, 16), "the adapter's name is in it"),
     (f"{LAYER}.query.lora_magnitude_vector", (16,), "a part of DoRA"),
     (f"{LAYER}.query.lora_B.bias", (16,), "a bias of B"),
     (f"{LAYER}.query.base_layer.weight", (16, 16), "a weight of the base model"),

@@ -181,7 +181,7 @@ def test_a_needed_tensor_of_a_type_that_is_not_read(toy, folder):
 def test_weights_of_another_kind(toy, folder, file):
     (folder / WEIGHTS).rename(folder / file)
     text = refused(toy, folder)
-    assert f"found {file}, which isn't read here" in text and "docs/your-backbone.md" in text
+    assert f"found {file}, which Palimpsest doesn't read" in text and "docs/your-backbone.md" in text
 
 
 @pytest.mark.slow
@@ -237,7 +237,7 @@ def test_fields_that_change_what_a_text_model_computes(toy, folder, field, value
 
 def test_fields_that_are_not_known_are_named(toy, folder, numbers):
     change_json(folder, **{"a_field_of_tomorrow": 3, "another": None, "use_cache": False, "is_decoder": False})
-    assert "fields that are not known here, and not used: a_field_of_tomorrow palimpsest" in train(toy, folder, "names-field") + " palimpsest"
+    assert "unknown fields, which are not used: a_field_of_tomorrow palimpsest" in train(toy, folder, "names-field") + " palimpsest"
     assert toy.metrics("names-field") == numbers
 
 

@@ -85,7 +85,7 @@ def test_what_a_file_cannot_say(tmp_path, line, message):
     (["--lr", "--batch", "3"], "expected a value of --lr, found --batch"),
     (["--epoch", "3"], "did you mean 'epochs'?"),
     (["--lora_rank=3"], "--lora_rank is a key of the adapter now: --adapter lora:rank=10"),
-    (["runs/mine"], "'runs/mine' stands alone"),
+    (["runs/mine"], "'runs/mine' is no setting"),
 ]))
 def test_what_a_command_line_cannot_say(arguments, message):
     assert message in call(PROGRAM, "train", *arguments, "--print-config", code=2)

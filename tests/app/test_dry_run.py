@@ -99,7 +99,7 @@ REFUSED = {
     "resumed with other settings": (lambda t, w, r: ["--resume", "auto", "--out", r, "--perturbation", "sign:epsilon=0.25"], "epsilon"),
     "resumed with fewer tasks": (lambda t, w, r: ["--resume", "auto", "--out", r, "--tasks", 2], "it has learned 4 tasks already"),
     "resumed with another pack": (lambda t, w, r: ["--resume", "auto", "--out", r, "--pack", other_pack(t, w)], "pack (content hash)"),
-    "no state is whole": (lambda t, w, r: ["--resume", "auto", "--out", no_state(r, w)], "expected a whole state to go on from"),
+    "no state is whole": (lambda t, w, r: ["--resume", "auto", "--out", no_state(r, w)], "expected an undamaged state to resume from"),
     "fork of nothing": (lambda t, w, r: ["--fork", w / "none"], "expected a run folder, or a state in one"),
     "fork of a damaged state": (lambda t, w, r: ["--fork", copy_of(r, w, "state-0003.h5")], "its newest state, state-0003.h5"),
     "fork with other modules": (lambda t, w, r: ["--fork", r, "--adapter", "lora:rank=4,alpha=4,targets=query"], "it adapted other modules"),

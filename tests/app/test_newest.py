@@ -148,7 +148,7 @@ def test_a_state_given_itself_is_the_one_that_the_manifest_names(toy, run, tmp_p
 def test_a_resume_alone_goes_back_and_says_so(toy, run):
     flip(run / NEWEST)
     text = call(*toy.command("--resume", "auto"), "--out", run)
-    assert f"going on from {OLDER}, and doing again what came after it" in text and NEWEST in text, text
+    assert f"resuming from {OLDER}, and repeating what came after it" in text and NEWEST in text, text
     call(PROGRAM, "eval", "--weights", run)
 
 
@@ -178,7 +178,7 @@ def test_a_file_that_another_program_holds_is_not_called_damaged(toy, run, tmp_p
         else:
             text = call(*(resume if reader == "train --resume" else READERS[reader](toy, run, tmp_path / "out")), code=3)
     assert NEWEST in text and "Another program has it open" in text and "h5py" in text, text
-    assert "HDF5_USE_FILE_LOCKING" not in text and "damaged" not in text and "going on from" not in text, text
+    assert "HDF5_USE_FILE_LOCKING" not in text and "damaged" not in text and "resuming from" not in text, text
     assert (run / "manifest.json").read_bytes() == before
 
 
@@ -246,7 +246,7 @@ def test_a_table_of_results_takes_the_runs_own_tasks_alone(run, damage):
 def test_verify_says_that_a_run_is_writing_what_it_reads(run):
     os.remove(run / OLDER)  # as a run removes a state once the next is saved
     with open(run / ".lock") as lock:
-        assert "a run is writing here" not in call(tool("verify"), run, code=3)
+        assert "a run is writing to this folder" not in call(tool("verify"), run, code=3)
         fcntl.flock(lock, fcntl.LOCK_EX)
         text = call(tool("verify"), run, code=3)
         assert OLDER in text and "verify it when the run has ended" in text, text

@@ -129,7 +129,7 @@ def test_a_damaged_step_falls_back_to_the_one_before_and_then_to_the_task(toy, u
             path = os.path.join(run, f"step-0002-{name}.h5")
             flip(path, os.path.getsize(path) // 2)
     text = toy.run(*STEPS, "--resume", "auto", out="damaged-step")
-    assert "step-0002-00000017.h5" in text and "going on from step-0002-00000016.h5" in text, text
+    assert "step-0002-00000017.h5" in text and "resuming from step-0002-00000016.h5" in text, text
     text = toy.run(*STEPS, "--resume", "auto", out="damaged-steps")
     assert "doing task 3 again" in text, text
     assert toy.records("damaged-steps") == undisturbed
@@ -182,7 +182,7 @@ def test_a_lost_record_of_the_newest_task_is_made_again(toy, reference_run):
     shutil.copytree(reference_run, run)
     os.remove(os.path.join(run, "tasks", "task-0003.h5"))
     text = toy.run("--resume", "auto", out="lost-task")
-    assert "task-0003.h5" in text and "going on from state-0002.h5" in text, text
+    assert "task-0003.h5" in text and "resuming from state-0002.h5" in text, text
     assert toy.records("lost-task") == toy.records("reference")
 
 

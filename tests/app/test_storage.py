@@ -48,7 +48,7 @@ def test_a_file_that_another_program_has_locked_is_named(toy, undisturbed):
         assert shown.returncode == 3, shown.stdout
         assert state in shown.stderr and "Another program has it open" in shown.stderr, shown.stderr
         text = toy.run(*OPTIONS, "--resume", "auto", out="locked", code=3)
-    assert "state-0003.h5: cannot be locked" in text and "going on from" not in text, text  # nothing is done again for that
+    assert "state-0003.h5: cannot be locked" in text and "resuming from" not in text, text  # nothing is done again for that
     toy.run(*OPTIONS, "--resume", "auto", out="locked")
     assert toy.records("locked") == undisturbed
 

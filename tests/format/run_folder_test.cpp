@@ -122,7 +122,7 @@ TEST_F(RunFolderTest, AResumeFallsBackToTheStateBeforeADamagedOneAndSaysSo) {
   const NewestState newest = run_.state_to_resume().value();
   EXPECT_EQ(newest.record.tasks_done, 2);
   EXPECT_THAT(newest.remark,
-              AllOf(HasSubstr("going on from state-0001.h5"), HasSubstr("damaged"),
+              AllOf(HasSubstr("resuming from state-0001.h5"), HasSubstr("damaged"),
                     HasSubstr(run_.state_file(2).string()), HasSubstr("expected SHA-256")));
   run_.cut_logs(1);
   EXPECT_EQ(std::filesystem::file_size(run_.log_file()), 200u);
@@ -137,7 +137,7 @@ TEST_F(RunFolderTest, AResumeFallsBackToTheStateBeforeAMissingOne) {
   EXPECT_THAT(message_of<InputError>([&] { run_.newest_state(); }), HasSubstr("state-0001.h5"));
   const NewestState newest = run_.state_to_resume().value();
   EXPECT_EQ(newest.record.tasks_done, 1);
-  EXPECT_THAT(newest.remark, AllOf(HasSubstr("going on from state-0000.h5"),
+  EXPECT_THAT(newest.remark, AllOf(HasSubstr("resuming from state-0000.h5"),
                                    HasSubstr("cannot read"), HasSubstr("state-0001.h5")));
 }
 
@@ -299,7 +299,7 @@ TEST_F(RunFolderTest, ADamagedStepFallsBackToTheOneBeforeAndThenToTheTask) {
   NewestStep newest = run_.newest_step(1, state);
   EXPECT_EQ(newest.record->progress.steps_done, 10);
   EXPECT_THAT(newest.remark, AllOf(HasSubstr("step-0001-00000020.h5"), HasSubstr("damaged"),
-                                   HasSubstr("going on from step-0001-00000010.h5")));
+                                   HasSubstr("resuming from step-0001-00000010.h5")));
   run_.commit_step(step_of(run_, 1, 15), {{"metrics.jsonl", 0}});  // the run goes on from step 10
   EXPECT_EQ(run_.newest_step(1, state).record->progress.steps_done, 15);
   EXPECT_FALSE(exists("step-0001-00000020.h5"));

@@ -27,7 +27,8 @@ TEST(StrictJsonTest, RefusesWhatIsNotJson) {
 }
 
 TEST(StrictJsonTest, RefusesANameThatStandsTwiceInOneObject) {
-  EXPECT_EQ(refusal(R"({"a": 1, "b": {"a": 2}, "a": 3})"), "a.json: the name \"a\" stands twice.");
+  EXPECT_EQ(refusal(R"({"a": 1, "b": {"a": 2}, "a": 3})"),
+            "a.json: the name \"a\" is given twice.");
 }
 
 TEST(StrictJsonTest, RefusesNumbersThatNoDoubleHolds) {

@@ -208,7 +208,7 @@ TEST_F(VerifyTest, FilesOfNobodyAreRemarkedOn) {
   const Verification result = verify_run(run_.path());
   EXPECT_THAT(result.problems, IsEmpty());
   EXPECT_THAT(result.remarks,
-              ElementsAre("step-0003-00000020.h5 goes on from a state that was given up",
+              ElementsAre("step-0003-00000020.h5 resumes from a state that was given up",
                           "state-0009.h5.tmp is not part of the run"));
 }
 

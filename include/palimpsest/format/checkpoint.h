@@ -1,7 +1,7 @@
 #pragma once
 // The tensors of a pretrained model: model.safetensors, or several files with
 // model.safetensors.index.json. A prefix that a wrapper has put before all names of the backbone
-// ("module.") is taken off; the remark says so, and names what stands beside it.
+// ("module.") is taken off; the remark says so, and names what is beside it.
 #include <cstdint>
 #include <filesystem>
 #include <map>

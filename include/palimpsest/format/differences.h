@@ -24,7 +24,7 @@ RecordComparison compare_records(const std::filesystem::path& a, const std::file
 
 // Two run folders: how many tasks are done, then the records of the tasks that both have, in order,
 // then the newest state and the newest step that both have. Records with the same content hash are
-// not opened. Throws InputError when one holds no run, or a file is not what its manifest says.
+// not opened. Throws InputError when one has no run, or a file is not what its manifest says.
 RecordComparison compare_runs(const std::filesystem::path& a, const std::filesystem::path& b);
 
 // Two run folders or two files.

@@ -14,7 +14,7 @@ namespace palimpsest {
 // As the scenario's name in a recorded configuration says it.
 bool shares_head(std::string_view scenario);
 
-// Those that tell classes apart: all, or the newest where it is shared.
+// Those that classify: all, or the newest where it is shared.
 std::span<const Head> heads_in_use(std::string_view scenario, std::span<const Head> heads);
 
 // The heads side by side, as one: their classes in order. At least one; throws Error when kinds or

@@ -26,7 +26,7 @@ struct Protocol {
 };
 
 // Throws InputError: not JSON, a missing or mistyped field, an unknown version, an empty task, a
-// class that stands twice, labels that are not one for each class.
+// class that is given twice, labels that are not one for each class.
 Protocol read_protocol(const std::filesystem::path& path);
 
 // What a user should know of a protocol that is taken all the same: unread fields, another pack,

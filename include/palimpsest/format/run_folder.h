@@ -30,14 +30,14 @@ struct Manifest {
   std::map<std::string, LogOffsets> log_offsets;
 };
 
-// A state to go on from.
+// A state to resume from.
 struct NewestState {
   StateRecord record;
   std::string content_sha256;
   std::string remark;  // of a resume: which newer state is damaged, why, and what is used instead
 };
 
-// A step to go on from, within the task that comes after a state.
+// A step to resume from, within the task that comes after a state.
 struct NewestStep {
   std::optional<StepRecord> record;  // nullopt: from the beginning of the task
   std::string remark;                // as above
@@ -65,7 +65,7 @@ class RunFolder {
   void check_create() const;
   void check_restart() const;
 
-  // Makes the folder for a new run and writes run.json. Throws UsageError when it holds a run
+  // Makes the folder for a new run and writes run.json. Throws UsageError when it has a run
   // already (resume it, or name another folder), Error when it can't be written.
   void create(const std::string& run_json) const;
 
@@ -75,7 +75,7 @@ class RunFolder {
   void restart(const std::string& run_json) const;
 
   // Into the new folder: the task records of another run up to one of its states, verified, and the
-  // state, from which this run goes on. tasks_before: as in its manifest.
+  // state, from which this run starts. tasks_before: as in its manifest.
   void begin_with(const RunFolder& other, const StateRecord& state,
                   std::int64_t tasks_before = 0) const;
 
@@ -113,7 +113,7 @@ class RunFolder {
   // for the first task) and verifies; the one before when the newest is damaged.
   NewestStep newest_step(std::int64_t task, const std::string& state_content_sha256) const;
 
-  // The run goes on from this step (0: from the task's beginning): later ones, damaged or of a
+  // The run resumes from this step (0: from the task's beginning): later ones, damaged or of a
   // state that was given up, are no longer part of it, and are not counted among the two that are
   // kept. Their files stay.
   void forget_steps(std::int64_t task, std::int64_t steps_done) const;

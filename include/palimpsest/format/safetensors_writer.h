@@ -16,7 +16,7 @@ struct TensorToWrite {
   std::function<std::vector<float>()> values;  // row-major, of that shape
 };
 
-// The file appears whole or not at all (AtomicFile). Throws Error when a name stands twice, when
+// The file appears whole or not at all (AtomicFile). Throws Error when a name is given twice, when
 // values don't have the size of their shape, or when it can't be written.
 void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWrite> tensors);
 

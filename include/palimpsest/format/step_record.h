@@ -17,7 +17,7 @@ struct AdapterAndHead {
   bool operator==(const AdapterAndHead&) const = default;
 };
 
-// Where the training of one task stands.
+// The progress of one task's training.
 struct TaskProgress {
   std::int64_t task = 0;
   std::int64_t steps_done = 0, steps = 0;

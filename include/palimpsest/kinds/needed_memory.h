@@ -1,5 +1,5 @@
 #pragma once
-// Which memory the parts of a run need from the tasks before: a run that goes on from a state must
+// Which memory the parts of a run need from the tasks before: a run that resumes from a state must
 // find it there, under the names of its own parts.
 #include <cstdint>
 #include <initializer_list>

@@ -1,6 +1,6 @@
 #pragma once
 // How long a step and a task take on how many ranks, and where more ranks stop being faster: the
-// work dealt over them, what they exchange, and how fast samples come in.
+// work spread over them, what they exchange, and how fast samples come in.
 #include <array>
 #include <cstdint>
 
@@ -24,7 +24,7 @@ ComputeCost cost_at_rate(const Operations& operations, double rate);
 
 // What a step's time consists of, and what keeps more ranks from being faster.
 enum StepPart : std::size_t {
-  kSamples,    // computation that grows with samples: the batch is used up, or not dealt evenly
+  kSamples,    // computation that grows with samples: the batch is used up, or not split evenly
   kFixedWork,  // computation of a step or lane that more ranks don't share
   kLatency,    // of the exchange of gradients, and the agreement after a step
   kBandwidth,  // of the exchange
