@@ -103,7 +103,7 @@ std::vector<Key> keys_of_input() {
            .effect = kOperational}),
       key(kStream, &C::scenario,
           {.name = "scenario",
-           .help = "class-incremental: classify among the classes of all tasks, as in the paper.\n"
+           .help = "class-incremental: choose among all tasks' classes, as in the paper.\n"
                    "Not in the paper: task-incremental, each sample comes with its task;\n"
                    "domain-incremental, every task has the same labels, and they share a head."}),
       key(kStream, &C::joint,

@@ -29,13 +29,18 @@ bool is_switch(const KeyTable& table, std::string_view name) {
   }
   usual.erase(0, std::min(usual.find_first_not_of('-'), usual.size()));
   const bool is_flag = given.source == kCommandLine;
-  if (const auto today = todays_spelling(usual, is_flag ? "" : given.value)) {
+  if (const auto today = todays_spelling(usual, given.value)) {
+    const std::string flag = is_flag ? "--" : "";
     throw UsageError(concat(
-        given.source, ": ", is_flag ? "--" : "", given.name, " is a key of the ", today->setting,
-        " now: ", is_flag ? "--" : "", today->setting, is_flag ? " " : " = ", today->value,
-        is_flag ? ""
-                : ". palimpsest train --config FILE --print-config writes the whole file in "
-                  "today's spelling"));
+        given.source, ": ", flag, given.name, " is now a key of ", flag, today->setting, ": ", flag,
+        today->setting, is_flag ? " " : " = ", today->value,
+        today->value.find(':') == std::string::npos
+            ? ""
+            : ". Give all its keys in one text: one that is left out has its default",
+        is_flag
+            ? ""
+            : "; palimpsest train --config FILE --print-config writes the whole file in today's "
+              "spelling"));
   }
   std::vector<std::string_view> names = {"config"};
   for (const Key& key : table.keys) names.push_back(key.name);
@@ -105,11 +110,13 @@ std::vector<Given> read_command_line(const KeyTable& table,
     const bool has_value = equals != word.size();
     Given given{word.substr(2, equals - 2), has_value ? word.substr(equals + 1) : "",
                 std::string(kCommandLine)};
-    if (given.name != "config" && find_key(table, given.name) == nullptr)
+    const std::string* const next = i + 1 < words.size() ? &words[i + 1] : nullptr;
+    if (given.name != "config" && find_key(table, given.name) == nullptr) {
+      if (!has_value && next != nullptr && !next->starts_with("--")) given.value = *next;
       refuse_unknown(table, given);
+    }
     if (std::ranges::find(all, given.name, &Given::name) != all.end())
       refuse("'", given.name, "' is given twice; keep one");
-    const std::string* const next = i + 1 < words.size() ? &words[i + 1] : nullptr;
     if (!has_value && is_switch(table, given.name)) {
       given.value = "true";
       if (next != nullptr && !next->starts_with("--")) given.value = words[++i];

@@ -100,6 +100,10 @@ std::string list_text(std::string_view text) {
   return joined;
 }
 
+bool is_zero(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0.") == text.npos;
+}
+
 std::optional<std::string> take(Settings& settings, std::string_view name) {
   const auto found = settings.find(std::string(name));
   if (found == settings.end()) return std::nullopt;
@@ -124,7 +128,7 @@ void join_settings(Settings& settings) {
   join_switch(settings, "head-refit", "20");
   join_switch(settings, "head-align", "5");
   const std::optional<std::string> ewc = take(settings, "ewc");
-  if (!ewc || *ewc == "0") return;
+  if (!ewc || is_zero(*ewc)) return;
   const auto penalty = settings.find("penalty");
   if (penalty != settings.end() && penalty->second != "none") {
     throw UsageError(concat("ewc = ", *ewc, " is a penalty, and penalty = ", penalty->second,
@@ -203,10 +207,13 @@ std::optional<Spelling> todays_spelling(std::string_view old_name, std::string_v
       text = value == "false" ? "0" : old_name == "head-refit" ? "20" : "5";
     if (text.empty()) text = key.standard;
     if (key.standard.find('+') != key.standard.npos) text = list_text(text);
-    return Spelling{std::string(key.setting), concat(key.kinds.front(), ':', key.key, '=', text)};
+    const std::string_view usual = kDefaultKinds.at(key.setting);
+    const std::string_view kind = is_of(key, usual) ? usual : key.kinds.front();
+    return Spelling{std::string(key.setting), concat(kind, ':', key.key, '=', text)};
   }
   for (const Spelling& other : kOthers) {
     if (other.setting != old_name) continue;
+    if (old_name == "ewc" && is_zero(value)) return Spelling{"penalty", "none"};
     const std::string kind = other.value.substr(0, other.value.find('=') + 1);
     return Spelling{old_name == "ewc" ? "penalty" : "classifier",
                     value.empty() ? other.value : concat(kind, value)};

@@ -34,7 +34,7 @@ def golden(request, tmp_path):
 def test_a_file_in_the_spelling_of_then_trains_only_when_it_is_converted():
     command = [PROGRAM, "train", "--config", os.path.join(FOLDERS[0], "run.cfg")]
     refused = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert refused.returncode == 2 and "lora-rank is a key of the adapter now: adapter = lora:rank=2" in refused.stderr
+    assert refused.returncode == 2 and "lora-rank is now a key of adapter: adapter = lora:rank=2" in refused.stderr
     assert "--print-config writes the whole file in today's spelling" in refused.stderr
 
 

@@ -159,16 +159,20 @@ TEST_F(ConfigFile, NamesTheFileInWhatItRefuses) {
 
 // Settings of earlier versions.
 TEST_F(ConfigFile, AnOldSettingIsRefusedWithTodaysSpelling) {
-  EXPECT_THAT(refusal_with({"--lora-rank", "4"}),
-              HasSubstr("command line: --lora-rank is a key of the adapter now: --adapter "
-                        "lora:rank=10"));
+  EXPECT_THAT(
+      refusal_with({"--lora-rank", "4"}),
+      HasSubstr("command line: --lora-rank is now a key of --adapter: --adapter lora:rank=4. "
+                "Give all its keys in one text"));
   EXPECT_THAT(refusal_with({"--head_refit"}), HasSubstr("--classifier local:refit=20"));
   EXPECT_THAT(refusal_with({"--ewc=1"}), HasSubstr("--penalty ewc:weight=1"));
+  EXPECT_THAT(refusal_with({"--ewc", "0.0"}), HasSubstr("--penalty none"));
+  EXPECT_THAT(refusal_with({"--head-refit=false"}), HasSubstr("--classifier local:refit=0"));
+  EXPECT_THAT(refusal_with({"--warmup-steps", "3"}), HasSubstr("--schedule cosine:warmup=3"));
   EXPECT_THAT(refusal_with({"--milestones=0.2,0.4"}),
-              HasSubstr("--schedule multistep:milestones=0.5+0.8"));
+              HasSubstr("--schedule multistep:milestones=0.2+0.4"));
   write("seed = 1\nmilestones = 0.2, 0.4\n");
   EXPECT_THAT(refusal({"--config", path()}),
-              AllOf(HasSubstr("line 2: milestones is a key of the schedule now: schedule = "
+              AllOf(HasSubstr("line 2: milestones is now a key of schedule: schedule = "
                               "multistep:milestones=0.2+0.4"),
                     HasSubstr("--print-config writes the whole file in today's spelling")));
 }
