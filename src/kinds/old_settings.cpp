@@ -1,6 +1,7 @@
 #include "palimpsest/kinds/old_settings.h"
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -100,8 +101,11 @@ std::string list_text(std::string_view text) {
   return joined;
 }
 
+// Whether the whole text is a number, and that is 0.
 bool is_zero(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0.") == text.npos;
+  double number = 1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && number == 0;
 }
 
 std::optional<std::string> take(Settings& settings, std::string_view name) {

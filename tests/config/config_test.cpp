@@ -166,6 +166,7 @@ TEST_F(ConfigFile, AnOldSettingIsRefusedWithTodaysSpelling) {
   EXPECT_THAT(refusal_with({"--head_refit"}), HasSubstr("--classifier local:refit=20"));
   EXPECT_THAT(refusal_with({"--ewc=1"}), HasSubstr("--penalty ewc:weight=1"));
   EXPECT_THAT(refusal_with({"--ewc", "0.0"}), HasSubstr("--penalty none"));
+  EXPECT_THAT(refusal_with({"--ewc", "."}), HasSubstr("--penalty ewc:weight=."));
   EXPECT_THAT(refusal_with({"--head-refit=false"}), HasSubstr("--classifier local:refit=0"));
   EXPECT_THAT(refusal_with({"--warmup-steps", "3"}), HasSubstr("--schedule cosine:warmup=3"));
   EXPECT_THAT(refusal_with({"--milestones=0.2,0.4"}),
