@@ -54,7 +54,7 @@ std::string placeholder(const KeyTable& table, const Key& key) {
 // The default, in few words: of a kind without its keys, which have their own lines.
 std::string default_text(const Key& key) {
   const std::string value = value_text(RunConfig(), key);
-  return key.type == Type::kKind ? value.substr(0, value.find(':')) : value;
+  return key.type == Type::kKind ? std::string(kind_in(value)) : value;
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/kinds/old_settings.h"
+#include "palimpsest/kinds/kind_settings.h"
 
 namespace palimpsest {
 namespace {

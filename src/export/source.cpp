@@ -11,6 +11,7 @@
 #include "palimpsest/format/merged_record.h"
 #include "palimpsest/format/partial_records.h"
 #include "palimpsest/format/run_folder.h"
+#include "palimpsest/kinds/kind_settings.h"
 #include "palimpsest/kinds/old_settings.h"
 #include "palimpsest/merge/task_vector.h"
 #include "palimpsest/merge/thin_svd.h"
@@ -144,7 +145,7 @@ void take_heads(const RunFolder& folder, std::int64_t task, std::int64_t done,
   const std::string heads_alone = RunConfig().classifier;
   const std::string classifier =
       config.is_object() ? config.value("classifier", heads_alone) : heads_alone;
-  if (classifier.substr(0, classifier.find(':')) != heads_alone) {
+  if (kind_in(classifier) != heads_alone) {
     source.description +=
         concat("; its heads alone, not the classifier ", classifier, " that answers in the run");
   }

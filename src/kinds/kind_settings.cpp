@@ -34,6 +34,21 @@ std::string example(const Parameter& parameter) {
 
 }  // namespace
 
+std::string_view kind_in(std::string_view text) { return text.substr(0, text.find(':')); }
+
+std::string key_in(std::string_view text, std::string_view key) {
+  text.remove_prefix(std::min(kind_in(text).size(), text.size()));
+  while (!text.empty()) {
+    text.remove_prefix(1);  // : or ,
+    const std::string_view part = text.substr(0, text.find(','));
+    text.remove_prefix(part.size());
+    const std::size_t equals = part.find('=');
+    if (equals != part.npos && part.substr(0, equals) == key)
+      return std::string(part.substr(equals + 1));
+  }
+  return "";
+}
+
 template <typename Value>
 const Value& KindSettings::at(std::string_view key, std::string_view type) const {
   if (const Value* const found = std::get_if<Value>(&value(key))) return *found;

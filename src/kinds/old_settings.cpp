@@ -7,7 +7,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/kinds/parameter.h"
+#include "palimpsest/kinds/kind_settings.h"
 
 namespace palimpsest {
 namespace {
@@ -86,8 +86,6 @@ const std::map<std::string_view, std::string_view> kDefaultKinds = {
 const std::vector<Spelling> kOthers = {{"head-refit-epochs", "local:refit=20"},
                                        {"head-align-epochs", "local:align=5"},
                                        {"ewc", "ewc:weight=1"}};
-
-std::string_view kind_in(std::string_view text) { return text.substr(0, text.find(':')); }
 
 bool is_of(const OldKey& key, std::string_view kind) {
   return std::ranges::find(key.kinds, kind) != key.kinds.end();
@@ -189,19 +187,6 @@ std::string text_of(const Json& value) {
 }
 
 }  // namespace
-
-std::string key_in(std::string_view kind_text, std::string_view key) {
-  kind_text.remove_prefix(std::min(kind_in(kind_text).size(), kind_text.size()));
-  while (!kind_text.empty()) {
-    kind_text.remove_prefix(1);  // : or ,
-    const std::string_view part = kind_text.substr(0, kind_text.find(','));
-    kind_text.remove_prefix(part.size());
-    const std::size_t equals = part.find('=');
-    if (equals != part.npos && part.substr(0, equals) == key)
-      return std::string(part.substr(equals + 1));
-  }
-  return "";
-}
 
 std::optional<Spelling> todays_spelling(std::string_view old_name, std::string_view value) {
   for (const OldKey& key : kOldKeys) {

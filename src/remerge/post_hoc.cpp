@@ -5,6 +5,7 @@
 
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
+#include "palimpsest/kinds/kind_settings.h"
 #include "palimpsest/kinds/old_settings.h"
 
 namespace palimpsest {

@@ -4,7 +4,7 @@
 
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/kinds/old_settings.h"
+#include "palimpsest/kinds/kind_settings.h"
 #include "palimpsest/report/readable.h"
 
 namespace palimpsest {
@@ -52,9 +52,9 @@ const Json* column_of(const ReportedRun& run) {
 bool agrees(const Json& found, const Json& published) {
   if (!found.is_string() || !published.is_string()) return found == published;
   const std::string ours = found, theirs = published;
-  const auto kind = [](const std::string& text) { return text.substr(0, text.find(':')); };
-  if (kind(ours) != kind(theirs)) return false;
-  std::istringstream keys(theirs.substr(std::min(kind(theirs).size() + 1, theirs.size())));
+  const std::string_view kind = kind_in(theirs);
+  if (kind_in(ours) != kind) return false;
+  std::istringstream keys(theirs.substr(std::min(kind.size() + 1, theirs.size())));
   for (std::string key; std::getline(keys, key, ',');) {
     const std::string name = key.substr(0, key.find('=')), value = key_in(ours, name);
     if (!value.empty() && value != key_in(theirs, name)) return false;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/kinds/kind_settings.h"
 
 namespace palimpsest {
 namespace {

@@ -12,6 +12,12 @@
 
 namespace palimpsest {
 
+// NAME of NAME[:key=value,...], as it is written.
+std::string_view kind_in(std::string_view text);
+
+// The value of a key in NAME[:key=value,...]; "" where the text doesn't give it.
+std::string key_in(std::string_view text, std::string_view key);
+
 struct KindSetting {
   std::string_view key;
   ParameterValue value;

@@ -24,7 +24,4 @@ bool convert_old_settings(std::map<std::string, std::string>& settings);
 // it is.
 std::string with_todays_settings(const std::string& recorded_json);
 
-// The value of a key in NAME[:key=value,...]; "" where the text doesn't give it.
-std::string key_in(std::string_view kind_text, std::string_view key);
-
 }  // namespace palimpsest
