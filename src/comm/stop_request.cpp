@@ -16,9 +16,9 @@ constexpr unsigned kGraceSeconds = 1;
 // A signal handler can reach nothing else.
 volatile std::sig_atomic_t asked = 0;  // the signal, once it has come
 volatile std::sig_atomic_t has_nothing_to_save = 0;
-volatile std::sig_atomic_t run_saves = 0;  // by a run that saves
-volatile std::sig_atomic_t is_done = 0;    // but for writing what came out
-volatile std::sig_atomic_t prints = 1;     // one of the ranks does
+volatile std::sig_atomic_t accepts_stops = 0;  // set by StopRequest::accept_requests()
+volatile std::sig_atomic_t is_done = 0;        // but for writing what came out
+volatile std::sig_atomic_t prints = 1;         // one of the ranks does
 
 [[noreturn]] void end_at_once(int signal) {
   mark_heartbeat("stopped");
@@ -30,7 +30,7 @@ void say_when_it_stops() {
   constexpr std::string_view kLine =
       "palimpsest: asked to stop: the run stops once it has saved something new, which is its next "
       "step (of a frozen backbone: its next task)\n";
-  if (prints == 0 || run_saves != 0) return;
+  if (prints == 0 || accepts_stops != 0) return;
   [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, kLine.data(), kLine.size());
 }
 
@@ -77,7 +77,7 @@ void ignore_stop_requests() {
 
 void StopRequest::accept_requests() {
   accepts_ = true;
-  run_saves = 1;
+  accepts_stops = 1;
 }
 
 int StopRequest::local_signal() const {

@@ -4,9 +4,8 @@
 
 namespace palimpsest {
 
-// Exit codes are those that a shell gives, 128 + the signal's number; SIGUSR1, by which
-// launch/mpirun.sh passes a stop on, counts as SIGTERM: 130 for SIGINT, 143 for SIGTERM and
-// SIGUSR1, 129 for SIGHUP.
+// As a shell has it, 128 + the signal's number: 129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM.
+// SIGUSR1 counts as SIGTERM, since launch/mpirun.sh sends it for one.
 int exit_code_of_signal(int signal);
 
 // "SIGTERM", or "signal 42".
