@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Kills a run of the toy stream at many random moments, resumes it, and compares what it ends in with a run that nobody
+# Kills a run of the toy stream at many random moments, resumes it, and compares what it ends in with a run that nothing
 # disturbed:
 #   bench/kills.sh [KILLS [SEED]]    (default 1000 1; about two and a half seconds a kill)
 # Prints how many of each kind landed. Exit codes: 0 all ended alike, 1 one did not, 2 not built. Example: bench/kills.sh 20 7

@@ -93,7 +93,7 @@ foreach(toolkit ${toolkits})  # only of the wheel's CUDA: two would mix
   endif()
 endforeach()
 find_path(LibTorch_CUDART_INCLUDE_DIR cuda_runtime_api.h PATHS ${nvidia_includes} ${toolkits} NO_DEFAULT_PATH NO_CACHE)
-# The runtime's headers need these two, which are packages of their own (nvidia-cuda-crt and nvidia-cuda-cccl, or with CUDA 12
+# The runtime's headers need these two, which are separate packages (nvidia-cuda-crt and nvidia-cuda-cccl, or with CUDA 12
 # nvidia-cuda-nvcc-cu12 and nvidia-cuda-cccl-cu12).
 find_path(LibTorch_CUDA_CRT_INCLUDE_DIR crt/host_defines.h PATHS ${LibTorch_CUDART_INCLUDE_DIR} ${nvidia_includes}
           ${toolkits} NO_DEFAULT_PATH NO_CACHE)

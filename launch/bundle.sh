@@ -83,7 +83,7 @@ in_stage() { find "$stage" -path "*/$1" -print -quit; }
 soname_of() { readelf -d "$1" | sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p'; }
 needed_by() { readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; }
 
-# libraries PATH...: shared libraries to link with: libx.so, and the file that it stands for.
+# libraries PATH...: shared libraries to link with: libx.so, and the file that it points to.
 libraries() {
   local path file
   for path in "$@"; do
@@ -141,7 +141,7 @@ copy_included() {
   done | sed "s|^$stage/usr/include/||" | sort -u | tar -C "$stage/usr/include" -cf - --files-from - | tar -C "$prefix/include" -xf -
 }
 
-# Of Boost also all that tells compilers apart.
+# Of Boost also all that distinguishes compilers.
 copy_boost() {
   copy_included boost/program_options.hpp boost
   tar -C "$stage/usr/include" -cf - boost/config boost/version.hpp | tar -C "$prefix/include" -xf -

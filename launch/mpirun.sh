@@ -36,7 +36,7 @@ if ! command -v "$launcher" >/dev/null; then
 fi
 
 # The number after -n, -np or -c; 1 where mpirun decides itself.
-ranks_asked_for() {
+requested_ranks() {
   while [[ $# -gt 1 ]]; do
     case $1 in
       -n | -np | --np | -c) echo "$2" && return ;;
@@ -57,7 +57,7 @@ read_heartbeat() {
   done <"$1"
 }
 
-# Names the ranks that were killed. True when there is one, and no rank ended by an error of its own.
+# Names the ranks that were killed. True when there is one, and no rank ended by its own error.
 # A killed rank left no end mark. mpirun ends the others with TERM, which they mark, but gives them little time for it; so
 # among several ranks without a mark it is those whose life ended half a second before the newest sign of life.
 name_the_killed() {
@@ -84,7 +84,7 @@ if [[ $EUID -eq 0 ]]; then
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
 if [[ -z ${OMP_NUM_THREADS:-} ]]; then
-  threads=${SLURM_CPUS_PER_TASK:-$(($(nproc) / $(ranks_asked_for "$@")))}
+  threads=${SLURM_CPUS_PER_TASK:-$(($(nproc) / $(requested_ranks "$@")))}
   export OMP_NUM_THREADS=$((threads > 0 ? threads : 1))
 fi
 if [[ -z ${PALIMPSEST_HEARTBEATS:-} ]]; then
@@ -95,12 +95,12 @@ export PALIMPSEST_HEARTBEATS
 rm -f "$PALIMPSEST_HEARTBEATS"/rank-*
 
 options=(--bind-to "${PALIMPSEST_BIND:-none}")
-# Open MPI gives rank 0 a terminal of its own: say where the output really goes.
+# Open MPI gives rank 0 its own terminal: say where the output really goes.
 [[ -t 1 ]] || export TERM=dumb
 open_mpi_options() {
   local name
   options+=(-x OMP_NUM_THREADS -x PALIMPSEST_HEARTBEATS)
-  # Open MPI hands the environment over on this node only. Within a job, SLURM gives every node its own CUDA_VISIBLE_DEVICES.
+  # Open MPI passes the environment on within this node only. Within a job, SLURM gives every node its own CUDA_VISIBLE_DEVICES.
   while read -r name; do
     case $name in
       NCCL_* | UCX_* | HDF5_USE_FILE_LOCKING) ;;
@@ -113,14 +113,14 @@ open_mpi_options() {
   # Outside a SLURM job a slot is a core, and a core has two threads on many machines.
   [[ -n ${SLURM_JOB_ID:-} ]] || options+=(--oversubscribe)
 }
-# MPICH's launcher, Hydra, hands the whole environment over, and knows no slots.
+# MPICH's launcher, Hydra, passes the whole environment on, and knows no slots.
 [[ $("$launcher" --version 2>&1) == *HYDRA* ]] || open_mpi_options "$@"
 
 asked='' # the first signal
 interrupts=0
 mpirun_pid=
 asker=
-# mpirun hands a signal to the ranks that it has started, and loses one that comes while it starts them: asks until rank 0 is at work.
+# mpirun passes a signal to the ranks that it has started, and loses one that comes while it starts them: asks until rank 0 is at work.
 ask_ranks() {
   stop_asking
   while kill -USR1 "$mpirun_pid" && [[ ! -e $PALIMPSEST_HEARTBEATS/rank-0000 ]] && sleep 1; do :; done >/dev/null 2>&1 &
@@ -148,12 +148,12 @@ for signal in TERM HUP QUIT USR1; do
 done
 trap on_interrupt INT
 
-# In a session of its own, so that the terminal's Ctrl-C reaches this script only.
+# In its own session, so that the terminal's Ctrl-C reaches this script only.
 start=(setsid)
 setpriv --pdeathsig USR1 true 2>/dev/null && start+=(setpriv --pdeathsig USR1)
 "${start[@]}" "$launcher" "${options[@]}" "$@" </dev/null &
 mpirun_pid=$!
-[[ -z $asked ]] || ask_ranks # it came before there was anybody to hand it to
+[[ -z $asked ]] || ask_ranks # it came before there was a child to pass it to
 
 # A signal ends `wait` before mpirun has ended: wait again.
 while kill -0 "$mpirun_pid" 2>/dev/null; do wait "$mpirun_pid"; done
@@ -163,7 +163,7 @@ stop_asking
 
 [[ $code -eq 0 || $code -eq 85 ]] && exit "$code"
 [[ $interrupts -gt 1 ]] && exit 130
-# Ranks that were asked and had nothing to save have marked that, but for those that were still starting; mpirun itself ends by USR1
+# Ranks that were asked and had nothing to save have marked that, except for those that were still starting; mpirun itself ends by USR1
 # before it has started any.
 by_request=$((128 + $(kill -l TERM))) by_usr1=$((128 + $(kill -l USR1)))
 if grep -qs '^end stopped' "$PALIMPSEST_HEARTBEATS"/rank-* || [[ -n $asked && ($code -eq $by_request || $code -eq $by_usr1) ]]; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From a fresh machine to a trained stream: six tasks of Debian's package descriptions, learned one after another by
-# Perturb-and-Merge on a pretrained transformer, over two ranks. Call it again to go on where it was stopped.
+# Perturb-and-Merge on a pretrained transformer, over two ranks. Call it again to continue where it was stopped.
 #   launch/quickstart.sh [--full | --vision] [options of launch/setup.sh]
 # --full: the same tasks with eight times as many epochs (configs/debian-sections.cfg); docs/results.md has the numbers of both.
 # --vision: ten tasks of Debian's clip art on a pretrained vision transformer instead.
@@ -32,7 +32,7 @@ build() {
 }
 
 if ! command -v nvidia-smi >/dev/null; then
-  echo "No NVIDIA driver here: what only GPUs need is left out. Call this again on a machine with one to add it."
+  echo "No NVIDIA driver on this machine: what only GPUs need is left out. Call this again on a machine with one to add it."
   setup+=(--processor)
 fi
 stage "Set-up" run_child --terminal launch/setup.sh --minimal "${setup[@]}"

@@ -139,11 +139,11 @@ setup_packages() {
   fi
   say "missing: ${lacking//$'\n'/, }"
   if ! $packages; then
-    say "going on without them (--no-packages)"
+    say "continuing without them (--no-packages)"
     return
   fi
   packages_to_build || {
-    echo "setup: no root, sudo or apt-get here. Have them installed, load your cluster's modules, or call" \
+    echo "setup: no root, sudo or apt-get on this machine. Have them installed, load your cluster's modules, or call" \
       "launch/setup.sh --no-packages where they are and this check does not see them" >&2
     exit 1
   }
@@ -151,7 +151,7 @@ setup_packages() {
   [[ -z $lacking ]] || { echo "setup: still missing after apt-get: ${lacking//$'\n'/, }" >&2; exit 1; }
 }
 
-# Its daemons don't start by themselves (RUNLEVEL above): the tests bring a configuration of their own.
+# Its daemons don't start by themselves (RUNLEVEL above): the tests bring their own configuration.
 setup_slurm() {
   has_program slurmctld && has_program slurmd && has_program munged && return
   $packages || { say "no SLURM (--no-packages)"; return; }
@@ -187,7 +187,7 @@ except importlib.metadata.PackageNotFoundError:
 TEXT
 }
 
-# The pinned torch, or the one asked for, now or when .venv was made.
+# The pinned torch, or the one requested, now or when .venv was made.
 setup_torch() {
   local chosen=.venv/chosen-torch found cuda bytecode=()
   [[ -n $torch || ! -f $chosen ]] || torch=$(<"$chosen")
@@ -210,7 +210,7 @@ setup_torch() {
     return
   fi
   install_python "torch $torch (large: minutes)" "torch==$torch"
-  # Headers that the CUDA runtime includes, and torch does not ask for.
+  # Headers that the CUDA runtime includes, and torch does not require.
   cuda=$(.venv/bin/python -c 'import torch; print(torch.version.cuda or "")')
   case $cuda in
     12.*) install_python "CUDA $cuda headers" --no-deps "nvidia-cuda-nvcc-cu12==$cuda.*" "nvidia-cuda-cccl-cu12==$cuda.*" ;;
@@ -219,7 +219,7 @@ setup_torch() {
   echo "$torch" >"$chosen"
 }
 
-# torchvision and triton go with one version of torch; pip has brought the triton that it asks for.
+# torchvision and triton go with one version of torch; pip has brought the triton that it requires.
 setup_test_python() {
   local file=launch/requirements-test.txt
   if [[ -n $torch ]]; then
@@ -311,7 +311,7 @@ setup_offline() {
   unpack_bundle
   local lacking
   lacking=$(missing_to_build)
-  [[ -z $lacking ]] || stop "missing, and not part of a bundle or not usable here: ${lacking//$'\n'/, }"
+  [[ -z $lacking ]] || stop "missing, and not part of a bundle or not usable on this machine: ${lacking//$'\n'/, }"
   if [[ ! -x .venv/bin/python ]]; then
     say "making .venv, with the packages of $python"
     link_python

@@ -22,7 +22,7 @@ name_unfinished_stage() {
   if [[ $code == 129 || $code == 130 || $code == 143 ]]; then
     echo "== $current_stage: stopped by a signal; the same line does this stage again" >&2
   elif [[ $code == 85 ]]; then
-    echo "== $current_stage: stopped on request, with all saved; the same line goes on from there" >&2
+    echo "== $current_stage: stopped on request, with all saved; the same line continues from there" >&2
   else
     echo "== $current_stage: failed, exit code $code" >&2
   fi

@@ -3,12 +3,12 @@
 #   launch/sweep.sh --seeds 1,2,3 [--protocols A.json,B.json] [--out FOLDER] [-n RANKS] [--sbatch "OPTIONS"] SETTINGS...
 #
 # - Each run is `palimpsest train SETTINGS` with its seed and protocol, in FOLDER/seed-1 or FOLDER/A-seed-1 (default runs/sweep), on
-#   RANKS ranks (default 1), one after the other. The same line goes on where it was stopped (--resume auto); what is finished stays.
+#   RANKS ranks (default 1), one after the other. The same line continues where it was stopped (--resume auto); what is finished stays.
 # - A run that fails is named at the end, and doesn't keep the others from running. Stopped on request (exit code 85; TERM, HUP, USR1 and
 #   Ctrl-C are passed on to the run) or by the loss of a rank (5), the sweep ends, too.
-# - With --sbatch all runs are one array of SLURM jobs instead (launch/slurm/seeds.sbatch), each with as many ranks as OPTIONS ask for:
+# - With --sbatch all runs are one array of SLURM jobs instead (launch/slurm/seeds.sbatch), each with as many ranks as OPTIONS request:
 #   --sbatch "--ntasks-per-node=4 --time=02:00:00", or "". Without --sbatch, the same line prints the summary when they are done.
-# - PALIMPSEST and PALIMPSEST_INSPECT name other programs than those that were built here.
+# - PALIMPSEST and PALIMPSEST_INSPECT name other programs than those that were built in this tree.
 #
 # SETTINGS are those of palimpsest train. Example: launch/sweep.sh --seeds 1,2,3 -n 2 --config configs/debian-sections.cfg
 # Exit codes: 0 all runs are done, 1 one failed, 2 usage, 5 or 85 where the sweep ended early (above); 143, 129 or 130 by TERM (or USR1),
@@ -80,7 +80,7 @@ while IFS=$'\t' read -r name seed protocol <&3; do
   case $code in
     0) runs+=("$folder/$name") ;;
     85 | 5 | 1[2-9]?)
-      say "$name ended with exit code $code; the same line goes on there"
+      say "$name ended with exit code $code; the same line continues there"
       exit "$code"
       ;;
     *) failed+=("$name (exit code $code)") ;;

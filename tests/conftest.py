@@ -54,7 +54,7 @@ def small_disk(tmp_path):
     def mount(options, *more):
         done = subprocess.run(["mount", *more, "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True)
         if done.returncode != 0:
-            pytest.skip(f"cannot mount a file system here: {done.stderr.strip()}")
+            pytest.skip(f"cannot mount a file system: {done.stderr.strip()}")
         return str(folder)
 
     yield mount

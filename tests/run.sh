@@ -8,7 +8,7 @@
 #   units        C++ units, over 1 to 4 ranks where they communicate; the corpora of the fuzzed parsers; shell scripts
 #   app          the programs as a user runs them (tests/app)
 #   suites       every command of the pages, the packer, parity with other libraries, kills (tests/docs, pack, peer, restart)
-#   system       SLURM, a simulated network, set-up without a network and with another torch; what can't be tried here is skipped
+#   system       SLURM, a simulated network, set-up without a network and with another torch; what can't be tried on the machine is skipped
 #   sanitizers   palimpsest_core under AddressSanitizer and UndefinedBehaviorSanitizer, palimpsest_comm under ThreadSanitizer
 # What takes hours is in tests/nightly.sh. Python tests of the second tier are marked slow; other programs have ctest's label slow.
 #
@@ -37,7 +37,7 @@ check_memory() {
   ctest --preset core-sanitized --parallel 2 --label-exclude slow
 }
 
-# What has threads of its own: watchdog and heartbeats.
+# What has its own threads: watchdog and heartbeats.
 check_threads() {
   cmake --preset thread-sanitized
   cmake --build --preset thread-sanitized --target comm_tests

@@ -28,7 +28,7 @@ def arguments():
 
 
 def contenders_of(work, options):
-    """What runs here of a work's contenders."""
+    """Which of a work's contenders run on this machine."""
     left_out = [c for c in work.contenders if c.needs_bf16 and not machine.has_bf16() or c.is_long and options.quick]
     return [contender for contender in work.contenders if contender not in left_out]
 

@@ -132,7 +132,7 @@ def make_inputs(scale):
 
 
 class Runs:
-    """The runs of a call: what each gave, and which failed. `end`: time after which none goes on."""
+    """The runs of a call: what each gave, and which failed. `end`: time after which none runs."""
 
     def __init__(self, scale, end):
         self.scale, self.end = scale, end

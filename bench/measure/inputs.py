@@ -22,7 +22,7 @@ def make_debian_sections():
 
 
 def make_dinov2():
-    """ViT-S/14 for timm and for transformers; here with the places resized as timm and palimpsest do: transformers
+    """ViT-S/14 for timm and for transformers, with the places resized as timm and palimpsest do: transformers
     resizes them in another way, and in every forward pass."""
     folders = {dialect: BENCH / f"vit-small-14-{dialect}" for dialect in ("timm", "hf")}
     if (folders["hf"] / "model.safetensors").exists():

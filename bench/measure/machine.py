@@ -10,7 +10,7 @@ import subprocess
 from .inputs import ROOT
 
 PACKAGES = ("torch", "transformers", "timm", "peft", "numpy")
-TELLING = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # of the processor's flags
+RELEVANT_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # of the processor's flags
 
 
 def _first_line(*command):
@@ -82,7 +82,7 @@ def describe():
     return {
         "processor": processor["model name"],
         "cores": len(os.sched_getaffinity(0)),
-        "instructions": [flag for flag in TELLING if flag in flags],
+        "instructions": [flag for flag in RELEVANT_FLAGS if flag in flags],
         "memory_gb": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9),
         "gpu": _first_line("nvidia-smi", "--query-gpu=name", "--format=csv,noheader"),
         "system": platform.platform(),

@@ -24,7 +24,7 @@ TRAIN_TESTS = "ctest --test-dir build/{0} --tests-regex '^train_[1-4]_ranks$' --
 NETWORK_FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/apt/apt.conf.d", "/etc/apt/auth.conf.d", "/etc/ssl/certs/ca-certificates.crt",
                  "/usr/local/share/ca-certificates", "/etc/pip.conf", "/root/.config/pip", "/root/.netrc")  # fmt: skip
 NETWORK_VARIABLES = r"PIP_|SSL_CERT_|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$|\w+_PROXY$"
-# In a mount namespace of its own, so that nothing stays mounted. $1: the root folder; then the environment.
+# In a separate mount namespace, so that nothing stays mounted. $1: the root folder; then the environment.
 IN_BARE_DEBIAN = """root=$1; shift
 mount -t proc proc "$root/proc"; mount --rbind /sys "$root/sys"; mount --rbind /dev "$root/dev"; mount -t tmpfs tmpfs "$root/dev/shm"
 exec chroot "$root" /usr/bin/env --ignore-environment --chdir=/root/palimpsest "$@" launch/quickstart.sh"""
@@ -80,7 +80,7 @@ class Tree:
         return run(self.folder, self.root, *commands)
 
     def make_clone(self):
-        """With this tree's .venv; where the requirements differ, with one of its own."""
+        """With this tree's .venv; where the requirements differ, with a separate one."""
         if self.root.exists():
             return
         clone(self.commit, self.root)
@@ -140,7 +140,7 @@ def copy_network_settings(root):
 
 
 def make_bare_debian(work):
-    """Its own mounts, too, are in a namespace of their own."""
+    """Its own mounts, too, are in their own namespace."""
     run(work, None, f"unshare --mount debootstrap --variant=minbase bookworm '{work}/bookworm'")
     return work / "bookworm"
 
@@ -162,7 +162,7 @@ def stages_of(log):
 
 
 def outputs_of_build(folder):
-    """{output: seconds} of what ninja has built; one of several outputs of a command stands for all."""
+    """{output: seconds} of what ninja has built; one of several outputs of a command is taken for all."""
     commands = {}
     for line in (folder / ".ninja_log").read_text().splitlines()[1:]:
         begin, end, _, output, command = line.split("\t")

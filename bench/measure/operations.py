@@ -27,7 +27,7 @@ RANK = 10
 def training(shape, tokens):
     """Of one sample: forward, and backward where a gradient is needed; the first block needs none to its input."""
     w = shape.width
-    last = 1 if shape.patch else tokens  # tokens that go on after the last block's keys and values
+    last = 1 if shape.patch else tokens  # tokens that are computed after the last block's keys and values
     after_attention = w * w + 2 * w * shape.middle
     products = 2 * (tokens * shape.blocks * (3 * w * w + after_attention) - (tokens - last) * after_attention)
     forward = products + 2 * max(0, tokens - 1) * 3 * shape.patch**2 * w

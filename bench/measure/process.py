@@ -96,7 +96,7 @@ class Done:
     began: float  # time of the start
     wall: float  # seconds
     processor: float  # seconds, of the command and all that it has started and waited for
-    peaks: list  # bytes at the peak of each process of the name that was asked for
+    peaks: list  # bytes at the peak of each process of the name that was requested
     disturbed: float  # share of the cores that others used meanwhile
 
 

@@ -65,7 +65,7 @@ def by_name(blocks):
 
 
 class Learner(nn.Module):
-    """Backbone, adapters and the head of the task at hand."""
+    """Backbone, adapters and the head of the current task."""
 
     def __init__(self, settings, device):
         super().__init__()

@@ -32,7 +32,7 @@ def learn(learner, tasks, heads, memory, settings, device, lines):
             samples, correct = timed(
                 "evaluate", evaluate, learner.backbone, tasks, heads, settings.evaluation_batch, device
             )
-        lines.tell("evaluated", task=task.index, after_merge=after_merge, samples=samples, correct=correct)
+        lines.write("evaluated", task=task.index, after_merge=after_merge, samples=samples, correct=correct)
         return samples, correct
 
     learner.start_task(settings.seed, task.index, task.classes)
@@ -52,7 +52,7 @@ def learn(learner, tasks, heads, memory, settings, device, lines):
     else:
         learner.add(deltas, 1.0)
     row = evaluated(after_merge=True)
-    lines.tell("task_finished", task=task.index, alpha=alpha, train_samples=len(task.train), seconds=seconds)
+    lines.write("task_finished", task=task.index, alpha=alpha, train_samples=len(task.train), seconds=seconds)
     if dist.get_rank() == 0:
         record = {"deltas": deltas, "head": learner.head.state_dict(), "alpha": alpha, "moved": memory.moved}
         torch.save(record, os.path.join(settings.out, f"task-{task.index:04d}.pt"))

@@ -1,4 +1,4 @@
-"""Accuracy over the classes of all tasks seen, the chunks of the test samples dealt over the ranks."""
+"""Accuracy over the classes of all tasks seen, the chunks of the test samples distributed over the ranks."""
 
 import torch
 import torch.distributed as dist

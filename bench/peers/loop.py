@@ -24,7 +24,7 @@ def train(model, adapter, head, set_scale, task, settings, device, lines):
         is_text = task.train.samples[0].dim() == 1
         model = torch.compile(model, dynamic=True if is_text else None)  # images: one shape
     batches = stream.Batches(settings, task, rank, world_size)
-    told = report.Steps(lines, task.index, device)
+    recorded = report.Steps(lines, task.index, device)
     for step in range(steps):
         began = time.time()
         c = draws.scale(settings.seed, task.index, step, flags.epsilon(settings))
@@ -37,6 +37,6 @@ def train(model, adapter, head, set_scale, task, settings, device, lines):
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
-        told.add(loss_sum.item(), began, scale=c, samples=samples)
+        recorded.add(loss_sum.item(), began, scale=c, samples=samples)
     set_scale(1.0)
-    told.tell()
+    recorded.write()

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 class LowRank(nn.Module):
-    """c (x A^T) B^T. All of a model share `c`: a tensor, so that compiled code holds for every value of it."""
+    """c (x A^T) B^T. All of a model share `c`: a tensor, so that compiled code is right for every value of it."""
 
     def __init__(self, out, width, rank, c):
         super().__init__()
@@ -32,7 +32,7 @@ class AdaptedLinear(nn.Module):
 
 
 class AdaptedAttention(nn.Module):
-    """timm's attention, where one matrix holds query, key and value, with LoRA on key and value."""
+    """timm's attention, where one matrix has query, key and value, with LoRA on key and value."""
 
     def __init__(self, frozen, rank, c):
         super().__init__()

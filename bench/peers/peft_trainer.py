@@ -84,7 +84,7 @@ def learn(model, colours, tasks, heads, settings, device, lines):
     merged = adapted.merge_and_unload()
     with flags.autocast(settings):
         row = evaluate(Features(merged, colours), tasks, heads, settings.evaluation_batch, device)
-    lines.tell("evaluated", task=task.index, after_merge=True, samples=row[0], correct=row[1])
+    lines.write("evaluated", task=task.index, after_merge=True, samples=row[0], correct=row[1])
     return merged, row
 
 

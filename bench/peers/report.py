@@ -1,4 +1,4 @@
-"""What a peer tells of its run: JSON lines, written by rank 0."""
+"""What a peer reports of its run: JSON lines, written by rank 0."""
 
 import json
 import os
@@ -28,7 +28,7 @@ class Report:
             os.makedirs(folder, exist_ok=True)
             self.file = open(os.path.join(folder, "metrics.jsonl"), "w")
 
-    def tell(self, event, **fields):
+    def write(self, event, **fields):
         if self.file:
             fields.setdefault("time", time.time())
             print(json.dumps({"event": event, **fields}), file=self.file, flush=event != "step")
@@ -37,7 +37,7 @@ class Report:
         """The last line, the table of `rows`, and the end of the ranks' group."""
         peaks = [None] * dist.get_world_size()
         dist.all_gather_object(peaks, peak_bytes())
-        self.tell("run_finished", seconds=seconds_since_start(), peak_bytes=peaks)
+        self.write("run_finished", seconds=seconds_since_start(), peak_bytes=peaks)
         if dist.get_rank() == 0:
             table(rows)
         dist.destroy_process_group()
@@ -55,11 +55,11 @@ class Steps:
         now = time.time()
         self.lines.append({"seconds": now - began, "time": now, "since_start": seconds_since_start(), **fields})
 
-    def tell(self):
+    def write(self):
         losses = torch.tensor(self.losses, dtype=torch.float64, device=self.device)
         dist.all_reduce(losses)
         for step, (loss, line) in enumerate(zip(losses.tolist(), self.lines)):
-            self.report.tell("step", task=self.task, step=step, loss=loss / line["samples"], **line)
+            self.report.write("step", task=self.task, step=step, loss=loss / line["samples"], **line)
 
 
 def table(rows):

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # What the scripts of this folder share: exec run.sh SETTINGS... in the place of the batch shell. Runs `palimpsest train SETTINGS`;
-# PALIMPSEST names another program than the one that was built here.
+# PALIMPSEST names another program than the one that was built in this tree.
 #
 # - Before it, `palimpsest doctor` with the same settings looks at nodes, exchange and run folder; where it finds a failure the job
 #   ends with its lines. It takes some seconds. PALIMPSEST_PREFLIGHT=0 leaves it out.
-# - Starts one rank per task of the job, always with --resume auto: the same line, submitted again, goes on.
+# - Starts one rank per task of the job, always with --resume auto: the same line, submitted again, continues.
 # - TERM (preemption, scancel --batch), USR1 (#SBATCH --signal, before the time limit), INT and HUP ask the ranks to stop.
 # - Stopped with its state saved (exit code 85), the job is requeued. A job that ends by itself would count as completed.
 # - A rank lost to the signal or to a preemption (exit code 5) makes a requeue, too: what was saved before is whole.
@@ -49,17 +49,17 @@ job_field() {
 requeue() {
   local state
   if ! state=$(job_field JobState); then
-    say "so the job will not be requeued. What was saved is whole: submit the same line again to go on"
+    say "so the job will not be requeued. What was saved is whole: submit the same line again to continue"
     return
   fi
   if [[ $state != RUNNING ]]; then
-    say "SLURM is ending the job itself ($state). If it doesn't come back, submit the same line again to go on"
+    say "SLURM is ending the job itself ($state). If it doesn't come back, submit the same line again to continue"
     return
   fi
-  say "requeued: it goes on from the newest checkpoint"
+  say "requeued: it continues from the newest checkpoint"
   trap - TERM USR1 INT HUP
   scontrol requeue "$job" && sleep 600
-  say "expected \`scontrol requeue $job\` to end this script, but it did not: submit the same line again to go on"
+  say "expected \`scontrol requeue $job\` to end this script, but it did not: submit the same line again to continue"
 }
 
 asked=0
@@ -76,7 +76,7 @@ launch() {
   launcher=
   "$here/../mpirun.sh" -n "${SLURM_NTASKS:-1}" "$program" "$@" &
   launcher=$!
-  [[ $asked -eq 0 ]] || kill -TERM "$launcher" # a signal came before there was anybody to hand it to
+  [[ $asked -eq 0 ]] || kill -TERM "$launcher" # a signal came before there was a launcher to pass it to
   # A signal ends `wait` before the launcher has ended: wait again.
   while kill -0 "$launcher" 2>/dev/null; do wait "$launcher"; done
   wait "$launcher"
@@ -99,7 +99,7 @@ else
 fi
 rm -f "$PALIMPSEST_HEARTBEATS"/rank-* && rmdir --ignore-fail-on-non-empty "$PALIMPSEST_HEARTBEATS"
 
-# Unless SLURM is told to send the batch script a signal at preemption, it sends one to the ranks' daemons alone.
+# Unless SLURM is set to send the batch script a signal at preemption, it sends one to the ranks' daemons alone.
 was_preempted() { [[ $(job_field PreemptTime) == [0-9]* ]]; }
 rank_lost() { [[ $code -eq 5 || $code -gt 128 ]]; }
 

@@ -1,5 +1,5 @@
 #pragma once
-// How LoRA's A begins, and whether it learns: the key `a`. A kind is a file of its own and a row of
+// How LoRA's A begins, and whether it learns: the key `a`. A kind is one file and one row of
 // the table.
 #include <string_view>
 #include <vector>

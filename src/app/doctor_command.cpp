@@ -26,7 +26,7 @@ namespace po = boost::program_options;
 struct DoctorOptions {
   bool json = false;
   bool before_train = false;
-  bool names_out = false;  // whether a folder was asked for, and not just the default
+  bool names_out = false;  // whether a folder was requested, and not just the default
   double hang_seconds = 60;
   RunConfig config;
 };
@@ -93,7 +93,7 @@ std::string doctor_help() {
   DoctorOptions options;
   std::ostringstream out;
   out << "palimpsest doctor [settings of palimpsest train] [--json]\n"
-         "Checks what a run rests on, with as many ranks as it is started on. A line for each "
+         "Checks what a run depends on, with as many ranks as it is started on. A line for each "
          "check: ok, warn\nor FAIL with what to do, or skip. Nothing is kept; it takes some "
          "seconds.\n\n";
   for (const Check& check : checks())
@@ -103,7 +103,7 @@ std::string doctor_help() {
          "  launch/mpirun.sh -n 4 palimpsest doctor --config configs/mine.cfg --device cuda\n\n"
          "It uses the settings --device, --out and "
          "--allow-numerics-change; others\nthat describe a run are let through, and those of how "
-         "a run resumes, as --resume or --stop-after,\nare refused on the command line, but for "
+         "a run resumes, as --resume or --stop-after,\nare refused on the command line, except for "
          "--before-train. Exit codes: 0 nothing failed, 1 something\ndid, 2 usage, 5 a check never "
          "ended; 130, 143 and 129 stopped by SIGINT, SIGTERM, SIGHUP.\n\n"
       << own_options(options);

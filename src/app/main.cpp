@@ -124,7 +124,7 @@ std::string out_of_memory(std::string_view where) {
       "--evaluation-batch counts in evaluation. palimpsest plan shows what fits");
 }
 
-// What LibTorch or the allocator throws, in words that say what to do.
+// What LibTorch or the allocator throws, with a message that says what to do.
 template <typename Work>
 int with_clear_errors(const Work& work) {
   try {

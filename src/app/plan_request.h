@@ -1,5 +1,5 @@
 #pragma once
-// What palimpsest plan is asked for: its own options, and the settings of palimpsest train.
+// What palimpsest plan is called with: its own options, and the settings of palimpsest train.
 #include <cstdint>
 #include <span>
 #include <string>

@@ -23,7 +23,7 @@ constexpr char kBetween = '\t';
 
 bool is_around(std::string_view name) { return name == kStart || name.starts_with(kTask); }
 
-// A kind of phase over the ranks; seconds of its own, by rank.
+// A kind of phase over the ranks; its own seconds, by rank.
 struct Row {
   std::int64_t times = 0;  // on the rank with the most
   std::vector<double> seconds;

@@ -58,7 +58,7 @@ TraceFile::TraceFile(const std::filesystem::path& path)
 }
 
 void TraceFile::append(std::string_view events, std::int64_t left_out) {
-  // The events end in a comma, which JSON wants something behind.
+  // The events end in a comma, which JSON needs something after.
   const std::string tail =
       concat(R"({"name":"events left out","ph":"C","ts":0,"pid":0,"tid":0,"args":{"count":)",
              left_out, "}}\n]}\n");

@@ -34,7 +34,7 @@ class TraceFile {
   };
   std::filesystem::path path_;
   std::unique_ptr<std::FILE, Close> file_;
-  long end_ = 0;  // where the events end, and a tail begins that the next append() writes anew
+  long end_ = 0;  // where the events end, and a tail begins that the next append() rewrites
 };
 
 }  // namespace palimpsest

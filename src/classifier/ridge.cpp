@@ -97,7 +97,7 @@ bool are_finite(const TaskSums& task) {
 
 double mean_diagonal(const at::Tensor& gram) { return gram.diagonal().mean().item<double>(); }
 
-// The squared error on what was kept out is n - 2 <W, Q> + <W G, W>, of its own G and Q.
+// The squared error on what was kept out is n - 2 <W, Q> + <W G, W>, with G and Q of it.
 double chosen_lambda(const TaskSums& task) {
   const std::int64_t d = task.fitted.moments.size(1);
   const at::Tensor gram = from_triangle(task.fitted.gram, d);

@@ -98,7 +98,7 @@ std::string device_conflict(std::span<const RankDevice> ranks, bool share) {
     const RankDevice& device = ranks[rank];
     const std::string who = concat("rank ", rank, " (host ", device.host, ")");
     if (device.devices == 0) {
-      return who + " has no device. Ask for one device per rank, or use --device cpu";
+      return who + " has no device. Request one device per rank, or use --device cpu";
     }
     if (share) continue;
     if (device.index >= device.devices) {

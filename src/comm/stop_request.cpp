@@ -17,7 +17,7 @@ constexpr unsigned kGraceSeconds = 1;
 volatile std::sig_atomic_t asked = 0;  // the signal, once it has come
 volatile std::sig_atomic_t has_nothing_to_save = 0;
 volatile std::sig_atomic_t accepts_stops = 0;  // set by StopRequest::accept_requests()
-volatile std::sig_atomic_t is_done = 0;        // but for writing what came out
+volatile std::sig_atomic_t is_done = 0;        // except for writing what came out
 volatile std::sig_atomic_t prints = 1;         // one of the ranks does
 
 [[noreturn]] void end_at_once(int signal) {

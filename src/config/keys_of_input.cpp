@@ -128,7 +128,7 @@ std::vector<Key> keys_of_input() {
           kEverywhere),
       key(kImages, &C::augmentation, augmentations(),
           {.name = "augmentation",
-           .help = "Of training images, drawn anew in each pass. With adapter = none images\n"
+           .help = "Of training images, newly drawn in each pass. With adapter = none images\n"
                    "are never augmented, and the last two are refused."}),
   };
 }

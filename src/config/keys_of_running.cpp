@@ -24,7 +24,7 @@ const StructKinds<DeviceSettings>& devices() {
                    .effect = kNumerics}),
        struct_key(&S::share, {.name = "share",
                               .help = "Let several ranks of a node use the same GPU, for tests: "
-                                      "slower than one rank for each, which is asked for "
+                                      "slower than one rank for each, which is requested "
                                       "otherwise.",
                               .effect = kOperational}),
        struct_key(&S::graphs, {.name = "graphs",
@@ -64,7 +64,7 @@ std::vector<Key> keys_of_machine() {
            .effect = kNumerics}),
       key(kMachine, &C::device, devices(),
           {.name = "device",
-           .help = "Where to compute. A plan asks for threads alone: it is for a --machine.",
+           .help = "Where to compute. A plan reads threads alone: it is for a --machine.",
            .effect = kNumerics},
           kEverywhere),
       key(kMachine, &C::precision,

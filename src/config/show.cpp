@@ -85,7 +85,7 @@ std::string config_help(const KeyTable& table) {
       "Settings. --config FILE reads them from a file of lines 'name = value'; a setting on the\n"
       "command line (--name value) wins over the file. A switch alone (--dry-run) means true.\n"
       "In a file, # at the beginning of a line or behind a blank begins a comment, a value may "
-      "stand\n"
+      "be\n"
       "in quotes, and variables ($HOME) are refused. include = FILE takes the settings of another\n"
       "file, as methods/average.cfg, which those of this file win over. Both there and on the\n"
       "command line ~ is the home folder, and other paths start at the working folder.\n"

@@ -1,6 +1,6 @@
 #pragma once
-// Where a run begins: at a checkpoint of its own folder, at a state of another run, or afresh. What
-// is found first only reads; --dry-run stops there.
+// Where a run begins: at a checkpoint in its own folder, at a state of another run, or at no state.
+// What is found first only reads; --dry-run stops there.
 #include <optional>
 #include <vector>
 
@@ -17,7 +17,7 @@ struct OriginRun {
 };
 
 struct Beginning {
-  bool goes_on = false;             // at a checkpoint of its own folder
+  bool goes_on = false;             // at a checkpoint in its own folder
   std::optional<OriginRun> origin;  // else, where there is one
 };
 

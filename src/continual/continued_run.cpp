@@ -11,10 +11,9 @@ namespace palimpsest {
 std::int64_t tasks_before(const OpenRun& run) {
   const std::int64_t count = run.folder.manifest().value().tasks_before;
   if (count == 0 && !run.session.config.continue_from.empty()) {
-    throw UsageError(concat("cannot resume from ", run.session.config.out,
-                            ", which was begun without ", "--continue ",
-                            run.session.config.continue_from,
-                            ": leave that out, or give the new run an --out of its own"));
+    throw UsageError(concat(
+        "cannot resume from ", run.session.config.out, ", which was begun without ", "--continue ",
+        run.session.config.continue_from, ": leave that out, or give the new run its own --out"));
   }
   return count;
 }

@@ -69,7 +69,7 @@ std::vector<Task>::iterator place_of(const SavedWeights& saved, std::size_t task
 std::map<std::string, std::string> labels_by_class(const SavedWeights& saved,
                                                    const RunConfig& config) {
   std::map<std::string, std::string> labels;
-  // A run's protocol may be gone by now; one that was asked for may not.
+  // A run's protocol may be gone by now; one that was requested may not.
   const bool asked_for = config.protocol != saved.config.protocol;
   if (config.protocol.empty() || (!asked_for && !std::filesystem::exists(config.protocol)))
     return labels;
@@ -158,7 +158,7 @@ LabelledSamples samples_of(const SavedWeights& saved, const Pack& pack, std::str
   if (unknown.size() == pack.classes().size()) {
     remarks.push_back(concat("nothing can be scored: none of the pack's classes, ", named(unknown),
                              ", is one of the weights', ", named(classes),
-                             "; a --protocol whose tasks list these classes with such labels tells "
+                             "; a --protocol whose tasks list these classes with such labels says "
                              "which is which"));
   } else if (!unknown.empty()) {
     remarks.push_back(concat("not scored, as the weights don't know them: ", named(unknown)));

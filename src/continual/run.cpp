@@ -52,7 +52,7 @@ AdaptedWeights trained_weights(const AdaptedWeights& merged, const TrainedTask& 
   return make_weights(std::move(weights));
 }
 
-// What the merge rests on: losses and curvature at theta_hat_{t-1} and theta_t*.
+// What the merge needs: losses and curvature at theta_hat_{t-1} and theta_t*.
 TaskMeasurements measure(const Method& method, TaskPasses& passes, const AdaptedWeights& merged,
                          const TrainedTask& trained) {
   TaskMeasurements measured{.weights = trained_weights(merged, trained), .fisher = {}};
@@ -131,7 +131,7 @@ TaskStarted started(const OpenRun& run, const Task& task) {
   const auto steps_of = [&](const Task& other) {
     return training_steps(batch_settings(run.session.config), other.index, other.train.size());
   };
-  std::int64_t before = 0;  // of earlier tasks whose data is at hand
+  std::int64_t before = 0;  // of earlier tasks whose data is available
   for (const Task& earlier : run.seen(task).first(static_cast<std::size_t>(task.index)))
     if (!is_past(earlier)) before += steps_of(earlier);
   return {.task = static_cast<int>(task.index),

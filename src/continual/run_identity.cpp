@@ -76,7 +76,7 @@ std::string lines(const std::vector<std::string>& differences) {
   return text;
 }
 
-// `from`: the run or state that is gone on from.
+// `from`: the run or state that is continued from.
 void check_same(const std::string& from, std::string_view what, const std::string& recorded,
                 const std::string& now) {
   if (recorded == now) return;
@@ -93,7 +93,7 @@ void check_identity(const Record& record, const RunIdentity& run, const RunConfi
                             ": settings that change its results differ:", lines(settings),
                             "\nresume with the recorded settings, or start a new run, from the "
                             "state after a finished task: --fork ",
-                            config.out, " with an --out of its own"));
+                            config.out, " with its own --out"));
   }
   check_same(config.out, "backbone (SHA-256)", record.backbone_sha256, run.backbone_sha256);
   check_same(config.out, "pack (content hash)", record.pack_content_sha256,

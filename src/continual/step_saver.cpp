@@ -10,7 +10,7 @@ StepSaver::Wish StepSaver::wish_here(const TaskProgress& counters) const {
   if (run_.session.stop.local_signal() != 0) return Wish::kStop;
   if (!run_.session.is_root()) return Wish::kNone;
   if (counters.steps_done == counters.steps) return Wish::kSave;
-  if (is_writing()) return Wish::kNone;  // nobody waits for a slow disk
+  if (is_writing()) return Wish::kNone;  // no step waits for a slow disk
   const RunConfig& config = run_.session.config;
   const bool by_steps = config.checkpoint_every > 0, by_time = config.checkpoint_minutes > 0;
   const bool due = (by_steps && counters.steps_done % config.checkpoint_every == 0) ||
@@ -53,7 +53,7 @@ void StepSaver::start_writing(TaskProgress progress) {
                     .pack_content_sha256 = run_.identity.pack_content_sha256,
                     .config = run_.identity.config,
                     .numerics = run_.identity.numerics};
-  // Nothing else of the run touches its folder before finish(). HDF5 has a lock of its own.
+  // Nothing else of the run touches its folder before finish(). HDF5 has its own lock.
   writing_ = std::async(std::launch::async, [this, folder = run_.folder, record = std::move(record),
                                              logs = run_.folder.log_offsets()] {
     const ProgressListener listener([this] { ++parts_written_; });

@@ -88,7 +88,7 @@ NcclApi nccl_api() {
       .error_string = error_string,
       .stream_query = [](void* stream) -> CudaResult {
         const cudaError_t result = cudaStreamQuery(cuda_stream(stream));
-        if (result == cudaErrorNotReady) cudaGetLastError();  // no error for whoever asks next
+        if (result == cudaErrorNotReady) cudaGetLastError();  // no error for the next query
         return result;
       },
       .stream_error_string = [](CudaResult result) -> std::string {

@@ -51,7 +51,7 @@ std::string model_of(const CudaApi& api, int device) {
   CudaDeviceInfo info;
   check_cuda(api, api.probe.describe_device(device, &info), concat("describe device ", device));
   int runtime = 0;
-  check_cuda(api, api.probe.runtime_version(&runtime), "ask for the version of CUDA");
+  check_cuda(api, api.probe.runtime_version(&runtime), "read the version of CUDA");
   return concat(info.name, ", compute capability ", info.major, ".", info.minor, ", CUDA ",
                 runtime);
 }
@@ -68,7 +68,7 @@ void* current_stream(int device) {
 std::size_t Placement::room_for_images() const {
   if (cuda == nullptr) return 0;
   std::size_t bytes = 0;
-  check_cuda(*cuda, cuda->probe.free_memory(&bytes), "ask for free memory");
+  check_cuda(*cuda, cuda->probe.free_memory(&bytes), "read free memory");
   return bytes / 4 / ranks_on_device;
 }
 

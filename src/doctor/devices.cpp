@@ -97,7 +97,7 @@ Judgement judge_devices(const RankFacts& ranks, const DoctorRequest& request) {
     return {wanted, conflict};
   const Judgement model = ranks.alike("model", Verdict::kWarning);
   if (model.verdict != Verdict::kOk) return model;
-  constexpr double kFreeShare = 0.8;  // of a device that nobody else uses
+  constexpr double kFreeShare = 0.8;  // of a device that no other program uses
   const std::size_t rank = ranks.least("free_memory");
   const double free = ranks.number(rank, "free_memory");
   if (!request.share_device && free < kFreeShare * ranks.number(rank, "memory"))
@@ -149,7 +149,7 @@ Judgement judge_peers(const RankFacts& ranks, const DoctorRequest&) {
 std::vector<Check> checks_of_devices() {
   return {
       {"devices", "count, model, free memory",
-       "one of its own on every rank, of one model, in use by nobody else",
+       "a different one on every rank, of one model, not in use by another program",
        "A run computes on processors (--device cpu) unless every rank has a device: start one rank "
        "for each, or let ranks share them (--device cuda:share=true). nvidia-smi shows which "
        "process uses "

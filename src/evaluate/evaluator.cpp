@@ -11,7 +11,8 @@
 namespace palimpsest {
 namespace {
 
-// What became of each sample: right, right given its task, among the five largest, of its own task.
+// What became of each sample: right, right given its task, among the five largest, of the right
+// task.
 enum Outcome : std::int64_t { kCorrect, kGivenTask, kTopFive, kOwnTask, kOutcomes };
 constexpr const char* kNames[] = {"correct", "correct_given_task", "correct_top5", "correct_task"};
 
@@ -88,7 +89,7 @@ EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::spa
   std::vector<std::size_t> task_of_chunk;
   for (std::size_t j = 0; j < tasks.size(); ++j)
     task_of_chunk.insert(task_of_chunk.end(), chunks(row.samples[j], size).size(), j);
-  // Where the model is, so that nobody waits for a chunk.
+  // Where the model is, so that nothing waits for a chunk.
   const at::TensorOptions place(session.device());
   const std::int64_t all = std::accumulate(row.samples.begin(), row.samples.end(), std::int64_t{0});
   const at::Tensor outcomes = at::zeros({kOutcomes, all}, place.dtype(at::kBool));

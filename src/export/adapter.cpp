@@ -18,7 +18,7 @@ namespace {
 using Matrix = RowMajorMatrix;
 using Pair = LowRankProduct;  // Delta = b a on one matrix
 
-// All tasks side by side: exact, but for one rounding of b.
+// All tasks side by side: exact, except for one rounding of b.
 Pair concatenated(const std::vector<WeightedFactors>& parts, const AdaptedModule& module) {
   Eigen::Index rank = 0;
   for (const WeightedFactors& part : parts) rank += part.rank;

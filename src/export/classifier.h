@@ -16,7 +16,7 @@ struct Classifier {
   std::string pooling;          // of the features: tokens | class | mean
   bool is_in_model = false;
   std::vector<TensorToWrite> tensors;  // weight and bias, named as where they are written
-  std::string where;                   // in words
+  std::string where;                   // as text
 };
 
 // What settings of a run say, of a JSON text that may be empty.

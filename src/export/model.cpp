@@ -106,7 +106,7 @@ std::vector<TensorToWrite> translated_tensors(const ExportSource& source,
     canonical.place_of(module.name + ".weight");  // throws for what isn't canonical
   std::vector<TensorToWrite> tensors;
   if (config.layer_scale &&
-      dialect != Dialect::kTimm) {  // of pretraining; transformers asks for it
+      dialect != Dialect::kTimm) {  // of pretraining; transformers requires it
     tensors.push_back(
         {concat(prefix_of(config, dialect, prefix), "embeddings.mask_token"),
          {1, config.width},

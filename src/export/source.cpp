@@ -96,7 +96,7 @@ std::vector<float> sum_of(const std::vector<std::vector<WeightedFactors>>& facto
   return sum;
 }
 
-// The sum of the adapters is what the run merged, but for rounding: one float32 rounding a task.
+// The sum of the adapters is what the run merged, except for rounding: one float32 rounding a task.
 void check_sum(const std::vector<std::vector<WeightedFactors>>& factors,
                const ExportSource& source) {
   const std::vector<float> sum = sum_of(factors, source.layout);

@@ -39,7 +39,7 @@ constexpr Refused kRefusedFields[] = {
     {"monteclora_config", "MonteCLoRA draws its factors at random; its change is not s B A"},
     {"kasa_config", "KaSA changes the base weights and scales between A and B"},
     {"megatron_config", "Megatron's parallel layers have parts of matrices"},
-    {"ensure_weight_tying", "tied layers share an adapter; only layers with weights of their own"},
+    {"ensure_weight_tying", "tied layers share an adapter; only layers with their own weights"},
 };
 
 // The base model that the adapter is a change of must be the one of base_model_name_or_path.

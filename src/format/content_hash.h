@@ -1,6 +1,7 @@
 #pragma once
-// The hash of what a file says, whoever wrote it and when: SHA-256 over the hashed objects in byte
-// order of their path. The definition, for other implementations: checkpoints_schema/README.md.
+// The hash of what a file says, whichever program wrote it and when: SHA-256 over the hashed
+// objects in byte order of their path. The definition, for other implementations:
+// checkpoints_schema/README.md.
 #include <string>
 #include <string_view>
 

@@ -226,7 +226,8 @@ class Fields {
   void length(std::string_view name, std::int64_t value);
   // Of a reader: what `action` throws of a record is what is wrong with this object.
   void check(std::string_view path, std::string_view expected, const std::function<void()>& action);
-  // Of a reader: refuses objects that were not described, but for those of a later minor version.
+  // Of a reader: refuses objects that were not described, except for those of a later minor
+  // version.
   void finish();
 
  private:

@@ -111,7 +111,7 @@ FolderLock::FolderLock(const std::filesystem::path& folder) {
 
 void FolderLock::check_free(const std::filesystem::path& folder) {
   const int file = ::open((folder / ".lock").c_str(), O_RDWR | O_CLOEXEC);
-  if (file < 0) return;  // nobody has ever locked it
+  if (file < 0) return;  // no process has ever locked it
   const bool is_free = ::flock(file, LOCK_EX | LOCK_NB) == 0;
   const int problem = errno;
   ::close(file);

@@ -44,7 +44,7 @@ class H5Handle {
   hid_t id_ = -1;
 };
 
-// HDF5 as Debian builds it is not thread-safe, and a run writes its steps in a thread of its own. A
+// HDF5 as Debian builds it is not thread-safe, and a run writes its steps in its own thread. A
 // thread that has a file open has locked HDF5; another one waits until the file is closed.
 class H5Lock {
  public:

@@ -13,7 +13,7 @@ struct Field {
 constexpr Field kRefused[] = {
     {"quantization_config", "its weights are quantized: save the model in float32 first"},
     {"compression_config", "its weights are compressed: save the model in float32 first"},
-    {"auto_map", "the model comes with code of its own, which Palimpsest doesn't run"},
+    {"auto_map", "the model comes with its own code, which Palimpsest doesn't run"},
     {"is_decoder", "a decoder hides the tokens behind from each token; this is an encoder"},
     {"is_encoder_decoder", "an encoder with a decoder; this is an encoder alone"},
     {"add_cross_attention", "cross-attention belongs to a decoder; this is an encoder"},

@@ -1,5 +1,5 @@
 #pragma once
-// The fields of a backbone's config.json that none of the readers asks for.
+// The fields of a backbone's config.json that none of the readers reads.
 #include <string>
 #include <vector>
 
@@ -8,7 +8,7 @@
 namespace palimpsest {
 
 // Throws InputError for a field that is set to change what the model computes, in a way that
-// Palimpsest doesn't: quantized weights, code of its own, a decoder, rotary positions, ...
+// Palimpsest doesn't: quantized weights, the model's own code, a decoder, rotary positions, ...
 void check_model_fields(const JsonObject& config);
 
 // The same for timm's model_args, where a field that isn't known is refused, too.

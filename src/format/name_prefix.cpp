@@ -69,7 +69,7 @@ std::string wrapper_prefix(const std::filesystem::path& path, std::span<const st
       list += concat(list.empty() ? "\"" : ", \"", prefix, '"');
     throw InputError(concat(path.string(), ": expected one backbone, found ", prefixes.size(),
                             ", whose names begin with ", list,
-                            ": save the tensors of one of them in a file of their own"));
+                            ": save the tensors of one of them in a separate file"));
   }
   std::string prefix;
   for (const auto& [whole, spellings] : prefixes) prefix = without_family(whole, *spellings);

@@ -80,7 +80,8 @@ std::optional<NewestState> RunFolder::state_to_resume() const {
     try {
       const ManifestFile& entry = entry_of(*this, *found, name);
       check_file_hash(path_ / name, entry);
-      // Done again, the task writes its record again: the one place where a lost one can be mended.
+      // Done again, the task writes its record again: the one place where a lost one can be
+      // restored.
       check_file_hash(task_file(task), found->files.at(task_name(task)));
       NewestState newest{.record = read_state_record(path_ / name),
                          .content_sha256 = entry.content_sha256,

@@ -47,9 +47,9 @@ void describe_lora(Fields& fields, std::vector<LoraFactors>& lora, bool may_be_m
 void describe_evaluation(Fields& fields, std::string_view group, const char* scores,
                          EvaluationRow& row, const Dims& by_task, const Dims& by_class) {
   fields.within(group, "", [&] {
-    fields.array(
-        "/samples", row.samples, by_task,
-        "test samples by task seen; 0: not tested, as its data isn't at hand (`train --continue`)");
+    fields.array("/samples", row.samples, by_task,
+                 "test samples by task seen; 0: not tested, as its data isn't available (`train "
+                 "--continue`)");
     fields.each_listed(
         "/scores", "<score>", scores, row.scores, &Score::name, kScoresOfVersion1,
         "names of the scores, in order; accuracy is read from the first", {.since = "2.0.0"},

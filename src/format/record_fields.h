@@ -10,7 +10,7 @@
 
 namespace palimpsest {
 
-// What a pack says, but for its samples' bytes.
+// What a pack says, except for its samples' bytes.
 struct PackContents {
   std::string kind, source;
   std::int64_t vocabulary = 0, longest = 0;

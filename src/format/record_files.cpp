@@ -93,7 +93,7 @@ Contents read_whole(const std::filesystem::path& path, std::string_view type) {
   return contents;
 }
 
-// Without the values of weights, but for those that are wanted; checksums of what is read alone.
+// Without the values of weights, except for those that are wanted; checksums of what is read alone.
 template <typename Contents>
 Contents read_parts(const std::filesystem::path& path, std::string_view type,
                     const Fields::Wanted& wanted) {

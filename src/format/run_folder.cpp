@@ -70,7 +70,7 @@ ManifestFile entry_for(const std::filesystem::path& file, std::string content_sh
   return {.sha256 = sha256_of_file(file), .content_sha256 = std::move(content_sha256)};
 }
 
-// What of the log's first `bytes` is missing, in words; "" when nothing.
+// What of the log's first `bytes` is missing, as text; "" when nothing.
 std::string cut_log(const std::filesystem::path& log, std::int64_t bytes) {
   std::error_code error;
   const std::int64_t found = bytes_of(log);

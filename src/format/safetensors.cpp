@@ -147,7 +147,7 @@ struct SafetensorsFile::Impl {
   }
 
   // Of a type that isn't known, only that it lies inside the file. Such a tensor can't be read, but
-  // it may be one that nobody needs.
+  // it may be one that isn't needed.
   void check_size(const std::string& name, const TensorView& tensor) const {
     std::uint64_t size = element_bits(tensor.dtype);
     if (size == 0) return;

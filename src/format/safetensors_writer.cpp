@@ -54,7 +54,7 @@ void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWr
     const std::vector<float> values = tensor.values();
     if (values.size() != size_of(tensor)) {
       throw Error(concat(path.string(), ": tensor ", tensor.name, " has ", values.size(),
-                         " values; its shape asks for ", size_of(tensor)));
+                         " values; its shape needs ", size_of(tensor)));
     }
     write(values.data(), sizeof(float) * values.size());
   }

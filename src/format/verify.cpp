@@ -192,7 +192,7 @@ class RunVerifier {
   }
 
   void check_logs() {
-    std::map<std::string, std::set<std::int64_t>> ends;  // of what a file of the run speaks of
+    std::map<std::string, std::set<std::int64_t>> ends;  // of what a file of the run names
     for (const auto& [file, offsets] : manifest_.log_offsets) {
       for (const auto& [log, offset] : offsets) ends[log].insert(offset);
     }

@@ -1,4 +1,4 @@
-// A state of versions 1.x: heads, class statistics, S0 and S1 have places of their own, and get the
+// A state of versions 1.x: heads, class statistics, S0 and S1 have other places, and get the
 // names that they have in this version.
 #include "palimpsest/format/heads.h"
 #include "record_fields.h"

@@ -73,7 +73,7 @@ void read_shapes(const Checkpoint& checkpoint, VitConfig& config) {
          concat(positions, " rows"));
 }
 
-// timm's vision transformers don't write their heads down; these widths come with these, but for
+// timm's vision transformers don't write their heads down; these widths come with these, except for
 // one architecture (of all that timm 1.0.31 lists).
 std::optional<std::int64_t> usual_heads(std::string_view architecture, std::int64_t width) {
   if (architecture.starts_with("vit_base_patch16_gap_")) return 16;

@@ -117,7 +117,7 @@ class ClosedForm : public MergeRule {
     return count;
   }
 
-  // By module, and from there by direction unless modules are what was asked for.
+  // By module, and from there by direction unless modules are what was requested.
   std::vector<double> merge_along_parts(const MergeInput& input, std::span<const LineTerms> terms,
                                         double alpha, std::span<float> result) const {
     std::vector<double> by_module = module_coefficients(terms, alpha, shrink_);

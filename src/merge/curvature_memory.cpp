@@ -20,7 +20,7 @@ void check_size(std::string_view what, std::size_t found, std::size_t expected) 
 }
 
 // The sum of term(0) .. term(count - 1) as eight interleaved sums, added in order at the end: an
-// order of its own on every machine, in which the processor need not wait for each addition.
+// order that is the same on every machine, in which the processor need not wait for each addition.
 template <typename Term>
 double interleaved_sum(std::size_t count, const Term& term) {
   constexpr std::size_t kSums = 8;

@@ -67,7 +67,7 @@ MergeNeeds offered_in_training() {
 void check_offered(const MergeRule& rule, const MergeNeeds& offered) {
   const MergeNeeds needs = rule.needs();
   const auto refuse = [&](const auto&... reason) {
-    throw UsageError(concat("merge rule '", rule.name(), "' cannot be used here: ", reason...));
+    throw UsageError(concat("merge rule '", rule.name(), "' cannot be used: ", reason...));
   };
   if (needs.start != offered.start) {
     refuse("it is defined for tasks whose training starts from ", words_of(needs.start),

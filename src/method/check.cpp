@@ -1,5 +1,5 @@
-// Which settings exclude one another, whichever part of the method they are of. Parts are asked for
-// what they do, never for their names.
+// Which settings exclude one another, whichever part of the method they are of. Parts are asked
+// what they do, never what they are called.
 #include "check.h"
 
 #include "palimpsest/config/keys.h"
@@ -53,7 +53,7 @@ void check_heads(const RunConfig& config, const Method& method) {
   if (!is_trained && shares_head(config.scenario)) {
     throw UsageError(concat(
         "head = ", config.head,
-        " is made anew from each task's features, but with scenario = ", name(config.scenario),
+        " is newly made from each task's features, but with scenario = ", name(config.scenario),
         " every task brings the same classes again; set head to one that is "
         "trained"));
   }
@@ -123,7 +123,7 @@ void check_trained_views(const RunConfig& config) {
       concat("adapter = ", config.adapter,
              " trains heads on features that are computed once, from the test view of each image, "
              "but augmentation = ",
-             name(kind), " asks for another view in every pass; set it to none"));
+             name(kind), " needs another view in every pass; set it to none"));
 }
 
 void check_consistent(const RunConfig& config) {

@@ -22,7 +22,7 @@ std::vector<Key> keys_of_parts() {
            .kinds = &adapters()}),
       key(kGroup, &C::objective,
           {.name = "objective",
-           .help = "What a batch is worth in training.",
+           .help = "The loss of a batch in training.",
            .kinds = &objectives()}),
       key(kGroup, &C::perturbation,
           {.name = "perturbation",

@@ -21,7 +21,7 @@ double mean_of_newest(const std::vector<EvaluationRow>& rows) {
   throw Error(concat("accuracy matrix: task ", task + 1, " had ", was, " test samples, now ", is));
 }
 
-// A task's test set is the one that it had when it was the newest, or isn't at hand any more.
+// A task's test set is the one that it had when it was the newest, or isn't available any more.
 void check_sizes(const EvaluationRow& row, const std::vector<EvaluationRow>& earlier) {
   for (std::size_t j = 0; j < earlier.size(); ++j) {
     const std::int64_t was = earlier[j].samples[j], is = row.samples[j];

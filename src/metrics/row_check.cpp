@@ -25,7 +25,7 @@ void check_name(std::string_view name, const std::vector<Score>& before) {
       std::ranges::find(before, name, &Score::name) == before.end())
     return;
   throw Error(concat("accuracy matrix: expected other scores than '", name,
-                     "': a name of its own, of a to z, 0 to 9 and _"));
+                     "': its own name, of a to z, 0 to 9 and _"));
 }
 
 void check_score(const EvaluationRow& row, const Score& score) {

@@ -11,7 +11,7 @@
 namespace palimpsest {
 namespace {
 
-// Each text with a row of its own for every place, through LibTorch's fused attention.
+// Each text with its own row for every place, through LibTorch's fused attention.
 at::Tensor padded_attention(const at::Tensor& qkv, const TextInput& input, std::int64_t heads) {
   const std::int64_t texts = std::ssize(input.lengths), width = input.lengths.front();
   const auto [query, key, value] = attention_heads(qkv, texts, heads);

@@ -1,5 +1,5 @@
 // The scales of the sign, each for a third of every batch. What is left of a batch that is no
-// multiple of three goes to scales that are drawn anew each step, so that every position has each
+// multiple of three goes to scales that are newly drawn each step, so that every position has each
 // scale with probability 1/3.
 #include <numeric>
 

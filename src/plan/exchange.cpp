@@ -7,7 +7,7 @@
 namespace palimpsest {
 namespace {
 
-// Latencies that a message waits for: a long one asks and is answered first.
+// Latencies that a message waits for: a long one needs a handshake.
 double trips(double bytes, const Machine& machine) { return bytes > machine.eager_bytes ? 3 : 1; }
 
 // Ranks of a node that send through one adapter at a time.

@@ -113,7 +113,7 @@ std::string post_hoc_of(const Choice& choice, const RecordedRun& run, const Merg
 }
 
 std::string post_hoc_of_adapters() {
-  return "post hoc: every adapter was trained from the pretrained base by itself, none on top of a "
+  return "post hoc: every adapter was trained from the pretrained base alone, none on top of a "
          "merge";
 }
 

@@ -16,7 +16,7 @@
 namespace palimpsest {
 namespace {
 
-// The run's tasks merged anew, beside the run's own merges, from which the end points follow.
+// The run's tasks merged again, beside the run's own merges, from which the end points follow.
 class RunMerge {
  public:
   RunMerge(const RunRequest& request, RecordedRun run)

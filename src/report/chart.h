@@ -1,6 +1,6 @@
 #pragma once
 // Pictures for a page, as SVG: lines, bars, shares and heat maps, drawn in the colours of the
-// page's style sheet. Each says in words what it shows, and marks carry their numbers.
+// page's style sheet. Each has a text that says what it shows, and marks carry their numbers.
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,7 +30,7 @@ struct Axes {
   std::vector<double> borders = {};                 // faint upright lines at these x
   std::string (*y_text)(double) = nullptr;
 
-  // A value of y in words, and with no more decimals than a mark of the axis needs.
+  // A value of y as text, with no more decimals than a mark of the axis needs.
   std::string text_of(double value) const;
   std::string mark_of(double value) const;
 };

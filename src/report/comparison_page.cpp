@@ -8,7 +8,7 @@
 namespace palimpsest {
 namespace {
 
-constexpr std::size_t kDrawn = 4;  // groups that have a colour of their own
+constexpr std::size_t kDrawn = 4;  // groups that have their own colour
 
 Html table(const TextTable& table, const std::string& alignment) {
   return html_table(table.heading, table.rows, alignment);

@@ -47,12 +47,12 @@ using Rows = std::vector<std::vector<std::string>>;
 Html html_table(const std::vector<std::string>& heading, const Rows& rows,
                 std::string_view alignment);
 
-// Closed until somebody asks, and open on paper.
+// Closed until it is clicked, and open on paper.
 Html details(std::string_view summary, const Html& content);
 
 Html section(std::string_view id, std::string_view heading, const Html& content);
 
-// A picture, what it says in words, and the numbers behind it.
+// A picture, what it says as text, and the numbers behind it.
 Html figure(std::string_view caption, const Html& picture, const Html& numbers = {});
 
 // Figures beside one another where there is room.

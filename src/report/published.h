@@ -17,7 +17,7 @@ struct Condition {
   enum class Met { kYes, kNo, kUnknown };
   std::string name;
   Met met = Met::kUnknown;
-  std::string found;  // in words: what the run has, and what the published number rests on
+  std::string found;  // as text: what the run has, and the condition of the published number
 };
 
 // The published number of a run's data and method.

@@ -120,7 +120,7 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
   }
   const std::string choice = task_given ? "the classes of the sample's task" : "all classes seen";
   const std::string untested =
-      has_untested(accuracy) ? " -: not tested, its data isn't at hand." : "";
+      has_untested(accuracy) ? " -: not tested, its data isn't available." : "";
   return wrap(concat("Accuracy in % after each task (row) on the test samples of each task "
                      "(column), choosing among ",
                      choice, ". all: on the samples of all tasks so far.", untested),

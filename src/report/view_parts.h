@@ -29,7 +29,7 @@ Json identity_json(const FileIdentity& identity);
 // What run.json says of how the run began; null where there is none. Throws InputError where it is
 // damaged.
 Json read_run_json(const std::filesystem::path& folder);
-// Whether the settings of a record ask for accuracy given the task.
+// Whether the settings of a record request accuracy given the task.
 bool is_task_given(const Json& config);
 // Samples and the sums of every score by task, null where no samples were tested; weights of those
 // that aren't divided by the samples. Without counts by class.
@@ -40,7 +40,7 @@ std::string mean_text(const Score& score, double mean, int decimals);
 std::string meanings(const std::vector<Score>& scores);
 Json number_or_null(const std::optional<double>& value);
 Json task_json(const std::filesystem::path& file, const TaskSummary& summary);
-// Identity and every field of a record, but for weights.
+// Identity and every field of a record, except for weights.
 Json record_json(const std::filesystem::path& file, const FileIdentity& identity);
 // Every number of stream_metrics() by its name; null where it is not defined.
 Json metrics_json(const AccuracyMatrix& accuracy);

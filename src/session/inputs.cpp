@@ -87,7 +87,7 @@ Inputs open_pack_and_backbone(const RunConfig& config, std::span<const std::stri
   auto weights = std::make_shared<const Checkpoint>(folder);
   const BackboneConfig backbone = read_backbone_config(folder, *weights);
   if (takes_texts(backbone) != pack.holds_texts()) {
-    throw InputError(concat(config.pack, " holds ", pack.holds_texts() ? "texts" : "images",
+    throw InputError(concat(config.pack, " has ", pack.holds_texts() ? "texts" : "images",
                             ", but the backbone ", config.backbone, " takes ",
                             takes_texts(backbone) ? "texts" : "images",
                             ": give a pack and a backbone of one kind"));

@@ -97,7 +97,7 @@ at::Tensor LaneSum::reduce_to_root() {
   return sum;
 }
 
-// No slices: one rank, or no order is asked for.
+// No slices: one rank, or no order is requested.
 bool LaneSum::is_added_here() const { return !lanes_.ordered || collectives_.size() == 1; }
 
 void LaneSum::add_parts(const at::Tensor& sum) const {

@@ -12,8 +12,8 @@ import torch
 import transformers
 from adapters import change_config, expect_close, make_adapter, tool, weights_of
 
-# Read, each with tests of its own.
-UNDERSTOOD = {"peft_type", "base_model_name_or_path", "revision", "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern",
+# Read, each with its own tests.
+READ = {"peft_type", "base_model_name_or_path", "revision", "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern",
               "bias", "init_lora_weights", "target_modules", "exclude_modules", "modules_to_save"}
 # What s B A is doesn't depend on them.
 HARMLESS = {"task_type", "auto_mapping", "peft_version", "inference_mode", "lora_dropout", "runtime_config", "megatron_core",
@@ -62,10 +62,10 @@ def by_peft(folder):
 
 
 def test_the_lists_name_fields_of_peft():
-    assert not (UNDERSTOOD & HARMLESS) and (UNDERSTOOD | HARMLESS) <= set(FIELDS)
+    assert not (READ & HARMLESS) and (READ | HARMLESS) <= set(FIELDS)
 
 
-@pytest.mark.parametrize("field", sorted(set(FIELDS) - UNDERSTOOD) + ["a_field_of_tomorrow"])
+@pytest.mark.parametrize("field", sorted(set(FIELDS) - READ) + ["a_field_of_tomorrow"])
 def test_a_field_that_is_set_changes_nothing_or_is_refused(adapter, field):
     for no in (None, False, "", [], {}):
         change_config(adapter, **{field: no})

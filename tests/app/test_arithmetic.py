@@ -1,9 +1,9 @@
 """The bits of a toy run are those recorded for this kind of processor, as long as the program's number of its arithmetic is the same.
 
-A run that was saved with one number isn't gone on with by a program that has another. So a change of kernels, of the order of sums or of how
-batches are dealt must raise the number (src/device/placement.cpp, one for each precision). Where this test fails: raise it, and call
+A run that was saved with one number isn't continued by a program that has another. So a change of kernels, of the order of sums or of how
+batches are split must raise the number (src/device/placement.cpp, one for each precision). Where this test fails: raise it, and call
     PALIMPSEST_RECORD_BITS=1 pytest tests/app/test_arithmetic.py
-on every kind of processor at hand. `portable` is a processor of 2008, as far as libraries can be told to compute as on one: the same bits on all
+on every kind of processor there is. `portable` is a processor of 2008, as far as libraries can be set to compute as on one: the same bits on all
 processors. A native kind that isn't recorded is skipped, by name.
 """
 

@@ -121,7 +121,7 @@ def test_an_input_that_is_not_there_says_what_makes_it(toy, setting):
     assert "launch/data.sh" in text and "docs/your-data.md" in text
 
 
-def test_errors_that_all_ranks_meet_are_told_once(toy):
+def test_errors_that_all_ranks_meet_are_reported_once(toy):
     text = toy.run("--pack", toy.path("missing.h5"), ranks=3, out="bad", code=3)
     assert text.count("palimpsest: ") == 1, text
 

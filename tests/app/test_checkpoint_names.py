@@ -73,7 +73,7 @@ def test_a_prefix_that_is_another_family_is_a_prefix(toy, folder, numbers, prefi
     shutil.rmtree(toy.path("runs", "names-family"))
 
 
-def test_what_stands_beside_the_prefix_is_counted(toy, folder, numbers):
+def test_what_is_beside_the_prefix_is_counted(toy, folder, numbers):
     change(folder, lambda name: "backbone." + name, {"fc.weight": torch.zeros(2, 32), "fc.bias": torch.zeros(2)})
     assert "left aside: 2 tensors (fc.bias, ...)" in train(toy, folder, "names-beside")
     assert toy.metrics("names-beside") == numbers
@@ -99,7 +99,7 @@ def test_a_prefixed_vision_model(vision_toy, vision_folder):
     assert '"module.", which is taken off' in train(vision_toy, vision_folder, "names-vision")
     change(vision_folder, drop=["module.blocks.1.attn.qkv.weight"])
     assert "expected a tensor module.blocks.1.attn.qkv.weight, found none" in refused(vision_toy, vision_folder)
-    change(vision_folder, drop=["module.patch_embed.proj.weight"])  # nothing tells what the prefix belongs to
+    change(vision_folder, drop=["module.patch_embed.proj.weight"])  # nothing says what the prefix belongs to
     assert "expected a tensor patch_embed.proj.weight" in refused(vision_toy, vision_folder)
 
 

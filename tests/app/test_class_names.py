@@ -16,7 +16,7 @@ NAMES = ["café", "cat", "Straße", "が", "dog", "fox", "hen", "owl"]
 
 @pytest.fixture(scope="module")
 def pack(toy, tmp_path_factory):
-    """The toy's pack with names of their own."""
+    """The toy's pack with other names."""
     path = str(tmp_path_factory.mktemp("names") / "pack.h5")
     with h5py.File(toy.path("pack.h5")) as file:
         assert len(file["classes"]) == len(NAMES)

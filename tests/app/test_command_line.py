@@ -64,7 +64,7 @@ def test_a_pack_of_images_has_no_vocabulary(vision_toy):
     assert "kind pixels" in text and "vocabulary" not in text
 
 
-def test_the_log_tells_every_step_and_task(toy, reference_run):
+def test_the_log_has_every_step_and_task(toy, reference_run):
     with open(os.path.join(reference_run, "metrics.jsonl")) as file:
         events = [json.loads(line) for line in file]
     kinds = [event["event"] for event in events]

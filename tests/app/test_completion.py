@@ -96,7 +96,7 @@ def test_what_a_help_lists_is_completed_and_nothing_else(command, tmp_path):
     assert {name for name in completed - settings if name not in text} == set()
 
 
-@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh here")
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh on this machine")
 def test_zsh_completes_the_same(tmp_path):
     (tmp_path / "pack.h5").touch()
     assert zsh(tmp_path, "palimpsest ")[:5] == ["train", "eval", "predict", "plan", "doctor"]

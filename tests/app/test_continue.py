@@ -34,7 +34,7 @@ def stream(toy):
     return toy
 
 
-def go_on(toy, out, *more, **how):
+def continue_run(toy, out, *more, **how):
     return toy.run("--protocol", toy.path("new.json"), "--continue", toy.path("runs", "old"), *more, out=out, **how)
 
 
@@ -46,7 +46,7 @@ def weights(toy, out):
 
 @pytest.mark.parametrize("ranks", quick(1, [2, 1]))
 def test_two_runs_of_two_tasks_are_one_of_four(stream, reference_run, ranks):
-    go_on(stream, f"continued-{ranks}", ranks=ranks)
+    continue_run(stream, f"continued-{ranks}", ranks=ranks)
     records, expected = stream.records(f"continued-{ranks}"), stream.records("reference")
     assert records == expected
     assert stream.records("old")["tasks/task-0001.h5"] == expected["tasks/task-0001.h5"]
@@ -58,7 +58,7 @@ def test_two_runs_of_two_tasks_are_one_of_four(stream, reference_run, ranks):
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_without_the_old_data_the_weights_are_the_same_and_old_tasks_untested(stream, reference_run, ranks):
     out = f"alone-{ranks}"
-    text = go_on(stream, out, "--pack", stream.path("new.h5"), ranks=ranks)
+    text = continue_run(stream, out, "--pack", stream.path("new.h5"), ranks=ranks)
     assert "the test samples of the tasks learned before (1, 2) are not in" in text, text
     np.testing.assert_array_equal(weights(stream, out), weights(stream, "reference"))
     if ranks == 2:
@@ -85,7 +85,7 @@ def test_without_the_old_data_the_weights_are_the_same_and_old_tasks_untested(st
 @pytest.mark.slow
 def test_a_continued_run_is_resumed_by_the_same_command_even_when_the_other_is_gone(stream):
     new = ("--pack", stream.path("new.h5"), "--checkpoint-every", 3)
-    go_on(stream, "whole", *new)
+    continue_run(stream, "whole", *new)
     command = ("--protocol", stream.path("new.json"), *new, "--resume", "auto")
     os.rename(stream.path("runs", "old"), stream.path("runs", "elsewhere"))
     there = ("--continue", stream.path("runs", "elsewhere"))
@@ -115,10 +115,10 @@ def test_old_classes_must_not_come_again(stream):
     (["--joint", "--merge", "none", "--perturbation", "none"], "joint = true", 2),
 ]))
 def test_what_does_not_fit_is_refused_before_anything_is_written(stream, more, message, code):
-    assert message in go_on(stream, "no", *more, code=code)
+    assert message in continue_run(stream, "no", *more, code=code)
     assert not os.path.exists(stream.path("runs", "no", "run.json"))
 
 
 def test_a_run_that_was_begun_without_is_not_continued_in_its_own_folder(stream):
-    text = go_on(stream, "old", "--resume", "auto", code=2)
+    text = continue_run(stream, "old", "--resume", "auto", code=2)
     assert "was begun without --continue" in text, text

@@ -109,22 +109,22 @@ def test_images_in_bf16_are_stratified_too(vision_toy):
 
 
 def forgotten(toy, out):
-    """Test samples of tasks 1 to 3 that were told right after their task, given the task or not, and no longer at the end."""
+    """Test samples of tasks 1 to 3 that were right after their task, given the task or not, and no longer at the end."""
     rows = [event for event in toy.metrics(out) if event["event"] == "evaluated" and event["after_merge"]]
     return [sum(rows[j][key][j] - rows[3][key][j] for j in range(3)) for key in ("correct", "correct_given_task")]
 
 
 @pytest.mark.slow
-def test_ewc_holds_on_to_earlier_tasks(toy):
+def test_ewc_keeps_earlier_tasks(toy):
     lengths = []
     for out, penalty in (("ewc-none", "none"), ("ewc-weak", "ewc:weight=1"), ("ewc-strong", "ewc:weight=100")):
         toy.run("--merge", "none", "--perturbation", "none", "--lr", 0.06, "--penalty", penalty, out=out)
         lengths.append([np.linalg.norm(delta_of_task(toy.path("runs", out), index)) for index in range(4)])
-    assert lengths[0][0] == lengths[1][0] == lengths[2][0]  # nothing to hold on to yet
+    assert lengths[0][0] == lengths[1][0] == lengths[2][0]  # nothing to keep yet
     for task in range(1, 4):
         assert lengths[0][task] > lengths[1][task] > lengths[2][task]
-    for plain, held in zip(forgotten(toy, "ewc-none"), forgotten(toy, "ewc-strong")):
-        assert held < plain
+    for plain, with_ewc in zip(forgotten(toy, "ewc-none"), forgotten(toy, "ewc-strong")):
+        assert with_ewc < plain
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ def test_two_ranks_exchange_and_see_the_folder(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_devices_that_are_asked_for_and_missing_fail():
+def test_devices_that_are_requested_and_missing_fail():
     if os.path.exists("/dev/nvidiactl"):
         pytest.skip("a CUDA device may be there")
     found = verdicts(doctor("--device", "cuda", code=1))

@@ -1,4 +1,4 @@
-"""Domains have the same labels and one head: what tells them apart is their names, not their place in a list."""
+"""Domains have the same labels and one head: what distinguishes them is their names, not their place in a list."""
 
 import csv
 import json
@@ -108,7 +108,7 @@ def test_a_run_and_its_merge_are_tested_whatever_the_order_of_the_protocol(domai
     ("turned", [task("photo", ["odd", "even"])], "domain 'photo': expected the labels of"),
     ("twice", [task("photo"), task("photo", number=1)], "expected a task with the name of one of"),
 ]))
-def test_domains_that_cannot_be_told_are_refused(domains, name, tasks, message):
+def test_domains_that_cannot_be_distinguished_are_refused(domains, name, tasks, message):
     protocol = domains.protocol(f"{name}.json", *tasks)
     text = start(PROGRAM, "eval", "--weights", domains.run, *domains.settings, *protocol, code=3)
     assert message in text and "photo" in text, text
@@ -150,7 +150,7 @@ def test_a_run_that_continues_another_is_tested_on_what_has_its_names(domains, t
         start(os.path.join(TOOLS, "palimpsest-report"), run)  # of tasks that are not tested any more, too
     everything = evaluate("--weights", toy.path("runs", "new-clipart"), *domains.settings, "--protocol", toy.path("in-order.json"))
     assert list(accuracies(everything)) == NAMES
-    # Both are named "photo"; the new one comes first. Merged, they can't be told apart.
+    # Both are named "photo"; the new one comes first. Merged, they can't be distinguished.
     start(os.path.join(TOOLS, "palimpsest-merge"), toy.path("runs", "new-photo"), "--out", toy.path("two-photos.h5"))
     merged = evaluate("--weights", toy.path("two-photos.h5"), *domains.settings, "--protocol", toy.path("in-order.json"))
     assert list(accuracies(merged)) == ["sketch"]
@@ -197,7 +197,7 @@ def renamed(domains, tmp_path, names):
 
 
 @pytest.mark.slow
-def test_a_protocol_tells_what_the_classes_of_another_pack_are_called(domains, own, tmp_path):
+def test_a_protocol_says_what_the_classes_of_another_pack_are_called(domains, own, tmp_path):
     names = ["p0", "p1", "s0", "s1", "c0", "c1"]
     pack = renamed(domains, tmp_path, names)
     protocol = domains.protocol("labelled.json", *({"name": name, "classes": names[2 * t:2 * t + 2], "labels": LABELS}
@@ -252,7 +252,7 @@ def test_what_becomes_of_a_shared_head_is_said(domains, options, remark, post_ho
 
 @pytest.mark.slow
 def test_runs_of_domains_in_another_order_are_no_repetition(domains, toy):
-    """Their classes are the same; only the names of the tasks tell that the order isn't."""
+    """Their classes are the same; only the names of the tasks show that the order isn't."""
     turned = domains.protocol("turned-order.json", *(task(name) for name in ("sketch", "clipart", "photo")))
     toy.run(*domains.settings, *turned, "--scenario", "domain-incremental", "--epochs", 2, out="turned-order")
     other = toy.path("runs", "turned-order")

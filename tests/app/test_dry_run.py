@@ -94,7 +94,7 @@ REFUSED = {
     "a file in the place of out's tasks": (lambda t, w, r: ["--out", a_file(t, w).rename(a_folder(w / "run") / "tasks").parent], "run/tasks"),
     "a folder in the place of out's log": (lambda t, w, r: ["--out", a_folder(w / "run" / "metrics.jsonl").parent], "run/metrics.jsonl"),
     "a folder in the place of out's lock": (lambda t, w, r: ["--out", a_folder(w / "run" / ".lock").parent], "run/.lock"),
-    "out holds another run": (lambda t, w, r: ["--out", r], "found a run (manifest.json)"),
+    "out has another run": (lambda t, w, r: ["--out", r], "found a run (manifest.json)"),
     "out has lost its manifest": (lambda t, w, r: ["--resume", "auto", "--out", lost_manifest(r, w)], "no manifest.json"),
     "resumed with other settings": (lambda t, w, r: ["--resume", "auto", "--out", r, "--perturbation", "sign:epsilon=0.25"], "epsilon"),
     "resumed with fewer tasks": (lambda t, w, r: ["--resume", "auto", "--out", r, "--tasks", 2], "it has learned 4 tasks already"),
@@ -163,7 +163,7 @@ def test_more_ranks_than_lanes(toy, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_folder_that_another_run_holds(toy, tmp_path):
+def test_a_folder_that_another_run_uses(toy, tmp_path):
     (tmp_path / "run").mkdir()
     with open(tmp_path / "run" / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -190,7 +190,7 @@ def test_a_new_run(toy, tmp_path, ranks):
 
 
 @pytest.mark.slow
-def test_a_run_that_goes_on_says_where(toy, tmp_path):
+def test_a_run_that_continues_says_where(toy, tmp_path):
     steps = ["--epochs", 30, "--checkpoint-every", 7, "--resume", "auto", "--out", tmp_path / "run"]
     assert call(toy.command(*steps, "--tasks", 1))[0] == 0
     assert call(toy.command(*steps, "--stop-after", 1e-9))[0] == 85

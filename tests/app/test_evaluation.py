@@ -211,7 +211,7 @@ def test_eval_reads_states_and_merged_weights_and_says_what_does_not_fit(toy, ru
 
 
 @pytest.mark.parametrize("ranks", quick(1, [1, 2]))
-def test_a_sweep_holds_both_ends_and_the_runs_own_alpha(toy, run, tmp_path, ranks):
+def test_a_sweep_has_both_ends_and_the_runs_own_alpha(toy, run, tmp_path, ranks):
     table = tmp_path / "sweep.csv"
     found = json.loads(evaluate("--sweep", run, "--split", "test", "--points", 3, "--json", "--csv", table, ranks=ranks))
     with h5py.File(f"{run}/tasks/task-0003.h5") as file:
@@ -246,7 +246,7 @@ def test_a_sweep_chooses_on_validation_samples_only(toy, reference_run, run):
 
 
 @pytest.mark.slow
-def test_a_run_stands_between_its_bounds_and_among_its_repetitions(toy, run, tmp_path):
+def test_a_run_is_between_its_bounds_and_among_its_repetitions(toy, run, tmp_path):
     classes = [f"class {label}" for label in (5, 1, 2, 3, 4, 0, 6, 7)]
     toy_module.make_protocol(tmp_path / "joint.json", tasks=[{"name": "joint", "classes": classes}])
     toy.run("--protocol", tmp_path / "joint.json", "--merge", "none", "--perturbation", "none", out="all-at-once")

@@ -42,7 +42,7 @@ class quiet:
         self.caught = warnings.catch_warnings()
         self.caught.__enter__()
         warnings.simplefilter("error")
-        # What peft asks of transformers by an older name.
+        # What peft looks up in transformers by an older name.
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
 
     def __exit__(self, *error):
@@ -265,7 +265,7 @@ def test_merged_weights_of_another_rule(reference_run, tmp_path):
 
 @pytest.mark.slow
 def test_heads_of_other_kinds(toy, tmp_path):
-    """Cosine heads stand beside the model; aligned heads of a frozen backbone are those that the run uses now."""
+    """Cosine heads are beside the model; aligned heads of a frozen backbone are those that the run uses now."""
     toy.run("--head", "cosine", "--tasks", 2, out="export-cosine")
     text = export(toy.path("runs", "export-cosine"), "--out", tmp_path / "cosine")
     assert "heads.safetensors: cosine" in text

@@ -96,7 +96,7 @@ def test_a_rank_that_throws_ends_the_job_with_its_own_code(toy, start):
     assert re.search(r"rank 1 .*missing\.h5", text), text
 
 
-def test_ranks_with_different_settings_are_told_apart(toy, start):
+def test_ranks_with_different_settings_are_named(toy, start):
     process = start([MPIRUN, "-n", "1", *toy.command(out="differ"), ":", "-n", "1", *toy.command("--seed", 9, out="differ")])
     _, text = ended(process, time.monotonic())
     assert process.returncode == 1, text
@@ -104,7 +104,7 @@ def test_ranks_with_different_settings_are_told_apart(toy, start):
 
 
 @pytest.mark.slow
-def test_ranks_with_different_protocols_are_told_apart(toy, start):
+def test_ranks_with_different_protocols_are_named(toy, start):
     other = toy.path("swapped.json")
     toy_module.make_protocol(other, tasks=[{"name": "task 1", "classes": ["class 1", "class 0"]}])
     for changes in (["--protocol", other, "--tasks", 1], ["--tasks", 2]):
@@ -149,8 +149,8 @@ def test_a_process_that_no_launcher_started_stops_likewise(toy, asked_by, start)
 
 
 @pytest.mark.slow
-def test_term_stops_at_the_next_step_and_a_resume_goes_on(toy, reference_run, start):
-    # Enough epochs that the first task is still going on when TERM comes; no checkpoint but that of the stop.
+def test_term_stops_at_the_next_step_and_a_resume_continues(toy, reference_run, start):
+    # Enough epochs that the first task is still running when TERM comes; no checkpoint but that of the stop.
     process = start([MPIRUN, "-n", "2", *toy.command("--epochs", 200, "--checkpoint-minutes", 0, out="stopped")])
     log = toy.path("runs", "stopped", "metrics.jsonl")
     deadline = time.monotonic() + 30

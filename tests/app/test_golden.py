@@ -1,4 +1,4 @@
-"""A run that an earlier version began goes on with this one: checkpoints_schema/golden/."""
+"""A run that an earlier version began continues with this one: checkpoints_schema/golden/."""
 
 import glob
 import json
@@ -38,7 +38,7 @@ def test_a_file_in_the_spelling_of_then_trains_only_when_it_is_converted():
     assert "--print-config writes the whole file in today's spelling" in refused.stderr
 
 
-def test_a_run_of_every_version_goes_on_to_its_end(golden):
+def test_a_run_of_every_version_continues_to_its_end(golden):
     before = files_of(golden / "run")
     done = subprocess.run(COMMAND, cwd=golden, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

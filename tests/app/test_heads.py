@@ -144,7 +144,7 @@ def test_a_resumed_run_aligns_the_same_heads(toy):
 
 
 @pytest.mark.slow
-def test_a_cosine_head_goes_on_within_its_task(toy):
+def test_a_cosine_head_continues_within_its_task(toy):
     options = ["--head", "cosine:scale=9", "--tasks", 1]
     toy.run(*options, out="cosine-at-once")
     for _ in range(5):

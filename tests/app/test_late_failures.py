@@ -52,7 +52,7 @@ def test_warm_up_is_of_the_tasks_training_alone(toy, fitted):
 
 
 @pytest.mark.slow
-def test_warm_up_and_clipping_hold_for_heads_on_a_frozen_backbone(toy):
+def test_warm_up_and_clipping_apply_to_heads_on_a_frozen_backbone(toy):
     one = [*FROZEN, "--tasks", 1]
     toy.run(*one, "--head-lr", 1e-30, out="frozen-begun")
     begun = heads(toy, "frozen-begun", 0)
@@ -66,7 +66,7 @@ def test_warm_up_and_clipping_hold_for_heads_on_a_frozen_backbone(toy):
 def test_views_that_a_frozen_backbone_never_sees_are_refused(vision_toy):
     for augmentation in ("crop-flip-jitter", "rand-augment"):
         text = vision_toy.run(*FROZEN, "--augmentation", augmentation, out="views", code=2)
-        assert f"augmentation = {augmentation} asks for another view in every pass; set it to none" in text, text
+        assert f"augmentation = {augmentation} needs another view in every pass; set it to none" in text, text
     assert not os.path.exists(vision_toy.path("runs", "views"))
     for augmentation in ("none", "crop-flip"):
         vision_toy.run(*FROZEN, "--augmentation", augmentation, "--tasks", 1, out=f"views-{augmentation}")

@@ -80,7 +80,7 @@ def test_a_rule_trains_the_same_at_one_and_two_ranks(toy, rule):
     if by in ("module", "direction"):
         assert np.ptp(coefficients) > 0.01, "no finer than one alpha: nothing was tested"
     if rule == "closed-form:by=coordinate,shrink=0.5":
-        return  # its weights can't be told from its one coefficient
+        return  # its weights can't be had from its one coefficient
     with h5py.File(f"{folder}/state-0001.h5") as state:
         for found, expected in zip(by_module(state["weights"]), second_merge(folder, by)):
             np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6 * np.abs(expected).max())

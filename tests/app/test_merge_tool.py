@@ -171,7 +171,7 @@ def test_audit_and_cosines(run):
 
 
 def snippet():
-    """The code of the page that tells users how to write a sidecar."""
+    """The code of the page that shows users how to write a sidecar."""
     with open(os.path.join(ROOT, "docs", "merge-laboratory.md")) as page:
         code = re.search(r"```python\n(.*?)```", page.read(), re.DOTALL).group(1)
     names = {}

@@ -58,7 +58,7 @@ def another(toy):
 
 
 DAMAGES = [flip, cut, empty, os.remove, swap]
-# Whoever reads a run's newest state, and what makes of a run where it is whole.
+# The readers of a run's newest state, and what each does with an undamaged run.
 READERS = {
     "eval": lambda toy, run, out: [PROGRAM, "eval", "--weights", run, "--out", out],
     "eval --sweep": lambda toy, run, out: [PROGRAM, "eval", "--sweep", run, "--split", "test", "--points", 2, "--out", out],
@@ -169,7 +169,7 @@ def test_a_state_in_the_working_folder_is_one_of_its_run(run):
 
 
 @pytest.mark.parametrize("reader", quick(1, ["eval", "predict", "inspect", "train --fork", "train --resume"]))
-def test_a_file_that_another_program_holds_is_not_called_damaged(toy, run, tmp_path, reader):
+def test_a_file_that_another_program_has_open_is_not_called_damaged(toy, run, tmp_path, reader):
     before = (run / "manifest.json").read_bytes()
     resume = [*toy.command("--resume", "auto"), "--out", run]
     with h5py.File(run / NEWEST, "r+"):
@@ -182,7 +182,7 @@ def test_a_file_that_another_program_holds_is_not_called_damaged(toy, run, tmp_p
     assert (run / "manifest.json").read_bytes() == before
 
 
-def test_a_pack_that_another_program_holds(toy, tmp_path):
+def test_a_pack_that_another_program_has_open(toy, tmp_path):
     pack = shutil.copy(toy.path("pack.h5"), tmp_path / "pack.h5")
     with h5py.File(pack, "r+"):
         text = call(*toy.command("--pack", pack), "--out", tmp_path / "run", code=3)

@@ -1,4 +1,4 @@
-"""Runs with other kinds of parts than the defaults: the same content over any number of ranks, gone on from, forked, evaluated."""
+"""Runs with other kinds of parts than the defaults: the same content over any number of ranks, continued from, forked, evaluated."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def test_every_kind_has_the_same_content_at_every_world_size(toy, run, ranks):
 
 
 @pytest.mark.slow
-def test_every_kind_is_gone_on_from_with_the_same_content(toy, run):
+def test_every_kind_is_continued_with_the_same_content(toy, run):
     out, options = run
     halves = f"{out}-halves"
     toy.run(*options, "--tasks", 2, out=halves)

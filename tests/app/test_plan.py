@@ -71,7 +71,7 @@ def stream(tmp_path_factory):
     return [*files, "--image-transform", f"resize-crop:size={SIDE}", "--epochs", 1, "--batch", BATCH, "--lanes", 2]
 
 
-# A process that is small itself: what its parent holds counts as a child's until it begins another program.
+# A process that is small itself: what its parent uses counts as a child's until it begins another program.
 MEASURE = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
@@ -80,7 +80,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 def peak_of_a_run(arguments, out):
-    """Bytes: the most that the process ever held."""
+    """Bytes: the most that the process ever used."""
     command = [sys.executable, "-c", MEASURE, PROGRAM, "train", "--device", "cpu", *map(str, arguments), "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     return int(done.stdout) * 1024

@@ -103,7 +103,7 @@ def test_images_as_the_exported_model_has_them(vision_toy, dialect, tmp_path):
 
 def test_what_it_cannot_do_is_refused(reference_run, vision_toy, tmp_path):
     out = tmp_path / "out.csv"
-    assert "holds images, but the backbone" in predict(reference_run, out, "--pack", vision_toy.path("pack.h5"), code=3)
+    assert "has images, but the backbone" in predict(reference_run, out, "--pack", vision_toy.path("pack.h5"), code=3)
     assert "--scores odds: expected" in predict(reference_run, out, "--scores", "odds", code=2)
     assert "--split validation: expected" in predict(reference_run, out, "--split", "validation", code=2)
     assert "--top 0" in predict(reference_run, out, "--top", 0, code=2)

@@ -1,4 +1,4 @@
-"""--profile: a trace whose phases nest and fill the time, a table of them, and the rank that holds the others up by name."""
+"""--profile: a trace whose phases nest and fill the time, a table of them, and the rank that delays the others by name."""
 
 import collections
 import json

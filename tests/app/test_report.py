@@ -1,4 +1,4 @@
-"""report.html, accuracy.csv, TensorBoard's events and palimpsest-report: what is told of runs that are done."""
+"""report.html, accuracy.csv, TensorBoard's events and palimpsest-report: what is reported of finished runs."""
 
 import csv
 import glob
@@ -68,7 +68,7 @@ def test_a_run_leaves_a_page_and_a_table(toy, reference_run):
 
 
 def untimed(page):
-    """What a page says, but for times, names and where the run was made."""
+    """What a page says, except for times, names and where the run was made."""
     sections = dict(re.findall(r'<section id="(\w+)">(.*?)</section>', page, re.DOTALL))
     sections["training"] = sections["training"].partition('<div id="times">')[0]
     command = re.sub(r"(--out|-n) \S+|launch/mpirun.sh", "", re.search("<pre>(.*?)</pre>", page, re.DOTALL)[1])
@@ -152,9 +152,9 @@ def test_what_cannot_be_compared_is_refused(toy, compared, tmp_path):
 
 
 @pytest.mark.parametrize("width", quick(1, [390, 1280]))
-def test_a_browser_shows_the_pages_and_asks_for_nothing_else(toy, compared, tmp_path, width):
+def test_a_browser_shows_the_pages_and_requests_nothing_else(toy, compared, tmp_path, width):
     if browser.CHROMIUM is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
+        pytest.skip("no Chromium on this machine: apt-get install chromium")
     run = tmp_path / "a <b> & 'c'"
     shutil.copytree(toy.path("runs", "reference"), run)
     report(run)

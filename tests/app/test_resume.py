@@ -1,4 +1,4 @@
-"""A run that stopped, after a task or within one, goes on as if nothing had happened; a fork goes on otherwise."""
+"""A run that stopped, after a task or within one, continues as if nothing had happened; a fork continues with other settings."""
 
 import hashlib
 import json
@@ -110,7 +110,7 @@ def stop_within_a_task(toy, out):
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_at_any_step_and_another_world_size(toy, undisturbed):
+def test_a_run_continues_at_any_step_and_another_world_size(toy, undisturbed):
     stop_within_a_task(toy, "within")
     text = toy.run(*STEPS, "--resume", "auto", ranks=3, out="within")
     assert "resuming task 3 after step 17" in text
@@ -187,7 +187,7 @@ def test_a_lost_record_of_the_newest_task_is_made_again(toy, reference_run):
 
 
 @pytest.mark.slow
-def test_a_short_log_is_named_and_goes_on_with_whole_lines(toy):
+def test_a_short_log_is_named_and_continues_with_whole_lines(toy):
     toy.run("--tasks", 2, out="short-log")
     log = toy.path("runs", "short-log", "metrics.jsonl")
     os.truncate(log, 300)
@@ -245,7 +245,7 @@ def test_a_changed_backbone_configuration_is_refused_on_resume(toy):
     assert "backbone's shape, by its config.json" in text
 
 
-def test_a_fork_goes_on_from_a_state_with_other_settings(toy, reference_run):
+def test_a_fork_continues_from_a_state_with_other_settings(toy, reference_run):
     origin = toy.records("reference")
     toy.run("--fork", os.path.join(reference_run, "state-0002.h5"), "--merge", "average", "--lr", 0.02, out="fork")
     records = toy.records("fork")
@@ -253,14 +253,14 @@ def test_a_fork_goes_on_from_a_state_with_other_settings(toy, reference_run):
         assert records[f"tasks/task-000{task}.h5"] == origin[f"tasks/task-000{task}.h5"]
     assert records["tasks/task-0003.h5"] != origin["tasks/task-0003.h5"]
     assert toy.records("reference") == origin
-    # The same settings: the same end, and a resume of the fork is a resume of its own.
+    # The same settings: the same end, and the fork is resumed as a run by itself.
     toy.run("--fork", os.path.join(reference_run, "state-0002.h5"), out="same")
     assert toy.records("same")["tasks/task-0003.h5"] == origin["tasks/task-0003.h5"]
     toy.run("--fork", os.path.join(reference_run, "state-0002.h5"), "--resume", "auto", out="same")
 
 
 @pytest.mark.slow
-def test_a_fork_by_a_rule_without_fisher_has_no_memory_to_go_on_with(toy, reference_run):
+def test_a_fork_by_a_rule_without_fisher_has_no_memory_to_continue_with(toy, reference_run):
     origin = os.path.join(reference_run, "state-0002.h5")
     text = toy.run("--fork", origin, "--merge", "average", out="averaged")
     assert "what no part of this run uses is dropped: curvature/empirical:scale=secant (2 arrays)" in text, text

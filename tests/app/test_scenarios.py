@@ -66,7 +66,7 @@ def domain_run(toy):
 
 
 @pytest.mark.slow
-def test_domains_share_one_head_that_goes_on(toy, domain_run):
+def test_domains_share_one_head_that_is_trained_on(toy, domain_run):
     toy.run(*domains(toy), ranks=2, out="domains-2")
     assert toy.records("domains-2") == toy.records("domains")
     tasks = inspect(domain_run)["tasks"]
@@ -123,10 +123,10 @@ def test_a_domain_run_is_continued_with_the_labels_it_has(toy, domain_run):
     toy_module.make_protocol(toy.path("d-other.json"), tasks=[tasks[2] | {"labels": ["odd", "even"]}])
     scenario = ("--scenario", "domain-incremental")
     toy.run(*scenario, "--protocol", toy.path("d-old.json"), out="d-old")
-    go_on = (*scenario, "--continue", toy.path("runs", "d-old"))
-    text = toy.run(*go_on, "--protocol", toy.path("d-other.json"), out="d-other", code=3)
+    continued = (*scenario, "--continue", toy.path("runs", "d-old"))
+    text = toy.run(*continued, "--protocol", toy.path("d-other.json"), out="d-other", code=3)
     assert "expected in task 3 (domain 3) the labels of task 1 in their order, 'even', 'odd', found 'odd', 'even'" in text, text
-    text = toy.run(*go_on, "--protocol", toy.path("d-new.json"), ranks=2, out="d-new")
+    text = toy.run(*continued, "--protocol", toy.path("d-new.json"), ranks=2, out="d-new")
     assert "(1, 2) are not in" in text, text  # shared labels don't say which samples of the pack they were
     with h5py.File(toy.path("runs", "d-new", "state-0003.h5")) as mine, h5py.File(f"{domain_run}/state-0003.h5") as whole:
         for name in whole["weights"]:

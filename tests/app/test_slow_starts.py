@@ -1,4 +1,4 @@
-"""One rank works while the others wait: for as long as it goes on, and no longer than --hang-seconds where it doesn't."""
+"""One rank works while the others wait: for as long as it makes progress, and no longer than --hang-seconds where it makes none."""
 
 import os
 import subprocess
@@ -44,7 +44,7 @@ def command(large, out, *options):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("staged", [False, True], ids=["a large pack is verified", "a large pack is staged"])
-def test_a_rank_that_takes_long_but_goes_on_is_waited_for(large, slow_rank, tmp_path, staged):
+def test_a_rank_that_takes_long_but_makes_progress_is_waited_for(large, slow_rank, tmp_path, staged):
     """Longer than --hang-seconds, in 12 parts."""
     out = f"slow-{staged}"
     code, seconds, text = run(slow_rank, command(large, out, *(["--stage", tmp_path] if staged else [])), 260)
@@ -52,7 +52,7 @@ def test_a_rank_that_takes_long_but_goes_on_is_waited_for(large, slow_rank, tmp_
     assert large.records(out)
 
 
-def test_a_rank_that_does_not_go_on_is_found_in_time(large, slow_rank):
+def test_a_rank_that_makes_no_progress_is_found_in_time(large, slow_rank):
     code, seconds, text = run(slow_rank, command(large, "stuck"), 30_000, AFTER=2)
     assert code == 5 and seconds < 15, text
     assert "checking the pack' took longer than 2 s" in text, text

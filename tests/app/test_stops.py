@@ -170,7 +170,7 @@ def test_a_hangup_that_nohup_has_ignored_stays_ignored(toy, tmp_path):
 
 @pytest.mark.slow
 def test_a_request_before_anything_is_saved_is_answered(toy, tmp_path):
-    """A frozen backbone saves whole tasks: until the first is saved the run goes on, and says so."""
+    """A frozen backbone saves whole tasks: until the first is saved the run continues, and says so."""
     frozen = ["--adapter", "none", "--merge", "none", "--perturbation", "none", "--epochs", 3000]
     job = Job(tmp_path, *toy.command(*frozen), "--out", tmp_path / "run")
     until(lambda: '"task_started"' in said(tmp_path / "run" / "metrics.jsonl"))
@@ -196,7 +196,7 @@ def test_many_requests_end_nothing_before_the_ranks_have_saved(tmp_path):
 
 @pytest.mark.parametrize("by, code", quick(1, [(TERM, 143), (HUP, 129)]), ids=["TERM", "HUP"])
 def test_a_request_that_comes_while_mpirun_starts_the_ranks_is_not_lost(tmp_path, by, code):
-    """mpirun hands nothing to ranks that it has yet to start; and such ranks have no heartbeat that says why they end."""
+    """mpirun passes nothing to ranks that it has yet to start; and such ranks have no heartbeat that says why they end."""
     launcher = tmp_path / "mpirun"
     launcher.write_text(f"""#!/bin/bash
         [[ $1 != --version ]] || exit 0
@@ -235,10 +235,10 @@ def test_a_sweep_of_runs_ends_with_its_run(toy, tmp_path, by):
                "--out", tmp_path / "sweep"]
     job = Job(tmp_path, *command).at("training step")
     text = job.asked(by, 85)
-    assert "the same line goes on there" in text and not (tmp_path / "sweep" / "seed-2").exists(), text
+    assert "the same line continues there" in text and not (tmp_path / "sweep" / "seed-2").exists(), text
 
 
-CHILD = "source launch/children.sh; run_child bash -c 'tail -f {mark} /dev/null; true'; echo came back with $?; stop_if_asked; echo went on"
+CHILD = "source launch/children.sh; run_child bash -c 'tail -f {mark} /dev/null; true'; echo came back with $?; stop_if_asked; echo continued"
 
 
 @pytest.mark.parametrize("by", quick(1, [TERM, INT, HUP, USR1]), ids=lambda by: by.name)
@@ -248,7 +248,7 @@ def test_a_script_ends_with_what_it_started(tmp_path, by):
     until(lambda: len(processes(str(tmp_path))) == 3)  # the script, its child, and what that runs
     process.send_signal(by)
     text, _ = process.communicate(timeout=10)
-    assert process.returncode == CODES[by] and "came back" in text and "went on" not in text, text
+    assert process.returncode == CODES[by] and "came back" in text and "continued" not in text, text
     until(lambda: not processes(str(tmp_path)), seconds=5)
 
 
@@ -298,7 +298,7 @@ def test_a_job_that_can_not_be_requeued_says_what_happens(tmp_path, scontrol, wo
 @pytest.mark.parametrize("verb", ["eval", "predict", "plan", "doctor"])
 @pytest.mark.parametrize("setting", quick(1, [["--stop-after", 1], ["--resume", "auto"], ["--checkpoint-every", 7], ["--fork", "runs/x"], ["--dry-run"],
                                      ["--tensorboard", "false"]]), ids=lambda setting: setting[0])
-def test_a_setting_that_says_how_a_run_goes_on_is_refused_elsewhere(toy, reference_run, tmp_path, verb, setting):
+def test_a_setting_that_says_how_a_run_continues_is_refused_elsewhere(toy, reference_run, tmp_path, verb, setting):
     given = {"eval": ["--weights", reference_run], "predict": ["--weights", reference_run, "--out", tmp_path / "out"]}.get(verb, [])
     done = subprocess.run(list(map(str, [PROGRAM, verb, *given, *setting])), capture_output=True, text=True, timeout=LONG)
     assert done.returncode == 2, done.stdout + done.stderr
@@ -331,7 +331,7 @@ def test_a_file_describes_a_run_and_what_has_no_meaning_is_passed_over(toy, refe
 
 @pytest.mark.slow
 def test_what_was_recorded_is_no_setting_that_was_given(toy, reference_run):
-    """A run of two tasks that later went on to four, and was begun with a limit of time."""
+    """A run of two tasks that later continued to four, and was begun with a limit of time."""
     toy.run("--tasks", 2, "--stop-after", 60, out="went-on")
     toy.run("--resume", "auto", "--stop-after", 50, out="went-on")
     assert accuracy("--weights", toy.path("runs", "went-on")) == accuracy("--weights", reference_run)

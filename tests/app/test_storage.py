@@ -20,7 +20,7 @@ def undisturbed(toy):
 
 
 @pytest.mark.parametrize("kib", quick(1, [4, 40, 120, 200, 280, 360]))
-def test_a_full_disk_is_named_and_what_was_saved_goes_on(toy, undisturbed, small_disk, kib):
+def test_a_full_disk_is_named_and_what_was_saved_is_continued(toy, undisturbed, small_disk, kib):
     disk = small_disk(f"size={kib}k")
     out = os.path.join(disk, "run")
     text = toy.run(*OPTIONS, "--out", out, code=1)

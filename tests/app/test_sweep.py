@@ -50,7 +50,7 @@ def test_protocols_times_seeds_and_a_run_that_fails(toy):
 
 
 @pytest.mark.slow
-def test_a_stopped_run_ends_the_sweep_and_goes_on(toy):
+def test_a_stopped_run_ends_the_sweep_and_continues(toy):
     sweep(toy, "--seeds", "1,2", "--epochs", 60, "--tasks", 1, "--stop-after", 0.0001, out="sweep-stopped", code=85)
     assert not os.path.exists(toy.path("runs", "sweep-stopped", "seed-2"))
     sweep(toy, "--seeds", "1", "--epochs", 60, "--tasks", 1, out="sweep-stopped")

@@ -43,7 +43,7 @@ TEST_P(MpiCollectivesTest, BroadcastBringsTheValuesOfAnyRoot) {
   }
 }
 
-// Rank a sends a + 2b numbers to rank b, hence nothing from rank 0 to itself and uneven blocks
+// Rank a sends a + 2b numbers to rank b, so nothing from rank 0 to itself and uneven blocks
 // elsewhere; what rank 1 would send to rank 0 is left empty.
 std::size_t block(int from, int to) {
   return from == 1 && to == 0 ? 0 : static_cast<std::size_t>(from + 2 * to);

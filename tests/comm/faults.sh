@@ -8,7 +8,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 export PALIMPSEST_HEARTBEATS=$folder/heartbeats
 failures=0
-limit=60 # seconds; set once a job without a fault has shown what starting takes here
+limit=60 # seconds; set once a job without a fault has shown what starting takes on this machine
 
 fail() {
   echo "FAILED: $*"
@@ -24,7 +24,7 @@ expect_count() {
   [[ $found -eq $1 ]] || fail "$name: expected $1 lines, found $found, that match: $2"
 }
 
-# A zombie has ended; whoever inherited it has not looked yet.
+# A zombie has ended; the process that inherited it has not looked yet.
 is_running() { grep -qs '^State:.[^Z]' "/proc/$1/status"; }
 
 expect_no_process_left() {
@@ -83,8 +83,8 @@ expect_code 5
 expect_text "^palimpsest: rank [02] \(host .+\): phase 'toy step > toy exchange' took longer than 3 s \(task 2, step 11, last collective 'toy exchange'\): a peer is lost"
 expect_text "no sign of life for [0-9]+ s from rank 1 \(host .+, phase 'toy step', task 2, step 11, last collective '[^']+'\)"
 
-# A part of three deadlines goes on in small pieces; or it doesn't.
-run "a long part that goes on" 3 part 2
+# A part of three deadlines reports progress in small pieces; or it doesn't.
+run "a long part that makes progress" 3 part 2
 expect_code 0
 expect_count 0 palimpsest
 

@@ -198,7 +198,7 @@ TEST_F(ConfigFile, AnOldFileIsConvertedWhereThatIsAskedFor) {
   EXPECT_EQ(parse_run_config(table(), arguments), config);
 }
 
-// Files that include others, in a folder of their own.
+// Files that include others, in their own folder.
 class Includes : public ConfigFile {
  protected:
   Includes() : folder_(path() + ".d") {

@@ -1,4 +1,4 @@
-// Which tasks may stand together in a stream, by its scenario.
+// Which tasks may be together in a stream, by its scenario.
 #include "palimpsest/data/scenario.h"
 
 #include <gmock/gmock.h>

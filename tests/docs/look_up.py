@@ -15,7 +15,7 @@ from stand_in import BUILD
 VERBS = ("train", "eval", "predict", "plan", "doctor")
 TOOLS = ("inspect", "diff", "verify", "merge", "export", "report")
 PACK_VERBS = ("backbone", "debian", "images", "protocol", "show")
-# Folders whose files a command or a text may name; what isn't there is a mistake, but for files that are the reader's own.
+# Folders whose files a command or a text may name; what isn't there is a mistake, except for files that are the reader's own.
 FOLDERS = ("bench", "checkpoints_schema", "cmake", "configs", "docs", "include", "launch", "src", "tests", "tools")
 READERS_OWN = ("configs/mine.cfg", "src/merge/bounded.cpp", "tests/merge/bounded_test.cpp", "src/perturbation/pair.cpp", "tests/parts/perturbation_pair_test.cpp")
 TARGETS = ("src/all", "tools/all")  # CMake's, and no files
@@ -32,7 +32,7 @@ def help_of(*command):
 
 
 def help_of_program(name, verb=None):
-    """What the program or script says to --help, with that of what it hands its other arguments to."""
+    """What the program or script says to --help, with that of the program that gets its other arguments."""
     if name == "palimpsest":
         own = help_of(BUILD / "src" / name, verb) if verb in VERBS else help_of(BUILD / "src" / name)
         return own if verb in (None, "train") else own + help_of_program("palimpsest", "train")

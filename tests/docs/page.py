@@ -1,4 +1,4 @@
-"""The commands that a page of the documentation tells its reader to type."""
+"""The commands that a page of the documentation has its reader type."""
 
 import dataclasses
 import os
@@ -17,14 +17,14 @@ class Block:
     place: str  # page:line
     language: str
     text: str
-    name: str | None  # of the file as which the page tells to save it
+    name: str | None  # of the file as which the page says to save it
 
     def commands(self):
         """What bash takes as one line: joined where a line ends in a backslash."""
         return [line for line in re.sub(r"\s*\\\n\s*", " ", self.text).splitlines() if line.strip()]
 
     def assignments(self):
-        """Lines like packer=..., which later blocks of a page go on with."""
+        """Lines like packer=..., which later blocks of a page continue with."""
         return [line for line in self.commands() if re.match(r"\w+=", line)]
 
 
@@ -48,7 +48,7 @@ def command_blocks(page):
 
 
 def code_spans(page):
-    """[(page:line, text)] of what stands between backticks within the text."""
+    """[(page:line, text)] of what is between backticks within the text."""
     text = re.sub(r"^```.*?^```", lambda found: "\n" * found[0].count("\n"), text_of(page), flags=re.MULTILINE | re.DOTALL)
     return [(f"{page}:{text.count(chr(10), 0, found.start()) + 1}", found[1].replace(r"\|", "|"))
             for found in re.finditer(r"`([^`\n]+)`", text)]

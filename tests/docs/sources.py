@@ -36,7 +36,7 @@ def make_text_backbone(folder):
 
 
 def make_index(path, packages=300):
-    """A package index: in every section some words of its own."""
+    """A package index: in every section some other words."""
     rng = np.random.default_rng(1)
     with open(path, "w") as file:
         for section in SECTIONS:
@@ -61,7 +61,7 @@ def make_cifar_100(folder):
 
 
 def make_listed_images(folder, root, listed, classes, prefix):
-    """Images of every class below root, and the lists that deal them to training and test."""
+    """Images of every class below root, and the lists that split them into training and test."""
     make_image_folder(folder / root, classes, len(listed))
     for image, name in enumerate(listed):
         (folder / name).write_text("".join(f"- {prefix}{each}/{image}.png\n" for each in classes))

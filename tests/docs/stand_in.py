@@ -12,7 +12,7 @@ from program import PROGRAM
 
 BIN = ROOT / "tests" / "docs" / "bin"
 BUILD = pathlib.Path(PROGRAM).parents[1]
-# Set in configs/*.cfg; all else is as it stands there.
+# Set in configs/*.cfg; all else is as it is there.
 SHORTER = {"epochs": 1, "batch": 180, "evaluation-batch": 600, "device": "cpu"}
 # Also, but in those of the quickstart and of debian-sections, of whose six tasks the pages speak.
 FEWER = {"tasks": 2}
@@ -62,7 +62,7 @@ class StandIn:
             "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
             "HOME": str(self.folder / "home"),
             "PIP_NO_INDEX": "1",
-            "STAND_IN_INDEX": str(self.folder / "index"),
+            "TOY_INDEX": str(self.folder / "index"),
         }
 
 
@@ -89,7 +89,7 @@ class Store:
         (folder / "configs" / "mine.cfg").write_text(with_settings(configuration, FEWER))
 
     def copy_runs(self, folder, names):
-        """runs/ as a page takes it for granted: {folder of runs/: name of a finished run}."""
+        """runs/ as a page requires it: {folder of runs/: name of a finished run}."""
         (folder / "runs").mkdir()
         for path, name in names.items():
             shutil.copytree(self.finished(name), folder / "runs" / path)

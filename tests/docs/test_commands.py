@@ -1,5 +1,5 @@
 """Every command of the documentation is run as it is written, in a stand-in for the repository with toy data; what can't be run is named
-here with the reason, and looked up: its programs, options and files.
+below with the reason, and looked up: its programs, options and files.
 """
 
 import re
@@ -11,7 +11,7 @@ from page import LANGUAGES, PAGES, ROOT, anchors, blocks, code_spans, command_bl
 from stand_in import StandIn
 from tiers import quick
 
-# How a command begins (as a regular expression) that can't be run here, and why. What runs it instead is named where there is something.
+# How a command begins (as a regular expression) that can't be run by this test, and why. What runs it instead is named where there is something.
 CANNOT_RUN = {
     "tests/run.sh": "runs this test",
     "tests/nightly.sh": "takes an hour and a half",
@@ -22,7 +22,7 @@ CANNOT_RUN = {
     "cmake --preset": "would build again what is under test; tests/run.sh runs it",
     "cmake --build": "the same",
     "cmake -S": "the same, with another MPI",
-    "build/merge-a-run": "isn't built here; tests/app/test_command_line.py builds and runs it",
+    "build/merge-a-run": "isn't built by this test; tests/app/test_command_line.py builds and runs it",
     "launch/mpirun.sh -n 2 build/mpich": "needs MPICH",
     "build/release/src/palimpsest train --config configs/quickstart.cfg --merge bounded": "the rule of docs/add-a-merge-rule.md isn't built; tests/app/test_docs.py compiles it",
     "build/release/tools/palimpsest-merge runs/quickstart --rule bounded": "the same",
@@ -33,9 +33,9 @@ CANNOT_RUN = {
     ".venv/bin/hf download": "needs a network",
     ".venv/bin/tensorboard": "serves until it is ended; tests/app/test_report.py reads the events with TensorBoard's reader",
 }
-# Commands whose exit code tells something, and isn't 0.
+# Commands whose exit code means something, and isn't 0.
 EXIT_CODES = {"build/release/tools/palimpsest-diff runs/mine runs/other": 1}
-# Finished runs that a page takes for granted, as folders of runs/.
+# Finished runs that a page requires, as folders of runs/.
 RUNS = {
     "README.md": {"other": "seed 2"},
     "docs/evaluate.md": {"mine": "seed 1"},
@@ -44,7 +44,7 @@ RUNS = {
     "docs/merge-laboratory.md": {"mine": "seed 1"},
     "docs/report.md": {"quickstart": "seed 1", "a-seed1": "seed 1", "a-seed2": "seed 2", "b-seed1": "average, seed 1", "b-seed2": "average, seed 2"},
 }
-# Files that a page takes for granted, besides data/ as the quickstart leaves it.
+# Files that a page requires, besides data/ as the quickstart leaves it.
 SOURCES = {
     "docs/merge-laboratory.md": sources.make_adapters,
     "docs/reproduce-the-paper.md": sources.make_paper_sources,
@@ -53,7 +53,7 @@ SOURCES = {
 }
 WHAT_TO_DO = """
 {place}: {what}
-Every command of a page is run in the folder that tests/docs/stand_in.py makes. Mend the command; or give the page what it needs (RUNS,
+Every command of a page is run in the folder that tests/docs/stand_in.py makes. Fix the command; or give the page what it needs (RUNS,
 SOURCES in tests/docs/test_commands.py); or, if it can't be run, say there why (CANNOT_RUN). Output is fenced as ```text.
 
 {output}"""
@@ -106,7 +106,7 @@ def test_commands_options_and_files_of_a_page_exist(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_lead_somewhere_and_fences_say_what_they_hold(page):
+def test_links_lead_somewhere_and_fences_say_what_they_contain(page):
     assert [block.place for block in blocks(page) if block.language not in LANGUAGES] == [], f"expected one of {', '.join(LANGUAGES)}"
     for place, link in links(page):
         target, _, anchor = link.partition("#")

@@ -1,4 +1,4 @@
-// Event files are made of records that tell when they are damaged.
+// Event files are made of records that show when they are damaged.
 #include "palimpsest/format/event_file.h"
 
 #include "fixtures.h"

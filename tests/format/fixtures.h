@@ -16,7 +16,7 @@
 
 namespace palimpsest {
 
-// A folder of its own for each test, removed afterwards.
+// A separate folder for each test, removed afterwards.
 class FolderTest : public testing::Test {
  protected:
   FolderTest();

@@ -59,7 +59,7 @@ TEST_F(H5Test, AnotherThreadWaitsUntilTheFileIsClosed) {
 
 TEST_F(H5Test, ContentHashIsTheDocumentedOne) {
   const std::string nul(1, '\0');
-  // In byte order of the paths: '@' stands after '/' and before letters.
+  // In byte order of the paths: '@' comes after '/' and before letters.
   const std::string expected = "/@kind" + nul + "str" + nul + nul + "k" + nul + "/a" + nul + "str" +
                                nul + "3" + nul + "one" + nul + nul + "zwölf" + nul + "/b/values" +
                                nul + "f4" + nul + "2,3" + nul +

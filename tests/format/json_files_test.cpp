@@ -90,7 +90,8 @@ TEST_F(ProtocolTest, LabelsAreTheClassesUnlessGiven) {
   const Protocol protocol = read_protocol(at("p.json"));
   EXPECT_THAT(protocol.tasks[0].classes, ElementsAre("admin", "net"));
   EXPECT_THAT(protocol.tasks[0].labels, ElementsAre("x11", "office"));
-  EXPECT_THAT(protocol.tasks[1].labels, ElementsAre("x11"));  // whether it may stand twice: a run's
+  EXPECT_THAT(protocol.tasks[1].labels,
+              ElementsAre("x11"));  // whether it may be there twice: a run's
 }
 
 TEST_F(ProtocolTest, RefusesLabelsThatAreNotOneForEachClass) {

@@ -20,7 +20,7 @@ using testing::IsEmpty;
 
 class MemoryTest : public FolderTest {
  protected:
-  // With an array of a part that nothing has been told of.
+  // With an array of a part that nothing has described.
   static StateRecord toy_state(std::vector<std::int64_t> values = {1, 2, 3, 4}) {
     StateRecord state = sample_state(2);
     state.memory.put("classifier/toy/gram", {.dims = {2, 2}, .values = std::move(values)});

@@ -300,7 +300,7 @@ TEST_F(RunFolderTest, ADamagedStepFallsBackToTheOneBeforeAndThenToTheTask) {
   EXPECT_EQ(newest.record->progress.steps_done, 10);
   EXPECT_THAT(newest.remark, AllOf(HasSubstr("step-0001-00000020.h5"), HasSubstr("damaged"),
                                    HasSubstr("resuming from step-0001-00000010.h5")));
-  run_.commit_step(step_of(run_, 1, 15), {{"metrics.jsonl", 0}});  // the run goes on from step 10
+  run_.commit_step(step_of(run_, 1, 15), {{"metrics.jsonl", 0}});  // the run continues from step 10
   EXPECT_EQ(run_.newest_step(1, state).record->progress.steps_done, 15);
   EXPECT_FALSE(exists("step-0001-00000020.h5"));
   damage(run_.step_file(1, 15));

@@ -1,7 +1,7 @@
 #pragma once
 // What the fuzz targets of this folder share. A target is one parser of ours: whatever the bytes,
-// it reads them or refuses them as bad input; anything else (a crash, another error, memory asked
-// for that the input cannot fill) is a finding.
+// it reads them or refuses them as bad input; anything else (a crash, another error, memory
+// requested that the input cannot fill) is a finding.
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>

@@ -2,7 +2,7 @@
 # Fuzzes every parser for a while. Needs clang.
 #   tests/fuzz/nightly.sh [SECONDS_EACH [TARGET...]]     (60, and the folders of tests/fuzz/corpus)
 # Inputs that found new ways through a parser are kept in build/fuzz/found-TARGET, where the next night begins. One that breaks a
-# parser is kept as build/fuzz/crash-TARGET-*: put it into tests/fuzz/corpus/TARGET, under a name that says what it is, with the mend.
+# parser is kept as build/fuzz/crash-TARGET-*: put it into tests/fuzz/corpus/TARGET, under a name that says what it is, with the fix.
 # Example: tests/fuzz/nightly.sh 600 protocol manifest
 # Exit codes: 0 all are whole, 1 one is broken, 2 without clang.
 set -euo pipefail

@@ -1,4 +1,4 @@
-"""A toy stream of texts and one of images for the device; where there is none, everything here is skipped and says why."""
+"""A toy stream of texts and one of images for the device; where there is none, all these tests are skipped and say why."""
 
 import shutil
 import subprocess
@@ -17,5 +17,5 @@ def obstacle():
 def stream(request):
     reason = obstacle()
     if reason is not None:
-        pytest.skip(f"no GPU here: {reason}")
+        pytest.skip(f"no GPU on this machine: {reason}")
     return request.getfixturevalue(request.param)

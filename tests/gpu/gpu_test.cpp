@@ -27,7 +27,7 @@ struct Places {
 };
 
 // tests/CMakeLists.txt counts a program that prints this as skipped.
-constexpr const char* kSkipped = "no GPU here: ";
+constexpr const char* kSkipped = "no GPU on this machine: ";
 
 class Gpu : public testing::Test {
  protected:

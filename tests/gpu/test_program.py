@@ -1,4 +1,4 @@
-"""The program on a device: what holds on processors holds there."""
+"""The program on a device: what is true on processors is true there."""
 
 import pytest
 
@@ -35,6 +35,6 @@ def test_accuracy_is_that_of_the_processor(stream):
         assert abs(sum(there["correct"]) - sum(here["correct"])) <= max(1, 0.05 * sum(here["samples"]))
 
 
-def test_two_ranks_on_one_device_are_refused_unless_asked_for(stream):
+def test_two_ranks_on_one_device_are_refused_unless_requested(stream):
     text = stream.run("--device", "cuda", ranks=2, out="refused", code=2)
     assert "--device cuda:share=true" in text

@@ -16,19 +16,19 @@ fail() {
 }
 
 unshare --net --mount true 2>/dev/null || skip "no namespaces of network and mounts can be made (root?)"
-command -v apt-get >/dev/null || skip "no apt-get here"
+command -v apt-get >/dev/null || skip "no apt-get on this machine"
 python=$root/.venv/bin/python
-[[ -x $python ]] || skip "no .venv here"
+[[ -x $python ]] || skip "no .venv"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-(cd "$work" && apt-get download -qq patchelf 2>/dev/null) || skip "no Debian package can be downloaded here"
+(cd "$work" && apt-get download -qq patchelf 2>/dev/null) || skip "no Debian package can be downloaded"
 
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 make_bundle() { launch/bundle.sh --out "$work/bundle" --python "$version"; }
 make_bundle || { sleep 30 && make_bundle; }  # a registry may be out of reach for a moment
 
-# The files of the repository, as they lie here.
+# The files of the repository, as they are now.
 mkdir "$work/tree"
 git ls-files -z | xargs -0 tar -cf - --ignore-failed-read | tar -C "$work/tree" -xf -
 cd "$work/tree"
@@ -46,7 +46,7 @@ mkdir ../empty
 for folder in /usr/include/{boost,gtest,gmock,hdf5,nlohmann,openssl} /usr/lib/*-linux-gnu/{cmake,hdf5,openmpi,pkgconfig} /usr/share/cmake/nlohmann_json; do
   [[ ! -d $folder ]] || mount --bind ../empty "$folder"
 done
-# Open MPI wants one interface, if only the loopback.
+# Open MPI needs one interface, if only the loopback.
 "$PYTHON" -c 'import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh", b"lo", 1))'
 launch/setup.sh --offline ../bundle
 source launch/environment.sh

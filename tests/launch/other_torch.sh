@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Another torch than the pinned one: what launch/setup.sh --torch asks pip for, and what cmake/FindLibTorch.cmake takes from a wheel.
-# Wheels are gigabytes: pip is a stand-in here, and a wheel is the names of its files.
+# Wheels are gigabytes: pip is a stand-in, and a wheel is the names of its files.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
@@ -31,8 +31,8 @@ TEXT
 }
 
 setup() { launch/setup.sh --no-packages --minimal "$@" >said.txt 2>&1; }
-asked() { grep -q -- "$1" asked.txt || fail "expected pip to be asked for $1, found: $(<asked.txt)"; }
-not_asked() { ! grep -q -- "$1" asked.txt || fail "expected pip not to be asked for $1, found: $(<asked.txt)"; }
+asked() { grep -q -- "$1" asked.txt || fail "expected pip to be called with $1, found: $(<asked.txt)"; }
+not_asked() { ! grep -q -- "$1" asked.txt || fail "expected pip not to be called with $1, found: $(<asked.txt)"; }
 
 make_tree
 setup || fail "$(<said.txt)"
@@ -54,7 +54,7 @@ not_asked requirements-torch.txt
 echo 2.10.0 >found.txt
 rm asked.txt
 setup || fail "$(<said.txt)"
-[[ ! -e asked.txt ]] || fail "expected the chosen torch to stay, pip was asked for: $(<asked.txt)"
+[[ ! -e asked.txt ]] || fail "expected the chosen torch to stay, pip was called: $(<asked.txt)"
 setup --torch 2.9.1 && fail "a second torch was put over the first"
 grep -q "expected torch 2.9.1 or none in .venv, found 2.10.0" said.txt || fail "$(<said.txt)"
 
@@ -109,4 +109,4 @@ finds "cuda: $nvidia/cu13/include;$nvidia/cu13/include;$nvidia/cu13/include/cccl
 make_wheel "$work/old" 12.4 0
 configure "$work/old" && fail "a LibTorch without the C++11 ABI was taken"
 finds "expected a LibTorch with the C++11 ABI"
-echo "other_torch.sh: the torch asked for is installed and found, with its own CUDA"
+echo "other_torch.sh: the torch requested is installed and found, with its own CUDA"

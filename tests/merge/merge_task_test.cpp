@@ -89,7 +89,7 @@ TEST(MergeTask, ThreadsAndCoefficientsGiveTheSameBits) {
   EXPECT_FALSE(make_merge_rule("ties")->coefficients_suffice());
 }
 
-// Larger than the parts that are dealt out to threads.
+// Larger than the parts that are distributed to threads.
 TEST(MergeTask, ThreadsGiveTheSameBitsInLargeLayouts) {
   const AdaptedLayout layout(
       {{.name = "a", .out = 700, .in = 900}, {.name = "b", .out = 300, .in = 100}});

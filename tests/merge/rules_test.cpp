@@ -1,4 +1,4 @@
-// The other rules: each worked out by hand, and by the property that defines it.
+// The other rules: each computed by hand, and by the property that defines it.
 #include <gmock/gmock.h>
 
 #include <algorithm>

@@ -74,7 +74,7 @@ TEST(FinerClosedForm, TakesTheFirstTaskWhole) {
   }
 }
 
-// The property of the family: a finer subspace holds the coarser one, so Q is never higher.
+// The property of the family: a finer subspace contains the coarser one, so Q is never higher.
 TEST(FinerClosedForm, IsNeverHigherInQForAThousandRandomStreams) {
   for (std::uint64_t trial = 0; trial < 1000; ++trial) {
     const RandomStreamOfTasks stream(trial, 1 + static_cast<std::int64_t>(trial % 4));

@@ -141,7 +141,7 @@ TEST_F(ConfigFile, FileAndCommandLineMeanTheSame) {
       std::signbit(parse_settings(all_settings(), Arguments{"--weight-decay=-0"}).weight_decay));
 }
 
-// Each row changes a member of its own.
+// Each row changes its own member.
 TEST(Settings, NoTwoKeysShareNameOrMember) {
   std::mt19937_64 random(5);
   for (const Key& one : all_settings().keys) {

@@ -1,4 +1,4 @@
-// Tasks whose test samples aren't at hand any more, and accuracy given the task.
+// Tasks whose test samples aren't available any more, and accuracy given the task.
 #include <gmock/gmock.h>
 
 #include <random>
@@ -11,7 +11,7 @@ namespace palimpsest {
 namespace {
 
 // Tasks of 10, 20, 10 and 40 samples; from the third on, the first isn't tested any more.
-// R: 0.8 | 0.5 0.6 | - 0.7 0.9 | - 0.4 0.5 0.25; before the merges as after them, but for the
+// R: 0.8 | 0.5 0.6 | - 0.7 0.9 | - 0.4 0.5 0.25; before the merges as after them, except for the
 // newest task of the second row, 0.75.
 AccuracyMatrix untested_example() {
   AccuracyMatrix matrix;
@@ -44,7 +44,7 @@ TEST(UntestedTasks, AllOfThemLeaveForgettingUndefined) {
   EXPECT_DOUBLE_EQ(matrix.last(), 0.25);
 }
 
-// A later pack may hold the samples again: then those of before.
+// A later pack may have the samples again: then those of before.
 TEST(UntestedTasks, MayBeTestedAgainOnTheSameSamples) {
   AccuracyMatrix matrix = untested_example();
   matrix.add_row(row({10, 20, 10, 40, 10}, {3, 8, 5, 10, 9}),

@@ -150,7 +150,7 @@ def main():
                     except Missing as reason:
                         if begun:
                             raise
-                        print(f"no simulated network here: {reason}")
+                        print(f"no simulated network on this machine: {reason}")
                         return SKIPPED
                     begun = True
                     off = t["planned"] / t["measured"] - 1

@@ -148,7 +148,7 @@ SKIPPED = {
     "12 bits": (flat_jpeg(ALL_ONE, (100, 110, 120), frame=0xC1, bits=12), "expected a JPEG, PNG or WebP image"),
     "2 colours": (flat_jpeg([(1, 1)] * 2, GREY_BLUE), "expected a JPEG, PNG or WebP image"),
     "hierarchical": (flat_jpeg(ALL_ONE, GREY_BLUE, frame=0xC5), "broken data stream"),
-    "factors that nobody decodes": (flat_jpeg([(3, 1), (2, 1), (1, 1)], GREY_BLUE), "broken data stream"),
+    "factors that no library decodes": (flat_jpeg([(3, 1), (2, 1), (1, 1)], GREY_BLUE), "broken data stream"),
     "no height": (flat_jpeg(ALL_ONE, GREY_BLUE).replace(b"\x08\0\x10\0\x10", b"\x08\0\0\0\x10"), ""),
     "too many pixels": (
         flat_jpeg(ALL_ONE, GREY_BLUE).replace(b"\x08\0\x10\0\x10", b"\x08\xff\0\xff\0"),
@@ -200,7 +200,7 @@ def test_an_image_longer_than_jpeg_allows_is_skipped_and_listed(pack, tmp_path):
     root = folder(tmp_path / "s", {"a": 2})
     save(root / "a" / "line.png", np.zeros((1, 65501), "u1"))
     _, _, err = pack(root, "--store", "encoded")
-    assert "a/line.png: 65501 x 1 pixels, and a pack holds sides of 65500 at most" in err
+    assert "a/line.png: 65501 x 1 pixels, and a pack has sides of 65500 at most" in err
 
 
 def pack_of(path, data, height=16, width=16):

@@ -87,7 +87,7 @@ OTHERS = {
     "RecordIO": ("train.rec", lambda p: p.write_bytes(b"\x0a\x23\xd7\xce"), ("MXNet's RecordIO",)),
     "COCO": ("instances.json", lambda p: p.write_text("{}"), ("JSON", "columns path,label")),
     ".csv.gz": ("m.csv.gz", lambda p: p.write_bytes(gzip.compress(b"path,label\n")), ("a gzip file", "Unpack it")),
-    "image": ("x.jpg", lambda p: p.write_bytes(encoded(noise(1), "JPEG")), ("one image", "holds the folders of all classes")),
+    "image": ("x.jpg", lambda p: p.write_bytes(encoded(noise(1), "JPEG")), ("one image", "contains the folders of all classes")),
     "archive of archives": ("ILSVRC2012_img_train.tar", lambda p: archive(p, ["n01440764.tar", "n01443537.tar"], "w"), ("an archive of archives",)),
 }  # fmt: skip
 
@@ -101,7 +101,7 @@ def test_cifar_is_named_by_version_and_form(pack, tmp_path, name):
 
 
 @pytest.mark.parametrize("version, names", [("cifar10", CIFAR10), ("cifar100", CIFAR100)])
-def test_cifar_is_named_where_the_format_is_asked_for(pack, tmp_path, version, names):
+def test_cifar_is_named_where_the_format_is_requested(pack, tmp_path, version, names):
     _, _, err = pack(files(tmp_path / "c", names, PICKLE), "--format", version, code=3)
     assert f"expected the binary version of {version}" in err and f"found the Python version of CIFAR-{version[5:]}" in err
 

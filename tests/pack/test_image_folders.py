@@ -9,7 +9,7 @@ from image_support import counts, encoded, folder, noise, samples, save
 
 
 def png_of(width, height):
-    """A PNG that says so in its header and holds next to nothing."""
+    """A PNG that says so in its header and contains almost nothing."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -30,7 +30,7 @@ def test_train_and_test_folders_are_the_sides(pack, tmp_path, test):
     assert counts(path) == {"a": (2, 2), "b": (2, 2)}
 
 
-def test_train_without_test_and_other_files_are_told(pack, tmp_path):
+def test_train_without_test_and_other_files_are_reported(pack, tmp_path):
     folder(tmp_path / "s" / "train", {"a": 3})
     _, _, err = pack(tmp_path / "s", code=3)
     assert "expected test/, val/ or validation/ beside train/" in err and "s/train" in err
@@ -144,4 +144,4 @@ def test_sides_too_long_for_a_pack_are_skipped(pack, tmp_path):
     root = folder(tmp_path / "s", {"a": 1})
     save(root / "a" / "line.png", np.zeros((1, 65537), "u1"))
     _, _, err = pack(root)
-    assert "65537 x 1 pixels, and a pack holds sides of 65536 at most" in err
+    assert "65537 x 1 pixels, and a pack has sides of 65536 at most" in err

@@ -96,7 +96,7 @@ def test_idx_is_read(pack, tmp_path, zipped):
     assert "image 0: expected a label from 0 to 0" in err
 
 
-def test_numbers_that_dont_begin_at_0_are_classes_of_their_own(pack, tmp_path):
+def test_numbers_that_dont_begin_at_0_are_separate_classes(pack, tmp_path):
     idx(tmp_path / "i", "train", noise(1, 4, 30).reshape(4, 9, 10), [1, 2, 2, 1])
     path, *_ = pack(tmp_path / "i")
     assert counts(path) == {"1": (2, 0), "2": (2, 0)}

@@ -1,4 +1,4 @@
-"""palimpsest-pack images: what an image becomes, how images are dealt, and what a pack of them looks like."""
+"""palimpsest-pack images: what an image becomes, how images are split, and what a pack of them looks like."""
 
 import hashlib
 import io
@@ -40,7 +40,7 @@ def test_16_bit_grey_is_scaled_not_clipped(pack, tmp_path):
     assert one(pack, tmp_path, "a.png", deep)[0, :, 1].tolist() == [0, 0, 1, 128, 255, 255]
 
 
-def test_palette_with_transparency_is_laid_over_white(pack, tmp_path):
+def test_palette_with_transparency_is_put_over_white(pack, tmp_path):
     image = Image.fromarray(np.array([[0, 1, 2]], "u1"), "P")
     image.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90])
     pixels = one(pack, tmp_path, "a.png", image, transparency=bytes([255, 0, 255]))
@@ -48,7 +48,7 @@ def test_palette_with_transparency_is_laid_over_white(pack, tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_transparency_is_laid_over_white(pack, tmp_path, mode):
+def test_transparency_is_put_over_white(pack, tmp_path, mode):
     image = Image.fromarray(np.array([[BLACK] * 3], "u1"), "L").convert(mode)
     image.putalpha(Image.fromarray(np.array([[0, 51, 255]], "u1")))
     assert one(pack, tmp_path, "a.png", image)[0, :, 0].tolist() == [WHITE, 204, BLACK]
@@ -195,7 +195,7 @@ def test_show_and_protocol_take_image_packs(pack, tmp_path, capsys):
     assert "CRC-32C of sample 1" in capsys.readouterr().err
 
 
-def test_an_interrupted_call_goes_on_where_it_stopped(pack, tmp_path):
+def test_an_interrupted_call_continues_where_it_stopped(pack, tmp_path):
     root = folder(tmp_path / "source", {"a": 20, "b": 20})
     expected, *_ = pack(root, name="whole.h5")
     (root / "b" / "19.png").write_bytes(b"broken")
@@ -204,11 +204,11 @@ def test_an_interrupted_call_goes_on_where_it_stopped(pack, tmp_path):
     with open(partial / "journal", "ab") as journal:
         journal.write(b'["half a li')
     _, _, err = pack(root, "--strict", "--seed", 3, code=3)
-    assert "going on after 31 of 40 images" in err  # 20 of a; 0, 1 and 10 to 18 of b
+    assert "continuing after 31 of 40 images" in err  # 20 of a; 0, 1 and 10 to 18 of b
     assert f"31 images stay in {partial}" in err
     (root / "b" / "19.png").write_bytes(encoded(noise(40)))
     path, _, err = pack(root)  # another file: from the start
-    assert "going on" not in err
+    assert "continuing" not in err
     assert path.read_bytes() == expected.read_bytes() and not partial.exists()
 
 
@@ -225,6 +225,6 @@ def test_a_killed_call_leaves_what_the_next_one_uses(tmp_path):
     call.wait()
     assert not (tmp_path / "p.h5").exists()
     done = subprocess.run([*command, "--workers", "2"], capture_output=True, text=True)
-    assert done.returncode == 0 and "going on after" in done.stderr, done.stderr
+    assert done.returncode == 0 and "continuing after" in done.stderr, done.stderr
     assert counts(tmp_path / "p.h5") == {"a": (38, 10)}
     assert not journal.parent.exists()

@@ -186,7 +186,7 @@ def test_archives_in_other_compressions_are_named(pack, tmp_path, name, start, k
 @pytest.mark.parametrize(
     "source, remedy",
     [
-        ("shards/{0000..0127}.tar", "Braces are not expanded here: take them out of the quotes, or write * or [0-9]"),
+        ("shards/{0000..0127}.tar", "Braces are not expanded: take them out of the quotes, or write * or [0-9]"),
         ("https://example.org/0.tar", "Addresses and commands (https:, pipe:) are not followed: download the files first"),
         ("hf://datasets/a/b/0.tar", "download the files first"),
         ("pipe:cat 0.tar", "download the files first"),
@@ -231,7 +231,7 @@ def test_labels_without_an_image_and_other_members_are_counted(pack, tmp_path):
         (pair("b.1") | pair("b.2"), "b.2.png: expected one image of this stem, found two: a name's stem ends at its first dot"),
         (pair("b") | {"b.mask.png": b""}, "so that b.png belongs to b, too. Leave one out, or rename them without further dots"),
         (pair("b") | {"b.jpg": b""}, "b.jpg: expected one image of this stem, found two"),
-        (pair("b") | {"b.PNG": b""}, "b.png belongs to b, too. Leave one out, or give it a stem and a label of its own\n"),
+        (pair("b") | {"b.PNG": b""}, "b.png belongs to b, too. Leave one out, or give it a stem and its own label\n"),
         (pair("b") | {"b.x.cls": b"2"}, "b.x.cls: expected one cls of this stem, found two"),
         (pair("b") | {"b.cls": b"1\n2\n"}, "b.cls: expected a whole number or a name, found '1\\n2'"),
         (pair("b") | {"b.cls": b""}, "b.cls: expected a whole number or a name, found ''"),
@@ -260,7 +260,7 @@ def test_names_above_the_archive_are_only_names(pack, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["pack.h5", "s"] and os.listdir(tmp_path / "s") == ["0.tar"]
 
 
-def test_two_labels_that_differ_are_told(pack, tmp_path):
+def test_two_labels_that_differ_are_reported(pack, tmp_path):
     members = pair("a") | {"a.json": b'{"label": 1}'} | pair("b", 1) | {"b.json": b'{"label": "cat"}'}
     path, _, err = pack(archive(tmp_path / "0.tar", members))
     assert sum(counts(path)["1"]) == 2
@@ -268,7 +268,7 @@ def test_two_labels_that_differ_are_told(pack, tmp_path):
     assert "b.png, '1' and 'cat'" in err
 
 
-def test_numbers_and_names_as_labels_are_told(pack, tmp_path):
+def test_numbers_and_names_as_labels_are_reported(pack, tmp_path):
     members = pair("a") | pair("b", 1, b"cat") | pair("c", 2, b"2")
     _, _, err = pack(archive(tmp_path / "0.tar", members))
     assert "note: 1 labels are names, such as" in err and "0.tar, b.png; 2 others are numbers" in err
@@ -290,7 +290,7 @@ def test_numbers_and_names_as_labels_are_told(pack, tmp_path):
         ("Train/0.tar", "val/0.tar"),
     ],
 )
-def test_archives_that_look_like_sides_are_refused_unless_all_is_dealt_anew(pack, tmp_path, names):
+def test_archives_that_look_like_sides_are_refused_unless_all_is_split_again(pack, tmp_path, names):
     for number, name in enumerate(names):
         archive(tmp_path / name, pair("a", number) | pair("b", number + 2))
     paths = [tmp_path / name for name in names]
@@ -301,7 +301,7 @@ def test_archives_that_look_like_sides_are_refused_unless_all_is_dealt_anew(pack
     assert counts(path) == {"1": (2, 2)}
 
 
-def test_members_whose_paths_name_sides_are_refused_unless_all_is_dealt_anew(pack, tmp_path):
+def test_members_whose_paths_name_sides_are_refused_unless_all_is_split_again(pack, tmp_path):
     path = archive(tmp_path / "0.tar", pair("train/a", 1) | pair("train/b", 2) | pair("val/c", 3) | pair("val/d", 4))
     err = refused(pack, path)
     assert "0.tar, train/a.png: expected sides, found none, and paths that look like sides here and in" in err
@@ -317,7 +317,7 @@ def test_archives_of_which_some_have_a_side_are_refused(pack, tmp_path):
     assert "more.tar, a.png: expected a side, train or test, as" in err and "or take --split hashed" in err
 
 
-def test_three_sides_are_told(pack, tmp_path):
+def test_three_sides_are_reported(pack, tmp_path):
     for number, name in enumerate(("train-0.tar", "val-0.tar", "test-0.tar", "test-1.tar")):
         archive(tmp_path / "s" / name, pair("a", number))
     path, _, err = pack(tmp_path / "s")

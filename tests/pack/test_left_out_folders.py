@@ -96,7 +96,7 @@ def test_a_loose_image_in_training_hides_nothing(pack, tmp_path):
 def test_sides_without_class_folders_are_refused(pack, tmp_path, names):
     root = tree(tmp_path / "s", *(f"{name}/{number}.jpg" for name in names for number in range(2)))
     err = refused(pack, root)
-    assert "look like sides" in err and "Put the images of each class into a folder of its own, as in train/CLASS/" in err
+    assert "look like sides" in err and "Put the images of each class into its own folder, as in train/CLASS/" in err
 
 
 @pytest.mark.parametrize("name", ["valid", "dev", "Test", "testing", "Validation"])
@@ -112,7 +112,7 @@ def test_a_test_side_alone_is_refused(pack, tmp_path):
     assert f"To pack its images alone, with a split by hash, give {root}/test" in refused(pack, root)
 
 
-def test_three_sides_are_told(pack, tmp_path):
+def test_three_sides_are_reported(pack, tmp_path):
     root = tree(tmp_path / "s", "train/a/1.png", "test/a/1.png", "val/a/1.png", "val/a/2.png", "valid/b/1.png", "masks/1.png")
     path, _, err = pack(root)
     assert counts(path) == {"a": (1, 1)}
@@ -165,10 +165,10 @@ def test_sides_inside_classes_are_refused(pack, tmp_path, option):
     assert f"{root}/cat: expected class folders, or train/ and test/" in refused(pack, root, *option)
 
 
-def test_sides_as_sources_of_their_own_are_refused_unless_all_is_dealt_anew(pack, tmp_path):
+def test_sides_as_separate_sources_are_refused_unless_all_is_split_again(pack, tmp_path):
     root = tree(tmp_path / "s", *(f"{side}/a/{number}{side}.png" for side in ("train", "test") for number in range(5)))
     _, _, err = pack(root / "train", f"{root / 'test'}/", code=3)
-    assert "found sources that look like sides. Give the folder that holds them, as train/" in err
+    assert "found sources that look like sides. Give the folder that contains them, as train/" in err
     path, *_ = pack(root / "train", root / "test", "--split", "hashed")
     assert counts(path) == {"a": (8, 2)}
 
@@ -191,7 +191,7 @@ def test_a_source_given_twice_is_refused(pack, tmp_path):
         (["a/b/cat/1.png", "a/b/dog/1.png"], "Give {root}/a/b"),
         (["pets/train/cat/1.png", "pets/test/cat/2.png"], "{root}/pets perhaps"),
         (["images/cat/1.png", "images/dog/1.png", "masks/cat/1.png"], "Give {root}/images"),
-        (["photo/cat/1.png", "sketch/cat/1.png"], "--leaf-folders makes every folder that holds images a class, --top-folders"),
+        (["photo/cat/1.png", "sketch/cat/1.png"], "--leaf-folders makes every folder that contains images a class, --top-folders"),
         (["photo/cat/1.png", "photo/dog/1.png", "sketch/cat/1.png"], "To pack one of these folders alone, give it"),
         (["train/images/cat/1.png", "test/images/cat/2.png"], "Move the folders of {root}/train/images to {root}/train"),
         (["train/cat/1.png", "train/dog/1.png", "test/x/cat/1.png"], "Move the folders of {root}/test/x to {root}/test"),
@@ -302,7 +302,7 @@ def test_what_lies_beside_idx_files_is_counted(pack, tmp_path):
     assert f"note: {root}: 3 files and folders left out beside the files of idx, such as {such}\n" in pack(root)[2]
 
 
-def test_links_are_followed_once_and_broken_ones_are_told(pack, tmp_path):
+def test_links_are_followed_once_and_broken_ones_are_reported(pack, tmp_path):
     root = tree(tmp_path / "s", "a/1.png", "a/2.png", "b/1.png")
     tree(tmp_path / "elsewhere", "c/1.png")
     (root / "c").symlink_to(tmp_path / "elsewhere" / "c")

@@ -10,7 +10,7 @@ import sys
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def lay_out(backbone, folder, hidden):
+def unpack(backbone, folder, hidden):
     """palimpsest-pack backbone, for which the modules `hidden` look like ones that are not installed."""
     beside = folder / "hidden"
     beside.mkdir()
@@ -35,11 +35,11 @@ def modules_of(requirements):
 def test_the_quickstart_needs_no_package_that_it_leaves_out(tmp_path):
     left_out = modules_of("requirements-vision.txt") + modules_of("requirements-test.txt") + modules_of("requirements-cuda.txt")
     assert "safetensors" in left_out
-    done = lay_out("minilm", tmp_path, left_out)
+    done = unpack("minilm", tmp_path, left_out)
     assert done.returncode == 0, done.stderr
 
 
 def test_a_package_that_only_dinov2_needs_is_named(tmp_path):
-    done = lay_out("dinov2-small", tmp_path, ["safetensors"])
+    done = unpack("dinov2-small", tmp_path, ["safetensors"])
     assert done.returncode == 3, done.stderr
     assert "package safetensors is not installed" in done.stderr and "--vision" in done.stderr

@@ -30,14 +30,14 @@ UNPRINTABLE = ["a\nb", "a\tb", "a\0", "a\x1b[31m", "a\u2028b", "a\r"]
 
 
 @pytest.mark.parametrize("first, second", SAME, ids=ascii)
-def test_names_that_cant_be_told_apart_are_refused_with_their_bytes(first, second):
+def test_names_that_cant_be_distinguished_are_refused_with_their_bytes(first, second):
     with pytest.raises(InputError) as error:
         check_names(["dog", first, second])
-    assert f"classes {with_bytes(first)} and {with_bytes(second)}: expected names that a reader can tell apart" in str(error.value)
+    assert f"classes {with_bytes(first)} and {with_bytes(second)}: expected names that a reader can distinguish" in str(error.value)
 
 
 @pytest.mark.parametrize("name, text", [(NFC, r"(bytes b'caf\xc3\xa9')"), (NFD, r"(bytes b'cafe\xcc\x81')"), ("cat ", "'cat '"), ("a\0", r"'a\x00'")])
-def test_bytes_tell_them_apart(name, text):
+def test_bytes_distinguish_them(name, text):
     assert text in with_bytes(name)
 
 
@@ -83,7 +83,7 @@ def test_folders(pack, tmp_path):
 def test_two_sources_of_one_pack(pack, tmp_path):
     folder(tmp_path / "s", {NFC: 1})
     folder(tmp_path / "t", {NFD: 1}, first=5)
-    assert "expected names that a reader can tell apart" in pack(tmp_path / "s", tmp_path / "t", code=3)[2]
+    assert "expected names that a reader can distinguish" in pack(tmp_path / "s", tmp_path / "t", code=3)[2]
 
 
 def test_csv(pack, tmp_path):
@@ -99,13 +99,13 @@ def test_shards(pack, tmp_path):
     assert set(counts(path)) == {"cat"} and "such as 'cat ' as 'cat'" in err
     members["y.cls"] = NFC.encode()
     members["x.json"] = json.dumps({"label": NFD}).encode()
-    assert "expected names that a reader can tell apart" in pack(shard(tmp_path / "0.tar", members), code=3)[2]
+    assert "expected names that a reader can distinguish" in pack(shard(tmp_path / "0.tar", members), code=3)[2]
 
 
 @pytest.mark.parametrize(
     "text, message",
     [
-        (f"{NFC}\n{NFD}\n", "expected names that a reader can tell apart"),
+        (f"{NFC}\n{NFD}\n", "expected names that a reader can distinguish"),
         ("cat\ncat \n", "expected every class name once, found 'cat' twice"),
         ("cat\n\ndog\n", "class '': expected a name"),
         ("cat\nd\0g\n", r"class 'd\x00g': expected a name on one line"),
@@ -118,7 +118,7 @@ def test_files_of_class_names(pack, tmp_path, text, message):
 
 
 def test_packs_written_by_a_script_of_ones_own(tmp_path):
-    with pytest.raises(InputError, match="expected names that a reader can tell apart"):
+    with pytest.raises(InputError, match="expected names that a reader can distinguish"):
         token_pack(tmp_path / "p.h5", {NFC: (1, 1), NFD: (1, 1)})
     twice = pack_file.Pack(9, ["a", "a"], [np.array([1], "<i4")] * 2, np.array([0, 1], "<i4"), np.array([0, 1], "u1"), "{}")
     with pytest.raises(InputError, match="expected every class name once, found 'a' twice"):
@@ -146,7 +146,7 @@ def test_a_script_cant_write_what_training_refuses(tmp_path, change, message):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_packs_of_before_are_shown_and_dealt_with_a_note(tmp_path, capsys, monkeypatch):
+def test_packs_of_before_are_shown_and_accepted_with_a_note(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(pack_file, "check_names", lambda _: None)
     path = token_pack(tmp_path / "p.h5", {NFC: (1, 1), NFD: (1, 1)})
     for command in (["show", str(path)], "protocol --name n --tasks 1 --classes-per-task 2 --train 1 --test 1".split()):

@@ -65,7 +65,7 @@ SIZES = ("--train", 20, "--test", 6)
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory):
-    """A folder with a tokenizer.json that knows WORDS, and that pads and truncates unless it is told not to."""
+    """A folder with a tokenizer.json that knows WORDS, and that pads and truncates unless it is set not to."""
     folder = tmp_path_factory.mktemp("tokenizer")
     words = Tokenizer(
         models.WordLevel(
@@ -138,7 +138,7 @@ def content_hash(path):
         return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def test_siblings_of_one_source_stand_on_one_side(make):
+def test_siblings_of_one_source_are_on_one_side(make):
     path, *_ = make()
     source_of = {}
     for section in ("libs", "net", "web", "mail"):
@@ -154,7 +154,7 @@ def test_siblings_of_one_source_stand_on_one_side(make):
     assert {0} in sides.values() and {1} in sides.values()
 
 
-def test_every_class_has_the_texts_asked_for_and_the_largest_sections_win(make):
+def test_every_class_has_the_texts_requested_and_the_largest_sections_win(make):
     path, *_ = make(INDEX, "--sections", 3, *SIZES)
     counts = collections.Counter((name, split) for name, split, _ in samples(path))
     assert counts == {
@@ -239,7 +239,7 @@ def test_sections_that_say_nothing_are_left_out(make):
     assert {name for name, _, _ in samples(path)} == {"doc", "libs", "net", "web", "mail"}
 
 
-def test_names_and_descriptions_stand_once(make):
+def test_names_and_descriptions_are_kept_once(make):
     again = stanza("libs-0", "libs", text="w9 w9") + stanza(
         "zz-copy", "web", text=describe("net-0")
     )
@@ -254,7 +254,7 @@ def test_other_names_of_the_description_field_are_read(make):
     assert samples(first) == samples(second)
 
 
-def test_too_few_sections_are_packed_and_told(make):
+def test_too_few_sections_are_packed_and_reported(make):
     path, _, err = make()
     assert len({name for name, _, _ in samples(path)}) == 5
     assert "wanted 36 sections" in err and "the pack has 5" in err
@@ -291,7 +291,7 @@ def test_a_missing_index_is_named(tokenizer, tmp_path):
     assert "none" in err and "package index" in err
 
 
-def test_protocol_deals_classes_in_the_order_of_their_hashes(make, tmp_path):
+def test_protocol_assigns_classes_in_the_order_of_their_hashes(make, tmp_path):
     path, *_ = make()
     out = tmp_path / "protocol.json"
     arguments = (

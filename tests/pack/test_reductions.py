@@ -16,57 +16,57 @@ TEN = {f"class {number}": (3, 2) for number in range(10)}
 
 
 @pytest.fixture
-def deal(tmp_path, capsys):
-    """deal({class: (training, test)}, *options, code=0) deals a pack of such classes: (tasks, stderr)."""
+def make(tmp_path, capsys):
+    """make({class: (training, test)}, *options, code=0) makes a protocol for a pack of such classes: (tasks, stderr)."""
 
-    def dealt(classes, *options, code=0):
+    def make_protocol(classes, *options, code=0):
         pack, out = token_pack(tmp_path / "pack.h5", classes), tmp_path / "protocol.json"
         found = main(["protocol", "--pack", str(pack), "--name", "n", "--out", str(out), *map(str, options)])
         err = capsys.readouterr().err
         assert found == code, err
         return json.loads(out.read_text())["tasks"] if code == 0 else None, err
 
-    return dealt
+    return make_protocol
 
 
-def test_classes_left_over_are_named(deal):
-    tasks, err = deal(TEN, "--tasks", 3, "--classes-per-task", 3, "--train", 3, "--test", 2)
+def test_classes_left_over_are_named(make):
+    tasks, err = make(TEN, "--tasks", 3, "--classes-per-task", 3, "--train", 3, "--test", 2)
     assert [len(task["classes"]) for task in tasks] == [3, 3, 3]
     assert f"1 classes are in none of the 3 tasks of 3: {class_order(TEN, 1)[9]}\n" in err
-    _, err = deal(TEN, "--tasks", 2, "--classes-per-task", 3, "--train", 3, "--test", 2)
+    _, err = make(TEN, "--tasks", 2, "--classes-per-task", 3, "--train", 3, "--test", 2)
     assert f"4 classes are in none of the 2 tasks of 3: {', '.join(class_order(TEN, 1)[6:])}\n" in err
-    _, err = deal(TEN, "--tasks", 5, "--classes-per-task", 2, "--train", 3, "--test", 2)
+    _, err = make(TEN, "--tasks", 5, "--classes-per-task", 2, "--train", 3, "--test", 2)
     assert err == ""
 
 
-def test_classes_with_too_few_samples_are_named_with_their_counts(deal):
+def test_classes_with_too_few_samples_are_named_with_their_counts(make):
     classes = TEN | {"small": (2, 2), "no test": (3, 0)}
     options = ("--tasks", 5, "--classes-per-task", 2, "--train", 3, "--test", 2)
-    assert "2 classes left out, with fewer than 3 training or 2 test samples: small (2 and 2), no test (3 and 0)" in deal(classes, *options)[1]
-    _, err = deal(classes, "--train", 4, "--test", 2, code=3)
+    assert "2 classes left out, with fewer than 3 training or 2 test samples: small (2 and 2), no test (3 and 0)" in make(classes, *options)[1]
+    _, err = make(classes, "--train", 4, "--test", 2, code=3)
     assert "class 0 (3 and 2)" in err and "0 of the pack's 12 classes have 4 training" in err
 
 
-def test_samples_that_no_task_uses_are_counted(deal):
-    _, err = deal(TEN | {"class 0": (9, 5)}, "--tasks", 5, "--classes-per-task", 2, "--train", 2, "--test", 2)
+def test_samples_that_no_task_uses_are_counted(make):
+    _, err = make(TEN | {"class 0": (9, 5)}, "--tasks", 5, "--classes-per-task", 2, "--train", 2, "--test", 2)
     assert "20 of 36 training samples are used: the first 2 of each class; --train 0 takes all" in err
     assert "20 of 23 test samples are used: the first 2 of each class; --test 0 takes all" in err
-    assert "are used" not in deal(TEN, "--tasks", 5, "--classes-per-task", 2, "--train", 0, "--test", 0)[1]
+    assert "are used" not in make(TEN, "--tasks", 5, "--classes-per-task", 2, "--train", 0, "--test", 0)[1]
 
 
-def test_domains_labels_and_classes_left_out_are_named(deal):
+def test_domains_labels_and_classes_left_out_are_named(make):
     classes = {f"{domain}/{label}": (3, 2) for domain in ("photo", "sketch") for label in ("cat", "dog")}
     classes |= {"photo/owl": (3, 2), "clipart/cat": (1, 2), "clipart/dog": (1, 2), "plain": (3, 2), "/x": (3, 2), "y/": (3, 2)}
-    tasks, err = deal(classes, "--domains", "--train", 2, "--test", 2)
+    tasks, err = make(classes, "--domains", "--train", 2, "--test", 2)
     assert {task["name"] for task in tasks} == {"photo", "sketch"}
     assert "2 classes left out, with fewer than 2 training or 2 test samples: clipart/cat (1 and 2), clipart/dog (1 and 2)" in err
     assert "4 classes left out, not named DOMAIN/LABEL or not in every domain: photo/owl, plain, /x, y/" in err
     assert "domains left out, without a class of enough samples: clipart" in err
     assert "8 of 12 training samples are used" in err
     classes = {f"{domain}/{label}": (1, 1) for domain, label in (("a", "caf\u00e9"), ("b", "cafe\u0301"))}
-    _, err = deal(classes | {f"{domain}/{label}": (1, 1) for domain in "ab" for label in "xy"}, "--domains", "--train", 1, "--test", 1)
+    _, err = make(classes | {f"{domain}/{label}": (1, 1) for domain in "ab" for label in "xy"}, "--domains", "--train", 1, "--test", 1)
     assert r"(bytes b'cafe\xcc\x81')" in err and r"(bytes b'caf\xc3\xa9') look alike" in err
-    _, err = deal({"a/x": (1, 1), "a/y": (1, 1), "b/x": (1, 1)}, "--domains", "--train", 1, "--test", 1, code=3)
+    _, err = make({"a/x": (1, 1), "a/y": (1, 1), "b/x": (1, 1)}, "--domains", "--train", 1, "--test", 1, code=3)
     assert "1 labels have 1 training" in err and "a has 2; b has 1" in err
 
 
@@ -74,7 +74,7 @@ def test_domains_labels_and_classes_left_out_are_named(deal):
 def test_a_task_of_one_class_is_wrong_usage(number, tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["protocol", "--pack", "p", "--name", "n", "--out", "o", "--classes-per-task", str(number)])
-    assert stop.value.code == 2 and f"{number} is below 2: a task needs two classes to tell apart" in capsys.readouterr().err
+    assert stop.value.code == 2 and f"{number} is below 2: a task needs two classes to distinguish" in capsys.readouterr().err
 
 
 def test_all_classes_below_the_minimum_are_named(pack, tmp_path):

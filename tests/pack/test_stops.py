@@ -18,7 +18,7 @@ SOON = 3.0  # seconds, on a machine with much else to do
 
 
 class Call:
-    """A program with a process group of its own."""
+    """A program with its own process group."""
 
     def __init__(self, program, *arguments, env=None):
         self.process = subprocess.Popen(
@@ -74,7 +74,7 @@ def images(source, out, workers):
 
 
 @pytest.mark.parametrize("number, workers", [(signal.SIGINT, 1), (signal.SIGTERM, 2), (signal.SIGHUP, 1)])
-def test_images_that_are_stored_stay_and_the_same_command_goes_on(source, tmp_path, number, workers):
+def test_images_that_are_stored_stay_and_the_same_command_continues(source, tmp_path, number, workers):
     out = tmp_path / "p.h5"
     journal = out.with_name("p.h5.partial") / "journal"
     call = images(source, out, workers)
@@ -83,18 +83,18 @@ def test_images_that_are_stored_stay_and_the_same_command_goes_on(source, tmp_pa
     stored = len(journal.read_bytes().splitlines())
     assert 0 < stored < 90
     assert code == 85 and lines == [
-        f"palimpsest-pack: stopped by {number.name}; {stored} images stay in {journal.parent}; the same command goes on there"
+        f"palimpsest-pack: stopped by {number.name}; {stored} images stay in {journal.parent}; the same command continues there"
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.h5.partial"]
 
 
-def test_a_signal_to_the_parent_alone_ends_its_workers_and_the_next_call_goes_on(source, tmp_path):
+def test_a_signal_to_the_parent_alone_ends_its_workers_and_the_next_call_continues(source, tmp_path):
     journal = tmp_path / "p.h5.partial" / "journal"
     call = images(source, tmp_path / "p.h5", 2)
     call.wait_for(lambda: journal.exists() and journal.stat().st_size)
     assert call.stop(signal.SIGTERM, os.kill)[0] == 85
     again = subprocess.run([*call.process.args], capture_output=True, text=True)
-    assert again.returncode == 0 and "going on after" in again.stderr
+    assert again.returncode == 0 and "continuing after" in again.stderr
     assert counts(tmp_path / "p.h5") == {"a": (72, 18)}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.h5"]
 

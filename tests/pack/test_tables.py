@@ -85,11 +85,11 @@ def test_another_separator_is_read_and_said(table, separator, name):
 @pytest.mark.parametrize("column", ["set", "subset", "Partition", "usage"])
 def test_a_column_of_sides_under_another_name_is_read_and_said(table, column):
     found, err = table(GOOD.replace("split", column))
-    assert found == {"a": (1, 1), "b": (1, 0)} and f"the column '{column.lower()}' holds sides, and is read as split" in err
+    assert found == {"a": (1, 1), "b": (1, 0)} and f"the column '{column.lower()}' has sides, and is read as split" in err
 
 
 @pytest.mark.parametrize("names", [("train.csv", "test.csv"), ("cub_train.csv", "cub_val.csv"), ("training.csv", "dev.csv")])
-def test_a_table_for_each_side_is_refused_unless_all_is_dealt_anew(pack, tmp_path, names):
+def test_a_table_for_each_side_is_refused_unless_all_is_split_again(pack, tmp_path, names):
     folder(tmp_path, {"x": 4})
     paths = [tmp_path / name for name in names]
     for number, path in enumerate(paths):
@@ -110,7 +110,7 @@ def test_paths_that_name_sides_need_a_column(pack, tmp_path, sides):
     (tmp_path / "m.csv").write_text("path,label\n" + "".join(f"{path},{name}\n" for path, name, _ in rows))
     err = pack(tmp_path / "m.csv", code=3)[2]
     assert "m.csv, line 2: " in err and "expected sides, found none, and paths that look like sides here and in" in err
-    assert "m.csv, line 6: " in err and "Add a column split, or let --split hashed deal all images anew" in err
+    assert "m.csv, line 6: " in err and "Add a column split, or let --split hashed split all images again" in err
     assert counts(pack(tmp_path / "m.csv", "--split", "hashed")[0]) == {"train": (3, 1), "bus": (3, 1)}
     (tmp_path / "m.csv").write_text("path,label,split\n" + "".join(f"{','.join(row)}\n" for row in rows))
     assert counts(pack(tmp_path / "m.csv")[0]) == {"train": (2, 2), "bus": (2, 2)}
@@ -152,7 +152,7 @@ def test_a_missing_file_among_others_is_listed(table):
 
 def test_repeated_rows_are_counted(table):
     found, err = table("path,label\nx/0.png,a\nx/0.png,a\nx/1.png,a\n")
-    assert sum(found["a"]) == 3 and "1 rows name a file of an earlier row; each is an image of its own" in err
+    assert sum(found["a"]) == 3 and "1 rows name a file of an earlier row; each is a separate image" in err
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def run(*arguments, code=0):
 
 
 def token_pack(path, counts):
-    """A pack with so many samples: {class: (training, test)}; every sample is a token of its own."""
+    """A pack with so many samples: {class: (training, test)}; every sample is its own token."""
     rows = [(label, side) for label, sides in enumerate(counts.values()) for side in (0, 1) for _ in range(sides[side])]
     labels, split = np.array([label for label, _ in rows], "<i4"), np.array([side for _, side in rows], "u1")
     tokens = [np.array([number], "<i4") for number in range(len(rows))]

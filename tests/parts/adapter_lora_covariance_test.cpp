@@ -87,7 +87,7 @@ TEST_F(CovarianceA, GoesOnFromASavedStepWithTheSameBits) {
   EXPECT_EQ(resumed.head, whole.head);
 }
 
-// The backward pass asks for gradients of what learns alone.
+// The backward pass requests gradients of what learns alone.
 TEST_F(CovarianceA, IsTheSameWithActivationsComputedAgain) {
   const TrainedTask kept = learned();
   stream_.config.activation_checkpointing = true;

@@ -30,7 +30,7 @@ at::Tensor solved(const at::Tensor& gram, const at::Tensor& moments, double lamb
   return at::linalg_solve(regular, moments.t()).t();
 }
 
-// By fitting anew for each candidate.
+// By fitting again for each candidate.
 double best_lambda(const Dense& task) {
   const Dense fit = task.only(false), kept_out = task.only(true);
   double best = 0, least = HUGE_VAL;

@@ -39,7 +39,7 @@ TEST_F(ExpectedSampledCurvature, DrawnLabelsHaveTheExactFisherAsTheirMean) {
     EXPECT_GT(variance, 0);
     EXPECT_NEAR(mean, along(exact, directions[d]), 5 * std::sqrt(variance / kSeeds)) << d;
   }
-  // It is another number than the empirical one, which a bound so wide must be able to tell.
+  // It is another number than the empirical one, which a bound so wide must be able to distinguish.
   const double spread = std::sqrt((squares[0] / kSeeds - std::pow(sums[0] / kSeeds, 2)) / kSeeds);
   EXPECT_GT(std::abs(along(measured("empirical", head), directions[0]) - sums[0] / kSeeds),
             5 * spread);

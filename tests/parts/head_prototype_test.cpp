@@ -27,7 +27,7 @@ TEST(PrototypeHead, OthersAreTrainedAndNotMade) {
         head_kinds().make(other)->made_of(rows({1, 0}, 2), std::vector<std::int64_t>{0}, 1), Error);
 }
 
-// It is a cosine head to whoever reads it.
+// It is a cosine head to its readers.
 TEST(PrototypeHead, SharesTheMemoryOfCosineHeads) {
   EXPECT_EQ(head_kinds().make("prototype:scale=8")->needs(3).names,
             head_kinds().make("cosine:scale=8")->needs(3).names);

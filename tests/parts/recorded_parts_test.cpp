@@ -31,7 +31,7 @@ bool is_trainable(const Objective& objective, const HeadKind& head) {
 
 class RecordedParts : public StreamTest {
  protected:
-  // bf16 takes LibTorch's operators, as a device does; float32 has kernels of its own here.
+  // bf16 takes LibTorch's operators, as a device does; float32 has Palimpsest's kernels.
   RecordedParts() : StreamTest(false) {
     stream_.config.precision = Precision::kBf16;
     stream_.config.batch = 6;  // 32 samples: the last batch of a pass is shorter
@@ -106,7 +106,7 @@ TEST_F(RecordedParts, CurvaturesOfEveryObjectiveAndHeadAreTheSameToTheBit) {
   });
 }
 
-// But noise: it is fp32 alone, whose kernels here don't pass through LibTorch's operators. What it
+// But noise: it is fp32 alone, whose kernels don't pass through LibTorch's operators. What it
 // records is in tests/train/recorded_test.cpp; whole steps are recorded in tests/gpu/gpu_test.cpp.
 TEST_F(RecordedParts, StepsOfEveryPerturbationAreTheSameToTheBit) {
   Task task = stream_.task();

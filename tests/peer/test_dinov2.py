@@ -61,8 +61,8 @@ def test_both_dialects_give_the_same_features(folders):
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
 
 
-def test_features_tell_pictures_apart(folders):
-    """Weights that are swapped or transposed alike in both dialects would pass above; a shifted picture would not here."""
+def test_features_distinguish_pictures(folders):
+    """Weights that are swapped or transposed alike in both dialects would pass above; a shifted picture would fail in this test."""
     model = transformers.Dinov2Model.from_pretrained(folders["hf"]).eval()
     y, x = torch.meshgrid(torch.arange(518.0), torch.arange(518.0), indexing="ij")
     disc = ((x - 200) ** 2 + (y - 250) ** 2 < 120**2).float()

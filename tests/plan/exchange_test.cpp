@@ -1,4 +1,4 @@
-// What ranks exchange, against numbers worked out by hand.
+// What ranks exchange, against numbers computed by hand.
 #include "palimpsest/plan/exchange.h"
 
 #include <gtest/gtest.h>

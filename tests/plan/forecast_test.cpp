@@ -1,4 +1,4 @@
-// Time over ranks, against numbers worked out by hand; where scaling stops, and the reason given.
+// Time over ranks, against numbers computed by hand; where scaling stops, and the reason given.
 #include "palimpsest/plan/forecast.h"
 
 #include <gtest/gtest.h>

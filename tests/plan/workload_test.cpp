@@ -1,4 +1,4 @@
-// The counts of MiniLM-L6 with key and value adapted, against numbers worked out by hand.
+// The counts of MiniLM-L6 with key and value adapted, against numbers computed by hand.
 #include "palimpsest/plan/workload.h"
 
 #include <gmock/gmock.h>

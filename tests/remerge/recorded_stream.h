@@ -1,5 +1,5 @@
 #pragma once
-// A run folder with random tasks, merged as training would, and the same numbers at hand.
+// A run folder with random tasks, merged as training would, and the same numbers in memory.
 #include <unistd.h>
 
 #include <array>

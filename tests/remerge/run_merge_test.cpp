@@ -288,7 +288,7 @@ TEST(Audit, IsTheQuadraticOfEveryTaskAfterEveryMerge) {
   }
 }
 
-// A continued run: the first task's test samples aren't at hand after the third merge.
+// A continued run: the first task's test samples aren't available after the third merge.
 TEST(Audit, HasNoMeasuredRiseWhereATaskWasNotTested) {
   const RecordedStream stream("closed-form", 3);
   const RunFolder run(stream.folder);

@@ -18,9 +18,9 @@ TEST(Html, TextIsEscaped) {
 
 TEST(Html, BytesThatAreNotUtf8AndControlCharactersAreReplaced) {
   const std::string replaced = "\xef\xbf\xbd";
-  EXPECT_EQ(escaped("a\x80z").str(), "a" + replaced + "z");                  // goes on with nothing
-  EXPECT_EQ(escaped("\xc0\xaf").str(), replaced + replaced);                 // '/' in two bytes
-  EXPECT_EQ(escaped("\xe2\x82").str(), replaced + replaced);                 // cut short
+  EXPECT_EQ(escaped("a\x80z").str(), "a" + replaced + "z");   // a continuation byte alone
+  EXPECT_EQ(escaped("\xc0\xaf").str(), replaced + replaced);  // '/' in two bytes
+  EXPECT_EQ(escaped("\xe2\x82").str(), replaced + replaced);  // cut short
   EXPECT_EQ(escaped("\xed\xa0\x80").str(), replaced + replaced + replaced);  // a surrogate
   EXPECT_EQ(escaped(std::string("\x1b[0m\0", 5)).str(), replaced + "[0m" + replaced);
 }

@@ -1,4 +1,4 @@
-// A published number stands beside a run with every condition that keeps them apart.
+// A published number is shown beside a run with every condition in which they differ.
 #include "../../src/report/published.h"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,5 @@
 #pragma once
-// A run folder of small records, for tests of what is told about runs.
+// A run folder of small records, for tests of what is reported about runs.
 #include <gtest/gtest.h>
 #include <unistd.h>
 

@@ -1,4 +1,5 @@
-// Events go on where they ended. tests/app/test_report.py reads them back with TensorBoard itself.
+// Events continue where they ended. tests/app/test_report.py reads them back with TensorBoard
+// itself.
 #include "palimpsest/report/tensorboard.h"
 
 #include <gmock/gmock.h>

@@ -216,7 +216,8 @@ TEST_F(Views, AScoreThatNobodyKnowsIsShownByItsOwnName) {
   const View evaluation = view_of_evaluation(title, after);
   EXPECT_THAT(evaluation.text, HasSubstr("given the task  token_score\n"));
   EXPECT_EQ(json::parse(evaluation.json)["all"]["token_score"], 0.0625);
-  EXPECT_EQ(json::parse(evaluation.json)["tasks"][0]["classes"], json::array());  // nobody counted
+  EXPECT_EQ(json::parse(evaluation.json)["tasks"][0]["classes"],
+            json::array());  // nothing was counted
   Sweep sweep;
   sweep.points = {{0, before}, {1, after}};
   EXPECT_EQ(csv_of_sweep(sweep),

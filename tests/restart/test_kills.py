@@ -1,6 +1,6 @@
-"""However often a run is killed, and wherever: resumed, it ends in the records of a run that nobody disturbed.
+"""However often a run is killed, and wherever: resumed, it ends in the records of an undisturbed run.
 
-PALIMPSEST_KILLS says how many kills (30, of which the first ten are a test of their own); PALIMPSEST_KILL_SEED, at which moments; PALIMPSEST_KILL_LOG names a file for a line each.
+PALIMPSEST_KILLS says how many kills (30, of which the first ten are a separate test); PALIMPSEST_KILL_SEED, at which moments; PALIMPSEST_KILL_LOG names a file for a line each.
 """
 
 import collections
@@ -49,7 +49,7 @@ def kill(pids):
 
 
 class Killer:
-    """Starts the run, kills it once, and tells whether the kill came before the end."""
+    """Starts the run, kills it once, and returns whether the kill came before the end."""
 
     def __init__(self, toy, kill_at, seconds, seed):
         self.toy, self.kill_at, self.seconds = toy, kill_at, seconds
@@ -103,7 +103,7 @@ class Killer:
 @pytest.mark.parametrize("part, kills", [("first", FIRST), pytest.param("others", KILLS - FIRST, marks=pytest.mark.slow)], ids=["first", "others"])
 def test_a_killed_run_ends_as_if_nothing_had_happened(toy, undisturbed, kill_at, part, kills):
     if kills <= 0:
-        pytest.skip("PALIMPSEST_KILLS asks for no more than the first test has")
+        pytest.skip("PALIMPSEST_KILLS requests no more than the first test has")
     records, seconds = undisturbed
     killer = Killer(toy, kill_at, seconds, f"{SEED} {part}")
     ways = [killer.in_a_write, killer.at_a_moment, killer.in_a_write, killer.whole_job, killer.in_a_write, killer.one_rank]

@@ -8,6 +8,6 @@ import pytest
 def slurm():
     reason = private_slurm.why_not()
     if reason:
-        pytest.skip(f"no SLURM here: {reason}")
+        pytest.skip(f"no SLURM on this machine: {reason}")
     with private_slurm.PrivateSlurm() as running:
         yield running

@@ -1,4 +1,4 @@
-"""A SLURM of its own on this machine: a controller, two virtual nodes with two GPUs each that are none, munge."""
+"""A private SLURM on this machine: a controller, two virtual nodes with two GPUs each that are none, munge."""
 
 import contextlib
 import glob
@@ -50,7 +50,7 @@ PartitionName=urgent Nodes=ALL PriorityTier=2
 
 
 def why_not():
-    """What keeps a private SLURM from running here, or nothing."""
+    """What keeps a private SLURM from running on this machine, or nothing."""
     missing = [name for name in PROGRAMS if not shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")]
     if missing:
         return f"needs {', '.join(missing)}: launch/setup.sh installs them where it has root and apt-get"
@@ -148,7 +148,7 @@ class PrivateSlurm:
             )
 
     def processes(self):
-        """Pids of all that descends from the daemons: whoever has this SLURM's configuration in its environment."""
+        """Pids of all that descends from the daemons: those with this SLURM's configuration in their environment."""
         mark = f"SLURM_CONF={self.folder}/".encode()
         found = []
         for path in glob.glob("/proc/[0-9]*/environ"):

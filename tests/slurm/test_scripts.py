@@ -125,7 +125,7 @@ def test_a_job_whose_nodes_are_taken_without_a_word_comes_back(slurm, toy, undis
     assert toy.records("taken") == undisturbed
 
 
-def test_a_job_that_is_killed_goes_on_when_it_is_submitted_again(slurm, toy, undisturbed):
+def test_a_job_that_is_killed_continues_when_it_is_submitted_again(slurm, toy, undisturbed):
     job = submit(slurm, toy, "killed", settings=("--tasks", 2, "--checkpoint-every", 100))
     job.wait_for_steps("killed")
     slurm.call("scancel", "--full", "--signal=KILL", job.number)

@@ -1,4 +1,4 @@
-"""A headless Chromium, spoken to over its DevTools pipe: what a page shows, asks for and complains of."""
+"""A headless Chromium, spoken to over its DevTools pipe: what a page shows, requests and complains of."""
 
 import base64
 import json
@@ -89,7 +89,7 @@ class Browser:
         return found
 
     def requests(self):
-        """The addresses that were asked for, data in the page itself aside."""
+        """The addresses that were requested, data in the page itself aside."""
         urls = [event["params"]["request"]["url"] for event in self.events
                 if event.get("method") == "Network.requestWillBeSent"]
         return [url for url in urls if not url.startswith("data:")]

@@ -1,5 +1,5 @@
 #pragma once
-// A stream of two classes and a transformer of two blocks, small enough to be made anew for every
+// A stream of two classes and a transformer of two blocks, small enough to be made again for every
 // test, and all that a pass over its task takes.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

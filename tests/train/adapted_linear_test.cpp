@@ -11,7 +11,7 @@
 namespace palimpsest {
 namespace {
 
-// Rows: a plain module, then two adapted ones ("b" before "a", to tell slots from layout
+// Rows: a plain module, then two adapted ones ("b" before "a", to distinguish slots from layout
 // positions).
 class AdaptedLinearTest : public testing::Test {
  protected:

@@ -36,7 +36,7 @@ struct HeadTrainingTest : testing::Test {
   const std::vector<std::int64_t> targets = {0, 1, 0, 1, 0, 1, 0, 1};
 };
 
-// A step of AdamW doesn't depend on the gradient's length, but for its epsilon: a norm near that
+// A step of AdamW doesn't depend on the gradient's length, except for its epsilon: a norm near that
 // makes the steps shorter.
 TEST_F(HeadTrainingTest, AGradientIsCutBackToTheGreatestNorm) {
   const Head free = train().head;

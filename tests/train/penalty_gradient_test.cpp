@@ -64,7 +64,7 @@ TEST_P(PenaltyGradientTest, IsThatOfAutograd) {
 
   const at::Tensor ours = at::full({parameters.values().size()}, 3.0F);
   PenaltyGradient(penalty, model).add_to(ours, parameters);
-  // Ours adds float32 numbers, autograd double ones here.
+  // Ours adds float32 numbers, autograd double ones.
   EXPECT_TRUE(at::allclose(ours, written_out, 1e-4, 1e-3));
   EXPECT_GT((ours - 3).abs().max().item<double>(), 1);
   const at::Tensor untouched = ours.clone();

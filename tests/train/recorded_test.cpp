@@ -22,7 +22,7 @@ namespace {
 
 class Recorded : public StreamTest {
  protected:
-  // bf16 takes LibTorch's operators, as a device does; float32 has kernels of its own here.
+  // bf16 takes LibTorch's operators, as a device does; float32 has Palimpsest's kernels.
   Recorded() : StreamTest(false) {
     stream_.config.precision = Precision::kBf16;
     stream_.events.add(curve_);

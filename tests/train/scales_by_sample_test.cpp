@@ -1,4 +1,4 @@
-// A perturbation may give every sample a scale of its own: how a step deals them, and what the
+// A perturbation may give every sample its own scale: how a step distributes them, and what the
 // model makes of them.
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
@@ -56,7 +56,7 @@ TEST_P(ScalesBySample, AStepHandsEverySampleTheScaleOfItsPlaceInTheBatch) {
                  lane->numbers.const_data_ptr<float>() + lane->numbers.numel());
   }
   EXPECT_THAT(dealt, testing::UnorderedElementsAreArray(input.perturbation.by_sample));
-  // Another dealing, the same scale for every sample.
+  // Another distribution, the same scale for every sample.
   for (std::int64_t lane = 0; lane < 4; ++lane) {
     StepReader one(session, stream_.task(), *perturbation, {lane});
     EXPECT_TRUE(at::equal(one.read(1).lanes[0]->numbers,

@@ -203,7 +203,7 @@ Words verbs() {
 }
 
 constexpr std::string_view kBashHead =
-    R"(# bash completion for palimpsest and its tools, made from its table of settings. Source it, or lay it where bash-completion looks.
+    R"(# bash completion for palimpsest and its tools, made from its table of settings. Source it, or put it where bash-completion looks.
 # shellcheck shell=bash disable=SC2207
 _palimpsest() {
   local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} called=${COMP_WORDS[0]##*/}
@@ -333,7 +333,7 @@ std::string zsh_arguments(const Command& command) {
 std::string zsh() {
   std::string text =
       concat("#compdef ", join(programs()),
-             "\n# Made from palimpsest's table of settings. Lay it into a folder of fpath.\n"
+             "\n# Made from palimpsest's table of settings. Put it into a folder of fpath.\n"
              R"(_palimpsest_kind() {
   local -a texts
   if [[ $PREFIX == *,* ]]; then

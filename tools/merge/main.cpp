@@ -134,7 +134,7 @@ void check(const Arguments& arguments) {
   }
   const bool chooses = !arguments.tasks.empty() || !arguments.removed.empty();
   if (!arguments.adapters.empty()) {
-    if (arguments.rule.empty()) refuse("adapters have no merge rule of their own: expected --rule");
+    if (arguments.rule.empty()) refuse("adapters have no merge rule themselves: expected --rule");
     if (chooses || arguments.audit) {
       refuse("--tasks, --remove-task and --audit are for runs");
     }

@@ -48,17 +48,17 @@ class Classifier {
                                           const ClassesSeen& seen,
                                           const NamedTensors& memory) const = 0;
 
-  // Of its own after so many tasks, besides their heads: to learn the next one; and to answer, for
-  // which scores() may read less.
+  // Its own memory after so many tasks, besides their heads: to learn the next one; and to answer,
+  // for which scores() may read less.
   virtual std::vector<NeededMemory> needs(std::int64_t tasks) const = 0;
   virtual std::vector<NeededMemory> needs_to_answer(std::int64_t tasks) const {
     return needs(tasks);
   }
 
-  // Throws Error where an array of its own isn't what learn() leaves after these tasks.
+  // Throws Error where its own array isn't what learn() leaves after these tasks.
   virtual void check(const NamedTensors& memory, const ClassesSeen& seen) const = 0;
 
-  // Whether it asks for the features of a task's training samples after its merge.
+  // Whether it requests the features of a task's training samples after its merge.
   virtual bool takes_features() const { return true; }
 
   // Whether it trains the newest head once more after a merge; all heads together.

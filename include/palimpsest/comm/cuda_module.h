@@ -1,6 +1,6 @@
 #pragma once
 // The door to palimpsest_cuda, the one shared object that links CUDA, libtorch_cuda and NCCL:
-// opened only when a device is asked for, so that a run on processors needs neither a driver nor
+// opened only when a device is requested, so that a run on processors needs neither a driver nor
 // those libraries.
 #include <cstddef>
 #include <cstdint>

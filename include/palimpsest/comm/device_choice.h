@@ -23,7 +23,7 @@ struct RankDevice {
   bool operator==(const RankDevice&) const = default;
 };
 
-// Where a launcher gives each rank one device of its own, that one; otherwise one after the other
+// Where a launcher gives each rank one device, that one; otherwise one after the other
 // by the rank within the node, and from the first again when they may be shared.
 int device_index(int node_rank, int devices, bool share);
 
@@ -41,7 +41,7 @@ std::vector<RankDevice> gather_devices(const CudaApi* api, bool share, HostGroup
 std::string device_conflict(std::span<const RankDevice> ranks, bool share);
 
 // NCCL refuses two ranks whose host and PCI address are the same. Where devices or slices of one
-// are shared, this is a name of its own for the rank's host (NCCL_HOSTID), and data goes between
+// are shared, this is a name of the rank's host for it alone (NCCL_HOSTID), and data goes between
 // them over the network interface; otherwise it is empty.
 std::string nccl_host_id(std::span<const RankDevice> ranks, int rank);
 

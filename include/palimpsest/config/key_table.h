@@ -71,7 +71,7 @@ std::string settings_of_verb_help(const KeyTable& table, std::string_view verb);
 std::string config_help(const KeyTable& table);
 
 // JSON object {key: value}, keys in table order. Operational keys, and those inside of kinds, are
-// left out unless asked for.
+// left out unless requested.
 std::string config_json(const KeyTable& table, const RunConfig& config, bool with_operational);
 
 // Into `config` what config_json() has written, of this version or an earlier one; keys that this

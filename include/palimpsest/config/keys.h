@@ -1,5 +1,5 @@
 #pragma once
-// Rows of the table of settings: those of config, and what the folders that have some of their own
+// Rows of the table of settings: those of config, and what the folders that have some themselves
 // make theirs with.
 #include <limits>
 #include <utility>
@@ -48,7 +48,7 @@ requires std::is_enum_v<decltype(Settings::kind)> Key key(std::string_view group
 }
 
 std::vector<Key> keys_of_input();
-std::vector<Key> keys_of_training();   // but for the parts of the method
+std::vector<Key> keys_of_training();   // except for the parts of the method
 std::vector<Key> keys_of_measuring();  // what is measured beside the method
 std::vector<Key> keys_of_running();
 

@@ -43,7 +43,7 @@ constexpr auto choices(ImageSettings::Kind) {
   return std::array<std::string_view, 1>{"resize-crop"};
 }
 
-// What is drawn anew for each image in each pass of the training.
+// What is drawn again for each image in each pass of the training.
 struct Augmentation {
   enum class Kind { kNone, kCropFlip, kCropFlipJitter, kRandAugment } kind = Kind::kCropFlip;
   double min_scale = 0.08;  // smallest share of the area that a random crop keeps

@@ -21,7 +21,7 @@ struct SavedWeights {
   NamedTensors memory;  // of heads and classifier
   std::string backbone_sha256, backbone_shape_sha256, pack_content_sha256;
   std::int64_t tasks_before = 0;  // learned by the run that this one continues (--continue)
-  RunConfig config;               // as recorded; with its paths where a run folder is at hand
+  RunConfig config;               // as recorded; with its paths where there is a run folder
   std::string post_hoc;  // what is to be known before a number is read off them; "" for a run's own
 };
 

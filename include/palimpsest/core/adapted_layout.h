@@ -1,6 +1,6 @@
 #pragma once
 // The flat adapted vector: every adapted matrix in the order of its name, row-major, one after
-// another. Merging, Fisher, hashes and records all speak of that vector.
+// another. Merging, Fisher, hashes and records all use that vector.
 #include <cstdint>
 #include <span>
 #include <string>

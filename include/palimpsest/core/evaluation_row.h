@@ -20,14 +20,14 @@ struct Score {
 double mean(const Score& score, std::size_t task);
 double mean(const Score& score);
 
-// Over the tasks seen so far, from 0. No samples: not tested (its data isn't at hand).
+// Over the tasks seen so far, from 0. No samples: not tested (its data isn't available).
 struct EvaluationRow {
   std::vector<std::int64_t> samples;  // by task
   // In the order in which they are shown. The first is the primary one, a share of samples: what
   // accuracy, forgetting and the like are read from.
   std::vector<Score> scores = {};
   // By class, task after task: test samples, and those of them that the primary score counts. Empty
-  // where nobody counted.
+  // where nothing was counted.
   std::vector<std::int64_t> class_samples = {}, class_correct = {};
 
   // Adds a score that is divided by the samples.

@@ -1,7 +1,7 @@
 #pragma once
 // What the parts of a run keep between tasks: arrays under "<part>/<instance>/<name>". The instance
 // is the kind of the part with the keys that decide what the numbers mean, as
-// "curvature/empirical:scale=secant/s0". Whoever saves, hashes, sends or compares them needn't
+// "curvature/empirical:scale=secant/s0". Code that saves, hashes, sends or compares them needn't
 // know.
 #include <cstdint>
 #include <map>

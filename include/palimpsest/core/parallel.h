@@ -32,7 +32,7 @@ void for_each_index(std::size_t count, int threads, const Work& work) {
 inline constexpr std::size_t kPartSize = 1 << 18;
 inline std::size_t part_count(std::size_t size) { return (size + kPartSize - 1) / kPartSize; }
 
-// work(begin, end) over parts of 0 .. size - 1, each of kPartSize but for the last.
+// work(begin, end) over parts of 0 .. size - 1, each of kPartSize except for the last.
 template <typename Work>
 void for_each_part(std::size_t size, int threads, const Work& work) {
   for_each_index(part_count(size), threads, [&](std::size_t part) {

@@ -30,7 +30,7 @@ struct TaskStarted {
   std::vector<std::string> classes;
   std::int64_t samples = 0;
   std::int64_t steps = 0;
-  std::int64_t steps_before = 0;  // of earlier tasks whose data is at hand, by these settings
+  std::int64_t steps_before = 0;  // of earlier tasks whose data is available, by these settings
 };
 
 struct StepDone {

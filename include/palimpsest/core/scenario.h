@@ -1,5 +1,5 @@
 #pragma once
-// What a stream asks of the classes of its tasks: --scenario.
+// What a stream requires of the classes of its tasks: --scenario.
 #include <array>
 
 #include "palimpsest/core/choice.h"

@@ -40,10 +40,10 @@ class Curvature {
   // What its S0 and S1 are kept under: "curvature/empirical:scale=secant".
   std::string instance() const;
 
-  // Whether its scale rests on the task's loss before the training, too.
+  // Whether its scale needs the task's loss before the training, too.
   bool needs_loss_before() const { return scale_ == FisherScale::kSecant; }
 
-  // S0 and S1 of the tasks before. `who`: what asks for them, in words.
+  // S0 and S1 of the tasks before. `who`: what needs them, as text.
   NeededMemory needs(const std::string& who) const;
 
   // What records call it: "empirical-per-sample".

@@ -32,7 +32,7 @@ class Sampler {
  private:
   BatchSettings settings_;
   std::int64_t task_, samples_, steps_per_pass_;
-  mutable std::int64_t pass_ = -1;  // of the permutation kept, so that a step doesn't draw it anew
+  mutable std::int64_t pass_ = -1;  // of the permutation kept, so that a step doesn't draw it again
   mutable std::vector<std::int64_t> order_;
 };
 
@@ -41,7 +41,8 @@ class Sampler {
 std::int64_t training_steps(const BatchSettings& settings, std::int64_t task, std::int64_t samples);
 
 // Splits a batch into lanes that are even in samples and, as far as may be, in tokens: the longest
-// samples first, there and back over the lanes. `lengths`: tokens of each sample of the batch.
+// samples first, in the order of the lanes and then in reverse. `lengths`: tokens of each sample of
+// the batch.
 std::vector<std::vector<std::int64_t>> split_into_lanes(const std::vector<std::int64_t>& batch,
                                                         const std::vector<std::int64_t>& lengths,
                                                         std::int64_t lanes);

@@ -1,5 +1,5 @@
 #pragma once
-// What a scenario asks of the classes of a stream's tasks.
+// What a scenario requires of the classes of a stream's tasks.
 #include <span>
 #include <string_view>
 

@@ -14,7 +14,7 @@ std::vector<float> to_host(const at::Tensor& tensor);
 at::Tensor from_host(std::span<const float> values, at::IntArrayRef shape, at::Device device);
 
 // `host` on `device`: itself in host memory; else a copy queued on the current stream, for which
-// nobody waits.
+// nothing waits.
 at::Tensor queued_copy(const at::Tensor& host, at::Device device);
 
 }  // namespace palimpsest

@@ -33,7 +33,7 @@ struct Placement {
 // `choice`: auto | cpu | cuda. auto takes devices when the CUDA module and one device per rank of
 // the node are there on every rank. With `share_device` several ranks may have the same one: rank
 // r of a node then takes device r modulo their number, and NCCL_HOSTID is set for each (see
-// device_choice.h). Collective. Throws Error, saying why, when cuda is asked for and can't be had.
+// device_choice.h). Collective. Throws Error, saying why, when cuda is requested and can't be had.
 Placement make_placement(std::string_view choice, bool share_device, HostGroup& group,
                          Watchdog& watchdog);
 

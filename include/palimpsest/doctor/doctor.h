@@ -34,7 +34,7 @@ struct Diagnosis {
 
 // Collective. `report` gets each finding on rank 0 as it is made, so that those before a hang are
 // known: that ends the job by the watchdog, as everywhere. A check that throws is a failure, and
-// the error goes on.
+// the error is thrown on.
 Diagnosis diagnose(const DoctorRequest& request, HostGroup& group, Watchdog& watchdog,
                    const std::function<void(const Finding&)>& report);
 

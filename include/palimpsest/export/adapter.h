@@ -18,7 +18,7 @@ struct AdapterReport {
   std::optional<double> residual;
 };
 
-// Writes adapter_config.json and adapter_model.safetensors into `folder`. rank: nullopt asks for
+// Writes adapter_config.json and adapter_model.safetensors into `folder`. rank: nullopt requests
 // the exact sum of the tasks' adapters (all ranks together); a number for the closest matrices of
 // that rank (Eckart and Young: the largest singular values). base: what the adapter is for, as peft
 // is to find it. Throws UsageError where the weights are no such sum and no rank is given.

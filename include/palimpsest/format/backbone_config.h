@@ -24,7 +24,7 @@ VitConfig read_vit_config(const std::filesystem::path& folder, const Checkpoint&
 // The fields of config.json that are set and not known, in one sentence; "" where there are none.
 std::string remark_on_config(const std::filesystem::path& folder);
 
-// All of it as one line: equal lines, equal models (but for the weights).
+// All of it as one line: equal lines, equal models (except for the weights).
 std::string describe(const BackboneConfig& config);
 
 }  // namespace palimpsest

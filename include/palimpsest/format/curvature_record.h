@@ -1,6 +1,6 @@
 #pragma once
 // A curvature sidecar: the diagonal of a Fisher matrix (or another curvature of that shape), in a
-// file of its own beside an adapter that anyone trained. Also in checkpoints_schema/curvature.md.
+// separate file beside an adapter that anyone trained. Also in checkpoints_schema/curvature.md.
 #include <cstdint>
 #include <filesystem>
 #include <string>

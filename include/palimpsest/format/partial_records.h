@@ -1,5 +1,5 @@
 #pragma once
-// Parts of records, for who merges again: what isn't asked for stays on disk.
+// Parts of records, for who merges again: what isn't requested stays on disk.
 #include <filesystem>
 #include <vector>
 

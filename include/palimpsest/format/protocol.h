@@ -29,7 +29,7 @@ struct Protocol {
 // class that is given twice, labels that are not one for each class.
 Protocol read_protocol(const std::filesystem::path& path);
 
-// What a user should know of a protocol that is taken all the same: unread fields, another pack,
+// What a user should know of a protocol that is accepted nevertheless: unread fields, another pack,
 // and classes that differ in their bytes and look the same.
 std::vector<std::string> remarks_on(const Protocol& protocol, std::string_view pack_content_sha256);
 

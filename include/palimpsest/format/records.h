@@ -1,6 +1,6 @@
 #pragma once
 // The typed records of a run: one task record per task, for good; one state, from which the stream
-// goes on. checkpoints_schema/ says the same in words. Readers check type, version, CRC32C and
+// continues. checkpoints_schema/ says the same as text. Readers check type, version, CRC32C and
 // content_sha256 before they return.
 #include <cstdint>
 #include <filesystem>

@@ -59,7 +59,7 @@ class RunFolder {
   // another run uses it.
   FolderLock lock() const;
 
-  // What lock(), create() and restart() refuse, and what can be told beforehand of a folder that
+  // What lock(), create() and restart() refuse, and what can be said beforehand of a folder that
   // cannot be made or written: throws as they do, and writes nothing.
   void check_usable() const;
   void check_create() const;
@@ -119,7 +119,7 @@ class RunFolder {
   void forget_steps(std::int64_t task, std::int64_t steps_done) const;
 
   // Cuts the logs to what belongs to the run up to the state after this task, or up to this step of
-  // it. Returns what of that is missing, in words; "" when nothing.
+  // it. Returns what of that is missing, as text; "" when nothing.
   std::string cut_logs(std::int64_t task) const;
   std::string cut_logs(const TaskProgress& step) const;
 
@@ -139,8 +139,8 @@ class RunFolder {
 // names it, and it is another file than that.
 void check_named_file(const std::filesystem::path& file);
 
-// What is at a path where a run with a finished task was expected, in words: "nothing there", or
-// which run folders it holds, or of which one it is a part.
+// What is at a path where a run with a finished task was expected, as text: "nothing there", or
+// which run folders it contains, or of which one it is a part.
 std::string found_instead_of_run(const std::filesystem::path& path);
 
 }  // namespace palimpsest

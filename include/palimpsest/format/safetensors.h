@@ -1,7 +1,7 @@
 #pragma once
 // Reads a .safetensors file by mapping it. Every size in the header is checked before anything is
 // touched. A tensor of a type that isn't known is listed with the others, and refused by name when
-// its values are asked for.
+// its values are requested.
 #include <cstdint>
 #include <filesystem>
 #include <memory>

@@ -8,7 +8,7 @@
 
 namespace palimpsest {
 
-// A float32 tensor to be written. Its values are asked for when their turn comes, so that a model
+// A float32 tensor to be written. Its values are requested when their turn comes, so that a model
 // need not be in memory as a whole.
 struct TensorToWrite {
   std::string name;

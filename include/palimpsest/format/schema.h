@@ -13,7 +13,7 @@ struct Schema {
 };
 std::vector<Schema> schemas();
 
-// The page with this table in the place of its own, between the lines kTableBegin and kTableEnd.
+// The page with this table in the place of its table, between the lines kTableBegin and kTableEnd.
 // Throws InputError where it has none.
 inline constexpr std::string_view kTableBegin =
     "<!-- made by `ninja schemas` from src/format/record_fields.cpp -->\n";

@@ -1,6 +1,6 @@
 #pragma once
 // A task in the middle of its training, as a file: what the next step needs besides the state that
-// the task began with. checkpoints_schema/step.md says the same in words.
+// the task began with. checkpoints_schema/step.md says the same as text.
 #include <cstdint>
 #include <filesystem>
 #include <string>

@@ -1,5 +1,5 @@
 #pragma once
-// Is a run, or one of its files, what it says it is? checkpoints_schema/ in words and as schemas.
+// Is a run, or one of its files, what it says it is? checkpoints_schema/ as text and as schemas.
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -9,7 +9,7 @@ namespace palimpsest {
 struct Verification {
   std::string checked;                // "4 task records, 2 states, 1 step, 1 log"
   std::vector<std::string> problems;  // each names its file; empty: all is whole
-  std::vector<std::string> remarks;   // what is unusual and no fault: files of nobody
+  std::vector<std::string> remarks;   // what is unusual and no fault: files that no record names
 };
 
 // One HDF5 file: type and version, the schema of its type, storage, every CRC-32C, the content

@@ -1,6 +1,6 @@
 #pragma once
 // Which memory the parts of a run need from the tasks before: a run that resumes from a state must
-// find it there, under the names of its own parts.
+// find it there, under the names of that run's parts.
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -16,7 +16,7 @@ namespace palimpsest {
 // found ...: <reason>".
 struct NeededMemory {
   std::vector<std::string> names;
-  std::string settings;  // that ask for it: "--head cosine:scale=16"
+  std::string settings;  // that need it: "--head cosine:scale=16"
   std::string if_none;   // the reason where the part has no memory in the state
   std::string if_other;  // where it has another instance's, and what to do
 };
@@ -30,7 +30,7 @@ std::vector<std::string> names_by_task(std::string_view instance, std::int64_t t
 void check_memory(const std::string& what, const NamedTensors& memory,
                   std::span<const NeededMemory> needed);
 
-// Erases what isn't needed. Returns in words what that was; "" for nothing.
+// Erases what isn't needed. Returns as text what that was; "" for nothing.
 std::string drop_unused_memory(NamedTensors& memory, std::span<const NeededMemory> needed);
 
 }  // namespace palimpsest

@@ -1,6 +1,6 @@
 #pragma once
 // The settings of earlier versions, as records and .cfg files have them: what is a key of a kind
-// now was a setting of its own. Nothing else knows the old names.
+// now was a separate setting. Nothing else knows the old names.
 #include <map>
 #include <optional>
 #include <string>

@@ -25,7 +25,7 @@ enum class Origin {
 // What a rule must remember of the tasks before, besides theta_hat_{t-1}.
 enum class RuleMemory { kNothing, kCurvature, kAllTaskVectors };
 
-// What a rule rests on, or what a run offers.
+// What a rule needs, or what a run offers.
 struct MergeNeeds {
   bool fisher = false;               // F_t, in MergeInput::fisher and in the memory
   bool factors = false;              // A and B of every module

@@ -20,7 +20,7 @@ struct Method {
   std::unique_ptr<MergeRule> merge;
   std::unique_ptr<Classifier> classifier;
 
-  // Whether anything rests on the tasks' Fishers: the merge rule, or the penalty.
+  // Whether anything needs the tasks' Fishers: the merge rule, or the penalty.
   bool needs_curvature() const { return penalty->needs_curvature() || merge->needs().fisher; }
 
   // What its parts keep of so many tasks.

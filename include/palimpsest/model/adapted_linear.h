@@ -1,7 +1,7 @@
 #pragma once
 // A frozen linear layer some of whose rows a LoRA adapter changes. In fp32 the layer is one product
-// with the effective weight W + c s B A. The adapter is a branch of its own beside the product with
-// W in bf16, where a sum would lose most of a small B A, and where every sample has a c of its own.
+// with the effective weight W + c s B A. The adapter is its own branch beside the product with
+// W in bf16, where a sum would lose most of a small B A, and where every sample has its own c.
 // A and B get their gradients from thin products either way, and the gradient of the weight is
 // never formed.
 #include <ATen/core/Tensor.h>

@@ -35,8 +35,8 @@ class Backbone {
 
   const AdaptedLayout& layout() const { return layers_.layout(); }
   const std::vector<LoraGroup>& lora_groups() const { return layers_.groups(); }
-  // Whether set_adapter() must come before a pass with an adapter: in bf16 it is a branch of its
-  // own.
+  // Whether set_adapter() must come before a pass with an adapter: in bf16 it is a separate
+  // branch.
   bool folds_adapter() const { return precision_ == at::kFloat; }
   std::int64_t feature_size() const { return feature_size_; }
   at::Device device() const { return device_; }
@@ -69,7 +69,7 @@ class Backbone {
 
   at::ScalarType precision() const { return precision_; }
 
-  // With rows_c, where every sample has a c of its own.
+  // With rows_c, where every sample has its own c.
   AdapterUse by_rows(AdapterUse use, const Batch& batch) const;
 
   // `block(b, x)` for every block b, each on the output of the one before. A copy of `block` may be

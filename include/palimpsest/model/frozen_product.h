@@ -11,7 +11,7 @@ enum class GemmLibrary { kLibTorch, kOneDnn };
 GemmLibrary faster_gemm_library();
 
 // x W^T + bias: [rows, in] -> [rows, out]. oneDNN takes float32 in host memory that no
-// gradient is asked for through autograd; all else is LibTorch's whatever the choice, and so is all
+// gradient is requested through autograd; all else is LibTorch's whatever the choice, and so is all
 // where LibTorch has no such operator.
 at::Tensor frozen_product(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias,
                           GemmLibrary library = faster_gemm_library());

@@ -14,8 +14,8 @@ BlockShape block_shape(const VitConfig& config);
 
 class Vit : public Backbone {
  public:
-  // Throws UsageError when the image size is no multiple of the patch, or a class token is asked
-  // for that the checkpoint doesn't have.
+  // Throws UsageError when the image size is no multiple of the patch, or a class token is
+  // requested that the checkpoint doesn't have.
   Vit(const VitConfig& config, const BackboneChoice& choice, const TensorLoader& load,
       at::Device device);
 

@@ -1,5 +1,5 @@
 #pragma once
-// What a batch is worth in training: the loss that steps, curvature and losses on training samples
+// The loss of a batch in training: the one that steps, curvature and losses on training samples
 // share. A part of the method: a kind is a file of src/objective and a row of its table.
 #include <ATen/core/Tensor.h>
 
@@ -12,8 +12,8 @@
 namespace palimpsest {
 
 // Cross-entropy over the classes of a task. Losses are sums, never means, so that lanes and ranks
-// add them exactly: whoever has all of them divides once, by weight() of all samples. What changes
-// from step to step must be in tensors: a device records the pass.
+// add them exactly: code that has all of them divides once, by weight() of all samples. What
+// changes from step to step must be in tensors: a device records the pass.
 class Objective {
  public:
   virtual ~Objective() = default;

@@ -21,7 +21,7 @@ class Penalty {
 
   // Whether a step is another one than without it.
   virtual bool changes_steps() const { return true; }
-  // Whether it rests on the Fishers of the tasks before.
+  // Whether it needs the Fishers of the tasks before.
   virtual bool needs_curvature() const { return false; }
 
   // Of the next task, whose task vector is measured from `merged` (theta_hat_{t-1} - theta_hat_0).

@@ -32,7 +32,7 @@ class Perturbation {
 
   // Whether a step is another one than that of an unperturbed adapter.
   virtual bool changes_steps() const { return true; }
-  // Whether every sample has a c of its own.
+  // Whether every sample has its own c.
   virtual bool is_by_sample() const { return false; }
   // Of normal noise on every adapted weight: its standard deviation relative to the root mean
   // square of Delta; 0: none. float32 only.

@@ -14,7 +14,7 @@ struct ExchangeCost {
 };
 
 // Bytes that a rank sends to add vectors of `bytes` bytes, one from each lane: slices of its lanes
-// to the ranks that add them up, then the sum of its own slice to all others. Not ordered: one
+// to the ranks that add them up, then the sum of the rank's slice to all others. Not ordered: one
 // all-reduce.
 double exchanged_bytes(double bytes, std::int64_t lanes, std::int64_t ranks, bool ordered);
 

@@ -24,7 +24,7 @@ struct Machine {
   double network_latency = 0, network_bandwidth = 0;  // between nodes; of an adapter, one way
   bool adapter_for_each_rank = false;                 // else the ranks of a node share one
   double message_overhead = 0;                        // seconds that a rank is busy with a message
-  double eager_bytes = 65536;  // a longer message first asks whether it may come: three latencies
+  double eager_bytes = 65536;  // a longer message needs a handshake: three latencies
 
   double input_rate = 0;         // samples that a rank prepares per second; 0: measured with a step
   double shared_input_rate = 0;  // the most that all ranks together are given; 0: no limit

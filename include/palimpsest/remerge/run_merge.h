@@ -13,7 +13,7 @@
 namespace palimpsest {
 
 struct RemergeResult {
-  MergedRecord record;  // complete but for heads and classes (add_heads)
+  MergedRecord record;  // complete except for heads and classes (add_heads)
   std::vector<MergedTask> tasks;
   std::string rule;      // RULE[:key=value,...]
   std::string own_rule;  // of the run; "" for adapters

@@ -15,7 +15,7 @@ struct KnownSettings {
 };
 
 // An HTML page from the records, run.json and metrics.jsonl, and from nothing else: a run that was
-// resumed gives the page of one that wasn't, but for times. Throws InputError where they are
+// resumed gives the page of one that wasn't, except for times. Throws InputError where they are
 // missing or damaged.
 std::string run_page(const std::filesystem::path& run, const KnownSettings& known);
 

@@ -8,7 +8,7 @@
 namespace palimpsest {
 
 struct View {
-  std::string text;  // lines of at most 100 columns, but for long names
+  std::string text;  // lines of at most 100 columns, except for long names
   std::string json;  // one object
 };
 

@@ -37,7 +37,7 @@ struct Inputs {
 // InputError when a file is wrong or the two don't fit.
 Inputs open_pack_and_backbone(const RunConfig& config, std::span<const std::string> targets);
 
-// Throws as that, and UsageError when more tasks are asked for than there are.
+// Throws as that, and UsageError when more tasks are requested than there are.
 Inputs open_inputs(const RunConfig& config, std::span<const std::string> targets);
 
 }  // namespace palimpsest

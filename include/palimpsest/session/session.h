@@ -20,7 +20,7 @@
 namespace palimpsest {
 
 // Adapted weights as their difference to the pretrained ones: the flat adapted vector theta -
-// theta_hat_0. Nobody changes them once they are made, so that two are equal where they are one.
+// theta_hat_0. They never change once they are made, so that two are equal where they are one.
 using AdaptedWeights = std::shared_ptr<const std::vector<float>>;
 
 AdaptedWeights make_weights(std::vector<float> difference);

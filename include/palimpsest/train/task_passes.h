@@ -1,6 +1,6 @@
 #pragma once
 // What is measured of a task's training samples without training: features, losses, curvature. Each
-// is measured once; who asks again for the same weights gets what is there.
+// is measured once; a second call for the same weights returns what is there.
 #include <ATen/core/Tensor.h>
 
 #include <optional>
@@ -25,7 +25,7 @@ class TaskPasses {
   // Stopped, on every rank alike, between two rounds of chunks.
 
   // [samples, features] on every rank, with the same bits at every number of ranks. Features at
-  // other weights that were asked for before are dropped.
+  // other weights that were requested before are dropped.
   const at::Tensor& features(const AdaptedWeights& weights);
 
   // Mean loss per sample with this head, in nats, on every rank. It is formed from

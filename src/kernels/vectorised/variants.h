@@ -1,5 +1,5 @@
 #pragma once
-// What every instruction set's compilation defines, each in a namespace of its own.
+// What every instruction set's compilation defines, each in its own namespace.
 #include "palimpsest/kernels/kernels.h"
 
 #define PALIMPSEST_KERNELS(instruction_set)                                                       \

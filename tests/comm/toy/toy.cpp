@@ -1,4 +1,4 @@
-// A program that goes wrong in the ways that faults.sh asks for: comm_toy MODE [DEADLINE_SECONDS].
+// A program that goes wrong in the ways that faults.sh requests: comm_toy MODE [DEADLINE_SECONDS].
 // Modes that begin with "device" exchange through NCCL's stand-in, which queues.
 #include <chrono>
 #include <csignal>

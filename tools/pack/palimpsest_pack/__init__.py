@@ -1,4 +1,4 @@
-"""palimpsest-pack: turns public sources into packs, deals their classes to tasks, and checks what was made."""
+"""palimpsest-pack: turns public sources into packs, assigns their classes to tasks, and checks what was made."""
 
 WRITER = "palimpsest-pack 0.1.0"
 FORMAT_VERSION = "1.0.0"

@@ -28,7 +28,7 @@ def share(text):
 def several(text):
     value = int(text)
     if value < 2:
-        raise argparse.ArgumentTypeError(f"{text} is below 2: a task needs two classes to tell apart")
+        raise argparse.ArgumentTypeError(f"{text} is below 2: a task needs two classes to distinguish")
     return value
 
 

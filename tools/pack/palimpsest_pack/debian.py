@@ -68,7 +68,7 @@ def _fields(stanza):
 
 
 def usable_packages(index):
-    """Packages with a description of their own, by name; of equal names and of equal texts the first stays."""
+    """Packages with their own description, by name; of equal names and of equal texts the first stays."""
     by_name, lacking, repeated = {}, 0, 0
     empty = collections.Counter()  # by section of LEFT_OUT
     for stanza in index.decode("utf-8", "replace").split("\n\n"):
@@ -100,8 +100,8 @@ def _named(counts):
     return ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
 
 
-def deal_sources(sections, train, test):
-    """The sources whose packages are test samples, so that no source stands on both sides, not even across sections.
+def split_sources(sections, train, test):
+    """The sources whose packages are test samples, so that no source is on both sides, not even across sections.
 
     In every section, from the smallest on, sources go to the test side in the order of their SHA-256 until it has a
     quarter of the section: at least `test` texts, if need be fewer than a quarter so that `train` remain.
@@ -127,7 +127,7 @@ def choose(packages, sections, train, test):
     for package in packages:
         by_section[package.section].append(package)
     enough = {name: found for name, found in by_section.items() if len(found) >= train + test}
-    test_sources = deal_sources(enough, train, test)
+    test_sources = split_sources(enough, train, test)
     chosen, beyond = {}, {}
     few = {name: len(found) for name, found in by_section.items() if name not in enough}
     for name in sorted(enough, key=lambda name: (-len(enough[name]), name)):
@@ -160,7 +160,7 @@ def make_pack(index, tokenizer, sections, train, test):
     if len(chosen) < 2:
         raise InputError(
             f"expected a package index with at least 2 sections, found {found}. apt-get update fills the "
-            "index; --train and --test ask for fewer texts"
+            "index; lower --train and --test"
         )
     if len(chosen) < sections:
         note(f"wanted {sections} sections, found {found}; the pack has {len(chosen)}")

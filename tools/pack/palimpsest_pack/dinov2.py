@@ -51,7 +51,7 @@ def make_files(path, dialect):
             "config.json": _json(_timm_config()),
             "model.safetensors": save(_timm_weights(weights)),
         }
-    # Pretraining alone uses the mask token; the graph lacks it, transformers' models ask for it.
+    # Pretraining alone uses the mask token; the graph lacks it, transformers' models require it.
     weights["embeddings.mask_token"] = np.zeros((1, WIDTH), "<f4")
     return {
         "config.json": _json(_hf_config()),
@@ -61,12 +61,12 @@ def make_files(path, dialect):
 
 
 def _safetensors():
-    """Asked for here and not above: launch/setup.sh --minimal installs it only with --vision."""
+    """Imported within and not above: launch/setup.sh --minimal installs it only with --vision."""
     try:
         import safetensors.numpy
     except ModuleNotFoundError as error:
         raise InputError(
-            "backbone dinov2-small: the Python package safetensors is not installed here. Run launch/setup.sh "
+            "backbone dinov2-small: the Python package safetensors is not installed. Run launch/setup.sh "
             "--minimal --vision, or pip install safetensors"
         ) from error
     return safetensors.numpy
@@ -131,7 +131,7 @@ def _values(message, wanted):
 
 
 def _fields(message):
-    """Yields (field number, value) of a protobuf message: ints, and views of whatever has a length."""
+    """Generates (field number, value) of a protobuf message: ints, and views of whatever has a length."""
     at = 0
 
     def number():
@@ -172,7 +172,7 @@ def _only(path, constants, prefix, shape):
 
 
 def _shapes():
-    """{transformers' name: shape} of all that the graph holds."""
+    """{transformers' name: shape} of all that the graph contains."""
     shapes = {
         "embeddings.cls_token": (1, 1, WIDTH),
         "embeddings.position_embeddings": (1, 1 + GRID * GRID, WIDTH),

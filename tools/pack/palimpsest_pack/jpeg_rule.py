@@ -78,7 +78,7 @@ def _frame(data):
 
 
 def _sampling_is_known(luma, *chroma):
-    """As TurboJPEG 2 tells samplings apart, those that are written in unusual ways included."""
+    """As TurboJPEG 2 distinguishes samplings, those that are written in unusual ways included."""
     if len(set(chroma)) != 1:
         return False
     if chroma[0] == luma:

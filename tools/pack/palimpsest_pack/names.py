@@ -1,6 +1,6 @@
 """Class names as a reader sees them.
 
-A name that can't be printed, and two that can't be told apart, are refused with their bytes; names that look alike and
+A name that can't be printed, and two that can't be distinguished, are refused with their bytes; names that look alike and
 may be meant so are named in a note with their bytes.
 """
 
@@ -24,7 +24,7 @@ def with_bytes(name):
 
 
 def check_names(names):
-    """Raises InputError for a name that is empty or can't be printed, and for two that can't be told apart."""
+    """Raises InputError for a name that is empty or can't be printed, and for two that can't be distinguished."""
     name, times = collections.Counter(names).most_common(1)[0]
     if times > 1:
         raise InputError(f"expected every class name once, found {with_bytes(name)} twice")
@@ -44,7 +44,7 @@ def check_names(names):
             )
     for first, second in _twins(names, _seen):
         raise InputError(
-            f"classes {with_bytes(first)} and {with_bytes(second)}: expected names that a reader can tell apart, found "
+            f"classes {with_bytes(first)} and {with_bytes(second)}: expected names that a reader can distinguish, found "
             "two that differ in blanks at their ends, invisible characters or the Unicode form (NFC, NFD) alone. "
             "Write them the same way where they are one class, else rename one"
         )

@@ -1,6 +1,6 @@
 """The pack: all samples of a stream in one HDF5 file, checked sample by sample. checkpoints_schema/pack.md.
 
-What the trainer refuses in a pack is refused here, too, by the name of the object; other objects are not read.
+What the trainer refuses in a pack is also refused by this module, by the name of the object; other objects are not read.
 """
 
 import collections

@@ -12,7 +12,7 @@ class Progress:
         self._what, self._total, self._stream = what, total, stream or sys.stderr
         self._first, self._done = done, done
         self._terminal = self._stream.isatty()
-        self._began = self._told = time.monotonic()
+        self._began = self._reported = time.monotonic()
 
     def __enter__(self):
         return self
@@ -24,8 +24,8 @@ class Progress:
     def step(self):
         self._done += 1
         now = time.monotonic()
-        if now - self._told >= (ON_TERMINAL if self._terminal else ELSEWHERE):
-            self._told = now
+        if now - self._reported >= (ON_TERMINAL if self._terminal else ELSEWHERE):
+            self._reported = now
             end = {"end": ""} if self._terminal else {}
             start = "\r" if self._terminal else "palimpsest-pack: "
             print(f"{start}{self._line()}", file=self._stream, flush=True, **end)

@@ -36,8 +36,8 @@ def _with_enough(pack, train, test):
 
 def _note_samples(pack, train, test, tasks):
     """A note on samples of the tasks' classes that no task uses."""
-    dealt = {name for task in tasks for name in task["classes"]}
-    rows = [row for name, row in zip(pack.classes, pack.counts()) if name in dealt]
+    assigned = {name for task in tasks for name in task["classes"]}
+    rows = [row for name, row in zip(pack.classes, pack.counts()) if name in assigned]
     for side, first, what, option in ((TRAIN, train, "training", "--train"), (TEST, test, "test", "--test")):
         has = int(sum(row[side] for row in rows))
         if first and first * len(rows) < has:
@@ -72,7 +72,7 @@ def make_protocol(pack, digest, name, tasks, classes_per_task, train, test, seed
     )
     if made == 0:
         raise InputError(
-            f"{found}. Ask for fewer classes per task or fewer samples, or make a larger pack"
+            f"{found}. Take fewer classes per task or fewer samples, or make a larger pack"
         )
     if made < tasks:
         note(f"{found}; the protocol has {made}")
@@ -80,15 +80,15 @@ def make_protocol(pack, digest, name, tasks, classes_per_task, train, test, seed
     left = order[made * classes_per_task :]
     if left:
         note(f"{len(left)} classes are in none of the {made} tasks of {classes_per_task}: {', '.join(left)}")
-    dealt = [
+    assigned = [
         {
             "name": f"task {task + 1}",
             "classes": order[task * classes_per_task : (task + 1) * classes_per_task],
         }
         for task in range(made)
     ]
-    _note_samples(pack, train, test, dealt)
-    return _protocol(digest, name, f"sha256 of class name and seed {seed}", train, test, dealt)
+    _note_samples(pack, train, test, assigned)
+    return _protocol(digest, name, f"sha256 of class name and seed {seed}", train, test, assigned)
 
 
 def make_domain_protocol(pack, digest, name, train, test, seed):
@@ -109,14 +109,14 @@ def make_domain_protocol(pack, digest, name, train, test, seed):
         raise InputError(
             f"{len(common)} labels have {max(train, 1)} training and {max(test, 1)} test samples in every one of "
             f"{len(labels)} domains; expected classes named DOMAIN/LABEL, and at least two labels that all domains "
-            f"have. Ask for fewer samples, or name the classes so (images --leaf-folders does){each}"
+            f"have. Take fewer samples, or name the classes so (images --leaf-folders does){each}"
         )
     tasks = [
         {"name": domain, "classes": [f"{domain}/{label}" for label in common], "labels": common}
         for domain in class_order(labels, seed)
     ]
-    dealt = {name for task in tasks for name in task["classes"]}
-    left = [name for name in enough if name not in dealt]
+    assigned = {name for task in tasks for name in task["classes"]}
+    left = [name for name in enough if name not in assigned]
     if left:
         note(f"{len(left)} classes left out, not named DOMAIN/LABEL or not in every domain: {', '.join(left)}")
     gone = {_parts(name)[0] for name in pack.classes} - labels.keys() - {""}

@@ -7,17 +7,17 @@ import sys
 import time
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PATIENCE = 2.0  # seconds; launchers send a signal twice; a later one asks for an end at once
-SAVED = 85  # exit code: the same command goes on where this one stopped
+PATIENCE = 2.0  # seconds; launchers send a signal twice; a later one ends the program at once
+SAVED = 85  # exit code: the same command continues where this one stopped
 
 
 class Stopped(BaseException):
-    """Not an Exception, so that nobody takes it for a broken input."""
+    """Not an Exception, so that no code takes it for a broken input."""
 
     def __init__(self, number):
         super().__init__(number)
         self.number = number
-        self.saved = ""  # what stays for the same command to go on with
+        self.saved = ""  # what stays for the same command to continue with
 
     def exit_code(self):
         return SAVED if self.saved else 128 + self.number
@@ -54,7 +54,7 @@ def end(stopped):
 
 
 @contextlib.contextmanager
-def held_back():
+def delayed_signals():
     """Signals wait until the block ends; a process that starts in it never gets them."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:

@@ -1,6 +1,6 @@
 """The members of an uncompressed tar archive, read in place.
 
-Python's tarfile takes damage for the end of an archive, so the end is checked here. An archive that is cut, damaged or
+Python's tarfile takes damage for the end of an archive, so this module checks the end. An archive that is cut, damaged or
 followed by something is refused with its last good member; a link whose file isn't in the archive is refused by name.
 """
 

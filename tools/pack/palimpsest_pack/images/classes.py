@@ -26,7 +26,7 @@ def large_enough(classes, samples, minimum, what):
     if not kept:
         raise InputError(
             f"expected classes with at least {minimum} {what}, found {counts.max()} in the largest. "
-            "--minimum-per-class asks for fewer"
+            "--minimum-per-class can be lower"
         )
     position = {name: number for number, name in enumerate(kept)}
     label = {number: position[name] for number, name in enumerate(classes) if name in position}

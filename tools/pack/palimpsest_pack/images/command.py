@@ -22,11 +22,11 @@ transparency over white. What is read:
             (train-0001.tar) where all have one
 
 Where the source has no sides, the SHA-256 of an image's file decides, class by class; equal files
-stand on one side. A pack has two sides: val, validation and test are the test side, and a note says
+are on one side. A pack has two sides: val, validation and test are the test side, and a note says
 so where a table or archives have two of them. What looks like sides by another name (Training/, or a
 train.csv and a test.csv), and images that all lie deeper than class folders, are refused with what is
 likely meant. An image that can't be read is listed and skipped; all else that is left out is counted in
-notes. An archive that is cut or damaged is refused. A call that was stopped (exit code 85) goes on
+notes. An archive that is cut or damaged is refused. A call that was stopped (exit code 85) continues
 where it was: until the pack is written, the images are kept in OUT.partial/, so that twice the
 pack's size is needed on disk. One source with one version of Pillow gives one pack; quote the
 content hash.
@@ -64,7 +64,7 @@ def add_options(sub):
         action="store_const",
         const="leaf",
         default="first",
-        help="every folder that holds images is a class, named by its path below SOURCE",
+        help="every folder that contains images is a class, named by its path below SOURCE",
     )
     which.add_argument(
         "--top-folders",
@@ -114,7 +114,7 @@ def add_options(sub):
 
 
 def make(options):
-    """(PackIndex, content_sha256) of the pack that the options ask for, written."""
+    """(PackIndex, content_sha256) of the pack that the options describe, written."""
     if options.store == "encoded" and options.short_side:
         raise InputError(
             "--short-side: expected with --store pixels, found with encoded, which stores images whole"

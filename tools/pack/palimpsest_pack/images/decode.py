@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from ..jpeg_rule import orientation_of, why_not_decoded
 from .listing import Sample
 
-LONGEST_SIDE = 1 << 16  # that a pack may hold
+LONGEST_SIDE = 1 << 16  # that a pack may have
 LONGEST_JPEG = 65500  # that libjpeg codes
 FORMATS = ("JPEG", "PNG", "WEBP")
 JPEG_QUALITY = 95
@@ -38,7 +38,7 @@ _OTHERS = [
     (b"version https://git-lfs", "a pointer of Git LFS: git lfs pull gets the file"),
     (b"<", "a web page, SVG or XML"),
 ]
-Image.MAX_IMAGE_PIXELS = None  # Storage.most_pixels stands in its place
+Image.MAX_IMAGE_PIXELS = None  # Storage.most_pixels replaces it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _stored(image, data, storage):
 def _checked_size(image, longest):
     width, height = image.size
     if max(width, height) > longest:
-        raise _Refused(f"{width} x {height} pixels, and a pack holds sides of {longest} at most")
+        raise _Refused(f"{width} x {height} pixels, and a pack has sides of {longest} at most")
     return height, width
 
 

@@ -22,7 +22,7 @@ def read(root, class_folders):
     """The samples of one folder.
 
     `class_folders`: which folders are classes. "first": those right in it, or in its sides; refused where all images lie
-    deeper. "top": the same, wherever images lie. "leaf": every folder that holds images, named by its path.
+    deeper. "top": the same, wherever images lie. "leaf": every folder that contains images, named by its path.
     """
     tally, samples, names, deeper = Tally(), [], set(), []
     tree = scan(pathlib.Path(root), tally)
@@ -114,7 +114,7 @@ def _refuse_sides(top, alone):
         if folder is top and any(f.images for f in inner) and _are_parts(inner):
             raise InputError(
                 f"{shown(folder.path)}: expected class folders, found {_listed(inner)}, whose names are no classes. Put the "
-                "images of each class into a folder of its own, or list the images in a CSV manifest"
+                "images of each class into its own folder, or list the images in a CSV manifest"
             )
 
 
@@ -124,11 +124,11 @@ def _are_parts(folders):
 
 def _sides_remedy(folder, alike, whole):
     if not all(f.filled for f in alike):
-        return "Put the images of each class into a folder of its own, as in train/CLASS/"
+        return "Put the images of each class into its own folder, as in train/CLASS/"
     if not whole and len(alike) == 1:
         return f"Move the folders of {shown(alike[0].path)} to {shown(folder.path)}"
     if not whole:
-        return f"Give a folder whose train/ and test/ hold the class folders, {shown(folder.path)} perhaps"
+        return f"Give a folder whose train/ and test/ contain the class folders, {shown(folder.path)} perhaps"
     if len(alike) == 1:
         return f"To pack its images alone, with a split by hash, give {shown(alike[0].path)}"
     return "The sides need these names"
@@ -159,7 +159,7 @@ def _refuse_deep(top, root):
         meant = meant.filled[0]
     if meant is top:
         remedy = (
-            "--leaf-folders makes every folder that holds images a class, --top-folders the folders right in "
+            "--leaf-folders makes every folder that contains images a class, --top-folders the folders right in "
             f"{shown(top.path)}. To pack one of these folders alone, give it"
         )
     elif root:
@@ -173,11 +173,11 @@ def _refuse_deep(top, root):
 
 
 def _refuse_loose(tree):
-    """Raises InputError for a folder that holds images, and no folders with images."""
+    """Raises InputError for a folder that contains images, and no folders with images."""
     above = os.path.dirname(os.path.abspath(tree.path))
     raise InputError(
         f"{shown(tree.path)}: expected class folders, found {len(tree.images)} images in the folder itself, such as "
-        f"{shown(tree.images[0])}, and none in folders. Put the images of each class into a folder of its own; if this folder "
+        f"{shown(tree.images[0])}, and none in folders. Put the images of each class into its own folder; if this folder "
         f"is a class, give {shown(above)}, which has it"
     )
 

@@ -1,7 +1,7 @@
 """Well-known distributions in a form that is not read: what they are, and what to do instead.
 
 Names, the first bytes and the first members of an archive say it; nothing is unpacked, and no pickle is loaded, which
-could run any code. What isn't known here is left to the readers.
+could run any code. What isn't known to this module is left to the readers.
 """
 
 import gzip
@@ -38,10 +38,10 @@ _STARTS = [
     (b"\x80\x05", "a Python pickle", FOLDERS),
     (b"SQLite format 3", "an SQLite file", FOLDERS),
     (b"\x89HDF\r\n", "an HDF5 file", "palimpsest-pack show and protocol read it if it is a pack. If not: " + FOLDERS),
-    (b"\xff\xd8\xff", "one image", "Give the folder that holds the folders of all classes"),
+    (b"\xff\xd8\xff", "one image", "Give the folder that contains the folders of all classes"),
     (b"version https://", "a pointer of Git LFS", "Get the file itself with git lfs pull"),
     (b"<!DOCTYPE", "a web page", "It may say why the file couldn't be had; get the file again"),
-    (b"\x89PNG", "one image", "Give the folder that holds the folders of all classes"),
+    (b"\x89PNG", "one image", "Give the folder that contains the folders of all classes"),
 ]
 _ENDS = [
     ((".tfrecord", ".tfrecords"), "TFRecord", FOLDERS),

@@ -1,4 +1,4 @@
-"""What a source of images holds: where each sample's bytes are, its label, its side where the source says one."""
+"""What a source of images contains: where each sample's bytes are, its label, its side where the source says one."""
 
 import collections
 import gzip
@@ -15,7 +15,7 @@ from ..files import atomic
 from ..pack_file import TEST, TRAIN
 
 SIDES = {"train": TRAIN, "test": TEST, "val": TEST, "validation": TEST}
-# Words that name sides in other people's data sets, and the name that is read here.
+# Words that name sides in other people's data sets, and the name that is read as such.
 _SIDE_WORDS = {
     **dict.fromkeys(("train", "training", "trn"), "train"),
     **dict.fromkeys(("test", "testing", "tst"), "test"),

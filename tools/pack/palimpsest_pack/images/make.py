@@ -13,7 +13,7 @@ from .. import InputError
 from ..notes import note
 from ..pack_file import PackIndex, offsets_of, write_samples
 from ..progress import Progress
-from . import deal
+from . import sides
 from .classes import expect_training, large_enough, note_without_test
 from .decode import Storage
 from .labels import number_classes
@@ -65,7 +65,7 @@ def make_pack(request):
             "images that can be read",
         )
         entries = [results[kept[i]] for i in chosen]
-        index, entries = _dealt(classes, samples, entries, request)
+        index, entries = _split(classes, samples, entries, request)
         index = dataclasses.replace(index, source=_source(request, format_name, len(entries), skipped))
         digest = write_samples(request.out, index, map(partial.read, entries))
         partial.done()
@@ -102,15 +102,15 @@ def _stored(samples, partial, request):
     """Of every sample an Entry, or the reason why it is left out; from an earlier call where there was one."""
     results = partial.open(samples, request.storage)
     if results:
-        note(f"going on after {len(results)} of {len(samples)} images, in {partial.folder}")
+        note(f"continuing after {len(results)} of {len(samples)} images, in {partial.folder}")
     rest = samples[len(results) :]
     fresh = store_all(rest, request.storage, request.workers)
     with Progress("images", len(samples), len(results)) as progress:
         for sample, result in zip(samples, results):
-            _tell(sample, result, request.strict, progress.say)
+            _report(sample, result, request.strict, progress.say)
         try:
             for number, (sample, result) in enumerate(zip(rest, fresh)):
-                _tell(sample, result, request.strict, progress.say)
+                _report(sample, result, request.strict, progress.say)
                 results.append(partial.add(result))
                 progress.step()
                 if number % BATCH == 0:
@@ -121,33 +121,33 @@ def _stored(samples, partial, request):
     return results
 
 
-def _tell(sample, result, strict, say):
+def _report(sample, result, strict, say):
     if isinstance(result, str):
         if strict:
             raise InputError(
-                f"{sample.place}: expected an image that can be read, found: {result}. Mend or delete it, or leave "
+                f"{sample.place}: expected an image that can be read, found: {result}. Repair or delete it, or leave "
                 "--strict out to skip it"
             )
         say(f"palimpsest-pack: skipped {sample.place}: {result}")
 
 
-def _dealt(classes, samples, entries, request):
+def _split(classes, samples, entries, request):
     """(PackIndex without its source, entries), both in the order of the pack."""
     labels = [sample.label for sample in samples]
-    keys = deal.keys_of([entry.digest for entry in entries], request.seed)
+    keys = sides.keys_of([entry.digest for entry in entries], request.seed)
     if samples[0].side is None:
-        split = deal.deal(labels, keys, request.test_share)
+        split = sides.assign_sides(labels, keys, request.test_share)
         copies = len(keys) - len(set(keys))
         if copies:
-            note(f"{copies} images are copies of others, byte for byte; all copies stand on one side")
+            note(f"{copies} images are copies of others, byte for byte; all copies are on one side")
     else:
         split = np.array([sample.side for sample in samples], dtype="u1")
-        both = deal.on_both_sides(split, keys)
+        both = sides.on_both_sides(split, keys)
         if both:
             note(f"{both} test images are training images, too, byte for byte")
     expect_training(classes, labels, split)
     note_without_test(classes, labels, split)
-    order = deal.order(labels, split, keys)
+    order = sides.order(labels, split, keys)
     entries = [entries[i] for i in order]
     index = PackIndex(
         kind=request.storage.kind,

@@ -57,7 +57,7 @@ def _lines(path, text, separator):
         except csv.Error as error:
             raise InputError(
                 f"{shown(path)}, line {line}: expected CSV, found {error}. A field with a quote, a line break or "
-                f'a separator in it stands in quotes, and a quote in it is written twice: "a ""b"", c"'
+                f'a separator in it is in quotes, and a quote in it is written twice: "a ""b"", c"'
             ) from None
         if fields is None:
             return
@@ -100,7 +100,7 @@ def _rows(path, text, separator, names):
     for line, fields in lines:
         if len(fields) != len(names):
             remedy = (
-                f'A field with a {separator!r} in it stands in quotes: "a{separator} b"'
+                f'A field with a {separator!r} in it is in quotes: "a{separator} b"'
                 if len(fields) > len(names)
                 else "Give it the others, or delete the line"
             )
@@ -116,7 +116,7 @@ def _cut(text):
 
 
 def _side_column(path, names, rows, taken):
-    """The position of the column with the sides: split, or else the only one that holds nothing but sides; or None."""
+    """The position of the column with the sides: split, or else the only one that has nothing but sides; or None."""
     if "split" in names:
         return names.index("split")
     free = [i for i in range(len(names)) if i not in taken]
@@ -125,7 +125,7 @@ def _side_column(path, names, rows, taken):
         both = ", ".join(repr(shown(names[i])) for i in found)
         raise InputError(f"{shown(path)}, line 1: expected one column with sides, found {both}. Name the right one split")
     if found:
-        note(f"{shown(path)}: the column {shown(names[found[0]])!r} holds sides, and is read as split")
+        note(f"{shown(path)}: the column {shown(names[found[0]])!r} has sides, and is read as split")
     return found[0] if found else None
 
 
@@ -158,7 +158,7 @@ def _listing(path, rows, places, sides):
         repeated += before[0] != line
         samples.append(Sample(f"{place}: {shown(name)}", file, label, side))
     _expect_a_file(path, samples)
-    notes = [f"{shown(path)}: {repeated} rows name a file of an earlier row; each is an image of its own"] if repeated else []
+    notes = [f"{shown(path)}: {repeated} rows name a file of an earlier row; each is a separate image"] if repeated else []
     return Listing(samples, None, notes, words)
 
 

@@ -8,7 +8,7 @@ import os
 import threading
 from concurrent.futures.process import BrokenProcessPool
 
-from ..stop import held_back
+from ..stop import delayed_signals
 from .decode import store
 
 BATCH = 16  # samples handed over at once
@@ -22,13 +22,13 @@ def store_all(samples, storage, workers):
             yield store(sample, storage)
         return
     context = multiprocessing.get_context("spawn")
-    with held_back():  # for the process that counts semaphores
+    with delayed_signals():  # for the process that counts semaphores
         stopping = context.Event()
     pool = concurrent.futures.ProcessPoolExecutor(workers, context, _follow_parent, (stopping,))
     try:
         waiting = collections.deque()
         for batch in _batches(samples):
-            with held_back():  # submit() starts processes, and signals are for this one alone
+            with delayed_signals():  # submit() starts processes, and signals are for this one alone
                 waiting.append(pool.submit(_store_batch, batch, storage))
             if len(waiting) > AHEAD * workers:
                 yield from waiting.popleft().result()
@@ -36,7 +36,7 @@ def store_all(samples, storage, workers):
             yield from waiting.popleft().result()
     except BrokenProcessPool:
         raise ChildProcessError(
-            "a worker process ended unexpectedly, perhaps for want of memory. The same command goes on where this one "
+            "a worker process ended unexpectedly, perhaps because memory ran out. The same command continues where this one "
             "stopped; fewer --workers or a smaller --max-pixels need less memory"
         ) from None
     finally:

@@ -1,4 +1,4 @@
-"""OUT.partial/: the images stored so far, so that an interrupted call goes on where it stopped."""
+"""OUT.partial/: the images stored so far, so that an interrupted call continues where it stopped."""
 
 import fcntl
 import hashlib
@@ -62,7 +62,7 @@ class Partial:
             shutil.rmtree(self.folder)
         else:
             images = "the images of an earlier call" if self._results is None else f"{self._results} images"
-            stays = f"{images} stay in {self.folder}; the same command goes on there"
+            stays = f"{images} stay in {self.folder}; the same command continues there"
             if isinstance(error, Stopped):
                 error.saved = stays
             else:
@@ -118,7 +118,7 @@ class Partial:
         return result
 
     def flush(self):
-        self._bytes.flush()  # first, so that the journal never speaks of bytes that are not there
+        self._bytes.flush()  # first, so that the journal never names bytes that are not there
         self._journal.flush()
 
     def read(self, entry):

@@ -29,7 +29,7 @@ class _LeftOut(typing.NamedTuple):
 def read(paths, unpack, hashed=False):
     """The samples of shards; `unpack(path)` gives an uncompressed file. A side is what the name of a shard says.
 
-    `hashed`: nobody asks for the sides.
+    `hashed`: the sides are not read.
     """
     samples, left_out = [], _LeftOut([], [], [], [])
     notes = [] if hashed else _check_sides(paths)
@@ -49,7 +49,7 @@ def _check_sides(paths):
         side, name = sided[unread[0]], shown(os.path.basename(unread[0]))
         raise InputError(
             f"{shown(unread[0])}: expected a side in the file's name, such as {side}-{name}, found one that only looks like "
-            f"{side}. Rename the files so, or take --split hashed to deal all images anew"
+            f"{side}. Rename the files so, or take --split hashed to split all images again"
         )
     return notes_on_tests([f"archives named {side}" for side in sorted(set(sided.values())) if SIDES[side] == TEST])
 
@@ -65,7 +65,7 @@ def _notes(samples, left_out):
         return [f"{len(paths)} {text}, such as {paths[0]}{more}"] if paths else []
 
     names = [sample for sample in samples if not str(sample.label).isdecimal()]
-    mixed = f"; {len(samples) - len(names)} others are numbers. Without --class-names, each number is a class of its own"
+    mixed = f"; {len(samples) - len(names)} others are numbers. Without --class-names, each number is a class"
     return [
         *note(
             [text for text, _ in left_out.others],
@@ -127,7 +127,7 @@ def _refuse_two(path, stem, field, one, other):
     remedy = (
         "Leave one out, or rename them without further dots, with - for . perhaps"
         if dotted
-        else "Leave one out, or give it a stem and a label of its own"
+        else "Leave one out, or give it a stem and its own label"
     )
     raise InputError(
         f"{place(path, other)}: expected one {field} of this stem, found two: a name's stem ends at its first dot, as "

@@ -33,7 +33,7 @@ def read_sources(sources, scratch, format_name="auto", class_folders="first", ha
             f"expected sources of one format, found {' and '.join(found)}. Make a pack of each, or write a CSV manifest"
         )
     if found == ["folder"] and not hashed:
-        _refuse_sides_apart(paths, "Give the folder that holds them, as train/ and test/ (or val/, validation/)")
+        _refuse_sides_apart(paths, "Give the folder that contains them, as train/ and test/ (or val/, validation/)")
     listing = _read(found[0], paths, functools.partial(uncompressed, scratch=scratch), class_folders, hashed)
     if not listing.samples:
         raise InputError(
@@ -60,18 +60,18 @@ def _refuse_copies(paths):
 
 
 def _refuse_sides_apart(paths, remedy):
-    """Raises InputError for the sides of a data set as sources of their own: their images would be dealt anew."""
+    """Raises InputError for the sides of a data set as separate sources: their images would be split again."""
     sides = {path: side_words(os.path.basename(os.path.abspath(path))) for path in paths}
     if len(set().union(*sides.values())) > 1:
         alike = [path for path in paths if sides[path]]
         raise InputError(
             f"{', '.join(map(shown, alike))}: expected both sides in one source, found sources that look like sides. {remedy}; "
-            "or let --split hashed deal all images anew"
+            "or let --split hashed split all images again"
         )
 
 
 def _refuse_unread_sides(format_name, paths, samples):
-    """Raises InputError where names look like sides that the format doesn't read: test images would be dealt to training."""
+    """Raises InputError where names look like sides that the format doesn't read: test images would be put into training."""
     if format_name == "csv":
         _refuse_sides_apart(paths, "Join the tables into one with a column split")
         _refuse_sides_in_paths(samples, [sample.file for sample in samples], "Add a column split")
@@ -93,7 +93,7 @@ def _refuse_sides_in_paths(samples, paths, remedy):
         one, other, *_ = first.values()
         raise InputError(
             f"{one.place}: expected sides, found none, and paths that look like sides here and in {other.place}. {remedy}, or let "
-            "--split hashed deal all images anew"
+            "--split hashed split all images again"
         )
 
 
@@ -113,7 +113,7 @@ def _expanded(source):
     found = sorted(glob.glob(source))
     if not found:
         address = ". Addresses and commands (https:, pipe:) are not followed: download the files first"
-        braces = ". Braces are not expanded here: take them out of the quotes, or write * or [0-9]"
+        braces = ". Braces are not expanded: take them out of the quotes, or write * or [0-9]"
         remedy = address if re.match("[a-z0-9+]{2,}:", source) else braces if "{" in source else ""
         raise InputError(f"{shown(source)}: expected a file, a folder or a glob, found nothing there{remedy}")
     return found
@@ -138,7 +138,7 @@ def _format_of(path):
         formats = _formats_in(path)
         if formats in ([], ["folder"]):
             _refuse_foreign(path)
-        elif formats == ["tar"]:  # one looked at stands for all
+        elif formats == ["tar"]:  # one looked at is taken for all
             _refuse_foreign(_tar_files(path)[0])
     if len(formats) > 1:
         raise InputError(
@@ -169,7 +169,7 @@ def _formats_in(path):
     formats = [name for name, there in found.items() if there]
     folders = [name for name in names if os.path.isdir(os.path.join(path, name))]
     if formats:
-        return [*formats, "folder"] if _hold_images(path, folders) else formats
+        return [*formats, "folder"] if _have_images(path, folders) else formats
     return ["folder"] if folders or any(map(_is_image, names)) else []
 
 
@@ -177,7 +177,7 @@ def _is_image(name):
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
-def _hold_images(path, folders):
+def _have_images(path, folders):
     return any(_is_image(name) for folder in folders for _, _, names in os.walk(os.path.join(path, folder)) for name in names)
 
 
@@ -216,7 +216,7 @@ def _idx_files(path):
 
 
 def _beside(format_name, path):
-    """[a note] on what a folder holds besides the files of its format."""
+    """[a note] on what a folder contains besides the files of its format."""
     if format_name == "tar":
         read = _tar_files(path)
     elif format_name == "idx":

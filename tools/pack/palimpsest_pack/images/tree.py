@@ -27,7 +27,7 @@ class Folder(typing.NamedTuple):
 
     @property
     def filled(self):
-        """Its folders that hold images, themselves or further down."""
+        """Its folders that contain images, themselves or further down."""
         return [folder for folder in self.folders if folder.total]
 
     def all_images(self):

@@ -1,4 +1,4 @@
-"""Which side an image stands on, and in which order: decided by the SHA-256 of its bytes."""
+"""Which side an image is on, and in which order: decided by the SHA-256 of its bytes."""
 
 import collections
 import hashlib
@@ -13,8 +13,8 @@ def keys_of(digests, seed):
     return [hashlib.sha256(f"{digest}\0{seed}".encode()).digest() for digest in digests]
 
 
-def deal(labels, keys, share):
-    """TRAIN or TEST of every image, so that equal images stand on one side and each class gives its share to the test.
+def assign_sides(labels, keys, share):
+    """TRAIN or TEST of every image, so that equal images are on one side and each class gives its share to the test.
 
     In every class, from the smallest on, images go to the test side in the order of their keys, copies together, until
     it has the share of the class, rounded, but at least one image where the class has two different ones.

@@ -1,4 +1,4 @@
-"""Whatever palimpsest-pack deals, training takes: the dry run of a protocol goes through, or there is no protocol."""
+"""Every protocol that palimpsest-pack makes can be trained: the dry run of a protocol goes through, or there is no protocol."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ from toy import VOCABULARY
 PACKER = [sys.executable, f"{ROOT}/tools/palimpsest-pack"]
 FOUR = dict.fromkeys("abcd", (3, 2))
 DOMAINS = {f"{domain}/{label}": (2, 2) for domain in "pqr" for label in "xyz"}
-DEALT = {  # classes with their training and test samples, options of the packer, options of the trainer
+MADE = {  # classes with their training and test samples, options of the packer, options of the trainer
     "as asked": (FOUR, "--tasks 2 --classes-per-task 2 --train 3 --test 2", ()),
     "all samples": (FOUR | {"e": (1, 0), "f": (0, 1)}, "--tasks 2 --classes-per-task 2 --train 0 --test 0", ()),
     "one task": (FOUR, "--tasks 1 --classes-per-task 4 --train 1 --test 1", ()),
@@ -41,23 +41,23 @@ def packed(folder, counts):
     return folder / "pack.h5"
 
 
-def dealt(folder, counts, options):
+def make(folder, counts, options):
     paths = ["--pack", packed(folder, counts), "--out", folder / "protocol.json"]
     return subprocess.run([*PACKER, "protocol", *paths, "--name", "n", *options.split()], capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("name", quick(1, DEALT))
-def test_a_dealt_protocol_can_be_trained(toy, tmp_path, name):
-    counts, options, more = DEALT[name]
-    done = dealt(tmp_path, counts, options)
+@pytest.mark.parametrize("name", quick(1, MADE))
+def test_a_protocol_can_be_trained(toy, tmp_path, name):
+    counts, options, more = MADE[name]
+    done = make(tmp_path, counts, options)
     assert done.returncode == 0, done.stderr
-    toy.run("--pack", tmp_path / "pack.h5", "--protocol", tmp_path / "protocol.json", "--dry-run", *more, out=f"dealt {name}")
+    toy.run("--pack", tmp_path / "pack.h5", "--protocol", tmp_path / "protocol.json", "--dry-run", *more, out=f"made {name}")
 
 
 @pytest.mark.parametrize("name", quick(2, REFUSED))
-def test_what_could_not_be_trained_is_not_dealt(tmp_path, name):
+def test_what_could_not_be_trained_is_not_made(tmp_path, name):
     counts, options, code = REFUSED[name]
-    done = dealt(tmp_path, counts, options)
+    done = make(tmp_path, counts, options)
     assert done.returncode == code, done.stderr
     assert not (tmp_path / "protocol.json").exists()
 
@@ -65,7 +65,7 @@ def test_what_could_not_be_trained_is_not_dealt(tmp_path, name):
 @pytest.mark.parametrize("change", quick(1, ["a class twice", "a filter"]))
 def test_show_and_training_refuse_the_same_packs(toy, tmp_path, change):
     path = packed(tmp_path, FOUR)
-    assert dealt(tmp_path, FOUR, "--tasks 2 --classes-per-task 2 --train 3 --test 2").returncode == 0
+    assert make(tmp_path, FOUR, "--tasks 2 --classes-per-task 2 --train 3 --test 2").returncode == 0
     with h5py.File(path, "a") as file:
         if change == "a class twice":
             file["classes"][1] = b"a"
