@@ -46,7 +46,7 @@ void set_deterministic() {
   at::globalContext().setDeterministicFillUninitializedMemory(false);
 }
 
-// What the bits rest on: libraries choose their kernels by these.
+// What the bits depend on: libraries choose their kernels by these.
 std::string model_of(const CudaApi& api, int device) {
   CudaDeviceInfo info;
   check_cuda(api, api.probe.describe_device(device, &info), concat("describe device ", device));

@@ -246,7 +246,7 @@ void describe(Fields& fields, StateRecord& r) {
                {.since = "1.1.0", .may_be_missing = true});
   describe_settings(fields, r.pack_content_sha256, r.config);
   fields.value("/numerics", r.numerics,
-               "what the bits rest on (library versions, instruction set, threads, lanes)",
+               "what the bits depend on (library versions, instruction set, threads, lanes)",
                {.is_json = true});
   fields.matrices("/weights/<module>", r.layout, r.merged,
                   "theta_hat_T - theta_hat_0; none for a frozen backbone",
@@ -289,7 +289,7 @@ void describe(Fields& fields, StepRecord& r) {
   fields.value("/base@shape_sha256", r.backbone_shape_sha256,
                "of what the backbone's config.json says");
   describe_settings(fields, r.pack_content_sha256, r.config);
-  fields.value("/numerics", r.numerics, "what the bits rest on", {.is_json = true});
+  fields.value("/numerics", r.numerics, "what the bits depend on", {.is_json = true});
   describe_parameters(fields, "/parameters", "", p.parameters);
   describe_parameters(fields, "/moments/first", "AdamW's first moment; ", p.first_moment);
   describe_parameters(fields, "/moments/second", "AdamW's second moment; ", p.second_moment);

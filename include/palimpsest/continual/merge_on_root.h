@@ -1,5 +1,5 @@
 #pragma once
-// Stage 2 of Perturb-and-Merge over many ranks: rank 0 decides and merges, everybody gets the same
+// Stage 2 of Perturb-and-Merge over many ranks: rank 0 decides and merges, every rank gets the same
 // weights.
 #include <optional>
 #include <string>

@@ -16,7 +16,7 @@ struct RunIdentity {
   std::string backbone_name, backbone_sha256, backbone_shape_sha256;
   std::string pack_content_sha256;
   std::string config;    // JSON, operational keys left out
-  std::string numerics;  // JSON: what the bits rest on
+  std::string numerics;  // JSON: what the bits depend on
   std::uint64_t seed = 0;
 };
 
@@ -33,7 +33,7 @@ StateRecord make_state_record(const RunIdentity& run, std::span<const Task> task
 StreamState state_of(StateRecord record);
 
 // Throws UsageError or InputError when the state belongs to another run than this one: settings
-// (named one by one), backbone, pack, classes, or, unless allowed, what the bits rest on.
+// (named one by one), backbone, pack, classes, or, unless allowed, what the bits depend on.
 void check_resumable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,
                      std::span<const Task> tasks);
 void check_resumable(const StepRecord& record, const RunIdentity& run, const RunConfig& config,

@@ -105,7 +105,7 @@ struct StateRecord {
   std::string backbone_sha256, pack_content_sha256;
   std::string config;  // JSON, operational keys left out
   std::string
-      numerics;  // JSON: what the bits rest on (library versions, processor, threads, lanes)
+      numerics;  // JSON: what the bits depend on (library versions, processor, threads, lanes)
   // Of the backbone's shape, as its config.json says it; "" in records of version 1.0.
   std::string backbone_shape_sha256 = {};
 };

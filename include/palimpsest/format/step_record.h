@@ -36,7 +36,7 @@ struct StepRecord {
   std::string task_sha256;           // of the task's name, classes, samples and targets
   std::string backbone_sha256, backbone_shape_sha256, pack_content_sha256;
   std::string config;    // JSON, operational keys left out
-  std::string numerics;  // JSON: what the bits rest on
+  std::string numerics;  // JSON: what the bits depend on
   bool operator==(const StepRecord&) const = default;
 };
 
