@@ -2,6 +2,9 @@
 // checkpoints_schema/ follows from the same descriptions.
 #include "palimpsest/format/schema.h"
 
+#include <nlohmann/json.hpp>
+
+#include "../../src/format/versions.h"
 #include "fixtures.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/format/verify.h"
@@ -22,6 +25,18 @@ TEST(SchemaFilesTest, AreThoseOfTheDescriptions) {
     EXPECT_EQ(page, with_table(page, schema.table)) << "run `ninja schemas`";
   }
   EXPECT_THROW(with_table("its own page\n", "| a table |\n"), InputError);
+}
+
+// Else a file of this version without the field would be read as one from before it.
+TEST(SchemaFilesTest, NoFieldIsOfALaterVersionThanTheFormat) {
+  for (const Schema& schema : schemas()) {
+    const nlohmann::json objects = nlohmann::json::parse(schema.json).at("objects");
+    for (const nlohmann::json& object : objects) {
+      const std::string since = object.value("since", "1.0.0");
+      EXPECT_FALSE(is_version_before(kFormatVersion, since))
+          << object.at("path") << " is since " << since << ": raise kFormatVersion";
+    }
+  }
 }
 
 class SchemaTest : public FolderTest {

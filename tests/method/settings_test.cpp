@@ -17,6 +17,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 const Arguments kRequired = {"--pack=p.h5", "--protocol=q.json", "--backbone=b"};
 
@@ -133,8 +134,8 @@ TEST(Settings, JsonHoldsTypedValuesInTableOrder) {
   EXPECT_EQ(json["lr"], 1e-3);
   EXPECT_EQ(json["drop-last"], false);
   EXPECT_EQ(json["epochs"], 10);
-  EXPECT_EQ(json["adapter"], "lora:rank=10,alpha=10,targets=key+value,a=kaiming");
-  EXPECT_EQ(json["classifier"], "local:refit=0,align=0");
+  EXPECT_THAT(json["adapter"], StartsWith("lora:rank=10,alpha=10,targets=key+value"));
+  EXPECT_THAT(json["classifier"], StartsWith("local:refit=0,align=0"));
   EXPECT_EQ(json["device"], "auto:threads=1,share=false,graphs=true");
 }
 
