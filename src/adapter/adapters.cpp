@@ -21,4 +21,8 @@ const PartTable<Adapter>& adapters() {
   return table;
 }
 
+std::vector<std::string> adapter_targets(std::string_view adapter) {
+  return adapters().make(adapter)->targets();
+}
+
 }  // namespace palimpsest

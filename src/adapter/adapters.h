@@ -1,6 +1,7 @@
 #pragma once
 // What the files of the adapters share.
 #include "palimpsest/adapter/adapter.h"
+#include "palimpsest/model/block_layers.h"
 
 namespace palimpsest {
 
@@ -11,6 +12,7 @@ inline Parameter targets_parameter() {
   return {.name = "targets",
           .type = Type::kWords,
           .standard = std::vector<std::string>{"key", "value"},
+          .choices = {kBlockMatrices.begin(), kBlockMatrices.end()},
           .help =
               "Projections of every block that the adapter changes, and that records name. "
               "Paper: key+value."};

@@ -1,15 +1,12 @@
-#include "doctor_command.h"
+// palimpsest doctor as a command: its options, and its lines or JSON on the standard output.
 
 #include <ATen/Version.h>
 
-#include <boost/program_options/options_description.hpp>
-#include <boost/program_options/value_semantic.hpp>
-#include <cmath>
 #include <iostream>
-#include <sstream>
 
-#include "own_options.h"
-#include "palimpsest/config/key_table.h"
+#include "commands.h"
+#include "palimpsest/config/keys.h"
+#include "palimpsest/config/own_options.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/core/version.h"
@@ -21,8 +18,6 @@
 namespace palimpsest {
 namespace {
 
-namespace po = boost::program_options;
-
 struct DoctorOptions {
   bool json = false;
   bool before_train = false;
@@ -31,27 +26,27 @@ struct DoctorOptions {
   RunConfig config;
 };
 
-po::options_description own_options(DoctorOptions& options) {
-  po::options_description described("Of the doctor");
-  described.add_options()                                                           //
-      ("json", po::bool_switch(&options.json), "one JSON object instead of lines")  //
-      ("hang-seconds", po::value(&options.hang_seconds)->default_value(60),
-       "a check that takes longer ends the job; 0: never")  //
-      ("before-train", po::bool_switch(&options.before_train),
-       "the settings are the whole line of a palimpsest train that comes next");
-  return described;
+const OwnOptions<DoctorOptions>& options_of_doctor() {
+  using O = DoctorOptions;
+  static const OwnOptions<O> rows = {
+      struct_key(&O::json, {.name = "json", .help = "One JSON object instead of lines."}),
+      struct_key(&O::hang_seconds, {.name = "hang-seconds",
+                                    .minimum = 0,
+                                    .maximum = kUnbounded,
+                                    .help = "A check that takes longer ends the job; 0: never."}),
+      struct_key(
+          &O::before_train,
+          {.name = "before-train",
+           .help = "The settings are the whole line of a palimpsest train that comes next."})};
+  return rows;
 }
 
 DoctorOptions parse(std::span<const std::string> arguments) {
   DoctorOptions options;
-  const po::options_description described = own_options(options);
-  const std::vector<std::string> settings = take_own_options(described, arguments);
+  const std::vector<std::string> settings =
+      take_own_options(options_of_doctor(), arguments, options);
   options.config =
       parse_settings(all_settings(), settings, {}, options.before_train ? "train" : "doctor");
-  if (!std::isfinite(options.hang_seconds) || options.hang_seconds < 0) {
-    throw UsageError(concat("--hang-seconds ", options.hang_seconds,
-                            ": expected a number of seconds, or 0 for no limit"));
-  }
   options.names_out = options.config.out != RunConfig().out;
   for (const std::string& setting : settings) {
     options.names_out = options.names_out || setting.starts_with("--out");
@@ -68,7 +63,7 @@ int doctor(std::span<const std::string> arguments, HostGroup& group, Watchdog& w
   const DoctorOptions options = parse(arguments);
   const RunConfig& config = options.config;
   watchdog.set_deadline(options.hang_seconds);
-  DoctorRequest request{.device = std::string(name(config.device.kind)),
+  DoctorRequest request{.device = config.device.kind,
                         .share_device = config.device.share,
                         .threads = config.device.threads,
                         .allow_numerics_change = config.allow_numerics_change,
@@ -90,24 +85,24 @@ int doctor(std::span<const std::string> arguments, HostGroup& group, Watchdog& w
 }
 
 std::string doctor_help() {
-  DoctorOptions options;
-  std::ostringstream out;
-  out << "palimpsest doctor [settings of palimpsest train] [--json]\n"
-         "Checks what a run depends on, with as many ranks as it is started on. A line for each "
-         "check: ok, warn\nor FAIL with what to do, or skip. Nothing is kept; it takes some "
-         "seconds.\n\n";
+  std::string text =
+      "palimpsest doctor [settings of palimpsest train] [--json]\n"
+      "Checks what a run depends on, with as many ranks as it is started on. A line for each "
+      "check: ok, warn\nor FAIL with what to do, or skip. Nothing is kept; it takes some "
+      "seconds.\n\n";
   for (const Check& check : checks())
-    out << "  " << check.name << std::string(17 - check.name.size(), ' ')
-        << wrap(concat(check.measures, ". Expected: ", check.expects), 100, 19, 19) << '\n';
-  out << "\nExamples:\n  launch/mpirun.sh -n 2 palimpsest doctor --out runs/mine\n"
-         "  launch/mpirun.sh -n 4 palimpsest doctor --config configs/mine.cfg --device cuda\n\n"
-         "It uses the settings --device, --out and "
-         "--allow-numerics-change; others\nthat describe a run are let through, and those of how "
-         "a run resumes, as --resume or --stop-after,\nare refused on the command line, except for "
-         "--before-train. Exit codes: 0 nothing failed, 1 something\ndid, 2 usage, 5 a check never "
-         "ended; 130, 143 and 129 stopped by SIGINT, SIGTERM, SIGHUP.\n\n"
-      << own_options(options);
-  return out.str();
+    text += concat("  ", check.name, std::string(17 - check.name.size(), ' '),
+                   wrap(concat(check.measures, ". Expected: ", check.expects), 100, 19, 19), '\n');
+  return concat(
+      text,
+      "\nExamples:\n  launch/mpirun.sh -n 2 palimpsest doctor --out runs/mine\n"
+      "  launch/mpirun.sh -n 4 palimpsest doctor --config configs/mine.cfg --device cuda\n\n"
+      "It uses the settings --device, --out and "
+      "--allow-numerics-change; others\nthat describe a run are let through, and those of how "
+      "a run resumes, as --resume or --stop-after,\nare refused on the command line, except for "
+      "--before-train. Exit codes: 0 nothing failed, 1 something\ndid, 2 usage, 5 a check never "
+      "ended; 130, 143 and 129 stopped by SIGINT, SIGTERM, SIGHUP.\n\n",
+      own_options_help("Of the doctor", options_of_doctor()));
 }
 
 }  // namespace palimpsest

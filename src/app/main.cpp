@@ -2,12 +2,13 @@
 #include <c10/util/Exception.h>
 
 #include <cstdio>
+#include <functional>
 #include <iostream>
+#include <map>
 #include <new>
 #include <optional>
 
-#include "doctor_command.h"
-#include "eval_command.h"
+#include "commands.h"
 #include "palimpsest/comm/guarded_run.h"
 #include "palimpsest/comm/host_group.h"
 #include "palimpsest/comm/stop_request.h"
@@ -25,9 +26,6 @@
 #include "palimpsest/report/summary.h"
 #include "palimpsest/report/tensorboard.h"
 #include "palimpsest/report/terminal.h"
-#include "plan_command.h"
-#include "plan_request.h"
-#include "predict_command.h"
 #include "profile.h"
 
 namespace palimpsest {
@@ -176,25 +174,17 @@ int run(std::vector<std::string> arguments) {
     return 0;
   }
   const bool help = take_flag(arguments, "--help") || take_flag(arguments, "-h");
-  if (verb == "train" && help) {
-    std::cout << config_help(all_settings());
-    return 0;
-  }
-  if (verb == "plan" && help) {
-    std::cout << plan_help();
-    return 0;
-  }
-  if (verb == "eval" && help) {
-    std::cout << eval_help();
-    return 0;
-  }
-  if (verb == "predict" && help) {
-    std::cout << predict_help();
-    return 0;
-  }
-  if (verb == "doctor" && help) {
-    std::cout << doctor_help();
-    return 0;
+  if (help) {
+    const std::map<std::string_view, std::function<std::string()>> helps = {
+        {"train", [] { return config_help(all_settings()); }},
+        {"plan", plan_help},
+        {"eval", eval_help},
+        {"predict", predict_help},
+        {"doctor", doctor_help}};
+    if (const auto text = helps.find(verb); text != helps.end()) {
+      std::cout << text->second();
+      return 0;
+    }
   }
   const bool print = verb == "train" && take_flag(arguments, "--print-config");
   return run_guarded([&](HostGroup& group, Watchdog& watchdog) {
@@ -214,9 +204,14 @@ int run(std::vector<std::string> arguments) {
           concat("'", verb,
                  "' is not something palimpsest does; try palimpsest train, or palimpsest --help"));
     }
-    const RunConfig config = parse_run_config(all_settings(), arguments, "train",
-                                              print ? OldFiles::kConvert : OldFiles::kRefuse);
-    if (print) return show(print_config(all_settings(), config));
+    std::vector<std::string> left_out;
+    const RunConfig config =
+        parse_run_config(all_settings(), arguments, "train", print ? &left_out : nullptr);
+    if (print) {
+      for (const std::string& line : left_out)
+        if (group.rank() == 0) std::cerr << "palimpsest: " << line << '\n';
+      return show(print_config(all_settings(), config));
+    }
     if (config.dry_run) {
       listen_for_stop_requests(OnStop::kEnd);
       return clearly([&] { return show(dry_run(config, group, watchdog)); });

@@ -1,14 +1,20 @@
-#include "plan_command.h"
+// palimpsest plan, and palimpsest train --dry-run: what would run and what it costs, without
+// training.
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <iostream>
 #include <optional>
 #include <sstream>
+#include <utility>
 
-#include "palimpsest/config/key_table.h"
+#include "commands.h"
+#include "palimpsest/config/keys.h"
+#include "palimpsest/config/own_options.h"
 #include "palimpsest/continual/open_run.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/stopwatch.h"
@@ -17,16 +23,73 @@
 #include "palimpsest/method/settings.h"
 #include "palimpsest/model/frozen_product.h"
 #include "palimpsest/plan/exchange.h"
+#include "palimpsest/plan/machine.h"
 #include "palimpsest/report/readable.h"
-#include "plan_request.h"
-#include "rehearsal.h"
-#include "scaling_report.h"
-#include "workload.h"
+#include "planning.h"
 
 namespace palimpsest {
 namespace {
 
 using Rows = std::vector<std::vector<std::string>>;
+
+struct PlanOptions {
+  std::string world_size = "1,2,4,8,16,32,64,128,256,512", machine = "cpu-ethernet-10g";
+};
+
+const OwnOptions<PlanOptions>& options_of_plan() {
+  using O = PlanOptions;
+  static const OwnOptions<O> rows = {
+      struct_key(&O::world_size, {.name = "world-size",
+                                  .help = "Ranks to plan for, one number or several; memory is "
+                                          "that of the smallest."}),
+      struct_key(&O::machine, {.name = "machine",
+                               .help = "What runs it: a name below, or the path of a machine file "
+                                       "(.cfg)."})};
+  return rows;
+}
+
+const OwnOptions<SketchedStream>& options_of_sketch() {
+  using O = SketchedStream;
+  static const OwnOptions<O> rows = {
+      struct_key(&O::shape,
+                 {.name = "shape",
+                  .help = "Without any file: a published backbone (vit-b/16, bert-base, ...)."}),
+      struct_key(
+          &O::tasks,
+          {.name = "task-count", .minimum = 1, .maximum = kMost, .help = "With --shape: tasks."}),
+      struct_key(&O::train_samples, {.name = "task-samples",
+                                     .minimum = 1,
+                                     .maximum = kMost,
+                                     .help = "With --shape: training samples of a task."}),
+      struct_key(&O::classes, {.name = "task-classes",
+                               .minimum = 1,
+                               .maximum = kMost,
+                               .help = "With --shape: classes of a task."}),
+      struct_key(&O::tokens, {.name = "tokens",
+                              .minimum = 0,
+                              .maximum = kMost,
+                              .help = "With --shape, texts: tokens of a text."})};
+  return rows;
+}
+
+// "1,8,64" in rising order, each once.
+std::vector<std::int64_t> parse_sizes(const std::string& text) {
+  std::vector<std::int64_t> sizes;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    std::int64_t size = 0;
+    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, size);
+    if (error != std::errc() || stop != text.data() + end || size < 1 || size > 1'000'000) {
+      throw UsageError(concat("--world-size ", text,
+                              ": expected numbers of ranks, counted from 1, as in 1,8,64,512"));
+    }
+    sizes.push_back(size);
+    begin = end + 1;
+  }
+  std::ranges::sort(sizes);
+  sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
+  return sizes;
+}
 
 // Operations per second of one product like an MLP's, on one rank of this machine.
 double matrix_rate(at::ScalarType type, std::int64_t width) {
@@ -163,6 +226,13 @@ std::string memory_sentence(const Costs& costs) {
                       "a smaller batch.");
 }
 
+// Where another device is asked for than the machine has.
+std::string device_sentence(DeviceKind asked, const RunConfig& config, const Machine& machine) {
+  if (asked == DeviceKind::kAuto || asked == config.device.kind) return "";
+  return concat(" It is for ", name(config.device.kind), ", as ", machine.name,
+                " has it, and not for device = ", name(asked), ": --machine chooses.");
+}
+
 // As many lanes as ranks where they are fewer.
 RunConfig with_lanes_for(RunConfig config, std::int64_t ranks) {
   if (config.lanes != 0) config.lanes = std::max(config.lanes, ranks);
@@ -223,27 +293,30 @@ std::string dry_run(const RunConfig& config, HostGroup& group, Watchdog& watchdo
 }
 
 std::string plan(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
-  const PlanRequest request = parse_plan_request(arguments);
-  const Machine machine = open_machine(request.machine);
-  const bool sketched = !request.sketch.shape.empty();
-  const int first = static_cast<int>(request.world_sizes.front());
-  RunConfig config =
-      with_lanes_for(sketched ? parse_settings(all_settings(), request.settings, {}, "plan")
-                              : parse_run_config(all_settings(), request.settings, "plan"),
-                     first);
+  PlanOptions options;
+  SketchedStream sketch;
+  const std::vector<std::string> settings = take_own_options(
+      options_of_sketch(), take_own_options(options_of_plan(), arguments, options), sketch);
+  const std::vector<std::int64_t> world_sizes = parse_sizes(options.world_size);
+  const Machine machine = open_machine(options.machine);
+  const bool sketched = !sketch.shape.empty();
+  const int first = static_cast<int>(world_sizes.front());
+  RunConfig config = with_lanes_for(sketched ? parse_settings(all_settings(), settings, {}, "plan")
+                                             : parse_run_config(all_settings(), settings, "plan"),
+                                    first);
+  const DeviceKind asked =
+      std::exchange(config.device.kind, machine.accelerator ? DeviceKind::kCuda : DeviceKind::kCpu);
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   std::optional<Inputs> inputs;
-  if (!sketched) inputs.emplace(open_inputs(config, adapters().make(config.adapter)->targets()));
+  if (!sketched) inputs.emplace(open_inputs(config, adapter_targets(config.adapter)));
   if (inputs && group.rank() == 0) {
     for (const std::string& remark : inputs->remarks) std::cerr << "palimpsest: " << remark << "\n";
   }
-  const Workload work = inputs ? workload_of(config, *inputs) : workload_of(config, request.sketch);
-  const std::string name = sketched ? request.sketch.shape : config.backbone;
+  const Workload work = inputs ? workload_of(config, *inputs) : workload_of(config, sketch);
+  const std::string name = sketched ? sketch.shape : config.backbone;
   Rows rows = count_rows(config, work, first);
   Costs costs;
   if (inputs && named_rate(config, machine) == 0) {
-    config.device.kind =
-        machine.accelerator ? DeviceSettings::Kind::kCuda : DeviceSettings::Kind::kCpu;
     costs = measured_costs(config, machine, work, *std::move(inputs), first, group, watchdog);
   } else {
     if (inputs)
@@ -256,11 +329,30 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
       work.tasks, " tasks of ", name, " over ", ranks_and_lanes(config, first),
       "; nothing is kept.\n\n", text_table(rows, "ll"), "\n",
       wrap(concat(costs.source, " The network is that of ", machine.name, ".",
-                  memory_sentence(costs),
+                  memory_sentence(costs), device_sentence(asked, config, machine),
                   " Times are forecasts: docs/cluster.md says how near they came. Lanes are raised "
                   "to the ranks where they are fewer."),
            100, 0, 0),
-      "\n\n", scaling_report(work, costs.compute, machine, request.world_sizes));
+      "\n\n", scaling_report(work, costs.compute, machine, world_sizes));
+}
+
+std::string plan_help() {
+  return concat(
+      "palimpsest plan [settings] [--world-size 1,8,64] [--machine "
+      "MACHINE]\n"
+      "What a run needs before it runs: whether it fits, how long it takes over many ranks, and "
+      "where more\nof them stop being faster. Where the machine file names no rate, the run's "
+      "own "
+      "code is measured on a\nfew of its samples, for a minute or two, on as many ranks as the "
+      "plan "
+      "is started on; else, and with\n--shape, memory and time are counted. Nothing is kept.\n\n"
+      "Examples:\n  palimpsest plan --config configs/openclipart.cfg --world-size 1,2,4,8\n"
+      "  palimpsest plan --shape vit-g/14 --precision bf16 --lanes 64 --world-size 64 --machine "
+      "h100\n"
+      "Exit codes: palimpsest --help lists them.\n\n",
+      own_options_help("Of the plan", options_of_plan()),
+      own_options_help("Of a stream that isn't there yet", options_of_sketch()), '\n',
+      machine_help(), '\n', settings_of_verb_help(all_settings(), "plan"));
 }
 
 }  // namespace palimpsest

@@ -1,5 +1,3 @@
-#include "rehearsal.h"
-
 #include <algorithm>
 #include <array>
 #include <fstream>
@@ -9,6 +7,7 @@
 #include "palimpsest/continual/run.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "planning.h"
 
 namespace palimpsest {
 namespace {

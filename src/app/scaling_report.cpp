@@ -1,9 +1,8 @@
-#include "scaling_report.h"
-
 #include <vector>
 
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/readable.h"
+#include "planning.h"
 
 namespace palimpsest {
 namespace {

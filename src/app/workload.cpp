@@ -1,5 +1,3 @@
-#include "workload.h"
-
 #include <algorithm>
 
 #include "palimpsest/core/error.h"
@@ -9,6 +7,7 @@
 #include "palimpsest/method/method.h"
 #include "palimpsest/model/backbone.h"
 #include "palimpsest/session/lanes.h"
+#include "planning.h"
 
 namespace palimpsest {
 namespace {

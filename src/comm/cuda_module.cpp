@@ -68,17 +68,18 @@ CudaLookup open_cuda(const std::vector<std::filesystem::path>& candidates) {
                          "--processor), configure and build again"));
 }
 
-CudaLookup look_for_cuda(const std::string& device) {
-  if (device == "cpu") return obstacle("--device cpu");
-  if (device == "auto" && !has_driver()) {
+CudaLookup look_for_cuda(DeviceKind device) {
+  if (device == DeviceKind::kCpu) return obstacle("--device cpu");
+  if (device == DeviceKind::kAuto && !has_driver()) {
     return obstacle("no NVIDIA driver on this machine (libcuda.so.1)");
   }
   return open_cuda();
 }
 
-const CudaApi* choose_cuda(const std::string& device) {
+const CudaApi* choose_cuda(DeviceKind device) {
   const CudaLookup lookup = look_for_cuda(device);
-  if (!lookup.api && device == "cuda") throw UsageError("--device cuda: " + lookup.obstacle);
+  if (!lookup.api && device == DeviceKind::kCuda)
+    throw UsageError("--device cuda: " + lookup.obstacle);
   return lookup.api;
 }
 

@@ -19,16 +19,22 @@ bool is_file(const fs::path& path) {
   return fs::is_regular_file(path, error);
 }
 
-fs::path find_included(const fs::path& including, const std::string& name) {
+// `list`: what the line says, with all names.
+fs::path find_included(const fs::path& including, const std::string& name,
+                       const std::string& list) {
   const fs::path folder = including.parent_path();
   if (is_file(folder / name)) return folder / name;
+  const std::string separated =
+      name == list ? "" : "; commas separate files, and their names can't have one";
+  if (fs::path(name).is_absolute())
+    throw UsageError(concat("include = ", name, ": expected a file, found none", separated));
   for (fs::path above = fs::absolute(folder).lexically_normal();; above = above.parent_path()) {
     if (is_file(above / "configs" / name)) return above / "configs" / name;
     if (above == above.parent_path()) break;
   }
-  throw UsageError(concat("include = ", name, ": expected a file in ",
-                          folder.empty() ? "." : folder.string(),
-                          " or in configs/ of that folder or of one above it, found none"));
+  throw UsageError(
+      concat("include = ", name, ": expected a file in ", folder.empty() ? "." : folder.string(),
+             " or in configs/ of that folder or of one above it, found none", separated));
 }
 
 std::vector<std::string> names_in(const std::string& list) {
@@ -43,16 +49,27 @@ std::vector<std::string> names_in(const std::string& list) {
   return names;
 }
 
-// `open`: the files that are being read, the outermost first.
-void read_file(const fs::path& path, std::vector<fs::path>& open, std::vector<Given>& all) {
+struct Reading {
+  std::vector<fs::path> open = {};  // files that are being read, the outermost first
+  int count = 0;                    // of files read, each as often as it is included
+  std::vector<Given> all = {};
+};
+
+void read_file(const fs::path& path, Reading& reading) {
+  constexpr int kMostFiles = 100;
   const std::string source = concat("configuration ", path.string());
   std::ifstream file(path);
   if (!file || fs::is_directory(path))
     throw UsageError(concat(source, ": expected a file that can be read, found none"));
   const fs::path real = fs::weakly_canonical(path);
-  if (std::ranges::find(open, real) != open.end())
+  if (std::ranges::find(reading.open, real) != reading.open.end())
     throw UsageError(concat(source, ": includes itself"));
-  open.push_back(real);
+  if (++reading.count > kMostFiles) {
+    throw UsageError(concat(source, ": expected at most ", kMostFiles,
+                            " files in all, found more: one that is included by several is read "
+                            "for each of them"));
+  }
+  reading.open.push_back(real);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const std::vector<CfgLine> lines = parse_cfg(text, source);
   const auto source_of = [&](const CfgLine& line) {
@@ -62,7 +79,7 @@ void read_file(const fs::path& path, std::vector<fs::path>& open, std::vector<Gi
     if (line.name != "include") continue;
     try {
       for (const std::string& name : names_in(line.value))
-        read_file(find_included(path, name), open, all);
+        read_file(find_included(path, name, line.value), reading);
     } catch (const UsageError& error) {
       throw UsageError(concat(source_of(line), ": ", error.what()));
     }
@@ -72,18 +89,18 @@ void read_file(const fs::path& path, std::vector<fs::path>& open, std::vector<Gi
       throw UsageError(concat(source_of(line), ": 'config' = ", line.value,
                               ": a configuration names no other so; write include = ", line.value));
     }
-    if (line.name != "include") all.push_back({line.name, line.value, source_of(line)});
+    if (line.name != "include")
+      reading.all.push_back({line.name, line.value, path.string(), source_of(line)});
   }
-  open.pop_back();
+  reading.open.pop_back();
 }
 
 }  // namespace
 
 std::vector<Given> read_config_files(const fs::path& path) {
-  std::vector<fs::path> open;
-  std::vector<Given> all;
-  read_file(path, open, all);
-  return all;
+  Reading reading;
+  read_file(path, reading);
+  return reading.all;
 }
 
 }  // namespace palimpsest

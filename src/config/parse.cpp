@@ -2,26 +2,20 @@
 // refused.
 #include <algorithm>
 #include <cctype>
-#include <map>
 
 #include "given.h"
+#include "palimpsest/config/own_options.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/home_folder.h"
 #include "palimpsest/core/names.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/kinds/old_settings.h"
 
 namespace palimpsest {
 namespace {
 
 constexpr std::string_view kCommandLine = "command line";
 
-bool is_switch(const KeyTable& table, std::string_view name) {
-  const Key* const key = find_key(table, name);
-  return key != nullptr && key->type == Type::kSwitch;
-}
-
-[[noreturn]] void refuse_unknown(const KeyTable& table, const Given& given) {
+[[noreturn]] void refuse_unknown(const KeyTable& table, const Given& given, std::string_view verb) {
   std::string usual;  // as names are spelled
   for (const char letter : given.name) {
     usual +=
@@ -29,7 +23,8 @@ bool is_switch(const KeyTable& table, std::string_view name) {
   }
   usual.erase(0, std::min(usual.find_first_not_of('-'), usual.size()));
   const bool is_flag = given.source == kCommandLine;
-  if (const auto today = todays_spelling(usual, given.value)) {
+  const auto value = given.value.empty() ? std::nullopt : std::optional(given.value);
+  if (const auto today = todays_spelling(usual, value)) {
     const std::string flag = is_flag ? "--" : "";
     throw UsageError(concat(
         given.source, ": ", flag, given.name, " is now a key of ", flag, today->setting, ": ", flag,
@@ -44,30 +39,35 @@ bool is_switch(const KeyTable& table, std::string_view name) {
   }
   std::vector<std::string_view> names = {"config"};
   for (const Key& key : table.keys) names.push_back(key.name);
+  const std::string help = concat("palimpsest ", verb, " --help lists them all");
   throw UsageError(concat(given.source, ": unknown setting '", given.name, "'; ",
-                          name_hint(usual, names, "palimpsest train --help lists them all")));
+                          name_hint(usual, names, help)));
 }
 
-void apply(const KeyTable& table, const std::vector<Given>& all, RunConfig& config) {
+void apply(const KeyTable& table, const std::vector<Given>& all, std::string_view verb,
+           RunConfig& config) {
   for (const Given& given : all) {
     const Key* const key = find_key(table, given.name);
-    if (key == nullptr) refuse_unknown(table, given);
-    try {
-      set_value(config, *key, given.value);
-    } catch (const UsageError& error) {
-      throw UsageError(concat(given.source, ": ", error.what()));
-    }
+    if (key == nullptr) refuse_unknown(table, given, verb);
+    key->field.set(config, read_given(*key, given));
   }
 }
 
-// In today's spelling, where the file has another.
-void convert(std::vector<Given>& all, const std::string& file) {
-  std::map<std::string, std::string> settings;
-  for (const Given& given : all) settings[given.name] = given.value;
-  if (!convert_old_settings(settings)) return;
-  all.clear();
-  for (const auto& [name, value] : settings)
-    all.push_back({name, value, concat("configuration ", file)});
+// A file in the spelling of an earlier version, in today's. Returns what it leaves out. Every line
+// must be right by itself, also one that another replaces or leaves without a meaning.
+std::vector<std::string> convert(const KeyTable& table, std::vector<Given>& all,
+                                 std::string_view verb) {
+  std::vector<Given> lines = all;
+  for (Given& line : lines) {
+    if (const auto today = todays_spelling(line.name, line.value))
+      line = {today->setting, today->value, line.file, line.source};
+  }
+  RunConfig unused;
+  apply(table, lines, verb, unused);
+  auto converted = convert_old_settings(all);
+  if (!converted) return {};
+  all = std::move(converted->settings);
+  return std::move(converted->left_out);
 }
 
 // Throws UsageError where a setting is given that the verb has no use for.
@@ -93,41 +93,71 @@ void check_complete(const KeyTable& table, const RunConfig& config) {
   }
 }
 
+// Of --name value, --name=value, or --name alone for a switch.
+std::vector<Given> read_command_line(const KeyTable& table, std::span<const std::string> arguments,
+                                     std::string_view verb) {
+  static const Parameter config{.name = "config", .type = Type::kText};
+  std::vector<std::string> words(arguments.begin(), arguments.end());
+  std::vector<Given> all = take_given(
+      [&](std::string_view name) {
+        return name == "config" ? &config : static_cast<const Parameter*>(find_key(table, name));
+      },
+      words);
+  if (words.empty()) return all;
+  const std::string& word = words.front();
+  if (!word.starts_with("--") || word.size() == 2) {
+    throw UsageError(concat(kCommandLine, ": '", word,
+                            "' is no setting; settings are written --name value or --name=value"));
+  }
+  const std::size_t equals = std::min(word.find('='), word.size());
+  std::string value = word.substr(std::min(equals + 1, word.size()));
+  if (equals == word.size() && words.size() > 1 && !words[1].starts_with("--")) value = words[1];
+  refuse_unknown(table, {word.substr(2, equals - 2), value, "", std::string(kCommandLine)}, verb);
+}
+
 }  // namespace
 
-std::vector<Given> read_command_line(const KeyTable& table,
-                                     std::span<const std::string> arguments) {
-  const std::vector<std::string> words = with_home_folders({arguments.begin(), arguments.end()});
+std::vector<Given> take_given(const FindRow& find, std::vector<std::string>& words) {
+  const std::vector<std::string> all_words = with_home_folders(std::move(words));
   const auto refuse = [](const auto&... reason) {
     throw UsageError(concat(kCommandLine, ": ", reason...));
   };
   std::vector<Given> all;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const std::string& word = words[i];
-    if (!word.starts_with("--") || word.size() == 2)
-      refuse("'", word, "' is no setting; settings are written --name value or --name=value");
+  words.clear();
+  for (std::size_t i = 0; i < all_words.size(); ++i) {
+    const std::string& word = all_words[i];
     const std::size_t equals = std::min(word.find('='), word.size());
-    const bool has_value = equals != word.size();
-    Given given{word.substr(2, equals - 2), has_value ? word.substr(equals + 1) : "",
-                std::string(kCommandLine)};
-    const std::string* const next = i + 1 < words.size() ? &words[i + 1] : nullptr;
-    if (given.name != "config" && find_key(table, given.name) == nullptr) {
-      if (!has_value && next != nullptr && !next->starts_with("--")) given.value = *next;
-      refuse_unknown(table, given);
+    const std::string name = word.starts_with("--") ? word.substr(2, equals - 2) : "";
+    const Parameter* const row = name.empty() ? nullptr : find(name);
+    if (row == nullptr) {
+      words.push_back(word);
+      continue;
     }
-    if (std::ranges::find(all, given.name, &Given::name) != all.end())
-      refuse("'", given.name, "' is given twice; keep one");
-    if (!has_value && is_switch(table, given.name)) {
+    if (std::ranges::find(all, name, &Given::name) != all.end())
+      refuse("'", name, "' is given twice; keep one");
+    Given& given = all.emplace_back(Given{name, "", "", std::string(kCommandLine)});
+    const std::string* const next = i + 1 < all_words.size() ? &all_words[i + 1] : nullptr;
+    const bool has_next = next != nullptr && !next->starts_with("--");
+    if (equals != word.size()) {
+      given.value = word.substr(equals + 1);
+    } else if (has_next) {
+      given.value = all_words[++i];
+    } else if (row->type == Type::kSwitch) {
       given.value = "true";
-      if (next != nullptr && !next->starts_with("--")) given.value = words[++i];
-    } else if (!has_value) {
-      if (next == nullptr) refuse("expected a value of '--", given.name, "', found none");
-      if (next->starts_with("--")) refuse("expected a value of --", given.name, ", found ", *next);
-      given.value = words[++i];
+    } else {
+      if (next == nullptr) refuse("expected a value of '--", name, "', found none");
+      refuse("expected a value of --", name, ", found ", *next);
     }
-    all.push_back(std::move(given));
   }
   return all;
+}
+
+ParameterValue read_given(const Parameter& row, const Given& given) {
+  try {
+    return read_value(row, given.value);
+  } catch (const UsageError& error) {
+    throw UsageError(concat(given.source, ": ", error.what()));
+  }
 }
 
 const Key* find_key(const KeyTable& table, std::string_view name) {
@@ -144,29 +174,30 @@ void set_value(RunConfig& config, const Key& key, std::string_view text) {
 }
 
 RunConfig parse_settings(const KeyTable& table, std::span<const std::string> arguments,
-                         const RunConfig& defaults, std::string_view verb, OldFiles old) {
-  std::vector<Given> flags = read_command_line(table, arguments);
+                         const RunConfig& defaults, std::string_view verb,
+                         std::vector<std::string>* left_out) {
+  std::vector<Given> flags = read_command_line(table, arguments, verb);
   check_taken(table, flags, verb);
   RunConfig config = defaults;
   const auto file = std::ranges::find(flags, "config", &Given::name);
   if (file != flags.end()) {
     std::vector<Given> settings = read_config_files(file->value);
-    if (old == OldFiles::kConvert) convert(settings, file->value);
+    if (left_out != nullptr) *left_out = convert(table, settings, verb);
     std::erase_if(settings, [&](const Given& given) {
       const Key* const key = find_key(table, given.name);
       return key != nullptr && !is_taken_by(*key, verb);
     });
-    apply(table, settings, config);
+    apply(table, settings, verb, config);
     flags.erase(file);
   }
-  apply(table, flags, config);
+  apply(table, flags, verb, config);
   if (table.check) table.check(config);
   return config;
 }
 
 RunConfig parse_run_config(const KeyTable& table, std::span<const std::string> arguments,
-                           std::string_view verb, OldFiles old) {
-  const RunConfig config = parse_settings(table, arguments, {}, verb, old);
+                           std::string_view verb, std::vector<std::string>* left_out) {
+  const RunConfig config = parse_settings(table, arguments, {}, verb, left_out);
   if (table.check_training) table.check_training(config);
   check_complete(table, config);
   return config;

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "palimpsest/config/key_table.h"
+#include "palimpsest/config/own_options.h"
 #include "palimpsest/core/cfg_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -35,9 +36,11 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string placeholder(const KeyTable& table, const Key& key) {
-  if (key.group == table.keys.front().group) return " PATH";
-  switch (key.type) {
+// A setting's text is a path.
+std::string_view placeholder(const Parameter& row, std::string_view of_text) {
+  switch (row.type) {
+    case Type::kText:
+      return of_text;
     case Type::kSwitch:
       return "";
     case Type::kWhole:
@@ -74,8 +77,35 @@ std::string print_config(const KeyTable& table, const RunConfig& config) {
   return text;
 }
 
+namespace {
+
+constexpr std::size_t kColumn = 26, kColumns = 100;  // of help: where texts begin, and end
+
+// `value`: by default; "": none.
+std::string row_help(const Parameter& row, std::string_view mark, std::string_view of_text,
+                     const std::string& value, std::string_view without_value) {
+  std::string text = concat(mark, "--", row.name, placeholder(row, of_text), " ");
+  text.resize(std::max(text.size(), kColumn), ' ');
+  const std::string indent = "\n" + std::string(kColumn, ' ');
+  for (const char letter : row.help) text += letter == '\n' ? indent : std::string(1, letter);
+  const std::string by_default =
+      value.empty() ? std::string(without_value) : concat("default ", value);
+  const std::string takes = row.type == Type::kText ? "" : concat("; takes ", allowed(row));
+  if (by_default.empty()) return takes.empty() ? text : concat(text, indent, takes.substr(2));
+  const bool fits = kColumn + by_default.size() + takes.size() <= kColumns;
+  return concat(text, indent, by_default, fits ? takes : concat(";", indent, takes.substr(2)));
+}
+
+}  // namespace
+
+std::string options_help(std::string_view heading, std::span<const Parameter> rows) {
+  std::string text = concat(heading, ":\n");
+  for (const Parameter& row : rows)
+    text += concat(row_help(row, "  ", " TEXT", value_text(*row.standard), ""), "\n");
+  return text;
+}
+
 std::string config_help(const KeyTable& table) {
-  constexpr std::size_t kColumn = 26, kColumns = 100;
   std::string text =
       "palimpsest train --config FILE [--name value ...] [--print-config]\n"
       "Runs a stream of tasks; under mpirun, over its ranks. --print-config shows the settings "
@@ -90,29 +120,18 @@ std::string config_help(const KeyTable& table) {
       "file, as methods/average.cfg, which those of this file win over. Both there and on the\n"
       "command line ~ is the home folder, and other paths start at the working folder.\n"
       "KIND is NAME[:key=value,...]; a key that isn't given has its default.\n"
-      "Those marked * may change when a run is resumed; the others are part of what it computes.\n";
+      "Settings and keys marked * may change when a run is resumed; the others are part of what "
+      "it\n"
+      "computes.\n";
   std::string_view group;
   for (const Key& key : table.keys) {
     if (key.group != group) text += concat("\n", key.group, "\n");
     group = key.group;
-    std::string line = concat(key.effect == Effect::kOperational ? " *" : "  ", "--", key.name,
-                              placeholder(table, key), " ");
-    line.resize(std::max(line.size(), kColumn), ' ');
-    for (const char letter : key.help) {
-      line += letter;
-      if (letter == '\n') line += std::string(kColumn, ' ');
-    }
-    const std::string value = default_text(key);
-    const bool in_first_group = key.group == table.keys.front().group;
-    const std::string by_default = !value.empty()   ? concat("default ", value)
-                                   : in_first_group ? "required"
-                                                    : "none by default";
-    const std::string takes =
-        in_first_group ? "" : concat("takes ", allowed(key), key.type == Type::kKind ? ":" : "");
-    const bool fits = kColumn + by_default.size() + takes.size() + 2 <= kColumns;
-    const std::string gap = fits ? " " : concat("\n", std::string(kColumn, ' '));
-    text += concat(line, "\n", std::string(kColumn, ' '), by_default,
-                   takes.empty() ? "" : concat(";", gap, takes), "\n");
+    const std::string_view mark = key.effect == Effect::kOperational ? " *" : "  ";
+    const bool is_needed = key.group == table.keys.front().group;
+    text += concat(
+        row_help(key, mark, " PATH", default_text(key), is_needed ? "required" : "none by default"),
+        key.type == Type::kKind ? ":\n" : "\n");
     if (key.type != Type::kKind) continue;
     std::istringstream kinds(kinds_help(*key.kinds, kColumns - kColumn));
     for (std::string further; std::getline(kinds, further);)
@@ -180,23 +199,17 @@ void take_recorded(const KeyTable& table, std::string_view recorded_json, RunCon
 
 std::vector<std::string> config_differences(const KeyTable& table, std::string_view recorded_json,
                                             const RunConfig& config) {
-  const Json recorded = recorded_object(recorded_json);
+  // A key that the record does not know came later, with a default that changed nothing.
+  RunConfig then, now = config;
+  take_recorded(table, recorded_json, then);
+  if (table.forget_unused)
+    for (RunConfig* const one : {&then, &now}) table.forget_unused(*one);
   std::vector<std::string> differences;
   for (const Key& key : table.keys) {
     if (key.effect == Effect::kOperational) continue;
-    // A key that the record does not know came later, with a default that changed nothing.
-    RunConfig then;
-    const auto found = recorded.find(std::string(key.name));
-    if (found != recorded.end()) {
-      try {
-        set_value(then, key, setting_text(*found));
-      } catch (const UsageError& error) {
-        throw InputError(concat("recorded configuration: ", error.what()));
-      }
-    }
-    const Json before = json_value(then, key, false), now = json_value(config, key, false);
-    if (before != now)
-      differences.push_back(concat(key.name, ": recorded ", dump(before), ", now ", dump(now)));
+    const Json before = json_value(then, key, false), after = json_value(now, key, false);
+    if (before != after)
+      differences.push_back(concat(key.name, ": recorded ", dump(before), ", now ", dump(after)));
   }
   return differences;
 }

@@ -74,9 +74,8 @@ ClassScores saved_scores(const Session& session, const SavedWeights& saved) {
 
 Session open_evaluation(const RunConfig& config, const SavedWeights& saved, std::string_view split,
                         HostGroup& group, Watchdog& watchdog) {
-  Inputs inputs = group.work("opening pack and backbone", [&] {
-    return open_inputs(config, adapters().make(config.adapter)->targets());
-  });
+  Inputs inputs = group.work("opening pack and backbone",
+                             [&] { return open_inputs(config, adapter_targets(config.adapter)); });
   check_inputs(inputs, saved, config);
   if (split == "train")
     inputs.remarks.push_back("on the samples that were trained on: it says little about others");
@@ -87,7 +86,7 @@ Session open_evaluation(const RunConfig& config, const SavedWeights& saved, std:
 Session open_samples(const RunConfig& config, const SavedWeights& saved, std::string_view split,
                      HostGroup& group, Watchdog& watchdog) {
   Inputs inputs = group.work("opening pack and backbone", [&] {
-    return open_pack_and_backbone(config, adapters().make(config.adapter)->targets());
+    return open_pack_and_backbone(config, adapter_targets(config.adapter));
   });
   check_inputs(inputs, saved, config);
   Task task{.index = 0,

@@ -47,9 +47,8 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
                             Watchdog& watchdog, const RunEvents& events) {
   lanes_of(config.lanes, group.size());  // refused before anything is opened
   const RunConfig found = stages ? staged(config, group, watchdog) : config;
-  Inputs inputs = group.work("opening pack and backbone", [&] {
-    return open_inputs(found, adapters().make(found.adapter)->targets());
-  });
+  Inputs inputs = group.work("opening pack and backbone",
+                             [&] { return open_inputs(found, adapter_targets(found.adapter)); });
   if (group.rank() == 0) {
     for (const std::string& remark : inputs.remarks) std::cerr << "palimpsest: " << remark << '\n';
   }

@@ -72,9 +72,9 @@ std::size_t Placement::room_for_images() const {
   return bytes / 4 / ranks_on_device;
 }
 
-Placement make_placement(std::string_view choice, bool share_device, HostGroup& group,
+Placement make_placement(DeviceKind choice, bool share_device, HostGroup& group,
                          Watchdog& watchdog) {
-  const CudaApi* api = choose_cuda(std::string(choice));
+  const CudaApi* api = choose_cuda(choice);
   const std::vector<RankDevice> ranks = gather_devices(api, share_device, group);
   const std::string conflict = device_conflict(ranks, share_device);
   Placement placement;
@@ -92,7 +92,7 @@ Placement make_placement(std::string_view choice, bool share_device, HostGroup& 
     use_own_stream(placement.device);
     announce_shared_devices(ranks, group.rank());
     placement.collectives = make_nccl_collectives(api->nccl, group, watchdog);
-  } else if (choice == "cuda") {
+  } else if (choice == DeviceKind::kCuda) {
     throw UsageError("--device cuda: " + conflict);
   } else {
     placement.collectives =

@@ -84,12 +84,13 @@ bool lacks_devices(const RankFacts& ranks) {
 }
 
 Judgement judge_devices(const RankFacts& ranks, const DoctorRequest& request) {
-  const Verdict wanted = request.device == "cuda" ? Verdict::kFailure : Verdict::kWarning;
+  const Verdict wanted =
+      request.device == DeviceKind::kCuda ? Verdict::kFailure : Verdict::kWarning;
   const auto obstacles = ranks.texts("obstacle"), uuids = ranks.texts("uuid");
   if (lacks_devices(ranks)) {
     const bool some_have = std::ranges::count(obstacles, "") > 0;
     const std::string differing = ranks.differences(obstacles);
-    return {some_have || request.device == "cuda" ? wanted : Verdict::kSkipped,
+    return {some_have || request.device == DeviceKind::kCuda ? wanted : Verdict::kSkipped,
             concat(some_have ? "not on every rank: " : "no devices: ",
                    differing.empty() ? obstacles.front() : differing)};
   }

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "palimpsest/config/run_config.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
@@ -20,6 +19,9 @@
 
 namespace palimpsest {
 namespace {
+
+// The classifier whose answers are those of the heads.
+constexpr const char* kHeadsAlone = "local";
 
 std::size_t directions_of(const TaskRecord& task) {
   std::size_t directions = 0;
@@ -142,10 +144,9 @@ void take_heads(const RunFolder& folder, std::int64_t task, std::int64_t done,
   source.backbone_shape_sha256 = state.backbone_shape_sha256;
   source.config = with_todays_settings(state.config);
   const auto config = nlohmann::json::parse(source.config, nullptr, /*allow_exceptions=*/false);
-  const std::string heads_alone = RunConfig().classifier;
   const std::string classifier =
-      config.is_object() ? config.value("classifier", heads_alone) : heads_alone;
-  if (kind_in(classifier) != heads_alone) {
+      config.is_object() ? config.value("classifier", kHeadsAlone) : kHeadsAlone;
+  if (kind_in(classifier) != kHeadsAlone) {
     source.description +=
         concat("; its heads alone, not the classifier ", classifier, " that answers in the run");
   }

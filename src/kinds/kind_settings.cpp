@@ -36,16 +36,22 @@ std::string example(const Parameter& parameter) {
 
 std::string_view kind_in(std::string_view text) { return text.substr(0, text.find(':')); }
 
-std::string key_in(std::string_view text, std::string_view key) {
-  text.remove_prefix(std::min(kind_in(text).size(), text.size()));
-  while (!text.empty()) {
-    text.remove_prefix(1);  // : or ,
-    const std::string_view part = text.substr(0, text.find(','));
-    text.remove_prefix(part.size());
+std::vector<KeyText> keys_in(std::string_view text) {
+  std::vector<KeyText> keys;
+  for (std::size_t mark = kind_in(text).size(); mark < text.size();) {  // at the colon or a comma
+    const std::size_t end = std::min(text.find(',', mark + 1), text.size());
+    const std::string_view part = text.substr(mark + 1, end - mark - 1);
     const std::size_t equals = part.find('=');
-    if (equals != part.npos && part.substr(0, equals) == key)
-      return std::string(part.substr(equals + 1));
+    keys.push_back({part.substr(0, equals), std::nullopt});
+    if (equals != part.npos) keys.back().value = part.substr(equals + 1);
+    mark = end;
   }
+  return keys;
+}
+
+std::string key_in(std::string_view text, std::string_view key) {
+  for (const KeyText& given : keys_in(text))
+    if (given.key == key) return std::string(given.value.value_or(""));
   return "";
 }
 
@@ -116,21 +122,14 @@ KindSettings parse_kind_settings(std::string_view noun, std::string_view name,
     throw UsageError(concat(noun, " '", name, "'", reason...));
   };
   std::vector<std::optional<ParameterValue>> values(parameters.size());
-  for (std::size_t start = 0; !text.empty() && start <= text.size();) {
-    const std::size_t end = std::min(text.find(',', start), text.size());
-    const std::string_view part = text.substr(start, end - start);
-    start = end + 1;
-    const std::size_t equals = part.find('=');
-    if (equals == std::string_view::npos) {
-      refuse(": expected key=value, found '", part, "'");
-    }
-    const std::string_view key = part.substr(0, equals), value = part.substr(equals + 1);
+  for (const auto& [key, value] : keys_in(text)) {
+    if (!value) refuse(": expected key=value, found '", key, "'");
     const Parameter& parameter = find_parameter(noun, name, parameters, key);
     std::optional<ParameterValue>& read =
         values[static_cast<std::size_t>(&parameter - parameters.data())];
     if (read) refuse(": ", key, " is given twice");
     try {
-      read = read_value(parameter, value);
+      read = read_value(parameter, *value);
     } catch (const UsageError& error) {
       refuse(": ", error.what());
     }

@@ -35,17 +35,9 @@ std::string wrapped(const std::string& text, std::size_t width, const std::strin
 }  // namespace
 
 KindSettings parse_kind(const KindTable& table, std::string_view text) {
-  const std::size_t colon = text.find(':');
-  const std::string_view name = text.substr(0, colon);
-  for (const Kind& kind : table.kinds) {
-    if (kind.name != name) continue;
-    const bool has_settings = colon != std::string_view::npos;
-    const std::string_view settings = has_settings ? text.substr(colon + 1) : "";
-    if (has_settings && settings.empty()) {
-      throw UsageError(concat(table.noun, " '", text, "': expected key=value behind the colon"));
-    }
-    return parse_kind_settings(table.noun, kind.name, kind.parameters, settings);
-  }
+  const std::string_view name = kind_in(text);
+  for (const Kind& kind : table.kinds)
+    if (kind.name == name) return parse_kind_settings(table.noun, kind.name, kind.parameters, text);
   std::string all;
   const std::vector<std::string_view> names = kind_names(table);
   for (const std::string_view known : names) all += concat(all.empty() ? "" : ", ", known);
@@ -68,7 +60,7 @@ std::string kinds_help(const KindTable& table, std::size_t width) {
       const std::string text = key_text(parameter);
       const auto [first, is_new] = explained.emplace(text, kind.name);
       help += wrapped(is_new ? text : concat(parameter.name, ": as of ", first->second), width,
-                      "  ", "    ");
+                      parameter.effect == Effect::kOperational ? " *" : "  ", "    ");
     }
   }
   return help;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -13,7 +14,9 @@ namespace palimpsest {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Settings = std::map<std::string, std::string>;
+
+// What head-refit = true and head-align = true meant.
+constexpr const char *kRefitPasses = "20", *kAlignPasses = "5";
 
 // A key of some kinds of a setting, as it was when it had its own setting, or none.
 struct OldKey {
@@ -91,12 +94,28 @@ bool is_of(const OldKey& key, std::string_view kind) {
   return std::ranges::find(key.kinds, kind) != key.kinds.end();
 }
 
+const OldKey* find_by_old_name(std::string_view name) {
+  const auto found = std::ranges::find(kOldKeys, name, &OldKey::old_name);
+  return found == kOldKeys.end() || name.empty() ? nullptr : &*found;
+}
+
+const OldKey* find_old_key(std::string_view setting, std::string_view key) {
+  const auto found = std::ranges::find_if(
+      kOldKeys, [&](const OldKey& known) { return known.setting == setting && known.key == key; });
+  return found == kOldKeys.end() ? nullptr : &*found;
+}
+
 // Lists were written with commas.
 std::string list_text(std::string_view text) {
   std::string joined;
   for (const char letter : text)
     if (letter != ' ') joined += letter == ',' ? '+' : letter;
   return joined;
+}
+
+std::string value_of(const OldKey& key, std::string_view old_value) {
+  return key.standard.find('+') == key.standard.npos ? std::string(old_value)
+                                                     : list_text(old_value);
 }
 
 // Whether the whole text is a number, and that is 0.
@@ -106,76 +125,115 @@ bool is_zero(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() && number == 0;
 }
 
-std::optional<std::string> take(Settings& settings, std::string_view name) {
-  const auto found = settings.find(std::string(name));
-  if (found == settings.end()) return std::nullopt;
-  std::string value = std::move(found->second);
-  settings.erase(found);
-  return value;
-}
-
 bool is_old(std::string_view name) {
-  return std::ranges::any_of(kOldKeys, [&](const OldKey& key) { return key.old_name == name; }) ||
+  return find_by_old_name(name) != nullptr ||
          std::ranges::any_of(kOthers, [&](const Spelling& other) { return other.setting == name; });
 }
 
-// A switch and a number of passes, as one number.
-void join_switch(Settings& settings, const std::string& name, const std::string& standard) {
-  const std::optional<std::string> is_on = take(settings, name);
-  const std::string passes = take(settings, name + "-epochs").value_or(standard);
-  if (is_on) settings[name] = *is_on == "true" ? passes : *is_on == "false" ? "0" : *is_on;
+bool is_of_record(const Given& given) { return given.file.empty(); }
+
+std::string left_out(const Given& given, std::string_view why) {
+  return concat(given.source, ": ", given.name, " is left out: ", why);
 }
 
-void join_settings(Settings& settings) {
-  join_switch(settings, "head-refit", "20");
-  join_switch(settings, "head-align", "5");
-  const std::optional<std::string> ewc = take(settings, "ewc");
-  if (!ewc || is_zero(*ewc)) return;
-  const auto penalty = settings.find("penalty");
-  if (penalty != settings.end() && penalty->second != "none") {
-    throw UsageError(concat("ewc = ", *ewc, " is a penalty, and penalty = ", penalty->second,
-                            " names one: leave one of them out"));
-  }
-  settings["penalty"] = concat("ewc:weight=", *ewc);
+// A switch and a number of passes become one number, in the line of the switch.
+void join_switch(std::string_view name, std::string_view standard, std::vector<Given>& lines,
+                 std::vector<std::string>& unused) {
+  const std::string of_passes = concat(name, "-epochs");
+  const auto last = [&](std::string_view wanted) {
+    const auto found = std::ranges::find(lines.rbegin(), lines.rend(), wanted, &Given::name);
+    return found == lines.rend() ? nullptr : &*found;
+  };
+  Given* const is_on = last(name);
+  const Given* const passes = last(of_passes);
+  const bool on = is_on != nullptr && is_on->value == "true";
+  if (on) is_on->value = passes == nullptr ? standard : passes->value;
+  if (!on && passes != nullptr) unused.push_back(left_out(*passes, concat(name, " isn't true")));
+  if (!on && is_on != nullptr && is_on->value == "false") is_on->value = "0";
+  std::erase_if(lines, [&](const Given& line) { return line.name == of_passes; });
 }
 
-// The value of a key, from the text of its kind and from its old setting, which is taken out.
-std::optional<std::string> value_of(const OldKey& key, std::string_view text, Settings& settings) {
-  const std::string given = key_in(text, key.key);
-  std::optional<std::string> old;
-  if (!key.old_name.empty()) old = take(settings, key.old_name);
-  if (old && key.standard.find('+') != key.standard.npos) old = list_text(*old);
-  if (given.empty()) {
-    if (!old && key.is_operational) return std::nullopt;
-    return old.value_or(std::string(key.standard));
+// In a record 0 is what it was by default, and says nothing.
+void turn_ewc_into_a_penalty(std::vector<Given>& lines) {
+  std::erase_if(lines, [](const Given& line) {
+    return line.name == "ewc" && is_zero(line.value) && is_of_record(line);
+  });
+  for (Given& line : lines) {
+    if (line.name != "ewc") continue;
+    line.name = "penalty";
+    line.value = is_zero(line.value) ? "none" : concat("ewc:weight=", line.value);
   }
-  if (!old || *old == given || *old == key.standard) return given;
-  if (given == key.standard) return old;
-  throw UsageError(concat(key.setting, " = ", text, " and ", key.old_name, " = ", *old,
-                          " say different things: leave one of them out"));
 }
 
-// `text` with all keys of its kind.
-std::string full_text(std::string_view setting, const std::string& text, Settings& settings) {
-  const std::string kind(kind_in(text));
-  std::vector<std::pair<std::string, std::string>> keys;
-  for (const OldKey& key : kOldKeys) {
-    if (key.setting != setting || !is_of(key, kind)) continue;
-    if (const auto value = value_of(key, text, settings)) keys.emplace_back(key.key, *value);
+struct Value {
+  std::string text;
+  const Given* given = nullptr;
+};
+
+// The later of two, unless one place says both. A record has all settings, so that a default in it
+// gives way. Throws UsageError.
+void assign(Value& value, std::string_view text, const Given& given, std::string_view standard) {
+  const bool contradicts = value.given != nullptr && value.text != text &&
+                           value.given->file == given.file && value.given != &given;
+  if (contradicts && is_of_record(given) && text == standard) return;
+  if (contradicts && !(is_of_record(given) && value.text == standard)) {
+    throw UsageError(concat(given.source, given.source.empty() ? "" : ": ", value.given->name,
+                            " = ", value.given->value, " and ", given.name, " = ", given.value,
+                            " say different things: leave one of them out"));
   }
-  std::string_view rest = std::string_view(text).substr(std::min(kind.size() + 1, text.size()));
-  while (!rest.empty()) {
-    const std::string_view part = rest.substr(0, rest.find(','));
-    rest.remove_prefix(std::min(part.size() + 1, rest.size()));
-    const std::string key(part.substr(0, part.find('=')));
-    const bool is_known =
-        std::ranges::any_of(keys, [&](const auto& one) { return one.first == key; });
-    if (!is_known) keys.emplace_back(key, part.substr(std::min(key.size() + 1, part.size())));
-  }
-  std::string full = kind;
-  for (const auto& [key, value] : keys) full += concat(full == kind ? ':' : ',', key, '=', value);
-  return full;
+  value = {std::string(text), &given};
 }
+
+// A setting whose kind has, or had, keys: what lines say of it, in today's spelling and in the old.
+struct KindLines {
+  std::string_view setting;
+  Value kind = {};
+  std::map<std::string, Value, std::less<>> keys = {};
+
+  void add_text(const Given& line) {
+    std::erase_if(keys, [&](const auto& key) {
+      return key.second.given->name == setting && key.second.given->file != line.file;
+    });
+    assign(kind, kind_in(line.value), line, kDefaultKinds.at(setting));
+    for (const auto& [name, value] : keys_in(line.value)) {
+      const OldKey* const known = find_old_key(setting, name);
+      assign(keys[std::string(name)], value.value_or(""), line, known ? known->standard : "");
+    }
+  }
+
+  void add_old(const OldKey& key, const Given& line) {
+    assign(keys[std::string(key.key)], value_of(key, line.value), line, key.standard);
+  }
+
+  // With all keys of its kind, in the order of today's settings.
+  std::string text(std::vector<std::string>& unused) const {
+    std::string text = kind.text;
+    const auto add = [&](std::string_view key, std::string_view value) {
+      text += concat(text.size() == kind.text.size() ? ':' : ',', key, '=', value);
+    };
+    const auto is_known = [&](std::string_view name) {
+      const OldKey* const key = find_old_key(setting, name);
+      return key != nullptr && is_of(*key, kind.text);
+    };
+    for (const OldKey& key : kOldKeys) {
+      if (key.setting != setting || !is_of(key, kind.text)) continue;
+      const auto given = keys.find(key.key);
+      if (given != keys.end())
+        add(key.key, given->second.text);
+      else if (!key.is_operational)
+        add(key.key, key.standard);
+    }
+    for (const auto& [name, value] : keys) {
+      if (is_known(name)) continue;
+      if (value.given->name == setting)
+        add(name, value.text);
+      else
+        unused.push_back(
+            left_out(*value.given, concat(setting, " = ", kind.text, " has no key ", name)));
+    }
+    return text;
+  }
+};
 
 std::string text_of(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
@@ -188,62 +246,76 @@ std::string text_of(const Json& value) {
 
 }  // namespace
 
-std::optional<Spelling> todays_spelling(std::string_view old_name, std::string_view value) {
-  for (const OldKey& key : kOldKeys) {
-    if (key.old_name.empty() || key.old_name != old_name) continue;
-    std::string text(value);
-    if (old_name == "head-refit" || old_name == "head-align")
-      text = value == "false" ? "0" : old_name == "head-refit" ? "20" : "5";
-    if (text.empty()) text = key.standard;
-    if (key.standard.find('+') != key.standard.npos) text = list_text(text);
-    const std::string_view usual = kDefaultKinds.at(key.setting);
-    const std::string_view kind = is_of(key, usual) ? usual : key.kinds.front();
-    return Spelling{std::string(key.setting), concat(kind, ':', key.key, '=', text)};
+std::optional<Spelling> todays_spelling(std::string_view old_name,
+                                        std::optional<std::string_view> value) {
+  if (const OldKey* const key = find_by_old_name(old_name)) {
+    std::string text = value ? value_of(*key, *value) : std::string(key->standard);
+    if (key->setting == "classifier" && (!value || value == "true"))
+      text = key->key == "refit" ? kRefitPasses : kAlignPasses;
+    if (key->setting == "classifier" && value == "false") text = "0";
+    const std::string_view usual = kDefaultKinds.at(key->setting);
+    const std::string_view kind = is_of(*key, usual) ? usual : key->kinds.front();
+    return Spelling{std::string(key->setting), concat(kind, ':', key->key, '=', text)};
   }
   for (const Spelling& other : kOthers) {
     if (other.setting != old_name) continue;
-    if (old_name == "ewc" && is_zero(value)) return Spelling{"penalty", "none"};
+    const std::string setting = old_name == "ewc" ? "penalty" : "classifier";
+    if (setting == "penalty" && value && is_zero(*value)) return Spelling{setting, "none"};
     const std::string kind = other.value.substr(0, other.value.find('=') + 1);
-    return Spelling{old_name == "ewc" ? "penalty" : "classifier",
-                    value.empty() ? other.value : concat(kind, value)};
+    return Spelling{setting, value ? concat(kind, *value) : other.value};
   }
   return std::nullopt;
 }
 
-bool convert_old_settings(Settings& settings) {
-  if (std::ranges::none_of(settings, [](const auto& one) { return is_old(one.first); }))
-    return false;
-  join_settings(settings);
-  for (const auto& [setting, standard] : kDefaultKinds) {
-    const auto has_old_key = [&, &name = setting](const OldKey& key) {
-      return key.setting == name && !key.old_name.empty() &&
-             settings.contains(std::string(key.old_name));
-    };
-    const std::optional<std::string> text = take(settings, setting);
-    if (!text && std::ranges::none_of(kOldKeys, has_old_key)) continue;
-    const std::string full = full_text(setting, text.value_or(std::string(standard)), settings);
-    for (const OldKey& key : kOldKeys)  // of other kinds: without a meaning in this one
-      if (key.setting == setting && !key.old_name.empty()) take(settings, key.old_name);
-    settings[std::string(setting)] = full;
+std::optional<ConvertedSettings> convert_old_settings(std::vector<Given> lines) {
+  if (std::ranges::none_of(lines, is_old, &Given::name)) return std::nullopt;
+  ConvertedSettings converted;
+  join_switch("head-refit", kRefitPasses, lines, converted.left_out);
+  join_switch("head-align", kAlignPasses, lines, converted.left_out);
+  turn_ewc_into_a_penalty(lines);
+  std::map<std::string_view, KindLines> kinds;
+  std::map<std::string, std::size_t> place;  // of a setting among the converted
+  for (const Given& line : lines) {
+    const OldKey* const old = find_by_old_name(line.name);
+    const std::string name(old == nullptr ? std::string_view(line.name) : old->setting);
+    const auto known = kDefaultKinds.find(name);
+    if (known != kDefaultKinds.end()) {
+      KindLines& kind = kinds.try_emplace(known->first, KindLines{known->first}).first->second;
+      if (kind.kind.text.empty()) kind.kind.text = known->second;
+      if (old == nullptr)
+        kind.add_text(line);
+      else
+        kind.add_old(*old, line);
+    }
+    const auto [found, is_new] = place.emplace(name, converted.settings.size());
+    if (is_new)
+      converted.settings.push_back({name, line.value, line.file, line.source});
+    else if (old == nullptr)
+      converted.settings[found->second] = {name, line.value, line.file, line.source};
   }
-  return true;
+  for (const auto& [setting, kind] : kinds)
+    converted.settings[place.at(std::string(setting))].value = kind.text(converted.left_out);
+  return converted;
 }
 
 std::string with_todays_settings(const std::string& recorded_json) {
   const Json recorded = Json::parse(recorded_json, nullptr, /*allow_exceptions=*/false);
   if (!recorded.is_object()) return recorded_json;
-  Settings settings;
-  for (const auto& [name, value] : recorded.items()) settings[name] = text_of(value);
-  const Settings before = settings;
-  if (!convert_old_settings(settings)) return recorded_json;
+  std::vector<Given> lines;
+  for (const auto& [name, value] : recorded.items()) lines.push_back({name, text_of(value)});
+  const auto converted = convert_old_settings(lines);
+  if (!converted) return recorded_json;
   Json made = Json::object();
-  for (const auto& [name, value] : recorded.items()) {
-    const std::string setting = is_old(name) ? todays_spelling(name, "")->setting : name;
-    const auto found = settings.find(setting);
-    if (found == settings.end() || made.contains(setting)) continue;
-    const bool is_same = setting == name && found->second == before.at(name);
-    made[setting] = is_same ? value : Json(found->second);
+  for (const Given& given : converted->settings) {
+    const auto found = recorded.find(given.name);
+    const bool is_same = found != recorded.end() && text_of(*found) == given.value;
+    made[given.name] = is_same ? *found : Json(given.value);
   }
+  // Those that it doesn't know came later: each was as it is by default.
+  std::vector<std::string> unused;
+  for (const auto& [setting, kind] : kDefaultKinds)
+    if (setting != "progress" && !made.contains(setting))  // which records leave out
+      made[std::string(setting)] = KindLines{setting, {std::string(kind)}}.text(unused);
   if (made.contains("lanes") && made["lanes"].is_string() && made["lanes"] != "ranks")
     made["lanes"] = Json::parse(made["lanes"].get<std::string>(), nullptr, false);
   return made.dump(-1, ' ', false, Json::error_handler_t::replace);

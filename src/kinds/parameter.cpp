@@ -133,9 +133,8 @@ std::optional<ParameterValue> read(const Parameter& parameter, std::string_view 
       return std::string(text);
     case Type::kKind:
       check_written(text);
-      const std::string kept = parse_kind(*parameter.kinds, text).text();
-      if (parameter.check) parameter.check(kept);
-      return kept;
+      if (parameter.check) parameter.check(text);
+      return std::string(text);
   }
   throw Error("a setting of an unknown type");
 }
@@ -194,7 +193,10 @@ std::string allowed(const Parameter& parameter) {
   throw Error("a setting of an unknown type");
 }
 
-ParameterValue read_value(const Parameter& parameter, std::string_view text) {
+ParameterValue read_value(const Parameter& parameter, std::string_view given) {
+  // A kind says itself what is wrong with its name and keys.
+  const std::string text =
+      parameter.kinds == nullptr ? std::string(given) : parse_kind(*parameter.kinds, given).text();
   const auto refuse = [&](std::string_view reason) {
     return UsageError(concat(parameter.name, " = '", text, "' is not possible: ", reason));
   };

@@ -54,12 +54,20 @@ std::vector<Key> keys_of_parts() {
   };
 }
 
+// What isn't measured may be of any kind.
+void forget_unused(RunConfig& config) {
+  if (!make_method(config).needs_curvature()) config.curvature = RunConfig().curvature;
+}
+
 }  // namespace
 
 // In the order of the help and of the configuration in records.
 const KeyTable& all_settings() {
   static const KeyTable table = [] {
-    KeyTable all{.keys = {}, .check = check_consistent, .check_training = check_trained_views};
+    KeyTable all{.keys = {},
+                 .check = check_consistent,
+                 .check_training = check_trained_views,
+                 .forget_unused = forget_unused};
     for (const auto& rows : {keys_of_input(), keys_of_training(), keys_of_parts(),
                              keys_of_measuring(), keys_of_running()}) {
       all.keys.insert(all.keys.end(), rows.begin(), rows.end());

@@ -8,12 +8,10 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/kinds/parameter.h"
 
 namespace palimpsest {
 namespace {
-
-constexpr std::array<std::string_view, 6> kTargets = {"query",  "key", "value",
-                                                      "output", "fc1", "fc2"};
 
 enum Matrix : std::size_t { kQuery, kKey, kValue, kOutput, kFc1, kFc2 };
 
@@ -34,13 +32,12 @@ std::int64_t columns_of(const BlockShape& shape, std::size_t matrix) {
 AdaptedLayout adapted_layout(const BlockShape& shape, std::span<const std::string> targets) {
   std::vector<AdaptedModule> modules;
   for (const std::string& target : targets) {
-    const auto known = std::ranges::find(kTargets, target);
-    if (known == kTargets.end()) {
-      throw UsageError(
-          concat("targets: '", target,
-                 "' is not a matrix of a block; use query, key, value, output, fc1, fc2"));
+    const auto known = std::ranges::find(kBlockMatrices, target);
+    if (known == kBlockMatrices.end()) {
+      throw UsageError(concat("targets: '", target, "' is not a matrix of a block; use ",
+                              alternatives(kBlockMatrices)));
     }
-    const auto matrix = static_cast<std::size_t>(known - kTargets.begin());
+    const auto matrix = static_cast<std::size_t>(known - kBlockMatrices.begin());
     for (std::int64_t block = 0; block < shape.blocks; ++block) {
       modules.push_back({.name = name_of(shape, block, matrix),
                          .out = rows_of(shape, matrix),

@@ -5,7 +5,6 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
-#include "palimpsest/kinds/old_settings.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
@@ -16,10 +15,7 @@
 namespace palimpsest {
 namespace {
 
-Json config_of(const RunRecords& run) {
-  return Json::parse(with_todays_settings(run.tasks.back().record.config), nullptr,
-                     /*allow_exceptions=*/false);
-}
+Json config_of(const RunRecords& run) { return recorded_settings(run.tasks.back().record.config); }
 
 // What the run's scenario measures it by.
 AccuracyMatrix matrix_of(const RunRecords& run) {

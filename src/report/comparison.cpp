@@ -6,7 +6,6 @@
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
-#include "palimpsest/kinds/old_settings.h"
 #include "palimpsest/report/readable.h"
 #include "published.h"
 #include "reported_run.h"
@@ -24,8 +23,7 @@ std::string letters(std::size_t index) {
 std::map<std::string, std::string> conditions_of(const ReportedRun& run) {
   std::map<std::string, std::string> conditions;
   const TaskRecord& record = run.tasks.back().record;
-  const Json recorded =
-      Json::parse(with_todays_settings(record.config), nullptr, /*allow_exceptions=*/false);
+  const Json recorded = recorded_settings(record.config);
   if (recorded.is_object()) {
     for (const auto& [key, value] : recorded.items())
       if (key != "seed") conditions[key] = setting_text(value);

@@ -52,14 +52,11 @@ const Json* column_of(const ReportedRun& run) {
 bool agrees(const Json& found, const Json& published) {
   if (!found.is_string() || !published.is_string()) return found == published;
   const std::string ours = found, theirs = published;
-  const std::string_view kind = kind_in(theirs);
-  if (kind_in(ours) != kind) return false;
-  std::istringstream keys(theirs.substr(std::min(kind.size() + 1, theirs.size())));
-  for (std::string key; std::getline(keys, key, ',');) {
-    const std::string name = key.substr(0, key.find('=')), value = key_in(ours, name);
-    if (!value.empty() && value != key_in(theirs, name)) return false;
-  }
-  return true;
+  if (kind_in(ours) != kind_in(theirs)) return false;
+  return std::ranges::all_of(keys_in(theirs), [&](const KeyText& key) {
+    const std::string value = key_in(ours, key.key);
+    return value.empty() || value == key.value;
+  });
 }
 
 // Of a row, with the published size of the perturbation where it has one.
@@ -74,8 +71,10 @@ Json method_of(const Json& row) {
 }
 
 const Json* row_of(const ReportedRun& run) {
+  const std::string adapter = published()["settings"]["adapter"];
+  if (kind_in(run.text_setting("adapter")) != kind_in(adapter)) return nullptr;
   for (const Json& row : published()["rows"]) {
-    if (!row.contains("method") || !agrees(run.text_setting("adapter"), "lora")) continue;
+    if (!row.contains("method")) continue;
     const auto is_of_run = [&](const auto& item) {
       return agrees(run.config.value(item.key(), Json()), item.value());
     };

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "palimpsest/config/keys.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/scenario.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/file_json.h"
+#include "palimpsest/kinds/old_settings.h"
 #include "palimpsest/metrics/scores.h"
 #include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/readable.h"
@@ -40,6 +42,22 @@ Json read_run_json(const std::filesystem::path& folder) {
                           ": expected a JSON object that says how the run began, found something "
                           "else: the file is damaged. Without it (moved away) the records are "
                           "shown alone"));
+}
+
+Json recorded_settings(const std::string& recorded_json) {
+  static const Json defaults = [] {
+    KeyTable table;
+    for (const auto& keys :
+         {keys_of_input(), keys_of_training(), keys_of_measuring(), keys_of_running()})
+      table.keys.insert(table.keys.end(), keys.begin(), keys.end());
+    return Json::parse(config_json(table, RunConfig(), /*with_operational=*/false));
+  }();
+  Json recorded = Json::parse(with_todays_settings(recorded_json), nullptr,
+                              /*allow_exceptions=*/false);
+  if (!recorded.is_object()) return recorded;
+  for (const auto& [name, value] : defaults.items())
+    if (!recorded.contains(name)) recorded[name] = value;
+  return recorded;
 }
 
 Json identity_json(const FileIdentity& identity) {

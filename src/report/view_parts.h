@@ -29,6 +29,9 @@ Json identity_json(const FileIdentity& identity);
 // What run.json says of how the run began; null where there is none. Throws InputError where it is
 // damaged.
 Json read_run_json(const std::filesystem::path& folder);
+// The settings of a record in today's spelling, with their defaults for those that its version
+// didn't know, so that runs of two versions compare. No object where the record has none.
+Json recorded_settings(const std::string& recorded_json);
 // Whether the settings of a record request accuracy given the task.
 bool is_task_given(const Json& config);
 // Samples and the sums of every score by task, null where no samples were tested; weights of those

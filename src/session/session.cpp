@@ -11,8 +11,7 @@ AdaptedWeights make_weights(std::vector<float> difference) {
 Session open_session(const RunConfig& config, Inputs inputs, double stop_after, HostGroup& group,
                      Watchdog& watchdog, const RunEvents& events) {
   configure_processor(static_cast<int>(config.device.threads));
-  Placement placement =
-      make_placement(name(config.device.kind), config.device.share, group, watchdog);
+  Placement placement = make_placement(config.device.kind, config.device.share, group, watchdog);
   if (!config.device.graphs) placement.make_graph = nullptr;
   std::unique_ptr<Backbone> model = group.work("placing the backbone", [&] {
     return make_backbone(*inputs.weights, inputs.backbone, inputs.choice, placement.device);
@@ -28,7 +27,7 @@ Session open_session(const RunConfig& config, Inputs inputs, double stop_after, 
                   .placement = std::move(placement),
                   .pixels = std::move(pixels),
                   .model = std::move(model)};
-  using enum DeviceSettings::Kind;
+  using enum DeviceKind;
   session.config.device.kind = session.device().is_cuda() ? kCuda : kCpu;
   constexpr std::string_view kPhase = "agreement at the start";
   group.agree(session.inputs.backbone_sha256, "backbone's weights (SHA-256)", kPhase);

@@ -62,13 +62,14 @@ def zsh(folder, line):
 
 def test_bash_completes_verbs_settings_and_choices(tmp_path):
     (tmp_path / "pack.h5").touch()
+    targets = [f"targets={name}" for name in ("query", "key", "value", "output", "fc1", "fc2")]
     assert bash(tmp_path, "palimpsest", "") == ["train", "eval", "predict", "plan", "doctor"]
     assert bash(tmp_path, "palimpsest", "tr") == ["train"]
     assert bash(tmp_path, "build/src/palimpsest", "train", "--adap") == ["--adapter"]
     assert bash(tmp_path, "palimpsest", "train", "--adapter", "") == ["lora", "none"]
     assert bash(tmp_path, "palimpsest", "train", "--adapter", "=", "l") == ["lora"]
     assert bash(tmp_path, "palimpsest", "train", "--adapter", "=") == ["lora", "none"]
-    assert bash(tmp_path, "palimpsest", "train", "--adapter", "lora", ":") == ["rank=", "alpha=", "targets=", "a=kaiming", "a=covariance"]
+    assert bash(tmp_path, "palimpsest", "train", "--adapter", "lora", ":") == ["rank=", "alpha=", *targets, "a=kaiming", "a=covariance"]
     assert bash(tmp_path, "palimpsest", "train", "--curvature", "=", "gram", ":", "scale", "=", "s") == ["secant"]
     assert bash(tmp_path, "palimpsest", "train", "--adapter", "lora", ":", "rank", "=", "4,al") == ["4,alpha="]
     assert bash(tmp_path, "palimpsest", "train", "--pack", "p") == ["pack.h5"]

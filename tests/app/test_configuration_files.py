@@ -46,6 +46,16 @@ def test_what_a_file_says_is_what_runs_and_prints_back(tmp_path, line, shown):
     assert call(PROGRAM, "train", "--config", again, "--print-config") == text
 
 
+def test_what_a_conversion_leaves_out_is_named(tmp_path):
+    path = tmp_path / "run.cfg"
+    path.write_text(FILES + "perturbation = none\nepsilon = 0.5\nmerge = average\nlora-rank = 4\n")
+    done = subprocess.run([PROGRAM, "train", "--config", path, "--print-config"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == f"palimpsest: configuration {path}: line 5: epsilon is left out: perturbation = none has no key epsilon\n"
+    assert lines_of(done.stdout)["adapter"].startswith("lora:rank=4,")
+    assert "line 4: perturbation 'sign': epsilon = 'much' is not possible" in printed(tmp_path, "epsilon = much\nperturbation = none\n", code=2)
+
+
 @pytest.mark.slow
 def test_home_folders_in_both(tmp_path):
     for text, arguments in (("out = ~/x\n", ()), ("", ("--out=~/x",)), ("", ("--out", "~/x"))):

@@ -225,6 +225,8 @@ def test_a_machine_file_of_ones_own(tmp_path):
         (["--shape", "vit-b/16", "--world-size", "0"], "counted from 1"),
         (["--shape", "vit-b/16", "--world-size", "1,,8"], "expected numbers of ranks"),
         (["--shape", "vit-b/16", "--epoch", "3"], "epochs"),
+        (["--shape", "vit-b/16", "--json"], "unknown setting 'json'; palimpsest plan --help lists them all"),
+        (["--shape", "vit-b/16", "--tokens"], "expected a value of '--tokens', found none"),
         ([], "missing settings: --pack --protocol --backbone"),
     ]),
 )

@@ -13,7 +13,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-TEST(CudaModuleTest, CpuNeedsNoModule) { EXPECT_EQ(choose_cuda("cpu"), nullptr); }
+TEST(CudaModuleTest, CpuNeedsNoModule) { EXPECT_EQ(choose_cuda(DeviceKind::kCpu), nullptr); }
 
 TEST(CudaModuleTest, AMissingModuleSaysWhereItWasLookedFor) {
   const CudaLookup lookup = open_cuda({"/nowhere/libpalimpsest_cuda.so"});
@@ -34,9 +34,9 @@ TEST(CudaModuleTest, AFileThatIsNoModuleSaysSo) {
 
 TEST(CudaModuleTest, AskingForADeviceThatIsNotThereIsAUsageError) {
   if (open_cuda().api) GTEST_SKIP() << "a CUDA device is visible";
-  EXPECT_EQ(choose_cuda("auto"), nullptr);
+  EXPECT_EQ(choose_cuda(DeviceKind::kAuto), nullptr);
   try {
-    choose_cuda("cuda");
+    choose_cuda(DeviceKind::kCuda);
     ADD_FAILURE() << "there is no device";
   } catch (const UsageError& error) {
     EXPECT_THAT(error.what(), HasSubstr("--device cuda: "));

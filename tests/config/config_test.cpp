@@ -102,8 +102,8 @@ TEST(Config, AKindGivesItsKeysAndTheOthersKeepTheirDefaults) {
   EXPECT_EQ(parse_with({"--device=cpu:threads=2"}).device.threads, 2);
   EXPECT_EQ(parse_with({"--augmentation=none"}).augmentation.kind, Augmentation::Kind::kNone);
   EXPECT_THAT(refusal_with({"--schedule=cosine:factor=2"}),
-              AllOf(HasSubstr("schedule = 'cosine:factor=2' is not possible"),
-                    HasSubstr("has no key 'factor'; its keys are warmup")));
+              HasSubstr("command line: schedule 'cosine' has no key 'factor'; its keys are "
+                        "warmup"));
 }
 
 TEST(Config, LanesAreANumberOrRanks) {
@@ -185,10 +185,15 @@ TEST_F(ConfigFile, AnOldFileIsConvertedWhereThatIsAskedFor) {
       "augmentation = rand-augment\nrand-augment-magnitude = 5\ncolour-jitter = 0.1\n"
       "crop-share = 0.9\nlog-every = 9\nlanes = ranks\n");
   const Arguments arguments = {"--config", path()};
-  const RunConfig config = parse_run_config(table(), arguments, "train", OldFiles::kConvert);
+  std::vector<std::string> left_out;
+  const RunConfig config = parse_run_config(table(), arguments, "train", &left_out);
+  EXPECT_THAT(left_out,
+              ElementsAre("configuration " + path() +
+                          ": line 13: colour-jitter is left out: augmentation = rand-augment has "
+                          "no key jitter"));
   EXPECT_EQ(config.schedule, (Schedule{Schedule::Kind::kMultistep, {0.2, 0.4}, 0.1, 7}));
   EXPECT_EQ(config.nonfinite, (NonfiniteSettings{NonfiniteSettings::Kind::kSkip, 3}));
-  EXPECT_EQ(config.device, (DeviceSettings{DeviceSettings::Kind::kCpu, 2}));
+  EXPECT_EQ(config.device, (DeviceSettings{DeviceKind::kCpu, 2}));
   EXPECT_EQ(config.augmentation.magnitude, 5);
   EXPECT_EQ(config.augmentation.operations, 2);
   EXPECT_EQ(config.image_transform.crop, 0.9);
@@ -196,6 +201,27 @@ TEST_F(ConfigFile, AnOldFileIsConvertedWhereThatIsAskedFor) {
   EXPECT_EQ(config.lanes, 0);
   write(print_config(table(), config));
   EXPECT_EQ(parse_run_config(table(), arguments), config);
+}
+
+TEST_F(ConfigFile, AnOldFileIsRefusedByLineWhereAValueIsBadAlsoOneThatIsLeftOut) {
+  const auto refused = [&](const char* text) -> std::string {
+    std::vector<std::string> left_out;
+    write(text);
+    try {
+      parse_settings(table(), Arguments{"--config", path()}, {}, "train", &left_out);
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(refused("augmentation = none\ncolour-jitter = much\n"),
+              HasSubstr(path() + ": line 2: augmentation 'crop-flip-jitter': jitter = 'much'"));
+  EXPECT_THAT(refused("nonfinite = skip\nnonfinite-limit =\n"),
+              HasSubstr(path() + ": line 2: nonfinite action 'skip': limit = ''"));
+  EXPECT_THAT(refused("seed = 1\nschedule = cosin\nwarmup-steps = 3\n"),
+              HasSubstr(path() + ": line 2: schedule 'cosin' is not known"));
+  EXPECT_THAT(refused("warmup-steps = 3\nschedule = cosine:warmup=4\n"),
+              AllOf(HasSubstr(path() + ": line 2: "), HasSubstr("say different things")));
 }
 
 // Files that include others, in their own folder.
@@ -250,6 +276,22 @@ TEST_F(Includes, AreRefusedByFileAndLine) {
   EXPECT_THAT(refused(file("mine/g.cfg", "include = e.cfg\ninclude = c.cfg\n")),
               HasSubstr("given twice"));
   EXPECT_THAT(refused(file("mine/h.cfg", "include = \n")), HasSubstr("separated by commas"));
+  file("mine/a,b.cfg", "seed = 2\n");
+  EXPECT_THAT(refused(file("mine/i.cfg", "include = a,b.cfg\n")),
+              AllOf(HasSubstr("include = a: expected"), HasSubstr("names can't have one")));
+  EXPECT_THAT(refused(file("mine/j.cfg", "include = /nowhere/k.cfg\n")),
+              testing::EndsWith("include = /nowhere/k.cfg: expected a file, found none"));
+}
+
+TEST_F(Includes, AreBounded) {
+  file("mine/0.cfg", "seed = 2\n");
+  for (int i = 1; i <= 40; ++i) {
+    const std::string below = std::to_string(i - 1) + ".cfg";
+    file("mine/" + std::to_string(i) + ".cfg", "include = " + below + ", " + below + "\n");
+  }
+  EXPECT_EQ(parsed(file("mine/few.cfg", "include = 5.cfg\n")).seed, 2u);
+  EXPECT_THAT(refused(file("mine/many.cfg", "include = 40.cfg\n")),
+              HasSubstr("expected at most 100 files in all, found more"));
 }
 
 TEST_F(ConfigFile, RefusesAKeyGivenTwiceInOneSource) {
@@ -304,7 +346,10 @@ TEST(Config, NamesKeyValueAndWhatIsAllowed) {
       {"out", " runs/a", "no space at its ends"},
   };
   for (const auto& wrong : cases) {
-    const std::string named = std::string(wrong.key) + " = '" + wrong.value + "'";
+    // A kind names itself.
+    const bool of_a_kind = find_key(table(), wrong.key)->type == Type::kKind;
+    const std::string named =
+        of_a_kind ? wrong.key : std::string(wrong.key) + " = '" + wrong.value + "'";
     EXPECT_THAT(refusal_with({std::string("--") + wrong.key, wrong.value}),
                 AllOf(HasSubstr(named), HasSubstr(wrong.allowed)));
   }
@@ -314,6 +359,7 @@ TEST(Config, RefusesAbbreviationsAndStrayWords) {
   EXPECT_THAT(refusal_with({"--epo", "3"}), HasSubstr("unknown setting 'epo'"));
   EXPECT_THAT(refusal_with({"--epochs", "3", "4"}), AllOf(HasSubstr("'4'"), HasSubstr("--name")));
   EXPECT_THAT(refusal_with({"-b", "3"}), HasSubstr("'-b'"));
+  EXPECT_THAT(refusal_with({"--"}), HasSubstr("'--' is no setting"));
   EXPECT_THAT(refusal_with({"--epochs"}), HasSubstr("'--epochs'"));
 }
 

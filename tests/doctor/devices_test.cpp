@@ -5,9 +5,9 @@ namespace {
 
 using testing::HasSubstr;
 
-const DoctorRequest kAuto{.device = "auto", .out = ""};
-const DoctorRequest kCuda{.device = "cuda", .out = ""};
-const DoctorRequest kShared{.device = "cuda", .share_device = true, .out = ""};
+const DoctorRequest kAuto{.device = DeviceKind::kAuto, .out = ""};
+const DoctorRequest kCuda{.device = DeviceKind::kCuda, .out = ""};
+const DoctorRequest kShared{.device = DeviceKind::kCuda, .share_device = true, .out = ""};
 
 Facts without_devices() {
   return {{{"host", "a"}, {"obstacle", "no NVIDIA driver"}},

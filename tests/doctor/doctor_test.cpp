@@ -79,7 +79,7 @@ struct DoctorTest : testing::Test {
 };
 
 TEST_F(DoctorTest, WithoutDevicesNothingFails) {
-  const Diagnosis diagnosis = on_processors({.device = "auto", .out = folder()});
+  const Diagnosis diagnosis = on_processors({.device = DeviceKind::kAuto, .out = folder()});
   if (!is_root()) {
     EXPECT_THAT(diagnosis.findings, IsEmpty());
     EXPECT_THAT(lines, IsEmpty());
@@ -97,7 +97,7 @@ TEST_F(DoctorTest, WithoutDevicesNothingFails) {
 }
 
 TEST_F(DoctorTest, DevicesThatAreAskedForAndMissingFail) {
-  const Diagnosis diagnosis = on_processors({.device = "cuda", .out = ""});
+  const Diagnosis diagnosis = on_processors({.device = DeviceKind::kCuda, .out = ""});
   if (!is_root()) return;
   EXPECT_TRUE(diagnosis.failed());
   EXPECT_THAT(find(diagnosis, "devices").found, HasSubstr("none in this test"));
@@ -107,7 +107,7 @@ TEST_F(DoctorTest, OnDevicesNcclIsTimedAndVerified) {
   for (int number = 0; number < std::max(2, group.size()); ++number) {
     cuda.devices.push_back(fake_device(number));
   }
-  const Diagnosis diagnosis = on_devices({.device = "cuda", .out = ""});
+  const Diagnosis diagnosis = on_devices({.device = DeviceKind::kCuda, .out = ""});
   EXPECT_EQ(cuda.device, group.rank());
   EXPECT_EQ(cuda.allocations, 0);
   EXPECT_EQ(std::getenv("NCCL_HOSTID"), nullptr);
@@ -121,14 +121,15 @@ TEST_F(DoctorTest, OnDevicesNcclIsTimedAndVerified) {
 TEST_F(DoctorTest, RanksOnOneDeviceAreRefusedUnlessTheyMayShareIt) {
   if (group.size() == 1) GTEST_SKIP() << "needs two ranks";
   cuda.devices = {fake_device(0)};
-  const Diagnosis refused = on_devices({.device = "cuda", .out = ""});
+  const Diagnosis refused = on_devices({.device = DeviceKind::kCuda, .out = ""});
   if (is_root()) {
     EXPECT_EQ(find(refused, "devices").verdict, Verdict::kFailure);
     EXPECT_THAT(find(refused, "devices").found, HasSubstr("rank 0 and rank 1"));
     EXPECT_EQ(find(refused, "all-reduce nccl").verdict, Verdict::kSkipped);
   }
   EXPECT_THAT(nccl.calls, IsEmpty());
-  const Diagnosis shared = on_devices({.device = "cuda", .share_device = true, .out = ""});
+  const Diagnosis shared =
+      on_devices({.device = DeviceKind::kCuda, .share_device = true, .out = ""});
   EXPECT_EQ(std::string(std::getenv("NCCL_HOSTID")), concat("palimpsest-rank-", group.rank()));
   unsetenv("NCCL_HOSTID");
   if (is_root()) {
@@ -139,7 +140,7 @@ TEST_F(DoctorTest, RanksOnOneDeviceAreRefusedUnlessTheyMayShareIt) {
 TEST_F(DoctorTest, ADeviceThatDoesNotAnswerOnOneRankIsNamed) {
   for (int number = 0; number < group.size(); ++number) cuda.devices.push_back(fake_device(number));
   if (group.rank() == group.size() - 1) cuda.result = 46;
-  const Diagnosis diagnosis = on_devices({.device = "cuda", .out = ""});
+  const Diagnosis diagnosis = on_devices({.device = DeviceKind::kCuda, .out = ""});
   if (!is_root()) return;
   const Finding finding = find(diagnosis, "devices");
   EXPECT_EQ(finding.verdict, Verdict::kFailure);
@@ -152,7 +153,7 @@ TEST_F(DoctorTest, ADeviceThatDoesNotAnswerOnOneRankIsNamed) {
 TEST_F(DoctorTest, AFailureOfNcclIsAFindingAndEndsTheJob) {
   for (int number = 0; number < group.size(); ++number) cuda.devices.push_back(fake_device(number));
   nccl.next_result = kNcclSystemError;
-  EXPECT_THROW(on_devices({.device = "cuda", .out = ""}), RankLostError);
+  EXPECT_THROW(on_devices({.device = DeviceKind::kCuda, .out = ""}), RankLostError);
   EXPECT_EQ(cuda.allocations, 0);
   if (is_root()) {
     EXPECT_THAT(lines, testing::Contains(HasSubstr("FAIL  all-reduce nccl")));
@@ -173,7 +174,7 @@ TEST_F(DoctorTest, WrongSumsOfOneRankFail) {
     broken_ = static_cast<float*>(data) + count / 2;
     return right.all_reduce_sum(data, count, type, comm, stream);
   };
-  const Diagnosis diagnosis = on_devices({.device = "cuda", .out = ""});
+  const Diagnosis diagnosis = on_devices({.device = DeviceKind::kCuda, .out = ""});
   if (!is_root()) return;
   EXPECT_EQ(find(diagnosis, "all-reduce nccl").verdict, Verdict::kFailure);
   EXPECT_THAT(find(diagnosis, "all-reduce nccl").found,

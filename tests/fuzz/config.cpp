@@ -26,8 +26,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::istringstream lines{std::string(text.substr(std::min(end + 1, text.size())))};
   for (std::string line; std::getline(lines, line);) arguments.push_back(line);
   reads_or_refuses([&] {
+    std::vector<std::string> left_out;
     const std::string printed =
-        print_config(table, parse_settings(table, arguments, {}, "train", OldFiles::kConvert));
+        print_config(table, parse_settings(table, arguments, {}, "train", &left_out));
     const auto again = input_file("printed.cfg", printed);
     const std::vector<std::string> same = {"--config", again};
     if (print_config(table, parse_settings(table, same)) != printed) std::abort();

@@ -19,8 +19,8 @@ struct Places {
   Places()
       : watchdog(100),
         group(watchdog),
-        host(make_placement("cpu", false, group, watchdog)),
-        device(make_placement("cuda", /*share_device=*/true, group, watchdog)) {}
+        host(make_placement(DeviceKind::kCpu, false, group, watchdog)),
+        device(make_placement(DeviceKind::kCuda, /*share_device=*/true, group, watchdog)) {}
   Watchdog watchdog;
   HostGroup group;
   Placement host, device;

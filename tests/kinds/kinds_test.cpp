@@ -104,10 +104,11 @@ TEST(Kinds, MessagesNameThePartAndWhatIsExpected) {
             "simple shape 'pointe' is not known; did you mean 'point'? Known: point, polygon");
   EXPECT_EQ(refusal("xyz"),
             "simple shape 'xyz' is not known; see train --help. Known: point, polygon");
-  EXPECT_EQ(refusal("point:"), "simple shape 'point:': expected key=value behind the colon");
+  EXPECT_EQ(refusal("point:"), "simple shape 'point': expected key=value, found ''");
   EXPECT_EQ(refusal("point:size=1"), "simple shape 'point' has no key 'size'; it has no keys");
   EXPECT_THAT(refusal("polygon:corner=1"), HasSubstr("did you mean 'corners'?"));
   EXPECT_THAT(refusal("polygon:zzz=1"), HasSubstr("its keys are corners, fill, labels or sides"));
+  EXPECT_EQ(refusal("polygon:corners=3,"), "simple shape 'polygon': expected key=value, found ''");
   EXPECT_EQ(refusal("polygon:corners"),
             "simple shape 'polygon': expected key=value, found 'corners'");
   EXPECT_EQ(refusal("polygon:corners=3,corners=3"),
@@ -128,7 +129,7 @@ TEST(Kinds, HelpHasAParagraphForEachAndALineForEachKey) {
             "point: No extent.\n"
             "polygon: Straight sides.\n"
             "  corners=a whole number from 3 to 9. How many.\n"
-            "  fill=none or dots; none if not given\n"
+            " *fill=none or dots; none if not given\n"
             "  labels=different words joined by +; a+b if not given\n"
             "  sides=different words of left, right or top, joined by +;\n"
             "    left if not given\n");

@@ -14,9 +14,28 @@ namespace {
 using Settings = std::map<std::string, std::string>;
 using testing::HasSubstr;
 
-Settings converted(Settings settings) {
-  EXPECT_TRUE(convert_old_settings(settings));
-  return settings;
+// Of a record, in the order of the names.
+Settings converted(const Settings& settings) {
+  std::vector<Given> lines;
+  for (const auto& [name, value] : settings) lines.push_back({name, value});
+  const ConvertedSettings converted = convert_old_settings(lines).value();
+  Settings made;
+  for (const Given& given : converted.settings)
+    EXPECT_TRUE(made.emplace(given.name, given.value).second) << given.name;
+  return made;
+}
+
+// Lines of files: "FILE: NAME = VALUE".
+ConvertedSettings converted_lines(const std::vector<std::string>& texts) {
+  std::vector<Given> lines;
+  for (const std::string& text : texts) {
+    const std::size_t colon = text.find(": "), equals = text.find(" = ");
+    lines.push_back({.name = text.substr(colon + 2, equals - colon - 2),
+                     .value = text.substr(equals + 3),
+                     .file = text.substr(0, colon),
+                     .source = text.substr(0, colon)});
+  }
+  return convert_old_settings(lines).value();
 }
 
 TEST(OldSettings, BecomeKeysOfTheKindThatHasThem) {
@@ -46,24 +65,69 @@ TEST(OldSettings, ATextWinsOverADefaultAndContradictionsAreRefused) {
             (Settings{{"perturbation", "sign:epsilon=0.3"}}));
   EXPECT_EQ(converted({{"perturbation", "sign:epsilon=0.5"}, {"epsilon", "0.3"}}),
             (Settings{{"perturbation", "sign:epsilon=0.3"}}));
-  Settings both = {{"perturbation", "sign:epsilon=0.3"}, {"epsilon", "0.2"}};
-  EXPECT_THAT([&] { convert_old_settings(both); },
-              testing::ThrowsMessage<UsageError>(HasSubstr("say different things")));
-  Settings two = {{"ewc", "1"}, {"penalty", "ewc"}};
-  EXPECT_THAT([&] { convert_old_settings(two); },
-              testing::ThrowsMessage<UsageError>(HasSubstr("leave one of them out")));
+  EXPECT_THAT(
+      [] {
+        converted({{"perturbation", "sign:epsilon=0.3"}, {"epsilon", "0.2"}});
+      },
+      testing::ThrowsMessage<UsageError>(HasSubstr("say different things")));
+  EXPECT_THAT(
+      [] {
+        converted({{"ewc", "2"}, {"penalty", "ewc:weight=3"}});
+      },
+      testing::ThrowsMessage<UsageError>(HasSubstr("leave one of them out")));
+}
+
+TEST(OldSettings, TheLaterOfTwoFilesWinsAlsoWithADefault) {
+  const auto perturbation = [](const std::vector<std::string>& lines) {
+    const ConvertedSettings made = converted_lines(lines);
+    EXPECT_THAT(made.left_out, testing::IsEmpty());
+    EXPECT_EQ(made.settings.size(), 1u);
+    return made.settings.front().value;
+  };
+  EXPECT_EQ(perturbation({"a: perturbation = sign:epsilon=0.3", "b: epsilon = 0.5"}),
+            "sign:epsilon=0.5");
+  EXPECT_EQ(perturbation({"a: epsilon = 0.3", "b: perturbation = sign:epsilon=0.5"}),
+            "sign:epsilon=0.5");
+  EXPECT_EQ(perturbation({"a: epsilon = 0.3", "b: perturbation = gaussian"}),
+            "gaussian:epsilon=0.3");
+  EXPECT_EQ(perturbation({"a: epsilon = 0.2", "a: perturbation = sign:epsilon=0.2"}),
+            "sign:epsilon=0.2");
+  EXPECT_EQ(converted_lines({"a: perturbation = sign:epsilon=0.3", "b: perturbation = stratified",
+                             "b: threads = 2"})
+                .settings.front()
+                .value,
+            "stratified:epsilon=0.5");
+  EXPECT_EQ(converted_lines({"a: penalty = ewc", "b: ewc = 0"}).settings.front().value, "none");
+  EXPECT_THAT(
+      [] {
+        converted_lines({"a: perturbation = sign:epsilon=0.3", "a: epsilon = 0.5"});
+      },
+      testing::ThrowsMessage<UsageError>("a: perturbation = sign:epsilon=0.3 and epsilon = 0.5 say "
+                                         "different things: leave one of them out"));
+}
+
+TEST(OldSettings, ALineWithoutAMeaningIsNamed) {
+  const auto left_out = [](const std::vector<std::string>& lines) {
+    return converted_lines(lines).left_out;
+  };
+  EXPECT_THAT(
+      left_out({"a: perturbation = none", "a: epsilon = 0.5"}),
+      testing::ElementsAre("a: epsilon is left out: perturbation = none has no key epsilon"));
+  EXPECT_THAT(left_out({"a: classifier = ridge", "b: head-refit = true"}),
+              testing::ElementsAre("b: head-refit is left out: classifier = ridge has no key "
+                                   "refit"));
+  EXPECT_THAT(left_out({"a: head-align-epochs = 3"}),
+              testing::ElementsAre("a: head-align-epochs is left out: head-align isn't true"));
+  EXPECT_THAT(left_out({"a: head-align = true", "a: head-align-epochs = 3"}), testing::IsEmpty());
 }
 
 TEST(OldSettings, TodaysSettingsAreLeftAsTheyAre) {
-  Settings today = {{"adapter", "lora:rank=4"}, {"device", "cpu"}};
-  const Settings before = today;
-  EXPECT_FALSE(convert_old_settings(today));
-  EXPECT_EQ(today, before);
+  EXPECT_FALSE(convert_old_settings({{"adapter", "lora:rank=4"}, {"device", "cpu"}}).has_value());
   for (const char* const text : {R"({"adapter":"lora:rank=4"})", "[1]", "no json", ""})
     EXPECT_EQ(with_todays_settings(text), text);
 }
 
-TEST(OldSettings, RecordsKeepTheirTypesAndOrder) {
+TEST(OldSettings, RecordsKeepTheirTypesAndOrderAndGetWhatCameLater) {
   const auto json = nlohmann::ordered_json::parse(with_todays_settings(
       R"({"seed":18446744073709551615,"adapter":"lora","lora-rank":4,"lora-alpha":4.0,)"
       R"("lora-targets":["key","value"],"lr":0.01,"schedule":"multistep","milestones":[0.25,0.5],)"
@@ -72,7 +136,13 @@ TEST(OldSettings, RecordsKeepTheirTypesAndOrder) {
             R"({"seed":18446744073709551615,)"
             R"("adapter":"lora:rank=4,alpha=4,targets=key+value,a=kaiming","lr":0.01,)"
             R"("schedule":"multistep:milestones=0.25+0.5,factor=0.1,warmup=0","joint":false,)"
-            R"("lanes":4,"device":"cuda:threads=1,graphs=true"})");
+            R"("lanes":4,"device":"cuda:threads=1,graphs=true",)"
+            R"("augmentation":"crop-flip:min-scale=0.08","classifier":"local:refit=0,align=0",)"
+            R"("curvature":"empirical:scale=secant","head":"linear",)"
+            R"("image-transform":"resize-crop:size=224,crop=0,interpolation=auto,)"
+            R"(normalisation=backbone","merge":"closed-form:by=global,shrink=0",)"
+            R"("nonfinite":"stop","objective":"classes","penalty":"none",)"
+            R"("perturbation":"sign:epsilon=0.5"})");
 }
 
 TEST(OldSettings, HaveASpellingOfToday) {
@@ -81,7 +151,9 @@ TEST(OldSettings, HaveASpellingOfToday) {
     return spelling.setting + " = " + spelling.value;
   };
   EXPECT_EQ(today("lora-rank", "4"), "adapter = lora:rank=4");
-  EXPECT_EQ(today("lora-rank", ""), "adapter = lora:rank=10");
+  EXPECT_EQ(todays_spelling("lora-rank")->value, "lora:rank=10");
+  EXPECT_EQ(today("lora-rank", ""), "adapter = lora:rank=");
+  EXPECT_EQ(today("head-refit", "maybe"), "classifier = local:refit=maybe");
   EXPECT_EQ(today("lora-targets", "query,fc1"), "adapter = lora:targets=query+fc1");
   EXPECT_EQ(today("head-refit", "true"), "classifier = local:refit=20");
   EXPECT_EQ(today("head-align-epochs", "7"), "classifier = local:align=7");
@@ -96,6 +168,7 @@ TEST(OldSettings, AKeyIsFoundInAText) {
   EXPECT_EQ(key_in("lora:rank=4", "alpha"), "");
   EXPECT_EQ(key_in("lora", "rank"), "");
   EXPECT_EQ(key_in("", "rank"), "");
+  EXPECT_EQ(key_in("lora:rank", "rank"), "");
 }
 
 }  // namespace

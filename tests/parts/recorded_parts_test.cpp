@@ -183,7 +183,7 @@ TEST_F(RecordedParts, EveryObjectiveAddsUpOverLanes) {
 TEST(EveryCurvature, IsTheSameOfTextsFilledUp) {
   Watchdog watchdog(60);
   HostGroup group(watchdog);
-  const Placement placement = make_placement("cpu", false, group, watchdog);
+  const Placement placement = make_placement(DeviceKind::kCpu, false, group, watchdog);
   TinyStream texts(true, placement, group, watchdog);
   Session session = texts.session({});
   const PlacedHead head{.weight = at::randn({2, 32}),

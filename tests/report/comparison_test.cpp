@@ -68,6 +68,17 @@ TEST_F(ComparisonTest, FewerTasksAreAnotherGroup) {
   EXPECT_EQ(comparison.groups[1].description, "tasks 1 of 2 classes");
 }
 
+TEST_F(ComparisonTest, ASettingThatAnEarlierVersionDidNotKnowHasItsDefault) {
+  SmallRun later = run_with(2, 6), other = run_with(1, 6);
+  later.config.insert(1, R"("validation":0.0,"schedule":"cosine:warmup=0",)");
+  other.config.insert(1, R"("validation":0.5,)");
+  const auto early = make("early", run_with(1, 4));
+  EXPECT_EQ(compare_runs({early, make("later", later)}).groups.size(), 1u);
+  const Comparison comparison = compare_runs({early, make("other", other)});
+  ASSERT_EQ(comparison.groups.size(), 2u);
+  EXPECT_EQ(comparison.groups[0].description, "validation 0");
+}
+
 TEST_F(ComparisonTest, RefusesWhatWouldCountTwiceAndWhatHasNoTask) {
   const auto a = make("a", run_with(1, 4)), b = make("b", run_with(1, 4));
   EXPECT_THROW(compare_runs({a, b}), UsageError);

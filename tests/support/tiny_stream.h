@@ -110,7 +110,8 @@ class TinyStream {
     pretrained_ =
         make_weights(std::vector<float>(static_cast<std::size_t>(model->layout().size())));
     Placement placement =
-        make_placement(placement_.device.is_cuda() ? "cuda" : "cpu", false, group_, watchdog_);
+        make_placement(placement_.device.is_cuda() ? DeviceKind::kCuda : DeviceKind::kCpu, false,
+                       group_, watchdog_);
     placement.make_graph = std::move(make_graph);
     Session session{.config = config,
                     .group = group_,
@@ -222,7 +223,7 @@ class StreamTest : public testing::Test {
 
   Watchdog watchdog_{60};
   HostGroup group_{watchdog_};
-  Placement placement_ = make_placement("cpu", false, group_, watchdog_);
+  Placement placement_ = make_placement(DeviceKind::kCpu, false, group_, watchdog_);
   TinyStream stream_;
 };
 

@@ -44,4 +44,7 @@ class Adapter {
 
 const PartTable<Adapter>& adapters();
 
+// Of the adapter that a text names: what a model is opened with.
+std::vector<std::string> adapter_targets(std::string_view adapter);
+
 }  // namespace palimpsest

@@ -11,6 +11,7 @@
 
 #include "palimpsest/comm/device_graph.h"
 #include "palimpsest/comm/nccl.h"
+#include "palimpsest/core/device_kind.h"
 
 namespace palimpsest {
 
@@ -67,10 +68,10 @@ std::vector<std::filesystem::path> cuda_module_candidates();
 CudaLookup open_cuda(
     const std::vector<std::filesystem::path>& candidates = cuda_module_candidates());
 
-// `device` as --device has it: "cpu" never opens the module, "auto" only where there is a driver.
-CudaLookup look_for_cuda(const std::string& device);
+// kCpu never opens the module, kAuto only where there is a driver.
+CudaLookup look_for_cuda(DeviceKind device);
 
-// The same, null where CUDA cannot be used; "cuda" then throws UsageError with the obstacle.
-const CudaApi* choose_cuda(const std::string& device);
+// The same, null where CUDA cannot be used; kCuda then throws UsageError with the obstacle.
+const CudaApi* choose_cuda(DeviceKind device);
 
 }  // namespace palimpsest

@@ -27,7 +27,9 @@ Parameter row_of(T Settings::*, Parameter parameter) {
   } else if constexpr (std::is_same_v<T, std::vector<double>>) {
     parameter.type = Type::kNumbers;
   } else if constexpr (std::is_same_v<T, std::string>) {
-    parameter.type = parameter.kinds == nullptr ? Type::kText : Type::kKind;
+    parameter.type = parameter.kinds != nullptr  ? Type::kKind
+                     : parameter.choices.empty() ? Type::kText
+                                                 : Type::kWord;
   }
   return parameter;
 }

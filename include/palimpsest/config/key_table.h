@@ -27,6 +27,8 @@ struct KeyTable {
   // Throw UsageError where settings contradict one another: of every verb; of one that trains.
   std::function<void(const RunConfig&)> check = nullptr;
   std::function<void(const RunConfig&)> check_training = nullptr;
+  // Gives those their default that the others leave without a meaning.
+  std::function<void(RunConfig&)> forget_unused = nullptr;
 };
 
 // nullptr where there is none of that name.
@@ -38,26 +40,24 @@ std::string value_text(const RunConfig& config, const Key& key);
 // Parses and checks one value. Throws UsageError naming the key, the value and what is allowed.
 void set_value(RunConfig& config, const Key& key, std::string_view text);
 
-// What a .cfg file in the spelling of an earlier version means: an error that says how to convert
-// it, or what today's spelling says.
-enum class OldFiles { kRefuse, kConvert };
-
 // Arguments after the verb: --config FILE (lines of core/cfg_file.h, and `include`, see
 // config_files.h; relative paths of settings are relative to the working folder), --key value or
 // --key=value; a boolean flag alone means true. The command line wins over the file. Nothing is
 // left aside: throws UsageError for a line that is none, an unknown key (with the nearest known
 // one), a key of an earlier version (with today's spelling), a key given twice in one place, a
 // value out of range, a missing required setting (pack, protocol, backbone), a contradiction
-// between settings.
+// between settings. With `left_out` a file in the spelling of an earlier version is converted
+// instead; what of it has no meaning is named there, by line.
 RunConfig parse_run_config(const KeyTable& table, std::span<const std::string> arguments,
-                           std::string_view verb = "train", OldFiles old = OldFiles::kRefuse);
+                           std::string_view verb = "train",
+                           std::vector<std::string>* left_out = nullptr);
 
 // The same, but pack, protocol and backbone may be missing: for a plan without files. `defaults`:
 // what is not given. `verb`: a setting that it has no use for is refused on the command line, by
 // name, and passed over in a file, which describes a run.
 RunConfig parse_settings(const KeyTable& table, std::span<const std::string> arguments,
                          const RunConfig& defaults = {}, std::string_view verb = "train",
-                         OldFiles old = OldFiles::kRefuse);
+                         std::vector<std::string>* left_out = nullptr);
 
 // All settings as a .cfg file that parses back to the same RunConfig.
 std::string print_config(const KeyTable& table, const RunConfig& config);
@@ -79,8 +79,8 @@ std::string config_json(const KeyTable& table, const RunConfig& config, bool wit
 // not possible.
 void take_recorded(const KeyTable& table, std::string_view recorded_json, RunConfig& config);
 
-// The keys, operational ones aside, in which a recorded configuration (from config_json) differs:
-// "key: recorded X, now Y".
+// The keys, operational ones and those without a meaning aside, in which a recorded configuration
+// (from config_json) differs: "key: recorded X, now Y".
 std::vector<std::string> config_differences(const KeyTable& table, std::string_view recorded_json,
                                             const RunConfig& config);
 

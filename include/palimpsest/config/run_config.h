@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "palimpsest/core/choice.h"
+#include "palimpsest/core/device_kind.h"
 #include "palimpsest/core/scenario.h"
 
 namespace palimpsest {
@@ -82,16 +83,13 @@ constexpr auto choices(NonfiniteSettings::Kind) {
 }
 
 struct DeviceSettings {
-  enum class Kind { kAuto, kCpu, kCuda } kind = Kind::kAuto;
+  DeviceKind kind = DeviceKind::kAuto;
   std::int64_t threads = 1;  // of a rank, for tensor operations
   bool share = false;        // several ranks may have the same one
   bool graphs = true;        // CUDA graphs
 
   bool operator==(const DeviceSettings&) const = default;
 };
-constexpr auto choices(DeviceSettings::Kind) {
-  return std::array<std::string_view, 3>{"auto", "cpu", "cuda"};
-}
 
 struct ProgressSettings {
   enum class Kind { kAuto, kBar, kPlain, kNone } kind = Kind::kAuto;

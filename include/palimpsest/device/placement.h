@@ -4,10 +4,10 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "palimpsest/comm/collectives.h"
 #include "palimpsest/comm/device_graph.h"
+#include "palimpsest/core/device_kind.h"
 
 namespace palimpsest {
 
@@ -30,11 +30,11 @@ struct Placement {
   std::size_t room_for_images() const;
 };
 
-// `choice`: auto | cpu | cuda. auto takes devices when the CUDA module and one device per rank of
+// kAuto takes devices when the CUDA module and one device per rank of
 // the node are there on every rank. With `share_device` several ranks may have the same one: rank
 // r of a node then takes device r modulo their number, and NCCL_HOSTID is set for each (see
 // device_choice.h). Collective. Throws Error, saying why, when cuda is requested and can't be had.
-Placement make_placement(std::string_view choice, bool share_device, HostGroup& group,
+Placement make_placement(DeviceKind choice, bool share_device, HostGroup& group,
                          Watchdog& watchdog);
 
 // A contiguous float32 or float64 tensor as the collectives take it. Throws Error for any other.

@@ -19,7 +19,7 @@ namespace palimpsest {
 
 // The settings of the run to come that matter to a check, and what the caller knows of its program.
 struct DoctorRequest {
-  std::string device = "auto";  // auto | cpu | cuda
+  DeviceKind device = DeviceKind::kAuto;
   bool share_device = false;
   std::int64_t threads = 1;  // of a rank
   bool allow_numerics_change = false;

@@ -15,6 +15,13 @@ namespace palimpsest {
 // NAME of NAME[:key=value,...], as it is written.
 std::string_view kind_in(std::string_view text);
 
+// Its parts key=value, in order; no value where a part has no =.
+struct KeyText {
+  std::string_view key;
+  std::optional<std::string_view> value;
+};
+std::vector<KeyText> keys_in(std::string_view text);
+
 // The value of a key in NAME[:key=value,...]; "" where the text doesn't give it.
 std::string key_in(std::string_view text, std::string_view key);
 
@@ -62,8 +69,9 @@ class KindSettings {
   std::vector<KindSetting> settings_;
 };
 
-// Reads "key=value,..." for the kind of that name. Throws UsageError: an unknown key (with the
-// nearest known one), one given twice or missing, a value that is not possible (with what is).
+// Reads the keys of NAME[:key=value,...] for the kind of that name. Throws UsageError: an unknown
+// key (with the nearest known one), one given twice or missing, a value that is not possible (with
+// what is).
 KindSettings parse_kind_settings(std::string_view noun, std::string_view name,
                                  std::span<const Parameter> parameters, std::string_view text);
 

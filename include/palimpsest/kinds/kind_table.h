@@ -28,7 +28,8 @@ KindSettings parse_kind(const KindTable& table, std::string_view text);
 
 std::vector<std::string_view> kind_names(const KindTable& table);
 
-// All kinds, a paragraph each, with a line for each key, in lines of at most `width` characters.
+// All kinds, a paragraph each, with a line for each key, in lines of at most `width` characters. *
+// marks a key that may change when a run is resumed.
 std::string kinds_help(const KindTable& table, std::size_t width);
 
 // A row of a part's table, with what makes a Part of that kind. Throws UsageError where settings

@@ -14,17 +14,20 @@
 
 namespace palimpsest {
 
+inline constexpr std::array<std::string_view, 6> kBlockMatrices = {"query",  "key", "value",
+                                                                   "output", "fc1", "fc2"};
+
 // Sizes and canonical names. The matrix `fc1` of block 3 is prefix + "3." + names[4].
 struct BlockShape {
   std::int64_t blocks = 0, width = 0;
   std::int64_t fc1_out = 0, fc2_in = 0;  // they differ where the MLP is gated
   bool projection_bias = true;           // of query, key and value; else zero
   std::string_view prefix;
-  std::array<std::string_view, 6> names;  // query, key, value, output, fc1, fc2
+  std::array<std::string_view, 6> names;  // of kBlockMatrices
 };
 
-// The adapted matrices: `targets` in every block, among query, key, value, output, fc1, fc2. Throws
-// UsageError for another.
+// The adapted matrices: `targets` in every block, among kBlockMatrices. Throws UsageError for
+// another.
 AdaptedLayout adapted_layout(const BlockShape& shape, std::span<const std::string> targets);
 
 class BlockLayers {

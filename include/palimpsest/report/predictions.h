@@ -1,7 +1,9 @@
 #pragma once
 // What palimpsest predict writes and shows: a class for every sample, and how often it was right.
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "palimpsest/report/evaluation_views.h"
@@ -17,6 +19,9 @@ struct Predictions {
 };
 
 enum class Scores { kNone, kProbabilities, kLogits };
+constexpr auto choices(Scores) {
+  return std::array<std::string_view, 3>{"none", "probabilities", "logits"};
+}
 
 // A line for each sample under a line of names (RFC 4180): pack index, label, whether the likeliest
 // class is the label (empty where the weights don't know it), the `top` likeliest classes with

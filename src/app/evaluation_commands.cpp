@@ -1,0 +1,255 @@
+// palimpsest eval and palimpsest predict: saved weights on samples.
+#include <filesystem>
+#include <initializer_list>
+#include <iostream>
+
+#include "commands.h"
+#include "palimpsest/comm/stop_request.h"
+#include "palimpsest/config/own_options.h"
+#include "palimpsest/continual/evaluation.h"
+#include "palimpsest/continual/saved_weights.h"
+#include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/format/output_file.h"
+#include "palimpsest/method/settings.h"
+#include "palimpsest/report/evaluation_views.h"
+#include "palimpsest/report/predictions.h"
+
+namespace palimpsest {
+namespace {
+
+constexpr std::string_view kWeightsHelp =
+    "A run folder (its newest state), a state of one, or what palimpsest-merge --out\nwrote.";
+
+struct EvalOptions {
+  std::string weights, sweep, split, out, csv;
+  std::int64_t points = 21;
+  bool json = false;
+};
+
+const OwnOptions<EvalOptions>& options_of_eval() {
+  using O = EvalOptions;
+  static const OwnOptions<O> rows = {
+      struct_key(&O::weights, {.name = "weights", .help = kWeightsHelp}),
+      struct_key(&O::sweep,
+                 {.name = "sweep",
+                  .help = "A run folder: its newest merge at many values of alpha instead."}),
+      struct_key(&O::split, {.name = "split",
+                             .choices = {"test", "validation", "train"},
+                             .help = "Usually test; of a sweep validation, and test on request.\n"
+                                     "validation: of runs that kept some."}),
+      struct_key(
+          &O::points,
+          {.name = "points", .minimum = 2, .maximum = 10'000, .help = "Of a sweep, from 0 to 1."}),
+      struct_key(&O::json, {.name = "json", .help = "One JSON object instead of tables."}),
+      struct_key(&O::out, {.name = "out", .help = "Write the JSON object into this file, too."}),
+      struct_key(&O::csv,
+                 {.name = "csv", .help = "Of a sweep: write a table of numbers into this file."})};
+  return rows;
+}
+
+struct PredictOptions {
+  std::string weights, out, split = "all";
+  Scores scores = Scores::kNone;
+  std::int64_t top = 5;
+  bool json = false;
+};
+
+const OwnOptions<PredictOptions>& options_of_predict() {
+  using O = PredictOptions;
+  static const OwnOptions<O> rows = {
+      struct_key(&O::weights, {.name = "weights", .help = kWeightsHelp}),
+      struct_key(&O::out,
+                 {.name = "out", .help = "The table to write: a line for each sample (CSV)."}),
+      struct_key(&O::split,
+                 {.name = "split", .choices = {"all", "train", "test"}, .help = "Of the pack."}),
+      struct_key(&O::top, {.name = "top",
+                           .minimum = 1,
+                           .maximum = 1'000'000,
+                           .help = "How many of the likeliest classes, with their probabilities."}),
+      struct_key(&O::scores, {.name = "scores", .help = "A column for every class, too."}),
+      struct_key(&O::json, {.name = "json", .help = "The report as one JSON object."})};
+  return rows;
+}
+
+// The settings of saved weights, with what the command line changes. A setting that `verb` has no
+// use for is refused by name on the command line and passed over in a --config file. `needed`:
+// names of settings that may not be empty. Throws UsageError where one is.
+RunConfig settings_of(const SavedWeights& saved, std::span<const std::string> arguments,
+                      std::string_view verb, std::initializer_list<const char*> needed) {
+  RunConfig recorded = saved.config;
+  // Of the run's first start, which a later one may have gone beyond; the weights know their tasks.
+  if (!recorded.joint) recorded.tasks = 0;
+  RunConfig config = parse_settings(all_settings(), arguments, recorded, verb);
+  std::string missing;
+  for (const char* const name : needed) {
+    if (value_text(config, *find_key(all_settings(), name)).empty()) missing += concat(" --", name);
+  }
+  if (!missing.empty()) {
+    throw UsageError(concat(saved.source, " doesn't say where to find its data: give", missing));
+  }
+  return config;
+}
+
+EvaluationTitle title_of(const Session& session, const SavedWeights& saved,
+                         const std::string& split) {
+  EvaluationTitle title{.weights = saved.source,
+                        .pack = session.config.pack,
+                        .split = split,
+                        .task_names = {},
+                        .classes = saved.classes,
+                        .remarks = session.inputs.remarks};
+  if (!saved.post_hoc.empty()) title.remarks.push_back(saved.post_hoc);
+  return title;
+}
+
+[[noreturn]] void refuse_test_sweep(const std::string& run) {
+  throw UsageError(concat(run,
+                          " kept no validation samples (it was trained with --validation 0). "
+                          "Nothing may be chosen on test samples, alpha neither: train with "
+                          "--validation 0.1 to choose it, or look at the curve alone with "
+                          "--split test"));
+}
+
+void check(const EvalOptions& options) {
+  if (options.weights.empty() == options.sweep.empty()) {
+    throw UsageError("eval: expected either --weights or --sweep; see palimpsest eval --help");
+  }
+  if (!options.sweep.empty() && options.split == "train") {
+    throw UsageError(
+        "--sweep --split train: what was trained on doesn't show a good merge; give "
+        "validation or test");
+  }
+  if (!options.sweep.empty() && !std::filesystem::is_directory(options.sweep))
+    throw UsageError(concat("--sweep ", options.sweep, ": expected a run folder"));
+  for (const std::string& path : {options.out, options.csv}) {
+    if (!path.empty()) check_output(path);
+  }
+  if (options.sweep.empty() && !options.csv.empty())
+    throw UsageError("--csv is a sweep's table; give --sweep, or --out for JSON");
+}
+
+void check(const PredictOptions& options) {
+  if (options.weights.empty() || options.out.empty())
+    throw UsageError("predict: expected --weights and --out; see palimpsest predict --help");
+  check_output(options.out);
+}
+
+// On rank 0.
+void report(const PredictOptions& options, const SavedWeights& saved, Session& session,
+            std::vector<float> logits) {
+  const Pack& pack = session.inputs.pack;
+  LabelledSamples& samples = session.inputs.tasks.front().test;
+  Predictions predictions{.classes = known_classes(saved),
+                          .logits = std::move(logits),
+                          .samples = std::move(samples.samples),
+                          .targets = std::move(samples.targets),
+                          .labels = {}};
+  for (const std::int64_t sample : predictions.samples)
+    predictions.labels.push_back(pack.classes()[static_cast<std::size_t>(pack.label(sample))]);
+  write_file_atomically(options.out, csv_of_predictions(predictions, options.top, options.scores));
+  const EvaluationTitle title = title_of(session, saved, options.split);
+  const View view = view_of_predictions(title, predictions);
+  std::cout << (options.json ? view.json : view.text) << std::flush;
+  if (!std::cout) throw Error("the report could not be written to the standard output");
+}
+
+}  // namespace
+
+int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
+  EvalOptions options;
+  const std::vector<std::string> settings = take_own_options(options_of_eval(), arguments, options);
+  check(options);
+  const bool sweeps = !options.sweep.empty();
+  const SavedWeights saved = group.work("reading the weights", [&] {
+    return read_saved_weights(sweeps ? options.sweep : options.weights);
+  });
+  const RunConfig config = settings_of(saved, settings, "eval", {"pack", "protocol", "backbone"});
+  watchdog.set_deadline(static_cast<double>(config.hang_seconds));
+  std::string split = options.split.empty() ? "test" : options.split;
+  if (sweeps && options.split.empty()) {
+    if (config.validation == 0) refuse_test_sweep(options.sweep);
+    split = "validation";
+  }
+  Session session = open_evaluation(config, saved, split, group, watchdog);
+  EvaluationTitle title = title_of(session, saved, split);
+  for (const Task& task : session.tasks()) title.task_names.push_back(task.name);
+  View view;
+  std::string csv;
+  if (sweeps) {
+    if (split == "test") {
+      title.remarks.push_back(
+          "these are test samples: the curve may be looked at, but nothing may be chosen on it");
+    }
+    const Sweep sweep =
+        sweep_newest_merge(session, options.sweep, saved, static_cast<std::size_t>(options.points));
+    view = view_of_sweep(title, sweep);
+    csv = csv_of_sweep(sweep);
+  } else {
+    view = view_of_evaluation(title, evaluate_at(session, saved.weights, saved));
+  }
+  ignore_stop_requests();
+  if (group.rank() == 0) {
+    if (!options.out.empty()) write_file_atomically(options.out, view.json);
+    if (!options.csv.empty()) write_file_atomically(options.csv, csv);
+    std::cout << (options.json ? view.json : view.text) << std::flush;
+    if (!std::cout) throw Error("the result could not be written to the standard output");
+  }
+  return static_cast<int>(ExitCode::kDone);
+}
+
+std::string eval_help() {
+  return concat(
+      "palimpsest eval --weights WEIGHTS [--split SPLIT] [settings]\n"
+      "palimpsest eval --sweep RUN [--points 21] [settings]\n"
+      "Accuracy and loss of saved weights by task, over as many ranks as it is started on, with "
+      "the same\nnumbers at every one. Settings are those that were recorded; pack, protocol "
+      "and backbone are found\nwhere the run had them, or named. Nothing is written but --out "
+      "and --csv.\n\n"
+      "Examples:\n  palimpsest eval --weights runs/mine\n"
+      "  launch/mpirun.sh -n 4 palimpsest eval --weights merged.h5 --pack data/pack.h5 "
+      "--protocol p.json\n      --backbone data/minilm\n"
+      "  palimpsest eval --sweep runs/mine\n\n"
+      "A sweep walks theta_hat_{T-1} + alpha Delta_T, heads as recorded, and marks the run's "
+      "own alpha and\nthe best one. It needs samples that were kept out of training (palimpsest "
+      "train --validation 0.1).\n"
+      "Exit codes: palimpsest --help lists them.\n\n",
+      own_options_help("Of the evaluation", options_of_eval()), '\n',
+      settings_of_verb_help(all_settings(), "eval"));
+}
+
+int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
+  PredictOptions options;
+  const std::vector<std::string> settings =
+      take_own_options(options_of_predict(), arguments, options);
+  check(options);
+  const SavedWeights saved =
+      group.work("reading the weights", [&] { return read_saved_weights(options.weights); });
+  const RunConfig config = settings_of(saved, settings, "predict", {"pack", "backbone"});
+  watchdog.set_deadline(static_cast<double>(config.hang_seconds));
+  Session session = open_samples(config, saved, options.split, group, watchdog);
+  std::vector<float> logits = logits_at(session, saved);
+  ignore_stop_requests();
+  group.work("writing the predictions", [&] {
+    if (group.rank() == 0) report(options, saved, session, std::move(logits));
+  });
+  return static_cast<int>(ExitCode::kDone);
+}
+
+std::string predict_help() {
+  return concat(
+      "palimpsest predict --weights WEIGHTS --pack PACK --out predictions.csv [settings]\n"
+      "A class for every sample of a pack, over as many ranks as it is started on, with the "
+      "same numbers at\nevery one; and a report by class where the weights know the pack's "
+      "classes: by the labels that the\nprotocol gives them, the run's or --protocol, or by "
+      "their names (of domains: DOMAIN/LABEL). What is not\nknown is named and not scored. "
+      "Settings are those that were recorded.\n\n"
+      "Example: palimpsest predict --weights runs/mine --pack data/new.h5 --out "
+      "predictions.csv\n"
+      "Exit codes: palimpsest --help lists them.\n\n",
+      own_options_help("Of the predictions", options_of_predict()), '\n',
+      settings_of_verb_help(all_settings(), "predict"));
+}
+
+}  // namespace palimpsest

@@ -1,0 +1,46 @@
+#pragma once
+// What a plan is made of: the work of a run in counts, what it takes on this machine, and a
+// forecast over many ranks.
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "palimpsest/comm/host_group.h"
+#include "palimpsest/comm/watchdog.h"
+#include "palimpsest/config/run_config.h"
+#include "palimpsest/plan/forecast.h"
+#include "palimpsest/plan/workload.h"
+#include "palimpsest/session/inputs.h"
+
+namespace palimpsest {
+
+// A stream that is not there yet: every task alike.
+struct SketchedStream {
+  std::string shape;  // published_shape()
+  std::int64_t tasks = 10, train_samples = 2400, classes = 20, tokens = 0;
+};
+
+// As the settings, the model and the stream say.
+Workload workload_of(const RunConfig& config, const Inputs& inputs);
+Workload workload_of(const RunConfig& config, const SketchedStream& stream);
+
+struct Rehearsed {
+  ComputeCost cost = {};  // of the slowest of the ranks, which measure at the same time
+  // Bytes of rank 0, in host memory: with the model opened; at most so far; and what is counted on
+  // top of that: activations of the samples of a lane that were left out, for time; features of
+  // more samples and classes.
+  double opened = 0, peak = 0, counted = 0;
+  double measured_share = 1;  // of the samples of a lane
+};
+
+// Measured: the run's own code trains, merges and evaluates a few of its samples. Nothing of it is
+// kept. Collective. As the run over `ranks` ranks, on the ranks that are there. Throws UsageError
+// where the first task has less than two samples, and what the run would throw.
+Rehearsed rehearse(const RunConfig& config, Inputs inputs, const Workload& work, std::int64_t ranks,
+                   HostGroup& group, Watchdog& watchdog);
+
+// A line for each number of ranks; then up to how many it scales, and what limits it beyond.
+std::string scaling_report(const Workload& work, const ComputeCost& cost, const Machine& machine,
+                           std::span<const std::int64_t> world_sizes);
+
+}  // namespace palimpsest
