@@ -13,13 +13,7 @@ namespace palimpsest {
 
 // clang-format on
 
-using Row = AdapterKind;
-PALIMPSEST_ADAPTERS(PALIMPSEST_DECLARE_ROW)
-
-const PartTable<Adapter>& adapters() {
-  static const PartTable<Adapter> table("adapter", {PALIMPSEST_ADAPTERS(PALIMPSEST_CALL_ROW)});
-  return table;
-}
+PALIMPSEST_PART_TABLE(adapters, Adapter, "adapter", PALIMPSEST_ADAPTERS)
 
 std::vector<std::string> adapter_targets(std::string_view adapter) {
   return adapters().make(adapter)->targets();

@@ -5,8 +5,6 @@
 
 namespace palimpsest {
 
-using AdapterKind = PartKind<Adapter>;
-
 // The key `targets`.
 inline Parameter targets_parameter() {
   return {.name = "targets",

@@ -38,18 +38,11 @@ at::Tensor task_moments(Session& session, const Task& task) {
   const Watchdog::Phase phase(session.watchdog, "covariance pass", 10);
   std::int64_t size = 0;
   for (const LoraGroup& group : session.model->lora_groups()) size += group.in * group.in;
-  Lanes lanes = session.lanes;
-  lanes.ordered = true;
-  LaneSum sums(*session.placement.collectives, lanes, size, at::kDouble, session.device());
   RecordedPass pass(session.placement.make_graph,
                     [&](const Batch& batch) { return second_moments(*session.model, batch); });
-  ChunkLoop(session, lanes.count)
-      .over(task.train, session.config.evaluation_batch,
-            [&](const Chunk&, std::int64_t lane, const Batch& batch) {
-              at::Tensor part = sums.part(static_cast<std::size_t>(lane / session.group.size()));
-              part.add_(pass(batch));
-            });
-  return sums.reduce_to_root();
+  return sum_over_chunks(session, task.train, session.config.evaluation_batch, size,
+                         [&](const Chunk&, Batch& batch) { return pass(batch); })
+      .reduce_to_root();
 }
 
 // The `rank` eigenvectors of the largest eigenvalues, by row. moments: [in, in] float64, on the

@@ -226,7 +226,7 @@ std::string memory_sentence(const Costs& costs) {
                       "a smaller batch.");
 }
 
-// Where another device is asked for than the machine has.
+// Where the requested device isn't the machine's.
 std::string device_sentence(DeviceKind asked, const RunConfig& config, const Machine& machine) {
   if (asked == DeviceKind::kAuto || asked == config.device.kind) return "";
   return concat(" It is for ", name(config.device.kind), ", as ", machine.name,

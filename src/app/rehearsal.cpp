@@ -52,11 +52,7 @@ class Rehearsal : RunListener {
              .method = make_method(config),
              .identity = {},
              .folder = RunFolder(""),
-             .lock = {},
-             .state = {},
-             .progress = {},
-             .state_content_sha256 = {},
-             .alphas = {}},
+             .state = {}},
         ranks_(group.size()) {
     if (group.rank() == 0) events_.add(*this);
   }

@@ -2,7 +2,6 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/data/past_tasks.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/method/method.h"
 #include "palimpsest/model/backbone.h"
@@ -67,13 +66,13 @@ Workload workload_of(const RunConfig& config, const Inputs& inputs) {
   const auto* const vit = std::get_if<VitConfig>(&inputs.backbone);
   std::int64_t tokens = 0, seen = 0, tasks = 0, most_classes = 0;
   for (const Task& task : inputs.tasks) {
-    if (is_past(task)) continue;  // learned before, from other data
+    if (task.is_past()) continue;  // learned before, from other data
     ++tasks;
     most_classes = std::max(most_classes, std::ssize(task.classes));
   }
   Workload work = workload_of(config, inputs.backbone, tasks, most_classes);
   for (const Task& task : inputs.tasks) {
-    if (is_past(task)) continue;
+    if (task.is_past()) continue;
     work.steps += steps_of(config, work, task.train.size());
     work.train_samples += task.train.size();
     work.test_samples += seen += task.test.size();

@@ -1,7 +1,8 @@
-// The table of classifiers: a row for each, in the order of the help. The file of a kind NAME
-// defines NAME_classifier(), with its name, help and keys.
-#include "classifiers.h"
+// The classes seen, and the table of classifiers: a row for each, in the order of the help. The
+// file of a kind NAME defines NAME_classifier(), with its name, help and keys.
+#include <numeric>
 
+#include "palimpsest/classifier/classifier.h"
 #include "palimpsest/kinds/rows.h"
 
 namespace palimpsest {
@@ -13,13 +14,23 @@ namespace palimpsest {
 
 // clang-format on
 
-using Row = ClassifierKind;
-PALIMPSEST_CLASSIFIERS(PALIMPSEST_DECLARE_ROW)
+PALIMPSEST_PART_TABLE(classifiers, Classifier, "classifier", PALIMPSEST_CLASSIFIERS)
 
-const PartTable<Classifier>& classifiers() {
-  static const PartTable<Classifier> table("classifier",
-                                           {PALIMPSEST_CLASSIFIERS(PALIMPSEST_CALL_ROW)});
-  return table;
+std::int64_t ClassesSeen::count() const {
+  if (shared) return by_task.empty() ? 0 : by_task.back();
+  return std::accumulate(by_task.begin(), by_task.end(), std::int64_t{0});
+}
+
+std::int64_t ClassesSeen::first(std::size_t task) const {
+  if (shared) return 0;
+  return std::accumulate(by_task.begin(), by_task.begin() + static_cast<std::ptrdiff_t>(task),
+                         std::int64_t{0});
+}
+
+ClassesSeen classes_seen(std::span<const Task> tasks, Scenario scenario) {
+  ClassesSeen seen{.by_task = {}, .shared = shares_head(scenario)};
+  for (const Task& task : tasks) seen.by_task.push_back(std::ssize(task.classes));
+  return seen;
 }
 
 }  // namespace palimpsest

@@ -1,7 +1,7 @@
 // The paper's: the tasks' heads side by side, each trained over its own classes alone. Two remedies
 // that are not in the paper: `refit` trains the task's head once more on the merged model, `align`
 // trains all heads together on features drawn from every class's mean and variance (as SLCA).
-#include "classifiers.h"
+#include "palimpsest/classifier/classifier.h"
 #include "palimpsest/classifier/head_alignment.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"

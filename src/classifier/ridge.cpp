@@ -9,7 +9,7 @@
 
 #include <cmath>
 
-#include "classifiers.h"
+#include "palimpsest/classifier/classifier.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/device/host_copy.h"

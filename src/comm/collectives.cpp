@@ -12,9 +12,6 @@ class SingleCollectives final : public Collectives {
   int rank() const override { return 0; }
   int size() const override { return 1; }
   void all_reduce_sum(Buffer) override {}
-  void broadcast(Buffer, int root) override {
-    if (root != 0) throw Error(concat("broadcast from rank ", root, " in a world of one rank"));
-  }
   void exchange(std::span<const Transfer> sends, std::span<const Transfer> receives) override {
     require_other_ranks(sends, *this);
     require_other_ranks(receives, *this);

@@ -48,7 +48,7 @@ RankDevice from_line(const std::string& line) {
 }
 
 RankDevice take_device(const CudaApi* api, bool share, int node_rank) {
-  RankDevice rank{.host = host_name(), .node_rank = node_rank, .identity = "", .pci_bus_id = ""};
+  RankDevice rank{.host = host_name(), .node_rank = node_rank};
   if (api == nullptr || api->device_count(&rank.devices) != 0) rank.devices = 0;
   rank.index = device_index(node_rank, rank.devices, share);
   if (rank.index >= rank.devices) return rank;
@@ -81,14 +81,11 @@ std::string device_identity(const CudaDeviceInfo& device, std::string_view host,
 }
 
 std::vector<RankDevice> gather_devices(const CudaApi* api, bool share, HostGroup& group) {
-  std::string all;
-  for (const std::string& line :
-       group.gather(to_line(take_device(api, share, group.node_rank())), kPhase)) {
-    all += line + '\n';
-  }
-  std::istringstream lines(group.broadcast(all, 0, kPhase));
+  std::vector<std::string> lines =
+      group.gather(to_line(take_device(api, share, group.node_rank())), kPhase);
+  group.broadcast(lines, 0, kPhase);
   std::vector<RankDevice> ranks;
-  for (std::string line; std::getline(lines, line);) ranks.push_back(from_line(line));
+  for (const std::string& line : lines) ranks.push_back(from_line(line));
   return ranks;
 }
 

@@ -99,14 +99,6 @@ struct HostGroup::Impl {
 
 namespace {
 
-// A phase that is a collective.
-struct Collective {
-  Watchdog::Phase phase;
-  Collective(Watchdog& watchdog, std::string_view name) : phase(watchdog, name) {
-    watchdog.collective(name);
-  }
-};
-
 // Where the values begin to differ.
 std::size_t first_difference(const std::vector<std::string>& values) {
   std::size_t same = values.front().size();
@@ -154,19 +146,19 @@ int HostGroup::size() const { return impl_->world.size(); }
 int HostGroup::node_rank() const { return impl_->node_rank; }
 
 void HostGroup::barrier(std::string_view phase) {
-  const Collective named(impl_->watchdog, phase);
+  const CollectivePhase named(impl_->watchdog, phase);
   impl_->check(MPI_Barrier(impl_->world.get()), "MPI_Barrier");
 }
 
 bool HostGroup::any(bool value, std::string_view phase) { return max(value ? 1 : 0, phase) == 1; }
 
 std::int64_t HostGroup::max(std::int64_t value, std::string_view phase) {
-  const Collective named(impl_->watchdog, phase);
+  const CollectivePhase named(impl_->watchdog, phase);
   return impl_->max(value);
 }
 
 void HostGroup::sum(std::span<std::int64_t> values, std::string_view phase) {
-  const Collective named(impl_->watchdog, phase);
+  const CollectivePhase named(impl_->watchdog, phase);
   in_parts(values.size(), impl_->largest_message, [&](std::size_t offset, int count) {
     impl_->check(MPI_Allreduce(MPI_IN_PLACE, values.data() + offset, count, MPI_INT64_T, MPI_SUM,
                                impl_->world.get()),
@@ -183,12 +175,12 @@ void HostGroup::sum(std::span<double> values, std::string_view phase) {
 }
 
 void HostGroup::broadcast(std::span<std::byte> bytes, int root, std::string_view phase) {
-  const Collective named(impl_->watchdog, phase);
+  const CollectivePhase named(impl_->watchdog, phase);
   impl_->broadcast(bytes, root);
 }
 
 std::string HostGroup::broadcast(std::string text, int root, std::string_view phase) {
-  const Collective named(impl_->watchdog, phase);
+  const CollectivePhase named(impl_->watchdog, phase);
   impl_->broadcast(text, root);
   return text;
 }
@@ -211,7 +203,7 @@ void HostGroup::broadcast(std::vector<std::string>& texts, int root, std::string
 }
 
 void HostGroup::agree(std::string_view value, std::string_view what, std::string_view phase) {
-  const Collective named(impl_->watchdog, phase);
+  const CollectivePhase named(impl_->watchdog, phase);
   std::string of_root(value);
   impl_->broadcast(of_root, 0);
   if (impl_->max(of_root == value ? 0 : 1) == 0) return;
@@ -242,7 +234,7 @@ void HostGroup::do_part(std::string_view phase, const std::function<void()>& par
     });
     part();
   }
-  const Collective named(watchdog, concat("waiting for others: ", phase));
+  const CollectivePhase named(watchdog, concat("waiting for others: ", phase));
   while (true) {
     while (!impl_->round_has_ended()) std::this_thread::sleep_for(kPause);
     if (impl_->done_everywhere) return;
@@ -252,7 +244,7 @@ void HostGroup::do_part(std::string_view phase, const std::function<void()>& par
 }
 
 std::vector<std::string> HostGroup::gather(std::string_view text, std::string_view phase) {
-  const Collective named(impl_->watchdog, phase);
+  const CollectivePhase named(impl_->watchdog, phase);
   return impl_->gather(text);
 }
 

@@ -18,6 +18,14 @@ namespace palimpsest {
 // everything else.
 void check_mpi(int code, std::string_view call, const Watchdog& watchdog);
 
+// A phase that is a collective.
+struct CollectivePhase {
+  Watchdog::Phase phase;
+  CollectivePhase(Watchdog& watchdog, std::string_view name) : phase(watchdog, name) {
+    watchdog.collective(name);
+  }
+};
+
 // "rank 1 (host h)"; where MPI does not run, "host h".
 std::string this_process();
 

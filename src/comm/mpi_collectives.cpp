@@ -29,8 +29,7 @@ class MpiCollectives final : public Collectives {
   int size() const override { return world_.size(); }
 
   void all_reduce_sum(Buffer buffer) override {
-    const Watchdog::Phase phase(watchdog_, "all-reduce");
-    watchdog_.collective("all-reduce");
+    const CollectivePhase phase(watchdog_, "all-reduce");
     require_host_memory(buffer);
     in_parts(buffer.count, largest_message_, [&](std::size_t offset, int count) {
       check_mpi(MPI_Allreduce(MPI_IN_PLACE, element(buffer, offset), count, mpi_type(buffer.type),
@@ -39,20 +38,8 @@ class MpiCollectives final : public Collectives {
     });
   }
 
-  void broadcast(Buffer buffer, int root) override {
-    const Watchdog::Phase phase(watchdog_, "broadcast");
-    watchdog_.collective("broadcast");
-    require_host_memory(buffer);
-    in_parts(buffer.count, largest_message_, [&](std::size_t offset, int count) {
-      check_mpi(
-          MPI_Bcast(element(buffer, offset), count, mpi_type(buffer.type), root, world_.get()),
-          "MPI_Bcast", watchdog_);
-    });
-  }
-
   void exchange(std::span<const Transfer> sends, std::span<const Transfer> receives) override {
-    const Watchdog::Phase phase(watchdog_, "exchange");
-    watchdog_.collective("exchange");
+    const CollectivePhase phase(watchdog_, "exchange");
     require_other_ranks(sends, *this);
     require_other_ranks(receives, *this);
     std::vector<MPI_Request> requests;

@@ -15,11 +15,6 @@ namespace {
 constexpr auto kPoll = std::chrono::microseconds(20);
 constexpr auto kSpin = std::chrono::milliseconds(1);
 
-std::string describe(std::string_view collective, const Buffer& buffer) {
-  return concat(collective, " of ", buffer.count,
-                buffer.type == DataType::kFloat32 ? " float32" : " float64");
-}
-
 std::string describe_exchange(std::span<const Transfer> sends, std::span<const Transfer> receives) {
   const auto total = [](std::span<const Transfer> transfers) {
     std::size_t count = 0;
@@ -77,15 +72,9 @@ class NcclCollectives final : public Collectives {
   void all_reduce_sum(Buffer buffer) override {
     const Watchdog::Phase phase(watchdog_, "all-reduce");
     if (buffer.count == 0) return;
-    begin(describe("all-reduce", buffer));
+    begin(concat("all-reduce of ", buffer.count,
+                 buffer.type == DataType::kFloat32 ? " float32" : " float64"));
     settle(api_.all_reduce_sum(buffer.data, buffer.count, buffer.type, comm_, buffer.stream));
-  }
-
-  void broadcast(Buffer buffer, int root) override {
-    const Watchdog::Phase phase(watchdog_, "broadcast");
-    if (buffer.count == 0) return;
-    begin(describe("broadcast", buffer));
-    settle(api_.broadcast(buffer.data, buffer.count, buffer.type, root, comm_, buffer.stream));
   }
 
   void exchange(std::span<const Transfer> sends, std::span<const Transfer> receives) override {

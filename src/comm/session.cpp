@@ -67,7 +67,7 @@ std::optional<int> srun_tasks(const std::function<const char*(const char*)>& env
   return std::atoi(tasks);
 }
 
-MpiDescription describe_mpi() {
+std::string describe_mpi() {
   std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> library{};
   int length = 0, version = 0, subversion = 0, level = 0;
   MPI_Get_library_version(library.data(), &length);
@@ -76,9 +76,8 @@ MpiDescription describe_mpi() {
   // What follows the first comma, or line, is who built it and when.
   std::string name(library.data(), static_cast<std::size_t>(length));
   name.resize(std::min({name.find(','), name.find('\n'), name.size()}));
-  return {.library = std::move(name),
-          .standard = concat(version, ".", subversion),
-          .thread_level = level == MPI_THREAD_MULTIPLE ? "multiple" : concat("number ", level)};
+  return concat(name, ", standard ", version, ".", subversion, ", thread level ",
+                level == MPI_THREAD_MULTIPLE ? "multiple" : concat("number ", level));
 }
 
 MpiSession::MpiSession() : exceptions_(std::uncaught_exceptions()) {

@@ -11,7 +11,6 @@
 #include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/core/version.h"
-#include "palimpsest/data/past_tasks.h"
 #include "palimpsest/method/settings.h"
 
 namespace palimpsest {
@@ -44,7 +43,7 @@ std::vector<double> read_tasks_done(const OpenRun& run, const RunFolder& folder,
   std::vector<double> alphas;
   for (const Task& task : run.session.tasks().first(static_cast<std::size_t>(tasks_done))) {
     const TaskRecord record = folder.task(task.index);
-    if (!is_past(task) && record.train_samples != task.train.size()) {
+    if (!task.is_past() && record.train_samples != task.train.size()) {
       throw InputError(concat("cannot resume from ", folder.path().string(), ": task ",
                               task.index + 1, " was trained on ", record.train_samples,
                               " samples, ", run.session.config.protocol, " has ", task.train.size(),
@@ -122,7 +121,7 @@ OriginRun open_origin(OpenRun& run) {
   check_forkable(*state, run.identity, run.session.config, run.session.model->layout(),
                  run.session.tasks());
   check_memory_of(run, from, *state);
-  std::vector<double> alphas = read_tasks_done(run, folder, state->tasks_done);
+  run.alphas = read_tasks_done(run, folder, state->tasks_done);
   // It would lack the tasks that come now.
   const std::string unused =
       drop_unused_memory(state->memory, run.method.needed_memory(state->tasks_done));
@@ -134,19 +133,17 @@ OriginRun open_origin(OpenRun& run) {
   state->config = run.identity.config;
   state->numerics = run.identity.numerics;
   state->pack_content_sha256 = run.identity.pack_content_sha256;
-  return {folder, *std::move(state), std::move(alphas), before};
+  return {folder, *std::move(state), before};
 }
 
 }  // namespace
 
 Beginning find_beginning(OpenRun& run) {
-  if (run.session.config.resume == Resume::kAuto && take_newest(run))
-    return {.goes_on = true, .origin = {}};
+  if (run.session.config.resume == Resume::kAuto && take_newest(run)) return {.goes_on = true};
   Beginning beginning;
   if (!origin_of(run.session.config).empty()) {
     beginning.origin = open_origin(run);
     run.state = state_of(beginning.origin->state);
-    run.alphas = beginning.origin->alphas;
   }
   if (run.session.config.resume == Resume::kAuto) {
     run.folder.check_restart();

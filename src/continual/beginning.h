@@ -2,7 +2,6 @@
 // Where a run begins: at a checkpoint in its own folder, at a state of another run, or at no state.
 // What is found first only reads; --dry-run stops there.
 #include <optional>
-#include <vector>
 
 #include "palimpsest/continual/open_run.h"
 
@@ -12,13 +11,12 @@ namespace palimpsest {
 struct OriginRun {
   RunFolder folder;
   StateRecord state;
-  std::vector<double> alphas;     // of its tasks
   std::int64_t tasks_before = 0;  // of these, not in the protocol
 };
 
 struct Beginning {
-  bool goes_on = false;             // at a checkpoint in its own folder
-  std::optional<OriginRun> origin;  // else, where there is one
+  bool goes_on = false;                  // at a checkpoint in its own folder
+  std::optional<OriginRun> origin = {};  // else, where there is one
 };
 
 // On rank 0: gives `run` the state and the step that it begins at. Writes nothing. Throws what a

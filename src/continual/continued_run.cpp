@@ -1,12 +1,42 @@
 #include "continued_run.h"
 
+#include <map>
+
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/data/past_tasks.h"
-#include "palimpsest/data/scenario.h"
 #include "palimpsest/format/heads.h"
 
 namespace palimpsest {
+namespace {
+
+using SamplesByClass = std::map<std::string_view, std::vector<std::int64_t>>;
+
+// Of each class the first `test_per_class` (0: all).
+SamplesByClass test_samples_of(const Pack& pack, std::int64_t test_per_class) {
+  SamplesByClass samples;
+  for (std::int64_t i = 0; i < pack.size(); ++i) {
+    if (!pack.is_test(i)) continue;
+    std::vector<std::int64_t>& own =
+        samples[pack.classes()[static_cast<std::size_t>(pack.label(i))]];
+    if (test_per_class == 0 || std::ssize(own) < test_per_class) own.push_back(i);
+  }
+  return samples;
+}
+
+// Those of these classes, where they are as many as then: their data is mostly gone.
+LabelledSamples test_set(const SamplesByClass& samples, const std::vector<std::string>& classes,
+                         std::int64_t expected) {
+  LabelledSamples test;
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    const auto found = samples.find(classes[c]);
+    if (found == samples.end()) return {};
+    test.samples.insert(test.samples.end(), found->second.begin(), found->second.end());
+    test.targets.insert(test.targets.end(), found->second.size(), static_cast<std::int64_t>(c));
+  }
+  return test.size() == expected ? test : LabelledSamples{};
+}
+
+}  // namespace
 
 std::int64_t tasks_before(const OpenRun& run) {
   const std::int64_t count = run.folder.manifest().value().tasks_before;
@@ -19,21 +49,20 @@ std::int64_t tasks_before(const OpenRun& run) {
 }
 
 std::string recall(OpenRun& run, const StateRecord& state, std::int64_t count) {
-  std::vector<PastTask> past;
-  for (std::size_t t = 0; t < static_cast<std::size_t>(count); ++t) {
-    // Labels that all domains share don't say which samples of the pack were meant.
-    const bool is_known = !shares_head(run.session.config.scenario);
-    past.push_back({.classes = state.classes[t],
-                    .test_samples = is_known ? state.accuracy.row(t).samples[t] : 0});
-  }
   Inputs& inputs = run.session.inputs;
-  put_before(recall_tasks(inputs.pack, past, inputs.test_per_class), inputs.tasks);
-  check_scenario(inputs.tasks, run.session.config.scenario, run.session.config.protocol);
-
+  const Scenario scenario = run.session.config.scenario;
+  const SamplesByClass samples = test_samples_of(inputs.pack, inputs.test_per_class);
+  std::vector<Task> past(static_cast<std::size_t>(count));
   std::string untested;
-  for (const Task& task : run.session.tasks().first(past.size())) {
-    if (task.test.size() == 0) untested += concat(untested.empty() ? "" : ", ", task.index + 1);
+  for (std::size_t t = 0; t < past.size(); ++t) {
+    past[t].classes = state.classes[t];
+    // Labels that all domains share don't say which samples of the pack were meant.
+    if (!shares_head(scenario))
+      past[t].test = test_set(samples, past[t].classes, state.accuracy.row(t).samples[t]);
+    if (past[t].test.size() == 0) untested += concat(untested.empty() ? "" : ", ", t + 1);
   }
+  put_before(std::move(past), inputs.tasks);
+  check_scenario(inputs.tasks, scenario, run.session.config.protocol);
   if (untested.empty()) return "";
   return concat("the test samples of the tasks learned before (", untested, ") are not in ",
                 run.session.config.pack,
@@ -42,24 +71,19 @@ std::string recall(OpenRun& run, const StateRecord& state, std::int64_t count) {
 
 void broadcast_recalled(OpenRun& run) {
   constexpr std::string_view kPhase = "broadcast of the tasks learned before";
-  std::vector<PastTask> past;
-  for (const Task& task : run.session.tasks()) {
-    if (run.session.is_root() && is_past(task))
-      past.push_back({.classes = task.classes, .test_samples = task.test.size()});
-  }
+  const Session& session = run.session;
+  std::vector<Task> past;
+  for (const Task& task : session.tasks())
+    if (session.is_root() && task.is_past()) past.push_back(task);
   std::uint64_t count = past.size();
-  run.session.group.broadcast(std::span(&count, 1), 0, kPhase);
-  if (count == 0) return;
+  session.group.broadcast(std::span(&count, 1), 0, kPhase);
   past.resize(count);
-  for (PastTask& task : past) {
-    run.session.group.broadcast(task.classes, 0, kPhase);
-    run.session.group.broadcast(std::span(&task.test_samples, 1), 0, kPhase);
+  for (Task& task : past) {
+    session.group.broadcast(task.classes, 0, kPhase);
+    session.group.broadcast(task.test.samples, 0, kPhase);
+    session.group.broadcast(task.test.targets, 0, kPhase);
   }
-  if (!run.session.is_root())
-    put_before(recall_tasks(run.session.inputs.pack, past, run.session.inputs.test_per_class),
-               run.session.inputs.tasks);
-  run.session.group.agree(hash_of(run.session.tasks()), "tasks, with those learned before (hash)",
-                          kPhase);
+  if (!session.is_root()) put_before(std::move(past), run.session.inputs.tasks);
 }
 
 }  // namespace palimpsest

@@ -63,7 +63,7 @@ AdaptedWeights agreed_weights(Session& session, std::vector<float> difference,
 }
 
 ClassScores saved_scores(const Session& session, const SavedWeights& saved) {
-  ClassesSeen seen{.by_task = {}, .shared = shares_head(session.config.scenario)};
+  ClassesSeen seen{.shared = shares_head(session.config.scenario)};
   for (const auto& classes : saved.classes) seen.by_task.push_back(std::ssize(classes));
   const std::unique_ptr<Classifier> classifier = classifiers().make(session.config.classifier);
   check_memory(saved.source, saved.memory, classifier->needs_to_answer(std::ssize(saved.classes)));
@@ -92,7 +92,6 @@ Session open_samples(const RunConfig& config, const SavedWeights& saved, std::st
   Task task{.index = 0,
             .name = std::string(split),
             .classes = known_classes(saved),
-            .train = {},
             .test = samples_of(saved, inputs.pack, split, config, inputs.remarks)};
   if (task.test.size() == 0) {
     throw UsageError(concat(config.pack, " has no ", split, " samples; --split all takes all"));
@@ -140,11 +139,7 @@ Sweep sweep_newest_merge(Session& session, const std::filesystem::path& run,
   };
 
   Sweep sweep{.task = static_cast<std::size_t>(newest),
-              .points = {},
-              .best = 0,
-              .own = std::nullopt,
-              .own_unclamped = task.merge.alpha_unclamped,
-              .remark = {}};
+              .own_unclamped = task.merge.alpha_unclamped};
   std::optional<double> own;
   if (task.merge.coefficients.size() == 1 &&
       weights_hash(weights_at(task.merge.coefficients[0])) == task.merge.weights_after) {

@@ -92,9 +92,7 @@ std::vector<Task> tasks_of(const SavedWeights& saved, std::vector<Task> known,
   for (std::size_t t = 0; t < saved.classes.size(); ++t) {
     Task task{.index = std::ssize(tasks),
               .name = are_domains ? saved.task_names[t] : "",
-              .classes = saved.classes[t],
-              .train = {},
-              .test = {}};
+              .classes = saved.classes[t]};
     const auto found = place_of(saved, t, known, are_domains, config);
     if (found == known.end()) {
       missing += concat(missing.empty() ? "" : ", ", t + 1,

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/merge/curvature_memory.h"
 #include "palimpsest/merge/fisher_scale.h"
@@ -27,13 +26,9 @@ Merged event_of(std::int64_t task, const MergeRule& rule, const MergeRecord& rec
   Merged event{.task = static_cast<int>(task),
                .rule = std::string(rule.name()),
                .alpha = *record.alpha(),
-               .alpha_range = {},
                .alpha_unclamped = record.alpha_unclamped,
                .numerator = record.numerator,
                .denominator = record.denominator,
-               .fisher_factor = {},
-               .fisher_mass_task = {},
-               .fisher_mass_before = {},
                .remark = record.remark};
   const auto [least, most] = std::ranges::minmax(record.coefficients);
   if (record.coefficients.size() > 1) event.alpha_range = {least, most};
@@ -47,34 +42,32 @@ bool have_same_bits(const std::vector<float>& one, const std::vector<float>& oth
 
 // Everything that rank 0 does alone.
 MergeOutcome decide_and_merge(const Method& method, const AdaptedLayout& layout, StreamState& state,
-                              const TrainedTask& trained, const TaskMeasurements& measured,
-                              std::optional<Fisher> fisher) {
+                              const TrainedTask& trained, const AdaptedWeights& weights,
+                              std::optional<Fisher> fisher, double loss_rise) {
   const MergeRule& rule = *method.merge;
   const FisherScale scale = method.curvature->scale();
   const std::vector<LowRankFactors> factors = factors_of(trained.lora);
-  TaskToMerge task{.task = state.tasks_done,
-                   .merged = *state.merged,
-                   .task_vector = trained.task_vector,
-                   .weights = *measured.weights,
-                   .factors = factors};
+  const std::string instance = method.needs_curvature() ? method.curvature->instance() : "";
+  CurvatureMemory memory = take_curvature(state.memory, instance);
+  MergeInput task{.task = state.tasks_done,
+                  .merged = *state.merged,
+                  .task_vector = trained.task_vector,
+                  .layout = layout,
+                  .memory = memory,
+                  .factors = factors};
   FisherFactor factor;
   if (fisher) {
     task.fisher = fisher->values;
-    factor = fisher_factor(scale, task.fisher, fisher_mass(task.fisher, task.task_vector),
-                           measured.loss_merged_before - measured.loss_trained);
+    factor =
+        fisher_factor(scale, task.fisher, fisher_mass(task.fisher, task.task_vector), loss_rise);
     task.fisher_factor = factor.factor;
   }
-  const std::string instance = method.needs_curvature() ? method.curvature->instance() : "";
-  CurvatureMemory memory = take_curvature(state.memory, instance);
-  TaskMerge merge = merge_task(rule, layout, memory, task);
+  TaskMerge merge = merge_task(rule, task, *weights, memory);
   put_curvature(state.memory, instance, std::move(memory));
 
   MergeOutcome outcome{.weights = make_weights(std::move(merge.merged)),
                        .record = record_of(rule, merge),
-                       .weights_hash = {},
-                       .fisher = {},
-                       .predicted_rise = merge.predicted_rise,
-                       .event = {}};
+                       .predicted_rise = merge.predicted_rise};
   MergeRecord& record = outcome.record;
   const bool both = !factor.remark.empty() && !record.remark.empty();
   record.remark = concat(factor.remark, both ? "; " : "", record.remark);
@@ -91,26 +84,24 @@ MergeOutcome decide_and_merge(const Method& method, const AdaptedLayout& layout,
 }  // namespace
 
 MergeOutcome merge_on_root(Session& session, const Method& method, StreamState& state,
-                           const TrainedTask& trained, const TaskMeasurements& measured,
-                           std::optional<Fisher> fisher) {
-  const Stopwatch watch;
+                           const TrainedTask& trained, const AdaptedWeights& weights,
+                           std::optional<Fisher> fisher, double loss_rise) {
   const Watchdog::Phase phase(session.watchdog, "merging", 10);
   if (state.merged_hash.empty()) throw Error("a merge into a state that was not broadcast");
   MergeOutcome outcome;
   session.group.work("merge on rank 0", [&] {
     if (!session.is_root()) return;
-    outcome = decide_and_merge(method, session.model->layout(), state, trained, measured,
-                               std::move(fisher));
+    outcome = decide_and_merge(method, session.model->layout(), state, trained, weights,
+                               std::move(fisher), loss_rise);
   });
   outcome.weights = broadcast(session.group, outcome.weights, state.merged->size(),
                               "broadcast of the merged weights");
-  if (have_same_bits(*outcome.weights, *measured.weights)) outcome.weights = measured.weights;
+  if (have_same_bits(*outcome.weights, *weights)) outcome.weights = weights;
   outcome.weights_hash = weights_hash(*outcome.weights);
   outcome.record.weights_before = state.merged_hash;
   outcome.record.weights_after = outcome.weights_hash;
   session.group.agree(outcome.weights_hash, "hash of the merged weights",
                       "agreement after the merge");
-  outcome.seconds = watch.seconds();
   if (session.is_root()) session.events.publish(outcome.event);
   return outcome;
 }

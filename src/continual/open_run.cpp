@@ -18,18 +18,9 @@ RunIdentity identity_of(const Session& session) {
           .backbone_shape_sha256 = session.inputs.shape_sha256,
           .pack_content_sha256 = session.inputs.pack.content_sha256(),
           .config = config_json(all_settings(), config, false),
-          .numerics = numerics_fingerprint(session.placement,
-                                           {.precision = std::string(name(config.precision)),
-                                            .threads = config.device.threads,
-                                            .lanes = session.lanes.count}),
+          .numerics = numerics_fingerprint(session.placement, config.precision == Precision::kBf16,
+                                           config.device.threads, session.lanes.count),
           .seed = config.seed};
-}
-
-// With the pack where it is to be read.
-RunConfig staged(RunConfig config, HostGroup& group, Watchdog& watchdog) {
-  if (!config.stage.empty())
-    config.pack = staged_pack(config.pack, config.stage, group, watchdog).string();
-  return config;
 }
 
 // Trained for the first task: adapter and head.
@@ -46,9 +37,12 @@ std::int64_t trained_parameters(const Session& session, const Adapter& adapter) 
 OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& group,
                             Watchdog& watchdog, const RunEvents& events) {
   lanes_of(config.lanes, group.size());  // refused before anything is opened
-  const RunConfig found = stages ? staged(config, group, watchdog) : config;
-  Inputs inputs = group.work("opening pack and backbone",
-                             [&] { return open_inputs(found, adapter_targets(found.adapter)); });
+  RunConfig found = config;              // with the pack where it is to be read
+  if (stages && !config.stage.empty())
+    found.pack = staged_pack(config.pack, config.stage, group, watchdog).string();
+  Inputs inputs = group.work("opening pack and backbone", [&] {
+    return open_inputs(found, adapter_targets(found.adapter));
+  });
   if (group.rank() == 0) {
     for (const std::string& remark : inputs.remarks) std::cerr << "palimpsest: " << remark << '\n';
   }
@@ -75,11 +69,7 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
           .method = std::move(method),
           .identity = std::move(identity),
           .folder = RunFolder(config.out),
-          .lock = {},
-          .state = std::move(fresh),
-          .progress = std::nullopt,
-          .state_content_sha256 = {},
-          .alphas = {}};
+          .state = std::move(fresh)};
 }
 
 // Collective: what rank 0 has found, to all.

@@ -3,11 +3,8 @@
 #include <utility>
 
 #include "palimpsest/classifier/classifier.h"
-#include "palimpsest/continual/merge_on_root.h"
-#include "palimpsest/continual/step_saver.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/curvature/curvature.h"
-#include "palimpsest/data/past_tasks.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/format/heads.h"
@@ -52,59 +49,46 @@ AdaptedWeights trained_weights(const AdaptedWeights& merged, const TrainedTask& 
   return make_weights(std::move(weights));
 }
 
-// What the merge needs: losses and curvature at theta_hat_{t-1} and theta_t*.
-TaskMeasurements measure(const Method& method, TaskPasses& passes, const AdaptedWeights& merged,
-                         const TrainedTask& trained) {
-  TaskMeasurements measured{.weights = trained_weights(merged, trained), .fisher = {}};
-  if (!method.needs_curvature()) return measured;
-  if (method.curvature->needs_loss_before())
-    measured.loss_merged_before = passes.loss(merged, trained.head);
+// What the merge needs: losses at theta_hat_{t-1} and theta_t*, and the curvature there.
+std::optional<Fisher> measure(const Method& method, TaskPasses& passes,
+                              const AdaptedWeights& merged, const AdaptedWeights& weights,
+                              const Head& head, TaskMetrics& metrics) {
+  if (!method.needs_curvature()) return std::nullopt;
+  if (method.curvature->needs_loss_before()) metrics.loss_merged_before = passes.loss(merged, head);
   const Stopwatch watch;
-  measured.fisher = passes.curvature(measured.weights, trained.head, *method.curvature);
-  measured.loss_trained = measured.fisher->loss;
-  measured.seconds_fisher = watch.seconds();
-  return measured;
+  Fisher fisher = passes.curvature(weights, head, *method.curvature);
+  metrics.loss_trained = fisher.loss;
+  metrics.seconds_fisher = watch.seconds();
+  return fisher;
 }
 
 // By how much the merge raised the task's loss, with the head as trained (--error-budget).
-struct MergeCost {
-  double loss_trained = 0;
-  std::optional<double> rise_predicted, rise_measured;
-};
-
-MergeCost measure_cost(TaskPasses& passes, const TaskMeasurements& measured,
-                       const MergeOutcome& merged, const TrainedTask& trained) {
+void measure_cost(TaskPasses& passes, const AdaptedWeights& weights, const MergeOutcome& merged,
+                  const TrainedTask& trained, TaskMetrics& metrics) {
   Session& session = passes.session();
-  MergeCost cost{.loss_trained = measured.loss_trained, .rise_predicted = {}, .rise_measured = {}};
-  if (!session.config.error_budget || trained.lora.empty()) return cost;
-  cost.rise_predicted = merged.predicted_rise;
-  if (*merged.weights == *measured.weights) {
-    cost.rise_measured = 0;
-  } else {
-    cost.loss_trained = passes.loss(measured.weights, trained.head);
-    cost.rise_measured = passes.loss(merged.weights, trained.head) - cost.loss_trained;
+  if (!session.config.error_budget || trained.lora.empty()) return;
+  metrics.rise_predicted = merged.predicted_rise;
+  metrics.rise_measured = 0;
+  if (*merged.weights != *weights) {
+    metrics.loss_trained = passes.loss(weights, trained.head);
+    metrics.rise_measured = passes.loss(merged.weights, trained.head) - metrics.loss_trained;
   }
-  session.events.publish(
-      ErrorBudget{static_cast<int>(passes.task().index), cost.rise_predicted, *cost.rise_measured});
-  return cost;
+  session.events.publish(ErrorBudget{static_cast<int>(passes.task().index), metrics.rise_predicted,
+                                     *metrics.rise_measured});
 }
 
-struct TimedRow {
-  EvaluationRow row;
-  double seconds = 0;
-};
-
 // Over all classes seen.
-TimedRow evaluate_seen(OpenRun& run, const Task& task, const AdaptedWeights& weights,
-                       const ClassScores& scores, bool after_merge) {
+EvaluationRow evaluate_seen(OpenRun& run, const Task& task, const AdaptedWeights& weights,
+                            const ClassScores& scores, bool after_merge, TaskMetrics& metrics) {
   const Stopwatch watch;
   EvaluationRow row = evaluate(run.session, weights, run.seen(task), scores);
   const double seconds = watch.seconds();
+  metrics.seconds_evaluate += seconds;
   run.session.events.publish(Evaluated{.task = static_cast<int>(task.index),
                                        .after_merge = after_merge,
                                        .row = row,
                                        .seconds = seconds});
-  return {std::move(row), seconds};
+  return row;
 }
 
 // One file for the task, one for the state, then the manifest, by rank 0; the others wait.
@@ -133,7 +117,7 @@ TaskStarted started(const OpenRun& run, const Task& task) {
   };
   std::int64_t before = 0;  // of earlier tasks whose data is available
   for (const Task& earlier : run.seen(task).first(static_cast<std::size_t>(task.index)))
-    if (!is_past(earlier)) before += steps_of(earlier);
+    if (!earlier.is_past()) before += steps_of(earlier);
   return {.task = static_cast<int>(task.index),
           .classes = task.classes,
           .samples = task.train.size(),
@@ -150,39 +134,34 @@ LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
   const ClassesSeen seen = classes_seen(run.seen(task), session.config.scenario);
   TaskPasses passes(session, task, *method.training.objective);
 
-  TrainedTask trained = train(run, passes, saver);
+  LearnedTask learned{.trained = train(run, passes, saver)};
+  auto& [trained, merged, metrics] = learned;
+  metrics.loss_first_step = trained.loss_first_step;
+  metrics.loss_last_pass = trained.loss_last_pass;
+  metrics.seconds_train = trained.seconds;
   put_head(state.memory, task.index, trained.head);
-  TaskMeasurements measured = measure(method, passes, state.merged, trained);
-  TimedRow before = evaluate_seen(
-      run, task, measured.weights,
-      method.classifier->scores_before_merge(passes, measured.weights, seen, state.memory),
-      /*after_merge=*/false);
+  const AdaptedWeights weights = trained_weights(state.merged, trained);
+  std::optional<Fisher> fisher =
+      measure(method, passes, state.merged, weights, trained.head, metrics);
+  metrics.before_merge =
+      evaluate_seen(run, task, weights,
+                    method.classifier->scores_before_merge(passes, weights, seen, state.memory),
+                    /*after_merge=*/false, metrics);
 
-  MergeOutcome merged = merge_on_root(session, method, state, trained, measured,
-                                      std::exchange(measured.fisher, std::nullopt));
+  const Stopwatch watch;
+  merged = merge_on_root(session, method, state, trained, weights, std::move(fisher),
+                         metrics.loss_merged_before - metrics.loss_trained);
+  metrics.seconds_merge = watch.seconds();
   state.merged = merged.weights;
   state.merged_hash = merged.weights_hash;
   if (method.classifier->takes_features()) passes.features(state.merged);  // for the loss, too
-  const MergeCost cost = measure_cost(passes, measured, merged, trained);
+  measure_cost(passes, weights, merged, trained, metrics);
   method.classifier->learn(passes, state.merged, seen, state.memory);
-  TimedRow after = evaluate_seen(run, task, state.merged,
-                                 method.classifier->scores(state.memory, seen, session.device()),
-                                 /*after_merge=*/true);
-
+  metrics.after_merge = evaluate_seen(
+      run, task, state.merged, method.classifier->scores(state.memory, seen, session.device()),
+      /*after_merge=*/true, metrics);
   ++state.tasks_done;
-  const TaskMetrics metrics = {.before_merge = std::move(before.row),
-                               .after_merge = std::move(after.row),
-                               .loss_first_step = trained.loss_first_step,
-                               .loss_last_pass = trained.loss_last_pass,
-                               .loss_merged_before = measured.loss_merged_before,
-                               .loss_trained = cost.loss_trained,
-                               .rise_predicted = cost.rise_predicted,
-                               .rise_measured = cost.rise_measured,
-                               .seconds_train = trained.seconds,
-                               .seconds_fisher = measured.seconds_fisher,
-                               .seconds_merge = merged.seconds,
-                               .seconds_evaluate = before.seconds + after.seconds};
-  return {std::move(trained), std::move(merged), metrics};
+  return learned;
 }
 
 RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchdog,

@@ -6,7 +6,6 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/curvature/curvature.h"
-#include "palimpsest/data/past_tasks.h"
 #include "palimpsest/method/settings.h"
 #include "palimpsest/session/inputs.h"
 
@@ -51,11 +50,13 @@ StateRecord make_state_record(const RunIdentity& run, std::span<const Task> task
 StreamState state_of(StateRecord record) {
   return {.tasks_done = record.tasks_done,
           .merged = make_weights(std::move(record.merged)),
-          .merged_hash = {},
           .memory = std::move(record.memory),
           .accuracy = std::move(record.accuracy)};
 }
 
+namespace {
+
+// "name: recorded X, now Y" for each difference between two objects of RunIdentity::numerics.
 std::vector<std::string> numerics_differences(std::string_view recorded, std::string_view now) {
   const auto then = nlohmann::json::parse(recorded, nullptr, /*allow_exceptions=*/false);
   const auto current = nlohmann::json::parse(now);
@@ -67,8 +68,6 @@ std::vector<std::string> numerics_differences(std::string_view recorded, std::st
   }
   return differences;
 }
-
-namespace {
 
 std::string lines(const std::vector<std::string>& differences) {
   std::string text;
@@ -126,7 +125,7 @@ void check_classes(const std::string& from, const StateRecord& record, const Run
                               ": use the protocol that the run began with"));
     }
     const std::int64_t tested = record.accuracy.row(t).samples[t];
-    if (!is_past(tasks[t]) && tested != tasks[t].test.size()) {
+    if (!tasks[t].is_past() && tested != tasks[t].test.size()) {
       throw InputError(concat("cannot resume from ", from, ": task ", t + 1, " was tested on ",
                               tested, " samples, ", config.protocol, " has ", tasks[t].test.size(),
                               ": use the protocol that the run began with"));

@@ -46,56 +46,7 @@ std::vector<std::string> names_of_domains(const std::filesystem::path& run_folde
   return names;
 }
 
-SavedWeights of_state(const std::filesystem::path& path, const std::filesystem::path& folder,
-                      StateRecord state) {
-  RunConfig config = recorded_config(folder, state.config);
-  std::vector<std::string> names = names_of_domains(folder, state.classes.size(), config.scenario);
-  state.memory.erase("curvature");  // as large as the weights, and nothing is learned any more
-  return {.source = concat(path.string(), ", ", after_tasks(state.classes.size())),
-          .layout = state.layout,
-          .weights = std::move(state.merged),
-          .classes = std::move(state.classes),
-          .task_names = std::move(names),
-          .heads = heads_in(state.memory),
-          .memory = std::move(state.memory),
-          .backbone_sha256 = state.backbone_sha256,
-          .backbone_shape_sha256 = state.backbone_shape_sha256,
-          .pack_content_sha256 = state.pack_content_sha256,
-          .tasks_before = tasks_before(folder),
-          .config = std::move(config),
-          .post_hoc = {}};
-}
-
-NamedTensors memory_of(std::vector<Head> heads) {
-  NamedTensors memory;
-  put_heads(memory, std::move(heads));
-  return memory;
-}
-
-SavedWeights of_merged(const std::filesystem::path& path) {
-  MergedRecord merged = read_merged_record(path);
-  if (merged.heads.empty()) {
-    throw InputError(concat(path.string(),
-                            ": expected weights with the heads of their tasks, found none: "
-                            "adapters bring no head, and without one nothing is classified"));
-  }
-  return {.source = concat(path.string(), ", merged ", after_tasks(merged.classes.size())),
-          .layout = merged.layout,
-          .weights = std::move(merged.weights),
-          .classes = std::move(merged.classes),
-          .task_names = std::move(merged.task_names),
-          .heads = merged.heads,
-          .memory = memory_of(std::move(merged.heads)),
-          .backbone_sha256 = merged.backbone_sha256,
-          .backbone_shape_sha256 = merged.backbone_shape_sha256,
-          .pack_content_sha256 = merged.pack_content_sha256,
-          .tasks_before = 0,
-          .config = recorded_config({}, merged.config),
-          .post_hoc = merged.post_hoc};
-}
-
-}  // namespace
-
+// Of its run.json, and over them those of the record, which may be empty.
 RunConfig recorded_config(const std::filesystem::path& run_folder, std::string_view record_json) {
   RunConfig config;
   const std::filesystem::path description = run_folder / "run.json";
@@ -113,6 +64,48 @@ RunConfig recorded_config(const std::filesystem::path& run_folder, std::string_v
   if (!record_json.empty()) take_recorded(all_settings(), record_json, config);
   return config;
 }
+
+SavedWeights of_state(const std::filesystem::path& path, const std::filesystem::path& folder,
+                      StateRecord state) {
+  RunConfig config = recorded_config(folder, state.config);
+  std::vector<std::string> names = names_of_domains(folder, state.classes.size(), config.scenario);
+  state.memory.erase("curvature");  // as large as the weights, and nothing is learned any more
+  return {.source = concat(path.string(), ", ", after_tasks(state.classes.size())),
+          .layout = state.layout,
+          .weights = std::move(state.merged),
+          .classes = std::move(state.classes),
+          .task_names = std::move(names),
+          .memory = std::move(state.memory),
+          .backbone_sha256 = state.backbone_sha256,
+          .backbone_shape_sha256 = state.backbone_shape_sha256,
+          .pack_content_sha256 = state.pack_content_sha256,
+          .tasks_before = tasks_before(folder),
+          .config = std::move(config)};
+}
+
+SavedWeights of_merged(const std::filesystem::path& path) {
+  MergedRecord merged = read_merged_record(path);
+  if (merged.heads.empty()) {
+    throw InputError(concat(path.string(),
+                            ": expected weights with the heads of their tasks, found none: "
+                            "adapters bring no head, and without one nothing is classified"));
+  }
+  NamedTensors memory;
+  put_heads(memory, std::move(merged.heads));
+  return {.source = concat(path.string(), ", merged ", after_tasks(merged.classes.size())),
+          .layout = merged.layout,
+          .weights = std::move(merged.weights),
+          .classes = std::move(merged.classes),
+          .task_names = std::move(merged.task_names),
+          .memory = std::move(memory),
+          .backbone_sha256 = merged.backbone_sha256,
+          .backbone_shape_sha256 = merged.backbone_shape_sha256,
+          .pack_content_sha256 = merged.pack_content_sha256,
+          .config = recorded_config({}, merged.config),
+          .post_hoc = merged.post_hoc};
+}
+
+}  // namespace
 
 std::vector<std::string> known_classes(const SavedWeights& saved) {
   const bool shared = shares_head(saved.config.scenario) && !saved.classes.empty();

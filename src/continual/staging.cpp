@@ -1,5 +1,6 @@
 #include "staging.h"
 
+#include <algorithm>
 #include <iostream>
 #include <string>
 
@@ -61,22 +62,20 @@ std::filesystem::path staged_pack(const std::filesystem::path& pack,
                             content_sha256, "\""));
   }
   const std::filesystem::path copy = folder / concat("pack-", content_sha256, ".h5");
-  const std::string host = host_name() + '\n';
-  std::string failed;
+  std::string failed;  // this host, where it has no copy
   group.work("one rank of each node", [&] {
     if (group.node_rank() != 0) return;
     try {
       stage(pack, copy, content_sha256);
     } catch (const std::exception& error) {
-      failed = host;
+      failed = host_name();
       std::cerr << concat("palimpsest: host ", host_name(), ": --stage ", folder.string(), ": ",
                           error.what(), ". Reading ", pack.string(), " where it is\n");
     }
   });
-  std::string hosts = "\n";
-  for (const std::string& each : group.gather(failed, kStaging)) hosts += each;
-  hosts = group.broadcast(hosts, 0, kStaging);
-  return hosts.find('\n' + host) == std::string::npos ? copy : pack;
+  std::vector<std::string> hosts = group.gather(failed, kStaging);
+  group.broadcast(hosts, 0, kStaging);
+  return std::ranges::count(hosts, host_name()) == 0 ? copy : pack;
 }
 
 }  // namespace palimpsest

@@ -8,48 +8,45 @@ namespace {
 
 constexpr std::string_view kBroadcast = "broadcast of the state";
 
+// These bring what rank 0 has to all.
 template <typename T>
-void broadcast_number(HostGroup& group, T& number) {
+requires std::is_arithmetic_v<T>
+void broadcast(HostGroup& group, T& number) {
   group.broadcast(std::span(&number, 1), 0, kBroadcast);
 }
 
-void broadcast(HostGroup& group, Head& head) {
-  head.kind = group.broadcast(head.kind, 0, kBroadcast);
-  broadcast_number(group, head.scale);
-  broadcast_number(group, head.classes);
-  broadcast_number(group, head.features);
-  group.broadcast(head.weight, 0, kBroadcast);
-  group.broadcast(head.bias, 0, kBroadcast);
+template <typename T>
+void broadcast(HostGroup& group, std::vector<T>& values) {
+  group.broadcast(values, 0, kBroadcast);
 }
 
-void broadcast(HostGroup& group, LoraFactors& factors) {
-  factors.module = group.broadcast(factors.module, 0, kBroadcast);
-  broadcast_number(group, factors.out);
-  broadcast_number(group, factors.in);
-  broadcast_number(group, factors.rank);
-  broadcast_number(group, factors.scale);
-  group.broadcast(factors.a, 0, kBroadcast);
-  group.broadcast(factors.b, 0, kBroadcast);
+void broadcast(HostGroup& group, std::string& text) { text = group.broadcast(text, 0, kBroadcast); }
+
+template <typename... Parts>
+void broadcast_each(HostGroup& group, Parts&... parts) {
+  (broadcast(group, parts), ...);
 }
 
 void broadcast(HostGroup& group, AdapterAndHead& values) {
   std::uint64_t modules = values.lora.size();
-  broadcast_number(group, modules);
+  broadcast(group, modules);
   values.lora.resize(modules);
-  for (LoraFactors& factors : values.lora) broadcast(group, factors);
-  broadcast(group, values.head);
+  for (LoraFactors& f : values.lora)
+    broadcast_each(group, f.module, f.out, f.in, f.rank, f.scale, f.a, f.b);
+  Head& head = values.head;
+  broadcast_each(group, head.kind, head.scale, head.classes, head.features, head.weight, head.bias);
 }
 
 // Values of a type that only rank 0 knows.
 void broadcast(HostGroup& group, NamedTensor::Values& values) {
   std::uint64_t type = values.index();
-  broadcast_number(group, type);
+  broadcast(group, type);
   if (group.rank() != 0) {
     if (type == 0) values = std::vector<float>();
     if (type == 1) values = std::vector<double>();
     if (type == 2) values = std::vector<std::int64_t>();
   }
-  std::visit([&](auto& numbers) { group.broadcast(numbers, 0, kBroadcast); }, values);
+  std::visit([&](auto& numbers) { broadcast(group, numbers); }, values);
 }
 
 // Of the tensors that every rank keeps.
@@ -58,12 +55,12 @@ void broadcast(HostGroup& group, NamedTensors& memory) {
   for (const auto& [name, tensor] : memory) {
     if (tensor.keeper == Keeper::kEveryRank) names.push_back(name);
   }
-  group.broadcast(names, 0, kBroadcast);
+  broadcast(group, names);
   if (group.rank() != 0) memory = {};
   for (const std::string& name : names) {
     NamedTensor tensor;
     if (group.rank() == 0) tensor = memory.at(name);
-    group.broadcast(tensor.dims, 0, kBroadcast);
+    broadcast(group, tensor.dims);
     broadcast(group, tensor.values);
     if (group.rank() != 0) memory.put(name, std::move(tensor));
   }
@@ -80,7 +77,7 @@ StreamState initial_state(const AdaptedLayout& layout, const std::string& curvat
 }
 
 void broadcast_state(HostGroup& group, StreamState& state) {
-  broadcast_number(group, state.tasks_done);
+  broadcast(group, state.tasks_done);
   state.merged = broadcast(group, state.merged, state.merged->size(), kBroadcast);
   state.merged_hash = weights_hash(*state.merged);
   broadcast(group, state.memory);
@@ -105,14 +102,10 @@ QuadraticPenalty next_penalty(HostGroup& group, const Penalty& penalty,
 void broadcast_progress(HostGroup& group, std::optional<TaskProgress>& progress) {
   if (!group.any(progress.has_value(), kBroadcast)) return;
   if (!progress) progress.emplace();
-  for (std::int64_t* count : {&progress->task, &progress->steps_done, &progress->steps,
-                              &progress->updates, &progress->samples_last_pass})
-    broadcast_number(group, *count);
-  for (double* number :
-       {&progress->loss_first_step, &progress->loss_sum_last_pass, &progress->seconds})
-    broadcast_number(group, *number);
-  for (AdapterAndHead* part :
-       {&progress->parameters, &progress->first_moment, &progress->second_moment})
+  TaskProgress& p = *progress;
+  broadcast_each(group, p.task, p.steps_done, p.steps, p.updates, p.samples_last_pass,
+                 p.loss_first_step, p.loss_sum_last_pass, p.seconds);
+  for (AdapterAndHead* part : {&p.parameters, &p.first_moment, &p.second_moment})
     broadcast(group, *part);
 }
 

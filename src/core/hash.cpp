@@ -14,25 +14,19 @@
 
 namespace palimpsest {
 
-struct Sha256::Context {
-  EVP_MD_CTX* evp = EVP_MD_CTX_new();
-  ~Context() { EVP_MD_CTX_free(evp); }
-};
+void Sha256::Free::operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 
-Sha256::Sha256() : context_(std::make_unique<Context>()) {
-  if (context_->evp == nullptr || EVP_DigestInit_ex(context_->evp, EVP_sha256(), nullptr) != 1) {
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1) {
     throw Error("SHA-256 is not available in this OpenSSL");
   }
 }
-Sha256::~Sha256() = default;
-Sha256::Sha256(Sha256&&) noexcept = default;
-Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
 void Sha256::update(std::span<const std::byte> bytes) {
   constexpr std::size_t kPart = 1 << 20;  // mapped bytes may come from a slow disk
   while (!bytes.empty()) {
     const std::span<const std::byte> part = bytes.first(std::min(bytes.size(), kPart));
-    if (EVP_DigestUpdate(context_->evp, part.data(), part.size()) != 1)
+    if (EVP_DigestUpdate(context_.get(), part.data(), part.size()) != 1)
       throw Error("SHA-256 failed");
     bytes = bytes.subspan(part.size());
     progress_made();
@@ -44,7 +38,7 @@ void Sha256::update(std::string_view text) { update(std::as_bytes(std::span(text
 std::string Sha256::hex() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
-  if (EVP_DigestFinal_ex(context_->evp, digest.data(), &size) != 1) throw Error("SHA-256 failed");
+  if (EVP_DigestFinal_ex(context_.get(), digest.data(), &size) != 1) throw Error("SHA-256 failed");
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
   for (unsigned int i = 0; i < size; ++i) {

@@ -64,11 +64,6 @@ NcclApi nccl_api() {
         return ncclAllReduce(data, data, count, nccl_type(type), ncclSum, nccl_comm(comm),
                              cuda_stream(stream));
       },
-      .broadcast = [](void* data, std::size_t count, DataType type, int root, NcclComm comm,
-                      void* stream) -> NcclResult {
-        return ncclBroadcast(data, data, count, nccl_type(type), root, nccl_comm(comm),
-                             cuda_stream(stream));
-      },
       .send = [](const void* data, std::size_t count, DataType type, int peer, NcclComm comm,
                  void* stream) -> NcclResult {
         return ncclSend(data, count, nccl_type(type), peer, nccl_comm(comm), cuda_stream(stream));

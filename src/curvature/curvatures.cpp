@@ -15,13 +15,6 @@ namespace palimpsest {
 
 // clang-format on
 
-using Row = CurvatureKind;
-PALIMPSEST_CURVATURES(PALIMPSEST_DECLARE_ROW)
-
-const PartTable<Curvature>& curvatures() {
-  static const PartTable<Curvature> table("curvature",
-                                          {PALIMPSEST_CURVATURES(PALIMPSEST_CALL_ROW)});
-  return table;
-}
+PALIMPSEST_PART_TABLE(curvatures, Curvature, "curvature", PALIMPSEST_CURVATURES)
 
 }  // namespace palimpsest

@@ -6,8 +6,6 @@
 
 namespace palimpsest {
 
-using CurvatureKind = PartKind<Curvature>;
-
 // The key `scale`.
 Parameter scale_parameter();
 

@@ -33,16 +33,16 @@ at::Tensor token_mask(const Batch& batch) {
       .view({-1, 1});
 }
 
-std::vector<at::Tensor> tensors_of(const Batch& batch) {
-  std::vector<at::Tensor> tensors;
-  if (const auto* texts = std::get_if<PaddedTexts>(&batch.samples)) {
-    tensors = {texts->ids, texts->lengths, batch.targets};
-  } else if (const auto* images = std::get_if<Images>(&batch.samples)) {
-    tensors = {*images, batch.targets};
+std::vector<at::Tensor*> tensors_of(Batch& batch) {
+  std::vector<at::Tensor*> tensors;
+  if (auto* texts = std::get_if<PaddedTexts>(&batch.samples)) {
+    tensors = {&texts->ids, &texts->lengths, &batch.targets};
+  } else if (auto* images = std::get_if<Images>(&batch.samples)) {
+    tensors = {images, &batch.targets};
   } else {
     return {};
   }
-  if (batch.numbers.defined()) tensors.push_back(batch.numbers);
+  if (batch.numbers.defined()) tensors.push_back(&batch.numbers);
   return tensors;
 }
 

@@ -59,7 +59,7 @@ std::vector<std::int64_t> SampleReader::lengths(const LabelledSamples& split,
 Batch SampleReader::made_beside(const std::function<Batch()>& make) const {
   Batch batch;
   pixels_.beside().run([&] { batch = make(); });
-  for (const at::Tensor& tensor : tensors_of(batch)) SideStream::hand_over(tensor);
+  for (const at::Tensor* tensor : tensors_of(batch)) SideStream::hand_over(*tensor);
   return batch;
 }
 

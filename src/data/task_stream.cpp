@@ -74,6 +74,14 @@ std::string lower_case(std::string_view text) {
                 is_ascii ? ": the protocol was made for another pack" : other_bytes(near));
 }
 
+// A number in [0, 1) that follows from a sample's bytes alone: the first 8 bytes of their SHA-256,
+// big-endian, over 2^64.
+double content_share(const Pack& pack, std::int64_t sample) {
+  const std::string hash =
+      sha256(pack.holds_texts() ? std::as_bytes(pack.tokens(sample)) : pack.image(sample).bytes);
+  return std::ldexp(static_cast<double>(std::stoull(hash.substr(0, 16), nullptr, 16) >> 11), -53);
+}
+
 // Moves those below `share` by their content from train to validation.
 void keep_for_validation(const Pack& pack, double share, Task& task) {
   if (share == 0) return;
@@ -99,13 +107,31 @@ void keep_for_validation(const Pack& pack, double share, Task& task) {
   task.train = std::move(train);
 }
 
-}  // namespace
-
-double content_share(const Pack& pack, std::int64_t sample) {
-  const std::string hash =
-      sha256(pack.holds_texts() ? std::as_bytes(pack.tokens(sample)) : pack.image(sample).bytes);
-  return std::ldexp(static_cast<double>(std::stoull(hash.substr(0, 16), nullptr, 16) >> 11), -53);
+std::string title(const Task& task) {
+  return concat("task ", task.index + 1, task.name.empty() ? "" : concat(" (", task.name, ")"));
 }
+
+std::string quoted(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) {
+    const std::string bytes = with_escapes(name);
+    text +=
+        concat(text.empty() ? "'" : ", '", name, bytes == name ? "'" : "' (bytes " + bytes + ")");
+  }
+  return text;
+}
+
+void check_same(std::span<const Task> tasks, std::string_view protocol) {
+  for (const Task& task : tasks) {
+    if (task.classes == tasks.front().classes) continue;
+    throw InputError(concat(protocol, ": scenario = domain-incremental: expected in ", title(task),
+                            " the labels of ", title(tasks.front()), " in their order, ",
+                            quoted(tasks.front().classes), ", found ", quoted(task.classes),
+                            ": give the task's classes these labels"));
+  }
+}
+
+}  // namespace
 
 std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol, double validation) {
   std::vector<ClassSamples> by_class(pack.classes().size());
@@ -118,11 +144,7 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol, double 
 
   std::vector<Task> tasks;
   for (const ProtocolTask& from : protocol.tasks) {
-    Task task{.index = std::ssize(tasks),
-              .name = from.name,
-              .classes = from.labels,
-              .train = {},
-              .test = {}};
+    Task task{.index = std::ssize(tasks), .name = from.name, .classes = from.labels};
     if (from.classes.size() < 2) {
       throw InputError(concat("protocol '", protocol.name, "': ", from.name, " has ",
                               from.classes.size(), " classes; a task needs at least two"));
@@ -145,12 +167,7 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol, double 
 }
 
 Task joint_task(std::span<const Task> tasks) {
-  Task joint{.index = 0,
-             .name = concat("joint of ", tasks.size(), " tasks"),
-             .classes = {},
-             .train = {},
-             .test = {},
-             .validation = {}};
+  Task joint{.index = 0, .name = concat("joint of ", tasks.size(), " tasks")};
   std::map<std::string_view, std::int64_t> number_of;
   const auto add = [&](const LabelledSamples& from, const Task& task, LabelledSamples& into) {
     into.samples.insert(into.samples.end(), from.samples.begin(), from.samples.end());
@@ -168,6 +185,27 @@ Task joint_task(std::span<const Task> tasks) {
     add(task.validation, task, joint.validation);
   }
   return joint;
+}
+
+void put_before(std::vector<Task> past, std::vector<Task>& tasks) {
+  tasks.insert(tasks.begin(), std::make_move_iterator(past.begin()),
+               std::make_move_iterator(past.end()));
+  for (std::int64_t index = 0; Task & task : tasks) task.index = index++;
+}
+
+void check_scenario(std::span<const Task> tasks, Scenario scenario, std::string_view protocol) {
+  if (shares_head(scenario)) return check_same(tasks, protocol);
+  std::map<std::string_view, const Task*> seen;
+  for (const Task& task : tasks) {
+    for (const std::string& name : task.classes) {
+      const auto [place, is_new] = seen.emplace(name, &task);
+      if (is_new) continue;
+      throw InputError(concat(protocol, ": scenario = ", palimpsest::name(scenario), ": '", name,
+                              "' of ", title(*place->second), " is in ", title(task),
+                              " again: expected new classes in every task. Where tasks are domains "
+                              "with the same classes: --scenario domain-incremental"));
+    }
+  }
 }
 
 std::vector<std::vector<std::int64_t>> chunks(std::int64_t size, std::int64_t chunk) {

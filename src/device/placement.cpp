@@ -133,14 +133,14 @@ std::string processor_name() {
   return "unknown";
 }
 
-std::string numerics_fingerprint(const Placement& placement, const Numerics& numerics) {
-  const bool bf16 = numerics.precision == "bf16";
+std::string numerics_fingerprint(const Placement& placement, bool bf16, std::int64_t threads,
+                                 std::int64_t lanes) {
   return nlohmann::json{{"arithmetic", bf16 ? kArithmeticBf16 : kArithmeticFp32},
                         {"torch", libtorch_version()},
                         {"processor", processor_name()},
                         {"instruction_set", at::get_cpu_capability()},
-                        {"threads", numerics.threads},
-                        {"lanes", numerics.lanes},
+                        {"threads", threads},
+                        {"lanes", lanes},
                         {"device", placement.device.is_cuda() ? placement.device_model : "cpu"}}
       .dump();
 }

@@ -69,7 +69,7 @@ Diagnosis diagnose(const DoctorRequest& request, HostGroup& group, Watchdog& wat
                    const std::function<void(const Finding&)>& report) {
   const bool is_root = group.rank() == 0;
   const auto size = static_cast<std::size_t>(is_root ? group.size() : 0);
-  Diagnosis diagnosis{.findings = {}, .ranks = RankFacts(std::vector<json>(size, json::object()))};
+  Diagnosis diagnosis{.ranks = RankFacts(std::vector<json>(size, json::object()))};
   ThisRank rank{.request = request, .group = group, .watchdog = watchdog};
   const auto add = [&](const Check& check, const Judgement& judged) {
     const bool is_fine = judged.verdict == Verdict::kOk || judged.verdict == Verdict::kSkipped;

@@ -37,11 +37,7 @@ void append(std::string& list, const std::string& more, const char* between = ",
   list += list.empty() ? more : between + more;
 }
 
-json measure_mpi(ThisRank&) {
-  const MpiDescription mpi = describe_mpi();
-  return {{"mpi",
-           concat(mpi.library, ", standard ", mpi.standard, ", thread level ", mpi.thread_level)}};
-}
+json measure_mpi(ThisRank&) { return {{"mpi", describe_mpi()}}; }
 
 json measure_rank(ThisRank&) {
   std::ifstream file("/proc/sys/kernel/random/boot_id");

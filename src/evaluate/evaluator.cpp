@@ -3,8 +3,6 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
-#include <numeric>
-
 #include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/session/chunk_loop.h"
 
@@ -29,51 +27,34 @@ at::Tensor outcomes_of(const at::Tensor& logits, const at::Tensor& targets, std:
                     before.sum(1).lt(5), chosen.ge(first).logical_and(chosen.lt(first + classes))});
 }
 
-// Counts by task and by class, of what became of the samples: bytes [kOutcomes, all samples], 0
-// for those of other ranks.
-struct Counts {
-  std::vector<std::int64_t> by_task[kOutcomes], class_correct;
+// What is known without the model; and of which task and class, among all, each sample is.
+struct Samples {
+  EvaluationRow row;
+  std::vector<std::size_t> task_of, class_of;
 };
 
-Counts count(const at::Tensor& outcomes, std::span<const Task> tasks) {
-  const auto* values = outcomes.const_data_ptr<bool>();
-  const std::int64_t all = outcomes.size(1);
-  Counts counts;
-  std::int64_t sample = 0;
-  std::size_t first_class = 0;
+Samples samples_of(std::span<const Task> tasks) {
+  Samples all;
   for (const Task& task : tasks) {
-    counts.class_correct.resize(first_class + task.classes.size());
-    for (auto& by_task : counts.by_task) by_task.push_back(0);
+    const std::size_t first_class = all.row.class_samples.size();
+    all.row.class_samples.resize(first_class + task.classes.size());
     for (const std::int64_t target : task.test.targets) {
-      for (std::int64_t k = 0; k < kOutcomes; ++k)
-        counts.by_task[k].back() += values[k * all + sample] ? 1 : 0;
-      counts.class_correct[first_class + static_cast<std::size_t>(target)] +=
-          values[kCorrect * all + sample] ? 1 : 0;
-      ++sample;
+      all.task_of.push_back(all.row.samples.size());
+      all.class_of.push_back(first_class + static_cast<std::size_t>(target));
+      ++all.row.class_samples[all.class_of.back()];
     }
-    first_class += task.classes.size();
+    all.row.samples.push_back(task.test.size());
   }
+  return all;
+}
+
+// How many of the samples of each place were so; `outcome`: by sample, false for those of other
+// ranks.
+std::vector<std::int64_t> counts_of(const bool* outcome, const std::vector<std::size_t>& places,
+                                    std::size_t size) {
+  std::vector<std::int64_t> counts(size);
+  for (std::size_t i = 0; i < places.size(); ++i) counts[places[i]] += outcome[i] ? 1 : 0;
   return counts;
-}
-
-// What is known without the model.
-EvaluationRow row_of(std::span<const Task> tasks) {
-  EvaluationRow row;
-  for (const Task& task : tasks) {
-    row.samples.push_back(task.test.size());
-    const std::size_t first_class = row.class_samples.size();
-    row.class_samples.resize(first_class + task.classes.size());
-    for (const std::int64_t target : task.test.targets)
-      ++row.class_samples[first_class + static_cast<std::size_t>(target)];
-  }
-  return row;
-}
-
-// Sums over the ranks; what only one rank has keeps its bits.
-void sum(HostGroup& group, Counts& counts, std::span<double> losses) {
-  for (auto& by_task : counts.by_task) group.sum(std::span(by_task), "evaluation counts");
-  group.sum(std::span(counts.class_correct), "evaluation counts by class");
-  group.sum(losses, "evaluation losses");
 }
 
 }  // namespace
@@ -85,13 +66,13 @@ EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::spa
   const Watchdog::Phase phase(session.watchdog, "evaluation", 10);
   const std::int64_t size = session.config.evaluation_batch;
   const ClassesSeen seen = classes_seen(tasks, session.config.scenario);
-  EvaluationRow row = row_of(tasks);
+  auto [row, task_of, class_of] = samples_of(tasks);
   std::vector<std::size_t> task_of_chunk;
   for (std::size_t j = 0; j < tasks.size(); ++j)
     task_of_chunk.insert(task_of_chunk.end(), chunks(row.samples[j], size).size(), j);
   // Where the model is, so that nothing waits for a chunk.
   const at::TensorOptions place(session.device());
-  const std::int64_t all = std::accumulate(row.samples.begin(), row.samples.end(), std::int64_t{0});
+  const std::int64_t all = std::ssize(task_of);
   const at::Tensor outcomes = at::zeros({kOutcomes, all}, place.dtype(at::kBool));
   const at::Tensor losses = at::zeros({std::ssize(task_of_chunk)}, place.dtype(at::kDouble));
   RecordedPass pass(session.placement.make_graph,
@@ -109,14 +90,21 @@ EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::spa
     });
     before += tasks[j].test.size();
   }
-  Counts counts = count(outcomes.to(at::kCPU), tasks);
+  const at::Tensor became = outcomes.to(at::kCPU);
+  for (std::int64_t k = 0; k < kOutcomes; ++k) {
+    std::vector<std::int64_t> counts =
+        counts_of(became[k].const_data_ptr<bool>(), task_of, tasks.size());
+    session.group.sum(std::span(counts), "evaluation counts");
+    row.add(kNames[k], {counts.begin(), counts.end()});
+  }
+  row.class_correct =
+      counts_of(became[kCorrect].const_data_ptr<bool>(), class_of, row.class_samples.size());
+  session.group.sum(std::span(row.class_correct), "evaluation counts by class");
+  // What only one rank has keeps its bits.
   const at::Tensor found = losses.to(at::kCPU);
   std::vector<double> loss_of_chunk(found.const_data_ptr<double>(),
                                     found.const_data_ptr<double>() + found.numel());
-  sum(session.group, counts, loss_of_chunk);
-  for (std::int64_t k = 0; k < kOutcomes; ++k)
-    row.add(kNames[k], {counts.by_task[k].begin(), counts.by_task[k].end()});
-  row.class_correct = std::move(counts.class_correct);
+  session.group.sum(std::span(loss_of_chunk), "evaluation losses");
   std::vector<double> loss(tasks.size());
   for (std::size_t i = 0; i < loss_of_chunk.size(); ++i) loss[task_of_chunk[i]] += loss_of_chunk[i];
   row.add("loss_given_task", std::move(loss));

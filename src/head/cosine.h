@@ -1,7 +1,7 @@
 #pragma once
 // Logits of directions: scale times the cosine of features and weights, without a bias. A vector of
 // length 0 has a cosine of 0 with every other.
-#include "head_kinds.h"
+#include "palimpsest/head/head.h"
 
 namespace palimpsest {
 

@@ -1,7 +1,6 @@
 // The table of heads: a row for each, in the order of the help. The file of a kind NAME defines
 // NAME_head(), with its name, help and keys.
-#include "head_kinds.h"
-
+#include "palimpsest/head/head.h"
 #include "palimpsest/kinds/rows.h"
 
 namespace palimpsest {
@@ -14,12 +13,6 @@ namespace palimpsest {
 
 // clang-format on
 
-using Row = HeadRow;
-PALIMPSEST_HEAD_KINDS(PALIMPSEST_DECLARE_ROW)
-
-const PartTable<HeadKind>& head_kinds() {
-  static const PartTable<HeadKind> table("head", {PALIMPSEST_HEAD_KINDS(PALIMPSEST_CALL_ROW)});
-  return table;
-}
+PALIMPSEST_PART_TABLE(head_kinds, HeadKind, "head", PALIMPSEST_HEAD_KINDS)
 
 }  // namespace palimpsest

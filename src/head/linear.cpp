@@ -1,7 +1,7 @@
 // The paper's: weight . f + bias.
 #include <ATen/ATen.h>
 
-#include "head_kinds.h"
+#include "palimpsest/head/head.h"
 
 namespace palimpsest {
 namespace {

@@ -1,25 +1,37 @@
 #pragma once
-// What rules share that look at nothing but the number of the task: theta_hat_t = theta_hat_{t-1} +
-// alpha_t Delta_t with an alpha_t that is known beforehand.
+// Rules that look at nothing but the number of the task: theta_hat_t = theta_hat_{t-1} + alpha_t
+// Delta_t with an alpha_t that is known beforehand.
 #include "rules.h"
 
 namespace palimpsest {
 
+// alpha_t of a task, from 0, by the rule's keys.
+using AlphaOf = double (*)(const KindSettings& settings, std::int64_t task);
+
 class FixedShares : public MergeRule {
  public:
-  using MergeRule::MergeRule;
+  FixedShares(KindSettings chosen, AlphaOf alpha_of)
+      : MergeRule(std::move(chosen)), alpha_of_(alpha_of) {}
   bool coefficients_suffice() const override { return true; }
-  std::optional<double> known_alpha(std::int64_t task) const override { return alpha_of(task); }
+  std::optional<double> known_alpha(std::int64_t task) const override {
+    return alpha_of_(settings(), task);
+  }
   MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
-    const double alpha = alpha_of(input.task);
-    merge_on_line(input, alpha, result);
     MergeDecision decision;
-    decision.coefficients = {alpha};
+    decision.coefficients = {alpha_of_(settings(), input.task)};
+    merge_on_line(input, decision.coefficients.front(), result);
     return decision;
   }
 
  private:
-  virtual double alpha_of(std::int64_t task) const = 0;
+  AlphaOf alpha_of_;
 };
+
+// The `make` of such a rule's row.
+inline auto make_fixed_shares(AlphaOf alpha_of) {
+  return [alpha_of](KindSettings chosen) {
+    return std::make_unique<FixedShares>(std::move(chosen), alpha_of);
+  };
+}
 
 }  // namespace palimpsest

@@ -12,31 +12,20 @@
 namespace palimpsest {
 namespace {
 
-std::string_view words_of(Origin origin) {
-  switch (origin) {
-    case Origin::kMerged:
-      return "the merged model";
-    case Origin::kLast:
-      return "the last task's model, unmerged";
-    case Origin::kPretrained:
-      return "the pretrained model";
-  }
-  throw Error("unknown origin");
-}
+// By Origin: in words, and where to get records whose tasks were trained from there.
+struct OriginText {
+  std::string_view name, remedy;
+};
+constexpr OriginText kOrigins[] = {
+    {"the merged model", ""},
+    {"the last task's model, unmerged",
+     "; --merge none trains that way, and its records have what this rule merges"},
+    {"the pretrained model",
+     "; --merge fixed:alpha=0 trains that way (nothing is merged in, so that every task starts "
+     "from "
+     "the pretrained model), and its records have what this rule merges"}};
 
-// The training whose records have the task vectors that a rule needs.
-std::string_view remedy_for(Origin start) {
-  switch (start) {
-    case Origin::kMerged:
-      return "";
-    case Origin::kLast:
-      return "; --merge none trains that way, and its records have what this rule merges";
-    case Origin::kPretrained:
-      return "; --merge fixed:alpha=0 trains that way (nothing is merged in, so that every task "
-             "starts from the pretrained model), and its records have what this rule merges";
-  }
-  throw Error("unknown origin");
-}
+const OriginText& text_of(Origin origin) { return kOrigins[static_cast<std::size_t>(origin)]; }
 
 }  // namespace
 
@@ -70,12 +59,13 @@ void check_offered(const MergeRule& rule, const MergeNeeds& offered) {
     throw UsageError(concat("merge rule '", rule.name(), "' cannot be used: ", reason...));
   };
   if (needs.start != offered.start) {
-    refuse("it is defined for tasks whose training starts from ", words_of(needs.start),
-           ", and this run's starts from ", words_of(offered.start), remedy_for(needs.start));
+    refuse("it is defined for tasks whose training starts from ", text_of(needs.start).name,
+           ", and this run's starts from ", text_of(offered.start).name,
+           text_of(needs.start).remedy);
   }
   if (needs.vectors != offered.vectors) {
-    refuse("it merges task vectors measured from ", words_of(needs.vectors),
-           ", and this run's are measured from ", words_of(offered.vectors));
+    refuse("it merges task vectors measured from ", text_of(needs.vectors).name,
+           ", and this run's are measured from ", text_of(offered.vectors).name);
   }
   if (needs.memory == RuleMemory::kAllTaskVectors && offered.memory != needs.memory) {
     refuse(

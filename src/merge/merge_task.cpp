@@ -7,36 +7,25 @@
 
 namespace palimpsest {
 
-TaskMerge merge_task(const MergeRule& rule, const AdaptedLayout& layout, CurvatureMemory& memory,
-                     const TaskToMerge& task, int threads) {
+TaskMerge merge_task(const MergeRule& rule, const MergeInput& input, std::span<const float> trained,
+                     CurvatureMemory& memory) {
   TaskMerge made;
-  const bool has_fisher = !task.fisher.empty();
+  const bool has_fisher = !input.fisher.empty();
   if (has_fisher) {
-    for_each_index(2, threads, [&](std::size_t which) {
-      if (which == 0) made.mass_before = memory.mass(task.task_vector);
+    for_each_index(2, input.threads, [&](std::size_t which) {
+      if (which == 0) made.mass_before = memory.mass(input.task_vector);
       if (which == 1) {
-        made.mass_task = task.fisher_factor * fisher_mass(task.fisher, task.task_vector);
+        made.mass_task = input.fisher_factor * fisher_mass(input.fisher, input.task_vector);
       }
     });
-    memory.add(task.fisher, task.weights, task.fisher_factor, threads);
+    memory.add(input.fisher, trained, input.fisher_factor, input.threads);
   }
-  made.merged.resize(task.merged.size());
-  made.decision = rule.merge({.task = task.task,
-                              .merged = task.merged,
-                              .task_vector = task.task_vector,
-                              .layout = layout,
-                              .memory = memory,
-                              .fisher = task.fisher,
-                              .fisher_factor = task.fisher_factor,
-                              .factors = task.factors,
-                              .all_task_vectors = task.all_task_vectors,
-                              .threads = threads},
-                             made.merged);
-  made.remark = merge_remark(task.task, made.decision, made.mass_task.value_or(0),
+  made.merged.resize(input.merged.size());
+  made.decision = rule.merge(input, made.merged);
+  made.remark = merge_remark(input.task, made.decision, made.mass_task.value_or(0),
                              made.mass_before.value_or(0));
   if (has_fisher) {
-    made.predicted_rise =
-        task.fisher_factor * quadratic_rise(task.fisher, made.merged, task.weights);
+    made.predicted_rise = input.fisher_factor * quadratic_rise(input.fisher, made.merged, trained);
   }
   return made;
 }

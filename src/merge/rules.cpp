@@ -22,14 +22,7 @@ namespace palimpsest {
 
 // clang-format on
 
-using Row = RuleKind;
-PALIMPSEST_MERGE_RULES(PALIMPSEST_DECLARE_ROW)
-
-const PartTable<MergeRule>& merge_rules() {
-  static const PartTable<MergeRule> table("merge rule",
-                                          {PALIMPSEST_MERGE_RULES(PALIMPSEST_CALL_ROW)});
-  return table;
-}
+PALIMPSEST_PART_TABLE(merge_rules, MergeRule, "merge rule", PALIMPSEST_MERGE_RULES)
 
 std::unique_ptr<MergeRule> make_merge_rule(std::string_view text) {
   return merge_rules().make(text);

@@ -4,8 +4,6 @@
 
 namespace palimpsest {
 
-using RuleKind = PartKind<MergeRule>;
-
 // theta_hat_t = theta_hat_{t-1} + alpha Delta_t into `result`.
 void merge_on_line(const MergeInput& input, double alpha, std::span<float> result);
 

@@ -29,10 +29,12 @@ void check_sizes(const EvaluationRow& row, const std::vector<EvaluationRow>& ear
   }
 }
 
-// The best accuracy on a task over the rows of the tasks from itself to the last but one.
-double earlier_peak(const std::vector<EvaluationRow>& rows, std::size_t task) {
-  return peak([&](std::size_t l) -> const EvaluationRow& { return rows[l]; }, task,
-              rows.size() - 1);
+// The best accuracy on a task in the rows from its own to the one before `end`. An untested row has
+// no accuracy: 0 is never more than what was tested.
+double peak(const std::vector<EvaluationRow>& rows, std::size_t task, std::size_t end) {
+  double best = 0;
+  for (std::size_t l = task; l < end; ++l) best = std::max(best, rows[l].accuracy(task));
+  return best;
 }
 
 }  // namespace
@@ -67,14 +69,22 @@ double AccuracyMatrix::average_anytime() const {
 std::optional<double> AccuracyMatrix::forgetting() const {
   if (tasks() < 2) return std::nullopt;
   return mean_over_tested(after_.back(), tasks() - 1, [&](std::size_t j) {
-    return earlier_peak(after_, j) - after_.back().accuracy(j);
+    return peak(after_, j, tasks() - 1) - after_.back().accuracy(j);
+  });
+}
+
+std::optional<double> AccuracyMatrix::forgetting_with_last() const {
+  if (tasks() < 2) return std::nullopt;
+  return mean_over_tested(after_.back(), tasks() - 1, [&](std::size_t j) {
+    return peak(after_, j, tasks()) - after_.back().accuracy(j);
   });
 }
 
 std::optional<double> AccuracyMatrix::forgetting_from_peak_before_merge() const {
   if (tasks() < 2) return std::nullopt;
   return mean_over_tested(after_.back(), tasks() - 1, [&](std::size_t j) {
-    return std::max(earlier_peak(after_, j), earlier_peak(before_, j)) - after_.back().accuracy(j);
+    return std::max(peak(after_, j, tasks() - 1), peak(before_, j, tasks() - 1)) -
+           after_.back().accuracy(j);
   });
 }
 

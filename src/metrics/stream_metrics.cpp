@@ -6,7 +6,6 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "tested.h"
 
 namespace palimpsest {
 namespace {
@@ -22,22 +21,14 @@ void add_last(std::vector<NamedMetric>& metrics, const ScoreInfo& info, const Ev
   metrics.push_back({concat("last_", info.metric, "_before_merge"), mean_in(before), info.unit});
 }
 
-}  // namespace
-
+// Mean over t of the task means of A_t.
 double average_anytime_task_mean(const AccuracyMatrix& accuracy) {
   double sum = 0;
   for (std::size_t t = 0; t < accuracy.tasks(); ++t) sum += accuracy.row(t).task_mean();
   return accuracy.tasks() == 0 ? 0 : sum / static_cast<double>(accuracy.tasks());
 }
 
-std::optional<double> forgetting_with_last(const AccuracyMatrix& accuracy) {
-  const std::size_t tasks = accuracy.tasks();
-  if (tasks < 2) return std::nullopt;
-  const auto row_of = [&](std::size_t l) -> const EvaluationRow& { return accuracy.row(l); };
-  const EvaluationRow& last = row_of(tasks - 1);
-  return mean_over_tested(last, tasks - 1,
-                          [&](std::size_t j) { return peak(row_of, j, tasks) - last.accuracy(j); });
-}
+}  // namespace
 
 double intransigence(const AccuracyMatrix& accuracy, std::span<const double> best) {
   if (best.size() != accuracy.tasks() || best.empty()) {
@@ -66,7 +57,7 @@ std::vector<NamedMetric> stream_metrics(const AccuracyMatrix& accuracy) {
       {"average_anytime_before_merge", anytime_before / static_cast<double>(newest + 1)},
       {"average_anytime_task_mean", average_anytime_task_mean(accuracy)},
       {"forgetting", accuracy.forgetting()},
-      {"forgetting_with_last", forgetting_with_last(accuracy)},
+      {"forgetting_with_last", accuracy.forgetting_with_last()},
       {"forgetting_from_peak_before_merge", accuracy.forgetting_from_peak_before_merge()},
       {"backward_transfer", accuracy.backward_transfer()},
       {"forward_transfer", std::nullopt},
@@ -84,8 +75,7 @@ std::vector<NamedMetric> stream_metrics(const AccuracyMatrix& accuracy) {
 Spread spread(std::span<const double> values) {
   if (values.empty()) throw Error("the mean over no runs");
   const auto count = static_cast<double>(values.size());
-  Spread result{.mean = std::accumulate(values.begin(), values.end(), 0.0) / count,
-                .deviation = std::nullopt};
+  Spread result{.mean = std::accumulate(values.begin(), values.end(), 0.0) / count};
   if (values.size() < 2) return result;
   double squares = 0;
   for (const double value : values) squares += (value - result.mean) * (value - result.mean);

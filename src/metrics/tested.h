@@ -1,6 +1,5 @@
 #pragma once
-// Means and peaks over tasks that may not have been tested everywhere.
-#include <algorithm>
+// Means over tasks that may not have been tested everywhere.
 #include <cstddef>
 #include <optional>
 
@@ -24,14 +23,6 @@ std::optional<double> mean_over_tested(const EvaluationRow& row, std::size_t tas
   }
   if (tested == 0) return std::nullopt;
   return sum / static_cast<double>(tested);
-}
-
-// The best accuracy on a task in the rows from its own to the one before `end`. row_of(l): row l.
-template <typename RowOf>
-double peak(const RowOf& row_of, std::size_t task, std::size_t end) {
-  double best = 0;  // an untested row has no accuracy: 0 is never more than what was tested
-  for (std::size_t l = task; l < end; ++l) best = std::max(best, row_of(l).accuracy(task));
-  return best;
 }
 
 }  // namespace palimpsest

@@ -131,11 +131,7 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
 
 AdaptedLinear::AdaptedLinear(std::span<const Matrix> matrices, at::ScalarType precision,
                              std::size_t group)
-    : frozen_{.effective = {},
-              .bias = {},
-              .slots = {},
-              .out = matrices.front().weight.size(0),
-              .branch = precision != at::kFloat},
+    : frozen_{.out = matrices.front().weight.size(0), .branch = precision != at::kFloat},
       group_(group) {
   std::vector<at::Tensor> weights, biases;
   for (const Matrix& matrix : matrices) {
@@ -155,7 +151,7 @@ AdaptedLinear::AdaptedLinear(std::span<const Matrix> matrices, at::ScalarType pr
 
 std::optional<LoraGroup> AdaptedLinear::group() const {
   if (frozen_.slots.empty()) return std::nullopt;
-  LoraGroup group{.modules = {}, .out = frozen_.out, .in = frozen_.effective.size(1)};
+  LoraGroup group{.out = frozen_.out, .in = frozen_.effective.size(1)};
   for (const Slot& slot : frozen_.slots) group.modules.push_back(slot.module);
   return group;
 }

@@ -6,13 +6,43 @@
 #include <algorithm>
 #include <functional>
 
+#include "palimpsest/device/host_copy.h"
 #include "palimpsest/format/canonical_weights.h"
 #include "palimpsest/model/bert.h"
 #include "palimpsest/model/recompute.h"
 #include "palimpsest/model/vit.h"
-#include "palimpsest/model/weight_loader.h"
 
 namespace palimpsest {
+namespace {
+
+// Of a whole float32 tensor, where the processor can read it in place.
+bool can_be_viewed(const TensorView& piece) {
+  return piece.dtype == "F32" &&
+         reinterpret_cast<std::uintptr_t>(piece.bytes.data()) % alignof(float) == 0;
+}
+
+at::Tensor tensor_of(const TensorView& piece, at::Device device) {
+  if (!device.is_cpu() || !can_be_viewed(piece)) {
+    return from_host(to_floats(piece), piece.shape, device);
+  }
+  // The mapping is read-only; nothing writes to a loaded tensor.
+  return at::from_blob(const_cast<std::byte*>(piece.bytes.data()), piece.shape, at::kFloat);
+}
+
+// On the CPU a tensor that lies in its file as float32 is a view of the mapped file: nothing is
+// read before it is used, and all ranks of a node share the pages.
+TensorLoader weight_loader(CanonicalWeights& weights, at::Device device) {
+  return [&weights, device](const std::string& name, const std::vector<std::int64_t>& shape) {
+    std::vector<at::Tensor> pieces;
+    for (const TensorView& piece : weights.pieces(name, shape)) {
+      pieces.push_back(tensor_of(piece, device));
+    }
+    const at::Tensor whole = pieces.size() == 1 ? pieces.front() : at::cat(pieces);
+    return whole.view(shape);
+  };
+}
+
+}  // namespace
 
 BlockShape block_shape(const BackboneConfig& config) {
   return std::visit([](const auto& family) { return block_shape(family); }, config);

@@ -66,8 +66,7 @@ BlockLayers::BlockLayers(const BlockShape& shape, std::span<const std::string> t
     std::vector<AdaptedLinear::Matrix> loaded;
     for (const Matrix matrix : matrices) {
       const std::string name = name_of(shape, block, matrix);
-      AdaptedLinear::Matrix made{
-          .weight = load(name + ".weight", {out, in}), .bias = {}, .module = {}};
+      AdaptedLinear::Matrix made{.weight = load(name + ".weight", {out, in})};
       const bool has_bias = shape.projection_bias || matrix > kValue;
       made.bias = has_bias ? load(name + ".bias", {out}) : at::zeros({out}, made.weight.options());
       if (const auto found = adapted.find(name); found != adapted.end()) {

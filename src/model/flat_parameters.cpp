@@ -1,9 +1,7 @@
 #include "palimpsest/model/flat_parameters.h"
 
 #include <ATen/ATen.h>
-
-#include <functional>
-#include <numeric>
+#include <c10/util/accumulate.h>
 
 namespace palimpsest {
 
@@ -13,16 +11,14 @@ FlatParameters::FlatParameters(const std::vector<std::vector<std::int64_t>>& sha
   std::int64_t size = 0;
   for (const auto& shape : shapes) {
     offsets_.push_back(size);
-    const std::int64_t elements =
-        std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
-    size += (elements + kAlignment - 1) / kAlignment * kAlignment;
+    size += (c10::multiply_integers(shape) + kAlignment - 1) / kAlignment * kAlignment;
   }
   flat_ = at::zeros({size}, at::TensorOptions().dtype(at::kFloat).device(device));
   for (std::size_t i = 0; i < shapes.size(); ++i) {
-    const std::int64_t elements =
-        std::accumulate(shapes[i].begin(), shapes[i].end(), std::int64_t{1}, std::multiplies<>());
-    leaves_.push_back(
-        flat_.narrow(0, offsets_[i], elements).view(shapes[i]).detach().requires_grad_(true));
+    leaves_.push_back(flat_.narrow(0, offsets_[i], c10::multiply_integers(shapes[i]))
+                          .view(shapes[i])
+                          .detach()
+                          .requires_grad_(true));
   }
 }
 

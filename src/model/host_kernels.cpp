@@ -4,11 +4,11 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/GradMode.h>
+#include <c10/util/accumulate.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
 #include <algorithm>
-#include <numeric>
 #include <string_view>
 #include <vector>
 
@@ -22,16 +22,12 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-std::int64_t sum_of(std::span<const std::int64_t> lengths) {
-  return std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
-}
-
 // The kernels take raw pointers.
 void require(bool fits, std::string_view what, const at::Tensor& rows,
              std::span<const std::int64_t> lengths) {
   if (fits) return;
   throw Error(concat(what, ": a tensor of ", rows.size(0), " x ", rows.size(-1), " numbers and ",
-                     lengths.size(), " samples of ", sum_of(lengths),
+                     lengths.size(), " samples of ", c10::sum_integers(lengths),
                      " tokens do not fit one another"));
 }
 
@@ -177,8 +173,9 @@ class Gelu : public torch::autograd::Function<Gelu> {
 
 at::Tensor sample_attention(const at::Tensor& qkv, std::span<const std::int64_t> lengths,
                             std::int64_t heads, std::int64_t queries) {
-  require(qkv.dim() == 2 && sum_of(lengths) == qkv.size(0) && qkv.size(1) % (3 * heads) == 0,
-          "attention", qkv, lengths);
+  require(
+      qkv.dim() == 2 && c10::sum_integers(lengths) == qkv.size(0) && qkv.size(1) % (3 * heads) == 0,
+      "attention", qkv, lengths);
   return SampleAttention::apply(
       qkv.contiguous(), std::vector<std::int64_t>(lengths.begin(), lengths.end()), heads, queries);
 }
@@ -196,7 +193,7 @@ void add_squared_products_here(const at::Tensor& gradient, const at::Tensor& inp
   const at::Tensor g = gradient.to(at::kFloat), x = input.to(at::kFloat);
   constexpr std::int64_t kRows = 96;  // of a thread's share at least; a multiple of any tile's
   const std::int64_t out = g.size(1), in = x.size(1);
-  require(sum_of(lengths) == x.size(0) && g.size(0) == x.size(0) && g.stride(1) == 1 &&
+  require(c10::sum_integers(lengths) == x.size(0) && g.size(0) == x.size(0) && g.stride(1) == 1 &&
               x.stride(1) == 1 && sum.is_contiguous() && sum.size(0) == out && sum.size(1) == in,
           "squared products", x, lengths);
   const float* g_rows = g.const_data_ptr<float>();

@@ -5,39 +5,45 @@
 namespace palimpsest {
 namespace {
 
-std::vector<std::int64_t> shapes_of(const std::vector<at::Tensor>& tensors) {
+std::vector<std::int64_t> shapes_of(const std::vector<at::Tensor*>& tensors) {
   std::vector<std::int64_t> shapes;
-  for (const at::Tensor& tensor : tensors) {
-    shapes.push_back(tensor.dim());
-    shapes.insert(shapes.end(), tensor.sizes().begin(), tensor.sizes().end());
+  for (const at::Tensor* tensor : tensors) {
+    shapes.push_back(tensor->dim());
+    shapes.insert(shapes.end(), tensor->sizes().begin(), tensor->sizes().end());
   }
   return shapes;
 }
 
-Batch copy_of(const Batch& batch) {
-  Batch copy{.samples = {}, .targets = batch.targets.clone()};
-  if (const auto* texts = std::get_if<PaddedTexts>(&batch.samples)) {
-    copy.samples = PaddedTexts{.ids = texts->ids.clone(), .lengths = texts->lengths.clone()};
-  } else {
-    copy.samples = std::get<Images>(batch.samples).clone();
-  }
-  if (batch.numbers.defined()) copy.numbers = batch.numbers.clone();
-  return copy;
-}
-
 }  // namespace
 
+void Replay::run(const std::function<void()>& work) {
+  if (!make_ || !is_warm_) {
+    work();
+    is_warm_ = true;
+    return;
+  }
+  if (!graph_) {
+    std::unique_ptr<DeviceGraph> graph = make_();
+    graph->record(work);
+    graph_ = std::move(graph);
+  }
+  graph_->launch();
+}
+
 at::Tensor RecordedPass::operator()(const Batch& batch) {
-  const std::vector<at::Tensor> tensors = tensors_of(batch);
-  if (!make_graph_ || tensors.empty()) return pass_(batch);
-  const std::vector<std::int64_t> shapes = shapes_of(tensors);
-  auto found = recordings_.find(shapes);
-  if (found == recordings_.end()) {
-    found =
-        recordings_.try_emplace(shapes, copy_of(batch), at::Tensor(), Replay(make_graph_)).first;
-  } else {
-    const std::vector<at::Tensor> fixed = tensors_of(found->second.batch);
-    for (std::size_t i = 0; i < fixed.size(); ++i) fixed[i].copy_(tensors[i]);
+  if (!make_graph_) return pass_(batch);
+  Batch given = batch;  // the same tensors
+  const std::vector<at::Tensor*> tensors = tensors_of(given);
+  if (tensors.empty()) return pass_(batch);
+  const auto [found, is_new] =
+      recordings_.try_emplace(shapes_of(tensors), given, at::Tensor(), Replay(make_graph_));
+  const std::vector<at::Tensor*> fixed = tensors_of(found->second.batch);
+  for (std::size_t i = 0; i < fixed.size(); ++i) {
+    if (is_new) {
+      *fixed[i] = tensors[i]->clone();
+    } else {
+      fixed[i]->copy_(*tensors[i]);
+    }
   }
   Recording& recording = found->second;
   recording.replay.run([&] { recording.result = pass_(recording.batch); });

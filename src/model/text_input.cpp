@@ -35,8 +35,7 @@ TextInput make_text_input(const Texts& texts) {
   return {.ids = at::tensor(texts.ids, at::kLong),
           .positions = at::tensor(positions, at::kLong),
           .pooling = pooling,
-          .lengths = texts.lengths,
-          .mask = {}};
+          .lengths = texts.lengths};
 }
 
 // Everything follows from the tensors on the device, so that it can be recorded there.

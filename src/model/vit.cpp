@@ -88,11 +88,7 @@ Vit::Vit(const VitConfig& config, const BackboneChoice& choice, const TensorLoad
   for (std::int64_t b = 0; b < config.depth; ++b) {
     const std::string block = concat("blocks.", b, ".");
     Frozen frozen{.norm_attention = block_norm(block + "norm1"),
-                  .norm_mlp = block_norm(block + "norm2"),
-                  .query_norm = {},
-                  .key_norm = {},
-                  .scale_attention = {},
-                  .scale_mlp = {}};
+                  .norm_mlp = block_norm(block + "norm2")};
     if (config.query_key_norm) {
       frozen.query_norm = norm(block + "attn.query_norm", width / config.heads);
       frozen.key_norm = norm(block + "attn.key_norm", width / config.heads);

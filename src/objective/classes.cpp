@@ -1,5 +1,5 @@
 // The paper's: cross-entropy over the task's own classes ("local CE").
-#include "objectives.h"
+#include "palimpsest/objective/objective.h"
 
 namespace palimpsest {
 namespace {

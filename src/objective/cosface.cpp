@@ -4,8 +4,8 @@
 
 #include <limits>
 
-#include "objectives.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/objective/objective.h"
 
 namespace palimpsest {
 namespace {

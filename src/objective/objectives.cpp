@@ -1,8 +1,9 @@
-// The table of objectives: a row for each, in the order of the help. The file of a kind NAME
-// defines NAME_objective(), with its name, help and keys.
-#include "objectives.h"
+// What objectives have in common, and their table: a row for each, in the order of the help. The
+// file of a kind NAME defines NAME_objective(), with its name, help and keys.
+#include <ATen/ATen.h>
 
 #include "palimpsest/kinds/rows.h"
+#include "palimpsest/objective/objective.h"
 
 namespace palimpsest {
 
@@ -13,13 +14,14 @@ namespace palimpsest {
 
 // clang-format on
 
-using Row = ObjectiveKind;
-PALIMPSEST_OBJECTIVES(PALIMPSEST_DECLARE_ROW)
+PALIMPSEST_PART_TABLE(objectives, Objective, "objective", PALIMPSEST_OBJECTIVES)
 
-const PartTable<Objective>& objectives() {
-  static const PartTable<Objective> table("objective",
-                                          {PALIMPSEST_OBJECTIVES(PALIMPSEST_CALL_ROW)});
-  return table;
+at::Tensor Objective::loss(const at::Tensor& logits, const at::Tensor& targets) const {
+  return at::cross_entropy_loss(training_logits(logits, targets), targets, {}, at::Reduction::Sum);
+}
+
+at::Tensor Objective::losses(const at::Tensor& logits, const at::Tensor& targets) const {
+  return at::cross_entropy_loss(training_logits(logits, targets), targets, {}, at::Reduction::None);
 }
 
 }  // namespace palimpsest

@@ -5,7 +5,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "penalties.h"
+#include "palimpsest/penalty/penalty.h"
 
 namespace palimpsest {
 namespace {

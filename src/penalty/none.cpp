@@ -1,5 +1,5 @@
 // No penalty, as in the paper.
-#include "penalties.h"
+#include "palimpsest/penalty/penalty.h"
 
 namespace palimpsest {
 namespace {

@@ -1,8 +1,7 @@
 // The table of penalties: a row for each, in the order of the help. The file of a kind NAME defines
 // NAME_penalty(), with its name, help and keys.
-#include "penalties.h"
-
 #include "palimpsest/kinds/rows.h"
+#include "palimpsest/penalty/penalty.h"
 
 namespace palimpsest {
 
@@ -13,12 +12,6 @@ namespace palimpsest {
 
 // clang-format on
 
-using Row = PenaltyKind;
-PALIMPSEST_PENALTIES(PALIMPSEST_DECLARE_ROW)
-
-const PartTable<Penalty>& penalties() {
-  static const PartTable<Penalty> table("penalty", {PALIMPSEST_PENALTIES(PALIMPSEST_CALL_ROW)});
-  return table;
-}
+PALIMPSEST_PART_TABLE(penalties, Penalty, "penalty", PALIMPSEST_PENALTIES)
 
 }  // namespace palimpsest

@@ -16,13 +16,6 @@ namespace palimpsest {
 
 // clang-format on
 
-using Row = PerturbationKind;
-PALIMPSEST_PERTURBATIONS(PALIMPSEST_DECLARE_ROW)
-
-const PartTable<Perturbation>& perturbations() {
-  static const PartTable<Perturbation> table("perturbation",
-                                             {PALIMPSEST_PERTURBATIONS(PALIMPSEST_CALL_ROW)});
-  return table;
-}
+PALIMPSEST_PART_TABLE(perturbations, Perturbation, "perturbation", PALIMPSEST_PERTURBATIONS)
 
 }  // namespace palimpsest

@@ -5,8 +5,6 @@
 
 namespace palimpsest {
 
-using PerturbationKind = PartKind<Perturbation>;
-
 // The random numbers of a step.
 inline RandomStream stream_of(const StepName& step) {
   return RandomStream(step.seed, Purpose::kPerturbation, static_cast<std::uint32_t>(step.task),

@@ -99,12 +99,9 @@ RemergeResult remerge_adapters(const AdapterRequest& request) {
     if (!merge) {
       merge.emplace(*rule, layout, needs.fisher, request.threads);
       zeros.resize(merge->merged().size());
-      first = {.name = adapter.name,
-               .base = adapter.base,
-               .revision = adapter.revision,
-               .lora = {},
-               .sha256 = {},
-               .remark = {}};
+      first.name = adapter.name;
+      first.base = adapter.base;
+      first.revision = adapter.revision;
     }
     check_layout(merge->layout(), layout, first.name, adapter.name);
     for (const std::string& remark : {adapter.remark, check_base(first, adapter)}) {

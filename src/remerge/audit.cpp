@@ -51,12 +51,11 @@ Audit audit_of_run(const std::filesystem::path& path, int threads) {
         "predicted: its merge rule, ", run.tasks[i].rule->settings().text(), ", needed none"));
   }
   std::vector<std::vector<float>> merged;  // theta_hat_0, theta_hat_1, ...
-  remerge_run({.run = path, .rule = {}, .threads = threads, .on_merged = [&](const auto& weights) {
+  remerge_run({.run = path, .threads = threads, .on_merged = [&](const auto& weights) {
                  if (merged.empty()) merged.emplace_back(weights.size());
                  merged.push_back(weights);
                }});
-  Audit audit{.task_names = {},
-              .predicted = std::vector<std::vector<double>>(count),
+  Audit audit{.predicted = std::vector<std::vector<double>>(count),
               .measured = measured_rises(run)};
   for (std::size_t t = 0; t < count; ++t) audit.predicted[t].resize(t + 1);
   const auto read = [&](std::size_t i) {

@@ -55,8 +55,7 @@ double inner_product(const std::vector<LoraFactors>& a, const std::vector<LoraFa
 Cosines cosines_of_run(const std::filesystem::path& path, int threads) {
   const RecordedRun run = open_recorded_run(path);
   const std::size_t count = run.tasks.size();
-  Cosines cosines{.task_names = {},
-                  .norms = std::vector<double>(count),
+  Cosines cosines{.norms = std::vector<double>(count),
                   .cosine = std::vector(count, std::vector<double>(count))};
   std::vector<std::vector<LoraFactors>> lora;
   for (std::size_t t = 0; t < count; ++t) {

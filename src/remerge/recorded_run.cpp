@@ -44,7 +44,7 @@ void check_content(const RecordedRun& run, std::int64_t t) {
 }  // namespace
 
 RecordedRun open_recorded_run(const std::filesystem::path& path) {
-  RecordedRun run{.folder = RunFolder(path), .manifest = {}, .tasks = {}};
+  RecordedRun run{.folder = RunFolder(path)};
   std::optional<Manifest> manifest = run.folder.manifest();
   if (!manifest || manifest->tasks_done == 0) {
     throw InputError(concat(path.string(), ": expected a run folder with a finished task, found ",

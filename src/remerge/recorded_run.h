@@ -19,8 +19,8 @@ struct RecordedTask {
 
 struct RecordedRun {
   RunFolder folder;
-  Manifest manifest;
-  std::vector<RecordedTask> tasks;
+  Manifest manifest = {};
+  std::vector<RecordedTask> tasks = {};
 
   // Whether the training of task t, from 0, began where `origin` says.
   bool starts_from(std::int64_t t, Origin origin) const;

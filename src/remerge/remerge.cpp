@@ -64,7 +64,7 @@ void Remerge::check_kind(const FisherRecord& fisher, const std::string& name) {
 
 MergedTask Remerge::take(const EndPoint& point, bool is_last) {
   const MergeNeeds needs = rule_->needs();
-  MergedTask made{.name = point.name, .index = 0, .record = {}, .predicted_rise = {}};
+  MergedTask made{.name = point.name, .index = 0};
   if (needs.memory == RuleMemory::kAllTaskVectors) {
     end_points_.emplace_back(point.weights.begin(), point.weights.end());
     if (!is_last) {
@@ -96,17 +96,19 @@ MergedTask Remerge::take(const EndPoint& point, bool is_last) {
   const std::vector<LowRankFactors> factors =
       needs.factors ? factors_of(*point.lora) : std::vector<LowRankFactors>();
   const std::vector<std::span<const float>> all(end_points_.begin(), end_points_.end());
-  TaskToMerge task{.task = tasks_,
-                   .merged = merged_,
-                   .task_vector = is_recorded ? point.task_vector : moved,
-                   .weights = point.weights,
-                   .factors = factors,
-                   .all_task_vectors = all};
+  MergeInput task{.task = tasks_,
+                  .merged = merged_,
+                  .task_vector = is_recorded ? point.task_vector : moved,
+                  .layout = layout_,
+                  .memory = memory_,
+                  .factors = factors,
+                  .all_task_vectors = all,
+                  .threads = threads_};
   if (fisher != nullptr) {
     task.fisher = fisher->values;
     task.fisher_factor = fisher->factor;
   }
-  TaskMerge merge = merge_task(*rule_, layout_, memory_, task, threads_);
+  TaskMerge merge = merge_task(*rule_, task, point.weights, memory_);
   ++tasks_;
   merged_ = std::move(merge.merged);
   made.record = record_of(*rule_, merge);

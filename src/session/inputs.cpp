@@ -4,7 +4,6 @@
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/sampler.h"
-#include "palimpsest/data/scenario.h"
 #include "palimpsest/format/protocol.h"
 
 namespace palimpsest {

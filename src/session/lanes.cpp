@@ -78,14 +78,11 @@ const at::Tensor& LaneSum::reduce() {
 
 at::Tensor LaneSum::reduce_to_root() {
   const bool is_root = collectives_.rank() == 0;
-  at::Tensor sum;
-  if (is_root) sum = at::empty_like(parts_.front());
   if (is_added_here()) {
-    if (!is_root) sum = at::empty_like(parts_.front());
-    add_parts(sum);
-    if (collectives_.size() > 1) collectives_.all_reduce_sum(as_buffer(sum));
+    const at::Tensor& sum = reduce();
     return is_root ? sum : at::Tensor();
   }
+  const at::Tensor sum = is_root ? at::empty_like(parts_.front()) : at::Tensor();
   const at::Tensor mine =
       is_root ? slice(sum, 0) : at::empty_like(slice(parts_.front(), collectives_.rank()));
   add_slices(mine);

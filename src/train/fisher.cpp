@@ -4,8 +4,6 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
-#include <functional>
-#include <span>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/random.h"
@@ -16,24 +14,6 @@
 
 namespace palimpsest {
 namespace {
-
-// Sums of float64 over the chunks of a training set, by lane.
-LaneSum lane_sum(Session& session, std::int64_t size) {
-  Lanes lanes = session.lanes;
-  lanes.ordered = true;
-  return {*session.placement.collectives, lanes, size, at::kDouble, session.device()};
-}
-
-// Adds what `pass` returns for each chunk of the training set to the chunk's lane.
-using ChunkPass = std::function<at::Tensor(const Chunk& chunk, Batch& batch)>;
-void add_chunks(Session& session, const Task& task, LaneSum& sums, const ChunkPass& pass) {
-  ChunkLoop(session, session.lanes.count)
-      .over(task.train, loss_chunk(session),
-            [&](const Chunk& chunk, std::int64_t lane, Batch batch) {
-              at::Tensor part = sums.part(static_cast<std::size_t>(lane / session.group.size()));
-              part.add_(pass(chunk, batch));
-            });
-}
 
 // [samples] of a chunk, for what is drawn for each sample: a number in [0, 1) by (seed, task,
 // sample).
@@ -78,17 +58,16 @@ Fisher measure_curvature(Session& session, const Task& task, const Head& head,
     sums[size].copy_(objective.loss(logits.detach(), batch.targets));
     return sums;
   });
-  const at::Tensor total = [&] {
-    LaneSum sums = lane_sum(session, size + 1);
-    add_chunks(session, task, sums, [&](const Chunk& chunk, Batch& batch) {
-      if (curvature.draws()) batch.numbers = uniform_numbers(session, task, chunk);
-      return pass(batch);
-    });
-    return sums.reduce_to_root();  // and the lanes' parts are freed
-  }();
+  const auto pass_of = [&](const Chunk& chunk, Batch& batch) {
+    if (curvature.draws()) batch.numbers = uniform_numbers(session, task, chunk);
+    return pass(batch);
+  };
+  // And the lanes' parts are freed.
+  const at::Tensor total =
+      sum_over_chunks(session, task.train, loss_chunk(session), size + 1, pass_of).reduce_to_root();
 
   const std::int64_t samples = task.train.size();
-  Fisher fisher{.values = {}, .samples = samples, .loss = 0, .kind = curvature.recorded_kind()};
+  Fisher fisher{.samples = samples, .loss = 0, .kind = curvature.recorded_kind()};
   bool is_finite = true;
   if (total.defined()) {
     const at::Tensor mean = total.div(static_cast<double>(samples)).to(at::kCPU);
@@ -113,8 +92,8 @@ double mean_loss(Session& session, const Task& task, const Head& head, const Obj
   RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
     return summed_loss(objective, session.model->features(batch), placed, batch.targets).view(1);
   });
-  LaneSum sums = lane_sum(session, 1);
-  add_chunks(session, task, sums, [&](const Chunk&, Batch& batch) { return pass(batch); });
+  LaneSum sums = sum_over_chunks(session, task.train, loss_chunk(session), 1,
+                                 [&](const Chunk&, Batch& batch) { return pass(batch); });
   return sums.reduce()[0].item<double>() / objective.weight(task.train.size());
 }
 
@@ -122,7 +101,7 @@ LaneSum sums_of_rows(Session& session, const Task& task, const at::Tensor& featu
                      std::int64_t size, const AddRows& add) {
   const c10::NoGradGuard no_grad;
   const at::Tensor targets = queued_copy(at::tensor(task.train.targets), session.device());
-  LaneSum sums = lane_sum(session, size);
+  LaneSum sums = ordered_sum(session, size);
   const auto all = chunks(task.train.size(), loss_chunk(session));
   for (std::size_t i = 0; i < sums.own_lanes().size(); ++i) {
     for (std::int64_t c = sums.own_lanes()[i]; c < std::ssize(all); c += session.lanes.count) {

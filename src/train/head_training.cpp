@@ -12,13 +12,20 @@
 
 namespace palimpsest {
 
+HeadTrainingSettings head_training_settings(const RunConfig& config) {
+  return {.batches = batch_settings(config),
+          .learning_rate = config.head_lr,
+          .weight_decay = config.weight_decay,
+          .clip_norm = config.clip_norm,
+          .schedule = config.schedule};
+}
+
 HeadTrainingSettings settings_after_merge(const RunConfig& config, std::int64_t samples,
                                           std::int64_t passes) {
-  HeadTrainingSettings settings{.batches = batch_settings(config),
-                                .optimizer = optimizer_settings(config)};
+  HeadTrainingSettings settings = head_training_settings(config);
   settings.batches.passes = passes;
   settings.batches.drop_last = config.drop_last && samples >= config.batch;
-  settings.optimizer.schedule.warmup = 0;
+  settings.schedule.warmup = 0;
   return settings;
 }
 
@@ -37,9 +44,7 @@ HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t
   const at::Tensor all_targets =
       at::tensor(at::ArrayRef<std::int64_t>(targets.data(), targets.size())).to(features.device());
   const Sampler sampler(settings.batches, task, features.size(0));
-  const double clip_norm = settings.optimizer.clip_norm;
-  AdamW optimizer({{parameters.flat(), settings.optimizer.head_learning_rate}},
-                  settings.optimizer.weight_decay);
+  AdamW optimizer({{parameters.flat(), settings.learning_rate}}, settings.weight_decay);
   const at::Tensor gradient = at::zeros_like(parameters.flat());
 
   HeadTraining result;
@@ -65,8 +70,9 @@ HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t
       on_nonfinite({step, skipped++, value, norm, batch});
       continue;
     }
-    if (clip_norm > 0 && norm > clip_norm) gradient.mul_(clip_norm / norm);
-    optimizer.set_factor(learning_rate_factor(settings.optimizer.schedule, step, steps));
+    if (settings.clip_norm > 0 && norm > settings.clip_norm)
+      gradient.mul_(settings.clip_norm / norm);
+    optimizer.set_factor(learning_rate_factor(settings.schedule, step, steps));
     optimizer.step({gradient});
     if (step == skipped) result.loss_first_step = value;
     if (step >= steps - sampler.steps_per_pass()) {

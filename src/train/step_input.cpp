@@ -17,7 +17,7 @@ StepReader::StepReader(Session& session, const Task& task, const Perturbation& p
       sampler_(batch_settings(session.config), task.index, task.train.size()) {}
 
 StepInput StepReader::read(std::int64_t step) {
-  StepInput input{.positions = sampler_.batch(step), .lanes = {}, .perturbation = {}};
+  StepInput input{.positions = sampler_.batch(step)};
   input.perturbation =
       perturbation_.of({session_.config.seed, task_.index, step}, std::ssize(input.positions));
   const std::vector<float>& scales = input.perturbation.by_sample;

@@ -9,7 +9,6 @@
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/remerge/merge_record.h"
-#include "palimpsest/train/head_training.h"
 #include "palimpsest/train/step_input.h"
 #include "palimpsest/train/task_parameters.h"
 #include "palimpsest/train/training_step.h"
@@ -21,8 +20,7 @@ void skip_step(const Session& session, const Task& task, const NonfiniteStep& at
                     .step = at.step,
                     .in_refit = what == StepOf::kHeadAfterMerge,
                     .loss = at.loss,
-                    .gradient_norm = at.gradient_norm,
-                    .samples = {}};
+                    .gradient_norm = at.gradient_norm};
   std::string samples;
   for (const std::int64_t position : at.batch) {
     event.samples.push_back(task.train.samples[static_cast<std::size_t>(position)]);
@@ -82,7 +80,6 @@ TrainedTask trained_task(const Session& session, const Task& task, AdapterAndHea
                                " was skipped: lower --lr or set --clip-norm"));
   }
   TrainedTask trained{.lora = std::move(parameters.lora),
-                      .task_vector = {},
                       .head = std::move(parameters.head),
                       .loss_first_step = progress.loss_first_step,
                       .loss_last_pass = progress.loss_sum_last_pass /
@@ -118,7 +115,6 @@ TrainedTask train_task(Session& session, const Task& task, const TrainingParts& 
     return all;
   };
 
-  const OptimizerSettings settings = optimizer_settings(session.config);
   TrainingStep training(session, parts, parameters, progress.updates, begin.penalty);
   StepReader reader(session, task, *parts.perturbation, training.own_lanes());
   StepInput input;
@@ -129,12 +125,9 @@ TrainedTask train_task(Session& session, const Task& task, const TrainingParts& 
     const Stopwatch step_watch;
     session.watchdog.at(number, step + 1);
     const Watchdog::Phase phase(session.watchdog, "training step");
-    const TrainingStep::Numbers numbers{
-        .weight = parts.objective->weight(std::ssize(input.positions)),
-        .c = input.perturbation.c,
-        .noise_seed = input.perturbation.noise_seed,
-        .learning_rate_factor = learning_rate_factor(settings.schedule, step, progress.steps)};
-    training.queue(input.lanes, numbers);
+    const double factor = learning_rate_factor(session.config.schedule, step, progress.steps);
+    training.queue(input, factor);
+    const double c = input.perturbation.c;
     const std::vector<std::int64_t> batch = std::move(input.positions);
     const std::int64_t samples = std::ssize(batch);
     input = {};
@@ -142,16 +135,15 @@ TrainedTask train_task(Session& session, const Task& task, const TrainingParts& 
     const TrainingStep::Outcome outcome = training.wait();
     if (outcome.is_finite()) {
       count_step(progress, outcome, samples, reader.steps_per_pass());
-      session.events.publish(
-          StepDone{.task = static_cast<int>(task.index),
-                   .step = step,
-                   .steps = progress.steps,
-                   .loss = outcome.loss,
-                   .gradient_norm = outcome.gradient_norm,
-                   .scale = numbers.c,
-                   .learning_rate = numbers.learning_rate_factor * settings.learning_rate,
-                   .samples = samples,
-                   .seconds = step_watch.seconds()});
+      session.events.publish(StepDone{.task = static_cast<int>(task.index),
+                                      .step = step,
+                                      .steps = progress.steps,
+                                      .loss = outcome.loss,
+                                      .gradient_norm = outcome.gradient_norm,
+                                      .scale = c,
+                                      .learning_rate = factor * session.config.lr,
+                                      .samples = samples,
+                                      .seconds = step_watch.seconds()});
     } else {
       skip_step(session, task,
                 {step, step - progress.updates, outcome.loss, outcome.gradient_norm, batch},
@@ -175,11 +167,10 @@ TrainedTask train_on_features(TaskPasses& passes, const TrainingParts& parts,
   const at::Tensor& features = passes.features(begin.weights);
   HeadTraining training;
   if (parts.head->is_trained()) {
-    training = train_head(
-        features, task.train.targets, classes, task.index, begin.head, parts.head, *parts.objective,
-        {.batches = batch_settings(session.config),
-         .optimizer = optimizer_settings(session.config)},
-        [&](const NonfiniteStep& at) { skip_step(session, task, at, StepOf::kHead); });
+    training =
+        train_head(features, task.train.targets, classes, task.index, begin.head, parts.head,
+                   *parts.objective, head_training_settings(session.config),
+                   [&](const NonfiniteStep& at) { skip_step(session, task, at, StepOf::kHead); });
   } else {
     training.head = parts.head->made_of(features, task.train.targets, classes);
     training.loss_first_step = training.loss_last_pass =
@@ -188,8 +179,7 @@ TrainedTask train_on_features(TaskPasses& passes, const TrainingParts& parts,
   session.group.agree(heads_hash({&training.head, 1}),
                       concat("hash of the head trained on task ", task.index + 1),
                       "agreement after training");
-  return {.lora = {},
-          .task_vector = std::vector<float>(begin.weights->size()),
+  return {.task_vector = std::vector<float>(begin.weights->size()),
           .head = std::move(training.head),
           .loss_first_step = training.loss_first_step,
           .loss_last_pass = training.loss_last_pass,

@@ -11,7 +11,7 @@
 namespace palimpsest {
 namespace {
 
-AdamW make_optimizer(const TaskParameters& parameters, const OptimizerSettings& settings,
+AdamW make_optimizer(const TaskParameters& parameters, const RunConfig& config,
                      std::int64_t updates) {
   const std::int64_t size = parameters.values().size(), head = parameters.head_offset();
   const auto group = [&](std::int64_t begin, std::int64_t end, double learning_rate) {
@@ -20,9 +20,8 @@ AdamW make_optimizer(const TaskParameters& parameters, const OptimizerSettings& 
                         .first_moment = parameters.first_moment().slice(0, begin, end),
                         .second_moment = parameters.second_moment().slice(0, begin, end)};
   };
-  return AdamW(
-      {group(0, head, settings.learning_rate), group(head, size, settings.head_learning_rate)},
-      settings.weight_decay, updates);
+  return AdamW({group(0, head, config.lr), group(head, size, config.head_lr)}, config.weight_decay,
+               updates);
 }
 
 }  // namespace
@@ -37,10 +36,9 @@ TrainingStep::TrainingStep(Session& session, const TrainingParts& parts,
     : session_(session),
       parts_(parts),
       parameters_(parameters),
-      settings_(optimizer_settings(session.config)),
       sums_(*session.placement.collectives, session.lanes, parameters.values().size() + 1,
             at::kFloat, session.device()),
-      optimizer_(make_optimizer(parameters, settings_, updates)),
+      optimizer_(make_optimizer(parameters, session.config, updates)),
       penalty_(penalty, *session.model),
       pass_(session.placement.make_graph, [this](const Batch& batch) { return pass(batch); }),
       adapt_(session.placement.make_graph),
@@ -76,17 +74,18 @@ at::Tensor TrainingStep::pass(const Batch& batch) const {
   return part;
 }
 
-void TrainingStep::queue(const std::vector<std::optional<Batch>>& lanes, const Numbers& numbers) {
-  c_.fill_(numbers.c);
-  weight_.fill_(numbers.weight);
-  optimizer_.set_factor(numbers.learning_rate_factor);
-  if (noise_.defined()) draw_noise(numbers.noise_seed);
+void TrainingStep::queue(const StepInput& input, double learning_rate_factor) {
+  c_.fill_(input.perturbation.c);
+  weight_.fill_(parts_.objective->weight(std::ssize(input.positions)));
+  optimizer_.set_factor(learning_rate_factor);
+  if (noise_.defined()) draw_noise(input.perturbation.noise_seed);
   if (session_.model->folds_adapter() && !parts_.perturbation->is_by_sample()) {
-    adapt_.run([this] { session_.model->set_adapter(parameters_.lora(), c_, module_noise_); });
+    adapt_.run(
+        [this] { session_.model->layers().set_adapter(parameters_.lora(), c_, module_noise_); });
   }
-  for (std::size_t i = 0; i < lanes.size(); ++i) {
-    if (lanes[i]) {
-      sums_.part(i).copy_(pass_(*lanes[i]));
+  for (std::size_t i = 0; i < input.lanes.size(); ++i) {
+    if (input.lanes[i]) {
+      sums_.part(i).copy_(pass_(*input.lanes[i]));
     } else {
       sums_.part(i).zero_();
     }
@@ -111,8 +110,8 @@ void TrainingStep::update() {
   const at::Tensor loss = mean[size].to(at::kDouble), norm = gradient.to(at::kDouble).norm();
   at::stack_out(outcome_, {loss, norm});
   const at::Tensor skip = outcome_.isfinite().all().logical_not().to(at::kFloat);
-  if (settings_.clip_norm > 0) {
-    gradient.mul_(at::full_like(norm, settings_.clip_norm).div_(norm).clamp_max_(1));
+  if (session_.config.clip_norm > 0) {
+    gradient.mul_(at::full_like(norm, session_.config.clip_norm).div_(norm).clamp_max_(1));
   }
   optimizer_.step({gradient.narrow(0, 0, head), gradient.narrow(0, head, size - head)}, skip);
 }

@@ -39,7 +39,7 @@ def test_settings_that_change_results_are_refused_on_resume(toy):
     toy.run("--resume", "auto", "--progress", "plain:every=7", "--tasks", 2, out="settings")
 
 
-def test_a_curvature_that_nothing_asks_for_may_be_another_on_resume(toy):
+def test_a_curvature_that_nothing_measures_may_be_another_on_resume(toy):
     run = ("--merge", "average", "--epochs", 1, "--curvature")
     toy.run("--tasks", 1, *run, "empirical:scale=secant", out="unused-curvature")
     toy.run("--resume", "auto", "--tasks", 2, *run, "empirical:scale=none", out="unused-curvature")

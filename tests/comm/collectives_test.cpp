@@ -35,14 +35,6 @@ TEST_P(MpiCollectivesTest, AllReduceSumsOverRanks) {
   collectives->all_reduce_sum(buffer_of(nothing));
 }
 
-TEST_P(MpiCollectivesTest, BroadcastBringsTheValuesOfAnyRoot) {
-  for (int root = 0; root < size; ++root) {
-    std::vector<double> values(8, rank == root ? root + 0.5 : -1);
-    collectives->broadcast(buffer_of(values), root);
-    EXPECT_THAT(values, testing::Each(root + 0.5));
-  }
-}
-
 // Rank a sends a + 2b numbers to rank b, so nothing from rank 0 to itself and uneven blocks
 // elsewhere; what rank 1 would send to rank 0 is left empty.
 std::size_t block(int from, int to) {
@@ -98,7 +90,8 @@ TEST_P(MpiCollectivesTest, DeviceMemoryIsRefused) {
   Buffer buffer = buffer_of(values);
   buffer.stream = &values;
   EXPECT_THROW(collectives->all_reduce_sum(buffer), Error);
-  EXPECT_THROW(collectives->broadcast(buffer, 0), Error);
+  const Transfer to_next = {(rank + 1) % size, buffer};
+  EXPECT_THROW(collectives->exchange({&to_next, 1}, {}), Error);
 }
 
 TEST(SingleCollectivesTest, OneProcessKeepsItsValues) {
@@ -107,12 +100,10 @@ TEST(SingleCollectivesTest, OneProcessKeepsItsValues) {
   EXPECT_EQ(single->size(), 1);
   std::vector<float> values = {1, 2};
   single->all_reduce_sum(buffer_of(values));
-  single->broadcast(buffer_of(values), 0);
   single->exchange({}, {});
   EXPECT_THAT(values, testing::ElementsAre(1, 2));
   const Transfer to_itself = {0, buffer_of(values)};
   EXPECT_THROW(single->exchange({&to_itself, 1}, {}), Error);
-  EXPECT_THROW(single->broadcast(buffer_of(values), 1), Error);
 }
 
 TEST(DataTypeTest, SizesAreInBytes) {

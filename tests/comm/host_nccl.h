@@ -55,12 +55,6 @@ class HostNccl {
               MPI_Allreduce(MPI_IN_PLACE, data, static_cast<int>(count), mpi(type), MPI_SUM, comm_);
               return kNcclSuccess;
             },
-        .broadcast =
-            [this](void* data, std::size_t count, DataType type, int root, NcclComm, void*) {
-              calls.push_back(concat("broadcast ", count, " ", size_of(type), " from ", root));
-              MPI_Bcast(data, static_cast<int>(count), mpi(type), root, comm_);
-              return kNcclSuccess;
-            },
         .send =
             [this](const void* data, std::size_t count, DataType type, int peer, NcclComm, void*) {
               calls.push_back(concat("send ", count, " to ", peer));

@@ -1,10 +1,8 @@
 // Which tasks may be together in a stream, by its scenario.
-#include "palimpsest/data/scenario.h"
-
 #include <gmock/gmock.h>
 
 #include "palimpsest/core/error.h"
-#include "palimpsest/data/past_tasks.h"
+#include "palimpsest/data/task_stream.h"
 
 namespace palimpsest {
 namespace {
@@ -47,7 +45,7 @@ TEST(PastTasks, StandBeforeTheOthersWhichAreNumberedOn) {
   ASSERT_EQ(tasks.size(), 3u);
   EXPECT_EQ(tasks[2].index, 2);
   EXPECT_EQ(tasks[2].name, "new");
-  EXPECT_TRUE(is_past(tasks[0]) && is_past(tasks[1]) && !is_past(tasks[2]));
+  EXPECT_TRUE(tasks[0].is_past() && tasks[1].is_past() && !tasks[2].is_past());
 }
 
 }  // namespace

@@ -9,14 +9,19 @@
 namespace palimpsest {
 namespace {
 
-TaskToMerge new_task(const RandomStreamOfTasks& stream, double factor) {
-  return {.task = 2,
-          .merged = stream.merged,
-          .task_vector = stream.delta,
-          .weights = stream.optima.back(),
-          .fisher = stream.fishers.back(),
-          .fisher_factor = factor,
-          .factors = stream.factors};
+TaskMerge merge_new_task(const RandomStreamOfTasks& stream, const MergeRule& rule,
+                         CurvatureMemory& memory, int threads = 1) {
+  return merge_task(rule,
+                    {.task = 2,
+                     .merged = stream.merged,
+                     .task_vector = stream.delta,
+                     .layout = stream.layout,
+                     .memory = memory,
+                     .fisher = stream.fishers.back(),
+                     .fisher_factor = 1.7,
+                     .factors = stream.factors,
+                     .threads = threads},
+                    stream.optima.back(), memory);
 }
 
 // The memory of all tasks but the newest.
@@ -35,13 +40,15 @@ TEST(MergeTask, IsWorkedOutByHand) {
   CurvatureMemory memory(1);
   const std::vector<float> one{1}, two{2}, three{3}, half{0.5f};
   memory.add(three, one);
-  const TaskMerge merge = merge_task(*make_merge_rule("closed-form"), layout, memory,
+  const TaskMerge merge = merge_task(*make_merge_rule("closed-form"),
                                      {.task = 1,
                                       .merged = one,
                                       .task_vector = two,
-                                      .weights = three,
+                                      .layout = layout,
+                                      .memory = memory,
                                       .fisher = half,
-                                      .fisher_factor = 2});
+                                      .fisher_factor = 2},
+                                     three, memory);
   EXPECT_EQ(merge.decision.coefficients, std::vector<double>{0.25});
   EXPECT_EQ(merge.merged, std::vector<float>{1.5f});
   EXPECT_EQ(merge.mass_before, 3 * 4);
@@ -56,8 +63,9 @@ TEST(MergeTask, WithoutAFisherNothingIsPredicted) {
   CurvatureMemory memory(0);
   const std::vector<float> one{1}, two{2}, three{3};
   const TaskMerge merge =
-      merge_task(*make_merge_rule("average"), layout, memory,
-                 {.task = 1, .merged = one, .task_vector = two, .weights = three});
+      merge_task(*make_merge_rule("average"),
+                 {.task = 1, .merged = one, .task_vector = two, .layout = layout, .memory = memory},
+                 three, memory);
   EXPECT_EQ(merge.merged, std::vector<float>{2});
   EXPECT_FALSE(merge.predicted_rise || merge.mass_task || merge.mass_before);
 }
@@ -71,8 +79,8 @@ TEST(MergeTask, ThreadsAndCoefficientsGiveTheSameBits) {
                              "closed-form:by=coordinate", "became", "average", "fixed:alpha=0.3"}) {
       const auto rule = make_merge_rule(text);
       CurvatureMemory one = memory_before(stream), three = memory_before(stream);
-      const TaskMerge merge = merge_task(*rule, stream.layout, one, new_task(stream, 1.7));
-      const TaskMerge threaded = merge_task(*rule, stream.layout, three, new_task(stream, 1.7), 3);
+      const TaskMerge merge = merge_new_task(stream, *rule, one);
+      const TaskMerge threaded = merge_new_task(stream, *rule, three, 3);
       ASSERT_EQ(merge.merged, threaded.merged) << text;
       ASSERT_EQ(merge.decision.coefficients, threaded.decision.coefficients) << text;
       ASSERT_EQ(merge.predicted_rise, threaded.predicted_rise) << text;
@@ -100,10 +108,15 @@ TEST(MergeTask, ThreadsGiveTheSameBitsInLargeLayouts) {
   const auto outcome = [&](int threads) {
     CurvatureMemory memory(size);
     memory.add(fisher, weights, 0.1, threads);
-    TaskMerge merge = merge_task(
-        *make_merge_rule("closed-form"), layout, memory,
-        {.task = 1, .merged = merged, .task_vector = delta, .weights = weights, .fisher = fisher},
-        threads);
+    TaskMerge merge = merge_task(*make_merge_rule("closed-form"),
+                                 {.task = 1,
+                                  .merged = merged,
+                                  .task_vector = delta,
+                                  .layout = layout,
+                                  .memory = memory,
+                                  .fisher = fisher,
+                                  .threads = threads},
+                                 weights, memory);
     memory.remove(fisher, weights, 0.1, threads);
     return std::pair(std::move(merge.merged), std::vector(memory.s1().begin(), memory.s1().end()));
   };

@@ -55,7 +55,7 @@ class SampleGradients {
       const at::Tensor a = parameters_.lora().group(g).a.detach();
       a.copy_(at::eye(32).expand_as(a));
     }
-    session_.model->set_adapter(parameters_.lora(), at::ones({}));
+    session_.model->layers().set_adapter(parameters_.lora(), at::ones({}));
   }
 
   Session& session() { return session_; }

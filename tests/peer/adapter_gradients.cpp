@@ -90,7 +90,7 @@ int main(int argc, char** argv) {
   for (std::size_t g = 0; g < model->lora_groups().size(); ++g)
     by_group.push_back({.a = leaves[2 * g], .b = leaves[2 * g + 1]});
   const Lora lora(model->lora_groups(), rank, 1, std::move(by_group));
-  model->set_adapter(lora, at::ones({}));
+  model->layers().set_adapter(lora, at::ones({}));
   const at::Tensor batch =
       at::from_blob(images.data(), {std::ssize(images) / (3 * side * side), 3, side, side});
   const at::Tensor features = dynamic_cast<const Vit&>(*model).features(batch, {.lora = &lora});

@@ -53,8 +53,8 @@ int main(int argc, char** argv) {
       const std::int64_t count = std::ssize(bytes) / 4 / (3 * side * side);
       const at::Tensor images = at::from_blob(bytes.data(), {count, 3, side, side});
       const at::Tensor strengths = at::full({count}, std::stod(arguments[4]));
-      write(arguments[5],
-            apply(static_cast<Operation>(std::stoi(arguments[1])), images, strengths));
+      const RandOperation& operation = rand_operations()[std::stoul(arguments[1])];
+      write(arguments[5], operation.apply(images, strengths));
       return 0;
     }
     return 2;

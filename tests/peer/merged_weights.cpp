@@ -55,14 +55,16 @@ void merge_stream(const MergeRule& rule, const AdaptedLayout& layout, int tasks,
     add_scaled(trained, 1, delta);
     vectors.push_back(delta);
     const std::vector<std::span<const float>> all(vectors.begin(), vectors.end());
-    merged = merge_task(rule, layout, memory,
+    merged = merge_task(rule,
                         {.task = task,
                          .merged = merged,
                          .task_vector = delta,
-                         .weights = trained,
+                         .layout = layout,
+                         .memory = memory,
                          .fisher = fisher,
                          .factors = factors,
-                         .all_task_vectors = all})
+                         .all_task_vectors = all},
+                        trained, memory)
                  .merged;
     out.write(reinterpret_cast<const char*>(merged.data()), layout.size() * 4);
   }

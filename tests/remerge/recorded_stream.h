@@ -92,11 +92,12 @@ struct RecordedStream {
     for (float& value : fishers.back()) value = std::abs(value);
     factors.push_back(1 + 0.25 * t);
     const std::vector<LowRankFactors> low_rank = factors_of(record.lora);
-    TaskToMerge task{.task = t,
-                     .merged = merged.back(),
-                     .task_vector = delta,
-                     .weights = optima.back(),
-                     .factors = low_rank};
+    MergeInput task{.task = t,
+                    .merged = merged.back(),
+                    .task_vector = delta,
+                    .layout = layout,
+                    .memory = memory,
+                    .factors = low_rank};
     if (ewc || rule.needs().fisher) {
       record.fisher = FisherRecord{.kind = "empirical-per-sample",
                                    .samples = 10,
@@ -107,7 +108,7 @@ struct RecordedStream {
       task.fisher = fishers.back();
       task.fisher_factor = factors.back();
     }
-    TaskMerge merge = merge_task(rule, layout, memory, task);
+    TaskMerge merge = merge_task(rule, task, optima.back(), memory);
     record.merge = record_of(rule, merge);
     record.merge.weights_before = weights_hash(merged.back());
     record.merge.weights_after = weights_hash(merge.merged);

@@ -21,8 +21,7 @@ struct HeadTrainingTest : testing::Test {
   }
 
   HeadTraining train(std::int64_t passes = 5, const OnNonfinite& on_nonfinite = {}) const {
-    HeadTrainingSettings settings{.batches = batch_settings(config),
-                                  .optimizer = optimizer_settings(config)};
+    HeadTrainingSettings settings = head_training_settings(config);
     settings.batches.passes = passes;
     return train_head(features, targets, 2, 0, start, head_kinds().make("linear"),
                       *objectives().make("classes"), settings, on_nonfinite);
@@ -73,7 +72,7 @@ TEST_F(HeadTrainingTest, AfterAMergeThereIsNoWarmUpAndAShortBatchThatIsTheOnlyOn
   config.drop_last = true;
   config.batch = 6;
   const HeadTrainingSettings settings = settings_after_merge(config, 6, 7);
-  EXPECT_EQ(settings.optimizer.schedule.warmup, 0);
+  EXPECT_EQ(settings.schedule.warmup, 0);
   EXPECT_TRUE(settings.batches.drop_last);
   EXPECT_EQ(settings.batches.passes, 7);
   EXPECT_FALSE(settings_after_merge(config, 5, 7).batches.drop_last);
@@ -81,9 +80,9 @@ TEST_F(HeadTrainingTest, AfterAMergeThereIsNoWarmUpAndAShortBatchThatIsTheOnlyOn
   EXPECT_FALSE(settings_after_merge(config, 6, 7).batches.drop_last);
   EXPECT_EQ(settings.batches.seed, config.seed);
   EXPECT_EQ(settings.batches.batch, config.batch);
-  EXPECT_EQ(settings.optimizer.head_learning_rate, config.head_lr);
-  EXPECT_EQ(settings.optimizer.weight_decay, config.weight_decay);
-  EXPECT_EQ(settings.optimizer.schedule.kind, config.schedule.kind);
+  EXPECT_EQ(settings.learning_rate, config.head_lr);
+  EXPECT_EQ(settings.weight_decay, config.weight_decay);
+  EXPECT_EQ(settings.schedule.kind, config.schedule.kind);
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <gmock/gmock.h>
 #include <torch/library.h>
 
-#include "palimpsest/device/replay.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/optimizer/optimizer.h"
@@ -66,7 +65,7 @@ TEST_F(Recorded, WeightsTakeTheNoiseOfEachStep) {
   }
   const Batch batch =
       session.reader().test_view(stream_.task().train, std::vector<std::int64_t>{0, 1, 2});
-  const auto set = [&] { session.model->set_adapter(parameters.lora(), c, noise); };
+  const auto set = [&] { session.model->layers().set_adapter(parameters.lora(), c, noise); };
   const auto features = [&] {
     return session.model->features(batch, {.lora = &parameters.lora(), .c = c}).detach();
   };

@@ -32,7 +32,7 @@ TEST_P(ScalesBySample, EverySampleSeesItsOwnScale) {
   }
   for (std::size_t n = 0; n < positions.size(); ++n) {
     const auto row = static_cast<std::int64_t>(n);
-    session.model->set_adapter(parameters.lora(), c[row]);
+    session.model->layers().set_adapter(parameters.lora(), c[row]);
     const Batch alone =
         session.reader().test_view(stream_.task().train, std::span(&positions[n], 1));
     const at::Tensor theirs =

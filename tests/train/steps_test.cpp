@@ -5,7 +5,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/data/sampler.h"
-#include "palimpsest/optimizer/schedule.h"
+#include "palimpsest/optimizer/optimizer.h"
 
 namespace palimpsest {
 namespace {

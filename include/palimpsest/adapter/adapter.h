@@ -42,6 +42,7 @@ class Adapter {
   std::vector<std::string> targets_;
 };
 
+using AdapterKind = PartKind<Adapter>;
 const PartTable<Adapter>& adapters();
 
 // Of the adapter that a text names: what a model is opened with.

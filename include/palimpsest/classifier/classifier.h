@@ -17,8 +17,8 @@ namespace palimpsest {
 
 // The classes of the tasks seen: of each its own, or the same of all.
 struct ClassesSeen {
-  std::vector<std::int64_t> by_task;  // how many
-  bool shared = false;                // --scenario domain-incremental
+  std::vector<std::int64_t> by_task = {};  // how many
+  bool shared = false;                     // --scenario domain-incremental
 
   std::int64_t count() const;                  // of different ones
   std::int64_t first(std::size_t task) const;  // place of its first class among all
@@ -66,6 +66,7 @@ class Classifier {
   virtual bool aligns_heads() const { return false; }
 };
 
+using ClassifierKind = PartKind<Classifier>;
 const PartTable<Classifier>& classifiers();
 
 }  // namespace palimpsest

@@ -39,7 +39,6 @@ class Collectives {
 
   // In place; every rank gets the same bits.
   virtual void all_reduce_sum(Buffer buffer) = 0;
-  virtual void broadcast(Buffer buffer, int root) = 0;
   // All copies at once, none ordered before another. A transfer to the rank itself, or to none of
   // the ranks, is an Error.
   virtual void exchange(std::span<const Transfer> sends, std::span<const Transfer> receives) = 0;

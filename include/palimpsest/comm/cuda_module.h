@@ -16,7 +16,7 @@
 namespace palimpsest {
 
 // Raised with every change of CudaApi: an executable opens no module of another build.
-inline constexpr int kCudaApiVersion = 4;
+inline constexpr int kCudaApiVersion = 5;
 inline constexpr const char* kCudaApiSymbol = "palimpsest_cuda_api";
 
 // What CUDA says of one device; a text is empty where it says nothing.

@@ -15,10 +15,10 @@ class HostGroup;
 struct RankDevice {
   std::string host;
   int node_rank = 0;
-  int devices = 0;         // that it sees
-  int index = 0;           // of those
-  std::string identity;    // the same for two ranks only when it is one device
-  std::string pci_bus_id;  // NCCL's idea of a device
+  int devices = 0;              // that it sees
+  int index = 0;                // of those
+  std::string identity = {};    // the same for two ranks only when it is one device
+  std::string pci_bus_id = {};  // NCCL's idea of a device
 
   bool operator==(const RankDevice&) const = default;
 };

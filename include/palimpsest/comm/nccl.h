@@ -33,9 +33,6 @@ struct NcclApi {
   std::function<NcclResult(NcclComm&, int size, const NcclId&, int rank)> comm_init_rank;
   std::function<NcclResult(void* data, std::size_t count, DataType, NcclComm, void* stream)>
       all_reduce_sum;  // in place
-  std::function<NcclResult(void* data, std::size_t count, DataType, int root, NcclComm,
-                           void* stream)>
-      broadcast;  // in place
   std::function<NcclResult(const void* data, std::size_t count, DataType, int peer, NcclComm,
                            void* stream)>
       send;

@@ -11,13 +11,8 @@ namespace palimpsest {
 // process. `environment` is std::getenv or a substitute; null for a variable that is not set.
 std::optional<int> srun_tasks(const std::function<const char*(const char*)>& environment);
 
-// The MPI that this process runs with, for people.
-struct MpiDescription {
-  std::string library;       // "Open MPI v4.1.4"
-  std::string standard;      // "3.1"
-  std::string thread_level;  // that it provides: "multiple"
-};
-MpiDescription describe_mpi();
+// The MPI that this process runs with: "Open MPI v4.1.4, standard 3.1, thread level multiple".
+std::string describe_mpi();
 
 class MpiSession {
  public:

@@ -14,31 +14,22 @@
 
 namespace palimpsest {
 
-// What was measured of a trained task, for its merge.
-struct TaskMeasurements {
-  AdaptedWeights weights;  // theta_t* = theta_hat_{t-1} + Delta_t
-  // Losses with the trained head: L_t(theta_hat_{t-1}), for secant; L_t(theta_t*), with a Fisher.
-  double loss_merged_before = 0, loss_trained = 0;
-  std::optional<Fisher> fisher;  // F_t at theta_t*, where anything needs it
-  double seconds_fisher = 0;
-};
-
 struct MergeOutcome {
-  AdaptedWeights weights;  // theta_hat_t; the measured ones where these are equal
+  AdaptedWeights weights;  // theta_hat_t; theta_t* itself where they are equal
   MergeRecord record;      // on rank 0; elsewhere its hashes alone
-  std::string weights_hash;
+  std::string weights_hash = {};
   // On rank 0 alone:
-  std::optional<FisherRecord> fisher;
-  std::optional<double> predicted_rise;  // of the task's loss, by its quadratic; with a Fisher
-  Merged event;
-  double seconds = 0;
+  std::optional<FisherRecord> fisher = {};
+  std::optional<double> predicted_rise = {};  // of the task's loss, by its quadratic; with a Fisher
+  Merged event = {};
 };
 
-// Collective. `fisher`: the measured one. On rank 0: scales the Fisher, adds it to state.memory,
-// and lets the rule write the new weights. Then broadcasts them, and every rank proves by hash that
-// it has the same.
+// Collective. `weights`: theta_t* = theta_hat_{t-1} + Delta_t. `fisher`: F_t there, where anything
+// needs it. `loss_rise`: L_t(theta_hat_{t-1}) - L_t(theta_t*) with the trained head, for secant. On
+// rank 0: scales the Fisher, adds it to state.memory, and lets the rule write the new weights. Then
+// broadcasts them, and every rank proves by hash that it has the same.
 MergeOutcome merge_on_root(Session& session, const Method& method, StreamState& state,
-                           const TrainedTask& trained, const TaskMeasurements& measured,
-                           std::optional<Fisher> fisher);
+                           const TrainedTask& trained, const AdaptedWeights& weights,
+                           std::optional<Fisher> fisher, double loss_rise);
 
 }  // namespace palimpsest

@@ -19,11 +19,12 @@ struct OpenRun {
   Method method;
   RunIdentity identity;
   RunFolder folder;
-  FolderLock lock;  // on rank 0
+  FolderLock lock = {};  // on rank 0
   StreamState state;
-  std::optional<TaskProgress> progress;  // of the next task, where its training has begun already
-  std::string state_content_sha256;      // of the state as saved; "" before the first; on rank 0
-  std::vector<double> alphas;            // of the tasks done; on rank 0
+  std::optional<TaskProgress> progress =
+      {};                                 // of the next task, where its training has begun already
+  std::string state_content_sha256 = {};  // of the state as saved; "" before the first; on rank 0
+  std::vector<double> alphas = {};        // of the tasks done; on rank 0
 
   std::span<const Task> remaining() const {
     return session.tasks().subspan(static_cast<std::size_t>(state.tasks_done));

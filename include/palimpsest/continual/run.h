@@ -26,8 +26,8 @@ using BeforeTask = std::function<void(const Task&)>;
 // What a task leaves besides the run's state.
 struct LearnedTask {
   TrainedTask trained;
-  MergeOutcome merged;
-  TaskMetrics metrics;
+  MergeOutcome merged = {};
+  TaskMetrics metrics = {};
 };
 
 // Collective. One task, from theta_hat_{t-1} to theta_hat_t: trained, merged and evaluated. Nothing

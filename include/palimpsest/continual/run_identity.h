@@ -1,7 +1,6 @@
 #pragma once
 // What names a run in its records, and the records made of what a task left.
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "palimpsest/continual/merge_on_root.h"
@@ -47,8 +46,5 @@ const std::string& origin_of(const RunConfig& config);
 // Everything else may differ.
 void check_forkable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,
                     const AdaptedLayout& layout, std::span<const Task> tasks);
-
-// "name: recorded X, now Y" for each difference between two objects of RunIdentity::numerics.
-std::vector<std::string> numerics_differences(std::string_view recorded, std::string_view now);
 
 }  // namespace palimpsest

@@ -17,12 +17,12 @@ struct SavedWeights {
   std::vector<float> weights;                     // theta_hat - theta_hat_0; none: not adapted
   std::vector<std::vector<std::string>> classes;  // by task
   std::vector<std::string> task_names;  // by task; of a run's state, where domains share labels
-  std::vector<Head> heads;
-  NamedTensors memory;  // of heads and classifier
+  NamedTensors memory;                  // of heads and classifier
   std::string backbone_sha256, backbone_shape_sha256, pack_content_sha256;
   std::int64_t tasks_before = 0;  // learned by the run that this one continues (--continue)
   RunConfig config;               // as recorded; with its paths where there is a run folder
-  std::string post_hoc;  // what is to be known before a number is read off them; "" for a run's own
+  std::string post_hoc =
+      {};  // what is to be known before a number is read off them; "" for a run's own
 };
 
 // The classes of the heads, in the order of their logits.
@@ -31,9 +31,5 @@ std::vector<std::string> known_classes(const SavedWeights& saved);
 // A run folder means its newest state. Throws InputError as the readers of records do, and
 // for weights without heads.
 SavedWeights read_saved_weights(const std::filesystem::path& path);
-
-// The settings of a run: of its run.json, and over them those of the record. `record_json` may be
-// empty.
-RunConfig recorded_config(const std::filesystem::path& run_folder, std::string_view record_json);
 
 }  // namespace palimpsest

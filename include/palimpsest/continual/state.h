@@ -17,10 +17,10 @@ namespace palimpsest {
 
 struct StreamState {
   std::int64_t tasks_done = 0;
-  AdaptedWeights merged;    // theta_hat
-  std::string merged_hash;  // weights_hash(merged), from broadcast_state() on
-  NamedTensors memory;      // of the run's parts; what the root keeps is on rank 0 alone
-  AccuracyMatrix accuracy;  // on rank 0 alone
+  AdaptedWeights merged;         // theta_hat
+  std::string merged_hash = {};  // weights_hash(merged), from broadcast_state() on
+  NamedTensors memory;           // of the run's parts; what the root keeps is on rank 0 alone
+  AccuracyMatrix accuracy;       // on rank 0 alone
 };
 
 // The state before the first task. `curvature`: the instance whose S0 and S1 it begins with, as

@@ -52,7 +52,7 @@ struct StepSkipped {
   std::int64_t step = 0;  // from 0
   bool in_refit = false;  // of the head's refit, and not of the task's own training
   double loss = 0, gradient_norm = 0;
-  std::vector<std::int64_t> samples;  // of the batch, as pack indices
+  std::vector<std::int64_t> samples = {};  // of the batch, as pack indices
 };
 
 struct TaskTrained {
@@ -65,12 +65,12 @@ struct TaskTrained {
 struct Merged {
   int task = 0;
   std::string rule;
-  double alpha = 1;                                      // the mean, where there are several
-  std::optional<std::pair<double, double>> alpha_range;  // the least and the most of several
+  double alpha = 1;                                           // the mean, where there are several
+  std::optional<std::pair<double, double>> alpha_range = {};  // the least and the most of several
   std::optional<double> alpha_unclamped, numerator, denominator;
-  std::optional<double> fisher_factor;       // what this task's Fisher was multiplied by
-  std::optional<double> fisher_mass_task;    // Delta' F_t Delta, scaled
-  std::optional<double> fisher_mass_before;  // Delta' (S0 before this task) Delta
+  std::optional<double> fisher_factor = {};       // what this task's Fisher was multiplied by
+  std::optional<double> fisher_mass_task = {};    // Delta' F_t Delta, scaled
+  std::optional<double> fisher_mass_before = {};  // Delta' (S0 before this task) Delta
   std::string remark;  // plain words, where the merge discards the task or the past
 };
 

@@ -56,16 +56,14 @@ class Curvature {
   virtual bool draws() const { return false; }
 
   // Through the model for each batch of a task of so many classes.
-  virtual std::int64_t backward_passes(std::int64_t classes) const {
-    static_cast<void>(classes);
-    return 1;
-  }
+  virtual std::int64_t backward_passes(std::int64_t /*classes*/) const { return 1; }
 
  private:
   std::string name_;
   FisherScale scale_;
 };
 
+using CurvatureKind = PartKind<Curvature>;
 const PartTable<Curvature>& curvatures();
 
 }  // namespace palimpsest

@@ -9,34 +9,22 @@
 
 namespace palimpsest {
 
-enum class Operation : std::uint8_t {
-  kIdentity,
-  kShearX,
-  kShearY,
-  kTranslateX,
-  kTranslateY,
-  kRotate,
-  kBrightness,
-  kColour,
-  kContrast,
-  kSharpness,
-  kPosterize,
-  kSolarize,
-  kAutoContrast,
-  kEqualize
+// Images are [n, 3, side, side] float32 in [0, 1]. What a shear, shift or turn moves in is black.
+struct RandOperation {
+  // At a share of the greatest magnitude, on images of this side: a slope, pixels, degrees, the
+  // difference of a blending factor from 1, bits, a threshold, or 0 where nothing can vary.
+  double (*strength)(double share, double side);
+  bool has_two_directions;
+  // strengths: [n], of either sign where there are two directions.
+  at::Tensor (*apply)(const at::Tensor& images, const at::Tensor& strengths);
 };
-constexpr std::int64_t kOperations = 14;
 
-// How strongly an operation of this magnitude (0 .. 30) changes an image of this side: a slope,
-// pixels, degrees, the difference of a blending factor from 1, bits, a threshold, or 0 where
-// nothing can vary.
-double strength(Operation operation, double magnitude, std::int64_t side);
+// In the order of their numbers: identity, shear x, shear y, translate x, translate y, rotate,
+// brightness, colour, contrast, sharpness, posterize, solarize, auto contrast, equalize.
+std::span<const RandOperation> rand_operations();
 
-// images: [n, 3, side, side] float32 in [0, 1]; strengths: [n], of either sign where the operation
-// has two directions. What a shear, shift or turn moves in is black.
-at::Tensor apply(Operation operation, const at::Tensor& images, const at::Tensor& strengths);
-
-// Applies `operations` random operations one after another; image i by the numbers of streams[i].
+// Applies `operations` random operations of this magnitude (0 .. 30) one after another; image i by
+// the numbers of streams[i].
 at::Tensor rand_augment(at::Tensor images, std::span<RandomStream> streams, std::int64_t operations,
                         double magnitude);
 

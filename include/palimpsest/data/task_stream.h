@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "palimpsest/core/scenario.h"
 #include "palimpsest/format/pack.h"
 #include "palimpsest/format/protocol.h"
 
@@ -19,25 +21,31 @@ struct LabelledSamples {
 
 struct Task {
   std::int64_t index = 0;
-  std::string name;
-  std::vector<std::string> classes;  // the protocol's labels of them, by output of the head
-  LabelledSamples train, test;
+  std::string name = {};
+  std::vector<std::string> classes = {};  // the protocol's labels of them, by output of the head
+  LabelledSamples train = {}, test = {};
   LabelledSamples validation = {};  // kept out of training (--validation)
+
+  // Learned from another pack (--continue): its training samples are gone.
+  bool is_past() const { return train.samples.empty(); }
 };
 
-// Matches a protocol to a pack. Of the training samples that the protocol takes, those whose
-// content_share() is below `validation` are kept for validation. Throws InputError when they don't
-// fit: a class the pack lacks (with the nearest one), fewer samples of a class than the protocol
-// takes, or a class of which validation leaves none to train on.
+// Matches a protocol to a pack. Of the training samples that the protocol takes, a share of
+// `validation`, chosen by their bytes alone, is kept for validation. Throws InputError when they
+// don't fit: a class the pack lacks (with the nearest one), fewer samples of a class than the
+// protocol takes, or a class of which validation leaves none to train on.
 std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol, double validation = 0);
-
-// A number in [0, 1) that follows from a sample's bytes alone: the first 8 bytes of their SHA-256,
-// big-endian, over 2^64.
-double content_share(const Pack& pack, std::int64_t sample);
 
 // All tasks as one, the bound that no stream can reach: their classes and samples one task after
 // the other. A class that several tasks have (by name) is one class. At least one task.
 Task joint_task(std::span<const Task> tasks);
+
+// `tasks` come after `past`, and all are numbered so.
+void put_before(std::vector<Task> past, std::vector<Task>& tasks);
+
+// Throws InputError unless the tasks' classes are all different ones, or, in domain-incremental,
+// the same in the same order. `protocol`: the file, for the message.
+void check_scenario(std::span<const Task> tasks, Scenario scenario, std::string_view protocol);
 
 // Positions 0 .. size-1 in chunks of `chunk`: evaluation and Fisher passes run over these at every
 // world size.

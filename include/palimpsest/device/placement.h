@@ -50,14 +50,9 @@ std::string libtorch_version();
 // As the system names it; "unknown" where it does not.
 std::string processor_name();
 
-// Of the settings, what the bits of a result depend on beside their mathematics.
-struct Numerics {
-  std::string precision;  // fp32 | bf16
-  std::int64_t threads = 1, lanes = 1;
-};
-
-// What the bits of a result depend on, as JSON: this program's arithmetic in that precision,
-// library versions, instruction set, threads, lanes, device.
-std::string numerics_fingerprint(const Placement& placement, const Numerics& numerics);
+// What the bits of a result depend on beside mathematics, as JSON: this program's arithmetic in that
+// precision, library versions, instruction set, threads, lanes, device.
+std::string numerics_fingerprint(const Placement& placement, bool bf16, std::int64_t threads,
+                                 std::int64_t lanes);
 
 }  // namespace palimpsest

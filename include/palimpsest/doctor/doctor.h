@@ -24,7 +24,7 @@ std::string line_of(const Finding& finding);
 
 // On rank 0; elsewhere empty.
 struct Diagnosis {
-  std::vector<Finding> findings;
+  std::vector<Finding> findings = {};
   RankFacts ranks{{}};
 
   bool failed() const;

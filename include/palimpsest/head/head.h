@@ -41,6 +41,7 @@ class HeadKind {
                        std::int64_t classes) const;
 };
 
+using HeadRow = PartKind<HeadKind>;
 const PartTable<HeadKind>& head_kinds();
 
 // Rows of length 1; a row of zeros stays as it is, and has a finite gradient.

@@ -44,12 +44,12 @@ struct LowRankFactors {
 // What a rule may look at. Flat adapted vectors, measured from theta_hat_0. What the rule's needs
 // don't name may be left empty.
 struct MergeInput {
-  std::int64_t task = 0;               // from 0
+  std::int64_t task = 0;               // from 0, among those that are merged
   std::span<const float> merged;       // theta_hat_{t-1} - theta_hat_0
   std::span<const float> task_vector;  // Delta_t
   const AdaptedLayout& layout;
-  const CurvatureMemory& memory;  // this task's Fisher included
-  std::span<const float> fisher = {};
+  const CurvatureMemory& memory;                 // this task's Fisher included
+  std::span<const float> fisher = {};            // F_t, unscaled
   double fisher_factor = 1;                      // what `fisher` is multiplied by in the memory
   std::span<const LowRankFactors> factors = {};  // in layout order
   // Of tasks 0 to `task`; RuleMemory::kAllTaskVectors only.
@@ -75,10 +75,7 @@ class MergeRule {
   // one per module: then the recorded coefficients alone give it again.
   virtual bool coefficients_suffice() const { return false; }
   // The alpha of a task (from 0) where it follows from its number alone.
-  virtual std::optional<double> known_alpha(std::int64_t task) const {
-    static_cast<void>(task);
-    return std::nullopt;
-  }
+  virtual std::optional<double> known_alpha(std::int64_t /*task*/) const { return std::nullopt; }
   // Whether theta_hat_t may be another than theta_t*.
   bool changes_trained() const { return known_alpha(0) != 1.0 || known_alpha(1) != 1.0; }
   // Writes theta_hat_t - theta_hat_0 into `result`, of the size of and apart from input.merged.
@@ -92,6 +89,7 @@ class MergeRule {
   KindSettings settings_;
 };
 
+using RuleKind = PartKind<MergeRule>;
 const PartTable<MergeRule>& merge_rules();
 
 // Of RULE[:key=value,...]. Throws UsageError as parse_kind, and where keys contradict one another.

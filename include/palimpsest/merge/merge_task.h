@@ -11,18 +11,6 @@
 
 namespace palimpsest {
 
-// Flat adapted vectors, measured from theta_hat_0. What the rule doesn't need may be left empty.
-struct TaskToMerge {
-  std::int64_t task = 0;                         // from 0, among those that are merged
-  std::span<const float> merged;                 // theta_hat_{t-1}
-  std::span<const float> task_vector;            // Delta_t
-  std::span<const float> weights;                // theta_t* = theta_hat_{t-1} + Delta_t
-  std::span<const float> fisher = {};            // F_t, unscaled
-  double fisher_factor = 1;                      // what F_t is multiplied by
-  std::span<const LowRankFactors> factors = {};  // of Delta_t, in layout order
-  std::span<const std::span<const float>> all_task_vectors = {};
-};
-
 struct TaskMerge {
   std::vector<float> merged;  // theta_hat_t
   MergeDecision decision;
@@ -34,11 +22,12 @@ struct TaskMerge {
   std::string remark;  // merge_remark()
 };
 
-// Adds the Fisher, where there is one, to the memory, and lets the rule merge. The number of
-// `threads` doesn't change a bit. Throws Error as CurvatureMemory::add and MergeRule::merge do; the
-// memory may then have taken the task in.
-TaskMerge merge_task(const MergeRule& rule, const AdaptedLayout& layout, CurvatureMemory& memory,
-                     const TaskToMerge& task, int threads = 1);
+// Adds the Fisher, where the input has one, to `memory`, which is that of the input, and lets the
+// rule merge. `trained`: theta_t* = theta_hat_{t-1} + Delta_t. The number of threads doesn't change
+// a bit. Throws Error as CurvatureMemory::add and MergeRule::merge do; the memory may then have
+// taken the task in.
+TaskMerge merge_task(const MergeRule& rule, const MergeInput& input, std::span<const float> trained,
+                     CurvatureMemory& memory);
 
 // theta_hat_t of a rule whose coefficients_suffice(): one coefficient, or one per module.
 std::vector<float> merge_by_coefficients(const AdaptedLayout& layout,

@@ -31,8 +31,10 @@ class AccuracyMatrix {
   // Chaudhry: mean over j<T of max_{j<=l<T} R[l][j] - R[T][j], where tested. Undefined (nullopt)
   // where no earlier task was tested after the last one, as for a single task.
   std::optional<double> forgetting() const;
-  // The same, with the peak also over the accuracies before the merge: a merge that never learned
-  // isn't rewarded.
+  // The same, with the peak also over the last row: never negative.
+  std::optional<double> forgetting_with_last() const;
+  // As forgetting(), with the peak also over the accuracies before the merge: a merge that never
+  // learned isn't rewarded.
   std::optional<double> forgetting_from_peak_before_merge() const;
   // Mean over j<T of R[T][j] - R[j][j]; undefined likewise.
   std::optional<double> backward_transfer() const;

@@ -11,13 +11,6 @@
 
 namespace palimpsest {
 
-// Mean over t of the task means of A_t.
-double average_anytime_task_mean(const AccuracyMatrix& accuracy);
-
-// 1/(T-1) sum_{j<T} (max_{j<=l<=T} R[l][j] - R[T][j]): the peak may be the last row, so that it is
-// never negative. Undefined for a single task.
-std::optional<double> forgetting_with_last(const AccuracyMatrix& accuracy);
-
 // (1/T) sum_t (best[t] - R[t][t]): what the stream has not learned of what could be learned; `best`
 // is each task's accuracy in a joint run, or the best known. Throws Error unless there is one per
 // task.
@@ -37,7 +30,7 @@ std::vector<NamedMetric> stream_metrics(const AccuracyMatrix& accuracy);
 // Over runs that differ in their seed.
 struct Spread {
   double mean = 0;
-  std::optional<double> deviation;  // of a sample: divided by n - 1; nothing for a single run
+  std::optional<double> deviation = {};  // of a sample: divided by n - 1; nothing for a single run
 };
 Spread spread(std::span<const double> values);
 

@@ -16,13 +16,13 @@ struct SweepPoint {
 };
 
 struct Sweep {
-  std::size_t task = 0;            // T - 1: whose merge it is
-  std::vector<SweepPoint> points;  // alpha rising
-  std::size_t best = 0;            // of the points: best_point()
+  std::size_t task = 0;                 // T - 1: whose merge it is
+  std::vector<SweepPoint> points = {};  // alpha rising
+  std::size_t best = 0;                 // of the points: best_point()
   // The run's own merge, where it is on the line.
-  std::optional<std::size_t> own;
-  std::optional<double> own_unclamped;  // of the closed form
-  std::string remark;                   // why there is no own point, or ""
+  std::optional<std::size_t> own = {};
+  std::optional<double> own_unclamped = {};  // of the closed form
+  std::string remark = {};                   // why there is no own point, or ""
 };
 
 // 0, 1/(points - 1), ..., 1, and `own` among them. Throws Error when points < 2.

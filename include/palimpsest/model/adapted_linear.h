@@ -42,8 +42,8 @@ class AdaptedLinear {
   // One of the matrices of a layer, all of one shape: float32, not written to. `module`: its place
   // in the layout; none for a plain one.
   struct Matrix {
-    at::Tensor weight, bias;  // [out, in], [out]
-    std::optional<std::size_t> module;
+    at::Tensor weight, bias = {};  // [out, in], [out]
+    std::optional<std::size_t> module = {};
   };
 
   // The matrices stacked by rows, in `precision` (kFloat or kBFloat16). `group`: the position of
@@ -77,9 +77,9 @@ class AdaptedLinear {
   };
   // What a backward pass needs of the layer; it outlives every graph that was built over it.
   struct Frozen {
-    at::Tensor effective;  // [rows, in]
-    at::Tensor bias;
-    std::vector<Slot> slots;
+    at::Tensor effective = {};  // [rows, in]
+    at::Tensor bias = {};
+    std::vector<Slot> slots = {};
     std::int64_t out;
     bool branch;  // the adapter is no part of `effective`
   };

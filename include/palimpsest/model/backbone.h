@@ -41,16 +41,8 @@ class Backbone {
   std::int64_t feature_size() const { return feature_size_; }
   at::Device device() const { return device_; }
 
-  // Adapted weights = pretrained + difference (flat adapted vector). No adapter is active
-  // afterwards.
-  void set_difference(std::span<const float> difference) { layers_.set_difference(difference); }
-
-  // Effective weights = adapted weights + c s B A: the model that the next features() with this
-  // adapter and c see. c: [] float32, on device(); undefined: 1. `noise`: by module of the layout,
-  // [out, in], added to float32 weights times the root mean square of the module's s B A.
-  void set_adapter(const Lora& lora, const at::Tensor& c, std::span<const at::Tensor> noise = {}) {
-    layers_.set_adapter(lora, c, noise);
-  }
+  // Whose weights the next features() see.
+  BlockLayers& layers() { return layers_; }
 
   // [samples, feature_size()], not normalised.
   virtual at::Tensor features(const Batch& batch, const AdapterUse& use = {}) const = 0;

@@ -3,6 +3,7 @@
 // one product, the attention's output, and the two of the MLP. LoRA adapts them.
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,12 +11,12 @@
 
 #include "palimpsest/core/adapted_layout.h"
 #include "palimpsest/model/adapted_linear.h"
-#include "palimpsest/model/weight_loader.h"
 
 namespace palimpsest {
 
-inline constexpr std::array<std::string_view, 6> kBlockMatrices = {"query",  "key", "value",
-                                                                   "output", "fc1", "fc2"};
+// A tensor of a checkpoint by its canonical name, float32, not to be written to. Throws InputError.
+using TensorLoader =
+    std::function<at::Tensor(const std::string& name, const std::vector<std::int64_t>& shape)>;
 
 // Sizes and canonical names. The matrix `fc1` of block 3 is prefix + "3." + names[4].
 struct BlockShape {
@@ -51,7 +52,9 @@ class BlockLayers {
   // afterwards.
   void set_difference(std::span<const float> difference);
 
-  // Effective weights = adapted weights + c s B A (+ noise, as AdaptedLinear).
+  // Effective weights = adapted weights + c s B A: what a pass with this adapter and c needs. c: []
+  // float32, where the weights are; undefined: 1. `noise`: by module of the layout, [out, in],
+  // added to float32 weights times the root mean square of the module's s B A.
   void set_adapter(const Lora& lora, const at::Tensor& c, std::span<const at::Tensor> noise = {});
 
  private:

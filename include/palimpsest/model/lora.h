@@ -14,7 +14,7 @@ namespace palimpsest {
 // Adapted modules that read the same input and have one shape, e.g. key and value of a block.
 // Positions in the layout.
 struct LoraGroup {
-  std::vector<std::size_t> modules;
+  std::vector<std::size_t> modules = {};
   std::int64_t out = 0, in = 0;
 };
 

@@ -1,16 +1,35 @@
 #pragma once
-// A pass through a model whose batches come in few shapes, recorded once for each of them.
+// Work of a device that is recorded once and then started with one call; and a pass through a model
+// whose batches come in few shapes, recorded once for each of them.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <vector>
 
+#include "palimpsest/comm/device_graph.h"
 #include "palimpsest/data/batch.h"
-#include "palimpsest/device/replay.h"
 
 namespace palimpsest {
+
+// Work that is repeated on the same memory: queued piece by piece the first time, recorded the
+// second, and started with one call from then on.
+class Replay {
+ public:
+  // Without `make`, every run() calls its work.
+  explicit Replay(MakeGraph make) : make_(std::move(make)) {}
+
+  // `work`: always the same. What changes from run to run must be in tensors that stay where they
+  // are.
+  void run(const std::function<void()>& work);
+
+ private:
+  MakeGraph make_;
+  bool is_warm_ = false;  // libraries set themselves up in a first call, which can't be recorded
+  std::unique_ptr<DeviceGraph> graph_;
+};
 
 class RecordedPass {
  public:

@@ -16,7 +16,7 @@ struct TextInput {
   at::Tensor pooling;    // [texts, tokens]: 1/length where the token belongs to the text; padded:
                          // [texts, 1, width]
   std::vector<std::int64_t> lengths;  // rows of each text
-  at::Tensor mask;  // padded: [texts, 1, 1, width], 0, or -inf where there is no token
+  at::Tensor mask = {};  // padded: [texts, 1, 1, width], 0, or -inf where there is no token
 };
 
 TextInput make_text_input(const Texts& texts);

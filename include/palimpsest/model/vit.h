@@ -28,8 +28,8 @@ class Vit : public Backbone {
  private:
   struct Frozen {  // of a block
     LayerNorm norm_attention, norm_mlp;
-    LayerNorm query_norm, key_norm;  // undefined where the checkpoint has none
-    at::Tensor scale_attention, scale_mlp;
+    LayerNorm query_norm = {}, key_norm = {};  // undefined where the checkpoint has none
+    at::Tensor scale_attention = {}, scale_mlp = {};
   };
 
   at::Tensor embed(const Images& images) const;  // [samples, tokens, width]

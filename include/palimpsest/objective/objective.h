@@ -25,13 +25,13 @@ class Objective {
   }
 
   // The logits whose cross-entropy is the loss, where `targets` [samples] are the right classes.
-  virtual at::Tensor training_logits(const at::Tensor& logits, const at::Tensor& targets) const {
-    static_cast<void>(targets);
+  virtual at::Tensor training_logits(const at::Tensor& logits,
+                                     const at::Tensor& /*targets*/) const {
     return logits;
   }
 
   // Throws UsageError for a head that the loss isn't defined for.
-  virtual void check(const HeadKind& head) const { static_cast<void>(head); }
+  virtual void check(const HeadKind& /*head*/) const {}
 
   // [], nats: the sum over these samples. And [samples], its terms. An objective that isn't the
   // cross-entropy of training_logits() overrides both.
@@ -42,6 +42,7 @@ class Objective {
   virtual double weight(std::int64_t samples) const { return static_cast<double>(samples); }
 };
 
+using ObjectiveKind = PartKind<Objective>;
 const PartTable<Objective>& objectives();
 
 }  // namespace palimpsest

@@ -1,10 +1,13 @@
 #pragma once
 // AdamW (Loshchilov and Hutter, 2019) over parts of one flat parameter vector, each with its own
-// learning rate. All that changes from step to step is in tensors, so that a step can be recorded.
+// learning rate, and that rate over the steps. All that changes from step to step is in tensors, so
+// that a step can be recorded.
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <vector>
+
+#include "palimpsest/config/run_config.h"
 
 namespace palimpsest {
 
@@ -32,5 +35,8 @@ class AdamW {
   std::vector<at::Tensor> updates_, rates_;  // [] float32 by group, where its parameters are
   double weight_decay_;
 };
+
+// What the base learning rate is multiplied by at `step` of `steps` (from 0).
+double learning_rate_factor(const Schedule& schedule, std::int64_t step, std::int64_t steps);
 
 }  // namespace palimpsest

@@ -30,6 +30,7 @@ class Penalty {
                               std::span<const float> merged) const = 0;
 };
 
+using PenaltyKind = PartKind<Penalty>;
 const PartTable<Penalty>& penalties();
 
 }  // namespace palimpsest

@@ -39,6 +39,7 @@ class Perturbation {
   virtual double noise_size() const { return 0; }
 };
 
+using PerturbationKind = PartKind<Perturbation>;
 const PartTable<Perturbation>& perturbations();
 
 }  // namespace palimpsest

@@ -10,7 +10,7 @@ namespace palimpsest {
 
 // Row t: after the merge of task t; t + 1 entries, of the tasks up to t.
 struct Audit {
-  std::vector<std::string> task_names;
+  std::vector<std::string> task_names = {};
   // 1/2 (theta_hat_t - theta_i*)' F_i (theta_hat_t - theta_i*), the factor applied: nats per sample
   // of task i's training samples, as its quadratic has it.
   std::vector<std::vector<double>> predicted;

@@ -9,7 +9,7 @@
 namespace palimpsest {
 
 struct Cosines {
-  std::vector<std::string> task_names;
+  std::vector<std::string> task_names = {};
   std::vector<double> norms;                // |Delta_t|, Frobenius
   std::vector<std::vector<double>> cosine;  // [tasks, tasks]; 0 where a task vector is zero
 };

@@ -32,10 +32,10 @@ struct EndPoint {
 // What is said of one merge.
 struct MergedTask {
   std::string name;
-  std::int64_t index = 0;  // of the task in its run, from 0; of the adapter as it was given
-  MergeRecord record;      // weights_after always
-  double norm = 0;         // |theta_hat_t - theta_hat_0|
-  std::optional<double> predicted_rise;
+  std::int64_t index = 0;   // of the task in its run, from 0; of the adapter as it was given
+  MergeRecord record = {};  // weights_after always
+  double norm = 0;          // |theta_hat_t - theta_hat_0|
+  std::optional<double> predicted_rise = {};
 };
 
 // Merges end points as they come.

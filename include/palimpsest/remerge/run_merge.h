@@ -25,7 +25,7 @@ struct RemergeResult {
 
 struct RunRequest {
   std::filesystem::path run;
-  std::string rule;                      // "": the run's own
+  std::string rule = {};                 // "": the run's own
   std::vector<std::int64_t> tasks = {};  // from 0, ascending; empty: all
   std::optional<std::int64_t> removed = {};
   int threads = 1;

@@ -36,4 +36,14 @@ class ChunkLoop {
   std::int64_t shares_, number_ = 0;
 };
 
+// Float64 vectors of this size by lane, which are added in lane order however the run adds its
+// gradients.
+LaneSum ordered_sum(Session& session, std::int64_t size);
+
+// Collective. The same, with what `pass` returns for each chunk of a split [size] in the chunk's
+// lane.
+using ChunkPass = std::function<at::Tensor(const Chunk& chunk, Batch& batch)>;
+LaneSum sum_over_chunks(Session& session, const LabelledSamples& split, std::int64_t chunk_size,
+                        std::int64_t size, const ChunkPass& pass);
+
 }  // namespace palimpsest

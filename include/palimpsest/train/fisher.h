@@ -14,7 +14,7 @@
 namespace palimpsest {
 
 struct Fisher {
-  std::vector<float> values;  // flat adapted vector: mean over samples; on rank 0 alone
+  std::vector<float> values = {};  // flat adapted vector: mean over samples; on rank 0 alone
   std::int64_t samples = 0;
   double loss = 0;        // mean loss per sample (nats) at the weights of the pass
   std::string kind = {};  // Curvature::recorded_kind()

@@ -12,7 +12,6 @@
 #include "palimpsest/format/records.h"
 #include "palimpsest/head/head.h"
 #include "palimpsest/objective/objective.h"
-#include "palimpsest/optimizer/optimizer_settings.h"
 
 namespace palimpsest {
 
@@ -32,8 +31,11 @@ using OnNonfinite = std::function<void(const NonfiniteStep&)>;
 
 struct HeadTrainingSettings {
   BatchSettings batches;
-  OptimizerSettings optimizer;  // of which the head's
+  double learning_rate = 1e-2;  // at its highest
+  double weight_decay = 0, clip_norm = 0;
+  Schedule schedule;
 };
+HeadTrainingSettings head_training_settings(const RunConfig& config);
 
 // Of a short training after a merge, refit or alignment, on so many samples: without warm-up, which
 // is the task's own; and where all samples are fewer than a batch, they are one.

@@ -14,10 +14,10 @@
 namespace palimpsest {
 
 struct StepInput {
-  std::vector<std::int64_t> positions;      // in the task's training set, over all ranks
-  std::vector<std::optional<Batch>> lanes;  // this rank's; nullopt for an empty one
+  std::vector<std::int64_t> positions;           // in the task's training set, over all ranks
+  std::vector<std::optional<Batch>> lanes = {};  // this rank's; nullopt for an empty one
   // Where every sample has its own c, the batches have it as their numbers.
-  StepPerturbation perturbation;
+  StepPerturbation perturbation = {};
 };
 
 class StepReader {

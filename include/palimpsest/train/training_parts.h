@@ -18,6 +18,11 @@ struct TrainingParts {
 };
 
 // Throws UsageError for a part that isn't known.
-TrainingParts make_training_parts(const RunConfig& config);
+inline TrainingParts make_training_parts(const RunConfig& config) {
+  return {.adapter = adapters().make(config.adapter),
+          .perturbation = perturbations().make(config.perturbation),
+          .objective = objectives().make(config.objective),
+          .head = head_kinds().make(config.head)};
+}
 
 }  // namespace palimpsest

@@ -5,16 +5,14 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
-#include "palimpsest/device/replay.h"
 #include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/optimizer/optimizer.h"
-#include "palimpsest/optimizer/optimizer_settings.h"
 #include "palimpsest/session/lanes.h"
 #include "palimpsest/session/session.h"
 #include "palimpsest/train/penalty_gradient.h"
+#include "palimpsest/train/step_input.h"
 #include "palimpsest/train/task_parameters.h"
 #include "palimpsest/train/training_parts.h"
 
@@ -31,16 +29,8 @@ class TrainingStep {
   // The lanes of this rank.
   const std::vector<std::int64_t>& own_lanes() const { return sums_.own_lanes(); }
 
-  // Numbers of a step that are the same on every rank.
-  struct Numbers {
-    double weight = 1;  // of all samples of the global batch: Objective::weight()
-    double c = 1;       // the perturbation's scale, for batches without numbers
-    std::uint64_t noise_seed = 0;
-    double learning_rate_factor = 1;
-  };
-  // Collective. Queues the step. `lanes`: a batch for each of own_lanes(), nullopt for an empty
-  // one; as numbers they have the c of each sample, where those differ.
-  void queue(const std::vector<std::optional<Batch>>& lanes, const Numbers& numbers);
+  // Collective. Queues the step. The input has a batch for each of own_lanes().
+  void queue(const StepInput& input, double learning_rate_factor);
 
   struct Outcome {
     double loss = 0;           // mean over the global batch
@@ -59,7 +49,6 @@ class TrainingStep {
   Session& session_;
   const TrainingParts& parts_;
   const TaskParameters& parameters_;
-  OptimizerSettings settings_;
   LaneSum sums_;
   AdamW optimizer_;
   PenaltyGradient penalty_;
