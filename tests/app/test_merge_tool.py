@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 
 import h5py
@@ -11,7 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 from adapters import by_module, change_config, expect_close, make_adapter, tool, weights_of
-from program import ROOT
+from page import code
 from tiers import quick
 
 RULES = ["closed-form", "closed-form:by=module", "closed-form:by=direction", "closed-form:by=coordinate,shrink=0.5",
@@ -172,10 +171,8 @@ def test_audit_and_cosines(run):
 
 def snippet():
     """The code of the page that tells users how to write a sidecar."""
-    with open(os.path.join(ROOT, "docs", "merge-laboratory.md")) as page:
-        code = re.search(r"```python\n(.*?)```", page.read(), re.DOTALL).group(1)
     names = {}
-    exec(code, names)
+    exec(code("docs/merge-laboratory.md", "python")[0], names)
     return names["write_curvature"]
 
 
