@@ -2,26 +2,21 @@
 
 #include <ATen/Version.h>
 
-#include <boost/program_options/options_description.hpp>
-#include <boost/program_options/value_semantic.hpp>
-#include <cmath>
 #include <iostream>
 #include <sstream>
 
-#include "own_options.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/core/version.h"
 #include "palimpsest/device/placement.h"
 #include "palimpsest/doctor/doctor.h"
+#include "palimpsest/kinds/options.h"
 #include "palimpsest/method/settings.h"
-#include "palimpsest/report/readable.h"
 
 namespace palimpsest {
 namespace {
-
-namespace po = boost::program_options;
 
 struct DoctorOptions {
   bool json = false;
@@ -31,27 +26,19 @@ struct DoctorOptions {
   RunConfig config;
 };
 
-po::options_description own_options(DoctorOptions& options) {
-  po::options_description described("Of the doctor");
-  described.add_options()                                                           //
-      ("json", po::bool_switch(&options.json), "one JSON object instead of lines")  //
-      ("hang-seconds", po::value(&options.hang_seconds)->default_value(60),
-       "a check that takes longer ends the job; 0: never")  //
-      ("before-train", po::bool_switch(&options.before_train),
-       "the settings are the whole line of a palimpsest train that comes next");
-  return described;
+Options own_options(DoctorOptions& options) {
+  return {option("json", options.json, "one JSON object instead of lines"),
+          option("hang-seconds S", options.hang_seconds,
+                 "a check that takes longer ends the job (60); 0: never"),
+          option("before-train", options.before_train,
+                 "the settings are the whole line of a palimpsest train that comes next")};
 }
 
 DoctorOptions parse(std::span<const std::string> arguments) {
   DoctorOptions options;
-  const po::options_description described = own_options(options);
-  const std::vector<std::string> settings = take_own_options(described, arguments);
+  const std::vector<std::string> settings = take_options(own_options(options), arguments);
   options.config =
       parse_settings(all_settings(), settings, {}, options.before_train ? "train" : "doctor");
-  if (!std::isfinite(options.hang_seconds) || options.hang_seconds < 0) {
-    throw UsageError(concat("--hang-seconds ", options.hang_seconds,
-                            ": expected a number of seconds, or 0 for no limit"));
-  }
   options.names_out = options.config.out != RunConfig().out;
   for (const std::string& setting : settings) {
     options.names_out = options.names_out || setting.starts_with("--out");
@@ -106,8 +93,14 @@ std::string doctor_help() {
          "a run resumes, as --resume or --stop-after,\nare refused on the command line, but for "
          "--before-train. Exit codes: 0 nothing failed, 1 something\ndid, 2 usage, 5 a check never "
          "ended; 130, 143 and 129 stopped by SIGINT, SIGTERM, SIGHUP.\n\n"
-      << own_options(options);
+      << "Of the doctor:\n"
+      << options_help(own_options(options));
   return out.str();
+}
+
+std::string doctor_completion() {
+  DoctorOptions options;
+  return completion_lines("palimpsest doctor", own_options(options));
 }
 
 }  // namespace palimpsest

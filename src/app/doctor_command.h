@@ -13,5 +13,6 @@ namespace palimpsest {
 int doctor(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog);
 
 std::string doctor_help();
+std::string doctor_completion();
 
 }  // namespace palimpsest

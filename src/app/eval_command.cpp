@@ -1,11 +1,8 @@
 #include "eval_command.h"
 
-#include <boost/program_options/options_description.hpp>
-#include <boost/program_options/value_semantic.hpp>
 #include <iostream>
 #include <sstream>
 
-#include "own_options.h"
 #include "palimpsest/comm/stop_request.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/continual/evaluation.h"
@@ -13,40 +10,40 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/output_file.h"
+#include "palimpsest/kinds/options.h"
 #include "palimpsest/method/settings.h"
-#include "palimpsest/report/evaluation_views.h"
+#include "palimpsest/report/views.h"
 #include "saved_settings.h"
 
 namespace palimpsest {
 namespace {
 
-namespace po = boost::program_options;
-
 struct EvalOptions {
-  std::string weights, sweep, split, out, csv;
+  std::filesystem::path weights, sweep, out, csv;
+  std::string split;
   std::int64_t points = 21;
   bool json = false;
 };
 
-po::options_description own_options(EvalOptions& options) {
-  po::options_description described("Of the evaluation");
-  described.add_options()  //
-      ("weights", po::value(&options.weights),
-       "a run folder (its newest state), a state of one, or what palimpsest-merge --out wrote")  //
-      ("sweep", po::value(&options.sweep),
-       "a run folder: its newest merge at many values of alpha instead")  //
-      ("split", po::value(&options.split),
-       "test (the default), validation (of runs that kept some) or train; a sweep takes "
-       "validation, and test only on request")                                              //
-      ("points", po::value(&options.points)->default_value(21), "of a sweep, from 0 to 1")  //
-      ("json", po::bool_switch(&options.json), "one JSON object instead of tables")         //
-      ("out", po::value(&options.out), "write the JSON object into this file, too")         //
-      ("csv", po::value(&options.csv), "of a sweep: write a table of numbers into this file");
-  return described;
+Options own_options(EvalOptions& options) {
+  return {option("weights WEIGHTS", options.weights,
+                 "a run folder (its newest state), a state of one, or what palimpsest-merge --out "
+                 "wrote"),
+          option("sweep RUN", options.sweep,
+                 "a run folder: its newest merge at many values of alpha instead"),
+          option("split SPLIT", options.split,
+                 "test (the default), validation (of runs that kept some) or train; a sweep takes "
+                 "validation, and test only on request",
+                 {.choices = {"test", "validation", "train"}}),
+          option("points N", options.points, "of a sweep, from 0 to 1 (21)",
+                 {.minimum = 2, .maximum = 10'000}),
+          option("json", options.json, "one JSON object instead of tables"),
+          option("out FILE", options.out, "write the JSON object into this file, too"),
+          option("csv FILE", options.csv, "of a sweep: write a table of numbers into this file")};
 }
 
-[[noreturn]] void refuse_test_sweep(const std::string& run) {
-  throw UsageError(concat(run,
+[[noreturn]] void refuse_test_sweep(const std::filesystem::path& run) {
+  throw UsageError(concat(run.string(),
                           " kept no validation samples (it was trained with --validation 0). "
                           "Nothing may be chosen on test samples, alpha neither: train with "
                           "--validation 0.1 to choose it, or look at the curve alone with "
@@ -57,20 +54,14 @@ void check(const EvalOptions& options) {
   if (options.weights.empty() == options.sweep.empty()) {
     throw UsageError("eval: expected either --weights or --sweep; see palimpsest eval --help");
   }
-  if (options.split != "" && options.split != "test" && options.split != "validation" &&
-      options.split != "train") {
-    throw UsageError(concat("--split ", options.split, ": expected test, validation or train"));
-  }
   if (!options.sweep.empty() && options.split == "train") {
     throw UsageError(
         "--sweep --split train: what was trained on doesn't show a good merge; give "
         "validation or test");
   }
   if (!options.sweep.empty() && !std::filesystem::is_directory(options.sweep))
-    throw UsageError(concat("--sweep ", options.sweep, ": expected a run folder"));
-  if (options.points < 2 || options.points > 10'000)
-    throw UsageError(concat("--points ", options.points, ": expected 2 to 10000"));
-  for (const std::string& path : {options.out, options.csv}) {
+    throw UsageError(concat("--sweep ", options.sweep.string(), ": expected a run folder"));
+  for (const std::filesystem::path& path : {options.out, options.csv}) {
     if (!path.empty()) check_output(path);
   }
   if (options.sweep.empty() && !options.csv.empty())
@@ -94,7 +85,7 @@ EvaluationTitle title_of(const Session& session, const SavedWeights& saved,
 
 int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
   EvalOptions options;
-  const std::vector<std::string> settings = take_own_options(own_options(options), arguments);
+  const std::vector<std::string> settings = take_options(own_options(options), arguments);
   check(options);
   const bool sweeps = !options.sweep.empty();
   const SavedWeights saved = group.work("reading the weights", [&] {
@@ -150,9 +141,15 @@ std::string eval_help() {
          "own alpha and\nthe best one. It needs samples that were kept out of training (palimpsest "
          "train --validation 0.1).\n"
          "Exit codes: palimpsest --help lists them.\n\n"
-      << own_options(options) << '\n'
+      << "Of the evaluation:\n"
+      << options_help(own_options(options)) << '\n'
       << settings_of_verb_help(all_settings(), "eval");
   return out.str();
+}
+
+std::string eval_completion() {
+  EvalOptions options;
+  return completion_lines("palimpsest eval", own_options(options));
 }
 
 }  // namespace palimpsest

@@ -12,5 +12,6 @@ namespace palimpsest {
 int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog);
 
 std::string eval_help();
+std::string eval_completion();
 
 }  // namespace palimpsest

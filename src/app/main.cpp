@@ -1,6 +1,7 @@
 // palimpsest: parse, wire the listeners, run.
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <new>
@@ -18,13 +19,14 @@
 #include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/core/version.h"
+#include "palimpsest/kinds/options.h"
 #include "palimpsest/merge/merge_rule.h"
 #include "palimpsest/method/settings.h"
 #include "palimpsest/report/json_lines.h"
 #include "palimpsest/report/run_page.h"
-#include "palimpsest/report/summary.h"
 #include "palimpsest/report/tensorboard.h"
 #include "palimpsest/report/terminal.h"
+#include "palimpsest/report/views.h"
 #include "plan_command.h"
 #include "plan_request.h"
 #include "predict_command.h"
@@ -141,11 +143,6 @@ int with_clear_errors(const Work& work) {
   }
 }
 
-// Removes `flag` from the arguments; whether it was there.
-bool take_flag(std::vector<std::string>& arguments, std::string_view flag) {
-  return std::erase(arguments, flag) > 0;
-}
-
 // Ends in order where a verb that saves nothing was asked to stop.
 template <typename Work>
 int unless_stopped(HostGroup& group, Watchdog& watchdog, const Work& work) {
@@ -162,6 +159,46 @@ int unless_stopped(HostGroup& group, Watchdog& watchdog, const Work& work) {
   }
 }
 
+std::string train_help() { return config_help(all_settings()); }
+
+Options train_options(bool& prints_config) {
+  return {option("print-config", prints_config, "the resolved settings")};
+}
+
+std::string train_completion() {
+  bool prints_config = false;
+  return completion_lines("palimpsest train", train_options(prints_config));
+}
+
+struct Verb {
+  std::string_view name, what;
+  std::string (*help)();
+  std::string (*completion)();  // lines for its own options
+};
+
+constexpr Verb kVerbs[] = {
+    {"train", "run a stream of tasks", train_help, train_completion},
+    {"eval", "accuracy and loss of saved weights", eval_help, eval_completion},
+    {"predict", "a class for every sample of a pack", predict_help, predict_completion},
+    {"plan", "memory, time over many ranks, and where it stops scaling", plan_help,
+     plan_completion},
+    {"doctor", "whether machine, launch and run folder fit a run", doctor_help, doctor_completion}};
+
+// What tools/completion/ reads: the verbs, their options, the settings that they take.
+std::string all_completions() {
+  std::string text = "palimpsest|--help|||what there is\npalimpsest|--version|||which one\n";
+  for (const Verb& verb : kVerbs) {
+    const std::string command = concat("palimpsest ", verb.name);
+    text += concat("palimpsest|", verb.name, "|||", verb.what, "\n", verb.completion(), command,
+                   "|--config|path||a file of lines 'name = value'\n");
+    for (const Key& key : all_settings().keys) {
+      if (is_taken_by(key, verb.name))
+        text += completion_line(command, key, key.type == Type::kText);  // no setting is free text
+    }
+  }
+  return text;
+}
+
 int run(std::vector<std::string> arguments) {
   const std::string verb = arguments.empty() ? "--help" : arguments.front();
   // A request may come while MPI starts.
@@ -175,28 +212,16 @@ int run(std::vector<std::string> arguments) {
     std::cout << writer() << '\n';
     return 0;
   }
-  const bool help = take_flag(arguments, "--help") || take_flag(arguments, "-h");
-  if (verb == "train" && help) {
-    std::cout << config_help(all_settings());
+  if (verb == "--list-options") {
+    std::cout << all_completions();
     return 0;
   }
-  if (verb == "plan" && help) {
-    std::cout << plan_help();
+  const auto known = std::ranges::find(kVerbs, verb, &Verb::name);
+  if (std::erase(arguments, "--help") + std::erase(arguments, "-h") > 0 &&
+      known != std::end(kVerbs)) {
+    std::cout << known->help();
     return 0;
   }
-  if (verb == "eval" && help) {
-    std::cout << eval_help();
-    return 0;
-  }
-  if (verb == "predict" && help) {
-    std::cout << predict_help();
-    return 0;
-  }
-  if (verb == "doctor" && help) {
-    std::cout << doctor_help();
-    return 0;
-  }
-  const bool print = verb == "train" && take_flag(arguments, "--print-config");
   return run_guarded([&](HostGroup& group, Watchdog& watchdog) {
     const auto show = [&](const std::string& text) {
       if (group.rank() == 0) std::cout << text;
@@ -214,9 +239,11 @@ int run(std::vector<std::string> arguments) {
           concat("'", verb,
                  "' is not something palimpsest does; try palimpsest train, or palimpsest --help"));
     }
-    const RunConfig config = parse_run_config(all_settings(), arguments, "train",
-                                              print ? OldFiles::kConvert : OldFiles::kRefuse);
-    if (print) return show(print_config(all_settings(), config));
+    bool prints_config = false;
+    const std::vector<std::string> settings = take_options(train_options(prints_config), arguments);
+    const RunConfig config = parse_run_config(
+        all_settings(), settings, "train", prints_config ? OldFiles::kConvert : OldFiles::kRefuse);
+    if (prints_config) return show(print_config(all_settings(), config));
     if (config.dry_run) {
       listen_for_stop_requests(OnStop::kEnd);
       return clearly([&] { return show(dry_run(config, group, watchdog)); });

@@ -11,13 +11,13 @@
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/continual/open_run.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/device/placement.h"
 #include "palimpsest/method/settings.h"
 #include "palimpsest/model/frozen_product.h"
 #include "palimpsest/plan/exchange.h"
-#include "palimpsest/report/readable.h"
 #include "plan_request.h"
 #include "rehearsal.h"
 #include "scaling_report.h"
@@ -25,8 +25,6 @@
 
 namespace palimpsest {
 namespace {
-
-using Rows = std::vector<std::vector<std::string>>;
 
 // Operations per second of one product like an MLP's, on one rank of this machine.
 double matrix_rate(at::ScalarType type, std::int64_t width) {
@@ -111,16 +109,15 @@ Costs counted_costs(const RunConfig& config, const Machine& machine, const Workl
                        work.model.width);
   }
   const CountedMemory memory = counted_memory(work, ranks, machine.accelerator);
-  return {
-      .compute = cost_at_rate(operations_per_sample(work), machine.share * rate),
-      .peak = memory.peak(machine.accelerator),
-      .room = machine.memory,
-      .memory = memory_rows(memory, machine.accelerator),
-      .source = concat(
-          "Nothing of the run was measured: its memory is counted, without what classifiers "
-          "and a data-driven start of A take, and a rank is taken to reach ",
-          fixed(100 * machine.share, 0), " % of ", teraflops(rate), " in ", name(config.precision),
-          is_named ? " (machine file)." : " (products of matrices, measured now).")};
+  return {.compute = cost_at_rate(operations_per_sample(work), machine.share * rate),
+          .peak = memory.peak(machine.accelerator),
+          .room = machine.memory,
+          .memory = memory_rows(memory, machine.accelerator),
+          .source = concat(
+              "Nothing of the run was measured: its memory is counted, without what classifiers "
+              "and a data-driven start of A take, and a rank is taken to reach ",
+              percent(machine.share, 0), " % of ", teraflops(rate), " in ", name(config.precision),
+              is_named ? " (machine file)." : " (products of matrices, measured now).")};
 }
 
 Costs measured_costs(const RunConfig& config, const Machine& machine, const Workload& work,
@@ -146,7 +143,7 @@ Costs measured_costs(const RunConfig& config, const Machine& machine, const Work
     costs.memory = counted.memory;
     costs.source += "is counted.";
   } else if (measured.measured_share < 1) {
-    costs.source += concat("with ", fixed(100 * measured.measured_share, 0),
+    costs.source += concat("with ", percent(measured.measured_share, 0),
                            " % of a lane's samples: what the others keep is counted.");
   } else {
     costs.source += "is that of two tasks on a few of their samples.";
@@ -170,8 +167,7 @@ RunConfig with_lanes_for(RunConfig config, std::int64_t ranks) {
 }
 
 std::string ranks_and_lanes(const RunConfig& config, int ranks) {
-  return concat(ranks, ranks == 1 ? " rank and " : " ranks and ",
-                lanes_of(config.lanes, ranks).count, " lanes");
+  return concat(counted(ranks, "rank"), " and ", lanes_of(config.lanes, ranks).count, " lanes");
 }
 
 // "Would train tasks 3 to 6, from step 18 of the first on, over 2 ranks and 4 lanes, into runs/x".
@@ -183,8 +179,7 @@ std::string what_would_run(const OpenRun& run) {
   if (left == 0) {
     return concat("Would train nothing more: all ", all, " tasks are done in ", config.out);
   }
-  if (left == all && !run.progress)
-    return concat("Would train ", all, all == 1 ? " task" : " tasks", where);
+  if (left == all && !run.progress) return concat("Would train ", counted(all, "task"), where);
   return concat(
       "Would train ", left == 1 ? "task " : "tasks ", all - left + 1,
       left == 1 ? "" : concat(" to ", all), " of ", all,
@@ -216,7 +211,7 @@ std::string dry_run(const RunConfig& config, HostGroup& group, Watchdog& watchdo
   rows = {{"task", "classes", "train", "test", ""}};
   for (const Task& task : inputs.tasks) {
     rows.push_back({task.name, grouped(std::ssize(task.classes)), grouped(task.train.size()),
-                    grouped(task.test.size()), wrap(listed(task.classes), 100, 36, 36)});
+                    grouped(task.test.size()), wrap(joined(task.classes), 100, 36, 36)});
   }
   out << text_table(rows, "lrrrl");
   return out.str();
@@ -224,7 +219,7 @@ std::string dry_run(const RunConfig& config, HostGroup& group, Watchdog& watchdo
 
 std::string plan(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
   const PlanRequest request = parse_plan_request(arguments);
-  const Machine machine = open_machine(request.machine);
+  const Machine machine = open_machine(request.machine.string());
   const bool sketched = !request.sketch.shape.empty();
   const int first = static_cast<int>(request.world_sizes.front());
   RunConfig config =

@@ -1,11 +1,8 @@
 #include "predict_command.h"
 
-#include <boost/program_options/options_description.hpp>
-#include <boost/program_options/value_semantic.hpp>
 #include <iostream>
 #include <sstream>
 
-#include "own_options.h"
 #include "palimpsest/comm/stop_request.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/continual/evaluation.h"
@@ -13,57 +10,46 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/output_file.h"
+#include "palimpsest/kinds/options.h"
 #include "palimpsest/method/settings.h"
-#include "palimpsest/report/predictions.h"
+#include "palimpsest/report/views.h"
 #include "saved_settings.h"
 
 namespace palimpsest {
 namespace {
 
-namespace po = boost::program_options;
-
 struct PredictOptions {
-  std::string weights, out, split = "all", scores = "none";
+  std::filesystem::path weights, out;
+  std::string split = "all";
+  Scores scores = Scores::kNone;
   std::int64_t top = 5;
   bool json = false;
 };
 
-po::options_description own_options(PredictOptions& options) {
-  po::options_description described("Of the predictions");
-  described.add_options()  //
-      ("weights", po::value(&options.weights),
-       "a run folder (its newest state), a state of one, or what palimpsest-merge --out wrote")  //
-      ("out", po::value(&options.out), "the table to write: a line for each sample (CSV)")       //
-      ("split", po::value(&options.split),
-       "of the pack: all (the default), train or test")  //
-      ("top", po::value(&options.top),
-       "how many of the likeliest classes, with their probabilities (5)")  //
-      ("scores", po::value(&options.scores),
-       "a column for every class, too: none (the default), probabilities or logits")  //
-      ("json", po::bool_switch(&options.json), "the report as one JSON object");
-  return described;
+Options own_options(PredictOptions& options) {
+  return {option("weights WEIGHTS", options.weights,
+                 "a run folder (its newest state), a state of one, or what palimpsest-merge --out "
+                 "wrote"),
+          option("out FILE", options.out, "the table to write: a line for each sample (CSV)"),
+          option("split SPLIT", options.split, "of the pack: all (the default), train or test",
+                 {.choices = {"all", "train", "test"}}),
+          option("top N", options.top,
+                 "how many of the likeliest classes, with their probabilities (5)",
+                 {.minimum = 1, .maximum = 1'000'000}),
+          option("scores WHICH", options.scores,
+                 "a column for every class, too: none (the default), probabilities or logits"),
+          option("json", options.json, "the report as one JSON object")};
 }
 
 void check(const PredictOptions& options) {
   if (options.weights.empty() || options.out.empty())
     throw UsageError("predict: expected --weights and --out; see palimpsest predict --help");
   check_output(options.out);
-  if (options.split != "all" && options.split != "test" && options.split != "train")
-    throw UsageError(concat("--split ", options.split, ": expected all, train or test"));
-  if (options.top < 1 || options.top > 1'000'000)
-    throw UsageError(concat("--top ", options.top, ": expected a whole number from 1"));
-}
-
-Scores scores_of(const std::string& name) {
-  if (name == "none") return Scores::kNone;
-  if (name == "probabilities") return Scores::kProbabilities;
-  if (name == "logits") return Scores::kLogits;
-  throw UsageError(concat("--scores ", name, ": expected none, probabilities or logits"));
 }
 
 // On rank 0.
-void report(const PredictOptions& options, Scores scores, const SavedWeights& saved,
-            Session& session, std::vector<float> logits) {
+void report(const PredictOptions& options, const SavedWeights& saved, Session& session,
+            std::vector<float> logits) {
   const Pack& pack = session.inputs.pack;
   LabelledSamples& samples = session.inputs.tasks.front().test;
   Predictions predictions{.classes = known_classes(saved),
@@ -73,7 +59,7 @@ void report(const PredictOptions& options, Scores scores, const SavedWeights& sa
                           .labels = {}};
   for (const std::int64_t sample : predictions.samples)
     predictions.labels.push_back(pack.classes()[static_cast<std::size_t>(pack.label(sample))]);
-  write_file_atomically(options.out, csv_of_predictions(predictions, options.top, scores));
+  write_file_atomically(options.out, csv_of_predictions(predictions, options.top, options.scores));
   EvaluationTitle title{.weights = saved.source,
                         .pack = session.config.pack,
                         .split = options.split,
@@ -90,9 +76,8 @@ void report(const PredictOptions& options, Scores scores, const SavedWeights& sa
 
 int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
   PredictOptions options;
-  const std::vector<std::string> settings = take_own_options(own_options(options), arguments);
+  const std::vector<std::string> settings = take_options(own_options(options), arguments);
   check(options);
-  const Scores scores = scores_of(options.scores);
   const SavedWeights saved =
       group.work("reading the weights", [&] { return read_saved_weights(options.weights); });
   const RunConfig config = settings_of(saved, settings, "predict", {"pack", "backbone"});
@@ -101,7 +86,7 @@ int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& 
   std::vector<float> logits = logits_at(session, saved);
   ignore_stop_requests();
   group.work("writing the predictions", [&] {
-    if (group.rank() == 0) report(options, scores, saved, session, std::move(logits));
+    if (group.rank() == 0) report(options, saved, session, std::move(logits));
   });
   return static_cast<int>(ExitCode::kDone);
 }
@@ -118,9 +103,15 @@ std::string predict_help() {
          "Example: palimpsest predict --weights runs/mine --pack data/new.h5 --out "
          "predictions.csv\n"
          "Exit codes: palimpsest --help lists them.\n\n"
-      << own_options(options) << '\n'
+      << "Of the predictions:\n"
+      << options_help(own_options(options)) << '\n'
       << settings_of_verb_help(all_settings(), "predict");
   return out.str();
+}
+
+std::string predict_completion() {
+  PredictOptions options;
+  return completion_lines("palimpsest predict", own_options(options));
 }
 
 }  // namespace palimpsest

@@ -12,5 +12,6 @@ namespace palimpsest {
 int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog);
 
 std::string predict_help();
+std::string predict_completion();
 
 }  // namespace palimpsest

@@ -12,7 +12,7 @@ namespace palimpsest {
 // A stream that is not there yet: every task alike.
 struct SketchedStream {
   std::string shape;  // published_shape()
-  std::int64_t tasks = 10, train_samples = 0, classes = 0, tokens = 0;
+  std::int64_t tasks = 10, train_samples = 2400, classes = 20, tokens = 0;
 };
 
 Workload workload_of(const RunConfig& config, const Inputs& inputs);

@@ -6,8 +6,8 @@
 
 #include "given.h"
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/home_folder.h"
 #include "palimpsest/core/names.h"
+#include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/kinds/old_settings.h"
 

@@ -97,7 +97,7 @@ def test_what_cannot_be_done_is_refused(toy, run):
     before = open(record, "rb").read()
     assert "no file of type merged" in tool("merge", run, "--rule", "average", "--out", record, code=2)
     assert open(record, "rb").read() == before
-    assert "--tasks: expected a value" in tool("merge", run, "--tasks", "", code=2)
+    assert "expected a value of --tasks, found an empty one" in tool("merge", run, "--tasks", "", code=2)
     toy.run("--merge", "average", "--tasks", 2, out="no-fisher")
     assert "task 1 has none" in tool("merge", toy.path("runs", "no-fisher"), "--rule", "closed-form", code=2)
     damaged = toy.path("runs", "merge-damaged")

@@ -104,7 +104,7 @@ def test_images_as_the_exported_model_has_them(vision_toy, dialect, tmp_path):
 def test_what_it_cannot_do_is_refused(reference_run, vision_toy, tmp_path):
     out = tmp_path / "out.csv"
     assert "holds images, but the backbone" in predict(reference_run, out, "--pack", vision_toy.path("pack.h5"), code=3)
-    assert "--scores odds: expected" in predict(reference_run, out, "--scores", "odds", code=2)
-    assert "--split validation: expected" in predict(reference_run, out, "--split", "validation", code=2)
-    assert "--top 0" in predict(reference_run, out, "--top", 0, code=2)
+    assert "scores = 'odds' is not possible: it takes none, probabilities or logits" in predict(reference_run, out, "--scores", "odds", code=2)
+    assert "split = 'validation' is not possible: it takes all, train or test" in predict(reference_run, out, "--split", "validation", code=2)
+    assert "top = '0' is not possible: it takes a whole number" in predict(reference_run, out, "--top", 0, code=2)
     assert not out.exists()
