@@ -1,7 +1,7 @@
 #pragma once
 // The verbs of palimpsest besides train. Each is collective, takes the arguments after the verb and
 // throws UsageError or InputError; where it returns an int, that is the exit code, and rank 0
-// prints. Its help is a text.
+// prints. Its help is a text, and so are the lines that completion of its own options is made of.
 #include <span>
 #include <string>
 
@@ -15,19 +15,23 @@ namespace palimpsest {
 // open_evaluation().
 int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog);
 std::string eval_help();
+std::string eval_completion();
 
 // A class for every sample of a pack, by saved weights.
 int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog);
 std::string predict_help();
+std::string predict_completion();
 
 // Done, or failed where a finding is one.
 int doctor(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog);
 std::string doctor_help();
+std::string doctor_completion();
 
 // What a run costs, without training. Where the machine file names no rates, all ranks measure
 // theirs at the same time.
 std::string plan(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog);
 std::string plan_help();
+std::string plan_completion();
 
 // Of palimpsest train --dry-run: the tasks, and the cost. Opens and refuses all that the run would,
 // up to its first write.

@@ -5,15 +5,15 @@
 #include <iostream>
 
 #include "commands.h"
-#include "palimpsest/config/keys.h"
-#include "palimpsest/config/own_options.h"
+#include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/core/version.h"
 #include "palimpsest/device/placement.h"
 #include "palimpsest/doctor/doctor.h"
+#include "palimpsest/kinds/options.h"
 #include "palimpsest/method/settings.h"
-#include "palimpsest/report/readable.h"
 
 namespace palimpsest {
 namespace {
@@ -26,25 +26,17 @@ struct DoctorOptions {
   RunConfig config;
 };
 
-const OwnOptions<DoctorOptions>& options_of_doctor() {
-  using O = DoctorOptions;
-  static const OwnOptions<O> rows = {
-      struct_key(&O::json, {.name = "json", .help = "One JSON object instead of lines."}),
-      struct_key(&O::hang_seconds, {.name = "hang-seconds",
-                                    .minimum = 0,
-                                    .maximum = kUnbounded,
-                                    .help = "A check that takes longer ends the job; 0: never."}),
-      struct_key(
-          &O::before_train,
-          {.name = "before-train",
-           .help = "The settings are the whole line of a palimpsest train that comes next."})};
-  return rows;
+Options own_options(DoctorOptions& options) {
+  return {option("json", options.json, "one JSON object instead of lines"),
+          option("hang-seconds S", options.hang_seconds,
+                 "a check that takes longer ends the job (60); 0: never"),
+          option("before-train", options.before_train,
+                 "the settings are the whole line of a palimpsest train that comes next")};
 }
 
 DoctorOptions parse(std::span<const std::string> arguments) {
   DoctorOptions options;
-  const std::vector<std::string> settings =
-      take_own_options(options_of_doctor(), arguments, options);
+  const std::vector<std::string> settings = take_options(own_options(options), arguments);
   options.config =
       parse_settings(all_settings(), settings, {}, options.before_train ? "train" : "doctor");
   options.names_out = options.config.out != RunConfig().out;
@@ -85,6 +77,7 @@ int doctor(std::span<const std::string> arguments, HostGroup& group, Watchdog& w
 }
 
 std::string doctor_help() {
+  DoctorOptions options;
   std::string text =
       "palimpsest doctor [settings of palimpsest train] [--json]\n"
       "Checks what a run depends on, with as many ranks as it is started on. A line for each "
@@ -101,8 +94,13 @@ std::string doctor_help() {
       "--allow-numerics-change; others\nthat describe a run are let through, and those of how "
       "a run resumes, as --resume or --stop-after,\nare refused on the command line, except for "
       "--before-train. Exit codes: 0 nothing failed, 1 something\ndid, 2 usage, 5 a check never "
-      "ended; 130, 143 and 129 stopped by SIGINT, SIGTERM, SIGHUP.\n\n",
-      own_options_help("Of the doctor", options_of_doctor()));
+      "ended; 130, 143 and 129 stopped by SIGINT, SIGTERM, SIGHUP.\n\nOf the doctor:\n",
+      options_help(own_options(options)));
+}
+
+std::string doctor_completion() {
+  DoctorOptions options;
+  return completion_lines("palimpsest doctor", own_options(options));
 }
 
 }  // namespace palimpsest

@@ -5,72 +5,63 @@
 
 #include "commands.h"
 #include "palimpsest/comm/stop_request.h"
-#include "palimpsest/config/own_options.h"
 #include "palimpsest/continual/evaluation.h"
 #include "palimpsest/continual/saved_weights.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/output_file.h"
+#include "palimpsest/kinds/options.h"
 #include "palimpsest/method/settings.h"
-#include "palimpsest/report/evaluation_views.h"
-#include "palimpsest/report/predictions.h"
+#include "palimpsest/report/views.h"
 
 namespace palimpsest {
 namespace {
 
 constexpr std::string_view kWeightsHelp =
-    "A run folder (its newest state), a state of one, or what palimpsest-merge --out\nwrote.";
+    "a run folder (its newest state), a state of one, or what palimpsest-merge --out wrote";
 
 struct EvalOptions {
-  std::string weights, sweep, split, out, csv;
+  std::filesystem::path weights, sweep, out, csv;
+  std::string split;
   std::int64_t points = 21;
   bool json = false;
 };
 
-const OwnOptions<EvalOptions>& options_of_eval() {
-  using O = EvalOptions;
-  static const OwnOptions<O> rows = {
-      struct_key(&O::weights, {.name = "weights", .help = kWeightsHelp}),
-      struct_key(&O::sweep,
-                 {.name = "sweep",
-                  .help = "A run folder: its newest merge at many values of alpha instead."}),
-      struct_key(&O::split, {.name = "split",
-                             .choices = {"test", "validation", "train"},
-                             .help = "Usually test; of a sweep validation, and test on request.\n"
-                                     "validation: of runs that kept some."}),
-      struct_key(
-          &O::points,
-          {.name = "points", .minimum = 2, .maximum = 10'000, .help = "Of a sweep, from 0 to 1."}),
-      struct_key(&O::json, {.name = "json", .help = "One JSON object instead of tables."}),
-      struct_key(&O::out, {.name = "out", .help = "Write the JSON object into this file, too."}),
-      struct_key(&O::csv,
-                 {.name = "csv", .help = "Of a sweep: write a table of numbers into this file."})};
-  return rows;
+Options eval_options(EvalOptions& options) {
+  return {option("weights WEIGHTS", options.weights, kWeightsHelp),
+          option("sweep RUN", options.sweep,
+                 "a run folder: its newest merge at many values of alpha instead"),
+          option("split SPLIT", options.split,
+                 "test (the default), validation (of runs that kept some) or train; a sweep takes "
+                 "validation, and test only on request",
+                 {.choices = {"test", "validation", "train"}}),
+          option("points N", options.points, "of a sweep, from 0 to 1 (21)",
+                 {.minimum = 2, .maximum = 10'000}),
+          option("json", options.json, "one JSON object instead of tables"),
+          option("out FILE", options.out, "write the JSON object into this file, too"),
+          option("csv FILE", options.csv, "of a sweep: write a table of numbers into this file")};
 }
 
 struct PredictOptions {
-  std::string weights, out, split = "all";
+  std::filesystem::path weights, out;
+  std::string split = "all";
   Scores scores = Scores::kNone;
   std::int64_t top = 5;
   bool json = false;
 };
 
-const OwnOptions<PredictOptions>& options_of_predict() {
-  using O = PredictOptions;
-  static const OwnOptions<O> rows = {
-      struct_key(&O::weights, {.name = "weights", .help = kWeightsHelp}),
-      struct_key(&O::out,
-                 {.name = "out", .help = "The table to write: a line for each sample (CSV)."}),
-      struct_key(&O::split,
-                 {.name = "split", .choices = {"all", "train", "test"}, .help = "Of the pack."}),
-      struct_key(&O::top, {.name = "top",
-                           .minimum = 1,
-                           .maximum = 1'000'000,
-                           .help = "How many of the likeliest classes, with their probabilities."}),
-      struct_key(&O::scores, {.name = "scores", .help = "A column for every class, too."}),
-      struct_key(&O::json, {.name = "json", .help = "The report as one JSON object."})};
-  return rows;
+Options predict_options(PredictOptions& options) {
+  return {option("weights WEIGHTS", options.weights, kWeightsHelp),
+          option("out FILE", options.out, "the table to write: a line for each sample (CSV)"),
+          option("split SPLIT", options.split, "of the pack: all (the default), train or test",
+                 {.choices = {"all", "train", "test"}}),
+          option("top N", options.top,
+                 "how many of the likeliest classes, with their probabilities (5)",
+                 {.minimum = 1, .maximum = 1'000'000}),
+          option("scores WHICH", options.scores,
+                 "a column for every class, too: none (the default), probabilities or logits"),
+          option("json", options.json, "the report as one JSON object")};
 }
 
 // The settings of saved weights, with what the command line changes. A setting that `verb` has no
@@ -104,8 +95,8 @@ EvaluationTitle title_of(const Session& session, const SavedWeights& saved,
   return title;
 }
 
-[[noreturn]] void refuse_test_sweep(const std::string& run) {
-  throw UsageError(concat(run,
+[[noreturn]] void refuse_test_sweep(const std::filesystem::path& run) {
+  throw UsageError(concat(run.string(),
                           " kept no validation samples (it was trained with --validation 0). "
                           "Nothing may be chosen on test samples, alpha neither: train with "
                           "--validation 0.1 to choose it, or look at the curve alone with "
@@ -122,8 +113,8 @@ void check(const EvalOptions& options) {
         "validation or test");
   }
   if (!options.sweep.empty() && !std::filesystem::is_directory(options.sweep))
-    throw UsageError(concat("--sweep ", options.sweep, ": expected a run folder"));
-  for (const std::string& path : {options.out, options.csv}) {
+    throw UsageError(concat("--sweep ", options.sweep.string(), ": expected a run folder"));
+  for (const std::filesystem::path& path : {options.out, options.csv}) {
     if (!path.empty()) check_output(path);
   }
   if (options.sweep.empty() && !options.csv.empty())
@@ -159,7 +150,7 @@ void report(const PredictOptions& options, const SavedWeights& saved, Session& s
 
 int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
   EvalOptions options;
-  const std::vector<std::string> settings = take_own_options(options_of_eval(), arguments, options);
+  const std::vector<std::string> settings = take_options(eval_options(options), arguments);
   check(options);
   const bool sweeps = !options.sweep.empty();
   const SavedWeights saved = group.work("reading the weights", [&] {
@@ -200,6 +191,7 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
 }
 
 std::string eval_help() {
+  EvalOptions options;
   return concat(
       "palimpsest eval --weights WEIGHTS [--split SPLIT] [settings]\n"
       "palimpsest eval --sweep RUN [--points 21] [settings]\n"
@@ -215,14 +207,13 @@ std::string eval_help() {
       "own alpha and\nthe best one. It needs samples that were kept out of training (palimpsest "
       "train --validation 0.1).\n"
       "Exit codes: palimpsest --help lists them.\n\n",
-      own_options_help("Of the evaluation", options_of_eval()), '\n',
+      "Of the evaluation:\n", options_help(eval_options(options)), '\n',
       settings_of_verb_help(all_settings(), "eval"));
 }
 
 int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
   PredictOptions options;
-  const std::vector<std::string> settings =
-      take_own_options(options_of_predict(), arguments, options);
+  const std::vector<std::string> settings = take_options(predict_options(options), arguments);
   check(options);
   const SavedWeights saved =
       group.work("reading the weights", [&] { return read_saved_weights(options.weights); });
@@ -238,6 +229,7 @@ int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& 
 }
 
 std::string predict_help() {
+  PredictOptions options;
   return concat(
       "palimpsest predict --weights WEIGHTS --pack PACK --out predictions.csv [settings]\n"
       "A class for every sample of a pack, over as many ranks as it is started on, with the "
@@ -248,8 +240,18 @@ std::string predict_help() {
       "Example: palimpsest predict --weights runs/mine --pack data/new.h5 --out "
       "predictions.csv\n"
       "Exit codes: palimpsest --help lists them.\n\n",
-      own_options_help("Of the predictions", options_of_predict()), '\n',
+      "Of the predictions:\n", options_help(predict_options(options)), '\n',
       settings_of_verb_help(all_settings(), "predict"));
+}
+
+std::string eval_completion() {
+  EvalOptions options;
+  return completion_lines("palimpsest eval", eval_options(options));
+}
+
+std::string predict_completion() {
+  PredictOptions options;
+  return completion_lines("palimpsest predict", predict_options(options));
 }
 
 }  // namespace palimpsest

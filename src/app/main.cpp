@@ -1,10 +1,9 @@
 // palimpsest: parse, wire the listeners, run.
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <cstdio>
-#include <functional>
 #include <iostream>
-#include <map>
 #include <new>
 #include <optional>
 
@@ -19,13 +18,14 @@
 #include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/core/version.h"
+#include "palimpsest/kinds/options.h"
 #include "palimpsest/merge/merge_rule.h"
 #include "palimpsest/method/settings.h"
 #include "palimpsest/report/json_lines.h"
 #include "palimpsest/report/run_page.h"
-#include "palimpsest/report/summary.h"
 #include "palimpsest/report/tensorboard.h"
 #include "palimpsest/report/terminal.h"
+#include "palimpsest/report/views.h"
 #include "profile.h"
 
 namespace palimpsest {
@@ -139,11 +139,6 @@ int with_clear_errors(const Work& work) {
   }
 }
 
-// Removes `flag` from the arguments; whether it was there.
-bool take_flag(std::vector<std::string>& arguments, std::string_view flag) {
-  return std::erase(arguments, flag) > 0;
-}
-
 // Ends in order where a verb that saves nothing was asked to stop.
 template <typename Work>
 int unless_stopped(HostGroup& group, Watchdog& watchdog, const Work& work) {
@@ -160,6 +155,46 @@ int unless_stopped(HostGroup& group, Watchdog& watchdog, const Work& work) {
   }
 }
 
+std::string train_help() { return config_help(all_settings()); }
+
+Options train_options(bool& prints_config) {
+  return {option("print-config", prints_config, "the resolved settings")};
+}
+
+std::string train_completion() {
+  bool prints_config = false;
+  return completion_lines("palimpsest train", train_options(prints_config));
+}
+
+struct Verb {
+  std::string_view name, what;
+  std::string (*help)();
+  std::string (*completion)();  // lines for its own options
+};
+
+constexpr Verb kVerbs[] = {
+    {"train", "run a stream of tasks", train_help, train_completion},
+    {"eval", "accuracy and loss of saved weights", eval_help, eval_completion},
+    {"predict", "a class for every sample of a pack", predict_help, predict_completion},
+    {"plan", "memory, time over many ranks, and where it stops scaling", plan_help,
+     plan_completion},
+    {"doctor", "whether machine, launch and run folder fit a run", doctor_help, doctor_completion}};
+
+// What tools/completion/ reads: the verbs, their options, the settings that they take.
+std::string all_completions() {
+  std::string text = "palimpsest|--help|||what there is\npalimpsest|--version|||which one\n";
+  for (const Verb& verb : kVerbs) {
+    const std::string command = concat("palimpsest ", verb.name);
+    text += concat("palimpsest|", verb.name, "|||", verb.what, "\n", verb.completion(), command,
+                   "|--config|path||a file of lines 'name = value'\n");
+    for (const Key& key : all_settings().keys) {
+      if (is_taken_by(key, verb.name))
+        text += completion_line(command, key, key.type == Type::kText);  // no setting is free text
+    }
+  }
+  return text;
+}
+
 int run(std::vector<std::string> arguments) {
   const std::string verb = arguments.empty() ? "--help" : arguments.front();
   // A request may come while MPI starts.
@@ -173,20 +208,16 @@ int run(std::vector<std::string> arguments) {
     std::cout << writer() << '\n';
     return 0;
   }
-  const bool help = take_flag(arguments, "--help") || take_flag(arguments, "-h");
-  if (help) {
-    const std::map<std::string_view, std::function<std::string()>> helps = {
-        {"train", [] { return config_help(all_settings()); }},
-        {"plan", plan_help},
-        {"eval", eval_help},
-        {"predict", predict_help},
-        {"doctor", doctor_help}};
-    if (const auto text = helps.find(verb); text != helps.end()) {
-      std::cout << text->second();
-      return 0;
-    }
+  if (verb == "--list-options") {
+    std::cout << all_completions();
+    return 0;
   }
-  const bool print = verb == "train" && take_flag(arguments, "--print-config");
+  const auto known = std::ranges::find(kVerbs, verb, &Verb::name);
+  if (std::erase(arguments, "--help") + std::erase(arguments, "-h") > 0 &&
+      known != std::end(kVerbs)) {
+    std::cout << known->help();
+    return 0;
+  }
   return run_guarded([&](HostGroup& group, Watchdog& watchdog) {
     const auto show = [&](const std::string& text) {
       if (group.rank() == 0) std::cout << text;
@@ -204,10 +235,12 @@ int run(std::vector<std::string> arguments) {
           concat("'", verb,
                  "' is not something palimpsest does; try palimpsest train, or palimpsest --help"));
     }
+    bool prints_config = false;
+    const std::vector<std::string> settings = take_options(train_options(prints_config), arguments);
     std::vector<std::string> left_out;
     const RunConfig config =
-        parse_run_config(all_settings(), arguments, "train", print ? &left_out : nullptr);
-    if (print) {
+        parse_run_config(all_settings(), settings, "train", prints_config ? &left_out : nullptr);
+    if (prints_config) {
       for (const std::string& line : left_out)
         if (group.rank() == 0) std::cerr << "palimpsest: " << line << '\n';
       return show(print_config(all_settings(), config));

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iostream>
 #include <optional>
 #include <sstream>
@@ -14,81 +13,59 @@
 
 #include "commands.h"
 #include "palimpsest/config/keys.h"
-#include "palimpsest/config/own_options.h"
 #include "palimpsest/continual/open_run.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/device/placement.h"
+#include "palimpsest/kinds/options.h"
 #include "palimpsest/method/settings.h"
 #include "palimpsest/model/frozen_product.h"
 #include "palimpsest/plan/exchange.h"
 #include "palimpsest/plan/machine.h"
-#include "palimpsest/report/readable.h"
 #include "planning.h"
 
 namespace palimpsest {
 namespace {
 
-using Rows = std::vector<std::vector<std::string>>;
-
-struct PlanOptions {
-  std::string world_size = "1,2,4,8,16,32,64,128,256,512", machine = "cpu-ethernet-10g";
+struct PlanRequest {
+  std::vector<std::int64_t> world_sizes = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};  // rising
+  std::filesystem::path machine = "cpu-ethernet-10g";                               // or a name
+  SketchedStream sketch;
+  std::vector<std::string> settings;  // what train takes
 };
 
-const OwnOptions<PlanOptions>& options_of_plan() {
-  using O = PlanOptions;
-  static const OwnOptions<O> rows = {
-      struct_key(&O::world_size, {.name = "world-size",
-                                  .help = "Ranks to plan for, one number or several; memory is "
-                                          "that of the smallest."}),
-      struct_key(&O::machine, {.name = "machine",
-                               .help = "What runs it: a name below, or the path of a machine file "
-                                       "(.cfg)."})};
-  return rows;
+Options plan_options(PlanRequest& request) {
+  SketchedStream& sketch = request.sketch;
+  static const std::vector<CompiledText> machines = machine_texts();
+  std::vector<std::string_view> names;
+  for (const CompiledText& machine : machines) names.push_back(machine.name);
+  return {
+      option("world-size 1,8,64", request.world_sizes,
+             "ranks to plan for, one number or several (1 to 512 by doubling); memory is that of "
+             "the smallest",
+             {.minimum = 1, .maximum = 1e6}),
+      option("machine MACHINE", request.machine,
+             "what runs it: a name below, or the path of a machine file, .cfg (cpu-ethernet-10g)",
+             {.choices = names}),
+      option("shape SHAPE", sketch.shape,
+             "without any file: a published backbone (vit-b/16, vit-g/14, bert-base, ...)"),
+      option("task-count N", sketch.tasks, "with --shape: tasks (10)", {.minimum = 1}),
+      option("task-samples N", sketch.train_samples,
+             "with --shape: training samples of a task (2400)", {.minimum = 1}),
+      option("task-classes N", sketch.classes, "with --shape: classes of a task (20)",
+             {.minimum = 1}),
+      option("tokens N", sketch.tokens, "with --shape, texts: tokens of a text")};
 }
 
-const OwnOptions<SketchedStream>& options_of_sketch() {
-  using O = SketchedStream;
-  static const OwnOptions<O> rows = {
-      struct_key(&O::shape,
-                 {.name = "shape",
-                  .help = "Without any file: a published backbone (vit-b/16, bert-base, ...)."}),
-      struct_key(
-          &O::tasks,
-          {.name = "task-count", .minimum = 1, .maximum = kMost, .help = "With --shape: tasks."}),
-      struct_key(&O::train_samples, {.name = "task-samples",
-                                     .minimum = 1,
-                                     .maximum = kMost,
-                                     .help = "With --shape: training samples of a task."}),
-      struct_key(&O::classes, {.name = "task-classes",
-                               .minimum = 1,
-                               .maximum = kMost,
-                               .help = "With --shape: classes of a task."}),
-      struct_key(&O::tokens, {.name = "tokens",
-                              .minimum = 0,
-                              .maximum = kMost,
-                              .help = "With --shape, texts: tokens of a text."})};
-  return rows;
-}
-
-// "1,8,64" in rising order, each once.
-std::vector<std::int64_t> parse_sizes(const std::string& text) {
-  std::vector<std::int64_t> sizes;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    std::int64_t size = 0;
-    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, size);
-    if (error != std::errc() || stop != text.data() + end || size < 1 || size > 1'000'000) {
-      throw UsageError(concat("--world-size ", text,
-                              ": expected numbers of ranks, counted from 1, as in 1,8,64,512"));
-    }
-    sizes.push_back(size);
-    begin = end + 1;
-  }
+PlanRequest parse_plan_request(std::span<const std::string> arguments) {
+  PlanRequest request;
+  request.settings = take_options(plan_options(request), arguments);
+  std::vector<std::int64_t>& sizes = request.world_sizes;
   std::ranges::sort(sizes);
   sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
-  return sizes;
+  return request;
 }
 
 // Operations per second of one product like an MLP's, on one rank of this machine.
@@ -174,16 +151,15 @@ Costs counted_costs(const RunConfig& config, const Machine& machine, const Workl
                        work.model.width);
   }
   const CountedMemory memory = counted_memory(work, ranks, machine.accelerator);
-  return {
-      .compute = cost_at_rate(operations_per_sample(work), machine.share * rate),
-      .peak = memory.peak(machine.accelerator),
-      .room = machine.memory,
-      .memory = memory_rows(memory, machine.accelerator),
-      .source = concat(
-          "Nothing of the run was measured: its memory is counted, without what classifiers "
-          "and a data-driven start of A take, and a rank is taken to reach ",
-          fixed(100 * machine.share, 0), " % of ", teraflops(rate), " in ", name(config.precision),
-          is_named ? " (machine file)." : " (products of matrices, measured now).")};
+  return {.compute = cost_at_rate(operations_per_sample(work), machine.share * rate),
+          .peak = memory.peak(machine.accelerator),
+          .room = machine.memory,
+          .memory = memory_rows(memory, machine.accelerator),
+          .source = concat(
+              "Nothing of the run was measured: its memory is counted, without what classifiers "
+              "and a data-driven start of A take, and a rank is taken to reach ",
+              percent(machine.share, 0), " % of ", teraflops(rate), " in ", name(config.precision),
+              is_named ? " (machine file)." : " (products of matrices, measured now).")};
 }
 
 Costs measured_costs(const RunConfig& config, const Machine& machine, const Workload& work,
@@ -209,7 +185,7 @@ Costs measured_costs(const RunConfig& config, const Machine& machine, const Work
     costs.memory = counted.memory;
     costs.source += "is counted.";
   } else if (measured.measured_share < 1) {
-    costs.source += concat("with ", fixed(100 * measured.measured_share, 0),
+    costs.source += concat("with ", percent(measured.measured_share, 0),
                            " % of a lane's samples: what the others keep is counted.");
   } else {
     costs.source += "is that of two tasks on a few of their samples.";
@@ -240,8 +216,7 @@ RunConfig with_lanes_for(RunConfig config, std::int64_t ranks) {
 }
 
 std::string ranks_and_lanes(const RunConfig& config, int ranks) {
-  return concat(ranks, ranks == 1 ? " rank and " : " ranks and ",
-                lanes_of(config.lanes, ranks).count, " lanes");
+  return concat(counted(ranks, "rank"), " and ", lanes_of(config.lanes, ranks).count, " lanes");
 }
 
 // "Would train tasks 3 to 6, from step 18 of the first on, over 2 ranks and 4 lanes, into runs/x".
@@ -253,8 +228,7 @@ std::string what_would_run(const OpenRun& run) {
   if (left == 0) {
     return concat("Would train nothing more: all ", all, " tasks are done in ", config.out);
   }
-  if (left == all && !run.progress)
-    return concat("Would train ", all, all == 1 ? " task" : " tasks", where);
+  if (left == all && !run.progress) return concat("Would train ", counted(all, "task"), where);
   return concat(
       "Would train ", left == 1 ? "task " : "tasks ", all - left + 1,
       left == 1 ? "" : concat(" to ", all), " of ", all,
@@ -286,24 +260,21 @@ std::string dry_run(const RunConfig& config, HostGroup& group, Watchdog& watchdo
   rows = {{"task", "classes", "train", "test", ""}};
   for (const Task& task : inputs.tasks) {
     rows.push_back({task.name, grouped(std::ssize(task.classes)), grouped(task.train.size()),
-                    grouped(task.test.size()), wrap(listed(task.classes), 100, 36, 36)});
+                    grouped(task.test.size()), wrap(joined(task.classes), 100, 36, 36)});
   }
   out << text_table(rows, "lrrrl");
   return out.str();
 }
 
 std::string plan(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
-  PlanOptions options;
-  SketchedStream sketch;
-  const std::vector<std::string> settings = take_own_options(
-      options_of_sketch(), take_own_options(options_of_plan(), arguments, options), sketch);
-  const std::vector<std::int64_t> world_sizes = parse_sizes(options.world_size);
-  const Machine machine = open_machine(options.machine);
-  const bool sketched = !sketch.shape.empty();
-  const int first = static_cast<int>(world_sizes.front());
-  RunConfig config = with_lanes_for(sketched ? parse_settings(all_settings(), settings, {}, "plan")
-                                             : parse_run_config(all_settings(), settings, "plan"),
-                                    first);
+  const PlanRequest request = parse_plan_request(arguments);
+  const Machine machine = open_machine(request.machine.string());
+  const bool sketched = !request.sketch.shape.empty();
+  const int first = static_cast<int>(request.world_sizes.front());
+  RunConfig config =
+      with_lanes_for(sketched ? parse_settings(all_settings(), request.settings, {}, "plan")
+                              : parse_run_config(all_settings(), request.settings, "plan"),
+                     first);
   const DeviceKind asked =
       std::exchange(config.device.kind, machine.accelerator ? DeviceKind::kCuda : DeviceKind::kCpu);
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
@@ -312,8 +283,8 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
   if (inputs && group.rank() == 0) {
     for (const std::string& remark : inputs->remarks) std::cerr << "palimpsest: " << remark << "\n";
   }
-  const Workload work = inputs ? workload_of(config, *inputs) : workload_of(config, sketch);
-  const std::string name = sketched ? sketch.shape : config.backbone;
+  const Workload work = inputs ? workload_of(config, *inputs) : workload_of(config, request.sketch);
+  const std::string name = sketched ? request.sketch.shape : config.backbone;
   Rows rows = count_rows(config, work, first);
   Costs costs;
   if (inputs && named_rate(config, machine) == 0) {
@@ -333,10 +304,11 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
                   " Times are forecasts: docs/cluster.md says how near they came. Lanes are raised "
                   "to the ranks where they are fewer."),
            100, 0, 0),
-      "\n\n", scaling_report(work, costs.compute, machine, world_sizes));
+      "\n\n", scaling_report(work, costs.compute, machine, request.world_sizes));
 }
 
 std::string plan_help() {
+  PlanRequest request;
   return concat(
       "palimpsest plan [settings] [--world-size 1,8,64] [--machine "
       "MACHINE]\n"
@@ -350,9 +322,13 @@ std::string plan_help() {
       "  palimpsest plan --shape vit-g/14 --precision bf16 --lanes 64 --world-size 64 --machine "
       "h100\n"
       "Exit codes: palimpsest --help lists them.\n\n",
-      own_options_help("Of the plan", options_of_plan()),
-      own_options_help("Of a stream that isn't there yet", options_of_sketch()), '\n',
-      machine_help(), '\n', settings_of_verb_help(all_settings(), "plan"));
+      "Of the plan:\n", options_help(plan_options(request)), '\n', machine_help(), '\n',
+      settings_of_verb_help(all_settings(), "plan"));
+}
+
+std::string plan_completion() {
+  PlanRequest request;
+  return completion_lines("palimpsest plan", plan_options(request));
 }
 
 }  // namespace palimpsest

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "palimpsest/core/process.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/report/readable.h"
 
 namespace palimpsest {
 namespace {
@@ -102,13 +102,12 @@ std::string table(const RowsByName& rows, const std::vector<std::string>& hosts)
   std::vector<std::pair<std::pair<std::string, bool>, Row>> sorted(rows.begin(), rows.end());
   std::ranges::stable_sort(sorted, std::greater(),
                            [](const auto& row) { return row.second.sum(); });
-  std::vector<std::vector<std::string>> cells = {
-      {"phase", "", "times", "mean/s", "share/%", "min/s", "max/s"}};
+  Rows cells = {{"phase", "", "times", "mean/s", "share/%", "min/s", "max/s"}};
   for (const auto& [phase, row] : sorted) {
     const auto [least, most] = std::minmax_element(row.seconds.begin(), row.seconds.end());
     cells.push_back({phase.first, phase.second ? "collective" : "",
                      row.times > 0 ? std::to_string(row.times) : "", fixed(row.mean(), 3),
-                     fixed(100 * row.sum() / all, 1), of_rank(row.seconds, least),
+                     percent(row.sum() / all), of_rank(row.seconds, least),
                      of_rank(row.seconds, most)});
   }
   return concat("Time by phase, without that of phases within: ",

@@ -1,7 +1,7 @@
 #include <vector>
 
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/report/readable.h"
 #include "planning.h"
 
 namespace palimpsest {
@@ -12,7 +12,7 @@ std::string milliseconds(double seconds) {
   return fixed(ms, ms < 0.995 ? 3 : ms < 99.5 ? 2 : 0);
 }
 
-std::string percent(double share) { return fixed(100 * share, 0) + " %"; }
+std::string efficiency(double share) { return percent(share, 0) + " %"; }
 
 std::string ranks_text(std::int64_t ranks) {
   return grouped(ranks) + (ranks == 1 ? " rank" : " ranks");
@@ -25,8 +25,7 @@ std::string reason(const Workload& work, const Forecast& at, StepPart limit) {
   switch (limit) {
     case kFixedWork:
       return concat("lanes are too small: ", part, " are the same however few samples a lane has (",
-                    at.busy_samples, " on a rank, in ", at.busy_lanes,
-                    at.busy_lanes == 1 ? " lane)" : " lanes)");
+                    at.busy_samples, " on a rank, in ", counted(at.busy_lanes, "lane"), ")");
     case kLatency:
       return concat("the exchange waits for messages: ", part, ", however small they are");
     case kBandwidth:
@@ -45,10 +44,10 @@ std::string reason(const Workload& work, const Forecast& at, StepPart limit) {
 std::string scaling_sentence(const Workload& work, const ScalingEnd& end) {
   if (end.beyond.ranks == 0)
     return concat("It scales to ", ranks_text(kMostRanks), ", as far as was looked: efficiency ",
-                  percent(end.last.efficiency), ".");
+                  efficiency(end.last.efficiency), ".");
   return concat("It scales to ", ranks_text(end.last.ranks), " (efficiency ",
-                percent(end.last.efficiency), "). At ", ranks_text(end.beyond.ranks),
-                " efficiency is ", percent(end.beyond.efficiency), ", mostly since ",
+                efficiency(end.last.efficiency), "). At ", ranks_text(end.beyond.ranks),
+                " efficiency is ", efficiency(end.beyond.efficiency), ", mostly since ",
                 reason(work, end.beyond, end.limit), ". No step is shorter than that of ",
                 ranks_text(end.fastest.ranks), ", ", milliseconds(end.fastest.step), " ms.");
 }
@@ -57,16 +56,15 @@ std::string scaling_sentence(const Workload& work, const ScalingEnd& end) {
 
 std::string scaling_report(const Workload& work, const ComputeCost& cost, const Machine& machine,
                            std::span<const std::int64_t> world_sizes) {
-  std::vector<std::vector<std::string>> rows{{"ranks", "lanes", "idle", "step/ms", "compute",
-                                              "exchange", "input", "efficiency", "training",
-                                              "Fisher", "task", "stream"}};
+  Rows rows{{"ranks", "lanes", "idle", "step/ms", "compute", "exchange", "input", "efficiency",
+             "training", "Fisher", "task", "stream"}};
   for (const std::int64_t ranks : world_sizes) {
     const Forecast at = forecast(work, cost, machine, ranks);
     rows.push_back({grouped(ranks), grouped(at.lanes), grouped(at.idle_ranks),
                     milliseconds(at.step), milliseconds(at.parts[kSamples] + at.parts[kFixedWork]),
                     milliseconds(at.parts[kLatency] + at.parts[kBandwidth]),
-                    milliseconds(at.parts[kInput]), percent(at.efficiency), duration(at.training),
-                    duration(at.fisher), duration(at.task),
+                    milliseconds(at.parts[kInput]), efficiency(at.efficiency),
+                    duration(at.training), duration(at.fisher), duration(at.task),
                     duration(static_cast<double>(work.tasks) * at.task)});
   }
   return concat(text_table(rows, "rrrrrrrrrrrr"), "\n",

@@ -1,5 +1,5 @@
 #pragma once
-// Where settings come from: files and the command line.
+// Settings as .cfg files give them.
 #include <filesystem>
 #include <string>
 #include <vector>

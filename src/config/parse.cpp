@@ -4,10 +4,10 @@
 #include <cctype>
 
 #include "given.h"
-#include "palimpsest/config/own_options.h"
+#include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/home_folder.h"
 #include "palimpsest/core/names.h"
+#include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -42,6 +42,15 @@ constexpr std::string_view kCommandLine = "command line";
   const std::string help = concat("palimpsest ", verb, " --help lists them all");
   throw UsageError(concat(given.source, ": unknown setting '", given.name, "'; ",
                           name_hint(usual, names, help)));
+}
+
+// read_value(), with the source of what is refused.
+ParameterValue read_given(const Parameter& row, const Given& given) {
+  try {
+    return read_value(row, given.value);
+  } catch (const UsageError& error) {
+    throw UsageError(concat(given.source, ": ", error.what()));
+  }
 }
 
 void apply(const KeyTable& table, const std::vector<Given>& all, std::string_view verb,
@@ -93,72 +102,52 @@ void check_complete(const KeyTable& table, const RunConfig& config) {
   }
 }
 
-// Of --name value, --name=value, or --name alone for a switch.
-std::vector<Given> read_command_line(const KeyTable& table, std::span<const std::string> arguments,
-                                     std::string_view verb) {
-  static const Parameter config{.name = "config", .type = Type::kText};
-  std::vector<std::string> words(arguments.begin(), arguments.end());
-  std::vector<Given> all = take_given(
-      [&](std::string_view name) {
-        return name == "config" ? &config : static_cast<const Parameter*>(find_key(table, name));
-      },
-      words);
-  if (words.empty()) return all;
-  const std::string& word = words.front();
+[[noreturn]] void refuse_word(const KeyTable& table, std::string_view word, std::string_view next,
+                              std::string_view verb) {
   if (!word.starts_with("--") || word.size() == 2) {
     throw UsageError(concat(kCommandLine, ": '", word,
                             "' is no setting; settings are written --name value or --name=value"));
   }
   const std::size_t equals = std::min(word.find('='), word.size());
-  std::string value = word.substr(std::min(equals + 1, word.size()));
-  if (equals == word.size() && words.size() > 1 && !words[1].starts_with("--")) value = words[1];
-  refuse_unknown(table, {word.substr(2, equals - 2), value, "", std::string(kCommandLine)}, verb);
+  std::string value(word.substr(std::min(equals + 1, word.size())));
+  if (equals == word.size() && !next.starts_with("--")) value = next;
+  refuse_unknown(
+      table, {std::string(word.substr(2, equals - 2)), value, "", std::string(kCommandLine)}, verb);
 }
 
-}  // namespace
-
-std::vector<Given> take_given(const FindRow& find, std::vector<std::string>& words) {
-  const std::vector<std::string> all_words = with_home_folders(std::move(words));
+// Of --name value, --name=value, or --name alone for a switch.
+std::vector<Given> read_command_line(const KeyTable& table, std::span<const std::string> arguments,
+                                     std::string_view verb) {
   const auto refuse = [](const auto&... reason) {
     throw UsageError(concat(kCommandLine, ": ", reason...));
   };
+  const std::vector<std::string> words = with_home_folders({arguments.begin(), arguments.end()});
   std::vector<Given> all;
-  words.clear();
-  for (std::size_t i = 0; i < all_words.size(); ++i) {
-    const std::string& word = all_words[i];
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    const std::string next = i + 1 < words.size() ? words[i + 1] : "--";
     const std::size_t equals = std::min(word.find('='), word.size());
     const std::string name = word.starts_with("--") ? word.substr(2, equals - 2) : "";
-    const Parameter* const row = name.empty() ? nullptr : find(name);
-    if (row == nullptr) {
-      words.push_back(word);
-      continue;
-    }
+    const Key* const key = find_key(table, name);
+    if (key == nullptr && name != "config") refuse_word(table, word, next, verb);
     if (std::ranges::find(all, name, &Given::name) != all.end())
       refuse("'", name, "' is given twice; keep one");
     Given& given = all.emplace_back(Given{name, "", "", std::string(kCommandLine)});
-    const std::string* const next = i + 1 < all_words.size() ? &all_words[i + 1] : nullptr;
-    const bool has_next = next != nullptr && !next->starts_with("--");
     if (equals != word.size()) {
       given.value = word.substr(equals + 1);
-    } else if (has_next) {
-      given.value = all_words[++i];
-    } else if (row->type == Type::kSwitch) {
+    } else if (!next.starts_with("--")) {
+      given.value = words[++i];
+    } else if (key != nullptr && key->type == Type::kSwitch) {
       given.value = "true";
     } else {
-      if (next == nullptr) refuse("expected a value of '--", name, "', found none");
-      refuse("expected a value of --", name, ", found ", *next);
+      if (i + 1 == words.size()) refuse("expected a value of '--", name, "', found none");
+      refuse("expected a value of --", name, ", found ", next);
     }
   }
   return all;
 }
 
-ParameterValue read_given(const Parameter& row, const Given& given) {
-  try {
-    return read_value(row, given.value);
-  } catch (const UsageError& error) {
-    throw UsageError(concat(given.source, ": ", error.what()));
-  }
-}
+}  // namespace
 
 const Key* find_key(const KeyTable& table, std::string_view name) {
   const auto found = std::ranges::find(table.keys, name, &Key::name);

@@ -3,7 +3,6 @@
 #include <sstream>
 
 #include "palimpsest/config/key_table.h"
-#include "palimpsest/config/own_options.h"
 #include "palimpsest/core/cfg_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -36,11 +35,10 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-// A setting's text is a path.
-std::string_view placeholder(const Parameter& row, std::string_view of_text) {
-  switch (row.type) {
-    case Type::kText:
-      return of_text;
+std::string_view placeholder(Type type) {
+  switch (type) {
+    case Type::kText:  // of a setting a path
+      return " PATH";
     case Type::kSwitch:
       return "";
     case Type::kWhole:
@@ -81,29 +79,22 @@ namespace {
 
 constexpr std::size_t kColumn = 26, kColumns = 100;  // of help: where texts begin, and end
 
-// `value`: by default; "": none.
-std::string row_help(const Parameter& row, std::string_view mark, std::string_view of_text,
-                     const std::string& value, std::string_view without_value) {
-  std::string text = concat(mark, "--", row.name, placeholder(row, of_text), " ");
+std::string key_help(const Key& key, bool is_needed) {
+  const std::string_view mark = key.effect == Effect::kOperational ? " *" : "  ";
+  std::string text = concat(mark, "--", key.name, placeholder(key.type), " ");
   text.resize(std::max(text.size(), kColumn), ' ');
   const std::string indent = "\n" + std::string(kColumn, ' ');
-  for (const char letter : row.help) text += letter == '\n' ? indent : std::string(1, letter);
-  const std::string by_default =
-      value.empty() ? std::string(without_value) : concat("default ", value);
-  const std::string takes = row.type == Type::kText ? "" : concat("; takes ", allowed(row));
-  if (by_default.empty()) return takes.empty() ? text : concat(text, indent, takes.substr(2));
+  for (const char letter : key.help) text += letter == '\n' ? indent : std::string(1, letter);
+  const std::string value = default_text(key);
+  const std::string by_default = !value.empty() ? concat("default ", value)
+                                 : is_needed    ? "required"
+                                                : "none by default";
+  const std::string takes = key.type == Type::kText ? "" : concat("; takes ", allowed(key));
   const bool fits = kColumn + by_default.size() + takes.size() <= kColumns;
   return concat(text, indent, by_default, fits ? takes : concat(";", indent, takes.substr(2)));
 }
 
 }  // namespace
-
-std::string options_help(std::string_view heading, std::span<const Parameter> rows) {
-  std::string text = concat(heading, ":\n");
-  for (const Parameter& row : rows)
-    text += concat(row_help(row, "  ", " TEXT", value_text(*row.standard), ""), "\n");
-  return text;
-}
 
 std::string config_help(const KeyTable& table) {
   std::string text =
@@ -127,11 +118,8 @@ std::string config_help(const KeyTable& table) {
   for (const Key& key : table.keys) {
     if (key.group != group) text += concat("\n", key.group, "\n");
     group = key.group;
-    const std::string_view mark = key.effect == Effect::kOperational ? " *" : "  ";
-    const bool is_needed = key.group == table.keys.front().group;
-    text += concat(
-        row_help(key, mark, " PATH", default_text(key), is_needed ? "required" : "none by default"),
-        key.type == Type::kKind ? ":\n" : "\n");
+    text += concat(key_help(key, key.group == table.keys.front().group),
+                   key.type == Type::kKind ? ":\n" : "\n");
     if (key.type != Type::kKind) continue;
     std::istringstream kinds(kinds_help(*key.kinds, kColumns - kColumn));
     for (std::string further; std::getline(kinds, further);)

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/home_folder.h"
+#include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {

@@ -46,10 +46,10 @@ std::size_t bytes_of(const NamedTensor::Values& values) {
 }
 
 std::string shape_text(const TensorDims& dims) {
-  std::string text;
-  for (const std::int64_t size : dims)
-    text += concat(text.empty() ? "" : ", ", size == kAnySize ? "n" : std::to_string(size));
-  return concat("[", text, "]");
+  const auto text_of = [](std::int64_t size) {
+    return size == kAnySize ? "n" : std::to_string(size);
+  };
+  return concat("[", joined(dims, ", ", text_of), "]");
 }
 
 std::string_view instance_of(std::string_view name) {

@@ -96,9 +96,7 @@ std::string name_hint(std::string_view name, std::span<const std::string_view> c
 }
 
 std::string name_list(std::span<const std::string> names, std::size_t most) {
-  std::string list;
-  for (const std::string& name : names.first(std::min(names.size(), most)))
-    list += concat(list.empty() ? "" : ", ", name);
+  const std::string list = joined(names.first(std::min(names.size(), most)));
   return names.size() > most ? concat(list, " and ", names.size() - most, " more") : list;
 }
 

@@ -1,7 +1,9 @@
 #include "palimpsest/core/process.h"
 
+#include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
@@ -9,6 +11,7 @@
 #include <initializer_list>
 
 #include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -17,6 +20,18 @@ namespace {
 std::array<char, 160> line_of_program{};  // a signal handler can format nothing
 
 extern "C" void end_program(int signal) { end_by_signal(signal, line_of_program.data()); }
+
+std::string own_folder() {
+  const char* const home = std::getenv("HOME");
+  if (home != nullptr && *home != '\0') return home;
+  const passwd* const entry = ::getpwuid(::getuid());
+  return entry == nullptr ? "" : entry->pw_dir;
+}
+
+std::string home_of(const std::string& user) {
+  const passwd* const entry = ::getpwnam(user.c_str());
+  return entry == nullptr ? "" : entry->pw_dir;
+}
 
 }  // namespace
 
@@ -62,6 +77,29 @@ bool is_first_rank() {
     if (const char* const rank = std::getenv(name)) return std::strcmp(rank, "0") == 0;
   }
   return true;
+}
+
+std::string with_home_folder(std::string_view path) {
+  if (!path.starts_with('~')) return std::string(path);
+  const std::size_t end = std::min(path.find('/'), path.size());
+  const std::string user(path.substr(1, end - 1));
+  const std::string folder = user.empty() ? own_folder() : home_of(user);
+  if (!folder.empty()) return folder + std::string(path.substr(end));
+  throw UsageError(concat("'", path, "': ~", user,
+                          " is no user with a home folder on this machine; a name ",
+                          "that begins with ~ is written ./~"));
+}
+
+std::vector<std::string> with_home_folders(std::vector<std::string> arguments) {
+  for (std::string& word : arguments) {
+    const std::size_t value = word.starts_with("--") ? word.find("=~") : std::string::npos;
+    if (value != std::string::npos && value == word.find('=')) {
+      word = word.substr(0, value + 1) + with_home_folder(word.substr(value + 1));
+    } else {
+      word = with_home_folder(word);
+    }
+  }
+  return arguments;
 }
 
 }  // namespace palimpsest

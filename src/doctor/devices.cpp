@@ -3,9 +3,9 @@
 #include <fstream>
 #include <set>
 
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/doctor/check.h"
-#include "palimpsest/report/readable.h"
 
 namespace palimpsest {
 namespace {
@@ -138,7 +138,7 @@ Judgement judge_peers(const RankFacts& ranks, const DoctorRequest&) {
     const auto apart = ranks[rank].value("apart", std::vector<std::string>());
     seen = seen || ranks.number(rank, "visible") > 1;
     if (!apart.empty())
-      return {Verdict::kWarning, concat("devices ", listed(apart), " of host ",
+      return {Verdict::kWarning, concat("devices ", joined(apart), " of host ",
                                         ranks.text(rank, "host"), " can't reach each other")};
   }
   if (!seen) return {Verdict::kSkipped, "each rank sees one device; NCCL finds its own way"};

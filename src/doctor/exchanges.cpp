@@ -9,10 +9,10 @@
 #include "palimpsest/comm/collectives.h"
 #include "palimpsest/comm/nccl.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/doctor/check.h"
-#include "palimpsest/report/readable.h"
 
 namespace palimpsest {
 namespace {
@@ -168,9 +168,8 @@ Judgement judge_all_reduce(const RankFacts& ranks, const std::string& check,
   }
   if (!wrong.empty()) return {Verdict::kFailure, "sums are wrong: " + wrong};
   for (const json& timing : timings) {
-    const std::int64_t kib = timing["bytes"].get<std::int64_t>() >> 10;
-    found += concat(found.empty() ? "" : ", ", kib < 1024 ? kib : kib >> 10,
-                    kib < 1024 ? " KiB " : " MiB ", time_text(timing["seconds"]));
+    found += concat(found.empty() ? "" : ", ", byte_count(timing["bytes"], 0), " ",
+                    time_text(timing["seconds"]));
   }
   const auto rate = [&](const char* name) {
     return fixed(timings.back().value(name, 0.0) / 1e9, 2) + " GB/s";

@@ -10,11 +10,11 @@
 #include <thread>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/doctor/check.h"
 #include "palimpsest/format/probe_file.h"
-#include "palimpsest/report/readable.h"
 
 namespace palimpsest {
 namespace {

@@ -14,10 +14,10 @@
 #include "palimpsest/comm/session.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/process.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/doctor/check.h"
 #include "palimpsest/format/probe_file.h"
-#include "palimpsest/report/readable.h"
 
 namespace palimpsest {
 namespace {
@@ -27,10 +27,6 @@ using nlohmann::json;
 std::string variable(const char* name) {
   const char* const value = std::getenv(name);
   return value == nullptr ? "" : value;
-}
-
-std::string counted(std::size_t count, const std::string& what) {
-  return concat(count, " ", what, count == 1 ? "" : "s");
 }
 
 void append(std::string& list, const std::string& more, const char* between = ", ") {

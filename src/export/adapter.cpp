@@ -4,11 +4,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "own_place.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/canonical_weights.h"
 #include "palimpsest/format/safetensors_writer.h"
 #include "truncated_svd.h"
 

@@ -67,14 +67,6 @@ std::string_view block_of(Dialect dialect, bool dino) {
 
 }  // namespace
 
-Dialect parse_dialect(std::string_view name) {
-  if (name == "own") return Dialect::kOwn;
-  if (name == "timm") return Dialect::kTimm;
-  if (name == "hf4") return Dialect::kHf4;
-  if (name == "hf5") return Dialect::kHf5;
-  throw UsageError(concat("--dialect '", name, "' is not known; use own, timm, hf4 or hf5"));
-}
-
 std::string_view prefix_of(const VitConfig& config, Dialect dialect, bool with_classifier) {
   if (!with_classifier || dialect == Dialect::kTimm) return "";
   if (!is_dino(config)) return "vit.";
@@ -152,6 +144,20 @@ std::vector<CanonicalTensor> tensors_of(const VitConfig& config) {
   }
   norm("norm", width);
   return tensors;
+}
+CanonicalWeights::Place own_place(const Checkpoint& weights, const BackboneConfig& backbone,
+                                  const std::string& module) {
+  const Spellings& spellings = spellings_of(backbone);
+  const CanonicalWeights canonical(weights, spellings);
+  const std::string name = module + ".weight";
+  if (canonical.contains(name)) return canonical.place_of(name);
+  for (const std::string_view prefix : spellings.prefixes) {  // the first is none
+    const std::string longer = concat(prefix, name);
+    if (weights.contains(longer)) return {.tensors = {longer}};
+    const std::string shorter = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+    if (weights.contains(shorter)) return {.tensors = {shorter}};
+  }
+  return canonical.place_of(name);  // throws
 }
 
 }  // namespace palimpsest

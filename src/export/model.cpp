@@ -6,11 +6,9 @@
 
 #include "classifier.h"
 #include "model_config.h"
-#include "own_place.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/canonical_weights.h"
 #include "palimpsest/format/safetensors_writer.h"
 #include "palimpsest/merge/task_vector.h"
 

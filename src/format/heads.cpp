@@ -9,11 +9,6 @@
 namespace palimpsest {
 namespace {
 
-std::string shortest_text(double value) {
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof text, value).ptr};
-}
-
 Head head_at(const NamedTensors& memory, const std::string& place) {
   Head head;
   const TensorDims& dims = memory.at(place + "/weight").dims;
@@ -70,7 +65,7 @@ std::string heads_hash(std::span<const Head> heads) {
 }
 
 std::string head_instance(std::string_view kind, double scale) {
-  return concat("head/", kind, kind == Head().kind ? "" : ":scale=" + shortest_text(scale));
+  return concat("head/", kind, kind == Head().kind ? "" : ":scale=" + shortest(scale));
 }
 
 std::vector<Head> heads_in(const NamedTensors& memory) {

@@ -13,19 +13,6 @@
 namespace palimpsest {
 namespace {
 
-template <typename Number>
-std::string number_text(Number value) {
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof(text), value).ptr};
-}
-
-template <typename Values, typename Text>
-std::string joined(const Values& values, const Text& text) {
-  std::string all;
-  for (const auto& value : values) all += concat(all.empty() ? "" : "+", text(value));
-  return all;
-}
-
 bool is_choice(const Parameter& parameter, std::string_view word) {
   return std::ranges::find(parameter.choices, word) != parameter.choices.end();
 }
@@ -39,7 +26,7 @@ bool is_in_range(const Parameter& parameter, double number) {
 }
 
 std::string range_text(const Parameter& parameter) {
-  const std::string low = number_text(parameter.minimum), high = number_text(parameter.maximum);
+  const std::string low = shortest(parameter.minimum), high = shortest(parameter.maximum);
   if (std::isinf(parameter.maximum))
     return parameter.above_minimum ? " above " + low : ", " + low + " or more";
   return concat(parameter.above_minimum ? " above " + low + "," : " from " + low,
@@ -150,15 +137,15 @@ std::string alternatives(std::span<const std::string_view> names) {
 
 std::string value_text(const ParameterValue& value) {
   struct Text {
-    std::string operator()(double number) const { return number_text(number); }
-    std::string operator()(std::uint64_t number) const { return number_text(number); }
+    std::string operator()(double number) const { return shortest(number); }
+    std::string operator()(std::uint64_t number) const { return shortest(number); }
     std::string operator()(bool is_on) const { return is_on ? "true" : "false"; }
     std::string operator()(const std::string& text) const { return text; }
     std::string operator()(const std::vector<std::string>& words) const {
-      return joined(words, [](const std::string& word) { return word; });
+      return joined(words, "+");
     }
     std::string operator()(const std::vector<double>& numbers) const {
-      return joined(numbers, number_text<double>);
+      return joined(numbers, "+", shortest<double>);
     }
   };
   return std::visit(Text(), value);

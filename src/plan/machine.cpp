@@ -1,7 +1,6 @@
 #include "palimpsest/plan/machine.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <set>
@@ -12,6 +11,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/names.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/kinds/parameter.h"
 
 namespace palimpsest {
 namespace {
@@ -62,21 +62,17 @@ const MachineKey& find_key(std::string_view name, const std::string& source) {
                           name_hint(name, names, "palimpsest plan --help lists them all")));
 }
 
-void set(Machine& machine, const MachineKey& key, const std::string& text,
-         const std::string& source) {
+void set(Machine& machine, const MachineKey& key, std::string_view text) {
+  Parameter parameter = {.name = key.name, .minimum = key.minimum, .maximum = key.maximum};
   if (const auto* const flag = std::get_if<bool Machine::*>(&key.member)) {
-    if (text != "true" && text != "false")
-      throw UsageError(concat(source, ": ", key.name, " = '", text, "': expected true or false"));
-    machine.** flag = text == "true";
+    parameter.type = Type::kSwitch;
+    machine.** flag = std::get<bool>(read_value(parameter, text));
     return;
   }
   double& value = machine.*std::get<double Machine::*>(key.member);
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() ||
-      !(value >= key.minimum && value <= key.maximum) || (key.whole && value != std::floor(value)))
-    throw UsageError(concat(source, ": ", key.name, " = '", text, "': expected a ",
-                            key.whole ? "whole " : "", "number from ", key.minimum, " to ",
-                            key.maximum));
+  value = std::get<double>(read_value(parameter, text));
+  if (key.whole && value != std::floor(value))
+    throw UsageError(concat(key.name, " = '", text, "' is not possible: it takes a whole number"));
 }
 
 std::string text_of(const std::string& path) {
@@ -96,23 +92,26 @@ Machine parse_machine(const std::string& text, const std::string& source) {
   for (const MachineKey& key : machine_keys())
     if (key.required) missing.insert(key.name);
   for (const CfgLine& line : parse_cfg(text, source)) {
-    set(machine, find_key(line.name, source), line.value, source);
+    const MachineKey& key = find_key(line.name, source);
+    try {
+      set(machine, key, line.value);
+    } catch (const UsageError& error) {
+      throw UsageError(concat(source, ": ", error.what()));
+    }
     missing.erase(line.name);
   }
-  std::string names;
-  for (const std::string_view name : missing) names += concat(names.empty() ? "" : ", ", name);
-  if (!names.empty()) throw UsageError(concat(source, ": the keys ", names, " are missing"));
+  if (!missing.empty())
+    throw UsageError(concat(source, ": the keys ", joined(missing), " are missing"));
   return machine;
 }
 
 Machine open_machine(const std::string& name_or_path) {
-  std::string names;
-  for (const CompiledText& known : machine_texts()) names += concat(known.name, ", ");
   const auto texts = machine_texts();
   const auto known = std::ranges::find(texts, name_or_path, &CompiledText::name);
   if (known == texts.end() && !name_or_path.ends_with(".cfg"))
-    throw UsageError(concat("--machine ", name_or_path, " is not known; use one of ", names,
-                            "or the path of a machine file, which ends in .cfg"));
+    throw UsageError(concat("--machine ", name_or_path, " is not known; use one of ",
+                            joined(texts, ", ", &CompiledText::name),
+                            ", or the path of a machine file, which ends in .cfg"));
   Machine machine =
       known == texts.end()
           ? parse_machine(text_of(name_or_path), concat("machine file ", name_or_path))

@@ -1,5 +1,6 @@
 #include "palimpsest/plan/model_shape.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -90,12 +91,11 @@ std::vector<PublishedShape> published_shapes() {
 }  // namespace
 
 BackboneConfig published_shape(std::string_view name) {
-  std::string known;
-  for (const PublishedShape& shape : published_shapes()) {
-    if (shape.name == name) return shape.config;
-    known += concat(known.empty() ? "" : ", ", shape.name);
-  }
-  throw UsageError(concat("--shape ", name, " is not known; use one of ", known,
+  const std::vector<PublishedShape> shapes = published_shapes();
+  const auto found = std::ranges::find(shapes, name, &PublishedShape::name);
+  if (found != shapes.end()) return found->config;
+  throw UsageError(concat("--shape ", name, " is not known; use one of ",
+                          joined(shapes, ", ", &PublishedShape::name),
                           ", or leave --shape out and name the model's folder as --backbone"));
 }
 

@@ -9,7 +9,7 @@
 #include "palimpsest/format/peft_adapter.h"
 #include "palimpsest/remerge/merge_record.h"
 #include "palimpsest/remerge/run_merge.h"
-#include "post_hoc.h"
+#include "recorded_run.h"
 
 namespace palimpsest {
 namespace {

@@ -1,7 +1,6 @@
 #include "palimpsest/remerge/audit.h"
 
 #include <array>
-#include <future>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/parallel.h"
@@ -59,15 +58,10 @@ Audit audit_of_run(const std::filesystem::path& path, int threads) {
               .measured = measured_rises(run)};
   for (std::size_t t = 0; t < count; ++t) audit.predicted[t].resize(t + 1);
   const auto read = [&](std::size_t i) {
-    return std::async(std::launch::async,
-                      [file = run.folder.task_file(static_cast<std::int64_t>(i))] {
-                        return read_task_parts(file, {.lora = true, .fisher = true});
-                      });
+    return read_task_parts(run.folder.task_file(static_cast<std::int64_t>(i)),
+                           {.lora = true, .fisher = true});
   };
-  std::future<TaskRecord> next = read(0);
-  for (std::size_t i = 0; i < count; ++i) {
-    const TaskRecord record = next.get();
-    if (i + 1 < count) next = read(i + 1);
+  read_ahead(count, read, [&](std::size_t i, const TaskRecord& record) {
     audit.task_names.push_back(record.name);
     const AdaptedLayout layout = layout_of(record.lora);
     const std::vector<float> optimum = merge_by_coefficients(
@@ -77,7 +71,7 @@ Audit audit_of_run(const std::filesystem::path& path, int threads) {
           record.fisher->factor *
           quadratic_rise(record.fisher->values, merged[i + later + 1], optimum);
     });
-  }
+  });
   return audit;
 }
 

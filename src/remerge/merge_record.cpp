@@ -1,6 +1,5 @@
 #include "palimpsest/remerge/merge_record.h"
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "palimpsest/core/error.h"
@@ -19,11 +18,7 @@ std::string rule_text(const nlohmann::json& json) {
   for (const auto& [key, value] : json.items()) {
     if (key == "name") continue;
     std::string written = value.is_string() ? value.get<std::string>() : "";
-    if (value.is_number()) {
-      char number[32];
-      written.assign(number,
-                     std::to_chars(number, number + sizeof(number), value.get<double>()).ptr);
-    }
+    if (value.is_number()) written = shortest(value.get<double>());
     text += concat(separator, key, "=", written);
     separator = ',';
   }

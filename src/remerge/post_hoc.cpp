@@ -1,5 +1,3 @@
-#include "post_hoc.h"
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -7,6 +5,7 @@
 #include "palimpsest/format/heads.h"
 #include "palimpsest/kinds/kind_settings.h"
 #include "palimpsest/kinds/old_settings.h"
+#include "recorded_run.h"
 
 namespace palimpsest {
 namespace {

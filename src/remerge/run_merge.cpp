@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <future>
 #include <nlohmann/json.hpp>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/parallel.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/format/partial_records.h"
 #include "palimpsest/remerge/merge_record.h"
-#include "post_hoc.h"
 #include "recorded_run.h"
 
 namespace palimpsest {
@@ -37,12 +36,12 @@ class RunMerge {
   }
 
   RemergeResult merge() {
-    std::future<TaskRecord> next = read(0);
-    for (std::int64_t t = 0; t <= choice_.last(); ++t) {
-      const TaskRecord record = next.get();
-      if (t < choice_.last()) next = read(t + 1);
-      take(t, record);
-    }
+    read_ahead(
+        static_cast<std::size_t>(choice_.last()) + 1,
+        [&](std::size_t t) { return read(static_cast<std::int64_t>(t)); },
+        [&](std::size_t t, const TaskRecord& record) {
+          take(static_cast<std::int64_t>(t), record);
+        });
     MergedRecord& made = result_.record;
     made.layout = mine_->layout();
     made.weights = mine_->merged();
@@ -79,14 +78,12 @@ class RunMerge {
     return offered;
   }
 
-  std::future<TaskRecord> read(std::int64_t t) const {
+  TaskRecord read(std::int64_t t) const {
     const bool is_taken = choice_.has(t) || t == choice_.removed;
     const TaskParts parts{
         .lora = true,
         .fisher = (is_taken && mine_keeps_memory_) || (t < choice_.last() && own_keeps_memory_)};
-    return std::async(std::launch::async, [path = run_.folder.task_file(t), parts] {
-      return read_task_parts(path, parts);
-    });
+    return read_task_parts(run_.folder.task_file(t), parts);
   }
 
   void begin(const TaskRecord& record) {

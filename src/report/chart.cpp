@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/report/readable.h"
 
 namespace palimpsest {
 

@@ -3,13 +3,12 @@
 #include <map>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/metrics/stream_metrics.h"
-#include "palimpsest/report/readable.h"
 #include "palimpsest/report/views.h"
-#include "run_records.h"
 #include "view_parts.h"
 
 namespace palimpsest {
@@ -82,7 +81,7 @@ std::vector<double> bound_of(const RunRecords& run, const std::filesystem::path&
   }
 }
 
-std::string points(double share) { return (share >= 0 ? "+" : "") + fixed(100 * share, 1); }
+std::string points(double share) { return (share >= 0 ? "+" : "") + percent(share); }
 
 std::string points_or_dash(const std::optional<double>& share) {
   return share ? points(*share) : "-";
@@ -95,13 +94,13 @@ std::string differing_settings(const std::vector<RunRecords>& runs) {
     const Json config = config_of(run);
     for (const auto& [name, value] : config.items()) values[name].push_back(value.dump());
   }
-  std::string differing;
+  std::vector<std::string> differing;
   for (const auto& [name, found] : values) {
     const bool same =
         found.size() == runs.size() && std::ranges::count(found, found[0]) == std::ssize(found);
-    if (!same) differing += (differing.empty() ? "" : ", ") + name;
+    if (!same) differing.push_back(name);
   }
-  return differing;
+  return joined(differing);
 }
 
 }  // namespace
@@ -123,9 +122,8 @@ View view_of_decomposition(const std::filesystem::path& folder,
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     const TaskDecomposition& task = tasks[t];
     rows.push_back(
-        {std::to_string(t + 1), percent_or_dash(task.frozen), percent_or_dash(task.accuracy),
-         percent_or_dash(task.joint), fixed_or_dash(task.placed, 2),
-         percent_or_dash(task.given_task), points_or_dash(task.task_confusion),
+        {std::to_string(t + 1), percent(task.frozen), percent(task.accuracy), percent(task.joint),
+         fixed(task.placed, 2), percent(task.given_task), points_or_dash(task.task_confusion),
          before_and_after(task.plasticity_before, task.plasticity), points(task.merge_cost)});
     json["tasks"].push_back({{"task", t},
                              {"accuracy", number_or_null(task.accuracy)},
@@ -151,7 +149,7 @@ View view_of_decomposition(const std::filesystem::path& folder,
     const double missed = intransigence(accuracy, joint);
     json["intransigence"] = missed;
     text += concat("intransigence (joint accuracy minus accuracy when learned, mean over tasks): ",
-                   fixed(100 * missed, 1), " points\n");
+                   percent(missed), " points\n");
   }
   return {std::move(text), dump(json)};
 }
@@ -183,7 +181,7 @@ View view_of_repetitions(std::span<const std::filesystem::path> folders) {
     const Spread over = spread(found->second);
     json["metrics"][name] = {{"mean", over.mean}, {"deviation", number_or_null(over.deviation)}};
     const bool is_share = unit == Unit::kShare;
-    const auto shown = [&](double value) { return fixed(is_share ? 100 * value : value, 2); };
+    const auto shown = [&](double value) { return is_share ? percent(value, 2) : fixed(value, 2); };
     rows.push_back({name, shown(over.mean), over.deviation ? shown(*over.deviation) : "-",
                     is_share              ? "%"
                     : unit == Unit::kNats ? "nats"

@@ -4,9 +4,10 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
-#include "palimpsest/report/readable.h"
+#include "palimpsest/kinds/old_settings.h"
 #include "published.h"
 #include "reported_run.h"
 
@@ -28,9 +29,8 @@ std::map<std::string, std::string> conditions_of(const ReportedRun& run) {
     for (const auto& [key, value] : recorded.items())
       if (key != "seed") conditions[key] = setting_text(value);
   }
-  std::string sizes;
-  for (const TaskSummary& task : run.tasks)
-    sizes += concat(sizes.empty() ? "" : "+", task.record.classes.size());
+  const std::string sizes =
+      joined(run.tasks, "+", [](const TaskSummary& task) { return task.record.classes.size(); });
   conditions["tasks"] = concat(run.tasks.size(), " of ", sizes, " classes");
   conditions["backbone"] = record.backbone_name + " " + short_hash(record.backbone_sha256);
   conditions["pack"] = short_hash(record.pack_content_sha256);
@@ -119,8 +119,8 @@ std::string description(const std::vector<std::map<std::string, std::string>>& a
 
 }  // namespace
 
-Comparison compare_runs(const std::vector<std::filesystem::path>& runs) {
-  Comparison comparison;
+RunComparison compare_runs(const std::vector<std::filesystem::path>& runs) {
+  RunComparison comparison;
   std::vector<std::map<std::string, std::string>> conditions;  // of the groups
   for (const std::filesystem::path& folder : runs) {
     const ReportedRun records = read_reported_run(folder);

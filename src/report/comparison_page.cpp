@@ -19,7 +19,7 @@ std::string one_left(const TextTable& table) {
 }
 
 // A_t over tasks: mean of a group, and the range of its runs.
-Html accuracy_over_tasks(const Comparison& comparison) {
+Html accuracy_over_tasks(const RunComparison& comparison) {
   std::vector<Series> series;
   for (std::size_t g = 0; g < std::min(kDrawn, comparison.groups.size()); ++g) {
     const RunGroup& group = comparison.groups[g];
@@ -46,7 +46,7 @@ Html accuracy_over_tasks(const Comparison& comparison) {
 
 }  // namespace
 
-std::string comparison_page(const Comparison& comparison) {
+std::string comparison_page(const RunComparison& comparison) {
   std::size_t runs = 0;
   Rows published;
   for (const RunGroup& group : comparison.groups) {

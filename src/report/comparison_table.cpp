@@ -2,18 +2,14 @@
 
 #include <algorithm>
 
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/report/readable.h"
 #include "reported_run.h"
 
 namespace palimpsest {
 namespace {
 
-std::string seeds(const RunGroup& group) {
-  std::vector<std::string> texts;
-  for (const ComparedRun& run : group.runs) texts.push_back(std::to_string(run.seed));
-  return listed(texts);
-}
+std::string seeds(const RunGroup& group) { return joined(group.runs, ", ", &ComparedRun::seed); }
 
 std::size_t class_orders(const RunGroup& group) {
   std::vector<std::string> orders;
@@ -38,12 +34,12 @@ void drop_empty(Rows& rows) {
 }  // namespace
 
 std::string spread_text(const Spread& spread, bool with_sign) {
-  const std::string mean = fixed(100 * spread.mean, 1);
+  const std::string mean = percent(spread.mean);
   return concat(with_sign && mean[0] != '-' && mean != "0.0" ? "+" : "", mean,
-                spread.deviation ? " ± " + fixed(100 * *spread.deviation, 1) : "");
+                spread.deviation ? " ± " + percent(*spread.deviation) : "");
 }
 
-TextTable table_of_groups(const Comparison& comparison) {
+TextTable table_of_groups(const RunComparison& comparison) {
   TextTable table{{"group", "runs", "seeds", "class orders", "differs in"}, {}};
   for (const RunGroup& group : comparison.groups) {
     table.rows.push_back({group.name, std::to_string(group.runs.size()), seeds(group),
@@ -53,7 +49,7 @@ TextTable table_of_groups(const Comparison& comparison) {
   return table;
 }
 
-TextTable table_of_measures(const Comparison& comparison, std::size_t first, std::size_t count) {
+TextTable table_of_measures(const RunComparison& comparison, std::size_t first, std::size_t count) {
   const std::size_t end = std::min(first + count, comparison.groups.size());
   TextTable table{{"in %"}, {}};
   for (std::size_t g = first; g < end; ++g) table.heading.push_back(comparison.groups[g].name);
@@ -66,7 +62,8 @@ TextTable table_of_measures(const Comparison& comparison, std::size_t first, std
   return table;
 }
 
-TextTable table_of_differences(const Comparison& comparison, std::size_t first, std::size_t count) {
+TextTable table_of_differences(const RunComparison& comparison, std::size_t first,
+                               std::size_t count) {
   const std::size_t end = std::min(first + count, comparison.differences.size());
   TextTable table{{"in points"}, {}};
   for (std::size_t i = first; i < end; ++i) {
@@ -84,7 +81,7 @@ TextTable table_of_differences(const Comparison& comparison, std::size_t first, 
   return table;
 }
 
-TextTable table_of_runs(const Comparison& comparison) {
+TextTable table_of_runs(const RunComparison& comparison) {
   TextTable table{{"group", "run", "seed", "class order"}, {}};
   for (const Measure& measure : measures()) table.heading.emplace_back(measure.name);
   for (const RunGroup& group : comparison.groups) {
@@ -93,7 +90,7 @@ TextTable table_of_runs(const Comparison& comparison) {
           {group.name, run.folder, std::to_string(run.seed), short_hash(run.class_order)});
       for (const Measure& measure : measures()) {
         const auto value = run.values.find(std::string(measure.key));
-        table.rows.back().push_back(value == run.values.end() ? "" : fixed(100 * value->second, 1));
+        table.rows.back().push_back(value == run.values.end() ? "" : percent(value->second));
       }
     }
   }

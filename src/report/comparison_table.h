@@ -18,9 +18,10 @@ std::string spread_text(const Spread& spread, bool with_sign = false);
 
 // A line per group; a line per measure, over the groups from `first` on, `count` at most; a line
 // per measure over the pairs of groups; a line per run.
-TextTable table_of_groups(const Comparison& comparison);
-TextTable table_of_measures(const Comparison& comparison, std::size_t first, std::size_t count);
-TextTable table_of_differences(const Comparison& comparison, std::size_t first, std::size_t count);
-TextTable table_of_runs(const Comparison& comparison);
+TextTable table_of_groups(const RunComparison& comparison);
+TextTable table_of_measures(const RunComparison& comparison, std::size_t first, std::size_t count);
+TextTable table_of_differences(const RunComparison& comparison, std::size_t first,
+                               std::size_t count);
+TextTable table_of_runs(const RunComparison& comparison);
 
 }  // namespace palimpsest

@@ -1,8 +1,7 @@
 #include "comparison_table.h"
-#include "csv.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/report/comparison.h"
-#include "palimpsest/report/readable.h"
 #include "reported_run.h"
 
 namespace palimpsest {
@@ -31,15 +30,14 @@ Json json_of(const std::map<std::string, Spread>& spreads) {
 
 }  // namespace
 
-std::string comparison_text(const Comparison& comparison) {
+std::string comparison_text(const RunComparison& comparison) {
   std::string text;
   for (const RunGroup& group : comparison.groups) {
-    std::vector<std::string> names;
-    for (const ComparedRun& run : group.runs) names.push_back(run.folder);
+    const std::string names = joined(group.runs, ", ", &ComparedRun::folder);
     const std::string title = "group " + group.name + "  ";
     const int indent = static_cast<int>(title.size());
     const std::string blank(title.size(), ' ');
-    text += concat(title, wrap(listed(names), kWidth, indent, indent), "\n");
+    text += concat(title, wrap(names, kWidth, indent, indent), "\n");
     if (!group.description.empty())
       text += concat(blank, wrap(group.description, kWidth, indent, indent), "\n");
     text += concat(blank, wrap("published: " + group.published, kWidth, indent, indent), "\n");
@@ -56,7 +54,7 @@ std::string comparison_text(const Comparison& comparison) {
   return text;
 }
 
-std::string comparison_json(const Comparison& comparison) {
+std::string comparison_json(const RunComparison& comparison) {
   Json json = {{"groups", Json::array()}, {"differences", Json::array()}};
   for (const RunGroup& group : comparison.groups) {
     Json runs = Json::array();
@@ -79,10 +77,10 @@ std::string comparison_json(const Comparison& comparison) {
                                    {"pairs", difference.pairs},
                                    {"spreads", json_of(difference.spreads)}});
   }
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return dump(json);
 }
 
-std::string comparison_csv(const Comparison& comparison) {
+std::string comparison_csv(const RunComparison& comparison) {
   std::string csv = "group,run,seed,class_order";
   for (const Measure& measure : measures()) csv += concat(",", measure.key);
   csv += "\n";

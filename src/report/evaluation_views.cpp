@@ -1,8 +1,7 @@
-#include "palimpsest/report/evaluation_views.h"
-
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/metrics/scores.h"
-#include "palimpsest/report/readable.h"
+#include "palimpsest/report/views.h"
 #include "view_parts.h"
 
 namespace palimpsest {
@@ -20,19 +19,9 @@ Json means_json(const EvaluationRow& row, std::optional<std::size_t> task) {
   return json;
 }
 
-Json title_json(const char* type, const EvaluationTitle& title) {
-  return {{"type", type},
-          {"weights", title.weights},
-          {"pack", title.pack},
-          {"split", title.split},
-          {"remarks", title.remarks}};
-}
-
 std::string title_text(const std::string& what, const EvaluationTitle& title) {
-  std::string text =
-      concat(what, title.weights, ", on the ", title.split, " samples of ", title.pack, "\n");
-  for (const std::string& remark : title.remarks) text += "  " + wrap(remark, kWidth, 2, 2) + "\n";
-  return text + "\n";
+  return concat(what, title.weights, ", on the ", title.split, " samples of ", title.pack, "\n",
+                remarks_text(title), "\n");
 }
 
 std::vector<std::string> cells(const std::vector<Score>& scores, std::optional<std::size_t> task) {

@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include "chart.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/report/readable.h"
 
 namespace palimpsest {
 
@@ -36,8 +36,8 @@ Html heat_map(const HeatMap& map) {
                    {"fill-opacity", fixed(shade, 2)}},
                   element("title", {},
                           escaped(concat(map.row_label, " ", map.rows[t], ", ", map.column_label,
-                                         " ", map.columns[j], ": ", fixed(100 * value, 1), " %"))));
-      drawing += svg_text(x(j) + kCellWidth / 2 - 0.5, y + 15, fixed(100 * value, 1), "middle",
+                                         " ", map.columns[j], ": ", percent(value), " %"))));
+      drawing += svg_text(x(j) + kCellWidth / 2 - 0.5, y + 15, percent(value), "middle",
                           shade > 0.66 ? "on" : "");
     }
   }

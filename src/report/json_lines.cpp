@@ -17,11 +17,6 @@ std::string line_of(const char* event, const Json& fields) {
   return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-template <typename Value>
-Json or_null(const std::optional<Value>& value) {
-  return value ? Json(*value) : Json();
-}
-
 }  // namespace
 
 void JsonLinesReport::on(const RunStarted& event) {
@@ -77,23 +72,25 @@ void JsonLinesReport::on(const TaskTrained& event) {
 }
 
 void JsonLinesReport::on(const Merged& event) {
-  write(line_of("merged", Json::object({{"task", event.task},
-                                        {"rule", event.rule},
-                                        {"alpha", event.alpha},
-                                        {"alpha_range", or_null(event.alpha_range)},
-                                        {"alpha_unclamped", or_null(event.alpha_unclamped)},
-                                        {"numerator", or_null(event.numerator)},
-                                        {"denominator", or_null(event.denominator)},
-                                        {"fisher_factor", or_null(event.fisher_factor)},
-                                        {"fisher_mass_task", or_null(event.fisher_mass_task)},
-                                        {"fisher_mass_before", or_null(event.fisher_mass_before)},
-                                        {"remark", event.remark}})));
+  write(line_of("merged",
+                Json::object({{"task", event.task},
+                              {"rule", event.rule},
+                              {"alpha", event.alpha},
+                              {"alpha_range", number_or_null(event.alpha_range)},
+                              {"alpha_unclamped", number_or_null(event.alpha_unclamped)},
+                              {"numerator", number_or_null(event.numerator)},
+                              {"denominator", number_or_null(event.denominator)},
+                              {"fisher_factor", number_or_null(event.fisher_factor)},
+                              {"fisher_mass_task", number_or_null(event.fisher_mass_task)},
+                              {"fisher_mass_before", number_or_null(event.fisher_mass_before)},
+                              {"remark", event.remark}})));
 }
 
 void JsonLinesReport::on(const ErrorBudget& event) {
-  write(line_of("error_budget", Json::object({{"task", event.task},
-                                              {"rise_predicted", or_null(event.rise_predicted)},
-                                              {"rise_measured", event.rise_measured}})));
+  write(line_of("error_budget",
+                Json::object({{"task", event.task},
+                              {"rise_predicted", number_or_null(event.rise_predicted)},
+                              {"rise_measured", event.rise_measured}})));
 }
 
 void JsonLinesReport::on(const Evaluated& event) {

@@ -1,7 +1,7 @@
 #include "chart.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/metrics/scores.h"
-#include "palimpsest/report/readable.h"
 #include "sections.h"
 
 namespace palimpsest {

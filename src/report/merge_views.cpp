@@ -1,20 +1,15 @@
-#include "palimpsest/report/merge_views.h"
-
 #include <algorithm>
 
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/report/readable.h"
+#include "palimpsest/report/views.h"
 #include "view_parts.h"
 
 namespace palimpsest {
 namespace {
 
-std::string scientific_or_dash(const std::optional<double>& value, int decimals) {
-  return value ? scientific(*value, decimals) : "-";
-}
-
 std::string coefficients_text(const MergeRecord& record) {
-  if (record.coefficients.size() < 2) return fixed_or_dash(record.alpha(), 4);
+  if (record.coefficients.size() < 2) return fixed(record.alpha(), 4);
   const auto [least, most] = std::ranges::minmax(record.coefficients);
   return concat(fixed(*record.alpha(), 4), " (", fixed(least, 2), " to ", fixed(most, 2), ")");
 }
@@ -25,9 +20,8 @@ std::string merge_table(const RemergeResult& result) {
   for (const MergedTask& task : result.tasks) {
     const bool is_merged = !task.record.weights_after.empty();
     rows.push_back({std::to_string(task.index + 1), result.record.task_names[rows.size() - 1],
-                    coefficients_text(task.record), fixed_or_dash(task.record.alpha_unclamped, 4),
-                    is_merged ? fixed(task.norm, 4) : "-",
-                    scientific_or_dash(task.predicted_rise, 2),
+                    coefficients_text(task.record), fixed(task.record.alpha_unclamped, 4),
+                    is_merged ? fixed(task.norm, 4) : "-", scientific(task.predicted_rise, 2),
                     is_merged ? short_hash(task.record.weights_after) : "-"});
   }
   return text_table(rows, "rlrrrrl");
@@ -53,7 +47,7 @@ std::string triangle(const std::vector<std::vector<Number>>& values) {
     rows[0].push_back(std::to_string(t + 1));
     rows.push_back({std::to_string(t + 1)});
     for (const std::optional<double> value : values[t]) {
-      rows.back().push_back(scientific_or_dash(value, 1));
+      rows.back().push_back(scientific(value, 1));
     }
   }
   return text_table(rows, std::string(values.size() + 1, 'r'));
@@ -89,9 +83,9 @@ View view_of_merge(const RemergeResult& result, const std::string& source, const
     if (!merge.remark.empty())
       remarks += as_paragraph(concat("task ", task.index + 1, ": ", merge.remark));
   }
-  std::string text = concat(source, " merged by ", result.rule, ", ", result.tasks.size(),
-                            result.tasks.size() == 1 ? " task\n\n" : " tasks\n\n",
-                            merge_table(result), "\n", remarks);
+  std::string text =
+      concat(source, " merged by ", result.rule, ", ", counted(result.tasks.size(), "task"), "\n\n",
+             merge_table(result), "\n", remarks);
   for (const std::string& remark : result.remarks) text += as_paragraph(remark);
   if (result.verified > 0) {
     text += as_paragraph(

@@ -1,9 +1,9 @@
 #include <cmath>
 
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/curvature_record.h"
 #include "palimpsest/format/merged_record.h"
-#include "palimpsest/report/readable.h"
 #include "palimpsest/report/views.h"
 #include "view_parts.h"
 
@@ -53,16 +53,15 @@ View view_of_merged(const std::filesystem::path& file) {
                {"norm_merged", norm(record.weights)},
                {"weights", hash}});
   std::string text = concat(
-      "merged weights of ", record.task_names.size(),
-      record.task_names.size() == 1 ? " task\n" : " tasks\n", identity_text(identity),
-      "  backbone ", hash_or_unknown(record.backbone_sha256), ", pack ",
+      "merged weights of ", counted(record.task_names.size(), "task"), "\n",
+      identity_text(identity), "  backbone ", hash_or_unknown(record.backbone_sha256), ", pack ",
       hash_or_unknown(record.pack_content_sha256), "\n  rule ", record.rule, ", theta_hat ",
       short_hash(hash), ", |theta_hat - theta_hat_0| = ", fixed(norm(record.weights), 4), "\n  ",
       record.post_hoc.empty() ? "the run's own merge" : wrap(record.post_hoc, kWidth, 2, 2),
       "\n  from ", wrap(record.sources, kWidth, 2, 7), "\n\ntasks\n");
   for (std::size_t t = 0; t < record.task_names.size(); ++t) {
     const std::string classes =
-        record.classes.empty() ? "without a head" : listed(record.classes[t]);
+        record.classes.empty() ? "without a head" : joined(record.classes[t]);
     text += concat("  ", t + 1, "  ",
                    wrap(concat(record.task_names[t], ": ", classes), kWidth, 6, 6), "\n");
   }

@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include "chart.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/report/readable.h"
 #include "sections.h"
 
 namespace palimpsest {

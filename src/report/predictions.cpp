@@ -1,16 +1,13 @@
-#include "palimpsest/report/predictions.h"
-
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <numeric>
 #include <optional>
 #include <span>
 
-#include "csv.h"
 #include "palimpsest/core/progress.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/report/readable.h"
+#include "palimpsest/report/views.h"
 #include "view_parts.h"
 
 namespace palimpsest {
@@ -44,13 +41,6 @@ std::vector<double> softmax(std::span<const float> logits) {
   }
   for (double& share : shares) share /= sum;
   return shares;
-}
-
-// The shortest text that reads back as the same number.
-template <typename Number>
-std::string exact(Number value) {
-  char digits[32];
-  return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
 }
 
 struct ClassCounts {
@@ -89,9 +79,9 @@ std::string csv_of_predictions(const Predictions& predictions, std::int64_t top,
                   : is_right ? "1"
                              : "0");
     for (const std::size_t c : std::span(order).first(kept))
-      csv += "," + csv_cell(predictions.classes[c]) + "," + exact(probabilities[c]);
+      csv += "," + csv_cell(predictions.classes[c]) + "," + shortest(probabilities[c]);
     for (std::size_t c = 0; scores != Scores::kNone && c < logits.size(); ++c)
-      csv += "," + (scores == Scores::kLogits ? exact(logits[c]) : exact(probabilities[c]));
+      csv += "," + (scores == Scores::kLogits ? shortest(logits[c]) : shortest(probabilities[c]));
     csv += "\n";
     progress_made();
   }
@@ -116,20 +106,16 @@ View view_of_predictions(const EvaluationTitle& title, const Predictions& predic
   const auto all = std::ssize(predictions.samples);
   std::string text = concat("predictions of ", title.weights, "\n  for ", grouped(all),
                             " samples (", title.split, ") of ", title.pack, "\n");
-  for (const std::string& remark : title.remarks) text += "  " + wrap(remark, kWidth, 2, 2) + "\n";
-  Json json = {{"type", "predictions"},
-               {"weights", title.weights},
-               {"pack", title.pack},
-               {"split", title.split},
-               {"remarks", title.remarks},
-               {"samples", all},
+  text += remarks_text(title);
+  Json json = title_json("predictions", title);
+  json.update({{"samples", all},
                {"samples_of_known_classes", known},
                {"accuracy", number_or_null(share(correct, known))},
                {"top5", number_or_null(share(among_five, known))},
-               {"classes", Json::array()}};
+               {"classes", Json::array()}});
   text += concat(
-      "\naccuracy ", percent_or_dash(share(correct, known)), " %, among the five likeliest ",
-      percent_or_dash(share(among_five, known)), " %",
+      "\naccuracy ", percent(share(correct, known)), " %, among the five likeliest ",
+      percent(share(among_five, known)), " %",
       known < all ? concat(", over the ", grouped(known), " samples whose class the weights know")
                   : "",
       "\n\n");
@@ -137,8 +123,8 @@ View view_of_predictions(const EvaluationTitle& title, const Predictions& predic
   for (std::size_t c = 0; c < counts.size(); ++c) {
     const auto precision = share(counts[c].correct, counts[c].predicted);
     const auto recall = share(counts[c].correct, counts[c].samples);
-    rows.push_back({predictions.classes[c], grouped(counts[c].samples), percent_or_dash(precision),
-                    percent_or_dash(recall), percent_or_dash(f1(counts[c]))});
+    rows.push_back({predictions.classes[c], grouped(counts[c].samples), percent(precision),
+                    percent(recall), percent(f1(counts[c]))});
     json["classes"].push_back({{"class", predictions.classes[c]},
                                {"samples", counts[c].samples},
                                {"predicted", counts[c].predicted},

@@ -1,8 +1,8 @@
 #include <array>
 #include <ctime>
 
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/report/readable.h"
 #include "sections.h"
 
 namespace palimpsest {

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "palimpsest/core/hash.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/kinds/kind_settings.h"
-#include "palimpsest/report/readable.h"
 
 namespace palimpsest {
 namespace {
@@ -141,16 +141,16 @@ std::string PublishedNumber::names(Condition::Met met) const {
   std::vector<std::string> names;
   for (const Condition& condition : conditions)
     if (condition.met == met) names.push_back(condition.name);
-  return listed(names);
+  return joined(names);
 }
 
 PublishedMatch published_match(const ReportedRun& run) {
   if (run.tasks.empty()) return {{}, "no task is finished yet"};
   const Json* const column = column_of(run);
   if (column == nullptr) {
-    std::string names;
-    for (const Json& one : published()["columns"])
-      names += concat(names.empty() ? "" : ", ", one["name"].get<std::string>());
+    const std::string names = joined(published()["columns"], ", ", [](const Json& one) {
+      return one["name"].get<std::string>();
+    });
     return {{}, concat("no number is published for these tasks; there are numbers for ", names)};
   }
   const std::string name = (*column)["name"];

@@ -1,5 +1,5 @@
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/report/readable.h"
 #include "published.h"
 #include "sections.h"
 
@@ -23,8 +23,8 @@ Html published_section(const ReportedRun& run) {
                                ": last accuracy ", fixed(number.last, 2), " %");
   if (number.average_anytime)
     numbers += concat(", average anytime accuracy ", fixed(*number.average_anytime, 2), " %");
-  numbers += concat("; this run: ", fixed(100 * run.accuracy.last(), 2), " % and ",
-                    fixed(100 * run.accuracy.average_anytime(), 2), " %.");
+  numbers += concat("; this run: ", percent(run.accuracy.last(), 2), " % and ",
+                    percent(run.accuracy.average_anytime(), 2), " %.");
   return section(
       "published", "Beside published numbers",
       paragraph(numbers) + paragraph("The two may be compared as far as all of these agree:") +

@@ -1,36 +1,28 @@
 #include "reported_run.h"
 
-#include <array>
-#include <charconv>
 #include <fstream>
 
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/kinds/old_settings.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/metrics/scores.h"
 #include "palimpsest/metrics/stream_metrics.h"
-#include "palimpsest/report/readable.h"
-#include "run_records.h"
+#include "view_parts.h"
 
 namespace palimpsest {
 namespace {
-
-// The fewest digits that read back the same.
-std::string short_form(double value) {
-  std::array<char, 32> text{};
-  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
-}
 
 std::vector<Measure> all_measures() {
   std::vector<Measure> measures = {
       {"last", "last accuracy", "after the last task, on all tasks' samples", false},
       {"last_task_mean", "last accuracy, mean over tasks", "the same, every task counting alike",
        false},
-      {"average_anytime", "average anytime accuracy",
-       "mean over tasks of the accuracy on all so far", false},
+      {"average_anytime", "average anytime accuracy", "mean of the accuracies on all tasks so far",
+       false},
       {"forgetting", "forgetting", "best accuracy on a task, minus the last", true},
       {"forgetting_from_peak_before_merge", "forgetting, from before the merge",
        "the same, counting what was reached before a merge", true},
@@ -41,7 +33,7 @@ std::vector<Measure> all_measures() {
   for (const ScoreInfo& info : known_scores()) {
     if (info.unit != Unit::kShare || info.metric.empty()) continue;
     measures.push_back({concat("last_", info.metric), std::string(info.title),
-                        concat("as last, ", info.meaning), false});
+                        concat("as last, ", info.meaning), false, true});
   }
   return measures;
 }
@@ -138,16 +130,14 @@ std::optional<double> accuracy_on(const EvaluationRow& row, std::size_t task) {
 
 std::string measure_text(const Measure& measure, const std::optional<double>& value) {
   if (!value) return "-";
-  return fixed(100 * *value, 1) + (measure.is_difference ? " points" : " %");
+  return percent(*value) + (measure.is_difference ? " points" : " %");
 }
 
 std::string setting_text(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
-  if (value.is_number_float()) return short_form(value.get<double>());
+  if (value.is_number_float()) return shortest(value.get<double>());
   if (!value.is_array()) return value.dump();
-  std::string text;
-  for (const Json& one : value) text += (text.empty() ? "" : ",") + setting_text(one);
-  return text;
+  return joined(value, ",", setting_text);
 }
 
 }  // namespace palimpsest

@@ -45,7 +45,8 @@ RunLosses read_losses(const std::filesystem::path& metrics_file);
 // A number of stream_metrics(), as the field calls it.
 struct Measure {
   std::string key, name, meaning;
-  bool is_difference;  // points of percent, rather than percent
+  bool is_difference;          // points of percent, rather than percent
+  bool is_of_a_score = false;  // the last mean of another score than the primary one
 };
 std::span<const Measure> measures();
 // nullopt where it is not defined.

@@ -2,9 +2,9 @@
 #include <cmath>
 
 #include "chart.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/metrics/scores.h"
-#include "palimpsest/report/readable.h"
 #include "sections.h"
 
 namespace palimpsest {
@@ -143,14 +143,12 @@ std::vector<std::string> task_numbers(std::size_t tasks) {
   return numbers;
 }
 
-std::string percent(double share) { return fixed(100 * share, 1); }
-
 Html results_section(const ReportedRun& run) {
   Rows rows;
   for (const TaskSummary& task : run.tasks) {
     const TaskRecord& record = task.record;
     rows.push_back({std::to_string(record.index + 1), record.name, grouped(record.train_samples),
-                    grouped(record.metrics.after_merge.samples.back()), listed(record.classes)});
+                    grouped(record.metrics.after_merge.samples.back()), joined(record.classes)});
   }
   const Html given = is_task_given(run.config)
                          ? paragraph("Accuracies are with the task given: among its classes only.")

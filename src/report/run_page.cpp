@@ -3,11 +3,10 @@
 #include <cstdio>
 #include <exception>
 
-#include "csv.h"
 #include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/metrics/scores.h"
-#include "palimpsest/report/readable.h"
 #include "reported_run.h"
 #include "sections.h"
 

@@ -2,13 +2,11 @@
 
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
-#include "palimpsest/report/readable.h"
-#include "palimpsest/report/summary.h"
 #include "palimpsest/report/views.h"
-#include "run_records.h"
 #include "view_parts.h"
 
 namespace palimpsest {
@@ -45,8 +43,8 @@ std::string task_table(const std::vector<TaskSummary>& tasks, bool task_given) {
     const EvaluationRow before = shown(metrics.before_merge), after = shown(metrics.after_merge);
     const std::size_t own = after.samples.size() - 1;
     rows.push_back({std::to_string(record.index + 1), std::to_string(record.classes.size()),
-                    grouped(record.train_samples), fixed_or_dash(record.merge.alpha(), 3),
-                    fixed_or_dash(record.merge.alpha_unclamped, 3),
+                    grouped(record.train_samples), fixed(record.merge.alpha(), 3),
+                    fixed(record.merge.alpha_unclamped, 3),
                     record.fisher ? scientific(record.fisher->factor, 1) : "-",
                     fixed(norm_of_delta(task), 3),
                     before_and_after(before.accuracy(own), after.accuracy(own)),
@@ -66,7 +64,7 @@ std::string names_and_remarks(const std::vector<TaskSummary>& tasks) {
     const int indent = static_cast<int>(title.size());
     names += concat(
         title,
-        wrap(concat(task.record.name, ": ", listed(task.record.classes)), kWidth, indent, indent),
+        wrap(concat(task.record.name, ": ", joined(task.record.classes)), kWidth, indent, indent),
         "\n");
     if (task.record.merge.remark.empty()) continue;
     remarks += concat(title, wrap(task.record.merge.remark, kWidth, indent, indent), "\n");
@@ -80,10 +78,9 @@ std::string budget_table(const std::vector<TaskSummary>& tasks) {
   for (const TaskSummary& task : tasks) {
     const TaskMetrics& metrics = task.record.metrics;
     if (!metrics.rise_measured) continue;
-    rows.push_back({std::to_string(task.record.index + 1),
-                    fixed_or_dash(task.record.merge.alpha(), 3),
+    rows.push_back({std::to_string(task.record.index + 1), fixed(task.record.merge.alpha(), 3),
                     metrics.loss_trained == 0 ? "-" : fixed(metrics.loss_trained, 4),
-                    fixed_or_dash(metrics.rise_predicted, 4), fixed(*metrics.rise_measured, 4)});
+                    fixed(metrics.rise_predicted, 4), fixed(*metrics.rise_measured, 4)});
   }
   if (rows.size() == 1) return "";
   return concat("what each merge cost its task: training loss in nats, trained to merged weights\n",
@@ -121,9 +118,9 @@ std::string hardest_classes(const RunRecords& run) {
   }
   if (found.empty()) return "";
   std::ranges::stable_sort(found, {}, &std::pair<double, std::string>::first);
-  std::string text;
-  for (const auto& [accuracy, name] : std::span(found).first(std::min(kShown, found.size())))
-    text += concat(text.empty() ? "" : ", ", name, " ", fixed(100 * accuracy, 1));
+  const std::string text =
+      joined(std::span(found).first(std::min(kShown, found.size())), ", ",
+             [](const auto& one) { return one.second + " " + percent(one.first); });
   return "\n" +
          wrap(concat("Least often right (%), of ", found.size(), " classes: ", text), kWidth, 2,
               0) +
@@ -154,9 +151,8 @@ View view_of_run(const std::filesystem::path& path) {
       tasks.empty() ? (run.is_null() ? Json::object() : run.value("config", Json::object()))
                     : Json::parse(tasks.back().record.config, nullptr, /*allow_exceptions=*/false);
   const bool task_given = is_task_given(config);
-  std::string text =
-      concat("run ", path.string(), ", ", tasks.size(), tasks.size() == 1 ? " task" : " tasks",
-             " done\n  ", highlights(config), "\n");
+  std::string text = concat("run ", path.string(), ", ", counted(tasks.size(), "task"), " done\n  ",
+                            highlights(config), "\n");
   Json json = {{"type", "run"},
                {"folder", path.string()},
                {"tasks_done", tasks.size()},
@@ -174,8 +170,7 @@ View view_of_run(const std::filesystem::path& path) {
   }
   const TaskRecord& record = tasks.back().record;
   if (manifest->tasks_before > 0) {
-    text += concat("  continues a run of ", manifest->tasks_before,
-                   manifest->tasks_before == 1 ? " task\n" : " tasks\n");
+    text += concat("  continues a run of ", counted(manifest->tasks_before, "task"), "\n");
   }
   text += concat("  backbone ", record.backbone_name, " ", short_hash(record.backbone_sha256),
                  ", pack ", short_hash(record.pack_content_sha256), "\n\n",

@@ -18,7 +18,5 @@ Html provenance_section(const ReportedRun& run);
 
 // "1" to "T".
 std::vector<std::string> task_numbers(std::size_t tasks);
-// A share as percent without its sign, for axes and cells.
-std::string percent(double share);
 
 }  // namespace palimpsest

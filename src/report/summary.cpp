@@ -1,13 +1,13 @@
-#include "palimpsest/report/summary.h"
-
 #include <algorithm>
 #include <optional>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/metrics/scores.h"
-#include "palimpsest/report/readable.h"
+#include "palimpsest/report/views.h"
+#include "reported_run.h"
 
 namespace palimpsest {
 namespace {
@@ -16,22 +16,21 @@ namespace {
 // them together, alpha.
 std::string matrix_table(const AccuracyMatrix& accuracy, const std::vector<double>& alphas,
                          std::size_t columns, int decimals, int gap) {
-  const auto percent = [&](double share) { return fixed(100 * share, decimals); };
   std::vector<std::string> header = {"after"};
   for (std::size_t j = 0; j < columns; ++j) header.push_back(std::to_string(j + 1));
   if (columns == 0) header.push_back("new");
   header.push_back("all");
   if (!alphas.empty()) header.push_back("alpha");
   const std::string alignment(header.size(), 'r');
-  std::vector<std::vector<std::string>> rows = {std::move(header)};
+  Rows rows = {std::move(header)};
   for (std::size_t t = 0; t < accuracy.tasks(); ++t) {
     const EvaluationRow& row = accuracy.row(t);
     std::vector<std::string> cells = {std::to_string(t + 1)};
     for (std::size_t j = 0; j < columns; ++j) {
-      cells.push_back(j > t ? "" : row.samples[j] == 0 ? "-" : percent(row.accuracy(j)));
+      cells.push_back(j > t ? "" : row.samples[j] == 0 ? "-" : percent(row.accuracy(j), decimals));
     }
-    if (columns == 0) cells.push_back(percent(row.accuracy(t)));
-    cells.push_back(percent(row.sample_weighted()));
+    if (columns == 0) cells.push_back(percent(row.accuracy(t), decimals));
+    cells.push_back(percent(row.sample_weighted(), decimals));
     if (!alphas.empty()) cells.push_back(fixed(alphas[t], 3));
     rows.push_back(std::move(cells));
   }
@@ -67,15 +66,27 @@ bool has_untested(const AccuracyMatrix& accuracy) {
   return false;
 }
 
-using Cells = std::vector<std::string>;
-
-Cells percent(std::string_view name, double share, std::string meaning) {
-  return {std::string(name), fixed(100 * share, 1), "%", std::move(meaning)};
+std::vector<std::string> share_row(std::string_view name, double share, std::string meaning) {
+  return {std::string(name), percent(share), "%", std::move(meaning)};
 }
 
-Cells points(const char* name, const std::optional<double>& share, const char* meaning) {
-  if (!share) return {name, "-", "", "needs two tasks, the earlier one tested"};
-  return {name, fixed(100 * *share, 1), "points", meaning};
+// Those that are read from the primary score, what is the same but for one thing being indented.
+Rows rows_of_measures(const AccuracyMatrix& accuracy) {
+  Rows rows;
+  std::string above;
+  for (const Measure& measure : measures()) {
+    if (measure.is_of_a_score) continue;
+    const bool is_variant = !above.empty() && measure.name.starts_with(above + ", ");
+    if (!is_variant) above = measure.name;
+    const std::optional<double> value = value_of(measure, accuracy);
+    rows.push_back({is_variant ? "  " + measure.name.substr(above.size() + 2) : measure.name,
+                    percent(value),
+                    !value                  ? ""
+                    : measure.is_difference ? "points"
+                                            : "%",
+                    value ? measure.meaning : "needs two tasks, the earlier one tested"});
+  }
+  return rows;
 }
 
 }  // namespace
@@ -89,23 +100,10 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
   if (accuracy.tasks() == 0) return "No task is finished yet.\n";
   const AccuracyMatrix shown = task_given ? given_task(accuracy) : accuracy;
   const EvaluationRow& newest = accuracy.row(accuracy.tasks() - 1);
-  std::vector<Cells> numbers = {
-      percent("last accuracy", shown.last(), "after the last task, on all tasks' samples"),
-      percent("  mean over tasks", shown.row(shown.tasks() - 1).task_mean(),
-              "the same, every task counting alike"),
-      percent("average anytime accuracy", shown.average_anytime(), "mean of the column 'all'"),
-      points("forgetting", shown.forgetting(), "best accuracy on a task, minus the last"),
-      points("  from before the merge", shown.forgetting_from_peak_before_merge(),
-             "the same, counting what was reached before a merge"),
-      points("backward transfer", shown.backward_transfer(),
-             "last accuracy on a task, minus its first"),
-      percent("plasticity before the merge", shown.plasticity_before_merge(),
-              "accuracy on the newest task, mean over tasks"),
-      percent("plasticity after the merge", shown.plasticity(),
-              "the same, of the model that stays")};
+  Rows numbers = rows_of_measures(shown);
   if (task_given) {
-    numbers.push_back(percent("accuracy without the task", accuracy.last(),
-                              "as last, choosing among all classes seen"));
+    numbers.push_back(share_row("accuracy without the task", accuracy.last(),
+                                "as last, choosing among all classes seen"));
   }
   for (const Score* score : in_table_order(newest)) {
     const ScoreInfo info = info_of(score->name);
@@ -113,7 +111,7 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
                           score->name == shown.row(shown.tasks() - 1).scores.front().name;
     if (is_above || info.unit == Unit::kNats) continue;
     if (info.unit == Unit::kShare) {
-      numbers.push_back(percent(info.title, mean(*score), concat("as last, ", info.meaning)));
+      numbers.push_back(share_row(info.title, mean(*score), concat("as last, ", info.meaning)));
     } else {
       numbers.push_back({score->name, fixed(mean(*score), 4), "", "mean after the last task"});
     }

@@ -1,8 +1,8 @@
 #include <algorithm>
 
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/metrics/scores.h"
-#include "palimpsest/report/readable.h"
 #include "palimpsest/report/views.h"
 #include "view_parts.h"
 
@@ -73,7 +73,7 @@ std::string accuracy_table(const TaskMetrics& metrics) {
 }
 
 std::string merge_text(const MergeRecord& merge) {
-  std::string text = concat("merge ", merge.rule, "\n  alpha ", fixed_or_dash(merge.alpha(), 6));
+  std::string text = concat("merge ", merge.rule, "\n  alpha ", fixed(merge.alpha(), 6));
   if (merge.coefficients.size() > 1) {
     const auto [least, most] = std::ranges::minmax(merge.coefficients);
     text += concat(" in the mean of ", merge.coefficients.size(), ", from ", fixed(least, 6),
@@ -110,7 +110,7 @@ View view_of_task(const std::filesystem::path& file) {
   std::string text = concat(
       "task ", record.index + 1, " (", record.name, "): ", record.classes.size(), " classes, ",
       grouped(record.train_samples), " training samples, seed ", record.seed, "\n  ",
-      wrap(listed(record.classes), kWidth, 2, 2), "\n", identity_text(summary.identity),
+      wrap(joined(record.classes), kWidth, 2, 2), "\n", identity_text(summary.identity),
       "  backbone ", record.backbone_name, " ", short_hash(record.backbone_sha256), ", pack ",
       short_hash(record.pack_content_sha256), "\n\n", merge_text(record.merge));
   if (record.fisher) {
@@ -132,7 +132,7 @@ View view_of_task(const std::filesystem::path& file) {
   if (metrics.rise_measured) {
     text += concat("the merge cost the task ", fixed(*metrics.rise_measured, 4),
                    " nats of its training loss; its quadratic predicted ",
-                   fixed_or_dash(metrics.rise_predicted, 4), "\n");
+                   fixed(metrics.rise_predicted, 4), "\n");
   }
   return {std::move(text), dump(task_json(file, summary))};
 }

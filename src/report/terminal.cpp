@@ -5,11 +5,10 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <numeric>
 
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/metrics/scores.h"
-#include "palimpsest/report/readable.h"
 
 namespace palimpsest {
 namespace {
@@ -24,19 +23,9 @@ bool set_and_not_empty(const char* variable) {
   return value != nullptr && *value != '\0';
 }
 
-// Accuracy in percent on the newest task, and on all tasks' samples together.
-double newest(const Score& score) { return 100 * score.sums.back() / score.weights.back(); }
+double on_newest(const Score& score) { return mean(score, score.sums.size() - 1); }
 
-double overall(const Score& score) {
-  const auto sum = [](const std::vector<double>& values) {
-    return std::accumulate(values.begin(), values.end(), 0.0);
-  };
-  return 100 * sum(score.sums) / sum(score.weights);
-}
-
-std::string from_to(const std::optional<double>& before, double after) {
-  return (before ? fixed(*before, 1) + " -> " : "") + fixed(after, 1) + " %";
-}
+double on_all(const Score& score) { return mean(score); }
 
 // Columns; nullopt for what is no terminal, or doesn't know.
 std::optional<int> width_of(std::FILE* out) {
@@ -87,11 +76,8 @@ void TerminalReport::print(const std::string& text) {
 
 void TerminalReport::on(const RunStarted& event) {
   tasks_ = event.tasks;
-  const auto many = [](int count, const char* what) {
-    return concat(count, " ", what, count == 1 ? "" : "s");
-  };
-  print(concat(many(event.tasks, "task"), " on ", many(event.world_size, "rank"), ", ",
-               many(event.lanes, "lane"), ", ", event.device, ", into ", event.folder));
+  print(concat(counted(event.tasks, "task"), " on ", counted(event.world_size, "rank"), ", ",
+               counted(event.lanes, "lane"), ", ", event.device, ", into ", event.folder));
   print(concat(grouped(event.adapted_weights), " adapted weights, ",
                grouped(event.trained_parameters), " parameters trained per task; backbone ",
                short_hash(event.backbone_sha256), ", pack ",
@@ -116,7 +102,7 @@ void TerminalReport::on(const TaskStarted& event) {
   last_drawn_ = {};
   const std::string title = concat("task ", event.task + 1, " of ", tasks_, ": ");
   print(concat("\n", painted(title, kBold),
-               wrap(listed(event.classes), settings_.width, 2, static_cast<int>(title.size()))));
+               wrap(joined(event.classes), settings_.width, 2, static_cast<int>(title.size()))));
   print(concat("  ", grouped(event.samples), " samples, ", grouped(event.steps), " steps"));
 }
 
@@ -197,11 +183,12 @@ void TerminalReport::on(const TaskSaved&) {
         return accuracy(settings_.task_given ? event.row.score(kCorrectGivenTask)
                                              : event.row.scores.at(0));
       };
-      return from_to(before_merge_ ? std::optional(of(*before_merge_)) : std::nullopt,
-                     of(*after_merge_));
+      return before_and_after(before_merge_ ? std::optional(of(*before_merge_)) : std::nullopt,
+                              of(*after_merge_)) +
+             " %";
     };
-    line += concat("accuracy on this task ", change(newest), ", on all so far ",
-                   painted(change(overall), kBold));
+    line += concat("accuracy on this task ", change(on_newest), ", on all so far ",
+                   painted(change(on_all), kBold));
   }
   print(line);
   if (budget_ && budget_->rise_measured != 0) {

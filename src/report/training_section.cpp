@@ -2,9 +2,9 @@
 #include <limits>
 
 #include "chart.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/run_folder.h"
-#include "palimpsest/report/readable.h"
 #include "sections.h"
 
 namespace palimpsest {

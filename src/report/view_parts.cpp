@@ -6,13 +6,13 @@
 #include "palimpsest/config/keys.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/scenario.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/file_json.h"
 #include "palimpsest/kinds/old_settings.h"
 #include "palimpsest/metrics/scores.h"
 #include "palimpsest/metrics/stream_metrics.h"
-#include "palimpsest/report/readable.h"
 
 namespace palimpsest {
 
@@ -22,10 +22,6 @@ double norm_of_delta(const TaskSummary& summary) {
     squares += module.norm_delta * module.norm_delta;
   }
   return std::sqrt(squares);
-}
-
-std::string before_and_after(double before, double after) {
-  return fixed(100 * before, 1) + " -> " + fixed(100 * after, 1);
 }
 
 std::string identity_text(const FileIdentity& identity) {
@@ -73,12 +69,18 @@ Json record_json(const std::filesystem::path& file, const FileIdentity& identity
   return json;
 }
 
-std::string fixed_or_dash(const std::optional<double>& value, int decimals) {
-  return value ? fixed(*value, decimals) : "-";
+Json title_json(const char* type, const EvaluationTitle& title) {
+  return {{"type", type},
+          {"weights", title.weights},
+          {"pack", title.pack},
+          {"split", title.split},
+          {"remarks", title.remarks}};
 }
 
-std::string percent_or_dash(const std::optional<double>& share) {
-  return share ? fixed(100 * *share, 1) : "-";
+std::string remarks_text(const EvaluationTitle& title) {
+  std::string text;
+  for (const std::string& remark : title.remarks) text += "  " + wrap(remark, kWidth, 2, 2) + "\n";
+  return text;
 }
 
 std::string dump(const Json& json) {
@@ -111,7 +113,7 @@ Json row_json(const EvaluationRow& row) {
 
 std::string mean_text(const Score& score, double mean, int decimals) {
   const bool is_share = info_of(score.name).unit == Unit::kShare;
-  return is_share ? fixed(100 * mean, 1) : fixed(mean, decimals);
+  return is_share ? percent(mean) : fixed(mean, decimals);
 }
 
 std::string meanings(const std::vector<Score>& scores) {
@@ -131,6 +133,41 @@ Json metrics_json(const AccuracyMatrix& accuracy) {
   return json;
 }
 
-Json number_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+TaskClasses RunRecords::classes() const {
+  TaskClasses classes;
+  for (const TaskSummary& task : tasks) classes.push_back(task.record.classes);
+  return classes;
+}
+
+RunRecords read_run_records(const RunFolder& folder) {
+  const std::optional<Manifest> manifest = folder.manifest();
+  RunRecords run;
+  for (std::int64_t task = 0; manifest && task < manifest->tasks_done; ++task) {
+    const std::filesystem::path file = folder.task_file(task);
+    run.tasks.push_back(read_task_summary(file));
+    const TaskRecord& record = run.tasks.back().record;
+    if (record.index != task) {
+      throw InputError(concat(folder.task_file(task).string(), ": expected task ", task + 1,
+                              ", found task ", record.index + 1,
+                              ": palimpsest-verify names all that is wrong with the run"));
+    }
+    const std::string name = file.lexically_relative(folder.path()).generic_string();
+    if (run.tasks.back().identity.content_sha256 != manifest->files.at(name).content_sha256) {
+      throw InputError(concat(file.string(),
+                              ": its content hash is another than in manifest.json: "
+                              "the file was replaced by another"));
+    }
+    run.accuracy.add_row(record.metrics.after_merge, record.metrics.before_merge);
+  }
+  return run;
+}
+
+RunRecords read_finished(const std::filesystem::path& folder) {
+  RunFolder(folder).check_newest();
+  RunRecords run = read_run_records(RunFolder(folder));
+  if (!run.tasks.empty()) return run;
+  throw InputError(concat(folder.string(), ": expected a run folder with a finished task, found ",
+                          found_instead_of_run(folder)));
+}
 
 }  // namespace palimpsest

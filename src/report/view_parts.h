@@ -6,23 +6,20 @@
 #include <string>
 #include <vector>
 
+#include "palimpsest/core/readable.h"
 #include "palimpsest/format/records.h"
+#include "palimpsest/format/run_folder.h"
+#include "palimpsest/metrics/decomposition.h"
+#include "palimpsest/report/views.h"
 
 namespace palimpsest {
 
 using Json = nlohmann::ordered_json;
-using Rows = std::vector<std::vector<std::string>>;
 
 inline constexpr int kWidth = 100;  // columns
 
 // Frobenius norm over all modules.
 double norm_of_delta(const TaskSummary& summary);
-// "83.0 -> 78.3": two shares in percent.
-std::string before_and_after(double before, double after);
-// fixed(*value, decimals), or "-".
-std::string fixed_or_dash(const std::optional<double>& value, int decimals);
-// A share in percent, with one decimal, or "-".
-std::string percent_or_dash(const std::optional<double>& share);
 // A line: content hash, format and writer.
 std::string identity_text(const FileIdentity& identity);
 Json identity_json(const FileIdentity& identity);
@@ -41,7 +38,13 @@ Json row_json(const EvaluationRow& row);
 std::string mean_text(const Score& score, double mean, int decimals);
 // What the columns of these scores mean: a line under a table.
 std::string meanings(const std::vector<Score>& scores);
-Json number_or_null(const std::optional<double>& value);
+template <typename Value>
+Json number_or_null(const std::optional<Value>& value) {
+  return value ? Json(*value) : Json();
+}
+// What was evaluated, as JSON; its remarks, a line or more each.
+Json title_json(const char* type, const EvaluationTitle& title);
+std::string remarks_text(const EvaluationTitle& title);
 Json task_json(const std::filesystem::path& file, const TaskSummary& summary);
 // Identity and every field of a record, except for weights.
 Json record_json(const std::filesystem::path& file, const FileIdentity& identity);
@@ -49,5 +52,17 @@ Json record_json(const std::filesystem::path& file, const FileIdentity& identity
 Json metrics_json(const AccuracyMatrix& accuracy);
 // Indented; bytes that are not UTF-8 are replaced.
 std::string dump(const Json& json);
+
+struct RunRecords {
+  std::vector<TaskSummary> tasks;  // those finished
+  AccuracyMatrix accuracy;
+  TaskClasses classes() const;
+};
+
+// Throws InputError where a record is missing, damaged or of another task.
+RunRecords read_run_records(const RunFolder& folder);
+
+// The same, of a run that must have finished a task.
+RunRecords read_finished(const std::filesystem::path& folder);
 
 }  // namespace palimpsest

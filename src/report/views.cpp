@@ -1,13 +1,12 @@
 #include "palimpsest/report/views.h"
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/pack.h"
 #include "palimpsest/format/records.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/format/step_record.h"
-#include "palimpsest/report/readable.h"
-#include "palimpsest/report/summary.h"
 #include "view_parts.h"
 
 namespace palimpsest {
@@ -19,14 +18,14 @@ View view_of_state(const std::filesystem::path& file) {
   json.update({{"adapted_weights", state.layout.size()},
                {"memory", Json::array()},
                {"modules", Json::array()}});
-  std::string text = concat(
-      "state after ", state.tasks_done, state.tasks_done == 1 ? " task\n" : " tasks\n",
-      identity_text(summary.identity), "  backbone ", short_hash(state.backbone_sha256), ", pack ",
-      short_hash(state.pack_content_sha256), "\n  ", grouped(state.layout.size()),
-      " adapted weights, |theta_hat - theta_hat_0| = ", fixed_or_dash(summary.norm_merged, 4),
-      "\n  numerics ", wrap(state.numerics, kWidth, 2, 11), "\n\ntasks\n");
+  std::string text =
+      concat("state after ", counted(state.tasks_done, "task"), "\n",
+             identity_text(summary.identity), "  backbone ", short_hash(state.backbone_sha256),
+             ", pack ", short_hash(state.pack_content_sha256), "\n  ", grouped(state.layout.size()),
+             " adapted weights, |theta_hat - theta_hat_0| = ", fixed(summary.norm_merged, 4),
+             "\n  numerics ", wrap(state.numerics, kWidth, 2, 11), "\n\ntasks\n");
   for (std::size_t t = 0; t < state.classes.size(); ++t) {
-    text += concat("  ", t + 1, "  ", wrap(listed(state.classes[t]), kWidth, 6, 6), "\n");
+    text += concat("  ", t + 1, "  ", wrap(joined(state.classes[t]), kWidth, 6, 6), "\n");
   }
   Rows rows = {{"module", "shape", "offset"}};
   for (const AdaptedModule& module : state.layout.modules()) {

@@ -8,12 +8,8 @@ import subprocess
 import sys
 
 import pytest
+from page import code
 from program import PROGRAM, ROOT
-
-
-def blocks(page, language):
-    with open(os.path.join(ROOT, "docs", page)) as file:
-        return re.findall(rf"^```{language}\n(.*?)^```", file.read(), re.MULTILINE | re.DOTALL)
 
 
 def copy_with(source, target, before, after):
@@ -24,7 +20,7 @@ def copy_with(source, target, before, after):
 
 
 def test_the_reader_finds_every_merge_again(toy, reference_run):
-    (reader,) = (code for code in blocks("file-formats.md", "python") if code.startswith("# read_merges.py"))
+    (reader,) = (text for text in code("docs/file-formats.md", "python") if text.startswith("# read_merges.py"))
 
     def read(run):
         done = subprocess.run([sys.executable, "-c", reader, run], capture_output=True, text=True, check=True)
@@ -47,7 +43,7 @@ EXAMPLES = [
 @pytest.mark.parametrize("page, folder, table, before, tests", EXAMPLES, ids=[example[1] for example in EXAMPLES])
 def test_a_kind_is_added_as_the_page_says(page, folder, table, before, tests, tmp_path):
     """With the part's folder as it is otherwise, linked before palimpsest_core, whose own is then not taken."""
-    kind, row, test = blocks(page, "cpp")
+    kind, row, test = code(f"docs/{page}", "cpp")
     (tmp_path / "added.cpp").write_text(kind)
     (tmp_path / "added_test.cpp").write_text(test)
     shutil.copytree(os.path.join(ROOT, "src", folder), tmp_path, dirs_exist_ok=True)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 
 import h5py
@@ -11,7 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 from adapters import by_module, change_config, expect_close, make_adapter, tool, weights_of
-from program import ROOT
+from page import code
 from tiers import quick
 
 RULES = ["closed-form", "closed-form:by=module", "closed-form:by=direction", "closed-form:by=coordinate,shrink=0.5",
@@ -98,7 +97,7 @@ def test_what_cannot_be_done_is_refused(toy, run):
     before = open(record, "rb").read()
     assert "no file of type merged" in tool("merge", run, "--rule", "average", "--out", record, code=2)
     assert open(record, "rb").read() == before
-    assert "--tasks: expected a value" in tool("merge", run, "--tasks", "", code=2)
+    assert "expected a value of --tasks, found an empty one" in tool("merge", run, "--tasks", "", code=2)
     toy.run("--merge", "average", "--tasks", 2, out="no-fisher")
     assert "task 1 has none" in tool("merge", toy.path("runs", "no-fisher"), "--rule", "closed-form", code=2)
     damaged = toy.path("runs", "merge-damaged")
@@ -172,10 +171,8 @@ def test_audit_and_cosines(run):
 
 def snippet():
     """The code of the page that shows users how to write a sidecar."""
-    with open(os.path.join(ROOT, "docs", "merge-laboratory.md")) as page:
-        code = re.search(r"```python\n(.*?)```", page.read(), re.DOTALL).group(1)
     names = {}
-    exec(code, names)
+    exec(code("docs/merge-laboratory.md", "python")[0], names)
     return names["write_curvature"]
 
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "palimpsest/core/error.h"
-#include "palimpsest/core/home_folder.h"
+#include "palimpsest/core/process.h"
 
 namespace palimpsest {
 namespace {

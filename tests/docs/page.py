@@ -9,6 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "configs/protocols/README.md",
          *sorted(os.path.join("docs", name) for name in os.listdir(ROOT / "docs") if name.endswith(".md"))]
 COMMANDS = ("", "bash")
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LANGUAGES = (*COMMANDS, "cpp", "json", "python", "text")  # text: what a program prints
 
 
@@ -35,7 +36,12 @@ def text_of(page):
 def blocks(page):
     text = text_of(page)
     return [Block(f"{page}:{text.count(chr(10), 0, found.start()) + 2}", found[1], found[2], name_before(text[: found.start()]))
-            for found in re.finditer(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
+            for found in FENCED.finditer(text)]
+
+
+def code(page, language):
+    """The texts of the page's blocks in one language."""
+    return [block.text for block in blocks(page) if block.language == language]
 
 
 def name_before(text):
@@ -49,7 +55,7 @@ def command_blocks(page):
 
 def code_spans(page):
     """[(page:line, text)] of what is between backticks within the text."""
-    text = re.sub(r"^```.*?^```", lambda found: "\n" * found[0].count("\n"), text_of(page), flags=re.MULTILINE | re.DOTALL)
+    text = FENCED.sub(lambda found: "\n" * found[0].count("\n"), text_of(page))
     return [(f"{page}:{text.count(chr(10), 0, found.start()) + 1}", found[1].replace(r"\|", "|"))
             for found in re.finditer(r"`([^`\n]+)`", text)]
 

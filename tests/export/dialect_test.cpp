@@ -114,7 +114,6 @@ TEST(Dialect, ATensorThatTheOtherProgramLacksIsRefused) {
   vit.query_key_norm = true;
   EXPECT_NO_THROW(names(vit, Dialect::kTimm));
   EXPECT_THROW(names(vit, Dialect::kHf5), UsageError);
-  EXPECT_THROW(parse_dialect("keras"), UsageError);
 }
 
 }  // namespace

@@ -46,10 +46,10 @@ TEST(Machine, RefusesWhatIsWrong) {
   EXPECT_THAT(refusal(kRequired + "node-latency = 1e-6\n"),
               HasSubstr("'node-latency' is given twice"));
   EXPECT_THAT(refusal(kRequired + "share = 1.5\n"),
-              HasSubstr("share = '1.5': expected a number from"));
+              HasSubstr("share = '1.5' is not possible: it takes a number from"));
   EXPECT_THAT(refusal(kRequired + "share = half\n"), HasSubstr("share = 'half'"));
   EXPECT_THAT(refusal(kRequired + "memory = nan\n"), HasSubstr("memory = 'nan'"));
-  EXPECT_THAT(refusal(kRequired + "accelerator = yes\n"), HasSubstr("expected true or false"));
+  EXPECT_THAT(refusal(kRequired + "accelerator = yes\n"), HasSubstr("it takes true or false"));
   EXPECT_THAT(refusal("ranks-per-node = 2.5\n"), HasSubstr("ranks-per-node = '2.5'"));
   EXPECT_THAT(refusal("ranks-per-node = 4\nnode-latency = 0\n"),
               HasSubstr("the keys network-bandwidth, network-latency, node-bandwidth are missing"));

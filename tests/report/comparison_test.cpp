@@ -28,7 +28,7 @@ class ComparisonTest : public RunsTest {
 };
 
 TEST_F(ComparisonTest, GroupsBySettingsAndPairsBySeed) {
-  const Comparison comparison =
+  const RunComparison comparison =
       compare_runs({make("a1", run_with(1, 4)), make("a2", run_with(2, 6)),
                     make("b1", run_with(1, 5, "average")), make("b2", run_with(2, 8, "average")),
                     make("b3", run_with(3, 9, "average"))});
@@ -52,7 +52,7 @@ TEST_F(ComparisonTest, GroupsBySettingsAndPairsBySeed) {
 TEST_F(ComparisonTest, AnotherClassOrderIsOfTheSameGroupAndOfNoPair) {
   SmallRun other = run_with(1, 5, "average"), turned = run_with(1, 6);
   std::swap(turned.classes[0], turned.classes[1]);
-  const Comparison comparison =
+  const RunComparison comparison =
       compare_runs({make("a", run_with(1, 4)), make("turned", turned), make("b", other)});
   ASSERT_EQ(comparison.groups.size(), 2u);
   EXPECT_EQ(comparison.groups[0].runs.size(), 2u);
@@ -63,7 +63,7 @@ TEST_F(ComparisonTest, AnotherClassOrderIsOfTheSameGroupAndOfNoPair) {
 TEST_F(ComparisonTest, FewerTasksAreAnotherGroup) {
   SmallRun begun = run_with(2, 4);
   begun.correct.pop_back();
-  const Comparison comparison = compare_runs({make("a", run_with(1, 4)), make("begun", begun)});
+  const RunComparison comparison = compare_runs({make("a", run_with(1, 4)), make("begun", begun)});
   ASSERT_EQ(comparison.groups.size(), 2u);
   EXPECT_EQ(comparison.groups[1].description, "tasks 1 of 2 classes");
 }
@@ -86,7 +86,7 @@ TEST_F(ComparisonTest, RefusesWhatWouldCountTwiceAndWhatHasNoTask) {
 }
 
 TEST_F(ComparisonTest, SaysTheSameToProgramsSpreadsheetsAndReaders) {
-  const Comparison comparison =
+  const RunComparison comparison =
       compare_runs({make("a,1", run_with(1, 4)), make("b\"<1>", run_with(1, 6, "average"))});
   const auto parsed = nlohmann::json::parse(comparison_json(comparison));
   EXPECT_DOUBLE_EQ(parsed["groups"][1]["spreads"]["last"]["mean"], 0.6);

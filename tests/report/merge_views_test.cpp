@@ -1,8 +1,8 @@
-#include "palimpsest/report/merge_views.h"
-
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
+
+#include "palimpsest/report/views.h"
 
 namespace palimpsest {
 namespace {

@@ -1,11 +1,10 @@
 // The table at the end of a run.
-#include "palimpsest/report/summary.h"
-
 #include <gmock/gmock.h>
 
 #include <sstream>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/report/views.h"
 #include "support/scored_row.h"
 
 namespace palimpsest {
@@ -50,7 +49,7 @@ TEST(Summary, ShowsMatrixAlphasAndNumbers) {
       "\n"
       "last accuracy                 80.0  %       after the last task, on all tasks' samples\n"
       "  mean over tasks             80.0  %       the same, every task counting alike\n"
-      "average anytime accuracy      85.0  %       mean of the column 'all'\n"
+      "average anytime accuracy      85.0  %       mean of the accuracies on all tasks so far\n"
       "forgetting                    15.0  points  best accuracy on a task, minus the last\n"
       "  from before the merge       25.0  points  the same, counting what was reached before a "
       "merge\n"

@@ -12,7 +12,6 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/format/run_folder.h"
-#include "palimpsest/report/evaluation_views.h"
 #include "support/scored_row.h"
 
 namespace palimpsest {

@@ -1,10 +1,11 @@
 // palimpsest-export: merged weights as a model or an adapter that other programs open.
-#include <boost/program_options.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/export/adapter.h"
@@ -14,90 +15,55 @@
 namespace palimpsest {
 namespace {
 
-namespace po = boost::program_options;
+const Tool kTool = {
+    .name = "palimpsest-export",
+    .usage =
+        R"(Usage: palimpsest-export RUN_OR_WEIGHTS --out FOLDER [options]
 
-constexpr std::string_view kUsage =
-    "Usage: palimpsest-export RUN_OR_WEIGHTS --out FOLDER [options]\n\n"
-    "Writes what a run has merged, or palimpsest-merge, for other programs: as a whole model\n"
-    "(safetensors), which timm and transformers open, or as one LoRA adapter (peft) for the\n"
-    "backbone that the run began with.\n\n";
+Writes what a run has merged, or palimpsest-merge, for other programs: as a whole model
+(safetensors), which timm and transformers open, or as one LoRA adapter (peft) for the
+backbone that the run began with.
+)",
+    .more =
+        R"(The adapter is the sum of all tasks' adapters, each times what the merges kept of it: exact, of
+all their ranks together. Where the merge rule isn't linear in the task vectors there is no such
+sum; --rank K then gives the closest adapter of that rank, and prints what it misses.
 
-constexpr std::string_view kMore =
-    "\nThe adapter is the sum of all tasks' adapters, each times what the merges kept of it: "
-    "exact, "
-    "of\nall their ranks together. Where the merge rule isn't linear in the task vectors there is "
-    "no "
-    "such\nsum; --rank K then gives the closest adapter of that rank, and prints what it "
-    "misses.\n\n"
-    "Example: palimpsest-export runs/mine --out exported/adapter --format peft\n"
-    "Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of another kind.\n";
+Example: palimpsest-export runs/mine --out exported/adapter --format peft
+Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of another kind.
+)"};
 
 struct Arguments {
-  std::filesystem::path source, out, backbone;
-  std::string format = "safetensors", dialect = "own";
-  std::optional<std::int64_t> task, rank;
-  bool optimum = false, help = false;
+  std::filesystem::path source = {}, out = {}, backbone = {};
+  std::string format = "safetensors";
+  Dialect dialect = Dialect::kOwn;
+  std::optional<std::int64_t> task = {}, rank = {};
+  bool optimum = false;
 };
 
-po::options_description options(Arguments& a) {
-  po::options_description described("Options", 96, 60);
-  // As text: boost takes a path with a blank for two words.
-  const auto path = [](std::filesystem::path& value) {
-    return po::value<std::string>()->notifier([&value](const std::string& text) { value = text; });
-  };
-  const auto whole = [](std::optional<std::int64_t>& value) {
-    return po::value<std::int64_t>()->notifier([&value](std::int64_t v) { value = v; });
-  };
-  described.add_options()("out", path(a.out), "the folder to write; made where it is missing")(
-      "format", po::value(&a.format), "safetensors: the whole model (default). peft: an adapter")(
-      "dialect", po::value(&a.dialect),
-      "whose names of tensors: own, as the backbone's files have them (default); of vision "
-      "transformers also timm, hf4 or hf5 (transformers 4 or 5)")(
-      "task", whole(a.task), "after which task of a run, from 1; otherwise the newest")(
-      "optimum", po::bool_switch(&a.optimum),
-      "theta*, where the training of that task ended, instead of the merged model")(
-      "rank", whole(a.rank), "peft: the closest adapter of this rank instead of the exact sum")(
-      "backbone", path(a.backbone),
-      "folder of the pretrained model; otherwise the one that run.json names")("help", "this text");
-  return described;
+Options options(Arguments& a) {
+  return {
+      option("out FOLDER", a.out, "the folder to write; made where it is missing"),
+      option("format FORMAT", a.format, "safetensors: the whole model (default). peft: an adapter",
+             {.choices = {"safetensors", "peft"}}),
+      option("dialect NAME", a.dialect,
+             "whose names of tensors: own, as the backbone's files have them (default); of vision "
+             "transformers also timm, hf4 or hf5 (transformers 4 or 5)"),
+      option("task K", a.task, "after which task of a run, from 1; otherwise the newest",
+             {.minimum = 1}),
+      option("optimum", a.optimum,
+             "theta*, where the training of that task ended, instead of the merged model"),
+      option("rank K", a.rank, "peft: the closest adapter of this rank instead of the exact sum",
+             {.minimum = 1}),
+      option("backbone FOLDER", a.backbone,
+             "the pretrained model; otherwise the one that run.json names")};
 }
 
-Arguments parse(int count, char** values, std::string& help) {
-  Arguments arguments;
-  const po::options_description shown = options(arguments);
-  help = concat(kUsage, shown, kMore);
-  po::options_description all = shown;
-  std::string source;
-  all.add_options()("source", po::value(&source));
-  po::positional_options_description positional;
-  positional.add("source", 1);
-  try {
-    using namespace po::command_line_style;
-    po::variables_map map;
-    po::store(po::command_line_parser(count, values)
-                  .options(all)
-                  .positional(positional)
-                  .style(allow_long | long_allow_adjacent | long_allow_next)
-                  .run(),
-              map);
-    if (map.contains("help")) {
-      arguments.help = true;
-      return arguments;
-    }
-    po::notify(map);
-    arguments.source = source;
-  } catch (const po::error& error) {
-    throw UsageError(concat(error.what(), "; see --help"));
-  }
-  if (arguments.source.empty() || arguments.out.empty())
+void check(const Arguments& arguments, const std::vector<std::string>& words) {
+  if (words.size() != 1 || arguments.out.empty())
     throw UsageError("expected a run folder or merged weights, and --out FOLDER; see --help");
-  if (arguments.format != "safetensors" && arguments.format != "peft")
-    throw UsageError(concat("--format ", arguments.format, ": expected safetensors or peft"));
-  if (arguments.rank && (arguments.format != "peft" || *arguments.rank < 1))
-    throw UsageError("--rank: expected a whole number from 1, with --format peft");
-  if (arguments.task && *arguments.task < 1)
-    throw UsageError(concat("--task ", *arguments.task, ": tasks count from 1"));
-  return arguments;
+  if (arguments.rank && arguments.format != "peft")
+    throw UsageError("--rank is of an adapter: expected --format peft with it");
 }
 
 // From the folder's run.json, whose relative paths start at the current folder, as the run's did.
@@ -127,14 +93,7 @@ void check_backbone(const ExportSource& source, const Checkpoint& weights,
         sha256(describe(config)));
 }
 
-int run(int count, char** values) {
-  std::string help;
-  const Arguments arguments = parse(count, values, help);
-  if (arguments.help) {
-    print(help);
-    return 0;
-  }
-  const Dialect dialect = parse_dialect(arguments.dialect);
+int run(const Arguments& arguments) {
   const auto task = arguments.task ? std::optional(*arguments.task - 1) : std::nullopt;
   const ExportSource source = open_export_source(arguments.source, task, arguments.optimum);
   const std::filesystem::path folder = backbone_of(arguments);
@@ -149,11 +108,12 @@ int run(int count, char** values) {
     throw UsageError("--out is the backbone's own folder; nothing may be written there");
   std::string text = concat(source.description, "\n");
   if (arguments.format == "safetensors") {
-    const std::string heads = export_model(source, config, weights, dialect, folder, arguments.out);
+    const std::string heads =
+        export_model(source, config, weights, arguments.dialect, folder, arguments.out);
     text += concat("model in ", arguments.out.string(), "; heads: ", heads, "\n");
   } else {
-    const AdapterReport report = export_adapter(source, config, weights, dialect, folder.string(),
-                                                arguments.rank, arguments.out);
+    const AdapterReport report = export_adapter(source, config, weights, arguments.dialect,
+                                                folder.string(), arguments.rank, arguments.out);
     text += concat("adapter in ", arguments.out.string(), ", rank ", report.rank, ", ");
     text += report.residual ? concat("residual ", *report.residual, " of the difference's norm\n")
                             : std::string("exact\n");
@@ -166,5 +126,11 @@ int run(int count, char** values) {
 }  // namespace palimpsest
 
 int main(int count, char** values) {
-  return palimpsest::run_tool("palimpsest-export", count, values, palimpsest::run);
+  using namespace palimpsest;
+  Arguments arguments;
+  return run_tool(kTool, count, values, options(arguments), [&](const auto& words) {
+    check(arguments, words);
+    arguments.source = words.front();
+    return run(arguments);
+  });
 }

@@ -1,8 +1,8 @@
 // palimpsest-verify: is a run, or a file, whole?
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/verify.h"
 #include "support/tool.h"
@@ -10,30 +10,22 @@
 namespace palimpsest {
 namespace {
 
-constexpr std::string_view kHelp =
-    "Usage: palimpsest-verify RUN_OR_FILE...\n\n"
-    "Reads all of each run folder, task record, state, step, pack or protocol, and checks it: "
-    "hashes\n"
-    "and checksums, the schema of its type, finite numbers; in a run also that every task is "
-    "there,\n"
-    "merged onto what the task before it left, up to the newest state. Names everything wrong.\n\n"
-    "Example: palimpsest-verify runs/mine data/mine.h5\n"
-    "Exit codes: 0 whole, 2 usage, 3 something is wrong or missing.\n";
+const Tool kTool = {.name = "palimpsest-verify",
+                    .usage =
+                        R"(Usage: palimpsest-verify RUN_OR_FILE...
 
-int verify_all(int count, char** values) {
-  const std::vector<std::string_view> arguments(values + 1, values + count);
-  for (const std::string_view argument : arguments) {
-    if (argument == "--help" || argument == "-h") {
-      print(kHelp);
-      return 0;
-    }
-    if (argument.starts_with("-"))
-      throw UsageError(concat("'", argument, "' is not an option; see --help"));
-  }
-  if (arguments.empty())
-    throw UsageError("expected a run folder or a file, found none; see --help");
+Reads all of each run folder, task record, state, step, pack or protocol, and checks it: hashes
+and checksums, the schema of its type, finite numbers; in a run also that every task is there,
+merged onto what the task before it left, up to the newest state. Names everything wrong.
+)",
+                    .more = R"(Example: palimpsest-verify runs/mine data/mine.h5
+Exit codes: 0 whole, 2 usage, 3 something is wrong or missing.
+)"};
+
+int verify_all(const std::vector<std::string>& paths) {
+  if (paths.empty()) throw UsageError("expected a run folder or a file, found none; see --help");
   bool whole = true;
-  for (const std::string_view path : arguments) {
+  for (const std::string& path : paths) {
     const Verification result = verify(path);
     for (const std::string& problem : result.problems) print(concat(problem, "\n"));
     for (const std::string& remark : result.remarks) print(concat(path, ": ", remark, "\n"));
@@ -41,8 +33,7 @@ int verify_all(int count, char** values) {
       print(concat(path, ": whole: ", result.checked, "\n"));
     } else {
       whole = false;
-      print(concat(path, ": ", result.problems.size(),
-                   result.problems.size() == 1 ? " problem\n" : " problems\n"));
+      print(concat(path, ": ", counted(result.problems.size(), "problem"), "\n"));
     }
   }
   return whole ? 0 : static_cast<int>(ExitCode::kBadInput);
@@ -52,5 +43,5 @@ int verify_all(int count, char** values) {
 }  // namespace palimpsest
 
 int main(int count, char** values) {
-  return palimpsest::run_tool("palimpsest-verify", count, values, palimpsest::verify_all);
+  return palimpsest::run_tool(palimpsest::kTool, count, values, {}, palimpsest::verify_all);
 }

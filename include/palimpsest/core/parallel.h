@@ -29,6 +29,20 @@ void for_each_index(std::size_t count, int threads, const Work& work) {
   for (std::future<void>& other : others) other.get();
 }
 
+// use(0, read(0)), use(1, read(1)), ...: one is read on another thread while the one before is
+// used.
+template <typename Read, typename Use>
+void read_ahead(std::size_t count, const Read& read, const Use& use) {
+  const auto begin = [&](std::size_t i) { return std::async(std::launch::async, read, i); };
+  if (count == 0) return;
+  auto next = begin(0);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto made = next.get();
+    if (i + 1 < count) next = begin(i + 1);
+    use(i, made);
+  }
+}
+
 inline constexpr std::size_t kPartSize = 1 << 18;
 inline std::size_t part_count(std::size_t size) { return (size + kPartSize - 1) / kPartSize; }
 

@@ -36,7 +36,7 @@ using ParameterValue = std::variant<double, std::uint64_t, bool, std::string,
                                     std::vector<std::string>, std::vector<double>>;
 
 struct Parameter {
-  std::string_view name;
+  std::string_view name = {};
   Type type = Type::kNumber;
   std::optional<ParameterValue> standard =
       std::nullopt;  // of a key: where the text doesn't give it; nullopt: it is needed

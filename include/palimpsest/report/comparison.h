@@ -36,20 +36,20 @@ struct PairedDifference {
   std::map<std::string, Spread> spreads;
 };
 
-struct Comparison {
+struct RunComparison {
   std::vector<RunGroup> groups;
   std::vector<PairedDifference> differences;
 };
 
 // Throws InputError where a run has no finished task or is damaged, UsageError where two runs of a
 // group have the same seed and class order: they would count twice.
-Comparison compare_runs(const std::vector<std::filesystem::path>& runs);
+RunComparison compare_runs(const std::vector<std::filesystem::path>& runs);
 
 // For a terminal, for programs, for spreadsheets (a line per run), and as a page that needs nothing
 // else.
-std::string comparison_text(const Comparison& comparison);
-std::string comparison_json(const Comparison& comparison);
-std::string comparison_csv(const Comparison& comparison);
-std::string comparison_page(const Comparison& comparison);
+std::string comparison_text(const RunComparison& comparison);
+std::string comparison_json(const RunComparison& comparison);
+std::string comparison_csv(const RunComparison& comparison);
+std::string comparison_page(const RunComparison& comparison);
 
 }  // namespace palimpsest

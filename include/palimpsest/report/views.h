@@ -1,9 +1,18 @@
 #pragma once
-// What palimpsest-inspect shows of each kind of file: the same facts as tables for a person and as
-// JSON for a program.
+// What the programs show of runs, records, evaluations and merges: the same facts as tables for a
+// person and as JSON for a program.
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
+
+#include "palimpsest/metrics/sweep.h"
+#include "palimpsest/remerge/audit.h"
+#include "palimpsest/remerge/cosines.h"
+#include "palimpsest/remerge/run_merge.h"
 
 namespace palimpsest {
 
@@ -31,5 +40,56 @@ View view_of_repetitions(std::span<const std::filesystem::path> folders);
 
 // A run folder (or its manifest.json or run.json), or any HDF5 file of Palimpsest.
 View view_of(const std::filesystem::path& path);
+
+// Of merges, audits and cosines. `source`: the run or the adapters, as the user named them. `out`:
+// the file that was written; "" for none.
+View view_of_merge(const RemergeResult& result, const std::string& source, const std::string& out);
+View view_of_audit(const Audit& audit, const std::string& run);
+View view_of_cosines(const Cosines& cosines, const std::string& run);
+
+// What was evaluated, and on what.
+struct EvaluationTitle {
+  std::string weights, pack, split;
+  std::vector<std::string> task_names;            // "" where it is not known
+  std::vector<std::vector<std::string>> classes;  // by task
+  std::vector<std::string> remarks;
+};
+
+View view_of_evaluation(const EvaluationTitle& title, const EvaluationRow& row);
+View view_of_sweep(const EvaluationTitle& title, const Sweep& sweep);
+
+// A line for each alpha, under a line of names: accuracies as shares, losses in nats.
+std::string csv_of_sweep(const Sweep& sweep);
+
+// A class for every sample.
+struct Predictions {
+  std::vector<std::string> classes;   // of the classifier
+  std::vector<float> logits;          // [samples, classes], row-major
+  std::vector<std::int64_t> samples;  // pack indices
+  std::vector<std::int64_t> targets;  // the label's place among classes; -1: not one of them
+  std::vector<std::string> labels;    // as the pack has them
+};
+
+enum class Scores { kNone, kProbabilities, kLogits };
+constexpr auto choices(Scores) {
+  return std::array<std::string_view, 3>{"none", "probabilities", "logits"};
+}
+
+// A line for each sample under a line of names (RFC 4180): pack index, label, whether the likeliest
+// class is the label (empty where the weights don't know it), the `top` likeliest classes with
+// their probabilities (softmax over all classes), and the scores of all classes.
+std::string csv_of_predictions(const Predictions& predictions, std::int64_t top, Scores scores);
+
+// By class, over the samples whose label the weights know: precision, recall, F1.
+View view_of_predictions(const EvaluationTitle& title, const Predictions& predictions);
+
+// The accuracy matrix (row: after which task, column: on which task's test samples, in percent),
+// alpha by task, and the numbers that the field reads from the matrix. `alphas`: one per task, or
+// empty where nothing is merged. The lines fit `width` columns: with many tasks the numbers lose
+// their decimals, and with too many the matrix its columns. `task_given`: all numbers are those
+// given the task (given_task()), but for one. Throws Error when the numbers of alphas and tasks
+// differ.
+std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<double>& alphas,
+                          int width = 100, bool task_given = false);
 
 }  // namespace palimpsest

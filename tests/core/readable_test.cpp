@@ -1,9 +1,11 @@
 // Numbers, durations, wrapping and tables.
-#include "palimpsest/report/readable.h"
+#include "palimpsest/core/readable.h"
 
 #include <gtest/gtest.h>
 
 #include <limits>
+
+#include "palimpsest/core/text.h"
 
 namespace palimpsest {
 namespace {
@@ -46,9 +48,22 @@ TEST(Readable, WrapsBetweenWordsAndIndentsWhatFollows) {
   EXPECT_EQ(wrap("", 10, 0, 0), "");
 }
 
-TEST(Readable, ListsNames) {
-  EXPECT_EQ(listed({"admin", "net"}), "admin, net");
-  EXPECT_EQ(listed({}), "");
+TEST(Readable, ShowsSharesInPercentAndWhatIsMissingAsADash) {
+  EXPECT_EQ(percent(0.2346), "23.5");
+  EXPECT_EQ(percent(0.5, 0), "50");
+  EXPECT_EQ(percent(std::nullopt), "-");
+  EXPECT_EQ(fixed(std::optional(1.25), 1), "1.2");
+  EXPECT_EQ(scientific(std::nullopt, 1), "-");
+}
+
+TEST(Readable, JoinsAndCounts) {
+  EXPECT_EQ(joined(std::vector<std::string>{"admin", "net"}), "admin, net");
+  EXPECT_EQ(joined(std::vector<std::string>()), "");
+  EXPECT_EQ(joined(std::vector{1, 2}, "+", [](int number) { return 10 * number; }), "10+20");
+  EXPECT_EQ(counted(1, "task"), "1 task");
+  EXPECT_EQ(counted(0, "task"), "0 tasks");
+  EXPECT_EQ(shortest(0.1), "0.1");
+  EXPECT_EQ(shortest(0.1F), "0.1");
 }
 
 TEST(Readable, AlignsColumns) {

@@ -1,4 +1,4 @@
-#include "palimpsest/report/readable.h"
+#include "palimpsest/core/readable.h"
 
 #include <algorithm>
 #include <array>
@@ -31,6 +31,26 @@ std::string fixed(double value, int decimals) {
 
 std::string scientific(double value, int decimals) { return print("%.*e", decimals, value); }
 
+std::string percent(double share, int decimals) { return fixed(100 * share, decimals); }
+
+std::string percent(double share) { return percent(share, 1); }
+
+std::string fixed(const std::optional<double>& value, int decimals) {
+  return value ? fixed(*value, decimals) : "-";
+}
+
+std::string percent(const std::optional<double>& share, int decimals) {
+  return share ? percent(*share, decimals) : "-";
+}
+
+std::string scientific(const std::optional<double>& value, int decimals) {
+  return value ? scientific(*value, decimals) : "-";
+}
+
+std::string before_and_after(const std::optional<double>& before, double after) {
+  return (before ? percent(*before) + " -> " : "") + percent(after);
+}
+
 std::string grouped(std::int64_t value) {
   std::string text = std::to_string(value);
   const std::ptrdiff_t first_digit = value < 0 ? 1 : 0;
@@ -49,17 +69,11 @@ std::string duration(double seconds) {
          ":" + two_digits(total % 60);
 }
 
-std::string byte_count(double bytes) {
+std::string byte_count(double bytes, int decimals) {
   constexpr std::array kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
   std::size_t unit = 0;
   for (; bytes >= 1023.95 && unit + 1 < kUnits.size(); ++unit) bytes /= 1024;
-  return fixed(bytes, unit == 0 ? 0 : 1) + " " + kUnits[unit];
-}
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
+  return fixed(bytes, unit == 0 ? 0 : decimals) + " " + kUnits[unit];
 }
 
 std::string short_hash(std::string_view hash) { return std::string(hash.substr(0, 12)); }
@@ -87,8 +101,7 @@ std::string wrap(std::string_view text, int width, int indent, int first) {
   return wrapped;
 }
 
-std::string text_table(const std::vector<std::vector<std::string>>& rows,
-                       std::string_view alignment, int gap) {
+std::string text_table(const Rows& rows, std::string_view alignment, int gap) {
   std::vector<std::size_t> widths(alignment.size());
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i)
