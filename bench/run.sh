@@ -64,7 +64,7 @@ measure_gpu() {
   wait "$inputs"
   build_done=$SECONDS
   GTEST_COLOR=no PYTEST_ADDOPTS=-vv ctest --test-dir build/release --label-regex gpu --parallel 3 --output-junit gpu-tests.xml --output-on-failure \
-    --test-output-size-passed 1000000 --test-output-size-failed 1000000 || echo "run.sh: a test failed; measuring all the same" >&2
+    --test-output-size-passed 1000000 --test-output-size-failed 1000000 || echo "run.sh: a test failed; measuring anyway" >&2
   measure measure.gpu "${rehearse[@]}" "${seconds[@]}" --tests build/release/gpu-tests.xml \
     --stages "set-up=$setup_done" "build and inputs=$((build_done - setup_done))" "tests=$((SECONDS - build_done))" || code=$?
   return "$code"

@@ -14,7 +14,7 @@ launch/setup.sh --offline FOLDER
   --minimal      leave out what only the tests need (transformers, timm, peft, pytest, a vision backbone)
   --processor    with --minimal: leave out what only GPUs and `import torch` need: 2 GB to download. For a GPU later: call it without
                  --processor, then configure and build again
-  --vision       with --minimal: install the vision backbone all the same
+  --vision       with --minimal: install the vision backbone anyway
   --slurm        also the SLURM that tests/slurm starts for itself (they are skipped without; needs root)
   --no-packages  never install Debian packages; CMake will say what it does not find
   --torch        another torch than the pinned one, from 2.7 on, with the CUDA that it brings: 2.10.0 has CUDA 12, for older

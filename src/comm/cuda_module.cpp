@@ -21,7 +21,8 @@ bool has_driver() {
 }
 
 CudaLookup open_module(const std::filesystem::path& file) {
-  // Never closed: LibTorch registers its kernels for good. Global, so that they find one another.
+  // Never closed: LibTorch registers its kernels permanently. Global, so that they find one
+  // another.
   void* module = dlopen(file.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (!module) return obstacle(concat(file.string(), " does not load: ", dlerror()));
   using Entry = const CudaApi* (*)();

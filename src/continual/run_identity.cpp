@@ -101,7 +101,7 @@ void check_identity(const Record& record, const RunIdentity& run, const RunConfi
   if (!numerics.empty() && !config.allow_numerics_change) {
     throw UsageError(concat("cannot resume ", config.out,
                             " bit for bit: what its numbers depend on differs:", lines(numerics),
-                            "\n--allow-numerics-change resumes all the same"));
+                            "\n--allow-numerics-change resumes anyway"));
   }
 }
 

@@ -118,7 +118,7 @@ run "a regular end of a run on devices" 3 device-none
 expect_code 0
 expect_count 0 palimpsest
 
-# NCCL's calls return when they are queued: it is the wait for the device that must not wait for good.
+# NCCL's calls return when they are queued: it is the wait for the device that must not wait forever.
 # A rank that had its part of the sum may be a step ahead.
 for where in before within; do
   run "rank 1 stops $where an all-reduce of devices" 3 "device-stop-$where" 3

@@ -253,7 +253,7 @@ TEST(Settings, HelpMarksWhatIsNotInThePaper) {
   }
 }
 
-// Every setting is taken by a verb or refused by it, by name; a file may contain it all the same.
+// Every setting is taken by a verb or refused by it, by name; a file may contain it anyway.
 class Verbs : public ConfigFile {};
 
 TEST_F(Verbs, RefuseOnTheCommandLineWhatHasNoMeaningInThem) {

@@ -16,7 +16,7 @@
 namespace {
 
 constexpr unsigned kHangSeconds =
-    120;  // for one test: SIGALRM ends a rank that waits for a peer for good
+    120;  // for one test: SIGALRM ends a rank that waits for a peer forever
 
 class AllRanks final : public testing::EmptyTestEventListener {
  public:

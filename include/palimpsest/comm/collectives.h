@@ -45,7 +45,7 @@ class Collectives {
 
   // Returns when all that was queued on `stream` is done; at once where nothing is ever queued. The
   // way for the host to wait for a device: a collective that a lost peer never joins blocks its
-  // stream for good, and this call runs into the watchdog's deadline or the communicator's error.
+  // stream forever, and this call runs into the watchdog's deadline or the communicator's error.
   virtual void wait(void* stream) = 0;
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// The typed records of a run: one task record per task, for good; one state, from which the stream
+// The typed records of a run: one permanent task record per task; one state, from which the stream
 // continues. checkpoints_schema/ says the same as text. Readers check type, version, CRC32C and
 // content_sha256 before they return.
 #include <cstdint>
