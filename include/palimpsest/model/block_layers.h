@@ -14,6 +14,9 @@
 
 namespace palimpsest {
 
+inline constexpr std::array<std::string_view, 6> kBlockMatrices = {"query",  "key", "value",
+                                                                   "output", "fc1", "fc2"};
+
 // A tensor of a checkpoint by its canonical name, float32, not to be written to. Throws InputError.
 using TensorLoader =
     std::function<at::Tensor(const std::string& name, const std::vector<std::int64_t>& shape)>;
