@@ -260,7 +260,7 @@ std::string dry_run(const RunConfig& config, HostGroup& group, Watchdog& watchdo
   rows = {{"task", "classes", "train", "test", ""}};
   for (const Task& task : inputs.tasks) {
     rows.push_back({task.name, grouped(std::ssize(task.classes)), grouped(task.train.size()),
-                    grouped(task.test.size()), wrap(joined(task.classes), 100, 36, 36)});
+                    grouped(task.test.size()), wrap(join(task.classes), 100, 36, 36)});
   }
   out << text_table(rows, "lrrrl");
   return out.str();

@@ -1,7 +1,6 @@
 #include "palimpsest/core/named_tensors.h"
 
 #include <algorithm>
-#include <charconv>
 #include <ranges>
 #include <span>
 
@@ -49,7 +48,7 @@ std::string shape_text(const TensorDims& dims) {
   const auto text_of = [](std::int64_t size) {
     return size == kAnySize ? "n" : std::to_string(size);
   };
-  return concat("[", joined(dims, ", ", text_of), "]");
+  return concat("[", join(dims, ", ", text_of), "]");
 }
 
 std::string_view instance_of(std::string_view name) {
@@ -114,10 +113,9 @@ std::vector<std::string> places_by_task(const NamedTensors& memory, std::string_
   for (const std::string& name : memory.names(first)) {
     const std::size_t begin = instance_of(name).size() + 1;
     const std::size_t end = std::min(name.find('/', begin), name.size());
-    std::int64_t task = -1;
-    const auto [rest, error] = std::from_chars(name.data() + begin, name.data() + end, task);
-    if (error != std::errc() || rest != name.data() + end || task < 0)
-      throw Error(concat(name, ": expected the number of a task after the instance"));
+    const std::int64_t task =
+        number_in<std::int64_t>(std::string_view(name).substr(begin, end - begin)).value_or(-1);
+    if (task < 0) throw Error(concat(name, ": expected the number of a task after the instance"));
     const auto [place, is_new] = places.emplace(task, name.substr(0, end));
     if (!is_new && place->second != name.substr(0, end)) {
       throw Error(concat("task ", task, ": expected one of ", place->second, " and ",

@@ -96,7 +96,7 @@ std::string name_hint(std::string_view name, std::span<const std::string_view> c
 }
 
 std::string name_list(std::span<const std::string> names, std::size_t most) {
-  const std::string list = joined(names.first(std::min(names.size(), most)));
+  const std::string list = join(names.first(std::min(names.size(), most)));
   return names.size() > most ? concat(list, " and ", names.size() - most, " more") : list;
 }
 

@@ -138,7 +138,7 @@ Judgement judge_peers(const RankFacts& ranks, const DoctorRequest&) {
     const auto apart = ranks[rank].value("apart", std::vector<std::string>());
     seen = seen || ranks.number(rank, "visible") > 1;
     if (!apart.empty())
-      return {Verdict::kWarning, concat("devices ", joined(apart), " of host ",
+      return {Verdict::kWarning, concat("devices ", join(apart), " of host ",
                                         ranks.text(rank, "host"), " can't reach each other")};
   }
   if (!seen) return {Verdict::kSkipped, "each rank sees one device; NCCL finds its own way"};

@@ -1,7 +1,5 @@
 #include "palimpsest/format/heads.h"
 
-#include <charconv>
-
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
@@ -23,9 +21,10 @@ Head head_at(const NamedTensors& memory, const std::string& place) {
   head.kind = settings.substr(0, colon);
   if (colon == std::string_view::npos) return head;
   const std::string_view scale = settings.substr(colon + kScale.size());
-  const auto [rest, error] = std::from_chars(scale.begin(), scale.end(), head.scale);
-  if (error != std::errc() || rest != scale.end())
+  const auto found = number_in<double>(scale);
+  if (!found)
     throw Error(concat(instance, ": expected a number as the scale, found \"", scale, '"'));
+  head.scale = *found;
   return head;
 }
 

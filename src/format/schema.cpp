@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kFirstVersion = "1.0.0";
 
-std::string joined(const std::vector<std::string>& texts, std::string_view between) {
+std::string join(const std::vector<std::string>& texts, std::string_view between) {
   std::string all;
   for (const std::string& text : texts) {
     if (!text.empty()) all += concat(all.empty() ? "" : between, text);
@@ -38,7 +38,7 @@ std::string json_of(const std::vector<ListedField>& fields, std::string_view typ
   std::vector<std::string> lines;
   for (const ListedField& field : fields) lines.push_back(line(field));
   return concat("{\"palimpsest_type\": \"schema\", \"palimpsest_version\": \"", version,
-                "\", \"describes\": \"", type, "\",\n \"objects\": [\n", joined(lines, ",\n"),
+                "\", \"describes\": \"", type, "\",\n \"objects\": [\n", join(lines, ",\n"),
                 "\n ]}\n");
 }
 
@@ -50,12 +50,12 @@ std::string table_of(const std::vector<ListedField>& fields) {
       continue;
     const bool is_any = field.dims == std::vector<std::string>{"..."};
     const std::string remarks =
-        joined({field.may_be_missing ? "optional" : "", is_hashed(field.path) ? "" : "not hashed",
-                field.since == kFirstVersion ? "" : concat("since ", field.since)},
-               ", ");
+        join({field.may_be_missing ? "optional" : "", is_hashed(field.path) ? "" : "not hashed",
+              field.since == kFirstVersion ? "" : concat("since ", field.since)},
+             ", ");
     table += concat("| `", field.path, "` | ", field.type, " | ",
-                    is_any ? "any" : concat('[', joined(field.dims, ", "), ']'), " | ", remarks,
-                    " | ", joined({field.meaning, field.unit}, "; "), " |\n");
+                    is_any ? "any" : concat('[', join(field.dims, ", "), ']'), " | ", remarks,
+                    " | ", join({field.meaning, field.unit}, "; "), " |\n");
   }
   return table;
 }

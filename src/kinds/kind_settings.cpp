@@ -18,7 +18,7 @@ const Parameter& find_parameter(std::string_view noun, std::string_view kind,
     names.push_back(parameter.name);
   }
   const std::string has =
-      names.empty() ? "it has no keys" : concat("its keys are ", alternatives(names));
+      names.empty() ? "it has no keys" : concat("its keys are ", in_words(names, "or"));
   throw UsageError(
       concat(noun, " '", kind, "' has no key '", key, "'; ", name_hint(key, names, has)));
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <boost/make_shared.hpp>
 #include <boost/program_options.hpp>
-#include <charconv>
+#include <cmath>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/process.h"
@@ -74,17 +74,15 @@ std::vector<std::int64_t> read_whole_numbers(const Parameter& parameter, std::st
   std::vector<std::int64_t> numbers;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
-    std::int64_t number = -1;
-    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, number);
-    const auto value = static_cast<double>(number);
-    if (error != std::errc() || stop != text.data() + end || value < parameter.minimum ||
-        value > parameter.maximum) {
+    const auto number = number_in<std::int64_t>(text.substr(begin, end - begin));
+    const double value = number ? static_cast<double>(*number) : std::nan("");
+    if (!(value >= parameter.minimum && value <= parameter.maximum)) {
       throw UsageError(concat(parameter.name, " = '", text,
                               "' is not possible: it takes whole numbers from ", parameter.minimum,
                               " to ", static_cast<std::int64_t>(parameter.maximum),
                               ", as in 1,3,5"));
     }
-    numbers.push_back(number);
+    numbers.push_back(*number);
     begin = end + 1;
   }
   return numbers;
@@ -134,10 +132,10 @@ std::string options_help(const Options& options) {
 }
 
 std::string completion_line(std::string_view command, const Parameter& parameter, bool is_path) {
-  std::string words = joined(parameter.choices, " "), how = is_path ? "path" : "text";
+  std::string words = join(parameter.choices, " "), how = is_path ? "path" : "text";
   if (parameter.kinds != nullptr) {
     how = "kind";
-    words = joined(beginnings(*parameter.kinds), " ");
+    words = join(beginnings(*parameter.kinds), " ");
   } else if (parameter.type == Type::kSwitch) {
     how = "switch";
     words = "true false";

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cmath>
 
 #include "palimpsest/core/cfg_file.h"
@@ -38,12 +37,10 @@ std::string range_text(const Parameter& parameter) {
 
 template <typename Number>
 std::optional<ParameterValue> read_number(const Parameter& parameter, std::string_view text) {
-  Number number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  const auto value = static_cast<double>(number);
+  const std::optional<Number> number = number_in<Number>(text);
+  const double value = number ? static_cast<double>(*number) : std::nan("");
   if (!std::isfinite(value) || !is_in_range(parameter, value)) return std::nullopt;
-  return number == 0 ? Number{0} : number;  // not -0
+  return *number == 0 ? Number{0} : *number;  // not -0
 }
 
 // 1e3 is one, too.
@@ -128,31 +125,22 @@ std::optional<ParameterValue> read(const Parameter& parameter, std::string_view 
 
 }  // namespace
 
-std::string alternatives(std::span<const std::string_view> names) {
-  std::string text;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    text += concat(i == 0 ? "" : (i + 1 == names.size() ? " or " : ", "), names[i]);
-  return text;
-}
-
 std::string value_text(const ParameterValue& value) {
   struct Text {
     std::string operator()(double number) const { return shortest(number); }
     std::string operator()(std::uint64_t number) const { return shortest(number); }
     std::string operator()(bool is_on) const { return is_on ? "true" : "false"; }
     std::string operator()(const std::string& text) const { return text; }
-    std::string operator()(const std::vector<std::string>& words) const {
-      return joined(words, "+");
-    }
+    std::string operator()(const std::vector<std::string>& words) const { return join(words, "+"); }
     std::string operator()(const std::vector<double>& numbers) const {
-      return joined(numbers, "+", shortest<double>);
+      return join(numbers, "+", shortest<double>);
     }
   };
   return std::visit(Text(), value);
 }
 
 std::string allowed(const Parameter& parameter) {
-  const std::string words = alternatives(parameter.choices);
+  const std::string words = in_words(parameter.choices, "or");
   switch (parameter.type) {
     case Type::kNumber:
       return "a number" + range_text(parameter);

@@ -35,7 +35,7 @@ AdaptedLayout adapted_layout(const BlockShape& shape, std::span<const std::strin
     const auto known = std::ranges::find(kBlockMatrices, target);
     if (known == kBlockMatrices.end()) {
       throw UsageError(concat("targets: '", target, "' is not a matrix of a block; use ",
-                              alternatives(kBlockMatrices)));
+                              in_words(kBlockMatrices, "or")));
     }
     const auto matrix = static_cast<std::size_t>(known - kBlockMatrices.begin());
     for (std::int64_t block = 0; block < shape.blocks; ++block) {

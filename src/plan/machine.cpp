@@ -101,7 +101,7 @@ Machine parse_machine(const std::string& text, const std::string& source) {
     missing.erase(line.name);
   }
   if (!missing.empty())
-    throw UsageError(concat(source, ": the keys ", joined(missing), " are missing"));
+    throw UsageError(concat(source, ": the keys ", join(missing), " are missing"));
   return machine;
 }
 
@@ -110,7 +110,7 @@ Machine open_machine(const std::string& name_or_path) {
   const auto known = std::ranges::find(texts, name_or_path, &CompiledText::name);
   if (known == texts.end() && !name_or_path.ends_with(".cfg"))
     throw UsageError(concat("--machine ", name_or_path, " is not known; use one of ",
-                            joined(texts, ", ", &CompiledText::name),
+                            join(texts, ", ", &CompiledText::name),
                             ", or the path of a machine file, which ends in .cfg"));
   Machine machine =
       known == texts.end()

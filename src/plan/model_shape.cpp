@@ -95,7 +95,7 @@ BackboneConfig published_shape(std::string_view name) {
   const auto found = std::ranges::find(shapes, name, &PublishedShape::name);
   if (found != shapes.end()) return found->config;
   throw UsageError(concat("--shape ", name, " is not known; use one of ",
-                          joined(shapes, ", ", &PublishedShape::name),
+                          join(shapes, ", ", &PublishedShape::name),
                           ", or leave --shape out and name the model's folder as --backbone"));
 }
 

@@ -1,5 +1,3 @@
-#include "palimpsest/remerge/audit.h"
-
 #include <array>
 
 #include "palimpsest/core/error.h"

@@ -1,5 +1,3 @@
-#include "palimpsest/remerge/cosines.h"
-
 #include <algorithm>
 #include <cmath>
 
@@ -7,6 +5,7 @@
 #include "palimpsest/core/parallel.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/partial_records.h"
+#include "palimpsest/remerge/run_merge.h"
 #include "recorded_run.h"
 
 namespace palimpsest {

@@ -65,11 +65,7 @@ bool has_one_head(const RecordedRun& run) {
 }
 
 std::string numbers_of(const std::vector<std::int64_t>& tasks) {
-  std::string text;
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    text += concat(i == 0 ? "" : i + 1 == tasks.size() ? " and " : ", ", tasks[i] + 1);
-  }
-  return text;
+  return in_words(tasks, "and", [](std::int64_t task) { return task + 1; });
 }
 
 std::string post_hoc_of(const Choice& choice, const RecordedRun& run, const MergeRule& rule) {

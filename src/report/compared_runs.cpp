@@ -100,7 +100,7 @@ std::string differing_settings(const std::vector<RunRecords>& runs) {
         found.size() == runs.size() && std::ranges::count(found, found[0]) == std::ssize(found);
     if (!same) differing.push_back(name);
   }
-  return joined(differing);
+  return join(differing);
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ std::map<std::string, std::string> conditions_of(const ReportedRun& run) {
       if (key != "seed") conditions[key] = setting_text(value);
   }
   const std::string sizes =
-      joined(run.tasks, "+", [](const TaskSummary& task) { return task.record.classes.size(); });
+      join(run.tasks, "+", [](const TaskSummary& task) { return task.record.classes.size(); });
   conditions["tasks"] = concat(run.tasks.size(), " of ", sizes, " classes");
   conditions["backbone"] = record.backbone_name + " " + short_hash(record.backbone_sha256);
   conditions["pack"] = short_hash(record.pack_content_sha256);

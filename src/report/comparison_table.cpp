@@ -9,7 +9,7 @@
 namespace palimpsest {
 namespace {
 
-std::string seeds(const RunGroup& group) { return joined(group.runs, ", ", &ComparedRun::seed); }
+std::string seeds(const RunGroup& group) { return join(group.runs, ", ", &ComparedRun::seed); }
 
 std::size_t class_orders(const RunGroup& group) {
   std::vector<std::string> orders;

@@ -33,7 +33,7 @@ Json json_of(const std::map<std::string, Spread>& spreads) {
 std::string comparison_text(const RunComparison& comparison) {
   std::string text;
   for (const RunGroup& group : comparison.groups) {
-    const std::string names = joined(group.runs, ", ", &ComparedRun::folder);
+    const std::string names = join(group.runs, ", ", &ComparedRun::folder);
     const std::string title = "group " + group.name + "  ";
     const int indent = static_cast<int>(title.size());
     const std::string blank(title.size(), ' ');

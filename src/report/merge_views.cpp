@@ -2,6 +2,7 @@
 
 #include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/remerge/run_merge.h"
 #include "palimpsest/report/views.h"
 #include "view_parts.h"
 

@@ -60,8 +60,7 @@ View view_of_merged(const std::filesystem::path& file) {
       record.post_hoc.empty() ? "the run's own merge" : wrap(record.post_hoc, kWidth, 2, 2),
       "\n  from ", wrap(record.sources, kWidth, 2, 7), "\n\ntasks\n");
   for (std::size_t t = 0; t < record.task_names.size(); ++t) {
-    const std::string classes =
-        record.classes.empty() ? "without a head" : joined(record.classes[t]);
+    const std::string classes = record.classes.empty() ? "without a head" : join(record.classes[t]);
     text += concat("  ", t + 1, "  ",
                    wrap(concat(record.task_names[t], ": ", classes), kWidth, 6, 6), "\n");
   }

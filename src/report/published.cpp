@@ -141,16 +141,15 @@ std::string PublishedNumber::names(Condition::Met met) const {
   std::vector<std::string> names;
   for (const Condition& condition : conditions)
     if (condition.met == met) names.push_back(condition.name);
-  return joined(names);
+  return join(names);
 }
 
 PublishedMatch published_match(const ReportedRun& run) {
   if (run.tasks.empty()) return {{}, "no task is finished yet"};
   const Json* const column = column_of(run);
   if (column == nullptr) {
-    const std::string names = joined(published()["columns"], ", ", [](const Json& one) {
-      return one["name"].get<std::string>();
-    });
+    const std::string names = join(published()["columns"], ", ",
+                                   [](const Json& one) { return one["name"].get<std::string>(); });
     return {{}, concat("no number is published for these tasks; there are numbers for ", names)};
   }
   const std::string name = (*column)["name"];

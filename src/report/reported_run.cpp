@@ -137,7 +137,7 @@ std::string setting_text(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_float()) return shortest(value.get<double>());
   if (!value.is_array()) return value.dump();
-  return joined(value, ",", setting_text);
+  return join(value, ",", setting_text);
 }
 
 }  // namespace palimpsest

@@ -148,7 +148,7 @@ Html results_section(const ReportedRun& run) {
   for (const TaskSummary& task : run.tasks) {
     const TaskRecord& record = task.record;
     rows.push_back({std::to_string(record.index + 1), record.name, grouped(record.train_samples),
-                    grouped(record.metrics.after_merge.samples.back()), joined(record.classes)});
+                    grouped(record.metrics.after_merge.samples.back()), join(record.classes)});
   }
   const Html given = is_task_given(run.config)
                          ? paragraph("Accuracies are with the task given: among its classes only.")

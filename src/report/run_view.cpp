@@ -64,7 +64,7 @@ std::string names_and_remarks(const std::vector<TaskSummary>& tasks) {
     const int indent = static_cast<int>(title.size());
     names += concat(
         title,
-        wrap(concat(task.record.name, ": ", joined(task.record.classes)), kWidth, indent, indent),
+        wrap(concat(task.record.name, ": ", join(task.record.classes)), kWidth, indent, indent),
         "\n");
     if (task.record.merge.remark.empty()) continue;
     remarks += concat(title, wrap(task.record.merge.remark, kWidth, indent, indent), "\n");
@@ -119,8 +119,8 @@ std::string hardest_classes(const RunRecords& run) {
   if (found.empty()) return "";
   std::ranges::stable_sort(found, {}, &std::pair<double, std::string>::first);
   const std::string text =
-      joined(std::span(found).first(std::min(kShown, found.size())), ", ",
-             [](const auto& one) { return one.second + " " + percent(one.first); });
+      join(std::span(found).first(std::min(kShown, found.size())), ", ",
+           [](const auto& one) { return one.second + " " + percent(one.first); });
   return "\n" +
          wrap(concat("Least often right (%), of ", found.size(), " classes: ", text), kWidth, 2,
               0) +

@@ -110,7 +110,7 @@ View view_of_task(const std::filesystem::path& file) {
   std::string text = concat(
       "task ", record.index + 1, " (", record.name, "): ", record.classes.size(), " classes, ",
       grouped(record.train_samples), " training samples, seed ", record.seed, "\n  ",
-      wrap(joined(record.classes), kWidth, 2, 2), "\n", identity_text(summary.identity),
+      wrap(join(record.classes), kWidth, 2, 2), "\n", identity_text(summary.identity),
       "  backbone ", record.backbone_name, " ", short_hash(record.backbone_sha256), ", pack ",
       short_hash(record.pack_content_sha256), "\n\n", merge_text(record.merge));
   if (record.fisher) {

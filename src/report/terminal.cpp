@@ -102,7 +102,7 @@ void TerminalReport::on(const TaskStarted& event) {
   last_drawn_ = {};
   const std::string title = concat("task ", event.task + 1, " of ", tasks_, ": ");
   print(concat("\n", painted(title, kBold),
-               wrap(joined(event.classes), settings_.width, 2, static_cast<int>(title.size()))));
+               wrap(join(event.classes), settings_.width, 2, static_cast<int>(title.size()))));
   print(concat("  ", grouped(event.samples), " samples, ", grouped(event.steps), " steps"));
 }
 

@@ -25,7 +25,7 @@ View view_of_state(const std::filesystem::path& file) {
              " adapted weights, |theta_hat - theta_hat_0| = ", fixed(summary.norm_merged, 4),
              "\n  numerics ", wrap(state.numerics, kWidth, 2, 11), "\n\ntasks\n");
   for (std::size_t t = 0; t < state.classes.size(); ++t) {
-    text += concat("  ", t + 1, "  ", wrap(joined(state.classes[t]), kWidth, 6, 6), "\n");
+    text += concat("  ", t + 1, "  ", wrap(join(state.classes[t]), kWidth, 6, 6), "\n");
   }
   Rows rows = {{"module", "shape", "offset"}};
   for (const AdaptedModule& module : state.layout.modules()) {

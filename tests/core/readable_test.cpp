@@ -57,9 +57,9 @@ TEST(Readable, ShowsSharesInPercentAndWhatIsMissingAsADash) {
 }
 
 TEST(Readable, JoinsAndCounts) {
-  EXPECT_EQ(joined(std::vector<std::string>{"admin", "net"}), "admin, net");
-  EXPECT_EQ(joined(std::vector<std::string>()), "");
-  EXPECT_EQ(joined(std::vector{1, 2}, "+", [](int number) { return 10 * number; }), "10+20");
+  EXPECT_EQ(join(std::vector<std::string>{"admin", "net"}), "admin, net");
+  EXPECT_EQ(join(std::vector<std::string>()), "");
+  EXPECT_EQ(join(std::vector{1, 2}, "+", [](int number) { return 10 * number; }), "10+20");
   EXPECT_EQ(counted(1, "task"), "1 task");
   EXPECT_EQ(counted(0, "task"), "0 tasks");
   EXPECT_EQ(shortest(0.1), "0.1");

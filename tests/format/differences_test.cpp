@@ -66,10 +66,10 @@ TEST_F(DifferencesTest, TheFirstFieldIsWhatTheRunWasTold) {
 TEST_F(DifferencesTest, AnArrayIsNamedWithItsPlaceAndBothValues) {
   StateRecord state = sample_state(1);
   write_state_record(at("a.h5"), state);
-  std::vector<double> s0 = state.memory.take<double>(kCurvature + "/s0", {20});
+  std::vector<double> s0 = state.memory.take<double>(kCurvatureName + "/s0", {20});
   s0[6] = 2.5;
   s0[0] = 0.5;
-  put_flat(state.memory, kCurvature + "/s0", std::move(s0));
+  put_flat(state.memory, kCurvatureName + "/s0", std::move(s0));
   write_state_record(at("b.h5"), state);
   EXPECT_THAT(compare(at("a.h5"), at("b.h5")).differences,
               ElementsAre(AllOf(

@@ -85,8 +85,8 @@ StateRecord sample_state(std::int64_t tasks_done) {
   record.tasks_done = tasks_done;
   record.layout = AdaptedLayout({{"m.value", 2, 4}, {"m.key", 3, 4}});
   record.merged = ramp(20, -1.0f);
-  put_flat(record.memory, kCurvature + "/s0", std::vector<double>(20, 1.0 / 3.0));
-  put_flat(record.memory, kCurvature + "/s1", std::vector<double>(20, -1e-17));
+  put_flat(record.memory, kCurvatureName + "/s0", std::vector<double>(20, 1.0 / 3.0));
+  put_flat(record.memory, kCurvatureName + "/s1", std::vector<double>(20, -1e-17));
   for (std::int64_t task = 0; task < tasks_done; ++task) {
     put_head(record.memory, task, task == 0 ? cosine_head() : sample_head());
     for (const char* const name : {"mean", "variance"}) {

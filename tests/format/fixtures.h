@@ -27,7 +27,7 @@ class FolderTest : public testing::Test {
 };
 
 // Where the sample states have S0 and S1.
-inline const std::string kCurvature = "curvature/empirical:scale=secant";
+inline const std::string kCurvatureName = "curvature/empirical:scale=secant";
 // A flat adapted vector that the root keeps.
 void put_flat(NamedTensors& memory, const std::string& name, std::vector<double> values);
 

@@ -109,15 +109,15 @@ TEST(MemoryOfVersion1Test, IsReadAsThatOfThisVersion) {
   const RunFolder run(PALIMPSEST_SOURCE_DIR "/checkpoints_schema/golden/1.2.0/run");
   const StateRecord state = run.newest_state().value().record;
   const auto size = state.layout.size();
-  EXPECT_EQ(state.memory.values<double>(kCurvature + "/s0", {size}).size(),
+  EXPECT_EQ(state.memory.values<double>(kCurvatureName + "/s0", {size}).size(),
             static_cast<std::size_t>(size));
-  EXPECT_EQ(state.memory.at(kCurvature + "/s1").keeper, Keeper::kRoot);
+  EXPECT_EQ(state.memory.at(kCurvatureName + "/s1").keeper, Keeper::kRoot);
   // S0 of the first module, as the file has it.
   const H5File file(run.state_file(1), "state");
   const AdaptedModule& module = state.layout.modules()[1];
   const auto expected =
       file.numbers<double>("/curvature/s0/" + module.name, {module.out, module.in});
-  const auto& s0 = state.memory.values<double>(kCurvature + "/s0", {size});
+  const auto& s0 = state.memory.values<double>(kCurvatureName + "/s0", {size});
   EXPECT_TRUE(std::equal(expected.begin(), expected.end(), s0.begin() + module.offset));
   const std::vector<Head> heads = heads_in(state.memory);
   ASSERT_EQ(heads.size(), 2u);

@@ -24,7 +24,7 @@ class RecordsTest : public FolderTest {
 };
 
 std::string s0_bytes(const StateRecord& state) {
-  const auto& s0 = state.memory.values<double>(kCurvature + "/s0", {20});
+  const auto& s0 = state.memory.values<double>(kCurvatureName + "/s0", {20});
   return {reinterpret_cast<const char*>(s0.data()), 96};
 }
 
@@ -103,7 +103,7 @@ TEST_F(RecordsTest, ContentHashIgnoresSecondsAndNumericsButNoWeight) {
   const std::string state_hash = write_state_record(state_path(), state);
   state.numerics = "{\"lanes\": \"4\", \"threads\": 2}";
   EXPECT_EQ(write_state_record(state_path(), state), state_hash);
-  put_flat(state.memory, kCurvature + "/s1", std::vector<double>(20, 1e-18));
+  put_flat(state.memory, kCurvatureName + "/s1", std::vector<double>(20, 1e-18));
   EXPECT_NE(write_state_record(state_path(), state), state_hash);
 }
 
@@ -134,7 +134,7 @@ TEST_F(RecordsTest, StateSummaryHoldsEverythingButBulkData) {
   EXPECT_EQ(summary.identity.content_sha256, hash);
   EXPECT_EQ(summary.memory.size(), record.memory.names().size());
   const TensorSummary& s0 = summary.memory.at(6);
-  EXPECT_EQ(s0.name, kCurvature + "/s0");
+  EXPECT_EQ(s0.name, kCurvatureName + "/s0");
   EXPECT_EQ(s0.type, "float64");
   EXPECT_EQ(s0.dims, TensorDims{20});
   EXPECT_EQ(s0.bytes, 160u);
@@ -240,10 +240,10 @@ TEST_F(RecordsTest, RefusesToWriteWhatDoesNotFitTogether) {
                 m.put("head/linear/two/bias", m.at("head/linear/1/bias"));
               }),
               HasSubstr("head/linear/two/bias: expected the number of a task"));
-  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) { m.erase(kCurvature + "/s1"); }),
-              HasSubstr(kCurvature + "/s1: expected this tensor, found none"));
+  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) { m.erase(kCurvatureName + "/s1"); }),
+              HasSubstr(kCurvatureName + "/s1: expected this tensor, found none"));
   EXPECT_THAT(refusal_of_memory([](NamedTensors& m) {
-                put_flat(m, kCurvature + "/s0", std::vector<double>(19));
+                put_flat(m, kCurvatureName + "/s0", std::vector<double>(19));
               }),
               HasSubstr("expected float64 [20], found float64 [19]"));
   EXPECT_TRUE(std::filesystem::is_empty(folder_)) << "a temporary file stayed behind";

@@ -55,7 +55,7 @@ Options options(Values& v) {
           option("rule RULE", v.rule, "how to merge", {.kinds = &rules()})};
 }
 
-std::string refusal(const std::vector<std::string>& words) {
+std::string refusal_of_words(const std::vector<std::string>& words) {
   Values values;
   try {
     take_options(options(values), words);
@@ -93,18 +93,22 @@ TEST(Options, KeepTheirDefaultsWhereNothingIsGiven) {
 }
 
 TEST(Options, AValueThatIsMissingOrNotPossibleIsRefused) {
-  EXPECT_EQ(refusal({"--out"}), "command line: expected a value of '--out', found none");
-  EXPECT_EQ(refusal({"--out", "--json"}), "command line: expected a value of --out, found --json");
-  EXPECT_EQ(refusal({"--out="}), "command line: expected a value of --out, found an empty one");
-  EXPECT_EQ(refusal({"--json", "--json"}), "command line: 'json' is given twice; keep one");
-  EXPECT_EQ(refusal({"--json=no"}), "command line: expected no value of --json, found no");
-  EXPECT_THAT(refusal({"--split", "tset"}), HasSubstr("it takes all or test"));
-  EXPECT_THAT(refusal({"--colour", "blue"}), HasSubstr("it takes red or green"));
-  EXPECT_THAT(refusal({"--task", "0"}), HasSubstr("a whole number from 1 to"));
-  EXPECT_THAT(refusal({"--points", "101"}), HasSubstr("a whole number from 2 to 100"));
-  EXPECT_THAT(refusal({"--seconds", "-1"}), HasSubstr("a number from 0 to"));
+  EXPECT_EQ(refusal_of_words({"--out"}), "command line: expected a value of '--out', found none");
+  EXPECT_EQ(refusal_of_words({"--out", "--json"}),
+            "command line: expected a value of --out, found --json");
+  EXPECT_EQ(refusal_of_words({"--out="}),
+            "command line: expected a value of --out, found an empty one");
+  EXPECT_EQ(refusal_of_words({"--json", "--json"}),
+            "command line: 'json' is given twice; keep one");
+  EXPECT_EQ(refusal_of_words({"--json=no"}), "command line: expected no value of --json, found no");
+  EXPECT_THAT(refusal_of_words({"--split", "tset"}), HasSubstr("it takes all or test"));
+  EXPECT_THAT(refusal_of_words({"--colour", "blue"}), HasSubstr("it takes red or green"));
+  EXPECT_THAT(refusal_of_words({"--task", "0"}), HasSubstr("a whole number from 1 to"));
+  EXPECT_THAT(refusal_of_words({"--points", "101"}), HasSubstr("a whole number from 2 to 100"));
+  EXPECT_THAT(refusal_of_words({"--seconds", "-1"}), HasSubstr("a number from 0 to"));
   for (const char* const sizes : {"8,x", "0", "8,", ",8", "8;9"})
-    EXPECT_THAT(refusal({"--sizes", sizes}), HasSubstr("it takes whole numbers from 1")) << sizes;
+    EXPECT_THAT(refusal_of_words({"--sizes", sizes}), HasSubstr("it takes whole numbers from 1"))
+        << sizes;
 }
 
 TEST(Options, HelpAlignsWhatTheyMean) {

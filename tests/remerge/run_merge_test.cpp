@@ -8,8 +8,6 @@
 #include <numeric>
 
 #include "palimpsest/core/error.h"
-#include "palimpsest/remerge/audit.h"
-#include "palimpsest/remerge/cosines.h"
 #include "recorded_stream.h"
 #include "support/rewrite_task.h"
 

@@ -74,7 +74,7 @@ TEST_F(ComparisonTest, ASettingThatAnEarlierVersionDidNotKnowHasItsDefault) {
   other.config.insert(1, R"("validation":0.5,)");
   const auto early = make("early", run_with(1, 4));
   EXPECT_EQ(compare_runs({early, make("later", later)}).groups.size(), 1u);
-  const Comparison comparison = compare_runs({early, make("other", other)});
+  const RunComparison comparison = compare_runs({early, make("other", other)});
   ASSERT_EQ(comparison.groups.size(), 2u);
   EXPECT_EQ(comparison.groups[0].description, "validation 0");
 }

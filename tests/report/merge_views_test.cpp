@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "palimpsest/remerge/run_merge.h"
 #include "palimpsest/report/views.h"
 
 namespace palimpsest {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "palimpsest/core/error.h"
-#include "palimpsest/remerge/cosines.h"
+#include "palimpsest/remerge/run_merge.h"
 #include "palimpsest/report/views.h"
 #include "support/tool.h"
 

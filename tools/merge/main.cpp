@@ -9,7 +9,6 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/output_file.h"
-#include "palimpsest/remerge/audit.h"
 #include "palimpsest/remerge/run_merge.h"
 #include "palimpsest/report/views.h"
 #include "support/tool.h"

@@ -2,9 +2,11 @@
 // Texts out of values: messages, lists, and numbers and cells as programs read them again.
 #include <charconv>
 #include <functional>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace palimpsest {
 
@@ -16,15 +18,28 @@ std::string concat(const Parts&... parts) {
   return out.str();
 }
 
-// joined(names) is "admin, net"; `text` makes a text of each element.
+// join(names) is "admin, net"; `text` makes a text of each element.
 template <typename Range, typename Text = std::identity>
-std::string joined(const Range& range, std::string_view between = ", ", const Text& text = {}) {
+std::string join(const Range& range, std::string_view between = ", ", const Text& text = {}) {
   std::ostringstream out;
   bool is_first = true;
   for (const auto& element : range) {
     if (!is_first) out << between;
     is_first = false;
     out << std::invoke(text, element);
+  }
+  return out.str();
+}
+
+// in_words(names, "or") is "global, module or direction".
+template <typename Range, typename Text = std::identity>
+std::string in_words(const Range& range, std::string_view last, const Text& text = {}) {
+  std::ostringstream out;
+  std::size_t i = 0;
+  for (const auto& element : range) {
+    if (i > 0) out << (i + 1 == std::size(range) ? concat(" ", last, " ") : ", ");
+    out << std::invoke(text, element);
+    ++i;
   }
   return out.str();
 }
@@ -40,6 +55,15 @@ template <typename Number>
 std::string shortest(Number value) {
   char text[32];
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
+}
+
+// The number that all of a text is.
+template <typename Number>
+std::optional<Number> number_in(std::string_view text) {
+  Number number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
 }
 
 // A cell of comma-separated values (RFC 4180), quoted where it has to be.

@@ -51,9 +51,6 @@ struct Parameter {
   std::function<void(std::string_view text)> check = nullptr;
 };
 
-// "global, module or direction".
-std::string alternatives(std::span<const std::string_view> names);
-
 // "a number above 0, at most 1"; "global, module, direction or coordinate".
 std::string allowed(const Parameter& parameter);
 

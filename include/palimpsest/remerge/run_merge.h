@@ -1,5 +1,6 @@
 #pragma once
-// Merging the tasks of a recorded run again, and adapters that others have trained.
+// Merging the tasks of a recorded run again, and adapters that others have trained; what its merges
+// cost, and how its task vectors lie to one another.
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -51,5 +52,36 @@ struct AdapterRequest {
 // Adapters all start from the pretrained base, so that a task vector is also where training ended.
 // Throws InputError where they don't fit together: other modules or shapes, another base.
 RemergeResult remerge_adapters(const AdapterRequest& request);
+
+// The merge error budget over old tasks: by how much every merge of a run raised the loss of every
+// task so far. Row t: after the merge of task t; t + 1 entries, of the tasks up to t.
+struct Audit {
+  std::vector<std::string> task_names = {};
+  // 1/2 (theta_hat_t - theta_i*)' F_i (theta_hat_t - theta_i*), the factor applied: nats per sample
+  // of task i's training samples, as its quadratic has it.
+  std::vector<std::vector<double>> predicted;
+  // Mean loss of task i's test samples (among its own classes) after merge t, minus at theta_i*;
+  // nothing where it wasn't tested after merge t. Empty where the run's evaluations have no losses.
+  std::vector<std::vector<std::optional<double>>> measured;
+};
+
+// Merges the run again as remerge_run() does, and throws as that; UsageError where a task has no
+// Fisher. Every theta_hat is in memory at once.
+Audit audit_of_run(const std::filesystem::path& run, int threads);
+
+// How much the task vectors of a run point the same way.
+struct Cosines {
+  std::vector<std::string> task_names = {};
+  std::vector<double> norms;                // |Delta_t|, Frobenius
+  std::vector<std::vector<double>> cosine;  // [tasks, tasks]; 0 where a task vector is zero
+};
+
+// <Delta_a, Delta_b> = sum over modules s_a s_b tr((B_b' B_a)(A_a A_b')): nothing of [out, in] is
+// formed. Modules that only one of them has are zero in the other. Throws Error when a module has
+// another shape.
+double inner_product(const std::vector<LoraFactors>& a, const std::vector<LoraFactors>& b);
+
+// Reads A and B of every task, and nothing else. Throws InputError as read_task_record().
+Cosines cosines_of_run(const std::filesystem::path& run, int threads);
 
 }  // namespace palimpsest

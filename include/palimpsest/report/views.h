@@ -10,11 +10,12 @@
 #include <vector>
 
 #include "palimpsest/metrics/sweep.h"
-#include "palimpsest/remerge/audit.h"
-#include "palimpsest/remerge/cosines.h"
-#include "palimpsest/remerge/run_merge.h"
 
 namespace palimpsest {
+
+struct Audit;
+struct Cosines;
+struct RemergeResult;
 
 struct View {
   std::string text;  // lines of at most 100 columns, except for long names
