@@ -9,7 +9,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/canonical_weights.h"
-#include "palimpsest/format/safetensors_writer.h"
+#include "palimpsest/format/safetensors.h"
 #include "truncated_svd.h"
 
 namespace palimpsest {

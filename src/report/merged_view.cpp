@@ -1,8 +1,7 @@
 #include <cmath>
 
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/curvature_record.h"
-#include "palimpsest/format/merged_record.h"
+#include "palimpsest/format/records.h"
 #include "palimpsest/report/readable.h"
 #include "palimpsest/report/views.h"
 #include "view_parts.h"

@@ -5,7 +5,6 @@
 #include "palimpsest/format/pack.h"
 #include "palimpsest/format/records.h"
 #include "palimpsest/format/run_folder.h"
-#include "palimpsest/format/step_record.h"
 #include "palimpsest/report/readable.h"
 #include "palimpsest/report/summary.h"
 #include "view_parts.h"

@@ -1,5 +1,3 @@
-#include "palimpsest/format/safetensors_writer.h"
-
 #include "fixtures.h"
 #include "palimpsest/format/safetensors.h"
 
@@ -35,7 +33,7 @@ TEST_F(SafetensorsWriterTest, NothingIsWrittenThatDoesNotFit) {
   EXPECT_THAT(message_of<Error>([&] {
                 write_safetensors(at("a"), {tensor("x", {3}, {1, 2})});
               }),
-              HasSubstr("tensor x has 2 values; its shape asks for 3"));
+              HasSubstr("tensor x has 2 values; its shape needs 3"));
   EXPECT_THAT(message_of<Error>([&] {
                 write_safetensors(at("a"), {tensor("x", {1}, {1}), tensor("x", {1}, {2})});
               }),

@@ -27,7 +27,7 @@ TEST(SchemaFilesTest, AreThoseOfTheDescriptions) {
 class SchemaTest : public FolderTest {
  protected:
   std::vector<std::string> problems(const std::string& name) const {
-    return verify_file(at(name)).problems;
+    return verify(at(name)).problems;
   }
 };
 
