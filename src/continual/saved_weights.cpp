@@ -8,8 +8,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
-#include "palimpsest/format/merged_record.h"
-#include "palimpsest/format/partial_records.h"
+#include "palimpsest/format/records.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/method/settings.h"
 

@@ -14,7 +14,7 @@
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/doctor/check.h"
-#include "palimpsest/format/probe_file.h"
+#include "palimpsest/format/records.h"
 
 namespace palimpsest {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "palimpsest/export/dialect.h"
 #include "palimpsest/export/source.h"
-#include "palimpsest/format/safetensors_writer.h"
+#include "palimpsest/format/safetensors.h"
 
 namespace palimpsest {
 

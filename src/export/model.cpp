@@ -9,7 +9,8 @@
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/safetensors_writer.h"
+#include "palimpsest/format/canonical_weights.h"
+#include "palimpsest/format/safetensors.h"
 #include "palimpsest/merge/task_vector.h"
 
 namespace palimpsest {

@@ -1,12 +1,74 @@
 #include "palimpsest/format/backbone_config.h"
 
+#include <algorithm>
+
 #include "json_fields.h"
-#include "model_fields.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
 namespace {
+
+constexpr RefusedField kRefused[] = {
+    {"quantization_config", "its weights are quantized: save the model in float32 first"},
+    {"compression_config", "its weights are compressed: save the model in float32 first"},
+    {"auto_map", "the model comes with its own code, which Palimpsest doesn't run"},
+    {"is_decoder", "a decoder hides the tokens behind from each token; this is an encoder"},
+    {"is_encoder_decoder", "an encoder with a decoder; this is an encoder alone"},
+    {"add_cross_attention", "cross-attention belongs to a decoder; this is an encoder"},
+    {"pruned_heads", "heads were taken out; all blocks must have the same heads"},
+    {"position_embedding_type", "only positions that are added as embeddings", "\"absolute\""},
+    {"rope_theta", "rotary positions are not computed by Palimpsest"},
+    {"rope_scaling", "rotary positions are not computed by Palimpsest"},
+    {"rope_parameters", "rotary positions are not computed by Palimpsest"},
+    {"rotary_emb_base", "rotary positions are not computed by Palimpsest"},
+    {"rotary_emb_fraction", "rotary positions are not computed by Palimpsest"},
+    {"alibi_starting_size", "biases by distance are not computed by Palimpsest"},
+    {"feed_forward_type", "another MLP than that of the family", "\"original\""},
+    {"num_key_value_heads", "keys and values that several heads share"},
+};
+
+// Read elsewhere; or of training, generation, loading, and heads, and nothing to the features.
+constexpr std::string_view kHarmless =
+    "architectures architecture model_type transformers_version torch_dtype dtype "
+    "_name_or_path name_or_path _commit_hash _attn_implementation "
+    "_attn_implementation_autoset attn_implementation attention_type model_name "
+    "output_attentions output_hidden_states return_dict use_return_dict torchscript "
+    "output_past chunk_size_feed_forward id2label label2id num_labels _num_labels "
+    "problem_type initializer_range initializer_factor hidden_dropout_prob "
+    "attention_probs_dropout_prob classifier_dropout bos_token_id eos_token_id pad_token_id "
+    "sep_token_id cls_token_id mask_token_id unk_token_id decoder_start_token_id "
+    "tie_word_embeddings tie_encoder_decoder tokenizer_class gradient_checkpointing use_cache "
+    "finetuning_task task_specific_params directionality pooler_fc_size "
+    "pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head pooler_type "
+    "use_bfloat16 language prefix sentence_transformers license min_length max_length "
+    "do_sample num_beams num_beam_groups temperature top_k top_p typical_p repetition_penalty "
+    "length_penalty diversity_penalty no_repeat_ngram_size encoder_no_repeat_ngram_size "
+    "bad_words_ids num_return_sequences early_stopping remove_invalid_values "
+    "return_dict_in_generate output_scores forced_bos_token_id forced_eos_token_id "
+    "exponential_decay_length_penalty suppress_tokens begin_suppress_tokens tf_legacy_loss "
+    "hidden_size num_hidden_layers num_attention_heads intermediate_size vocab_size "
+    "max_position_embeddings type_vocab_size layer_norm_eps hidden_act head_dim image_size "
+    "patch_size num_channels qkv_bias encoder_stride pooler_output_size pooler_act mlp_ratio "
+    "layerscale_value drop_path_rate use_swiglu_ffn apply_layernorm reshape_hidden_states "
+    "use_mask_token stage_names out_features out_indices num_register_tokens "
+    "interpolate_antialias interpolate_offset num_classes num_features global_pool "
+    "pretrained_cfg model_args";
+
+// Throws InputError for a field that is set to change what the model computes, in a way that
+// Palimpsest doesn't: quantized weights, the model's own code, a decoder, rotary positions, ...
+void check_model_fields(const JsonObject& config) { check_fields(config, kRefused, kHarmless, ""); }
+
+// Fields that are set and neither read nor known to change nothing.
+std::vector<std::string> unknown_model_fields(const nlohmann::json& config) {
+  std::vector<std::string> unknown;
+  for (const auto& [name, value] : config.items()) {
+    const bool is_refused =
+        std::ranges::find(kRefused, name, &RefusedField::name) != std::end(kRefused);
+    if (!is_refused && !lists(kHarmless, name) && is_set(config, name)) unknown.push_back(name);
+  }
+  return unknown;
+}
 
 std::string line(const BertConfig& c) {
   return concat("bert ", c.hidden, ' ', c.layers, ' ', c.heads, ' ', c.intermediate, ' ',
@@ -67,6 +129,40 @@ std::string remark_on_config(const std::filesystem::path& folder) {
 
 std::string describe(const BackboneConfig& config) {
   return std::visit([](const auto& shape) { return line(shape); }, config);
+}
+
+BertConfig read_bert_config(const std::filesystem::path& path) {
+  const nlohmann::json json = read_json_object(path);
+  const JsonObject top{json, path};
+  const std::string family = top.text("model_type");
+  const bool is_roberta = family == "roberta" || family == "xlm-roberta" || family == "camembert";
+  if (family != "bert" && !is_roberta) {
+    top.refuse("model_type", "bert, roberta, xlm-roberta or camembert");
+  }
+  BertConfig config;
+  config.hidden = top.integer("hidden_size", 1);
+  config.layers = top.integer("num_hidden_layers", 1);
+  config.heads = top.integer("num_attention_heads", 1);
+  config.intermediate = top.integer("intermediate_size", 1);
+  config.vocabulary = top.integer("vocab_size", 1);
+  config.positions = top.integer("max_position_embeddings", 1);
+  if (is_roberta) {  // rows up to the padding token's own stay unused
+    config.first_position = (top.has("pad_token_id") ? top.integer("pad_token_id", 0) : 1) + 1;
+    config.positions -= config.first_position;
+    if (config.positions < 1) top.refuse("max_position_embeddings", "more than pad_token_id + 1");
+  }
+  if (top.has("type_vocab_size")) config.type_vocabulary = top.integer("type_vocab_size", 1);
+  if (top.has("layer_norm_eps")) config.layer_norm_epsilon = top.number("layer_norm_eps");
+  config.hidden_act = top.text("hidden_act");
+  if (config.hidden_act != "gelu") top.refuse("hidden_act", "\"gelu\"");
+  check_model_fields(top);
+  if (!(config.layer_norm_epsilon > 0)) top.refuse("layer_norm_eps", "a number above 0");
+  if (config.hidden % config.heads != 0) {
+    top.refuse("hidden_size", concat("a multiple of the ", config.heads, " heads"));
+  }
+  if (top.has("head_dim") && top.integer("head_dim", 1) != config.hidden / config.heads)
+    top.refuse("head_dim", "hidden_size / num_attention_heads");
+  return config;
 }
 
 }  // namespace palimpsest

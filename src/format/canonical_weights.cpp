@@ -5,7 +5,6 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/names.h"
 #include "palimpsest/core/text.h"
-#include "tensor_names.h"
 
 namespace palimpsest {
 namespace {
@@ -47,7 +46,8 @@ std::string_view old_ending(std::string_view part, std::string_view ending) {
 
 Spellings::Part part(std::string_view canonical, std::initializer_list<std::string_view> written) {
   Spellings::Part part{.canonical = canonical, .written = {}};
-  for (const std::string_view name : written) part.written.push_back({.tensors = {name}});
+  for (const std::string_view name : written)
+    part.written.push_back({.tensors = {std::string(name)}});
   return part;
 }
 
@@ -110,19 +110,16 @@ const Spellings& spellings_of(const BackboneConfig& config) {
 std::vector<CanonicalWeights::Place> CanonicalWeights::spelled(std::string_view canonical) const {
   const Name name = take_apart(canonical, spellings_);
   const auto listed = std::ranges::find(spellings_.parts, name.part, &Spellings::Part::canonical);
-  const std::vector<Spellings::Written> as_it_is{{.tensors = {name.part}}};
+  const std::vector<Place> as_it_is{{.tensors = {std::string(name.part)}}};
   const std::vector<std::string_view> outside{""};
   std::vector<Place> places;
   for (const std::string_view prefix : spellings_.prefixes) {
     for (const std::string_view block : name.block.empty() ? outside : spellings_.blocks) {
       for (const auto& written : listed == spellings_.parts.end() ? as_it_is : listed->written) {
         for (const std::string_view ending : {name.ending, old_ending(name.part, name.ending)}) {
-          Place& place = places.emplace_back();
-          place.part = written.part;
-          place.of = written.of;
-          for (const std::string_view tensor : written.tensors) {
-            place.tensors.push_back(concat(prefix, block, name.block, tensor, ending));
-          }
+          Place& place = places.emplace_back(written);
+          for (std::string& tensor : place.tensors)
+            tensor = concat(prefix, block, name.block, tensor, ending);
         }
       }
     }
@@ -159,7 +156,7 @@ void CanonicalWeights::refuse_missing(std::string_view canonical) const {
       all += concat(all.empty() ? "" : " or ", name);
   }
   if (smallest <= likeliest.size() / 3) checkpoint_.tensor(likeliest);  // throws
-  refuse_missing_tensor(checkpoint_.path(), all, checkpoint_.names());
+  checkpoint_.refuse_missing(all);
 }
 
 std::string CanonicalWeights::name_in_file(std::string_view canonical) const {

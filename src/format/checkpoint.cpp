@@ -1,16 +1,58 @@
 #include "palimpsest/format/checkpoint.h"
 
+#include <algorithm>
+#include <map>
 #include <set>
+#include <string_view>
 
 #include "json_fields.h"
-#include "name_prefix.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
-#include "tensor_names.h"
+#include "palimpsest/format/canonical_weights.h"
 
 namespace palimpsest {
 namespace {
+
+// Every backbone has exactly one of these.
+constexpr std::pair<std::string_view, const Spellings& (*)()> kFirst[] = {
+    {"embeddings.word_embeddings.weight", bert_spellings},
+    {"patch_embed.proj.weight", vit_spellings},
+    {"embeddings.patch_embeddings.projection.weight", vit_spellings}};
+
+void refuse_unmerged(const std::filesystem::path& path, const std::string& name) {
+  for (const std::string_view part : {".lora_A.", ".lora_B.", ".base_layer."}) {
+    if (name.find(part) == std::string::npos) continue;
+    throw InputError(concat(path.string(), ": a tensor ", name,
+                            ": the model has an adapter of PEFT that isn't merged. Merge it first: "
+                            "model.merge_and_unload().save_pretrained(FOLDER)"));
+  }
+}
+
+// Without what belongs to the family: of "module.bert.", "module.".
+std::string without_family(std::string_view prefix, const Spellings& spellings) {
+  for (const std::string_view family : spellings.prefixes) {
+    if (family.empty() || !prefix.ends_with(family)) continue;
+    const std::string_view rest = prefix.substr(0, prefix.size() - family.size());
+    if (rest.empty() || rest.ends_with('.')) return std::string(rest);
+  }
+  return std::string(prefix);
+}
+
+// Of parts of the model, behind the prefix of the whole.
+void refuse_wrapped_parts(const std::filesystem::path& path, std::span<const std::string> names,
+                          std::string_view prefix) {
+  for (const std::string& name : names) {
+    for (const std::string_view wrapper : kWrapperParts) {
+      const std::size_t at = name.find(wrapper, name.starts_with(prefix) ? prefix.size() : 0);
+      if (at == std::string::npos) continue;
+      throw InputError(concat(path.string(), ": a tensor ", name, ": \"", wrapper,
+                              "\" is of a wrapper around a part of the model. Save the tensors "
+                              "without it: {name.replace(\"",
+                              wrapper, "\", \"\"): tensor}"));
+    }
+  }
+}
 
 // The index's weight_map: tensor -> file. A file is a plain name in the index's own folder.
 std::map<std::string, std::string> read_weight_map(const std::filesystem::path& index) {
@@ -71,30 +113,56 @@ std::map<std::string, std::string> read_weight_map(const std::filesystem::path& 
   throw refusal("neither. --backbone names the folder of a model");
 }
 
+// What a wrapper has put before all names: "module." (of DistributedDataParallel), "_orig_mod."
+// (torch.compile), "base_model.model." (PEFT), ...; "" where the names are a backbone's own, or
+// where no tensor of a backbone is known. Throws InputError when there are several backbones, for
+// wrappers around parts of it, and for an adapter that isn't merged.
+std::string wrapper_prefix(const std::filesystem::path& path, std::span<const std::string> names) {
+  std::map<std::string, const Spellings*> prefixes;
+  for (const std::string& name : names) {
+    refuse_unmerged(path, name);
+    for (const auto& [first, spellings] : kFirst) {
+      if (!name.ends_with(first)) continue;
+      const std::string before = name.substr(0, name.size() - first.size());
+      if (before.empty() || before.ends_with('.')) prefixes.emplace(before, &spellings());
+    }
+  }
+  if (prefixes.size() > 1) {
+    std::string list;
+    for (const auto& [prefix, spellings] : prefixes)
+      list += concat(list.empty() ? "\"" : ", \"", prefix, '"');
+    throw InputError(concat(path.string(), ": expected one backbone, found ", prefixes.size(),
+                            ", whose names begin with ", list,
+                            ": save the tensors of one of them in a separate file"));
+  }
+  std::string prefix;
+  for (const auto& [whole, spellings] : prefixes) prefix = without_family(whole, *spellings);
+  refuse_wrapped_parts(path, names, prefix);
+  return prefix;
+}
+
 }  // namespace
 
-Checkpoint::Checkpoint(const std::filesystem::path& folder) : path_(folder / "model.safetensors") {
-  std::map<std::string, std::size_t> found;  // tensor -> position in files_
+Checkpoint::Checkpoint(const std::filesystem::path& folder)
+    : Tensors(folder / "model.safetensors") {
   if (std::filesystem::exists(path_)) {
-    files_.emplace_back(path_);
-    for (const std::string& name : files_[0].names()) found[name] = 0;
+    files_.push_back(path_);
+    add_file(path_);
   } else {
     path_ = folder / "model.safetensors.index.json";
     if (!std::filesystem::exists(path_)) refuse_folder(folder);
-    open_shards(folder, found);
+    open_shards(folder);
   }
-  std::vector<std::string> names;
-  for (const auto& [name, file] : found) names.push_back(name);
-  prefix_ = wrapper_prefix(path_, names);
+  prefix_ = wrapper_prefix(path_, names());
+  if (prefix_.empty()) return;
   std::vector<std::string> others;
-  for (const auto& [name, file] : found) {
+  for (auto& [name, tensor] : std::exchange(tensors_, {})) {
     if (name.starts_with(prefix_)) {
-      places_[name.substr(prefix_.size())] = file;
+      tensors_[name.substr(prefix_.size())] = tensor;
     } else {
       others.push_back(name);
     }
   }
-  if (prefix_.empty()) return;
   remark_ = concat(path_.string(), ": the names of its tensors begin with \"", prefix_,
                    "\", which is taken off");
   if (others.empty()) return;
@@ -103,8 +171,7 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder) : path_(folder / "mo
                     others.size() == 1 ? ")" : ", ...)");
 }
 
-void Checkpoint::open_shards(const std::filesystem::path& folder,
-                             std::map<std::string, std::size_t>& found) {
+void Checkpoint::open_shards(const std::filesystem::path& folder) {
   const std::map<std::string, std::string> files = read_weight_map(path_);
   std::set<std::string> shards;
   for (const auto& [tensor, file] : files) shards.insert(file);
@@ -113,19 +180,18 @@ void Checkpoint::open_shards(const std::filesystem::path& folder,
       throw InputError(concat(path_.string(), ": names the shard ", shard,
                               ", which isn't in the folder: get the model again"));
     }
-    const SafetensorsFile& file = files_.emplace_back(folder / shard);
-    for (const std::string& name : file.names()) {
+    files_.push_back(folder / shard);
+    for (const std::string& name : add_file(folder / shard)) {
       const auto named = files.find(name);
       if (named == files.end() || named->second != shard) {
         throw InputError(concat(path_.string(), ": ", shard, " has a tensor ", name,
                                 ", which the index doesn't place there. The files don't belong "
                                 "together: get the model again"));
       }
-      found[name] = files_.size() - 1;
     }
   }
   for (const auto& [tensor, file] : files) {
-    if (!found.contains(tensor)) {
+    if (!contains(tensor)) {
       throw InputError(concat(path_.string(), ": expected a tensor ", tensor, " in ", file,
                               ", found none. The files don't belong together: get the model "
                               "again"));
@@ -133,33 +199,10 @@ void Checkpoint::open_shards(const std::filesystem::path& folder,
   }
 }
 
-std::vector<std::string> Checkpoint::names() const {
-  std::vector<std::string> names;
-  for (const auto& [name, file] : places_) names.push_back(name);
-  return names;
-}
-
-const SafetensorsFile& Checkpoint::file_of(std::string_view name) const {
-  const auto found = places_.find(name);
-  if (found != places_.end()) return files_[found->second];
-  std::vector<std::string> known;
-  for (const std::string& other : names()) known.push_back(name_in_file(other));
-  refuse_missing_tensor(path_, name_in_file(name), known);
-}
-
-const TensorView& Checkpoint::tensor(std::string_view name) const {
-  return file_of(name).tensor(name_in_file(name));
-}
-
-const TensorView& Checkpoint::float_tensor(std::string_view name,
-                                           std::span<const std::int64_t> shape) const {
-  return file_of(name).float_tensor(name_in_file(name), shape);
-}
-
 std::string Checkpoint::sha256() const {
-  if (files_.size() == 1) return sha256_of_file(files_[0].path());
+  if (files_.size() == 1) return sha256_of_file(files_[0]);
   std::string hashes;
-  for (const SafetensorsFile& file : files_) hashes += sha256_of_file(file.path());
+  for (const std::filesystem::path& file : files_) hashes += sha256_of_file(file);
   return palimpsest::sha256(hashes);
 }
 

@@ -1,8 +1,7 @@
-#include "content_hash.h"
-
 #include <algorithm>
 #include <array>
 
+#include "h5.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 

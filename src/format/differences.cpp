@@ -7,11 +7,10 @@
 #include <set>
 #include <sstream>
 
-#include "content_hash.h"
 #include "h5.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "record_files.h"
+#include "record_fields.h"
 #include "run_files.h"
 #include "versions.h"
 
@@ -44,9 +43,8 @@ std::string place_in(const H5Dims& dims, std::size_t index) {
 }
 
 template <typename Number>
-std::string how_numbers_differ(const H5File& a, const H5File& b, const H5Item& item) {
-  const auto ours = a.numbers<Number>(item.path, item.dims);
-  const auto theirs = b.numbers<Number>(item.path, item.dims);
+std::string how_numbers_differ(const std::vector<Number>& ours, const std::vector<Number>& theirs,
+                               const H5Dims& dims) {
   std::size_t count = 0, worst = 0;
   double largest = -1;
   for (std::size_t i = 0; i < ours.size(); ++i) {
@@ -63,65 +61,62 @@ std::string how_numbers_differ(const H5File& a, const H5File& b, const H5Item& i
   if (count == 0) return "";
   const std::string values =
       concat(shown_number(ours[worst]), " and ", shown_number(theirs[worst]));
-  if (item.dims.empty()) return values;
-  return concat(count, " of ", ours.size(), " values, most at ", place_in(item.dims, worst), ": ",
+  if (dims.empty()) return values;
+  return concat(count, " of ", ours.size(), " values, most at ", place_in(dims, worst), ": ",
                 values);
 }
 
-// Objects key by key; anything else as a text.
+// JSON objects key by key, however they are written; anything else as a text.
 std::string how_texts_differ(const std::string& ours, const std::string& theirs) {
   if (ours == theirs) return "";
   const auto a = nlohmann::json::parse(ours, nullptr, /*allow_exceptions=*/false);
   const auto b = nlohmann::json::parse(theirs, nullptr, /*allow_exceptions=*/false);
   if (!a.is_object() || !b.is_object())
     return concat('"', shown(ours), "\" and \"", shown(theirs), '"');
-  std::set<std::string> keys;
-  for (const auto* object : {&a, &b}) {
-    for (const auto& [key, value] : object->items()) keys.insert(key);
-  }
+  nlohmann::json both = a;
+  both.update(b);
   const auto value_of = [](const nlohmann::json& object, const std::string& key) {
     return object.contains(key) ? object[key].dump() : "nothing";
   };
   std::string how;
-  for (const std::string& key : keys) {
+  for (const auto& [key, value] : both.items()) {
     const std::string first = value_of(a, key), second = value_of(b, key);
     if (first != second)
       how += concat(how.empty() ? "" : "; ", key, " ", shown(first), " and ", shown(second));
   }
-  return how.empty() ? "the same values, written otherwise" : how;
+  return how;
 }
 
 // "" when the object says the same in both.
-std::string how_differs(const H5File& a, const H5File& b, const std::string& path) {
+std::string how_differs(const H5File& a, const H5File& b, const std::string& path,
+                        const ReadSettings& read_settings) {
   if (!a.has(path)) return "only the second has it";
   if (!b.has(path)) return "only the first has it";
   const H5Item ours = a.open(path), theirs = b.open(path);
   if (ours.type != theirs.type) return concat(ours.type, " and ", theirs.type);
+  if (ours.dims != theirs.dims)
+    return concat(dims_text(ours.dims), " and ", dims_text(theirs.dims));
+  std::string how;
   if (ours.type == "str") {
     const std::vector<std::string> x = a.read_texts(ours), y = b.read_texts(theirs);
-    if (x.size() != y.size()) return concat(x.size(), " and ", y.size(), " texts");
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const std::string how = how_texts_differ(x[i], y[i]);
-      if (!how.empty()) return concat(place_in(ours.dims, i), ours.dims.empty() ? "" : ": ", how);
+    if (path == "/config") return how_texts_differ(read_settings(x[0]), read_settings(y[0]));
+    for (std::size_t i = 0; how.empty() && i < x.size(); ++i) {
+      how = how_texts_differ(x[i], y[i]);
+      if (!how.empty() && !ours.dims.empty()) how = concat(place_in(ours.dims, i), ": ", how);
     }
-    return "";
+    return how;
   }
-  if (ours.dims != theirs.dims) return "its shape";
-  if (ours.type == "f4") return how_numbers_differ<float>(a, b, ours);
-  if (ours.type == "f8") return how_numbers_differ<double>(a, b, ours);
-  if (ours.type == "i4") return how_numbers_differ<std::int32_t>(a, b, ours);
-  if (ours.type == "i8") return how_numbers_differ<std::int64_t>(a, b, ours);
-  if (ours.type == "u1") return how_numbers_differ<std::uint8_t>(a, b, ours);
-  if (ours.type == "u4") return how_numbers_differ<std::uint32_t>(a, b, ours);
-  return how_numbers_differ<std::uint64_t>(a, b, ours);
+  with_elements_of(ours.type, [&]<typename Number>(const std::vector<Number>&) {
+    how = how_numbers_differ(a.numbers<Number>(path, ours.dims), b.numbers<Number>(path, ours.dims),
+                             ours.dims);
+  });
+  return how;
 }
 
 // In the order of the description: the inputs of a run before its results.
 std::vector<std::string> paths_of_both(const H5File& a, const H5File& b, std::string_view type) {
-  std::set<std::string> all;
-  for (const H5File* file : {&a, &b}) {
-    for (std::string& path : file->paths()) all.insert(std::move(path));
-  }
+  std::set<std::string> all = a.paths();
+  all.insert(b.paths().begin(), b.paths().end());
   std::vector<std::string> paths(all.begin(), all.end());
   const std::vector<ListedField> fields = fields_of(type);
   std::ranges::stable_sort(paths, {}, [&](const std::string& path) {
@@ -151,9 +146,8 @@ std::string newest_common(const Manifest& a, const Manifest& b, std::string_view
   return "";
 }
 
-}  // namespace
-
-RecordComparison compare_records(const std::filesystem::path& a, const std::filesystem::path& b) {
+RecordComparison compare_records(const std::filesystem::path& a, const std::filesystem::path& b,
+                                 const ReadSettings& read_settings) {
   for (const std::filesystem::path& file : {a, b}) check_named_file(file);
   const H5File first(a, ""), second(b, "");
   const std::string type = first.text("/@palimpsest_type");
@@ -172,7 +166,7 @@ RecordComparison compare_records(const std::filesystem::path& a, const std::file
   for (const std::string& path : paths_of_both(first, second, type)) {
     const bool is_remark = path == "/numerics";
     if (!is_remark && !is_hashed(path)) continue;
-    const std::string how = how_differs(first, second, path);
+    const std::string how = how_differs(first, second, path, read_settings);
     if (how.empty()) continue;
     if (is_remark) {
       comparison.remarks.push_back(concat("they were computed differently: ", how));
@@ -183,7 +177,8 @@ RecordComparison compare_records(const std::filesystem::path& a, const std::file
   return comparison;
 }
 
-RecordComparison compare_runs(const std::filesystem::path& a, const std::filesystem::path& b) {
+RecordComparison compare_runs(const std::filesystem::path& a, const std::filesystem::path& b,
+                              const ReadSettings& read_settings) {
   const RunFolder first(a), second(b);
   const Manifest ours = manifest_of(first), theirs = manifest_of(second);
   RecordComparison comparison;
@@ -211,21 +206,21 @@ RecordComparison compare_runs(const std::filesystem::path& a, const std::filesys
     check_file_hash(a / name, x);
     check_file_hash(b / name, y);
     if (x.content_sha256 == y.content_sha256) continue;
-    const RecordComparison records = compare_records(a / name, b / name);
+    const RecordComparison records = compare_records(a / name, b / name, read_settings);
     for (Difference difference : records.differences) {
       difference.file = name;
       comparison.differences.push_back(std::move(difference));
     }
-    if (records.differences.empty())
-      comparison.differences.push_back(
-          {.file = name, .field = "content_sha256", .how = "nothing else is known to differ"});
     for (const std::string& remark : records.remarks)
       comparison.remarks.push_back(concat(name, ": ", remark));
   }
   return comparison;
 }
 
-RecordComparison compare(const std::filesystem::path& a, const std::filesystem::path& b) {
+}  // namespace
+
+RecordComparison compare(const std::filesystem::path& a, const std::filesystem::path& b,
+                         const ReadSettings& read_settings) {
   for (const std::filesystem::path& path : {a, b}) {
     if (std::filesystem::exists(path)) continue;
     throw InputError(
@@ -236,7 +231,7 @@ RecordComparison compare(const std::filesystem::path& a, const std::filesystem::
     throw UsageError(
         concat("expected two run folders or two files, found ", a.string(), " and ", b.string()));
   }
-  return folders ? compare_runs(a, b) : compare_records(a, b);
+  return folders ? compare_runs(a, b, read_settings) : compare_records(a, b, read_settings);
 }
 
 }  // namespace palimpsest

@@ -17,12 +17,10 @@ std::uint32_t checksum(std::string_view data) {
   return std::rotr(crc32c(std::as_bytes(std::span(data))), 15) + 0xa282ead8;
 }
 
+// As it lies in memory: little-endian, as everything that is written.
 template <typename Number>
-std::string little_endian(Number number) {
-  std::string bytes;
-  for (std::size_t i = 0; i < sizeof number; ++i)
-    bytes += static_cast<char>(number >> (8 * i) & 0xff);
-  return bytes;
+std::string as_bytes_of(Number number) {
+  return {reinterpret_cast<const char*>(&number), sizeof number};
 }
 
 // A record's data, once `file` has them all and they are what was written.
@@ -30,22 +28,21 @@ bool skip_record(std::ifstream& file, std::string& data) {
   std::array<char, 12> head{};
   if (!file.read(head.data(), head.size())) return false;
   const std::string_view length_bytes(head.data(), 8);
-  if (std::string_view(head.data() + 8, 4) != little_endian(checksum(length_bytes))) return false;
+  if (std::string_view(head.data() + 8, 4) != as_bytes_of(checksum(length_bytes))) return false;
   std::uint64_t length = 0;
-  for (std::size_t i = 8; i-- > 0;) length = length << 8 | static_cast<unsigned char>(head[i]);
+  std::memcpy(&length, head.data(), sizeof length);
   if (length > kLongest) return false;
   data.resize(length + 4);
   if (!file.read(data.data(), static_cast<std::streamsize>(data.size()))) return false;
   const std::string_view text(data);
-  return text.substr(length) == little_endian(checksum(text.substr(0, length)));
+  return text.substr(length) == as_bytes_of(checksum(text.substr(0, length)));
 }
 
 }  // namespace
 
 std::string event_record(std::string_view data) {
-  const std::string length = little_endian(std::uint64_t{data.size()});
-  return length + little_endian(checksum(length)) + std::string(data) +
-         little_endian(checksum(data));
+  const std::string length = as_bytes_of(std::uint64_t{data.size()});
+  return length + as_bytes_of(checksum(length)) + std::string(data) + as_bytes_of(checksum(data));
 }
 
 std::vector<std::int64_t> record_ends(const std::filesystem::path& path) {

@@ -1,8 +1,8 @@
 #include "fields.h"
 
 #include <cctype>
+#include <nlohmann/json.hpp>
 
-#include "h5_types.h"
 #include "palimpsest/core/names.h"
 #include "versions.h"
 
@@ -183,6 +183,13 @@ void Fields::check_number(const std::string& path, double value, const About& ab
   if (value < about.least) refuse(path, concat(about.least, " or more"), concat(value));
 }
 
+void Fields::check_text(const std::string& path, const std::string& value,
+                        const About& about) const {
+  if (value.empty() && about.least > 0) refuse(path, "a text", "an empty one");
+  if (about.is_json && !value.empty() && !nlohmann::json::accept(value))
+    refuse(path, "JSON", concat('"', value.substr(0, 80), '"'));
+}
+
 // Writing.
 
 H5Dims Fields::shape_of(const std::string& path, const Dims& dims, std::size_t values) {
@@ -341,12 +348,23 @@ void Fields::check(std::string_view path, std::string_view expected,
   });
 }
 
-void Fields::finish() {
-  if (is_later_minor_version(version_)) return;
+void Fields::finish(bool need_checksums) {
+  constexpr std::string_view kChecksum = "crc32c";
+  const bool may_have_more = is_later_minor_version(version_);
+  const auto refuse_unknown = [&](const std::string& path, std::string_view found) {
+    attempt([&] { refuse(path, "nothing of this name", found); });
+  };
   for (const std::string& path : file_->paths()) {
-    if (path.ends_with("@crc32c") || described_.contains(path)) continue;
-    attempt([&] { refuse(path, "nothing of this name", "an object"); });
+    const auto [object, attribute] = split_path(path);
+    const bool is_dataset = attribute.empty(), is_known = described_.contains(path);
+    if (attribute == kChecksum && file_->paths().contains(object)) continue;  // of a dataset
+    if (!is_known && !may_have_more) refuse_unknown(path, "an object");
+    const std::string checksum = concat(path, '@', kChecksum);
+    if (need_checksums && is_dataset && is_known && !file_->has(checksum))
+      attempt([&] { refuse(checksum, "this attribute", "none"); });
   }
+  if (may_have_more) return;
+  for (const std::string& path : file_->empty_groups()) refuse_unknown(path, "an empty group");
 }
 
 // Listing.

@@ -5,9 +5,8 @@
 //
 //   fields.value("/metrics@loss_trained", r.loss_trained, "L_t(theta_t*)", {.unit = "nats"});
 //
-// Fields goes through the lines to write a record as HDF5, to read and check one, or to list the
-// objects of such files for schema, page and comparison. A path with "@name" is an attribute; a
-// placeholder, as in "/lora/<module>/A", is the name of a list's element.
+// Fields goes through the lines to write a record, to read and check one, or to list the objects
+// for schema, page and comparison. A placeholder, as "<module>", is the name of a list's element.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -227,8 +226,8 @@ class Fields {
   // Of a reader: what `action` throws of a record is what is wrong with this object.
   void check(std::string_view path, std::string_view expected, const std::function<void()>& action);
   // Of a reader: refuses objects that were not described, except for those of a later minor
-  // version.
-  void finish();
+  // version; need_checksums: and datasets without the attribute crc32c.
+  void finish(bool need_checksums = false);
 
  private:
   bool lists() const { return !reads() && !writes(); }
@@ -291,6 +290,7 @@ class Fields {
   void check_layout(std::string_view path, const AdaptedLayout& layout, std::int64_t values,
                     const About& about);
   void check_number(const std::string& path, double value, const About& about) const;
+  void check_text(const std::string& path, const std::string& value, const About& about) const;
   template <typename T>
   void check_range(const std::string& path, const T& value, const About& about) {
     if constexpr (kIsOptional<T>) {
@@ -298,8 +298,8 @@ class Fields {
     } else if constexpr (std::is_arithmetic_v<T>) {
       check_number(path, static_cast<double>(value), about);
       if (!about.length.empty()) agree(path, about.length, static_cast<std::int64_t>(value));
-    } else if (value.empty() && about.least > 0) {
-      refuse(path, "a text", "an empty one");
+    } else {
+      check_text(path, value, about);
     }
   }
   template <typename T>
@@ -311,8 +311,7 @@ class Fields {
     if (wrong != values.end()) check_number(path, static_cast<double>(*wrong), about);
   }
   std::optional<std::int64_t> known(std::string_view name) const;
-  // "[c = 2, features]".
-  std::string shown(const Dims& dims) const;
+  std::string shown(const Dims& dims) const;  // "[c = 2, features]"
 
   // A writer's.
   template <typename T>

@@ -29,12 +29,6 @@ Json as_json(const std::vector<std::string>& texts, bool is_scalar) {
   return parsed.is_object() ? parsed : Json(texts.front());
 }
 
-template <typename Number>
-Json numbers(const H5File& file, const H5Item& item) {
-  const auto values = file.numbers<Number>(item.path, item.dims);
-  return item.dims.empty() ? Json(values.front()) : Json(values);
-}
-
 }  // namespace
 
 std::string file_as_json(const std::filesystem::path& path) {
@@ -44,13 +38,13 @@ std::string file_as_json(const std::filesystem::path& path) {
     if (place.ends_with("@crc32c") || place.starts_with("/@") || place.starts_with("/memory"))
       continue;
     const H5Item item = file.open(place);
-    if (item.dims.size() > 1) continue;
+    if (item.dims.size() > 1 || item.type == "f4") continue;
     if (item.type == "str")
       at(file, json, place) = as_json(file.read_texts(item), item.dims.empty());
-    if (item.type == "f8") at(file, json, place) = numbers<double>(file, item);
-    if (item.type == "i8") at(file, json, place) = numbers<std::int64_t>(file, item);
-    if (item.type == "u8") at(file, json, place) = numbers<std::uint64_t>(file, item);
-    if (item.type == "u1") at(file, json, place) = numbers<std::uint8_t>(file, item);
+    with_elements_of(item.type, [&]<typename Number>(const std::vector<Number>&) {
+      const auto values = file.numbers<Number>(place, item.dims);
+      at(file, json, place) = item.dims.empty() ? Json(values.front()) : Json(values);
+    });
   }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -96,17 +96,18 @@ FolderLock::FolderLock(const std::filesystem::path& folder) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0) throw Error(concat("cannot open ", path.string(), ": ", std::strerror(errno)));
   if (::flock(file, LOCK_EX | LOCK_NB) == 0) {
-    file_ = file;
+    held_ = {nullptr, [file](const void*) { ::close(file); }};
     return;
   }
   const int problem = errno;
   ::close(file);
   if (problem == EWOULDBLOCK) refuse_locked(folder);
-  take_owner_file(folder / ".owner");
-  owner_ = folder / ".owner";
+  const std::filesystem::path owner = folder / ".owner";
+  take_owner_file(owner);
+  held_ = {nullptr, [owner](const void*) { ::unlink(owner.c_str()); }};
   remark_ =
       concat("the file system of ", folder.string(), " refuses locks (", std::strerror(problem),
-             "). ", owner_.string(), " says instead that this run uses the folder");
+             "). ", owner.string(), " says instead that this run uses the folder");
 }
 
 void FolderLock::check_free(const std::filesystem::path& folder) {
@@ -119,11 +120,6 @@ void FolderLock::check_free(const std::filesystem::path& folder) {
   if (problem == EWOULDBLOCK) refuse_locked(folder);
   const std::filesystem::path owner = folder / ".owner";
   if (std::filesystem::exists(owner)) check_ended(owner, this_process_as_owner());
-}
-
-FolderLock::~FolderLock() {
-  if (file_ >= 0) ::close(file_);
-  if (!owner_.empty()) ::unlink(owner_.c_str());
 }
 
 }  // namespace palimpsest

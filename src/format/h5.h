@@ -57,7 +57,6 @@ class H5Lock {
 };
 
 using H5Dims = std::vector<std::int64_t>;
-inline constexpr std::int64_t kAnyLength = -1;
 
 // The code of an element type, as the content hash writes it.
 template <typename T>
@@ -76,6 +75,39 @@ template <>
 inline constexpr std::string_view kH5Type<std::uint32_t> = "u4";
 template <>
 inline constexpr std::string_view kH5Type<std::uint64_t> = "u8";
+
+// Calls action, a template over the type, with an empty vector of the code's element type. False
+// for texts and other types.
+template <typename Action>
+bool with_elements_of(std::string_view code, const Action& action) {
+  const auto is_of = [&]<typename T>(std::vector<T> empty) {
+    if (code != kH5Type<T>) return false;
+    action(std::move(empty));
+    return true;
+  };
+  return is_of(std::vector<float>()) || is_of(std::vector<double>()) ||
+         is_of(std::vector<std::int32_t>()) || is_of(std::vector<std::int64_t>()) ||
+         is_of(std::vector<std::uint8_t>()) || is_of(std::vector<std::uint32_t>()) ||
+         is_of(std::vector<std::uint64_t>());
+}
+
+// Shared by reading and writing.
+
+// Stops HDF5 from printing its errors: they go into our own.
+void silence_hdf5();
+// The innermost message of HDF5's last error.
+std::string hdf5_error();
+
+// "f4", ..., "str"; or, for a type that no Palimpsest file has, a description of it.
+std::string type_code(hid_t type);
+// The little-endian HDF5 type of a code; "str": null-padded UTF-8 of `element_bytes`.
+H5Handle type_of_code(std::string_view code, std::size_t element_bytes);
+
+// "[2,3]"; "a scalar".
+std::string dims_text(const H5Dims& dims);
+
+// An object's path split from its attribute: {"/task", "index"}; {"/task/classes", ""}.
+std::pair<std::string, std::string> split_path(const std::string& path);
 
 // A dataset or an attribute, open for reading. Its size has been checked against the file's.
 struct H5Item {
@@ -102,8 +134,7 @@ class H5File {
   T number(const std::string& path) const {
     return numbers<T>(path, {}).front();
   }
-  // `dims`: the shape demanded; kAnyLength where any length will do. A dataset's crc32c attribute
-  // is checked.
+  // `dims`: the shape demanded. A dataset's crc32c attribute is checked.
   template <typename T>
   std::vector<T> numbers(const std::string& path, const H5Dims& dims) const {
     const H5Item item = open(path);
@@ -114,10 +145,13 @@ class H5File {
   }
   std::string text(const std::string& path) const;
 
-  // Names of a group's members, in byte order; empty when there is no such group.
+  // Names of a group's members ("": of the file's), in byte order; empty when there is no such
+  // group.
   std::vector<std::string> children(const std::string& group) const;
   // Paths of all datasets and all attributes, in byte order.
-  std::vector<std::string> paths() const;
+  const std::set<std::string>& paths() const { return paths_; }
+  // Of groups without any.
+  std::vector<std::string> empty_groups() const;
   // Where a dataset's bytes are in the file.
   std::int64_t offset_in_file(const std::string& path) const;
 
@@ -138,14 +172,15 @@ class H5File {
   void require(const H5Item& item, std::string_view type, const H5Dims& dims) const;
   void check_checksum(const H5Item& item, std::uint32_t found) const;
   void require_plain_storage(const H5Item& item) const;
-  H5Handle open_object(const std::string& path) const;
-  void collect(const std::string& path, int depth, std::vector<std::string>& paths) const;
+  void list_attributes(const std::string& object);
+  // Of all that is in the group; "": the file. Refuses soft and external links.
+  void list_objects(const std::string& group, int depth);
 
   H5Lock lock_;  // before the handle: released after it
   std::filesystem::path path_;
   H5Handle file_;
   std::uint64_t file_bytes_ = 0;
-  mutable std::set<std::string> links_;  // of which it is known that they are hard ones
+  std::set<std::string> groups_, paths_;
 };
 
 // A new file. Groups appear as they are needed; every dataset gets a crc32c attribute. Throws
@@ -179,6 +214,19 @@ class H5Writer {
   [[noreturn]] void fail(std::string_view object, std::string_view problem) const;
 
   H5File file_;
+  std::set<std::string> made_;  // groups and datasets
 };
+
+// The hash of what a file says, whichever program wrote it and when: SHA-256 over the hashed
+// objects in byte order of their path. The definition, for other implementations:
+// checkpoints_schema/README.md.
+std::string content_hash(const H5File& file);
+
+// False for what equal runs may differ in (writer, seconds, numerics) and for what follows from the
+// rest (statistics, checksums).
+bool is_hashed(std::string_view path);
+
+// Throws InputError when the file's content_sha256 isn't the hash of its content.
+void check_content_hash(const H5File& file);
 
 }  // namespace palimpsest

@@ -3,7 +3,6 @@
 #include <system_error>
 
 #include "h5.h"
-#include "h5_types.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/progress.h"
@@ -33,21 +32,6 @@ H5Handle open_file(const std::filesystem::path& path) {
                           cause, "). It is damaged, cut short, or of another kind."));
 }
 
-// Every prefix of "/a/b/c" that names an object: "/a", "/a/b", "/a/b/c".
-std::vector<std::string> prefixes(const std::string& path) {
-  std::vector<std::string> found;
-  for (std::size_t slash = path.find('/', 1); slash != std::string::npos;
-       slash = path.find('/', slash + 1)) {
-    found.push_back(path.substr(0, slash));
-  }
-  if (path != "/") found.push_back(path);
-  return found;
-}
-
-std::string child_path(const std::string& group, const std::string& name) {
-  return (group == "/" ? "" : group) + "/" + name;
-}
-
 // For HDF5's iteration over links and attributes.
 constexpr auto kAddName = [](hid_t, const char* name, const auto*, void* names) -> herr_t {
   static_cast<std::vector<std::string>*>(names)->emplace_back(name);
@@ -62,6 +46,7 @@ H5File::H5File(const std::filesystem::path& path, std::string_view type) : path_
   file_bytes_ = std::filesystem::file_size(path, error);
   if (error) throw InputError(concat(path.string(), ": cannot be read: ", error.message()));
   file_ = open_file(path);
+  list_attributes("/");
   const std::string found_type = text("/@palimpsest_type");
   if (!type.empty() && found_type != type) {
     refuse("/@palimpsest_type", concat("\"", type, "\""), concat("\"", found_type, "\""));
@@ -71,6 +56,7 @@ H5File::H5File(const std::filesystem::path& path, std::string_view type) : path_
     throw InputError(concat(path.string(), ": /@palimpsest_version: expected ", readable_versions(),
                             "; found \"", version, "\""));
   }
+  list_objects("", 0);
 }
 
 void H5File::refuse(std::string_view object, std::string_view expected,
@@ -79,31 +65,42 @@ void H5File::refuse(std::string_view object, std::string_view expected,
                           ". The file is damaged or of another kind."));
 }
 
-bool H5File::has(const std::string& path) const {
-  const auto [object, attribute] = split_path(path);
-  for (const std::string& prefix : prefixes(object)) {
-    if (!links_.contains(prefix) && H5Lexists(file_.get(), prefix.c_str(), H5P_DEFAULT) <= 0)
-      return false;
+void H5File::list_attributes(const std::string& object) {
+  std::vector<std::string> names;
+  if (H5Aiterate_by_name(file_.get(), object.c_str(), H5_INDEX_NAME, H5_ITER_INC, nullptr, kAddName,
+                         &names, H5P_DEFAULT) < 0)
+    refuse(object, "readable attributes", hdf5_error());
+  for (const std::string& name : names) {
+    const std::string path = concat(object, '@', name);
+    if (name.find('@') != name.npos) refuse(path, "a name without @", "an attribute with it");
+    paths_.insert(path);
   }
-  return attribute.empty() || H5Aexists(open_object(object).get(), attribute.c_str()) > 0;
 }
 
-H5Handle H5File::open_object(const std::string& path) const {
-  for (const std::string& prefix : prefixes(path)) {
-    if (links_.contains(prefix)) continue;
-    if (H5Lexists(file_.get(), prefix.c_str(), H5P_DEFAULT) <= 0) {
-      refuse(path, "this object", "none");
-    }
+void H5File::list_objects(const std::string& group, int depth) {
+  if (depth > kMaximumDepth) refuse(group, "fewer groups inside each other", "a loop of links");
+  std::vector<std::string> names;
+  if (H5Literate_by_name(file_.get(), concat(group, '/').c_str(), H5_INDEX_NAME, H5_ITER_INC,
+                         nullptr, kAddName, &names, H5P_DEFAULT) < 0)
+    refuse(group, "a readable group", hdf5_error());
+  for (const std::string& name : names) {
+    const std::string path = concat(group, '/', name);
+    if (name.find('@') != name.npos) refuse(path, "a name without @", "an object with it");
     H5L_info_t link;
-    if (H5Lget_info(file_.get(), prefix.c_str(), &link, H5P_DEFAULT) < 0 ||
-        link.type != H5L_TYPE_HARD) {
-      refuse(prefix, "the object itself", "a soft or external link");
-    }
-    links_.insert(prefix);
+    if (H5Lget_info(file_.get(), path.c_str(), &link, H5P_DEFAULT) < 0 ||
+        link.type != H5L_TYPE_HARD)
+      refuse(path, "the object itself", "a soft or external link");
+    const H5Handle object(H5Oopen(file_.get(), path.c_str(), H5P_DEFAULT));
+    if (!object) refuse(path, "a readable object", hdf5_error());
+    list_attributes(path);
+    const bool is_group = H5Iget_type(object.get()) == H5I_GROUP;
+    (is_group ? groups_ : paths_).insert(path);
+    if (is_group) list_objects(path, depth + 1);
   }
-  H5Handle object(H5Oopen(file_.get(), path.c_str(), H5P_DEFAULT));
-  if (!object) refuse(path, "a readable object", hdf5_error());
-  return object;
+}
+
+bool H5File::has(const std::string& path) const {
+  return paths_.contains(path) || groups_.contains(path);
 }
 
 H5Item H5File::open(const std::string& path) const {
@@ -111,15 +108,14 @@ H5Item H5File::open(const std::string& path) const {
   H5Item item;
   item.path = path;
   item.is_attribute = !attribute.empty();
-  item.handle = open_object(object);
-  if (item.is_attribute) {
-    if (H5Aexists(item.handle.get(), attribute.c_str()) <= 0) {
-      refuse(path, "this attribute", "none");
-    }
+  if (groups_.contains(path)) refuse(path, "a dataset", "another object");
+  if (!has(path)) refuse(path, item.is_attribute ? "this attribute" : "this object", "none");
+  item.handle = H5Handle(H5Oopen(file_.get(), object.c_str(), H5P_DEFAULT));
+  if (item.handle && item.is_attribute)
     item.handle = H5Handle(H5Aopen(item.handle.get(), attribute.c_str(), H5P_DEFAULT));
-  } else if (H5Iget_type(item.handle.get()) != H5I_DATASET) {
+  if (!item.handle) refuse(path, "a readable object", hdf5_error());
+  if (!item.is_attribute && H5Iget_type(item.handle.get()) != H5I_DATASET)
     refuse(path, "a dataset", "another object");
-  }
 
   const H5Handle type(item.is_attribute ? H5Aget_type(item.handle.get())
                                         : H5Dget_type(item.handle.get()));
@@ -168,11 +164,7 @@ void H5File::require_plain_storage(const H5Item& item) const {
 }
 
 void H5File::require(const H5Item& item, std::string_view type, const H5Dims& dims) const {
-  const bool fits = std::equal(dims.begin(), dims.end(), item.dims.begin(), item.dims.end(),
-                               [](std::int64_t expected, std::int64_t found) {
-                                 return expected == kAnyLength || expected == found;
-                               });
-  if (item.type == type && fits) return;
+  if (item.type == type && item.dims == dims) return;
   refuse(item.path, concat(type, " ", dims_text(dims)),
          concat(item.type, " ", dims_text(item.dims)));
 }
@@ -247,33 +239,26 @@ std::string H5File::text(const std::string& path) const {
 
 std::vector<std::string> H5File::children(const std::string& group) const {
   std::vector<std::string> names;
-  if (!has(group)) return names;
-  const H5Handle object = open_object(group);
-  if (H5Literate(object.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, kAddName, &names) < 0)
-    refuse(group, "a group", "another object");
-  std::sort(names.begin(), names.end());
+  const std::string begin = group + "/";
+  for (const std::set<std::string>* objects : {&groups_, &paths_}) {
+    for (auto path = objects->lower_bound(begin);
+         path != objects->end() && path->starts_with(begin); ++path) {
+      const std::string name = path->substr(begin.size());
+      if (name.find_first_of("/@") == name.npos) names.push_back(name);
+    }
+  }
+  std::ranges::sort(names);
   return names;
 }
 
-std::vector<std::string> H5File::paths() const {
-  std::vector<std::string> found;
-  collect("/", 0, found);
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
-void H5File::collect(const std::string& path, int depth, std::vector<std::string>& paths) const {
-  if (depth > kMaximumDepth) refuse(path, "fewer groups inside each other", "a loop of links");
-  const H5Handle object = open_object(path);
-  std::vector<std::string> attributes;
-  if (H5Aiterate2(object.get(), H5_INDEX_NAME, H5_ITER_INC, nullptr, kAddName, &attributes) < 0)
-    refuse(path, "readable attributes", hdf5_error());
-  for (const std::string& name : attributes) paths.push_back(path + "@" + name);
-  if (H5Iget_type(object.get()) != H5I_GROUP) {
-    paths.push_back(path);
-    return;
-  }
-  for (const std::string& name : children(path)) collect(child_path(path, name), depth + 1, paths);
+std::vector<std::string> H5File::empty_groups() const {
+  std::vector<std::string> empty(groups_.begin(), groups_.end());
+  std::erase_if(empty, [&](const std::string& group) {
+    return std::ranges::any_of(paths_, [&](const std::string& path) {
+      return path.starts_with(group) && (path[group.size()] == '/' || path[group.size()] == '@');
+    });
+  });
+  return empty;
 }
 
 std::int64_t H5File::offset_in_file(const std::string& path) const {

@@ -1,8 +1,7 @@
-#include "h5_types.h"
-
 #include <array>
 #include <bit>
 
+#include "h5.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -11,12 +10,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "records are written as they lie in memory");
 
-struct CodedType {
-  std::string_view code;
-  hid_t type;
-};
-
-std::array<CodedType, 7> coded_types() {
+std::array<std::pair<std::string_view, hid_t>, 7> coded_types() {
   return {{{"f4", H5T_IEEE_F32LE},
            {"f8", H5T_IEEE_F64LE},
            {"i4", H5T_STD_I32LE},
@@ -53,8 +47,8 @@ std::string type_code(hid_t type) {
         H5Tget_strpad(type) == H5T_STR_NULLPAD && H5Tget_cset(type) == H5T_CSET_UTF8;
     return is_ours ? "str" : "a string that is not null-padded UTF-8";
   }
-  for (const CodedType& coded : coded_types()) {
-    if (H5Tequal(type, coded.type) > 0) return std::string(coded.code);
+  for (const auto& [code, coded] : coded_types()) {
+    if (H5Tequal(type, coded) > 0) return std::string(code);
   }
   return concat("an HDF5 type of class ", static_cast<int>(H5Tget_class(type)), " with ",
                 H5Tget_size(type), " bytes");
@@ -68,8 +62,8 @@ H5Handle type_of_code(std::string_view code, std::size_t element_bytes) {
     H5Tset_cset(type.get(), H5T_CSET_UTF8);
     return type;
   }
-  for (const CodedType& coded : coded_types()) {
-    if (code == coded.code) return H5Handle(H5Tcopy(coded.type));
+  for (const auto& [known, type] : coded_types()) {
+    if (code == known) return H5Handle(H5Tcopy(type));
   }
   return H5Handle();
 }
@@ -79,12 +73,12 @@ std::string dims_text(const H5Dims& dims) {
   std::string text = "[";
   for (const std::int64_t length : dims) {
     if (text.size() > 1) text += ',';
-    text += length == kAnyLength ? "n" : std::to_string(length);
+    text += std::to_string(length);
   }
   return text + "]";
 }
 
-H5Path split_path(const std::string& path) {
+std::pair<std::string, std::string> split_path(const std::string& path) {
   const std::size_t at = path.rfind('@');
   if (at == std::string::npos) return {path, ""};
   return {path.substr(0, at), path.substr(at + 1)};

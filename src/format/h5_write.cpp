@@ -2,9 +2,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "content_hash.h"
 #include "h5.h"
-#include "h5_types.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
@@ -59,7 +57,7 @@ void H5Writer::fail(std::string_view object, std::string_view problem) const {
 void H5Writer::make_groups(const std::string& path) {
   for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
     const std::string group = path.substr(0, slash);
-    if (!file_.has(group)) {
+    if (made_.insert(group).second) {
       const H5Handle creation = without_times(H5P_GROUP_CREATE);
       const H5Handle made(
           H5Gcreate2(file_.file_.get(), group.c_str(), H5P_DEFAULT, creation.get(), H5P_DEFAULT));
@@ -82,9 +80,9 @@ void H5Writer::write(const std::string& path, std::string_view type, std::size_t
   const auto [object, attribute] = split_path(path);
   if (!attribute.empty()) {
     if (object != "/") make_groups(object);
-    const H5Handle owner = file_.open_object(object);
-    const H5Handle made(H5Acreate2(owner.get(), attribute.c_str(), element.get(), space.get(),
-                                   H5P_DEFAULT, H5P_DEFAULT));
+    const H5Handle made(H5Acreate_by_name(file_.file_.get(), object.c_str(), attribute.c_str(),
+                                          element.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT,
+                                          H5P_DEFAULT));
     if (!made || H5Awrite(made.get(), element.get(), bytes.data()) < 0) fail(path, hdf5_error());
     return;
   }
@@ -95,6 +93,7 @@ void H5Writer::write(const std::string& path, std::string_view type, std::size_t
                                  H5P_DEFAULT, creation.get(), H5P_DEFAULT));
   if (!made || H5Dwrite(made.get(), element.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0)
     fail(path, hdf5_error());
+  made_.insert(path);
   number<std::uint32_t>(path + "@crc32c", crc32c(bytes));
 }
 
@@ -119,6 +118,8 @@ void H5Writer::texts(const std::string& path, std::span<const std::string> value
 }
 
 std::string H5Writer::finish() {
+  file_.list_attributes("/");
+  file_.list_objects("", 0);
   std::string hash = content_hash(file_);
   text("/@content_sha256", hash);
   const hid_t file = file_.file_.get();

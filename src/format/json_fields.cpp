@@ -1,11 +1,12 @@
 #include "json_fields.h"
 
 #include <algorithm>
+#include <set>
+#include <vector>
 
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "strict_json.h"
 #include "versions.h"
 
 namespace palimpsest {
@@ -21,10 +22,6 @@ const nlohmann::json& checked(const JsonObject& object, const char* field,
 }
 
 }  // namespace
-
-bool lists(std::span<const std::string_view> names, std::string_view name) {
-  return std::ranges::find(names, name) != names.end();
-}
 
 bool lists(std::string_view names, std::string_view name) {
   return name.find(' ') == std::string_view::npos &&
@@ -72,6 +69,20 @@ bool is_set(const nlohmann::json& object, const std::string& field) {
   return !value.is_structured() || !value.empty();
 }
 
+void check_fields(const JsonObject& object, std::span<const RefusedField> refused,
+                  std::string_view harmless, std::string_view unknown) {
+  for (const auto& [name, value] : object.json.items()) {
+    if (lists(harmless, name) || value.is_null()) continue;
+    const auto known = std::ranges::find(refused, name, &RefusedField::name);
+    const bool is_known = known != refused.end();
+    if (is_known && value.dump() == known->allowed) continue;
+    const bool may_say_no = !is_known || known->allowed != "true";
+    if (may_say_no && !is_set(object.json, name)) continue;
+    const std::string_view reason = is_known ? known->reason : unknown;
+    if (!reason.empty()) object.refuse_value(name, reason);
+  }
+}
+
 nlohmann::json read_json_object(const std::filesystem::path& path) {
   const std::string text = read_file(path);
   nlohmann::json json = parse_json(text, path.string());
@@ -85,6 +96,29 @@ void check_json_identity(const JsonObject& object, std::string_view type) {
   }
   if (!is_readable_version(object.text("palimpsest_version"))) {
     object.refuse("palimpsest_version", readable_versions());
+  }
+}
+
+nlohmann::json parse_json(std::string_view text, const std::string& where) {
+  using nlohmann::json;
+  constexpr int kDeepest = 64;
+  std::vector<std::set<std::string>> names;  // of the objects that are open
+  const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
+    if (depth > kDeepest)
+      throw InputError(concat(where, ": expected at most ", kDeepest, " levels, found more."));
+    if (event == json::parse_event_t::object_start) names.emplace_back();
+    if (event == json::parse_event_t::object_end) names.pop_back();
+    if (event == json::parse_event_t::key && !names.back().insert(parsed.get<std::string>()).second)
+      throw InputError(concat(where, ": the name ", parsed.dump(), " is given twice."));
+    return true;
+  };
+  try {
+    return json::parse(text, check);
+  } catch (const json::parse_error& error) {
+    throw InputError(
+        concat(where, ": expected JSON, found a syntax error at byte ", error.byte, "."));
+  } catch (const json::out_of_range&) {
+    throw InputError(concat(where, ": expected numbers in a double's range, found a larger one."));
   }
 }
 

@@ -1,6 +1,6 @@
 #include "palimpsest/format/protocol.h"
 
-#include <array>
+#include <algorithm>
 #include <map>
 #include <set>
 #include <span>
@@ -23,27 +23,27 @@ std::vector<std::string> texts(const JsonObject& object, const char* field) {
 }
 
 // From "order" on they are for people; nothing is done with them.
-constexpr std::array<std::string_view, 13> kFields = {"palimpsest_type",
-                                                      "palimpsest_version",
-                                                      "name",
-                                                      "train_per_class",
-                                                      "test_per_class",
-                                                      "tasks",
-                                                      "pack_content_sha256",
-                                                      "order",
-                                                      "order_sha256",
-                                                      "order_source",
-                                                      "class_names_source",
-                                                      "split",
-                                                      "source"};
-constexpr std::array<std::string_view, 3> kTaskFields = {"name", "classes", "labels"};
+constexpr std::string_view kFields[] = {"palimpsest_type",
+                                        "palimpsest_version",
+                                        "name",
+                                        "train_per_class",
+                                        "test_per_class",
+                                        "tasks",
+                                        "pack_content_sha256",
+                                        "order",
+                                        "order_sha256",
+                                        "order_source",
+                                        "class_names_source",
+                                        "split",
+                                        "source"};
+constexpr std::string_view kTaskFields[] = {"name", "classes", "labels"};
 
 constexpr std::size_t kMostNamed = 10;  // in a remark
 
 void add_unread(const JsonObject& object, std::span<const std::string_view> known,
                 std::vector<std::string>& unread) {
   for (const auto& [field, value] : object.json.items()) {
-    if (lists(known, field)) continue;
+    if (std::ranges::find(known, field) != known.end()) continue;
     const std::string place = object.where.empty() ? field : concat(object.where, ".", field);
     const std::string near = nearest_name(field, known);
     unread.push_back(near.empty() ? place : concat(place, " (did you mean ", near, "?)"));

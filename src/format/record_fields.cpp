@@ -3,7 +3,7 @@
 #include <array>
 
 #include "evaluation_table.h"
-#include "palimpsest/format/partial_records.h"
+#include "palimpsest/format/records.h"
 
 namespace palimpsest {
 

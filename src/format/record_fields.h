@@ -1,27 +1,12 @@
 #pragma once
 // Every field of every record, a line each (record_fields.cpp). Reader, writer, checks, schema,
 // page and the order of a comparison follow from these lines; so do the files in
-// checkpoints_schema/
-// (`ninja schemas`).
+// checkpoints_schema/ (`ninja schemas`).
 #include "fields.h"
-#include "palimpsest/format/curvature_record.h"
-#include "palimpsest/format/merged_record.h"
-#include "palimpsest/format/step_record.h"
+#include "palimpsest/format/pack.h"
+#include "palimpsest/format/records.h"
 
 namespace palimpsest {
-
-// What a pack says, except for its samples' bytes.
-struct PackContents {
-  std::string kind, source;
-  std::int64_t vocabulary = 0, longest = 0;
-  std::vector<std::uint8_t> bytes;  // not read
-  std::int64_t total = 0, samples = 0, dimensions = 0;
-  std::vector<std::int64_t> offsets, shape;
-  std::vector<std::uint32_t> checksums;
-  std::vector<std::int32_t> labels;
-  std::vector<std::uint8_t> split;
-  std::vector<std::string> classes;
-};
 
 void describe(Fields& fields, TaskRecord& r);
 void describe(Fields& fields, StateRecord& r);
@@ -41,5 +26,28 @@ void describe_statistics(Fields& fields, std::optional<double>& norm_merged);
 // All of a file.
 void describe(Fields& fields, TaskSummary& r);
 void describe(Fields& fields, StateSummary& r);
+
+// The types of HDF5 files.
+inline constexpr std::string_view kRecordTypes[] = {"task",   "state",     "step",
+                                                    "merged", "curvature", "pack"};
+
+// Calls action with the contents of a file of this type, empty. False: there is no such type.
+template <typename Action>
+bool with_contents_of(std::string_view type, const Action& action) {
+  if (type == "task") return action(TaskSummary()), true;
+  if (type == "state") return action(StateSummary()), true;
+  if (type == "step") return action(StepRecord()), true;
+  if (type == "merged") return action(MergedRecord()), true;
+  if (type == "curvature") return action(CurvatureRecord()), true;
+  if (type == "pack") return action(PackContents()), true;
+  return false;
+}
+
+// The fields of a type, in the order of its description; none for another type.
+std::vector<ListedField> fields_of(std::string_view type, bool of_version_1 = false);
+
+// What is wrong with the file: every field, checksum and number of it, what it has besides, the
+// content hash, and whether all of it fits together. Each names file and object.
+std::vector<std::string> problems_of(const H5File& file);
 
 }  // namespace palimpsest

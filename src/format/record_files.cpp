@@ -1,16 +1,72 @@
-#include "record_files.h"
-
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
-#include "content_hash.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/format/heads.h"
-#include "palimpsest/format/partial_records.h"
-#include "statistics.h"
+#include "record_fields.h"
 
 namespace palimpsest {
 namespace {
+
+constexpr const char* kProbe = "probe";
+constexpr const char* kContent = "/content";
+
+// |s| |B A|, from trace((B'B)(A A')): both are [rank, rank], and the product [out, in] is never
+// formed.
+double norm_of_delta(const LoraFactors& factors) {
+  const auto rank = static_cast<std::size_t>(factors.rank);
+  const auto out = static_cast<std::size_t>(factors.out);
+  const auto in = static_cast<std::size_t>(factors.in);
+  double trace = 0;
+  for (std::size_t i = 0; i < rank; ++i) {
+    for (std::size_t j = 0; j < rank; ++j) {
+      double b = 0, a = 0;
+      for (std::size_t row = 0; row < out; ++row) {
+        b += static_cast<double>(factors.b[row * rank + i]) * factors.b[row * rank + j];
+      }
+      for (std::size_t column = 0; column < in; ++column) {
+        a += static_cast<double>(factors.a[i * in + column]) * factors.a[j * in + column];
+      }
+      trace += b * a;
+    }
+  }
+  return std::abs(factors.scale) * std::sqrt(std::max(0.0, trace));
+}
+
+// What inspect shows without touching the weights: norms of weights and factors and the mass of a
+// Fisher.
+
+double frobenius_norm(std::span<const float> values) {
+  double squares = 0;
+  for (const double value : values) squares += value * value;
+  return std::sqrt(squares);
+}
+
+std::vector<ModuleStatistics> module_statistics(const TaskRecord& record) {
+  std::vector<ModuleStatistics> statistics;
+  auto fisher =
+      record.fisher ? record.fisher->values.begin() : std::vector<float>::const_iterator();
+  for (const LoraFactors& factors : record.lora) {
+    ModuleStatistics module;
+    module.module = factors.module;
+    module.out = factors.out;
+    module.in = factors.in;
+    module.rank = factors.rank;
+    module.scale = factors.scale;
+    module.norm_a = frobenius_norm(factors.a);
+    module.norm_b = frobenius_norm(factors.b);
+    module.norm_delta = norm_of_delta(factors);
+    if (record.fisher) {
+      const auto end = fisher + factors.out * factors.in;
+      module.fisher_mass = std::accumulate(fisher, end, 0.0);
+      fisher = end;
+    }
+    statistics.push_back(std::move(module));
+  }
+  return statistics;
+}
 
 FileIdentity identity_of(const H5File& file) {
   return {.type = file.text("/@palimpsest_type"),
@@ -202,7 +258,7 @@ std::vector<std::string> problems_of(const H5File& file) {
     const auto not_bytes = [](std::string_view object) { return object != "/bytes"; };
     Fields fields(file, not_bytes, &problems);
     describe(fields, contents);
-    fields.finish();
+    fields.finish(type != "pack" && type != "curvature");  // which others write, too
     if (!problems.empty()) return;
     const std::string problem = problem_of(contents);
     fields.check("/", "a record that fits together", [&] {
@@ -237,6 +293,24 @@ AdaptedLayout layout_of(const std::vector<LoraFactors>& lora) {
     modules.push_back({.name = factors.module, .out = factors.out, .in = factors.in});
   }
   return AdaptedLayout(std::move(modules));
+}
+
+std::string hdf5_version() {
+  unsigned major = 0, minor = 0, release = 0;
+  H5get_libversion(&major, &minor, &release);
+  return concat(major, ".", minor, ".", release);
+}
+
+void write_probe_file(const std::filesystem::path& path, std::string_view content) {
+  AtomicFile file(path);
+  H5Writer writer(file.temporary(), kProbe);
+  writer.text(kContent, content);
+  writer.finish();
+  file.commit();
+}
+
+std::string read_probe_file(const std::filesystem::path& path) {
+  return H5File(path, kProbe).text(kContent);
 }
 
 }  // namespace palimpsest

@@ -1,5 +1,6 @@
 #pragma once
-// The names of a run's files, and whether a file is the one that the manifest names.
+// The names of a run's files, its manifest as text and back, and whether a file is the one that the
+// manifest names.
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -11,10 +12,15 @@ namespace palimpsest {
 inline constexpr std::int64_t kStatesKept = 2;
 
 std::filesystem::path manifest_path(const std::filesystem::path& folder);
-std::string task_name(std::int64_t task);    // tasks/task-0000.h5
-std::string state_name(std::int64_t task);   // state-0000.h5
-std::string step_prefix(std::int64_t task);  // step-0000-
-std::string step_name(std::int64_t task, std::int64_t steps_done);
+std::string task_name(std::int64_t task);                           // tasks/task-0000.h5
+std::string state_name(std::int64_t task);                          // state-0000.h5
+std::string step_name(std::int64_t task, std::int64_t steps_done);  // step-0000-00000001.h5
+
+std::string manifest_text(const Manifest& manifest);
+
+// Throws InputError: damaged, of another type or version, with a missing or mistyped field, or with
+// a path that leaves the folder.
+Manifest read_manifest(const std::filesystem::path& path);
 
 // The steps of a task that a manifest names, oldest first.
 std::vector<std::string> steps_of(const Manifest& manifest, std::int64_t task);

@@ -1,10 +1,14 @@
 #include "palimpsest/format/run_folder.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
+#include <initializer_list>
 #include <system_error>
 
-#include "manifest.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
@@ -13,6 +17,66 @@
 
 namespace palimpsest {
 namespace {
+
+// Throws UsageError where a manifest must have been: a run's first commit leaves files of its first
+// task alone.
+void refuse_records_without_manifest(const std::filesystem::path& folder) {
+  for (const std::string& name : {task_name(1), state_name(1)}) {
+    if (!std::filesystem::exists(folder / name)) continue;
+    throw UsageError(concat(folder.string(), ": expected a new folder or a run, found ", name,
+                            " but no manifest.json to say which files belong together. Bring the "
+                            "manifest back, or name another folder by --out."));
+  }
+}
+
+// Throws UsageError when the folder has one of these files.
+void refuse_a_run(const std::filesystem::path& folder, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (std::filesystem::exists(folder / name)) {
+      throw UsageError(concat(folder.string(), ": expected a new folder, found a run (", name,
+                              "). Resume it by --resume auto, or name another folder by --out."));
+    }
+  }
+}
+
+// The path itself, or the nearest folder above it that is there. Throws Error for a name that no
+// folder can have.
+std::filesystem::path nearest_there(const std::filesystem::path& path) {
+  std::filesystem::path there = std::filesystem::absolute(path).lexically_normal();
+  while (there.has_relative_path()) {
+    std::error_code error;
+    const auto status = std::filesystem::symlink_status(there, error);
+    if (std::filesystem::is_symlink(status) && !std::filesystem::exists(there, error)) {
+      throw Error(concat(path.string(), ": cannot be made: ", there.string(),
+                         " is a link to nothing; name another folder by --out"));
+    }
+    if (std::filesystem::exists(status)) break;
+    if (error && error != std::errc::no_such_file_or_directory &&
+        error != std::errc::not_a_directory) {
+      throw Error(concat(path.string(), ": cannot be made: ", error.message(),
+                         "; name another folder by --out"));
+    }
+    there = there.parent_path();
+  }
+  return there;
+}
+
+// Throws Error where something else has the name of what a run makes first.
+void check_places(const RunFolder& run) {
+  const std::filesystem::path& folder = run.path();
+  const std::filesystem::path tasks = folder / "tasks";
+  if (std::filesystem::exists(tasks) && !std::filesystem::is_directory(tasks)) {
+    throw Error(concat(tasks.string(),
+                       ": expected a folder, found something else; move it away, "
+                       "or name another folder by --out"));
+  }
+  for (const std::filesystem::path& file : {folder / ".lock", run.log_file()}) {
+    if (!std::filesystem::is_directory(file)) continue;
+    throw Error(concat(file.string(),
+                       ": expected a file, found a folder; move it away, or name "
+                       "another folder by --out"));
+  }
+}
 
 constexpr std::size_t kStepsKept = 2;
 
@@ -39,11 +103,7 @@ Manifest manifest_before(const std::optional<Manifest>& current, std::int64_t ta
     }
   }
   for (std::int64_t kept = 1; kept <= states && kept <= task; ++kept) {
-    const std::string name = state_name(task - kept);
-    keep(name);
-    if (current && current->log_offsets.contains(name)) {
-      before.log_offsets[name] = current->log_offsets.at(name);
-    }
+    keep(state_name(task - kept));
   }
   return before;
 }
@@ -67,7 +127,7 @@ std::int64_t bytes_of(const std::filesystem::path& file) {
 
 // Of a file that was just written.
 ManifestFile entry_for(const std::filesystem::path& file, std::string content_sha256) {
-  return {.sha256 = sha256_of_file(file), .content_sha256 = std::move(content_sha256)};
+  return {.sha256 = sha256_of_file(file), .content_sha256 = std::move(content_sha256), .logs = {}};
 }
 
 // What of the log's first `bytes` is missing, as text; "" when nothing.
@@ -95,10 +155,6 @@ std::filesystem::path RunFolder::state_file(std::int64_t task) const {
   return path_ / state_name(task);
 }
 
-std::filesystem::path RunFolder::step_file(std::int64_t task, std::int64_t steps_done) const {
-  return path_ / step_name(task, steps_done);
-}
-
 void RunFolder::create(const std::string& run_json) const {
   check_create();
   make_folder(path_ / "tasks");
@@ -120,15 +176,14 @@ void RunFolder::restart(const std::string& run_json) const {
 
 void RunFolder::begin_with(const RunFolder& other, const StateRecord& state,
                            std::int64_t tasks_before) const {
-  Manifest manifest{
-      .tasks_done = state.tasks_done, .tasks_before = tasks_before, .files = {}, .log_offsets = {}};
+  Manifest manifest{.tasks_done = state.tasks_done, .tasks_before = tasks_before, .files = {}};
   for (std::int64_t index = 0; index < state.tasks_done; ++index) {
     manifest.files[task_name(index)] =
         entry_for(task_file(index), write_task_record(task_file(index), other.task(index)));
   }
   const std::string newest = state_name(state.tasks_done - 1);
   manifest.files[newest] = entry_for(path_ / newest, write_state_record(path_ / newest, state));
-  manifest.log_offsets[newest][log_file().filename()] = 0;
+  manifest.files[newest].logs[log_file().filename()] = 0;
   write_file_atomically(manifest_path(path_), manifest_text(manifest));
 }
 
@@ -151,7 +206,7 @@ std::string RunFolder::commit(const TaskRecord& task, const StateRecord& state) 
   next.files[task_name(task.index)] = entry_for(task_path, write_task_record(task_path, task));
   next.files[state_name(task.index)] = entry_for(path, write_state_record(path, state));
 
-  next.log_offsets[state_name(task.index)] = log_offsets();
+  next.files[state_name(task.index)].logs = log_offsets();
   write_file_atomically(manifest_path(path_), manifest_text(next));
   if (old_manifest) remove_old_states(path_, *old_manifest, next);
   return next.files.at(state_name(task.index)).content_sha256;
@@ -179,12 +234,9 @@ void RunFolder::commit_step(const StepRecord& step, const LogOffsets& logs) cons
       old_manifest ? steps_of(*old_manifest, task) : std::vector<std::string>();
   std::erase_if(kept, [&](const std::string& other) { return other >= name; });
   if (kept.size() >= kStepsKept) kept.erase(kept.begin(), kept.end() - (kStepsKept - 1));
-  for (const std::string& earlier : kept) {
-    next.files[earlier] = old_manifest->files.at(earlier);
-    next.log_offsets[earlier] = old_manifest->log_offsets.at(earlier);
-  }
+  for (const std::string& earlier : kept) next.files[earlier] = old_manifest->files.at(earlier);
   next.files[name] = entry_for(path_ / name, write_step_record(path_ / name, step));
-  next.log_offsets[name] = logs;
+  next.files[name].logs = logs;
   write_file_atomically(manifest_path(path_), manifest_text(next));
   if (old_manifest) remove_old_states(path_, *old_manifest, next);
 }
@@ -196,14 +248,13 @@ void RunFolder::forget_steps(std::int64_t task, std::int64_t steps_done) const {
   for (const std::string& name : steps_of(*found, task)) {
     if (steps_done > 0 && name <= step_name(task, steps_done)) continue;
     kept.files.erase(name);
-    kept.log_offsets.erase(name);
   }
   if (kept.files.size() != found->files.size())
     write_file_atomically(manifest_path(path_), manifest_text(kept));
 }
 
 std::string RunFolder::cut_logs(const std::string& checkpoint) const {
-  LogOffsets offsets = read_manifest(manifest_path(path_)).log_offsets.at(checkpoint);
+  LogOffsets offsets = read_manifest(manifest_path(path_)).files.at(checkpoint).logs;
   offsets.try_emplace(events_file().filename(), 0);  // begun after the checkpoint
   std::string remark;
   for (const auto& [log, bytes] : offsets) {
@@ -246,6 +297,28 @@ TaskRecord RunFolder::task(std::int64_t index) const {
                             ", found task ", record.index + 1, "."));
   }
   return record;
+}
+
+void RunFolder::check_create() const { refuse_a_run(path_, {"manifest.json", "run.json"}); }
+
+void RunFolder::check_restart() const {
+  const std::optional<Manifest> found = manifest();
+  if (found && found->tasks_done > 0) refuse_a_run(path_, {"manifest.json"});
+  if (!found) refuse_records_without_manifest(path_);
+}
+
+void RunFolder::check_usable() const {
+  const std::filesystem::path there = nearest_there(path_);
+  if (!std::filesystem::is_directory(there)) {
+    throw Error(concat(path_.string(), ": cannot be made: ", there.string(),
+                       " is there, and is no folder; name another by --out"));
+  }
+  if (::access(there.c_str(), W_OK | X_OK) != 0) {
+    throw Error(concat(path_.string(), ": cannot be written: ", there.string(), ": ",
+                       std::strerror(errno), "; name another folder by --out"));
+  }
+  check_places(*this);
+  FolderLock::check_free(path_);
 }
 
 }  // namespace palimpsest

@@ -2,19 +2,43 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <vector>
 
 #include "json_fields.h"
 #include "mapped_file.h"
+#include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/names.h"
 #include "palimpsest/core/progress.h"
 #include "palimpsest/core/text.h"
-#include "small_floats.h"
-#include "strict_json.h"
-#include "tensor_names.h"
 
 namespace palimpsest {
 namespace {
+
+std::uint64_t size_of(const TensorToWrite& tensor) {
+  std::uint64_t size = 1;
+  for (const std::int64_t length : tensor.shape) size *= static_cast<std::uint64_t>(length);
+  return size;
+}
+
+// Padded to a multiple of 8, as the format's own writer does.
+std::string header_of(const std::vector<TensorToWrite>& tensors) {
+  nlohmann::json header = {{"__metadata__", {{"format", "pt"}}}};
+  std::uint64_t offset = 0;
+  for (const TensorToWrite& tensor : tensors) {
+    const std::uint64_t end = offset + sizeof(float) * size_of(tensor);
+    header[tensor.name] = {
+        {"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  return text;
+}
 
 constexpr std::uint64_t kMaximumHeader = 100'000'000;
 
@@ -43,6 +67,24 @@ struct Extent {
   std::uint64_t begin = 0, end = 0;
 };
 
+// The 16-bit formats, widened exactly.
+float float_from_bfloat16(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
+// IEEE 754 binary16.
+float float_from_half(std::uint16_t bits) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
+  const std::uint32_t exponent = (bits >> 10) & 0x1fu;
+  const std::uint32_t fraction = bits & 0x3ffu;
+  if (exponent == 0) {
+    const float magnitude = std::ldexp(static_cast<float>(fraction), -24);
+    return sign == 0 ? magnitude : -magnitude;
+  }
+  const std::uint32_t wide_exponent = exponent == 31 ? 255 : exponent + 112;
+  return std::bit_cast<float>(sign | wide_exponent << 23 | fraction << 13);
+}
+
 float element_as_float(std::string_view dtype, const std::byte* data) {
   const auto load = [data]<typename T>(T value) {
     std::memcpy(&value, data, sizeof value);
@@ -53,15 +95,14 @@ float element_as_float(std::string_view dtype, const std::byte* data) {
   return float_from_half(load(std::uint16_t{}));
 }
 
-}  // namespace
+// One file, while it is read.
+struct FileReader {
+  const std::filesystem::path& path;
+  std::span<const std::byte> bytes;
+  std::map<std::string, TensorView, std::less<>>& tensors;
 
-struct SafetensorsFile::Impl {
-  std::filesystem::path path;
-  MappedFile mapping;
-  std::map<std::string, TensorView, std::less<>> tensors;
-
-  explicit Impl(const std::filesystem::path& file_path) : path(file_path), mapping(file_path) {
-    const std::span<const std::byte> bytes = mapping.bytes();
+  // The names of its tensors.
+  std::vector<std::string> read() const {
     std::uint64_t length = 0;
     if (bytes.size() < sizeof length) refuse("expected at least 8 bytes", bytes.size());
     std::memcpy(&length, bytes.data(), sizeof length);
@@ -73,8 +114,8 @@ struct SafetensorsFile::Impl {
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + sizeof length,
                                 length);
     if (!text.starts_with('{')) refuse("header: expected a JSON object", "another beginning");
-    read_tensors(parse_json(text, concat(path.string(), ": header")),
-                 bytes.subspan(sizeof length + length));
+    return read_tensors(parse_json(text, concat(path.string(), ": header")),
+                        bytes.subspan(sizeof length + length));
   }
 
   // What users have under this name, too.
@@ -90,7 +131,6 @@ struct SafetensorsFile::Impl {
         {"Entry not found", "the words of a server: the download failed"},
         {"{\"error\"", "the words of a server: the download failed"},
         {"<html", "a web page: the download failed"}};
-    const std::span<const std::byte> bytes = mapping.bytes();
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     for (const auto& [beginning, what] : kFormats) {
       if (text.starts_with(beginning))
@@ -104,14 +144,18 @@ struct SafetensorsFile::Impl {
                             ". The file is damaged, cut short, or no safetensors file."));
   }
 
-  void read_tensors(const nlohmann::json& header, std::span<const std::byte> data) {
+  std::vector<std::string> read_tensors(const nlohmann::json& header,
+                                        std::span<const std::byte> data) const {
+    std::vector<std::string> names;
     std::vector<Extent> extents;
     for (const auto& [name, value] : header.items()) {
       if (name == "__metadata__") continue;
       if (!value.is_object()) refuse(concat("tensor ", name, ": expected an object"), value.dump());
       const JsonObject entry{value, path, name};
       const Extent extent = read_extent(entry, data.size());
+      names.push_back(name);
       TensorView& tensor = tensors[name];
+      tensor.place = concat(path.string(), ": tensor ", name);
       tensor.dtype = entry.text("dtype");
       tensor.shape = read_shape(entry);
       tensor.bytes = data.subspan(extent.begin, extent.end - extent.begin);
@@ -119,6 +163,7 @@ struct SafetensorsFile::Impl {
       extents.push_back(extent);
     }
     check_no_holes(std::move(extents), data.size());
+    return names;
   }
 
   Extent read_extent(const JsonObject& entry, std::uint64_t data_bytes) const {
@@ -186,45 +231,49 @@ struct SafetensorsFile::Impl {
   }
 };
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path)
-    : impl_(std::make_unique<Impl>(path)) {}
-SafetensorsFile::~SafetensorsFile() = default;
-SafetensorsFile::SafetensorsFile(SafetensorsFile&&) noexcept = default;
+}  // namespace
 
-void SafetensorsFile::forget_pages() const { impl_->mapping.forget_pages(); }
-
-const std::filesystem::path& SafetensorsFile::path() const { return impl_->path; }
-
-std::vector<std::string> SafetensorsFile::names() const {
+std::vector<std::string> Tensors::names() const {
   std::vector<std::string> names;
-  for (const auto& [name, tensor] : impl_->tensors) names.push_back(name);
+  for (const auto& [name, tensor] : tensors_) names.push_back(name);
   return names;
 }
 
-bool SafetensorsFile::contains(std::string_view name) const {
-  return impl_->tensors.contains(name);
+void Tensors::forget_pages() const {
+  for (const auto& mapping : mappings_) mapping->forget_pages();
 }
 
-const TensorView& SafetensorsFile::tensor(std::string_view name) const {
-  const auto found = impl_->tensors.find(name);
-  if (found != impl_->tensors.end()) return found->second;
-  refuse_missing_tensor(path(), name, names());
+const TensorView& Tensors::tensor(std::string_view name) const {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end()) refuse_missing(name_in_file(name));
+  return found->second;
 }
 
-const TensorView& SafetensorsFile::float_tensor(std::string_view name,
-                                                std::span<const std::int64_t> shape) const {
+void Tensors::refuse_missing(std::string_view name) const {
+  std::vector<std::string> known;
+  for (const auto& [other, tensor] : tensors_) known.push_back(name_in_file(other));
+  const std::string nearest =
+      nearest_name(name, std::vector<std::string_view>(known.begin(), known.end()));
+  throw InputError(concat(path_.string(), ": expected a tensor ", name, ", found none; ",
+                          nearest.empty()
+                              ? concat("none of its ", known.size(), " tensors has a name like it.")
+                              : concat("the nearest name is \"", nearest, "\".")));
+}
+
+const TensorView& Tensors::float_tensor(std::string_view name,
+                                        std::span<const std::int64_t> shape) const {
   const TensorView& view = tensor(name);
-  if (!is_float(view)) {
-    throw InputError(concat(path().string(), ": tensor ", name, ": expected floats ",
-                            shape_text(shape), ", found ", view.dtype, " ", shape_text(view.shape),
-                            "; F32, F16, BF16 and F64 are read: save the model in one of them"));
-  }
-  if (!std::equal(shape.begin(), shape.end(), view.shape.begin(), view.shape.end())) {
-    throw InputError(concat(path().string(), ": tensor ", name, ": expected floats ",
-                            shape_text(shape), ", found ", view.dtype, " ", shape_text(view.shape),
-                            "."));
-  }
-  return view;
+  if (is_float(view) && std::ranges::equal(shape, view.shape)) return view;
+  throw InputError(concat(view.place, ": expected floats ", shape_text(shape), ", found ",
+                          view.dtype, " ", shape_text(view.shape),
+                          is_float(view) ? "."
+                                         : "; F32, F16, BF16 and F64 are read: save the model in "
+                                           "one of them"));
+}
+
+std::vector<std::string> Tensors::add_file(const std::filesystem::path& file) {
+  mappings_.push_back(std::make_shared<MappedFile>(file));
+  return FileReader{file, mappings_.back()->bytes(), tensors_}.read();
 }
 
 bool is_float(const TensorView& tensor) {
@@ -244,6 +293,34 @@ std::vector<float> to_floats(const TensorView& tensor) {
     values[i] = element_as_float(tensor.dtype, tensor.bytes.data() + i * step);
   }
   return values;
+}
+
+void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWrite> tensors) {
+  std::ranges::sort(tensors, {}, &TensorToWrite::name);
+  const auto twice = std::ranges::adjacent_find(tensors, {}, &TensorToWrite::name);
+  if (twice != tensors.end()) {
+    throw Error(concat(path.string(), ": two tensors would be called ", twice->name));
+  }
+  AtomicFile atomic(path);
+  std::ofstream file(atomic.temporary(), std::ios::binary);
+  const auto write = [&](const void* data, std::size_t size) {
+    file.write(static_cast<const char*>(data), static_cast<std::streamsize>(size));
+  };
+  const std::string header = header_of(tensors);
+  const std::uint64_t length = header.size();
+  write(&length, sizeof length);
+  write(header.data(), header.size());
+  for (const TensorToWrite& tensor : tensors) {
+    const std::vector<float> values = tensor.values();
+    if (values.size() != size_of(tensor)) {
+      throw Error(concat(path.string(), ": tensor ", tensor.name, " has ", values.size(),
+                         " values; its shape needs ", size_of(tensor)));
+    }
+    write(values.data(), sizeof(float) * values.size());
+  }
+  file.close();
+  if (!file) throw Error(concat("cannot write ", path.string(), ": is there space left?"));
+  atomic.commit();
 }
 
 }  // namespace palimpsest

@@ -2,10 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "content_hash.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "record_files.h"
+#include "record_fields.h"
 #include "versions.h"
 
 namespace palimpsest {

@@ -11,7 +11,6 @@
 
 #include "h5.h"
 #include "json_fields.h"
-#include "manifest.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
@@ -20,7 +19,8 @@
 #include "palimpsest/format/pack.h"
 #include "palimpsest/format/protocol.h"
 #include "palimpsest/format/run_folder.h"
-#include "record_files.h"
+#include "record_fields.h"
+#include "run_files.h"
 
 namespace palimpsest {
 namespace {
@@ -193,8 +193,8 @@ class RunVerifier {
 
   void check_logs() {
     std::map<std::string, std::set<std::int64_t>> ends;  // of what a file of the run names
-    for (const auto& [file, offsets] : manifest_.log_offsets) {
-      for (const auto& [log, offset] : offsets) ends[log].insert(offset);
+    for (const auto& [name, file] : manifest_.files) {
+      for (const auto& [log, offset] : file.logs) ends[log].insert(offset);
     }
     for (const auto& [log, offsets] : ends) {
       ++counts_["log"];
@@ -260,8 +260,6 @@ class RunVerifier {
   std::vector<std::optional<TaskMetrics>> rows_;
 };
 
-}  // namespace
-
 Verification verify_file(const std::filesystem::path& path) {
   Verification result;
   if (path.extension() == ".json") {
@@ -296,6 +294,8 @@ Verification verify_run(const std::filesystem::path& folder) {
   }
   return result;
 }
+
+}  // namespace
 
 Verification verify(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) {

@@ -3,7 +3,6 @@
 #include <optional>
 
 #include "json_fields.h"
-#include "model_fields.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/backbone_config.h"
@@ -95,12 +94,26 @@ constexpr std::string_view kOtherArithmetic[] = {"quickgelu",
                                                  "so400m_patch16_siglip",
                                                  "giantopt_patch16_siglip"};
 
-// A whole number that config.json may have, too. (Sizes of two numbers are left to the tensors.)
-void check_against_tensors(const JsonObject& object, const char* field, std::int64_t of_tensors) {
-  if (!object.has(field) || !object.json.at(field).is_number()) return;
-  if (object.json.at(field) != of_tensors)
-    object.refuse(field, concat(of_tensors, ", as the tensors have it"));
+// A whole number, or a bool, that config.json may have, too. (Sizes of two numbers are left to the
+// tensors.)
+void check_against_tensors(const JsonObject& object, const char* field,
+                           const nlohmann::json& of_tensors) {
+  if (!object.has(field) || object.json.at(field) == of_tensors) return;
+  if (of_tensors.is_boolean() || object.json.at(field).is_number())
+    object.refuse(field, concat(of_tensors.dump(), ", as the tensors have it"));
 }
+
+// timm's: read, or said by the tensors, or of training and heads.
+constexpr std::string_view kTimmHarmless =
+    "num_heads embed_dim depth patch_size img_size in_chans mlp_ratio qkv_bias qk_norm "
+    "init_values class_token no_embed_class reg_tokens global_pool fc_norm num_classes "
+    "dynamic_img_size dynamic_img_pad strict_img_size drop_rate pos_drop_rate patch_drop_rate "
+    "proj_drop_rate attn_drop_rate drop_path_rate weight_init fix_init device dtype";
+constexpr RefusedField kTimmRefused[] = {
+    {"pos_embed", "only positions that are learned and added", "\"learn\""},
+    {"proj_bias", "the layers behind attention and MLP have biases", "true"},
+    {"final_norm", "the last norm is always there", "true"},
+};
 
 void read_timm(const JsonObject& top, const Checkpoint& checkpoint, VitConfig& config) {
   if (!top.text("architecture").starts_with("vit_") &&
@@ -115,7 +128,8 @@ void read_timm(const JsonObject& top, const Checkpoint& checkpoint, VitConfig& c
   const nlohmann::json none = nlohmann::json::object();
   const JsonObject arguments{top.has("model_args") ? top.object("model_args") : none, top.path,
                              "model_args"};
-  check_timm_arguments(arguments);
+  check_fields(arguments, kTimmRefused, kTimmHarmless,
+               "expected timm's default, unnamed: it changes the model");
   check_against_tensors(arguments, "embed_dim", config.width);
   check_against_tensors(arguments, "depth", config.depth);
   check_against_tensors(arguments, "patch_size", config.patch);
@@ -178,12 +192,8 @@ void read_transformers(const JsonObject& top, VitConfig& config) {
   if (family == "vit") check_against_tensors(top, "intermediate_size", config.mlp);
   if (family == "dinov2_with_registers")
     check_against_tensors(top, "num_register_tokens", config.registers);
-  if (top.has("qkv_bias") && top.json.at("qkv_bias") != config.projection_bias)
-    top.refuse("qkv_bias", config.projection_bias ? "true, as the tensors have it"
-                                                  : "false, as the tensors have it");
-  if (top.has("use_swiglu_ffn") && top.json.at("use_swiglu_ffn") != config.swiglu)
-    top.refuse("use_swiglu_ffn",
-               config.swiglu ? "true, as the tensors have it" : "false, as the tensors have it");
+  check_against_tensors(top, "qkv_bias", config.projection_bias);
+  check_against_tensors(top, "use_swiglu_ffn", config.swiglu);
   if (family != "vit") {
     config.mean = kImageNetMean;
     config.deviation = kImageNetDeviation;

@@ -4,9 +4,8 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/curvature_record.h"
-#include "palimpsest/format/partial_records.h"
 #include "palimpsest/format/peft_adapter.h"
+#include "palimpsest/format/records.h"
 #include "palimpsest/remerge/merge_record.h"
 #include "palimpsest/remerge/run_merge.h"
 #include "recorded_run.h"

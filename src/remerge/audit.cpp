@@ -3,7 +3,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/parallel.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/partial_records.h"
+#include "palimpsest/format/records.h"
 #include "palimpsest/metrics/scores.h"
 #include "palimpsest/remerge/merge_record.h"
 #include "palimpsest/remerge/run_merge.h"

@@ -4,7 +4,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/parallel.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/partial_records.h"
+#include "palimpsest/format/records.h"
 #include "palimpsest/remerge/run_merge.h"
 #include "recorded_run.h"
 

@@ -5,7 +5,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/partial_records.h"
+#include "palimpsest/format/records.h"
 #include "palimpsest/remerge/merge_record.h"
 
 namespace palimpsest {

@@ -8,7 +8,7 @@
 #include "palimpsest/core/parallel.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
-#include "palimpsest/format/partial_records.h"
+#include "palimpsest/format/records.h"
 #include "palimpsest/remerge/merge_record.h"
 #include "recorded_run.h"
 

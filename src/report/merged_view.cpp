@@ -2,8 +2,7 @@
 
 #include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/curvature_record.h"
-#include "palimpsest/format/merged_record.h"
+#include "palimpsest/format/records.h"
 #include "palimpsest/report/views.h"
 #include "view_parts.h"
 

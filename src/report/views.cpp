@@ -6,7 +6,6 @@
 #include "palimpsest/format/pack.h"
 #include "palimpsest/format/records.h"
 #include "palimpsest/format/run_folder.h"
-#include "palimpsest/format/step_record.h"
 #include "view_parts.h"
 
 namespace palimpsest {

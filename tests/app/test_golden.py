@@ -11,7 +11,9 @@ import pytest
 from program import PROGRAM, ROOT
 
 FOLDERS = sorted(glob.glob(os.path.join(ROOT, "checkpoints_schema", "golden", "[0-9]*")))
-VERIFY = os.path.join(os.path.dirname(os.environ["PALIMPSEST_INSPECT"]), "palimpsest-verify")
+VERIFY, DIFF = (
+    os.path.join(os.path.dirname(os.environ["PALIMPSEST_INSPECT"]), f"palimpsest-{tool}") for tool in ("verify", "diff")
+)
 # The processor and the libraries of then need not be those of now.
 COMMAND = [PROGRAM, "train", "--config", "converted.cfg", "--resume", "auto", "--allow-numerics-change"]
 
@@ -48,6 +50,15 @@ def test_a_run_of_every_version_continues_to_its_end(golden):
     assert "tasks/task-0003.h5" in after
     verified = subprocess.run([VERIFY, "run"], cwd=golden, capture_output=True, text=True)
     assert verified.returncode == 0 and "4 task records" in verified.stdout, verified.stdout
+
+
+def test_an_earlier_versions_settings_are_compared_as_of_today():
+    tasks = [os.path.join(folder, "run", "tasks", "task-0000.h5") for folder in FOLDERS[-2:]]
+    done = subprocess.run([DIFF, *tasks, "--all"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("/config")] == [
+        '/config: objective nothing and "classes"; penalty nothing and "none"'
+    ]
 
 
 def test_a_version_to_come_is_refused_with_advice(golden):

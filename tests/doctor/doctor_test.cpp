@@ -13,7 +13,7 @@
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/probe_file.h"
+#include "palimpsest/format/records.h"
 #include "support/fake_cuda.h"
 
 namespace palimpsest {

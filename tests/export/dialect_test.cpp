@@ -10,7 +10,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/format/canonical_weights.h"
-#include "palimpsest/format/safetensors_writer.h"
+#include "palimpsest/format/safetensors.h"
 #include "palimpsest/plan/model_shape.h"
 
 namespace palimpsest {

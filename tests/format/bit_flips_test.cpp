@@ -41,7 +41,7 @@ TEST_F(BitFlipsTest, OfTheNewestStateAreRefusedAndAResumeFallsBackToTheOneBefore
 
 TEST_F(BitFlipsTest, OfTheNewestStepFallBackToTheOneBefore) {
   const std::string state = run_.newest_state()->content_sha256;
-  each_flip(run_.step_file(2, 20), [&] {
+  each_flip(run_.path() / "step-0002-00000020.h5", [&] {
     const NewestStep newest = run_.newest_step(2, state);
     EXPECT_EQ(newest.record->progress.steps_done, 10);
     EXPECT_THAT(newest.remark, HasSubstr("step-0002-00000020.h5"));

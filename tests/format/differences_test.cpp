@@ -63,6 +63,26 @@ TEST_F(DifferencesTest, TheFirstFieldIsWhatTheRunWasTold) {
                     Field(&Difference::how, AllOf(HasSubstr("1 of "), HasSubstr(" and -7")))));
 }
 
+TEST_F(DifferencesTest, SettingsAreTheSameHoweverTheyAreWritten) {
+  const auto with_settings = [&](const std::string& name, const std::string& settings) {
+    run(name, 1,
+        [&](TaskRecord& record, StateRecord& state) { record.config = state.config = settings; });
+  };
+  with_settings("a", R"({"lr":1,"lora-rank":4})");
+  with_settings("b", R"({"adapter":"lora:rank=4", "lr":1})");
+  EXPECT_THAT(
+      compare(at("a"), at("b")).differences,
+      ElementsAre(Field(&Difference::field, "/config"), Field(&Difference::field, "/config")));
+  const auto todays = [](const std::string& recorded) -> std::string {
+    return recorded.find("lora-rank") == recorded.npos ? recorded
+                                                       : R"({"lr":1,"adapter":"lora:rank=4"})";
+  };
+  EXPECT_THAT(compare(at("a"), at("b"), todays).differences, IsEmpty());
+  with_settings("c", R"({"lr":2,"adapter":"lora:rank=4"})");
+  EXPECT_THAT(compare(at("a"), at("c"), todays).differences,
+              testing::Each(Field(&Difference::how, "lr 1 and 2")));
+}
+
 TEST_F(DifferencesTest, AnArrayIsNamedWithItsPlaceAndBothValues) {
   StateRecord state = sample_state(1);
   write_state_record(at("a.h5"), state);

@@ -5,7 +5,6 @@
 #include "fixtures.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/partial_records.h"
 #include "palimpsest/format/records.h"
 #include "palimpsest/format/verify.h"
 #include "support/scored_row.h"

@@ -4,8 +4,10 @@
 
 #include <fstream>
 #include <random>
+#include <span>
 #include <sstream>
 
+#include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
 #include "support/scored_row.h"
@@ -236,6 +238,12 @@ void replace_dataset(hid_t file, const char* path, hid_t type, const std::vector
   for (const hsize_t length : dims) count *= length;
   const std::vector<char> zeros(count * 16, 0);
   ASSERT_GE(H5Dwrite(made.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, zeros.data()), 0);
+  const std::uint32_t checksum =
+      crc32c(std::as_bytes(std::span(zeros).first(count * H5Tget_size(type))));
+  const H5Handle scalar(H5Screate(H5S_SCALAR));
+  const H5Handle attribute(
+      H5Acreate2(made.get(), "crc32c", H5T_STD_U32LE, scalar.get(), H5P_DEFAULT, H5P_DEFAULT));
+  ASSERT_GE(H5Awrite(attribute.get(), H5T_STD_U32LE, &checksum), 0);
 }
 
 }  // namespace palimpsest

@@ -10,9 +10,7 @@
 
 #include "../../src/format/h5.h"
 #include "palimpsest/core/error.h"
-#include "palimpsest/format/curvature_record.h"
-#include "palimpsest/format/merged_record.h"
-#include "palimpsest/format/step_record.h"
+#include "palimpsest/format/records.h"
 
 namespace palimpsest {
 

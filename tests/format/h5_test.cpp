@@ -8,7 +8,6 @@
 #include <future>
 #include <numeric>
 
-#include "../../src/format/content_hash.h"
 #include "fixtures.h"
 #include "palimpsest/core/hash.h"
 
@@ -108,10 +107,10 @@ TEST_F(H5Test, ReadsLargeObjectsInParts) {
 TEST_F(H5Test, ReadsBackWhatWasWritten) {
   write_tiny(at("a.h5"), false);
   const H5File file(at("a.h5"), "tiny");
-  EXPECT_THAT(file.numbers<float>("/b/values", {2, kAnyLength}), ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(file.numbers<float>("/b/values", {2, 3}), ElementsAre(1, 2, 3, 4, 5, 6));
   EXPECT_THAT(file.read_texts(file.open("/a")), ElementsAre("one", "", "zwölf"));
   EXPECT_EQ(file.number<std::int64_t>("/b@index"), -7);
-  EXPECT_THAT(file.children("/"), ElementsAre("a", "b"));
+  EXPECT_THAT(file.children(""), ElementsAre("a", "b"));
   EXPECT_FALSE(file.has("/b/none"));
   EXPECT_FALSE(file.has("/none/values"));
 }
@@ -177,14 +176,11 @@ TEST_F(H5Test, RefusesSoftAndExternalLinks) {
     H5Lcreate_soft("/b/values", file, "/soft", H5P_DEFAULT, H5P_DEFAULT);
     H5Lcreate_external("b.h5", "/b", file, "/external", H5P_DEFAULT, H5P_DEFAULT);
   });
-  const H5File file(at("a.h5"), "tiny");
-  for (const char* path : {"/soft", "/external/values"}) {
-    EXPECT_THAT(message_of<InputError>([&] {
-                  file.numbers<float>(path, {2, 3});
-                }),
-                HasSubstr("a soft or external link"));
-  }
-  EXPECT_THROW(check_content_hash(file), InputError);
+  EXPECT_THAT(message_of<InputError>([&] { H5File(at("a.h5"), "tiny"); }),
+              AllOf(HasSubstr("/external: "), HasSubstr("a soft or external link")));
+  change_hdf5(at("a.h5"), [](hid_t file) { H5Ldelete(file, "/external", H5P_DEFAULT); });
+  EXPECT_THAT(message_of<InputError>([&] { H5File(at("a.h5"), "tiny"); }),
+              AllOf(HasSubstr("/soft: "), HasSubstr("a soft or external link")));
 }
 
 TEST_F(H5Test, RefusesAGroupThatHoldsItself) {
@@ -192,8 +188,7 @@ TEST_F(H5Test, RefusesAGroupThatHoldsItself) {
   change_hdf5(at("a.h5"), [](hid_t file) {
     H5Lcreate_hard(file, "/b", file, "/b/again", H5P_DEFAULT, H5P_DEFAULT);
   });
-  EXPECT_THAT(message_of<InputError>([&] { H5File(at("a.h5"), "tiny").paths(); }),
-              HasSubstr("loop"));
+  EXPECT_THAT(message_of<InputError>([&] { H5File(at("a.h5"), "tiny"); }), HasSubstr("loop"));
 }
 
 TEST_F(H5Test, RefusesForeignStringsAndNumbers) {
@@ -224,8 +219,9 @@ TEST_F(H5Test, RefusesADatasetLargerThanTheFileWithoutReadingIt) {
                                    H5P_DEFAULT, H5P_DEFAULT));
   });
   const H5File file(at("a.h5"), "tiny");
-  EXPECT_THAT(message_of<InputError>([&] { file.numbers<double>("/huge", {kAnyLength}); }),
-              HasSubstr("no more than the file has room for"));
+  EXPECT_THAT(
+      message_of<InputError>([&] { file.numbers<double>("/huge", {std::int64_t{1} << 40}); }),
+      HasSubstr("no more than the file has room for"));
 }
 
 TEST_F(H5Test, RefusesAnotherTypeAnUnknownVersionAndWhatIsNoHdf5) {

@@ -1,6 +1,6 @@
 #include "fixtures.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/format/bert_config.h"
+#include "palimpsest/format/backbone_config.h"
 #include "palimpsest/format/protocol.h"
 
 namespace palimpsest {

@@ -121,7 +121,8 @@ TEST(MemoryOfVersion1Test, IsReadAsThatOfThisVersion) {
   EXPECT_TRUE(std::equal(expected.begin(), expected.end(), s0.begin() + module.offset));
   const std::vector<Head> heads = heads_in(state.memory);
   ASSERT_EQ(heads.size(), 2u);
-  EXPECT_EQ(heads[1].weight, file.numbers<float>("/heads/1/weight", {kAnyLength, kAnyLength}));
+  EXPECT_EQ(heads[1].weight,
+            file.numbers<float>("/heads/1/weight", {heads[1].classes, heads[1].features}));
   const StateSummary summary = read_state_summary(run.state_file(1));
   EXPECT_EQ(summary.memory.size(), state.memory.names().size());
 }

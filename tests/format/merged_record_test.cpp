@@ -1,10 +1,8 @@
 // Merged weights and curvature sidecars: they come back, damage is noticed, what doesn't fit is
 // refused, and the tools know them.
-#include "palimpsest/format/merged_record.h"
-
 #include "fixtures.h"
-#include "palimpsest/format/curvature_record.h"
 #include "palimpsest/format/differences.h"
+#include "palimpsest/format/records.h"
 #include "palimpsest/format/verify.h"
 
 namespace palimpsest {

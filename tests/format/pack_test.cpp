@@ -102,10 +102,10 @@ TEST_F(PackTest, FlippedBitsAreFoundBySampleAndByVerify) {
 // palimpsest-verify names what is wrong with it, or the bit changed nothing that is ever read.
 TEST_F(PackTest, AnyFlippedBitIsFoundOrChangesNothing) {
   write_pack(path(), {});
-  EXPECT_THAT(verify_file(path()).problems, testing::IsEmpty());
+  EXPECT_THAT(verify(path()).problems, testing::IsEmpty());
   int found = 0;
   each_flip(path(), [&] {
-    if (!verify_file(path()).problems.empty()) {
+    if (!verify(path()).problems.empty()) {
       ++found;
       return;
     }

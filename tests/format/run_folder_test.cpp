@@ -79,7 +79,7 @@ TEST_F(RunFolderTest, CommitNamesEveryFileWithItsHashes) {
     EXPECT_EQ(file.sha256, sha256_of_file(run_.path() / name)) << name;
     EXPECT_EQ(file.content_sha256, read_identity(run_.path() / name).content_sha256) << name;
   }
-  EXPECT_EQ(manifest.log_offsets.at("state-0001.h5").at("metrics.jsonl"), 200);
+  EXPECT_EQ(manifest.files.at("state-0001.h5").logs.at("metrics.jsonl"), 200);
   EXPECT_EQ(run_.newest_state()->record.tasks_done, 2);
   EXPECT_TRUE(run_.task(0) == sample_task(0));
   EXPECT_TRUE(run_.task(1) == sample_task(1));
@@ -200,7 +200,7 @@ TEST_F(RunFolderTest, CutsEveryLogWhereACheckpointHasIt) {
   write_bytes(run_.events_file(), "123456");
   commit(1);
   const LogOffsets both = {{"metrics.jsonl", 200}, {"events.out.tfevents.palimpsest", 6}};
-  EXPECT_EQ(run_.manifest()->log_offsets.at("state-0001.h5"), both);
+  EXPECT_EQ(run_.manifest()->files.at("state-0001.h5").logs, both);
   write_bytes(run_.events_file(), "123456789");
   EXPECT_EQ(run_.cut_logs(1), "");
   EXPECT_EQ(bytes_of(run_.events_file()), "123456");
@@ -214,7 +214,7 @@ TEST_F(RunFolderTest, CutsEveryLogWhereACheckpointHasIt) {
 TEST_F(RunFolderTest, ARunWithoutALogCommitsToo) {
   run_.create("{}");
   run_.commit(sample_task(0), sample_state(1));
-  EXPECT_EQ(run_.manifest()->log_offsets.at("state-0000.h5").at("metrics.jsonl"), 0);
+  EXPECT_EQ(run_.manifest()->files.at("state-0000.h5").logs.at("metrics.jsonl"), 0);
 }
 
 TEST_F(RunFolderTest, RefusesACommitOutOfOrder) {
@@ -295,7 +295,7 @@ TEST_F(RunFolderTest, ADamagedStepFallsBackToTheOneBeforeAndThenToTheTask) {
   run_.commit_step(step_of(run_, 1, 10), {{"metrics.jsonl", 0}});
   run_.commit_step(step_of(run_, 1, 20), {{"metrics.jsonl", 0}});
   const std::string state = run_.newest_state()->content_sha256;
-  damage(run_.step_file(1, 20));
+  damage(run_.path() / "step-0001-00000020.h5");
   NewestStep newest = run_.newest_step(1, state);
   EXPECT_EQ(newest.record->progress.steps_done, 10);
   EXPECT_THAT(newest.remark, AllOf(HasSubstr("step-0001-00000020.h5"), HasSubstr("damaged"),
@@ -303,8 +303,8 @@ TEST_F(RunFolderTest, ADamagedStepFallsBackToTheOneBeforeAndThenToTheTask) {
   run_.commit_step(step_of(run_, 1, 15), {{"metrics.jsonl", 0}});  // the run continues from step 10
   EXPECT_EQ(run_.newest_step(1, state).record->progress.steps_done, 15);
   EXPECT_FALSE(exists("step-0001-00000020.h5"));
-  damage(run_.step_file(1, 15));
-  damage(run_.step_file(1, 10));
+  damage(run_.path() / "step-0001-00000015.h5");
+  damage(run_.path() / "step-0001-00000010.h5");
   newest = run_.newest_step(1, state);
   EXPECT_FALSE(newest.record.has_value());
   EXPECT_THAT(newest.remark, HasSubstr("doing task 2 again"));

@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include "../../src/format/small_floats.h"
 #include "fixtures.h"
 #include "palimpsest/core/text.h"
 
@@ -53,6 +52,13 @@ TEST_F(SafetensorsTest, ReadsEveryFloatType) {
 }
 
 TEST_F(SafetensorsTest, WidensHalfPrecisionExactly) {
+  const auto float_from_half = [](std::uint16_t bits) {
+    return to_floats({.dtype = "F16",
+                      .shape = {1},
+                      .bytes = std::as_bytes(std::span(&bits, 1)),
+                      .place = {}})
+        .at(0);
+  };
   EXPECT_EQ(float_from_half(0x0001), std::ldexp(1.0f, -24));
   EXPECT_EQ(float_from_half(0x83ff), -std::ldexp(1023.0f, -24));
   EXPECT_EQ(float_from_half(0x0400), std::ldexp(1.0f, -14));

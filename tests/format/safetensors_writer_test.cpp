@@ -1,5 +1,3 @@
-#include "palimpsest/format/safetensors_writer.h"
-
 #include "fixtures.h"
 #include "palimpsest/format/safetensors.h"
 

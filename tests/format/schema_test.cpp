@@ -42,7 +42,7 @@ TEST(SchemaFilesTest, NoFieldIsOfALaterVersionThanTheFormat) {
 class SchemaTest : public FolderTest {
  protected:
   std::vector<std::string> problems(const std::string& name) const {
-    return verify_file(at(name)).problems;
+    return verify(at(name)).problems;
   }
 };
 

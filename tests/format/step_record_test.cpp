@@ -1,6 +1,5 @@
-#include "palimpsest/format/step_record.h"
-
 #include "fixtures.h"
+#include "palimpsest/format/records.h"
 
 namespace palimpsest {
 namespace {

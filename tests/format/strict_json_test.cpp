@@ -1,5 +1,4 @@
-#include "../../src/format/strict_json.h"
-
+#include "../../src/format/json_fields.h"
 #include "fixtures.h"
 #include "palimpsest/core/text.h"
 

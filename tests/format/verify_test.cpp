@@ -51,7 +51,7 @@ class VerifyTest : public FolderTest {
     return record;
   }
 
-  std::vector<std::string> problems() const { return verify_run(run_.path()).problems; }
+  std::vector<std::string> problems() const { return verify(run_.path()).problems; }
 
   // Puts a record in the place of another, in the folder and in the manifest.
   void replace(const std::filesystem::path& path, const std::filesystem::path& by) const {
@@ -117,7 +117,7 @@ TEST_F(VerifyTest, AFrozenRunIsWhole) {
   record.metrics.after_merge = state.accuracy.row(0);
   record.metrics.before_merge = state.accuracy.row_before_merge(0);
   frozen.commit(record, state);
-  EXPECT_THAT(verify_run(frozen.path()).problems, IsEmpty());
+  EXPECT_THAT(verify(frozen.path()).problems, IsEmpty());
 }
 
 TEST_F(VerifyTest, AnotherRunsDescriptionIsNamed) {
@@ -168,7 +168,75 @@ TEST_F(VerifyTest, NumbersThatAreNotFiniteAreNamed) {
     ASSERT_GE(H5Adelete(bias.get(), "crc32c"), 0);
   });
   EXPECT_THAT(verify(at("task.h5")).problems,
-              ElementsAre(AllOf(HasSubstr("/head/bias"), HasSubstr("finite"))));
+              ElementsAre(AllOf(HasSubstr("/head/bias"), HasSubstr("finite")),
+                          HasSubstr("/head/bias@crc32c")));
+}
+
+// A scalar attribute.
+void add_number(hid_t file, const char* object, const char* name, hid_t type) {
+  const H5Handle owner(H5Oopen(file, object, H5P_DEFAULT)), space(H5Screate(H5S_SCALAR));
+  const H5Handle made(H5Acreate2(owner.get(), name, type, space.get(), H5P_DEFAULT, H5P_DEFAULT));
+  const std::int64_t zero = 0;
+  ASSERT_GE(H5Awrite(made.get(), type, &zero), 0);
+}
+
+void add_group(hid_t file, const char* path) {
+  ASSERT_TRUE(H5Handle(H5Gcreate2(file, path, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)));
+}
+
+TEST_F(VerifyTest, EveryObjectThatIsntAsDescribedIsNamed) {
+  const std::string module = "/lora/" + sample_task(1).lora[0].module;
+  const std::vector<hsize_t> one = {1}, rows = {2, 3};
+  struct Change {
+    std::string found;  // in the only problem
+    std::function<void(hid_t file)> make;
+  };
+  const Change changes[] = {
+      {"/extra: expected nothing of this name, found an empty group",
+       [](hid_t file) { add_group(file, "/extra"); }},
+      {"/metrics/extra: expected nothing of this name, found an empty group",
+       [](hid_t file) { add_group(file, "/metrics/extra"); }},
+      {"/head@kind@crc32c: expected a name without @",
+       [](hid_t file) { add_number(file, "/head", "kind@crc32c", H5T_STD_U32LE); }},
+      {"/head@kind: expected a name without @", [](hid_t file) { add_group(file, "/head@kind"); }},
+      {"/head/weight@crc32c: expected this attribute, found none",
+       [](hid_t file) { H5Adelete_by_name(file, "/head/weight", "crc32c", H5P_DEFAULT); }},
+      {"/config@crc32c: expected this attribute, found none",
+       [](hid_t file) { H5Adelete_by_name(file, "/config", "crc32c", H5P_DEFAULT); }},
+      {"/@extra: expected nothing of this name",
+       [](hid_t file) { add_number(file, "/", "extra", H5T_STD_I64LE); }},
+      {"/head/weight@extra: expected nothing of this name",
+       [](hid_t file) { add_number(file, "/head/weight", "extra", H5T_STD_I64LE); }},
+      {"/task@extra: expected nothing of this name",
+       [](hid_t file) { add_number(file, "/task", "extra", H5T_STD_I64LE); }},
+      {"/task@crc32c: expected nothing of this name",
+       [](hid_t file) { add_number(file, "/task", "crc32c", H5T_STD_U32LE); }},
+      {"/head/extra: expected nothing of this name",
+       [&](hid_t file) {
+         H5Olink(H5Handle(H5Oopen(file, "/head/bias", H5P_DEFAULT)).get(), file, "/head/extra",
+                 H5P_DEFAULT, H5P_DEFAULT);
+       }},
+      {module + "@rank: expected this attribute, found none",
+       [&](hid_t file) { H5Adelete_by_name(file, module.c_str(), "rank", H5P_DEFAULT); }},
+      {"/task@seed: expected u8",
+       [](hid_t file) {
+         H5Adelete_by_name(file, "/task", "seed", H5P_DEFAULT);
+         add_number(file, "/task", "seed", H5T_STD_I64LE);
+       }},
+  };
+  for (const Change& change : changes) {
+    write_task_record(at("task.h5"), sample_task(1));
+    change_hdf5(at("task.h5"), change.make);
+    EXPECT_THAT(verify(at("task.h5")).problems, ElementsAre(HasSubstr(change.found)));
+  }
+  // Of another shape: the values and the checksum are others, too.
+  for (const auto& [path, dims] : {std::pair("/head/bias", rows), {"/head/weight", one}}) {
+    write_task_record(at("task.h5"), sample_task(1));
+    change_hdf5(at("task.h5"),
+                [&](hid_t file) { replace_dataset(file, path, H5T_IEEE_F32LE, dims); });
+    EXPECT_THAT(verify(at("task.h5")).problems,
+                testing::Contains(AllOf(HasSubstr(path), HasSubstr("expected f4"))));
+  }
 }
 
 TEST_F(VerifyTest, AShortOrDamagedLogIsNamed) {
@@ -205,7 +273,7 @@ TEST_F(VerifyTest, FilesOfNobodyAreRemarkedOn) {
   StepRecord step = sample_step(kTasks, 20);
   step.state_content_sha256 = std::string(64, '0');
   run_.commit_step(step, {{"metrics.jsonl", 0}});
-  const Verification result = verify_run(run_.path());
+  const Verification result = verify(run_.path());
   EXPECT_THAT(result.problems, IsEmpty());
   EXPECT_THAT(result.remarks,
               ElementsAre("step-0003-00000020.h5 resumes from a state that was given up",

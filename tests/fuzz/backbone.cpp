@@ -4,7 +4,6 @@
 
 #include "fuzz.h"
 #include "palimpsest/format/backbone_config.h"
-#include "palimpsest/format/bert_config.h"
 
 namespace palimpsest {
 namespace {

@@ -1,8 +1,7 @@
 // manifest.json, through everything that opens a run folder. No path of it may leave the folder.
-#include "../../src/format/manifest.h"
-
 #include <cstdlib>
 
+#include "../../src/format/run_files.h"
 #include "fuzz.h"
 #include "palimpsest/format/verify.h"
 
@@ -19,6 +18,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   reads_or_refuses([&] { RunFolder(path.parent_path()).newest_state(); });
   reads_or_refuses([&] { RunFolder(path.parent_path()).state_to_resume(); });
   reads_or_refuses([&] { RunFolder(path.parent_path()).newest_step(0, ""); });
-  verify_run(path.parent_path());
+  verify(path.parent_path());
   return 0;
 }

@@ -1,14 +1,13 @@
 // The typed layer over records and packs. HDF5's own parser is not under test (it is trusted behind
 // a checked hash): the input says how a whole file's objects are changed, the file is written as
 // HDF5 with right checksums, and everything that reads such a file reads it.
+#include "palimpsest/format/records.h"
+
 #include <cstring>
 
 #include "../../src/format/h5.h"
 #include "fuzz.h"
-#include "palimpsest/format/curvature_record.h"
-#include "palimpsest/format/merged_record.h"
 #include "palimpsest/format/pack.h"
-#include "palimpsest/format/step_record.h"
 #include "palimpsest/format/verify.h"
 #include "palimpsest/report/views.h"
 
@@ -194,6 +193,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   reads_or_refuses([&] { Pack(path).verify(); });
   reads_or_refuses([&] { read_merged_record(path); });
   reads_or_refuses([&] { read_curvature_record(path); });
-  verify_file(path);
+  verify(path);
   return 0;
 }

@@ -258,7 +258,7 @@ TEST_F(Views, AStepSaysWhereTheTaskStands) {
   step.config = "{}";
   step.numerics = R"({"threads":1})";
   run_.commit_step(step, {{"metrics.jsonl", 0}});
-  const View view = view_of(run_.step_file(0, 1234));
+  const View view = view_of(run_.path() / "step-0000-00001234.h5");
   EXPECT_THAT(view.text,
               AllOf(HasSubstr("task 1 after step 1,234 of 2,000"),
                     HasSubstr("4 steps skipped; trained for 1:01"), HasSubstr("the first task")));

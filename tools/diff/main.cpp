@@ -5,6 +5,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/differences.h"
+#include "palimpsest/kinds/old_settings.h"
 #include "support/tool.h"
 
 namespace palimpsest {
@@ -25,7 +26,7 @@ Exit codes: 0 the same, 1 different, 2 usage, 3 a file is missing, damaged or of
 int diff(const std::vector<std::string>& paths, bool all) {
   if (paths.size() != 2)
     throw UsageError(concat("expected two runs or files, found ", paths.size(), "; see --help"));
-  const RecordComparison comparison = compare(paths[0], paths[1]);
+  const RecordComparison comparison = compare(paths[0], paths[1], with_todays_settings);
   std::string text;
   for (const Difference& difference : comparison.differences) {
     text += concat(difference.file, difference.file.empty() ? "" : ": ", difference.field, ": ",

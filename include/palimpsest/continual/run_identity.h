@@ -6,7 +6,7 @@
 #include "palimpsest/continual/merge_on_root.h"
 #include "palimpsest/continual/state.h"
 #include "palimpsest/data/task_stream.h"
-#include "palimpsest/format/step_record.h"
+#include "palimpsest/format/records.h"
 #include "palimpsest/train/task_trainer.h"
 
 namespace palimpsest {

@@ -7,7 +7,7 @@
 
 #include "palimpsest/comm/host_group.h"
 #include "palimpsest/core/named_tensors.h"
-#include "palimpsest/format/step_record.h"
+#include "palimpsest/format/records.h"
 #include "palimpsest/merge/curvature_memory.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/penalty/penalty.h"

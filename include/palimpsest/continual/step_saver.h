@@ -9,7 +9,7 @@
 
 #include "palimpsest/continual/open_run.h"
 #include "palimpsest/core/stopwatch.h"
-#include "palimpsest/format/step_record.h"
+#include "palimpsest/format/records.h"
 
 namespace palimpsest {
 

@@ -1,14 +1,65 @@
 #pragma once
-// The shape of a backbone, whatever its family.
+// The shape of a backbone, from its config.json and the shapes of its tensors. A field that would
+// change the computation, and isn't understood, is refused by name.
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <variant>
 
-#include "palimpsest/format/bert_config.h"
 #include "palimpsest/format/checkpoint.h"
-#include "palimpsest/format/vit_config.h"
 
 namespace palimpsest {
+
+// Of a BERT or RoBERTa encoder.
+struct BertConfig {
+  std::int64_t hidden = 0;
+  std::int64_t layers = 0;
+  std::int64_t heads = 0;
+  std::int64_t intermediate = 0;
+  std::int64_t vocabulary = 0;
+  std::int64_t positions = 0;       // the longest sequence
+  std::int64_t first_position = 0;  // row of the position embeddings that a text begins at
+  std::int64_t type_vocabulary = 2;
+  double layer_norm_epsilon = 1e-12;
+  std::string hidden_act;  // "gelu": the exact one, with erf
+
+  bool operator==(const BertConfig&) const = default;
+};
+
+// Of a vision transformer.
+struct VitConfig {
+  std::int64_t width = 0;
+  std::int64_t depth = 0;
+  std::int64_t heads = 0;
+  std::int64_t mlp = 0;    // of the MLP's middle; with swiglu: of each of its two halves
+  std::int64_t patch = 0;  // side of a patch, pixels
+  std::int64_t grid = 0;   // pretrained position embeddings: grid x grid patches
+  bool class_token = true;
+  std::int64_t registers = 0;
+  std::int64_t placed = 0;      // tokens before the patches that have position embeddings
+  bool projection_bias = true;  // of query, key and value
+  bool layer_scale = false;
+  bool query_key_norm = false;
+  bool swiglu = false;              // silu(first half) * second half, in place of gelu
+  bool norm_after_pooling = false;  // timm's fc_norm; else the last norm comes before the pooling
+  bool mean_pooling =
+      false;  // as pretrained: features are the mean over patches, not the class token
+  double layer_norm_epsilon = 1e-6;
+
+  // How images are to be prepared, as the checkpoint says.
+  std::array<double, 3> mean{0.5, 0.5, 0.5}, deviation{0.5, 0.5, 0.5};  // of pixels in [0, 1]
+  std::string interpolation = "bicubic";
+  double crop_share = 0.875;  // side of the centre crop over the short side of the image
+
+  // Rows of the MLP's first matrix: with swiglu, both halves.
+  std::int64_t fc1_out() const { return swiglu ? 2 * mlp : mlp; }
+
+  // Tokens before the patches.
+  std::int64_t prefix() const { return (class_token ? 1 : 0) + registers; }
+
+  bool operator==(const VitConfig&) const = default;
+};
 
 using BackboneConfig = std::variant<BertConfig, VitConfig>;
 
@@ -16,6 +67,11 @@ using BackboneConfig = std::variant<BertConfig, VitConfig>;
 // an option that isn't supported, a field that says otherwise than the tensors, and for impossible
 // sizes. Fields that aren't known are left aside: remark_on_config() names them.
 BackboneConfig read_backbone_config(const std::filesystem::path& folder, const Checkpoint& weights);
+
+// `path`: of config.json. Throws InputError: another model_type than "bert" and the
+// RoBERTas, another activation than "gelu", other than absolute positions, a missing or impossible
+// size, a hidden size that the heads don't divide.
+BertConfig read_bert_config(const std::filesystem::path& path);
 
 // Of a vision transformer; what config.json doesn't say is read off the shapes of the tensors.
 // preprocessor_config.json is read where there is one (transformers).

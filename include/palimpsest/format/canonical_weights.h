@@ -17,14 +17,15 @@ namespace palimpsest {
 // How checkpoints of one family write the names. A full name is a prefix, a part outside or inside
 // a block, and an ending (".weight", ".bias" or none).
 struct Spellings {
-  // A tensor as written: several one above the other, or one of `of` equal parts of one, by rows.
-  struct Written {
-    std::vector<std::string_view> tensors;
+  // Where a canonical tensor lies: in several tensors, one above the other by rows, or in one of
+  // `of` equal parts of one, by rows.
+  struct Place {
+    std::vector<std::string> tensors;
     std::int64_t part = 0, of = 1;
   };
   struct Part {
     std::string_view canonical;
-    std::vector<Written> written;
+    std::vector<Place> written;
   };
   std::vector<std::string_view> prefixes;  // before every name: "", "vit.", ...
   std::string_view block;                  // canonical, before the block's number: "blocks."
@@ -44,12 +45,7 @@ class CanonicalWeights {
 
   bool contains(std::string_view canonical) const { return find(canonical).has_value(); }
 
-  // Where a canonical tensor lies in the checkpoint: in several tensors, one above the other by
-  // rows, or in one of `of` equal parts of one, by rows.
-  struct Place {
-    std::vector<std::string> tensors;
-    std::int64_t part = 0, of = 1;
-  };
+  using Place = Spellings::Place;
   // Throws InputError when there is none, with the name that the checkpoint would have it under.
   Place place_of(std::string_view canonical) const;
   std::string name_in_file(std::string_view canonical) const;  // for messages; throws as that

@@ -1,6 +1,7 @@
 #pragma once
 // In what two records, or two runs, differ: field by field, and by how much.
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,16 +19,15 @@ struct RecordComparison {
   std::string compared;                 // "4 task records, the state after task 4"
 };
 
-// Two HDF5 files of one type. Whatever seconds, writers and statistics say is left aside. Throws
-// InputError when a file is missing, damaged, or of another type than the other.
-RecordComparison compare_records(const std::filesystem::path& a, const std::filesystem::path& b);
+// The settings that a record has, as JSON, in a spelling that is the same in all.
+using ReadSettings = std::function<std::string(const std::string& recorded)>;
 
-// Two run folders: how many tasks are done, then the records of the tasks that both have, in order,
-// then the newest state and the newest step that both have. Records with the same content hash are
-// not opened. Throws InputError when one has no run, or a file is not what its manifest says.
-RecordComparison compare_runs(const std::filesystem::path& a, const std::filesystem::path& b);
-
-// Two run folders or two files.
-RecordComparison compare(const std::filesystem::path& a, const std::filesystem::path& b);
+// Two HDF5 files of one type, or two run folders: how many tasks are done, then the records of the
+// tasks that both have, in order, then the newest state and the newest step that both have. Records
+// with the same content hash are not opened. Whatever seconds, writers and statistics say is left
+// aside. Throws InputError when a file is missing, damaged, not what its manifest says, or of
+// another type than the other, or when a folder has no run.
+RecordComparison compare(const std::filesystem::path& a, const std::filesystem::path& b,
+                         const ReadSettings& read_settings = std::identity());
 
 }  // namespace palimpsest

@@ -1,12 +1,13 @@
 #pragma once
 // One process at a time works in a run folder.
 #include <filesystem>
+#include <memory>
 #include <string>
-#include <utility>
 
 namespace palimpsest {
 
-// Locks a folder for this process: released when it goes out of scope or the process ends. The lock
+// Locks a folder for this process: released when the last copy goes out of scope or the process
+// ends. The lock
 // is flock() on FOLDER/.lock. Where the file system refuses locks (ENOLCK, ENOSYS), FOLDER/.owner
 // takes its place: a file that names host, process and SLURM job. It is left behind by a process
 // that was killed; a process that no longer lives on this host, and the same SLURM job requeued,
@@ -17,12 +18,6 @@ class FolderLock {
   // The folder exists. Throws UsageError, naming who, while another process has locked it; Error
   // when the file can't be made.
   explicit FolderLock(const std::filesystem::path& folder);
-  FolderLock(FolderLock&& other) noexcept { swap(other); }
-  FolderLock& operator=(FolderLock&& other) noexcept {
-    swap(other);
-    return *this;
-  }
-  ~FolderLock();
 
   // Throws UsageError as the constructor does while another process has locked the folder. Takes
   // and writes nothing.
@@ -32,14 +27,7 @@ class FolderLock {
   const std::string& remark() const { return remark_; }
 
  private:
-  void swap(FolderLock& other) {
-    std::swap(file_, other.file_);
-    std::swap(owner_, other.owner_);
-    std::swap(remark_, other.remark_);
-  }
-
-  int file_ = -1;
-  std::filesystem::path owner_;  // the file that takes the lock's place, or empty
+  std::shared_ptr<const void> held_;  // what gives it back
   std::string remark_;
 };
 

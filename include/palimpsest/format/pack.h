@@ -18,34 +18,48 @@ struct PackedImage {
   std::int64_t sample = 0;  // its place in the pack, for messages
 };
 
+class MappedFile;
+
+// What a pack says, except for its samples' bytes.
+struct PackContents {
+  std::string kind, source;
+  std::int64_t vocabulary = 0, longest = 0;
+  std::vector<std::uint8_t> bytes;  // not read
+  std::int64_t total = 0, samples = 0, dimensions = 0;
+  std::vector<std::int64_t> offsets, shape;
+  std::vector<std::uint32_t> checksums;
+  std::vector<std::int32_t> labels;
+  std::vector<std::uint8_t> split;
+  std::vector<std::string> classes;
+};
+
 class Pack {
  public:
   // Opens, checks type, version, shapes, offsets and ranges, and maps /bytes. Throws InputError.
   // The content hash is read, not recomputed; see verify().
   explicit Pack(const std::filesystem::path& path);
-  ~Pack();
-  Pack(Pack&&) noexcept;
 
-  const std::string& kind() const;  // tokens | pixels | encoded
+  const std::string& kind() const { return contents_.kind; }  // tokens | pixels | encoded
   bool holds_texts() const { return kind() == "tokens"; }
-  const std::string& content_sha256() const;
-  const std::filesystem::path& path() const;
-  const std::vector<std::string>& classes() const;
-  std::int64_t size() const;                      // samples
-  std::int32_t label(std::int64_t sample) const;  // index into classes()
-  bool is_test(std::int64_t sample) const;
+  const std::string& content_sha256() const { return content_sha256_; }
+  const std::filesystem::path& path() const { return path_; }
+  const std::vector<std::string>& classes() const { return contents_.classes; }
+  std::int64_t size() const { return std::ssize(contents_.labels); }  // samples
+  // An index into classes().
+  std::int32_t label(std::int64_t sample) const { return of(contents_.labels, sample); }
+  bool is_test(std::int64_t sample) const { return of(contents_.split, sample) == 1; }
 
   // The token ids of a text, or an image, by the kind of the pack; checked against their CRC32C on
   // every call. Throws InputError.
   std::span<const std::int32_t> tokens(std::int64_t sample) const;
   // How many tokens a text has; its bytes are not read.
-  std::int64_t length(std::int64_t sample) const;
+  std::int64_t length(std::int64_t sample) const { return of(contents_.shape, sample); }
   PackedImage image(std::int64_t sample) const;
 
   // Of texts: the vocabulary size (token ids are below it) and the longest sample, as the header
   // states them (checked against the backbone's before training).
-  std::int64_t vocabulary() const;
-  std::int64_t longest() const;
+  std::int64_t vocabulary() const { return contents_.vocabulary; }
+  std::int64_t longest() const { return contents_.longest; }
 
   // Recomputes content_sha256 over everything. Throws InputError on a mismatch.
   void verify() const;
@@ -53,8 +67,19 @@ class Pack {
   void verify_samples() const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  template <typename T>
+  static T of(const std::vector<T>& values, std::int64_t sample) {
+    return values.at(static_cast<std::size_t>(sample));
+  }
+  std::span<const std::byte> checked_sample(std::int64_t sample) const;
+  [[noreturn]] void refuse_sample(std::int64_t sample, const std::string& problem) const;
+
+  std::filesystem::path path_;
+  PackContents contents_;
+  std::string content_sha256_;
+  std::shared_ptr<const MappedFile> mapping_;
+  std::shared_ptr<const std::vector<std::byte>> copy_;  // where /bytes isn't aligned for int32
+  std::span<const std::byte> data_;                     // of all samples
 };
 
 }  // namespace palimpsest

@@ -23,7 +23,7 @@ struct PeftAdapter {
 // Plain LoRA on linear layers, with r, lora_alpha, use_rslora, rank_pattern, alpha_pattern and
 // target_modules as PEFT reads them. Throws InputError, with the name and the reason, on anything
 // else: a file is missing or damaged, another kind of adapter, a field that is set and neither
-// understood nor harmless (format/adapter_fields.h), an initialisation that changed the base model,
+// understood nor harmless, an initialisation that changed the base model,
 // a tensor that isn't known. Whole layers of modules_to_save are left out, and the remark says so.
 PeftAdapter read_peft_adapter(const std::filesystem::path& folder);
 

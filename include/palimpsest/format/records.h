@@ -1,11 +1,12 @@
 #pragma once
-// The typed records of a run: one permanent task record per task; one state, from which the stream
-// continues. checkpoints_schema/ says the same as text. Readers check type, version, CRC32C and
-// content_sha256 before they return.
+// The typed records: one of each task, for good; one state, from which the stream continues; steps
+// of a task; and what is kept outside of runs. checkpoints_schema/ says the same as text. Readers
+// check type, version, CRC32C and content_sha256 before they return.
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "palimpsest/core/adapted_layout.h"
@@ -110,16 +111,85 @@ struct StateRecord {
   std::string backbone_shape_sha256 = {};
 };
 
+// A number for every trained parameter of a task: the parameters themselves, or a moment of theirs.
+struct AdapterAndHead {
+  std::vector<LoraFactors> lora;  // in layout order
+  Head head;
+  bool operator==(const AdapterAndHead&) const = default;
+};
+
+// The progress of one task's training.
+struct TaskProgress {
+  std::int64_t task = 0;
+  std::int64_t steps_done = 0, steps = 0;
+  std::int64_t updates = 0;  // of the optimizer: steps done without those skipped
+  AdapterAndHead parameters, first_moment, second_moment;
+  double loss_first_step = 0;
+  double loss_sum_last_pass = 0;  // summed over the samples of the last pass so far
+  std::int64_t samples_last_pass = 0;
+  double seconds = 0;  // not hashed
+  bool operator==(const TaskProgress&) const = default;
+};
+
+// A task in the middle of its training: what the next step needs besides the state that the task
+// began with.
+struct StepRecord {
+  TaskProgress progress;
+  std::string state_content_sha256;  // of the state that the task began with; "" for the first task
+  std::string task_sha256;           // of the task's name, classes, samples and targets
+  std::string backbone_sha256, backbone_shape_sha256, pack_content_sha256;
+  std::string config;    // JSON, operational keys left out
+  std::string numerics;  // JSON: what the bits depend on
+  bool operator==(const StepRecord&) const = default;
+};
+
+// Merged weights outside of a run: what palimpsest-merge writes and `palimpsest eval` reads.
+struct MergedRecord {
+  AdaptedLayout layout;
+  std::vector<float> weights;  // theta_hat - theta_hat_0, flat
+  std::string rule;            // as JSON, as in MergeRecord
+  std::string sources;         // JSON: what was merged (run, tasks, content hashes; or adapters)
+  // In plain words, what is to be known before a number is read off it ("later tasks were trained
+  // on top of another merge"); "" for the run's own rule over its first tasks.
+  std::string post_hoc;
+  // Of the tasks merged, in order; empty where adapters brought none.
+  std::vector<std::string> task_names;
+  std::vector<std::vector<std::string>> classes;
+  std::vector<Head> heads;
+  std::string backbone_sha256, backbone_shape_sha256, pack_content_sha256;
+  std::string config;  // JSON, of the run; "" for adapters
+  bool operator==(const MergedRecord&) const = default;
+};
+
+// A curvature sidecar: the diagonal of a Fisher matrix (or another curvature of that shape), in a
+// separate file beside an adapter that anyone trained.
+struct CurvatureRecord {
+  AdaptedLayout layout;
+  std::vector<float> values;  // flat; on Delta W, at the end of the adapter's training
+  std::string kind;           // "empirical-per-sample"
+  std::int64_t samples = 0;   // over which the mean was taken
+  double factor = 1;          // what `values` are multiplied by in a merge
+  std::string base_sha256;    // of the base model's weights file; "" where it isn't known
+  bool operator==(const CurvatureRecord&) const = default;
+};
+
 // Writes through an AtomicFile and returns the content_sha256. The file is complete and synced when
 // this returns.
 std::string write_task_record(const std::filesystem::path& path, const TaskRecord& record);
 std::string write_state_record(const std::filesystem::path& path, const StateRecord& record);
+std::string write_step_record(const std::filesystem::path& path, const StepRecord& record);
+std::string write_merged_record(const std::filesystem::path& path, const MergedRecord& record);
+std::string write_curvature_record(const std::filesystem::path& path,
+                                   const CurvatureRecord& record);
 
 // Throw InputError: not HDF5, another palimpsest_type, an unknown major version, a missing or
 // misshapen object, links or external storage, a CRC32C or content_sha256 that doesn't match. The
 // message names file, object, expected, found.
 TaskRecord read_task_record(const std::filesystem::path& path);
 StateRecord read_state_record(const std::filesystem::path& path);
+StepRecord read_step_record(const std::filesystem::path& path);
+MergedRecord read_merged_record(const std::filesystem::path& path);
+CurvatureRecord read_curvature_record(const std::filesystem::path& path);
 
 // Root attributes of any Palimpsest HDF5 file.
 struct FileIdentity {
@@ -155,5 +225,30 @@ struct StateSummary {
 };
 TaskSummary read_task_summary(const std::filesystem::path& path);
 StateSummary read_state_summary(const std::filesystem::path& path);
+
+// For who merges again: what isn't requested stays on disk.
+struct TaskParts {
+  bool lora = true;
+  bool fisher = false;  // its values; kind, samples and factor come always. With lora only
+};
+
+// A task's record without its head's numbers, and of the rest what `parts` says. What is read is
+// checked by its CRC-32C, and HDF5 checks its own metadata; the content hash, for which all of the
+// file would have to be read, is not checked. Throws InputError as read_task_record().
+TaskRecord read_task_parts(const std::filesystem::path& path, const TaskParts& parts);
+
+// A state without weights, and of its memory the heads alone; checked in the same way.
+StateRecord read_state_heads(const std::filesystem::path& path);
+
+// The modules of a task record, as the flat vector has them.
+AdaptedLayout layout_of(const std::vector<LoraFactors>& lora);
+
+// A small file written and read exactly as a record is: what palimpsest doctor tries in a folder
+// before a run does. Takes the place of a file that is there. HDF5 locks the file for reading.
+void write_probe_file(const std::filesystem::path& path, std::string_view content);
+std::string read_probe_file(const std::filesystem::path& path);
+
+// HDF5's, of the library in use: "1.10.8".
+std::string hdf5_version();
 
 }  // namespace palimpsest

@@ -11,23 +11,21 @@
 
 #include "palimpsest/format/folder_lock.h"
 #include "palimpsest/format/records.h"
-#include "palimpsest/format/step_record.h"
 
 namespace palimpsest {
+
+using LogOffsets = std::map<std::string, std::int64_t>;  // log file -> bytes of it
 
 struct ManifestFile {
   std::string sha256;          // of the file's bytes
   std::string content_sha256;  // of its mathematical fields
+  LogOffsets logs;  // of a state or step: how much of each belongs to the run up to there
 };
-
-using LogOffsets = std::map<std::string, std::int64_t>;  // log file -> bytes of it
 
 struct Manifest {
   std::int64_t tasks_done = 0;
   std::int64_t tasks_before = 0;  // of these, learned before the run's own protocol (--continue)
-  std::map<std::string, ManifestFile> files;  // path relative to the run folder -> hashes
-  // State or step file -> how much of each log belongs to the run up to there.
-  std::map<std::string, LogOffsets> log_offsets;
+  std::map<std::string, ManifestFile> files;  // by path relative to the run folder
 };
 
 // A state to resume from.
@@ -50,7 +48,6 @@ class RunFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path task_file(std::int64_t task) const;   // tasks/task-0000.h5
   std::filesystem::path state_file(std::int64_t task) const;  // state-0000.h5, after that task
-  std::filesystem::path step_file(std::int64_t task, std::int64_t steps_done) const;
   // The logs: every event as a line of JSON, and what TensorBoard shows.
   std::filesystem::path log_file() const { return path_ / "metrics.jsonl"; }
   std::filesystem::path events_file() const { return path_ / "events.out.tfevents.palimpsest"; }

@@ -12,17 +12,13 @@ struct Verification {
   std::vector<std::string> remarks;   // what is unusual and no fault: files that no record names
 };
 
-// One HDF5 file: type and version, the schema of its type, storage, every CRC-32C, the content
-// hash, finite numbers, shapes that fit together. A protocol: its fields, tasks and classes.
-Verification verify_file(const std::filesystem::path& path);
-
-// A run folder: each file that the manifest names, as above, with the SHA-256 recorded there; every
+// Of an HDF5 file: type and version, the schema of its type, storage, every CRC-32C, the content
+// hash, finite numbers, shapes that fit together. Of a protocol: its fields, tasks and classes. Of
+// a run folder: each file that the manifest names, as above, with the SHA-256 recorded there; every
 // task in order, merged onto the weights that the task before it left (weights_before and
 // weights_after), up to the weights and accuracies of the newest state; steps that belong to that
-// state; logs as long as they were when it was saved, a JSON object in each line.
-Verification verify_run(const std::filesystem::path& folder);
-
-// A run folder or a file. Everything found wrong is a problem in the result, nothing is thrown.
+// state; logs as long as they were when it was saved, a JSON object in each line. Everything found
+// wrong is a problem in the result, nothing is thrown.
 Verification verify(const std::filesystem::path& path);
 
 }  // namespace palimpsest

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "palimpsest/format/merged_record.h"
+#include "palimpsest/format/records.h"
 #include "palimpsest/remerge/remerge.h"
 
 namespace palimpsest {

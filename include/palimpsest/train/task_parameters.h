@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "palimpsest/format/step_record.h"
+#include "palimpsest/format/records.h"
 #include "palimpsest/model/backbone.h"
 #include "palimpsest/model/flat_parameters.h"
 #include "palimpsest/model/lora.h"

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "palimpsest/format/step_record.h"
+#include "palimpsest/format/records.h"
 #include "palimpsest/penalty/penalty.h"
 #include "palimpsest/session/session.h"
 #include "palimpsest/train/head_training.h"
