@@ -33,8 +33,8 @@ class LoraAdapter : public Adapter {
 
 AdapterKind lora_adapter() {
   constexpr double kUnlimited = std::numeric_limits<double>::infinity();
-  std::vector<std::string_view> kinds_of_a;
-  for (const LoraA& kind : lora_a_kinds()) kinds_of_a.push_back(kind.name);
+  std::vector<std::string_view> a_kinds;
+  for (const LoraA& kind : lora_a_kinds()) a_kinds.push_back(kind.name);
   return {
       .name = "lora",
       .help = "A fresh low-rank adapter for every task, scaled by alpha / rank.",
@@ -54,7 +54,7 @@ AdapterKind lora_adapter() {
                      {.name = "a",
                       .type = Type::kWord,
                       .standard = std::string("kaiming"),
-                      .choices = std::move(kinds_of_a),
+                      .choices = std::move(a_kinds),
                       .help =
                           "How A begins. Paper: kaiming; covariance: from the task's data, and B "
                           "alone learns."}},

@@ -69,7 +69,7 @@ int doctor(std::span<const std::string> arguments, HostGroup& group, Watchdog& w
     request.cuda = look_for_cuda(request.device);
   }
   const Diagnosis diagnosis = diagnose(request, group, watchdog, [&](const Finding& finding) {
-    if (!options.json) std::cout << line_of(finding) << std::endl;
+    if (!options.json) std::cout << finding_line(finding) << std::endl;
   });
   if (options.json && group.rank() == 0) std::cout << diagnosis.to_json() << std::flush;
   const bool failed = group.any(diagnosis.failed(), "agreement on the diagnosis");

@@ -67,8 +67,8 @@ Options predict_options(PredictOptions& options) {
 // The settings of saved weights, with what the command line changes. A setting that `verb` has no
 // use for is refused by name on the command line and passed over in a --config file. `needed`:
 // names of settings that may not be empty. Throws UsageError where one is.
-RunConfig settings_of(const SavedWeights& saved, std::span<const std::string> arguments,
-                      std::string_view verb, std::initializer_list<const char*> needed) {
+RunConfig evaluation_settings(const SavedWeights& saved, std::span<const std::string> arguments,
+                              std::string_view verb, std::initializer_list<const char*> needed) {
   RunConfig recorded = saved.config;
   // Of the run's first start, which a later one may have gone beyond; the weights know their tasks.
   if (!recorded.joint) recorded.tasks = 0;
@@ -83,8 +83,8 @@ RunConfig settings_of(const SavedWeights& saved, std::span<const std::string> ar
   return config;
 }
 
-EvaluationTitle title_of(const Session& session, const SavedWeights& saved,
-                         const std::string& split) {
+EvaluationTitle make_title(const Session& session, const SavedWeights& saved,
+                           const std::string& split) {
   EvaluationTitle title{.weights = saved.source,
                         .pack = session.config.pack,
                         .split = split,
@@ -139,9 +139,9 @@ void report(const PredictOptions& options, const SavedWeights& saved, Session& s
                           .labels = {}};
   for (const std::int64_t sample : predictions.samples)
     predictions.labels.push_back(pack.classes()[static_cast<std::size_t>(pack.label(sample))]);
-  write_file_atomically(options.out, csv_of_predictions(predictions, options.top, options.scores));
-  const EvaluationTitle title = title_of(session, saved, options.split);
-  const View view = view_of_predictions(title, predictions);
+  write_file_atomically(options.out, predictions_csv(predictions, options.top, options.scores));
+  const EvaluationTitle title = make_title(session, saved, options.split);
+  const View view = predictions_view(title, predictions);
   std::cout << (options.json ? view.json : view.text) << std::flush;
   if (!std::cout) throw Error("the report could not be written to the standard output");
 }
@@ -156,7 +156,8 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
   const SavedWeights saved = group.work("reading the weights", [&] {
     return read_saved_weights(sweeps ? options.sweep : options.weights);
   });
-  const RunConfig config = settings_of(saved, settings, "eval", {"pack", "protocol", "backbone"});
+  const RunConfig config =
+      evaluation_settings(saved, settings, "eval", {"pack", "protocol", "backbone"});
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   std::string split = options.split.empty() ? "test" : options.split;
   if (sweeps && options.split.empty()) {
@@ -164,7 +165,7 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
     split = "validation";
   }
   Session session = open_evaluation(config, saved, split, group, watchdog);
-  EvaluationTitle title = title_of(session, saved, split);
+  EvaluationTitle title = make_title(session, saved, split);
   for (const Task& task : session.tasks()) title.task_names.push_back(task.name);
   View view;
   std::string csv;
@@ -175,10 +176,10 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
     }
     const Sweep sweep =
         sweep_newest_merge(session, options.sweep, saved, static_cast<std::size_t>(options.points));
-    view = view_of_sweep(title, sweep);
-    csv = csv_of_sweep(sweep);
+    view = sweep_view(title, sweep);
+    csv = sweep_csv(sweep);
   } else {
-    view = view_of_evaluation(title, evaluate_at(session, saved.weights, saved));
+    view = evaluation_view(title, evaluate_at(session, saved.weights, saved));
   }
   ignore_stop_requests();
   if (group.rank() == 0) {
@@ -208,7 +209,7 @@ std::string eval_help() {
       "train --validation 0.1).\n"
       "Exit codes: palimpsest --help lists them.\n\n",
       "Of the evaluation:\n", options_help(eval_options(options)), '\n',
-      settings_of_verb_help(all_settings(), "eval"));
+      verb_settings_help(all_settings(), "eval"));
 }
 
 int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
@@ -217,7 +218,7 @@ int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& 
   check(options);
   const SavedWeights saved =
       group.work("reading the weights", [&] { return read_saved_weights(options.weights); });
-  const RunConfig config = settings_of(saved, settings, "predict", {"pack", "backbone"});
+  const RunConfig config = evaluation_settings(saved, settings, "predict", {"pack", "backbone"});
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   Session session = open_samples(config, saved, options.split, group, watchdog);
   std::vector<float> logits = logits_at(session, saved);
@@ -241,7 +242,7 @@ std::string predict_help() {
       "predictions.csv\n"
       "Exit codes: palimpsest --help lists them.\n\n",
       "Of the predictions:\n", options_help(predict_options(options)), '\n',
-      settings_of_verb_help(all_settings(), "predict"));
+      verb_settings_help(all_settings(), "predict"));
 }
 
 std::string eval_completion() {

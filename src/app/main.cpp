@@ -151,7 +151,7 @@ int unless_stopped(HostGroup& group, Watchdog& watchdog, const Work& work) {
                 << watchdog.position() << "); nothing was written\n";
     }
     watchdog.end("stopped");
-    return exit_code_of_signal(stopped.signal);
+    return signal_exit_code(stopped.signal);
   }
 }
 

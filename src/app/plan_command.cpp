@@ -216,7 +216,7 @@ RunConfig with_lanes_for(RunConfig config, std::int64_t ranks) {
 }
 
 std::string ranks_and_lanes(const RunConfig& config, int ranks) {
-  return concat(counted(ranks, "rank"), " and ", lanes_of(config.lanes, ranks).count, " lanes");
+  return concat(counted(ranks, "rank"), " and ", make_lanes(config.lanes, ranks).count, " lanes");
 }
 
 // "Would train tasks 3 to 6, from step 18 of the first on, over 2 ranks and 4 lanes, into runs/x".
@@ -249,7 +249,7 @@ std::string dry_run(const RunConfig& config, HostGroup& group, Watchdog& watchdo
             {"device", placement.device_model.empty()
                            ? placement.description
                            : concat(placement.description, " (", placement.device_model, ")")}};
-  const Workload work = workload_of(config, inputs);
+  const Workload work = make_workload(config, inputs);
   for (auto& row : count_rows(config, work, group.size())) rows.push_back(std::move(row));
   rows.push_back({"memory", placement.device.is_cuda()
                                 ? byte_count(counted_memory(work, group.size(), true).peak(true)) +
@@ -283,7 +283,8 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
   if (inputs && group.rank() == 0) {
     for (const std::string& remark : inputs->remarks) std::cerr << "palimpsest: " << remark << "\n";
   }
-  const Workload work = inputs ? workload_of(config, *inputs) : workload_of(config, request.sketch);
+  const Workload work =
+      inputs ? make_workload(config, *inputs) : make_workload(config, request.sketch);
   const std::string name = sketched ? request.sketch.shape : config.backbone;
   Rows rows = count_rows(config, work, first);
   Costs costs;
@@ -323,7 +324,7 @@ std::string plan_help() {
       "h100\n"
       "Exit codes: palimpsest --help lists them.\n\n",
       "Of the plan:\n", options_help(plan_options(request)), '\n', machine_help(), '\n',
-      settings_of_verb_help(all_settings(), "plan"));
+      verb_settings_help(all_settings(), "plan"));
 }
 
 std::string plan_completion() {

@@ -21,8 +21,8 @@ struct SketchedStream {
 };
 
 // As the settings, the model and the stream say.
-Workload workload_of(const RunConfig& config, const Inputs& inputs);
-Workload workload_of(const RunConfig& config, const SketchedStream& stream);
+Workload make_workload(const RunConfig& config, const Inputs& inputs);
+Workload make_workload(const RunConfig& config, const SketchedStream& stream);
 
 struct Rehearsed {
   ComputeCost cost = {};  // of the slowest of the ranks, which measure at the same time

@@ -23,7 +23,7 @@ double median(std::vector<double> values) {
 }
 
 // "VmHWM" and "VmRSS" are the most that this process has had, and what it has now.
-double memory_of_process(const std::string& name) {
+double process_memory(const std::string& name) {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
     if (line.starts_with(name + ":")) return 1024 * std::stod(line.substr(name.size() + 1));
@@ -31,8 +31,8 @@ double memory_of_process(const std::string& name) {
 }
 
 // So many samples, spread evenly over all, with these among them.
-LabelledSamples some_of(const LabelledSamples& all, std::int64_t count,
-                        std::set<std::int64_t> positions) {
+LabelledSamples take_samples(const LabelledSamples& all, std::int64_t count,
+                             std::set<std::int64_t> positions) {
   count = std::min(count, all.size());
   for (std::int64_t i = 0; i < count && std::ssize(positions) < count; ++i)
     positions.insert((2 * i + 1) * all.size() / (2 * count));
@@ -63,7 +63,7 @@ class Rehearsal : RunListener {
     config().epochs =
         std::clamp<std::int64_t>(static_cast<std::int64_t>(kStepSeconds / expected), kFewest, 1000);
     Task& task = session().inputs.tasks.front();
-    task.train = some_of(tasks_.front().train, config().batch, {});
+    task.train = take_samples(tasks_.front().train, config().batch, {});
     config().batch = task.train.size();
     seconds_.clear();
     const auto size = static_cast<std::size_t>(session().model->layout().size());
@@ -91,14 +91,14 @@ class Rehearsal : RunListener {
       std::int64_t longest = 0;
       for (std::int64_t i = 0; i < all.train.size(); ++i) {
         if (classes.insert(all.train.targets[static_cast<std::size_t>(i)]).second) needed.insert(i);
-        if (length_of(all.train, i) > length_of(all.train, longest)) longest = i;
+        if (token_count(all.train, i) > token_count(all.train, longest)) longest = i;
       }
       needed.insert(longest);
       const std::int64_t taken = task.index == 0 ? batches : 1;
-      task.train = some_of(all.train, taken * config().batch, std::move(needed));
+      task.train = take_samples(all.train, taken * config().batch, std::move(needed));
       sort_by_length(task.train);
       task.test =
-          some_of(all.test, std::min(all.test.size(), taken * ranks_ * evaluation_batch), {});
+          take_samples(all.test, std::min(all.test.size(), taken * ranks_ * evaluation_batch), {});
     }
     const bool fisher = run_.method.needs_curvature();
     run_.state =
@@ -110,8 +110,9 @@ class Rehearsal : RunListener {
       const TaskMetrics metrics = learn(run_, task, nullptr).metrics;
       tested += task.test.size();
       trained_samples_ = task.train.size();
-      result = {metrics.seconds_fisher / static_cast<double>(share_of(trained_samples_, ranks_)),
-                metrics.seconds_evaluate / static_cast<double>(2 * share_of(tested, ranks_))};
+      result = {
+          metrics.seconds_fisher / static_cast<double>(largest_share(trained_samples_, ranks_)),
+          metrics.seconds_evaluate / static_cast<double>(2 * largest_share(tested, ranks_))};
     }
     return {agreed(result.fisher), agreed(result.forward)};
   }
@@ -135,15 +136,15 @@ class Rehearsal : RunListener {
 
   void on(const StepDone& step) override { seconds_.push_back(step.seconds); }
 
-  std::int64_t length_of(const LabelledSamples& split, std::int64_t position) const {
+  std::int64_t token_count(const LabelledSamples& split, std::int64_t position) const {
     const Pack& pack = run_.session.inputs.pack;
-    return pack.holds_texts() ? pack.length(split.samples[static_cast<std::size_t>(position)]) : 0;
+    return pack.has_texts() ? pack.length(split.samples[static_cast<std::size_t>(position)]) : 0;
   }
 
   // The shortest first: passes that come to longer texts again and again make the heap grow early
   // as it does late in a run.
   void sort_by_length(LabelledSamples& split) const {
-    if (!run_.session.inputs.pack.holds_texts()) return;
+    if (!run_.session.inputs.pack.has_texts()) return;
     std::vector<std::array<std::int64_t, 3>> samples;
     for (std::size_t i = 0; i < split.samples.size(); ++i)
       samples.push_back(
@@ -202,14 +203,14 @@ Rehearsed rehearse(const RunConfig& config, Inputs inputs, const Workload& work,
     throw UsageError(
         "plan: a training step is measured with two samples at least; the first task has one");
   Rehearsal rehearsal(config, std::move(inputs), group, watchdog);
-  Rehearsed result{.opened = memory_of_process("VmRSS")};
+  Rehearsed result{.opened = process_memory("VmRSS")};
   const Workload spread = over_ranks(work, ranks);
-  const std::int64_t lanes = share_of(spread.lanes, ranks);
-  const std::int64_t wanted = std::min(share_of(work.batch, spread.lanes), most);
+  const std::int64_t lanes = largest_share(spread.lanes, ranks);
+  const std::int64_t wanted = std::min(largest_share(work.batch, spread.lanes), most);
   const bool has_steps = work.rank > 0;
   if (has_steps) {
     const std::int64_t small =
-        std::min(share_of(work.batch, over_ranks(work, kMostRanks).lanes), most / 2);
+        std::min(largest_share(work.batch, over_ranks(work, kMostRanks).lanes), most / 2);
     result.cost = step_cost(rehearsal, small, wanted);
   }
 
@@ -222,12 +223,12 @@ Rehearsed rehearse(const RunConfig& config, Inputs inputs, const Workload& work,
                  std::min<std::int64_t>(2, wanted), wanted);
   const auto batches =
       static_cast<std::int64_t>(work.model.texts ? std::clamp(share, 1.0, 1e6) : 1);
-  const auto passes = rehearsal.learn_tasks(lanes, samples, batches,
-                                            share_of(config.evaluation_batch * samples, wanted));
+  const auto passes = rehearsal.learn_tasks(
+      lanes, samples, batches, largest_share(config.evaluation_batch * samples, wanted));
   result.cost.fisher = passes.fisher;
   result.cost.forward = passes.forward;
   if (!has_steps) result.cost.sample = passes.forward;
-  result.peak = memory_of_process("VmHWM");
+  result.peak = process_memory("VmHWM");
   result.measured_share = static_cast<double>(samples) / static_cast<double>(wanted);
   result.counted = rehearsal.counted() +
                    (1 - result.measured_share) * counted_memory(work, ranks, false).activations;

@@ -27,13 +27,13 @@ double forward_passes(const RunConfig& config, const Method& method, double task
 }
 
 // What settings and model say; the samples are left.
-Workload workload_of(const RunConfig& config, const BackboneConfig& backbone, std::int64_t tasks,
-                     std::int64_t most_classes) {
+Workload make_workload(const RunConfig& config, const BackboneConfig& backbone, std::int64_t tasks,
+                       std::int64_t most_classes) {
   const Method method = make_method(config);
   const Adapter& adapter = *method.training.adapter;
   const Learns learns = adapter.learns(0);
   const AdaptedLayout layout = adapted_layout(block_shape(backbone), adapter.targets());
-  const Lanes lanes = lanes_of(config.lanes, 1);
+  const Lanes lanes = make_lanes(config.lanes, 1);
   Workload work{.model = model_shape(backbone),
                 .rank = learns.any() ? adapter.rank() : 0,
                 .adapted = layout.size(),
@@ -54,7 +54,7 @@ Workload workload_of(const RunConfig& config, const BackboneConfig& backbone, st
 }
 
 // A frozen backbone's features are made once, whatever the number of passes.
-std::int64_t steps_of(const RunConfig& config, const Workload& work, std::int64_t samples) {
+std::int64_t step_count(const RunConfig& config, const Workload& work, std::int64_t samples) {
   BatchSettings batches = batch_settings(config);
   if (work.rank == 0) batches.passes = 1;
   return training_steps(batches, 0, samples);
@@ -62,7 +62,7 @@ std::int64_t steps_of(const RunConfig& config, const Workload& work, std::int64_
 
 }  // namespace
 
-Workload workload_of(const RunConfig& config, const Inputs& inputs) {
+Workload make_workload(const RunConfig& config, const Inputs& inputs) {
   const auto* const vit = std::get_if<VitConfig>(&inputs.backbone);
   std::int64_t tokens = 0, seen = 0, tasks = 0, most_classes = 0;
   for (const Task& task : inputs.tasks) {
@@ -70,10 +70,10 @@ Workload workload_of(const RunConfig& config, const Inputs& inputs) {
     ++tasks;
     most_classes = std::max(most_classes, std::ssize(task.classes));
   }
-  Workload work = workload_of(config, inputs.backbone, tasks, most_classes);
+  Workload work = make_workload(config, inputs.backbone, tasks, most_classes);
   for (const Task& task : inputs.tasks) {
     if (task.is_past()) continue;
-    work.steps += steps_of(config, work, task.train.size());
+    work.steps += step_count(config, work, task.train.size());
     work.train_samples += task.train.size();
     work.test_samples += seen += task.test.size();
     for (const std::int64_t sample : task.train.samples) {
@@ -89,7 +89,7 @@ Workload workload_of(const RunConfig& config, const Inputs& inputs) {
   return work;
 }
 
-Workload workload_of(const RunConfig& config, const SketchedStream& stream) {
+Workload make_workload(const RunConfig& config, const SketchedStream& stream) {
   const BackboneConfig backbone = published_shape(stream.shape);
   const auto* const vit = std::get_if<VitConfig>(&backbone);
   const auto* const bert = std::get_if<BertConfig>(&backbone);
@@ -102,9 +102,9 @@ Workload workload_of(const RunConfig& config, const SketchedStream& stream) {
   if (vit != nullptr && config.image_transform.size % vit->patch != 0)
     throw UsageError(concat("image-transform size ", config.image_transform.size,
                             ": expected a multiple of the patch, ", vit->patch, " pixels"));
-  Workload work = workload_of(config, backbone, stream.tasks, stream.classes);
+  Workload work = make_workload(config, backbone, stream.tasks, stream.classes);
   work.train_samples = stream.train_samples;
-  work.steps = steps_of(config, work, stream.train_samples);
+  work.steps = step_count(config, work, stream.train_samples);
   work.longest_tokens =
       vit != nullptr ? image_tokens(*vit, config.image_transform.size) : stream.tokens;
   work.mean_tokens = static_cast<double>(work.longest_tokens);

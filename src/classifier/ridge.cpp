@@ -20,7 +20,7 @@ namespace {
 constexpr std::string_view kInstance = "classifier/ridge";
 constexpr std::int64_t kFolds = 5;  // every fifth sample is kept out to choose lambda
 
-std::string name_of(std::string_view array) { return concat(kInstance, '/', array); }
+std::string array_name(std::string_view array) { return concat(kInstance, '/', array); }
 
 // Where the upper triangle of [d, d] is in the flat matrix, row by row.
 at::Tensor triangle(std::int64_t d, at::Device device) {
@@ -52,7 +52,7 @@ struct TaskSums {
 };
 
 // On rank 0; undefined tensors elsewhere.
-TaskSums sums_of_task(TaskPasses& passes, const AdaptedWeights& weights) {
+TaskSums sum_task(TaskPasses& passes, const AdaptedWeights& weights) {
   const at::Tensor& features = passes.features(weights);
   const Task& task = passes.task();
   const std::int64_t d = features.size(1), classes = std::ssize(task.classes);
@@ -76,7 +76,7 @@ TaskSums sums_of_task(TaskPasses& passes, const AdaptedWeights& weights) {
                          at::full({1}, static_cast<double>(chosen.size()), f.options())}));
     }
   };
-  LaneSum lanes = sums_of_rows(passes.session(), task, features, 2 * half, add);
+  LaneSum lanes = sum_rows(passes.session(), task, features, 2 * half, add);
   at::Tensor total = lanes.reduce_to_root();
   if (!total.defined()) return {};
   total = total.to(at::kCPU);
@@ -128,12 +128,12 @@ struct Learned {
 
 // The sums of the tasks before, on the host: of no sample where there was none.
 Sums known_sums(const NamedTensors& memory, std::int64_t d) {
-  if (!memory.contains(name_of("gram"))) {
+  if (!memory.contains(array_name("gram"))) {
     return {.gram = at::zeros({d * (d + 1) / 2}, at::kDouble),
             .moments = at::zeros({0, d}, at::kDouble)};
   }
-  const auto& gram = memory.values<double>(name_of("gram"), {d * (d + 1) / 2});
-  const auto& moments = memory.values<double>(name_of("moments"), {kAnySize, d});
+  const auto& gram = memory.values<double>(array_name("gram"), {d * (d + 1) / 2});
+  const auto& moments = memory.values<double>(array_name("moments"), {kAnySize, d});
   return {.gram = at::tensor(gram, at::kDouble),
           .moments = at::tensor(moments, at::kDouble).view({-1, d})};
 }
@@ -153,7 +153,7 @@ Learned learned(TaskPasses& passes, const AdaptedWeights& weights, const Classes
   const c10::NoGradGuard no_grad;
   Session& session = passes.session();
   const std::int64_t d = session.model->feature_size();
-  const TaskSums task = sums_of_task(passes, weights);
+  const TaskSums task = sum_task(passes, weights);
   if (session.group.any(!are_finite(task), "check of the features")) {
     throw DivergedError(concat("task ", passes.task().index + 1,
                                ": features of its training samples are not finite"));
@@ -174,12 +174,12 @@ Learned learned(TaskPasses& passes, const AdaptedWeights& weights, const Classes
   return result;
 }
 
-ClassScores scores_of(const at::Tensor& weight, at::Device device) {
+ClassScores linear_scores(const at::Tensor& weight, at::Device device) {
   return
       [weight = weight.to(device)](const at::Tensor& features) { return features.mm(weight.t()); };
 }
 
-std::vector<double> values_of(const at::Tensor& tensor) {
+std::vector<double> to_vector(const at::Tensor& tensor) {
   const at::Tensor flat = tensor.contiguous();
   return {flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel()};
 }
@@ -192,49 +192,49 @@ class Ridge : public Classifier {
              NamedTensors& memory) const override {
     const Learned now = learned(passes, merged, seen, memory);
     const std::int64_t classes = now.weight.size(0), d = now.weight.size(1);
-    memory.put(name_of("weight"), {.dims = {classes, d}, .values = to_host(now.weight)});
+    memory.put(array_name("weight"), {.dims = {classes, d}, .values = to_host(now.weight)});
     if (!passes.session().is_root()) return;
     memory.put(
-        name_of("gram"),
-        {.dims = {d * (d + 1) / 2}, .values = values_of(now.all.gram), .keeper = Keeper::kRoot});
+        array_name("gram"),
+        {.dims = {d * (d + 1) / 2}, .values = to_vector(now.all.gram), .keeper = Keeper::kRoot});
     memory.put(
-        name_of("moments"),
-        {.dims = {classes, d}, .values = values_of(now.all.moments), .keeper = Keeper::kRoot});
+        array_name("moments"),
+        {.dims = {classes, d}, .values = to_vector(now.all.moments), .keeper = Keeper::kRoot});
   }
 
   ClassScores scores(const NamedTensors& memory, const ClassesSeen& seen,
                      at::Device device) const override {
-    const std::string name = name_of("weight");
+    const std::string name = array_name("weight");
     const auto& weight = memory.values<float>(name, {seen.count(), kAnySize});
-    return scores_of(from_host(weight, memory.at(name).dims, at::kCPU), device);
+    return linear_scores(from_host(weight, memory.at(name).dims, at::kCPU), device);
   }
 
   ClassScores scores_before_merge(TaskPasses& passes, const AdaptedWeights& trained,
                                   const ClassesSeen& seen,
                                   const NamedTensors& memory) const override {
-    return scores_of(learned(passes, trained, seen, memory).weight, passes.session().device());
+    return linear_scores(learned(passes, trained, seen, memory).weight, passes.session().device());
   }
 
   std::vector<NeededMemory> needs(std::int64_t tasks) const override {
     if (tasks == 0) return {};
-    return {needed({name_of("weight"), name_of("gram"), name_of("moments")},
+    return {needed({array_name("weight"), array_name("gram"), array_name("moments")},
                    "it has not gathered the sums of its tasks, whose data is gone; only a run with "
                    "--classifier ridge does")};
   }
 
   std::vector<NeededMemory> needs_to_answer(std::int64_t) const override {
-    return {needed({name_of("weight")},
+    return {needed({array_name("weight")},
                    "only a run with --classifier ridge makes it, at its own merged weights; "
                    "--classifier local answers by the heads")};
   }
 
   void check(const NamedTensors& memory, const ClassesSeen& seen) const override {
-    const std::string weight = name_of("weight");
+    const std::string weight = array_name("weight");
     if (!memory.contains(weight)) return;
     memory.values<float>(weight, {seen.count(), kAnySize});
     const std::int64_t d = memory.at(weight).dims[1];
-    memory.values<double>(name_of("gram"), {d * (d + 1) / 2});
-    memory.values<double>(name_of("moments"), {seen.count(), d});
+    memory.values<double>(array_name("gram"), {d * (d + 1) / 2});
+    memory.values<double>(array_name("moments"), {seen.count(), d});
   }
 
  private:

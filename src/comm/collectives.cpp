@@ -21,7 +21,7 @@ class SingleCollectives final : public Collectives {
 
 }  // namespace
 
-std::size_t size_of(DataType type) { return type == DataType::kFloat32 ? 4 : 8; }
+std::size_t element_size(DataType type) { return type == DataType::kFloat32 ? 4 : 8; }
 
 void require_other_ranks(std::span<const Transfer> transfers, const Collectives& collectives) {
   for (const Transfer& transfer : transfers) {

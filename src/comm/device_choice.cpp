@@ -90,7 +90,7 @@ std::vector<RankDevice> gather_devices(const CudaApi* api, bool share, HostGroup
 }
 
 std::string device_conflict(std::span<const RankDevice> ranks, bool share) {
-  std::map<std::string, std::size_t> rank_of;
+  std::map<std::string, std::size_t> rank_by_device;
   for (std::size_t rank = 0; rank < ranks.size(); ++rank) {
     const RankDevice& device = ranks[rank];
     const std::string who = concat("rank ", rank, " (host ", device.host, ")");
@@ -104,7 +104,7 @@ std::string device_conflict(std::span<const RankDevice> ranks, bool share) {
                     ". Start as many ranks on a node as it has devices, let ranks share them "
                     "(--device cuda:share=true), or use --device cpu");
     }
-    const auto [other, is_new] = rank_of.emplace(device.identity, rank);
+    const auto [other, is_new] = rank_by_device.emplace(device.identity, rank);
     if (!is_new) {
       return concat(
           "rank ", other->second, " and ", who, " have the same device, ", device.identity,

@@ -43,7 +43,7 @@ std::string blank_page() {
   return page;
 }
 
-std::span<char> value_of(std::span<char> page, std::string_view key) {
+std::span<char> value_field(std::span<char> page, std::string_view key) {
   std::size_t offset = 0;
   for (const Line& line : kLines) {
     if (line.key == key) return page.subspan(offset + line.key.size() + 1, line.width);
@@ -102,7 +102,7 @@ Heartbeat::Heartbeat(const std::filesystem::path& folder, int rank) {
   set("host", host_name());
   set("pid", std::to_string(getpid()));
 
-  end_field_on_sigterm = value_of(page_, "end").data();
+  end_field_on_sigterm = value_field(page_, "end").data();
   struct sigaction action {};
   action.sa_handler = mark_and_end;
   action.sa_flags = static_cast<int>(SA_RESETHAND);
@@ -118,13 +118,13 @@ Heartbeat::~Heartbeat() {
 }
 
 void Heartbeat::set(std::string_view key, std::string_view value) {
-  const std::span<char> field = value_of(page_, key);
+  const std::span<char> field = value_field(page_, key);
   if (value.size() > field.size()) value.remove_prefix(value.size() - field.size());
   std::memcpy(field.data(), value.data(), value.size());
   std::fill(field.begin() + static_cast<std::ptrdiff_t>(value.size()), field.end(), ' ');
 }
 
-void Heartbeat::end(std::string_view mark) { write_mark(value_of(page_, "end"), mark); }
+void Heartbeat::end(std::string_view mark) { write_mark(value_field(page_, "end"), mark); }
 
 void mark_heartbeat(std::string_view mark) {
   if (char* field = end_field_on_sigterm) write_mark({field, kLines.back().width}, mark);

@@ -112,22 +112,23 @@ std::size_t first_difference(const std::vector<std::string>& values) {
 
 // "'a' on rank 0, 2; 'b' on rank 1", in the order of the lowest rank; of long values, the part
 // around the first difference.
-std::string who_holds_what(const std::vector<std::string>& values) {
+std::string values_with_ranks(const std::vector<std::string>& values) {
   if (values.empty()) return "";  // on all ranks but 0
   constexpr std::size_t kShown = 120, kBefore = 60;
   const std::size_t difference = first_difference(values);
   const std::size_t first = difference > kBefore ? difference - kBefore : 0;
-  std::map<std::string, std::string> ranks_of;
+  std::map<std::string, std::string> ranks_by_value;
   std::vector<std::string> order;
   for (std::size_t rank = 0; rank < values.size(); ++rank) {
-    std::string& ranks = ranks_of[values[rank]];
+    std::string& ranks = ranks_by_value[values[rank]];
     if (ranks.empty()) order.push_back(values[rank]);
     ranks += concat(ranks.empty() ? "" : ", ", rank);
   }
   std::string text;
   for (const std::string& value : order) {
     text += concat(text.empty() ? "'" : "; '", first > 0 ? "..." : "", value.substr(first, kShown),
-                   value.size() > first + kShown ? "...' on rank " : "' on rank ", ranks_of[value]);
+                   value.size() > first + kShown ? "...' on rank " : "' on rank ",
+                   ranks_by_value[value]);
   }
   return text;
 }
@@ -208,7 +209,7 @@ void HostGroup::agree(std::string_view value, std::string_view what, std::string
   impl_->broadcast(of_root, 0);
   if (impl_->max(of_root == value ? 0 : 1) == 0) return;
 
-  std::string values = who_holds_what(impl_->gather(value));
+  std::string values = values_with_ranks(impl_->gather(value));
   impl_->broadcast(values, 0);
   throw Error(
       concat("the ranks disagree on ", what, ": ", values,

@@ -10,7 +10,7 @@ namespace {
 MPI_Datatype mpi_type(DataType type) { return type == DataType::kFloat32 ? MPI_FLOAT : MPI_DOUBLE; }
 
 std::byte* element(const Buffer& buffer, std::size_t index) {
-  return static_cast<std::byte*>(buffer.data) + index * size_of(buffer.type);
+  return static_cast<std::byte*>(buffer.data) + index * element_size(buffer.type);
 }
 
 void require_host_memory(const Buffer& buffer) {

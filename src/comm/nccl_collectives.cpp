@@ -100,7 +100,7 @@ class NcclCollectives final : public Collectives {
     const auto start = std::chrono::steady_clock::now();
     for (CudaResult queued = kCudaNotReady; queued == kCudaNotReady;) {
       queued = api_.stream_query(stream);
-      if (queued != kCudaSuccess && queued != kCudaNotReady) fail_of_device(queued);
+      if (queued != kCudaSuccess && queued != kCudaNotReady) throw_device_error(queued);
       // Asked second: an error that came before the stream was done is seen.
       NcclResult state = kNcclSuccess;
       require(api_.comm_get_async_error(comm_, state));
@@ -172,7 +172,7 @@ class NcclCollectives final : public Collectives {
     throw Error(message + ". NCCL_DEBUG=WARN says more");
   }
 
-  [[noreturn]] void fail_of_device(CudaResult result) {
+  [[noreturn]] void throw_device_error(CudaResult result) {
     const std::string message =
         concat("the device failed on rank ", rank_, " in ", watchdog_.position(), " after NCCL ",
                last_, ": ", api_.stream_error_string(result), " (CUDA error ", result, ")");

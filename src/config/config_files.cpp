@@ -72,7 +72,7 @@ void read_file(const fs::path& path, Reading& reading) {
   reading.open.push_back(real);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const std::vector<CfgLine> lines = parse_cfg(text, source);
-  const auto source_of = [&](const CfgLine& line) {
+  const auto line_source = [&](const CfgLine& line) {
     return concat(source, ": line ", line.number);
   };
   for (const CfgLine& line : lines) {
@@ -81,16 +81,16 @@ void read_file(const fs::path& path, Reading& reading) {
       for (const std::string& name : names_in(line.value))
         read_file(find_included(path, name, line.value), reading);
     } catch (const UsageError& error) {
-      throw UsageError(concat(source_of(line), ": ", error.what()));
+      throw UsageError(concat(line_source(line), ": ", error.what()));
     }
   }
   for (const CfgLine& line : lines) {
     if (line.name == "config") {
-      throw UsageError(concat(source_of(line), ": 'config' = ", line.value,
+      throw UsageError(concat(line_source(line), ": 'config' = ", line.value,
                               ": a configuration names no other so; write include = ", line.value));
     }
     if (line.name != "include")
-      reading.all.push_back({line.name, line.value, path.string(), source_of(line)});
+      reading.all.push_back({line.name, line.value, path.string(), line_source(line)});
   }
   reading.open.pop_back();
 }

@@ -128,7 +128,7 @@ std::string config_help(const KeyTable& table) {
   return text;
 }
 
-std::string settings_of_verb_help(const KeyTable& table, std::string_view verb) {
+std::string verb_settings_help(const KeyTable& table, std::string_view verb) {
   constexpr std::size_t kColumns = 98;
   std::string text = "Settings that it takes (palimpsest train --help explains them):\n",
               line = " ";

@@ -56,8 +56,8 @@ std::vector<double> read_tasks_done(const OpenRun& run, const RunFolder& folder,
 }
 
 // Against what the parts of this run need of the tasks that the state has learned.
-void check_memory_of(const OpenRun& run, const std::filesystem::path& from,
-                     const StateRecord& state) {
+void check_saved_memory(const OpenRun& run, const std::filesystem::path& from,
+                        const StateRecord& state) {
   const std::string what = concat("cannot resume from ", from.string());
   check_memory(what, state.memory, run.method.needed_memory(state.tasks_done));
   const auto learned = run.session.tasks().first(static_cast<std::size_t>(state.tasks_done));
@@ -75,9 +75,9 @@ bool take_newest(OpenRun& run) {
     warn(state->remark);
     if (const auto count = tasks_before(run); count > 0) warn(recall(run, state->record, count));
     check_resumable(state->record, run.identity, run.session.config, run.session.tasks());
-    check_memory_of(run, run.session.config.out, state->record);
+    check_saved_memory(run, run.session.config.out, state->record);
     run.alphas = read_tasks_done(run, run.folder, state->record.tasks_done);
-    run.state = state_of(std::move(state->record));
+    run.state = to_stream_state(std::move(state->record));
     run.state_content_sha256 = state->content_sha256;
   }
   NewestStep step = run.folder.newest_step(run.state.tasks_done, run.state_content_sha256);
@@ -90,7 +90,7 @@ bool take_newest(OpenRun& run) {
 }
 
 OriginRun open_origin(OpenRun& run) {
-  const std::filesystem::path from = origin_of(run.session.config);
+  const std::filesystem::path from = origin_path(run.session.config);
   const std::string option =
       concat(run.session.config.fork.empty() ? "--continue " : "--fork ", from.string());
   const bool is_folder = std::filesystem::is_directory(from);
@@ -98,7 +98,7 @@ OriginRun open_origin(OpenRun& run) {
   if (!folder.manifest()) {
     throw InputError(concat(option, ": expected a run folder, or a state in one, found ",
                             is_folder || !std::filesystem::exists(from)
-                                ? found_instead_of_run(from)
+                                ? describe_missing_run(from)
                                 : "no manifest.json beside it: the records of its tasks are needed "
                                   "too"));
   }
@@ -112,7 +112,7 @@ OriginRun open_origin(OpenRun& run) {
   if (!state) {
     throw InputError(concat(option,
                             ": expected a run with a finished task, or a state of one, found ",
-                            found_instead_of_run(from)));
+                            describe_missing_run(from)));
   }
   const std::int64_t before = run.session.config.fork.empty()
                                   ? state->tasks_done
@@ -120,7 +120,7 @@ OriginRun open_origin(OpenRun& run) {
   if (before > 0) warn(recall(run, *state, before));
   check_forkable(*state, run.identity, run.session.config, run.session.model->layout(),
                  run.session.tasks());
-  check_memory_of(run, from, *state);
+  check_saved_memory(run, from, *state);
   run.alphas = read_tasks_done(run, folder, state->tasks_done);
   // It would lack the tasks that come now.
   const std::string unused =
@@ -139,11 +139,11 @@ OriginRun open_origin(OpenRun& run) {
 }  // namespace
 
 Beginning find_beginning(OpenRun& run) {
-  if (run.session.config.resume == Resume::kAuto && take_newest(run)) return {.goes_on = true};
+  if (run.session.config.resume == Resume::kAuto && take_newest(run)) return {.resumes = true};
   Beginning beginning;
-  if (!origin_of(run.session.config).empty()) {
+  if (!origin_path(run.session.config).empty()) {
     beginning.origin = open_origin(run);
-    run.state = state_of(beginning.origin->state);
+    run.state = to_stream_state(beginning.origin->state);
   }
   if (run.session.config.resume == Resume::kAuto) {
     run.folder.check_restart();
@@ -155,7 +155,7 @@ Beginning find_beginning(OpenRun& run) {
 
 void write_beginning(OpenRun& run, const Beginning& beginning) {
   warn(run.lock.remark());
-  if (beginning.goes_on) {
+  if (beginning.resumes) {
     run.folder.forget_steps(run.state.tasks_done, run.progress ? run.progress->steps_done : 0);
     if (run.progress) {
       warn(run.folder.cut_logs(*run.progress));

@@ -15,7 +15,7 @@ struct OriginRun {
 };
 
 struct Beginning {
-  bool goes_on = false;                  // at a checkpoint in its own folder
+  bool resumes = false;                  // at a checkpoint in its own folder
   std::optional<OriginRun> origin = {};  // else, where there is one
 };
 

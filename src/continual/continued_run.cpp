@@ -12,7 +12,7 @@ namespace {
 using SamplesByClass = std::map<std::string_view, std::vector<std::int64_t>>;
 
 // Of each class the first `test_per_class` (0: all).
-SamplesByClass test_samples_of(const Pack& pack, std::int64_t test_per_class) {
+SamplesByClass find_test_samples(const Pack& pack, std::int64_t test_per_class) {
   SamplesByClass samples;
   for (std::int64_t i = 0; i < pack.size(); ++i) {
     if (!pack.is_test(i)) continue;
@@ -51,7 +51,7 @@ std::int64_t tasks_before(const OpenRun& run) {
 std::string recall(OpenRun& run, const StateRecord& state, std::int64_t count) {
   Inputs& inputs = run.session.inputs;
   const Scenario scenario = run.session.config.scenario;
-  const SamplesByClass samples = test_samples_of(inputs.pack, inputs.test_per_class);
+  const SamplesByClass samples = find_test_samples(inputs.pack, inputs.test_per_class);
   std::vector<Task> past(static_cast<std::size_t>(count));
   std::string untested;
   for (std::size_t t = 0; t < past.size(); ++t) {

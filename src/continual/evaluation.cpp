@@ -46,7 +46,7 @@ Session opened(const RunConfig& config, const SavedWeights& saved, Inputs inputs
                             "adapter: the file is damaged"));
   }
   session.stop.accept_requests();  // there is nothing to save first
-  group.agree(hash_of(session.tasks()), "tasks, by protocol and split (hash)",
+  group.agree(hash_contents(session.tasks()), "tasks, by protocol and split (hash)",
               "agreement at the start");
   return session;
 }
@@ -58,7 +58,8 @@ AdaptedWeights agreed_weights(Session& session, std::vector<float> difference,
     difference.resize(static_cast<std::size_t>(session.model->layout().size()));
   constexpr std::string_view kPhase = "agreement before the evaluation";
   session.group.agree(weights_hash(difference), "weights to evaluate (hash)", kPhase);
-  session.group.agree(hash_of(saved.memory), "heads and classifier to evaluate (hash)", kPhase);
+  session.group.agree(hash_contents(saved.memory), "heads and classifier to evaluate (hash)",
+                      kPhase);
   return make_weights(std::move(difference));
 }
 
@@ -79,7 +80,7 @@ Session open_evaluation(const RunConfig& config, const SavedWeights& saved, std:
   check_inputs(inputs, saved, config);
   if (split == "train")
     inputs.remarks.push_back("on the samples that were trained on: it says little about others");
-  inputs.tasks = tasks_of(saved, std::move(inputs.tasks), split, config, inputs.remarks);
+  inputs.tasks = find_tasks(saved, std::move(inputs.tasks), split, config, inputs.remarks);
   return opened(config, saved, std::move(inputs), group, watchdog);
 }
 
@@ -92,7 +93,7 @@ Session open_samples(const RunConfig& config, const SavedWeights& saved, std::st
   Task task{.index = 0,
             .name = std::string(split),
             .classes = known_classes(saved),
-            .test = samples_of(saved, inputs.pack, split, config, inputs.remarks)};
+            .test = find_samples(saved, inputs.pack, split, config, inputs.remarks)};
   if (task.test.size() == 0) {
     throw UsageError(concat(config.pack, " has no ", split, " samples; --split all takes all"));
   }
@@ -101,8 +102,8 @@ Session open_samples(const RunConfig& config, const SavedWeights& saved, std::st
 }
 
 std::vector<float> logits_at(Session& session, const SavedWeights& saved) {
-  return logits_of(session, agreed_weights(session, saved.weights, saved),
-                   session.tasks().front().test, saved_scores(session, saved));
+  return compute_logits(session, agreed_weights(session, saved.weights, saved),
+                        session.tasks().front().test, saved_scores(session, saved));
 }
 
 EvaluationRow evaluate_at(Session& session, std::vector<float> difference,
@@ -131,7 +132,7 @@ Sweep sweep_newest_merge(Session& session, const std::filesystem::path& run,
                             ": palimpsest-verify names all that is wrong with the run"));
   }
   const std::vector<float> direction =
-      task_vector_of(task.lora, saved.layout, static_cast<int>(session.config.device.threads));
+      make_task_vector(task.lora, saved.layout, static_cast<int>(session.config.device.threads));
   const auto weights_at = [&](double alpha) {
     std::vector<float> weights = before;
     add_scaled(weights, alpha, direction);

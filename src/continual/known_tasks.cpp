@@ -22,7 +22,7 @@ std::string named(const std::vector<std::string>& names) {
   return name_list(quoted, kMostNamed);
 }
 
-LabelledSamples split_of(Task& task, std::string_view split) {
+LabelledSamples take_split(Task& task, std::string_view split) {
   return std::move(split == "validation" ? task.validation
                    : split == "train"    ? task.train
                                          : task.test);
@@ -49,9 +49,9 @@ bool is_named_alone(const SavedWeights& saved, std::size_t task) {
 }
 
 // The position in `known` of the weights' task; its end where that isn't certain.
-std::vector<Task>::iterator place_of(const SavedWeights& saved, std::size_t task,
-                                     std::vector<Task>& known, bool are_domains,
-                                     const RunConfig& config) {
+std::vector<Task>::iterator find_known_task(const SavedWeights& saved, std::size_t task,
+                                            std::vector<Task>& known, bool are_domains,
+                                            const RunConfig& config) {
   if (!are_domains) return std::ranges::find(known, saved.classes[task], &Task::classes);
   const std::string& name = saved.task_names[task];
   if (!is_named_alone(saved, task) || std::ranges::count(known, name, &Task::name) != 1)
@@ -70,8 +70,8 @@ std::map<std::string, std::string> labels_by_class(const SavedWeights& saved,
                                                    const RunConfig& config) {
   std::map<std::string, std::string> labels;
   // A run's protocol may be gone by now; one that was requested may not.
-  const bool asked_for = config.protocol != saved.config.protocol;
-  if (config.protocol.empty() || (!asked_for && !std::filesystem::exists(config.protocol)))
+  const bool is_requested = config.protocol != saved.config.protocol;
+  if (config.protocol.empty() || (!is_requested && !std::filesystem::exists(config.protocol)))
     return labels;
   for (const ProtocolTask& task : read_protocol(config.protocol).tasks) {
     for (std::size_t c = 0; c < task.classes.size(); ++c) labels[task.classes[c]] = task.labels[c];
@@ -81,9 +81,9 @@ std::map<std::string, std::string> labels_by_class(const SavedWeights& saved,
 
 }  // namespace
 
-std::vector<Task> tasks_of(const SavedWeights& saved, std::vector<Task> known,
-                           std::string_view split, const RunConfig& config,
-                           std::vector<std::string>& remarks) {
+std::vector<Task> find_tasks(const SavedWeights& saved, std::vector<Task> known,
+                             std::string_view split, const RunConfig& config,
+                             std::vector<std::string>& remarks) {
   const bool are_domains = shares_head(config.scenario);
   const char* const what = are_domains ? "name" : "classes";
   if (are_domains) check_named(saved);
@@ -93,13 +93,13 @@ std::vector<Task> tasks_of(const SavedWeights& saved, std::vector<Task> known,
     Task task{.index = std::ssize(tasks),
               .name = are_domains ? saved.task_names[t] : "",
               .classes = saved.classes[t]};
-    const auto found = place_of(saved, t, known, are_domains, config);
+    const auto found = find_known_task(saved, t, known, are_domains, config);
     if (found == known.end()) {
       missing += concat(missing.empty() ? "" : ", ", t + 1,
                         are_domains ? concat(" (", task.name, ")") : "");
     } else {
       task.name = found->name;
-      task.test = split_of(*found, split);
+      task.test = take_split(*found, split);
       known.erase(found);
       if (task.test.size() == 0)
         remarks.push_back(concat("task ", t + 1, " has no ", split, " samples"));
@@ -128,8 +128,8 @@ std::vector<Task> tasks_of(const SavedWeights& saved, std::vector<Task> known,
   return tasks;
 }
 
-LabelledSamples samples_of(const SavedWeights& saved, const Pack& pack, std::string_view split,
-                           const RunConfig& config, std::vector<std::string>& remarks) {
+LabelledSamples find_samples(const SavedWeights& saved, const Pack& pack, std::string_view split,
+                             const RunConfig& config, std::vector<std::string>& remarks) {
   const std::vector<std::string> classes = known_classes(saved);
   const std::map<std::string, std::string> labels = labels_by_class(saved, config);
   std::vector<std::string> unknown;

@@ -13,7 +13,7 @@
 namespace palimpsest {
 namespace {
 
-FisherRecord record_of(Fisher fisher, FisherScale scale, double factor) {
+FisherRecord to_record(Fisher fisher, FisherScale scale, double factor) {
   return {.kind = std::move(fisher.kind),
           .samples = fisher.samples,
           .transform = "test",
@@ -22,7 +22,7 @@ FisherRecord record_of(Fisher fisher, FisherScale scale, double factor) {
           .values = std::move(fisher.values)};
 }
 
-Merged event_of(std::int64_t task, const MergeRule& rule, const MergeRecord& record) {
+Merged merge_event(std::int64_t task, const MergeRule& rule, const MergeRecord& record) {
   Merged event{.task = static_cast<int>(task),
                .rule = std::string(rule.name()),
                .alpha = *record.alpha(),
@@ -46,7 +46,7 @@ MergeOutcome decide_and_merge(const Method& method, const AdaptedLayout& layout,
                               std::optional<Fisher> fisher, double loss_rise) {
   const MergeRule& rule = *method.merge;
   const FisherScale scale = method.curvature->scale();
-  const std::vector<LowRankFactors> factors = factors_of(trained.lora);
+  const std::vector<LowRankFactors> factors = to_low_rank_factors(trained.lora);
   const std::string instance = method.needs_curvature() ? method.curvature->instance() : "";
   CurvatureMemory memory = take_curvature(state.memory, instance);
   MergeInput task{.task = state.tasks_done,
@@ -66,14 +66,14 @@ MergeOutcome decide_and_merge(const Method& method, const AdaptedLayout& layout,
   put_curvature(state.memory, instance, std::move(memory));
 
   MergeOutcome outcome{.weights = make_weights(std::move(merge.merged)),
-                       .record = record_of(rule, merge),
+                       .record = to_record(rule, merge),
                        .predicted_rise = merge.predicted_rise};
   MergeRecord& record = outcome.record;
   const bool both = !factor.remark.empty() && !record.remark.empty();
   record.remark = concat(factor.remark, both ? "; " : "", record.remark);
-  outcome.event = event_of(state.tasks_done, rule, record);
+  outcome.event = merge_event(state.tasks_done, rule, record);
   if (fisher) {
-    outcome.fisher = record_of(*std::move(fisher), scale, factor.factor);
+    outcome.fisher = to_record(*std::move(fisher), scale, factor.factor);
     outcome.event.fisher_factor = factor.factor;
     outcome.event.fisher_mass_task = merge.mass_task;
     outcome.event.fisher_mass_before = merge.mass_before;

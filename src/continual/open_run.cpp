@@ -11,7 +11,7 @@
 namespace palimpsest {
 namespace {
 
-RunIdentity identity_of(const Session& session) {
+RunIdentity make_identity(const Session& session) {
   const RunConfig& config = session.config;
   return {.backbone_name = session.inputs.backbone_name,
           .backbone_sha256 = session.inputs.backbone_sha256,
@@ -36,19 +36,18 @@ std::int64_t trained_parameters(const Session& session, const Adapter& adapter) 
 // With the state fresh. `stages`: the pack may be copied to the node first.
 OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& group,
                             Watchdog& watchdog, const RunEvents& events) {
-  lanes_of(config.lanes, group.size());  // refused before anything is opened
-  RunConfig found = config;              // with the pack where it is to be read
+  make_lanes(config.lanes, group.size());  // refused before anything is opened
+  RunConfig found = config;                // with the pack where it is to be read
   if (stages && !config.stage.empty())
     found.pack = staged_pack(config.pack, config.stage, group, watchdog).string();
-  Inputs inputs = group.work("opening pack and backbone", [&] {
-    return open_inputs(found, adapter_targets(found.adapter));
-  });
+  Inputs inputs = group.work("opening pack and backbone",
+                             [&] { return open_inputs(found, adapter_targets(found.adapter)); });
   if (group.rank() == 0) {
     for (const std::string& remark : inputs.remarks) std::cerr << "palimpsest: " << remark << '\n';
   }
   Session session =
       open_session(config, std::move(inputs), 60 * config.stop_after, group, watchdog, events);
-  RunIdentity identity = identity_of(session);
+  RunIdentity identity = make_identity(session);
   constexpr std::string_view kPhase = "agreement at the start";
   group.agree(identity.config, "settings", kPhase);
   group.agree(session.inputs.tasks_sha256, "tasks, by protocol and --tasks (hash)", kPhase);

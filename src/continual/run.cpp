@@ -112,16 +112,16 @@ void save(OpenRun& run, const Task& task, const LearnedTask& learned) {
 }
 
 TaskStarted started(const OpenRun& run, const Task& task) {
-  const auto steps_of = [&](const Task& other) {
+  const auto step_count = [&](const Task& other) {
     return training_steps(batch_settings(run.session.config), other.index, other.train.size());
   };
   std::int64_t before = 0;  // of earlier tasks whose data is available
   for (const Task& earlier : run.seen(task).first(static_cast<std::size_t>(task.index)))
-    if (!earlier.is_past()) before += steps_of(earlier);
+    if (!earlier.is_past()) before += step_count(earlier);
   return {.task = static_cast<int>(task.index),
           .classes = task.classes,
           .samples = task.train.size(),
-          .steps = steps_of(task),
+          .steps = step_count(task),
           .steps_before = before};
 }
 

@@ -47,7 +47,7 @@ StateRecord make_state_record(const RunIdentity& run, std::span<const Task> task
   return record;
 }
 
-StreamState state_of(StateRecord record) {
+StreamState to_stream_state(StateRecord record) {
   return {.tasks_done = record.tasks_done,
           .merged = make_weights(std::move(record.merged)),
           .memory = std::move(record.memory),
@@ -147,19 +147,19 @@ void check_resumable(const StepRecord& record, const RunIdentity& run, const Run
   check_identity(record, run, config);
   check_shape(config.out, record, run);
   const auto task = static_cast<std::size_t>(record.progress.task);
-  if (task < tasks.size() && hash_of(tasks.subspan(task, 1)) == record.task_sha256) return;
+  if (task < tasks.size() && hash_contents(tasks.subspan(task, 1)) == record.task_sha256) return;
   throw InputError(concat("cannot resume from ", config.out, ": classes or samples of task ",
                           task + 1, ", which has begun, are others in ", config.protocol,
                           ": use the protocol that the run began with"));
 }
 
-const std::string& origin_of(const RunConfig& config) {
+const std::string& origin_path(const RunConfig& config) {
   return config.fork.empty() ? config.continue_from : config.fork;
 }
 
 void check_forkable(const StateRecord& record, const RunIdentity& run, const RunConfig& config,
                     const AdaptedLayout& layout, std::span<const Task> tasks) {
-  const std::string& from = origin_of(config);
+  const std::string& from = origin_path(config);
   check_same(from, "backbone (SHA-256)", record.backbone_sha256, run.backbone_sha256);
   check_shape(from, record, run);
   check_classes(from, record, config, tasks);

@@ -27,8 +27,8 @@ std::int64_t tasks_before(const std::filesystem::path& run_folder) {
 // The tasks' names, which a state doesn't have; of one whose run folder doesn't have its tasks,
 // none. Records may be large: names are read where tasks have the same labels alone, and of a
 // record that has the content hash of the manifest.
-std::vector<std::string> names_of_domains(const std::filesystem::path& run_folder,
-                                          std::size_t tasks, Scenario scenario) {
+std::vector<std::string> domain_names(const std::filesystem::path& run_folder, std::size_t tasks,
+                                      Scenario scenario) {
   std::vector<std::string> names;
   const RunFolder folder(run_folder);
   if (!shares_head(scenario)) return names;
@@ -67,7 +67,7 @@ RunConfig recorded_config(const std::filesystem::path& run_folder, std::string_v
 SavedWeights of_state(const std::filesystem::path& path, const std::filesystem::path& folder,
                       StateRecord state) {
   RunConfig config = recorded_config(folder, state.config);
-  std::vector<std::string> names = names_of_domains(folder, state.classes.size(), config.scenario);
+  std::vector<std::string> names = domain_names(folder, state.classes.size(), config.scenario);
   state.memory.erase("curvature");  // as large as the weights, and nothing is learned any more
   return {.source = concat(path.string(), ", ", after_tasks(state.classes.size())),
           .layout = state.layout,
@@ -119,7 +119,7 @@ SavedWeights read_saved_weights(const std::filesystem::path& path) {
     std::optional<NewestState> newest = RunFolder(path).newest_state();
     if (newest) return of_state(path, path, std::move(newest->record));
     throw InputError(concat(path.string(), ": expected a run folder with a finished task, found ",
-                            found_instead_of_run(path)));
+                            describe_missing_run(path)));
   }
   const std::string type = read_identity(path).type;
   if (type == "state") check_named_file(path);

@@ -91,7 +91,7 @@ QuadraticPenalty next_penalty(HostGroup& group, const Penalty& penalty,
     if (group.rank() != 0) return;
     const std::string needed = penalty.needs_curvature() ? curvature : "";
     CurvatureMemory memory = take_curvature(state.memory, needed);
-    next = penalty.of(memory, *state.merged);
+    next = penalty.quadratic(memory, *state.merged);
     put_curvature(state.memory, needed, std::move(memory));
   });
   for (std::vector<float>* part : {&next.curvature, &next.slope})

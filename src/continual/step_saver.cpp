@@ -47,7 +47,7 @@ void StepSaver::start_writing(TaskProgress progress) {
   const auto task = static_cast<std::size_t>(progress.task);
   StepRecord record{.progress = std::move(progress),
                     .state_content_sha256 = run_.state_content_sha256,
-                    .task_sha256 = hash_of(run_.session.tasks().subspan(task, 1)),
+                    .task_sha256 = hash_contents(run_.session.tasks().subspan(task, 1)),
                     .backbone_sha256 = run_.identity.backbone_sha256,
                     .backbone_shape_sha256 = run_.identity.backbone_shape_sha256,
                     .pack_content_sha256 = run_.identity.pack_content_sha256,

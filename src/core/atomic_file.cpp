@@ -83,7 +83,7 @@ class NewFile {
   std::size_t unsynced_ = 0;
 };
 
-std::filesystem::path folder_of(const std::filesystem::path& path) {
+std::filesystem::path parent_folder(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
@@ -108,7 +108,7 @@ void AtomicFile::commit() {
   sync(temporary_, O_RDONLY);
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail("rename to", target_);
   committed_ = true;
-  sync(folder_of(target_), O_RDONLY | O_DIRECTORY);
+  sync(parent_folder(target_), O_RDONLY | O_DIRECTORY);
 }
 
 void remove_temporary_files() {

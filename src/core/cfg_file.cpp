@@ -131,7 +131,7 @@ std::vector<CfgLine> parse_cfg(std::string_view text, const std::string& source)
                             "save the file as UTF-8"));
   }
   std::vector<CfgLine> lines;
-  std::map<std::string, int, std::less<>> number_of;
+  std::map<std::string, int, std::less<>> line_by_name;
   for (int number = 1; !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);
@@ -143,7 +143,7 @@ std::vector<CfgLine> parse_cfg(std::string_view text, const std::string& source)
     try {
       CfgLine& read = lines.emplace_back(read_line(line));
       read.number = number;
-      const auto [first, is_new] = number_of.emplace(read.name, number);
+      const auto [first, is_new] = line_by_name.emplace(read.name, number);
       if (!is_new) {
         throw UsageError(concat("'", read.name, "' is given twice (first in line ", first->second,
                                 "); keep one"));

@@ -56,7 +56,7 @@ std::string sha256(std::span<const std::byte> bytes) {
 
 std::string sha256(std::string_view text) { return sha256(std::as_bytes(std::span(text))); }
 
-std::string sha256_of_file(const std::filesystem::path& path) {
+std::string sha256_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw InputError(concat("cannot read ", path.string(), ": ", std::strerror(errno)));
   Sha256 hash;
@@ -100,7 +100,7 @@ std::uint64_t first_word(std::span<const std::byte> bytes) {
 }
 
 // These two take whole words from the front of `bytes` and return the inverted sum.
-std::uint32_t sum_of_words(std::span<const std::byte>& bytes, std::uint32_t crc) {
+std::uint32_t sum_words(std::span<const std::byte>& bytes, std::uint32_t crc) {
   for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {
     const std::uint64_t word = first_word(bytes) ^ crc;
     crc = 0;
@@ -120,7 +120,7 @@ std::uint32_t sum_of_words(std::span<const std::byte>& bytes, std::uint32_t crc)
 bool has_instruction() { return __builtin_cpu_supports("sse4.2") != 0; }
 #else
 std::uint32_t sum_by_instruction(std::span<const std::byte>& bytes, std::uint32_t crc) {
-  return sum_of_words(bytes, crc);
+  return sum_words(bytes, crc);
 }
 bool has_instruction() { return false; }
 #endif
@@ -129,7 +129,7 @@ bool has_instruction() { return false; }
 
 std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t crc, bool by_instruction) {
   crc = by_instruction && has_instruction() ? sum_by_instruction(bytes, ~crc)
-                                            : sum_of_words(bytes, ~crc);
+                                            : sum_words(bytes, ~crc);
   for (const std::byte byte : bytes) {
     crc = (crc >> 8) ^ kTables[0][(crc ^ std::to_integer<std::uint32_t>(byte)) & 255];
   }

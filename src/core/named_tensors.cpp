@@ -29,17 +29,21 @@ bool is_tensor_name(std::string_view name) {
   return parts >= 3 && parts <= 5 && name.find_first_of(kForbidden) == std::string_view::npos;
 }
 
-std::size_t count_of(const NamedTensor::Values& values) {
+std::size_t value_count(const NamedTensor::Values& values) {
   return std::visit([](const auto& numbers) { return numbers.size(); }, values);
 }
 
 }  // namespace
 
-std::string_view name_of(Keeper keeper) { return keeper == Keeper::kRoot ? "root" : "every rank"; }
+std::string_view keeper_name(Keeper keeper) {
+  return keeper == Keeper::kRoot ? "root" : "every rank";
+}
 
-std::string_view type_of(const NamedTensor::Values& values) { return kTensorTypes[values.index()]; }
+std::string_view element_type(const NamedTensor::Values& values) {
+  return kTensorTypes[values.index()];
+}
 
-std::size_t bytes_of(const NamedTensor::Values& values) {
+std::size_t size_in_bytes(const NamedTensor::Values& values) {
   return std::visit([](const auto& numbers) { return numbers.size() * sizeof(numbers[0]); },
                     values);
 }
@@ -51,7 +55,7 @@ std::string shape_text(const TensorDims& dims) {
   return concat("[", join(dims, ", ", text_of), "]");
 }
 
-std::string_view instance_of(std::string_view name) {
+std::string_view instance_name(std::string_view name) {
   return name.substr(0, name.find('/', name.find('/') + 1));
 }
 
@@ -61,7 +65,7 @@ void NamedTensors::put(const std::string& name, NamedTensor tensor) {
   }
   std::size_t expected = 1;
   for (const std::int64_t size : tensor.dims) expected *= static_cast<std::size_t>(size);
-  const std::size_t found = count_of(tensor.values);
+  const std::size_t found = value_count(tensor.values);
   if (found == 0 || found != expected) {
     throw Error(concat(name, ": expected values of the shape ", shape_text(tensor.dims), ", found ",
                        found));
@@ -93,15 +97,15 @@ void NamedTensors::check(std::string_view name, const NamedTensor& tensor, std::
       std::ranges::equal(tensor.dims, expected, [](std::int64_t found, std::int64_t wanted) {
         return wanted == kAnySize || wanted == found;
       });
-  if (fits && type == type_of(tensor.values)) return;
+  if (fits && type == element_type(tensor.values)) return;
   throw Error(concat(name, ": expected ", type, " ", shape_text(expected), ", found ",
-                     type_of(tensor.values), " ", shape_text(tensor.dims)));
+                     element_type(tensor.values), " ", shape_text(tensor.dims)));
 }
 
-std::string hash_of(const NamedTensors& tensors) {
+std::string hash_contents(const NamedTensors& tensors) {
   Sha256 hash;
   for (const auto& [name, tensor] : tensors) {
-    hash.update(concat(name, ' ', type_of(tensor.values), ' ', shape_text(tensor.dims), '\n'));
+    hash.update(concat(name, ' ', element_type(tensor.values), ' ', shape_text(tensor.dims), '\n'));
     std::visit([&](const auto& values) { hash.update(std::as_bytes(std::span(values))); },
                tensor.values);
   }
@@ -111,7 +115,7 @@ std::string hash_of(const NamedTensors& tensors) {
 std::vector<std::string> places_by_task(const NamedTensors& memory, std::string_view first) {
   std::map<std::int64_t, std::string> places;
   for (const std::string& name : memory.names(first)) {
-    const std::size_t begin = instance_of(name).size() + 1;
+    const std::size_t begin = instance_name(name).size() + 1;
     const std::size_t end = std::min(name.find('/', begin), name.size());
     const std::int64_t task =
         number_in<std::int64_t>(std::string_view(name).substr(begin, end - begin)).value_or(-1);

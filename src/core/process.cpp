@@ -17,9 +17,9 @@
 namespace palimpsest {
 namespace {
 
-std::array<char, 160> line_of_program{};  // a signal handler can format nothing
+std::array<char, 160> program_prefix{};  // a signal handler can format nothing
 
-extern "C" void end_program(int signal) { end_by_signal(signal, line_of_program.data()); }
+extern "C" void end_program(int signal) { end_by_signal(signal, program_prefix.data()); }
 
 std::string own_folder() {
   const char* const home = std::getenv("HOME");
@@ -28,14 +28,14 @@ std::string own_folder() {
   return entry == nullptr ? "" : entry->pw_dir;
 }
 
-std::string home_of(const std::string& user) {
+std::string user_home(const std::string& user) {
   const passwd* const entry = ::getpwnam(user.c_str());
   return entry == nullptr ? "" : entry->pw_dir;
 }
 
 }  // namespace
 
-int exit_code_of_signal(int signal) { return 128 + (signal == SIGUSR1 ? SIGTERM : signal); }
+int signal_exit_code(int signal) { return 128 + (signal == SIGUSR1 ? SIGTERM : signal); }
 
 std::string signal_name(int signal) {
   if (signal == SIGINT) return "SIGINT";
@@ -48,13 +48,13 @@ std::string signal_name(int signal) {
 void end_by_signal(int signal, const char* line) {
   remove_temporary_files();
   [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, line, std::strlen(line));
-  ::_exit(exit_code_of_signal(signal));
+  ::_exit(signal_exit_code(signal));
 }
 
 void end_on_signals(const char* program) {
   const std::string line =
       concat(program, ": stopped by a signal before it was done; no half-written file is left\n");
-  line.copy(line_of_program.data(), line_of_program.size() - 1);
+  line.copy(program_prefix.data(), program_prefix.size() - 1);
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal, end_program);
   if (std::signal(SIGHUP, end_program) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
@@ -83,7 +83,7 @@ std::string with_home_folder(std::string_view path) {
   if (!path.starts_with('~')) return std::string(path);
   const std::size_t end = std::min(path.find('/'), path.size());
   const std::string user(path.substr(1, end - 1));
-  const std::string folder = user.empty() ? own_folder() : home_of(user);
+  const std::string folder = user.empty() ? own_folder() : user_home(user);
   if (!folder.empty()) return folder + std::string(path.substr(end));
   throw UsageError(concat("'", path, "': ~", user,
                           " is no user with a home folder on this machine; a name ",

@@ -38,7 +38,7 @@ Parameter scale_parameter() {
   return {.name = "scale",
           .type = Type::kWord,
           .standard = std::string("secant"),
-          .choices = names_of<FisherScale>(),
+          .choices = choice_names<FisherScale>(),
           .help =
               "Brings the tasks' Fishers to one scale. none: the paper. trace: equal trace; "
               "secant: the measured rise of the loss (both not in the paper)."};

@@ -33,7 +33,7 @@ at::Tensor token_mask(const Batch& batch) {
       .view({-1, 1});
 }
 
-std::vector<at::Tensor*> tensors_of(Batch& batch) {
+std::vector<at::Tensor*> batch_tensors(Batch& batch) {
   std::vector<at::Tensor*> tensors;
   if (auto* texts = std::get_if<PaddedTexts>(&batch.samples)) {
     tensors = {&texts->ids, &texts->lengths, &batch.targets};

@@ -72,10 +72,10 @@ at::Tensor resized(const at::Tensor& pixels, std::int64_t height, std::int64_t w
 // How many images of one shape go through together: on a device a call costs more than its work on
 // a small image.
 std::size_t most_together(const PackedImage& image, at::Device device) {
-  constexpr std::int64_t kNumbers = 1 << 26;
+  constexpr std::int64_t kValuesAtOnce = 1 << 26;
   if (device.is_cpu()) return 1;
   return static_cast<std::size_t>(
-      std::max<std::int64_t>(1, kNumbers / (3 * image.height * image.width)));
+      std::max<std::int64_t>(1, kValuesAtOnce / (3 * image.height * image.width)));
 }
 
 // How many images at the front have the shape of the first.

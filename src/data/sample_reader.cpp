@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::uint64_t kPassShift = 40;  // sample indices lie below
 
-std::vector<PackedImage> images_of(const Pack& pack, const LabelledSamples& split,
-                                   std::span<const std::int64_t> positions) {
+std::vector<PackedImage> read_images(const Pack& pack, const LabelledSamples& split,
+                                     std::span<const std::int64_t> positions) {
   std::vector<PackedImage> images;
   for (const std::int64_t position : positions) {
     images.push_back(pack.image(split.samples.at(static_cast<std::size_t>(position))));
@@ -48,7 +48,7 @@ at::Tensor SampleReader::targets(const LabelledSamples& split,
 
 std::vector<std::int64_t> SampleReader::lengths(const LabelledSamples& split,
                                                 std::span<const std::int64_t> positions) const {
-  if (!pack_.holds_texts()) return std::vector<std::int64_t>(positions.size(), 1);
+  if (!pack_.has_texts()) return std::vector<std::int64_t>(positions.size(), 1);
   std::vector<std::int64_t> lengths;
   for (const std::int64_t position : positions) {
     lengths.push_back(pack_.length(split.samples.at(static_cast<std::size_t>(position))));
@@ -59,7 +59,7 @@ std::vector<std::int64_t> SampleReader::lengths(const LabelledSamples& split,
 Batch SampleReader::made_beside(const std::function<Batch()>& make) const {
   Batch batch;
   pixels_.beside().run([&] { batch = make(); });
-  for (const at::Tensor* tensor : tensors_of(batch)) SideStream::hand_over(*tensor);
+  for (const at::Tensor* tensor : batch_tensors(batch)) SideStream::hand_over(*tensor);
   return batch;
 }
 
@@ -67,8 +67,8 @@ Batch SampleReader::test_view(const LabelledSamples& split,
                               std::span<const std::int64_t> positions) const {
   return made_beside([&]() -> Batch {
     const at::Tensor classes = targets(split, positions);
-    if (!pack_.holds_texts()) {
-      return {palimpsest::test_view(images_of(pack_, split, positions), transform_, pixels_),
+    if (!pack_.has_texts()) {
+      return {palimpsest::test_view(read_images(pack_, split, positions), transform_, pixels_),
               classes};
     }
     Texts all = texts(split, positions);
@@ -79,7 +79,7 @@ Batch SampleReader::test_view(const LabelledSamples& split,
 
 Batch SampleReader::training_view(const Task& task, std::span<const std::int64_t> positions,
                                   std::int64_t pass) const {
-  if (pack_.holds_texts()) return test_view(task.train, positions);
+  if (pack_.has_texts()) return test_view(task.train, positions);
   std::vector<RandomStream> streams;
   for (const std::int64_t position : positions) {
     const auto sample =
@@ -88,8 +88,8 @@ Batch SampleReader::training_view(const Task& task, std::span<const std::int64_t
                          (static_cast<std::uint64_t>(pass) << kPassShift) + sample);
   }
   return made_beside([&]() -> Batch {
-    return {palimpsest::training_view(images_of(pack_, task.train, positions), streams, transform_,
-                                      pixels_),
+    return {palimpsest::training_view(read_images(pack_, task.train, positions), streams,
+                                      transform_, pixels_),
             targets(task.train, positions)};
   });
 }

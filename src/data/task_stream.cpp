@@ -78,7 +78,7 @@ std::string lower_case(std::string_view text) {
 // big-endian, over 2^64.
 double content_share(const Pack& pack, std::int64_t sample) {
   const std::string hash =
-      sha256(pack.holds_texts() ? std::as_bytes(pack.tokens(sample)) : pack.image(sample).bytes);
+      sha256(pack.has_texts() ? std::as_bytes(pack.tokens(sample)) : pack.image(sample).bytes);
   return std::ldexp(static_cast<double>(std::stoull(hash.substr(0, 16), nullptr, 16) >> 11), -53);
 }
 
@@ -168,16 +168,16 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol, double 
 
 Task joint_task(std::span<const Task> tasks) {
   Task joint{.index = 0, .name = concat("joint of ", tasks.size(), " tasks")};
-  std::map<std::string_view, std::int64_t> number_of;
+  std::map<std::string_view, std::int64_t> number_by_class;
   const auto add = [&](const LabelledSamples& from, const Task& task, LabelledSamples& into) {
     into.samples.insert(into.samples.end(), from.samples.begin(), from.samples.end());
     for (const std::int64_t target : from.targets) {
-      into.targets.push_back(number_of.at(task.classes[static_cast<std::size_t>(target)]));
+      into.targets.push_back(number_by_class.at(task.classes[static_cast<std::size_t>(target)]));
     }
   };
   for (const Task& task : tasks) {
     for (const std::string& name : task.classes) {
-      if (number_of.try_emplace(name, std::ssize(joint.classes)).second)
+      if (number_by_class.try_emplace(name, std::ssize(joint.classes)).second)
         joint.classes.push_back(name);
     }
     add(task.train, task, joint.train);

@@ -47,7 +47,7 @@ void set_deterministic() {
 }
 
 // What the bits depend on: libraries choose their kernels by these.
-std::string model_of(const CudaApi& api, int device) {
+std::string device_name(const CudaApi& api, int device) {
   CudaDeviceInfo info;
   check_cuda(api, api.probe.describe_device(device, &info), concat("describe device ", device));
   int runtime = 0;
@@ -84,7 +84,7 @@ Placement make_placement(DeviceKind choice, bool share_device, HostGroup& group,
     set_deterministic();
     placement.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
     placement.cuda = api;
-    placement.device_model = model_of(*api, index);
+    placement.device_model = device_name(*api, index);
     const RankDevice& own = ranks[static_cast<std::size_t>(group.rank())];
     placement.ranks_on_device =
         static_cast<std::size_t>(std::ranges::count(ranks, own.identity, &RankDevice::identity));

@@ -6,31 +6,31 @@
 namespace palimpsest {
 namespace {
 
-c10::impl::VirtualGuardImpl guard_of(at::Device device) {
+c10::impl::VirtualGuardImpl device_guard(at::Device device) {
   return c10::impl::VirtualGuardImpl(device.type());
 }
 
 }  // namespace
 
 void use_own_stream(at::Device device) {
-  const auto guard = guard_of(device);
+  const auto guard = device_guard(device);
   guard.exchangeStream(guard.getStreamFromGlobalPool(device, /*isHighPriority=*/true));
 }
 
 void wait_for(at::Device device) {
   if (device.is_cpu()) return;
-  const auto guard = guard_of(device);
+  const auto guard = device_guard(device);
   guard.synchronizeStream(guard.getStream(device));
 }
 
 SideStream::SideStream(at::Device device)
     : device_(device),
-      stream_(device.is_cpu() ? guard_of(device).getStream(device)
-                              : guard_of(device).getStreamFromGlobalPool(device)) {}
+      stream_(device.is_cpu() ? device_guard(device).getStream(device)
+                              : device_guard(device).getStreamFromGlobalPool(device)) {}
 
 void SideStream::run(const std::function<void()>& work) {
   if (device_.is_cpu()) return work();
-  const auto guard = guard_of(device_);
+  const auto guard = device_guard(device_);
   const c10::Stream main = guard.exchangeStream(stream_);
   try {
     work();
@@ -46,13 +46,13 @@ void SideStream::run(const std::function<void()>& work) {
 
 void SideStream::hand_over(const at::Tensor& tensor) {
   if (tensor.device().is_cpu()) return;
-  tensor.record_stream(guard_of(tensor.device()).getStream(tensor.device()));
+  tensor.record_stream(device_guard(tensor.device()).getStream(tensor.device()));
 }
 
 void Pace::queued() {
   if (device_.is_cpu()) return;
   c10::Event end(device_.type());
-  end.record(guard_of(device_).getStream(device_));
+  end.record(device_guard(device_).getStream(device_));
   ends_.push_back(std::move(end));
   constexpr std::size_t kAhead = 2;
   if (ends_.size() <= kAhead) return;

@@ -17,7 +17,7 @@ std::string cuda_version(int number) {
 }
 
 // Of this rank. What fails is the obstacle. Leaves the current device at the one that it takes.
-json devices_of(const CudaLookup& cuda, int node_rank, bool share) {
+json probe_devices(const CudaLookup& cuda, int node_rank, bool share) {
   json facts = {{"obstacle", cuda.obstacle}};
   if (cuda.api == nullptr) return facts;
   const CudaApi& api = *cuda.api;
@@ -68,7 +68,7 @@ json devices_of(const CudaLookup& cuda, int node_rank, bool share) {
 
 json measure_devices(ThisRank& rank) {
   const DoctorRequest& request = rank.request;
-  json facts = devices_of(request.cuda, rank.group.node_rank(), request.share_device);
+  json facts = probe_devices(request.cuda, rank.group.node_rank(), request.share_device);
   facts["conflict"] = "";
   if (rank.group.any(facts["obstacle"] != "", "device agreement")) return facts;
   rank.devices = gather_devices(request.cuda.api, request.share_device, rank.group);
@@ -147,7 +147,7 @@ Judgement judge_peers(const RankFacts& ranks, const DoctorRequest&) {
 
 }  // namespace
 
-std::vector<Check> checks_of_devices() {
+std::vector<Check> device_checks() {
   return {
       {"devices", "count, model, free memory",
        "a different one on every rank, of one model, not in use by another program",

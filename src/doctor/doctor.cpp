@@ -17,7 +17,7 @@ std::string_view word(Verdict verdict) {
 }
 
 // Not every text that is measured is UTF-8: variables of the environment, names of hosts.
-std::string text_of(const json& value, int indent) {
+std::string dump_json(const json& value, int indent) {
   return value.dump(indent, ' ', false, json::error_handler_t::replace);
 }
 
@@ -25,13 +25,12 @@ std::string text_of(const json& value, int indent) {
 
 std::vector<Check> checks() {
   std::vector<Check> all;
-  for (const auto& part :
-       {checks_of_job(), checks_of_devices(), checks_of_exchanges(), checks_of_folder()})
+  for (const auto& part : {job_checks(), device_checks(), exchange_checks(), folder_checks()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }
 
-std::string line_of(const Finding& finding) {
+std::string finding_line(const Finding& finding) {
   constexpr std::size_t kVerdictWidth = 6, kCheckWidth = 16;
   std::string line(word(finding.verdict));
   line.resize(kVerdictWidth, ' ');
@@ -57,11 +56,11 @@ std::string Diagnosis::to_json() const {
   for (const char* const transport : {"mpi", "nccl"})
     for (const auto& timing : ranks[0].value(concat("all-reduce ", transport), json::array()))
       timings.push_back(timing);
-  return text_of(json{{"failed", failed()},
-                      {"findings", lines},
-                      {"all_reduce", timings},
-                      {"ranks", facts}},
-                 2) +
+  return dump_json(json{{"failed", failed()},
+                        {"findings", lines},
+                        {"all_reduce", timings},
+                        {"ranks", facts}},
+                   2) +
          "\n";
 }
 
@@ -82,7 +81,7 @@ Diagnosis diagnose(const DoctorRequest& request, HostGroup& group, Watchdog& wat
   for (const Check& check : checks()) {
     const Watchdog::Phase phase(watchdog, check.name);
     try {
-      const std::string own = check.measure ? text_of(check.measure(rank), -1) : "{}";
+      const std::string own = check.measure ? dump_json(check.measure(rank), -1) : "{}";
       const auto all = group.gather(own, "what the ranks measured");
       for (std::size_t i = 0; i < all.size(); ++i) diagnosis.ranks.add(i, json::parse(all[i]));
     } catch (const Error& error) {

@@ -86,7 +86,7 @@ json time_all_reduces(Collectives& collectives, ThisRank& rank, const Workspace&
   constexpr double kEnough = 0.1, kTooLong = 1, kMostRepetitions = 100, kNano = 1e-9;
   const std::size_t largest = rank.request.largest_all_reduce / sizeof(float) * sizeof(float);
   const int ranks = collectives.size();
-  const auto seconds_of = [&](std::size_t count, int repetitions) {
+  const auto measure_seconds = [&](std::size_t count, int repetitions) {
     rank.group.barrier("timing of an all-reduce");
     const Stopwatch watch;
     for (int i = 0; i < repetitions; ++i)
@@ -107,17 +107,17 @@ json time_all_reduces(Collectives& collectives, ThisRank& rank, const Workspace&
     std::vector<float> values(bytes / sizeof(float));
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = term(i, collectives.rank() + 1);
     space.copy(space.data, values.data(), bytes);
-    seconds_of(values.size(), 1);
+    measure_seconds(values.size(), 1);
     space.copy(values.data(), space.data, bytes);
     for (std::size_t i = 0; i < values.size(); ++i)
       wrong += values[i] == term(i, ranks * (ranks + 1) / 2) ? 0 : 1;
     std::ranges::fill(values, 0.0F);  // sums of zeros stay finite
     space.copy(space.data, values.data(), bytes);
     // The first may have waited for a rank that was not scheduled.
-    const double first = seconds_of(values.size(), 1);
-    const double once = std::min(first, seconds_of(values.size(), 1));
+    const double first = measure_seconds(values.size(), 1);
+    const double once = std::min(first, measure_seconds(values.size(), 1));
     const double repetitions = std::clamp(kEnough / once, 1.0, kMostRepetitions);
-    const double seconds = seconds_of(values.size(), static_cast<int>(repetitions));
+    const double seconds = measure_seconds(values.size(), static_cast<int>(repetitions));
     const double bandwidth = static_cast<double>(bytes) / seconds;
     timings.push_back({{"transport", collectives.name()},
                        {"bytes", bytes},
@@ -180,7 +180,7 @@ Judgement judge_all_reduce(const RankFacts& ranks, const std::string& check,
 
 }  // namespace
 
-std::vector<Check> checks_of_exchanges() {
+std::vector<Check> exchange_checks() {
   return {
       {"clocks", "offset from rank 0's, bounded by the shortest of ten rounds",
        "at most a quarter of a second",

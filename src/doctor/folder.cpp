@@ -23,7 +23,7 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 // The name behind the number that the kernel has for it.
-std::string file_system_of(const fs::path& folder) {
+std::string file_system_name(const fs::path& folder) {
   const std::map<std::uint32_t, const char*> names = {
       {0x6969, "nfs"},        {0x0bd00bd0, "lustre"},  {0x47504653, "gpfs"},
       {0x19830326, "beegfs"}, {0x00c36400, "ceph"},    {0x65735546, "fuse"},
@@ -38,7 +38,7 @@ std::string file_system_of(const fs::path& folder) {
 
 // What `work` threw; empty where it did its work.
 template <typename Work>
-std::string problem_of(const Work& work) {
+std::string find_problem(const Work& work) {
   try {
     work();
   } catch (const std::exception& error) {
@@ -48,11 +48,11 @@ std::string problem_of(const Work& work) {
 }
 
 // Reads until the expected content is there, or for as long as a network file system may take.
-json view_of(const fs::path& file, const std::string& expected) {
+json read_facts(const fs::path& file, const std::string& expected) {
   constexpr double kPatience = 5;  // seconds
   const Stopwatch watch;
   for (;;) {
-    const std::string problem = problem_of([&] {
+    const std::string problem = find_problem([&] {
       const std::string found = read_probe_file(file);
       if (found != expected)
         throw Error(concat(file.string(), ": expected '", expected, "', found '", found, "'"));
@@ -70,16 +70,16 @@ json write_and_read(ThisRank& rank, const fs::path& file, const std::string& con
   json facts = json::object();
   std::string problem;
   if (rank.group.rank() == 0) {
-    problem = problem_of([&] {
+    problem = find_problem([&] {
       const Stopwatch watch;
       write_probe_file(file, content);
       facts = {{"commit_seconds", watch.seconds()},
                {"free_bytes", fs::space(file.parent_path()).available},
-               {"file_system", file_system_of(file.parent_path())}};
+               {"file_system", file_system_name(file.parent_path())}};
     });
   }
   problem = rank.group.broadcast(problem, 0, kPhase);
-  facts.update(problem.empty() ? view_of(file, content) : json{{"write_problem", problem}});
+  facts.update(problem.empty() ? read_facts(file, content) : json{{"write_problem", problem}});
   rank.group.barrier(kPhase);
   return facts;
 }
@@ -154,7 +154,7 @@ Judgement judge_space(const RankFacts& ranks, const DoctorRequest& request) {
 
 }  // namespace
 
-std::vector<Check> checks_of_folder() {
+std::vector<Check> folder_checks() {
   return {
       {"run folder",
        "with --out: a file written by HDF5, synced and renamed as a record is, replaced, read by "

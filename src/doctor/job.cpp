@@ -59,14 +59,14 @@ Judgement judge_ranks(const RankFacts& ranks, const DoctorRequest&) {
 }
 
 json measure_versions(ThisRank& rank) {
-  json versions = {{"HDF5", hdf5_version()}, {"executable", sha256_of_file("/proc/self/exe")}};
+  json versions = {{"HDF5", hdf5_version()}, {"executable", sha256_file("/proc/self/exe")}};
   for (const auto& [name, version] : rank.request.versions) versions[name] = version;
   return {{"versions", versions}};
 }
 
 // Of an object of texts: the value of `name` on every rank.
-std::vector<std::string> values_of(const RankFacts& ranks, const char* fact,
-                                   const std::string& name, const char* otherwise) {
+std::vector<std::string> values_by_rank(const RankFacts& ranks, const char* fact,
+                                        const std::string& name, const char* otherwise) {
   std::vector<std::string> values;
   for (std::size_t rank = 0; rank < ranks.size(); ++rank)
     values.push_back(ranks[rank].value(fact, json::object()).value(name, otherwise));
@@ -78,7 +78,7 @@ Judgement judge_versions(const RankFacts& ranks, const DoctorRequest& request) {
   Verdict verdict = Verdict::kOk;
   std::string alike, differ;
   for (const auto& [name, version] : ranks[0].at("versions").items()) {
-    const auto values = values_of(ranks, "versions", name, "unknown");
+    const auto values = values_by_rank(ranks, "versions", name, "unknown");
     const std::string differing = ranks.differences(values);
     append(alike, concat(name, ' ', name == "executable" ? short_hash(values[0]) : values[0]));
     if (differing.empty()) continue;
@@ -225,7 +225,7 @@ Judgement judge_variables(const RankFacts& ranks, const DoctorRequest&) {
   }
   std::string shown, problem;
   for (const std::string& name : names) {
-    const auto values = values_of(ranks, "variables", name, "not set");
+    const auto values = values_by_rank(ranks, "variables", name, "not set");
     const std::string differing = ranks.differences(values), &value = values.front();
     append(shown, concat(name, "=", differing.empty() ? value : "(one for each rank)"));
     if (!differing.empty() && !own.contains(name))
@@ -239,7 +239,7 @@ Judgement judge_variables(const RankFacts& ranks, const DoctorRequest&) {
 
 }  // namespace
 
-std::vector<Check> checks_of_job() {
+std::vector<Check> job_checks() {
   return {
       {"MPI", "library, standard and thread level", "alike on all ranks",
        "Start every rank with the MPI of the build", measure_mpi,

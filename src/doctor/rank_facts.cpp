@@ -43,11 +43,12 @@ std::vector<std::vector<std::size_t>> RankFacts::nodes() const {
 }
 
 std::string RankFacts::differences(std::span<const std::string> values) const {
-  std::map<std::string, std::vector<std::size_t>> ranks_of;
-  for (std::size_t rank = 0; rank < values.size(); ++rank) ranks_of[values[rank]].push_back(rank);
-  if (ranks_of.size() < 2) return "";
-  std::vector<std::pair<std::string, std::vector<std::size_t>>> groups(ranks_of.begin(),
-                                                                       ranks_of.end());
+  std::map<std::string, std::vector<std::size_t>> ranks_by_value;
+  for (std::size_t rank = 0; rank < values.size(); ++rank)
+    ranks_by_value[values[rank]].push_back(rank);
+  if (ranks_by_value.size() < 2) return "";
+  std::vector<std::pair<std::string, std::vector<std::size_t>>> groups(ranks_by_value.begin(),
+                                                                       ranks_by_value.end());
   std::ranges::stable_sort(groups, std::greater(), [](const auto& g) { return g.second.size(); });
   std::string text;
   for (const auto& [value, ranks] : groups)

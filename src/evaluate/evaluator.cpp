@@ -15,8 +15,8 @@ enum Outcome : std::int64_t { kCorrect, kGivenTask, kTopFive, kOwnTask, kOutcome
 constexpr const char* kNames[] = {"correct", "correct_given_task", "correct_top5", "correct_task"};
 
 // [kOutcomes, samples] bool. logits: [samples, all classes]; the task's classes begin at `first`.
-at::Tensor outcomes_of(const at::Tensor& logits, const at::Tensor& targets, std::int64_t first,
-                       std::int64_t classes) {
+at::Tensor count_outcomes(const at::Tensor& logits, const at::Tensor& targets, std::int64_t first,
+                          std::int64_t classes) {
   const at::Tensor chosen = logits.argmax(1), target = targets + first;
   const at::Tensor column = target.unsqueeze(1), own = logits.gather(1, column);
   const at::Tensor place = at::arange(logits.size(1), target.options());
@@ -30,18 +30,18 @@ at::Tensor outcomes_of(const at::Tensor& logits, const at::Tensor& targets, std:
 // What is known without the model; and of which task and class, among all, each sample is.
 struct Samples {
   EvaluationRow row;
-  std::vector<std::size_t> task_of, class_of;
+  std::vector<std::size_t> task_by_sample, class_by_sample;
 };
 
-Samples samples_of(std::span<const Task> tasks) {
+Samples find_samples(std::span<const Task> tasks) {
   Samples all;
   for (const Task& task : tasks) {
     const std::size_t first_class = all.row.class_samples.size();
     all.row.class_samples.resize(first_class + task.classes.size());
     for (const std::int64_t target : task.test.targets) {
-      all.task_of.push_back(all.row.samples.size());
-      all.class_of.push_back(first_class + static_cast<std::size_t>(target));
-      ++all.row.class_samples[all.class_of.back()];
+      all.task_by_sample.push_back(all.row.samples.size());
+      all.class_by_sample.push_back(first_class + static_cast<std::size_t>(target));
+      ++all.row.class_samples[all.class_by_sample.back()];
     }
     all.row.samples.push_back(task.test.size());
   }
@@ -50,8 +50,8 @@ Samples samples_of(std::span<const Task> tasks) {
 
 // How many of the samples of each place were so; `outcome`: by sample, false for those of other
 // ranks.
-std::vector<std::int64_t> counts_of(const bool* outcome, const std::vector<std::size_t>& places,
-                                    std::size_t size) {
+std::vector<std::int64_t> count_by_group(const bool* outcome,
+                                         const std::vector<std::size_t>& places, std::size_t size) {
   std::vector<std::int64_t> counts(size);
   for (std::size_t i = 0; i < places.size(); ++i) counts[places[i]] += outcome[i] ? 1 : 0;
   return counts;
@@ -66,15 +66,15 @@ EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::spa
   const Watchdog::Phase phase(session.watchdog, "evaluation", 10);
   const std::int64_t size = session.config.evaluation_batch;
   const ClassesSeen seen = classes_seen(tasks, session.config.scenario);
-  auto [row, task_of, class_of] = samples_of(tasks);
-  std::vector<std::size_t> task_of_chunk;
+  auto [row, task_by_sample, class_by_sample] = find_samples(tasks);
+  std::vector<std::size_t> task_by_chunk;
   for (std::size_t j = 0; j < tasks.size(); ++j)
-    task_of_chunk.insert(task_of_chunk.end(), chunks(row.samples[j], size).size(), j);
+    task_by_chunk.insert(task_by_chunk.end(), chunks(row.samples[j], size).size(), j);
   // Where the model is, so that nothing waits for a chunk.
   const at::TensorOptions place(session.device());
-  const std::int64_t all = std::ssize(task_of);
+  const std::int64_t all = std::ssize(task_by_sample);
   const at::Tensor outcomes = at::zeros({kOutcomes, all}, place.dtype(at::kBool));
-  const at::Tensor losses = at::zeros({std::ssize(task_of_chunk)}, place.dtype(at::kDouble));
+  const at::Tensor losses = at::zeros({std::ssize(task_by_chunk)}, place.dtype(at::kDouble));
   RecordedPass pass(session.placement.make_graph,
                     [&](const Batch& batch) { return scores(session.model->features(batch)); });
   ChunkLoop loop(session, session.group.size());
@@ -84,7 +84,7 @@ EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::spa
     loop.over(tasks[j].test, size, [&](const Chunk& chunk, std::int64_t, const Batch& batch) {
       const at::Tensor logits = pass(batch);
       outcomes.narrow(1, before + chunk.first, chunk.size())
-          .copy_(outcomes_of(logits, batch.targets, first, classes));
+          .copy_(count_outcomes(logits, batch.targets, first, classes));
       losses[chunk.number].copy_(at::cross_entropy_loss(
           logits.narrow(1, first, classes).to(at::kDouble), batch.targets, {}, at::Reduction::Sum));
     });
@@ -93,26 +93,26 @@ EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::spa
   const at::Tensor became = outcomes.to(at::kCPU);
   for (std::int64_t k = 0; k < kOutcomes; ++k) {
     std::vector<std::int64_t> counts =
-        counts_of(became[k].const_data_ptr<bool>(), task_of, tasks.size());
+        count_by_group(became[k].const_data_ptr<bool>(), task_by_sample, tasks.size());
     session.group.sum(std::span(counts), "evaluation counts");
     row.add(kNames[k], {counts.begin(), counts.end()});
   }
-  row.class_correct =
-      counts_of(became[kCorrect].const_data_ptr<bool>(), class_of, row.class_samples.size());
+  row.class_correct = count_by_group(became[kCorrect].const_data_ptr<bool>(), class_by_sample,
+                                     row.class_samples.size());
   session.group.sum(std::span(row.class_correct), "evaluation counts by class");
   // What only one rank has keeps its bits.
   const at::Tensor found = losses.to(at::kCPU);
-  std::vector<double> loss_of_chunk(found.const_data_ptr<double>(),
-                                    found.const_data_ptr<double>() + found.numel());
-  session.group.sum(std::span(loss_of_chunk), "evaluation losses");
+  std::vector<double> chunk_losses(found.const_data_ptr<double>(),
+                                   found.const_data_ptr<double>() + found.numel());
+  session.group.sum(std::span(chunk_losses), "evaluation losses");
   std::vector<double> loss(tasks.size());
-  for (std::size_t i = 0; i < loss_of_chunk.size(); ++i) loss[task_of_chunk[i]] += loss_of_chunk[i];
+  for (std::size_t i = 0; i < chunk_losses.size(); ++i) loss[task_by_chunk[i]] += chunk_losses[i];
   row.add("loss_given_task", std::move(loss));
   return row;
 }
 
-std::vector<float> logits_of(Session& session, const AdaptedWeights& weights,
-                             const LabelledSamples& samples, const ClassScores& scores) {
+std::vector<float> compute_logits(Session& session, const AdaptedWeights& weights,
+                                  const LabelledSamples& samples, const ClassScores& scores) {
   load_weights(session, weights);
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(session.watchdog, "prediction", 10);

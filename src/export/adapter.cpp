@@ -36,8 +36,8 @@ Pair concatenated(const std::vector<WeightedFactors>& parts, const AdaptedModule
 }
 
 // Modules of the other program, and at which of `of` equal parts of its rows a pair belongs.
-std::vector<WrittenName> targets_of(const std::string& module, const BackboneConfig& backbone,
-                                    const Checkpoint& weights, Dialect dialect) {
+std::vector<WrittenName> written_names(const std::string& module, const BackboneConfig& backbone,
+                                       const Checkpoint& weights, Dialect dialect) {
   const auto module_name = [](std::string tensor) {
     return tensor.substr(0, tensor.size() - std::string_view(".weight").size());
   };
@@ -75,7 +75,7 @@ std::map<std::string, Pair> fused(const std::vector<Pair>& pairs, const AdaptedL
                                   Dialect dialect) {
   std::map<std::string, Pair> modules;
   for (std::size_t m = 0; m < pairs.size(); ++m) {
-    const auto targets = targets_of(layout.modules()[m].name, backbone, weights, dialect);
+    const auto targets = written_names(layout.modules()[m].name, backbone, weights, dialect);
     const Eigen::Index rows = pairs[m].b.rows() / std::ssize(targets);
     for (std::size_t i = 0; i < targets.size(); ++i) {
       const Pair share{pairs[m].a,
@@ -87,8 +87,8 @@ std::map<std::string, Pair> fused(const std::vector<Pair>& pairs, const AdaptedL
 }
 
 // Each rank as peft's lora_alpha, too, so that it multiplies by 1.
-nlohmann::ordered_json config_of(const std::map<std::string, Pair>& modules,
-                                 const std::string& base) {
+nlohmann::ordered_json peft_config(const std::map<std::string, Pair>& modules,
+                                   const std::string& base) {
   std::int64_t rank = 0;
   std::vector<std::string> names;
   nlohmann::ordered_json others = nlohmann::ordered_json::object();
@@ -115,7 +115,7 @@ nlohmann::ordered_json config_of(const std::map<std::string, Pair>& modules,
           {"use_dora", false}};
 }
 
-std::vector<float> values_of(const Matrix& matrix) {
+std::vector<float> to_vector(const Matrix& matrix) {
   return {matrix.data(), matrix.data() + matrix.size()};
 }
 
@@ -125,14 +125,14 @@ void write_adapter(const std::map<std::string, Pair>& modules, const std::string
   for (const auto& [name, pair] : modules) {
     const std::string key = concat("base_model.model.", name);
     tensors.push_back({key + ".lora_A.weight", {pair.a.rows(), pair.a.cols()}, [&pair = pair] {
-                         return values_of(pair.a);
+                         return to_vector(pair.a);
                        }});
     tensors.push_back({key + ".lora_B.weight", {pair.b.rows(), pair.b.cols()}, [&pair = pair] {
-                         return values_of(pair.b);
+                         return to_vector(pair.b);
                        }});
   }
   write_safetensors(folder / "adapter_model.safetensors", std::move(tensors));
-  write_file_atomically(folder / "adapter_config.json", config_of(modules, base).dump(2) + "\n");
+  write_file_atomically(folder / "adapter_config.json", peft_config(modules, base).dump(2) + "\n");
 }
 
 }  // namespace

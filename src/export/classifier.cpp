@@ -10,10 +10,10 @@
 namespace palimpsest {
 namespace {
 
-std::string pooling_of(const ExportSource& source, const BackboneConfig& backbone) {
+std::string pooling_name(const ExportSource& source, const BackboneConfig& backbone) {
   const auto* const vit = std::get_if<VitConfig>(&backbone);
   if (vit == nullptr) return "tokens";
-  const std::string pooling = setting_of(source, "pooling", "auto");
+  const std::string pooling = recorded_setting(source, "pooling", "auto");
   if (pooling != "auto") return pooling;
   return vit->mean_pooling ? "mean" : "class";
 }
@@ -31,7 +31,8 @@ std::vector<float> widened(const Head& head, bool mean) {
 
 }  // namespace
 
-std::string setting_of(const ExportSource& source, const char* key, const std::string& otherwise) {
+std::string recorded_setting(const ExportSource& source, const char* key,
+                             const std::string& otherwise) {
   const auto config = nlohmann::json::parse(source.config, nullptr, /*allow_exceptions=*/false);
   if (!config.is_object() || !config.contains(key) || !config[key].is_string()) return otherwise;
   return config[key];
@@ -40,9 +41,9 @@ std::string setting_of(const ExportSource& source, const char* key, const std::s
 Classifier make_classifier(const ExportSource& source, const BackboneConfig& backbone,
                            const Checkpoint& weights, Dialect dialect) {
   const std::span<const Head> heads =
-      heads_in_use(setting_of(source, "scenario", "class-incremental"), source.heads);
+      heads_in_use(recorded_setting(source, "scenario", "class-incremental"), source.heads);
   Classifier classifier;
-  classifier.pooling = pooling_of(source, backbone);
+  classifier.pooling = pooling_name(source, backbone);
   const std::size_t first = source.classes.size() - heads.size();
   for (std::size_t t = first; t < source.classes.size(); ++t) {
     classifier.classes.insert(classifier.classes.end(), source.classes[t].begin(),

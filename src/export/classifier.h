@@ -20,7 +20,8 @@ struct Classifier {
 };
 
 // What settings of a run say, of a JSON text that may be empty.
-std::string setting_of(const ExportSource& source, const char* key, const std::string& otherwise);
+std::string recorded_setting(const ExportSource& source, const char* key,
+                             const std::string& otherwise);
 
 Classifier make_classifier(const ExportSource& source, const BackboneConfig& backbone,
                            const Checkpoint& weights, Dialect dialect);

@@ -60,14 +60,14 @@ std::string_view column(const Row& row, Dialect dialect, bool dino) {
   throw Error("the own dialect has no table of names");
 }
 
-std::string_view block_of(Dialect dialect, bool dino) {
+std::string_view block_prefix(Dialect dialect, bool dino) {
   if (dialect == Dialect::kTimm) return "blocks.";
   return dialect == Dialect::kHf5 && !dino ? "layers." : "encoder.layer.";
 }
 
 }  // namespace
 
-std::string_view prefix_of(const VitConfig& config, Dialect dialect, bool with_classifier) {
+std::string_view name_prefix(const VitConfig& config, Dialect dialect, bool with_classifier) {
   if (!with_classifier || dialect == Dialect::kTimm) return "";
   if (!is_dino(config)) return "vit.";
   return config.registers > 0 ? "dinov2_with_registers." : "dinov2.";
@@ -76,12 +76,12 @@ std::string_view prefix_of(const VitConfig& config, Dialect dialect, bool with_c
 WrittenName written_name(const VitConfig& config, Dialect dialect, std::string_view canonical,
                          bool prefix) {
   constexpr std::string_view kBlocks = "blocks.";
-  std::string before(prefix_of(config, dialect, prefix));
+  std::string before(name_prefix(config, dialect, prefix));
   std::string_view part = canonical;
   if (canonical.starts_with(kBlocks)) {
     part.remove_prefix(kBlocks.size());
     const std::size_t number = part.find('.') + 1;
-    before += concat(block_of(dialect, is_dino(config)), part.substr(0, number));
+    before += concat(block_prefix(dialect, is_dino(config)), part.substr(0, number));
     part.remove_prefix(number);
   }
   std::string_view ending;
@@ -106,7 +106,7 @@ WrittenName written_name(const VitConfig& config, Dialect dialect, std::string_v
   return name;
 }
 
-std::vector<CanonicalTensor> tensors_of(const VitConfig& config) {
+std::vector<CanonicalTensor> vit_tensors(const VitConfig& config) {
   const std::int64_t width = config.width;
   std::vector<CanonicalTensor> tensors;
   const auto linear = [&](const std::string& name, std::int64_t out, std::int64_t in,
@@ -147,17 +147,17 @@ std::vector<CanonicalTensor> tensors_of(const VitConfig& config) {
 }
 CanonicalWeights::Place own_place(const Checkpoint& weights, const BackboneConfig& backbone,
                                   const std::string& module) {
-  const Spellings& spellings = spellings_of(backbone);
+  const Spellings& spellings = find_spellings(backbone);
   const CanonicalWeights canonical(weights, spellings);
   const std::string name = module + ".weight";
-  if (canonical.contains(name)) return canonical.place_of(name);
+  if (canonical.contains(name)) return canonical.find_place(name);
   for (const std::string_view prefix : spellings.prefixes) {  // the first is none
     const std::string longer = concat(prefix, name);
     if (weights.contains(longer)) return {.tensors = {longer}};
     const std::string shorter = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
     if (weights.contains(shorter)) return {.tensors = {shorter}};
   }
-  return canonical.place_of(name);  // throws
+  return canonical.find_place(name);  // throws
 }
 
 }  // namespace palimpsest

@@ -17,7 +17,7 @@ namespace palimpsest {
 namespace {
 
 // theta_hat - theta_hat_0 of one matrix; empty where it isn't adapted.
-std::span<const float> difference_of(const ExportSource& source, std::string_view tensor) {
+std::span<const float> merged_difference(const ExportSource& source, std::string_view tensor) {
   for (const AdaptedModule& module : source.layout.modules()) {
     if (tensor != module.name + ".weight") continue;
     return std::span(source.weights)
@@ -33,7 +33,7 @@ std::vector<float> read(CanonicalWeights& canonical, const ExportSource& source,
     const std::vector<float> part = to_floats(piece);
     values.insert(values.end(), part.begin(), part.end());
   }
-  const std::span<const float> difference = difference_of(source, tensor.name);
+  const std::span<const float> difference = merged_difference(source, tensor.name);
   if (!difference.empty()) add_scaled(values, 1, difference);
   return values;
 }
@@ -59,7 +59,7 @@ std::vector<TensorToWrite> own_tensors(const ExportSource& source, const Backbon
   std::map<std::string, std::vector<Change>> changes;
   for (const AdaptedModule& module : source.layout.modules()) {
     const std::string name = module.name + ".weight";
-    const std::span<const float> difference = difference_of(source, name);
+    const std::span<const float> difference = merged_difference(source, name);
     const CanonicalWeights::Place place = own_place(weights, backbone, module.name);
     const std::size_t size = difference.size() / place.tensors.size();
     for (std::size_t i = 0; i < place.tensors.size(); ++i) {
@@ -94,7 +94,7 @@ std::vector<TensorToWrite> translated_tensors(const ExportSource& source,
     std::vector<CanonicalTensor> parts;  // one above the other
   };
   std::map<std::string, Written> written;
-  for (const CanonicalTensor& tensor : tensors_of(config)) {
+  for (const CanonicalTensor& tensor : vit_tensors(config)) {
     const WrittenName name = written_name(config, dialect, tensor.name, prefix);
     Written& whole = written[name.name];
     whole.shape = tensor.shape;
@@ -102,12 +102,12 @@ std::vector<TensorToWrite> translated_tensors(const ExportSource& source,
     whole.parts.push_back(tensor);  // query, key and value come in their order
   }
   for (const AdaptedModule& module : source.layout.modules())
-    canonical.place_of(module.name + ".weight");  // throws for what isn't canonical
+    canonical.find_place(module.name + ".weight");  // throws for what isn't canonical
   std::vector<TensorToWrite> tensors;
   if (config.layer_scale &&
       dialect != Dialect::kTimm) {  // of pretraining; transformers requires it
     tensors.push_back(
-        {concat(prefix_of(config, dialect, prefix), "embeddings.mask_token"),
+        {concat(name_prefix(config, dialect, prefix), "embeddings.mask_token"),
          {1, config.width},
          [width = config.width] { return std::vector<float>(static_cast<std::size_t>(width)); }});
   }
@@ -144,7 +144,7 @@ std::string export_model(const ExportSource& source, const BackboneConfig& backb
                          const Checkpoint& weights, Dialect dialect,
                          const std::filesystem::path& backbone_folder,
                          const std::filesystem::path& folder) {
-  CanonicalWeights canonical(weights, spellings_of(backbone));
+  CanonicalWeights canonical(weights, find_spellings(backbone));
   const auto* const vit = std::get_if<VitConfig>(&backbone);
   if (vit == nullptr && dialect != Dialect::kOwn) {
     throw UsageError(

@@ -20,7 +20,7 @@ Json labels(const std::vector<std::string>& classes) {
   return labels;
 }
 
-Json numbers_of(const std::vector<std::string>& classes) {
+Json class_numbers(const std::vector<std::string>& classes) {
   Json numbers = Json::object();
   for (std::size_t c = 0; c < classes.size(); ++c) numbers[classes[c]] = c;
   return numbers;
@@ -84,7 +84,7 @@ Json transformers_config(const VitConfig& config, const Classifier& classifier) 
       {"qkv_bias", config.projection_bias},
       {"torch_dtype", "float32"},
       {"id2label", labels(classifier.classes)},
-      {"label2id", numbers_of(classifier.classes)}};
+      {"label2id", class_numbers(classifier.classes)}};
   if (dino) {
     json["mlp_ratio"] = config.mlp / config.width;
   } else {
@@ -122,7 +122,7 @@ Json own_config(const VitConfig* vit, const Classifier& classifier,
 
 // With the colours, interpolation and crop that the run's images went through.
 VitConfig as_prepared(const ExportSource& source, VitConfig config) {
-  const std::string image = setting_of(source, "image-transform", "");
+  const std::string image = recorded_setting(source, "image-transform", "");
   if (key_in(image, "normalisation") == "none") {
     config.mean = {0, 0, 0};
     config.deviation = {1, 1, 1};
@@ -160,7 +160,7 @@ Json heads_json(const ExportSource& source, const Classifier& classifier) {
                {"kind", classifier.kind},        {"scale", classifier.scale},
                {"pooling", classifier.pooling},  {"classes_by_task", source.classes}};
   if (classifier.pooling == "tokens") return json;
-  const std::string image = setting_of(source, "image-transform", "");
+  const std::string image = recorded_setting(source, "image-transform", "");
   for (const auto& [name, key] : {std::pair("image-size", "size"),
                                   {"normalisation", "normalisation"},
                                   {"interpolation", "interpolation"},

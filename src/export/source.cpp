@@ -22,7 +22,7 @@ namespace {
 // The classifier whose answers are those of the heads.
 constexpr const char* kHeadsAlone = "local";
 
-std::size_t directions_of(const TaskRecord& task) {
+std::size_t direction_count(const TaskRecord& task) {
   std::size_t directions = 0;
   for (const LoraFactors& lora : task.lora) directions += static_cast<std::size_t>(lora.rank);
   return directions;
@@ -30,9 +30,9 @@ std::size_t directions_of(const TaskRecord& task) {
 
 // Whether theta_hat_t - theta_hat_{t-1} is the coefficients times parts of the task vector.
 bool is_linear(const TaskRecord& task) {
-  const std::unique_ptr<MergeRule> rule = rule_of_record(task.merge.rule);
+  const std::unique_ptr<MergeRule> rule = parse_recorded_rule(task.merge.rule);
   const std::size_t count = task.merge.coefficients.size();
-  return rule->coefficients_suffice() || (count > 1 && count == directions_of(task));
+  return rule->coefficients_suffice() || (count > 1 && count == direction_count(task));
 }
 
 // sum_k a_k u_k v_k', with the u_k as long as their singular values.
@@ -53,7 +53,7 @@ WeightedFactors along_directions(const LoraFactors& lora, std::span<const double
 // What a task adds, by module. taken_whole: all of its task vector, whatever the merge kept.
 std::vector<WeightedFactors> contribution(const TaskRecord& task, bool taken_whole) {
   const std::vector<double>& coefficients = task.merge.coefficients;
-  const std::size_t directions = directions_of(task);
+  const std::size_t directions = direction_count(task);
   const bool by_direction = !taken_whole && coefficients.size() > 1 &&
                             coefficients.size() == directions &&
                             coefficients.size() != task.lora.size();
@@ -82,8 +82,8 @@ std::vector<WeightedFactors> contribution(const TaskRecord& task, bool taken_who
 }
 
 // The sum over tasks, for every module in turn.
-std::vector<float> sum_of(const std::vector<std::vector<WeightedFactors>>& factors,
-                          const AdaptedLayout& layout) {
+std::vector<float> sum_factors(const std::vector<std::vector<WeightedFactors>>& factors,
+                               const AdaptedLayout& layout) {
   std::vector<float> sum(static_cast<std::size_t>(layout.size()));
   for (std::size_t m = 0; m < factors.size(); ++m) {
     const AdaptedModule& module = layout.modules()[m];
@@ -100,7 +100,7 @@ std::vector<float> sum_of(const std::vector<std::vector<WeightedFactors>>& facto
 // The sum of the adapters is what the run merged, except for rounding: one float32 rounding a task.
 void check_sum(const std::vector<std::vector<WeightedFactors>>& factors,
                const ExportSource& source) {
-  const std::vector<float> sum = sum_of(factors, source.layout);
+  const std::vector<float> sum = sum_factors(factors, source.layout);
   double squares = 0, differences = 0;
   for (std::size_t i = 0; i < sum.size(); ++i) {
     const double weight = source.weights[i], difference = sum[i] - weight;
@@ -126,7 +126,7 @@ void merge_up_to(const RunFolder& folder, const TaskRecord& last, bool optimum,
   source.layout = remerge_run(request).record.layout;
   source.weights = std::move(merged);
   if (!optimum) return;
-  source.weights = task_vector_of(last.lora, source.layout);
+  source.weights = make_task_vector(last.lora, source.layout);
   if (last.index > 0) add_scaled(source.weights, 1, before);
 }
 
@@ -160,7 +160,7 @@ ExportSource of_run(const RunFolder& folder, std::optional<std::int64_t> wanted,
   const std::int64_t done = manifest ? manifest->tasks_done : 0;
   if (done == 0) {
     throw InputError(concat(folder.path().string(), ": expected a run with a finished task, found ",
-                            found_instead_of_run(folder.path())));
+                            describe_missing_run(folder.path())));
   }
   folder.check_newest();
   const std::int64_t task = wanted.value_or(done - 1);

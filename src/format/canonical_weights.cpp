@@ -103,7 +103,7 @@ const Spellings& vit_spellings() {
   return spellings;
 }
 
-const Spellings& spellings_of(const BackboneConfig& config) {
+const Spellings& find_spellings(const BackboneConfig& config) {
   return std::holds_alternative<BertConfig>(config) ? bert_spellings() : vit_spellings();
 }
 
@@ -134,7 +134,7 @@ std::optional<CanonicalWeights::Place> CanonicalWeights::find(std::string_view c
   return std::nullopt;
 }
 
-CanonicalWeights::Place CanonicalWeights::place_of(std::string_view canonical) const {
+CanonicalWeights::Place CanonicalWeights::find_place(std::string_view canonical) const {
   if (std::optional<Place> place = find(canonical)) return *std::move(place);
   refuse_missing(canonical);
 }
@@ -161,13 +161,13 @@ void CanonicalWeights::refuse_missing(std::string_view canonical) const {
 
 std::string CanonicalWeights::name_in_file(std::string_view canonical) const {
   std::string names;
-  for (const std::string& name : place_of(canonical).tensors)
+  for (const std::string& name : find_place(canonical).tensors)
     names += concat(names.empty() ? "" : " and ", checkpoint_.name_in_file(name));
   return names;
 }
 
 std::vector<std::int64_t> CanonicalWeights::shape(std::string_view canonical) const {
-  const Place place = place_of(canonical);
+  const Place place = find_place(canonical);
   std::vector<std::int64_t> shape =
       without_leading_ones(checkpoint_.tensor(place.tensors.front()).shape);
   if (!shape.empty()) shape.front() = shape.front() * std::ssize(place.tensors) / place.of;
@@ -176,7 +176,7 @@ std::vector<std::int64_t> CanonicalWeights::shape(std::string_view canonical) co
 
 std::vector<TensorView> CanonicalWeights::pieces(std::string_view canonical,
                                                  std::span<const std::int64_t> shape) {
-  const Place place = place_of(canonical);
+  const Place place = find_place(canonical);
   std::vector<std::int64_t> stored(shape.begin(), shape.end());
   stored.front() = stored.front() * place.of / std::ssize(place.tensors);
   std::vector<TensorView> pieces;

@@ -200,9 +200,9 @@ void Checkpoint::open_shards(const std::filesystem::path& folder) {
 }
 
 std::string Checkpoint::sha256() const {
-  if (files_.size() == 1) return sha256_of_file(files_[0]);
+  if (files_.size() == 1) return sha256_file(files_[0]);
   std::string hashes;
-  for (const std::filesystem::path& file : files_) hashes += sha256_of_file(file);
+  for (const std::filesystem::path& file : files_) hashes += sha256_file(file);
   return palimpsest::sha256(hashes);
 }
 

@@ -75,12 +75,12 @@ std::string how_texts_differ(const std::string& ours, const std::string& theirs)
     return concat('"', shown(ours), "\" and \"", shown(theirs), '"');
   nlohmann::json both = a;
   both.update(b);
-  const auto value_of = [](const nlohmann::json& object, const std::string& key) {
+  const auto member_text = [](const nlohmann::json& object, const std::string& key) {
     return object.contains(key) ? object[key].dump() : "nothing";
   };
   std::string how;
   for (const auto& [key, value] : both.items()) {
-    const std::string first = value_of(a, key), second = value_of(b, key);
+    const std::string first = member_text(a, key), second = member_text(b, key);
     if (first != second)
       how += concat(how.empty() ? "" : "; ", key, " ", shown(first), " and ", shown(second));
   }
@@ -106,7 +106,7 @@ std::string how_differs(const H5File& a, const H5File& b, const std::string& pat
     }
     return how;
   }
-  with_elements_of(ours.type, [&]<typename Number>(const std::vector<Number>&) {
+  with_element_type(ours.type, [&]<typename Number>(const std::vector<Number>&) {
     how = how_numbers_differ(a.numbers<Number>(path, ours.dims), b.numbers<Number>(path, ours.dims),
                              ours.dims);
   });
@@ -114,11 +114,11 @@ std::string how_differs(const H5File& a, const H5File& b, const std::string& pat
 }
 
 // In the order of the description: the inputs of a run before its results.
-std::vector<std::string> paths_of_both(const H5File& a, const H5File& b, std::string_view type) {
+std::vector<std::string> all_paths(const H5File& a, const H5File& b, std::string_view type) {
   std::set<std::string> all = a.paths();
   all.insert(b.paths().begin(), b.paths().end());
   std::vector<std::string> paths(all.begin(), all.end());
-  const std::vector<ListedField> fields = fields_of(type);
+  const std::vector<ListedField> fields = list_fields(type);
   std::ranges::stable_sort(paths, {}, [&](const std::string& path) {
     return std::ranges::find_if(fields,
                                 [&](const ListedField& field) {
@@ -130,12 +130,12 @@ std::vector<std::string> paths_of_both(const H5File& a, const H5File& b, std::st
   return paths;
 }
 
-Manifest manifest_of(const RunFolder& run) {
+Manifest read_run_manifest(const RunFolder& run) {
   std::optional<Manifest> manifest = run.manifest();
   if (manifest) return *std::move(manifest);
   throw InputError(concat(run.path().string(),
                           ": expected a run folder with a manifest.json, found ",
-                          found_instead_of_run(run.path())));
+                          describe_missing_run(run.path())));
 }
 
 // The last file of this beginning that both name; "" when there is none.
@@ -163,7 +163,7 @@ RecordComparison compare_records(const std::filesystem::path& a, const std::file
     comparison.remarks.push_back(concat("states of versions ", ours, " and ", theirs,
                                         " of the format have other names for the same arrays"));
   }
-  for (const std::string& path : paths_of_both(first, second, type)) {
+  for (const std::string& path : all_paths(first, second, type)) {
     const bool is_remark = path == "/numerics";
     if (!is_remark && !is_hashed(path)) continue;
     const std::string how = how_differs(first, second, path, read_settings);
@@ -180,7 +180,7 @@ RecordComparison compare_records(const std::filesystem::path& a, const std::file
 RecordComparison compare_runs(const std::filesystem::path& a, const std::filesystem::path& b,
                               const ReadSettings& read_settings) {
   const RunFolder first(a), second(b);
-  const Manifest ours = manifest_of(first), theirs = manifest_of(second);
+  const Manifest ours = read_run_manifest(first), theirs = read_run_manifest(second);
   RecordComparison comparison;
   if (ours.tasks_done != theirs.tasks_done) {
     comparison.differences.push_back({.file = "manifest.json",

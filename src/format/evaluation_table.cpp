@@ -15,8 +15,8 @@ void add_row(std::vector<Number>& table, const std::vector<Number>& row, std::si
 
 // The first `length` numbers of row t; empty of an empty table.
 template <typename Number>
-std::vector<Number> row_of(const std::vector<Number>& table, std::size_t columns, std::size_t t,
-                           std::size_t length) {
+std::vector<Number> table_row(const std::vector<Number>& table, std::size_t columns, std::size_t t,
+                              std::size_t length) {
   if (table.empty()) return {};
   const auto begin = table.begin() + static_cast<std::ptrdiff_t>(t * columns);
   return {begin, begin + static_cast<std::ptrdiff_t>(length)};
@@ -27,23 +27,24 @@ bool is_all_zero(const auto& values) {
 }
 
 // classes: of tasks 0 to t.
-std::vector<EvaluationRow> rows_of(const EvaluationRow& table,
-                                   const std::vector<std::size_t>& classes, bool is_of_version_1) {
+std::vector<EvaluationRow> to_evaluation_rows(const EvaluationRow& table,
+                                              const std::vector<std::size_t>& classes,
+                                              bool is_of_version_1) {
   const std::size_t tasks = classes.size(), columns = tasks == 0 ? 0 : classes.back();
   std::vector<EvaluationRow> rows(tasks);
   for (std::size_t t = 0; t < tasks; ++t) {
     EvaluationRow& row = rows[t];
-    row.samples = row_of(table.samples, tasks, t, t + 1);
-    const auto counted = row_of(table.class_samples, columns, t, classes[t]);
+    row.samples = table_row(table.samples, tasks, t, t + 1);
+    const auto counted = table_row(table.class_samples, columns, t, classes[t]);
     if (!is_all_zero(counted)) {
       row.class_samples = counted;
-      row.class_correct = row_of(table.class_correct, columns, t, classes[t]);
+      row.class_correct = table_row(table.class_correct, columns, t, classes[t]);
     }
     for (std::size_t i = 0; i < table.scores.size(); ++i) {
       const Score& all = table.scores[i];
       Score score{.name = all.name,
-                  .sums = row_of(all.sums, tasks, t, t + 1),
-                  .weights = row_of(all.weights, tasks, t, t + 1)};
+                  .sums = table_row(all.sums, tasks, t, t + 1),
+                  .weights = table_row(all.weights, tasks, t, t + 1)};
       constexpr std::size_t kOf1_0 = 2;
       const bool has_score =
           is_of_version_1 ? i < kOf1_0 || !row.class_samples.empty() : !is_all_zero(score.weights);
@@ -64,7 +65,7 @@ void take_weights(Score& score, const EvaluationRow& row, std::vector<double> ow
   if (score.weights.empty()) score.weights.assign(row.samples.begin(), row.samples.end());
 }
 
-EvaluationRow table_of(const AccuracyMatrix& accuracy, RowOfTask row) {
+EvaluationRow to_evaluation_table(const AccuracyMatrix& accuracy, RowOfTask row) {
   const std::size_t tasks = accuracy.tasks();
   EvaluationRow table;
   std::size_t columns = 0;
@@ -89,13 +90,14 @@ EvaluationRow table_of(const AccuracyMatrix& accuracy, RowOfTask row) {
   return table;
 }
 
-AccuracyMatrix accuracy_of(const EvaluationRow& after_merge, const EvaluationRow& before_merge,
-                           const std::vector<std::vector<std::string>>& classes,
-                           bool is_of_version_1) {
+AccuracyMatrix to_accuracy_matrix(const EvaluationRow& after_merge,
+                                  const EvaluationRow& before_merge,
+                                  const std::vector<std::vector<std::string>>& classes,
+                                  bool is_of_version_1) {
   std::vector<std::size_t> seen;
   for (const auto& names : classes) seen.push_back((seen.empty() ? 0 : seen.back()) + names.size());
-  std::vector<EvaluationRow> after = rows_of(after_merge, seen, is_of_version_1);
-  std::vector<EvaluationRow> before = rows_of(before_merge, seen, is_of_version_1);
+  std::vector<EvaluationRow> after = to_evaluation_rows(after_merge, seen, is_of_version_1);
+  std::vector<EvaluationRow> before = to_evaluation_rows(before_merge, seen, is_of_version_1);
   AccuracyMatrix accuracy;
   for (std::size_t t = 0; t < seen.size(); ++t)
     accuracy.add_row(std::move(after[t]), std::move(before[t]));

@@ -23,11 +23,12 @@ std::vector<double> own_weights(const Score& score, const EvaluationRow& row);
 void take_weights(Score& score, const EvaluationRow& row, std::vector<double> own);
 
 using RowOfTask = const EvaluationRow& (AccuracyMatrix::*)(std::size_t) const;
-EvaluationRow table_of(const AccuracyMatrix& accuracy, RowOfTask row);
+EvaluationRow to_evaluation_table(const AccuracyMatrix& accuracy, RowOfTask row);
 // classes: by task; the tables have a row for each, of the lengths that they give. Throws Error
 // where counts don't fit.
-AccuracyMatrix accuracy_of(const EvaluationRow& after_merge, const EvaluationRow& before_merge,
-                           const std::vector<std::vector<std::string>>& classes,
-                           bool is_of_version_1);
+AccuracyMatrix to_accuracy_matrix(const EvaluationRow& after_merge,
+                                  const EvaluationRow& before_merge,
+                                  const std::vector<std::vector<std::string>>& classes,
+                                  bool is_of_version_1);
 
 }  // namespace palimpsest

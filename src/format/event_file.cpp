@@ -19,7 +19,7 @@ std::uint32_t checksum(std::string_view data) {
 
 // As it lies in memory: little-endian, as everything that is written.
 template <typename Number>
-std::string as_bytes_of(Number number) {
+std::string to_bytes(Number number) {
   return {reinterpret_cast<const char*>(&number), sizeof number};
 }
 
@@ -28,21 +28,21 @@ bool skip_record(std::ifstream& file, std::string& data) {
   std::array<char, 12> head{};
   if (!file.read(head.data(), head.size())) return false;
   const std::string_view length_bytes(head.data(), 8);
-  if (std::string_view(head.data() + 8, 4) != as_bytes_of(checksum(length_bytes))) return false;
+  if (std::string_view(head.data() + 8, 4) != to_bytes(checksum(length_bytes))) return false;
   std::uint64_t length = 0;
   std::memcpy(&length, head.data(), sizeof length);
   if (length > kLongest) return false;
   data.resize(length + 4);
   if (!file.read(data.data(), static_cast<std::streamsize>(data.size()))) return false;
   const std::string_view text(data);
-  return text.substr(length) == as_bytes_of(checksum(text.substr(0, length)));
+  return text.substr(length) == to_bytes(checksum(text.substr(0, length)));
 }
 
 }  // namespace
 
 std::string event_record(std::string_view data) {
-  const std::string length = as_bytes_of(std::uint64_t{data.size()});
-  return length + as_bytes_of(checksum(length)) + std::string(data) + as_bytes_of(checksum(data));
+  const std::string length = to_bytes(std::uint64_t{data.size()});
+  return length + to_bytes(checksum(length)) + std::string(data) + to_bytes(checksum(data));
 }
 
 std::vector<std::int64_t> record_ends(const std::filesystem::path& path) {

@@ -27,7 +27,7 @@ struct Restore {
   ~Restore() { place = before; }
 };
 
-NamedTensor::Values empty_of(const H5File& file, const H5Item& item) {
+NamedTensor::Values empty_values(const H5File& file, const H5Item& item) {
   if (item.type == "f4") return std::vector<float>();
   if (item.type == "f8") return std::vector<double>();
   if (item.type == "i8") return std::vector<std::int64_t>();
@@ -37,7 +37,7 @@ NamedTensor::Values empty_of(const H5File& file, const H5Item& item) {
 Keeper read_keeper(const H5File& file, const std::string& path) {
   const std::string text = file.text(path);
   for (const Keeper keeper : {Keeper::kRoot, Keeper::kEveryRank}) {
-    if (text == name_of(keeper)) return keeper;
+    if (text == keeper_name(keeper)) return keeper;
   }
   file.refuse(path, "\"root\" or \"every rank\"", concat('"', text, '"'));
 }
@@ -61,18 +61,18 @@ void Fields::refuse(const std::string& path, std::string_view expected,
 
 // Places.
 
-std::string Fields::path_of(std::string_view path) const {
+std::string Fields::full_path(std::string_view path) const {
   std::string found = group_ + std::string(path);
   const std::size_t place = placeholder_.empty() ? std::string::npos : found.find(placeholder_);
   if (place != std::string::npos) found.replace(place, placeholder_.size(), element_);
   return found;
 }
 
-std::string Fields::group_of(std::string_view path) const {
+std::string Fields::group_path(std::string_view path) const {
   return group_ + std::string(path.substr(0, path.find("/<")));
 }
 
-std::string_view Fields::placeholder_of(std::string_view path) {
+std::string_view Fields::find_placeholder(std::string_view path) {
   const std::size_t begin = path.find('<');
   return path.substr(begin, path.find('>') + 1 - begin);
 }
@@ -137,17 +137,17 @@ void Fields::agree_on_names(const std::string& path, std::string_view placeholde
 void Fields::check_names(std::string_view path, std::string_view count,
                          const std::vector<std::string>& names, bool may_be_missing) {
   if (lists()) return;
-  agree_on_names(group_of(path), placeholder_of(path), names, may_be_missing);
+  agree_on_names(group_path(path), find_placeholder(path), names, may_be_missing);
   if (std::ranges::adjacent_find(names, std::greater_equal<>()) != names.end())
-    refuse(group_of(path), "modules in the order of names", "another order");
-  agree(group_of(path), count, std::ssize(names));
+    refuse(group_path(path), "modules in the order of names", "another order");
+  agree(group_path(path), count, std::ssize(names));
 }
 
 void Fields::check_numbers(std::string_view path, std::string_view count,
                            std::span<const std::size_t> sizes, std::int64_t found,
                            bool may_be_missing) {
   if (lists()) return;
-  const std::string group = group_of(path);
+  const std::string group = group_path(path);
   if (writes()) {
     for (const std::size_t other : sizes)
       if (other != sizes[0]) refuse(group, concat(sizes[0], " of each"), concat(other));
@@ -161,10 +161,10 @@ void Fields::check_numbers(std::string_view path, std::string_view count,
 // values: of a record to write.
 void Fields::check_layout(std::string_view path, const AdaptedLayout& layout, std::int64_t values,
                           const About& about) {
-  const std::string group = group_of(path);
+  const std::string group = group_path(path);
   std::vector<std::string> names;
   for (const AdaptedModule& module : layout.modules()) names.push_back(module.name);
-  agree_on_names(group, placeholder_of(path), names, about.may_be_missing);
+  agree_on_names(group, find_placeholder(path), names, about.may_be_missing);
   if (names.empty() && !about.may_be_missing) refuse(group, "at least one module", "none");
   if (writes() && values != layout.size())
     refuse(group, concat(layout.size(), " values, one for each adapted weight"),
@@ -192,7 +192,7 @@ void Fields::check_text(const std::string& path, const std::string& value,
 
 // Writing.
 
-H5Dims Fields::shape_of(const std::string& path, const Dims& dims, std::size_t values) {
+H5Dims Fields::checked_shape(const std::string& path, const Dims& dims, std::size_t values) {
   std::size_t count = 1;
   H5Dims shape;
   const Dim* open = nullptr;  // the one length that follows from the number of values
@@ -236,7 +236,7 @@ void Fields::require(const H5Item& item, std::string_view type, const Dims& dims
 
 void Fields::counts_or_numbers(std::string_view path, std::vector<double>& values, bool are_counts,
                                const Dims& dims, std::string_view meaning, const About& about) {
-  const std::string place = path_of(path);
+  const std::string place = full_path(path);
   if (lists()) return add(place, "i8 or f8", dims, meaning, about);
   if (reads()) are_counts = file_->has(place) && file_->open(place).type == kH5Type<std::int64_t>;
   if (!are_counts) return array(path, values, dims, meaning, about);
@@ -247,7 +247,7 @@ void Fields::counts_or_numbers(std::string_view path, std::vector<double>& value
 
 AdaptedLayout Fields::layout_in(std::string_view path, std::string_view type, const About& about,
                                 std::vector<H5Item>& items) {
-  const std::string group = group_of(path);
+  const std::string group = group_path(path);
   const std::vector<std::string> names = file_->children(group);
   std::vector<AdaptedModule> modules;
   for (const std::string& name : names) is_there(concat(group, '/', name), about, true);
@@ -263,17 +263,17 @@ AdaptedLayout Fields::layout_in(std::string_view path, std::string_view type, co
 
 void Fields::tensors(std::string_view path, NamedTensors& tensors, std::string_view meaning) {
   if (lists()) {
-    add(path_of(path), "f4 or f8 or i8", {"..."}, meaning, {}, true);
-    add(path_of(path) + "@keeper", "str", {}, "`root`: rank 0 alone has it; `every rank`", {});
+    add(full_path(path), "f4 or f8 or i8", {"..."}, meaning, {}, true);
+    add(full_path(path) + "@keeper", "str", {}, "`root`: rank 0 alone has it; `every rank`", {});
     return;
   }
-  const std::string begin = group_of(path) + "/";
+  const std::string begin = group_path(path) + "/";
   for (const auto& [name, tensor] : tensors) {
     const std::string place = begin + name;
     std::visit([&, &dims = tensor.dims]<typename T>(
                    const std::vector<T>& values) { writer_->numbers<T>(place, dims, values); },
                tensor.values);
-    writer_->text(place + "@keeper", name_of(tensor.keeper));
+    writer_->text(place + "@keeper", keeper_name(tensor.keeper));
   }
   if (writes()) return;
   for (const std::string& place : file_->paths()) {
@@ -285,7 +285,7 @@ void Fields::tensors(std::string_view path, NamedTensors& tensors, std::string_v
 void Fields::read_tensor(const std::string& path, const std::string& name, NamedTensors& tensors) {
   described_.insert({path, path + "@keeper"});
   const H5Item item = file_->open(path);
-  NamedTensor::Values values = empty_of(*file_, item);
+  NamedTensor::Values values = empty_values(*file_, item);
   const Keeper keeper = read_keeper(*file_, path + "@keeper");
   if (is_wanted(path)) {
     std::visit(
@@ -307,18 +307,18 @@ void Fields::add_tensor(NamedTensors& tensors, const std::string& name, const Te
   std::size_t bytes = std::visit([](const auto& numbers) { return sizeof(numbers[0]); }, values);
   for (const std::int64_t length : dims) bytes *= static_cast<std::size_t>(length);
   tensors_.push_back({.name = name,
-                      .type = std::string(type_of(values)),
+                      .type = std::string(element_type(values)),
                       .dims = dims,
                       .bytes = bytes,
                       .keeper = keeper});
-  if (bytes_of(values) == 0) return;
+  if (size_in_bytes(values) == 0) return;
   tensors.put(name, {.dims = dims, .values = std::move(values), .keeper = keeper});
 }
 
 std::vector<std::string> Fields::numbers_in(std::string_view path, std::size_t size) const {
-  if (lists()) return {std::string(placeholder_of(path))};
+  if (lists()) return {std::string(find_placeholder(path))};
   const auto is_element = [&](std::size_t i) {
-    return reads() ? file_->has(concat(group_of(path), '/', i)) : i < size;
+    return reads() ? file_->has(concat(group_path(path), '/', i)) : i < size;
   };
   std::vector<std::string> numbers;
   while (is_element(numbers.size())) numbers.push_back(std::to_string(numbers.size()));
@@ -343,7 +343,7 @@ void Fields::check(std::string_view path, std::string_view expected,
     } catch (const InputError&) {
       throw;
     } catch (const Error& error) {
-      refuse(path_of(path), expected, error.what());
+      refuse(full_path(path), expected, error.what());
     }
   });
 }

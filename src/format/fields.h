@@ -97,7 +97,7 @@ class Fields {
   template <typename T>
   void value(std::string_view path, T& member, std::string_view meaning = {},
              const About& about = {}) {
-    const std::string place = path_of(path);
+    const std::string place = full_path(path);
     if (lists()) return add(place, kFieldType<T>, {}, meaning, about, kIsOptional<T>);
     attempt([&] {
       if (reads() && !is_there(place, about, kIsOptional<T> || about.may_be_missing)) return;
@@ -111,7 +111,7 @@ class Fields {
   template <typename T>
   void array(std::string_view path, std::vector<T>& values, const Dims& dims,
              std::string_view meaning = {}, const About& about = {}) {
-    const std::string place = path_of(path);
+    const std::string place = full_path(path);
     if (lists()) return add(place, kFieldType<T>, dims, meaning, about);
     if (writes()) return write_array(place, values, dims, about);
     attempt([&] {
@@ -137,13 +137,13 @@ class Fields {
   template <typename T>
   void matrices(std::string_view path, AdaptedLayout& layout, std::vector<T>& values,
                 std::string_view meaning, const About& about = {}) {
-    if (lists()) return add(path_of(path), kFieldType<T>, {"out", "in"}, meaning, about);
+    if (lists()) return add(full_path(path), kFieldType<T>, {"out", "in"}, meaning, about);
     attempt([&] {
       std::vector<H5Item> items;
       if (reads()) layout = layout_in(path, kFieldType<T>, about, items);
       check_layout(path, layout, std::ssize(values), about);
       if (writes()) write_matrices(path, layout, values, about);
-      if (!reads() || !is_wanted(group_of(path) + "/")) return;
+      if (!reads() || !is_wanted(group_path(path) + "/")) return;
       values.resize(static_cast<std::size_t>(layout.size()));
       std::span<T> rest(values);
       for (const H5Item& item : items) {
@@ -164,10 +164,10 @@ class Fields {
   template <typename Element, typename Body>
   void each_named(std::string_view path, std::string_view count, std::vector<Element>& elements,
                   std::string Element::*name, bool may_be_missing, const Body& body) {
-    const std::string_view placeholder = placeholder_of(path);
+    const std::string_view placeholder = find_placeholder(path);
     std::vector<std::string> names = {std::string(placeholder)};
-    if (reads()) names = file_->children(group_of(path));
-    if (writes()) names = names_of(elements, name);
+    if (reads()) names = file_->children(group_path(path));
+    if (writes()) names = element_names(elements, name);
     attempt([&] { check_names(path, count, names, may_be_missing); });
     take_names(names, elements, name);
     visit_elements(placeholder, names, may_be_missing, [&](std::size_t i) { body(elements[i]); });
@@ -181,7 +181,7 @@ class Fields {
     const std::vector<std::string> names = numbers_in(path, sizes[0]);
     attempt([&] { check_numbers(path, count, sizes, std::ssize(names), may_be_missing); });
     if (!writes()) (lists.resize(names.size()), ...);
-    visit_elements(placeholder_of(path), names, may_be_missing,
+    visit_elements(find_placeholder(path), names, may_be_missing,
                    [&](std::size_t i) { body(lists[i]...); });
   }
 
@@ -192,7 +192,7 @@ class Fields {
                    std::vector<Element>& elements, std::string Element::*name,
                    std::span<const std::string_view> names_of_version_1, std::string_view meaning,
                    const About& about, const Body& body) {
-    std::vector<std::string> names = names_of(elements, name);
+    std::vector<std::string> names = element_names(elements, name);
     array(list, names, {count}, meaning, about);
     if (lists()) names = {std::string(placeholder)};
     if (reads() && names.empty()) names = old_names(names_of_version_1);
@@ -203,7 +203,7 @@ class Fields {
   // Fields that are there together or not at all.
   template <typename T, typename Body>
   void optional(std::string_view group, std::optional<T>& member, const Body& body) {
-    if (lists() || (reads() && file_->has(path_of(group)))) member.emplace();
+    if (lists() || (reads() && file_->has(full_path(group)))) member.emplace();
     if (!member) return;
     const bool before = std::exchange(may_be_missing_, true);
     body(*member);
@@ -231,11 +231,11 @@ class Fields {
 
  private:
   bool lists() const { return !reads() && !writes(); }
-  std::string path_of(std::string_view path) const;
+  std::string full_path(std::string_view path) const;
   // "/lora" of "/lora/<module>/A".
-  std::string group_of(std::string_view path) const;
+  std::string group_path(std::string_view path) const;
   // "<module>" of it.
-  static std::string_view placeholder_of(std::string_view path);
+  static std::string_view find_placeholder(std::string_view path);
 
   // Calls it; with problems, takes what it throws.
   template <typename Action>
@@ -264,8 +264,8 @@ class Fields {
     may_be_missing_ = before;
   }
   template <typename Element>
-  std::vector<std::string> names_of(const std::vector<Element>& elements,
-                                    std::string Element::*name) const {
+  std::vector<std::string> element_names(const std::vector<Element>& elements,
+                                         std::string Element::*name) const {
     std::vector<std::string> names;
     for (const Element& element : elements) names.push_back(element.*name);
     return names;
@@ -328,7 +328,7 @@ class Fields {
   void write_array(const std::string& path, const std::vector<T>& values, const Dims& dims,
                    const About& about) {
     if (values.empty() && about.may_be_missing) return;
-    const H5Dims shape = shape_of(path, dims, values.size());
+    const H5Dims shape = checked_shape(path, dims, values.size());
     if constexpr (std::is_same_v<T, std::string>) {
       writer_->texts(path, values);
     } else {
@@ -338,15 +338,15 @@ class Fields {
   template <typename T>
   void write_matrices(std::string_view path, const AdaptedLayout& layout,
                       const std::vector<T>& values, const About& about) {
-    check_ranges(group_of(path), std::span(values), about);
+    check_ranges(group_path(path), std::span(values), about);
     for (const AdaptedModule& module : layout.modules()) {
-      writer_->numbers<T>(concat(group_of(path), '/', module.name), {module.out, module.in},
+      writer_->numbers<T>(concat(group_path(path), '/', module.name), {module.out, module.in},
                           std::span(values).subspan(static_cast<std::size_t>(module.offset),
                                                     static_cast<std::size_t>(module.size())));
     }
   }
   // Throws unless so many values have that shape.
-  H5Dims shape_of(const std::string& path, const Dims& dims, std::size_t values);
+  H5Dims checked_shape(const std::string& path, const Dims& dims, std::size_t values);
 
   // A reader's.
   template <typename T>

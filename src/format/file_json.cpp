@@ -41,7 +41,7 @@ std::string file_as_json(const std::filesystem::path& path) {
     if (item.dims.size() > 1 || item.type == "f4") continue;
     if (item.type == "str")
       at(file, json, place) = as_json(file.read_texts(item), item.dims.empty());
-    with_elements_of(item.type, [&]<typename Number>(const std::vector<Number>&) {
+    with_element_type(item.type, [&]<typename Number>(const std::vector<Number>&) {
       const auto values = file.numbers<Number>(place, item.dims);
       at(file, json, place) = item.dims.empty() ? Json(values.front()) : Json(values);
     });

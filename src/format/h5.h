@@ -79,7 +79,7 @@ inline constexpr std::string_view kH5Type<std::uint64_t> = "u8";
 // Calls action, a template over the type, with an empty vector of the code's element type. False
 // for texts and other types.
 template <typename Action>
-bool with_elements_of(std::string_view code, const Action& action) {
+bool with_element_type(std::string_view code, const Action& action) {
   const auto is_of = [&]<typename T>(std::vector<T> empty) {
     if (code != kH5Type<T>) return false;
     action(std::move(empty));
@@ -101,7 +101,7 @@ std::string hdf5_error();
 // "f4", ..., "str"; or, for a type that no Palimpsest file has, a description of it.
 std::string type_code(hid_t type);
 // The little-endian HDF5 type of a code; "str": null-padded UTF-8 of `element_bytes`.
-H5Handle type_of_code(std::string_view code, std::size_t element_bytes);
+H5Handle h5_type(std::string_view code, std::size_t element_bytes);
 
 // "[2,3]"; "a scalar".
 std::string dims_text(const H5Dims& dims);

@@ -20,13 +20,13 @@ H5Handle open_file(const std::filesystem::path& path) {
   if (file) return file;
   const std::string cause = hdf5_error();
   if (cause.find("unable to lock file") != std::string::npos) {
-    const bool is_held = cause.find(concat("errno = ", EAGAIN, ",")) != std::string::npos;
+    const bool is_locked = cause.find(concat("errno = ", EAGAIN, ",")) != std::string::npos;
     throw LockedFileError(
         concat(path.string(), ": cannot be locked for reading (", cause, "). ",
-               is_held ? "Another program has it open for writing (h5py with mode 'r+' or 'a', "
-                         "HDFView): close it there, and try again."
-                       : "Where the file system has no locks, set the environment variable "
-                         "HDF5_USE_FILE_LOCKING=BEST_EFFORT."));
+               is_locked ? "Another program has it open for writing (h5py with mode 'r+' or 'a', "
+                           "HDFView): close it there, and try again."
+                         : "Where the file system has no locks, set the environment variable "
+                           "HDF5_USE_FILE_LOCKING=BEST_EFFORT."));
   }
   throw InputError(concat(path.string(), ": expected a whole HDF5 file, but it cannot be opened (",
                           cause, "). It is damaged, cut short, or of another kind."));
@@ -126,7 +126,7 @@ H5Item H5File::open(const std::string& path) const {
   }
   item.type = type_code(type.get());
   item.element_bytes = H5Tget_size(type.get());
-  if (!type_of_code(item.type, item.element_bytes)) {
+  if (!h5_type(item.type, item.element_bytes)) {
     refuse(path, "numbers or fixed-length text", item.type);
   }
 
@@ -170,7 +170,7 @@ void H5File::require(const H5Item& item, std::string_view type, const H5Dims& di
 }
 
 void H5File::read(const H5Item& item, std::span<std::byte> bytes) const {
-  const H5Handle type = type_of_code(item.type, item.element_bytes);
+  const H5Handle type = h5_type(item.type, item.element_bytes);
   const herr_t status = item.is_attribute ? H5Aread(item.handle.get(), type.get(), bytes.data())
                                           : H5Dread(item.handle.get(), type.get(), H5S_ALL, H5S_ALL,
                                                     H5P_DEFAULT, bytes.data());
@@ -193,7 +193,7 @@ void H5File::read_in_parts(const H5Item& item, const TakePart& take) const {
   const std::size_t row_bytes = all / rows;
   const hsize_t rows_at_once = std::max<hsize_t>(kPart / row_bytes, 1);
   std::vector<hsize_t> first(item.dims.size()), counts(item.dims.begin(), item.dims.end());
-  const H5Handle type = type_of_code(item.type, item.element_bytes);
+  const H5Handle type = h5_type(item.type, item.element_bytes);
   const H5Handle space(H5Dget_space(item.handle.get()));
   std::uint32_t checksum = 0;
   for (; first[0] < rows; first[0] += counts[0]) {

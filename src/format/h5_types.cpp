@@ -54,7 +54,7 @@ std::string type_code(hid_t type) {
                 H5Tget_size(type), " bytes");
 }
 
-H5Handle type_of_code(std::string_view code, std::size_t element_bytes) {
+H5Handle h5_type(std::string_view code, std::size_t element_bytes) {
   if (code == "str") {
     H5Handle type(H5Tcopy(H5T_C_S1));
     H5Tset_size(type.get(), element_bytes);

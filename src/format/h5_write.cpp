@@ -75,7 +75,7 @@ void H5Writer::write(const std::string& path, std::string_view type, std::size_t
     fail(path, concat("expected values of shape ", dims_text(dims), ", found ",
                       bytes.size() / element_bytes));
   }
-  const H5Handle element = type_of_code(type, element_bytes);
+  const H5Handle element = h5_type(type, element_bytes);
   const H5Handle space = make_space(dims);
   const auto [object, attribute] = split_path(path);
   if (!attribute.empty()) {

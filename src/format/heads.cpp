@@ -14,7 +14,7 @@ Head head_at(const NamedTensors& memory, const std::string& place) {
   head.classes = dims[0];
   head.features = dims[1];
   head.bias = memory.values<float>(place + "/bias", {head.classes});
-  const std::string_view instance = instance_of(place);
+  const std::string_view instance = instance_name(place);
   constexpr std::string_view kScale = ":scale=";
   const std::string_view settings = instance.substr(instance.find('/') + 1);
   const std::size_t colon = settings.find(kScale);

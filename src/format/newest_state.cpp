@@ -8,8 +8,8 @@ namespace palimpsest {
 namespace {
 
 // What the manifest says of one of its run's files.
-const ManifestFile& entry_of(const RunFolder& run, const Manifest& manifest,
-                             const std::string& name) {
+const ManifestFile& find_entry(const RunFolder& run, const Manifest& manifest,
+                               const std::string& name) {
   const auto entry = manifest.files.find(name);
   if (entry != manifest.files.end()) return entry->second;
   throw InputError(concat(manifest_path(run.path()).string(), ": expected an entry for ", name,
@@ -43,7 +43,7 @@ std::optional<NewestState> RunFolder::newest_state() const {
   const std::optional<Manifest> found = manifest();
   if (!found || found->tasks_done == 0) return std::nullopt;
   const std::int64_t task = found->tasks_done - 1;
-  const ManifestFile& entry = entry_of(*this, *found, state_name(task));
+  const ManifestFile& entry = find_entry(*this, *found, state_name(task));
   try {
     check_file_hash(state_file(task), entry);
     return NewestState{.record = read_state_record(state_file(task)),
@@ -61,7 +61,7 @@ void RunFolder::check_newest() const {
   if (!found || found->tasks_done == 0) return;
   const std::int64_t task = found->tasks_done - 1;
   for (const std::string& name : {state_name(task), task_name(task)}) {
-    const ManifestFile& entry = entry_of(*this, *found, name);
+    const ManifestFile& entry = find_entry(*this, *found, name);
     try {
       check_file_hash(path_ / name, entry);
     } catch (const InputError& error) {
@@ -78,7 +78,7 @@ std::optional<NewestState> RunFolder::state_to_resume() const {
        task >= 0 && task >= found->tasks_done - kStatesKept; --task) {
     const std::string name = state_name(task);
     try {
-      const ManifestFile& entry = entry_of(*this, *found, name);
+      const ManifestFile& entry = find_entry(*this, *found, name);
       check_file_hash(path_ / name, entry);
       // Done again, the task writes its record again: the one place where a lost one can be
       // restored.
@@ -107,7 +107,7 @@ NewestStep RunFolder::newest_step(std::int64_t task,
   NewestStep newest;
   const std::optional<Manifest> found = manifest();
   if (!found) return newest;
-  std::vector<std::string> names = steps_of(*found, task);
+  std::vector<std::string> names = step_files(*found, task);
   for (; !names.empty(); names.pop_back()) {
     const std::filesystem::path file = path_ / names.back();
     try {

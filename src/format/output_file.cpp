@@ -22,7 +22,7 @@ bool is_hdf5(const std::filesystem::path& path) {
 }
 
 // "" where the file can't be read as one of ours.
-std::string type_of(const std::filesystem::path& path) {
+std::string read_type(const std::filesystem::path& path) {
   try {
     return read_identity(path).type;
   } catch (const InputError&) {
@@ -49,7 +49,7 @@ void check_output(const std::filesystem::path& path, std::string_view type) {
     refuse("part of a run");
   const bool is_record = is_hdf5(path);
   if (type.empty() && is_record) refuse("an HDF5 file");
-  if (!type.empty() && (!is_record || type_of(path) != type)) refuse("no file of type ", type);
+  if (!type.empty() && (!is_record || read_type(path) != type)) refuse("no file of type ", type);
 }
 
 }  // namespace palimpsest

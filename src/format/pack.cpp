@@ -23,15 +23,15 @@ struct Checks {
   const H5File& file;
   const PackContents& pack;
 
-  bool holds_texts() const { return pack.kind == "tokens"; }
+  bool has_texts() const { return pack.kind == "tokens"; }
 
   void check() const {
-    if (!holds_texts() && pack.kind != "pixels" && pack.kind != "encoded")
+    if (!has_texts() && pack.kind != "pixels" && pack.kind != "encoded")
       file.refuse("/@kind", "\"tokens\", \"pixels\" or \"encoded\"", concat('"', pack.kind, '"'));
-    if (holds_texts() && (pack.vocabulary < 1 || pack.longest < 1))
+    if (has_texts() && (pack.vocabulary < 1 || pack.longest < 1))
       file.refuse("/@vocabulary and /@longest", "numbers above 0",
                   concat(pack.vocabulary, " and ", pack.longest));
-    const std::int64_t expected = holds_texts() ? 1 : 3;  // tokens, or height, width and colours
+    const std::int64_t expected = has_texts() ? 1 : 3;  // tokens, or height, width and colours
     if (pack.dimensions != expected)
       file.refuse("/shape", concat(expected, " numbers a sample"), std::to_string(pack.dimensions));
     check_classes();
@@ -62,7 +62,7 @@ struct Checks {
     for (std::size_t i = 0; i < pack.labels.size(); ++i) {
       if (pack.split[i] > 1)
         file.refuse("/split", "0 or 1", concat("sample ", i, ": ", int{pack.split[i]}));
-      const std::int64_t size = holds_texts() ? check_text(i) : check_image(i);
+      const std::int64_t size = has_texts() ? check_text(i) : check_image(i);
       // Compared as differences from values already checked, so that nothing overflows.
       if (pack.offsets[i + 1] <= pack.offsets[i] ||
           (size > 0 && pack.offsets[i + 1] - pack.offsets[i] != size)) {
@@ -72,7 +72,7 @@ struct Checks {
                     concat("sample ", i, ": ", pack.offsets[i], " to ", pack.offsets[i + 1]));
       }
     }
-    if (holds_texts() && *std::max_element(pack.shape.begin(), pack.shape.end()) != pack.longest) {
+    if (has_texts() && *std::max_element(pack.shape.begin(), pack.shape.end()) != pack.longest) {
       file.refuse("/@longest", "the largest of /shape", std::to_string(pack.longest));
     }
   }
@@ -113,7 +113,7 @@ Pack::Pack(const std::filesystem::path& path) : path_(path) {
     file.refuse("/bytes", concat(total, " bytes from ", begin), "a shorter file");
   mapping_->expect_random_access();
   data_ = mapping_->bytes().subspan(begin, total);
-  if (holds_texts() && begin % kTokenBytes != 0) {
+  if (has_texts() && begin % kTokenBytes != 0) {
     copy_ = std::make_shared<std::vector<std::byte>>(data_.begin(), data_.end());
     data_ = *copy_;
   }
@@ -158,7 +158,7 @@ std::span<const std::int32_t> Pack::tokens(std::int64_t sample) const {
 
 void Pack::verify_samples() const {
   for (std::int64_t sample = 0; sample < size(); ++sample) {
-    if (holds_texts()) {
+    if (has_texts()) {
       tokens(sample);
     } else {
       image(sample);

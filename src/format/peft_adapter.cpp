@@ -126,8 +126,8 @@ struct Settings {
   double rank = 0, alpha = 0;
   Patterns ranks, alphas;
 
-  double of(const char* field, const Patterns& patterns, const std::string& module,
-            double otherwise) const {
+  double value_for(const char* field, const Patterns& patterns, const std::string& module,
+                   double otherwise) const {
     for (const auto& [key, value] : patterns) {
       if (matches(config, field, "(.*\\.)?(" + key + ")", module)) return value;
     }
@@ -170,7 +170,7 @@ std::vector<float> finite_values(const SafetensorsFile& file, const std::string&
              "diverged, or the file is damaged"));
 }
 
-const TensorView& matrix_of(const SafetensorsFile& file, const std::string& name) {
+const TensorView& find_matrix(const SafetensorsFile& file, const std::string& name) {
   const TensorView& tensor = file.tensor(name);
   if (tensor.shape.size() == 2) return file.float_tensor(name, tensor.shape);
   throw InputError(concat(file.path().string(), ": ", name, ": expected the matrix of a linear ",
@@ -193,13 +193,14 @@ void refuse_wrapper(const SafetensorsFile& file, const std::string& full_name,
 
 LoraFactors read_module(const SafetensorsFile& file, const Settings& settings,
                         const std::string& full_name) {
-  const TensorView& a = matrix_of(file, full_name + std::string(kA));
-  const TensorView& b = matrix_of(file, full_name + std::string(kB));
+  const TensorView& a = find_matrix(file, full_name + std::string(kA));
+  const TensorView& b = find_matrix(file, full_name + std::string(kB));
   LoraFactors factors{.module = full_name, .out = b.shape[0], .in = a.shape[1], .a = {}, .b = {}};
   if (full_name.starts_with(kPrefix)) factors.module.erase(0, kPrefix.size());
   refuse_wrapper(file, full_name, factors.module);
   check_targeted(settings.config, factors.module);
-  const double rank = settings.of("rank_pattern", settings.ranks, factors.module, settings.rank);
+  const double rank =
+      settings.value_for("rank_pattern", settings.ranks, factors.module, settings.rank);
   factors.rank = a.shape[0];
   if (b.shape[1] != factors.rank || static_cast<double>(factors.rank) != rank) {
     throw InputError(concat(file.path().string(), ": ", full_name, ": lora_A has ", factors.rank,
@@ -207,7 +208,7 @@ LoraFactors read_module(const SafetensorsFile& file, const Settings& settings,
                             " that adapter_config.json has"));
   }
   const double alpha =
-      settings.of("alpha_pattern", settings.alphas, factors.module, settings.alpha);
+      settings.value_for("alpha_pattern", settings.alphas, factors.module, settings.alpha);
   factors.scale = alpha / (is_set(settings.config.json, "use_rslora") ? std::sqrt(rank) : rank);
   factors.a = finite_values(file, full_name + std::string(kA), a);
   factors.b = finite_values(file, full_name + std::string(kB), b);
@@ -307,7 +308,7 @@ PeftAdapter read_peft_adapter(const std::filesystem::path& folder) {
                       .base = text_or_nothing(config, "base_model_name_or_path"),
                       .revision = text_or_nothing(config, "revision"),
                       .lora = {},
-                      .sha256 = sha256_of_file(file.path()),
+                      .sha256 = sha256_file(file.path()),
                       .remark = {}};
   std::map<std::string, LoraFactors> modules;
   bool left_out = false;

@@ -85,7 +85,7 @@ void describe_fisher(Fields& fields, FisherRecord& f, const std::vector<LoraFact
   fields.value("/fisher@scale", f.scale, "`none`, `trace` or `secant`");
   fields.value("/fisher@factor", f.factor, "what the values are multiplied by in S0 and S1");
   AdaptedLayout layout;
-  if (fields.writes()) layout = layout_of(lora);
+  if (fields.writes()) layout = adapter_layout(lora);
   fields.matrices(
       "/fisher/<module>", layout, f.values,
       "diagonal Fisher on Delta W, mean over samples, unscaled; of `gram-diagonal`: input squared",
@@ -177,14 +177,14 @@ void describe_accuracy(Fields& fields, StateRecord& r) {
   std::int64_t classes = 0;
   for (const auto& names : r.classes) classes += std::ssize(names);
   if (classes > 0) fields.length("C", classes);
-  EvaluationRow after = table_of(r.accuracy, &AccuracyMatrix::row),
-                before = table_of(r.accuracy, &AccuracyMatrix::row_before_merge);
+  EvaluationRow after = to_evaluation_table(r.accuracy, &AccuracyMatrix::row),
+                before = to_evaluation_table(r.accuracy, &AccuracyMatrix::row_before_merge);
   describe_evaluation(fields, "/accuracy/after_merge", "after scores", after, {"T", "T"},
                       {"T", "C"});
   describe_evaluation(fields, "/accuracy/before_merge", "before scores", before, {"T", "T"},
                       {"T", "C"});
   fields.check("/accuracy", "counts that fit together", [&] {
-    r.accuracy = accuracy_of(after, before, r.classes, fields.is_of_version_1());
+    r.accuracy = to_accuracy_matrix(after, before, r.classes, fields.is_of_version_1());
   });
 }
 

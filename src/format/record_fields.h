@@ -33,7 +33,7 @@ inline constexpr std::string_view kRecordTypes[] = {"task",   "state",     "step
 
 // Calls action with the contents of a file of this type, empty. False: there is no such type.
 template <typename Action>
-bool with_contents_of(std::string_view type, const Action& action) {
+bool with_empty_contents(std::string_view type, const Action& action) {
   if (type == "task") return action(TaskSummary()), true;
   if (type == "state") return action(StateSummary()), true;
   if (type == "step") return action(StepRecord()), true;
@@ -44,10 +44,10 @@ bool with_contents_of(std::string_view type, const Action& action) {
 }
 
 // The fields of a type, in the order of its description; none for another type.
-std::vector<ListedField> fields_of(std::string_view type, bool of_version_1 = false);
+std::vector<ListedField> list_fields(std::string_view type, bool of_version_1 = false);
 
 // What is wrong with the file: every field, checksum and number of it, what it has besides, the
 // content hash, and whether all of it fits together. Each names file and object.
-std::vector<std::string> problems_of(const H5File& file);
+std::vector<std::string> find_problems(const H5File& file);
 
 }  // namespace palimpsest

@@ -15,7 +15,7 @@ constexpr const char* kContent = "/content";
 
 // |s| |B A|, from trace((B'B)(A A')): both are [rank, rank], and the product [out, in] is never
 // formed.
-double norm_of_delta(const LoraFactors& factors) {
+double delta_norm(const LoraFactors& factors) {
   const auto rank = static_cast<std::size_t>(factors.rank);
   const auto out = static_cast<std::size_t>(factors.out);
   const auto in = static_cast<std::size_t>(factors.in);
@@ -57,7 +57,7 @@ std::vector<ModuleStatistics> module_statistics(const TaskRecord& record) {
     module.scale = factors.scale;
     module.norm_a = frobenius_norm(factors.a);
     module.norm_b = frobenius_norm(factors.b);
-    module.norm_delta = norm_of_delta(factors);
+    module.norm_delta = delta_norm(factors);
     if (record.fisher) {
       const auto end = fisher + factors.out * factors.in;
       module.fisher_mass = std::accumulate(fisher, end, 0.0);
@@ -68,7 +68,7 @@ std::vector<ModuleStatistics> module_statistics(const TaskRecord& record) {
   return statistics;
 }
 
-FileIdentity identity_of(const H5File& file) {
+FileIdentity file_identity(const H5File& file) {
   return {.type = file.text("/@palimpsest_type"),
           .version = file.text("/@palimpsest_version"),
           .writer = file.text("/@writer"),
@@ -76,9 +76,9 @@ FileIdentity identity_of(const H5File& file) {
 }
 
 // What is wrong with a record that its description doesn't say; "" for nothing.
-std::string problem_of(const auto&) { return ""; }
+std::string find_problem(const auto&) { return ""; }
 
-std::string problem_of(const StepRecord& record) {
+std::string find_problem(const StepRecord& record) {
   const TaskProgress& p = record.progress;
   if (p.steps_done <= p.steps && p.updates <= p.steps_done) return "";
   return concat("task ", p.task, ", step ", p.steps_done, " of ", p.steps, ", ", p.updates,
@@ -86,7 +86,7 @@ std::string problem_of(const StepRecord& record) {
 }
 
 // Heads fit the classes, and S0 and S1 are flat adapted vectors.
-std::string problem_of(const StateRecord& record) {
+std::string find_problem(const StateRecord& record) {
   try {
     const std::vector<Head> heads = heads_in(record.memory);
     if (heads.size() != record.classes.size())
@@ -101,7 +101,7 @@ std::string problem_of(const StateRecord& record) {
     }
     std::set<std::string_view> instances;
     const std::vector<std::string> names = record.memory.names("curvature");
-    for (const std::string& name : names) instances.insert(instance_of(name));
+    for (const std::string& name : names) instances.insert(instance_name(name));
     for (const std::string_view instance : instances) {
       for (const char* name : {"/s0", "/s1"})
         record.memory.values<double>(concat(instance, name), {record.layout.size()});
@@ -112,7 +112,7 @@ std::string problem_of(const StateRecord& record) {
   return "";
 }
 
-std::string problem_of(const StateSummary& summary) { return problem_of(summary.record); }
+std::string find_problem(const StateSummary& summary) { return find_problem(summary.record); }
 
 template <typename ErrorType>
 void refuse_problem(const std::filesystem::path& path, const std::string& problem) {
@@ -125,7 +125,7 @@ template <typename Record>
 std::string write_record(
     const std::filesystem::path& path, std::string_view type, const Record& record,
     const std::function<void(Fields&)>& describe_rest = [](Fields&) {}) {
-  refuse_problem<Error>(path, problem_of(record));
+  refuse_problem<Error>(path, find_problem(record));
   AtomicFile target(path);
   H5Writer file(target.temporary(), type);
   Fields fields(file, path);
@@ -145,7 +145,7 @@ Contents read_whole(const std::filesystem::path& path, std::string_view type) {
   Fields fields(file);
   describe(fields, contents);
   fields.finish();
-  refuse_problem<InputError>(path, problem_of(contents));
+  refuse_problem<InputError>(path, find_problem(contents));
   return contents;
 }
 
@@ -157,7 +157,7 @@ Contents read_parts(const std::filesystem::path& path, std::string_view type,
   Contents contents;
   Fields fields(file, wanted);
   describe(fields, contents);
-  if constexpr (requires { contents.identity; }) contents.identity = identity_of(file);
+  if constexpr (requires { contents.identity; }) contents.identity = file_identity(file);
   if constexpr (requires { contents.memory; }) contents.memory = fields.tensors_found();
   return contents;
 }
@@ -237,21 +237,21 @@ StateRecord read_state_heads(const std::filesystem::path& path) {
       read_parts<StateSummary>(path, "state", [](std::string_view object) {
         return object.starts_with("/memory/head/") || object.starts_with("/heads/");
       }).record;
-  refuse_problem<InputError>(path, problem_of(record));
+  refuse_problem<InputError>(path, find_problem(record));
   return record;
 }
 
-std::vector<ListedField> fields_of(std::string_view type, bool of_version_1) {
+std::vector<ListedField> list_fields(std::string_view type, bool of_version_1) {
   Fields list(of_version_1);
   std::string text;
   for (const char* path :
        {"/@palimpsest_type", "/@palimpsest_version", "/@writer", "/@content_sha256"})
     list.value(path, text);
-  with_contents_of(type, [&](auto contents) { describe(list, contents); });
+  with_empty_contents(type, [&](auto contents) { describe(list, contents); });
   return list.listed();
 }
 
-std::vector<std::string> problems_of(const H5File& file) {
+std::vector<std::string> find_problems(const H5File& file) {
   const std::string type = file.text("/@palimpsest_type");
   std::vector<std::string> problems;
   const auto check = [&]<typename Contents>(Contents contents) {
@@ -260,13 +260,13 @@ std::vector<std::string> problems_of(const H5File& file) {
     describe(fields, contents);
     fields.finish(type != "pack" && type != "curvature");  // which others write, too
     if (!problems.empty()) return;
-    const std::string problem = problem_of(contents);
+    const std::string problem = find_problem(contents);
     fields.check("/", "a record that fits together", [&] {
       if (!problem.empty()) throw Error(problem);
       check_content_hash(file);
     });
   };
-  if (!with_contents_of(type, check))
+  if (!with_empty_contents(type, check))
     problems.push_back(concat(file.path().string(),
                               ": /@palimpsest_type: expected a type that is described, found \"",
                               type, "\""));
@@ -284,10 +284,10 @@ std::string weights_hash(const std::vector<float>& weights) {
 }
 
 FileIdentity read_identity(const std::filesystem::path& path) {
-  return identity_of(H5File(path, ""));
+  return file_identity(H5File(path, ""));
 }
 
-AdaptedLayout layout_of(const std::vector<LoraFactors>& lora) {
+AdaptedLayout adapter_layout(const std::vector<LoraFactors>& lora) {
   std::vector<AdaptedModule> modules;
   for (const LoraFactors& factors : lora) {
     modules.push_back({.name = factors.module, .out = factors.out, .in = factors.in});

@@ -77,7 +77,7 @@ std::string step_name(std::int64_t task, std::int64_t steps_done) {
   return step_prefix(task) + numbered(steps_done, 8) + ".h5";
 }
 
-std::vector<std::string> steps_of(const Manifest& manifest, std::int64_t task) {
+std::vector<std::string> step_files(const Manifest& manifest, std::int64_t task) {
   std::vector<std::string> names;
   for (const auto& [name, file] : manifest.files) {
     if (name.starts_with(step_prefix(task))) names.push_back(name);
@@ -86,7 +86,7 @@ std::vector<std::string> steps_of(const Manifest& manifest, std::int64_t task) {
 }
 
 void check_file_hash(const std::filesystem::path& path, const ManifestFile& expected) {
-  const std::string found = sha256_of_file(path);
+  const std::string found = sha256_file(path);
   if (found != expected.sha256) {
     throw InputError(concat(path.string(), ": expected SHA-256 ", expected.sha256,
                             " (manifest.json), found ", found,
@@ -104,7 +104,7 @@ void check_named_file(const std::filesystem::path& file) {
   if (entry != manifest->files.end()) check_file_hash(file, entry->second);
 }
 
-std::string found_instead_of_run(const std::filesystem::path& path) {
+std::string describe_missing_run(const std::filesystem::path& path) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return "nothing there";
   if (!std::filesystem::is_directory(path, ignored)) return "a file";

@@ -23,7 +23,7 @@ std::string manifest_text(const Manifest& manifest);
 Manifest read_manifest(const std::filesystem::path& path);
 
 // The steps of a task that a manifest names, oldest first.
-std::vector<std::string> steps_of(const Manifest& manifest, std::int64_t task);
+std::vector<std::string> step_files(const Manifest& manifest, std::int64_t task);
 
 // Throws InputError where the file is missing or has another SHA-256.
 void check_file_hash(const std::filesystem::path& path, const ManifestFile& expected);

@@ -119,7 +119,7 @@ void remove_old_states(const std::filesystem::path& folder, const Manifest& old_
   }
 }
 
-std::int64_t bytes_of(const std::filesystem::path& file) {
+std::int64_t file_bytes(const std::filesystem::path& file) {
   std::error_code missing;
   const auto bytes = std::filesystem::file_size(file, missing);
   return missing ? 0 : static_cast<std::int64_t>(bytes);
@@ -127,13 +127,13 @@ std::int64_t bytes_of(const std::filesystem::path& file) {
 
 // Of a file that was just written.
 ManifestFile entry_for(const std::filesystem::path& file, std::string content_sha256) {
-  return {.sha256 = sha256_of_file(file), .content_sha256 = std::move(content_sha256), .logs = {}};
+  return {.sha256 = sha256_file(file), .content_sha256 = std::move(content_sha256), .logs = {}};
 }
 
 // What of the log's first `bytes` is missing, as text; "" when nothing.
 std::string cut_log(const std::filesystem::path& log, std::int64_t bytes) {
   std::error_code error;
-  const std::int64_t found = bytes_of(log);
+  const std::int64_t found = file_bytes(log);
   if (found > bytes) {
     std::filesystem::resize_file(log, static_cast<std::uintmax_t>(bytes), error);
     if (error) throw Error(concat(log.string(), ": cannot be cut: ", error.message()));
@@ -213,9 +213,9 @@ std::string RunFolder::commit(const TaskRecord& task, const StateRecord& state) 
 }
 
 LogOffsets RunFolder::log_offsets() const {
-  LogOffsets offsets = {{log_file().filename(), bytes_of(log_file())}};
+  LogOffsets offsets = {{log_file().filename(), file_bytes(log_file())}};
   if (std::filesystem::exists(events_file()))
-    offsets[events_file().filename()] = bytes_of(events_file());
+    offsets[events_file().filename()] = file_bytes(events_file());
   return offsets;
 }
 
@@ -231,7 +231,7 @@ void RunFolder::commit_step(const StepRecord& step, const LogOffsets& logs) cons
   next.tasks_done = task;
   const std::string name = step_name(task, step.progress.steps_done);
   std::vector<std::string> kept =
-      old_manifest ? steps_of(*old_manifest, task) : std::vector<std::string>();
+      old_manifest ? step_files(*old_manifest, task) : std::vector<std::string>();
   std::erase_if(kept, [&](const std::string& other) { return other >= name; });
   if (kept.size() >= kStepsKept) kept.erase(kept.begin(), kept.end() - (kStepsKept - 1));
   for (const std::string& earlier : kept) next.files[earlier] = old_manifest->files.at(earlier);
@@ -245,7 +245,7 @@ void RunFolder::forget_steps(std::int64_t task, std::int64_t steps_done) const {
   const std::optional<Manifest> found = manifest();
   if (!found) return;
   Manifest kept = *found;
-  for (const std::string& name : steps_of(*found, task)) {
+  for (const std::string& name : step_files(*found, task)) {
     if (steps_done > 0 && name <= step_name(task, steps_done)) continue;
     kept.files.erase(name);
   }

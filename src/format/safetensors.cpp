@@ -19,18 +19,18 @@
 namespace palimpsest {
 namespace {
 
-std::uint64_t size_of(const TensorToWrite& tensor) {
+std::uint64_t element_size(const TensorToWrite& tensor) {
   std::uint64_t size = 1;
   for (const std::int64_t length : tensor.shape) size *= static_cast<std::uint64_t>(length);
   return size;
 }
 
 // Padded to a multiple of 8, as the format's own writer does.
-std::string header_of(const std::vector<TensorToWrite>& tensors) {
+std::string safetensors_header(const std::vector<TensorToWrite>& tensors) {
   nlohmann::json header = {{"__metadata__", {{"format", "pt"}}}};
   std::uint64_t offset = 0;
   for (const TensorToWrite& tensor : tensors) {
-    const std::uint64_t end = offset + sizeof(float) * size_of(tensor);
+    const std::uint64_t end = offset + sizeof(float) * element_size(tensor);
     header[tensor.name] = {
         {"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
     offset = end;
@@ -306,15 +306,15 @@ void write_safetensors(const std::filesystem::path& path, std::vector<TensorToWr
   const auto write = [&](const void* data, std::size_t size) {
     file.write(static_cast<const char*>(data), static_cast<std::streamsize>(size));
   };
-  const std::string header = header_of(tensors);
+  const std::string header = safetensors_header(tensors);
   const std::uint64_t length = header.size();
   write(&length, sizeof length);
   write(header.data(), header.size());
   for (const TensorToWrite& tensor : tensors) {
     const std::vector<float> values = tensor.values();
-    if (values.size() != size_of(tensor)) {
+    if (values.size() != element_size(tensor)) {
       throw Error(concat(path.string(), ": tensor ", tensor.name, " has ", values.size(),
-                         " values; its shape needs ", size_of(tensor)));
+                         " values; its shape needs ", element_size(tensor)));
     }
     write(values.data(), sizeof(float) * values.size());
   }

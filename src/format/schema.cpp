@@ -20,8 +20,8 @@ std::string join(const std::vector<std::string>& texts, std::string_view between
   return all;
 }
 
-std::string json_of(const std::vector<ListedField>& fields, std::string_view type,
-                    std::string_view version) {
+std::string schema_json(const std::vector<ListedField>& fields, std::string_view type,
+                        std::string_view version) {
   const auto line = [](const ListedField& field) {
     nlohmann::ordered_json json = {{"path", field.path},
                                    {"type", field.type},
@@ -41,7 +41,7 @@ std::string json_of(const std::vector<ListedField>& fields, std::string_view typ
                 "\n ]}\n");
 }
 
-std::string table_of(const std::vector<ListedField>& fields) {
+std::string markdown_table(const std::vector<ListedField>& fields) {
   std::string table = "| path | type | dims | | |\n|---|---|---|---|---|\n";
   for (const ListedField& field : fields) {
     if (field.path.starts_with("/@palimpsest_") || field.path == "/@writer" ||
@@ -59,19 +59,19 @@ std::string table_of(const std::vector<ListedField>& fields) {
   return table;
 }
 
-Schema schema_of(std::string_view type, bool of_version_1) {
-  const std::vector<ListedField> fields = fields_of(type, of_version_1);
+Schema make_schema(std::string_view type, bool of_version_1) {
+  const std::vector<ListedField> fields = list_fields(type, of_version_1);
   return {.name = concat(type, of_version_1 ? "-1" : ""),
-          .json = json_of(fields, type, of_version_1 ? "1.2.0" : kFormatVersion),
-          .table = table_of(fields)};
+          .json = schema_json(fields, type, of_version_1 ? "1.2.0" : kFormatVersion),
+          .table = markdown_table(fields)};
 }
 
 }  // namespace
 
 std::vector<Schema> schemas() {
   std::vector<Schema> all;
-  for (const std::string_view type : kRecordTypes) all.push_back(schema_of(type, false));
-  all.push_back(schema_of("state", true));
+  for (const std::string_view type : kRecordTypes) all.push_back(make_schema(type, false));
+  all.push_back(make_schema("state", true));
   return all;
 }
 

@@ -44,7 +44,7 @@ std::string check_hdf5(const std::filesystem::path& path, Problems& problems) {
     {
       const H5File file(path, "");
       type = file.text("/@palimpsest_type");
-      std::ranges::move(problems_of(file), std::back_inserter(problems));
+      std::ranges::move(find_problems(file), std::back_inserter(problems));
     }
     if (type == "pack" && problems.size() == before) Pack(path).verify_samples();
   });
@@ -96,7 +96,7 @@ class RunVerifier {
     ++counts_[expected.empty() ? "other file" : expected];
     const std::size_t before = result_.problems.size();
     collect(result_.problems, [&] {
-      expect(name, "SHA-256 by manifest.json", entry.sha256, sha256_of_file(path));
+      expect(name, "SHA-256 by manifest.json", entry.sha256, sha256_file(path));
       const std::string type = check_hdf5(path, result_.problems);
       if (!type.empty()) expect(name, "type by its name", expected, type);
       expect(name, "content hash by manifest.json", entry.content_sha256,
@@ -279,7 +279,7 @@ Verification verify_run(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(folder / "manifest.json")) {
     result.problems.push_back(concat(folder.string(),
                                      ": expected a run folder with a manifest.json, found ",
-                                     found_instead_of_run(folder)));
+                                     describe_missing_run(folder)));
     return result;
   }
   collect(result.problems, [&] { result = RunVerifier(folder).verify(); });

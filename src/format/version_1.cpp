@@ -12,7 +12,7 @@ struct OldStatistics {
 };
 
 // "curvature/empirical:scale=secant"
-std::string curvature_instance_of(const std::string& kind, const std::string& scale) {
+std::string version_1_instance(const std::string& kind, const std::string& scale) {
   return concat("curvature/",
                 kind == "gram-diagonal" ? "gram" : kind.substr(0, kind.rfind("-per-sample")),
                 ":scale=", scale);
@@ -64,7 +64,7 @@ void describe_memory_of_version_1(Fields& fields, StateRecord& r) {
     };
     if (layout != layout_of_s1) throw Error("S0 without S1, or S1 without S0");
     if (layout.size() > 0) {
-      const std::string instance = curvature_instance_of(kind, scale);
+      const std::string instance = version_1_instance(kind, scale);
       add(instance + "/s0", {layout.size()}, std::move(s0), Keeper::kRoot);
       add(instance + "/s1", {layout.size()}, std::move(s1), Keeper::kRoot);
     }

@@ -10,7 +10,7 @@ namespace palimpsest {
 namespace {
 
 // Major and minor.
-std::array<int, 2> numbers_of(std::string_view version) {
+std::array<int, 2> parse_numbers(std::string_view version) {
   std::array<int, 2> numbers = {0, 0};
   const char* const end = version.data() + version.size();
   const auto major = std::from_chars(version.data(), end, numbers[0]);
@@ -21,7 +21,7 @@ std::array<int, 2> numbers_of(std::string_view version) {
 }  // namespace
 
 bool is_version_before(std::string_view version, std::string_view other) {
-  return numbers_of(version) < numbers_of(other);
+  return parse_numbers(version) < parse_numbers(other);
 }
 
 bool is_later_minor_version(std::string_view version) {

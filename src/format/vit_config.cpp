@@ -40,7 +40,7 @@ void read_shapes(const Checkpoint& checkpoint, VitConfig& config) {
   config.width = patches[0];
   config.patch = patches[2];
   while (weights.contains(concat("blocks.", config.depth, ".norm1.weight"))) ++config.depth;
-  if (config.depth == 0) weights.place_of("blocks.0.norm1.weight");  // throws
+  if (config.depth == 0) weights.find_place("blocks.0.norm1.weight");  // throws
   config.class_token = weights.contains("class_token");
   if (weights.contains("registers")) {
     const std::vector<std::int64_t> shape = weights.shape("registers");
@@ -157,7 +157,7 @@ void read_timm(const JsonObject& top, const Checkpoint& checkpoint, VitConfig& c
 
 // Of a preprocessor: side of the centre crop over the short side before it; 1 where nothing is
 // cropped. Both are numbers in old files, objects in newer ones.
-double crop_share_of(const JsonObject& prepared) {
+double read_crop_share(const JsonObject& prepared) {
   const auto side = [&](const char* key, const char* inner) -> std::optional<double> {
     if (!prepared.has(key)) return std::nullopt;
     if (prepared.json.at(key).is_number()) {
@@ -213,7 +213,7 @@ void read_transformers(const JsonObject& top, VitConfig& config) {
     config.mean = {0, 0, 0};
     config.deviation = {1, 1, 1};
   }
-  config.crop_share = crop_share_of(prepared);
+  config.crop_share = read_crop_share(prepared);
   if (prepared.has("resample")) {  // as Pillow numbers them
     const std::int64_t resample = prepared.integer("resample", 0);
     if (resample != 2 && resample != 3) prepared.refuse("resample", "2 (bilinear) or 3 (bicubic)");

@@ -11,7 +11,7 @@ class CosineLogits : public HeadKind {
 
   std::string_view recorded_kind() const override { return "cosine"; }
   double scale() const override { return scale_; }
-  bool is_of_directions() const override { return true; }
+  bool ignores_lengths() const override { return true; }
   at::Tensor logits(const at::Tensor& features, const at::Tensor& weight,
                     const at::Tensor& bias) const override;
   void initialise(const at::Tensor& weight, const at::Tensor& bias, std::uint64_t seed,

@@ -36,7 +36,7 @@ NeededMemory HeadKind::needs(std::int64_t tasks) const {
           .if_other = "logits of both would not compare; keep its --head"};
 }
 
-Head HeadKind::made_of(const at::Tensor&, std::span<const std::int64_t>, std::int64_t) const {
+Head HeadKind::from_features(const at::Tensor&, std::span<const std::int64_t>, std::int64_t) const {
   throw Error(concat("a ", recorded_kind(), " head is trained, and not made of features"));
 }
 
@@ -48,7 +48,7 @@ at::Tensor directions(const at::Tensor& rows) {
 namespace {
 
 // A record keeps the key `scale` alone; some kinds have none.
-std::string text_of(const Head& head) {
+std::string kind_text(const Head& head) {
   const std::vector<Kind>& kinds = head_kinds().kinds;
   const auto row = std::ranges::find(kinds, head.kind, &Kind::name);
   const bool has_scale =
@@ -62,11 +62,11 @@ std::string text_of(const Head& head) {
 PlacedHead place(const Head& head, at::Device device) {
   std::shared_ptr<const HeadKind> kind;
   try {
-    kind = head_kinds().make(text_of(head));
+    kind = head_kinds().make(kind_text(head));
   } catch (const UsageError& error) {
     throw InputError(concat("a recorded head: ", error.what()));
   }
-  if (kind->is_of_directions() &&
+  if (kind->ignores_lengths() &&
       std::ranges::any_of(head.bias, [](float value) { return value != 0; }))
     throw InputError(concat("a recorded head: a ", head.kind, " head with a bias"));
   return {.weight = from_host(head.weight, {head.classes, head.features}, device),

@@ -13,8 +13,8 @@ class Prototype : public CosineLogits {
  public:
   using CosineLogits::CosineLogits;
   bool is_trained() const override { return false; }
-  Head made_of(const at::Tensor& features, std::span<const std::int64_t> targets,
-               std::int64_t classes) const override {
+  Head from_features(const at::Tensor& features, std::span<const std::int64_t> targets,
+                     std::int64_t classes) const override {
     ClassStatistics statistics = class_statistics(to_host(features), targets, classes);
     return {.classes = classes,
             .features = statistics.features,

@@ -95,7 +95,7 @@ std::vector<KindSetting> KindSettings::given() const {
 
 namespace {
 
-std::string text_of(std::string_view name, std::span<const KindSetting> settings) {
+std::string kind_text(std::string_view name, std::span<const KindSetting> settings) {
   std::string text(name);
   char separator = ':';
   for (const KindSetting& setting : settings) {
@@ -107,13 +107,13 @@ std::string text_of(std::string_view name, std::span<const KindSetting> settings
 
 }  // namespace
 
-std::string KindSettings::text() const { return text_of(name_, given()); }
+std::string KindSettings::text() const { return kind_text(name_, given()); }
 
 std::string KindSettings::full_text(Keys keys) const {
   std::vector<KindSetting> all = settings_;
   if (keys == Keys::kAllButOperational)
     std::erase_if(all, [](const KindSetting& one) { return one.effect == Effect::kOperational; });
-  return text_of(name_, all);
+  return kind_text(name_, all);
 }
 
 KindSettings parse_kind_settings(std::string_view noun, std::string_view name,

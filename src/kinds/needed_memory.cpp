@@ -11,10 +11,10 @@ namespace {
 
 // The instances of the part that `name` belongs to: "curvature/empirical:scale=secant"; "" for
 // none.
-std::string instances_of_part(const NamedTensors& memory, const std::string& name) {
+std::string part_instances(const NamedTensors& memory, const std::string& name) {
   std::set<std::string_view> instances;
   const std::vector<std::string> names = memory.names(name.substr(0, name.find('/')));
-  for (const std::string& other : names) instances.insert(instance_of(other));
+  for (const std::string& other : names) instances.insert(instance_name(other));
   std::string text;
   for (const std::string_view instance : instances)
     text += concat(text.empty() ? "" : ", ", instance);
@@ -37,7 +37,7 @@ void check_memory(const std::string& what, const NamedTensors& memory,
   for (const NeededMemory& part : needed) {
     for (const std::string& name : part.names) {
       if (memory.contains(name)) continue;
-      const std::string found = instances_of_part(memory, name);
+      const std::string found = part_instances(memory, name);
       throw UsageError(concat(what, " with ", part.settings, ": expected ", name,
                               " in its memory, found ", found.empty() ? "none" : found, ": ",
                               found.empty() ? part.if_none : part.if_other));
@@ -51,7 +51,7 @@ std::string drop_unused_memory(NamedTensors& memory, std::span<const NeededMemor
   std::map<std::string, int> unused;  // arrays by instance
   for (const std::string& name : memory.names()) {
     if (used.contains(name)) continue;
-    ++unused[std::string(instance_of(name))];
+    ++unused[std::string(instance_name(name))];
     memory.erase(name);
   }
   std::string text;

@@ -113,7 +113,7 @@ std::string list_text(std::string_view text) {
   return joined;
 }
 
-std::string value_of(const OldKey& key, std::string_view old_value) {
+std::string convert_value(const OldKey& key, std::string_view old_value) {
   return key.standard.find('+') == key.standard.npos ? std::string(old_value)
                                                      : list_text(old_value);
 }
@@ -202,7 +202,7 @@ struct KindLines {
   }
 
   void add_old(const OldKey& key, const Given& line) {
-    assign(keys[std::string(key.key)], value_of(key, line.value), line, key.standard);
+    assign(keys[std::string(key.key)], convert_value(key, line.value), line, key.standard);
   }
 
   // With all keys of its kind, in the order of today's settings.
@@ -235,12 +235,12 @@ struct KindLines {
   }
 };
 
-std::string text_of(const Json& value) {
+std::string json_value_text(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_float()) return value_text(value.get<double>());
   if (!value.is_array()) return value.dump();
   std::string text;
-  for (const Json& part : value) text += concat(text.empty() ? "" : ",", text_of(part));
+  for (const Json& part : value) text += concat(text.empty() ? "" : ",", json_value_text(part));
   return text;
 }
 
@@ -249,7 +249,7 @@ std::string text_of(const Json& value) {
 std::optional<Spelling> todays_spelling(std::string_view old_name,
                                         std::optional<std::string_view> value) {
   if (const OldKey* const key = find_by_old_name(old_name)) {
-    std::string text = value ? value_of(*key, *value) : std::string(key->standard);
+    std::string text = value ? convert_value(*key, *value) : std::string(key->standard);
     if (key->setting == "classifier" && (!value || value == "true"))
       text = key->key == "refit" ? kRefitPasses : kAlignPasses;
     if (key->setting == "classifier" && value == "false") text = "0";
@@ -302,13 +302,14 @@ std::string with_todays_settings(const std::string& recorded_json) {
   const Json recorded = Json::parse(recorded_json, nullptr, /*allow_exceptions=*/false);
   if (!recorded.is_object()) return recorded_json;
   std::vector<Given> lines;
-  for (const auto& [name, value] : recorded.items()) lines.push_back({name, text_of(value)});
+  for (const auto& [name, value] : recorded.items())
+    lines.push_back({name, json_value_text(value)});
   const auto converted = convert_old_settings(lines);
   if (!converted) return recorded_json;
   Json made = Json::object();
   for (const Given& given : converted->settings) {
     const auto found = recorded.find(given.name);
-    const bool is_same = found != recorded.end() && text_of(*found) == given.value;
+    const bool is_same = found != recorded.end() && json_value_text(*found) == given.value;
     made[given.name] = is_same ? *found : Json(given.value);
   }
   // Those that it doesn't know came later: each was as it is by default.

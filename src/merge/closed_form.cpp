@@ -52,7 +52,7 @@ MergeDecision on_the_line(const MergeInput& input) {
 }
 
 // How much of Delta is in the step that was made: step . Delta / Delta . Delta.
-double share_of_task_vector(const MergeInput& input, std::span<const float> result) {
+double task_vector_share(const MergeInput& input, std::span<const float> result) {
   double along = 0, squares = 0;
   for (std::size_t i = 0; i < result.size(); ++i) {
     const double delta = input.task_vector[i];
@@ -93,7 +93,7 @@ class ClosedForm : public MergeRule {
     // The first task is taken whole at every level: there is nothing yet to weigh it against.
     if (level_ == Level::kGlobal || input.task == 0) {
       merge_on_line(input, alpha, result);
-      decision.coefficients.assign(count_of_coefficients(input), alpha);
+      decision.coefficients.assign(coefficient_count(input), alpha);
       return decision;
     }
     if (level_ != Level::kCoordinate || shrink_ > 0) {
@@ -101,13 +101,13 @@ class ClosedForm : public MergeRule {
     }
     if (level_ == Level::kCoordinate) {
       merge_by_coordinate(input, shrink_, result);
-      decision.coefficients = {share_of_task_vector(input, result)};
+      decision.coefficients = {task_vector_share(input, result)};
     }
     return decision;
   }
 
  private:
-  std::size_t count_of_coefficients(const MergeInput& input) const {
+  std::size_t coefficient_count(const MergeInput& input) const {
     if (level_ == Level::kModule) return input.layout.modules().size();
     if (level_ != Level::kDirection) return 1;
     std::size_t count = 0;
@@ -145,7 +145,7 @@ RuleKind closed_form_kind() {
           .parameters = {{.name = "by",
                           .type = Type::kWord,
                           .standard = std::string("global"),
-                          .choices = names_of<Level>()},
+                          .choices = choice_names<Level>()},
                          {.name = "shrink",
                           .standard = 0.0,
                           .minimum = 0,

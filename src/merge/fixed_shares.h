@@ -10,8 +10,8 @@ using AlphaOf = double (*)(const KindSettings& settings, std::int64_t task);
 
 class FixedShares : public MergeRule {
  public:
-  FixedShares(KindSettings chosen, AlphaOf alpha_of)
-      : MergeRule(std::move(chosen)), alpha_of_(alpha_of) {}
+  FixedShares(KindSettings chosen, AlphaOf task_alpha)
+      : MergeRule(std::move(chosen)), alpha_of_(task_alpha) {}
   bool coefficients_suffice() const override { return true; }
   std::optional<double> known_alpha(std::int64_t task) const override {
     return alpha_of_(settings(), task);
@@ -28,9 +28,9 @@ class FixedShares : public MergeRule {
 };
 
 // The `make` of such a rule's row.
-inline auto make_fixed_shares(AlphaOf alpha_of) {
-  return [alpha_of](KindSettings chosen) {
-    return std::make_unique<FixedShares>(std::move(chosen), alpha_of);
+inline auto make_fixed_shares(AlphaOf task_alpha) {
+  return [task_alpha](KindSettings chosen) {
+    return std::make_unique<FixedShares>(std::move(chosen), task_alpha);
   };
 }
 

@@ -25,7 +25,7 @@ constexpr OriginText kOrigins[] = {
      "from "
      "the pretrained model), and its records have what this rule merges"}};
 
-const OriginText& text_of(Origin origin) { return kOrigins[static_cast<std::size_t>(origin)]; }
+const OriginText& origin_text(Origin origin) { return kOrigins[static_cast<std::size_t>(origin)]; }
 
 }  // namespace
 
@@ -59,13 +59,13 @@ void check_offered(const MergeRule& rule, const MergeNeeds& offered) {
     throw UsageError(concat("merge rule '", rule.name(), "' cannot be used: ", reason...));
   };
   if (needs.start != offered.start) {
-    refuse("it is defined for tasks whose training starts from ", text_of(needs.start).name,
-           ", and this run's starts from ", text_of(offered.start).name,
-           text_of(needs.start).remedy);
+    refuse("it is defined for tasks whose training starts from ", origin_text(needs.start).name,
+           ", and this run's starts from ", origin_text(offered.start).name,
+           origin_text(needs.start).remedy);
   }
   if (needs.vectors != offered.vectors) {
-    refuse("it merges task vectors measured from ", text_of(needs.vectors).name,
-           ", and this run's are measured from ", text_of(offered.vectors).name);
+    refuse("it merges task vectors measured from ", origin_text(needs.vectors).name,
+           ", and this run's are measured from ", origin_text(offered.vectors).name);
   }
   if (needs.memory == RuleMemory::kAllTaskVectors && offered.memory != needs.memory) {
     refuse(

@@ -12,7 +12,7 @@ void check_trainable(std::string_view text) {
   check_offered(*make_merge_rule(text), offered_in_training());
 }
 
-std::vector<Key> keys_of_parts() {
+std::vector<Key> part_keys() {
   using C = RunConfig;
   constexpr std::string_view kGroup = kMethodGroup;
   return {
@@ -68,8 +68,8 @@ const KeyTable& all_settings() {
                  .check = check_consistent,
                  .check_training = check_trained_views,
                  .forget_unused = forget_unused};
-    for (const auto& rows : {keys_of_input(), keys_of_training(), keys_of_parts(),
-                             keys_of_measuring(), keys_of_running()}) {
+    for (const auto& rows :
+         {input_keys(), training_keys(), part_keys(), measuring_keys(), running_keys()}) {
       all.keys.insert(all.keys.end(), rows.begin(), rows.end());
     }
     return all;

@@ -11,7 +11,7 @@ namespace palimpsest {
 namespace {
 
 // (1/T) sum_t R[t][t].
-double mean_of_newest(const std::vector<EvaluationRow>& rows) {
+double newest_mean(const std::vector<EvaluationRow>& rows) {
   double sum = 0;
   for (std::size_t t = 0; t < rows.size(); ++t) sum += rows[t].accuracy(t);
   return rows.empty() ? 0 : sum / static_cast<double>(rows.size());
@@ -95,8 +95,8 @@ std::optional<double> AccuracyMatrix::backward_transfer() const {
   });
 }
 
-double AccuracyMatrix::plasticity() const { return mean_of_newest(after_); }
-double AccuracyMatrix::plasticity_before_merge() const { return mean_of_newest(before_); }
+double AccuracyMatrix::plasticity() const { return newest_mean(after_); }
+double AccuracyMatrix::plasticity_before_merge() const { return newest_mean(before_); }
 
 EvaluationRow given_task(const EvaluationRow& row) {
   return {.samples = row.samples, .scores = {row.score(kCorrectGivenTask)}};

@@ -34,7 +34,7 @@ void check_score(const EvaluationRow& row, const Score& score) {
     throw Error(concat("accuracy matrix: row ", tasks, " has ", score.name, " of ",
                        score.sums.size(), " tasks, and weights of ", score.weights.size()));
   }
-  const ScoreInfo info = info_of(score.name);
+  const ScoreInfo info = score_info(score.name);
   const Score* const least = row.find(info.at_least);
   for (std::size_t j = 0; j < tasks; ++j) {
     const double sum = score.sums[j], weight = score.weights[j];

@@ -55,7 +55,7 @@ constexpr ScoreInfo kScores[] = {
 
 std::span<const ScoreInfo> known_scores() { return kScores; }
 
-ScoreInfo info_of(std::string_view name) {
+ScoreInfo score_info(std::string_view name) {
   const auto* const known = std::ranges::find(kScores, name, &ScoreInfo::name);
   if (known != std::end(kScores)) return *known;
   return {.name = name, .key = name, .metric = name, .column = name, .title = name, .meaning = ""};
@@ -78,7 +78,7 @@ bool are_whole(std::span<const double> values) {
 }
 
 bool are_counts(std::string_view name, std::span<const double> sums) {
-  return info_of(name).unit != Unit::kNats && are_whole(sums);
+  return score_info(name).unit != Unit::kNats && are_whole(sums);
 }
 
 }  // namespace palimpsest

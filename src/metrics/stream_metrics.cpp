@@ -67,7 +67,7 @@ std::vector<NamedMetric> stream_metrics(const AccuracyMatrix& accuracy) {
     if (!info.metric.empty()) add_last(metrics, info, after, before);
   for (const Score& score : after.scores) {
     if (std::ranges::count(known_scores(), score.name, &ScoreInfo::name) == 0)
-      add_last(metrics, info_of(score.name), after, before);
+      add_last(metrics, score_info(score.name), after, before);
   }
   return metrics;
 }

@@ -25,7 +25,7 @@ std::size_t best_point(std::span<const SweepPoint> points, bool given_task) {
     std::vector<double> merits = {
         (given_task ? palimpsest::given_task(point.row) : point.row).sample_weighted()};
     for (const Score& score : point.row.scores)
-      if (info_of(score.name).less_is_better) merits.push_back(-mean(score));
+      if (score_info(score.name).less_is_better) merits.push_back(-mean(score));
     merits.push_back(-point.alpha);
     return merits;
   };

@@ -14,7 +14,7 @@ using torch::autograd::variable_list;
 namespace {
 
 // c s, for a and what follows from it.
-at::Tensor scale_of(const Lora& lora, const at::Tensor& c, const at::TensorOptions& options) {
+at::Tensor branch_scale(const Lora& lora, const at::Tensor& c, const at::TensorOptions& options) {
   if (!c.defined()) return at::full({}, lora.scale(), options.dtype(at::kFloat));
   return c * lora.scale();
 }
@@ -51,7 +51,7 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
     if (rows_c.numel() > 0) xa.mul_(rows_c);
     const at::Tensor factors = padded(b.to(x.scalar_type()), 2, rank);
     for (std::int64_t m = 0; m < a.size(0); ++m) {
-      rows_of(y, frozen, m).addmm_(xa.narrow(1, m * rank, rank), factors.select(0, m).t());
+      adapter_rows(y, frozen, m).addmm_(xa.narrow(1, m * rank, rank), factors.select(0, m).t());
     }
     return y;
   }
@@ -80,7 +80,7 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
       at::Tensor bg = at::empty({modules * rank, tokens}, x.options());
       db = at::empty_like(b);
       for (std::int64_t m = 0; m < modules; ++m) {
-        const at::Tensor g_m = rows_of(g, frozen, m);
+        const at::Tensor g_m = adapter_rows(g, frozen, m);
         at::Tensor bg_m = bg.narrow(0, m * rank, rank);
         at::mm_out(bg_m, factors.select(0, m).t(), g_m.t());
         db.select(0, m).copy_(ax.narrow(0, m * rank, a.size(1)).mm(g_m).t());
@@ -123,8 +123,8 @@ class AdaptedProduct : public torch::autograd::Function<AdaptedProduct> {
   }
 
   // The columns of y or its gradient that are the rows of module m.
-  static at::Tensor rows_of(const at::Tensor& y, const AdaptedLinear::Frozen& frozen,
-                            std::int64_t m) {
+  static at::Tensor adapter_rows(const at::Tensor& y, const AdaptedLinear::Frozen& frozen,
+                                 std::int64_t m) {
     return y.narrow(1, frozen.slots[static_cast<std::size_t>(m)].row, frozen.out);
   }
 };
@@ -172,7 +172,7 @@ void AdaptedLinear::set_adapter(const Lora& lora, const at::Tensor& c,
   if (frozen_.branch || !is_adapted()) return;
   const c10::NoGradGuard no_grad;
   const Lora::Factors& factors = lora.group(group_);
-  const at::Tensor a = factors.a.mul(scale_of(lora, c, frozen_.bias.options()));
+  const at::Tensor a = factors.a.mul(branch_scale(lora, c, frozen_.bias.options()));
   for (std::size_t s = 0; s < frozen_.slots.size(); ++s) {
     const auto m = static_cast<std::int64_t>(s);
     at::Tensor rows = frozen_.effective.narrow(0, frozen_.slots[s].row, frozen_.out);
@@ -194,7 +194,7 @@ at::Tensor AdaptedLinear::forward(const at::Tensor& input, const AdapterUse& use
   const at::Tensor& b = has_lora ? use.lora->group(group_).b : none;
   const bool by_row = has_lora && use.rows_c.defined();
   const at::Tensor scale =
-      has_lora ? scale_of(*use.lora, by_row ? at::Tensor() : use.c, x.options()) : none;
+      has_lora ? branch_scale(*use.lora, by_row ? at::Tensor() : use.c, x.options()) : none;
   at::Tensor rows_c = none;
   if (by_row) {  // of all tokens; or of one row a sample, behind a pooling
     const bool all = x.size(0) == use.rows_c.size(0);

@@ -21,7 +21,7 @@ bool can_be_viewed(const TensorView& piece) {
          reinterpret_cast<std::uintptr_t>(piece.bytes.data()) % alignof(float) == 0;
 }
 
-at::Tensor tensor_of(const TensorView& piece, at::Device device) {
+at::Tensor to_tensor(const TensorView& piece, at::Device device) {
   if (!device.is_cpu() || !can_be_viewed(piece)) {
     return from_host(to_floats(piece), piece.shape, device);
   }
@@ -35,7 +35,7 @@ TensorLoader weight_loader(CanonicalWeights& weights, at::Device device) {
   return [&weights, device](const std::string& name, const std::vector<std::int64_t>& shape) {
     std::vector<at::Tensor> pieces;
     for (const TensorView& piece : weights.pieces(name, shape)) {
-      pieces.push_back(tensor_of(piece, device));
+      pieces.push_back(to_tensor(piece, device));
     }
     const at::Tensor whole = pieces.size() == 1 ? pieces.front() : at::cat(pieces);
     return whole.view(shape);

@@ -15,15 +15,15 @@ namespace {
 
 enum Matrix : std::size_t { kQuery, kKey, kValue, kOutput, kFc1, kFc2 };
 
-std::string name_of(const BlockShape& shape, std::int64_t block, std::size_t matrix) {
+std::string matrix_name(const BlockShape& shape, std::int64_t block, std::size_t matrix) {
   return concat(shape.prefix, block, ".", shape.names[matrix]);
 }
 
-std::int64_t rows_of(const BlockShape& shape, std::size_t matrix) {
+std::int64_t output_width(const BlockShape& shape, std::size_t matrix) {
   return matrix == kFc1 ? shape.fc1_out : shape.width;
 }
 
-std::int64_t columns_of(const BlockShape& shape, std::size_t matrix) {
+std::int64_t input_width(const BlockShape& shape, std::size_t matrix) {
   return matrix == kFc2 ? shape.fc2_in : shape.width;
 }
 
@@ -39,9 +39,9 @@ AdaptedLayout adapted_layout(const BlockShape& shape, std::span<const std::strin
     }
     const auto matrix = static_cast<std::size_t>(known - kBlockMatrices.begin());
     for (std::int64_t block = 0; block < shape.blocks; ++block) {
-      modules.push_back({.name = name_of(shape, block, matrix),
-                         .out = rows_of(shape, matrix),
-                         .in = columns_of(shape, matrix)});
+      modules.push_back({.name = matrix_name(shape, block, matrix),
+                         .out = output_width(shape, matrix),
+                         .in = input_width(shape, matrix)});
     }
   }
   return AdaptedLayout(std::move(modules));
@@ -61,11 +61,11 @@ BlockLayers::BlockLayers(const BlockShape& shape, std::span<const std::string> t
 
   // One layer out of matrices that read the same input.
   const auto layer = [&](std::int64_t block, std::initializer_list<Matrix> matrices) {
-    const std::int64_t out = rows_of(shape, *matrices.begin()),
-                       in = columns_of(shape, *matrices.begin());
+    const std::int64_t out = output_width(shape, *matrices.begin()),
+                       in = input_width(shape, *matrices.begin());
     std::vector<AdaptedLinear::Matrix> loaded;
     for (const Matrix matrix : matrices) {
-      const std::string name = name_of(shape, block, matrix);
+      const std::string name = matrix_name(shape, block, matrix);
       AdaptedLinear::Matrix made{.weight = load(name + ".weight", {out, in})};
       const bool has_bias = shape.projection_bias || matrix > kValue;
       made.bias = has_bias ? load(name + ".bias", {out}) : at::zeros({out}, made.weight.options());

@@ -142,7 +142,7 @@ class SampleAttention : public torch::autograd::Function<SampleAttention> {
 };
 
 // Of x, or with its slope where that is wanted.
-at::Tensor gelu_of(const at::Tensor& x, const at::Tensor& slope) {
+at::Tensor compute_gelu(const at::Tensor& x, const at::Tensor& slope) {
   const at::Tensor y = at::empty_like(x);
   const float* from = x.const_data_ptr<float>();
   float* to = y.mutable_data_ptr<float>();
@@ -159,7 +159,7 @@ class Gelu : public torch::autograd::Function<Gelu> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x) {
     const at::Tensor slope = at::empty_like(x);
-    at::Tensor y = gelu_of(x, slope);
+    at::Tensor y = compute_gelu(x, slope);
     context->save_for_backward({slope});
     return y;
   }
@@ -183,7 +183,7 @@ at::Tensor sample_attention(const at::Tensor& qkv, std::span<const std::int64_t>
 at::Tensor erf_gelu(const at::Tensor& x) {
   if (!has_host_kernels(x)) return at::gelu(x);
   const bool gradients = x.requires_grad() && c10::GradMode::is_enabled();
-  return gradients ? Gelu::apply(x.contiguous()) : gelu_of(x.contiguous(), {});
+  return gradients ? Gelu::apply(x.contiguous()) : compute_gelu(x.contiguous(), {});
 }
 
 namespace {

@@ -12,11 +12,11 @@
 #include "palimpsest/device/host_copy.h"
 
 namespace palimpsest {
-std::vector<std::int64_t> Lora::shape_of_a(const LoraGroup& group, std::int64_t rank) {
+std::vector<std::int64_t> Lora::a_shape(const LoraGroup& group, std::int64_t rank) {
   return {std::ssize(group.modules), rank, group.in};
 }
 
-std::vector<std::int64_t> Lora::shape_of_b(const LoraGroup& group, std::int64_t rank) {
+std::vector<std::int64_t> Lora::b_shape(const LoraGroup& group, std::int64_t rank) {
   return {std::ssize(group.modules), group.out, rank};
 }
 

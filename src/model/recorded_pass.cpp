@@ -5,7 +5,7 @@
 namespace palimpsest {
 namespace {
 
-std::vector<std::int64_t> shapes_of(const std::vector<at::Tensor*>& tensors) {
+std::vector<std::int64_t> tensor_shapes(const std::vector<at::Tensor*>& tensors) {
   std::vector<std::int64_t> shapes;
   for (const at::Tensor* tensor : tensors) {
     shapes.push_back(tensor->dim());
@@ -33,11 +33,11 @@ void Replay::run(const std::function<void()>& work) {
 at::Tensor RecordedPass::operator()(const Batch& batch) {
   if (!make_graph_) return pass_(batch);
   Batch given = batch;  // the same tensors
-  const std::vector<at::Tensor*> tensors = tensors_of(given);
+  const std::vector<at::Tensor*> tensors = batch_tensors(given);
   if (tensors.empty()) return pass_(batch);
   const auto [found, is_new] =
-      recordings_.try_emplace(shapes_of(tensors), given, at::Tensor(), Replay(make_graph_));
-  const std::vector<at::Tensor*> fixed = tensors_of(found->second.batch);
+      recordings_.try_emplace(tensor_shapes(tensors), given, at::Tensor(), Replay(make_graph_));
+  const std::vector<at::Tensor*> fixed = batch_tensors(found->second.batch);
   for (std::size_t i = 0; i < fixed.size(); ++i) {
     if (is_new) {
       *fixed[i] = tensors[i]->clone();

@@ -26,7 +26,7 @@ class CosFace : public Objective {
   }
 
   void check(const HeadKind& head) const override {
-    if (head.is_of_directions()) return;
+    if (head.ignores_lengths()) return;
     throw UsageError(
         "objective = cosface trains the cosines of features and weights, but the head answers with "
         "other logits; set head to cosine");

@@ -16,7 +16,8 @@ class Ewc : public Penalty {
 
   bool needs_curvature() const override { return true; }
 
-  QuadraticPenalty of(const CurvatureMemory& memory, std::span<const float> merged) const override {
+  QuadraticPenalty quadratic(const CurvatureMemory& memory,
+                             std::span<const float> merged) const override {
     if (memory.size() != merged.size()) {
       throw Error(concat("EWC penalty: a memory of ", memory.size(), " weights and ", merged.size(),
                          " merged weights do not fit one another"));

@@ -8,7 +8,9 @@ class NoPenalty : public Penalty {
  public:
   explicit NoPenalty(const KindSettings&) {}
   bool changes_steps() const override { return false; }
-  QuadraticPenalty of(const CurvatureMemory&, std::span<const float>) const override { return {}; }
+  QuadraticPenalty quadratic(const CurvatureMemory&, std::span<const float>) const override {
+    return {};
+  }
 };
 
 }  // namespace

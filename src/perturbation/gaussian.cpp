@@ -11,8 +11,8 @@ class Gaussian : public Perturbation {
  public:
   explicit Gaussian(const KindSettings& settings) : epsilon_(settings.number("epsilon")) {}
 
-  StepPerturbation of(const StepName& step, std::int64_t) const override {
-    RandomStream stream = stream_of(step);
+  StepPerturbation draw(const StepName& step, std::int64_t) const override {
+    RandomStream stream = step_stream(step);
     const std::uint64_t high = stream.next();
     return {.noise_seed = (high << 32) | stream.next()};
   }

@@ -7,7 +7,7 @@ namespace {
 class NoPerturbation : public Perturbation {
  public:
   explicit NoPerturbation(const KindSettings&) {}
-  StepPerturbation of(const StepName&, std::int64_t) const override { return {}; }
+  StepPerturbation draw(const StepName&, std::int64_t) const override { return {}; }
   bool changes_steps() const override { return false; }
 };
 

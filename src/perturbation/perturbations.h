@@ -6,7 +6,7 @@
 namespace palimpsest {
 
 // The random numbers of a step.
-inline RandomStream stream_of(const StepName& step) {
+inline RandomStream step_stream(const StepName& step) {
   return RandomStream(step.seed, Purpose::kPerturbation, static_cast<std::uint32_t>(step.task),
                       static_cast<std::uint64_t>(step.step));
 }

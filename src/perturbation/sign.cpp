@@ -8,8 +8,8 @@ class Sign : public Perturbation {
  public:
   explicit Sign(const KindSettings& settings) : epsilon_(settings.number("epsilon")) {}
 
-  StepPerturbation of(const StepName& step, std::int64_t) const override {
-    return {.c = 1 + epsilon_ * (static_cast<double>(stream_of(step).below(3)) - 1)};
+  StepPerturbation draw(const StepName& step, std::int64_t) const override {
+    return {.c = 1 + epsilon_ * (static_cast<double>(step_stream(step).below(3)) - 1)};
   }
 
  private:

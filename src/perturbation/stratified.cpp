@@ -12,8 +12,8 @@ class Stratified : public Perturbation {
  public:
   explicit Stratified(const KindSettings& settings) : epsilon_(settings.number("epsilon")) {}
 
-  StepPerturbation of(const StepName& step, std::int64_t samples) const override {
-    RandomStream stream = stream_of(step);
+  StepPerturbation draw(const StepName& step, std::int64_t samples) const override {
+    RandomStream stream = step_stream(step);
     std::uint64_t next = stream.below(3);
     std::vector<float> scales(static_cast<std::size_t>(samples));
     for (const std::int64_t position : permutation(samples, stream)) {

@@ -8,9 +8,9 @@ class Uniform : public Perturbation {
  public:
   explicit Uniform(const KindSettings&) {}
 
-  StepPerturbation of(const StepName& step, std::int64_t) const override {
+  StepPerturbation draw(const StepName& step, std::int64_t) const override {
     const double least = 1 / static_cast<double>(step.task + 1);
-    return {.c = least + (1 - least) * stream_of(step).uniform()};
+    return {.c = least + (1 - least) * step_stream(step).uniform()};
   }
 };
 

@@ -52,7 +52,7 @@ ExchangeCost rounds(double bytes, std::int64_t ranks, bool halving, const Machin
 
 double exchanged_bytes(double bytes, std::int64_t lanes, std::int64_t ranks, bool ordered) {
   const double others = static_cast<double>(ranks - 1) / static_cast<double>(ranks);
-  const double own = ordered ? static_cast<double>(share_of(lanes, ranks)) : 1;
+  const double own = ordered ? static_cast<double>(largest_share(lanes, ranks)) : 1;
   return bytes * others * (own + 1);
 }
 
@@ -60,7 +60,7 @@ ExchangeCost ordered_exchange(double bytes, std::int64_t lanes, std::int64_t ran
                               const Machine& machine) {
   if (ranks == 1) return {};
   const auto count = static_cast<double>(ranks);
-  const auto own = static_cast<double>(share_of(lanes, ranks));
+  const auto own = static_cast<double>(largest_share(lanes, ranks));
   const ExchangeCost parts = all_to_all(own, bytes / count, count, machine);
   const ExchangeCost sums = all_to_all(1, bytes / count, count, machine);
   return {parts.latency + sums.latency, parts.transfer + sums.transfer};

@@ -22,7 +22,7 @@ Forecast forecast(const Workload& work, const ComputeCost& cost, const Machine& 
     return std::max(static_cast<double>(own) * cost.input, shared);
   };
   const auto pass = [&](std::int64_t samples, double per_sample) {
-    const std::int64_t own = share_of(samples, ranks);
+    const std::int64_t own = largest_share(samples, ranks);
     return static_cast<double>(own) * per_sample + input(own, samples);
   };
 
@@ -30,9 +30,9 @@ Forecast forecast(const Workload& work, const ComputeCost& cost, const Machine& 
   const std::int64_t used_lanes = std::min(result.lanes, work.batch);
   result.idle_ranks = std::max<std::int64_t>(ranks - used_lanes, 0);
   // The rank with the most lanes, each with the most samples that a lane has.
-  result.busy_lanes = share_of(used_lanes, ranks);
+  result.busy_lanes = largest_share(used_lanes, ranks);
   result.busy_samples =
-      std::min(result.busy_lanes * share_of(work.batch, result.lanes), work.batch);
+      std::min(result.busy_lanes * largest_share(work.batch, result.lanes), work.batch);
 
   const double gradient = sizeof(float) * static_cast<double>(work.trained());
   const ExchangeCost exchange = work.ordered

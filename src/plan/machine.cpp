@@ -75,7 +75,7 @@ void set(Machine& machine, const MachineKey& key, std::string_view text) {
     throw UsageError(concat(key.name, " = '", text, "' is not possible: it takes a whole number"));
 }
 
-std::string text_of(const std::string& path) {
+std::string read_machine_file(const std::string& path) {
   std::ifstream file(path);
   std::ostringstream text;
   if (!file || !(text << file.rdbuf()))
@@ -114,7 +114,7 @@ Machine open_machine(const std::string& name_or_path) {
                             ", or the path of a machine file, which ends in .cfg"));
   Machine machine =
       known == texts.end()
-          ? parse_machine(text_of(name_or_path), concat("machine file ", name_or_path))
+          ? parse_machine(read_machine_file(name_or_path), concat("machine file ", name_or_path))
           : parse_machine(std::string(known->text), concat("machine ", name_or_path));
   machine.name = name_or_path;
   return machine;

@@ -15,7 +15,7 @@ std::int64_t biases_and_norms(std::int64_t width, std::int64_t fc1_out) {
   return 5 * width + fc1_out + 4 * width;
 }
 
-ModelShape shape_of(const BertConfig& c) {
+ModelShape shape_from_config(const BertConfig& c) {
   const std::int64_t rows =
       c.vocabulary + c.first_position + c.positions + c.type_vocabulary;  // of the embeddings
   return {.texts = true,
@@ -28,7 +28,7 @@ ModelShape shape_of(const BertConfig& c) {
           .outside = (rows + 2) * c.hidden};
 }
 
-ModelShape shape_of(const VitConfig& c) {
+ModelShape shape_from_config(const VitConfig& c) {
   const std::int64_t no_biases = c.projection_bias ? 0 : 3 * c.width;
   const std::int64_t scales = c.layer_scale ? 2 * c.width : 0;
   const std::int64_t head_norms = c.query_key_norm ? 4 * (c.width / c.heads) : 0;
@@ -100,7 +100,7 @@ BackboneConfig published_shape(std::string_view name) {
 }
 
 ModelShape model_shape(const BackboneConfig& config) {
-  return std::visit([](const auto& family) { return shape_of(family); }, config);
+  return std::visit([](const auto& family) { return shape_from_config(family); }, config);
 }
 
 std::int64_t image_tokens(const VitConfig& config, std::int64_t side) {

@@ -20,7 +20,7 @@ CountedMemory counted_memory(const Workload& work, std::int64_t ranks, bool on_d
   const auto adapted = static_cast<double>(work.adapted);
   const auto matrices = static_cast<double>(model.matrix_weights());
   const auto vectors = static_cast<double>(model.parameters()) - matrices;
-  const auto lanes = static_cast<double>(share_of(over_ranks(work, ranks).lanes, ranks));
+  const auto lanes = static_cast<double>(largest_share(over_ranks(work, ranks).lanes, ranks));
   CountedMemory bytes{.program = on_device ? 1.5e9 : 0.2e9};
   bytes.weights = narrow * matrices + sizeof(float) * (vectors + 4 * adapted);
   bytes.optimizer = sizeof(float) * static_cast<double>(work.trained()) * (4 + lanes);
@@ -38,7 +38,8 @@ CountedMemory counted_memory(const Workload& work, std::int64_t ranks, bool on_d
   const auto blocks = static_cast<double>(work.rank > 0 ? model.blocks : 0);
   const double all =
       dropped + (work.activation_checkpointing ? blocks * width + kept : blocks * kept);
-  const auto samples = static_cast<double>(share_of(work.batch, over_ranks(work, ranks).lanes));
+  const auto samples =
+      static_cast<double>(largest_share(work.batch, over_ranks(work, ranks).lanes));
   const auto pixels = static_cast<double>(3 * work.image_side * work.image_side);
   bytes.activations = samples * (narrow * all * static_cast<double>(work.longest_tokens) +
                                  3 * sizeof(float) * pixels);  // read, transformed, in patches

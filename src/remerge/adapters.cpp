@@ -59,7 +59,7 @@ std::string check_base(const PeftAdapter& first, const PeftAdapter& other) {
                           ": expected adapters of one base (base_model_name_or_path)"));
 }
 
-FisherRecord fisher_of(CurvatureRecord record) {
+FisherRecord to_fisher(CurvatureRecord record) {
   return {.kind = std::move(record.kind),
           .samples = record.samples,
           .transform = {},
@@ -94,7 +94,7 @@ RemergeResult remerge_adapters(const AdapterRequest& request) {
   std::vector<float> zeros;
   for (std::size_t i = 0; i < request.adapters.size(); ++i) {
     PeftAdapter adapter = read_peft_adapter(request.adapters[i]);
-    const AdaptedLayout layout = layout_of(adapter.lora);
+    const AdaptedLayout layout = adapter_layout(adapter.lora);
     if (!merge) {
       merge.emplace(*rule, layout, needs.fisher, request.threads);
       zeros.resize(merge->merged().size());
@@ -116,9 +116,9 @@ RemergeResult remerge_adapters(const AdapterRequest& request) {
         throw InputError(concat(file, ": expected a curvature on the base model ",
                                 made.backbone_sha256, ", found one on ", record.base_sha256));
       }
-      fisher = fisher_of(std::move(record));
+      fisher = to_fisher(std::move(record));
     }
-    const std::vector<float> delta = task_vector_of(adapter.lora, layout, request.threads);
+    const std::vector<float> delta = make_task_vector(adapter.lora, layout, request.threads);
     const bool is_last = i + 1 == request.adapters.size();
     result.tasks.push_back(merge->take({.name = adapter.name,
                                         .base = zeros,
@@ -134,7 +134,7 @@ RemergeResult remerge_adapters(const AdapterRequest& request) {
   result.rule = rule->settings().text();
   made.rule = rule_json(*rule);
   made.sources = nlohmann::ordered_json({{"adapters", sources}}).dump();
-  made.post_hoc = post_hoc_of_adapters();
+  made.post_hoc = post_hoc_reason_of_adapters();
   made.layout = merge->layout();
   made.weights = merge->merged();
   return result;

@@ -38,7 +38,7 @@ std::vector<std::vector<std::optional<double>>> measured_rises(const RecordedRun
 
 }  // namespace
 
-Audit audit_of_run(const std::filesystem::path& path, int threads) {
+Audit audit_run(const std::filesystem::path& path, int threads) {
   const RecordedRun run = open_recorded_run(path);
   const std::size_t count = run.tasks.size();
   for (std::size_t i = 0; i < count; ++i) {
@@ -61,9 +61,10 @@ Audit audit_of_run(const std::filesystem::path& path, int threads) {
   };
   read_ahead(count, read, [&](std::size_t i, const TaskRecord& record) {
     audit.task_names.push_back(record.name);
-    const AdaptedLayout layout = layout_of(record.lora);
-    const std::vector<float> optimum = merge_by_coefficients(
-        layout, std::array{1.0}, merged[i], task_vector_of(record.lora, layout, threads), threads);
+    const AdaptedLayout layout = adapter_layout(record.lora);
+    const std::vector<float> optimum =
+        merge_by_coefficients(layout, std::array{1.0}, merged[i],
+                              make_task_vector(record.lora, layout, threads), threads);
     for_each_index(count - i, threads, [&](std::size_t later) {
       audit.predicted[i + later][i] =
           record.fisher->factor *

@@ -51,7 +51,7 @@ double inner_product(const std::vector<LoraFactors>& a, const std::vector<LoraFa
   return sum;
 }
 
-Cosines cosines_of_run(const std::filesystem::path& path, int threads) {
+Cosines task_vector_cosines(const std::filesystem::path& path, int threads) {
   const RecordedRun run = open_recorded_run(path);
   const std::size_t count = run.tasks.size();
   Cosines cosines{.norms = std::vector<double>(count),

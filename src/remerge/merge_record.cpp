@@ -35,7 +35,7 @@ std::string rule_json(const MergeRule& rule) {
   return json.dump();
 }
 
-std::unique_ptr<MergeRule> rule_of_record(const std::string& json) {
+std::unique_ptr<MergeRule> parse_recorded_rule(const std::string& json) {
   const std::string text =
       rule_text(nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false));
   try {
@@ -45,7 +45,7 @@ std::unique_ptr<MergeRule> rule_of_record(const std::string& json) {
   }
 }
 
-MergeRecord record_of(const MergeRule& rule, const TaskMerge& merge) {
+MergeRecord to_record(const MergeRule& rule, const TaskMerge& merge) {
   MergeRecord record;
   record.rule = rule_json(rule);
   record.coefficients = merge.decision.coefficients;
@@ -62,8 +62,8 @@ MergeRecord record_of(const MergeRule& rule, const TaskMerge& merge) {
   return record;
 }
 
-std::vector<float> task_vector_of(const std::vector<LoraFactors>& lora, const AdaptedLayout& layout,
-                                  int threads) {
+std::vector<float> make_task_vector(const std::vector<LoraFactors>& lora,
+                                    const AdaptedLayout& layout, int threads) {
   std::vector<float> delta(static_cast<std::size_t>(layout.size()));
   for_each_index(lora.size(), threads, [&](std::size_t i) {
     const LoraFactors& f = lora[i];
@@ -75,7 +75,7 @@ std::vector<float> task_vector_of(const std::vector<LoraFactors>& lora, const Ad
   return delta;
 }
 
-std::vector<LowRankFactors> factors_of(const std::vector<LoraFactors>& lora) {
+std::vector<LowRankFactors> to_low_rank_factors(const std::vector<LoraFactors>& lora) {
   std::vector<LowRankFactors> factors;
   for (const LoraFactors& module : lora) {
     factors.push_back({.a = module.a, .b = module.b, .rank = module.rank, .scale = module.scale});

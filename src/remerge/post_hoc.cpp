@@ -26,11 +26,11 @@ bool trained_heads(const RecordedRun& run, const char* key) {
 }
 
 std::string tasks_text(const std::vector<std::int64_t>& tasks) {
-  return concat(tasks.size() == 1 ? "task " : "tasks ", numbers_of(tasks));
+  return concat(tasks.size() == 1 ? "task " : "tasks ", join_task_numbers(tasks));
 }
 
 // "closed-form", or "closed-form, then average" where the rule was changed on the way.
-std::string rules_of(const RecordedRun& run, std::int64_t last) {
+std::string recorded_rules(const RecordedRun& run, std::int64_t last) {
   std::string text, newest;
   for (std::int64_t t = 0; t <= last; ++t) {
     const std::string rule = run.tasks[static_cast<std::size_t>(t)].rule->settings().text();
@@ -43,7 +43,7 @@ std::string rules_of(const RecordedRun& run, std::int64_t last) {
 
 // Whether tasks were trained as the rule wants it, whatever the run merged meanwhile.
 std::string of_another_rule(const Choice& choice, const RecordedRun& run, const MergeRule& rule) {
-  const std::string text = concat("the run was merged by ", rules_of(run, choice.last()),
+  const std::string text = concat("the run was merged by ", recorded_rules(run, choice.last()),
                                   ", and this is ", rule.settings().text(), ": ");
   switch (rule.needs().start) {
     case Origin::kPretrained:
@@ -64,11 +64,11 @@ bool has_one_head(const RecordedRun& run) {
   return scenario.is_string() && shares_head(scenario.get<std::string>());
 }
 
-std::string numbers_of(const std::vector<std::int64_t>& tasks) {
+std::string join_task_numbers(const std::vector<std::int64_t>& tasks) {
   return in_words(tasks, "and", [](std::int64_t task) { return task + 1; });
 }
 
-std::string post_hoc_of(const Choice& choice, const RecordedRun& run, const MergeRule& rule) {
+std::string post_hoc_reason(const Choice& choice, const RecordedRun& run, const MergeRule& rule) {
   std::vector<std::string> reasons;
   if (!choice.is_own_rule && choice.last() > 0) {
     reasons.push_back(of_another_rule(choice, run, rule));
@@ -107,7 +107,7 @@ std::string post_hoc_of(const Choice& choice, const RecordedRun& run, const Merg
   return text;
 }
 
-std::string post_hoc_of_adapters() {
+std::string post_hoc_reason_of_adapters() {
   return "post hoc: every adapter was trained from the pretrained base alone, none on top of a "
          "merge";
 }

@@ -48,7 +48,7 @@ RecordedRun open_recorded_run(const std::filesystem::path& path) {
   std::optional<Manifest> manifest = run.folder.manifest();
   if (!manifest || manifest->tasks_done == 0) {
     throw InputError(concat(path.string(), ": expected a run folder with a finished task, found ",
-                            found_instead_of_run(path)));
+                            describe_missing_run(path)));
   }
   run.folder.check_newest();
   run.manifest = *std::move(manifest);
@@ -59,7 +59,7 @@ RecordedRun open_recorded_run(const std::filesystem::path& path) {
                               ", found task ", record.index + 1));
     }
     check_content(run, t);
-    std::shared_ptr<const MergeRule> rule = rule_of_record(record.merge.rule);
+    std::shared_ptr<const MergeRule> rule = parse_recorded_rule(record.merge.rule);
     run.tasks.push_back({.record = std::move(record), .rule = std::move(rule)});
   }
   return run;
@@ -67,7 +67,7 @@ RecordedRun open_recorded_run(const std::filesystem::path& path) {
 
 bool Choice::has(std::int64_t task) const { return std::ranges::binary_search(tasks, task); }
 
-Choice choice_of(const RunRequest& request, const RecordedRun& run) {
+Choice choose_tasks(const RunRequest& request, const RecordedRun& run) {
   const auto count = static_cast<std::int64_t>(run.tasks.size());
   const auto check = [&](std::int64_t task) {
     if (task >= 0 && task < count) return;

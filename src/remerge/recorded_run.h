@@ -40,19 +40,19 @@ struct Choice {
 };
 
 // Throws UsageError on tasks that the run hasn't, or none.
-Choice choice_of(const RunRequest& request, const RecordedRun& run);
+Choice choose_tasks(const RunRequest& request, const RecordedRun& run);
 
 // Why a merge isn't what training under it would have given, in plain words; "" for the run's own
 // rule over its first tasks.
-std::string post_hoc_of(const Choice& choice, const RecordedRun& run, const MergeRule& rule);
+std::string post_hoc_reason(const Choice& choice, const RecordedRun& run, const MergeRule& rule);
 
-std::string post_hoc_of_adapters();
+std::string post_hoc_reason_of_adapters();
 
 // Whether all of the run's tasks share one head (domain-incremental), which keeps training from
 // task to task.
 bool has_one_head(const RecordedRun& run);
 
 // "1, 3 and 4" of tasks that count from 0.
-std::string numbers_of(const std::vector<std::int64_t>& tasks);
+std::string join_task_numbers(const std::vector<std::int64_t>& tasks);
 
 }  // namespace palimpsest

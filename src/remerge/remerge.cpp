@@ -12,7 +12,7 @@ namespace palimpsest {
 namespace {
 
 // The same order of additions at every number of threads.
-double norm_of(std::span<const float> values, int threads) {
+double l2_norm(std::span<const float> values, int threads) {
   std::vector<double> squares(part_count(values.size()));
   for_each_part(values.size(), threads, [&](std::size_t begin, std::size_t end) {
     double sum = 0;
@@ -46,7 +46,7 @@ Remerge::Remerge(const MergeRule& rule, AdaptedLayout layout, bool keeps_memory,
       merged_(static_cast<std::size_t>(layout_.size())),
       memory_(keeps_memory ? merged_.size() : 0) {}
 
-const FisherRecord* Remerge::fisher_of(const EndPoint& point) const {
+const FisherRecord* Remerge::find_fisher(const EndPoint& point) const {
   return memory_.size() > 0 ? point.fisher : nullptr;
 }
 
@@ -72,7 +72,7 @@ MergedTask Remerge::take(const EndPoint& point, bool is_last) {
       return made;
     }
   }
-  const FisherRecord* fisher = fisher_of(point);
+  const FisherRecord* fisher = find_fisher(point);
   if (needs.fisher && fisher == nullptr) {
     throw UsageError(concat("merge rule '", rule_->name(), "' needs every task's curvature, and ",
                             point.name,
@@ -94,7 +94,7 @@ MergedTask Remerge::take(const EndPoint& point, bool is_last) {
   std::vector<float> moved;
   if (!is_recorded) moved = difference(point.weights, merged_, threads_);
   const std::vector<LowRankFactors> factors =
-      needs.factors ? factors_of(*point.lora) : std::vector<LowRankFactors>();
+      needs.factors ? to_low_rank_factors(*point.lora) : std::vector<LowRankFactors>();
   const std::vector<std::span<const float>> all(end_points_.begin(), end_points_.end());
   MergeInput task{.task = tasks_,
                   .merged = merged_,
@@ -111,9 +111,9 @@ MergedTask Remerge::take(const EndPoint& point, bool is_last) {
   TaskMerge merge = merge_task(*rule_, task, point.weights, memory_);
   ++tasks_;
   merged_ = std::move(merge.merged);
-  made.record = record_of(*rule_, merge);
+  made.record = to_record(*rule_, merge);
   made.record.weights_after = weights_hash(merged_);
-  made.norm = norm_of(merged_, threads_);
+  made.norm = l2_norm(merged_, threads_);
   made.predicted_rise = merge.predicted_rise;
   return made;
 }
@@ -122,7 +122,7 @@ void Remerge::forget(const EndPoint& point, std::vector<float> before) {
   --tasks_;
   merged_ = std::move(before);
   if (rule_->needs().memory == RuleMemory::kAllTaskVectors) end_points_.pop_back();
-  const FisherRecord* fisher = fisher_of(point);
+  const FisherRecord* fisher = find_fisher(point);
   if (fisher == nullptr) return;
   memory_.remove(fisher->values, point.weights, fisher->factor, threads_);
 }

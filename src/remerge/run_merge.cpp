@@ -19,7 +19,7 @@ namespace {
 class RunMerge {
  public:
   RunMerge(const RunRequest& request, RecordedRun run)
-      : request_(request), run_(std::move(run)), choice_(choice_of(request, run_)) {
+      : request_(request), run_(std::move(run)), choice_(choose_tasks(request, run_)) {
     if (!request.rule.empty()) {
       rule_ = make_merge_rule(request.rule);
       check_offered(*rule_, offered());
@@ -46,11 +46,11 @@ class RunMerge {
     made.layout = mine_->layout();
     made.weights = mine_->merged();
     const RecordedTask& last = run_.tasks[static_cast<std::size_t>(choice_.last())];
-    result_.rule = rule_of(choice_.last()).settings().text();
+    result_.rule = recorded_rule(choice_.last()).settings().text();
     result_.own_rule = last.rule->settings().text();
-    made.rule = rule_json(rule_of(choice_.last()));
+    made.rule = rule_json(recorded_rule(choice_.last()));
     made.sources = sources();
-    made.post_hoc = post_hoc_of(choice_, run_, rule_of(choice_.last()));
+    made.post_hoc = post_hoc_reason(choice_, run_, recorded_rule(choice_.last()));
     made.backbone_sha256 = last.record.backbone_sha256;
     made.pack_content_sha256 = last.record.pack_content_sha256;
     made.config = last.record.config;
@@ -62,7 +62,7 @@ class RunMerge {
   }
 
  private:
-  const MergeRule& rule_of(std::int64_t t) const {
+  const MergeRule& recorded_rule(std::int64_t t) const {
     return rule_ ? *rule_ : *run_.tasks[static_cast<std::size_t>(t)].rule;
   }
 
@@ -87,12 +87,12 @@ class RunMerge {
   }
 
   void begin(const TaskRecord& record) {
-    const AdaptedLayout layout = layout_of(record.lora);
+    const AdaptedLayout layout = adapter_layout(record.lora);
     if (layout.size() == 0) {
       throw UsageError(concat(request_.run.string(), " has nothing to merge: its backbone was ",
                               "frozen (--adapter none)"));
     }
-    mine_.emplace(rule_of(0), layout, mine_keeps_memory_, request_.threads);
+    mine_.emplace(recorded_rule(0), layout, mine_keeps_memory_, request_.threads);
     if (follows_) return;
     own_merged_.resize(static_cast<std::size_t>(layout.size()));
     if (own_needs_rule_)
@@ -103,7 +103,7 @@ class RunMerge {
     if (!mine_) begin(record);
     const std::vector<float>& base = follows_ ? mine_->merged() : own_merged_;
     const std::vector<float> task_vector =
-        task_vector_of(record.lora, mine_->layout(), request_.threads);
+        make_task_vector(record.lora, mine_->layout(), request_.threads);
     const std::vector<float> weights = merge_by_coefficients(mine_->layout(), std::array{1.0}, base,
                                                              task_vector, request_.threads);
     const EndPoint point{.name = concat("task ", t + 1),
@@ -113,17 +113,17 @@ class RunMerge {
                          .lora = &record.lora,
                          .fisher = record.fisher ? &*record.fisher : nullptr};
     if (follows_ && choice_.has(t)) {
-      merge_anew(t, point);
+      merge_again(t, point);
       check_hash(t, record, result_.tasks.back().record.weights_after);
       return;
     }
     if (follows_) leave_the_run(t, point);
-    if (choice_.has(t)) merge_anew(t, point);
+    if (choice_.has(t)) merge_again(t, point);
     if (t < choice_.last()) merge_as_recorded(t, record, point);
   }
 
-  void merge_anew(std::int64_t t, const EndPoint& point) {
-    if (!rule_) mine_->use(rule_of(t));
+  void merge_again(std::int64_t t, const EndPoint& point) {
+    if (!rule_) mine_->use(recorded_rule(t));
     result_.tasks.push_back(mine_->take(point, t == choice_.last()));
     result_.tasks.back().index = t;
     if (request_.on_merged) request_.on_merged(mine_->merged());
@@ -135,7 +135,7 @@ class RunMerge {
     own_merged_ = mine_->merged();
     if (own_needs_rule_) own_ = mine_;
     if (t != choice_.removed) return;
-    mine_->use(rule_of(t));
+    mine_->use(recorded_rule(t));
     mine_->take(point, false);
     mine_->forget(point, own_merged_);
   }

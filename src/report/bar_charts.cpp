@@ -36,7 +36,7 @@ Html bar_chart(const Axes& axes, const std::vector<std::string>& categories,
   Html drawing;
   for (const double value : ticks(least, most, 5)) {
     drawing += svg_line(kBarLeft, y(value), kBarRight, y(value), value == 0 ? "zero" : "axis") +
-               svg_text(kBarLeft - 5, y(value) + 4, axes.mark_of(value), "end");
+               svg_text(kBarLeft - 5, y(value) + 4, axes.tick_text(value), "end");
   }
   const double room =
       (kBarRight - kBarLeft) / static_cast<double>(std::max<std::size_t>(1, categories.size()));
@@ -52,7 +52,7 @@ Html bar_chart(const Axes& axes, const std::vector<std::string>& categories,
           middle + width * (static_cast<double>(k) - static_cast<double>(bars.size()) / 2);
       drawing += svg_rectangle(
           x, from, width * 0.9, height, concat("f", k),
-          concat(bars[k].name, ", ", axes.x, " ", categories[i], ": ", axes.text_of(*value)));
+          concat(bars[k].name, ", ", axes.x, " ", categories[i], ": ", axes.axis_text(*value)));
     }
     if (i % stride(categories.size(), 20) == 0)
       drawing += svg_text(middle, kBottom + 14, categories[i], "middle");
@@ -80,7 +80,7 @@ Html share_bars(const Axes& axes, const std::vector<std::string>& categories,
   for (const double value : ticks(0, most, 5)) {
     drawing +=
         svg_line(kBarLeft + length(value), kTop - 2, kBarLeft + length(value), bottom, "axis") +
-        svg_text(kBarLeft + length(value), bottom + 13, axes.mark_of(value), "middle");
+        svg_text(kBarLeft + length(value), bottom + 13, axes.tick_text(value), "middle");
   }
   for (std::size_t i = 0; i < categories.size(); ++i) {
     const double y = kTop + kPitch * static_cast<double>(i);
@@ -91,7 +91,7 @@ Html share_bars(const Axes& axes, const std::vector<std::string>& categories,
       if (!(value > 0)) continue;
       drawing += svg_rectangle(
           x, y, length(value), kBar, concat("f", k),
-          concat(axes.x, " ", categories[i], ", ", parts[k].name, ": ", axes.text_of(value)));
+          concat(axes.x, " ", categories[i], ", ", parts[k].name, ": ", axes.axis_text(value)));
       x += length(value);
     }
   }

@@ -17,12 +17,12 @@ std::string short_number(double value) {
   return text.data();
 }
 
-std::string Axes::text_of(double value) const {
+std::string Axes::axis_text(double value) const {
   return y_text != nullptr ? y_text(value) : short_number(value);
 }
 
-std::string Axes::mark_of(double value) const {
-  const std::string text = text_of(value);
+std::string Axes::tick_text(double value) const {
+  const std::string text = axis_text(value);
   return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
 }
 

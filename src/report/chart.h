@@ -31,8 +31,8 @@ struct Axes {
   std::string (*y_text)(double) = nullptr;
 
   // A value of y as text, with no more decimals than a mark of the axis needs.
-  std::string text_of(double value) const;
-  std::string mark_of(double value) const;
+  std::string axis_text(double value) const;
+  std::string tick_text(double value) const;
 };
 
 // Points that are not finite are left out, and on a logarithmic axis those that are not positive.

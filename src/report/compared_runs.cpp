@@ -14,20 +14,22 @@
 namespace palimpsest {
 namespace {
 
-Json config_of(const RunRecords& run) { return recorded_settings(run.tasks.back().record.config); }
+Json last_config(const RunRecords& run) {
+  return recorded_settings(run.tasks.back().record.config);
+}
 
 // What the run's scenario measures it by.
-AccuracyMatrix matrix_of(const RunRecords& run) {
-  return is_task_given(config_of(run)) ? given_task(run.accuracy) : run.accuracy;
+AccuracyMatrix scenario_accuracy(const RunRecords& run) {
+  return is_task_given(last_config(run)) ? given_task(run.accuracy) : run.accuracy;
 }
 
 bool is_frozen(const RunRecords& run) {
-  const Json config = config_of(run);
+  const Json config = last_config(run);
   return config.is_object() && config.value("adapter", "").starts_with("none");
 }
 
 bool has_domains(const RunRecords& run) {
-  const Json config = config_of(run);
+  const Json config = last_config(run);
   return config.is_object() && shares_head(config.value("scenario", ""));
 }
 
@@ -35,12 +37,12 @@ bool has_domains(const RunRecords& run) {
 // InputError.
 std::vector<double> accuracy_by_domain(const RunRecords& run, const RunRecords& bound) {
   const EvaluationRow row = bound.accuracy.row(bound.accuracy.tasks() - 1);
-  const auto name_of = [](const TaskSummary& task) { return task.record.name; };
+  const auto recorded_name = [](const TaskSummary& task) { return task.record.name; };
   std::vector<double> accuracies;
   for (const TaskSummary& task : run.tasks) {
-    const auto found = std::ranges::find(bound.tasks, task.record.name, name_of);
+    const auto found = std::ranges::find(bound.tasks, task.record.name, recorded_name);
     const auto place = static_cast<std::size_t>(found - bound.tasks.begin());
-    if (std::ranges::count(bound.tasks, task.record.name, name_of) != 1 ||
+    if (std::ranges::count(bound.tasks, task.record.name, recorded_name) != 1 ||
         row.samples[place] == 0) {
       throw InputError(
           concat("expected a run that has one task named '", task.record.name,
@@ -53,8 +55,8 @@ std::vector<double> accuracy_by_domain(const RunRecords& run, const RunRecords& 
 }
 
 // from_below: of a frozen backbone, which the run must then have had. Throws InputError.
-std::vector<double> bound_of(const RunRecords& run, const std::filesystem::path& folder,
-                             bool from_below) {
+std::vector<double> joint_accuracies(const RunRecords& run, const std::filesystem::path& folder,
+                                     bool from_below) {
   if (folder.empty()) return {};
   const RunRecords bound = read_finished(folder);
   if (from_below && !is_frozen(bound)) {
@@ -63,7 +65,7 @@ std::vector<double> bound_of(const RunRecords& run, const std::filesystem::path&
                             "from below"));
   }
   EvaluationRow row = bound.accuracy.row(bound.accuracy.tasks() - 1);
-  if (is_task_given(config_of(run))) {
+  if (is_task_given(last_config(run))) {
     if (bound.classes() != run.classes()) {
       throw InputError(concat(
           folder.string(),
@@ -91,7 +93,7 @@ std::string points_or_dash(const std::optional<double>& share) {
 std::string differing_settings(const std::vector<RunRecords>& runs) {
   std::map<std::string, std::vector<std::string>> values;
   for (const RunRecords& run : runs) {
-    const Json config = config_of(run);
+    const Json config = last_config(run);
     for (const auto& [name, value] : config.items()) values[name].push_back(value.dump());
   }
   std::vector<std::string> differing;
@@ -105,14 +107,14 @@ std::string differing_settings(const std::vector<RunRecords>& runs) {
 
 }  // namespace
 
-View view_of_decomposition(const std::filesystem::path& folder,
-                           const std::filesystem::path& frozen_run,
-                           const std::filesystem::path& joint_run) {
+View decomposition_view(const std::filesystem::path& folder,
+                        const std::filesystem::path& frozen_run,
+                        const std::filesystem::path& joint_run) {
   const RunRecords run = read_finished(folder);
-  const std::vector<double> frozen = bound_of(run, frozen_run, /*from_below=*/true);
-  const std::vector<double> joint = bound_of(run, joint_run, /*from_below=*/false);
-  const bool task_given = is_task_given(config_of(run));
-  const AccuracyMatrix accuracy = matrix_of(run);
+  const std::vector<double> frozen = joint_accuracies(run, frozen_run, /*from_below=*/true);
+  const std::vector<double> joint = joint_accuracies(run, joint_run, /*from_below=*/false);
+  const bool task_given = is_task_given(last_config(run));
+  const AccuracyMatrix accuracy = scenario_accuracy(run);
   const std::vector<TaskDecomposition> tasks = decompose(accuracy, frozen, joint);
   Rows rows = {{"task", "frozen", "accuracy", "joint", "placed", "given the task", "confusion",
                 "learned", "merge cost"}};
@@ -154,7 +156,7 @@ View view_of_decomposition(const std::filesystem::path& folder,
   return {std::move(text), dump(json)};
 }
 
-View view_of_repetitions(std::span<const std::filesystem::path> folders) {
+View repetitions_view(std::span<const std::filesystem::path> folders) {
   std::vector<RunRecords> runs;
   std::map<std::string, std::vector<double>> values;
   for (const std::filesystem::path& folder : folders) {
@@ -164,7 +166,7 @@ View view_of_repetitions(std::span<const std::filesystem::path> folders) {
                               " tasks, ", folders.front().string(), " ", runs.front().tasks.size(),
                               ": expected runs of the same tasks"));
     }
-    for (const auto& [name, value, unit] : stream_metrics(matrix_of(runs.back()))) {
+    for (const auto& [name, value, unit] : stream_metrics(scenario_accuracy(runs.back()))) {
       if (value) values[name].push_back(*value);
     }
   }

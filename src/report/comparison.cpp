@@ -21,7 +21,7 @@ std::string letters(std::size_t index) {
 }
 
 // What runs of a group have in common, by name.
-std::map<std::string, std::string> conditions_of(const ReportedRun& run) {
+std::map<std::string, std::string> run_conditions(const ReportedRun& run) {
   std::map<std::string, std::string> conditions;
   const TaskRecord& record = run.tasks.back().record;
   const Json recorded = recorded_settings(record.config);
@@ -51,7 +51,7 @@ ComparedRun compared(const ReportedRun& run) {
                      .values = {},
                      .accuracies = {}};
   for (const Measure& measure : measures())
-    if (const auto value = value_of(measure, run.accuracy))
+    if (const auto value = measure_value(measure, run.accuracy))
       result.values[std::string(measure.key)] = *value;
   for (std::size_t t = 0; t < run.accuracy.tasks(); ++t)
     result.accuracies.push_back(run.accuracy.row(t).sample_weighted());
@@ -68,7 +68,7 @@ void refuse_a_double(const RunGroup& group, const ComparedRun& run) {
 
 // Of the measures that all of these runs have.
 template <typename ValueAt>
-std::map<std::string, Spread> spreads_of(std::size_t count, const ValueAt& value_at) {
+std::map<std::string, Spread> measure_spreads(std::size_t count, const ValueAt& value_at) {
   std::map<std::string, Spread> spreads;
   for (const Measure& measure : measures()) {
     std::vector<double> values;
@@ -100,7 +100,7 @@ std::optional<PairedDifference> paired(const std::vector<RunGroup>& groups, std:
     if (!before || !after) return std::nullopt;
     return *after - *before;
   };
-  return PairedDifference{first, second, pairs.size(), spreads_of(pairs.size(), difference)};
+  return PairedDifference{first, second, pairs.size(), measure_spreads(pairs.size(), difference)};
 }
 
 // "perturbation none, merge average": what is not the same in all groups.
@@ -127,7 +127,7 @@ RunComparison compare_runs(const std::vector<std::filesystem::path>& runs) {
     if (records.tasks.empty())
       throw InputError(
           concat(folder.string(), ": expected a run with a finished task, found none"));
-    const auto own = conditions_of(records);
+    const auto own = run_conditions(records);
     const auto same = std::ranges::find(conditions, own);
     const auto index = static_cast<std::size_t>(same - conditions.begin());
     if (same == conditions.end()) {
@@ -145,7 +145,7 @@ RunComparison compare_runs(const std::vector<std::filesystem::path>& runs) {
   for (std::size_t g = 0; g < comparison.groups.size(); ++g) {
     RunGroup& group = comparison.groups[g];
     group.description = description(conditions, g);
-    group.spreads = spreads_of(group.runs.size(), [&](std::size_t i, const std::string& key) {
+    group.spreads = measure_spreads(group.runs.size(), [&](std::size_t i, const std::string& key) {
       return value_in(group.runs[i], key);
     });
     for (std::size_t earlier = 0; earlier < g; ++earlier)

@@ -53,27 +53,26 @@ std::string comparison_page(const RunComparison& comparison) {
     runs += group.runs.size();
     published.push_back({group.name, group.published});
   }
-  const TextTable measures = table_of_measures(comparison, 0, comparison.groups.size());
+  const TextTable measures = measures_table(comparison, 0, comparison.groups.size());
   Html body =
       element("h1", {}, escaped("Runs compared")) +
       element("p", {{"class", "quiet"}},
               escaped(concat(runs, " runs in ", comparison.groups.size(),
                              comparison.groups.size() == 1 ? " group" : " groups",
                              "; the runs of a group differ in seed and class order alone"))) +
-      table(table_of_groups(comparison), "lrlrl") +
+      table(groups_table(comparison), "lrlrl") +
       section("measures", "Mean and spread",
               paragraph("In percent; ± sample deviation over the runs of a group.") +
                   table(measures, one_left(measures)) + accuracy_over_tasks(comparison));
   if (!comparison.differences.empty()) {
-    const TextTable differences =
-        table_of_differences(comparison, 0, comparison.differences.size());
+    const TextTable differences = differences_table(comparison, 0, comparison.differences.size());
     body += section(
         "differences", "Differences, pair by pair",
         paragraph("In points, between runs of the same seed and class order; ± sample deviation of "
                   "the differences.") +
             table(differences, one_left(differences)));
   }
-  const TextTable all = table_of_runs(comparison);
+  const TextTable all = runs_table(comparison);
   return page("Runs compared: Palimpsest",
               body +
                   section("published", "Beside published numbers",

@@ -39,7 +39,7 @@ std::string spread_text(const Spread& spread, bool with_sign) {
                 spread.deviation ? " ± " + percent(*spread.deviation) : "");
 }
 
-TextTable table_of_groups(const RunComparison& comparison) {
+TextTable groups_table(const RunComparison& comparison) {
   TextTable table{{"group", "runs", "seeds", "class orders", "differs in"}, {}};
   for (const RunGroup& group : comparison.groups) {
     table.rows.push_back({group.name, std::to_string(group.runs.size()), seeds(group),
@@ -49,7 +49,7 @@ TextTable table_of_groups(const RunComparison& comparison) {
   return table;
 }
 
-TextTable table_of_measures(const RunComparison& comparison, std::size_t first, std::size_t count) {
+TextTable measures_table(const RunComparison& comparison, std::size_t first, std::size_t count) {
   const std::size_t end = std::min(first + count, comparison.groups.size());
   TextTable table{{"in %"}, {}};
   for (std::size_t g = first; g < end; ++g) table.heading.push_back(comparison.groups[g].name);
@@ -62,8 +62,7 @@ TextTable table_of_measures(const RunComparison& comparison, std::size_t first, 
   return table;
 }
 
-TextTable table_of_differences(const RunComparison& comparison, std::size_t first,
-                               std::size_t count) {
+TextTable differences_table(const RunComparison& comparison, std::size_t first, std::size_t count) {
   const std::size_t end = std::min(first + count, comparison.differences.size());
   TextTable table{{"in points"}, {}};
   for (std::size_t i = first; i < end; ++i) {
@@ -81,7 +80,7 @@ TextTable table_of_differences(const RunComparison& comparison, std::size_t firs
   return table;
 }
 
-TextTable table_of_runs(const RunComparison& comparison) {
+TextTable runs_table(const RunComparison& comparison) {
   TextTable table{{"group", "run", "seed", "class order"}, {}};
   for (const Measure& measure : measures()) table.heading.emplace_back(measure.name);
   for (const RunGroup& group : comparison.groups) {

@@ -18,10 +18,9 @@ std::string spread_text(const Spread& spread, bool with_sign = false);
 
 // A line per group; a line per measure, over the groups from `first` on, `count` at most; a line
 // per measure over the pairs of groups; a line per run.
-TextTable table_of_groups(const RunComparison& comparison);
-TextTable table_of_measures(const RunComparison& comparison, std::size_t first, std::size_t count);
-TextTable table_of_differences(const RunComparison& comparison, std::size_t first,
-                               std::size_t count);
-TextTable table_of_runs(const RunComparison& comparison);
+TextTable groups_table(const RunComparison& comparison);
+TextTable measures_table(const RunComparison& comparison, std::size_t first, std::size_t count);
+TextTable differences_table(const RunComparison& comparison, std::size_t first, std::size_t count);
+TextTable runs_table(const RunComparison& comparison);
 
 }  // namespace palimpsest

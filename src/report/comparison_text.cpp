@@ -19,7 +19,7 @@ std::string numbers(const TextTable& table) {
   return "\n" + plain(table, "l" + std::string(table.heading.size() - 1, 'r'));
 }
 
-Json json_of(const std::map<std::string, Spread>& spreads) {
+Json spreads_json(const std::map<std::string, Spread>& spreads) {
   Json json = Json::object();
   for (const auto& [key, spread] : spreads) {
     json[key] = {{"mean", spread.mean},
@@ -44,13 +44,13 @@ std::string comparison_text(const RunComparison& comparison) {
   }
   text += "\nmean, ± sample deviation over the runs of a group\n";
   for (std::size_t first = 0; first < comparison.groups.size(); first += kGroupsAbreast)
-    text += numbers(table_of_measures(comparison, first, kGroupsAbreast));
+    text += numbers(measures_table(comparison, first, kGroupsAbreast));
   if (!comparison.differences.empty())
     text +=
         "\ndifferences between runs of the same seed and class order: mean, ± their sample "
         "deviation\n";
   for (std::size_t first = 0; first < comparison.differences.size(); first += kPairsAbreast)
-    text += numbers(table_of_differences(comparison, first, kPairsAbreast));
+    text += numbers(differences_table(comparison, first, kPairsAbreast));
   return text;
 }
 
@@ -69,13 +69,13 @@ std::string comparison_json(const RunComparison& comparison) {
                               {"differs_in", group.description},
                               {"published", group.published},
                               {"runs", runs},
-                              {"spreads", json_of(group.spreads)}});
+                              {"spreads", spreads_json(group.spreads)}});
   }
   for (const PairedDifference& difference : comparison.differences) {
     json["differences"].push_back({{"first", comparison.groups[difference.first].name},
                                    {"second", comparison.groups[difference.second].name},
                                    {"pairs", difference.pairs},
-                                   {"spreads", json_of(difference.spreads)}});
+                                   {"spreads", spreads_json(difference.spreads)}});
   }
   return dump(json);
 }

@@ -8,14 +8,14 @@ namespace palimpsest {
 namespace {
 
 // Of a task, or (nullopt) of all together.
-double mean_of(const Score& score, std::optional<std::size_t> task) {
+double mean_or_task_mean(const Score& score, std::optional<std::size_t> task) {
   return task ? mean(score, *task) : mean(score);
 }
 
 Json means_json(const EvaluationRow& row, std::optional<std::size_t> task) {
   Json json = Json::object();
   for (const Score* score : in_table_order(row))
-    json[std::string(info_of(score->name).key)] = mean_of(*score, task);
+    json[std::string(score_info(score->name).key)] = mean_or_task_mean(*score, task);
   return json;
 }
 
@@ -26,14 +26,15 @@ std::string title_text(const std::string& what, const EvaluationTitle& title) {
 
 std::vector<std::string> cells(const std::vector<Score>& scores, std::optional<std::size_t> task) {
   std::vector<std::string> cells;
-  for (const Score& score : scores) cells.push_back(mean_text(score, mean_of(score, task), 4));
+  for (const Score& score : scores)
+    cells.push_back(mean_text(score, mean_or_task_mean(score, task), 4));
   return cells;
 }
 
 std::vector<Score> in_sweeps(const EvaluationRow& row) {
   std::vector<Score> scores;
   for (const Score& score : row.scores)
-    if (info_of(score.name).in_sweeps) scores.push_back(score);
+    if (score_info(score.name).in_sweeps) scores.push_back(score);
   return scores;
 }
 
@@ -43,9 +44,9 @@ void append(std::vector<std::string>& row, const std::vector<std::string>& cells
 
 }  // namespace
 
-View view_of_evaluation(const EvaluationTitle& title, const EvaluationRow& row) {
+View evaluation_view(const EvaluationTitle& title, const EvaluationRow& row) {
   Rows rows = {{"task", "", "samples"}};
-  for (const Score& score : row.scores) rows[0].emplace_back(info_of(score.name).column);
+  for (const Score& score : row.scores) rows[0].emplace_back(score_info(score.name).column);
   Json json = title_json("evaluation", title);
   json["tasks"] = Json::array();
   std::int64_t all = 0;
@@ -79,12 +80,12 @@ View view_of_evaluation(const EvaluationTitle& title, const EvaluationRow& row) 
           dump(json)};
 }
 
-View view_of_sweep(const EvaluationTitle& title, const Sweep& sweep) {
+View sweep_view(const EvaluationTitle& title, const Sweep& sweep) {
   const std::vector<Score> shown = in_sweeps(sweep.points.at(0).row);
   Rows rows = {{"alpha"}};
   for (const char* which : {"all tasks in %", "new task in %"}) {
     for (const Score& score : shown)
-      rows[0].emplace_back(&score == &shown.front() ? which : info_of(score.name).column);
+      rows[0].emplace_back(&score == &shown.front() ? which : score_info(score.name).column);
   }
   rows[0].emplace_back("");
   Json json = title_json("sweep", title);
@@ -120,12 +121,12 @@ View view_of_sweep(const EvaluationTitle& title, const Sweep& sweep) {
   return {std::move(text), dump(json)};
 }
 
-std::string csv_of_sweep(const Sweep& sweep) {
+std::string sweep_csv(const Sweep& sweep) {
   const auto exact = [](double value) { return Json(value).dump(); };
   std::string text = "alpha";
   for (const char* prefix : {",", ",new_"}) {
     for (const Score& score : in_sweeps(sweep.points.at(0).row))
-      text += concat(prefix, info_of(score.name).key);
+      text += concat(prefix, score_info(score.name).key);
   }
   text += ",own,best\n";
   for (std::size_t i = 0; i < sweep.points.size(); ++i) {

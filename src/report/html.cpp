@@ -52,7 +52,7 @@ details::details-content{content-visibility:visible;display:block;block-size:aut
 )css";
 
 // Bytes of the character at the beginning; 0 where it is none of UTF-8 (RFC 3629).
-std::size_t length_of_character(std::string_view text) {
+std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned lead = byte(0);
   if (lead < 0x80) return lead >= 0x20 && lead != 0x7f ? 1 : lead == '\n' || lead == '\t' ? 1 : 0;
@@ -94,7 +94,7 @@ constexpr std::size_t kLongCell = 40;
 Html escaped(std::string_view text) {
   std::string markup;
   while (!text.empty()) {
-    const std::size_t length = length_of_character(text);
+    const std::size_t length = utf8_length(text);
     const char* const written_out = entity(text.front());
     if (written_out != nullptr) {
       markup += written_out;
@@ -119,7 +119,7 @@ Html paragraph(std::string_view text) { return element("p", {}, escaped(text)); 
 
 Html html_table(const std::vector<std::string>& heading, const Rows& rows,
                 std::string_view alignment) {
-  const auto row_of = [&](const char* tag, const std::vector<std::string>& cells) {
+  const auto table_row = [&](const char* tag, const std::vector<std::string>& cells) {
     Html row;
     for (std::size_t i = 0; i < cells.size(); ++i) {
       const bool right = alignment.at(i) == 'r', is_long = cells[i].size() > kLongCell;
@@ -127,9 +127,9 @@ Html html_table(const std::vector<std::string>& heading, const Rows& rows,
     }
     return element("tr", {}, row) + Html::markup("\n");
   };
-  const Html head = heading.empty() ? Html() : element("thead", {}, row_of("th", heading));
+  const Html head = heading.empty() ? Html() : element("thead", {}, table_row("th", heading));
   Html body;
-  for (const auto& row : rows) body += row_of("td", row);
+  for (const auto& row : rows) body += table_row("td", row);
   return element("div", {{"class", "wide"}},
                  element("table", {}, head + element("tbody", {}, body)));
 }

@@ -63,7 +63,7 @@ class Plane {
     Html drawing = svg_line(kLeft, kBottom, kRight, kBottom, "axis");
     for (const double value : y_ticks()) {
       drawing += svg_line(kLeft, y(value), kRight, y(value), value == 0 ? "zero" : "axis");
-      drawing += svg_text(kLeft - 5, y(value) + 4, axes_.mark_of(value), "end");
+      drawing += svg_text(kLeft - 5, y(value) + 4, axes_.tick_text(value), "end");
     }
     for (const double border : axes_.borders)
       drawing += svg_line(x(border), kTop, x(border), kBottom, "axis");
@@ -119,7 +119,7 @@ Html draw(const Axes& axes, const Plane& plane, const Series& series) {
                       {"class", concat("f", series.style)}},
                      element("title", {},
                              escaped(concat(series.name, ", ", axes.x, " ", short_number(x), ": ",
-                                            axes.text_of(y)))));
+                                            axes.axis_text(y)))));
   }
   Html drawing;
   if (!upper.empty()) {

@@ -8,7 +8,7 @@ namespace palimpsest {
 namespace {
 
 // Right; right only when the task is known; wrong even then. They add up to all samples of a task.
-Html what_becomes_of_samples(const AccuracyMatrix& accuracy) {
+Html samples_figure(const AccuracyMatrix& accuracy) {
   const EvaluationRow& last = accuracy.row(accuracy.tasks() - 1);
   const Score* const given_task = last.find(kCorrectGivenTask);
   if (given_task == nullptr) return {};
@@ -69,9 +69,8 @@ Html where_accuracy_went(const AccuracyMatrix& accuracy) {
 }  // namespace
 
 Html losses_section(const ReportedRun& run) {
-  return section(
-      "losses", "Where accuracy was lost",
-      side_by_side(what_becomes_of_samples(run.among_all) + where_accuracy_went(run.accuracy)));
+  return section("losses", "Where accuracy was lost",
+                 side_by_side(samples_figure(run.among_all) + where_accuracy_went(run.accuracy)));
 }
 
 }  // namespace palimpsest

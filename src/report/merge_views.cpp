@@ -56,7 +56,7 @@ std::string triangle(const std::vector<std::vector<Number>>& values) {
 
 }  // namespace
 
-View view_of_merge(const RemergeResult& result, const std::string& source, const std::string& out) {
+View merge_view(const RemergeResult& result, const std::string& source, const std::string& out) {
   const MergedRecord& record = result.record;
   Json json = {{"type", "merge"},
                {"source", source},
@@ -100,7 +100,7 @@ View view_of_merge(const RemergeResult& result, const std::string& source, const
   return {std::move(text), dump(json)};
 }
 
-View view_of_audit(const Audit& audit, const std::string& run) {
+View audit_view(const Audit& audit, const std::string& run) {
   const Json json = {{"type", "audit"},
                      {"source", run},
                      {"tasks", audit.task_names},
@@ -119,7 +119,7 @@ View view_of_audit(const Audit& audit, const std::string& run) {
   return {std::move(text), dump(json)};
 }
 
-View view_of_cosines(const Cosines& cosines, const std::string& run) {
+View cosines_view(const Cosines& cosines, const std::string& run) {
   const Json json = {{"type", "cosines"},
                      {"source", run},
                      {"tasks", cosines.task_names},

@@ -43,7 +43,7 @@ std::string hash_or_unknown(const std::string& hash) {
 
 }  // namespace
 
-View view_of_merged(const std::filesystem::path& file) {
+View merged_view(const std::filesystem::path& file) {
   const MergedRecord record = read_merged_record(file);
   const FileIdentity identity = read_identity(file);
   const std::string hash = weights_hash(record.weights);
@@ -67,7 +67,7 @@ View view_of_merged(const std::filesystem::path& file) {
   return {std::move(text), dump(json)};
 }
 
-View view_of_curvature(const std::filesystem::path& file) {
+View curvature_view(const std::filesystem::path& file) {
   const CurvatureRecord record = read_curvature_record(file);
   const FileIdentity identity = read_identity(file);
   Json json = record_json(file, identity);

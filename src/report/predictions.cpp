@@ -13,7 +13,7 @@
 namespace palimpsest {
 namespace {
 
-std::span<const float> logits_of(const Predictions& predictions, std::size_t sample) {
+std::span<const float> sample_logits(const Predictions& predictions, std::size_t sample) {
   const std::size_t classes = predictions.classes.size();
   return std::span(predictions.logits).subspan(sample * classes, classes);
 }
@@ -59,7 +59,7 @@ std::optional<double> f1(const ClassCounts& counts) {
 
 }  // namespace
 
-std::string csv_of_predictions(const Predictions& predictions, std::int64_t top, Scores scores) {
+std::string predictions_csv(const Predictions& predictions, std::int64_t top, Scores scores) {
   const auto kept = std::min(static_cast<std::size_t>(top), predictions.classes.size());
   std::string csv = "sample,label,correct";
   for (std::size_t k = 1; k <= kept; ++k) csv += concat(",class_", k, ",probability_", k);
@@ -69,7 +69,7 @@ std::string csv_of_predictions(const Predictions& predictions, std::int64_t top,
   }
   csv += "\n";
   for (std::size_t i = 0; i < predictions.samples.size(); ++i) {
-    const std::span<const float> logits = logits_of(predictions, i);
+    const std::span<const float> logits = sample_logits(predictions, i);
     const std::vector<double> probabilities = softmax(logits);
     const std::vector<std::size_t> order = ranked(logits, std::max<std::size_t>(kept, 1));
     const std::int64_t target = predictions.targets[i];
@@ -88,14 +88,14 @@ std::string csv_of_predictions(const Predictions& predictions, std::int64_t top,
   return csv;
 }
 
-View view_of_predictions(const EvaluationTitle& title, const Predictions& predictions) {
+View predictions_view(const EvaluationTitle& title, const Predictions& predictions) {
   std::vector<ClassCounts> counts(predictions.classes.size());
   std::int64_t known = 0, correct = 0, among_five = 0;
   for (std::size_t i = 0; i < predictions.samples.size(); ++i) {
     progress_made();
     if (predictions.targets[i] < 0) continue;
     const auto target = static_cast<std::size_t>(predictions.targets[i]);
-    const std::vector<std::size_t> order = ranked(logits_of(predictions, i), 5);
+    const std::vector<std::size_t> order = ranked(sample_logits(predictions, i), 5);
     ++known;
     ++counts[target].samples;
     ++counts[order.front()].predicted;

@@ -18,7 +18,7 @@ const Json& published() {
 }
 
 // As configs/protocols/README.md has it: of the names, UTF-8, a line feed after each.
-std::string hash_of_names(const std::vector<std::string>& names) {
+std::string hash_names(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += name + "\n";
   return sha256(text);
@@ -28,7 +28,7 @@ bool contains(const Json& list, const std::string& text) {
   return std::find(list.begin(), list.end(), Json(text)) != list.end();
 }
 
-std::vector<std::string> classes_of(const ReportedRun& run) {
+std::vector<std::string> run_classes(const ReportedRun& run) {
   std::vector<std::string> names;
   for (const TaskSummary& task : run.tasks)
     names.insert(names.end(), task.record.classes.begin(), task.record.classes.end());
@@ -40,8 +40,8 @@ std::vector<std::string> sorted(std::vector<std::string> names) {
   return names;
 }
 
-const Json* column_of(const ReportedRun& run) {
-  const std::string classes = hash_of_names(sorted(classes_of(run)));
+const Json* published_column(const ReportedRun& run) {
+  const std::string classes = hash_names(sorted(run_classes(run)));
   for (const Json& column : published()["columns"]) {
     if (column["classes_sha256"] == classes && column["tasks"] == run.tasks.size()) return &column;
   }
@@ -60,7 +60,7 @@ bool agrees(const Json& found, const Json& published) {
 }
 
 // Of a row, with the published size of the perturbation where it has one.
-Json method_of(const Json& row) {
+Json published_method(const Json& row) {
   Json method = row["method"];
   const std::string published_size =
       key_in(published()["settings"]["perturbation"].get<std::string>(), "epsilon");
@@ -70,16 +70,16 @@ Json method_of(const Json& row) {
   return method;
 }
 
-const Json* row_of(const ReportedRun& run) {
+const Json* published_row(const ReportedRun& run) {
   const std::string adapter = published()["settings"]["adapter"];
   if (kind_in(run.text_setting("adapter")) != kind_in(adapter)) return nullptr;
   for (const Json& row : published()["rows"]) {
     if (!row.contains("method")) continue;
-    const auto is_of_run = [&](const auto& item) {
+    const auto matches_run = [&](const auto& item) {
       return agrees(run.config.value(item.key(), Json()), item.value());
     };
     const auto items = row["method"].items();
-    if (std::all_of(items.begin(), items.end(), is_of_run)) return &row;
+    if (std::all_of(items.begin(), items.end(), matches_run)) return &row;
   }
   return nullptr;
 }
@@ -105,7 +105,7 @@ Condition split(const ReportedRun& run, const Json& column) {
 }
 
 Condition class_order(const ReportedRun& run, const Json& column) {
-  const bool literal = column["order_sha256"].get<std::string>() == hash_of_names(classes_of(run));
+  const bool literal = column["order_sha256"].get<std::string>() == hash_names(run_classes(run));
   return {"class order", kUnknown,
           concat(literal ? "as in " : "another than in ", "configs/protocols/",
                  column["protocol"].get<std::string>(),
@@ -115,8 +115,8 @@ Condition class_order(const ReportedRun& run, const Json& column) {
 Condition weights(const ReportedRun& run) {
   const std::string name = run.tasks.back().record.backbone_name;
   const Json& weights = published()["weights"];
-  const bool one_of_them = contains(weights["folders"], name);
-  return {"weights", one_of_them ? kUnknown : kNo,
+  const bool is_folder_name = contains(weights["folders"], name);
+  return {"weights", is_folder_name ? kUnknown : kNo,
           concat(name, "; published: ", weights["what"].get<std::string>())};
 }
 
@@ -124,7 +124,7 @@ Condition weights(const ReportedRun& run) {
 Condition settings(const ReportedRun& run, const Json& column, const Json& row) {
   Json expected = published()["settings"];
   expected.update(column["settings"]);
-  expected.update(method_of(row));
+  expected.update(published_method(row));
   std::string differing;
   for (const auto& [key, value] : expected.items()) {
     if (!run.config.contains(key) || agrees(run.config[key], value)) continue;
@@ -146,14 +146,14 @@ std::string PublishedNumber::names(Condition::Met met) const {
 
 PublishedMatch published_match(const ReportedRun& run) {
   if (run.tasks.empty()) return {{}, "no task is finished yet"};
-  const Json* const column = column_of(run);
+  const Json* const column = published_column(run);
   if (column == nullptr) {
     const std::string names = join(published()["columns"], ", ",
                                    [](const Json& one) { return one["name"].get<std::string>(); });
     return {{}, concat("no number is published for these tasks; there are numbers for ", names)};
   }
   const std::string name = (*column)["name"];
-  const Json* const row = row_of(run);
+  const Json* const row = published_row(run);
   if (row == nullptr) {
     return {{},
             concat("no number is published on ", name, " for adapter ", run.text_setting("adapter"),

@@ -63,7 +63,7 @@ ReportedRun read_reported_run(const std::filesystem::path& folder) {
   if (!manifest && run.run.is_null()) {
     throw InputError(concat(folder.string(),
                             ": expected a run folder with manifest.json or run.json, found ",
-                            found_instead_of_run(folder)));
+                            describe_missing_run(folder)));
   }
   RunRecords records = read_run_records(files);
   run.tasks = std::move(records.tasks);
@@ -117,7 +117,7 @@ std::span<const Measure> measures() {
   return measures;
 }
 
-std::optional<double> value_of(const Measure& measure, const AccuracyMatrix& accuracy) {
+std::optional<double> measure_value(const Measure& measure, const AccuracyMatrix& accuracy) {
   if (accuracy.tasks() == 0) return std::nullopt;
   for (const NamedMetric& metric : stream_metrics(accuracy))
     if (metric.name == measure.key) return metric.value;

@@ -50,7 +50,7 @@ struct Measure {
 };
 std::span<const Measure> measures();
 // nullopt where it is not defined.
-std::optional<double> value_of(const Measure& measure, const AccuracyMatrix& accuracy);
+std::optional<double> measure_value(const Measure& measure, const AccuracyMatrix& accuracy);
 
 // Accuracy on one task; nullopt where it was not tested.
 std::optional<double> accuracy_on(const EvaluationRow& row, std::size_t task);

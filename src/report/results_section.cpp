@@ -14,7 +14,7 @@ Html headline(const AccuracyMatrix& accuracy) {
   Html numbers;
   Rows rows;
   for (const Measure& measure : measures()) {
-    const std::optional<double> value = value_of(measure, accuracy);
+    const std::optional<double> value = measure_value(measure, accuracy);
     rows.push_back({measure.name, measure_text(measure, value), measure.meaning});
     const std::string_view key = measure.key;
     if (key == "last" || key == "average_anytime" || key == "forgetting" || key == "plasticity") {

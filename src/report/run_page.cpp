@@ -13,7 +13,7 @@
 namespace palimpsest {
 namespace {
 
-std::string page_of(const ReportedRun& run, const KnownSettings& known) {
+std::string html_page(const ReportedRun& run, const KnownSettings& known) {
   const std::size_t tasks = run.tasks.size();
   std::size_t classes = 0;
   for (const TaskSummary& task : run.tasks) classes += task.record.classes.size();
@@ -32,7 +32,7 @@ std::string page_of(const ReportedRun& run, const KnownSettings& known) {
       .str();
 }
 
-std::string csv_of(const ReportedRun& run) {
+std::string format_csv(const ReportedRun& run) {
   std::string csv =
       "after_task,task,name,samples,correct_before_merge,correct,correct_given_task_before_merge,"
       "correct_given_task,accuracy_before_merge,accuracy\n";
@@ -57,17 +57,17 @@ std::string csv_of(const ReportedRun& run) {
 }  // namespace
 
 std::string run_page(const std::filesystem::path& run, const KnownSettings& known) {
-  return page_of(read_reported_run(run), known);
+  return html_page(read_reported_run(run), known);
 }
 
 std::string accuracy_csv(const std::filesystem::path& run) {
-  return csv_of(read_reported_run(run));
+  return format_csv(read_reported_run(run));
 }
 
 void write_run_page(const std::filesystem::path& run, const KnownSettings& known) {
   const ReportedRun records = read_reported_run(run);
-  write_file_atomically(run / "report.html", page_of(records, known));
-  write_file_atomically(run / "accuracy.csv", csv_of(records));
+  write_file_atomically(run / "report.html", html_page(records, known));
+  write_file_atomically(run / "accuracy.csv", format_csv(records));
 }
 
 void RunPageWriter::on(const TaskSaved&) {

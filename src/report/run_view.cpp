@@ -46,7 +46,7 @@ std::string task_table(const std::vector<TaskSummary>& tasks, bool task_given) {
                     grouped(record.train_samples), fixed(record.merge.alpha(), 3),
                     fixed(record.merge.alpha_unclamped, 3),
                     record.fisher ? scientific(record.fisher->factor, 1) : "-",
-                    fixed(norm_of_delta(task), 3),
+                    fixed(delta_norm(task), 3),
                     before_and_after(before.accuracy(own), after.accuracy(own)),
                     before_and_after(before.sample_weighted(), after.sample_weighted()),
                     duration(metrics.seconds_train + metrics.seconds_fisher +
@@ -129,14 +129,14 @@ std::string hardest_classes(const RunRecords& run) {
 
 }  // namespace
 
-View view_of_run(const std::filesystem::path& path) {
+View run_view(const std::filesystem::path& path) {
   const RunFolder folder(path);
   const std::optional<Manifest> manifest = folder.manifest();
   const Json run = read_run_json(path);
   if (!manifest && run.is_null()) {
     throw InputError(concat(path.string(),
                             ": expected a run folder with manifest.json or run.json, found ",
-                            found_instead_of_run(path)));
+                            describe_missing_run(path)));
   }
   folder.check_newest();
   const RunRecords records = read_run_records(folder);

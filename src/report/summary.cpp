@@ -78,7 +78,7 @@ Rows rows_of_measures(const AccuracyMatrix& accuracy) {
     if (measure.is_of_a_score) continue;
     const bool is_variant = !above.empty() && measure.name.starts_with(above + ", ");
     if (!is_variant) above = measure.name;
-    const std::optional<double> value = value_of(measure, accuracy);
+    const std::optional<double> value = measure_value(measure, accuracy);
     rows.push_back({is_variant ? "  " + measure.name.substr(above.size() + 2) : measure.name,
                     percent(value),
                     !value                  ? ""
@@ -106,7 +106,7 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
                                 "as last, choosing among all classes seen"));
   }
   for (const Score* score : in_table_order(newest)) {
-    const ScoreInfo info = info_of(score->name);
+    const ScoreInfo info = score_info(score->name);
     const bool is_above = score == &newest.scores.front() ||
                           score->name == shown.row(shown.tasks() - 1).scores.front().name;
     if (is_above || info.unit == Unit::kNats) continue;

@@ -53,7 +53,7 @@ std::string accuracy_table(const TaskMetrics& metrics) {
   for (const Score& score : after.scores) {
     if (before.find(score.name) == nullptr) continue;
     scores.push_back(score);
-    rows[0].emplace_back(info_of(score.name).column);
+    rows[0].emplace_back(score_info(score.name).column);
   }
   for (std::size_t j = 0; j < after.samples.size(); ++j) {
     rows.push_back({std::to_string(j + 1), std::to_string(after.samples[j])});
@@ -99,11 +99,11 @@ Json task_json(const std::filesystem::path& file, const TaskSummary& summary) {
   const TaskMetrics& metrics = summary.record.metrics;
   json["metrics"]["before_merge"] = row_and_classes_json(metrics.before_merge);
   json["metrics"]["after_merge"] = row_and_classes_json(metrics.after_merge);
-  json["norm_delta"] = norm_of_delta(summary);
+  json["norm_delta"] = delta_norm(summary);
   return json;
 }
 
-View view_of_task(const std::filesystem::path& file) {
+View task_view(const std::filesystem::path& file) {
   const TaskSummary summary = read_task_summary(file);
   const TaskRecord& record = summary.record;
   const TaskMetrics& metrics = record.metrics;
@@ -119,9 +119,8 @@ View view_of_task(const std::filesystem::path& file) {
                    record.fisher->scale, ", factor ", scientific(record.fisher->factor, 3), "\n");
   }
   if (!summary.modules.empty()) {
-    text +=
-        concat("\n", module_table(summary), "|Delta| of all: ", fixed(norm_of_delta(summary), 4),
-               summary.finite ? "" : "; SOME NUMBERS ARE NOT FINITE", "\n");
+    text += concat("\n", module_table(summary), "|Delta| of all: ", fixed(delta_norm(summary), 4),
+                   summary.finite ? "" : "; SOME NUMBERS ARE NOT FINITE", "\n");
   }
   text += concat("\nbefore -> after the merge, on the test samples of each task\n",
                  accuracy_table(metrics), "\nloss ", fixed(metrics.loss_first_step, 4), " -> ",

@@ -28,7 +28,7 @@ double on_newest(const Score& score) { return mean(score, score.sums.size() - 1)
 double on_all(const Score& score) { return mean(score); }
 
 // Columns; nullopt for what is no terminal, or doesn't know.
-std::optional<int> width_of(std::FILE* out) {
+std::optional<int> terminal_width(std::FILE* out) {
   winsize size{};
   if (isatty(fileno(out)) != 1 || ioctl(fileno(out), TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
     return std::nullopt;
@@ -49,7 +49,7 @@ TerminalSettings terminal_settings(std::FILE* out, const ProgressSettings& progr
   const bool draws =
       progress.kind == ShowAs::kBar || (progress.kind == ShowAs::kAuto && terminal && !dumb);
   settings.steps = progress.kind == ShowAs::kNone ? kNone : draws ? kBar : kPlain;
-  settings.width = width_of(out).value_or(settings.width);
+  settings.width = terminal_width(out).value_or(settings.width);
   return settings;
 }
 
@@ -133,7 +133,7 @@ void TerminalReport::on(const StepDone& event) {
 }
 
 void TerminalReport::draw_bar(const StepDone& event, const std::string& numbers) {
-  settings_.width = width_of(out_).value_or(settings_.width);  // windows change
+  settings_.width = terminal_width(out_).value_or(settings_.width);  // windows change
   const int room = settings_.width - static_cast<int>(numbers.size()) - 7;
   std::string line = "  ";
   if (room >= 8) {

@@ -16,7 +16,7 @@
 
 namespace palimpsest {
 
-double norm_of_delta(const TaskSummary& summary) {
+double delta_norm(const TaskSummary& summary) {
   double squares = 0;
   for (const ModuleStatistics& module : summary.modules) {
     squares += module.norm_delta * module.norm_delta;
@@ -43,8 +43,7 @@ Json read_run_json(const std::filesystem::path& folder) {
 Json recorded_settings(const std::string& recorded_json) {
   static const Json defaults = [] {
     KeyTable table;
-    for (const auto& keys :
-         {keys_of_input(), keys_of_training(), keys_of_measuring(), keys_of_running()})
+    for (const auto& keys : {input_keys(), training_keys(), measuring_keys(), running_keys()})
       table.keys.insert(table.keys.end(), keys.begin(), keys.end());
     return Json::parse(config_json(table, RunConfig(), /*with_operational=*/false));
   }();
@@ -112,14 +111,14 @@ Json row_json(const EvaluationRow& row) {
 }
 
 std::string mean_text(const Score& score, double mean, int decimals) {
-  const bool is_share = info_of(score.name).unit == Unit::kShare;
+  const bool is_share = score_info(score.name).unit == Unit::kShare;
   return is_share ? percent(mean) : fixed(mean, decimals);
 }
 
 std::string meanings(const std::vector<Score>& scores) {
   std::string text;
   for (const Score& score : scores) {
-    const ScoreInfo info = info_of(score.name);
+    const ScoreInfo info = score_info(score.name);
     if (!info.meaning.empty())
       text += concat(text.empty() ? "" : "; ", info.column, ": ", info.meaning);
   }
@@ -167,7 +166,7 @@ RunRecords read_finished(const std::filesystem::path& folder) {
   RunRecords run = read_run_records(RunFolder(folder));
   if (!run.tasks.empty()) return run;
   throw InputError(concat(folder.string(), ": expected a run folder with a finished task, found ",
-                          found_instead_of_run(folder)));
+                          describe_missing_run(folder)));
 }
 
 }  // namespace palimpsest

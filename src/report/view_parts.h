@@ -19,7 +19,7 @@ using Json = nlohmann::ordered_json;
 inline constexpr int kWidth = 100;  // columns
 
 // Frobenius norm over all modules.
-double norm_of_delta(const TaskSummary& summary);
+double delta_norm(const TaskSummary& summary);
 // A line: content hash, format and writer.
 std::string identity_text(const FileIdentity& identity);
 Json identity_json(const FileIdentity& identity);

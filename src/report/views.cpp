@@ -10,7 +10,7 @@
 
 namespace palimpsest {
 
-View view_of_state(const std::filesystem::path& file) {
+View state_view(const std::filesystem::path& file) {
   const StateSummary summary = read_state_summary(file);
   const StateRecord& state = summary.record;
   Json json = record_json(file, summary.identity);
@@ -38,19 +38,19 @@ View view_of_state(const std::filesystem::path& file) {
   for (const TensorSummary& tensor : summary.memory) {
     memory.push_back({tensor.name, shape_text(tensor.dims), tensor.type,
                       byte_count(static_cast<double>(tensor.bytes)),
-                      std::string(name_of(tensor.keeper))});
+                      std::string(keeper_name(tensor.keeper))});
     json["memory"].push_back({{"name", tensor.name},
                               {"shape", tensor.dims},
                               {"type", tensor.type},
                               {"bytes", tensor.bytes},
-                              {"keeper", name_of(tensor.keeper)}});
+                              {"keeper", keeper_name(tensor.keeper)}});
   }
   text += concat("\n", text_table(rows, "llr"), "\n", text_table(memory, "lllrl"), "\n",
                  summary_table(state.accuracy, {}, kWidth, is_task_given(json.at("config"))));
   return {std::move(text), dump(json)};
 }
 
-View view_of_step(const std::filesystem::path& file) {
+View step_view(const std::filesystem::path& file) {
   const StepRecord record = read_step_record(file);
   const TaskProgress& progress = record.progress;
   const FileIdentity identity = read_identity(file);
@@ -71,7 +71,7 @@ View view_of_step(const std::filesystem::path& file) {
   return {std::move(text), dump(json)};
 }
 
-View view_of_pack(const std::filesystem::path& file) {
+View pack_view(const std::filesystem::path& file) {
   const FileIdentity identity = read_identity(file);
   const Pack pack(file);
   std::vector<std::int64_t> train(pack.classes().size()), test(pack.classes().size());
@@ -92,7 +92,7 @@ View view_of_pack(const std::filesystem::path& file) {
   }
   std::string text = concat("pack of ", grouped(pack.size()), " samples, kind ", pack.kind(), ", ",
                             pack.classes().size(), " classes\n", identity_text(identity));
-  if (pack.holds_texts()) {
+  if (pack.has_texts()) {
     text += concat("  vocabulary ", grouped(pack.vocabulary()), ", longest sample ", pack.longest(),
                    " tokens\n");
   }
@@ -100,24 +100,24 @@ View view_of_pack(const std::filesystem::path& file) {
   return {std::move(text), dump(json)};
 }
 
-View view_of(const std::filesystem::path& path) {
+View make_view(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) {
     throw InputError(
         concat(path.string(), ": expected a run folder or a Palimpsest file, found nothing there"));
   }
-  if (std::filesystem::is_directory(path)) return view_of_run(path);
+  if (std::filesystem::is_directory(path)) return run_view(path);
   const auto name = path.filename();
   if (name == "manifest.json" || name == "run.json") {
-    return view_of_run(path.has_parent_path() ? path.parent_path() : ".");
+    return run_view(path.has_parent_path() ? path.parent_path() : ".");
   }
   const std::string type = read_identity(path).type;
   if (type == "task" || type == "state" || type == "step") check_named_file(path);
-  if (type == "task") return view_of_task(path);
-  if (type == "state") return view_of_state(path);
-  if (type == "step") return view_of_step(path);
-  if (type == "pack") return view_of_pack(path);
-  if (type == "merged") return view_of_merged(path);
-  if (type == "curvature") return view_of_curvature(path);
+  if (type == "task") return task_view(path);
+  if (type == "state") return state_view(path);
+  if (type == "step") return step_view(path);
+  if (type == "pack") return pack_view(path);
+  if (type == "merged") return merged_view(path);
+  if (type == "curvature") return curvature_view(path);
   throw InputError(
       concat(path.string(),
              ": expected palimpsest_type task, state, step, merged, curvature or pack, found '",

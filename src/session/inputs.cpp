@@ -30,8 +30,8 @@ bool takes_texts(const BackboneConfig& backbone) {
   return std::holds_alternative<BertConfig>(backbone);
 }
 
-BackboneChoice choice_of(const RunConfig& config, std::span<const std::string> targets,
-                         const BackboneConfig& backbone) {
+BackboneChoice backbone_choice(const RunConfig& config, std::span<const std::string> targets,
+                               const BackboneConfig& backbone) {
   BackboneChoice choice{
       .targets = {targets.begin(), targets.end()},
       .image_size = config.image_transform.size,
@@ -44,7 +44,7 @@ BackboneChoice choice_of(const RunConfig& config, std::span<const std::string> t
   return choice;
 }
 
-ImageTransform transform_of(const RunConfig& config, const VitConfig& backbone) {
+ImageTransform make_transform(const RunConfig& config, const VitConfig& backbone) {
   const ImageSettings& image = config.image_transform;
   const bool as_backbone = image.interpolation == Interpolation::kAuto;
   ImageTransform transform{.size = image.size,
@@ -63,7 +63,7 @@ ImageTransform transform_of(const RunConfig& config, const VitConfig& backbone) 
 
 }  // namespace
 
-std::string hash_of(std::span<const Task> tasks) {
+std::string hash_contents(std::span<const Task> tasks) {
   Sha256 hash;
   const auto add = [&](const LabelledSamples& split) {
     hash.update(std::as_bytes(std::span(split.samples)));
@@ -85,8 +85,8 @@ Inputs open_pack_and_backbone(const RunConfig& config, std::span<const std::stri
   Pack pack(config.pack);
   auto weights = std::make_shared<const Checkpoint>(folder);
   const BackboneConfig backbone = read_backbone_config(folder, *weights);
-  if (takes_texts(backbone) != pack.holds_texts()) {
-    throw InputError(concat(config.pack, " has ", pack.holds_texts() ? "texts" : "images",
+  if (takes_texts(backbone) != pack.has_texts()) {
+    throw InputError(concat(config.pack, " has ", pack.has_texts() ? "texts" : "images",
                             ", but the backbone ", config.backbone, " takes ",
                             takes_texts(backbone) ? "texts" : "images",
                             ": give a pack and a backbone of one kind"));
@@ -94,7 +94,7 @@ Inputs open_pack_and_backbone(const RunConfig& config, std::span<const std::stri
   Inputs inputs{.pack = std::move(pack),
                 .weights = std::move(weights),
                 .backbone = backbone,
-                .choice = choice_of(config, targets, backbone),
+                .choice = backbone_choice(config, targets, backbone),
                 .backbone_name = folder.parent_path().filename().string(),
                 .shape_sha256 = sha256(describe(backbone))};
   for (const std::string& remark : {inputs.weights->remark(), remark_on_config(folder)}) {
@@ -102,7 +102,7 @@ Inputs open_pack_and_backbone(const RunConfig& config, std::span<const std::stri
   }
   inputs.backbone_sha256 = inputs.weights->sha256();
   if (const auto* vit = std::get_if<VitConfig>(&backbone)) {
-    inputs.transform = transform_of(config, *vit);
+    inputs.transform = make_transform(config, *vit);
   } else {
     check_texts(config, inputs.pack, std::get<BertConfig>(backbone));
   }
@@ -128,7 +128,7 @@ Inputs open_inputs(const RunConfig& config, std::span<const std::string> targets
   for (const Task& task : inputs.tasks)
     training_steps(batch_settings(config), task.index,
                    task.train.size());  // refused before any runs
-  inputs.tasks_sha256 = hash_of(inputs.tasks);
+  inputs.tasks_sha256 = hash_contents(inputs.tasks);
   return inputs;
 }
 

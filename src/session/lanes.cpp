@@ -10,13 +10,13 @@
 
 namespace palimpsest {
 
-std::vector<std::int64_t> Lanes::of(int rank, int world_size) const {
+std::vector<std::int64_t> Lanes::of_rank(int rank, int world_size) const {
   std::vector<std::int64_t> own;
   for (std::int64_t lane = rank; lane < count; lane += world_size) own.push_back(lane);
   return own;
 }
 
-Lanes lanes_of(std::int64_t lanes, int world_size) {
+Lanes make_lanes(std::int64_t lanes, int world_size) {
   if (lanes == 0) return {.count = world_size, .ordered = false};
   if (lanes < world_size) {
     throw UsageError(concat(world_size, " ranks, but only ", lanes,
@@ -30,7 +30,7 @@ LaneSum::LaneSum(Collectives& collectives, Lanes lanes, std::int64_t size, at::S
                  at::Device device)
     : collectives_(collectives),
       lanes_(lanes),
-      own_(lanes.of(collectives.rank(), collectives.size())) {
+      own_(lanes.of_rank(collectives.rank(), collectives.size())) {
   const auto options = at::TensorOptions().dtype(type).device(device);
   for (std::size_t i = 0; i < own_.size(); ++i) parts_.push_back(at::zeros({size}, options));
   if (!lanes_.ordered || collectives.size() == 1) return;
@@ -58,7 +58,7 @@ at::Tensor LaneSum::slice(const at::Tensor& vector, int rank) const {
 
 const at::Tensor& LaneSum::reduce() {
   if (!sum_.defined()) sum_ = at::empty_like(parts_.front());
-  if (is_added_here()) {
+  if (is_unsliced()) {
     add_parts(sum_);
     if (collectives_.size() > 1) collectives_.all_reduce_sum(as_buffer(sum_));
     return sum_;
@@ -78,7 +78,7 @@ const at::Tensor& LaneSum::reduce() {
 
 at::Tensor LaneSum::reduce_to_root() {
   const bool is_root = collectives_.rank() == 0;
-  if (is_added_here()) {
+  if (is_unsliced()) {
     const at::Tensor& sum = reduce();
     return is_root ? sum : at::Tensor();
   }
@@ -95,7 +95,7 @@ at::Tensor LaneSum::reduce_to_root() {
 }
 
 // No slices: one rank, or no order is requested.
-bool LaneSum::is_added_here() const { return !lanes_.ordered || collectives_.size() == 1; }
+bool LaneSum::is_unsliced() const { return !lanes_.ordered || collectives_.size() == 1; }
 
 void LaneSum::add_parts(const at::Tensor& sum) const {
   sum.copy_(parts_[0]);

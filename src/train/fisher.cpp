@@ -97,8 +97,8 @@ double mean_loss(Session& session, const Task& task, const Head& head, const Obj
   return sums.reduce()[0].item<double>() / objective.weight(task.train.size());
 }
 
-LaneSum sums_of_rows(Session& session, const Task& task, const at::Tensor& features,
-                     std::int64_t size, const AddRows& add) {
+LaneSum sum_rows(Session& session, const Task& task, const at::Tensor& features, std::int64_t size,
+                 const AddRows& add) {
   const c10::NoGradGuard no_grad;
   const at::Tensor targets = queued_copy(at::tensor(task.train.targets), session.device());
   LaneSum sums = ordered_sum(session, size);
@@ -115,10 +115,10 @@ LaneSum sums_of_rows(Session& session, const Task& task, const at::Tensor& featu
   return sums;
 }
 
-double mean_loss_of_features(Session& session, const Task& task, const at::Tensor& features,
-                             const Head& head, const Objective& objective) {
+double mean_feature_loss(Session& session, const Task& task, const at::Tensor& features,
+                         const Head& head, const Objective& objective) {
   const PlacedHead placed = place(head, session.device());
-  LaneSum sums = sums_of_rows(
+  LaneSum sums = sum_rows(
       session, task, features, 1,
       [&](const at::Tensor& rows, const at::Tensor& targets, std::span<const std::int64_t>,
           at::Tensor sum) { sum.add_(summed_loss(objective, rows, placed, targets).view(1)); });

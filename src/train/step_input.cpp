@@ -19,10 +19,10 @@ StepReader::StepReader(Session& session, const Task& task, const Perturbation& p
 StepInput StepReader::read(std::int64_t step) {
   StepInput input{.positions = sampler_.batch(step)};
   input.perturbation =
-      perturbation_.of({session_.config.seed, task_.index, step}, std::ssize(input.positions));
+      perturbation_.draw({session_.config.seed, task_.index, step}, std::ssize(input.positions));
   const std::vector<float>& scales = input.perturbation.by_sample;
-  std::unordered_map<std::int64_t, float> scale_of;
-  for (std::size_t i = 0; i < scales.size(); ++i) scale_of[input.positions[i]] = scales[i];
+  std::unordered_map<std::int64_t, float> scale_by_sample;
+  for (std::size_t i = 0; i < scales.size(); ++i) scale_by_sample[input.positions[i]] = scales[i];
   const auto shares =
       split_into_lanes(input.positions, session_.reader().lengths(task_.train, input.positions),
                        session_.lanes.count);
@@ -34,7 +34,7 @@ StepInput StepReader::read(std::int64_t step) {
         session_.reader().training_view(task_, share, step / sampler_.steps_per_pass());
     if (scales.empty()) continue;
     std::vector<float> own;
-    for (const std::int64_t position : share) own.push_back(scale_of.at(position));
+    for (const std::int64_t position : share) own.push_back(scale_by_sample.at(position));
     input.lanes.back()->numbers = queued_copy(at::tensor(own), session_.model->device());
   }
   return input;

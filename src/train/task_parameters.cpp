@@ -4,13 +4,13 @@
 
 namespace palimpsest {
 
-TaskParameters::Numbers TaskParameters::zeros(const Backbone& model, std::int64_t classes,
-                                              const TrainingParts& parts, Learns learns) {
+TaskParameters::ParameterTensors TaskParameters::zeros(const Backbone& model, std::int64_t classes,
+                                                       const TrainingParts& parts, Learns learns) {
   const std::int64_t rank = parts.adapter->rank();
   std::vector<std::vector<std::int64_t>> shapes;
   for (const LoraGroup& group : model.lora_groups()) {
-    if (learns.a) shapes.push_back(Lora::shape_of_a(group, rank));
-    if (learns.b) shapes.push_back(Lora::shape_of_b(group, rank));
+    if (learns.a) shapes.push_back(Lora::a_shape(group, rank));
+    if (learns.b) shapes.push_back(Lora::b_shape(group, rank));
   }
   shapes.push_back({classes, model.feature_size()});
   shapes.push_back({classes});
@@ -22,8 +22,8 @@ TaskParameters::Numbers TaskParameters::zeros(const Backbone& model, std::int64_
     const auto factor = [&](bool is_trained, const std::vector<std::int64_t>& shape) {
       return is_trained ? *leaf++ : at::zeros(shape, flat.flat().options());
     };
-    at::Tensor a = factor(learns.a, Lora::shape_of_a(group, rank));
-    at::Tensor b = factor(learns.b, Lora::shape_of_b(group, rank));
+    at::Tensor a = factor(learns.a, Lora::a_shape(group, rank));
+    at::Tensor b = factor(learns.b, Lora::b_shape(group, rank));
     factors.push_back({.a = std::move(a), .b = std::move(b)});
   }
   Lora lora(model.lora_groups(), rank, parts.adapter->scale(), std::move(factors));
@@ -43,11 +43,11 @@ std::int64_t TaskParameters::head_offset() const {
   return values().range(0, values().leaves().size() - 2).numel();
 }
 
-AdapterAndHead TaskParameters::to_record(const Numbers& numbers) const {
+AdapterAndHead TaskParameters::to_record(const ParameterTensors& numbers) const {
   return {.lora = numbers.lora.to_records(layout_), .head = palimpsest::to_record(numbers.head)};
 }
 
-void TaskParameters::load(Numbers& numbers, const AdapterAndHead& record) const {
+void TaskParameters::load(ParameterTensors& numbers, const AdapterAndHead& record) const {
   numbers.lora.load(record.lora, layout_);
   load_head(numbers.head, record.head);
 }

@@ -11,7 +11,7 @@
 namespace palimpsest {
 namespace {
 
-at::Tensor features_of_split(Session& session, const LabelledSamples& split) {
+at::Tensor compute_features(Session& session, const LabelledSamples& split) {
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(session.watchdog, "feature pass");
   at::Tensor features =
@@ -34,7 +34,7 @@ const at::Tensor& TaskPasses::features(const AdaptedWeights& weights) {
   if (!features_ || features_->weights != weights) {
     load_weights(session_, weights);
     features_.reset();  // never two at a time
-    features_ = Features{.weights = weights, .values = features_of_split(session_, task_.train)};
+    features_ = Features{.weights = weights, .values = compute_features(session_, task_.train)};
   }
   return features_->values;
 }
@@ -48,7 +48,7 @@ double TaskPasses::loss(const AdaptedWeights& weights, const Head& head) {
                             loss_chunk(session_) == session_.config.evaluation_batch;
   double value = 0;
   if (has_features) {
-    value = mean_loss_of_features(session_, task_, features_->values, head, objective_);
+    value = mean_feature_loss(session_, task_, features_->values, head, objective_);
   } else {
     load_weights(session_, weights);
     value = mean_loss(session_, task_, head, objective_);

@@ -85,7 +85,7 @@ TrainedTask trained_task(const Session& session, const Task& task, AdapterAndHea
                       .loss_last_pass = progress.loss_sum_last_pass /
                                         static_cast<double>(progress.samples_last_pass),
                       .seconds = progress.seconds};
-  trained.task_vector = task_vector_of(trained.lora, session.model->layout());
+  trained.task_vector = make_task_vector(trained.lora, session.model->layout());
   return trained;
 }
 
@@ -172,7 +172,7 @@ TrainedTask train_on_features(TaskPasses& passes, const TrainingParts& parts,
                    *parts.objective, head_training_settings(session.config),
                    [&](const NonfiniteStep& at) { skip_step(session, task, at, StepOf::kHead); });
   } else {
-    training.head = parts.head->made_of(features, task.train.targets, classes);
+    training.head = parts.head->from_features(features, task.train.targets, classes);
     training.loss_first_step = training.loss_last_pass =
         mean_loss(features, task.train.targets, training.head, *parts.objective);
   }

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "comm/buffer_of.h"
+#include "comm/to_buffer.h"
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/core/error.h"
 
@@ -22,17 +22,17 @@ INSTANTIATE_TEST_SUITE_P(MessageSizes, MpiCollectivesTest, testing::Values(kLarg
 
 TEST_P(MpiCollectivesTest, AllReduceSumsOverRanks) {
   std::vector<float> floats(10, static_cast<float>(rank + 1));
-  collectives->all_reduce_sum(buffer_of(floats));
+  collectives->all_reduce_sum(to_buffer(floats));
   EXPECT_THAT(floats, testing::Each(static_cast<float>(size * (size + 1) / 2)));
 
   std::vector<double> doubles(4, 1e-12);
   doubles[3] = rank;
-  collectives->all_reduce_sum(buffer_of(doubles));
+  collectives->all_reduce_sum(to_buffer(doubles));
   EXPECT_DOUBLE_EQ(doubles[0], size * 1e-12);
   EXPECT_EQ(doubles[3], size * (size - 1) / 2);
 
   std::vector<float> nothing;
-  collectives->all_reduce_sum(buffer_of(nothing));
+  collectives->all_reduce_sum(to_buffer(nothing));
 }
 
 // Rank a sends a + 2b numbers to rank b, so nothing from rank 0 to itself and uneven blocks
@@ -52,8 +52,8 @@ TEST_P(MpiCollectivesTest, ExchangeMovesUnevenAndEmptyBlocks) {
   std::vector<Transfer> receives;
   for (int peer = 0; peer < size; ++peer) {
     if (peer == rank) continue;
-    sends.push_back({peer, buffer_of(outgoing[static_cast<std::size_t>(peer)])});
-    receives.push_back({peer, buffer_of(incoming[static_cast<std::size_t>(peer)])});
+    sends.push_back({peer, to_buffer(outgoing[static_cast<std::size_t>(peer)])});
+    receives.push_back({peer, to_buffer(incoming[static_cast<std::size_t>(peer)])});
   }
   collectives->exchange(sends, receives);
   for (const Transfer& received : receives) {
@@ -70,8 +70,8 @@ TEST_P(MpiCollectivesTest, TheKthSendMeetsTheKthReceive) {
   std::vector<float> second(2, 2.0F);
   std::vector<float> got_first(5);
   std::vector<float> got_second(2);
-  collectives->exchange({{{next, buffer_of(first)}, {next, buffer_of(second)}}},
-                        {{{previous, buffer_of(got_first)}, {previous, buffer_of(got_second)}}});
+  collectives->exchange({{{next, to_buffer(first)}, {next, to_buffer(second)}}},
+                        {{{previous, to_buffer(got_first)}, {previous, to_buffer(got_second)}}});
   EXPECT_EQ(got_first, first);
   EXPECT_EQ(got_second, second);
 }
@@ -79,7 +79,7 @@ TEST_P(MpiCollectivesTest, TheKthSendMeetsTheKthReceive) {
 TEST_P(MpiCollectivesTest, ExchangeWithItselfOrWithNobodyIsAnError) {
   std::vector<float> values(1);
   for (const int peer : {rank, size, -1}) {
-    const Transfer transfer = {peer, buffer_of(values)};
+    const Transfer transfer = {peer, to_buffer(values)};
     EXPECT_THROW(collectives->exchange({&transfer, 1}, {}), Error);
     EXPECT_THROW(collectives->exchange({}, {&transfer, 1}), Error);
   }
@@ -87,7 +87,7 @@ TEST_P(MpiCollectivesTest, ExchangeWithItselfOrWithNobodyIsAnError) {
 
 TEST_P(MpiCollectivesTest, DeviceMemoryIsRefused) {
   std::vector<float> values(1);
-  Buffer buffer = buffer_of(values);
+  Buffer buffer = to_buffer(values);
   buffer.stream = &values;
   EXPECT_THROW(collectives->all_reduce_sum(buffer), Error);
   const Transfer to_next = {(rank + 1) % size, buffer};
@@ -99,16 +99,16 @@ TEST(SingleCollectivesTest, OneProcessKeepsItsValues) {
   EXPECT_EQ(single->rank(), 0);
   EXPECT_EQ(single->size(), 1);
   std::vector<float> values = {1, 2};
-  single->all_reduce_sum(buffer_of(values));
+  single->all_reduce_sum(to_buffer(values));
   single->exchange({}, {});
   EXPECT_THAT(values, testing::ElementsAre(1, 2));
-  const Transfer to_itself = {0, buffer_of(values)};
+  const Transfer to_itself = {0, to_buffer(values)};
   EXPECT_THROW(single->exchange({&to_itself, 1}, {}), Error);
 }
 
 TEST(DataTypeTest, SizesAreInBytes) {
-  EXPECT_EQ(size_of(DataType::kFloat32), sizeof(float));
-  EXPECT_EQ(size_of(DataType::kFloat64), sizeof(double));
+  EXPECT_EQ(element_size(DataType::kFloat32), sizeof(float));
+  EXPECT_EQ(element_size(DataType::kFloat64), sizeof(double));
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ TEST(DeviceChoiceTest, EveryRankOfANodeTakesItsOwnDevice) {
   EXPECT_EQ(device_index(0, 0, false), 0);
 }
 
-TEST(DeviceChoiceTest, SharedDevicesAreDealtInTurn) {
+TEST(DeviceChoiceTest, SharedDevicesAreAssignedInTurn) {
   EXPECT_EQ(device_index(4, 4, true), 0);
   EXPECT_EQ(device_index(7, 3, true), 1);
   EXPECT_EQ(device_index(2, 1, true), 0);
@@ -97,7 +97,7 @@ TEST(DeviceChoiceTest, ARankWithoutADeviceIsAConflictEvenWhereTheyMayBeShared) {
   EXPECT_THAT(device_conflict(ranks, true), HasSubstr("rank 1 (host b) has no device"));
 }
 
-TEST(DeviceChoiceTest, RanksOnOnePciAddressGetHostsOfTheirOwnForNccl) {
+TEST(DeviceChoiceTest, RanksOnOnePciAddressGetTheirOwnHostsForNccl) {
   const std::vector<RankDevice> shared = {on("a", 0, 1, 0, 1), on("a", 1, 1, 0, 1)};
   EXPECT_NE(nccl_host_id(shared, 0), "");
   EXPECT_NE(nccl_host_id(shared, 0), nccl_host_id(shared, 1));

@@ -171,7 +171,7 @@ TEST_F(HostGroupTest, WorkReturnsWhatThePartDoesWhenAllPartsAreDone) {
   }
 }
 
-TEST_F(HostGroupTest, APartLongerThanTheDeadlineIsWaitedForAsLongAsItGoesOn) {
+TEST_F(HostGroupTest, APartLongerThanTheDeadlineIsWaitedForWhileItMakesProgress) {
   watchdog.set_deadline(2);
   group.work("test", [&] {
     for (int i = 0; i < 50 && group.rank() == last; ++i) {

@@ -44,8 +44,8 @@ class HostNccl {
             },
         .all_reduce_sum =
             [this](void* data, std::size_t count, DataType type, NcclComm, void* stream) {
-              calls.push_back(
-                  concat("all_reduce ", count, " ", size_of(type), stream ? " on a stream" : ""));
+              calls.push_back(concat("all_reduce ", count, " ", element_size(type),
+                                     stream ? " on a stream" : ""));
               if (next_result != kNcclSuccess) return next_result;
               if (queues) {
                 queued_.push_back({data, static_cast<int>(count), mpi(type)});

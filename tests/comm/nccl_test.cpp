@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "comm/buffer_of.h"
+#include "comm/to_buffer.h"
 #include "host_nccl.h"
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/core/error.h"
@@ -30,10 +30,10 @@ struct NcclTest : testing::Test {
 
   // The message of the error that the all-reduce must end in.
   template <typename Expected>
-  std::string failure_of_all_reduce(Collectives& collectives, std::size_t count) {
+  std::string all_reduce_failure(Collectives& collectives, std::size_t count) {
     std::vector<float> values(count);
     try {
-      collectives.all_reduce_sum(buffer_of(values));
+      collectives.all_reduce_sum(to_buffer(values));
     } catch (const Expected& error) {
       return error.what();
     }
@@ -42,7 +42,7 @@ struct NcclTest : testing::Test {
   }
 
   template <typename Expected>
-  std::string failure_of_wait(Collectives& collectives) {
+  std::string wait_failure(Collectives& collectives) {
     try {
       collectives.wait(nullptr);
     } catch (const Expected& error) {
@@ -99,7 +99,7 @@ TEST_F(NcclTest, TheStreamOfTheBufferIsUsed) {
 TEST_F(NcclTest, EmptyBuffersCallNothing) {
   const auto collectives = make();
   std::vector<float> nothing;
-  collectives->all_reduce_sum(buffer_of(nothing));
+  collectives->all_reduce_sum(to_buffer(nothing));
   EXPECT_THAT(nccl.calls, ElementsAre());
 }
 
@@ -117,8 +117,8 @@ TEST_F(NcclTest, AnExchangeIsOneGroupWithoutEmptyBlocks) {
   std::vector<float> in(static_cast<std::size_t>(previous) + 2, -1);
   std::vector<float> nothing;
   nccl.polls_in_progress = 3;
-  collectives->exchange({{{next, buffer_of(out)}, {next, buffer_of(nothing)}}},
-                        {{{previous, buffer_of(in)}, {previous, buffer_of(nothing)}}});
+  collectives->exchange({{{next, to_buffer(out)}, {next, to_buffer(nothing)}}},
+                        {{{previous, to_buffer(in)}, {previous, to_buffer(nothing)}}});
   EXPECT_THAT(nccl.calls, ElementsAre("group_start", concat("send ", out.size(), " to ", next),
                                       concat("recv ", in.size(), " from ", previous), "group_end"));
   EXPECT_THAT(in, testing::Each(static_cast<float>(previous)));
@@ -127,7 +127,7 @@ TEST_F(NcclTest, AnExchangeIsOneGroupWithoutEmptyBlocks) {
 TEST_F(NcclTest, ExchangeWithItselfIsAnErrorBeforeAnyCall) {
   const auto collectives = make();
   std::vector<float> values(1);
-  const Transfer transfer = {group.rank(), buffer_of(values)};
+  const Transfer transfer = {group.rank(), to_buffer(values)};
   EXPECT_THROW(collectives->exchange({&transfer, 1}, {}), Error);
   EXPECT_THAT(nccl.calls, ElementsAre());
 }
@@ -135,7 +135,7 @@ TEST_F(NcclTest, ExchangeWithItselfIsAnErrorBeforeAnyCall) {
 TEST_F(NcclTest, ARefusedCallNamesCollectiveCountAndRankThenAborts) {
   auto collectives = make();
   nccl.next_result = 4;  // ncclInvalidArgument
-  const std::string message = failure_of_all_reduce<Error>(*collectives, 12);
+  const std::string message = all_reduce_failure<Error>(*collectives, 12);
   EXPECT_THAT(message,
               AllOf(HasSubstr("all-reduce of 12 float32"), HasSubstr(concat("rank ", group.rank())),
                     HasSubstr("host error 4"), HasSubstr("phase 'all-reduce'")));
@@ -147,19 +147,19 @@ TEST_F(NcclTest, ARefusedCallNamesCollectiveCountAndRankThenAborts) {
 TEST_F(NcclTest, AnErrorThatShowsLaterBelongsToTheCollectiveBefore) {
   const auto collectives = make();
   std::vector<float> values(7);
-  collectives->all_reduce_sum(buffer_of(values));
+  collectives->all_reduce_sum(to_buffer(values));
   nccl.async_state = kNcclRemoteError;
-  EXPECT_THAT(failure_of_all_reduce<RankLostError>(*collectives, 1),
+  EXPECT_THAT(all_reduce_failure<RankLostError>(*collectives, 1),
               HasSubstr("all-reduce of 7 float32"));
   EXPECT_EQ(std::count(nccl.calls.begin(), nccl.calls.end(), "all_reduce 1 4"), 0);
-  EXPECT_THAT(failure_of_all_reduce<RankLostError>(*collectives, 1), HasSubstr("aborted"));
+  EXPECT_THAT(all_reduce_failure<RankLostError>(*collectives, 1), HasSubstr("aborted"));
 }
 
 TEST_F(NcclTest, WaitReturnsWhenWhatWasQueuedIsDone) {
   const auto collectives = make();
   nccl.queues = true;
   std::vector<float> values(5, static_cast<float>(group.rank() + 1));
-  collectives->all_reduce_sum(buffer_of(values));
+  collectives->all_reduce_sum(to_buffer(values));
   nccl.polls_in_progress = 3;
   collectives->wait(nullptr);
   EXPECT_THAT(values, testing::Each(static_cast<float>(group.size() * (group.size() + 1) / 2)));
@@ -172,27 +172,27 @@ TEST_F(NcclTest, WaitEndsWithTheErrorOfTheCommunicatorWhereAPeerIsLost) {
   nccl.queues = true;
   std::vector<float> values(6);
   if (group.rank() == 0) {
-    collectives->all_reduce_sum(buffer_of(values));
+    collectives->all_reduce_sum(to_buffer(values));
     nccl.polls_in_progress = 50;
     nccl.async_state = kNcclRemoteError;
-    EXPECT_THAT(failure_of_wait<RankLostError>(*collectives),
+    EXPECT_THAT(wait_failure<RankLostError>(*collectives),
                 AllOf(HasSubstr("all-reduce of 6 float32"), HasSubstr("rank 0"),
                       HasSubstr("phase 'waiting for the device'")));
     EXPECT_LT(nccl.polls_in_progress, 0);
     EXPECT_EQ(nccl.calls.back(), "comm_abort");
-    EXPECT_THAT(failure_of_wait<RankLostError>(*collectives), HasSubstr("aborted"));
+    EXPECT_THAT(wait_failure<RankLostError>(*collectives), HasSubstr("aborted"));
   }
   group.barrier("rank 0 has given up");
-  if (group.rank() != 0) collectives->all_reduce_sum(buffer_of(values));
+  if (group.rank() != 0) collectives->all_reduce_sum(to_buffer(values));
   while (nccl.api().stream_query(nullptr) == kCudaNotReady) continue;
 }
 
 TEST_F(NcclTest, ADeviceThatFailsIsNoLostRank) {
   const auto collectives = make();
   std::vector<float> values(8);
-  collectives->all_reduce_sum(buffer_of(values));
+  collectives->all_reduce_sum(to_buffer(values));
   nccl.device_result = 719;  // cudaErrorLaunchFailure
-  EXPECT_THAT(failure_of_wait<Error>(*collectives),
+  EXPECT_THAT(wait_failure<Error>(*collectives),
               AllOf(HasSubstr("device error 719"), HasSubstr("all-reduce of 8 float32"),
                     HasSubstr(concat("rank ", group.rank())), testing::Not(HasSubstr("peer"))));
   EXPECT_EQ(nccl.calls.back(), "comm_abort");
@@ -203,7 +203,7 @@ TEST_F(NcclTest, AnAbortThatHangsIsLeftBehind) {
   const auto collectives = make(0.2);
   nccl.next_result = kNcclRemoteError;
   const auto start = std::chrono::steady_clock::now();
-  failure_of_all_reduce<RankLostError>(*collectives, 3);
+  all_reduce_failure<RankLostError>(*collectives, 3);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }
 

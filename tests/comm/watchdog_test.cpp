@@ -14,7 +14,7 @@
 namespace palimpsest {
 namespace {
 
-std::map<std::string, std::string> fields_of(const std::filesystem::path& file) {
+std::map<std::string, std::string> read_fields(const std::filesystem::path& file) {
   std::map<std::string, std::string> fields;
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
@@ -82,13 +82,13 @@ TEST(WatchdogTest, APhaseMayHaveAMultipleOfTheDeadlineOrNone) {
   usleep(400'000);
 }
 
-TEST_F(HeartbeatTest, TellsWhoAndWhere) {
+TEST_F(HeartbeatTest, NamesRankAndPhase) {
   Watchdog watchdog(0);
   watchdog.write_heartbeat(folder, 3);
   watchdog.at(2, 117);
   { const Watchdog::Phase phase(watchdog, "a rather long name of a phase"); }
   const Watchdog::Phase phase(watchdog, "merge");
-  const auto fields = fields_of(folder / "rank-0003");
+  const auto fields = read_fields(folder / "rank-0003");
   EXPECT_EQ(fields.at("rank"), "3");
   EXPECT_EQ(fields.at("pid"), std::to_string(getpid()));
   EXPECT_EQ(fields.at("phase"), "merge");
@@ -104,7 +104,7 @@ TEST_F(HeartbeatTest, MarksARegularEnd) {
     Watchdog watchdog(0);
     watchdog.write_heartbeat(folder, 0);
   }
-  EXPECT_EQ(fields_of(folder / "rank-0000").at("end"), "done");
+  EXPECT_EQ(read_fields(folder / "rank-0000").at("end"), "done");
 }
 
 TEST_F(HeartbeatTest, TheFirstMarkStays) {
@@ -113,7 +113,7 @@ TEST_F(HeartbeatTest, TheFirstMarkStays) {
     watchdog.write_heartbeat(folder, 0);
     watchdog.end("error");
   }
-  EXPECT_EQ(fields_of(folder / "rank-0000").at("end"), "error");
+  EXPECT_EQ(read_fields(folder / "rank-0000").at("end"), "error");
 }
 
 TEST_F(HeartbeatTest, AFolderThatCannotBeWrittenIsAnError) {

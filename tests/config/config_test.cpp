@@ -29,8 +29,7 @@ const KeyTable& table() {
                                  .standard = std::vector<std::string>{"all"}}}}}};
   static const KeyTable all = [] {
     KeyTable made;
-    for (const auto& rows :
-         {keys_of_input(), keys_of_training(), keys_of_measuring(), keys_of_running()}) {
+    for (const auto& rows : {input_keys(), training_keys(), measuring_keys(), running_keys()}) {
       made.keys.insert(made.keys.end(), rows.begin(), rows.end());
     }
     made.keys.push_back(key(
@@ -178,7 +177,7 @@ TEST_F(ConfigFile, AnOldSettingIsRefusedWithTodaysSpelling) {
                     HasSubstr("--print-config writes the whole file in today's spelling")));
 }
 
-TEST_F(ConfigFile, AnOldFileIsConvertedWhereThatIsAskedFor) {
+TEST_F(ConfigFile, AnOldFileIsConvertedOnRequest) {
   write(
       "pack = p\nprotocol = q\nbackbone = b\nschedule = multistep\nmilestones = 0.2, 0.4\n"
       "warmup-steps = 7\nnonfinite = skip\nnonfinite-limit = 3\nthreads = 2\ndevice = cpu\n"

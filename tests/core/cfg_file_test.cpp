@@ -14,7 +14,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-std::string value_of(const std::string& text) {
+std::string read_first_value(const std::string& text) {
   const std::vector<CfgLine> lines = parse_cfg(text, "test.cfg");
   EXPECT_EQ(lines.size(), 1);
   return lines.empty() ? "" : lines[0].name + "|" + lines[0].value;
@@ -63,7 +63,7 @@ TEST_F(CfgFile, ValuesAreWhatTheyLookLike) {
        "out|a -- b // \xE2\x80\x9C"
        "c`\xE2\x80\x9D = d;"},
   };
-  for (const auto& [line, value] : cases) EXPECT_EQ(value_of(line), value) << line;
+  for (const auto& [line, value] : cases) EXPECT_EQ(read_first_value(line), value) << line;
 }
 
 TEST_F(CfgFile, WhatIsNoSuchLineIsRefusedWithItsNumber) {
@@ -108,10 +108,10 @@ TEST_F(CfgFile, AWrittenValueReadsBack) {
                                   "\xC2\xA0"
                                   "a",
                                   "a\\", "# a", "key,value"}) {
-    EXPECT_EQ(value_of("out = " + cfg_value(value)), "out|" + value);
+    EXPECT_EQ(read_first_value("out = " + cfg_value(value)), "out|" + value);
   }
-  EXPECT_EQ(cfg_value("runs/x#2"), "runs/x#2");                   // no quotes where none are needed
-  EXPECT_EQ(value_of("out = " + cfg_value("~/x")), "out|./~/x");  // the same folder
+  EXPECT_EQ(cfg_value("runs/x#2"), "runs/x#2");  // no quotes where none are needed
+  EXPECT_EQ(read_first_value("out = " + cfg_value("~/x")), "out|./~/x");  // the same folder
   EXPECT_THROW(cfg_value("it's \"a\""), UsageError);
   EXPECT_THROW(cfg_value("a\nb"), UsageError);
 }

@@ -33,8 +33,8 @@ TEST_F(Files, Sha256GivesThePublishedAnswers) {
   EXPECT_EQ(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   write_file_atomically(folder_ / "abc", "abc");
-  EXPECT_EQ(sha256_of_file(folder_ / "abc"), sha256("abc"));
-  EXPECT_THROW(sha256_of_file(folder_ / "missing"), InputError);
+  EXPECT_EQ(sha256_file(folder_ / "abc"), sha256("abc"));
+  EXPECT_THROW(sha256_file(folder_ / "missing"), InputError);
 }
 
 // RFC 3720, appendix B.4.
@@ -87,7 +87,7 @@ TEST_F(Files, AnEmptyFileReadsAsEmpty) {
 }
 
 // Who waits for a long file hears of its parts.
-TEST_F(Files, ReadingWritingAndHashingSayThatTheyGoOn) {
+TEST_F(Files, ReadingWritingAndHashingReportProgress) {
   const std::string content(std::size_t{20} << 20, 'x');
   int heard = 0;
   const auto count = [&](const auto& work) {
@@ -98,9 +98,9 @@ TEST_F(Files, ReadingWritingAndHashingSayThatTheyGoOn) {
   const ProgressListener listener([&] { ++heard; });
   EXPECT_GE(count([&] { write_file_atomically(folder_ / "a", content); }), 3);
   EXPECT_GE(count([&] { copy_content(folder_ / "a", folder_ / "b"); }), 3);
-  EXPECT_GE(count([&] { sha256_of_file(folder_ / "a"); }), 20);
+  EXPECT_GE(count([&] { sha256_file(folder_ / "a"); }), 20);
   EXPECT_GE(count([&] { sha256(content); }), 20);
-  EXPECT_EQ(sha256_of_file(folder_ / "b"), sha256(content));
+  EXPECT_EQ(sha256_file(folder_ / "b"), sha256(content));
   EXPECT_THROW(copy_content(folder_ / "missing", folder_ / "c"), Error);
   EXPECT_EQ(entries(), 2u);
 }

@@ -49,7 +49,7 @@ TEST(NamedTensors, NamesAreListedAndErasedByTheirFirstParts) {
               ElementsAre("head/linear/1/bias", "head/linear/10/bias"));
   EXPECT_THAT(memory.names("head/linear/1"), ElementsAre("head/linear/1/bias"));
   EXPECT_EQ(memory.names("head").size(), 3u);
-  EXPECT_EQ(instance_of("head/linear/10/bias"), "head/linear");
+  EXPECT_EQ(instance_name("head/linear/10/bias"), "head/linear");
   memory.erase("head/linear");
   EXPECT_THAT(memory.names(), ElementsAre("head/linear2/1/bias"));
 }

@@ -61,7 +61,7 @@ TEST(RandomStream, BelowIsUnbiased) {
   for (const int count : counts) EXPECT_NEAR(count, kDraws / 3, 4 * std::sqrt(kDraws * 2.0 / 9));
 }
 
-TEST(Permutation, HoldsEveryNumberOnceAndDependsOnTheKey) {
+TEST(Permutation, HasEveryNumberOnceAndDependsOnTheKey) {
   const auto first = permutation(100, RandomStream(1, Purpose::kShuffle, 0, 0));
   const auto second = permutation(100, RandomStream(1, Purpose::kShuffle, 0, 1));
   std::vector<std::int64_t> sorted = first;

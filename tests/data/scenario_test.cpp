@@ -38,7 +38,7 @@ TEST(Scenario, DomainsHaveTheirLabelsInOneOrder) {
   EXPECT_THROW(check_scenario(turned, Scenario::kDomainIncremental, "p.json"), InputError);
 }
 
-TEST(PastTasks, StandBeforeTheOthersWhichAreNumberedOn) {
+TEST(PastTasks, ComeBeforeTheOthersWhichAreNumberedAfterThem) {
   std::vector<Task> tasks = {task(0, "new", {"ant", "bee"})};
   tasks[0].train.samples = {7};
   put_before({task(0, "", {"dog", "cat"}), task(1, "", {"cow", "hen"})}, tasks);

@@ -25,13 +25,6 @@ def list_files():
             and not path.relative_to(ROOT).as_posix().startswith(LEFT_OUT)]  # fmt: skip
 
 
-def without_code(path, text):
-    """Of C++ the comments and strings, in their places; pages without what is between backticks."""
-    if path.suffix not in (".c", ".cpp", ".cu", ".h"):
-        return re.sub(r"`[^`\n]+`", lambda match: " " * len(match[0]), text)
-    return re.sub(r'(//[^\n]*|"(?:[^"\\\n]|\\.)*")|[^\n]', lambda match: match[1] or " ", text)
-
-
 def find_words(text, words):
     """'LINE: WORD; write REPLACEMENT' for each listed word, whole or as a part of an identifier."""
     text = ALLOWED.sub(lambda match: "." * len(match[0]), text)
@@ -47,7 +40,7 @@ def find_words(text, words):
 
 def test_every_file_is_in_plain_words():
     words = read_list()
-    found = [f"{path.relative_to(ROOT)}:{problem}" for path in list_files() for problem in find_words(without_code(path, path.read_text()), words)]
+    found = [f"{path.relative_to(ROOT)}:{problem}" for path in list_files() for problem in find_words(path.read_text(), words)]
     assert not found, "\n".join(found)
 
 

@@ -42,7 +42,7 @@ TEST(DevicesTest, FourLinesWhereAllIsWell) {
   expect(judge("peer access", with_devices(), kCuda), Verdict::kOk);
 }
 
-TEST(DevicesTest, NoDevicesFailOnlyWhereTheyAreAskedFor) {
+TEST(DevicesTest, NoDevicesFailOnlyWhereTheyAreRequested) {
   for (const char* const check : {"devices", "driver", "NCCL", "peer access"})
     expect(judge(check, without_devices(), kAuto), Verdict::kSkipped);
   expect(judge("devices", without_devices(), kAuto), Verdict::kSkipped,
@@ -58,7 +58,7 @@ TEST(DevicesTest, ARankThatLacksOneIsNamed) {
   expect(judge("devices", ranks, kCuda), Verdict::kFailure);
 }
 
-TEST(DevicesTest, AConflictFailsWhereDevicesAreAskedFor) {
+TEST(DevicesTest, AConflictFailsWhereDevicesAreRequested) {
   Facts ranks = with_devices();
   ranks[0]["conflict"] = "rank 0 and rank 1 (host a) have the same device, GPU-0";
   expect(judge("devices", ranks, kCuda), Verdict::kFailure, "the same device, GPU-0");

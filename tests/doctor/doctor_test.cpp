@@ -44,21 +44,21 @@ struct DoctorTest : testing::Test {
     return std::filesystem::temp_directory_path() / group.broadcast(name, 0, "folder of the test");
   }
 
-  Diagnosis diagnosis_of(DoctorRequest request, const CudaLookup& lookup) {
+  Diagnosis run_diagnosis(DoctorRequest request, const CudaLookup& lookup) {
     request.largest_all_reduce = 100'000;  // no power of the step from size to size
     request.cuda = lookup;
     request.versions = {{"palimpsest", "test"}};
     return diagnose(request, group, watchdog,
-                    [&](const Finding& finding) { lines.push_back(line_of(finding)); });
+                    [&](const Finding& finding) { lines.push_back(finding_line(finding)); });
   }
 
   Diagnosis on_processors(const DoctorRequest& request) {
-    return diagnosis_of(request, {.api = nullptr, .devices = 0, .obstacle = "none in this test"});
+    return run_diagnosis(request, {.api = nullptr, .devices = 0, .obstacle = "none in this test"});
   }
 
   Diagnosis on_devices(const DoctorRequest& request) {
     api_ = cuda.api();
-    return diagnosis_of(
+    return run_diagnosis(
         request, {.api = &api_, .devices = static_cast<int>(cuda.devices.size()), .obstacle = ""});
   }
 
@@ -96,7 +96,7 @@ TEST_F(DoctorTest, WithoutDevicesNothingFails) {
   EXPECT_EQ(find(diagnosis, "all-reduce mpi").verdict, measured);
 }
 
-TEST_F(DoctorTest, DevicesThatAreAskedForAndMissingFail) {
+TEST_F(DoctorTest, DevicesThatAreRequestedAndMissingFail) {
   const Diagnosis diagnosis = on_processors({.device = DeviceKind::kCuda, .out = ""});
   if (!is_root()) return;
   EXPECT_TRUE(diagnosis.failed());

@@ -42,9 +42,9 @@ TEST(ChecksTest, EveryRowSaysWhatItMeasuresExpectsAndAdvises) {
 }
 
 TEST(FindingTest, ALineSaysVerdictCheckFindingAndAdvice) {
-  EXPECT_EQ(line_of({"threads", Verdict::kWarning, "8 threads on 2 cores", "Start fewer"}),
+  EXPECT_EQ(finding_line({"threads", Verdict::kWarning, "8 threads on 2 cores", "Start fewer"}),
             "warn  threads         8 threads on 2 cores. Start fewer");
-  EXPECT_EQ(line_of({"a check with a name that is long", Verdict::kOk, "fine", ""}),
+  EXPECT_EQ(finding_line({"a check with a name that is long", Verdict::kOk, "fine", ""}),
             "ok    a check with a name that is long fine");
   Diagnosis diagnosis;
   diagnosis.findings = {{"x", Verdict::kWarning, "", ""}};

@@ -21,7 +21,7 @@ VitConfig shape(std::string_view name) { return std::get<VitConfig>(published_sh
 // Names of all tensors, those of one name once.
 std::set<std::string> names(const VitConfig& config, Dialect dialect, bool prefix = false) {
   std::set<std::string> names;
-  for (const CanonicalTensor& tensor : tensors_of(config))
+  for (const CanonicalTensor& tensor : vit_tensors(config))
     names.insert(written_name(config, dialect, tensor.name, prefix).name);
   return names;
 }
@@ -32,7 +32,7 @@ TEST(Dialect, AViTHasAsManyTensorsAsTimmAndTransformersGiveIt) {
   EXPECT_EQ(names(vit, Dialect::kTimm).size(), 150u);
   EXPECT_EQ(names(vit, Dialect::kHf5).size(), 150u + 12 * 4);
   std::int64_t parameters = 0;
-  for (const CanonicalTensor& tensor : tensors_of(vit)) {
+  for (const CanonicalTensor& tensor : vit_tensors(vit)) {
     parameters += std::accumulate(tensor.shape.begin(), tensor.shape.end(), std::int64_t{1},
                                   std::multiplies<>());
   }
@@ -76,7 +76,7 @@ TEST(Dialect, WhatIsWrittenIsFoundUnderItsCanonicalName) {
       std::map<std::string, std::pair<std::vector<std::int64_t>, std::vector<float>>> written;
       std::map<std::string, std::vector<float>> expected;
       float next = 0;
-      for (const CanonicalTensor& tensor : tensors_of(config)) {
+      for (const CanonicalTensor& tensor : vit_tensors(config)) {
         const WrittenName name = written_name(config, dialect, tensor.name, /*prefix=*/true);
         auto& [shape, values] = written[name.name];
         shape = tensor.shape;
@@ -95,7 +95,7 @@ TEST(Dialect, WhatIsWrittenIsFoundUnderItsCanonicalName) {
       write_safetensors(folder / "model.safetensors", std::move(tensors));
       const Checkpoint checkpoint(folder);
       CanonicalWeights weights(checkpoint, vit_spellings());
-      for (const CanonicalTensor& tensor : tensors_of(config)) {
+      for (const CanonicalTensor& tensor : vit_tensors(config)) {
         std::vector<float> found;
         for (const TensorView& piece : weights.pieces(tensor.name, tensor.shape)) {
           const std::vector<float> part = to_floats(piece);

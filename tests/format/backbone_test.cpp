@@ -52,7 +52,7 @@ class CheckpointTest : public FolderTest {
                    "c":"model-00002-of-00002.safetensors")");
   }
   std::string refusal() const {
-    return message_of<InputError>([&] { Checkpoint checkpoint(folder_); });
+    return error_message<InputError>([&] { Checkpoint checkpoint(folder_); });
   }
 };
 
@@ -62,15 +62,15 @@ TEST_F(CheckpointTest, IsOneFileOrShards) {
   EXPECT_THAT(shards.names(), ElementsAre("a", "b", "c"));
   EXPECT_THAT(to_floats(shards.float_tensor("b", std::vector<std::int64_t>{2, 2})),
               ElementsAre(0, 1, 2, 3));
-  EXPECT_EQ(shards.sha256(), sha256(sha256_of_file(at("model-00001-of-00002.safetensors")) +
-                                    sha256_of_file(at("model-00002-of-00002.safetensors"))));
-  EXPECT_THAT(message_of<InputError>([&] { shards.tensor("bb"); }),
+  EXPECT_EQ(shards.sha256(), sha256(sha256_file(at("model-00001-of-00002.safetensors")) +
+                                    sha256_file(at("model-00002-of-00002.safetensors"))));
+  EXPECT_THAT(error_message<InputError>([&] { shards.tensor("bb"); }),
               AllOf(HasSubstr("index.json"), HasSubstr("nearest name is \"b\"")));
 
   write_tensors(at("model.safetensors"), {{"whole", {1}}});
   const Checkpoint whole(folder_);
   EXPECT_THAT(whole.names(), ElementsAre("whole"));
-  EXPECT_EQ(whole.sha256(), sha256_of_file(at("model.safetensors")));
+  EXPECT_EQ(whole.sha256(), sha256_file(at("model.safetensors")));
 }
 
 TEST_F(CheckpointTest, RefusesShardsThatDoNotFitTheirIndex) {
@@ -86,8 +86,8 @@ TEST_F(CheckpointTest, RefusesShardsThatDoNotFitTheirIndex) {
   EXPECT_THAT(refusal(), HasSubstr("missing.safetensors"));
 }
 
-std::vector<float> floats_of(CanonicalWeights& weights, std::string_view name,
-                             std::span<const std::int64_t> shape) {
+std::vector<float> float_values(CanonicalWeights& weights, std::string_view name,
+                                std::span<const std::int64_t> shape) {
   std::vector<float> all;
   for (const TensorView& piece : weights.pieces(name, shape)) {
     const std::vector<float> values = to_floats(piece);
@@ -111,20 +111,21 @@ TEST_F(CanonicalWeightsTest, FindsBertTensorsInEveryDialect) {
                                       {"bert.pooler.dense.weight", {1}}});
   CanonicalWeights weights(checkpoint, bert_spellings());
   const std::vector<std::int64_t> two{2}, column{2, 1};
-  EXPECT_THAT(floats_of(weights, "embeddings.LayerNorm.weight", two), ElementsAre(0, 1));
-  EXPECT_THAT(floats_of(weights, "encoder.layer.0.output.dense.weight", column), ElementsAre(2, 3));
+  EXPECT_THAT(float_values(weights, "embeddings.LayerNorm.weight", two), ElementsAre(0, 1));
+  EXPECT_THAT(float_values(weights, "encoder.layer.0.output.dense.weight", column),
+              ElementsAre(2, 3));
   EXPECT_THAT(
-      message_of<InputError>([&] { weights.refuse_surplus(); }),
+      error_message<InputError>([&] { weights.refuse_surplus(); }),
       HasSubstr("a tensor embeddings.LayerNorm.bias (F32) that this backbone has no place for"));
-  EXPECT_THAT(floats_of(weights, "embeddings.LayerNorm.bias", two), ElementsAre(4, 5));
+  EXPECT_THAT(float_values(weights, "embeddings.LayerNorm.bias", two), ElementsAre(4, 5));
   weights.refuse_surplus();  // a pooler is known to be beside the encoder
-  EXPECT_THAT(message_of<InputError>(
-                  [&] { floats_of(weights, "encoder.layer.1.output.dense.weight", column); }),
+  EXPECT_THAT(error_message<InputError>(
+                  [&] { float_values(weights, "encoder.layer.1.output.dense.weight", column); }),
               AllOf(HasSubstr("expected a tensor roberta.encoder.layer.1.output.dense.weight"),
                     HasSubstr("nearest name is \"roberta.encoder.layer.0.output.dense.weight\"")));
-  EXPECT_THAT(
-      message_of<InputError>([&] { floats_of(weights, "embeddings.LayerNorm.bias", column); }),
-      AllOf(HasSubstr("expected floats [2, 1]"), HasSubstr("found F32 [2]")));
+  EXPECT_THAT(error_message<InputError>(
+                  [&] { float_values(weights, "embeddings.LayerNorm.bias", column); }),
+              AllOf(HasSubstr("expected floats [2, 1]"), HasSubstr("found F32 [2]")));
 }
 
 TEST_F(CanonicalWeightsTest, FindsVisionTensorsOfTimmAndTransformers) {
@@ -133,24 +134,24 @@ TEST_F(CanonicalWeightsTest, FindsVisionTensorsOfTimmAndTransformers) {
                                 {"blocks.0.attn.qkv.weight", {3, 2}},
                                 {"blocks.0.ls1.gamma", {2}}});
   CanonicalWeights stacked(timm, vit_spellings());
-  EXPECT_THAT(floats_of(stacked, "class_token", vector), ElementsAre(0, 1));
-  EXPECT_THAT(floats_of(stacked, "blocks.0.attn.query.weight", matrix), ElementsAre(2, 3));
-  EXPECT_THAT(floats_of(stacked, "blocks.0.attn.value.weight", matrix), ElementsAre(6, 7));
-  EXPECT_THAT(floats_of(stacked, "blocks.0.scale1", vector), ElementsAre(8, 9));
+  EXPECT_THAT(float_values(stacked, "class_token", vector), ElementsAre(0, 1));
+  EXPECT_THAT(float_values(stacked, "blocks.0.attn.query.weight", matrix), ElementsAre(2, 3));
+  EXPECT_THAT(float_values(stacked, "blocks.0.attn.value.weight", matrix), ElementsAre(6, 7));
+  EXPECT_THAT(float_values(stacked, "blocks.0.scale1", vector), ElementsAre(8, 9));
   EXPECT_THAT(stacked.shape("blocks.0.attn.key.weight"), ElementsAre(1, 2));
   EXPECT_FALSE(stacked.contains("blocks.0.attn.key.bias"));
 
   const Checkpoint old = with({{"vit.encoder.layer.0.attention.attention.key.weight", {1, 2}},
                                {"vit.encoder.layer.0.layernorm_before.weight", {2}}});
   CanonicalWeights fourth(old, vit_spellings());
-  EXPECT_THAT(floats_of(fourth, "blocks.0.attn.key.weight", matrix), ElementsAre(0, 1));
-  EXPECT_THAT(floats_of(fourth, "blocks.0.norm1.weight", vector), ElementsAre(2, 3));
+  EXPECT_THAT(float_values(fourth, "blocks.0.attn.key.weight", matrix), ElementsAre(0, 1));
+  EXPECT_THAT(float_values(fourth, "blocks.0.norm1.weight", vector), ElementsAre(2, 3));
 
   const Checkpoint current =
       with({{"layers.0.attention.k_proj.weight", {1, 2}}, {"layers.0.mlp.fc1.bias", {2}}});
   CanonicalWeights fifth(current, vit_spellings());
-  EXPECT_THAT(floats_of(fifth, "blocks.0.attn.key.weight", matrix), ElementsAre(0, 1));
-  EXPECT_THAT(floats_of(fifth, "blocks.0.mlp.fc1.bias", vector), ElementsAre(2, 3));
+  EXPECT_THAT(float_values(fifth, "blocks.0.attn.key.weight", matrix), ElementsAre(0, 1));
+  EXPECT_THAT(float_values(fifth, "blocks.0.mlp.fc1.bias", vector), ElementsAre(2, 3));
 }
 
 // Two blocks of width 8 over a 4 x 4 grid, as timm writes them.
@@ -175,7 +176,7 @@ class VitConfigTest : public FolderTest {
     return std::get<VitConfig>(read_backbone_config(folder_, Checkpoint(folder_)));
   }
   std::string refusal(const std::string& json, const std::vector<Tensor>& tensors) const {
-    return message_of<InputError>([&] { read(json, tensors); });
+    return error_message<InputError>([&] { read(json, tensors); });
   }
 };
 

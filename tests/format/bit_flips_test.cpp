@@ -26,13 +26,14 @@ class BitFlipsTest : public FolderTest {
 
 TEST_F(BitFlipsTest, OfATaskRecordAreRefused) {
   each_flip(run_.task_file(1), [&] {
-    EXPECT_THAT(message_of<InputError>([&] { run_.task(1); }), HasSubstr("task-0001.h5"));
+    EXPECT_THAT(error_message<InputError>([&] { run_.task(1); }), HasSubstr("task-0001.h5"));
   });
 }
 
 TEST_F(BitFlipsTest, OfTheNewestStateAreRefusedAndAResumeFallsBackToTheOneBefore) {
   each_flip(run_.state_file(1), [&] {
-    EXPECT_THAT(message_of<InputError>([&] { run_.newest_state(); }), HasSubstr("state-0001.h5"));
+    EXPECT_THAT(error_message<InputError>([&] { run_.newest_state(); }),
+                HasSubstr("state-0001.h5"));
     const NewestState newest = run_.state_to_resume().value();
     EXPECT_EQ(newest.record.tasks_done, 1);
     EXPECT_THAT(newest.remark, HasSubstr("state-0001.h5"));

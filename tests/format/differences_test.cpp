@@ -40,7 +40,7 @@ TEST_F(DifferencesTest, EqualRunsAreTheSameWhateverTheyTook) {
   EXPECT_EQ(comparison.compared, "3 task records, state-0002.h5");
 }
 
-TEST_F(DifferencesTest, TheFirstFieldIsWhatTheRunWasTold) {
+TEST_F(DifferencesTest, TheFirstFieldIsASettingOfTheRun) {
   run("a", 2, [](TaskRecord& record, StateRecord&) { record.config = "{\"epochs\": 10}"; });
   run("b", 2, [](TaskRecord& record, StateRecord& state) {
     record.config = "{\"epochs\": 11, \"lr\": 1}";
@@ -121,14 +121,14 @@ TEST_F(DifferencesTest, AnotherProcessorIsARemark) {
 TEST_F(DifferencesTest, RefusesWhatIsMissingDamagedOrOfAnotherKind) {
   const RunFolder a = run("a", 1);
   run("b", 1);
-  EXPECT_THAT(message_of<InputError>([&] { compare(at("a"), folder_); }),
+  EXPECT_THAT(error_message<InputError>([&] { compare(at("a"), folder_); }),
               HasSubstr("manifest.json"));
-  EXPECT_THAT(message_of<InputError>([&] { compare(a.task_file(0), a.state_file(0)); }),
+  EXPECT_THAT(error_message<InputError>([&] { compare(a.task_file(0), a.state_file(0)); }),
               HasSubstr("palimpsest_type"));
-  EXPECT_THAT(message_of<UsageError>([&] { compare(at("a"), a.state_file(0)); }),
+  EXPECT_THAT(error_message<UsageError>([&] { compare(at("a"), a.state_file(0)); }),
               HasSubstr("two run folders or two files"));
   flip_bit_at(a.state_file(0), "numerics");
-  EXPECT_THAT(message_of<InputError>([&] { compare(at("a"), at("b")); }),
+  EXPECT_THAT(error_message<InputError>([&] { compare(at("a"), at("b")); }),
               AllOf(HasSubstr("state-0000.h5"), HasSubstr("damaged")));
 }
 

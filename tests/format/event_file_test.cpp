@@ -11,7 +11,7 @@ using testing::IsEmpty;
 
 class EventFileTest : public FolderTest {
  protected:
-  std::vector<std::int64_t> ends_of(const std::string& bytes) const {
+  std::vector<std::int64_t> find_record_ends(const std::string& bytes) const {
     write_bytes(at("events"), bytes);
     return record_ends(at("events"));
   }
@@ -26,11 +26,11 @@ TEST_F(EventFileTest, ARecordIsLengthDataAndTheirChecksums) {
 
 TEST_F(EventFileTest, RecordsEndWhereTheyEnd) {
   EXPECT_THAT(record_ends(at("missing")), IsEmpty());
-  EXPECT_THAT(ends_of(""), IsEmpty());
+  EXPECT_THAT(find_record_ends(""), IsEmpty());
   const std::string two = event_record("abc") + event_record("");
-  EXPECT_THAT(ends_of(two), ElementsAre(19, 35));
+  EXPECT_THAT(find_record_ends(two), ElementsAre(19, 35));
   for (std::size_t bytes = 0; bytes < two.size(); ++bytes)
-    EXPECT_EQ(ends_of(two.substr(0, bytes)).size(), bytes < 19 ? 0u : 1u) << bytes;
+    EXPECT_EQ(find_record_ends(two.substr(0, bytes)).size(), bytes < 19 ? 0u : 1u) << bytes;
 }
 
 TEST_F(EventFileTest, EveryFlippedBitIsFound) {
@@ -38,7 +38,7 @@ TEST_F(EventFileTest, EveryFlippedBitIsFound) {
   for (std::size_t bit = 0; bit < 8 * two.size(); ++bit) {
     std::string flipped = two;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ 1 << bit % 8);
-    EXPECT_EQ(ends_of(flipped).size(), bit / 8 < 19 ? 0u : 1u) << "bit " << bit;
+    EXPECT_EQ(find_record_ends(flipped).size(), bit / 8 < 19 ? 0u : 1u) << "bit " << bit;
   }
 }
 

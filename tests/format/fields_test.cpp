@@ -68,12 +68,12 @@ class FieldsTest : public FolderTest {
   std::string refusal(const std::function<void(Small&)>& change) const {
     Small record = sample();
     change(record);
-    return message_of<Error>([&] { write(record); });
+    return error_message<Error>([&] { write(record); });
   }
-  std::string refusal_of_file(const std::function<void(hid_t)>& change) const {
+  std::string file_error(const std::function<void(hid_t)>& change) const {
     write(sample());
     change_hdf5(path(), change);
-    return message_of<InputError>([&] { read(); });
+    return error_message<InputError>([&] { read(); });
   }
 };
 
@@ -102,21 +102,18 @@ TEST_F(FieldsTest, ARecordThatDoesNotFitTogetherIsNotWritten) {
 
 TEST_F(FieldsTest, AFileThatDoesNotFitTogetherIsRefused) {
   EXPECT_THAT(
-      refusal_of_file([](hid_t file) { H5Adelete_by_name(file, "/small", "rate", H5P_DEFAULT); }),
+      file_error([](hid_t file) { H5Adelete_by_name(file, "/small", "rate", H5P_DEFAULT); }),
       AllOf(HasSubstr("/small@rate"), HasSubstr("found none")));
-  EXPECT_THAT(
-      refusal_of_file([](hid_t file) { replace_dataset(file, "/list", H5T_IEEE_F64LE, {4}); }),
-      HasSubstr("/list: expected f8 [n = 3], found f8 [4]"));
-  EXPECT_THAT(
-      refusal_of_file([](hid_t file) { replace_dataset(file, "/list", H5T_STD_I64LE, {3}); }),
-      HasSubstr("/list: expected f8 [n = 3], found i8 [3]"));
-  EXPECT_THAT(refusal_of_file([](hid_t file) {
+  EXPECT_THAT(file_error([](hid_t file) { replace_dataset(file, "/list", H5T_IEEE_F64LE, {4}); }),
+              HasSubstr("/list: expected f8 [n = 3], found f8 [4]"));
+  EXPECT_THAT(file_error([](hid_t file) { replace_dataset(file, "/list", H5T_STD_I64LE, {3}); }),
+              HasSubstr("/list: expected f8 [n = 3], found i8 [3]"));
+  EXPECT_THAT(file_error([](hid_t file) {
                 replace_dataset(file, "/parts/b", H5T_IEEE_F32LE, {2, 3});
               }),
               HasSubstr("/parts/b: expected f4 [rows, 2], found f4 [2,3]"));
-  EXPECT_THAT(
-      refusal_of_file([](hid_t file) { replace_dataset(file, "/more", H5T_IEEE_F32LE, {2}); }),
-      HasSubstr("/more: expected nothing of this name"));
+  EXPECT_THAT(file_error([](hid_t file) { replace_dataset(file, "/more", H5T_IEEE_F32LE, {2}); }),
+              HasSubstr("/more: expected nothing of this name"));
 }
 
 TEST_F(FieldsTest, AllProblemsOfAFileAreFound) {

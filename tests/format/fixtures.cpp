@@ -173,7 +173,7 @@ StateRecord frozen_state(std::int64_t tasks_done) {
   return record;
 }
 
-std::string bytes_of(const std::filesystem::path& path) {
+std::string read_bytes(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream bytes;
   bytes << file.rdbuf();
@@ -185,7 +185,7 @@ void write_bytes(const std::filesystem::path& path, const std::string& bytes) {
 }
 
 void each_flip(const std::filesystem::path& path, const std::function<void()>& check) {
-  const std::string whole = bytes_of(path);
+  const std::string whole = read_bytes(path);
   std::mt19937 random(1);
   std::uniform_int_distribution<std::size_t> place(0, whole.size() * 8 - 1);
   for (int flip = 0; flip < kFlips; ++flip) {
@@ -201,7 +201,7 @@ void each_flip(const std::filesystem::path& path, const std::function<void()>& c
 
 void flip_bit_at(const std::filesystem::path& path, const std::string& pattern,
                  std::size_t offset) {
-  std::string bytes = bytes_of(path);
+  std::string bytes = read_bytes(path);
   const std::size_t found = bytes.find(pattern);
   ASSERT_NE(found, std::string::npos);
   bytes[found + offset] = static_cast<char>(bytes[found + offset] ^ 1);

@@ -38,7 +38,7 @@ StepRecord sample_step(std::int64_t task, std::int64_t steps_done);
 TaskRecord frozen_task(std::int64_t index);
 StateRecord frozen_state(std::int64_t tasks_done);
 
-std::string bytes_of(const std::filesystem::path& path);
+std::string read_bytes(const std::filesystem::path& path);
 void write_bytes(const std::filesystem::path& path, const std::string& bytes);
 // Flips one bit of the byte at the first occurrence of `pattern`, `offset` bytes into it.
 void flip_bit_at(const std::filesystem::path& path, const std::string& pattern,
@@ -66,7 +66,7 @@ std::string little_endian(std::initializer_list<Number> numbers) {
 
 // Runs `action` and returns the message of the Expected error it must throw.
 template <typename Expected>
-std::string message_of(const std::function<void()>& action) {
+std::string error_message(const std::function<void()>& action) {
   try {
     action();
   } catch (const Expected& error) {

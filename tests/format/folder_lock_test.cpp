@@ -54,8 +54,8 @@ class FolderLockTest : public FolderTest {
   void write_owner(const std::string& line) { std::ofstream(owner()) << line << '\n'; }
   std::filesystem::path owner() const { return at(".owner"); }
   std::string refusal() const {
-    const std::string message = message_of<UsageError>([&] { FolderLock lock(folder_); });
-    EXPECT_EQ(message_of<UsageError>([&] { FolderLock::check_free(folder_); }), message);
+    const std::string message = error_message<UsageError>([&] { FolderLock lock(folder_); });
+    EXPECT_EQ(error_message<UsageError>([&] { FolderLock::check_free(folder_); }), message);
     return message;
   }
 };

@@ -37,12 +37,12 @@ TEST_P(GoldenTest, EveryFileIsWholeAndShown) {
                                  run.state_file(1), folder_ / "texts.h5", folder_ / "images.h5"};
   if (GetParam() >= "1.2.0") shown.push_back(folder_ / "merged.h5");
   for (const fs::path& path : shown) {
-    const View view = view_of(path);
+    const View view = make_view(path);
     EXPECT_FALSE(view.text.empty() || view.json.empty()) << path;
   }
 }
 
-TEST_P(GoldenTest, TheRunHasTwoTasksAndAStateToGoOnFrom) {
+TEST_P(GoldenTest, TheRunHasTwoTasksAndAStateToContinueFrom) {
   const RunFolder run(folder_ / "run");
   EXPECT_EQ(run.manifest().value().tasks_done, 2);
   const NewestState newest = run.newest_state().value();

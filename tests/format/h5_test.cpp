@@ -118,30 +118,30 @@ TEST_F(H5Test, ReadsBackWhatWasWritten) {
 TEST_F(H5Test, RefusesAnotherTypeOrShapeNamingBoth) {
   write_tiny(at("a.h5"), false);
   const H5File file(at("a.h5"), "tiny");
-  EXPECT_THAT(message_of<InputError>([&] {
+  EXPECT_THAT(error_message<InputError>([&] {
                 file.numbers<float>("/b/values", {3, 2});
               }),
               AllOf(HasSubstr("a.h5"), HasSubstr("/b/values"), HasSubstr("f4 [3,2]"),
                     HasSubstr("f4 [2,3]")));
-  EXPECT_THAT(message_of<InputError>([&] { file.number<double>("/b@index"); }),
+  EXPECT_THAT(error_message<InputError>([&] { file.number<double>("/b@index"); }),
               AllOf(HasSubstr("/b@index"), HasSubstr("f8 a scalar"), HasSubstr("i8 a scalar")));
-  EXPECT_THAT(message_of<InputError>([&] { file.text("/b"); }), HasSubstr("expected a dataset"));
-  EXPECT_THAT(message_of<InputError>([&] { file.text("/c"); }), HasSubstr("found none"));
+  EXPECT_THAT(error_message<InputError>([&] { file.text("/b"); }), HasSubstr("expected a dataset"));
+  EXPECT_THAT(error_message<InputError>([&] { file.text("/c"); }), HasSubstr("found none"));
 }
 
 TEST_F(H5Test, WriterRefusesNumbersThatAreNotFinite) {
   H5Writer file(at("a.h5"), "tiny");
-  EXPECT_THAT(message_of<Error>([&] { file.number<double>("/x@loss", 0.0 / 0.0); }),
+  EXPECT_THAT(error_message<Error>([&] { file.number<double>("/x@loss", 0.0 / 0.0); }),
               AllOf(HasSubstr("/x@loss"), HasSubstr("not finite")));
   const std::vector<float> values = {1, std::numeric_limits<float>::infinity()};
-  EXPECT_THAT(message_of<Error>([&] { file.numbers<float>("/values", {2}, values); }),
+  EXPECT_THAT(error_message<Error>([&] { file.numbers<float>("/values", {2}, values); }),
               HasSubstr("not finite"));
 }
 
 TEST_F(H5Test, WriterRefusesValuesThatDoNotFitTheShape) {
   H5Writer file(at("a.h5"), "tiny");
   const std::vector<float> values = {1, 2};
-  EXPECT_THAT(message_of<Error>([&] { file.numbers<float>("/values", {3}, values); }),
+  EXPECT_THAT(error_message<Error>([&] { file.numbers<float>("/values", {3}, values); }),
               AllOf(HasSubstr("/values"), HasSubstr("[3]"), HasSubstr("found 2")));
 }
 
@@ -154,7 +154,7 @@ TEST_F(H5Test, RefusesChunkedFilteredAndExternalStorage) {
       replace_dataset(file, "/b/values", H5T_IEEE_F32LE, {2, 3}, creation.get());
     });
     const H5File file(at("a.h5"), "tiny");
-    return message_of<InputError>([&] { file.numbers<float>("/b/values", {2, 3}); });
+    return error_message<InputError>([&] { file.numbers<float>("/b/values", {2, 3}); });
   };
   const hsize_t chunk[] = {1, 3};
   EXPECT_THAT(refused([&](hid_t list) { H5Pset_chunk(list, 2, chunk); }),
@@ -176,19 +176,19 @@ TEST_F(H5Test, RefusesSoftAndExternalLinks) {
     H5Lcreate_soft("/b/values", file, "/soft", H5P_DEFAULT, H5P_DEFAULT);
     H5Lcreate_external("b.h5", "/b", file, "/external", H5P_DEFAULT, H5P_DEFAULT);
   });
-  EXPECT_THAT(message_of<InputError>([&] { H5File(at("a.h5"), "tiny"); }),
+  EXPECT_THAT(error_message<InputError>([&] { H5File(at("a.h5"), "tiny"); }),
               AllOf(HasSubstr("/external: "), HasSubstr("a soft or external link")));
   change_hdf5(at("a.h5"), [](hid_t file) { H5Ldelete(file, "/external", H5P_DEFAULT); });
-  EXPECT_THAT(message_of<InputError>([&] { H5File(at("a.h5"), "tiny"); }),
+  EXPECT_THAT(error_message<InputError>([&] { H5File(at("a.h5"), "tiny"); }),
               AllOf(HasSubstr("/soft: "), HasSubstr("a soft or external link")));
 }
 
-TEST_F(H5Test, RefusesAGroupThatHoldsItself) {
+TEST_F(H5Test, RefusesAGroupThatContainsItself) {
   write_tiny(at("a.h5"), false);
   change_hdf5(at("a.h5"), [](hid_t file) {
     H5Lcreate_hard(file, "/b", file, "/b/again", H5P_DEFAULT, H5P_DEFAULT);
   });
-  EXPECT_THAT(message_of<InputError>([&] { H5File(at("a.h5"), "tiny"); }), HasSubstr("loop"));
+  EXPECT_THAT(error_message<InputError>([&] { H5File(at("a.h5"), "tiny"); }), HasSubstr("loop"));
 }
 
 TEST_F(H5Test, RefusesForeignStringsAndNumbers) {
@@ -202,9 +202,10 @@ TEST_F(H5Test, RefusesForeignStringsAndNumbers) {
     replace_dataset(file, "/b/values", H5T_IEEE_F32BE, {2, 3});
   });
   const H5File file(at("a.h5"), "tiny");
-  EXPECT_THAT(message_of<InputError>([&] { file.open("/a"); }), HasSubstr("variable-length"));
-  EXPECT_THAT(message_of<InputError>([&] { file.open("/ascii"); }), HasSubstr("null-padded UTF-8"));
-  EXPECT_THAT(message_of<InputError>([&] {
+  EXPECT_THAT(error_message<InputError>([&] { file.open("/a"); }), HasSubstr("variable-length"));
+  EXPECT_THAT(error_message<InputError>([&] { file.open("/ascii"); }),
+              HasSubstr("null-padded UTF-8"));
+  EXPECT_THAT(error_message<InputError>([&] {
                 file.numbers<float>("/b/values", {2, 3});
               }),
               HasSubstr("an HDF5 type of class"));
@@ -220,32 +221,32 @@ TEST_F(H5Test, RefusesADatasetLargerThanTheFileWithoutReadingIt) {
   });
   const H5File file(at("a.h5"), "tiny");
   EXPECT_THAT(
-      message_of<InputError>([&] { file.numbers<double>("/huge", {std::int64_t{1} << 40}); }),
+      error_message<InputError>([&] { file.numbers<double>("/huge", {std::int64_t{1} << 40}); }),
       HasSubstr("no more than the file has room for"));
 }
 
 TEST_F(H5Test, RefusesAnotherTypeAnUnknownVersionAndWhatIsNoHdf5) {
   write_tiny(at("a.h5"), false);
-  EXPECT_THAT(message_of<InputError>([&] { H5File(at("a.h5"), "task"); }),
+  EXPECT_THAT(error_message<InputError>([&] { H5File(at("a.h5"), "task"); }),
               AllOf(HasSubstr("palimpsest_type"), HasSubstr("\"task\""), HasSubstr("\"tiny\"")));
   change_hdf5(at("a.h5"),
               [](hid_t file) { replace_text_attribute(file, "/", "palimpsest_version", "3.0.0"); });
   EXPECT_THAT(
-      message_of<InputError>([&] { H5File(at("a.h5"), "tiny"); }),
+      error_message<InputError>([&] { H5File(at("a.h5"), "tiny"); }),
       AllOf(HasSubstr("palimpsest_version"), HasSubstr("1.x.y or 2.x.y"), HasSubstr("3.0.0")));
   write_bytes(at("text.h5"), "not HDF5");
-  EXPECT_THAT(message_of<InputError>([&] { H5File(at("text.h5"), "tiny"); }),
+  EXPECT_THAT(error_message<InputError>([&] { H5File(at("text.h5"), "tiny"); }),
               AllOf(HasSubstr("text.h5"), HasSubstr("HDF5")));
-  EXPECT_THAT(message_of<InputError>([&] { H5File(at("missing.h5"), "tiny"); }),
+  EXPECT_THAT(error_message<InputError>([&] { H5File(at("missing.h5"), "tiny"); }),
               AllOf(HasSubstr("missing.h5"), HasSubstr("cannot be read")));
 }
 
-TEST_F(H5Test, AFileThatAnotherProgramHoldsIsNotCalledDamaged) {
+TEST_F(H5Test, AFileThatAnotherProgramHasOpenIsNotCalledDamaged) {
   if (std::getenv("HDF5_USE_FILE_LOCKING") != nullptr) GTEST_SKIP() << "HDF5's locking is set";
   write_tiny(at("a.h5"), false);
   const int other = open(at("a.h5").c_str(), O_RDWR);
   ASSERT_EQ(flock(other, LOCK_EX), 0);
-  EXPECT_THAT(message_of<LockedFileError>([&] { H5File(at("a.h5"), "tiny"); }),
+  EXPECT_THAT(error_message<LockedFileError>([&] { H5File(at("a.h5"), "tiny"); }),
               AllOf(HasSubstr("a.h5"), HasSubstr("Another program has it open for writing (h5py"),
                     Not(HasSubstr("HDF5_USE_FILE_LOCKING")), Not(HasSubstr("damaged"))));
   close(other);

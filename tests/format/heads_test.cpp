@@ -7,7 +7,7 @@
 namespace palimpsest {
 namespace {
 
-TEST(Heads, JoinedStandSideBySideUnlessTheirLogitsDoNotCompare) {
+TEST(Heads, JoinedAreSideBySideUnlessTheirLogitsDoNotCompare) {
   const Head one{2, 1, {1, 2}, {3, 4}}, two{3, 1, {5, 6, 7}, {8, 9, 10}};
   const std::vector<Head> both = {one, two};
   const Head all = joined(both);

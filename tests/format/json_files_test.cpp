@@ -27,7 +27,7 @@ class ProtocolTest : public FolderTest {
  protected:
   std::string refusal(const std::string& from, const std::string& to) const {
     write_bytes(at("p.json"), changed(kProtocol, from, to));
-    return message_of<InputError>([&] { read_protocol(at("p.json")); });
+    return error_message<InputError>([&] { read_protocol(at("p.json")); });
   }
 };
 
@@ -49,7 +49,7 @@ TEST_F(ProtocolTest, RefusesWhatIsNoProtocol) {
   EXPECT_THAT(refusal("1.2.0", "3.0.0"),
               AllOf(HasSubstr("palimpsest_version"), HasSubstr("3.0.0")));
   write_bytes(at("p.json"), "[]");
-  EXPECT_THAT(message_of<InputError>([&] { read_protocol(at("p.json")); }),
+  EXPECT_THAT(error_message<InputError>([&] { read_protocol(at("p.json")); }),
               HasSubstr("JSON object"));
 }
 
@@ -112,7 +112,7 @@ class BertConfigTest : public FolderTest {
  protected:
   std::string refusal(const std::string& from, const std::string& to) const {
     write_bytes(at("config.json"), changed(kBert, from, to));
-    return message_of<InputError>([&] { read_bert_config(at("config.json")); });
+    return error_message<InputError>([&] { read_bert_config(at("config.json")); });
   }
 };
 

@@ -64,7 +64,7 @@ TEST_F(MemoryTest, ADifferenceInItIsNamed) {
 
 TEST_F(MemoryTest, InspectListsIt) {
   write_state_record(path(), toy_state());
-  const View view = view_of(path());
+  const View view = make_view(path());
   EXPECT_THAT(view.text, HasSubstr("classifier/toy/gram"));
   const auto memory = nlohmann::json::parse(view.json).at("memory");
   EXPECT_THAT(memory, testing::Contains(nlohmann::json{{"name", "classifier/toy/gram"},
@@ -86,13 +86,13 @@ TEST_F(MemoryTest, ItsDamageIsNamed) {
   change_hdf5(path(), [](hid_t file) {
     replace_text_attribute(file, "/memory/classifier/toy/gram", "keeper", "someone");
   });
-  EXPECT_THAT(message_of<InputError>([&] { read_state_summary(path()); }),
+  EXPECT_THAT(error_message<InputError>([&] { read_state_summary(path()); }),
               AllOf(HasSubstr("/memory/classifier/toy/gram@keeper"), HasSubstr("\"someone\"")));
   write_state_record(path(), toy_state());
   change_hdf5(path(), [](hid_t file) {
     replace_dataset(file, "/memory/classifier/toy/gram", H5T_STD_U8LE, {2, 2});
   });
-  EXPECT_THAT(message_of<InputError>([&] { read_state_summary(path()); }),
+  EXPECT_THAT(error_message<InputError>([&] { read_state_summary(path()); }),
               HasSubstr("expected f4, f8 or i8, found u1"));
 }
 
@@ -100,7 +100,7 @@ TEST_F(MemoryTest, ANumberThatIsNotFiniteIsNotWritten) {
   StateRecord state = sample_state(1);
   state.memory.put("classifier/toy/gram",
                    {.dims = {1}, .values = std::vector<double>{std::nan("")}});
-  EXPECT_THAT(message_of<Error>([&] { write_state_record(path(), state); }),
+  EXPECT_THAT(error_message<Error>([&] { write_state_record(path(), state); }),
               AllOf(HasSubstr("/memory/classifier/toy/gram"), HasSubstr("not finite")));
 }
 

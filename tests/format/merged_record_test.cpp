@@ -18,7 +18,7 @@ class MergedRecordTest : public FolderTest {
   std::string refusal(Record record, const Write& write,
                       const std::function<void(Record&)>& change) const {
     change(record);
-    return message_of<Error>([&] { write(at("refused.h5"), record); });
+    return error_message<Error>([&] { write(at("refused.h5"), record); });
   }
 };
 
@@ -98,7 +98,7 @@ TEST_F(MergedRecordTest, WhatDoesNotFitIsRefused) {
 
 TEST_F(MergedRecordTest, AnotherTypeIsRefused) {
   write_curvature_record(at("curvature.h5"), sample_curvature());
-  EXPECT_THAT(message_of<InputError>([&] { read_merged_record(at("curvature.h5")); }),
+  EXPECT_THAT(error_message<InputError>([&] { read_merged_record(at("curvature.h5")); }),
               HasSubstr("expected \"merged\", found \"curvature\""));
 }
 

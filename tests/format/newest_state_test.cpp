@@ -18,7 +18,7 @@ class NewestStateTest : public FolderTest {
       run_.commit(sample_task(task), sample_state(task + 1));
   }
   void damage(const std::filesystem::path& path) const {
-    std::string bytes = bytes_of(path);
+    std::string bytes = read_bytes(path);
     bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 4);
     write_bytes(path, bytes);
   }
@@ -31,7 +31,7 @@ TEST_F(NewestStateTest, ADamagedNewestStateIsRefusedByNameWithWhatToDo) {
   damage(run_.state_file(2));
   for (const auto& read : std::vector<std::function<void()>>{[&] { run_.newest_state(); },
                                                              [&] { run_.check_newest(); }}) {
-    EXPECT_THAT(message_of<InputError>(read),
+    EXPECT_THAT(error_message<InputError>(read),
                 AllOf(HasSubstr("its newest state, state-0002.h5 (after 3 tasks), can't be used"),
                       HasSubstr("expected SHA-256"),
                       HasSubstr("give an older state itself, " + run_.state_file(1).string()),
@@ -43,7 +43,7 @@ TEST_F(NewestStateTest, OfTheNewestTasksRecordOnlyWhoReadsTasksComplains) {
   commit_up_to(1);
   damage(run_.task_file(1));
   EXPECT_EQ(run_.newest_state()->record.tasks_done, 2);
-  EXPECT_THAT(message_of<InputError>([&] { run_.check_newest(); }), HasSubstr("task-0001.h5"));
+  EXPECT_THAT(error_message<InputError>([&] { run_.check_newest(); }), HasSubstr("task-0001.h5"));
 }
 
 TEST_F(NewestStateTest, AFileGivenItselfIsTheOneThatTheManifestNames) {
@@ -55,7 +55,7 @@ TEST_F(NewestStateTest, AFileGivenItselfIsTheOneThatTheManifestNames) {
   std::filesystem::copy_file(run_.state_file(0), run_.state_file(1), replace);
   std::filesystem::copy_file(run_.task_file(1), run_.task_file(0), replace);
   for (const std::filesystem::path& file : {run_.state_file(1), run_.task_file(0)}) {
-    EXPECT_THAT(message_of<InputError>([&] { check_named_file(file); }),
+    EXPECT_THAT(error_message<InputError>([&] { check_named_file(file); }),
                 AllOf(HasSubstr(file.string()), HasSubstr("manifest.json")));
   }
   std::filesystem::copy_file(run_.state_file(0), run_.path() / "kept.h5");
@@ -65,11 +65,11 @@ TEST_F(NewestStateTest, AFileGivenItselfIsTheOneThatTheManifestNames) {
 TEST_F(NewestStateTest, SaysWhatIsThereInsteadOfARun) {
   commit_up_to(0);
   const std::filesystem::path folder = run_.path();
-  EXPECT_THAT(found_instead_of_run(folder / "none"), "nothing there");
-  EXPECT_THAT(found_instead_of_run(run_.state_file(0)), "a file");
-  EXPECT_THAT(found_instead_of_run(folder / "tasks"),
+  EXPECT_THAT(describe_missing_run(folder / "none"), "nothing there");
+  EXPECT_THAT(describe_missing_run(run_.state_file(0)), "a file");
+  EXPECT_THAT(describe_missing_run(folder / "tasks"),
               AllOf(HasSubstr("a part of the run folder"), HasSubstr(folder.string())));
-  EXPECT_THAT(found_instead_of_run(folder.parent_path()),
+  EXPECT_THAT(describe_missing_run(folder.parent_path()),
               "a folder of 1 run: give " + folder.string());
 }
 

@@ -10,7 +10,7 @@ using testing::HasSubstr;
 class OutputFileTest : public FolderTest {
  protected:
   std::string refusal(const std::string& name, std::string_view type = "") const {
-    return message_of<UsageError>([&] { check_output(at(name), type); });
+    return error_message<UsageError>([&] { check_output(at(name), type); });
   }
 };
 

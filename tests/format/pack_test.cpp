@@ -61,7 +61,7 @@ class PackTest : public FolderTest {
     PackContent content;
     damage(content);
     write_pack(path(), content);
-    return message_of<InputError>([&] { Pack pack(path()); });
+    return error_message<InputError>([&] { Pack pack(path()); });
   }
 };
 
@@ -93,9 +93,9 @@ TEST_F(PackTest, FlippedBitsAreFoundBySampleAndByVerify) {
   flip_bit_at(path(), little_endian<std::int32_t>({101, 999, 102}), 4);
   const Pack pack(path());
   EXPECT_THAT(pack.tokens(0), ElementsAre(101, 7, 102));
-  EXPECT_THAT(message_of<InputError>([&] { pack.tokens(2); }),
+  EXPECT_THAT(error_message<InputError>([&] { pack.tokens(2); }),
               AllOf(HasSubstr("pack.h5"), HasSubstr("sample 2"), HasSubstr("CRC-32C")));
-  EXPECT_THAT(message_of<InputError>([&] { pack.verify(); }),
+  EXPECT_THAT(error_message<InputError>([&] { pack.verify(); }),
               AllOf(HasSubstr("/bytes"), HasSubstr("CRC-32C")));
 }
 
@@ -125,7 +125,7 @@ TEST_F(PackTest, AnyFlippedBitIsFoundOrChangesNothing) {
 TEST_F(PackTest, VerifyFindsAChangedLabel) {
   write_pack(path(), {});
   flip_bit_at(path(), little_endian<std::int32_t>({0, 1, 1}), 4);
-  EXPECT_THAT(message_of<InputError>([&] { Pack(path()).verify(); }), HasSubstr("/labels"));
+  EXPECT_THAT(error_message<InputError>([&] { Pack(path()).verify(); }), HasSubstr("/labels"));
 }
 
 TEST_F(PackTest, RefusesContentThatDoesNotFitTogether) {
@@ -151,13 +151,13 @@ TEST_F(PackTest, RefusesTokensOutsideTheVocabulary) {
   content.vocabulary = 999;
   write_pack(path(), content);
   const Pack pack(path());
-  EXPECT_THAT(message_of<InputError>([&] { pack.tokens(2); }),
+  EXPECT_THAT(error_message<InputError>([&] { pack.tokens(2); }),
               AllOf(HasSubstr("sample 2"), HasSubstr("below 999"), HasSubstr("found 999")));
 }
 
 TEST_F(PackTest, RefusesATruncatedPack) {
   write_pack(path(), {});
-  const std::string whole = bytes_of(path());
+  const std::string whole = read_bytes(path());
   for (const std::size_t length : {whole.size() / 3, whole.size() - 1}) {
     write_bytes(path(), whole.substr(0, length));
     EXPECT_THROW(Pack pack(path()), InputError) << length;
@@ -172,11 +172,11 @@ TEST_F(PackTest, RefusesChunkedBytesAndShapesOfAnotherLength) {
     H5Pset_chunk(creation.get(), 1, chunk);
     replace_dataset(file, "/bytes", H5T_STD_U8LE, {32}, creation.get());
   });
-  EXPECT_THAT(message_of<InputError>([&] { Pack pack(path()); }),
+  EXPECT_THAT(error_message<InputError>([&] { Pack pack(path()); }),
               AllOf(HasSubstr("/bytes"), HasSubstr("contiguous")));
   write_pack(path(), {});
   change_hdf5(path(), [](hid_t file) { replace_dataset(file, "/shape", H5T_STD_I64LE, {3}); });
-  EXPECT_THAT(message_of<InputError>([&] { Pack pack(path()); }),
+  EXPECT_THAT(error_message<InputError>([&] { Pack pack(path()); }),
               AllOf(HasSubstr("/shape"), HasSubstr("i8 [n = 3, d]"), HasSubstr("i8 [3]")));
 }
 
@@ -204,7 +204,7 @@ TEST_F(PackTest, GivesImagesBack) {
   for (const char* const kind : {"pixels", "encoded"}) {
     write_images(path(), kind, {2, 1, 3, 1, 3, 3});
     const Pack pack(path());
-    EXPECT_FALSE(pack.holds_texts());
+    EXPECT_FALSE(pack.has_texts());
     const PackedImage image = pack.image(1);
     EXPECT_EQ(image.height, 1);
     EXPECT_EQ(image.width, 3);
@@ -214,15 +214,15 @@ TEST_F(PackTest, GivesImagesBack) {
 }
 
 TEST_F(PackTest, RefusesImagesOfAnotherSize) {
-  const auto refusal_of = [&](const std::string& kind, const std::vector<std::int64_t>& shape) {
+  const auto read_error = [&](const std::string& kind, const std::vector<std::int64_t>& shape) {
     write_images(path(), kind, shape);
-    return message_of<InputError>([&] { Pack pack(path()); });
+    return error_message<InputError>([&] { Pack pack(path()); });
   };
-  EXPECT_THAT(refusal_of("pixels", {2, 1, 3, 2, 3, 3}),
+  EXPECT_THAT(read_error("pixels", {2, 1, 3, 2, 3, 3}),
               AllOf(HasSubstr("/offsets"), HasSubstr("18 bytes"), HasSubstr("sample 1")));
-  EXPECT_THAT(refusal_of("pixels", {2, 1, 3, 1, 3, 1}), HasSubstr("/shape"));
-  EXPECT_THAT(refusal_of("encoded", {2, 1, 3, 0, 3, 3}), HasSubstr("1 to 65536"));
-  EXPECT_THAT(refusal_of("sounds", {2, 1, 3, 1, 3, 3}), HasSubstr("sounds"));
+  EXPECT_THAT(read_error("pixels", {2, 1, 3, 1, 3, 1}), HasSubstr("/shape"));
+  EXPECT_THAT(read_error("encoded", {2, 1, 3, 0, 3, 3}), HasSubstr("1 to 65536"));
+  EXPECT_THAT(read_error("sounds", {2, 1, 3, 1, 3, 3}), HasSubstr("sounds"));
 }
 
 }  // namespace

@@ -18,8 +18,8 @@ class RecordsTest : public FolderTest {
  protected:
   std::filesystem::path task_path() const { return at("task.h5"); }
   std::filesystem::path state_path() const { return at("state.h5"); }
-  std::string refusal_of_task() const {
-    return message_of<InputError>([&] { read_task_record(task_path()); });
+  std::string task_error() const {
+    return error_message<InputError>([&] { read_task_record(task_path()); });
   }
 };
 
@@ -87,8 +87,8 @@ TEST_F(RecordsTest, EqualRecordsAreEqualFilesWheneverTheyAreWritten) {
   std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // HDF5's times count seconds
   write_task_record(at("b.h5"), sample_task(1));
   write_state_record(at("d.h5"), sample_state(2));
-  EXPECT_TRUE(bytes_of(at("a.h5")) == bytes_of(at("b.h5")));
-  EXPECT_TRUE(bytes_of(at("c.h5")) == bytes_of(at("d.h5")));
+  EXPECT_TRUE(read_bytes(at("a.h5")) == read_bytes(at("b.h5")));
+  EXPECT_TRUE(read_bytes(at("c.h5")) == read_bytes(at("d.h5")));
 }
 
 TEST_F(RecordsTest, ContentHashIgnoresSecondsAndNumericsButNoWeight) {
@@ -107,7 +107,7 @@ TEST_F(RecordsTest, ContentHashIgnoresSecondsAndNumericsButNoWeight) {
   EXPECT_NE(write_state_record(state_path(), state), state_hash);
 }
 
-TEST_F(RecordsTest, TaskSummaryHoldsEverythingButBulkData) {
+TEST_F(RecordsTest, TaskSummaryHasEverythingButBulkData) {
   const TaskRecord record = sample_task(1);
   const std::string hash = write_task_record(task_path(), record);
   const TaskSummary summary = read_task_summary(task_path());
@@ -126,7 +126,7 @@ TEST_F(RecordsTest, TaskSummaryHoldsEverythingButBulkData) {
   EXPECT_EQ(summary.modules[0].rank, 2);
 }
 
-TEST_F(RecordsTest, StateSummaryHoldsEverythingButBulkData) {
+TEST_F(RecordsTest, StateSummaryHasEverythingButBulkData) {
   StateRecord record = sample_state(3);
   const std::string hash = write_state_record(state_path(), record);
   const StateSummary summary = read_state_summary(state_path());
@@ -190,7 +190,8 @@ TEST_F(RecordsTest, RefusesToWriteWhatDoesNotFitTogether) {
   const auto refusal = [&](const std::function<void(TaskRecord&)>& damage) {
     TaskRecord record = sample_task(1);
     damage(record);
-    const std::string message = message_of<Error>([&] { write_task_record(task_path(), record); });
+    const std::string message =
+        error_message<Error>([&] { write_task_record(task_path(), record); });
     EXPECT_FALSE(std::filesystem::exists(task_path()));
     return message;
   };
@@ -210,39 +211,39 @@ TEST_F(RecordsTest, RefusesToWriteWhatDoesNotFitTogether) {
       HasSubstr("/metrics/after_merge/samples: expected values of the shape [index + 1 = 2]"));
   StateRecord state = sample_state(2);
   state.memory.erase("head/linear");
-  EXPECT_THAT(message_of<Error>([&] { write_state_record(state_path(), state); }),
+  EXPECT_THAT(error_message<Error>([&] { write_state_record(state_path(), state); }),
               HasSubstr("1 heads for 2 tasks"));
-  const auto refusal_of_state = [&](const std::function<void(StateRecord&)>& damage) {
+  const auto state_error = [&](const std::function<void(StateRecord&)>& damage) {
     StateRecord record = sample_state(2);
     damage(record);
-    return message_of<Error>([&] { write_state_record(state_path(), record); });
+    return error_message<Error>([&] { write_state_record(state_path(), record); });
   };
-  const auto refusal_of_head = [&](std::int64_t task, const std::function<void(Head&)>& damage) {
-    return refusal_of_state([&](StateRecord& r) {
+  const auto head_error = [&](std::int64_t task, const std::function<void(Head&)>& damage) {
+    return state_error([&](StateRecord& r) {
       std::vector<Head> heads = heads_in(r.memory);
       damage(heads.at(static_cast<std::size_t>(task)));
       put_heads(r.memory, std::move(heads));
     });
   };
-  EXPECT_THAT(refusal_of_head(1, [](Head& head) { head.kind.clear(); }),
+  EXPECT_THAT(head_error(1, [](Head& head) { head.kind.clear(); }),
               AllOf(HasSubstr("task 1"), HasSubstr("a name")));
-  EXPECT_THAT(refusal_of_head(0, [](Head& head) { head.scale = 0; }), HasSubstr("scale 0"));
-  const auto refusal_of_memory = [&](const std::function<void(NamedTensors&)>& damage) {
-    return refusal_of_state([&](StateRecord& r) { damage(r.memory); });
+  EXPECT_THAT(head_error(0, [](Head& head) { head.scale = 0; }), HasSubstr("scale 0"));
+  const auto memory_error = [&](const std::function<void(NamedTensors&)>& damage) {
+    return state_error([&](StateRecord& r) { damage(r.memory); });
   };
-  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) { m.erase("head/linear/1/bias"); }),
+  EXPECT_THAT(memory_error([](NamedTensors& m) { m.erase("head/linear/1/bias"); }),
               HasSubstr("head/linear/1/bias: expected this tensor, found none"));
-  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) { put_head(m, 0, heads_in(m).at(1)); }),
+  EXPECT_THAT(memory_error([](NamedTensors& m) { put_head(m, 0, heads_in(m).at(1)); }),
               HasSubstr("expected one of head/cosine:scale=16.5/0 and head/linear/0, found both"));
-  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) { m.erase("head/cosine:scale=16.5"); }),
+  EXPECT_THAT(memory_error([](NamedTensors& m) { m.erase("head/cosine:scale=16.5"); }),
               HasSubstr("head/linear/1: expected task 0 before it"));
-  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) {
+  EXPECT_THAT(memory_error([](NamedTensors& m) {
                 m.put("head/linear/two/bias", m.at("head/linear/1/bias"));
               }),
               HasSubstr("head/linear/two/bias: expected the number of a task"));
-  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) { m.erase(kCurvatureName + "/s1"); }),
+  EXPECT_THAT(memory_error([](NamedTensors& m) { m.erase(kCurvatureName + "/s1"); }),
               HasSubstr(kCurvatureName + "/s1: expected this tensor, found none"));
-  EXPECT_THAT(refusal_of_memory([](NamedTensors& m) {
+  EXPECT_THAT(memory_error([](NamedTensors& m) {
                 put_flat(m, kCurvatureName + "/s0", std::vector<double>(19));
               }),
               HasSubstr("expected float64 [20], found float64 [19]"));
@@ -251,12 +252,12 @@ TEST_F(RecordsTest, RefusesToWriteWhatDoesNotFitTogether) {
 
 TEST_F(RecordsTest, RefusesAFileCutAtAnyLength) {
   write_task_record(task_path(), sample_task(0));
-  const std::string whole = bytes_of(task_path());
+  const std::string whole = read_bytes(task_path());
   for (const std::size_t length :
        {std::size_t{0}, std::size_t{7}, std::size_t{95}, std::size_t{800}, whole.size() / 2,
         whole.size() - 4096, whole.size() - 1}) {
     write_bytes(task_path(), whole.substr(0, length));
-    EXPECT_THAT(refusal_of_task(), HasSubstr("task.h5")) << length;
+    EXPECT_THAT(task_error(), HasSubstr("task.h5")) << length;
   }
 }
 
@@ -265,14 +266,14 @@ TEST_F(RecordsTest, RefusesFlippedBitsInBulkData) {
   write_task_record(task_path(), record);
   flip_bit_at(task_path(), std::string(reinterpret_cast<const char*>(record.lora[0].a.data()), 32),
               13);
-  EXPECT_THAT(refusal_of_task(), AllOf(HasSubstr("/lora/encoder.layer.0.key/A"),
-                                       HasSubstr("CRC-32C"), HasSubstr("flipped bits")));
+  EXPECT_THAT(task_error(), AllOf(HasSubstr("/lora/encoder.layer.0.key/A"), HasSubstr("CRC-32C"),
+                                  HasSubstr("flipped bits")));
 
   const StateRecord state = sample_state(1);
   write_state_record(state_path(), state);
   flip_bit_at(state_path(), s0_bytes(state), 95);
   EXPECT_THAT(
-      message_of<InputError>([&] { read_state_record(state_path()); }),
+      error_message<InputError>([&] { read_state_record(state_path()); }),
       AllOf(HasSubstr("/memory/curvature/empirical:scale=secant/s0"), HasSubstr("CRC-32C")));
 }
 
@@ -280,7 +281,7 @@ TEST_F(RecordsTest, RefusesFlippedBitsInMetadata) {
   const auto refusal = [&](const std::string& pattern) {
     write_task_record(task_path(), sample_task(0));
     flip_bit_at(task_path(), pattern);
-    return refusal_of_task();
+    return task_error();
   };
   for (const std::string& pattern :
        {std::string("all-MiniLM"), std::string("weight"), std::string("content_sha256"),
@@ -293,12 +294,12 @@ TEST_F(RecordsTest, RefusesAChangedAttribute) {
   write_task_record(task_path(), sample_task(0));
   change_hdf5(task_path(),
               [](hid_t file) { replace_text_attribute(file, "/base", "name", "another-model"); });
-  EXPECT_THAT(refusal_of_task(), HasSubstr("content_sha256"));
+  EXPECT_THAT(task_error(), HasSubstr("content_sha256"));
 }
 
 TEST_F(RecordsTest, RefusesAnotherKindOfRecord) {
   write_state_record(state_path(), sample_state(1));
-  EXPECT_THAT(message_of<InputError>([&] { read_task_record(state_path()); }),
+  EXPECT_THAT(error_message<InputError>([&] { read_task_record(state_path()); }),
               AllOf(HasSubstr("palimpsest_type"), HasSubstr("\"task\""), HasSubstr("\"state\"")));
 }
 
@@ -306,7 +307,7 @@ TEST_F(RecordsTest, RefusesMissingMisshapenAndAddedObjects) {
   const auto refusal = [&](const std::function<void(hid_t)>& change) {
     write_task_record(task_path(), sample_task(0));
     change_hdf5(task_path(), change);
-    return refusal_of_task();
+    return task_error();
   };
   EXPECT_THAT(refusal([](hid_t file) { H5Ldelete(file, "/head/bias", H5P_DEFAULT); }),
               HasSubstr("content_sha256"));
@@ -321,11 +322,11 @@ TEST_F(RecordsTest, RefusesMissingMisshapenAndAddedObjects) {
 TEST_F(RecordsTest, SummariesNameAMissingObject) {
   write_task_record(task_path(), sample_task(0));
   change_hdf5(task_path(), [](hid_t file) { H5Ldelete(file, "/config", H5P_DEFAULT); });
-  EXPECT_THAT(message_of<InputError>([&] { read_task_summary(task_path()); }),
+  EXPECT_THAT(error_message<InputError>([&] { read_task_summary(task_path()); }),
               AllOf(HasSubstr("/config"), HasSubstr("found none")));
   write_state_record(state_path(), sample_state(2));
   change_hdf5(state_path(), [](hid_t file) { H5Ldelete(file, "/classes/1", H5P_DEFAULT); });
-  EXPECT_THAT(message_of<InputError>([&] { read_state_summary(state_path()); }),
+  EXPECT_THAT(error_message<InputError>([&] { read_state_summary(state_path()); }),
               AllOf(HasSubstr("/classes/1"), HasSubstr("found none")));
 }
 
@@ -335,7 +336,7 @@ TEST_F(RecordsTest, RefusesAWellHashedFileThatIsNoWholeRecord) {
   H5Writer file(task_path(), "task");
   file.number<std::int64_t>("/task@index", 0);
   file.finish();
-  EXPECT_THAT(refusal_of_task(), AllOf(HasSubstr("/task@name"), HasSubstr("found none")));
+  EXPECT_THAT(task_error(), AllOf(HasSubstr("/task@name"), HasSubstr("found none")));
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ class RunFolderTest : public FolderTest {
     for (std::int64_t task = 0; task <= last; ++task) commit(task);
   }
   void damage(const std::filesystem::path& path) const {
-    std::string bytes = bytes_of(path);
+    std::string bytes = read_bytes(path);
     bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 4);
     write_bytes(path, bytes);
   }
@@ -32,16 +32,16 @@ class RunFolderTest : public FolderTest {
   RunFolder run_{folder_ / "run"};
 };
 
-TEST_F(RunFolderTest, ANewFolderHoldsTheConfigurationAndNoState) {
+TEST_F(RunFolderTest, ANewFolderHasTheConfigurationAndNoState) {
   run_.create("{\"seed\": 1}");
-  EXPECT_EQ(bytes_of(run_.path() / "run.json"), "{\"seed\": 1}");
+  EXPECT_EQ(read_bytes(run_.path() / "run.json"), "{\"seed\": 1}");
   EXPECT_FALSE(run_.manifest().has_value());
   EXPECT_FALSE(run_.newest_state().has_value());
 }
 
 TEST_F(RunFolderTest, RefusesToCreateOverARun) {
   run_.create("{}");
-  EXPECT_THAT(message_of<UsageError>([&] { run_.create("{}"); }),
+  EXPECT_THAT(error_message<UsageError>([&] { run_.create("{}"); }),
               AllOf(HasSubstr(run_.path().string()), HasSubstr("--resume")));
 }
 
@@ -49,24 +49,24 @@ TEST_F(RunFolderTest, ARunThatCommittedNothingStartsAgain) {
   run_.create("{\"seed\": 1}");
   write_bytes(run_.log_file(), "lines of a task that was never finished");
   run_.restart("{\"seed\": 2}");
-  EXPECT_EQ(bytes_of(run_.path() / "run.json"), "{\"seed\": 2}");
-  EXPECT_EQ(bytes_of(run_.log_file()), "");
+  EXPECT_EQ(read_bytes(run_.path() / "run.json"), "{\"seed\": 2}");
+  EXPECT_EQ(read_bytes(run_.log_file()), "");
   commit(0);
   EXPECT_EQ(run_.newest_state()->record.tasks_done, 1);
 }
 
 TEST_F(RunFolderTest, ANewFolderCanBeStartedAgainToo) {
   run_.restart("{}");
-  EXPECT_EQ(bytes_of(run_.path() / "run.json"), "{}");
+  EXPECT_EQ(read_bytes(run_.path() / "run.json"), "{}");
   EXPECT_FALSE(std::filesystem::exists(run_.log_file()));
   commit(0);
 }
 
 TEST_F(RunFolderTest, RefusesToStartAgainOverWhatWasCommitted) {
   commit_up_to(0);
-  EXPECT_THAT(message_of<UsageError>([&] { run_.restart("{\"seed\": 2}"); }),
+  EXPECT_THAT(error_message<UsageError>([&] { run_.restart("{\"seed\": 2}"); }),
               AllOf(HasSubstr(run_.path().string()), HasSubstr("manifest.json")));
-  EXPECT_EQ(bytes_of(run_.path() / "run.json"), "{}");
+  EXPECT_EQ(read_bytes(run_.path() / "run.json"), "{}");
   EXPECT_EQ(std::filesystem::file_size(run_.log_file()), 100u);
 }
 
@@ -76,7 +76,7 @@ TEST_F(RunFolderTest, CommitNamesEveryFileWithItsHashes) {
   EXPECT_EQ(manifest.tasks_done, 2);
   ASSERT_EQ(manifest.files.size(), 4u);
   for (const auto& [name, file] : manifest.files) {
-    EXPECT_EQ(file.sha256, sha256_of_file(run_.path() / name)) << name;
+    EXPECT_EQ(file.sha256, sha256_file(run_.path() / name)) << name;
     EXPECT_EQ(file.content_sha256, read_identity(run_.path() / name).content_sha256) << name;
   }
   EXPECT_EQ(manifest.files.at("state-0001.h5").logs.at("metrics.jsonl"), 200);
@@ -97,9 +97,9 @@ TEST_F(RunFolderTest, KeepsTheLastTwoStatesAndEveryTask) {
 TEST_F(RunFolderTest, RefusesMoreTasksBeforeThanAreDone) {
   commit_up_to(1);
   const std::filesystem::path path = run_.path() / "manifest.json";
-  std::string text = bytes_of(path);
+  std::string text = read_bytes(path);
   write_bytes(path, "{\"tasks_before\": 3," + text.substr(text.find('{') + 1));
-  EXPECT_THAT(message_of<InputError>([&] { run_.manifest(); }),
+  EXPECT_THAT(error_message<InputError>([&] { run_.manifest(); }),
               AllOf(HasSubstr("tasks_before"), HasSubstr("at most tasks_done, 2")));
 }
 
@@ -134,7 +134,7 @@ TEST_F(RunFolderTest, AResumeFallsBackToTheStateBeforeADamagedOneAndSaysSo) {
 TEST_F(RunFolderTest, AResumeFallsBackToTheStateBeforeAMissingOne) {
   commit_up_to(1);
   std::filesystem::remove(run_.state_file(1));
-  EXPECT_THAT(message_of<InputError>([&] { run_.newest_state(); }), HasSubstr("state-0001.h5"));
+  EXPECT_THAT(error_message<InputError>([&] { run_.newest_state(); }), HasSubstr("state-0001.h5"));
   const NewestState newest = run_.state_to_resume().value();
   EXPECT_EQ(newest.record.tasks_done, 1);
   EXPECT_THAT(newest.remark, AllOf(HasSubstr("resuming from state-0000.h5"),
@@ -144,12 +144,13 @@ TEST_F(RunFolderTest, AResumeFallsBackToTheStateBeforeAMissingOne) {
 TEST_F(RunFolderTest, AManifestThatLacksWhatACommitWritesIsRefused) {
   commit_up_to(1);
   const std::filesystem::path path = run_.path() / "manifest.json";
-  const std::string whole = bytes_of(path);
+  const std::string whole = read_bytes(path);
   for (const char* name : {"state-0001.h5", "tasks/task-0001.h5"}) {
     std::string text = whole;
     text.replace(text.find(name), std::strlen(name), std::string(name).replace(8, 1, "7"));
     write_bytes(path, text);
-    EXPECT_THAT(message_of<InputError>([&] { run_.newest_state(); }), HasSubstr("manifest.json"));
+    EXPECT_THAT(error_message<InputError>([&] { run_.newest_state(); }),
+                HasSubstr("manifest.json"));
   }
 }
 
@@ -176,11 +177,11 @@ TEST_F(RunFolderTest, ForgottenStepsAreNotAmongTheTwoThatAreKept) {
   EXPECT_TRUE(manifest.files.contains("step-0001-00000030.h5"));
 }
 
-TEST_F(RunFolderTest, RefusesToGoOnWhenNoStateIsWhole) {
+TEST_F(RunFolderTest, RefusesToContinueWhenNoStateIsWhole) {
   commit_up_to(1);
   damage(run_.state_file(0));
   damage(run_.state_file(1));
-  EXPECT_THAT(message_of<InputError>([&] { run_.state_to_resume(); }),
+  EXPECT_THAT(error_message<InputError>([&] { run_.state_to_resume(); }),
               AllOf(HasSubstr("state-0000.h5"), HasSubstr("state-0001.h5"), HasSubstr("SHA-256")));
 }
 
@@ -188,10 +189,10 @@ TEST_F(RunFolderTest, CutsTheLogWhereTheStateWasCommitted) {
   commit_up_to(1);
   write_bytes(run_.log_file(), std::string(200, 'l') + "lines of a task that was lost");
   EXPECT_EQ(run_.cut_logs(1), "");
-  EXPECT_EQ(bytes_of(run_.log_file()), std::string(200, 'l'));
+  EXPECT_EQ(read_bytes(run_.log_file()), std::string(200, 'l'));
   write_bytes(run_.log_file(), "short");
   EXPECT_THAT(run_.cut_logs(1), HasSubstr("expected 200 bytes of what came before, found 5"));
-  EXPECT_EQ(bytes_of(run_.log_file()), "short\n");
+  EXPECT_EQ(read_bytes(run_.log_file()), "short\n");
 }
 
 TEST_F(RunFolderTest, CutsEveryLogWhereACheckpointHasIt) {
@@ -203,12 +204,12 @@ TEST_F(RunFolderTest, CutsEveryLogWhereACheckpointHasIt) {
   EXPECT_EQ(run_.manifest()->files.at("state-0001.h5").logs, both);
   write_bytes(run_.events_file(), "123456789");
   EXPECT_EQ(run_.cut_logs(1), "");
-  EXPECT_EQ(bytes_of(run_.events_file()), "123456");
+  EXPECT_EQ(read_bytes(run_.events_file()), "123456");
   write_bytes(run_.events_file(), "123");
   EXPECT_THAT(run_.cut_logs(1), HasSubstr("expected 6 bytes of what came before, found 3"));
-  EXPECT_EQ(bytes_of(run_.events_file()), "123");
+  EXPECT_EQ(read_bytes(run_.events_file()), "123");
   run_.cut_logs(0);  // there were no events yet
-  EXPECT_EQ(bytes_of(run_.events_file()), "");
+  EXPECT_EQ(read_bytes(run_.events_file()), "");
 }
 
 TEST_F(RunFolderTest, ARunWithoutALogCommitsToo) {
@@ -219,22 +220,22 @@ TEST_F(RunFolderTest, ARunWithoutALogCommitsToo) {
 
 TEST_F(RunFolderTest, RefusesACommitOutOfOrder) {
   run_.create("{}");
-  EXPECT_THAT(message_of<Error>([&] { run_.commit(sample_task(1), sample_state(2)); }),
+  EXPECT_THAT(error_message<Error>([&] { run_.commit(sample_task(1), sample_state(2)); }),
               AllOf(HasSubstr("task 1"), HasSubstr("task 0 is not in manifest.json")));
-  EXPECT_THAT(message_of<Error>([&] { run_.commit(sample_task(0), sample_state(2)); }),
+  EXPECT_THAT(error_message<Error>([&] { run_.commit(sample_task(0), sample_state(2)); }),
               HasSubstr("expected the state after task 0"));
 }
 
 TEST_F(RunFolderTest, RefusesATaskThatIsDamagedOrUnknown) {
   commit_up_to(1);
   damage(run_.task_file(0));
-  EXPECT_THAT(message_of<InputError>([&] { run_.task(0); }),
+  EXPECT_THAT(error_message<InputError>([&] { run_.task(0); }),
               AllOf(HasSubstr("task-0000.h5"), HasSubstr("SHA-256")));
-  EXPECT_THAT(message_of<InputError>([&] { run_.task(7); }), HasSubstr("task 8"));
+  EXPECT_THAT(error_message<InputError>([&] { run_.task(7); }), HasSubstr("task 8"));
 }
 
 // A step of the task after sample_state(task), or of the first.
-StepRecord step_of(const RunFolder& run, std::int64_t task, std::int64_t steps_done) {
+StepRecord make_step(const RunFolder& run, std::int64_t task, std::int64_t steps_done) {
   StepRecord step = sample_step(task, steps_done);
   if (task > 0) step.state_content_sha256 = run.newest_state()->content_sha256;
   return step;
@@ -244,11 +245,11 @@ TEST_F(RunFolderTest, StepsOfTheFirstTaskAreThereBeforeAnyState) {
   run_.create("{}");
   EXPECT_FALSE(run_.newest_step(0, "").record.has_value());
   write_bytes(run_.log_file(), std::string(70, 'l'));
-  run_.commit_step(step_of(run_, 0, 10), {{"metrics.jsonl", 60}});
+  run_.commit_step(make_step(run_, 0, 10), {{"metrics.jsonl", 60}});
   EXPECT_FALSE(run_.newest_state().has_value());
   EXPECT_EQ(run_.manifest()->tasks_done, 0);
   const NewestStep newest = run_.newest_step(0, "");
-  EXPECT_TRUE(newest.record == step_of(run_, 0, 10));
+  EXPECT_TRUE(newest.record == make_step(run_, 0, 10));
   EXPECT_EQ(newest.remark, "");
   run_.cut_logs(newest.record->progress);
   EXPECT_EQ(std::filesystem::file_size(run_.log_file()), 60u);
@@ -260,7 +261,7 @@ TEST_F(RunFolderTest, StepsOfTheFirstTaskAreThereBeforeAnyState) {
 TEST_F(RunFolderTest, KeepsTwoStepsAndBothStatesUntilTheTaskIsDone) {
   commit_up_to(1);
   for (const std::int64_t steps : {10, 20, 30})
-    run_.commit_step(step_of(run_, 2, steps), {{"metrics.jsonl", 250 + steps}});
+    run_.commit_step(make_step(run_, 2, steps), {{"metrics.jsonl", 250 + steps}});
   EXPECT_EQ(run_.newest_state()->record.tasks_done, 2);
   EXPECT_TRUE(exists("state-0000.h5") && exists("state-0001.h5"));
   EXPECT_FALSE(exists("step-0002-00000010.h5"));
@@ -280,27 +281,28 @@ TEST_F(RunFolderTest, RemembersHowManyTasksCameBeforeItsOwn) {
   other.create("{}");
   other.begin_with(run_, run_.newest_state()->record, 2);
   EXPECT_EQ(other.manifest()->tasks_before, 2);
-  other.commit_step(step_of(other, 2, 10), {{"metrics.jsonl", 0}});
+  other.commit_step(make_step(other, 2, 10), {{"metrics.jsonl", 0}});
   EXPECT_EQ(other.manifest()->tasks_before, 2);
   other.forget_steps(2, 0);
   EXPECT_EQ(other.manifest()->tasks_before, 2);
   other.commit(sample_task(2), sample_state(3));
   EXPECT_EQ(other.manifest()->tasks_before, 2);
   EXPECT_EQ(run_.manifest()->tasks_before, 0);
-  EXPECT_THAT(bytes_of(run_.path() / "manifest.json"), Not(HasSubstr("tasks_before")));
+  EXPECT_THAT(read_bytes(run_.path() / "manifest.json"), Not(HasSubstr("tasks_before")));
 }
 
 TEST_F(RunFolderTest, ADamagedStepFallsBackToTheOneBeforeAndThenToTheTask) {
   commit_up_to(0);
-  run_.commit_step(step_of(run_, 1, 10), {{"metrics.jsonl", 0}});
-  run_.commit_step(step_of(run_, 1, 20), {{"metrics.jsonl", 0}});
+  run_.commit_step(make_step(run_, 1, 10), {{"metrics.jsonl", 0}});
+  run_.commit_step(make_step(run_, 1, 20), {{"metrics.jsonl", 0}});
   const std::string state = run_.newest_state()->content_sha256;
   damage(run_.path() / "step-0001-00000020.h5");
   NewestStep newest = run_.newest_step(1, state);
   EXPECT_EQ(newest.record->progress.steps_done, 10);
   EXPECT_THAT(newest.remark, AllOf(HasSubstr("step-0001-00000020.h5"), HasSubstr("damaged"),
                                    HasSubstr("resuming from step-0001-00000010.h5")));
-  run_.commit_step(step_of(run_, 1, 15), {{"metrics.jsonl", 0}});  // the run continues from step 10
+  run_.commit_step(make_step(run_, 1, 15),
+                   {{"metrics.jsonl", 0}});  // the run continues from step 10
   EXPECT_EQ(run_.newest_step(1, state).record->progress.steps_done, 15);
   EXPECT_FALSE(exists("step-0001-00000020.h5"));
   damage(run_.path() / "step-0001-00000015.h5");
@@ -312,7 +314,7 @@ TEST_F(RunFolderTest, ADamagedStepFallsBackToTheOneBeforeAndThenToTheTask) {
 
 TEST_F(RunFolderTest, RefusesAStepOfATaskThatIsNotTheNext) {
   run_.create("{}");
-  EXPECT_THAT(message_of<Error>([&] {
+  EXPECT_THAT(error_message<Error>([&] {
                 run_.commit_step(sample_step(1, 10), {{"metrics.jsonl", 0}});
               }),
               HasSubstr("expected a step of task 0, found one of task 1"));
@@ -343,15 +345,15 @@ TEST_F(RunFolderTest, RemovesWhatWasLeftHalfWritten) {
 TEST_F(RunFolderTest, RefusesADamagedManifest) {
   commit_up_to(0);
   const std::filesystem::path path = run_.path() / "manifest.json";
-  const std::string whole = bytes_of(path);
+  const std::string whole = read_bytes(path);
   const auto refusal = [&](const std::string& from, const std::string& to) {
     std::string text = whole;
     text.replace(text.find(from), from.size(), to);
     write_bytes(path, text);
-    return message_of<InputError>([&] { run_.manifest(); });
+    return error_message<InputError>([&] { run_.manifest(); });
   };
   write_bytes(path, whole.substr(0, whole.size() / 2));
-  EXPECT_THAT(message_of<InputError>([&] { run_.newest_state(); }), HasSubstr("syntax error"));
+  EXPECT_THAT(error_message<InputError>([&] { run_.newest_state(); }), HasSubstr("syntax error"));
   EXPECT_THAT(refusal("tasks/task-0000.h5", "../task-0000.h5"), HasSubstr("inside the run folder"));
   EXPECT_THAT(refusal("tasks/task-0000.h5", "/etc/passwd"), HasSubstr("inside the run folder"));
   EXPECT_THAT(refusal("\"metrics.jsonl\"", "\"../../log\""), HasSubstr("inside the run folder"));

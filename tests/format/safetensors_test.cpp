@@ -20,7 +20,7 @@ class SafetensorsTest : public FolderTest {
     write_bytes(path(), little_endian<std::uint64_t>({header.size()}) + header + data);
   }
   std::string refusal() const {
-    return message_of<InputError>([&] { SafetensorsFile file(path()); });
+    return error_message<InputError>([&] { SafetensorsFile file(path()); });
   }
   std::string refusal(const std::string& header, const std::string& data) const {
     write(header, data);
@@ -74,13 +74,13 @@ TEST_F(SafetensorsTest, NamesTheNearestTensorAndTheShapeFound) {
         kEight);
   const SafetensorsFile file(path());
   EXPECT_THAT(
-      message_of<InputError>([&] { file.tensor("kay.weight"); }),
+      error_message<InputError>([&] { file.tensor("kay.weight"); }),
       AllOf(HasSubstr("model.safetensors"), HasSubstr("kay.weight"), HasSubstr("\"key.weight\"")));
   const std::vector<std::int64_t> wrong = {1, 2};
-  EXPECT_THAT(message_of<InputError>([&] { file.float_tensor("key.weight", wrong); }),
+  EXPECT_THAT(error_message<InputError>([&] { file.float_tensor("key.weight", wrong); }),
               AllOf(HasSubstr("[1, 2]"), HasSubstr("F32 [2]")));
   const std::vector<std::int64_t> empty = {0};
-  EXPECT_THAT(message_of<InputError>([&] { file.float_tensor("ids", empty); }),
+  EXPECT_THAT(error_message<InputError>([&] { file.float_tensor("ids", empty); }),
               HasSubstr("I64 [0]"));
 }
 
@@ -93,7 +93,7 @@ TEST_F(SafetensorsTest, ATypeThatIsNotReadOnlyMattersWhereItIsNeeded) {
     EXPECT_THAT(file.names(), ElementsAre("a", "b"));
     EXPECT_THAT(to_floats(file.float_tensor("b", std::vector<std::int64_t>{1})), ElementsAre(2));
     EXPECT_THAT(
-        message_of<InputError>([&] { file.float_tensor("a", std::vector<std::int64_t>{4}); }),
+        error_message<InputError>([&] { file.float_tensor("a", std::vector<std::int64_t>{4}); }),
         AllOf(HasSubstr("tensor a: expected floats [4], found " + type),
               HasSubstr("F32, F16, BF16 and F64 are read")));
   }
@@ -140,7 +140,7 @@ TEST_F(SafetensorsTest, RefusesAHeaderThatIsNoJsonObject) {
   EXPECT_THAT(refusal("{\"a\":3}", ""), HasSubstr("tensor a: expected an object"));
 }
 
-TEST_F(SafetensorsTest, RefusesANameThatStandsTwice) {
+TEST_F(SafetensorsTest, RefusesANameThatIsThereTwice) {
   EXPECT_THAT(refusal(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
                       R"("a":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}})",
                       kEight),

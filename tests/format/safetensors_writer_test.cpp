@@ -24,17 +24,17 @@ TEST_F(SafetensorsWriterTest, WhatIsWrittenIsReadBack) {
   EXPECT_THAT(to_floats(file.float_tensor("z", square)), ElementsAre(1, 2, 3, 4));
   EXPECT_THAT(to_floats(file.tensor("b")), ElementsAre(-0.5f));
   EXPECT_THAT(to_floats(file.tensor("number")), ElementsAre(7));
-  const std::string bytes = bytes_of(at("a"));
+  const std::string bytes = read_bytes(at("a"));
   EXPECT_EQ((bytes.size() - sizeof(float) * 6) % 8, 0u) << "the data is not aligned";
   EXPECT_THAT(bytes, HasSubstr(R"("__metadata__":{"format":"pt"})"));
 }
 
 TEST_F(SafetensorsWriterTest, NothingIsWrittenThatDoesNotFit) {
-  EXPECT_THAT(message_of<Error>([&] {
+  EXPECT_THAT(error_message<Error>([&] {
                 write_safetensors(at("a"), {tensor("x", {3}, {1, 2})});
               }),
               HasSubstr("tensor x has 2 values; its shape needs 3"));
-  EXPECT_THAT(message_of<Error>([&] {
+  EXPECT_THAT(error_message<Error>([&] {
                 write_safetensors(at("a"), {tensor("x", {1}, {1}), tensor("x", {1}, {2})});
               }),
               HasSubstr("two tensors would be called x"));

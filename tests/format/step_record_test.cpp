@@ -32,28 +32,28 @@ TEST_F(StepRecordTest, SecondsAndNumericsAreNotHashedAndMomentsAre) {
 
 TEST_F(StepRecordTest, RefusesToWriteWhatDoesNotFitTogether) {
   StepRecord record = sample_step(0, 401);
-  EXPECT_THAT(message_of<Error>([&] { write_step_record(path(), record); }),
+  EXPECT_THAT(error_message<Error>([&] { write_step_record(path(), record); }),
               HasSubstr("step 401 of 400"));
   record = sample_step(0, 10);
   record.progress.first_moment.lora.pop_back();
-  EXPECT_THAT(message_of<Error>([&] { write_step_record(path(), record); }),
+  EXPECT_THAT(error_message<Error>([&] { write_step_record(path(), record); }),
               HasSubstr("/moments/first/lora: expected the same <module> as before (2: "));
   record = sample_step(0, 10);
   record.progress.parameters.head.weight[0] = std::numeric_limits<float>::infinity();
-  EXPECT_THAT(message_of<Error>([&] { write_step_record(path(), record); }),
+  EXPECT_THAT(error_message<Error>([&] { write_step_record(path(), record); }),
               AllOf(HasSubstr("/parameters/head/weight"), HasSubstr("finite")));
   EXPECT_FALSE(std::filesystem::exists(path()));
 }
 
 TEST_F(StepRecordTest, RefusesAnotherTypeAndDamage) {
   write_task_record(at("task.h5"), sample_task(0));
-  EXPECT_THAT(message_of<InputError>([&] { read_step_record(at("task.h5")); }),
+  EXPECT_THAT(error_message<InputError>([&] { read_step_record(at("task.h5")); }),
               AllOf(HasSubstr("task.h5"), HasSubstr("step")));
   write_step_record(path(), sample_step(0, 10));
-  std::string bytes = bytes_of(path());
+  std::string bytes = read_bytes(path());
   bytes.resize(bytes.size() - 100);
   write_bytes(path(), bytes);
-  EXPECT_THAT(message_of<InputError>([&] { read_step_record(path()); }), HasSubstr("step.h5"));
+  EXPECT_THAT(error_message<InputError>([&] { read_step_record(path()); }), HasSubstr("step.h5"));
 }
 
 }  // namespace

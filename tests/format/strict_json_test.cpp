@@ -8,7 +8,7 @@ namespace {
 using testing::HasSubstr;
 
 std::string refusal(const std::string& text) {
-  return message_of<InputError>([&] { parse_json(text, "a.json"); });
+  return error_message<InputError>([&] { parse_json(text, "a.json"); });
 }
 
 std::string nested(int levels) {
@@ -25,12 +25,12 @@ TEST(StrictJsonTest, RefusesWhatIsNotJson) {
   EXPECT_EQ(refusal("{\"a\": }"), "a.json: expected JSON, found a syntax error at byte 7.");
 }
 
-TEST(StrictJsonTest, RefusesANameThatStandsTwiceInOneObject) {
+TEST(StrictJsonTest, RefusesANameThatIsTwiceInOneObject) {
   EXPECT_EQ(refusal(R"({"a": 1, "b": {"a": 2}, "a": 3})"),
             "a.json: the name \"a\" is given twice.");
 }
 
-TEST(StrictJsonTest, RefusesNumbersThatNoDoubleHolds) {
+TEST(StrictJsonTest, RefusesNumbersOutsideTheRangeOfDouble) {
   EXPECT_THAT(refusal("[1e999]"), HasSubstr("found a larger one"));
 }
 

@@ -27,24 +27,25 @@ class VerifyTest : public FolderTest {
   VerifyTest() {
     run_.create(kDescription);
     write_bytes(run_.log_file(), "{\"event\":\"step\"}\n{\"event\":\"step\"}\n");
-    for (std::int64_t task = 0; task < kTasks; ++task) run_.commit(task_of(task), state_of(task));
+    for (std::int64_t task = 0; task < kTasks; ++task)
+      run_.commit(make_task(task), make_state(task));
     StepRecord step = sample_step(kTasks, 10);
     step.state_content_sha256 = run_.newest_state()->content_sha256;
     run_.commit_step(step, run_.log_offsets());
   }
 
-  static StateRecord state_of(std::int64_t task) {
+  static StateRecord make_state(std::int64_t task) {
     StateRecord state = sample_state(task + 1);
     state.merged.front() = static_cast<float>(task);
     return state;
   }
 
   // Fits the states before and after it.
-  static TaskRecord task_of(std::int64_t task) {
+  static TaskRecord make_task(std::int64_t task) {
     TaskRecord record = sample_task(task);
-    const StateRecord after = state_of(task);
-    record.merge.weights_before =
-        task == 0 ? weights_hash(std::vector<float>(20)) : weights_hash(state_of(task - 1).merged);
+    const StateRecord after = make_state(task);
+    record.merge.weights_before = task == 0 ? weights_hash(std::vector<float>(20))
+                                            : weights_hash(make_state(task - 1).merged);
     record.merge.weights_after = weights_hash(after.merged);
     record.metrics.after_merge = after.accuracy.row(static_cast<std::size_t>(task));
     record.metrics.before_merge = after.accuracy.row_before_merge(static_cast<std::size_t>(task));
@@ -55,14 +56,14 @@ class VerifyTest : public FolderTest {
 
   // Puts a record in the place of another, in the folder and in the manifest.
   void replace(const std::filesystem::path& path, const std::filesystem::path& by) const {
-    std::string manifest = bytes_of(run_.path() / "manifest.json");
+    std::string manifest = read_bytes(run_.path() / "manifest.json");
     for (const auto& [old_hash, new_hash] :
-         {std::pair(sha256_of_file(path), sha256_of_file(by)),
+         {std::pair(sha256_file(path), sha256_file(by)),
           std::pair(read_identity(path).content_sha256, read_identity(by).content_sha256)}) {
       manifest.replace(manifest.find(old_hash), old_hash.size(), new_hash);
     }
     write_bytes(run_.path() / "manifest.json", manifest);
-    write_bytes(path, bytes_of(by));
+    write_bytes(path, read_bytes(by));
   }
 
   RunFolder run_{folder_ / "run"};
@@ -94,14 +95,14 @@ TEST_F(VerifyTest, ALostFileIsNamed) {
 }
 
 TEST_F(VerifyTest, AFileThatTheManifestForgotIsNamed) {
-  std::string manifest = bytes_of(run_.path() / "manifest.json");
+  std::string manifest = read_bytes(run_.path() / "manifest.json");
   manifest.replace(manifest.find("tasks/task-0001"), 15, "tasks/task-0009");
   write_bytes(run_.path() / "manifest.json", manifest);
   EXPECT_THAT(problems(), ElementsAre(HasSubstr("expected an entry for tasks/task-0001.h5")));
 }
 
 TEST_F(VerifyTest, AManifestWithAnotherNumberOfTasksIsNamed) {
-  std::string manifest = bytes_of(run_.path() / "manifest.json");
+  std::string manifest = read_bytes(run_.path() / "manifest.json");
   manifest.replace(manifest.find("\"tasks_done\": 3"), 15, "\"tasks_done\": 0");
   write_bytes(run_.path() / "manifest.json", manifest);
   EXPECT_THAT(problems(), ElementsAre(HasSubstr("expected records of 0 tasks")));
@@ -133,17 +134,17 @@ TEST_F(VerifyTest, ARecordOfAnotherTaskIsNamed) {
 }
 
 TEST_F(VerifyTest, ATaskMergedOntoOtherWeightsIsNamed) {
-  TaskRecord record = task_of(2);
+  TaskRecord record = make_task(2);
   record.merge.weights_before = std::string(64, 'f');
-  run_.commit(record, state_of(2));
+  run_.commit(record, make_state(2));
   EXPECT_THAT(problems(),
               ElementsAre(AllOf(HasSubstr("task-0002.h5"), HasSubstr("weights before this task"))));
 }
 
 TEST_F(VerifyTest, AStateOfOtherWeightsOrAccuraciesIsNamed) {
-  StateRecord state = state_of(2);
+  StateRecord state = make_state(2);
   state.merged.back() = 17;
-  TaskRecord record = task_of(2);
+  TaskRecord record = make_task(2);
   record.metrics.after_merge = record.metrics.before_merge;
   run_.commit(record, state);
   EXPECT_THAT(problems(), ElementsAre(HasSubstr("merged weights (after the last task)"),
@@ -151,9 +152,9 @@ TEST_F(VerifyTest, AStateOfOtherWeightsOrAccuraciesIsNamed) {
 }
 
 TEST_F(VerifyTest, AnotherBackboneIsNamed) {
-  TaskRecord record = task_of(2);
+  TaskRecord record = make_task(2);
   record.backbone_sha256 = std::string(64, 'e');
-  run_.commit(record, state_of(2));
+  run_.commit(record, make_state(2));
   EXPECT_THAT(problems(), ElementsAre(AllOf(HasSubstr("task-0002.h5"), HasSubstr("backbone")),
                                       AllOf(HasSubstr("state-0002.h5"), HasSubstr("backbone")),
                                       AllOf(HasSubstr("run.json"), HasSubstr("backbone"))));
@@ -240,7 +241,7 @@ TEST_F(VerifyTest, EveryObjectThatIsntAsDescribedIsNamed) {
 }
 
 TEST_F(VerifyTest, AShortOrDamagedLogIsNamed) {
-  const std::string log = bytes_of(run_.log_file());
+  const std::string log = read_bytes(run_.log_file());
   write_bytes(run_.log_file(), log.substr(0, 20));
   EXPECT_THAT(problems(), ElementsAre(HasSubstr("line 2: expected a JSON object"),
                                       HasSubstr("expected at least 34 bytes, found 20")));
@@ -257,7 +258,7 @@ TEST_F(VerifyTest, AShortOrDamagedLogIsNamed) {
 TEST_F(VerifyTest, DamagedEventsAreNamed) {
   const std::string events = event_record("one") + event_record("two");
   write_bytes(run_.events_file(), events);
-  run_.commit(task_of(kTasks - 1), state_of(kTasks - 1));
+  run_.commit(make_task(kTasks - 1), make_state(kTasks - 1));
   EXPECT_THAT(problems(), IsEmpty());
   write_bytes(run_.events_file(), events + "half");  // written after the save: cut by a resume
   EXPECT_THAT(problems(), IsEmpty());

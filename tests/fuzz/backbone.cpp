@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace palimpsest;
   static const bool written = (write_weights(), true);
   static_cast<void>(written);
-  const std::string_view text = text_of(data, size);
+  const std::string_view text = as_text(data, size);
   const std::size_t end = std::min(text.find('\0'), text.size());
   const auto config = input_file("config.json", text.substr(0, end));
   input_file("preprocessor_config.json", text.substr(std::min(end + 1, text.size())));

@@ -11,15 +11,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace palimpsest;
   static const KeyTable table = [] {
     KeyTable rows;
-    for (const auto& part :
-         {keys_of_input(), keys_of_training(), keys_of_measuring(), keys_of_running()}) {
+    for (const auto& part : {input_keys(), training_keys(), measuring_keys(), running_keys()}) {
       rows.keys.insert(rows.keys.end(), part.begin(), part.end());
     }
     rows.keys.push_back(key(kMethodGroup, &RunConfig::merge,
                             {.name = "merge", .help = "A rule.", .kinds = &merge_rules()}));
     return rows;
   }();
-  const std::string_view text = text_of(data, size);
+  const std::string_view text = as_text(data, size);
   const std::size_t end = std::min(text.find('\0'), text.size());
   const auto path = input_file("run.cfg", text.substr(0, end));
   std::vector<std::string> arguments = {"--config", path};

@@ -18,7 +18,7 @@ namespace palimpsest {
 // The input as a file called `name`, in a folder of this process. Parsers take paths.
 std::filesystem::path input_file(const char* name, std::string_view bytes);
 
-inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
+inline std::string_view as_text(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 

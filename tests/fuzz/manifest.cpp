@@ -7,7 +7,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace palimpsest;
-  const auto path = input_file("manifest.json", text_of(data, size));
+  const auto path = input_file("manifest.json", as_text(data, size));
   reads_or_refuses([&] {
     const Manifest manifest = read_manifest(path);
     for (const auto& [name, file] : manifest.files) {

@@ -186,7 +186,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   while (!input.done() && whole.objects.size() > 1) change(whole.objects, input);
   const auto path = input_file("record.h5", "");
   if (!write_whole(whole, path)) return 0;
-  reads_or_refuses([&] { view_of(path); });
+  reads_or_refuses([&] { make_view(path); });
   reads_or_refuses([&] { read_task_record(path); });
   reads_or_refuses([&] { read_state_record(path); });
   reads_or_refuses([&] { read_step_record(path); });

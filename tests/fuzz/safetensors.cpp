@@ -5,7 +5,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace palimpsest;
-  const auto path = input_file("model.safetensors", text_of(data, size));
+  const auto path = input_file("model.safetensors", as_text(data, size));
   reads_or_refuses([&] {
     const SafetensorsFile file(path);
     unsigned sum = 0;

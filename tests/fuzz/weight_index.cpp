@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::memcpy(bytes.data(), &length, sizeof(length));
     return input_file("a.safetensors", bytes + header + std::string(4, '\0'));
   }();
-  const auto index = input_file("model.safetensors.index.json", text_of(data, size));
+  const auto index = input_file("model.safetensors.index.json", as_text(data, size));
   reads_or_refuses([&] {
     const Checkpoint checkpoint(index.parent_path());
     for (const std::string& name : checkpoint.names()) checkpoint.tensor(name);

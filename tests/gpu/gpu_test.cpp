@@ -83,7 +83,7 @@ class GpuStream : public Gpu, public testing::WithParamInterface<Kind> {
     const AdaptedWeights weights = make_weights(learned.task.task_vector);
     load_weights(session, weights);
     learned.fisher = curvature_everywhere(session, stream.task(), learned.task.head);
-    learned.loss = loss_of(session, stream.task(), learned.task.head);
+    learned.loss = measure_loss(session, stream.task(), learned.task.head);
     learned.row = evaluated(session, weights, stream.task(), learned.task.head);
     return learned;
   }

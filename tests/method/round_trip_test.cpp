@@ -21,7 +21,7 @@ std::string random_text(std::mt19937_64& random, const Parameter& row) {
     const double value = std::uniform_real_distribution<double>(low, high)(random);
     return value == low && row.above_minimum ? high : value;
   };
-  const auto one_of = [&](const auto& texts) {
+  const auto random_choice = [&](const auto& texts) {
     return std::string(texts[random() % std::size(texts)]);
   };
   const double number = between(row.minimum, std::min(row.maximum, row.minimum + 1000));
@@ -29,15 +29,15 @@ std::string random_text(std::mt19937_64& random, const Parameter& row) {
     case Type::kNumber:
       return value_text(number);
     case Type::kWhole:
-      if (!row.choices.empty() && random() % 2 == 0) return one_of(row.choices);
+      if (!row.choices.empty() && random() % 2 == 0) return random_choice(row.choices);
       if (std::isinf(row.maximum)) return value_text(std::uint64_t{random()});
       return value_text(static_cast<std::uint64_t>(number));
     case Type::kSwitch:
       return random() % 2 == 0 ? "true" : "false";
     case Type::kWord:
-      return one_of(row.choices);
+      return random_choice(row.choices);
     case Type::kWords:
-      return one_of(std::vector<std::string>{"query", "query+key", "query+key+value"});
+      return random_choice(std::vector<std::string>{"query", "query+key", "query+key+value"});
     case Type::kNumbers: {
       std::vector<double> rising;
       for (double at = between(0.001, 0.3); at <= 1; at += between(0.01, 0.5)) rising.push_back(at);
@@ -46,7 +46,7 @@ std::string random_text(std::mt19937_64& random, const Parameter& row) {
     }
     case Type::kText: {
       const char* const ends[] = {"", "#2", " #2", "'s", "\"a\"", "$HOME", "~", ",", " ; a", "\\"};
-      return "t/" + std::to_string(random() % 1000) + " =x y.h5" + one_of(ends);
+      return "t/" + std::to_string(random() % 1000) + " =x y.h5" + random_choice(ends);
     }
     case Type::kKind:
       break;

@@ -131,7 +131,7 @@ TEST(Settings, RefusesContradictions) {
               HasSubstr("set precision = fp32"));
 }
 
-TEST(Settings, JsonHoldsTypedValuesInTableOrder) {
+TEST(Settings, JsonHasTypedValuesInTableOrder) {
   const auto json = nlohmann::ordered_json::parse(config_json(all_settings(), RunConfig(), true));
   EXPECT_EQ(json.size(), all_settings().keys.size());
   EXPECT_EQ(json.begin().key(), "pack");
@@ -264,8 +264,7 @@ TEST_F(Verbs, RefuseOnTheCommandLineWhatHasNoMeaningInThem) {
       const Arguments given = {concat("--", key.name, "=", value.empty() ? "x" : value)};
       if (is_taken_by(key, verb)) {
         EXPECT_NO_THROW(parse_settings(all_settings(), given, {}, verb)) << key.name;
-        EXPECT_THAT(settings_of_verb_help(all_settings(), verb),
-                    HasSubstr(concat(" --", key.name)));
+        EXPECT_THAT(verb_settings_help(all_settings(), verb), HasSubstr(concat(" --", key.name)));
         continue;
       }
       ++refused;

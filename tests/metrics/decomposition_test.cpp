@@ -9,7 +9,7 @@
 namespace palimpsest {
 namespace {
 
-EvaluationRow row_of_tens(const Counts& correct, const Counts& given) {
+EvaluationRow row_in_tens(const Counts& correct, const Counts& given) {
   return counted(Counts(correct.size(), 10), correct, given);
 }
 
@@ -24,8 +24,8 @@ EvaluationRow joint_row() {
 
 TEST(Decomposition, OfTwoTasksIsThatWorkedOutByHand) {
   AccuracyMatrix accuracy;
-  accuracy.add_row(row_of_tens({8}, {8}), row_of_tens({9}, {9}));
-  accuracy.add_row(row_of_tens({5, 6}, {7, 8}), row_of_tens({4, 9}, {7, 9}));
+  accuracy.add_row(row_in_tens({8}, {8}), row_in_tens({9}, {9}));
+  accuracy.add_row(row_in_tens({5, 6}, {7, 8}), row_in_tens({4, 9}, {7, 9}));
   const std::vector<double> joint = accuracy_by_class(kTasks, kJoint, joint_row());
   EXPECT_THAT(joint, testing::ElementsAre(0.8, 0.5));  // a 9, b 7; c 6, d 4
 
@@ -42,14 +42,14 @@ TEST(Decomposition, OfTwoTasksIsThatWorkedOutByHand) {
 }
 
 TEST(Decomposition, TheSameTasksAreTakenAsTheyAre) {
-  EXPECT_THAT(accuracy_by_class(kTasks, kTasks, row_of_tens({3, 6}, {5, 7})),
+  EXPECT_THAT(accuracy_by_class(kTasks, kTasks, row_in_tens({3, 6}, {5, 7})),
               testing::ElementsAre(0.3, 0.6));
 }
 
 // A continued run that can't test the first of its tasks any more.
 TEST(Decomposition, OfATaskThatIsNotTestedHasNoLastAccuracy) {
   AccuracyMatrix accuracy;
-  accuracy.add_row(row_of_tens({8}, {8}), row_of_tens({9}, {9}));
+  accuracy.add_row(row_in_tens({8}, {8}), row_in_tens({9}, {9}));
   const EvaluationRow second = counted({0, 10}, {0, 6}, {0, 8});
   accuracy.add_row(second, second);
   const auto tasks =
@@ -68,14 +68,14 @@ TEST(Decomposition, RefusesABoundThatLacksAClassOrItsCounts) {
                 accuracy_by_class({{"a", "e"}}, kJoint, joint_row());
               }),
               testing::ThrowsMessage<InputError>(HasSubstr("'e'")));
-  EXPECT_THAT(([] { accuracy_by_class(kTasks, kJoint, row_of_tens({20}, {20})); }),
+  EXPECT_THAT(([] { accuracy_by_class(kTasks, kJoint, row_in_tens({20}, {20})); }),
               testing::ThrowsMessage<InputError>(HasSubstr("no counts by class")));
   AccuracyMatrix accuracy;
-  accuracy.add_row(row_of_tens({8}, {8}), row_of_tens({9}, {9}));
+  accuracy.add_row(row_in_tens({8}, {8}), row_in_tens({9}, {9}));
   EXPECT_THROW(decompose(accuracy, std::vector<double>{0.1, 0.2}), Error);
 }
 
-TEST(Sweep, HoldsTheEndsAndTheRunsOwnAlpha) {
+TEST(Sweep, HasTheEndsAndTheRunsOwnAlpha) {
   EXPECT_THAT(sweep_alphas(3, 0.3), testing::ElementsAre(0, 0.3, 0.5, 1));
   EXPECT_THAT(sweep_alphas(3, 0.5), testing::ElementsAre(0, 0.5, 1));
   EXPECT_THAT(sweep_alphas(2, std::nullopt), testing::ElementsAre(0, 1));
@@ -84,7 +84,7 @@ TEST(Sweep, HoldsTheEndsAndTheRunsOwnAlpha) {
 
 TEST(Sweep, TheBestIsTheMostAccurateThenTheLeastLossThenTheSmallest) {
   const auto point = [](double alpha, std::int64_t correct, std::int64_t given, double loss) {
-    EvaluationRow made = row_of_tens({correct}, {given});
+    EvaluationRow made = row_in_tens({correct}, {given});
     made.add("correct_top5", sums(made.samples));
     made.add("loss_given_task", {loss});
     return SweepPoint{alpha, made};

@@ -110,7 +110,7 @@ TEST(StreamMetrics, SpreadOverSeedsDividesByNMinus1) {
   EXPECT_THROW(spread({}), Error);
 }
 
-TEST(StreamMetrics, HoldTheirBoundsOnRandomMatrices) {
+TEST(StreamMetrics, StayInTheirBoundsOnRandomMatrices) {
   std::mt19937 random(7);
   const auto below = [&](std::int64_t most) {
     return std::uniform_int_distribution<std::int64_t>(0, most)(random);
@@ -153,17 +153,17 @@ TEST(EvaluationRow, RefusesScoresThatDoNotFit) {
   const auto refuses = [](const char* what) {
     return testing::ThrowsMessage<Error>(HasSubstr(what));
   };
-  const auto top5 = [](auto& r) -> auto& { return sums_of(r, "correct_top5"); };
+  const auto top5 = [](auto& r) -> auto& { return score_sums(r, "correct_top5"); };
   EXPECT_THAT(with([=](auto& r) { top5(r).clear(); }), refuses("correct_top5 of 0 tasks"));
   EXPECT_THAT(with([](auto& r) { r.scores[3].weights.pop_back(); }), refuses("weights of 1"));
   EXPECT_THAT(with([](auto& r) { r.class_correct.pop_back(); }), refuses("correct of 4"));
   EXPECT_THAT(with([=](auto& r) { top5(r)[0] = 4; }),
               refuses("4 of correct_top5, less than the 5"));
-  EXPECT_THAT(with([](auto& r) { sums_of(r, "correct_task")[1] = 21; }),
+  EXPECT_THAT(with([](auto& r) { score_sums(r, "correct_task")[1] = 21; }),
               refuses("21 of correct_task over a weight of 20"));
-  EXPECT_THAT(with([](auto& r) { sums_of(r, "correct_given_task")[1] = -1; }),
+  EXPECT_THAT(with([](auto& r) { score_sums(r, "correct_given_task")[1] = -1; }),
               refuses("-1 of correct_given_task"));
-  EXPECT_THAT(with([](auto& r) { sums_of(r, "loss_given_task")[1] = NAN; }),
+  EXPECT_THAT(with([](auto& r) { score_sums(r, "loss_given_task")[1] = NAN; }),
               refuses("nan of loss_given_task"));
   EXPECT_THAT(with([](auto& r) { r.class_correct[3] = 6; }), refuses("6 correct of 5"));
   EXPECT_THAT(with([](auto& r) { r.class_correct[3] = 1; }), refuses("18 correct of 30"));

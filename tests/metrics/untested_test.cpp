@@ -98,15 +98,15 @@ TEST(UntestedTasks, RandomMatricesFollowTheDefinitions) {
     }
     for (const AccuracyMatrix& shown : {matrix, given_task(matrix)}) {
       const std::size_t last = tasks - 1;
-      const auto& row_of_last = shown.row(last);
+      const auto& last_row = shown.row(last);
       double forgotten = 0, transferred = 0, count = 0;
       for (std::size_t j = last; j-- > 0;) {
-        if (row_of_last.samples[j] == 0) continue;
+        if (last_row.samples[j] == 0) continue;
         std::vector<double> reached;
         for (std::size_t l = j; l < last; ++l) {
           if (shown.row(l).samples[j] > 0) reached.push_back(shown.row(l).accuracy(j));
         }
-        const double now = row_of_last.accuracy(j);
+        const double now = last_row.accuracy(j);
         forgotten += std::ranges::max(reached) - now;
         transferred += now - reached.front();
         ++count;

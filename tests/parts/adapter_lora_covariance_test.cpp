@@ -70,7 +70,7 @@ TEST_F(CovarianceA, IsMadeOfTheTopEigenvectorsOfTheInputsAndStaysSo) {
 }
 
 // From the middle of its training: the frozen A comes from what was saved.
-TEST_F(CovarianceA, GoesOnFromASavedStepWithTheSameBits) {
+TEST_F(CovarianceA, ResumesASavedStepWithTheSameBits) {
   const TrainedTask whole = learned();
   std::optional<TaskProgress> saved;
   Session session = stream_.session({});

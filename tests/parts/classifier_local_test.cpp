@@ -17,7 +17,7 @@ using testing::IsEmpty;
 
 // Two tasks of two classes at the four corners of a square, and heads of which the second drowns
 // the first: alignment brings every class's mean back to its own class.
-TEST(AlignedHeads, TellClassesOfDifferentTasksApart) {
+TEST(AlignedHeads, DistinguishClassesOfDifferentTasks) {
   for (const char* const kind : {"linear", "cosine"}) {
     RunConfig config;
     config.head = kind;
@@ -81,14 +81,15 @@ TEST(AlignedHeads, TakeABatchOfAnySize) {
   }
 }
 
-NamedTensors memory_of(const std::vector<Head>& heads) {
+NamedTensors memory_from_heads(const std::vector<Head>& heads) {
   NamedTensors memory;
   put_heads(memory, heads);
   return memory;
 }
 
 TEST(LocalClassifier, AnswersWithTheHeadsSideBySideOrWithTheNewestWhereOneServesAll) {
-  const NamedTensors memory = memory_of({{1, 2, {1, 0}, {0}}, {2, 2, {0, 1, 1, 1}, {0, 0.5f}}});
+  const NamedTensors memory =
+      memory_from_heads({{1, 2, {1, 0}, {0}}, {2, 2, {0, 1, 1, 1}, {0, 0.5f}}});
   const auto local = classifiers().make("local");
   const at::Tensor features = rows({3, 4}, 2);
   const ClassScores all = local->scores(memory, {.by_task = {1, 2}}, at::kCPU);
@@ -134,24 +135,24 @@ class LocalLearns : public StreamTest {
 };
 
 TEST_F(LocalLearns, NothingUnlessAsked) {
-  const NamedTensors memory = memory_of({flat_});
+  const NamedTensors memory = memory_from_heads({flat_});
   EXPECT_EQ(learned("local", memory, stream_.task()), memory);
 }
 
 TEST_F(LocalLearns, RefitFitsTheTasksHeadToTheMergedModel) {
-  const NamedTensors memory = learned("local:refit=5", memory_of({flat_}), stream_.task());
+  const NamedTensors memory = learned("local:refit=5", memory_from_heads({flat_}), stream_.task());
   const std::vector<Head> heads = heads_in(memory);
   ASSERT_EQ(heads.size(), 1u);
   EXPECT_THAT(memory.names("classifier"), IsEmpty());
   Session session = stream_.session({});
-  EXPECT_LT(loss_of(session, stream_.task(), heads[0]),
-            0.9 * loss_of(session, stream_.task(), flat_));
-  EXPECT_NE(learned("local:refit=6", memory_of({flat_}), stream_.task()), memory);
+  EXPECT_LT(measure_loss(session, stream_.task(), heads[0]),
+            0.9 * measure_loss(session, stream_.task(), flat_));
+  EXPECT_NE(learned("local:refit=6", memory_from_heads({flat_}), stream_.task()), memory);
 }
 
 // The first task's classes are all there are: its steps have compared them.
 TEST_F(LocalLearns, AlignKeepsStatisticsOfEveryTaskAndMovesHeadsFromTheSecondOn) {
-  NamedTensors memory = learned("local:align=2", memory_of({flat_}), stream_.task());
+  NamedTensors memory = learned("local:align=2", memory_from_heads({flat_}), stream_.task());
   EXPECT_THAT(heads_in(memory), ElementsAre(flat_));
   Session session = stream_.session({});
   const auto objective = objectives().make(stream_.config.objective);
@@ -195,7 +196,7 @@ TEST_F(LocalLearns, BeforeTheMergeItAnswersWithTheHeadsAsTheyAre) {
   Session session = stream_.session({});
   const auto objective = objectives().make(stream_.config.objective);
   TaskPasses passes(session, stream_.task(), *objective);
-  const NamedTensors memory = memory_of({flat_});
+  const NamedTensors memory = memory_from_heads({flat_});
   const ClassesSeen seen{.by_task = {2}};
   const auto local = classifiers().make("local:refit=5");
   const at::Tensor features = at::ones({3, 32});

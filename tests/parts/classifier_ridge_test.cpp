@@ -75,7 +75,7 @@ void expect_near(const at::Tensor& found, const at::Tensor& expected) {
 }
 
 // After every task, the solution over all samples so far, by the lambda of the newest one.
-TEST_F(RidgeClassifier, SolvesAllClassesAnewFromSumsOfEveryTask) {
+TEST_F(RidgeClassifier, SolvesAllClassesAgainFromSumsOfEveryTask) {
   Session session = stream_.session({});
   const Dense one = dense(session, stream_.task()), two = dense(session, second_);
   const at::Tensor features = one.f.slice(0, 0, 4).to(at::kFloat);

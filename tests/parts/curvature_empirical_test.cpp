@@ -16,7 +16,7 @@ TEST_F(EmpiricalCurvature, IsTheMeanSquareOfEverySamplesGradient) {
   for (std::int64_t n = 0; n < stream_.task().train.size(); ++n) {
     const Batch batch = sample(gradients.session(), n);
     const at::Tensor own = at::cross_entropy_loss(gradients.logits(batch), batch.targets);
-    expected.add_(gradients.of(own).square());
+    expected.add_(gradients.compute(own).square());
     loss += own.item<double>();
   }
   const auto samples = static_cast<double>(found.samples);

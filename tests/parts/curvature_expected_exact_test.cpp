@@ -15,7 +15,7 @@ TEST_F(ExpectedExactCurvature, IsTheSumOverAllClassesByTheirProbabilities) {
   for (std::int64_t n = 0; n < stream_.task().train.size(); ++n) {
     const at::Tensor log_p = gradients.logits(sample(gradients.session(), n)).log_softmax(1)[0];
     for (std::int64_t y = 0; y < head.classes; ++y)
-      expected.add_(gradients.of(log_p[y]).square(), log_p[y].exp().item<double>());
+      expected.add_(gradients.compute(log_p[y]).square(), log_p[y].exp().item<double>());
   }
   EXPECT_LT(distance(found.values, expected.div(static_cast<double>(found.samples))), 1e-5);
   EXPECT_EQ(found.loss, measured("empirical", head).loss) << "the loss is that of the true labels";

@@ -65,7 +65,7 @@ class SampleGradients {
   }
 
   // Flat, float64.
-  at::Tensor of(const at::Tensor& loss) const {
+  at::Tensor compute(const at::Tensor& loss) const {
     const std::vector<LoraGroup>& groups = session_.model->lora_groups();
     std::vector<at::Tensor> factors;
     for (std::size_t g = 0; g < groups.size(); ++g)

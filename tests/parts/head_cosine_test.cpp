@@ -47,7 +47,7 @@ TEST(CosineHead, ItsLogitsDependOnDirectionsAlone) {
   }
 }
 
-TEST(CosineHead, AVectorOfLengthZeroStandsAtZeroAndHasFiniteGradients) {
+TEST(CosineHead, AVectorOfLengthZeroGivesZeroAndFiniteGradients) {
   const at::Tensor features = rows({0, 0, 1, 2}, 2).requires_grad_(true);
   const PlacedHead head = cosine(rows({0, 0, 2, 1}, 2).requires_grad_(true), 16);
   const at::Tensor logits = head.logits(features);

@@ -15,7 +15,7 @@ TEST(PrototypeHead, IsTheClassMeansWithTheLossOfTheirCosines) {
   const at::Tensor features = rows({1, 0, 0, 3, 3, 0}, 2);
   const auto kind = head_kinds().make("prototype:scale=2");
   EXPECT_FALSE(kind->is_trained());
-  const Head made = kind->made_of(features, targets, 2);
+  const Head made = kind->from_features(features, targets, 2);
   EXPECT_EQ(made, (Head{2, 2, {2, 0, 0, 3}, {0, 0}, "cosine", 2}));
   EXPECT_NEAR(mean_loss(features, targets, made, *objectives().make("classes")),
               std::log(1 + std::exp(-2)), 1e-6);
@@ -24,7 +24,8 @@ TEST(PrototypeHead, IsTheClassMeansWithTheLossOfTheirCosines) {
 TEST(PrototypeHead, OthersAreTrainedAndNotMade) {
   for (const char* const other : {"linear", "cosine"})
     EXPECT_THROW(
-        head_kinds().make(other)->made_of(rows({1, 0}, 2), std::vector<std::int64_t>{0}, 1), Error);
+        head_kinds().make(other)->from_features(rows({1, 0}, 2), std::vector<std::int64_t>{0}, 1),
+        Error);
 }
 
 // It is a cosine head to its readers.

@@ -83,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(OfAMethod, EveryPart,
                          });
 
 // tests/parts/<part>_<kind>_test.cpp; tests/merge has those of merge rules.
-TEST(EveryKind, HasATestOfItsOwn) {
+TEST(EveryKind, HasItsOwnTest) {
   for (const AnyPart& part :
        {any(adapters()), any(perturbations()), any(objectives()), any(head_kinds()),
         any(penalties()), any(curvatures()), any(classifiers())}) {

@@ -15,10 +15,10 @@ TEST(EwcPenalty, IsWorkedOutByHand) {
   // S0 = (1, 6), S1 = (3, 4).
   const auto ewc = penalties().make("ewc:weight=2");
   EXPECT_TRUE(ewc->needs_curvature());
-  const QuadraticPenalty penalty = ewc->of(memory, std::vector<float>{1, 0.5});
+  const QuadraticPenalty penalty = ewc->quadratic(memory, std::vector<float>{1, 0.5});
   EXPECT_EQ(penalty.curvature, (std::vector<float>{2, 12}));
   EXPECT_EQ(penalty.slope, (std::vector<float>{-4, -2}));
-  EXPECT_THROW(ewc->of(memory, std::vector<float>{1}), Error);
+  EXPECT_THROW(ewc->quadratic(memory, std::vector<float>{1}), Error);
 }
 
 // The sum over tasks, written out: how much it rises from Delta = 0 to a random Delta.
@@ -27,7 +27,7 @@ TEST(EwcPenalty, RisesAsTheSumOverTasksDoes) {
     const RandomStreamOfTasks stream(trial);
     const double lambda = 0.5 + static_cast<double>(trial % 7);
     const QuadraticPenalty penalty =
-        penalties().make(concat("ewc:weight=", lambda))->of(stream.memory, stream.merged);
+        penalties().make(concat("ewc:weight=", lambda))->quadratic(stream.memory, stream.merged);
     const std::vector<float> delta = random_values(stream.merged.size(), 100 * trial + 50);
     const auto written_out = [&](double length) {
       double sum = 0;
@@ -54,7 +54,7 @@ TEST(EwcPenalty, IsChosenByItsSetting) {
   config.penalty = "ewc:weight=2";
   CurvatureMemory memory(1);
   memory.add(std::vector<float>{3}, std::vector<float>{1});
-  EXPECT_EQ(penalties().make(config.penalty)->of(memory, std::vector<float>{0}).curvature,
+  EXPECT_EQ(penalties().make(config.penalty)->quadratic(memory, std::vector<float>{0}).curvature,
             (std::vector<float>{6}));
 }
 

@@ -10,7 +10,7 @@ TEST(NoPenalty, AddsNothingAndNeedsNothing) {
   EXPECT_FALSE(none->needs_curvature());
   CurvatureMemory memory(1);
   memory.add(std::vector<float>{3}, std::vector<float>{1});
-  const QuadraticPenalty penalty = none->of(memory, std::vector<float>{1});
+  const QuadraticPenalty penalty = none->quadratic(memory, std::vector<float>{1});
   EXPECT_TRUE(penalty.curvature.empty());
   EXPECT_TRUE(penalty.slope.empty());
 }

@@ -15,7 +15,7 @@ TEST(GaussianPerturbation, NoiseIsAsLongAsTheSignsSteps) {
 TEST(GaussianPerturbation, ItsSeedFollowsSeedTaskAndStepAndTheScaleStaysAsItIs) {
   const auto gaussian = perturbations().make("gaussian");
   const auto seed = [&](std::uint64_t of_run, std::int64_t task, std::int64_t step) {
-    const StepPerturbation drawn = gaussian->of({of_run, task, step}, 8);
+    const StepPerturbation drawn = gaussian->draw({of_run, task, step}, 8);
     EXPECT_EQ(drawn.c, 1);
     EXPECT_TRUE(drawn.by_sample.empty());
     return drawn.noise_seed;

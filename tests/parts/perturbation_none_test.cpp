@@ -11,7 +11,7 @@ TEST(NoPerturbation, LeavesEveryStepAsItIs) {
   EXPECT_FALSE(none->is_by_sample());
   EXPECT_EQ(none->noise_size(), 0);
   for (std::int64_t step = 0; step < 10; ++step) {
-    const StepPerturbation drawn = none->of({1, 2, step}, 8);
+    const StepPerturbation drawn = none->draw({1, 2, step}, 8);
     EXPECT_EQ(drawn.c, 1);
     EXPECT_TRUE(drawn.by_sample.empty());
   }

@@ -15,7 +15,7 @@ TEST(SignPerturbation, DrawsTheThreeScalesEquallyOften) {
   const auto sign = perturbations().make("sign:epsilon=0.5");
   std::map<double, int> counts;
   constexpr int kSteps = 30000;
-  for (int step = 0; step < kSteps; ++step) ++counts[sign->of({1, 0, step}, 8).c];
+  for (int step = 0; step < kSteps; ++step) ++counts[sign->draw({1, 0, step}, 8).c];
   ASSERT_EQ(counts.size(), 3u);
   for (const double scale : {0.5, 1.0, 1.5}) {
     EXPECT_NEAR(counts[scale], kSteps / 3, 4 * std::sqrt(kSteps * 2.0 / 9)) << scale;
@@ -30,7 +30,7 @@ TEST(SignPerturbation, FollowsSeedTaskAndStepAndNotTheSamples) {
   const auto scales = [&](std::uint64_t seed, std::int64_t task, std::int64_t samples) {
     std::vector<double> all;
     for (std::int64_t step = 0; step < 30; ++step)
-      all.push_back(sign->of({seed, task, step}, samples).c);
+      all.push_back(sign->draw({seed, task, step}, samples).c);
     return all;
   };
   EXPECT_EQ(scales(1, 0, 8), scales(1, 0, 3));
@@ -40,7 +40,7 @@ TEST(SignPerturbation, FollowsSeedTaskAndStepAndNotTheSamples) {
 
 // The least epsilon leaves the scale as it is; none at all is `none`.
 TEST(SignPerturbation, EpsilonIsAboveZero) {
-  EXPECT_EQ(perturbations().make("sign:epsilon=1e-300")->of({1, 0, 7}, 8).c, 1);
+  EXPECT_EQ(perturbations().make("sign:epsilon=1e-300")->draw({1, 0, 7}, 8).c, 1);
   EXPECT_THROW(perturbations().make("sign:epsilon=0"), UsageError);
   EXPECT_THROW(perturbations().make("sign:epsilon=1.01"), UsageError);
 }
@@ -85,7 +85,7 @@ TEST(SignPerturbation, AddsTheCurvatureAlongTheTaskVector) {
     std::map<double, int> seen;
     double mean = 0;
     for (int step = 0; seen.size() < 3; ++step) {
-      const double c = sign->of({5, 0, step}, 8).c;
+      const double c = sign->draw({5, 0, step}, 8).c;
       if (++seen[c] == 1) mean += along(c) / 3;
     }
     const double error = std::abs(mean - along(1) - epsilon * epsilon / 3 * curvature);

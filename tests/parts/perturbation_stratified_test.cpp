@@ -18,7 +18,7 @@ TEST(StratifiedPerturbation, EveryStepHasAThirdOfEachScale) {
     std::map<float, int> counts;
     std::vector<int> longer(static_cast<std::size_t>(samples));
     for (int step = 0; step < kSteps; ++step) {
-      const StepPerturbation drawn = stratified->of({1, 2, step}, samples);
+      const StepPerturbation drawn = stratified->draw({1, 2, step}, samples);
       const std::vector<float>& scales = drawn.by_sample;
       ASSERT_EQ(std::ssize(scales), samples);
       EXPECT_DOUBLE_EQ(drawn.c, std::accumulate(scales.begin(), scales.end(), 0.0) /
@@ -44,7 +44,7 @@ TEST(StratifiedPerturbation, EveryStepHasAThirdOfEachScale) {
 TEST(StratifiedPerturbation, FollowsSeedTaskAndStep) {
   const auto stratified = perturbations().make("stratified");
   const auto scales = [&](std::uint64_t seed, std::int64_t task, std::int64_t step) {
-    return stratified->of({seed, task, step}, 30).by_sample;
+    return stratified->draw({seed, task, step}, 30).by_sample;
   };
   EXPECT_EQ(scales(1, 0, 0), scales(1, 0, 0));
   EXPECT_NE(scales(1, 0, 0), scales(2, 0, 0));
@@ -64,10 +64,10 @@ TEST(StratifiedPerturbation, HasTheExpectationOfTheSignAndASmallerVariance) {
   for (std::int64_t n = 0; n < kSamples; ++n) {
     for (const double c : {0.5, 1.0, 1.5}) expected += loss(n, c) / (3 * kSamples);
   }
-  const auto moments = [&](const auto& scale_of) {
+  const auto moments = [&](const auto& draw_scales) {
     double sum = 0, squares = 0;
     for (std::int64_t step = 0; step < kSteps; ++step) {
-      const std::vector<float> scales = scale_of(step);
+      const std::vector<float> scales = draw_scales(step);
       double mean = 0;
       for (std::int64_t n = 0; n < kSamples; ++n) {
         mean += loss(n, scales[static_cast<std::size_t>(n)]) / kSamples;
@@ -80,10 +80,11 @@ TEST(StratifiedPerturbation, HasTheExpectationOfTheSignAndASmallerVariance) {
   const auto by_sample = perturbations().make("stratified:epsilon=0.5");
   const auto by_step = perturbations().make("sign:epsilon=0.5");
   const auto [stratified, its_variance] = moments([&](std::int64_t step) {
-    return by_sample->of({3, 0, step}, kSamples).by_sample;
+    return by_sample->draw({3, 0, step}, kSamples).by_sample;
   });
   const auto [sign, sign_variance] = moments([&](std::int64_t step) {
-    return std::vector<float>(kSamples, static_cast<float>(by_step->of({3, 0, step}, kSamples).c));
+    return std::vector<float>(kSamples,
+                              static_cast<float>(by_step->draw({3, 0, step}, kSamples).c));
   });
   EXPECT_NEAR(stratified, expected, 5 * std::sqrt(its_variance / kSteps));
   EXPECT_NEAR(sign, expected, 5 * std::sqrt(sign_variance / kSteps));

@@ -80,7 +80,7 @@ TEST_F(RecordedParts, StepsOfEveryObjectiveAndHeadAreTheSameToTheBit) {
     std::vector<double> measured;
     for (const MakeGraph& make_graph : {MakeGraph(), graphs_.maker()}) {
       Session session = stream_.session(make_graph);
-      measured.push_back(loss_of(session, stream_.task(), recorded.head));
+      measured.push_back(measure_loss(session, stream_.task(), recorded.head));
     }
     EXPECT_EQ(measured[0], measured[1]) << name;
   });
@@ -165,12 +165,12 @@ TEST_F(RecordedParts, EveryObjectiveAddsUpOverLanes) {
     const auto objective = objectives().make(stream_.config.objective);
     const PlacedHead head{
         .weight = weight, .bias = at::zeros({3}), .kind = head_kinds().make(stream_.config.head)};
-    const auto loss_of_rows = [&](std::int64_t first, std::int64_t size) {
+    const auto row_losses = [&](std::int64_t first, std::int64_t size) {
       return objective->loss(objective->logits(features.narrow(0, first, size), head),
                              targets.narrow(0, first, size));
     };
-    const at::Tensor all = loss_of_rows(0, 6);
-    EXPECT_TRUE(at::allclose(all, loss_of_rows(0, 4) + loss_of_rows(4, 2))) << name;
+    const at::Tensor all = row_losses(0, 6);
+    EXPECT_TRUE(at::allclose(all, row_losses(0, 4) + row_losses(4, 2))) << name;
     const at::Tensor each = objective->losses(objective->logits(features, head), targets);
     EXPECT_EQ(each.sizes(), targets.sizes()) << name;
     EXPECT_TRUE(at::allclose(all, each.sum())) << name;

@@ -40,8 +40,8 @@ void append(std::ofstream& file, const at::Tensor& tensor) {
 }
 
 // The place of a module in a LoRA: its group, and its position there.
-std::pair<std::size_t, std::int64_t> place_of(const std::vector<LoraGroup>& groups,
-                                              std::size_t module) {
+std::pair<std::size_t, std::int64_t> find_place(const std::vector<LoraGroup>& groups,
+                                                std::size_t module) {
   for (std::size_t g = 0; g < groups.size(); ++g) {
     const auto& modules = groups[g].modules;
     const auto found = std::ranges::find(modules, module);
@@ -66,15 +66,15 @@ int main(int argc, char** argv) {
 
   std::vector<at::Tensor> leaves;
   for (const LoraGroup& group : model->lora_groups()) {
-    leaves.push_back(at::empty(Lora::shape_of_a(group, rank)));
-    leaves.push_back(at::empty(Lora::shape_of_b(group, rank)));
+    leaves.push_back(at::empty(Lora::a_shape(group, rank)));
+    leaves.push_back(at::empty(Lora::b_shape(group, rank)));
   }
   std::vector<float> images = read_floats(argv[5]), factors = read_floats(argv[6]);
   const std::size_t modules = model->layout().modules().size();
   float* next = factors.data();
   const auto each_factor = [&](const auto& use) {
     for (std::size_t m = 0; m < modules; ++m) {
-      const auto [group, position] = place_of(model->lora_groups(), m);
+      const auto [group, position] = find_place(model->lora_groups(), m);
       use(2 * group, position);
       use(2 * group + 1, position);
     }

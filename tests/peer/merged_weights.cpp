@@ -14,7 +14,7 @@ namespace {
 
 using namespace palimpsest;
 
-AdaptedLayout layout_of(std::span<char*> sizes) {
+AdaptedLayout parse_layout(std::span<char*> sizes) {
   std::vector<AdaptedModule> modules;
   for (std::size_t i = 0; i + 1 < sizes.size(); i += 2) {
     modules.push_back({.name = "module " + std::to_string(i / 2),
@@ -78,7 +78,7 @@ int main(int argc, char** argv) {
   try {
     std::ifstream in(argv[4], std::ios::binary);
     std::ofstream out(argv[5], std::ios::binary);
-    merge_stream(*make_merge_rule(argv[1]), layout_of(arguments.subspan(6)), std::stoi(argv[2]),
+    merge_stream(*make_merge_rule(argv[1]), parse_layout(arguments.subspan(6)), std::stoi(argv[2]),
                  std::stoll(argv[3]), in, out);
     return 0;
   } catch (const Error& error) {

@@ -36,10 +36,10 @@ struct RecordedStream {
   explicit RecordedStream(const std::string& rule, int tasks = 4, std::uint64_t seed = 1)
       : RecordedStream([rule](int) { return rule; }, tasks, seed) {}
 
-  // rule_of(task): the rule may change on the way, as in a run that was forked. ewc: Fishers are
-  // measured, and enter the memory, whatever the rule.
+  // recorded_rule(task): the rule may change on the way, as in a run that was forked. ewc: Fishers
+  // are measured, and enter the memory, whatever the rule.
   template <typename RuleOf>
-  RecordedStream(const RuleOf& rule_of, int tasks, std::uint64_t seed, bool ewc = false) {
+  RecordedStream(const RuleOf& recorded_rule, int tasks, std::uint64_t seed, bool ewc = false) {
     folder = std::filesystem::temp_directory_path() /
              concat("palimpsest_remerge_", getpid(), "_", seed, "_", next_number());
     const RunFolder run(folder);
@@ -47,7 +47,7 @@ struct RecordedStream {
     StateRecord state;
     state.layout = layout;
     for (int t = 0; t < tasks; ++t) {
-      const auto rule = make_merge_rule(rule_of(t));
+      const auto rule = make_merge_rule(recorded_rule(t));
       const TaskRecord record = train(t, *rule, seed, ewc);
       state.tasks_done = t + 1;
       state.merged = merged.back();
@@ -86,12 +86,12 @@ struct RecordedStream {
                              .a = random_floats(2 * kIn[m], index + m),
                              .b = random_floats(2 * kOut[m], index + 2 + m)});
     }
-    const std::vector<float> delta = task_vector_of(record.lora, layout);
+    const std::vector<float> delta = make_task_vector(record.lora, layout);
     optima.push_back(merge_by_coefficients(layout, std::array{1.0}, merged.back(), delta));
     fishers.push_back(random_floats(layout.size(), index + 4));
     for (float& value : fishers.back()) value = std::abs(value);
     factors.push_back(1 + 0.25 * t);
-    const std::vector<LowRankFactors> low_rank = factors_of(record.lora);
+    const std::vector<LowRankFactors> low_rank = to_low_rank_factors(record.lora);
     MergeInput task{.task = t,
                     .merged = merged.back(),
                     .task_vector = delta,
@@ -109,7 +109,7 @@ struct RecordedStream {
       task.fisher_factor = factors.back();
     }
     TaskMerge merge = merge_task(rule, task, optima.back(), memory);
-    record.merge = record_of(rule, merge);
+    record.merge = to_record(rule, merge);
     record.merge.weights_before = weights_hash(merged.back());
     record.merge.weights_after = weights_hash(merge.merged);
     merged.push_back(std::move(merge.merged));

@@ -31,7 +31,7 @@ constexpr const char* kRules[] = {"closed-form",
                                   "none"};
 
 template <typename Expected>
-std::string message_of(const std::function<void()>& action) {
+std::string error_message(const std::function<void()>& action) {
   try {
     action();
   } catch (const Expected& error) {
@@ -107,7 +107,7 @@ TEST(RunMerge, FollowsARunThatKeptFishersUnderRulesThatNeedNone) {
     const RemergeResult own = remerge_run({.run = stream.folder, .rule = ""});
     EXPECT_EQ(own.record.weights, stream.merged.back()) << rules[2];
     EXPECT_EQ(own.record.post_hoc, "");
-    const Audit audit = audit_of_run(stream.folder, 1);
+    const Audit audit = audit_run(stream.folder, 1);
     for (std::size_t t = 0; t < 4; ++t) {
       EXPECT_EQ(own.tasks[t].predicted_rise, audit.predicted[t][t]) << rules[t];
     }
@@ -210,7 +210,7 @@ TEST(RunMerge, RulesOverAllTaskVectorsNeedTheirTraining) {
     EXPECT_EQ(magmax.record.weights[i], largest);
   }
   const auto refusal = [](const RecordedStream& stream, const char* rule) {
-    return message_of<UsageError>([&] { remerge_run({.run = stream.folder, .rule = rule}); });
+    return error_message<UsageError>([&] { remerge_run({.run = stream.folder, .rule = rule}); });
   };
   EXPECT_THAT(refusal(merged, "ties"), HasSubstr("starts from the pretrained model"));
   EXPECT_THAT(refusal(merged, "magmax"), HasSubstr("the last task's model, unmerged"));
@@ -221,23 +221,23 @@ TEST(RunMerge, RulesOverAllTaskVectorsNeedTheirTraining) {
 
 TEST(RunMerge, RefusesWhatTheRecordsLack) {
   const RecordedStream average("average"), closed("closed-form");
+  EXPECT_THAT(error_message<UsageError>(
+                  [&] { remerge_run({.run = average.folder, .rule = "closed-form"}); }),
+              AllOf(HasSubstr("task 1 has none"), HasSubstr("Fisher")));
   EXPECT_THAT(
-      message_of<UsageError>([&] { remerge_run({.run = average.folder, .rule = "closed-form"}); }),
-      AllOf(HasSubstr("task 1 has none"), HasSubstr("Fisher")));
-  EXPECT_THAT(
-      message_of<UsageError>(
+      error_message<UsageError>(
           [&] { remerge_run({.run = closed.folder, .rule = "closed-form:by=direction"}); }),
       AllOf(HasSubstr("that of task 3 has none in this merge"), HasSubstr("no longer s B A")));
-  EXPECT_THAT(message_of<UsageError>(
+  EXPECT_THAT(error_message<UsageError>(
                   [&] { remerge_run({.run = closed.folder, .rule = "", .tasks = {4}}); }),
               HasSubstr("has the tasks 1 to 4; there is no task 5"));
-  EXPECT_THAT(message_of<UsageError>([&] {
+  EXPECT_THAT(error_message<UsageError>([&] {
                 remerge_run({.run = closed.folder, .rule = "", .tasks = {1, 1}});
               }),
               HasSubstr("ascending"));
-  EXPECT_THAT(message_of<UsageError>([&] { audit_of_run(average.folder, 1); }),
+  EXPECT_THAT(error_message<UsageError>([&] { audit_run(average.folder, 1); }),
               HasSubstr("task 1 has no Fisher"));
-  EXPECT_THAT(message_of<InputError>([&] { remerge_run({.run = "/nowhere", .rule = ""}); }),
+  EXPECT_THAT(error_message<InputError>([&] { remerge_run({.run = "/nowhere", .rule = ""}); }),
               HasSubstr("expected a run folder"));
 }
 
@@ -249,9 +249,10 @@ TEST(RunMerge, AMergeWithAnotherHashNamesTheTask) {
   record.lora[1].b[0] += 0.01f;
   rewrite_task(run, record);
   for (const char* rule : {"", "average"}) {
-    EXPECT_THAT(message_of<InputError>([&] { remerge_run({.run = stream.folder, .rule = rule}); }),
-                AllOf(HasSubstr("task-0002.h5: task 3, merged again by closed-form"),
-                      HasSubstr(record.merge.weights_after)));
+    EXPECT_THAT(
+        error_message<InputError>([&] { remerge_run({.run = stream.folder, .rule = rule}); }),
+        AllOf(HasSubstr("task-0002.h5: task 3, merged again by closed-form"),
+              HasSubstr(record.merge.weights_after)));
   }
 }
 
@@ -261,13 +262,13 @@ TEST(RunMerge, MixedKindsAreRefused) {
   TaskRecord record = run.task(1);
   record.fisher->kind = "gram";
   rewrite_task(run, record);
-  EXPECT_THAT(message_of<UsageError>([&] { remerge_run({.run = stream.folder, .rule = ""}); }),
+  EXPECT_THAT(error_message<UsageError>([&] { remerge_run({.run = stream.folder, .rule = ""}); }),
               AllOf(HasSubstr("task 1 is empirical-per-sample"), HasSubstr("of task 2 is gram")));
 }
 
 TEST(Audit, IsTheQuadraticOfEveryTaskAfterEveryMerge) {
   const RecordedStream stream("closed-form");
-  const Audit audit = audit_of_run(stream.folder, 2);
+  const Audit audit = audit_run(stream.folder, 2);
   EXPECT_TRUE(audit.measured.empty());
   for (std::size_t t = 0; t < 4; ++t) {
     ASSERT_EQ(audit.predicted[t].size(), t + 1);
@@ -301,7 +302,7 @@ TEST(Audit, HasNoMeasuredRiseWhereATaskWasNotTested) {
     }
     rewrite_task(run, record);
   }
-  const Audit audit = audit_of_run(stream.folder, 1);
+  const Audit audit = audit_run(stream.folder, 1);
   const std::optional<double> half = (6.0 - 2.0) / 8;
   const std::vector<std::vector<std::optional<double>>> expected = {
       {half}, {half, half}, {std::nullopt, half, half}};
@@ -310,7 +311,7 @@ TEST(Audit, HasNoMeasuredRiseWhereATaskWasNotTested) {
 
 TEST(Cosines, AreThoseOfTheWholeMatrices) {
   const RecordedStream stream("none", 3);
-  const Cosines cosines = cosines_of_run(stream.folder, 2);
+  const Cosines cosines = task_vector_cosines(stream.folder, 2);
   std::vector<std::vector<double>> deltas;
   for (std::size_t t = 0; t < 3; ++t) {
     deltas.emplace_back(38);

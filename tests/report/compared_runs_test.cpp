@@ -68,11 +68,11 @@ class ComparedRuns : public testing::Test {
 
 json decomposed(const std::filesystem::path& run, const std::filesystem::path& frozen = {},
                 const std::filesystem::path& joint = {}) {
-  return json::parse(view_of_decomposition(run, frozen, joint).json);
+  return json::parse(decomposition_view(run, frozen, joint).json);
 }
 
 json repeated(const std::vector<std::filesystem::path>& runs) {
-  return json::parse(view_of_repetitions(runs).json)["metrics"];
+  return json::parse(repetitions_view(runs).json)["metrics"];
 }
 
 TEST_F(ComparedRuns, ATaskThatIsNotTestedAnyMoreHasNoNumbers) {
@@ -87,7 +87,7 @@ TEST_F(ComparedRuns, ATaskThatIsNotTestedAnyMoreHasNoNumbers) {
   }
   EXPECT_EQ(tasks[0]["joint"], 0.9);
   EXPECT_EQ(tasks[0]["plasticity"], 0.8);
-  EXPECT_THAT(view_of_decomposition(run, frozen, joint).text,
+  EXPECT_THAT(decomposition_view(run, frozen, joint).text,
               HasSubstr("   1    20.0         -   90.0       -               -          -  80.0 "));
   EXPECT_THAT([&] { decomposed(run, joint); },
               testing::ThrowsMessage<InputError>(HasSubstr("a run with --adapter none")));
@@ -110,7 +110,7 @@ TEST_F(ComparedRuns, TaskIncrementalRunsAreMeasuredGivenTheTask) {
   const std::vector<Row> rows = {{{8}, {9}}, {{2, 6}, {7, 8}}};
   const auto run = make_run("given", rows, "task-incremental");
   // The same numbers as of the run alone.
-  const json summary = json::parse(view_of(run).json)["summary"];
+  const json summary = json::parse(make_view(run).json)["summary"];
   const json metrics = repeated({run, run});
   EXPECT_EQ(metrics["last"]["mean"], 0.75);
   EXPECT_DOUBLE_EQ(metrics["forgetting"]["mean"], 0.9 - 0.7);
@@ -126,7 +126,7 @@ TEST_F(ComparedRuns, TaskIncrementalRunsAreMeasuredGivenTheTask) {
   EXPECT_EQ(bounded["tasks"][0]["frozen"], 0.5);
   EXPECT_DOUBLE_EQ(bounded["tasks"][0]["placed"], (0.7 - 0.5) / (1 - 0.5));
   EXPECT_DOUBLE_EQ(bounded["intransigence"], ((1 - 0.9) + (1 - 0.8)) / 2);
-  EXPECT_THAT(view_of_decomposition(run, {}, {}).text, HasSubstr("every accuracy is given the"));
+  EXPECT_THAT(decomposition_view(run, {}, {}).text, HasSubstr("every accuracy is given the"));
   EXPECT_EQ(decomposed(make_run("among all", rows))["tasks"][0]["accuracy"], 0.2);
   // Counts by class say nothing of accuracy given the task.
   EXPECT_THAT([&] { decomposed(run, {}, make_run("one task", {rows[0]})); },

@@ -41,7 +41,7 @@ TEST(Html, AThousandRandomTextsStayText) {
   }
 }
 
-TEST(Html, ElementsHoldElementsAndAttributesAreEscaped) {
+TEST(Html, ElementsContainElementsAndAttributesAreEscaped) {
   EXPECT_EQ(element("p", {{"class", "\"><script>"}}, escaped("a<b") + element("i", {})).str(),
             "<p class=\"&quot;&gt;&lt;script&gt;\">a&lt;b<i></i></p>");
 }

@@ -117,7 +117,7 @@ TEST_F(JsonLines, ThrowsWhenTheDiskIsFull) {
   }
 }
 
-TEST_F(JsonLines, ClosingTellsOfAFullDiskToo) {
+TEST_F(JsonLines, ClosingReportsAFullDiskToo) {
   JsonLinesReport report("/dev/full");
   report.on(StepDone{});
   EXPECT_THROW(report.close(), Error);

@@ -16,15 +16,14 @@ TEST(MergeViews, AnAuditShowsWhatWasMeasuredAndDashesElsewhere) {
   Audit audit{.task_names = {"one", "two"},
               .predicted = {{0}, {0.5, 0.25}},
               .measured = {{0.125}, {std::nullopt, 2}}};
-  const View view = view_of_audit(audit, "a run");
+  const View view = audit_view(audit, "a run");
   EXPECT_THAT(view.text, HasSubstr("    2        -  2.0e+00\n"));
   EXPECT_EQ(json::parse(view.json)["measured_rise_test_samples"], json({{0.125}, {nullptr, 2.0}}));
   EXPECT_EQ(json::parse(view.json)["predicted_rise_training_samples"], json({{0.0}, {0.5, 0.25}}));
   EXPECT_THAT(view.text, Not(HasSubstr("no losses")));
   audit.measured.clear();
-  EXPECT_THAT(view_of_audit(audit, "a run").text, HasSubstr("have no losses"));
-  EXPECT_TRUE(
-      json::parse(view_of_audit(audit, "a run").json)["measured_rise_test_samples"].is_null());
+  EXPECT_THAT(audit_view(audit, "a run").text, HasSubstr("have no losses"));
+  EXPECT_TRUE(json::parse(audit_view(audit, "a run").json)["measured_rise_test_samples"].is_null());
 }
 
 TEST(MergeViews, TasksCountFromZeroInJsonAndFromOneInText) {
@@ -33,7 +32,7 @@ TEST(MergeViews, TasksCountFromZeroInJsonAndFromOneInText) {
   result.record.rule = R"({"name": "average"})";
   result.record.task_names = {"third"};
   result.tasks = {{.name = "task 3", .index = 2, .record = {}, .predicted_rise = {}}};
-  const View view = view_of_merge(result, "a run", "");
+  const View view = merge_view(result, "a run", "");
   EXPECT_EQ(json::parse(view.json)["tasks"][0]["task"], 2);
   EXPECT_THAT(view.text, HasSubstr("   3  third"));
 }

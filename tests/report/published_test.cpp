@@ -17,7 +17,8 @@ const char* const kPaper =
         "image-transform":"resize-crop:size=224,crop=0,interpolation=auto,normalisation=backbone"})";
 
 // A finished run of one of configs/protocols, whose test sets have `tested` samples together.
-ReportedRun run_of(const std::string& protocol_name, std::int64_t trained, std::int64_t tested) {
+ReportedRun reported_run(const std::string& protocol_name, std::int64_t trained,
+                         std::int64_t tested) {
   const Protocol protocol = read_protocol(std::string(PALIMPSEST_SOURCE_DIR "/configs/protocols/") +
                                           protocol_name + ".json");
   const auto tasks = static_cast<std::int64_t>(protocol.tasks.size());
@@ -42,7 +43,7 @@ ReportedRun run_of(const std::string& protocol_name, std::int64_t trained, std::
 using enum Condition::Met;
 
 TEST(Published, ARunAsThePaperHasItIsKeptApartOnlyByWhatIsNotKnown) {
-  const PublishedMatch match = published_match(run_of("cifar-100-10", 50000, 10000));
+  const PublishedMatch match = published_match(reported_run("cifar-100-10", 50000, 10000));
   ASSERT_TRUE(match.number.has_value()) << match.why;
   EXPECT_EQ(match.number->column, "C100-10");
   EXPECT_EQ(match.number->row, "LoRA-P&M");
@@ -53,7 +54,7 @@ TEST(Published, ARunAsThePaperHasItIsKeptApartOnlyByWhatIsNotKnown) {
 }
 
 TEST(Published, WhatDiffersIsNamed) {
-  ReportedRun run = run_of("cifar-100-10", 5000, 10000);
+  ReportedRun run = reported_run("cifar-100-10", 5000, 10000);
   run.config["curvature"] = "empirical:scale=secant";
   run.tasks.back().record.backbone_name = "dinov2";
   const PublishedMatch match = published_match(run);
@@ -69,15 +70,15 @@ TEST(Published, WhatDiffersIsNamed) {
 TEST(Published, PartsThatThePaperDoesNotHaveAreNamed) {
   for (const auto& [key, kind] :
        {std::pair("objective", "cosface"), {"penalty", "ewc"}, {"classifier", "ridge"}}) {
-    ReportedRun run = run_of("cifar-100-10", 50000, 10000);
+    ReportedRun run = reported_run("cifar-100-10", 50000, 10000);
     run.config[key] = kind;
     EXPECT_EQ(published_match(run).number.value().names(kNo), "settings") << key;
   }
 }
 
-TEST(Published, ColumnsAreToldApartByTheirTasks) {
-  const PublishedMatch ten = published_match(run_of("imagenet-r-10", 24000, 6000));
-  const PublishedMatch twenty = published_match(run_of("imagenet-r-20", 24000, 6000));
+TEST(Published, ColumnsAreDistinguishedByTheirTasks) {
+  const PublishedMatch ten = published_match(reported_run("imagenet-r-10", 24000, 6000));
+  const PublishedMatch twenty = published_match(reported_run("imagenet-r-20", 24000, 6000));
   EXPECT_EQ(ten.number.value().column, "INR-10");
   EXPECT_EQ(ten.number->average_anytime, 85.29);
   EXPECT_EQ(twenty.number.value().column, "INR-20");
@@ -86,7 +87,7 @@ TEST(Published, ColumnsAreToldApartByTheirTasks) {
 }
 
 TEST(Published, AnotherOrderOfTheClassesIsSaid) {
-  ReportedRun run = run_of("cub-200-10", 0, 0);
+  ReportedRun run = reported_run("cub-200-10", 0, 0);
   EXPECT_THAT(published_match(run).number.value().conditions[1].found, HasSubstr("as in configs"));
   std::swap(run.tasks[0].record.classes, run.tasks[1].record.classes);
   EXPECT_THAT(published_match(run).number.value().conditions[1].found,
@@ -94,7 +95,7 @@ TEST(Published, AnotherOrderOfTheClassesIsSaid) {
 }
 
 TEST(Published, RowsAreChosenByTheMethod) {
-  ReportedRun run = run_of("s-domainnet-5", 47530, 20450);
+  ReportedRun run = reported_run("s-domainnet-5", 47530, 20450);
   run.config["epochs"] = 5;  // the column's own
   run.config["perturbation"] = "none";
   EXPECT_EQ(published_match(run).number.value().row, "LoRA-M");
@@ -106,7 +107,7 @@ TEST(Published, RowsAreChosenByTheMethod) {
 }
 
 TEST(Published, OtherClassesHaveNone) {
-  ReportedRun run = run_of("cifar-100-10", 50000, 10000);
+  ReportedRun run = reported_run("cifar-100-10", 50000, 10000);
   run.tasks[3].record.classes[0] = "aurochs";
   EXPECT_THAT(published_match(run).why, HasSubstr("no number is published for these tasks"));
 }

@@ -39,7 +39,7 @@ TEST_F(RunPage, SaysWhatWasReachedAndLost) {
 TEST_F(RunPage, ShowsTheErrorBudgetWhereItWasMeasured) {
   SmallRun run;
   const RunFolder folder(make("one", {.correct = {{9}}}));
-  TaskRecord record = task_of(run, 0);
+  TaskRecord record = make_task(run, 0);
   record.metrics.rise_predicted = 0.125;
   record.metrics.rise_measured = 0.25;
   rewrite_task(folder, record);
@@ -125,8 +125,8 @@ TEST_F(RunPage, ARunWithoutAFinishedTaskHasAPageAndNoneHasNot) {
 TEST_F(RunPage, IsWrittenAfterEachTaskAndAFailureEndsNothing) {
   const std::filesystem::path run = make("one", {});
   RunPageWriter(run, kKnown).on(TaskSaved{});
-  EXPECT_EQ(text_of(run / "report.html"), run_page(run, kKnown));
-  EXPECT_EQ(text_of(run / "accuracy.csv"), accuracy_csv(run));
+  EXPECT_EQ(read_text(run / "report.html"), run_page(run, kKnown));
+  EXPECT_EQ(read_text(run / "accuracy.csv"), accuracy_csv(run));
   testing::internal::CaptureStderr();
   RunPageWriter(folder_ / "nowhere", kKnown).on(TaskSaved{});
   EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("report.html is not written"));

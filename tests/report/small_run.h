@@ -23,7 +23,7 @@ struct SmallRun {
   std::vector<std::vector<std::int64_t>> correct = {{9}, {6, 7}};
 };
 
-inline TaskRecord task_of(const SmallRun& run, std::size_t index) {
+inline TaskRecord make_task(const SmallRun& run, std::size_t index) {
   const std::size_t tasks = index + 1;
   TaskRecord record;
   record.index = static_cast<std::int64_t>(index);
@@ -41,11 +41,11 @@ inline TaskRecord task_of(const SmallRun& run, std::size_t index) {
   record.merge.weights_before = record.merge.weights_after = std::string(64, '0');
   record.metrics.after_merge = counted(Counts(tasks, 10), run.correct.at(index), Counts(tasks, 10));
   record.metrics.before_merge = record.metrics.after_merge;
-  for (double& right : sums_of(record.metrics.before_merge, "correct")) ++right;
+  for (double& right : score_sums(record.metrics.before_merge, "correct")) ++right;
   return record;
 }
 
-inline StateRecord state_of(const SmallRun& run, std::size_t tasks) {
+inline StateRecord make_state(const SmallRun& run, std::size_t tasks) {
   StateRecord state;
   state.tasks_done = static_cast<std::int64_t>(tasks);
   state.layout = AdaptedLayout({{.name = "block.0.key", .out = 1, .in = 1}});
@@ -55,7 +55,7 @@ inline StateRecord state_of(const SmallRun& run, std::size_t tasks) {
   state.config = run.config;
   state.numerics = "{}";
   for (std::size_t index = 0; index < tasks; ++index) {
-    const TaskRecord task = task_of(run, index);
+    const TaskRecord task = make_task(run, index);
     put_head(state.memory, task.index, task.head);
     state.classes.push_back(task.classes);
     state.accuracy.add_row(task.metrics.after_merge, task.metrics.before_merge);
@@ -73,11 +73,11 @@ class RunsTest : public testing::Test {
     const RunFolder folder(folder_ / name);
     folder.create(R"({"world_size": 2, "config": {"pack": "data/it's.h5", "out": "runs/a b"}})");
     for (std::size_t index = 0; index < run.correct.size(); ++index)
-      folder.commit(task_of(run, index), state_of(run, index + 1));
+      folder.commit(make_task(run, index), make_state(run, index + 1));
     return folder.path();
   }
 
-  static std::string text_of(const std::filesystem::path& file) {
+  static std::string read_text(const std::filesystem::path& file) {
     std::stringstream text;
     text << std::ifstream(file).rdbuf();
     return text.str();

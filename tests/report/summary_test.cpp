@@ -15,7 +15,7 @@ using testing::Not;
 
 // After task t, on task j: 90 - 10 (t - j) of 100, never below 10; ten more before the merge on the
 // newest task.
-AccuracyMatrix matrix_of(int tasks) {
+AccuracyMatrix make_matrix(int tasks) {
   AccuracyMatrix matrix;
   for (int t = 0; t < tasks; ++t) {
     const std::size_t seen = static_cast<std::size_t>(t) + 1;
@@ -37,7 +37,7 @@ std::size_t widest_line(const std::string& text) {
 
 TEST(Summary, ShowsMatrixAlphasAndNumbers) {
   EXPECT_EQ(
-      summary_table(matrix_of(3), {1, 0.5, 0.25}),
+      summary_table(make_matrix(3), {1, 0.5, 0.25}),
       "Accuracy in % after each task (row) on the test samples of each task (column), choosing "
       "among all\n"
       "classes seen. all: on the samples of all tasks so far.\n"
@@ -61,7 +61,7 @@ TEST(Summary, ShowsMatrixAlphasAndNumbers) {
 }
 
 TEST(Summary, HeadsWithTheAccuracyGivenTheTask) {
-  const std::string table = summary_table(matrix_of(3), {1, 0.5, 0.25}, 100, /*task_given=*/true);
+  const std::string table = summary_table(make_matrix(3), {1, 0.5, 0.25}, 100, /*task_given=*/true);
   EXPECT_THAT(table, HasSubstr("    3  95.0  95.0  95.0  95.0  0.250\n"));
   EXPECT_THAT(table, HasSubstr("last accuracy                 95.0  %"));
   EXPECT_THAT(table, HasSubstr("forgetting                     0.0  points"));
@@ -71,34 +71,34 @@ TEST(Summary, HeadsWithTheAccuracyGivenTheTask) {
 }
 
 TEST(Summary, ShowsADashWhereATaskWasNotTested) {
-  AccuracyMatrix matrix = matrix_of(1);
+  AccuracyMatrix matrix = make_matrix(1);
   const EvaluationRow row = counted({0, 100}, {0, 50}, {0, 60});
   matrix.add_row(row, row);
   const std::string table = summary_table(matrix, {});
   EXPECT_THAT(table, HasSubstr("    2     -  50.0  50.0\n"));
   EXPECT_THAT(table, HasSubstr("-: not tested"));
   EXPECT_THAT(table, HasSubstr("backward transfer               -"));
-  EXPECT_THAT(summary_table(matrix_of(2), {}), Not(HasSubstr("not tested")));
+  EXPECT_THAT(summary_table(make_matrix(2), {}), Not(HasSubstr("not tested")));
 }
 
 TEST(Summary, LeavesAlphaOutWhereNothingIsMerged) {
-  EXPECT_THAT(summary_table(matrix_of(3), {}), Not(HasSubstr("alpha")));
+  EXPECT_THAT(summary_table(make_matrix(3), {}), Not(HasSubstr("alpha")));
 }
 
 TEST(Summary, TwentyTasksFit100ColumnsWithAllTheirCells) {
-  const std::string table = summary_table(matrix_of(20), std::vector<double>(20, 0.05));
+  const std::string table = summary_table(make_matrix(20), std::vector<double>(20, 0.05));
   EXPECT_LE(widest_line(table), 100u);
   EXPECT_THAT(table, HasSubstr("60  70  80  90   28  0.050\n"));
 }
 
 TEST(Summary, SixtyTasksKeepTheLinesShortWithoutTheColumns) {
-  const std::string table = summary_table(matrix_of(60), std::vector<double>(60, 0.05));
+  const std::string table = summary_table(make_matrix(60), std::vector<double>(60, 0.05));
   EXPECT_LE(widest_line(table), 100u);
   EXPECT_THAT(table, HasSubstr("after   new   all  alpha\n"));
 }
 
 TEST(Summary, OneTaskHasNothingToForget) {
-  EXPECT_THAT(summary_table(matrix_of(1), {1}), HasSubstr("needs two tasks"));
+  EXPECT_THAT(summary_table(make_matrix(1), {1}), HasSubstr("needs two tasks"));
 }
 
 TEST(Summary, SaysThatNothingIsFinished) {
@@ -107,7 +107,7 @@ TEST(Summary, SaysThatNothingIsFinished) {
 
 TEST(Summary, RefusesAlphasThatDoNotFit) {
   try {
-    summary_table(matrix_of(3), {1, 0.5});
+    summary_table(make_matrix(3), {1, 0.5});
     FAIL();
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("each of 3"), HasSubstr("found 2")));

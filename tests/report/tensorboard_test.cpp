@@ -43,19 +43,19 @@ TEST_F(TensorBoard, ARecordForEachStepAndEachNumberOfATask) {
   report.on(evaluated(0, false, {9}));
   report.on(evaluated(0, true, {8}));
   EXPECT_EQ(records(), 7u);  // alpha, before, the two after, one task
-  EXPECT_THAT(text_of(events_), HasSubstr("tasks/01"));
-  EXPECT_THAT(text_of(events_), Not(HasSubstr("stream/forgetting")));  // of a single task
+  EXPECT_THAT(read_text(events_), HasSubstr("tasks/01"));
+  EXPECT_THAT(read_text(events_), Not(HasSubstr("stream/forgetting")));  // of a single task
 }
 
-TEST_F(TensorBoard, GoesOnAfterTheLastWholeRecord) {
+TEST_F(TensorBoard, ContinuesAfterTheLastWholeRecord) {
   {
     TensorBoardReport report(events_, {});
     report.on(StepDone{.loss = 1.5});
   }
-  const std::string two = text_of(events_);
+  const std::string two = read_text(events_);
   std::ofstream(events_, std::ios::app) << event_record("a third").substr(0, 12);
   TensorBoardReport report(events_, {});
-  EXPECT_EQ(text_of(events_), two);  // and no second version
+  EXPECT_EQ(read_text(events_), two);  // and no second version
   report.on(StepDone{.loss = 1.5});
   report.close();
   EXPECT_EQ(records(), 3u);
@@ -68,7 +68,7 @@ TEST_F(TensorBoard, ForgettingCountsTheTasksBeforeAResume) {
   report.on(evaluated(1, false, {6, 9}));
   report.on(evaluated(1, true, {7, 8}));
   report.close();
-  const std::string events = text_of(events_);
+  const std::string events = read_text(events_);
   const float forgetting = 0.9f - 0.7f;
   const std::size_t at = events.find("stream/forgetting");
   ASSERT_NE(at, std::string::npos);

@@ -169,7 +169,7 @@ TEST(Terminal, BarNeverReachesTheLastColumn) {
   }
 }
 
-TEST(Terminal, ColourOnlyWhereItIsAskedFor) {
+TEST(Terminal, ColourOnlyWhereItIsRequested) {
   EXPECT_THAT(shown({.colour = true}), HasSubstr("\x1b[33m"));
   EXPECT_THAT(shown({}), Not(HasSubstr("\x1b")));
 }

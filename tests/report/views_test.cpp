@@ -63,7 +63,7 @@ TaskRecord task_record(std::int64_t index) {
   if (index == 1) record.merge.remark = "The merge keeps little of this task.";
   record.metrics.after_merge = counted(Counts(tasks, 10), Counts(tasks, 5), Counts(tasks, 8));
   record.metrics.before_merge = record.metrics.after_merge;
-  sums_of(record.metrics.before_merge, "correct").back() = 9;
+  score_sums(record.metrics.before_merge, "correct").back() = 9;
   record.metrics.loss_first_step = 1.5;
   record.metrics.seconds_train = 93;
   return record;
@@ -105,7 +105,7 @@ class Views : public testing::Test {
 
   std::string refusal(const std::filesystem::path& path) const {
     try {
-      view_of(path);
+      make_view(path);
     } catch (const InputError& error) {
       return error.what();
     }
@@ -118,7 +118,7 @@ class Views : public testing::Test {
 
 TEST_F(Views, RunShowsItsTasksMergesAndSummary) {
   make_run(2);
-  const View view = view_of(run_.path());
+  const View view = make_view(run_.path());
   EXPECT_THAT(view.text, AllOf(HasSubstr("2 tasks done"), HasSubstr("merge closed-form; epochs 40"),
                                HasSubstr("tiny bbbbbbbbbbbb"), HasSubstr("task 2: left2, right2"),
                                HasSubstr("The merge keeps little of this task.")));
@@ -134,14 +134,14 @@ TEST_F(Views, RunShowsItsTasksMergesAndSummary) {
   EXPECT_EQ(data["tasks"][1]["merge"]["remark"], "The merge keeps little of this task.");
 }
 
-TEST_F(Views, ManifestStandsForItsRun) {
+TEST_F(Views, ManifestMeansItsRun) {
   make_run(1);
-  EXPECT_EQ(view_of(run_.path() / "manifest.json").json, view_of(run_.path()).json);
+  EXPECT_EQ(make_view(run_.path() / "manifest.json").json, make_view(run_.path()).json);
 }
 
 TEST_F(Views, RunThatHasJustBegunShowsWhatIsSet) {
   make_run(0);
-  const View view = view_of(run_.path());
+  const View view = make_view(run_.path());
   EXPECT_THAT(view.text, AllOf(HasSubstr("0 tasks done"), HasSubstr("epochs 40"),
                                HasSubstr("No task is finished yet.")));
   EXPECT_EQ(json::parse(view.json)["tasks"], json::array());
@@ -150,7 +150,7 @@ TEST_F(Views, RunThatHasJustBegunShowsWhatIsSet) {
 TEST_F(Views, RunIgnoresRecordsThatTheManifestDoesNotNameYet) {
   make_run(1);
   std::ofstream(run_.task_file(1)) << "half written";
-  EXPECT_EQ(json::parse(view_of(run_.path()).json)["tasks_done"], 1);
+  EXPECT_EQ(json::parse(make_view(run_.path()).json)["tasks_done"], 1);
 }
 
 TEST_F(Views, RunWithoutCoefficientsShowsNoAlphas) {
@@ -159,13 +159,13 @@ TEST_F(Views, RunWithoutCoefficientsShowsNoAlphas) {
   record.merge.coefficients.clear();
   record.merge.alpha_unclamped.reset();
   run_.commit(record, state_record(1));
-  EXPECT_THAT(view_of(run_.path()).text, Not(HasSubstr("all  alpha")));
-  EXPECT_EQ(json::parse(view_of(run_.path()).json)["alphas"], json::array());
+  EXPECT_THAT(make_view(run_.path()).text, Not(HasSubstr("all  alpha")));
+  EXPECT_EQ(json::parse(make_view(run_.path()).json)["alphas"], json::array());
 }
 
 TEST_F(Views, TaskRecordShowsModulesMergeAndAccuracy) {
   make_run(2);
-  const View view = view_of(run_.task_file(1));
+  const View view = make_view(run_.task_file(1));
   EXPECT_THAT(view.text,
               AllOf(HasSubstr("task 2 (task 2): 2 classes, 1,200 training samples, seed 7"),
                     HasSubstr("alpha 0.125000, before the clamp 0.125000 = 5.000000e-01 / 4.0"),
@@ -193,7 +193,7 @@ TEST_F(Views, AScoreThatNobodyKnowsIsShownByItsOwnName) {
   state.accuracy = {};
   state.accuracy.add_row(after, before);
   run_.commit(record, state);
-  const View task = view_of(run_.task_file(0));
+  const View task = make_view(run_.task_file(0));
   EXPECT_THAT(task.text, HasSubstr("given the task     token_score\n"));
   EXPECT_THAT(task.text, HasSubstr("80.0 -> 80.0  0.250 -> 0.062\n"));
   const json metrics = json::parse(task.json)["metrics"];
@@ -201,8 +201,8 @@ TEST_F(Views, AScoreThatNobodyKnowsIsShownByItsOwnName) {
   EXPECT_EQ(metrics["after_merge"]["token_score"].dump(), "[7.5]");
   EXPECT_EQ(metrics["after_merge"]["weights"].dump(), R"({"token_score":[120]})");
   for (const std::filesystem::path& path : {run_.path(), run_.state_file(0)})
-    EXPECT_THAT(view_of(path).text, HasSubstr("token_score                  0.0625  ")) << path;
-  const json summary = json::parse(view_of(run_.path()).json)["summary"];
+    EXPECT_THAT(make_view(path).text, HasSubstr("token_score                  0.0625  ")) << path;
+  const json summary = json::parse(make_view(run_.path()).json)["summary"];
   EXPECT_EQ(summary["last_token_score"], 0.0625);
   EXPECT_EQ(summary["last_token_score_before_merge"], 0.25);
 
@@ -212,14 +212,14 @@ TEST_F(Views, AScoreThatNobodyKnowsIsShownByItsOwnName) {
                               .task_names = {"one"},
                               .classes = {{"a", "b"}},
                               .remarks = {}};
-  const View evaluation = view_of_evaluation(title, after);
+  const View evaluation = evaluation_view(title, after);
   EXPECT_THAT(evaluation.text, HasSubstr("given the task  token_score\n"));
   EXPECT_EQ(json::parse(evaluation.json)["all"]["token_score"], 0.0625);
   EXPECT_EQ(json::parse(evaluation.json)["tasks"][0]["classes"],
             json::array());  // nothing was counted
   Sweep sweep;
   sweep.points = {{0, before}, {1, after}};
-  EXPECT_EQ(csv_of_sweep(sweep),
+  EXPECT_EQ(sweep_csv(sweep),
             "alpha,accuracy,accuracy_given_task,token_score,new_accuracy,new_accuracy_given_task,"
             "new_token_score,own,best\n"
             "0.0,0.9,0.8,0.25,0.9,0.8,0.25,0,1\n1.0,0.5,0.8,0.0625,0.5,0.8,0.0625,0,0\n");
@@ -236,14 +236,14 @@ TEST_F(Views, TaskRecordShowsOneAlphaForEachModule) {
   record.merge.module_numerators = {1, 9};
   record.merge.module_denominators = {4, 8};
   run_.commit(record, state_record(1));
-  EXPECT_THAT(view_of(run_.task_file(0)).text,
+  EXPECT_THAT(make_view(run_.task_file(0)).text,
               AllOf(HasSubstr("alpha 0.500000 in the mean of 2, from 0.250000 to 0.750000 = 5.0"),
                     HasSubstr("own alpha  alpha\n"), HasSubstr("0.250  0.250\n"),
                     HasSubstr("1.125  0.750\n"), HasSubstr("of the module alone\n")));
-  EXPECT_EQ(json::parse(view_of(run_.path()).json)["alphas"], json({0.5}));
+  EXPECT_EQ(json::parse(make_view(run_.path()).json)["alphas"], json({0.5}));
 }
 
-TEST_F(Views, AStepSaysWhereTheTaskStands) {
+TEST_F(Views, AStepSaysHowFarTheTaskIs) {
   run_.create(kRunJson);
   const TaskRecord task = task_record(0);
   StepRecord step;
@@ -258,17 +258,17 @@ TEST_F(Views, AStepSaysWhereTheTaskStands) {
   step.config = "{}";
   step.numerics = R"({"threads":1})";
   run_.commit_step(step, {{"metrics.jsonl", 0}});
-  const View view = view_of(run_.path() / "step-0000-00001234.h5");
+  const View view = make_view(run_.path() / "step-0000-00001234.h5");
   EXPECT_THAT(view.text,
               AllOf(HasSubstr("task 1 after step 1,234 of 2,000"),
                     HasSubstr("4 steps skipped; trained for 1:01"), HasSubstr("the first task")));
   EXPECT_EQ(json::parse(view.json)["step"]["steps_done"], 1234);
-  EXPECT_THAT(view_of(run_.path()).text, HasSubstr("No task is finished yet"));
+  EXPECT_THAT(make_view(run_.path()).text, HasSubstr("No task is finished yet"));
 }
 
 TEST_F(Views, StateShowsTasksLayoutAndAccuracy) {
   make_run(2);
-  const View view = view_of(run_.state_file(1));
+  const View view = make_view(run_.state_file(1));
   EXPECT_THAT(view.text,
               AllOf(HasSubstr("state after 2 tasks"),
                     HasSubstr("12 adapted weights, |theta_hat - theta_hat_0| = 1.7321"),

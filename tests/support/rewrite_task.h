@@ -18,7 +18,7 @@ inline void rewrite_task(const RunFolder& run, const TaskRecord& record) {
   const std::string content_sha256 = write_task_record(file, record);
   std::string text = read_file(path);
   for (const auto& [old, now] :
-       {std::pair(before.sha256, sha256_of_file(file)), {before.content_sha256, content_sha256}})
+       {std::pair(before.sha256, sha256_file(file)), {before.content_sha256, content_sha256}})
     text.replace(text.find(old), old.size(), now);
   std::ofstream(path) << text;
 }

@@ -29,7 +29,7 @@ inline EvaluationRow counted(const Counts& samples, const Counts& correct, const
 }
 
 // The sums of a score, to be changed.
-inline std::vector<double>& sums_of(EvaluationRow& row, std::string_view name) {
+inline std::vector<double>& score_sums(EvaluationRow& row, std::string_view name) {
   return const_cast<Score&>(row.score(name)).sums;
 }
 

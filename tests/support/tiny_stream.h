@@ -244,7 +244,7 @@ inline Fisher curvature_everywhere(Session& session, const Task& task, const Hea
   return fisher;
 }
 
-inline double loss_of(Session& session, const Task& task, const Head& head) {
+inline double measure_loss(Session& session, const Task& task, const Head& head) {
   return mean_loss(session, task, head, *objectives().make(session.config.objective));
 }
 

@@ -70,7 +70,7 @@ TEST_F(AdaptedLinearTest, ValueAndGradientsAreThoseOfTheProductWrittenOut) {
 }
 
 // Rows of three samples with a c each, written out: in float32, and nearly so in bf16.
-TEST_F(AdaptedLinearTest, EverySampleCanHaveAScaleOfItsOwn) {
+TEST_F(AdaptedLinearTest, EverySampleCanHaveItsOwnScale) {
   const Lora lora = adapter();
   const at::Tensor c = at::tensor({0.5F, 1.5F, 1.0F});
   const at::Tensor rows = at::tensor({0.5F, 0.5F, 1.5F, 1.0F, 1.0F}).unsqueeze(1);

@@ -64,7 +64,7 @@ TEST(LanesTest, EveryLaneBelongsToOneRank) {
   const Lanes lanes{.count = 7};
   std::vector<std::int64_t> all;
   for (int rank = 0; rank < 3; ++rank) {
-    for (const std::int64_t lane : lanes.of(rank, 3)) all.push_back(lane);
+    for (const std::int64_t lane : lanes.of_rank(rank, 3)) all.push_back(lane);
   }
   EXPECT_THAT(all, testing::UnorderedElementsAre(0, 1, 2, 3, 4, 5, 6));
 }

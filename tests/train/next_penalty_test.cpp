@@ -15,7 +15,8 @@ class ToyPenalty : public Penalty {
  public:
   explicit ToyPenalty(bool by_curvature) : by_curvature_(by_curvature) {}
   bool needs_curvature() const override { return by_curvature_; }
-  QuadraticPenalty of(const CurvatureMemory& memory, std::span<const float> merged) const override {
+  QuadraticPenalty quadratic(const CurvatureMemory& memory,
+                             std::span<const float> merged) const override {
     const auto curvature = by_curvature_ ? static_cast<float>(memory.s0()[0]) : 1;
     return {.curvature = std::vector<float>(merged.size(), curvature),
             .slope = std::vector<float>(merged.begin(), merged.end())};

@@ -98,7 +98,7 @@ TEST_F(Recorded, EvaluationAndLossAreTheSameToTheBit) {
   std::vector<EvaluationRow> rows;
   for (const MakeGraph& make_graph : {MakeGraph(), graphs_.maker()}) {
     Session session = stream_.session(make_graph);
-    losses.push_back(loss_of(session, stream_.task(), task.head));
+    losses.push_back(measure_loss(session, stream_.task(), task.head));
     session.config.evaluation_batch = 2;
     rows.push_back(evaluated(session, stream_.pretrained(), stream_.task(), task.head));
   }

@@ -48,14 +48,14 @@ TEST_P(ScalesBySample, AStepHandsEverySampleTheScaleOfItsPlaceInTheBatch) {
   StepReader reader(session, stream_.task(), *perturbation, all_lanes);
   const StepInput input = reader.read(1);
   EXPECT_EQ(input.perturbation.by_sample,
-            perturbation->of({stream_.config.seed, 0, 1}, std::ssize(input.positions)).by_sample);
-  std::vector<float> dealt;
+            perturbation->draw({stream_.config.seed, 0, 1}, std::ssize(input.positions)).by_sample);
+  std::vector<float> scales;
   for (const std::optional<Batch>& lane : input.lanes) {
     ASSERT_EQ(lane->numbers.numel(), lane->size());
-    dealt.insert(dealt.end(), lane->numbers.const_data_ptr<float>(),
-                 lane->numbers.const_data_ptr<float>() + lane->numbers.numel());
+    scales.insert(scales.end(), lane->numbers.const_data_ptr<float>(),
+                  lane->numbers.const_data_ptr<float>() + lane->numbers.numel());
   }
-  EXPECT_THAT(dealt, testing::UnorderedElementsAreArray(input.perturbation.by_sample));
+  EXPECT_THAT(scales, testing::UnorderedElementsAreArray(input.perturbation.by_sample));
   // Another distribution, the same scale for every sample.
   for (std::int64_t lane = 0; lane < 4; ++lane) {
     StepReader one(session, stream_.task(), *perturbation, {lane});

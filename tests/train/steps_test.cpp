@@ -10,7 +10,7 @@
 namespace palimpsest {
 namespace {
 
-TEST(Sampler, EveryPassHoldsEverySampleOnceAndKeepsTheShortBatch) {
+TEST(Sampler, EveryPassHasEverySampleOnceAndKeepsTheShortBatch) {
   const Sampler sampler({1, 30, false}, 0, 70);
   EXPECT_EQ(sampler.steps_per_pass(), 3);
   for (std::int64_t pass = 0; pass < 2; ++pass) {

@@ -29,7 +29,7 @@ class TaskParametersTest : public StreamTest {
   }
 };
 
-TEST_F(TaskParametersTest, AFrozenFactorStaysAsItBeganAndATaskGoesOnFromAnyStep) {
+TEST_F(TaskParametersTest, AFrozenFactorStaysAsItBeganAndATaskResumesFromAnyStep) {
   for (const Learns learns : {Learns{.a = false, .b = true}, Learns{.a = true, .b = true}}) {
     TaskProgress first, fifth, last;
     const TrainedTask whole = trained_with(learns, 1, first),

@@ -67,7 +67,7 @@ void check(const Arguments& arguments, const std::vector<std::string>& words) {
 }
 
 // From the folder's run.json, whose relative paths start at the current folder, as the run's did.
-std::filesystem::path backbone_of(const Arguments& arguments) {
+std::filesystem::path find_backbone(const Arguments& arguments) {
   if (!arguments.backbone.empty()) return arguments.backbone;
   const std::filesystem::path run = arguments.source / "run.json";
   if (std::filesystem::exists(run)) {
@@ -96,7 +96,7 @@ void check_backbone(const ExportSource& source, const Checkpoint& weights,
 int run(const Arguments& arguments) {
   const auto task = arguments.task ? std::optional(*arguments.task - 1) : std::nullopt;
   const ExportSource source = open_export_source(arguments.source, task, arguments.optimum);
-  const std::filesystem::path folder = backbone_of(arguments);
+  const std::filesystem::path folder = find_backbone(arguments);
   const Checkpoint weights(folder);
   const BackboneConfig config = read_backbone_config(folder, weights);
   check_backbone(source, weights, config);

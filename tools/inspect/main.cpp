@@ -54,11 +54,11 @@ View view_asked_for(const Arguments& arguments, const std::vector<std::filesyste
   if (arguments.cosines && (bounded || paths.size() > 1))
     throw UsageError("--cosines is of one run, found more; see --help");
   if (arguments.cosines)
-    return view_of_cosines(cosines_of_run(paths[0], kThreads), paths[0].string());
+    return cosines_view(task_vector_cosines(paths[0], kThreads), paths[0].string());
   if (bounded && paths.size() > 1)
     throw UsageError("--frozen and --joint bound one run, found several; see --help");
-  if (bounded) return view_of_decomposition(paths[0], arguments.frozen, arguments.joint);
-  return paths.size() > 1 ? view_of_repetitions(paths) : view_of(paths[0]);
+  if (bounded) return decomposition_view(paths[0], arguments.frozen, arguments.joint);
+  return paths.size() > 1 ? repetitions_view(paths) : make_view(paths[0]);
 }
 
 }  // namespace

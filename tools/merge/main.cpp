@@ -121,13 +121,12 @@ View merge_adapters(const Arguments& arguments) {
                                                  .rule = arguments.rule,
                                                  .threads = kThreads});
   if (!arguments.out.empty()) write_merged_record(arguments.out, result.record);
-  return view_of_merge(result, concat(arguments.adapters.size(), " adapters"),
-                       arguments.out.string());
+  return merge_view(result, concat(arguments.adapters.size(), " adapters"), arguments.out.string());
 }
 
 View merge_run(const Arguments& arguments) {
   if (arguments.audit)
-    return view_of_audit(audit_of_run(arguments.run, kThreads), arguments.run.string());
+    return audit_view(audit_run(arguments.run, kThreads), arguments.run.string());
   RunRequest request{
       .run = arguments.run, .rule = arguments.rule, .tasks = arguments.tasks, .threads = kThreads};
   for (std::int64_t& task : request.tasks) --task;
@@ -137,7 +136,7 @@ View merge_run(const Arguments& arguments) {
     add_heads(result, request);
     write_merged_record(arguments.out, result.record);
   }
-  return view_of_merge(result, arguments.run.string(), arguments.out.string());
+  return merge_view(result, arguments.run.string(), arguments.out.string());
 }
 
 int merge(const Arguments& arguments) {

@@ -13,7 +13,7 @@ namespace palimpsest {
 enum class DataType { kFloat32, kFloat64 };
 
 // Bytes of one element.
-std::size_t size_of(DataType type);
+std::size_t element_size(DataType type);
 
 // `count` elements at `data`. `stream`: the CUDA stream that produces and consumes them; null for
 // host memory.

@@ -16,9 +16,9 @@ struct Field {
 
 // The row of a member: `parameter`, with the type and the choices that follow from the member's.
 template <typename Settings, typename T>
-Parameter row_of(T Settings::*, Parameter parameter) {
+Parameter make_row(T Settings::*, Parameter parameter) {
   if constexpr (std::is_enum_v<T>) {
-    parameter.choices = names_of<T>();
+    parameter.choices = choice_names<T>();
     parameter.type = Type::kWord;
   } else if constexpr (std::is_same_v<T, bool>) {
     parameter.type = Type::kSwitch;
@@ -36,7 +36,7 @@ Parameter row_of(T Settings::*, Parameter parameter) {
 
 // A whole number that may also be a word has 0 for the word.
 template <typename Settings, typename T>
-Field<Settings> field_of(T Settings::*member, const Parameter& parameter) {
+Field<Settings> make_field(T Settings::*member, const Parameter& parameter) {
   if constexpr (std::is_enum_v<T>) {
     return {[member](const Settings& settings) { return std::string(name(settings.*member)); },
             [member](Settings& settings, const ParameterValue& value) {

@@ -65,7 +65,7 @@ std::string print_config(const KeyTable& table, const RunConfig& config);
 bool is_taken_by(const Key& key, std::string_view verb);
 
 // The settings that a verb takes, by name, and what becomes of others.
-std::string settings_of_verb_help(const KeyTable& table, std::string_view verb);
+std::string verb_settings_help(const KeyTable& table, std::string_view verb);
 
 // Help on every key: group, name, default, range or choices, effect on resume.
 std::string config_help(const KeyTable& table);

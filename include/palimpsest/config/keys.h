@@ -25,8 +25,8 @@ inline const Verbs kEverywhere = {"plan", "doctor", "eval", "predict"};
 // The row of a member of RunConfig. With `kinds` it is the text of a part of the method.
 template <typename T>
 Key key(std::string_view group, T RunConfig::*member, Parameter parameter, Verbs verbs = kPlanned) {
-  parameter = row_of(member, std::move(parameter));
-  Field<RunConfig> field = field_of(member, parameter);
+  parameter = make_row(member, std::move(parameter));
+  Field<RunConfig> field = make_field(member, parameter);
   return {std::move(parameter), group, std::move(field), std::move(verbs)};
 }
 
@@ -47,9 +47,9 @@ requires std::is_enum_v<decltype(Settings::kind)> Key key(std::string_view group
   return {std::move(parameter), group, std::move(field), std::move(verbs)};
 }
 
-std::vector<Key> keys_of_input();
-std::vector<Key> keys_of_training();   // except for the parts of the method
-std::vector<Key> keys_of_measuring();  // what is measured beside the method
-std::vector<Key> keys_of_running();
+std::vector<Key> input_keys();
+std::vector<Key> training_keys();   // except for the parts of the method
+std::vector<Key> measuring_keys();  // what is measured beside the method
+std::vector<Key> running_keys();
 
 }  // namespace palimpsest

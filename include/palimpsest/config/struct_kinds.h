@@ -20,8 +20,8 @@ struct StructKey {
 // Its default is that of the struct.
 template <typename Settings, typename T>
 StructKey<Settings> struct_key(T Settings::*member, Parameter parameter) {
-  parameter = row_of(member, std::move(parameter));
-  Field<Settings> field = field_of(member, parameter);
+  parameter = make_row(member, std::move(parameter));
+  Field<Settings> field = make_field(member, parameter);
   parameter.standard = field.get(Settings());
   return {std::move(parameter), std::move(field)};
 }

@@ -29,7 +29,7 @@ StateRecord make_state_record(const RunIdentity& run, std::span<const Task> task
                               const AdaptedLayout& layout, const StreamState& state);
 
 // The inverse: from a record to where the stream resumes.
-StreamState state_of(StateRecord record);
+StreamState to_stream_state(StateRecord record);
 
 // Throws UsageError or InputError when the state belongs to another run than this one: settings
 // (named one by one), backbone, pack, classes, or, unless allowed, what the bits depend on.
@@ -39,7 +39,7 @@ void check_resumable(const StepRecord& record, const RunIdentity& run, const Run
                      std::span<const Task> tasks);
 
 // What --fork or --continue names; "" in a run that begins from nothing.
-const std::string& origin_of(const RunConfig& config);
+const std::string& origin_path(const RunConfig& config);
 
 // Throws likewise when a new run cannot resume from the state: another backbone, other adapted
 // modules, other classes or test samples of the tasks done, or no memory that the run's parts need.

@@ -21,7 +21,7 @@ constexpr std::string_view name(Enum value) {
 
 // As a row of a setting has them.
 template <typename Enum>
-requires std::is_enum_v<Enum> std::vector<std::string_view> names_of() {
+requires std::is_enum_v<Enum> std::vector<std::string_view> choice_names() {
   constexpr static auto kNames = choices(Enum{});
   return {kNames.begin(), kNames.end()};
 }

@@ -33,7 +33,7 @@ std::string sha256(std::span<const std::byte> bytes);
 std::string sha256(std::string_view text);
 
 // Throws InputError when the file cannot be read.
-std::string sha256_of_file(const std::filesystem::path& path);
+std::string sha256_file(const std::filesystem::path& path);
 
 // CRC-32C (Castagnoli, reflected, as in iSCSI and TFRecord). Pass an earlier result to continue it.
 // By the processor's instruction where it has one and `by_instruction`, else by table: the same

@@ -15,7 +15,7 @@ namespace palimpsest {
 
 // Which ranks have a tensor's values. Rank 0 has those of every tensor.
 enum class Keeper { kRoot, kEveryRank };
-std::string_view name_of(Keeper keeper);  // "root", "every rank"
+std::string_view keeper_name(Keeper keeper);  // "root", "every rank"
 
 using TensorDims = std::vector<std::int64_t>;
 inline constexpr std::int64_t kAnySize = -1;  // as an expected dimension
@@ -30,13 +30,13 @@ struct NamedTensor {
 };
 
 // "float32", "float64", "int64".
-std::string_view type_of(const NamedTensor::Values& values);
-std::size_t bytes_of(const NamedTensor::Values& values);
+std::string_view element_type(const NamedTensor::Values& values);
+std::size_t size_in_bytes(const NamedTensor::Values& values);
 // "[2, 3]"; "[]" of a scalar, "n" for kAnySize.
 std::string shape_text(const TensorDims& dims);
 
 // "<part>/<instance>" of a tensor's name.
-std::string_view instance_of(std::string_view name);
+std::string_view instance_name(std::string_view name);
 
 // Ordered by name.
 class NamedTensors {
@@ -56,7 +56,7 @@ class NamedTensors {
   template <typename T>
   const std::vector<T>& values(std::string_view name, const TensorDims& expected) const {
     const NamedTensor& tensor = at(name);
-    check(name, tensor, type_of(std::vector<T>()), expected);
+    check(name, tensor, element_type(std::vector<T>()), expected);
     return std::get<std::vector<T>>(tensor.values);
   }
   // Moves the values out: the tensor is gone.
@@ -81,7 +81,7 @@ class NamedTensors {
 };
 
 // SHA-256 of all names, shapes and values.
-std::string hash_of(const NamedTensors& tensors);
+std::string hash_contents(const NamedTensors& tensors);
 
 // "<instance>/<task>" of the tensors whose first parts are these, by task. Throws Error when a task
 // is missing, or there twice, or the part after an instance is no task.

@@ -8,7 +8,7 @@ namespace palimpsest {
 
 // As a shell has it, 128 + the signal's number: 129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM.
 // SIGUSR1 counts as SIGTERM, since launch/mpirun.sh sends it for one.
-int exit_code_of_signal(int signal);
+int signal_exit_code(int signal);
 
 // "SIGTERM", or "signal 42".
 std::string signal_name(int signal);

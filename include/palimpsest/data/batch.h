@@ -41,6 +41,6 @@ at::Tensor token_mask(const Batch& batch);
 
 // What a batch consists of, targets and numbers last; nothing for texts in host memory, which are
 // more than tensors.
-std::vector<at::Tensor*> tensors_of(Batch& batch);
+std::vector<at::Tensor*> batch_tensors(Batch& batch);
 
 }  // namespace palimpsest

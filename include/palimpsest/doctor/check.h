@@ -89,9 +89,9 @@ struct Check {
   Judgement (*judge)(const RankFacts& ranks, const DoctorRequest& request);
 };
 
-std::vector<Check> checks_of_job();
-std::vector<Check> checks_of_devices();
-std::vector<Check> checks_of_exchanges();
-std::vector<Check> checks_of_folder();
+std::vector<Check> job_checks();
+std::vector<Check> device_checks();
+std::vector<Check> exchange_checks();
+std::vector<Check> folder_checks();
 
 }  // namespace palimpsest

@@ -20,7 +20,7 @@ struct Finding {
 };
 
 // "warn  threads        2 ranks of 4 threads on 2 cores. Start fewer ranks".
-std::string line_of(const Finding& finding);
+std::string finding_line(const Finding& finding);
 
 // On rank 0; elsewhere empty.
 struct Diagnosis {

@@ -18,7 +18,7 @@ EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::spa
 
 // Collective. The scores of each of these samples under these weights: [samples, classes],
 // row-major, on rank 0; empty elsewhere. Chunks, bits and Stopped as in evaluate().
-std::vector<float> logits_of(Session& session, const AdaptedWeights& weights,
-                             const LabelledSamples& samples, const ClassScores& scores);
+std::vector<float> compute_logits(Session& session, const AdaptedWeights& weights,
+                                  const LabelledSamples& samples, const ClassScores& scores);
 
 }  // namespace palimpsest

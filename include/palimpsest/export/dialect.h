@@ -26,7 +26,7 @@ struct WrittenName {
 };
 
 // What all names begin with in a model with a classifier ("vit."); "" elsewhere.
-std::string_view prefix_of(const VitConfig& config, Dialect dialect, bool with_classifier);
+std::string_view name_prefix(const VitConfig& config, Dialect dialect, bool with_classifier);
 
 // prefix: as in a model with a classifier. `canonical`: as format's canonical_weights has them.
 // Throws UsageError where that dialect has no model of this shape.
@@ -38,7 +38,7 @@ struct CanonicalTensor {
   std::string name;
   std::vector<std::int64_t> shape;
 };
-std::vector<CanonicalTensor> tensors_of(const VitConfig& config);
+std::vector<CanonicalTensor> vit_tensors(const VitConfig& config);
 
 // Where the weights of a module lie in the backbone's own files. `module`: by its canonical name,
 // as runs have it, or as peft found it in the model, with or without the model's own prefix

@@ -36,7 +36,7 @@ struct Spellings {
 
 const Spellings& bert_spellings();
 const Spellings& vit_spellings();
-const Spellings& spellings_of(const BackboneConfig& config);
+const Spellings& find_spellings(const BackboneConfig& config);
 
 class CanonicalWeights {
  public:
@@ -47,7 +47,7 @@ class CanonicalWeights {
 
   using Place = Spellings::Place;
   // Throws InputError when there is none, with the name that the checkpoint would have it under.
-  Place place_of(std::string_view canonical) const;
+  Place find_place(std::string_view canonical) const;
   std::string name_in_file(std::string_view canonical) const;  // for messages; throws as that
 
   // Leading dimensions of 1 left out. Throws InputError when there is no such tensor.

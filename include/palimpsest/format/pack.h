@@ -40,7 +40,7 @@ class Pack {
   explicit Pack(const std::filesystem::path& path);
 
   const std::string& kind() const { return contents_.kind; }  // tokens | pixels | encoded
-  bool holds_texts() const { return kind() == "tokens"; }
+  bool has_texts() const { return kind() == "tokens"; }
   const std::string& content_sha256() const { return content_sha256_; }
   const std::filesystem::path& path() const { return path_; }
   const std::vector<std::string>& classes() const { return contents_.classes; }

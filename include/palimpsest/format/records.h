@@ -241,7 +241,7 @@ TaskRecord read_task_parts(const std::filesystem::path& path, const TaskParts& p
 StateRecord read_state_heads(const std::filesystem::path& path);
 
 // The modules of a task record, as the flat vector has them.
-AdaptedLayout layout_of(const std::vector<LoraFactors>& lora);
+AdaptedLayout adapter_layout(const std::vector<LoraFactors>& lora);
 
 // A small file written and read exactly as a record is: what palimpsest doctor tries in a folder
 // before a run does. Takes the place of a file that is there. HDF5 locks the file for reading.

@@ -138,6 +138,6 @@ void check_named_file(const std::filesystem::path& file);
 
 // What is at a path where a run with a finished task was expected, as text: "nothing there", or
 // which run folders it contains, or of which one it is a part.
-std::string found_instead_of_run(const std::filesystem::path& path);
+std::string describe_missing_run(const std::filesystem::path& path);
 
 }  // namespace palimpsest

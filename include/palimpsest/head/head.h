@@ -22,7 +22,7 @@ class HeadKind {
   virtual std::string_view recorded_kind() const = 0;
   virtual double scale() const { return 1; }
   // Whether logits are scale() times the cosine of features and weights, without a bias.
-  virtual bool is_of_directions() const { return false; }
+  virtual bool ignores_lengths() const { return false; }
 
   // features [samples, features], weight [classes, features], bias [classes] -> [samples, classes].
   virtual at::Tensor logits(const at::Tensor& features, const at::Tensor& weight,
@@ -35,10 +35,10 @@ class HeadKind {
   // The heads of so many tasks, in a run's memory.
   virtual NeededMemory needs(std::int64_t tasks) const;
 
-  // Whether steps train it; else it is made_of() the features of a frozen backbone.
+  // Whether steps train it; else it is from_features() the features of a frozen backbone.
   virtual bool is_trained() const { return true; }
-  virtual Head made_of(const at::Tensor& features, std::span<const std::int64_t> targets,
-                       std::int64_t classes) const;
+  virtual Head from_features(const at::Tensor& features, std::span<const std::int64_t> targets,
+                             std::int64_t classes) const;
 };
 
 using HeadRow = PartKind<HeadKind>;

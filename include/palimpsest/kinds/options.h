@@ -44,7 +44,7 @@ Option option(std::string_view spelling, T& variable, std::string_view help, Par
   if (row.maximum == 0) row.maximum = 1e9;
   if constexpr (std::is_enum_v<T>) {
     row.type = Type::kWord;
-    row.choices = names_of<T>();
+    row.choices = choice_names<T>();
     row.store = [&variable](const ParameterValue& value) {
       variable = choice<T>(std::get<std::string>(value)).value();
     };

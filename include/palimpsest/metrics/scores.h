@@ -35,7 +35,7 @@ struct ScoreInfo {
 std::span<const ScoreInfo> known_scores();
 
 // Of a score that the table doesn't have: its own name throughout, which must outlive this.
-ScoreInfo info_of(std::string_view name);
+ScoreInfo score_info(std::string_view name);
 
 // Known ones as above, then the others as the row has them.
 std::vector<const Score*> in_table_order(const EvaluationRow& row);

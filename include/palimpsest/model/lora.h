@@ -26,8 +26,8 @@ class Lora {
     at::Tensor a, b;
   };
 
-  static std::vector<std::int64_t> shape_of_a(const LoraGroup& group, std::int64_t rank);
-  static std::vector<std::int64_t> shape_of_b(const LoraGroup& group, std::int64_t rank);
+  static std::vector<std::int64_t> a_shape(const LoraGroup& group, std::int64_t rank);
+  static std::vector<std::int64_t> b_shape(const LoraGroup& group, std::int64_t rank);
 
   // Over factors of those shapes, by group.
   Lora(std::vector<LoraGroup> groups, std::int64_t rank, double scale,

@@ -26,8 +26,8 @@ class Penalty {
 
   // Of the next task, whose task vector is measured from `merged` (theta_hat_{t-1} - theta_hat_0).
   // Throws Error when the sizes differ.
-  virtual QuadraticPenalty of(const CurvatureMemory& memory,
-                              std::span<const float> merged) const = 0;
+  virtual QuadraticPenalty quadratic(const CurvatureMemory& memory,
+                                     std::span<const float> merged) const = 0;
 };
 
 using PenaltyKind = PartKind<Penalty>;

@@ -28,7 +28,7 @@ class Perturbation {
   virtual ~Perturbation() = default;
 
   // Of the step of a global batch of so many samples.
-  virtual StepPerturbation of(const StepName& step, std::int64_t samples) const = 0;
+  virtual StepPerturbation draw(const StepName& step, std::int64_t samples) const = 0;
 
   // Whether a step is another one than that of an unperturbed adapter.
   virtual bool changes_steps() const { return true; }

@@ -33,7 +33,7 @@ struct Workload {
 Workload over_ranks(Workload work, std::int64_t ranks);
 
 // What the busiest of `parts` has of `count`.
-inline std::int64_t share_of(std::int64_t count, std::int64_t parts) {
+inline std::int64_t largest_share(std::int64_t count, std::int64_t parts) {
   return (count + parts - 1) / parts;
 }
 

@@ -13,17 +13,17 @@ namespace palimpsest {
 std::string rule_json(const MergeRule& rule);
 
 // The rule that a record names. Throws InputError where this program has none like it.
-std::unique_ptr<MergeRule> rule_of_record(const std::string& json);
+std::unique_ptr<MergeRule> parse_recorded_rule(const std::string& json);
 
 // All but the hashes of the weights.
-MergeRecord record_of(const MergeRule& rule, const TaskMerge& merge);
+MergeRecord to_record(const MergeRule& rule, const TaskMerge& merge);
 
 // Delta of all modules, in the layout's order, in its defined bits (merge/task_vector.h). `lora`:
 // every module of the layout once, in any order. Throws Error where one isn't in the layout.
-std::vector<float> task_vector_of(const std::vector<LoraFactors>& lora, const AdaptedLayout& layout,
-                                  int threads = 1);
+std::vector<float> make_task_vector(const std::vector<LoraFactors>& lora,
+                                    const AdaptedLayout& layout, int threads = 1);
 
 // The factors as rules see them; valid as long as `lora` is.
-std::vector<LowRankFactors> factors_of(const std::vector<LoraFactors>& lora);
+std::vector<LowRankFactors> to_low_rank_factors(const std::vector<LoraFactors>& lora);
 
 }  // namespace palimpsest

@@ -65,7 +65,7 @@ class Remerge {
 
  private:
   // Of the end point, where the memory takes it in; else nullptr.
-  const FisherRecord* fisher_of(const EndPoint& point) const;
+  const FisherRecord* find_fisher(const EndPoint& point) const;
   void check_kind(const FisherRecord& fisher, const std::string& name);
 
   const MergeRule* rule_;

@@ -67,7 +67,7 @@ struct Audit {
 
 // Merges the run again as remerge_run() does, and throws as that; UsageError where a task has no
 // Fisher. Every theta_hat is in memory at once.
-Audit audit_of_run(const std::filesystem::path& run, int threads);
+Audit audit_run(const std::filesystem::path& run, int threads);
 
 // How much the task vectors of a run point the same way.
 struct Cosines {
@@ -82,6 +82,6 @@ struct Cosines {
 double inner_product(const std::vector<LoraFactors>& a, const std::vector<LoraFactors>& b);
 
 // Reads A and B of every task, and nothing else. Throws InputError as read_task_record().
-Cosines cosines_of_run(const std::filesystem::path& run, int threads);
+Cosines task_vector_cosines(const std::filesystem::path& run, int threads);
 
 }  // namespace palimpsest

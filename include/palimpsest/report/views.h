@@ -24,29 +24,29 @@ struct View {
 
 // Each throws InputError when the file is missing, damaged or of another kind. A run may still be
 // going; of records, only the numbers that sum them up are read.
-View view_of_run(const std::filesystem::path& folder);
-View view_of_task(const std::filesystem::path& file);
-View view_of_state(const std::filesystem::path& file);
-View view_of_step(const std::filesystem::path& file);       // all of it is read
-View view_of_merged(const std::filesystem::path& file);     // the same
-View view_of_curvature(const std::filesystem::path& file);  // the same
-View view_of_pack(const std::filesystem::path& file);
+View run_view(const std::filesystem::path& folder);
+View task_view(const std::filesystem::path& file);
+View state_view(const std::filesystem::path& file);
+View step_view(const std::filesystem::path& file);       // all of it is read
+View merged_view(const std::filesystem::path& file);     // the same
+View curvature_view(const std::filesystem::path& file);  // the same
+View pack_view(const std::filesystem::path& file);
 
 // Where a run's accuracy is lost (decomposition.h), between a run with a frozen backbone and one
 // that learned all tasks at once; either may be left empty.
-View view_of_decomposition(const std::filesystem::path& run, const std::filesystem::path& frozen,
-                           const std::filesystem::path& joint);
+View decomposition_view(const std::filesystem::path& run, const std::filesystem::path& frozen,
+                        const std::filesystem::path& joint);
 // Runs that repeat one another with other seeds: mean and deviation of every number.
-View view_of_repetitions(std::span<const std::filesystem::path> folders);
+View repetitions_view(std::span<const std::filesystem::path> folders);
 
 // A run folder (or its manifest.json or run.json), or any HDF5 file of Palimpsest.
-View view_of(const std::filesystem::path& path);
+View make_view(const std::filesystem::path& path);
 
 // Of merges, audits and cosines. `source`: the run or the adapters, as the user named them. `out`:
 // the file that was written; "" for none.
-View view_of_merge(const RemergeResult& result, const std::string& source, const std::string& out);
-View view_of_audit(const Audit& audit, const std::string& run);
-View view_of_cosines(const Cosines& cosines, const std::string& run);
+View merge_view(const RemergeResult& result, const std::string& source, const std::string& out);
+View audit_view(const Audit& audit, const std::string& run);
+View cosines_view(const Cosines& cosines, const std::string& run);
 
 // What was evaluated, and on what.
 struct EvaluationTitle {
@@ -56,11 +56,11 @@ struct EvaluationTitle {
   std::vector<std::string> remarks;
 };
 
-View view_of_evaluation(const EvaluationTitle& title, const EvaluationRow& row);
-View view_of_sweep(const EvaluationTitle& title, const Sweep& sweep);
+View evaluation_view(const EvaluationTitle& title, const EvaluationRow& row);
+View sweep_view(const EvaluationTitle& title, const Sweep& sweep);
 
 // A line for each alpha, under a line of names: accuracies as shares, losses in nats.
-std::string csv_of_sweep(const Sweep& sweep);
+std::string sweep_csv(const Sweep& sweep);
 
 // A class for every sample.
 struct Predictions {
@@ -79,10 +79,10 @@ constexpr auto choices(Scores) {
 // A line for each sample under a line of names (RFC 4180): pack index, label, whether the likeliest
 // class is the label (empty where the weights don't know it), the `top` likeliest classes with
 // their probabilities (softmax over all classes), and the scores of all classes.
-std::string csv_of_predictions(const Predictions& predictions, std::int64_t top, Scores scores);
+std::string predictions_csv(const Predictions& predictions, std::int64_t top, Scores scores);
 
 // By class, over the samples whose label the weights know: precision, recall, F1.
-View view_of_predictions(const EvaluationTitle& title, const Predictions& predictions);
+View predictions_view(const EvaluationTitle& title, const Predictions& predictions);
 
 // The accuracy matrix (row: after which task, column: on which task's test samples, in percent),
 // alpha by task, and the numbers that the field reads from the matrix. `alphas`: one per task, or

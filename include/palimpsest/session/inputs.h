@@ -16,7 +16,7 @@
 namespace palimpsest {
 
 // SHA-256 over the tasks' names, classes, samples and targets.
-std::string hash_of(std::span<const Task> tasks);
+std::string hash_contents(std::span<const Task> tasks);
 
 struct Inputs {
   Pack pack;
@@ -27,7 +27,7 @@ struct Inputs {
   BackboneChoice choice = {};     // what the settings say about it
   ImageTransform transform = {};  // of a pack of images
   std::string backbone_name = {}, backbone_sha256 = {};
-  // hash_of(tasks); and of what the backbone's files say besides the weights.
+  // hash_contents(tasks); and of what the backbone's files say besides the weights.
   std::string tasks_sha256 = {}, shape_sha256 = {};
   // What was taken otherwise than the backbone's files say it, or left aside.
   std::vector<std::string> remarks = {};

@@ -17,11 +17,11 @@ struct Lanes {
   bool ordered = true;
 
   // The lanes of one rank.
-  std::vector<std::int64_t> of(int rank, int world_size) const;
+  std::vector<std::int64_t> of_rank(int rank, int world_size) const;
 };
 
 // Of --lanes; 0: one lane a rank. Throws UsageError when there are fewer lanes than ranks.
-Lanes lanes_of(std::int64_t lanes, int world_size);
+Lanes make_lanes(std::int64_t lanes, int world_size);
 
 // One vector per lane of this rank, and their sum over all lanes of all ranks.
 class LaneSum {
@@ -42,7 +42,7 @@ class LaneSum {
   at::Tensor reduce_to_root();
 
  private:
-  bool is_added_here() const;
+  bool is_unsliced() const;
   void add_parts(const at::Tensor& sum) const;
   void add_slices(at::Tensor mine) const;
   at::Tensor slice(const at::Tensor& vector, int rank) const;

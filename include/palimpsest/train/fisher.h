@@ -38,12 +38,12 @@ double mean_loss(Session& session, const Task& task, const Head& head, const Obj
 // features]. positions: of the chunk's rows among the samples.
 using AddRows = std::function<void(const at::Tensor& features, const at::Tensor& targets,
                                    std::span<const std::int64_t> positions, at::Tensor sums)>;
-LaneSum sums_of_rows(Session& session, const Task& task, const at::Tensor& features,
-                     std::int64_t size, const AddRows& add);
+LaneSum sum_rows(Session& session, const Task& task, const at::Tensor& features, std::int64_t size,
+                 const AddRows& add);
 
 // Collective; mean_loss() from features of all its samples, [samples, features], that were made in
 // chunks of loss_chunk().
-double mean_loss_of_features(Session& session, const Task& task, const at::Tensor& features,
-                             const Head& head, const Objective& objective);
+double mean_feature_loss(Session& session, const Task& task, const at::Tensor& features,
+                         const Head& head, const Objective& objective);
 
 }  // namespace palimpsest

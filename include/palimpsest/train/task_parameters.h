@@ -39,19 +39,19 @@ class TaskParameters {
 
  private:
   // One number for each parameter, with the names that it goes by.
-  struct Numbers {
+  struct ParameterTensors {
     FlatParameters flat;
     Lora lora;
     PlacedHead head;
   };
-  static Numbers zeros(const Backbone& model, std::int64_t classes, const TrainingParts& parts,
-                       Learns learns);
-  AdapterAndHead to_record(const Numbers& numbers) const;
-  void load(Numbers& numbers, const AdapterAndHead& record) const;
+  static ParameterTensors zeros(const Backbone& model, std::int64_t classes,
+                                const TrainingParts& parts, Learns learns);
+  AdapterAndHead to_record(const ParameterTensors& numbers) const;
+  void load(ParameterTensors& numbers, const AdapterAndHead& record) const;
 
   const AdaptedLayout& layout_;
   Learns learns_;
-  Numbers values_, first_moment_, second_moment_;
+  ParameterTensors values_, first_moment_, second_moment_;
 };
 
 }  // namespace palimpsest

@@ -50,7 +50,7 @@ float largest(const float* row, std::int64_t count) {
   return most;
 }
 
-float sum_of(const Vector& parts) {
+float sum_values(const Vector& parts) {
   alignas(64) float each[kWidth];
   parts.store(each);
   float sum = 0;
@@ -58,10 +58,10 @@ float sum_of(const Vector& parts) {
   return sum;
 }
 
-float sum_of(const float* row, std::int64_t count) {
+float sum_values(const float* row, std::int64_t count) {
   Vector sum(0.0f);
   for (std::int64_t j = 0; j < count; j += kWidth) sum = sum + Vector::loadu(row + j);
-  return sum_of(sum);
+  return sum_values(sum);
 }
 
 void exponentials(float* row, std::int64_t count, float minus) {
@@ -94,7 +94,7 @@ void attention(const AttentionHead& head, float* out, std::int64_t out_stride, f
     float* row = weights + i * padded;
     const float most = largest(row, padded);
     exponentials(row, padded, most);
-    const float sum = sum_of(row, padded);
+    const float sum = sum_values(row, padded);
     scale(row, padded, 1 / sum);
     log_sums[i] = most + std::log(sum);
   }
@@ -133,7 +133,7 @@ void attention_backward(const AttentionHead& head, const float* g, std::int64_t 
     for (std::int64_t j = 0; j < padded; j += kWidth) {
       products = at::vec::fmadd(Vector::loadu(p + j), Vector::loadu(s + j), products);
     }
-    const Vector mean(sum_of(products));
+    const Vector mean(sum_values(products));
     for (std::int64_t j = 0; j < padded; j += kWidth) {
       (Vector::loadu(p + j) * (Vector::loadu(s + j) - mean) * Vector(factor)).store(s + j);
     }

@@ -9,7 +9,7 @@ struct Gelu {
 };
 
 // erfc(z) = (a1 t + ... + a5 t^5) exp(-z^2), t = 1 / (1 + p z), for z = |x| / sqrt(2).
-Gelu gelu_of(const Vector& x) {
+Gelu gelu_and_slope(const Vector& x) {
   const Vector one(1.0f), half(0.5f);
   const Vector t = one / at::vec::fmadd(x.abs(), Vector(0.3275911f * 0.70710678f), one);
   const Vector density = (x * x * Vector(-0.5f)).exp();
@@ -27,7 +27,7 @@ Gelu gelu_of(const Vector& x) {
 void gelu(const float* x, float* y, float* slope, std::int64_t count) {
   for (std::int64_t i = 0; i < count; i += kWidth) {
     const std::int64_t width = count - i < kWidth ? count - i : kWidth;
-    const Gelu result = gelu_of(Vector::loadu(x + i, width));
+    const Gelu result = gelu_and_slope(Vector::loadu(x + i, width));
     result.y.store(y + i, width);
     if (slope != nullptr) result.slope.store(slope + i, width);
   }

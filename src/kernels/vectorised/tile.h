@@ -69,15 +69,15 @@ void for_each_tile(std::int64_t rows, std::int64_t columns, const Visit& visit) 
     const std::int64_t last = wide ? (left < 2 * kWidth ? left - kWidth : kWidth) : left;
     const auto in_rows = [&]<std::int64_t kVectors>() {
       std::int64_t row = 0;
-      const auto in_steps_of = [&]<std::int64_t kRows>() {
+      const auto multiply_rows = [&]<std::int64_t kRows>() {
         for (; row + kRows <= rows; row += kRows) {
           Tile<kRows, kVectors> tile;
           visit(tile, row, column, last);
         }
       };
-      in_steps_of.template operator()<kTileRows>();
-      in_steps_of.template operator()<3>();
-      in_steps_of.template operator()<1>();
+      multiply_rows.template operator()<kTileRows>();
+      multiply_rows.template operator()<3>();
+      multiply_rows.template operator()<1>();
     };
     wide ? in_rows.template operator()<2>() : in_rows.template operator()<1>();
   }

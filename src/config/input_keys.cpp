@@ -65,7 +65,7 @@ const StructKinds<Augmentation>& augmentations() {
 
 }  // namespace
 
-std::vector<Key> keys_of_input() {
+std::vector<Key> input_keys() {
   using C = RunConfig;
   using enum Effect;
   return {

@@ -47,7 +47,7 @@ const StructKinds<NonfiniteSettings>& nonfinite_kinds() {
 
 }  // namespace
 
-std::vector<Key> keys_of_training() {
+std::vector<Key> training_keys() {
   using C = RunConfig;
   return {
       key(kTrainingGroup, &C::epochs,
@@ -104,7 +104,7 @@ std::vector<Key> keys_of_training() {
   };
 }
 
-std::vector<Key> keys_of_measuring() {
+std::vector<Key> measuring_keys() {
   using C = RunConfig;
   return {
       key(kMethodGroup, &C::error_budget,

@@ -50,7 +50,7 @@ const StructKinds<ProgressSettings>& progress_kinds() {
   return kinds;
 }
 
-std::vector<Key> keys_of_machine() {
+std::vector<Key> device_keys() {
   using C = RunConfig;
   using enum Effect;
   return {
@@ -109,10 +109,10 @@ std::vector<Key> keys_of_machine() {
 
 }  // namespace
 
-std::vector<Key> keys_of_running() {
+std::vector<Key> running_keys() {
   using C = RunConfig;
   constexpr Effect kFree = Effect::kOperational;
-  std::vector<Key> keys = keys_of_machine();
+  std::vector<Key> keys = device_keys();
   const auto add = [&](auto member, Parameter parameter, Verbs verbs = {}) {
     parameter.effect = kFree;
     keys.push_back(key(kRun, member, std::move(parameter), std::move(verbs)));

@@ -6,10 +6,10 @@
 
 namespace palimpsest {
 
-inline Buffer buffer_of(std::vector<float>& values) {
+inline Buffer to_buffer(std::vector<float>& values) {
   return {values.data(), values.size(), DataType::kFloat32, nullptr};
 }
-inline Buffer buffer_of(std::vector<double>& values) {
+inline Buffer to_buffer(std::vector<double>& values) {
   return {values.data(), values.size(), DataType::kFloat64, nullptr};
 }
 
