@@ -6,10 +6,10 @@
 namespace palimpsest {
 
 // The key `targets`.
-inline Parameter targets_parameter() {
+inline SettingSpec targets_parameter() {
   return {.name = "targets",
           .type = Type::kWords,
-          .standard = std::vector<std::string>{"key", "value"},
+          .default_value = std::vector<std::string>{"key", "value"},
           .choices = {kBlockMatrices.begin(), kBlockMatrices.end()},
           .help =
               "Projections of every block that the adapter changes, and that records name. "

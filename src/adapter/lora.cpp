@@ -40,12 +40,12 @@ AdapterKind lora_adapter() {
       .help = "A fresh low-rank adapter for every task, scaled by alpha / rank.",
       .parameters = {{.name = "rank",
                       .type = Type::kWhole,
-                      .standard = 10u,
+                      .default_value = 10u,
                       .minimum = 1,
                       .maximum = 1e9,
                       .help = "Of B A. Paper: 10."},
                      {.name = "alpha",
-                      .standard = 10.0,
+                      .default_value = 10.0,
                       .minimum = 0,
                       .maximum = kUnlimited,
                       .above_minimum = true,
@@ -53,7 +53,7 @@ AdapterKind lora_adapter() {
                      targets_parameter(),
                      {.name = "a",
                       .type = Type::kWord,
-                      .standard = std::string("kaiming"),
+                      .default_value = std::string("kaiming"),
                       .choices = std::move(a_kinds),
                       .help =
                           "How A begins. Paper: kaiming; covariance: from the task's data, and B "

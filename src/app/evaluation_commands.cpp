@@ -5,7 +5,7 @@
 
 #include "commands.h"
 #include "palimpsest/comm/stop_request.h"
-#include "palimpsest/continual/evaluation.h"
+#include "palimpsest/continual/saved_evaluation.h"
 #include "palimpsest/continual/saved_weights.h"
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"

@@ -113,7 +113,7 @@ Rows memory_rows(const CountedMemory& memory, bool on_device) {
                (on_device ? ", on rank 0 alone and in its host memory" : ", on rank 0 alone")}};
 }
 
-Rows memory_rows(const Rehearsed& measured) {
+Rows memory_rows(const MeasuredCosts& measured) {
   Rows rows = {
       {"memory, rank 0", byte_count(measured.peak + measured.counted) + " at its peak: measured"},
       {"  opened", byte_count(measured.opened) + ", program, model and data"},
@@ -164,7 +164,8 @@ Costs counted_costs(const RunConfig& config, const Machine& machine, const Workl
 
 Costs measured_costs(const RunConfig& config, const Machine& machine, const Workload& work,
                      Inputs inputs, std::int64_t ranks, HostGroup& group, Watchdog& watchdog) {
-  const Rehearsed measured = rehearse(config, std::move(inputs), work, ranks, group, watchdog);
+  const MeasuredCosts measured =
+      measure_costs(config, std::move(inputs), work, ranks, group, watchdog);
   const ComputeCost& cost = measured.cost;
   const int own = group.size();
   const double pages = static_cast<double>(sysconf(_SC_PHYS_PAGES)) / own;

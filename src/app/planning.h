@@ -24,7 +24,7 @@ struct SketchedStream {
 Workload make_workload(const RunConfig& config, const Inputs& inputs);
 Workload make_workload(const RunConfig& config, const SketchedStream& stream);
 
-struct Rehearsed {
+struct MeasuredCosts {
   ComputeCost cost = {};  // of the slowest of the ranks, which measure at the same time
   // Bytes of rank 0, in host memory: with the model opened; at most so far; and what is counted on
   // top of that: activations of the samples of a lane that were left out, for time; features of
@@ -36,8 +36,8 @@ struct Rehearsed {
 // Measured: the run's own code trains, merges and evaluates a few of its samples. Nothing of it is
 // kept. Collective. As the run over `ranks` ranks, on the ranks that are there. Throws UsageError
 // where the first task has less than two samples, and what the run would throw.
-Rehearsed rehearse(const RunConfig& config, Inputs inputs, const Workload& work, std::int64_t ranks,
-                   HostGroup& group, Watchdog& watchdog);
+MeasuredCosts measure_costs(const RunConfig& config, Inputs inputs, const Workload& work,
+                            std::int64_t ranks, HostGroup& group, Watchdog& watchdog);
 
 // A line for each number of ranks; then up to how many it scales, and what limits it beyond.
 std::string scaling_report(const Workload& work, const ComputeCost& cost, const Machine& machine,

@@ -108,12 +108,12 @@ class Local : public Classifier {
 
 ClassifierKind local_classifier() {
   const auto passes = [](std::string_view name, std::string_view help) {
-    return Parameter{.name = name,
-                     .type = Type::kWhole,
-                     .standard = 0u,
-                     .minimum = 0,
-                     .maximum = 1e9,
-                     .help = help};
+    return SettingSpec{.name = name,
+                       .type = Type::kWhole,
+                       .default_value = 0u,
+                       .minimum = 0,
+                       .maximum = 1e9,
+                       .help = help};
   };
   return {.name = "local",
           .help = "The tasks' heads side by side, as in the paper.",

@@ -12,7 +12,7 @@
 
 #include "mpi_check.h"
 #include "palimpsest/comm/host_group.h"
-#include "palimpsest/comm/session.h"
+#include "palimpsest/comm/mpi_session.h"
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"

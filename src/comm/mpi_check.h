@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "palimpsest/comm/session.h"
+#include "palimpsest/comm/mpi_session.h"
 #include "palimpsest/comm/watchdog.h"
 
 namespace palimpsest {

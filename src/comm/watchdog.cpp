@@ -13,8 +13,8 @@
 
 #include "heartbeat.h"
 #include "mpi_check.h"
+#include "palimpsest/comm/mpi_session.h"
 #include "palimpsest/comm/phase_log.h"
-#include "palimpsest/comm/session.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 

@@ -45,7 +45,7 @@ constexpr std::string_view kCommandLine = "command line";
 }
 
 // read_value(), with the source of what is refused.
-ParameterValue read_given(const Parameter& row, const Given& given) {
+SettingValue read_given(const SettingSpec& row, const Given& given) {
   try {
     return read_value(row, given.value);
   } catch (const UsageError& error) {

@@ -113,7 +113,7 @@ std::vector<Key> running_keys() {
   using C = RunConfig;
   constexpr Effect kFree = Effect::kOperational;
   std::vector<Key> keys = device_keys();
-  const auto add = [&](auto member, Parameter parameter, Verbs verbs = {}) {
+  const auto add = [&](auto member, SettingSpec parameter, Verbs verbs = {}) {
     parameter.effect = kFree;
     keys.push_back(key(kRun, member, std::move(parameter), std::move(verbs)));
   };

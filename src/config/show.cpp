@@ -19,8 +19,8 @@ KindSettings::Keys keys_shown(bool with_operational) {
 }
 
 // A kind with all of its keys, or without the operational ones.
-ParameterValue full_value(const RunConfig& config, const Key& key, bool with_operational) {
-  ParameterValue value = key.field.get(config);
+SettingValue full_value(const RunConfig& config, const Key& key, bool with_operational) {
+  SettingValue value = key.field.get(config);
   if (key.type != Type::kKind) return value;
   const KindSettings settings = parse_kind(*key.kinds, std::get<std::string>(value));
   return settings.full_text(keys_shown(with_operational));

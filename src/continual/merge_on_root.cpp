@@ -59,7 +59,7 @@ MergeOutcome decide_and_merge(const Method& method, const AdaptedLayout& layout,
   if (fisher) {
     task.fisher = fisher->values;
     factor =
-        fisher_factor(scale, task.fisher, fisher_mass(task.fisher, task.task_vector), loss_rise);
+        fisher_factor(scale, task.fisher, quadratic_form(task.fisher, task.task_vector), loss_rise);
     task.fisher_factor = factor.factor;
   }
   TaskMerge merge = merge_task(rule, task, *weights, memory);

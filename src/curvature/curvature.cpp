@@ -34,10 +34,10 @@ NeededMemory Curvature::needs(const std::string& who) const {
 
 std::string Curvature::recorded_kind() const { return concat(name_, "-per-sample"); }
 
-Parameter scale_parameter() {
+SettingSpec scale_parameter() {
   return {.name = "scale",
           .type = Type::kWord,
-          .standard = std::string("secant"),
+          .default_value = std::string("secant"),
           .choices = choice_names<FisherScale>(),
           .help =
               "Brings the tasks' Fishers to one scale. none: the paper. trace: equal trace; "

@@ -130,8 +130,8 @@ at::Tensor normalised(at::Tensor images, const ImageTransform& transform) {
 
 }  // namespace
 
-at::Tensor test_view(std::span<const PackedImage> images, const ImageTransform& transform,
-                     PixelSource& pixels) {
+at::Tensor test_batch(std::span<const PackedImage> images, const ImageTransform& transform,
+                      PixelSource& pixels) {
   std::vector<at::Tensor> views;
   while (!images.empty()) {
     const std::size_t most = std::min(images.size(), most_together(images[0], pixels.device()));
@@ -142,11 +142,12 @@ at::Tensor test_view(std::span<const PackedImage> images, const ImageTransform& 
   return normalised(together(views), transform);
 }
 
-at::Tensor training_view(std::span<const PackedImage> images, std::span<const RandomStream> streams,
-                         const ImageTransform& transform, PixelSource& pixels) {
+at::Tensor training_batch(std::span<const PackedImage> images,
+                          std::span<const RandomStream> streams, const ImageTransform& transform,
+                          PixelSource& pixels) {
   using enum Augmentation::Kind;
   const Augmentation& augmentation = transform.augmentation;
-  if (augmentation.kind == kNone) return test_view(images, transform, pixels);
+  if (augmentation.kind == kNone) return test_batch(images, transform, pixels);
   std::vector<RandomStream> draws(streams.begin(), streams.end());
   std::vector<at::Tensor> views;
   for (std::size_t i = 0; i < images.size(); ++i) {

@@ -63,12 +63,12 @@ Batch SampleReader::made_beside(const std::function<Batch()>& make) const {
   return batch;
 }
 
-Batch SampleReader::test_view(const LabelledSamples& split,
-                              std::span<const std::int64_t> positions) const {
+Batch SampleReader::test_batch(const LabelledSamples& split,
+                               std::span<const std::int64_t> positions) const {
   return made_beside([&]() -> Batch {
     const at::Tensor classes = targets(split, positions);
     if (!pack_.has_texts()) {
-      return {palimpsest::test_view(read_images(pack_, split, positions), transform_, pixels_),
+      return {palimpsest::test_batch(read_images(pack_, split, positions), transform_, pixels_),
               classes};
     }
     Texts all = texts(split, positions);
@@ -77,9 +77,9 @@ Batch SampleReader::test_view(const LabelledSamples& split,
   });
 }
 
-Batch SampleReader::training_view(const Task& task, std::span<const std::int64_t> positions,
-                                  std::int64_t pass) const {
-  if (pack_.has_texts()) return test_view(task.train, positions);
+Batch SampleReader::training_batch(const Task& task, std::span<const std::int64_t> positions,
+                                   std::int64_t pass) const {
+  if (pack_.has_texts()) return test_batch(task.train, positions);
   std::vector<RandomStream> streams;
   for (const std::int64_t position : positions) {
     const auto sample =
@@ -88,8 +88,8 @@ Batch SampleReader::training_view(const Task& task, std::span<const std::int64_t
                          (static_cast<std::uint64_t>(pass) << kPassShift) + sample);
   }
   return made_beside([&]() -> Batch {
-    return {palimpsest::training_view(read_images(pack_, task.train, positions), streams,
-                                      transform_, pixels_),
+    return {palimpsest::training_batch(read_images(pack_, task.train, positions), streams,
+                                       transform_, pixels_),
             targets(task.train, positions)};
   });
 }

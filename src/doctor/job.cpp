@@ -11,7 +11,7 @@
 #include <map>
 #include <set>
 
-#include "palimpsest/comm/session.h"
+#include "palimpsest/comm/mpi_session.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/process.h"
 #include "palimpsest/core/readable.h"

@@ -37,7 +37,7 @@ Pair concatenated(const std::vector<WeightedFactors>& parts, const AdaptedModule
 
 // Modules of the other program, and at which of `of` equal parts of its rows a pair belongs.
 std::vector<WrittenName> written_names(const std::string& module, const BackboneConfig& backbone,
-                                       const Checkpoint& weights, Dialect dialect) {
+                                       const PretrainedWeights& weights, Dialect dialect) {
   const auto module_name = [](std::string tensor) {
     return tensor.substr(0, tensor.size() - std::string_view(".weight").size());
   };
@@ -71,7 +71,7 @@ void add_to(Pair& whole, const Pair& pair, std::int64_t part, std::int64_t of) {
 
 // By the module's name in the other program.
 std::map<std::string, Pair> fused(const std::vector<Pair>& pairs, const AdaptedLayout& layout,
-                                  const BackboneConfig& backbone, const Checkpoint& weights,
+                                  const BackboneConfig& backbone, const PretrainedWeights& weights,
                                   Dialect dialect) {
   std::map<std::string, Pair> modules;
   for (std::size_t m = 0; m < pairs.size(); ++m) {
@@ -138,8 +138,8 @@ void write_adapter(const std::map<std::string, Pair>& modules, const std::string
 }  // namespace
 
 AdapterReport export_adapter(const ExportSource& source, const BackboneConfig& backbone,
-                             const Checkpoint& weights, Dialect dialect, const std::string& base,
-                             std::optional<std::int64_t> rank,
+                             const PretrainedWeights& weights, Dialect dialect,
+                             const std::string& base, std::optional<std::int64_t> rank,
                              const std::filesystem::path& folder) {
   if (!rank && !source.factors) {
     throw UsageError(

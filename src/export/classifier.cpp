@@ -39,7 +39,7 @@ std::string recorded_setting(const ExportSource& source, const char* key,
 }
 
 Classifier make_classifier(const ExportSource& source, const BackboneConfig& backbone,
-                           const Checkpoint& weights, Dialect dialect) {
+                           const PretrainedWeights& weights, Dialect dialect) {
   const std::span<const Head> heads =
       heads_in_use(recorded_setting(source, "scenario", "class-incremental"), source.heads);
   Classifier classifier;

@@ -24,7 +24,7 @@ std::string recorded_setting(const ExportSource& source, const char* key,
                              const std::string& otherwise);
 
 Classifier make_classifier(const ExportSource& source, const BackboneConfig& backbone,
-                           const Checkpoint& weights, Dialect dialect);
+                           const PretrainedWeights& weights, Dialect dialect);
 
 // In place of what the backbone had under those names.
 void replace_classifier(const Classifier& classifier, std::vector<TensorToWrite>& tensors);

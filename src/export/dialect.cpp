@@ -145,7 +145,7 @@ std::vector<CanonicalTensor> vit_tensors(const VitConfig& config) {
   norm("norm", width);
   return tensors;
 }
-CanonicalWeights::Place own_place(const Checkpoint& weights, const BackboneConfig& backbone,
+CanonicalWeights::Place own_place(const PretrainedWeights& weights, const BackboneConfig& backbone,
                                   const std::string& module) {
   const Spellings& spellings = find_spellings(backbone);
   const CanonicalWeights canonical(weights, spellings);

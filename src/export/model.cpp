@@ -51,7 +51,7 @@ bool is_other_head(std::string_view name) {
 
 // The tensors of the backbone's own files, with the difference added where it belongs.
 std::vector<TensorToWrite> own_tensors(const ExportSource& source, const BackboneConfig& backbone,
-                                       const Checkpoint& weights) {
+                                       const PretrainedWeights& weights) {
   struct Change {
     std::int64_t part = 0, of = 1;
     std::span<const float> difference;
@@ -141,7 +141,7 @@ void copy_companions(const std::filesystem::path& from, const std::filesystem::p
 }  // namespace
 
 std::string export_model(const ExportSource& source, const BackboneConfig& backbone,
-                         const Checkpoint& weights, Dialect dialect,
+                         const PretrainedWeights& weights, Dialect dialect,
                          const std::filesystem::path& backbone_folder,
                          const std::filesystem::path& folder) {
   CanonicalWeights canonical(weights, find_spellings(backbone));

@@ -90,7 +90,7 @@ std::string line(const VitConfig& c) {
 }  // namespace
 
 BackboneConfig read_backbone_config(const std::filesystem::path& folder,
-                                    const Checkpoint& weights) {
+                                    const PretrainedWeights& weights) {
   const std::filesystem::path path = folder / "config.json";
   if (!std::filesystem::exists(path)) {
     throw InputError(concat(folder.string(),

@@ -211,7 +211,7 @@ void describe_statistics(Fields& fields, Modules& modules, bool& finite) {
                   "Frobenius norm of A");
   describe_column(fields, "/stats/norm_b", modules, &ModuleStatistics::norm_b, "of B");
   describe_column(fields, "/stats/norm_delta", modules, &ModuleStatistics::norm_delta, "of s B A");
-  describe_column(fields, "/stats/fisher_mass", modules, &ModuleStatistics::fisher_mass,
+  describe_column(fields, "/stats/fisher_mass", modules, &ModuleStatistics::fisher_sum,
                   "sum of the Fisher values, unscaled; 0 without a Fisher");
 }
 

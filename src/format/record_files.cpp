@@ -60,7 +60,7 @@ std::vector<ModuleStatistics> module_statistics(const TaskRecord& record) {
     module.norm_delta = delta_norm(factors);
     if (record.fisher) {
       const auto end = fisher + factors.out * factors.in;
-      module.fisher_mass = std::accumulate(fisher, end, 0.0);
+      module.fisher_sum = std::accumulate(fisher, end, 0.0);
       fisher = end;
     }
     statistics.push_back(std::move(module));

@@ -25,7 +25,7 @@ void read_colours(const JsonObject& object, const char* field, std::array<double
 }
 
 // What the shapes of the tensors say.
-void read_shapes(const Checkpoint& checkpoint, VitConfig& config) {
+void read_shapes(const PretrainedWeights& checkpoint, VitConfig& config) {
   const CanonicalWeights weights(checkpoint, vit_spellings());
   const auto refuse = [&](std::string_view tensor, std::string_view expected, const auto& found) {
     throw InputError(concat(checkpoint.path().string(), ": tensor ", weights.name_in_file(tensor),
@@ -115,7 +115,7 @@ constexpr RefusedField kTimmRefused[] = {
     {"final_norm", "the last norm is always there", "true"},
 };
 
-void read_timm(const JsonObject& top, const Checkpoint& checkpoint, VitConfig& config) {
+void read_timm(const JsonObject& top, const PretrainedWeights& checkpoint, VitConfig& config) {
   if (!top.text("architecture").starts_with("vit_") &&
       !top.text("architecture").starts_with("deit")) {
     top.refuse("architecture", "a vision transformer of timm: vit_... or deit...");
@@ -223,7 +223,7 @@ void read_transformers(const JsonObject& top, VitConfig& config) {
 
 }  // namespace
 
-VitConfig read_vit_config(const std::filesystem::path& folder, const Checkpoint& weights) {
+VitConfig read_vit_config(const std::filesystem::path& folder, const PretrainedWeights& weights) {
   const std::filesystem::path path = folder / "config.json";
   const nlohmann::json json = read_json_object(path);
   const JsonObject top{json, path};

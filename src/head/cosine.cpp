@@ -13,19 +13,19 @@ at::Tensor CosineLogits::logits(const at::Tensor& features, const at::Tensor& we
 
 void CosineLogits::initialise(const at::Tensor& weight, const at::Tensor& bias, std::uint64_t seed,
                               std::int64_t task) const {
-  HeadKind::initialise(weight, bias, seed, task);
+  HeadType::initialise(weight, bias, seed, task);
   bias.detach().zero_();
 }
 
-Parameter cosine_scale() {
+SettingSpec cosine_scale() {
   return {.name = "scale",
-          .standard = 16.0,
+          .default_value = 16.0,
           .minimum = 0,
           .maximum = std::numeric_limits<double>::infinity(),
           .above_minimum = true};
 }
 
-HeadRow cosine_head() {
+HeadKind cosine_head() {
   return {.name = "cosine",
           .help =
               "Scale times the cosine of features and weights, without a bias. Not in the "

@@ -5,7 +5,7 @@
 
 namespace palimpsest {
 
-class CosineLogits : public HeadKind {
+class CosineLogits : public HeadType {
  public:
   explicit CosineLogits(const KindSettings& settings) : scale_(settings.number("scale")) {}
 
@@ -22,6 +22,6 @@ class CosineLogits : public HeadKind {
 };
 
 // The key `scale`.
-Parameter cosine_scale();
+SettingSpec cosine_scale();
 
 }  // namespace palimpsest

@@ -14,7 +14,7 @@
 
 namespace palimpsest {
 
-void HeadKind::initialise(const at::Tensor& weight, const at::Tensor& bias, std::uint64_t seed,
+void HeadType::initialise(const at::Tensor& weight, const at::Tensor& bias, std::uint64_t seed,
                           std::int64_t task) const {
   const c10::NoGradGuard no_grad;
   const double bound = 1 / std::sqrt(static_cast<double>(weight.size(1)));
@@ -28,7 +28,7 @@ void HeadKind::initialise(const at::Tensor& weight, const at::Tensor& bias, std:
   }
 }
 
-NeededMemory HeadKind::needs(std::int64_t tasks) const {
+NeededMemory HeadType::needs(std::int64_t tasks) const {
   const std::string instance = head_instance(recorded_kind(), scale());
   return {.names = names_by_task(instance, tasks, {"weight", "bias"}),
           .settings = concat("heads of ", instance.substr(instance.find('/') + 1)),
@@ -36,7 +36,7 @@ NeededMemory HeadKind::needs(std::int64_t tasks) const {
           .if_other = "logits of both would not compare; keep its --head"};
 }
 
-Head HeadKind::from_features(const at::Tensor&, std::span<const std::int64_t>, std::int64_t) const {
+Head HeadType::from_features(const at::Tensor&, std::span<const std::int64_t>, std::int64_t) const {
   throw Error(concat("a ", recorded_kind(), " head is trained, and not made of features"));
 }
 
@@ -53,14 +53,14 @@ std::string kind_text(const Head& head) {
   const auto row = std::ranges::find(kinds, head.kind, &Kind::name);
   const bool has_scale =
       row != kinds.end() &&
-      std::ranges::find(row->parameters, "scale", &Parameter::name) != row->parameters.end();
+      std::ranges::find(row->parameters, "scale", &SettingSpec::name) != row->parameters.end();
   return has_scale ? concat(head.kind, ":scale=", value_text(head.scale)) : head.kind;
 }
 
 }  // namespace
 
-PlacedHead place(const Head& head, at::Device device) {
-  std::shared_ptr<const HeadKind> kind;
+DeviceHead place(const Head& head, at::Device device) {
+  std::shared_ptr<const HeadType> kind;
   try {
     kind = head_kinds().make(kind_text(head));
   } catch (const UsageError& error) {
@@ -74,7 +74,7 @@ PlacedHead place(const Head& head, at::Device device) {
           .kind = std::move(kind)};
 }
 
-Head to_record(const PlacedHead& head) {
+Head to_record(const DeviceHead& head) {
   return {.classes = head.weight.size(0),
           .features = head.weight.size(1),
           .weight = to_host(head.weight),
@@ -83,7 +83,7 @@ Head to_record(const PlacedHead& head) {
           .scale = head.kind->scale()};
 }
 
-void load_head(const PlacedHead& head, const Head& from) {
+void load_head(const DeviceHead& head, const Head& from) {
   if (from.classes != head.weight.size(0) || from.features != head.weight.size(1)) {
     throw InputError(concat("a head of ", from.classes, " classes and ", from.features,
                             " features: expected ", head.weight.size(0), " and ",

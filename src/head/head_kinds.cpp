@@ -13,6 +13,6 @@ namespace palimpsest {
 
 // clang-format on
 
-PALIMPSEST_PART_TABLE(head_kinds, HeadKind, "head", PALIMPSEST_HEAD_KINDS)
+PALIMPSEST_PART_TABLE(head_kinds, HeadType, "head", PALIMPSEST_HEAD_KINDS)
 
 }  // namespace palimpsest

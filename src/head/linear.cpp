@@ -6,7 +6,7 @@
 namespace palimpsest {
 namespace {
 
-class Linear : public HeadKind {
+class Linear : public HeadType {
  public:
   explicit Linear(const KindSettings&) {}
   std::string_view recorded_kind() const override { return "linear"; }
@@ -18,7 +18,7 @@ class Linear : public HeadKind {
 
 }  // namespace
 
-HeadRow linear_head() {
+HeadKind linear_head() {
   return {.name = "linear",
           .help = "Weights and a bias for every class, as in the paper.",
           .make = make_kind<Linear>};

@@ -27,7 +27,7 @@ class Prototype : public CosineLogits {
 
 }  // namespace
 
-HeadRow prototype_head() {
+HeadKind prototype_head() {
   return {.name = "prototype",
           .help =
               "Scale times the cosine of features and class means, without training (SimpleCIL; "

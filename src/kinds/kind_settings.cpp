@@ -10,10 +10,10 @@
 namespace palimpsest {
 namespace {
 
-const Parameter& find_parameter(std::string_view noun, std::string_view kind,
-                                std::span<const Parameter> parameters, std::string_view key) {
+const SettingSpec& find_parameter(std::string_view noun, std::string_view kind,
+                                  std::span<const SettingSpec> parameters, std::string_view key) {
   std::vector<std::string_view> names;
-  for (const Parameter& parameter : parameters) {
+  for (const SettingSpec& parameter : parameters) {
     if (parameter.name == key) return parameter;
     names.push_back(parameter.name);
   }
@@ -24,7 +24,7 @@ const Parameter& find_parameter(std::string_view noun, std::string_view kind,
 }
 
 // The placeholder of a value in a hint of how to write the key.
-std::string example(const Parameter& parameter) {
+std::string example(const SettingSpec& parameter) {
   if (!parameter.choices.empty()) return std::string(parameter.choices.front());
   if (parameter.type == Type::kWords) return "WORD";
   if (parameter.type == Type::kWhole || std::isinf(parameter.maximum))
@@ -61,7 +61,7 @@ const Value& KindSettings::at(std::string_view key, std::string_view type) const
   throw Error(concat(noun_, " '", name_, "': ", key, " is no ", type));
 }
 
-const ParameterValue& KindSettings::value(std::string_view key) const {
+const SettingValue& KindSettings::value(std::string_view key) const {
   const auto found = std::ranges::find(settings_, key, &KindSetting::key);
   if (found == settings_.end()) throw Error(concat(noun_, " '", name_, "' has no key '", key, "'"));
   return found->value;
@@ -88,7 +88,7 @@ const std::vector<std::string>& KindSettings::words(std::string_view key) const 
 std::vector<KindSetting> KindSettings::given() const {
   std::vector<KindSetting> given;
   for (const KindSetting& setting : settings_) {
-    if (!setting.is_standard()) given.push_back(setting);
+    if (!setting.is_default()) given.push_back(setting);
   }
   return given;
 }
@@ -117,15 +117,15 @@ std::string KindSettings::full_text(Keys keys) const {
 }
 
 KindSettings parse_kind_settings(std::string_view noun, std::string_view name,
-                                 std::span<const Parameter> parameters, std::string_view text) {
+                                 std::span<const SettingSpec> parameters, std::string_view text) {
   const auto refuse = [&](const auto&... reason) {
     throw UsageError(concat(noun, " '", name, "'", reason...));
   };
-  std::vector<std::optional<ParameterValue>> values(parameters.size());
+  std::vector<std::optional<SettingValue>> values(parameters.size());
   for (const auto& [key, value] : keys_in(text)) {
     if (!value) refuse(": expected key=value, found '", key, "'");
-    const Parameter& parameter = find_parameter(noun, name, parameters, key);
-    std::optional<ParameterValue>& read =
+    const SettingSpec& parameter = find_parameter(noun, name, parameters, key);
+    std::optional<SettingValue>& read =
         values[static_cast<std::size_t>(&parameter - parameters.data())];
     if (read) refuse(": ", key, " is given twice");
     try {
@@ -136,14 +136,14 @@ KindSettings parse_kind_settings(std::string_view noun, std::string_view name,
   }
   std::vector<KindSetting> settings;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const Parameter& parameter = parameters[i];
-    if (!values[i] && !parameter.standard) {
+    const SettingSpec& parameter = parameters[i];
+    if (!values[i] && !parameter.default_value) {
       refuse(" needs ", parameter.name, ", ", allowed(parameter), ": ", name, ":", parameter.name,
              "=", example(parameter));
     }
     settings.push_back({.key = parameter.name,
-                        .value = values[i] ? *values[i] : *parameter.standard,
-                        .standard = parameter.standard,
+                        .value = values[i] ? *values[i] : *parameter.default_value,
+                        .default_value = parameter.default_value,
                         .effect = parameter.effect});
   }
   return {noun, name, std::move(settings)};

@@ -10,9 +10,10 @@
 namespace palimpsest {
 namespace {
 
-std::string key_text(const Parameter& parameter) {
+std::string key_text(const SettingSpec& parameter) {
   std::string text = concat(parameter.name, "=", allowed(parameter));
-  if (parameter.standard) text += concat("; ", value_text(*parameter.standard), " if not given");
+  if (parameter.default_value)
+    text += concat("; ", value_text(*parameter.default_value), " if not given");
   return concat(text, parameter.help.empty() ? "" : ". ", parameter.help);
 }
 
@@ -39,7 +40,7 @@ std::string kinds_help(const KindTable& table, std::size_t width) {
   std::map<std::string, std::string_view> explained;  // texts of keys, and of which kind
   for (const Kind& kind : table.kinds) {
     help += wrap(concat(kind.name, ": ", kind.help), columns, 2, 0) + "\n";
-    for (const Parameter& parameter : kind.parameters) {
+    for (const SettingSpec& parameter : kind.parameters) {
       const std::string text = key_text(parameter);
       const auto [first, is_new] = explained.emplace(text, kind.name);
       const std::string line = is_new ? text : concat(parameter.name, ": as of ", first->second);

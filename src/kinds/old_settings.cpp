@@ -22,7 +22,7 @@ constexpr const char *kRefitPasses = "20", *kAlignPasses = "5";
 struct OldKey {
   std::string_view setting;
   std::vector<std::string_view> kinds;
-  std::string_view key, old_name, standard;
+  std::string_view key, old_name, default_value;
   bool is_operational = false;  // records leave it out
 };
 
@@ -114,8 +114,8 @@ std::string list_text(std::string_view text) {
 }
 
 std::string convert_value(const OldKey& key, std::string_view old_value) {
-  return key.standard.find('+') == key.standard.npos ? std::string(old_value)
-                                                     : list_text(old_value);
+  return key.default_value.find('+') == key.default_value.npos ? std::string(old_value)
+                                                               : list_text(old_value);
 }
 
 // Whether the whole text is a number, and that is 0.
@@ -137,7 +137,7 @@ std::string left_out(const Given& given, std::string_view why) {
 }
 
 // A switch and a number of passes become one number, in the line of the switch.
-void join_switch(std::string_view name, std::string_view standard, std::vector<Given>& lines,
+void join_switch(std::string_view name, std::string_view default_value, std::vector<Given>& lines,
                  std::vector<std::string>& unused) {
   const std::string of_passes = concat(name, "-epochs");
   const auto last = [&](std::string_view wanted) {
@@ -147,7 +147,7 @@ void join_switch(std::string_view name, std::string_view standard, std::vector<G
   Given* const is_on = last(name);
   const Given* const passes = last(of_passes);
   const bool on = is_on != nullptr && is_on->value == "true";
-  if (on) is_on->value = passes == nullptr ? standard : passes->value;
+  if (on) is_on->value = passes == nullptr ? default_value : passes->value;
   if (!on && passes != nullptr) unused.push_back(left_out(*passes, concat(name, " isn't true")));
   if (!on && is_on != nullptr && is_on->value == "false") is_on->value = "0";
   std::erase_if(lines, [&](const Given& line) { return line.name == of_passes; });
@@ -172,11 +172,11 @@ struct Value {
 
 // The later of two, unless one place says both. A record has all settings, so that a default in it
 // gives way. Throws UsageError.
-void assign(Value& value, std::string_view text, const Given& given, std::string_view standard) {
+void assign(Value& value, std::string_view text, const Given& given, std::string_view default_value) {
   const bool contradicts = value.given != nullptr && value.text != text &&
                            value.given->file == given.file && value.given != &given;
-  if (contradicts && is_of_record(given) && text == standard) return;
-  if (contradicts && !(is_of_record(given) && value.text == standard)) {
+  if (contradicts && is_of_record(given) && text == default_value) return;
+  if (contradicts && !(is_of_record(given) && value.text == default_value)) {
     throw UsageError(concat(given.source, given.source.empty() ? "" : ": ", value.given->name,
                             " = ", value.given->value, " and ", given.name, " = ", given.value,
                             " say different things: leave one of them out"));
@@ -197,12 +197,12 @@ struct KindLines {
     assign(kind, kind_in(line.value), line, kDefaultKinds.at(setting));
     for (const auto& [name, value] : keys_in(line.value)) {
       const OldKey* const known = find_old_key(setting, name);
-      assign(keys[std::string(name)], value.value_or(""), line, known ? known->standard : "");
+      assign(keys[std::string(name)], value.value_or(""), line, known ? known->default_value : "");
     }
   }
 
   void add_old(const OldKey& key, const Given& line) {
-    assign(keys[std::string(key.key)], convert_value(key, line.value), line, key.standard);
+    assign(keys[std::string(key.key)], convert_value(key, line.value), line, key.default_value);
   }
 
   // With all keys of its kind, in the order of today's settings.
@@ -221,7 +221,7 @@ struct KindLines {
       if (given != keys.end())
         add(key.key, given->second.text);
       else if (!key.is_operational)
-        add(key.key, key.standard);
+        add(key.key, key.default_value);
     }
     for (const auto& [name, value] : keys) {
       if (is_known(name)) continue;
@@ -249,7 +249,7 @@ std::string json_value_text(const Json& value) {
 std::optional<Spelling> todays_spelling(std::string_view old_name,
                                         std::optional<std::string_view> value) {
   if (const OldKey* const key = find_by_old_name(old_name)) {
-    std::string text = value ? convert_value(*key, *value) : std::string(key->standard);
+    std::string text = value ? convert_value(*key, *value) : std::string(key->default_value);
     if (key->setting == "classifier" && (!value || value == "true"))
       text = key->key == "refit" ? kRefitPasses : kAlignPasses;
     if (key->setting == "classifier" && value == "false") text = "0";

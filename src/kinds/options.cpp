@@ -24,7 +24,7 @@ void store_value(const Option& option, const std::string& text) {
   if (text.empty())
     refuse_option(concat("expected a value of --", option.name, ", found an empty one"));
   try {
-    option.store(option.type == Type::kText ? ParameterValue(text) : read_value(option, text));
+    option.store(option.type == Type::kText ? SettingValue(text) : read_value(option, text));
   } catch (const UsageError& error) {
     refuse_option(error.what());
   }
@@ -57,7 +57,7 @@ std::vector<std::string> beginnings(const KindTable& table) {
   std::vector<std::string> texts;
   for (const Kind& kind : table.kinds) {
     texts.emplace_back(kind.name);
-    for (const Parameter& key : kind.parameters) {
+    for (const SettingSpec& key : kind.parameters) {
       std::vector<std::string_view> values = key.choices;
       if (key.type == Type::kSwitch) values = {"true", "false"};
       if (values.empty()) values = {""};
@@ -70,7 +70,7 @@ std::vector<std::string> beginnings(const KindTable& table) {
 
 }  // namespace
 
-std::vector<std::int64_t> read_whole_numbers(const Parameter& parameter, std::string_view text) {
+std::vector<std::int64_t> read_whole_numbers(const SettingSpec& parameter, std::string_view text) {
   std::vector<std::int64_t> numbers;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
@@ -131,7 +131,7 @@ std::string options_help(const Options& options) {
   return text;
 }
 
-std::string completion_line(std::string_view command, const Parameter& parameter, bool is_path) {
+std::string completion_line(std::string_view command, const SettingSpec& parameter, bool is_path) {
   std::string words = join(parameter.choices, " "), how = is_path ? "path" : "text";
   if (parameter.kinds != nullptr) {
     how = "kind";

@@ -15,10 +15,11 @@ class Became : public MergeRule {
   using MergeRule::MergeRule;
   MergeNeeds needs() const override { return {.fisher = true, .memory = RuleMemory::kCurvature}; }
   bool coefficients_suffice() const override { return true; }
-  MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
+  RuleOutput merge(const MergeInput& input, std::span<float> result) const override {
     double alpha = 1;
-    LineTerms terms{.numerator = input.fisher_factor * fisher_mass(input.fisher, input.task_vector),
-                    .denominator = input.memory.mass(input.task_vector)};
+    LineTerms terms{
+        .numerator = input.fisher_factor * quadratic_form(input.fisher, input.task_vector),
+        .denominator = input.memory.mass(input.task_vector)};
     if (input.task > 0) {
       alpha = terms.numerator / terms.denominator;
       if (!std::isfinite(alpha) || terms.denominator <= 0) {
@@ -31,7 +32,7 @@ class Became : public MergeRule {
       alpha = std::min(alpha, 1.0);  // above by rounding alone
     }
     merge_on_line(input, alpha, result);
-    MergeDecision decision;
+    RuleOutput decision;
     decision.coefficients = {alpha};
     decision.terms = terms;
     return decision;

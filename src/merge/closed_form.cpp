@@ -19,8 +19,8 @@ constexpr auto choices(Level) {
 }
 
 // Numerators and denominators by module, their sums, and the one alpha of the paper.
-MergeDecision on_the_line(const MergeInput& input) {
-  MergeDecision decision;
+RuleOutput on_the_line(const MergeInput& input) {
+  RuleOutput decision;
   LineTerms sum;
   const std::span<const AdaptedModule> modules = input.layout.modules();
   decision.module_terms.resize(modules.size());
@@ -85,9 +85,9 @@ class ClosedForm : public MergeRule {
     return level_ == Level::kGlobal || level_ == Level::kModule;
   }
 
-  MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
+  RuleOutput merge(const MergeInput& input, std::span<float> result) const override {
     check_sizes(input, result);
-    MergeDecision decision = on_the_line(input);
+    RuleOutput decision = on_the_line(input);
     const double alpha = decision.coefficients.front();
     if (level_ != Level::kGlobal) decision.alpha_unclamped.reset();
     // The first task is taken whole at every level: there is nothing yet to weigh it against.
@@ -144,10 +144,10 @@ RuleKind closed_form_kind() {
               "the coarser one by shrink (not in the paper).",
           .parameters = {{.name = "by",
                           .type = Type::kWord,
-                          .standard = std::string("global"),
+                          .default_value = std::string("global"),
                           .choices = choice_names<Level>()},
                          {.name = "shrink",
-                          .standard = 0.0,
+                          .default_value = 0.0,
                           .minimum = 0,
                           .maximum = std::numeric_limits<double>::infinity()}},
           .make = make_kind<ClosedForm>};

@@ -134,7 +134,7 @@ double CurvatureMemory::mass(std::span<const float> direction) const {
   return mass_along(s0_.data(), direction);
 }
 
-double fisher_mass(std::span<const float> fisher, std::span<const float> direction) {
+double quadratic_form(std::span<const float> fisher, std::span<const float> direction) {
   check_size("the direction", direction.size(), fisher.size());
   return mass_along(fisher.data(), direction);
 }

@@ -15,7 +15,7 @@ class Dare : public MergeRule {
         seed_(static_cast<std::uint64_t>(settings().whole("seed"))) {}
   MergeNeeds needs() const override { return all_task_vectors(Origin::kPretrained); }
   // What is dropped of a task's vector follows from (seed, task) alone: it stays as tasks come.
-  MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
+  RuleOutput merge(const MergeInput& input, std::span<float> result) const override {
     const auto vectors = checked_task_vectors(input, result);
     std::vector<RandomStream> streams;
     for (std::uint32_t task = 0; task < vectors.size(); ++task) {
@@ -38,20 +38,22 @@ class Dare : public MergeRule {
 }  // namespace
 
 RuleKind dare_kind() {
-  return {
-      .name = "dare",
-      .help =
-          "Task arithmetic of task vectors of which a share is dropped at random and the "
-          "rest enlarged.",
-      .parameters =
-          {{.name = "drop",
-            .standard = std::nullopt,
-            .minimum = 0,
-            .maximum = 1,
-            .below_maximum = true},
-           scale_parameter(1.0),
-           {.name = "seed", .type = Type::kWhole, .standard = 1u, .minimum = 0, .maximum = 1e15}},
-      .make = make_kind<Dare>};
+  return {.name = "dare",
+          .help =
+              "Task arithmetic of task vectors of which a share is dropped at random and the "
+              "rest enlarged.",
+          .parameters = {{.name = "drop",
+                          .default_value = std::nullopt,
+                          .minimum = 0,
+                          .maximum = 1,
+                          .below_maximum = true},
+                         scale_parameter(1.0),
+                         {.name = "seed",
+                          .type = Type::kWhole,
+                          .default_value = 1u,
+                          .minimum = 0,
+                          .maximum = 1e15}},
+          .make = make_kind<Dare>};
 }
 
 }  // namespace palimpsest

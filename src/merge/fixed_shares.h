@@ -16,8 +16,8 @@ class FixedShares : public MergeRule {
   std::optional<double> known_alpha(std::int64_t task) const override {
     return alpha_of_(settings(), task);
   }
-  MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
-    MergeDecision decision;
+  RuleOutput merge(const MergeInput& input, std::span<float> result) const override {
+    RuleOutput decision;
     decision.coefficients = {alpha_of_(settings(), input.task)};
     merge_on_line(input, decision.coefficients.front(), result);
     return decision;

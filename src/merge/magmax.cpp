@@ -14,7 +14,7 @@ class MagMax : public MergeRule {
       : MergeRule(std::move(chosen)), scale_(settings().number("scale")) {}
   MergeNeeds needs() const override { return all_task_vectors(Origin::kLast); }
   // The earliest task's element where magnitudes are equal.
-  MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
+  RuleOutput merge(const MergeInput& input, std::span<float> result) const override {
     const auto vectors = checked_task_vectors(input, result);
     return write_scaled(scale_, result, [&](std::size_t i) {
       float largest = 0;

@@ -82,7 +82,7 @@ void check_offered(const MergeRule& rule, const MergeNeeds& offered) {
   }
 }
 
-std::string merge_remark(std::int64_t task, const MergeDecision& decision, double mass_task,
+std::string merge_remark(std::int64_t task, const RuleOutput& decision, double mass_task,
                          double mass_before) {
   constexpr double kNothing = 0.02;
   if (task == 0 || !decision.alpha_unclamped) return "";

@@ -15,7 +15,7 @@ TaskMerge merge_task(const MergeRule& rule, const MergeInput& input, std::span<c
     for_each_index(2, input.threads, [&](std::size_t which) {
       if (which == 0) made.mass_before = memory.mass(input.task_vector);
       if (which == 1) {
-        made.mass_task = input.fisher_factor * fisher_mass(input.fisher, input.task_vector);
+        made.mass_task = input.fisher_factor * quadratic_form(input.fisher, input.task_vector);
       }
     });
     memory.add(input.fisher, trained, input.fisher_factor, input.threads);

@@ -11,7 +11,7 @@ class TaskArithmetic : public MergeRule {
   explicit TaskArithmetic(KindSettings chosen)
       : MergeRule(std::move(chosen)), scale_(settings().number("scale")) {}
   MergeNeeds needs() const override { return all_task_vectors(Origin::kPretrained); }
-  MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
+  RuleOutput merge(const MergeInput& input, std::span<float> result) const override {
     const auto vectors = checked_task_vectors(input, result);
     return write_scaled(scale_, result, [&](std::size_t i) {
       double sum = 0;

@@ -24,9 +24,9 @@ std::span<const std::span<const float>> checked_task_vectors(const MergeInput& i
   return vectors;
 }
 
-Parameter scale_parameter(std::optional<ParameterValue> standard) {
+SettingSpec scale_parameter(std::optional<SettingValue> standard) {
   return {.name = "scale",
-          .standard = std::move(standard),
+          .default_value = std::move(standard),
           .minimum = 0,
           .maximum = 10,
           .above_minimum = true};

@@ -15,17 +15,17 @@ std::span<const std::span<const float>> checked_task_vectors(const MergeInput& i
 // result = scale * merged_value(i), element by element, rounded once. The decision's coefficient is
 // the scale.
 template <typename MergedValue>
-MergeDecision write_scaled(double scale, std::span<float> result, const MergedValue& merged_value) {
+RuleOutput write_scaled(double scale, std::span<float> result, const MergedValue& merged_value) {
   for_each_part(result.size(), 1, [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i)
       result[i] = static_cast<float>(scale * merged_value(i));
   });
-  MergeDecision decision;
+  RuleOutput decision;
   decision.coefficients = {scale};
   return decision;
 }
 
 // The key `scale`: lambda of theta_hat_0 + lambda * merged task vector.
-Parameter scale_parameter(std::optional<ParameterValue> standard);
+SettingSpec scale_parameter(std::optional<SettingValue> standard);
 
 }  // namespace palimpsest

@@ -28,7 +28,7 @@ class Ties : public MergeRule {
         density_(settings().number("density")),
         scale_(settings().number("scale")) {}
   MergeNeeds needs() const override { return all_task_vectors(Origin::kPretrained); }
-  MergeDecision merge(const MergeInput& input, std::span<float> result) const override {
+  RuleOutput merge(const MergeInput& input, std::span<float> result) const override {
     const auto vectors = checked_task_vectors(input, result);
     std::vector<float> thresholds;
     for (const auto vector : vectors) {
@@ -56,15 +56,17 @@ class Ties : public MergeRule {
 }  // namespace
 
 RuleKind ties_kind() {
-  return {
-      .name = "ties",
-      .help =
-          "Trims task vectors to their largest elements, elects a sign by element, "
-          "averages what agrees (TIES).",
-      .parameters =
-          {{.name = "density", .standard = 0.2, .minimum = 0, .maximum = 1, .above_minimum = true},
-           scale_parameter(1.0)},
-      .make = make_kind<Ties>};
+  return {.name = "ties",
+          .help =
+              "Trims task vectors to their largest elements, elects a sign by element, "
+              "averages what agrees (TIES).",
+          .parameters = {{.name = "density",
+                          .default_value = 0.2,
+                          .minimum = 0,
+                          .maximum = 1,
+                          .above_minimum = true},
+                         scale_parameter(1.0)},
+          .make = make_kind<Ties>};
 }
 
 }  // namespace palimpsest

@@ -156,7 +156,8 @@ std::optional<LoraGroup> AdaptedLinear::group() const {
   return group;
 }
 
-void AdaptedLinear::set_difference(std::span<const float> difference, const AdaptedLayout& layout) {
+void AdaptedLinear::set_weight_difference(std::span<const float> difference,
+                                          const AdaptedLayout& layout) {
   for (std::size_t s = 0; s < frozen_.slots.size(); ++s) {
     const AdaptedModule& module = layout.modules()[frozen_.slots[s].module];
     const at::Tensor host = at::from_blob(const_cast<float*>(difference.data() + module.offset),
@@ -186,7 +187,7 @@ void AdaptedLinear::set_adapter(const Lora& lora, const at::Tensor& c,
   }
 }
 
-at::Tensor AdaptedLinear::forward(const at::Tensor& input, const AdapterUse& use) const {
+at::Tensor AdaptedLinear::forward(const at::Tensor& input, const AdapterOptions& use) const {
   const at::Tensor x = input.to(frozen_.effective.scalar_type());
   const at::Tensor none = at::empty({0}, x.options());
   const bool has_lora = is_adapted() && use.lora != nullptr;

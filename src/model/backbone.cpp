@@ -48,7 +48,7 @@ BlockShape block_shape(const BackboneConfig& config) {
   return std::visit([](const auto& family) { return block_shape(family); }, config);
 }
 
-AdapterUse Backbone::by_rows(AdapterUse use, const Batch& batch) const {
+AdapterOptions Backbone::by_rows(AdapterOptions use, const Batch& batch) const {
   if (!use.c.defined() || use.c.dim() == 0) return use;
   const std::vector<std::int64_t> lengths = tokens(batch);
   if (std::ranges::adjacent_find(lengths, std::not_equal_to()) == lengths.end()) {
@@ -59,7 +59,7 @@ AdapterUse Backbone::by_rows(AdapterUse use, const Batch& batch) const {
   return use;
 }
 
-at::Tensor Backbone::through_blocks(at::Tensor x, const AdapterUse& use,
+at::Tensor Backbone::through_blocks(at::Tensor x, const AdapterOptions& use,
                                     const BlockFunction& block) const {
   // A tap has no trained factor to begin the graph at.
   if (use.tap != nullptr) x.requires_grad_(true);
@@ -76,8 +76,9 @@ at::Tensor Backbone::through_blocks(at::Tensor x, const AdapterUse& use,
   return x;
 }
 
-std::unique_ptr<Backbone> make_backbone(const Checkpoint& weights, const BackboneConfig& config,
-                                        const BackboneChoice& choice, at::Device device) {
+std::unique_ptr<Backbone> make_backbone(const PretrainedWeights& weights,
+                                        const BackboneConfig& config, const BackboneChoice& choice,
+                                        at::Device device) {
   const auto* bert = std::get_if<BertConfig>(&config);
   CanonicalWeights canonical(weights, bert != nullptr ? bert_spellings() : vit_spellings());
   const TensorLoader load = weight_loader(canonical, device);

@@ -42,7 +42,7 @@ Bert::Bert(const BertConfig& config, const BackboneChoice& choice, const TensorL
   }
 }
 
-at::Tensor Bert::hidden_states(const TextInput& input, const AdapterUse& use) const {
+at::Tensor Bert::hidden_states(const TextInput& input, const AdapterOptions& use) const {
   const at::Tensor embedded =
       norm_embeddings_(at::embedding(word_embeddings_, input.ids) +
                        at::embedding(position_embeddings_, input.positions) + type_embedding_)
@@ -55,7 +55,7 @@ at::Tensor Bert::hidden_states(const TextInput& input, const AdapterUse& use) co
   });
 }
 
-at::Tensor Bert::features(const Batch& batch, const AdapterUse& use) const {
+at::Tensor Bert::features(const Batch& batch, const AdapterOptions& use) const {
   const TextInput input = text_input(batch);
   return mean_over_tokens(hidden_states(input, by_rows(use, batch)), input);
 }

@@ -8,7 +8,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/kinds/parameter.h"
+#include "palimpsest/kinds/setting_spec.h"
 
 namespace palimpsest {
 namespace {
@@ -86,10 +86,10 @@ BlockLayers::BlockLayers(const BlockShape& shape, std::span<const std::string> t
   }
 }
 
-void BlockLayers::set_difference(std::span<const float> difference) {
+void BlockLayers::set_weight_difference(std::span<const float> difference) {
   for (Block& block : blocks_) {
     for (AdaptedLinear* layer : {&block.qkv, &block.output, &block.fc1, &block.fc2}) {
-      layer->set_difference(difference, layout_);
+      layer->set_weight_difference(difference, layout_);
     }
   }
 }

@@ -128,14 +128,14 @@ at::Tensor Vit::attention(const at::Tensor& qkv, std::int64_t samples, std::int6
 }
 
 at::Tensor Vit::mlp(const at::Tensor& x, const BlockLayers::Block& block,
-                    const AdapterUse& use) const {
+                    const AdapterOptions& use) const {
   const at::Tensor middle = block.fc1.forward(x, use);
   if (!config_.swiglu) return block.fc2.forward(erf_gelu(middle), use);
   const std::vector<at::Tensor> halves = middle.chunk(2, 1);
   return block.fc2.forward(at::silu(halves[0]) * halves[1], use);
 }
 
-at::Tensor Vit::features(const Images& images, const AdapterUse& use) const {
+at::Tensor Vit::features(const Images& images, const AdapterOptions& use) const {
   const std::int64_t samples = images.size(0);
   const at::Tensor embedded = embed(images).view({-1, config_.width});  // [samples * tokens, width]
   const auto pass = [this, samples, use](std::size_t b, const at::Tensor& x) {
@@ -159,7 +159,7 @@ at::Tensor Vit::features(const Images& images, const AdapterUse& use) const {
   return config_.norm_after_pooling ? norm_(patches.mean(1)) : norm_(patches).mean(1);
 }
 
-at::Tensor Vit::features(const Batch& batch, const AdapterUse& use) const {
+at::Tensor Vit::features(const Batch& batch, const AdapterOptions& use) const {
   return features(std::get<Images>(batch.samples), by_rows(use, batch));
 }
 

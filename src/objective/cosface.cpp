@@ -15,7 +15,7 @@ class CosFace : public Objective {
   explicit CosFace(const KindSettings& settings)
       : margin_(settings.number("margin")), scale_(settings.number("scale")) {}
 
-  at::Tensor logits(const at::Tensor& features, const PlacedHead& head) const override {
+  at::Tensor logits(const at::Tensor& features, const DeviceHead& head) const override {
     return at::linear(directions(features), directions(head.weight)).mul(scale_);
   }
 
@@ -25,7 +25,7 @@ class CosFace : public Objective {
     return logits.sub(is_right, scale_ * margin_);
   }
 
-  void check(const HeadKind& head) const override {
+  void check(const HeadType& head) const override {
     if (head.ignores_lengths()) return;
     throw UsageError(
         "objective = cosface trains the cosines of features and weights, but the head answers with "
@@ -44,9 +44,9 @@ ObjectiveKind cosface_objective() {
               "Cross-entropy over scale times the cosine of features and weights, where the right "
               "class must win by a margin (Wang et al., 2018, whose constants these are); for "
               "head = cosine. Not in the paper.",
-          .parameters = {{.name = "margin", .standard = 0.35, .minimum = 0, .maximum = 1},
+          .parameters = {{.name = "margin", .default_value = 0.35, .minimum = 0, .maximum = 1},
                          {.name = "scale",
-                          .standard = 64.0,
+                          .default_value = 64.0,
                           .minimum = 0,
                           .maximum = std::numeric_limits<double>::infinity(),
                           .above_minimum = true}},

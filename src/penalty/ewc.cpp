@@ -46,7 +46,7 @@ PenaltyKind ewc_penalty() {
               "On leaving the optima of earlier tasks, by their Fishers (Kirkpatrick et al., "
               "2017); a baseline, usually with merge = none. Not in the paper.",
           .parameters = {{.name = "weight",
-                          .standard = 1.0,
+                          .default_value = 1.0,
                           .minimum = 0,
                           .maximum = std::numeric_limits<double>::infinity(),
                           .above_minimum = true}},

@@ -12,9 +12,9 @@ inline RandomStream step_stream(const StepName& step) {
 }
 
 // The key `epsilon`.
-inline Parameter epsilon_parameter() {
+inline SettingSpec epsilon_parameter() {
   return {.name = "epsilon",
-          .standard = 0.5,
+          .default_value = 0.5,
           .minimum = 0,
           .maximum = 1,
           .above_minimum = true,

@@ -11,7 +11,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/names.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/kinds/parameter.h"
+#include "palimpsest/kinds/setting_spec.h"
 
 namespace palimpsest {
 namespace {
@@ -63,7 +63,7 @@ const MachineKey& find_key(std::string_view name, const std::string& source) {
 }
 
 void set(Machine& machine, const MachineKey& key, std::string_view text) {
-  Parameter parameter = {.name = key.name, .minimum = key.minimum, .maximum = key.maximum};
+  SettingSpec parameter = {.name = key.name, .minimum = key.minimum, .maximum = key.maximum};
   if (const auto* const flag = std::get_if<bool Machine::*>(&key.member)) {
     parameter.type = Type::kSwitch;
     machine.** flag = std::get<bool>(read_value(parameter, text));

@@ -29,7 +29,7 @@ std::string module_table(const TaskSummary& summary) {
     const ModuleStatistics& module = summary.modules[i];
     rows.push_back({module.module, concat(module.out, " x ", module.in),
                     std::to_string(module.rank), fixed(module.norm_a, 3), fixed(module.norm_b, 3),
-                    fixed(module.norm_delta, 4), scientific(module.fisher_mass, 2)});
+                    fixed(module.norm_delta, 4), scientific(module.fisher_sum, 2)});
     if (has_alphas) {
       rows.back().push_back(fixed(merge.module_numerators[i] / merge.module_denominators[i], 3));
     }

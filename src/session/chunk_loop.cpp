@@ -16,7 +16,7 @@ void ChunkLoop::over(const LabelledSamples& split, std::int64_t size, const Pass
     const std::int64_t share = chunk.number % shares_;
     if (share == 0) session_.stop.check();
     if (share % session_.group.size() != session_.group.rank()) continue;
-    pass(chunk, share, reader.test_view(split, positions));
+    pass(chunk, share, reader.test_batch(split, positions));
     pace.queued();
   }
 }

@@ -83,7 +83,7 @@ Inputs open_pack_and_backbone(const RunConfig& config, std::span<const std::stri
   check_there(config.pack, "a pack");
   check_there(config.backbone, "the folder of a backbone");
   Pack pack(config.pack);
-  auto weights = std::make_shared<const Checkpoint>(folder);
+  auto weights = std::make_shared<const PretrainedWeights>(folder);
   const BackboneConfig backbone = read_backbone_config(folder, *weights);
   if (takes_texts(backbone) != pack.has_texts()) {
     throw InputError(concat(config.pack, " has ", pack.has_texts() ? "texts" : "images",

@@ -48,7 +48,7 @@ AdaptedWeights broadcast(HostGroup& group, const AdaptedWeights& weights, std::s
 
 void load_weights(Session& session, const AdaptedWeights& weights) {
   if (session.loaded == weights) return;
-  session.model->layers().set_difference(*weights);
+  session.model->layers().set_weight_difference(*weights);
   session.loaded = weights;
 }
 

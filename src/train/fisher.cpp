@@ -31,7 +31,7 @@ at::Tensor uniform_numbers(const Session& session, const Task& task, const Chunk
 
 // [], of features.
 at::Tensor summed_loss(const Objective& objective, const at::Tensor& features,
-                       const PlacedHead& head, const at::Tensor& targets) {
+                       const DeviceHead& head, const at::Tensor& targets) {
   return objective.loss(objective.logits(features, head), targets);
 }
 
@@ -46,7 +46,7 @@ Fisher measure_curvature(Session& session, const Task& task, const Head& head,
                          const Curvature& curvature, const Objective& objective) {
   const Watchdog::Phase phase(session.watchdog, "Fisher pass", 10);
   const std::int64_t size = session.model->layout().size();
-  const PlacedHead placed = place(head, session.device());
+  const DeviceHead placed = place(head, session.device());
   // Sums over a chunk: one number per adapted weight, then the loss.
   RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
     const at::Tensor sums = at::zeros({size + 1}, at::TensorOptions(session.device()));
@@ -88,7 +88,7 @@ Fisher measure_curvature(Session& session, const Task& task, const Head& head,
 double mean_loss(Session& session, const Task& task, const Head& head, const Objective& objective) {
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(session.watchdog, "loss pass", 10);
-  const PlacedHead placed = place(head, session.device());
+  const DeviceHead placed = place(head, session.device());
   RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
     return summed_loss(objective, session.model->features(batch), placed, batch.targets).view(1);
   });
@@ -117,7 +117,7 @@ LaneSum sum_rows(Session& session, const Task& task, const at::Tensor& features,
 
 double mean_feature_loss(Session& session, const Task& task, const at::Tensor& features,
                          const Head& head, const Objective& objective) {
-  const PlacedHead placed = place(head, session.device());
+  const DeviceHead placed = place(head, session.device());
   LaneSum sums = sum_rows(
       session, task, features, 1,
       [&](const at::Tensor& rows, const at::Tensor& targets, std::span<const std::int64_t>,

@@ -31,10 +31,10 @@ HeadTrainingSettings settings_after_merge(const RunConfig& config, std::int64_t 
 
 HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t> targets,
                         std::int64_t classes, std::int64_t task, const Head& start,
-                        const std::shared_ptr<const HeadKind>& kind, const Objective& objective,
+                        const std::shared_ptr<const HeadType>& kind, const Objective& objective,
                         const HeadTrainingSettings& settings, const OnNonfinite& on_nonfinite) {
   FlatParameters parameters({{classes, features.size(1)}, {classes}}, features.device());
-  const PlacedHead head{
+  const DeviceHead head{
       .weight = parameters.leaves()[0], .bias = parameters.leaves()[1], .kind = kind};
   if (start.classes == 0) {
     kind->initialise(head.weight, head.bias, settings.batches.seed, task);

@@ -31,7 +31,7 @@ StepInput StepReader::read(std::int64_t step) {
     input.lanes.emplace_back();
     if (share.empty()) continue;
     input.lanes.back() =
-        session_.reader().training_view(task_, share, step / sampler_.steps_per_pass());
+        session_.reader().training_batch(task_, share, step / sampler_.steps_per_pass());
     if (scales.empty()) continue;
     std::vector<float> own;
     for (const std::int64_t position : share) own.push_back(scale_by_sample.at(position));

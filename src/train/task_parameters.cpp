@@ -27,7 +27,7 @@ TaskParameters::ParameterTensors TaskParameters::zeros(const Backbone& model, st
     factors.push_back({.a = std::move(a), .b = std::move(b)});
   }
   Lora lora(model.lora_groups(), rank, parts.adapter->scale(), std::move(factors));
-  PlacedHead head{.weight = leaf[0], .bias = leaf[1], .kind = parts.head};
+  DeviceHead head{.weight = leaf[0], .bias = leaf[1], .kind = parts.head};
   return {.flat = std::move(flat), .lora = std::move(lora), .head = std::move(head)};
 }
 

@@ -56,7 +56,7 @@ void count_step(TaskProgress& progress, const TrainingStep::Outcome& outcome, st
 void initialise(Session& session, const Task& task, const TrainingParts& parts, const Head& head,
                 TaskParameters& parameters) {
   parts.adapter->begin(session, task, parameters.lora());
-  const PlacedHead& placed = parameters.head();
+  const DeviceHead& placed = parameters.head();
   if (head.classes == 0) {
     parts.head->initialise(placed.weight, placed.bias, session.config.seed, task.index);
   } else {
@@ -97,7 +97,7 @@ TrainedTask train_task(Session& session, const Task& task, const TrainingParts& 
   const int number = static_cast<int>(task.index) + 1;
   session.watchdog.at(number, 0);
   load_weights(session, begin.weights);
-  const AdapterInUse adapter(session);
+  const AdapterScope adapter(session);
   TaskParameters parameters(*session.model, task.index, std::ssize(task.classes), parts);
   TaskProgress progress;
   if (begin.progress) {
@@ -126,7 +126,7 @@ TrainedTask train_task(Session& session, const Task& task, const TrainingParts& 
     session.watchdog.at(number, step + 1);
     const Watchdog::Phase phase(session.watchdog, "training step");
     const double factor = learning_rate_factor(session.config.schedule, step, progress.steps);
-    training.queue(input, factor);
+    training.launch(input, factor);
     const double c = input.perturbation.c;
     const std::vector<std::int64_t> batch = std::move(input.positions);
     const std::int64_t samples = std::ssize(batch);

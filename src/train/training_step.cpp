@@ -74,12 +74,12 @@ at::Tensor TrainingStep::pass(const Batch& batch) const {
   return part;
 }
 
-void TrainingStep::queue(const StepInput& input, double learning_rate_factor) {
+void TrainingStep::launch(const StepInput& input, double learning_rate_factor) {
   c_.fill_(input.perturbation.c);
   weight_.fill_(parts_.objective->weight(std::ssize(input.positions)));
   optimizer_.set_factor(learning_rate_factor);
   if (noise_.defined()) draw_noise(input.perturbation.noise_seed);
-  if (session_.model->folds_adapter() && !parts_.perturbation->is_by_sample()) {
+  if (session_.model->merges_adapter() && !parts_.perturbation->is_by_sample()) {
     adapt_.run(
         [this] { session_.model->layers().set_adapter(parameters_.lora(), c_, module_noise_); });
   }

@@ -8,7 +8,7 @@
 #include <stdexcept>
 
 #include "palimpsest/comm/host_group.h"
-#include "palimpsest/comm/session.h"
+#include "palimpsest/comm/mpi_session.h"
 #include "palimpsest/core/error.h"
 
 namespace palimpsest {

@@ -30,8 +30,8 @@ class ImageTransformTest : public testing::TestWithParam<std::string> {
             .augmentation = {.kind = *choice<Augmentation::Kind>(GetParam())}};
   }
   at::Tensor training(std::size_t first, std::size_t count) {
-    return training_view(std::span(images_).subspan(first, count),
-                         std::span(streams_).subspan(first, count), transform(), source_);
+    return training_batch(std::span(images_).subspan(first, count),
+                          std::span(streams_).subspan(first, count), transform(), source_);
   }
 
   std::array<std::vector<std::byte>, 6> pixels_ = [] {
@@ -64,7 +64,7 @@ TEST_P(ImageTransformTest, AnotherStreamGivesAnotherView) {
   for (std::uint64_t index = 100; index < 110; ++index) {
     const RandomStream other(7, Purpose::kAugmentation, 0, index);
     const at::Tensor view =
-        training_view(std::span(images_).first(1), std::span(&other, 1), transform(), source_);
+        training_batch(std::span(images_).first(1), std::span(&other, 1), transform(), source_);
     changed += at::equal(first, view) ? 0 : 1;
   }
   EXPECT_EQ(changed, 10);
@@ -98,7 +98,7 @@ TEST(RandomCrop, KeepsTheAreaItSaysAndFlipsHalf) {
   for (std::uint64_t i = 0; i < 400; ++i) {
     const RandomStream stream(5, Purpose::kAugmentation, 0, i);
     const at::Tensor row =
-        training_view(std::span(&image, 1), std::span(&stream, 1), transform, source)[0][0][16];
+        training_batch(std::span(&image, 1), std::span(&stream, 1), transform, source)[0][0][16];
     const double first = row[0].item<double>() * 255, last = row[31].item<double>() * 255;
     flipped += first > last ? 1 : 0;
     const double width = std::abs(last - first) * 32 / 31;

@@ -93,7 +93,7 @@ TEST(Dialect, WhatIsWrittenIsFoundUnderItsCanonicalName) {
         tensors.push_back({name, whole.first, [&whole = whole] { return whole.second; }});
       std::filesystem::create_directories(folder);
       write_safetensors(folder / "model.safetensors", std::move(tensors));
-      const Checkpoint checkpoint(folder);
+      const PretrainedWeights checkpoint(folder);
       CanonicalWeights weights(checkpoint, vit_spellings());
       for (const CanonicalTensor& tensor : vit_tensors(config)) {
         std::vector<float> found;

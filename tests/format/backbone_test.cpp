@@ -52,13 +52,13 @@ class CheckpointTest : public FolderTest {
                    "c":"model-00002-of-00002.safetensors")");
   }
   std::string refusal() const {
-    return error_message<InputError>([&] { Checkpoint checkpoint(folder_); });
+    return error_message<InputError>([&] { PretrainedWeights checkpoint(folder_); });
   }
 };
 
 TEST_F(CheckpointTest, IsOneFileOrShards) {
   write_shards();
-  const Checkpoint shards(folder_);
+  const PretrainedWeights shards(folder_);
   EXPECT_THAT(shards.names(), ElementsAre("a", "b", "c"));
   EXPECT_THAT(to_floats(shards.float_tensor("b", std::vector<std::int64_t>{2, 2})),
               ElementsAre(0, 1, 2, 3));
@@ -68,7 +68,7 @@ TEST_F(CheckpointTest, IsOneFileOrShards) {
               AllOf(HasSubstr("index.json"), HasSubstr("nearest name is \"b\"")));
 
   write_tensors(at("model.safetensors"), {{"whole", {1}}});
-  const Checkpoint whole(folder_);
+  const PretrainedWeights whole(folder_);
   EXPECT_THAT(whole.names(), ElementsAre("whole"));
   EXPECT_EQ(whole.sha256(), sha256_file(at("model.safetensors")));
 }
@@ -98,17 +98,18 @@ std::vector<float> float_values(CanonicalWeights& weights, std::string_view name
 
 class CanonicalWeightsTest : public FolderTest {
  protected:
-  Checkpoint with(const std::vector<Tensor>& tensors) const {
+  PretrainedWeights with(const std::vector<Tensor>& tensors) const {
     write_tensors(at("model.safetensors"), tensors);
-    return Checkpoint(folder_);
+    return PretrainedWeights(folder_);
   }
 };
 
 TEST_F(CanonicalWeightsTest, FindsBertTensorsInEveryDialect) {
-  const Checkpoint checkpoint = with({{"bert.embeddings.LayerNorm.gamma", {2}},
-                                      {"roberta.encoder.layer.0.output.dense.weight", {2, 1}},
-                                      {"embeddings.LayerNorm.bias", {2}},
-                                      {"bert.pooler.dense.weight", {1}}});
+  const PretrainedWeights checkpoint =
+      with({{"bert.embeddings.LayerNorm.gamma", {2}},
+            {"roberta.encoder.layer.0.output.dense.weight", {2, 1}},
+            {"embeddings.LayerNorm.bias", {2}},
+            {"bert.pooler.dense.weight", {1}}});
   CanonicalWeights weights(checkpoint, bert_spellings());
   const std::vector<std::int64_t> two{2}, column{2, 1};
   EXPECT_THAT(float_values(weights, "embeddings.LayerNorm.weight", two), ElementsAre(0, 1));
@@ -130,9 +131,9 @@ TEST_F(CanonicalWeightsTest, FindsBertTensorsInEveryDialect) {
 
 TEST_F(CanonicalWeightsTest, FindsVisionTensorsOfTimmAndTransformers) {
   const std::vector<std::int64_t> matrix{1, 2}, vector{2};
-  const Checkpoint timm = with({{"cls_token", {1, 1, 2}},
-                                {"blocks.0.attn.qkv.weight", {3, 2}},
-                                {"blocks.0.ls1.gamma", {2}}});
+  const PretrainedWeights timm = with({{"cls_token", {1, 1, 2}},
+                                       {"blocks.0.attn.qkv.weight", {3, 2}},
+                                       {"blocks.0.ls1.gamma", {2}}});
   CanonicalWeights stacked(timm, vit_spellings());
   EXPECT_THAT(float_values(stacked, "class_token", vector), ElementsAre(0, 1));
   EXPECT_THAT(float_values(stacked, "blocks.0.attn.query.weight", matrix), ElementsAre(2, 3));
@@ -141,13 +142,14 @@ TEST_F(CanonicalWeightsTest, FindsVisionTensorsOfTimmAndTransformers) {
   EXPECT_THAT(stacked.shape("blocks.0.attn.key.weight"), ElementsAre(1, 2));
   EXPECT_FALSE(stacked.contains("blocks.0.attn.key.bias"));
 
-  const Checkpoint old = with({{"vit.encoder.layer.0.attention.attention.key.weight", {1, 2}},
-                               {"vit.encoder.layer.0.layernorm_before.weight", {2}}});
+  const PretrainedWeights old =
+      with({{"vit.encoder.layer.0.attention.attention.key.weight", {1, 2}},
+            {"vit.encoder.layer.0.layernorm_before.weight", {2}}});
   CanonicalWeights fourth(old, vit_spellings());
   EXPECT_THAT(float_values(fourth, "blocks.0.attn.key.weight", matrix), ElementsAre(0, 1));
   EXPECT_THAT(float_values(fourth, "blocks.0.norm1.weight", vector), ElementsAre(2, 3));
 
-  const Checkpoint current =
+  const PretrainedWeights current =
       with({{"layers.0.attention.k_proj.weight", {1, 2}}, {"layers.0.mlp.fc1.bias", {2}}});
   CanonicalWeights fifth(current, vit_spellings());
   EXPECT_THAT(float_values(fifth, "blocks.0.attn.key.weight", matrix), ElementsAre(0, 1));
@@ -173,7 +175,7 @@ class VitConfigTest : public FolderTest {
   VitConfig read(const std::string& json, const std::vector<Tensor>& tensors) const {
     write_bytes(at("config.json"), json);
     write_tensors(at("model.safetensors"), tensors);
-    return std::get<VitConfig>(read_backbone_config(folder_, Checkpoint(folder_)));
+    return std::get<VitConfig>(read_backbone_config(folder_, PretrainedWeights(folder_)));
   }
   std::string refusal(const std::string& json, const std::vector<Tensor>& tensors) const {
     return error_message<InputError>([&] { read(json, tensors); });

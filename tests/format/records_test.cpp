@@ -183,7 +183,7 @@ TEST_F(RecordsTest, StatisticsAreTheNormsOfTheFactorsAndOfTheirProduct) {
   EXPECT_NEAR(found.norm_a, std::sqrt(a), 1e-14);
   EXPECT_NEAR(found.norm_b, std::sqrt(b), 1e-14);
   EXPECT_NEAR(found.norm_delta, std::sqrt(delta), 1e-14);
-  EXPECT_NEAR(found.fisher_mass, mass, 1e-14);
+  EXPECT_NEAR(found.fisher_sum, mass, 1e-14);
 }
 
 TEST_F(RecordsTest, RefusesToWriteWhatDoesNotFitTogether) {

@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t end = std::min(text.find('\0'), text.size());
   const auto config = input_file("config.json", text.substr(0, end));
   input_file("preprocessor_config.json", text.substr(std::min(end + 1, text.size())));
-  const Checkpoint weights(config.parent_path());
+  const PretrainedWeights weights(config.parent_path());
   reads_or_refuses([&] { read_backbone_config(config.parent_path(), weights); });
   reads_or_refuses([&] { read_vit_config(config.parent_path(), weights); });
   reads_or_refuses([&] { read_bert_config(config); });

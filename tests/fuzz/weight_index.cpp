@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "fuzz.h"
-#include "palimpsest/format/checkpoint.h"
+#include "palimpsest/format/pretrained_weights.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace palimpsest;
@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }();
   const auto index = input_file("model.safetensors.index.json", as_text(data, size));
   reads_or_refuses([&] {
-    const Checkpoint checkpoint(index.parent_path());
+    const PretrainedWeights checkpoint(index.parent_path());
     for (const std::string& name : checkpoint.names()) checkpoint.tensor(name);
     checkpoint.sha256();
   });

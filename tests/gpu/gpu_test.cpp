@@ -208,12 +208,12 @@ TEST_P(GpuImages, AreTransformedAsByTheProcessor) {
                                  .augmentation = {.kind = *choice<Augmentation::Kind>(GetParam())}};
   PixelSource here(at::kCPU), there(device(), 1 << 20);
   for (int round = 0; round < 2; ++round) {  // the second from memory of the device
-    const at::Tensor expected = training_view(images, streams, transform, here);
-    const at::Tensor found = training_view(images, streams, transform, there).cpu();
+    const at::Tensor expected = training_batch(images, streams, transform, here);
+    const at::Tensor found = training_batch(images, streams, transform, there).cpu();
     const at::Tensor off = (found - expected).abs() > 1e-3;
     EXPECT_LE(off.to(at::kDouble).mean().item<double>(), GetParam() == "rand-augment" ? 1e-3 : 0.0);
-    EXPECT_TRUE(at::allclose(test_view(images, transform, there).cpu(),
-                             test_view(images, transform, here), 1e-4, 1e-4));
+    EXPECT_TRUE(at::allclose(test_batch(images, transform, there).cpu(),
+                             test_batch(images, transform, here), 1e-4, 1e-4));
   }
 }
 

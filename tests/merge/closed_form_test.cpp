@@ -14,7 +14,7 @@ namespace {
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-MergeDecision decide(const MergeRule& rule, const MergeInput& input) {
+RuleOutput decide(const MergeRule& rule, const MergeInput& input) {
   std::vector<float> result(input.merged.size());
   return rule.merge(input, result);
 }
@@ -49,11 +49,11 @@ TEST(ClosedForm, EqualsTheDirectDoubleSumOverEightTasks) {
     add_scaled(optimum, 1, delta);
     optima.push_back(optimum);
     memory.add(fishers.back(), optimum);
-    const MergeDecision decision = decide(*rule, {.task = static_cast<std::int64_t>(t),
-                                                  .merged = merged,
-                                                  .task_vector = delta,
-                                                  .layout = two_modules(),
-                                                  .memory = memory});
+    const RuleOutput decision = decide(*rule, {.task = static_cast<std::int64_t>(t),
+                                               .merged = merged,
+                                               .task_vector = delta,
+                                               .layout = two_modules(),
+                                               .memory = memory});
 
     long double numerator = 0, denominator = 0;
     for (std::size_t i = 0; i <= t; ++i) {
@@ -122,7 +122,7 @@ TEST(ClosedForm, TakesTheMiddleBetweenTwoEquallySharpOptima) {
   memory.add(std::vector<float>{1}, std::vector<float>{1});
   memory.add(std::vector<float>{1}, std::vector<float>{3});
   const std::vector<float> merged{1}, delta{2};
-  const MergeDecision decision = decide(
+  const RuleOutput decision = decide(
       *make_merge_rule("closed-form"),
       {.task = 1, .merged = merged, .task_vector = delta, .layout = layout, .memory = memory});
   EXPECT_DOUBLE_EQ(decision.coefficients.front(), 0.5);
@@ -188,7 +188,7 @@ TEST(CurvatureMemory, MassIsTheDenominatorAlongTheDirection) {
   EXPECT_NEAR(memory.mass(direction), mass, 1e-14 * mass);
   EXPECT_EQ(memory.mass(direction), memory.along(merged, direction).denominator);
   EXPECT_NEAR(memory.along(merged, direction).numerator, numerator, 1e-13);
-  EXPECT_NEAR(fisher_mass(fisher, direction), mass / 2, 1e-14 * mass);
+  EXPECT_NEAR(quadratic_form(fisher, direction), mass / 2, 1e-14 * mass);
 }
 
 TEST(MergeRules, AverageIsOneOverTAndNoneTakesAll) {
@@ -208,7 +208,7 @@ TEST(MergeRules, AverageIsOneOverTAndNoneTakesAll) {
 
 TEST(MergeRemark, SaysWhenTheTaskOrThePastIsDiscarded) {
   const auto remark = [](double unclamped) {
-    MergeDecision decision;
+    RuleOutput decision;
     decision.alpha_unclamped = unclamped;
     decision.coefficients = {std::clamp(unclamped, 0.0, 1.0)};
     return merge_remark(2, decision, 1e-9, 0.5);
@@ -224,7 +224,7 @@ TEST(MergeRemark, SaysWhenTheTaskOrThePastIsDiscarded) {
 
 TEST(FisherScale, TraceNormalisesAndSecantMeetsTheMeasuredRise) {
   const std::vector<float> fisher{1, 3}, delta{2, 1};
-  const double mass = fisher_mass(fisher, delta);
+  const double mass = quadratic_form(fisher, delta);
   EXPECT_DOUBLE_EQ(mass, 7);
   EXPECT_DOUBLE_EQ(fisher_factor(FisherScale::kNone, fisher, mass, 5).factor, 1);
   EXPECT_DOUBLE_EQ(fisher_factor(FisherScale::kTrace, fisher, mass, 5).factor, 0.25);

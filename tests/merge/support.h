@@ -76,7 +76,7 @@ struct RandomStreamOfTasks {
 };
 
 struct MergeOfInput {
-  MergeDecision decision;
+  RuleOutput decision;
   std::vector<float> weights;
 };
 

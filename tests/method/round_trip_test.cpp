@@ -16,7 +16,7 @@ namespace palimpsest {
 namespace {
 
 // A valid value for any row.
-std::string random_text(std::mt19937_64& random, const Parameter& row) {
+std::string random_text(std::mt19937_64& random, const SettingSpec& row) {
   const auto between = [&](double low, double high) {
     const double value = std::uniform_real_distribution<double>(low, high)(random);
     return value == low && row.above_minimum ? high : value;
@@ -54,8 +54,8 @@ std::string random_text(std::mt19937_64& random, const Parameter& row) {
   while (true) {
     const Kind& kind = row.kinds->kinds[random() % row.kinds->kinds.size()];
     std::string text = standard_text(kind);
-    for (const Parameter& key : kind.parameters) {
-      if (!key.standard || random() % 2 == 0) continue;
+    for (const SettingSpec& key : kind.parameters) {
+      if (!key.default_value || random() % 2 == 0) continue;
       text += concat(text.find(':') == std::string::npos ? ':' : ',', key.name, '=',
                      random_text(random, key));
     }

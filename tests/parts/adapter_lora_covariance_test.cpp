@@ -31,7 +31,7 @@ class CovarianceA : public StreamTest {
       found[session.model->layout().modules()[module].name] =
           x.to(at::kDouble).t().mm(x.to(at::kDouble)).div(x.size(0));
     };
-    session.model->features(session.reader().test_view(stream_.task().train, all),
+    session.model->features(session.reader().test_batch(stream_.task().train, all),
                             {.input_tap = &tap});
     return found;
   }

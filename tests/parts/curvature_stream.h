@@ -38,7 +38,7 @@ class CurvatureStream : public StreamTest {
   }
 
   Batch sample(Session& session, std::int64_t position) const {
-    return session.reader().test_view(stream_.task().train, std::span(&position, 1));
+    return session.reader().test_batch(stream_.task().train, std::span(&position, 1));
   }
 };
 
@@ -85,7 +85,7 @@ class SampleGradients {
  private:
   Session session_;
   TaskParameters parameters_;
-  PlacedHead head_;
+  DeviceHead head_;
 };
 
 }  // namespace palimpsest

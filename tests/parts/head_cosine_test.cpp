@@ -11,7 +11,7 @@
 namespace palimpsest {
 namespace {
 
-PlacedHead cosine(const at::Tensor& weight, double scale) {
+DeviceHead cosine(const at::Tensor& weight, double scale) {
   return {.weight = weight,
           .bias = at::zeros({weight.size(0)}),
           .kind = head_kinds().make(concat("cosine:scale=", scale))};
@@ -20,7 +20,7 @@ PlacedHead cosine(const at::Tensor& weight, double scale) {
 // f = (3, 4), w = (1, 0) and (0, 2): cosines 0.6 and 0.8. d cos / d f = (w/|w| - cos f/|f|) / |f|.
 TEST(CosineHead, ItsLogitsAndTheirGradientsByHand) {
   const at::Tensor features = rows({3, 4}, 2).requires_grad_(true);
-  const PlacedHead head = cosine(rows({1, 0, 0, 2}, 2).requires_grad_(true), 10);
+  const DeviceHead head = cosine(rows({1, 0, 0, 2}, 2).requires_grad_(true), 10);
   const at::Tensor logits = head.logits(features);
   EXPECT_TRUE(at::allclose(logits, rows({6, 8}, 2)));
   const auto first = torch::autograd::grad({logits[0][0]}, {features}, {}, /*retain_graph=*/true);
@@ -49,7 +49,7 @@ TEST(CosineHead, ItsLogitsDependOnDirectionsAlone) {
 
 TEST(CosineHead, AVectorOfLengthZeroGivesZeroAndFiniteGradients) {
   const at::Tensor features = rows({0, 0, 1, 2}, 2).requires_grad_(true);
-  const PlacedHead head = cosine(rows({0, 0, 2, 1}, 2).requires_grad_(true), 16);
+  const DeviceHead head = cosine(rows({0, 0, 2, 1}, 2).requires_grad_(true), 16);
   const at::Tensor logits = head.logits(features);
   EXPECT_TRUE(at::allclose(logits, rows({0, 0, 0, 16 * 0.8f}, 2)));
   const at::Tensor loss = at::cross_entropy_loss(logits, at::tensor({0, 0}, at::kLong));

@@ -10,7 +10,7 @@ namespace palimpsest {
 namespace {
 
 TEST(LinearHead, ItsLogitsByHand) {
-  const PlacedHead head{.weight = rows({1, 0, 0, 2}, 2),
+  const DeviceHead head{.weight = rows({1, 0, 0, 2}, 2),
                         .bias = at::tensor({0.5f, -1.0f}),
                         .kind = head_kinds().make("linear")};
   EXPECT_TRUE(at::equal(head.logits(rows({3, 4}, 2)), rows({3.5, 7}, 2)));

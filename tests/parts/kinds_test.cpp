@@ -48,7 +48,7 @@ TEST_P(EveryPart, ExplainsEachKindInASentenceAndEachKey) {
     EXPECT_FALSE(kind.help.empty()) << kind.name;
     EXPECT_TRUE(kind.help.ends_with('.')) << kind.name;
     EXPECT_THAT('\n' + help, HasSubstr(concat('\n', kind.name, ": ", kind.help)));
-    for (const Parameter& key : kind.parameters)
+    for (const SettingSpec& key : kind.parameters)
       EXPECT_THAT(help, HasSubstr(concat(" ", key.name, "=", allowed(key)))) << kind.name;
   }
 }
@@ -57,15 +57,15 @@ TEST_P(EveryPart, ReadsEachKindBackFromItsText) {
   for (const Kind& kind : table().kinds) {
     const std::string text = standard_text(kind);
     EXPECT_EQ(parse_kind(table(), text).text(), text);
-    for (const Parameter& key : kind.parameters) {
-      if (!key.standard) continue;
+    for (const SettingSpec& key : kind.parameters) {
+      if (!key.default_value) continue;
       for (const std::string& value : some_values(key)) {
         const std::string given =
             concat(text, text.find(':') == std::string::npos ? ':' : ',', key.name, '=', value);
         const std::string kept = parse_kind(table(), given).text();
         EXPECT_EQ(parse_kind(table(), kept).text(), kept);
         EXPECT_EQ(kept.find(concat(key.name, '=', value)) == std::string::npos,
-                  value == value_text(*key.standard))
+                  value == value_text(*key.default_value))
             << given;
       }
     }

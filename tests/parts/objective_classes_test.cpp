@@ -22,7 +22,7 @@ TEST(ClassesObjective, TakesTheLogitsOfEveryHeadAsTheyAre) {
   const auto objective = objectives().make("classes");
   const at::Tensor features = rows({3, 4, 1, 0}, 2), targets = at::tensor({1, 0}, at::kLong);
   for (const std::string_view name : kind_names(head_kinds())) {
-    const PlacedHead head{
+    const DeviceHead head{
         .weight = rows({1, 0, 0, 2}, 2), .bias = at::zeros({2}), .kind = head_kinds().make(name)};
     EXPECT_NO_THROW(objective->check(*head.kind));
     const at::Tensor logits = objective->logits(features, head);

@@ -10,7 +10,7 @@
 namespace palimpsest {
 namespace {
 
-PlacedHead place_head(const at::Tensor& weight) {
+DeviceHead place_head(const at::Tensor& weight) {
   return {.weight = weight,
           .bias = at::zeros({weight.size(0)}),
           .kind = head_kinds().make("cosine:scale=3")};
@@ -19,7 +19,7 @@ PlacedHead place_head(const at::Tensor& weight) {
 // By hand: cosines 0.6 and 0.8, then 1 and 0; lengths don't count, nor the head's own scale.
 TEST(CosFaceObjective, AsksOfTheRightClassToWinByTheMargin) {
   const auto objective = objectives().make("cosface:scale=10,margin=0.25");
-  const PlacedHead head = place_head(rows({2, 0, 0, 5}, 2));
+  const DeviceHead head = place_head(rows({2, 0, 0, 5}, 2));
   const at::Tensor logits = objective->logits(rows({3, 4, 7, 0}, 2), head);
   EXPECT_TRUE(at::allclose(logits, rows({6, 8, 10, 0}, 2)));
   EXPECT_NEAR(objective->loss(logits, at::tensor({1, 0}, at::kLong)).item<double>(),
@@ -27,7 +27,7 @@ TEST(CosFaceObjective, AsksOfTheRightClassToWinByTheMargin) {
 }
 
 TEST(CosFaceObjective, IsCrossEntropyOfCosinesWithoutAMargin) {
-  const PlacedHead head = place_head(rows({1, 2, -1, 1, 0.5f, -2}, 2));
+  const DeviceHead head = place_head(rows({1, 2, -1, 1, 0.5f, -2}, 2));
   const at::Tensor features = rows({1, 1, 2, -1}, 2), targets = at::tensor({2, 0}, at::kLong);
   const auto objective = objectives().make("cosface:scale=3,margin=0");
   const auto plain = objectives().make("classes");

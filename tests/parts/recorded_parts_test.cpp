@@ -19,7 +19,7 @@ namespace palimpsest {
 namespace {
 
 // Whether steps train such a head by such an objective.
-bool is_trainable(const Objective& objective, const HeadKind& head) {
+bool is_trainable(const Objective& objective, const HeadType& head) {
   if (!head.is_trained()) return false;
   try {
     objective.check(head);
@@ -133,7 +133,7 @@ TEST_F(RecordedParts, StepsOfEveryAdapterAreTheSameToTheBit) {
   stream_.config.epochs = 1;
   for (const Kind& kind : adapters().kinds) {
     std::vector<std::string> texts = {standard_text(kind)};
-    for (const Parameter& key : kind.parameters) {
+    for (const SettingSpec& key : kind.parameters) {
       for (const std::string_view choice : key.choices)
         texts.push_back(concat(kind.name, ':', key.name, '=', choice));
     }
@@ -163,7 +163,7 @@ TEST_F(RecordedParts, EveryObjectiveAddsUpOverLanes) {
   const at::Tensor targets = at::tensor({0, 1, 2, 2, 1, 0}, at::kLong);
   for_each_objective([&](const std::string& name) {
     const auto objective = objectives().make(stream_.config.objective);
-    const PlacedHead head{
+    const DeviceHead head{
         .weight = weight, .bias = at::zeros({3}), .kind = head_kinds().make(stream_.config.head)};
     const auto row_losses = [&](std::int64_t first, std::int64_t size) {
       return objective->loss(objective->logits(features.narrow(0, first, size), head),
@@ -186,10 +186,11 @@ TEST(EveryCurvature, IsTheSameOfTextsFilledUp) {
   const Placement placement = make_placement(DeviceKind::kCpu, false, group, watchdog);
   TinyStream texts(true, placement, group, watchdog);
   Session session = texts.session({});
-  const PlacedHead head{.weight = at::randn({2, 32}),
+  const DeviceHead head{.weight = at::randn({2, 32}),
                         .bias = at::zeros({2}),
                         .kind = head_kinds().make(texts.config.head)};
-  Batch ragged = session.reader().test_view(texts.task().train, std::vector<std::int64_t>{0, 1, 2});
+  Batch ragged =
+      session.reader().test_batch(texts.task().train, std::vector<std::int64_t>{0, 1, 2});
   ragged.numbers = at::tensor({0.1, 0.5, 0.9}, at::kDouble);
   const Batch filled_up{.samples = padded(std::get<Texts>(ragged.samples), at::kCPU),
                         .targets = ragged.targets,

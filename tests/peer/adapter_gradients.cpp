@@ -57,7 +57,7 @@ int main(int argc, char** argv) {
   const std::vector<std::string> options(argv + 8, argv + argc);
   const std::filesystem::path folder = argv[1];
   const std::int64_t side = std::stoll(argv[2]), rank = std::stoll(argv[4]);
-  const Checkpoint weights(folder);
+  const PretrainedWeights weights(folder);
   BackboneChoice choice{.targets = split_at_commas(argv[3]), .image_size = side};
   if (std::ranges::count(options, "bf16") > 0) choice.precision = at::kBFloat16;
   choice.activation_checkpointing = std::ranges::count(options, "recompute") > 0;

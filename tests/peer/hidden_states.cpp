@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   const std::filesystem::path folder = argv[1];
   const Pack pack(argv[2]);
   const std::vector<std::string> targets = {"key", "value"};
-  const Checkpoint weights(folder);
+  const PretrainedWeights weights(folder);
   const BackboneConfig config = read_backbone_config(folder, weights);
   const auto model = make_backbone(weights, config, {.targets = targets}, at::kCPU);
   Texts texts;

@@ -44,7 +44,7 @@ int main(int argc, char** argv) {
                                      .deviation = {1, 1, 1},
                                      .crop_share = std::stod(arguments[6])};
       PixelSource pixels(at::kCPU);
-      write(arguments[7], test_view(std::span(&image, 1), transform, pixels));
+      write(arguments[7], test_batch(std::span(&image, 1), transform, pixels));
       return 0;
     }
     if (arguments.size() == 6 && arguments[0] == "operation") {

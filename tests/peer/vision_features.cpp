@@ -27,7 +27,7 @@ int main(int argc, char** argv) {
     const std::filesystem::path folder = argv[1];
     const std::int64_t side = std::stoll(argv[2]);
     const std::vector<std::string> targets = {"key", "value"};
-    const Checkpoint weights(folder);
+    const PretrainedWeights weights(folder);
     const auto model = make_backbone(
         weights, read_backbone_config(folder, weights),
         {.targets = targets, .image_size = side, .mean_pooling = argv[3] == std::string("mean")},

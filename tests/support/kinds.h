@@ -10,7 +10,7 @@
 namespace palimpsest {
 
 // Some values that a key can have, as texts.
-inline std::vector<std::string> some_values(const Parameter& parameter) {
+inline std::vector<std::string> some_values(const SettingSpec& parameter) {
   if (!parameter.choices.empty() && parameter.type != Type::kWhole)
     return {parameter.choices.begin(), parameter.choices.end()};
   if (parameter.type == Type::kWords) return {"x", "x+y"};
@@ -33,8 +33,8 @@ inline std::vector<std::string> some_values(const Parameter& parameter) {
 inline std::string standard_text(const Kind& kind) {
   std::string text(kind.name);
   char separator = ':';
-  for (const Parameter& parameter : kind.parameters) {
-    if (parameter.standard) continue;
+  for (const SettingSpec& parameter : kind.parameters) {
+    if (parameter.default_value) continue;
     text += concat(separator, parameter.name, '=', some_values(parameter).front());
     separator = ',';
   }

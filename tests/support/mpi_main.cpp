@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "palimpsest/comm/session.h"
+#include "palimpsest/comm/mpi_session.h"
 
 namespace {
 

@@ -64,7 +64,7 @@ TEST_F(Recorded, WeightsTakeTheNoiseOfEachStep) {
     noise.push_back(flat.narrow(0, module.offset, module.size()).view({module.out, module.in}));
   }
   const Batch batch =
-      session.reader().test_view(stream_.task().train, std::vector<std::int64_t>{0, 1, 2});
+      session.reader().test_batch(stream_.task().train, std::vector<std::int64_t>{0, 1, 2});
   const auto set = [&] { session.model->layers().set_adapter(parameters.lora(), c, noise); };
   const auto features = [&] {
     return session.model->features(batch, {.lora = &parameters.lora(), .c = c}).detach();
@@ -117,7 +117,7 @@ TEST_F(Recorded, TextsOfOneWidthShareARecording) {
   RecordedPass pass(graphs_.maker(),
                     [&](const Batch& batch) { return session.model->features(batch).detach(); });
   for (std::int64_t first = 0; first < 24; first += 4) {
-    const Batch ragged = session.reader().test_view(
+    const Batch ragged = session.reader().test_batch(
         texts.task().train, std::vector<std::int64_t>{first, first + 1, first + 2, first + 3});
     const Batch batch{.samples = padded(std::get<Texts>(ragged.samples), at::kCPU),
                       .targets = ragged.targets};
@@ -135,7 +135,7 @@ TEST_F(Recorded, PaddedTextsHaveTheFeaturesOfTextsOneAfterAnother) {
     Session session = texts.session({});
     std::vector<std::int64_t> all(20);
     std::iota(all.begin(), all.end(), 0);
-    const Batch ragged = session.reader().test_view(texts.task().train, all);
+    const Batch ragged = session.reader().test_batch(texts.task().train, all);
     const Batch batch{.samples = padded(std::get<Texts>(ragged.samples), at::kCPU),
                       .targets = ragged.targets};
     const at::Tensor expected = session.model->features(ragged);

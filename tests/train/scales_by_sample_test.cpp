@@ -22,8 +22,8 @@ TEST_P(ScalesBySample, EverySampleSeesItsOwnScale) {
   parameters.values().flat().copy_(at::randn({parameters.values().size()}).mul_(0.3));
   const std::vector<std::int64_t> positions{0, 1, 2, 3, 4};
   const at::Tensor c = at::tensor({0.5F, 1.0F, 1.5F, 1.5F, 0.5F});
-  const Batch batch = session.reader().test_view(stream_.task().train, positions);
-  const AdapterUse each{.lora = &parameters.lora(), .c = c};
+  const Batch batch = session.reader().test_batch(stream_.task().train, positions);
+  const AdapterOptions each{.lora = &parameters.lora(), .c = c};
   const at::Tensor ours = session.model->features(batch, each).detach();
   if (GetParam()) {
     const Batch filled_up{.samples = padded(std::get<Texts>(batch.samples), at::kCPU),
@@ -34,7 +34,7 @@ TEST_P(ScalesBySample, EverySampleSeesItsOwnScale) {
     const auto row = static_cast<std::int64_t>(n);
     session.model->layers().set_adapter(parameters.lora(), c[row]);
     const Batch alone =
-        session.reader().test_view(stream_.task().train, std::span(&positions[n], 1));
+        session.reader().test_batch(stream_.task().train, std::span(&positions[n], 1));
     const at::Tensor theirs =
         session.model->features(alone, {.lora = &parameters.lora(), .c = c[row]}).detach();
     EXPECT_TRUE(at::allclose(ours[row], theirs[0], 1e-4, 1e-4)) << "sample " << n;

@@ -78,7 +78,7 @@ std::filesystem::path find_backbone(const Arguments& arguments) {
   throw UsageError("--backbone: expected the folder of the pretrained model; no run.json names it");
 }
 
-void check_backbone(const ExportSource& source, const Checkpoint& weights,
+void check_backbone(const ExportSource& source, const PretrainedWeights& weights,
                     const BackboneConfig& config) {
   const auto check = [&](std::string_view what, const std::string& recorded,
                          const std::string& found) {
@@ -97,7 +97,7 @@ int run(const Arguments& arguments) {
   const auto task = arguments.task ? std::optional(*arguments.task - 1) : std::nullopt;
   const ExportSource source = open_export_source(arguments.source, task, arguments.optimum);
   const std::filesystem::path folder = find_backbone(arguments);
-  const Checkpoint weights(folder);
+  const PretrainedWeights weights(folder);
   const BackboneConfig config = read_backbone_config(folder, weights);
   check_backbone(source, weights, config);
   for (const std::string& remark : {weights.remark(), remark_on_config(folder)}) {

@@ -4,19 +4,19 @@
 
 #include "palimpsest/core/choice.h"
 #include "palimpsest/core/error.h"
-#include "palimpsest/kinds/parameter.h"
+#include "palimpsest/kinds/setting_spec.h"
 
 namespace palimpsest {
 
 template <typename Settings>
 struct Field {
-  std::function<ParameterValue(const Settings&)> get;
-  std::function<void(Settings&, const ParameterValue&)> set;
+  std::function<SettingValue(const Settings&)> get;
+  std::function<void(Settings&, const SettingValue&)> set;
 };
 
 // The row of a member: `parameter`, with the type and the choices that follow from the member's.
 template <typename Settings, typename T>
-Parameter make_row(T Settings::*, Parameter parameter) {
+SettingSpec make_row(T Settings::*, SettingSpec parameter) {
   if constexpr (std::is_enum_v<T>) {
     parameter.choices = choice_names<T>();
     parameter.type = Type::kWord;
@@ -36,25 +36,25 @@ Parameter make_row(T Settings::*, Parameter parameter) {
 
 // A whole number that may also be a word has 0 for the word.
 template <typename Settings, typename T>
-Field<Settings> make_field(T Settings::*member, const Parameter& parameter) {
+Field<Settings> make_field(T Settings::*member, const SettingSpec& parameter) {
   if constexpr (std::is_enum_v<T>) {
     return {[member](const Settings& settings) { return std::string(name(settings.*member)); },
-            [member](Settings& settings, const ParameterValue& value) {
+            [member](Settings& settings, const SettingValue& value) {
               settings.*member = choice<T>(std::get<std::string>(value)).value();
             }};
   } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
     const std::string word(parameter.choices.empty() ? "" : parameter.choices.front());
-    return {[member, word](const Settings& settings) -> ParameterValue {
+    return {[member, word](const Settings& settings) -> SettingValue {
               if (!word.empty() && settings.*member == 0) return word;
               return static_cast<std::uint64_t>(settings.*member);
             },
-            [member](Settings& settings, const ParameterValue& value) {
+            [member](Settings& settings, const SettingValue& value) {
               const auto* const number = std::get_if<std::uint64_t>(&value);
               settings.*member = number == nullptr ? T{0} : static_cast<T>(*number);
             }};
   } else {
-    return {[member](const Settings& settings) -> ParameterValue { return settings.*member; },
-            [member](Settings& settings, const ParameterValue& value) {
+    return {[member](const Settings& settings) -> SettingValue { return settings.*member; },
+            [member](Settings& settings, const SettingValue& value) {
               settings.*member = std::get<T>(value);
             }};
   }

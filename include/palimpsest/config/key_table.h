@@ -10,12 +10,12 @@
 
 #include "palimpsest/config/field.h"
 #include "palimpsest/config/run_config.h"
-#include "palimpsest/kinds/parameter.h"
+#include "palimpsest/kinds/setting_spec.h"
 
 namespace palimpsest {
 
 // A setting: as --name on the command line and as name in a .cfg file.
-struct Key : Parameter {
+struct Key : SettingSpec {
   std::string_view group;  // heading in --help
   Field<RunConfig> field;
   // Which verbs take it besides train. Others refuse it by name on the command line.

@@ -24,7 +24,8 @@ inline const Verbs kEverywhere = {"plan", "doctor", "eval", "predict"};
 
 // The row of a member of RunConfig. With `kinds` it is the text of a part of the method.
 template <typename T>
-Key key(std::string_view group, T RunConfig::*member, Parameter parameter, Verbs verbs = kPlanned) {
+Key key(std::string_view group, T RunConfig::*member, SettingSpec parameter,
+        Verbs verbs = kPlanned) {
   parameter = make_row(member, std::move(parameter));
   Field<RunConfig> field = make_field(member, parameter);
   return {std::move(parameter), group, std::move(field), std::move(verbs)};
@@ -35,13 +36,13 @@ template <typename Settings>
 requires std::is_enum_v<decltype(Settings::kind)> Key key(std::string_view group,
                                                           Settings RunConfig::*member,
                                                           const StructKinds<Settings>& kinds,
-                                                          Parameter parameter,
+                                                          SettingSpec parameter,
                                                           Verbs verbs = kPlanned) {
   parameter.type = Type::kKind;
   parameter.kinds = &kinds;
   Field<RunConfig> field = {
       [member, &kinds](const RunConfig& config) { return kinds.text(config.*member); },
-      [member, &kinds](RunConfig& config, const ParameterValue& value) {
+      [member, &kinds](RunConfig& config, const SettingValue& value) {
         config.*member = kinds.read(std::get<std::string>(value));
       }};
   return {std::move(parameter), group, std::move(field), std::move(verbs)};

@@ -13,16 +13,16 @@ namespace palimpsest {
 
 template <typename Settings>
 struct StructKey {
-  Parameter parameter;
+  SettingSpec parameter;
   Field<Settings> field;
 };
 
 // Its default is that of the struct.
 template <typename Settings, typename T>
-StructKey<Settings> struct_key(T Settings::*member, Parameter parameter) {
+StructKey<Settings> struct_key(T Settings::*member, SettingSpec parameter) {
   parameter = make_row(member, std::move(parameter));
   Field<Settings> field = make_field(member, parameter);
-  parameter.standard = field.get(Settings());
+  parameter.default_value = field.get(Settings());
   return {std::move(parameter), std::move(field)};
 }
 
@@ -50,7 +50,7 @@ class StructKinds : public KindTable {
     const KindSettings given = parse_kind(*this, text);
     Settings settings;
     settings.kind = choice<Kinds>(given.name()).value();
-    for (const Parameter& parameter : parameters(settings))
+    for (const SettingSpec& parameter : parameters(settings))
       at(parameter.name).field.set(settings, given.value(parameter.name));
     return settings;
   }
@@ -59,7 +59,7 @@ class StructKinds : public KindTable {
   std::string text(const Settings& settings) const {
     std::string text(name(settings.kind));
     char separator = ':';
-    for (const Parameter& parameter : parameters(settings)) {
+    for (const SettingSpec& parameter : parameters(settings)) {
       text += separator + std::string(parameter.name) + "=" +
               value_text(at(parameter.name).field.get(settings));
       separator = ',';
@@ -70,7 +70,7 @@ class StructKinds : public KindTable {
  private:
   using Kinds = decltype(Settings::kind);
 
-  const std::vector<Parameter>& parameters(const Settings& settings) const {
+  const std::vector<SettingSpec>& parameters(const Settings& settings) const {
     return kinds[static_cast<std::size_t>(settings.kind)].parameters;
   }
   const StructKey<Settings>& at(std::string_view key) const {

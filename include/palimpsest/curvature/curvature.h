@@ -20,7 +20,7 @@ namespace palimpsest {
 // A pass over one batch, and where its curvature goes.
 struct CurvaturePass {
   const Backbone& model;  // theta_t* as its difference, no adapter
-  const PlacedHead& head;
+  const DeviceHead& head;
   const Objective& objective;
   const Batch& batch;
   at::Tensor sums;  // float32, flat adapted vector: sums over the samples are added to it

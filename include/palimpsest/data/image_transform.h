@@ -24,11 +24,12 @@ struct ImageTransform {
 };
 
 // [n, 3, size, size] float32 where the pixels are, without augmentation.
-at::Tensor test_view(std::span<const PackedImage> images, const ImageTransform& transform,
-                     PixelSource& pixels);
+at::Tensor test_batch(std::span<const PackedImage> images, const ImageTransform& transform,
+                      PixelSource& pixels);
 
 // The same, augmented: image i by the numbers of streams[i] alone.
-at::Tensor training_view(std::span<const PackedImage> images, std::span<const RandomStream> streams,
-                         const ImageTransform& transform, PixelSource& pixels);
+at::Tensor training_batch(std::span<const PackedImage> images,
+                          std::span<const RandomStream> streams, const ImageTransform& transform,
+                          PixelSource& pixels);
 
 }  // namespace palimpsest

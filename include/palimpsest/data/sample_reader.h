@@ -19,11 +19,11 @@ class SampleReader {
 
   // The samples at these positions of a split, without augmentation. Throws InputError when a
   // sample's bytes are damaged.
-  Batch test_view(const LabelledSamples& split, std::span<const std::int64_t> positions) const;
+  Batch test_batch(const LabelledSamples& split, std::span<const std::int64_t> positions) const;
 
   // Training samples, augmented: what a sample becomes is a function of (seed, task, pass, sample).
-  Batch training_view(const Task& task, std::span<const std::int64_t> positions,
-                      std::int64_t pass) const;
+  Batch training_batch(const Task& task, std::span<const std::int64_t> positions,
+                       std::int64_t pass) const;
 
   // Tokens of the texts at these positions of a split; images count as one each.
   std::vector<std::int64_t> lengths(const LabelledSamples& split,

@@ -23,7 +23,8 @@ struct AdapterReport {
 // that rank (Eckart and Young: the largest singular values). base: what the adapter is for, as peft
 // is to find it. Throws UsageError where the weights are no such sum and no rank is given.
 AdapterReport export_adapter(const ExportSource& source, const BackboneConfig& backbone,
-                             const Checkpoint& weights, Dialect dialect, const std::string& base,
-                             std::optional<std::int64_t> rank, const std::filesystem::path& folder);
+                             const PretrainedWeights& weights, Dialect dialect,
+                             const std::string& base, std::optional<std::int64_t> rank,
+                             const std::filesystem::path& folder);
 
 }  // namespace palimpsest

@@ -43,7 +43,7 @@ std::vector<CanonicalTensor> vit_tensors(const VitConfig& config);
 // Where the weights of a module lie in the backbone's own files. `module`: by its canonical name,
 // as runs have it, or as peft found it in the model, with or without the model's own prefix
 // ("vit."). Throws InputError when there is none.
-CanonicalWeights::Place own_place(const Checkpoint& weights, const BackboneConfig& backbone,
+CanonicalWeights::Place own_place(const PretrainedWeights& weights, const BackboneConfig& backbone,
                                   const std::string& module);
 
 }  // namespace palimpsest

@@ -15,7 +15,7 @@ namespace palimpsest {
 // side; else they are in heads.safetensors (weight, bias). heads.json names the classes either way.
 // Returns as text where the heads are. Throws UsageError where the dialect has no such model.
 std::string export_model(const ExportSource& source, const BackboneConfig& backbone,
-                         const Checkpoint& weights, Dialect dialect,
+                         const PretrainedWeights& weights, Dialect dialect,
                          const std::filesystem::path& backbone_folder,
                          const std::filesystem::path& folder);
 

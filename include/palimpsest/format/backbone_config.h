@@ -7,7 +7,7 @@
 #include <string>
 #include <variant>
 
-#include "palimpsest/format/checkpoint.h"
+#include "palimpsest/format/pretrained_weights.h"
 
 namespace palimpsest {
 
@@ -66,7 +66,8 @@ using BackboneConfig = std::variant<BertConfig, VitConfig>;
 // From config.json in `folder`, as transformers or timm write it. Throws InputError for a family or
 // an option that isn't supported, a field that says otherwise than the tensors, and for impossible
 // sizes. Fields that aren't known are left aside: remark_on_config() names them.
-BackboneConfig read_backbone_config(const std::filesystem::path& folder, const Checkpoint& weights);
+BackboneConfig read_backbone_config(const std::filesystem::path& folder,
+                                    const PretrainedWeights& weights);
 
 // `path`: of config.json. Throws InputError: another model_type than "bert" and the
 // RoBERTas, another activation than "gelu", other than absolute positions, a missing or impossible
@@ -75,7 +76,7 @@ BertConfig read_bert_config(const std::filesystem::path& path);
 
 // Of a vision transformer; what config.json doesn't say is read off the shapes of the tensors.
 // preprocessor_config.json is read where there is one (transformers).
-VitConfig read_vit_config(const std::filesystem::path& folder, const Checkpoint& weights);
+VitConfig read_vit_config(const std::filesystem::path& folder, const PretrainedWeights& weights);
 
 // The fields of config.json that are set and not known, in one sentence; "" where there are none.
 std::string remark_on_config(const std::filesystem::path& folder);

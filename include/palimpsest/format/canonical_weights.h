@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "palimpsest/format/backbone_config.h"
-#include "palimpsest/format/checkpoint.h"
+#include "palimpsest/format/pretrained_weights.h"
 
 namespace palimpsest {
 
@@ -40,7 +40,7 @@ const Spellings& find_spellings(const BackboneConfig& config);
 
 class CanonicalWeights {
  public:
-  CanonicalWeights(const Checkpoint& checkpoint, const Spellings& spellings)
+  CanonicalWeights(const PretrainedWeights& checkpoint, const Spellings& spellings)
       : checkpoint_(checkpoint), spellings_(spellings) {}
 
   bool contains(std::string_view canonical) const { return find(canonical).has_value(); }
@@ -67,7 +67,7 @@ class CanonicalWeights {
   std::optional<Place> find(std::string_view canonical) const;
   [[noreturn]] void refuse_missing(std::string_view canonical) const;
 
-  const Checkpoint& checkpoint_;
+  const PretrainedWeights& checkpoint_;
   const Spellings& spellings_;
   std::set<std::string, std::less<>> read_;
 };

@@ -202,7 +202,7 @@ FileIdentity read_identity(const std::filesystem::path& path);
 struct ModuleStatistics {
   std::string module;
   std::int64_t out = 0, in = 0, rank = 0;
-  double scale = 1, norm_a = 0, norm_b = 0, norm_delta = 0, fisher_mass = 0;
+  double scale = 1, norm_a = 0, norm_b = 0, norm_delta = 0, fisher_sum = 0;
 };
 struct TaskSummary {
   TaskRecord record;

@@ -14,9 +14,9 @@
 
 namespace palimpsest {
 
-class HeadKind {
+class HeadType {
  public:
-  virtual ~HeadKind() = default;
+  virtual ~HeadType() = default;
 
   // As records name it, with Head::scale.
   virtual std::string_view recorded_kind() const = 0;
@@ -41,16 +41,16 @@ class HeadKind {
                              std::int64_t classes) const;
 };
 
-using HeadRow = PartKind<HeadKind>;
-const PartTable<HeadKind>& head_kinds();
+using HeadKind = PartKind<HeadType>;
+const PartTable<HeadType>& head_kinds();
 
 // Rows of length 1; a row of zeros stays as it is, and has a finite gradient.
 at::Tensor directions(const at::Tensor& rows);
 
 // A head where the model is.
-struct PlacedHead {
+struct DeviceHead {
   at::Tensor weight, bias;  // [classes, features], [classes]
-  std::shared_ptr<const HeadKind> kind;
+  std::shared_ptr<const HeadType> kind;
 
   at::Tensor logits(const at::Tensor& features) const {
     return kind->logits(features, weight, bias);
@@ -58,11 +58,11 @@ struct PlacedHead {
 };
 
 // Throws InputError for a kind that this program doesn't know.
-PlacedHead place(const Head& head, at::Device device);
+DeviceHead place(const Head& head, at::Device device);
 // The inverse.
-Head to_record(const PlacedHead& head);
+Head to_record(const DeviceHead& head);
 
 // Takes the numbers of `from`. Throws InputError when the shapes differ.
-void load_head(const PlacedHead& head, const Head& from);
+void load_head(const DeviceHead& head, const Head& from);
 
 }  // namespace palimpsest

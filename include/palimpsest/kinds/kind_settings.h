@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "palimpsest/core/choice.h"
-#include "palimpsest/kinds/parameter.h"
+#include "palimpsest/kinds/setting_spec.h"
 
 namespace palimpsest {
 
@@ -27,11 +27,11 @@ std::string key_in(std::string_view text, std::string_view key);
 
 struct KindSetting {
   std::string_view key;
-  ParameterValue value;
-  std::optional<ParameterValue> standard;
+  SettingValue value;
+  std::optional<SettingValue> default_value;
   Effect effect = Effect::kMath;
 
-  bool is_standard() const { return value == standard; }
+  bool is_default() const { return value == default_value; }
 };
 
 // A kind's name with a value for each of its parameters, checked.
@@ -47,7 +47,7 @@ class KindSettings {
   std::int64_t whole(std::string_view key) const;
   const std::string& word(std::string_view key) const;
   const std::vector<std::string>& words(std::string_view key) const;
-  const ParameterValue& value(std::string_view key) const;
+  const SettingValue& value(std::string_view key) const;
   // Of a word whose choices are the names of Enum.
   template <typename Enum>
   Enum choice(std::string_view key) const {
@@ -73,6 +73,6 @@ class KindSettings {
 // key (with the nearest known one), one given twice or missing, a value that is not possible (with
 // what is).
 KindSettings parse_kind_settings(std::string_view noun, std::string_view name,
-                                 std::span<const Parameter> parameters, std::string_view text);
+                                 std::span<const SettingSpec> parameters, std::string_view text);
 
 }  // namespace palimpsest

@@ -14,7 +14,7 @@ namespace palimpsest {
 struct Kind {
   std::string_view name;
   std::string_view help;  // one sentence: what it does, and from where it comes
-  std::vector<Parameter> parameters = {};
+  std::vector<SettingSpec> parameters = {};
 };
 
 struct KindTable {
@@ -38,7 +38,7 @@ template <typename Part>
 struct PartKind {
   std::string_view name;
   std::string_view help;
-  std::vector<Parameter> parameters = {};
+  std::vector<SettingSpec> parameters = {};
   std::function<std::unique_ptr<Part>(KindSettings)> make;
 };
 

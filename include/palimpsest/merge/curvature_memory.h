@@ -68,7 +68,7 @@ CurvatureMemory take_curvature(NamedTensors& memory, const std::string& instance
 void put_curvature(NamedTensors& memory, const std::string& instance, CurvatureMemory curvature);
 
 // direction' F direction for one Fisher, in double.
-double fisher_mass(std::span<const float> fisher, std::span<const float> direction);
+double quadratic_form(std::span<const float> fisher, std::span<const float> direction);
 
 // 1/2 (weights - optimum)' F (weights - optimum), in double: by how much the loss rises from the
 // optimum to the weights.

@@ -57,7 +57,7 @@ struct MergeInput {
   int threads = 1;  // that the rule may use; the result is the same, to the last bit
 };
 
-struct MergeDecision {
+struct RuleOutput {
   // One: of Delta_t. One per module, in layout order. Or one per direction, module after module.
   std::vector<double> coefficients = {1};
   // Of the closed form only.
@@ -80,7 +80,7 @@ class MergeRule {
   bool changes_trained() const { return known_alpha(0) != 1.0 || known_alpha(1) != 1.0; }
   // Writes theta_hat_t - theta_hat_0 into `result`, of the size of and apart from input.merged.
   // Throws Error, with a name for what happened, rather than write a number that is not finite.
-  virtual MergeDecision merge(const MergeInput& input, std::span<float> result) const = 0;
+  virtual RuleOutput merge(const MergeInput& input, std::span<float> result) const = 0;
 
   const KindSettings& settings() const { return settings_; }
   std::string_view name() const { return settings_.name(); }
@@ -104,7 +104,7 @@ MergeNeeds offered_in_training();
 // In plain words, when the merge discards the task or the past (alpha clamped, or under 0.02); ""
 // otherwise. `mass_task`, `mass_before`: Delta' F_t Delta and Delta' S0 Delta of the tasks before,
 // both as they entered the rule.
-std::string merge_remark(std::int64_t task, const MergeDecision& decision, double mass_task,
+std::string merge_remark(std::int64_t task, const RuleOutput& decision, double mass_task,
                          double mass_before);
 
 }  // namespace palimpsest

@@ -13,7 +13,7 @@ namespace palimpsest {
 
 struct TaskMerge {
   std::vector<float> merged;  // theta_hat_t
-  MergeDecision decision;
+  RuleOutput decision;
   // With a Fisher: Delta' F_t Delta and Delta' S0 Delta of the tasks before, scaled.
   std::optional<double> mass_task, mass_before;
   // With a Fisher: 1/2 d' F_t d, scaled, d = theta_hat_t - theta_t*: by how much the merge raises

@@ -27,7 +27,7 @@ using InputTap = std::function<void(std::size_t module, const at::Tensor& x)>;
 
 // What a forward pass leaves for the backward pass. With a LoRA, gradients flow to its factors;
 // with a tap, the tap is called instead.
-struct AdapterUse {
+struct AdapterOptions {
   const Lora* lora = nullptr;
   // Float32, where the weights are. [], after set_adapter with the same; or [samples], one for
   // each, where no set_adapter has been. Undefined: 1.
@@ -56,7 +56,7 @@ class AdaptedLinear {
   std::optional<LoraGroup> group() const;
 
   // W = W_0 + difference, where difference is the flat adapted vector theta - theta_hat_0.
-  void set_difference(std::span<const float> difference, const AdaptedLayout& layout);
+  void set_weight_difference(std::span<const float> difference, const AdaptedLayout& layout);
 
   // Effective weight: W + c s B A. In bf16 nothing changes: forward() adds the adapter. `noise`: by
   // module of the layout, [out, in]; where there is any, noise times the root mean square of s B A
@@ -64,7 +64,7 @@ class AdaptedLinear {
   void set_adapter(const Lora& lora, const at::Tensor& c, std::span<const at::Tensor> noise = {});
 
   // x [tokens, in] -> [tokens, rows], in the layer's precision.
-  at::Tensor forward(const at::Tensor& x, const AdapterUse& use) const;
+  at::Tensor forward(const at::Tensor& x, const AdapterOptions& use) const;
 
   // Appends the adapter's factors for this layer that learn, if it has any.
   void append_factors(const Lora& lora, std::vector<at::Tensor>& factors) const;

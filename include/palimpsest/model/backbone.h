@@ -13,7 +13,7 @@
 #include "palimpsest/core/adapted_layout.h"
 #include "palimpsest/data/batch.h"
 #include "palimpsest/format/backbone_config.h"
-#include "palimpsest/format/checkpoint.h"
+#include "palimpsest/format/pretrained_weights.h"
 #include "palimpsest/model/block_layers.h"
 
 namespace palimpsest {
@@ -37,7 +37,7 @@ class Backbone {
   const std::vector<LoraGroup>& lora_groups() const { return layers_.groups(); }
   // Whether set_adapter() must come before a pass with an adapter: in bf16 it is a separate
   // branch.
-  bool folds_adapter() const { return precision_ == at::kFloat; }
+  bool merges_adapter() const { return precision_ == at::kFloat; }
   std::int64_t feature_size() const { return feature_size_; }
   at::Device device() const { return device_; }
 
@@ -45,7 +45,7 @@ class Backbone {
   BlockLayers& layers() { return layers_; }
 
   // [samples, feature_size()], not normalised.
-  virtual at::Tensor features(const Batch& batch, const AdapterUse& use = {}) const = 0;
+  virtual at::Tensor features(const Batch& batch, const AdapterOptions& use = {}) const = 0;
 
   // Tokens of each sample inside the blocks: how the rows that a tap sees belong to samples.
   virtual std::vector<std::int64_t> tokens(const Batch& batch) const = 0;
@@ -62,12 +62,13 @@ class Backbone {
   at::ScalarType precision() const { return precision_; }
 
   // With rows_c, where every sample has its own c.
-  AdapterUse by_rows(AdapterUse use, const Batch& batch) const;
+  AdapterOptions by_rows(AdapterOptions use, const Batch& batch) const;
 
   // `block(b, x)` for every block b, each on the output of the one before. A copy of `block` may be
   // called once more in the backward pass.
   using BlockFunction = std::function<at::Tensor(std::size_t b, const at::Tensor& x)>;
-  at::Tensor through_blocks(at::Tensor x, const AdapterUse& use, const BlockFunction& block) const;
+  at::Tensor through_blocks(at::Tensor x, const AdapterOptions& use,
+                            const BlockFunction& block) const;
 
   const BlockLayers::Block& block(std::size_t b) const { return layers_.blocks()[b]; }
 
@@ -84,7 +85,8 @@ BlockShape block_shape(const BackboneConfig& config);
 
 // Throws InputError for a missing, surplus or misshapen tensor. `weights` must outlive the model,
 // which may have views of it.
-std::unique_ptr<Backbone> make_backbone(const Checkpoint& weights, const BackboneConfig& config,
-                                        const BackboneChoice& choice, at::Device device);
+std::unique_ptr<Backbone> make_backbone(const PretrainedWeights& weights,
+                                        const BackboneConfig& config, const BackboneChoice& choice,
+                                        at::Device device);
 
 }  // namespace palimpsest

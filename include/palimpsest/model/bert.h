@@ -18,11 +18,11 @@ class Bert : public Backbone {
   Bert(const BertConfig& config, const BackboneChoice& choice, const TensorLoader& load,
        at::Device device);
 
-  at::Tensor features(const Batch& batch, const AdapterUse& use) const override;
+  at::Tensor features(const Batch& batch, const AdapterOptions& use) const override;
   std::vector<std::int64_t> tokens(const Batch& batch) const override;
 
   // [tokens, hidden] of the last block.
-  at::Tensor hidden_states(const TextInput& input, const AdapterUse& use = {}) const;
+  at::Tensor hidden_states(const TextInput& input, const AdapterOptions& use = {}) const;
 
  private:
   struct Norms {

@@ -53,7 +53,7 @@ class BlockLayers {
 
   // Adapted weights = pretrained + difference (flat adapted vector). No adapter is active
   // afterwards.
-  void set_difference(std::span<const float> difference);
+  void set_weight_difference(std::span<const float> difference);
 
   // Effective weights = adapted weights + c s B A: what a pass with this adapter and c needs. c: []
   // float32, where the weights are; undefined: 1. `noise`: by module of the layout, [out, in],

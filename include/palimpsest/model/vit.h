@@ -19,11 +19,11 @@ class Vit : public Backbone {
   Vit(const VitConfig& config, const BackboneChoice& choice, const TensorLoader& load,
       at::Device device);
 
-  at::Tensor features(const Batch& batch, const AdapterUse& use) const override;
+  at::Tensor features(const Batch& batch, const AdapterOptions& use) const override;
   std::vector<std::int64_t> tokens(const Batch& batch) const override;
 
   // [samples, feature_size()] of images [samples, 3, side, side].
-  at::Tensor features(const Images& images, const AdapterUse& use) const;
+  at::Tensor features(const Images& images, const AdapterOptions& use) const;
 
  private:
   struct Frozen {  // of a block
@@ -36,7 +36,8 @@ class Vit : public Backbone {
   // Of the first `queries` tokens of an image, 0: of all; [samples * queries, width].
   at::Tensor attention(const at::Tensor& qkv, std::int64_t samples, std::int64_t queries,
                        const Frozen& frozen) const;
-  at::Tensor mlp(const at::Tensor& x, const BlockLayers::Block& block, const AdapterUse& use) const;
+  at::Tensor mlp(const at::Tensor& x, const BlockLayers::Block& block,
+                 const AdapterOptions& use) const;
   std::int64_t tokens_per_image() const { return prefix_.size(0) + positions_.size(0); }
 
   VitConfig config_;

@@ -20,7 +20,7 @@ class Objective {
 
   // [samples, classes]: the softmax of these is what the model takes for the classes'
   // probabilities.
-  virtual at::Tensor logits(const at::Tensor& features, const PlacedHead& head) const {
+  virtual at::Tensor logits(const at::Tensor& features, const DeviceHead& head) const {
     return head.logits(features);
   }
 
@@ -31,7 +31,7 @@ class Objective {
   }
 
   // Throws UsageError for a head that the loss isn't defined for.
-  virtual void check(const HeadKind& /*head*/) const {}
+  virtual void check(const HeadType& /*head*/) const {}
 
   // [], nats: the sum over these samples. And [samples], its terms. An objective that isn't the
   // cross-entropy of training_logits() overrides both.

@@ -9,8 +9,8 @@
 #include "palimpsest/data/image_transform.h"
 #include "palimpsest/data/task_stream.h"
 #include "palimpsest/format/backbone_config.h"
-#include "palimpsest/format/checkpoint.h"
 #include "palimpsest/format/pack.h"
+#include "palimpsest/format/pretrained_weights.h"
 #include "palimpsest/model/backbone.h"
 
 namespace palimpsest {
@@ -21,8 +21,8 @@ std::string hash_contents(std::span<const Task> tasks);
 struct Inputs {
   Pack pack;
   std::vector<Task> tasks = {};  // of the protocol; in a continued run, after those learned before
-  std::int64_t test_per_class = 0;                 // of the protocol
-  std::shared_ptr<const Checkpoint> weights = {};  // of the backbone
+  std::int64_t test_per_class = 0;                        // of the protocol
+  std::shared_ptr<const PretrainedWeights> weights = {};  // of the backbone
   BackboneConfig backbone = {};
   BackboneChoice choice = {};     // what the settings say about it
   ImageTransform transform = {};  // of a pack of images

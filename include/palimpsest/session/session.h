@@ -58,12 +58,12 @@ void load_weights(Session& session, const AdaptedWeights& weights);
 
 // While it lives, a task's adapter changes the model's weights: what the model has is unknown
 // afterwards.
-class AdapterInUse {
+class AdapterScope {
  public:
-  explicit AdapterInUse(Session& session) : session_(session) {}
-  ~AdapterInUse() { session_.loaded = nullptr; }
-  AdapterInUse(const AdapterInUse&) = delete;
-  AdapterInUse& operator=(const AdapterInUse&) = delete;
+  explicit AdapterScope(Session& session) : session_(session) {}
+  ~AdapterScope() { session_.loaded = nullptr; }
+  AdapterScope(const AdapterScope&) = delete;
+  AdapterScope& operator=(const AdapterScope&) = delete;
 
  private:
   Session& session_;

@@ -47,7 +47,7 @@ HeadTrainingSettings settings_after_merge(const RunConfig& config, std::int64_t 
 // classes. Without `on_nonfinite` no step is left out: throws DivergedError.
 HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t> targets,
                         std::int64_t classes, std::int64_t task, const Head& start,
-                        const std::shared_ptr<const HeadKind>& kind, const Objective& objective,
+                        const std::shared_ptr<const HeadType>& kind, const Objective& objective,
                         const HeadTrainingSettings& settings, const OnNonfinite& on_nonfinite = {});
 
 // Mean loss over these rows.

@@ -27,7 +27,7 @@ class TaskParameters {
   void save(TaskProgress& progress) const;
 
   const Lora& lora() const { return values_.lora; }
-  const PlacedHead& head() const { return values_.head; }
+  const DeviceHead& head() const { return values_.head; }
   Learns learns() const { return learns_; }
   AdapterAndHead to_record() const { return to_record(values_); }
 
@@ -42,7 +42,7 @@ class TaskParameters {
   struct ParameterTensors {
     FlatParameters flat;
     Lora lora;
-    PlacedHead head;
+    DeviceHead head;
   };
   static ParameterTensors zeros(const Backbone& model, std::int64_t classes,
                                 const TrainingParts& parts, Learns learns);

@@ -14,7 +14,7 @@ struct TrainingParts {
   std::unique_ptr<Adapter> adapter;
   std::unique_ptr<Perturbation> perturbation;
   std::unique_ptr<Objective> objective;
-  std::shared_ptr<const HeadKind> head;
+  std::shared_ptr<const HeadType> head;
 };
 
 // Throws UsageError for a part that isn't known.

@@ -30,7 +30,7 @@ class TrainingStep {
   const std::vector<std::int64_t>& own_lanes() const { return sums_.own_lanes(); }
 
   // Collective. Queues the step. The input has a batch for each of own_lanes().
-  void queue(const StepInput& input, double learning_rate_factor);
+  void launch(const StepInput& input, double learning_rate_factor);
 
   struct Outcome {
     double loss = 0;           // mean over the global batch

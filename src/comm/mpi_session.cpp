@@ -1,4 +1,4 @@
-#include "palimpsest/comm/session.h"
+#include "palimpsest/comm/mpi_session.h"
 
 #include <mpi.h>
 

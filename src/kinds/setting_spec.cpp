@@ -1,4 +1,4 @@
-#include "palimpsest/kinds/parameter.h"
+#include "palimpsest/kinds/setting_spec.h"
 
 #include <algorithm>
 #include <cctype>
@@ -12,11 +12,11 @@
 namespace palimpsest {
 namespace {
 
-bool is_choice(const Parameter& parameter, std::string_view word) {
+bool is_choice(const SettingSpec& parameter, std::string_view word) {
   return std::ranges::find(parameter.choices, word) != parameter.choices.end();
 }
 
-bool is_in_range(const Parameter& parameter, double number) {
+bool is_in_range(const SettingSpec& parameter, double number) {
   const bool low =
       parameter.above_minimum ? number > parameter.minimum : number >= parameter.minimum;
   const bool high =
@@ -24,7 +24,7 @@ bool is_in_range(const Parameter& parameter, double number) {
   return low && high;
 }
 
-std::string range_text(const Parameter& parameter) {
+std::string range_text(const SettingSpec& parameter) {
   const std::string low = shortest(parameter.minimum), high = shortest(parameter.maximum);
   if (std::isinf(parameter.maximum))
     return parameter.above_minimum ? " above " + low : ", " + low + " or more";
@@ -36,7 +36,7 @@ std::string range_text(const Parameter& parameter) {
 }
 
 template <typename Number>
-std::optional<ParameterValue> read_number(const Parameter& parameter, std::string_view text) {
+std::optional<SettingValue> read_number(const SettingSpec& parameter, std::string_view text) {
   const std::optional<Number> number = number_in<Number>(text);
   const double value = number ? static_cast<double>(*number) : std::nan("");
   if (!std::isfinite(value) || !is_in_range(parameter, value)) return std::nullopt;
@@ -44,7 +44,7 @@ std::optional<ParameterValue> read_number(const Parameter& parameter, std::strin
 }
 
 // 1e3 is one, too.
-std::optional<ParameterValue> read_whole(const Parameter& parameter, std::string_view text) {
+std::optional<SettingValue> read_whole(const SettingSpec& parameter, std::string_view text) {
   constexpr double kExact = 1e15;
   if (const auto whole = read_number<std::uint64_t>(parameter, text)) return whole;
   const auto number = read_number<double>(parameter, text);
@@ -56,7 +56,7 @@ std::optional<ParameterValue> read_whole(const Parameter& parameter, std::string
 
 // nullopt where `read` has none for one of the parts between the +.
 template <typename Value, typename Read>
-std::optional<ParameterValue> read_list(std::string_view text, const Read& read) {
+std::optional<SettingValue> read_list(std::string_view text, const Read& read) {
   std::vector<Value> values;
   for (std::size_t start = 0; start <= text.size();) {
     const std::size_t end = std::min(text.find('+', start), text.size());
@@ -66,7 +66,7 @@ std::optional<ParameterValue> read_list(std::string_view text, const Read& read)
   return values;
 }
 
-std::optional<ParameterValue> read_words(const Parameter& parameter, std::string_view text) {
+std::optional<SettingValue> read_words(const SettingSpec& parameter, std::string_view text) {
   return read_list<std::string>(text, [&](std::string_view part, std::vector<std::string>& words) {
     const std::string word(part);
     if (word.empty() || std::ranges::find(words, word) != words.end()) return false;
@@ -76,7 +76,7 @@ std::optional<ParameterValue> read_words(const Parameter& parameter, std::string
   });
 }
 
-std::optional<ParameterValue> read_numbers(const Parameter& parameter, std::string_view text) {
+std::optional<SettingValue> read_numbers(const SettingSpec& parameter, std::string_view text) {
   if (text.empty()) return std::vector<double>();
   return read_list<double>(text, [&](std::string_view part, std::vector<double>& numbers) {
     const auto number = read_number<double>(parameter, part);
@@ -95,7 +95,7 @@ void check_written(std::string_view text) {
   cfg_value(std::string(text));
 }
 
-std::optional<ParameterValue> read(const Parameter& parameter, std::string_view text) {
+std::optional<SettingValue> read(const SettingSpec& parameter, std::string_view text) {
   switch (parameter.type) {
     case Type::kNumber:
       return read_number<double>(parameter, text);
@@ -125,7 +125,7 @@ std::optional<ParameterValue> read(const Parameter& parameter, std::string_view 
 
 }  // namespace
 
-std::string value_text(const ParameterValue& value) {
+std::string value_text(const SettingValue& value) {
   struct Text {
     std::string operator()(double number) const { return shortest(number); }
     std::string operator()(std::uint64_t number) const { return shortest(number); }
@@ -139,7 +139,7 @@ std::string value_text(const ParameterValue& value) {
   return std::visit(Text(), value);
 }
 
-std::string allowed(const Parameter& parameter) {
+std::string allowed(const SettingSpec& parameter) {
   const std::string words = in_words(parameter.choices, "or");
   switch (parameter.type) {
     case Type::kNumber:
@@ -168,14 +168,14 @@ std::string allowed(const Parameter& parameter) {
   throw Error("a setting of an unknown type");
 }
 
-ParameterValue read_value(const Parameter& parameter, std::string_view given) {
+SettingValue read_value(const SettingSpec& parameter, std::string_view given) {
   // A kind says itself what is wrong with its name and keys.
   const std::string text =
       parameter.kinds == nullptr ? std::string(given) : parse_kind(*parameter.kinds, given).text();
   const auto refuse = [&](std::string_view reason) {
     return UsageError(concat(parameter.name, " = '", text, "' is not possible: ", reason));
   };
-  std::optional<ParameterValue> value;
+  std::optional<SettingValue> value;
   try {
     value = read(parameter, text);
   } catch (const UsageError& error) {

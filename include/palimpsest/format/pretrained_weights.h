@@ -10,12 +10,12 @@
 
 namespace palimpsest {
 
-class Checkpoint : public Tensors {
+class PretrainedWeights : public Tensors {
  public:
   // `folder`: the model's. Throws InputError: neither file is there (and what is there instead), a
   // shard is missing, the index names a tensor that its shard doesn't have, or a shard has one that
   // the index doesn't name; several backbones in one file; an adapter that isn't merged.
-  explicit Checkpoint(const std::filesystem::path& folder);
+  explicit PretrainedWeights(const std::filesystem::path& folder);
 
   const std::string& remark() const { return remark_; }  // "" where no prefix is taken off
 

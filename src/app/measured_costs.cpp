@@ -44,9 +44,9 @@ LabelledSamples take_samples(const LabelledSamples& all, std::int64_t count,
   return some;
 }
 
-class Rehearsal : RunListener {
+class MeasuredRun : RunListener {
  public:
-  Rehearsal(const RunConfig& config, Inputs inputs, HostGroup& group, Watchdog& watchdog)
+  MeasuredRun(const RunConfig& config, Inputs inputs, HostGroup& group, Watchdog& watchdog)
       : tasks_(inputs.tasks),
         run_{.session = open_session(config, std::move(inputs), 0, group, watchdog, events_),
              .method = make_method(config),
@@ -179,15 +179,15 @@ class Rehearsal : RunListener {
 };
 
 // one = step + lane + small * sample, and so on; none is below zero.
-ComputeCost step_cost(Rehearsal& rehearsal, std::int64_t small, std::int64_t wanted) {
-  const double first = rehearsal.step_seconds(1, small, 1);  // pages in, kernels chosen
-  const double one = rehearsal.step_seconds(1, small, first);
-  const double two = rehearsal.step_seconds(2, small, 2 * one);
+ComputeCost step_cost(MeasuredRun& measured, std::int64_t small, std::int64_t wanted) {
+  const double first = measured.step_seconds(1, small, 1);  // pages in, kernels chosen
+  const double one = measured.step_seconds(1, small, first);
+  const double two = measured.step_seconds(2, small, 2 * one);
   const auto few = static_cast<double>(small);
   const auto in_time = static_cast<std::int64_t>(kStepSeconds * few / one);
   const std::int64_t large = std::max(std::min(wanted, in_time), small + 1);
   const auto many = static_cast<double>(large);
-  const double whole = rehearsal.step_seconds(1, large, one * many / few);
+  const double whole = measured.step_seconds(1, large, one * many / few);
   const double sample = std::clamp((whole - one) / (many - few), 0.1 * one / few, one / few);
   const double rest = one - few * sample;
   const double lane = std::clamp(two - one - few * sample, 0.0, rest);
@@ -196,14 +196,14 @@ ComputeCost step_cost(Rehearsal& rehearsal, std::int64_t small, std::int64_t wan
 
 }  // namespace
 
-Rehearsed rehearse(const RunConfig& config, Inputs inputs, const Workload& work, std::int64_t ranks,
-                   HostGroup& group, Watchdog& watchdog) {
+MeasuredCosts measure_costs(const RunConfig& config, Inputs inputs, const Workload& work,
+                            std::int64_t ranks, HostGroup& group, Watchdog& watchdog) {
   const std::int64_t most = inputs.tasks.front().train.size();
   if (most < 2)
     throw UsageError(
         "plan: a training step is measured with two samples at least; the first task has one");
-  Rehearsal rehearsal(config, std::move(inputs), group, watchdog);
-  Rehearsed result{.opened = process_memory("VmRSS")};
+  MeasuredRun measured(config, std::move(inputs), group, watchdog);
+  MeasuredCosts result{.opened = process_memory("VmRSS")};
   const Workload spread = over_ranks(work, ranks);
   const std::int64_t lanes = largest_share(spread.lanes, ranks);
   const std::int64_t wanted = std::min(largest_share(work.batch, spread.lanes), most);
@@ -211,7 +211,7 @@ Rehearsed rehearse(const RunConfig& config, Inputs inputs, const Workload& work,
   if (has_steps) {
     const std::int64_t small =
         std::min(largest_share(work.batch, over_ranks(work, kMostRanks).lanes), most / 2);
-    result.cost = step_cost(rehearsal, small, wanted);
+    result.cost = step_cost(measured, small, wanted);
   }
 
   // Steps, a Fisher pass and passes without a backward one, of two tasks. Batches of texts
@@ -223,14 +223,14 @@ Rehearsed rehearse(const RunConfig& config, Inputs inputs, const Workload& work,
                  std::min<std::int64_t>(2, wanted), wanted);
   const auto batches =
       static_cast<std::int64_t>(work.model.texts ? std::clamp(share, 1.0, 1e6) : 1);
-  const auto passes = rehearsal.learn_tasks(
+  const auto passes = measured.learn_tasks(
       lanes, samples, batches, largest_share(config.evaluation_batch * samples, wanted));
   result.cost.fisher = passes.fisher;
   result.cost.forward = passes.forward;
   if (!has_steps) result.cost.sample = passes.forward;
   result.peak = process_memory("VmHWM");
   result.measured_share = static_cast<double>(samples) / static_cast<double>(wanted);
-  result.counted = rehearsal.counted() +
+  result.counted = measured.counted() +
                    (1 - result.measured_share) * counted_memory(work, ranks, false).activations;
   return result;
 }

@@ -1,4 +1,4 @@
-#include "palimpsest/format/checkpoint.h"
+#include "palimpsest/format/pretrained_weights.h"
 
 #include <algorithm>
 #include <map>
@@ -143,7 +143,7 @@ std::string wrapper_prefix(const std::filesystem::path& path, std::span<const st
 
 }  // namespace
 
-Checkpoint::Checkpoint(const std::filesystem::path& folder)
+PretrainedWeights::PretrainedWeights(const std::filesystem::path& folder)
     : Tensors(folder / "model.safetensors") {
   if (std::filesystem::exists(path_)) {
     files_.push_back(path_);
@@ -171,7 +171,7 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder)
                     others.size() == 1 ? ")" : ", ...)");
 }
 
-void Checkpoint::open_shards(const std::filesystem::path& folder) {
+void PretrainedWeights::open_shards(const std::filesystem::path& folder) {
   const std::map<std::string, std::string> files = read_weight_map(path_);
   std::set<std::string> shards;
   for (const auto& [tensor, file] : files) shards.insert(file);
@@ -199,7 +199,7 @@ void Checkpoint::open_shards(const std::filesystem::path& folder) {
   }
 }
 
-std::string Checkpoint::sha256() const {
+std::string PretrainedWeights::sha256() const {
   if (files_.size() == 1) return sha256_file(files_[0]);
   std::string hashes;
   for (const std::filesystem::path& file : files_) hashes += sha256_file(file);

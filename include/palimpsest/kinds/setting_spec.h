@@ -32,13 +32,13 @@ enum class Type {
   kKind,     // NAME[:key=value,...] of `kinds`
 };
 
-using ParameterValue = std::variant<double, std::uint64_t, bool, std::string,
-                                    std::vector<std::string>, std::vector<double>>;
+using SettingValue = std::variant<double, std::uint64_t, bool, std::string,
+                                  std::vector<std::string>, std::vector<double>>;
 
-struct Parameter {
+struct SettingSpec {
   std::string_view name = {};
   Type type = Type::kNumber;
-  std::optional<ParameterValue> standard =
+  std::optional<SettingValue> default_value =
       std::nullopt;  // of a key: where the text doesn't give it; nullopt: it is needed
   double minimum = 0, maximum = 0;
   bool above_minimum = false;  // the minimum itself is not allowed
@@ -52,13 +52,13 @@ struct Parameter {
 };
 
 // "a number above 0, at most 1"; "global, module, direction or coordinate".
-std::string allowed(const Parameter& parameter);
+std::string allowed(const SettingSpec& parameter);
 
 // A value as the text has it.
-std::string value_text(const ParameterValue& value);
+std::string value_text(const SettingValue& value);
 
 // The checked value of a text; of a kind, the shortest text that means the same. Throws UsageError
 // that names the key, the text and what is allowed.
-ParameterValue read_value(const Parameter& parameter, std::string_view text);
+SettingValue read_value(const SettingSpec& parameter, std::string_view text);
 
 }  // namespace palimpsest

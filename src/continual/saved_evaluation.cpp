@@ -1,4 +1,4 @@
-#include "palimpsest/continual/evaluation.h"
+#include "palimpsest/continual/saved_evaluation.h"
 
 #include "known_tasks.h"
 #include "palimpsest/classifier/classifier.h"
