@@ -1,7 +1,7 @@
 #pragma once
 // The verbs of palimpsest besides train. Each is collective, takes the arguments after the verb and
 // throws UsageError or InputError; where it returns an int, that is the exit code, and rank 0
-// prints. Its help is a text, and so are the lines that completion of its own options is made of.
+// prints. Its help is a text. X_completion() lists X's options, from which completion is made.
 #include <span>
 #include <string>
 

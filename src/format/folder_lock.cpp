@@ -96,7 +96,7 @@ FolderLock::FolderLock(const std::filesystem::path& folder) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0) throw Error(concat("cannot open ", path.string(), ": ", std::strerror(errno)));
   if (::flock(file, LOCK_EX | LOCK_NB) == 0) {
-    held_ = {nullptr, [file](const void*) { ::close(file); }};
+    lock_ = {nullptr, [file](const void*) { ::close(file); }};
     return;
   }
   const int problem = errno;
@@ -104,7 +104,7 @@ FolderLock::FolderLock(const std::filesystem::path& folder) {
   if (problem == EWOULDBLOCK) refuse_locked(folder);
   const std::filesystem::path owner = folder / ".owner";
   take_owner_file(owner);
-  held_ = {nullptr, [owner](const void*) { ::unlink(owner.c_str()); }};
+  lock_ = {nullptr, [owner](const void*) { ::unlink(owner.c_str()); }};
   remark_ =
       concat("the file system of ", folder.string(), " refuses locks (", std::strerror(problem),
              "). ", owner.string(), " says instead that this run uses the folder");

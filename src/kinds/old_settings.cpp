@@ -172,7 +172,8 @@ struct Value {
 
 // The later of two, unless one place says both. A record has all settings, so that a default in it
 // gives way. Throws UsageError.
-void assign(Value& value, std::string_view text, const Given& given, std::string_view default_value) {
+void assign(Value& value, std::string_view text, const Given& given,
+            std::string_view default_value) {
   const bool contradicts = value.given != nullptr && value.text != text &&
                            value.given->file == given.file && value.given != &given;
   if (contradicts && is_of_record(given) && text == default_value) return;

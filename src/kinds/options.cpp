@@ -4,6 +4,7 @@
 #include <boost/make_shared.hpp>
 #include <boost/program_options.hpp>
 #include <cmath>
+#include <set>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/process.h"
@@ -30,7 +31,7 @@ void store_value(const Option& option, const std::string& text) {
   }
 }
 
-po::options_description described(const Options& options) {
+po::options_description describe_options(const Options& options) {
   po::options_description all;
   for (const Option& option : options) {
     auto* const value = po::value<std::vector<std::string>>();
@@ -91,22 +92,26 @@ std::vector<std::int64_t> read_whole_numbers(const SettingSpec& parameter, std::
 std::vector<std::string> take_options(const Options& options,
                                       std::span<const std::string> arguments) {
   using namespace po::command_line_style;
-  const po::options_description names = described(options);
+  const po::options_description described = describe_options(options);
   try {
     const po::parsed_options parsed =
         po::command_line_parser(with_home_folders({arguments.begin(), arguments.end()}))
-            .options(names)
+            .options(described)
             .style(allow_long | long_allow_adjacent | long_allow_next)
             .allow_unregistered()
             .run();
-    po::variables_map given;
-    po::store(parsed, given);  // refuses what is given twice
-    for (const Option& option : options) {
-      const auto found = given.find(std::string(option.name));
-      if (found == given.end()) continue;
+    std::set<std::string> given;
+    for (const po::option& word : parsed.options) {
+      if (word.unregistered || word.position_key >= 0) continue;
+      const Option& option = *std::ranges::find(options, word.string_key, &Option::name);
+      if (!given.insert(word.string_key).second)
+        refuse_option(concat("'", option.name, "' is given twice; keep one"));
       if (option.type == Type::kSwitch) option.store(true);
-      for (const std::string& text : found->second.as<std::vector<std::string>>())
+      for (const std::string& text : word.value) {
+        if (text.starts_with("--"))
+          refuse_option(concat("expected a value of --", option.name, ", found ", text));
         store_value(option, text);
+      }
     }
     return po::collect_unrecognized(parsed.options, po::include_positional);
   } catch (const po::error& error) {

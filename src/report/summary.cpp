@@ -70,7 +70,8 @@ std::vector<std::string> share_row(std::string_view name, double share, std::str
   return {std::string(name), percent(share), "%", std::move(meaning)};
 }
 
-// Those that are read from the primary score, what is the same but for one thing being indented.
+// Those that are read from the primary score, indented where only one thing differs from the line
+// above.
 Rows rows_of_measures(const AccuracyMatrix& accuracy) {
   Rows rows;
   std::string above;

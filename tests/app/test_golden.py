@@ -56,9 +56,7 @@ def test_an_earlier_versions_settings_are_compared_as_of_today():
     tasks = [os.path.join(folder, "run", "tasks", "task-0000.h5") for folder in FOLDERS[-2:]]
     done = subprocess.run([DIFF, *tasks, "--all"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1, done.stderr
-    assert [line for line in done.stdout.splitlines() if line.startswith("/config")] == [
-        '/config: objective nothing and "classes"; penalty nothing and "none"'
-    ]
+    assert "/config" not in done.stdout
 
 
 def test_a_version_to_come_is_refused_with_advice(golden):

@@ -1,4 +1,4 @@
-// Options of programs: what is stored, what is refused, what --help and completion are told.
+// Options of programs: what is stored, what is refused, what --help and completion get.
 #include "palimpsest/kinds/options.h"
 
 #include <gmock/gmock.h>
@@ -93,14 +93,17 @@ TEST(Options, KeepTheirDefaultsWhereNothingIsGiven) {
 }
 
 TEST(Options, AValueThatIsMissingOrNotPossibleIsRefused) {
-  EXPECT_EQ(refusal_of_words({"--out"}), "command line: expected a value of '--out', found none");
+  EXPECT_EQ(refusal_of_words({"--out"}),
+            "command line: the required argument for option '--out' is missing");
   EXPECT_EQ(refusal_of_words({"--out", "--json"}),
             "command line: expected a value of --out, found --json");
   EXPECT_EQ(refusal_of_words({"--out="}),
-            "command line: expected a value of --out, found an empty one");
+            "command line: the argument for option '--out' should follow immediately after the "
+            "equal sign");
   EXPECT_EQ(refusal_of_words({"--json", "--json"}),
             "command line: 'json' is given twice; keep one");
-  EXPECT_EQ(refusal_of_words({"--json=no"}), "command line: expected no value of --json, found no");
+  EXPECT_EQ(refusal_of_words({"--json=no"}),
+            "command line: option '--json' does not take any arguments");
   EXPECT_THAT(refusal_of_words({"--split", "tset"}), HasSubstr("it takes all or test"));
   EXPECT_THAT(refusal_of_words({"--colour", "blue"}), HasSubstr("it takes red or green"));
   EXPECT_THAT(refusal_of_words({"--task", "0"}), HasSubstr("a whole number from 1 to"));

@@ -40,7 +40,7 @@ TEST(RuleText, SaysWhatIsWrongAndWhatIsExpected) {
   EXPECT_THAT(refusal("closed-form:by=module,by=module"), HasSubstr("by is given twice"));
   EXPECT_THAT(refusal("closed-form:by"), HasSubstr("expected key=value, found 'by'"));
   EXPECT_THAT(refusal("closed-form:by=module,"), HasSubstr("found ''"));
-  EXPECT_THAT(refusal("closed-form:"), HasSubstr("behind the colon"));
+  EXPECT_THAT(refusal("closed-form:"), HasSubstr("expected key=value, found ''"));
   EXPECT_THAT(refusal("ema"), HasSubstr("needs rate, a number from 0 to 1: ema:rate=0.5"));
   for (const char* const value : {"", "-0.1", "1.5", "nan", "inf", "0.5x", " 0.5"}) {
     EXPECT_THAT(refusal(std::string("ema:rate=") + value), HasSubstr("a number from 0 to 1"));

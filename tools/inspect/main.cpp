@@ -48,7 +48,7 @@ Options options(Arguments& a) {
           option("json", a.json, "one JSON object instead of tables")};
 }
 
-View view_asked_for(const Arguments& arguments, const std::vector<std::filesystem::path>& paths) {
+View requested_view(const Arguments& arguments, const std::vector<std::filesystem::path>& paths) {
   if (paths.empty()) throw UsageError("expected a run folder or a file, found none; see --help");
   const bool bounded = !arguments.frozen.empty() || !arguments.joint.empty();
   if (arguments.cosines && (bounded || paths.size() > 1))
@@ -68,7 +68,7 @@ int main(int count, char** values) {
   using namespace palimpsest;
   Arguments arguments;
   return run_tool(kTool, count, values, options(arguments), [&](const auto& paths) {
-    const View view = view_asked_for(arguments, {paths.begin(), paths.end()});
+    const View view = requested_view(arguments, {paths.begin(), paths.end()});
     print(arguments.json ? view.json : view.text);
     return 0;
   });

@@ -50,8 +50,8 @@ std::string libtorch_version();
 // As the system names it; "unknown" where it does not.
 std::string processor_name();
 
-// What the bits of a result depend on beside mathematics, as JSON: this program's arithmetic in that
-// precision, library versions, instruction set, threads, lanes, device.
+// What the bits of a result depend on beside mathematics, as JSON: this program's arithmetic in
+// that precision, library versions, instruction set, threads, lanes, device.
 std::string numerics_fingerprint(const Placement& placement, bool bf16, std::int64_t threads,
                                  std::int64_t lanes);
 

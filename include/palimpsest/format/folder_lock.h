@@ -27,7 +27,7 @@ class FolderLock {
   const std::string& remark() const { return remark_; }
 
  private:
-  std::shared_ptr<const void> held_;  // what gives it back
+  std::shared_ptr<const void> lock_;  // what gives it back
   std::string remark_;
 };
 

@@ -1,7 +1,7 @@
 #pragma once
-// The typed records: one of each task, for good; one state, from which the stream continues; steps
-// of a task; and what is kept outside of runs. checkpoints_schema/ says the same as text. Readers
-// check type, version, CRC32C and content_sha256 before they return.
+// The typed records: one of each task, kept forever; one state, from which the stream continues;
+// steps of a task; and what is kept outside of runs. checkpoints_schema/ says the same as text.
+// Readers check type, version, CRC32C and content_sha256 before they return.
 #include <cstdint>
 #include <filesystem>
 #include <optional>

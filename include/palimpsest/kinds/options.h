@@ -1,6 +1,6 @@
 #pragma once
 // The options of a program or of one of its verbs: a row each, from which parsing, --help and the
-// completion of shells come. The settings of a run have a table of their own (config/key_table.h).
+// completion of shells come. The settings of a run have a separate table (config/key_table.h).
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
