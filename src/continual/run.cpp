@@ -42,7 +42,7 @@ TrainedTask train(OpenRun& run, TaskPasses& passes, StepSaver* saver) {
 }
 
 // theta_t*. Weights that didn't change stay the same object, at which nothing is measured twice.
-AdaptedWeights trained_weights(const AdaptedWeights& merged, const TrainedTask& trained) {
+AdaptedWeights add_task_vector(const AdaptedWeights& merged, const TrainedTask& trained) {
   if (trained.lora.empty()) return merged;
   std::vector<float> weights = *merged;
   add_scaled(weights, 1, trained.task_vector);
@@ -140,22 +140,23 @@ LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
   metrics.loss_last_pass = trained.loss_last_pass;
   metrics.seconds_train = trained.seconds;
   put_head(state.memory, task.index, trained.head);
-  const AdaptedWeights weights = trained_weights(state.merged, trained);
+  const AdaptedWeights trained_weights = add_task_vector(state.merged, trained);
   std::optional<Fisher> fisher =
-      measure(method, passes, state.merged, weights, trained.head, metrics);
-  metrics.before_merge =
-      evaluate_seen(run, task, weights,
-                    method.classifier->scores_before_merge(passes, weights, seen, state.memory),
-                    /*after_merge=*/false, metrics);
+      measure(method, passes, state.merged, trained_weights, trained.head, metrics);
+  metrics.before_merge = evaluate_seen(
+      run, task, trained_weights,
+      method.classifier->scores_before_merge(passes, trained_weights, seen, state.memory),
+      /*after_merge=*/false, metrics);
 
   const Stopwatch watch;
-  merged = merge_on_root(session, method, state, trained, weights, std::move(fisher),
+  merged = merge_on_root(session, method, state, trained, trained_weights, std::move(fisher),
                          metrics.loss_merged_before - metrics.loss_trained);
   metrics.seconds_merge = watch.seconds();
   state.merged = merged.weights;
   state.merged_hash = merged.weights_hash;
-  if (method.classifier->takes_features()) passes.features(state.merged);  // for the loss, too
-  measure_cost(passes, weights, merged, trained, metrics);
+  // measure_cost reads its loss from them.
+  if (method.classifier->takes_features()) passes.features(state.merged);
+  measure_cost(passes, trained_weights, merged, trained, metrics);
   method.classifier->learn(passes, state.merged, seen, state.memory);
   metrics.after_merge = evaluate_seen(
       run, task, state.merged, method.classifier->scores(state.memory, seen, session.device()),

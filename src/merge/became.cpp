@@ -32,10 +32,10 @@ class Became : public MergeRule {
       alpha = std::min(alpha, 1.0);  // above by rounding alone
     }
     merge_on_line(input, alpha, result);
-    RuleOutput decision;
-    decision.coefficients = {alpha};
-    decision.terms = terms;
-    return decision;
+    RuleOutput output;
+    output.coefficients = {alpha};
+    output.terms = terms;
+    return output;
   }
 };
 

@@ -20,24 +20,25 @@ constexpr auto choices(Level) {
 
 // Numerators and denominators by module, their sums, and the one alpha of the paper.
 RuleOutput on_the_line(const MergeInput& input) {
-  RuleOutput decision;
+  RuleOutput output;
   LineTerms sum;
   const std::span<const AdaptedModule> modules = input.layout.modules();
-  decision.module_terms.resize(modules.size());
+  output.module_terms.resize(modules.size());
   for_each_index(modules.size(), input.threads, [&](std::size_t m) {
     const auto first = static_cast<std::size_t>(modules[m].offset);
     const auto size = static_cast<std::size_t>(modules[m].size());
-    decision.module_terms[m] = input.memory.along(input.merged.subspan(first, size),
-                                                  input.task_vector.subspan(first, size), first);
+    output.module_terms[m] = input.memory.along(input.merged.subspan(first, size),
+                                                input.task_vector.subspan(first, size), first);
   });
-  for (const LineTerms& terms : decision.module_terms) {
+  for (const LineTerms& terms : output.module_terms) {
     sum.numerator += terms.numerator;
     sum.denominator += terms.denominator;
   }
-  decision.terms = sum;
+  output.terms = sum;
   if (input.task == 0) {  // alpha_1 = 1 by definition; the quotient is 1 up to rounding
-    decision.alpha_unclamped = 1;
-    return decision;
+    output.alpha_unclamped = 1;
+    output.coefficients = {1};
+    return output;
   }
   if (!std::isfinite(sum.denominator) || !std::isfinite(sum.numerator) || sum.denominator <= 0) {
     throw Error(concat(
@@ -46,9 +47,9 @@ RuleOutput on_the_line(const MergeInput& input) {
         "; expected a positive denominator. The task vector is zero or the Fisher vanished: ",
         "look at the learning rate and at the curvature's scale"));
   }
-  decision.alpha_unclamped = sum.numerator / sum.denominator;
-  decision.coefficients = {std::clamp(*decision.alpha_unclamped, 0.0, 1.0)};
-  return decision;
+  output.alpha_unclamped = sum.numerator / sum.denominator;
+  output.coefficients = {std::clamp(*output.alpha_unclamped, 0.0, 1.0)};
+  return output;
 }
 
 // How much of Delta is in the step that was made: step . Delta / Delta . Delta.
@@ -87,23 +88,23 @@ class ClosedForm : public MergeRule {
 
   RuleOutput merge(const MergeInput& input, std::span<float> result) const override {
     check_sizes(input, result);
-    RuleOutput decision = on_the_line(input);
-    const double alpha = decision.coefficients.front();
-    if (level_ != Level::kGlobal) decision.alpha_unclamped.reset();
+    RuleOutput output = on_the_line(input);
+    const double alpha = output.coefficients.front();
+    if (level_ != Level::kGlobal) output.alpha_unclamped.reset();
     // The first task is taken whole at every level: there is nothing yet to weigh it against.
     if (level_ == Level::kGlobal || input.task == 0) {
       merge_on_line(input, alpha, result);
-      decision.coefficients.assign(coefficient_count(input), alpha);
-      return decision;
+      output.coefficients.assign(coefficient_count(input), alpha);
+      return output;
     }
     if (level_ != Level::kCoordinate || shrink_ > 0) {
-      decision.coefficients = merge_along_parts(input, decision.module_terms, alpha, result);
+      output.coefficients = merge_along_parts(input, output.module_terms, alpha, result);
     }
     if (level_ == Level::kCoordinate) {
       merge_by_coordinate(input, shrink_, result);
-      decision.coefficients = {task_vector_share(input, result)};
+      output.coefficients = {task_vector_share(input, result)};
     }
-    return decision;
+    return output;
   }
 
  private:

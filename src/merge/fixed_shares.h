@@ -17,10 +17,10 @@ class FixedShares : public MergeRule {
     return alpha_of_(settings(), task);
   }
   RuleOutput merge(const MergeInput& input, std::span<float> result) const override {
-    RuleOutput decision;
-    decision.coefficients = {alpha_of_(settings(), input.task)};
-    merge_on_line(input, decision.coefficients.front(), result);
-    return decision;
+    RuleOutput output;
+    output.coefficients = {alpha_of_(settings(), input.task)};
+    merge_on_line(input, output.coefficients.front(), result);
+    return output;
   }
 
  private:

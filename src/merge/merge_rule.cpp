@@ -82,12 +82,12 @@ void check_offered(const MergeRule& rule, const MergeNeeds& offered) {
   }
 }
 
-std::string merge_remark(std::int64_t task, const RuleOutput& decision, double mass_task,
+std::string merge_remark(std::int64_t task, const RuleOutput& output, double mass_task,
                          double mass_before) {
   constexpr double kNothing = 0.02;
-  if (task == 0 || !decision.alpha_unclamped) return "";
-  const double unclamped = *decision.alpha_unclamped;
-  const double alpha = decision.coefficients.front();
+  if (task == 0 || !output.alpha_unclamped) return "";
+  const double unclamped = *output.alpha_unclamped;
+  const double alpha = output.coefficients.front();
   std::ostringstream masses;
   masses << std::setprecision(3) << "along its task vector the earlier tasks' Fisher weighs "
          << mass_before << ", its own " << mass_task;

@@ -21,8 +21,8 @@ TaskMerge merge_task(const MergeRule& rule, const MergeInput& input, std::span<c
     memory.add(input.fisher, trained, input.fisher_factor, input.threads);
   }
   made.merged.resize(input.merged.size());
-  made.decision = rule.merge(input, made.merged);
-  made.remark = merge_remark(input.task, made.decision, made.mass_task.value_or(0),
+  made.output = rule.merge(input, made.merged);
+  made.remark = merge_remark(input.task, made.output, made.mass_task.value_or(0),
                              made.mass_before.value_or(0));
   if (has_fisher) {
     made.predicted_rise = input.fisher_factor * quadratic_rise(input.fisher, made.merged, trained);

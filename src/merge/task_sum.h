@@ -12,7 +12,7 @@ MergeNeeds all_task_vectors(Origin start);
 std::span<const std::span<const float>> checked_task_vectors(const MergeInput& input,
                                                              std::span<const float> result);
 
-// result = scale * merged_value(i), element by element, rounded once. The decision's coefficient is
+// result = scale * merged_value(i), element by element, rounded once. The output's coefficient is
 // the scale.
 template <typename MergedValue>
 RuleOutput write_scaled(double scale, std::span<float> result, const MergedValue& merged_value) {
@@ -20,9 +20,9 @@ RuleOutput write_scaled(double scale, std::span<float> result, const MergedValue
     for (std::size_t i = begin; i < end; ++i)
       result[i] = static_cast<float>(scale * merged_value(i));
   });
-  RuleOutput decision;
-  decision.coefficients = {scale};
-  return decision;
+  RuleOutput output;
+  output.coefficients = {scale};
+  return output;
 }
 
 // The key `scale`: lambda of theta_hat_0 + lambda * merged task vector.

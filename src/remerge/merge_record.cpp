@@ -48,13 +48,13 @@ std::unique_ptr<MergeRule> parse_recorded_rule(const std::string& json) {
 MergeRecord to_record(const MergeRule& rule, const TaskMerge& merge) {
   MergeRecord record;
   record.rule = rule_json(rule);
-  record.coefficients = merge.decision.coefficients;
-  record.alpha_unclamped = merge.decision.alpha_unclamped;
-  if (merge.decision.terms) {
-    record.numerator = merge.decision.terms->numerator;
-    record.denominator = merge.decision.terms->denominator;
+  record.coefficients = merge.output.coefficients;
+  record.alpha_unclamped = merge.output.alpha_unclamped;
+  if (merge.output.terms) {
+    record.numerator = merge.output.terms->numerator;
+    record.denominator = merge.output.terms->denominator;
   }
-  for (const LineTerms& terms : merge.decision.module_terms) {
+  for (const LineTerms& terms : merge.output.module_terms) {
     record.module_numerators.push_back(terms.numerator);
     record.module_denominators.push_back(terms.denominator);
   }

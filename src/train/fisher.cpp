@@ -73,7 +73,7 @@ Fisher measure_curvature(Session& session, const Task& task, const Head& head,
     const at::Tensor mean = total.div(static_cast<double>(samples)).to(at::kCPU);
     const at::Tensor values = mean.narrow(0, 0, size).to(at::kFloat);
     fisher.values.assign(values.const_data_ptr<float>(), values.const_data_ptr<float>() + size);
-    fisher.loss = mean[size].item<double>();
+    fisher.loss = total[size].item<double>() / objective.divisor(samples);
     is_finite = at::isfinite(mean).all().item<bool>();
   }
   session.group.broadcast(std::span(&fisher.loss, 1), 0, "broadcast of the loss after training");
@@ -94,7 +94,7 @@ double mean_loss(Session& session, const Task& task, const Head& head, const Obj
   });
   LaneSum sums = sum_over_chunks(session, task.train, loss_chunk(session), 1,
                                  [&](const Chunk&, Batch& batch) { return pass(batch); });
-  return sums.reduce()[0].item<double>() / objective.weight(task.train.size());
+  return sums.reduce()[0].item<double>() / objective.divisor(task.train.size());
 }
 
 LaneSum sum_rows(Session& session, const Task& task, const at::Tensor& features, std::int64_t size,
@@ -122,7 +122,7 @@ double mean_feature_loss(Session& session, const Task& task, const at::Tensor& f
       session, task, features, 1,
       [&](const at::Tensor& rows, const at::Tensor& targets, std::span<const std::int64_t>,
           at::Tensor sum) { sum.add_(summed_loss(objective, rows, placed, targets).view(1)); });
-  return sums.reduce()[0].item<double>() / objective.weight(task.train.size());
+  return sums.reduce()[0].item<double>() / objective.divisor(task.train.size());
 }
 
 }  // namespace palimpsest

@@ -56,7 +56,7 @@ HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t
     const at::Tensor rows = at::tensor(batch).to(features.device());
     const at::Tensor logits = objective.logits(features.index_select(0, rows), head);
     const at::Tensor loss = objective.loss(logits, all_targets.index_select(0, rows))
-                                .div(objective.weight(std::ssize(batch)));
+                                .div(objective.divisor(std::ssize(batch)));
     parameters.gather(torch::autograd::grad({loss}, parameters.leaves(), {}, std::nullopt,
                                             /*create_graph=*/false, /*allow_unused=*/true),
                       gradient);
@@ -94,7 +94,7 @@ double mean_loss(const at::Tensor& features, std::span<const std::int64_t> targe
   const at::Tensor wanted = at::tensor(at::ArrayRef<std::int64_t>(targets.data(), targets.size()));
   const at::Tensor logits = objective.logits(features, place(head, features.device()));
   return objective.loss(logits.to(at::kCPU), wanted)
-      .div(objective.weight(wanted.size(0)))
+      .div(objective.divisor(wanted.size(0)))
       .item<double>();
 }
 

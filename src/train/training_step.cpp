@@ -40,12 +40,13 @@ TrainingStep::TrainingStep(Session& session, const TrainingParts& parts,
             at::kFloat, session.device()),
       optimizer_(make_optimizer(parameters, session.config, updates)),
       penalty_(penalty, *session.model),
-      pass_(session.placement.make_graph, [this](const Batch& batch) { return pass(batch); }),
+      pass_(session.placement.make_graph,
+            [this](const Batch& batch) { return loss_and_gradients(batch); }),
       adapt_(session.placement.make_graph),
       update_(session.placement.make_graph) {
   const at::TensorOptions options(session.device());
   c_ = at::ones({}, options);
-  weight_ = at::ones({}, options);
+  divisor_ = at::ones({}, options);
   if (parts.perturbation->noise_size() > 0) {
     noise_ = at::zeros({session.model->layout().size()}, options);
     for (const AdaptedModule& module : session.model->layout().modules()) {
@@ -57,7 +58,7 @@ TrainingStep::TrainingStep(Session& session, const TrainingParts& parts,
   host_outcome_ = outcome_.is_cuda() ? at::zeros({2}, at::kDouble).pin_memory() : outcome_;
 }
 
-at::Tensor TrainingStep::pass(const Batch& batch) const {
+at::Tensor TrainingStep::loss_and_gradients(const Batch& batch) const {
   const FlatParameters& values = parameters_.values();
   const at::Tensor& c = batch.numbers.defined() ? batch.numbers : c_;
   const at::Tensor features =
@@ -76,7 +77,7 @@ at::Tensor TrainingStep::pass(const Batch& batch) const {
 
 void TrainingStep::launch(const StepInput& input, double learning_rate_factor) {
   c_.fill_(input.perturbation.c);
-  weight_.fill_(parts_.objective->weight(std::ssize(input.positions)));
+  divisor_.fill_(parts_.objective->divisor(std::ssize(input.positions)));
   optimizer_.set_factor(learning_rate_factor);
   if (noise_.defined()) draw_noise(input.perturbation.noise_seed);
   if (session_.model->merges_adapter() && !parts_.perturbation->is_by_sample()) {
@@ -104,7 +105,7 @@ void TrainingStep::draw_noise(std::uint64_t seed) {
 
 void TrainingStep::update() {
   const std::int64_t size = parameters_.values().size(), head = parameters_.head_offset();
-  const at::Tensor mean = sum_.div(weight_);
+  const at::Tensor mean = sum_.div(divisor_);
   const at::Tensor gradient = mean.narrow(0, 0, size);
   penalty_.add_to(gradient, parameters_);
   const at::Tensor loss = mean[size].to(at::kDouble), norm = gradient.to(at::kDouble).norm();

@@ -49,11 +49,11 @@ TEST(ClosedForm, EqualsTheDirectDoubleSumOverEightTasks) {
     add_scaled(optimum, 1, delta);
     optima.push_back(optimum);
     memory.add(fishers.back(), optimum);
-    const RuleOutput decision = decide(*rule, {.task = static_cast<std::int64_t>(t),
-                                               .merged = merged,
-                                               .task_vector = delta,
-                                               .layout = two_modules(),
-                                               .memory = memory});
+    const RuleOutput output = decide(*rule, {.task = static_cast<std::int64_t>(t),
+                                             .merged = merged,
+                                             .task_vector = delta,
+                                             .layout = two_modules(),
+                                             .memory = memory});
 
     long double numerator = 0, denominator = 0;
     for (std::size_t i = 0; i <= t; ++i) {
@@ -63,15 +63,15 @@ TEST(ClosedForm, EqualsTheDirectDoubleSumOverEightTasks) {
         denominator += f * d * d;
       }
     }
-    EXPECT_NEAR(decision.terms->numerator, static_cast<double>(numerator),
+    EXPECT_NEAR(output.terms->numerator, static_cast<double>(numerator),
                 1e-12 * std::abs(static_cast<double>(numerator)));
-    EXPECT_NEAR(decision.terms->denominator, static_cast<double>(denominator),
+    EXPECT_NEAR(output.terms->denominator, static_cast<double>(denominator),
                 1e-12 * static_cast<double>(denominator));
     if (t > 0) {
-      EXPECT_NEAR(*decision.alpha_unclamped, static_cast<double>(numerator / denominator),
+      EXPECT_NEAR(*output.alpha_unclamped, static_cast<double>(numerator / denominator),
                   1e-12 * std::abs(static_cast<double>(numerator / denominator)));
     }
-    add_scaled(merged, decision.coefficients.front(), delta);
+    add_scaled(merged, output.coefficients.front(), delta);
   }
 }
 
@@ -122,12 +122,12 @@ TEST(ClosedForm, TakesTheMiddleBetweenTwoEquallySharpOptima) {
   memory.add(std::vector<float>{1}, std::vector<float>{1});
   memory.add(std::vector<float>{1}, std::vector<float>{3});
   const std::vector<float> merged{1}, delta{2};
-  const RuleOutput decision = decide(
+  const RuleOutput output = decide(
       *make_merge_rule("closed-form"),
       {.task = 1, .merged = merged, .task_vector = delta, .layout = layout, .memory = memory});
-  EXPECT_DOUBLE_EQ(decision.coefficients.front(), 0.5);
-  EXPECT_DOUBLE_EQ(decision.terms->numerator, 4);
-  EXPECT_DOUBLE_EQ(decision.terms->denominator, 8);
+  EXPECT_DOUBLE_EQ(output.coefficients.front(), 0.5);
+  EXPECT_DOUBLE_EQ(output.terms->numerator, 4);
+  EXPECT_DOUBLE_EQ(output.terms->denominator, 8);
 }
 
 TEST(ClosedForm, AlphaOfTheFirstTaskIsOne) {
@@ -208,10 +208,10 @@ TEST(MergeRules, AverageIsOneOverTAndNoneTakesAll) {
 
 TEST(MergeRemark, SaysWhenTheTaskOrThePastIsDiscarded) {
   const auto remark = [](double unclamped) {
-    RuleOutput decision;
-    decision.alpha_unclamped = unclamped;
-    decision.coefficients = {std::clamp(unclamped, 0.0, 1.0)};
-    return merge_remark(2, decision, 1e-9, 0.5);
+    RuleOutput output;
+    output.alpha_unclamped = unclamped;
+    output.coefficients = {std::clamp(unclamped, 0.0, 1.0)};
+    return merge_remark(2, output, 1e-9, 0.5);
   };
   EXPECT_THAT(remark(-0.3),
               testing::AllOf(HasSubstr("discards task 3"), HasSubstr("clamped from -0.3"),

@@ -49,7 +49,7 @@ TEST(MergeTask, IsWorkedOutByHand) {
                                       .fisher = half,
                                       .fisher_factor = 2},
                                      three, memory);
-  EXPECT_EQ(merge.decision.coefficients, std::vector<double>{0.25});
+  EXPECT_EQ(merge.output.coefficients, std::vector<double>{0.25});
   EXPECT_EQ(merge.merged, std::vector<float>{1.5f});
   EXPECT_EQ(merge.mass_before, 3 * 4);
   EXPECT_EQ(merge.mass_task, 2 * 0.5 * 4);
@@ -82,11 +82,11 @@ TEST(MergeTask, ThreadsAndCoefficientsGiveTheSameBits) {
       const TaskMerge merge = merge_new_task(stream, *rule, one);
       const TaskMerge threaded = merge_new_task(stream, *rule, three, 3);
       ASSERT_EQ(merge.merged, threaded.merged) << text;
-      ASSERT_EQ(merge.decision.coefficients, threaded.decision.coefficients) << text;
+      ASSERT_EQ(merge.output.coefficients, threaded.output.coefficients) << text;
       ASSERT_EQ(merge.predicted_rise, threaded.predicted_rise) << text;
       ASSERT_TRUE(std::ranges::equal(one.s1(), three.s1())) << text;
       if (!rule->coefficients_suffice()) continue;
-      ASSERT_EQ(merge_by_coefficients(stream.layout, merge.decision.coefficients, stream.merged,
+      ASSERT_EQ(merge_by_coefficients(stream.layout, merge.output.coefficients, stream.merged,
                                       stream.delta, 2),
                 merge.merged)
           << text;

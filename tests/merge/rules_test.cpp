@@ -140,7 +140,7 @@ TEST(Became, ByHand) {
                                             .memory = memory,
                                             .fisher = fisher,
                                             .fisher_factor = 2});
-  EXPECT_DOUBLE_EQ(outcome.decision.coefficients[0], 0.4);
+  EXPECT_DOUBLE_EQ(outcome.output.coefficients[0], 0.4);
   EXPECT_FLOAT_EQ(outcome.weights[0], 1.8f);
 }
 
@@ -151,8 +151,8 @@ TEST(Became, IsTheClosedFormAtTheOptimumOfThePastForAThousandRandomStreams) {
     stream.memory = CurvatureMemory(38);
     stream.memory.add(stream.fishers[0], stream.merged);
     stream.memory.add(stream.fishers[2], stream.optima[2]);
-    const double became = merged_by("became", stream.input()).decision.coefficients[0];
-    const double closed = merged_by("closed-form", stream.input()).decision.coefficients[0];
+    const double became = merged_by("became", stream.input()).output.coefficients[0];
+    const double closed = merged_by("closed-form", stream.input()).output.coefficients[0];
     ASSERT_NEAR(became, closed, 1e-6) << trial;
     ASSERT_TRUE(0 <= became && became <= 1);
   }

@@ -40,27 +40,27 @@ struct ByHand {
 
 TEST(FinerClosedForm, ByHand) {
   const ByHand hand;
-  EXPECT_DOUBLE_EQ(merged_by("closed-form", hand.input()).decision.coefficients[0], 5.0 / 12);
+  EXPECT_DOUBLE_EQ(merged_by("closed-form", hand.input()).output.coefficients[0], 5.0 / 12);
   const auto by_module = merged_by("closed-form:by=module", hand.input());
-  EXPECT_THAT(by_module.decision.coefficients, ElementsAre(0.5, 0.25));
+  EXPECT_THAT(by_module.output.coefficients, ElementsAre(0.5, 0.25));
   EXPECT_THAT(by_module.weights, ElementsAre(2, 0.25));
-  EXPECT_EQ(by_module.decision.alpha_unclamped, std::nullopt);
+  EXPECT_EQ(by_module.output.alpha_unclamped, std::nullopt);
   // One direction a module: the same.
   const auto by_direction = merged_by("closed-form:by=direction", hand.input());
-  EXPECT_THAT(by_direction.decision.coefficients, ElementsAre(0.5, 0.25));
+  EXPECT_THAT(by_direction.output.coefficients, ElementsAre(0.5, 0.25));
   EXPECT_THAT(by_direction.weights, ElementsAre(2, 0.25));
   // (1 * 1 + 1 * 3) / 2 and (3 * 0 + 1 * 1) / 4
   const auto by_coordinate = merged_by("closed-form:by=coordinate", hand.input());
   EXPECT_THAT(by_coordinate.weights, ElementsAre(2, 0.25));
   // ((2 - 1) * 2 + (0.25 - 0) * 1) / (4 + 1)
-  EXPECT_THAT(by_coordinate.decision.coefficients, ElementsAre(0.45));
+  EXPECT_THAT(by_coordinate.output.coefficients, ElementsAre(0.45));
 }
 
 // Denominators 8 and 4, mean 6: lambda = 2 pulls with 12 towards alpha = 5/12.
 TEST(FinerClosedForm, ShrinksByHand) {
   const ByHand hand;
   const auto drawn = merged_by("closed-form:by=module,shrink=2", hand.input());
-  EXPECT_THAT(drawn.decision.coefficients,
+  EXPECT_THAT(drawn.output.coefficients,
               ElementsAre(testing::DoubleEq((4 + 5.0) / 20), testing::DoubleEq((1 + 5.0) / 16)));
 }
 
@@ -69,7 +69,7 @@ TEST(FinerClosedForm, TakesTheFirstTaskWhole) {
   for (const char* const rule :
        {"closed-form:by=module", "closed-form:by=direction", "closed-form:by=coordinate"}) {
     const auto merged = merged_by(rule, hand.input(0));
-    EXPECT_THAT(merged.decision.coefficients, Each(1.0)) << rule;
+    EXPECT_THAT(merged.output.coefficients, Each(1.0)) << rule;
     EXPECT_THAT(merged.weights, ElementsAre(3, 1)) << rule;
   }
 }
@@ -100,7 +100,7 @@ TEST(FinerClosedForm, MinimisesQInItsSubspaceForAThousandRandomStreams) {
       const AdaptedModule& module = stream.layout.modules()[m];
       const ThinSvd svd = thin_svd(stream.factors[m], module.out, module.in);
       for (std::size_t k = 0; k < 2; ++k, ++at) {
-        const double a = merged.decision.coefficients[at];
+        const double a = merged.output.coefficients[at];
         ASSERT_TRUE(0 <= a && a <= 1);
         for (const double step : {std::max(0.0, a - 0.02) - a, std::min(1.0, a + 0.02) - a}) {
           std::vector<float> other = merged.weights;

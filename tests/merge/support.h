@@ -76,14 +76,14 @@ struct RandomStreamOfTasks {
 };
 
 struct MergeOfInput {
-  RuleOutput decision;
+  RuleOutput output;
   std::vector<float> weights;
 };
 
 inline MergeOfInput merged_by(std::string_view rule, const MergeInput& input) {
   MergeOfInput outcome;
   outcome.weights.resize(input.merged.size());
-  outcome.decision = make_merge_rule(rule)->merge(input, outcome.weights);
+  outcome.output = make_merge_rule(rule)->merge(input, outcome.weights);
   return outcome;
 }
 

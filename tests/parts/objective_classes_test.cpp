@@ -15,7 +15,7 @@ TEST(ClassesObjective, IsTheSumOfCrossEntropiesOverTheTasksClasses) {
   const at::Tensor logits = rows({0, 0, std::log(3.0f), 0}, 2);
   const at::Tensor loss = objective->loss(logits, at::tensor({1, 0}, at::kLong));
   EXPECT_NEAR(loss.item<double>(), std::log(2) + std::log(4.0 / 3), 1e-6);
-  EXPECT_EQ(objective->weight(2), 2);
+  EXPECT_EQ(objective->divisor(2), 2);
 }
 
 TEST(ClassesObjective, TakesTheLogitsOfEveryHeadAsTheyAre) {

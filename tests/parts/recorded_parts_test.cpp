@@ -174,7 +174,7 @@ TEST_F(RecordedParts, EveryObjectiveAddsUpOverLanes) {
     const at::Tensor each = objective->losses(objective->logits(features, head), targets);
     EXPECT_EQ(each.sizes(), targets.sizes()) << name;
     EXPECT_TRUE(at::allclose(all, each.sum())) << name;
-    EXPECT_EQ(objective->weight(6), objective->weight(4) + objective->weight(2)) << name;
+    EXPECT_EQ(objective->divisor(6), objective->divisor(4) + objective->divisor(2)) << name;
     EXPECT_GT(all.item<double>(), 0) << name;
   });
 }

@@ -71,7 +71,7 @@ class MergeRule {
   explicit MergeRule(KindSettings settings) : settings_(std::move(settings)) {}
   virtual ~MergeRule() = default;
   virtual MergeNeeds needs() const { return {}; }
-  // Whether theta_hat_t is theta_hat_{t-1} plus the decision's one coefficient times Delta_t, or
+  // Whether theta_hat_t is theta_hat_{t-1} plus the output's one coefficient times Delta_t, or
   // one per module: then the recorded coefficients alone give it again.
   virtual bool coefficients_suffice() const { return false; }
   // The alpha of a task (from 0) where it follows from its number alone.
@@ -104,7 +104,7 @@ MergeNeeds offered_in_training();
 // In plain words, when the merge discards the task or the past (alpha clamped, or under 0.02); ""
 // otherwise. `mass_task`, `mass_before`: Delta' F_t Delta and Delta' S0 Delta of the tasks before,
 // both as they entered the rule.
-std::string merge_remark(std::int64_t task, const RuleOutput& decision, double mass_task,
+std::string merge_remark(std::int64_t task, const RuleOutput& output, double mass_task,
                          double mass_before);
 
 }  // namespace palimpsest

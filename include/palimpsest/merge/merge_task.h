@@ -1,5 +1,5 @@
 #pragma once
-// One merge from beginning to end: the Fisher into the memory, the rule's decision, and what is to
+// One merge from beginning to end: the Fisher into the memory, the rule's output, and what is to
 // be said of it. The same code while training and offline.
 #include <optional>
 #include <span>
@@ -13,7 +13,7 @@ namespace palimpsest {
 
 struct TaskMerge {
   std::vector<float> merged;  // theta_hat_t
-  RuleOutput decision;
+  RuleOutput output;
   // With a Fisher: Delta' F_t Delta and Delta' S0 Delta of the tasks before, scaled.
   std::optional<double> mass_task, mass_before;
   // With a Fisher: 1/2 d' F_t d, scaled, d = theta_hat_t - theta_t*: by how much the merge raises

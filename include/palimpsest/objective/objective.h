@@ -39,7 +39,7 @@ class Objective {
   virtual at::Tensor losses(const at::Tensor& logits, const at::Tensor& targets) const;
 
   // What makes a mean of the sum over so many samples: their number.
-  virtual double weight(std::int64_t samples) const { return static_cast<double>(samples); }
+  virtual double divisor(std::int64_t samples) const { return static_cast<double>(samples); }
 };
 
 using ObjectiveKind = PartKind<Objective>;

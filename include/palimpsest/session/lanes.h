@@ -12,8 +12,8 @@ namespace palimpsest {
 
 struct Lanes {
   std::int64_t count = 1;
-  // False for --lanes ranks: one lane a rank, one all-reduce, bits that are the same only at this
-  // world size only.
+  // False for --lanes ranks: one lane a rank, one all-reduce, bits that are the same at this world
+  // size only.
   bool ordered = true;
 
   // The lanes of one rank.

@@ -31,9 +31,11 @@ struct TrainedTask {
   double seconds = 0;
 };
 
+// What a step trains.
+enum class StepOf { kAdapterAndHead, kHead, kHeadAfterMerge };
+
 // Where --nonfinite allows this step to be skipped, publishes StepSkipped. Throws DivergedError
 // otherwise.
-enum class StepOf { kAdapterAndHead, kHead, kHeadAfterMerge };
 void skip_step(const Session& session, const Task& task, const NonfiniteStep& at, StepOf what);
 
 // Called on every rank after each step, the last one too, with the counters; `snapshot` adds

@@ -41,8 +41,8 @@ class TrainingStep {
   Outcome wait();
 
  private:
-  // A batch's gradient sums, then its loss sum.
-  at::Tensor pass(const Batch& batch) const;
+  // Forward and backward: a batch's gradient sums, then its loss sum.
+  at::Tensor loss_and_gradients(const Batch& batch) const;
   void update();
   void draw_noise(std::uint64_t seed);
 
@@ -52,7 +52,7 @@ class TrainingStep {
   LaneSum sums_;
   AdamW optimizer_;
   PenaltyGradient penalty_;
-  at::Tensor c_, weight_;                 // [] float32
+  at::Tensor c_, divisor_;                // [] float32
   at::Tensor noise_;                      // flat; undefined where the perturbation has none
   std::vector<at::Tensor> module_noise_;  // views of it
   at::Tensor sum_;                        // over all lanes
