@@ -185,10 +185,12 @@ std::string all_completions() {
   std::string text = "palimpsest|--help|||what there is\npalimpsest|--version|||which one\n";
   for (const Verb& verb : kVerbs) {
     const std::string command = concat("palimpsest ", verb.name);
-    text += concat("palimpsest|", verb.name, "|||", verb.what, "\n", verb.completion(), command,
+    const std::string own = verb.completion();
+    text += concat("palimpsest|", verb.name, "|||", verb.what, "\n", own, command,
                    "|--config|path||a file of lines 'name = value'\n");
     for (const Key& key : all_settings().keys) {
-      if (is_taken_by(key, verb.name))
+      const bool is_own = own.find(concat("|--", key.name, "|")) != own.npos;
+      if (is_taken_by(key, verb.name) && !is_own)
         text += completion_line(command, key, key.type == Type::kText);  // no setting is free text
     }
   }

@@ -62,6 +62,10 @@ Options plan_options(PlanRequest& request) {
 PlanRequest parse_plan_request(std::span<const std::string> arguments) {
   PlanRequest request;
   request.settings = take_options(plan_options(request), arguments);
+  if (request.sketch.shape.empty() && request.sketch != SketchedStream())
+    throw UsageError(
+        "--task-count, --task-samples, --task-classes and --tokens describe a stream "
+        "without files: give --shape, or leave them out");
   std::vector<std::int64_t>& sizes = request.world_sizes;
   std::ranges::sort(sizes);
   sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
@@ -241,8 +245,8 @@ std::string what_would_run(const OpenRun& run) {
 
 std::string dry_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
-  const RunEvents nobody;
-  const OpenRun run = open_without_writing(config, group, watchdog, nobody);
+  const RunEvents no_listeners;
+  const OpenRun run = open_without_writing(config, group, watchdog, no_listeners);
   const Inputs& inputs = run.session.inputs;
   const Placement& placement = run.session.placement;
   Rows rows{{"pack", config.pack + " (content " + short_hash(inputs.pack.content_sha256()) + ")"},

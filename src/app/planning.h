@@ -18,6 +18,8 @@ namespace palimpsest {
 struct SketchedStream {
   std::string shape;  // published_shape()
   std::int64_t tasks = 10, train_samples = 2400, classes = 20, tokens = 0;
+
+  friend bool operator==(const SketchedStream&, const SketchedStream&) = default;
 };
 
 // As the settings, the model and the stream say.

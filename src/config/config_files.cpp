@@ -28,7 +28,8 @@ fs::path find_included(const fs::path& including, const std::string& name,
       name == list ? "" : "; commas separate files, and their names can't have one";
   if (fs::path(name).is_absolute())
     throw UsageError(concat("include = ", name, ": expected a file, found none", separated));
-  for (fs::path above = fs::absolute(folder).lexically_normal();; above = above.parent_path()) {
+  for (fs::path above = fs::absolute(including).lexically_normal().parent_path();;
+       above = above.parent_path()) {
     if (is_file(above / "configs" / name)) return above / "configs" / name;
     if (above == above.parent_path()) break;
   }

@@ -35,11 +35,11 @@ void check_inputs(Inputs& inputs, const SavedWeights& saved, const RunConfig& co
 // With the model placed, and everything agreed on.
 Session opened(const RunConfig& config, const SavedWeights& saved, Inputs inputs, HostGroup& group,
                Watchdog& watchdog) {
-  static const RunEvents nobody;
+  static const RunEvents no_listeners;
   RunConfig at_any_size = config;
   at_any_size.lanes = 0;  // nothing is summed over lanes, of which the run may have had fewer
   Session session =
-      open_session(at_any_size, std::move(inputs), /*stop_after=*/0, group, watchdog, nobody);
+      open_session(at_any_size, std::move(inputs), /*stop_after=*/0, group, watchdog, no_listeners);
   if (!saved.weights.empty() && !(session.model->layout() == saved.layout)) {
     throw InputError(concat(saved.source,
                             ": its adapted modules are others than those of its recorded "

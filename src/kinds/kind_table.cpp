@@ -24,8 +24,9 @@ KindSettings parse_kind(const KindTable& table, std::string_view text) {
   for (const Kind& kind : table.kinds)
     if (kind.name == name) return parse_kind_settings(table.noun, kind.name, kind.parameters, text);
   const std::vector<std::string_view> names = kind_names(table);
-  throw UsageError(concat(table.noun, " '", name, "' is not known; ",
-                          name_hint(name, names, "see train --help."), " Known: ", join(names)));
+  const std::string hint = name_hint(name, names, "");
+  throw UsageError(concat(table.noun, " '", name, "' is not known", hint.empty() ? "" : "; ", hint,
+                          hint.ends_with('?') ? " Known: " : ". Known: ", join(names)));
 }
 
 std::vector<std::string_view> kind_names(const KindTable& table) {

@@ -93,13 +93,19 @@ std::vector<std::string> take_options(const Options& options,
                                       std::span<const std::string> arguments) {
   using namespace po::command_line_style;
   const po::options_description described = describe_options(options);
+  std::vector<std::string> words;
+  for (std::string& word : with_home_folders({arguments.begin(), arguments.end()})) {
+    const bool is_empty = word.starts_with("--") && word.ends_with('=');  // --name= as --name ""
+    if (is_empty) word.pop_back();
+    words.push_back(std::move(word));
+    if (is_empty) words.emplace_back();
+  }
   try {
-    const po::parsed_options parsed =
-        po::command_line_parser(with_home_folders({arguments.begin(), arguments.end()}))
-            .options(described)
-            .style(allow_long | long_allow_adjacent | long_allow_next)
-            .allow_unregistered()
-            .run();
+    const po::parsed_options parsed = po::command_line_parser(words)
+                                          .options(described)
+                                          .style(allow_long | long_allow_adjacent | long_allow_next)
+                                          .allow_unregistered()
+                                          .run();
     std::set<std::string> given;
     for (const po::option& word : parsed.options) {
       if (word.unregistered || word.position_key >= 0) continue;

@@ -24,9 +24,9 @@ std::span<const std::span<const float>> checked_task_vectors(const MergeInput& i
   return vectors;
 }
 
-SettingSpec scale_parameter(std::optional<SettingValue> standard) {
+SettingSpec scale_parameter(std::optional<SettingValue> default_value) {
   return {.name = "scale",
-          .default_value = std::move(standard),
+          .default_value = std::move(default_value),
           .minimum = 0,
           .maximum = 10,
           .above_minimum = true};

@@ -56,6 +56,17 @@ def test_what_a_conversion_leaves_out_is_named(tmp_path):
     assert "line 4: perturbation 'sign': epsilon = 'much' is not possible" in printed(tmp_path, "epsilon = much\nperturbation = none\n", code=2)
 
 
+def test_a_file_in_the_working_folder_includes_others(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "part.cfg").write_text("seed = 7\n")
+    (tmp_path / "run.cfg").write_text(FILES + "include = part.cfg\n")
+    assert lines_of(call(PROGRAM, "train", "--config", "run.cfg", "--print-config"))["seed"] == "7"
+    for missing in ("other.cfg", "configs"):
+        (tmp_path / "run.cfg").write_text(FILES + f"include = {missing}\n")
+        assert f"include = {missing}: expected a file in . or in configs/" in call(PROGRAM, "train", "--config", "run.cfg", "--print-config", code=2)
+
+
 @pytest.mark.slow
 def test_home_folders_in_both(tmp_path):
     for text, arguments in (("out = ~/x\n", ()), ("", ("--out=~/x",)), ("", ("--out", "~/x"))):

@@ -15,12 +15,16 @@ def words(text):
     return set(re.findall(r"\w+", text))
 
 
+def words_of_code(folders_left_out):
+    """The words of the code outside of these folders and of the names of all files, without comments."""
+    paths = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    code = [path for path in paths if path.endswith(CODE) and not path.startswith(folders_left_out)]
+    return words(" ".join(paths)).union(*(words(re.sub(r"(//|#).*", "", (ROOT / path).read_text())) for path in code))
+
+
 @pytest.fixture(scope="module")
 def code_words():
-    """The words of all code and of the names of its files, without comments."""
-    paths = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    paths = [path for path in paths if path.endswith(CODE) and not path.startswith("docs/")]
-    return words(" ".join(paths)).union(*(words(re.sub(r"(//|#).*", "", (ROOT / path).read_text())) for path in paths))
+    return words_of_code(("docs/",))
 
 
 def unknown_names(spans, known):
@@ -33,6 +37,11 @@ def unknown_names(spans, known):
 def test_a_name_on_a_page_is_in_the_code(page, code_words):
     of_the_page = words(" ".join(block.text for block in blocks(page)))
     assert unknown_names(code_spans(page), code_words | of_the_page | OTHERS) == []
+
+
+def test_the_architecture_names_nothing_that_only_a_test_of_the_programs_has():
+    known = words_of_code(("docs/", "tests/app/")) | words(" ".join(block.text for block in blocks("docs/architecture.md")))
+    assert unknown_names(code_spans("docs/architecture.md"), known | {"KINDS"}) == []  # of test_parts.py
 
 
 def test_a_name_that_is_gone_is_found():

@@ -102,8 +102,7 @@ TEST(Kinds, FullTextHasEveryKeyOrAllThatCount) {
 TEST(Kinds, MessagesNameThePartAndWhatIsExpected) {
   EXPECT_EQ(refusal("pointe"),
             "simple shape 'pointe' is not known; did you mean 'point'? Known: point, polygon");
-  EXPECT_EQ(refusal("xyz"),
-            "simple shape 'xyz' is not known; see train --help. Known: point, polygon");
+  EXPECT_EQ(refusal("xyz"), "simple shape 'xyz' is not known. Known: point, polygon");
   EXPECT_EQ(refusal("point:"), "simple shape 'point': expected key=value, found ''");
   EXPECT_EQ(refusal("point:size=1"), "simple shape 'point' has no key 'size'; it has no keys");
   EXPECT_THAT(refusal("polygon:corner=1"), HasSubstr("did you mean 'corners'?"));

@@ -98,8 +98,7 @@ TEST(Options, AValueThatIsMissingOrNotPossibleIsRefused) {
   EXPECT_EQ(refusal_of_words({"--out", "--json"}),
             "command line: expected a value of --out, found --json");
   EXPECT_EQ(refusal_of_words({"--out="}),
-            "command line: the argument for option '--out' should follow immediately after the "
-            "equal sign");
+            "command line: expected a value of --out, found an empty one");
   EXPECT_EQ(refusal_of_words({"--json", "--json"}),
             "command line: 'json' is given twice; keep one");
   EXPECT_EQ(refusal_of_words({"--json=no"}),

@@ -41,7 +41,8 @@ std::string value_text(const RunConfig& config, const Key& key);
 void set_value(RunConfig& config, const Key& key, std::string_view text);
 
 // Arguments after the verb: --config FILE (lines of core/cfg_file.h, and `include`, see
-// config_files.h; relative paths of settings are relative to the working folder), --key value or
+// src/config/given.h; relative paths of settings are relative to the working folder), --key value
+// or
 // --key=value; a boolean flag alone means true. The command line wins over the file. Nothing is
 // left aside: throws UsageError for a line that is none, an unknown key (with the nearest known
 // one), a key of an earlier version (with today's spelling), a key given twice in one place, a

@@ -35,8 +35,9 @@ class StructKinds : public KindTable {
     std::vector<std::string_view> keys = {};
   };
 
-  StructKinds(std::string_view called, std::vector<Row> rows, std::vector<StructKey<Settings>> keys)
-      : KindTable{called, {}}, keys_(std::move(keys)) {
+  StructKinds(std::string_view setting, std::vector<Row> rows,
+              std::vector<StructKey<Settings>> keys)
+      : KindTable{setting, {}}, keys_(std::move(keys)) {
     constexpr auto names = choices(Kinds{});
     for (std::size_t i = 0; i < names.size(); ++i) {
       kinds.push_back({.name = names[i], .help = rows.at(i).help});

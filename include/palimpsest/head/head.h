@@ -35,7 +35,7 @@ class HeadType {
   // The heads of so many tasks, in a run's memory.
   virtual NeededMemory needs(std::int64_t tasks) const;
 
-  // Whether steps train it; else it is from_features() the features of a frozen backbone.
+  // Whether steps train it; else from_features() makes it from those of a frozen backbone.
   virtual bool is_trained() const { return true; }
   virtual Head from_features(const at::Tensor& features, std::span<const std::int64_t> targets,
                              std::int64_t classes) const;

@@ -53,7 +53,7 @@ class KindSettings {
   Enum choice(std::string_view key) const {
     return palimpsest::choice<Enum>(word(key)).value();
   }
-  // Those that differ from the standard, in the order of the kind's parameters.
+  // Those that differ from their defaults, in the order of the kind's parameters.
   std::vector<KindSetting> given() const;
   // The shortest text that means the same: parses back to the same settings.
   std::string text() const;

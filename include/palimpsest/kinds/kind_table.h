@@ -51,7 +51,7 @@ std::unique_ptr<Made> make_kind(KindSettings settings) {
 template <typename Part>
 class PartTable : public KindTable {
  public:
-  PartTable(std::string_view called, std::vector<PartKind<Part>> rows) : KindTable{called, {}} {
+  PartTable(std::string_view part, std::vector<PartKind<Part>> rows) : KindTable{part, {}} {
     for (PartKind<Part>& row : rows) {
       kinds.push_back({row.name, row.help, std::move(row.parameters)});
       makers_.push_back(std::move(row.make));
