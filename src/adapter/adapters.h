@@ -6,7 +6,7 @@
 namespace palimpsest {
 
 // The key `targets`.
-inline SettingSpec targets_parameter() {
+inline SettingSpec targets_key() {
   return {.name = "targets",
           .type = Type::kWords,
           .default_value = std::vector<std::string>{"key", "value"},

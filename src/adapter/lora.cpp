@@ -35,30 +35,28 @@ AdapterKind lora_adapter() {
   constexpr double kUnlimited = std::numeric_limits<double>::infinity();
   std::vector<std::string_view> a_kinds;
   for (const LoraA& kind : lora_a_kinds()) a_kinds.push_back(kind.name);
-  return {
-      .name = "lora",
-      .help = "A fresh low-rank adapter for every task, scaled by alpha / rank.",
-      .parameters = {{.name = "rank",
-                      .type = Type::kWhole,
-                      .default_value = 10u,
-                      .minimum = 1,
-                      .maximum = 1e9,
-                      .help = "Of B A. Paper: 10."},
-                     {.name = "alpha",
-                      .default_value = 10.0,
-                      .minimum = 0,
-                      .maximum = kUnlimited,
-                      .above_minimum = true,
-                      .help = "Paper: alpha / rank = 1."},
-                     targets_parameter(),
-                     {.name = "a",
-                      .type = Type::kWord,
-                      .default_value = std::string("kaiming"),
-                      .choices = std::move(a_kinds),
-                      .help =
-                          "How A begins. Paper: kaiming; covariance: from the task's data, and B "
-                          "alone learns."}},
-      .make = make_kind<LoraAdapter>};
+  return {.name = "lora",
+          .help = "A fresh low-rank adapter for every task, scaled by alpha / rank.",
+          .keys = {{.name = "rank",
+                    .type = Type::kWhole,
+                    .default_value = 10u,
+                    .minimum = 1,
+                    .maximum = 1e9,
+                    .help = "Of B A. Paper: 10."},
+                   {.name = "alpha",
+                    .default_value = 10.0,
+                    .minimum = 0,
+                    .maximum = kUnlimited,
+                    .above_minimum = true,
+                    .help = "Paper: alpha / rank = 1."},
+                   targets_key(),
+                   {.name = "a",
+                    .type = Type::kWord,
+                    .default_value = std::string("kaiming"),
+                    .choices = std::move(a_kinds),
+                    .help = "How A begins. Paper: kaiming; covariance: from the task's data, and B "
+                            "alone learns."}},
+          .make = make_kind<LoraAdapter>};
 }
 
 }  // namespace palimpsest

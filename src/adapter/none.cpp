@@ -23,7 +23,7 @@ AdapterKind none_adapter() {
           .help =
               "The backbone stays frozen and only heads learn (with merge and perturbation "
               "none), from features of the test view: images aren't augmented.",
-          .parameters = {targets_parameter()},
+          .keys = {targets_key()},
           .make = make_kind<NoAdapter>};
 }
 

@@ -117,13 +117,13 @@ ClassifierKind local_classifier() {
   };
   return {.name = "local",
           .help = "The tasks' heads side by side, as in the paper.",
-          .parameters = {passes("refit",
-                                "Passes that train the task's head once more on the merged "
-                                "model, on features of the test view. Not in the paper."),
-                         passes("align",
-                                "Passes after each merge from the second on that train all heads "
-                                "together on features drawn from every class's mean and variance "
-                                "(as SLCA). Not in the paper.")},
+          .keys = {passes("refit",
+                          "Passes that train the task's head once more on the merged "
+                          "model, on features of the test view. Not in the paper."),
+                   passes("align",
+                          "Passes after each merge from the second on that train all heads "
+                          "together on features drawn from every class's mean and variance "
+                          "(as SLCA). Not in the paper.")},
           .make = make_kind<Local>};
 }
 

@@ -113,9 +113,9 @@ std::vector<Key> running_keys() {
   using C = RunConfig;
   constexpr Effect kFree = Effect::kOperational;
   std::vector<Key> keys = device_keys();
-  const auto add = [&](auto member, SettingSpec parameter, Verbs verbs = {}) {
-    parameter.effect = kFree;
-    keys.push_back(key(kRun, member, std::move(parameter), std::move(verbs)));
+  const auto add = [&](auto member, SettingSpec spec, Verbs verbs = {}) {
+    spec.effect = kFree;
+    keys.push_back(key(kRun, member, std::move(spec), std::move(verbs)));
   };
   add(&C::resume, {.name = "resume",
                    .help = "auto: resume from the run folder's newest checkpoint, or start "
@@ -157,8 +157,8 @@ std::vector<Key> running_keys() {
       {.name = "profile",
        .help = "Write profile.json into the run folder, a trace of phases and collectives\n"
                "of every rank for ui.perfetto.dev, and print a table of them at the end."});
-  add(&C::dry_run, {.name = "dry-run",
-                    .help = "Say what would run, with parameters, steps and memory, and stop."});
+  add(&C::dry_run,
+      {.name = "dry-run", .help = "Say what would run, with parameters, steps and memory, and stop."});
   return keys;
 }
 

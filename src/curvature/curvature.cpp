@@ -34,7 +34,7 @@ NeededMemory Curvature::needs(const std::string& who) const {
 
 std::string Curvature::recorded_kind() const { return concat(name_, "-per-sample"); }
 
-SettingSpec scale_parameter() {
+SettingSpec scale_key() {
   return {.name = "scale",
           .type = Type::kWord,
           .default_value = std::string("secant"),

@@ -7,7 +7,7 @@
 namespace palimpsest {
 
 // The key `scale`.
-SettingSpec scale_parameter();
+SettingSpec scale_key();
 
 // With G_n = sum_tau g_{n,tau} x_{n,tau}^T the gradient of a sample's loss on the [out, in] matrix,
 // adds sum_n G_n^2 for each backward pass that `backward` makes from the logits. Returns these.

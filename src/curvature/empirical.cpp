@@ -21,7 +21,7 @@ class Empirical : public Curvature {
 CurvatureKind empirical_curvature() {
   return {.name = "empirical",
           .help = "The Fisher of the true labels, as in the paper.",
-          .parameters = {scale_parameter()},
+          .keys = {scale_key()},
           .make = make_kind<Empirical>};
 }
 

@@ -32,7 +32,7 @@ CurvatureKind gram_curvature() {
           .help =
               "The inputs' second moments (the diagonal of RegMean's), forward only. Not in the "
               "paper.",
-          .parameters = {scale_parameter()},
+          .keys = {scale_key()},
           .make = make_kind<Gram>};
 }
 

@@ -30,7 +30,7 @@ HeadKind cosine_head() {
           .help =
               "Scale times the cosine of features and weights, without a bias. Not in the "
               "paper.",
-          .parameters = {cosine_scale()},
+          .keys = {cosine_scale()},
           .make = make_kind<CosineLogits>};
 }
 

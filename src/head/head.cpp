@@ -53,7 +53,7 @@ std::string kind_text(const Head& head) {
   const auto row = std::ranges::find(kinds, head.kind, &Kind::name);
   const bool has_scale =
       row != kinds.end() &&
-      std::ranges::find(row->parameters, "scale", &SettingSpec::name) != row->parameters.end();
+      std::ranges::find(row->keys, "scale", &SettingSpec::name) != row->keys.end();
   return has_scale ? concat(head.kind, ":scale=", value_text(head.scale)) : head.kind;
 }
 

@@ -32,7 +32,7 @@ HeadKind prototype_head() {
           .help =
               "Scale times the cosine of features and class means, without training (SimpleCIL; "
               "adapter = none). Not in the paper.",
-          .parameters = {cosine_scale()},
+          .keys = {cosine_scale()},
           .make = make_kind<Prototype>};
 }
 

@@ -10,12 +10,12 @@
 namespace palimpsest {
 namespace {
 
-const SettingSpec& find_parameter(std::string_view noun, std::string_view kind,
-                                  std::span<const SettingSpec> parameters, std::string_view key) {
+const SettingSpec& find_spec(std::string_view noun, std::string_view kind,
+                             std::span<const SettingSpec> keys, std::string_view key) {
   std::vector<std::string_view> names;
-  for (const SettingSpec& parameter : parameters) {
-    if (parameter.name == key) return parameter;
-    names.push_back(parameter.name);
+  for (const SettingSpec& spec : keys) {
+    if (spec.name == key) return spec;
+    names.push_back(spec.name);
   }
   const std::string has =
       names.empty() ? "it has no keys" : concat("its keys are ", in_words(names, "or"));
@@ -24,12 +24,12 @@ const SettingSpec& find_parameter(std::string_view noun, std::string_view kind,
 }
 
 // The placeholder of a value in a hint of how to write the key.
-std::string example(const SettingSpec& parameter) {
-  if (!parameter.choices.empty()) return std::string(parameter.choices.front());
-  if (parameter.type == Type::kWords) return "WORD";
-  if (parameter.type == Type::kWhole || std::isinf(parameter.maximum))
-    return value_text(std::max(parameter.minimum, 1.0));
-  return value_text((parameter.minimum + parameter.maximum) / 2);
+std::string example(const SettingSpec& spec) {
+  if (!spec.choices.empty()) return std::string(spec.choices.front());
+  if (spec.type == Type::kWords) return "WORD";
+  if (spec.type == Type::kWhole || std::isinf(spec.maximum))
+    return value_text(std::max(spec.minimum, 1.0));
+  return value_text((spec.minimum + spec.maximum) / 2);
 }
 
 }  // namespace
@@ -117,34 +117,33 @@ std::string KindSettings::full_text(Keys keys) const {
 }
 
 KindSettings parse_kind_settings(std::string_view noun, std::string_view name,
-                                 std::span<const SettingSpec> parameters, std::string_view text) {
+                                 std::span<const SettingSpec> keys, std::string_view text) {
   const auto refuse = [&](const auto&... reason) {
     throw UsageError(concat(noun, " '", name, "'", reason...));
   };
-  std::vector<std::optional<SettingValue>> values(parameters.size());
+  std::vector<std::optional<SettingValue>> values(keys.size());
   for (const auto& [key, value] : keys_in(text)) {
     if (!value) refuse(": expected key=value, found '", key, "'");
-    const SettingSpec& parameter = find_parameter(noun, name, parameters, key);
-    std::optional<SettingValue>& read =
-        values[static_cast<std::size_t>(&parameter - parameters.data())];
+    const SettingSpec& spec = find_spec(noun, name, keys, key);
+    std::optional<SettingValue>& read = values[static_cast<std::size_t>(&spec - keys.data())];
     if (read) refuse(": ", key, " is given twice");
     try {
-      read = read_value(parameter, *value);
+      read = read_value(spec, *value);
     } catch (const UsageError& error) {
       refuse(": ", error.what());
     }
   }
   std::vector<KindSetting> settings;
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const SettingSpec& parameter = parameters[i];
-    if (!values[i] && !parameter.default_value) {
-      refuse(" needs ", parameter.name, ", ", allowed(parameter), ": ", name, ":", parameter.name,
-             "=", example(parameter));
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const SettingSpec& spec = keys[i];
+    if (!values[i] && !spec.default_value) {
+      refuse(" needs ", spec.name, ", ", allowed(spec), ": ", name, ":", spec.name, "=",
+             example(spec));
     }
-    settings.push_back({.key = parameter.name,
-                        .value = values[i] ? *values[i] : *parameter.default_value,
-                        .default_value = parameter.default_value,
-                        .effect = parameter.effect});
+    settings.push_back({.key = spec.name,
+                        .value = values[i] ? *values[i] : *spec.default_value,
+                        .default_value = spec.default_value,
+                        .effect = spec.effect});
   }
   return {noun, name, std::move(settings)};
 }

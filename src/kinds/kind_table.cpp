@@ -10,11 +10,10 @@
 namespace palimpsest {
 namespace {
 
-std::string key_text(const SettingSpec& parameter) {
-  std::string text = concat(parameter.name, "=", allowed(parameter));
-  if (parameter.default_value)
-    text += concat("; ", value_text(*parameter.default_value), " if not given");
-  return concat(text, parameter.help.empty() ? "" : ". ", parameter.help);
+std::string key_text(const SettingSpec& spec) {
+  std::string text = concat(spec.name, "=", allowed(spec));
+  if (spec.default_value) text += concat("; ", value_text(*spec.default_value), " if not given");
+  return concat(text, spec.help.empty() ? "" : ". ", spec.help);
 }
 
 }  // namespace
@@ -22,7 +21,7 @@ std::string key_text(const SettingSpec& parameter) {
 KindSettings parse_kind(const KindTable& table, std::string_view text) {
   const std::string_view name = kind_in(text);
   for (const Kind& kind : table.kinds)
-    if (kind.name == name) return parse_kind_settings(table.noun, kind.name, kind.parameters, text);
+    if (kind.name == name) return parse_kind_settings(table.noun, kind.name, kind.keys, text);
   const std::vector<std::string_view> names = kind_names(table);
   const std::string hint = name_hint(name, names, "");
   throw UsageError(concat(table.noun, " '", name, "' is not known", hint.empty() ? "" : "; ", hint,
@@ -41,12 +40,12 @@ std::string kinds_help(const KindTable& table, std::size_t width) {
   std::map<std::string, std::string_view> explained;  // texts of keys, and of which kind
   for (const Kind& kind : table.kinds) {
     help += wrap(concat(kind.name, ": ", kind.help), columns, 2, 0) + "\n";
-    for (const SettingSpec& parameter : kind.parameters) {
-      const std::string text = key_text(parameter);
+    for (const SettingSpec& spec : kind.keys) {
+      const std::string text = key_text(spec);
       const auto [first, is_new] = explained.emplace(text, kind.name);
-      const std::string line = is_new ? text : concat(parameter.name, ": as of ", first->second);
-      help += concat(parameter.effect == Effect::kOperational ? " *" : "  ",
-                     wrap(line, columns, 4, 2), "\n");
+      const std::string line = is_new ? text : concat(spec.name, ": as of ", first->second);
+      help += concat(spec.effect == Effect::kOperational ? " *" : "  ", wrap(line, columns, 4, 2),
+                     "\n");
     }
   }
   return help;

@@ -58,7 +58,7 @@ std::vector<std::string> beginnings(const KindTable& table) {
   std::vector<std::string> texts;
   for (const Kind& kind : table.kinds) {
     texts.emplace_back(kind.name);
-    for (const SettingSpec& key : kind.parameters) {
+    for (const SettingSpec& key : kind.keys) {
       std::vector<std::string_view> values = key.choices;
       if (key.type == Type::kSwitch) values = {"true", "false"};
       if (values.empty()) values = {""};
@@ -71,17 +71,16 @@ std::vector<std::string> beginnings(const KindTable& table) {
 
 }  // namespace
 
-std::vector<std::int64_t> read_whole_numbers(const SettingSpec& parameter, std::string_view text) {
+std::vector<std::int64_t> read_whole_numbers(const SettingSpec& spec, std::string_view text) {
   std::vector<std::int64_t> numbers;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
     const auto number = number_in<std::int64_t>(text.substr(begin, end - begin));
     const double value = number ? static_cast<double>(*number) : std::nan("");
-    if (!(value >= parameter.minimum && value <= parameter.maximum)) {
-      throw UsageError(concat(parameter.name, " = '", text,
-                              "' is not possible: it takes whole numbers from ", parameter.minimum,
-                              " to ", static_cast<std::int64_t>(parameter.maximum),
-                              ", as in 1,3,5"));
+    if (!(value >= spec.minimum && value <= spec.maximum)) {
+      throw UsageError(concat(spec.name, " = '", text,
+                              "' is not possible: it takes whole numbers from ", spec.minimum,
+                              " to ", static_cast<std::int64_t>(spec.maximum), ", as in 1,3,5"));
     }
     numbers.push_back(*number);
     begin = end + 1;
@@ -142,17 +141,17 @@ std::string options_help(const Options& options) {
   return text;
 }
 
-std::string completion_line(std::string_view command, const SettingSpec& parameter, bool is_path) {
-  std::string words = join(parameter.choices, " "), how = is_path ? "path" : "text";
-  if (parameter.kinds != nullptr) {
+std::string completion_line(std::string_view command, const SettingSpec& spec, bool is_path) {
+  std::string words = join(spec.choices, " "), how = is_path ? "path" : "text";
+  if (spec.kinds != nullptr) {
     how = "kind";
-    words = join(beginnings(*parameter.kinds), " ");
-  } else if (parameter.type == Type::kSwitch) {
+    words = join(beginnings(*spec.kinds), " ");
+  } else if (spec.type == Type::kSwitch) {
     how = "switch";
     words = "true false";
   }
-  return concat(command, "|--", parameter.name, "|", how, "|", words, "|",
-                first_sentence(parameter.help), "\n");
+  return concat(command, "|--", spec.name, "|", how, "|", words, "|", first_sentence(spec.help),
+                "\n");
 }
 
 std::string completion_lines(std::string_view command, const Options& options) {

@@ -12,42 +12,40 @@
 namespace palimpsest {
 namespace {
 
-bool is_choice(const SettingSpec& parameter, std::string_view word) {
-  return std::ranges::find(parameter.choices, word) != parameter.choices.end();
+bool is_choice(const SettingSpec& spec, std::string_view word) {
+  return std::ranges::find(spec.choices, word) != spec.choices.end();
 }
 
-bool is_in_range(const SettingSpec& parameter, double number) {
-  const bool low =
-      parameter.above_minimum ? number > parameter.minimum : number >= parameter.minimum;
-  const bool high =
-      parameter.below_maximum ? number < parameter.maximum : number <= parameter.maximum;
+bool is_in_range(const SettingSpec& spec, double number) {
+  const bool low = spec.above_minimum ? number > spec.minimum : number >= spec.minimum;
+  const bool high = spec.below_maximum ? number < spec.maximum : number <= spec.maximum;
   return low && high;
 }
 
-std::string range_text(const SettingSpec& parameter) {
-  const std::string low = shortest(parameter.minimum), high = shortest(parameter.maximum);
-  if (std::isinf(parameter.maximum))
-    return parameter.above_minimum ? " above " + low : ", " + low + " or more";
-  return concat(parameter.above_minimum ? " above " + low + "," : " from " + low,
-                parameter.below_maximum   ? " to below "
-                : parameter.above_minimum ? " at most "
-                                          : " to ",
+std::string range_text(const SettingSpec& spec) {
+  const std::string low = shortest(spec.minimum), high = shortest(spec.maximum);
+  if (std::isinf(spec.maximum))
+    return spec.above_minimum ? " above " + low : ", " + low + " or more";
+  return concat(spec.above_minimum ? " above " + low + "," : " from " + low,
+                spec.below_maximum   ? " to below "
+                : spec.above_minimum ? " at most "
+                                     : " to ",
                 high);
 }
 
 template <typename Number>
-std::optional<SettingValue> read_number(const SettingSpec& parameter, std::string_view text) {
+std::optional<SettingValue> read_number(const SettingSpec& spec, std::string_view text) {
   const std::optional<Number> number = number_in<Number>(text);
   const double value = number ? static_cast<double>(*number) : std::nan("");
-  if (!std::isfinite(value) || !is_in_range(parameter, value)) return std::nullopt;
+  if (!std::isfinite(value) || !is_in_range(spec, value)) return std::nullopt;
   return *number == 0 ? Number{0} : *number;  // not -0
 }
 
 // 1e3 is one, too.
-std::optional<SettingValue> read_whole(const SettingSpec& parameter, std::string_view text) {
+std::optional<SettingValue> read_whole(const SettingSpec& spec, std::string_view text) {
   constexpr double kExact = 1e15;
-  if (const auto whole = read_number<std::uint64_t>(parameter, text)) return whole;
-  const auto number = read_number<double>(parameter, text);
+  if (const auto whole = read_number<std::uint64_t>(spec, text)) return whole;
+  const auto number = read_number<double>(spec, text);
   const double value = number ? std::get<double>(*number) : -1;
   if (value != std::floor(value) || value < 0 || value > kExact || text.front() == '-')
     return std::nullopt;
@@ -66,20 +64,20 @@ std::optional<SettingValue> read_list(std::string_view text, const Read& read) {
   return values;
 }
 
-std::optional<SettingValue> read_words(const SettingSpec& parameter, std::string_view text) {
+std::optional<SettingValue> read_words(const SettingSpec& spec, std::string_view text) {
   return read_list<std::string>(text, [&](std::string_view part, std::vector<std::string>& words) {
     const std::string word(part);
     if (word.empty() || std::ranges::find(words, word) != words.end()) return false;
-    if (!parameter.choices.empty() && !is_choice(parameter, word)) return false;
+    if (!spec.choices.empty() && !is_choice(spec, word)) return false;
     words.push_back(word);
     return true;
   });
 }
 
-std::optional<SettingValue> read_numbers(const SettingSpec& parameter, std::string_view text) {
+std::optional<SettingValue> read_numbers(const SettingSpec& spec, std::string_view text) {
   if (text.empty()) return std::vector<double>();
   return read_list<double>(text, [&](std::string_view part, std::vector<double>& numbers) {
-    const auto number = read_number<double>(parameter, part);
+    const auto number = read_number<double>(spec, part);
     if (!number || (!numbers.empty() && std::get<double>(*number) <= numbers.back())) return false;
     numbers.push_back(std::get<double>(*number));
     return true;
@@ -95,29 +93,29 @@ void check_written(std::string_view text) {
   cfg_value(std::string(text));
 }
 
-std::optional<SettingValue> read(const SettingSpec& parameter, std::string_view text) {
-  switch (parameter.type) {
+std::optional<SettingValue> read(const SettingSpec& spec, std::string_view text) {
+  switch (spec.type) {
     case Type::kNumber:
-      return read_number<double>(parameter, text);
+      return read_number<double>(spec, text);
     case Type::kWhole:
-      if (is_choice(parameter, text)) return std::string(text);
-      return read_whole(parameter, text);
+      if (is_choice(spec, text)) return std::string(text);
+      return read_whole(spec, text);
     case Type::kSwitch:
       if (text != "true" && text != "false") return std::nullopt;
       return text == "true";
     case Type::kWord:
-      if (!is_choice(parameter, text)) return std::nullopt;
+      if (!is_choice(spec, text)) return std::nullopt;
       return std::string(text);
     case Type::kWords:
-      return read_words(parameter, text);
+      return read_words(spec, text);
     case Type::kNumbers:
-      return read_numbers(parameter, text);
+      return read_numbers(spec, text);
     case Type::kText:
       check_written(text);
       return std::string(text);
     case Type::kKind:
       check_written(text);
-      if (parameter.check) parameter.check(text);
+      if (spec.check) spec.check(text);
       return std::string(text);
   }
   throw Error("a setting of an unknown type");
@@ -139,13 +137,13 @@ std::string value_text(const SettingValue& value) {
   return std::visit(Text(), value);
 }
 
-std::string allowed(const SettingSpec& parameter) {
-  const std::string words = in_words(parameter.choices, "or");
-  switch (parameter.type) {
+std::string allowed(const SettingSpec& spec) {
+  const std::string words = in_words(spec.choices, "or");
+  switch (spec.type) {
     case Type::kNumber:
-      return "a number" + range_text(parameter);
+      return "a number" + range_text(spec);
     case Type::kWhole:
-      return concat(words, words.empty() ? "" : ", or ", "a whole number", range_text(parameter));
+      return concat(words, words.empty() ? "" : ", or ", "a whole number", range_text(spec));
     case Type::kSwitch:
       return "true or false";
     case Type::kWord:
@@ -154,11 +152,11 @@ std::string allowed(const SettingSpec& parameter) {
       return concat("different words", words.empty() ? "" : concat(" of ", words, ","),
                     " joined by +");
     case Type::kNumbers:
-      return concat("rising numbers", range_text(parameter), ", joined by +");
+      return concat("rising numbers", range_text(spec), ", joined by +");
     case Type::kText:
       return "text";
     case Type::kKind: {
-      const std::string_view noun = parameter.kinds->noun;
+      const std::string_view noun = spec.kinds->noun;
       std::string word;  // "RULE" of "merge rule"
       for (const char letter : noun.substr(noun.rfind(' ') + 1))
         word += static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
@@ -168,20 +166,20 @@ std::string allowed(const SettingSpec& parameter) {
   throw Error("a setting of an unknown type");
 }
 
-SettingValue read_value(const SettingSpec& parameter, std::string_view given) {
+SettingValue read_value(const SettingSpec& spec, std::string_view given) {
   // A kind says itself what is wrong with its name and keys.
   const std::string text =
-      parameter.kinds == nullptr ? std::string(given) : parse_kind(*parameter.kinds, given).text();
+      spec.kinds == nullptr ? std::string(given) : parse_kind(*spec.kinds, given).text();
   const auto refuse = [&](std::string_view reason) {
-    return UsageError(concat(parameter.name, " = '", text, "' is not possible: ", reason));
+    return UsageError(concat(spec.name, " = '", text, "' is not possible: ", reason));
   };
   std::optional<SettingValue> value;
   try {
-    value = read(parameter, text);
+    value = read(spec, text);
   } catch (const UsageError& error) {
     throw refuse(error.what());
   }
-  if (!value) throw refuse("it takes " + allowed(parameter));
+  if (!value) throw refuse("it takes " + allowed(spec));
   return *value;
 }
 

@@ -143,14 +143,14 @@ RuleKind closed_form_kind() {
               "The lowest point of the sum of all tasks' quadratics so far: the paper's one "
               "alpha; or by module, singular direction or coordinate, each level drawn towards "
               "the coarser one by shrink (not in the paper).",
-          .parameters = {{.name = "by",
-                          .type = Type::kWord,
-                          .default_value = std::string("global"),
-                          .choices = choice_names<Level>()},
-                         {.name = "shrink",
-                          .default_value = 0.0,
-                          .minimum = 0,
-                          .maximum = std::numeric_limits<double>::infinity()}},
+          .keys = {{.name = "by",
+                    .type = Type::kWord,
+                    .default_value = std::string("global"),
+                    .choices = choice_names<Level>()},
+                   {.name = "shrink",
+                    .default_value = 0.0,
+                    .minimum = 0,
+                    .maximum = std::numeric_limits<double>::infinity()}},
           .make = make_kind<ClosedForm>};
 }
 

@@ -42,17 +42,17 @@ RuleKind dare_kind() {
           .help =
               "Task arithmetic of task vectors of which a share is dropped at random and the "
               "rest enlarged.",
-          .parameters = {{.name = "drop",
-                          .default_value = std::nullopt,
-                          .minimum = 0,
-                          .maximum = 1,
-                          .below_maximum = true},
-                         scale_parameter(1.0),
-                         {.name = "seed",
-                          .type = Type::kWhole,
-                          .default_value = 1u,
-                          .minimum = 0,
-                          .maximum = 1e15}},
+          .keys = {{.name = "drop",
+                    .default_value = std::nullopt,
+                    .minimum = 0,
+                    .maximum = 1,
+                    .below_maximum = true},
+                   scale_key(1.0),
+                   {.name = "seed",
+                    .type = Type::kWhole,
+                    .default_value = 1u,
+                    .minimum = 0,
+                    .maximum = 1e15}},
           .make = make_kind<Dare>};
 }
 

@@ -4,13 +4,12 @@
 namespace palimpsest {
 
 RuleKind ema_kind() {
-  return {
-      .name = "ema",
-      .help = "alpha = rate from the second task on (CoMA).",
-      .parameters = {{.name = "rate", .default_value = std::nullopt, .minimum = 0, .maximum = 1}},
-      .make = make_fixed_shares([](const KindSettings& settings, std::int64_t task) {
-        return task == 0 ? 1 : settings.number("rate");
-      })};
+  return {.name = "ema",
+          .help = "alpha = rate from the second task on (CoMA).",
+          .keys = {{.name = "rate", .default_value = std::nullopt, .minimum = 0, .maximum = 1}},
+          .make = make_fixed_shares([](const KindSettings& settings, std::int64_t task) {
+            return task == 0 ? 1 : settings.number("rate");
+          })};
 }
 
 }  // namespace palimpsest

@@ -4,12 +4,11 @@
 namespace palimpsest {
 
 RuleKind fixed_kind() {
-  return {
-      .name = "fixed",
-      .help = "The same alpha for every task, the first one too.",
-      .parameters = {{.name = "alpha", .default_value = std::nullopt, .minimum = 0, .maximum = 1}},
-      .make = make_fixed_shares(
-          [](const KindSettings& settings, std::int64_t) { return settings.number("alpha"); })};
+  return {.name = "fixed",
+          .help = "The same alpha for every task, the first one too.",
+          .keys = {{.name = "alpha", .default_value = std::nullopt, .minimum = 0, .maximum = 1}},
+          .make = make_fixed_shares(
+              [](const KindSettings& settings, std::int64_t) { return settings.number("alpha"); })};
 }
 
 }  // namespace palimpsest

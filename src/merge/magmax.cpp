@@ -36,7 +36,7 @@ RuleKind magmax_kind() {
           .help =
               "By element, the largest of all task vectors, measured from the pretrained "
               "model (MagMax).",
-          .parameters = {scale_parameter(1.0)},
+          .keys = {scale_key(1.0)},
           .make = make_kind<MagMax>};
 }
 

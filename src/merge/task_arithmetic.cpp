@@ -30,7 +30,7 @@ RuleKind task_arithmetic_kind() {
   return {
       .name = "task-arithmetic",
       .help = "scale times the sum of all task vectors, each trained from the pretrained model.",
-      .parameters = {scale_parameter(std::nullopt)},
+      .keys = {scale_key(std::nullopt)},
       .make = make_kind<TaskArithmetic>};
 }
 

@@ -24,7 +24,7 @@ std::span<const std::span<const float>> checked_task_vectors(const MergeInput& i
   return vectors;
 }
 
-SettingSpec scale_parameter(std::optional<SettingValue> default_value) {
+SettingSpec scale_key(std::optional<SettingValue> default_value) {
   return {.name = "scale",
           .default_value = std::move(default_value),
           .minimum = 0,

@@ -26,6 +26,6 @@ RuleOutput write_scaled(double scale, std::span<float> result, const MergedValue
 }
 
 // The key `scale`: lambda of theta_hat_0 + lambda * merged task vector.
-SettingSpec scale_parameter(std::optional<SettingValue> default_value);
+SettingSpec scale_key(std::optional<SettingValue> default_value);
 
 }  // namespace palimpsest

@@ -60,12 +60,12 @@ RuleKind ties_kind() {
           .help =
               "Trims task vectors to their largest elements, elects a sign by element, "
               "averages what agrees (TIES).",
-          .parameters = {{.name = "density",
-                          .default_value = 0.2,
-                          .minimum = 0,
-                          .maximum = 1,
-                          .above_minimum = true},
-                         scale_parameter(1.0)},
+          .keys = {{.name = "density",
+                    .default_value = 0.2,
+                    .minimum = 0,
+                    .maximum = 1,
+                    .above_minimum = true},
+                   scale_key(1.0)},
           .make = make_kind<Ties>};
 }
 

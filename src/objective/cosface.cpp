@@ -44,12 +44,12 @@ ObjectiveKind cosface_objective() {
               "Cross-entropy over scale times the cosine of features and weights, where the right "
               "class must win by a margin (Wang et al., 2018, whose constants these are); for "
               "head = cosine. Not in the paper.",
-          .parameters = {{.name = "margin", .default_value = 0.35, .minimum = 0, .maximum = 1},
-                         {.name = "scale",
-                          .default_value = 64.0,
-                          .minimum = 0,
-                          .maximum = std::numeric_limits<double>::infinity(),
-                          .above_minimum = true}},
+          .keys = {{.name = "margin", .default_value = 0.35, .minimum = 0, .maximum = 1},
+                   {.name = "scale",
+                    .default_value = 64.0,
+                    .minimum = 0,
+                    .maximum = std::numeric_limits<double>::infinity(),
+                    .above_minimum = true}},
           .make = make_kind<CosFace>};
 }
 

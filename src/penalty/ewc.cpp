@@ -45,11 +45,11 @@ PenaltyKind ewc_penalty() {
           .help =
               "On leaving the optima of earlier tasks, by their Fishers (Kirkpatrick et al., "
               "2017); a baseline, usually with merge = none. Not in the paper.",
-          .parameters = {{.name = "weight",
-                          .default_value = 1.0,
-                          .minimum = 0,
-                          .maximum = std::numeric_limits<double>::infinity(),
-                          .above_minimum = true}},
+          .keys = {{.name = "weight",
+                    .default_value = 1.0,
+                    .minimum = 0,
+                    .maximum = std::numeric_limits<double>::infinity(),
+                    .above_minimum = true}},
           .make = make_kind<Ewc>};
 }
 

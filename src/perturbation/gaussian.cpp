@@ -28,7 +28,7 @@ class Gaussian : public Perturbation {
 PerturbationKind gaussian_perturbation() {
   return {.name = "gaussian",
           .help = "Normal noise as long as sign's steps, the paper's control; fp32 only.",
-          .parameters = {epsilon_parameter()},
+          .keys = {epsilon_key()},
           .make = make_kind<Gaussian>};
 }
 

@@ -12,7 +12,7 @@ inline RandomStream step_stream(const StepName& step) {
 }
 
 // The key `epsilon`.
-inline SettingSpec epsilon_parameter() {
+inline SettingSpec epsilon_key() {
   return {.name = "epsilon",
           .default_value = 0.5,
           .minimum = 0,

@@ -23,7 +23,7 @@ PerturbationKind sign_perturbation() {
           .help =
               "Each step scales the adapter by 1 - epsilon, 1 or 1 + epsilon, one chance in "
               "three each, as in the paper.",
-          .parameters = {epsilon_parameter()},
+          .keys = {epsilon_key()},
           .make = make_kind<Sign>};
 }
 

@@ -35,7 +35,7 @@ class Stratified : public Perturbation {
 PerturbationKind stratified_perturbation() {
   return {.name = "stratified",
           .help = "Each of sign's scales for a third of the batch. Not in the paper.",
-          .parameters = {epsilon_parameter()},
+          .keys = {epsilon_key()},
           .make = make_kind<Stratified>};
 }
 

@@ -54,7 +54,7 @@ def test_a_kind_is_added_as_the_page_says(page, folder, table, before, tests, tm
         flags += [f"-I{prefix}/include", f"-L{prefix}/lib"]
     (tmp_path / "as_one.cc").write_text("".join(f'#include "{path}"\n' for path in sorted(tmp_path.glob("*.cpp"))))
     core = os.path.join(os.path.dirname(PROGRAM), "libpalimpsest_core.a")
-    libraries = [core, "-lcrypto", "-lgmock_main", "-lgmock", "-lgtest", "-pthread"]
+    libraries = [core, "-lcrypto", "-lboost_program_options", "-lgmock_main", "-lgmock", "-lgtest", "-pthread"]
     subprocess.run([os.environ.get("CXX", "c++"), *flags, tmp_path / "as_one.cc", *libraries, "-o", tmp_path / "tests"], check=True)
     done = subprocess.run([tmp_path / "tests"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

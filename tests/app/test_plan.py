@@ -226,7 +226,7 @@ def test_a_machine_file_of_ones_own(tmp_path):
         (["--shape", "vit-b/16", "--world-size", "1,,8"], "it takes whole numbers from 1"),
         (["--shape", "vit-b/16", "--epoch", "3"], "epochs"),
         (["--shape", "vit-b/16", "--json"], "unknown setting 'json'; palimpsest plan --help lists them all"),
-        (["--shape", "vit-b/16", "--tokens"], "expected a value of '--tokens', found none"),
+        (["--shape", "vit-b/16", "--tokens"], "the required argument for option '--tokens' is missing"),
         ([], "missing settings: --pack --protocol --backbone"),
     ]),
 )

@@ -23,10 +23,10 @@ const KeyTable& table() {
                 {.name = "keep", .help = "Nothing changes."},
                 {.name = "share",
                  .help = "A share.",
-                 .parameters = {{.name = "alpha", .default_value = {}, .minimum = 0, .maximum = 1},
-                                {.name = "of",
-                                 .type = Type::kWords,
-                                 .default_value = std::vector<std::string>{"all"}}}}}};
+                 .keys = {{.name = "alpha", .default_value = {}, .minimum = 0, .maximum = 1},
+                          {.name = "of",
+                           .type = Type::kWords,
+                           .default_value = std::vector<std::string>{"all"}}}}}};
   static const KeyTable all = [] {
     KeyTable made;
     for (const auto& rows : {input_keys(), training_keys(), measuring_keys(), running_keys()}) {

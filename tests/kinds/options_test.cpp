@@ -37,8 +37,8 @@ const KindTable& rules() {
       {{.name = "mean", .help = "All alike."},
        {.name = "ema",
         .help = "The newest more.",
-        .parameters = {{.name = "rate", .maximum = 1},
-                       {.name = "by", .type = Type::kWord, .choices = {"all", "part"}}}}}};
+        .keys = {{.name = "rate", .maximum = 1},
+                 {.name = "by", .type = Type::kWord, .choices = {"all", "part"}}}}}};
   return table;
 }
 

@@ -54,7 +54,7 @@ std::string random_text(std::mt19937_64& random, const SettingSpec& row) {
   while (true) {
     const Kind& kind = row.kinds->kinds[random() % row.kinds->kinds.size()];
     std::string text = standard_text(kind);
-    for (const SettingSpec& key : kind.parameters) {
+    for (const SettingSpec& key : kind.keys) {
       if (!key.default_value || random() % 2 == 0) continue;
       text += concat(text.find(':') == std::string::npos ? ':' : ',', key.name, '=',
                      random_text(random, key));

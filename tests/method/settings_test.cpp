@@ -247,7 +247,7 @@ TEST(Settings, HelpMarksWhatIsNotInThePaper) {
   for (const auto& [name, key] :
        {std::pair("classifier", "refit"), {"classifier", "align"}, {"curvature", "scale"}}) {
     const Kind& kind = find_key(all_settings(), name)->kinds->kinds.front();
-    const auto row = std::ranges::find(kind.parameters, key, &SettingSpec::name);
+    const auto row = std::ranges::find(kind.keys, key, &SettingSpec::name);
     EXPECT_THAT(std::string(row->help),
                 testing::ContainsRegex("not in the paper|Not in the paper"));
   }

@@ -48,7 +48,7 @@ TEST_P(EveryPart, ExplainsEachKindInASentenceAndEachKey) {
     EXPECT_FALSE(kind.help.empty()) << kind.name;
     EXPECT_TRUE(kind.help.ends_with('.')) << kind.name;
     EXPECT_THAT('\n' + help, HasSubstr(concat('\n', kind.name, ": ", kind.help)));
-    for (const SettingSpec& key : kind.parameters)
+    for (const SettingSpec& key : kind.keys)
       EXPECT_THAT(help, HasSubstr(concat(" ", key.name, "=", allowed(key)))) << kind.name;
   }
 }
@@ -57,7 +57,7 @@ TEST_P(EveryPart, ReadsEachKindBackFromItsText) {
   for (const Kind& kind : table().kinds) {
     const std::string text = standard_text(kind);
     EXPECT_EQ(parse_kind(table(), text).text(), text);
-    for (const SettingSpec& key : kind.parameters) {
+    for (const SettingSpec& key : kind.keys) {
       if (!key.default_value) continue;
       for (const std::string& value : some_values(key)) {
         const std::string given =

@@ -133,7 +133,7 @@ TEST_F(RecordedParts, StepsOfEveryAdapterAreTheSameToTheBit) {
   stream_.config.epochs = 1;
   for (const Kind& kind : adapters().kinds) {
     std::vector<std::string> texts = {standard_text(kind)};
-    for (const SettingSpec& key : kind.parameters) {
+    for (const SettingSpec& key : kind.keys) {
       for (const std::string_view choice : key.choices)
         texts.push_back(concat(kind.name, ':', key.name, '=', choice));
     }

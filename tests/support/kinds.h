@@ -10,20 +10,20 @@
 namespace palimpsest {
 
 // Some values that a key can have, as texts.
-inline std::vector<std::string> some_values(const SettingSpec& parameter) {
-  if (!parameter.choices.empty() && parameter.type != Type::kWhole)
-    return {parameter.choices.begin(), parameter.choices.end()};
-  if (parameter.type == Type::kWords) return {"x", "x+y"};
-  if (parameter.type == Type::kSwitch) return {"true", "false"};
+inline std::vector<std::string> some_values(const SettingSpec& spec) {
+  if (!spec.choices.empty() && spec.type != Type::kWhole)
+    return {spec.choices.begin(), spec.choices.end()};
+  if (spec.type == Type::kWords) return {"x", "x+y"};
+  if (spec.type == Type::kSwitch) return {"true", "false"};
   std::vector<std::string> values;
-  const double least = parameter.minimum, greatest = parameter.maximum;
+  const double least = spec.minimum, greatest = spec.maximum;
   for (const double value : {(least + greatest) / 2, least, least + 1, greatest}) {
     const bool is_possible = std::isfinite(value) && value <= greatest &&
-                             (value > least || !parameter.above_minimum) &&
-                             (value < greatest || !parameter.below_maximum) &&
-                             (std::trunc(value) == value || parameter.type != Type::kWhole);
+                             (value > least || !spec.above_minimum) &&
+                             (value < greatest || !spec.below_maximum) &&
+                             (std::trunc(value) == value || spec.type != Type::kWhole);
     if (!is_possible) continue;
-    const bool is_whole = parameter.type == Type::kWhole;
+    const bool is_whole = spec.type == Type::kWhole;
     values.push_back(is_whole ? value_text(static_cast<std::uint64_t>(value)) : value_text(value));
   }
   return values;
@@ -33,9 +33,9 @@ inline std::vector<std::string> some_values(const SettingSpec& parameter) {
 inline std::string standard_text(const Kind& kind) {
   std::string text(kind.name);
   char separator = ':';
-  for (const SettingSpec& parameter : kind.parameters) {
-    if (parameter.default_value) continue;
-    text += concat(separator, parameter.name, '=', some_values(parameter).front());
+  for (const SettingSpec& spec : kind.keys) {
+    if (spec.default_value) continue;
+    text += concat(separator, spec.name, '=', some_values(spec).front());
     separator = ',';
   }
   return text;

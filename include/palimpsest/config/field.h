@@ -14,36 +14,36 @@ struct Field {
   std::function<void(Settings&, const SettingValue&)> set;
 };
 
-// The row of a member: `parameter`, with the type and the choices that follow from the member's.
+// The row of a member: `spec`, with the type and the choices that follow from the member's.
 template <typename Settings, typename T>
-SettingSpec make_row(T Settings::*, SettingSpec parameter) {
+SettingSpec make_row(T Settings::*, SettingSpec spec) {
   if constexpr (std::is_enum_v<T>) {
-    parameter.choices = choice_names<T>();
-    parameter.type = Type::kWord;
+    spec.choices = choice_names<T>();
+    spec.type = Type::kWord;
   } else if constexpr (std::is_same_v<T, bool>) {
-    parameter.type = Type::kSwitch;
+    spec.type = Type::kSwitch;
   } else if constexpr (std::is_integral_v<T>) {
-    parameter.type = Type::kWhole;
+    spec.type = Type::kWhole;
   } else if constexpr (std::is_same_v<T, std::vector<double>>) {
-    parameter.type = Type::kNumbers;
+    spec.type = Type::kNumbers;
   } else if constexpr (std::is_same_v<T, std::string>) {
-    parameter.type = parameter.kinds != nullptr  ? Type::kKind
-                     : parameter.choices.empty() ? Type::kText
-                                                 : Type::kWord;
+    spec.type = spec.kinds != nullptr  ? Type::kKind
+                : spec.choices.empty() ? Type::kText
+                                       : Type::kWord;
   }
-  return parameter;
+  return spec;
 }
 
 // A whole number that may also be a word has 0 for the word.
 template <typename Settings, typename T>
-Field<Settings> make_field(T Settings::*member, const SettingSpec& parameter) {
+Field<Settings> make_field(T Settings::*member, const SettingSpec& spec) {
   if constexpr (std::is_enum_v<T>) {
     return {[member](const Settings& settings) { return std::string(name(settings.*member)); },
             [member](Settings& settings, const SettingValue& value) {
               settings.*member = choice<T>(std::get<std::string>(value)).value();
             }};
   } else if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
-    const std::string word(parameter.choices.empty() ? "" : parameter.choices.front());
+    const std::string word(spec.choices.empty() ? "" : spec.choices.front());
     return {[member, word](const Settings& settings) -> SettingValue {
               if (!word.empty() && settings.*member == 0) return word;
               return static_cast<std::uint64_t>(settings.*member);

@@ -24,11 +24,10 @@ inline const Verbs kEverywhere = {"plan", "doctor", "eval", "predict"};
 
 // The row of a member of RunConfig. With `kinds` it is the text of a part of the method.
 template <typename T>
-Key key(std::string_view group, T RunConfig::*member, SettingSpec parameter,
-        Verbs verbs = kPlanned) {
-  parameter = make_row(member, std::move(parameter));
-  Field<RunConfig> field = make_field(member, parameter);
-  return {std::move(parameter), group, std::move(field), std::move(verbs)};
+Key key(std::string_view group, T RunConfig::*member, SettingSpec spec, Verbs verbs = kPlanned) {
+  spec = make_row(member, std::move(spec));
+  Field<RunConfig> field = make_field(member, spec);
+  return {std::move(spec), group, std::move(field), std::move(verbs)};
 }
 
 // The row of a member that is a struct of a kind. `kinds` must outlive it.
@@ -36,16 +35,16 @@ template <typename Settings>
 requires std::is_enum_v<decltype(Settings::kind)> Key key(std::string_view group,
                                                           Settings RunConfig::*member,
                                                           const StructKinds<Settings>& kinds,
-                                                          SettingSpec parameter,
+                                                          SettingSpec spec,
                                                           Verbs verbs = kPlanned) {
-  parameter.type = Type::kKind;
-  parameter.kinds = &kinds;
+  spec.type = Type::kKind;
+  spec.kinds = &kinds;
   Field<RunConfig> field = {
       [member, &kinds](const RunConfig& config) { return kinds.text(config.*member); },
       [member, &kinds](RunConfig& config, const SettingValue& value) {
         config.*member = kinds.read(std::get<std::string>(value));
       }};
-  return {std::move(parameter), group, std::move(field), std::move(verbs)};
+  return {std::move(spec), group, std::move(field), std::move(verbs)};
 }
 
 std::vector<Key> input_keys();

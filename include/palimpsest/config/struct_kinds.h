@@ -13,17 +13,17 @@ namespace palimpsest {
 
 template <typename Settings>
 struct StructKey {
-  SettingSpec parameter;
+  SettingSpec spec;
   Field<Settings> field;
 };
 
 // Its default is that of the struct.
 template <typename Settings, typename T>
-StructKey<Settings> struct_key(T Settings::*member, SettingSpec parameter) {
-  parameter = make_row(member, std::move(parameter));
-  Field<Settings> field = make_field(member, parameter);
-  parameter.default_value = field.get(Settings());
-  return {std::move(parameter), std::move(field)};
+StructKey<Settings> struct_key(T Settings::*member, SettingSpec spec) {
+  spec = make_row(member, std::move(spec));
+  Field<Settings> field = make_field(member, spec);
+  spec.default_value = field.get(Settings());
+  return {std::move(spec), std::move(field)};
 }
 
 template <typename Settings>
@@ -41,8 +41,7 @@ class StructKinds : public KindTable {
     constexpr auto names = choices(Kinds{});
     for (std::size_t i = 0; i < names.size(); ++i) {
       kinds.push_back({.name = names[i], .help = rows.at(i).help});
-      for (const std::string_view key : rows.at(i).keys)
-        kinds.back().parameters.push_back(at(key).parameter);
+      for (const std::string_view key : rows.at(i).keys) kinds.back().keys.push_back(at(key).spec);
     }
   }
 
@@ -51,8 +50,8 @@ class StructKinds : public KindTable {
     const KindSettings given = parse_kind(*this, text);
     Settings settings;
     settings.kind = choice<Kinds>(given.name()).value();
-    for (const SettingSpec& parameter : parameters(settings))
-      at(parameter.name).field.set(settings, given.value(parameter.name));
+    for (const SettingSpec& spec : keys(settings))
+      at(spec.name).field.set(settings, given.value(spec.name));
     return settings;
   }
 
@@ -60,9 +59,9 @@ class StructKinds : public KindTable {
   std::string text(const Settings& settings) const {
     std::string text(name(settings.kind));
     char separator = ':';
-    for (const SettingSpec& parameter : parameters(settings)) {
-      text += separator + std::string(parameter.name) + "=" +
-              value_text(at(parameter.name).field.get(settings));
+    for (const SettingSpec& spec : keys(settings)) {
+      text +=
+          separator + std::string(spec.name) + "=" + value_text(at(spec.name).field.get(settings));
       separator = ',';
     }
     return text;
@@ -71,12 +70,12 @@ class StructKinds : public KindTable {
  private:
   using Kinds = decltype(Settings::kind);
 
-  const std::vector<SettingSpec>& parameters(const Settings& settings) const {
-    return kinds[static_cast<std::size_t>(settings.kind)].parameters;
+  const std::vector<SettingSpec>& keys(const Settings& settings) const {
+    return kinds[static_cast<std::size_t>(settings.kind)].keys;
   }
   const StructKey<Settings>& at(std::string_view key) const {
     for (const StructKey<Settings>& known : keys_)
-      if (known.parameter.name == key) return known;
+      if (known.spec.name == key) return known;
     throw Error("a kind of " + std::string(noun) +
                 " names a key that has no row: " + std::string(key));
   }

@@ -34,7 +34,7 @@ struct KindSetting {
   bool is_default() const { return value == default_value; }
 };
 
-// A kind's name with a value for each of its parameters, checked.
+// A kind's name with a value for each of its keys, checked.
 class KindSettings {
  public:
   // `noun`: what a message calls the kind, as in "merge rule".
@@ -53,7 +53,7 @@ class KindSettings {
   Enum choice(std::string_view key) const {
     return palimpsest::choice<Enum>(word(key)).value();
   }
-  // Those that differ from their defaults, in the order of the kind's parameters.
+  // Those that differ from their defaults, in the order of the kind's keys.
   std::vector<KindSetting> given() const;
   // The shortest text that means the same: parses back to the same settings.
   std::string text() const;
@@ -73,6 +73,6 @@ class KindSettings {
 // key (with the nearest known one), one given twice or missing, a value that is not possible (with
 // what is).
 KindSettings parse_kind_settings(std::string_view noun, std::string_view name,
-                                 std::span<const SettingSpec> parameters, std::string_view text);
+                                 std::span<const SettingSpec> keys, std::string_view text);
 
 }  // namespace palimpsest

@@ -14,7 +14,7 @@ namespace palimpsest {
 struct Kind {
   std::string_view name;
   std::string_view help;  // one sentence: what it does, and from where it comes
-  std::vector<SettingSpec> parameters = {};
+  std::vector<SettingSpec> keys = {};
 };
 
 struct KindTable {
@@ -38,7 +38,7 @@ template <typename Part>
 struct PartKind {
   std::string_view name;
   std::string_view help;
-  std::vector<SettingSpec> parameters = {};
+  std::vector<SettingSpec> keys = {};
   std::function<std::unique_ptr<Part>(KindSettings)> make;
 };
 
@@ -53,7 +53,7 @@ class PartTable : public KindTable {
  public:
   PartTable(std::string_view part, std::vector<PartKind<Part>> rows) : KindTable{part, {}} {
     for (PartKind<Part>& row : rows) {
-      kinds.push_back({row.name, row.help, std::move(row.parameters)});
+      kinds.push_back({row.name, row.help, std::move(row.keys)});
       makers_.push_back(std::move(row.make));
     }
   }

@@ -25,7 +25,7 @@ struct Option : SettingSpec {
 using Options = std::vector<Option>;
 
 // "1,3,5". Throws UsageError unless all are whole numbers within the range.
-std::vector<std::int64_t> read_whole_numbers(const SettingSpec& parameter, std::string_view text);
+std::vector<std::int64_t> read_whole_numbers(const SettingSpec& spec, std::string_view text);
 
 // The row of a variable, which it must not outlive. `spelling`: "name VALUE", or "name" of a
 // switch. `more` has what doesn't follow from the type: the range (from 0 to 1e9 where it has
@@ -89,7 +89,7 @@ std::string options_help(const Options& options);
 
 // What tools/completion/ reads: a line COMMAND|--NAME|HOW|WORDS|HELP for each option, where HOW is
 // "" (no value), switch (a word may follow), kind, path or text, and WORDS are what may be typed.
-std::string completion_line(std::string_view command, const SettingSpec& parameter, bool is_path);
+std::string completion_line(std::string_view command, const SettingSpec& spec, bool is_path);
 std::string completion_lines(std::string_view command, const Options& options);
 
 }  // namespace palimpsest

@@ -52,13 +52,13 @@ struct SettingSpec {
 };
 
 // "a number above 0, at most 1"; "global, module, direction or coordinate".
-std::string allowed(const SettingSpec& parameter);
+std::string allowed(const SettingSpec& spec);
 
 // A value as the text has it.
 std::string value_text(const SettingValue& value);
 
 // The checked value of a text; of a kind, the shortest text that means the same. Throws UsageError
 // that names the key, the text and what is allowed.
-SettingValue read_value(const SettingSpec& parameter, std::string_view text);
+SettingValue read_value(const SettingSpec& spec, std::string_view text);
 
 }  // namespace palimpsest
