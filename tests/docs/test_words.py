@@ -7,7 +7,7 @@ from look_up import FOLDERS
 from page import ROOT
 
 SUFFIXES = (".c", ".in", ".cfg", ".cmake", ".cpp", ".cu", ".h", ".md", ".py", ".sbatch", ".sh", ".svg", ".txt")
-NO_SUFFIX = ("results-table", "palimpsest-pack", "Containerfile")
+NO_SUFFIX = ("apt-cache", "apt-get", "cmake", "sbatch", "srun", "results-table", "palimpsest-pack", "Containerfile")
 # Recorded output, and the list itself.
 LEFT_OUT = ("bench/results/", "checkpoints_schema/golden/", "tests/fuzz/corpus/", "tests/docs/words.txt", "tests/docs/test_words.py")
 # Uses that are not this project's words.
