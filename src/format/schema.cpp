@@ -12,12 +12,9 @@ namespace {
 
 constexpr std::string_view kFirstVersion = "1.0.0";
 
-std::string join(const std::vector<std::string>& texts, std::string_view between) {
-  std::string all;
-  for (const std::string& text : texts) {
-    if (!text.empty()) all += concat(all.empty() ? "" : between, text);
-  }
-  return all;
+std::string join_given(std::vector<std::string> texts, std::string_view between) {
+  std::erase(texts, "");
+  return join(texts, between);
 }
 
 std::string schema_json(const std::vector<ListedField>& fields, std::string_view type,
@@ -48,13 +45,13 @@ std::string markdown_table(const std::vector<ListedField>& fields) {
         field.path == "/@content_sha256")
       continue;
     const bool is_any = field.dims == std::vector<std::string>{"..."};
-    const std::string remarks =
-        join({field.may_be_missing ? "optional" : "", is_hashed(field.path) ? "" : "not hashed",
-              field.since == kFirstVersion ? "" : concat("since ", field.since)},
-             ", ");
+    const std::string remarks = join_given(
+        {field.may_be_missing ? "optional" : "", is_hashed(field.path) ? "" : "not hashed",
+         field.since == kFirstVersion ? "" : concat("since ", field.since)},
+        ", ");
     table += concat("| `", field.path, "` | ", field.type, " | ",
                     is_any ? "any" : concat('[', join(field.dims, ", "), ']'), " | ", remarks,
-                    " | ", join({field.meaning, field.unit}, "; "), " |\n");
+                    " | ", join_given({field.meaning, field.unit}, "; "), " |\n");
   }
   return table;
 }

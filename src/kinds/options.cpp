@@ -1,7 +1,6 @@
 #include "palimpsest/kinds/options.h"
 
 #include <algorithm>
-#include <boost/make_shared.hpp>
 #include <boost/program_options.hpp>
 #include <cmath>
 #include <set>
@@ -37,7 +36,7 @@ po::options_description describe_options(const Options& options) {
     auto* const value = po::value<std::vector<std::string>>();
     if (option.is_list) value->multitoken();
     if (option.type == Type::kSwitch) value->zero_tokens();
-    all.add(boost::make_shared<po::option_description>(std::string(option.name).c_str(), value));
+    all.add_options()(std::string(option.name).c_str(), value);
   }
   return all;
 }
@@ -73,9 +72,8 @@ std::vector<std::string> beginnings(const KindTable& table) {
 
 std::vector<std::int64_t> read_whole_numbers(const SettingSpec& spec, std::string_view text) {
   std::vector<std::int64_t> numbers;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const auto number = number_in<std::int64_t>(text.substr(begin, end - begin));
+  for (const std::string_view part : split(text, ',')) {
+    const auto number = number_in<std::int64_t>(part);
     const double value = number ? static_cast<double>(*number) : std::nan("");
     if (!(value >= spec.minimum && value <= spec.maximum)) {
       throw UsageError(concat(spec.name, " = '", text,
@@ -83,7 +81,6 @@ std::vector<std::int64_t> read_whole_numbers(const SettingSpec& spec, std::strin
                               " to ", static_cast<std::int64_t>(spec.maximum), ", as in 1,3,5"));
     }
     numbers.push_back(*number);
-    begin = end + 1;
   }
   return numbers;
 }

@@ -56,11 +56,8 @@ std::optional<SettingValue> read_whole(const SettingSpec& spec, std::string_view
 template <typename Value, typename Read>
 std::optional<SettingValue> read_list(std::string_view text, const Read& read) {
   std::vector<Value> values;
-  for (std::size_t start = 0; start <= text.size();) {
-    const std::size_t end = std::min(text.find('+', start), text.size());
-    if (!read(text.substr(start, end - start), values)) return std::nullopt;
-    start = end + 1;
-  }
+  for (const std::string_view part : split(text, '+'))
+    if (!read(part, values)) return std::nullopt;
   return values;
 }
 

@@ -40,15 +40,14 @@ std::string value_text(const RunConfig& config, const Key& key);
 // Parses and checks one value. Throws UsageError naming the key, the value and what is allowed.
 void set_value(RunConfig& config, const Key& key, std::string_view text);
 
-// Arguments after the verb: --config FILE (lines of core/cfg_file.h, and `include`, see
-// src/config/given.h; relative paths of settings are relative to the working folder), --key value
-// or
-// --key=value; a boolean flag alone means true. The command line wins over the file. Nothing is
-// left aside: throws UsageError for a line that is none, an unknown key (with the nearest known
-// one), a key of an earlier version (with today's spelling), a key given twice in one place, a
-// value out of range, a missing required setting (pack, protocol, backbone), a contradiction
-// between settings. With `left_out` a file in the spelling of an earlier version is converted
-// instead; what of it has no meaning is named there, by line.
+// Arguments after the verb: --config FILE, --key value, --key=value, or --key alone for a switch. A
+// file has lines of core/cfg_file.h and `include` (src/config/given.h); relative paths of settings
+// are relative to the working folder. The command line wins over the file. Throws UsageError for a
+// line that is none, an unknown key (with the nearest known one), a key of an earlier version (with
+// today's spelling), a key given twice in one place, a value out of range, a missing required
+// setting (pack, protocol, backbone), a contradiction between settings. With `left_out` a file in
+// the spelling of an earlier version is converted instead; what of it has no meaning is named
+// there, by line.
 RunConfig parse_run_config(const KeyTable& table, std::span<const std::string> arguments,
                            std::string_view verb = "train",
                            std::vector<std::string>* left_out = nullptr);

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace palimpsest {
 
@@ -42,6 +43,14 @@ std::string in_words(const Range& range, std::string_view last, const Text& text
     ++i;
   }
   return out.str();
+}
+
+// split("a,,b", ',') is "a", "" and "b": the parts between the separators, one where there is none.
+inline std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (std::size_t begin = 0; begin <= text.size(); begin += parts.back().size() + 1)
+    parts.push_back(text.substr(begin, text.find(separator, begin) - begin));
+  return parts;
 }
 
 // counted(1, "task") is "1 task", counted(3, "task") "3 tasks".

@@ -7,11 +7,10 @@
 namespace palimpsest {
 
 // Locks a folder for this process: released when the last copy goes out of scope or the process
-// ends. The lock
-// is flock() on FOLDER/.lock. Where the file system refuses locks (ENOLCK, ENOSYS), FOLDER/.owner
-// takes its place: a file that names host, process and SLURM job. It is left behind by a process
-// that was killed; a process that no longer lives on this host, and the same SLURM job requeued,
-// give the folder up.
+// ends. The lock is flock() on FOLDER/.lock. Where the file system refuses locks (ENOLCK, ENOSYS),
+// FOLDER/.owner takes its place: a file that names host, process and SLURM job. It is left behind
+// by a process that was killed; a process that no longer lives on this host, and the same SLURM job
+// requeued, give the folder up.
 class FolderLock {
  public:
   FolderLock() = default;  // locks nothing

@@ -12,7 +12,7 @@
 namespace palimpsest {
 
 // Cross-entropy over the classes of a task. Losses are sums, never means, so that lanes and ranks
-// add them exactly: code that has all of them divides once, by weight() of all samples. What
+// add them exactly: code that has all of them divides once, by divisor() of all samples. What
 // changes from step to step must be in tensors: a device records the pass.
 class Objective {
  public:
