@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "palimpsest/classifier/classifier.h"
+#include "palimpsest/core/text.h"
 #include "palimpsest/kinds/rows.h"
 
 namespace palimpsest {
@@ -15,6 +16,18 @@ namespace palimpsest {
 // clang-format on
 
 PALIMPSEST_PART_TABLE(classifiers, Classifier, "classifier", PALIMPSEST_CLASSIFIERS)
+
+std::string Classifier::instance() const { return concat("classifier/", text_); }
+
+ClassScores Classifier::scores_before_merge(TaskPasses& passes, const AdaptedWeights& trained,
+                                            const ClassesSeen& seen,
+                                            const NamedTensors& memory) const {
+  NamedTensors own;
+  for (const std::string& first : {std::string("head"), instance()})
+    for (const std::string& name : memory.names(first)) own.put(name, memory.at(name));
+  learn(passes, trained, seen, own);
+  return scores(own, seen, passes.session().device());
+}
 
 std::int64_t ClassesSeen::count() const {
   if (shared) return by_task.empty() ? 0 : by_task.back();

@@ -16,7 +16,7 @@ namespace {
 class Local : public Classifier {
  public:
   explicit Local(const KindSettings& settings)
-      : refit_(settings.whole("refit")), align_(settings.whole("align")) {}
+      : Classifier(settings), refit_(settings.whole("refit")), align_(settings.whole("align")) {}
 
   bool refits_heads() const override { return refit_ > 0; }
   bool aligns_heads() const override { return align_ > 0; }
@@ -39,12 +39,6 @@ class Local : public Classifier {
     return [head = place(joined(used), device)](const at::Tensor& features) {
       return head.logits(features);
     };
-  }
-
-  ClassScores scores_before_merge(TaskPasses& passes, const AdaptedWeights&,
-                                  const ClassesSeen& seen,
-                                  const NamedTensors& memory) const override {
-    return scores(memory, seen, passes.session().device());
   }
 
   std::vector<NeededMemory> needs(std::int64_t tasks) const override {

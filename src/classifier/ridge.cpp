@@ -186,7 +186,7 @@ std::vector<double> to_vector(const at::Tensor& tensor) {
 
 class Ridge : public Classifier {
  public:
-  explicit Ridge(const KindSettings&) {}
+  using Classifier::Classifier;
 
   void learn(TaskPasses& passes, const AdaptedWeights& merged, const ClassesSeen& seen,
              NamedTensors& memory) const override {
@@ -207,12 +207,6 @@ class Ridge : public Classifier {
     const std::string name = array_name("weight");
     const auto& weight = memory.values<float>(name, {seen.count(), kAnySize});
     return linear_scores(from_host(weight, memory.at(name).dims, at::kCPU), device);
-  }
-
-  ClassScores scores_before_merge(TaskPasses& passes, const AdaptedWeights& trained,
-                                  const ClassesSeen& seen,
-                                  const NamedTensors& memory) const override {
-    return linear_scores(learned(passes, trained, seen, memory).weight, passes.session().device());
   }
 
   std::vector<NeededMemory> needs(std::int64_t tasks) const override {

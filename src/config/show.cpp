@@ -22,8 +22,12 @@ KindSettings::Keys keys_shown(bool with_operational) {
 SettingValue full_value(const RunConfig& config, const Key& key, bool with_operational) {
   SettingValue value = key.field.get(config);
   if (key.type != Type::kKind) return value;
-  const KindSettings settings = parse_kind(*key.kinds, std::get<std::string>(value));
-  return settings.full_text(keys_shown(with_operational));
+  const auto full = [&](const KindSettings& kind) {
+    return kind.full_text(keys_shown(with_operational));
+  };
+  const std::string& text = std::get<std::string>(value);
+  return key.takes_several ? join(parse_kinds(*key.kinds, text), ",", full)
+                           : full(parse_kind(*key.kinds, text));
 }
 
 Json json_value(const RunConfig& config, const Key& key, bool with_operational) {
@@ -55,7 +59,7 @@ std::string_view placeholder(Type type) {
 // The default, in few words: of a kind without its keys, which have their own lines.
 std::string default_text(const Key& key) {
   const std::string value = value_text(RunConfig(), key);
-  return key.type == Type::kKind ? std::string(kind_in(value)) : value;
+  return key.type == Type::kKind ? join(kinds_in(value), ",", kind_in) : value;
 }
 
 }  // namespace
@@ -110,7 +114,8 @@ std::string config_help(const KeyTable& table) {
       "in quotes, and variables ($HOME) are refused. include = FILE takes the settings of another\n"
       "file, as methods/average.cfg, which those of this file win over. Both there and on the\n"
       "command line ~ is the home folder, and other paths start at the working folder.\n"
-      "KIND is NAME[:key=value,...]; a key that isn't given has its default.\n"
+      "KIND is NAME[:key=value,...]; a key that isn't given has its default. KIND,KIND are "
+      "several.\n"
       "Settings and keys marked * may change when a run is resumed; the others are part of what "
       "it\n"
       "computes.\n";

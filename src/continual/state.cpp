@@ -37,35 +37,6 @@ void broadcast(HostGroup& group, AdapterAndHead& values) {
   broadcast_each(group, head.kind, head.scale, head.classes, head.features, head.weight, head.bias);
 }
 
-// Values of a type that only rank 0 knows.
-void broadcast(HostGroup& group, NamedTensor::Values& values) {
-  std::uint64_t type = values.index();
-  broadcast(group, type);
-  if (group.rank() != 0) {
-    if (type == 0) values = std::vector<float>();
-    if (type == 1) values = std::vector<double>();
-    if (type == 2) values = std::vector<std::int64_t>();
-  }
-  std::visit([&](auto& numbers) { broadcast(group, numbers); }, values);
-}
-
-// Of the tensors that every rank keeps.
-void broadcast(HostGroup& group, NamedTensors& memory) {
-  std::vector<std::string> names;
-  for (const auto& [name, tensor] : memory) {
-    if (tensor.keeper == Keeper::kEveryRank) names.push_back(name);
-  }
-  broadcast(group, names);
-  if (group.rank() != 0) memory = {};
-  for (const std::string& name : names) {
-    NamedTensor tensor;
-    if (group.rank() == 0) tensor = memory.at(name);
-    broadcast(group, tensor.dims);
-    broadcast(group, tensor.values);
-    if (group.rank() != 0) memory.put(name, std::move(tensor));
-  }
-}
-
 }  // namespace
 
 StreamState initial_state(const AdaptedLayout& layout, const std::string& curvature) {
@@ -80,7 +51,7 @@ void broadcast_state(HostGroup& group, StreamState& state) {
   broadcast(group, state.tasks_done);
   state.merged = broadcast(group, state.merged, state.merged->size(), kBroadcast);
   state.merged_hash = weights_hash(*state.merged);
-  broadcast(group, state.memory);
+  broadcast(group, state.memory, kBroadcast);
 }
 
 QuadraticPenalty next_penalty(HostGroup& group, const Penalty& penalty,

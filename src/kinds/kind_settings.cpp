@@ -36,6 +36,18 @@ std::string example(const SettingSpec& spec) {
 
 std::string_view kind_in(std::string_view text) { return text.substr(0, text.find(':')); }
 
+std::vector<std::string> kinds_in(std::string_view text) {
+  std::vector<std::string> kinds;
+  for (const std::string_view part : split(text, ',')) {
+    const bool is_key = part.find('=') < part.find(':');
+    if (is_key && !kinds.empty())
+      kinds.back() += concat(',', part);
+    else
+      kinds.emplace_back(part);
+  }
+  return kinds;
+}
+
 std::vector<KeyText> keys_in(std::string_view text) {
   std::vector<KeyText> keys;
   for (std::size_t mark = kind_in(text).size(); mark < text.size();) {  // at the colon or a comma

@@ -1,5 +1,6 @@
 #include "palimpsest/kinds/kind_table.h"
 
+#include <algorithm>
 #include <map>
 
 #include "palimpsest/core/error.h"
@@ -26,6 +27,18 @@ KindSettings parse_kind(const KindTable& table, std::string_view text) {
   const std::string hint = name_hint(name, names, "");
   throw UsageError(concat(table.noun, " '", name, "' is not known", hint.empty() ? "" : "; ", hint,
                           hint.ends_with('?') ? " Known: " : ". Known: ", join(names)));
+}
+
+std::vector<KindSettings> parse_kinds(const KindTable& table, std::string_view text) {
+  std::vector<KindSettings> all;
+  for (const std::string& part : kinds_in(text)) {
+    KindSettings kind = parse_kind(table, part);
+    const std::string same = kind.text();
+    if (std::ranges::find(all, same, &KindSettings::text) != all.end())
+      throw UsageError(concat(table.noun, " '", same, "' is given twice; name each once"));
+    all.push_back(std::move(kind));
+  }
+  return all;
 }
 
 std::vector<std::string_view> kind_names(const KindTable& table) {

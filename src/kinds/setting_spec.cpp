@@ -157,16 +157,25 @@ std::string allowed(const SettingSpec& spec) {
       std::string word;  // "RULE" of "merge rule"
       for (const char letter : noun.substr(noun.rfind(' ') + 1))
         word += static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
-      return word + "[:key=value,...]";
+      return word + (spec.takes_several ? "[:key=value,...],..." : "[:key=value,...]");
     }
   }
   throw Error("a setting of an unknown type");
 }
 
+namespace {
+
+// A kind says itself what is wrong with its name and keys.
+std::string shortest_text(const SettingSpec& spec, std::string_view given) {
+  if (spec.kinds == nullptr) return std::string(given);
+  if (!spec.takes_several) return parse_kind(*spec.kinds, given).text();
+  return join(parse_kinds(*spec.kinds, given), ",", &KindSettings::text);
+}
+
+}  // namespace
+
 SettingValue read_value(const SettingSpec& spec, std::string_view given) {
-  // A kind says itself what is wrong with its name and keys.
-  const std::string text =
-      spec.kinds == nullptr ? std::string(given) : parse_kind(*spec.kinds, given).text();
+  const std::string text = shortest_text(spec, given);
   const auto refuse = [&](std::string_view reason) {
     return UsageError(concat(spec.name, " = '", text, "' is not possible: ", reason));
   };

@@ -46,6 +46,27 @@ AdaptedWeights broadcast(HostGroup& group, const AdaptedWeights& weights, std::s
   return is_root ? weights : make_weights(std::move(received));
 }
 
+void broadcast(HostGroup& group, NamedTensors& memory, std::string_view phase,
+               std::string_view first) {
+  const bool is_root = group.rank() == 0;
+  std::vector<std::string> names;
+  for (const std::string& name : memory.names(first))
+    if (memory.at(name).keeper == Keeper::kEveryRank) names.push_back(name);
+  group.broadcast(names, 0, phase);
+  if (!is_root) memory.erase(first);
+  for (const std::string& name : names) {
+    NamedTensor tensor;
+    if (is_root) tensor = memory.at(name);
+    group.broadcast(tensor.dims, 0, phase);
+    std::vector<std::uint64_t> type = {tensor.values.index()};
+    group.broadcast(type, 0, phase);
+    if (!is_root && type[0] == 1) tensor.values = std::vector<double>();
+    if (!is_root && type[0] == 2) tensor.values = std::vector<std::int64_t>();
+    std::visit([&](auto& numbers) { group.broadcast(numbers, 0, phase); }, tensor.values);
+    if (!is_root) memory.put(name, std::move(tensor));
+  }
+}
+
 void load_weights(Session& session, const AdaptedWeights& weights) {
   if (session.loaded == weights) return;
   session.model->layers().set_weight_difference(*weights);

@@ -31,10 +31,16 @@ using ClassScores = std::function<at::Tensor(const at::Tensor& features)>;
 
 class Classifier {
  public:
+  explicit Classifier(const KindSettings& settings) : text_(settings.text()) {}
   virtual ~Classifier() = default;
 
+  // NAME[:key=value,...], the shortest that means the same: by this name records and logs have it.
+  const std::string& text() const { return text_; }
+  // Where its memory is: "classifier/<text>".
+  std::string instance() const;
+
   // Collective, after the merge of the passes' task; the head that the task has trained is in the
-  // memory. Takes in the task at theta_hat_t.
+  // memory, and stays as it is. Takes in the task at theta_hat_t.
   virtual void learn(TaskPasses& passes, const AdaptedWeights& merged, const ClassesSeen& seen,
                      NamedTensors& memory) const = 0;
 
@@ -44,9 +50,8 @@ class Classifier {
 
   // Collective: as if the task were taken in at theta_t*, before its merge. The memory stays as it
   // is.
-  virtual ClassScores scores_before_merge(TaskPasses& passes, const AdaptedWeights& trained,
-                                          const ClassesSeen& seen,
-                                          const NamedTensors& memory) const = 0;
+  ClassScores scores_before_merge(TaskPasses& passes, const AdaptedWeights& trained,
+                                  const ClassesSeen& seen, const NamedTensors& memory) const;
 
   // Its own memory after so many tasks, besides their heads: to learn the next one; and to answer,
   // for which scores() may read less.
@@ -64,6 +69,9 @@ class Classifier {
   // Whether it trains the newest head once more after a merge; all heads together.
   virtual bool refits_heads() const { return false; }
   virtual bool aligns_heads() const { return false; }
+
+ private:
+  std::string text_;
 };
 
 using ClassifierKind = PartKind<Classifier>;

@@ -15,7 +15,11 @@ namespace palimpsest {
 // NAME of NAME[:key=value,...], as it is written.
 std::string_view kind_in(std::string_view text);
 
-// Its parts key=value, in order; no value where a part has no =.
+// The texts of a list NAME[:key=value,...],NAME...: a comma begins another one unless a key
+// follows.
+std::vector<std::string> kinds_in(std::string_view text);
+
+// The parts key=value of one, in order; no value where a part has no =.
 struct KeyText {
   std::string_view key;
   std::optional<std::string_view> value;

@@ -26,6 +26,9 @@ struct KindTable {
 // a value that is not possible (with what is).
 KindSettings parse_kind(const KindTable& table, std::string_view text);
 
+// Of a list of kinds, at least one. Throws UsageError likewise, and where two are the same.
+std::vector<KindSettings> parse_kinds(const KindTable& table, std::string_view text);
+
 std::vector<std::string_view> kind_names(const KindTable& table);
 
 // All kinds, a paragraph each, with a line for each key, in lines of at most `width` characters. *
@@ -59,14 +62,23 @@ class PartTable : public KindTable {
   }
 
   // Throws UsageError as parse_kind.
-  std::unique_ptr<Part> make(std::string_view text) const {
-    KindSettings settings = parse_kind(*this, text);
+  std::unique_ptr<Part> make(std::string_view text) const { return make(parse_kind(*this, text)); }
+
+  // Of a list, as parse_kinds.
+  std::vector<std::unique_ptr<Part>> make_all(std::string_view text) const {
+    std::vector<std::unique_ptr<Part>> parts;
+    for (KindSettings& settings : parse_kinds(*this, text))
+      parts.push_back(make(std::move(settings)));
+    return parts;
+  }
+
+ private:
+  std::unique_ptr<Part> make(KindSettings settings) const {
     std::size_t row = 0;
     while (kinds[row].name != settings.name()) ++row;
     return makers_[row](std::move(settings));
   }
 
- private:
   std::vector<std::function<std::unique_ptr<Part>(KindSettings)>> makers_;
 };
 

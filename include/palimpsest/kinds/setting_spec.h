@@ -47,6 +47,7 @@ struct SettingSpec {
   std::string_view help = {};
   Effect effect = Effect::kMath;
   const KindTable* kinds = nullptr;
+  bool takes_several = false;  // kinds, with a comma between two: NAME[:key=value,...],NAME...
   // Of a kind: throws UsageError for a text that the table allows and the program doesn't.
   std::function<void(std::string_view text)> check = nullptr;
 };

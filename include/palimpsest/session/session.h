@@ -9,6 +9,7 @@
 #include "palimpsest/comm/stop_request.h"
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/config/run_config.h"
+#include "palimpsest/core/named_tensors.h"
 #include "palimpsest/core/run_events.h"
 #include "palimpsest/data/pixel_source.h"
 #include "palimpsest/data/sample_reader.h"
@@ -52,6 +53,11 @@ Session open_session(const RunConfig& config, Inputs inputs, double stop_after, 
 // Collective: the weights of rank 0, of this size, to all.
 AdaptedWeights broadcast(HostGroup& group, const AdaptedWeights& weights, std::size_t size,
                          std::string_view phase);
+
+// Collective: the tensors that every rank keeps, of rank 0 to all; those whose first parts are
+// `first`, as NamedTensors::names().
+void broadcast(HostGroup& group, NamedTensors& memory, std::string_view phase,
+               std::string_view first = "");
 
 // The model gets these weights, and no adapter is active. Does nothing where it has them.
 void load_weights(Session& session, const AdaptedWeights& weights);
