@@ -11,6 +11,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/output_file.h"
+#include "palimpsest/kinds/kind_settings.h"
 #include "palimpsest/kinds/options.h"
 #include "palimpsest/method/settings.h"
 #include "palimpsest/report/views.h"
@@ -90,6 +91,7 @@ EvaluationTitle make_title(const Session& session, const SavedWeights& saved,
                         .split = split,
                         .task_names = {},
                         .classes = saved.classes,
+                        .classifiers = kinds_in(session.config.classifier),
                         .remarks = session.inputs.remarks};
   if (!saved.post_hoc.empty()) title.remarks.push_back(saved.post_hoc);
   return title;
@@ -129,7 +131,7 @@ void check(const PredictOptions& options) {
 
 // On rank 0.
 void report(const PredictOptions& options, const SavedWeights& saved, Session& session,
-            std::vector<float> logits) {
+            std::vector<std::vector<float>> logits) {
   const Pack& pack = session.inputs.pack;
   LabelledSamples& samples = session.inputs.tasks.front().test;
   Predictions predictions{.classes = known_classes(saved),
@@ -139,8 +141,9 @@ void report(const PredictOptions& options, const SavedWeights& saved, Session& s
                           .labels = {}};
   for (const std::int64_t sample : predictions.samples)
     predictions.labels.push_back(pack.classes()[static_cast<std::size_t>(pack.label(sample))]);
-  write_file_atomically(options.out, predictions_csv(predictions, options.top, options.scores));
   const EvaluationTitle title = make_title(session, saved, options.split);
+  write_file_atomically(options.out,
+                        predictions_csv(title, predictions, options.top, options.scores));
   const View view = predictions_view(title, predictions);
   std::cout << (options.json ? view.json : view.text) << std::flush;
   if (!std::cout) throw Error("the report could not be written to the standard output");
@@ -153,7 +156,7 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
   const std::vector<std::string> settings = take_options(eval_options(options), arguments);
   check(options);
   const bool sweeps = !options.sweep.empty();
-  const SavedWeights saved = group.work("reading the weights", [&] {
+  SavedWeights saved = group.work("reading the weights", [&] {
     return read_saved_weights(sweeps ? options.sweep : options.weights);
   });
   const RunConfig config =
@@ -165,22 +168,22 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
     split = "validation";
   }
   Session session = open_evaluation(config, saved, split, group, watchdog);
+  Sweep sweep;
+  std::vector<EvaluationRow> rows;
+  if (sweeps) {
+    sweep = sweep_newest_merge(session, saved, static_cast<std::size_t>(options.points));
+  } else {
+    complete_memory(session, saved);
+    rows = evaluate_saved(session, saved);
+  }
   EvaluationTitle title = make_title(session, saved, split);
   for (const Task& task : session.tasks()) title.task_names.push_back(task.name);
-  View view;
-  std::string csv;
-  if (sweeps) {
-    if (split == "test") {
-      title.remarks.push_back(
-          "these are test samples: the curve may be looked at, but nothing may be chosen on it");
-    }
-    const Sweep sweep =
-        sweep_newest_merge(session, options.sweep, saved, static_cast<std::size_t>(options.points));
-    view = sweep_view(title, sweep);
-    csv = sweep_csv(sweep);
-  } else {
-    view = evaluation_view(title, evaluate_at(session, saved.weights, saved));
+  if (sweeps && split == "test") {
+    title.remarks.push_back(
+        "these are test samples: the curve may be looked at, but nothing may be chosen on it");
   }
+  const View view = sweeps ? sweep_view(title, sweep) : evaluation_view(title, rows);
+  const std::string csv = sweeps ? sweep_csv(sweep) : "";
   ignore_stop_requests();
   if (group.rank() == 0) {
     if (!options.out.empty()) write_file_atomically(options.out, view.json);
@@ -204,8 +207,11 @@ std::string eval_help() {
       "  launch/mpirun.sh -n 4 palimpsest eval --weights merged.h5 --pack data/pack.h5 "
       "--protocol p.json\n      --backbone data/minilm\n"
       "  palimpsest eval --sweep runs/mine\n\n"
-      "A sweep walks theta_hat_{T-1} + alpha Delta_T, heads as recorded, and marks the run's "
-      "own alpha and\nthe best one. It needs samples that were kept out of training (palimpsest "
+      "--classifier KIND,KIND evaluates by several. Those that the run didn't have learn every "
+      "task again, at the\nmerged weights after it, from the training samples of the pack.\n"
+      "A sweep walks theta_hat_{T-1} + alpha Delta_T by the first classifier, which learns the "
+      "newest task again at\nevery alpha, and marks the run's own alpha and the best one. It needs "
+      "samples that were kept out of training (palimpsest "
       "train --validation 0.1).\n"
       "Exit codes: palimpsest --help lists them.\n\n",
       "Of the evaluation:\n", options_help(eval_options(options)), '\n',
@@ -221,7 +227,7 @@ int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& 
   const RunConfig config = evaluation_settings(saved, settings, "predict", {"pack", "backbone"});
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   Session session = open_samples(config, saved, options.split, group, watchdog);
-  std::vector<float> logits = logits_at(session, saved);
+  std::vector<std::vector<float>> logits = scores_at(session, saved);
   ignore_stop_requests();
   group.work("writing the predictions", [&] {
     if (group.rank() == 0) report(options, saved, session, std::move(logits));

@@ -76,11 +76,11 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
     terminal.emplace(stdout, settings);
     events.add(*terminal);
   }
-  const auto open_logs = [&](const RunFolder& folder, const AccuracyMatrix& so_far) {
+  const auto open_logs = [&](const RunFolder& folder, const StreamState& state) {
     log.emplace(folder.log_file());
     events.add(*log);
     if (config.tensorboard) {
-      tensorboard.emplace(folder.events_file(), so_far, is_task_given);
+      tensorboard.emplace(folder.events_file(), state.accuracy, state.others, is_task_given);
       events.add(*tensorboard);
     }
     // It reads what the log has written.
@@ -104,6 +104,7 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
                                    ? result.alphas
                                    : std::vector<double>{},
                                width, is_task_given)
+              << other_summaries(result.others, width, is_task_given)
               << (phases.empty() ? "" : "\n") << phases << std::flush;
     if (!std::cout) throw Error("the final table could not be written to the standard output");
   }

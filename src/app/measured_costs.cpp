@@ -123,10 +123,11 @@ class MeasuredRun : RunListener {
     const auto largest =
         std::ranges::max_element(tasks_, {}, [](const Task& task) { return task.train.size(); });
     const bool features =
-        run_.method.classifier->takes_features() || !run_.method.training.adapter->learns(0).any();
+        run_.method.takes_features() || !run_.method.training.adapter->learns(0).any();
     std::int64_t vectors = features ? largest->train.size() - trained_samples_ : 0, classes = 0;
     for (std::size_t i = 2; i < tasks_.size(); ++i) classes += std::ssize(tasks_[i].classes);
-    if (run_.method.classifier->aligns_heads()) vectors += 2 * kDrawsPerClass * classes;
+    for (const auto& classifier : run_.method.classifiers)
+      if (classifier->aligns_heads()) vectors += 2 * kDrawsPerClass * classes;
     return sizeof(float) * static_cast<double>(vectors * run_.session.model->feature_size());
   }
 

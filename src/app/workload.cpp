@@ -12,18 +12,17 @@ namespace palimpsest {
 namespace {
 
 // Passes over the training samples besides training and Fisher, of a task on average over `tasks`:
-// the loss for the secant scale, features for the classifier, and the error budget's losses. Where
-// a merge takes all of a task, as of the first one, there is no rise to measure; without a Fisher,
-// the loss before it is measured first.
+// the loss for the secant scale, features for classifiers before and after the merge, and the error
+// budget's losses. Where a merge takes all of a task, as of the first one, features are the same
+// and there is no rise to measure; without a Fisher, the loss before it is measured first.
 double forward_passes(const RunConfig& config, const Method& method, double tasks) {
   const bool measures = method.needs_curvature();
-  double passes = method.classifier->takes_features() ? 1 : 0;
+  const bool merges = method.training.adapter->learns(0).any() && method.merge->changes_trained();
+  const bool takes_all = method.merge->known_alpha(0).value_or(1) == 1;
+  const double moved = !merges ? 0 : takes_all ? (tasks - 1) / tasks : 1;
+  double passes = method.takes_features() ? 1 + moved : 0;
   if (measures && method.curvature->needs_loss_before()) ++passes;
-  if (!config.error_budget || !method.training.adapter->learns(0).any() ||
-      !method.merge->changes_trained())
-    return passes;
-  const double moved = method.merge->known_alpha(0).value_or(1) == 1 ? (tasks - 1) / tasks : 1;
-  return passes + moved * (measures ? 1 : 2);
+  return config.error_budget ? passes + moved * (measures ? 1 : 2) : passes;
 }
 
 // What settings and model say; the samples are left.

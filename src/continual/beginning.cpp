@@ -11,6 +11,7 @@
 #include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/core/version.h"
+#include "palimpsest/kinds/kind_settings.h"
 #include "palimpsest/method/settings.h"
 
 namespace palimpsest {
@@ -62,7 +63,8 @@ void check_saved_memory(const OpenRun& run, const std::filesystem::path& from,
   check_memory(what, state.memory, run.method.needed_memory(state.tasks_done));
   const auto learned = run.session.tasks().first(static_cast<std::size_t>(state.tasks_done));
   try {
-    run.method.classifier->check(state.memory, classes_seen(learned, run.session.config.scenario));
+    for (const auto& classifier : run.method.classifiers)
+      classifier->check(state.memory, classes_seen(learned, run.session.config.scenario));
   } catch (const Error& error) {
     throw InputError(concat(what, ": ", error.what()));
   }
@@ -87,6 +89,34 @@ bool take_newest(OpenRun& run) {
     run.progress = std::move(step.record->progress);
   }
   return state || run.progress;
+}
+
+// What the state has of accuracies becomes what this run's classifiers have, in their order. Of the
+// run's own, a classifier that wasn't measured begins with what the origin's own measured. Throws
+// UsageError for another that wasn't measured.
+void take_accuracies(const OpenRun& run, const std::filesystem::path& from, StateRecord& state) {
+  RunConfig recorded;
+  take_recorded(all_settings(), state.config, recorded);
+  std::vector<OtherAccuracy> known = {{kinds_in(recorded.classifier).front(), state.accuracy}};
+  for (OtherAccuracy& other : state.others) known.push_back(std::move(other));
+  state.others.clear();
+  for (const auto& classifier : run.method.classifiers) {
+    const bool is_own = classifier == run.method.classifiers.front();
+    const auto found = std::ranges::find(known, classifier->text(), &OtherAccuracy::classifier);
+    if (found == known.end() && !is_own) {
+      throw UsageError(concat("cannot resume from ", from.string(), " with --classifier ",
+                              run.session.config.classifier, ": expected accuracies by ",
+                              classifier->text(), " after each of its tasks, found those by ",
+                              join(known, " and ", &OtherAccuracy::classifier),
+                              ": leave it out, or evaluate by it afterwards (palimpsest eval ",
+                              "--classifier)"));
+    }
+    if (found == known.end()) continue;
+    if (is_own)
+      state.accuracy = found->accuracy;
+    else
+      state.others.push_back(*found);
+  }
 }
 
 OriginRun open_origin(OpenRun& run) {
@@ -129,6 +159,7 @@ OriginRun open_origin(OpenRun& run) {
     warn(concat("of the memory of ", from.string(),
                 ", what no part of this run uses is dropped: ", unused));
   }
+  take_accuracies(run, from, *state);
   // What every record from now on is made with.
   state->config = run.identity.config;
   state->numerics = run.identity.numerics;

@@ -23,9 +23,8 @@ std::string named(const std::vector<std::string>& names) {
 }
 
 LabelledSamples take_split(Task& task, std::string_view split) {
-  return std::move(split == "validation" ? task.validation
-                   : split == "train"    ? task.train
-                                         : task.test);
+  if (split == "train") return task.train;
+  return std::move(split == "validation" ? task.validation : task.test);
 }
 
 void check_named(const SavedWeights& saved) {
@@ -100,6 +99,7 @@ std::vector<Task> find_tasks(const SavedWeights& saved, std::vector<Task> known,
     } else {
       task.name = found->name;
       task.test = take_split(*found, split);
+      task.train = std::move(found->train);
       known.erase(found);
       if (task.test.size() == 0)
         remarks.push_back(concat("task ", t + 1, " has no ", split, " samples"));

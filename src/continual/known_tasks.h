@@ -10,7 +10,8 @@
 
 namespace palimpsest {
 
-// For each of the weights' tasks that of the protocol, with this split as its test set: the one
+// For each of the weights' tasks that of the protocol, with this split as its test set and with its
+// training samples: the one
 // with its classes; of domains, which have the same labels, the one with its name. Throws
 // InputError when none is found, when a domain's labels are others now, and for domains that the
 // weights don't name.

@@ -89,7 +89,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
     run.lock = run.folder.lock();
     run.folder.remove_temporaries();
     write_beginning(run, find_beginning(run));
-    folder_ready(run.folder, run.state.accuracy);
+    folder_ready(run.folder, run.state);
   });
   share_beginning(run);
   events.publish(

@@ -77,18 +77,41 @@ void measure_cost(TaskPasses& passes, const AdaptedWeights& weights, const Merge
                                      *metrics.rise_measured});
 }
 
-// Over all classes seen.
-EvaluationRow evaluate_seen(OpenRun& run, const Task& task, const AdaptedWeights& weights,
-                            const ClassScores& scores, bool after_merge, TaskMetrics& metrics) {
+// Over all classes seen, by every classifier of the run.
+void evaluate_seen(OpenRun& run, const Task& task, const AdaptedWeights& weights,
+                   std::span<const ClassScores> scores, bool after_merge, TaskMetrics& metrics) {
   const Stopwatch watch;
-  EvaluationRow row = evaluate(run.session, weights, run.seen(task), scores);
+  std::vector<EvaluationRow> rows = evaluate(run.session, weights, run.seen(task), scores);
   const double seconds = watch.seconds();
   metrics.seconds_evaluate += seconds;
-  run.session.events.publish(Evaluated{.task = static_cast<int>(task.index),
-                                       .after_merge = after_merge,
-                                       .row = row,
-                                       .seconds = seconds});
-  return row;
+  metrics.others.resize(rows.size() - 1);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::string& classifier = run.method.classifiers[i]->text();
+    run.session.events.publish(Evaluated{.task = static_cast<int>(task.index),
+                                         .classifier = classifier,
+                                         .is_own = i == 0,
+                                         .after_merge = after_merge,
+                                         .row = rows[i],
+                                         .seconds = seconds});
+    if (i == 0) {
+      metrics.classifier = classifier;
+      (after_merge ? metrics.after_merge : metrics.before_merge) = std::move(rows[i]);
+    } else {
+      ClassifierRows& other = metrics.others[i - 1];
+      other.classifier = classifier;
+      (after_merge ? other.after_merge : other.before_merge) = std::move(rows[i]);
+    }
+  }
+}
+
+void add_rows(const TaskMetrics& metrics, StreamState& state) {
+  state.accuracy.add_row(metrics.after_merge, metrics.before_merge);
+  state.others.resize(metrics.others.size());
+  for (std::size_t i = 0; i < metrics.others.size(); ++i) {
+    const ClassifierRows& rows = metrics.others[i];
+    state.others[i].classifier = rows.classifier;
+    state.others[i].accuracy.add_row(rows.after_merge, rows.before_merge);
+  }
 }
 
 // One file for the task, one for the state, then the manifest, by rank 0; the others wait.
@@ -99,11 +122,10 @@ void save(OpenRun& run, const Task& task, const LearnedTask& learned) {
   session.group.work("save on rank 0", [&] {
     if (!session.is_root()) return;
     const Stopwatch watch;
-    run.state.accuracy.add_row(metrics.after_merge, metrics.before_merge);
+    add_rows(metrics, run.state);
     run.alphas.push_back(merged.event.alpha);
     run.state_content_sha256 = run.folder.commit(
-        make_task_record(run.identity, task, trained, heads_in(run.state.memory).back(), merged,
-                         metrics),
+        make_task_record(run.identity, task, trained, merged, metrics),
         make_state_record(run.identity, run.seen(task), session.model->layout(), run.state));
     session.events.publish(TaskSaved{static_cast<int>(task.index),
                                      run.folder.task_file(task.index).string(), watch.seconds()});
@@ -143,10 +165,10 @@ LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
   const AdaptedWeights trained_weights = add_task_vector(state.merged, trained);
   std::optional<Fisher> fisher =
       measure(method, passes, state.merged, trained_weights, trained.head, metrics);
-  metrics.before_merge = evaluate_seen(
-      run, task, trained_weights,
-      method.classifier->scores_before_merge(passes, trained_weights, seen, state.memory),
-      /*after_merge=*/false, metrics);
+  std::vector<ClassScores> scores;
+  for (const auto& classifier : method.classifiers)
+    scores.push_back(classifier->scores_before_merge(passes, trained_weights, seen, state.memory));
+  evaluate_seen(run, task, trained_weights, scores, /*after_merge=*/false, metrics);
 
   const Stopwatch watch;
   merged = merge_on_root(session, method, state, trained, trained_weights, std::move(fisher),
@@ -155,12 +177,14 @@ LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
   state.merged = merged.weights;
   state.merged_hash = merged.weights_hash;
   // measure_cost reads its loss from them.
-  if (method.classifier->takes_features()) passes.features(state.merged);
+  if (method.takes_features()) passes.features(state.merged);
   measure_cost(passes, trained_weights, merged, trained, metrics);
-  method.classifier->learn(passes, state.merged, seen, state.memory);
-  metrics.after_merge = evaluate_seen(
-      run, task, state.merged, method.classifier->scores(state.memory, seen, session.device()),
-      /*after_merge=*/true, metrics);
+  scores.clear();
+  for (const auto& classifier : method.classifiers) {
+    classifier->learn(passes, state.merged, seen, state.memory);
+    scores.push_back(classifier->scores(state.memory, seen, session.device()));
+  }
+  evaluate_seen(run, task, state.merged, scores, /*after_merge=*/true, metrics);
   ++state.tasks_done;
   return learned;
 }
@@ -185,6 +209,7 @@ RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchd
     result.stopped_at = watchdog.position();
   }
   result.accuracy = std::move(run.state.accuracy);
+  result.others = std::move(run.state.others);
   result.alphas = std::move(run.alphas);
   return result;
 }

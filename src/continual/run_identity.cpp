@@ -12,8 +12,7 @@
 namespace palimpsest {
 
 TaskRecord make_task_record(const RunIdentity& run, const Task& task, const TrainedTask& trained,
-                            const Head& head, const MergeOutcome& merged,
-                            const TaskMetrics& metrics) {
+                            const MergeOutcome& merged, const TaskMetrics& metrics) {
   return {.index = task.index,
           .name = task.name,
           .classes = task.classes,
@@ -24,7 +23,7 @@ TaskRecord make_task_record(const RunIdentity& run, const Task& task, const Trai
           .pack_content_sha256 = run.pack_content_sha256,
           .config = run.config,
           .lora = trained.lora,
-          .head = head,
+          .head = trained.head,
           .fisher = merged.fisher,
           .merge = merged.record,
           .metrics = metrics};
@@ -42,7 +41,8 @@ StateRecord make_state_record(const RunIdentity& run, std::span<const Task> task
                      .pack_content_sha256 = run.pack_content_sha256,
                      .config = run.config,
                      .numerics = run.numerics,
-                     .backbone_shape_sha256 = run.backbone_shape_sha256};
+                     .backbone_shape_sha256 = run.backbone_shape_sha256,
+                     .others = state.others};
   for (const Task& task : tasks) record.classes.push_back(task.classes);
   return record;
 }
@@ -51,7 +51,8 @@ StreamState to_stream_state(StateRecord record) {
   return {.tasks_done = record.tasks_done,
           .merged = make_weights(std::move(record.merged)),
           .memory = std::move(record.memory),
-          .accuracy = std::move(record.accuracy)};
+          .accuracy = std::move(record.accuracy),
+          .others = std::move(record.others)};
 }
 
 namespace {

@@ -1,6 +1,10 @@
 #include "palimpsest/continual/saved_evaluation.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "known_tasks.h"
+#include "learn_again.h"
 #include "palimpsest/classifier/classifier.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -8,7 +12,9 @@
 #include "palimpsest/format/heads.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/merge/task_vector.h"
+#include "palimpsest/objective/objective.h"
 #include "palimpsest/remerge/merge_record.h"
+#include "palimpsest/train/task_passes.h"
 
 namespace palimpsest {
 namespace {
@@ -51,24 +57,39 @@ Session opened(const RunConfig& config, const SavedWeights& saved, Inputs inputs
   return session;
 }
 
-// Agreed on by all ranks.
-AdaptedWeights agreed_weights(Session& session, std::vector<float> difference,
-                              const SavedWeights& saved) {
+// Agreed on by all ranks. An empty difference is that of the pretrained model.
+AdaptedWeights agreed_weights(Session& session, std::vector<float> difference) {
   if (difference.empty())
     difference.resize(static_cast<std::size_t>(session.model->layout().size()));
-  constexpr std::string_view kPhase = "agreement before the evaluation";
-  session.group.agree(weights_hash(difference), "weights to evaluate (hash)", kPhase);
-  session.group.agree(hash_contents(saved.memory), "heads and classifier to evaluate (hash)",
-                      kPhase);
+  session.group.agree(weights_hash(difference), "weights to evaluate (hash)",
+                      "agreement before the evaluation");
   return make_weights(std::move(difference));
 }
 
-ClassScores saved_scores(const Session& session, const SavedWeights& saved) {
+ClassesSeen classes_of(const SavedWeights& saved, const Session& session) {
   ClassesSeen seen{.shared = shares_head(session.config.scenario)};
   for (const auto& classes : saved.classes) seen.by_task.push_back(std::ssize(classes));
-  const std::unique_ptr<Classifier> classifier = classifiers().make(session.config.classifier);
-  check_memory(saved.source, saved.memory, classifier->needs_to_answer(std::ssize(saved.classes)));
-  return classifier->scores(saved.memory, seen, session.device());
+  return seen;
+}
+
+std::vector<ClassScores> saved_scores(Session& session, const SavedWeights& saved) {
+  session.group.agree(hash_contents(saved.memory), "heads and classifiers to evaluate (hash)",
+                      "agreement before the evaluation");
+  std::vector<ClassScores> scores;
+  for (const auto& classifier : classifiers().make_all(session.config.classifier)) {
+    check_memory(saved.source, saved.memory,
+                 classifier->needs_to_answer(std::ssize(saved.classes)));
+    scores.push_back(
+        classifier->scores(saved.memory, classes_of(saved, session), session.device()));
+  }
+  return scores;
+}
+
+bool has_all(const NamedTensors& memory, const std::vector<NeededMemory>& needed) {
+  return std::ranges::all_of(needed, [&](const NeededMemory& part) {
+    return std::ranges::all_of(part.names,
+                               [&](const std::string& name) { return memory.contains(name); });
+  });
 }
 
 }  // namespace
@@ -101,40 +122,79 @@ Session open_samples(const RunConfig& config, const SavedWeights& saved, std::st
   return opened(config, saved, std::move(inputs), group, watchdog);
 }
 
-std::vector<float> logits_at(Session& session, const SavedWeights& saved) {
-  return compute_logits(session, agreed_weights(session, saved.weights, saved),
+void complete_memory(Session& session, SavedWeights& saved) {
+  const std::int64_t tasks = std::ssize(saved.classes);
+  std::vector<std::unique_ptr<Classifier>> lacking;
+  for (auto& classifier : classifiers().make_all(session.config.classifier))
+    if (!has_all(saved.memory, classifier->needs_to_answer(tasks)))
+      lacking.push_back(std::move(classifier));
+  if (lacking.empty()) return;
+  const NamedTensors learned = learn_again(session, saved, tasks, lacking);
+  for (const auto& classifier : lacking) {
+    for (const std::string& name : learned.names(classifier->instance()))
+      if (learned.at(name).keeper == Keeper::kEveryRank) saved.memory.put(name, learned.at(name));
+  }
+}
+
+std::vector<std::vector<float>> scores_at(Session& session, const SavedWeights& saved) {
+  return compute_scores(session, agreed_weights(session, saved.weights),
                         session.tasks().front().test, saved_scores(session, saved));
 }
 
-EvaluationRow evaluate_at(Session& session, std::vector<float> difference,
-                          const SavedWeights& saved) {
-  return evaluate(session, agreed_weights(session, std::move(difference), saved), session.tasks(),
+std::vector<EvaluationRow> evaluate_saved(Session& session, const SavedWeights& saved) {
+  return evaluate(session, agreed_weights(session, saved.weights), session.tasks(),
                   saved_scores(session, saved));
 }
 
-Sweep sweep_newest_merge(Session& session, const std::filesystem::path& run,
-                         const SavedWeights& saved, std::size_t points) {
-  const RunFolder folder(run);
-  const auto newest = std::ssize(saved.classes) - 1;
-  const TaskRecord task = folder.task(newest);
-  std::vector<float> before(static_cast<std::size_t>(saved.layout.size()));
+namespace {
+
+// theta_hat_{T-1}, and what the classifier knows there.
+struct BeforeNewest {
+  std::vector<float> weights;
+  NamedTensors memory;  // with all heads, the newest one's too
+};
+
+BeforeNewest before_newest(Session& session, const SavedWeights& saved,
+                           std::span<const std::unique_ptr<Classifier>> classifier) {
+  const RunFolder folder(saved.run);
+  const std::int64_t newest = std::ssize(saved.classes) - 1;
+  BeforeNewest before{.weights = std::vector<float>(static_cast<std::size_t>(saved.layout.size())),
+                      .memory = {}};
   if (newest > 0) {
-    if (!std::filesystem::exists(folder.state_file(newest - 1))) {
-      throw InputError(concat(folder.state_file(newest - 1).string(),
+    const std::filesystem::path file = folder.state_file(newest - 1);
+    if (!std::filesystem::exists(file)) {
+      throw InputError(concat(file.string(),
                               ": expected the state before the newest merge, found none; a run "
                               "that was begun from another's state has it after its second task"));
     }
-    before = read_state_record(folder.state_file(newest - 1)).merged;
+    StateRecord state = read_state_record(file);
+    before.weights = std::move(state.merged);
+    before.memory = has_all(state.memory, classifier.front()->needs(newest))
+                        ? std::move(state.memory)
+                        : learn_again(session, saved, newest, classifier);
   }
-  if (weights_hash(before) != task.merge.weights_before) {
-    throw InputError(concat(run.string(), ": expected merged weights ", task.merge.weights_before,
-                            " before task ", newest + 1, ", found ", weights_hash(before),
+  put_heads(before.memory, heads_in(saved.memory));
+  return before;
+}
+
+}  // namespace
+
+Sweep sweep_newest_merge(Session& session, const SavedWeights& saved, std::size_t points) {
+  const std::int64_t newest = std::ssize(saved.classes) - 1;
+  const TaskRecord task = RunFolder(saved.run).task(newest);
+  const auto all = classifiers().make_all(session.config.classifier);
+  const auto first = std::span(all).first(1);
+  const BeforeNewest before = before_newest(session, saved, first);
+  if (weights_hash(before.weights) != task.merge.weights_before) {
+    throw InputError(concat(saved.run.string(), ": expected merged weights ",
+                            task.merge.weights_before, " before task ", newest + 1, ", found ",
+                            weights_hash(before.weights),
                             ": palimpsest-verify names all that is wrong with the run"));
   }
   const std::vector<float> direction =
       make_task_vector(task.lora, saved.layout, static_cast<int>(session.config.device.threads));
   const auto weights_at = [&](double alpha) {
-    std::vector<float> weights = before;
+    std::vector<float> weights = before.weights;
     add_scaled(weights, alpha, direction);
     return weights;
   };
@@ -149,9 +209,15 @@ Sweep sweep_newest_merge(Session& session, const std::filesystem::path& run,
     sweep.remark = concat("the run's own merge, ", task.merge.rule,
                           ", has no single alpha: its weights aren't on this line");
   }
+  const std::unique_ptr<Objective> objective = objectives().make(session.config.objective);
+  TaskPasses passes(session, session.tasks().back(), *objective);
   for (const double alpha : sweep_alphas(points, own)) {
     if (alpha == own) sweep.own = sweep.points.size();
-    sweep.points.push_back({alpha, evaluate_at(session, weights_at(alpha), saved)});
+    const AdaptedWeights weights = agreed_weights(session, weights_at(alpha));
+    const ClassScores scores = first.front()->scores_before_merge(
+        passes, weights, classes_of(saved, session), before.memory);
+    sweep.points.push_back(
+        {alpha, evaluate(session, weights, session.tasks(), {&scores, 1}).front()});
   }
   sweep.best = best_point(sweep.points, session.config.scenario == Scenario::kTaskIncremental);
   return sweep;

@@ -70,6 +70,7 @@ SavedWeights of_state(const std::filesystem::path& path, const std::filesystem::
   std::vector<std::string> names = domain_names(folder, state.classes.size(), config.scenario);
   state.memory.erase("curvature");  // as large as the weights, and nothing is learned any more
   return {.source = concat(path.string(), ", ", after_tasks(state.classes.size())),
+          .run = folder,
           .layout = state.layout,
           .weights = std::move(state.merged),
           .classes = std::move(state.classes),

@@ -57,67 +57,117 @@ std::vector<std::int64_t> count_by_group(const bool* outcome,
   return counts;
 }
 
+// The task of each chunk. samples: by task.
+std::vector<std::size_t> find_tasks_of_chunks(std::span<const std::int64_t> samples,
+                                              std::int64_t size) {
+  std::vector<std::size_t> task_by_chunk;
+  for (std::size_t j = 0; j < samples.size(); ++j)
+    task_by_chunk.insert(task_by_chunk.end(), chunks(samples[j], size).size(), j);
+  return task_by_chunk;
+}
+
+// [samples, classes of each classifier after one another]
+at::Tensor all_scores(const at::Tensor& features, std::span<const ClassScores> classifiers) {
+  std::vector<at::Tensor> scores;
+  for (const ClassScores& classifier : classifiers) scores.push_back(classifier(features));
+  return at::cat(scores, 1);
+}
+
+// What became of the samples by one classifier. Where the model is, so that nothing waits for a
+// chunk.
+class Outcomes {
+ public:
+  Outcomes(const Samples& samples, std::int64_t chunk_size, at::Device device)
+      : task_by_chunk_(find_tasks_of_chunks(samples.row.samples, chunk_size)),
+        outcomes_(at::zeros({kOutcomes, std::ssize(samples.task_by_sample)},
+                            at::TensorOptions(device).dtype(at::kBool))),
+        losses_(at::zeros({std::ssize(task_by_chunk_)},
+                          at::TensorOptions(device).dtype(at::kDouble))) {}
+
+  // scores: [samples, classes seen], of the chunk of this number, whose first sample is at `place`.
+  // The task's classes begin at `first`.
+  void add(const at::Tensor& scores, const at::Tensor& targets, std::int64_t first,
+           std::int64_t classes, std::int64_t place, std::int64_t chunk) const {
+    outcomes_.narrow(1, place, scores.size(0))
+        .copy_(count_outcomes(scores, targets, first, classes));
+    losses_[chunk].copy_(at::cross_entropy_loss(scores.narrow(1, first, classes).to(at::kDouble),
+                                                targets, {}, at::Reduction::Sum));
+  }
+
+  // Collective: the sums over all ranks.
+  EvaluationRow row(HostGroup& group, const Samples& samples) const {
+    EvaluationRow row = samples.row;
+    const at::Tensor became = outcomes_.to(at::kCPU);
+    for (std::int64_t k = 0; k < kOutcomes; ++k) {
+      std::vector<std::int64_t> counts = count_by_group(became[k].const_data_ptr<bool>(),
+                                                        samples.task_by_sample, row.samples.size());
+      group.sum(std::span(counts), "evaluation counts");
+      row.add(kNames[k], {counts.begin(), counts.end()});
+    }
+    row.class_correct = count_by_group(became[kCorrect].const_data_ptr<bool>(),
+                                       samples.class_by_sample, row.class_samples.size());
+    group.sum(std::span(row.class_correct), "evaluation counts by class");
+    // What only one rank has keeps its bits.
+    const at::Tensor found = losses_.to(at::kCPU);
+    std::vector<double> by_chunk(found.const_data_ptr<double>(),
+                                 found.const_data_ptr<double>() + found.numel());
+    group.sum(std::span(by_chunk), "evaluation losses");
+    std::vector<double> loss(row.samples.size());
+    for (std::size_t i = 0; i < by_chunk.size(); ++i) loss[task_by_chunk_[i]] += by_chunk[i];
+    row.add("loss_given_task", std::move(loss));
+    return row;
+  }
+
+ private:
+  std::vector<std::size_t> task_by_chunk_;
+  at::Tensor outcomes_;  // [kOutcomes, samples] bool
+  at::Tensor losses_;    // [chunks], float64
+};
+
 }  // namespace
 
-EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::span<const Task> tasks,
-                       const ClassScores& scores) {
+std::vector<EvaluationRow> evaluate(Session& session, const AdaptedWeights& weights,
+                                    std::span<const Task> tasks,
+                                    std::span<const ClassScores> classifiers) {
   load_weights(session, weights);
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(session.watchdog, "evaluation", 10);
   const std::int64_t size = session.config.evaluation_batch;
   const ClassesSeen seen = classes_seen(tasks, session.config.scenario);
-  auto [row, task_by_sample, class_by_sample] = find_samples(tasks);
-  std::vector<std::size_t> task_by_chunk;
-  for (std::size_t j = 0; j < tasks.size(); ++j)
-    task_by_chunk.insert(task_by_chunk.end(), chunks(row.samples[j], size).size(), j);
-  // Where the model is, so that nothing waits for a chunk.
-  const at::TensorOptions place(session.device());
-  const std::int64_t all = std::ssize(task_by_sample);
-  const at::Tensor outcomes = at::zeros({kOutcomes, all}, place.dtype(at::kBool));
-  const at::Tensor losses = at::zeros({std::ssize(task_by_chunk)}, place.dtype(at::kDouble));
-  RecordedPass pass(session.placement.make_graph,
-                    [&](const Batch& batch) { return scores(session.model->features(batch)); });
+  const Samples samples = find_samples(tasks);
+  std::vector<Outcomes> outcomes;
+  for (std::size_t k = 0; k < classifiers.size(); ++k)
+    outcomes.emplace_back(samples, size, session.device());
+  RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
+    return all_scores(session.model->features(batch), classifiers);
+  });
   ChunkLoop loop(session, session.group.size());
   std::int64_t before = 0;  // samples of the tasks before
   for (std::size_t j = 0; j < tasks.size(); ++j) {
     const std::int64_t first = seen.first(j), classes = seen.by_task[j];
     loop.over(tasks[j].test, size, [&](const Chunk& chunk, std::int64_t, const Batch& batch) {
-      const at::Tensor logits = pass(batch);
-      outcomes.narrow(1, before + chunk.first, chunk.size())
-          .copy_(count_outcomes(logits, batch.targets, first, classes));
-      losses[chunk.number].copy_(at::cross_entropy_loss(
-          logits.narrow(1, first, classes).to(at::kDouble), batch.targets, {}, at::Reduction::Sum));
+      const at::Tensor scores = pass(batch);
+      for (std::size_t k = 0; k < classifiers.size(); ++k)
+        outcomes[k].add(scores.narrow(1, static_cast<std::int64_t>(k) * seen.count(), seen.count()),
+                        batch.targets, first, classes, before + chunk.first, chunk.number);
     });
     before += tasks[j].test.size();
   }
-  const at::Tensor became = outcomes.to(at::kCPU);
-  for (std::int64_t k = 0; k < kOutcomes; ++k) {
-    std::vector<std::int64_t> counts =
-        count_by_group(became[k].const_data_ptr<bool>(), task_by_sample, tasks.size());
-    session.group.sum(std::span(counts), "evaluation counts");
-    row.add(kNames[k], {counts.begin(), counts.end()});
-  }
-  row.class_correct = count_by_group(became[kCorrect].const_data_ptr<bool>(), class_by_sample,
-                                     row.class_samples.size());
-  session.group.sum(std::span(row.class_correct), "evaluation counts by class");
-  // What only one rank has keeps its bits.
-  const at::Tensor found = losses.to(at::kCPU);
-  std::vector<double> chunk_losses(found.const_data_ptr<double>(),
-                                   found.const_data_ptr<double>() + found.numel());
-  session.group.sum(std::span(chunk_losses), "evaluation losses");
-  std::vector<double> loss(tasks.size());
-  for (std::size_t i = 0; i < chunk_losses.size(); ++i) loss[task_by_chunk[i]] += chunk_losses[i];
-  row.add("loss_given_task", std::move(loss));
-  return row;
+  std::vector<EvaluationRow> rows;
+  for (const Outcomes& of_classifier : outcomes)
+    rows.push_back(of_classifier.row(session.group, samples));
+  return rows;
 }
 
-std::vector<float> compute_logits(Session& session, const AdaptedWeights& weights,
-                                  const LabelledSamples& samples, const ClassScores& scores) {
+std::vector<std::vector<float>> compute_scores(Session& session, const AdaptedWeights& weights,
+                                               const LabelledSamples& samples,
+                                               std::span<const ClassScores> classifiers) {
   load_weights(session, weights);
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(session.watchdog, "prediction", 10);
-  RecordedPass pass(session.placement.make_graph,
-                    [&](const Batch& batch) { return scores(session.model->features(batch)); });
+  RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
+    return all_scores(session.model->features(batch), classifiers);
+  });
   std::vector<at::Tensor> own;
   ChunkLoop(session, session.group.size())
       .over(samples, session.config.evaluation_batch,
@@ -128,17 +178,24 @@ std::vector<float> compute_logits(Session& session, const AdaptedWeights& weight
   const std::vector<std::vector<float>> parts = session.group.gather(
       std::span(found.const_data_ptr<float>(), static_cast<std::size_t>(found.numel())),
       "gathering predictions");
-  std::vector<float> logits;
+  std::vector<std::vector<float>> scores(classifiers.size());
   std::vector<std::size_t> read(parts.size());
   const auto all = chunks(samples.size(), session.config.evaluation_batch);
-  const auto classes = static_cast<std::size_t>(found.dim() == 2 ? found.size(1) : 0);
+  const auto columns = static_cast<std::size_t>(found.dim() == 2 ? found.size(1) : 0);
+  const std::size_t classes = columns / classifiers.size();
   for (std::size_t i = 0; !parts.empty() && i < all.size(); ++i) {
-    const std::size_t rank = i % parts.size(), size = all[i].size() * classes;
-    const auto begin = parts[rank].begin() + static_cast<std::ptrdiff_t>(read[rank]);
-    logits.insert(logits.end(), begin, begin + static_cast<std::ptrdiff_t>(size));
-    read[rank] += size;
+    const std::size_t rank = i % parts.size();
+    for (std::size_t row = 0; row < all[i].size(); ++row) {
+      auto begin = parts[rank].begin() + static_cast<std::ptrdiff_t>(read[rank]);
+      for (std::vector<float>& of_classifier : scores) {
+        of_classifier.insert(of_classifier.end(), begin,
+                             begin + static_cast<std::ptrdiff_t>(classes));
+        begin += static_cast<std::ptrdiff_t>(classes);
+      }
+      read[rank] += columns;
+    }
   }
-  return logits;
+  return scores;
 }
 
 }  // namespace palimpsest

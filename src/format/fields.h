@@ -214,7 +214,7 @@ class Fields {
   template <typename Body>
   void within(std::string_view group, std::string_view meaning, const Body& body) {
     const std::string outer_group = group_, outer_meaning = meaning_;
-    group_ += group;
+    group_ = full_path(group);
     meaning_ += meaning;
     body();
     group_ = outer_group;
@@ -254,13 +254,15 @@ class Fields {
   void visit_elements(std::string_view placeholder, const std::vector<std::string>& names,
                       bool may_be_missing, const Body& body) {
     const bool before = may_be_missing_;
+    const std::string outer_placeholder = placeholder_, outer_element = element_;
     may_be_missing_ |= may_be_missing;
     placeholder_ = placeholder;
     for (std::size_t i = 0; i < names.size(); ++i) {
       element_ = names[i];
       body(i);
     }
-    placeholder_ = element_ = "";
+    placeholder_ = outer_placeholder;
+    element_ = outer_element;
     may_be_missing_ = before;
   }
   template <typename Element>

@@ -76,6 +76,18 @@ void describe_evaluation(Fields& fields, std::string_view group, const char* sco
   });
 }
 
+// Of the classifiers that aren't the run's own.
+template <typename Other, typename Body>
+void describe_others(Fields& fields, std::string_view group, std::vector<Other>& others,
+                     const Body& body) {
+  fields.each_listed(concat(group, "/others"), "<classifier>", "others", others, &Other::classifier,
+                     {}, "the run's other classifiers, in order",
+                     {.since = "2.1.0", .may_be_missing = true}, [&](Other& other) {
+                       fields.within(concat(group, "/classifiers/<classifier>"),
+                                     "by another classifier; ", [&] { body(other); });
+                     });
+}
+
 void describe_fisher(Fields& fields, FisherRecord& f, const std::vector<LoraFactors>& lora) {
   fields.value("/fisher@kind", f.kind,
                "`empirical-per-sample`, `expected-sampled-per-sample`, `expected-exact-per-sample` "
@@ -118,9 +130,21 @@ void describe_metrics(Fields& fields, TaskMetrics& r) {
                       {"index + 1"}, {"classes seen"});
   describe_evaluation(fields, "/metrics/after_merge", "after scores", r.after_merge, {"index + 1"},
                       {"classes seen"});
-  for (const EvaluationRow* row : {&r.before_merge, &r.after_merge})
-    fields.check("/metrics", "counts that fit together",
-                 [&] { check_row(*row, row->samples.size()); });
+  const auto check_rows = [&](const EvaluationRow& before, const EvaluationRow& after) {
+    for (const EvaluationRow* row : {&before, &after})
+      fields.check("/metrics", "counts that fit together",
+                   [&] { check_row(*row, row->samples.size()); });
+  };
+  check_rows(r.before_merge, r.after_merge);
+  fields.value("/metrics@classifier", r.classifier, "the run's own, by which these were measured",
+               {.since = "2.1.0", .may_be_missing = true});
+  describe_others(fields, "/metrics", r.others, [&](ClassifierRows& other) {
+    describe_evaluation(fields, "/before_merge", "its before scores", other.before_merge,
+                        {"index + 1"}, {"classes seen"});
+    describe_evaluation(fields, "/after_merge", "its after scores", other.after_merge,
+                        {"index + 1"}, {"classes seen"});
+    check_rows(other.before_merge, other.after_merge);
+  });
   fields.value("/metrics@loss_first_step", r.loss_first_step, "of the first step",
                {.unit = "nats"});
   fields.value("/metrics@loss_last_pass", r.loss_last_pass, "mean over the last pass",
@@ -177,14 +201,21 @@ void describe_accuracy(Fields& fields, StateRecord& r) {
   std::int64_t classes = 0;
   for (const auto& names : r.classes) classes += std::ssize(names);
   if (classes > 0) fields.length("C", classes);
-  EvaluationRow after = to_evaluation_table(r.accuracy, &AccuracyMatrix::row),
-                before = to_evaluation_table(r.accuracy, &AccuracyMatrix::row_before_merge);
-  describe_evaluation(fields, "/accuracy/after_merge", "after scores", after, {"T", "T"},
-                      {"T", "C"});
-  describe_evaluation(fields, "/accuracy/before_merge", "before scores", before, {"T", "T"},
-                      {"T", "C"});
-  fields.check("/accuracy", "counts that fit together", [&] {
-    r.accuracy = to_accuracy_matrix(after, before, r.classes, fields.is_of_version_1());
+  const auto describe_matrix = [&](std::string_view group, const char* after_scores,
+                                   const char* before_scores, AccuracyMatrix& accuracy) {
+    EvaluationRow after = to_evaluation_table(accuracy, &AccuracyMatrix::row),
+                  before = to_evaluation_table(accuracy, &AccuracyMatrix::row_before_merge);
+    describe_evaluation(fields, concat(group, "/after_merge"), after_scores, after, {"T", "T"},
+                        {"T", "C"});
+    describe_evaluation(fields, concat(group, "/before_merge"), before_scores, before, {"T", "T"},
+                        {"T", "C"});
+    fields.check("/accuracy", "counts that fit together", [&] {
+      accuracy = to_accuracy_matrix(after, before, r.classes, fields.is_of_version_1());
+    });
+  };
+  describe_matrix("/accuracy", "after scores", "before scores", r.accuracy);
+  describe_others(fields, "/accuracy", r.others, [&](OtherAccuracy& other) {
+    describe_matrix("", "its after scores", "its before scores", other.accuracy);
   });
 }
 

@@ -273,6 +273,13 @@ std::vector<std::string> find_problems(const H5File& file) {
   return problems;
 }
 
+std::optional<ClassifierRows> rows_by(const TaskMetrics& metrics, std::string_view classifier) {
+  if (metrics.classifier == classifier)
+    return ClassifierRows{metrics.classifier, metrics.before_merge, metrics.after_merge};
+  const auto found = std::ranges::find(metrics.others, classifier, &ClassifierRows::classifier);
+  return found == metrics.others.end() ? std::nullopt : std::optional(*found);
+}
+
 std::optional<double> MergeRecord::alpha() const {
   if (coefficients.empty()) return std::nullopt;
   return std::accumulate(coefficients.begin(), coefficients.end(), 0.0) /

@@ -158,10 +158,29 @@ class RunVerifier {
              weights_hash(state.merged));
       expect(name, "backbone", last_->backbone_sha256, state.backbone_sha256);
     }
-    for (std::size_t task = 0; task < std::min(rows_.size(), state.accuracy.tasks()); ++task) {
-      if (rows_[task] && (rows_[task]->after_merge != state.accuracy.row(task) ||
-                          rows_[task]->before_merge != state.accuracy.row_before_merge(task)))
-        problem(name, concat("accuracies after task ", task, " differ from the task's record"));
+    const std::string own = last_ ? last_->metrics.classifier : "";
+    check_accuracy(name, own, state.accuracy);
+    for (const OtherAccuracy& other : state.others)
+      check_accuracy(name, other.classifier, other.accuracy);
+  }
+
+  // Of a state, against the tasks' records. A run that was begun from another's state may have its
+  // own classifier's rows among the other ones of earlier tasks, or, of its first tasks, another's.
+  void check_accuracy(const std::string& name, const std::string& classifier,
+                      const AccuracyMatrix& accuracy) {
+    for (std::size_t task = 0; task < std::min(rows_.size(), accuracy.tasks()); ++task) {
+      if (!rows_[task]) continue;
+      const TaskMetrics& metrics = *rows_[task];
+      const ClassifierRows rows =
+          rows_by(metrics, classifier)
+              .value_or(
+                  ClassifierRows{metrics.classifier, metrics.before_merge, metrics.after_merge});
+      if (rows.after_merge == accuracy.row(task) &&
+          rows.before_merge == accuracy.row_before_merge(task))
+        continue;
+      problem(name, concat("accuracies after task ", task,
+                           classifier.empty() ? "" : concat(" by ", classifier),
+                           " differ from the task's record"));
     }
   }
 

@@ -5,7 +5,7 @@
 
 namespace palimpsest {
 
-inline constexpr std::string_view kFormatVersion = "2.0.0";
+inline constexpr std::string_view kFormatVersion = "2.1.0";
 
 // Minor versions only add, and version 2 differs from 1 in states alone, which are read of both.
 inline bool is_readable_version(std::string_view version) {

@@ -42,6 +42,26 @@ void check_training(const RunConfig& config, const Method& method) {
   method.training.objective->check(*method.training.head);
 }
 
+void check_classifier(const RunConfig& config, const Method& method, const Classifier& classifier) {
+  const std::string name = concat("classifier = ", classifier.text());
+  if (!method.training.head->is_trained() && classifier.aligns_heads()) {
+    throw UsageError(concat(name, " trains the heads, but head = ", config.head,
+                            " keeps them as they are; set head to one that is trained, or align "
+                            "none"));
+  }
+  if ((config.joint || shares_head(config.scenario)) && classifier.aligns_heads()) {
+    throw UsageError(concat(
+        name, " aligns the heads of several tasks, but ",
+        config.joint ? "joint = true" : concat("scenario = ", palimpsest::name(config.scenario)),
+        " has one for all; align none"));
+  }
+  if (classifier.refits_heads() && !method.merge->changes_trained()) {
+    throw UsageError(concat(
+        name, " needs a merge: with merge = ", config.merge,
+        " the head was trained on the very weights that stay, and there is nothing to refit"));
+  }
+}
+
 void check_heads(const RunConfig& config, const Method& method) {
   const bool is_trained = method.training.head->is_trained();
   if (!is_trained && trains_weights(method)) {
@@ -57,24 +77,7 @@ void check_heads(const RunConfig& config, const Method& method) {
         " every task brings the same classes again; set head to one that is "
         "trained"));
   }
-  const std::string classifier = concat("classifier = ", config.classifier);
-  if (!is_trained && method.classifier->aligns_heads()) {
-    throw UsageError(concat(classifier, " trains the heads, but head = ", config.head,
-                            " keeps them as they are; set head to one that is trained, or align "
-                            "none"));
-  }
-  const bool one_head = config.joint || shares_head(config.scenario);
-  if (one_head && method.classifier->aligns_heads()) {
-    throw UsageError(
-        concat(classifier, " aligns the heads of several tasks, but ",
-               config.joint ? "joint = true" : concat("scenario = ", name(config.scenario)),
-               " has one for all; align none"));
-  }
-  if (method.classifier->refits_heads() && !method.merge->changes_trained()) {
-    throw UsageError(concat(
-        classifier, " needs a merge: with merge = ", config.merge,
-        " the head was trained on the very weights that stay, and there is nothing to refit"));
-  }
+  for (const auto& classifier : method.classifiers) check_classifier(config, method, *classifier);
 }
 
 void check_stream(const RunConfig& config, const Method& method) {

@@ -1,5 +1,8 @@
 #include "palimpsest/method/method.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace palimpsest {
 
 Method make_method(const RunConfig& config) {
@@ -7,11 +10,17 @@ Method make_method(const RunConfig& config) {
           .penalty = penalties().make(config.penalty),
           .curvature = curvatures().make(config.curvature),
           .merge = make_merge_rule(config.merge),
-          .classifier = classifiers().make(config.classifier)};
+          .classifiers = classifiers().make_all(config.classifier)};
+}
+
+bool Method::takes_features() const {
+  return std::ranges::any_of(classifiers, [](const auto& one) { return one->takes_features(); });
 }
 
 std::vector<NeededMemory> Method::needed_memory(std::int64_t tasks) const {
-  std::vector<NeededMemory> needed = classifier->needs(tasks);
+  std::vector<NeededMemory> needed;
+  for (const auto& classifier : classifiers)
+    for (NeededMemory& memory : classifier->needs(tasks)) needed.push_back(std::move(memory));
   needed.push_back(training.head->needs(tasks));
   if (needs_curvature())
     needed.push_back(curvature->needs(penalty->needs_curvature() ? "the penalty" : "the rule"));

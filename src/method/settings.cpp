@@ -48,8 +48,10 @@ std::vector<Key> part_keys() {
            .kinds = &head_kinds()}),
       key(kGroup, &C::classifier,
           {.name = "classifier",
-           .help = "What classifies among the classes of all tasks.",
-           .kinds = &classifiers()},
+           .help = "What classifies among the classes of all tasks: the run's own, and others\n"
+                   "that are learned and evaluated beside it.",
+           .kinds = &classifiers(),
+           .takes_several = true},
           kEverywhere),
   };
 }

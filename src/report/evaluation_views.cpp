@@ -1,3 +1,5 @@
+#include <numeric>
+
 #include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/metrics/scores.h"
@@ -24,6 +26,10 @@ std::string title_text(const std::string& what, const EvaluationTitle& title) {
                 remarks_text(title), "\n");
 }
 
+std::int64_t all_samples(const EvaluationRow& row) {
+  return std::accumulate(row.samples.begin(), row.samples.end(), std::int64_t{0});
+}
+
 std::vector<std::string> cells(const std::vector<Score>& scores, std::optional<std::size_t> task) {
   std::vector<std::string> cells;
   for (const Score& score : scores)
@@ -42,23 +48,28 @@ void append(std::vector<std::string>& row, const std::vector<std::string>& cells
   row.insert(row.end(), cells.begin(), cells.end());
 }
 
-}  // namespace
-
-View evaluation_view(const EvaluationTitle& title, const EvaluationRow& row) {
+std::string evaluation_table(const EvaluationTitle& title, const EvaluationRow& row) {
   Rows rows = {{"task", "", "samples"}};
   for (const Score& score : row.scores) rows[0].emplace_back(score_info(score.name).column);
-  Json json = title_json("evaluation", title);
-  json["tasks"] = Json::array();
-  std::int64_t all = 0;
+  for (std::size_t j = 0; j < row.samples.size(); ++j) {
+    rows.push_back({std::to_string(j + 1), title.task_names[j], grouped(row.samples[j])});
+    append(rows.back(), row.samples[j] > 0 ? cells(row.scores, j)
+                                           : std::vector<std::string>(row.scores.size(), "-"));
+  }
+  rows.push_back({"all", "", grouped(all_samples(row))});
+  append(rows.back(), cells(row.scores, std::nullopt));
+  std::string alignment(rows[0].size(), 'r');
+  alignment[1] = 'l';
+  return text_table(rows, alignment);
+}
+
+// By task, and over all of them.
+Json evaluation_json(const EvaluationTitle& title, const EvaluationRow& row) {
+  Json json = {{"tasks", Json::array()}, {"all", means_json(row, std::nullopt)}};
   std::size_t place = 0;
   for (std::size_t j = 0; j < row.samples.size(); ++j) {
-    all += row.samples[j];
-    const bool tested = row.samples[j] > 0;
-    rows.push_back({std::to_string(j + 1), title.task_names[j], grouped(row.samples[j])});
-    append(rows.back(),
-           tested ? cells(row.scores, j) : std::vector<std::string>(row.scores.size(), "-"));
     Json task = {{"task", j}, {"name", title.task_names[j]}, {"samples", row.samples[j]}};
-    if (tested) task.update(means_json(row, j));
+    if (row.samples[j] > 0) task.update(means_json(row, j));
     task["classes"] = Json::array();
     for (const std::string& name : title.classes[j]) {
       if (row.class_samples.empty()) break;
@@ -69,15 +80,28 @@ View evaluation_view(const EvaluationTitle& title, const EvaluationRow& row) {
     }
     json["tasks"].push_back(std::move(task));
   }
-  rows.push_back({"all", "", grouped(all)});
-  append(rows.back(), cells(row.scores, std::nullopt));
-  json["all"] = means_json(row, std::nullopt);
-  json["all"]["samples"] = all;
+  json["all"]["samples"] = all_samples(row);
   json["all"]["task_mean"] = row.task_mean();
-  std::string alignment(rows[0].size(), 'r');
-  alignment[1] = 'l';
-  return {concat(title_text("", title), text_table(rows, alignment), "\n", meanings(row.scores)),
-          dump(json)};
+  return json;
+}
+
+}  // namespace
+
+View evaluation_view(const EvaluationTitle& title, std::span<const EvaluationRow> rows) {
+  const bool has_others = rows.size() > 1;
+  std::string text = title_text("", title);
+  Json json = title_json("evaluation", title);
+  json["classifier"] = title.classifiers.at(0);
+  json.update(evaluation_json(title, rows[0]));
+  json["others"] = Json::array();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (has_others) text += concat(i == 0 ? "" : "\n", "by ", title.classifiers[i], "\n");
+    text += evaluation_table(title, rows[i]);
+    if (i == 0) continue;
+    json["others"].push_back({{"classifier", title.classifiers[i]}});
+    json["others"].back().update(evaluation_json(title, rows[i]));
+  }
+  return {concat(text, "\n", meanings(rows[0].scores)), dump(json)};
 }
 
 View sweep_view(const EvaluationTitle& title, const Sweep& sweep) {

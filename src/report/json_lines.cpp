@@ -94,7 +94,10 @@ void JsonLinesReport::on(const ErrorBudget& event) {
 }
 
 void JsonLinesReport::on(const Evaluated& event) {
-  Json fields = {{"task", event.task}, {"after_merge", event.after_merge}};
+  Json fields = {{"task", event.task},
+                 {"classifier", event.classifier},
+                 {"is_own", event.is_own},
+                 {"after_merge", event.after_merge}};
   fields.update(row_json(event.row));
   fields["seconds"] = event.seconds;
   write(event_line("evaluated", fields));

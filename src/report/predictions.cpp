@@ -3,6 +3,7 @@
 #include <numeric>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "palimpsest/core/progress.h"
 #include "palimpsest/core/readable.h"
@@ -13,9 +14,10 @@
 namespace palimpsest {
 namespace {
 
-std::span<const float> sample_logits(const Predictions& predictions, std::size_t sample) {
+std::span<const float> sample_logits(const Predictions& predictions, std::size_t sample,
+                                     std::size_t classifier = 0) {
   const std::size_t classes = predictions.classes.size();
-  return std::span(predictions.logits).subspan(sample * classes, classes);
+  return std::span(predictions.logits[classifier]).subspan(sample * classes, classes);
 }
 
 // The likeliest first; of equals the first class.
@@ -59,7 +61,8 @@ std::optional<double> f1(const ClassCounts& counts) {
 
 }  // namespace
 
-std::string predictions_csv(const Predictions& predictions, std::int64_t top, Scores scores) {
+std::string predictions_csv(const EvaluationTitle& title, const Predictions& predictions,
+                            std::int64_t top, Scores scores) {
   const auto kept = std::min(static_cast<std::size_t>(top), predictions.classes.size());
   std::string csv = "sample,label,correct";
   for (std::size_t k = 1; k <= kept; ++k) csv += concat(",class_", k, ",probability_", k);
@@ -67,6 +70,8 @@ std::string predictions_csv(const Predictions& predictions, std::int64_t top, Sc
     const char* const what = scores == Scores::kLogits ? "logit of " : "probability of ";
     for (const std::string& name : predictions.classes) csv += "," + csv_cell(what + name);
   }
+  for (const std::string& other : std::span(title.classifiers).subspan(1))
+    csv += "," + csv_cell("class by " + other);
   csv += "\n";
   for (std::size_t i = 0; i < predictions.samples.size(); ++i) {
     const std::span<const float> logits = sample_logits(predictions, i);
@@ -82,11 +87,31 @@ std::string predictions_csv(const Predictions& predictions, std::int64_t top, Sc
       csv += "," + csv_cell(predictions.classes[c]) + "," + shortest(probabilities[c]);
     for (std::size_t c = 0; scores != Scores::kNone && c < logits.size(); ++c)
       csv += "," + (scores == Scores::kLogits ? shortest(logits[c]) : shortest(probabilities[c]));
+    for (std::size_t other = 1; other < predictions.logits.size(); ++other)
+      csv +=
+          "," + csv_cell(predictions.classes[ranked(sample_logits(predictions, i, other), 1)[0]]);
     csv += "\n";
     progress_made();
   }
   return csv;
 }
+
+namespace {
+
+// Of the samples whose class the weights know, how many a classifier finds.
+std::optional<double> accuracy_by(const Predictions& predictions, std::size_t classifier) {
+  std::int64_t known = 0, correct = 0;
+  for (std::size_t i = 0; i < predictions.samples.size(); ++i) {
+    if (predictions.targets[i] < 0) continue;
+    const std::size_t found = ranked(sample_logits(predictions, i, classifier), 1)[0];
+    ++known;
+    correct += std::cmp_equal(found, predictions.targets[i]) ? 1 : 0;
+    progress_made();
+  }
+  return share(correct, known);
+}
+
+}  // namespace
 
 View predictions_view(const EvaluationTitle& title, const Predictions& predictions) {
   std::vector<ClassCounts> counts(predictions.classes.size());
@@ -108,7 +133,9 @@ View predictions_view(const EvaluationTitle& title, const Predictions& predictio
                             " samples (", title.split, ") of ", title.pack, "\n");
   text += remarks_text(title);
   Json json = title_json("predictions", title);
-  json.update({{"samples", all},
+  json.update({{"classifier", title.classifiers.at(0)},
+               {"others", Json::array()},
+               {"samples", all},
                {"samples_of_known_classes", known},
                {"accuracy", number_or_null(share(correct, known))},
                {"top5", number_or_null(share(among_five, known))},
@@ -119,6 +146,14 @@ View predictions_view(const EvaluationTitle& title, const Predictions& predictio
       known < all ? concat(", over the ", grouped(known), " samples whose class the weights know")
                   : "",
       "\n\n");
+  for (std::size_t i = 1; i < predictions.logits.size(); ++i) {
+    const std::optional<double> accuracy = accuracy_by(predictions, i);
+    json["others"].push_back(
+        {{"classifier", title.classifiers[i]}, {"accuracy", number_or_null(accuracy)}});
+    text += concat("accuracy by ", title.classifiers[i], " ", percent(accuracy), " %\n",
+                   i + 1 == predictions.logits.size() ? "\n" : "");
+  }
+  if (predictions.logits.size() > 1) text += concat("by ", title.classifiers[0], "\n");
   Rows rows = {{"class", "samples", "precision in %", "recall in %", "F1 in %"}};
   for (std::size_t c = 0; c < counts.size(); ++c) {
     const auto precision = share(counts[c].correct, counts[c].predicted);

@@ -140,7 +140,7 @@ View run_view(const std::filesystem::path& path) {
   }
   folder.check_newest();
   const RunRecords records = read_run_records(folder);
-  const auto& [tasks, accuracy] = records;
+  const auto& [tasks, accuracy, others] = records;
   std::vector<double> alphas;
   for (const TaskSummary& task : tasks) {
     if (const auto alpha = task.record.merge.alpha()) alphas.push_back(*alpha);
@@ -177,9 +177,17 @@ View run_view(const std::filesystem::path& path) {
                  task_table(tasks, task_given), "this task, all so far: accuracy ",
                  task_given ? "given the task, " : "", "in % before -> after the merge\n\n",
                  names_and_remarks(tasks), "\n", budget_table(tasks),
-                 summary_table(accuracy, alphas, kWidth, task_given), hardest_classes(records));
-  json["summary"] = {{"task_given", task_given}};
-  json["summary"].update(metrics_json(task_given ? given_task(accuracy) : accuracy));
+                 summary_table(accuracy, alphas, kWidth, task_given), hardest_classes(records),
+                 other_summaries(others, kWidth, task_given));
+  const auto summary = [&](const std::string& classifier, const AccuracyMatrix& of) {
+    Json numbers = {{"classifier", classifier}, {"task_given", task_given}};
+    numbers.update(metrics_json(task_given ? given_task(of) : of));
+    return numbers;
+  };
+  json["summary"] = summary(record.metrics.classifier, accuracy);
+  json["other_summaries"] = Json::array();
+  for (const OtherAccuracy& other : others)
+    json["other_summaries"].push_back(summary(other.classifier, other.accuracy));
   json["classes"] = class_json(records);
   return {std::move(text), dump(json)};
 }

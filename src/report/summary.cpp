@@ -127,4 +127,12 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
          "\n\n" + fitting_matrix(shown, alphas, width) + "\n" + text_table(numbers, "lrll");
 }
 
+std::string other_summaries(std::span<const OtherAccuracy> others, int width, bool task_given) {
+  std::string text;
+  for (const OtherAccuracy& other : others)
+    text += concat("\nThe same by the classifier ", other.classifier, "\n\n",
+                   summary_table(other.accuracy, {}, width, task_given));
+  return text;
+}
+
 }  // namespace palimpsest

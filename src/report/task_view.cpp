@@ -45,9 +45,7 @@ std::string module_table(const TaskSummary& summary) {
 }
 
 // The scores that both rows have, before and after the merge.
-std::string accuracy_table(const TaskMetrics& metrics) {
-  const EvaluationRow& before = metrics.before_merge;
-  const EvaluationRow& after = metrics.after_merge;
+std::string accuracy_table(const EvaluationRow& before, const EvaluationRow& after) {
   std::vector<Score> scores;
   Rows rows = {{"task", "samples"}};
   for (const Score& score : after.scores) {
@@ -99,6 +97,12 @@ Json task_json(const std::filesystem::path& file, const TaskSummary& summary) {
   const TaskMetrics& metrics = summary.record.metrics;
   json["metrics"]["before_merge"] = row_and_classes_json(metrics.before_merge);
   json["metrics"]["after_merge"] = row_and_classes_json(metrics.after_merge);
+  json["metrics"]["classifier"] = metrics.classifier;
+  json["metrics"]["others"] = Json::array();
+  for (const ClassifierRows& other : metrics.others)
+    json["metrics"]["others"].push_back({{"classifier", other.classifier},
+                                         {"before_merge", row_and_classes_json(other.before_merge)},
+                                         {"after_merge", row_and_classes_json(other.after_merge)}});
   json["norm_delta"] = delta_norm(summary);
   return json;
 }
@@ -122,12 +126,17 @@ View task_view(const std::filesystem::path& file) {
     text += concat("\n", module_table(summary), "|Delta| of all: ", fixed(delta_norm(summary), 4),
                    summary.finite ? "" : "; SOME NUMBERS ARE NOT FINITE", "\n");
   }
-  text += concat("\nbefore -> after the merge, on the test samples of each task\n",
-                 accuracy_table(metrics), "\nloss ", fixed(metrics.loss_first_step, 4), " -> ",
-                 fixed(metrics.loss_last_pass, 4), "; training ", duration(metrics.seconds_train),
-                 ", Fisher ", duration(metrics.seconds_fisher), ", merge ",
-                 duration(metrics.seconds_merge), ", evaluation ",
-                 duration(metrics.seconds_evaluate), "\n");
+  text += concat("\nbefore -> after the merge, on the test samples of each task",
+                 metrics.classifier.empty() ? "" : concat(", by ", metrics.classifier), "\n",
+                 accuracy_table(metrics.before_merge, metrics.after_merge));
+  for (const ClassifierRows& other : metrics.others)
+    text += concat("\nthe same by ", other.classifier, "\n",
+                   accuracy_table(other.before_merge, other.after_merge));
+  text +=
+      concat("\nloss ", fixed(metrics.loss_first_step, 4), " -> ", fixed(metrics.loss_last_pass, 4),
+             "; training ", duration(metrics.seconds_train), ", Fisher ",
+             duration(metrics.seconds_fisher), ", merge ", duration(metrics.seconds_merge),
+             ", evaluation ", duration(metrics.seconds_evaluate), "\n");
   if (metrics.rise_measured) {
     text += concat("the merge cost the task ", fixed(*metrics.rise_measured, 4),
                    " nats of its training loss; its quadratic predicted ",

@@ -78,10 +78,15 @@ std::filesystem::path to_append_to(const std::filesystem::path& path) {
 }  // namespace
 
 TensorBoardReport::TensorBoardReport(const std::filesystem::path& path,
-                                     const AccuracyMatrix& so_far, bool task_given)
-    : log_(to_append_to(path)),
-      accuracy_(task_given ? given_task(so_far) : so_far),
-      task_given_(task_given) {
+                                     const AccuracyMatrix& so_far,
+                                     std::span<const OtherAccuracy> others, bool task_given)
+    : log_(to_append_to(path)), task_given_(task_given) {
+  const auto shown = [&](const AccuracyMatrix& accuracy) {
+    return task_given ? given_task(accuracy) : accuracy;
+  };
+  own_.accuracy = shown(so_far);
+  for (const OtherAccuracy& other : others)
+    others_[other.classifier].accuracy = shown(other.accuracy);
   if (std::filesystem::file_size(path) == 0)
     log_.write(event_at(0, field(3, kBytes, "brain.Event:2")), true);
 }
@@ -110,23 +115,26 @@ void TensorBoardReport::on(const ErrorBudget& event) {
 }
 
 void TensorBoardReport::on(const Evaluated& event) {
+  Curve& curve = event.is_own ? own_ : others_[event.classifier];
+  const std::string group = event.is_own ? "stream" : event.classifier;
+  const std::string of_tasks = event.is_own ? "tasks/" : concat(group, "/task_");
   EvaluationRow row = task_given_ ? given_task(event.row) : event.row;
   const std::int64_t task = event.task + 1;
   const double newest = row.accuracy(row.samples.size() - 1);
   if (!event.after_merge) {
-    before_merge_ = std::move(row);
-    log_.write(scalars_at(task, {{"stream/accuracy_newest_before_merge", newest}}), true);
+    curve.before_merge = std::move(row);
+    log_.write(scalars_at(task, {{group + "/accuracy_newest_before_merge", newest}}), true);
     return;
   }
   std::string records = scalars_at(
-      task, {{"stream/accuracy", row.sample_weighted()}, {"stream/accuracy_newest", newest}});
+      task, {{group + "/accuracy", row.sample_weighted()}, {group + "/accuracy_newest", newest}});
   for (std::size_t j = 0; j < row.samples.size(); ++j) {
     if (row.samples[j] == 0) continue;  // not tested
-    records += scalars_at(task, {{concat("tasks/", padded(j + 1, tasks_)), row.accuracy(j)}});
+    records += scalars_at(task, {{of_tasks + padded(j + 1, tasks_), row.accuracy(j)}});
   }
-  accuracy_.add_row(std::move(row), std::move(before_merge_));
-  if (const auto forgetting = accuracy_.forgetting())
-    records += scalars_at(task, {{"stream/forgetting", *forgetting}});
+  curve.accuracy.add_row(std::move(row), std::move(curve.before_merge));
+  if (const auto forgetting = curve.accuracy.forgetting())
+    records += scalars_at(task, {{group + "/forgetting", *forgetting}});
   log_.write(records, true);
 }
 

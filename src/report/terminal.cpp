@@ -97,8 +97,8 @@ void TerminalReport::on(const TaskStarted& event) {
   task_steps_ = 0;
   merged_.reset();
   budget_.reset();
-  before_merge_.reset();
-  after_merge_.reset();
+  before_merge_.clear();
+  after_merge_.clear();
   last_drawn_ = {};
   const std::string title = concat("task ", event.task + 1, " of ", tasks_, ": ");
   print(concat("\n", painted(title, kBold),
@@ -164,7 +164,23 @@ void TerminalReport::on(const Merged& event) { merged_ = event; }
 void TerminalReport::on(const ErrorBudget& event) { budget_ = event; }
 
 void TerminalReport::on(const Evaluated& event) {
-  (event.after_merge ? after_merge_ : before_merge_) = event;
+  (event.after_merge ? after_merge_ : before_merge_).push_back(event);
+}
+
+std::string TerminalReport::change(std::size_t classifier) const {
+  const auto change = [&](double (*accuracy)(const Score&)) {
+    const auto of = [&](const Evaluated& event) {
+      return accuracy(settings_.task_given ? event.row.score(kCorrectGivenTask)
+                                           : event.row.scores.at(0));
+    };
+    const bool has_before = classifier < before_merge_.size();
+    return before_and_after(
+               has_before ? std::optional(of(before_merge_[classifier])) : std::nullopt,
+               of(after_merge_[classifier])) +
+           " %";
+  };
+  return concat("accuracy on this task ", change(on_newest), ", on all so far ",
+                painted(change(on_all), kBold));
 }
 
 void TerminalReport::on(const TaskSaved&) {
@@ -177,20 +193,10 @@ void TerminalReport::on(const TaskSaved&) {
     }
     line += ", ";
   }
-  if (after_merge_) {
-    const auto change = [&](double (*accuracy)(const Score&)) {
-      const auto of = [&](const Evaluated& event) {
-        return accuracy(settings_.task_given ? event.row.score(kCorrectGivenTask)
-                                             : event.row.scores.at(0));
-      };
-      return before_and_after(before_merge_ ? std::optional(of(*before_merge_)) : std::nullopt,
-                              of(*after_merge_)) +
-             " %";
-    };
-    line += concat("accuracy on this task ", change(on_newest), ", on all so far ",
-                   painted(change(on_all), kBold));
-  }
+  if (!after_merge_.empty()) line += change(0);
   print(line);
+  for (std::size_t i = 1; i < after_merge_.size(); ++i)
+    print(concat(std::string(kIndent, ' '), after_merge_[i].classifier, ": ", change(i)));
   if (budget_ && budget_->rise_measured != 0) {
     const auto& predicted = budget_->rise_predicted;
     print(concat(std::string(kIndent, ' '), "the merge cost the task ",

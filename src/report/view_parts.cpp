@@ -138,6 +138,24 @@ TaskClasses RunRecords::classes() const {
   return classes;
 }
 
+namespace {
+
+// A run that was begun from another's may have earlier rows by that one's own classifier.
+AccuracyMatrix accuracy_by(const std::string& classifier, const std::vector<TaskSummary>& tasks) {
+  AccuracyMatrix accuracy;
+  for (const TaskSummary& task : tasks) {
+    const TaskMetrics& metrics = task.record.metrics;
+    if (const std::optional<ClassifierRows> rows = rows_by(metrics, classifier)) {
+      accuracy.add_row(rows->after_merge, rows->before_merge);
+    } else {
+      accuracy.add_row(metrics.after_merge, metrics.before_merge);
+    }
+  }
+  return accuracy;
+}
+
+}  // namespace
+
 RunRecords read_run_records(const RunFolder& folder) {
   const std::optional<Manifest> manifest = folder.manifest();
   RunRecords run;
@@ -156,8 +174,12 @@ RunRecords read_run_records(const RunFolder& folder) {
                               ": its content hash is another than in manifest.json: "
                               "the file was replaced by another"));
     }
-    run.accuracy.add_row(record.metrics.after_merge, record.metrics.before_merge);
   }
+  if (run.tasks.empty()) return run;
+  const TaskMetrics& newest = run.tasks.back().record.metrics;
+  run.accuracy = accuracy_by(newest.classifier, run.tasks);
+  for (const ClassifierRows& other : newest.others)
+    run.others.push_back({other.classifier, accuracy_by(other.classifier, run.tasks)});
   return run;
 }
 

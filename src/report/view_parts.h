@@ -54,8 +54,9 @@ Json metrics_json(const AccuracyMatrix& accuracy);
 std::string dump(const Json& json);
 
 struct RunRecords {
-  std::vector<TaskSummary> tasks;  // those finished
-  AccuracyMatrix accuracy;
+  std::vector<TaskSummary> tasks;     // those finished
+  AccuracyMatrix accuracy;            // of the run's own classifier
+  std::vector<OtherAccuracy> others;  // of the others
   TaskClasses classes() const;
 };
 

@@ -46,7 +46,8 @@ View state_view(const std::filesystem::path& file) {
                               {"keeper", keeper_name(tensor.keeper)}});
   }
   text += concat("\n", text_table(rows, "llr"), "\n", text_table(memory, "lllrl"), "\n",
-                 summary_table(state.accuracy, {}, kWidth, is_task_given(json.at("config"))));
+                 summary_table(state.accuracy, {}, kWidth, is_task_given(json.at("config"))),
+                 other_summaries(state.others, kWidth, is_task_given(json.at("config"))));
   return {std::move(text), dump(json)};
 }
 

@@ -74,6 +74,10 @@ TaskRecord sample_task(std::int64_t index) {
   record.merge.weights_after = std::string(64, 'd');
   record.metrics.before_merge = sample_row(index + 1, 40);
   record.metrics.after_merge = sample_row(index + 1, 35);
+  record.metrics.classifier = "local";
+  for (const char* const name : {"ridge:projection=8,lambda=1", "gaussian"})
+    record.metrics.others.push_back(
+        {name, sample_row(index + 1, 20), sample_row(index + 1, name[0] == 'r' ? 25 : 15)});
   record.metrics.loss_first_step = 1.75;
   record.metrics.loss_last_pass = 0.125;
   record.metrics.loss_merged_before = 2;
@@ -97,6 +101,13 @@ StateRecord sample_state(std::int64_t tasks_done) {
     }
     record.classes.push_back({concat("class ", task), concat("other ", task)});
     record.accuracy.add_row(sample_row(task + 1, 30 + task), sample_row(task + 1, 40));
+  }
+  for (const ClassifierRows& rows : sample_task(0).metrics.others) {
+    AccuracyMatrix accuracy;
+    for (std::int64_t task = 0; task < tasks_done; ++task)
+      accuracy.add_row(rows_by(sample_task(task).metrics, rows.classifier)->after_merge,
+                       rows_by(sample_task(task).metrics, rows.classifier)->before_merge);
+    record.others.push_back({rows.classifier, std::move(accuracy)});
   }
   record.backbone_sha256 = std::string(64, 'a');
   record.pack_content_sha256 = std::string(64, 'b');

@@ -28,6 +28,14 @@ std::string s0_bytes(const StateRecord& state) {
   return {reinterpret_cast<const char*>(s0.data()), 96};
 }
 
+void expect_equal(const AccuracyMatrix& a, const AccuracyMatrix& b) {
+  ASSERT_EQ(a.tasks(), b.tasks());
+  for (std::size_t task = 0; task < a.tasks(); ++task) {
+    EXPECT_EQ(a.row(task), b.row(task));
+    EXPECT_EQ(a.row_before_merge(task), b.row_before_merge(task));
+  }
+}
+
 void expect_equal(const StateRecord& a, const StateRecord& b) {
   EXPECT_EQ(a.tasks_done, b.tasks_done);
   ASSERT_EQ(a.layout.modules().size(), b.layout.modules().size());
@@ -40,10 +48,11 @@ void expect_equal(const StateRecord& a, const StateRecord& b) {
   EXPECT_EQ(a.merged, b.merged);
   EXPECT_EQ(a.memory, b.memory);
   EXPECT_EQ(a.classes, b.classes);
-  ASSERT_EQ(a.accuracy.tasks(), b.accuracy.tasks());
-  for (std::size_t task = 0; task < a.accuracy.tasks(); ++task) {
-    EXPECT_EQ(a.accuracy.row(task), b.accuracy.row(task));
-    EXPECT_EQ(a.accuracy.row_before_merge(task), b.accuracy.row_before_merge(task));
+  expect_equal(a.accuracy, b.accuracy);
+  ASSERT_EQ(a.others.size(), b.others.size());
+  for (std::size_t i = 0; i < a.others.size(); ++i) {
+    EXPECT_EQ(a.others[i].classifier, b.others[i].classifier);
+    expect_equal(a.others[i].accuracy, b.others[i].accuracy);
   }
   EXPECT_EQ(a.backbone_sha256, b.backbone_sha256);
   EXPECT_EQ(a.pack_content_sha256, b.pack_content_sha256);
@@ -57,7 +66,7 @@ TEST_F(RecordsTest, TaskComesBackBitForBit) {
   EXPECT_TRUE(read_task_record(task_path()) == record);
   const FileIdentity identity = read_identity(task_path());
   EXPECT_EQ(identity.type, "task");
-  EXPECT_EQ(identity.version, "2.0.0");
+  EXPECT_EQ(identity.version, "2.1.0");
   EXPECT_THAT(identity.writer, testing::StartsWith("palimpsest "));
   EXPECT_EQ(identity.content_sha256, hash);
 }

@@ -151,6 +151,28 @@ TEST_F(VerifyTest, AStateOfOtherWeightsOrAccuraciesIsNamed) {
                                       HasSubstr("accuracies after task 2")));
 }
 
+TEST_F(VerifyTest, OtherAccuraciesByAnotherClassifierAreNamed) {
+  StateRecord state = make_state(2);
+  std::swap(state.others[0].accuracy, state.others[1].accuracy);
+  run_.commit(make_task(2), state);
+  EXPECT_THAT(problems(), testing::Contains(HasSubstr("accuracies after task 2 by gaussian")));
+}
+
+// As of a run that was begun from another's, whose classifiers had another order.
+TEST_F(VerifyTest, TheOwnClassifierMayHaveBeenAnother) {
+  StateRecord state = make_state(2);
+  TaskRecord record = make_task(2);
+  const auto own_of = [](std::int64_t task) { return make_task(task).metrics.others[0]; };
+  record.metrics.classifier = own_of(2).classifier;
+  record.metrics.before_merge = own_of(2).before_merge;
+  record.metrics.after_merge = own_of(2).after_merge;
+  record.metrics.others = {record.metrics.others[1]};
+  state.accuracy = state.others[0].accuracy;
+  state.others = {state.others[1]};
+  run_.commit(record, state);
+  EXPECT_THAT(problems(), IsEmpty());
+}
+
 TEST_F(VerifyTest, AnotherBackboneIsNamed) {
   TaskRecord record = make_task(2);
   record.backbone_sha256 = std::string(64, 'e');

@@ -9,6 +9,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::ThrowsMessage;
 
 struct Shape {
   explicit Shape(KindSettings chosen) : settings(std::move(chosen)) {}
@@ -97,6 +98,29 @@ TEST(Kinds, FullTextHasEveryKeyOrAllThatCount) {
             "polygon:corners=5,labels=a+b,sides=left");
   EXPECT_EQ(shapes().make(settings.full_text())->settings.text(), settings.text());
   EXPECT_EQ(shapes().make("point")->settings.full_text(), "point");
+}
+
+TEST(Kinds, OfAListBeginAtACommaUnlessAKeyFollows) {
+  EXPECT_THAT(kinds_in("point,polygon:corners=5,fill=dots,point"),
+              ElementsAre("point", "polygon:corners=5,fill=dots", "point"));
+  EXPECT_THAT(kinds_in("polygon:fill=dots,polygon:corners=5"),
+              ElementsAre("polygon:fill=dots", "polygon:corners=5"));
+  const auto parts = shapes().make_all("polygon:corners=5,fill=dots,point");
+  ASSERT_EQ(parts.size(), 2u);
+  EXPECT_EQ(parts[0]->settings.text(), "polygon:corners=5,fill=dots");
+  EXPECT_EQ(parts[1]->settings.text(), "point");
+  EXPECT_THAT([] { shapes().make_all("point,polygon:fill=none,polygon"); },
+              ThrowsMessage<UsageError>("simple shape 'polygon' is given twice; name each once"));
+  EXPECT_THROW(shapes().make_all("point,"), UsageError);
+}
+
+TEST(Kinds, OfAListAreKeptInTheShortestText) {
+  SettingSpec spec{.name = "shapes", .type = Type::kKind, .kinds = &shapes()};
+  EXPECT_THROW(read_value(spec, "point,polygon"), UsageError);
+  spec.takes_several = true;
+  EXPECT_EQ(value_text(read_value(spec, "polygon:fill=none,corners=5,point")),
+            "polygon:corners=5,point");
+  EXPECT_EQ(allowed(spec), "SHAPE[:key=value,...],...");
 }
 
 TEST(Kinds, MessagesNameThePartAndWhatIsExpected) {

@@ -255,9 +255,9 @@ inline EvaluationRow evaluated(Session& session, const AdaptedWeights& weights, 
   NamedTensors memory;
   put_head(memory, 0, head);
   const auto classifier = classifiers().make(session.config.classifier);
-  return evaluate(
-      session, weights, tasks,
-      classifier->scores(memory, classes_seen(tasks, session.config.scenario), session.device()));
+  const ClassScores scores =
+      classifier->scores(memory, classes_seen(tasks, session.config.scenario), session.device());
+  return evaluate(session, weights, tasks, {&scores, 1}).front();
 }
 
 }  // namespace palimpsest

@@ -36,8 +36,8 @@ struct OpenRun {
 };
 
 // Called on rank 0 once the run folder exists and its logs were cut to where the stream resumes:
-// listeners may open them. so_far: of the tasks that are done.
-using FolderReady = std::function<void(const RunFolder& folder, const AccuracyMatrix& so_far)>;
+// listeners may open them. state: after the tasks that are done.
+using FolderReady = std::function<void(const RunFolder& folder, const StreamState& state)>;
 
 // Collective. What open_run() does and refuses up to the first write: inputs, weights, device,
 // agreement of the ranks, the folder's state or the origin's. No file is made or changed; a pack is

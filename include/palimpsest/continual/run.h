@@ -13,7 +13,8 @@ namespace palimpsest {
 
 // What a finished stream leaves; on rank 0 alone.
 struct RunResult {
-  AccuracyMatrix accuracy;
+  AccuracyMatrix accuracy;            // of the run's own classifier
+  std::vector<OtherAccuracy> others;  // of the others
   std::vector<double> alphas;
   bool stopped = false;    // on request, before the end, with all saved; on every rank
   std::string stopped_at;  // in which phase, task and step

@@ -19,10 +19,8 @@ struct RunIdentity {
   std::uint64_t seed = 0;
 };
 
-// `head`: as used from now on (after a refit, where there is one).
 TaskRecord make_task_record(const RunIdentity& run, const Task& task, const TrainedTask& trained,
-                            const Head& head, const MergeOutcome& merged,
-                            const TaskMetrics& metrics);
+                            const MergeOutcome& merged, const TaskMetrics& metrics);
 
 // `tasks`: those done.
 StateRecord make_state_record(const RunIdentity& run, std::span<const Task> tasks,

@@ -25,18 +25,24 @@ Session open_evaluation(const RunConfig& config, const SavedWeights& saved, std:
 Session open_samples(const RunConfig& config, const SavedWeights& saved, std::string_view split,
                      HostGroup& group, Watchdog& watchdog);
 
-// Collective, and throws Stopped between two chunks. The logits of the session's samples, over all
-// classes of the weights: [samples, classes], row-major, on rank 0; empty elsewhere.
-std::vector<float> logits_at(Session& session, const SavedWeights& saved);
+// Collective. Completes the memory of saved weights by what the session's classifiers
+// (--classifier) need to answer: of those that weren't part of the run, statistics are gathered
+// again, task by task at its own theta_hat_t, and a remark of the inputs says so. Throws InputError
+// where that is not possible: no run folder, or samples that are not at hand.
+void complete_memory(Session& session, SavedWeights& saved);
 
-// Collective, and throws Stopped likewise; the same on every rank. The classifier of the saved
-// weights at these ones; an empty difference is that of the pretrained model.
-EvaluationRow evaluate_at(Session& session, std::vector<float> difference,
-                          const SavedWeights& saved);
+// Collective, and throws Stopped between two chunks. The scores of the session's samples, over all
+// classes of the weights, by each of its classifiers: [samples, classes], row-major, on rank 0;
+// empty elsewhere.
+std::vector<std::vector<float>> scores_at(Session& session, const SavedWeights& saved);
 
-// Collective. The newest merge of a run, along its line; heads as recorded. Needs the run's last
-// two states, which every run keeps. Throws InputError where one is missing.
-Sweep sweep_newest_merge(Session& session, const std::filesystem::path& run,
-                         const SavedWeights& saved, std::size_t points);
+// Collective, and throws Stopped likewise; the same on every rank. A row for each of the session's
+// classifiers at the saved weights.
+std::vector<EvaluationRow> evaluate_saved(Session& session, const SavedWeights& saved);
+
+// Collective. The newest merge of a run, along its line, by the session's first classifier, which
+// takes in the newest task again at every point. Needs the run's last two states, which every run
+// keeps. Throws InputError where one is missing.
+Sweep sweep_newest_merge(Session& session, const SavedWeights& saved, std::size_t points);
 
 }  // namespace palimpsest

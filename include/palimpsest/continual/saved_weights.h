@@ -12,7 +12,8 @@
 namespace palimpsest {
 
 struct SavedWeights {
-  std::string source;  // for people
+  std::string source;              // for people
+  std::filesystem::path run = {};  // the run folder; empty of merged weights
   AdaptedLayout layout;
   std::vector<float> weights;                     // theta_hat - theta_hat_0; none: not adapted
   std::vector<std::vector<std::string>> classes;  // by task

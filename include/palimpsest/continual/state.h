@@ -20,7 +20,9 @@ struct StreamState {
   AdaptedWeights merged;         // theta_hat
   std::string merged_hash = {};  // weights_hash(merged), from broadcast_state() on
   NamedTensors memory;           // of the run's parts; what the root keeps is on rank 0 alone
-  AccuracyMatrix accuracy;       // on rank 0 alone
+  // On rank 0 alone: of the run's own classifier, and of its others in their order.
+  AccuracyMatrix accuracy;
+  std::vector<OtherAccuracy> others;
 };
 
 // The state before the first task. `curvature`: the instance whose S0 and S1 it begins with, as

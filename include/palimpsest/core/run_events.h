@@ -83,6 +83,8 @@ struct ErrorBudget {
 
 struct Evaluated {
   int task = 0;
+  std::string classifier = {};  // NAME[:key=value,...]
+  bool is_own = true;           // whether it is the run's own, or one of the others
   bool after_merge = false;
   EvaluationRow row;  // over the tasks seen
   double seconds = 0;

@@ -2,6 +2,7 @@
 // Accuracy over all classes seen, by what a classifier answers; no task identity.
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "palimpsest/classifier/classifier.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
@@ -9,16 +10,19 @@
 
 namespace palimpsest {
 
-// Collective. Test sets of `tasks` (those seen) under these weights, by a classifier's scores over
-// their classes. Chunks of --evaluation-batch samples are distributed over the ranks:
-// every sample is counted once. The same counts on every rank. Throws Stopped, on every rank alike,
-// between two rounds of chunks.
-EvaluationRow evaluate(Session& session, const AdaptedWeights& weights, std::span<const Task> tasks,
-                       const ClassScores& scores);
+// Collective. Test sets of `tasks` (those seen) under these weights, by the scores of classifiers
+// over their classes: a row for each. Every sample passes through the model once. Chunks of
+// --evaluation-batch samples are distributed over the ranks: every sample is counted once. The same
+// counts on every rank. Throws Stopped, on every rank alike, between two rounds of chunks.
+std::vector<EvaluationRow> evaluate(Session& session, const AdaptedWeights& weights,
+                                    std::span<const Task> tasks,
+                                    std::span<const ClassScores> classifiers);
 
-// Collective. The scores of each of these samples under these weights: [samples, classes],
-// row-major, on rank 0; empty elsewhere. Chunks, bits and Stopped as in evaluate().
-std::vector<float> compute_logits(Session& session, const AdaptedWeights& weights,
-                                  const LabelledSamples& samples, const ClassScores& scores);
+// Collective. The scores of each of these samples under these weights, by each classifier, all of
+// which know as many classes: [samples, classes], row-major, on rank 0; empty elsewhere. Chunks,
+// bits and Stopped as in evaluate().
+std::vector<std::vector<float>> compute_scores(Session& session, const AdaptedWeights& weights,
+                                               const LabelledSamples& samples,
+                                               std::span<const ClassScores> classifiers);
 
 }  // namespace palimpsest

@@ -64,8 +64,17 @@ struct MergeRecord {
 // What MergeRecord says of weights: SHA-256 of the flat vector's bytes.
 std::string weights_hash(const std::vector<float>& weights);
 
-struct TaskMetrics {
+// What was measured by one classifier.
+struct ClassifierRows {
+  std::string classifier;  // NAME[:key=value,...]
   EvaluationRow before_merge, after_merge;
+  bool operator==(const ClassifierRows&) const = default;
+};
+
+struct TaskMetrics {
+  EvaluationRow before_merge, after_merge;  // of the run's own classifier
+  std::string classifier = {};              // which that is; "" in records before 2.1
+  std::vector<ClassifierRows> others = {};  // by the others (--classifier OWN,OTHER,...)
   double loss_first_step = 0, loss_last_pass = 0;
   double loss_merged_before =
       0;                    // L_t(theta_hat_{t-1}), head t, training samples; secant only, else 0
@@ -78,6 +87,9 @@ struct TaskMetrics {
   double seconds_train = 0, seconds_fisher = 0, seconds_merge = 0, seconds_evaluate = 0;
   bool operator==(const TaskMetrics&) const = default;
 };
+
+// nullopt where the task wasn't measured by this classifier.
+std::optional<ClassifierRows> rows_by(const TaskMetrics& metrics, std::string_view classifier);
 
 struct TaskRecord {
   std::int64_t index = 0;
@@ -96,19 +108,25 @@ struct TaskRecord {
   bool operator==(const TaskRecord&) const = default;
 };
 
+struct OtherAccuracy {
+  std::string classifier;
+  AccuracyMatrix accuracy;
+};
+
 struct StateRecord {
   std::int64_t tasks_done = 0;
   AdaptedLayout layout;
   std::vector<float> merged;                      // theta_hat - theta_hat_0, flat
   NamedTensors memory;                            // of the run's parts
   std::vector<std::vector<std::string>> classes;  // by task done
-  AccuracyMatrix accuracy;
+  AccuracyMatrix accuracy;                        // of the run's own classifier
   std::string backbone_sha256, pack_content_sha256;
   std::string config;  // JSON, operational keys left out
   std::string
       numerics;  // JSON: what the bits depend on (library versions, processor, threads, lanes)
   // Of the backbone's shape, as its config.json says it; "" in records of version 1.0.
   std::string backbone_shape_sha256 = {};
+  std::vector<OtherAccuracy> others = {};  // of classifiers that aren't the run's own
 };
 
 // A number for every trained parameter of a task: the parameters themselves, or a moment of theirs.

@@ -3,6 +3,7 @@
 // rule, classifier. Each is of a kind, chosen by its setting; nothing outside of a part's folder
 // knows a kind by its name.
 #include <memory>
+#include <vector>
 
 #include "palimpsest/classifier/classifier.h"
 #include "palimpsest/config/run_config.h"
@@ -18,10 +19,13 @@ struct Method {
   std::unique_ptr<Penalty> penalty;
   std::unique_ptr<Curvature> curvature;
   std::unique_ptr<MergeRule> merge;
-  std::unique_ptr<Classifier> classifier;
+  std::vector<std::unique_ptr<Classifier>> classifiers;  // the run's own, then others
 
   // Whether anything needs the tasks' Fishers: the merge rule, or the penalty.
   bool needs_curvature() const { return penalty->needs_curvature() || merge->needs().fisher; }
+
+  // Whether any classifier requests the features of a task's training samples.
+  bool takes_features() const;
 
   // What its parts keep of so many tasks.
   std::vector<NeededMemory> needed_memory(std::int64_t tasks) const;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "palimpsest/config/run_config.h"
 #include "palimpsest/core/run_events.h"
@@ -50,6 +51,8 @@ class TerminalReport : public RunListener {
   void draw_bar(const StepDone& event, const std::string& numbers);
   void clear_bar();
   std::string painted(const std::string& text, const char* code) const;
+  // "accuracy on this task 71.0 -> 68.3 %, on all so far 70.1 -> 69.9 %", of a classifier.
+  std::string change(std::size_t classifier) const;
 
   std::FILE* out_;
   TerminalSettings settings_;
@@ -61,7 +64,7 @@ class TerminalReport : public RunListener {
   std::int64_t task_steps_ = 0;  // done by this process
   std::optional<Merged> merged_;
   std::optional<ErrorBudget> budget_;
-  std::optional<Evaluated> before_merge_, after_merge_;
+  std::vector<Evaluated> before_merge_, after_merge_;  // by classifier
 };
 
 }  // namespace palimpsest

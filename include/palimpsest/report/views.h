@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "palimpsest/format/records.h"
 #include "palimpsest/metrics/sweep.h"
 
 namespace palimpsest {
@@ -53,10 +54,12 @@ struct EvaluationTitle {
   std::string weights, pack, split;
   std::vector<std::string> task_names;            // "" where it is not known
   std::vector<std::vector<std::string>> classes;  // by task
+  std::vector<std::string> classifiers;           // NAME[:key=value,...]
   std::vector<std::string> remarks;
 };
 
-View evaluation_view(const EvaluationTitle& title, const EvaluationRow& row);
+// rows: by classifier.
+View evaluation_view(const EvaluationTitle& title, std::span<const EvaluationRow> rows);
 View sweep_view(const EvaluationTitle& title, const Sweep& sweep);
 
 // A line for each alpha, under a line of names: accuracies as shares, losses in nats.
@@ -64,11 +67,11 @@ std::string sweep_csv(const Sweep& sweep);
 
 // A class for every sample.
 struct Predictions {
-  std::vector<std::string> classes;   // of the classifier
-  std::vector<float> logits;          // [samples, classes], row-major
-  std::vector<std::int64_t> samples;  // pack indices
-  std::vector<std::int64_t> targets;  // the label's place among classes; -1: not one of them
-  std::vector<std::string> labels;    // as the pack has them
+  std::vector<std::string> classes;        // of all classifiers
+  std::vector<std::vector<float>> logits;  // by classifier: [samples, classes], row-major
+  std::vector<std::int64_t> samples;       // pack indices
+  std::vector<std::int64_t> targets;       // the label's place among classes; -1: not one of them
+  std::vector<std::string> labels;         // as the pack has them
 };
 
 enum class Scores { kNone, kProbabilities, kLogits };
@@ -78,8 +81,10 @@ constexpr auto choices(Scores) {
 
 // A line for each sample under a line of names (RFC 4180): pack index, label, whether the likeliest
 // class is the label (empty where the weights don't know it), the `top` likeliest classes with
-// their probabilities (softmax over all classes), and the scores of all classes.
-std::string predictions_csv(const Predictions& predictions, std::int64_t top, Scores scores);
+// their probabilities (softmax over all classes), the scores of all classes; and the likeliest
+// class by each other classifier.
+std::string predictions_csv(const EvaluationTitle& title, const Predictions& predictions,
+                            std::int64_t top, Scores scores);
 
 // By class, over the samples whose label the weights know: precision, recall, F1.
 View predictions_view(const EvaluationTitle& title, const Predictions& predictions);
@@ -92,5 +97,9 @@ View predictions_view(const EvaluationTitle& title, const Predictions& predictio
 // differ.
 std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<double>& alphas,
                           int width = 100, bool task_given = false);
+
+// The same of a run's other classifiers, each under its name; "" for none.
+std::string other_summaries(std::span<const OtherAccuracy> others, int width = 100,
+                            bool task_given = false);
 
 }  // namespace palimpsest
