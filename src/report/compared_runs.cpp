@@ -19,8 +19,8 @@ Json last_config(const RunRecords& run) {
 }
 
 // What the run's scenario measures it by.
-AccuracyMatrix scenario_accuracy(const RunRecords& run) {
-  return is_task_given(last_config(run)) ? given_task(run.accuracy) : run.accuracy;
+AccuracyMatrix scenario_accuracy(const RunRecords& run, const AccuracyMatrix& accuracy) {
+  return is_task_given(last_config(run)) ? given_task(accuracy) : accuracy;
 }
 
 bool is_frozen(const RunRecords& run) {
@@ -114,7 +114,7 @@ View decomposition_view(const std::filesystem::path& folder,
   const std::vector<double> frozen = joint_accuracies(run, frozen_run, /*from_below=*/true);
   const std::vector<double> joint = joint_accuracies(run, joint_run, /*from_below=*/false);
   const bool task_given = is_task_given(last_config(run));
-  const AccuracyMatrix accuracy = scenario_accuracy(run);
+  const AccuracyMatrix accuracy = scenario_accuracy(run, run.accuracy);
   const std::vector<TaskDecomposition> tasks = decompose(accuracy, frozen, joint);
   Rows rows = {{"task", "frozen", "accuracy", "joint", "placed", "given the task", "confusion",
                 "learned", "merge cost"}};
@@ -156,9 +156,55 @@ View decomposition_view(const std::filesystem::path& folder,
   return {std::move(text), dump(json)};
 }
 
+namespace {
+
+// Of one classifier: every number that is defined in all of the runs.
+struct Repetitions {
+  Rows rows = {{"", "mean", "deviation"}};
+  Json metrics = Json::object();
+};
+
+Repetitions repeated(const std::vector<AccuracyMatrix>& runs) {
+  Repetitions repetitions;
+  std::map<std::string, std::vector<double>> values;
+  for (const AccuracyMatrix& run : runs) {
+    for (const auto& [name, value, unit] : stream_metrics(run))
+      if (value) values[name].push_back(*value);
+  }
+  for (const auto& [name, unused, unit] : stream_metrics(runs.front())) {
+    const auto found = values.find(name);
+    if (found == values.end() || found->second.size() != runs.size()) continue;
+    const Spread over = spread(found->second);
+    repetitions.metrics[name] = {{"mean", over.mean},
+                                 {"deviation", number_or_null(over.deviation)}};
+    const bool is_share = unit == Unit::kShare;
+    const auto shown = [&](double value) { return is_share ? percent(value, 2) : fixed(value, 2); };
+    repetitions.rows.push_back({name, shown(over.mean),
+                                over.deviation ? shown(*over.deviation) : "-",
+                                is_share              ? "%"
+                                : unit == Unit::kNats ? "nats"
+                                                      : ""});
+  }
+  return repetitions;
+}
+
+// By one of the runs' other classifiers; empty where one of the runs hasn't it.
+std::vector<AccuracyMatrix> accuracies_by(const std::string& classifier,
+                                          const std::vector<RunRecords>& runs) {
+  std::vector<AccuracyMatrix> accuracies;
+  for (const RunRecords& run : runs) {
+    const auto found = std::ranges::find(run.others, classifier, &OtherAccuracy::classifier);
+    if (found == run.others.end()) return {};
+    accuracies.push_back(scenario_accuracy(run, found->accuracy));
+  }
+  return accuracies;
+}
+
+}  // namespace
+
 View repetitions_view(std::span<const std::filesystem::path> folders) {
   std::vector<RunRecords> runs;
-  std::map<std::string, std::vector<double>> values;
+  std::vector<AccuracyMatrix> own;
   for (const std::filesystem::path& folder : folders) {
     runs.push_back(read_finished(folder));
     if (runs.back().tasks.size() != runs.front().tasks.size()) {
@@ -166,32 +212,27 @@ View repetitions_view(std::span<const std::filesystem::path> folders) {
                               " tasks, ", folders.front().string(), " ", runs.front().tasks.size(),
                               ": expected runs of the same tasks"));
     }
-    for (const auto& [name, value, unit] : stream_metrics(scenario_accuracy(runs.back()))) {
-      if (value) values[name].push_back(*value);
-    }
+    own.push_back(scenario_accuracy(runs.back(), runs.back().accuracy));
   }
   const std::string differing = differing_settings(runs);
+  const Repetitions of_own = repeated(own);
   Json json = {{"type", "repetitions"},
                {"folders", Json::array()},
                {"settings_that_differ", differing},
-               {"metrics", Json::object()}};
-  Rows rows = {{"", "mean", "deviation"}};
+               {"metrics", of_own.metrics},
+               {"others", Json::array()}};
   for (const std::filesystem::path& folder : folders) json["folders"].push_back(folder.string());
-  for (const auto& [name, unused, unit] : stream_metrics(runs.front().accuracy)) {
-    const auto found = values.find(name);
-    if (found == values.end() || found->second.size() != runs.size()) continue;
-    const Spread over = spread(found->second);
-    json["metrics"][name] = {{"mean", over.mean}, {"deviation", number_or_null(over.deviation)}};
-    const bool is_share = unit == Unit::kShare;
-    const auto shown = [&](double value) { return is_share ? percent(value, 2) : fixed(value, 2); };
-    rows.push_back({name, shown(over.mean), over.deviation ? shown(*over.deviation) : "-",
-                    is_share              ? "%"
-                    : unit == Unit::kNats ? "nats"
-                                          : ""});
+  std::string text =
+      concat(runs.size(), " runs; settings that differ: ", differing.empty() ? "none" : differing,
+             "\n\n", text_table(of_own.rows, "lrrl"));
+  for (const OtherAccuracy& other : runs.front().others) {
+    const std::vector<AccuracyMatrix> accuracies = accuracies_by(other.classifier, runs);
+    if (accuracies.empty()) continue;
+    const Repetitions repetitions = repeated(accuracies);
+    text += concat("\nby ", other.classifier, "\n", text_table(repetitions.rows, "lrrl"));
+    json["others"].push_back({{"classifier", other.classifier}, {"metrics", repetitions.metrics}});
   }
-  std::string text = concat(
-      runs.size(), " runs; settings that differ: ", differing.empty() ? "none" : differing, "\n\n",
-      text_table(rows, "lrrl"), "\ndeviation: of the sample, with n - 1 for n runs\n");
+  text += "\ndeviation: of the sample, with n - 1 for n runs\n";
   return {std::move(text), dump(json)};
 }
 

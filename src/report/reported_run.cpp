@@ -59,6 +59,7 @@ ReportedRun read_reported_run(const std::filesystem::path& folder) {
                   .tasks = {},
                   .accuracy = {},
                   .among_all = {},
+                  .others = {},
                   .state_content_sha256 = {}};
   if (!manifest && run.run.is_null()) {
     throw InputError(concat(folder.string(),
@@ -85,6 +86,7 @@ ReportedRun read_reported_run(const std::filesystem::path& folder) {
   const Json tasks = run.config.value("tasks", Json(0));
   if (tasks.is_number_integer() && tasks > 0 && tasks < run.tasks.size())
     run.config["tasks"] = run.tasks.size();
+  run.others = std::move(records.others);
   run.accuracy = is_task_given(run.config) ? given_task(run.among_all) : run.among_all;
   return run;
 }

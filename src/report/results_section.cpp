@@ -135,6 +135,27 @@ Html forgetting_over_tasks(const AccuracyMatrix& accuracy) {
                  "rrrr"));
 }
 
+// What the run's classifiers reach, side by side; nothing where there is one alone.
+Html classifier_table(const ReportedRun& run) {
+  if (run.others.empty()) return {};
+  std::vector<std::string> heading = {"classifier"};
+  Rows rows = {{run.tasks.back().record.metrics.classifier}};
+  std::vector<AccuracyMatrix> others;
+  for (const OtherAccuracy& other : run.others) {
+    rows.push_back({other.classifier});
+    others.push_back(is_task_given(run.config) ? given_task(other.accuracy) : other.accuracy);
+  }
+  for (const Measure& measure : measures()) {
+    if (measure.is_of_a_score) continue;
+    heading.push_back(measure.name);
+    rows[0].push_back(measure_text(measure, measure_value(measure, run.accuracy)));
+    for (std::size_t i = 0; i < others.size(); ++i)
+      rows[i + 1].push_back(measure_text(measure, measure_value(measure, others[i])));
+  }
+  return paragraph("By each of the run's classifiers; all else here is by the first.") +
+         html_table(heading, rows, "l" + std::string(heading.size() - 1, 'r'));
+}
+
 }  // namespace
 
 std::vector<std::string> task_numbers(std::size_t tasks) {
@@ -155,7 +176,7 @@ Html results_section(const ReportedRun& run) {
                          : Html();
   return section(
       "results", "What was reached",
-      given + headline(run.accuracy) + matrices(run.accuracy) +
+      given + headline(run.accuracy) + classifier_table(run) + matrices(run.accuracy) +
           side_by_side(accuracy_over_tasks(run.accuracy) + forgetting_over_tasks(run.accuracy)) +
           details(
               "The tasks and their classes",

@@ -32,25 +32,33 @@ std::string html_page(const ReportedRun& run, const KnownSettings& known) {
       .str();
 }
 
-std::string format_csv(const ReportedRun& run) {
-  std::string csv =
-      "after_task,task,name,samples,correct_before_merge,correct,correct_given_task_before_merge,"
-      "correct_given_task,accuracy_before_merge,accuracy\n";
+void add_lines(const ReportedRun& run, const std::string& classifier,
+               const AccuracyMatrix& accuracy, std::string& csv) {
   for (std::size_t t = 0; t < run.tasks.size(); ++t) {
-    const EvaluationRow& before = run.among_all.row_before_merge(t);
-    const EvaluationRow& after = run.among_all.row(t);
+    const EvaluationRow& before = accuracy.row_before_merge(t);
+    const EvaluationRow& after = accuracy.row(t);
     for (std::size_t j = 0; j <= t; ++j) {
       if (after.samples[j] == 0) continue;  // not tested
       const auto count = [&](const Score* score) {
         return score == nullptr ? "" : std::to_string(static_cast<std::int64_t>(score->sums[j]));
       };
-      csv +=
-          concat(t + 1, ",", j + 1, ",", csv_cell(run.tasks[j].record.name), ",", after.samples[j],
-                 ",", count(&before.scores[0]), ",", count(&after.scores[0]), ",",
-                 count(before.find(kCorrectGivenTask)), ",", count(after.find(kCorrectGivenTask)),
-                 ",", fixed(before.accuracy(j), 6), ",", fixed(after.accuracy(j), 6), "\n");
+      csv += concat(t + 1, ",", j + 1, ",", csv_cell(run.tasks[j].record.name), ",",
+                    after.samples[j], ",", count(&before.scores[0]), ",", count(&after.scores[0]),
+                    ",", count(before.find(kCorrectGivenTask)), ",",
+                    count(after.find(kCorrectGivenTask)), ",", fixed(before.accuracy(j), 6), ",",
+                    fixed(after.accuracy(j), 6), ",", csv_cell(classifier), "\n");
     }
   }
+}
+
+std::string format_csv(const ReportedRun& run) {
+  std::string csv =
+      "after_task,task,name,samples,correct_before_merge,correct,correct_given_task_before_merge,"
+      "correct_given_task,accuracy_before_merge,accuracy,classifier\n";
+  if (run.tasks.empty()) return csv;
+  add_lines(run, run.tasks.back().record.metrics.classifier, run.among_all, csv);
+  for (const OtherAccuracy& other : run.others)
+    add_lines(run, other.classifier, other.accuracy, csv);
   return csv;
 }
 

@@ -75,6 +75,14 @@ def test_any_number_of_ranks_and_a_run_in_halves_have_the_same_content(toy, runs
     assert call(os.path.join(os.path.dirname(INSPECT), "palimpsest-verify"), toy.path("runs", "several-halves"))
 
 
+def test_repetitions_have_means_by_each(toy, runs):
+    toy.run("--classifier", BOTH, "--seed", 2, out="several-seed2")
+    found = json.loads(call(INSPECT, runs["both"], toy.path("runs", "several-seed2"), "--json"))
+    summaries = [inspect(folder)["other_summaries"][0] for folder in (runs["both"], toy.path("runs", "several-seed2"))]
+    assert found["others"][0]["classifier"] == "ridge"
+    assert found["others"][0]["metrics"]["last"]["mean"] == pytest.approx(np.mean([one["last"] for one in summaries]))
+
+
 def test_a_resumed_run_keeps_its_classifiers(toy, runs):
     message = toy.run("--classifier", "local", "--resume", "auto", out="several-both", code=2)
     assert "classifier: recorded" in message

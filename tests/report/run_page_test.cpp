@@ -109,10 +109,21 @@ TEST_F(RunPage, TheTableForProgramsHasEveryCell) {
   SmallRun run;
   EXPECT_EQ(accuracy_csv(make("one", run)),
             "after_task,task,name,samples,correct_before_merge,correct,"
-            "correct_given_task_before_merge,correct_given_task,accuracy_before_merge,accuracy\n"
-            "1,1,task 1,10,10,9,10,10,1.000000,0.900000\n"
-            "2,1,task 1,10,7,6,10,10,0.700000,0.600000\n"
-            "2,2,task 2,10,8,7,10,10,0.800000,0.700000\n");
+            "correct_given_task_before_merge,correct_given_task,accuracy_before_merge,accuracy,"
+            "classifier\n"
+            "1,1,task 1,10,10,9,10,10,1.000000,0.900000,local\n"
+            "2,1,task 1,10,7,6,10,10,0.700000,0.600000,local\n"
+            "2,2,task 2,10,8,7,10,10,0.800000,0.700000,local\n");
+}
+
+TEST_F(RunPage, OtherClassifiersHaveATableAndTheirOwnLines) {
+  const SmallRun alone, both{.others = {"ridge"}};
+  EXPECT_THAT(run_page(make("alone", alone), kKnown), Not(HasSubstr("each of the run's classifiers")));
+  const std::filesystem::path folder = make("both", both);
+  EXPECT_THAT(run_page(folder, kKnown),
+              AllOf(HasSubstr("By each of the run's classifiers"), HasSubstr(">ridge<")));
+  EXPECT_THAT(accuracy_csv(folder), HasSubstr("0.700000,local\n"
+                                              "1,1,task 1,10,10,9,10,10,1.000000,0.900000,ridge\n"));
 }
 
 TEST_F(RunPage, ARunWithoutAFinishedTaskHasAPageAndNoneHasNot) {

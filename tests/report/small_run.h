@@ -21,6 +21,7 @@ struct SmallRun {
   std::vector<std::vector<std::string>> classes = {{"a", "b"}, {"c", "d"}};  // by task
   // [task][task]: right after the merge, of 10 samples each; one more is right before it.
   std::vector<std::vector<std::int64_t>> correct = {{9}, {6, 7}};
+  std::vector<std::string> others = {};  // classifiers with the same numbers
 };
 
 inline TaskRecord make_task(const SmallRun& run, std::size_t index) {
@@ -41,7 +42,11 @@ inline TaskRecord make_task(const SmallRun& run, std::size_t index) {
   record.merge.weights_before = record.merge.weights_after = std::string(64, '0');
   record.metrics.after_merge = counted(Counts(tasks, 10), run.correct.at(index), Counts(tasks, 10));
   record.metrics.before_merge = record.metrics.after_merge;
+  record.metrics.classifier = "local";
   for (double& right : score_sums(record.metrics.before_merge, "correct")) ++right;
+  for (const std::string& other : run.others)
+    record.metrics.others.push_back(
+        {other, record.metrics.before_merge, record.metrics.after_merge});
   return record;
 }
 
@@ -60,6 +65,7 @@ inline StateRecord make_state(const SmallRun& run, std::size_t tasks) {
     state.classes.push_back(task.classes);
     state.accuracy.add_row(task.metrics.after_merge, task.metrics.before_merge);
   }
+  for (const std::string& other : run.others) state.others.push_back({other, state.accuracy});
   return state;
 }
 

@@ -47,6 +47,25 @@ TEST_F(TensorBoard, ARecordForEachStepAndEachNumberOfATask) {
   EXPECT_THAT(read_text(events_), Not(HasSubstr("stream/forgetting")));  // of a single task
 }
 
+TEST_F(TensorBoard, AnotherClassifierHasCurvesUnderItsName) {
+  const SmallRun run{.others = {"ridge"}};
+  const StateRecord so_far = make_state(run, 1);
+  TensorBoardReport report(events_, so_far.accuracy, so_far.others);
+  RunStarted started;
+  started.tasks = 2;
+  report.on(started);
+  for (const bool after_merge : {false, true}) {
+    report.on(evaluated(1, after_merge, {8, 7}));
+    Evaluated other = evaluated(1, after_merge, {9, 9});
+    other.classifier = "ridge";
+    other.is_own = false;
+    report.on(other);
+  }
+  for (const char* const tag : {"stream/forgetting", "ridge/forgetting", "ridge/accuracy_newest",
+                                "ridge/task_2", "tasks/2"})
+    EXPECT_THAT(read_text(events_), HasSubstr(tag));
+}
+
 TEST_F(TensorBoard, ContinuesAfterTheLastWholeRecord) {
   {
     TensorBoardReport report(events_, {});
