@@ -20,7 +20,7 @@ struct ReportedRun {
   // With the task given where the run's scenario gives it; `among_all` is among all classes seen in
   // any case.
   AccuracyMatrix accuracy, among_all;
-  std::vector<OtherAccuracy> others;  // by the run's other classifiers, among all
+  std::vector<OtherAccuracy> others = {};  // by the run's other classifiers, among all
   std::string state_content_sha256;   // of the newest state; "" before the first
 
   std::string name() const;  // of the folder

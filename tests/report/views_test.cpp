@@ -211,8 +211,9 @@ TEST_F(Views, AScoreThatNobodyKnowsIsShownByItsOwnName) {
                               .split = "test",
                               .task_names = {"one"},
                               .classes = {{"a", "b"}},
+                              .classifiers = {"local"},
                               .remarks = {}};
-  const View evaluation = evaluation_view(title, after);
+  const View evaluation = evaluation_view(title, {&after, 1});
   EXPECT_THAT(evaluation.text, HasSubstr("given the task  token_score\n"));
   EXPECT_EQ(json::parse(evaluation.json)["all"]["token_score"], 0.0625);
   EXPECT_EQ(json::parse(evaluation.json)["tasks"][0]["classes"],
