@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/progress.h"
@@ -15,29 +14,6 @@
 
 namespace palimpsest {
 namespace {
-
-// Two normal numbers at a time (Box and Muller, 1958).
-class NormalStream {
- public:
-  explicit NormalStream(RandomStream uniform) : uniform_(uniform) {}
-
-  double next() {
-    if (has_second_) {
-      has_second_ = false;
-      return second_;
-    }
-    const double radius = std::sqrt(-2 * std::log(1 - uniform_.uniform()));
-    const double angle = 2 * std::numbers::pi * uniform_.uniform();
-    second_ = radius * std::sin(angle);
-    has_second_ = true;
-    return radius * std::cos(angle);
-  }
-
- private:
-  RandomStream uniform_;
-  double second_ = 0;
-  bool has_second_ = false;
-};
 
 [[noreturn]] void refuse_empty_class(std::size_t c) {
   throw Error(concat("class ", c + 1, " of the task has no training sample, and so no mean"));
@@ -126,12 +102,14 @@ at::Tensor draw_features(const ClassStatistics& statistics, std::int64_t c, doub
   const at::Tensor factor = statistics.factor[c];
   const std::int64_t rank = factor.size(0), width = factor.size(1);
   at::Tensor noise = at::empty({draws.count, rank + width});
-  float* next = noise.mutable_data_ptr<float>();
+  float* row = noise.mutable_data_ptr<float>();
   for (std::int64_t draw = draws.first; draw < draws.first + draws.count; ++draw) {
-    NormalStream normal(RandomStream(
-        draws.seed, Purpose::kClassFeatures, static_cast<std::uint32_t>(draws.task),
-        static_cast<std::uint64_t>(draws.label) << 32 | static_cast<std::uint64_t>(draw)));
-    for (std::int64_t k = 0; k < rank + width; ++k) *next++ = static_cast<float>(normal.next());
+    const std::span<float> values(row, static_cast<std::size_t>(rank + width));
+    fill_normal(values, RandomStream(draws.seed, Purpose::kClassFeatures,
+                                     static_cast<std::uint32_t>(draws.task),
+                                     static_cast<std::uint64_t>(draws.label) << 32 |
+                                         static_cast<std::uint64_t>(draw)));
+    row += values.size();
   }
   const double deviation = std::sqrt(statistics.rest[c].item<double>() + ridge);
   return noise.narrow(1, 0, rank)
