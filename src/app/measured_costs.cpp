@@ -118,7 +118,7 @@ class MeasuredRun : RunListener {
   }
 
   // Bytes that more samples and more classes take: features of a whole task, and those that all
-  // heads are aligned on.
+  // heads are aligned on, with what they are drawn from, at most, once and in a copy.
   double counted() const {
     const auto largest =
         std::ranges::max_element(tasks_, {}, [](const Task& task) { return task.train.size(); });
@@ -126,8 +126,9 @@ class MeasuredRun : RunListener {
         run_.method.takes_features() || !run_.method.training.adapter->learns(0).any();
     std::int64_t vectors = features ? largest->train.size() - trained_samples_ : 0, classes = 0;
     for (std::size_t i = 2; i < tasks_.size(); ++i) classes += std::ssize(tasks_[i].classes);
+    constexpr std::int64_t kForEach = kDrawsPerClass + 2 * (kCovarianceRank + 1);
     for (const auto& classifier : run_.method.classifiers)
-      if (classifier->aligns_heads()) vectors += 2 * kDrawsPerClass * classes;
+      if (classifier->aligns_heads()) vectors += kForEach * classes;
     return sizeof(float) * static_cast<double>(vectors * run_.session.model->feature_size());
   }
 

@@ -1,13 +1,19 @@
-// The paper's: the tasks' heads side by side, each trained over its own classes alone. Two remedies
-// that are not in the paper: `refit` trains the task's head once more on the merged model, `align`
-// trains all heads together on features drawn from every class's mean and variance (as SLCA).
+// The paper's: the tasks' heads side by side, each trained over its own classes alone. Three
+// remedies that are not in the paper leave these heads as they are and keep what they make of them:
+// `refit` trains the task's head once more on the merged model, `align` trains all heads together
+// on features drawn from every class's normal distribution (as SLCA), and `normalise` divides each
+// task's logits by their norm on its own training samples.
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <set>
+
 #include "palimpsest/classifier/classifier.h"
 #include "palimpsest/classifier/head_alignment.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/device/host_copy.h"
 #include "palimpsest/format/heads.h"
-#include "palimpsest/head/class_statistics.h"
 #include "palimpsest/train/task_trainer.h"
 
 namespace palimpsest {
@@ -16,56 +22,121 @@ namespace {
 class Local : public Classifier {
  public:
   explicit Local(const KindSettings& settings)
-      : Classifier(settings), refit_(settings.whole("refit")), align_(settings.whole("align")) {}
+      : Classifier(settings),
+        refit_(settings.whole("refit")),
+        aligns_(settings.word("align") == "gaussian"),
+        normalises_(settings.is_on("normalise")) {
+    if (!aligns_ || !normalises_) return;
+    throw UsageError(
+        concat("classifier '", text(),
+               "': normalise=true divides a task's logits by their norm on samples that are gone "
+               "when align=gaussian trains its head again with later tasks; give one of the two"));
+  }
 
   bool refits_heads() const override { return refit_ > 0; }
-  bool aligns_heads() const override { return align_ > 0; }
-  bool takes_features() const override { return refits_heads() || aligns_heads(); }
+  bool aligns_heads() const override { return aligns_; }
+  bool takes_features() const override { return refits_heads() || aligns_ || normalises_; }
 
   void learn(TaskPasses& passes, const AdaptedWeights& merged, const ClassesSeen&,
              NamedTensors& memory) const override {
     if (!takes_features()) return;
     const at::Tensor& features = passes.features(merged);
-    if (refit_ > 0) refit(passes, features, memory);
-    if (align_ > 0) align(passes, features, memory);
-    passes.session().group.agree(heads_hash(heads_in(memory)), "hash of the heads after the merge",
+    if (refit_ > 0)
+      put_head(memory, refitted(), passes.task().index, refit(passes, features, memory));
+    if (aligns_) align(passes, features, memory);
+    if (normalises_) put_norm(passes, features, memory);
+    passes.session().group.agree(answer_hash(memory), "hash of what the classifier answers with",
                                  "agreement after fitting the heads");
   }
 
+  // Runs that an earlier version wrote have their refitted and aligned heads in place of the
+  // trained ones.
   ClassScores scores(const NamedTensors& memory, const ClassesSeen& seen,
                      at::Device device) const override {
-    const std::vector<Head> heads = heads_in(memory);
+    const std::vector<Head> heads = heads_in(memory, instance());
     const std::span<const Head> used = seen.shared ? std::span(heads).last(1) : std::span(heads);
-    return [head = place(joined(used), device)](const at::Tensor& features) {
-      return head.logits(features);
+    const DeviceHead head = place(joined(used), device);
+    if (!normalises_) return [head](const at::Tensor& features) { return head.logits(features); };
+    std::vector<float> norms;
+    for (std::size_t i = 0; i < used.size(); ++i) {
+      const std::size_t task = heads.size() - used.size() + i;
+      norms.insert(norms.end(), static_cast<std::size_t>(used[i].classes),
+                   memory.values<float>(concat(instance(), '/', task, "/norm"), {1})[0]);
+    }
+    const at::Tensor divisors = from_host(norms, {std::ssize(norms)}, device);
+    return [head, divisors](const at::Tensor& features) {
+      return head.logits(features).div(divisors);
     };
   }
 
   std::vector<NeededMemory> needs(std::int64_t tasks) const override {
-    if (align_ == 0) return {};
-    const std::string reason =
-        "it kept no class statistics of its tasks, whose data is gone; only a run with "
-        "--classifier local:align=N keeps them";
-    return {{.names = names_by_task(kClassStatistics, tasks, {"mean", "variance"}),
-             .settings = "--classifier local:align=N",
-             .if_none = reason,
-             .if_other = reason}};
+    std::vector<NeededMemory> needed = needs_to_answer(tasks);
+    if (aligns_) {
+      needed.push_back(required({"mean", "factor", "rest"}, tasks,
+                                "it kept no class statistics of its tasks, whose data is gone"));
+    }
+    for (const std::string& own : places_of_heads()) {
+      needed.push_back({.names = names_by_task(own, tasks, {"weight", "bias"}),
+                        .settings = {},
+                        .if_none = {},
+                        .if_other = {},
+                        .is_optional = true});
+    }
+    return needed;
   }
 
-  std::vector<NeededMemory> needs_to_answer(std::int64_t) const override { return {}; }
+  std::vector<NeededMemory> needs_to_answer(std::int64_t tasks) const override {
+    if (!normalises_) return {};
+    return {required({"norm"}, tasks,
+                     "it kept no norms of its tasks' logits; --classifier local answers by the "
+                     "heads")};
+  }
 
   void check(const NamedTensors& memory, const ClassesSeen& seen) const override {
-    if (!aligns_heads()) return;
-    const std::vector<ClassStatistics> statistics = class_statistics_in(memory);
-    for (std::size_t task = 0; task < statistics.size(); ++task) {
-      if (task < seen.by_task.size() && statistics[task].classes == seen.by_task[task]) continue;
-      throw Error(concat(kClassStatistics, '/', task, ": statistics of ", statistics[task].classes,
-                         " classes, other than the task's"));
+    for (const std::string& own : places_of_heads()) heads_in(memory, own);
+    for (std::size_t task = 0; task < seen.by_task.size(); ++task) {
+      const std::string place = concat(instance(), '/', task);
+      if (normalises_ && !(memory.values<float>(place + "/norm", {1})[0] > 0))
+        throw Error(concat(place, "/norm: expected a number above 0"));
+      if (!aligns_) continue;
+      const auto classes =
+          class_statistics_in(memory, instance(), static_cast<std::int64_t>(task)).classes();
+      if (classes == seen.by_task[task]) continue;
+      throw Error(concat(place, ": expected statistics of ", seen.by_task[task],
+                         " classes, as the task has, found ", classes));
     }
   }
 
  private:
-  void refit(TaskPasses& passes, const at::Tensor& features, NamedTensors& memory) const {
+  // Where refitted heads are: what answers, or, with an alignment, what it begins with.
+  std::string refitted() const { return concat(instance(), aligns_ ? "/refitted" : ""); }
+
+  // Of its heads. Where one is missing the trained one takes its place.
+  std::set<std::string> places_of_heads() const {
+    std::set<std::string> places;
+    if (refit_ > 0) places.insert(refitted());
+    if (aligns_) places.insert(instance());
+    return places;
+  }
+
+  NeededMemory required(std::initializer_list<const char*> arrays, std::int64_t tasks,
+                        const std::string& reason) const {
+    const std::string settings = concat("--classifier ", text());
+    const std::string why = concat(reason, "; only a run with ", settings, " keeps them");
+    return {.names = names_by_task(instance(), tasks, arrays),
+            .settings = settings,
+            .if_none = why,
+            .if_other = why};
+  }
+
+  std::string answer_hash(const NamedTensors& memory) const {
+    NamedTensors answer;
+    for (const std::string& name : memory.names(instance()))
+      if (memory.at(name).keeper == Keeper::kEveryRank) answer.put(name, memory.at(name));
+    return hash_contents(answer);
+  }
+
+  Head refit(TaskPasses& passes, const at::Tensor& features, const NamedTensors& memory) const {
     Session& session = passes.session();
     const Task& task = passes.task();
     const Head head = heads_in(memory).back();
@@ -73,51 +144,83 @@ class Local : public Classifier {
     const auto on_nonfinite = [&](const NonfiniteStep& at) {
       skip_step(session, task, at, StepOf::kHeadAfterMerge);
     };
-    put_head(
-        memory, task.index,
-        train_head(features, task.train.targets, std::ssize(task.classes), task.index, head,
-                   place(head, session.device()).kind, passes.objective(), settings, on_nonfinite)
-            .head);
+    return train_head(features, task.train.targets, std::ssize(task.classes), task.index, head,
+                      place(head, session.device()).kind, passes.objective(), settings,
+                      on_nonfinite)
+        .head;
   }
 
-  // The new task's statistics at theta_hat_t, the others' as they were after their own merges.
+  // On rank 0: the new task's statistics at theta_hat_t, the others' as they were after their own
+  // merges. The first task has nothing to be aligned with.
   void align(TaskPasses& passes, const at::Tensor& features, NamedTensors& memory) const {
+    Session& session = passes.session();
     const Task& task = passes.task();
-    put_class_statistics(
-        memory, task.index,
-        class_statistics(to_host(features), task.train.targets, std::ssize(task.classes)));
-    if (task.index == 0) return;  // trained on features of all classes seen
-    const std::vector<ClassStatistics> statistics = class_statistics_in(memory);
-    std::int64_t draws = 0;
-    for (const ClassStatistics& known : statistics) draws += kDrawsPerClass * known.classes;
-    const auto settings = settings_after_merge(passes.session().config, draws, align_);
-    put_heads(memory, aligned_heads(heads_in(memory), statistics, settings, task.index,
-                                    passes.objective(), passes.session().device()));
+    session.group.work("alignment of the heads on rank 0", [&] {
+      if (!session.is_root()) return;
+      put_class_statistics(
+          memory, instance(), task.index,
+          class_statistics(features, task.train.targets, std::ssize(task.classes)));
+      if (task.index == 0) return;
+      std::vector<ClassStatistics> statistics;
+      for (std::int64_t t = 0; t <= task.index; ++t)
+        statistics.push_back(class_statistics_in(memory, instance(), t));
+      const std::vector<Head> trained =
+          refit_ > 0 ? heads_in(memory, refitted()) : heads_in(memory);
+      std::vector<Head> aligned =
+          aligned_heads(trained, statistics, session.config.seed, session.device());
+      for (std::size_t t = 0; t < aligned.size(); ++t)
+        put_head(memory, instance(), static_cast<std::int64_t>(t), std::move(aligned[t]));
+    });
+    broadcast(session.group, memory, "broadcast of the aligned heads", instance());
   }
 
-  std::int64_t refit_, align_;  // passes; 0: not at all
+  // Logits that are all zero stay so: they are divided by 1.
+  void put_norm(TaskPasses& passes, const at::Tensor& features, NamedTensors& memory) const {
+    const std::int64_t task = passes.task().index;
+    const Head head = heads_in(memory, instance()).back();
+    const double norm = place(head, features.device())
+                            .logits(features)
+                            .to(at::kDouble)
+                            .norm(2, {1})
+                            .mean()
+                            .item<double>();
+    if (!std::isfinite(norm)) {
+      throw DivergedError(concat("task ", task + 1, ": the mean norm of its logits is ", norm,
+                                 "; expected a finite number. Lower --head-lr or --lr"));
+    }
+    const auto rounded = static_cast<float>(norm);
+    memory.put(concat(instance(), '/', task, "/norm"),
+               {.dims = {1}, .values = std::vector<float>{rounded > 0 ? rounded : 1}});
+  }
+
+  std::int64_t refit_;  // passes; 0: not at all
+  bool aligns_, normalises_;
 };
 
 }  // namespace
 
 ClassifierKind local_classifier() {
-  const auto passes = [](std::string_view name, std::string_view help) {
-    return SettingSpec{.name = name,
-                       .type = Type::kWhole,
-                       .default_value = 0u,
-                       .minimum = 0,
-                       .maximum = 1e9,
-                       .help = help};
-  };
   return {.name = "local",
           .help = "The tasks' heads side by side, as in the paper.",
-          .keys = {passes("refit",
-                          "Passes that train the task's head once more on the merged "
-                          "model, on features of the test view. Not in the paper."),
-                   passes("align",
-                          "Passes after each merge from the second on that train all heads "
-                          "together on features drawn from every class's mean and variance "
-                          "(as SLCA). Not in the paper.")},
+          .keys = {{.name = "refit",
+                    .type = Type::kWhole,
+                    .default_value = 0u,
+                    .minimum = 0,
+                    .maximum = 1e9,
+                    .help = "Passes that train the task's head once more on the merged model, on "
+                            "features of the test view. Not in the paper."},
+                   {.name = "align",
+                    .type = Type::kWord,
+                    .default_value = std::string("none"),
+                    .choices = {"none", "gaussian"},
+                    .help = "gaussian: after each merge from the second on, all heads are trained "
+                            "together, for the answers alone, on features drawn from every class's "
+                            "mean and covariance (SLCA; Zhang et al., 2023). Not in the paper."},
+                   {.name = "normalise",
+                    .type = Type::kSwitch,
+                    .default_value = false,
+                    .help = "Each task's logits are divided by their mean norm over its training "
+                            "samples, measured after its merge. Not in the paper."}},
           .make = make_kind<Local>};
 }
 

@@ -34,8 +34,8 @@ const StructKinds<NonfiniteSettings>& nonfinite_kinds() {
   static const StructKinds<S> kinds(
       "nonfinite action",
       {{"End the run and name the step's samples."},
-       {"Leave the step out. Where classifier = local:align=N trains heads, it ends the run all "
-        "the same.",
+       {"Leave the step out. Where classifier = local:align=gaussian trains heads, it ends the run "
+        "all the same.",
         {"limit"}}},
       {struct_key(&S::limit, {.name = "limit",
                               .minimum = 1,

@@ -135,7 +135,7 @@ void take_heads(const RunFolder& folder, std::int64_t task, std::int64_t done,
                 ExportSource& source) {
   const StateRecord state = read_state_heads(folder.state_file(done - 1));
   const auto count = static_cast<std::size_t>(task + 1);
-  source.heads = heads_in(state.memory);
+  source.heads = answering_heads(state.memory);
   source.heads.resize(count);
   source.classes.assign(state.classes.begin(),
                         state.classes.begin() + static_cast<std::ptrdiff_t>(count));
@@ -149,8 +149,10 @@ void take_heads(const RunFolder& folder, std::int64_t task, std::int64_t done,
     source.description +=
         concat("; its heads alone, not the classifier ", classifier, " that answers in the run");
   }
+  if (key_in(classifier, "normalise") == "true" && source.heads.front().kind != Head().kind)
+    source.description += "; the logits of its heads are not divided by their norms";
   const std::string aligned = key_in(classifier, "align");
-  if (task + 1 < done && !aligned.empty() && aligned != "0") {
+  if (task + 1 < done && !aligned.empty() && aligned != "none") {
     source.description += concat("; its heads are as they were aligned over all ", done, " tasks");
   }
 }

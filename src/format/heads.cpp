@@ -1,5 +1,7 @@
 #include "palimpsest/format/heads.h"
 
+#include <set>
+
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
@@ -26,6 +28,11 @@ Head head_at(const NamedTensors& memory, const std::string& place) {
     throw Error(concat(instance, ": expected a number as the scale, found \"", scale, '"'));
   head.scale = *found;
   return head;
+}
+
+// "classifier/local" of "classifier/local:refit=5".
+std::string_view kind_of(std::string_view instance) {
+  return instance.substr(0, instance.find(':'));
 }
 
 }  // namespace
@@ -74,8 +81,47 @@ std::vector<Head> heads_in(const NamedTensors& memory) {
   return heads;
 }
 
+std::vector<Head> heads_in(const NamedTensors& memory, std::string_view own) {
+  std::vector<Head> heads = heads_in(memory);
+  for (std::size_t task = 0; task < heads.size(); ++task) {
+    Head& head = heads[task];
+    const std::string place = concat(own, '/', task);
+    if (!memory.contains(place + "/weight")) continue;
+    head.weight = memory.values<float>(place + "/weight", {head.classes, head.features});
+    head.bias = memory.values<float>(place + "/bias", {head.classes});
+  }
+  return heads;
+}
+
+bool is_of_own_heads(std::string_view name) {
+  return kind_of(instance_name(name)) == "classifier/local" &&
+         (name.ends_with("/weight") || name.ends_with("/bias") || name.ends_with("/norm"));
+}
+
+std::vector<Head> answering_heads(const NamedTensors& memory) {
+  std::set<std::string> instances;
+  for (const auto& [name, tensor] : memory)
+    if (is_of_own_heads(name)) instances.emplace(instance_name(name));
+  if (instances.size() != 1) return heads_in(memory);
+  const std::string& own = *instances.begin();
+  std::vector<Head> heads = heads_in(memory, own);
+  for (std::size_t task = 0; task < heads.size(); ++task) {
+    const std::string name = concat(own, '/', task, "/norm");
+    if (heads[task].kind != Head().kind || !memory.contains(name)) continue;
+    const float norm = memory.values<float>(name, {1})[0];
+    for (float& value : heads[task].weight) value /= norm;
+    for (float& value : heads[task].bias) value /= norm;
+  }
+  return heads;
+}
+
 void put_head(NamedTensors& memory, std::int64_t task, Head head) {
-  const std::string place = concat(head_instance(head.kind, head.scale), '/', task);
+  const std::string instance = head_instance(head.kind, head.scale);
+  put_head(memory, instance, task, std::move(head));
+}
+
+void put_head(NamedTensors& memory, std::string_view own, std::int64_t task, Head head) {
+  const std::string place = concat(own, '/', task);
   memory.put(place + "/weight",
              {.dims = {head.classes, head.features}, .values = std::move(head.weight)});
   memory.put(place + "/bias", {.dims = {head.classes}, .values = std::move(head.bias)});

@@ -235,7 +235,9 @@ TaskRecord read_task_parts(const std::filesystem::path& path, const TaskParts& p
 StateRecord read_state_heads(const std::filesystem::path& path) {
   StateRecord record =
       read_parts<StateSummary>(path, "state", [](std::string_view object) {
-        return object.starts_with("/memory/head/") || object.starts_with("/heads/");
+        constexpr std::string_view kMemory = "/memory/";
+        return object.starts_with("/memory/head/") || object.starts_with("/heads/") ||
+               (object.starts_with(kMemory) && is_of_own_heads(object.substr(kMemory.size())));
       }).record;
   refuse_problem<InputError>(path, find_problem(record));
   return record;

@@ -1,93 +1,121 @@
 #include "palimpsest/head/class_statistics.h"
 
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
 #include <cmath>
-#include <numbers>
+#include <limits>
 
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/progress.h"
 #include "palimpsest/core/random.h"
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
 namespace {
 
-// Two normal numbers at a time (Box and Muller, 1958).
-class NormalStream {
- public:
-  explicit NormalStream(RandomStream uniform) : uniform_(uniform) {}
+[[noreturn]] void refuse_empty_class(std::size_t c) {
+  throw Error(concat("class ", c + 1, " of the task has no training sample, and so no mean"));
+}
 
-  double next() {
-    if (has_second_) {
-      has_second_ = false;
-      return second_;
-    }
-    const double radius = std::sqrt(-2 * std::log(1 - uniform_.uniform()));
-    const double angle = 2 * std::numbers::pi * uniform_.uniform();
-    second_ = radius * std::sin(angle);
-    has_second_ = true;
-    return radius * std::cos(angle);
-  }
-
- private:
-  RandomStream uniform_;
-  double second_ = 0;
-  bool has_second_ = false;
+// Of one class.
+struct Covariance {
+  at::Tensor factor;  // [rank, features]
+  double rest = 0;
 };
+
+// rows: [samples, features], float64, around their mean, divided by the root of samples - 1.
+Covariance largest_part(const at::Tensor& rows, std::int64_t rank) {
+  const std::int64_t samples = rows.size(0), features = rows.size(1);
+  const std::int64_t kept = std::min({rank, samples - 1, features});
+  const bool is_wide = samples <= features;  // the smaller product has the same eigenvalues
+  const auto [values, vectors] =
+      at::linalg_eigh(is_wide ? rows.mm(rows.t()) : rows.t().mm(rows));  // ascending
+  const at::Tensor largest =
+      values.narrow(0, values.size(0) - kept, kept).clamp_min(std::numeric_limits<double>::min());
+  const at::Tensor top = vectors.narrow(1, values.size(0) - kept, kept).t();
+  const double others = std::max(0.0, (values.sum() - largest.sum()).item<double>());
+  const bool is_all = samples - 1 <= kept || features <= kept;
+  const double rest = is_all ? 0 : others / static_cast<double>(features - kept);
+  const at::Tensor lengths = largest.sqrt().unsqueeze(1);
+  const at::Tensor factor = is_wide ? top.mm(rows) : top.mul(lengths);
+  return {.factor = factor.mul((1 - rest / largest).clamp_min(0).sqrt().unsqueeze(1)),
+          .rest = rest};
+}
 
 }  // namespace
 
-ClassStatistics class_statistics(std::span<const float> features,
-                                 std::span<const std::int64_t> targets, std::int64_t classes) {
+std::vector<float> class_means(std::span<const float> features,
+                               std::span<const std::int64_t> targets, std::int64_t classes) {
   const std::size_t width = targets.empty() ? 0 : features.size() / targets.size();
-  const auto size = static_cast<std::size_t>(classes) * width;
-  std::vector<double> sums(size), squares(size);
+  std::vector<double> sums(static_cast<std::size_t>(classes) * width);
   std::vector<std::int64_t> counts(static_cast<std::size_t>(classes));
-  for (const std::int64_t target : targets) ++counts[static_cast<std::size_t>(target)];
-  for (std::size_t c = 0; c < counts.size(); ++c) {
-    if (counts[c] == 0)
-      throw Error(concat("class ", c + 1, " of the task has no training sample, and so no mean"));
+  for (std::size_t n = 0; n < targets.size(); ++n) {
+    const auto c = static_cast<std::size_t>(targets[n]);
+    ++counts[c];
+    for (std::size_t k = 0; k < width; ++k) sums[c * width + k] += features[n * width + k];
   }
-  const auto each = [&](const auto& add) {
-    for (std::size_t n = 0; n < targets.size(); ++n) {
-      const auto c = static_cast<std::size_t>(targets[n]);
-      for (std::size_t k = 0; k < width; ++k) {
-        add(static_cast<double>(features[n * width + k]), c * width + k,
-            static_cast<double>(counts[c]));
-      }
+  for (std::size_t c = 0; c < counts.size(); ++c)
+    if (counts[c] == 0) refuse_empty_class(c);
+  std::vector<float> means(sums.size());
+  for (std::size_t i = 0; i < sums.size(); ++i)
+    means[i] = static_cast<float>(sums[i] / static_cast<double>(counts[i / width]));
+  return means;
+}
+
+ClassStatistics class_statistics(const at::Tensor& features, std::span<const std::int64_t> targets,
+                                 std::int64_t classes) {
+  const c10::NoGradGuard no_grad;
+  std::vector<std::vector<std::int64_t>> samples(static_cast<std::size_t>(classes));
+  for (std::size_t n = 0; n < targets.size(); ++n)
+    samples[static_cast<std::size_t>(targets[n])].push_back(static_cast<std::int64_t>(n));
+  std::int64_t most = 0, width = features.size(1);
+  for (std::size_t c = 0; c < samples.size(); ++c) {
+    if (samples[c].empty()) refuse_empty_class(c);
+    most = std::max(most, std::ssize(samples[c]));
+  }
+  const std::int64_t rank = std::max(std::int64_t{1}, std::min({kCovarianceRank, most - 1, width}));
+  const at::Tensor on_host = features.to(at::kCPU);
+  ClassStatistics statistics{.mean = at::zeros({classes, width}),
+                             .factor = at::zeros({classes, rank, width}),
+                             .rest = at::zeros({classes})};
+  for (std::int64_t c = 0; c < classes; ++c) {
+    const std::vector<std::int64_t>& own = samples[static_cast<std::size_t>(c)];
+    const at::Tensor rows = on_host.index_select(0, at::tensor(own)).to(at::kDouble);
+    const at::Tensor mean = rows.mean(0);
+    statistics.mean[c].copy_(mean);
+    if (own.size() > 1) {
+      const double divisor = std::sqrt(static_cast<double>(own.size() - 1));
+      const Covariance found = largest_part((rows - mean).div(divisor), rank);
+      statistics.factor[c].narrow(0, 0, found.factor.size(0)).copy_(found.factor);
+      statistics.rest[c].fill_(found.rest);
     }
-  };
-  each([&](double value, std::size_t at, double) { sums[at] += value; });
-  each([&](double value, std::size_t at, double count) {
-    const double deviation = value - sums[at] / count;
-    squares[at] += deviation * deviation;
-  });
-  ClassStatistics statistics{.classes = classes,
-                             .features = static_cast<std::int64_t>(width),
-                             .mean = std::vector<float>(size),
-                             .variance = std::vector<float>(size)};
-  for (std::size_t i = 0; i < size; ++i) {
-    const auto count = static_cast<double>(counts[i / width]);
-    statistics.mean[i] = static_cast<float>(sums[i] / count);
-    statistics.variance[i] = count > 1 ? static_cast<float>(squares[i] / (count - 1)) : 0;
+    progress_made();
   }
   return statistics;
 }
 
-void draw_features(const ClassStatistics& statistics, std::uint64_t seed, std::int64_t task,
-                   std::int64_t first_class, std::int64_t draws, std::vector<float>& rows) {
-  const auto width = static_cast<std::size_t>(statistics.features);
-  for (std::int64_t c = 0; c < statistics.classes; ++c) {
-    const std::size_t first = static_cast<std::size_t>(c) * width;
-    for (std::int64_t draw = 0; draw < draws; ++draw) {
-      NormalStream normal(RandomStream(
-          seed, Purpose::kClassFeatures, static_cast<std::uint32_t>(task),
-          static_cast<std::uint64_t>(first_class + c) << 32 | static_cast<std::uint64_t>(draw)));
-      for (std::size_t k = first; k < first + width; ++k) {
-        const double deviation = std::sqrt(static_cast<double>(statistics.variance[k]));
-        rows.push_back(static_cast<float>(static_cast<double>(statistics.mean[k]) +
-                                          deviation * normal.next()));
-      }
-    }
+at::Tensor draw_features(const ClassStatistics& statistics, std::int64_t c, double mean_factor,
+                         double ridge, const ClassDraws& draws) {
+  const c10::NoGradGuard no_grad;
+  const at::Tensor factor = statistics.factor[c];
+  const std::int64_t rank = factor.size(0), width = factor.size(1);
+  at::Tensor noise = at::empty({draws.count, rank + width});
+  float* row = noise.mutable_data_ptr<float>();
+  for (std::int64_t draw = draws.first; draw < draws.first + draws.count; ++draw) {
+    const std::span<float> values(row, static_cast<std::size_t>(rank + width));
+    fill_normal(values, RandomStream(draws.seed, Purpose::kClassFeatures,
+                                     static_cast<std::uint32_t>(draws.task),
+                                     static_cast<std::uint64_t>(draws.label) << 32 |
+                                         static_cast<std::uint64_t>(draw)));
+    row += values.size();
   }
+  const double deviation = std::sqrt(statistics.rest[c].item<double>() + ridge);
+  return noise.narrow(1, 0, rank)
+      .mm(factor)
+      .add(noise.narrow(1, rank, width), deviation)
+      .add(statistics.mean[c], mean_factor);
 }
 
 }  // namespace palimpsest

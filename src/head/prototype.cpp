@@ -15,10 +15,9 @@ class Prototype : public CosineLogits {
   bool is_trained() const override { return false; }
   Head from_features(const at::Tensor& features, std::span<const std::int64_t> targets,
                      std::int64_t classes) const override {
-    ClassStatistics statistics = class_statistics(to_host(features), targets, classes);
     return {.classes = classes,
-            .features = statistics.features,
-            .weight = std::move(statistics.mean),
+            .features = features.size(1),
+            .weight = class_means(to_host(features), targets, classes),
             .bias = std::vector<float>(static_cast<std::size_t>(classes)),
             .kind = std::string(recorded_kind()),
             .scale = scale()};

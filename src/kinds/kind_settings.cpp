@@ -89,6 +89,8 @@ std::int64_t KindSettings::whole(std::string_view key) const {
   return static_cast<std::int64_t>(at<std::uint64_t>(key, "whole number"));
 }
 
+bool KindSettings::is_on(std::string_view key) const { return at<bool>(key, "switch"); }
+
 const std::string& KindSettings::word(std::string_view key) const {
   return at<std::string>(key, "word");
 }

@@ -35,6 +35,7 @@ std::vector<std::string> names_by_task(std::string_view instance, std::int64_t t
 void check_memory(const std::string& what, const NamedTensors& memory,
                   std::span<const NeededMemory> needed) {
   for (const NeededMemory& part : needed) {
+    if (part.is_optional) continue;
     for (const std::string& name : part.names) {
       if (memory.contains(name)) continue;
       const std::string found = part_instances(memory, name);

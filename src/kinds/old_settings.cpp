@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // What head-refit = true and head-align = true meant.
-constexpr const char *kRefitPasses = "20", *kAlignPasses = "5";
+constexpr const char *kRefitPasses = "20", *kAlignment = "gaussian";
 
 // A key of some kinds of a setting, as it was when it had its own setting, or none.
 struct OldKey {
@@ -61,7 +61,8 @@ const std::vector<OldKey> kOldKeys = {
     {"curvature", kCurvatures, "scale", "fisher-scale", "secant"},
     {"head", {"cosine", "prototype"}, "scale", "head-scale", "16"},
     {"classifier", {"local"}, "refit", "head-refit", "0"},
-    {"classifier", {"local"}, "align", "head-align", "0"},
+    {"classifier", {"local"}, "align", "head-align", "none"},
+    {"classifier", {"local"}, "normalise", "", "false"},
     {"device", {"auto", "cpu", "cuda"}, "threads", "threads", "1"},
     {"device", {"auto", "cuda"}, "share", "share-device", "false", true},
     {"device", {"auto", "cuda"}, "graphs", "cuda-graphs", "true", true},
@@ -87,7 +88,7 @@ const std::map<std::string_view, std::string_view> kDefaultKinds = {
 
 // Those that gave two settings their meaning, or none.
 const std::vector<Spelling> kOthers = {{"head-refit-epochs", "local:refit=20"},
-                                       {"head-align-epochs", "local:align=5"},
+                                       {"head-align-epochs", "local:align=gaussian"},
                                        {"ewc", "ewc:weight=1"}};
 
 bool is_of(const OldKey& key, std::string_view kind) {
@@ -113,21 +114,41 @@ std::string list_text(std::string_view text) {
   return joined;
 }
 
-std::string convert_value(const OldKey& key, std::string_view old_value) {
-  return key.default_value.find('+') == key.default_value.npos ? std::string(old_value)
-                                                               : list_text(old_value);
+// Whether the whole text is a number, and that is 0.
+bool is_zero(std::string_view text) { return number_in<double>(text) == 0; }
+
+// A number of passes of an alignment that is no more; SLCA's has taken its place.
+std::string todays_align(std::string_view value) {
+  if (!number_in<double>(value)) return std::string(value);
+  return std::string(is_zero(value) ? "none" : kAlignment);
 }
 
-// Whether the whole text is a number, and that is 0.
-bool is_zero(std::string_view text) {
-  double number = 1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() && number == 0;
+std::string convert_value(const OldKey& key, std::string_view old_value) {
+  if (key.setting == "classifier" && key.key == "align") return todays_align(old_value);
+  return key.default_value.find('+') == key.default_value.npos ? std::string(old_value)
+                                                               : list_text(old_value);
 }
 
 bool is_old(std::string_view name) {
   return find_by_old_name(name) != nullptr ||
          std::ranges::any_of(kOthers, [&](const Spelling& other) { return other.setting == name; });
+}
+
+// "local:refit=0,align=5", which it was when every run had one classifier.
+bool has_old_align(std::string_view setting, std::string_view value) {
+  return setting == "classifier" && kind_in(value) == "local" && kinds_in(value).size() == 1 &&
+         number_in<double>(key_in(value, "align")).has_value();
+}
+
+std::string with_todays_align(std::string_view text) {
+  std::string today(kind_in(text));
+  char separator = ':';
+  for (const auto& [key, value] : keys_in(text)) {
+    today += concat(separator, key);
+    if (value) today += concat('=', key == "align" ? todays_align(*value) : std::string(*value));
+    separator = ',';
+  }
+  return today;
 }
 
 bool is_of_record(const Given& given) { return given.file.empty(); }
@@ -149,8 +170,22 @@ void join_switch(std::string_view name, std::string_view default_value, std::vec
   const bool on = is_on != nullptr && is_on->value == "true";
   if (on) is_on->value = passes == nullptr ? default_value : passes->value;
   if (!on && passes != nullptr) unused.push_back(left_out(*passes, concat(name, " isn't true")));
+  if (on && passes != nullptr && name == "head-align")
+    unused.push_back(left_out(*passes, "align=gaussian, SLCA's alignment, always has 5 passes"));
   if (!on && is_on != nullptr && is_on->value == "false") is_on->value = "0";
   std::erase_if(lines, [&](const Given& line) { return line.name == of_passes; });
+}
+
+void convert_align(std::vector<Given>& lines, std::vector<std::string>& unused) {
+  for (Given& line : lines) {
+    if (!has_old_align(line.name, line.value)) continue;
+    const std::string passes = key_in(line.value, "align");
+    if (!is_zero(passes)) {
+      unused.push_back(concat(line.source, ": align=", passes, " of ", line.name,
+                              " is now align=gaussian, SLCA's alignment, which has 5 passes"));
+    }
+    line.value = with_todays_align(line.value);
+  }
 }
 
 // In a record 0 is what it was by default, and says nothing.
@@ -252,28 +287,36 @@ std::optional<Spelling> todays_spelling(std::string_view old_name,
   if (const OldKey* const key = find_by_old_name(old_name)) {
     std::string text = value ? convert_value(*key, *value) : std::string(key->default_value);
     if (key->setting == "classifier" && (!value || value == "true"))
-      text = key->key == "refit" ? kRefitPasses : kAlignPasses;
-    if (key->setting == "classifier" && value == "false") text = "0";
+      text = key->key == "refit" ? kRefitPasses : kAlignment;
+    if (key->setting == "classifier" && value == "false") text = key->default_value;
     const std::string_view usual = kDefaultKinds.at(key->setting);
     const std::string_view kind = is_of(*key, usual) ? usual : key->kinds.front();
     return Spelling{std::string(key->setting), concat(kind, ':', key->key, '=', text)};
   }
+  if (value && has_old_align(old_name, *value))
+    return Spelling{std::string(old_name), with_todays_align(*value)};
   for (const Spelling& other : kOthers) {
     if (other.setting != old_name) continue;
     const std::string setting = old_name == "ewc" ? "penalty" : "classifier";
     if (setting == "penalty" && value && is_zero(*value)) return Spelling{setting, "none"};
     const std::string kind = other.value.substr(0, other.value.find('=') + 1);
-    return Spelling{setting, value ? concat(kind, *value) : other.value};
+    if (!value) return Spelling{setting, other.value};
+    const bool is_align = old_name == "head-align-epochs";
+    return Spelling{setting, concat(kind, is_align ? todays_align(*value) : std::string(*value))};
   }
   return std::nullopt;
 }
 
 std::optional<ConvertedSettings> convert_old_settings(std::vector<Given> lines) {
-  if (std::ranges::none_of(lines, is_old, &Given::name)) return std::nullopt;
+  const auto is_old_line = [](const Given& line) {
+    return is_old(line.name) || has_old_align(line.name, line.value);
+  };
+  if (std::ranges::none_of(lines, is_old_line)) return std::nullopt;
   ConvertedSettings converted;
   join_switch("head-refit", kRefitPasses, lines, converted.left_out);
-  join_switch("head-align", kAlignPasses, lines, converted.left_out);
+  join_switch("head-align", kAlignment, lines, converted.left_out);
   turn_ewc_into_a_penalty(lines);
+  convert_align(lines, converted.left_out);
   std::map<std::string_view, KindLines> kinds;
   std::map<std::string, std::size_t> place;  // of a setting among the converted
   for (const Given& line : lines) {

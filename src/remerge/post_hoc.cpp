@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "palimpsest/core/text.h"
@@ -17,12 +18,12 @@ nlohmann::json recorded(const RecordedRun& run, const char* key) {
   return config.is_object() ? config.value(key, nlohmann::json()) : nlohmann::json();
 }
 
-// Whether the classifier trained heads after the merges: its keys refit and align.
-bool trained_heads(const RecordedRun& run, const char* key) {
+// Whether the classifier fitted heads after the merges: its keys refit, align and normalise.
+bool fitted_heads(const RecordedRun& run, const char* key) {
   const nlohmann::json classifier = recorded(run, "classifier");
-  const std::string passes =
+  const std::string value =
       classifier.is_string() ? key_in(classifier.get<std::string>(), key) : "";
-  return !passes.empty() && passes != "0";
+  return !value.empty() && value != "0" && value != "none" && value != "false";
 }
 
 std::string tasks_text(const std::vector<std::int64_t>& tasks) {
@@ -96,10 +97,11 @@ std::string post_hoc_reason(const Choice& choice, const RecordedRun& run, const 
         concat("the head that all tasks share was trained on ", tasks_text(left_out), ", too"));
   }
   const bool is_last = choice.last() + 1 == std::ssize(run.tasks);
-  if (reasons.empty() && !is_last && trained_heads(run, "align"))
+  if (reasons.empty() && !is_last && fitted_heads(run, "align"))
     return "the heads are as they were aligned over all of the run's tasks";
   if (reasons.empty()) return "";
-  if (trained_heads(run, "refit") || trained_heads(run, "align")) {
+  const auto fitted = [&](const char* key) { return fitted_heads(run, key); };
+  if (std::ranges::any_of(std::array{"refit", "align", "normalise"}, fitted)) {
     reasons.push_back("the heads were fitted to the run's own merged models");
   }
   std::string text = "post hoc: ";

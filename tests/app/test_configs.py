@@ -55,7 +55,7 @@ def test_the_papers_constants(name):
         "perturbation": "sign:epsilon=0.5",
         "merge": "closed-form:by=global,shrink=0",
         "curvature": "empirical:scale=none",
-        "classifier": "local:refit=0,align=0",
+        "classifier": "local:refit=0,align=none,normalise=false",
     }.items():
         assert says(settings[key], value), key
 

@@ -265,7 +265,7 @@ def test_merged_weights_of_another_rule(reference_run, tmp_path):
 
 @pytest.mark.slow
 def test_heads_of_other_kinds(toy, tmp_path):
-    """Cosine heads are beside the model; aligned heads of a frozen backbone are those that the run uses now."""
+    """Cosine heads are beside the model; fitted heads of a frozen backbone are those that the run answers with now."""
     toy.run("--head", "cosine", "--tasks", 2, out="export-cosine")
     text = export(toy.path("runs", "export-cosine"), "--out", tmp_path / "cosine")
     assert "heads.safetensors: cosine" in text
@@ -273,16 +273,28 @@ def test_heads_of_other_kinds(toy, tmp_path):
         said = json.load(file)
     assert said["kind"] == "cosine" and said["scale"] == 16
 
-    frozen = ("--adapter", "none", "--merge", "none", "--perturbation", "none", "--classifier", "local:align=5")
+    frozen = ("--adapter", "none", "--merge", "none", "--perturbation", "none", "--classifier", "local:align=gaussian")
     toy.run(*frozen, "--tasks", 3, out="export-frozen")
     run = toy.path("runs", "export-frozen")
     export(run, "--out", tmp_path / "frozen")
     written = safetensors.torch.load_file(tmp_path / "frozen" / "heads.safetensors")
-    assert torch.equal(written["weight"], heads(run, 2)[0])
-    with h5py.File(f"{run}/tasks/task-0000.h5") as file:
-        assert not np.array_equal(written["weight"][:2].numpy(), file["head/weight"][:])
+    with h5py.File(f"{run}/state-0002.h5") as file:
+        own = np.concatenate([file[f"memory/classifier/local:align=gaussian/{task}/weight"][:] for task in range(3)])
+    np.testing.assert_array_equal(written["weight"].numpy(), own)
+    assert not torch.equal(written["weight"], heads(run, 2)[0])
     assert "aligned over all 3 tasks" in export(run, "--task", 1, "--out", tmp_path / "first")
     assert "only heads were trained" in export(run, "--format", "peft", "--out", tmp_path / "no", code=2)
+
+    for kind, options in (("linear", ()), ("cosine", ("--head", "cosine"))):
+        toy.run(*frozen[:-1], "local:normalise=true", *options, "--tasks", 2, out=f"export-normalised-{kind}")
+        run = toy.path("runs", f"export-normalised-{kind}")
+        text = export(run, "--out", tmp_path / f"normalised-{kind}")
+        assert ("not divided by their norms" in text) == (kind == "cosine"), text
+        written = safetensors.torch.load_file(tmp_path / f"normalised-{kind}" / "heads.safetensors")
+        with h5py.File(f"{run}/state-0001.h5") as file:
+            norms = [file[f"memory/classifier/local:normalise=true/{task}/norm"][0] for task in range(2)]
+        expected = heads(run, 1)[0] / torch.tensor(norms if kind == "linear" else [1.0, 1.0]).repeat_interleave(2)[:, None]
+        assert torch.equal(written["weight"], expected)
 
 
 @pytest.mark.parametrize("dialect", quick(1, ["own", "timm", "hf5"]))

@@ -3,16 +3,21 @@
 import h5py
 import numpy as np
 import pytest
+import slca
 import torch
 from reference import Reference, flat
 from tiers import quick
 
 FROZEN = ["--adapter", "none", "--merge", "none", "--perturbation", "none"]
+ALIGN = "local:align=gaussian"
 KINDS = {
     "cosine": ["--head", "cosine", "--classifier", "local:refit=20"],
     "prototype": ["--head", "prototype", *FROZEN],
-    "align": ["--classifier", "local:align=5"],
-    "align-cosine": ["--classifier", "local:align=5", "--head", "cosine"],
+    "align": ["--classifier", ALIGN],
+    "align-cosine": ["--classifier", ALIGN, "--head", "cosine"],
+    "refit-align": ["--classifier", "local:refit=20,align=gaussian"],
+    "normalise": ["--classifier", "local:normalise=true"],
+    "normalise-cosine": ["--classifier", "local:refit=5,normalise=true", "--head", "cosine"],
     "joint": ["--joint", "--merge", "none", "--perturbation", "none"],
 }
 
@@ -36,19 +41,31 @@ def heads_of(state):
     return [instance[str(task)] for task in range(len(instance))]
 
 
-def joint_logits(heads, features):
-    """[samples, classes]: cosines times the scale where a head says so."""
+def own_of(state, text):
+    """What a classifier has, by task; empty for those that it has nothing of."""
+    group = state.get(f"memory/classifier/{text}", {})
+    return [group.get(str(task), {}) for task in range(len(heads_of(state)))]
+
+
+def joint_logits(state, text, features):
+    """[samples, classes]: cosines times the scale where a head says so, divided by the norm where there is one."""
     parts = []
-    for head in heads:
-        weight = head["weight"][:].astype("f8")
+    for head, own in zip(heads_of(state), own_of(state, text)):
+        weight, bias = ((own if "weight" in own else head)[name][:].astype("f8") for name in ("weight", "bias"))
         kind, _, scale = head.name.split("/")[3].partition(":scale=")
         if kind == "cosine":
             unit = features / np.linalg.norm(features, axis=1, keepdims=True)
             parts.append(float(scale) * unit @ (weight / np.linalg.norm(weight, axis=1, keepdims=True)).T)
-            assert not head["bias"][:].any()
+            assert not bias.any()
         else:
-            parts.append(features @ weight.T + head["bias"][:])
+            parts.append(features @ weight.T + bias)
+        if "norm" in own:
+            parts[-1] /= own["norm"][0]
     return np.concatenate(parts, axis=1)
+
+
+def classifier_of(options):
+    return options[options.index("--classifier") + 1] if "--classifier" in options else "local"
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +97,7 @@ def test_accuracies_are_those_of_the_recorded_heads(toy, kind, features_at):
     tasks = 1 if kind == "joint" else 4
     with state_of(toy, out, tasks - 1) as state, task_file(toy, out, tasks - 1) as file:
         features = features_at(state)
-        logits = joint_logits(heads_of(state), features)
+        logits = joint_logits(state, classifier_of(KINDS[kind]), features)
         right = (logits.argmax(1) == features_at.labels) & (features_at.split == 1)
         expected = np.bincount(features_at.labels[right] * tasks // 8, minlength=tasks)
         np.testing.assert_array_equal(file["metrics/after_merge/correct"][:], expected)
@@ -114,33 +131,61 @@ def test_class_means_learned_at_once_are_those_learned_one_task_after_another(to
         assert [name.decode() for name in file["task/classes"]] == [f"class {c}" for c in range(8)]
 
 
-@pytest.mark.parametrize("refit", quick(1, ["", "refit=20,"]), ids=["as trained", "refit"])
-def test_class_statistics_are_those_of_the_merged_models(toy, features_at, refit):
-    out = f"statistics{len(refit)}"
-    toy.run("--classifier", f"local:{refit}align=5", "--tasks", 2, out=out)
-    with state_of(toy, out, 0) as first, state_of(toy, out, 1) as second:
-        assert sorted(second["memory/classifier/local"]) == ["0", "1"]
+def test_class_statistics_are_those_of_the_merged_models(toy, features_at):
+    toy.run("--classifier", ALIGN, "--tasks", 2, out="statistics")
+    with state_of(toy, "statistics", 0) as first, state_of(toy, "statistics", 1) as second:
         for task, state in ((0, first), (1, second)):  # each at its own theta_hat: no correction for drift
             features = features_at(state)
-            kept = second[f"memory/classifier/local/{task}"]
+            kept = own_of(second, ALIGN)[task]
+            assert kept["factor"].shape == (2, 19, 32) and not kept["rest"][:].any()  # 20 samples of a class: all
             for c in range(2):
                 of_class = features[(features_at.labels == 2 * task + c) & (features_at.split == 0)]
-                # The same; a variance is of small differences between features.
+                # The same; a covariance is of small differences between features.
                 np.testing.assert_allclose(kept["mean"][c], of_class.mean(0), rtol=1e-3, atol=1e-4)
-                np.testing.assert_allclose(kept["variance"][c], of_class.var(0, ddof=1), rtol=1e-3, atol=1e-5)
-        with task_file(toy, out, 0) as record, task_file(toy, out, 1) as newest:
-            # The first task has nothing to be aligned with; its record keeps its head, the state's is aligned.
-            np.testing.assert_array_equal(record["head/weight"][:], heads_of(first)[0]["weight"][:])
-            assert (record["head/weight"][:] != heads_of(second)[0]["weight"][:]).any()
-            np.testing.assert_array_equal(newest["head/weight"][:], heads_of(second)[1]["weight"][:])
+                covariance = np.cov(of_class.T)
+                factor = kept["factor"][c].astype("f8")
+                np.testing.assert_allclose(factor.T @ factor, covariance, atol=1e-3 * np.abs(covariance).max())
+
+
+@pytest.mark.parametrize("text", quick(1, [ALIGN, "local:refit=20,align=gaussian"]))
+def test_aligned_heads_are_those_of_slca_and_the_trained_ones_stay(toy, text):
+    """Against PyTorch, from the statistics and heads of the state on."""
+    out, plain = f"slca{len(text)}", f"slca{len(text)}-plain"
+    toy.run("--classifier", text, "--tasks", 2, out=out)
+    toy.run("--tasks", 2, "--resume", "auto", out=plain)
+    with state_of(toy, out, 1) as state, state_of(toy, plain, 1) as other, task_file(toy, out, 1) as record:
+        for head, trained in zip(heads_of(state), heads_of(other)):
+            np.testing.assert_array_equal(head["weight"][:], trained["weight"][:])
+        np.testing.assert_array_equal(record["head/weight"][:], heads_of(state)[1]["weight"][:])
+        own = own_of(state, text)
+        begin = [state[f"memory/classifier/{text}/refitted/{task}"] for task in range(2)] if "refit" in text else heads_of(state)
+        statistics = [[kept[name][:].astype("f8") for name in ("mean", "factor", "rest")] for kept in own]
+        weights, biases = slca.aligned(*([head[name][:] for head in begin] for name in ("weight", "bias")), statistics, seed=1)
+        for task in range(2):
+            moved = np.abs(own[task]["weight"][:] - begin[task]["weight"][:]).max()
+            # Twenty steps in float32, whose sums have other orders.
+            np.testing.assert_allclose(own[task]["weight"][:], weights[task], atol=1e-3 * moved)
+            np.testing.assert_allclose(own[task]["bias"][:], biases[task], atol=1e-3 * moved)
+
+
+def test_norms_are_those_of_the_logits_of_the_tasks_own_samples(toy, features_at):
+    text = "local:normalise=true"
+    toy.run("--classifier", text, "--tasks", 2, out="norms")
+    with state_of(toy, "norms", 0) as first, state_of(toy, "norms", 1) as second:
+        for task, state in ((0, first), (1, second)):
+            features = features_at(state)[(features_at.labels // 2 == task) & (features_at.split == 0)]
+            logits = features @ heads_of(second)[task]["weight"][:].T + heads_of(second)[task]["bias"][:]
+            expected = np.linalg.norm(logits, axis=1).mean()
+            np.testing.assert_allclose(own_of(second, text)[task]["norm"][0], expected, rtol=1e-4)
 
 
 @pytest.mark.slow
-def test_a_resumed_run_aligns_the_same_heads(toy):
-    toy.run("--resume", "auto", *KINDS["align-cosine"], out="head-align-cosine")
-    toy.run(*KINDS["align-cosine"], "--tasks", 2, out="resumed-align")
-    toy.run(*KINDS["align-cosine"], "--resume", "auto", ranks=2, out="resumed-align")
-    assert toy.records("resumed-align") == toy.records("head-align-cosine")
+@pytest.mark.parametrize("kind", ["align-cosine", "refit-align", "normalise-cosine"])
+def test_a_resumed_run_fits_the_same_heads(toy, kind):
+    toy.run("--resume", "auto", *KINDS[kind], out=f"head-{kind}")
+    toy.run(*KINDS[kind], "--tasks", 2, out=f"resumed-{kind}")
+    toy.run(*KINDS[kind], "--resume", "auto", ranks=2, out=f"resumed-{kind}")
+    assert toy.records(f"resumed-{kind}") == toy.records(f"head-{kind}")
 
 
 @pytest.mark.slow
@@ -158,14 +203,16 @@ def test_a_cosine_head_continues_within_its_task(toy):
 
 @pytest.mark.slow
 def test_a_fork_keeps_the_kind_of_head_and_needs_statistics_to_align(toy, reference_run):
-    text = toy.run("--classifier", "local:align=5", "--fork", reference_run, out="fork-align", code=2)
-    assert "kept no class statistics" in text and "only a run with --classifier local:align=N keeps them" in text, text
+    text = toy.run("--classifier", ALIGN, "--fork", reference_run, out="fork-align", code=2)
+    assert "kept no class statistics" in text and f"only a run with --classifier {ALIGN} keeps them" in text, text
+    text = toy.run("--classifier", "local:normalise=true", "--fork", reference_run, out="fork-normalise", code=2)
+    assert "kept no norms" in text, text
     text = toy.run("--head", "cosine", "--fork", reference_run, out="fork-cosine", code=2)
     assert "expected head/cosine:scale=16/0/weight in its memory, found head/linear:" in text and "would not compare" in text, text
-    toy.run("--classifier", "local:align=5", "--tasks", 1, out="fork-origin")
+    toy.run("--classifier", ALIGN, "--tasks", 1, out="fork-origin")
     origin = toy.path("runs", "fork-origin")
-    for name, options, tasks in (("on", ["--classifier", "local:align=5"], ["0", "1"]), ("off", [], [])):
+    for name, options, tasks in (("on", ["--classifier", ALIGN], ["0", "1"]), ("off", [], [])):
         text = toy.run(*options, "--tasks", 2, "--fork", origin, out=f"fork-{name}")
-        assert ("is dropped: classifier/local (2 arrays)" in text) == (name == "off"), text
+        assert (f"is dropped: classifier/{ALIGN} (3 arrays)" in text) == (name == "off"), text
         with state_of(toy, f"fork-{name}", 1) as state:
-            assert sorted(state.get("memory/classifier/local", [])) == tasks
+            assert sorted(state.get(f"memory/classifier/{ALIGN}", [])) == tasks

@@ -5,50 +5,30 @@ import os
 import h5py
 import numpy as np
 import pytest
-import toy as toy_module
 
 FROZEN = ["--adapter", "none", "--merge", "none", "--perturbation", "none"]
 
 
-@pytest.fixture(scope="module")
-def many(toy):
-    """Two tasks of 1200 training samples: more than alignment draws for their four classes."""
-    toy_module.make_pack(toy.path("many.h5"), train=600, test=5, only=range(4))
-    tasks = [{"name": f"task {t}", "classes": [f"class {2 * t}", f"class {2 * t + 1}"]} for t in range(2)]
-    toy_module.make_protocol(toy.path("many.json"), tasks=tasks, train_per_class=0, test_per_class=0)
-    return ["--pack", toy.path("many.h5"), "--protocol", toy.path("many.json"), "--epochs", 1, "--evaluation-batch", 64]
-
-
-def heads(toy, out, task=1):
+def heads(toy, out, task=1, place="head/linear"):
     with h5py.File(toy.path("runs", out, f"state-{task:04}.h5")) as state:
-        return [state[f"memory/head/linear/{t}/weight"][:] for t in range(task + 1)]
+        return [state[f"memory/{place}/{t}/weight"][:] for t in range(task + 1)]
 
 
 def moved(one, other):
     return max(np.abs(a - b).max() for a, b in zip(one, other))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("drop_last", [[], ["--drop-last"]], ids=["", "drop-last"])
-def test_alignment_takes_a_batch_larger_than_all_that_is_drawn(toy, many, drop_last):
-    out = f"large-batch{len(drop_last)}"
-    toy.run(*many, "--batch", 1100, "--classifier", "local:align=5", *drop_last, out=out)
-    assert "state-0001.h5" in toy.records(out)
-
-
 def test_too_few_samples_for_a_batch_are_refused_at_once(toy):
-    text = toy.run("--batch", 41, "--drop-last", "--classifier", "local:align=5", out="too-few", code=2)
+    text = toy.run("--batch", 41, "--drop-last", "--classifier", "local:align=gaussian", out="too-few", code=2)
     assert "task 1 has 40 training samples" in text and not os.path.exists(toy.path("runs", "too-few")), text
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fitted", ["refit=20", "align=5"])
-def test_warm_up_is_of_the_tasks_training_alone(toy, fitted):
-    """So long that the task's own training hardly moves anything; heads are then fitted at their full rate."""
-    slow = ["--tasks", 2, "--schedule", f"cosine:warmup={10**9}"]
-    for name, options in (("begun", []), ("fitted", ["--classifier", f"local:{fitted}"])):
-        toy.run(*slow, *options, "--resume", "auto", out=f"warm-{name}{fitted}")
-    assert moved(heads(toy, f"warm-begun{fitted}"), heads(toy, f"warm-fitted{fitted}")) > 0.05
+def test_warm_up_is_of_the_tasks_training_alone(toy):
+    """So long that the task's own training hardly moves anything; the head is then refitted at its full rate."""
+    text = "local:refit=20"
+    toy.run("--tasks", 2, "--schedule", f"cosine:warmup={10**9}", "--classifier", text, out="warm")
+    assert moved(heads(toy, "warm"), heads(toy, "warm", place=f"classifier/{text}")) > 0.05
 
 
 @pytest.mark.slow

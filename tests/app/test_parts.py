@@ -12,6 +12,8 @@ from tiers import quick
 
 KINDS = {
     "ridge": ["--classifier", "ridge"],
+    "fitted": ["--classifier", "local:refit=5,align=gaussian"],
+    "normalised": ["--classifier", "local:normalise=true"],
     "covariance": ["--adapter", "lora:rank=4,alpha=4,a=covariance"],
     "cosface": ["--objective", "cosface:scale=16,margin=0.1", "--head", "cosine"],
 }
@@ -81,7 +83,7 @@ def merged(toy):
 
 
 def test_weights_merged_again_are_evaluated_by_the_heads_alone(toy, ridge, merged):
-    toy.run("--classifier", "local:align=5", out="parts-align")
+    toy.run("--classifier", "local:align=gaussian", out="parts-align")
     done = subprocess.run(merged("parts-align"), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     command = merged(ridge)

@@ -47,9 +47,14 @@ TEST(OldSettings, BecomeKeysOfTheKindThatHasThem) {
   EXPECT_EQ(converted({{"perturbation", "uniform"}, {"epsilon", "0.3"}}),
             (Settings{{"perturbation", "uniform"}}));
   EXPECT_EQ(converted({{"head-refit", "true"}, {"head-align", "false"}}),
-            (Settings{{"classifier", "local:refit=20,align=0"}}));
+            (Settings{{"classifier", "local:refit=20,align=none,normalise=false"}}));
   EXPECT_EQ(converted({{"head-align", "true"}, {"head-align-epochs", "3"}}),
-            (Settings{{"classifier", "local:refit=0,align=3"}}));
+            (Settings{{"classifier", "local:refit=0,align=gaussian,normalise=false"}}));
+  EXPECT_EQ(
+      converted({{"classifier", "local:refit=3,align=5"}, {"seed", "2"}}),
+      (Settings{{"classifier", "local:refit=3,align=gaussian,normalise=false"}, {"seed", "2"}}));
+  EXPECT_EQ(converted({{"classifier", "local:refit=3,align=0"}}),
+            (Settings{{"classifier", "local:refit=3,align=none,normalise=false"}}));
   EXPECT_EQ(converted({{"head-refit", "false"}, {"classifier", "ridge"}}),
             (Settings{{"classifier", "ridge"}}));
   EXPECT_EQ(converted({{"ewc", "2"}, {"penalty", "none"}}),
@@ -118,12 +123,27 @@ TEST(OldSettings, ALineWithoutAMeaningIsNamed) {
                                    "refit"));
   EXPECT_THAT(left_out({"a: head-align-epochs = 3"}),
               testing::ElementsAre("a: head-align-epochs is left out: head-align isn't true"));
-  EXPECT_THAT(left_out({"a: head-align = true", "a: head-align-epochs = 3"}), testing::IsEmpty());
+  EXPECT_THAT(left_out({"a: head-refit = true", "a: head-refit-epochs = 3"}), testing::IsEmpty());
+}
+
+TEST(OldSettings, AnAlignmentIsNowAnotherOneAndThatIsSaid) {
+  const auto left_out = [](const std::vector<std::string>& lines) {
+    return converted_lines(lines).left_out;
+  };
+  EXPECT_THAT(left_out({"a: head-align = true", "a: head-align-epochs = 3"}),
+              testing::ElementsAre("a: head-align-epochs is left out: align=gaussian, SLCA's "
+                                   "alignment, always has 5 passes"));
+  EXPECT_THAT(left_out({"a: classifier = local:refit=0,align=3"}),
+              testing::ElementsAre("a: align=3 of classifier is now align=gaussian, SLCA's "
+                                   "alignment, which has 5 passes"));
+  EXPECT_THAT(left_out({"a: classifier = local:refit=0,align=0"}), testing::IsEmpty());
 }
 
 TEST(OldSettings, TodaysSettingsAreLeftAsTheyAre) {
   EXPECT_FALSE(convert_old_settings({{"adapter", "lora:rank=4"}, {"device", "cpu"}}).has_value());
-  for (const char* const text : {R"({"adapter":"lora:rank=4"})", "[1]", "no json", ""})
+  for (const char* const text :
+       {R"({"adapter":"lora:rank=4"})", R"({"classifier":"local:align=gaussian,ridge"})", "[1]",
+        "no json", ""})
     EXPECT_EQ(with_todays_settings(text), text);
 }
 
@@ -132,17 +152,18 @@ TEST(OldSettings, RecordsKeepTheirTypesAndOrderAndGetWhatCameLater) {
       R"({"seed":18446744073709551615,"adapter":"lora","lora-rank":4,"lora-alpha":4.0,)"
       R"("lora-targets":["key","value"],"lr":0.01,"schedule":"multistep","milestones":[0.25,0.5],)"
       R"("joint":false,"lanes":"4","device":"cuda","cuda-graphs":true})"));
-  EXPECT_EQ(json.dump(),
-            R"({"seed":18446744073709551615,)"
-            R"("adapter":"lora:rank=4,alpha=4,targets=key+value,a=kaiming","lr":0.01,)"
-            R"("schedule":"multistep:milestones=0.25+0.5,factor=0.1,warmup=0","joint":false,)"
-            R"("lanes":4,"device":"cuda:threads=1,graphs=true",)"
-            R"("augmentation":"crop-flip:min-scale=0.08","classifier":"local:refit=0,align=0",)"
-            R"("curvature":"empirical:scale=secant","head":"linear",)"
-            R"("image-transform":"resize-crop:size=224,crop=0,interpolation=auto,)"
-            R"(normalisation=backbone","merge":"closed-form:by=global,shrink=0",)"
-            R"("nonfinite":"stop","objective":"classes","penalty":"none",)"
-            R"("perturbation":"sign:epsilon=0.5"})");
+  EXPECT_EQ(
+      json.dump(),
+      R"({"seed":18446744073709551615,)"
+      R"("adapter":"lora:rank=4,alpha=4,targets=key+value,a=kaiming","lr":0.01,)"
+      R"("schedule":"multistep:milestones=0.25+0.5,factor=0.1,warmup=0","joint":false,)"
+      R"("lanes":4,"device":"cuda:threads=1,graphs=true",)"
+      R"("augmentation":"crop-flip:min-scale=0.08","classifier":"local:refit=0,align=none,normalise=false",)"
+      R"("curvature":"empirical:scale=secant","head":"linear",)"
+      R"("image-transform":"resize-crop:size=224,crop=0,interpolation=auto,)"
+      R"(normalisation=backbone","merge":"closed-form:by=global,shrink=0",)"
+      R"("nonfinite":"stop","objective":"classes","penalty":"none",)"
+      R"("perturbation":"sign:epsilon=0.5"})");
 }
 
 TEST(OldSettings, HaveASpellingOfToday) {
@@ -156,7 +177,13 @@ TEST(OldSettings, HaveASpellingOfToday) {
   EXPECT_EQ(today("head-refit", "maybe"), "classifier = local:refit=maybe");
   EXPECT_EQ(today("lora-targets", "query,fc1"), "adapter = lora:targets=query+fc1");
   EXPECT_EQ(today("head-refit", "true"), "classifier = local:refit=20");
-  EXPECT_EQ(today("head-align-epochs", "7"), "classifier = local:align=7");
+  EXPECT_EQ(today("head-align-epochs", "7"), "classifier = local:align=gaussian");
+  EXPECT_EQ(today("head-align", "true"), "classifier = local:align=gaussian");
+  EXPECT_EQ(today("head-align", "false"), "classifier = local:align=none");
+  EXPECT_EQ(today("classifier", "local:refit=2,align=7"),
+            "classifier = local:refit=2,align=gaussian");
+  EXPECT_FALSE(todays_spelling("classifier", "local:align=gaussian").has_value());
+  EXPECT_FALSE(todays_spelling("classifier", "ridge").has_value());
   EXPECT_EQ(today("ewc", "2"), "penalty = ewc:weight=2");
   EXPECT_FALSE(todays_spelling("lr", "1").has_value());
   EXPECT_FALSE(todays_spelling("", "1").has_value());

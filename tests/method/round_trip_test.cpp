@@ -78,6 +78,9 @@ RunConfig random_config(std::mt19937_64& random) {
   const bool same_classes = shares_head(config.scenario);
   if ((trains_weights || same_classes) && !head_kinds().make(config.head)->is_trained())
     config.head = "cosine";
+  if (key_in(config.classifier, "align") == "gaussian" &&
+      key_in(config.classifier, "normalise") == "true")
+    config.classifier = "local";
   const auto classifier = classifiers().make(config.classifier);
   const bool aligns_nothing =
       !head_kinds().make(config.head)->is_trained() || config.joint || same_classes;

@@ -74,6 +74,7 @@ TEST(Settings, NameKeyValueAndWhatIsAllowed) {
       {"merge", "magmax", "--merge none trains that way"},
       {"classifier", "local:refit=yes", "a whole number from 0"},
       {"classifier", "ridge:refit=3", "has no key 'refit'"},
+      {"classifier", "local:align=5", "none or gaussian"},
   };
   for (const auto& wrong : cases) {
     EXPECT_THAT(refusal_with({std::string("--") + wrong.key, wrong.value}),
@@ -99,15 +100,15 @@ TEST(Settings, RefusesContradictions) {
   EXPECT_THAT(refusal_with(with_neither({"--head=prototype"})),
               AllOf(HasSubstr("adapter = lora"), HasSubstr("to none")));
   EXPECT_THAT(refusal_with(with_neither(
-                  {"--head=prototype", "--adapter=none", "--classifier=local:align=5"})),
+                  {"--head=prototype", "--adapter=none", "--classifier=local:align=gaussian"})),
               HasSubstr("set head to one that is trained"));
   EXPECT_THAT(refusal_with(with_neither(
                   {"--head=prototype", "--adapter=none", "--scenario=domain-incremental"})),
               HasSubstr("the same classes again"));
   EXPECT_THAT(refusal_with({"--joint"}),
               AllOf(HasSubstr("perturbation = sign"), HasSubstr("merge = closed-form")));
-  EXPECT_THAT(refusal_with(with_neither({"--joint", "--classifier=local:align=3"})),
-              HasSubstr("classifier = local:align=3 aligns the heads of several tasks"));
+  EXPECT_THAT(refusal_with(with_neither({"--joint", "--classifier=local:align=gaussian"})),
+              HasSubstr("classifier = local:align=gaussian aligns the heads of several tasks"));
   EXPECT_THAT(refusal_with({"--classifier=local:refit=3", "--merge=none"}),
               HasSubstr("nothing to refit"));
   EXPECT_THAT(refusal_with(with_neither({"--joint", "--scenario=task-incremental"})),
@@ -139,7 +140,7 @@ TEST(Settings, JsonHasTypedValuesInTableOrder) {
   EXPECT_EQ(json["drop-last"], false);
   EXPECT_EQ(json["epochs"], 10);
   EXPECT_THAT(json["adapter"], StartsWith("lora:rank=10,alpha=10,targets=key+value"));
-  EXPECT_THAT(json["classifier"], StartsWith("local:refit=0,align=0"));
+  EXPECT_THAT(json["classifier"], StartsWith("local:refit=0,align=none,normalise=false"));
   EXPECT_EQ(json["device"], "auto:threads=1,share=false,graphs=true");
 }
 
@@ -244,8 +245,10 @@ TEST(Settings, HelpMarksWhatIsNotInThePaper) {
     std::replace(help.begin(), help.end(), '\n', ' ');
     EXPECT_THAT(help, testing::ContainsRegex("[Nn]ot in the paper")) << name;
   }
-  for (const auto& [name, key] :
-       {std::pair("classifier", "refit"), {"classifier", "align"}, {"curvature", "scale"}}) {
+  for (const auto& [name, key] : {std::pair("classifier", "refit"),
+                                  {"classifier", "align"},
+                                  {"classifier", "normalise"},
+                                  {"curvature", "scale"}}) {
     const Kind& kind = find_key(all_settings(), name)->kinds->kinds.front();
     const auto row = std::ranges::find(kind.keys, key, &SettingSpec::name);
     EXPECT_THAT(std::string(row->help),

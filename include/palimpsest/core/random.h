@@ -51,4 +51,7 @@ std::vector<std::int64_t> permutation(std::int64_t size, RandomStream stream);
 // Fills with uniform values in [-bound, bound).
 void fill_uniform(std::span<float> values, double bound, RandomStream stream);
 
+// Fills with standard normal values, two at a time (Box and Muller, 1958).
+void fill_normal(std::span<float> values, RandomStream stream);
+
 }  // namespace palimpsest

@@ -29,7 +29,18 @@ std::string heads_hash(std::span<const Head> heads);
 // between.
 std::string head_instance(std::string_view kind, double scale);
 std::vector<Head> heads_in(const NamedTensors& memory);
+// The same, each with the numbers that the memory has under "<own>/<task>/", as
+// "classifier/<text>", where it has some. Throws Error where these have another shape than the
+// head.
+std::vector<Head> heads_in(const NamedTensors& memory, std::string_view own);
+// Those that answer in a run: of the classifier `local` that has its own heads, where exactly one
+// has; else as heads_in(). Weight and bias of a linear head are divided by the norm of its logits
+// where the classifier has one.
+std::vector<Head> answering_heads(const NamedTensors& memory);
+// Whether an array of the memory is part of what they are made of, besides the trained heads.
+bool is_of_own_heads(std::string_view name);
 void put_head(NamedTensors& memory, std::int64_t task, Head head);
 void put_heads(NamedTensors& memory, std::vector<Head> heads);  // in place of all
+void put_head(NamedTensors& memory, std::string_view own, std::int64_t task, Head head);
 
 }  // namespace palimpsest

@@ -1,27 +1,51 @@
 #pragma once
-// Mean and variance of the features of each class, and features drawn from them: what remains of a
-// task's data when its heads are aligned with later ones (classifier local:align=N).
+// Mean and covariance of the features of each class, and features drawn from the normal
+// distribution that has them: what remains of a task's data when its heads are aligned with later
+// ones (classifier local:align=gaussian).
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <span>
 #include <vector>
 
 namespace palimpsest {
 
+// Directions of a class's covariance that are kept. That of n samples has n - 1 at most.
+inline constexpr std::int64_t kCovarianceRank = 128;
+
+// float32, on the host. The covariance of class c is factor[c]' factor[c] + rest[c] I.
 struct ClassStatistics {
-  std::int64_t classes = 0, features = 0;
-  std::vector<float> mean, variance;  // [classes, features]
-  bool operator==(const ClassStatistics&) const = default;
+  at::Tensor mean;    // [classes, features]
+  at::Tensor factor;  // [classes, rank, features]; rows of zeros where a class has fewer
+  at::Tensor rest;    // [classes]
+
+  std::int64_t classes() const { return mean.size(0); }
 };
 
-// features: [samples, features], row-major; targets: the class of each row, below `classes`. Sums
-// in float64 in the order of the samples, rounded once; variance over n - 1, 0 for a single sample.
-// Throws Error when a class has no sample.
-ClassStatistics class_statistics(std::span<const float> features,
-                                 std::span<const std::int64_t> targets, std::int64_t classes);
+// [classes, features]. features: [samples, features], row-major; targets: the class of each row,
+// below `classes`. Sums in float64 in the order of the samples, rounded once. Throws Error when a
+// class has no sample.
+std::vector<float> class_means(std::span<const float> features,
+                               std::span<const std::int64_t> targets, std::int64_t classes);
 
-// Appends `draws` rows for each class: independent normal numbers of its mean and variance, drawn
-// by (seed, task, class, draw), where the first class has the number `first_class`.
-void draw_features(const ClassStatistics& statistics, std::uint64_t seed, std::int64_t task,
-                   std::int64_t first_class, std::int64_t draws, std::vector<float>& rows);
+// Covariance over n - 1; none for a single sample. Exact where a class has no more than
+// kCovarianceRank + 1 samples; else its kCovarianceRank largest eigenvalues are, and the others are
+// replaced by their mean (probabilistic PCA; Tipping and Bishop, 1999). Computed in float64 on the
+// host. Calls progress_made() for each class. Throws Error when a class has no sample.
+ClassStatistics class_statistics(const at::Tensor& features, std::span<const std::int64_t> targets,
+                                 std::int64_t classes);
+
+// What a draw is a function of, with its number.
+struct ClassDraws {
+  std::uint64_t seed = 1;
+  std::int64_t task = 0;   // the newest
+  std::int64_t label = 0;  // of the class among all
+  std::int64_t first = 0, count = 0;
+};
+
+// [count, features] on the host: normal, with `mean_factor` times the mean of class c of the
+// statistics and its covariance + `ridge` I.
+at::Tensor draw_features(const ClassStatistics& statistics, std::int64_t c, double mean_factor,
+                         double ridge, const ClassDraws& draws);
 
 }  // namespace palimpsest

@@ -49,6 +49,7 @@ class KindSettings {
   // Throw Error when the kind has no such key, or one of another type.
   double number(std::string_view key) const;
   std::int64_t whole(std::string_view key) const;
+  bool is_on(std::string_view key) const;
   const std::string& word(std::string_view key) const;
   const std::vector<std::string>& words(std::string_view key) const;
   const SettingValue& value(std::string_view key) const;

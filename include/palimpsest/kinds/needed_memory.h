@@ -16,9 +16,10 @@ namespace palimpsest {
 // found ...: <reason>".
 struct NeededMemory {
   std::vector<std::string> names;
-  std::string settings;  // that need it: "--head cosine:scale=16"
-  std::string if_none;   // the reason where the part has no memory in the state
-  std::string if_other;  // where it has another instance's, and what to do
+  std::string settings;      // that need it: "--head cosine:scale=16"
+  std::string if_none;       // the reason where the part has no memory in the state
+  std::string if_other;      // where it has another instance's, and what to do
+  bool is_optional = false;  // used where it is there; the words are for no one
 };
 
 // "<instance>/<task>/<array>" for each array of each task.

@@ -37,8 +37,8 @@ struct HeadTrainingSettings {
 };
 HeadTrainingSettings head_training_settings(const RunConfig& config);
 
-// Of a short training after a merge, refit or alignment, on so many samples: without warm-up, which
-// is the task's own; and where all samples are fewer than a batch, they are one.
+// Of a head's refit after a merge, on so many samples: without warm-up, which is the task's own;
+// and where all samples are fewer than a batch, they are one.
 HeadTrainingSettings settings_after_merge(const RunConfig& config, std::int64_t samples,
                                           std::int64_t passes);
 
