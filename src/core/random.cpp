@@ -1,5 +1,7 @@
 #include "palimpsest/core/random.h"
 
+#include <cmath>
+#include <numbers>
 #include <numeric>
 #include <utility>
 
@@ -61,6 +63,15 @@ std::vector<std::int64_t> permutation(std::int64_t size, RandomStream stream) {
 
 void fill_uniform(std::span<float> values, double bound, RandomStream stream) {
   for (float& value : values) value = static_cast<float>((2 * stream.uniform() - 1) * bound);
+}
+
+void fill_normal(std::span<float> values, RandomStream stream) {
+  for (std::size_t i = 0; i < values.size(); i += 2) {
+    const double radius = std::sqrt(-2 * std::log(1 - stream.uniform()));
+    const double angle = 2 * std::numbers::pi * stream.uniform();
+    values[i] = static_cast<float>(radius * std::cos(angle));
+    if (i + 1 < values.size()) values[i + 1] = static_cast<float>(radius * std::sin(angle));
+  }
 }
 
 }  // namespace palimpsest

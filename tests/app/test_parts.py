@@ -12,6 +12,10 @@ from tiers import quick
 
 KINDS = {
     "ridge": ["--classifier", "ridge"],
+    "projection": ["--classifier", "ridge:projection=100"],
+    "shared": ["--classifier", "gaussian"],
+    "class": ["--classifier", "gaussian:covariance=class"],
+    "prototype": ["--classifier", "prototype"],
     "covariance": ["--adapter", "lora:rank=4,alpha=4,a=covariance"],
     "cosface": ["--objective", "cosface:scale=16,margin=0.1", "--head", "cosine"],
 }

@@ -19,6 +19,7 @@ enum class Purpose : std::uint8_t {
   kMergeDrop = 6,
   kClassFeatures = 16,
   kFisherLabel = 17,
+  kProjection = 18,
   kTest = 255,
 };
 
@@ -50,5 +51,8 @@ std::vector<std::int64_t> permutation(std::int64_t size, RandomStream stream);
 
 // Fills with uniform values in [-bound, bound).
 void fill_uniform(std::span<float> values, double bound, RandomStream stream);
+
+// Fills with standard normal values, two at a time (Box and Muller, 1958).
+void fill_normal(std::span<float> values, RandomStream stream);
 
 }  // namespace palimpsest
