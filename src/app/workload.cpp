@@ -21,6 +21,9 @@ double forward_passes(const RunConfig& config, const Method& method, double task
   const bool takes_all = method.merge->known_alpha(0).value_or(1) == 1;
   const double moved = !merges ? 0 : takes_all ? (tasks - 1) / tasks : 1;
   double passes = method.takes_features() ? 1 + moved : 0;
+  const bool before = std::ranges::any_of(
+      method.classifiers, [](const auto& one) { return one->takes_features_before(); });
+  if (merges && before) passes += (tasks - 1) / tasks;
   if (measures && method.curvature->needs_loss_before()) ++passes;
   return config.error_budget ? passes + moved * (measures ? 1 : 2) : passes;
 }

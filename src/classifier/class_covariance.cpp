@@ -11,8 +11,15 @@
 namespace palimpsest {
 namespace {
 
-// rows' rows + rest I by its eigenvectors of the largest eigenvalues; the mean of the others
-// stands for each of them.
+ClassCovariance zero_covariance(std::int64_t features) {
+  return {.factor = at::zeros({0, features}, at::kDouble), .rest = 0};
+}
+
+std::string at_name(const std::string& instance, const char* name) { return instance + '/' + name; }
+
+}  // namespace
+
+// Each of the other eigenvalues becomes their mean.
 ClassCovariance compressed(const at::Tensor& rows, double rest) {
   const std::int64_t features = rows.size(1);
   const bool is_wide = rows.size(0) < features;
@@ -31,14 +38,6 @@ ClassCovariance compressed(const at::Tensor& rows, double rest) {
   const at::Tensor lengths = kept.sub(share).clamp_min(0).sqrt().unsqueeze(1);
   return {.factor = factor.mul(lengths).to(at::kCPU), .rest = rest + share};
 }
-
-ClassCovariance zero_covariance(std::int64_t features) {
-  return {.factor = at::zeros({0, features}, at::kDouble), .rest = 0};
-}
-
-std::string at_name(const std::string& instance, const char* name) { return instance + '/' + name; }
-
-}  // namespace
 
 std::vector<ClassCovariance> class_covariances(const TaskFeatures& task, const ClassMeans& means) {
   std::vector<ClassCovariance> all;

@@ -19,6 +19,9 @@ struct ClassCovariance {
   double rest = 0;    // the mean variance of the directions that are not kept
 };
 
+// rows' rows + rest I, by its eigenvectors of the kMostDirections largest eigenvalues.
+ClassCovariance compressed(const at::Tensor& rows, double rest);
+
 // Of every class of a task around its mean, over n - 1; of one sample: zero.
 std::vector<ClassCovariance> class_covariances(const TaskFeatures& task, const ClassMeans& means);
 

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "class_covariance.h"
+#include "drift.h"
 #include "feature_sums.h"
 #include "palimpsest/core/progress.h"
 #include "palimpsest/core/text.h"
@@ -132,13 +133,19 @@ class Gaussian : public Classifier {
   explicit Gaussian(const KindSettings& settings)
       : Classifier(settings),
         by_class_(settings.word("covariance") == "class"),
-        shrink_(number_or_auto(settings, "shrink")) {}
+        shrink_(number_or_auto(settings, "shrink")),
+        follows_drift_(settings.word("drift") == "linear") {}
+
+  bool takes_features_before() const override { return follows_drift_; }
 
   void learn(TaskPasses& passes, const AdaptedWeights& merged, const ClassesSeen& seen,
              NamedTensors& memory) const override {
+    const bool has_drifted = follows_drift_ && seen.by_task.size() > 1 && passes.before() != merged;
+    const at::Tensor before = has_drifted ? passes.features_before() : at::Tensor();
     TaskFeatures task = task_features(passes, merged);
-    if (by_class_) task.rows = directions(task.rows);
     learn_on_root(passes, memory, instance(), [&] {
+      if (has_drifted) follow_drift(drift_map(before, task.rows), memory);
+      if (by_class_) task.rows = directions(task.rows);
       const ClassMeans known = class_means_in(memory, instance(), task.features());
       const ClassMeans own = class_means(task), all = joined_means(known, own, seen);
       by_class_ ? learn_classes(task, known, own, seen, memory)
@@ -228,7 +235,25 @@ class Gaussian : public Classifier {
             .if_other = reason};
   }
 
-  // On rank 0, as learn_classes.
+  // On rank 0, as what follows: the statistics of the tasks before go where their features went.
+  void follow_drift(const at::Tensor& map, NamedTensors& memory) const {
+    const std::int64_t width = map.size(0);
+    const ClassMeans known = class_means_in(memory, instance(), width);
+    put_class_means(memory, instance(), moved(known, map),
+                    by_class_ ? Keeper::kEveryRank : Keeper::kRoot);
+    if (by_class_) {
+      put_class_covariances(memory, instance(),
+                            moved(class_covariances_in(memory, instance(), width), map));
+      return;
+    }
+    const TensorDims packed = {width * (width + 1) / 2};
+    const auto& scatter = memory.values<double>(array("scatter"), packed);
+    const at::Tensor square = symmetric(unpacked_triangle(scatter, width, map.device()));
+    memory.put(array("scatter"), {.dims = packed,
+                                  .values = packed_triangle(moved_covariance(square, map)),
+                                  .keeper = Keeper::kRoot});
+  }
+
   void learn_shared(const TaskFeatures& task, const ClassMeans& known, const ClassMeans& own,
                     const ClassMeans& all, const ClassesSeen& seen, NamedTensors& memory) const {
     const at::Device device = task.rows.device();
@@ -262,6 +287,7 @@ class Gaussian : public Classifier {
 
   bool by_class_;
   std::optional<double> shrink_;  // none: chosen
+  bool follows_drift_;
 };
 
 }  // namespace
@@ -287,7 +313,14 @@ ClassifierKind gaussian_classifier() {
                     .choices = {"auto"},
                     .help = "How many times the mean of its diagonal is added to the diagonal of a "
                             "covariance. auto: the power of ten from 0.001 to 100 that serves "
-                            "every fifth training sample of the newest task best."}},
+                            "every fifth training sample of the newest task best."},
+                   {.name = "drift",
+                    .type = Type::kWord,
+                    .default_value = std::string("none"),
+                    .choices = {"none", "linear"},
+                    .help = "linear: means and covariances of old classes are moved by the linear "
+                            "map that takes the newest task's features from before it to after "
+                            "it (SLDC; Rao et al., 2026)."}},
           .make = make_kind<Gaussian>};
 }
 

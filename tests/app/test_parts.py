@@ -15,6 +15,7 @@ KINDS = {
     "projection": ["--classifier", "ridge:projection=100"],
     "shared": ["--classifier", "gaussian"],
     "class": ["--classifier", "gaussian:covariance=class"],
+    "drift": ["--classifier", "gaussian:drift=linear"],
     "prototype": ["--classifier", "prototype"],
     "covariance": ["--adapter", "lora:rank=4,alpha=4,a=covariance"],
     "cosface": ["--objective", "cosface:scale=16,margin=0.1", "--head", "cosine"],

@@ -134,5 +134,65 @@ TEST_F(GaussianClassifier, OfACovarianceByClassChoosesItsShrinkageOnTheNewestTas
   EXPECT_EQ(memory.values<double>(concat("classifier/", text, "/shrink"), {1})[0], shrink);
 }
 
+// Old means and covariances go where a linear map takes the newest task's features: here from those
+// of other weights to the pretrained ones.
+class GaussianDrift : public ClassifierTest {
+ protected:
+  GaussianDrift() {
+    std::vector<float> weights = *stream_.pretrained();
+    fill_uniform(weights, 0.1, RandomStream(3, Purpose::kTest, 0, 0));
+    before_ = make_weights(std::move(weights));
+  }
+
+  at::Tensor features_before(const Task& task) {
+    TaskPasses passes(session_, task, *objective_);
+    return passes.features(before_).to(at::kDouble);
+  }
+
+  // Of the second task, by the formula.
+  at::Tensor map() {
+    const at::Tensor x = directions(features_before(second_)).t(),
+                     y = directions(dense(second_).f).t();
+    const double w = std::exp(-13.0 / 32);
+    return (1 - w) * y.mm(x.t()).mm(at::linalg_inv(x.mm(x.t()) + 1e-4 * eye(32))) + w * eye(32);
+  }
+};
+
+TEST_F(GaussianDrift, MovesMeansAndTheSharedCovariance) {
+  const std::string text = "gaussian:shrink=0.5,drift=linear";
+  const NamedTensors memory = learned(text, kBoth);
+  const Dense one = dense(first_), two = dense(second_);
+  const at::Tensor a = map();
+  ASSERT_GT((a - eye(32)).norm().item<double>(), 0.1);
+  const at::Tensor within = (a.mm(scatter(one)).mm(a.t()) + scatter(two)) / (32 + 13 - 4);
+  const at::Tensor means = at::cat({one.means().mm(a.t()), two.means()});
+  expect_near(contrasts(scores(text, memory, kBoth, one.f)),
+              contrasts(discriminant(one.f, means, shrunk(within, 0.5))));
+}
+
+TEST_F(GaussianDrift, MovesMeansAndTheCovarianceOfEveryClass) {
+  const std::string text = "gaussian:covariance=class,shrink=1,drift=linear";
+  const NamedTensors memory = learned(text, kBoth);
+  const Dense two{directions(dense(second_).f), dense(second_).y};
+  const Dense one{directions(dense(first_).f), dense(first_).y};
+  const at::Tensor a = map();
+  std::vector<at::Tensor> covariances;
+  for (const std::int64_t c : {0, 1})
+    covariances.push_back(shrunk(a.mm(one.centred(c).t().cov()).mm(a.t()), 1));
+  for (const std::int64_t c : {0, 1}) covariances.push_back(shrunk(two.centred(c).t().cov(), 1));
+  expect_near(
+      scores(text, memory, kBoth, one.f),
+      correlation_scores(one.f, at::cat({one.means().mm(a.t()), two.means()}), covariances));
+}
+
+// A backbone that stays has no drift, and needs no second pass.
+TEST_F(GaussianDrift, IsNoneWhereTheWeightsStay) {
+  before_ = stream_.pretrained();
+  const NamedTensors memory = learned("gaussian:drift=linear", kBoth);
+  const NamedTensors plain = learned("gaussian", kBoth);
+  EXPECT_EQ(memory.values<float>("classifier/gaussian:drift=linear/weight", {4, 32}),
+            plain.values<float>("classifier/gaussian/weight", {4, 32}));
+}
+
 }  // namespace
 }  // namespace palimpsest

@@ -78,7 +78,7 @@ TEST_F(RidgeClassifier, ProjectsAtRandom) {
   }
 }
 
-// A run that continues under another seed goes on with the R that its sums were made with.
+// A run that continues under another seed keeps the R that its sums were made with.
 TEST_F(RidgeClassifier, KeepsItsProjectionUnderAnotherSeed) {
   const std::string text = "ridge:projection=40";
   const NamedTensors memory = learned(text, kBoth);

@@ -60,7 +60,7 @@ class ClassifierTest : public StreamTest {
 
   void learn(const std::string& text, const Task& task, const ClassesSeen& seen,
              NamedTensors& memory) {
-    TaskPasses passes(session_, task, *objective_);
+    TaskPasses passes(session_, task, *objective_, before_);
     classifiers().make(text)->learn(passes, stream_.pretrained(), seen, memory);
   }
 
@@ -81,6 +81,7 @@ class ClassifierTest : public StreamTest {
   }
 
   Session session_;
+  AdaptedWeights before_ = stream_.pretrained();
   const std::unique_ptr<Objective> objective_ = objectives().make("classes");
   Task first_, second_;
 };

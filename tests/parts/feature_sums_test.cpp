@@ -87,7 +87,8 @@ TEST_P(SumsOfFeatures, CountWhatTheyKeep) {
 
 INSTANTIATE_TEST_SUITE_P(OfEveryKind, SumsOfFeatures,
                          testing::Values("ridge", "ridge:projection=50", "gaussian",
-                                         "gaussian:covariance=class", "prototype"),
+                                         "gaussian:covariance=class", "gaussian:drift=linear",
+                                         "gaussian:covariance=class,drift=linear", "prototype"),
                          [](const auto& info) {
                            std::string name(info.param);
                            std::erase_if(name, [](char c) { return std::isalnum(c) == 0; });

@@ -84,6 +84,9 @@ class Classifier {
   // Whether it requests the features of a task's training samples after its merge.
   virtual bool takes_features() const { return true; }
 
+  // And those before the task, from the second one on.
+  virtual bool takes_features_before() const { return false; }
+
   // Whether it trains the newest head once more after a merge; all heads together.
   virtual bool refits_heads() const { return false; }
   virtual bool aligns_heads() const { return false; }
