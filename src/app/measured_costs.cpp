@@ -117,8 +117,8 @@ class MeasuredRun : RunListener {
     return {agreed(result.fisher), agreed(result.forward)};
   }
 
-  // Bytes that more samples and more classes take: features of a whole task, and those that all
-  // heads are aligned on, with what they are drawn from, at most, once and in a copy.
+  // Bytes that more samples and more classes take: features of a whole task; those that all heads
+  // are aligned on, with what they are drawn from, at most, once and in a copy; sums of classifiers.
   double counted() const {
     const auto largest =
         std::ranges::max_element(tasks_, {}, [](const Task& task) { return task.train.size(); });
@@ -129,7 +129,15 @@ class MeasuredRun : RunListener {
     constexpr std::int64_t kForEach = kDrawsPerClass + 2 * (kCovarianceRank + 1);
     for (const auto& classifier : run_.method.classifiers)
       if (classifier->aligns_heads()) vectors += kForEach * classes;
-    return sizeof(float) * static_cast<double>(vectors * run_.session.model->feature_size());
+    const std::int64_t width = run_.session.model->feature_size();
+    const auto learned = [&](std::int64_t samples, std::span<const Task> tasks) {
+      const ClassesSeen seen = classes_seen(tasks, run_.session.config.scenario);
+      return classifier_cost(run_.method, samples, width, seen.count()).bytes();
+    };
+    const std::span<const Task> all(tasks_);
+    return sizeof(float) * static_cast<double>(vectors * width) +
+           learned(largest->train.size(), all) -
+           learned(trained_samples_, all.first(std::min<std::size_t>(2, all.size())));
   }
 
  private:

@@ -85,13 +85,19 @@ double matrix_rate(at::ScalarType type, std::int64_t width) {
          watch.seconds();
 }
 
+// Seconds of an operation in float64: half the rate of the machine file's float32, or measured.
+double double_seconds(const Machine& machine, std::int64_t width) {
+  if (machine.fp32_rate > 0) return 2 / (machine.share * machine.fp32_rate);
+  return 1 / matrix_rate(at::kDouble, width);
+}
+
 // Counts, a line each.
 Rows count_rows(const RunConfig& config, const Workload& work, std::int64_t ranks) {
   const std::int64_t passes = config.epochs * config.passes_per_epoch;
   const double samples = static_cast<double>(passes * work.tasks * work.train_samples);
   const double gradient = sizeof(float) * static_cast<double>(work.trained());
   const std::int64_t lanes = over_ranks(work, ranks).lanes;
-  return {
+  Rows rows = {
       {"parameters", grouped(work.model.parameters())},
       {"adapted weights", grouped(work.adapted)},
       {"trained per task", grouped(work.trained())},
@@ -102,6 +108,11 @@ Rows count_rows(const RunConfig& config, const Workload& work, std::int64_t rank
       {"training work", fixed(samples * operations_per_sample(work).training / 1e12, 1) + " TFLOP"},
       {"sent per step and rank",
        byte_count(exchanged_bytes(gradient, lanes, ranks, work.ordered))}};
+  if (work.classifier_operations > 0) {
+    rows.push_back({"classifier", fixed(work.classifier_operations / 1e12, 3) +
+                                      " TFLOP a task in float64, on rank 0 alone"});
+  }
+  return rows;
 }
 
 Rows memory_rows(const CountedMemory& memory, bool on_device) {
@@ -114,7 +125,8 @@ Rows memory_rows(const CountedMemory& memory, bool on_device) {
           {"  Fisher", byte_count(memory.fisher) + " after it: the greater counts"},
           {"  curvature",
            byte_count(memory.curvature) +
-               (on_device ? ", on rank 0 alone and in its host memory" : ", on rank 0 alone")}};
+               (on_device ? ", on rank 0 alone and in its host memory" : ", on rank 0 alone")},
+          {"  classifier", byte_count(memory.classifier) + ", on rank 0 alone"}};
 }
 
 Rows memory_rows(const MeasuredCosts& measured) {
@@ -160,7 +172,7 @@ Costs counted_costs(const RunConfig& config, const Machine& machine, const Workl
           .room = machine.memory,
           .memory = memory_rows(memory, machine.accelerator),
           .source = concat(
-              "Nothing of the run was measured: its memory is counted, without what classifiers "
+              "Nothing of the run was measured: its memory is counted, without what aligned heads "
               "and a data-driven start of A take, and a rank is taken to reach ",
               percent(machine.share, 0), " % of ", teraflops(rate), " in ", name(config.precision),
               is_named ? " (machine file)." : " (products of matrices, measured now).")};
@@ -300,6 +312,8 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
       make_backbone(*inputs->weights, inputs->backbone, inputs->choice, at::kCPU);  // or refused
     costs = counted_costs(config, machine, work, first);
   }
+  if (work.classifier_operations > 0)
+    costs.compute.operation = double_seconds(machine, work.model.width);
   if (machine.input_rate > 0) costs.compute.input = 1 / machine.input_rate;
   rows.insert(rows.end(), costs.memory.begin(), costs.memory.end());
   return concat(

@@ -8,6 +8,7 @@
 #include "palimpsest/comm/host_group.h"
 #include "palimpsest/comm/watchdog.h"
 #include "palimpsest/config/run_config.h"
+#include "palimpsest/method/method.h"
 #include "palimpsest/plan/forecast.h"
 #include "palimpsest/plan/workload.h"
 #include "palimpsest/session/inputs.h"
@@ -25,6 +26,10 @@ struct SketchedStream {
 // As the settings, the model and the stream say.
 Workload make_workload(const RunConfig& config, const Inputs& inputs);
 Workload make_workload(const RunConfig& config, const SketchedStream& stream);
+
+// Of all classifiers together.
+ClassifierCost classifier_cost(const Method& method, std::int64_t samples, std::int64_t features,
+                               std::int64_t classes);
 
 struct MeasuredCosts {
   ComputeCost cost = {};  // of the slowest of the ranks, which measure at the same time

@@ -21,6 +21,9 @@ double forward_passes(const RunConfig& config, const Method& method, double task
   const bool takes_all = method.merge->known_alpha(0).value_or(1) == 1;
   const double moved = !merges ? 0 : takes_all ? (tasks - 1) / tasks : 1;
   double passes = method.takes_features() ? 1 + moved : 0;
+  const bool before = std::ranges::any_of(
+      method.classifiers, [](const auto& one) { return one->takes_features_before(); });
+  if (merges && before) passes += (tasks - 1) / tasks;
   if (measures && method.curvature->needs_loss_before()) ++passes;
   return config.error_budget ? passes + moved * (measures ? 1 : 2) : passes;
 }
@@ -52,6 +55,17 @@ Workload make_workload(const RunConfig& config, const BackboneConfig& backbone, 
   return work;
 }
 
+// With tasks of the same size, of which `most` is the largest, and so many classes in the end.
+void count_classifier(const RunConfig& config, std::int64_t most, std::int64_t classes,
+                      Workload& work) {
+  const Method method = make_method(config);
+  const std::int64_t width = work.model.width;
+  work.classifier_bytes = classifier_cost(method, most, width, classes).bytes();
+  const std::int64_t half = (classes + work.most_classes) / 2;  // are seen, on average
+  work.classifier_operations =
+      2 * classifier_cost(method, work.train_samples, width, half).operations;
+}
+
 // A frozen backbone's features are made once, whatever the number of passes.
 std::int64_t step_count(const RunConfig& config, const Workload& work, std::int64_t samples) {
   BatchSettings batches = batch_settings(config);
@@ -60,6 +74,20 @@ std::int64_t step_count(const RunConfig& config, const Workload& work, std::int6
 }
 
 }  // namespace
+
+ClassifierCost classifier_cost(const Method& method, std::int64_t samples, std::int64_t features,
+                               std::int64_t classes) {
+  ClassifierCost all;
+  for (const auto& classifier : method.classifiers) {
+    const ClassifierCost one =
+        classifier->cost({.samples = samples, .features = features, .seen = classes});
+    all.kept_on_root += one.kept_on_root;
+    all.kept_everywhere += one.kept_everywhere;
+    all.at_work = std::max(all.at_work, one.at_work);  // one after another
+    all.operations += one.operations;
+  }
+  return all;
+}
 
 Workload make_workload(const RunConfig& config, const Inputs& inputs) {
   const auto* const vit = std::get_if<VitConfig>(&inputs.backbone);
@@ -85,6 +113,10 @@ Workload make_workload(const RunConfig& config, const Inputs& inputs) {
   work.mean_tokens = static_cast<double>(tokens) / static_cast<double>(work.train_samples);
   for (std::int64_t* const of_all : {&work.steps, &work.train_samples, &work.test_samples})
     *of_all /= work.tasks;
+  const std::int64_t largest = std::ranges::max(inputs.tasks, {}, [](const Task& task) {
+                                 return task.train.size();
+                               }).train.size();
+  count_classifier(config, largest, classes_seen(inputs.tasks, config.scenario).count(), work);
   return work;
 }
 
@@ -107,6 +139,9 @@ Workload make_workload(const RunConfig& config, const SketchedStream& stream) {
   work.longest_tokens =
       vit != nullptr ? image_tokens(*vit, config.image_transform.size) : stream.tokens;
   work.mean_tokens = static_cast<double>(work.longest_tokens);
+  count_classifier(config, stream.train_samples,
+                   shares_head(config.scenario) ? stream.classes : stream.tasks * stream.classes,
+                   work);
   return work;
 }
 

@@ -11,7 +11,9 @@ namespace palimpsest {
 // clang-format off
 #define PALIMPSEST_CLASSIFIERS(ROW) \
   ROW(local_classifier) \
-  ROW(ridge_classifier)
+  ROW(ridge_classifier) \
+  ROW(gaussian_classifier) \
+  ROW(prototype_classifier)
 
 // clang-format on
 

@@ -1,243 +1,283 @@
-// Ridge regression on the features of all tasks, as RanPAC without its projection (McDonnell et
-// al., NeurIPS 2023): G = sum f f' and Q = sum y f' over the samples of every task, taken in at its
-// own theta_hat_t; the weights of all classes are W = Q (G + lambda I)^-1, and the logits W f.
-// lambda is chosen on the newest task's training samples alone: fitted on four of five, it has the
-// least squared error on the fifth, among 10^-8, 10^-7, ..., 10^8. One eigendecomposition serves
-// all of them. Sums by lane, in float64; one triangle of G and all solving on rank 0.
+// Ridge regression on the features of all tasks (RanPAC; McDonnell et al., NeurIPS 2023): with h =
+// f, or h = ReLU(f R) for random normal numbers R, G = sum h h' and Q = sum y h' over the samples
+// of every task, taken in at its own theta_hat_t; the weights of all classes are W = Q (G + lambda
+// I)^-1, and the logits W h. lambda=auto is RanPAC's rule: on the newest task's training samples
+// alone, fitted on four of five, it has the least squared error on the fifth, among 10^-8, 10^-7,
+// ..., 10^8.
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 
+#include <array>
 #include <cmath>
+#include <limits>
 
-#include "palimpsest/classifier/classifier.h"
+#include "feature_sums.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/progress.h"
+#include "palimpsest/core/random.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/device/host_copy.h"
 
 namespace palimpsest {
 namespace {
 
-constexpr std::string_view kInstance = "classifier/ridge";
-constexpr std::int64_t kFolds = 5;  // every fifth sample is kept out to choose lambda
+constexpr int kLeastPower = -8, kGreatestPower = 8;  // of 10, for lambda
 
-std::string array_name(std::string_view array) { return concat(kInstance, '/', array); }
+// f, or ReLU(f R). R is drawn again where it is used.
+struct HiddenLayer {
+  at::Tensor projection;  // R [features, width]; undefined: none
 
-// Where the upper triangle of [d, d] is in the flat matrix, row by row.
-at::Tensor triangle(std::int64_t d, at::Device device) {
-  const at::Tensor at = at::triu_indices(d, d, 0, at::TensorOptions(device).dtype(at::kLong));
-  return at[0].mul(d).add(at[1]);
-}
-
-at::Tensor from_triangle(const at::Tensor& packed, std::int64_t d) {
-  at::Tensor full = at::zeros({d * d}, packed.options());
-  full.index_copy_(0, triangle(d, packed.device()), packed);
-  full = full.view({d, d});
-  return full.add(full.triu(1).t());
-}
-
-// Sums over samples; on the host, float64.
-struct Sums {
-  at::Tensor gram;     // the upper triangle of sum f f'
-  at::Tensor moments;  // [classes, d], sum y f'
-  double samples = 0;
-
-  Sums plus(const Sums& other) const {
-    return {gram + other.gram, moments + other.moments, samples + other.samples};
+  at::Tensor operator()(const at::Tensor& features) const {
+    return projection.defined() ? features.mm(projection).relu_() : features;
   }
 };
 
-// What one task adds: its samples to fit on, and those that are kept out.
-struct TaskSums {
-  Sums fitted, kept_out;
-};
-
-// On rank 0; undefined tensors elsewhere.
-TaskSums sum_task(TaskPasses& passes, const AdaptedWeights& weights) {
-  const at::Tensor& features = passes.features(weights);
-  const Task& task = passes.task();
-  const std::int64_t d = features.size(1), classes = std::ssize(task.classes);
-  const std::int64_t half = d * (d + 1) / 2 + classes * d + 1;
-  const at::Tensor upper = triangle(d, features.device());
-  const auto add = [&](const at::Tensor& rows, const at::Tensor& targets,
-                       std::span<const std::int64_t> positions, const at::Tensor& sums) {
-    const at::Tensor all = rows.to(at::kDouble);
-    const at::Tensor labels = at::one_hot(targets, classes).to(at::kDouble);
-    for (const bool is_kept_out : {false, true}) {
-      std::vector<std::int64_t> chosen;
-      for (std::size_t i = 0; i < positions.size(); ++i) {
-        if ((positions[i] % kFolds == kFolds - 1) == is_kept_out)
-          chosen.push_back(static_cast<std::int64_t>(i));
-      }
-      if (chosen.empty()) continue;
-      const at::Tensor index = queued_copy(at::tensor(chosen), rows.device());
-      const at::Tensor f = all.index_select(0, index), y = labels.index_select(0, index);
-      at::Tensor part = sums.narrow(0, is_kept_out ? half : 0, half);
-      part.add_(at::cat({f.t().mm(f).flatten().index_select(0, upper), y.t().mm(f).flatten(),
-                         at::full({1}, static_cast<double>(chosen.size()), f.options())}));
-    }
-  };
-  LaneSum lanes = sum_rows(passes.session(), task, features, 2 * half, add);
-  at::Tensor total = lanes.reduce_to_root();
-  if (!total.defined()) return {};
-  total = total.to(at::kCPU);
-  const auto sums_at = [&](std::int64_t first) {
-    const at::Tensor part = total.narrow(0, first, half);
-    return Sums{.gram = part.narrow(0, 0, upper.size(0)),
-                .moments = part.narrow(0, upper.size(0), classes * d).view({classes, d}),
-                .samples = part[half - 1].item<double>()};
-  };
-  return {.fitted = sums_at(0), .kept_out = sums_at(half)};
+at::Tensor normal_numbers(std::uint64_t seed, at::IntArrayRef shape, at::Device device) {
+  at::Tensor values = at::empty(shape);
+  fill_normal({values.mutable_data_ptr<float>(), static_cast<std::size_t>(values.numel())},
+              RandomStream(seed, Purpose::kProjection, 0, 0));
+  return values.to(device);
 }
 
-// True where there is nothing, on other ranks than 0.
-bool are_finite(const TaskSums& task) {
-  return !task.fitted.gram.defined() ||
-         task.fitted.plus(task.kept_out).gram.isfinite().all().item<bool>();
-}
-
-double mean_diagonal(const at::Tensor& gram) { return gram.diagonal().mean().item<double>(); }
-
-// The squared error on what was kept out is n - 2 <W, Q> + <W G, W>, with G and Q of it.
-double chosen_lambda(const TaskSums& task) {
-  const std::int64_t d = task.fitted.moments.size(1);
-  const at::Tensor gram = from_triangle(task.fitted.gram, d);
-  if (task.kept_out.samples == 0 || task.fitted.samples == 0)
-    return 0.1 * mean_diagonal(from_triangle(task.fitted.plus(task.kept_out).gram, d));
-  const auto [values, vectors] = at::linalg_eigh(gram);
-  const at::Tensor fitted = task.fitted.moments.mm(vectors);
-  const at::Tensor kept_out = task.kept_out.moments.mm(vectors);
-  const at::Tensor metric = vectors.t().mm(from_triangle(task.kept_out.gram, d)).mm(vectors);
-  double best = 0, least = HUGE_VAL;
-  for (int power = -8; power <= 8; ++power) {
-    const double lambda = std::pow(10.0, power);
-    const at::Tensor w = fitted.div(values.clamp_min(0) + lambda);
-    const double error = task.kept_out.samples - 2 * w.mul(kept_out).sum().item<double>() +
-                         w.mm(metric).mul(w).sum().item<double>();
-    if (error < least) {
-      least = error;
-      best = lambda;
+// lambda = 10^-8, ..., 10^8: the squared errors on what was kept out, added up by blocks.
+class LambdaErrors {
+ public:
+  // Predictions for rows [rows, basis] are rows diag(1 / (values + lambda)) targets.
+  void add(const at::Tensor& rows, const at::Tensor& values, const at::Tensor& targets,
+           const at::Tensor& labels) {
+    for (std::size_t i = 0; i < errors_.size(); ++i) {
+      const at::Tensor w = targets.div(values.add(lambda(i)).unsqueeze(1));
+      errors_[i] += labels.sub(rows.mm(w)).square().sum().item<double>();
     }
   }
-  return best;
-}
 
-struct Learned {
-  Sums all;           // on rank 0
-  at::Tensor weight;  // [classes, d] float32; on every rank, on the host
+  double best() const {
+    return lambda(static_cast<std::size_t>(std::ranges::min_element(errors_) - errors_.begin()));
+  }
+
+ private:
+  static double lambda(std::size_t i) { return std::pow(10.0, kLeastPower + static_cast<int>(i)); }
+
+  std::array<double, kGreatestPower - kLeastPower + 1> errors_ = {};
 };
 
-// The sums of the tasks before, on the host: of no sample where there was none.
-Sums known_sums(const NamedTensors& memory, std::int64_t d) {
-  if (!memory.contains(array_name("gram"))) {
-    return {.gram = at::zeros({d * (d + 1) / 2}, at::kDouble),
-            .moments = at::zeros({0, d}, at::kDouble)};
+// One eigendecomposition serves all candidates: of G, or of the samples' products with one another
+// where the samples are fewer than the features.
+double chosen_lambda(const TaskFeatures& task) {
+  const TaskFeatures fitted = task.fitted(), kept_out = task.kept_out();
+  const auto options = task.rows.options().dtype(at::kDouble);
+  const std::int64_t width = task.features();
+  if (kept_out.samples() == 0)  // a tenth of the mean of G's diagonal
+    return 0.1 * task.rows.to(at::kDouble).square().sum().item<double>() /
+           static_cast<double>(width);
+  at::Tensor values, basis, targets;  // basis: [width, eigenvalues]
+  if (fitted.samples() < width) {
+    const at::Tensor rows = fitted.rows.to(at::kDouble);
+    const at::Tensor products = at::zeros({fitted.samples(), fitted.samples()}, options);
+    products.addmm_(rows, rows.t());
+    const auto [squares, vectors] = at::linalg_eigh(products);
+    values = squares;
+    targets = vectors.t().mm(at::one_hot(fitted.targets, task.classes).to(at::kDouble));
+    basis = rows.t().mm(vectors);
+  } else {
+    const at::Tensor gram = at::zeros({width, width}, options);
+    const at::Tensor moments = at::zeros({width, task.classes}, options);
+    for_each_block(fitted, [&](const at::Tensor& rows, const at::Tensor& labels) {
+      add_products(gram, rows);
+      moments.addmm_(rows.t(), labels);
+    });
+    const auto [squares, vectors] = at::linalg_eigh(gram, "U");
+    values = squares;
+    targets = vectors.t().mm(moments);
+    basis = vectors;
   }
-  const auto& gram = memory.values<double>(array_name("gram"), {d * (d + 1) / 2});
-  const auto& moments = memory.values<double>(array_name("moments"), {kAnySize, d});
-  return {.gram = at::tensor(gram, at::kDouble),
-          .moments = at::tensor(moments, at::kDouble).view({-1, d})};
-}
-
-// The task's classes among all.
-Sums with_all_classes(const Sums& known, const Sums& task, const ClassesSeen& seen) {
-  const std::int64_t first = seen.first(seen.by_task.size() - 1);
-  Sums all{.gram = known.gram + task.gram,
-           .moments = at::zeros({seen.count(), known.moments.size(1)}, at::kDouble)};
-  all.moments.narrow(0, 0, known.moments.size(0)).add_(known.moments);
-  all.moments.narrow(0, first, task.moments.size(0)).add_(task.moments);
-  return all;
-}
-
-Learned learned(TaskPasses& passes, const AdaptedWeights& weights, const ClassesSeen& seen,
-                const NamedTensors& memory) {
-  const c10::NoGradGuard no_grad;
-  Session& session = passes.session();
-  const std::int64_t d = session.model->feature_size();
-  const TaskSums task = sum_task(passes, weights);
-  if (session.group.any(!are_finite(task), "check of the features")) {
-    throw DivergedError(concat("task ", passes.task().index + 1,
-                               ": features of its training samples are not finite"));
-  }
-  std::vector<float> weight(static_cast<std::size_t>(seen.count() * d));
-  Learned result;
-  session.group.work("ridge regression on rank 0", [&] {
-    if (!session.is_root()) return;
-    result.all = with_all_classes(known_sums(memory, d), task.fitted.plus(task.kept_out), seen);
-    const at::Tensor regular = from_triangle(result.all.gram, d) +
-                               chosen_lambda(task) * at::eye(d, at::TensorOptions(at::kDouble));
-    const at::Tensor solved =
-        at::cholesky_solve(result.all.moments.t(), at::linalg_cholesky(regular)).t();
-    weight = to_host(solved.to(at::kFloat).contiguous());
+  progress_made();
+  values = values.clamp_min(0);
+  LambdaErrors errors;
+  for_each_block(kept_out, [&](const at::Tensor& rows, const at::Tensor& labels) {
+    errors.add(rows.mm(basis), values, targets, labels);
   });
-  session.group.broadcast(std::span(weight), 0, "broadcast of the classifier");
-  result.weight = from_host(weight, {seen.count(), d}, at::kCPU);
-  return result;
+  return errors.best();
 }
 
-ClassScores linear_scores(const at::Tensor& weight, at::Device device) {
-  return
-      [weight = weight.to(device)](const at::Tensor& features) { return features.mm(weight.t()); };
-}
-
-std::vector<double> to_vector(const at::Tensor& tensor) {
-  const at::Tensor flat = tensor.contiguous();
-  return {flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel()};
+// W [classes, width] from the upper triangle of G, which is lost. Undefined where rounding leaves
+// G + lambda I without a Cholesky decomposition.
+at::Tensor solve(const at::Tensor& gram, const at::Tensor& moments, double lambda) {
+  gram.diagonal().add_(lambda);
+  at::Tensor lower = gram.t(), info = at::empty({}, gram.options().dtype(at::kInt));
+  at::linalg_cholesky_ex_out(lower, info, lower);  // in place: at 10,000 features it has 800 MB
+  progress_made();
+  if (info.item<int>() != 0) return {};
+  const at::Tensor half = at::linalg_solve_triangular(lower, moments.t(), /*upper=*/false);
+  return at::linalg_solve_triangular(lower.t(), half, /*upper=*/true).t();
 }
 
 class Ridge : public Classifier {
  public:
-  using Classifier::Classifier;
+  explicit Ridge(const KindSettings& settings)
+      : Classifier(settings),
+        projection_(settings.whole("projection")),
+        lambda_(number_or_auto(settings, "lambda")) {}
 
   void learn(TaskPasses& passes, const AdaptedWeights& merged, const ClassesSeen& seen,
              NamedTensors& memory) const override {
-    const Learned now = learned(passes, merged, seen, memory);
-    const std::int64_t classes = now.weight.size(0), d = now.weight.size(1);
-    memory.put(array_name("weight"), {.dims = {classes, d}, .values = to_host(now.weight)});
-    if (!passes.session().is_root()) return;
-    memory.put(
-        array_name("gram"),
-        {.dims = {d * (d + 1) / 2}, .values = to_vector(now.all.gram), .keeper = Keeper::kRoot});
-    memory.put(
-        array_name("moments"),
-        {.dims = {classes, d}, .values = to_vector(now.all.moments), .keeper = Keeper::kRoot});
+    const TaskFeatures features = task_features(passes, merged);
+    learn_on_root(passes, memory, instance(), [&] {
+      if (projection_ > 0 && !memory.contains(array("projection"))) {
+        const auto seed = static_cast<std::int64_t>(passes.session().config.seed);
+        memory.put(array("projection"),
+                   {.dims = {2}, .values = std::vector{seed, features.features()}});
+      }
+      TaskFeatures hidden = features;
+      hidden.rows = hidden_layer(memory, features.rows.device())(features.rows);
+      add_up(hidden, seen, memory);
+      put_weight(passes, hidden, seen, memory);
+    });
   }
 
   ClassScores scores(const NamedTensors& memory, const ClassesSeen& seen,
                      at::Device device) const override {
-    const std::string name = array_name("weight");
-    const auto& weight = memory.values<float>(name, {seen.count(), kAnySize});
-    return linear_scores(from_host(weight, memory.at(name).dims, at::kCPU), device);
+    const ClassScores linear = linear_scores(memory, instance(), seen, device);
+    if (projection_ == 0) return linear;
+    return [hidden = hidden_layer(memory, device), linear](const at::Tensor& features) {
+      return linear(hidden(features));
+    };
   }
 
   std::vector<NeededMemory> needs(std::int64_t tasks) const override {
     if (tasks == 0) return {};
-    return {needed({array_name("weight"), array_name("gram"), array_name("moments")},
-                   "it has not gathered the sums of its tasks, whose data is gone; only a run with "
-                   "--classifier ridge does")};
+    std::vector<std::string> names = answer_names();
+    names.push_back(array("gram"));
+    names.push_back(array("moments"));
+    return {needed(std::move(names),
+                   concat("it has not gathered the sums of its tasks, whose data is gone; only a "
+                          "run with --classifier ",
+                          text(), " does"))};
   }
 
   std::vector<NeededMemory> needs_to_answer(std::int64_t) const override {
-    return {needed({array_name("weight")},
-                   "only a run with --classifier ridge makes it, at its own merged weights; "
-                   "--classifier local answers by the heads")};
+    return {needed(answer_names(), concat("only a run with --classifier ", text(),
+                                          " makes it, at its own merged weights; "
+                                          "--classifier local answers by the heads"))};
   }
 
   void check(const NamedTensors& memory, const ClassesSeen& seen) const override {
-    const std::string weight = array_name("weight");
-    if (!memory.contains(weight)) return;
-    memory.values<float>(weight, {seen.count(), kAnySize});
-    const std::int64_t d = memory.at(weight).dims[1];
-    memory.values<double>(array_name("gram"), {d * (d + 1) / 2});
-    memory.values<double>(array_name("moments"), {seen.count(), d});
+    if (!memory.contains(array("weight"))) return;
+    memory.values<float>(array("weight"), {seen.count(), projection_ > 0 ? projection_ : kAnySize});
+    const std::int64_t width = memory.at(array("weight")).dims[1];
+    memory.values<double>(array("gram"), {width * (width + 1) / 2});
+    memory.values<double>(array("moments"), {seen.count(), width});
+    if (projection_ > 0) memory.values<std::int64_t>(array("projection"), {2});
+  }
+
+  // Of G and Q; two copies of them before a merge. One square matrix, and the expanded samples in
+  // float32 and those fitted in float64.
+  ClassifierCost cost(const LearnedSamples& of) const override {
+    const double width = static_cast<double>(projection_ > 0 ? projection_ : of.features);
+    const auto samples = static_cast<double>(of.samples), seen = static_cast<double>(of.seen);
+    const double fitted = std::min(samples, width), cube = fitted * fitted * fitted;
+    const double kept = sizeof(double) * (width * width / 2 + seen * width);
+    const double projected =
+        projection_ > 0 ? sizeof(float) * width * (static_cast<double>(of.features) + samples) : 0;
+    return {.kept_on_root = kept,
+            .kept_everywhere = sizeof(float) * seen * width,
+            .at_work = kept + sizeof(double) * width * (width + 2 * fitted) + projected,
+            .operations = 2 * samples * static_cast<double>(of.features) * width +
+                          samples * width * (width + 4 * fitted) + 9 * cube +
+                          width * width * (width / 3 + 2 * seen)};
   }
 
  private:
-  static NeededMemory needed(std::vector<std::string> names, const std::string& reason) {
+  std::string array(std::string_view name) const { return concat(instance(), '/', name); }
+
+  std::vector<std::string> answer_names() const {
+    std::vector<std::string> names = {array("weight")};
+    if (projection_ > 0) names.push_back(array("projection"));
+    return names;
+  }
+
+  NeededMemory needed(std::vector<std::string> names, const std::string& reason) const {
     return {.names = std::move(names),
-            .settings = "--classifier ridge",
+            .settings = concat("--classifier ", text()),
             .if_none = reason,
             .if_other = reason};
   }
+
+  HiddenLayer hidden_layer(const NamedTensors& memory, at::Device device) const {
+    if (projection_ == 0) return {};
+    const auto& drawn = memory.values<std::int64_t>(array("projection"), {2});
+    return {normal_numbers(static_cast<std::uint64_t>(drawn[0]), {drawn[1], projection_}, device)};
+  }
+
+  // The task's sums to those of the tasks before. On rank 0.
+  void add_up(const TaskFeatures& hidden, const ClassesSeen& seen, NamedTensors& memory) const {
+    const at::Device device = hidden.rows.device();
+    const std::int64_t width = hidden.features();
+    const TensorDims packed = {width * (width + 1) / 2}, dims = {seen.count(), width};
+    const at::Tensor moments = at::zeros(dims, at::TensorOptions(device).dtype(at::kDouble));
+    at::Tensor gram = at::zeros({width, width}, moments.options());
+    if (memory.contains(array("gram"))) {
+      gram = unpacked_triangle(memory.take<double>(array("gram"), packed), width, device);
+      const auto& known = memory.values<double>(array("moments"), {kAnySize, width});
+      const at::Tensor rows = from_doubles(known, memory.at(array("moments")).dims);
+      moments.narrow(0, 0, rows.size(0)).copy_(rows);
+    }
+    const at::Tensor of_task = newest_rows(moments, seen);
+    for_each_block(hidden, [&](const at::Tensor& rows, const at::Tensor& labels) {
+      add_products(gram, rows);
+      of_task.addmm_(labels.t(), rows);
+    });
+    memory.put(array("gram"),
+               {.dims = packed, .values = packed_triangle(gram), .keeper = Keeper::kRoot});
+    memory.put(array("moments"),
+               {.dims = dims, .values = to_doubles(moments), .keeper = Keeper::kRoot});
+  }
+
+  void put_weight(const TaskPasses& passes, const TaskFeatures& hidden, const ClassesSeen& seen,
+                  NamedTensors& memory) const {
+    const at::Device device = hidden.rows.device();
+    const std::int64_t width = hidden.features();
+    const auto& packed = memory.values<double>(array("gram"), {width * (width + 1) / 2});
+    const TensorDims dims = {seen.count(), width};
+    const at::Tensor moments =
+        from_doubles(memory.values<double>(array("moments"), dims), dims).to(device);
+    const double mean_diagonal = diagonal_sum(packed, width) / static_cast<double>(width);
+    const double chosen = lambda_ ? *lambda_ * mean_diagonal : chosen_lambda(hidden);
+    double lambda = mean_diagonal > 0 ? chosen : 1;  // without features any lambda gives 0
+    at::Tensor weight;
+    while (true) {
+      weight = solve(unpacked_triangle(packed, width, device), moments, lambda);
+      if (weight.defined()) break;
+      lambda = next_power(lambda);
+    }
+    if (lambda != chosen && mean_diagonal > 0) {
+      passes.session().events.publish(Remark{
+          .task = static_cast<int>(passes.task().index),
+          .text =
+              concat("classifier ", text(), ": lambda is ", shortest(lambda), " and not ",
+                     shortest(chosen), ", with which rounding leaves no Cholesky decomposition")});
+    }
+    memory.put(array("weight"),
+               {.dims = dims, .values = to_host(weight.to(at::kFloat).contiguous())});
+  }
+
+  static double diagonal_sum(std::span<const double> packed, std::int64_t width) {
+    double sum = 0;
+    for (std::size_t at = 0; width > 0; at += static_cast<std::size_t>(width--)) sum += packed[at];
+    return sum;
+  }
+
+  // The next larger power of 10. Throws Error where there is none.
+  static double next_power(double lambda) {
+    constexpr double kGreatest = 1e300;
+    if (!(lambda < kGreatest))
+      throw Error("ridge regression: the sums of the features' products have no decomposition");
+    const double power =
+        std::floor(std::log10(std::max(lambda, std::pow(10.0, kLeastPower - 1))) + 1e-9);
+    return std::pow(10.0, power + 1);
+  }
+
+  std::int64_t projection_;       // M; 0: none
+  std::optional<double> lambda_;  // over the mean of G's diagonal; none: chosen
 };
 
 }  // namespace
@@ -246,8 +286,24 @@ ClassifierKind ridge_classifier() {
   return {.name = "ridge",
           .help =
               "Ridge regression on the features of all tasks, from sums that each leaves "
-              "(RanPAC without projection; McDonnell et al., 2023). lambda is chosen on the "
-              "newest task's training samples. Not in the paper.",
+              "(RanPAC; McDonnell et al., 2023). Not in the paper.",
+          .keys = {{.name = "projection",
+                    .type = Type::kWhole,
+                    .default_value = 0u,
+                    .minimum = 0,
+                    .maximum = 30000,
+                    .help = "How many random features, ReLU of random combinations of the "
+                            "backbone's, take the place of the backbone's. 0: none do."},
+                   {.name = "lambda",
+                    .type = Type::kNumber,
+                    .default_value = std::string("auto"),
+                    .minimum = 0,
+                    .maximum = 1e6,
+                    .above_minimum = true,
+                    .choices = {"auto"},
+                    .help = "What is added to the diagonal of the features' products, over that "
+                            "diagonal's mean. auto: the power of ten from 1e-8 to 1e8, itself, "
+                            "that serves every fifth training sample of the newest task best."}},
           .make = make_kind<Ridge>};
 }
 

@@ -154,7 +154,7 @@ LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
   const Method& method = run.method;
   StreamState& state = run.state;
   const ClassesSeen seen = classes_seen(run.seen(task), session.config.scenario);
-  TaskPasses passes(session, task, *method.training.objective);
+  TaskPasses passes(session, task, *method.training.objective, state.merged);
 
   LearnedTask learned{.trained = train(run, passes, saver)};
   auto& [trained, merged, metrics] = learned;

@@ -93,6 +93,7 @@ void check_written(std::string_view text) {
 std::optional<SettingValue> read(const SettingSpec& spec, std::string_view text) {
   switch (spec.type) {
     case Type::kNumber:
+      if (is_choice(spec, text)) return std::string(text);
       return read_number<double>(spec, text);
     case Type::kWhole:
       if (is_choice(spec, text)) return std::string(text);
@@ -138,9 +139,9 @@ std::string allowed(const SettingSpec& spec) {
   const std::string words = in_words(spec.choices, "or");
   switch (spec.type) {
     case Type::kNumber:
-      return "a number" + range_text(spec);
     case Type::kWhole:
-      return concat(words, words.empty() ? "" : ", or ", "a whole number", range_text(spec));
+      return concat(words, words.empty() ? "" : ", or ",
+                    spec.type == Type::kWhole ? "a whole number" : "a number", range_text(spec));
     case Type::kSwitch:
       return "true or false";
     case Type::kWord:

@@ -56,7 +56,8 @@ Forecast forecast(const Workload& work, const ComputeCost& cost, const Machine& 
   }
   result.task = result.training + result.fisher +
                 work.forwards * pass(work.train_samples, cost.forward) +
-                2 * pass(work.test_samples, cost.forward);  // before the merge, and after it
+                2 * pass(work.test_samples, cost.forward) +  // before the merge, and after it
+                work.classifier_operations * cost.operation;
   return result;
 }
 

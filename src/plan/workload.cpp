@@ -10,7 +10,7 @@ Workload over_ranks(Workload work, std::int64_t ranks) {
 }
 
 double CountedMemory::peak(bool on_device) const {
-  return program + weights + activations + std::max(optimizer, fisher) +
+  return program + weights + activations + std::max(optimizer, fisher) + classifier +
          (on_device ? 0 : curvature);
 }
 
@@ -21,7 +21,7 @@ CountedMemory counted_memory(const Workload& work, std::int64_t ranks, bool on_d
   const auto matrices = static_cast<double>(model.matrix_weights());
   const auto vectors = static_cast<double>(model.parameters()) - matrices;
   const auto lanes = static_cast<double>(largest_share(over_ranks(work, ranks).lanes, ranks));
-  CountedMemory bytes{.program = on_device ? 1.5e9 : 0.2e9};
+  CountedMemory bytes{.program = on_device ? 1.5e9 : 0.2e9, .classifier = work.classifier_bytes};
   bytes.weights = narrow * matrices + sizeof(float) * (vectors + 4 * adapted);
   bytes.optimizer = sizeof(float) * static_cast<double>(work.trained()) * (4 + lanes);
   if (work.fisher) {

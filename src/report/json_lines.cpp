@@ -103,6 +103,10 @@ void JsonLinesReport::on(const Evaluated& event) {
   write(event_line("evaluated", fields));
 }
 
+void JsonLinesReport::on(const Remark& event) {
+  write(event_line("remark", Json::object({{"task", event.task}, {"text", event.text}})));
+}
+
 void JsonLinesReport::on(const TaskSaved& event) {
   write(event_line(
       "task_saved",

@@ -183,6 +183,11 @@ std::string TerminalReport::change(std::size_t classifier) const {
                 painted(change(on_all), kBold));
 }
 
+void TerminalReport::on(const Remark& event) {
+  print(std::string(kIndent, ' ') +
+        painted(wrap(event.text, settings_.width, kIndent, kIndent), kYellow));
+}
+
 void TerminalReport::on(const TaskSaved&) {
   const bool merges = merged_ && merged_->rule != "none";
   std::string line = merges ? "  merged    " : "  learned   ";

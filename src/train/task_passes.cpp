@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "palimpsest/core/error.h"
 #include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/session/chunk_loop.h"
 
@@ -37,6 +38,15 @@ const at::Tensor& TaskPasses::features(const AdaptedWeights& weights) {
     features_ = Features{.weights = weights, .values = compute_features(session_, task_.train)};
   }
   return features_->values;
+}
+
+const at::Tensor& TaskPasses::features_before() {
+  if (before_ == nullptr) throw Error("these passes don't know the weights before the task");
+  if (!features_before_.defined()) {
+    load_weights(session_, before_);
+    features_before_ = compute_features(session_, task_.train);
+  }
+  return features_before_;
 }
 
 double TaskPasses::loss(const AdaptedWeights& weights, const Head& head) {

@@ -14,6 +14,11 @@ KINDS = {
     "ridge": ["--classifier", "ridge"],
     "fitted": ["--classifier", "local:refit=5,align=gaussian"],
     "normalised": ["--classifier", "local:normalise=true"],
+    "projection": ["--classifier", "ridge:projection=100"],
+    "shared": ["--classifier", "gaussian"],
+    "class": ["--classifier", "gaussian:covariance=class"],
+    "drift": ["--classifier", "gaussian:drift=linear"],
+    "prototype": ["--classifier", "prototype"],
     "covariance": ["--adapter", "lora:rank=4,alpha=4,a=covariance"],
     "cosface": ["--objective", "cosface:scale=16,margin=0.1", "--head", "cosine"],
 }

@@ -53,6 +53,19 @@ TEST(RandomStream, UniformHasTheMomentsOfUniform) {
   EXPECT_NEAR(squares / kDraws, 1.0 / 3, 4 * std::sqrt(4.0 / 45 / kDraws));
 }
 
+TEST(RandomStream, NormalNumbersHaveTheMomentsOfNormal) {
+  std::vector<float> values(99'999);
+  fill_normal(values, RandomStream(7, Purpose::kTest, 0, 2));
+  std::array<double, 4> moments = {};
+  for (const float value : values)
+    for (std::size_t i = 0; i < moments.size(); ++i)
+      moments[i] += std::pow(value, static_cast<double>(i + 1)) / 99'999;
+  EXPECT_NEAR(moments[0], 0, 0.015);
+  EXPECT_NEAR(moments[1], 1, 0.02);
+  EXPECT_NEAR(moments[2], 0, 0.05);
+  EXPECT_NEAR(moments[3], 3, 0.15);
+}
+
 TEST(RandomStream, BelowIsUnbiased) {
   RandomStream stream(2, Purpose::kTest, 0, 0);
   std::array<int, 3> counts{};

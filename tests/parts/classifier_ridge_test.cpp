@@ -3,8 +3,7 @@
 
 #include <cmath>
 
-#include "palimpsest/core/error.h"
-#include "support/tiny_stream.h"
+#include "classifier_stream.h"
 
 namespace palimpsest {
 namespace {
@@ -12,18 +11,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
-
-// All that a task's samples say, in float64, without lanes, triangles or eigenvectors.
-struct Dense {
-  at::Tensor f, y;  // [samples, features], one-hot [samples, classes of the task]
-
-  at::Tensor gram() const { return f.t().mm(f); }
-  at::Tensor moments() const { return y.t().mm(f); }
-  Dense only(bool kept_out) const {
-    const at::Tensor chosen = at::arange(f.size(0)).remainder(5).eq(4).eq(kept_out);
-    return {f.index({chosen}), y.index({chosen})};
-  }
-};
 
 at::Tensor solved(const at::Tensor& gram, const at::Tensor& moments, double lambda) {
   const at::Tensor regular = gram + lambda * at::eye(gram.size(0), at::kDouble);
@@ -44,72 +31,93 @@ double best_lambda(const Dense& task) {
   return best;
 }
 
-class RidgeClassifier : public StreamTest {
- protected:
-  RidgeClassifier() : StreamTest(true) {
-    second_ = stream_.task();
-    second_.index = 1;
-    second_.train.samples.resize(13);  // fewer, and no multiple of five
-    second_.train.targets.resize(13);
-  }
-
-  Dense dense(Session& session, const Task& task) {
-    TaskPasses passes(session, task, *objective_);
-    return {passes.features(stream_.pretrained()).to(at::kDouble),
-            at::one_hot(at::tensor(task.train.targets), 2).to(at::kDouble)};
-  }
-
-  void learn(Session& session, const Task& task, const ClassesSeen& seen, NamedTensors& memory) {
-    TaskPasses passes(session, task, *objective_);
-    ridge_->learn(passes, stream_.pretrained(), seen, memory);
-  }
-
-  const std::unique_ptr<Objective> objective_ = objectives().make("classes");
-  const std::unique_ptr<Classifier> ridge_ = classifiers().make("ridge");
-  Task second_;
-};
-
-void expect_near(const at::Tensor& found, const at::Tensor& expected) {
-  EXPECT_LT((found.to(at::kDouble) - expected).norm().item<double>(),
-            1e-4 * expected.norm().item<double>());
+Dense hidden(const Dense& task, std::uint64_t seed, std::int64_t width) {
+  at::Tensor r = at::empty({task.f.size(1), width});
+  fill_normal({r.mutable_data_ptr<float>(), static_cast<std::size_t>(r.numel())},
+              RandomStream(seed, Purpose::kProjection, 0, 0));
+  return {task.f.to(at::kFloat).mm(r).relu().to(at::kDouble), task.y};
 }
+
+using RidgeClassifier = ClassifierTest;
 
 // After every task, the solution over all samples so far, by the lambda of the newest one.
 TEST_F(RidgeClassifier, SolvesAllClassesAgainFromSumsOfEveryTask) {
-  Session session = stream_.session({});
-  const Dense one = dense(session, stream_.task()), two = dense(session, second_);
-  const at::Tensor features = one.f.slice(0, 0, 4).to(at::kFloat);
+  const Dense one = dense(first_), two = dense(second_);
   NamedTensors memory;
-  const ClassesSeen first{.by_task = {2}}, both{.by_task = {2, 2}};
-  learn(session, stream_.task(), first, memory);
-  expect_near(ridge_->scores(memory, first, at::kCPU)(features),
-              one.f.slice(0, 0, 4).mm(solved(one.gram(), one.moments(), best_lambda(one)).t()));
-  learn(session, second_, both, memory);
+  learn("ridge", first_, kFirst, memory);
+  expect_near(scores("ridge", memory, kFirst, one.f),
+              one.f.mm(solved(one.gram(), one.moments(), best_lambda(one)).t()));
+  learn("ridge", second_, kBoth, memory);
   const at::Tensor w =
       solved(one.gram() + two.gram(), at::cat({one.moments(), two.moments()}), best_lambda(two));
-  expect_near(ridge_->scores(memory, both, at::kCPU)(features), one.f.slice(0, 0, 4).mm(w.t()));
+  expect_near(scores("ridge", memory, kBoth, one.f), one.f.mm(w.t()));
   group_.agree(weights_hash(memory.values<float>("classifier/ridge/weight", {4, kAnySize})),
                "the classifier", "test");
 }
 
 // The same labels in every task: their sums are added.
 TEST_F(RidgeClassifier, AddsUpTheClassesThatTasksShare) {
-  Session session = stream_.session({});
-  const Dense one = dense(session, stream_.task()), two = dense(session, second_);
-  NamedTensors memory;
-  learn(session, stream_.task(), {.by_task = {2}, .shared = true}, memory);
-  const ClassesSeen both{.by_task = {2, 2}, .shared = true};
-  learn(session, second_, both, memory);
+  const Dense one = dense(first_), two = dense(second_);
   const at::Tensor w =
       solved(one.gram() + two.gram(), one.moments() + two.moments(), best_lambda(two));
-  const at::Tensor features = one.f.slice(0, 0, 4);
-  expect_near(ridge_->scores(memory, both, at::kCPU)(features.to(at::kFloat)), features.mm(w.t()));
+  expect_near(scores("ridge", learned("ridge", kShared), kShared, one.f), one.f.mm(w.t()));
+}
+
+// More random features than samples, and fewer: lambda is chosen in either form.
+TEST_F(RidgeClassifier, ProjectsAtRandom) {
+  for (const std::int64_t width : {60, 9}) {
+    const std::string text = concat("ridge:projection=", width);
+    const std::uint64_t seed = stream_.config.seed;
+    const Dense one = hidden(dense(first_), seed, width), two = hidden(dense(second_), seed, width);
+    const at::Tensor w =
+        solved(one.gram() + two.gram(), at::cat({one.moments(), two.moments()}), best_lambda(two));
+    NamedTensors memory = learned(text, kBoth);
+    expect_near(scores(text, memory, kBoth, dense(first_).f), one.f.mm(w.t()));
+    EXPECT_NO_THROW(classifiers().make(text)->scores(memory, kBoth, at::kCPU));
+    if (group_.rank() == 0) EXPECT_NO_THROW(classifiers().make(text)->check(memory, kBoth));
+  }
+}
+
+// A run that continues under another seed keeps the R that its sums were made with.
+TEST_F(RidgeClassifier, KeepsItsProjectionUnderAnotherSeed) {
+  const std::string text = "ridge:projection=40";
+  const NamedTensors memory = learned(text, kBoth);
+  NamedTensors again;
+  learn(text, first_, kFirst, again);
+  session_.config.seed += 1;
+  learn(text, second_, kBoth, again);
+  EXPECT_EQ(again, memory);
+  EXPECT_NE(learned(text, kBoth), memory);
+}
+
+TEST_F(RidgeClassifier, TakesLambdaOverTheMeanOfTheDiagonal) {
+  const Dense one = dense(first_);
+  const double mean = one.gram().diagonal().mean().item<double>();
+  const at::Tensor w = solved(one.gram(), one.moments(), 0.1 * mean);
+  expect_near(scores("ridge:lambda=0.1", learned("ridge:lambda=0.1", kFirst), kFirst, one.f),
+              one.f.mm(w.t()));
+}
+
+struct Remarks : RunListener {
+  using RunListener::on;
+  void on(const Remark& remark) override { texts.push_back(remark.text); }
+  std::vector<std::string> texts;
+};
+
+// 32 samples have no inverse in 500 features.
+TEST_F(RidgeClassifier, TakesTheNextLambdaWhereRoundingLeavesNoDecompositionAndSaysSo) {
+  Remarks remarks;
+  stream_.events.add(remarks);
+  const std::string text = "ridge:projection=500,lambda=1e-30";
+  const NamedTensors memory = learned(text, kFirst);
+  EXPECT_TRUE(scores(text, memory, kFirst, dense(first_).f).isfinite().all().item<bool>());
+  if (group_.rank() != 0) return;
+  ASSERT_EQ(remarks.texts.size(), 1u);
+  EXPECT_THAT(remarks.texts[0], HasSubstr("classifier ridge:projection=500,lambda=1e-30: lambda"));
 }
 
 TEST_F(RidgeClassifier, KeepsOneTriangleOnTheRootAndTheWeightsEverywhere) {
-  Session session = stream_.session({});
-  NamedTensors memory;
-  learn(session, stream_.task(), {.by_task = {2}}, memory);
+  const NamedTensors memory = learned("ridge", kFirst);
   if (group_.rank() != 0) {
     EXPECT_THAT(memory.names(), ElementsAre("classifier/ridge/weight"));
     return;
@@ -119,54 +127,36 @@ TEST_F(RidgeClassifier, KeepsOneTriangleOnTheRootAndTheWeightsEverywhere) {
   EXPECT_THAT(memory.at("classifier/ridge/gram").dims, ElementsAre(32 * 33 / 2));
   EXPECT_EQ(memory.at("classifier/ridge/gram").keeper, Keeper::kRoot);
   EXPECT_EQ(memory.at("classifier/ridge/weight").keeper, Keeper::kEveryRank);
-  EXPECT_EQ(ridge_->needs(1).at(0).names.size(), 3u);
+  EXPECT_EQ(classifiers().make("ridge")->needs(1).at(0).names.size(), 3u);
 }
 
 TEST_F(RidgeClassifier, AnswersBeforeTheMergeAsIfItHadLearnedAndKeepsNothingOfIt) {
-  Session session = stream_.session({});
-  TaskPasses passes(session, stream_.task(), *objective_);
-  const ClassesSeen seen{.by_task = {2}};
+  TaskPasses passes(session_, first_, *objective_);
   NamedTensors memory;
-  const ClassScores before =
-      ridge_->scores_before_merge(passes, stream_.pretrained(), seen, memory);
+  const ClassScores before = classifiers().make("ridge")->scores_before_merge(
+      passes, stream_.pretrained(), kFirst, memory);
   EXPECT_TRUE(memory.empty());
-  learn(session, stream_.task(), seen, memory);
+  learn("ridge", first_, kFirst, memory);
   const at::Tensor features = passes.features(stream_.pretrained());
-  EXPECT_TRUE(at::equal(before(features), ridge_->scores(memory, seen, at::kCPU)(features)));
+  EXPECT_TRUE(
+      at::equal(before(features).to(at::kDouble), scores("ridge", memory, kFirst, features)));
 }
 
 TEST_F(RidgeClassifier, RefusesMemoryOfOtherClasses) {
-  Session session = stream_.session({});
-  NamedTensors memory;
-  learn(session, stream_.task(), {.by_task = {2}}, memory);
+  const NamedTensors memory = learned("ridge", kFirst);
   if (group_.rank() != 0) return;
-  EXPECT_NO_THROW(ridge_->check(memory, {.by_task = {2}}));
-  EXPECT_THAT(
-      [&] {
-        ridge_->check(memory, {.by_task = {2, 2}});
-      },
-      ThrowsMessage<Error>(HasSubstr("classifier/ridge/weight: expected")));
-}
-
-TEST_F(RidgeClassifier, RefusesFeaturesThatAreNotFinite) {
-  Session session = stream_.session({});
-  TaskPasses passes(session, stream_.task(), *objective_);
-  std::vector<float> weights(stream_.pretrained()->size(), NAN);
-  NamedTensors memory;
-  EXPECT_THROW(ridge_->learn(passes, make_weights(std::move(weights)), {.by_task = {2}}, memory),
-               DivergedError);
+  EXPECT_NO_THROW(classifiers().make("ridge")->check(memory, kFirst));
+  EXPECT_THAT([&] { classifiers().make("ridge")->check(memory, kBoth); },
+              ThrowsMessage<Error>(HasSubstr("classifier/ridge/weight: expected")));
 }
 
 // No fifth sample to choose by.
 TEST_F(RidgeClassifier, LearnsFromVeryFewSamples) {
-  Session session = stream_.session({});
-  second_.train.samples.resize(3);
-  second_.train.targets.resize(3);
+  second_.train = only({0, 1, 2});
   NamedTensors memory;
-  learn(session, second_, {.by_task = {2}}, memory);
-  const at::Tensor scores =
-      ridge_->scores(memory, {.by_task = {2}}, at::kCPU)(dense(session, second_).f.to(at::kFloat));
-  EXPECT_TRUE(at::equal(scores.argmax(1), at::tensor(second_.train.targets)));
+  learn("ridge", second_, kFirst, memory);
+  EXPECT_TRUE(at::equal(scores("ridge", memory, kFirst, dense(second_).f).argmax(1),
+                        at::tensor(second_.train.targets)));
 }
 
 }  // namespace

@@ -48,19 +48,22 @@ TEST_F(JsonLines, EveryEventIsOneObjectWithItsFields) {
   row.add("loss_given_task", {3, 0});
   row.scores.push_back({.name = "token_score", .sums = {2.5, 0}, .weights = {700, 0}});
   report.on(Evaluated{.task = 0, .after_merge = true, .row = row});
+  report.on(Remark{.task = 0, .text = "lambda is 0.1"});
   report.on(TaskSaved{.task = 0, .file = "tasks/task-0000.h5"});
   report.on(RunFinished{.seconds = 9});
   report.close();
 
   const std::vector<json> all = lines();
-  ASSERT_EQ(all.size(), 8u);
+  ASSERT_EQ(all.size(), 9u);
   std::vector<std::string> events;
   for (const json& line : all) {
     events.push_back(line["event"]);
     EXPECT_GT(line["time"], 1.7e9);
   }
-  EXPECT_THAT(events, testing::ElementsAre("run_started", "task_started", "step", "task_trained",
-                                           "merged", "evaluated", "task_saved", "run_finished"));
+  EXPECT_THAT(events,
+              testing::ElementsAre("run_started", "task_started", "step", "task_trained", "merged",
+                                   "evaluated", "remark", "task_saved", "run_finished"));
+  EXPECT_EQ(all[6]["text"], "lambda is 0.1");
   EXPECT_EQ(all[0]["world_size"], 2);
   EXPECT_EQ(all[1]["classes"], json({"admin", "net"}));
   EXPECT_EQ(all[2]["loss"], 1.5);

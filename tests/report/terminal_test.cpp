@@ -100,6 +100,13 @@ TEST(Terminal, SaysFromWhereToWhereSeveralAlphasGo) {
   EXPECT_THAT(screen.text(), testing::HasSubstr("merged    alpha 0.500 (0.250 to 0.750), "));
 }
 
+TEST(Terminal, SaysWhatAPartRemarks) {
+  Screen screen;
+  TerminalReport report(screen.file(), {});
+  report.on(Remark{.task = 0, .text = "classifier ridge: lambda is 0.1"});
+  EXPECT_THAT(screen.text(), testing::HasSubstr("  classifier ridge: lambda is 0.1\n"));
+}
+
 TEST(Terminal, SaysWhatAMergeCostItsTask) {
   Screen screen;
   TerminalReport report(screen.file(), {});

@@ -11,11 +11,10 @@ namespace palimpsest {
 
 // Some values that a key can have, as texts.
 inline std::vector<std::string> some_values(const SettingSpec& spec) {
-  if (!spec.choices.empty() && spec.type != Type::kWhole)
-    return {spec.choices.begin(), spec.choices.end()};
+  std::vector<std::string> values(spec.choices.begin(), spec.choices.end());
+  if (!values.empty() && spec.type != Type::kWhole && spec.type != Type::kNumber) return values;
   if (spec.type == Type::kWords) return {"x", "x+y"};
   if (spec.type == Type::kSwitch) return {"true", "false"};
-  std::vector<std::string> values;
   const double least = spec.minimum, greatest = spec.maximum;
   for (const double value : {(least + greatest) / 2, least, least + 1, greatest}) {
     const bool is_possible = std::isfinite(value) && value <= greatest &&

@@ -29,6 +29,21 @@ ClassesSeen classes_seen(std::span<const Task> tasks, Scenario scenario);
 // equal the first class is the answer.
 using ClassScores = std::function<at::Tensor(const at::Tensor& features)>;
 
+// The samples of a task, as a classifier takes them in.
+struct LearnedSamples {
+  std::int64_t samples = 0, features = 0;
+  std::int64_t seen = 0;  // classes of all tasks, with this one's
+};
+
+// What that takes, in counts: bytes after it on rank 0 alone and on every rank, the bytes that rank
+// 0 needs besides while it learns, and its floating-point operations.
+struct ClassifierCost {
+  double kept_on_root = 0, kept_everywhere = 0, at_work = 0;
+  double operations = 0;
+
+  double bytes() const { return kept_on_root + kept_everywhere + at_work; }
+};
+
 class Classifier {
  public:
   explicit Classifier(const KindSettings& settings) : text_(settings.text()) {}
@@ -63,8 +78,14 @@ class Classifier {
   // Throws Error where its own array isn't what learn() leaves after these tasks.
   virtual void check(const NamedTensors& memory, const ClassesSeen& seen) const = 0;
 
+  // Of learn(); for the plan. The heads and the features themselves are counted elsewhere.
+  virtual ClassifierCost cost(const LearnedSamples&) const { return {}; }
+
   // Whether it requests the features of a task's training samples after its merge.
   virtual bool takes_features() const { return true; }
+
+  // And those before the task, from the second one on.
+  virtual bool takes_features_before() const { return false; }
 
   // Whether it trains the newest head once more after a merge; all heads together.
   virtual bool refits_heads() const { return false; }

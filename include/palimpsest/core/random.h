@@ -19,6 +19,7 @@ enum class Purpose : std::uint8_t {
   kMergeDrop = 6,
   kClassFeatures = 16,
   kFisherLabel = 17,
+  kProjection = 18,
   kTest = 255,
 };
 

@@ -90,6 +90,12 @@ struct Evaluated {
   double seconds = 0;
 };
 
+// What a part of the method has to say, in plain words.
+struct Remark {
+  int task = 0;
+  std::string text;
+};
+
 struct TaskSaved {
   int task = 0;
   std::string file;
@@ -118,6 +124,7 @@ class RunListener {
   virtual void on(const Merged&) {}
   virtual void on(const ErrorBudget&) {}
   virtual void on(const Evaluated&) {}
+  virtual void on(const Remark&) {}
   virtual void on(const TaskSaved&) {}
   virtual void on(const CheckpointTaken&) {}
   virtual void on(const RunFinished&) {}

@@ -22,7 +22,7 @@ enum class Effect {
 };
 
 enum class Type {
-  kNumber,   // a finite number
+  kNumber,   // a finite number, or one of `choices`
   kWhole,    // a whole number from 0, or one of `choices`
   kSwitch,   // true or false
   kWord,     // one of `choices`

@@ -11,12 +11,13 @@ namespace palimpsest {
 
 // Seconds of computation on one rank, measured or counted.
 struct ComputeCost {
-  double step = 0;     // of a training step besides its lanes: adapter, sum, optimizer
-  double lane = 0;     // of a lane, however few samples it has
-  double sample = 0;   // of a sample's forward and backward pass
-  double fisher = 0;   // of a sample in the Fisher pass
-  double forward = 0;  // of a sample's forward pass alone
-  double input = 0;    // to read and prepare a sample
+  double step = 0;       // of a training step besides its lanes: adapter, sum, optimizer
+  double lane = 0;       // of a lane, however few samples it has
+  double sample = 0;     // of a sample's forward and backward pass
+  double fisher = 0;     // of a sample in the Fisher pass
+  double forward = 0;    // of a sample's forward pass alone
+  double input = 0;      // to read and prepare a sample
+  double operation = 0;  // of a classifier, in float64
 };
 
 // Operations over a rate in operations per second; nothing else costs anything.

@@ -26,6 +26,10 @@ struct Workload {
   std::int64_t fisher_backwards = 1;
   double forwards = 0;  // passes over the training samples besides, on average over the tasks
 
+  // Of the classifier, on rank 0: bytes after the last task; operations of a task on average, which
+  // it learns before its merge and after it.
+  double classifier_bytes = 0, classifier_operations = 0;
+
   std::int64_t trained() const { return adapter + most_classes * (model.width + 1); }
 };
 
@@ -37,8 +41,8 @@ inline std::int64_t largest_share(std::int64_t count, std::int64_t parts) {
   return (count + parts - 1) / parts;
 }
 
-// Bytes that the counts say rank 0 needs. The buffers that a pass frees again, and those of
-// classifiers and adapters of other kinds, are not counted.
+// Bytes that the counts say rank 0 needs. The buffers that a pass frees again, those of heads that
+// are aligned, and of adapters of other kinds, are not counted.
 struct CountedMemory {
   double program = 0;  // libraries, and on a GPU its context: assumed
   double weights = 0;  // the backbone, and the adapted weights four times: merged, theta_hat, ...
@@ -46,6 +50,7 @@ struct CountedMemory {
   double optimizer = 0;    // trained parameters, gradients (one per lane, the sum), two moments
   double fisher = 0;       // after training: sums of float64 by lane, and the mean
   double curvature = 0;    // S0 and S1, float64, in host memory
+  double classifier = 0;   // its sums, and what it solves them in
   double peak(bool on_device) const;
 };
 CountedMemory counted_memory(const Workload& work, std::int64_t ranks, bool on_device);

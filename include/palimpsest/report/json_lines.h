@@ -25,6 +25,7 @@ class JsonLinesReport : public RunListener {
   void on(const Merged& event) override;
   void on(const ErrorBudget& event) override;
   void on(const Evaluated& event) override;
+  void on(const Remark& event) override;
   void on(const TaskSaved& event) override;
   void on(const CheckpointTaken& event) override;
   void on(const RunFinished& event) override;

@@ -43,6 +43,7 @@ class TerminalReport : public RunListener {
   void on(const Merged& event) override;
   void on(const ErrorBudget& event) override;
   void on(const Evaluated& event) override;
+  void on(const Remark& event) override;
   void on(const TaskSaved& event) override;
   void on(const RunFinished& event) override;
 

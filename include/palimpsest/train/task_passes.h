@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "palimpsest/session/session.h"
@@ -13,13 +14,15 @@ namespace palimpsest {
 
 class TaskPasses {
  public:
-  // All outlive it.
-  TaskPasses(Session& session, const Task& task, const Objective& objective)
-      : session_(session), task_(task), objective_(objective) {}
+  // All outlive it. `before`: the weights that the task begins with.
+  TaskPasses(Session& session, const Task& task, const Objective& objective,
+             AdaptedWeights before = nullptr)
+      : session_(session), task_(task), objective_(objective), before_(std::move(before)) {}
 
   Session& session() const { return session_; }
   const Task& task() const { return task_; }
   const Objective& objective() const { return objective_; }
+  const AdaptedWeights& before() const { return before_; }
 
   // All are collective. They load the weights, see samples by the test-time transform, and throw
   // Stopped, on every rank alike, between two rounds of chunks.
@@ -27,6 +30,9 @@ class TaskPasses {
   // [samples, features] on every rank, with the same bits at every number of ranks. Features at
   // other weights that were requested before are dropped.
   const at::Tensor& features(const AdaptedWeights& weights);
+
+  // The same at the weights that the task begins with; they are kept.
+  const at::Tensor& features_before();
 
   // Mean loss per sample with this head, in nats, on every rank. It is formed from
   // features(weights) where they are there in the same chunks.
@@ -50,6 +56,8 @@ class TaskPasses {
   Session& session_;
   const Task& task_;
   const Objective& objective_;
+  AdaptedWeights before_;
+  at::Tensor features_before_;
   std::optional<Features> features_;
   std::vector<Loss> losses_;
 };

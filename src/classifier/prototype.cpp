@@ -1,0 +1,84 @@
+// Nearest class mean by cosine, on the features of each task's own theta_hat_t (SimpleCIL; Zhou et
+// al., IJCV 2024, on a backbone that stays as it is pretrained).
+#include <ATen/ATen.h>
+
+#include "feature_sums.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/device/host_copy.h"
+#include "palimpsest/head/head.h"
+
+namespace palimpsest {
+namespace {
+
+class ClassMeanCosines : public Classifier {
+ public:
+  using Classifier::Classifier;
+
+  void learn(TaskPasses& passes, const AdaptedWeights& merged, const ClassesSeen& seen,
+             NamedTensors& memory) const override {
+    const TaskFeatures task = task_features(passes, merged);
+    learn_on_root(passes, memory, instance(), [&] {
+      const ClassMeans all = joined_means(class_means_in(memory, instance(), task.features()),
+                                          class_means(task), seen);
+      put_class_means(memory, instance(), all, Keeper::kRoot);
+      memory.put(weight(), {.dims = all.means.sizes().vec(),
+                            .values = to_host(directions(all.means).to(at::kFloat))});
+    });
+  }
+
+  ClassScores scores(const NamedTensors& memory, const ClassesSeen& seen,
+                     at::Device device) const override {
+    return [linear = linear_scores(memory, instance(), seen, device)](const at::Tensor& features) {
+      return linear(directions(features));
+    };
+  }
+
+  std::vector<NeededMemory> needs(std::int64_t tasks) const override {
+    if (tasks == 0) return {};
+    return {needed({weight(), instance() + "/mean", instance() + "/count"},
+                   "it has not gathered the means of its classes, whose data is gone; only a run "
+                   "with --classifier prototype does")};
+  }
+
+  std::vector<NeededMemory> needs_to_answer(std::int64_t) const override {
+    return {needed({weight()},
+                   "only a run with --classifier prototype makes it, at its own merged weights; "
+                   "--classifier local answers by the heads")};
+  }
+
+  void check(const NamedTensors& memory, const ClassesSeen& seen) const override {
+    if (!memory.contains(weight())) return;
+    memory.values<float>(weight(), {seen.count(), kAnySize});
+    check_class_means(memory, instance(), seen, memory.at(weight()).dims[1]);
+  }
+
+  ClassifierCost cost(const LearnedSamples& of) const override {
+    const double numbers = static_cast<double>(of.seen) * static_cast<double>(of.features);
+    return {.kept_on_root = sizeof(double) * numbers,
+            .kept_everywhere = sizeof(float) * numbers,
+            .at_work = 2 * sizeof(double) * numbers,
+            .operations = 2 * static_cast<double>(of.samples) * numbers};
+  }
+
+ private:
+  std::string weight() const { return instance() + "/weight"; }  // class means of length 1
+
+  static NeededMemory needed(std::vector<std::string> names, const std::string& reason) {
+    return {.names = std::move(names),
+            .settings = "--classifier prototype",
+            .if_none = reason,
+            .if_other = reason};
+  }
+};
+
+}  // namespace
+
+ClassifierKind prototype_classifier() {
+  return {.name = "prototype",
+          .help =
+              "The cosine of features and class means, of which each task leaves its own "
+              "(SimpleCIL; Zhou et al., 2024). Not in the paper.",
+          .make = make_kind<ClassMeanCosines>};
+}
+
+}  // namespace palimpsest
