@@ -14,9 +14,13 @@ class LoraAdapter : public Adapter {
       : Adapter(settings),
         rank_(settings.whole("rank")),
         scale_(settings.number("alpha") / settings.number("rank")),
-        a_(*std::ranges::find(lora_a_kinds(), settings.word("a"), &LoraA::name)) {}
+        a_(*std::ranges::find(lora_a_kinds(), settings.word("a"), &LoraA::name)),
+        tasks_(settings.whole("tasks")) {}
 
-  Learns learns(std::int64_t) const override { return {.a = a_.learns, .b = true}; }
+  Learns learns(std::int64_t task) const override {
+    if (tasks_ > 0 && task >= tasks_) return {};
+    return {.a = a_.learns, .b = true};
+  }
   std::int64_t rank() const override { return rank_; }
   double scale() const override { return scale_; }
   void begin(Session& session, const Task& task, Lora& lora) const override {
@@ -27,6 +31,7 @@ class LoraAdapter : public Adapter {
   std::int64_t rank_;
   double scale_;
   const LoraA& a_;
+  std::int64_t tasks_;  // 0: all
 };
 
 }  // namespace
@@ -55,7 +60,14 @@ AdapterKind lora_adapter() {
                     .default_value = std::string("kaiming"),
                     .choices = std::move(a_kinds),
                     .help = "How A begins. Paper: kaiming; covariance: from the task's data, and B "
-                            "alone learns."}},
+                            "alone learns."},
+                   {.name = "tasks",
+                    .type = Type::kWhole,
+                    .default_value = 0u,
+                    .minimum = 0,
+                    .maximum = 1e9,
+                    .help = "How many tasks of the stream train an adapter; the later ones train "
+                            "a head alone. 0: all, as in the paper."}},
           .make = make_kind<LoraAdapter>};
 }
 

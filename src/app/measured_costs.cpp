@@ -110,20 +110,24 @@ class MeasuredRun : RunListener {
       const TaskMetrics metrics = learn(run_, task, nullptr).metrics;
       tested += task.test.size();
       trained_samples_ = task.train.size();
-      result = {
-          metrics.seconds_fisher / static_cast<double>(largest_share(trained_samples_, ranks_)),
-          metrics.seconds_evaluate / static_cast<double>(2 * largest_share(tested, ranks_))};
+      if (metrics.seconds_fisher > 0) {  // not of a task that trains a head alone
+        result.fisher =
+            metrics.seconds_fisher / static_cast<double>(largest_share(trained_samples_, ranks_));
+      }
+      result.forward =
+          metrics.seconds_evaluate / static_cast<double>(2 * largest_share(tested, ranks_));
     }
     return {agreed(result.fisher), agreed(result.forward)};
   }
 
   // Bytes that more samples and more classes take: features of a whole task; those that all heads
-  // are aligned on, with what they are drawn from, at most, once and in a copy; sums of classifiers.
+  // are aligned on, with what they are drawn from, at most, once and in a copy; sums of
+  // classifiers.
   double counted() const {
     const auto largest =
         std::ranges::max_element(tasks_, {}, [](const Task& task) { return task.train.size(); });
-    const bool features =
-        run_.method.takes_features() || !run_.method.training.adapter->learns(0).any();
+    const bool features = run_.method.takes_features() ||
+                          !run_.method.training.adapter->learns(tasks_.back().index).any();
     std::int64_t vectors = features ? largest->train.size() - trained_samples_ : 0, classes = 0;
     for (std::size_t i = 2; i < tasks_.size(); ++i) classes += std::ssize(tasks_[i].classes);
     constexpr std::int64_t kForEach = kDrawsPerClass + 2 * (kCovarianceRank + 1);

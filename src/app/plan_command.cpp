@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <optional>
 #include <sstream>
@@ -94,7 +95,8 @@ double double_seconds(const Machine& machine, std::int64_t width) {
 // Counts, a line each.
 Rows count_rows(const RunConfig& config, const Workload& work, std::int64_t ranks) {
   const std::int64_t passes = config.epochs * config.passes_per_epoch;
-  const double samples = static_cast<double>(passes * work.tasks * work.train_samples);
+  const std::int64_t tasks = std::llround(work.learning * static_cast<double>(work.tasks));
+  const double samples = static_cast<double>(passes * tasks * work.train_samples);
   const double gradient = sizeof(float) * static_cast<double>(work.trained());
   const std::int64_t lanes = over_ranks(work, ranks).lanes;
   Rows rows = {
@@ -102,8 +104,8 @@ Rows count_rows(const RunConfig& config, const Workload& work, std::int64_t rank
       {"adapted weights", grouped(work.adapted)},
       {"trained per task", grouped(work.trained())},
       {"steps",
-       concat(grouped(work.tasks * work.steps), " of up to ", grouped(config.batch), " samples")},
-      {"samples", concat(grouped(passes * work.tasks * work.train_samples), ", ",
+       concat(grouped(tasks * work.steps), " of up to ", grouped(config.batch), " samples")},
+      {"samples", concat(grouped(passes * tasks * work.train_samples), ", ",
                          fixed(work.mean_tokens, 1), " tokens each")},
       {"training work", fixed(samples * operations_per_sample(work).training / 1e12, 1) + " TFLOP"},
       {"sent per step and rank",

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -11,29 +12,54 @@
 namespace palimpsest {
 namespace {
 
-// Passes over the training samples besides training and Fisher, of a task on average over `tasks`:
-// the loss for the secant scale, features for classifiers before and after the merge, and the error
-// budget's losses. Where a merge takes all of a task, as of the first one, features are the same
-// and there is no rise to measure; without a Fisher, the loss before it is measured first.
-double forward_passes(const RunConfig& config, const Method& method, double tasks) {
+// The tasks of a run: how many there are, in how many of them factors learn, and which factors.
+struct TaskCounts {
+  std::int64_t all = 0, with_factors = 0;
+  Learns learns = {};
+
+  bool frozen() const { return with_factors == 0; }
+  // Of all tasks, those that have steps: with a frozen backbone, the passes for the features.
+  double learning() const {
+    return frozen() ? 1 : static_cast<double>(with_factors) / static_cast<double>(all);
+  }
+};
+
+TaskCounts count_tasks(const Adapter& adapter, std::span<const std::int64_t> tasks) {
+  TaskCounts found{.all = std::ssize(tasks)};
+  for (const std::int64_t task : tasks) {
+    const Learns learns = adapter.learns(task);
+    if (!learns.any()) continue;
+    found.learns = learns;
+    ++found.with_factors;
+  }
+  return found;
+}
+
+// Passes over the training samples besides training and Fisher, of a task on average: the loss for
+// the secant scale, features for classifiers before and after the merge, or for a head alone, and
+// the error budget's losses. Where a merge takes all of a task, as of the first one, features are
+// the same and there is no rise to measure; without a Fisher, the loss before it is measured first.
+double forward_passes(const RunConfig& config, const Method& method, const TaskCounts& tasks) {
   const bool measures = method.needs_curvature();
-  const bool merges = method.training.adapter->learns(0).any() && method.merge->changes_trained();
-  const bool takes_all = method.merge->known_alpha(0).value_or(1) == 1;
-  const double moved = !merges ? 0 : takes_all ? (tasks - 1) / tasks : 1;
-  double passes = method.takes_features() ? 1 + moved : 0;
+  const double learning = tasks.learning(), first = 1 / static_cast<double>(tasks.all);
+  const bool merges = !tasks.frozen() && method.merge->changes_trained();
+  const bool takes_first = method.merge->known_alpha(0).value_or(1) == 1;
+  const double moved = merges ? learning - (takes_first ? first : 0) : 0;
+  double passes = method.takes_features() ? 1 + moved : 1 - learning;
   const bool before = std::ranges::any_of(
       method.classifiers, [](const auto& one) { return one->takes_features_before(); });
-  if (merges && before) passes += (tasks - 1) / tasks;
-  if (measures && method.curvature->needs_loss_before()) ++passes;
+  if (before && !tasks.frozen()) passes += learning - first;
+  if (measures && method.curvature->needs_loss_before()) passes += learning;
   return config.error_budget ? passes + moved * (measures ? 1 : 2) : passes;
 }
 
 // What settings and model say; the samples are left.
-Workload make_workload(const RunConfig& config, const BackboneConfig& backbone, std::int64_t tasks,
-                       std::int64_t most_classes) {
+Workload make_workload(const RunConfig& config, const BackboneConfig& backbone,
+                       std::span<const std::int64_t> tasks, std::int64_t most_classes) {
   const Method method = make_method(config);
   const Adapter& adapter = *method.training.adapter;
-  const Learns learns = adapter.learns(0);
+  const TaskCounts counts = count_tasks(adapter, tasks);
+  const Learns learns = counts.learns;
   const AdaptedLayout layout = adapted_layout(block_shape(backbone), adapter.targets());
   const Lanes lanes = make_lanes(config.lanes, 1);
   Workload work{.model = model_shape(backbone),
@@ -41,14 +67,15 @@ Workload make_workload(const RunConfig& config, const BackboneConfig& backbone, 
                 .adapted = layout.size(),
                 .bf16 = config.precision == Precision::kBf16,
                 .activation_checkpointing = config.activation_checkpointing,
-                .tasks = tasks,
+                .tasks = counts.all,
                 .most_classes = most_classes,
                 .batch = config.batch,
                 .lanes = lanes.count,
                 .ordered = lanes.ordered,
+                .learning = counts.learning(),
                 .fisher = method.needs_curvature(),
                 .fisher_backwards = method.curvature->backward_passes(most_classes),
-                .forwards = forward_passes(config, method, static_cast<double>(tasks))};
+                .forwards = forward_passes(config, method, counts)};
   for (const AdaptedModule& module : layout.modules())
     work.adapter += adapter.rank() * ((learns.b ? module.out : 0) + (learns.a ? module.in : 0));
   if (!work.model.texts) work.image_side = config.image_transform.size;
@@ -91,10 +118,11 @@ ClassifierCost classifier_cost(const Method& method, std::int64_t samples, std::
 
 Workload make_workload(const RunConfig& config, const Inputs& inputs) {
   const auto* const vit = std::get_if<VitConfig>(&inputs.backbone);
-  std::int64_t tokens = 0, seen = 0, tasks = 0, most_classes = 0;
+  std::int64_t tokens = 0, seen = 0, most_classes = 0;
+  std::vector<std::int64_t> tasks;
   for (const Task& task : inputs.tasks) {
     if (task.is_past()) continue;  // learned before, from other data
-    ++tasks;
+    tasks.push_back(task.index);
     most_classes = std::max(most_classes, std::ssize(task.classes));
   }
   Workload work = make_workload(config, inputs.backbone, tasks, most_classes);
@@ -133,7 +161,9 @@ Workload make_workload(const RunConfig& config, const SketchedStream& stream) {
   if (vit != nullptr && config.image_transform.size % vit->patch != 0)
     throw UsageError(concat("image-transform size ", config.image_transform.size,
                             ": expected a multiple of the patch, ", vit->patch, " pixels"));
-  Workload work = make_workload(config, backbone, stream.tasks, stream.classes);
+  std::vector<std::int64_t> tasks(static_cast<std::size_t>(stream.tasks));
+  std::iota(tasks.begin(), tasks.end(), 0);
+  Workload work = make_workload(config, backbone, tasks, stream.classes);
   work.train_samples = stream.train_samples;
   work.steps = step_count(config, work, stream.train_samples);
   work.longest_tokens =

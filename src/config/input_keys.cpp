@@ -14,7 +14,7 @@ const StructKinds<ImageSettings>& image_transforms() {
   static const StructKinds<S> kinds(
       "image transform",
       {{"The short side is resized, the centre cut out, as in timm.",
-        {"size", "crop", "interpolation", "normalisation"}}},
+        {"size", "crop", "interpolation", "normalisation", "squash"}}},
       {struct_key(&S::size, {.name = "size",
                              .minimum = 1,
                              .maximum = 1 << 16,
@@ -31,7 +31,10 @@ const StructKinds<ImageSettings>& image_transforms() {
                   {.name = "normalisation",
                    .help = "backbone: mean and deviation of the colours as in pretraining. none: "
                            "pixels in [0, 1], as most published code of continual learning "
-                           "feeds."})});
+                           "feeds."}),
+       struct_key(&S::squash, {.name = "squash",
+                               .help = "Both sides are resized, whatever the image's shape, as "
+                                       "timm's crop_mode squash."})});
   return kinds;
 }
 
@@ -42,7 +45,8 @@ const StructKinds<Augmentation>& augmentations() {
       {{"The test view."},
        {"Random resized crop and mirror image.", {"min-scale"}},
        {"The colours vary, too.", {"min-scale", "jitter"}},
-       {"Crop, mirror image, RandAugment.", {"min-scale", "operations", "magnitude"}}},
+       {"Crop, mirror image, RandAugment.", {"min-scale", "operations", "magnitude"}},
+       {"AutoAugment, then a random resized crop; no mirror image.", {"policy", "min-scale"}}},
       {struct_key(&S::min_scale,
                   {.name = "min-scale",
                    .minimum = 0,
@@ -59,7 +63,9 @@ const StructKinds<Augmentation>& augmentations() {
        struct_key(&S::magnitude, {.name = "magnitude",
                                   .minimum = 0,
                                   .maximum = 30,
-                                  .help = "Strength, in 31 bins from 0 to 30."})});
+                                  .help = "Strength, in 31 bins from 0 to 30."}),
+       struct_key(&S::policy,
+                  {.name = "policy", .help = "AutoAugment's, found on ImageNet or on CIFAR-10."})});
   return kinds;
 }
 
@@ -129,7 +135,7 @@ std::vector<Key> input_keys() {
       key(kImages, &C::augmentation, augmentations(),
           {.name = "augmentation",
            .help = "Of training images, newly drawn in each pass. With adapter = none images\n"
-                   "are never augmented, and the last two are refused."}),
+                   "are never augmented, and the last three are refused."}),
   };
 }
 

@@ -23,18 +23,20 @@ Head first_head(bool is_shared, const StreamState& state) {
 // Stage 1: from theta_hat_{t-1} to Delta_t and the task's head. `saver`: of its steps, or null.
 TrainedTask train(OpenRun& run, TaskPasses& passes, StepSaver* saver) {
   Session& session = run.session;
-  const TaskBeginning begin{.weights = run.state.merged,
-                            .head = first_head(shares_head(session.config.scenario), run.state),
-                            .penalty = next_penalty(session.group, *run.method.penalty,
-                                                    run.method.curvature->instance(), run.state),
-                            .progress = std::exchange(run.progress, std::nullopt)};
+  const TrainingParts& parts = run.method.training;
+  const bool factors_learn = parts.adapter->learns(passes.task().index).any();
+  TaskBeginning begin{.weights = run.state.merged,
+                      .head = first_head(shares_head(session.config.scenario), run.state),
+                      .progress = std::exchange(run.progress, std::nullopt)};
+  if (factors_learn) {
+    begin.penalty = next_penalty(session.group, *run.method.penalty,
+                                 run.method.curvature->instance(), run.state);
+  }
   const auto after_step = [&](const TaskProgress& counters, const auto& snapshot) {
     if (saver != nullptr) saver->after_step(counters, snapshot);
   };
-  const TrainingParts& parts = run.method.training;
-  TrainedTask trained = parts.adapter->learns(passes.task().index).any()
-                            ? train_task(session, passes.task(), parts, begin, after_step)
-                            : train_on_features(passes, parts, begin);
+  TrainedTask trained = factors_learn ? train_task(session, passes.task(), parts, begin, after_step)
+                                      : train_on_features(passes, parts, begin);
   if (saver != nullptr) saver->finish();
   session.events.publish(TaskTrained{static_cast<int>(passes.task().index), trained.loss_first_step,
                                      trained.loss_last_pass, trained.seconds});
@@ -52,11 +54,12 @@ AdaptedWeights add_task_vector(const AdaptedWeights& merged, const TrainedTask& 
 // What the merge needs: losses at theta_hat_{t-1} and theta_t*, and the curvature there.
 std::optional<Fisher> measure(const Method& method, TaskPasses& passes,
                               const AdaptedWeights& merged, const AdaptedWeights& weights,
-                              const Head& head, TaskMetrics& metrics) {
-  if (!method.needs_curvature()) return std::nullopt;
-  if (method.curvature->needs_loss_before()) metrics.loss_merged_before = passes.loss(merged, head);
+                              const TrainedTask& trained, TaskMetrics& metrics) {
+  if (!method.needs_curvature() || trained.lora.empty()) return std::nullopt;
+  if (method.curvature->needs_loss_before())
+    metrics.loss_merged_before = passes.loss(merged, trained.head);
   const Stopwatch watch;
-  Fisher fisher = passes.curvature(weights, head, *method.curvature);
+  Fisher fisher = passes.curvature(weights, trained.head, *method.curvature);
   metrics.loss_trained = fisher.loss;
   metrics.seconds_fisher = watch.seconds();
   return fisher;
@@ -164,7 +167,7 @@ LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
   put_head(state.memory, task.index, trained.head);
   const AdaptedWeights trained_weights = add_task_vector(state.merged, trained);
   std::optional<Fisher> fisher =
-      measure(method, passes, state.merged, trained_weights, trained.head, metrics);
+      measure(method, passes, state.merged, trained_weights, trained, metrics);
   std::vector<ClassScores> scores;
   for (const auto& classifier : method.classifiers)
     scores.push_back(classifier->scores_before_merge(passes, trained_weights, seen, state.memory));

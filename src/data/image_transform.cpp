@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "palimpsest/data/colour.h"
-#include "palimpsest/data/rand_augment.h"
+#include "palimpsest/data/random_operations.h"
 #include "palimpsest/device/host_copy.h"
 
 namespace palimpsest {
@@ -86,7 +86,8 @@ std::size_t of_one_shape(std::span<const PackedImage> images) {
   return static_cast<std::size_t>(std::ranges::find_if(images, differs) - images.begin());
 }
 
-// The short side to floor(size / crop_share), then the centre, as timm does. All of one shape.
+// The short side, or both, to floor(size / crop_share), then the centre, as timm does. All of one
+// shape.
 at::Tensor centre_view(std::span<const PackedImage> images, const ImageTransform& transform,
                        PixelSource& pixels) {
   const PackedImage& image = images.front();
@@ -95,13 +96,32 @@ at::Tensor centre_view(std::span<const PackedImage> images, const ImageTransform
   const auto side = static_cast<std::int64_t>(
       std::floor(static_cast<double>(transform.size) / transform.crop_share));
   const bool upright = image.height > image.width;
-  const std::int64_t long_side =
-      side * std::max(image.height, image.width) / std::min(image.height, image.width);
+  const std::int64_t long_side = transform.squash ? side
+                                                  : side * std::max(image.height, image.width) /
+                                                        std::min(image.height, image.width);
   const std::int64_t height = upright ? long_side : side, width = upright ? side : long_side;
   const Rectangle centre = centred(height, width, transform.size, transform.size);
   return resized(as_floats(at::stack(all)), height, width, transform.interpolation)
       .narrow(2, centre.top, centre.height)
       .narrow(3, centre.left, centre.width);
+}
+
+// [1, 3, size, size] in 0 .. 255: a random crop, of an image that AutoAugment may have changed.
+at::Tensor cropped_view(const PackedImage& image, const ImageTransform& transform,
+                        RandomStream& draws, PixelSource& pixels) {
+  const Augmentation& augmentation = transform.augmentation;
+  const bool changes_first = augmentation.kind == Augmentation::Kind::kAutoAugment;
+  at::Tensor whole = pixels(image).unsqueeze(0);
+  if (changes_first) {
+    whole =
+        auto_augment(as_floats(whole).div_(kBrightest), draws, augmentation.policy).mul(kBrightest);
+  }
+  const Rectangle crop = random_crop(image, augmentation.min_scale, draws);
+  const std::int64_t rows = changes_first ? 2 : 1;
+  at::Tensor part =
+      whole.narrow(rows, crop.top, crop.height).narrow(rows + 1, crop.left, crop.width);
+  if (!changes_first) part = as_floats(part);
+  return resized(part, transform.size, transform.size, transform.interpolation);
 }
 
 at::Tensor change_colours(at::Tensor images, std::span<RandomStream> streams, double jitter) {
@@ -151,12 +171,8 @@ at::Tensor training_batch(std::span<const PackedImage> images,
   std::vector<RandomStream> draws(streams.begin(), streams.end());
   std::vector<at::Tensor> views;
   for (std::size_t i = 0; i < images.size(); ++i) {
-    const Rectangle crop = random_crop(images[i], augmentation.min_scale, draws[i]);
-    const at::Tensor part =
-        pixels(images[i]).narrow(0, crop.top, crop.height).narrow(1, crop.left, crop.width);
-    const at::Tensor view = resized(as_floats(part.unsqueeze(0)), transform.size, transform.size,
-                                    transform.interpolation);
-    const bool mirrored = draws[i].below(2) == 1;
+    const at::Tensor view = cropped_view(images[i], transform, draws[i], pixels);
+    const bool mirrored = augmentation.kind != kAutoAugment && draws[i].below(2) == 1;
     views.push_back(mirrored ? view.flip(3) : view);
   }
   at::Tensor batch = together(views);

@@ -134,12 +134,26 @@ VitConfig as_prepared(const ExportSource& source, VitConfig config) {
   return config;
 }
 
-Json preprocessor(const VitConfig& config, std::int64_t side) {
+// Whether both sides of the run's images were resized, whatever their shape.
+bool is_squashed(const ExportSource& source) {
+  return key_in(recorded_setting(source, "image-transform", ""), "squash") == "true";
+}
+
+// timm's name for it.
+void set_crop_mode(Json& config, bool squashed) {
+  if (!config.contains("pretrained_cfg")) return;
+  Json& prepared = config["pretrained_cfg"];
+  if (squashed || prepared.contains("crop_mode"))
+    prepared["crop_mode"] = squashed ? "squash" : "center";
+}
+
+Json preprocessor(const VitConfig& config, std::int64_t side, bool squashed) {
   const auto before =
       static_cast<std::int64_t>(static_cast<double>(side) / config.crop_share + 0.5);
   return {{"image_processor_type", "BitImageProcessor"},
           {"do_resize", true},
-          {"size", {{"shortest_edge", before}}},
+          {"size", squashed ? Json{{"height", before}, {"width", before}}
+                            : Json{{"shortest_edge", before}}},
           {"do_center_crop", true},
           {"crop_size", {{"height", side}, {"width", side}}},
           {"resample", config.interpolation == "bilinear" ? 2 : 3},
@@ -164,11 +178,12 @@ Json heads_json(const ExportSource& source, const Classifier& classifier) {
   for (const auto& [name, key] : {std::pair("image-size", "size"),
                                   {"normalisation", "normalisation"},
                                   {"interpolation", "interpolation"},
-                                  {"crop-share", "crop"}}) {
+                                  {"crop-share", "crop"},
+                                  {"squash", "squash"}}) {
     const std::string value = key_in(image, key);
     if (value.empty()) continue;
-    const Json number = Json::parse(value, nullptr, /*allow_exceptions=*/false);
-    json[name] = number.is_number() ? number : Json(value);
+    const Json parsed = Json::parse(value, nullptr, /*allow_exceptions=*/false);
+    json[name] = parsed.is_number() || parsed.is_boolean() ? parsed : Json(value);
   }
   return json;
 }
@@ -214,20 +229,19 @@ void write_model_configs(const ExportSource& source, const BackboneConfig& backb
   std::optional<VitConfig> vit;
   if (const auto* const config = std::get_if<VitConfig>(&backbone))
     vit = as_prepared(source, *config);
-  if (dialect == Dialect::kOwn) {
-    write_json(folder / "config.json",
-               own_config(vit ? &*vit : nullptr, classifier, backbone_folder));
-  } else {
-    write_json(folder / "config.json", dialect == Dialect::kTimm
-                                           ? timm_config(*vit, classifier)
-                                           : transformers_config(*vit, classifier));
-  }
+  const bool squashed = is_squashed(source);
+  Json config = dialect == Dialect::kOwn
+                    ? own_config(vit ? &*vit : nullptr, classifier, backbone_folder)
+                : dialect == Dialect::kTimm ? timm_config(*vit, classifier)
+                                            : transformers_config(*vit, classifier);
+  set_crop_mode(config, squashed);
+  write_json(folder / "config.json", config);
   const std::filesystem::path prepared = folder / "preprocessor_config.json";
   const bool is_timm =
       dialect == Dialect::kTimm || (dialect == Dialect::kOwn && !has_preprocessor(backbone_folder));
   if (vit && !is_timm &&
-      (!std::filesystem::exists(prepared) || *vit != std::get<VitConfig>(backbone)))
-    write_json(prepared, preprocessor(*vit, vit->grid * vit->patch));
+      (!std::filesystem::exists(prepared) || squashed || *vit != std::get<VitConfig>(backbone)))
+    write_json(prepared, preprocessor(*vit, vit->grid * vit->patch, squashed));
   write_json(folder / "heads.json", heads_json(source, classifier));
 }
 

@@ -175,18 +175,20 @@ ExportSource of_run(const RunFolder& folder, std::optional<std::int64_t> wanted,
       concat(optimum ? "theta*" : "theta_hat", " after task ", task + 1, " of ", done);
   take_heads(folder, task, done, source);
   std::vector<std::vector<WeightedFactors>> factors;
-  bool linear = true;
+  bool linear = true, any_learned = false;
   TaskRecord record;
   for (std::int64_t t = 0; t <= task; ++t) {
     record = read_task_parts(folder.task_file(t), {});
+    if (record.lora.empty()) continue;  // no factor learned: it adds nothing
+    any_learned = true;
     factors.resize(record.lora.size());
     const bool whole = optimum && t == task;
-    linear = linear && (whole || record.lora.empty() || is_linear(record));
+    linear = linear && (whole || is_linear(record));
     if (!linear) continue;
     std::vector<WeightedFactors> part = contribution(record, whole);
     for (std::size_t m = 0; m < part.size(); ++m) factors[m].push_back(std::move(part[m]));
   }
-  if (!record.lora.empty()) merge_up_to(folder, record, optimum, source);
+  if (any_learned) merge_up_to(folder, record, optimum, source);
   if (linear) {
     check_sum(factors, source);
     source.factors = std::move(factors);

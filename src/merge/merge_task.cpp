@@ -6,9 +6,24 @@
 #include "palimpsest/merge/task_vector.h"
 
 namespace palimpsest {
+namespace {
+
+// theta_hat stays: there is no task vector.
+TaskMerge keep_merged(const MergeRule& rule, const MergeInput& input) {
+  TaskMerge made;
+  made.merged.assign(input.merged.begin(), input.merged.end());
+  if (rule.changes_trained()) {
+    made.remark =
+        "nothing to merge: no factor of the adapter learned in this task, and the weights stay";
+  }
+  return made;
+}
+
+}  // namespace
 
 TaskMerge merge_task(const MergeRule& rule, const MergeInput& input, std::span<const float> trained,
                      CurvatureMemory& memory) {
+  if (input.task_vector.empty()) return keep_merged(rule, input);
   TaskMerge made;
   const bool has_fisher = !input.fisher.empty();
   if (has_fisher) {

@@ -48,11 +48,12 @@ Forecast forecast(const Workload& work, const ComputeCost& cost, const Machine& 
     result.efficiency =
         forecast(work, cost, machine, 1).step / (static_cast<double>(ranks) * result.step);
 
-  result.training = static_cast<double>(work.steps) * result.step;
+  result.training = work.learning * static_cast<double>(work.steps) * result.step;
   if (work.fisher) {
     const double sums = sizeof(double) * static_cast<double>(work.adapted);
-    result.fisher = pass(work.train_samples, cost.fisher) +
-                    ordered_exchange(sums, result.lanes, ranks, machine).seconds();
+    result.fisher =
+        work.learning * (pass(work.train_samples, cost.fisher) +
+                         ordered_exchange(sums, result.lanes, ranks, machine).seconds());
   }
   result.task = result.training + result.fisher +
                 work.forwards * pass(work.train_samples, cost.forward) +

@@ -41,8 +41,12 @@ std::vector<std::vector<std::optional<double>>> measured_rises(const RecordedRun
 Audit audit_run(const std::filesystem::path& path, int threads) {
   const RecordedRun run = open_recorded_run(path);
   const std::size_t count = run.tasks.size();
+  const auto read = [&](std::size_t i) {
+    return read_task_parts(run.folder.task_file(static_cast<std::int64_t>(i)),
+                           {.lora = true, .fisher = true});
+  };
   for (std::size_t i = 0; i < count; ++i) {
-    if (run.tasks[i].record.fisher) continue;
+    if (run.tasks[i].record.fisher || read(i).lora.empty()) continue;
     throw UsageError(concat(
         path.string(), ": task ", i + 1, " has no Fisher, so that no rise can be ",
         "predicted: its merge rule, ", run.tasks[i].rule->settings().text(), ", needed none"));
@@ -52,15 +56,12 @@ Audit audit_run(const std::filesystem::path& path, int threads) {
                  if (merged.empty()) merged.emplace_back(weights.size());
                  merged.push_back(weights);
                }});
-  Audit audit{.predicted = std::vector<std::vector<double>>(count),
+  Audit audit{.predicted = std::vector<std::vector<std::optional<double>>>(count),
               .measured = measured_rises(run)};
   for (std::size_t t = 0; t < count; ++t) audit.predicted[t].resize(t + 1);
-  const auto read = [&](std::size_t i) {
-    return read_task_parts(run.folder.task_file(static_cast<std::int64_t>(i)),
-                           {.lora = true, .fisher = true});
-  };
   read_ahead(count, read, [&](std::size_t i, const TaskRecord& record) {
     audit.task_names.push_back(record.name);
+    if (!record.fisher) return;  // no factor learned
     const AdaptedLayout layout = adapter_layout(record.lora);
     const std::vector<float> optimum =
         merge_by_coefficients(layout, std::array{1.0}, merged[i],

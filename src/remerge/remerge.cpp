@@ -65,15 +65,16 @@ void Remerge::check_kind(const FisherRecord& fisher, const std::string& name) {
 MergedTask Remerge::take(const EndPoint& point, bool is_last) {
   const MergeNeeds needs = rule_->needs();
   MergedTask made{.name = point.name, .index = 0};
-  if (needs.memory == RuleMemory::kAllTaskVectors) {
-    end_points_.emplace_back(point.weights.begin(), point.weights.end());
-    if (!is_last) {
-      ++tasks_;
-      return made;
-    }
+  const bool over_all = needs.memory == RuleMemory::kAllTaskVectors;
+  const bool has_vector = !point.task_vector.empty();
+  if (over_all && has_vector) end_points_.emplace_back(point.weights.begin(), point.weights.end());
+  if (over_all && !is_last) {
+    ++tasks_;
+    return made;
   }
+  const bool keeps = !has_vector && !over_all;  // theta_hat stays
   const FisherRecord* fisher = find_fisher(point);
-  if (needs.fisher && fisher == nullptr) {
+  if (needs.fisher && !keeps && fisher == nullptr) {
     throw UsageError(concat("merge rule '", rule_->name(), "' needs every task's curvature, and ",
                             point.name,
                             " has none: no Fisher was recorded with it (a run measures ",
@@ -82,7 +83,7 @@ MergedTask Remerge::take(const EndPoint& point, bool is_last) {
   if (fisher != nullptr) check_kind(*fisher, point.name);
   const bool is_recorded =
       point.base.data() == merged_.data() || std::ranges::equal(merged_, point.base);
-  if (needs.factors && (!is_recorded || point.lora == nullptr)) {
+  if (needs.factors && !keeps && (!is_recorded || point.lora == nullptr)) {
     throw UsageError(concat("merge rule '", rule_->settings().text(),
                             "' needs the factors A and B of every task ", "vector, and that of ",
                             point.name,
@@ -92,13 +93,13 @@ MergedTask Remerge::take(const EndPoint& point, bool is_last) {
                             "factors"));
   }
   std::vector<float> moved;
-  if (!is_recorded) moved = difference(point.weights, merged_, threads_);
+  if (!keeps && !(is_recorded && has_vector)) moved = difference(point.weights, merged_, threads_);
   const std::vector<LowRankFactors> factors =
       needs.factors ? to_low_rank_factors(*point.lora) : std::vector<LowRankFactors>();
   const std::vector<std::span<const float>> all(end_points_.begin(), end_points_.end());
   MergeInput task{.task = tasks_,
                   .merged = merged_,
-                  .task_vector = is_recorded ? point.task_vector : moved,
+                  .task_vector = moved.empty() ? point.task_vector : moved,
                   .layout = layout_,
                   .memory = memory_,
                   .factors = factors,
@@ -121,7 +122,8 @@ MergedTask Remerge::take(const EndPoint& point, bool is_last) {
 void Remerge::forget(const EndPoint& point, std::vector<float> before) {
   --tasks_;
   merged_ = std::move(before);
-  if (rule_->needs().memory == RuleMemory::kAllTaskVectors) end_points_.pop_back();
+  if (rule_->needs().memory == RuleMemory::kAllTaskVectors && !point.task_vector.empty())
+    end_points_.pop_back();
   const FisherRecord* fisher = find_fisher(point);
   if (fisher == nullptr) return;
   memory_.remove(fisher->values, point.weights, fisher->factor, threads_);

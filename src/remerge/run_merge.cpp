@@ -106,12 +106,13 @@ class RunMerge {
         make_task_vector(record.lora, mine_->layout(), request_.threads);
     const std::vector<float> weights = merge_by_coefficients(mine_->layout(), std::array{1.0}, base,
                                                              task_vector, request_.threads);
-    const EndPoint point{.name = concat("task ", t + 1),
-                         .base = base,
-                         .task_vector = task_vector,
-                         .weights = weights,
-                         .lora = &record.lora,
-                         .fisher = record.fisher ? &*record.fisher : nullptr};
+    const EndPoint point{
+        .name = concat("task ", t + 1),
+        .base = base,
+        .task_vector = record.lora.empty() ? std::span<const float>() : task_vector,
+        .weights = weights,
+        .lora = &record.lora,
+        .fisher = record.fisher ? &*record.fisher : nullptr};
     if (follows_ && choice_.has(t)) {
       merge_again(t, point);
       check_hash(t, record, result_.tasks.back().record.weights_after);

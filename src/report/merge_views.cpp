@@ -40,14 +40,12 @@ Json matrix_json(const std::vector<std::vector<std::optional<double>>>& rows) {
   return json;
 }
 
-// Of double, or optional.
-template <typename Number>
-std::string triangle(const std::vector<std::vector<Number>>& values) {
+std::string triangle(const std::vector<std::vector<std::optional<double>>>& values) {
   Rows rows = {{"after"}};
   for (std::size_t t = 0; t < values.size(); ++t) {
     rows[0].push_back(std::to_string(t + 1));
     rows.push_back({std::to_string(t + 1)});
-    for (const std::optional<double> value : values[t]) {
+    for (const std::optional<double>& value : values[t]) {
       rows.back().push_back(scientific(value, 1));
     }
   }
@@ -104,13 +102,14 @@ View audit_view(const Audit& audit, const std::string& run) {
   const Json json = {{"type", "audit"},
                      {"source", run},
                      {"tasks", audit.task_names},
-                     {"predicted_rise_training_samples", audit.predicted},
+                     {"predicted_rise_training_samples", matrix_json(audit.predicted)},
                      {"measured_rise_test_samples", matrix_json(audit.measured)}};
   std::string text = concat(
       run,
       ": by how much each merge (row) raised the loss of each task (column), in nats per "
       "sample\n\n",
-      "predicted, on training samples: 1/2 d' F d with d from where the task's training ended\n",
+      "predicted, on training samples: 1/2 d' F d with d from where the task's training ended (-: "
+      "the task trained no factor)\n",
       triangle(audit.predicted), "\n");
   text += audit.measured.empty()
               ? "not measured: this run's evaluations have no losses\n"

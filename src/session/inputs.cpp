@@ -53,6 +53,7 @@ ImageTransform make_transform(const RunConfig& config, const VitConfig& backbone
                            .mean = backbone.mean,
                            .deviation = backbone.deviation,
                            .crop_share = image.crop == 0 ? backbone.crop_share : image.crop,
+                           .squash = image.squash,
                            .augmentation = config.augmentation};
   if (image.normalisation == Normalisation::kNone) {
     transform.mean = {0, 0, 0};

@@ -179,8 +179,7 @@ TrainedTask train_on_features(TaskPasses& passes, const TrainingParts& parts,
   session.group.agree(heads_hash({&training.head, 1}),
                       concat("hash of the head trained on task ", task.index + 1),
                       "agreement after training");
-  return {.task_vector = std::vector<float>(begin.weights->size()),
-          .head = std::move(training.head),
+  return {.head = std::move(training.head),
           .loss_first_step = training.loss_first_step,
           .loss_last_pass = training.loss_last_pass,
           .seconds = watch.seconds()};

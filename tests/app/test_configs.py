@@ -5,8 +5,10 @@ import pathlib
 import subprocess
 
 import pytest
+import torch
 from program import PROGRAM, ROOT
 from tiers import quick
+from timm.scheduler import create_scheduler_v2
 
 CONFIGS = sorted(pathlib.Path(ROOT, "configs").glob("*.cfg"))
 METHODS = sorted(pathlib.Path(ROOT, "configs", "methods").glob("*.cfg"))
@@ -38,7 +40,7 @@ def test_a_config_is_understood(path):
     assert settings["out"].startswith("runs/" + path.stem)
 
 
-@pytest.mark.parametrize("name", quick(1, PAPER))
+@pytest.mark.parametrize("name", quick(1, [*PAPER, *(f"{name}-splitlora" for name in PAPER)]))
 def test_the_papers_constants(name):
     settings = resolved(pathlib.Path(ROOT, "configs", name + ".cfg"))
     assert pathlib.Path(ROOT, settings["protocol"]).is_file()
@@ -58,6 +60,41 @@ def test_the_papers_constants(name):
         "classifier": "local:refit=0,align=none,normalise=false",
     }.items():
         assert says(settings[key], value), key
+
+
+@pytest.mark.parametrize("name", quick(1, PAPER))
+def test_the_constants_of_splitlora(name):
+    """iLearn-Lab/ICLR26-SplitLoRA, commit 1d7b488: reproduce.py, train_splitlora.py, utils/dataset_builder.py."""
+    settings = resolved(pathlib.Path(ROOT, "configs", f"{name}-splitlora.cfg"))
+    cifar = name.startswith("cifar")
+    for key, value in {
+        "backbone": "data/vit_base_patch16_224.augreg2_in21k_ft_in1k",
+        "protocol": f"configs/protocols/{name}-splitlora.json",
+        "objective": "classes:temperature=30",
+        "passes-per-epoch": "10",
+        "drop-last": "false",
+        "weight-decay": "5e-05",
+        "seed": "0",
+        "augmentation": f"auto-augment:policy={'cifar10' if cifar else 'imagenet'},min-scale=0.08",
+        "image-transform": f"resize-crop:size=224,crop={1 if cifar else 0.875},interpolation={'bicubic' if cifar else 'bilinear'},"
+                           "normalisation=backbone,squash=true",
+    }.items():
+        assert settings[key] == value, key
+
+
+def test_the_schedule_of_splitlora_is_timm_s():
+    """Its loop sets the rate of epoch e, from 1, by scheduler.step(e - 1)."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler, epochs = create_scheduler_v2(optimizer, sched="multistep", num_epochs=10, decay_epochs=1000, decay_milestones=[5, 8],
+                                            decay_rate=0.1, min_lr=1e-5, warmup_epochs=0, warmup_lr=1e-5)
+    rates = []
+    for epoch in range(epochs):
+        scheduler.step(epoch)
+        rates.append(optimizer.param_groups[0]["lr"])
+    text = resolved(pathlib.Path(ROOT, "configs", "imagenet-r-10-splitlora.cfg"))["schedule"]
+    assert says(text, "multistep:milestones=0.4+0.7,factor=0.1,warmup=0")
+    shares = [float(share) for share in text.split("milestones=")[1].split(",")[0].split("+")]
+    assert rates == pytest.approx([0.1 ** sum(epoch / 10 >= share for share in shares) for epoch in range(10)])
 
 
 @pytest.mark.parametrize("path", quick(3, METHODS), ids=lambda path: path.stem)

@@ -71,12 +71,39 @@ TEST_P(ImageTransformTest, AnotherStreamGivesAnotherView) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Augmentations, ImageTransformTest,
-                         testing::Values("none", "crop-flip", "crop-flip-jitter", "rand-augment"),
+                         testing::Values("none", "crop-flip", "crop-flip-jitter", "rand-augment",
+                                         "auto-augment"),
                          [](const auto& parameter) {
                            std::string name = parameter.param;
                            std::erase(name, '-');
                            return name;
                          });
+
+// Columns of a wide picture, all of them there: squashed to the side of the crop.
+TEST(TestView, ASquashedImageKeepsNothingOfItsShape) {
+  constexpr std::int64_t height = 20, width = 200;
+  std::vector<std::byte> pixels;
+  for (std::int64_t i = 0; i < height * width * 3; ++i)
+    pixels.push_back(static_cast<std::byte>(i / 3 % width));
+  const PackedImage image{.bytes = pixels, .height = height, .width = width};
+  ImageTransform transform{.size = 20,
+                           .interpolation = "bilinear",
+                           .mean = {0, 0, 0},
+                           .deviation = {1, 1, 1},
+                           .crop_share = 1};
+  PixelSource source(at::kCPU);
+  const auto ends = [&] {
+    const at::Tensor row = test_batch(std::span(&image, 1), transform, source)[0][0][10];
+    return std::pair(row[0].item<double>() * 255, row[19].item<double>() * 255);
+  };
+  EXPECT_NEAR(ends().first, 90, 1);  // the middle twenty columns
+  EXPECT_NEAR(ends().second, 109, 1);
+  transform.squash = true;
+  EXPECT_NEAR(ends().first, 5.6, 1);  // ten columns to one, with the filter's share of the next
+  EXPECT_NEAR(ends().second, 193.4, 1);
+  transform.crop_share = 0.5;
+  EXPECT_NEAR(ends().first, 52, 1);  // the middle half
+}
 
 // A crop of a picture whose value is its column: what is kept, and which way round, can be read
 // off.

@@ -152,18 +152,18 @@ TEST(OldSettings, RecordsKeepTheirTypesAndOrderAndGetWhatCameLater) {
       R"({"seed":18446744073709551615,"adapter":"lora","lora-rank":4,"lora-alpha":4.0,)"
       R"("lora-targets":["key","value"],"lr":0.01,"schedule":"multistep","milestones":[0.25,0.5],)"
       R"("joint":false,"lanes":"4","device":"cuda","cuda-graphs":true})"));
-  EXPECT_EQ(
-      json.dump(),
-      R"({"seed":18446744073709551615,)"
-      R"("adapter":"lora:rank=4,alpha=4,targets=key+value,a=kaiming","lr":0.01,)"
-      R"("schedule":"multistep:milestones=0.25+0.5,factor=0.1,warmup=0","joint":false,)"
-      R"("lanes":4,"device":"cuda:threads=1,graphs=true",)"
-      R"("augmentation":"crop-flip:min-scale=0.08","classifier":"local:refit=0,align=none,normalise=false",)"
-      R"("curvature":"empirical:scale=secant","head":"linear",)"
-      R"("image-transform":"resize-crop:size=224,crop=0,interpolation=auto,)"
-      R"(normalisation=backbone","merge":"closed-form:by=global,shrink=0",)"
-      R"("nonfinite":"stop","objective":"classes","penalty":"none",)"
-      R"("perturbation":"sign:epsilon=0.5"})");
+  EXPECT_EQ(json.dump(),
+            R"({"seed":18446744073709551615,)"
+            R"("adapter":"lora:rank=4,alpha=4,targets=key+value,a=kaiming,tasks=0","lr":0.01,)"
+            R"("schedule":"multistep:milestones=0.25+0.5,factor=0.1,warmup=0","joint":false,)"
+            R"("lanes":4,"device":"cuda:threads=1,graphs=true",)"
+            R"("augmentation":"crop-flip:min-scale=0.08","classifier":)"
+            R"("local:refit=0,align=none,normalise=false",)"
+            R"("curvature":"empirical:scale=secant","head":"linear",)"
+            R"("image-transform":"resize-crop:size=224,crop=0,interpolation=auto,)"
+            R"(normalisation=backbone,squash=false","merge":"closed-form:by=global,shrink=0",)"
+            R"("nonfinite":"stop","objective":"classes:temperature=1","penalty":"none",)"
+            R"("perturbation":"sign:epsilon=0.5"})");
 }
 
 TEST(OldSettings, HaveASpellingOfToday) {

@@ -35,6 +35,29 @@ CurvatureMemory memory_before(const RandomStreamOfTasks& stream) {
 
 // By hand: one weight, theta_hat_1 = 1, Delta = 2, F_1 = 3 at theta_1* = 1, F_2 = 0.5, factor 2.
 // alpha = F_2 / (F_1 + F_2), scaled, = 1/4; theta_hat_2 = 1.5; d = 1.5 - 3.
+// theta_hat stays, whatever the rule, and nothing enters the memory.
+TEST(MergeTask, KeepsTheWeightsOfATaskWithoutATaskVector) {
+  const RandomStreamOfTasks stream(3);
+  for (const char* const text : {"closed-form", "closed-form:by=direction", "became", "average",
+                                 "fixed:alpha=0.25", "none"}) {
+    const auto rule = make_merge_rule(text);
+    CurvatureMemory memory = memory_before(stream);
+    const std::vector<double> before(memory.s0().begin(), memory.s0().end());
+    const TaskMerge merge = merge_task(*rule,
+                                       {.task = 2,
+                                        .merged = stream.merged,
+                                        .task_vector = {},
+                                        .layout = stream.layout,
+                                        .memory = memory},
+                                       stream.merged, memory);
+    EXPECT_EQ(merge.merged, stream.merged) << text;
+    EXPECT_EQ(merge.output.coefficients, std::vector<double>{1}) << text;
+    EXPECT_EQ(merge.remark.starts_with("nothing to merge: "), rule->changes_trained()) << text;
+    EXPECT_FALSE(merge.predicted_rise.has_value()) << text;
+    EXPECT_TRUE(std::ranges::equal(memory.s0(), before)) << text;
+  }
+}
+
 TEST(MergeTask, IsWorkedOutByHand) {
   const AdaptedLayout layout({{.name = "a", .out = 1, .in = 1}});
   CurvatureMemory memory(1);

@@ -16,7 +16,15 @@ EXPECTED = {
     "imagenet-r-10": (10, 20, {27: "n01443537"}),
     "imagenet-r-20": (20, 10, {27: "n01443537"}),
     "s-domainnet-5": (5, 40, {27: "pickup_truck"}),
+    "cifar-100-10-splitlora": (10, 10, {0: "sunflower", 99: "whale"}),
+    "cub-200-10-splitlora": (10, 20, {0: "106.Horned_Puffin", 199: "096.Hooded_Oriole"}),
+    "imagenet-a-10-splitlora": (10, 20, {1: "n01616318"}),
+    "imagenet-r-10-splitlora": (10, 20, {1: "n01531178"}),
+    "imagenet-r-20-splitlora": (20, 10, {1: "n01531178"}),
+    "s-domainnet-5-splitlora": (5, 40, {0: "wine_bottle", 199: "palm_tree"}),
 }
+# The first class ids of the two orders, of 100 and of 200 classes.
+SPLITLORA = {100: [82, 36, 20, 5, 93, 16, 94, 52, 72, 90], 200: [105, 6, 168, 90, 65, 159, 71, 165, 111, 179]}
 
 
 def read(name):
@@ -57,5 +65,16 @@ def test_a_protocol_names_its_sources(name):
         assert len(split[side]["sha256"]) == 64 and split[side]["samples"] > 0
 
 
-def test_streams_of_one_data_set_share_their_order():
-    assert order(read("imagenet-r-10")) == order(read("imagenet-r-20"))
+@pytest.mark.parametrize("ending", ["", "-splitlora"])
+def test_streams_of_one_data_set_share_their_order(ending):
+    assert order(read(f"imagenet-r-10{ending}")) == order(read(f"imagenet-r-20{ending}"))
+
+
+@pytest.mark.parametrize("name", [name for name in EXPECTED if name.endswith("-splitlora")])
+def test_another_order_has_the_same_classes_tasks_and_split(name):
+    mine, other = read(name), read(name.removesuffix("-splitlora"))
+    assert sorted(order(mine)) == sorted(order(other)) and order(mine) != order(other)
+    assert mine["split"] == other["split"] and EXPECTED[name][:2] == EXPECTED[name.removesuffix("-splitlora")][:2]
+    if not name.startswith("s-domainnet"):  # whose labels aren't in the order of the names
+        ids = sorted(order(mine))
+        assert [ids.index(class_name) for class_name in order(mine)[:10]] == SPLITLORA[len(ids)]

@@ -36,6 +36,16 @@ TEST_F(LoraAdapterTest, TrainsBothFactorsOfEveryTaskScaledByAlphaOverRank) {
   EXPECT_EQ(adapter->scale(), 2.5);
 }
 
+TEST_F(LoraAdapterTest, TrainsTheFirstTasksAloneWhereItsKeySaysHowMany) {
+  for (const char* const text : {"lora:tasks=2", "lora:tasks=2,a=covariance"}) {
+    const auto adapter = adapters().make(text);
+    EXPECT_TRUE(adapter->learns(0).b);
+    EXPECT_TRUE(adapter->learns(1).b);
+    EXPECT_FALSE(adapter->learns(2).any());
+    EXPECT_FALSE(adapter->learns(7).any());
+  }
+}
+
 TEST_F(LoraAdapterTest, BeginsWithAZeroBAndAnAThatFollowsSeedTaskAndModule) {
   const std::vector<LoraFactors> factors = begun(1, 2);
   ASSERT_GT(factors.size(), 1u);

@@ -1,4 +1,4 @@
-"""Image views and RandAugment's operations against torchvision's, and decoding against Pillow's."""
+"""Image views and the operations of RandAugment and AutoAugment against torchvision's, and decoding against Pillow's."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from torchvision.transforms import functional as F
 PROGRAM = os.environ["PALIMPSEST_IMAGE_VIEWS"]
 SIDE = 28
 OPERATIONS = ["Identity", "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness", "Color"]
-OPERATIONS += ["Contrast", "Sharpness", "Posterize", "Solarize", "AutoContrast", "Equalize"]
+OPERATIONS += ["Contrast", "Sharpness", "Posterize", "Solarize", "AutoContrast", "Equalize", "Invert"]
 
 
 def picture(height, width):
@@ -25,9 +25,9 @@ def picture(height, width):
     return np.clip(waves + noise, 0, 255).astype(np.uint8)
 
 
-def view(path, height, width, interpolation, share, file):
+def view(path, height, width, interpolation, share, file, resized="short-side"):
     out = path / "out"
-    command = [PROGRAM, "view", str(height), str(width), file, str(SIDE), interpolation, str(share), out]
+    command = [PROGRAM, "view", str(height), str(width), file, str(SIDE), interpolation, str(share), resized, out]
     subprocess.run(command, check=True)
     return torch.from_numpy(np.fromfile(out, "<f4")).view(3, SIDE, SIDE)
 
@@ -43,6 +43,19 @@ def test_the_test_view_is_torchvision_s(tmp_path, interpolation, size, share):
     expected = F.resize(expected, int(SIDE / share), InterpolationMode(interpolation), antialias=True)
     expected = F.center_crop(expected, SIDE).float() / 255
     torch.testing.assert_close(found, expected, atol=1 / 255, rtol=0)
+    assert (found - expected).abs().mean() < 0.3 / 255  # of rounding, not of another place
+
+
+@pytest.mark.parametrize("interpolation", quick(1, ["bilinear", "bicubic"]))
+@pytest.mark.parametrize("size", [(37, 113), (131, 40), (20, 24)])
+def test_a_squashed_view_is_torchvision_s(tmp_path, interpolation, size):
+    image = picture(*size)
+    image.tofile(tmp_path / "pixels")
+    found = view(tmp_path, *size, interpolation, 0.875, tmp_path / "pixels", "both-sides")
+    mode = InterpolationMode(interpolation)
+    expected = F.center_crop(F.resize(Image.fromarray(image), [32, 32], mode, antialias=True), SIDE)
+    expected = F.pil_to_tensor(expected).float() / 255
+    torch.testing.assert_close(found, expected, atol=1.5 / 255, rtol=0)
     assert (found - expected).abs().mean() < 0.3 / 255  # of rounding, not of another place
 
 
@@ -72,16 +85,26 @@ def test_a_jpeg_without_its_header_is_refused(tmp_path, kept):
     Image.fromarray(picture(SIDE, SIDE)).save(tmp_path / "image.jpg")
     whole = (tmp_path / "image.jpg").read_bytes()
     (tmp_path / "image.jpg").write_bytes(whole[: int(len(whole) * kept)])
-    command = [PROGRAM, "view", "28", "28", tmp_path / "image.jpg", "28", "bicubic", "1", tmp_path / "out"]
+    command = [PROGRAM, "view", "28", "28", tmp_path / "image.jpg", "28", "bicubic", "1", "short-side", tmp_path / "out"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 3
     assert "sample 0 of the pack: expected a JPEG file of 28 x 28 pixels, found " in done.stderr
 
 
+def apply(path, name, images, strength, sampling):
+    """The operation of that name on [n, 3, height, width] in [0, 1]."""
+    images.numpy().tofile(path / "images")
+    height, width = images.shape[2:]
+    number = str(OPERATIONS.index(name))
+    command = [PROGRAM, "operation", number, path / "images", str(height), str(width), repr(strength), sampling, path / "out"]
+    subprocess.run(command, check=True)
+    return torch.from_numpy(np.fromfile(path / "out", "<f4")).view(images.shape)
+
+
 @pytest.mark.parametrize("sign", quick(1, [1, -1]))
 @pytest.mark.parametrize("magnitude", quick(1, [9, 21]))  # at 20 a shear lands between two pixels
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_operations_are_torchvision_s(tmp_path, name, magnitude, sign):
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name != "Invert"])
+def test_rand_augment_s_operations_are_torchvision_s(tmp_path, name, magnitude, sign):
     images = torch.from_numpy(np.stack([picture(SIDE, SIDE), picture(40, 40)[12:, 12:] // 2 + 30]))
     images = images.permute(0, 3, 1, 2).contiguous()
     space = autoaugment.RandAugment()._augmentation_space(31, (SIDE, SIDE))
@@ -91,11 +114,7 @@ def test_operations_are_torchvision_s(tmp_path, name, magnitude, sign):
         strength /= 255
     if signed:
         strength *= sign
-    (images.float() / 255).numpy().tofile(tmp_path / "images")
-    number = str(OPERATIONS.index(name))
-    command = [PROGRAM, "operation", number, tmp_path / "images", str(SIDE), repr(strength), tmp_path / "out"]
-    subprocess.run(command, check=True)
-    found = torch.from_numpy(np.fromfile(tmp_path / "out", "<f4")).view(images.shape)
+    found = apply(tmp_path, name, images.float() / 255, strength, "nearest")
     if name in ("Posterize", "Equalize"):  # of bytes
         expected = autoaugment._apply_op(images, name, strength, InterpolationMode.NEAREST, None).float() / 255
     else:
@@ -103,3 +122,36 @@ def test_operations_are_torchvision_s(tmp_path, name, magnitude, sign):
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
     if name != "Identity":
         assert not torch.equal(found.mul(255).round().byte(), images)
+
+
+# Pillow's bytes: rounded, or cut off, before and after a blend with a picture of bytes.
+LEVELS = {"Color": 2, "Contrast": 2, "Brightness": 1, "Sharpness": 2, "AutoContrast": 1, "ShearX": 1, "ShearY": 1, "Rotate": 1}
+
+
+@pytest.mark.parametrize("sign", quick(1, [1, -1]))
+@pytest.mark.parametrize("magnitude", quick(1, [6, 3, 9]))
+@pytest.mark.parametrize("name", OPERATIONS[1:])
+def test_auto_augment_s_operations_are_torchvision_s(tmp_path, name, magnitude, sign):
+    """On Pillow's images, as continual-learning code calls them, of another height than width."""
+    height, width = 37, 61
+    image = picture(height, width)
+    magnitudes, signed = autoaugment.AutoAugment()._augmentation_space(10, (height, width))[name]
+    strength = float(magnitudes[magnitude]) if magnitudes.ndim else 0.0
+    command = [PROGRAM, "strength", str(OPERATIONS.index(name)), repr(magnitude / 9), str(height), str(width)]
+    mine = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert mine * (255 if name == "Solarize" else 1) == pytest.approx(strength, rel=1e-5)
+    if signed:
+        strength, mine = strength * sign, mine * sign
+    found = apply(tmp_path, name, F.pil_to_tensor(Image.fromarray(image))[None].float() / 255, mine, "bilinear")[0]
+    expected = autoaugment._apply_op(Image.fromarray(image), name, strength, InterpolationMode.BILINEAR, None)
+    expected = F.pil_to_tensor(expected).float() / 255
+    torch.testing.assert_close(found, expected, atol=(LEVELS.get(name, 0) + 1e-3) / 255, rtol=0)
+    assert not torch.equal(found.mul(255).round().byte(), F.pil_to_tensor(Image.fromarray(image)))
+
+
+@pytest.mark.parametrize("policy", ["imagenet", "cifar10"])
+def test_auto_augment_s_policies_are_torchvision_s(policy):
+    lines = subprocess.run([PROGRAM, "policy", policy], check=True, capture_output=True, text=True).stdout.splitlines()
+    found = [(OPERATIONS[int(number)], float(chance), float(magnitude)) for number, chance, magnitude in map(str.split, lines)]
+    policies = autoaugment.AutoAugment(autoaugment.AutoAugmentPolicy(policy)).policies
+    assert found == [(name, chance, magnitude or 0) for pair in policies for name, chance, magnitude in pair]

@@ -37,9 +37,12 @@ struct RecordedStream {
       : RecordedStream([rule](int) { return rule; }, tasks, seed) {}
 
   // recorded_rule(task): the rule may change on the way, as in a run that was forked. ewc: Fishers
-  // are measured, and enter the memory, whatever the rule.
+  // are measured, and enter the memory, whatever the rule. learning: so many tasks at the front
+  // train factors.
   template <typename RuleOf>
-  RecordedStream(const RuleOf& recorded_rule, int tasks, std::uint64_t seed, bool ewc = false) {
+  RecordedStream(const RuleOf& recorded_rule, int tasks, std::uint64_t seed, bool ewc = false,
+                 int learning = 1000)
+      : learning_(learning) {
     folder = std::filesystem::temp_directory_path() /
              concat("palimpsest_remerge_", getpid(), "_", seed, "_", next_number());
     const RunFolder run(folder);
@@ -60,6 +63,8 @@ struct RecordedStream {
   ~RecordedStream() { std::filesystem::remove_all(folder); }
 
  private:
+  int learning_;
+
   static int next_number() {
     static int number = 0;
     return number++;
@@ -77,7 +82,7 @@ struct RecordedStream {
                    .features = 1,
                    .weight = random_floats(2, index + 5),
                    .bias = random_floats(2, index + 6)};
-    for (std::uint64_t m = 0; m < 2; ++m) {
+    for (std::uint64_t m = 0; m < 2 && t < learning_; ++m) {
       record.lora.push_back({.module = m == 0 ? "a" : "b",
                              .out = kOut[m],
                              .in = kIn[m],
@@ -94,11 +99,11 @@ struct RecordedStream {
     const std::vector<LowRankFactors> low_rank = to_low_rank_factors(record.lora);
     MergeInput task{.task = t,
                     .merged = merged.back(),
-                    .task_vector = delta,
+                    .task_vector = record.lora.empty() ? std::span<const float>() : delta,
                     .layout = layout,
                     .memory = memory,
                     .factors = low_rank};
-    if (ewc || rule.needs().fisher) {
+    if (!record.lora.empty() && (ewc || rule.needs().fisher)) {
       record.fisher = FisherRecord{.kind = "empirical-per-sample",
                                    .samples = 10,
                                    .transform = "test",

@@ -62,6 +62,36 @@ std::vector<double> fisher_mean(const RecordedStream& stream,
   return mean;
 }
 
+// Of four tasks the last two trained no factor: under every rule they leave theta_hat as it is.
+TEST(RunMerge, TasksWithoutFactorsLeaveTheWeights) {
+  for (const char* rule : kRules) {
+    const RecordedStream stream([&](int) { return rule; }, 4, 1, false, /*learning=*/2);
+    EXPECT_EQ(stream.merged[2], stream.merged[4]) << rule;
+    const RemergeResult own = remerge_run({.run = stream.folder});
+    EXPECT_EQ(own.record.weights, stream.merged.back()) << rule;
+    EXPECT_EQ(own.verified, 4) << rule;
+    const RemergeResult other = remerge_run({.run = stream.folder, .rule = "fixed:alpha=0.5"});
+    EXPECT_EQ(other.tasks[1].record.weights_after, other.tasks[3].record.weights_after) << rule;
+    EXPECT_THAT(other.tasks[3].record.remark, HasSubstr("nothing to merge")) << rule;
+    const RemergeResult without = remerge_run({.run = stream.folder, .removed = 3});
+    EXPECT_EQ(without.record.weights, stream.merged.back()) << rule;
+  }
+  const RecordedStream stream([](int) { return "none"; }, 4, 1, false, 2);
+  const RemergeResult largest = remerge_run({.run = stream.folder, .rule = "magmax"});
+  const RecordedStream first_two("none", 2);
+  EXPECT_EQ(largest.record.weights,
+            remerge_run({.run = first_two.folder, .rule = "magmax"}).record.weights);
+}
+
+TEST(RunMerge, AnAuditPredictsNothingForTasksWithoutFactors) {
+  const RecordedStream stream([](int) { return "closed-form"; }, 3, 1, false, /*learning=*/2);
+  const Audit audit = audit_run(stream.folder, 1);
+  ASSERT_EQ(audit.predicted.size(), 3);
+  EXPECT_TRUE(audit.predicted[2][0].has_value());
+  EXPECT_EQ(audit.predicted[2][0], audit.predicted[1][0]);
+  EXPECT_FALSE(audit.predicted[2][2].has_value());
+}
+
 TEST(RunMerge, GivesTheRecordedHashesUnderEveryRule) {
   for (const char* rule : kRules) {
     const RecordedStream stream(rule);

@@ -27,7 +27,8 @@ class Adapter {
   // Projections of every block that are adapted, by name.
   const std::vector<std::string>& targets() const { return targets_; }
 
-  // Of a task, from 0. Where nothing learns, the task's head is trained on features alone.
+  // Of a task, from 0. Where nothing learns, the task's head is trained on features alone, and
+  // there is no task vector to merge.
   virtual Learns learns(std::int64_t task) const = 0;
 
   // Delta = scale * B A, A [rank, in].

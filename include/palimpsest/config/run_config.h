@@ -37,6 +37,7 @@ struct ImageSettings {
   double crop = 0;  // side of the centre crop over the short side; 0: as the backbone says
   Interpolation interpolation = Interpolation::kAuto;
   Normalisation normalisation = Normalisation::kBackbone;
+  bool squash = false;  // both sides are resized, whatever the image's shape
 
   bool operator==(const ImageSettings&) const = default;
 };
@@ -46,16 +47,28 @@ constexpr auto choices(ImageSettings::Kind) {
 
 // What is drawn again for each image in each pass of the training.
 struct Augmentation {
-  enum class Kind { kNone, kCropFlip, kCropFlipJitter, kRandAugment } kind = Kind::kCropFlip;
+  enum class Kind {
+    kNone,
+    kCropFlip,
+    kCropFlipJitter,
+    kRandAugment,
+    kAutoAugment
+  } kind = Kind::kCropFlip;
+  enum class Policy { kImageNet, kCifar10 };
   double min_scale = 0.08;  // smallest share of the area that a random crop keeps
   double jitter = 0.4;      // of brightness, contrast and saturation
   std::int64_t operations = 2;
   double magnitude = 9;  // of bins 0 .. 30
+  Policy policy = Policy::kImageNet;
 
   bool operator==(const Augmentation&) const = default;
 };
 constexpr auto choices(Augmentation::Kind) {
-  return std::array<std::string_view, 4>{"none", "crop-flip", "crop-flip-jitter", "rand-augment"};
+  return std::array<std::string_view, 5>{"none", "crop-flip", "crop-flip-jitter", "rand-augment",
+                                         "auto-augment"};
+}
+constexpr auto choices(Augmentation::Policy) {
+  return std::array<std::string_view, 2>{"imagenet", "cifar10"};
 }
 
 // The learning rate over the steps of a task.

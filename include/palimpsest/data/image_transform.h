@@ -19,7 +19,8 @@ struct ImageTransform {
   std::string interpolation = "bicubic";  // bilinear | bicubic, both antialiased
   std::array<double, 3> mean{0.5, 0.5, 0.5}, deviation{0.5, 0.5, 0.5};  // of pixels in [0, 1]
   double crop_share =
-      0.875;  // test: the short side becomes floor(size / crop_share), then the centre
+      0.875;            // test: the short side becomes floor(size / crop_share), then the centre
+  bool squash = false;  // both sides do, whatever the image's shape
   Augmentation augmentation = {};  // of the training view
 };
 

@@ -46,7 +46,7 @@ struct LowRankFactors {
 struct MergeInput {
   std::int64_t task = 0;               // from 0, among those that are merged
   std::span<const float> merged;       // theta_hat_{t-1} - theta_hat_0
-  std::span<const float> task_vector;  // Delta_t
+  std::span<const float> task_vector;  // Delta_t; a rule never gets an empty one
   const AdaptedLayout& layout;
   const CurvatureMemory& memory;                 // this task's Fisher included
   std::span<const float> fisher = {};            // F_t, unscaled

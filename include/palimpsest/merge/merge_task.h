@@ -23,9 +23,10 @@ struct TaskMerge {
 };
 
 // Adds the Fisher, where the input has one, to `memory`, which is that of the input, and lets the
-// rule merge. `trained`: theta_t* = theta_hat_{t-1} + Delta_t. The number of threads doesn't change
-// a bit. Throws Error as CurvatureMemory::add and MergeRule::merge do; the memory may then have
-// taken the task in.
+// rule merge. `trained`: theta_t* = theta_hat_{t-1} + Delta_t. Without a task vector theta_hat
+// stays, whatever the rule, and one coefficient is 1. The number of threads doesn't change a bit.
+// Throws Error as CurvatureMemory::add and MergeRule::merge do; the memory may then have taken the
+// task in.
 TaskMerge merge_task(const MergeRule& rule, const MergeInput& input, std::span<const float> trained,
                      CurvatureMemory& memory);
 

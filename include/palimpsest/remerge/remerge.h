@@ -21,10 +21,10 @@ namespace palimpsest {
 
 // One task's training as it ended. Flat adapted vectors, measured from theta_hat_0.
 struct EndPoint {
-  std::string name;                                // for messages: "task 3"
-  std::span<const float> base;                     // what it was trained on
-  std::span<const float> task_vector;              // Delta_t, from the base
-  std::span<const float> weights;                  // theta_t*
+  std::string name;                    // for messages: "task 3"
+  std::span<const float> base;         // what it was trained on
+  std::span<const float> task_vector;  // Delta_t, from the base; empty where no factor learned
+  std::span<const float> weights;      // theta_t*
   const std::vector<LoraFactors>* lora = nullptr;  // of Delta_t
   const FisherRecord* fisher = nullptr;            // nullptr: none, or not read
 };

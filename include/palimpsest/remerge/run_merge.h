@@ -58,15 +58,16 @@ RemergeResult remerge_adapters(const AdapterRequest& request);
 struct Audit {
   std::vector<std::string> task_names = {};
   // 1/2 (theta_hat_t - theta_i*)' F_i (theta_hat_t - theta_i*), the factor applied: nats per sample
-  // of task i's training samples, as its quadratic has it.
-  std::vector<std::vector<double>> predicted;
+  // of task i's training samples, as its quadratic has it; nothing where the task trained no
+  // factor.
+  std::vector<std::vector<std::optional<double>>> predicted;
   // Mean loss of task i's test samples (among its own classes) after merge t, minus at theta_i*;
   // nothing where it wasn't tested after merge t. Empty where the run's evaluations have no losses.
   std::vector<std::vector<std::optional<double>>> measured;
 };
 
-// Merges the run again as remerge_run() does, and throws as that; UsageError where a task has no
-// Fisher. Every theta_hat is in memory at once.
+// Merges the run again as remerge_run() does, and throws as that; UsageError where a task with
+// factors has no Fisher. Every theta_hat is in memory at once.
 Audit audit_run(const std::filesystem::path& run, int threads);
 
 // How much the task vectors of a run point the same way.
