@@ -36,12 +36,15 @@ NamedTensors learn_again(Session& session, const SavedWeights& saved, std::int64
   const std::unique_ptr<Objective> objective = objectives().make(session.config.objective);
   NamedTensors memory;
   std::size_t next = 0;
+  AdaptedWeights before =
+      make_weights(std::vector<float>(static_cast<std::size_t>(session.model->layout().size())));
   const auto learn = [&](const AdaptedWeights& merged) {
     const std::span<const Task> seen = session.tasks().first(next + 1);
     put_head(memory, static_cast<std::int64_t>(next), heads.at(next));
-    TaskPasses passes(session, seen.back(), *objective);
+    TaskPasses passes(session, seen.back(), *objective, before);
     for (const auto& classifier : classifiers)
       classifier->learn(passes, merged, classes_seen(seen, session.config.scenario), memory);
+    before = merged;
     ++next;
   };
   for (const auto& classifier : classifiers) {
