@@ -53,16 +53,15 @@ NamedTensors learn_again(Session& session, const SavedWeights& saved, std::int64
         "merged weights after that task, from the training samples of ", session.config.pack));
   }
   if (saved.weights.empty()) {  // not adapted: every task was learned at the pretrained weights
-    const AdaptedWeights pretrained =
-        make_weights(std::vector<float>(static_cast<std::size_t>(session.model->layout().size())));
-    while (std::cmp_less(next, tasks)) learn(pretrained);
+    while (std::cmp_less(next, tasks)) learn(before);
     return memory;
   }
-  RunRequest request{
-      .run = saved.run,
-      .tasks = std::vector<std::int64_t>(static_cast<std::size_t>(tasks)),
-      .threads = static_cast<int>(session.config.device.threads),
-      .on_merged = [&](const std::vector<float>& merged) { learn(make_weights(merged)); }};
+  RunRequest request{.run = saved.run,
+                     .tasks = std::vector<std::int64_t>(static_cast<std::size_t>(tasks)),
+                     .threads = static_cast<int>(session.config.device.threads),
+                     .on_merged = [&](const std::vector<float>& merged) {
+                       learn(*before == merged ? before : make_weights(merged));
+                     }};
   std::iota(request.tasks.begin(), request.tasks.end(), std::int64_t{0});
   remerge_run(request);
   return memory;

@@ -210,7 +210,7 @@ Sweep sweep_newest_merge(Session& session, const SavedWeights& saved, std::size_
                           ", has no single alpha: its weights aren't on this line");
   }
   const std::unique_ptr<Objective> objective = objectives().make(session.config.objective);
-  TaskPasses passes(session, session.tasks().back(), *objective);
+  TaskPasses passes(session, session.tasks().back(), *objective, make_weights(before.weights));
   for (const double alpha : sweep_alphas(points, own)) {
     if (alpha == own) sweep.own = sweep.points.size();
     const AdaptedWeights weights = agreed_weights(session, weights_at(alpha));
