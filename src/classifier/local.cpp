@@ -6,7 +6,6 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
-#include <set>
 
 #include "palimpsest/classifier/classifier.h"
 #include "palimpsest/classifier/head_alignment.h"
@@ -75,25 +74,23 @@ class Local : public Classifier {
       needed.push_back(required({"mean", "factor", "rest"}, tasks,
                                 "it kept no class statistics of its tasks, whose data is gone"));
     }
-    for (const std::string& own : places_of_heads()) {
-      needed.push_back({.names = names_by_task(own, tasks, {"weight", "bias"}),
-                        .settings = {},
-                        .if_none = {},
-                        .if_other = {},
-                        .is_optional = true});
-    }
+    if (aligns_ && refit_ > 0) needed.push_back(own_heads(refitted(), tasks));
     return needed;
   }
 
   std::vector<NeededMemory> needs_to_answer(std::int64_t tasks) const override {
-    if (!normalises_) return {};
-    return {required({"norm"}, tasks,
-                     "it kept no norms of its tasks' logits; --classifier local answers by the "
-                     "heads")};
+    std::vector<NeededMemory> needed;
+    if (normalises_) {
+      needed.push_back(required({"norm"}, tasks,
+                                "it kept no norms of its tasks' logits; --classifier local answers "
+                                "by the heads"));
+    }
+    if (aligns_ || refit_ > 0) needed.push_back(own_heads(instance(), tasks));
+    return needed;
   }
 
   void check(const NamedTensors& memory, const ClassesSeen& seen) const override {
-    for (const std::string& own : places_of_heads()) heads_in(memory, own);
+    for (const std::string& own : {instance(), refitted()}) heads_in(memory, own);
     for (std::size_t task = 0; task < seen.by_task.size(); ++task) {
       const std::string place = concat(instance(), '/', task);
       if (normalises_ && !(memory.values<float>(place + "/norm", {1})[0] > 0))
@@ -111,14 +108,6 @@ class Local : public Classifier {
   // Where refitted heads are: what answers, or, with an alignment, what it begins with.
   std::string refitted() const { return concat(instance(), aligns_ ? "/refitted" : ""); }
 
-  // Of its heads. Where one is missing the trained one takes its place.
-  std::set<std::string> places_of_heads() const {
-    std::set<std::string> places;
-    if (refit_ > 0) places.insert(refitted());
-    if (aligns_) places.insert(instance());
-    return places;
-  }
-
   NeededMemory required(std::initializer_list<const char*> arrays, std::int64_t tasks,
                         const std::string& reason) const {
     const std::string settings = concat("--classifier ", text());
@@ -127,6 +116,15 @@ class Local : public Classifier {
             .settings = settings,
             .if_none = why,
             .if_other = why};
+  }
+
+  // Where one is missing, as in runs of earlier versions, the head of the task takes its place.
+  static NeededMemory own_heads(const std::string& place, std::int64_t tasks) {
+    return {.names = names_by_task(place, tasks, {"weight", "bias"}),
+            .settings = {},
+            .if_none = {},
+            .if_other = {},
+            .is_optional = true};
   }
 
   std::string answer_hash(const NamedTensors& memory) const {
@@ -160,14 +158,12 @@ class Local : public Classifier {
       put_class_statistics(
           memory, instance(), task.index,
           class_statistics(features, task.train.targets, std::ssize(task.classes)));
-      if (task.index == 0) return;
       std::vector<ClassStatistics> statistics;
       for (std::int64_t t = 0; t <= task.index; ++t)
         statistics.push_back(class_statistics_in(memory, instance(), t));
-      const std::vector<Head> trained =
-          refit_ > 0 ? heads_in(memory, refitted()) : heads_in(memory);
-      std::vector<Head> aligned =
-          aligned_heads(trained, statistics, session.config.seed, session.device());
+      std::vector<Head> aligned = refit_ > 0 ? heads_in(memory, refitted()) : heads_in(memory);
+      if (task.index > 0)
+        aligned = aligned_heads(aligned, statistics, session.config.seed, session.device());
       for (std::size_t t = 0; t < aligned.size(); ++t)
         put_head(memory, instance(), static_cast<std::int64_t>(t), std::move(aligned[t]));
     });

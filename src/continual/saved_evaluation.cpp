@@ -85,8 +85,14 @@ std::vector<ClassScores> saved_scores(Session& session, const SavedWeights& save
   return scores;
 }
 
-bool has_all(const NamedTensors& memory, const std::vector<NeededMemory>& needed) {
+// What is optional was there for a classifier of the run, or the run did without.
+bool has_all(const SavedWeights& saved, const NamedTensors& memory, const Classifier& classifier,
+             const std::vector<NeededMemory>& needed) {
+  const auto of_run = classifiers().make_all(saved.config.classifier);
+  const bool is_of_run = std::ranges::any_of(
+      of_run, [&](const auto& one) { return one->text() == classifier.text(); });
   return std::ranges::all_of(needed, [&](const NeededMemory& part) {
+    if (part.is_optional && is_of_run) return true;
     return std::ranges::all_of(part.names,
                                [&](const std::string& name) { return memory.contains(name); });
   });
@@ -126,7 +132,7 @@ void complete_memory(Session& session, SavedWeights& saved) {
   const std::int64_t tasks = std::ssize(saved.classes);
   std::vector<std::unique_ptr<Classifier>> lacking;
   for (auto& classifier : classifiers().make_all(session.config.classifier))
-    if (!has_all(saved.memory, classifier->needs_to_answer(tasks)))
+    if (!has_all(saved, saved.memory, *classifier, classifier->needs_to_answer(tasks)))
       lacking.push_back(std::move(classifier));
   if (lacking.empty()) return;
   const NamedTensors learned = learn_again(session, saved, tasks, lacking);
@@ -169,7 +175,8 @@ BeforeNewest before_newest(Session& session, const SavedWeights& saved,
     }
     StateRecord state = read_state_record(file);
     before.weights = std::move(state.merged);
-    before.memory = has_all(state.memory, classifier.front()->needs(newest))
+    const Classifier& own = *classifier.front();
+    before.memory = has_all(saved, state.memory, own, own.needs(newest))
                         ? std::move(state.memory)
                         : learn_again(session, saved, newest, classifier);
   }

@@ -135,7 +135,8 @@ void take_heads(const RunFolder& folder, std::int64_t task, std::int64_t done,
                 ExportSource& source) {
   const StateRecord state = read_state_heads(folder.state_file(done - 1));
   const auto count = static_cast<std::size_t>(task + 1);
-  source.heads = answering_heads(state.memory);
+  const TaskRecord newest = read_task_parts(folder.task_file(done - 1), {.lora = false});
+  source.heads = answering_heads(state.memory, newest.metrics.classifier);
   source.heads.resize(count);
   source.classes.assign(state.classes.begin(),
                         state.classes.begin() + static_cast<std::ptrdiff_t>(count));
@@ -144,7 +145,7 @@ void take_heads(const RunFolder& folder, std::int64_t task, std::int64_t done,
   source.config = with_todays_settings(state.config);
   const auto config = nlohmann::json::parse(source.config, nullptr, /*allow_exceptions=*/false);
   const std::string classifier =
-      config.is_object() ? config.value("classifier", kHeadsAlone) : kHeadsAlone;
+      kinds_in(config.is_object() ? config.value("classifier", kHeadsAlone) : kHeadsAlone).front();
   if (kind_in(classifier) != kHeadsAlone) {
     source.description +=
         concat("; its heads alone, not the classifier ", classifier, " that answers in the run");

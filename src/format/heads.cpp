@@ -1,7 +1,5 @@
 #include "palimpsest/format/heads.h"
 
-#include <set>
-
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
@@ -98,12 +96,8 @@ bool is_of_own_heads(std::string_view name) {
          (name.ends_with("/weight") || name.ends_with("/bias") || name.ends_with("/norm"));
 }
 
-std::vector<Head> answering_heads(const NamedTensors& memory) {
-  std::set<std::string> instances;
-  for (const auto& [name, tensor] : memory)
-    if (is_of_own_heads(name)) instances.emplace(instance_name(name));
-  if (instances.size() != 1) return heads_in(memory);
-  const std::string& own = *instances.begin();
+std::vector<Head> answering_heads(const NamedTensors& memory, std::string_view classifier) {
+  const std::string own = concat("classifier/", classifier);
   std::vector<Head> heads = heads_in(memory, own);
   for (std::size_t task = 0; task < heads.size(); ++task) {
     const std::string name = concat(own, '/', task, "/norm");

@@ -18,11 +18,12 @@ nlohmann::json recorded(const RecordedRun& run, const char* key) {
   return config.is_object() ? config.value(key, nlohmann::json()) : nlohmann::json();
 }
 
-// Whether the classifier fitted heads after the merges: its keys refit, align and normalise.
+// Whether the run's own classifier fitted heads after the merges: its keys refit, align and
+// normalise.
 bool fitted_heads(const RecordedRun& run, const char* key) {
   const nlohmann::json classifier = recorded(run, "classifier");
   const std::string value =
-      classifier.is_string() ? key_in(classifier.get<std::string>(), key) : "";
+      classifier.is_string() ? key_in(kinds_in(classifier.get<std::string>()).front(), key) : "";
   return !value.empty() && value != "0" && value != "none" && value != "false";
 }
 

@@ -98,6 +98,15 @@ def test_weights_merged_again_are_evaluated_by_the_heads_alone(toy, ridge, merge
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("text", quick(1, ["local:align=gaussian", "local:refit=5,normalise=true"]))
+def test_a_run_without_fitted_heads_is_evaluated_by_them(toy, text):
+    fitted, plain = f"fitted-{len(text)}", f"plain-{len(text)}"
+    toy.run("--classifier", text, out=fitted)
+    toy.run(out=plain)
+    assert accuracy(toy, fitted) == accuracy(toy, plain, "--classifier", text)
+    assert accuracy(toy, fitted, "--classifier", "local") == accuracy(toy, plain)
+
+
 def test_a_classifier_changes_nothing_of_the_training(toy, ridge):
     toy.run(out="parts-local-too")
     paths = [toy.path("runs", out, "state-0003.h5") for out in (ridge, "parts-local-too")]

@@ -160,6 +160,7 @@ TEST(LocalClassifier, NeedsWhatOnlyTheTasksDataGives) {
   EXPECT_THAT(names("local:align=gaussian", true),
               ElementsAre("classifier/local:align=gaussian/0/weight",
                           "classifier/local:align=gaussian/0/bias"));
+  EXPECT_THAT(classifiers().make("local:align=gaussian")->needs_to_answer(1).size(), 1);
   EXPECT_THAT(names("local:refit=3,align=gaussian", true),
               Contains("classifier/local:refit=3,align=gaussian/refitted/0/weight"));
   EXPECT_THAT(names("local:normalise=true", false),
@@ -249,8 +250,11 @@ TEST_F(LocalLearns, AlignKeepsStatisticsOfEveryTaskAndHasItsOwnHeadsFromTheSecon
   NamedTensors memory = learned("local:align=gaussian", memory_from_heads({flat_}), stream_.task());
   const ClassStatistics expected = class_statistics(features(), stream_.task().train.targets, 2);
   const bool is_root = memory.contains(concat(own, "/0/mean"));
-  for (const std::string& name : memory.names(own))
-    EXPECT_EQ(memory.at(name).keeper, Keeper::kRoot);
+  EXPECT_EQ(heads_in(memory, own).front(), flat_);
+  for (const std::string& name : memory.names(own)) {
+    const bool is_head = name.ends_with("/weight") || name.ends_with("/bias");
+    EXPECT_EQ(memory.at(name).keeper, is_head ? Keeper::kEveryRank : Keeper::kRoot);
+  }
   Head other = flat_;
   other.bias = {1, -1};
   put_head(memory, 1, other);

@@ -33,10 +33,9 @@ std::vector<Head> heads_in(const NamedTensors& memory);
 // "classifier/<text>", where it has some. Throws Error where these have another shape than the
 // head.
 std::vector<Head> heads_in(const NamedTensors& memory, std::string_view own);
-// Those that answer in a run: of the classifier `local` that has its own heads, where exactly one
-// has; else as heads_in(). Weight and bias of a linear head are divided by the norm of its logits
-// where the classifier has one.
-std::vector<Head> answering_heads(const NamedTensors& memory);
+// Those that answer by a classifier of this text: its own as above, else the trained ones. Weight
+// and bias of a linear head are divided by the norm of its logits where the classifier has one.
+std::vector<Head> answering_heads(const NamedTensors& memory, std::string_view classifier);
 // Whether an array of the memory is part of what they are made of, besides the trained heads.
 bool is_of_own_heads(std::string_view name);
 void put_head(NamedTensors& memory, std::int64_t task, Head head);

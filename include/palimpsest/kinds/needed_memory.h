@@ -19,7 +19,7 @@ struct NeededMemory {
   std::string settings;      // that need it: "--head cosine:scale=16"
   std::string if_none;       // the reason where the part has no memory in the state
   std::string if_other;      // where it has another instance's, and what to do
-  bool is_optional = false;  // used where it is there; the words are for no one
+  bool is_optional = false;  // a run continues and answers without it, too
 };
 
 // "<instance>/<task>/<array>" for each array of each task.
