@@ -1,7 +1,5 @@
 #include <ATen/ATen.h>
 
-#include <array>
-
 #include "palimpsest/data/random_operations.h"
 
 namespace palimpsest {

@@ -72,7 +72,8 @@ MergedTask Remerge::take(const EndPoint& point, bool is_last) {
     ++tasks_;
     return made;
   }
-  const bool keeps = !has_vector && !over_all;  // theta_hat stays
+  // theta_hat stays.
+  const bool keeps = !has_vector && (!over_all || end_points_.empty());
   const FisherRecord* fisher = find_fisher(point);
   if (needs.fisher && !keeps && fisher == nullptr) {
     throw UsageError(concat("merge rule '", rule_->name(), "' needs every task's curvature, and ",
@@ -97,7 +98,7 @@ MergedTask Remerge::take(const EndPoint& point, bool is_last) {
   const std::vector<LowRankFactors> factors =
       needs.factors ? to_low_rank_factors(*point.lora) : std::vector<LowRankFactors>();
   const std::vector<std::span<const float>> all(end_points_.begin(), end_points_.end());
-  MergeInput task{.task = tasks_,
+  MergeInput task{.task = over_all ? std::ssize(end_points_) - 1 : tasks_,
                   .merged = merged_,
                   .task_vector = moved.empty() ? point.task_vector : moved,
                   .layout = layout_,

@@ -148,7 +148,7 @@ class RunMerge {
       own_->use(*run_.tasks[static_cast<std::size_t>(t)].rule);
       own_->take(point, true);
       own_merged_ = own_->merged();
-    } else {
+    } else if (!point.task_vector.empty()) {
       own_merged_ = merge_by_coefficients(mine_->layout(), record.merge.coefficients, own_merged_,
                                           point.task_vector, request_.threads);
     }

@@ -69,7 +69,7 @@ def test_bash_completes_verbs_settings_and_choices(tmp_path):
     assert bash(tmp_path, "palimpsest", "train", "--adapter", "") == ["lora", "none"]
     assert bash(tmp_path, "palimpsest", "train", "--adapter", "=", "l") == ["lora"]
     assert bash(tmp_path, "palimpsest", "train", "--adapter", "=") == ["lora", "none"]
-    assert bash(tmp_path, "palimpsest", "train", "--adapter", "lora", ":") == ["rank=", "alpha=", *targets, "a=kaiming", "a=covariance"]
+    assert bash(tmp_path, "palimpsest", "train", "--adapter", "lora", ":") == ["rank=", "alpha=", *targets, "a=kaiming", "a=covariance", "tasks="]
     assert bash(tmp_path, "palimpsest", "train", "--curvature", "=", "gram", ":", "scale", "=", "s") == ["secant"]
     assert bash(tmp_path, "palimpsest", "train", "--adapter", "lora", ":", "rank", "=", "4,al") == ["4,alpha="]
     assert bash(tmp_path, "palimpsest", "train", "--pack", "p") == ["pack.h5"]

@@ -116,7 +116,7 @@ def test_it_is_inspected_reported_and_evaluated(toy, run):
     last = [line for line in toy.metrics("first") if line["event"] == "evaluated"][-1]
     found = json.loads(verb("eval", "--weights", run, "--json"))["all"]["accuracy"]
     assert found == pytest.approx(sum(last["correct"]) / sum(last["samples"]))
-    verb("eval", "--sweep", run)
+    verb("eval", "--sweep", run, "--split", "test")
 
 
 def test_its_weights_are_exported(toy, run):

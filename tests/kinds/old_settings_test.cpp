@@ -39,9 +39,9 @@ ConvertedSettings converted_lines(const std::vector<std::string>& texts) {
 }
 
 TEST(OldSettings, BecomeKeysOfTheKindThatHasThem) {
-  EXPECT_EQ(
-      converted({{"lora-rank", "4"}, {"lora-targets", "key, fc1"}, {"batch", "7"}}),
-      (Settings{{"adapter", "lora:rank=4,alpha=10,targets=key+fc1,a=kaiming"}, {"batch", "7"}}));
+  EXPECT_EQ(converted({{"lora-rank", "4"}, {"lora-targets", "key, fc1"}, {"batch", "7"}}),
+            (Settings{{"adapter", "lora:rank=4,alpha=10,targets=key+fc1,a=kaiming,tasks=0"},
+                      {"batch", "7"}}));
   EXPECT_EQ(converted({{"adapter", "none"}, {"lora-rank", "4"}}),
             (Settings{{"adapter", "none:targets=key+value"}}));
   EXPECT_EQ(converted({{"perturbation", "uniform"}, {"epsilon", "0.3"}}),

@@ -183,6 +183,21 @@ TEST(Settings, OldRecordsAreThoseOfToday) {
   EXPECT_EQ(config, RunConfig());
 }
 
+// As of a kind that got the key later.
+TEST(Settings, AKeyThatARecordLacksHasItsDefault) {
+  const std::string recorded =
+      R"({"objective":"classes","adapter":"lora:rank=10,alpha=10,targets=key+value,a=kaiming",)"
+      R"("image-transform":"resize-crop:size=224,crop=0,interpolation=auto,)"
+      R"(normalisation=backbone"})";
+  EXPECT_THAT(config_differences(all_settings(), recorded, RunConfig()), testing::IsEmpty());
+  RunConfig config;
+  config.objective = "classes:temperature=30";
+  EXPECT_THAT(config_differences(all_settings(), recorded, config),
+              testing::ElementsAre(HasSubstr("objective: ")));
+  take_recorded(all_settings(), recorded, config);
+  EXPECT_EQ(config, RunConfig());
+}
+
 // What isn't measured is no obstacle to a resume.
 TEST(Settings, ACurvatureWithoutAMeaningDoesNotDiffer) {
   RunConfig config = parse_with({"--merge=average", "--curvature=empirical:scale=none"});

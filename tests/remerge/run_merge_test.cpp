@@ -308,7 +308,7 @@ TEST(Audit, IsTheQuadraticOfEveryTaskAfterEveryMerge) {
         const double d = static_cast<double>(stream.merged[t + 1][i]) - stream.optima[task][i];
         rise += 0.5 * stream.factors[task] * stream.fishers[task][i] * d * d;
       }
-      EXPECT_NEAR(audit.predicted[t][task], rise, 1e-12 * rise);
+      EXPECT_NEAR(audit.predicted[t][task].value(), rise, 1e-12 * rise);
     }
   }
   const RemergeResult result = remerge_run({.run = stream.folder, .rule = ""});
