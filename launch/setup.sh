@@ -8,13 +8,14 @@ source launch/environment.sh
 
 usage() {
   cat <<'TEXT'
-launch/setup.sh [--minimal] [--processor] [--vision] [--slurm] [--no-packages] [--torch VERSION]
+launch/setup.sh [--minimal] [--processor] [--vision] [--mpnet] [--slurm] [--no-packages] [--torch VERSION]
 launch/setup.sh --offline FOLDER
 
   --minimal      leave out what only the tests need (transformers, timm, peft, pytest, a vision backbone)
   --processor    with --minimal: leave out what only GPUs and `import torch` need: 2 GB to download. For a GPU later: call it without
                  --processor, then configure and build again
   --vision       with --minimal: install the vision backbone anyway
+  --mpnet        also the text backbone MPNet (404 MB), for palimpsest-pack backbone mpnet
   --slurm        also the SLURM that tests/slurm starts for itself (they are skipped without; needs root)
   --no-packages  never install Debian packages; CMake will say what it does not find
   --torch        another torch than the pinned one, from 2.7 on, with the CUDA that it brings: 2.10.0 has CUDA 12, for older
@@ -32,12 +33,13 @@ Exit codes: 0 ready, 1 something is missing or could not be installed, 2 usage.
 TEXT
 }
 
-minimal=false processor=false vision=false slurm=false packages=true torch='' bundle=
+minimal=false processor=false vision=false mpnet=false slurm=false packages=true torch='' bundle=
 while [[ $# -gt 0 ]]; do
   case $1 in
     --minimal) minimal=true ;;
     --processor) processor=true ;;
     --vision) vision=true ;;
+    --mpnet) mpnet=true ;;
     --slurm) slurm=true ;;
     --no-packages) packages=false ;;
     --torch)
@@ -338,5 +340,6 @@ if $slurm; then setup_slurm; fi
 setup_python launch/requirements.txt
 setup_torch
 if $vision || ! $minimal; then setup_python launch/requirements-vision.txt; fi
+if $mpnet; then setup_python launch/requirements-mpnet.txt " (404 MB)" --no-compile; fi
 $minimal || setup_test_python
 say "ready"

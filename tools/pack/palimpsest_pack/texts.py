@@ -11,7 +11,8 @@ from .notes import note
 
 MOST_TOKENS = 128
 BATCH = 1024  # texts encoded at once
-_ROBERTAS = ("roberta", "xlm-roberta", "camembert")  # their first positions stay unused
+# Families whose positions up to the padding token's id stay unused.
+_BEHIND_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
 
 
 def load_tokenizer(path, most_tokens=None):
@@ -50,8 +51,9 @@ def _model(config):
     try:
         found = json.loads(config.read_text(encoding="utf-8"))
         positions, vocabulary = found.get("max_position_embeddings"), found.get("vocab_size")
-        if positions and found.get("model_type") in _ROBERTAS:
-            positions -= found.get("pad_token_id", 1) + 1
+        family = found.get("model_type")
+        if positions and family in _BEHIND_PADDING:
+            positions -= (1 if family == "mpnet" else found.get("pad_token_id", 1)) + 1
     except (ValueError, AttributeError, TypeError) as error:
         raise InputError(f"{config}: expected the JSON of a model's settings, found {error}") from None
     return positions, vocabulary
