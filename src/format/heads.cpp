@@ -28,11 +28,6 @@ Head head_at(const NamedTensors& memory, const std::string& place) {
   return head;
 }
 
-// "classifier/local" of "classifier/local:refit=5".
-std::string_view kind_of(std::string_view instance) {
-  return instance.substr(0, instance.find(':'));
-}
-
 }  // namespace
 
 bool shares_head(std::string_view scenario) {
@@ -91,11 +86,6 @@ std::vector<Head> heads_in(const NamedTensors& memory, std::string_view own) {
   return heads;
 }
 
-bool is_of_own_heads(std::string_view name) {
-  return kind_of(instance_name(name)) == "classifier/local" &&
-         (name.ends_with("/weight") || name.ends_with("/bias") || name.ends_with("/norm"));
-}
-
 std::vector<Head> answering_heads(const NamedTensors& memory, std::string_view classifier) {
   const std::string own = concat("classifier/", classifier);
   std::vector<Head> heads = heads_in(memory, own);
@@ -105,6 +95,42 @@ std::vector<Head> answering_heads(const NamedTensors& memory, std::string_view c
     const float norm = memory.values<float>(name, {1})[0];
     for (float& value : heads[task].weight) value /= norm;
     for (float& value : heads[task].bias) value /= norm;
+  }
+  return heads;
+}
+
+std::optional<std::vector<Head>> linear_heads(const NamedTensors& memory,
+                                              std::string_view classifier) {
+  const std::string own = concat("classifier/", classifier);
+  if (memory.names(own).empty()) return heads_in(memory);  // by the trained ones
+  if (memory.contains(own + "/projection")) return std::nullopt;
+  if (!memory.contains(own + "/weight")) {
+    if (!memory.contains(own + "/0/weight") && !memory.contains(own + "/0/norm"))
+      return std::nullopt;
+    return answering_heads(memory, classifier);
+  }
+  std::vector<Head> heads = heads_in(memory);
+  std::int64_t classes = 0;
+  for (const Head& head : heads) classes += head.classes;
+  const std::int64_t features = heads.front().features, answered = memory.at(own + "/weight").dims[0];
+  if (answered != classes) {  // of all tasks the same
+    heads.erase(heads.begin(), heads.end() - 1);
+    classes = heads.front().classes;
+  }
+  const std::vector<float>& weight = memory.values<float>(own + "/weight", {classes, features});
+  std::vector<float> bias(static_cast<std::size_t>(classes));
+  if (memory.contains(own + "/bias")) bias = memory.values<float>(own + "/bias", {classes});
+  auto next_weight = weight.begin();
+  auto next_bias = bias.begin();
+  for (Head& head : heads) {
+    const auto weights_end = next_weight + head.classes * features;
+    const auto biases_end = next_bias + head.classes;
+    head = {.classes = head.classes,
+            .features = features,
+            .weight = {next_weight, weights_end},
+            .bias = {next_bias, biases_end}};
+    next_weight = weights_end;
+    next_bias = biases_end;
   }
   return heads;
 }

@@ -232,12 +232,12 @@ TaskRecord read_task_parts(const std::filesystem::path& path, const TaskParts& p
       .record;
 }
 
-StateRecord read_state_heads(const std::filesystem::path& path) {
+StateRecord read_state_heads(const std::filesystem::path& path, std::string_view classifier) {
+  const std::string of_classifier = concat("/memory/classifier/", classifier, '/');
   StateRecord record =
-      read_parts<StateSummary>(path, "state", [](std::string_view object) {
-        constexpr std::string_view kMemory = "/memory/";
+      read_parts<StateSummary>(path, "state", [&](std::string_view object) {
         return object.starts_with("/memory/head/") || object.starts_with("/heads/") ||
-               (object.starts_with(kMemory) && is_of_own_heads(object.substr(kMemory.size())));
+               (!classifier.empty() && object.starts_with(of_classifier));
       }).record;
   refuse_problem<InputError>(path, find_problem(record));
   return record;

@@ -214,9 +214,9 @@ void add_heads(RemergeResult& result, const RunRequest& request) {
   const RecordedRun run = open_recorded_run(request.run);
   const std::filesystem::path path =
       run.folder.state_file(static_cast<std::int64_t>(run.tasks.size()) - 1);
-  const StateRecord state = read_state_heads(path);
-  const std::vector<Head> heads =
-      answering_heads(state.memory, run.tasks.back().record.metrics.classifier);
+  const std::string& classifier = run.tasks.back().record.metrics.classifier;
+  const StateRecord state = read_state_heads(path, classifier);
+  const std::vector<Head> heads = answering_heads(state.memory, classifier);
   if (heads.size() != run.tasks.size()) {
     throw InputError(concat(path.string(), ": expected heads of ", run.tasks.size(),
                             " tasks, found ", heads.size()));

@@ -1,5 +1,6 @@
 #pragma once
 // Heads of several tasks, as one; and where the memory of a run has them.
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,8 +37,10 @@ std::vector<Head> heads_in(const NamedTensors& memory, std::string_view own);
 // Those that answer by a classifier of this text: its own as above, else the trained ones. Weight
 // and bias of a linear head are divided by the norm of its logits where the classifier has one.
 std::vector<Head> answering_heads(const NamedTensors& memory, std::string_view classifier);
-// Whether an array of the memory is part of what they are made of, besides the trained heads.
-bool is_of_own_heads(std::string_view name);
+// The same of any classifier that answers linearly, by weight and bias over all classes: by task,
+// or, where tasks have the same classes, the newest alone. nullopt where it answers otherwise.
+std::optional<std::vector<Head>> linear_heads(const NamedTensors& memory,
+                                              std::string_view classifier);
 void put_head(NamedTensors& memory, std::int64_t task, Head head);
 void put_heads(NamedTensors& memory, std::vector<Head> heads);  // in place of all
 void put_head(NamedTensors& memory, std::string_view own, std::int64_t task, Head head);

@@ -256,7 +256,8 @@ struct TaskParts {
 TaskRecord read_task_parts(const std::filesystem::path& path, const TaskParts& parts);
 
 // A state without weights, and of its memory the heads alone; checked in the same way.
-StateRecord read_state_heads(const std::filesystem::path& path);
+// `classifier`: what the memory has of it comes, too; "" for none.
+StateRecord read_state_heads(const std::filesystem::path& path, std::string_view classifier = "");
 
 // The modules of a task record, as the flat vector has them.
 AdaptedLayout adapter_layout(const std::vector<LoraFactors>& lora);
