@@ -12,6 +12,7 @@
 #include "palimpsest/format/canonical_weights.h"
 #include "palimpsest/format/safetensors.h"
 #include "palimpsest/merge/task_vector.h"
+#include "recipe.h"
 
 namespace palimpsest {
 namespace {
@@ -162,7 +163,9 @@ std::string export_model(const ExportSource& source, const BackboneConfig& backb
   if (!classifier.is_in_model) write_safetensors(folder / "heads.safetensors", classifier.tensors);
   copy_companions(backbone_folder, folder);
   write_model_configs(source, backbone, dialect, classifier, backbone_folder, folder);
-  return classifier.where;
+  if (source.nonlinear.empty()) return classifier.where;
+  write_recipe(source, folder);
+  return classifier.where + "; classifier.safetensors, with its recipe in classifier.json";
 }
 
 }  // namespace palimpsest

@@ -1,5 +1,6 @@
 #include "palimpsest/export/source.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -18,9 +19,6 @@
 
 namespace palimpsest {
 namespace {
-
-// The classifier whose answers are those of the heads.
-constexpr const char* kHeadsAlone = "local";
 
 std::size_t direction_count(const TaskRecord& task) {
   std::size_t directions = 0;
@@ -130,35 +128,57 @@ void merge_up_to(const RunFolder& folder, const TaskRecord& last, bool optimum,
   if (last.index > 0) add_scaled(source.weights, 1, before);
 }
 
-// As the run uses them now.
+// The text of a classifier of the run: its own, or the one that is wanted. Records before 2.1 don't
+// name their own.
+std::string find_classifier(const TaskRecord& newest, const std::string& wanted) {
+  std::vector<std::string> names = {newest.metrics.classifier};
+  if (names[0].empty()) {
+    const auto config = nlohmann::json::parse(with_todays_settings(newest.config), nullptr, false);
+    names[0] = kinds_in(config.is_object() ? config.value("classifier", "local") : "local").front();
+  }
+  for (const ClassifierRows& other : newest.metrics.others) names.push_back(other.classifier);
+  if (wanted.empty()) return names[0];
+  if (std::ranges::find(names, wanted) != names.end()) return wanted;
+  throw UsageError(concat("--classifier ", wanted, ": the run has ", in_words(names, "and")));
+}
+
+// What the run answers with now.
 void take_heads(const RunFolder& folder, std::int64_t task, std::int64_t done,
-                ExportSource& source) {
-  const StateRecord state = read_state_heads(folder.state_file(done - 1));
-  const auto count = static_cast<std::size_t>(task + 1);
+                const std::string& wanted, ExportSource& source) {
   const TaskRecord newest = read_task_parts(folder.task_file(done - 1), {.lora = false});
-  source.heads = answering_heads(state.memory, newest.metrics.classifier);
-  source.heads.resize(count);
+  source.classifier = find_classifier(newest, wanted);
+  StateRecord state = read_state_heads(folder.state_file(done - 1), source.classifier);
+  const auto count = static_cast<std::size_t>(task + 1);
   source.classes.assign(state.classes.begin(),
                         state.classes.begin() + static_cast<std::ptrdiff_t>(count));
   source.backbone_sha256 = state.backbone_sha256;
   source.backbone_shape_sha256 = state.backbone_shape_sha256;
   source.config = with_todays_settings(state.config);
-  const auto config = nlohmann::json::parse(source.config, nullptr, /*allow_exceptions=*/false);
-  const std::string classifier =
-      kinds_in(config.is_object() ? config.value("classifier", kHeadsAlone) : kHeadsAlone).front();
-  if (kind_in(classifier) != kHeadsAlone) {
-    source.description +=
-        concat("; its heads alone, not the classifier ", classifier, " that answers in the run");
+
+  const std::optional<std::vector<Head>> linear = linear_heads(state.memory, source.classifier);
+  const std::string weight = concat("classifier/", source.classifier, "/weight");
+  const bool knows_all_tasks = !linear || state.memory.contains(weight);
+  if (task + 1 < done && knows_all_tasks) {
+    source.heads = heads_in(state.memory);
+    source.description += concat("; the heads that training made, since the classifier ",
+                                 source.classifier, " has learned all ", done, " tasks");
+  } else if (linear) {
+    source.heads = *linear;
+  } else {
+    source.heads = heads_in(state.memory);
+    source.nonlinear = std::move(state.memory);
+    source.description += concat("; the heads that training made, and beside them the classifier ",
+                                 source.classifier, " that answers in the run");
   }
-  if (key_in(classifier, "normalise") == "true" && source.heads.front().kind != Head().kind)
+  if (source.heads.size() > count) source.heads.resize(count);
+  if (key_in(source.classifier, "normalise") == "true" && source.heads.front().kind != Head().kind)
     source.description += "; the logits of its heads are not divided by their norms";
-  const std::string aligned = key_in(classifier, "align");
-  if (task + 1 < done && !aligned.empty() && aligned != "none") {
+  if (task + 1 < done && key_in(source.classifier, "align") == "gaussian")
     source.description += concat("; its heads are as they were aligned over all ", done, " tasks");
-  }
 }
 
-ExportSource of_run(const RunFolder& folder, std::optional<std::int64_t> wanted, bool optimum) {
+ExportSource of_run(const RunFolder& folder, std::optional<std::int64_t> wanted, bool optimum,
+                    const std::string& classifier) {
   const std::optional<Manifest> manifest = folder.manifest();
   const std::int64_t done = manifest ? manifest->tasks_done : 0;
   if (done == 0) {
@@ -174,7 +194,7 @@ ExportSource of_run(const RunFolder& folder, std::optional<std::int64_t> wanted,
   ExportSource source;
   source.description =
       concat(optimum ? "theta*" : "theta_hat", " after task ", task + 1, " of ", done);
-  take_heads(folder, task, done, source);
+  take_heads(folder, task, done, classifier, source);
   std::vector<std::vector<WeightedFactors>> factors;
   bool linear = true, any_learned = false;
   TaskRecord record;
@@ -215,14 +235,15 @@ ExportSource of_merged(const std::filesystem::path& path) {
 }  // namespace
 
 ExportSource open_export_source(const std::filesystem::path& path, std::optional<std::int64_t> task,
-                                bool optimum) {
-  if (std::filesystem::is_directory(path)) return of_run(RunFolder(path), task, optimum);
+                                bool optimum, const std::string& classifier) {
+  if (std::filesystem::is_directory(path))
+    return of_run(RunFolder(path), task, optimum, classifier);
   if (!std::filesystem::exists(path)) {
     throw InputError(
         concat(path.string(), ": expected a run folder or merged weights, found nothing there"));
   }
-  if (task || optimum) {
-    throw UsageError(concat("--task and --optimum choose among the tasks of a run, and ",
+  if (task || optimum || !classifier.empty()) {
+    throw UsageError(concat("--task, --optimum and --classifier choose what a run has, and ",
                             path.string(), " is no run folder"));
   }
   if (const std::string type = read_identity(path).type; type != "merged") {

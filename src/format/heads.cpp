@@ -112,7 +112,8 @@ std::optional<std::vector<Head>> linear_heads(const NamedTensors& memory,
   std::vector<Head> heads = heads_in(memory);
   std::int64_t classes = 0;
   for (const Head& head : heads) classes += head.classes;
-  const std::int64_t features = heads.front().features, answered = memory.at(own + "/weight").dims[0];
+  const std::int64_t features = heads.front().features,
+                     answered = memory.at(own + "/weight").dims[0];
   if (answered != classes) {  // of all tasks the same
     heads.erase(heads.begin(), heads.end() - 1);
     classes = heads.front().classes;

@@ -234,11 +234,11 @@ TaskRecord read_task_parts(const std::filesystem::path& path, const TaskParts& p
 
 StateRecord read_state_heads(const std::filesystem::path& path, std::string_view classifier) {
   const std::string of_classifier = concat("/memory/classifier/", classifier, '/');
-  StateRecord record =
-      read_parts<StateSummary>(path, "state", [&](std::string_view object) {
-        return object.starts_with("/memory/head/") || object.starts_with("/heads/") ||
-               (!classifier.empty() && object.starts_with(of_classifier));
-      }).record;
+  StateRecord record = read_parts<StateSummary>(path, "state", [&](std::string_view object) {
+                         return object.starts_with("/memory/head/") ||
+                                object.starts_with("/heads/") ||
+                                (!classifier.empty() && object.starts_with(of_classifier));
+                       }).record;
   refuse_problem<InputError>(path, find_problem(record));
   return record;
 }

@@ -1,5 +1,6 @@
 """What palimpsest-export writes, opened by timm, transformers and peft: without a warning, and with the model's own logits."""
 
+import csv
 import json
 import logging
 import os
@@ -20,7 +21,6 @@ from toy import in_mpnet
 EXPORT = os.environ["PALIMPSEST_EXPORT"]
 MERGE = os.path.join(os.path.dirname(EXPORT), "palimpsest-merge")
 TOLERANCE = 1e-5  # of logits around 1: float32 sums in another order
-
 
 
 def export(*arguments, code=0):
@@ -304,6 +304,92 @@ def test_heads_of_other_kinds(toy, tmp_path):
             norms = [file[f"memory/classifier/local:normalise=true/{task}/norm"][0] for task in range(2)]
         expected = heads(run, 1)[0] / torch.tensor(norms if kind == "linear" else [1.0, 1.0]).repeat_interleave(2)[:, None]
         assert torch.equal(written["weight"], expected)
+
+
+CLASSIFIERS = ["local", "ridge", "gaussian", "prototype", "ridge:projection=50", "gaussian:covariance=class"]
+
+
+@pytest.fixture(scope="module")
+def classified(toy):
+    """A run with classifiers of every form, and what each gives for the pack's test samples, by palimpsest predict."""
+    toy.run("--classifier", ",".join(CLASSIFIERS), "--tasks", 3, out="export-classifiers")
+    run = toy.path("runs", "export-classifiers")
+    scores = {}
+    for name in CLASSIFIERS:
+        table = toy.path("export-predictions.csv")
+        done = subprocess.run([os.environ["PALIMPSEST"], "predict", "--weights", run, "--split", "test", "--scores", "logits",
+                               "--classifier", name, "--out", table], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        with open(table, newline="") as file:
+            rows = list(csv.DictReader(file))
+        samples = [int(row["sample"]) for row in rows]
+        scores[name] = np.array([[float(value) for column, value in row.items() if column.startswith("logit of ")] for row in rows])
+    return run, samples, scores
+
+
+def sample_features(folder, pack, samples):
+    """[samples, features], in float64."""
+    model = transformers.AutoModel.from_pretrained(folder).eval()
+    found = []
+    with h5py.File(pack) as file, torch.no_grad():
+        ids = file["bytes"][:].view("<i4") if file["bytes"].dtype == np.uint8 else file["bytes"][:]
+        offsets = file["offsets"][:] // (4 if file["bytes"].dtype == np.uint8 else 1)
+        for sample in samples:
+            tokens = torch.from_numpy(ids[offsets[sample] : offsets[sample + 1]].astype(np.int64))[None]
+            found.append(model(tokens, attention_mask=torch.ones_like(tokens)).last_hidden_state.mean(1)[0])
+    return torch.stack(found).double().numpy()
+
+
+def by_recipe(folder, f):
+    """Scores as classifier.json says them."""
+    with open(folder / "classifier.json") as file:
+        recipe = json.load(file)
+    arrays = {name: value.double().numpy() for name, value in safetensors.torch.load_file(folder / "classifier.safetensors").items()}
+    if "projection" in arrays:
+        assert recipe["scores"] == "h = maximum(0, f @ projection); scores = h @ weight.T"
+        return np.maximum(0, f @ arrays["projection"]) @ arrays["weight"].T
+    f = f / np.linalg.norm(f, axis=1, keepdims=True)
+    columns, first = [], 0
+    for c, count in enumerate(recipe["directions"]):
+        rows = arrays["factor"][first : first + count]
+        first += count
+        variance = (rows**2).sum(0) + arrays["rest"][c]
+        added = arrays["rest"][c] + recipe["shrink"] * variance.mean() if variance.mean() > 0 else 1
+        covariance = rows.T @ rows + added * np.identity(len(variance))
+        deviation = np.sqrt(np.diag(covariance))
+        apart = f - arrays["mean"][c]
+        columns.append(-(apart @ np.linalg.inv(covariance / np.outer(deviation, deviation)) * apart).sum(1) / 2)
+    return np.stack(columns, 1)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_the_classifier_that_answers_is_a_linear_layer_or_has_a_recipe(toy, classified, name, tmp_path):
+    run, samples, scores = classified
+    export(run, "--classifier", name, "--out", tmp_path)
+    f = sample_features(tmp_path, toy.path("pack.h5"), samples)
+    if (tmp_path / "classifier.json").exists():
+        found = by_recipe(tmp_path, f)
+        assert name in ("ridge:projection=50", "gaussian:covariance=class")
+    else:
+        head = {part: value.double().numpy() for part, value in safetensors.torch.load_file(tmp_path / "heads.safetensors").items()}
+        found = f @ head["weight"].T + head["bias"]
+    if name == "prototype":
+        found /= np.linalg.norm(f, axis=1, keepdims=True)
+    if name.startswith("gaussian"):  # up to a number that all classes share
+        found, expected = (values - values.mean(1, keepdims=True) for values in (found, scores[name]))
+    else:
+        expected = scores[name]
+    np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
+    assert (found.argmax(1) == scores[name].argmax(1)).mean() > 0.98  # rounding may decide between equals
+
+
+def test_a_classifier_is_one_of_the_runs_and_knows_all_its_tasks(classified, tmp_path):
+    run, _, _ = classified
+    assert "the run has local, ridge, " in export(run, "--classifier", "gaussian:shrink=1", "--out", tmp_path, code=2)
+    text = export(run, "--classifier", "ridge", "--task", 2, "--out", tmp_path)
+    assert "the heads that training made, since the classifier ridge has learned all 3 tasks" in text
+    weight, _ = heads(run, 2)
+    assert torch.equal(safetensors.torch.load_file(tmp_path / "heads.safetensors")["weight"], weight[:4])
 
 
 @pytest.mark.parametrize("dialect", quick(1, ["own", "timm", "hf5"]))

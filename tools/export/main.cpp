@@ -35,7 +35,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of anothe
 
 struct Arguments {
   std::filesystem::path source = {}, out = {}, backbone = {};
-  std::string format = "safetensors";
+  std::string format = "safetensors", classifier = {};
   Dialect dialect = Dialect::kOwn;
   std::optional<std::int64_t> task = {}, rank = {};
   bool optimum = false;
@@ -53,6 +53,8 @@ Options options(Arguments& a) {
              {.minimum = 1}),
       option("optimum", a.optimum,
              "theta*, where the training of that task ended, instead of the merged model"),
+      option("classifier KIND", a.classifier,
+             "which of the run's classifiers answers in a whole model; otherwise its own"),
       option("rank K", a.rank, "peft: the closest adapter of this rank instead of the exact sum",
              {.minimum = 1}),
       option("backbone FOLDER", a.backbone,
@@ -95,7 +97,8 @@ void check_backbone(const ExportSource& source, const PretrainedWeights& weights
 
 int run(const Arguments& arguments) {
   const auto task = arguments.task ? std::optional(*arguments.task - 1) : std::nullopt;
-  const ExportSource source = open_export_source(arguments.source, task, arguments.optimum);
+  const ExportSource source =
+      open_export_source(arguments.source, task, arguments.optimum, arguments.classifier);
   const std::filesystem::path folder = find_backbone(arguments);
   const PretrainedWeights weights(folder);
   const BackboneConfig config = read_backbone_config(folder, weights);

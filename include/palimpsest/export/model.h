@@ -13,6 +13,7 @@ namespace palimpsest {
 // config.json and what else is in the backbone's folder (tokenizer, preprocessor) into `folder`.
 // Where the program has a classifier on the same features, it takes the heads of all tasks, side by
 // side; else they are in heads.safetensors (weight, bias). heads.json names the classes either way.
+// A classifier that isn't linear is in classifier.safetensors, and its recipe in classifier.json.
 // Returns as text where the heads are. Throws UsageError where the dialect has no such model.
 std::string export_model(const ExportSource& source, const BackboneConfig& backbone,
                          const PretrainedWeights& weights, Dialect dialect,

@@ -24,7 +24,11 @@ struct ExportSource {
   // By module, in layout order, one per task: their sum is `weights`. nullopt where the merge rule
   // isn't linear in the task vectors.
   std::optional<std::vector<std::vector<WeightedFactors>>> factors;
-  std::vector<Head> heads;                        // by task
+  // By task, with which it answers linearly; else those that training made.
+  std::vector<Head> heads;
+  std::string classifier;  // that answers: NAME[:key=value,...]; "" where that isn't known
+  NamedTensors nonlinear =
+      {};  // what it keeps, under "classifier/<classifier>/", where it isn't linear
   std::vector<std::vector<std::string>> classes;  // by task
   std::string backbone_sha256, backbone_shape_sha256;
   std::string config;       // JSON: the run's settings
@@ -32,9 +36,10 @@ struct ExportSource {
 };
 
 // `path`: a run folder, or what palimpsest-merge wrote. `task`: of a run, from 0; nullopt: its
-// newest. optimum: theta_t*, the end of that task's training, instead of theta_hat_t. Throws
-// InputError or UsageError where there is no such task, or nothing of the kind at the path.
+// newest. optimum: theta_t*, the end of that task's training, instead of theta_hat_t. `classifier`:
+// one of the run's; "" for its own. Throws InputError or UsageError where there is no such task or
+// classifier, or nothing of the kind at the path.
 ExportSource open_export_source(const std::filesystem::path& path, std::optional<std::int64_t> task,
-                                bool optimum);
+                                bool optimum, const std::string& classifier = "");
 
 }  // namespace palimpsest
