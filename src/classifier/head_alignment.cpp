@@ -22,7 +22,7 @@ namespace {
 // Of SLCA, by its first authors' code.
 constexpr std::int64_t kPasses = 5;
 constexpr double kLearningRate = 0.01, kMomentum = 0.9, kWeightDecay = 5e-4;
-constexpr double kTemperature = 0.1, kSmallestNorm = 1e-7, kRidge = 1e-4;
+constexpr double kTemperature = 0.1, kSmallestNorm = 1e-7, kDrawnVariance = 1e-4;
 
 // [kDrawsPerClass * classes, features] of one pass, class after class: the largest thing in an
 // alignment.
@@ -37,7 +37,7 @@ void draw_pass(std::span<const ClassStatistics> statistics, std::uint64_t seed, 
     const double mean_factor = 0.9 + 0.1 * static_cast<double>(task + 1) / tasks;
     for (std::int64_t c = 0; c < statistics[task].classes(); ++c, ++draws.label) {
       features.narrow(0, draws.label * kDrawsPerClass, kDrawsPerClass)
-          .copy_(draw_features(statistics[task], c, mean_factor, kRidge, draws));
+          .copy_(draw_features(statistics[task], c, mean_factor, kDrawnVariance, draws));
       progress_made();
     }
   }

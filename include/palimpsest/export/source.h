@@ -26,9 +26,9 @@ struct ExportSource {
   std::optional<std::vector<std::vector<WeightedFactors>>> factors;
   // By task, with which it answers linearly; else those that training made.
   std::vector<Head> heads;
-  std::string classifier;  // that answers: NAME[:key=value,...]; "" where that isn't known
-  NamedTensors nonlinear =
-      {};  // what it keeps, under "classifier/<classifier>/", where it isn't linear
+  std::string classifier = {};  // that answers: NAME[:key=value,...]; "" where that isn't known
+  // What it keeps, under "classifier/<classifier>/", where it isn't linear.
+  NamedTensors nonlinear = {};
   std::vector<std::vector<std::string>> classes;  // by task
   std::string backbone_sha256, backbone_shape_sha256;
   std::string config;       // JSON: the run's settings
