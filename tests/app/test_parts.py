@@ -13,6 +13,7 @@ from tiers import quick
 KINDS = {
     "ridge": ["--classifier", "ridge"],
     "covariance": ["--adapter", "lora:rank=4,alpha=4,a=covariance"],
+    "temperature": ["--objective", "classes:temperature=30"],
     "cosface": ["--objective", "cosface:scale=16,margin=0.1", "--head", "cosine"],
 }
 
