@@ -44,7 +44,7 @@ def test_warm_up_and_clipping_apply_to_heads_on_a_frozen_backbone(toy):
 
 @pytest.mark.slow
 def test_views_that_a_frozen_backbone_never_sees_are_refused(vision_toy):
-    for augmentation in ("crop-flip-jitter", "rand-augment"):
+    for augmentation in ("crop-flip-jitter", "rand-augment", "auto-augment"):
         text = vision_toy.run(*FROZEN, "--augmentation", augmentation, out="views", code=2)
         assert f"augmentation = {augmentation} needs another view in every pass; set it to none" in text, text
     assert not os.path.exists(vision_toy.path("runs", "views"))

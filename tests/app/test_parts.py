@@ -20,6 +20,7 @@ KINDS = {
     "drift": ["--classifier", "gaussian:drift=linear"],
     "prototype": ["--classifier", "prototype"],
     "covariance": ["--adapter", "lora:rank=4,alpha=4,a=covariance"],
+    "temperature": ["--objective", "classes:temperature=30"],
     "cosface": ["--objective", "cosface:scale=16,margin=0.1", "--head", "cosine"],
 }
 

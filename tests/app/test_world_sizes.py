@@ -33,7 +33,8 @@ def test_other_ways_of_training_have_the_same_content_too(toy, options):
 
 
 @pytest.mark.parametrize("ranks", quick(1, [3, 2, 4, 8]))
-@pytest.mark.parametrize("options", quick(1, [[], ["--precision", "bf16", "--augmentation", "rand-augment:min-scale=0.5"]]))
+@pytest.mark.parametrize("options", quick(1, [[], ["--precision", "bf16", "--augmentation", "rand-augment:min-scale=0.5"],
+                                               ["--augmentation", "auto-augment:policy=cifar10", "--image-transform", "resize-crop:size=32,squash=true,crop=0.5"]]))
 def test_images_have_the_same_content_at_every_world_size(vision_toy, ranks, options):
     same_at_every_world_size(vision_toy, ranks, options)
 

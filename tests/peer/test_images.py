@@ -52,10 +52,10 @@ def test_a_squashed_view_is_torchvision_s(tmp_path, interpolation, size):
     image = picture(*size)
     image.tofile(tmp_path / "pixels")
     found = view(tmp_path, *size, interpolation, 0.875, tmp_path / "pixels", "both-sides")
-    mode = InterpolationMode(interpolation)
-    expected = F.center_crop(F.resize(Image.fromarray(image), [32, 32], mode, antialias=True), SIDE)
-    expected = F.pil_to_tensor(expected).float() / 255
-    torch.testing.assert_close(found, expected, atol=1.5 / 255, rtol=0)
+    expected = torch.from_numpy(image).permute(2, 0, 1)
+    expected = F.resize(expected, [32, 32], InterpolationMode(interpolation), antialias=True)
+    expected = F.center_crop(expected, SIDE).float() / 255
+    torch.testing.assert_close(found, expected, atol=1 / 255, rtol=0)
     assert (found - expected).abs().mean() < 0.3 / 255  # of rounding, not of another place
 
 
@@ -129,7 +129,7 @@ LEVELS = {"Color": 2, "Contrast": 2, "Brightness": 1, "Sharpness": 2, "AutoContr
 
 
 @pytest.mark.parametrize("sign", quick(1, [1, -1]))
-@pytest.mark.parametrize("magnitude", quick(1, [6, 3, 9]))
+@pytest.mark.parametrize("magnitude", quick(1, [7, 3, 9]))  # at 6 a shear ends on the border itself
 @pytest.mark.parametrize("name", OPERATIONS[1:])
 def test_auto_augment_s_operations_are_torchvision_s(tmp_path, name, magnitude, sign):
     """On Pillow's images, as continual-learning code calls them, of another height than width."""
