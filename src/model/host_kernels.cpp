@@ -9,6 +9,7 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -109,7 +110,8 @@ class SampleAttention : public torch::autograd::Function<SampleAttention> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv,
                             std::vector<std::int64_t> lengths, std::int64_t heads,
-                            std::int64_t queries, const at::Tensor& bias) {
+                            std::int64_t queries, const std::optional<at::Tensor>& given) {
+    const at::Tensor bias = given.value_or(at::Tensor());
     const Heads all(qkv, lengths, heads, queries, bias);
     const at::Tensor out = at::empty({all.rows(), all.width()}, qkv.options());
     const at::Tensor log_sums = at::empty({all.rows() * heads}, qkv.options());
@@ -190,7 +192,7 @@ at::Tensor sample_attention(const at::Tensor& qkv, std::span<const std::int64_t>
           "attention's bias", qkv, lengths);
   return SampleAttention::apply(qkv.contiguous(),
                                 std::vector<std::int64_t>(lengths.begin(), lengths.end()), heads,
-                                queries, bias);
+                                queries, bias.defined() ? std::optional(bias) : std::nullopt);
 }
 
 at::Tensor erf_gelu(const at::Tensor& x) {

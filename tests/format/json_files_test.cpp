@@ -151,7 +151,7 @@ TEST_F(BertConfigTest, ReadsAnMpnet) {
   BertConfig without = config;
   without.attention_buckets = 0;
   EXPECT_EQ(describe(config), describe(without) + " relative 32");
-  write_bytes(at("config.json"), changed(mpnet, ":32}", ":64}"));
+  write_bytes(at("config.json"), changed(mpnet, "buckets\":32", "buckets\":64"));
   EXPECT_THAT(error_message<InputError>([&] { read_bert_config(at("config.json")); }),
               HasSubstr("relative_attention_num_buckets: expected 32, found 64"));
 }
