@@ -1,0 +1,25 @@
+"""Numbers and tables as Markdown."""
+
+import statistics
+
+MISSING = "not measured"
+
+
+def table(head, rows):
+    return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def mean_cell(values, planned):
+    """Mean and sample deviation; how many there are, where fewer than planned."""
+    if not values:
+        return MISSING
+    deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{deviation}{'' if len(values) >= planned else f' ({len(values)} of {planned})'}"
+
+
+def difference_cell(difference):
+    """In bold where the interval doesn't contain zero."""
+    if difference is None:
+        return MISSING
+    mark = "" if difference.low <= 0 <= difference.high else "**"
+    return f"{mark}{difference.mean:+.1f}{mark} ({difference.low:+.1f} to {difference.high:+.1f})"

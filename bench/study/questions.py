@@ -1,0 +1,140 @@
+"""A table for each question, from paired differences."""
+
+import statistics
+
+from .classifiers import CLASSIFIERS
+from .markdown import MISSING, difference_cell, mean_cell, table
+from .results import BEST, Arm
+from .stages import PARTS, SWEPT
+from .streams import STREAMS
+from .trainings import CHOSEN, PAPER, REGIMES, TRAININGS
+
+FIRST_STAGE = tuple(part.stream for part in PARTS if part.stage == 1)
+BOUNDED = tuple(part.stream for part in PARTS if part.stage < 3)
+ANALYTIC = tuple(name for name, classifier in CLASSIFIERS.items() if classifier.is_analytic)
+MERGED = "pm-secant"
+
+
+def title_of(classifier):
+    return "analytic, best on validation" if classifier == BEST else CLASSIFIERS[classifier].title
+
+
+def difference_rows(results, streams, classifiers, pairs, regime=CHOSEN):
+    """A row for each stream and classifier, then for all streams together. pairs: (training, training that it is compared with)."""
+    rows = []
+    for group, label in (*(((stream,), stream) for stream in streams), (streams, f"all {len(streams)}")):
+        for classifier in classifiers:
+            differences = [results.difference(group, Arm(one, classifier, regime), Arm(other, classifier, regime)) for one, other in pairs]
+            rows.append([label, title_of(classifier), *map(difference_cell, differences)])
+    return rows
+
+
+def verdict(differences):
+    """Of the paper's ordering, each training less the one before."""
+    if None in differences:
+        return MISSING
+    if all(each.low > 0 for each in differences):
+        return "found"
+    if any(each.high < 0 for each in differences):
+        return "contradicted"
+    return "in the means alone" if all(each.mean > 0 for each in differences) else "not found"
+
+
+def ordering(results):
+    rows = []
+    for part in PARTS:
+        if not set(PAPER) <= set(part.trainings):
+            continue
+        arms = [Arm(training, "local", part.regime) for training in PAPER]
+        differences = [results.difference((part.stream,), one, other) for other, one in zip(arms, arms[1:])]
+        means = [mean_cell(results.values(part.stream, arm), len(part.seeds)) for arm in arms]
+        rows.append([part.stream, REGIMES[part.regime].title, *means, *map(difference_cell, differences), verdict(differences)])
+    head = ["stream", "regime", *(TRAININGS[name].title for name in PAPER)]
+    head += [f"{TRAININGS[one].title} less {TRAININGS[other].title}" for other, one in zip(PAPER, PAPER[1:])]
+    return [
+        "### In which regime is the paper's ordering found?",
+        "Sequential < average < LoRA-M < P&M, by local heads, as in the paper. Last accuracy in %, differences in points. Found: all three differences are above "
+        "zero with their whole intervals; contradicted: one is below zero with its whole interval.",
+        table([*head, "ordering"], rows),
+    ]
+
+
+def perturbation(results):
+    pairs = (("pm-none", "lora-m"),)
+    rows = difference_rows(results, FIRST_STAGE, (*CLASSIFIERS, BEST), pairs)
+    return [
+        "### What is perturbation worth?",
+        "P&M less LoRA-M: the same merge, with and without perturbation. Last accuracy, points.",
+        table(["stream", "classifier", "P&M less LoRA-M"], rows),
+    ]
+
+
+def merged_backbone(results):
+    others = ("frozen", "first-session", "sequential")
+    head = ["stream", "classifier", *(f"less {TRAININGS[other].title}" for other in others)]
+    rows = difference_rows(results, FIRST_STAGE, (*ANALYTIC, BEST), [(MERGED, other) for other in others])
+    bounded = [part.stream for part in PARTS if part.stage == 2]
+    more = difference_rows(results, tuple(bounded), (BEST,), [(MERGED, other) for other in ("frozen", "sequential")])
+    return [
+        "### What does a merged backbone give an analytic classifier?",
+        "P&M with the secant scale less another backbone, under the same classifier. Last accuracy, points.",
+        table(head, rows),
+        "The same on the streams of stage 2:",
+        table(["stream", "classifier", "less frozen", "less sequential"], more),
+    ]
+
+
+def sweep_row(results, stream, training, classifier):
+    name = results.best_analytic(stream) if classifier == BEST else classifier
+    curves = [found["classifiers"][name] for found in results.sweeps(stream, training) if name in found["classifiers"]]
+    seeds = next(len(part.seeds) for part in SWEPT if part.stream == stream)
+    if not curves:
+        return [stream, TRAININGS[training].title, title_of(classifier), *[MISSING] * 5]
+
+    def accuracies(alpha_of):
+        return [100 * min(curve["points"], key=lambda point: abs(point[0] - alpha_of(curve)))[1] for curve in curves]
+
+    inverse = 1 / STREAMS[stream].tasks
+    alphas = [f"{statistics.mean(curve[key] for curve in curves):.2f}" for key in ("own_alpha", "best_alpha")]
+    columns = [accuracies(lambda curve: curve["own_alpha"]), accuracies(lambda curve: inverse), accuracies(lambda curve: curve["best_alpha"])]
+    return [stream, TRAININGS[training].title, title_of(classifier), *alphas, *(mean_cell(values, seeds) for values in columns)]
+
+
+def closed_form(results):
+    rows = difference_rows(results, FIRST_STAGE, (*CLASSIFIERS, BEST), (("lora-m", "average"), (MERGED, "average")))
+    swept = [sweep_row(results, part.stream, training, name) for part in SWEPT for training in part.trainings for name in ("local", BEST)]
+    return [
+        "### Is alpha by the closed form better than 1/t once the heads don't hide it?",
+        "LoRA-M less average differs in alpha alone; P&M with the secant scale also in perturbation. Last accuracy, points.",
+        table(["stream", "classifier", "LoRA-M less average", "P&M, secant less average"], rows),
+        "The newest merge at other values of alpha, accuracy on validation samples of all tasks in %, mean over seeds. The best alpha is the best on these samples, "
+        "so its accuracy is a bound from above.",
+        table(["stream", "training", "classifier", "own alpha", "best alpha", "at its own", "at 1/t", "at the best"], swept),
+    ]
+
+
+def rest_to_joint(results):
+    """Local heads of the merged backbone -> its best classifier -> the same of the joint backbone -> the joint head."""
+    steps = (Arm(MERGED, "local"), Arm(MERGED, BEST), Arm("joint", BEST), Arm("joint", "local"))
+    rows, shares = [], []
+    for group, label in (*(((stream,), stream) for stream in BOUNDED), (BOUNDED, f"all {len(BOUNDED)}")):
+        differences = [results.difference(group, later, earlier) for earlier, later in (*zip(steps, steps[1:]), (steps[0], steps[-1]))]
+        rows.append([label, *map(difference_cell, differences)])
+    for part in PARTS:
+        if part.stage == 3:
+            continue
+        numbers = [(arm, number) for arm in steps[:2] for number in ("last", "last_given_task", "last_task_identity", "last_before_merge")]
+        shares.append([part.stream, *(mean_cell(results.values(part.stream, arm, number), len(part.seeds)) for arm, number in numbers)])
+    columns = ("last", "given the task", "task found", "before the last merge")
+    return [
+        "### Where is the rest to joint lost?",
+        "From P&M with the secant scale and local heads to joint training with its own head, in three steps that add up. Last accuracy, points.",
+        table(["stream", "heads: another classifier", "features: joint backbone", "classifier: the joint head", "all"], rows),
+        "P&M with the secant scale in %: the likeliest of all classes, of the right task's classes, how often the likeliest class is one of the right task, and the "
+        "likeliest of all classes before the last merge.",
+        table(["stream", *(f"{name}, {which}" for which in ("local heads", "best analytic") for name in columns)], shares),
+    ]
+
+
+def texts(results):
+    return ["## Questions", *ordering(results), *perturbation(results), *merged_backbone(results), *closed_form(results), *rest_to_joint(results)]

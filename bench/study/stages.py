@@ -1,0 +1,48 @@
+"""The stages: which trainings run on which streams with which seeds, and by how many classifiers they are tested."""
+
+import dataclasses
+
+from .trainings import CHOSEN, PAPER, TRAININGS
+
+# Class orders that no run of the study has.
+CHOICE_SEED = 100
+VALIDATION = 0.2  # of the training samples, in the choice and in sweeps
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    stage: int
+    stream: str
+    trainings: tuple
+    seeds: tuple
+    regime: str = CHOSEN
+    best: int | None = None  # besides local heads, so many classifiers: the best on the stream's validation samples; None: all
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    part: Part
+    training: str
+    seed: int
+
+    @property
+    def name(self):
+        return f"{self.training}{'' if self.part.regime == CHOSEN else '-' + self.part.regime}-seed{self.seed}"
+
+
+FIVE, THREE = (1, 2, 3, 4, 5), (1, 2, 3)
+BOUNDED = ("sequential", "pm-secant", "frozen", "joint")
+PARTS = (
+    *(Part(1, stream, tuple(TRAININGS), FIVE) for stream in ("debian-sections-short", "openclipart", "fashion-mnist")),
+    *(Part(2, stream, BOUNDED, THREE, best=2) for stream in ("wordnet", "glyphs")),
+    *(Part(3, stream, PAPER, THREE, "temperature") for stream in ("debian-sections-short", "openclipart")),
+    Part(3, "openclipart", PAPER, THREE, "passes"),
+)
+# The newest merge of these at many values of alpha.
+SWEPT = tuple(Part(1, part.stream, ("lora-m", "pm-secant"), THREE) for part in PARTS if part.stage == 1)
+
+
+def runs_of(parts):
+    """A seed of every training first, so that a study that was stopped has pairs."""
+    seeds = sorted({seed for part in parts for seed in part.seeds})
+    return [Run(part, training, seed) for seed in seeds for part in parts if seed in part.seeds for training in part.trainings]

@@ -1,0 +1,85 @@
+"""One training in a run folder: its data, its configuration, and palimpsest train, which continues where it was stopped."""
+
+import json
+import shutil
+
+from .children import ROOT
+from .files import write_whole
+from .streams import PACKER
+from .trainings import TRAININGS
+
+
+def prepare(stream, children, places):
+    """Makes the pack and the backbone of a stream where one is missing."""
+    if not all((ROOT / path).exists() for path in (stream.pack, stream.backbone)):
+        places.runs.mkdir(parents=True, exist_ok=True)
+        for command in stream.data:
+            children.run(command, places.runs / f"data-{stream.name}.log")
+
+
+def protocol_of(stream, seed, children, places, test=None):
+    """The protocol with the class order of a seed. test: samples of each class, where not the stream's."""
+    path = places.runs / "protocols" / f"{stream.name}-seed{seed}{'' if test is None else f'-test{test}'}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        children.run([*PACKER, "protocol", *stream.protocol_arguments(seed, test), "--out", path], path.with_suffix(".log"))
+    return path
+
+
+def settings_of(stream, protocol, seed, folder, classifiers, changes):
+    return {
+        "pack": stream.pack,
+        "backbone": stream.backbone,
+        "protocol": protocol,
+        "out": folder,
+        "seed": seed,
+        "classifier": ",".join(classifiers),
+        "device": "cpu:threads=1",
+        "error-budget": "false",
+        "progress": "none",
+        "tensorboard": "false",
+        **changes,
+    }
+
+
+def train(stream, training, protocol, seed, folder, classifiers, changes, children, places):
+    """changes: settings of the training, the regime and the schedule, which win over those of the stream's configuration."""
+    method = TRAININGS[training]
+    settings = settings_of(stream, protocol, seed, folder, classifiers, {**dict(method.settings), **changes})
+    configs = ROOT / "configs"
+    lines = [f"include = {configs / stream.config}, {configs / 'methods' / method.method}.cfg"]
+    lines += [f"{name} = {value}" for name, value in settings.items()]
+    config = folder.with_suffix(".cfg")
+    write_whole(config, "\n".join(lines) + "\n")
+    children.run([places.palimpsest, "train", "--config", config, "--resume", "auto"], log_of(folder))
+
+
+def log_of(folder):
+    return folder.with_suffix(".log")
+
+
+def read_output(command, folder, name, children):
+    """The JSON object that a program prints about a run."""
+    path = folder.with_suffix(f".{name}.json")
+    children.run(command, log_of(folder), path)
+    return json.loads(path.read_text())
+
+
+def seconds_by_phase(inspected):
+    """Wall time, which other programs on the machine lengthen."""
+    phases = [task["metrics"]["seconds"] for task in inspected["tasks"]]
+    return {phase: round(sum(seconds[phase] for seconds in phases), 1) for phase in ("train", "fisher", "merge", "evaluate")}
+
+
+def origin(inspected):
+    """Which program on which processor has computed the numbers."""
+    run = inspected["run"]
+    numerics = run["numerics"]
+    return {"revision": run["source_revision"], "processor": f"{numerics['processor']}, {numerics['instruction_set']}", "torch": numerics["torch"]}
+
+
+def remove(folder):
+    """The run folder and the files beside it."""
+    shutil.rmtree(folder)
+    for path in folder.parent.glob(f"{folder.name}.*"):
+        path.unlink()
