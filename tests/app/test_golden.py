@@ -66,3 +66,28 @@ def test_a_version_to_come_is_refused_with_advice(golden):
     assert done.returncode == 3
     assert "manifest.json: palimpsest_version: expected version 1.x.y or 2.x.y" in done.stderr, done.stderr
     assert "a program as new as the one that wrote the file" in done.stderr
+
+
+def test_heads_that_an_earlier_version_aligned_answer_but_are_not_aligned_again(tmp_path):
+    """A run with `classifier = local:refit=3,align=5`, whose heads are the aligned ones."""
+    folder = tmp_path / "golden"
+    shutil.copytree(os.path.join(ROOT, "checkpoints_schema", "golden", "2.0.0"), folder)
+
+    def program(*arguments, code=0):
+        done = subprocess.run([PROGRAM, *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
+        assert done.returncode == code, done.stderr
+        return done
+
+    converted = program("train", "--config", "aligned.cfg", "--print-config")
+    assert "classifier = local:refit=3,align=gaussian,normalise=false" in converted.stdout
+    assert "align=5 of classifier is now align=gaussian" in converted.stderr
+    (folder / "converted.cfg").write_text(converted.stdout)
+    events = [json.loads(line) for line in (folder / "aligned" / "metrics.jsonl").read_text().splitlines()]
+    then = [event for event in events if event["event"] == "evaluated" and event["after_merge"]][-1]
+    now = json.loads(program("eval", "--weights", "aligned", "--json").stdout)
+    assert now["all"]["accuracy"] == sum(then["correct"]) / sum(then["samples"])
+    for arguments in (["--resume", "auto"], ["--fork", "aligned", "--out", "forked"]):
+        refused = program("train", "--config", "converted.cfg", "--allow-numerics-change", *arguments, code=2).stderr
+        assert "expected classifier/local:refit=3,align=gaussian/0/mean in its memory, found classifier/local: it kept" in refused
+    forked = program("train", "--config", "converted.cfg", "--fork", "aligned", "--out", "forked", "--classifier", "local", "--allow-numerics-change")
+    assert "is dropped: classifier/local (4 arrays)" in forked.stderr

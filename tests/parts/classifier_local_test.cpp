@@ -5,6 +5,7 @@
 
 #include "palimpsest/classifier/head_alignment.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
 #include "palimpsest/head/class_statistics.h"
 #include "parts/rows.h"
 #include "support/tiny_stream.h"
