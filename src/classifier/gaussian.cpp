@@ -140,7 +140,9 @@ class Gaussian : public Classifier {
 
   void learn(TaskPasses& passes, const AdaptedWeights& merged, const ClassesSeen& seen,
              NamedTensors& memory) const override {
-    const bool has_drifted = follows_drift_ && seen.by_task.size() > 1 && passes.before() != merged;
+    const AdaptedWeights& begun = passes.before();
+    const bool stays = begun != nullptr && *begun == *merged;
+    const bool has_drifted = follows_drift_ && seen.by_task.size() > 1 && !stays;
     const at::Tensor before = has_drifted ? passes.features_before() : at::Tensor();
     TaskFeatures task = task_features(passes, merged);
     learn_on_root(passes, memory, instance(), [&] {

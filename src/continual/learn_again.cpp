@@ -27,9 +27,10 @@ void check_samples(const Session& session, const SavedWeights& saved, std::int64
 NamedTensors learn_again(Session& session, const SavedWeights& saved, std::int64_t tasks,
                          std::span<const std::unique_ptr<Classifier>> classifiers) {
   if (saved.run.empty()) {
-    throw InputError(concat(saved.source, " with --classifier ", session.config.classifier,
+    throw UsageError(concat(saved.source, " with --classifier ", session.config.classifier,
                             ": expected a run folder, from whose records the weights after every "
-                            "task follow, found merged weights alone"));
+                            "task follow, found merged weights alone; --classifier local answers "
+                            "by the heads"));
   }
   check_samples(session, saved, tasks);
   const std::vector<Head> heads = heads_in(saved.memory);

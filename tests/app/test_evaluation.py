@@ -89,6 +89,7 @@ def test_inspect_prints_what_the_records_give_by_another_computation(run):
         "last_loss_given_task_before_merge": last(before[3], "loss_given_task"),
     }
     assert found["summary"].pop("task_given") is False
+    assert found["summary"].pop("classifier") == "local:refit=20" and found["other_summaries"] == []
     assert found["summary"].keys() == expected.keys()
     for name, value in expected.items():
         assert found["summary"][name] == (None if value is None else pytest.approx(value, rel=1e-12)), name

@@ -193,6 +193,18 @@ def test_what_follows_a_merge_is_planned_too():
     assert (aligned - plain) / 1.9 == pytest.approx((budget - plain) / (2 * 0.9), rel=0.2)
 
 
+def test_a_classifiers_sums_are_planned():
+    """RanPAC's 10,000 random features and 1,000 classes: a triangle in float64, and the matrix that it is solved in."""
+
+    def planned(*options):
+        return plan("--shape", "vit-b/16", "--machine", "a100", "--world-size", 1, "--task-count", 10, "--task-classes", 100,
+                    *options)
+
+    plain, ranpac = planned(), planned("--classifier", "ridge:projection=10000")
+    assert 2 < float(re.search(r"^  classifier +([\d.]+) GiB", ranpac, re.M)[1]) < 2.5
+    assert "TFLOP a task in float64, on rank 0 alone" in ranpac and "in float64" not in plain
+
+
 def test_world_sizes_from_one_to_512_where_none_are_named():
     rows = table(plan("--shape", "vit-b/16", "--machine", "a100"))
     assert [int(row[0]) for row in rows] == [2**k for k in range(10)]

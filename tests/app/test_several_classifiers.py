@@ -125,7 +125,7 @@ def test_what_cannot_be_learned_again_is_refused(toy, runs):
     call(os.path.join(os.path.dirname(INSPECT), "palimpsest-merge"), runs["one"], "--rule", "average", "--out", merged)
     data = [f"--{name}={toy.path(file)}" for name, file in
             (("pack", "pack.h5"), ("protocol", "protocol.json"), ("backbone", "backbone"))]
-    message = call(PROGRAM, "eval", "--weights", merged, *data, "--classifier", "ridge", code=3)
+    message = call(PROGRAM, "eval", "--weights", merged, *data, "--classifier", "ridge", code=2)
     assert "expected a run folder" in message and "found merged weights alone" in message
     csv_file = toy.path("several-no.csv")
     message = call(PROGRAM, "predict", "--weights", runs["one"], "--classifier", "ridge", "--out", csv_file, code=2)

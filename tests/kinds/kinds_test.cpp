@@ -147,6 +147,15 @@ TEST(Kinds, MessagesNameThePartAndWhatIsExpected) {
               HasSubstr("it takes different words of left, right or top, joined by +"));
 }
 
+TEST(Kinds, ANumberCanBeAWordInstead) {
+  const SettingSpec spec{.name = "size", .minimum = 1, .maximum = 9, .choices = {"auto"}};
+  EXPECT_EQ(read_value(spec, "auto"), SettingValue("auto"));
+  EXPECT_EQ(read_value(spec, "2.5"), SettingValue(2.5));
+  EXPECT_EQ(allowed(spec), "auto, or a number from 1 to 9");
+  EXPECT_THROW(read_value(spec, "aut"), UsageError);
+  EXPECT_THROW(read_value(spec, "0.5"), UsageError);
+}
+
 TEST(Kinds, HelpHasAParagraphForEachAndALineForEachKey) {
   EXPECT_EQ(kinds_help(shapes(), 60),
             "point: No extent.\n"

@@ -187,7 +187,7 @@ TEST_F(GaussianDrift, MovesMeansAndTheCovarianceOfEveryClass) {
 
 // A backbone that stays has no drift, and needs no second pass.
 TEST_F(GaussianDrift, IsNoneWhereTheWeightsStay) {
-  before_ = stream_.pretrained();
+  before_ = make_weights(*stream_.pretrained());
   const NamedTensors memory = learned("gaussian:drift=linear", kBoth);
   const NamedTensors plain = learned("gaussian", kBoth);
   EXPECT_EQ(memory.values<float>("classifier/gaussian:drift=linear/weight", {4, 32}),

@@ -9,6 +9,7 @@
 
 #include "palimpsest/classifier/classifier.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
 #include "palimpsest/train/task_passes.h"
 #include "support/tiny_stream.h"
 

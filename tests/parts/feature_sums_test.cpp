@@ -89,8 +89,8 @@ INSTANTIATE_TEST_SUITE_P(OfEveryKind, SumsOfFeatures,
                          testing::Values("ridge", "ridge:projection=50", "gaussian",
                                          "gaussian:covariance=class", "gaussian:drift=linear",
                                          "gaussian:covariance=class,drift=linear", "prototype"),
-                         [](const auto& info) {
-                           std::string name(info.param);
+                         [](const auto& kind) {
+                           std::string name(kind.param);
                            std::erase_if(name, [](char c) { return std::isalnum(c) == 0; });
                            return name;
                          });

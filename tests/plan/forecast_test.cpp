@@ -88,6 +88,17 @@ TEST(Forecast, InputForAllRanksTogether) {
   EXPECT_DOUBLE_EQ(forecast(kWork, kCost, slow, 4).parts[kInput], 4 * 0.0005);
 }
 
+TEST(Forecast, ClassifiersAreSolvedOnRank0Alone) {
+  Workload work = kWork;
+  work.classifier_operations = 3e9;
+  ComputeCost cost = kCost;
+  cost.operation = 1e-9;
+  for (const std::int64_t ranks : {1, 4}) {
+    EXPECT_DOUBLE_EQ(forecast(work, cost, kMachine, ranks).task,
+                     forecast(kWork, kCost, kMachine, ranks).task + 3);
+  }
+}
+
 TEST(Forecast, OtherPassesAreOverTheTrainingSamples) {
   Workload work = kWork;
   work.forwards = 2.5;

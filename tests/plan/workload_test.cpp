@@ -98,6 +98,15 @@ TEST(Workload, CountsWhatSettingsSave) {
   EXPECT_EQ(counted_memory(work, 1, true).activations, 4.0 * 80 * dropped);
 }
 
+TEST(Workload, CountsTheSumsOfAClassifier) {
+  Workload work = kMiniLm;
+  work.classifier_bytes = 1e9;
+  for (const bool on_device : {false, true}) {
+    EXPECT_EQ(counted_memory(work, 1, on_device).peak(on_device),
+              counted_memory(kMiniLm, 1, on_device).peak(on_device) + 1e9);
+  }
+}
+
 TEST(Workload, CountsOperationsPerSample) {
   // Ten tokens. Matrices: 2 * 10 * 6 * 1,769,472; attention: 4 * 100 * 6 * 384; adapter: 2 * 10 *
   // 92,160; the gradients of the adapted weights: 2 * 10 * 1,769,472.
