@@ -275,6 +275,34 @@ struct KindLines {
   }
 };
 
+// A text of today, with the keys that its kind has got since it was recorded: each was as it is by
+// default.
+std::string with_later_keys(std::string_view setting, const std::string& text) {
+  const auto is_missing = [&](const OldKey& key) {
+    return key.setting == setting && is_of(key, kind_in(text)) && !key.is_operational &&
+           key_in(text, key.key).empty();
+  };
+  if (std::ranges::none_of(kOldKeys, is_missing)) return text;
+  const Given line{std::string(setting), text};
+  KindLines lines{setting};
+  lines.add_text(line);
+  std::vector<std::string> unused;
+  return lines.text(unused);
+}
+
+std::string with_later_keys(Json recorded, const std::string& recorded_json) {
+  bool any = false;
+  for (const auto& [setting, kind] : kDefaultKinds) {
+    const auto found = recorded.find(std::string(setting));
+    if (found == recorded.end() || !found->is_string()) continue;
+    const auto text = found->get<std::string>();
+    const std::string whole = with_later_keys(setting, text);
+    any = any || whole != text;
+    *found = whole;
+  }
+  return any ? recorded.dump(-1, ' ', false, Json::error_handler_t::replace) : recorded_json;
+}
+
 std::string json_value_text(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_float()) return value_text(value.get<double>());
@@ -353,7 +381,7 @@ std::string with_todays_settings(const std::string& recorded_json) {
   for (const auto& [name, value] : recorded.items())
     lines.push_back({name, json_value_text(value)});
   const auto converted = convert_old_settings(lines);
-  if (!converted) return recorded_json;
+  if (!converted) return with_later_keys(recorded, recorded_json);
   Json made = Json::object();
   for (const Given& given : converted->settings) {
     const auto found = recorded.find(given.name);

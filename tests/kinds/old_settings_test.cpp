@@ -142,9 +142,18 @@ TEST(OldSettings, AnAlignmentIsNowAnotherOneAndThatIsSaid) {
 TEST(OldSettings, TodaysSettingsAreLeftAsTheyAre) {
   EXPECT_FALSE(convert_old_settings({{"adapter", "lora:rank=4"}, {"device", "cpu"}}).has_value());
   for (const char* const text :
-       {R"({"adapter":"lora:rank=4"})", R"({"classifier":"local:align=gaussian,ridge"})", "[1]",
-        "no json", ""})
+       {R"({"adapter":"none:targets=key","head":"linear"})",
+        R"({"classifier":"local:align=gaussian,ridge"})", R"({"lr":1})", "[1]", "no json", ""})
     EXPECT_EQ(with_todays_settings(text), text);
+}
+
+TEST(OldSettings, TextsOfTodayGetTheKeysThatTheirKindsHaveSince) {
+  EXPECT_EQ(with_todays_settings(
+                R"({"seed":1,"adapter":"lora:rank=2,alpha=2,targets=key+value,a=kaiming",)"
+                R"("objective":"classes","merge":"ties:density=0.5","device":"cpu:threads=1"})"),
+            R"({"seed":1,"adapter":"lora:rank=2,alpha=2,targets=key+value,a=kaiming,tasks=0",)"
+            R"("objective":"classes:temperature=1","merge":"ties:density=0.5",)"
+            R"("device":"cpu:threads=1"})");
 }
 
 TEST(OldSettings, RecordsKeepTheirTypesAndOrderAndGetWhatCameLater) {

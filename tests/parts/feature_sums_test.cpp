@@ -30,8 +30,8 @@ TEST_P(SumsOfFeatures, NeedWhatTheyKeep) {
   const auto classifier = classifiers().make(text());
   EXPECT_THAT(classifier->needs(2).at(0).names, testing::UnorderedElementsAreArray(memory.names()));
   NamedTensors answers;
-  for (const std::string& name : classifier->needs_to_answer(2).at(0).names)
-    answers.put(name, memory.at(name));
+  const std::vector<NeededMemory> needed = classifier->needs_to_answer(2);
+  for (const std::string& name : needed.at(0).names) answers.put(name, memory.at(name));
   EXPECT_NO_THROW(classifier->scores(answers, kBoth, at::kCPU));
   EXPECT_NO_THROW(classifier->check(memory, kBoth));
   EXPECT_THROW(classifier->check(memory, kFirst), Error);

@@ -77,7 +77,7 @@ TEST_F(JsonLines, EveryEventIsOneObjectWithItsFields) {
   EXPECT_EQ(all[5]["loss_given_task"].dump(), "[3.0,null]");
   EXPECT_EQ(all[5]["token_score"], json::array({2.5, nullptr}));
   EXPECT_EQ(all[5]["weights"], json({{"token_score", {700, nullptr}}}));
-  EXPECT_EQ(all[7]["seconds"], 9);
+  EXPECT_EQ(all[8]["seconds"], 9);
 }
 
 TEST_F(JsonLines, AppendsToWhatIsThere) {
