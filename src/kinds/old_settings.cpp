@@ -24,6 +24,7 @@ struct OldKey {
   std::vector<std::string_view> kinds;
   std::string_view key, old_name, default_value;
   bool is_operational = false;  // records leave it out
+  bool came_later = false;      // than records that have texts of kinds: these lack it
 };
 
 const std::vector<std::string_view> kPerturbed = {"sign", "gaussian", "stratified"};
@@ -36,7 +37,7 @@ const std::vector<OldKey> kOldKeys = {
     {"image-transform", {"resize-crop"}, "crop", "crop-share", "0"},
     {"image-transform", {"resize-crop"}, "interpolation", "interpolation", "auto"},
     {"image-transform", {"resize-crop"}, "normalisation", "normalisation", "backbone"},
-    {"image-transform", {"resize-crop"}, "squash", "", "false"},
+    {"image-transform", {"resize-crop"}, "squash", "", "false", false, true},
     {"augmentation", {"auto-augment"}, "policy", "", "imagenet"},
     {"augmentation",
      {"crop-flip", "crop-flip-jitter", "rand-augment", "auto-augment"},
@@ -54,8 +55,8 @@ const std::vector<OldKey> kOldKeys = {
     {"adapter", {"lora"}, "alpha", "lora-alpha", "10"},
     {"adapter", {"lora", "none"}, "targets", "lora-targets", "key+value"},
     {"adapter", {"lora"}, "a", "", "kaiming"},
-    {"adapter", {"lora"}, "tasks", "", "0"},
-    {"objective", {"classes"}, "temperature", "", "1"},
+    {"adapter", {"lora"}, "tasks", "", "0", false, true},
+    {"objective", {"classes"}, "temperature", "", "1", false, true},
     {"objective", {"cosface"}, "margin", "", "0.35"},
     {"objective", {"cosface"}, "scale", "", "64"},
     {"perturbation", kPerturbed, "epsilon", "epsilon", "0.5"},
@@ -66,7 +67,9 @@ const std::vector<OldKey> kOldKeys = {
     {"head", {"cosine", "prototype"}, "scale", "head-scale", "16"},
     {"classifier", {"local"}, "refit", "head-refit", "0"},
     {"classifier", {"local"}, "align", "head-align", "none"},
-    {"classifier", {"local"}, "normalise", "", "false"},
+    {"classifier", {"local"}, "normalise", "", "false", false, true},
+    {"classifier", {"ridge"}, "projection", "", "0", false, true},
+    {"classifier", {"ridge"}, "lambda", "", "auto", false, true},
     {"device", {"auto", "cpu", "cuda"}, "threads", "threads", "1"},
     {"device", {"auto", "cuda"}, "share", "share-device", "false", true},
     {"device", {"auto", "cuda"}, "graphs", "cuda-graphs", "true", true},
@@ -275,28 +278,29 @@ struct KindLines {
   }
 };
 
-// A text of today, with the keys that its kind has got since it was recorded: each was as it is by
-// default.
+// A kind's whole text, as records have it, with the keys that came later; another text as it is.
 std::string with_later_keys(std::string_view setting, const std::string& text) {
-  const auto is_missing = [&](const OldKey& key) {
-    return key.setting == setting && is_of(key, kind_in(text)) && !key.is_operational &&
-           key_in(text, key.key).empty();
-  };
-  if (std::ranges::none_of(kOldKeys, is_missing)) return text;
-  const Given line{std::string(setting), text};
-  KindLines lines{setting};
-  lines.add_text(line);
-  std::vector<std::string> unused;
-  return lines.text(unused);
+  std::string whole = text;
+  for (const OldKey& key : kOldKeys) {
+    const bool is_given = !key_in(text, key.key).empty();
+    if (key.setting != setting || !is_of(key, kind_in(text)) || key.is_operational || is_given)
+      continue;
+    if (!key.came_later) return text;
+    whole += concat(keys_in(whole).empty() ? ':' : ',', key.key, '=', key.default_value);
+  }
+  return whole;
 }
 
 std::string with_later_keys(Json recorded, const std::string& recorded_json) {
   bool any = false;
-  for (const auto& [setting, kind] : kDefaultKinds) {
+  for (const auto& default_kind : kDefaultKinds) {
+    const std::string_view setting = default_kind.first;
     const auto found = recorded.find(std::string(setting));
     if (found == recorded.end() || !found->is_string()) continue;
     const auto text = found->get<std::string>();
-    const std::string whole = with_later_keys(setting, text);
+    const std::string whole = join(kinds_in(text), ",", [&](const std::string& kind) {
+      return with_later_keys(setting, kind);
+    });
     any = any || whole != text;
     *found = whole;
   }

@@ -143,17 +143,21 @@ TEST(OldSettings, TodaysSettingsAreLeftAsTheyAre) {
   EXPECT_FALSE(convert_old_settings({{"adapter", "lora:rank=4"}, {"device", "cpu"}}).has_value());
   for (const char* const text :
        {R"({"adapter":"none:targets=key","head":"linear"})",
-        R"({"classifier":"local:align=gaussian,ridge"})", R"({"lr":1})", "[1]", "no json", ""})
+        R"({"classifier":"local:align=gaussian,prototype"})", R"({"adapter":"lora:rank=4"})",
+        R"({"lr":1})", "[1]", "no json", ""})
     EXPECT_EQ(with_todays_settings(text), text);
 }
 
 TEST(OldSettings, TextsOfTodayGetTheKeysThatTheirKindsHaveSince) {
-  EXPECT_EQ(with_todays_settings(
-                R"({"seed":1,"adapter":"lora:rank=2,alpha=2,targets=key+value,a=kaiming",)"
-                R"("objective":"classes","merge":"ties:density=0.5","device":"cpu:threads=1"})"),
-            R"({"seed":1,"adapter":"lora:rank=2,alpha=2,targets=key+value,a=kaiming,tasks=0",)"
-            R"("objective":"classes:temperature=1","merge":"ties:density=0.5",)"
-            R"("device":"cpu:threads=1"})");
+  EXPECT_EQ(
+      with_todays_settings(
+          R"({"seed":1,"adapter":"lora:rank=2,alpha=2,targets=key+value,a=kaiming",)"
+          R"("objective":"classes","classifier":"local:refit=0,align=none,ridge",)"
+          R"("merge":"ties:density=0.5","device":"cpu:threads=1"})"),
+      R"({"seed":1,"adapter":"lora:rank=2,alpha=2,targets=key+value,a=kaiming,tasks=0",)"
+      R"("objective":"classes:temperature=1",)"
+      R"("classifier":"local:refit=0,align=none,normalise=false,ridge:projection=0,lambda=auto",)"
+      R"("merge":"ties:density=0.5","device":"cpu:threads=1"})");
 }
 
 TEST(OldSettings, RecordsKeepTheirTypesAndOrderAndGetWhatCameLater) {
