@@ -153,6 +153,10 @@ class Local : public Classifier {
   void align(TaskPasses& passes, const at::Tensor& features, NamedTensors& memory) const {
     Session& session = passes.session();
     const Task& task = passes.task();
+    if (!features.isfinite().all().item<bool>()) {
+      throw DivergedError(
+          concat("task ", task.index + 1, ": features of its training samples are not finite"));
+    }
     session.group.work("alignment of the heads on rank 0", [&] {
       if (!session.is_root()) return;
       put_class_statistics(

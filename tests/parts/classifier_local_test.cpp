@@ -264,6 +264,8 @@ TEST_F(LocalLearns, AlignKeepsStatisticsOfEveryTaskAndHasItsOwnHeadsFromTheSecon
   const std::vector<Head> aligned = heads_in(memory, own);
   EXPECT_NE(aligned[0], flat_);
   EXPECT_NE(aligned[1], other);
+  // It begins with the trained heads again, not with the aligned ones.
+  EXPECT_EQ(learned("local:align=gaussian", memory, second()), memory);
   if (!is_root) return;
   std::vector<ClassStatistics> statistics;
   for (std::int64_t task = 0; task < 2; ++task) {
@@ -273,8 +275,6 @@ TEST_F(LocalLearns, AlignKeepsStatisticsOfEveryTaskAndHasItsOwnHeadsFromTheSecon
   }
   EXPECT_EQ(aligned,
             aligned_heads(std::vector{flat_, other}, statistics, stream_.config.seed, at::kCPU));
-  // It begins with the trained heads again, not with the aligned ones.
-  EXPECT_EQ(learned("local:align=gaussian", memory, second()), memory);
 }
 
 TEST_F(LocalLearns, AnAlignmentBeginsWithRefittedHeads) {
