@@ -18,7 +18,7 @@ class Stream:
     tasks: int
     classes_per_task: int
     train: int  # samples of each class; 0: all
-    test: int
+    test: int  # the same
     epochs: tuple  # that the choice compares
     learning_rates: tuple = LEARNING_RATES
 
@@ -52,7 +52,7 @@ STREAMS = {
             "data/wordnet-mpnet.h5", "data/mpnet",
             (("launch/data.sh", "wordnet"), (*PACKER, "backbone", "mpnet", "--out", "data/mpnet"),
              (*PACKER, "wordnet", "--tokenizer", "data/mpnet", "--out", "data/wordnet-mpnet.h5")),
-            tasks=11, classes_per_task=4, train=100, test=50, epochs=(5, 10),
+            tasks=11, classes_per_task=4, train=0, test=0, epochs=(5, 10),
         ),
         Stream(
             "glyphs", "characters in fonts that training doesn't show, DINOv2 ViT-S/14", "glyphs.cfg",

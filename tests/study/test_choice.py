@@ -51,6 +51,16 @@ def test_a_run_without_a_choice_is_refused(tmp_path):
         begin()
 
 
+def test_a_result_that_is_there_is_not_made_again(tmp_path, monkeypatch):
+    places, part = Places(tmp_path / "results", tmp_path / "runs", tmp_path / "build"), PARTS[0]
+    wanted, ran = [Run(part, "sequential", seed) for seed in (1, 2, 3)], []
+    monkeypatch.setattr(runs.training, "prepare", lambda *_: None)
+    write_json(places.choice(part.stream), {"chosen": {}})
+    write_json(places.result(part.stream, "sequential-seed2"), {})
+    assert runs.run_missing(wanted, lambda run: run.name, ran.append, 1, Children(), places) == ({}, 0)
+    assert ran == [wanted[0], wanted[2]]
+
+
 def test_a_part_keeps_local_heads_and_the_best():
     part = next(part for part in PARTS if part.best == 2)
     chosen = {"ranking": ["gaussian", "local", "ranpac", "ridge"], "classifiers": {name: name for name in CLASSIFIERS}}
