@@ -24,11 +24,11 @@ def test_the_rule_takes_the_highest_mean_over_trainings_and_judges():
         best_of_one = 0.3 if (training, epochs, rate) == ("sequential", 5, 5e-4) else 0
         best = 0.2 if (epochs, rate) == (10, 1e-3) else 0
         of_another = 1.0 if rate == 2e-3 else 0.1  # a classifier that isn't a judge
-        return {"local": 0.5 + best_of_one + best, "ridge": 0.6 + best, "gaussian": of_another}
+        return {"local": 0.5 + best_of_one + best, "ridge": 0.6 + best, "prototype": of_another}
 
-    chosen = choice.decide(STREAM, points(accuracy_of), ("local", "ridge", "gaussian"))
+    chosen = choice.decide(STREAM, points(accuracy_of), ("local", "ridge", "prototype"))
     assert (chosen["epochs"], chosen["lr"]) == (10, 1e-3)
-    assert chosen["ranking"] == ["ridge", "local", "gaussian"]
+    assert chosen["ranking"] == ["ridge", "local", "prototype"]
 
 
 def test_of_equals_the_shorter_schedule_and_the_first_candidate():
