@@ -8,7 +8,7 @@ from study.files import Places, write_json
 from study.stages import PARTS, Run
 from study.streams import STREAMS
 
-STREAM = STREAMS["wordnet"]
+STREAM = STREAMS["openclipart"]
 
 
 def points(accuracy_of):
