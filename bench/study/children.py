@@ -47,8 +47,9 @@ class Children:
     def may_begin(self):
         return self.signal is None and (self._ends is None or time.monotonic() < self._ends)
 
-    def run(self, command, log, output=None):
-        """Runs a program to its end, in the repository's folder; it ends with the study, however that ends. What it prints goes into files."""
+    def run(self, command, log, output=None, spent=None):
+        """Runs a program to its end, in the repository's folder; it ends with the study, however that ends. What it prints goes into files.
+        spent: a file to which its processor's seconds are added, as a line."""
         command = [str(word) for word in command]
         with open(log, "a") as errors, open(output or log, "w" if output else "a") as out:
             with self._lock:
@@ -59,9 +60,13 @@ class Children:
                     stdout=out, stderr=errors, process_group=0,
                 )  # fmt: skip
                 self._running.add(process)
-            code = process.wait()
+            _, status, usage = os.wait4(process.pid, 0)
+            code = process.returncode = os.waitstatus_to_exitcode(status)
             with self._lock:
                 self._running.discard(process)
+        if spent:
+            with open(spent, "a") as file:
+                file.write(f"{usage.ru_utime + usage.ru_stime:.1f}\n")
         if self.signal is not None:
             raise Stopped
         if code != 0:

@@ -55,7 +55,7 @@ def measure(stream, training_name, epochs, rate, names, children, places):
         "lr": rate,
         "samples": found["all"]["samples"],
         "accuracy": accuracies,
-        "seconds": training.seconds_by_phase(inspected),
+        "seconds": training.seconds_of(folder, inspected),
         **training.origin(inspected),
     }
 

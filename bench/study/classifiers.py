@@ -19,6 +19,6 @@ CLASSIFIERS = {
         Classifier("prototype", "class means", ("prototype",), True),
         Classifier("ridge", "ridge", ("ridge",), True),
         Classifier("ranpac", "RanPAC", ("ridge:projection=500", "ridge:projection=1000", "ridge:projection=2000"), True),
-        Classifier("gaussian", "gaussian", ("gaussian",), True),
+        Classifier("gaussian", "gaussian", ("gaussian", "gaussian:covariance=class", "gaussian:drift=linear"), True),
     )
 }

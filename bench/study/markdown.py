@@ -10,7 +10,9 @@ def table(head, rows):
 
 
 def mean_cell(values, planned):
-    """Mean and sample deviation; how many there are, where fewer than planned."""
+    """Mean and sample deviation; how many there are, where fewer than planned. A dash where there is no such number."""
+    if planned == 0:
+        return "-"
     if not values:
         return MISSING
     deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""

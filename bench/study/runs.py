@@ -45,7 +45,7 @@ def classifier_entry(place, text, inspected, count):
     }
 
 
-def content_of(run, classifiers, inspected, predictions, test):
+def content_of(run, folder, classifiers, inspected, predictions, test):
     tasks = inspected["tasks"]
     classes = [label for task in tasks for label in task["task"]["classes"]]
     samples, labels, right = outcomes.read(predictions, set(classes), test, list(classifiers))
@@ -67,7 +67,7 @@ def content_of(run, classifiers, inspected, predictions, test):
         "samples": tasks[-1]["metrics"]["after_merge"]["samples"],
         "test_samples": outcomes.ranges_text(samples.tolist()),
         "alphas": inspected["alphas"],
-        "seconds": training.seconds_by_phase(inspected),
+        "seconds": training.seconds_of(folder, inspected),
         "rounded": rounded,
         "classifiers": entries,
     }
@@ -86,7 +86,7 @@ def measure(run, names, keep, children, places):
     command = [places.palimpsest, "predict", "--weights", folder, "--split", "test", "--top", 1, "--out", predictions, "--json"]
     training.read_output(command, folder, "predict", children)
     inspected = training.read_output([places.inspect, "--json", folder], folder, "inspect", children)
-    write_json(places.result(stream.name, run.name), content_of(run, classifiers, inspected, predictions, stream.test))
+    write_json(places.result(stream.name, run.name), content_of(run, folder, classifiers, inspected, predictions, stream.test))
     if not keep:
         training.remove(folder)
 

@@ -35,8 +35,8 @@ BOUNDED = ("sequential", "pm-secant", "frozen", "joint")
 PARTS = (
     *(Part(1, stream, tuple(TRAININGS), FIVE) for stream in ("debian-sections-short", "openclipart", "fashion-mnist")),
     *(Part(2, stream, BOUNDED, THREE, best=2) for stream in ("wordnet", "glyphs")),
-    *(Part(3, stream, PAPER, THREE, "temperature") for stream in ("debian-sections-short", "openclipart")),
-    Part(3, "openclipart", PAPER, THREE, "passes"),
+    *(Part(3, "debian-sections", PAPER, THREE, regime) for regime in (CHOSEN, "temperature", "passes")),
+    Part(3, "openclipart", PAPER, THREE, "temperature"),
 )
 # The newest merge of these at many values of alpha.
 SWEPT = tuple(Part(1, part.stream, ("lora-m", "pm-secant"), THREE) for part in PARTS if part.stage == 1)

@@ -36,7 +36,7 @@ def seeds_with(results, part, arm, number):
 
 
 def part_tables(results, part):
-    title = f"### {part.stream}" + ("" if part.regime == CHOSEN else f", {REGIMES[part.regime].title}")
+    title = f"### Stream {part.stream}" + ("" if part.regime == CHOSEN else f", {REGIMES[part.regime].title}")
     about = f"{STREAMS[part.stream].title[0].upper()}{STREAMS[part.stream].title[1:]}; {len(part.seeds)} seeds, each with its own class order."
     classifiers = [name for name in CLASSIFIERS if any(results.by_seed(part.stream, Arm(training, name, part.regime)) for training in part.trainings)]
     if not classifiers:

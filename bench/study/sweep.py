@@ -47,7 +47,7 @@ def measure(run, names, keep, children, places):
         **training.origin(inspected),
         "settings": inspected["config"],
         "alphas": inspected["alphas"],
-        "seconds": training.seconds_by_phase(inspected),
+        "seconds": training.seconds_of(folder, inspected),
         "classifiers": curves,
     }
     write_json(places.result(stream.name, name_of(run)), content)

@@ -51,11 +51,15 @@ def train(stream, training, protocol, seed, folder, classifiers, changes, childr
     lines += [f"{name} = {value}" for name, value in settings.items()]
     config = folder.with_suffix(".cfg")
     write_whole(config, "\n".join(lines) + "\n")
-    children.run([places.palimpsest, "train", "--config", config, "--resume", "auto"], log_of(folder))
+    children.run([places.palimpsest, "train", "--config", config, "--resume", "auto"], log_of(folder), spent=spent_on(folder))
 
 
 def log_of(folder):
     return folder.with_suffix(".log")
+
+
+def spent_on(folder):
+    return folder.with_suffix(".seconds")
 
 
 def read_output(command, folder, name, children):
@@ -65,10 +69,12 @@ def read_output(command, folder, name, children):
     return json.loads(path.read_text())
 
 
-def seconds_by_phase(inspected):
-    """Wall time, which other programs on the machine lengthen."""
+def seconds_of(folder, inspected):
+    """processor: of all starts of the training that ended by themselves or on request. The others are wall time by phase, which other
+    programs on the machine lengthen."""
     phases = [task["metrics"]["seconds"] for task in inspected["tasks"]]
-    return {phase: round(sum(seconds[phase] for seconds in phases), 1) for phase in ("train", "fisher", "merge", "evaluate")}
+    by_phase = {phase: round(sum(seconds[phase] for seconds in phases), 1) for phase in ("train", "fisher", "merge", "evaluate")}
+    return {"processor": round(sum(map(float, spent_on(folder).read_text().split())), 1), **by_phase}
 
 
 def origin(inspected):

@@ -17,6 +17,7 @@ CANNOT_RUN = {
     "tests/nightly.sh": "takes an hour and a half",
     "bench/(run|minutes).sh": "sets up, builds and measures, for minutes or hours",
     "launch/results.sh": "trains for hours",
+    r"\.venv/bin/python bench/study": "trains for hours, or writes docs/results.md; tests/study runs it on a toy stream",
     "launch/bundle.sh": "needs a network; tests/launch/offline.sh runs it",
     "launch/setup.sh --(offline|torch)": "would make another .venv; tests/launch has tests of both",
     "cmake --preset": "would build again what is under test; tests/run.sh runs it",

@@ -16,6 +16,7 @@ COMMANDS = {
     **{f"palimpsest {verb}": [BUILD / "src" / "palimpsest", verb] for verb in VERBS},
     **{f"palimpsest-{tool}": [BUILD / "tools" / f"palimpsest-{tool}"] for tool in TOOLS},
     "palimpsest-pack": [sys.executable, ROOT / "tools" / "palimpsest-pack"],
+    "bench/study": [sys.executable, ROOT / "bench" / "study"],
     **{f"palimpsest-pack {verb}": [sys.executable, ROOT / "tools" / "palimpsest-pack", verb] for verb in PACK_VERBS},
     **{script: [sys.executable, ROOT / script] if script == "tools/results-table" else [ROOT / script] for script in SCRIPTS},
 }  # fmt: skip

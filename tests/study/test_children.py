@@ -33,7 +33,7 @@ def test_a_signal_ends_what_runs_and_starts_nothing(tmp_path):
     try:
         works = [(name, lambda: children.run(["sleep", "60"], tmp_path / "log")) for name in ("one", "two", "three")]
         assert children.do_all(works, 2) == (0, {}, 3)
-        assert time.monotonic() - began < 10 and children.signal == signal.SIGTERM
+        assert time.monotonic() - began < 50 and children.signal == signal.SIGTERM
         with pytest.raises(Stopped):
             children.run(["true"], tmp_path / "log")
     finally:
@@ -53,8 +53,10 @@ def test_what_runs_ends_with_a_killed_study(tmp_path):
         time.sleep(0.05)
     study.kill()
     study.wait()
-    time.sleep(0.3)
-    assert sleeps() == []
+    ends = time.monotonic() + 50
+    while sleeps() and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert time.monotonic() < ends
 
 
 def test_a_program_that_fails_is_named(tmp_path):

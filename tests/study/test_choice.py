@@ -8,7 +8,7 @@ from study.files import Places, write_json
 from study.stages import PARTS, Run
 from study.streams import STREAMS
 
-STREAM = STREAMS["wordnet"]
+STREAM = STREAMS["openclipart"]
 
 
 def points(accuracy_of):
@@ -24,11 +24,11 @@ def test_the_rule_takes_the_highest_mean_over_trainings_and_judges():
         best_of_one = 0.3 if (training, epochs, rate) == ("sequential", 5, 5e-4) else 0
         best = 0.2 if (epochs, rate) == (10, 1e-3) else 0
         of_another = 1.0 if rate == 2e-3 else 0.1  # a classifier that isn't a judge
-        return {"local": 0.5 + best_of_one + best, "ridge": 0.6 + best, "gaussian": of_another}
+        return {"local": 0.5 + best_of_one + best, "ridge": 0.6 + best, "prototype": of_another}
 
-    chosen = choice.decide(STREAM, points(accuracy_of), ("local", "ridge", "gaussian"))
+    chosen = choice.decide(STREAM, points(accuracy_of), ("local", "ridge", "prototype"))
     assert (chosen["epochs"], chosen["lr"]) == (10, 1e-3)
-    assert chosen["ranking"] == ["ridge", "local", "gaussian"]
+    assert chosen["ranking"] == ["ridge", "local", "prototype"]
 
 
 def test_of_equals_the_shorter_schedule_and_the_first_candidate():
@@ -49,6 +49,16 @@ def test_a_run_without_a_choice_is_refused(tmp_path):
     write_json(places.choice(run.part.stream), {"stream": run.part.stream, "points": {}})
     with pytest.raises(Failed, match="found none"):
         begin()
+
+
+def test_a_result_that_is_there_is_not_made_again(tmp_path, monkeypatch):
+    places, part = Places(tmp_path / "results", tmp_path / "runs", tmp_path / "build"), PARTS[0]
+    wanted, ran = [Run(part, "sequential", seed) for seed in (1, 2, 3)], []
+    monkeypatch.setattr(runs.training, "prepare", lambda *_: None)
+    write_json(places.choice(part.stream), {"chosen": {}})
+    write_json(places.result(part.stream, "sequential-seed2"), {})
+    assert runs.run_missing(wanted, lambda run: run.name, ran.append, 1, Children(), places) == ({}, 0)
+    assert ran == [wanted[0], wanted[2]]
 
 
 def test_a_part_keeps_local_heads_and_the_best():

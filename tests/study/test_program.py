@@ -15,8 +15,8 @@ from study.files import Places, read_json
 from study.stages import Part, runs_of
 from study.streams import Stream
 
-NAMES = ("local", "ridge")
-TRAININGS = ("sequential", "average", "lora-m", "pm-none", "pm-secant", "frozen", "joint")
+NAMES = ("local", "ridge", "gaussian")
+TRAININGS = ("sequential", "pm-secant", "first-session", "joint")
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def study(toy, tmp_path_factory):
     """Choice, runs of two seeds, and a sweep; what they have begun, by name."""
     folder = tmp_path_factory.mktemp("study")
     places = Places(folder / "results", folder / "runs", pathlib.Path(PROGRAM).parents[1])
-    stream = Stream("toy", "toy", toy.path("toy.cfg"), toy.path("pack.h5"), toy.path("backbone"), (), 4, 2, 20, 8, (2,), (5e-3, 1e-2))
-    parts = (Part(1, "toy", TRAININGS, (1, 2)),)
+    stream = Stream("toy", "toy", toy.path("toy.cfg"), toy.path("pack.h5"), toy.path("backbone"), (), 4, 2, 20, 8, (2,), (1e-2,))
+    parts = (Part(1, "toy", TRAININGS, (1, 2)), Part(3, "toy", ("sequential",), (1,), "temperature", best=1))
     swept = (Part(1, "toy", ("pm-secant",), (1,)),)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(streams.STREAMS, "toy", stream)
@@ -33,8 +33,8 @@ def study(toy, tmp_path_factory):
             patch.setattr(module, "PARTS", parts)
         for module in (results, questions):
             patch.setattr(module, "SWEPT", swept)
-        patch.setattr(questions, "FIRST_STAGE", ("toy",))
-        patch.setattr(questions, "BOUNDED", ("toy",))
+        for name in ("FIRST_STAGE", "SECOND_STAGE", "BOUNDED"):
+            patch.setattr(questions, name, ("toy",))
         begun = []
 
         def begin(verb):
@@ -53,13 +53,15 @@ def study(toy, tmp_path_factory):
         yield types.SimpleNamespace(places=places, begin=begin, begun=begun)
 
 
+@pytest.mark.slow
 def test_the_choice_has_the_whole_grid_and_a_rule(study):
     found = read_json(study.places.choice("toy"))
-    assert len(found["points"]) == 4 and found["rule"].startswith("The rule")
-    assert found["chosen"]["epochs"] == 2 and found["chosen"]["lr"] in (5e-3, 1e-2)
+    assert len(found["points"]) == 2 and found["rule"].startswith("The rule")
+    assert found["chosen"]["epochs"] == 2 and found["chosen"]["lr"] == 1e-2
     assert all(point["samples"] > 0 for point in found["points"].values())
 
 
+@pytest.mark.slow
 def test_a_result_has_counts_and_outcomes_that_agree(study):
     found = read_json(study.places.result("toy", "pm-secant-seed2"))
     assert found["samples"] == [16] * 4 and found["settings"]["curvature"] == "empirical:scale=secant"
@@ -74,22 +76,33 @@ def test_a_result_has_counts_and_outcomes_that_agree(study):
     assert one["tasks"] != found["tasks"] and one["test_samples"] == found["test_samples"]
 
 
+@pytest.mark.slow
+def test_a_regime_has_its_settings_and_the_best_classifiers(study):
+    found = read_json(study.places.result("toy", "sequential-temperature-seed1"))
+    ranking = read_json(study.places.choice("toy"))["chosen"]["ranking"]
+    assert found["settings"]["objective"] == "classes:temperature=30"
+    assert set(found["classifiers"]) == {"local", next(name for name in ranking if name != "local")}
+
+
+@pytest.mark.slow
 def test_run_folders_are_gone(study):
     assert [path for path in study.places.runs.rglob("*") if path.is_dir() and path.name not in ("choice", "protocols", "toy")] == []
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_run_again(study):
-    assert len(study.begun) == 2 * len(TRAININGS) + 1
+    assert len(study.begun) == 2 * len(TRAININGS) + 2  # of the other regime, and the sweep
     study.begun.clear()
-    path = study.places.result("toy", "frozen-seed1")
+    path = study.places.result("toy", "first-session-seed1")
     text = path.read_text()
     path.unlink()
     for verb in ("choose", "run", "sweep"):
         assert study.begin(verb) == ({}, 0)
-    assert study.begun == ["frozen-seed1"]
+    assert study.begun == ["first-session-seed1"]
     assert {**json.loads(path.read_text()), "seconds": {}} == {**json.loads(text), "seconds": {}}
 
 
+@pytest.mark.slow
 def test_tables_follow_from_the_results(study, tmp_path):
     target = tmp_path / "results.md"
     target.write_text(f"before\n{page.BEGIN}\n{page.END}\nafter\n")
@@ -101,13 +114,13 @@ def test_tables_follow_from_the_results(study, tmp_path):
     lasts = [[read_json(study.places.result("toy", f"pm-secant-seed{seed}"))["classifiers"][name]["last"] for seed in (1, 2)] for name in NAMES]
     for cell, values in zip(row.split("|")[2:], lasts):
         assert cell.strip().startswith(f"{50 * sum(values):.1f} ± ")
-    assert text.count("## ") == 2 + 1 + 5 + 1  # headings of both levels
+    assert text.count("## ") == 3 + 2 + 5  # sections, parts, questions
     target.write_text(text.replace(row, row.replace("±", "+")))
     with pytest.raises(Failed, match="bench/study tables"):
         page.check(study.places, target)
 
 
-def test_without_results_the_tables_say_so(study, tmp_path):
+def test_without_results_the_tables_say_so(tmp_path):
     text = page.tables(Places(tmp_path, tmp_path, tmp_path))
     assert "not measured" in text and "±" not in text
 
