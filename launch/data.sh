@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What a stream is trained on, below data/: pretrained backbone, pack and protocol. Makes what is missing; needs launch/setup.sh
-# (for openclipart with --vision).
-#   launch/data.sh [debian-sections | openclipart]      (default debian-sections)
+# (for openclipart and glyphs with --vision). Debian packages that a stream is made of are installed with root or sudo.
+#   launch/data.sh [debian-sections | wordnet | openclipart | glyphs]      (default debian-sections)
 # Example: launch/data.sh openclipart makes data/dinov2-small, data/openclipart.h5 and data/openclipart.json.
 # Exit codes: 0 all is there, 2 usage, else that of the step that failed; 130, 143 and 129 stopped by Ctrl-C, TERM (or USR1) and HUP.
 set -euo pipefail
@@ -14,9 +14,9 @@ pack=data/$stream.h5
 protocol=data/$stream.json
 packer=(run_child .venv/bin/python tools/palimpsest-pack)
 case $stream in
-  debian-sections | openclipart) ;;
+  debian-sections | wordnet | openclipart | glyphs) ;;
   --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
-  *) echo "data.sh: expected debian-sections or openclipart, found $stream; --help says more" >&2; exit 2 ;;
+  *) echo "data.sh: expected debian-sections, wordnet, openclipart or glyphs, found $stream; --help says more" >&2; exit 2 ;;
 esac
 
 root() {
@@ -34,24 +34,38 @@ pack_debian_sections() {
   "${packer[@]}" debian --tokenizer data/minilm --out "$pack"
 }
 
+# Without root and sudo nothing is installed, and the packer says what is missing.
+install() {
+  echo "installing Debian's $*"
+  root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" \
+    </dev/null >".cache/$stream.log" || echo "not installed; .cache/$stream.log says more" >&2
+}
+
+pack_wordnet() {
+  [[ -f /usr/share/wordnet/data.noun ]] || install wordnet-base
+  "${packer[@]}" wordnet --tokenizer data/minilm --out "$pack"
+}
+
 pack_openclipart() {
   local pictures=/usr/share/openclipart/png
-  if [[ ! -d $pictures ]]; then
-    echo "installing Debian's openclipart-png"
-    root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openclipart-png \
-      </dev/null >.cache/openclipart.log || {
-      echo "openclipart-png could not be installed: $pictures must be there" >&2
-      return 1
-    }
-  fi
+  [[ -d $pictures ]] || install openclipart-png
   "${packer[@]}" images "$pictures" --leaf-folders --minimum-per-class 40 --short-side 112 --out "$pack"
 }
 
+pack_glyphs() {
+  local fonts states
+  read -ra fonts < <(.venv/bin/python tools/palimpsest-pack glyphs --packages)
+  states=$(dpkg-query --show --showformat='${db:Status-Status}\n' "${fonts[@]}" 2>&1 | sort -u || true)
+  [[ $states == installed ]] || install "${fonts[@]}"
+  "${packer[@]}" glyphs --out "$pack"
+}
+
 backbone=minilm sizes=()
-if [[ $stream == openclipart ]]; then
-  backbone=dinov2-small
-  sizes=(--tasks 10 --classes-per-task 5 --train 30 --test 8)
-fi
+case $stream in
+  wordnet) sizes=(--tasks 11 --classes-per-task 4 --train 0 --test 0) ;;
+  openclipart) backbone=dinov2-small sizes=(--tasks 10 --classes-per-task 5 --train 30 --test 8) ;;
+  glyphs) backbone=dinov2-small sizes=(--tasks 20 --classes-per-task 5 --train 30 --test 20) ;;
+esac
 [[ -f data/$backbone/model.safetensors ]] || "${packer[@]}" backbone "$backbone" --out "data/$backbone"
 if [[ -f $pack ]]; then
   echo "$pack is there; delete it, and the runs on it, to make it again"

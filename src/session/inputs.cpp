@@ -22,8 +22,8 @@ void check_texts(const RunConfig& config, const Pack& pack, const BertConfig& ba
 void check_there(const std::filesystem::path& path, std::string_view what) {
   if (std::error_code error; std::filesystem::exists(path, error) || error) return;
   throw InputError(concat(path.string(), ": expected ", what,
-                          ", found nothing there. launch/data.sh makes what debian-sections and "
-                          "openclipart need; docs/your-data.md has the rest"));
+                          ", found nothing there. launch/data.sh makes what debian-sections, "
+                          "wordnet, openclipart and glyphs need; docs/your-data.md has the rest"));
 }
 
 bool takes_texts(const BackboneConfig& backbone) {

@@ -13,8 +13,11 @@ import tokenizers
 import toy
 import torch
 import transformers
+from font_support import save_font
 from image_support import noise, save
 from page import ROOT, blocks
+from palimpsest_pack.fonts import PACKAGES
+from palimpsest_pack.wordnet import FILES, NAMES
 
 SECTIONS = (
     "admin cli-mono comm database devel doc editors electronics fonts games gnome gnu-r golang graphics haskell httpd interpreters java "
@@ -80,6 +83,20 @@ def make_paper_sources(folder):
             make_image_folder(folder / "data" / name / side, ("one", "two"), 2 if side == "train" else 1)
 
 
+def make_wordnet(folder, definitions=60):
+    """As many in every class; all classes are in the file of nouns."""
+    folder.mkdir(parents=True)
+    rows = [f"{number:08} {number % len(NAMES):02} n | word {number} and {number * 7 % 1000}\n" for number in range(definitions * len(NAMES))]
+    for name in FILES:
+        (folder / name).write_text("".join(rows) if name == FILES[0] else "")
+
+
+def make_fonts(folder):
+    """A font for each package."""
+    for package in PACKAGES:
+        save_font(folder / f"{package}.ttf", package.removeprefix("fonts-").replace("-", ""))
+
+
 def make_own_data(folder):
     """As docs/your-data.md describes them; /usr/share lies beside the page's own folder."""
     rows = [(f"class {label}", side, f"text {number} of {label}") for label in range(4)
@@ -88,6 +105,8 @@ def make_own_data(folder):
     make_image_folder(folder / "my-images", ("one", "two", "three", "four"), 30)
     make_image_folder(folder / "home" / "imagenet-r", ("n01443537", "n01484850"), 5)
     toy.make_idx_files(folder / "usr-share" / "datasets" / "fashion-mnist", side=28, classes=10)
+    make_wordnet(folder / "usr-share" / "wordnet")
+    make_fonts(folder / "fonts")
     make_image_folder(folder / "usr-share" / "openclipart" / "png", ("animals/birds", "animals/bugs", "tools"), 40)
 
 

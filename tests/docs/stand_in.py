@@ -63,6 +63,7 @@ class StandIn:
             "HOME": str(self.folder / "home"),
             "PIP_NO_INDEX": "1",
             "TOY_INDEX": str(self.folder / "index"),
+            "TOY_FONTS": str(self.folder / "fonts"),
         }
 
 

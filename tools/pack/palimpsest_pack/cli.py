@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from . import InputError, backbone, debian, protocol, texts
+from . import InputError, backbone, debian, fonts, glyphs, protocol, texts, wordnet
 from .arguments import count, natural, path, several, title
 from .images import command
 from .names import note_odd_names
@@ -34,6 +34,23 @@ SHA-256, so that one index always gives the same pack; an index changes from day
 the content hash beside every result. Sections that are left out are named; texts that are cut are counted.
 
 Example: palimpsest-pack debian --tokenizer data/minilm --out data/debian-sections.h5"""
+WORDNET = """\
+Packs WordNet's glosses, from Debian's wordnet-base: the text is the definition of a sense, the class
+its lexicographer file (noun.animal, verb.motion, ...). Example sentences, which contain the word, are
+left out, and equal texts are kept once, in the class in which they occur first. A class takes its
+texts in the order of their SHA-256, the first for the test; a class with too few of them for --train and
+--test gives the same share to the test. What is left out is named or counted.
+
+Example: palimpsest-pack wordnet --tokenizer data/minilm --out data/wordnet.h5"""
+GLYPHS = """\
+Packs images of 100 characters: letters, digits, punctuation and a few more. The class is the character,
+each sample its image in another font, with capitals of one height. Without FONT the fonts are those of
+Debian's packages that --packages prints. All samples of a font are on one side of the split, so that
+the test is on fonts that training never shows; of families whose names begin with the same word, and of
+those that draw alike, there is one font. Which fonts test is decided by the SHA-256 of the first word
+of their names. Fonts and characters left out are named or counted in notes.
+
+Example: palimpsest-pack glyphs --out data/glyphs.h5"""
 PROTOCOL = """\
 Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and assigns them to tasks. Another seed
 gives another order of the same classes. Classes with too few samples are left out; too few classes
@@ -88,10 +105,7 @@ def _parser():
     )
 
     sub = verb("debian", "pack the package index of this system", DEBIAN, _debian)
-    sub.add_argument(
-        "--tokenizer", required=True, type=path, metavar="PATH", help="a tokenizer.json, or a folder with one (required)"
-    )
-    sub.add_argument("--out", required=True, type=path, metavar="PACK", help="the pack to write (required)")
+    _add_text_options(sub)
     sub.add_argument(
         "--sections",
         type=count,
@@ -101,14 +115,32 @@ def _parser():
     sub.add_argument("--train", type=count, default=200, help="training texts of each class (200)")
     sub.add_argument("--test", type=count, default=50, help="test texts of each class (50)")
     sub.add_argument(
-        "--max-tokens",
-        type=count,
-        metavar="N",
-        help="longer texts are cut to so many tokens, special ones included (128, or what the model's config.json beside "
-        "the tokenizer takes, where that is less)",
-    )
-    sub.add_argument(
         "--index", type=path, metavar="FILE", help="a Packages file instead of `apt-cache dumpavail`"
+    )
+
+    sub = verb("wordnet", "pack WordNet's glosses", WORDNET, _wordnet)
+    _add_text_options(sub)
+    sub.add_argument("--train", type=count, default=100, help="training texts of each class (100)")
+    sub.add_argument("--test", type=count, default=50, help="test texts of each class (50)")
+    sub.add_argument(
+        "--minimum-per-class", type=count, default=50, metavar="N", help="leave classes with fewer texts out (50)"
+    )
+    sub.add_argument("--examples", action="store_true", help="texts are whole glosses, with their example sentences")
+    sub.add_argument(
+        "--folder", type=path, default=wordnet.FOLDER, help="where data.noun and the other files are (%(default)s)"
+    )
+
+    sub = verb("glyphs", "pack characters as fonts draw them", GLYPHS, _glyphs)
+    sub.add_argument("fonts", nargs="*", type=path, metavar="FONT", help="font files, or folders of them, .ttf or .otf")
+    sub.add_argument("--out", required=True, type=path, metavar="PACK", help="the pack to write (required)")
+    sub.add_argument("--train", type=count, default=30, help="fonts of each character that training has (30)")
+    sub.add_argument("--test", type=count, default=20, help="other fonts of each character, for the test (20)")
+    sub.add_argument("--side", type=count, default=98, metavar="PIXELS", help="height and width of the images (98)")
+    sub.add_argument(
+        "--packages",
+        action="version",
+        version=" ".join(fonts.PACKAGES),
+        help="print the names of Debian's packages of fonts, for apt-get install, and end",
     )
 
     sub = verb("images", "pack images from folders, CSV, CIFAR, IDX or tar", command.DESCRIPTION, _images)
@@ -143,6 +175,20 @@ def _parser():
     return parser
 
 
+def _add_text_options(sub):
+    sub.add_argument(
+        "--tokenizer", required=True, type=path, metavar="PATH", help="a tokenizer.json, or a folder with one (required)"
+    )
+    sub.add_argument("--out", required=True, type=path, metavar="PACK", help="the pack to write (required)")
+    sub.add_argument(
+        "--max-tokens",
+        type=count,
+        metavar="N",
+        help="longer texts are cut to so many tokens, special ones included (128, or what the model's config.json beside "
+        "the tokenizer takes, where that is less)",
+    )
+
+
 def _backbone(options):
     digests = backbone.write_backbone(options.name, options.out, options.dialect)
     for file, digest in digests.items():
@@ -156,6 +202,25 @@ def _debian(options):
     )
     digest = write_pack(options.out, pack)
     _print_pack(options.out, pack.index(), digest)
+
+
+def _wordnet(options):
+    tokenizer = texts.load_tokenizer(options.tokenizer, options.max_tokens)
+    pack = wordnet.make_pack(
+        wordnet.read_database(options.folder),
+        tokenizer,
+        options.train,
+        options.test,
+        options.minimum_per_class,
+        options.examples,
+    )
+    digest = write_pack(options.out, pack)
+    _print_pack(options.out, pack.index(), digest)
+
+
+def _glyphs(options):
+    made = glyphs.make_pack(options.out, options.fonts, options.side, options.train, options.test)
+    _print_pack(options.out, *made)
 
 
 def _images(options):

@@ -6,16 +6,13 @@ Packages without a section or a description, and repeated ones, are counted in a
 import collections
 import dataclasses
 import hashlib
-import json
 import pathlib
 import subprocess
 
-import numpy as np
-
 from . import InputError
 from .notes import note
-from .pack_file import TEST, TRAIN, Pack
-from .texts import encode
+from .pack_file import TEST, TRAIN
+from .texts import pack_texts, sha256
 
 LEFT_OUT = {
     "debug",
@@ -31,10 +28,6 @@ class Package:
     source: str
     section: str
     text: str
-
-
-def _sha256(text):
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_index(path=None):
@@ -113,7 +106,7 @@ def split_sources(sections, train, test):
         room = len(packages) - train
         wanted = max(test, min(len(packages) // 4, room))
         taken = sum(size for source, size in sizes.items() if side.get(source) == TEST)
-        for source in sorted(sizes, key=_sha256):
+        for source in sorted(sizes, key=sha256):
             if source not in side:
                 fits = taken < wanted and taken + sizes[source] <= max(wanted, room)
                 side[source] = TEST if fits else TRAIN
@@ -131,7 +124,7 @@ def choose(packages, sections, train, test):
     chosen, beyond = {}, {}
     few = {name: len(found) for name, found in by_section.items() if name not in enough}
     for name in sorted(enough, key=lambda name: (-len(enough[name]), name)):
-        ordered = sorted(enough[name], key=lambda package: _sha256(package.name))
+        ordered = sorted(enough[name], key=lambda package: sha256(package.name))
         sides = (
             [package for package in ordered if package.source not in test_sources][:train],
             [package for package in ordered if package.source in test_sources][:test],
@@ -166,13 +159,11 @@ def make_pack(index, tokenizer, sections, train, test):
         note(f"wanted {sections} sections, found {found}; the pack has {len(chosen)}")
     classes = sorted(chosen)
     rows = [
-        (label, split, package)
+        (label, split, package.text)
         for label, name in enumerate(classes)
         for split in (TRAIN, TEST)
         for package in chosen[name][split]
     ]
-    tokenizer_sha256, vocabulary = _sha256(tokenizer.to_str()), tokenizer.get_vocab_size()
-    tokens, lengths = encode(tokenizer, [package.text for _, _, package in rows])
     source = {
         "what": "one-line descriptions of Debian packages, by section",
         "index_sha256": hashlib.sha256(index).hexdigest(),
@@ -180,14 +171,5 @@ def make_pack(index, tokenizer, sections, train, test):
         "sections": sections,
         "train": train,
         "test": test,
-        **lengths,
-        "tokenizer_sha256": tokenizer_sha256,
     }
-    return Pack(
-        vocabulary=vocabulary,
-        classes=classes,
-        tokens=tokens,
-        labels=np.array([label for label, _, _ in rows], dtype="<i4"),
-        split=np.array([split for _, split, _ in rows], dtype="u1"),
-        source=json.dumps(source),
-    )
+    return pack_texts(tokenizer, classes, rows, source)

@@ -1,5 +1,6 @@
 """Texts as token ids. Texts that are cut are counted in a note; what the model beside the tokenizer can't take is refused."""
 
+import hashlib
 import json
 import pathlib
 
@@ -8,6 +9,7 @@ from tokenizers import Tokenizer
 
 from . import InputError
 from .notes import note
+from .pack_file import Pack
 
 MOST_TOKENS = 128
 BATCH = 1024  # texts encoded at once
@@ -74,3 +76,21 @@ def encode(tokenizer, texts):
     if cut:
         note(f"{len(cut)} of {len(texts)} texts are cut at {most} tokens; the longest has {longest}. --max-tokens sets it")
     return ids, {"most_tokens": most, "texts_cut": len(cut), "longest_text": longest}
+
+
+def sha256(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def pack_texts(tokenizer, classes, rows, source):
+    """The Pack of rows (label, side, text), in their order. `source` says where they are from."""
+    tokenizer_sha256, vocabulary = sha256(tokenizer.to_str()), tokenizer.get_vocab_size()
+    tokens, lengths = encode(tokenizer, [text for _, _, text in rows])
+    return Pack(
+        vocabulary=vocabulary,
+        classes=classes,
+        tokens=tokens,
+        labels=np.array([label for label, _, _ in rows], dtype="<i4"),
+        split=np.array([side for _, side, _ in rows], dtype="u1"),
+        source=json.dumps({**source, **lengths, "tokenizer_sha256": tokenizer_sha256}),
+    )

@@ -1,0 +1,136 @@
+"""WordNet's glosses as a stream of short texts: the definition of each sense, with its lexicographer file as class.
+
+Example sentences, which contain the word, are left out and counted in a note, as are definitions that occur again.
+"""
+
+import collections
+import hashlib
+import pathlib
+import re
+
+from . import InputError
+from .notes import note
+from .pack_file import TEST, TRAIN
+from .texts import pack_texts, sha256
+
+FOLDER = "/usr/share/wordnet"
+FILES = ("data.noun", "data.verb", "data.adj", "data.adv")
+# Lexicographer files by number, from lexnames(5WN).
+NAMES = (
+    "adj.all adj.pert adv.all noun.Tops noun.act noun.animal noun.artifact noun.attribute noun.body noun.cognition "
+    "noun.communication noun.event noun.feeling noun.food noun.group noun.location noun.motive noun.object noun.person "
+    "noun.phenomenon noun.plant noun.possession noun.process noun.quantity noun.relation noun.shape noun.state "
+    "noun.substance noun.time verb.body verb.change verb.cognition verb.communication verb.competition "
+    "verb.consumption verb.contact verb.creation verb.emotion verb.motion verb.perception verb.possession verb.social "
+    "verb.stative verb.weather adj.ppl"
+).split()
+_EXAMPLES = re.compile(r'[;:,]\s*"')  # where the first begins
+
+
+def read_database(folder=FOLDER):
+    """The bytes of the four files of data."""
+    try:
+        return {name: (pathlib.Path(folder) / name).read_bytes() for name in FILES}
+    except OSError as error:
+        raise InputError(
+            f"{error.filename}: expected WordNet's database, found: {error.strerror}. apt-get install wordnet-base puts "
+            f"it into {FOLDER}; --folder names another"
+        ) from None
+
+
+def read_glosses(database):
+    """[(class, gloss)] in the order of the files."""
+    glosses = []
+    for name, data in database.items():
+        for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+            if line.startswith("  "):  # the licence
+                continue
+            head, _, gloss = line.partition(" | ")
+            fields = head.split(maxsplit=2)
+            if not gloss.strip() or len(fields) < 3 or not fields[1].isdecimal() or int(fields[1]) >= len(NAMES):
+                raise InputError(
+                    f"{name}, line {number}: expected an offset, a lexicographer file from 00 to {len(NAMES) - 1}, more fields "
+                    f"and a gloss after a bar, found {line[:60]!r}. Install wordnet-base again"
+                )
+            glosses.append((NAMES[int(fields[1])], gloss.strip()))
+    return glosses
+
+
+def definition_of(gloss):
+    """A gloss without the example sentences, which are in quotes behind a semicolon, colon or comma."""
+    return _EXAMPLES.split(gloss, maxsplit=1)[0].strip()
+
+
+def texts_by_class(glosses, examples):
+    """{class: its texts}, each text once, in the class in which it is first. `examples`: texts are whole glosses."""
+    first, shared = {}, set()
+    for name, gloss in glosses:
+        text = gloss if examples else definition_of(gloss)
+        if first.setdefault(text, name) != name:
+            shared.add(text)
+    cut = 0 if examples else sum(definition_of(gloss) != gloss for _, gloss in glosses)
+    if cut:
+        note(f"{cut} of {len(glosses)} glosses are packed without their example sentences; --examples keeps them")
+    if len(first) < len(glosses):
+        note(
+            f"{len(glosses) - len(first)} of {len(glosses)} texts left out, which are there before; {len(shared)} texts are in "
+            "several classes and stay in the first"
+        )
+    by_class = collections.defaultdict(list)
+    for text, name in first.items():
+        by_class[name].append(text)
+    return by_class
+
+
+def choose(by_class, train, test, minimum):
+    """{class: ([training texts], [test texts])}, in the order of the texts' SHA-256.
+
+    A class with fewer than train + test texts gives the same share of them to the test. Classes below `minimum` are left out.
+    """
+    chosen, few, short = {}, {}, {}
+    for name in filter(by_class.get, NAMES):
+        texts = sorted(by_class[name], key=sha256)
+        whole = len(texts) >= train + test
+        tests = test if whole else len(texts) * test // (train + test)
+        sides = texts[tests : tests + train], texts[:tests]
+        if len(texts) < minimum or not (sides[TRAIN] and sides[TEST]):
+            few[name] = len(texts)
+            continue
+        chosen[name] = sides
+        if not whole:
+            short[name] = tuple(map(len, sides))
+    if few:
+        left = ", ".join(f"{name} ({count})" for name, count in few.items())
+        note(f"{len(few)} classes left out, with fewer than {minimum} texts or none on a side: {left}")
+    if short:
+        named = ", ".join(f"{name} ({sides[TRAIN]} and {sides[TEST]})" for name, sides in short.items())
+        note(f"{len(short)} classes with fewer than {train} training and {test} test texts: {named}; protocol --train 0 --test 0 takes them")
+    used = sum(len(side) for sides in chosen.values() for side in sides)
+    note(f"{used} of the {sum(len(by_class[name]) for name in chosen)} texts of {len(chosen)} classes are used")
+    return chosen
+
+
+def make_pack(database, tokenizer, train, test, minimum, examples):
+    """The pack of WordNet's database. Raises InputError when not even two classes have enough texts."""
+    glosses = read_glosses(database)
+    chosen = choose(texts_by_class(glosses, examples), train, test, minimum)
+    if len(chosen) < 2:
+        raise InputError(
+            f"expected at least 2 classes of {minimum} texts, found {len(chosen)} among {len(glosses)} glosses. Lower "
+            "--minimum-per-class"
+        )
+    rows = [
+        (label, side, text)
+        for label, sides in enumerate(chosen.values())
+        for side in (TRAIN, TEST)
+        for text in sides[side]
+    ]
+    source = {
+        "what": "WordNet's glosses" + ("" if examples else " without example sentences") + ", by lexicographer file",
+        "database_sha256": hashlib.sha256(b"".join(database[name] for name in FILES)).hexdigest(),
+        "glosses": len(glosses),
+        "train": train,
+        "test": test,
+        "minimum_per_class": minimum,
+    }
+    return pack_texts(tokenizer, list(chosen), rows, source)
