@@ -1,4 +1,4 @@
-"""Fonts as images of characters, at one size and on one baseline; and which fonts are drawings of their own.
+"""Fonts as images of characters, at one size and on one baseline; and which fonts draw like another.
 
 Of all families whose names begin with the same word one face is taken, and of families that draw alike the first.
 """
