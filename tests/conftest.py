@@ -39,6 +39,21 @@ def vision_toy(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def mpnet_toy(tmp_path_factory):
+    import toy
+    from program import Toy
+
+    return Toy(str(tmp_path_factory.mktemp("mpnet")), toy.make_mpnet)
+
+
+@pytest.fixture(scope="session")
+def mpnet_run(mpnet_toy):
+    """Four tasks, every matrix of a block adapted."""
+    mpnet_toy.run("--adapter", "lora:rank=4,alpha=4,targets=query+key+value+output+fc1+fc2", out="mpnet")
+    return mpnet_toy.path("runs", "mpnet")
+
+
+@pytest.fixture(scope="session")
 def reference_run(toy):
     """Four tasks, closed form with the secant scale, one rank."""
     toy.run(out="reference")

@@ -48,12 +48,16 @@ constexpr std::string_view kHarmless =
     "return_dict_in_generate output_scores forced_bos_token_id forced_eos_token_id "
     "exponential_decay_length_penalty suppress_tokens begin_suppress_tokens tf_legacy_loss "
     "hidden_size num_hidden_layers num_attention_heads intermediate_size vocab_size "
-    "max_position_embeddings type_vocab_size layer_norm_eps hidden_act head_dim image_size "
+    "max_position_embeddings relative_attention_num_buckets type_vocab_size layer_norm_eps "
+    "hidden_act head_dim image_size "
     "patch_size num_channels qkv_bias encoder_stride pooler_output_size pooler_act mlp_ratio "
     "layerscale_value drop_path_rate use_swiglu_ffn apply_layernorm reshape_hidden_states "
     "use_mask_token stage_names out_features out_indices num_register_tokens "
     "interpolate_antialias interpolate_offset num_classes num_features global_pool "
     "pretrained_cfg model_args";
+
+constexpr std::string_view kTextFamilies = "bert roberta xlm-roberta camembert mpnet";
+constexpr std::int64_t kMpnetBuckets = 32;  // transformers' MPNetModel has no other number
 
 // Throws InputError for a field that is set to change what the model computes, in a way that
 // Palimpsest doesn't: quantized weights, the model's own code, a decoder, rotary positions, ...
@@ -73,7 +77,8 @@ std::vector<std::string> unknown_model_fields(const nlohmann::json& config) {
 std::string line(const BertConfig& c) {
   return concat("bert ", c.hidden, ' ', c.layers, ' ', c.heads, ' ', c.intermediate, ' ',
                 c.vocabulary, ' ', c.positions, ' ', c.first_position, ' ', c.type_vocabulary, ' ',
-                c.layer_norm_epsilon, ' ', c.hidden_act);
+                c.layer_norm_epsilon, ' ', c.hidden_act) +
+         (c.attention_buckets > 0 ? concat(" relative ", c.attention_buckets) : "");
 }
 
 std::string line(const VitConfig& c) {
@@ -103,11 +108,9 @@ BackboneConfig read_backbone_config(const std::filesystem::path& folder,
   if (top.has("architecture")) return read_vit_config(folder, weights);  // timm
   const std::string family = top.text("model_type");
   if (family == "vit" || family.starts_with("dinov2")) return read_vit_config(folder, weights);
-  if (family == "bert" || family == "roberta" || family == "xlm-roberta" || family == "camembert") {
-    return read_bert_config(path);
-  }
+  if (lists(kTextFamilies, family)) return read_bert_config(path);
   top.refuse("model_type",
-             "bert, roberta, xlm-roberta, camembert, vit, dinov2 or dinov2_with_registers");
+             "bert, roberta, xlm-roberta, camembert, mpnet, vit, dinov2 or dinov2_with_registers");
 }
 
 std::string remark_on_config(const std::filesystem::path& folder) {
@@ -135,10 +138,9 @@ BertConfig read_bert_config(const std::filesystem::path& path) {
   const nlohmann::json json = read_json_object(path);
   const JsonObject top{json, path};
   const std::string family = top.text("model_type");
-  const bool is_roberta = family == "roberta" || family == "xlm-roberta" || family == "camembert";
-  if (family != "bert" && !is_roberta) {
-    top.refuse("model_type", "bert, roberta, xlm-roberta or camembert");
-  }
+  if (!lists(kTextFamilies, family))
+    top.refuse("model_type", "bert, roberta, xlm-roberta, camembert or mpnet");
+  const bool is_mpnet = family == "mpnet";
   BertConfig config;
   config.hidden = top.integer("hidden_size", 1);
   config.layers = top.integer("num_hidden_layers", 1);
@@ -146,12 +148,22 @@ BertConfig read_bert_config(const std::filesystem::path& path) {
   config.intermediate = top.integer("intermediate_size", 1);
   config.vocabulary = top.integer("vocab_size", 1);
   config.positions = top.integer("max_position_embeddings", 1);
-  if (is_roberta) {  // rows up to the padding token's own stay unused
-    config.first_position = (top.has("pad_token_id") ? top.integer("pad_token_id", 0) : 1) + 1;
+  if (family != "bert") {  // rows up to the padding token's own stay unused
+    const bool says_padding = top.has("pad_token_id") && !is_mpnet;  // MPNet's is always 1
+    config.first_position = (says_padding ? top.integer("pad_token_id", 0) : 1) + 1;
     config.positions -= config.first_position;
-    if (config.positions < 1) top.refuse("max_position_embeddings", "more than pad_token_id + 1");
+    if (config.positions < 1)
+      top.refuse("max_position_embeddings", concat("more than ", config.first_position));
   }
-  if (top.has("type_vocab_size")) config.type_vocabulary = top.integer("type_vocab_size", 1);
+  if (is_mpnet) {
+    config.type_vocabulary = 0;
+    config.attention_buckets = kMpnetBuckets;
+    if (top.has("relative_attention_num_buckets") &&
+        top.integer("relative_attention_num_buckets", 1) != kMpnetBuckets)
+      top.refuse("relative_attention_num_buckets", concat(kMpnetBuckets));
+  } else if (top.has("type_vocab_size")) {
+    config.type_vocabulary = top.integer("type_vocab_size", 1);
+  }
   if (top.has("layer_norm_eps")) config.layer_norm_epsilon = top.number("layer_norm_eps");
   config.hidden_act = top.text("hidden_act");
   if (config.hidden_act != "gelu") top.refuse("hidden_act", "\"gelu\"");

@@ -51,6 +51,11 @@ Spellings::Part part(std::string_view canonical, std::initializer_list<std::stri
   return part;
 }
 
+// As BERT has it, or as MPNet has it.
+Spellings::Part or_mpnet(std::string_view bert, std::string_view mpnet) {
+  return part(bert, {bert, mpnet});
+}
+
 // Query, key or value: timm keeps the three of them in one tensor.
 Spellings::Part projection(std::string_view canonical, std::int64_t position,
                            std::initializer_list<std::string_view> written) {
@@ -70,12 +75,17 @@ Spellings::Part first_layer() {
 }  // namespace
 
 const Spellings& bert_spellings() {
-  static const Spellings spellings{.prefixes = {"", "bert.", "roberta."},
-                                   .block = "encoder.layer.",
-                                   .blocks = {"encoder.layer."},
-                                   .parts = {},
-                                   .ignored = {"pooler.", "cls.", "lm_head.", "classifier.",
-                                               "qa_outputs.", "embeddings.position_ids"}};
+  static const Spellings spellings{
+      .prefixes = {"", "bert.", "roberta.", "mpnet."},
+      .block = "encoder.layer.",
+      .blocks = {"encoder.layer."},
+      .parts = {or_mpnet("attention.self.query", "attention.attn.q"),
+                or_mpnet("attention.self.key", "attention.attn.k"),
+                or_mpnet("attention.self.value", "attention.attn.v"),
+                or_mpnet("attention.output.dense", "attention.attn.o"),
+                or_mpnet("attention.output.LayerNorm", "attention.LayerNorm")},
+      .ignored = {"pooler.", "cls.", "lm_head.", "classifier.", "qa_outputs.",
+                  "embeddings.position_ids"}};
   return spellings;
 }
 

@@ -9,6 +9,7 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -35,8 +36,8 @@ void require(bool fits, std::string_view what, const at::Tensor& rows,
 class Heads {
  public:
   Heads(const at::Tensor& qkv, std::span<const std::int64_t> lengths, std::int64_t heads,
-        std::int64_t queries)
-      : qkv_(qkv), heads_(heads), width_(qkv.size(1) / 3) {
+        std::int64_t queries, const at::Tensor& bias)
+      : qkv_(qkv), bias_(bias), heads_(heads), width_(qkv.size(1) / 3) {
     for (const std::int64_t length : lengths) {
       const std::int64_t asked = queries == 0 ? length : std::min(queries, length);
       samples_.push_back({tokens_, length, rows_, asked});
@@ -73,7 +74,8 @@ class Heads {
                                      .stride = stride,
                                      .tokens = sample.tokens,
                                      .queries = sample.queries,
-                                     .size = size};
+                                     .size = size,
+                                     .bias = bias_of(h)};
             const auto needed = static_cast<std::size_t>(kernels().attention_scratch(head));
             if (scratch.size() < needed) scratch.resize(needed);
             visit(head,
@@ -90,19 +92,27 @@ class Heads {
     std::int64_t first, tokens;  // rows of qkv
     std::int64_t row, queries;   // rows of the result
   };
-  const at::Tensor& qkv_;
+
+  // Of distance 0.
+  const float* bias_of(std::int64_t head) const {
+    if (!bias_.defined()) return nullptr;
+    return bias_.const_data_ptr<float>() + head * bias_.size(1) + bias_.size(1) / 2;
+  }
+
+  const at::Tensor &qkv_, &bias_;
   std::int64_t heads_, width_;
   std::int64_t tokens_ = 0, rows_ = 0;
   std::vector<Sample> samples_;
 };
 
-// Saved: qkv, and the logarithms of the softmax's denominators [rows * heads].
+// Saved: qkv, the logarithms of the softmax's denominators [rows * heads], and the bias.
 class SampleAttention : public torch::autograd::Function<SampleAttention> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv,
                             std::vector<std::int64_t> lengths, std::int64_t heads,
-                            std::int64_t queries) {
-    const Heads all(qkv, lengths, heads, queries);
+                            std::int64_t queries, const std::optional<at::Tensor>& given) {
+    const at::Tensor bias = given.value_or(at::Tensor());
+    const Heads all(qkv, lengths, heads, queries, bias);
     const at::Tensor out = at::empty({all.rows(), all.width()}, qkv.options());
     const at::Tensor log_sums = at::empty({all.rows() * heads}, qkv.options());
     float* to = out.mutable_data_ptr<float>();
@@ -110,7 +120,7 @@ class SampleAttention : public torch::autograd::Function<SampleAttention> {
     all.each([&](const AttentionHead& head, const Heads::Place& place, float* scratch) {
       kernels().attention(head, to + place.out, all.width(), sums + place.log_sums, scratch);
     });
-    context->save_for_backward({qkv, log_sums});
+    context->save_for_backward({qkv, log_sums, bias});
     context->saved_data["lengths"] = std::move(lengths);
     context->saved_data["heads"] = heads;
     context->saved_data["queries"] = queries;
@@ -122,7 +132,7 @@ class SampleAttention : public torch::autograd::Function<SampleAttention> {
     const at::Tensor &qkv = saved[0], g = gradients[0].contiguous();
     const std::vector<std::int64_t> lengths = context->saved_data["lengths"].toIntVector();
     const Heads all(qkv, lengths, context->saved_data["heads"].toInt(),
-                    context->saved_data["queries"].toInt());
+                    context->saved_data["queries"].toInt(), saved[2]);
     const at::Tensor dqkv = at::empty_like(qkv);
     if (!all.all_ask()) dqkv.narrow(1, 0, all.width()).zero_();
     const float* from = g.const_data_ptr<float>();
@@ -137,7 +147,7 @@ class SampleAttention : public torch::autograd::Function<SampleAttention> {
                                     .stride = head.stride},
                                    scratch);
     });
-    return {dqkv, {}, {}, {}};
+    return {dqkv, {}, {}, {}, {}};
   }
 };
 
@@ -172,12 +182,17 @@ class Gelu : public torch::autograd::Function<Gelu> {
 }  // namespace
 
 at::Tensor sample_attention(const at::Tensor& qkv, std::span<const std::int64_t> lengths,
-                            std::int64_t heads, std::int64_t queries) {
+                            std::int64_t heads, std::int64_t queries, const at::Tensor& bias) {
   require(
       qkv.dim() == 2 && c10::sum_integers(lengths) == qkv.size(0) && qkv.size(1) % (3 * heads) == 0,
       "attention", qkv, lengths);
-  return SampleAttention::apply(
-      qkv.contiguous(), std::vector<std::int64_t>(lengths.begin(), lengths.end()), heads, queries);
+  require(!bias.defined() ||
+              (has_host_kernels(bias) && bias.is_contiguous() && bias.dim() == 2 &&
+               bias.size(0) == heads && 2 * std::ranges::max(lengths) - 1 <= bias.size(1)),
+          "attention's bias", qkv, lengths);
+  return SampleAttention::apply(qkv.contiguous(),
+                                std::vector<std::int64_t>(lengths.begin(), lengths.end()), heads,
+                                queries, bias.defined() ? std::optional(bias) : std::nullopt);
 }
 
 at::Tensor erf_gelu(const at::Tensor& x) {

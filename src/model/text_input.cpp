@@ -53,6 +53,21 @@ TextInput make_text_input(const PaddedTexts& texts, std::int64_t positions,
                                     -std::numeric_limits<double>::infinity())};
 }
 
+TextInput with_attention_bias(TextInput input, const at::Tensor& bias) {
+  if (!input.mask.defined()) {
+    input.bias = bias;
+    return input;
+  }
+  const std::int64_t width = input.mask.size(3), farthest = bias.size(1) / 2;
+  const at::Tensor place = at::arange(width, input.ids.options());
+  // What fills a text up may be farther away than any token: it is masked.
+  const at::Tensor distance = (place - place.unsqueeze(1)).clamp_(-farthest, farthest);
+  input.mask = input.mask + bias.index_select(1, distance.add_(farthest).flatten())
+                                .view({-1, width, width})
+                                .to(input.mask.scalar_type());
+  return input;
+}
+
 at::Tensor mean_over_tokens(const at::Tensor& states, const TextInput& input) {
   const at::Tensor hidden = states.to(input.pooling.scalar_type());
   if (!input.mask.defined()) return at::mm(input.pooling, hidden);
@@ -62,7 +77,8 @@ at::Tensor mean_over_tokens(const at::Tensor& states, const TextInput& input) {
 
 at::Tensor text_attention(const at::Tensor& qkv, const TextInput& input, std::int64_t heads) {
   if (input.mask.defined()) return padded_attention(qkv, input, heads);
-  return sample_attention(qkv.to(at::kFloat), input.lengths, heads).to(qkv.scalar_type());
+  return sample_attention(qkv.to(at::kFloat), input.lengths, heads, /*queries=*/0, input.bias)
+      .to(qkv.scalar_type());
 }
 
 }  // namespace palimpsest

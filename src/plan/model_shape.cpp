@@ -25,7 +25,8 @@ ModelShape shape_from_config(const BertConfig& c) {
           .fc1_out = c.intermediate,
           .fc2_in = c.intermediate,
           .block_vectors = biases_and_norms(c.hidden, c.intermediate),
-          .outside = (rows + 2) * c.hidden};
+          .outside = (rows + 2) * c.hidden + c.attention_buckets * c.heads,
+          .attention_bias = c.attention_buckets > 0};
 }
 
 ModelShape shape_from_config(const VitConfig& c) {
@@ -65,6 +66,15 @@ BertConfig texts(std::int64_t hidden, std::int64_t layers, std::int64_t heads) {
           .hidden_act = "gelu"};
 }
 
+BertConfig mpnet_base() {
+  BertConfig config = texts(768, 12, 12);
+  config.vocabulary = 30527;
+  config.first_position = 2;
+  config.type_vocabulary = 0;
+  config.attention_buckets = 32;
+  return config;
+}
+
 struct PublishedShape {
   std::string_view name;
   BackboneConfig config;
@@ -72,7 +82,7 @@ struct PublishedShape {
 
 // Dosovitskiy et al. 2021 (ViT-Ti: Touvron et al. 2021; ViT-g: Zhai et al. 2022, as timm's
 // vit_giant_patch14); DINOv2: Oquab et al. 2023, position embeddings of 37 x 37 patches; Devlin et
-// al. 2019; MiniLM: Wang et al. 2020.
+// al. 2019; MiniLM: Wang et al. 2020; MPNet: Song et al. 2020.
 std::vector<PublishedShape> published_shapes() {
   return {{"vit-ti/16", vision(192, 12, 3, 768, 16, 14)},
           {"vit-s/16", vision(384, 12, 6, 1536, 16, 14)},
@@ -85,7 +95,8 @@ std::vector<PublishedShape> published_shapes() {
           {"dinov2-l/14", vision(1024, 24, 16, 4096, 14, 37, true)},
           {"minilm-l6", texts(384, 6, 12)},
           {"bert-base", texts(768, 12, 12)},
-          {"bert-large", texts(1024, 24, 16)}};
+          {"bert-large", texts(1024, 24, 16)},
+          {"mpnet-base", mpnet_base()}};
 }
 
 }  // namespace

@@ -36,8 +36,9 @@ CountedMemory counted_memory(const Workload& work, std::int64_t ranks, bool on_d
   const double weights = model.texts ? static_cast<double>(model.heads * work.longest_tokens) : 0;
   const double kept = 7 * width + middle + gate + weights, dropped = 3 * middle + 4 * width;
   const auto blocks = static_cast<double>(work.rank > 0 ? model.blocks : 0);
+  const double bias = on_device && model.attention_bias ? weights : 0;  // one for all blocks
   const double all =
-      dropped + (work.activation_checkpointing ? blocks * width + kept : blocks * kept);
+      dropped + bias + (work.activation_checkpointing ? blocks * width + kept : blocks * kept);
   const auto samples =
       static_cast<double>(largest_share(work.batch, over_ranks(work, ranks).lanes));
   const auto pixels = static_cast<double>(3 * work.image_side * work.image_side);

@@ -15,6 +15,7 @@ import timm
 import torch
 import transformers
 from tiers import quick
+from toy import in_mpnet
 
 EXPORT = os.environ["PALIMPSEST_EXPORT"]
 MERGE = os.path.join(os.path.dirname(EXPORT), "palimpsest-merge")
@@ -78,10 +79,10 @@ def text_features(model):
 
 
 @torch.no_grad()
-def expected_text_features(run):
-    model = transformers.BertModel.from_pretrained(backbone_of(run))
-    for name, difference in differences(run).items():
-        model.get_submodule(name).weight += difference
+def expected_text_features(run, task=3):
+    model = transformers.AutoModel.from_pretrained(backbone_of(run))
+    for name, difference in differences(run, task).items():
+        model.get_submodule(in_mpnet(name) if model.config.model_type == "mpnet" else name).weight += difference
     return text_features(model)
 
 
@@ -135,14 +136,16 @@ def expected_dino_logits(run):
     return model.eval()(IMAGES).last_hidden_state[:, 0] @ weight.T + bias
 
 
-def test_a_text_model_opens_with_automodel(reference_run, tmp_path):
-    text = export(reference_run, "--out", tmp_path)
+@pytest.mark.parametrize("run", ["reference_run", "mpnet_run"])
+def test_a_text_model_opens_with_automodel(run, request, tmp_path):
+    run = request.getfixturevalue(run)
+    text = export(run, "--out", tmp_path)
     assert "mean over tokens" in text
     with quiet():
         model, info = transformers.AutoModel.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(info.values()), info
-    assert_close(text_features(model), expected_text_features(reference_run))
-    weight, bias = heads(reference_run)
+    assert_close(text_features(model), expected_text_features(run))
+    weight, bias = heads(run)
     written = safetensors.torch.load_file(tmp_path / "heads.safetensors")
     assert torch.equal(written["weight"], weight) and torch.equal(written["bias"], bias)
     with open(tmp_path / "heads.json") as file:
@@ -195,11 +198,17 @@ def test_the_exact_adapter_is_the_merged_model(toy, rule, tmp_path):
     assert "rank 12, exact" in text
     with quiet():
         model = peft.PeftModel.from_pretrained(transformers.AutoModel.from_pretrained(backbone_of(run)), tmp_path)
-    expected = transformers.AutoModel.from_pretrained(backbone_of(run))
-    with torch.no_grad():
-        for name, difference in differences(run, 2).items():
-            expected.get_submodule(name).weight += difference
-    assert_close(text_features(model), text_features(expected))
+    assert_close(text_features(model), expected_text_features(run, 2))
+
+
+def test_the_exact_adapter_of_mpnet_has_its_modules(mpnet_run, tmp_path):
+    export(mpnet_run, "--format", "peft", "--out", tmp_path)
+    with open(tmp_path / "adapter_config.json") as file:
+        modules = json.load(file)["target_modules"]
+    assert "encoder.layer.0.attention.attn.k" in modules and len(modules) == 12
+    with quiet():
+        model = peft.PeftModel.from_pretrained(transformers.AutoModel.from_pretrained(backbone_of(mpnet_run)), tmp_path)
+    assert_close(text_features(model), expected_text_features(mpnet_run))
 
 
 @pytest.mark.slow

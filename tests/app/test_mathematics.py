@@ -53,6 +53,15 @@ def test_the_secant_factor_meets_the_measured_rise(run):
 
 
 def test_fisher_is_that_of_one_sample_at_a_time(toy, run):
+    check_fishers(toy, run)
+
+
+def test_the_fisher_of_mpnet_is_that_of_one_sample_at_a_time(mpnet_toy, mpnet_run):
+    check_fishers(mpnet_toy, mpnet_run)
+
+
+def check_fishers(toy, run):
+    """Those of all tasks, and the losses, against transformers in double."""
     reference = Reference(toy)
     merged = 0
     for index, file in enumerate(tasks_of(run)):

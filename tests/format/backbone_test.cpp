@@ -109,9 +109,13 @@ TEST_F(CanonicalWeightsTest, FindsBertTensorsInEveryDialect) {
       with({{"bert.embeddings.LayerNorm.gamma", {2}},
             {"roberta.encoder.layer.0.output.dense.weight", {2, 1}},
             {"embeddings.LayerNorm.bias", {2}},
+            {"mpnet.encoder.layer.0.attention.attn.k.weight", {2, 1}},
+            {"encoder.layer.0.attention.LayerNorm.bias", {2}},
             {"bert.pooler.dense.weight", {1}}});
   CanonicalWeights weights(checkpoint, bert_spellings());
   const std::vector<std::int64_t> two{2}, column{2, 1};
+  EXPECT_EQ(weights.pieces("encoder.layer.0.attention.self.key.weight", column).size(), 1);
+  EXPECT_EQ(weights.pieces("encoder.layer.0.attention.output.LayerNorm.bias", two).size(), 1);
   EXPECT_THAT(float_values(weights, "embeddings.LayerNorm.weight", two), ElementsAre(0, 1));
   EXPECT_THAT(float_values(weights, "encoder.layer.0.output.dense.weight", column),
               ElementsAre(2, 3));

@@ -138,6 +138,24 @@ TEST_F(BertConfigTest, LeavesOutThePositionsThatARobertaDoesNotUse) {
   EXPECT_EQ(config.positions, 512);
 }
 
+TEST_F(BertConfigTest, ReadsAnMpnet) {
+  const std::string mpnet =
+      changed(changed(kBert, "\"bert\"", "\"mpnet\""), ":512",
+              ":514,\"pad_token_id\":7,\"relative_attention_num_buckets\":32");
+  write_bytes(at("config.json"), mpnet);
+  const BertConfig config = read_bert_config(at("config.json"));
+  EXPECT_EQ(config.first_position, 2);  // whatever pad_token_id says
+  EXPECT_EQ(config.positions, 512);
+  EXPECT_EQ(config.type_vocabulary, 0);
+  EXPECT_EQ(config.attention_buckets, 32);
+  BertConfig without = config;
+  without.attention_buckets = 0;
+  EXPECT_EQ(describe(config), describe(without) + " relative 32");
+  write_bytes(at("config.json"), changed(mpnet, "buckets\":32", "buckets\":64"));
+  EXPECT_THAT(error_message<InputError>([&] { read_bert_config(at("config.json")); }),
+              HasSubstr("relative_attention_num_buckets: expected 32, found 64"));
+}
+
 TEST_F(BertConfigTest, RefusesWhatTheEncoderDoesNotDo) {
   EXPECT_THAT(refusal("\"bert\"", "\"vit\""), AllOf(HasSubstr("model_type"), HasSubstr("vit")));
   EXPECT_THAT(refusal("\"gelu\"", "\"relu\""), HasSubstr("hidden_act"));

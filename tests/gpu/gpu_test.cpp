@@ -55,6 +55,7 @@ struct Kind {
   std::string name, precision;
   bool texts;
   std::string curvature = "empirical", perturbation = "sign";
+  bool attention_bias = false;
 };
 
 // One task on both sides.
@@ -70,6 +71,7 @@ class GpuStream : public Gpu, public testing::WithParamInterface<Kind> {
 
   static Learned learn(const Placement& placement, const MakeGraph& make_graph) {
     TinyStream stream(GetParam().texts, placement, places().group, places().watchdog);
+    stream.attention_bias = GetParam().attention_bias;
     stream.config.precision = choice<Precision>(GetParam().precision).value();
     stream.config.curvature = GetParam().curvature;
     stream.config.perturbation = GetParam().perturbation;
@@ -134,6 +136,8 @@ INSTANTIATE_TEST_SUITE_P(
     Kinds, GpuStream,
     testing::Values(Kind{"ImagesFp32", "fp32", false}, Kind{"ImagesBf16", "bf16", false},
                     Kind{"TextsFp32", "fp32", true}, Kind{"TextsBf16", "bf16", true},
+                    Kind{"MpnetFp32", "fp32", true, "empirical", "sign", true},
+                    Kind{"MpnetBf16", "bf16", true, "empirical", "sign", true},
                     Kind{"TextsGram", "fp32", true, "gram", "stratified"},
                     Kind{"TextsSampled", "fp32", true, "expected-sampled"},
                     Kind{"ImagesExact", "fp32", false, "expected-exact", "stratified"}),

@@ -19,7 +19,7 @@ double distance(const at::Tensor& found, const at::Tensor& expected) {
 
 // In double, as the formula has it.
 at::Tensor attention_written_out(const at::Tensor& qkv, std::span<const std::int64_t> lengths,
-                                 std::int64_t heads, std::int64_t queries) {
+                                 std::int64_t heads, std::int64_t queries, const at::Tensor& bias) {
   const std::int64_t d = qkv.size(1) / 3 / heads;
   std::vector<at::Tensor> samples;
   std::int64_t first = 0;
@@ -27,8 +27,10 @@ at::Tensor attention_written_out(const at::Tensor& qkv, std::span<const std::int
     const at::Tensor parts =
         qkv.narrow(0, first, length).view({length, 3, heads, d}).permute({1, 2, 0, 3});
     const at::Tensor q = queries == 0 ? parts[0] : parts[0].narrow(1, 0, std::min(queries, length));
-    const at::Tensor weights =
-        at::softmax(q.matmul(parts[1].transpose(1, 2)) / std::sqrt(static_cast<double>(d)), -1);
+    at::Tensor scores = q.matmul(parts[1].transpose(1, 2)) / std::sqrt(static_cast<double>(d));
+    for (std::int64_t i = 0; bias.defined() && i < q.size(1); ++i)
+      scores.select(1, i) += bias.narrow(1, bias.size(1) / 2 - i, length);
+    const at::Tensor weights = at::softmax(scores, -1);
     samples.push_back(weights.matmul(parts[2]).transpose(0, 1).reshape({-1, heads * d}));
     first += length;
   }
@@ -38,19 +40,22 @@ at::Tensor attention_written_out(const at::Tensor& qkv, std::span<const std::int
 struct AttentionCase {
   std::vector<std::int64_t> lengths;
   std::int64_t heads, size, queries;
+  std::int64_t farthest = 0;  // with a bias for distances up to this
 };
 
 class AttentionTest : public testing::TestWithParam<AttentionCase> {};
 
 TEST_P(AttentionTest, ValueAndGradientAreThoseOfTheFormula) {
-  const auto& [lengths, heads, size, queries] = GetParam();
+  const auto& [lengths, heads, size, queries, farthest] = GetParam();
   at::manual_seed(5);
   std::int64_t tokens = 0;
   for (const std::int64_t length : lengths) tokens += length;
   const at::Tensor qkv = at::randn({tokens, 3 * heads * size}).mul_(2).requires_grad_(true);
   const at::Tensor exact = qkv.detach().to(at::kDouble).requires_grad_(true);
-  const at::Tensor ours = sample_attention(qkv, lengths, heads, queries);
-  const at::Tensor theirs = attention_written_out(exact, lengths, heads, queries);
+  const at::Tensor bias =
+      farthest > 0 ? at::randn({heads, 2 * farthest + 1}).mul_(2) : at::Tensor();
+  const at::Tensor ours = sample_attention(qkv, lengths, heads, queries, bias);
+  const at::Tensor theirs = attention_written_out(exact, lengths, heads, queries, bias);
   ASSERT_EQ(ours.sizes(), theirs.sizes());
   EXPECT_LT(distance(ours.detach(), theirs.detach()), 2e-6);
   const at::Tensor g = at::randn(ours.sizes());
@@ -65,7 +70,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(AttentionCase{{12, 7, 1, 40}, 12, 32, 0}, AttentionCase{{197, 197}, 2, 64, 0},
                     AttentionCase{{17, 17}, 3, 64, 1}, AttentionCase{{5, 9}, 2, 4, 0},
                     AttentionCase{{33, 8}, 2, 20, 0}, AttentionCase{{6}, 1, 88, 2},
-                    AttentionCase{{300}, 1, 80, 0}));
+                    AttentionCase{{300}, 1, 80, 0}, AttentionCase{{12, 7, 1, 40}, 3, 64, 0, 39},
+                    AttentionCase{{17, 5}, 2, 20, 1, 60}));
 
 TEST(Attention, LargeScoresDoNotOverflow) {
   const at::Tensor qkv = at::full({3, 12}, 100.0);
@@ -87,6 +93,10 @@ TEST(Attention, RefusesLengthsThatDoNotFit) {
   const at::Tensor qkv = at::ones({3, 12});
   EXPECT_THROW(sample_attention(qkv, std::vector<std::int64_t>{2}, 1), Error);
   EXPECT_THROW(sample_attention(qkv, std::vector<std::int64_t>{3}, 3), Error);
+  const std::vector<std::int64_t> three{3};
+  EXPECT_THROW(sample_attention(qkv, three, 1, 0, at::ones({1, 3})), Error);
+  EXPECT_THROW(sample_attention(qkv, three, 1, 0, at::ones({2, 5})), Error);
+  EXPECT_NO_THROW(sample_attention(qkv, three, 1, 0, at::ones({1, 5})));
   EXPECT_THROW(add_squared_products(qkv, qkv, std::vector<std::int64_t>{4}, at::zeros({12, 12})),
                Error);
 }

@@ -88,6 +88,10 @@ TEST(Workload, CountsWhatSettingsSave) {
   const double kept = 7 * 384 + 1536 + 12 * 20, dropped = 3 * 1536 + 4 * 384;
   EXPECT_EQ(counted_memory(work, 1, true).activations, 4.0 * 80 * (6 * 384 + kept + dropped));
   work = kMiniLm;
+  work.model.attention_bias = true;  // a device adds it to the mask, once for all blocks
+  EXPECT_EQ(counted_memory(work, 1, true).activations, all.activations + 4.0 * 80 * 12 * 20);
+  EXPECT_EQ(counted_memory(work, 1, false).activations, all.activations);
+  work = kMiniLm;
   work.fisher = false;
   EXPECT_EQ(counted_memory(work, 1, true).fisher + counted_memory(work, 1, true).curvature, 0);
   work.rank = 0;  // a frozen backbone keeps nothing for a backward pass
@@ -127,6 +131,7 @@ TEST(Workload, KnowsPublishedShapes) {
   EXPECT_EQ(parameters("dinov2-s/14"), 22056192);
   EXPECT_EQ(parameters("bert-base"), 108891648);
   EXPECT_EQ(parameters("bert-large"), 334092288);
+  EXPECT_EQ(parameters("mpnet-base"), 108895872);
   EXPECT_THAT([] { published_shape("vit-x/16"); },
               testing::ThrowsMessage<UsageError>(testing::HasSubstr("vit-g/14")));
 }

@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import torch
 import transformers
+from toy import in_mpnet
 
 
 def flat(group, read):
@@ -24,7 +25,7 @@ class Reference:
     """The backbone in transformers, with the adapted weights set to theta_hat_0 + a difference, in double."""
 
     def __init__(self, toy):
-        self.model = transformers.BertModel.from_pretrained(toy.path("backbone")).double().eval()
+        self.model = transformers.AutoModel.from_pretrained(toy.path("backbone")).double().eval()
         for parameter in self.model.parameters():
             parameter.requires_grad_(False)
         self.original = {name: p.clone() for name, p in self.model.named_parameters()}
@@ -37,9 +38,10 @@ class Reference:
         """Returns the adapted parameters, ready for gradients."""
         parameters, first = [], 0
         for name in names:
-            parameter = self.model.get_parameter(name + ".weight")
+            own = (in_mpnet(name) if self.model.config.model_type == "mpnet" else name) + ".weight"
+            parameter = self.model.get_parameter(own)
             part = torch.tensor(difference[first : first + parameter.numel()].astype("f8")).view_as(parameter)
-            parameter.data = self.original[name + ".weight"] + part
+            parameter.data = self.original[own] + part
             parameters.append(parameter.requires_grad_(True))
             first += parameter.numel()
         return parameters

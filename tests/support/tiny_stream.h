@@ -98,7 +98,8 @@ class TinyStream {
                                                 .heads = 2,
                                                 .intermediate = 64,
                                                 .vocabulary = 100,
-                                                .positions = 40,
+                                                .positions = attention_bias ? 30 : 40,
+                                                .attention_buckets = attention_bias ? 32 : 0,
                                                 .hidden_act = "gelu"},
                                      choice, weights, placement_.device);
     } else {
@@ -134,6 +135,7 @@ class TinyStream {
 
   RunConfig config;
   RunEvents events;
+  bool attention_bias = false;  // texts: with MPNet's, and no longer than the longest text
 
  private:
   static constexpr std::int64_t kSamples = 40;  // every fifth one for testing

@@ -1,6 +1,6 @@
 """A stream small enough for a test: a random two-block BERT, a pack of random texts and a protocol of four tasks.
 
-The same with images: a random two-block vision transformer and a pack of noise with stripes.
+The same with an MPNet; and with images: a random two-block vision transformer and a pack of noise with stripes.
 """
 
 import json
@@ -36,14 +36,28 @@ def make_backbone(folder, hidden=32, layers=2, vocabulary=VOCABULARY, positions=
     transformers.BertModel(config).save_pretrained(folder)
 
 
-def make_pack(path, seed=1, train=TRAIN, test=TEST, only=range(CLASSES)):
-    """Classes differ in which token ids are frequent; texts have 3 to 12 tokens. `only`: the classes that are kept."""
+def make_mpnet_backbone(folder):
+    torch.manual_seed(1)
+    config = transformers.MPNetConfig(vocab_size=VOCABULARY, hidden_size=64, num_hidden_layers=2, num_attention_heads=4,
+                                      intermediate_size=128, max_position_embeddings=34, initializer_range=0.3)
+    transformers.MPNetModel(config).save_pretrained(folder)
+
+
+def in_mpnet(module):
+    """A canonical module name as MPNet of transformers has it."""
+    for ours, theirs in (("self.query", "attn.q"), ("self.key", "attn.k"), ("self.value", "attn.v"), ("attention.output.dense", "attention.attn.o")):
+        module = module.replace(ours, theirs)
+    return module
+
+
+def make_pack(path, seed=1, train=TRAIN, test=TEST, only=range(CLASSES), first=0):
+    """Classes differ in which token ids, from `first` on, are frequent; texts have 3 to 12 tokens. `only`: the classes that are kept."""
     rng = np.random.default_rng(seed)
     tokens, labels, split = [], [], []
     for label in range(CLASSES):
-        weights = rng.dirichlet(np.full(VOCABULARY, 0.3))
+        weights = rng.dirichlet(np.full(VOCABULARY - first, 0.3))
         for sample in range(train + test):
-            text = rng.choice(VOCABULARY, size=rng.integers(3, 13), p=weights).astype("<i4")
+            text = (first + rng.choice(VOCABULARY - first, size=rng.integers(3, 13), p=weights)).astype("<i4")
             if label not in only:
                 continue
             tokens.append(text)
@@ -128,6 +142,13 @@ def make(folder):
     make_pack(os.path.join(folder, "pack.h5"))
     make_protocol(os.path.join(folder, "protocol.json"))
     write_config(os.path.join(folder, "toy.cfg"), settings(folder))
+
+
+def make_mpnet(folder):
+    make_mpnet_backbone(os.path.join(folder, "backbone"))
+    make_pack(os.path.join(folder, "pack.h5"), first=2)  # 1 is the padding token, which no text has
+    make_protocol(os.path.join(folder, "protocol.json"))
+    write_config(os.path.join(folder, "toy.cfg"), settings(folder) | {"epochs": 3})
 
 
 def make_vision(folder):

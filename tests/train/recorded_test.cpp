@@ -113,25 +113,32 @@ TEST_F(Recorded, EvaluationAndLossAreTheSameToTheBit) {
 TEST_F(Recorded, TextsOfOneWidthShareARecording) {
   TinyStream texts(true, placement_, group_, watchdog_);
   texts.config.precision = Precision::kBf16;
-  Session session = texts.session({});
-  RecordedPass pass(graphs_.maker(),
-                    [&](const Batch& batch) { return session.model->features(batch).detach(); });
-  for (std::int64_t first = 0; first < 24; first += 4) {
-    const Batch ragged = session.reader().test_batch(
-        texts.task().train, std::vector<std::int64_t>{first, first + 1, first + 2, first + 3});
-    const Batch batch{.samples = padded(std::get<Texts>(ragged.samples), at::kCPU),
-                      .targets = ragged.targets};
-    EXPECT_TRUE(at::equal(pass(batch), session.model->features(batch))) << "from sample " << first;
+  for (const bool attention_bias : {false, true}) {
+    texts.attention_bias = attention_bias;
+    Session session = texts.session({});
+    graphs_.made = 0;
+    RecordedPass pass(graphs_.maker(),
+                      [&](const Batch& batch) { return session.model->features(batch).detach(); });
+    for (std::int64_t first = 0; first < 24; first += 4) {
+      const Batch ragged = session.reader().test_batch(
+          texts.task().train, std::vector<std::int64_t>{first, first + 1, first + 2, first + 3});
+      const Batch batch{.samples = padded(std::get<Texts>(ragged.samples), at::kCPU),
+                        .targets = ragged.targets};
+      EXPECT_TRUE(at::equal(pass(batch), session.model->features(batch)))
+          << "from sample " << first;
+    }
+    EXPECT_EQ(graphs_.made, 1);
   }
-  EXPECT_EQ(graphs_.made, 1);
 }
 
 // What fills a text up must not be seen; bits differ, since attention adds in another order.
 TEST_F(Recorded, PaddedTextsHaveTheFeaturesOfTextsOneAfterAnother) {
   TinyStream texts(true, placement_, group_, watchdog_);
-  for (const auto& [precision, tolerance] :
-       {std::pair(Precision::kFp32, 1e-5), std::pair(Precision::kBf16, 0.05)}) {
+  for (const auto& [precision, tolerance, attention_bias] :
+       {std::tuple(Precision::kFp32, 1e-5, false), std::tuple(Precision::kBf16, 0.05, false),
+        std::tuple(Precision::kFp32, 1e-5, true), std::tuple(Precision::kBf16, 0.05, true)}) {
     texts.config.precision = precision;
+    texts.attention_bias = attention_bias;
     Session session = texts.session({});
     std::vector<std::int64_t> all(20);
     std::iota(all.begin(), all.end(), 0);

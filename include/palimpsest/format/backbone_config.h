@@ -11,16 +11,17 @@
 
 namespace palimpsest {
 
-// Of a BERT or RoBERTa encoder.
+// Of a BERT, RoBERTa or MPNet encoder.
 struct BertConfig {
   std::int64_t hidden = 0;
   std::int64_t layers = 0;
   std::int64_t heads = 0;
   std::int64_t intermediate = 0;
   std::int64_t vocabulary = 0;
-  std::int64_t positions = 0;       // the longest sequence
-  std::int64_t first_position = 0;  // row of the position embeddings that a text begins at
-  std::int64_t type_vocabulary = 2;
+  std::int64_t positions = 0;          // the longest sequence
+  std::int64_t first_position = 0;     // row of the position embeddings that a text begins at
+  std::int64_t type_vocabulary = 2;    // 0: tokens have no types
+  std::int64_t attention_buckets = 0;  // MPNet: distances with their own bias on the attention
   double layer_norm_epsilon = 1e-12;
   std::string hidden_act;  // "gelu": the exact one, with erf
 
@@ -69,7 +70,7 @@ using BackboneConfig = std::variant<BertConfig, VitConfig>;
 BackboneConfig read_backbone_config(const std::filesystem::path& folder,
                                     const PretrainedWeights& weights);
 
-// `path`: of config.json. Throws InputError: another model_type than "bert" and the
+// `path`: of config.json. Throws InputError: another model_type than "bert", "mpnet" and the
 // RoBERTas, another activation than "gelu", other than absolute positions, a missing or impossible
 // size, a hidden size that the heads don't divide.
 BertConfig read_bert_config(const std::filesystem::path& path);

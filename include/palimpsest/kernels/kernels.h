@@ -12,6 +12,7 @@ struct AttentionHead {
   std::int64_t tokens;
   std::int64_t queries;  // of these tokens the first ones ask; the others' queries don't matter
   std::int64_t size;
+  const float* bias = nullptr;  // bias[j - i] is added to the score of query i and key j
 };
 
 // Where the gradients of a head go: rows as those of the head.
@@ -24,8 +25,9 @@ struct Kernels {
   // Numbers of scratch memory that a head needs in either pass.
   std::int64_t (*attention_scratch)(const AttentionHead& head);
 
-  // out[i] = sum_j softmax_j(q_i . k_j / sqrt(size)) v_j for each query i, `out_stride` numbers
-  // apart. log_sums[i]: the logarithm of the softmax's denominator, for the backward pass.
+  // out[i] = sum_j softmax_j(q_i . k_j / sqrt(size) + bias[j - i]) v_j for each query i,
+  // `out_stride` numbers apart. log_sums[i]: the logarithm of the softmax's denominator, for the
+  // backward pass.
   void (*attention)(const AttentionHead& head, float* out, std::int64_t out_stride, float* log_sums,
                     float* scratch);
 

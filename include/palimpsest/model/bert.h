@@ -1,6 +1,6 @@
 #pragma once
-// A BERT or RoBERTa encoder with frozen weights and adapted linear layers; a text's features are
-// the mean of its last hidden states.
+// A BERT, RoBERTa or MPNet encoder with frozen weights and adapted linear layers; a text's features
+// are the mean of its last hidden states.
 #include <ATen/core/Tensor.h>
 
 #include <vector>
@@ -22,7 +22,7 @@ class Bert : public Backbone {
   std::vector<std::int64_t> tokens(const Batch& batch) const override;
 
   // [tokens, hidden] of the last block.
-  at::Tensor hidden_states(const TextInput& input, const AdapterOptions& use = {}) const;
+  at::Tensor hidden_states(const TextInput& texts, const AdapterOptions& use = {}) const;
 
  private:
   struct Norms {
@@ -32,7 +32,9 @@ class Bert : public Backbone {
   TextInput text_input(const Batch& batch) const;
 
   BertConfig config_;
-  at::Tensor word_embeddings_, position_embeddings_, type_embedding_;
+  at::Tensor word_embeddings_, position_embeddings_;
+  at::Tensor type_embedding_;  // undefined where tokens have no types
+  at::Tensor attention_bias_;  // [heads, 2 positions - 1], by distance; undefined: none
   LayerNorm norm_embeddings_;
   std::vector<Norms> norms_;
 };

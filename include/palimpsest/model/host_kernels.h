@@ -16,10 +16,13 @@ inline bool has_host_kernels(const at::Tensor& tensor) {
 // softmax(q k^T / sqrt(d)) v within each sample. qkv: [tokens, 3 width], query, key and value side
 // by side, each in `heads` parts of d = width / heads; the tokens of sample i are `lengths[i]`
 // rows, one sample after another. Only the first `queries` tokens of a sample ask (0: all), and
-// only they have a row in the result, [rows, width]. Throws Error where the lengths don't add up to
-// the rows, or the width is no multiple of the heads.
+// only they have a row in the result, [rows, width]. `bias`, a constant: [heads, 2 n - 1] float32,
+// of which bias[h, n - 1 + j - i] is added to the score of tokens i and j before the softmax.
+// Throws Error where the lengths don't add up to the rows, the width is no multiple of the heads,
+// or a sample is longer than n.
 at::Tensor sample_attention(const at::Tensor& qkv, std::span<const std::int64_t> lengths,
-                            std::int64_t heads, std::int64_t queries = 0);
+                            std::int64_t heads, std::int64_t queries = 0,
+                            const at::Tensor& bias = {});
 
 // x Phi(x), with Phi the normal distribution's function, within 1e-6; where there is no
 // kernel, LibTorch's.

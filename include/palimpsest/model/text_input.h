@@ -16,7 +16,10 @@ struct TextInput {
   at::Tensor pooling;    // [texts, tokens]: 1/length where the token belongs to the text; padded:
                          // [texts, 1, width]
   std::vector<std::int64_t> lengths;  // rows of each text
-  at::Tensor mask = {};  // padded: [texts, 1, 1, width], 0, or -inf where there is no token
+  // Padded: [texts, 1, 1, width], 0, or -inf where there is no token; with a bias on the attention
+  // [texts, heads, width, width], their sum.
+  at::Tensor mask = {};
+  at::Tensor bias = {};  // not padded: [heads, 2 n - 1], by distance, as sample_attention takes it
 };
 
 TextInput make_text_input(const Texts& texts);
@@ -25,11 +28,15 @@ TextInput make_text_input(const Texts& texts);
 TextInput make_text_input(const PaddedTexts& texts, std::int64_t positions,
                           at::ScalarType precision);
 
+// The same texts with a bias on their attention's scores, [heads, 2 n - 1] float32: bias[h, n - 1 +
+// j - i] where token i looks at token j.
+TextInput with_attention_bias(TextInput input, const at::Tensor& bias);
+
 // The mean of each text's hidden states: [tokens, hidden] -> [texts, hidden].
 at::Tensor mean_over_tokens(const at::Tensor& hidden, const TextInput& input);
 
-// softmax(q k^T / sqrt(d)) v of each text by itself. qkv: [tokens, 3 hidden] (query, key, value
-// side by side, each in `heads` parts of d = hidden / heads) -> [tokens, hidden].
+// softmax(q k^T / sqrt(d) + bias) v of each text by itself. qkv: [tokens, 3 hidden] (query, key,
+// value side by side, each in `heads` parts of d = hidden / heads) -> [tokens, hidden].
 at::Tensor text_attention(const at::Tensor& qkv, const TextInput& input, std::int64_t heads);
 
 }  // namespace palimpsest

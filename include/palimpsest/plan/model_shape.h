@@ -13,6 +13,7 @@ struct ModelShape {
   std::int64_t fc1_out = 0, fc2_in = 0;  // of the MLP; they differ where it is gated
   std::int64_t block_vectors = 0;        // parameters of a block besides its six matrices
   std::int64_t outside = 0;              // parameters outside of the blocks, without any head
+  bool attention_bias = false;           // on the scores of the attention, by distance
 
   // Weights of the matrices that every token passes through.
   std::int64_t matrix_weights() const {

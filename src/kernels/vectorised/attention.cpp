@@ -26,12 +26,16 @@ const float* gather(const float* rows, std::int64_t stride, std::int64_t count, 
   return into;
 }
 
-// scores[i, j] = q_i . k_j / sqrt(size), -inf where there is no token j.
+// scores[i, j] = q_i . k_j / sqrt(size) + bias[j - i], -inf where there is no token j.
 void score(const AttentionHead& head, const float* keys, float* scores) {
   const std::int64_t padded = rounded_up(head.tokens);
   multiply({head.query, head.stride, 1, keys, padded, head.size}, head.queries, padded,
            1 / std::sqrt(static_cast<float>(head.size)), scores, padded);
   for (std::int64_t i = 0; i < head.queries; ++i) {
+    if (head.bias != nullptr) {
+      const float* bias = head.bias - i;
+      for (std::int64_t j = 0; j < head.tokens; ++j) scores[i * padded + j] += bias[j];
+    }
     for (std::int64_t j = head.tokens; j < padded; ++j) {
       scores[i * padded + j] = -std::numeric_limits<float>::infinity();
     }
