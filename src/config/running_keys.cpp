@@ -157,8 +157,8 @@ std::vector<Key> running_keys() {
       {.name = "profile",
        .help = "Write profile.json into the run folder, a trace of phases and collectives\n"
                "of every rank for ui.perfetto.dev, and print a table of them at the end."});
-  add(&C::dry_run,
-      {.name = "dry-run", .help = "Say what would run, with parameters, steps and memory, and stop."});
+  add(&C::dry_run, {.name = "dry-run",
+                    .help = "Say what would run, with parameters, steps and memory, and stop."});
   return keys;
 }
 

@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kProjected = "h = maximum(0, f @ projection); scores = h @ weight.T";
 constexpr const char* kByClass =
     "f has length 1; for class c: m = mean[c], F its directions[c] rows of factor (those of the "
-    "classes stand one after another), v = (F ** 2).sum(0) + rest[c]; S = F.T @ F + (rest[c] + "
+    "classes follow one another), v = (F ** 2).sum(0) + rest[c]; S = F.T @ F + (rest[c] + "
     "shrink * v.mean()) * identity, or F.T @ F + identity where v is zero; d = sqrt(diag(S)); C = "
     "S / outer(d, d); score = -(f - m) @ inv(C) @ (f - m) / 2, up to a number that all classes "
     "share";

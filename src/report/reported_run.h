@@ -21,7 +21,7 @@ struct ReportedRun {
   // any case.
   AccuracyMatrix accuracy, among_all;
   std::vector<OtherAccuracy> others = {};  // by the run's other classifiers, among all
-  std::string state_content_sha256;   // of the newest state; "" before the first
+  std::string state_content_sha256;        // of the newest state; "" before the first
 
   std::string name() const;  // of the folder
   // Of a setting that is a text; "" where it is none, or missing.

@@ -109,8 +109,9 @@ TEST(Kinds, OfAListBeginAtACommaUnlessAKeyFollows) {
   ASSERT_EQ(parts.size(), 2u);
   EXPECT_EQ(parts[0]->settings.text(), "polygon:corners=5,fill=dots");
   EXPECT_EQ(parts[1]->settings.text(), "point");
-  EXPECT_THAT([] { shapes().make_all("polygon:corners=3,point,polygon:corners=3,fill=none"); },
-              ThrowsMessage<UsageError>("simple shape 'polygon:corners=3' is given twice; name each once"));
+  EXPECT_THAT(
+      [] { shapes().make_all("polygon:corners=3,point,polygon:corners=3,fill=none"); },
+      ThrowsMessage<UsageError>("simple shape 'polygon:corners=3' is given twice; name each once"));
   EXPECT_THROW(shapes().make_all("point,"), UsageError);
 }
 

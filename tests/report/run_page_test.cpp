@@ -122,8 +122,9 @@ TEST_F(RunPage, OtherClassifiersHaveATableAndTheirOwnLines) {
   const std::filesystem::path folder = make("both", both);
   EXPECT_THAT(run_page(folder, kKnown),
               AllOf(HasSubstr("By each of the run"), HasSubstr(">ridge<")));
-  EXPECT_THAT(accuracy_csv(folder), HasSubstr("0.700000,local\n"
-                                              "1,1,task 1,10,10,9,10,10,1.000000,0.900000,ridge\n"));
+  EXPECT_THAT(accuracy_csv(folder),
+              HasSubstr("0.700000,local\n"
+                        "1,1,task 1,10,10,9,10,10,1.000000,0.900000,ridge\n"));
 }
 
 TEST_F(RunPage, ARunWithoutAFinishedTaskHasAPageAndNoneHasNot) {

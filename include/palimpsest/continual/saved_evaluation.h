@@ -28,7 +28,7 @@ Session open_samples(const RunConfig& config, const SavedWeights& saved, std::st
 // Collective. Completes the memory of saved weights by what the session's classifiers
 // (--classifier) need to answer: of those that weren't part of the run, statistics are gathered
 // again, task by task at its own theta_hat_t, and a remark of the inputs says so. Throws InputError
-// where that is not possible: no run folder, or samples that are not at hand.
+// where that is not possible: no run folder, or samples that are missing.
 void complete_memory(Session& session, SavedWeights& saved);
 
 // Collective, and throws Stopped between two chunks. The scores of the session's samples, over all

@@ -35,8 +35,8 @@ struct ConvertedSettings {
 // UsageError where a text and an old setting of one file say different things.
 std::optional<ConvertedSettings> convert_old_settings(std::vector<Given> lines);
 
-// The same of a JSON object {name: value}, as records have it, with the parts and keys that were not
-// known then. What lacks nothing comes back as it is.
+// The same of a JSON object {name: value}, as records have it, with the parts and keys that were
+// not known then. What lacks nothing comes back as it is.
 std::string with_todays_settings(const std::string& recorded_json);
 
 }  // namespace palimpsest
