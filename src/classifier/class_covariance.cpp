@@ -7,12 +7,13 @@
 
 #include "palimpsest/core/progress.h"
 #include "palimpsest/device/host_copy.h"
+#include "palimpsest/head/head.h"
 
 namespace palimpsest {
 namespace {
 
 ClassCovariance zero_covariance(std::int64_t features) {
-  return {.factor = at::zeros({0, features}, at::kDouble), .rest = 0};
+  return {.factor = at::zeros({1, features}, at::kDouble), .rest = 0};
 }
 
 std::string at_name(const std::string& instance, const char* name) { return instance + '/' + name; }
@@ -27,14 +28,13 @@ ClassCovariance compressed(const at::Tensor& rows, double rest) {
   const auto [ascending, vectors] = at::linalg_eigh(products);
   const at::Tensor values = ascending.clamp_min(0).flip(0), basis = vectors.flip(1);
   constexpr double kRounding = 1e-12;
-  const std::int64_t directions =
-      std::min(kMostDirections, values.gt(values[0].mul(kRounding)).sum().item<std::int64_t>());
-  const at::Tensor kept = values.narrow(0, 0, directions);
+  const std::int64_t count = std::clamp<std::int64_t>(
+      values.gt(values[0].mul(kRounding)).sum().item<std::int64_t>(), 1, kMostDirections);
+  const at::Tensor kept = values.narrow(0, 0, count);
   const double dropped = (values.sum() - kept.sum()).clamp_min(0).item<double>();
-  const double share =
-      features > directions ? dropped / static_cast<double>(features - directions) : 0;
-  at::Tensor factor = basis.narrow(1, 0, directions).t();
-  if (is_wide) factor = factor.mm(rows).div(kept.sqrt().unsqueeze(1));  // of length 1
+  const double share = features > count ? dropped / static_cast<double>(features - count) : 0;
+  at::Tensor factor = basis.narrow(1, 0, count).t();
+  if (is_wide) factor = directions(factor.mm(rows));
   const at::Tensor lengths = kept.sub(share).clamp_min(0).sqrt().unsqueeze(1);
   return {.factor = factor.mul(lengths).to(at::kCPU), .rest = rest + share};
 }
@@ -128,7 +128,8 @@ CorrelationDistances::CorrelationDistances(const std::vector<ClassCovariance>& c
     const auto& [factor, rest] = covariances[c];
     const at::Tensor variances = factor.square().sum(0).add(rest);
     const double mean = variances.mean().item<double>();
-    const double added = mean > 0 ? rest + shrink * mean : 1;
+    const bool varies = mean > kLeastVariance * means.square().mean().item<double>();
+    const double added = varies ? rest + shrink * mean : 1;
     // S^-1 = (I - sum r r') / added over the rows r of the factor, each over sqrt(added + |row|^2).
     const at::Tensor scale = variances.sub(rest).add(added).div(added).sqrt();
     const at::Tensor lengths = factor.square().sum(1, /*keepdim=*/true).add(added).sqrt();

@@ -15,7 +15,7 @@ inline constexpr std::int64_t kMostDirections = 128;  // of a class
 
 // factor' factor + rest I, on the host.
 struct ClassCovariance {
-  at::Tensor factor;  // [directions, features], float64: orthogonal rows
+  at::Tensor factor;  // [directions, features], float64: orthogonal rows, at least one
   double rest = 0;    // the mean variance of the directions that are not kept
 };
 
@@ -42,7 +42,7 @@ void put_class_covariances(NamedTensors& memory, const std::string& instance,
 std::vector<std::string> class_covariance_names(const std::string& instance);
 
 // What FeCAM measures: with S = covariance + shrink mean(diagonal) I and its correlation matrix C =
-// D^-1/2 S D^-1/2, minus half of (f - mean)' C^-1 (f - mean). Where a covariance is zero C is I.
+// D^-1/2 S D^-1/2, minus half of (f - mean)' C^-1 (f - mean). Where samples don't vary C is I.
 class CorrelationDistances {
  public:
   CorrelationDistances(const std::vector<ClassCovariance>& covariances, const at::Tensor& means,

@@ -44,9 +44,7 @@ std::vector<ClassCovariance> moved(const std::vector<ClassCovariance>& covarianc
   const double mean_square = square / static_cast<double>(map.size(0));
   std::vector<ClassCovariance> result;
   for (const auto& [factor, rest] : covariances) {
-    result.push_back(factor.size(0) == 0
-                         ? ClassCovariance{.factor = factor, .rest = rest * mean_square}
-                         : compressed(factor.mm(on_host.t()), rest * mean_square));
+    result.push_back(compressed(factor.mm(on_host.t()), rest * mean_square));
     progress_made();
   }
   return result;

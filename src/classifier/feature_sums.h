@@ -13,6 +13,9 @@
 
 namespace palimpsest {
 
+// Variances below this times the mean square are rounding: float32 features have 24 bits.
+inline constexpr double kLeastVariance = 1e-14;
+
 // A task's training samples, where the model is.
 struct TaskFeatures {
   at::Tensor rows;     // [samples, features], float32

@@ -83,15 +83,17 @@ at::Tensor covariance_from(const at::Tensor& scatter, const at::Tensor& counts) 
   return symmetric(scatter).div(divisor);
 }
 
-double mean_variance(const at::Tensor& covariance) {
-  return covariance.diagonal().mean().item<double>();
+// 0 where the samples of a class don't vary.
+double mean_variance(const at::Tensor& covariance, const at::Tensor& means) {
+  const double mean = covariance.diagonal().mean().item<double>();
+  return mean > kLeastVariance * means.square().mean().item<double>() ? mean : 0;
 }
 
 double shared_shrinkage(const TaskFeatures& task) {
   const TaskFeatures fitted = task.fitted(), kept_out = task.kept_out();
   const ClassMeans known = class_means(fitted);
   const at::Tensor covariance = covariance_from(scatter_within(fitted, known), known.counts);
-  const double mean = mean_variance(covariance);
+  const double mean = mean_variance(covariance, known.means);
   if (mean == 0) return 1;
   const auto [values, vectors] = at::linalg_eigh(covariance);
   const at::Tensor means = known.means.to(vectors.device()).mm(vectors);
@@ -119,7 +121,7 @@ struct LinearScores {
   at::Tensor weight, bias;
 };
 LinearScores discriminants(const at::Tensor& covariance, const at::Tensor& means, double shrink) {
-  const double mean = mean_variance(covariance);
+  const double mean = mean_variance(covariance, means);
   const at::Tensor identity = at::eye(covariance.size(0), covariance.options());
   const at::Tensor shrunk = mean > 0 ? covariance.add(identity, shrink * mean) : identity;
   const at::Tensor centre = means.mean(0, /*keepdim=*/true);

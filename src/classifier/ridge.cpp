@@ -214,9 +214,11 @@ class Ridge : public Classifier {
     const std::int64_t width = hidden.features();
     const TensorDims packed = {width * (width + 1) / 2}, dims = {seen.count(), width};
     const at::Tensor moments = at::zeros(dims, at::TensorOptions(device).dtype(at::kDouble));
-    at::Tensor gram = at::zeros({width, width}, moments.options());
-    if (memory.contains(array("gram"))) {
-      gram = unpacked_triangle(memory.take<double>(array("gram"), packed), width, device);
+    const bool is_first = !memory.contains(array("gram"));
+    const at::Tensor gram =
+        is_first ? at::zeros({width, width}, moments.options())
+                 : unpacked_triangle(memory.take<double>(array("gram"), packed), width, device);
+    if (!is_first) {
       const auto& known = memory.values<double>(array("moments"), {kAnySize, width});
       const at::Tensor rows = from_doubles(known, memory.at(array("moments")).dims);
       moments.narrow(0, 0, rows.size(0)).copy_(rows);
