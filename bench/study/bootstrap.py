@@ -2,7 +2,7 @@
 
 Every seed is tested on the same samples (a stream whose class order decides which classes it has: on some of the same), so that a run's
 outcome depends on its seed and on its samples. Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 2007: its variance is at
-least that of the two-way random effects model, except for the factor (S - 1) / S with few seeds. tests/study measures how often it covers."""
+least that of the two-way random effects model, except for the factor (S - 1) / S of few seeds. tests/study measures how often it covers."""
 
 import dataclasses
 import functools

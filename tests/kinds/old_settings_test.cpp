@@ -56,7 +56,7 @@ TEST(OldSettings, BecomeKeysOfTheKindThatHasThem) {
   EXPECT_EQ(converted({{"classifier", "local:refit=3,align=0"}}),
             (Settings{{"classifier", "local:refit=3,align=none,normalise=false"}}));
   EXPECT_EQ(converted({{"head-refit", "false"}, {"classifier", "ridge"}}),
-            (Settings{{"classifier", "ridge"}}));
+            (Settings{{"classifier", "ridge:projection=0,lambda=auto"}}));
   EXPECT_EQ(converted({{"ewc", "2"}, {"penalty", "none"}}),
             (Settings{{"penalty", "ewc:weight=2"}}));
   EXPECT_EQ(converted({{"ewc", "0"}, {"penalty", "ewc:weight=3"}}),
