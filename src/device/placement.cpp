@@ -123,14 +123,34 @@ void configure_processor(int threads) {
 
 std::string libtorch_version() { return TORCH_VERSION; }
 
-// The first "model name" of /proc/cpuinfo; "unknown" where there is none.
-std::string processor_name() {
+namespace {
+
+// The first value of this name in /proc/cpuinfo; "" where there is none.
+std::string processor_entry(std::string_view name) {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
     const std::size_t colon = line.find(": ");
-    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+    if (line.starts_with(name) && colon != std::string::npos) return line.substr(colon + 2);
   }
-  return "unknown";
+  return "";
+}
+
+// What kernels are chosen by: in bf16 also the units for it, which processors of one name may have
+// or not have.
+std::string instruction_set(bool bf16) {
+  const std::string set = at::get_cpu_capability();
+  if (!bf16) return set;
+  const std::string flags = processor_entry("flags") + ' ';
+  for (const char* const unit : {"amx_bf16", "avx512_bf16"})
+    if (flags.find(concat(' ', unit, ' ')) != std::string::npos) return concat(set, " with ", unit);
+  return set;
+}
+
+}  // namespace
+
+std::string processor_name() {
+  const std::string name = processor_entry("model name");
+  return name.empty() ? "unknown" : name;
 }
 
 std::string numerics_fingerprint(const Placement& placement, bool bf16, std::int64_t threads,
@@ -138,7 +158,7 @@ std::string numerics_fingerprint(const Placement& placement, bool bf16, std::int
   return nlohmann::json{{"arithmetic", bf16 ? kArithmeticBf16 : kArithmeticFp32},
                         {"torch", libtorch_version()},
                         {"processor", processor_name()},
-                        {"instruction_set", at::get_cpu_capability()},
+                        {"instruction_set", instruction_set(bf16)},
                         {"threads", threads},
                         {"lanes", lanes},
                         {"device", placement.device.is_cuda() ? placement.device_model : "cpu"}}
