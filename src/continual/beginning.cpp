@@ -111,7 +111,12 @@ void take_accuracies(const OpenRun& run, const std::filesystem::path& from, Stat
                               ": leave it out, or evaluate by it afterwards (palimpsest eval ",
                               "--classifier)"));
     }
-    if (found == known.end()) continue;
+    if (found == known.end()) {
+      warn(concat("accuracies after the first ", counted(state.tasks_done, "task"),
+                  " are those by ", known.front().classifier, ", as ", from.string(),
+                  " has none by ", classifier->text()));
+      continue;
+    }
     if (is_own)
       state.accuracy = found->accuracy;
     else

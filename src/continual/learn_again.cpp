@@ -12,13 +12,13 @@
 namespace palimpsest {
 namespace {
 
-void check_samples(const Session& session, const SavedWeights& saved, std::int64_t tasks) {
+void check_samples(const Session& session, const std::string& what, std::int64_t tasks) {
   for (std::int64_t t = 0; t < tasks; ++t) {
     if (session.tasks()[static_cast<std::size_t>(t)].train.size() > 0) continue;
-    throw InputError(concat(
-        saved.source, " with --classifier ", session.config.classifier, ": its statistics of task ",
-        t + 1, " are gathered from the task's training samples, which ", session.config.protocol,
-        " and ", session.config.pack, " don't have; give those that the task was trained on"));
+    throw InputError(concat(what, ": its statistics of task ", t + 1,
+                            " are gathered from the task's training samples, which ",
+                            session.config.protocol, " and ", session.config.pack,
+                            " don't have; give those that the task was trained on"));
   }
 }
 
@@ -26,13 +26,16 @@ void check_samples(const Session& session, const SavedWeights& saved, std::int64
 
 NamedTensors learn_again(Session& session, const SavedWeights& saved, std::int64_t tasks,
                          std::span<const std::unique_ptr<Classifier>> classifiers) {
+  const std::string what =
+      concat(saved.source, " with --classifier ",
+             join(classifiers, ",", [](const auto& one) { return one->text(); }));
   if (saved.run.empty()) {
-    throw UsageError(concat(saved.source, " with --classifier ", session.config.classifier,
+    throw UsageError(concat(what,
                             ": expected a run folder, from whose records the weights after every "
                             "task follow, found merged weights alone; --classifier local answers "
                             "by the heads"));
   }
-  check_samples(session, saved, tasks);
+  check_samples(session, what, tasks);
   const std::vector<Head> heads = heads_in(saved.memory);
   const std::unique_ptr<Objective> objective = objectives().make(session.config.objective);
   NamedTensors memory;

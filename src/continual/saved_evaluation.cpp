@@ -72,20 +72,8 @@ ClassesSeen classes_of(const SavedWeights& saved, const Session& session) {
   return seen;
 }
 
-std::vector<ClassScores> saved_scores(Session& session, const SavedWeights& saved) {
-  session.group.agree(hash_contents(saved.memory), "heads and classifiers to evaluate (hash)",
-                      "agreement before the evaluation");
-  std::vector<ClassScores> scores;
-  for (const auto& classifier : classifiers().make_all(session.config.classifier)) {
-    check_memory(saved.source, saved.memory,
-                 classifier->needs_to_answer(std::ssize(saved.classes)));
-    scores.push_back(
-        classifier->scores(saved.memory, classes_of(saved, session), session.device()));
-  }
-  return scores;
-}
-
-// What is optional was there for a classifier of the run, or the run did without.
+// Whether the memory has what the classifier needs. One of the run itself needs nothing that is
+// optional: where that is missing, the run did without.
 bool has_all(const SavedWeights& saved, const NamedTensors& memory, const Classifier& classifier,
              const std::vector<NeededMemory>& needed) {
   const auto of_run = classifiers().make_all(saved.config.classifier);
@@ -96,6 +84,24 @@ bool has_all(const SavedWeights& saved, const NamedTensors& memory, const Classi
     return std::ranges::all_of(part.names,
                                [&](const std::string& name) { return memory.contains(name); });
   });
+}
+
+std::vector<ClassScores> saved_scores(Session& session, const SavedWeights& saved) {
+  session.group.agree(hash_contents(saved.memory), "heads and classifiers to evaluate (hash)",
+                      "agreement before the evaluation");
+  std::vector<ClassScores> scores;
+  for (const auto& classifier : classifiers().make_all(session.config.classifier)) {
+    if (!has_all(saved, saved.memory, *classifier,
+                 classifier->needs_to_answer(std::ssize(saved.classes)))) {
+      throw UsageError(concat(saved.source, " with --classifier ", classifier->text(),
+                              ": it has learned by ", saved.config.classifier,
+                              " alone; palimpsest eval lets another classifier learn its tasks "
+                              "again"));
+    }
+    scores.push_back(
+        classifier->scores(saved.memory, classes_of(saved, session), session.device()));
+  }
+  return scores;
 }
 
 }  // namespace
@@ -191,6 +197,9 @@ Sweep sweep_newest_merge(Session& session, const SavedWeights& saved, std::size_
   const TaskRecord task = RunFolder(saved.run).task(newest);
   const auto all = classifiers().make_all(session.config.classifier);
   const auto first = std::span(all).first(1);
+  if (all.size() > 1)
+    session.inputs.remarks.push_back(
+        concat("by the classifier ", first.front()->text(), " alone: a sweep has one"));
   const BeforeNewest before = before_newest(session, saved, first);
   if (weights_hash(before.weights) != task.merge.weights_before) {
     throw InputError(concat(saved.run.string(), ": expected merged weights ",

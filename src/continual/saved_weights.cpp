@@ -10,6 +10,7 @@
 #include "palimpsest/format/heads.h"
 #include "palimpsest/format/records.h"
 #include "palimpsest/format/run_folder.h"
+#include "palimpsest/kinds/kind_settings.h"
 #include "palimpsest/method/settings.h"
 
 namespace palimpsest {
@@ -92,6 +93,13 @@ SavedWeights of_merged(const std::filesystem::path& path) {
   }
   NamedTensors memory;
   put_heads(memory, std::move(merged.heads));
+  RunConfig config = recorded_config({}, merged.config);
+  const std::string own = kinds_in(config.classifier).front();
+  config.classifier = "local";  // what the file has
+  if (own != config.classifier) {
+    merged.post_hoc += concat(merged.post_hoc.empty() ? "" : "; ", "by the heads in the file; the ",
+                              "run itself answers by ", own);
+  }
   return {.source = concat(path.string(), ", merged ", after_tasks(merged.classes.size())),
           .layout = merged.layout,
           .weights = std::move(merged.weights),
@@ -101,7 +109,7 @@ SavedWeights of_merged(const std::filesystem::path& path) {
           .backbone_sha256 = merged.backbone_sha256,
           .backbone_shape_sha256 = merged.backbone_shape_sha256,
           .pack_content_sha256 = merged.pack_content_sha256,
-          .config = recorded_config({}, merged.config),
+          .config = std::move(config),
           .post_hoc = merged.post_hoc};
 }
 

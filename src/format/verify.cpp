@@ -164,20 +164,21 @@ class RunVerifier {
       check_accuracy(name, other.classifier, other.accuracy);
   }
 
-  // Of a state, against the tasks' records. A run that was begun from another's state may have its
-  // own classifier's rows among the other ones of earlier tasks, or, of its first tasks, another's.
+  // Of a state, against the tasks' records. A run that was begun from another's state, by a
+  // classifier that wasn't measured there, has rows by one of that run's for its first tasks.
   void check_accuracy(const std::string& name, const std::string& classifier,
                       const AccuracyMatrix& accuracy) {
     for (std::size_t task = 0; task < std::min(rows_.size(), accuracy.tasks()); ++task) {
       if (!rows_[task]) continue;
       const TaskMetrics& metrics = *rows_[task];
-      const ClassifierRows rows =
-          rows_by(metrics, classifier)
-              .value_or(
-                  ClassifierRows{metrics.classifier, metrics.before_merge, metrics.after_merge});
-      if (rows.after_merge == accuracy.row(task) &&
-          rows.before_merge == accuracy.row_before_merge(task))
-        continue;
+      std::vector<ClassifierRows> possible = metrics.others;
+      possible.push_back({metrics.classifier, metrics.before_merge, metrics.after_merge});
+      if (const std::optional<ClassifierRows> own = rows_by(metrics, classifier)) possible = {*own};
+      const bool is_one = std::ranges::any_of(possible, [&](const ClassifierRows& rows) {
+        return rows.after_merge == accuracy.row(task) &&
+               rows.before_merge == accuracy.row_before_merge(task);
+      });
+      if (is_one) continue;
       problem(name, concat("accuracies after task ", task,
                            classifier.empty() ? "" : concat(" by ", classifier),
                            " differ from the task's record"));

@@ -32,6 +32,10 @@ KindSettings parse_kind(const KindTable& table, std::string_view text) {
 std::vector<KindSettings> parse_kinds(const KindTable& table, std::string_view text) {
   std::vector<KindSettings> all;
   for (const std::string& part : kinds_in(text)) {
+    if (part.empty()) {
+      throw UsageError(concat("'", text, "': expected a ", table.noun,
+                              " between two commas and at each end, found nothing"));
+    }
     KindSettings kind = parse_kind(table, part);
     const std::string same = kind.text();
     if (std::ranges::find(all, same, &KindSettings::text) != all.end())

@@ -9,6 +9,7 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/format/records.h"
+#include "palimpsest/kinds/kind_settings.h"
 #include "palimpsest/remerge/merge_record.h"
 #include "recorded_run.h"
 
@@ -220,6 +221,13 @@ void add_heads(RemergeResult& result, const RunRequest& request) {
   if (heads.size() != run.tasks.size()) {
     throw InputError(concat(path.string(), ": expected heads of ", run.tasks.size(),
                             " tasks, found ", heads.size()));
+  }
+  const std::string own = classifier.empty() ? "local" : classifier;
+  if (kind_in(own) != "local") {
+    result.remarks.push_back(concat("the run answers by the classifier ", own,
+                                    ", which the file lacks: it has the heads that training made"));
+  } else if (key_in(own, "normalise") == "true" && heads.front().kind != Head().kind) {
+    result.remarks.push_back("the logits of its heads are not divided by their norms");
   }
   for (const MergedTask& task : result.tasks) {
     const auto t = static_cast<std::size_t>(task.index);

@@ -138,24 +138,6 @@ TaskClasses RunRecords::classes() const {
   return classes;
 }
 
-namespace {
-
-// A run that was begun from another's may have earlier rows by that one's own classifier.
-AccuracyMatrix accuracy_by(const std::string& classifier, const std::vector<TaskSummary>& tasks) {
-  AccuracyMatrix accuracy;
-  for (const TaskSummary& task : tasks) {
-    const TaskMetrics& metrics = task.record.metrics;
-    if (const std::optional<ClassifierRows> rows = rows_by(metrics, classifier)) {
-      accuracy.add_row(rows->after_merge, rows->before_merge);
-    } else {
-      accuracy.add_row(metrics.after_merge, metrics.before_merge);
-    }
-  }
-  return accuracy;
-}
-
-}  // namespace
-
 RunRecords read_run_records(const RunFolder& folder) {
   const std::optional<Manifest> manifest = folder.manifest();
   RunRecords run;
@@ -176,10 +158,9 @@ RunRecords read_run_records(const RunFolder& folder) {
     }
   }
   if (run.tasks.empty()) return run;
-  const TaskMetrics& newest = run.tasks.back().record.metrics;
-  run.accuracy = accuracy_by(newest.classifier, run.tasks);
-  for (const ClassifierRows& other : newest.others)
-    run.others.push_back({other.classifier, accuracy_by(other.classifier, run.tasks)});
+  StateRecord state = read_state_summary(folder.state_file(manifest->tasks_done - 1)).record;
+  run.accuracy = std::move(state.accuracy);
+  run.others = std::move(state.others);
   return run;
 }
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 
 import h5py
@@ -99,6 +100,18 @@ def test_a_fork_takes_the_accuracies_of_its_classifiers(toy, runs):
     assert "expected accuracies by local:refit=3" in message and "found those by local and ridge" in message
 
 
+def test_a_classifier_that_was_not_measured_begins_with_the_accuracies_of_another_and_that_is_said(toy, runs):
+    toy.run("--classifier", BOTH, "--tasks", 2, out="several-two")
+    toy.run("--classifier", "ridge", "--fork", toy.path("runs", "several-two"), "--tasks", 3, out="several-ridge")
+    out = toy.run("--classifier", "local:refit=1", "--fork", toy.path("runs", "several-ridge"), out="several-refit")
+    assert "accuracies after the first 3 tasks are those by ridge" in out
+    assert call(os.path.join(os.path.dirname(INSPECT), "palimpsest-verify"), toy.path("runs", "several-refit"))
+    found = inspect(toy.path("runs", "several-refit"))["summary"]
+    expected = inspect(toy.path("runs", "several-ridge"))["summary"]
+    assert re.search(r"average anytime accuracy +([\d.]+)", out)[1] == f"{100 * found['average_anytime']:.1f}"
+    assert found["average_anytime"] != expected["average_anytime"]
+
+
 def test_kinds_are_given_once_and_are_known(toy):
     assert "classifier 'ridge' is given twice" in toy.run("--classifier", "ridge,local,ridge", out="several-no", code=2)
     assert "classifier 'rigde' is not known; did you mean 'ridge'?" in toy.run("--classifier", "local,rigde", out="several-no", code=2)
@@ -129,7 +142,10 @@ def test_what_cannot_be_learned_again_is_refused(toy, runs):
     assert "expected a run folder" in message and "found merged weights alone" in message
     csv_file = toy.path("several-no.csv")
     message = call(PROGRAM, "predict", "--weights", runs["one"], "--classifier", "ridge", "--out", csv_file, code=2)
-    assert "expected classifier/ridge/weight" in message
+    assert "it has learned by local alone; palimpsest eval lets another classifier learn" in message
+    for text in ("local:refit=3", "local:align=gaussian"):
+        assert "it has learned by local alone" in call(
+            PROGRAM, "predict", "--weights", runs["one"], "--classifier", text, "--out", csv_file, code=2)
 
 
 def test_predictions_have_a_column_for_each_other(toy, runs):

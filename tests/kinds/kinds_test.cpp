@@ -112,7 +112,8 @@ TEST(Kinds, OfAListBeginAtACommaUnlessAKeyFollows) {
   EXPECT_THAT(
       [] { shapes().make_all("polygon:corners=3,point,polygon:corners=3,fill=none"); },
       ThrowsMessage<UsageError>("simple shape 'polygon:corners=3' is given twice; name each once"));
-  EXPECT_THROW(shapes().make_all("point,"), UsageError);
+  EXPECT_THAT([] { shapes().make_all("point,"); },
+              ThrowsMessage<UsageError>(HasSubstr("between two commas and at each end")));
 }
 
 TEST(Kinds, OfAListAreKeptInTheShortestText) {
