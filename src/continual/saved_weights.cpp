@@ -95,7 +95,7 @@ SavedWeights of_merged(const std::filesystem::path& path) {
   put_heads(memory, std::move(merged.heads));
   RunConfig config = recorded_config({}, merged.config);
   const std::string own = kinds_in(config.classifier).front();
-  config.classifier = "local";  // what the file has
+  config.classifier = RunConfig().classifier;  // by the heads, which the file has
   if (own != config.classifier) {
     merged.post_hoc += concat(merged.post_hoc.empty() ? "" : "; ", "by the heads in the file; the ",
                               "run itself answers by ", own);

@@ -134,7 +134,7 @@ std::string find_classifier(const TaskRecord& newest, const std::string& wanted)
   std::vector<std::string> names = {newest.metrics.classifier};
   if (names[0].empty()) {
     const auto config = nlohmann::json::parse(with_todays_settings(newest.config), nullptr, false);
-    names[0] = kinds_in(config.is_object() ? config.value("classifier", "local") : "local").front();
+    names[0] = kinds_in(config.is_object() ? config.value("classifier", "") : "").front();
   }
   for (const ClassifierRows& other : newest.metrics.others) names.push_back(other.classifier);
   if (wanted.empty()) return names[0];
@@ -156,9 +156,8 @@ void take_heads(const RunFolder& folder, std::int64_t task, std::int64_t done,
   source.config = with_todays_settings(state.config);
 
   const std::optional<std::vector<Head>> linear = linear_heads(state.memory, source.classifier);
-  const std::string weight = concat("classifier/", source.classifier, "/weight");
-  const bool knows_all_tasks = !linear || state.memory.contains(weight);
-  if (task + 1 < done && knows_all_tasks) {
+  const bool lacks_norms = lack_norms(state.memory, source.classifier);
+  if (task + 1 < done && !answers_by_heads(state.memory, source.classifier)) {
     source.heads = heads_in(state.memory);
     source.description += concat("; the heads that training made, since the classifier ",
                                  source.classifier, " has learned all ", done, " tasks");
@@ -171,8 +170,7 @@ void take_heads(const RunFolder& folder, std::int64_t task, std::int64_t done,
                                  source.classifier, " that answers in the run");
   }
   if (source.heads.size() > count) source.heads.resize(count);
-  if (key_in(source.classifier, "normalise") == "true" && source.heads.front().kind != Head().kind)
-    source.description += "; the logits of its heads are not divided by their norms";
+  if (lacks_norms) source.description += "; the logits of its heads are not divided by their norms";
   if (task + 1 < done && key_in(source.classifier, "align") == "gaussian")
     source.description += concat("; its heads are as they were aligned over all ", done, " tasks");
 }

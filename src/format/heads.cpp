@@ -1,5 +1,7 @@
 #include "palimpsest/format/heads.h"
 
+#include <algorithm>
+
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
@@ -26,6 +28,12 @@ Head head_at(const NamedTensors& memory, const std::string& place) {
     throw Error(concat(instance, ": expected a number as the scale, found \"", scale, '"'));
   head.scale = *found;
   return head;
+}
+
+bool is_linear(const Head& head) { return head.kind == Head().kind; }
+
+std::string norm_name(std::string_view classifier, std::size_t task) {
+  return concat("classifier/", classifier, '/', task, "/norm");
 }
 
 }  // namespace
@@ -86,12 +94,17 @@ std::vector<Head> heads_in(const NamedTensors& memory, std::string_view own) {
   return heads;
 }
 
+bool answers_by_heads(const NamedTensors& memory, std::string_view classifier) {
+  const std::vector<std::string> names = memory.names(concat("classifier/", classifier));
+  return std::ranges::none_of(
+      names, [](const std::string& name) { return std::ranges::count(name, '/') == 2; });
+}
+
 std::vector<Head> answering_heads(const NamedTensors& memory, std::string_view classifier) {
-  const std::string own = concat("classifier/", classifier);
-  std::vector<Head> heads = heads_in(memory, own);
+  std::vector<Head> heads = heads_in(memory, concat("classifier/", classifier));
   for (std::size_t task = 0; task < heads.size(); ++task) {
-    const std::string name = concat(own, '/', task, "/norm");
-    if (heads[task].kind != Head().kind || !memory.contains(name)) continue;
+    const std::string name = norm_name(classifier, task);
+    if (!is_linear(heads[task]) || !memory.contains(name)) continue;
     const float norm = memory.values<float>(name, {1})[0];
     for (float& value : heads[task].weight) value /= norm;
     for (float& value : heads[task].bias) value /= norm;
@@ -99,16 +112,16 @@ std::vector<Head> answering_heads(const NamedTensors& memory, std::string_view c
   return heads;
 }
 
+bool lack_norms(const NamedTensors& memory, std::string_view classifier) {
+  return memory.contains(norm_name(classifier, 0)) && !is_linear(heads_in(memory).front());
+}
+
 std::optional<std::vector<Head>> linear_heads(const NamedTensors& memory,
                                               std::string_view classifier) {
+  if (answers_by_heads(memory, classifier)) return answering_heads(memory, classifier);
   const std::string own = concat("classifier/", classifier);
-  if (memory.names(own).empty()) return heads_in(memory);  // by the trained ones
-  if (memory.contains(own + "/projection")) return std::nullopt;
-  if (!memory.contains(own + "/weight")) {
-    if (!memory.contains(own + "/0/weight") && !memory.contains(own + "/0/norm"))
-      return std::nullopt;
-    return answering_heads(memory, classifier);
-  }
+  if (memory.contains(own + "/projection") || !memory.contains(own + "/weight"))
+    return std::nullopt;
   std::vector<Head> heads = heads_in(memory);
   std::int64_t classes = 0;
   for (const Head& head : heads) classes += head.classes;

@@ -9,7 +9,6 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/format/records.h"
-#include "palimpsest/kinds/kind_settings.h"
 #include "palimpsest/remerge/merge_record.h"
 #include "recorded_run.h"
 
@@ -222,11 +221,10 @@ void add_heads(RemergeResult& result, const RunRequest& request) {
     throw InputError(concat(path.string(), ": expected heads of ", run.tasks.size(),
                             " tasks, found ", heads.size()));
   }
-  const std::string own = classifier.empty() ? "local" : classifier;
-  if (kind_in(own) != "local") {
-    result.remarks.push_back(concat("the run answers by the classifier ", own,
+  if (!answers_by_heads(state.memory, classifier)) {
+    result.remarks.push_back(concat("the run answers by the classifier ", classifier,
                                     ", which the file lacks: it has the heads that training made"));
-  } else if (key_in(own, "normalise") == "true" && heads.front().kind != Head().kind) {
+  } else if (lack_norms(state.memory, classifier)) {
     result.remarks.push_back("the logits of its heads are not divided by their norms");
   }
   for (const MergedTask& task : result.tasks) {

@@ -34,11 +34,16 @@ std::vector<Head> heads_in(const NamedTensors& memory);
 // "classifier/<text>", where it has some. Throws Error where these have another shape than the
 // head.
 std::vector<Head> heads_in(const NamedTensors& memory, std::string_view own);
-// Those that answer by a classifier of this text: its own as above, else the trained ones. Weight
-// and bias of a linear head are divided by the norm of its logits where the classifier has one.
+// Whether a classifier of this text answers by heads: it keeps arrays by task alone, or none.
+bool answers_by_heads(const NamedTensors& memory, std::string_view classifier);
+// These heads: its own as above, else the trained ones. Weight and bias of a linear head are
+// divided by the norm of its logits where the classifier has one.
 std::vector<Head> answering_heads(const NamedTensors& memory, std::string_view classifier);
-// The same of any classifier that answers linearly, by weight and bias over all classes: by task,
-// or, where tasks have the same classes, the newest alone. nullopt where it answers otherwise.
+// Whether norms are left out of them, since their heads aren't linear.
+bool lack_norms(const NamedTensors& memory, std::string_view classifier);
+// The same heads of any classifier that answers linearly, by weight and bias over all classes: by
+// task, or, where tasks have the same classes, the newest alone. nullopt where it answers
+// otherwise.
 std::optional<std::vector<Head>> linear_heads(const NamedTensors& memory,
                                               std::string_view classifier);
 void put_head(NamedTensors& memory, std::int64_t task, Head head);
