@@ -12,7 +12,7 @@
 namespace palimpsest {
 namespace {
 
-ClassCovariance zero_covariance(std::int64_t features) {
+LowRankCovariance zero_covariance(std::int64_t features) {
   return {.factor = at::zeros({1, features}, at::kDouble), .rest = 0};
 }
 
@@ -20,44 +20,26 @@ std::string at_name(const std::string& instance, const char* name) { return inst
 
 }  // namespace
 
-// Each of the other eigenvalues becomes their mean.
-ClassCovariance compressed(const at::Tensor& rows, double rest) {
-  const std::int64_t features = rows.size(1);
-  const bool is_wide = rows.size(0) < features;
-  const at::Tensor products = is_wide ? rows.mm(rows.t()) : rows.t().mm(rows);
-  const auto [ascending, vectors] = at::linalg_eigh(products);
-  const at::Tensor values = ascending.clamp_min(0).flip(0), basis = vectors.flip(1);
-  constexpr double kRounding = 1e-12;
-  const std::int64_t count = std::clamp<std::int64_t>(
-      values.gt(values[0].mul(kRounding)).sum().item<std::int64_t>(), 1, kMostDirections);
-  const at::Tensor kept = values.narrow(0, 0, count);
-  const double dropped = (values.sum() - kept.sum()).clamp_min(0).item<double>();
-  const double share = features > count ? dropped / static_cast<double>(features - count) : 0;
-  at::Tensor factor = basis.narrow(1, 0, count).t();
-  if (is_wide) factor = directions(factor.mm(rows));
-  const at::Tensor lengths = kept.sub(share).clamp_min(0).sqrt().unsqueeze(1);
-  return {.factor = factor.mul(lengths).to(at::kCPU), .rest = rest + share};
-}
-
-std::vector<ClassCovariance> class_covariances(const TaskFeatures& task, const ClassMeans& means) {
-  std::vector<ClassCovariance> all;
+std::vector<LowRankCovariance> class_covariances(const TaskFeatures& task,
+                                                 const ClassMeans& means) {
+  std::vector<LowRankCovariance> all;
   for (std::int64_t c = 0; c < task.classes; ++c) {
     const at::Tensor chosen = task.targets.eq(c).nonzero().flatten();
     const at::Tensor rows = task.rows.index_select(0, chosen).to(at::kDouble);
     const at::Tensor centred = rows.sub(means.means[c].to(rows.device()));
     const auto others = static_cast<double>(rows.size(0) - 1);
     all.push_back(others < 1 ? zero_covariance(task.features())
-                             : compressed(centred.div(std::sqrt(others)), 0));
+                             : low_rank_covariance(centred.div(std::sqrt(others)), 0));
     progress_made();
   }
   return all;
 }
 
-std::vector<ClassCovariance> joined_covariances(std::vector<ClassCovariance> known,
-                                                const ClassMeans& known_means,
-                                                const std::vector<ClassCovariance>& task,
-                                                const ClassMeans& task_means,
-                                                const ClassesSeen& seen) {
+std::vector<LowRankCovariance> joined_covariances(std::vector<LowRankCovariance> known,
+                                                  const ClassMeans& known_means,
+                                                  const std::vector<LowRankCovariance>& task,
+                                                  const ClassMeans& task_means,
+                                                  const ClassesSeen& seen) {
   if (!seen.shared || known.empty()) {
     known.insert(known.end(), task.begin(), task.end());
     return known;
@@ -74,15 +56,15 @@ std::vector<ClassCovariance> joined_covariances(std::vector<ClassCovariance> kno
     const at::Tensor rows = at::cat({known[c].factor.mul(std::sqrt(known_share)),
                                      task[c].factor.mul(std::sqrt(task_share)),
                                      apart.mul(std::sqrt(before * now / both / others))});
-    known[c] = compressed(rows, known_share * known[c].rest + task_share * task[c].rest);
+    known[c] = low_rank_covariance(rows, known_share * known[c].rest + task_share * task[c].rest);
   }
   return known;
 }
 
-std::vector<ClassCovariance> class_covariances_in(const NamedTensors& memory,
-                                                  const std::string& instance,
-                                                  std::int64_t features) {
-  std::vector<ClassCovariance> all;
+std::vector<LowRankCovariance> class_covariances_in(const NamedTensors& memory,
+                                                    const std::string& instance,
+                                                    std::int64_t features) {
+  std::vector<LowRankCovariance> all;
   if (!memory.contains(at_name(instance, "factor"))) return all;
   const auto& rest = memory.values<double>(at_name(instance, "rest"), {kAnySize});
   const auto classes = std::ssize(rest);
@@ -100,11 +82,11 @@ std::vector<ClassCovariance> class_covariances_in(const NamedTensors& memory,
 }
 
 void put_class_covariances(NamedTensors& memory, const std::string& instance,
-                           const std::vector<ClassCovariance>& covariances) {
+                           const std::vector<LowRankCovariance>& covariances) {
   std::vector<at::Tensor> factors;
   std::vector<std::int64_t> directions;
   std::vector<double> rest;
-  for (const ClassCovariance& one : covariances) {
+  for (const LowRankCovariance& one : covariances) {
     factors.push_back(one.factor);
     directions.push_back(one.factor.size(0));
     rest.push_back(one.rest);
@@ -117,11 +99,9 @@ void put_class_covariances(NamedTensors& memory, const std::string& instance,
   memory.put(at_name(instance, "rest"), {.dims = {classes}, .values = rest});
 }
 
-std::vector<std::string> class_covariance_names(const std::string& instance) {
-  return {at_name(instance, "factor"), at_name(instance, "directions"), at_name(instance, "rest")};
-}
+std::vector<std::string_view> class_covariance_arrays() { return {"factor", "directions", "rest"}; }
 
-CorrelationDistances::CorrelationDistances(const std::vector<ClassCovariance>& covariances,
+CorrelationDistances::CorrelationDistances(const std::vector<LowRankCovariance>& covariances,
                                            const at::Tensor& means, double shrink,
                                            const at::TensorOptions& options) {
   for (std::size_t c = 0; c < covariances.size(); ++c) {

@@ -37,14 +37,14 @@ at::Tensor moved_covariance(const at::Tensor& covariance, const at::Tensor& map)
   return map.mm(covariance).mm(map.t());
 }
 
-std::vector<ClassCovariance> moved(const std::vector<ClassCovariance>& covariances,
-                                   const at::Tensor& map) {
+std::vector<LowRankCovariance> moved(const std::vector<LowRankCovariance>& covariances,
+                                     const at::Tensor& map) {
   const at::Tensor on_host = map.to(at::kCPU);
   const double square = on_host.square().sum().item<double>();
   const double mean_square = square / static_cast<double>(map.size(0));
-  std::vector<ClassCovariance> result;
+  std::vector<LowRankCovariance> result;
   for (const auto& [factor, rest] : covariances) {
-    result.push_back(compressed(factor.mm(on_host.t()), rest * mean_square));
+    result.push_back(low_rank_covariance(factor.mm(on_host.t()), rest * mean_square));
     progress_made();
   }
   return result;

@@ -17,7 +17,7 @@ at::Tensor drift_map(const at::Tensor& before, const at::Tensor& after);
 
 ClassMeans moved(const ClassMeans& means, const at::Tensor& map);
 at::Tensor moved_covariance(const at::Tensor& covariance, const at::Tensor& map);
-std::vector<ClassCovariance> moved(const std::vector<ClassCovariance>& covariances,
-                                   const at::Tensor& map);
+std::vector<LowRankCovariance> moved(const std::vector<LowRankCovariance>& covariances,
+                                     const at::Tensor& map);
 
 }  // namespace palimpsest

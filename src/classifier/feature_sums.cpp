@@ -18,6 +18,33 @@ constexpr std::int64_t kFolds = 5;     // every fifth sample is kept out
 
 }  // namespace
 
+std::string SumsClassifier::array(std::string_view name) const {
+  return concat(instance(), '/', name);
+}
+
+std::vector<NeededMemory> SumsClassifier::needs(std::int64_t tasks) const {
+  if (tasks == 0) return {};
+  Names names = answers_from();
+  for (const std::string_view name : learns_from()) names.push_back(name);
+  return needed(names);
+}
+
+std::vector<NeededMemory> SumsClassifier::needs_to_answer(std::int64_t) const {
+  return needed(answers_from());
+}
+
+std::vector<NeededMemory> SumsClassifier::needed(const Names& names) const {
+  NeededMemory needed{
+      .names = {},
+      .settings = concat("--classifier ", text()),
+      .if_none = concat("it has not gathered ", gathers(),
+                        ", whose data is gone; only a run with --classifier ", text(), " does"),
+      .if_other = {}};
+  for (const std::string_view name : names) needed.names.push_back(array(name));
+  needed.if_other = needed.if_none;
+  return {std::move(needed)};
+}
+
 TaskFeatures TaskFeatures::part(bool kept_out) const {
   const at::Tensor position = at::arange(samples(), targets.options());
   const at::Tensor chosen =

@@ -7,6 +7,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "palimpsest/classifier/classifier.h"
@@ -15,6 +16,26 @@ namespace palimpsest {
 
 // Variances below this times the mean square are rounding: float32 features have 24 bits.
 inline constexpr double kLeastVariance = 1e-14;
+
+// A classifier whose memory is arrays of all tasks under its instance.
+class SumsClassifier : public Classifier {
+ public:
+  using Classifier::Classifier;
+
+  std::vector<NeededMemory> needs(std::int64_t tasks) const final;
+  std::vector<NeededMemory> needs_to_answer(std::int64_t tasks) const final;
+
+ protected:
+  std::string array(std::string_view name) const;
+
+ private:
+  using Names = std::vector<std::string_view>;
+  virtual Names answers_from() const = 0;        // what scores() reads
+  virtual Names learns_from() const = 0;         // what the next task's learn() reads besides
+  virtual std::string_view gathers() const = 0;  // in words: "the sums of its tasks"
+
+  std::vector<NeededMemory> needed(const Names& names) const;
+};
 
 // A task's training samples, where the model is.
 struct TaskFeatures {

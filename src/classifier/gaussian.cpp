@@ -108,7 +108,7 @@ double shared_shrinkage(const TaskFeatures& task) {
 double class_shrinkage(const TaskFeatures& task) {
   const TaskFeatures fitted = task.fitted(), kept_out = task.kept_out();
   const ClassMeans known = class_means(fitted);
-  const std::vector<ClassCovariance> covariances = class_covariances(fitted, known);
+  const std::vector<LowRankCovariance> covariances = class_covariances(fitted, known);
   const at::Tensor rows = kept_out.rows.to(at::kDouble);
   return chosen_shrinkage(kept_out, known.counts, [&](double shrink) {
     return CorrelationDistances(covariances, known.means, shrink, rows.options())(rows);
@@ -130,10 +130,10 @@ LinearScores discriminants(const at::Tensor& covariance, const at::Tensor& means
   return {.weight = weight, .bias = means.add(centre).mul(weight).sum(1).mul(-0.5)};
 }
 
-class Gaussian : public Classifier {
+class Gaussian : public SumsClassifier {
  public:
   explicit Gaussian(const KindSettings& settings)
-      : Classifier(settings),
+      : SumsClassifier(settings),
         by_class_(settings.word("covariance") == "class"),
         shrink_(number_or_auto(settings, "shrink")),
         follows_drift_(settings.word("drift") == "linear") {}
@@ -171,22 +171,6 @@ class Gaussian : public Classifier {
     return [distances](const at::Tensor& rows) { return distances(directions(rows)); };
   }
 
-  std::vector<NeededMemory> needs(std::int64_t tasks) const override {
-    if (tasks == 0) return {};
-    std::vector<std::string> names = answer_names();
-    if (!by_class_) names.insert(names.end(), {array("mean"), array("count"), array("scatter")});
-    return {needed(std::move(names),
-                   concat("it has not gathered the means and covariances of its classes, whose "
-                          "data is gone; only a run with --classifier ",
-                          text(), " does"))};
-  }
-
-  std::vector<NeededMemory> needs_to_answer(std::int64_t) const override {
-    return {needed(answer_names(), concat("only a run with --classifier ", text(),
-                                          " makes it, at its own merged weights; "
-                                          "--classifier local answers by the heads"))};
-  }
-
   void check(const NamedTensors& memory, const ClassesSeen& seen) const override {
     if (!memory.contains(array("mean"))) return;
     memory.values<double>(array("mean"), {seen.count(), kAnySize});
@@ -214,7 +198,7 @@ class Gaussian : public Classifier {
               .at_work = 4 * square + 3 * means,
               .operations = width * width * (2 * samples + 10 * width + 2 * seen)};
     }
-    const double directions = std::min<double>(kMostDirections, width);
+    const double directions = std::min<double>(kCovarianceRank, width);
     const double factors = seen * width * directions;
     return {.kept_on_root = 0,
             .kept_everywhere = sizeof(float) * factors + means,
@@ -223,21 +207,17 @@ class Gaussian : public Classifier {
   }
 
  private:
-  std::string array(std::string_view name) const { return concat(instance(), '/', name); }
-
-  std::vector<std::string> answer_names() const {
-    if (!by_class_) return {array("weight"), array("bias")};
-    std::vector<std::string> names = class_covariance_names(instance());
-    names.insert(names.end(), {array("mean"), array("count"), array("shrink")});
+  std::vector<std::string_view> answers_from() const override {
+    if (!by_class_) return {"weight", "bias"};
+    std::vector<std::string_view> names = class_covariance_arrays();
+    names.insert(names.end(), {"mean", "count", "shrink"});
     return names;
   }
-
-  NeededMemory needed(std::vector<std::string> names, const std::string& reason) const {
-    return {.names = std::move(names),
-            .settings = concat("--classifier ", text()),
-            .if_none = reason,
-            .if_other = reason};
+  std::vector<std::string_view> learns_from() const override {
+    if (by_class_) return {};
+    return {"mean", "count", "scatter"};
   }
+  std::string_view gathers() const override { return "the means and covariances of its classes"; }
 
   // On rank 0, as what follows: the statistics of the tasks before go where their features went.
   void follow_drift(const at::Tensor& map, NamedTensors& memory) const {

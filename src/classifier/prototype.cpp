@@ -10,9 +10,9 @@
 namespace palimpsest {
 namespace {
 
-class ClassMeanCosines : public Classifier {
+class ClassMeanCosines : public SumsClassifier {
  public:
-  using Classifier::Classifier;
+  using SumsClassifier::SumsClassifier;
 
   void learn(TaskPasses& passes, const AdaptedWeights& merged, const ClassesSeen& seen,
              NamedTensors& memory) const override {
@@ -33,19 +33,6 @@ class ClassMeanCosines : public Classifier {
     };
   }
 
-  std::vector<NeededMemory> needs(std::int64_t tasks) const override {
-    if (tasks == 0) return {};
-    return {needed({weight(), instance() + "/mean", instance() + "/count"},
-                   "it has not gathered the means of its classes, whose data is gone; only a run "
-                   "with --classifier prototype does")};
-  }
-
-  std::vector<NeededMemory> needs_to_answer(std::int64_t) const override {
-    return {needed({weight()},
-                   "only a run with --classifier prototype makes it, at its own merged weights; "
-                   "--classifier local answers by the heads")};
-  }
-
   void check(const NamedTensors& memory, const ClassesSeen& seen) const override {
     if (!memory.contains(weight())) return;
     memory.values<float>(weight(), {seen.count(), kAnySize});
@@ -61,14 +48,11 @@ class ClassMeanCosines : public Classifier {
   }
 
  private:
-  std::string weight() const { return instance() + "/weight"; }  // class means of length 1
+  std::string weight() const { return array("weight"); }  // class means of length 1
 
-  static NeededMemory needed(std::vector<std::string> names, const std::string& reason) {
-    return {.names = std::move(names),
-            .settings = "--classifier prototype",
-            .if_none = reason,
-            .if_other = reason};
-  }
+  std::vector<std::string_view> answers_from() const override { return {"weight"}; }
+  std::vector<std::string_view> learns_from() const override { return {"mean", "count"}; }
+  std::string_view gathers() const override { return "the means of its classes"; }
 };
 
 }  // namespace

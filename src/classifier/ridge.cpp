@@ -111,10 +111,10 @@ at::Tensor solve(const at::Tensor& gram, const at::Tensor& moments, double lambd
   return at::linalg_solve_triangular(lower.t(), half, /*upper=*/true).t();
 }
 
-class Ridge : public Classifier {
+class Ridge : public SumsClassifier {
  public:
   explicit Ridge(const KindSettings& settings)
-      : Classifier(settings),
+      : SumsClassifier(settings),
         projection_(settings.whole("projection")),
         lambda_(number_or_auto(settings, "lambda")) {}
 
@@ -141,23 +141,6 @@ class Ridge : public Classifier {
     return [hidden = hidden_layer(memory, device), linear](const at::Tensor& features) {
       return linear(hidden(features));
     };
-  }
-
-  std::vector<NeededMemory> needs(std::int64_t tasks) const override {
-    if (tasks == 0) return {};
-    std::vector<std::string> names = answer_names();
-    names.push_back(array("gram"));
-    names.push_back(array("moments"));
-    return {needed(std::move(names),
-                   concat("it has not gathered the sums of its tasks, whose data is gone; only a "
-                          "run with --classifier ",
-                          text(), " does"))};
-  }
-
-  std::vector<NeededMemory> needs_to_answer(std::int64_t) const override {
-    return {needed(answer_names(), concat("only a run with --classifier ", text(),
-                                          " makes it, at its own merged weights; "
-                                          "--classifier local answers by the heads"))};
   }
 
   void check(const NamedTensors& memory, const ClassesSeen& seen) const override {
@@ -187,20 +170,12 @@ class Ridge : public Classifier {
   }
 
  private:
-  std::string array(std::string_view name) const { return concat(instance(), '/', name); }
-
-  std::vector<std::string> answer_names() const {
-    std::vector<std::string> names = {array("weight")};
-    if (projection_ > 0) names.push_back(array("projection"));
-    return names;
+  std::vector<std::string_view> answers_from() const override {
+    if (projection_ == 0) return {"weight"};
+    return {"weight", "projection"};
   }
-
-  NeededMemory needed(std::vector<std::string> names, const std::string& reason) const {
-    return {.names = std::move(names),
-            .settings = concat("--classifier ", text()),
-            .if_none = reason,
-            .if_other = reason};
-  }
+  std::vector<std::string_view> learns_from() const override { return {"gram", "moments"}; }
+  std::string_view gathers() const override { return "the sums of its tasks"; }
 
   HiddenLayer hidden_layer(const NamedTensors& memory, at::Device device) const {
     if (projection_ == 0) return {};

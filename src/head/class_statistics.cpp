@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/progress.h"
@@ -17,31 +16,6 @@ namespace {
 
 [[noreturn]] void refuse_empty_class(std::size_t c) {
   throw Error(concat("class ", c + 1, " of the task has no training sample, and so no mean"));
-}
-
-// Of one class.
-struct Covariance {
-  at::Tensor factor;  // [rank, features]
-  double rest = 0;
-};
-
-// rows: [samples, features], float64, around their mean, divided by the root of samples - 1.
-Covariance largest_part(const at::Tensor& rows, std::int64_t rank) {
-  const std::int64_t samples = rows.size(0), features = rows.size(1);
-  const std::int64_t kept = std::min({rank, samples - 1, features});
-  const bool is_wide = samples <= features;  // the smaller product has the same eigenvalues
-  const auto [values, vectors] =
-      at::linalg_eigh(is_wide ? rows.mm(rows.t()) : rows.t().mm(rows));  // ascending
-  const at::Tensor largest =
-      values.narrow(0, values.size(0) - kept, kept).clamp_min(std::numeric_limits<double>::min());
-  const at::Tensor top = vectors.narrow(1, values.size(0) - kept, kept).t();
-  const double others = std::max(0.0, (values.sum() - largest.sum()).item<double>());
-  const bool is_all = samples - 1 <= kept || features <= kept;
-  const double rest = is_all ? 0 : others / static_cast<double>(features - kept);
-  const at::Tensor lengths = largest.sqrt().unsqueeze(1);
-  const at::Tensor factor = is_wide ? top.mm(rows) : top.mul(lengths);
-  return {.factor = factor.mul((1 - rest / largest).clamp_min(0).sqrt().unsqueeze(1)),
-          .rest = rest};
 }
 
 }  // namespace
@@ -87,7 +61,7 @@ ClassStatistics class_statistics(const at::Tensor& features, std::span<const std
     statistics.mean[c].copy_(mean);
     if (own.size() > 1) {
       const double divisor = std::sqrt(static_cast<double>(own.size() - 1));
-      const Covariance found = largest_part((rows - mean).div(divisor), rank);
+      const LowRankCovariance found = low_rank_covariance((rows - mean).div(divisor));
       statistics.factor[c].narrow(0, 0, found.factor.size(0)).copy_(found.factor);
       statistics.rest[c].fill_(found.rest);
     }

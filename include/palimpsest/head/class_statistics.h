@@ -8,10 +8,9 @@
 #include <span>
 #include <vector>
 
-namespace palimpsest {
+#include "palimpsest/head/low_rank_covariance.h"
 
-// Directions of a class's covariance that are kept. That of n samples has n - 1 at most.
-inline constexpr std::int64_t kCovarianceRank = 128;
+namespace palimpsest {
 
 // float32, on the host. The covariance of class c is factor[c]' factor[c] + rest[c] I.
 struct ClassStatistics {
@@ -28,10 +27,8 @@ struct ClassStatistics {
 std::vector<float> class_means(std::span<const float> features,
                                std::span<const std::int64_t> targets, std::int64_t classes);
 
-// Covariance over n - 1; none for a single sample. Exact where a class has no more than
-// kCovarianceRank + 1 samples; else its kCovarianceRank largest eigenvalues are, and the others are
-// replaced by their mean (probabilistic PCA; Tipping and Bishop, 1999). Computed in float64 on the
-// host. Calls progress_made() for each class. Throws Error when a class has no sample.
+// Covariance over n - 1, as a low_rank_covariance; none for a single sample. Computed in float64 on
+// the host. Calls progress_made() for each class. Throws Error when a class has no sample.
 ClassStatistics class_statistics(const at::Tensor& features, std::span<const std::int64_t> targets,
                                  std::int64_t classes);
 
