@@ -3,7 +3,6 @@
 #include <fstream>
 #include <set>
 
-#include "palimpsest/classifier/head_alignment.h"
 #include "palimpsest/continual/run.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -120,19 +119,14 @@ class MeasuredRun : RunListener {
     return {agreed(result.fisher), agreed(result.forward)};
   }
 
-  // Bytes that more samples and more classes take: features of a whole task; those that all heads
-  // are aligned on, with what they are drawn from, at most, once and in a copy; sums of
-  // classifiers.
+  // Bytes that more samples and more classes take: features of a whole task, and what classifiers
+  // count.
   double counted() const {
     const auto largest =
         std::ranges::max_element(tasks_, {}, [](const Task& task) { return task.train.size(); });
     const bool features = run_.method.takes_features() ||
                           !run_.method.training.adapter->learns(tasks_.back().index).any();
-    std::int64_t vectors = features ? largest->train.size() - trained_samples_ : 0, classes = 0;
-    for (std::size_t i = 2; i < tasks_.size(); ++i) classes += std::ssize(tasks_[i].classes);
-    constexpr std::int64_t kForEach = kDrawsPerClass + 2 * (kCovarianceRank + 1);
-    for (const auto& classifier : run_.method.classifiers)
-      if (classifier->aligns_heads()) vectors += kForEach * classes;
+    const std::int64_t vectors = features ? largest->train.size() - trained_samples_ : 0;
     const std::int64_t width = run_.session.model->feature_size();
     const auto learned = [&](std::int64_t samples, std::span<const Task> tasks) {
       const ClassesSeen seen = classes_seen(tasks, run_.session.config.scenario);

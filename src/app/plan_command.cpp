@@ -174,8 +174,8 @@ Costs counted_costs(const RunConfig& config, const Machine& machine, const Workl
           .room = machine.memory,
           .memory = memory_rows(memory, machine.accelerator),
           .source = concat(
-              "Nothing of the run was measured: its memory is counted, without what aligned heads "
-              "and a data-driven start of A take, and a rank is taken to reach ",
+              "Nothing of the run was measured: its memory is counted, without what a data-driven "
+              "start of A takes, and a rank is taken to reach ",
               percent(machine.share, 0), " % of ", teraflops(rate), " in ", name(config.precision),
               is_named ? " (machine file)." : " (products of matrices, measured now).")};
 }

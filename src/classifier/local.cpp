@@ -104,6 +104,14 @@ class Local : public Classifier {
     }
   }
 
+  // Of an alignment: what a pass draws, and statistics with at most all directions, once and in a
+  // copy.
+  ClassifierCost cost(const LearnedSamples& of) const override {
+    constexpr std::int64_t kVectors = kDrawsPerClass + 2 * (kCovarianceRank + 1);
+    if (!aligns_) return {};
+    return {.at_work = sizeof(float) * static_cast<double>(kVectors * of.seen * of.features)};
+  }
+
  private:
   // Where refitted heads are: what answers, or, with an alignment, what it begins with.
   std::string refitted() const { return concat(instance(), aligns_ ? "/refitted" : ""); }
