@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "old_keys.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/kinds/kind_settings.h"
@@ -18,100 +19,10 @@ using Json = nlohmann::ordered_json;
 // What head-refit = true and head-align = true meant.
 constexpr const char *kRefitPasses = "20", *kAlignment = "gaussian";
 
-// A key of some kinds of a setting, as it was when it had its own setting, or none.
-struct OldKey {
-  std::string_view setting;
-  std::vector<std::string_view> kinds;
-  std::string_view key, old_name, default_value;
-  bool is_operational = false;  // records leave it out
-  bool came_later = false;      // than records that have texts of kinds: these lack it
-};
-
-const std::vector<std::string_view> kPerturbed = {"sign", "gaussian", "stratified"};
-const std::vector<std::string_view> kCurvatures = {"empirical", "expected-sampled",
-                                                   "expected-exact", "gram"};
-
-// In the order in which a full text has the keys.
-const std::vector<OldKey> kOldKeys = {
-    {"image-transform", {"resize-crop"}, "size", "image-size", "224"},
-    {"image-transform", {"resize-crop"}, "crop", "crop-share", "0"},
-    {"image-transform", {"resize-crop"}, "interpolation", "interpolation", "auto"},
-    {"image-transform", {"resize-crop"}, "normalisation", "normalisation", "backbone"},
-    {"image-transform", {"resize-crop"}, "squash", "", "false", false, true},
-    {"augmentation", {"auto-augment"}, "policy", "", "imagenet"},
-    {"augmentation",
-     {"crop-flip", "crop-flip-jitter", "rand-augment", "auto-augment"},
-     "min-scale",
-     "crop-scale-min",
-     "0.08"},
-    {"augmentation", {"crop-flip-jitter"}, "jitter", "colour-jitter", "0.4"},
-    {"augmentation", {"rand-augment"}, "operations", "rand-augment-operations", "2"},
-    {"augmentation", {"rand-augment"}, "magnitude", "rand-augment-magnitude", "9"},
-    {"schedule", {"multistep"}, "milestones", "milestones", "0.5+0.8"},
-    {"schedule", {"multistep"}, "factor", "milestone-factor", "0.1"},
-    {"schedule", {"constant", "cosine", "multistep"}, "warmup", "warmup-steps", "0"},
-    {"nonfinite", {"skip"}, "limit", "nonfinite-limit", "10"},
-    {"adapter", {"lora"}, "rank", "lora-rank", "10"},
-    {"adapter", {"lora"}, "alpha", "lora-alpha", "10"},
-    {"adapter", {"lora", "none"}, "targets", "lora-targets", "key+value"},
-    {"adapter", {"lora"}, "a", "", "kaiming"},
-    {"adapter", {"lora"}, "tasks", "", "0", false, true},
-    {"objective", {"classes"}, "temperature", "", "1", false, true},
-    {"objective", {"cosface"}, "margin", "", "0.35"},
-    {"objective", {"cosface"}, "scale", "", "64"},
-    {"perturbation", kPerturbed, "epsilon", "epsilon", "0.5"},
-    {"penalty", {"ewc"}, "weight", "", "1"},
-    {"merge", {"closed-form"}, "by", "", "global"},
-    {"merge", {"closed-form"}, "shrink", "", "0"},
-    {"curvature", kCurvatures, "scale", "fisher-scale", "secant"},
-    {"head", {"cosine", "prototype"}, "scale", "head-scale", "16"},
-    {"classifier", {"local"}, "refit", "head-refit", "0"},
-    {"classifier", {"local"}, "align", "head-align", "none"},
-    {"classifier", {"local"}, "normalise", "", "false", false, true},
-    {"classifier", {"ridge"}, "projection", "", "0", false, true},
-    {"classifier", {"ridge"}, "lambda", "", "auto", false, true},
-    {"device", {"auto", "cpu", "cuda"}, "threads", "threads", "1"},
-    {"device", {"auto", "cuda"}, "share", "share-device", "false", true},
-    {"device", {"auto", "cuda"}, "graphs", "cuda-graphs", "true", true},
-    {"progress", {"auto", "bar", "plain"}, "every", "log-every", "50", true},
-};
-
-// Of settings that have old keys: what they were by default.
-const std::map<std::string_view, std::string_view> kDefaultKinds = {
-    {"image-transform", "resize-crop"},
-    {"augmentation", "crop-flip"},
-    {"schedule", "cosine"},
-    {"nonfinite", "stop"},
-    {"adapter", "lora"},
-    {"objective", "classes"},
-    {"perturbation", "sign"},
-    {"penalty", "none"},
-    {"merge", "closed-form"},
-    {"curvature", "empirical"},
-    {"head", "linear"},
-    {"classifier", "local"},
-    {"device", "auto"},
-    {"progress", "auto"}};
-
 // Those that gave two settings their meaning, or none.
 const std::vector<Spelling> kOthers = {{"head-refit-epochs", "local:refit=20"},
                                        {"head-align-epochs", "local:align=gaussian"},
                                        {"ewc", "ewc:weight=1"}};
-
-bool is_of(const OldKey& key, std::string_view kind) {
-  return std::ranges::find(key.kinds, kind) != key.kinds.end();
-}
-
-const OldKey* find_by_old_name(std::string_view name) {
-  const auto found = std::ranges::find(kOldKeys, name, &OldKey::old_name);
-  return found == kOldKeys.end() || name.empty() ? nullptr : &*found;
-}
-
-const OldKey* find_old_key(std::string_view setting, std::string_view key) {
-  const auto found = std::ranges::find_if(
-      kOldKeys, [&](const OldKey& known) { return known.setting == setting && known.key == key; });
-  return found == kOldKeys.end() ? nullptr : &*found;
-}
 
 // Lists were written with commas.
 std::string list_text(std::string_view text) {
@@ -237,7 +148,7 @@ struct KindLines {
     std::erase_if(keys, [&](const auto& key) {
       return key.second.given->name == setting && key.second.given->file != line.file;
     });
-    assign(kind, kind_in(line.value), line, kDefaultKinds.at(setting));
+    assign(kind, kind_in(line.value), line, default_kinds().at(setting));
     for (const auto& [name, value] : keys_in(line.value)) {
       const OldKey* const known = find_old_key(setting, name);
       assign(keys[std::string(name)], value.value_or(""), line, known ? known->default_value : "");
@@ -258,7 +169,7 @@ struct KindLines {
       const OldKey* const key = find_old_key(setting, name);
       return key != nullptr && is_of(*key, kind.text);
     };
-    for (const OldKey& key : kOldKeys) {
+    for (const OldKey& key : old_keys()) {
       if (key.setting != setting || !is_of(key, kind.text)) continue;
       const auto given = keys.find(key.key);
       if (given != keys.end())
@@ -281,7 +192,7 @@ struct KindLines {
 // A kind's whole text, as records have it, with the keys that came later; another text as it is.
 std::string with_later_keys(std::string_view setting, const std::string& text) {
   std::string whole = text;
-  for (const OldKey& key : kOldKeys) {
+  for (const OldKey& key : old_keys()) {
     const bool is_given = !key_in(text, key.key).empty();
     if (key.setting != setting || !is_of(key, kind_in(text)) || key.is_operational || is_given)
       continue;
@@ -293,7 +204,7 @@ std::string with_later_keys(std::string_view setting, const std::string& text) {
 
 std::string with_later_keys(Json recorded, const std::string& recorded_json) {
   bool any = false;
-  for (const auto& default_kind : kDefaultKinds) {
+  for (const auto& default_kind : default_kinds()) {
     const std::string_view setting = default_kind.first;
     const auto found = recorded.find(std::string(setting));
     if (found == recorded.end() || !found->is_string()) continue;
@@ -325,7 +236,7 @@ std::optional<Spelling> todays_spelling(std::string_view old_name,
     if (key->setting == "classifier" && (!value || value == "true"))
       text = key->key == "refit" ? kRefitPasses : kAlignment;
     if (key->setting == "classifier" && value == "false") text = key->default_value;
-    const std::string_view usual = kDefaultKinds.at(key->setting);
+    const std::string_view usual = default_kinds().at(key->setting);
     const std::string_view kind = is_of(*key, usual) ? usual : key->kinds.front();
     return Spelling{std::string(key->setting), concat(kind, ':', key->key, '=', text)};
   }
@@ -358,8 +269,8 @@ std::optional<ConvertedSettings> convert_old_settings(std::vector<Given> lines) 
   for (const Given& line : lines) {
     const OldKey* const old = find_by_old_name(line.name);
     const std::string name(old == nullptr ? std::string_view(line.name) : old->setting);
-    const auto known = kDefaultKinds.find(name);
-    if (known != kDefaultKinds.end()) {
+    const auto known = default_kinds().find(name);
+    if (known != default_kinds().end()) {
       KindLines& kind = kinds.try_emplace(known->first, KindLines{known->first}).first->second;
       if (kind.kind.text.empty()) kind.kind.text = known->second;
       if (old == nullptr)
@@ -394,7 +305,7 @@ std::string with_todays_settings(const std::string& recorded_json) {
   }
   // Those that it doesn't know came later: each was as it is by default.
   std::vector<std::string> unused;
-  for (const auto& [setting, kind] : kDefaultKinds)
+  for (const auto& [setting, kind] : default_kinds())
     if (setting != "progress" && !made.contains(setting))  // which records leave out
       made[std::string(setting)] = KindLines{setting, {std::string(kind)}}.text(unused);
   if (made.contains("lanes") && made["lanes"].is_string() && made["lanes"] != "ranks")
