@@ -1,8 +1,8 @@
 """The schedule and the classifiers of a stream, chosen once on validation samples, for all trainings alike.
 
 The rule, which was fixed before anything was run. Sequential training and P&M with the secant scale run with every learning rate and
-number of epochs of the stream's grid, on a class order that the study doesn't have, with a fifth of the training samples kept for
-validation. The schedule is the one with the highest last accuracy on these samples, as the mean over both trainings and over local heads
+number of epochs of the grid, on the first tasks of a class order that the study doesn't have, with a fifth of the training samples kept
+for validation. The schedule is the one with the highest last accuracy on these samples, as the mean over both trainings and over local heads
 and ridge; of equals the one with fewer epochs, then the one with the lower learning rate. With that schedule, a classifier with several candidates
 gets the one with the highest mean over both trainings; of equals the first."""
 
@@ -14,15 +14,15 @@ from .children import Failed
 from .classifiers import CLASSIFIERS
 from .files import read_json, write_json
 from .stages import CHOICE_SEED, VALIDATION
+from .streams import EPOCHS, LEARNING_RATES
 
 TRAININGS = ("sequential", "pm-secant")
 JUDGES = ("local", "ridge")
 ONE_TEST_SAMPLE = 1  # of each class, the fewest that a protocol has; its outcome isn't read
 
 
-def grid(stream):
-    """(epochs, learning rate), as ties go."""
-    return list(itertools.product(sorted(stream.epochs), sorted(stream.learning_rates)))
+# (epochs, learning rate), as ties go.
+GRID = tuple(itertools.product(EPOCHS, LEARNING_RATES))
 
 
 def name_of(training_name, epochs, rate):
@@ -38,7 +38,7 @@ def measure(stream, training_name, epochs, rate, names, children, places):
     folder = places.runs / "choice" / stream.name / name_of(training_name, epochs, rate)
     folder.parent.mkdir(parents=True, exist_ok=True)
     candidates = candidates_of(names)
-    protocol = training.protocol_of(stream, CHOICE_SEED, children, places, ONE_TEST_SAMPLE)
+    protocol = training.protocol_of(stream, CHOICE_SEED, children, places, tasks=stream.choice_tasks, test=ONE_TEST_SAMPLE)
     changes = {"epochs": epochs, "lr": f"{rate:g}", "validation": VALIDATION}
     training.train(stream, training_name, protocol, CHOICE_SEED, folder, candidates, changes, children, places)
     command = [places.palimpsest, "eval", "--weights", folder, "--split", "validation", "--json"]
@@ -64,11 +64,11 @@ def mean_accuracy(points, texts):
     return sum(point["accuracy"][text] for point in points for text in texts) / (len(points) * len(texts))
 
 
-def decide(stream, points, names):
+def decide(points, names):
     """The rule. points: of the whole grid."""
-    by_schedule = {each: [p for p in points if (p["epochs"], p["lr"]) == each] for each in grid(stream)}
+    by_schedule = {each: [p for p in points if (p["epochs"], p["lr"]) == each] for each in GRID}
     texts = [CLASSIFIERS[name].candidates[0] for name in JUDGES]
-    epochs, rate = max(grid(stream), key=lambda each: mean_accuracy(by_schedule[each], texts))
+    epochs, rate = max(GRID, key=lambda each: mean_accuracy(by_schedule[each], texts))
     chosen = by_schedule[epochs, rate]
     best = {name: max(CLASSIFIERS[name].candidates, key=lambda text: mean_accuracy(chosen, [text])) for name in names}
     accuracy = {name: mean_accuracy(chosen, [text]) for name, text in best.items()}
@@ -87,7 +87,7 @@ def choose(stream, names, jobs, children, places):
     known = read_json(path) or {"stream": stream.name, "seed": CHOICE_SEED, "validation": VALIDATION, "points": {}}
     writing = threading.Lock()
     works = []
-    for epochs, rate in grid(stream):
+    for epochs, rate in GRID:
         for training_name in TRAININGS:
             name = name_of(training_name, epochs, rate)
 
@@ -101,7 +101,7 @@ def choose(stream, names, jobs, children, places):
                 works.append((f"{stream.name}, choice, {name}", work))
     _, failures, left = children.do_all(works, jobs)
     if not failures and not left:
-        write_json(path, {**known, "rule": " ".join(__doc__.split("\n\n")[1].split()), "chosen": decide(stream, list(known["points"].values()), names)})
+        write_json(path, {**known, "rule": " ".join(__doc__.split("\n\n")[1].split()), "chosen": decide(list(known["points"].values()), names)})
     return failures, left
 
 

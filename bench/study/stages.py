@@ -30,16 +30,17 @@ class Run:
         return f"{self.training}{'' if self.part.regime == CHOSEN else '-' + self.part.regime}-seed{self.seed}"
 
 
-FIVE, THREE = (1, 2, 3, 4, 5), (1, 2, 3)
+FIVE, THREE, TWO = (1, 2, 3, 4, 5), (1, 2, 3), (1, 2)
 BOUNDED = ("sequential", "pm-secant", "frozen", "joint")
 PARTS = (
     *(Part(1, stream, tuple(TRAININGS), FIVE) for stream in ("debian-sections-short", "openclipart", "fashion-mnist")),
     *(Part(2, stream, BOUNDED, THREE, best=2) for stream in ("wordnet", "glyphs")),
-    *(Part(3, "debian-sections", PAPER, THREE, regime) for regime in (CHOSEN, "temperature", "passes")),
+    *(Part(3, "debian-sections", PAPER, THREE, regime) for regime in (CHOSEN, "temperature")),
+    Part(3, "debian-sections", PAPER, TWO, "passes"),
     Part(3, "openclipart", PAPER, THREE, "temperature"),
 )
 # The newest merge of these at many values of alpha.
-SWEPT = tuple(Part(1, part.stream, ("lora-m", "pm-secant"), THREE) for part in PARTS if part.stage == 1)
+SWEPT = tuple(Part(1, part.stream, ("lora-m", "pm-secant"), TWO, best=1) for part in PARTS if part.stage == 1)
 
 
 def runs_of(parts):

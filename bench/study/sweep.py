@@ -31,7 +31,7 @@ def measure(run, names, keep, children, places):
     classifiers = kept_classifiers(run.part, chosen, names)
     folder = places.runs / stream.name / name_of(run)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    protocol = training.protocol_of(stream, run.seed, children, places, ONE_TEST_SAMPLE)
+    protocol = training.protocol_of(stream, run.seed, children, places, test=ONE_TEST_SAMPLE)
     changes = {**changes_of(run, chosen), "validation": VALIDATION}
     training.train(stream, run.training, protocol, run.seed, folder, classifiers.values(), changes, children, places)
     curves = {}

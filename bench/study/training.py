@@ -17,12 +17,13 @@ def prepare(stream, children, places):
             children.run(command, places.runs / f"data-{stream.name}.log")
 
 
-def protocol_of(stream, seed, children, places, test=None):
-    """The protocol with the class order of a seed. test: samples of each class, where not the stream's."""
-    path = places.runs / "protocols" / f"{stream.name}-seed{seed}{'' if test is None else f'-test{test}'}.json"
+def protocol_of(stream, seed, children, places, **changes):
+    """The protocol with the class order of a seed. changes: tasks or test, where not the stream's."""
+    suffix = "".join(f"-{name}{value}" for name, value in changes.items())
+    path = places.runs / "protocols" / f"{stream.name}-seed{seed}{suffix}.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        children.run([*PACKER, "protocol", *stream.protocol_arguments(seed, test), "--out", path], path.with_suffix(".log"))
+        children.run([*PACKER, "protocol", *stream.protocol_arguments(seed, **changes), "--out", path], path.with_suffix(".log"))
     return path
 
 
@@ -38,6 +39,7 @@ def settings_of(stream, protocol, seed, folder, classifiers, changes):
         "error-budget": "false",
         "progress": "none",
         "tensorboard": "false",
+        **dict(stream.settings),
         **changes,
     }
 

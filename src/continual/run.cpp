@@ -1,5 +1,6 @@
 #include "palimpsest/continual/run.h"
 
+#include <initializer_list>
 #include <utility>
 
 #include "palimpsest/classifier/classifier.h"
@@ -80,31 +81,44 @@ void measure_cost(TaskPasses& passes, const AdaptedWeights& weights, const Merge
                                      *metrics.rise_measured});
 }
 
-// Over all classes seen, by every classifier of the run.
+// Over all classes seen, by every classifier of the run. after_merge: for which rows of the metrics,
+// those before the merge or those after it; both where the merge changed nothing.
 void evaluate_seen(OpenRun& run, const Task& task, const AdaptedWeights& weights,
-                   std::span<const ClassScores> scores, bool after_merge, TaskMetrics& metrics) {
+                   std::span<const ClassScores> scores, std::initializer_list<bool> after_merge,
+                   TaskMetrics& metrics) {
   const Stopwatch watch;
-  std::vector<EvaluationRow> rows = evaluate(run.session, weights, run.seen(task), scores);
+  const std::vector<EvaluationRow> rows = evaluate(run.session, weights, run.seen(task), scores);
   const double seconds = watch.seconds();
   metrics.seconds_evaluate += seconds;
   metrics.others.resize(rows.size() - 1);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::string& classifier = run.method.classifiers[i]->text();
-    run.session.events.publish(Evaluated{.task = static_cast<int>(task.index),
-                                         .classifier = classifier,
-                                         .is_own = i == 0,
-                                         .after_merge = after_merge,
-                                         .row = rows[i],
-                                         .seconds = seconds});
-    if (i == 0) {
-      metrics.classifier = classifier;
-      (after_merge ? metrics.after_merge : metrics.before_merge) = std::move(rows[i]);
-    } else {
-      ClassifierRows& other = metrics.others[i - 1];
-      other.classifier = classifier;
-      (after_merge ? other.after_merge : other.before_merge) = std::move(rows[i]);
+  for (const bool after : after_merge) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::string& classifier = run.method.classifiers[i]->text();
+      run.session.events.publish(Evaluated{.task = static_cast<int>(task.index),
+                                           .classifier = classifier,
+                                           .is_own = i == 0,
+                                           .after_merge = after,
+                                           .row = rows[i],
+                                           .seconds = seconds});
+      if (i == 0) {
+        metrics.classifier = classifier;
+        (after ? metrics.after_merge : metrics.before_merge) = rows[i];
+      } else {
+        ClassifierRows& other = metrics.others[i - 1];
+        other.classifier = classifier;
+        (after ? other.after_merge : other.before_merge) = rows[i];
+      }
     }
   }
+}
+
+// By classifiers that take the task in at theta_t*, as if it were not merged.
+void evaluate_before_merge(OpenRun& run, TaskPasses& passes, const AdaptedWeights& trained,
+                           const ClassesSeen& seen, TaskMetrics& metrics) {
+  std::vector<ClassScores> scores;
+  for (const auto& classifier : run.method.classifiers)
+    scores.push_back(classifier->scores_before_merge(passes, trained, seen, run.state.memory));
+  evaluate_seen(run, passes.task(), trained, scores, {false}, metrics);
 }
 
 void add_rows(const TaskMetrics& metrics, StreamState& state) {
@@ -168,26 +182,27 @@ LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
   const AdaptedWeights trained_weights = add_task_vector(state.merged, trained);
   std::optional<Fisher> fisher =
       measure(method, passes, state.merged, trained_weights, trained, metrics);
-  std::vector<ClassScores> scores;
-  for (const auto& classifier : method.classifiers)
-    scores.push_back(classifier->scores_before_merge(passes, trained_weights, seen, state.memory));
-  evaluate_seen(run, task, trained_weights, scores, /*after_merge=*/false, metrics);
 
   const Stopwatch watch;
   merged = merge_on_root(session, method, state, trained, trained_weights, std::move(fisher),
                          metrics.loss_merged_before - metrics.loss_trained);
   metrics.seconds_merge = watch.seconds();
+  const bool is_changed = merged.weights != trained_weights;
+  if (is_changed) evaluate_before_merge(run, passes, trained_weights, seen, metrics);
   state.merged = merged.weights;
   state.merged_hash = merged.weights_hash;
   // measure_cost reads its loss from them.
   if (method.takes_features()) passes.features(state.merged);
   measure_cost(passes, trained_weights, merged, trained, metrics);
-  scores.clear();
+  std::vector<ClassScores> scores;
   for (const auto& classifier : method.classifiers) {
     classifier->learn(passes, state.merged, seen, state.memory);
     scores.push_back(classifier->scores(state.memory, seen, session.device()));
   }
-  evaluate_seen(run, task, state.merged, scores, /*after_merge=*/true, metrics);
+  if (is_changed)
+    evaluate_seen(run, task, state.merged, scores, {true}, metrics);
+  else
+    evaluate_seen(run, task, state.merged, scores, {false, true}, metrics);
   ++state.tasks_done;
   return learned;
 }

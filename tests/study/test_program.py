@@ -24,11 +24,12 @@ def study(toy, tmp_path_factory):
     """Choice, runs of two seeds, and a sweep; what they have begun, by name."""
     folder = tmp_path_factory.mktemp("study")
     places = Places(folder / "results", folder / "runs", pathlib.Path(PROGRAM).parents[1])
-    stream = Stream("toy", "toy", toy.path("toy.cfg"), toy.path("pack.h5"), toy.path("backbone"), (), 4, 2, 20, 8, (2,), (1e-2,))
+    stream = Stream("toy", "toy", toy.path("toy.cfg"), toy.path("pack.h5"), toy.path("backbone"), (), tasks=4, classes_per_task=2, train=20, test=8, choice_tasks=3)
     parts = (Part(1, "toy", TRAININGS, (1, 2)), Part(3, "toy", ("sequential",), (1,), "temperature", best=1))
     swept = (Part(1, "toy", ("pm-secant",), (1,)),)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(streams.STREAMS, "toy", stream)
+        patch.setattr(choice, "GRID", ((2, 1e-2),))
         for module in (stages, results, stream_tables, questions):
             patch.setattr(module, "PARTS", parts)
         for module in (results, questions):
