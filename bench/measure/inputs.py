@@ -160,8 +160,8 @@ def make_pixels(path, side, classes, train, test):
 
 def pack_modules(name):
     """A module of palimpsest-pack."""
-    sys.path.insert(0, str(ROOT / "tools" / "pack"))
-    return importlib.import_module(f"palimpsest_pack.{name}")
+    sys.path.insert(0, str(ROOT / "tools" / "python"))
+    return importlib.import_module(f"palimpsest.pack.{name}")
 
 
 def make_protocol(path, source, tasks, classes, train, test):

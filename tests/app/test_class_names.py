@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import toy as toy_module
-from palimpsest_pack import pack_file
+from palimpsest.pack import pack_file
 from tiers import quick
 
 NAMES = ["café", "cat", "Straße", "が", "dog", "fox", "hen", "owl"]

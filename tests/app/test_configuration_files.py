@@ -145,7 +145,7 @@ def test_all_programs_have_the_version_of_the_project():
     with open(os.path.join(ROOT, "CMakeLists.txt")) as file:
         version = file.read().split("VERSION ")[2].split()[0]
     assert call(PROGRAM, "--version") == f"palimpsest {version}\n"
-    with open(os.path.join(ROOT, "tools", "pack", "palimpsest_pack", "__init__.py")) as file:  # installed without CMakeLists.txt
-        assert f'WRITER = "palimpsest-pack {version}"' in file.read()
+    with open(os.path.join(ROOT, "tools", "python", "palimpsest", "__init__.py")) as file:  # installed without CMakeLists.txt
+        assert f'__version__ = "{version}"' in file.read()
     with open(os.path.join(ROOT, "CITATION.cff")) as file:
         assert f"\nversion: {version}\n" in file.read()

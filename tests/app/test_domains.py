@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import toy as toy_module
-from palimpsest_pack import pack_file
+from palimpsest.pack import pack_file
 from program import INSPECT, MPIRUN, PROGRAM
 from tiers import quick
 

@@ -7,7 +7,7 @@ import sys
 import h5py
 import numpy as np
 import pytest
-from palimpsest_pack import pack_file
+from palimpsest.pack import pack_file
 from program import ROOT
 from tiers import quick
 from toy import VOCABULARY

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import toy as toy_module
-from palimpsest_pack import pack_file
+from palimpsest.pack import pack_file
 from tiers import quick
 
 POISON = toy_module.VOCABULARY - 1

@@ -16,8 +16,8 @@ import transformers
 from font_support import save_font
 from image_support import noise, save
 from page import ROOT, blocks
-from palimpsest_pack.fonts import PACKAGES
-from palimpsest_pack.wordnet import FILES, NAMES
+from palimpsest.pack.fonts import PACKAGES
+from palimpsest.pack.wordnet import FILES, NAMES
 
 SECTIONS = (
     "admin cli-mono comm database devel doc editors electronics fonts games gnome gnu-r golang graphics haskell httpd interpreters java "

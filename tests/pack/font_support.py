@@ -4,7 +4,7 @@ import pathlib
 import random
 import struct
 
-from palimpsest_pack.glyphs import CHARACTERS
+from palimpsest.pack.glyphs import CHARACTERS
 
 UNITS, CAPITALS = 1000, 700
 

@@ -8,7 +8,7 @@ import tarfile
 
 import h5py
 import numpy as np
-from palimpsest_pack.cli import main  # noqa: F401
+from palimpsest.pack.cli import main  # noqa: F401
 from PIL import Image
 
 

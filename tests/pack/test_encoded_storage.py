@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from flat_jpeg import flat_jpeg
 from image_support import encoded, folder, main, noise, samples, save
-from palimpsest_pack import pack_file
-from palimpsest_pack.jpeg_rule import why_frame_not_decoded
+from palimpsest.pack import pack_file
+from palimpsest.pack.jpeg_rule import why_frame_not_decoded
 from PIL import Image, features
 
 GREY_BLUE = 100, 130, 128  # as Y, Cb, Cr

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from font_support import save_font
 from image_support import counts, main, samples
-from palimpsest_pack import fonts
-from palimpsest_pack.glyphs import CHARACTERS, class_name
+from palimpsest.pack import fonts
+from palimpsest.pack.glyphs import CHARACTERS, class_name
 
 SIZES = ("--train", 3, "--test", 2, "--side", 40)
 NAMES = ["Ash Sans", "Birch", "Cedar", "Douglas", "Elm", "Fir Mono"]

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from image_support import main
-from palimpsest_pack import InputError, backbone, texts
+from palimpsest.pack import InputError, backbone, texts
 from text_support import word_tokenizer
 from tokenizers import Tokenizer, processors
 

@@ -7,8 +7,8 @@ import h5py
 import numpy as np
 import pytest
 from image_support import counts, encoded, folder, idx, main, noise, shard
-from palimpsest_pack import InputError, pack_file
-from palimpsest_pack.names import check_names, note_odd_names, with_bytes
+from palimpsest.pack import InputError, pack_file
+from palimpsest.pack.names import check_names, note_odd_names, with_bytes
 from text_support import token_pack
 
 NFC, NFD = "caf\u00e9", "cafe\u0301"

@@ -12,7 +12,7 @@ import time
 import h5py
 import numpy as np
 import pytest
-from palimpsest_pack import pack_file
+from palimpsest.pack import pack_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 PROGRAM = pathlib.Path(__file__).parents[2] / "tools" / "palimpsest-pack"

@@ -7,9 +7,9 @@ import h5py
 import numpy as np
 import pytest
 from image_support import counts, folder, main, noise, save
-from palimpsest_pack import InputError
-from palimpsest_pack.debian import read_index
-from palimpsest_pack.protocol import class_order
+from palimpsest.pack import InputError
+from palimpsest.pack.debian import read_index
+from palimpsest.pack.protocol import class_order
 from text_support import token_pack, word_tokenizer
 
 TEN = {f"class {number}": (3, 2) for number in range(10)}

@@ -5,7 +5,7 @@ import json
 import h5py
 import pytest
 from image_support import main
-from palimpsest_pack.wordnet import NAMES, definition_of
+from palimpsest.pack.wordnet import NAMES, definition_of
 from text_support import word_tokenizer
 
 WORDS = [f"w{number}" for number in range(200)]

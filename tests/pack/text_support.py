@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
-from palimpsest_pack import pack_file
+from palimpsest.pack import pack_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 PROGRAM = pathlib.Path(__file__).parents[2] / "tools" / "palimpsest-pack"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from palimpsest_pack import pack_file
+from palimpsest.pack import pack_file
 from tiers import quick
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -13,7 +13,7 @@ import safetensors.torch
 import timm
 import torch
 import transformers
-from palimpsest_pack import InputError, backbone, dinov2
+from palimpsest.pack import InputError, backbone, dinov2
 from timm.models import save_for_hf
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

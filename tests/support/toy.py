@@ -15,7 +15,7 @@ import safetensors.torch
 import timm
 import torch
 import transformers
-from palimpsest_pack import pack_file
+from palimpsest.pack import pack_file
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
