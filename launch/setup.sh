@@ -338,6 +338,7 @@ setup_packages
 if $slurm; then setup_slurm; fi
 [[ -x .venv/bin/pip ]] || quietly "making the Python environment .venv" "$python" -m venv .venv
 setup_python launch/requirements.txt
+setup_python launch/requirements-python.txt
 setup_torch
 if $vision || ! $minimal; then setup_python launch/requirements-vision.txt; fi
 if $mpnet; then setup_python launch/requirements-mpnet.txt " (404 MB)" --no-compile; fi
