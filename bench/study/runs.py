@@ -82,7 +82,7 @@ def measure(run, names, keep, children, places):
     folder.parent.mkdir(parents=True, exist_ok=True)
     protocol = training.protocol_of(stream, run.seed, children, places)
     training.train(stream, run.training, protocol, run.seed, folder, classifiers.values(), changes_of(run, chosen), children, places)
-    predictions = folder.with_suffix(".csv")
+    predictions = training.beside(folder, ".csv")
     command = [places.palimpsest, "predict", "--weights", folder, "--split", "test", "--top", 1, "--out", predictions, "--json"]
     training.read_output(command, folder, "predict", children)
     inspected = training.read_output([places.inspect, "--json", folder], folder, "inspect", children)

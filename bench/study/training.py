@@ -51,22 +51,27 @@ def train(stream, training, protocol, seed, folder, classifiers, changes, childr
     configs = ROOT / "configs"
     lines = [f"include = {configs / stream.config}, {configs / 'methods' / method.method}.cfg"]
     lines += [f"{name} = {value}" for name, value in settings.items()]
-    config = folder.with_suffix(".cfg")
+    config = beside(folder, ".cfg")
     write_whole(config, "\n".join(lines) + "\n")
     children.run([places.palimpsest, "train", "--config", config, "--resume", "auto"], log_of(folder), spent=spent_on(folder))
 
 
+def beside(folder, suffix):
+    """A file beside the run folder, whose name may have dots, as that of a learning rate."""
+    return folder.with_name(folder.name + suffix)
+
+
 def log_of(folder):
-    return folder.with_suffix(".log")
+    return beside(folder, ".log")
 
 
 def spent_on(folder):
-    return folder.with_suffix(".seconds")
+    return beside(folder, ".seconds")
 
 
 def read_output(command, folder, name, children):
     """The JSON object that a program prints about a run."""
-    path = folder.with_suffix(f".{name}.json")
+    path = beside(folder, f".{name}.json")
     children.run(command, log_of(folder), path)
     return json.loads(path.read_text())
 

@@ -1,7 +1,7 @@
 """The choice on validation samples, and runs that need it."""
 
 import pytest
-from study import choice, runs
+from study import choice, runs, training
 from study.children import Children, Failed
 from study.classifiers import CLASSIFIERS
 from study.files import Places, write_json
@@ -63,3 +63,8 @@ def test_a_part_keeps_local_heads_and_the_best():
     part = next(part for part in PARTS if part.best == 2)
     chosen = {"ranking": ["gaussian", "local", "ranpac", "ridge"], "classifiers": {name: name for name in CLASSIFIERS}}
     assert list(runs.kept_classifiers(part, chosen, tuple(CLASSIFIERS))) == ["local", "ranpac", "gaussian"]
+
+
+def test_files_of_two_learning_rates_have_different_names(tmp_path):
+    folders = [tmp_path / choice.name_of("sequential", 5, rate) for rate in LEARNING_RATES]
+    assert len({training.log_of(folder) for folder in folders}) == len(folders)
