@@ -48,8 +48,7 @@ def measure(stream, training_name, epochs, rate, names, children, places):
     if len(rows) != len(candidates):
         raise Failed(f"{folder}: expected an evaluation by {candidates}, found {[row['classifier'] for row in rows]}")
     accuracies = {text: row["all"]["accuracy"] for text, row in zip(candidates, rows)}
-    training.remove(folder)
-    return {
+    point = {
         "training": training_name,
         "epochs": epochs,
         "lr": rate,
@@ -58,6 +57,8 @@ def measure(stream, training_name, epochs, rate, names, children, places):
         "seconds": training.seconds_of(folder, inspected),
         **training.origin(inspected),
     }
+    training.remove(folder)
+    return point
 
 
 def mean_accuracy(points, texts):
