@@ -13,10 +13,11 @@ LowRankCovariance low_rank_covariance(const at::Tensor& rows, double rest) {
   const bool is_wide = rows.size(0) < features;
   const at::Tensor products = is_wide ? rows.mm(rows.t()) : rows.t().mm(rows);
   const auto [ascending, vectors] = at::linalg_eigh(products);
-  const at::Tensor values = ascending.clamp_min(0).flip(0), basis = vectors.flip(1);
-  constexpr double kRounding = 1e-12;
-  const std::int64_t count = std::clamp<std::int64_t>(
-      values.gt(values[0].mul(kRounding)).sum().item<std::int64_t>(), 1, kCovarianceRank);
+  constexpr double kRounding = 1e-12;  // of the largest: what is below is zero
+  const at::Tensor is_above = ascending.gt(ascending[-1].mul(kRounding));
+  const at::Tensor values = ascending.mul(is_above).clamp_min(0).flip(0), basis = vectors.flip(1);
+  const std::int64_t count =
+      std::clamp<std::int64_t>(is_above.sum().item<std::int64_t>(), 1, kCovarianceRank);
   const at::Tensor kept = values.narrow(0, 0, count);
   const double dropped = (values.sum() - kept.sum()).clamp_min(0).item<double>();
   const double share = features > count ? dropped / static_cast<double>(features - count) : 0;

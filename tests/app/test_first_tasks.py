@@ -146,7 +146,7 @@ METHODS = {
     "ranpac": ["--perturbation", "none", "--merge", "none", "--classifier", "ridge"],
     "average": ["--perturbation", "none", "--merge", "average"],
     "ewc": ["--perturbation", "none", "--merge", "none", "--penalty", "ewc"],
-    "heads": ["--classifier", "local:refit=2,align=2"],
+    "heads": ["--classifier", "local:refit=2,align=gaussian"],
     "direction": ["--merge", "closed-form:by=direction"],
 }
 
