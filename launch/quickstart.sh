@@ -41,6 +41,7 @@ stage "Data: packed samples, and which classes make which task" run_child --term
 stage "Training over two ranks" run_child launch/mpirun.sh -n 2 build/release/src/palimpsest train \
   --config "configs/$config.cfg" --resume auto
 stage "Result" build/release/tools/palimpsest-inspect "$run"
+stage "Page" run_child .venv/bin/python tools/palimpsest-report "$run"
 
 cat <<TEXT
 

@@ -7,7 +7,8 @@
 # The parts of --all, none of which takes an hour on two cores:
 #   units        C++ units, over 1 to 4 ranks where they communicate; the corpora of the fuzzed parsers; shell scripts
 #   app          the programs as a user runs them (tests/app)
-#   suites       every command of the pages, the packer, parity with other libraries, kills (tests/docs, pack, peer, restart), the study (tests/study)
+#   suites       every command of the pages, the packer, parity with other libraries, kills (tests/docs, pack, peer, restart), the study (tests/study),
+#                the Python package (tests/runs, pages, package)
 #   system       SLURM, a simulated network, set-up without a network and with another torch; what can't be tried on the machine is skipped
 #   sanitizers   palimpsest_core under AddressSanitizer and UndefinedBehaviorSanitizer, palimpsest_comm under ThreadSanitizer
 # What takes hours is in tests/nightly.sh. Python tests of the second tier are marked slow; other programs have ctest's label slow.

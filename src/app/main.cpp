@@ -22,7 +22,6 @@
 #include "palimpsest/merge/merge_rule.h"
 #include "palimpsest/method/settings.h"
 #include "palimpsest/report/json_lines.h"
-#include "palimpsest/report/run_page.h"
 #include "palimpsest/report/tensorboard.h"
 #include "palimpsest/report/terminal.h"
 #include "palimpsest/report/views.h"
@@ -66,7 +65,6 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   std::optional<TerminalReport> terminal;
   std::optional<JsonLinesReport> log;
   std::optional<TensorBoardReport> tensorboard;
-  std::optional<RunPageWriter> page;
   std::optional<Profile> profile;
   if (config.profile) profile.emplace(group, watchdog);
   if (group.rank() == 0) {
@@ -83,11 +81,6 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
       tensorboard.emplace(folder.events_file(), state.accuracy, state.others, is_task_given);
       events.add(*tensorboard);
     }
-    // It reads what the log has written.
-    page.emplace(folder.path(),
-                 KnownSettings{.all = config_json(all_settings(), RunConfig(), true),
-                               .recorded = config_json(all_settings(), RunConfig(), false)});
-    events.add(*page);
     if (profile) profile->open_file(config.out);
   };
   const auto before_task = [&](const Task& task) {

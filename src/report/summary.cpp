@@ -7,7 +7,7 @@
 #include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/metrics/scores.h"
 #include "palimpsest/report/views.h"
-#include "reported_run.h"
+#include "measures.h"
 
 namespace palimpsest {
 namespace {
@@ -70,13 +70,11 @@ std::vector<std::string> share_row(std::string_view name, double share, std::str
   return {std::string(name), percent(share), "%", std::move(meaning)};
 }
 
-// Those that are read from the primary score, indented where only one thing differs from the line
-// above.
+// Indented where only one thing differs from the line above.
 Rows rows_of_measures(const AccuracyMatrix& accuracy) {
   Rows rows;
   std::string above;
   for (const Measure& measure : measures()) {
-    if (measure.is_of_a_score) continue;
     const bool is_variant = !above.empty() && measure.name.starts_with(above + ", ");
     if (!is_variant) above = measure.name;
     const std::optional<double> value = measure_value(measure, accuracy);

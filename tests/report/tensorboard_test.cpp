@@ -3,10 +3,15 @@
 #include "palimpsest/report/tensorboard.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/format/event_file.h"
-#include "small_run.h"
+#include "support/scored_row.h"
 
 namespace palimpsest {
 namespace {
@@ -14,13 +19,23 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-class TensorBoard : public RunsTest {
+class TensorBoard : public testing::Test {
  protected:
-  TensorBoard() : events_(folder_ / "events") { std::filesystem::create_directories(folder_); }
+  TensorBoard()
+      : folder_(testing::TempDir() + "palimpsest_events_" + std::to_string(getpid())),
+        events_(folder_ / "events") {
+    std::filesystem::create_directories(folder_);
+  }
+  ~TensorBoard() override { std::filesystem::remove_all(folder_); }
 
   std::size_t records() const { return record_ends(events_).size(); }
+  static std::string read_text(const std::filesystem::path& file) {
+    std::stringstream text;
+    text << std::ifstream(file).rdbuf();
+    return text.str();
+  }
 
-  std::filesystem::path events_;
+  std::filesystem::path folder_, events_;
 };
 
 Evaluated evaluated(int task, bool after_merge, std::vector<std::int64_t> correct) {
@@ -48,9 +63,10 @@ TEST_F(TensorBoard, ARecordForEachStepAndEachNumberOfATask) {
 }
 
 TEST_F(TensorBoard, AnotherClassifierHasCurvesUnderItsName) {
-  const SmallRun run{.others = {"ridge"}};
-  const StateRecord so_far = make_state(run, 1);
-  TensorBoardReport report(events_, so_far.accuracy, so_far.others);
+  AccuracyMatrix so_far;
+  so_far.add_row(counted({10}, {9}, {10}), counted({10}, {10}, {10}));
+  const std::vector<OtherAccuracy> others = {{"ridge", so_far}};
+  TensorBoardReport report(events_, so_far, others);
   RunStarted started;
   started.tasks = 2;
   report.on(started);
