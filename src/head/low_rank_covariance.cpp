@@ -19,7 +19,7 @@ LowRankCovariance low_rank_covariance(const at::Tensor& rows, double rest) {
   const std::int64_t count =
       std::clamp<std::int64_t>(is_above.sum().item<std::int64_t>(), 1, kCovarianceRank);
   const at::Tensor kept = values.narrow(0, 0, count);
-  const double dropped = (values.sum() - kept.sum()).clamp_min(0).item<double>();
+  const double dropped = values.slice(0, count).sum().item<double>();
   const double share = features > count ? dropped / static_cast<double>(features - count) : 0;
   at::Tensor factor = basis.narrow(1, 0, count).t();
   if (is_wide) factor = directions(factor.mm(rows));
