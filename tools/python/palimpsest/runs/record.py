@@ -38,6 +38,7 @@ class Record:
         self._type = type_name
         self._content_sha256 = content_sha256
         self._kept: Objects | None = None
+        self._is_known = False  # type and version are as expected
 
     def keep(self) -> None:
         """Holds the file open, so that it can be read even when the run has deleted it since. Raises InputError."""
@@ -67,21 +68,27 @@ class Record:
                 f"{self.path}: expected a whole HDF5 file, but it cannot be opened ({error}); it is damaged, cut short, or of another kind"
             ) from None
         try:
-            objects = Objects(self.path, file)
-            found = objects.attribute("/", "palimpsest_type")
-            if found != self._type:
-                raise InputError(f"{self.path}: /@palimpsest_type: expected '{self._type}', found '{found}'")
-            check_version(f"{self.path}: /@palimpsest_version", objects.attribute("/", "palimpsest_version"))
-            content = objects.attribute("/", "content_sha256")
-            if content != self._content_sha256:
-                raise InputError(
-                    f"{self.path}: /@content_sha256: expected {self._content_sha256} (manifest.json), found {content}; "
-                    "the file was replaced: open the run again if it has gone on since, or bring the file back from a copy"
-                )
+            self._check(Objects(self.path, file))
         except BaseException:
             file.close()
             raise
         return file
+
+    def _check(self, objects: "Objects") -> None:
+        """Raises InputError unless the file is what the manifest says, of a type and version that can be read."""
+        content = objects.attribute("/", "content_sha256")
+        if content != self._content_sha256:
+            raise InputError(
+                f"{self.path}: /@content_sha256: expected {self._content_sha256} (manifest.json), found {content}; "
+                "the file was replaced: open the run again if it has gone on since, or bring the file back from a copy"
+            )
+        if self._is_known:
+            return
+        found = objects.attribute("/", "palimpsest_type")
+        if found != self._type:
+            raise InputError(f"{self.path}: /@palimpsest_type: expected '{self._type}', found '{found}'")
+        _ = objects.version
+        self._is_known = True
 
 
 class Objects:
@@ -93,7 +100,7 @@ class Objects:
 
     @property
     def version(self) -> tuple[int, int]:
-        return check_version(self.path, self.attribute("/", "palimpsest_version"))
+        return check_version(f"{self.path}: /@palimpsest_version", self.attribute("/", "palimpsest_version"))
 
     def has(self, name: str) -> bool:
         return name in self.file
@@ -109,13 +116,11 @@ class Objects:
     def attribute(self, name: str, attribute: str) -> Any:
         """A Python number or text."""
         with self._naming(f"{name}@{attribute}"):
-            value = self.file[name].attrs[attribute]
-        return _text(value) if isinstance(value, bytes) else value.item()
+            return _plain(self.file[name].attrs[attribute])
 
     def attributes(self, name: str) -> dict[str, Any]:
         with self._naming(name):
-            found = sorted(self.file[name].attrs)
-        return {attribute: self.attribute(name, attribute) for attribute in found}
+            return {attribute: _plain(value) for attribute, value in self.file[name].attrs.items()}
 
     def array(self, name: str) -> Array:
         """Numbers, in the machine's byte order. The CRC-32C beside them is checked."""
@@ -169,9 +174,12 @@ class Objects:
             ) from None
 
 
-def _text(value: Any) -> str:
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    return text.rstrip("\0")
+def _plain(value: Any) -> Any:
+    return _text(value) if isinstance(value, bytes) else value.item()
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace").rstrip("\0")
 
 
 class Lazy(Mapping[str, Value], Generic[Value]):

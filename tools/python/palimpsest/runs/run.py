@@ -8,6 +8,8 @@ from typing import Any, overload
 import pandas as pd
 
 from ..errors import InputError
+from .adapter import Float32
+from .comparison import compare
 from .evaluations import GIVEN_TASK, Evaluations
 from .files import find_run, newest_snapshot
 from .frames import accuracy_frame, class_frame, matrix
@@ -17,6 +19,7 @@ from .record import Record
 from .state import State
 from .stream_metrics import stream_metrics
 from .task import Task
+from .weights import check_files, merge_again
 
 TASK_INCREMENTAL = "task-incremental"
 
@@ -178,6 +181,25 @@ class Run:
     def log(self) -> pd.DataFrame:
         """metrics.jsonl as it stands now: a row for each event, a column for each of its fields."""
         return read_log(os.path.join(self.folder, "metrics.jsonl"))
+
+    def compare(self, other: "Run") -> pd.DataFrame:
+        """What differs from another run: settings, classes, metrics, hashes of the weights. A row for each, a column for each run; empty where nothing does."""
+        return compare(self, other)
+
+    def weights(self, task: int | None = None) -> dict[str, Float32]:
+        """theta_hat - theta_hat_0 after a task (None: the newest), by module, [out, in] float32.
+
+        Of an earlier task, merged again by its recorded coefficients, and checked by its recorded hash. Raises InputError where they don't suffice.
+        """
+        if self._state is None:
+            raise InputError(f"{self.folder}: expected a run with a finished task, found none")
+        if task is None or self.tasks[task].index == len(self.tasks) - 1:
+            return dict(self._state.weights)
+        return merge_again(self.tasks[: self.tasks[task].index + 1])
+
+    def check(self) -> None:
+        """Reads all of the run's files, and compares them with manifest.json. Raises InputError that names each which is missing or damaged."""
+        check_files(self.folder, self._manifest)
 
     def __iter__(self) -> Iterator[Task]:
         return iter(self.tasks)

@@ -113,6 +113,12 @@ class State:
             return str(objects.attribute("/base", "sha256"))
 
     @cached_property
+    def pack_content_sha256(self) -> str:
+        """Of the pack that the newest tasks learned from."""
+        with self._record.opened() as objects:
+            return str(objects.attribute("/pack", "content_sha256"))
+
+    @cached_property
     def norm(self) -> float | None:
         """Frobenius norm of all weights; None of a frozen backbone."""
         with self._record.opened() as objects:
