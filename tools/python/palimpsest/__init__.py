@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 from .errors import InputError
 
 if TYPE_CHECKING:
-    from .runs import Run
+    from .runs import Run, add_scaled, load_backbone, weights_sha256
     from .runs import open_run as open
 
 __version__ = "0.1.0"
-__all__ = ["InputError", "Run", "__version__", "open"]
+__all__ = ["InputError", "Run", "__version__", "add_scaled", "load_backbone", "open", "weights_sha256"]
 
 # Imported when they are asked for: packing needs no pandas.
-_RUNS = {"open": "open_run", "Run": "Run"}
+_RUNS = {name: name for name in ("Run", "add_scaled", "load_backbone", "weights_sha256")} | {"open": "open_run"}
 
 
 def __getattr__(name: str) -> Any:

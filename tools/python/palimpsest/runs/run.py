@@ -195,7 +195,7 @@ class Run:
             raise InputError(f"{self.folder}: expected a run with a finished task, found none")
         if task is None or self.tasks[task].index == len(self.tasks) - 1:
             return dict(self._state.weights)
-        return merge_again(self.tasks[: self.tasks[task].index + 1])
+        return merge_again(self.tasks[: self.tasks[task].index + 1], self._state.shapes)
 
     def check(self) -> None:
         """Reads all of the run's files, and compares them with manifest.json. Raises InputError that names each which is missing or damaged."""

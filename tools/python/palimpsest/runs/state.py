@@ -1,5 +1,6 @@
 """The newest state of a run: merged weights, and what its parts keep from task to task."""
 
+import math
 from functools import cached_property
 from typing import Any
 
@@ -33,6 +34,12 @@ class State:
     def _modules(self) -> list[str]:
         with self._record.opened() as objects:
             return objects.names("/weights")
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """[out, in] of each adapted module, in the order of their names."""
+        with self._record.opened() as objects:
+            return {module: objects.shape(f"/weights/{module}") for module in self._modules}
 
     def _read_weights(self, module: str) -> Float32:
         with self._record.opened() as objects:
@@ -70,15 +77,9 @@ class State:
             raise InputError(f"{self.path}: expected one curvature, found {', '.join(names)}: read the wanted one from .memory")
 
         def read(module: str) -> NDArray[np.float64]:
-            first = 0
-            with self._record.opened() as objects:
-                shapes = {name: objects.shape(f"/weights/{name}") for name in self._modules}
-            for name, shape in shapes.items():
-                if name == module:
-                    break
-                first += int(np.prod(shape))
-            size = int(np.prod(shapes[module]))
-            return self.memory[names[0]][first : first + size].reshape(shapes[module])
+            shapes = self.shapes
+            first = sum(math.prod(shapes[name]) for name in self._modules[: self._modules.index(module)])
+            return self.memory[names[0]][first : first + math.prod(shapes[module])].reshape(shapes[module])
 
         return Lazy(lambda: self._modules if names else [], read, f"{which.upper()} of modules")
 

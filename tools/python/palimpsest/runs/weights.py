@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -14,29 +14,27 @@ from .task import Task
 BLOCK = 1 << 22  # bytes read at once
 
 
-def merge_again(tasks: Sequence[Task]) -> dict[str, Float32]:
+def merge_again(tasks: Sequence[Task], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Float32]:
     """theta_hat - theta_hat_0 after the last of these tasks, by module, from the recorded coefficients alone; its hash is the recorded one.
 
-    Raises InputError where a merge rule's coefficients don't say what it did.
+    shapes: of all adapted modules. Raises InputError where a merge rule's coefficients don't say what it did.
     """
-    weights: dict[str, Float32] = {}
+    weights: dict[str, Float32] = {module: np.zeros(shape, np.float32) for module, shape in shapes.items()}
     for task in tasks:
-        deltas = task.delta
-        if not deltas:
-            continue  # no factor learned: it adds nothing
-        coefficients = task.merge.coefficients
-        if len(coefficients) not in (1, len(deltas)):
+        deltas = task.delta  # empty where no factor learned: it adds nothing
+        coefficients = task.merge.coefficients.tolist()
+        if len(set(coefficients)) == 1:
+            coefficients = coefficients[:1] * len(deltas)
+        if len(coefficients) != len(deltas):
             raise InputError(_needs_the_tools(task))
-        for i, (module, delta) in enumerate(deltas.items()):
-            before = weights.get(module)
-            alpha = float(coefficients[0 if len(coefficients) == 1 else i])
-            weights[module] = add_scaled(np.zeros_like(delta) if before is None else before, alpha, delta)
-    if weights and weights_sha256(weights) != tasks[-1].merge.weights_after:
+        for alpha, (module, delta) in zip(coefficients, deltas.items(), strict=True):
+            weights[module] = add_scaled(weights[module], alpha, delta)
+    if weights_sha256(weights) != tasks[-1].merge.weights_after:
         raise InputError(_needs_the_tools(tasks[-1]))
     return weights
 
 
-def weights_sha256(weights: dict[str, Float32]) -> str:
+def weights_sha256(weights: Mapping[str, Float32]) -> str:
     """Of all modules in byte order of their names, each row-major: what records call weights_before and weights_after."""
     digest = hashlib.sha256()
     for module in sorted(weights, key=str.encode):
