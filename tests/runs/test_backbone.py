@@ -55,11 +55,11 @@ def make_vision_backbone(family, folder):
     return folder
 
 
-def open_exported(folder):
+def open_model(folder):
     with open(os.path.join(folder, "config.json")) as file:
         is_timm = "architecture" in json.load(file)
     if is_timm:
-        model = timm.create_model(f"local-dir:{folder}", pretrained=True)
+        model = timm.create_model(f"local-dir:{folder}", pretrained=True, img_size=32)
         model.reset_classifier(0)
         return model
     return transformers.AutoModel.from_pretrained(folder)
@@ -72,13 +72,13 @@ def test_it_is_the_exported_model(family, task, make, tmp_path):
     folder = make(family)
     run = palimpsest.open(folder)
     model = palimpsest.load_backbone(run, task)
-    expected = open_exported(export(folder, tmp_path / "model", *([] if task is None else ["--task", task + 1]))).state_dict()
+    expected = open_model(export(folder, tmp_path / "model", *([] if task is None else ["--task", task + 1]))).state_dict()
     found = model.state_dict()
     assert found.keys() == expected.keys() and not model.training
     # transformers makes poolers anew where a checkpoint has none.
     compared = [name for name in found if not name.startswith("pooler.")]
     assert [name for name in compared if not torch.equal(found[name], expected[name])] == []
-    pretrained = open_exported(run.started["config"]["backbone"]).state_dict()
+    pretrained = open_model(run.started["config"]["backbone"]).state_dict()
     changed = {name for name in compared if not torch.equal(found[name], pretrained[name])}
     assert changed == {name for module in run.state.weights for name in find_place(module, found).parameters}
 
