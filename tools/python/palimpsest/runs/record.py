@@ -103,10 +103,12 @@ class Objects:
         return check_version(f"{self.path}: /@palimpsest_version", self.attribute("/", "palimpsest_version"))
 
     def has(self, name: str) -> bool:
-        return name in self.file
+        with self._naming(name):
+            return name in self.file
 
     def has_attribute(self, name: str, attribute: str) -> bool:
-        return name in self.file and attribute in self.file[name].attrs
+        with self._naming(name):
+            return name in self.file and attribute in self.file[name].attrs
 
     def names(self, group: str) -> list[str]:
         """Of what is in a group, in byte order; none where there is no such group."""
