@@ -32,6 +32,11 @@ def several(text):
     return value
 
 
+def sizes(text):
+    """Numbers of classes, separated by commas."""
+    return [several(part) for part in text.split(",")]
+
+
 def path(text):
     """A path; ~ at its beginning is the home folder, which a shell leaves alone after = and in quotes."""
     if not text:

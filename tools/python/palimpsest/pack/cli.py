@@ -6,11 +6,15 @@ import sys
 
 import numpy as np
 
-from . import InputError, backbone, debian, fonts, glyphs, protocol, texts, wordnet
-from .arguments import count, natural, path, several, title
+from . import InputError, backbone, debian, fonts, glyphs, protocol, wordnet
+from .arguments import count, natural, path, several, sizes, title
 from .images import command
 from .names import note_odd_names
-from .pack_file import TEST, TRAIN, read_pack, read_sample, write_pack
+from .pack_file import TEST, TRAIN, read_pack, read_sample
+from .texts import command as texts
+from .texts.command import add_tokenizer_options
+from .texts.make import Request
+from .texts.tokenizer import load_tokenizer
 
 DESCRIPTION = """\
 Makes what `palimpsest train` reads: a backbone as a plain folder, a pack with all samples of a
@@ -54,20 +58,24 @@ of their names. Fonts and characters left out are named or counted in notes.
 Example: palimpsest-pack glyphs --out data/glyphs.h5"""
 PROTOCOL = """\
 Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and assigns them to tasks. Another seed
-gives another order of the same classes. Classes with too few samples are left out; too few classes
+gives another order of the same classes; --order takes one from a file, or draws it with numpy. Tasks have --classes-per-task
+classes each, or --base in the first and --increment in each of the others. Classes with too few samples are left out; too few classes
 give fewer tasks; classes and samples that no task uses are named or counted in notes. With
 --domains, classes are named DOMAIN/LABEL, and every domain is a task with the labels that all have:
 for train --scenario domain-incremental.
 
-Example: palimpsest-pack protocol --pack data/debian-sections.h5 --name mine --seed 2 --out data/mine.json"""
+Examples:
+  palimpsest-pack protocol --pack data/debian-sections.h5 --name mine --seed 2 --out data/mine.json
+  palimpsest-pack protocol --pack data/debian-sections.h5 --name mine --base 16 --increment 4 --out data/mine.json"""
 SHOW = """\
 Reads a pack, checks every sample's CRC-32C and the content hash, and prints what is in it. Exit
 code 3 when it is damaged.
 
 Example: palimpsest-pack show data/debian-sections.h5 --sample 0 --tokenizer data/minilm"""
+MOST_LISTED = 1000  # classes of a pack that are printed
 EXIT_CODES = """\
 Exit codes: 0 done, 1 failed, 2 usage, 3 bad input. Stopped by SIGINT, SIGTERM or SIGHUP: 130, 143 or
-129, and nothing half-written stays; of images 85, where the same command continues with what is saved."""
+129, and nothing half-written stays; of images and texts 85, where the same command continues with what is saved."""
 
 
 def _parser():
@@ -106,7 +114,7 @@ def _parser():
     )
 
     sub = verb("debian", "pack the package index of this system", DEBIAN, _debian)
-    _add_text_options(sub)
+    add_tokenizer_options(sub)
     sub.add_argument(
         "--sections",
         type=count,
@@ -120,7 +128,7 @@ def _parser():
     )
 
     sub = verb("wordnet", "pack WordNet's glosses", WORDNET, _wordnet)
-    _add_text_options(sub)
+    add_tokenizer_options(sub)
     sub.add_argument("--train", type=count, default=100, help="training texts of each class (100)")
     sub.add_argument("--test", type=count, default=50, help="test texts of each class (50)")
     sub.add_argument(
@@ -147,12 +155,24 @@ def _parser():
     sub = verb("images", "pack images from folders, CSV, CIFAR, IDX or tar", command.DESCRIPTION, _images)
     command.add_options(sub)
 
+    sub = verb("texts", "pack texts from CSV, JSON Lines, Parquet or a saved data set", texts.DESCRIPTION, _texts)
+    texts.add_options(sub)
+
     sub = verb("protocol", "assign a pack's classes to tasks", PROTOCOL, _protocol)
     sub.add_argument("--pack", required=True, type=path, metavar="PACK", help="whose classes they are (required)")
     sub.add_argument("--name", required=True, type=title, help="the protocol's name, as reports show it (required)")
     sub.add_argument("--out", required=True, type=path, metavar="JSON", help="the protocol to write (required)")
-    sub.add_argument("--tasks", type=count, default=6, help="at most so many (6)")
-    sub.add_argument("--classes-per-task", type=several, default=6, help="of each task, 2 or more (6)")
+    sub.add_argument("--tasks", type=count, help="at most so many (6, or with --base as many as there are classes for)")
+    sub.add_argument("--classes-per-task", type=sizes, metavar="N", help="of each task, 2 or more; or N,N,... for each task its own number (6)")
+    sub.add_argument("--base", type=several, metavar="N", help="classes of the first task, where it has another number than --increment")
+    sub.add_argument("--increment", type=several, metavar="N", help="classes of each task after the first, with --base")
+    sub.add_argument(
+        "--order",
+        type=path,
+        metavar="FILE",
+        help="a file with all classes in their order, one a line; or numpy:SEED, the pack's order shuffled by numpy's Generator(PCG64(SEED)), "
+        "as SplitLoRA's code shuffles it (by hashes)",
+    )
     sub.add_argument(
         "--domains", action="store_true", help="a task for each domain, whatever --tasks and --classes-per-task"
     )
@@ -176,20 +196,6 @@ def _parser():
     return parser
 
 
-def _add_text_options(sub):
-    sub.add_argument(
-        "--tokenizer", required=True, type=path, metavar="PATH", help="a tokenizer.json, or a folder with one (required)"
-    )
-    sub.add_argument("--out", required=True, type=path, metavar="PACK", help="the pack to write (required)")
-    sub.add_argument(
-        "--max-tokens",
-        type=count,
-        metavar="N",
-        help="longer texts are cut to so many tokens, special ones included (128, or what the model's config.json beside "
-        "the tokenizer takes, where that is less)",
-    )
-
-
 def _backbone(options):
     digests = backbone.write_backbone(options.name, options.out, options.dialect)
     for file, digest in digests.items():
@@ -197,26 +203,20 @@ def _backbone(options):
 
 
 def _debian(options):
-    tokenizer = texts.load_tokenizer(options.tokenizer, options.max_tokens)
-    pack = debian.make_pack(
-        debian.read_index(options.index), tokenizer, options.sections, options.train, options.test
-    )
-    digest = write_pack(options.out, pack)
-    _print_pack(options.out, pack.index(), digest)
+    request = Request(options.out, load_tokenizer(options.tokenizer, options.max_length))
+    made = debian.make_pack(request, debian.read_index(options.index), options.sections, options.train, options.test)
+    _print_pack(options.out, *made)
 
 
 def _wordnet(options):
-    tokenizer = texts.load_tokenizer(options.tokenizer, options.max_tokens)
-    pack = wordnet.make_pack(
-        wordnet.read_database(options.folder),
-        tokenizer,
-        options.train,
-        options.test,
-        options.minimum_per_class,
-        options.examples,
-    )
-    digest = write_pack(options.out, pack)
-    _print_pack(options.out, pack.index(), digest)
+    request = Request(options.out, load_tokenizer(options.tokenizer, options.max_length))
+    database = wordnet.read_database(options.folder)
+    made = wordnet.make_pack(request, database, options.train, options.test, options.minimum_per_class, options.examples)
+    _print_pack(options.out, *made)
+
+
+def _texts(options):
+    _print_pack(options.out, *texts.make(options))
 
 
 def _glyphs(options):
@@ -231,17 +231,38 @@ def _images(options):
 def _protocol(options):
     pack, digest = read_pack(options.pack)
     note_odd_names(pack.classes)
-    samples = options.train, options.test, options.seed
+    samples = options.train, options.test
     if options.domains:
-        made = protocol.make_domain_protocol(pack, digest, options.name, *samples)
+        _expect_none(options, "--domains", "base", "increment", "order")
+        made = protocol.make_domain_protocol(pack, digest, options.name, *samples, options.seed)
     else:
-        made = protocol.make_protocol(
-            pack, digest, options.name, options.tasks, options.classes_per_task, *samples
-        )
+        order = protocol.choose_order(options.order, pack.classes, options.seed)
+        made = protocol.make_protocol(pack, digest, options.name, _sizes_of_tasks(options, len(pack.classes)), *samples, order)
     protocol.write_protocol(options.out, made)
     print(f"{options.out}: {made['name']}, order by {made['order']}")
     for task in made["tasks"]:
         print(f"  {task['name']}: {', '.join(task['classes'])}")
+
+
+def _sizes_of_tasks(options, classes):
+    """Classes of each task, as the options say."""
+    if (options.base is None) != (options.increment is None):
+        raise InputError("--base, --increment: expected both or none: the classes of the first task, and those of each of the others")
+    if options.base is not None:
+        _expect_none(options, "--base and --increment", "classes_per_task")
+        return protocol.with_base(classes, options.base, options.increment, options.tasks)
+    each = options.classes_per_task or [6]
+    if len(each) == 1:
+        return each * (options.tasks or 6)
+    if options.tasks not in (None, len(each)):
+        raise InputError(f"--tasks: expected {len(each)}, as --classes-per-task has numbers, or no --tasks, found {options.tasks}")
+    return each
+
+
+def _expect_none(options, other, *names):
+    for name in names:
+        if getattr(options, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')}: expected without {other}. Leave one of them out")
 
 
 def _show(options):
@@ -255,10 +276,13 @@ def _show(options):
 
 
 def _print_pack(path, pack, digest):
-    width = max(16, *(len(name) + 1 for name in pack.classes))
+    listed = pack.classes[:MOST_LISTED]
+    width = max(16, *(len(name) + 1 for name in listed))
     print(f"  {'class':<{width}}{'train':>8}{'test':>8}")
-    for name, row in zip(pack.classes, pack.counts()):
+    for name, row in zip(listed, pack.counts()):
         print(f"  {name:<{width}}{row[TRAIN]:>8}{row[TEST]:>8}")
+    if len(listed) < len(pack.classes):
+        print(f"  ... and {len(pack.classes) - len(listed)} more classes")
     print(
         f"{path}: {len(pack.labels)} samples of {len(pack.classes)} classes; {_sizes(pack)}\n"
         f"content hash {digest}"
@@ -293,7 +317,7 @@ def _print_sample(pack, options):
     ids = np.frombuffer(data, dtype="<i4").tolist()
     print(f"{head} {' '.join(map(str, ids))}")
     if options.tokenizer:
-        print(f"  {texts.load_tokenizer(options.tokenizer).decode(ids)}")
+        print(f"  {load_tokenizer(options.tokenizer).decode(ids)}")
 
 
 def main(arguments):

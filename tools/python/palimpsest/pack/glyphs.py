@@ -16,7 +16,7 @@ from . import InputError, fonts
 from .notes import note
 from .pack_file import TEST, TRAIN, PackIndex, offsets_of, write_samples
 from .pack_hash import crc32c
-from .texts import sha256
+from .pack_hash import sha256
 
 CHARACTERS = fonts.LETTERS + "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~" + "\u00c6\u00e6\u00df\u00a3\u00a7\u00a9"
 MOST_NAMED = 8  # in a note

@@ -99,7 +99,10 @@ class Pack:
 
 def offsets_of(sizes):
     """Where samples of these sizes begin and end, one after another: [n + 1]."""
-    return np.concatenate([[0], np.cumsum(np.fromiter(sizes, dtype="<i8"))]).astype("<i8")
+    sizes = sizes if isinstance(sizes, np.ndarray) else np.fromiter(sizes, dtype="<i8")
+    offsets = np.zeros(len(sizes) + 1, dtype="<i8")
+    np.cumsum(sizes, out=offsets[1:])
+    return offsets
 
 
 def write_pack(path, pack):

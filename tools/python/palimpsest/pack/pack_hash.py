@@ -13,6 +13,11 @@ def crc32c(data):
     return google_crc32c.value(bytes(data))
 
 
+def sha256(text: str) -> str:
+    """SHA-256 of a text in UTF-8, in hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 class ContentHash:
     """SHA-256 of objects given in byte order of their paths: path, type, dimensions and bytes."""
 

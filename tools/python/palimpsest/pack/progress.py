@@ -22,7 +22,11 @@ class Progress:
             print(f"\r{self._line()}", file=self._stream, flush=True)
 
     def step(self):
-        self._done += 1
+        self.move(self._done + 1)
+
+    def move(self, done):
+        """Says that so many are done, where a report is due."""
+        self._done = done
         now = time.monotonic()
         if now - self._reported >= (ON_TERMINAL if self._terminal else ELSEWHERE):
             self._reported = now

@@ -41,7 +41,7 @@ def _classes_of(samples):
             f"{with_bytes(str(changed[0]))} as {plain[changed[0]]!r}"
         )
     labels = set(plain.values())
-    _check_decimals(labels)
+    check_decimals(labels)
     for label, count in counts.items():
         if plain[label].casefold() in MISSING:
             note(f"the label {label!r} of {count} images reads like a missing one; it is a class of that name")
@@ -64,7 +64,7 @@ def _refuse_negative(samples):
             )
 
 
-def _check_decimals(labels):
+def check_decimals(labels):
     """Refuses 1 beside 1.0, and notes numbers with a point: so some programs write whole numbers where some are missing."""
     decimals = sorted(label for label in labels if re.fullmatch(r"[+-]?[0-9]{1,18}\.[0-9]*", label))
     for label in decimals:

@@ -1,19 +1,16 @@
 """OUT.partial/: the images stored so far, so that an interrupted call continues where it stopped."""
 
-import fcntl
 import hashlib
 import json
 import os
 import pathlib
-import shutil
 import typing
 
 import PIL
 
 from .. import InputError
-from ..notes import note
 from ..pack_hash import crc32c
-from ..stop import Stopped
+from ..partial_folder import PartialFolder
 
 
 class Entry(typing.NamedTuple):
@@ -28,49 +25,25 @@ class Entry(typing.NamedTuple):
     remarks: list  # what a note counts of it
 
 
-class Partial:
-    """A journal with one line a sample, in order, and a file with the bytes of all of them.
+class Partial(PartialFolder):
+    """A journal with one line a sample, in order, and a file with the bytes of all of them."""
 
-    The folder goes when the block has called done(), or stored nothing; else it stays for the next call.
-    """
+    def __init__(self, out: str | pathlib.Path) -> None:
+        super().__init__(out)
+        self._size = 0
+        self._results: int | None = None  # how many there are, once open() has counted them
+        self._journal: typing.BinaryIO | None = None
+        self._bytes: typing.BinaryIO | None = None
 
-    def __init__(self, out):
-        out = pathlib.Path(out)
-        self.folder = out.with_name(out.name + ".partial")
-        self._size, self._done = 0, False
-        self._results = None  # how many there are, once open() has counted them
-        self._journal = self._bytes = None
-
-    def __enter__(self):
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = open(self.folder / "lock", "w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            raise InputError(
-                f"{self.folder}: expected no other call that writes this pack, found one. Wait for it, or take another "
-                "--out"
-            ) from None
-        return self
-
-    def __exit__(self, _, error, __):
+    def close_files(self) -> None:
         for file in (self._journal, self._bytes):
             if file:
                 file.close()
-        if self._done or self._results == 0 or not (self.folder / "key").exists():
-            shutil.rmtree(self.folder)
-        else:
-            images = "the images of an earlier call" if self._results is None else f"{self._results} images"
-            stays = f"{images} stay in {self.folder}; the same command continues there"
-            if isinstance(error, Stopped):
-                error.saved = stays
-            else:
-                note(stays)
-        self._lock.close()
 
-    def done(self):
-        self._done = True
+    def what_stays(self) -> str | None:
+        if self._results == 0 or not (self.folder / "key").exists():
+            return None
+        return "the images of an earlier call" if self._results is None else f"{self._results} images"
 
     def open(self, samples, storage):
         """The results of an earlier call for the same files: of each sample an Entry, or why it was refused."""

@@ -1,0 +1,9 @@
+"""Types of arrays."""
+
+import typing
+
+import numpy as np
+import numpy.typing as npt
+
+Ints: typing.TypeAlias = npt.NDArray[np.integer[typing.Any]]
+Bools: typing.TypeAlias = npt.NDArray[np.bool_]
