@@ -75,7 +75,7 @@ def test_it_is_the_exported_model(family, task, make, tmp_path):
     expected = open_model(export(folder, tmp_path / "model", *([] if task is None else ["--task", task + 1]))).state_dict()
     found = model.state_dict()
     assert found.keys() == expected.keys() and not model.training
-    # transformers makes poolers anew where a checkpoint has none.
+    # transformers initialises a pooler where a checkpoint has none.
     compared = [name for name in found if not name.startswith("pooler.")]
     assert [name for name in compared if not torch.equal(found[name], expected[name])] == []
     pretrained = open_model(run.started["config"]["backbone"]).state_dict()

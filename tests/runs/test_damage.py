@@ -146,7 +146,7 @@ def test_what_is_no_run(golden, tmp_path):
         palimpsest.open(tmp_path)
 
 
-def test_lines_of_the_log_that_are_damaged_are_told(golden):
+def test_damaged_lines_of_the_log_are_listed(golden):
     path = golden / "metrics.jsonl"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join([lines[0], "{broken\n", "3\n", *lines[1:], '{"event": "being wri']))
@@ -178,7 +178,7 @@ def test_names_that_are_not_there_are_refused_with_those_that_are(golden):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts /proc/self/fd")
-def test_one_file_is_held_open_and_freed_with_the_run(golden):
+def test_one_file_stays_open_until_the_run_is_freed(golden):
     def open_files():
         return [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
 

@@ -1,4 +1,4 @@
-"""Runs of every kind: several classifiers, scenarios, merge rules, no adapter, and those that go on while they are open."""
+"""Runs of every kind: several classifiers, scenarios, merge rules, no adapter, and those that are continued while they are open."""
 
 import json
 import os
@@ -90,7 +90,7 @@ def test_what_coefficients_do_not_give_is_refused(make):
             run.weights(2)
 
 
-def test_a_run_that_goes_on_is_seen_by_refresh(toy):
+def test_a_run_that_is_continued_is_seen_by_refresh(toy):
     folder = toy.path("runs", "growing")
     toy.run("--tasks", 2, out="growing")
     before = palimpsest.open(folder)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["InputError", "Run", "__version__", "add_scaled", "load_backbone", "open", "weights_sha256"]
 
-# Imported when they are asked for: packing needs no pandas.
+# Imported when they are first used: packing needs no pandas.
 _RUNS = {name: name for name in ("Run", "add_scaled", "load_backbone", "weights_sha256")} | {"open": "open_run"}
 
 

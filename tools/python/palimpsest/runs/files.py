@@ -36,7 +36,7 @@ def _what_is_there(folder: str) -> str:
 
 
 def newest_snapshot(folder: str) -> tuple[Manifest, State | None]:
-    """The manifest and its newest state, which is held open: a run that goes on deletes it. Raises InputError."""
+    """The manifest and its newest state, which is left open: a run that continues deletes it. Raises InputError."""
     manifest = read_manifest(folder) or EMPTY
     for attempt in range(ATTEMPTS):
         if manifest.tasks_done == 0:

@@ -1,4 +1,4 @@
-"""metrics.jsonl: what a run told while it went on."""
+"""metrics.jsonl: what a run reported during training."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pandas as pd
 def read_log(path: str) -> pd.DataFrame:
     """A row for each event, a column for each of its fields; `time` in UTC. Without events where the file is missing.
 
-    Lines that are no JSON objects are left out with a warning that numbers them, but for a last one that is still being written.
+    Lines that are no JSON objects are left out with a warning that numbers them, except for a last one that is still being written.
     """
     if not os.path.exists(path):
         return pd.DataFrame({"event": pd.Series(dtype=str), "time": pd.Series(dtype="datetime64[ns, UTC]")})

@@ -28,7 +28,7 @@ def check_version(place: str, version: object) -> tuple[int, int]:
 
 
 class Record:
-    """A file of a run. It is opened for every look into it, unless `keep` was called, which holds it open.
+    """A file of a run. It is opened each time that something is read, unless `keep` was called, which leaves it open.
 
     content_sha256: what manifest.json says of it; the file must say the same whenever it is opened.
     """
@@ -41,7 +41,7 @@ class Record:
         self._is_known = False  # type and version are as expected
 
     def keep(self) -> None:
-        """Holds the file open, so that it can be read even when the run has deleted it since. Raises InputError."""
+        """Leaves the file open, so that it can be read even after the run has deleted it. Raises InputError."""
         self._kept = Objects(self.path, self._open())
 
     @contextlib.contextmanager
@@ -59,7 +59,7 @@ class Record:
     def _open(self) -> h5py.File:
         if not os.path.exists(self.path):
             raise InputError(
-                f"{self.path}: expected a file of the run, found nothing there; bring it back from a copy, or open the run again if it has gone on"
+                f"{self.path}: expected a file of the run, found nothing there; bring it back from a copy, or open the run again if it has been continued"
             )
         try:
             file = h5py.File(self.path, "r", locking=False)
@@ -80,7 +80,7 @@ class Record:
         if content != self._content_sha256:
             raise InputError(
                 f"{self.path}: /@content_sha256: expected {self._content_sha256} (manifest.json), found {content}; "
-                "the file was replaced: open the run again if it has gone on since, or bring the file back from a copy"
+                "the file was replaced: open the run again if it has been continued since, or bring the file back from a copy"
             )
         if self._is_known:
             return
@@ -185,7 +185,7 @@ def _text(value: bytes) -> str:
 
 
 class Lazy(Mapping[str, Value], Generic[Value]):
-    """A mapping whose values are read when they are asked for; nothing is kept."""
+    """A mapping whose values are read each time that they are used; nothing is kept."""
 
     def __init__(self, names: Callable[[], list[str]], read: Callable[[str], Value], what: str) -> None:
         self._find_names = names

@@ -1,4 +1,4 @@
-"""A run folder as it stands when it is opened."""
+"""A run folder as it is when it is opened."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ TASK_INCREMENTAL = "task-incremental"
 def open_run(folder: str | os.PathLike[str]) -> "Run":
     """Opens a run folder, finished or not. Raises InputError where it is none, or its newest commit is damaged.
 
-    Only manifest.json and the head of the newest state are read. Everything else is read when it is asked for; the checksum of each array is checked then.
+    Only manifest.json and the head of the newest state are read. Everything else is read when it is used; the checksum of each array is checked then.
     """
     return Run(folder)
 
@@ -78,7 +78,7 @@ class Run:
         return Task(Record(os.path.join(self.folder, *name.split("/")), "task", self._manifest.files[name].content_sha256), index)
 
     def refresh(self) -> "Run":
-        """The run as it stands now; this one stays as it is."""
+        """The run as it is now; this one stays as it is."""
         return Run(self.folder)
 
     @property
@@ -179,7 +179,7 @@ class Run:
 
     @property
     def log(self) -> pd.DataFrame:
-        """metrics.jsonl as it stands now: a row for each event, a column for each of its fields."""
+        """metrics.jsonl as it is now: a row for each event, a column for each of its fields."""
         return read_log(os.path.join(self.folder, "metrics.jsonl"))
 
     def compare(self, other: "Run") -> pd.DataFrame:

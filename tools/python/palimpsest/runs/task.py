@@ -74,7 +74,7 @@ class Fisher(Mapping[str, Float32]):
 
 
 class Task:
-    """One finished task of a run, counted from 0. Nothing is read before it is asked for; arrays are read anew each time.
+    """One finished task of a run, counted from 0. Everything is read when it is used; arrays are read again each time.
 
     Every property raises InputError that names file and object where the record is missing or damaged.
     """
@@ -141,7 +141,7 @@ class Task:
 
     @property
     def delta(self) -> Lazy[Float32]:
-        """The task vector by module, [out, in] float32, made of the factors when it is asked for."""
+        """The task vector by module, [out, in] float32, made of the factors when it is read."""
         return Lazy(lambda: self._modules, lambda module: self._read_lora(module).delta(), "task vectors")
 
     @cached_property
