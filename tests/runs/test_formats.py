@@ -16,6 +16,7 @@ def flat(weights):
 def test_its_numbers_are_those_of_inspect(golden_of_version, inspect, assert_metrics):
     run, shown = palimpsest.open(golden_of_version), inspect(golden_of_version)
     assert_metrics(shown, run)
+    run.check()
     assert run.config == shown["config"] and run.started == shown["run"] and run.alphas.tolist() == shown["alphas"]
     last = run.by_class().query("after_task == 1")
     assert last[["task", "class", "samples", "correct", "accuracy"]].to_dict("records") == shown["classes"]
@@ -34,6 +35,9 @@ def test_its_numbers_are_those_of_inspect(golden_of_version, inspect, assert_met
         assert list(task.modules.index) == said["stats"]["modules"]
         for key in ("norm_a", "norm_b", "norm_delta", "fisher_mass"):
             assert task.modules[key].tolist() == said["stats"][key]
+        assert set(task.modules["alpha"]) == {task.merge.alpha}
+        terms = zip(said["merge"]["module_numerators"], said["merge"]["module_denominators"], strict=True)
+        assert task.modules["own_alpha"].tolist() == [numerator / denominator for numerator, denominator in terms]
         for key, before in (("before_merge", True), ("after_merge", False)):
             row = task.evaluation(before)
             assert row.samples.tolist() == said["metrics"][key]["samples"]

@@ -13,7 +13,7 @@ SHOWN_TASKS = 24  # of a table: the first and the last of more
 
 # Grey lines and green cells are drawn over whatever the page's own background is, so that both light and dark pages show them.
 STYLE = (
-    "<style>.palimpsest-run{border-collapse:collapse;font-variant-numeric:tabular-nums}"
+    "<style>.palimpsest-run{border-collapse:collapse;margin:.3em 0 .6em;font-variant-numeric:tabular-nums}"
     ".palimpsest-run th,.palimpsest-run td{padding:.15em .6em;border:0;border-bottom:1px solid rgba(128,128,128,.35);"
     "text-align:right;color:inherit;background:none}"
     ".palimpsest-run th{font-weight:600}.palimpsest-run .left{text-align:left}"
@@ -28,7 +28,7 @@ def run_text(run: Run) -> str:
         return "\n".join(lines)
     for classifier in run.classifiers:
         label = f"{classifier}: " if len(run.classifiers) > 1 else ""
-        lines.append(f"  {label}{', '.join(f'{name} {_percent(value)}' for name, value in _metrics(run, classifier))}")
+        lines.append(f"  in %: {label}{', '.join(f'{name} {_percent(value)}' for name, value in _metrics(run, classifier))}")
     lines.append(f"  {'task':>4} {'classes':>7} {'samples':>8} {'alpha':>6} {'new task %':>10} {'all so far %':>12}")
     for row in _rows(run):
         lines.append("   ..." if row is None else f"  {row[0]:>4} {row[1]:>7} {row[2]:>8} {row[3]:>6} {row[4]:>10} {row[5]:>12}")
@@ -41,7 +41,7 @@ def run_html(run: Run) -> str:
     if not run.tasks:
         return f"<div>{head}</div>"
     names = [name for name, _ in _metrics(run, run.classifiers[0])]
-    metrics = _header(["classifier", *names]) + "".join(
+    metrics = _header(["in %", *names]) + "".join(
         _cells([escape(classifier), *(_percent(value) for _, value in _metrics(run, classifier))]) for classifier in run.classifiers
     )
     tasks = _header(["task", "classes", "samples", "alpha", "new task %", "all so far %"])
@@ -51,12 +51,12 @@ def run_html(run: Run) -> str:
 
 
 def task_text(task: Task) -> str:
-    return "\n".join([f"Task {task.index} ({task.name})", *(f"  {name:<14} {value}" for name, value in _facts(task))])
+    return "\n".join([f'Task {task.index}, "{task.name}"', *(f"  {name:<14} {value}" for name, value in _facts(task))])
 
 
 def task_html(task: Task) -> str:
     rows = "".join(f'<tr><th class="left">{escape(name)}</th><td class="left">{escape(value)}</td></tr>' for name, value in _facts(task))
-    return f'{STYLE}<div><b>Task {task.index}</b> ({escape(task.name)})<table class="palimpsest-run">{rows}</table></div>'
+    return f'{STYLE}<div><b>Task {task.index}</b>, “{escape(task.name)}”<table class="palimpsest-run">{rows}</table></div>'
 
 
 def _progress(run: Run) -> str:

@@ -15,7 +15,10 @@ from .record import Array, Lazy, Objects, Record
 
 
 class State:
-    """The run after its newest task. Everything is read when it is used; arrays are read again each time. Every property raises InputError where the file is damaged."""
+    """The run after its newest task. Everything is read when it is used; arrays are read again each time.
+
+    Every property raises InputError where the file is damaged.
+    """
 
     def __init__(self, record: Record, tasks_done: int) -> None:
         self._record = record

@@ -204,14 +204,25 @@ class Task:
 
     @cached_property
     def modules(self) -> pd.DataFrame:
-        """A row for each adapted module: out, in, rank, scale, norms of A, B and Delta, the Fisher's mass (its sum, unscaled)."""
+        """A row for each adapted module: out, in, rank, scale, norms of A, B and Delta, the Fisher's mass (its sum, unscaled), and coefficients of the merge.
+
+        alpha: the one that was used, NaN where there is none for the module as a whole. own_alpha: the closed form of the module alone, NaN by other rules.
+        """
         with self._record.opened() as objects:
-            if not objects.has("/stats/modules"):
-                return pd.DataFrame(columns=["out", "in", "rank", "scale", "norm_a", "norm_b", "norm_delta", "fisher_mass"])
-            shapes = objects.array("/stats/shape")
+            has_any = objects.has("/stats/modules")
+            names = objects.texts("/stats/modules") if has_any else ()
+            shapes = objects.array("/stats/shape") if has_any else np.empty((0, 3), np.int64)
             columns = {name: shapes[:, i] for i, name in enumerate(("out", "in", "rank"))}
-            columns |= {name: objects.array(f"/stats/{name}") for name in ("scale", "norm_a", "norm_b", "norm_delta", "fisher_mass")}
-            return pd.DataFrame(columns, index=pd.Index(objects.texts("/stats/modules"), name="module"))
+            for name in ("scale", "norm_a", "norm_b", "norm_delta", "fisher_mass"):
+                columns[name] = objects.array(f"/stats/{name}") if has_any else np.empty(0)
+        unknown = np.full(len(names), np.nan)
+        merge = self.merge
+        is_by_module = len(merge.coefficients) in (1, len(names))
+        columns["alpha"] = np.broadcast_to(merge.coefficients, len(names)) if is_by_module else unknown
+        columns["own_alpha"] = unknown
+        if merge.module_numerators is not None and merge.module_denominators is not None and len(merge.module_numerators) == len(names):
+            columns["own_alpha"] = merge.module_numerators / merge.module_denominators
+        return pd.DataFrame(columns, index=pd.Index(names, name="module", dtype=str))
 
     @property
     def classifier(self) -> str:
