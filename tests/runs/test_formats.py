@@ -21,7 +21,9 @@ def test_its_numbers_are_those_of_inspect(golden_of_version, inspect, assert_met
     last = run.by_class().query("after_task == 1")
     assert last[["task", "class", "samples", "correct", "accuracy"]].to_dict("records") == shown["classes"]
     for task, said in zip(run.tasks, shown["tasks"], strict=True):
-        assert (task.index, task.name, list(task.classes), task.samples, task.seed) == tuple(said["task"][key] for key in ("index", "name", "classes", "train_samples", "seed"))
+        assert (task.index, task.name, list(task.classes), task.samples, task.seed) == tuple(
+            said["task"][key] for key in ("index", "name", "classes", "train_samples", "seed")
+        )
         assert task.config == said["config"] and task.seconds == said["metrics"]["seconds"]
         assert task.merge.rule == said["merge"]["rule"] and task.merge.coefficients.tolist() == said["merge"]["coefficients"]
         for key in ("remark", "alpha_unclamped", "numerator", "denominator", "weights_before", "weights_after"):
