@@ -52,8 +52,8 @@ def test_its_frames_have_every_evaluation(golden_of_version, inspect):
     run, shown = palimpsest.open(golden_of_version), inspect(golden_of_version)
     for said in shown["tasks"]:
         t = said["task"]["index"]
-        for moment, key in (("before merge", "before_merge"), ("after merge", "after_merge")):
-            frame = run.accuracy.query("after_task == @t and moment == @moment")
+        for key in ("before_merge", "after_merge"):
+            frame = run.accuracy[(run.accuracy["after_task"] == t) & (run.accuracy["moment"] == key.replace("_", " "))]
             row = said["metrics"][key]
             assert frame["task"].tolist() == list(range(t + 1)) and frame["samples"].tolist() == row["samples"]
             assert frame["correct"].tolist() == row["correct"] and frame["correct_given_task"].tolist() == row["correct_given_task"]
