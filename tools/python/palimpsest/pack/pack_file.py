@@ -16,7 +16,8 @@ from .names import check_names
 from .pack_hash import CODES, ContentHash, crc32c
 
 ALIGNMENT = 4096  # so that /bytes starts at a page and can be mapped
-BLOCK = 1 << 24  # bytes read at once
+BLOCK = 1 << 24  # bytes read or written at once
+MOST_WAITING = 1 << 16  # samples written at once
 LONGEST_SIDE = 1 << 16  # of an image
 TRAIN, TEST = 0, 1
 KINDS = ("tokens", "pixels", "encoded")
@@ -150,7 +151,7 @@ def _written(dataset, samples):
     for data in samples:
         waiting.append(data)
         size += len(data)
-        if size >= BLOCK:
+        if size >= BLOCK or len(waiting) >= MOST_WAITING:
             yield write()
             begin, waiting, size = begin + size, [], 0
     if waiting:

@@ -23,7 +23,7 @@ def split_by_hash(labels: Ints, groups: Ints, share: float) -> Ints:
     order = np.argsort(labels, kind="stable")
     totals = np.bincount(labels)
     bounds = np.concatenate([[0], np.cumsum(totals)])
-    known = np.unique(groups)
+    known = np.sort(groups)  # equal ones have the place of the first
     side = np.full(len(known), -1, dtype="i1")
     split = np.empty(len(labels), dtype="u1")
     for label in np.argsort(totals, kind="stable").tolist():
@@ -50,7 +50,7 @@ def _assigned(side: Ints, sizes: Ints, share: float) -> Ints:
 
 def trained_and_tested(split: Ints, keys: Ints) -> Bools:
     """[texts] whether it is a training text that is a test text, too."""
-    tested = np.unique(keys[split == TEST])
+    tested = np.sort(keys[split == TEST])
     if not len(tested):
         return np.zeros(len(keys), dtype=bool)
     places = np.minimum(np.searchsorted(tested, keys), len(tested) - 1)
