@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 
 import numpy as np
 import palimpsest
@@ -103,6 +104,24 @@ def test_a_run_that_is_continued_is_seen_by_refresh(toy):
     assert len(before.tasks) == 2 and before.tasks[1].merge.alpha == before.alphas[1]
     after = before.refresh()
     assert len(after.tasks) == 4 and len(after.matrix()) == 4 and len(before.tasks) == 2
+
+
+@pytest.mark.slow
+def test_a_run_is_read_at_any_moment_of_its_training(toy):
+    """Every commit replaces files: what was opened before it can be read, and what is opened after it is whole."""
+    process = subprocess.Popen(toy.command("--checkpoint-every", 1, out="watched"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    seen, before = [], None
+    while process.poll() is None:
+        if not os.path.exists(toy.path("runs", "watched", "run.json")):
+            continue
+        run = palimpsest.open(toy.path("runs", "watched"))
+        for one in (run, before or run):
+            assert len(one.matrix()) == len(one.tasks) == len(one.alphas) and repr(one)
+            assert one.state is None or palimpsest.weights_sha256(one.weights()) == one.tasks[-1].merge.weights_after
+        before = run
+        seen.append(len(run.tasks))
+    assert process.returncode == 0 and seen == sorted(seen) and len(set(seen)) >= 3, seen
+    assert len(palimpsest.open(toy.path("runs", "watched")).tasks) == 4
 
 
 def test_a_run_without_a_finished_task_opens(toy):

@@ -1,7 +1,7 @@
 """The newest state of a run: merged weights, and what its parts keep from task to task."""
 
 import math
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -79,10 +79,12 @@ class State:
         if len(names) > 1:
             raise InputError(f"{self.path}: expected one curvature, found {', '.join(names)}: read the wanted one from .memory")
 
+        whole = cache(lambda: self.memory[names[0]])  # one array of all modules, kept as long as the mapping
+
         def read(module: str) -> NDArray[np.float64]:
-            shapes = self.shapes
-            first = sum(math.prod(shapes[name]) for name in self._modules[: self._modules.index(module)])
-            return self.memory[names[0]][first : first + math.prod(shapes[module])].reshape(shapes[module])
+            before = self._modules[: self._modules.index(module)]
+            first, shape = sum(math.prod(self.shapes[name]) for name in before), self.shapes[module]
+            return whole()[first : first + math.prod(shape)].reshape(shape).copy()
 
         return Lazy(lambda: self._modules if names else [], read, f"{which.upper()} of modules")
 
