@@ -10,6 +10,7 @@ from .columns import find_columns
 from .record import Position, Record
 
 ROWS = 1024  # read at once
+BUFFER = 1 << 20  # bytes; without it pyarrow reads the column of a whole row group
 _MISSING = "{path}: reading {what} needs pyarrow. Install it: pip install 'palimpsest[parquet]' (or pip install pyarrow)"
 
 
@@ -27,7 +28,7 @@ def read_parquet(path: pathlib.Path, wanted: typing.Sequence[str], position: Pos
     """(row, values of the columns `wanted`, or why the row is broken)."""
     pyarrow = _pyarrow(path, "Parquet")
     with _refusals(pyarrow, path, "a Parquet file"):
-        file = pyarrow.parquet.ParquetFile(path)
+        file = pyarrow.parquet.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False)
         schema, total = file.schema_arrow, file.metadata.num_rows
         columns = [schema.names[place] for place in find_columns(str(path), schema.names, wanted)]
         yield from _records(path, file.iter_batches(ROWS, columns=columns), schema, columns, total, position)
