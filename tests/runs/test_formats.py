@@ -6,6 +6,7 @@ import json
 import numpy as np
 import palimpsest
 import pytest
+from palimpsest.runs.run import own_classifier
 from palimpsest.runs.weights import merge_again
 
 
@@ -93,6 +94,19 @@ def test_task_vectors_and_weights_have_the_recorded_hashes(golden_of_version):
     assert run.state.norm == pytest.approx(np.linalg.norm(merged.astype(float)))
     for module, norm in run.tasks[1].modules["norm_delta"].items():
         assert np.linalg.norm(run.tasks[1].delta[module].astype(float)) == pytest.approx(norm, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "setting, own",
+    [
+        (None, "local"),
+        ("ridge", "ridge"),
+        ("local:refit=0,align=none,ridge", "local:refit=0,align=none"),
+        ("ridge:projection=10,local:refit=1", "ridge:projection=10"),
+    ],
+)
+def test_the_own_classifier_of_records_that_do_not_name_it(setting, own):
+    assert own_classifier({} if setting is None else {"classifier": setting}) == own
 
 
 def test_a_newer_major_version_is_refused_by_name(golden):

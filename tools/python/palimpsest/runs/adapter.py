@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Float32 = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lora:
     """A module's adapter, Delta = scale * B @ A. A: [rank, in], B: [out, rank], float32."""
 
@@ -25,7 +25,7 @@ class Lora:
         return (self.scale * rows).astype(np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Head:
     """Logits of c classes. kind `linear`: weight @ features + bias; `cosine`: scale times the cosine of weight and features.
 

@@ -41,7 +41,7 @@ class Score(NamedTuple):
     weights: Numbers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """One evaluation, over the tasks seen so far. samples: [tasks], 0 where a task wasn't tested. class_*: [classes seen], task after task, or None.
 
@@ -64,7 +64,7 @@ class Row:
         return Row(self.samples, (score,))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluations:
     """All evaluations by one classifier: row t of each is after task t (from 0), over t + 1 tasks."""
 
@@ -76,7 +76,7 @@ class Evaluations:
         return Evaluations(self.classifier, tuple(row.given_task() for row in self.after_merge), tuple(row.given_task() for row in self.before_merge))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Table:
     """Rows of one length, [rows, tasks] and [rows, classes]."""
 

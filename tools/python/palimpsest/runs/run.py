@@ -1,7 +1,7 @@
 """A run folder as it is when it is opened."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, overload
 
@@ -67,9 +67,6 @@ class Run:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = os.fspath(folder)
         find_run(self.folder)
-        self._read_snapshot()
-
-    def _read_snapshot(self) -> None:
         self._manifest, self._state = newest_snapshot(self.folder)
         self.tasks = Tasks(self._make_task, self._manifest.tasks_done)
 
@@ -201,9 +198,6 @@ class Run:
         """Reads all of the run's files, and compares them with manifest.json. Raises InputError that names each which is missing or damaged."""
         check_files(self.folder, self._manifest)
 
-    def __iter__(self) -> Iterator[Task]:
-        return iter(self.tasks)
-
     def __repr__(self) -> str:
         from .show import run_text
 
@@ -217,12 +211,9 @@ class Run:
 
 def own_classifier(config: dict[str, Any]) -> str:
     """Records before version 2.1 don't name it: it is the setting's first one, or the only one that there was."""
-    listed = str(config.get("classifier", "local"))
-    kinds: list[str] = []
-    for part in listed.split(","):
-        # "local:refit=5,align=0,ridge": what has `=` and no `:` before it is a key of the kind before.
-        if kinds and "=" in part and ":" not in part.split("=")[0]:
-            kinds[-1] += f",{part}"
-        else:
-            kinds.append(part)
-    return kinds[0]
+    first, *rest = str(config.get("classifier", "local")).split(",")
+    for part in rest:
+        if "=" not in part or ":" in part.partition("=")[0]:
+            break  # another classifier begins
+        first += f",{part}"
+    return first

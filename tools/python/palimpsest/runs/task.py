@@ -18,7 +18,7 @@ Float64 = NDArray[np.float64]
 Number = float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Merge:
     """How the task was merged.
 
