@@ -1,4 +1,4 @@
-"""The Python package: its types and style, and its wheel in an environment of its own."""
+"""The Python package: its types and style, and its wheel in an empty environment."""
 
 import os
 import pathlib
