@@ -65,7 +65,7 @@ def test_colours_in_a_page_are_variables_and_in_files_the_light_ones(reported):
     inline = inline_svg(figure.drawing, figure.name, figure.title)
     assert not re.search(r"#[0-9a-f]{6}", inline) and {"heat", "second", "ink"} <= LIGHT.keys()
     assert set(re.findall(r"var\(--([a-z-]+)\)", inline)) <= LIGHT.keys()
-    assert set(re.findall(r"#[0-9a-f]{6}\b", svg_file(figure.drawing.canvas))) <= set(LIGHT.values())
+    assert set(re.findall(r"#[0-9a-f]{6}\b", svg_file(figure.drawing))) <= set(LIGHT.values())
     assert inline == inline_svg(figure.drawing, figure.name, figure.title)
 
 

@@ -95,7 +95,9 @@ def test_every_cell_of_the_matrices_has_its_number(make_long_run, page):
     text = page(run)
     for name, moment in (("accuracy-after-merge", "after_merge"), ("accuracy-before-merge", "before_merge")):
         expected = [
-            f"after {t + 1}, on task {j + 1}: {100 * right[j] / samples[j]:.1f} %" for t, (right, samples) in enumerate(counts(run, moment)) for j in range(t + 1)
+            f"after {t + 1}, on task {j + 1}: {100 * right[j] / samples[j]:.1f} %"
+            for t, (right, samples) in enumerate(counts(run, moment))
+            for j in range(t + 1)
         ]
         assert titles(text, name) == expected and len(expected) == 15
         for title in expected:

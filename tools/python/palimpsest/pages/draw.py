@@ -1,7 +1,8 @@
 """The charts that pages are made of. Each is drawn in the light scheme's colours; svg.py puts it into a page."""
 
+import contextlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -58,13 +59,27 @@ STYLE: dict[Any, Any] = {
 
 
 class Cells(NamedTuple):
-    """Of a heat map. boxes: [cells][4 corners][x, y], in the units of the axes. colours: role and opacity. titles: hover text."""
+    """Of a heat map: many, so that the collection has none until they are drawn.
+
+    boxes: [cells][4 corners][x, y], in the units of the axes. colours: role and opacity. titles: hover text.
+    """
 
     axes: Axes
     collection: PolyCollection
     boxes: Sequence[Sequence[tuple[float, float]]]
     colours: Sequence[tuple[str, float]]
     titles: Sequence[str]
+
+
+@contextlib.contextmanager
+def cells_drawn(cells: Cells | None) -> Iterator[None]:
+    """By matplotlib, as long as the context lasts: for files."""
+    if cells is not None:
+        cells.collection.set_verts(cells.boxes)
+        cells.collection.set_facecolor([to_rgba(LIGHT[role], opacity) for role, opacity in cells.colours])
+    yield
+    if cells is not None:
+        cells.collection.set_verts([])
 
 
 class Drawing(NamedTuple):
@@ -235,8 +250,7 @@ def heat_map(heat: HeatMap) -> Drawing:
                 if written:
                     colour = LIGHT[text_role(opacity if role == "heat" else 0)]
                     axes.text(j, i, heat.text(value), ha="center", va="center", fontsize=7 if columns <= 12 else 6, color=colour).set_in_layout(False)
-        shades = {colour: to_rgba(LIGHT[colour[0]], colour[1]) for colour in set(colours)}
-        collection = PolyCollection(boxes, facecolors=[shades[colour] for colour in colours], edgecolors="none", gid="cells", clip_on=False)
+        collection = PolyCollection([], edgecolors="none", gid="cells", clip_on=False)
         collection.set_in_layout(False)
         axes.add_collection(collection, autolim=False)
         axes.set_xlim(-0.5, columns - 0.5)

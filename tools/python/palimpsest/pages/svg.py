@@ -9,19 +9,32 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from .draw import Cells, Drawing
+from .draw import Cells, Drawing, cells_drawn
 from .palette import LIGHT, in_css
 from .text import clean
 
 SVG = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}href"
-POINTS_AN_INCH = 72
+POINTS_AN_INCH, PIXELS_AN_INCH = 72, 200
 DRAWN = ("circle", "path", "polygon", "rect", "use")
 Element = ElementTree.Element
 
 
-def svg_file(canvas: Canvas) -> str:
-    """A file of its own, the same for the same figure."""
+def svg_file(drawing: Drawing) -> str:
+    """A file of its own, in the light scheme's colours."""
+    with cells_drawn(drawing.cells):
+        return _svg(drawing.canvas)
+
+
+def png_file(drawing: Drawing) -> bytes:
+    file = io.BytesIO()
+    with cells_drawn(drawing.cells):
+        drawing.canvas.savefig(file, format="png", dpi=PIXELS_AN_INCH)
+    return file.getvalue()
+
+
+def _svg(canvas: Canvas) -> str:
+    """The same for the same figure."""
     file = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "palimpsest"}):
         canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
@@ -31,11 +44,7 @@ def svg_file(canvas: Canvas) -> str:
 def inline_svg(drawing: Drawing, name: str, title: str) -> str:
     """For a page. name: unique in it. title: for those who don't see the picture."""
     cells = drawing.cells
-    if cells is not None:
-        cells.collection.set_verts([])
-    root = ElementTree.fromstring(svg_file(drawing.canvas))
-    if cells is not None:
-        cells.collection.set_verts(cells.boxes)
+    root = ElementTree.fromstring(_svg(drawing.canvas))
     _remove(root, ("metadata", "style"))
     for gid, titles in drawing.mark_titles.items():
         _add_titles(_find(root, gid), gid, titles)

@@ -1,14 +1,11 @@
 """Files that take their place in one step: who reads them sees the old or the new one, never a part."""
 
-import io
 import os
 import tempfile
 from collections.abc import Sequence
 
 from .draw import Figure
-from .svg import svg_file
-
-PIXELS_AN_INCH = 200
+from .svg import png_file, svg_file
 
 
 def write_file(path: str, content: str | bytes) -> None:
@@ -33,7 +30,5 @@ def write_figures(folder: str, figures: Sequence[Figure]) -> None:
         return
     os.makedirs(folder, exist_ok=True)
     for figure in figures:
-        write_file(os.path.join(folder, f"{figure.name}.svg"), svg_file(figure.drawing.canvas))
-        picture = io.BytesIO()
-        figure.drawing.canvas.savefig(picture, format="png", dpi=PIXELS_AN_INCH)
-        write_file(os.path.join(folder, f"{figure.name}.png"), picture.getvalue())
+        write_file(os.path.join(folder, f"{figure.name}.svg"), svg_file(figure.drawing))
+        write_file(os.path.join(folder, f"{figure.name}.png"), png_file(figure.drawing))
