@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import typing
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from . import InputError, backbone, debian, fonts, glyphs, protocol, wordnet
 from .arguments import count, natural, path, several, sizes, title
 from .images import command
 from .names import note_odd_names
-from .pack_file import TEST, TRAIN, read_pack, read_sample
+from .pack_file import TEST, TRAIN, PackIndex, read_pack, read_sample
 from .texts import command as texts
 from .texts.command import add_tokenizer_options
 from .texts.make import Request
@@ -78,7 +79,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 bad input. Stopped by SIGINT, SIGTERM o
 129, and nothing half-written stays; of images and texts 85, where the same command continues with what is saved."""
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="palimpsest-pack",
         description=DESCRIPTION,
@@ -87,7 +88,7 @@ def _parser():
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
-    def verb(name, summary, description, run):
+    def verb(name: str, summary: str, description: str, run: typing.Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
         sub = verbs.add_parser(
             name,
             help=summary,
@@ -123,21 +124,15 @@ def _parser():
     )
     sub.add_argument("--train", type=count, default=200, help="training texts of each class (200)")
     sub.add_argument("--test", type=count, default=50, help="test texts of each class (50)")
-    sub.add_argument(
-        "--index", type=path, metavar="FILE", help="a Packages file instead of `apt-cache dumpavail`"
-    )
+    sub.add_argument("--index", type=path, metavar="FILE", help="a Packages file instead of `apt-cache dumpavail`")
 
     sub = verb("wordnet", "pack WordNet's glosses", WORDNET, _wordnet)
     add_tokenizer_options(sub)
     sub.add_argument("--train", type=count, default=100, help="training texts of each class (100)")
     sub.add_argument("--test", type=count, default=50, help="test texts of each class (50)")
-    sub.add_argument(
-        "--minimum-per-class", type=count, default=50, metavar="N", help="leave classes with fewer texts out (50)"
-    )
+    sub.add_argument("--minimum-per-class", type=count, default=50, metavar="N", help="leave classes with fewer texts out (50)")
     sub.add_argument("--examples", action="store_true", help="texts are whole glosses, with their example sentences")
-    sub.add_argument(
-        "--folder", type=path, default=wordnet.FOLDER, help="where data.noun and the other files are (%(default)s)"
-    )
+    sub.add_argument("--folder", type=path, default=wordnet.FOLDER, help="where data.noun and the other files are (%(default)s)")
 
     sub = verb("glyphs", "pack characters as fonts draw them", GLYPHS, _glyphs)
     sub.add_argument("fonts", nargs="*", type=path, metavar="FONT", help="font files, or folders of them, .ttf or .otf")
@@ -173,62 +168,56 @@ def _parser():
         help="a file with all classes in their order, one a line; or numpy:SEED, the pack's order shuffled by numpy's Generator(PCG64(SEED)), "
         "as SplitLoRA's code shuffles it (by hashes)",
     )
-    sub.add_argument(
-        "--domains", action="store_true", help="a task for each domain, whatever --tasks and --classes-per-task"
-    )
+    sub.add_argument("--domains", action="store_true", help="a task for each domain, whatever --tasks and --classes-per-task")
     sub.add_argument(
         "--train",
         type=natural,
         default=60,
         help="training samples used of each class (60); 0: all that it has",
     )
-    sub.add_argument(
-        "--test", type=natural, default=50, help="test samples used of each class (50); 0: all"
-    )
+    sub.add_argument("--test", type=natural, default=50, help="test samples used of each class (50); 0: all")
     sub.add_argument("--seed", type=int, default=1, help="of the class order (1)")
 
     sub = verb("show", "check a pack and print what is in it", SHOW, _show)
     sub.add_argument("pack", type=path, metavar="PACK", help="the file to check")
-    sub.add_argument(
-        "--sample", type=int, metavar="I", help="print this sample's token ids or size too, counted from 0"
-    )
+    sub.add_argument("--sample", type=int, metavar="I", help="print this sample's token ids or size too, counted from 0")
     sub.add_argument("--tokenizer", type=path, metavar="PATH", help="print the sample as text")
     return parser
 
 
-def _backbone(options):
+def _backbone(options: argparse.Namespace) -> None:
     digests = backbone.write_backbone(options.name, options.out, options.dialect)
     for file, digest in digests.items():
         print(f"{digest}  {options.out}/{file}")
 
 
-def _debian(options):
+def _debian(options: argparse.Namespace) -> None:
     request = Request(options.out, load_tokenizer(options.tokenizer, options.max_length))
     made = debian.make_pack(request, debian.read_index(options.index), options.sections, options.train, options.test)
     _print_pack(options.out, *made)
 
 
-def _wordnet(options):
+def _wordnet(options: argparse.Namespace) -> None:
     request = Request(options.out, load_tokenizer(options.tokenizer, options.max_length))
     database = wordnet.read_database(options.folder)
     made = wordnet.make_pack(request, database, options.train, options.test, options.minimum_per_class, options.examples)
     _print_pack(options.out, *made)
 
 
-def _texts(options):
+def _texts(options: argparse.Namespace) -> None:
     _print_pack(options.out, *texts.make(options))
 
 
-def _glyphs(options):
+def _glyphs(options: argparse.Namespace) -> None:
     made = glyphs.make_pack(options.out, options.fonts, options.side, options.train, options.test)
     _print_pack(options.out, *made)
 
 
-def _images(options):
+def _images(options: argparse.Namespace) -> None:
     _print_pack(options.out, *command.make(options))
 
 
-def _protocol(options):
+def _protocol(options: argparse.Namespace) -> None:
     pack, digest = read_pack(options.pack)
     note_odd_names(pack.classes)
     samples = options.train, options.test
@@ -244,7 +233,7 @@ def _protocol(options):
         print(f"  {task['name']}: {', '.join(task['classes'])}")
 
 
-def _sizes_of_tasks(options, classes):
+def _sizes_of_tasks(options: argparse.Namespace, classes: int) -> list[int]:
     """Classes of each task, as the options say."""
     if (options.base is None) != (options.increment is None):
         raise InputError("--base, --increment: expected both or none: the classes of the first task, and those of each of the others")
@@ -259,13 +248,13 @@ def _sizes_of_tasks(options, classes):
     return each
 
 
-def _expect_none(options, other, *names):
+def _expect_none(options: argparse.Namespace, other: str, *names: str) -> None:
     for name in names:
         if getattr(options, name) is not None:
             raise InputError(f"--{name.replace('_', '-')}: expected without {other}. Leave one of them out")
 
 
-def _show(options):
+def _show(options: argparse.Namespace) -> None:
     pack, digest = read_pack(options.pack)
     _print_pack(options.pack, pack, digest)
     note_odd_names(pack.classes)
@@ -275,38 +264,28 @@ def _show(options):
         _print_sample(pack, options)
 
 
-def _print_pack(path, pack, digest):
+def _print_pack(path: str, pack: PackIndex, digest: str) -> None:
     listed = pack.classes[:MOST_LISTED]
     width = max(16, *(len(name) + 1 for name in listed))
     print(f"  {'class':<{width}}{'train':>8}{'test':>8}")
-    for name, row in zip(listed, pack.counts()):
+    for name, row in zip(listed, pack.counts(), strict=False):
         print(f"  {name:<{width}}{row[TRAIN]:>8}{row[TEST]:>8}")
     if len(listed) < len(pack.classes):
         print(f"  ... and {len(pack.classes) - len(listed)} more classes")
-    print(
-        f"{path}: {len(pack.labels)} samples of {len(pack.classes)} classes; {_sizes(pack)}\n"
-        f"content hash {digest}"
-    )
+    print(f"{path}: {len(pack.labels)} samples of {len(pack.classes)} classes; {_sizes(pack)}\ncontent hash {digest}")
 
 
-def _sizes(pack):
+def _sizes(pack: PackIndex) -> str:
     if pack.kind == "tokens":
-        return (
-            f"{pack.shape.mean():.1f} tokens on average, {pack.longest()} at most, "
-            f"of a vocabulary of {pack.vocabulary}"
-        )
+        return f"{pack.shape.mean():.1f} tokens on average, {pack.longest()} at most, of a vocabulary of {pack.vocabulary}"
     (height, width, _), mean = pack.shape.max(axis=0), pack.offsets[-1] / len(pack.labels)
-    return (
-        f"{pack.kind}, height up to {height}, width up to {width}, {mean / 1024:.1f} KiB on average"
-    )
+    return f"{pack.kind}, height up to {height}, width up to {width}, {mean / 1024:.1f} KiB on average"
 
 
-def _print_sample(pack, options):
+def _print_sample(pack: PackIndex, options: argparse.Namespace) -> None:
     sample = options.sample
     if not 0 <= sample < len(pack.labels):
-        raise InputError(
-            f"{options.pack}: expected a sample from 0 to {len(pack.labels) - 1}, found {sample}"
-        )
+        raise InputError(f"{options.pack}: expected a sample from 0 to {len(pack.labels) - 1}, found {sample}")
     side = "test" if pack.split[sample] == TEST else "training"
     head = f"sample {sample}, {side}, {pack.classes[pack.labels[sample]]}:"
     data = read_sample(options.pack, pack, sample)
@@ -320,7 +299,7 @@ def _print_sample(pack, options):
         print(f"  {load_tokenizer(options.tokenizer).decode(ids)}")
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)

@@ -36,17 +36,12 @@ def read_index(path: str | None = None) -> bytes:
         except OSError as error:
             raise InputError(f"{path}: expected a package index, found {error.strerror}") from None
         if index and b"Package:" not in index:
-            raise InputError(
-                f"{path}: expected an unpacked Packages file, with lines of Package:, found none; it begins with {index[:16]!r}"
-            )
+            raise InputError(f"{path}: expected an unpacked Packages file, with lines of Package:, found none; it begins with {index[:16]!r}")
         return index
     try:
         return subprocess.run(["apt-cache", "dumpavail"], check=True, capture_output=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
-        raise InputError(
-            f"apt-cache dumpavail failed ({error}): on a system without apt, give a mirror's unpacked "
-            "Packages file with --index"
-        ) from None
+        raise InputError(f"apt-cache dumpavail failed ({error}): on a system without apt, give a mirror's unpacked Packages file with --index") from None
 
 
 def _fields(stanza: str) -> dict[str, str]:
@@ -65,9 +60,7 @@ def usable_packages(index: bytes) -> list[Package]:
     empty: collections.Counter[str] = collections.Counter()  # by section of LEFT_OUT
     for stanza in index.decode("utf-8", "replace").split("\n\n"):
         fields = _fields(stanza)
-        name, text = fields.get("Package"), fields.get("Description") or fields.get(
-            "Description-en"
-        )
+        name, text = fields.get("Package"), fields.get("Description") or fields.get("Description-en")
         section = fields.get("Section", "").rpartition("/")[2]
         if not (name and text and section):
             lacking += bool(stanza.strip())

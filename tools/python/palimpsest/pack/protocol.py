@@ -30,22 +30,20 @@ def _with_enough(pack: PackIndex, train: int, test: int) -> list[str]:
     """The classes that have the samples (0: at least one); the others are named."""
     least = max(train, 1), max(test, 1)
     enough, few = [], []
-    for name, row in zip(pack.classes, pack.counts()):
+    for name, row in zip(pack.classes, pack.counts(), strict=True):
         if row[TRAIN] >= least[0] and row[TEST] >= least[1]:
             enough.append(name)
         else:
             few.append(f"{name} ({row[TRAIN]} and {row[TEST]})")
     if few:
-        note(
-            f"{len(few)} classes left out, with fewer than {least[0]} training or {least[1]} test samples: {', '.join(few)}"
-        )
+        note(f"{len(few)} classes left out, with fewer than {least[0]} training or {least[1]} test samples: {', '.join(few)}")
     return enough
 
 
 def _note_samples(pack: PackIndex, train: int, test: int, tasks: list[dict[str, typing.Any]]) -> None:
     """A note on samples of the tasks' classes that no task uses."""
     assigned = {name for task in tasks for name in task["classes"]}
-    rows = [row for name, row in zip(pack.classes, pack.counts()) if name in assigned]
+    rows = [row for name, row in zip(pack.classes, pack.counts(), strict=True) if name in assigned]
     for side, first, what, option in ((TRAIN, train, "training", "--train"), (TEST, test, "test", "--test")):
         has = int(sum(row[side] for row in rows))
         if first and first * len(rows) < has:
@@ -65,9 +63,7 @@ def _protocol(digest: str, name: str, order: str, train: int, test: int, tasks: 
     }
 
 
-def make_protocol(
-    pack: PackIndex, digest: str, name: str, sizes: list[int], train: int, test: int, order: tuple[str, list[str]]
-) -> dict[str, typing.Any]:
+def make_protocol(pack: PackIndex, digest: str, name: str, sizes: list[int], train: int, test: int, order: tuple[str, list[str]]) -> dict[str, typing.Any]:
     """The protocol as a dictionary; with too few classes, of fewer tasks. Raises InputError when there is no task.
 
     `sizes`: classes of each task. `train` and `test`: samples used of each class; 0: all that it has, at least one.
@@ -169,10 +165,7 @@ def make_domain_protocol(pack: PackIndex, digest: str, name: str, train: int, te
             f"{len(labels)} domains; expected classes named DOMAIN/LABEL, and at least two labels that all domains "
             f"have. Take fewer samples, or name the classes so (images --leaf-folders does){each}"
         )
-    tasks = [
-        {"name": domain, "classes": [f"{domain}/{label}" for label in common], "labels": common}
-        for domain in class_order(labels, seed)
-    ]
+    tasks = [{"name": domain, "classes": [f"{domain}/{label}" for label in common], "labels": common} for domain in class_order(labels, seed)]
     assigned = {name for task in tasks for name in task["classes"]}
     left = [name for name in enough if name not in assigned]
     if left:
@@ -192,6 +185,4 @@ def _parts(name: str) -> tuple[str, str]:
 
 def write_protocol(path: str | pathlib.Path, protocol: dict[str, typing.Any]) -> None:
     with atomic(path) as temporary:
-        temporary.write_text(
-            json.dumps(protocol, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        temporary.write_text(json.dumps(protocol, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

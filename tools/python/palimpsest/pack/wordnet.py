@@ -18,7 +18,7 @@ from .texts.rows import Row
 FOLDER = "/usr/share/wordnet"
 FILES = ("data.noun", "data.verb", "data.adj", "data.adv")
 # Lexicographer files by number, from lexnames(5WN).
-NAMES = (
+NAMES = (  # noqa: SIM905
     "adj.all adj.pert adv.all noun.Tops noun.act noun.animal noun.artifact noun.attribute noun.body noun.cognition "
     "noun.communication noun.event noun.feeling noun.food noun.group noun.location noun.motive noun.object noun.person "
     "noun.phenomenon noun.plant noun.possession noun.process noun.quantity noun.relation noun.shape noun.state "

@@ -1,5 +1,6 @@
 """OUT.partial/: the images stored so far, so that an interrupted call continues where it stopped."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -11,6 +12,8 @@ import PIL
 from .. import InputError
 from ..pack_hash import crc32c
 from ..partial_folder import PartialFolder
+from .decode import Storage, Stored
+from .listing import Sample
 
 
 class Entry(typing.NamedTuple):
@@ -22,7 +25,7 @@ class Entry(typing.NamedTuple):
     offset: int
     size: int
     crc32c: int
-    remarks: list  # what a note counts of it
+    remarks: list[str]  # what a note counts of it
 
 
 class Partial(PartialFolder):
@@ -32,43 +35,41 @@ class Partial(PartialFolder):
         super().__init__(out)
         self._size = 0
         self._results: int | None = None  # how many there are, once open() has counted them
-        self._journal: typing.BinaryIO | None = None
-        self._bytes: typing.BinaryIO | None = None
+        self._files = contextlib.ExitStack()
 
     def close_files(self) -> None:
-        for file in (self._journal, self._bytes):
-            if file:
-                file.close()
+        self._files.close()
 
     def what_stays(self) -> str | None:
         if self._results == 0 or not (self.folder / "key").exists():
             return None
         return "the images of an earlier call" if self._results is None else f"{self._results} images"
 
-    def open(self, samples, storage):
+    def open(self, samples: list[Sample], storage: Storage) -> list[Entry | str]:
         """The results of an earlier call for the same files: of each sample an Entry, or why it was refused."""
         key, key_file = _key(samples, storage), self.folder / "key"
         if not key_file.exists() or key_file.read_text() != key:
             for name in ("journal", "bytes"):
                 (self.folder / name).unlink(missing_ok=True)
             key_file.write_text(key)
-        self._journal = open(self.folder / "journal", "a+b")
-        self._bytes = open(self.folder / "bytes", "a+b")
+        self._journal = self._files.enter_context(open(self.folder / "journal", "a+b"))  # noqa: SIM115
+        self._bytes = self._files.enter_context(open(self.folder / "bytes", "a+b"))  # noqa: SIM115
         results, end = self._whole_lines()
         self._journal.truncate(end)
         self._bytes.truncate(self._size)
         self._results = len(results)
         return results
 
-    def _whole_lines(self):
+    def _whole_lines(self) -> tuple[list[Entry | str], int]:
         """The results whose bytes are there, and where the last of them ends in the journal."""
         stored = self._bytes.seek(0, 2)
-        results, end = [], 0
+        results: list[Entry | str] = []
+        end = 0
         self._journal.seek(0)
         for line in self._journal:
             try:
-                value = json.loads(line) if line.endswith(b"\n") else None
-                entry = value if isinstance(value, str) else Entry(*value)
+                value: typing.Any = json.loads(line) if line.endswith(b"\n") else None
+                entry: Entry | str = value if isinstance(value, str) else Entry(*value)
             except (ValueError, TypeError):
                 break
             if isinstance(entry, Entry):
@@ -79,33 +80,34 @@ class Partial(PartialFolder):
             end += len(line)
         return results, end
 
-    def add(self, result):
+    def add(self, result: Stored | str) -> Entry | str:
         """Keeps a result of store() and returns what open() would give for it."""
-        if not isinstance(result, str):
-            digest, height, width, data, remarks = result
-            self._bytes.write(data)
-            result = Entry(digest, height, width, self._size, len(data), crc32c(data), remarks)
-            self._size += len(data)
-        self._journal.write(json.dumps(result).encode() + b"\n")
-        self._results += 1
-        return result
+        entry = result if isinstance(result, str) else self._entry(result)
+        self._journal.write(json.dumps(entry).encode() + b"\n")
+        self._results = (self._results or 0) + 1
+        return entry
 
-    def flush(self):
+    def _entry(self, stored: Stored) -> Entry:
+        digest, height, width, data, remarks = stored
+        self._bytes.write(data)
+        entry = Entry(digest, height, width, self._size, len(data), crc32c(data), remarks)
+        self._size += len(data)
+        return entry
+
+    def flush(self) -> None:
         self._bytes.flush()  # first, so that the journal never names bytes that are not there
         self._journal.flush()
 
-    def read(self, entry):
+    def read(self, entry: Entry) -> bytes:
         """The bytes of a stored image, after checking them."""
         self._bytes.seek(entry.offset)
         data = self._bytes.read(entry.size)
         if crc32c(data) != entry.crc32c:
-            raise InputError(
-                f"{self.folder}: expected the bytes written before, found others. Delete it and call again"
-            )
+            raise InputError(f"{self.folder}: expected the bytes written before, found others. Delete it and call again")
         return data
 
 
-def _key(samples, storage):
+def _key(samples: list[Sample], storage: Storage) -> str:
     """Changes with whatever decides the stored bytes: files, their sizes and times, storage, decoder."""
     digest = hashlib.sha256(repr((storage, PIL.__version__)).encode())
     status = {}
@@ -117,7 +119,7 @@ def _key(samples, storage):
     return digest.hexdigest()
 
 
-def _status(file):
+def _status(file: str) -> tuple[int, int] | str:
     try:
         status = os.stat(file)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name

@@ -34,6 +34,9 @@ Examples:
   palimpsest-pack texts train.jsonl test.jsonl --text premise,hypothesis --tokenizer data/minilm --out data/nli.h5"""
 
 
+DEFAULT_SHARE = 0.2
+
+
 class _Renamed(argparse.Action):
     """An option that has another name now."""
 
@@ -64,7 +67,9 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--split", metavar="COLUMN", help="train, test, val or validation; without it file names or hashes decide")
     sub.add_argument("--domain", metavar="COLUMN", help="classes are named DOMAIN/LABEL, for protocol --domains")
     sub.add_argument("--group", metavar="COLUMN", help="rows with the same value are on one side of a split by hash")
-    sub.add_argument("--test-share", type=share, metavar="SHARE", help="split by hash, whatever the files are called, with so much of each class for the test (0.2)")
+    sub.add_argument(
+        "--test-share", type=share, metavar="SHARE", help="split by hash, whatever the files are called, with so much of each class for the test (0.2)"
+    )
     sub.add_argument("--minimum-per-class", type=natural, default=0, metavar="N", help="leave classes with fewer texts out (0)")
     sub.add_argument("--seed", type=int, default=1, help="of the split and the order (1)")
     sub.add_argument("--encoding", metavar="NAME", help="of CSV, TSV and JSON Lines, where what is found out is wrong (utf-8, cp1252, utf-16, ...)")
@@ -76,7 +81,8 @@ def make(options: argparse.Namespace) -> tuple[PackIndex, str]:
     columns = _columns(options)
     tokenizer = load_tokenizer(options.tokenizer, options.max_length)
     files = sources.find_sources(options.sources, use_names=columns.split is None and options.test_share is None)
-    request = Request(options.out, tokenizer, 0.2 if options.test_share is None else options.test_share, options.minimum_per_class, options.seed, columns.group is not None)
+    test_share = DEFAULT_SHARE if options.test_share is None else options.test_share
+    request = Request(options.out, tokenizer, test_share, options.minimum_per_class, options.seed, columns.group is not None)
     source: dict[str, object] = {"what": "texts", "files": [file.path.name for file in files], "columns": _used(columns)}
     status = [(str(file.path.resolve()), file.side, file.path.stat().st_size, file.path.stat().st_mtime_ns) for file in files]
     key, position, skipped = repr((status, columns, options.encoding)), Position(), Skipped(options.strict)

@@ -35,7 +35,7 @@ def _fields(path: pathlib.Path, file: TextFile) -> list[str]:
     if not names:
         start = lines[0].strip("\ufeff \t\r")
         is_list = start.startswith("[") or start == "{"
-        remedy = ". A file that is one JSON value is not read; write an object a line (in pandas: to_json(..., orient='records', lines=True))" if is_list else ""
+        remedy = ". A file that is one JSON value is not read; write an object a line (pandas: to_json(..., orient='records', lines=True))" if is_list else ""
         raise InputError(f"{path}, line 1: expected a JSON object a line, found {start[:60]!r}{remedy}")
     return list(names)
 

@@ -193,6 +193,7 @@ def _chosen(request: Request, texts: _Texts) -> _Texts:
 def _counts(texts: _Texts) -> Ints:
     """[classes, 2]: texts by class and side."""
     counts = np.zeros((len(texts.names), 2), dtype="i8")
+    assert texts.split is not None
     np.add.at(counts, (texts.labels, texts.split), 1)
     return counts
 

@@ -55,7 +55,9 @@ def read(source: Source, wanted: typing.Sequence[str], position: Position, encod
         return arrow.read_parquet(source.path, wanted, position)
     if source.kind == "arrow":
         return arrow.read_arrow(source.path, wanted, position)
-    return (json_lines if source.kind == "json" else tables).read(source.path, wanted, position, encoding)
+    if source.kind == "json":
+        return json_lines.read(source.path, wanted, position, encoding)
+    return tables.read(source.path, wanted, position, encoding)
 
 
 def kind_of(path: pathlib.Path) -> str:

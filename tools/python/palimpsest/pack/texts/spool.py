@@ -1,5 +1,6 @@
 """OUT.partial/ of a pack of texts: the token ids in the order of the source, until they are written in the order of the pack."""
 
+import contextlib
 import os
 import pathlib
 import typing
@@ -26,6 +27,7 @@ class Spool(PartialFolder):
     def __init__(self, out: str | pathlib.Path, key: str | None, batch: int) -> None:
         super().__init__(out)
         self._key, self._batch = key, batch
+        self._files = contextlib.ExitStack()
 
     def __enter__(self) -> "Spool":
         super().__enter__()
@@ -34,14 +36,13 @@ class Spool(PartialFolder):
             for name in ("records", "tokens"):
                 (self.folder / name).unlink(missing_ok=True)
             key_file.write_text(self._key or "")
-        self._records = open(self.folder / "records", "a+b")
-        self._tokens = open(self.folder / "tokens", "a+b")
+        self._records = self._files.enter_context(open(self.folder / "records", "a+b"))
+        self._tokens = self._files.enter_context(open(self.folder / "tokens", "a+b"))
         self._truncate()
         return self
 
     def close_files(self) -> None:
-        for file in (self._records, self._tokens):
-            file.close()
+        self._files.close()
 
     def what_stays(self) -> str | None:
         """Of a text there are whole batches alone."""

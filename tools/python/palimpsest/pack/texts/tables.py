@@ -50,8 +50,8 @@ def _values(fields: list[str], columns: list[str], places: list[int], separator:
 
 def _rows(lines: typing.Iterable[str], dialect: _Dialect) -> typing.Iterator[tuple[int, list[str] | str]]:
     """(line of its beginning, fields or why they can't be read) of every row that isn't blank."""
-    quoting = csv.QUOTE_MINIMAL if dialect.quotes else csv.QUOTE_NONE
-    reader = csv.reader(lines, delimiter=dialect.separator, quoting=quoting, strict=True, skipinitialspace=dialect.quotes)
+    quotes = dialect.quotes
+    reader = csv.reader(lines, delimiter=dialect.separator, quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE, strict=True, skipinitialspace=quotes)
     while True:
         line = reader.line_num + 1
         try:

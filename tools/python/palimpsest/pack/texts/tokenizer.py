@@ -35,8 +35,7 @@ def load_tokenizer(path: str | pathlib.Path, most_tokens: int | None = None) -> 
         raise InputError(f"--max-length: expected at most {positions}, the positions that {config} says, found {most_tokens}")
     if vocabulary and tokenizer.get_vocab_size() > vocabulary:
         raise InputError(
-            f"{path}: expected a vocabulary of at most {vocabulary}, which {config} says, found {tokenizer.get_vocab_size()}. "
-            "Take the model's own tokenizer"
+            f"{path}: expected a vocabulary of at most {vocabulary}, which {config} says, found {tokenizer.get_vocab_size()}. Take the model's own tokenizer"
         )
     most_tokens = most_tokens or min(MOST_TOKENS, positions or MOST_TOKENS)
     special = tokenizer.num_special_tokens_to_add(False)
