@@ -10,6 +10,7 @@ from ..runs.stream_metrics import overall
 from .measures import MEASURES, measure_values
 from .published import published_line, published_number
 from .reported import ReportedRun, has_domains, read_finished, read_origin
+from .settings import defaults
 from .text import Number, setting_text
 
 
@@ -87,7 +88,9 @@ def spread(values: Sequence[float]) -> Spread:
 
 def _conditions(run: ReportedRun) -> dict[str, str]:
     """What runs of a group have in common, by name."""
-    conditions = {name: setting_text(value) for name, value in run.run.config.items() if name != "seed"}
+    # A setting that the record lacks came later, and was what it is by default.
+    conditions = defaults()["recorded"] | {name: setting_text(value) for name, value in run.recorded.items()}
+    del conditions["seed"]
     origin = read_origin(run, -1)
     conditions["tasks"] = f"{len(run.tasks)} of {'+'.join(str(len(task.classes)) for task in run.tasks)} classes"
     conditions["backbone"] = f"{origin.backbone_name} {origin.backbone_sha256[:12]}"

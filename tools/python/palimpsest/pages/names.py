@@ -1,7 +1,6 @@
 """What a run is called: its stream, its method, its seed, and its finding in a sentence."""
 
 import os
-from collections.abc import Callable
 
 from .measures import measure_values
 from .published import published_column
@@ -72,13 +71,3 @@ def finding(run: ReportedRun) -> str:
     if points != "0.0":
         change = f"earlier tasks have {'lost' if lost > 0 else 'gained'} {points} points since their best"
     return f"{what}; {change}, and a new task is learned to {percent(values['plasticity'])} % on average."
-
-
-def reference_role(run: ReportedRun) -> str:
-    """ "joint", "frozen" or "sequential" of a run that others are compared with; else ""."""
-    checks: dict[str, Callable[[], bool]] = {
-        "joint": lambda: run.settings.get("joint") is True,
-        "frozen": lambda: run.kind("adapter") == "none",
-        "sequential": lambda: run.kind("merge") == "none" and run.kind("penalty") in ("none", ""),
-    }
-    return next((name for name, check in checks.items() if check()), "")

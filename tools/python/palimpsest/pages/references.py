@@ -8,7 +8,7 @@ import numpy as np
 from ..errors import InputError
 from ..runs.stream_metrics import overall
 from .draw import Line
-from .names import method_name, reference_role
+from .names import method_name
 from .reported import ReportedRun, read_finished
 from .text import listed, percent
 
@@ -18,11 +18,9 @@ ROLES = ("quiet", "second", "third", "fourth")
 class Reference:
     """Runs of one method, each with its accuracies on all tasks so far: [tasks], one number of joint training."""
 
-    def __init__(self, name: str, role: str) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.role = role
         self.accuracies: list[list[float]] = []
-        self.folders: list[str] = []
 
     @property
     def last(self) -> float:
@@ -38,9 +36,8 @@ def read_references(run: ReportedRun, folders: Sequence[str]) -> list[Reference]
         assert reference.evaluations is not None
         name = method_name(reference)
         name = f"{name} in other runs" if name == method_name(run) else name
-        group = found.setdefault(name, Reference(name, reference_role(reference)))
+        group = found.setdefault(name, Reference(name))
         group.accuracies.append([overall(row) for row in reference.evaluations.after_merge])
-        group.folders.append(folder)
     return list(found.values())
 
 

@@ -11,18 +11,19 @@ from ..runs.evaluations import Evaluations
 from ..runs.manifest import state_name, task_name
 from ..runs.record import Record
 from .kinds import keys_in, kind_in
+from .old_settings import todays_settings
 
 
 @dataclass(frozen=True)
 class ReportedRun:
-    """settings: those of the newest task, then those of run.json that a record leaves out. recorded: the names of the first.
+    """settings: those of the newest task, then those of run.json that a record leaves out, in today's spelling. recorded: the newest task's alone.
 
     evaluations: of the run's own classifier, given the task where the scenario gives it; among_all: among all classes seen. None before the first task.
     """
 
     run: runs.Run
     settings: dict[str, Any]
-    recorded: frozenset[str]
+    recorded: dict[str, Any]
     evaluations: Evaluations | None
     among_all: Evaluations | None
     others: tuple[Evaluations, ...]  # among all classes seen
@@ -59,8 +60,8 @@ class ReportedRun:
 def read_reported_run(folder: str | os.PathLike[str]) -> ReportedRun:
     """Raises InputError: no run folder, or a record that is damaged."""
     run = runs.Run(folder)
-    newest: dict[str, Any] = run.tasks[-1].config if run.tasks else {}
-    at_start = run.started.get("config", {})
+    newest = todays_settings(run.tasks[-1].config) if run.tasks else {}
+    at_start = todays_settings(run.started.get("config", {}))
     settings = newest | {name: value for name, value in at_start.items() if name not in newest}
     # run.json is of the first start; a later one may have trained more tasks.
     tasks = settings.get("tasks", 0)
@@ -69,7 +70,7 @@ def read_reported_run(folder: str | os.PathLike[str]) -> ReportedRun:
     is_task_given = settings.get("scenario") == "task-incremental"
     own, *others = run.evaluations.values() if run.tasks else [None]
     shown = own.given_task() if own and is_task_given else own
-    return ReportedRun(run, settings, frozenset(newest), shown, own, tuple(one for one in others if one))
+    return ReportedRun(run, settings, newest, shown, own, tuple(one for one in others if one))
 
 
 def read_finished(folder: str | os.PathLike[str]) -> ReportedRun:

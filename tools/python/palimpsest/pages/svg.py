@@ -21,7 +21,7 @@ Element = ElementTree.Element
 
 
 def svg_file(drawing: Drawing) -> str:
-    """A file of its own, in the light scheme's colours."""
+    """A separate file, in the light scheme's colours."""
     with cells_drawn(drawing.cells):
         return _svg(drawing.canvas)
 
