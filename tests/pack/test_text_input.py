@@ -69,7 +69,7 @@ def test_broken_rows_of_tables_are_listed_and_skipped(texts, row, message):
         (r'{"text": "w1", "label": "a\udc80"}', r"line 1: column 'label': expected a value, found a lone surrogate, '\udc80'"),
         (r'{"text": "w1 \u0000", "label": "a"}', "line 1: column 'text': expected a text, found a NUL character"),
         ('{"text": "w1", "label": "a"', "line 1: expected a JSON object, found "),
-        ('["w1", "a"]', "line 1: expected a JSON object, found '[\"w1\", \"a\"]'"),
+        ('["w1", "a"]', 'line 1: expected a JSON object, found \'["w1", "a"]\''),
     ],
 )
 def test_broken_lines_of_json_are_listed_and_skipped(texts, line, message):
@@ -125,7 +125,8 @@ def test_folders_and_paths_without_data(texts, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "a.png").write_bytes(b"x")
-    for source, message in (("empty", "found no files"), ("pictures", "found 1 files: 1 .png"), ("none", "found nothing there"), ("*.tsv", "found none that match")):
+    expected = {"empty": "found no files", "pictures": "found 1 files: 1 .png", "none": "found nothing there", "*.tsv": "found none that match"}
+    for source, message in expected.items():
         assert message in texts("a.csv", HEAD + GOOD, tmp_path / source, code=3)[1]
     assert "expected every file once, found it twice" in texts("a.csv", HEAD + GOOD, tmp_path / "a.csv", code=3)[1]
 

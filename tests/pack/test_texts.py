@@ -5,6 +5,9 @@ import csv
 import gzip
 import io
 import json
+import os
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -12,7 +15,7 @@ import pytest
 from image_support import main
 from palimpsest.pack.texts import make
 from palimpsest.pack.texts.sides import split_by_hash
-from text_support import read_rows, word_tokenizer
+from text_support import PROGRAM, read_rows, word_tokenizer
 
 WORDS = [f"w{number}" for number in range(60)]
 ALL_WORDS = ["[UNK]", "[CLS]", "[SEP]", *WORDS]
@@ -49,23 +52,19 @@ def as_json_lines(rows):
 
 def as_parquet(path, rows):
     pyarrow = pytest.importorskip("pyarrow")
-    import pyarrow.parquet
-
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path, row_group_size=7)
+    pytest.importorskip("pyarrow.parquet").write_table(pyarrow.Table.from_pylist(rows), path, row_group_size=7)
 
 
 def save_to_disk(folder, rows, names=("bär", "cat", "dog")):
     """As `datasets` saves a Dataset: its files in the order of state.json, labels as indices, their names in the schema."""
-    pyarrow = pytest.importorskip("pyarrow")
-    import pyarrow.ipc
-
+    pyarrow, ipc = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.ipc")
     folder.mkdir(parents=True)
     kind = {"_type": "ClassLabel", "names": list(names)}
     schema = pyarrow.schema([("text", pyarrow.string()), ("label", pyarrow.int64())], {"huggingface": json.dumps({"info": {"features": {"label": kind}}})})
     files = [f"data-0000{i}-of-00002.arrow" for i in range(2)]
-    for file, part in zip(files, (rows[:5], rows[5:])):
+    for file, part in zip(files, (rows[:5], rows[5:]), strict=True):
         values = [{"text": row["text"], "label": names.index(row["label"]) if row["label"] in names else -1} for row in part]
-        with pyarrow.ipc.new_stream(str(folder / file), schema) as stream:
+        with ipc.new_stream(str(folder / file), schema) as stream:
             stream.write_table(pyarrow.Table.from_pylist(values, schema), 3)
     (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": file} for file in files]}))
     (folder / "dataset_info.json").write_text("{}")
@@ -113,13 +112,13 @@ def test_parquet_and_arrow_are_read_alike(texts, tmp_path):
 
 def test_pyarrow_is_named_where_it_is_missing(texts, tmp_path, monkeypatch):
     as_parquet(tmp_path / "a.parquet", ROWS)
-    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert "reading Parquet needs pyarrow. Install it: pip install 'palimpsest[parquet]'" in texts(tmp_path / "a.parquet", code=3)[1]
 
 
 @pytest.mark.parametrize("names", [("train.csv", "test.csv"), ("my_train.csv", "my_dev.csv"), ("data/train-0.csv", "data/validation-0.csv")])
 def test_file_names_say_sides(texts, tmp_path, names):
-    for name, side in zip(names, ("train", "test")):
+    for name, side in zip(names, ("train", "test"), strict=True):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(as_csv([row for row in ROWS if row["split"] == side]))
     sources = ["data"] if "data" in names[0] else names
@@ -127,6 +126,7 @@ def test_file_names_say_sides(texts, tmp_path, names):
     assert found == BY_CLASS and "sides are taken from the names of the sources: 1 training and 1 test files" in err
     found, err = texts(*(tmp_path / name for name in sources), "--test-share", "0.5")
     assert found != BY_CLASS and len(found) == 36 and "names of the sources" not in err
+    assert "--group: expected a split by hash, found sides" in texts(*(tmp_path / name for name in sources), "--group", "split", code=3)[1]
 
 
 def test_validation_files_beside_test_files_are_left_out(texts, tmp_path):
@@ -182,7 +182,8 @@ def test_pairs_are_encoded_as_the_tokenizer_does(texts, tmp_path):
 
     folder = word_tokenizer(tmp_path / "pairs", WORDS)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)])
+    special = [("[CLS]", 1), ("[SEP]", 2)]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=special)
     tokenizer.save(str(folder / "tokenizer.json"))
     rows = [{"premise": f"w{i} w1", "hypothesis": f"w{i + 1}", "label": i % 2} for i in range(20)]
     (tmp_path / "a.jsonl").write_text(as_json_lines(rows))
@@ -239,7 +240,34 @@ def test_an_interrupted_call_continues_where_it_was(texts, tmp_path, monkeypatch
     assert not (tmp_path / "pack.h5.partial").exists()
 
 
-def test_what_is_left_by_another_command_is_not_used(texts, tmp_path, monkeypatch):
+def test_damaged_tokens_of_an_earlier_call_are_refused(texts, tmp_path, monkeypatch):
+    (tmp_path / "a.csv").write_text(CSV)
+    monkeypatch.setattr(make, "BATCH", 9)
+    with monkeypatch.context() as patch:
+        patch.setattr(make, "write_samples", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            texts(tmp_path / "a.csv", "--split", "split")
+    tokens = tmp_path / "pack.h5.partial" / "tokens"
+    tokens.write_bytes(bytes(tokens.stat().st_size))
+    assert "pack.h5.partial: expected the tokens written before, found others. Delete it" in texts(tmp_path / "a.csv", "--split", "split", code=3)[1]
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_size_of_the_texts(tmp_path):
+    folder, peaks = word_tokenizer(tmp_path / "tokenizer", WORDS), []
+    for length in (30, 6000):
+        with open(tmp_path / "a.csv", "w") as file:
+            file.write("text,label\n")
+            file.writelines(f"w{i % 60} {'x' * length}{i},{i % 9}\n" for i in range(20_000))
+        command = [sys.executable, str(PROGRAM), "texts", str(tmp_path / "a.csv"), "--tokenizer", str(folder), "--out", str(tmp_path / "p.h5")]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, code, usage = os.wait4(process.pid, 0)
+        assert code == 0
+        peaks.append(usage.ru_maxrss)  # KiB
+    assert peaks[1] - peaks[0] < 40 * 1024, peaks  # the files differ by 119 MB
+
+
+def test_what_is_left_by_another_command_is_not_used(texts, tmp_path):
     (tmp_path / "a.csv").write_text(CSV)
     (tmp_path / "pack.h5.partial").mkdir()
     (tmp_path / "pack.h5.partial" / "key").write_text("another")

@@ -49,5 +49,5 @@ def read_rows(path, words):
         ids, ends = file["bytes"][()].view("<i4"), file["offsets"][()] // 4
         return [
             (classes[label], bool(split), " ".join(words[i] for i in ids[begin + 1 : end - 1]))
-            for label, split, begin, end in zip(file["labels"], file["split"], ends, ends[1:])
+            for label, split, begin, end in zip(file["labels"], file["split"], ends[:-1], ends[1:], strict=True)
         ]

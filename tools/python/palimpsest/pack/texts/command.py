@@ -81,6 +81,8 @@ def make(options: argparse.Namespace) -> tuple[PackIndex, str]:
     columns = _columns(options)
     tokenizer = load_tokenizer(options.tokenizer, options.max_length)
     files = sources.find_sources(options.sources, use_names=columns.split is None and options.test_share is None)
+    if columns.group is not None and files[0].side is not None:
+        raise InputError(f"--group: expected a split by hash, found sides in the names of the sources. --test-share {DEFAULT_SHARE} splits by hash")
     test_share = DEFAULT_SHARE if options.test_share is None else options.test_share
     request = Request(options.out, tokenizer, test_share, options.minimum_per_class, options.seed, columns.group is not None)
     source: dict[str, object] = {"what": "texts", "files": [file.path.name for file in files], "columns": _used(columns)}

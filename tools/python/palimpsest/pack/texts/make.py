@@ -63,7 +63,7 @@ def pack_in_order(request: Request, classes: list[str], rows: typing.Iterable[Ro
         number = {name: label for label, name in enumerate(classes)}
         labels = np.array([number[name] for name in texts.names])[texts.labels]
         index = _index(request, classes, texts._replace(labels=labels), source)
-        return index, write_samples(request.out, index, spool.samples(texts.begins, index.offsets))
+        return index, write_samples(request.out, index, spool.samples(texts.begins, index))
 
 
 def pack_by_hash(
@@ -78,7 +78,7 @@ def pack_by_hash(
         if spool.known:
             note(f"the tokens of {spool.known} texts are there from an earlier call; it continues behind them")
         index, begins = _arranged(request, _collect(request, rows, spool, skipped, position, size), skipped, source)
-        digest = write_samples(request.out, index, spool.samples(begins, index.offsets))
+        digest = write_samples(request.out, index, spool.samples(begins, index))
         spool.done()
     return index, digest
 

@@ -8,7 +8,9 @@ import typing
 import numpy as np
 import numpy.typing as npt
 
+from .. import InputError
 from ..arrays import Ints
+from ..pack_file import PackIndex
 from ..pack_hash import crc32c
 from ..partial_folder import PartialFolder
 from .tokenizer import Encoded
@@ -75,11 +77,14 @@ class Spool(PartialFolder):
         self._records.seek(0)
         return np.frombuffer(self._records.read(), RECORD)
 
-    def samples(self, begins: Ints, offsets: Ints) -> typing.Iterator[bytes]:
-        """The bytes of the texts of a pack with these offsets; `begins` says where each is in the file of tokens."""
+    def samples(self, begins: Ints, index: PackIndex) -> typing.Iterator[bytes]:
+        """The bytes of the texts of `index`, after checking them; `begins` says where each is in the file of tokens."""
         descriptor = self._tokens.fileno()
         for first in range(0, len(begins), CHUNK):
             part = slice(first, first + CHUNK)
-            sizes = np.diff(offsets[first : first + CHUNK + 1])
-            for begin, size in zip(begins[part].tolist(), sizes.tolist(), strict=True):
-                yield os.pread(descriptor, size, begin)
+            sizes = np.diff(index.offsets[first : first + CHUNK + 1])
+            for begin, size, crc in zip(begins[part].tolist(), sizes.tolist(), index.crc32c[part].tolist(), strict=True):
+                data = os.pread(descriptor, size, begin)
+                if crc32c(data) != crc:
+                    raise InputError(f"{self.folder}: expected the tokens written before, found others. Delete it and call again")
+                yield data
