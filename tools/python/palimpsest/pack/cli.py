@@ -59,10 +59,10 @@ of their names. Fonts and characters left out are named or counted in notes.
 Example: palimpsest-pack glyphs --out data/glyphs.h5"""
 PROTOCOL = """\
 Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and assigns them to tasks. Another seed
-gives another order of the same classes; --order takes one from a file, or draws it with numpy. Tasks have --classes-per-task
-classes each, or --base in the first and --increment in each of the others. Classes with too few samples are left out; too few classes
-give fewer tasks; classes and samples that no task uses are named or counted in notes. With
---domains, classes are named DOMAIN/LABEL, and every domain is a task with the labels that all have:
+gives another order of the same classes; --order takes one from a file, or draws it with numpy. Tasks
+have --classes-per-task classes each, or --base in the first and --increment in each of the others.
+Classes with too few samples are left out; too few classes give fewer tasks; classes and samples that
+no task uses are named or counted in notes. With --domains, classes are named DOMAIN/LABEL, and every domain is a task with the labels that all have:
 for train --scenario domain-incremental.
 
 Examples:

@@ -19,15 +19,16 @@ Packs texts with labels from files: CSV and TSV (separator, quotes and encoding 
 Lines, Parquet, Arrow, and data sets that Hugging Face's save_to_disk wrote; .gz or not. SOURCE is a
 file, a folder or a glob. Columns are chosen by name; two text columns are encoded as a pair.
 
-Sides: the column --split says train, test, val or validation, where val counts as test; or the names of the files or
-splits do (train.csv and test.csv); else each class gives --test-share of its texts to the test, by the SHA-256 of the text. Equal
-texts are on one side, and with --group all rows of one author, document or product are. A training text that the source
-has as a test text, too, is left out.
+Sides: the column --split says train, test, val or validation, where val counts as test; or the names
+of the files or splits do (train.csv and test.csv). Else each class gives --test-share of its texts
+to the test, by the SHA-256 of the text; equal texts are on one side, and with --group all rows of
+one author, document or product. A training text that is a test text, too, is left out of training.
 
 A row that can't be used (no text, no label, bytes that are no text, too many fields) is listed with
-its file and line and skipped, or refused with --strict. Texts that are cut are counted. Little memory is needed, whatever the size of
-the source. A call that was stopped (exit code 85) continues where it was: until the pack is written,
-its tokens are kept in OUT.partial/. One source with one tokenizer gives one pack; quote the content hash.
+its file and line and skipped, or refused with --strict. Texts that are cut are counted. Texts are
+read one after another, so that little memory is needed. A call that was stopped (exit code 85)
+continues where it was: until the pack is written, its tokens are kept in OUT.partial/, so that twice
+the pack's size is needed on disk. One source with one tokenizer gives one pack; quote the content hash.
 
 Examples:
   palimpsest-pack texts reviews.csv --text review --label stars --tokenizer data/minilm --out data/reviews.h5

@@ -5,6 +5,7 @@ import json
 import typing
 
 import numpy as np
+import tokenizers
 from tokenizers import Tokenizer
 
 from .. import InputError
@@ -74,7 +75,7 @@ def pack_by_hash(
     Rows without a side are split by hash. `skipped` lists those that can't be used, `position` says how many of `size` bytes are
     read. With the same `key` an interrupted call continues.
     """
-    with Spool(request.out, sha256(f"{key}\0{request.tokenizer.to_str()}"), BATCH) as spool:
+    with Spool(request.out, sha256(f"{key}\0{tokenizers.__version__}\0{request.tokenizer.to_str()}"), BATCH) as spool:
         if spool.known:
             note(f"the tokens of {spool.known} texts are there from an earlier call; it continues behind them")
         index, begins = _arranged(request, _collect(request, rows, spool, skipped, position, size), skipped, source)
@@ -103,7 +104,7 @@ def _collect(request: Request, rows: typing.Iterable[Row], spool: Spool, skipped
     number: dict[str, int] = {}
     labels, sides_given = array.array("i"), array.array("b")
     keys, groups = array.array("Q"), array.array("Q")
-    empty = _without_tokens(spool.records())  # of an earlier call
+    known = spool.records()["tokens"]  # of an earlier call
     done = 0
     with Progress("MB", max(1, size // MB)) as progress:
         for batch in _batches(rows):
@@ -114,14 +115,13 @@ def _collect(request: Request, rows: typing.Iterable[Row], spool: Spool, skipped
                 keys.append(key)
                 if request.has_groups:
                     groups.append(key if row.group is None else sides.key_of(row.group, request.seed))
-            if done < spool.known:
-                lost = [batch[i - done] for i in empty if done <= i < done + len(batch)]
-            else:
+            lengths: Ints = known[done : done + len(batch)]
+            if done >= len(known):
                 encoded = encode(request.tokenizer, batch)
                 spool.add(encoded)
-                lost = [row for row, length in zip(batch, encoded.lengths, strict=True) if length == 0]
-            for row in lost:
-                skipped.add(row.place, "expected a text with tokens, found one of which the tokenizer leaves none but special ones")
+                lengths = encoded.lengths
+            for i in np.flatnonzero(lengths == 0):
+                skipped.add(batch[i].place, "expected a text with tokens, found one of which the tokenizer leaves none but special ones")
             done += len(batch)
             if size:
                 progress.move(position.total() // MB)
@@ -133,10 +133,6 @@ def _collect(request: Request, rows: typing.Iterable[Row], spool: Spool, skipped
     ends -= 4 * records["tokens"].astype("<i8")
     texts = _Texts(list(number), np.frombuffer(labels, "i4"), split, np.frombuffer(keys, "u8"), group_keys, records, ends)
     return texts if records["tokens"].all() else texts.at(records["tokens"] > 0)
-
-
-def _without_tokens(records: Records) -> list[int]:
-    return [int(i) for i in np.flatnonzero(records["tokens"] == 0)]
 
 
 def _batches(rows: typing.Iterable[Row]) -> typing.Iterator[list[Row]]:
