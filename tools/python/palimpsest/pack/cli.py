@@ -62,8 +62,8 @@ Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and assigns them 
 gives another order of the same classes; --order takes one from a file, or draws it with numpy. Tasks
 have --classes-per-task classes each, or --base in the first and --increment in each of the others.
 Classes with too few samples are left out; too few classes give fewer tasks; classes and samples that
-no task uses are named or counted in notes. With --domains, classes are named DOMAIN/LABEL, and every domain is a task with the labels that all have:
-for train --scenario domain-incremental.
+no task uses are named or counted in notes. With --domains, classes are named DOMAIN/LABEL, and every
+domain is a task with the labels that all have: for train --scenario domain-incremental.
 
 Examples:
   palimpsest-pack protocol --pack data/debian-sections.h5 --name mine --seed 2 --out data/mine.json

@@ -57,6 +57,9 @@ def _rows(lines: typing.Iterable[str], dialect: _Dialect) -> typing.Iterator[tup
         try:
             fields = next(reader, None)
         except csv.Error as error:
+            if "NUL" in str(error):  # Python 3.10 reads no such line
+                yield line, "expected text, found a NUL character"
+                continue
             end = f" (to line {reader.line_num})" if reader.line_num > line else ""
             yield line, f"expected CSV, found {error}{end}; is a quote not closed, or in a field without being doubled?"
             continue
