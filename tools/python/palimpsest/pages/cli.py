@@ -12,6 +12,8 @@ from .comparison_tables import comparison_csv, comparison_json, comparison_text
 from .program import NAME
 from .reported import read_reported_run
 from .run_page import Extras, accuracy_csv, run_page
+from .text import counted
+from .trackers import TrackerError, send_log
 from .watch import watch
 from .write import write_figures, write_file
 
@@ -32,13 +34,15 @@ def main(words: Sequence[str]) -> int:
     arguments = _parser().parse_args(words)
     _check(arguments)
     try:
-        if arguments.watch:
+        if arguments.wandb or arguments.mlflow:
+            _track(arguments)
+        elif arguments.watch:
             watch(arguments.runs[0], lambda is_last: _report_one(arguments, is_renewed=not is_last))
         elif len(arguments.runs) == 1 and not arguments.json and not arguments.csv:
             _report_one(arguments)
         else:
             _compare(arguments)
-    except (InputError, NamedTwice, OSError) as error:
+    except (InputError, NamedTwice, TrackerError, OSError) as error:
         print(f"{NAME}: {error}", file=sys.stderr)
         return 3 if isinstance(error, InputError) else 2 if isinstance(error, NamedTwice) else 1
     return 0
@@ -62,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--predictions", nargs="+", metavar="FILE", default=[], help="tables of palimpsest predict, for the confusion between tasks")
     parser.add_argument("--sweep", nargs="+", metavar="FILE", default=[], help="JSON of palimpsest eval --sweep, for accuracy against alpha")
     parser.add_argument("--figures", metavar="FOLDER", default="", help="write each figure of the page as SVG and PNG into FOLDER, too")
-    parser.add_argument("--watch", action="store_true", help="of one run: write its page again after each task, until the run ends or Ctrl-C")
+    parser.add_argument("--wandb", action="store_true", help="instead of a page: send the run's log to Weights & Biases")
+    parser.add_argument("--mlflow", action="store_true", help="instead of a page: send the run's log to MLflow")
+    parser.add_argument("--watch", action="store_true", help="of one run: write its page again after each task (or send its log), until the run ends or Ctrl-C")
     return parser
 
 
@@ -72,7 +78,9 @@ def _check(arguments: argparse.Namespace) -> None:
     several = len(arguments.runs) > 1 or arguments.json or arguments.csv
     if arguments.json and arguments.csv:
         parser.error("expected --json or --csv, found both")
-    for name in ("predictions", "sweep", "watch"):
+    if arguments.wandb and arguments.mlflow:
+        parser.error("expected --wandb or --mlflow, found both")
+    for name in ("predictions", "sweep", "watch", "wandb", "mlflow"):
         if several and getattr(arguments, name):
             parser.error(f"expected one run and no --json or --csv with --{name}, which is for the page of one run")
     if several and not arguments.out and (arguments.figures or arguments.reference):
@@ -90,6 +98,13 @@ def _report_one(arguments: argparse.Namespace, is_renewed: bool = False) -> None
         write_file(table, accuracy_csv(run))
         print(table)
     write_figures(arguments.figures, page.figures)
+
+
+def _track(arguments: argparse.Namespace) -> None:
+    name = "wandb" if arguments.wandb else "mlflow"
+    sent = send_log(read_reported_run(arguments.runs[0]), name, arguments.watch)
+    left_out = f"; {counted(sent.damaged, 'line')} of metrics.jsonl can't be read and was left out" if sent.damaged else ""
+    print(f"{counted(sent.points, 'point')} of the log sent to {name}{left_out}")
 
 
 def _compare(arguments: argparse.Namespace) -> None:

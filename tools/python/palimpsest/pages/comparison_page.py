@@ -21,7 +21,7 @@ def comparison_page(comparison: Comparison, references: Sequence[str] = ()) -> P
     groups = comparison.groups
     streams = sorted({stream_name(group.first) for group in groups})
     runs = sum(len(group.runs) for group in groups)
-    lines = reference_lines(read_references(groups[0].first, references), len(groups[0].first.tasks))
+    lines = reference_lines(read_references(groups[0].first, references), len(groups[0].first.tasks), roles=["quiet"])
     figures = [figure for figure in (_accuracy_over_tasks(groups, lines), _stability(groups)) if figure]
     html = render(
         "comparison.html.j2",

@@ -55,8 +55,8 @@ def _check_classes(run: ReportedRun, reference: ReportedRun, folder: str) -> Non
         )
 
 
-def reference_lines(references: Sequence[Reference], tasks: int) -> list[Line]:
-    """Mean over the runs of a method, and their range. A run with one row, as joint training has, is a level line."""
+def reference_lines(references: Sequence[Reference], tasks: int, roles: Sequence[str] = ROLES) -> list[Line]:
+    """Mean over the runs of a method, and their range; roles: their colours. A run with one row, as joint training has, is a level line."""
     lines = []
     for i, reference in enumerate(references):
         length = max(map(len, reference.accuracies))
@@ -66,7 +66,7 @@ def reference_lines(references: Sequence[Reference], tasks: int) -> list[Line]:
         xs = list(range(1, values.shape[1] + 1))
         name = reference.name if len(rows) == 1 else f"{reference.name}, {len(rows)} runs"
         band = list(zip(values.min(axis=0).tolist(), values.max(axis=0).tolist(), strict=True)) if len(rows) > 1 else []
-        lines.append(Line(name, xs, values.mean(axis=0).tolist(), (2, 1, 3, 0)[i % 4], band, ROLES[i % 4]))
+        lines.append(Line(name, xs, values.mean(axis=0).tolist(), (2, 1, 3, 0)[i % 4], band, roles[i % len(roles)]))
     return lines
 
 
