@@ -99,9 +99,12 @@ def make_fonts(folder):
 
 def make_own_data(folder):
     """As docs/your-data.md describes them; /usr/share lies beside the page's own folder."""
-    rows = [(f"class {label}", side, f"text {number} of {label}") for label in range(4)
+    rows = [(side, f"text {number} of {label}", f"class {label}") for label in range(4)
             for side, count in (("train", 20), ("test", 10)) for number in range(count)]
-    (folder / "texts.tsv").write_text("".join("\t".join(row) + "\n" for row in rows))
+    (folder / "reviews.csv").write_text("review,product,stars\n" + "".join(f'"{text}",{label},5\n' for _, text, label in rows))
+    for side in ("train", "test"):
+        lines = [json.dumps({"text": text, "label": label}) + "\n" for where, text, label in rows if where == side]
+        (folder / f"{side}.jsonl").write_text("".join(lines))
     make_image_folder(folder / "my-images", ("one", "two", "three", "four"), 30)
     make_image_folder(folder / "home" / "imagenet-r", ("n01443537", "n01484850"), 5)
     toy.make_idx_files(folder / "usr-share" / "datasets" / "fashion-mnist", side=28, classes=10)

@@ -9,7 +9,9 @@ import h5py
 import numpy as np
 import pytest
 from image_support import main
-from palimpsest.pack import InputError, backbone, texts
+from palimpsest.pack import InputError, backbone
+from palimpsest.pack.texts.rows import Row
+from palimpsest.pack.texts.tokenizer import encode, load_tokenizer
 from text_support import word_tokenizer
 from tokenizers import Tokenizer, processors
 
@@ -82,7 +84,8 @@ def test_texts_begin_and_end_as_mpnet_has_them(tmp_path):
     tokenizer.enable_padding(length=128, pad_id=4, pad_token="<pad>")
     tokenizer.enable_truncation(3)
     tokenizer.save(str(folder / "tokenizer.json"))
-    ids, _ = texts.encode(texts.load_tokenizer(folder), ["tool files", "files"])
+    coded = encode(load_tokenizer(folder), [Row("", text, "", None) for text in ("tool files", "files")])
+    ids = np.split(coded.ids, np.cumsum(coded.lengths)[:-1])
     assert [text.tolist() for text in ids] == [[5, 6, 7, 3], [5, 7, 3]]
 
 

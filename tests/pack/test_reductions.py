@@ -142,18 +142,18 @@ def longest(path):
 def test_texts_that_are_cut_are_counted_and_recorded(debian):
     path, source, err = debian("--sections", 2, "--train", 6)
     assert longest(path) == 128 and (source["most_tokens"], source["texts_cut"], source["longest_text"]) == (128, 2, 202)
-    assert "2 of 16 texts are cut at 128 tokens; the longest has 202. --max-tokens sets it" in err
+    assert "2 of 16 texts are cut at 128 tokens; the longest has 202. --max-length sets it" in err
 
 
 def test_the_cut_is_a_setting(debian):
-    path, source, err = debian("--sections", 2, "--train", 6, "--max-tokens", 150)
+    path, source, err = debian("--sections", 2, "--train", 6, "--max-length", 150)
     assert longest(path) == 150 and source["texts_cut"] == 1 and "1 of 16 texts are cut at 150 tokens" in err
-    path, source, err = debian("--sections", 2, "--train", 6, "--max-tokens", 202)
+    path, source, err = debian("--sections", 2, "--train", 6, "--max-length", 202)
     assert longest(path) == 202 and source["texts_cut"] == 0 and "cut" not in err
     with h5py.File(path) as file:
         lengths = file["shape"][:, 0]
     assert sorted(lengths)[-3:] == [4, 142, 202]
-    assert "--max-tokens: expected more than the 2 special tokens of a text, found 2" in debian("--max-tokens", 2, code=3)[2]
+    assert "--max-length: expected more than the 2 special tokens of a text, found 2" in debian("--max-length", 2, code=3)[2]
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,9 @@ def test_the_cut_is_a_setting(debian):
     ],
 )
 def test_the_positions_of_the_model_bound_the_cut(debian, config, positions):
-    _, _, err = debian("--max-tokens", positions + 1, config=config, code=3)
-    assert f"--max-tokens: expected at most {positions}, the positions that" in err and "config.json" in err
-    path, *_ = debian("--sections", 2, "--train", 6, "--max-tokens", positions, config=config)
+    _, _, err = debian("--max-length", positions + 1, config=config, code=3)
+    assert f"--max-length: expected at most {positions}, the positions that" in err and "config.json" in err
+    path, *_ = debian("--sections", 2, "--train", 6, "--max-length", positions, config=config)
     assert longest(path) == positions
     path, source, _ = debian("--sections", 2, "--train", 6, config=config)
     assert longest(path) == source["most_tokens"] == min(128, positions)
@@ -198,7 +198,7 @@ def test_an_index_that_is_none_is_refused(tmp_path, data):
 
 
 def test_cut_texts_keep_their_last_special_token(debian):
-    path, *_ = debian("--sections", 2, "--train", 6, "--max-tokens", 5)
+    path, *_ = debian("--sections", 2, "--train", 6, "--max-length", 5)
     with h5py.File(path) as file:
         ids, ends = file["bytes"][()].view("<i4"), file["offsets"][()] // 4
     assert (ids[ends[:-1]] == 1).all() and (ids[ends[1:] - 1] == 2).all() and np.diff(ends).max() == 5

@@ -233,3 +233,18 @@ def test_nohup_keeps_its_meaning(tmp_path, slowed):
     assert call.poll() is None
     call.kill()
     call.wait()
+
+
+def test_texts_that_are_encoded_stay_and_the_same_command_continues(tmp_path, slowed):
+    tokenizer = word_tokenizer(tmp_path / "model", ["w"])
+    (tmp_path / "t.csv").write_text("text,label\n" + "".join(f"w {i},{'ab'[i % 2]}\n" for i in range(3000)))
+    env, begun = slowed("os", "pread")
+    arguments = ["texts", tmp_path / "t.csv", "--tokenizer", tokenizer, "--out", tmp_path / "p.h5"]
+    call = Call(PROGRAM, *arguments, env=env)
+    call.wait_for(begun.exists)
+    code, lines = call.stop(signal.SIGTERM)
+    stays = f"the tokens of 3000 texts stay in {tmp_path / 'p.h5.partial'}; the same command continues there"
+    assert (code, lines) == (85, [f"palimpsest-pack: stopped by SIGTERM; {stays}"])
+    done = subprocess.run([sys.executable, PROGRAM, *map(str, arguments)], capture_output=True, text=True, check=True)
+    assert "the tokens of 2048 texts are there from an earlier call" in done.stderr and (tmp_path / "p.h5").exists()
+    assert not (tmp_path / "p.h5.partial").exists()

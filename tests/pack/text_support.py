@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 from palimpsest.pack import pack_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -39,3 +40,14 @@ def word_tokenizer(folder, words):
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     return folder
+
+
+def read_rows(path, words):
+    """[(class, is test, text)] of a pack of texts in the tokens of word_tokenizer(), without its first and last."""
+    with h5py.File(path) as file:
+        classes = [name.decode() for name in file["classes"]]
+        ids, ends = file["bytes"][()].view("<i4"), file["offsets"][()] // 4
+        return [
+            (classes[label], bool(split), " ".join(words[i] for i in ids[begin + 1 : end - 1]))
+            for label, split, begin, end in zip(file["labels"], file["split"], ends[:-1], ends[1:], strict=True)
+        ]

@@ -4,42 +4,47 @@ import argparse
 import os
 
 
-def count(text):
+def count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return value
 
 
-def natural(text):
+def natural(text: str) -> int:
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text} is below 0")
     return value
 
 
-def share(text):
+def share(text: str) -> float:
     value = float(text)
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to below 1")
     return value
 
 
-def several(text):
+def several(text: str) -> int:
     value = int(text)
     if value < 2:
         raise argparse.ArgumentTypeError(f"{text} is below 2: a task needs two classes to distinguish")
     return value
 
 
-def path(text):
+def sizes(text: str) -> list[int]:
+    """Numbers of classes, separated by commas."""
+    return [several(part) for part in text.split(",")]
+
+
+def path(text: str) -> str:
     """A path; ~ at its beginning is the home folder, which a shell leaves alone after = and in quotes."""
     if not text:
         raise argparse.ArgumentTypeError("expected a path, found an empty text")
     return os.path.expanduser(text)
 
 
-def title(text):
+def title(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise argparse.ArgumentTypeError(f"{text!r} is no name on one line")
     return text

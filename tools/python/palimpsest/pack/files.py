@@ -3,10 +3,11 @@
 import contextlib
 import os
 import pathlib
+import typing
 
 
 @contextlib.contextmanager
-def atomic(path):
+def atomic(path: str | pathlib.Path) -> typing.Iterator[pathlib.Path]:
     """Gives a temporary path beside `path`; when the block ends well, syncs it and renames it to `path`."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -20,7 +21,7 @@ def atomic(path):
         temporary.unlink(missing_ok=True)
 
 
-def _sync(path):
+def _sync(path: pathlib.Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -13,9 +13,10 @@ import numpy as np
 from PIL import ImageFont
 
 from . import InputError
+from .arrays import Ints
 
 # Debian's packages of the stream: small ones of Latin text, handwriting and display faces, with all characters of it.
-PACKAGES = (
+PACKAGES = (  # noqa: SIM905
     "fonts-adf-accanthis fonts-adf-baskervald fonts-adf-berenis fonts-adf-gillius fonts-adf-ikarius fonts-adf-irianis "
     "fonts-adf-libris fonts-adf-mekanus fonts-adf-oldania fonts-adf-romande fonts-adf-solothurn fonts-adf-switzera "
     "fonts-adf-tribun fonts-adf-universalis fonts-adf-verana fonts-agave fonts-anonymous-pro fonts-arapey "
@@ -43,12 +44,12 @@ class Face(typing.NamedTuple):
     style: str
 
     @property
-    def group(self):
+    def group(self) -> str:
         """The first word of the family's name: "dejavu" of DejaVu Sans Mono."""
         return re.split(r"[\W_]+", self.family.lower().strip())[0]
 
 
-def find_files(sources):
+def find_files(sources: list[str]) -> list[str]:
     """The font files in folders and files, or those of PACKAGES where `sources` is empty."""
     found = []
     for source in map(pathlib.Path, sources):
@@ -58,7 +59,7 @@ def find_files(sources):
     return sorted(set(found)) if sources else _files_of_packages()
 
 
-def _files_of_packages():
+def _files_of_packages() -> list[str]:
     found = {package: _fonts_of(map(pathlib.Path, _listed(package))) for package in PACKAGES}
     missing = [package for package in PACKAGES if not found[package]]
     if missing:
@@ -69,7 +70,7 @@ def _files_of_packages():
     return sorted(file for files in found.values() for file in files)
 
 
-def _listed(package):
+def _listed(package: str) -> list[str]:
     """The paths of a package's files; none where it isn't installed."""
     try:
         done = subprocess.run(["dpkg-query", "--listfiles", package], capture_output=True, text=True)
@@ -78,11 +79,11 @@ def _listed(package):
     return done.stdout.splitlines()
 
 
-def _fonts_of(paths):
+def _fonts_of(paths: typing.Iterable[pathlib.Path]) -> list[str]:
     return [os.fspath(path) for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()]
 
 
-def read_faces(files):
+def read_faces(files: list[str]) -> tuple[list[Face], list[str]]:
     """(Faces, files that can't be read as fonts)."""
     faces, broken = [], []
     for file in files:
@@ -94,20 +95,20 @@ def read_faces(files):
     return faces, broken
 
 
-def by_group(faces):
+def by_group(faces: list[Face]) -> dict[str, list[Face]]:
     """{first word of the family: its faces, those to take first in front}."""
-    groups = {}
+    groups: dict[str, list[Face]] = {}
     for face in faces:
         groups.setdefault(face.group, []).append(face)
     return {name: sorted(groups[name], key=_rank) for name in sorted(groups)}
 
 
-def _rank(face):
+def _rank(face: Face) -> tuple[int, int, str, str, str]:
     style = _STYLES.index(face.style) if face.style in _STYLES else len(_STYLES)
     return style, len(face.family), face.family, face.style, os.path.basename(face.file)
 
 
-def draw(file, characters, side):
+def draw(file: str, characters: typing.Iterable[str], side: int) -> dict[str, Ints]:
     """{character: uint8 [side, side], black on white, centred} of those that the font has, and that fit.
 
     Characters that the font draws in the same way (small letters as capitals) are left out, all of them.
@@ -118,21 +119,19 @@ def draw(file, characters, side):
     font = _font(file, 100 * _CAPITALS * side / height)
     missing = _drawn(font, _MISSING, side)
     images = {character: _drawn(font, character, side) for character in characters}
-    times = {}
+    times: dict[bytes | None, int] = {}
     for image in images.values():
         times[image] = times.get(image, 0) + 1
     return {
-        character: np.frombuffer(image, "u1").reshape(side, side)
-        for character, image in images.items()
-        if image not in (None, missing) and times[image] == 1
+        character: np.frombuffer(image, "u1").reshape(side, side) for character, image in images.items() if image not in (None, missing) and times[image] == 1
     }
 
 
-def _font(file, size):
+def _font(file: str, size: float) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(file, size, layout_engine=ImageFont.Layout.BASIC)
 
 
-def _drawn(font, character, side):
+def _drawn(font: ImageFont.FreeTypeFont, character: str, side: int) -> bytes | None:
     """The bytes of its image; None of one without ink or larger than the image."""
     mask, (_, above) = font.getmask2(character, mode="L", anchor="ls")
     ink = np.array(mask, "u1").reshape(mask.size[::-1])
@@ -149,7 +148,7 @@ def _drawn(font, character, side):
     return image.tobytes()
 
 
-def alike(drawn):
+def alike(drawn: list[dict[str, Ints]]) -> dict[int, int]:
     """{number of a font: the earlier one that it draws like}, of fonts as draw() gives them with all LETTERS.
 
     How alike two fonts are is the mean over LETTERS of their ink's overlap: of x and y, xy / (x^2 + y^2 - xy).

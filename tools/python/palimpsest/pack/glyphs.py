@@ -6,6 +6,7 @@ A font is on one side of the split with all its characters. Fonts and images tha
 import hashlib
 import json
 import pathlib
+import typing
 import unicodedata
 
 import numpy as np
@@ -13,21 +14,23 @@ import PIL
 from PIL import features
 
 from . import InputError, fonts
+from .arrays import Ints
+from .fonts import Face
 from .notes import note
 from .pack_file import TEST, TRAIN, PackIndex, offsets_of, write_samples
-from .pack_hash import crc32c
-from .texts import sha256
+from .pack_hash import crc32c, sha256
 
+Drawn: typing.TypeAlias = tuple[fonts.Face, dict[str, Ints]]  # a font, and its images by character
 CHARACTERS = fonts.LETTERS + "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~" + "\u00c6\u00e6\u00df\u00a3\u00a7\u00a9"
 MOST_NAMED = 8  # in a note
 
 
-def class_name(character):
-    """"capital a", "digit zero", "left parenthesis": Unicode's name without the words that letters have in common."""
+def class_name(character: str) -> str:
+    """ "capital a", "digit zero", "left parenthesis": Unicode's name without the words that letters have in common."""
     return unicodedata.name(character).lower().replace("latin ", "").replace("letter ", "")
 
 
-def make_pack(out, sources, side, train, test):
+def make_pack(out: str, sources: list[str], side: int, train: int, test: int) -> tuple[PackIndex, str]:
     """Writes the pack and returns (PackIndex, content_sha256)."""
     files = fonts.find_files(sources)
     drawn = _drawings(files, side)
@@ -60,7 +63,7 @@ def make_pack(out, sources, side, train, test):
     return index, write_samples(out, index, samples)
 
 
-def _drawings(files, side):
+def _drawings(files: list[str], side: int) -> dict[str, Drawn]:
     """{group of families: (Face, images by character)}, one Face for each, of those that have all letters and digits."""
     faces, broken = fonts.read_faces(files)
     drawn, incomplete = {}, []
@@ -85,17 +88,17 @@ def _drawings(files, side):
     return {group: found for group, found in drawn.items() if group not in like}
 
 
-def _named(names):
+def _named(names: list[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
 
 
-def _test_groups(drawn, train, test):
+def _test_groups(drawn: dict[str, Drawn], train: int, test: int) -> set[str]:
     """The groups that are test samples: in the order of their SHA-256 the share that `test` has."""
     ordered = sorted(drawn, key=sha256)
     return set(ordered[: round(len(ordered) * test / (train + test))])
 
 
-def _choose(drawn, tests, train, test):
+def _choose(drawn: dict[str, Drawn], tests: set[str], train: int, test: int) -> dict[str, tuple[list[str], list[str]]]:
     """{character: ([training groups], [test groups])}, of each the first in the order of the groups' SHA-256."""
     ordered = sorted(drawn, key=sha256)
     chosen, few = {}, []
@@ -111,7 +114,7 @@ def _choose(drawn, tests, train, test):
     return chosen
 
 
-def _source(faces, tests, side, train, test):
+def _source(faces: list[Face], tests: set[str], side: int, train: int, test: int) -> str:
     """JSON: how the pack was made."""
     digest = hashlib.sha256(b"".join(hashlib.sha256(pathlib.Path(face.file).read_bytes()).digest() for face in faces))
     return json.dumps(

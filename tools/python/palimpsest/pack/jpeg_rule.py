@@ -16,7 +16,7 @@ _DECODED = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 _LUMA = {(1, 1), (2, 1), (1, 2), (2, 2), (4, 1)}  # beside chroma of 1 x 1: 4:4:4, 4:2:2, 4:4:0, 4:2:0, 4:1:1
 
 
-def why_not_decoded(image, data):
+def why_not_decoded(image: Image.Image, data: bytes) -> str | None:
     """None for a JPEG file that the trainer takes, else what is against it. `image` is Pillow's, opened from `data`."""
     if image.format != "JPEG":
         return image.format
@@ -26,7 +26,7 @@ def why_not_decoded(image, data):
     return why_frame_not_decoded(data)
 
 
-def why_frame_not_decoded(data):
+def why_frame_not_decoded(data: bytes) -> str | None:
     """As why_not_decoded(), by the frame header alone."""
     marker, bits, factors = _frame(data)
     if bits != 8:
@@ -40,7 +40,7 @@ def why_frame_not_decoded(data):
     return None
 
 
-def check_sample(data, height, width):
+def check_sample(data: bytes, height: int, width: int) -> str | None:
     """None for a sample as packs of kind encoded have it, else what was found."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -52,16 +52,16 @@ def check_sample(data, height, width):
     return f"{image.size[0]} x {image.size[1]} pixels" if image.size != (width, height) else found
 
 
-def orientation_of(image):
+def orientation_of(image: Image.Image) -> int:
     """From 1 to 8 as EXIF has it; 1 where the image is upright or doesn't say."""
     try:
         found = image.getexif().get(ORIENTATION)
     except Exception:  # broken EXIF says nothing
         return 1
-    return found if found in range(1, 9) else 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
-def _frame(data):
+def _frame(data: bytes) -> tuple[int, int, list[tuple[int, int]]]:
     """(marker, bits, [(horizontal, vertical) sampling factor by colour]) of the first frame header."""
     at = 2
     while (at := data.find(b"\xff", at)) >= 0:  # bytes between segments are skipped, as decoders do
@@ -77,7 +77,7 @@ def _frame(data):
     return 0, 0, []
 
 
-def _sampling_is_known(luma, *chroma):
+def _sampling_is_known(luma: tuple[int, int], *chroma: tuple[int, int]) -> bool:
     """As TurboJPEG 2 distinguishes samplings, those that are written in unusual ways included."""
     if len(set(chroma)) != 1:
         return False

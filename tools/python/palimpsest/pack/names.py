@@ -6,6 +6,7 @@ may be meant so are named in a note with their bytes.
 
 import collections
 import re
+import typing
 import unicodedata
 
 from . import InputError
@@ -18,12 +19,12 @@ _INVISIBLE = re.compile("[\ufe00-\ufe0f\u180b-\u180f\u034f\u2800\u3164\uffa0\u11
 _LOOKS = str.maketrans("аеорсухіјѕһԁοναιυ‐‑‒–—−‘’ʼ", "aeopcyxijshdovaiu" + 6 * "-" + 3 * "'")
 
 
-def with_bytes(name):
+def with_bytes(name: str) -> str:
     """A name in quotes, and its bytes where it isn't plain ASCII."""
     return f"{name!r}" if name.isascii() else f"{name!r} (bytes {name.encode('utf-8', 'surrogateescape')!r})"
 
 
-def check_names(names):
+def check_names(names: list[str]) -> None:
     """Raises InputError for a name that is empty or can't be printed, and for two that can't be distinguished."""
     name, times = collections.Counter(names).most_common(1)[0]
     if times > 1:
@@ -34,14 +35,9 @@ def check_names(names):
         try:
             name.encode()
         except UnicodeError:
-            raise InputError(
-                f"class {_replaced(name)}: expected a name in UTF-8, found other bytes, {with_bytes(name)}. Rename it"
-            ) from None
+            raise InputError(f"class {_replaced(name)}: expected a name in UTF-8, found other bytes, {with_bytes(name)}. Rename it") from None
         if any(unicodedata.category(letter) in _UNPRINTABLE for letter in name):
-            raise InputError(
-                f"class {with_bytes(name)}: expected a name on one line, found a line break or a control character. "
-                "Rename it"
-            )
+            raise InputError(f"class {with_bytes(name)}: expected a name on one line, found a line break or a control character. Rename it")
     for first, second in _twins(names, _seen):
         raise InputError(
             f"classes {with_bytes(first)} and {with_bytes(second)}: expected names that a reader can distinguish, found "
@@ -50,7 +46,7 @@ def check_names(names):
         )
 
 
-def note_odd_names(names):
+def note_odd_names(names: list[str]) -> None:
     """Notes on names that may be meant: they differ in case alone, say, or end in a blank."""
     for first, second in _twins(names, _alike):
         note(
@@ -62,25 +58,25 @@ def note_odd_names(names):
         note(f"class names with blanks at their ends or with invisible characters: {', '.join(odd)}")
 
 
-def _twins(names, key):
+def _twins(names: list[str], key: typing.Callable[[str], str]) -> list[tuple[str, str]]:
     """Pairs of different names with one key."""
-    first = {}
+    first: dict[str, str] = {}
     return [(first[key(name)], name) for name in names if first.setdefault(key(name), name) != name]
 
 
-def _seen(name):
+def _seen(name: str) -> str:
     """What is on the screen."""
     return unicodedata.normalize("NFC", _without_invisible(name)).strip()
 
 
-def _alike(name):
+def _alike(name: str) -> str:
     """A text that names which look alike have in common."""
     return " ".join(unicodedata.normalize("NFKC", _seen(name)).casefold().translate(_LOOKS).split())
 
 
-def _without_invisible(name):
+def _without_invisible(name: str) -> str:
     return "".join(letter for letter in _INVISIBLE.sub("", name) if unicodedata.category(letter) != "Cf")
 
 
-def _replaced(name):
+def _replaced(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

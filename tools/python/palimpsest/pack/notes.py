@@ -3,5 +3,5 @@
 import sys
 
 
-def note(text):
+def note(text: str) -> None:
     print(f"palimpsest-pack: note: {text}", file=sys.stderr)

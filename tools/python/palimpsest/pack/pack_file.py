@@ -5,18 +5,24 @@ What the trainer refuses in a pack is also refused by this module, by the name o
 
 import collections
 import dataclasses
+import pathlib
+import typing
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from . import FORMAT_VERSION, WRITER, InputError
+from .arrays import Ints
 from .files import atomic
 from .jpeg_rule import check_sample
 from .names import check_names
 from .pack_hash import CODES, ContentHash, crc32c
 
+Result = typing.TypeVar("Result")
 ALIGNMENT = 4096  # so that /bytes starts at a page and can be mapped
-BLOCK = 1 << 24  # bytes read at once
+BLOCK = 1 << 24  # bytes read or written at once
+MOST_WAITING = 1 << 16  # samples written at once
 LONGEST_SIDE = 1 << 16  # of an image
 TRAIN, TEST = 0, 1
 KINDS = ("tokens", "pixels", "encoded")
@@ -34,26 +40,26 @@ class PackIndex:
     """All that a pack of n samples says of them, without their bytes."""
 
     kind: str
-    classes: list
-    offsets: np.ndarray  # [n + 1]: sample i is the bytes from offsets[i] to offsets[i + 1]
-    shape: np.ndarray  # [n, 1]: tokens; or [n, 3]: height, width, 3
-    crc32c: np.ndarray  # [n]
-    labels: np.ndarray  # [n]: index into classes
-    split: np.ndarray  # [n]: TRAIN or TEST
+    classes: list[str]
+    offsets: Ints  # [n + 1]: sample i is the bytes from offsets[i] to offsets[i + 1]
+    shape: Ints  # [n, 1]: tokens; or [n, 3]: height, width, 3
+    crc32c: Ints  # [n]
+    labels: Ints  # [n]: index into classes
+    split: Ints  # [n]: TRAIN or TEST
     source: str  # JSON: how it was made; not hashed
     vocabulary: int | None = None  # of kind tokens only
 
-    def longest(self):
+    def longest(self) -> int:
         """Most tokens of a sample."""
         return int(self.shape.max())
 
-    def counts(self):
+    def counts(self) -> Ints:
         """Samples by class and split: [classes, 2]."""
         counts = np.zeros((len(self.classes), 2), dtype=np.int64)
         np.add.at(counts, (self.labels, self.split), 1)
         return counts
 
-    def content_sha256(self, blocks):
+    def content_sha256(self, blocks: typing.Iterable[bytes]) -> str:
         """The content hash; `blocks` gives all bytes, in order."""
         digest = ContentHash()
         digest.add("/@kind", self.kind)
@@ -72,17 +78,17 @@ class Pack:
     """Samples of kind "tokens": `tokens[i]` are int32 ids, `labels[i]` an index into `classes`, `split[i]` TRAIN or TEST."""
 
     vocabulary: int
-    classes: list
-    tokens: list
-    labels: np.ndarray
-    split: np.ndarray
+    classes: list[str]
+    tokens: typing.Sequence[typing.Sequence[int] | Ints]
+    labels: Ints
+    split: Ints
     source: str  # JSON: how it was made; not hashed
 
-    def blocks(self):
+    def blocks(self) -> list[bytes]:
         """The bytes of every sample."""
         return [np.asarray(ids, dtype="<i4").tobytes() for ids in self.tokens]
 
-    def index(self):
+    def index(self) -> PackIndex:
         lengths = [len(ids) for ids in self.tokens]
         return PackIndex(
             kind="tokens",
@@ -97,12 +103,15 @@ class Pack:
         )
 
 
-def offsets_of(sizes):
+def offsets_of(sizes: typing.Iterable[int] | Ints) -> Ints:
     """Where samples of these sizes begin and end, one after another: [n + 1]."""
-    return np.concatenate([[0], np.cumsum(np.fromiter(sizes, dtype="<i8"))]).astype("<i8")
+    sizes = sizes if isinstance(sizes, np.ndarray) else np.fromiter(sizes, dtype="<i8")
+    offsets = np.zeros(len(sizes) + 1, dtype="<i8")
+    np.cumsum(sizes, out=offsets[1:])
+    return offsets
 
 
-def write_pack(path, pack):
+def write_pack(path: str | pathlib.Path, pack: Pack) -> str:
     """Writes a pack of texts in one atomic step and returns its content_sha256. Equal packs give equal bytes."""
     for number, ids in enumerate(pack.tokens):
         if len(ids) == 0:
@@ -111,35 +120,36 @@ def write_pack(path, pack):
     return write_samples(path, pack.index(), pack.blocks())
 
 
-def write_samples(path, index, samples):
+def write_samples(path: str | pathlib.Path, index: PackIndex, samples: typing.Iterable[bytes]) -> str:
     """Writes a pack of any kind in one atomic step and returns its content_sha256; `samples` gives the bytes of each."""
     check_names(index.classes)
     _check_index(index, (index.offsets[-1],))
-    with atomic(path) as temporary:
-        with h5py.File(
+    with (
+        atomic(path) as temporary,
+        h5py.File(
             temporary,
             "w",
             libver=("v108", "v110"),
             alignment_threshold=ALIGNMENT,
             alignment_interval=ALIGNMENT,
-        ) as file:
-            stored = file.create_dataset(
-                "bytes", shape=(index.offsets[-1],), dtype="u1", track_times=False
-            )
-            digest = index.content_sha256(_written(stored, samples))
-            for name in _DATASETS:
-                file.create_dataset(name, data=getattr(index, name), track_times=False)
-            classes = _fixed(index.classes)
-            file.create_dataset("classes", data=classes, dtype=classes.dtype, track_times=False)
-            _write_attributes(file, index, digest)
+        ) as file,
+    ):
+        stored = file.create_dataset("bytes", shape=(index.offsets[-1],), dtype="u1", track_times=False)
+        digest = index.content_sha256(_written(stored, samples))
+        for name in _DATASETS:
+            file.create_dataset(name, data=getattr(index, name), track_times=False)
+        classes = _fixed(index.classes)
+        file.create_dataset("classes", data=classes, dtype=classes.dtype, track_times=False)
+        _write_attributes(file, index, digest)
     return digest
 
 
-def _written(dataset, samples):
+def _written(dataset: h5py.Dataset, samples: typing.Iterable[bytes]) -> typing.Iterator[bytes]:
     """Gives the samples on in blocks, each as soon as it is written."""
-    begin, waiting, size = 0, [], 0
+    begin, size = 0, 0
+    waiting: list[bytes] = []
 
-    def write():
+    def write() -> bytes:
         block = b"".join(waiting)
         dataset[begin : begin + size] = np.frombuffer(block, dtype="u1")
         return block
@@ -147,14 +157,14 @@ def _written(dataset, samples):
     for data in samples:
         waiting.append(data)
         size += len(data)
-        if size >= BLOCK:
+        if size >= BLOCK or len(waiting) >= MOST_WAITING:
             yield write()
             begin, waiting, size = begin + size, [], 0
     if waiting:
         yield write()
 
 
-def _write_attributes(file, index, digest):
+def _write_attributes(file: h5py.File, index: PackIndex, digest: str) -> None:
     texts = {
         "palimpsest_type": "pack",
         "palimpsest_version": FORMAT_VERSION,
@@ -171,53 +181,51 @@ def _write_attributes(file, index, digest):
         file.attrs.create("longest", index.longest(), dtype="<i8")
 
 
-def _fixed(texts):
+def _fixed(texts: str | list[str]) -> npt.NDArray[typing.Any]:
     """One string or several as fixed-length, null-padded UTF-8."""
     encoded = np.char.encode(np.asarray(texts, dtype=str), "utf-8")
     return encoded.astype(h5py.string_dtype("utf-8", max(1, encoded.dtype.itemsize)))
 
 
-def read_pack(path):
+def read_pack(path: str | pathlib.Path) -> tuple[PackIndex, str]:
     """Returns (PackIndex, content_sha256) after checking everything. Raises InputError naming the file and the object."""
     return _opened(path, _checked)
 
 
-def read_sample(path, index, sample):
+def read_sample(path: str | pathlib.Path, index: PackIndex, sample: int) -> bytes:
     """The bytes of a sample of a pack that read_pack() has checked."""
     begin, end = index.offsets[sample : sample + 2]
-    return _opened(path, lambda file: file["bytes"][begin:end].tobytes())
+    return _opened(path, lambda file: bytes(file["bytes"][begin:end]))
 
 
-def _opened(path, action):
+def _opened(path: str | pathlib.Path, action: typing.Callable[[h5py.File], Result]) -> Result:
     try:
         with h5py.File(path, "r") as file:
             return action(file)
     except InputError as error:
         raise InputError(f"{path}: {error}. Make the pack again.") from None
     except (OSError, KeyError, ValueError, RuntimeError, UnicodeError) as error:
-        raise InputError(
-            f"{path}: expected a pack (HDF5), found a file that cannot be read: {error}"
-        ) from None
+        raise InputError(f"{path}: expected a pack (HDF5), found a file that cannot be read: {error}") from None
 
 
-def _text(file, name):
+def _text(file: h5py.File, name: str) -> str:
     value = file.attrs[name]
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _check_text_type(what, kind):
+def _check_text_type(what: str, kind: h5py.h5t.TypeID) -> None:
     fits = isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
     if not fits or (kind.get_strpad(), kind.get_cset()) != (h5py.h5t.STR_NULLPAD, h5py.h5t.CSET_UTF8):
         raise InputError(f"{what}: expected fixed-length, null-padded UTF-8, found another type")
 
 
-def _check_storage(name, dataset):
+def _check_storage(name: str, dataset: h5py.Dataset) -> None:
     plist = dataset.id.get_create_plist()
     plain = plist.get_layout() == h5py.h5d.CONTIGUOUS and plist.get_nfilters() == 0 and plist.get_external_count() == 0
     _expect(f"/{name}, storage", "contiguous, without filters", "contiguous, without filters" if plain else "another")
 
 
-def _checked(file):
+def _checked(file: h5py.File) -> tuple[PackIndex, str]:
     _expect("/@palimpsest_type", "pack", _text(file, "palimpsest_type"))
     _expect(
         "/@palimpsest_version, major",
@@ -247,14 +255,14 @@ def _checked(file):
     return index, digest
 
 
-def _numbers(file, name, code):
+def _numbers(file: h5py.File, name: str, code: str) -> h5py.Dataset:
     dataset = file[name]
     _check_storage(name, dataset)
     _expect(f"/{name}, type", code, CODES.get(dataset.dtype.str, str(dataset.dtype)))
     return dataset
 
 
-def _check_index(index, bytes_shape):
+def _check_index(index: PackIndex, bytes_shape: tuple[int, ...]) -> None:
     samples = len(index.labels)
     dims = {"offsets": (samples + 1,), "shape": (samples, 1 if index.kind == "tokens" else 3)}
     for name in _DATASETS:
@@ -263,16 +271,9 @@ def _check_index(index, bytes_shape):
     lengths, sizes = np.diff(index.offsets), index.shape.prod(axis=1)
     fits = {"tokens": lengths == 4 * sizes, "pixels": lengths == sizes, "encoded": lengths > 0}
     if not (
-        samples
-        and index.offsets[0] == 0
-        and (lengths > 0).all()
-        and (index.shape > 0).all()
-        and (index.shape[:, 2:] == 3).all()
-        and fits[index.kind].all()
+        samples and index.offsets[0] == 0 and (lengths > 0).all() and (index.shape > 0).all() and (index.shape[:, 2:] == 3).all() and fits[index.kind].all()
     ):
-        raise InputError(
-            "/offsets: expected increasing offsets from 0 to the size of /bytes that fit /shape"
-        )
+        raise InputError("/offsets: expected increasing offsets from 0 to the size of /bytes that fit /shape")
     if index.kind != "tokens" and index.shape.max() > LONGEST_SIDE:
         raise InputError(f"/shape: expected height and width from 1 to {LONGEST_SIDE}, found {index.shape.max()}")
     cut = [name for name in index.classes if "\0" in name]
@@ -281,15 +282,11 @@ def _check_index(index, bytes_shape):
     twice = collections.Counter(index.classes).most_common(1)[0]
     if twice[1] > 1:
         raise InputError(f"/classes: expected every class once, found {twice[0]!r} twice")
-    if not (
-        0 <= index.labels.min()
-        and index.labels.max() < len(index.classes)
-        and index.split.max() <= TEST
-    ):
+    if not (index.labels.min() >= 0 and index.labels.max() < len(index.classes) and index.split.max() <= TEST):
         raise InputError("/labels, /split: expected indices into /classes and 0 or 1, found others")
 
 
-def _checked_blocks(stored, index):
+def _checked_blocks(stored: h5py.Dataset, index: PackIndex) -> typing.Iterator[bytes]:
     """All bytes in blocks of whole samples, after the CRC-32C of each."""
     first = 0
     while first < len(index.labels):
@@ -298,32 +295,27 @@ def _checked_blocks(stored, index):
         block = stored[begin : index.offsets[last]].tobytes()
         for sample in range(first, last):
             data = block[index.offsets[sample] - begin : index.offsets[sample + 1] - begin]
-            _expect(
-                f"/bytes, CRC-32C of sample {sample}", int(index.crc32c[sample]), crc32c(data)
-            )
+            _expect(f"/bytes, CRC-32C of sample {sample}", int(index.crc32c[sample]), crc32c(data))
             if index.kind == "encoded":
                 _check_jpeg(sample, data, *index.shape[sample, :2])
-        if index.kind == "tokens":
+        if index.vocabulary is not None:
             _check_ids(index.vocabulary, np.frombuffer(block, "<i4"))
         yield block
         first = last
 
 
-def _check_ids(vocabulary, ids):
-    if not (0 <= ids.min() and ids.max() < vocabulary):
+def _check_ids(vocabulary: int, ids: Ints) -> None:
+    if not (ids.min() >= 0 and ids.max() < vocabulary):
         wrong = ids[(ids < 0) | (ids >= vocabulary)][0]
         raise InputError(f"/bytes: expected token ids below {vocabulary}, found {wrong}")
 
 
-def _check_jpeg(sample, data, height, width):
+def _check_jpeg(sample: int, data: bytes, height: int, width: int) -> None:
     found = check_sample(data, height, width)
     if found:
-        raise InputError(
-            f"/bytes, sample {sample}: expected an upright JPEG file of {width} x {height} pixels that the trainer "
-            f"decodes, found {found}"
-        )
+        raise InputError(f"/bytes, sample {sample}: expected an upright JPEG file of {width} x {height} pixels that the trainer decodes, found {found}")
 
 
-def _expect(what, expected, found):
+def _expect(what: str, expected: object, found: object) -> None:
     if expected != found:
         raise InputError(f"{what}: expected {expected}, found {found}")

@@ -2,27 +2,32 @@
 
 import sys
 import time
+import typing
 
 BAR = 30  # characters
 ON_TERMINAL, ELSEWHERE = 0.2, 15.0  # seconds between two reports
 
 
 class Progress:
-    def __init__(self, what, total, done=0, stream=None):
+    def __init__(self, what: str, total: int, done: int = 0, stream: typing.TextIO | None = None) -> None:
         self._what, self._total, self._stream = what, total, stream or sys.stderr
         self._first, self._done = done, done
         self._terminal = self._stream.isatty()
         self._began = self._reported = time.monotonic()
 
-    def __enter__(self):
+    def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self._terminal and self._done > self._first:
             print(f"\r{self._line()}", file=self._stream, flush=True)
 
-    def step(self):
-        self._done += 1
+    def step(self) -> None:
+        self.move(self._done + 1)
+
+    def move(self, done: int) -> None:
+        """Says that so many are done, where a report is due."""
+        self._done = done
         now = time.monotonic()
         if now - self._reported >= (ON_TERMINAL if self._terminal else ELSEWHERE):
             self._reported = now
@@ -30,12 +35,12 @@ class Progress:
             start = "\r" if self._terminal else "palimpsest-pack: "
             print(f"{start}{self._line()}", file=self._stream, flush=True, **end)
 
-    def say(self, text):
+    def say(self, text: str) -> None:
         """A line of text above the bar."""
         clear = "\r\033[K" if self._terminal else ""
         print(f"{clear}{text}", file=self._stream, flush=True)
 
-    def _line(self):
+    def _line(self) -> str:
         rate = (self._done - self._first) / max(1e-9, time.monotonic() - self._began)
         left = (self._total - self._done) / rate if rate else 0
         line = f"{self._done} of {self._total} {self._what}, {rate:.0f}/s, {left:.0f} s left"

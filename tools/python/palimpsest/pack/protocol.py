@@ -1,50 +1,56 @@
-"""Protocols: which classes make which task, in an order that a seed and the class names alone decide.
+"""Protocols: which classes make which task, in an order that a seed and the class names decide, or a file, or numpy's generator.
 
 Classes that get no task are named in notes with the reason, and samples that are not used are counted.
 """
 
+import difflib
 import hashlib
+import itertools
 import json
+import pathlib
+import typing
+
+import numpy as np
 
 from . import FORMAT_VERSION, InputError
 from .files import atomic
-from .names import note_odd_names
+from .names import note_odd_names, with_bytes
 from .notes import note
-from .pack_file import TEST, TRAIN
+from .pack_file import TEST, TRAIN, PackIndex
+
+MOST_NAMED = 10  # classes that a file of the order lacks
 
 
-def class_order(classes, seed):
+def class_order(classes: typing.Iterable[str], seed: int) -> list[str]:
     """The classes in the order of the SHA-256 of "<class>\\0<seed>"."""
     return sorted(classes, key=lambda name: hashlib.sha256(f"{name}\0{seed}".encode()).digest())
 
 
-def _with_enough(pack, train, test):
+def _with_enough(pack: PackIndex, train: int, test: int) -> list[str]:
     """The classes that have the samples (0: at least one); the others are named."""
     least = max(train, 1), max(test, 1)
     enough, few = [], []
-    for name, row in zip(pack.classes, pack.counts()):
+    for name, row in zip(pack.classes, pack.counts(), strict=True):
         if row[TRAIN] >= least[0] and row[TEST] >= least[1]:
             enough.append(name)
         else:
             few.append(f"{name} ({row[TRAIN]} and {row[TEST]})")
     if few:
-        note(
-            f"{len(few)} classes left out, with fewer than {least[0]} training or {least[1]} test samples: {', '.join(few)}"
-        )
+        note(f"{len(few)} classes left out, with fewer than {least[0]} training or {least[1]} test samples: {', '.join(few)}")
     return enough
 
 
-def _note_samples(pack, train, test, tasks):
+def _note_samples(pack: PackIndex, train: int, test: int, tasks: list[dict[str, typing.Any]]) -> None:
     """A note on samples of the tasks' classes that no task uses."""
     assigned = {name for task in tasks for name in task["classes"]}
-    rows = [row for name, row in zip(pack.classes, pack.counts()) if name in assigned]
+    rows = [row for name, row in zip(pack.classes, pack.counts(), strict=True) if name in assigned]
     for side, first, what, option in ((TRAIN, train, "training", "--train"), (TEST, test, "test", "--test")):
         has = int(sum(row[side] for row in rows))
         if first and first * len(rows) < has:
             note(f"{first * len(rows)} of {has} {what} samples are used: the first {first} of each class; {option} 0 takes all")
 
 
-def _protocol(digest, name, order, train, test, tasks):
+def _protocol(digest: str, name: str, order: str, train: int, test: int, tasks: list[dict[str, typing.Any]]) -> dict[str, typing.Any]:
     return {
         "palimpsest_type": "protocol",
         "palimpsest_version": FORMAT_VERSION,
@@ -57,53 +63,101 @@ def _protocol(digest, name, order, train, test, tasks):
     }
 
 
-def make_protocol(pack, digest, name, tasks, classes_per_task, train, test, seed):
+def make_protocol(pack: PackIndex, digest: str, name: str, sizes: list[int], train: int, test: int, order: tuple[str, list[str]]) -> dict[str, typing.Any]:
     """The protocol as a dictionary; with too few classes, of fewer tasks. Raises InputError when there is no task.
 
-    `train` and `test`: samples used of each class; 0: all that it has, at least one.
+    `sizes`: classes of each task. `train` and `test`: samples used of each class; 0: all that it has, at least one.
+    `order`: how the classes are ordered, and all of the pack's in this order.
     """
     least = max(train, 1), max(test, 1)
-    enough = _with_enough(pack, train, test)
-    made = min(tasks, len(enough) // classes_per_task)
+    enough = set(_with_enough(pack, train, test))
+    ends = list(itertools.accumulate(sizes))
+    made = sum(end <= len(enough) for end in ends)
     found = (
-        f"{len(enough)} of the pack's {len(pack.classes)} classes have {least[0]} training and {least[1]} test "
-        f"samples: "
-        f"enough for {made} of {tasks} tasks of {classes_per_task} classes"
+        f"{len(enough)} of the pack's {len(pack.classes)} classes have {least[0]} training and {least[1]} test samples: "
+        f"enough for {made} of {len(sizes)} tasks of {_listed(sizes)} classes"
     )
     if made == 0:
-        raise InputError(
-            f"{found}. Take fewer classes per task or fewer samples, or make a larger pack"
-        )
-    if made < tasks:
+        raise InputError(f"{found}. Take fewer classes per task or fewer samples, or make a larger pack")
+    if made < len(sizes):
         note(f"{found}; the protocol has {made}")
-    order = class_order(enough, seed)
-    left = order[made * classes_per_task :]
+    ordered = [each for each in order[1] if each in enough]
+    left = ordered[ends[made - 1] :]
     if left:
-        note(f"{len(left)} classes are in none of the {made} tasks of {classes_per_task}: {', '.join(left)}")
-    assigned = [
-        {
-            "name": f"task {task + 1}",
-            "classes": order[task * classes_per_task : (task + 1) * classes_per_task],
-        }
-        for task in range(made)
-    ]
+        note(f"{len(left)} classes are in none of the {made} tasks of {_listed(sizes[:made])}: {', '.join(left)}")
+    assigned = [{"name": f"task {task + 1}", "classes": ordered[end - size : end]} for task, (size, end) in enumerate(zip(sizes[:made], ends, strict=False))]
     _note_samples(pack, train, test, assigned)
-    return _protocol(digest, name, f"sha256 of class name and seed {seed}", train, test, assigned)
+    return _protocol(digest, name, order[0], train, test, assigned)
 
 
-def make_domain_protocol(pack, digest, name, train, test, seed):
+def _listed(sizes: list[int]) -> str:
+    """The sizes of the tasks: one number where all are equal."""
+    if len(set(sizes)) == 1:
+        return str(sizes[0])
+    return ", ".join(map(str, sizes)) if len(sizes) <= 4 else f"{sizes[0]}, {sizes[1]}, ... {sizes[-1]}"
+
+
+def with_base(classes: int, base: int, increment: int, tasks: int | None) -> list[int]:
+    """Classes of each task: `base` in the first and `increment` in each of the others; without `tasks` as many as the classes are enough for."""
+    others = max(0, classes - base) // increment if tasks is None else tasks - 1
+    return [base] + others * [increment]
+
+
+def read_order(path: str, classes: list[str]) -> list[str]:
+    """The classes of a pack in the order of a file with one a line. Raises InputError for lines and classes without a counterpart."""
+    try:
+        lines = pathlib.Path(path).read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"{path}: expected a class name a line, in UTF-8, found {error}") from None
+    lines = [line for line in lines if line.strip()]
+    first: dict[str, int] = {}
+    known = set(classes)
+    for number, line in enumerate(lines, 1):
+        if line not in known:
+            near = difflib.get_close_matches(line, classes, 1, 0.5)
+            raise InputError(f"{path}, class {number}: the pack has no class {with_bytes(line)}" + (f"; the nearest is {with_bytes(near[0])}" if near else ""))
+        if first.setdefault(line, number) != number:
+            raise InputError(f"{path}, class {number}: {with_bytes(line)} is there before, as class {first[line]}. Name every class once")
+    missing = [name for name in classes if name not in first]
+    if missing:
+        listed = ", ".join(map(with_bytes, missing[:MOST_NAMED])) + (f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else "")
+        raise InputError(f"{path}: expected all {len(classes)} classes of the pack, found {len(first)}. Add {listed}; --tasks leaves the last ones out")
+    return lines
+
+
+def numpy_order(classes: list[str], seed: int) -> list[str]:
+    """The classes, in the order of the pack, as numpy's Generator(PCG64(seed)).shuffle leaves them."""
+    numbers = np.arange(len(classes))
+    np.random.Generator(np.random.PCG64(seed)).shuffle(numbers)
+    return [classes[number] for number in numbers]
+
+
+def choose_order(order: str | None, classes: list[str], seed: int) -> tuple[str, list[str]]:
+    """(how it is drawn, the classes): by hashes with `seed`, or as --order says, numpy:SEED or a file."""
+    if order is None:
+        return f"sha256 of class name and seed {seed}", class_order(classes, seed)
+    if not order.startswith("numpy:"):
+        return f"the lines of {pathlib.Path(order).name}", read_order(order, classes)
+    text = order.removeprefix("numpy:")
+    if not text.isdecimal():
+        raise InputError(f"--order: expected numpy:SEED with a whole number, such as numpy:0, found {order!r}")
+    drawn = f"numpy's Generator(PCG64({text})).shuffle of the pack's classes, drawn by numpy {np.__version__}"
+    return drawn, numpy_order(classes, int(text))
+
+
+def make_domain_protocol(pack: PackIndex, digest: str, name: str, train: int, test: int, seed: int) -> dict[str, typing.Any]:
     """As make_protocol, of a pack whose classes are named DOMAIN/LABEL: a task for each domain.
 
     All have the labels that every domain has enough samples of. Raises InputError when those are fewer than two.
     """
-    labels = {}  # by domain
+    labels: dict[str, set[str]] = {}  # by domain
     enough = _with_enough(pack, train, test)
     for text in enough:
         domain, label = _parts(text)
         if domain:
             labels.setdefault(domain, set()).add(label)
     common = class_order(set.intersection(*labels.values()), seed) if labels else []
-    note_odd_names(sorted(set().union(*labels.values())))
+    note_odd_names(sorted(set(itertools.chain.from_iterable(labels.values()))))
     if len(common) < 2:
         each = "".join(f"; {domain} has {len(found)}" for domain, found in sorted(labels.items()))
         raise InputError(
@@ -111,10 +165,7 @@ def make_domain_protocol(pack, digest, name, train, test, seed):
             f"{len(labels)} domains; expected classes named DOMAIN/LABEL, and at least two labels that all domains "
             f"have. Take fewer samples, or name the classes so (images --leaf-folders does){each}"
         )
-    tasks = [
-        {"name": domain, "classes": [f"{domain}/{label}" for label in common], "labels": common}
-        for domain in class_order(labels, seed)
-    ]
+    tasks = [{"name": domain, "classes": [f"{domain}/{label}" for label in common], "labels": common} for domain in class_order(labels, seed)]
     assigned = {name for task in tasks for name in task["classes"]}
     left = [name for name in enough if name not in assigned]
     if left:
@@ -126,14 +177,12 @@ def make_domain_protocol(pack, digest, name, train, test, seed):
     return _protocol(digest, name, f"sha256 of domain or label and seed {seed}", train, test, tasks)
 
 
-def _parts(name):
+def _parts(name: str) -> tuple[str, str]:
     """(domain, label) of DOMAIN/LABEL; two empty texts of another name."""
     domain, _, label = name.partition("/")
     return (domain, label) if domain and label else ("", "")
 
 
-def write_protocol(path, protocol):
+def write_protocol(path: str | pathlib.Path, protocol: dict[str, typing.Any]) -> None:
     with atomic(path) as temporary:
-        temporary.write_text(
-            json.dumps(protocol, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        temporary.write_text(json.dumps(protocol, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+import typing
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 2.0  # seconds; launchers send a signal twice; a later one ends the program at once
@@ -14,24 +15,24 @@ SAVED = 85  # exit code: the same command continues where this one stopped
 class Stopped(BaseException):
     """Not an Exception, so that no code takes it for a broken input."""
 
-    def __init__(self, number):
+    def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
         self.saved = ""  # what stays for the same command to continue with
 
-    def exit_code(self):
+    def exit_code(self) -> int:
         return SAVED if self.saved else 128 + self.number
 
-    def __str__(self):
+    def __str__(self) -> str:
         stays = self.saved or "nothing half-written stays; the same command starts from the beginning"
         return f"stopped by {signal.Signals(self.number).name}; {stays}"
 
 
-def raise_on_signals():
+def raise_on_signals() -> None:
     """From now on the first of SIGNALS raises Stopped in the main thread. `nohup` keeps its meaning."""
     first = None
 
-    def handle(number, _):
+    def handle(number: int, _: object) -> None:
         nonlocal first
         if first is None:
             first = time.monotonic()
@@ -45,7 +46,7 @@ def raise_on_signals():
             signal.signal(number, handle)
 
 
-def end(stopped):
+def end(stopped: Stopped) -> typing.NoReturn:
     """Says what stays and ends the program. The same signal may come once more meanwhile."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -54,7 +55,7 @@ def end(stopped):
 
 
 @contextlib.contextmanager
-def delayed_signals():
+def delayed_signals() -> typing.Iterator[None]:
     """Signals wait until the block ends; a process that starts in it never gets them."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:

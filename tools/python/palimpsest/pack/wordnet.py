@@ -10,13 +10,15 @@ import re
 
 from . import InputError
 from .notes import note
-from .pack_file import TEST, TRAIN
-from .texts import pack_texts, sha256
+from .pack_file import TEST, TRAIN, PackIndex
+from .pack_hash import sha256
+from .texts.make import Request, pack_in_order
+from .texts.rows import Row
 
 FOLDER = "/usr/share/wordnet"
 FILES = ("data.noun", "data.verb", "data.adj", "data.adv")
 # Lexicographer files by number, from lexnames(5WN).
-NAMES = (
+NAMES = (  # noqa: SIM905
     "adj.all adj.pert adv.all noun.Tops noun.act noun.animal noun.artifact noun.attribute noun.body noun.cognition "
     "noun.communication noun.event noun.feeling noun.food noun.group noun.location noun.motive noun.object noun.person "
     "noun.phenomenon noun.plant noun.possession noun.process noun.quantity noun.relation noun.shape noun.state "
@@ -27,7 +29,7 @@ NAMES = (
 _EXAMPLES = re.compile(r'[;:,]\s*"')  # where the first begins
 
 
-def read_database(folder=FOLDER):
+def read_database(folder: str | pathlib.Path = FOLDER) -> dict[str, bytes]:
     """The bytes of the four files of data."""
     try:
         return {name: (pathlib.Path(folder) / name).read_bytes() for name in FILES}
@@ -38,7 +40,7 @@ def read_database(folder=FOLDER):
         ) from None
 
 
-def read_glosses(database):
+def read_glosses(database: dict[str, bytes]) -> list[tuple[str, str]]:
     """[(class, gloss)] in the order of the files."""
     glosses = []
     for name, data in database.items():
@@ -56,14 +58,15 @@ def read_glosses(database):
     return glosses
 
 
-def definition_of(gloss):
+def definition_of(gloss: str) -> str:
     """A gloss without the example sentences, which are in quotes behind a semicolon, colon or comma."""
     return _EXAMPLES.split(gloss, maxsplit=1)[0].strip()
 
 
-def texts_by_class(glosses, examples):
+def texts_by_class(glosses: list[tuple[str, str]], examples: bool) -> dict[str, list[str]]:
     """{class: its texts}, each text once, in the class in which it is first. `examples`: texts are whole glosses."""
-    first, shared = {}, set()
+    first: dict[str, str] = {}
+    shared: set[str] = set()
     for name, gloss in glosses:
         text = gloss if examples else definition_of(gloss)
         if first.setdefault(text, name) != name:
@@ -76,18 +79,20 @@ def texts_by_class(glosses, examples):
             f"{len(glosses) - len(first)} of {len(glosses)} texts left out, which are there before; {len(shared)} texts are in "
             "several classes and stay in the first"
         )
-    by_class = collections.defaultdict(list)
+    by_class: dict[str, list[str]] = collections.defaultdict(list)
     for text, name in first.items():
         by_class[name].append(text)
     return by_class
 
 
-def choose(by_class, train, test, minimum):
+def choose(by_class: dict[str, list[str]], train: int, test: int, minimum: int) -> dict[str, tuple[list[str], list[str]]]:
     """{class: ([training texts], [test texts])}, in the order of the texts' SHA-256.
 
     A class with fewer than train + test texts gives the same share of them to the test. Classes below `minimum` are left out.
     """
-    chosen, few, short = {}, {}, {}
+    chosen: dict[str, tuple[list[str], list[str]]] = {}
+    few: dict[str, int] = {}
+    short: dict[str, tuple[int, int]] = {}
     for name in filter(by_class.get, NAMES):
         texts = sorted(by_class[name], key=sha256)
         whole = len(texts) >= train + test
@@ -98,34 +103,26 @@ def choose(by_class, train, test, minimum):
             continue
         chosen[name] = sides
         if not whole:
-            short[name] = tuple(map(len, sides))
+            short[name] = len(sides[TRAIN]), len(sides[TEST])
     if few:
         left = ", ".join(f"{name} ({count})" for name, count in few.items())
         note(f"{len(few)} classes left out, with fewer than {minimum} texts or none on a side: {left}")
     if short:
-        named = ", ".join(f"{name} ({sides[TRAIN]} and {sides[TEST]})" for name, sides in short.items())
+        named = ", ".join(f"{name} ({counts[TRAIN]} and {counts[TEST]})" for name, counts in short.items())
         note(f"{len(short)} classes with fewer than {train} training and {test} test texts: {named}; protocol --train 0 --test 0 takes them")
     used = sum(len(side) for sides in chosen.values() for side in sides)
     note(f"{used} of the {sum(len(by_class[name]) for name in chosen)} texts of {len(chosen)} classes are used")
     return chosen
 
 
-def make_pack(database, tokenizer, train, test, minimum, examples):
-    """The pack of WordNet's database. Raises InputError when not even two classes have enough texts."""
+def make_pack(request: Request, database: dict[str, bytes], train: int, test: int, minimum: int, examples: bool) -> tuple[PackIndex, str]:
+    """Writes the pack of WordNet's database: (PackIndex, content_sha256). Raises InputError when not even two classes have enough texts."""
     glosses = read_glosses(database)
     chosen = choose(texts_by_class(glosses, examples), train, test, minimum)
     if len(chosen) < 2:
-        raise InputError(
-            f"expected at least 2 classes of {minimum} texts, found {len(chosen)} among {len(glosses)} glosses. Lower "
-            "--minimum-per-class"
-        )
-    rows = [
-        (label, side, text)
-        for label, sides in enumerate(chosen.values())
-        for side in (TRAIN, TEST)
-        for text in sides[side]
-    ]
-    source = {
+        raise InputError(f"expected at least 2 classes of {minimum} texts, found {len(chosen)} among {len(glosses)} glosses. Lower --minimum-per-class")
+    rows = [Row(f"gloss {text[:60]!r}", text, name, side) for name, sides in chosen.items() for side in (TRAIN, TEST) for text in sides[side]]
+    source: dict[str, object] = {
         "what": "WordNet's glosses" + ("" if examples else " without example sentences") + ", by lexicographer file",
         "database_sha256": hashlib.sha256(b"".join(database[name] for name in FILES)).hexdigest(),
         "glosses": len(glosses),
@@ -133,4 +130,4 @@ def make_pack(database, tokenizer, train, test, minimum, examples):
         "test": test,
         "minimum_per_class": minimum,
     }
-    return pack_texts(tokenizer, list(chosen), rows, source)
+    return pack_in_order(request, list(chosen), rows, source)

@@ -28,26 +28,26 @@ LAYOUT = {
 }
 
 
-def read(root, version):
+def read(root: str, version: str) -> Listing:
     """The samples of a folder with the binary version; CIFAR-100 with its 100 fine labels."""
     head, names_file, sides = LAYOUT[version]
-    root = pathlib.Path(root)
-    _expect_files(root, version)
-    names = read_lines(root / names_file)
-    samples = []
+    folder = pathlib.Path(root)
+    _expect_files(folder, version)
+    names = read_lines(folder / names_file)
+    samples: list[Sample] = []
     for side, file_names in sides.items():
         for name in file_names:
-            samples += _records(root / name, head, side)
+            samples += _records(folder / name, head, side)
     return Listing(samples, names, [])
 
 
-def files(version):
+def files(version: str) -> list[str]:
     """The names of the files that are read."""
     _, names_file, sides = LAYOUT[version]
     return [names_file, *sides[TRAIN], *sides[TEST]]
 
 
-def _expect_files(root, version):
+def _expect_files(root: pathlib.Path, version: str) -> None:
     expected = files(version)
     missing = [name for name in expected if not (root / name).is_file()]
     if missing:
@@ -56,13 +56,11 @@ def _expect_files(root, version):
         raise InputError(f"{shown(root)}: expected the binary version of {version} ({', '.join(expected)}), {found}")
 
 
-def _records(path, head, side):
+def _records(path: pathlib.Path, head: int, side: int) -> list[Sample]:
     record = head + PIXELS
     data = np.fromfile(path, dtype="u1")
     if data.size == 0 or data.size % record:
-        raise InputError(
-            f"{shown(path)}: expected records of {record} bytes, found {data.size} bytes. Get the file again"
-        )
+        raise InputError(f"{shown(path)}: expected records of {record} bytes, found {data.size} bytes. Get the file again")
     labels = data.reshape(-1, record)[:, head - 1].tolist()
     return [
         Sample(

@@ -1,42 +1,41 @@
 """Which classes a pack gets, and what is wrong with the others. Classes left out are named, each with its images."""
 
+import typing
+
 import numpy as np
 
 from .. import InputError
+from ..arrays import Ints
 from ..notes import note
 from ..pack_file import TEST, TRAIN
+from .listing import Sample, index_of
 
 
-def large_enough(classes, samples, minimum, what):
+def large_enough(classes: list[str], samples: list[Sample], minimum: int, what: str) -> tuple[list[str], list[int], list[Sample]]:
     """(classes, indices of their samples, the same with new labels) without classes of fewer than `minimum` samples.
 
     An empty class is an error unless `minimum` says that small ones may go. `what` says what was counted.
     """
-    counts = np.bincount([sample.label for sample in samples], minlength=len(classes))
-    small = [(name, int(count)) for name, count in zip(classes, counts) if count < max(1, minimum)]
+    labels = [index_of(sample) for sample in samples]
+    counts = np.bincount(labels, minlength=len(classes))
+    small = [(name, int(count)) for name, count in zip(classes, counts, strict=True) if count < max(1, minimum)]
     if small and minimum < 1:
-        raise InputError(
-            f"class {small[0][0]!r}: expected {what}, found none. Add some, remove the class, or let "
-            "--minimum-per-class 1 leave such classes out"
-        )
+        raise InputError(f"class {small[0][0]!r}: expected {what}, found none. Add some, remove the class, or let --minimum-per-class 1 leave such classes out")
     if small:
         named = ", ".join(f"{name} ({count})" for name, count in small)
         note(f"{len(small)} classes with fewer than {minimum} {what} left out: {named}")
-    kept = [name for name, count in zip(classes, counts) if count >= max(1, minimum)]
+    kept = [name for name, count in zip(classes, counts, strict=True) if count >= max(1, minimum)]
     if not kept:
-        raise InputError(
-            f"expected classes with at least {minimum} {what}, found {counts.max()} in the largest. "
-            "--minimum-per-class can be lower"
-        )
+        raise InputError(f"expected classes with at least {minimum} {what}, found {counts.max()} in the largest. --minimum-per-class can be lower")
     position = {name: number for number, name in enumerate(kept)}
     label = {number: position[name] for number, name in enumerate(classes) if name in position}
-    chosen = [i for i, sample in enumerate(samples) if sample.label in label]
-    return kept, chosen, [samples[i]._replace(label=label[samples[i].label]) for i in chosen]
+    chosen = [i for i, number in enumerate(labels) if number in label]
+    return kept, chosen, [samples[i]._replace(label=label[labels[i]]) for i in chosen]
 
 
-def expect_training(classes, labels, split):
+def expect_training(classes: list[str], labels: typing.Sequence[int] | Ints, split: typing.Sequence[int] | Ints) -> None:
     """Raises InputError for a class whose images are all test images."""
-    for name, row in zip(classes, _counts(classes, labels, split)):
+    for name, row in zip(classes, _counts(classes, labels, split), strict=True):
         if row[TRAIN] == 0:
             raise InputError(
                 f"class {name!r}: expected training images, found {row[TEST]} test images and no others. Add training "
@@ -44,17 +43,17 @@ def expect_training(classes, labels, split):
             )
 
 
-def note_without_test(classes, labels, split):
+def note_without_test(classes: list[str], labels: typing.Sequence[int] | Ints, split: typing.Sequence[int] | Ints) -> None:
     counts = _counts(classes, labels, split)
-    without = [name for name, row in zip(classes, counts) if row[TEST] == 0]
+    without = [name for name, row in zip(classes, counts, strict=True) if row[TEST] == 0]
     if len(without) == len(classes):
         note("there are no test images; --split hashed makes some of the training images test images")
     elif without:
         note(f"{len(without)} classes have no test images: {', '.join(without)}")
 
 
-def _counts(classes, labels, split):
+def _counts(classes: list[str], labels: typing.Sequence[int] | Ints, split: typing.Sequence[int] | Ints) -> Ints:
     """Images by class and side: [classes, 2]."""
     counts = np.zeros((len(classes), 2), dtype=np.int64)
-    np.add.at(counts, (labels, split), 1)
+    np.add.at(counts, (np.asarray(labels), np.asarray(split)), 1)
     return counts

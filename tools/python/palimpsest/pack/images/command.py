@@ -1,9 +1,11 @@
 """The command line of `palimpsest-pack images`."""
 
+import argparse
 import os
 
 from .. import InputError
 from ..arguments import count, natural, path, share
+from ..pack_file import PackIndex
 from .decode import Storage
 from .make import Request, make_pack
 from .sources import FORMATS
@@ -37,12 +39,10 @@ Examples:
   palimpsest-pack images 'shards/*-*.tar' --store encoded --out data/large.h5"""
 
 
-def add_options(sub):
+def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("sources", nargs="+", type=path, metavar="SOURCE", help="folders, files or globs")
     sub.add_argument("--out", required=True, type=path, metavar="PACK", help="the pack to write (required)")
-    sub.add_argument(
-        "--format", choices=FORMATS, default="auto", help="(auto: by what is there)"
-    )
+    sub.add_argument("--format", choices=FORMATS, default="auto", help="(auto: by what is there)")
     sub.add_argument(
         "--store",
         choices=("pixels", "encoded"),
@@ -86,9 +86,7 @@ def add_options(sub):
         default="auto",
         help="auto: as the source says, by hash where it says nothing; hashed: always by hash (auto)",
     )
-    sub.add_argument(
-        "--test-share", type=share, default=0.2, help="of each class, where the split is by hash (0.2)"
-    )
+    sub.add_argument("--test-share", type=share, default=0.2, help="of each class, where the split is by hash (0.2)")
     sub.add_argument(
         "--minimum-per-class",
         type=natural,
@@ -113,12 +111,10 @@ def add_options(sub):
     sub.add_argument("--strict", action="store_true", help="a file that can't be read is an error")
 
 
-def make(options):
+def make(options: argparse.Namespace) -> tuple[PackIndex, str]:
     """(PackIndex, content_sha256) of the pack that the options describe, written."""
     if options.store == "encoded" and options.short_side:
-        raise InputError(
-            "--short-side: expected with --store pixels, found with encoded, which stores images whole"
-        )
+        raise InputError("--short-side: expected with --store pixels, found with encoded, which stores images whole")
     short_side = None if options.store == "encoded" else options.short_side or 256
     return make_pack(
         Request(

@@ -55,14 +55,14 @@ class Stored(typing.NamedTuple):
     height: int
     width: int
     data: bytes  # uint8 [height, width, 3], or a JPEG file
-    remarks: list  # what a note counts of it
+    remarks: list[str]  # what a note counts of it
 
 
 class _Refused(Exception):
     """Why an image is not taken."""
 
 
-def store(sample: Sample, storage: Storage):
+def store(sample: Sample, storage: Storage) -> Stored | str:
     """A Stored, or as text the reason why the image cannot be taken."""
     try:
         data = _bytes_of(sample)
@@ -79,7 +79,7 @@ def store(sample: Sample, storage: Storage):
     return Stored(hashlib.sha256(data).hexdigest(), *size, stored, remarks)
 
 
-def _bytes_of(sample):
+def _bytes_of(sample: Sample) -> bytes:
     try:
         with open(sample.file, "rb") as file:
             file.seek(sample.offset)
@@ -91,31 +91,29 @@ def _bytes_of(sample):
     return data
 
 
-def _raw(data, shape):
+def _raw(data: bytes, shape: tuple[int, int, int]) -> Image.Image:
     planes = np.frombuffer(data, dtype="u1").reshape(shape)
     return Image.fromarray(planes[0] if shape[0] == 1 else planes.transpose(1, 2, 0).copy())
 
 
-def _opened(data, most_pixels):
+def _opened(data: bytes, most_pixels: int) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
         raise _Refused(f"expected a JPEG, PNG or WebP image, found {_other(data)}") from None
     width, height = image.size
     if width * height > most_pixels:
-        raise _Refused(
-            f"{width} x {height} pixels by its header, more than --max-pixels {most_pixels}: not decoded"
-        )
+        raise _Refused(f"{width} x {height} pixels by its header, more than --max-pixels {most_pixels}: not decoded")
     return image
 
 
-def _other(data):
+def _other(data: bytes) -> str:
     if data[4:8] == b"ftyp":  # a box of ISO media files; its brand follows
         return "a HEIC or AVIF image, or a film"
     return next((what for start, what in _OTHERS if data.startswith(start)), "something else" if data else "an empty file")
 
 
-def _stored(image, data, storage):
+def _stored(image: Image.Image, data: bytes, storage: Storage) -> tuple[bytes, tuple[int, int], list[str]]:
     """(bytes, (height, width), remarks)."""
     remarks = ["have more frames than the first, which alone is packed"] if getattr(image, "is_animated", False) else []
     if image.mode.startswith("I"):
@@ -135,14 +133,14 @@ def _stored(image, data, storage):
     return out.getvalue(), size, [*remarks, f"coded again as JPEG of quality {JPEG_QUALITY}: {reason}"]
 
 
-def _checked_size(image, longest):
+def _checked_size(image: Image.Image, longest: int) -> tuple[int, int]:
     width, height = image.size
     if max(width, height) > longest:
         raise _Refused(f"{width} x {height} pixels, and a pack has sides of {longest} at most")
     return height, width
 
 
-def upright_rgb(image):
+def upright_rgb(image: Image.Image) -> Image.Image:
     """8-bit RGB as one sees the image: turned as its EXIF says, transparency over white."""
     orientation = orientation_of(image)
     image.load()
@@ -155,10 +153,10 @@ def upright_rgb(image):
     return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
 
 
-def resized(image, short_side):
-    """As torchvision's Resize(short_side, bicubic, antialias) does, when the short side is longer; else the image."""
+def resized(image: Image.Image, short_side: int | None) -> Image.Image:
+    """As torchvision's Resize(short_side, bicubic, antialias) does, when the short side is longer; else the image, as without a short side."""
     width, height = image.size
-    if min(width, height) <= short_side:
+    if short_side is None or min(width, height) <= short_side:
         return image
     long_side = int(short_side * max(width, height) / min(width, height))
     size = (short_side, long_side) if width <= height else (long_side, short_side)

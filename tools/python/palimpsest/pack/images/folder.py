@@ -6,19 +6,20 @@ meant. What is left out, such as images beside the class folders, is counted in 
 
 import os
 import pathlib
+import typing
 
 from .. import InputError
 from ..pack_file import TEST, TRAIN
 from .listing import SIDES, Listing, Sample, shown, side_word, side_words
-from .tree import Tally, scan
+from .tree import Folder, Tally, scan
 
 TESTS = [name for name, side in SIDES.items() if side == TEST]
 # Folders that divide a data set by kind of file, not by class: its images, and what belongs to them.
-IMAGES = "image images img imgs jpg jpeg jpegimages png pictures photos data".split()
-PARTS = [*IMAGES, *"masks labels annotations trimaps ground_truth segmentationclass segmentationobject".split()]
+IMAGES = ["image", "images", "img", "imgs", "jpg", "jpeg", "jpegimages", "png", "pictures", "photos", "data"]
+PARTS = [*IMAGES, *["masks", "labels", "annotations", "trimaps", "ground_truth", "segmentationclass", "segmentationobject"]]
 
 
-def read(root, class_folders):
+def read(root: str, class_folders: str) -> Listing:
     """The samples of one folder.
 
     `class_folders`: which folders are classes. "first": those right in it, or in its sides; refused where all images lie
@@ -38,36 +39,29 @@ def read(root, class_folders):
             samples += [Sample(shown(file), file, name, side) for file in files]
             deeper += [] if class_folders == "leaf" else files[len(folder.images) :]
     if deeper and class_folders == "first":
-        notes.append(
-            f"{shown(root)}: {len(deeper)} images lie in folders inside a class folder and belong to that class, such as "
-            f"{shown(deeper[0])}"
-        )
-    if like_sides := _like_sides({sample.label for sample in samples}):
+        notes.append(f"{shown(root)}: {len(deeper)} images lie in folders inside a class folder and belong to that class, such as {shown(deeper[0])}")
+    if like_sides := _like_sides({str(sample.label) for sample in samples}):
         notes.append(f"{shown(root)}: named like sides, and taken as classes: {', '.join(map(shown, like_sides))}")
     if not samples and tree.images:
         _refuse_loose(tree)
     return Listing(samples, sorted(names), [*notes, *tally.notes(root)])
 
 
-def _classes(top, class_folders):
+def _classes(top: Folder, class_folders: str) -> dict[str, Folder]:
     """{class name: Folder}."""
     if class_folders == "leaf":
-        return {
-            os.path.relpath(folder.path, top.path).replace(os.sep, "/"): folder
-            for folder in top.walk()
-            if folder.images and folder is not top
-        }
+        return {os.path.relpath(folder.path, top.path).replace(os.sep, "/"): folder for folder in top.walk() if folder.images and folder is not top}
     return {folder.name: folder for folder in top.folders}
 
 
-def _like_sides(classes):
+def _like_sides(classes: set[str]) -> list[str]:
     """The classes that are named like a side as a whole, or with a word of it where others name another side."""
     words = {name: side_words(os.path.basename(name)) for name in sorted(classes)}
     several = len(set().union(*words.values())) > 1
     return [name for name in words if side_word(os.path.basename(name)) or several and words[name]]
 
 
-def _sides(tree):
+def _sides(tree: Folder) -> tuple[list[tuple[Folder, int | None]], list[str]]:
     """[(folder of classes, side)], and notes on folders left out."""
     folders = {folder.name: folder for folder in tree.folders}
     train = folders.get("train")
@@ -87,13 +81,11 @@ def _sides(tree):
         if folder not in (train, test)
     ]
     if tree.images:
-        notes.append(
-            f"{shown(tree.path)}: {len(tree.images)} images left out that lie beside train/, such as {shown(tree.images[0])}"
-        )
+        notes.append(f"{shown(tree.path)}: {len(tree.images)} images left out that lie beside train/, such as {shown(tree.images[0])}")
     return [(train, TRAIN), (test, TEST)], notes
 
 
-def _refuse_sides(top, alone):
+def _refuse_sides(top: Folder, alone: bool) -> None:
     """Raises InputError where folders look like sides, or like parts of a data set, instead of classes.
 
     `alone`: the source has no sides, so that `top` is the source itself.
@@ -118,11 +110,11 @@ def _refuse_sides(top, alone):
             )
 
 
-def _are_parts(folders):
+def _are_parts(folders: list[Folder]) -> bool:
     return all(folder.name.lower() in PARTS for folder in folders)
 
 
-def _sides_remedy(folder, alike, whole):
+def _sides_remedy(folder: Folder, alike: list[Folder], whole: bool) -> str:
     if not all(f.filled for f in alike):
         return "Put the images of each class into its own folder, as in train/CLASS/"
     if not whole and len(alike) == 1:
@@ -134,10 +126,10 @@ def _sides_remedy(folder, alike, whole):
     return "The sides need these names"
 
 
-def _renaming(alike):
+def _renaming(alike: list[Folder]) -> str:
     """What to rename so that sides have the names that are read."""
     surest = [f for f in alike if side_word(f.name)] or alike
-    wanted = {}  # {side: names}
+    wanted: dict[str, list[str]] = {}  # {side: names}
     for f in surest:
         if len(side_words(f.name)) == 1 and f.name not in SIDES:
             wanted.setdefault(min(side_words(f.name)), []).append(f"{shown(f.name)}/")
@@ -145,7 +137,7 @@ def _renaming(alike):
     return f"Rename {' and '.join(pairs)}. " if pairs else ""
 
 
-def _refuse_deep(top, root):
+def _refuse_deep(top: Folder, root: bool) -> None:
     """Raises InputError where all images lie deeper than in class folders."""
     inner = top.filled
     if not inner or any(folder.images for folder in inner):
@@ -172,7 +164,7 @@ def _refuse_deep(top, root):
     )
 
 
-def _refuse_loose(tree):
+def _refuse_loose(tree: Folder) -> typing.NoReturn:
     """Raises InputError for a folder that contains images, and no folders with images."""
     above = os.path.dirname(os.path.abspath(tree.path))
     raise InputError(
@@ -182,6 +174,6 @@ def _refuse_loose(tree):
     )
 
 
-def _listed(folders):
+def _listed(folders: list[Folder]) -> str:
     names = [f"{shown(folder.name)}/ ({folder.total} images)" for folder in folders[:4]]
     return ", ".join(names) + (f" and {len(folders) - 4} more" if len(folders) > 4 else "")

@@ -7,6 +7,7 @@ could run any code. What isn't known to this module is left to the readers.
 import gzip
 import itertools
 import os
+import pathlib
 import tarfile
 import zipfile
 import zlib
@@ -52,14 +53,15 @@ _ENDS = [
 ]
 
 
-def describe(path):
+def describe(path: str | pathlib.Path) -> tuple[str, str] | None:
     """(what it is, what to do) of a file or folder that is known and not read, else None."""
+    path = str(path)
     if os.path.isdir(path):
         return _folder(path)
     return _file(path) if os.path.isfile(path) else None
 
 
-def _cifar(names):
+def _cifar(names: list[str]) -> tuple[str, str] | None:
     """Of a folder with such files."""
     for folder, (_, _, files) in _CIFAR.items():
         if files <= set(names):
@@ -67,7 +69,7 @@ def _cifar(names):
     return None
 
 
-def _cifar_form(folder):
+def _cifar_form(folder: str) -> tuple[str, str]:
     version, form, _ = _CIFAR[folder]
     binary = _CIFAR_READ[version == "100"]
     archive = binary.replace("batches-bin", "binary") + ".tar.gz"
@@ -77,7 +79,7 @@ def _cifar_form(folder):
     )
 
 
-def _folder(path):
+def _folder(path: str) -> tuple[str, str] | None:
     names = os.listdir(path)
     files = [name for name in names if os.path.isfile(os.path.join(path, name))]
     if found := _cifar(files):
@@ -93,13 +95,13 @@ def _folder(path):
     tables = [*files, *(os.listdir(inner) if os.path.isdir(inner) else [])]
     if {"dataset_info.json", "dataset_dict.json"} & set(files) or any(n.endswith((".arrow", ".parquet")) for n in tables):
         return "a data set of Arrow or Parquet files, as Hugging Face's", FOLDERS
-    if "raw" in names and os.path.isdir(inner := os.path.join(path, "raw")):
-        if any("-images-idx3-" in name for name in os.listdir(inner)):
-            return "a folder with IDX files in raw/", f"Give {inner}"
+    inner = os.path.join(path, "raw")
+    if os.path.isdir(inner) and any("-images-idx3-" in name for name in os.listdir(inner)):
+        return "a folder with IDX files in raw/", f"Give {inner}"
     return _of_files(path, files) if files and len(files) == len(names) else None
 
 
-def _of_files(path, files):
+def _of_files(path: str, files: list[str]) -> tuple[str, str] | None:
     """Of a folder with files alone: what the first is that is known."""
     for name in sorted(files):
         if name.endswith((".csv", ".tsv")):
@@ -110,7 +112,7 @@ def _of_files(path, files):
     return None
 
 
-def _file(path):
+def _file(path: str) -> tuple[str, str] | None:
     name = os.path.basename(path).lower()
     with open(path, "rb") as file:
         start = file.read(16)
@@ -129,7 +131,7 @@ def _file(path):
     return None
 
 
-def _zip(path):
+def _zip(path: str) -> tuple[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -144,7 +146,7 @@ def _zip(path):
     return f"a ZIP archive of {len(names)} files", UNPACK
 
 
-def _tar(path):
+def _tar(path: str) -> tuple[str, str] | None:
     try:
         with tarfile.open(path, "r:*") as tar:
             names = [member.name.removeprefix("./") for member in itertools.islice(tar, MEMBERS)]

@@ -11,38 +11,36 @@ import numpy as np
 
 from .. import InputError
 from ..pack_file import TEST, TRAIN
-from .listing import Listing, Sample, shown
+from .listing import Listing, Sample, Unpack, shown
 
 NAME = re.compile(r"(?:.*-)?(train|t10k|test)-images[-.]idx3-ubyte(\.gz)?")
 UINT8 = 8  # IDX's number for the element type
 
 
-def find(root):
+def find(root: str) -> list[str]:
     """The files of images in a folder."""
     return sorted(str(path) for path in pathlib.Path(root).iterdir() if NAME.fullmatch(path.name) and path.is_file())
 
 
-def read(images, unpack):
+def read(images: list[str], unpack: Unpack) -> Listing:
     """The samples of files of images, each with its labels beside it; `unpack(path)` gives an uncompressed file."""
-    samples, files = [], {}
+    samples: list[Sample] = []
+    files: dict[int, str] = {}
     for path in images:
         match = NAME.fullmatch(os.path.basename(path))
         if not match:
-            raise InputError(
-                f"{shown(path)}: expected a name like train-images-idx3-ubyte or t10k-images-idx3-ubyte, .gz or not"
-            )
+            raise InputError(f"{shown(path)}: expected a name like train-images-idx3-ubyte or t10k-images-idx3-ubyte, .gz or not")
         side = TRAIN if match[1] == "train" else TEST
         if side in files:
             raise InputError(
-                f"{shown(path)}: expected one file of images a side, found {shown(files[side])} too. Name the files of "
-                "one set instead of their folder"
+                f"{shown(path)}: expected one file of images a side, found {shown(files[side])} too. Name the files of one set instead of their folder"
             )
         files[side] = path
         samples += _pairs(path, side, unpack)
     return Listing(samples, None, [])
 
 
-def _pairs(path, side, unpack):
+def _pairs(path: str, side: int, unpack: Unpack) -> list[Sample]:
     labels_path = labels_of(path)
     images, (count, height, width), begin = _header(path, unpack, 3)
     file, (labels_count,), labels_begin = _header(labels_path, unpack, 1)
@@ -68,7 +66,7 @@ def _pairs(path, side, unpack):
     ]
 
 
-def labels_of(path):
+def labels_of(path: str) -> str:
     """The file of labels beside a file of images; compressed or not, whichever there is."""
     folder, name = os.path.split(path)
     plain = name.removesuffix(".gz").replace("-images", "-labels").replace("idx3", "idx1")
@@ -79,7 +77,7 @@ def labels_of(path):
     raise InputError(f"{shown(path)}: expected its labels in {shown(found[0])} or .gz, found neither")
 
 
-def _header(path, unpack, dimensions):
+def _header(path: str, unpack: Unpack, dimensions: int) -> tuple[str, tuple[int, ...], int]:
     """(uncompressed file, its dimensions, where the numbers begin)."""
     file = unpack(path)
     begin = 4 + 4 * dimensions
@@ -87,13 +85,10 @@ def _header(path, unpack, dimensions):
         head = opened.read(begin)
     if len(head) != begin or head[:4] != bytes([0, 0, UINT8, dimensions]):
         raise InputError(
-            f"{shown(path)}: expected IDX of unsigned bytes in {dimensions} dimensions (00 00 08 0{dimensions} at "
-            f"first), found {head[:4].hex(' ')}"
+            f"{shown(path)}: expected IDX of unsigned bytes in {dimensions} dimensions (00 00 08 0{dimensions} at first), found {head[:4].hex(' ')}"
         )
     dims = np.frombuffer(head[4:], dtype=">u4").astype("i8").tolist()
     expected, found = begin + int(np.prod(dims)), os.path.getsize(file)
     if expected != found:
-        raise InputError(
-            f"{shown(path)}: expected {expected} bytes by its header, found {found}. Get the file again"
-        )
+        raise InputError(f"{shown(path)}: expected {expected} bytes by its header, found {found}. Get the file again")
     return file, dims, begin

@@ -10,18 +10,19 @@ import re
 from .. import InputError
 from ..names import check_names, note_odd_names, with_bytes
 from ..notes import note
+from .listing import Sample
 
 MISSING = {"", "?", "-", "nan", "na", "n/a", "#n/a", "<na>", "none", "null", "nil", "undefined"}
 
 
-def number_classes(samples, names):
+def number_classes(samples: list[Sample], names: list[str] | None) -> tuple[list[str], list[Sample]]:
     """(classes, samples whose labels are indices into them).
 
     With `names`, a label is one of them or an index. Without, whole numbers are classes in numeric order, and other
     labels classes in alphabetical order.
     """
     given = names is not None
-    if not given:
+    if names is None:
         names = _classes_of(samples)
     check_names(names)
     note_odd_names(names)
@@ -29,19 +30,16 @@ def number_classes(samples, names):
     return names, [sample._replace(label=_index(sample, index, given)) for sample in samples]
 
 
-def _classes_of(samples):
+def _classes_of(samples: list[Sample]) -> list[str]:
     """The classes of labels without given names."""
     _refuse_negative(samples)
     counts = collections.Counter(sample.label for sample in samples)
     plain = {label: _plain(label) for label in counts}
     changed = [label for label in counts if str(label) != plain[label]]
     if changed:
-        note(
-            f"{len(changed)} labels are taken without blanks at their ends and leading zeros, such as "
-            f"{with_bytes(str(changed[0]))} as {plain[changed[0]]!r}"
-        )
+        note(f"{len(changed)} labels are taken without blanks at their ends and leading zeros, such as {with_bytes(str(changed[0]))} as {plain[changed[0]]!r}")
     labels = set(plain.values())
-    _check_decimals(labels)
+    check_decimals(labels)
     for label, count in counts.items():
         if plain[label].casefold() in MISSING:
             note(f"the label {label!r} of {count} images reads like a missing one; it is a class of that name")
@@ -49,37 +47,31 @@ def _classes_of(samples):
     return sorted(labels, key=int if numeric else None)
 
 
-def _plain(label):
+def _plain(label: str | int) -> str:
     """The label as text; a whole number in its shortest form."""
     text = str(label).strip()
     return str(int(text)) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
 
 
-def _refuse_negative(samples):
+def _refuse_negative(samples: list[Sample]) -> None:
     for sample in samples:
         if re.fullmatch(r"-[0-9]+", str(sample.label).strip()):
-            raise InputError(
-                f"{sample.place}: expected a label of 0 or more, or a name, found {sample.label!r}. "
-                "Leave samples without a label out"
-            )
+            raise InputError(f"{sample.place}: expected a label of 0 or more, or a name, found {sample.label!r}. Leave samples without a label out")
 
 
-def _check_decimals(labels):
+def check_decimals(labels: set[str]) -> None:
     """Refuses 1 beside 1.0, and notes numbers with a point: so some programs write whole numbers where some are missing."""
     decimals = sorted(label for label in labels if re.fullmatch(r"[+-]?[0-9]{1,18}\.[0-9]*", label))
     for label in decimals:
         whole = str(int(label.partition(".")[0]))
         if whole in labels and not label.partition(".")[2].strip("0"):
-            raise InputError(
-                f"labels {whole!r} and {label!r}: expected one way of writing a number, found two. Write {whole} in "
-                "every place"
-            )
+            raise InputError(f"labels {whole!r} and {label!r}: expected one way of writing a number, found two. Write {whole} in every place")
     if decimals:
         note(f"{len(decimals)} labels are numbers with a point, such as {decimals[0]!r}; each is a class of that name")
 
 
-def _index(sample, index, given):
-    if given and sample.label in range(len(index)):
+def _index(sample: Sample, index: dict[str, int], given: bool) -> int:
+    if given and isinstance(sample.label, int) and 0 <= sample.label < len(index):
         return sample.label  # a number counts, whatever the given names are
     if isinstance(sample.label, str) and sample.label in index:
         return index[sample.label]
@@ -88,7 +80,4 @@ def _index(sample, index, given):
         return index[text]
     if text.isdecimal() and int(text) < len(index):
         return int(text)
-    raise InputError(
-        f"{sample.place}: expected a label from 0 to {len(index) - 1} or one of the {len(index)} class names, "
-        f"found {sample.label!r}"
-    )
+    raise InputError(f"{sample.place}: expected a label from 0 to {len(index) - 1} or one of the {len(index)} class names, found {sample.label!r}")

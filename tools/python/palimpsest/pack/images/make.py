@@ -4,6 +4,8 @@ import collections
 import dataclasses
 import json
 import os
+import pathlib
+import typing
 
 import numpy as np
 import PIL
@@ -15,9 +17,9 @@ from ..pack_file import PackIndex, offsets_of, write_samples
 from ..progress import Progress
 from . import sides
 from .classes import expect_training, large_enough, note_without_test
-from .decode import Storage
+from .decode import Storage, Stored
 from .labels import number_classes
-from .listing import read_lines, shown
+from .listing import Sample, index_of, read_lines, shown
 from .parallel import BATCH, store_all
 from .partial import Entry, Partial
 from .sources import read_sources
@@ -27,7 +29,7 @@ from .sources import read_sources
 class Request:
     """What to pack and how: the options of `palimpsest-pack images`."""
 
-    sources: list
+    sources: list[str]
     out: str
     storage: Storage
     format: str = "auto"
@@ -41,21 +43,21 @@ class Request:
     strict: bool = False
 
 
-def make_pack(request):
+def make_pack(request: Request) -> tuple[PackIndex, str]:
     """Writes the pack and returns (PackIndex, content_sha256)."""
     with Partial(request.out) as partial:
         format_name, classes, samples = _listed(request, partial.folder)
         results = _stored(samples, partial, request)
-        kept = [i for i, result in enumerate(results) if isinstance(result, Entry)]
+        stored = {i: result for i, result in enumerate(results) if isinstance(result, Entry)}
+        kept = list(stored)
         if not kept:
             raise InputError(
-                f"{', '.join(map(shown, request.sources))}: expected images that can be read, found none among "
-                f"{len(results)}; {samples[0].place}: {results[0]}"
+                f"{', '.join(map(shown, request.sources))}: expected images that can be read, found none among {len(results)}; {samples[0].place}: {results[0]}"
             )
         skipped = len(results) - len(kept)
         if skipped:
             note(f"{skipped} of {len(results)} images skipped, as listed above")
-        remarks = collections.Counter(remark for i in kept for remark in results[i].remarks)
+        remarks = collections.Counter(remark for entry in stored.values() for remark in entry.remarks)
         for remark, count in sorted(remarks.items()):
             note(f"{count} of {len(results)} images {remark}")
         classes, chosen, samples = large_enough(
@@ -64,7 +66,7 @@ def make_pack(request):
             request.minimum_per_class,
             "images that can be read",
         )
-        entries = [results[kept[i]] for i in chosen]
+        entries = [stored[kept[i]] for i in chosen]
         index, entries = _split(classes, samples, entries, request)
         index = dataclasses.replace(index, source=_source(request, format_name, len(entries), skipped))
         digest = write_samples(request.out, index, map(partial.read, entries))
@@ -72,7 +74,7 @@ def make_pack(request):
     return index, digest
 
 
-def _listed(request, scratch):
+def _listed(request: Request, scratch: pathlib.Path) -> tuple[str, list[str], list[Sample]]:
     """(format, classes, samples labelled with indices into them)."""
     format_name, listing = read_sources(
         request.sources,
@@ -84,21 +86,18 @@ def _listed(request, scratch):
     names = listing.names
     if request.class_names is not None:
         if names is not None:
-            raise InputError(
-                f"--class-names: expected a source with numbers as labels, found the format {format_name}, which "
-                "names its classes"
-            )
+            raise InputError(f"--class-names: expected a source with numbers as labels, found the format {format_name}, which names its classes")
         names = read_lines(request.class_names)
     for text in listing.notes:
         note(text)
     classes, samples = number_classes(listing.samples, names)
     classes, _, samples = large_enough(classes, samples, request.minimum_per_class, "images")
     if samples[0].side is not None:
-        expect_training(classes, [s.label for s in samples], [s.side for s in samples])
+        expect_training(classes, [index_of(s) for s in samples], [s.side for s in samples if s.side is not None])
     return format_name, classes, samples
 
 
-def _stored(samples, partial, request):
+def _stored(samples: list[Sample], partial: Partial, request: Request) -> list[Entry | str]:
     """Of every sample an Entry, or the reason why it is left out; from an earlier call where there was one."""
     results = partial.open(samples, request.storage)
     if results:
@@ -106,10 +105,10 @@ def _stored(samples, partial, request):
     rest = samples[len(results) :]
     fresh = store_all(rest, request.storage, request.workers)
     with Progress("images", len(samples), len(results)) as progress:
-        for sample, result in zip(samples, results):
-            _report(sample, result, request.strict, progress.say)
+        for sample, known in zip(samples, results, strict=False):
+            _report(sample, known, request.strict, progress.say)
         try:
-            for number, (sample, result) in enumerate(zip(rest, fresh)):
+            for number, (sample, result) in enumerate(zip(rest, fresh, strict=False)):
                 _report(sample, result, request.strict, progress.say)
                 results.append(partial.add(result))
                 progress.step()
@@ -121,19 +120,16 @@ def _stored(samples, partial, request):
     return results
 
 
-def _report(sample, result, strict, say):
+def _report(sample: Sample, result: Entry | Stored | str, strict: bool, say: typing.Callable[[str], None]) -> None:
     if isinstance(result, str):
         if strict:
-            raise InputError(
-                f"{sample.place}: expected an image that can be read, found: {result}. Repair or delete it, or leave "
-                "--strict out to skip it"
-            )
+            raise InputError(f"{sample.place}: expected an image that can be read, found: {result}. Repair or delete it, or leave --strict out to skip it")
         say(f"palimpsest-pack: skipped {sample.place}: {result}")
 
 
-def _split(classes, samples, entries, request):
+def _split(classes: list[str], samples: list[Sample], entries: list[Entry], request: Request) -> tuple[PackIndex, list[Entry]]:
     """(PackIndex without its source, entries), both in the order of the pack."""
-    labels = [sample.label for sample in samples]
+    labels = [index_of(sample) for sample in samples]
     keys = sides.keys_of([entry.digest for entry in entries], request.seed)
     if samples[0].side is None:
         split = sides.assign_sides(labels, keys, request.test_share)
@@ -162,7 +158,7 @@ def _split(classes, samples, entries, request):
     return index, entries
 
 
-def _source(request, format_name, images, skipped):
+def _source(request: Request, format_name: str, images: int, skipped: int) -> str:
     """JSON: how the pack was made."""
     return json.dumps(
         {

@@ -8,6 +8,7 @@ import codecs
 import csv
 import io
 import os
+import typing
 
 from .. import InputError
 from ..notes import note
@@ -18,7 +19,7 @@ SIDES_PERHAPS = {"set", "subset", "partition", "fold", "phase", "usage", "mode",
 LONGEST_SHOWN = 200  # characters of a line
 
 
-def read(path):
+def read(path: str) -> Listing:
     """The samples of a manifest; its paths are relative to its folder."""
     text = _text(path)
     separator, columns, names = _header(path, text)
@@ -32,7 +33,7 @@ def read(path):
     return _listing(path, rows, places, sides)
 
 
-def _text(path):
+def _text(path: str) -> str:
     """The file as text, in which bytes that are not UTF-8 stay as they are."""
     with open(path, "rb") as file:
         data = file.read()
@@ -41,13 +42,11 @@ def _text(path):
             raise InputError(f"{shown(path)}: expected UTF-8, found {name}. Save it as CSV in UTF-8")
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
-        raise InputError(
-            f"{shown(path)}, line {line}: expected text in UTF-8, found a NUL byte. Save the file as CSV in UTF-8"
-        )
+        raise InputError(f"{shown(path)}, line {line}: expected text in UTF-8, found a NUL byte. Save the file as CSV in UTF-8")
     return data.decode("utf-8-sig", "surrogateescape")
 
 
-def _lines(path, text, separator):
+def _lines(path: str, text: str, separator: str) -> typing.Iterator[tuple[int, list[str]]]:
     """(number of its first line, fields) of every row that isn't blank."""
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
     while True:
@@ -65,7 +64,7 @@ def _lines(path, text, separator):
             yield line, fields
 
 
-def _header(path, text):
+def _header(path: str, text: str) -> tuple[str, list[str], list[str]]:
     """(separator, columns as written, columns in small letters without blanks around)."""
     usual = "\t" if str(path).lower().endswith(".tsv") else ","
     first = ""
@@ -80,10 +79,7 @@ def _header(path, text):
         first = first or separator.join(columns)
     else:
         data = ". The first line must name the columns" if first else ""
-        raise InputError(
-            f"{shown(path)}, line 1: expected the columns path,label or path,label,split, found "
-            f"{_cut(first) or 'an empty file'}{data}"
-        )
+        raise InputError(f"{shown(path)}, line 1: expected the columns path,label or path,label,split, found {_cut(first) or 'an empty file'}{data}")
     for name in ("path", "label", "split"):
         if names.count(name) > 1:
             twice = ", ".join(repr(shown(column)) for column in columns if column.strip().lower() == name)
@@ -93,29 +89,26 @@ def _header(path, text):
     return separator, columns, names
 
 
-def _rows(path, text, separator, names):
+def _rows(path: str, text: str, separator: str, names: list[str]) -> typing.Iterator[tuple[int, list[str]]]:
     """(line, fields) after the first line, each with as many fields as columns."""
     lines = _lines(path, text, separator)
     next(lines)
     for line, fields in lines:
         if len(fields) != len(names):
             remedy = (
-                f'A field with a {separator!r} in it is in quotes: "a{separator} b"'
-                if len(fields) > len(names)
-                else "Give it the others, or delete the line"
+                f'A field with a {separator!r} in it is in quotes: "a{separator} b"' if len(fields) > len(names) else "Give it the others, or delete the line"
             )
             raise InputError(
-                f"{shown(path)}, line {line}: expected {len(names)} fields as line 1 has columns, found {len(fields)}: "
-                f"{_cut(separator.join(fields))}. {remedy}"
+                f"{shown(path)}, line {line}: expected {len(names)} fields as line 1 has columns, found {len(fields)}: {_cut(separator.join(fields))}. {remedy}"
             )
         yield line, fields
 
 
-def _cut(text):
+def _cut(text: str) -> str:
     return shown(text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "...")
 
 
-def _side_column(path, names, rows, taken):
+def _side_column(path: str, names: list[str], rows: list[tuple[int, list[str]]], taken: set[int]) -> int | None:
     """The position of the column with the sides: split, or else the only one that has nothing but sides; or None."""
     if "split" in names:
         return names.index("split")
@@ -129,13 +122,16 @@ def _side_column(path, names, rows, taken):
     return found[0] if found else None
 
 
-def _word(text):
+def _word(text: str) -> str:
     return text.strip().lower()
 
 
-def _listing(path, rows, places, sides):
+def _listing(path: str, rows: list[tuple[int, list[str]]], places: dict[str, int], sides: int | None) -> Listing:
     folder = os.path.dirname(os.path.abspath(path))
-    samples, first, words, repeated = [], {}, {}, 0
+    samples: list[Sample] = []
+    first: dict[str, tuple[int, str]] = {}
+    words: dict[str, int] = {}
+    repeated = 0
     for line, fields in rows:
         place = f"{shown(path)}, line {line}"
         name, label = (fields[places[column]] for column in ("path", "label"))
@@ -162,7 +158,7 @@ def _listing(path, rows, places, sides):
     return Listing(samples, None, notes, words)
 
 
-def _expect_a_file(path, samples):
+def _expect_a_file(path: str, samples: list[Sample]) -> None:
     """Refuses a manifest none of whose files is there: its paths are meant otherwise."""
     if not samples or any(os.path.exists(sample.file) for sample in samples):
         return

@@ -6,12 +6,13 @@ of a stem. Labels without an image and members that are neither are counted in n
 
 import json
 import os
+import tarfile
 import typing
 
 from .. import InputError
 from ..pack_file import TEST
 from .archive import linked, normal_name, place, read_members
-from .listing import SIDES, SUFFIXES, Listing, Sample, endings, notes_on_tests, shown, side_in_name, side_word, side_words
+from .listing import SIDES, SUFFIXES, Listing, Sample, Unpack, endings, notes_on_tests, shown, side_in_name, side_word, side_words
 
 IMAGES = tuple(suffix[1:] for suffix in SUFFIXES)
 LABELS = ("cls", "json")
@@ -20,13 +21,13 @@ LABELS = ("cls", "json")
 class _LeftOut(typing.NamedTuple):
     """What notes count, as text of where it is."""
 
-    others: list  # (text, name) of members that are neither image nor label
-    labels: list  # labels without an image
-    choices: list  # labels in .cls that differ from those in .json
-    archives: list  # without images
+    others: list[tuple[str, str]]  # (text, name) of members that are neither image nor label
+    labels: list[str]  # labels without an image
+    choices: list[str]  # labels in .cls that differ from those in .json
+    archives: list[str]  # without images
 
 
-def read(paths, unpack, hashed=False):
+def read(paths: list[str], unpack: Unpack, hashed: bool = False) -> Listing:
     """The samples of shards; `unpack(path)` gives an uncompressed file. A side is what the name of a shard says.
 
     `hashed`: the sides are not read.
@@ -40,7 +41,7 @@ def read(paths, unpack, hashed=False):
     return Listing(samples, None, [*notes, *_notes(samples, left_out)])
 
 
-def _check_sides(paths):
+def _check_sides(paths: list[str]) -> list[str]:
     """Raises InputError where names look like sides but say none; a note where there are three sides."""
     words = {path: _side_words(path) for path in paths}
     sided = {path: min(words[path]) for path in paths if len(words[path]) == 1}
@@ -54,14 +55,14 @@ def _check_sides(paths):
     return notes_on_tests([f"archives named {side}" for side in sorted(set(sided.values())) if SIDES[side] == TEST])
 
 
-def _side_words(path):
+def _side_words(path: str) -> set[str]:
     """What the name of an archive, or else the folder that it is in, seems to say of its side."""
     folder = side_word(os.path.basename(os.path.dirname(os.path.abspath(path))))
     return side_words(os.path.basename(path)) or ({folder} if folder else set())
 
 
-def _notes(samples, left_out):
-    def note(paths, text, more=""):
+def _notes(samples: list[Sample], left_out: _LeftOut) -> list[str]:
+    def note(paths: list[str], text: str, more: str = "") -> list[str]:
         return [f"{len(paths)} {text}, such as {paths[0]}{more}"] if paths else []
 
     names = [sample for sample in samples if not str(sample.label).isdecimal()]
@@ -79,10 +80,10 @@ def _notes(samples, left_out):
     ]
 
 
-def _shard(path, file, side, left_out):
+def _shard(path: str, file: str, side: int | None, left_out: _LeftOut) -> list[Sample]:
     members = read_members(path, file)
     by_name = {normal_name(member): member for member in members}
-    groups = {}  # {stem: {"image", "cls" or "json": member}}
+    groups: dict[str, dict[str, tarfile.TarInfo]] = {}  # {stem: {"image", "cls" or "json": member}}
     for member in members:
         stem, kind = _parts(member.name)
         field = "image" if kind in IMAGES else kind
@@ -100,8 +101,8 @@ def _shard(path, file, side, left_out):
             if "image" not in group:
                 left_out.labels.extend(place(path, member) for member in labels)
                 continue
-            values = [_label(path, member, opened, linked(path, member, by_name)) for member in labels]
-            values = [value for value in values if value is not None]
+            read = (_label(path, member, opened, linked(path, member, by_name)) for member in labels)
+            values = [value for value in read if value is not None]
             if not values:
                 _refuse_unlabelled(path, stem, group["image"], members)
             if len({str(value) for value in values}) > 1:
@@ -111,41 +112,35 @@ def _shard(path, file, side, left_out):
     return samples
 
 
-def _parts(name):
+def _parts(name: str) -> tuple[str, str]:
     """("folder/stem", "jpg"): a name ends at the first dot; of several extensions the last one counts."""
     folder, base = os.path.split(name)
     stem, _, extensions = base.partition(".")
     return os.path.join(folder, stem), extensions.lower().rpartition(".")[2]
 
 
-def _refuse_two(path, stem, field, one, other):
+def _refuse_two(path: str, stem: str, field: str, one: tarfile.TarInfo, other: tarfile.TarInfo) -> typing.NoReturn:
     if one.name == other.name:
-        raise InputError(
-            f"{place(path, other)}: expected one {field} of this stem, found two of the same name. Write the archive again"
-        )
+        raise InputError(f"{place(path, other)}: expected one {field} of this stem, found two of the same name. Write the archive again")
     dotted = any(os.path.basename(member.name).count(".") > 1 for member in (one, other))
-    remedy = (
-        "Leave one out, or rename them without further dots, with - for . perhaps"
-        if dotted
-        else "Leave one out, or give it a stem and its own label"
-    )
+    remedy = "Leave one out, or rename them without further dots, with - for . perhaps" if dotted else "Leave one out, or give it a stem and its own label"
     raise InputError(
         f"{place(path, other)}: expected one {field} of this stem, found two: a name's stem ends at its first dot, as "
         f"WebDataset has it, so that {shown(one.name)} belongs to {shown(stem)}, too. {remedy}"
     )
 
 
-def _refuse_unlabelled(path, stem, image, members):
+def _refuse_unlabelled(path: str, stem: str, image: tarfile.TarInfo, members: list[tarfile.TarInfo]) -> typing.NoReturn:
     beside = [shown(member.name) for member in members if _parts(member.name)[0] == stem and member is not image]
     folders = not any(_parts(member.name)[1] in LABELS for member in members)
     raise InputError(
-        f"{place(path, image)}: expected a label in {shown(stem)}.cls or as \"label\" in {shown(stem)}.json, found "
+        f'{place(path, image)}: expected a label in {shown(stem)}.cls or as "label" in {shown(stem)}.json, found '
         f"{'none in ' + ', '.join(beside[:4]) if beside else 'none'}"
         + (". Where folders in the archive are the classes, unpack it and give the folder" if folders else "")
     )
 
 
-def _label(path, member, opened, source):
+def _label(path: str, member: tarfile.TarInfo, opened: typing.BinaryIO, source: tarfile.TarInfo) -> str | int | None:
     """The label in a member: text, or the field "label" of JSON; None where JSON has no such field."""
     opened.seek(source.offset_data)
     try:

@@ -5,24 +5,25 @@ import hashlib
 
 import numpy as np
 
+from ..arrays import Ints
 from ..pack_file import TEST, TRAIN
 
 
-def keys_of(digests, seed):
+def keys_of(digests: list[str], seed: int) -> list[bytes]:
     """Sort keys: the SHA-256 of "<digest>\\0<seed>", so that another seed gives another split and order."""
     return [hashlib.sha256(f"{digest}\0{seed}".encode()).digest() for digest in digests]
 
 
-def assign_sides(labels, keys, share):
+def assign_sides(labels: list[int], keys: list[bytes], share: float) -> Ints:
     """TRAIN or TEST of every image, so that equal images are on one side and each class gives its share to the test.
 
     In every class, from the smallest on, images go to the test side in the order of their keys, copies together, until
     it has the share of the class, rounded, but at least one image where the class has two different ones.
     """
-    classes = collections.defaultdict(collections.Counter)  # {label: {key: copies}}
-    for label, key in zip(labels, keys):
+    classes: dict[int, collections.Counter[bytes]] = collections.defaultdict(collections.Counter)  # {label: {key: copies}}
+    for label, key in zip(labels, keys, strict=True):
         classes[label][key] += 1
-    side = {}
+    side: dict[bytes, int] = {}
     for label in sorted(classes, key=lambda label: (classes[label].total(), label)):
         copies = classes[label]
         total = copies.total()
@@ -38,12 +39,12 @@ def assign_sides(labels, keys, share):
     return np.array([side[key] for key in keys], dtype="u1")
 
 
-def order(labels, split, keys):
+def order(labels: list[int], split: Ints, keys: list[bytes]) -> list[int]:
     """The positions of images by class, side and key."""
     return sorted(range(len(labels)), key=lambda i: (labels[i], split[i], keys[i]))
 
 
-def on_both_sides(split, keys):
+def on_both_sides(split: Ints, keys: list[bytes]) -> int:
     """Number of test images that are training images too."""
-    training = {key for key, side in zip(keys, split) if side == TRAIN}
-    return sum(side == TEST and key in training for key, side in zip(keys, split))
+    training = {key for key, side in zip(keys, split, strict=True) if side == TRAIN}
+    return sum(side == TEST and key in training for key, side in zip(keys, split, strict=True))

@@ -7,12 +7,14 @@ import collections
 import functools
 import glob
 import os
+import pathlib
 import re
+import typing
 
 from .. import InputError
 from ..pack_file import TEST
 from . import cifar, folder, foreign, idx, manifest, shards
-from .listing import SIDES, SUFFIXES, Listing, endings, notes_on_tests, shown, side_word, side_words, uncompressed
+from .listing import SIDES, SUFFIXES, Listing, Sample, Unpack, endings, notes_on_tests, shown, side_word, side_words, uncompressed
 
 FORMATS = ("auto", "folder", "csv", "cifar10", "cifar100", "idx", "tar")
 _TAR = (".tar", ".tar.gz", ".tgz")
@@ -20,7 +22,9 @@ _ARCHIVES = (".zip", ".7z", ".rar", ".tar.zst", ".tar.xz", ".tar.bz2", ".tzst", 
 _CSV = (".csv", ".tsv")
 
 
-def read_sources(sources, scratch, format_name="auto", class_folders="first", hashed=False):
+def read_sources(
+    sources: list[str], scratch: str | pathlib.Path, format_name: str = "auto", class_folders: str = "first", hashed: bool = False
+) -> tuple[str, Listing]:
     """(format, Listing) of files, globs and folders that all have one format.
 
     `scratch` is a folder for unpacked files; `hashed` forgets the sides that the sources give.
@@ -29,9 +33,7 @@ def read_sources(sources, scratch, format_name="auto", class_folders="first", ha
     _refuse_copies(paths)
     found = sorted({_format_of(path) for path in paths}) if format_name == "auto" else [format_name]
     if len(found) != 1:
-        raise InputError(
-            f"expected sources of one format, found {' and '.join(found)}. Make a pack of each, or write a CSV manifest"
-        )
+        raise InputError(f"expected sources of one format, found {' and '.join(found)}. Make a pack of each, or write a CSV manifest")
     if found == ["folder"] and not hashed:
         _refuse_sides_apart(paths, "Give the folder that contains them, as train/ and test/ (or val/, validation/)")
     listing = _read(found[0], paths, functools.partial(uncompressed, scratch=scratch), class_folders, hashed)
@@ -51,15 +53,15 @@ def read_sources(sources, scratch, format_name="auto", class_folders="first", ha
     return found[0], listing._replace(notes=[*beside, *listing.notes, *notes_on_tests(tests)])
 
 
-def _refuse_copies(paths):
-    seen = {}
+def _refuse_copies(paths: list[str]) -> None:
+    seen: dict[str, str] = {}
     for path in paths:
         other = seen.setdefault(os.path.realpath(path), path)
         if other is not path:
             raise InputError(f"{shown(path)}: expected every source once, found it again as {shown(other)}. Name it once")
 
 
-def _refuse_sides_apart(paths, remedy):
+def _refuse_sides_apart(paths: list[str], remedy: str) -> None:
     """Raises InputError for the sides of a data set as separate sources: their images would be split again."""
     sides = {path: side_words(os.path.basename(os.path.abspath(path))) for path in paths}
     if len(set().union(*sides.values())) > 1:
@@ -70,7 +72,7 @@ def _refuse_sides_apart(paths, remedy):
         )
 
 
-def _refuse_unread_sides(format_name, paths, samples):
+def _refuse_unread_sides(format_name: str, paths: list[str], samples: list[Sample]) -> None:
     """Raises InputError where names look like sides that the format doesn't read: test images would be put into training."""
     if format_name == "csv":
         _refuse_sides_apart(paths, "Join the tables into one with a column split")
@@ -80,12 +82,12 @@ def _refuse_unread_sides(format_name, paths, samples):
         _refuse_sides_in_paths(samples, members, "Write an archive for each side, with train or test in its name")
 
 
-def _refuse_sides_in_paths(samples, paths, remedy):
+def _refuse_sides_in_paths(samples: list[Sample], paths: list[str], remedy: str) -> None:
     """Raises InputError where the paths of samples without sides name some."""
     folders = [os.path.dirname(os.path.normpath(f"/{path}")) for path in paths]
     common = len(os.path.commonpath(folders))
-    first = {}  # {side: its first sample}
-    for sample, folder_path in zip(samples, folders):
+    first: dict[str | None, Sample] = {}  # {side: its first sample}
+    for sample, folder_path in zip(samples, folders, strict=True):
         words = map(side_word, folder_path[common:].split(os.sep))
         first.setdefault(next(filter(None, words), None), sample)
     first.pop(None, None)
@@ -97,7 +99,7 @@ def _refuse_sides_in_paths(samples, paths, remedy):
         )
 
 
-def _check_sides(samples):
+def _check_sides(samples: list[Sample]) -> None:
     known = next((sample for sample in samples if sample.side is not None), None)
     unknown = next((sample for sample in samples if sample.side is None), None)
     if known and unknown:
@@ -107,7 +109,7 @@ def _check_sides(samples):
         )
 
 
-def _expanded(source):
+def _expanded(source: str) -> list[str]:
     if os.path.exists(source):
         return [source]
     found = sorted(glob.glob(source))
@@ -119,7 +121,7 @@ def _expanded(source):
     return found
 
 
-def _format_of(path):
+def _format_of(path: str) -> str:
     name = os.path.basename(path).lower()
     formats = []
     if os.path.isfile(path):
@@ -131,9 +133,7 @@ def _format_of(path):
         elif idx.NAME.fullmatch(name):
             formats = ["idx"]
         elif name.endswith(_ARCHIVES):
-            raise InputError(
-                f"{shown(path)}: expected .tar, .tar.gz or .tgz, found another kind of archive. Unpack it, and give what was in it"
-            )
+            raise InputError(f"{shown(path)}: expected .tar, .tar.gz or .tgz, found another kind of archive. Unpack it, and give what was in it")
     elif os.path.isdir(path):
         formats = _formats_in(path)
         if formats in ([], ["folder"]):
@@ -141,9 +141,7 @@ def _format_of(path):
         elif formats == ["tar"]:  # one looked at is taken for all
             _refuse_foreign(_tar_files(path)[0])
     if len(formats) > 1:
-        raise InputError(
-            f"{shown(path)}: expected one format, found {' and '.join(formats)}. Say with --format which of them is meant"
-        )
+        raise InputError(f"{shown(path)}: expected one format, found {' and '.join(formats)}. Say with --format which of them is meant")
     if formats:
         return formats[0]
     found = f" but {endings(os.listdir(path))}" if os.path.isdir(path) and os.listdir(path) else ""
@@ -153,12 +151,12 @@ def _format_of(path):
     )
 
 
-def _refuse_foreign(path):
+def _refuse_foreign(path: str) -> None:
     if known := foreign.describe(path):
         raise InputError(f"{shown(path)}: expected a source in a format that is read, found {known[0]}. {known[1]}")
 
 
-def _formats_in(path):
+def _formats_in(path: str) -> list[str]:
     names = os.listdir(path)
     found = {
         "idx": idx.find(path),
@@ -173,15 +171,15 @@ def _formats_in(path):
     return ["folder"] if folders or any(map(_is_image, names)) else []
 
 
-def _is_image(name):
+def _is_image(name: str) -> bool:
     return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
-def _have_images(path, folders):
+def _have_images(path: str, folders: list[str]) -> bool:
     return any(_is_image(name) for folder in folders for _, _, names in os.walk(os.path.join(path, folder)) for name in names)
 
 
-def _read(format_name, paths, unpack, class_folders, hashed):
+def _read(format_name: str, paths: list[str], unpack: Unpack, class_folders: str, hashed: bool) -> Listing:
     if class_folders != "first" and format_name != "folder":
         raise InputError(f"--{class_folders}-folders: expected folders of images, found the format {format_name}")
     if format_name == "tar":
@@ -195,7 +193,7 @@ def _read(format_name, paths, unpack, class_folders, hashed):
         if not wanted(path):
             kind = "file" if format_name == "csv" else "folder"
             raise InputError(f"{shown(path)}: expected a {kind} for the format {format_name}")
-    readers = {
+    readers: dict[str, typing.Callable[[str], Listing]] = {
         "folder": functools.partial(folder.read, class_folders=class_folders),
         "csv": manifest.read,
         "cifar10": functools.partial(cifar.read, version="cifar10"),
@@ -204,18 +202,18 @@ def _read(format_name, paths, unpack, class_folders, hashed):
     return _joined([readers[format_name](path) for path in paths])
 
 
-def _tar_files(path):
+def _tar_files(path: str) -> list[str]:
     """The archives of a folder, or the file itself."""
     if not os.path.isdir(path):
         return [path]
     return [os.path.join(path, name) for name in sorted(os.listdir(path)) if name.lower().endswith(_TAR)]
 
 
-def _idx_files(path):
+def _idx_files(path: str) -> list[str]:
     return idx.find(path) if os.path.isdir(path) else [path]
 
 
-def _beside(format_name, path):
+def _beside(format_name: str, path: str) -> list[str]:
     """[a note] on what a folder contains besides the files of its format."""
     if format_name == "tar":
         read = _tar_files(path)
@@ -230,13 +228,12 @@ def _beside(format_name, path):
     return [f"{shown(path)}: {such} {', '.join(map(shown, others[:3]))}"] if others else []
 
 
-def _joined(listings):
+def _joined(listings: list[Listing]) -> Listing:
     """One listing of several; classes of one name are one class."""
     if len(listings) == 1:
         return listings[0]
-    names = None
-    if all(listing.names is not None for listing in listings):
-        names = sorted({name for listing in listings for name in listing.names})
+    known = [listing.names for listing in listings if listing.names is not None]
+    names = sorted({name for each in known for name in each}) if len(known) == len(listings) else None
     return Listing(
         [sample for listing in listings for sample in listing.samples],
         names,

@@ -6,6 +6,7 @@ notes. A folder that can't be read is refused by name.
 
 import collections
 import os
+import pathlib
 import typing
 
 from .. import InputError
@@ -17,23 +18,23 @@ OTHER_TYPE = f"files left out that don't end in {' '.join(SUFFIXES)}"
 
 class Folder(typing.NamedTuple):
     path: str
-    images: list  # paths, in the byte order of their names
-    folders: list  # Folders, in the same order
+    images: list[str]  # paths, in the byte order of their names
+    folders: "list[Folder]"  # Folders, in the same order
     total: int  # images in it and in all folders below
 
     @property
-    def name(self):
+    def name(self) -> str:
         return os.path.basename(self.path)
 
     @property
-    def filled(self):
+    def filled(self) -> list["Folder"]:
         """Its folders that contain images, themselves or further down."""
         return [folder for folder in self.folders if folder.total]
 
-    def all_images(self):
+    def all_images(self) -> list[str]:
         return [*self.images, *(image for folder in self.folders for image in folder.all_images())]
 
-    def walk(self):
+    def walk(self) -> typing.Iterator["Folder"]:
         """This folder and all below."""
         yield self
         for folder in self.folders:
@@ -43,25 +44,25 @@ class Folder(typing.NamedTuple):
 class Tally:
     """What was left out, by kind."""
 
-    def __init__(self):
-        self._paths = collections.defaultdict(list)
+    def __init__(self) -> None:
+        self._paths: dict[str, list[str]] = collections.defaultdict(list)
 
-    def add(self, kind, *paths):
+    def add(self, kind: str, *paths: str) -> None:
         self._paths[kind] += paths
 
-    def notes(self, root):
+    def notes(self, root: str) -> typing.Iterator[str]:
         for kind, paths in self._paths.items():
             types = f": {endings(paths)}" if kind == OTHER_TYPE else ""
             if paths:
                 yield f"{shown(root)}: {len(paths)} {kind}, such as {shown(paths[0])}{types}"
 
 
-def scan(root, tally):
+def scan(root: str | pathlib.Path, tally: Tally) -> Folder:
     """The Folder `root`; what is no image is added to the tally."""
     return _scan(str(root), tally, ())
 
 
-def _scan(path, tally, above):
+def _scan(path: str, tally: Tally, above: tuple[str, ...]) -> Folder:
     real = os.path.realpath(path)
     if real in above:
         tally.add("links to a folder above left out", path)
@@ -83,18 +84,16 @@ def _scan(path, tally, above):
     return Folder(path, images, folders, len(images) + sum(folder.total for folder in folders))
 
 
-def _is(asked):
+def _is(asked: typing.Callable[[], bool]) -> bool:
     try:
         return asked()
     except OSError:  # links in a circle
         return False
 
 
-def _entries(path):
+def _entries(path: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(path) as entries:
             return sorted(entries, key=lambda entry: os.fsencode(entry.name))
     except OSError as error:
-        raise InputError(
-            f"{shown(path)}: expected a folder that can be read, found: {error.strerror}. Change its permissions, or move it away"
-        ) from None
+        raise InputError(f"{shown(path)}: expected a folder that can be read, found: {error.strerror}. Change its permissions, or move it away") from None

@@ -1,0 +1,219 @@
+"""A run's page says what its records say."""
+
+import csv
+import html
+import html.parser
+import json
+import os
+import re
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+
+VOID = ("meta", "link")
+
+
+class Nesting(html.parser.HTMLParser):
+    """Fails where a tag is closed that isn't the last one opened."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open = []
+        self.feed(text)
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+
+
+@pytest.fixture
+def page(report):
+    """page(run, options...): the text of its page."""
+
+    def make(run, *options):
+        report(run, *options)
+        return (run / "report.html").read_text()
+
+    return make
+
+
+def counts(run, moment="after_merge"):
+    """(right, samples) of the evaluation after each task, from the tasks' records."""
+    found = []
+    for name in sorted(os.listdir(run / "tasks")):
+        with h5py.File(run / "tasks" / name) as file:
+            found.append((file[f"metrics/{moment}/correct"][()], file[f"metrics/{moment}/samples"][()]))
+    return found
+
+
+def edit_json(path, change):
+    found = json.loads(path.read_text())
+    change(found)
+    path.write_text(json.dumps(found))
+
+
+def figure(text, name):
+    return re.search(rf'<figure id="{name}".*?</figure>', text, re.DOTALL)[0]
+
+
+def titles(text, name):
+    return [html.unescape(title) for title in re.findall(r"<title>(.*?)</title>", figure(text, name))[1:]]
+
+
+def test_every_format_version_has_a_page(golden_of_version, report, tmp_path):
+    report(golden_of_version, "--out", tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    Nesting(text)
+    right, samples = counts(golden_of_version)[-1]
+    assert f"<b>{100 * right.sum() / samples.sum():.1f} %</b><span>last accuracy" in text
+    assert not (golden_of_version / "report.html").exists()
+
+
+def test_it_loads_nothing(golden, page):
+    text = page(golden)
+    Nesting(text)
+    assert not re.search(r"https?:|src=|@import|<script|url\((?!#)", text)
+
+
+def test_title_and_finding(golden, page):
+    edit_json(golden / "run.json", lambda run: run["config"].update(protocol="configs/protocols/some-stream.json"))
+    text = page(golden)
+    assert "<h1>some-stream: Perturb-and-Merge, seed 1</h1>" in text and "<title>some-stream: Perturb-and-Merge, seed 1: Palimpsest</title>" in text
+    right, samples = counts(golden)[-1]
+    finding = re.search('class="finding">(.*?)</p>', text)[1]
+    assert finding.startswith(f"After 2 tasks with 4 classes, {100 * right.sum() / samples.sum():.1f} % of the test samples are classified right")
+
+
+def test_every_cell_of_the_matrices_has_its_number(make_long_run, page):
+    run = make_long_run(5)
+    text = page(run)
+    for name, moment in (("accuracy-after-merge", "after_merge"), ("accuracy-before-merge", "before_merge")):
+        expected = [
+            f"after {t + 1}, on task {j + 1}: {100 * right[j] / samples[j]:.1f} %"
+            for t, (right, samples) in enumerate(counts(run, moment))
+            for j in range(t + 1)
+        ]
+        assert titles(text, name) == expected and len(expected) == 15
+        for title in expected:
+            assert f">{title.split(': ')[1].removesuffix(' %')}</text>" in figure(text, name)
+
+
+def test_what_a_task_lost(make_long_run, page):
+    run = make_long_run(4)
+    after = [right / samples for right, samples in counts(run)]
+    before = [right / samples for right, samples in counts(run, "before_merge")]
+    found = titles(page(run), "lost-accuracy")
+    for task in range(4):
+        own = 100 * (before[task][task] - after[task][task])
+        later = 100 * (after[task][task] - after[-1][task])
+        for name, value in (("its own merge", own), ("the tasks after it", later)):
+            assert f"{name}, task {task + 1}: {abs(value) < 0.05 and '0.0' or f'{value:.1f}'}" in found
+
+
+@pytest.mark.slow
+def test_forgetting_after_each_task(make_long_run, page):
+    run = make_long_run(4)
+    matrix = np.full((4, 4), np.nan)
+    for t, (right, samples) in enumerate(counts(run)):
+        matrix[t, : t + 1] = right / samples
+    found = titles(page(run), "forgetting")
+    for t in range(1, 4):
+        value = 100 * np.mean([np.nanmax(matrix[:t, j]) - matrix[t, j] for j in range(t)])
+        assert any(title.startswith(f"forgetting, after task {t + 1}: ") and float(title.split(": ")[1]) == pytest.approx(value, abs=0.051) for title in found)
+
+
+def test_the_table_for_programs_has_every_count(golden, report):
+    shown = report(golden).splitlines()
+    assert shown == [str(golden / "report.html"), str(golden / "accuracy.csv")]
+    rows = list(csv.DictReader((golden / "accuracy.csv").open()))
+    assert len(rows) == 3
+    after, before = counts(golden), counts(golden, "before_merge")
+    for row in rows:
+        t, j = int(row["after_task"]) - 1, int(row["task"]) - 1
+        assert (int(row["correct"]), int(row["samples"])) == (after[t][0][j], after[t][1][j])
+        assert int(row["correct_before_merge"]) == before[t][0][j]
+        assert float(row["accuracy"]) == pytest.approx(after[t][0][j] / after[t][1][j], abs=1e-6)
+
+
+def test_names_are_text_and_the_command_is_quoted(golden, page):
+    edit_json(golden / "run.json", lambda run: run["config"].update(protocol="<script>alert('1')&.json", pack="data/it's \x07.h5") or run.update(world_size=2))
+    text = page(golden)
+    assert "<script" not in text and "\x07" not in text
+    assert "<h1>&lt;script&gt;alert(&#39;1&#39;)&amp;: Perturb-and-Merge, seed 1</h1>" in text
+    command = html.unescape(re.search("<pre>(.*?)</pre>", text, re.DOTALL)[1])
+    assert command.startswith("launch/mpirun.sh -n 2 palimpsest train \\\n  --") and r"--pack 'data/it'\''s �.h5'" in command
+
+
+def test_settings_that_are_not_the_papers_are_marked(golden, page):
+    text = page(golden)
+    with h5py.File(golden / "tasks" / "task-0001.h5") as file:
+        recorded = json.loads(file["config"][()])
+    remark = re.search(r"Not as in the paper \(≠\): (.*?)\.</p>", text)[1].split(", ")
+    assert recorded["epochs"] != 10 and "epochs" in remark and "seed" not in remark
+    assert re.search(rf">epochs</td><td class=\"l\">{recorded['epochs']}</td><td class=\"l\">10</td><td class=\"l\">≠ 10<", text)
+
+
+def test_the_loss_is_that_of_the_log_and_damaged_lines_are_counted(golden, page):
+    lines = [
+        '{"event":"step","time":1,"task":0,"step":0,"loss":2.5}',
+        '{"event":"step","time":1,"task":0,"step":1,"loss":null}',
+        '{"event":"step","time":1,"task":0,"step":2,"lo',
+        '{"event":"step","time":1,"task":1,"step":0,"loss":1}',
+    ]
+    (golden / "metrics.jsonl").write_text("\n".join(lines) + "\n")
+    text = page(golden)
+    assert titles(text, "loss") == ["loss, step 0.5: 2.5", "loss, step 1.5: 1"]
+    assert "1 line of metrics.jsonl can&#39;t be read: what it said is missing" in text
+    os.remove(golden / "metrics.jsonl")
+    assert "metrics.jsonl has no steps" in page(golden)
+
+
+def test_a_run_without_a_finished_task_has_a_page_and_no_run_has_none(golden, page, report, tmp_path):
+    os.remove(golden / "manifest.json")
+    text = page(golden)
+    assert "No task is finished yet." in text and "The command that makes this run again" in text
+    Nesting(text)
+    (tmp_path / "nothing").mkdir()
+    assert "expected a run folder" in report(tmp_path / "nothing", code=3)
+
+
+@pytest.mark.slow
+def test_without_its_start_the_page_says_what_is_missing(golden, page):
+    assert "run.json is missing" not in page(golden)
+    os.remove(golden / "run.json")
+    assert "run.json is missing: pack, protocol and backbone must be added." in page(golden)
+
+
+def test_a_damaged_record_is_named(golden, report):
+    with open(golden / "tasks" / "task-0001.h5", "r+b") as file:
+        file.truncate(1000)
+    assert "task-0001.h5" in report(golden, code=3)
+
+
+@pytest.mark.slow
+def test_the_same_run_gives_the_same_page(golden, page, tmp_path):
+    copy = shutil.copytree(golden, tmp_path / "copy" / "golden")
+    assert page(copy).replace(str(copy), "") == page(golden).replace(str(golden), "")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(["--josn"], "--josn"), (["--json", "--csv"], "found both"), (["--json", "--watch"], "--watch"), (["--csv", "--figures", "x"], "--out")],
+)
+def test_wrong_usage(golden, report, options, message):
+    assert message in report(golden, *options, code=2)
+
+
+@pytest.mark.slow
+def test_the_program_as_a_process(golden, start_report):
+    process = start_report(golden)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0 and errors == "" and output.splitlines()[0] == str(golden / "report.html")
+    process = start_report(golden / "nowhere")
+    assert "expected a run folder" in process.communicate(timeout=60)[1] and process.returncode == 3

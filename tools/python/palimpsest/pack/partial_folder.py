@@ -1,0 +1,52 @@
+"""OUT.partial/: what is stored so far, so that an interrupted call continues where it stopped."""
+
+import fcntl
+import pathlib
+import shutil
+import typing
+
+from . import InputError
+from .notes import note
+from .stop import Stopped
+
+Folder = typing.TypeVar("Folder", bound="PartialFolder")
+
+
+class PartialFolder:
+    """A folder beside the pack, for one call at a time. It is deleted when the block has called done(), or has stored nothing."""
+
+    def __init__(self, out: str | pathlib.Path) -> None:
+        out = pathlib.Path(out)
+        self.folder = out.with_name(out.name + ".partial")
+        self._done = False
+
+    def __enter__(self: Folder) -> Folder:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = open(self.folder / "lock", "w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise InputError(f"{self.folder}: expected no other call that writes this pack, found one. Wait for it, or take another --out") from None
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self.close_files()
+        stays = self.what_stays()
+        if self._done or stays is None:
+            shutil.rmtree(self.folder)
+        elif isinstance(error, Stopped):
+            error.saved = f"{stays} stay in {self.folder}; the same command continues there"
+        else:
+            note(f"{stays} stay in {self.folder}; the same command continues there")
+        self._lock.close()
+
+    def done(self) -> None:
+        self._done = True
+
+    def close_files(self) -> None:
+        """Closes what the block has opened in the folder."""
+
+    def what_stays(self) -> str | None:
+        """What the folder has for the next call, or None if that is nothing."""
+        raise NotImplementedError

@@ -1,0 +1,122 @@
+"""A row of a source of texts: what is read, what is refused as broken, and the list of those that are skipped."""
+
+import collections
+import math
+import sys
+import typing
+
+from .. import InputError
+from ..notes import note
+from ..pack_file import TEST, TRAIN
+
+MOST_LISTED = 100  # skipped rows, by their place
+LONGEST_LABEL = 500  # characters
+_SIDES = {"train": TRAIN, "training": TRAIN, "test": TEST, "val": TEST, "valid": TEST, "validation": TEST, "dev": TEST}
+
+
+class Row(typing.NamedTuple):
+    place: str  # what messages call it
+    text: str | tuple[str, str]
+    label: str
+    side: int | None  # TRAIN, TEST, or None where the split is made by hash
+    group: str | None = None  # rows of one group are on one side of a split by hash; None: rows of one text
+
+
+class Columns(typing.NamedTuple):
+    """Names of the columns of a source; those that are None aren't used."""
+
+    texts: tuple[str, ...]  # one, or two that the tokenizer takes as a pair
+    label: str
+    split: str | None = None
+    domain: str | None = None
+    group: str | None = None
+
+    def names(self) -> list[str]:
+        return [*self.texts, self.label, *(name for name in (self.split, self.domain, self.group) if name is not None)]
+
+
+class Broken(Exception):
+    """A row can't be used; the text is the reason."""
+
+
+class Skipped:
+    """Lists broken rows on stderr, the first MOST_LISTED by their place, and counts them; with `strict` the first is an error."""
+
+    def __init__(self, strict: bool = False) -> None:
+        self._strict = strict
+        self.count = 0
+        self.sides: collections.Counter[str] = collections.Counter()  # rows by the word of their split
+
+    def add(self, place: str, reason: str) -> None:
+        if self._strict:
+            raise InputError(f"{place}: {reason}. Repair or delete the row, or leave --strict out to skip it")
+        self.count += 1
+        if self.count <= MOST_LISTED:
+            print(f"palimpsest-pack: skipped {place}: {reason}", file=sys.stderr)
+
+    def note(self, rows: int) -> None:
+        """A note on how many of so many rows are skipped."""
+        if self.count:
+            listed = "as listed above" if self.count <= MOST_LISTED else f"of which the first {MOST_LISTED} are listed above; --strict stops at the first"
+            note(f"{self.count} of {rows} rows skipped, {listed}")
+
+
+def make_row(place: str, values: typing.Sequence[object], columns: Columns, side: int | None, words: collections.Counter[str]) -> Row:
+    """The row of the values of `columns.names()`. `words` counts the words of the column of sides. Raises Broken."""
+    found = dict(zip(columns.names(), values, strict=True))
+    texts = tuple(_text(found[name], name) for name in columns.texts)
+    label = _label(found[columns.label], columns.label)
+    if columns.domain is not None:
+        domain = _label(found[columns.domain], columns.domain)
+        if "/" in domain:
+            raise Broken(f"expected a domain without a slash, found {domain!r}; classes are named DOMAIN/LABEL")
+        label = f"{domain}/{label}"
+    if columns.split is not None:
+        word = _label(found[columns.split], columns.split).lower()
+        if word not in _SIDES:
+            raise Broken(f"column {columns.split!r}: expected one of {', '.join(_SIDES)}, found {word!r}")
+        words[word] += 1
+        side = _SIDES[word]
+    group = None if columns.group is None or _is_missing(found[columns.group]) else _label(found[columns.group], columns.group)
+    return Row(place, texts[0] if len(texts) == 1 else (texts[0], texts[1]), label, side, group)
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value)) or (isinstance(value, str) and value.strip().lower() in ("", "nan"))
+
+
+def _text(value: object, column: str) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        raise Broken(f"column {column!r}: expected a text, found none")
+    if not isinstance(value, str):
+        raise Broken(f"column {column!r}: expected a text, found {_shown(repr(value))}")
+    return _checked(value.strip(), column, "a text")
+
+
+def _label(value: object, column: str) -> str:
+    if _is_missing(value):
+        raise Broken(f"column {column!r}: expected a value, found {'none' if value is None else repr(value)}")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # so pandas writes whole numbers in a column where some are missing
+    if not isinstance(value, str | int | float):
+        raise Broken(f"column {column!r}: expected a text or a number, found {_shown(repr(value))}")
+    label = _checked(str(value).strip(), column, "a value")
+    if len(label) > LONGEST_LABEL:
+        raise Broken(f"column {column!r}: expected a name of at most {LONGEST_LABEL} characters, found {len(label)}: {_shown(label)}")
+    return label
+
+
+def _checked(text: str, column: str, what: str) -> str:
+    if not text:
+        raise Broken(f"column {column!r}: expected {what}, found nothing but blanks")
+    if "\0" in text:
+        raise Broken(f"column {column!r}: expected {what}, found a NUL character in it")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Broken(f"column {column!r}: expected {what}, found a lone surrogate, {ascii(text[error.start])}, which is no character") from None
+    return text
+
+
+def _shown(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."

@@ -1,0 +1,1 @@
+"""Pages about runs: one file each, drawn by matplotlib, that loads nothing."""

@@ -1,0 +1,118 @@
+"""The command line of palimpsest-report."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from ..errors import InputError
+from .comparison import NamedTwice, compare_runs
+from .comparison_page import comparison_page
+from .comparison_tables import comparison_csv, comparison_json, comparison_text
+from .program import NAME
+from .reported import read_reported_run
+from .run_page import Extras, accuracy_csv, run_page
+from .text import counted
+from .trackers import TrackerError, send_log
+from .watch import watch
+from .write import write_figures, write_file
+
+USAGE = """palimpsest-report RUN [--out FILE]
+       palimpsest-report RUN RUN... [--out FILE] [--json | --csv]"""
+DESCRIPTION = """One run folder: writes report.html and accuracy.csv into it, or with --out the page alone to FILE. With --json or --csv, as several.
+
+Several: groups runs that differ in seed and class order alone, and prints mean and sample deviation of each group, and the differences between
+groups over the seeds and class orders that they share.
+
+Published numbers are shown with every condition that keeps a run from being compared with them. A page is one file that loads nothing."""
+EPILOG = """Example: palimpsest-report runs/seed-1 runs/seed-2 --out comparison.html
+Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of another kind."""
+
+
+def main(words: Sequence[str]) -> int:
+    """The exit code."""
+    arguments = _parser().parse_args(words)
+    _check(arguments)
+    try:
+        if arguments.wandb or arguments.mlflow:
+            _track(arguments)
+        elif arguments.watch:
+            watch(arguments.runs[0], lambda is_last: _report_one(arguments, is_renewed=not is_last))
+        elif len(arguments.runs) == 1 and not arguments.json and not arguments.csv:
+            _report_one(arguments)
+        else:
+            _compare(arguments)
+    except (InputError, NamedTwice, TrackerError, OSError) as error:
+        print(f"{NAME}: {error}", file=sys.stderr)
+        return 3 if isinstance(error, InputError) else 2 if isinstance(error, NamedTwice) else 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=NAME, usage=USAGE, description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="a run folder, finished or not")
+    parser.add_argument("--out", metavar="FILE", default="", help="the page to write: of one run, or of the comparison")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    parser.add_argument("--csv", action="store_true", help="a line per run instead of tables")
+    parser.add_argument(
+        "--reference",
+        nargs="+",
+        metavar="RUN",
+        default=[],
+        help="runs of the same classes whose accuracy is drawn beside it: joint, frozen, sequential, or other seeds",
+    )
+    parser.add_argument("--predictions", nargs="+", metavar="FILE", default=[], help="tables of palimpsest predict, for the confusion between tasks")
+    parser.add_argument("--sweep", nargs="+", metavar="FILE", default=[], help="JSON of palimpsest eval --sweep, for accuracy against alpha")
+    parser.add_argument("--figures", metavar="FOLDER", default="", help="write each figure of the page as SVG and PNG into FOLDER, too")
+    parser.add_argument("--wandb", action="store_true", help="instead of a page: send the run's log to Weights & Biases")
+    parser.add_argument("--mlflow", action="store_true", help="instead of a page: send the run's log to MLflow")
+    parser.add_argument("--watch", action="store_true", help="of one run: write its page again after each task (or send its log), until the run ends or Ctrl-C")
+    return parser
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Exits with 2 where options contradict each other."""
+    parser = _parser()
+    several = len(arguments.runs) > 1 or arguments.json or arguments.csv
+    if arguments.json and arguments.csv:
+        parser.error("expected --json or --csv, found both")
+    if arguments.wandb and arguments.mlflow:
+        parser.error("expected --wandb or --mlflow, found both")
+    for name in ("predictions", "sweep", "watch", "wandb", "mlflow"):
+        if several and getattr(arguments, name):
+            parser.error(f"expected one run and no --json or --csv with --{name}, which is for the page of one run")
+    if several and not arguments.out and (arguments.figures or arguments.reference):
+        parser.error("expected --out FILE with --figures and --reference of several runs: they are for a page")
+
+
+def _report_one(arguments: argparse.Namespace, is_renewed: bool = False) -> None:
+    run = read_reported_run(arguments.runs[0])
+    page = run_page(run, Extras(arguments.reference, arguments.predictions, arguments.sweep), is_renewed)
+    out = arguments.out or os.path.join(arguments.runs[0], "report.html")
+    write_file(out, page.html)
+    print(out)
+    if not arguments.out:
+        table = os.path.join(arguments.runs[0], "accuracy.csv")
+        write_file(table, accuracy_csv(run))
+        print(table)
+    write_figures(arguments.figures, page.figures)
+
+
+def _track(arguments: argparse.Namespace) -> None:
+    name = "wandb" if arguments.wandb else "mlflow"
+    sent = send_log(read_reported_run(arguments.runs[0]), name, arguments.watch)
+    left_out = f"; {counted(sent.damaged, 'line')} of metrics.jsonl can't be read and was left out" if sent.damaged else ""
+    print(f"{counted(sent.points, 'point')} of the log sent to {name}{left_out}")
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    comparison = compare_runs(arguments.runs)
+    if arguments.out:
+        page = comparison_page(comparison, arguments.reference)
+        write_file(arguments.out, page.html)
+        write_figures(arguments.figures, page.figures)
+    show = comparison_json if arguments.json else comparison_csv if arguments.csv else comparison_text
+    sys.stdout.write(show(comparison))
+    sys.stdout.flush()

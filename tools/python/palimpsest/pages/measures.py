@@ -1,0 +1,85 @@
+"""The numbers of a run that pages and tables show, as the field calls them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..runs.evaluations import Evaluations
+from ..runs.stream_metrics import accuracy, stream_metrics
+from .text import Number, percent
+
+
+class Measure(NamedTuple):
+    """key: in stream_metrics(). A difference is in points of percent. One of a score is the last mean of another score than the primary one."""
+
+    key: str
+    name: str
+    meaning: str
+    is_difference: bool = False
+    is_of_a_score: bool = False
+
+
+MEASURES = (
+    Measure("last", "last accuracy", "after the last task, on all tasks' samples"),
+    Measure("last_task_mean", "last accuracy, mean over tasks", "the same, every task counting alike"),
+    Measure("average_anytime", "average anytime accuracy", "mean of the accuracies on all tasks so far"),
+    Measure("forgetting", "forgetting", "best accuracy on a task, minus the last", True),
+    Measure("forgetting_from_peak_before_merge", "forgetting, from before the merge", "the same, counting what was reached before a merge", True),
+    Measure("backward_transfer", "backward transfer", "last accuracy on a task, minus its first", True),
+    Measure("plasticity_before_merge", "plasticity before the merge", "accuracy on the newest task, mean over tasks"),
+    Measure("plasticity", "plasticity after the merge", "the same, of the model that stays"),
+    Measure("last_given_task", "accuracy given the task", "as last, choosing among the task's classes only", False, True),
+    Measure("last_task_identity", "task identity", "as last, the class chosen being one of the right task", False, True),
+    Measure("last_top5", "top-5 accuracy", "as last, the class being among the five likeliest", False, True),
+)
+HEADLINES = ("last", "average_anytime", "forgetting", "plasticity")
+
+
+def measure_values(evaluations: Evaluations) -> dict[str, float]:
+    """By key, of those that are defined; of at least one task."""
+    metrics = stream_metrics(evaluations)
+    return {measure.key: value for measure in MEASURES if (value := metrics.get(measure.key)) is not None}
+
+
+def measure_text(measure: Measure, value: Number) -> str:
+    return "-" if value is None else percent(value) + (" points" if measure.is_difference else " %")
+
+
+def accuracy_on(evaluations: Evaluations, after: int, task: int) -> Number:
+    """None where the task wasn't tested."""
+    row = evaluations.after_merge[after]
+    return accuracy(row, task) if row.samples[task] > 0 else None
+
+
+def accuracy_matrix(evaluations: Evaluations, before_merge: bool = False) -> NDArray[np.float64]:
+    """[after task, on task], NaN where not tested."""
+    rows = evaluations.before_merge if before_merge else evaluations.after_merge
+    values = np.full((len(rows), len(rows)), np.nan)
+    for t, row in enumerate(rows):
+        tested = row.samples > 0
+        values[t, : t + 1][tested] = row.scores[0].sums[tested] / row.scores[0].weights[tested]
+    return values
+
+
+class Forgetting(NamedTuple):
+    """After each task from the second one on: [tasks - 1], NaN where no earlier task was tested."""
+
+    plain: NDArray[np.float64]
+    from_before_merge: NDArray[np.float64]
+    backward_transfer: NDArray[np.float64]
+
+
+def forgetting_over_tasks(evaluations: Evaluations) -> Forgetting:
+    after, before = accuracy_matrix(evaluations), accuracy_matrix(evaluations, before_merge=True)
+    peaks = np.fmax.accumulate(after, axis=0)
+    peaks_before = np.fmax.accumulate(np.fmax(after, before), axis=0)
+    first = np.diag(after)
+    plain: list[float] = []
+    from_before: list[float] = []
+    transfer: list[float] = []
+    for t in range(1, len(after)):
+        last, tested = after[t, :t], ~np.isnan(after[t, :t])
+        for values, best, sign in ((plain, peaks[t - 1, :t], 1), (from_before, peaks_before[t - 1, :t], 1), (transfer, first[:t], -1)):
+            values.append(float(np.mean(sign * (best - last)[tested])) if tested.any() else np.nan)
+    return Forgetting(np.array(plain), np.array(from_before), np.array(transfer))

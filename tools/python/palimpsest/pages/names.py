@@ -1,0 +1,73 @@
+"""What a run is called: its stream, its method, its seed, and its finding in a sentence."""
+
+import os
+
+from .measures import measure_values
+from .published import published_column
+from .reported import ReportedRun
+from .text import counted, grouped, percent
+
+MERGES = {
+    "average": "model averaging",
+    "became": "BECAME",
+    "ema": "CoMA (moving average)",
+    "fixed": "merging with a fixed alpha",
+    "first": "first task alone",
+    "task-arithmetic": "task arithmetic",
+    "dare": "DARE",
+    "ties": "TIES",
+    "magmax": "MagMax",
+}
+
+
+def stream_name(run: ReportedRun) -> str:
+    """Of the protocol; of the published data where run.json is missing; else of the run."""
+    protocol = run.text_setting("protocol")
+    if protocol:
+        return os.path.splitext(os.path.basename(protocol))[0]
+    column = published_column(run) if run.tasks else None
+    return str(column["protocol"]) if column else run.name
+
+
+def method_name(run: ReportedRun) -> str:
+    """As the field calls it."""
+    if run.settings.get("joint") is True:
+        return "joint training"
+    if run.kind("adapter") == "none":
+        return "prototypes of a frozen backbone" if run.kind("head") == "prototype" else "frozen backbone"
+    merge, perturbation = run.kind("merge"), run.kind("perturbation")
+    penalty = run.kind("penalty")
+    name = MERGES.get(merge, merge)
+    if merge == "none":
+        name = "sequential LoRA" if penalty in ("none", "") else penalty.upper()
+    elif merge == "closed-form":
+        name = "LoRA-M" if perturbation == "none" else "Perturb-and-Merge"
+        by = run.key("merge", "by")
+        name += f" by {by}" if by not in ("", "global") else ""
+    is_usual = (perturbation == "sign") == (merge == "closed-form") and perturbation in ("sign", "none")
+    if perturbation and not is_usual and not (merge == "closed-form" and perturbation == "none"):
+        name += f", {perturbation} perturbation"
+    classifier = run.kind("classifier").partition(",")[0]
+    return name if classifier in ("local", "") else f"{name}, {classifier} classifier"
+
+
+def title(run: ReportedRun) -> str:
+    return f"{stream_name(run)}: {method_name(run)}, seed {run.settings.get('seed', '?')}"
+
+
+def finding(run: ReportedRun) -> str:
+    """What was reached and what was lost, in a sentence."""
+    if run.evaluations is None:
+        return "No task is finished yet."
+    values = measure_values(run.evaluations)
+    given = "with the task given, " if run.is_task_given else ""
+    learned = f"{counted(len(run.tasks), 'task')} with {grouped(len(run.classes))} classes"
+    what = f"After {learned}, {given}{percent(values['last'])} % of the test samples are classified right"
+    if "forgetting" not in values:
+        return f"{what}."
+    lost = values["forgetting"]
+    points = percent(abs(lost))
+    change = "earlier tasks are as good as at their best"
+    if points != "0.0":
+        change = f"earlier tasks have {'lost' if lost > 0 else 'gained'} {points} points since their best"
+    return f"{what}; {change}, and a new task is learned to {percent(values['plasticity'])} % on average."

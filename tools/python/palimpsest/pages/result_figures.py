@@ -1,0 +1,141 @@
+"""What a run reached, and where accuracy was lost."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..runs.evaluations import GIVEN_TASK, Evaluations
+from ..runs.stream_metrics import accuracy, mean_over_tasks, overall
+from .draw import Bars, Figure, HeatMap, Line, Scale, bar_chart, heat_map, is_wide, line_chart, share_bars
+from .measures import accuracy_matrix, accuracy_on, forgetting_over_tasks
+from .text import Number, Table, fixed, percent
+
+
+def task_numbers(tasks: int) -> list[str]:
+    """ "1" to "T"."""
+    return [str(t + 1) for t in range(tasks)]
+
+
+def share(value: float) -> str:
+    return percent(value)
+
+
+def accuracy_matrices(evaluations: Evaluations) -> list[Figure]:
+    """Of one scale of colours, so that they can be compared."""
+    after, before = accuracy_matrix(evaluations), accuracy_matrix(evaluations, before_merge=True)
+    both = np.concatenate([after.ravel(), before.ravel()])
+    least, most = float(np.nanmin(both)), float(np.nanmax(both))
+    figures = []
+    for name, caption, when, values in (
+        ("accuracy-after-merge", "Accuracy in % on each task, after each merge", "after the merge of each task", after),
+        ("accuracy-before-merge", "The same before each merge, at the weights that training left", "before the merge of each task", before),
+    ):
+        cells: list[list[Number]] = [[None if np.isnan(value) else float(value) for value in row[: t + 1]] for t, row in enumerate(values)]
+        numbers = task_numbers(len(cells))
+        heat = HeatMap("after", "on task", numbers, numbers, cells, least, most, share, " %")
+        drawing = heat_map(heat)
+        title = f"Accuracy in percent on each task's test samples {when}"
+        figures.append(Figure(name, caption, title, drawing, wide=is_wide(heat)))
+    return figures
+
+
+def accuracy_over_tasks(evaluations: Evaluations) -> Figure:
+    after, before = evaluations.after_merge, evaluations.before_merge
+    series: dict[str, list[float]] = {
+        "all tasks so far": [overall(row) for row in after],
+        "newest task": [accuracy(row, t) for t, row in enumerate(after)],
+        "newest task, before its merge": [accuracy(row, t) for t, row in enumerate(before)],
+    }
+    given = [row.find(GIVEN_TASK) for row in after]
+    if given[0] is not None:
+        series["all so far, given the task"] = [mean_over_tasks(score) if score else float("nan") for score in given]
+    xs = list(range(1, len(after) + 1))
+    drawing = line_chart(Scale("after task", "%", share), [Line(name, xs, values, style) for style, (name, values) in enumerate(series.items())])
+    heading = ["after task", "all tasks so far", "newest task", "before its merge", "given the task"][: len(series) + 1]
+    rows = [[str(t + 1), *(percent(values[t]) for values in series.values())] for t in range(len(after))]
+    title = "Accuracy in percent after each task: on all tasks so far, on the newest one after and before its merge, and with the task given"
+    return Figure("accuracy-over-tasks", "Accuracy after each task", title, drawing, Table(heading, rows, "r" * len(heading)))
+
+
+def beside_references(evaluations: Evaluations, references: Sequence[Line]) -> Figure | None:
+    """None without references."""
+    if not references:
+        return None
+    values = [overall(row) for row in evaluations.after_merge]
+    lines = [Line("this run", list(range(1, len(values) + 1)), values), *references]
+    drawing = line_chart(Scale("after task", "%", share), lines)
+    rows = [[str(t + 1), *(percent(line.ys[t]) if t < len(line.ys) else "-" for line in lines)] for t in range(max(len(line.ys) for line in lines))]
+    table = Table(["after task", *(line.name for line in lines)], rows, "r" * (len(lines) + 1))
+    caption = "Accuracy on all tasks so far, beside other runs; line: mean of several, shade: their range"
+    return Figure("references", caption, "Accuracy in percent on all tasks so far after each task, of this run and of others", drawing, table)
+
+
+def forgetting_figure(evaluations: Evaluations) -> Figure | None:
+    """None of a single task."""
+    found = forgetting_over_tasks(evaluations)
+    known = [t for t, value in enumerate(found.plain) if not np.isnan(value)]
+    if not known:
+        return None
+    xs = [t + 2 for t in known]
+    lines = [
+        Line("forgetting", xs, found.plain[known].tolist()),
+        Line("from before the merge", xs, found.from_before_merge[known].tolist(), 1),
+    ]
+    drawing = line_chart(Scale("after task", "points", share, least=0), lines)
+    rows = [[str(t + 2), *(percent(float(values[t])) for values in found)] for t in known]
+    table = Table(["after task", "forgetting", "from before the merge", "backward transfer"], rows, "rrrr")
+    title = "Forgetting in points after each task, from the best accuracy after and before merges"
+    return Figure("forgetting", "Forgetting after each task: best accuracy on a task minus the last, mean over earlier tasks", title, drawing, table)
+
+
+def samples_figure(among_all: Evaluations) -> Figure | None:
+    """Right, right only when the task is known, wrong even then: they add up to all samples of a task. None where that wasn't measured."""
+    last = among_all.after_merge[-1]
+    given = last.find(GIVEN_TASK)
+    if given is None:
+        return None
+    names = ("right", "taken for a class of another task", "wrong within the task too")
+    parts: list[list[Number]] = [[], [], []]
+    tested, rows = [], []
+    for j in range(len(last.samples)):
+        right = accuracy_on(among_all, -1, j)
+        if right is None:
+            continue
+        of_task = float(given.sums[j] / given.weights[j])
+        for values, value in zip(parts, (right, of_task - right, 1 - of_task), strict=True):
+            values.append(value)
+        tested.append(str(j + 1))
+        rows.append([str(j + 1), *map(percent, (right, of_task, of_task - right, 1 - of_task))])
+    drawing = share_bars(Scale("task", "%", share), tested, [Bars(name, values) for name, values in zip(names, parts, strict=True)])
+    table = Table(["task", "accuracy", "given the task", "lost to other tasks", "wrong within"], rows, "rrrrr")
+    title = "For each task: shares of its test samples that are classified right, taken for a class of another task, and wrong within the task too"
+    return Figure("samples", "What becomes of each task's test samples in the end", title, drawing, table)
+
+
+def lost_accuracy(evaluations: Evaluations) -> Figure:
+    merge: list[Number] = []
+    later: list[Number] = []
+    rows = []
+    for j, (row_after, row_before) in enumerate(zip(evaluations.after_merge, evaluations.before_merge, strict=True)):
+        before, after, end = accuracy(row_before, j), accuracy(row_after, j), accuracy_on(evaluations, -1, j)
+        merge.append(before - after)
+        later.append(None if end is None else after - end)
+        rows.append([str(j + 1), *map(percent, (before, before - after, after, later[-1], end))])
+    drawing = bar_chart(Scale("task", "points lost", share), task_numbers(len(merge)), [Bars("its own merge", merge), Bars("the tasks after it", later)])
+    table = Table(["task", "trained", "merge took", "merged", "later tasks took", "in the end"], rows, "rrrrrr")
+    title = "For each task: points of accuracy that its own merge took, and that the tasks after it took; below zero: gained"
+    return Figure("lost-accuracy", "What each task's accuracy lost, and to what", title, drawing, table)
+
+
+def confusion_figure(name: str, counts: NDArray[np.int64], predictions: str) -> Figure:
+    """name: of the figure. counts: [task of the sample, task of the class that was predicted]."""
+    sums = counts.sum(axis=1, keepdims=True)
+    shares = counts / np.maximum(sums, 1)
+    numbers = task_numbers(len(counts))
+    cells: list[list[Number]] = [[float(value) if total else None for value in row] for row, total in zip(shares, sums[:, 0], strict=True)]
+    heat = HeatMap("of task", "taken for task", numbers, numbers, cells, 0, 1, lambda value: fixed(100 * value, 0), " %")
+    drawing = heat_map(heat)
+    table = Table(["task", *numbers], [[numbers[i], *(str(int(count)) for count in row)] for i, row in enumerate(counts)], "r" * (len(counts) + 1))
+    title = "For each task: the shares of its samples that were taken for a class of each task"
+    return Figure(name, f"Which task's classes samples were taken for: % of each row, from {predictions}", title, drawing, table, wide=is_wide(heat))

@@ -1,0 +1,33 @@
+"""metrics.jsonl: what a run reported during training."""
+
+import json
+import os
+import warnings
+
+import pandas as pd
+
+
+def read_log(path: str) -> pd.DataFrame:
+    """A row for each event, a column for each of its fields; `time` in UTC. Without events where the file is missing.
+
+    Lines that are no JSON objects are left out with a warning that numbers them, except for a last one that is still being written.
+    """
+    if not os.path.exists(path):
+        return pd.DataFrame({"event": pd.Series(dtype=str), "time": pd.Series(dtype="datetime64[ns, UTC]")})
+    events, damaged = [], []
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                event = json.loads(line)
+            except ValueError:
+                event = None
+            if isinstance(event, dict):
+                events.append(event)
+            elif line.endswith("\n"):
+                damaged.append(str(number))
+    if damaged:
+        warnings.warn(f"{path}: left out, since they are no JSON objects: lines {', '.join(damaged)}", stacklevel=3)
+    frame = pd.DataFrame(events)
+    if "time" in frame:
+        frame["time"] = pd.to_datetime(frame["time"], unit="s", utc=True)
+    return frame

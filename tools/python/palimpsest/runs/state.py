@@ -1,0 +1,151 @@
+"""The newest state of a run: merged weights, and what its parts keep from task to task."""
+
+import math
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .adapter import Float32, Head
+from .evaluations import Evaluations, read_rows
+from .old_state import memory_places
+from .record import Array, Lazy, Objects, Record
+
+
+class State:
+    """The run after its newest task. Everything is read when it is used; arrays are read again each time.
+
+    Every property raises InputError where the file is damaged.
+    """
+
+    def __init__(self, record: Record, tasks_done: int) -> None:
+        self._record = record
+        self.tasks_done = tasks_done
+
+    @property
+    def path(self) -> str:
+        return self._record.path
+
+    @property
+    def weights(self) -> Lazy[Float32]:
+        """theta_hat - theta_hat_0 by module, [out, in] float32; empty of a frozen backbone."""
+        return Lazy(lambda: self._modules, self._read_weights, "differences of weights")
+
+    @cached_property
+    def _modules(self) -> list[str]:
+        with self._record.opened() as objects:
+            return objects.names("/weights")
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """[out, in] of each adapted module, in the order of their names."""
+        with self._record.opened() as objects:
+            return {module: objects.shape(f"/weights/{module}") for module in self._modules}
+
+    def _read_weights(self, module: str) -> Float32:
+        with self._record.opened() as objects:
+            return objects.array(f"/weights/{module}")
+
+    @cached_property
+    def _memory(self) -> dict[str, tuple[str, ...]]:
+        with self._record.opened() as objects:
+            return memory_places(objects)
+
+    def _read_memory(self, name: str) -> Array:
+        with self._record.opened() as objects:
+            parts = [objects.array(place) for place in self._memory[name]]
+        # Of versions 1.x, S0 and S1 are by module.
+        return parts[0] if len(parts) == 1 and not name.startswith("curvature/") else np.concatenate([part.ravel() for part in parts])
+
+    @property
+    def memory(self) -> Lazy[Array]:
+        """What the parts of the run keep, as `<part>/<instance>/<name>`. Arrays of versions 1.x have the names of today."""
+        return Lazy(lambda: list(self._memory), self._read_memory, "arrays of memory")
+
+    @property
+    def s0(self) -> Lazy[NDArray[np.float64]]:
+        """Sum of the scaled Fishers by module, [out, in]; empty of runs that need none."""
+        return self._by_module("s0")
+
+    @property
+    def s1(self) -> Lazy[NDArray[np.float64]]:
+        """Sum of scaled Fisher times (theta_i* - theta_hat_0) by module, [out, in]; empty of runs that need none."""
+        return self._by_module("s1")
+
+    def _by_module(self, which: str) -> Lazy[NDArray[np.float64]]:
+        names = [name for name in self._memory if name.startswith("curvature/") and name.endswith(f"/{which}")]
+        if len(names) > 1:
+            raise InputError(f"{self.path}: expected one curvature, found {', '.join(names)}: read the wanted one from .memory")
+
+        whole = cache(lambda: self.memory[names[0]])  # one array of all modules, kept as long as the mapping
+
+        def read(module: str) -> NDArray[np.float64]:
+            before = self._modules[: self._modules.index(module)]
+            first, shape = sum(math.prod(self.shapes[name]) for name in before), self.shapes[module]
+            return whole()[first : first + math.prod(shape)].reshape(shape).copy()
+
+        return Lazy(lambda: self._modules if names else [], read, f"{which.upper()} of modules")
+
+    @cached_property
+    def classes(self) -> tuple[tuple[str, ...], ...]:
+        """By task."""
+        with self._record.opened() as objects:
+            group = "/classes/{}" if objects.has("/classes") else "/heads/{}/classes"
+            return tuple(objects.texts(group.format(task)) for task in range(self.tasks_done))
+
+    @cached_property
+    def heads(self) -> tuple[Head, ...]:
+        """As training left them, by task. In a domain-incremental run the last one serves all tasks. What answers in their place is in memory."""
+        places = [name.removesuffix("/weight") for name in self._memory if name.startswith("head/") and name.endswith("/weight")]
+        heads: list[Head] = []
+        for place in sorted(places, key=lambda name: int(name.rpartition("/")[2])):
+            kind, _, scale = place.split("/")[1].partition(":scale=")
+            weight, bias = (self._read_memory(f"{place}/{name}") for name in ("weight", "bias"))
+            heads.append(Head(weight, bias, self.classes[len(heads)], kind, float(scale or 1)))
+        return tuple(heads)
+
+    @cached_property
+    def numerics(self) -> dict[str, Any]:
+        """What the bits depend on: library versions, instruction set, threads, lanes."""
+        with self._record.opened() as objects:
+            return dict(objects.json("/numerics"))
+
+    @cached_property
+    def backbone_sha256(self) -> str:
+        """Of the backbone's weights file."""
+        with self._record.opened() as objects:
+            return str(objects.attribute("/base", "sha256"))
+
+    @cached_property
+    def pack_content_sha256(self) -> str:
+        """Of the pack that the newest tasks learned from."""
+        with self._record.opened() as objects:
+            return str(objects.attribute("/pack", "content_sha256"))
+
+    @cached_property
+    def norm(self) -> float | None:
+        """Frobenius norm of all weights; None of a frozen backbone."""
+        with self._record.opened() as objects:
+            return float(objects.attribute("/stats", "norm_merged")) if objects.has_attribute("/stats", "norm_merged") else None
+
+    @cached_property
+    def other_classifiers(self) -> tuple[str, ...]:
+        with self._record.opened() as objects:
+            return objects.texts("/accuracy/others") if objects.has("/accuracy/others") else ()
+
+    def evaluations(self, group: str, classifier: str) -> Evaluations:
+        seen = np.cumsum([len(names) for names in self.classes]).tolist()
+        with self._record.opened() as objects:
+            after, before = (read_rows(objects, f"{group}/{moment}_merge", seen) for moment in ("after", "before"))
+        return Evaluations(classifier, after, before)
+
+    def __repr__(self) -> str:
+        return f"<State after {self.tasks_done} tasks: {len(self.weights)} modules, {len(self.memory)} arrays of memory>"
+
+
+def check_tasks_done(objects: Objects, tasks_done: int) -> None:
+    found = objects.attribute("/stream", "tasks_done")
+    if found != tasks_done:
+        raise InputError(f"{objects.path}: /stream@tasks_done: expected {tasks_done}, found {found}; the file is of another moment of the run")
