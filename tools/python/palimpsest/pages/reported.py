@@ -61,7 +61,8 @@ def read_reported_run(folder: str | os.PathLike[str]) -> ReportedRun:
     """Raises InputError: no run folder, or a record that is damaged."""
     run = runs.Run(folder)
     newest = todays_settings(run.tasks[-1].config) if run.tasks else {}
-    at_start = todays_settings(run.started.get("config", {}))
+    at_start = run.started.get("config")
+    at_start = todays_settings(at_start) if isinstance(at_start, dict) else {}
     settings = newest | {name: value for name, value in at_start.items() if name not in newest}
     # run.json is of the first start; a later one may have trained more tasks.
     tasks = settings.get("tasks", 0)

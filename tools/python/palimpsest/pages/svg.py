@@ -36,7 +36,7 @@ def png_file(drawing: Drawing) -> bytes:
 def _svg(canvas: Canvas) -> str:
     """The same for the same figure."""
     file = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "palimpsest"}):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "palimpsest", "text.parse_math": False}):
         canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return file.getvalue()
 
