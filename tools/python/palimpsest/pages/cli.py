@@ -88,7 +88,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _report_one(arguments: argparse.Namespace, is_renewed: bool = False) -> None:
-    run = read_reported_run(arguments.runs[0])
+    run = read_reported_run(arguments.runs[0], all_at_once=True)
     page = run_page(run, Extras(arguments.reference, arguments.predictions, arguments.sweep), is_renewed)
     out = arguments.out or os.path.join(arguments.runs[0], "report.html")
     write_file(out, page.html)
