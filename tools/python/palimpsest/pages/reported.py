@@ -1,6 +1,8 @@
 """All that pages and tables say of a run, read from its records."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +26,7 @@ class ReportedRun:
 
     run: runs.Run
     tasks: tuple[runs.Task, ...]
-    records: tuple[Record, ...]  # of the tasks
+    records: tuple["TaskRecord", ...]  # of the tasks
     settings: dict[str, Any]
     recorded: dict[str, Any]
     evaluations: Evaluations | None
@@ -56,13 +58,31 @@ class ReportedRun:
         return keys_in(self.text_setting(name)).get(key, "")
 
 
-def read_reported_run(folder: str | os.PathLike[str], all_at_once: bool = False) -> ReportedRun:
-    """all_at_once: for who reads much of every task; its files stay open. Raises InputError: no run folder, or a record that is damaged."""
+class TaskRecord(Record):
+    def close(self) -> None:
+        """Ends what keep() began."""
+        if self._kept is not None:
+            self._kept.file.close()
+            self._kept = None
+
+
+@contextlib.contextmanager
+def opened_run(folder: str | os.PathLike[str]) -> Iterator[ReportedRun]:
+    """For who reads much of every task: the tasks' files are open as long as the context lasts. Raises InputError as read_reported_run()."""
+    run = read_reported_run(folder)
+    try:
+        for record in run.records[:MOST_OPEN]:
+            record.keep()
+        yield run
+    finally:
+        for record in run.records:
+            record.close()
+
+
+def read_reported_run(folder: str | os.PathLike[str]) -> ReportedRun:
+    """Raises InputError: no run folder, or a record that is damaged."""
     run = runs.Run(folder)
     records = tuple(_record(run, task) for task in range(len(run.tasks)))
-    if all_at_once and len(records) <= MOST_OPEN:
-        for record in records:
-            record.keep()
     newest = todays_settings(run.tasks[-1].config) if run.tasks else {}
     at_start = run.started.get("config")
     at_start = todays_settings(at_start) if isinstance(at_start, dict) else {}
@@ -116,9 +136,9 @@ def read_origin(run: ReportedRun, task: int) -> Origin:
         )
 
 
-def _record(run: runs.Run, task: int) -> Record:
+def _record(run: runs.Run, task: int) -> TaskRecord:
     name = task_name(task)
-    return Record(os.path.join(run.folder, *name.split("/")), "task", run.manifest.files[name].content_sha256)
+    return TaskRecord(os.path.join(run.folder, *name.split("/")), "task", run.manifest.files[name].content_sha256)
 
 
 def state_content_sha256(run: ReportedRun) -> str:
