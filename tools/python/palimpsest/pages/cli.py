@@ -10,7 +10,7 @@ from .comparison import NamedTwice, compare_runs
 from .comparison_page import comparison_page
 from .comparison_tables import comparison_csv, comparison_json, comparison_text
 from .program import NAME
-from .reported import read_reported_run
+from .reported import opened_run, read_reported_run
 from .run_page import Extras, accuracy_csv, run_page
 from .text import counted
 from .trackers import TrackerError, send_log
@@ -88,15 +88,14 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _report_one(arguments: argparse.Namespace, is_renewed: bool = False) -> None:
-    run = read_reported_run(arguments.runs[0])
-    page = run_page(run, Extras(arguments.reference, arguments.predictions, arguments.sweep), is_renewed)
-    out = arguments.out or os.path.join(arguments.runs[0], "report.html")
-    write_file(out, page.html)
-    print(out)
-    if not arguments.out:
-        table = os.path.join(arguments.runs[0], "accuracy.csv")
-        write_file(table, accuracy_csv(run))
-        print(table)
+    folder = arguments.runs[0]
+    with opened_run(folder) as run:
+        page = run_page(run, Extras(arguments.reference, arguments.predictions, arguments.sweep), is_renewed)
+        table = accuracy_csv(run)
+    files = {arguments.out: page.html} if arguments.out else {os.path.join(folder, "report.html"): page.html, os.path.join(folder, "accuracy.csv"): table}
+    for path, content in files.items():
+        write_file(path, content)
+        print(path)
     write_figures(arguments.figures, page.figures)
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure as Canvas
@@ -27,7 +28,6 @@ MOST_WRITTEN = 20  # a heat map of more columns has no numbers in its cells
 
 STEPS = (1, 2, 2.5, 5, 10)
 
-matplotlib.use("agg")
 STYLE: dict[Any, Any] = {
     "font.size": 8,
     "font.family": "sans-serif",
@@ -41,6 +41,7 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "grid.color": LIGHT["rule"],
     "grid.linewidth": 0.6,
+    "text.parse_math": False,
     "text.color": LIGHT["ink"],
     "xtick.color": LIGHT["rule"],
     "ytick.color": LIGHT["rule"],
@@ -340,7 +341,7 @@ def _cell(heat: HeatMap, value: float) -> tuple[str, float]:
 
 
 def _add_colour_bar(canvas: Canvas, axes: Axes, heat: HeatMap) -> None:
-    bar = canvas.colorbar(matplotlib.cm.ScalarMappable(), ax=axes, fraction=0.03 if not is_wide(heat) else 0.015, pad=0.02, aspect=18)
+    bar = canvas.colorbar(ScalarMappable(), ax=axes, fraction=0.03 if not is_wide(heat) else 0.015, pad=0.02, aspect=18)
     own = bar.ax
     own.clear()
     steps = 32

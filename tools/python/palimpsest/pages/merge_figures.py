@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..runs import Task
 from .draw import Bars, Figure, HeatMap, Line, Scale, bar_chart, heat_map, is_wide, line_chart
-from .reported import ReportedRun, task_record
+from .reported import ReportedRun
 from .result_figures import task_numbers
 from .text import Number, Table, fixed, percent, scientific, short_number
 
@@ -129,7 +129,7 @@ def task_cosines(run: ReportedRun) -> tuple[Numbers, Numbers] | None:
     factors: dict[str, list[tuple[int, Numbers, Numbers]]] = {}
     for task in run.tasks:
         scales = task.modules["scale"]
-        with task_record(run, task.index).opened() as objects:
+        with run.records[task.index].opened() as objects:
             for module, scale in zip(map(str, scales.index), scales.tolist(), strict=True):
                 a, b = (objects.array(f"/lora/{module}/{name}").astype(np.float64) for name in ("A", "B"))
                 factors.setdefault(module, []).append((task.index, scale * a, b))

@@ -69,5 +69,5 @@ def finding(run: ReportedRun) -> str:
     points = percent(abs(lost))
     change = "earlier tasks are as good as at their best"
     if points != "0.0":
-        change = f"earlier tasks have {'lost' if lost > 0 else 'gained'} {points} points since their best"
+        change = f"earlier tasks have lost {points} points since their best" if lost > 0 else f"earlier tasks are {points} points above their earlier best"
     return f"{what}; {change}, and a new task is learned to {percent(values['plasticity'])} % on average."

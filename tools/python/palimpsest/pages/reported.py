@@ -1,7 +1,8 @@
 """All that pages and tables say of a run, read from its records."""
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from ..runs.record import Record
 from .kinds import keys_in, kind_in
 from .old_settings import todays_settings
 
+MOST_OPEN = 400  # files at a time, of the 1,024 that a process may have
+
 
 @dataclass(frozen=True)
 class ReportedRun:
@@ -22,6 +25,8 @@ class ReportedRun:
     """
 
     run: runs.Run
+    tasks: tuple[runs.Task, ...]
+    records: tuple["TaskRecord", ...]  # of the tasks
     settings: dict[str, Any]
     recorded: dict[str, Any]
     evaluations: Evaluations | None
@@ -31,10 +36,6 @@ class ReportedRun:
     @property
     def name(self) -> str:
         return self.run.name
-
-    @property
-    def tasks(self) -> Sequence[runs.Task]:
-        return self.run.tasks
 
     @property
     def is_task_given(self) -> bool:
@@ -57,11 +58,34 @@ class ReportedRun:
         return keys_in(self.text_setting(name)).get(key, "")
 
 
+class TaskRecord(Record):
+    def close(self) -> None:
+        """Ends what keep() began."""
+        if self._kept is not None:
+            self._kept.file.close()
+            self._kept = None
+
+
+@contextlib.contextmanager
+def opened_run(folder: str | os.PathLike[str]) -> Iterator[ReportedRun]:
+    """For who reads much of every task: the tasks' files are open as long as the context lasts. Raises InputError as read_reported_run()."""
+    run = read_reported_run(folder)
+    try:
+        for record in run.records[:MOST_OPEN]:
+            record.keep()
+        yield run
+    finally:
+        for record in run.records:
+            record.close()
+
+
 def read_reported_run(folder: str | os.PathLike[str]) -> ReportedRun:
     """Raises InputError: no run folder, or a record that is damaged."""
     run = runs.Run(folder)
+    records = tuple(_record(run, task) for task in range(len(run.tasks)))
     newest = todays_settings(run.tasks[-1].config) if run.tasks else {}
-    at_start = todays_settings(run.started.get("config", {}))
+    at_start = run.started.get("config")
+    at_start = todays_settings(at_start) if isinstance(at_start, dict) else {}
     settings = newest | {name: value for name, value in at_start.items() if name not in newest}
     # run.json is of the first start; a later one may have trained more tasks.
     tasks = settings.get("tasks", 0)
@@ -70,7 +94,8 @@ def read_reported_run(folder: str | os.PathLike[str]) -> ReportedRun:
     is_task_given = settings.get("scenario") == "task-incremental"
     own, *others = run.evaluations.values() if run.tasks else [None]
     shown = own.given_task() if own and is_task_given else own
-    return ReportedRun(run, settings, newest, shown, own, tuple(one for one in others if one))
+    tasks_read = tuple(runs.Task(record, index) for index, record in enumerate(records))
+    return ReportedRun(run, tasks_read, records, settings, newest, shown, own, tuple(one for one in others if one))
 
 
 def read_finished(folder: str | os.PathLike[str]) -> ReportedRun:
@@ -104,17 +129,16 @@ class Origin:
 
 def read_origin(run: ReportedRun, task: int) -> Origin:
     """Raises InputError where the record is damaged."""
-    record = task_record(run, task)
-    with record.opened() as objects:
+    with run.records[task].opened() as objects:
         return Origin(
             *(str(objects.attribute(place, name)) for place, name in (("/base", "name"), ("/base", "sha256"), ("/pack", "content_sha256"))),
             *(str(objects.attribute("/", name)) for name in ("content_sha256", "writer", "palimpsest_version")),
         )
 
 
-def task_record(run: ReportedRun, task: int) -> Record:
-    found = run.tasks[task]
-    return Record(found.path, "task", run.run.manifest.files[task_name(found.index)].content_sha256)
+def _record(run: runs.Run, task: int) -> TaskRecord:
+    name = task_name(task)
+    return TaskRecord(os.path.join(run.folder, *name.split("/")), "task", run.manifest.files[name].content_sha256)
 
 
 def state_content_sha256(run: ReportedRun) -> str:

@@ -36,7 +36,7 @@ def png_file(drawing: Drawing) -> bytes:
 def _svg(canvas: Canvas) -> str:
     """The same for the same figure."""
     file = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "palimpsest"}):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "palimpsest", "text.parse_math": False}):
         canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return file.getvalue()
 
@@ -56,10 +56,10 @@ def inline_svg(drawing: Drawing, name: str, title: str) -> str:
         pass
     root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img"}
     described = ElementTree.Element("title")
-    described.text = clean(title)
+    described.text = title
     root.insert(0, described)
     markup = ElementTree.tostring(root, encoding="unicode")
-    return in_css(re.sub(r">\s+<", "><", markup).strip())
+    return in_css(clean(re.sub(r">\s+<", "><", markup).strip()))
 
 
 def _cells(canvas: Canvas, cells: Cells) -> Iterator[Element]:
@@ -72,7 +72,7 @@ def _cells(canvas: Canvas, cells: Cells) -> Iterator[Element]:
     for left, top, (width, tall), (role, opacity), title in zip(lefts, tops, sizes, cells.colours, cells.titles, strict=True):
         path = f"M{left:.1f} {top:.1f}h{width:.1f}v{tall:.1f}h-{width:.1f}z"
         cell = ElementTree.Element("path", {"d": path, "fill": LIGHT[role], "fill-opacity": f"{opacity:.2f}"})
-        ElementTree.SubElement(cell, "title").text = clean(title)
+        ElementTree.SubElement(cell, "title").text = title
         yield cell
 
 
@@ -93,7 +93,7 @@ def _add_titles(group: Element | None, gid: str, titles: Sequence[str]) -> None:
     marks = [] if group is None else list(_marks(group))
     assert len(marks) == len(titles), f"{gid}: {len(titles)} titles for {len(marks)} marks"
     for mark, title in zip(marks, titles, strict=True):
-        ElementTree.SubElement(mark, f"{SVG}title").text = clean(title)
+        ElementTree.SubElement(mark, f"{SVG}title").text = title
 
 
 def _marks(group: Element) -> Iterator[Element]:
