@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from program import PROGRAM
+from program import PROGRAM, REPORT
 
 TOOLS = os.path.join(os.path.dirname(os.path.dirname(PROGRAM)), "tools")
 BASH = """
@@ -81,7 +81,7 @@ def test_bash_completes_verbs_settings_and_choices(tmp_path):
     assert "h100" in bash(tmp_path, "palimpsest", "plan", "--machine", "h")
     assert bash(tmp_path, "palimpsest-merge", "") == ["pack.h5"]
     assert bash(tmp_path, "palimpsest-export", "p", "--format", "") == ["safetensors", "peft"]
-    assert bash(tmp_path, "palimpsest-pack", "") == ["backbone", "debian", "wordnet", "glyphs", "images", "protocol", "show"]
+    assert bash(tmp_path, "palimpsest-pack", "") == ["backbone", "debian", "wordnet", "glyphs", "images", "texts", "protocol", "show"]
     assert bash(tmp_path, "palimpsest-pack", "show", "p") == ["pack.h5"]
     assert bash(tmp_path, "palimpsest-merge", "p", "--rule", "ema", ":") == ["rate="]
     assert bash(tmp_path, "palimpsest", "--") == ["--help", "--version"]
@@ -92,7 +92,8 @@ def test_bash_completes_verbs_settings_and_choices(tmp_path):
 def test_what_a_help_lists_is_completed_and_nothing_else(command, tmp_path):
     program, *verb = command.split()
     path = PROGRAM if verb else os.path.join(TOOLS, program)
-    text = subprocess.run([path, *verb, "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
+    path = REPORT if program == "palimpsest-report" else [path]
+    text = subprocess.run([*path, *verb, "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
     completed = set(bash(tmp_path, program, *verb, "--")) - {"--help"}
     listed = set(re.findall(r"^[ *]+(?:palimpsest-.* )?(--[a-z][a-z-]+)", text, re.MULTILINE)) - {"--help"}
     assert listed <= completed

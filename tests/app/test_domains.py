@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import toy as toy_module
 from palimpsest.pack import pack_file
-from program import INSPECT, MPIRUN, PROGRAM
+from program import INSPECT, MPIRUN, PROGRAM, REPORT
 from tiers import quick
 
 TOOLS = os.path.dirname(INSPECT)
@@ -147,7 +147,7 @@ def test_a_run_that_continues_another_is_tested_on_what_has_its_names(domains, t
         run = toy.path("runs", f"new-{name}")
         own = evaluate("--weights", run)
         assert [entry["samples"] > 0 for entry in own["tasks"]] == [False, False, True], own
-        start(os.path.join(TOOLS, "palimpsest-report"), run)  # of tasks that are not tested any more, too
+        start(*REPORT, run)  # of tasks that are not tested any more, too
     everything = evaluate("--weights", toy.path("runs", "new-clipart"), *domains.settings, "--protocol", toy.path("in-order.json"))
     assert list(accuracies(everything)) == NAMES
     # Both are named "photo"; the new one comes first. Merged, they can't be distinguished.
@@ -256,7 +256,7 @@ def test_runs_of_domains_in_another_order_are_no_repetition(domains, toy):
     turned = domains.protocol("turned-order.json", *(task(name) for name in ("sketch", "clipart", "photo")))
     toy.run(*domains.settings, *turned, "--scenario", "domain-incremental", "--epochs", 2, out="turned-order")
     other = toy.path("runs", "turned-order")
-    done = subprocess.run([os.path.join(TOOLS, "palimpsest-report"), domains.run, other, "--out", toy.path("compared.html")],
+    done = subprocess.run([*REPORT, domains.run, other, "--out", toy.path("compared.html")],
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     # Accuracy beside a frozen backbone's, too, goes by the domains' names.

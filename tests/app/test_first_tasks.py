@@ -10,7 +10,7 @@ import pytest
 import safetensors.torch
 import toy as toy_module
 from adapters import by_module, tool, weights_of
-from program import PROGRAM
+from program import PROGRAM, REPORT
 from tiers import quick
 
 FIRST = ["--adapter", "lora:rank=4,alpha=4,tasks=1"]
@@ -111,7 +111,7 @@ def test_it_is_inspected_reported_and_evaluated(toy, run):
     for index in (0, 1):
         assert "closed-form" in tool("inspect", f"{run}/tasks/task-{index:04}.h5")
     tool("inspect", f"{run}/state-0003.h5")
-    tool("report", run)
+    subprocess.run([*REPORT, run], check=True)
     assert NOTHING in open(f"{run}/report.html", encoding="utf-8").read()
     last = [line for line in toy.metrics("first") if line["event"] == "evaluated"][-1]
     found = json.loads(verb("eval", "--weights", run, "--json"))["all"]["accuracy"]

@@ -32,7 +32,7 @@ CANNOT_RUN = {
     "docker": "needs Docker",
     "apptainer": "needs Apptainer",
     ".venv/bin/hf download": "needs a network",
-    ".venv/bin/tensorboard": "serves until it is ended; tests/app/test_report.py reads the events with TensorBoard's reader",
+    ".venv/bin/tensorboard": "serves until it is ended; tests/app/test_tensorboard.py reads the events with TensorBoard's reader",
 }
 # Commands whose exit code means something, and isn't 0.
 EXIT_CODES = {"build/release/tools/palimpsest-diff runs/mine runs/other": 1}

@@ -1,7 +1,6 @@
 """What the tests of pages share: the program, runs of every format version, and runs of as many tasks as are wanted."""
 
 import contextlib
-import importlib.util
 import io
 import os
 import pathlib
@@ -10,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from made_records import long_run
 from tiers import quick
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -57,22 +57,12 @@ def golden_of_version(request):
     return GOLDEN / request.param
 
 
-@pytest.fixture(scope="session")
-def records():
-    """Functions that write records: long_run(source, folder, tasks), put(file, name, values), texts(values)."""
-    path = ROOT / "tests" / "runs" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("records_of_runs", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
-def make_long_run(records, tmp_path):
+def make_long_run(tmp_path):
     """make(tasks): the folder of a run of so many tasks of two classes."""
 
     def make(tasks, name="long"):
-        records.long_run(GOLDEN / "2.0.0" / "run", tmp_path / name, tasks)
+        long_run(GOLDEN / "2.0.0" / "run", tmp_path / name, tasks)
         return tmp_path / name
 
     return make

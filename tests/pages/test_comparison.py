@@ -1,4 +1,4 @@
-"""Groups of runs that differ in their seed, and differences between groups: numbers that statistics confirms, in the words of the C++ program."""
+"""Groups of runs that differ in their seed, and differences between groups: numbers that statistics confirms."""
 
 import csv
 import json
@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import statistics
-import subprocess
 
 import pytest
 
@@ -37,32 +36,6 @@ def test_runs_are_pooled_over_seeds_and_paired(compared, report):
     assert "B - A (n = 2)" in text
     mean, deviation = found["groups"][0]["spreads"]["last"].values()
     assert re.search(rf"^last accuracy +{100 * mean:.1f} ± {100 * deviation:.1f} ", text, re.MULTILINE)
-
-
-def flat(value, place=""):
-    if isinstance(value, dict):
-        return {key: found for name, part in value.items() for key, found in flat(part, f"{place}/{name}").items()}
-    if isinstance(value, list):
-        return {key: found for i, part in enumerate(value) for key, found in flat(part, f"{place}/{i}").items()}
-    return {place: value}
-
-
-def test_they_are_what_the_cpp_program_says(compared, report):
-    from program import INSPECT
-
-    program = os.path.join(os.path.dirname(INSPECT), "palimpsest-report")
-    if not os.path.exists(program):
-        pytest.skip("the C++ program is no more")
-
-    def theirs(*options):
-        return subprocess.run([program, *compared, *options], capture_output=True, text=True, check=True).stdout
-
-    assert report(*compared) == theirs() and report(*compared, "--csv") == theirs("--csv")
-    ours, expected = flat(json.loads(report(*compared, "--json"))), flat(json.loads(theirs("--json")))
-    assert list(ours) == list(expected)
-    assert {key: value for key, value in ours.items() if isinstance(value, str)} == {key: value for key, value in expected.items() if isinstance(value, str)}
-    numbers = [key for key, value in ours.items() if not isinstance(value, str)]
-    assert [ours[key] for key in numbers] == pytest.approx([expected[key] for key in numbers], rel=1e-12, abs=1e-15)
 
 
 def test_the_page_of_a_comparison(compared, report, tmp_path):

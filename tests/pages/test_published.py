@@ -3,6 +3,7 @@
 import json
 
 import h5py
+import made_records
 import numpy as np
 import pytest
 from palimpsest.pages.published import NO, UNKNOWN, YES, departs_from_paper, published, published_line, published_number, value_in_paper
@@ -13,7 +14,7 @@ METHOD = {"perturbation": "sign:epsilon=0.5", "merge": "closed-form:by=global,sh
 
 
 @pytest.fixture
-def make(make_long_run, records, pytestconfig):
+def make(make_long_run, pytestconfig):
     """make(settings): a run whose classes are those of CIFAR-100 in ten tasks."""
     protocol = json.loads((pytestconfig.rootpath / ROOT_OF_PROTOCOLS / "cifar-100-10.json").read_text())
 
@@ -21,10 +22,10 @@ def make(make_long_run, records, pytestconfig):
         folder = make_long_run(10)
         for t, task in enumerate(protocol["tasks"]):
             with h5py.File(folder / "tasks" / f"task-{t:04}.h5", "r+") as file:
-                records.put(file, "task/classes", records.texts(task["classes"]))
+                made_records.put(file, "task/classes", made_records.texts(task["classes"]))
                 file["task"].attrs["train_samples"] = np.int64(5000)
                 recorded = json.loads(file["config"][()]) | published()["settings"] | METHOD | settings
-                records.put(file, "config", np.bytes_(json.dumps(recorded)))
+                made_records.put(file, "config", np.bytes_(json.dumps(recorded)))
                 file["base"].attrs["name"] = np.bytes_(published()["weights"]["folders"][0])
         return read_reported_run(folder)
 

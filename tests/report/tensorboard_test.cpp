@@ -1,4 +1,4 @@
-// Events continue where they ended. tests/app/test_report.py reads them back with TensorBoard
+// Events continue where they ended. tests/app/test_tensorboard.py reads them back with TensorBoard
 // itself.
 #include "palimpsest/report/tensorboard.h"
 

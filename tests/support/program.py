@@ -3,12 +3,14 @@
 import json
 import os
 import subprocess
+import sys
 
 import toy
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.environ["PALIMPSEST"]
 INSPECT = os.environ.get("PALIMPSEST_INSPECT")
+REPORT = [sys.executable, os.path.join(ROOT, "tools", "palimpsest-report")]
 MPIRUN = os.path.join(ROOT, "launch", "mpirun.sh")
 
 

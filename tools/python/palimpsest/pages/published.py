@@ -17,7 +17,7 @@ YES, NO, UNKNOWN = "yes", "no", "not known"
 
 @cache
 def published() -> dict[str, Any]:
-    """configs/published/perturb-and-merge.json, which the package contains."""
+    """The paper's numbers, and the conditions of each."""
     return dict(json.loads(resources.files(__package__).joinpath("published.json").read_text("utf-8")))
 
 
