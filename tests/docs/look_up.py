@@ -13,7 +13,8 @@ from page import ROOT
 from stand_in import BUILD
 
 VERBS = ("train", "eval", "predict", "plan", "doctor")
-TOOLS = ("inspect", "diff", "verify", "merge", "export", "report")
+TOOLS = ("inspect", "diff", "verify", "merge", "export")
+PYTHON_PROGRAMS = ("palimpsest-pack", "palimpsest-report")
 PACK_VERBS = ("backbone", "debian", "wordnet", "glyphs", "images", "texts", "protocol", "show")
 # Folders whose files a command or a text may name; what isn't there is a mistake, except for files that are the reader's own.
 FOLDERS = ("bench", "checkpoints_schema", "cmake", "configs", "docs", "include", "launch", "src", "tests", "tools")
@@ -38,7 +39,7 @@ def help_of_program(name, verb=None):
         return own if verb in (None, "train") else own + help_of_program("palimpsest", "train")
     if name in [f"palimpsest-{tool}" for tool in TOOLS]:
         return help_of(BUILD / "tools" / name)
-    if name == "palimpsest-pack":
+    if name in PYTHON_PROGRAMS:
         return help_of(sys.executable, ROOT / "tools" / name, *([verb] if verb else []))
     if name.endswith(".sbatch"):
         return help_of_program("palimpsest", "train")
@@ -49,7 +50,7 @@ def help_of_program(name, verb=None):
 def everything():
     """Every --help there is, for options that a text names without their program."""
     programs = [("palimpsest", verb) for verb in VERBS] + [(f"palimpsest-{tool}", None) for tool in TOOLS]
-    programs += [("palimpsest-pack", verb) for verb in PACK_VERBS]
+    programs += [("palimpsest-report", None)] + [("palimpsest-pack", verb) for verb in PACK_VERBS]
     scripts = [f"launch/{name}.sh" for name in ("setup", "quickstart", "bundle", "sweep")] + ["bench/run.sh"]
     return "".join(help_of_program(*program) for program in programs) + "".join(help_of_program(script) for script in scripts)
 

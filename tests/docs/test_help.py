@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from look_up import PACK_VERBS, TOOLS, VERBS
+from look_up import PACK_VERBS, PYTHON_PROGRAMS, TOOLS, VERBS
 from page import ROOT
 from stand_in import BUILD
 
@@ -15,7 +15,7 @@ COMMANDS = {
     "palimpsest": [BUILD / "src" / "palimpsest"],
     **{f"palimpsest {verb}": [BUILD / "src" / "palimpsest", verb] for verb in VERBS},
     **{f"palimpsest-{tool}": [BUILD / "tools" / f"palimpsest-{tool}"] for tool in TOOLS},
-    "palimpsest-pack": [sys.executable, ROOT / "tools" / "palimpsest-pack"],
+    **{name: [sys.executable, ROOT / "tools" / name] for name in PYTHON_PROGRAMS},
     "bench/study": [sys.executable, ROOT / "bench" / "study"],
     **{f"palimpsest-pack {verb}": [sys.executable, ROOT / "tools" / "palimpsest-pack", verb] for verb in PACK_VERBS},
     **{script: [sys.executable, ROOT / script] if script == "tools/results-table" else [ROOT / script] for script in SCRIPTS},
