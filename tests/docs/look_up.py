@@ -23,6 +23,7 @@ TARGETS = ("src/all", "tools/all")  # CMake's, and no files
 # Options of other programs that texts name by themselves.
 OTHERS = ("--bind-to", "--build-arg", "--gpus-per-task", "--hostfile", "--isolation", "--mpi", "--oversubscribe", "--shm-size", "--signal",
           "--system-site-packages", "--version")
+FORMER = ("--max-tokens",)  # that the changelog names
 
 
 @functools.cache
@@ -135,10 +136,10 @@ def problems(command, assignments=()):
             if name == "palimpsest" and verb not in (None, *VERBS):
                 found.append(f"palimpsest has no command {verb}")
             options = options_of(rest)
-            if name.startswith("palimpsest-") and name.removeprefix("palimpsest-") not in (*TOOLS, "pack"):
+            if name.startswith("palimpsest-") and name not in (*PYTHON_PROGRAMS, *(f"palimpsest-{tool}" for tool in TOOLS)):
                 found.append(f"there is no program {name}")
             elif options:
                 found += unknown_options(help_of_program(name, verb), name, options)
         elif words[0].startswith("--"):
-            found += unknown_options(everything(), "no program", [option for option in options_of(words) if option not in OTHERS])
+            found += unknown_options(everything(), "no program", [option for option in options_of(words) if option not in OTHERS + FORMER])
     return found
