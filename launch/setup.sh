@@ -179,6 +179,14 @@ setup_python() {
   echo "$hash" >"$stamp"
 }
 
+# .venv's Python finds the package palimpsest in this tree.
+link_package() {
+  local site
+  for site in .venv/lib/python3*/site-packages; do
+    [[ ! -d $site ]] || echo "$PWD/tools/python" >"$site/palimpsest.pth"
+  done
+}
+
 torch_installed() {
   .venv/bin/python - <<'TEXT'
 import importlib.metadata
@@ -319,6 +327,7 @@ setup_offline() {
     link_python
   fi
   install_wheels
+  link_package
   lacking=$(modules_missing torch numpy h5py google_crc32c PIL)
   [[ -z $lacking ]] || stop "expected Python modules that are not there, and not in $bundle: $lacking"
   lacking=$(modules_missing safetensors huggingface_hub timm torchvision pytest)
@@ -339,6 +348,7 @@ if $slurm; then setup_slurm; fi
 [[ -x .venv/bin/pip ]] || quietly "making the Python environment .venv" "$python" -m venv .venv
 setup_python launch/requirements.txt
 setup_python launch/requirements-python.txt
+link_package
 setup_torch
 if $vision || ! $minimal; then setup_python launch/requirements-vision.txt; fi
 if $mpnet; then setup_python launch/requirements-mpnet.txt " (404 MB)" --no-compile; fi
