@@ -7,13 +7,12 @@ from .markdown import MISSING, difference_cell, mean_cell, table
 from .results import BEST, Arm
 from .stages import PARTS, SWEPT
 from .streams import STREAMS
-from .trainings import PAPER, REGIMES, TRAININGS
+from .trainings import MERGED, PAPER, REGIMES, TRAININGS
 
 FIRST_STAGE = tuple(part.stream for part in PARTS if part.stage == 1)
 SECOND_STAGE = tuple(part.stream for part in PARTS if part.stage == 2)
 BOUNDED = tuple(part.stream for part in PARTS if part.stage < 3)
 ANALYTIC = tuple(name for name, classifier in CLASSIFIERS.items() if classifier.is_analytic)
-MERGED = "pm-secant"
 
 
 def title_of(classifier):

@@ -32,11 +32,23 @@ class Results:
         sweeps = {run: read_json(places.result(run.part.stream, sweep_name(run))) for run in runs_of(SWEPT)}
         self._runs = {(run.part.stream, run.part.regime, run.training, run.seed): found for run, found in runs.items() if found}
         self._sweeps = {(run.part.stream, run.training, run.seed): found for run, found in sweeps.items() if found}
-        self.choices = {stream: found["chosen"] for stream in self.streams if (found := read_json(places.choice(stream))) and "chosen" in found}
+        self._choices = {stream: found for stream in self.streams if (found := read_json(places.choice(stream))) and "chosen" in found}
+        self.choices = {stream: found["chosen"] for stream, found in self._choices.items()}
 
     @property
     def streams(self):
         return list(dict.fromkeys(part.stream for part in PARTS))
+
+    def candidates(self, training):
+        """{stream: {candidate: the training's accuracy on validation samples by the chosen schedule}} of streams with a choice."""
+        return {
+            stream: next(
+                point["accuracy"]
+                for point in found["points"].values()
+                if (point["training"], point["epochs"], point["lr"]) == (training, found["chosen"]["epochs"], found["chosen"]["lr"])
+            )
+            for stream, found in self._choices.items()
+        }
 
     def best_analytic(self, stream):
         ranking = self.choices.get(stream, {"ranking": []})["ranking"]

@@ -1,11 +1,13 @@
 """By stream: what was chosen, and last accuracy, anytime accuracy and forgetting of every training by every classifier."""
 
+import statistics
+
 from .classifiers import CLASSIFIERS
 from .markdown import MISSING, mean_cell, table
 from .results import Arm
 from .stages import PARTS
 from .streams import STREAMS
-from .trainings import CHOSEN, REGIMES, TRAININGS
+from .trainings import CHOSEN, MERGED, REGIMES, TRAININGS
 
 NUMBERS = (("last", "Last accuracy"), ("average_anytime", "Anytime accuracy"), ("forgetting", "Forgetting"))
 
@@ -19,6 +21,20 @@ def chosen_table(results):
         ranking = [f"{chosen['classifiers'][name]} {100 * chosen['accuracy'][name]:.1f}" for name in chosen["ranking"]] if chosen else [MISSING]
         rows.append([stream, *cells, ", ".join(ranking)])
     return table(["stream", "epochs", "lr", "classifiers, by accuracy on validation samples"], rows)
+
+
+def candidates_table(results):
+    """What P&M's merged backbone reaches by each candidate: on which classifier to count where nothing is known of a stream."""
+    known = results.candidates(MERGED)
+    streams = [stream for stream in results.streams if stream in known]
+    rows = []
+    for classifier in CLASSIFIERS.values():
+        for text in classifier.candidates:
+            values = [100 * known[stream][text] for stream in streams if text in known[stream]]
+            if values and len(values) == len(streams):
+                rows.append((statistics.mean(values), text, values))
+    cells = [[f"`{text}`", *(f"{value:.1f}" for value in values), f"{mean:.1f}"] for mean, text, values in sorted(rows, reverse=True)]
+    return table(["classifier", *streams, "mean"], cells) if cells else MISSING.capitalize() + "."
 
 
 def number_table(results, part, number, classifiers):
@@ -48,4 +64,5 @@ def part_tables(results, part):
 
 
 def texts(results):
-    return ["## Choices on validation samples", chosen_table(results), "## By stream", *(text for part in PARTS for text in part_tables(results, part))]
+    candidates = "P&M with the secant scale by the chosen schedule: accuracy on validation samples in %, by every classifier that was a candidate; highest mean first."
+    return ["## Choices on validation samples", chosen_table(results), candidates, candidates_table(results), "## By stream", *(text for part in PARTS for text in part_tables(results, part))]

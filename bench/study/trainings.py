@@ -35,6 +35,7 @@ TRAININGS = {
         Training("joint", "joint", "joint"),
     )
 }
+MERGED = "pm-secant"
 PAPER = ("sequential", "average", "lora-m", "pm-none")  # in the order that the paper has for them, worst first
 
 CHOSEN = "chosen"
