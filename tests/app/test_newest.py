@@ -10,7 +10,7 @@ import sys
 
 import h5py
 import pytest
-from program import MPIRUN, PROGRAM, ROOT
+from program import MPIRUN, PROGRAM, REPORT, ROOT
 from tiers import quick
 
 TOOLS = os.path.join(os.path.dirname(os.path.dirname(PROGRAM)), "tools")
@@ -72,8 +72,8 @@ READERS = {
     "merge --out": lambda toy, run, out: [tool("merge"), run, "--out", out],
     "merge --audit": lambda toy, run, out: [tool("merge"), run, "--audit"],
     "export": lambda toy, run, out: [tool("export"), run, "--out", out],
-    "report": lambda toy, run, out: [tool("report"), run, "--out", out],
-    "report of several": lambda toy, run, out: [tool("report"), run, another(toy)],
+    "report": lambda toy, run, out: [*REPORT, run, "--out", out],
+    "report of several": lambda toy, run, out: [*REPORT, run, another(toy)],
     "diff": lambda toy, run, out: [tool("diff"), run, toy.path("runs", "reference")],
     "verify": lambda toy, run, out: [tool("verify"), run],
 }
@@ -222,14 +222,14 @@ def test_a_damaged_run_json_is_named_and_a_missing_one_is_no_error(toy, run, tmp
 
 def test_a_report_counts_the_lines_of_the_log_that_it_can_not_read(run, tmp_path):
     page = tmp_path / "page.html"
-    call(tool("report"), run, "--out", page)
+    call(*REPORT, run, "--out", page)
     assert "can't be read" not in page.read_text()
     lines = (run / "metrics.jsonl").read_bytes().splitlines(keepends=True)
     steps = [i for i, line in enumerate(lines) if json.loads(line)["event"] == "step"]
     lines[steps[3]] = lines[steps[3]][:20] + b"\n"
     lines[steps[5]] = b"\0\0\0\n"
     (run / "metrics.jsonl").write_bytes(b"".join(lines))
-    call(tool("report"), run, "--out", page)
+    call(*REPORT, run, "--out", page)
     assert re.search(r"2 lines of metrics\.jsonl can.{1,6}t be read", page.read_text())
 
 

@@ -27,6 +27,7 @@ def make(make_long_run, pytestconfig):
                 recorded = json.loads(file["config"][()]) | published()["settings"] | METHOD | settings
                 made_records.put(file, "config", np.bytes_(json.dumps(recorded)))
                 file["base"].attrs["name"] = np.bytes_(published()["weights"]["folders"][0])
+        made_records.seal(folder)
         return read_reported_run(folder)
 
     return run

@@ -135,8 +135,8 @@ def test_what_is_no_run(golden, tmp_path):
     for path, message in (
         (tmp_path / "nowhere", "expected a run folder with manifest.json or run.json, found nothing there"),
         (golden / "run.json", "found a file"),
-        (golden / "tasks", f"found a part of the run folder {golden}: open that"),
-        (golden.parent, f"found a folder of 1 run: open {golden}"),
+        (golden / "tasks", f"found a part of the run folder {golden}: give that"),
+        (golden.parent, f"found a folder of 1 run: give {golden}"),
     ):
         with pytest.raises(palimpsest.InputError) as caught:
             palimpsest.open(path)

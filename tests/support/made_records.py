@@ -1,5 +1,6 @@
 """Records that no training made: those of a run of many tasks, and datasets with other values."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -52,7 +53,20 @@ def long_run(source, folder, tasks, samples=10, seed=1):
     files[state] = manifest["files"]["state-0001.h5"]
     with open(os.path.join(folder, "manifest.json"), "w") as file:
         json.dump(manifest | {"files": files, "tasks_done": tasks, "log_offsets": {state: {"metrics.jsonl": 0}}}, file)
+    seal(folder)
     return right / samples
+
+
+def seal(folder):
+    """The manifest has the hashes of the files as they are now."""
+    path = os.path.join(folder, "manifest.json")
+    with open(path) as file:
+        manifest = json.load(file)
+    for name, entry in manifest["files"].items():
+        with open(os.path.join(folder, name), "rb") as file:
+            manifest["files"][name] = entry | {"sha256": hashlib.sha256(file.read()).hexdigest()}
+    with open(path, "w") as file:
+        json.dump(manifest, file)
 
 
 def put_evaluation(group, right, samples):

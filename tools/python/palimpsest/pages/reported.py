@@ -82,6 +82,7 @@ def opened_run(folder: str | os.PathLike[str]) -> Iterator[ReportedRun]:
 def read_reported_run(folder: str | os.PathLike[str]) -> ReportedRun:
     """Raises InputError: no run folder, or a record that is damaged."""
     run = runs.Run(folder)
+    run.check_newest()
     records = tuple(_record(run, task) for task in range(len(run.tasks)))
     newest = todays_settings(run.tasks[-1].config) if run.tasks else {}
     at_start = run.started.get("config")

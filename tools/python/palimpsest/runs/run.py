@@ -14,7 +14,7 @@ from .evaluations import GIVEN_TASK, Evaluations
 from .files import find_run, newest_snapshot
 from .frames import accuracy_frame, class_frame, matrix
 from .log import read_log
-from .manifest import Manifest, read_object, task_name
+from .manifest import Manifest, read_object, state_name, task_name
 from .record import Record
 from .state import State
 from .stream_metrics import stream_metrics
@@ -196,7 +196,13 @@ class Run:
 
     def check(self) -> None:
         """Reads all of the run's files, and compares them with manifest.json. Raises InputError that names each which is missing or damaged."""
-        check_files(self.folder, self._manifest)
+        check_files(self.folder, self._manifest.files)
+
+    def check_newest(self) -> None:
+        """The same of the newest state and the newest task's record alone."""
+        done = self._manifest.tasks_done
+        names = (state_name(done - 1), task_name(done - 1)) if done else ()
+        check_files(self.folder, {name: self._manifest.files[name] for name in names})
 
     def __repr__(self) -> str:
         from .show import run_text

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from .adapter import Float32, add_scaled
-from .manifest import Manifest
+from .manifest import Entry
 from .task import Task
 
 BLOCK = 1 << 22  # bytes read at once
@@ -42,10 +42,10 @@ def weights_sha256(weights: Mapping[str, Float32]) -> str:
     return digest.hexdigest()
 
 
-def check_files(folder: str, manifest: Manifest) -> None:
-    """Reads every file of the run. Raises InputError that names each which is missing or isn't what manifest.json says."""
+def check_files(folder: str, files: Mapping[str, Entry]) -> None:
+    """Reads these files of a run. Raises InputError that names each which is missing or isn't what manifest.json says."""
     problems = []
-    for name, entry in sorted(manifest.files.items()):
+    for name, entry in sorted(files.items()):
         path = os.path.join(folder, *name.split("/"))
         try:
             found = _file_sha256(path)
