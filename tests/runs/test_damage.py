@@ -75,6 +75,42 @@ def test_a_missing_object_is_named(name, golden):
         read(palimpsest.open(golden))
 
 
+def without_checksum(dataset):
+    del dataset.attrs["crc32c"]
+
+
+def of_another_type(dataset):
+    """A text where numbers belong, a number where a text does."""
+    name, file = dataset.name, dataset.file
+    text = "S" in dataset.dtype.str or h5py.check_string_dtype(dataset.dtype) is not None
+    del file[name]
+    file[name] = np.arange(3.0) if text else np.bytes_("three")
+
+
+def without_dimensions(dataset):
+    name, file, checksum = dataset.name, dataset.file, dataset.attrs["crc32c"]
+    del file[name]
+    file.create_dataset(name, data=np.float32(3)).attrs["crc32c"] = checksum
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("change", [without_checksum, of_another_type, without_dimensions], ids=lambda change: change.__name__)
+def test_an_object_of_another_kind_is_refused(name, change, golden):
+    file, read = READERS[name]
+    with h5py.File(golden / file, "r+") as opened:
+        change(opened[name])
+    run = palimpsest.open(golden)
+    with pytest.raises(palimpsest.InputError, match=file):
+        read(run)
+
+
+def test_an_attribute_of_another_type_is_named(golden):
+    with h5py.File(golden / TASK, "r+") as file:
+        file["merge"].attrs["numerator"] = "a text"
+    with pytest.raises(palimpsest.InputError, match="/merge"):
+        palimpsest.open(golden).tasks[1].merge  # noqa: B018
+
+
 def test_files_that_are_missing_cut_short_or_replaced(golden):
     path = golden / TASK
     whole = path.read_bytes()
@@ -155,6 +191,28 @@ def test_damaged_lines_of_the_log_are_listed(golden):
     assert len(frame) == len(lines)
     path.unlink()
     assert palimpsest.open(golden).log.empty
+
+
+def test_times_that_are_none_are_empty_and_an_empty_log_has_its_columns(golden):
+    path = golden / "metrics.jsonl"
+    path.write_text('{"event":"step","time":"abc"}\n{"event":"step","time":1e30}\n{"event":"step"}\n{"event":"step","time":1}\n')
+    assert palimpsest.open(golden).log["time"].isna().tolist() == [True, True, True, False]
+    path.write_text("")
+    assert palimpsest.open(golden).log.query("event == 'step'").empty
+
+
+def test_a_manifest_of_very_many_tasks_has_a_short_message(golden):
+    manifest = json.loads((golden / "manifest.json").read_text())
+    (golden / "manifest.json").write_text(json.dumps(manifest | {"tasks_done": 10_000_000}))
+    with pytest.raises(palimpsest.InputError, match="10000000 tasks done") as caught:
+        palimpsest.open(golden)
+    assert len(str(caught.value)) < 2000
+
+
+def test_run_json_has_settings_or_is_damaged(golden):
+    (golden / "run.json").write_text('{"config": 3}')
+    with pytest.raises(palimpsest.InputError, match="config: expected an object, found 3"):
+        palimpsest.open(golden).started  # noqa: B018
 
 
 def test_run_json_may_be_missing_but_not_damaged(golden):

@@ -6,20 +6,22 @@ import warnings
 
 import pandas as pd
 
+EMPTY = pd.DataFrame({"event": pd.Series(dtype=str), "time": pd.Series(dtype="datetime64[ns, UTC]")})
+
 
 def read_log(path: str) -> pd.DataFrame:
-    """A row for each event, a column for each of its fields; `time` in UTC. Without events where the file is missing.
+    """A row for each event, a column for each of its fields; `time` in UTC, none where the line has no time. Without events where the file is missing.
 
     Lines that are no JSON objects are left out with a warning that numbers them, except for a last one that is still being written.
     """
     if not os.path.exists(path):
-        return pd.DataFrame({"event": pd.Series(dtype=str), "time": pd.Series(dtype="datetime64[ns, UTC]")})
+        return EMPTY.copy()
     events, damaged = [], []
     with open(path, encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
             try:
                 event = json.loads(line)
-            except ValueError:
+            except (RecursionError, ValueError):
                 event = None
             if isinstance(event, dict):
                 events.append(event)
@@ -27,7 +29,10 @@ def read_log(path: str) -> pd.DataFrame:
                 damaged.append(str(number))
     if damaged:
         warnings.warn(f"{path}: left out, since they are no JSON objects: lines {', '.join(damaged)}", stacklevel=3)
+    if not events:
+        return EMPTY.copy()
     frame = pd.DataFrame(events)
-    if "time" in frame:
-        frame["time"] = pd.to_datetime(frame["time"], unit="s", utc=True)
+    if "time" not in frame:
+        frame["time"] = float("nan")
+    frame["time"] = pd.to_datetime(pd.to_numeric(frame["time"], errors="coerce"), unit="s", utc=True, errors="coerce")
     return frame

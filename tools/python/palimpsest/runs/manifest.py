@@ -38,7 +38,7 @@ def read_object(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
             value = json.load(file)
-    except (OSError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         raise InputError(f"{path}: expected a JSON object, but it cannot be read ({error}); the file is damaged: bring it back from a copy") from None
     if not isinstance(value, dict):
         raise InputError(f"{path}: expected a JSON object, found {type(value).__name__}; the file is damaged: bring it back from a copy")
@@ -60,7 +60,7 @@ def read_manifest(folder: str) -> Manifest | None:
     entries = {name: _entry(path, name, entry) for name, entry in files.items()}
     done = _count(path, found, "tasks_done")
     before = _count(path, found, "tasks_before") if "tasks_before" in found else 0
-    missing = [name for name in map(task_name, range(done)) if name not in entries]
+    missing = [name for name in map(task_name, range(min(done, len(entries) + 1))) if name not in entries]
     if done > 0 and state_name(done - 1) not in entries:
         missing.append(state_name(done - 1))
     if missing:

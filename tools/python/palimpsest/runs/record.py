@@ -17,6 +17,8 @@ Array = NDArray[Any]
 Value = TypeVar("Value")
 
 READABLE_MAJOR_VERSIONS = (1, 2)
+# What objects of another type or shape than a record's lead to.
+OF_ANOTHER_SHAPE = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
 
 
 def check_version(place: str, version: object) -> tuple[int, int]:
@@ -47,19 +49,22 @@ class Record:
     @contextlib.contextmanager
     def opened(self) -> Iterator["Objects"]:
         """The file's objects, for as long as the context lasts. Raises InputError: missing, damaged, another type, version or content."""
-        if self._kept is not None:
-            yield self._kept
-            return
-        file = self._open()
+        file = None if self._kept else self._open()
         try:
-            yield Objects(self.path, file)
+            yield self._kept or Objects(self.path, file)
+        except OF_ANOTHER_SHAPE as error:
+            raise InputError(
+                f"{self.path}: expected the objects of a {self._type}, found one of another type or shape ({error}); the file is damaged"
+            ) from None
         finally:
-            file.close()
+            if file is not None:
+                file.close()
 
     def _open(self) -> h5py.File:
-        if not os.path.exists(self.path):
+        if not os.path.isfile(self.path):
+            found = "a folder" if os.path.isdir(self.path) else "nothing there"
             raise InputError(
-                f"{self.path}: expected a file of the run, found nothing there; bring it back from a copy, or open the run again if it has been continued"
+                f"{self.path}: expected a file of the run, found {found}; bring it back from a copy, or open the run again if it has been continued"
             )
         try:
             file = h5py.File(self.path, "r", locking=False)
@@ -128,18 +133,18 @@ class Objects:
         """Numbers, in the machine's byte order. The CRC-32C beside them is checked."""
         with self._naming(name):
             dataset = self.file[name]
-            values = dataset[...]
-            recorded = dataset.attrs.get("crc32c")
-        self._check_sum(name, values, recorded)
-        return np.asarray(values)
+            values = np.asarray(dataset[...])
+            if values.dtype.kind not in "iuf":
+                raise TypeError(f"{values.dtype} instead of numbers")
+            self._check_sum(name, values, dataset.attrs.get("crc32c"))
+        return values
 
     def texts(self, name: str) -> tuple[str, ...]:
         with self._naming(name):
             dataset = self.file[name]
             values = dataset[...]  # not [()], which strips the padding of a single text: the checksum is over it, too
-            recorded = dataset.attrs.get("crc32c")
-        self._check_sum(name, values, recorded)
-        return tuple(_text(value) for value in np.atleast_1d(values).tolist())
+            self._check_sum(name, values, dataset.attrs.get("crc32c"))
+            return tuple(_text(value) for value in np.atleast_1d(values).tolist())
 
     def text(self, name: str) -> str:
         return self.texts(name)[0]
@@ -161,7 +166,7 @@ class Objects:
 
     def _check_sum(self, name: str, values: Any, recorded: Any) -> None:
         if recorded is None:
-            return
+            raise InputError(f"{self.path}: {name}@crc32c: expected this attribute, found none; the file is damaged, or another program has written it")
         found = google_crc32c.value(np.ascontiguousarray(values).tobytes())
         if found != int(recorded):
             raise InputError(f"{self.path}: {name}: expected CRC-32C {int(recorded)}, found {found}; the file is damaged: bring it back from a copy")
@@ -170,7 +175,7 @@ class Objects:
     def _naming(self, name: str) -> Iterator[None]:
         try:
             yield
-        except (KeyError, OSError, RuntimeError, ValueError, TypeError) as error:
+        except (*OF_ANOTHER_SHAPE, OSError, RuntimeError) as error:
             raise InputError(
                 f"{self.path}: {name}: expected an object that can be read, found none ({error}); the file is damaged, or no record of a run"
             ) from None

@@ -1,5 +1,6 @@
 """A run folder as it is when it is opened."""
 
+import operator
 import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -50,6 +51,7 @@ class Tasks(Sequence[Task]):
     def __getitem__(self, index: int | slice) -> Task | list[Task]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(self._count))]
+        index = operator.index(index)  # a TypeError for what is no whole number
         if not -self._count <= index < self._count:
             raise IndexError(f"task {index}: the run has finished {self._count}, counted from 0")
         index %= self._count
@@ -101,7 +103,10 @@ class Run:
     def started(self) -> dict[str, Any]:
         """run.json: how the run began, with every setting in "config"; empty where the file is missing. Raises InputError where it is damaged."""
         path = os.path.join(self.folder, "run.json")
-        return read_object(path) if os.path.exists(path) else {}
+        found = read_object(path) if os.path.exists(path) else {}
+        if not isinstance(found.get("config", {}), dict):
+            raise InputError(f"{path}: config: expected an object, found {found['config']!r}; the file is damaged: bring it back from a copy")
+        return found
 
     @cached_property
     def config(self) -> dict[str, Any]:
