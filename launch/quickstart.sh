@@ -41,14 +41,19 @@ stage "Data: packed samples, and which classes make which task" run_child --term
 stage "Training over two ranks" run_child launch/mpirun.sh -n 2 build/release/src/palimpsest train \
   --config "configs/$config.cfg" --resume auto
 stage "Result" build/release/tools/palimpsest-inspect "$run"
-stage "Page" run_child .venv/bin/python tools/palimpsest-report "$run"
+if .venv/bin/python -c 'import jinja2, matplotlib, pandas' 2>/dev/null; then
+  stage "Page" run_child .venv/bin/python tools/palimpsest-report "$run"
+  page="  $run/report.html                                      all of this as a page"
+else
+  page="  no page: this Python has no jinja2, matplotlib or pandas. tools/palimpsest-report makes it from $run where they are"
+fi
 
 cat <<TEXT
 
 Everything took $((SECONDS / 60)) min $((SECONDS % 60)) s. Where to look next:
   build/release/tools/palimpsest-inspect $run/tasks/task-0001.h5   one task: adapter, Fisher, merge
   build/release/src/palimpsest train --help                        every setting; configs/ has the other experiments
-  $run/report.html                                                 all of this as a page
+$page
   $run/metrics.jsonl                                               what happened, line by line
   docs/results.md                                                  what came out over three seeds, and beside other methods
 TEXT

@@ -332,6 +332,8 @@ setup_offline() {
   [[ -z $lacking ]] || stop "expected Python modules that are not there, and not in $bundle: $lacking"
   lacking=$(modules_missing safetensors huggingface_hub timm torchvision pytest)
   [[ -z $lacking ]] || say "not there: $lacking. bench/run.sh gpu and tests in Python need them"
+  lacking=$(modules_missing pandas matplotlib jinja2)
+  [[ -z $lacking ]] || say "not there: $lacking. Pages of runs (palimpsest-report) and runs in Python need them"
   say "ready. Before cmake, ctest or mpirun by hand: source launch/environment.sh"
 }
 

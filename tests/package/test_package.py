@@ -25,6 +25,13 @@ def test_types_are_strict_and_style_is_one(tmp_path):
     call(sys.executable, "-m", "ruff", "format", "--no-cache", "--check", "palimpsest")
 
 
+def test_the_set_up_lets_python_find_it(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [ROOT / ".venv" / "bin" / "python", "-c", "import palimpsest; print(palimpsest.__file__)"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == os.fspath(PACKAGE / "palimpsest" / "__init__.py"), done.stderr
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """The Python of an environment with the wheel; what the wheel requires is seen where the tests have it."""
