@@ -204,7 +204,7 @@ def _utc(seconds: object) -> str:
 
 
 def accuracy_csv(run: ReportedRun) -> str:
-    """A line for each test of a task, by each classifier, as docs/reading-a-run.md has it."""
+    """A line for each test of a task, by each classifier, as docs/report.md has it."""
     file = io.StringIO()
     file.write(CSV_COLUMNS + "\n")
     writer = csv.writer(file, lineterminator="\n")
