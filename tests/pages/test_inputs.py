@@ -58,4 +58,5 @@ def test_files_of_another_kind_are_refused(reference_run, golden, predictions, s
     assert "expected a sweep as JSON" in report(reference_run, *out, "--sweep", predictions, code=3)
     (tmp_path / "other.json").write_text('{"type": "evaluation"}')
     assert "expected JSON of type 'sweep', found 'evaluation'" in report(reference_run, *out, "--sweep", tmp_path / "other.json", code=3)
-    assert "cannot be read" in report(reference_run, *out, "--predictions", tmp_path / "nowhere.csv", code=3)
+    for option in ("--predictions", "--sweep"):
+        assert "found nothing there; make it" in report(reference_run, *out, option, tmp_path / "nowhere", code=3)

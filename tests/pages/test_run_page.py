@@ -11,6 +11,7 @@ import shutil
 import h5py
 import numpy as np
 import pytest
+from palimpsest.pages.write import write_file
 
 VOID = ("meta", "link")
 
@@ -217,3 +218,32 @@ def test_the_program_as_a_process(golden, start_report):
     assert process.returncode == 0 and errors == "" and output.splitlines()[0] == str(golden / "report.html")
     process = start_report(golden / "nowhere")
     assert "expected a run folder" in process.communicate(timeout=60)[1] and process.returncode == 3
+
+
+def test_missing_folders_are_made(golden, report, tmp_path):
+    out, figures = tmp_path / "new" / "deep" / "x.html", tmp_path / "other" / "figures"
+    report(golden, "--out", out, "--figures", figures)
+    assert out.exists() and list(figures.glob("*.svg"))
+
+
+@pytest.mark.parametrize(
+    ("option", "place", "message"),
+    [
+        ("--out", "folder", "--out: expected the name of a file, found the folder"),
+        ("--figures", "file", "--figures: expected a folder, found the file"),
+        ("--figures", "file/x", "--figures: expected a path through folders, found the file"),
+        ("--out", "file/x.html", "--out: expected a path through folders, found the file"),
+    ],
+)
+def test_places_that_cannot_be_written_are_wrong_usage(golden, report, tmp_path, option, place, message):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("kept")
+    assert message in report(golden, option, tmp_path / place, code=2)
+    assert (tmp_path / "file").read_text() == "kept" and not list((tmp_path / "folder").iterdir()) and not (golden / "report.html").exists()
+
+
+def test_a_failed_write_names_the_file_alone(tmp_path):
+    with pytest.raises(OSError, match=r"/here: expected a file that can be written, found: Is a directory$"):
+        (tmp_path / "here").mkdir()
+        write_file(str(tmp_path / "here"), "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]

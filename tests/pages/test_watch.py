@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 
 import pytest
@@ -51,3 +52,11 @@ def test_the_end_is_the_newest_event(golden):
     assert not has_ended(golden)
     os.remove(golden / "metrics.jsonl")
     assert not has_ended(golden)
+
+
+def test_watching_says_what_it_waits_for(golden, start_report):
+    process = start_report(golden, "--watch")
+    assert process.stdout.readline() == f"watching {golden}: the page is written again after each task, until the run ends. Ctrl-C stops watching\n"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import InputError
+from ..runs import Run
 from .comparison import NamedTwice, compare_runs
 from .comparison_page import comparison_page
 from .comparison_tables import comparison_csv, comparison_json, comparison_text
@@ -14,8 +15,8 @@ from .reported import opened_run, read_reported_run
 from .run_page import Extras, accuracy_csv, run_page
 from .text import counted
 from .trackers import TrackerError, send_log
-from .watch import watch
-from .write import write_figures, write_file
+from .watch import has_ended, watch
+from .write import NoPlace, check_places, write_figures, write_file
 
 USAGE = """palimpsest-report RUN [--out FILE]
        palimpsest-report RUN RUN... [--out FILE] [--json | --csv]"""
@@ -37,6 +38,7 @@ def main(words: Sequence[str]) -> int:
         if arguments.wandb or arguments.mlflow:
             _track(arguments)
         elif arguments.watch:
+            _say_watched(arguments.runs[0], "the page is written again")
             watch(arguments.runs[0], lambda is_last: _report_one(arguments, is_renewed=not is_last))
         elif len(arguments.runs) == 1 and not arguments.json and not arguments.csv:
             _report_one(arguments)
@@ -85,6 +87,10 @@ def _check(arguments: argparse.Namespace) -> None:
             parser.error(f"expected one run and no --json or --csv with --{name}, which is for the page of one run")
     if several and not arguments.out and (arguments.figures or arguments.reference):
         parser.error("expected --out FILE with --figures and --reference of several runs: they are for a page")
+    try:
+        check_places(arguments.out, arguments.figures)
+    except NoPlace as error:
+        parser.error(str(error))
 
 
 def _report_one(arguments: argparse.Namespace, is_renewed: bool = False) -> None:
@@ -99,9 +105,19 @@ def _report_one(arguments: argparse.Namespace, is_renewed: bool = False) -> None
     write_figures(arguments.figures, page.figures)
 
 
+def _say_watched(folder: str, what: str) -> None:
+    """Nothing of a run that has ended, for which nobody waits. Raises InputError where it is no run."""
+    Run(folder)
+    if not has_ended(folder):
+        print(f"watching {folder}: {what} after each task, until the run ends. Ctrl-C stops watching", flush=True)
+
+
 def _track(arguments: argparse.Namespace) -> None:
     name = "wandb" if arguments.wandb else "mlflow"
-    sent = send_log(read_reported_run(arguments.runs[0]), name, arguments.watch)
+    run = read_reported_run(arguments.runs[0])
+    if arguments.watch:
+        _say_watched(arguments.runs[0], "its log is sent")
+    sent = send_log(run, name, arguments.watch)
     left_out = f"; {counted(sent.damaged, 'line')} of metrics.jsonl can't be read and was left out" if sent.damaged else ""
     print(f"{counted(sent.points, 'point')} of the log sent to {name}{left_out}")
 

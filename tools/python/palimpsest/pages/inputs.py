@@ -39,6 +39,8 @@ def read_confusion(run: ReportedRun, path: str, name: str) -> Figure:
                     unknown += 1
                 else:
                     counts[target, predicted] += 1
+    except FileNotFoundError:
+        raise InputError(f"{path}: expected a table of predictions, found nothing there; {MADE_BY}") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: expected a table of predictions, but it cannot be read ({error}); {MADE_BY}") from None
     if not counts.any():
@@ -83,6 +85,8 @@ def _read_sweep_json(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
+    except FileNotFoundError:
+        raise InputError(f"{path}: expected a sweep as JSON, found nothing there; {SWEPT_BY}") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected a sweep as JSON, but it cannot be read ({error}); {SWEPT_BY}") from None
     if not isinstance(found, dict) or found.get("type") != "sweep":

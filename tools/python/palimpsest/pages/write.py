@@ -8,9 +8,21 @@ from .draw import Figure
 from .svg import png_file, svg_file
 
 
+class NoPlace(Exception):
+    """An option names a place where nothing can be written: wrong usage."""
+
+
 def write_file(path: str, content: str | bytes) -> None:
-    """Raises OSError; what was there stays then."""
+    """Makes missing folders above it. Raises OSError that names `path`; what was there stays then."""
     folder = os.path.dirname(os.path.abspath(path))
+    try:
+        os.makedirs(folder, exist_ok=True)
+        _replace(path, folder, content)
+    except OSError as error:
+        raise OSError(f"{path}: expected a file that can be written, found: {error.strerror}") from None
+
+
+def _replace(path: str, folder: str, content: str | bytes) -> None:
     file, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
     try:
         with os.fdopen(file, "wb") as stream:
@@ -22,6 +34,24 @@ def write_file(path: str, content: str | bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def check_places(file: str, folder: str) -> None:
+    """Raises NoPlace where `file` can't be a file or `folder` no folder; "" is none. Writes nothing."""
+    if file and (os.path.isdir(file) or file.endswith(os.sep)):
+        raise NoPlace(f"--out: expected the name of a file, found the folder {file}. Give a name in it, such as {os.path.join(file, 'report.html')}")
+    if folder and os.path.exists(folder) and not os.path.isdir(folder):
+        raise NoPlace(f"--figures: expected a folder, found the file {folder}. Give a folder; one that is missing is made")
+    for option, path in (("--out", os.path.dirname(os.path.abspath(file)) if file else ""), ("--figures", folder)):
+        if (there := _nearest(path)) and not os.path.isdir(there):
+            raise NoPlace(f"{option}: expected a path through folders, found the file {there}. Give another path")
+
+
+def _nearest(path: str) -> str:
+    """What is there of a path: itself, or the nearest above it."""
+    while path and not os.path.lexists(path):
+        path = os.path.dirname(path)
+    return path
 
 
 def write_figures(folder: str, figures: Sequence[Figure]) -> None:
