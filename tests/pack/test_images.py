@@ -110,7 +110,7 @@ def test_encoded_keeps_upright_jpeg_bytes_and_encodes_the_others(pack, tmp_path)
 
 def test_short_side_is_refused_for_encoded_images(pack, tmp_path):
     root = folder(tmp_path / "source", {"a": 2})
-    _, _, err = pack(root, "--store", "encoded", "--short-side", 8, code=3)
+    _, _, err = pack(root, "--store", "encoded", "--short-side", 8, code=2)
     assert "--short-side: expected with --store pixels" in err
 
 

@@ -58,18 +58,33 @@ def test_tasks_may_have_sizes_of_their_choice(protocol):
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--base", 11, "--increment", 2], "enough for 0 of 1 tasks of 11 classes. Take fewer classes per task"),
         (["--base", 4], "--base, --increment: expected both or none"),
         (["--base", 4, "--increment", 2, "--classes-per-task", 2], "--classes-per-task: expected without --base and --increment"),
         (["--classes-per-task", "5,2", "--tasks", 3], "--tasks: expected 2, as --classes-per-task has numbers, or no --tasks, found 3"),
         (["--domains", "--base", 4, "--increment", 2], "--base: expected without --domains"),
         (["--domains", "--order", "numpy:0"], "--order: expected without --domains"),
         (["--order", "numpy:x"], "--order: expected numpy:SEED with a whole number, such as numpy:0, found 'numpy:x'"),
-        (["--order", "no-such-file"], "no-such-file: expected a class name a line, in UTF-8, found"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(protocol, options, message):
+def test_options_that_contradict_each_other_are_wrong_usage(protocol, options, message):
+    assert message in protocol(*options, code=2)[2]
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--base", 11, "--increment", 2], "enough for 0 of 1 tasks of 11 classes. Take fewer classes per task"),
+        (["--order", "no-such-file"], "no-such-file: expected a file with a class name a line, found nothing there. Give its path, or numpy:SEED"),
+    ],
+)
+def test_options_that_do_not_fit_the_pack_are_refused(protocol, options, message):
     assert message in protocol(*options, code=3)[2]
+
+
+def test_sizes_that_are_no_numbers_are_named(protocol, capsys):
+    with pytest.raises(SystemExit):
+        protocol("--classes-per-task", "2,x")
+    assert "argument --classes-per-task: expected N or N,N,..., found '2,x'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("value", ["1", "5,1", "5,", "x"])

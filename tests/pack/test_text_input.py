@@ -79,7 +79,7 @@ def test_mixed_encodings_are_broken_rows_and_one_other_encoding_is_read(texts):
     assert len(found) == 21 and "line 23: column 'text': expected text in the file's encoding, found the bytes b'\\xe4'" in err
     found, err = texts("a.csv", mixed, "--encoding", "latin-1")
     assert len(found) == 22 and "skipped" not in err
-    assert "--encoding: expected a name that Python knows" in texts("a.csv", mixed, "--encoding", "no-such", code=3)[1]
+    assert "--encoding: expected a name that Python knows" in texts("a.csv", mixed, "--encoding", "no-such", code=2)[1]
 
 
 @pytest.mark.parametrize(
@@ -172,10 +172,12 @@ def test_unknown_sides_are_broken_rows(texts):
         (["--split", "label"], "expected every column for one purpose, found 'label' for two"),
         (["--split", "s", "--test-share", 0.5], "--test-share: expected without --split"),
         (["--split", "s", "--group", "g"], "--group: expected without --split"),
+        (["--text", "text,text"], "--text: expected one column or two different ones, found text, text"),
+        (["--encoding", "klingon"], "--encoding: expected a name that Python knows, such as utf-8, cp1252 or utf-16, found 'klingon'"),
     ],
 )
 def test_options_that_contradict_each_other(texts, options, message):
-    assert message in texts("a.csv", HEAD + GOOD, *options, code=3)[1]
+    assert message in texts("a.csv", HEAD + GOOD, *options, code=2)[1]
 
 
 def test_a_domain_has_no_slash(texts):

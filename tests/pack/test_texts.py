@@ -190,7 +190,7 @@ def test_pairs_are_encoded_as_the_tokenizer_does(texts, tmp_path):
     found, _ = texts(tmp_path / "a.jsonl", "--text", "premise,hypothesis", tokenizer=folder)
     assert {(name, text) for name, _, text in found} == {(str(row["label"]), f"{row['premise']} [SEP] {row['hypothesis']}") for row in rows}
     assert texts(tmp_path / "a.jsonl", "--text", "premise", "--text", "hypothesis", tokenizer=folder)[0] == found
-    assert "--text: expected one column or two, found a, b, c" in texts(tmp_path / "a.jsonl", "--text", "a,b,c", code=3)[1]
+    assert "--text: expected one column or two different ones, found a, b, c" in texts(tmp_path / "a.jsonl", "--text", "a,b,c", code=2)[1]
     _, err = texts(tmp_path / "a.jsonl", "--text", "premise,hypothesis", "--max-length", 5, tokenizer=folder)
     assert "20 of 20 texts are cut at 5 tokens; the longest has 6. --max-length sets it" in err
 

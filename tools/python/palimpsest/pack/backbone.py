@@ -7,7 +7,7 @@ import pathlib
 import zipfile
 import zlib
 
-from . import InputError, dinov2
+from . import InputError, UsageError, dinov2
 from .files import atomic
 
 NAMES = ("dinov2-small", "minilm", "mpnet")
@@ -61,7 +61,7 @@ def _mpnet(dialect: str) -> dict[str, bytes]:
 
 def _check_text_dialect(name: str, dialect: str) -> None:
     if dialect != "hf":
-        raise InputError(f"backbone {name}: expected --dialect hf, found {dialect}: timm has no names for a text transformer")
+        raise UsageError(f"backbone {name}: expected --dialect hf, found {dialect}: timm has no names for a text transformer")
 
 
 def _package_file(name: str, module: str, distribution: str, file: str, install: str | None = None) -> pathlib.Path:

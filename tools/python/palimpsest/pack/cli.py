@@ -7,7 +7,7 @@ import typing
 
 import numpy as np
 
-from . import InputError, backbone, debian, fonts, glyphs, protocol, wordnet
+from . import InputError, UsageError, backbone, debian, fonts, glyphs, protocol, wordnet
 from .arguments import count, natural, path, several, sizes, title
 from .images import command
 from .names import note_odd_names
@@ -218,11 +218,11 @@ def _images(options: argparse.Namespace) -> None:
 
 
 def _protocol(options: argparse.Namespace) -> None:
+    _check_tasks(options)
     pack, digest = read_pack(options.pack)
     note_odd_names(pack.classes)
     samples = options.train, options.test
     if options.domains:
-        _expect_none(options, "--domains", "base", "increment", "order")
         made = protocol.make_domain_protocol(pack, digest, options.name, *samples, options.seed)
     else:
         order = protocol.choose_order(options.order, pack.classes, options.seed)
@@ -233,25 +233,35 @@ def _protocol(options: argparse.Namespace) -> None:
         print(f"  {task['name']}: {', '.join(task['classes'])}")
 
 
-def _sizes_of_tasks(options: argparse.Namespace, classes: int) -> list[int]:
-    """Classes of each task, as the options say."""
+def _check_tasks(options: argparse.Namespace) -> None:
+    """Raises UsageError where options contradict each other, before the pack is read."""
+    if options.domains:
+        _expect_none(options, "--domains", "base", "increment", "order")
+        return
+    if options.order is not None:
+        protocol.seed_of_numpy(options.order)
     if (options.base is None) != (options.increment is None):
-        raise InputError("--base, --increment: expected both or none: the classes of the first task, and those of each of the others")
+        raise UsageError("--base, --increment: expected both or none: the classes of the first task, and those of each of the others")
     if options.base is not None:
         _expect_none(options, "--base and --increment", "classes_per_task")
+        return
+    each = options.classes_per_task or [6]
+    if len(each) > 1 and options.tasks not in (None, len(each)):
+        raise UsageError(f"--tasks: expected {len(each)}, as --classes-per-task has numbers, or no --tasks, found {options.tasks}")
+
+
+def _sizes_of_tasks(options: argparse.Namespace, classes: int) -> list[int]:
+    """Classes of each task, as the options say."""
+    if options.base is not None:
         return protocol.with_base(classes, options.base, options.increment, options.tasks)
     each = options.classes_per_task or [6]
-    if len(each) == 1:
-        return each * (options.tasks or 6)
-    if options.tasks not in (None, len(each)):
-        raise InputError(f"--tasks: expected {len(each)}, as --classes-per-task has numbers, or no --tasks, found {options.tasks}")
-    return each
+    return each * (options.tasks or 6) if len(each) == 1 else each
 
 
 def _expect_none(options: argparse.Namespace, other: str, *names: str) -> None:
     for name in names:
         if getattr(options, name) is not None:
-            raise InputError(f"--{name.replace('_', '-')}: expected without {other}. Leave one of them out")
+            raise UsageError(f"--{name.replace('_', '-')}: expected without {other}. Leave one of them out")
 
 
 def _show(options: argparse.Namespace) -> None:
@@ -304,6 +314,9 @@ def main(arguments: list[str]) -> int:
     try:
         options.run(options)
         return 0
+    except UsageError as error:
+        print(f"palimpsest-pack {options.verb}: error: {error}", file=sys.stderr)
+        return 2
     except InputError as error:
         print(f"palimpsest-pack: {error}", file=sys.stderr)
         return 3

@@ -12,7 +12,7 @@ import typing
 
 import numpy as np
 
-from . import FORMAT_VERSION, InputError
+from . import FORMAT_VERSION, InputError, UsageError
 from .files import atomic
 from .names import note_odd_names, with_bytes
 from .notes import note
@@ -107,6 +107,8 @@ def read_order(path: str, classes: list[str]) -> list[str]:
     """The classes of a pack in the order of a file with one a line. Raises InputError for lines and classes without a counterpart."""
     try:
         lines = pathlib.Path(path).read_text("utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise InputError(f"{path}: expected a file with a class name a line, found nothing there. Give its path, or numpy:SEED") from None
     except (OSError, UnicodeError) as error:
         raise InputError(f"{path}: expected a class name a line, in UTF-8, found {error}") from None
     lines = [line for line in lines if line.strip()]
@@ -132,17 +134,25 @@ def numpy_order(classes: list[str], seed: int) -> list[str]:
     return [classes[number] for number in numbers]
 
 
+def seed_of_numpy(order: str) -> str | None:
+    """SEED of numpy:SEED; None of a file."""
+    if not order.startswith("numpy:"):
+        return None
+    text = order.removeprefix("numpy:")
+    if not text.isdecimal():
+        raise UsageError(f"--order: expected numpy:SEED with a whole number, such as numpy:0, found {order!r}")
+    return text
+
+
 def choose_order(order: str | None, classes: list[str], seed: int) -> tuple[str, list[str]]:
     """(how it is drawn, the classes): by hashes with `seed`, or as --order says, numpy:SEED or a file."""
     if order is None:
         return f"sha256 of class name and seed {seed}", class_order(classes, seed)
-    if not order.startswith("numpy:"):
+    drawn_with = seed_of_numpy(order)
+    if drawn_with is None:
         return f"the lines of {pathlib.Path(order).name}", read_order(order, classes)
-    text = order.removeprefix("numpy:")
-    if not text.isdecimal():
-        raise InputError(f"--order: expected numpy:SEED with a whole number, such as numpy:0, found {order!r}")
-    drawn = f"numpy's Generator(PCG64({text})).shuffle of the pack's classes, drawn by numpy {np.__version__}"
-    return drawn, numpy_order(classes, int(text))
+    drawn = f"numpy's Generator(PCG64({drawn_with})).shuffle of the pack's classes, drawn by numpy {np.__version__}"
+    return drawn, numpy_order(classes, int(drawn_with))
 
 
 def make_domain_protocol(pack: PackIndex, digest: str, name: str, train: int, test: int, seed: int) -> dict[str, typing.Any]:

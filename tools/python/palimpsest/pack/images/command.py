@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from .. import InputError
+from .. import UsageError
 from ..arguments import count, natural, path, share
 from ..pack_file import PackIndex
 from .decode import Storage
@@ -114,7 +114,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 def make(options: argparse.Namespace) -> tuple[PackIndex, str]:
     """(PackIndex, content_sha256) of the pack that the options describe, written."""
     if options.store == "encoded" and options.short_side:
-        raise InputError("--short-side: expected with --store pixels, found with encoded, which stores images whole")
+        raise UsageError("--short-side: expected with --store pixels, found with encoded, which stores images whole")
     short_side = None if options.store == "encoded" else options.short_side or 256
     return make_pack(
         Request(

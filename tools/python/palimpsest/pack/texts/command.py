@@ -4,7 +4,7 @@ import argparse
 import collections
 import typing
 
-from .. import InputError
+from .. import InputError, UsageError
 from ..arguments import count, natural, path, share
 from ..notes import note
 from ..pack_file import PackIndex
@@ -80,6 +80,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 def make(options: argparse.Namespace) -> tuple[PackIndex, str]:
     """(PackIndex, content_sha256) of the pack that the options describe, written."""
     columns = _columns(options)
+    _check_encoding(options.encoding)
     tokenizer = load_tokenizer(options.tokenizer, options.max_length)
     files = sources.find_sources(options.sources, use_names=columns.split is None and options.test_share is None)
     if columns.group is not None and files[0].side is not None:
@@ -93,18 +94,25 @@ def make(options: argparse.Namespace) -> tuple[PackIndex, str]:
     return pack_by_hash(request, rows, skipped, source, key, position, sources.total_size(files))
 
 
+def _check_encoding(name: str | None) -> None:
+    try:
+        "x".encode(name or "utf-8")
+    except (LookupError, ValueError):
+        raise UsageError(f"--encoding: expected a name that Python knows, such as utf-8, cp1252 or utf-16, found {name!r}") from None
+
+
 def _columns(options: argparse.Namespace) -> Columns:
     texts = tuple(name.strip() for given in options.text or ["text"] for name in given.split(","))
     if len(texts) > 2 or len(set(texts)) < len(texts) or "" in texts:
-        raise InputError(f"--text: expected one column or two, found {', '.join(texts)}")
+        raise UsageError(f"--text: expected one column or two different ones, found {', '.join(texts)}")
     columns = Columns(texts, options.label, options.split, options.domain, options.group)
     if options.split is not None and options.test_share is not None:
-        raise InputError("--test-share: expected without --split, whose column says the sides. Leave one of them out")
+        raise UsageError("--test-share: expected without --split, whose column says the sides. Leave one of them out")
     if options.split is not None and options.group is not None:
-        raise InputError("--group: expected without --split, whose column says the sides. Leave one of them out")
+        raise UsageError("--group: expected without --split, whose column says the sides. Leave one of them out")
     twice = [name for name, times in collections.Counter(columns.names()).items() if times > 1 and name != options.group]
     if twice:
-        raise InputError(f"expected every column for one purpose, found {twice[0]!r} for two")
+        raise UsageError(f"expected every column for one purpose, found {twice[0]!r} for two. Name another column")
     return columns
 
 
