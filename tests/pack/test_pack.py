@@ -271,7 +271,9 @@ def test_an_index_without_two_sections_is_refused(make, index):
 
 def test_missing_inputs_are_named(make, tmp_path):
     _, err = run("debian", "--tokenizer", tmp_path / "nowhere", "--out", tmp_path / "p.h5", code=3)
-    assert "nowhere" in err and "tokenizer.json" in err
+    assert "nowhere: expected a tokenizer.json" in err and "found nothing there" in err
+    _, err = run("show", tmp_path / "nowhere.h5", code=3)
+    assert "nowhere.h5: expected a pack (HDF5), found nothing there" in err
     (tmp_path / "tokenizer.json").write_text("{}")
     _, err = run("debian", "--tokenizer", tmp_path, "--out", tmp_path / "p.h5", code=3)
     assert "expected a tokenizer.json" in err

@@ -147,7 +147,7 @@ def test_texts_that_are_cut_are_counted_and_recorded(debian):
 
 def test_the_cut_is_a_setting(debian):
     path, source, err = debian("--sections", 2, "--train", 6, "--max-length", 150)
-    assert longest(path) == 150 and source["texts_cut"] == 1 and "1 of 16 texts are cut at 150 tokens" in err
+    assert longest(path) == 150 and source["texts_cut"] == 1 and "1 of 16 texts is cut at 150 tokens" in err
     path, source, err = debian("--sections", 2, "--train", 6, "--max-length", 202)
     assert longest(path) == 202 and source["texts_cut"] == 0 and "cut" not in err
     with h5py.File(path) as file:

@@ -158,10 +158,10 @@ def test_repeated_rows_are_counted(table):
 @pytest.mark.parametrize(
     "labels, classes, said",
     [
-        (("007", "7"), {"7"}, "1 labels are taken without blanks at their ends and leading zeros, such as '007' as '7'"),
+        (("007", "7"), {"7"}, "1 label is taken without blanks at their ends and leading zeros, such as '007' as '7'"),
         (("cat ", "cat"), {"cat"}, "such as 'cat ' as 'cat'"),
-        (("nan", "cat"), {"nan", "cat"}, "the label 'nan' of 1 images reads like a missing one"),
-        (("NA", "cat"), {"NA", "cat"}, "the label 'NA' of 1 images reads like a missing one"),
+        (("nan", "cat"), {"nan", "cat"}, "the label 'nan' of 1 image reads like a missing one"),
+        (("NA", "cat"), {"NA", "cat"}, "the label 'NA' of 1 image reads like a missing one"),
         (("1.0", "2.0"), {"1.0", "2.0"}, "2 labels are numbers with a point, such as '1.0'"),
         (("0.25", "-1.5"), {"0.25", "-1.5"}, "2 labels are numbers with a point, such as '-1.5'"),
     ],

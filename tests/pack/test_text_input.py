@@ -64,7 +64,9 @@ def test_broken_rows_of_tables_are_listed_and_skipped(texts, row, message):
         (r'{"text": "w1 \ud83d", "label": "a"}', r"line 1: column 'text': expected a text, found a lone surrogate, '\ud83d'"),
         (r'{"text": "w1", "label": "a\udc80"}', r"line 1: column 'label': expected a value, found a lone surrogate, '\udc80'"),
         (r'{"text": "w1 \u0000", "label": "a"}', "line 1: column 'text': expected a text, found a NUL character"),
-        ('{"text": "w1", "label": "a"', "line 1: expected a JSON object, found "),
+        ('{"text": "w1", "label": "a"', "line 1: expected a JSON object, found '{\"text\": \"w1\", \"label\": \"a\"', which is no JSON at character 29"),
+        ("no JSON", "line 1: expected a JSON object, found 'no JSON', which is no JSON at character 1"),
+        ('{"text": "w1", "label": true}', "line 1: column 'label': expected a text or a number, found true without quotes; write a name for it"),
         ('["w1", "a"]', 'line 1: expected a JSON object, found \'["w1", "a"]\''),
     ],
 )
@@ -92,8 +94,8 @@ def test_mixed_encodings_are_broken_rows_and_one_other_encoding_is_read(texts):
         ("a.csv", "Text,label,TEXT\nw1,a,b\n", "expected one column 'text', found 2. Rename the others"),
         ("a.csv", "", "found an empty file"),
         ("a.csv", "\n \n", "a.csv: expected a table whose first line names the columns, found an empty file"),
-        ("a.csv", HEAD, "expected rows with a text and a label, found none among 0"),
-        ("a.csv", HEAD + ",a\n", "expected rows with a text and a label, found none among 1"),
+        ("a.csv", HEAD, "a.csv: expected rows with a text and a label, found no rows"),
+        ("a.csv", HEAD + ",a\n", "a.csv: expected rows with a text and a label, found none among 1 row; why is listed above"),
         ("a.csv", HEAD + "w1,a\nw2,a\n", "expected at least 2 classes, found 1: 'a'. Is --label the right column"),
         ("a.csv", HEAD + "w1,1\nw2,1.0\nw3,1\nw4,1.0\n", "labels '1' and '1.0': expected one way of writing a number, found two"),
         ("a.csv", HEAD + "w1,cat\nw2,cat\nw3,c\u0301at\nw4,ca\u00adt\nw5,ca\u00adt\n", "expected names that a reader can distinguish"),
@@ -150,6 +152,13 @@ def test_texts_on_both_sides_are_left_out_of_training(texts):
     assert "3 texts are there before, 1 of them with more than one label" in err
 
 
+def test_one_is_singular(texts):
+    rows = "".join(f"w{i},{'ab'[i % 2]},{('train', 'test')[i // 2 % 2]}\n" for i in range(20))
+    _, err = texts("a.csv", "text,label,split\n" + rows + "w2,a,train\nw1,none,train\n", "--split", "split")
+    assert "1 training text left out, which is a test text, too" in err and "the label 'none' of 1 text reads" in err
+    assert "1 class has texts on one side only" in err and "a protocol leaves it out: none (1 and 0)" in err
+
+
 def test_classes_on_one_side_are_named(texts):
     rows = "".join(f"w{i} w{i},{'ab'[i % 2]},{('train', 'test')[i // 2 % 2]}\n" for i in range(20))
     _, err = texts("a.csv", "text,label,split\n" + rows + "w1,c,train\nw2,d,test\n", "--split", "split")
@@ -157,7 +166,7 @@ def test_classes_on_one_side_are_named(texts):
     assert "expected classes with training and test texts" in texts("a.csv", "text,label,split\nw1,c,train\nw2,d,test\n", "--split", "split", code=3)[1]
     assert "expected classes with training and test texts" in texts("a.csv", HEAD + "w1,c\nw2,d\n", code=3)[1]
     _, err = texts("a.csv", HEAD + GOOD + "w1,c\n", "--minimum-per-class", 2)
-    assert "1 classes left out, with fewer than 2 texts: c (1 and 0)" in err
+    assert "1 class left out, with fewer than 2 texts: c (1 and 0)" in err
 
 
 def test_unknown_sides_are_broken_rows(texts):

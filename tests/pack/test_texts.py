@@ -142,7 +142,7 @@ def test_val_and_test_rows_are_said_to_be_one_side(texts, tmp_path):
     rows = [row | {"split": "val"} if i == 6 else row for i, row in enumerate(ROWS)]
     (tmp_path / "a.csv").write_text(as_csv(rows))
     found, err = texts(tmp_path / "a.csv", "--split", "split")
-    assert found == BY_CLASS and "1 texts of val and 11 texts of test are the test side together" in err
+    assert found == BY_CLASS and "1 text of val and 11 texts of test are the test side together" in err
 
 
 def test_a_split_by_hash_gives_each_class_its_share_and_depends_on_no_order(texts, tmp_path):

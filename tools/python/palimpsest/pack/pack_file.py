@@ -204,6 +204,8 @@ def _opened(path: str | pathlib.Path, action: typing.Callable[[h5py.File], Resul
             return action(file)
     except InputError as error:
         raise InputError(f"{path}: {error}. Make the pack again.") from None
+    except FileNotFoundError:
+        raise InputError(f"{path}: expected a pack (HDF5), found nothing there. Give its path, or make it with palimpsest-pack") from None
     except (OSError, KeyError, ValueError, RuntimeError, UnicodeError) as error:
         raise InputError(f"{path}: expected a pack (HDF5), found a file that cannot be read: {error}") from None
 

@@ -9,7 +9,7 @@ import re
 
 from .. import InputError
 from ..names import check_names, note_odd_names, with_bytes
-from ..notes import note
+from ..notes import counted, note
 from .listing import Sample
 
 MISSING = {"", "?", "-", "nan", "na", "n/a", "#n/a", "<na>", "none", "null", "nil", "undefined"}
@@ -37,12 +37,14 @@ def _classes_of(samples: list[Sample]) -> list[str]:
     plain = {label: _plain(label) for label in counts}
     changed = [label for label in counts if str(label) != plain[label]]
     if changed:
-        note(f"{len(changed)} labels are taken without blanks at their ends and leading zeros, such as {with_bytes(str(changed[0]))} as {plain[changed[0]]!r}")
+        example = f"{with_bytes(str(changed[0]))} as {plain[changed[0]]!r}"
+        are = "is" if len(changed) == 1 else "are"
+        note(f"{counted(len(changed), 'label')} {are} taken without blanks at their ends and leading zeros, such as {example}")
     labels = set(plain.values())
     check_decimals(labels)
     for label, count in counts.items():
         if plain[label].casefold() in MISSING:
-            note(f"the label {label!r} of {count} images reads like a missing one; it is a class of that name")
+            note(f"the label {label!r} of {counted(count, 'image')} reads like a missing one; it is a class of that name")
     numeric = all(label.isdecimal() for label in labels)
     return sorted(labels, key=int if numeric else None)
 
@@ -67,7 +69,8 @@ def check_decimals(labels: set[str]) -> None:
         if whole in labels and not label.partition(".")[2].strip("0"):
             raise InputError(f"labels {whole!r} and {label!r}: expected one way of writing a number, found two. Write {whole} in every place")
     if decimals:
-        note(f"{len(decimals)} labels are numbers with a point, such as {decimals[0]!r}; each is a class of that name")
+        are = "is a number" if len(decimals) == 1 else "are numbers"
+        note(f"{counted(len(decimals), 'label')} {are} with a point, such as {decimals[0]!r}; each is a class of that name")
 
 
 def _index(sample: Sample, index: dict[str, int], given: bool) -> int:

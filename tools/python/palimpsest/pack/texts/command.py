@@ -6,7 +6,7 @@ import typing
 
 from .. import InputError, UsageError
 from ..arguments import count, natural, path, share
-from ..notes import note
+from ..notes import counted, note
 from ..pack_file import PackIndex
 from . import sources
 from .make import Request, pack_by_hash
@@ -135,6 +135,6 @@ def _rows(files: list[sources.Source], columns: Columns, encoding: str | None, p
             except Broken as reason:
                 skipped.add(f"{head} {number}", str(reason))
         before += file.path.stat().st_size
-    tests = [f"{count} texts of {word}" for word, count in words.items() if word not in ("train", "training")]
+    tests = [f"{counted(number, 'text')} of {word}" for word, number in words.items() if word not in ("train", "training")]
     if len(tests) > 1:
         note(f"{' and '.join(tests)} are the test side together; leave one kind out to test on the other")

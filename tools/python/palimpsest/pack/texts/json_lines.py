@@ -44,9 +44,16 @@ def _object(line: str) -> dict[str, object] | str:
     """The object of a line, or why there is none."""
     try:
         value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return f"expected a JSON object, found {error}"
-    return value if isinstance(value, dict) else f"expected a JSON object, found {line.strip()[:60]!r}"
+    except json.JSONDecodeError as error:
+        return f"expected a JSON object, found {_beginning(line)}, which is no JSON at character {error.pos + 1}"
+    except (ValueError, RecursionError):
+        return f"expected a JSON object, found {_beginning(line)}, which can't be read: too deep, or a number with too many digits"
+    return value if isinstance(value, dict) else f"expected a JSON object, found {_beginning(line)}"
+
+
+def _beginning(line: str) -> str:
+    text = line.strip()
+    return repr(text) if len(text) <= 60 else f"{text[:60]!r}..."
 
 
 def _values(line: str, names: list[str]) -> list[object] | str:

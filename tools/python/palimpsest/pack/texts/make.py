@@ -12,7 +12,7 @@ from .. import InputError
 from ..arrays import Bools, Ints
 from ..images.labels import MISSING, check_decimals
 from ..names import note_odd_names, with_bytes
-from ..notes import note
+from ..notes import counted, note
 from ..pack_file import TEST, TRAIN, PackIndex, offsets_of, write_samples
 from ..pack_hash import sha256
 from ..progress import Progress
@@ -24,6 +24,7 @@ from .tokenizer import encode, max_length
 
 BATCH = 1024  # texts encoded at once
 MOST_NAMED = 40  # classes in a note
+MOST_FILES = 3  # files in a message
 MB = 1 << 20
 
 
@@ -77,7 +78,7 @@ def pack_by_hash(
     """
     with Spool(request.out, sha256(f"{key}\0{tokenizers.__version__}\0{request.tokenizer.to_str()}"), BATCH) as spool:
         if spool.known:
-            note(f"the tokens of {spool.known} texts are there from an earlier call; it continues behind them")
+            note(f"the tokens of {counted(spool.known, 'text')} are there from an earlier call; it continues behind them")
         index, begins = _arranged(request, _collect(request, rows, spool, skipped, position, size), skipped, source)
         digest = write_samples(request.out, index, spool.samples(begins, index))
         spool.done()
@@ -88,7 +89,7 @@ def _arranged(request: Request, texts: _Texts, skipped: Skipped, source: dict[st
     """(index of the pack, where each of its texts begins in the file of tokens)."""
     skipped.note(len(texts.labels) + skipped.count)
     if not len(texts.labels):
-        raise InputError(f"expected rows with a text and a label, found none among {skipped.count}")
+        raise InputError(f"{_files(source)}: expected rows with a text and a label, found {_none_of(skipped.count)}")
     by_hash = texts.split is None
     texts = _chosen(request, _numbered(texts))
     assert texts.split is not None
@@ -97,6 +98,18 @@ def _arranged(request: Request, texts: _Texts, skipped: Skipped, source: dict[st
     what |= {"test_share": request.test_share} if by_hash else {}
     what |= {"minimum_per_class": request.minimum_per_class}
     return _index(request, texts.names, texts, {**source, **what}), texts.begins
+
+
+def _files(source: dict[str, object]) -> str:
+    """The names of the files that were read, as a message shows them."""
+    names = [str(name) for name in typing.cast(list[object], source.get("files", []))] or ["the source"]
+    return ", ".join(names[:MOST_FILES]) + (f" and {len(names) - MOST_FILES} more" if len(names) > MOST_FILES else "")
+
+
+def _none_of(skipped: int) -> str:
+    if not skipped:
+        return "no rows. Get the file again, or name another"
+    return f"none among {counted(skipped, 'row')}; why is listed above. Are --text and --label the right columns?"
 
 
 def _collect(request: Request, rows: typing.Iterable[Row], spool: Spool, skipped: Skipped, position: Position, size: int) -> _Texts:
@@ -157,7 +170,7 @@ def _numbered(texts: _Texts) -> _Texts:
     counts = np.bincount(number[texts.labels], minlength=len(names))
     for name, count in zip(names, counts, strict=True):
         if name.casefold() in MISSING or (not numeric and name == "-1"):
-            note(f"the label {name!r} of {count} texts reads like a missing one; it is a class of that name")
+            note(f"the label {name!r} of {counted(count, 'text')} reads like a missing one; it is a class of that name")
     return texts._replace(names=names, labels=number[texts.labels])
 
 
@@ -166,19 +179,21 @@ def _chosen(request: Request, texts: _Texts) -> _Texts:
     repeated, several = sides.count_repeated(texts.keys, texts.labels)
     if repeated:
         labels = f", {several} of them with more than one label" if several else ""
-        note(f"{repeated} texts are there before{labels}; each is a separate sample")
+        note(f"{counted(repeated, 'text')} {'is' if repeated == 1 else 'are'} there before{labels}; each is a separate sample")
     split = texts.split
     if split is None:
         split = sides.split_by_hash(texts.labels, texts.keys if texts.groups is None else texts.groups, request.test_share)
     both = sides.trained_and_tested(split, texts.keys)
     texts = texts._replace(split=split, groups=None)
     if both.any():
-        note(f"{both.sum()} training texts left out, which are test texts, too")
+        same = "is a test text" if both.sum() == 1 else "are test texts"
+        note(f"{counted(both.sum(), 'training text')} left out, which {same}, too")
         texts = texts.at(~both)
     counts = _counts(texts)
     small = counts.sum(axis=1) < max(1, request.minimum_per_class)
     if small.any():
-        note(f"{small.sum()} classes left out, with fewer than {max(1, request.minimum_per_class)} texts: {_named(texts.names, small, counts)}")
+        least = counted(max(1, request.minimum_per_class), "text")
+        note(f"{counted(small.sum(), 'class')} left out, with fewer than {least}: {_named(texts.names, small, counts)}")
         position = np.cumsum(~small) - 1
         texts = texts.at(~small[texts.labels])
         texts = texts._replace(names=[texts.names[i] for i in np.flatnonzero(~small)], labels=position[texts.labels].astype("i4"))
@@ -203,12 +218,13 @@ def _check_classes(texts: _Texts, counts: Ints) -> None:
     one_sided = (counts == 0).any(axis=1)
     if one_sided.all():
         raise InputError(
-            f"expected classes with training and test texts, found none among {len(texts.names)} classes with {counts.sum()} texts: "
+            f"expected classes with training and test texts, found none among {len(texts.names)} classes with {counted(counts.sum(), 'text')}: "
             f"{_named(texts.names, one_sided, counts)}. Is --label the right column? A class needs two different texts, and a --split both sides"
         )
     if one_sided.any():
         note(
-            f"{one_sided.sum()} classes have texts on one side only, training and test texts in brackets; a protocol leaves them out: "
+            f"{counted(one_sided.sum(), 'class')} {'has' if one_sided.sum() == 1 else 'have'} texts on one side only, training and test texts in brackets; "
+            f"a protocol leaves {'it' if one_sided.sum() == 1 else 'them'} out: "
             f"{_named(texts.names, one_sided, counts)}"
         )
     note_odd_names(texts.names)
@@ -227,7 +243,7 @@ def _index(request: Request, classes: list[str], texts: _Texts, source: dict[str
     lengths, whole = texts.records["tokens"].astype("<i8"), texts.records["whole"]
     cut, longest = int((whole > lengths).sum()), int(whole.max())
     if cut:
-        note(f"{cut} of {len(lengths)} texts are cut at {most} tokens; the longest has {longest}. --max-length sets it")
+        note(f"{cut} of {counted(len(lengths), 'text')} {'is' if cut == 1 else 'are'} cut at {most} tokens; the longest has {longest}. --max-length sets it")
     source = {**source, "most_tokens": most, "texts_cut": cut, "longest_text": longest, "tokenizer_sha256": sha256(tokenizer.to_str())}
     assert texts.split is not None
     return PackIndex(

@@ -96,6 +96,8 @@ def _text(value: object, column: str) -> str:
 def _label(value: object, column: str) -> str:
     if _is_missing(value):
         raise Broken(f"column {column!r}: expected a value, found {'none' if value is None else repr(value)}")
+    if isinstance(value, bool):
+        raise Broken(f"column {column!r}: expected a text or a number, found {str(value).lower()} without quotes; write a name for it, such as yes or no")
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # so pandas writes whole numbers in a column where some are missing
     if not isinstance(value, str | int | float):

@@ -27,6 +27,8 @@ def load_tokenizer(path: str | pathlib.Path, most_tokens: int | None = None) -> 
     path = path / "tokenizer.json" if path.is_dir() else path
     try:
         tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: expected a tokenizer.json (palimpsest-pack backbone minilm writes one), found nothing there") from None
     except Exception as error:  # tokenizers raises plain Exception
         raise InputError(f"{path}: expected a tokenizer.json (palimpsest-pack backbone minilm writes one): {error}") from None
     config = path.with_name("config.json")
