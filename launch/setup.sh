@@ -183,7 +183,7 @@ setup_python() {
 link_package() {
   local site
   for site in .venv/lib/python3*/site-packages; do
-    [[ ! -d $site ]] || echo "$PWD/tools/python" >"$site/palimpsest.pth"
+    [[ ! -d $site ]] || realpath tools/python >"$site/palimpsest.pth"
   done
 }
 
