@@ -6,8 +6,8 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/metrics/scores.h"
+#include "palimpsest/metrics/stream_metrics.h"
 #include "palimpsest/report/views.h"
-#include "measures.h"
 
 namespace palimpsest {
 namespace {
@@ -70,20 +70,39 @@ std::vector<std::string> share_row(std::string_view name, double share, std::str
   return {std::string(name), percent(share), "%", std::move(meaning)};
 }
 
+// A number of stream_metrics(), as the field calls it.
+struct Measure {
+  std::string_view key, name, meaning;
+  bool is_difference = false;  // points of percent, rather than percent
+};
+constexpr Measure kMeasures[] = {
+    {"last", "last accuracy", "after the last task, on all tasks' samples"},
+    {"last_task_mean", "last accuracy, mean over tasks", "the same, every task counting alike"},
+    {"average_anytime", "average anytime accuracy", "mean of the accuracies on all tasks so far"},
+    {"forgetting", "forgetting", "best accuracy on a task, minus the last", true},
+    {"forgetting_from_peak_before_merge", "forgetting, from before the merge",
+     "the same, counting what was reached before a merge", true},
+    {"backward_transfer", "backward transfer", "last accuracy on a task, minus its first", true},
+    {"plasticity_before_merge", "plasticity before the merge",
+     "accuracy on the newest task, mean over tasks"},
+    {"plasticity", "plasticity after the merge", "the same, of the model that stays"}};
+
 // Indented where only one thing differs from the line above.
 Rows rows_of_measures(const AccuracyMatrix& accuracy) {
+  const std::vector<NamedMetric> metrics = stream_metrics(accuracy);
   Rows rows;
   std::string above;
-  for (const Measure& measure : measures()) {
-    const bool is_variant = !above.empty() && measure.name.starts_with(above + ", ");
-    if (!is_variant) above = measure.name;
-    const std::optional<double> value = measure_value(measure, accuracy);
-    rows.push_back({is_variant ? "  " + measure.name.substr(above.size() + 2) : measure.name,
+  for (const auto& [key, name, meaning, is_difference] : kMeasures) {
+    const bool is_variant = !above.empty() && name.starts_with(above + ", ");
+    if (!is_variant) above = name;
+    const auto metric = std::ranges::find(metrics, key, &NamedMetric::name);
+    const std::optional<double> value = metric == metrics.end() ? std::nullopt : metric->value;
+    rows.push_back({is_variant ? concat("  ", name.substr(above.size() + 2)) : std::string(name),
                     percent(value),
-                    !value                  ? ""
-                    : measure.is_difference ? "points"
-                                            : "%",
-                    value ? measure.meaning : "needs two tasks, the earlier one tested"});
+                    !value          ? ""
+                    : is_difference ? "points"
+                                    : "%",
+                    value ? std::string(meaning) : "needs two tasks, the earlier one tested"});
   }
   return rows;
 }
