@@ -15,8 +15,9 @@ from .classifiers import CLASSIFIERS
 from .files import read_json, write_json
 from .stages import CHOICE_SEED, VALIDATION
 from .streams import EPOCHS, LEARNING_RATES
+from .trainings import MERGED
 
-TRAININGS = ("sequential", "pm-secant")
+TRAININGS = ("sequential", MERGED)
 JUDGES = ("local", "ridge")
 ONE_TEST_SAMPLE = 1  # of each class, the fewest that a protocol has; its outcome isn't read
 

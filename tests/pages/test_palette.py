@@ -1,9 +1,27 @@
 """Contrast by WCAG AA: 4.5 for text, 3 for lines and areas, in both schemes."""
 
 import pytest
-from palimpsest.pages.palette import DARK, LIGHT, MOST_NEGATIVE, SERIES, blend, contrast, text_role
+from palimpsest.pages.palette import DARK, LIGHT, MOST_NEGATIVE, SERIES, text_role
 
 SCHEMES = pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
+
+
+def blend(over, under, opacity):
+    """The colour that is seen."""
+    channels = (round(opacity * int(over[i : i + 2], 16) + (1 - opacity) * int(under[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{channel:02x}" for channel in channels)
+
+
+def contrast(one, other):
+    """The ratio of WCAG 2, from 1 to 21."""
+    brighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (brighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour):
+    shares = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_the_ratio_is_that_of_wcag():

@@ -7,8 +7,8 @@ import pathlib
 import zipfile
 import zlib
 
+from ..files import atomic
 from . import InputError, UsageError, dinov2
-from .files import atomic
 
 NAMES = ("dinov2-small", "minilm", "mpnet")
 DIALECTS = ("hf", "timm")

@@ -12,9 +12,9 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from ..files import atomic
 from . import FORMAT_VERSION, WRITER, InputError
 from .arrays import Ints
-from .files import atomic
 from .jpeg_rule import check_sample
 from .names import check_names
 from .pack_hash import CODES, ContentHash, crc32c

@@ -41,6 +41,14 @@ class PartialFolder:
             note(f"{stays} stay in {self.folder}; the same command continues there")
         self._lock.close()
 
+    def begin(self, key: str | None, names: typing.Sequence[str]) -> None:
+        """Deletes these files unless an earlier call wrote them by the same key; None is no key, and takes nothing from an earlier call."""
+        key_file = self.folder / "key"
+        if key is None or not key_file.exists() or key_file.read_text() != key:
+            for name in names:
+                (self.folder / name).unlink(missing_ok=True)
+            key_file.write_text(key or "")
+
     def done(self) -> None:
         self._done = True
 

@@ -12,8 +12,8 @@ import typing
 
 import numpy as np
 
+from ..files import atomic
 from . import FORMAT_VERSION, InputError, UsageError
-from .files import atomic
 from .names import note_odd_names, with_bytes
 from .notes import note
 from .pack_file import TEST, TRAIN, PackIndex

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..runs.evaluations import Evaluations
+from ..runs.frames import matrix
 from ..runs.stream_metrics import accuracy, stream_metrics
 from .text import Number, percent
 
@@ -54,12 +55,7 @@ def accuracy_on(evaluations: Evaluations, after: int, task: int) -> Number:
 
 def accuracy_matrix(evaluations: Evaluations, before_merge: bool = False) -> NDArray[np.float64]:
     """[after task, on task], NaN where not tested."""
-    rows = evaluations.before_merge if before_merge else evaluations.after_merge
-    values = np.full((len(rows), len(rows)), np.nan)
-    for t, row in enumerate(rows):
-        tested = row.samples > 0
-        values[t, : t + 1][tested] = row.scores[0].sums[tested] / row.scores[0].weights[tested]
-    return values
+    return matrix(evaluations.before_merge if before_merge else evaluations.after_merge, None).to_numpy()
 
 
 class Forgetting(NamedTuple):

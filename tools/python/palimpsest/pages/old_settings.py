@@ -1,9 +1,8 @@
 """Recorded settings of earlier versions in today's spelling: what is a key of a kind now was a separate setting."""
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from .kinds import keys_in, kind_in
+from ..runs.kinds import keys_in, kind_in, kinds_in
 from .text import setting_text
 
 DEFAULT_KINDS = {
@@ -115,20 +114,9 @@ def _setting(name: str, settings: dict[str, Any], is_old: bool) -> Any:
     value = settings.get(name, DEFAULT_KINDS.get(name))
     if name not in DEFAULT_KINDS or not isinstance(value, str):
         return value
-    texts = _split(value)
+    texts = kinds_in(value)
     old = {key.key: setting_text(settings[old]) for old, key in BY_OLD_NAME.items() if key.setting == name and old in settings}
     return ",".join(_whole(name, kind_in(text), keys_in(text) | (old if i == 0 else {}), is_old) for i, text in enumerate(texts))
-
-
-def _split(text: str) -> Iterable[str]:
-    """Several kinds: "local:refit=5,align=none,ridge" are two."""
-    kinds: list[str] = []
-    for part in text.split(","):
-        if kinds and "=" in part and ":" not in part.partition("=")[0]:
-            kinds[-1] += f",{part}"
-        else:
-            kinds.append(part)
-    return kinds
 
 
 def _whole(setting: str, kind: str, given: dict[str, str], is_old: bool) -> str:

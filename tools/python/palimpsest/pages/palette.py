@@ -59,21 +59,3 @@ def cell_opacity(share: float) -> float:
 
 def text_role(opacity: float) -> str:
     return "on-faint" if opacity <= DARK_TURNS else "on-middle" if opacity <= LIGHT_TURNS else "on-strong"
-
-
-def blend(over: str, under: str, opacity: float) -> str:
-    """The colour that is seen."""
-    channels = (round(opacity * int(over[i : i + 2], 16) + (1 - opacity) * int(under[i : i + 2], 16)) for i in (1, 3, 5))
-    return "#" + "".join(f"{channel:02x}" for channel in channels)
-
-
-def contrast(one: str, other: str) -> float:
-    """The ratio of WCAG 2, from 1 to 21."""
-    brighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (brighter + 0.05) / (darker + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    shares = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    red, green, blue = (share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

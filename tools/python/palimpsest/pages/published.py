@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from .kinds import keys_in, kind_in
+from ..runs.kinds import keys_in, kind_in
 from .reported import ReportedRun, read_origin
 from .text import Number, fixed, grouped, setting_text
 

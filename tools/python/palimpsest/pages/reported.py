@@ -9,9 +9,9 @@ from typing import Any
 from .. import runs
 from ..errors import InputError
 from ..runs.evaluations import Evaluations
-from ..runs.manifest import state_name, task_name
+from ..runs.kinds import keys_in, kind_in
+from ..runs.manifest import state_name
 from ..runs.record import Record
-from .kinds import keys_in, kind_in
 from .old_settings import todays_settings
 
 MOST_OPEN = 400  # files at a time, of the 1,024 that a process may have
@@ -26,7 +26,7 @@ class ReportedRun:
 
     run: runs.Run
     tasks: tuple[runs.Task, ...]
-    records: tuple["TaskRecord", ...]  # of the tasks
+    records: tuple[Record, ...]  # of the tasks
     settings: dict[str, Any]
     recorded: dict[str, Any]
     evaluations: Evaluations | None
@@ -58,14 +58,6 @@ class ReportedRun:
         return keys_in(self.text_setting(name)).get(key, "")
 
 
-class TaskRecord(Record):
-    def close(self) -> None:
-        """Ends what keep() began."""
-        if self._kept is not None:
-            self._kept.file.close()
-            self._kept = None
-
-
 @contextlib.contextmanager
 def opened_run(folder: str | os.PathLike[str]) -> Iterator[ReportedRun]:
     """For who reads much of every task: the tasks' files are open as long as the context lasts. Raises InputError as read_reported_run()."""
@@ -83,10 +75,9 @@ def read_reported_run(folder: str | os.PathLike[str]) -> ReportedRun:
     """Raises InputError: no run folder, or a record that is damaged."""
     run = runs.Run(folder)
     run.check_newest()
-    records = tuple(_record(run, task) for task in range(len(run.tasks)))
+    records = tuple(map(run.task_record, range(len(run.tasks))))
     newest = todays_settings(run.tasks[-1].config) if run.tasks else {}
-    at_start = run.started.get("config")
-    at_start = todays_settings(at_start) if isinstance(at_start, dict) else {}
+    at_start = todays_settings(run.started.get("config", {}))
     settings = newest | {name: value for name, value in at_start.items() if name not in newest}
     # run.json is of the first start; a later one may have trained more tasks.
     tasks = settings.get("tasks", 0)
@@ -135,11 +126,6 @@ def read_origin(run: ReportedRun, task: int) -> Origin:
             *(str(objects.attribute(place, name)) for place, name in (("/base", "name"), ("/base", "sha256"), ("/pack", "content_sha256"))),
             *(str(objects.attribute("/", name)) for name in ("content_sha256", "writer", "palimpsest_version")),
         )
-
-
-def _record(run: runs.Run, task: int) -> TaskRecord:
-    name = task_name(task)
-    return TaskRecord(os.path.join(run.folder, *name.split("/")), "task", run.manifest.files[name].content_sha256)
 
 
 def state_content_sha256(run: ReportedRun) -> str:

@@ -1,9 +1,9 @@
 """Files that take their place in one step: who reads them sees the old or the new one, never a part."""
 
 import os
-import tempfile
 from collections.abc import Sequence
 
+from ..files import atomic
 from .draw import Figure
 from .svg import png_file, svg_file
 
@@ -14,26 +14,11 @@ class NoPlace(Exception):
 
 def write_file(path: str, content: str | bytes) -> None:
     """Makes missing folders above it. Raises OSError that names `path`; what was there stays then."""
-    folder = os.path.dirname(os.path.abspath(path))
     try:
-        os.makedirs(folder, exist_ok=True)
-        _replace(path, folder, content)
+        with atomic(path) as temporary:
+            temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
     except OSError as error:
         raise OSError(f"{path}: expected a file that can be written, found: {error.strerror}") from None
-
-
-def _replace(path: str, folder: str, content: str | bytes) -> None:
-    file, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)}.", dir=folder)
-    try:
-        with os.fdopen(file, "wb") as stream:
-            stream.write(content if isinstance(content, bytes) else content.encode())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def check_places(file: str, folder: str) -> None:

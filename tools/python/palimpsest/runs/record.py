@@ -46,6 +46,12 @@ class Record:
         """Leaves the file open, so that it can be read even after the run has deleted it. Raises InputError."""
         self._kept = Objects(self.path, self._open())
 
+    def close(self) -> None:
+        """Ends what keep() began."""
+        if self._kept is not None:
+            self._kept.file.close()
+            self._kept = None
+
     @contextlib.contextmanager
     def opened(self) -> Iterator["Objects"]:
         """The file's objects, for as long as the context lasts. Raises InputError: missing, damaged, another type, version or content."""

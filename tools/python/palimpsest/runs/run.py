@@ -14,6 +14,7 @@ from .comparison import compare
 from .evaluations import GIVEN_TASK, Evaluations
 from .files import find_run, newest_snapshot
 from .frames import accuracy_frame, class_frame, matrix
+from .kinds import kinds_in
 from .log import read_log
 from .manifest import Manifest, read_object, state_name, task_name
 from .record import Record
@@ -73,8 +74,12 @@ class Run:
         self.tasks = Tasks(self._make_task, self._manifest.tasks_done)
 
     def _make_task(self, index: int) -> Task:
+        return Task(self.task_record(index), index)
+
+    def task_record(self, index: int) -> Record:
+        """The file of a finished task."""
         name = task_name(index)
-        return Task(Record(os.path.join(self.folder, *name.split("/")), "task", self._manifest.files[name].content_sha256), index)
+        return Record(os.path.join(self.folder, *name.split("/")), "task", self._manifest.files[name].content_sha256)
 
     def refresh(self) -> "Run":
         """The run as it is now; this one stays as it is."""
@@ -222,9 +227,4 @@ class Run:
 
 def own_classifier(config: dict[str, Any]) -> str:
     """Records before version 2.1 don't name it: it is the setting's first one, or the only one that there was."""
-    first, *rest = str(config.get("classifier", "local")).split(",")
-    for part in rest:
-        if "=" not in part or ":" in part.partition("=")[0]:
-            break  # another classifier begins
-        first += f",{part}"
-    return first
+    return kinds_in(str(config.get("classifier", "local")))[0]

@@ -10,8 +10,8 @@ import shutil
 import typing
 import zlib
 
+from ...files import atomic
 from .. import InputError
-from ..files import atomic
 from ..pack_file import TEST, TRAIN
 
 SIDES = {"train": TRAIN, "test": TEST, "val": TEST, "validation": TEST}

@@ -47,11 +47,7 @@ class Partial(PartialFolder):
 
     def open(self, samples: list[Sample], storage: Storage) -> list[Entry | str]:
         """The results of an earlier call for the same files: of each sample an Entry, or why it was refused."""
-        key, key_file = _key(samples, storage), self.folder / "key"
-        if not key_file.exists() or key_file.read_text() != key:
-            for name in ("journal", "bytes"):
-                (self.folder / name).unlink(missing_ok=True)
-            key_file.write_text(key)
+        self.begin(_key(samples, storage), ("journal", "bytes"))
         self._journal = self._files.enter_context(open(self.folder / "journal", "a+b"))  # noqa: SIM115
         self._bytes = self._files.enter_context(open(self.folder / "bytes", "a+b"))  # noqa: SIM115
         results, end = self._whole_lines()

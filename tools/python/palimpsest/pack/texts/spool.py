@@ -33,11 +33,7 @@ class Spool(PartialFolder):
 
     def __enter__(self) -> "Spool":
         super().__enter__()
-        key_file = self.folder / "key"
-        if self._key is None or not key_file.exists() or key_file.read_text() != self._key:
-            for name in ("records", "tokens"):
-                (self.folder / name).unlink(missing_ok=True)
-            key_file.write_text(self._key or "")
+        self.begin(self._key, ("records", "tokens"))
         self._records = self._files.enter_context(open(self.folder / "records", "a+b"))
         self._tokens = self._files.enter_context(open(self.folder / "tokens", "a+b"))
         self._truncate()
