@@ -52,6 +52,7 @@ STYLE: dict[Any, Any] = {
     "ytick.minor.size": 0,
     "legend.frameon": False,
     "legend.handlelength": 2.2,
+    "figure.dpi": 72,  # as SVG files have it
     "figure.constrained_layout.use": True,
     "figure.constrained_layout.h_pad": 0.03,
     "figure.constrained_layout.w_pad": 0.03,

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import matplotlib
 import numpy as np
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 
 from .draw import Cells, Drawing, cells_drawn
@@ -37,8 +38,18 @@ def _svg(canvas: Canvas) -> str:
     """The same for the same figure."""
     file = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "palimpsest", "text.parse_math": False}):
+        _lay_out(canvas)
         canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return file.getvalue()
+
+
+def _lay_out(canvas: Canvas) -> None:
+    """Once: where a figure has a layout engine, savefig draws everything twice."""
+    engine = canvas.get_layout_engine()
+    if engine is not None:
+        FigureCanvasSVG(canvas)
+        engine.execute(canvas)
+        canvas.set_layout_engine(None)
 
 
 def inline_svg(drawing: Drawing, name: str, title: str) -> str:
