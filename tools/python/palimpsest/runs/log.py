@@ -6,6 +6,7 @@ import warnings
 
 import pandas as pd
 
+LAST_SECOND = int(pd.Timestamp.max.timestamp())
 EMPTY = pd.DataFrame({"event": pd.Series(dtype=str), "time": pd.Series(dtype="datetime64[ns, UTC]")})
 
 
@@ -34,5 +35,8 @@ def read_log(path: str) -> pd.DataFrame:
     frame = pd.DataFrame(events)
     if "time" not in frame:
         frame["time"] = float("nan")
-    frame["time"] = pd.to_datetime(pd.to_numeric(frame["time"], errors="coerce"), unit="s", utc=True, errors="coerce")
+    seconds = pd.to_numeric(frame["time"], errors="coerce")
+    # pandas 2 raises OverflowError at a time that it can't represent, whatever `errors` says.
+    known = seconds.where(seconds.between(0, LAST_SECOND))
+    frame["time"] = pd.to_datetime(known, unit="s", utc=True, errors="coerce")
     return frame
