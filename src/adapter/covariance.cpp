@@ -40,9 +40,8 @@ at::Tensor task_moments(Session& session, const Task& task) {
   for (const LoraGroup& group : session.model->lora_groups()) size += group.in * group.in;
   RecordedPass pass(session.placement.make_graph,
                     [&](const Batch& batch) { return second_moments(*session.model, batch); });
-  return sum_over_chunks(session, task.train, session.config.evaluation_batch, size,
-                         [&](const Chunk&, Batch& batch) { return pass(batch); })
-      .reduce_to_root();
+  return sum_on_root(session, task.train, session.config.evaluation_batch, size,
+                     [&](const Chunk&, Batch& batch) { return pass(batch); });
 }
 
 // The `rank` eigenvectors of the largest eigenvalues, by row. moments: [in, in] float64, on the

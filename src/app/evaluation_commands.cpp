@@ -157,7 +157,7 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
   check(options);
   const bool sweeps = !options.sweep.empty();
   SavedWeights saved = group.work("reading the weights", [&] {
-    return read_saved_weights(sweeps ? options.sweep : options.weights);
+    return read_saved_weights(sweeps ? options.sweep : options.weights, group.rank() == 0);
   });
   const RunConfig config =
       evaluation_settings(saved, settings, "eval", {"pack", "protocol", "backbone"});
@@ -222,8 +222,9 @@ int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& 
   PredictOptions options;
   const std::vector<std::string> settings = take_options(predict_options(options), arguments);
   check(options);
-  const SavedWeights saved =
-      group.work("reading the weights", [&] { return read_saved_weights(options.weights); });
+  const SavedWeights saved = group.work("reading the weights", [&] {
+    return read_saved_weights(options.weights, group.rank() == 0);
+  });
   const RunConfig config = evaluation_settings(saved, settings, "predict", {"pack", "backbone"});
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   Session session = open_samples(config, saved, options.split, group, watchdog);

@@ -42,8 +42,9 @@ void warn(const std::string& remark) {
 std::vector<double> read_tasks_done(const OpenRun& run, const RunFolder& folder,
                                     std::int64_t tasks_done) {
   std::vector<double> alphas;
+  const Manifest manifest = folder.manifest().value();
   for (const Task& task : run.session.tasks().first(static_cast<std::size_t>(tasks_done))) {
-    const TaskRecord record = folder.task(task.index);
+    const TaskRecord record = folder.task_summary(manifest, task.index).record;
     if (!task.is_past() && record.train_samples != task.train.size()) {
       throw InputError(concat("cannot resume from ", folder.path().string(), ": task ",
                               task.index + 1, " was trained on ", record.train_samples,

@@ -26,8 +26,7 @@ std::int64_t tasks_before(const std::filesystem::path& run_folder) {
 }
 
 // The tasks' names, which a state doesn't have; of one whose run folder doesn't have its tasks,
-// none. Records may be large: names are read where tasks have the same labels alone, and of a
-// record that has the content hash of the manifest.
+// none. Names are read where tasks have the same labels alone.
 std::vector<std::string> domain_names(const std::filesystem::path& run_folder, std::size_t tasks,
                                       Scenario scenario) {
   std::vector<std::string> names;
@@ -35,14 +34,8 @@ std::vector<std::string> domain_names(const std::filesystem::path& run_folder, s
   if (!shares_head(scenario)) return names;
   const std::optional<Manifest> manifest = folder.manifest();
   if (!manifest || std::cmp_less(manifest->tasks_done, tasks)) return names;
-  for (std::size_t task = 0; task < tasks; ++task) {
-    const std::filesystem::path file = folder.task_file(static_cast<std::int64_t>(task));
-    names.push_back(read_task_parts(file, {.lora = false}).name);
-    const std::string name = file.lexically_relative(run_folder).generic_string();
-    if (read_identity(file).content_sha256 == manifest->files.at(name).content_sha256) continue;
-    throw InputError(concat(file.string(), ": its content hash is another than in manifest.json: ",
-                            "the file was replaced by another"));
-  }
+  for (std::size_t task = 0; task < tasks; ++task)
+    names.push_back(folder.task_summary(*manifest, static_cast<std::int64_t>(task)).record.name);
   return names;
 }
 
@@ -69,7 +62,6 @@ SavedWeights of_state(const std::filesystem::path& path, const std::filesystem::
                       StateRecord state) {
   RunConfig config = recorded_config(folder, state.config);
   std::vector<std::string> names = domain_names(folder, state.classes.size(), config.scenario);
-  state.memory.erase("curvature");  // as large as the weights, and nothing is learned any more
   return {.source = concat(path.string(), ", ", after_tasks(state.classes.size())),
           .run = folder,
           .layout = state.layout,
@@ -123,18 +115,18 @@ std::vector<std::string> known_classes(const SavedWeights& saved) {
   return names;
 }
 
-SavedWeights read_saved_weights(const std::filesystem::path& path) {
+SavedWeights read_saved_weights(const std::filesystem::path& path, bool is_hashed) {
   if (std::filesystem::is_directory(path)) {
-    std::optional<NewestState> newest = RunFolder(path).newest_state();
-    if (newest) return of_state(path, path, std::move(newest->record));
+    std::optional<StateRecord> newest = RunFolder(path).newest_weights(is_hashed);
+    if (newest) return of_state(path, path, *std::move(newest));
     throw InputError(concat(path.string(), ": expected a run folder with a finished task, found ",
                             describe_missing_run(path)));
   }
   const std::string type = read_identity(path).type;
-  if (type == "state") check_named_file(path);
   if (type == "state") {
+    if (is_hashed) check_named_file(path);
     const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
-    return of_state(path, folder, read_state_record(path));
+    return of_state(path, folder, read_state_weights(path));
   }
   if (type == "merged") return of_merged(path);
   throw InputError(concat(path.string(),

@@ -37,23 +37,39 @@ const ManifestFile& find_entry(const RunFolder& run, const Manifest& manifest,
                           why, why.ends_with('.') ? "" : ".", " To resume: ", remedy));
 }
 
-}  // namespace
-
-std::optional<NewestState> RunFolder::newest_state() const {
-  const std::optional<Manifest> found = manifest();
+// What `read` returns of the newest state's file and its entry; nullopt when no task was committed.
+template <typename Read>
+auto read_newest(const RunFolder& run, const Read& read)
+    -> std::optional<decltype(read({}, ManifestFile{}))> {
+  const std::optional<Manifest> found = run.manifest();
   if (!found || found->tasks_done == 0) return std::nullopt;
   const std::int64_t task = found->tasks_done - 1;
-  const ManifestFile& entry = find_entry(*this, *found, state_name(task));
+  const ManifestFile& entry = find_entry(run, *found, state_name(task));
   try {
-    check_file_hash(state_file(task), entry);
-    return NewestState{.record = read_state_record(state_file(task)),
-                       .content_sha256 = entry.content_sha256,
-                       .remark = {}};
+    return read(run.state_file(task), entry);
   } catch (const LockedFileError&) {
     throw;
   } catch (const InputError& error) {
-    refuse_newest(*this, *found, state_name(task), error.what());
+    refuse_newest(run, *found, state_name(task), error.what());
   }
+}
+
+}  // namespace
+
+std::optional<NewestState> RunFolder::newest_state() const {
+  return read_newest(*this, [](const std::filesystem::path& file, const ManifestFile& entry) {
+    check_file_hash(file, entry);
+    return NewestState{.record = read_state_record(file),
+                       .content_sha256 = entry.content_sha256,
+                       .remark = {}};
+  });
+}
+
+std::optional<StateRecord> RunFolder::newest_weights(bool is_hashed) const {
+  return read_newest(*this, [&](const std::filesystem::path& file, const ManifestFile& entry) {
+    if (is_hashed) check_file_hash(file, entry);
+    return read_state_weights(file);
+  });
 }
 
 void RunFolder::check_newest() const {

@@ -232,6 +232,15 @@ TaskRecord read_task_parts(const std::filesystem::path& path, const TaskParts& p
       .record;
 }
 
+StateRecord read_state_weights(const std::filesystem::path& path) {
+  StateRecord record = read_parts<StateSummary>(path, "state", [](std::string_view object) {
+                         return !object.starts_with("/memory/curvature/") &&
+                                !object.starts_with("/curvature/");  // of 1.x
+                       }).record;
+  refuse_problem<InputError>(path, find_problem(record));
+  return record;
+}
+
 StateRecord read_state_heads(const std::filesystem::path& path, std::string_view classifier) {
   const std::string of_classifier = concat("/memory/classifier/", classifier, '/');
   StateRecord record = read_parts<StateSummary>(path, "state", [&](std::string_view object) {

@@ -299,6 +299,23 @@ TaskRecord RunFolder::task(std::int64_t index) const {
   return record;
 }
 
+TaskSummary RunFolder::task_summary(const Manifest& manifest, std::int64_t index) const {
+  const std::filesystem::path file = task_file(index);
+  TaskSummary summary = read_task_summary(file);
+  if (summary.record.index != index) {
+    throw InputError(concat(file.string(), ": expected task ", index + 1, ", found task ",
+                            summary.record.index + 1,
+                            ": palimpsest-verify names all that is wrong with the run"));
+  }
+  const std::string& expected = manifest.files.at(task_name(index)).content_sha256;
+  if (summary.identity.content_sha256 != expected) {
+    throw InputError(concat(file.string(), ": expected the record with the content hash ", expected,
+                            " (manifest.json), found that with ", summary.identity.content_sha256,
+                            ": the file was replaced by another"));
+  }
+  return summary;
+}
+
 void RunFolder::check_create() const { refuse_a_run(path_, {"manifest.json", "run.json"}); }
 
 void RunFolder::check_restart() const {

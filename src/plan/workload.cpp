@@ -25,7 +25,8 @@ CountedMemory counted_memory(const Workload& work, std::int64_t ranks, bool on_d
   bytes.weights = narrow * matrices + sizeof(float) * (vectors + 4 * adapted);
   bytes.optimizer = sizeof(float) * static_cast<double>(work.trained()) * (4 + lanes);
   if (work.fisher) {
-    bytes.fisher = adapted * (sizeof(double) * (lanes + 2) + 3 * sizeof(float));
+    // A lane and slices of the others' lanes and of the total, or the total and the mean.
+    bytes.fisher = adapted * (2 * sizeof(double) + 3 * sizeof(float));
     bytes.curvature = 2 * sizeof(double) * adapted;
   }
 

@@ -29,20 +29,6 @@ std::string RecordedRun::content_sha256(std::int64_t t) const {
   return manifest.files.at(name).content_sha256;
 }
 
-namespace {
-
-// By the content hash that it says of itself: the numbers that are read have checksums.
-void check_content(const RecordedRun& run, std::int64_t t) {
-  const std::filesystem::path file = run.folder.task_file(t);
-  const std::string expected = run.content_sha256(t), found = read_identity(file).content_sha256;
-  if (found == expected) return;
-  throw InputError(concat(file.string(), ": expected the record with the content hash ", expected,
-                          " (manifest.json), found that with ", found,
-                          ": the file was replaced by another"));
-}
-
-}  // namespace
-
 RecordedRun open_recorded_run(const std::filesystem::path& path) {
   RecordedRun run{.folder = RunFolder(path)};
   std::optional<Manifest> manifest = run.folder.manifest();
@@ -53,12 +39,7 @@ RecordedRun open_recorded_run(const std::filesystem::path& path) {
   run.folder.check_newest();
   run.manifest = *std::move(manifest);
   for (std::int64_t t = 0; t < run.manifest.tasks_done; ++t) {
-    TaskRecord record = read_task_parts(run.folder.task_file(t), {.lora = false});
-    if (record.index != t) {
-      throw InputError(concat(run.folder.task_file(t).string(), ": expected task ", t + 1,
-                              ", found task ", record.index + 1));
-    }
-    check_content(run, t);
+    TaskRecord record = run.folder.task_summary(run.manifest, t).record;
     std::shared_ptr<const MergeRule> rule = parse_recorded_rule(record.merge.rule);
     run.tasks.push_back({.record = std::move(record), .rule = std::move(rule)});
   }

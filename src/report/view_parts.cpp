@@ -141,22 +141,8 @@ TaskClasses RunRecords::classes() const {
 RunRecords read_run_records(const RunFolder& folder) {
   const std::optional<Manifest> manifest = folder.manifest();
   RunRecords run;
-  for (std::int64_t task = 0; manifest && task < manifest->tasks_done; ++task) {
-    const std::filesystem::path file = folder.task_file(task);
-    run.tasks.push_back(read_task_summary(file));
-    const TaskRecord& record = run.tasks.back().record;
-    if (record.index != task) {
-      throw InputError(concat(folder.task_file(task).string(), ": expected task ", task + 1,
-                              ", found task ", record.index + 1,
-                              ": palimpsest-verify names all that is wrong with the run"));
-    }
-    const std::string name = file.lexically_relative(folder.path()).generic_string();
-    if (run.tasks.back().identity.content_sha256 != manifest->files.at(name).content_sha256) {
-      throw InputError(concat(file.string(),
-                              ": its content hash is another than in manifest.json: "
-                              "the file was replaced by another"));
-    }
-  }
+  for (std::int64_t task = 0; manifest && task < manifest->tasks_done; ++task)
+    run.tasks.push_back(folder.task_summary(*manifest, task));
   if (run.tasks.empty()) return run;
   StateRecord state = read_state_summary(folder.state_file(manifest->tasks_done - 1)).record;
   run.accuracy = std::move(state.accuracy);

@@ -47,9 +47,9 @@ void LaneSum::zero() {
   for (at::Tensor& part : parts_) part.zero_();
 }
 
-at::Tensor LaneSum::slice(const at::Tensor& vector, int rank) const {
+at::Tensor rank_slice(const at::Tensor& vector, int rank, int ranks) {
   constexpr std::int64_t kAlignment = 16;  // elements, so that slices stay aligned
-  const std::int64_t whole = vector.numel(), ranks = collectives_.size();
+  const std::int64_t whole = vector.numel();
   const std::int64_t length =
       ((whole + ranks - 1) / ranks + kAlignment - 1) / kAlignment * kAlignment;
   const std::int64_t begin = std::min(rank * length, whole);
@@ -74,24 +74,6 @@ const at::Tensor& LaneSum::reduce() {
   }
   collectives_.exchange(sends, receives);
   return sum_;
-}
-
-at::Tensor LaneSum::reduce_to_root() {
-  const bool is_root = collectives_.rank() == 0;
-  if (is_unsliced()) {
-    const at::Tensor& sum = reduce();
-    return is_root ? sum : at::Tensor();
-  }
-  const at::Tensor sum = is_root ? at::empty_like(parts_.front()) : at::Tensor();
-  const at::Tensor mine =
-      is_root ? slice(sum, 0) : at::empty_like(slice(parts_.front(), collectives_.rank()));
-  add_slices(mine);
-  std::vector<Transfer> sends, receives;
-  if (!is_root) sends.push_back({0, as_buffer(mine)});
-  for (int peer = 1; is_root && peer < collectives_.size(); ++peer)
-    receives.push_back({peer, as_buffer(slice(sum, peer))});
-  collectives_.exchange(sends, receives);
-  return sum;
 }
 
 // No slices: one rank, or no order is requested.

@@ -62,9 +62,8 @@ Fisher measure_curvature(Session& session, const Task& task, const Head& head,
     if (curvature.draws()) batch.numbers = uniform_numbers(session, task, chunk);
     return pass(batch);
   };
-  // And the lanes' parts are freed.
   const at::Tensor total =
-      sum_over_chunks(session, task.train, loss_chunk(session), size + 1, pass_of).reduce_to_root();
+      sum_on_root(session, task.train, loss_chunk(session), size + 1, pass_of);
 
   const std::int64_t samples = task.train.size();
   Fisher fisher{.samples = samples, .loss = 0, .kind = curvature.recorded_kind()};

@@ -29,8 +29,8 @@ struct SavedWeights {
 // The classes of the heads, in the order of their logits.
 std::vector<std::string> known_classes(const SavedWeights& saved);
 
-// A run folder means its newest state. Throws InputError as the readers of records do, and
-// for weights without heads.
-SavedWeights read_saved_weights(const std::filesystem::path& path);
+// A run folder means its newest state. is_hashed: as in RunFolder::newest_weights(), of a state.
+// Throws InputError as the readers of records do, and for weights without heads.
+SavedWeights read_saved_weights(const std::filesystem::path& path, bool is_hashed);
 
 }  // namespace palimpsest

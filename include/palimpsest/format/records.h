@@ -255,6 +255,10 @@ struct TaskParts {
 // file would have to be read, is not checked. Throws InputError as read_task_record().
 TaskRecord read_task_parts(const std::filesystem::path& path, const TaskParts& parts);
 
+// A state without the curvature's memory, which is larger than the weights and which only merging
+// needs; checked in the same way.
+StateRecord read_state_weights(const std::filesystem::path& path);
+
 // A state without weights, and of its memory the heads alone; checked in the same way.
 // `classifier`: what the memory has of it comes, too; "" for none.
 StateRecord read_state_heads(const std::filesystem::path& path, std::string_view classifier = "");

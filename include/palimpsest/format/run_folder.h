@@ -97,6 +97,11 @@ class RunFolder {
   // or missing and what to do, rather than take an older one.
   std::optional<NewestState> newest_state() const;
 
+  // Its weights, heads and classifiers, for who learns nothing more. is_hashed: after comparing the
+  // file with the hash that the manifest has for it, for which all of it is read: enough on one of
+  // several ranks. Without it the checksums of what is read are compared. Throws as newest_state().
+  std::optional<StateRecord> newest_weights(bool is_hashed) const;
+
   // For a resume, which does again what is lost: as newest_state(), but where the newest state or
   // its task's record is not whole, the one before, and the remark says so. Files of later tasks
   // are then ignored. Throws InputError when states are named but none verifies.
@@ -125,6 +130,10 @@ class RunFolder {
 
   // The record of one task, after checking the hash that the manifest has for it.
   TaskRecord task(std::int64_t index) const;
+
+  // Its summary. Throws InputError where the file is another task's, or names another content hash
+  // than this manifest: the rest of the file isn't read.
+  TaskSummary task_summary(const Manifest& manifest, std::int64_t index) const;
 
  private:
   std::string cut_logs(const std::string& checkpoint) const;

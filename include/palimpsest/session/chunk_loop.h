@@ -3,6 +3,7 @@
 // the stop request and the device's pace inside.
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 
 #include "palimpsest/data/batch.h"
@@ -31,7 +32,14 @@ class ChunkLoop {
   using Pass = std::function<void(const Chunk& chunk, std::int64_t share, Batch batch)>;
   void over(const LabelledSamples& split, std::int64_t size, const Pass& pass);
 
+  // The same with the chunks of one share alone, another for each rank; none: this rank has none.
+  void over_share(std::optional<std::int64_t> share, const LabelledSamples& split,
+                  std::int64_t size, const Pass& pass);
+
  private:
+  void over_shares(const std::function<bool(std::int64_t share)>& is_own,
+                   const LabelledSamples& split, std::int64_t size, const Pass& pass);
+
   Session& session_;
   std::int64_t shares_, number_ = 0;
 };
@@ -45,5 +53,10 @@ LaneSum ordered_sum(Session& session, std::int64_t size);
 using ChunkPass = std::function<at::Tensor(const Chunk& chunk, Batch& batch)>;
 LaneSum sum_over_chunks(Session& session, const LabelledSamples& split, std::int64_t chunk_size,
                         std::int64_t size, const ChunkPass& pass);
+
+// Collective. That sum on rank 0, with the same bits; undefined elsewhere. For large vectors: a rank
+// never holds more than one of its lanes.
+at::Tensor sum_on_root(Session& session, const LabelledSamples& split, std::int64_t chunk_size,
+                       std::int64_t size, const ChunkPass& pass);
 
 }  // namespace palimpsest

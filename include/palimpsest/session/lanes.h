@@ -23,6 +23,9 @@ struct Lanes {
 // Of --lanes; 0: one lane a rank. Throws UsageError when there are fewer lanes than ranks.
 Lanes make_lanes(std::int64_t lanes, int world_size);
 
+// The slice of a vector that a rank adds up: all of it where there is one rank.
+at::Tensor rank_slice(const at::Tensor& vector, int rank, int ranks);
+
 // One vector per lane of this rank, and their sum over all lanes of all ranks.
 class LaneSum {
  public:
@@ -38,14 +41,14 @@ class LaneSum {
 
   // Collective. The sum, the same on every rank; valid until the next call.
   const at::Tensor& reduce();
-  // Collective. The same sum on rank 0 alone; undefined elsewhere.
-  at::Tensor reduce_to_root();
 
  private:
   bool is_unsliced() const;
   void add_parts(const at::Tensor& sum) const;
   void add_slices(at::Tensor mine) const;
-  at::Tensor slice(const at::Tensor& vector, int rank) const;
+  at::Tensor slice(const at::Tensor& vector, int rank) const {
+    return rank_slice(vector, rank, collectives_.size());
+  }
 
   Collectives& collectives_;
   Lanes lanes_;
