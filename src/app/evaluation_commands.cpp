@@ -124,8 +124,11 @@ void check(const EvalOptions& options) {
 }
 
 void check(const PredictOptions& options) {
-  if (options.weights.empty() || options.out.empty())
-    throw UsageError("predict: expected --weights and --out; see palimpsest predict --help");
+  if (options.weights.empty() || options.out.empty()) {
+    throw UsageError(concat("predict: expected ", options.weights.empty() ? "--weights" : "",
+                            options.weights.empty() && options.out.empty() ? " and " : "",
+                            options.out.empty() ? "--out" : "", "; see palimpsest predict --help"));
+  }
   check_output(options.out);
 }
 

@@ -16,6 +16,7 @@
 #include "palimpsest/continual/run.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/process.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/core/version.h"
 #include "palimpsest/kinds/options.h"
@@ -98,12 +99,18 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
                                    : std::vector<double>{},
                                width, is_task_given)
               << other_summaries(result.others, width, is_task_given)
-              << (phases.empty() ? "" : "\n") << phases << std::flush;
+              << (phases.empty() ? "" : "\n") << phases;
+    if (!result.stopped) {
+      std::cout << "\nThe run is in " << config.out << ": palimpsest-inspect " << config.out
+                << " shows it, palimpsest-report " << config.out << " draws it.\n";
+    }
+    std::cout << std::flush;
     if (!std::cout) throw Error("the final table could not be written to the standard output");
   }
   if (result.stopped && group.rank() == 0) {
-    std::cerr << "palimpsest: stopped on request after task " << result.alphas.size() << " ("
-              << result.stopped_at << "); the same command with --resume auto continues from it\n";
+    std::cerr << "palimpsest: stopped on request with "
+              << counted(std::ssize(result.alphas), "task") << " done (" << result.stopped_at
+              << "); the same command with --resume auto continues from there\n";
   }
   return static_cast<int>(result.stopped ? ExitCode::kRequeue : ExitCode::kDone);
 }

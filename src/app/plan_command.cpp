@@ -94,19 +94,19 @@ double double_seconds(const Machine& machine, std::int64_t width) {
 
 // Counts, a line each.
 Rows count_rows(const RunConfig& config, const Workload& work, std::int64_t ranks) {
-  const std::int64_t passes = config.epochs * config.passes_per_epoch;
-  const std::int64_t tasks = std::llround(work.learning * static_cast<double>(work.tasks));
-  const double samples = static_cast<double>(passes * tasks * work.train_samples);
+  const double tasks = work.learning * static_cast<double>(work.tasks);
+  const double passes = static_cast<double>(config.epochs * config.passes_per_epoch);
+  const double samples = passes * tasks * work.train_samples;
   const double gradient = sizeof(float) * static_cast<double>(work.trained());
   const std::int64_t lanes = over_ranks(work, ranks).lanes;
   Rows rows = {
       {"parameters", grouped(work.model.parameters())},
       {"adapted weights", grouped(work.adapted)},
       {"trained per task", grouped(work.trained())},
-      {"steps",
-       concat(grouped(tasks * work.steps), " of up to ", grouped(config.batch), " samples")},
-      {"samples", concat(grouped(passes * tasks * work.train_samples), ", ",
-                         fixed(work.mean_tokens, 1), " tokens each")},
+      {"steps", concat(grouped(std::llround(tasks * work.steps)), " of up to ",
+                       grouped(config.batch), " samples")},
+      {"samples",
+       concat(grouped(std::llround(samples)), ", ", fixed(work.mean_tokens, 1), " tokens each")},
       {"training work", fixed(samples * operations_per_sample(work).training / 1e12, 1) + " TFLOP"},
       {"sent per step and rank",
        byte_count(exchanged_bytes(gradient, lanes, ranks, work.ordered))}};

@@ -89,8 +89,8 @@ void count_classifier(const RunConfig& config, std::int64_t most, std::int64_t c
   const std::int64_t width = work.model.width;
   work.classifier_bytes = classifier_cost(method, most, width, classes).bytes();
   const std::int64_t half = (classes + work.most_classes) / 2;  // are seen, on average
-  work.classifier_operations =
-      2 * classifier_cost(method, work.train_samples, width, half).operations;
+  const auto samples = static_cast<std::int64_t>(work.train_samples);
+  work.classifier_operations = 2 * classifier_cost(method, samples, width, half).operations;
 }
 
 // A frozen backbone's features are made once, whatever the number of passes.
@@ -128,9 +128,9 @@ Workload make_workload(const RunConfig& config, const Inputs& inputs) {
   Workload work = make_workload(config, inputs.backbone, tasks, most_classes);
   for (const Task& task : inputs.tasks) {
     if (task.is_past()) continue;
-    work.steps += step_count(config, work, task.train.size());
-    work.train_samples += task.train.size();
-    work.test_samples += seen += task.test.size();
+    work.steps += static_cast<double>(step_count(config, work, task.train.size()));
+    work.train_samples += static_cast<double>(task.train.size());
+    work.test_samples += static_cast<double>(seen += task.test.size());
     for (const std::int64_t sample : task.train.samples) {
       const std::int64_t length = vit != nullptr ? image_tokens(*vit, config.image_transform.size)
                                                  : inputs.pack.length(sample);
@@ -138,9 +138,9 @@ Workload make_workload(const RunConfig& config, const Inputs& inputs) {
       work.longest_tokens = std::max(work.longest_tokens, length);
     }
   }
-  work.mean_tokens = static_cast<double>(tokens) / static_cast<double>(work.train_samples);
-  for (std::int64_t* const of_all : {&work.steps, &work.train_samples, &work.test_samples})
-    *of_all /= work.tasks;
+  work.mean_tokens = static_cast<double>(tokens) / work.train_samples;
+  for (double* const of_all : {&work.steps, &work.train_samples, &work.test_samples})
+    *of_all /= static_cast<double>(work.tasks);
   const std::int64_t largest = std::ranges::max(inputs.tasks, {}, [](const Task& task) {
                                  return task.train.size();
                                }).train.size();
@@ -164,8 +164,8 @@ Workload make_workload(const RunConfig& config, const SketchedStream& stream) {
   std::vector<std::int64_t> tasks(static_cast<std::size_t>(stream.tasks));
   std::iota(tasks.begin(), tasks.end(), 0);
   Workload work = make_workload(config, backbone, tasks, stream.classes);
-  work.train_samples = stream.train_samples;
-  work.steps = step_count(config, work, stream.train_samples);
+  work.train_samples = static_cast<double>(stream.train_samples);
+  work.steps = static_cast<double>(step_count(config, work, stream.train_samples));
   work.longest_tokens =
       vit != nullptr ? image_tokens(*vit, config.image_transform.size) : stream.tokens;
   work.mean_tokens = static_cast<double>(work.longest_tokens);

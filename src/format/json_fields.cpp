@@ -115,8 +115,8 @@ nlohmann::json parse_json(std::string_view text, const std::string& where) {
   try {
     return json::parse(text, check);
   } catch (const json::parse_error& error) {
-    throw InputError(
-        concat(where, ": expected JSON, found a syntax error at byte ", error.byte, "."));
+    throw InputError(concat(where, ": expected JSON, found a syntax error at byte ", error.byte,
+                            ": the file is damaged, or of another kind."));
   } catch (const json::out_of_range&) {
     throw InputError(concat(where, ": expected numbers in a double's range, found a larger one."));
   }

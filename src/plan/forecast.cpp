@@ -48,7 +48,7 @@ Forecast forecast(const Workload& work, const ComputeCost& cost, const Machine& 
     result.efficiency =
         forecast(work, cost, machine, 1).step / (static_cast<double>(ranks) * result.step);
 
-  result.training = work.learning * static_cast<double>(work.steps) * result.step;
+  result.training = work.learning * work.steps * result.step;
   if (work.fisher) {
     const double sums = sizeof(double) * static_cast<double>(work.adapted);
     result.fisher =

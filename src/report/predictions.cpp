@@ -140,6 +140,7 @@ View predictions_view(const EvaluationTitle& title, const Predictions& predictio
                {"accuracy", number_or_null(share(correct, known))},
                {"top5", number_or_null(share(among_five, known))},
                {"classes", Json::array()}});
+  const std::string heading = text;
   text += concat(
       "\naccuracy ", percent(share(correct, known)), " %, among the five likeliest ",
       percent(share(among_five, known)), " %",
@@ -168,7 +169,11 @@ View predictions_view(const EvaluationTitle& title, const Predictions& predictio
                                {"recall", number_or_null(recall)},
                                {"f1", number_or_null(f1(counts[c]))}});
   }
-  return {text + text_table(rows, "lrrrr"), dump(json)};
+  if (known == 0)
+    text = heading + "\nnothing is scored: the weights know the class of no sample\n";
+  else
+    text += text_table(rows, "lrrrr");
+  return {text, dump(json)};
 }
 
 }  // namespace palimpsest

@@ -1,7 +1,10 @@
 #include "palimpsest/session/inputs.h"
 
+#include <algorithm>
+
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/format/protocol.h"
@@ -18,12 +21,25 @@ void check_texts(const RunConfig& config, const Pack& pack, const BertConfig& ba
                           backbone.positions, " tokens: pack with the backbone's own tokenizer"));
 }
 
+// A pack doesn't name its tokenizer; that it is another one shows in their numbers of tokens.
+std::string remark_on_tokenizer(const RunConfig& config, const Pack& pack) {
+  const std::optional<std::int64_t> own = tokenizer_size(config.backbone);
+  if (!own || *own == pack.vocabulary()) return "";
+  return concat(config.pack, " was packed with a tokenizer of ", grouped(pack.vocabulary()),
+                " tokens, and that of ", config.backbone, " has ", grouped(*own),
+                ": the model reads other words than were written. Pack again with --tokenizer ",
+                config.backbone);
+}
+
 // A first run often lacks its inputs.
 void check_there(const std::filesystem::path& path, std::string_view what) {
   if (std::error_code error; std::filesystem::exists(path, error) || error) return;
-  throw InputError(concat(path.string(), ": expected ", what,
-                          ", found nothing there. launch/data.sh makes what debian-sections, "
-                          "wordnet, openclipart and glyphs need; docs/your-data.md has the rest"));
+  constexpr std::string_view kMade[] = {"debian-sections", "wordnet", "openclipart", "glyphs"};
+  const std::string name = path.stem();
+  const bool is_made = std::ranges::find(kMade, name) != std::end(kMade);
+  throw InputError(concat(path.string(), ": expected ", what, ", found nothing there. ",
+                          is_made ? concat("launch/data.sh ", name, " makes it")
+                                  : "docs/your-data.md says how to make it"));
 }
 
 bool takes_texts(const BackboneConfig& backbone) {
@@ -106,6 +122,8 @@ Inputs open_pack_and_backbone(const RunConfig& config, std::span<const std::stri
     inputs.transform = make_transform(config, *vit);
   } else {
     check_texts(config, inputs.pack, std::get<BertConfig>(backbone));
+    if (const std::string remark = remark_on_tokenizer(config, inputs.pack); !remark.empty())
+      inputs.remarks.push_back(remark);
   }
   return inputs;
 }

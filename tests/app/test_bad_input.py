@@ -117,8 +117,31 @@ def test_settings(toy):
 @pytest.mark.parametrize("setting", quick(1, ["pack", "protocol", "backbone"]))
 def test_an_input_that_is_not_there_says_what_makes_it(toy, setting):
     text = toy.run(f"--{setting}", toy.path("missing"), out="bad", code=3)
-    assert toy.path("missing") in text and "found nothing there" in text
-    assert "launch/data.sh" in text and "docs/your-data.md" in text
+    assert toy.path("missing") in text and "found nothing there" in text and "docs/your-data.md" in text
+
+
+def test_a_missing_pack_of_a_stream_that_has_a_script_names_it(toy):
+    assert "launch/data.sh glyphs makes it" in toy.run("--pack", toy.path("glyphs.h5"), out="bad", code=3)
+
+
+def test_a_file_of_another_kind_is_called_that(toy):
+    text = toy.run("--pack", toy.path("protocol.json"), out="bad", code=3)
+    assert "found another kind of file" in text and "palimpsest-pack" in text, text
+    text = toy.run("--protocol", toy.path("pack.h5"), out="bad", code=3)
+    assert "expected JSON" in text and "of another kind" in text, text
+
+
+def test_a_pack_of_another_tokenizer_is_remarked_on(toy):
+    backbone = copy(toy, "backbone")
+
+    def dry_run(vocabulary):
+        tokenizer = {"model": {"vocab": {f"token {i}": i for i in range(vocabulary)}}, "added_tokens": [{"content": "token 0"}, {"content": "[X]"}]}
+        with open(os.path.join(backbone, "tokenizer.json"), "w") as file:
+            json.dump(tokenizer, file)
+        return toy.run("--backbone", backbone, "--dry-run", out="bad")
+
+    assert f"a tokenizer of 64 tokens, and that of {backbone} has 63" in dry_run(62)
+    assert "Pack again" not in dry_run(63)
 
 
 def test_errors_that_all_ranks_meet_are_reported_once(toy):

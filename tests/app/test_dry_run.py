@@ -189,6 +189,15 @@ def test_a_new_run(toy, tmp_path, ranks):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_steps_and_samples_of_unequal_tasks_are_counted_task_by_task(toy, tmp_path):
+    tasks = [{"name": name, "classes": [f"class {c}" for c in classes]} for name, classes in (("a", range(3)), ("b", range(3, 6)), ("c", range(6, 8)))]
+    toy_module.make_protocol(tmp_path / "unequal.json", tasks=tasks)
+    code, text, errors = call(toy.command("--dry-run", "--protocol", tmp_path / "unequal.json", "--epochs", 1, "--batch", 25, "--out", tmp_path / "run"))
+    assert code == 0, errors
+    lines = {line.split()[0]: line.split()[1] for line in text.splitlines() if line.startswith(("steps ", "samples "))}
+    assert lines == {"steps": "8", "samples": "160,"}, text  # 60 samples in 3 steps, the same again, 40 in 2
+
+
 @pytest.mark.slow
 def test_a_run_that_continues_says_where(toy, tmp_path):
     steps = ["--epochs", 30, "--checkpoint-every", 7, "--resume", "auto", "--out", tmp_path / "run"]

@@ -160,7 +160,7 @@ def test_term_stops_at_the_next_step_and_a_resume_continues(toy, reference_run, 
     process.send_signal(signal.SIGTERM)
     _, text = ended(process, time.monotonic())
     assert process.returncode == 85, text
-    assert "stopped on request after task" in text
+    assert "stopped on request with" in text
     assert re.search(r"training step > saving a step', task 1, step \d+", text), text
     assert [name for name in toy.records("stopped") if name.startswith("step-0000-")]
     toy.run("--epochs", 200, "--resume", "auto", ranks=3, out="stopped")

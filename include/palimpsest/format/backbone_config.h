@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -81,6 +82,10 @@ VitConfig read_vit_config(const std::filesystem::path& folder, const PretrainedW
 
 // The fields of config.json that are set and not known, in one sentence; "" where there are none.
 std::string remark_on_config(const std::filesystem::path& folder);
+
+// How many tokens the folder's tokenizer.json knows, the added ones too; nullopt where there is no
+// such file, or none that says.
+std::optional<std::int64_t> tokenizer_size(const std::filesystem::path& folder);
 
 // All of it as one line: equal lines, equal models (except for the weights).
 std::string describe(const BackboneConfig& config);

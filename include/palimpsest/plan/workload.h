@@ -17,7 +17,7 @@ struct Workload {
   std::int64_t tasks = 1, most_classes = 0;  // of one task
   // Of a task of average size, steps of one that has some. Test samples: of all tasks seen, on
   // average over the stream.
-  std::int64_t steps = 0, train_samples = 0, test_samples = 0;
+  double steps = 0, train_samples = 0, test_samples = 0;
   std::int64_t batch = 1, lanes = 1;
   bool ordered = true;  // lanes are added in order; else every rank has one lane, all-reduced
   std::int64_t longest_tokens = 0, image_side = 0;  // of a sample
