@@ -10,7 +10,7 @@ from page import ROOT
 from stand_in import BUILD
 
 SCRIPTS = [f"launch/{name}.sh" for name in ("bundle", "data", "mpirun", "quickstart", "results", "setup", "sweep")]
-SCRIPTS += ["tests/run.sh", "tests/nightly.sh", "tests/fuzz/nightly.sh", "bench/run.sh", "bench/minutes.sh", "bench/kills.sh", "tools/results-table"]
+SCRIPTS += ["tests/run.sh", "tests/nightly.sh", "tests/fuzz/nightly.sh", "bench/run.sh", "bench/minutes.sh", "bench/long.sh", "bench/kills.sh", "tools/results-table"]
 COMMANDS = {
     "palimpsest": [BUILD / "src" / "palimpsest"],
     **{f"palimpsest {verb}": [BUILD / "src" / "palimpsest", verb] for verb in VERBS},

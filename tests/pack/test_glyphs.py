@@ -84,7 +84,7 @@ def test_one_face_is_drawn_of_families_with_the_same_first_word(glyphs, folder):
 def test_families_that_draw_alike_count_as_one(glyphs, folder):
     save_font(folder / "copy.otf", "Zinc", seed="Birch")
     _, err = glyphs()
-    assert "1 families left out, which draw letters and digits like another: Zinc as Birch" in err
+    assert "1 family left out, which draws letters and digits like another: Zinc as Birch" in err
     assert "6 fonts are drawn, of 7 files" in err
 
 
@@ -95,7 +95,7 @@ def test_fonts_without_all_letters_and_files_that_are_none_are_named(glyphs, fol
     (folder / "readme.txt").write_text("no font")
     _, err = glyphs()
     assert "2 families left out, without all letters and digits or with two drawn the same: Grove, Heath" in err
-    assert "1 files left out that can't be read as fonts" in err and "broken.ttf" in err
+    assert "1 file left out that can't be read as fonts" in err and "broken.ttf" in err
     assert "6 fonts are drawn, of 8 files" in err
 
 
@@ -112,7 +112,7 @@ def test_characters_that_too_few_fonts_have_are_named(glyphs, folder):
     path, err = glyphs()
     classes = counts(path)
     assert len(classes) == 97 and "small sharp s" not in classes
-    assert "3 characters left out, in fewer than 3 training or 2 test fonts: left square bracket (" in err
+    assert "3 characters left out, in fewer than 3 training fonts or 2 test fonts: left square bracket (" in err
 
 
 def test_too_few_fonts_are_refused_with_what_to_install(glyphs, folder):
@@ -147,7 +147,7 @@ def test_without_sources_the_fonts_of_debian_packages_are_taken(glyphs, folder, 
     assert counts(path)["digit one"] == (3, 2)
     dpkg({"fonts-one": files, "fonts-two": ["/etc/fonts/conf.avail/two.conf"]})  # removed, with its configuration left
     _, err = glyphs(code=3, sources=[])
-    assert "found 1 packages that are not installed, such as fonts-two. apt-get install" in err
+    assert "found 1 package that is not installed, such as fonts-two. apt-get install" in err
     monkeypatch.setenv("PATH", str(tmp_path))
     _, err = glyphs(code=3, sources=[])
     assert "on a system without dpkg, give files or folders of fonts" in err

@@ -36,7 +36,7 @@ def test_train_without_test_and_other_files_are_reported(pack, tmp_path):
     assert "expected test/, val/ or validation/ beside train/" in err and "s/train" in err
     (tmp_path / "s" / "train" / "a" / "notes.txt").write_text("x")
     _, _, err = pack(tmp_path / "s" / "train")
-    assert "1 files left out that don't end in .jpg" in err and "notes.txt" in err
+    assert "1 file left out that doesn't end in .jpg" in err and "notes.txt" in err
 
 
 def test_leaf_folders_are_classes_named_by_their_paths(pack, tmp_path):
@@ -70,7 +70,7 @@ def test_an_empty_class_folder_is_an_error_or_left_out(pack, tmp_path):
     _, _, err = pack(root, code=3)
     assert "class 'b': expected images, found none" in err and "--minimum-per-class 1" in err
     path, _, err = pack(root, "--minimum-per-class", 1)
-    assert set(counts(path)) == {"a"} and "1 classes with fewer than 1 images left out: b" in err
+    assert set(counts(path)) == {"a"} and "1 class left out, with fewer images than --minimum-per-class 1: b" in err
     _, _, err = pack(root, "--minimum-per-class", 4, code=3)
     assert "expected classes with at least 4 images, found 3 in the largest" in err
 
@@ -87,7 +87,7 @@ def test_test_images_that_are_training_images_are_noted(pack, tmp_path):
     folder(tmp_path / "s" / "train", {"a": 3})
     folder(tmp_path / "s" / "test", {"a": 2}, first=2)
     _, _, err = pack(tmp_path / "s")
-    assert "1 test images are training images, too" in err
+    assert "1 test image is a training image, too" in err
 
 
 def test_no_images_at_all_are_refused(pack, tmp_path):

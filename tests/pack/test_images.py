@@ -126,7 +126,7 @@ def test_hashed_split_gives_each_class_its_share_and_keeps_copies_together(pack,
     sides = {}
     for _, side, data, _ in samples(path):
         assert sides.setdefault(data, side) == side
-    assert "11 images are copies of others" in err and "1 classes have no test images: d" in err
+    assert "11 images are copies of others" in err and "1 class has no test images: d" in err
 
 
 def test_order_within_class_and_side_is_that_of_the_hashes(pack, tmp_path):
@@ -205,11 +205,20 @@ def test_an_interrupted_call_continues_where_it_stopped(pack, tmp_path):
         journal.write(b'["half a li')
     _, _, err = pack(root, "--strict", "--seed", 3, code=3)
     assert "continuing after 31 of 40 images" in err  # 20 of a; 0, 1 and 10 to 18 of b
-    assert f"31 images stay in {partial}" in err
+    assert f"31 images stay in {partial}; another call for the same files continues there" in err
     (root / "b" / "19.png").write_bytes(encoded(noise(40)))
     path, _, err = pack(root)  # another file: from the start
     assert "continuing" not in err
     assert path.read_bytes() == expected.read_bytes() and not partial.exists()
+
+
+def test_nothing_stays_of_images_that_cannot_be_read(pack, tmp_path):
+    root = folder(tmp_path / "source", {"a": 2})
+    for path in (root / "a").iterdir():
+        path.write_bytes(b"broken")
+    err = pack(root, code=3)[2]
+    assert "expected images that can be read, found none among 2" in err and "stay in" not in err
+    assert not (tmp_path / "pack.h5.partial").exists()
 
 
 def test_a_killed_call_leaves_what_the_next_one_uses(tmp_path):

@@ -203,7 +203,7 @@ def test_empty_archives_are_counted_or_refused(pack, tmp_path):
     archive(tmp_path / "s" / "c.tar", pair("x"))
     path, _, err = pack(tmp_path / "s")
     assert counts(path) == {"1": (1, 0)} and f"2 archives without images, such as {tmp_path}/s/a.tar" in err
-    assert "expected images (format tar), found 0. 1 archives without images" in refused(pack, tmp_path / "s" / "a.tar")
+    assert "expected images (format tar), found 0. 1 archive without images" in refused(pack, tmp_path / "s" / "a.tar")
     (tmp_path / "s" / "d.tar").touch()
     assert "d.tar: expected a tar file, found empty file" in refused(pack, tmp_path / "s")
 
@@ -216,7 +216,7 @@ def test_labels_without_an_image_and_other_members_are_counted(pack, tmp_path):
     members |= {"a.txt": b"caption", "b.txt": b"caption", "noending": b"", "._a.png": b"mac", "e.JPE": b""}
     path, _, err = pack(archive(tmp_path / "0.tar", members))
     assert counts(path) == {"1": (1, 0)}
-    assert "note: 3 labels left out that have no image in their shard, such as" in err and "0.tar, b.cls\n" in err
+    assert "note: 3 labels left out that have no image in the shard, such as" in err and "0.tar, b.cls\n" in err
     assert "note: 7 members of shards left out that are neither image nor label, such as" in err
     for ending in ("2 .txt", "1 .bmp", "1 .tiff", "1 .png", "1 .jpe", "1 without an ending"):
         assert ending in err
@@ -264,14 +264,14 @@ def test_two_labels_that_differ_are_reported(pack, tmp_path):
     members = pair("a") | {"a.json": b'{"label": 1}'} | pair("b", 1) | {"b.json": b'{"label": "cat"}'}
     path, _, err = pack(archive(tmp_path / "0.tar", members))
     assert sum(counts(path)["1"]) == 2
-    assert "note: 1 samples have one label in .cls and another in .json; .cls counts, such as" in err
+    assert "note: 1 sample has one label in .cls and another in .json; .cls counts, such as" in err
     assert "b.png, '1' and 'cat'" in err
 
 
 def test_numbers_and_names_as_labels_are_reported(pack, tmp_path):
     members = pair("a") | pair("b", 1, b"cat") | pair("c", 2, b"2")
     _, _, err = pack(archive(tmp_path / "0.tar", members))
-    assert "note: 1 labels are names, such as" in err and "0.tar, b.png; 2 others are numbers" in err
+    assert "note: 1 label is a name, such as" in err and "0.tar, b.png; 2 others are numbers" in err
     (tmp_path / "names").write_text("zero\ncat\ntwo\n")
     path, _, err = pack(tmp_path / "0.tar", "--class-names", tmp_path / "names", "--minimum-per-class", 1)
     assert {name: sum(row) for name, row in counts(path).items()} == {"cat": 2, "two": 1}

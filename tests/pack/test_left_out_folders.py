@@ -84,12 +84,12 @@ def test_a_loose_image_does_not_make_classes_of_sides(pack, tmp_path):
     path, _, err = pack(root)
     assert counts(path) == {"a": (1, 1), "b": (1, 1)}
     assert f"note: {root}: 2 images left out that lie beside the class folders, such as {root}/train/loose.png" in err
-    assert f"note: {root}: 1 images left out that lie beside train/, such as {root}/y.webp" in err
+    assert f"note: {root}: 1 image left out that lies beside train/, such as {root}/y.webp" in err
 
 
 def test_a_loose_image_in_training_hides_nothing(pack, tmp_path):
     root = tree(tmp_path / "s", "Training/a/1.png", "Training/loose.png", "Testing/a/1.png")
-    assert "found Testing/ (1 images), Training/ (2 images), which look like sides" in refused(pack, root)
+    assert "found Testing/ (1 image), Training/ (2 images), which look like sides" in refused(pack, root)
 
 
 @pytest.mark.parametrize("names", [("train", "test"), ("Training", "Testing"), ("train", "val", "test"), ("train",)])
@@ -104,7 +104,7 @@ def test_a_test_side_of_another_name_beside_train_is_named(pack, tmp_path, name)
     root = tree(tmp_path / "s", "train/a/1.png", f"{name}/a/1.png")
     err = refused(pack, root)
     assert "expected test/, val/ or validation/ beside train/" in err
-    assert f"found {name}/ (1 images). Rename {name}/ to {'test' if 'est' in name else 'val'}/" in err
+    assert f"found {name}/ (1 image). Rename {name}/ to {'test' if 'est' in name else 'val'}/" in err
 
 
 def test_a_test_side_alone_is_refused(pack, tmp_path):
@@ -116,8 +116,8 @@ def test_three_sides_are_reported(pack, tmp_path):
     root = tree(tmp_path / "s", "train/a/1.png", "test/a/1.png", "val/a/1.png", "val/a/2.png", "valid/b/1.png", "masks/1.png")
     path, _, err = pack(root)
     assert counts(path) == {"a": (1, 1)}
-    for name, images in (("val", 2), ("valid", 1), ("masks", 1)):
-        assert f"note: {root}: {name}/ left out, with {images} images; the sides are train/ and test/" in err
+    for name, images in (("val", "2 images"), ("valid", "1 image"), ("masks", "1 image")):
+        assert f"note: {root}: {name}/ left out, with {images}; the sides are train/ and test/" in err
 
 
 def test_the_test_side_is_the_one_with_class_folders(pack, tmp_path):
@@ -134,7 +134,7 @@ def test_test_images_without_labels_in_a_folder_are_no_side(pack, tmp_path, path
     root = tree(tmp_path / "s", *(f"train/{name}/images/1.png" for name in "ab"), *map(path.format, "ab"), "test/images/3.png")
     path, _, err = pack(root)
     assert counts(path) == {"a": (1, 1), "b": (1, 1)}
-    assert f"note: {root}: test/ left out, with 1 images; the sides are train/ and val/" in err
+    assert f"note: {root}: test/ left out, with 1 image; the sides are train/ and val/" in err
 
 
 @pytest.mark.parametrize("names", [("cat", "dog", "test"), ("sample", "train_images", "test_images"), ("sample", "box_train", "box_test")])
@@ -216,14 +216,14 @@ def test_a_folder_of_images_in_each_class_is_read(pack, tmp_path):
     root = tree(tmp_path / "s", "n01/images/1.JPEG", "n01/n01_boxes.txt", "n02/images/1.JPEG", "n02/images/2.JPEG")
     path, _, err = pack(root)
     assert set(counts(path)) == {"n01", "n02"}
-    assert "3 images lie in folders inside a class folder and belong to that class" in err and ": 1 .txt" in err
+    assert "3 images in folders inside a class folder belong to that class" in err and ": 1 .txt" in err
 
 
 def test_some_images_deeper_are_counted(pack, tmp_path):
     root = tree(tmp_path / "s", "a/1.png", "a/more/2.png", "b/1.png")
     path, _, err = pack(root)
     assert counts(path)["a"] == (1, 1)
-    assert f"note: {root}: 1 images lie in folders inside a class folder and belong to that class, such as" in err
+    assert f"note: {root}: 1 image in folders inside a class folder belongs to that class, such as" in err
     assert f"such as {root}/a/more/2.png" in err
 
 
@@ -279,7 +279,7 @@ def test_all_that_is_no_image_is_counted_by_kind(pack, tmp_path):
     )
     path, _, err = pack(root)
     assert counts(path) == {"a": (1, 0), "b": (1, 0)}
-    assert f"note: {root}: 1 images left out that lie beside the class folders, such as {root}/loose.png" in err
+    assert f"note: {root}: 1 image left out that lies beside the class folders, such as {root}/loose.png" in err
     assert f"note: {root}: 5 hidden or system files and folders left out, such as {root}/.DS_Store" in err
     assert f"note: {root}: 9 files left out that don't end in .jpg .jpeg .png .webp, such as {root}/a/1.bmp: 2 .tif, " in err
     for ending in (".bmp", ".gif", ".heic", ".avif", ".db", ".csv", "without an ending"):
@@ -290,7 +290,7 @@ def test_all_that_is_no_image_is_counted_by_kind(pack, tmp_path):
 def test_what_lies_beside_the_files_of_cifar_is_counted(pack, tmp_path, version):
     root = cifar(tmp_path / "c", version)
     (root / "readme.html").touch()
-    assert f"note: {root}: 1 files and folders left out beside the files of cifar{version}, such as readme.html\n" in pack(root)[2]
+    assert f"note: {root}: 1 file or folder left out beside the files of cifar{version}, such as readme.html\n" in pack(root)[2]
 
 
 def test_what_lies_beside_idx_files_is_counted(pack, tmp_path):
@@ -313,7 +313,7 @@ def test_links_are_followed_once_and_broken_ones_are_reported(pack, tmp_path):
     (root / "b" / "linked.png").symlink_to(tmp_path / "elsewhere" / "c" / "1.png")
     path, _, err = pack(root)
     assert {name: sum(row) for name, row in counts(path).items()} == {"a": 2, "b": 2, "c": 1}
-    assert f"note: {root}: 1 links to a folder above left out, such as {root}/a/loop" in err
+    assert f"note: {root}: 1 link to a folder above left out, such as {root}/a/loop" in err
     assert f"note: {root}: 2 links that lead nowhere left out, such as {root}/a/self" in err
     assert f"skipped {root}/b/gone.png: No such file or directory" in err
 
@@ -322,7 +322,7 @@ def test_a_pipe_named_like_an_image_is_not_opened(pack, tmp_path):
     root = tree(tmp_path / "s", "a/1.png")
     os.mkfifo(root / "a" / "2.png")
     path, _, err = pack(root)
-    assert counts(path) == {"a": (1, 0)} and f"1 pipes, sockets or devices left out, such as {root}/a/2.png" in err
+    assert counts(path) == {"a": (1, 0)} and f"1 pipe, socket or device left out, such as {root}/a/2.png" in err
 
 
 def test_a_folder_that_cannot_be_read_is_refused(pack, tmp_path, monkeypatch):
@@ -339,8 +339,8 @@ def test_a_folder_that_cannot_be_read_is_refused(pack, tmp_path, monkeypatch):
 
 def test_classes_of_one_side_only(pack, tmp_path):
     root = tree(tmp_path / "s", "train/a/1.png", "train/b/1.png", "test/a/1.png", "test/c/1.png")
-    assert "class 'c': expected training images, found 1 test images" in refused(pack, root)
+    assert "class 'c': expected training images, found 1 test image" in refused(pack, root)
     (root / "test" / "c" / "1.png").unlink()
     (root / "test" / "c").rmdir()
     path, _, err = pack(root)
-    assert counts(path) == {"a": (1, 1), "b": (1, 0)} and "1 classes have no test images: b" in err
+    assert counts(path) == {"a": (1, 1), "b": (1, 0)} and "1 class has no test images: b" in err

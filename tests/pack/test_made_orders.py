@@ -52,7 +52,9 @@ def test_tasks_may_have_sizes_of_their_choice(protocol):
     tasks, _, err = protocol("--classes-per-task", "5,2,3")
     assert sizes(tasks) == [5, 2, 3] and err == ""
     tasks, _, err = protocol("--classes-per-task", "5,2,2,2")
-    assert sizes(tasks) == [5, 2, 2] and "enough for 3 of 4 tasks of 5, 2, 2, 2 classes" in err and "1 classes are in none of the 3 tasks of 5, 2, 2" in err
+    assert sizes(tasks) == [5, 2, 2] and "enough for 3 of 4 tasks of 5, 2, 2, 2 classes" in err and "1 class is in none of the 3 tasks of 5, 2, 2" in err
+    _, _, err = protocol("--classes-per-task", "9")
+    assert "1 class is not in the task of 9: " in err
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_options_that_contradict_each_other_are_wrong_usage(protocol, options, m
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--base", 11, "--increment", 2], "enough for 0 of 1 tasks of 11 classes. Take fewer classes per task"),
+        (["--base", 11, "--increment", 2], "enough for 0 of 1 task of 11 classes. Take fewer classes a task (--classes-per-task, --base), or make a larger pack"),
         (["--order", "no-such-file"], "no-such-file: expected a file with a class name a line, found nothing there. Give its path, or numpy:SEED"),
     ],
 )

@@ -84,7 +84,7 @@ def test_texts_begin_and_end_as_mpnet_has_them(tmp_path):
     tokenizer.enable_padding(length=128, pad_id=4, pad_token="<pad>")
     tokenizer.enable_truncation(3)
     tokenizer.save(str(folder / "tokenizer.json"))
-    coded = encode(load_tokenizer(folder), [Row("", text, "", None) for text in ("tool files", "files")])
+    coded = encode(load_tokenizer(folder), [Row("", 1, text, "", None) for text in ("tool files", "files")])
     ids = np.split(coded.ids, np.cumsum(coded.lengths)[:-1])
     assert [text.tolist() for text in ids] == [[5, 6, 7, 3], [5, 7, 3]]
 

@@ -340,7 +340,7 @@ def test_a_protocol_of_domains_has_the_labels_that_all_share(tmp_path):
     pack_file.write_pack(path, pack_file.Pack(64, names, tokens, labels, split, "{}"))
     arguments = ("protocol", "--pack", path, "--name", "domains", "--domains", "--out", out)
     _, err = run(*arguments, "--train", 1, "--test", 1)
-    assert "1 classes left out, with fewer than 1 training or 1 test samples: photo/owl (1 and 0)" in err
+    assert "1 class left out, with fewer than 1 training sample or 1 test sample: photo/owl (1 and 0)" in err
     assert "2 classes left out, not named DOMAIN/LABEL or not in every domain: sketch/owl, other" in err
     tasks = json.loads(out.read_text())["tasks"]
     by_hash = lambda names: sorted(names, key=lambda name: hashlib.sha256(f"{name}\0" "1".encode()).hexdigest())
@@ -403,6 +403,8 @@ def test_show_finds_one_flipped_bit(make):
 
 def test_show_refuses_what_is_not_a_pack(make, tmp_path):
     path, *_ = make()
+    protocol = tmp_path / "protocol.json"
+    protocol.write_text("{}")
     cut = tmp_path / "cut.h5"
     cut.write_bytes(path.read_bytes()[:3000])
     other = tmp_path / "other.h5"
@@ -410,6 +412,8 @@ def test_show_refuses_what_is_not_a_pack(make, tmp_path):
         file.attrs["palimpsest_type"] = "task"
     for file, word in (
         (cut, "cannot be read"),
+        (protocol, "protocol.json: expected a pack (palimpsest-pack makes one), found another kind of file\n"),
+        (tmp_path, "expected a pack (palimpsest-pack makes one), found a folder\n"),
         (other, "expected pack, found task"),
         (tmp_path / "none.h5", "none.h5"),
     ):

@@ -32,7 +32,7 @@ def make(tmp_path, capsys):
 def test_classes_left_over_are_named(make):
     tasks, err = make(TEN, "--tasks", 3, "--classes-per-task", 3, "--train", 3, "--test", 2)
     assert [len(task["classes"]) for task in tasks] == [3, 3, 3]
-    assert f"1 classes are in none of the 3 tasks of 3: {class_order(TEN, 1)[9]}\n" in err
+    assert f"1 class is in none of the 3 tasks of 3: {class_order(TEN, 1)[9]}\n" in err
     _, err = make(TEN, "--tasks", 2, "--classes-per-task", 3, "--train", 3, "--test", 2)
     assert f"4 classes are in none of the 2 tasks of 3: {', '.join(class_order(TEN, 1)[6:])}\n" in err
     _, err = make(TEN, "--tasks", 5, "--classes-per-task", 2, "--train", 3, "--test", 2)
@@ -42,9 +42,20 @@ def test_classes_left_over_are_named(make):
 def test_classes_with_too_few_samples_are_named_with_their_counts(make):
     classes = TEN | {"small": (2, 2), "no test": (3, 0)}
     options = ("--tasks", 5, "--classes-per-task", 2, "--train", 3, "--test", 2)
-    assert "2 classes left out, with fewer than 3 training or 2 test samples: small (2 and 2), no test (3 and 0)" in make(classes, *options)[1]
+    assert "2 classes left out, with fewer than 3 training samples or 2 test samples: small (2 and 2), no test (3 and 0)" in make(classes, *options)[1]
     _, err = make(classes, "--train", 4, "--test", 2, code=3)
-    assert "class 0 (3 and 2)" in err and "0 of the pack's 12 classes have 4 training" in err
+    assert "class 0 (3 and 2)" in err and "0 of the pack's 12 classes have 4 training samples and 2 test samples" in err
+
+
+def test_without_numbers_of_samples_both_sides_are_enough(make):
+    options = ("--tasks", 4, "--classes-per-task", 3)
+    _, err = make(TEN | {"no test": (3, 0)}, *options, "--train", 0, "--test", 0)
+    assert "10 of the pack's 11 classes have samples on both sides: enough for 3 of 4 tasks of 3 classes; the protocol has 3" in err
+    assert "1 class left out, without samples on both sides: no test (3 and 0)" in err
+    _, err = make({"a": (1, 1)}, *options, "--train", 0, "--test", 0, code=3)
+    assert "1 of the pack's 1 class has samples on both sides" in err and "or fewer samples" not in err
+    _, err = make(TEN, *options, code=3)
+    assert "Take fewer classes a task (--classes-per-task, --base) or fewer samples (--train 0 --test 0 takes all that a class has)" in err
 
 
 def test_samples_that_no_task_uses_are_counted(make):
@@ -59,15 +70,15 @@ def test_domains_labels_and_classes_left_out_are_named(make):
     classes |= {"photo/owl": (3, 2), "clipart/cat": (1, 2), "clipart/dog": (1, 2), "plain": (3, 2), "/x": (3, 2), "y/": (3, 2)}
     tasks, err = make(classes, "--domains", "--train", 2, "--test", 2)
     assert {task["name"] for task in tasks} == {"photo", "sketch"}
-    assert "2 classes left out, with fewer than 2 training or 2 test samples: clipart/cat (1 and 2), clipart/dog (1 and 2)" in err
+    assert "2 classes left out, with fewer than 2 training samples or 2 test samples: clipart/cat (1 and 2), clipart/dog (1 and 2)" in err
     assert "4 classes left out, not named DOMAIN/LABEL or not in every domain: photo/owl, plain, /x, y/" in err
-    assert "domains left out, without a class of enough samples: clipart" in err
+    assert "1 domain left out, without a class of enough samples: clipart" in err
     assert "8 of 12 training samples are used" in err
     classes = {f"{domain}/{label}": (1, 1) for domain, label in (("a", "caf\u00e9"), ("b", "cafe\u0301"))}
     _, err = make(classes | {f"{domain}/{label}": (1, 1) for domain in "ab" for label in "xy"}, "--domains", "--train", 1, "--test", 1)
     assert r"(bytes b'cafe\xcc\x81')" in err and r"(bytes b'caf\xc3\xa9') look alike" in err
     _, err = make({"a/x": (1, 1), "a/y": (1, 1), "b/x": (1, 1)}, "--domains", "--train", 1, "--test", 1, code=3)
-    assert "1 labels have 1 training" in err and "a has 2; b has 1" in err
+    assert "1 label has 1 training sample and 1 test sample in every one of 2 domains" in err and "a has 2; b has 1" in err
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -82,7 +93,7 @@ def test_all_classes_below_the_minimum_are_named(pack, tmp_path):
     path, _, err = pack(root, "--minimum-per-class", 2)
     assert set(counts(path)) == {"large"}
     named = ", ".join(f"c{number:02} (1)" for number in range(15))
-    assert f"15 classes with fewer than 2 images left out: {named}\n" in err
+    assert f"15 classes left out, with fewer images than --minimum-per-class 2: {named}\n" in err
 
 
 def test_all_classes_without_test_images_are_named(pack, tmp_path):
@@ -149,7 +160,7 @@ def test_the_cut_is_a_setting(debian):
     path, source, err = debian("--sections", 2, "--train", 6, "--max-length", 150)
     assert longest(path) == 150 and source["texts_cut"] == 1 and "1 of 16 texts is cut at 150 tokens" in err
     path, source, err = debian("--sections", 2, "--train", 6, "--max-length", 202)
-    assert longest(path) == 202 and source["texts_cut"] == 0 and "cut" not in err
+    assert longest(path) == 202 and source["texts_cut"] == 0 and "cut at" not in err
     with h5py.File(path) as file:
         lengths = file["shape"][:, 0]
     assert sorted(lengths)[-3:] == [4, 142, 202]
@@ -183,9 +194,9 @@ def test_sections_and_packages_left_out_are_named_or_counted(debian):
     index = "".join(stanza(f"c{i}", "c", f"w{i + 100}") for i in range(6)) + stanza("d", "small", "w290")
     index += stanza("e", "oldlibs", "w291") + "Package: f\nSection: c\n\n" + stanza("p0", "a", "again") + stanza("g", "a", "w290")
     _, _, err = debian("--sections", 2, index=index)
-    assert "1 packages left out without a name, section or description, and 2 repeated ones" in err
+    assert "1 package left out without a name, section or description, and 2 repeated ones" in err
     assert "say nothing about them: oldlibs (1)" in err
-    assert "with too few descriptions for 4 training and 2 test texts: small (1)" in err
+    assert "with too few descriptions for 4 training texts and 2 test texts: small (1)" in err
     assert "beyond the 2 largest: c (6)" in err
     assert "12 of the 16 descriptions of 2 sections are used" in err
 

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from image_support import PROGRAM, counts, noise, save
+from palimpsest.pack.notes import counted, form
 from text_support import token_pack, word_tokenizer
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -83,7 +84,7 @@ def test_images_that_are_stored_stay_and_the_same_command_continues(source, tmp_
     stored = len(journal.read_bytes().splitlines())
     assert 0 < stored < 90
     assert code == 85 and lines == [
-        f"palimpsest-pack: stopped by {number.name}; {stored} images stay in {journal.parent}; the same command continues there"
+        f"palimpsest-pack: stopped by {number.name}; {counted(stored, 'image')} {form(stored, 'stays', 'stay')} in {journal.parent}; the same command continues there"
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.h5.partial"]
 

@@ -70,7 +70,7 @@ def test_what_does_not_fit_is_refused_with_its_line(table, text, message):
     ids=["plain", "case", "blanks in line 1", "blanks after commas", "case of sides", "Windows", "blank lines", "quotes", "mark"],
 )
 def test_other_ways_of_writing_are_read_alike(table, text):
-    assert table(text) == ({"a": (1, 1), "b": (1, 0)}, "palimpsest-pack: note: 1 classes have no test images: b\n")
+    assert table(text) == ({"a": (1, 1), "b": (1, 0)}, "palimpsest-pack: note: 1 class has no test images: b\n")
 
 
 @pytest.mark.parametrize("separator, name", [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
@@ -130,7 +130,7 @@ def test_three_sides_are_said(table):
     text = HEAD + "x/0.png,a,train\nx/1.png,a,val\nx/2.png,a,test\nx/3.png,a,test\n"
     found, err = table(text)
     assert found == {"a": (1, 3)}
-    assert "1 images of val and 2 images of test are the test side together; leave one kind out to test on the other" in err
+    assert "1 image of val and 2 images of test are the test side together; leave one kind out to test on the other" in err
     assert "together" not in table(text, "--split", "hashed")[1]
     assert "together" not in table(text.replace("val", "test"))[1]
 
@@ -152,7 +152,7 @@ def test_a_missing_file_among_others_is_listed(table):
 
 def test_repeated_rows_are_counted(table):
     found, err = table("path,label\nx/0.png,a\nx/0.png,a\nx/1.png,a\n")
-    assert sum(found["a"]) == 3 and "1 rows name a file of an earlier row; each is a separate image" in err
+    assert sum(found["a"]) == 3 and "1 row names a file of an earlier row; each is a separate image" in err
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,7 @@ def test_mixed_encodings_are_broken_rows_and_one_other_encoding_is_read(texts):
     [
         ("a.csv", "review,stars\nw1,a\n", "line 1: expected a column 'text', found the columns 'review', 'stars'. The first line must name the columns"),
         ("a.csv", "Texts;label\nw1;a\n", "expected a column 'text', found the columns 'Texts', 'label' (did you mean 'Texts'?)"),
+        ("a.csv", "text\nw1\n", "line 1: expected a column 'label', found the columns 'text'. The first line must name the columns; --text, --label, --split, --domain and --group choose; --unlabelled reads no labels"),
         ("a.csv", "w1 w2,a\nw2 w3,b\n", "expected a column 'text', found the columns 'w1 w2', 'a'"),
         ("a.csv", "text,label,Text\nw1,a,b\n", None),
         ("a.csv", "Text,label,TEXT\nw1,a,b\n", "expected one column 'text', found 2. Rename the others"),
@@ -123,7 +124,7 @@ def test_folders_and_paths_without_data(texts, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "a.png").write_bytes(b"x")
-    expected = {"empty": "found no files", "pictures": "found 1 files: 1 .png", "none": "found nothing there", "*.tsv": "found none that match"}
+    expected = {"empty": "found no files", "pictures": "found 1 file: 1 .png", "none": "found nothing there", "*.tsv": "found none that match"}
     for source, message in expected.items():
         assert message in texts("a.csv", HEAD + GOOD, tmp_path / source, code=3)[1]
     assert "expected every file once, found it twice" in texts("a.csv", HEAD + GOOD, tmp_path / "a.csv", code=3)[1]
@@ -149,7 +150,7 @@ def test_texts_on_both_sides_are_left_out_of_training(texts):
     rows = "".join(f"w{i},{'ab'[i % 2]},{('train', 'test')[i // 2 % 2]}\n" for i in range(20))
     found, err = texts("a.csv", "text,label,split\n" + rows + "w2,a,train\nw2,b,train\nw0,a,train\n", "--split", "split")
     assert "2 training texts left out, which are test texts, too" in err and [row[2] for row in found].count("w2") == 1
-    assert "3 texts are there before, 1 of them with more than one label" in err
+    assert "3 texts occur again (lines 22, 23, 24); 1 of them with another label (line 23); each is a separate sample" in err
 
 
 def test_one_is_singular(texts):

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import errno
 import gzip
 import io
 import json
@@ -123,7 +124,7 @@ def test_file_names_say_sides(texts, tmp_path, names):
         (tmp_path / name).write_text(as_csv([row for row in ROWS if row["split"] == side]))
     sources = ["data"] if "data" in names[0] else names
     found, err = texts(*(tmp_path / name for name in sources))
-    assert found == BY_CLASS and "sides are taken from the names of the sources: 1 training and 1 test files" in err
+    assert found == BY_CLASS and "sides are taken from the names of the sources: 1 training file and 1 test file" in err
     found, err = texts(*(tmp_path / name for name in sources), "--test-share", "0.5")
     assert found != BY_CLASS and len(found) == 36 and "names of the sources" not in err
     assert "--group: expected a split by hash, found sides" in texts(*(tmp_path / name for name in sources), "--group", "split", code=3)[1]
@@ -167,7 +168,7 @@ def test_rows_of_a_group_and_equal_texts_are_on_one_side(texts, tmp_path):
     (tmp_path / "b.csv").write_text(as_csv(ROWS + ROWS[:10]))
     found, err = texts(tmp_path / "b.csv", "--test-share", "0.5")
     assert len({row[2] for row in found}) == len(found) == 36
-    assert "10 texts are there before; each is a separate sample" in err
+    assert "10 texts occur again (lines 38, 39, 40 and 7 more); each is a separate sample" in err
 
 
 def test_a_large_group_does_not_empty_the_test_side():
@@ -249,7 +250,43 @@ def test_damaged_tokens_of_an_earlier_call_are_refused(texts, tmp_path, monkeypa
             texts(tmp_path / "a.csv", "--split", "split")
     tokens = tmp_path / "pack.h5.partial" / "tokens"
     tokens.write_bytes(bytes(tokens.stat().st_size))
-    assert "pack.h5.partial: expected the tokens written before, found others. Delete it" in texts(tmp_path / "a.csv", "--split", "split", code=3)[1]
+    assert "pack.h5.partial: expected the tokens written before, found others. Call again" in texts(tmp_path / "a.csv", "--split", "split", code=3)[1]
+
+
+@pytest.mark.parametrize(
+    "rows, message",
+    [
+        ([("w1", "a"), ("w2", "a")], "expected at least 2 classes"),
+        ([("w1", "a"), ("w2", "b")], "expected classes with training and test texts"),
+        ([("w1", "a\nb"), ("w2", "a\nb"), ("w3", "c"), ("w4", "c")], "expected a name on one line"),
+    ],
+)
+def test_tokens_that_no_call_can_use_do_not_stay(texts, tmp_path, rows, message):
+    (tmp_path / "a.csv").write_text(as_csv([{"text": text, "label": label} for text, label in rows]))
+    err = texts(tmp_path / "a.csv", code=3)[1]
+    assert message in err and "stay in" not in err and not (tmp_path / "pack.h5.partial").exists()
+
+
+def test_tokens_stay_after_an_error_that_the_same_command_gets_past(texts, tmp_path, monkeypatch):
+    (tmp_path / "a.csv").write_text(CSV)
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(make, "write_samples", fail)
+        _, err = texts(tmp_path / "a.csv", "--split", "split", code=1)
+    assert f"the tokens of 36 texts stay in {tmp_path}/pack.h5.partial; the same command continues there" in err and "No space left" in err
+    assert texts(tmp_path / "a.csv", "--split", "split")[0] == BY_CLASS
+
+
+def test_texts_that_occur_again_are_named_by_file_and_line(texts, tmp_path):
+    (tmp_path / "a.csv").write_text(CSV + "w1 w2,cat,train\n")
+    (tmp_path / "b.csv").write_text("text,label,split\nw0 w1,dog,train\n")
+    a, b = tmp_path / "a.csv", tmp_path / "b.csv"
+    assert "1 text occurs again (line 38); 1 of them with another label (line 38); each is" in texts(a)[1]
+    again = f"2 texts occur again ({a}, line 38; {b}, line 2); 2 of them with another label ({a}, line 38; {b}, line 2)"
+    assert again in texts(a, b)[1]
 
 
 @pytest.mark.slow

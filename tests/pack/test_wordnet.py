@@ -81,8 +81,8 @@ def test_classes_are_lexicographer_files_with_definitions_as_texts(wordnet):
     assert all(len(text.split()) == 2 for sides in found.values() for side in sides for text in side)
     assert source["glosses"] == 29 and source["what"] == "WordNet's glosses without example sentences, by lexicographer file"
     assert "29 of 29 glosses are packed without their example sentences; --examples keeps them" in err
-    assert "1 classes left out, with fewer than 4 texts or none on a side: adj.ppl (2)" in err
-    assert "1 classes with fewer than 6 training and 3 test texts: verb.motion (4 and 2)" in err
+    assert "1 class left out, with fewer than 4 texts or none on a side: adj.ppl (2)" in err
+    assert "1 class with fewer than 6 training texts or 3 test texts: verb.motion (4 and 2)" in err
     assert "24 of the 27 texts of 3 classes are used" in err
 
 
@@ -98,7 +98,7 @@ def test_a_text_is_kept_once_in_the_class_where_it_is_first(wordnet, database):
         file.write(line(90, 38, "w40 w0") + line(91, 38, 'w3 w3; "w9"'))  # as in the verbs, as in noun.animal
     after, _, err = wordnet(name="second.h5")
     assert after == before
-    assert "2 of 31 texts left out, which are there before; 1 texts are in several classes and stay in the first" in err
+    assert "2 of 31 texts left out, which are there before; 1 text is in several classes and stays in the first" in err
     everything = [text for sides in after.values() for side in sides for text in side]
     assert len(set(everything)) == len(everything)
 

@@ -50,11 +50,12 @@ def in_mpnet(module):
     return module
 
 
-def make_pack(path, seed=1, train=TRAIN, test=TEST, only=range(CLASSES), first=0):
-    """Classes differ in which token ids, from `first` on, are frequent; texts have 3 to 12 tokens. `only`: the classes that are kept."""
+def make_pack(path, seed=1, train=TRAIN, test=TEST, classes=CLASSES, only=None, first=0):
+    """Classes differ in which token ids, from `first` on, are frequent; texts have 3 to 12 tokens. `only`: the classes that are kept (all)."""
+    only = range(classes) if only is None else only
     rng = np.random.default_rng(seed)
     tokens, labels, split = [], [], []
-    for label in range(CLASSES):
+    for label in range(classes):
         weights = rng.dirichlet(np.full(VOCABULARY - first, 0.3))
         for sample in range(train + test):
             text = (first + rng.choice(VOCABULARY - first, size=rng.integers(3, 13), p=weights)).astype("<i4")
@@ -68,8 +69,8 @@ def make_pack(path, seed=1, train=TRAIN, test=TEST, only=range(CLASSES), first=0
     pack_file.write_pack(path, pack)
 
 
-def make_protocol(path, **changes):
-    tasks = [{"name": f"task {t + 1}", "classes": [f"class {2 * t}", f"class {2 * t + 1}"]} for t in range(CLASSES // 2)]
+def make_protocol(path, classes=CLASSES, **changes):
+    tasks = [{"name": f"task {t + 1}", "classes": [f"class {2 * t}", f"class {2 * t + 1}"]} for t in range(classes // 2)]
     protocol = {
         "palimpsest_type": "protocol",
         "palimpsest_version": "1.0.0",

@@ -55,7 +55,7 @@ LaneSum sum_over_chunks(Session& session, const LabelledSamples& split, std::int
                         std::int64_t size, const ChunkPass& pass);
 
 // Collective. That sum on rank 0, with the same bits; undefined elsewhere. For large vectors: a rank
-// never holds more than one of its lanes.
+// never keeps more than one of its lanes.
 at::Tensor sum_on_root(Session& session, const LabelledSamples& split, std::int64_t chunk_size,
                        std::int64_t size, const ChunkPass& pass);
 

@@ -1,6 +1,6 @@
 #pragma once
 // A large vector summed over all lanes, for rank 0 alone. The lanes run in rounds, one lane of each
-// rank at a time, so that a rank holds its running lane and its slice of the total however many
+// rank at a time, so that a rank keeps its running lane and its slice of the total however many
 // lanes it has. Lanes are added in their order: the same bits at every world size.
 #include <ATen/core/Tensor.h>
 

@@ -57,6 +57,14 @@ def path(text: str) -> str:
     return os.path.expanduser(text)
 
 
+def output_file(text: str) -> str:
+    """The path of a file to write, which may be there already."""
+    found = path(text)
+    if os.path.isdir(found):
+        raise argparse.ArgumentTypeError(f"expected a file, found the folder {found.rstrip('/')}/")
+    return found
+
+
 def title(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise argparse.ArgumentTypeError(f"{text!r} is no name on one line")

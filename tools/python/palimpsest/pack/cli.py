@@ -8,9 +8,10 @@ import typing
 import numpy as np
 
 from . import InputError, UsageError, backbone, debian, fonts, glyphs, protocol, wordnet
-from .arguments import count, natural, path, several, sizes, title
+from .arguments import count, natural, output_file, path, several, sizes, title
 from .images import command
 from .names import note_odd_names
+from .notes import counted
 from .pack_file import TEST, TRAIN, PackIndex, read_pack, read_sample
 from .texts import command as texts
 from .texts.command import add_tokenizer_options
@@ -136,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = verb("glyphs", "pack characters as fonts draw them", GLYPHS, _glyphs)
     sub.add_argument("fonts", nargs="*", type=path, metavar="FONT", help="font files, or folders of them, .ttf or .otf")
-    sub.add_argument("--out", required=True, type=path, metavar="PACK", help="the pack to write (required)")
+    sub.add_argument("--out", required=True, type=output_file, metavar="PACK", help="the pack to write (required)")
     sub.add_argument("--train", type=count, default=30, help="fonts of each character that training has (30)")
     sub.add_argument("--test", type=count, default=20, help="other fonts of each character, for the test (20)")
     sub.add_argument("--side", type=count, default=98, metavar="PIXELS", help="height and width of the images (98)")
@@ -156,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("protocol", "assign a pack's classes to tasks", PROTOCOL, _protocol)
     sub.add_argument("--pack", required=True, type=path, metavar="PACK", help="whose classes they are (required)")
     sub.add_argument("--name", required=True, type=title, help="the protocol's name, as reports show it (required)")
-    sub.add_argument("--out", required=True, type=path, metavar="JSON", help="the protocol to write (required)")
+    sub.add_argument("--out", required=True, type=output_file, metavar="JSON", help="the protocol to write (required)")
     sub.add_argument("--tasks", type=count, help="at most so many (6, or with --base as many as there are classes for)")
     sub.add_argument("--classes-per-task", type=sizes, metavar="N", help="of each task, 2 or more; or N,N,... for each task its own number (6)")
     sub.add_argument("--base", type=several, metavar="N", help="classes of the first task, where it has another number than --increment")
@@ -281,8 +282,8 @@ def _print_pack(path: str, pack: PackIndex, digest: str) -> None:
     for name, row in zip(listed, pack.counts(), strict=False):
         print(f"  {name:<{width}}{row[TRAIN]:>8}{row[TEST]:>8}")
     if len(listed) < len(pack.classes):
-        print(f"  ... and {len(pack.classes) - len(listed)} more classes")
-    print(f"{path}: {len(pack.labels)} samples of {len(pack.classes)} classes; {_sizes(pack)}\ncontent hash {digest}")
+        print(f"  ... and {counted(len(pack.classes) - len(listed), 'more class')}")
+    print(f"{path}: {counted(len(pack.labels), 'sample')} of {counted(len(pack.classes), 'class')}; {_sizes(pack)}\ncontent hash {digest}")
 
 
 def _sizes(pack: PackIndex) -> str:

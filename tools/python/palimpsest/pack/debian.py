@@ -11,7 +11,7 @@ import subprocess
 import typing
 
 from . import InputError
-from .notes import note
+from .notes import counted, form, note
 from .pack_file import TEST, TRAIN, PackIndex
 from .pack_hash import sha256
 from .texts.make import Request, pack_in_order
@@ -75,7 +75,7 @@ def usable_packages(index: bytes) -> list[Package]:
         by_text.setdefault(by_name[name].text, by_name[name])
     repeated += len(by_name) - len(by_text)
     if lacking or repeated:
-        note(f"{lacking} packages left out without a name, section or description, and {repeated} repeated ones")
+        note(f"{counted(lacking, 'package')} left out without a name, section or description, and {repeated} repeated {form(repeated, 'one', 'ones')}")
     if empty:
         note(f"sections left out, whose descriptions say nothing about them: {_named(empty)}")
     return list(by_text.values())
@@ -129,7 +129,7 @@ def choose(packages: list[Package], sections: int, train: int, test: int) -> dic
         else:
             beyond[name] = len(enough[name])
     if few:
-        note(f"sections left out, with too few descriptions for {train} training and {test} test texts: {_named(few)}")
+        note(f"sections left out, with too few descriptions for {counted(train, 'training text')} and {counted(test, 'test text')}: {_named(few)}")
     if beyond:
         note(f"sections left out, beyond the {sections} largest: {_named(beyond)}")
     if chosen:
@@ -142,14 +142,15 @@ def make_pack(request: Request, index: bytes, sections: int, train: int, test: i
     """Writes the pack of an index: (PackIndex, content_sha256). Raises InputError when not even two sections have enough texts."""
     packages = usable_packages(index)
     chosen = choose(packages, sections, train, test)
-    found = f"{len(chosen)} sections with {train} training and {test} test texts each, among {len(packages)} descriptions"
+    each = f"{counted(train, 'training text')} and {counted(test, 'test text')} each"
+    found = f"{counted(len(chosen), 'section')} with {each}, among {counted(len(packages), 'description')}"
     if len(chosen) < 2:
         raise InputError(f"expected a package index with at least 2 sections, found {found}. apt-get update fills the index; lower --train and --test")
     if len(chosen) < sections:
         note(f"wanted {sections} sections, found {found}; the pack has {len(chosen)}")
     classes = sorted(chosen)
     rows = [
-        Row(f"package {package.name}", package.text, name, side, package.source) for name in classes for side in (TRAIN, TEST) for package in chosen[name][side]
+        Row("package", package.name, package.text, name, side, package.source) for name in classes for side in (TRAIN, TEST) for package in chosen[name][side]
     ]
     source: dict[str, object] = {
         "what": "one-line descriptions of Debian packages, by section",

@@ -14,6 +14,7 @@ from PIL import ImageFont
 
 from . import InputError
 from .arrays import Ints
+from .notes import counted, form
 
 # Debian's packages of the stream: small ones of Latin text, handwriting and display faces, with all characters of it.
 PACKAGES = (  # noqa: SIM905
@@ -64,7 +65,8 @@ def _files_of_packages() -> list[str]:
     missing = [package for package in PACKAGES if not found[package]]
     if missing:
         raise InputError(
-            f"expected the fonts of {len(PACKAGES)} Debian packages, found {len(missing)} packages that are not installed, such as "
+            f"expected the fonts of {len(PACKAGES)} Debian packages, found {counted(len(missing), 'package')} "
+            f"that {form(len(missing), 'is', 'are')} not installed, such as "
             f"{missing[0]}. {INSTALL} installs them; or give files or folders of other fonts"
         )
     return sorted(file for files in found.values() for file in files)

@@ -16,7 +16,7 @@ from PIL import features
 from . import InputError, fonts
 from .arrays import Ints
 from .fonts import Face
-from .notes import note
+from .notes import counted, form, note
 from .pack_file import TEST, TRAIN, PackIndex, offsets_of, write_samples
 from .pack_hash import crc32c, sha256
 
@@ -38,8 +38,8 @@ def make_pack(out: str, sources: list[str], side: int, train: int, test: int) ->
     chosen = _choose(drawn, tests, train, test)
     if len(chosen) < 2:
         raise InputError(
-            f"expected at least 2 characters in {train} training and {test} test fonts, found {len(chosen)} in "
-            f"{len(drawn) - len(tests)} and {len(tests)} fonts of {len(files)} files. Lower --train and --test, or give more "
+            f"expected at least 2 characters in {counted(train, 'training font')} and {counted(test, 'test font')}, found {len(chosen)} in "
+            f"{len(drawn) - len(tests)} and {counted(len(tests), 'font')} of {counted(len(files), 'file')}. Lower --train and --test, or give more "
             f"fonts; {fonts.INSTALL} installs enough"
         )
     rows = [
@@ -76,15 +76,19 @@ def _drawings(files: list[str], side: int) -> dict[str, Drawn]:
         else:
             incomplete.append(candidates[0].family)
     if broken:
-        note(f"{len(broken)} files left out that can't be read as fonts: {_named(broken)}")
+        note(f"{counted(len(broken), 'file')} left out that can't be read as fonts: {_named(broken)}")
     if incomplete:
-        note(f"{len(incomplete)} families left out, without all letters and digits or with two drawn the same: {_named(incomplete)}")
+        note(f"{counted(len(incomplete), 'family')} left out, without all letters and digits or with two drawn the same: {_named(incomplete)}")
     groups = list(drawn)
     like = {groups[one]: groups[other] for one, other in fonts.alike([images for _, images in drawn.values()]).items()}
     if like:
         named = [f"{drawn[one][0].family} as {drawn[other][0].family}" for one, other in like.items()]
-        note(f"{len(like)} families left out, which draw letters and digits like another: {_named(named)}")
-    note(f"{len(drawn) - len(like)} fonts are drawn, of {len(faces)} files: one of all families whose names begin with the same word")
+        note(f"{counted(len(like), 'family')} left out, which {form(len(like), 'draws', 'draw')} letters and digits like another: {_named(named)}")
+    different = len(drawn) - len(like)
+    note(
+        f"{counted(different, 'font')} {form(different, 'is', 'are')} drawn, of {counted(len(faces), 'file')}: one of all families "
+        "whose names begin with the same word"
+    )
     return {group: found for group, found in drawn.items() if group not in like}
 
 
@@ -110,7 +114,7 @@ def _choose(drawn: dict[str, Drawn], tests: set[str], train: int, test: int) -> 
         else:
             few.append(f"{class_name(character)} ({len(sides[TRAIN])} and {len(sides[TEST])})")
     if few and chosen:
-        note(f"{len(few)} characters left out, in fewer than {train} training or {test} test fonts: {', '.join(few)}")
+        note(f"{counted(len(few), 'character')} left out, in fewer than {counted(train, 'training font')} or {counted(test, 'test font')}: {', '.join(few)}")
     return chosen
 
 

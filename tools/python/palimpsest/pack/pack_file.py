@@ -5,6 +5,8 @@ What the trainer refuses in a pack is also refused by this module, by the name o
 
 import collections
 import dataclasses
+import json
+import os
 import pathlib
 import typing
 
@@ -17,6 +19,7 @@ from . import FORMAT_VERSION, WRITER, InputError
 from .arrays import Ints
 from .jpeg_rule import check_sample
 from .names import check_names
+from .notes import note
 from .pack_hash import CODES, ContentHash, crc32c
 
 Result = typing.TypeVar("Result")
@@ -24,6 +27,7 @@ ALIGNMENT = 4096  # so that /bytes starts at a page and can be mapped
 BLOCK = 1 << 24  # bytes read or written at once
 MOST_WAITING = 1 << 16  # samples written at once
 LONGEST_SIDE = 1 << 16  # of an image
+MOST_SOURCES = 3  # named in a note
 TRAIN, TEST = 0, 1
 KINDS = ("tokens", "pixels", "encoded")
 _DATASETS = {
@@ -124,6 +128,7 @@ def write_samples(path: str | pathlib.Path, index: PackIndex, samples: typing.It
     """Writes a pack of any kind in one atomic step and returns its content_sha256; `samples` gives the bytes of each."""
     check_names(index.classes)
     _check_index(index, (index.offsets[-1],))
+    before = _described(path)
     with (
         atomic(path) as temporary,
         h5py.File(
@@ -141,7 +146,20 @@ def write_samples(path: str | pathlib.Path, index: PackIndex, samples: typing.It
         classes = _fixed(index.classes)
         file.create_dataset("classes", data=classes, dtype=classes.dtype, track_times=False)
         _write_attributes(file, index, digest)
+    if before is not None and before[0] != digest:
+        note(f"{path}: replaced another pack (content {before[0][:8]}..., of {before[1]})")
     return digest
+
+
+def _described(path: str | pathlib.Path) -> tuple[str, str] | None:
+    """(content_sha256, what it was made of) of the pack that is there; None without one."""
+    try:
+        with h5py.File(path, "r") as file:
+            source = json.loads(_text(file, "source"))
+            names = source.get("files") or source.get("sources") or [source.get("what", "an unknown source")]
+            return _text(file, "content_sha256"), ", ".join(map(str, names[:MOST_SOURCES])) + (", ..." if len(names) > MOST_SOURCES else "")
+    except (OSError, KeyError, ValueError, AttributeError, TypeError):
+        return None
 
 
 def _written(dataset: h5py.Dataset, samples: typing.Iterable[bytes]) -> typing.Iterator[bytes]:
@@ -199,6 +217,10 @@ def read_sample(path: str | pathlib.Path, index: PackIndex, sample: int) -> byte
 
 
 def _opened(path: str | pathlib.Path, action: typing.Callable[[h5py.File], Result]) -> Result:
+    if os.path.isdir(path):
+        raise InputError(f"{path}: expected a pack (palimpsest-pack makes one), found a folder")
+    if os.access(path, os.R_OK) and not h5py.is_hdf5(path):
+        raise InputError(f"{path}: expected a pack (palimpsest-pack makes one), found another kind of file")
     try:
         with h5py.File(path, "r") as file:
             return action(file)

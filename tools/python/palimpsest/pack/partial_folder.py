@@ -13,7 +13,12 @@ Folder = typing.TypeVar("Folder", bound="PartialFolder")
 
 
 class PartialFolder:
-    """A folder beside the pack, for one call at a time. It is deleted when the block has called done(), or has stored nothing."""
+    """A folder beside the pack, for one call at a time.
+
+    It is deleted when the block has called done(), has stored nothing, or refuses its input, unless `outlives_refusals`.
+    """
+
+    outlives_refusals = False  # whether a call with other options can use what one has stored that ended with InputError
 
     def __init__(self, out: str | pathlib.Path) -> None:
         out = pathlib.Path(out)
@@ -33,12 +38,13 @@ class PartialFolder:
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self.close_files()
         stays = self.what_stays()
-        if self._done or stays is None:
+        is_refusal = isinstance(error, InputError)
+        if self._done or stays is None or (is_refusal and not self.outlives_refusals):
             shutil.rmtree(self.folder)
         elif isinstance(error, Stopped):
-            error.saved = f"{stays} stay in {self.folder}; the same command continues there"
+            error.saved = f"{stays} in {self.folder}; the same command continues there"
         else:
-            note(f"{stays} stay in {self.folder}; the same command continues there")
+            note(f"{stays} in {self.folder}; {'another call for the same files' if is_refusal else 'the same command'} continues there")
         self._lock.close()
 
     def begin(self, key: str | None, names: typing.Sequence[str]) -> None:
@@ -56,5 +62,5 @@ class PartialFolder:
         """Closes what the block has opened in the folder."""
 
     def what_stays(self) -> str | None:
-        """What the folder has for the next call, or None if that is nothing."""
+        """What the folder has for the next call, as "3 images stay", or None if that is nothing."""
         raise NotImplementedError

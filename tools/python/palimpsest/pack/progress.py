@@ -9,7 +9,7 @@ ON_TERMINAL, ELSEWHERE = 0.2, 15.0  # seconds between two reports
 
 
 class Progress:
-    def __init__(self, what: str, total: int, done: int = 0, stream: typing.TextIO | None = None) -> None:
+    def __init__(self, what: str, total: float, done: float = 0, stream: typing.TextIO | None = None) -> None:
         self._what, self._total, self._stream = what, total, stream or sys.stderr
         self._first, self._done = done, done
         self._terminal = self._stream.isatty()
@@ -25,7 +25,7 @@ class Progress:
     def step(self) -> None:
         self.move(self._done + 1)
 
-    def move(self, done: int) -> None:
+    def move(self, done: float) -> None:
         """Says that so many are done, where a report is due."""
         self._done = done
         now = time.monotonic()
@@ -42,9 +42,17 @@ class Progress:
 
     def _line(self) -> str:
         rate = (self._done - self._first) / max(1e-9, time.monotonic() - self._began)
-        left = (self._total - self._done) / rate if rate else 0
-        line = f"{self._done} of {self._total} {self._what}, {rate:.0f}/s, {left:.0f} s left"
+        line = f"{self._done:.0f} of {self._total:.0f} {self._what}"
+        if rate:
+            line += f", {rate:{'.0f' if rate >= 10 else '.2g'}} {self._what}/s, {_clock((self._total - self._done) / rate)} left"
         if not self._terminal:
             return line
-        full = BAR * self._done // self._total
+        full = int(BAR * self._done / self._total)
         return f"[{'#' * full}{'.' * (BAR - full)}] {line}\033[K"
+
+
+def _clock(seconds: float) -> str:
+    """Minutes and seconds, and hours where there are any: "1:44", "2:00:07"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

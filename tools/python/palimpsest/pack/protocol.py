@@ -15,7 +15,7 @@ import numpy as np
 from ..files import atomic
 from . import FORMAT_VERSION, InputError, UsageError
 from .names import note_odd_names, with_bytes
-from .notes import note
+from .notes import counted, form, note
 from .pack_file import TEST, TRAIN, PackIndex
 
 MOST_NAMED = 10  # classes that a file of the order lacks
@@ -36,7 +36,12 @@ def _with_enough(pack: PackIndex, train: int, test: int) -> list[str]:
         else:
             few.append(f"{name} ({row[TRAIN]} and {row[TEST]})")
     if few:
-        note(f"{len(few)} classes left out, with fewer than {least[0]} training or {least[1]} test samples: {', '.join(few)}")
+        lack = (
+            f"with fewer than {counted(least[0], 'training sample')} or {counted(least[1], 'test sample')}"
+            if train or test
+            else "without samples on both sides"
+        )
+        note(f"{counted(len(few), 'class')} left out, {lack}: {', '.join(few)}")
     return enough
 
 
@@ -69,25 +74,37 @@ def make_protocol(pack: PackIndex, digest: str, name: str, sizes: list[int], tra
     `sizes`: classes of each task. `train` and `test`: samples used of each class; 0: all that it has, at least one.
     `order`: how the classes are ordered, and all of the pack's in this order.
     """
-    least = max(train, 1), max(test, 1)
     enough = set(_with_enough(pack, train, test))
     ends = list(itertools.accumulate(sizes))
     made = sum(end <= len(enough) for end in ends)
     found = (
-        f"{len(enough)} of the pack's {len(pack.classes)} classes have {least[0]} training and {least[1]} test samples: "
-        f"enough for {made} of {len(sizes)} tasks of {_listed(sizes)} classes"
+        f"{len(enough)} of the pack's {counted(len(pack.classes), 'class')} {form(len(enough), 'has', 'have')} {_needed(train, test)}: "
+        f"enough for {made} of {counted(len(sizes), 'task')} of {_listed(sizes)} classes"
     )
     if made == 0:
-        raise InputError(f"{found}. Take fewer classes per task or fewer samples, or make a larger pack")
+        raise InputError(f"{found}. Take fewer classes a task (--classes-per-task, --base){_fewer(train, test)}, or make a larger pack")
     if made < len(sizes):
         note(f"{found}; the protocol has {made}")
     ordered = [each for each in order[1] if each in enough]
     left = ordered[ends[made - 1] :]
     if left:
-        note(f"{len(left)} classes are in none of the {made} tasks of {_listed(sizes[:made])}: {', '.join(left)}")
+        tasks = "not in the task" if made == 1 else f"in none of the {made} tasks"
+        note(f"{counted(len(left), 'class')} {form(len(left), 'is', 'are')} {tasks} of {_listed(sizes[:made])}: {', '.join(left)}")
     assigned = [{"name": f"task {task + 1}", "classes": ordered[end - size : end]} for task, (size, end) in enumerate(zip(sizes[:made], ends, strict=False))]
     _note_samples(pack, train, test, assigned)
     return _protocol(digest, name, order[0], train, test, assigned)
+
+
+def _needed(train: int, test: int) -> str:
+    """What a class has that a task takes."""
+    if not (train or test):
+        return "samples on both sides"
+    return f"{counted(max(train, 1), 'training sample')} and {counted(max(test, 1), 'test sample')}"
+
+
+def _fewer(train: int, test: int) -> str:
+    """The advice to take fewer samples of a class, unless all are taken already."""
+    return " or fewer samples (--train 0 --test 0 takes all that a class has)" if train or test else ""
 
 
 def _listed(sizes: list[int]) -> str:
@@ -123,7 +140,9 @@ def read_order(path: str, classes: list[str]) -> list[str]:
     missing = [name for name in classes if name not in first]
     if missing:
         listed = ", ".join(map(with_bytes, missing[:MOST_NAMED])) + (f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else "")
-        raise InputError(f"{path}: expected all {len(classes)} classes of the pack, found {len(first)}. Add {listed}; --tasks leaves the last ones out")
+        raise InputError(
+            f"{path}: expected all {counted(len(classes), 'class')} of the pack, found {len(first)}. Add {listed}; --tasks leaves the last ones out"
+        )
     return lines
 
 
@@ -171,18 +190,18 @@ def make_domain_protocol(pack: PackIndex, digest: str, name: str, train: int, te
     if len(common) < 2:
         each = "".join(f"; {domain} has {len(found)}" for domain, found in sorted(labels.items()))
         raise InputError(
-            f"{len(common)} labels have {max(train, 1)} training and {max(test, 1)} test samples in every one of "
-            f"{len(labels)} domains; expected classes named DOMAIN/LABEL, and at least two labels that all domains "
-            f"have. Take fewer samples, or name the classes so (images --leaf-folders does){each}"
+            f"{counted(len(common), 'label')} {form(len(common), 'has', 'have')} {_needed(train, test)} in every one of "
+            f"{counted(len(labels), 'domain')}; expected classes named DOMAIN/LABEL, and at least two labels that all domains "
+            f"have. Take classes named so (images --leaf-folders names them){_fewer(train, test)}{each}"
         )
     tasks = [{"name": domain, "classes": [f"{domain}/{label}" for label in common], "labels": common} for domain in class_order(labels, seed)]
     assigned = {name for task in tasks for name in task["classes"]}
     left = [name for name in enough if name not in assigned]
     if left:
-        note(f"{len(left)} classes left out, not named DOMAIN/LABEL or not in every domain: {', '.join(left)}")
+        note(f"{counted(len(left), 'class')} left out, not named DOMAIN/LABEL or not in every domain: {', '.join(left)}")
     gone = {_parts(name)[0] for name in pack.classes} - labels.keys() - {""}
     if gone:
-        note(f"{len(gone)} domains left out, without a class of enough samples: {', '.join(sorted(gone))}")
+        note(f"{counted(len(gone), 'domain')} left out, without a class of enough samples: {', '.join(sorted(gone))}")
     _note_samples(pack, train, test, tasks)
     return _protocol(digest, name, f"sha256 of domain or label and seed {seed}", train, test, tasks)
 

@@ -9,7 +9,7 @@ import pathlib
 import re
 
 from . import InputError
-from .notes import note
+from .notes import counted, form, note
 from .pack_file import TEST, TRAIN, PackIndex
 from .pack_hash import sha256
 from .texts.make import Request, pack_in_order
@@ -73,11 +73,12 @@ def texts_by_class(glosses: list[tuple[str, str]], examples: bool) -> dict[str, 
             shared.add(text)
     cut = 0 if examples else sum(definition_of(gloss) != gloss for _, gloss in glosses)
     if cut:
-        note(f"{cut} of {len(glosses)} glosses are packed without their example sentences; --examples keeps them")
-    if len(first) < len(glosses):
+        note(f"{cut} of {counted(len(glosses), 'gloss')} {form(cut, 'is', 'are')} packed without their example sentences; --examples keeps them")
+    again = len(glosses) - len(first)
+    if again:
         note(
-            f"{len(glosses) - len(first)} of {len(glosses)} texts left out, which are there before; {len(shared)} texts are in "
-            "several classes and stay in the first"
+            f"{again} of {counted(len(glosses), 'text')} left out, which {form(again, 'is', 'are')} there before; "
+            f"{counted(len(shared), 'text')} {form(len(shared), 'is', 'are')} in several classes and {form(len(shared), 'stays', 'stay')} in the first"
         )
     by_class: dict[str, list[str]] = collections.defaultdict(list)
     for text, name in first.items():
@@ -106,12 +107,15 @@ def choose(by_class: dict[str, list[str]], train: int, test: int, minimum: int) 
             short[name] = len(sides[TRAIN]), len(sides[TEST])
     if few:
         left = ", ".join(f"{name} ({count})" for name, count in few.items())
-        note(f"{len(few)} classes left out, with fewer than {minimum} texts or none on a side: {left}")
+        note(f"{counted(len(few), 'class')} left out, with fewer than {counted(minimum, 'text')} or none on a side: {left}")
     if short:
         named = ", ".join(f"{name} ({counts[TRAIN]} and {counts[TEST]})" for name, counts in short.items())
-        note(f"{len(short)} classes with fewer than {train} training and {test} test texts: {named}; protocol --train 0 --test 0 takes them")
+        note(
+            f"{counted(len(short), 'class')} with fewer than {counted(train, 'training text')} or {counted(test, 'test text')}: {named}; "
+            "protocol --train 0 --test 0 takes them"
+        )
     used = sum(len(side) for sides in chosen.values() for side in sides)
-    note(f"{used} of the {sum(len(by_class[name]) for name in chosen)} texts of {len(chosen)} classes are used")
+    note(f"{used} of the {sum(len(by_class[name]) for name in chosen)} texts of {counted(len(chosen), 'class')} are used")
     return chosen
 
 
@@ -120,8 +124,10 @@ def make_pack(request: Request, database: dict[str, bytes], train: int, test: in
     glosses = read_glosses(database)
     chosen = choose(texts_by_class(glosses, examples), train, test, minimum)
     if len(chosen) < 2:
-        raise InputError(f"expected at least 2 classes of {minimum} texts, found {len(chosen)} among {len(glosses)} glosses. Lower --minimum-per-class")
-    rows = [Row(f"gloss {text[:60]!r}", text, name, side) for name, sides in chosen.items() for side in (TRAIN, TEST) for text in sides[side]]
+        raise InputError(
+            f"expected at least 2 classes of {counted(minimum, 'text')}, found {len(chosen)} among {counted(len(glosses), 'gloss')}. Lower --minimum-per-class"
+        )
+    rows = [Row("gloss", repr(text[:60]), text, name, side) for name, sides in chosen.items() for side in (TRAIN, TEST) for text in sides[side]]
     source: dict[str, object] = {
         "what": "WordNet's glosses" + ("" if examples else " without example sentences") + ", by lexicographer file",
         "database_sha256": hashlib.sha256(b"".join(database[name] for name in FILES)).hexdigest(),

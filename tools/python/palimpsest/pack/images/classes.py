@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import InputError
 from ..arrays import Ints
-from ..notes import note
+from ..notes import counted, form, note
 from ..pack_file import TEST, TRAIN
 from .listing import Sample, index_of
 
@@ -23,7 +23,7 @@ def large_enough(classes: list[str], samples: list[Sample], minimum: int, what: 
         raise InputError(f"class {small[0][0]!r}: expected {what}, found none. Add some, remove the class, or let --minimum-per-class 1 leave such classes out")
     if small:
         named = ", ".join(f"{name} ({count})" for name, count in small)
-        note(f"{len(small)} classes with fewer than {minimum} {what} left out: {named}")
+        note(f"{counted(len(small), 'class')} left out, with fewer {what} than --minimum-per-class {minimum}: {named}")
     kept = [name for name, count in zip(classes, counts, strict=True) if count >= max(1, minimum)]
     if not kept:
         raise InputError(f"expected classes with at least {minimum} {what}, found {counts.max()} in the largest. --minimum-per-class can be lower")
@@ -38,7 +38,7 @@ def expect_training(classes: list[str], labels: typing.Sequence[int] | Ints, spl
     for name, row in zip(classes, _counts(classes, labels, split), strict=True):
         if row[TRAIN] == 0:
             raise InputError(
-                f"class {name!r}: expected training images, found {row[TEST]} test images and no others. Add training "
+                f"class {name!r}: expected training images, found {counted(row[TEST], 'test image')} and no others. Add training "
                 "images, remove the class, or split all images by hash with --split hashed"
             )
 
@@ -49,7 +49,7 @@ def note_without_test(classes: list[str], labels: typing.Sequence[int] | Ints, s
     if len(without) == len(classes):
         note("there are no test images; --split hashed makes some of the training images test images")
     elif without:
-        note(f"{len(without)} classes have no test images: {', '.join(without)}")
+        note(f"{counted(len(without), 'class')} {form(len(without), 'has', 'have')} no test images: {', '.join(without)}")
 
 
 def _counts(classes: list[str], labels: typing.Sequence[int] | Ints, split: typing.Sequence[int] | Ints) -> Ints:

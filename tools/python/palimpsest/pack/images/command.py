@@ -4,7 +4,7 @@ import argparse
 import os
 
 from .. import UsageError
-from ..arguments import count, natural, path, share
+from ..arguments import count, natural, output_file, path, share
 from ..pack_file import PackIndex
 from .decode import Storage
 from .make import Request, make_pack
@@ -41,7 +41,7 @@ Examples:
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("sources", nargs="+", type=path, metavar="SOURCE", help="folders, files or globs")
-    sub.add_argument("--out", required=True, type=path, metavar="PACK", help="the pack to write (required)")
+    sub.add_argument("--out", required=True, type=output_file, metavar="PACK", help="the pack to write (required)")
     sub.add_argument("--format", choices=FORMATS, default="auto", help="(auto: by what is there)")
     sub.add_argument(
         "--store",

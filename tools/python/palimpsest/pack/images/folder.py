@@ -9,9 +9,10 @@ import pathlib
 import typing
 
 from .. import InputError
+from ..notes import counted, form
 from ..pack_file import TEST, TRAIN
 from .listing import SIDES, Listing, Sample, shown, side_word, side_words
-from .tree import Folder, Tally, scan
+from .tree import BESIDE, Folder, Tally, scan
 
 TESTS = [name for name, side in SIDES.items() if side == TEST]
 # Folders that divide a data set by kind of file, not by class: its images, and what belongs to them.
@@ -32,14 +33,17 @@ def read(root: str, class_folders: str) -> Listing:
         _refuse_sides(top, alone=side is None)
         if class_folders == "first":
             _refuse_deep(top, root=side is None)
-        tally.add("images left out that lie beside the class folders", *top.images)
+        tally.add(BESIDE, *top.images)
         for name, folder in _classes(top, class_folders).items():
             files = folder.images if class_folders == "leaf" else folder.all_images()
             names.add(name)
             samples += [Sample(shown(file), file, name, side) for file in files]
             deeper += [] if class_folders == "leaf" else files[len(folder.images) :]
     if deeper and class_folders == "first":
-        notes.append(f"{shown(root)}: {len(deeper)} images lie in folders inside a class folder and belong to that class, such as {shown(deeper[0])}")
+        notes.append(
+            f"{shown(root)}: {counted(len(deeper), 'image')} in folders inside a class folder {form(len(deeper), 'belongs', 'belong')} to that class, "
+            f"such as {shown(deeper[0])}"
+        )
     if like_sides := _like_sides({str(sample.label) for sample in samples}):
         notes.append(f"{shown(root)}: named like sides, and taken as classes: {', '.join(map(shown, like_sides))}")
     if not samples and tree.images:
@@ -76,12 +80,15 @@ def _sides(tree: Folder) -> tuple[list[tuple[Folder, int | None]], list[str]]:
         )
     test = next((folder for folder in tests if folder.filled and not _are_parts(folder.filled)), tests[0])
     notes = [
-        f"{shown(tree.path)}: {shown(folder.name)}/ left out, with {folder.total} images; the sides are train/ and {test.name}/"
+        f"{shown(tree.path)}: {shown(folder.name)}/ left out, with {counted(folder.total, 'image')}; the sides are train/ and {test.name}/"
         for folder in tree.folders
         if folder not in (train, test)
     ]
     if tree.images:
-        notes.append(f"{shown(tree.path)}: {len(tree.images)} images left out that lie beside train/, such as {shown(tree.images[0])}")
+        notes.append(
+            f"{shown(tree.path)}: {counted(len(tree.images), 'image')} left out that {form(len(tree.images), 'lies', 'lie')} beside train/, "
+            f"such as {shown(tree.images[0])}"
+        )
     return [(train, TRAIN), (test, TEST)], notes
 
 
@@ -168,12 +175,12 @@ def _refuse_loose(tree: Folder) -> typing.NoReturn:
     """Raises InputError for a folder that contains images, and no folders with images."""
     above = os.path.dirname(os.path.abspath(tree.path))
     raise InputError(
-        f"{shown(tree.path)}: expected class folders, found {len(tree.images)} images in the folder itself, such as "
+        f"{shown(tree.path)}: expected class folders, found {counted(len(tree.images), 'image')} in the folder itself, such as "
         f"{shown(tree.images[0])}, and none in folders. Put the images of each class into its own folder; if this folder "
         f"is a class, give {shown(above)}, which has it"
     )
 
 
 def _listed(folders: list[Folder]) -> str:
-    names = [f"{shown(folder.name)}/ ({folder.total} images)" for folder in folders[:4]]
+    names = [f"{shown(folder.name)}/ ({counted(folder.total, 'image')})" for folder in folders[:4]]
     return ", ".join(names) + (f" and {len(folders) - 4} more" if len(folders) > 4 else "")

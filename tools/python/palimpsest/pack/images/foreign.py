@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 import zlib
 
+from ..notes import counted
 from . import idx
 from .listing import SUFFIXES
 
@@ -143,7 +144,7 @@ def _zip(path: str) -> tuple[str, str]:
         return "a PyTorch file", FOLDERS
     if any(name.startswith("xl/") for name in names):
         return "an Excel workbook", MANIFEST
-    return f"a ZIP archive of {len(names)} files", UNPACK
+    return f"a ZIP archive of {counted(len(names), 'file')}", UNPACK
 
 
 def _tar(path: str) -> tuple[str, str] | None:

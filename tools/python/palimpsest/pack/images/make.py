@@ -12,7 +12,7 @@ import PIL
 from PIL import features
 
 from .. import InputError
-from ..notes import note
+from ..notes import counted, form, note
 from ..pack_file import PackIndex, offsets_of, write_samples
 from ..progress import Progress
 from . import sides
@@ -56,10 +56,10 @@ def make_pack(request: Request) -> tuple[PackIndex, str]:
             )
         skipped = len(results) - len(kept)
         if skipped:
-            note(f"{skipped} of {len(results)} images skipped, as listed above")
+            note(f"{skipped} of {counted(len(results), 'image')} skipped, as listed above")
         remarks = collections.Counter(remark for entry in stored.values() for remark in entry.remarks)
         for remark, count in sorted(remarks.items()):
-            note(f"{count} of {len(results)} images {remark}")
+            note(f"{count} of {counted(len(results), 'image')} {remark}")
         classes, chosen, samples = large_enough(
             classes,
             [samples[i] for i in kept],
@@ -101,7 +101,7 @@ def _stored(samples: list[Sample], partial: Partial, request: Request) -> list[E
     """Of every sample an Entry, or the reason why it is left out; from an earlier call where there was one."""
     results = partial.open(samples, request.storage)
     if results:
-        note(f"continuing after {len(results)} of {len(samples)} images, in {partial.folder}")
+        note(f"continuing after {len(results)} of {counted(len(samples), 'image')}, in {partial.folder}")
     rest = samples[len(results) :]
     fresh = store_all(rest, request.storage, request.workers)
     with Progress("images", len(samples), len(results)) as progress:
@@ -135,12 +135,12 @@ def _split(classes: list[str], samples: list[Sample], entries: list[Entry], requ
         split = sides.assign_sides(labels, keys, request.test_share)
         copies = len(keys) - len(set(keys))
         if copies:
-            note(f"{copies} images are copies of others, byte for byte; all copies are on one side")
+            note(f"{counted(copies, 'image')} {form(copies, 'is a copy of another', 'are copies of others')}, byte for byte; all copies are on one side")
     else:
         split = np.array([sample.side for sample in samples], dtype="u1")
         both = sides.on_both_sides(split, keys)
         if both:
-            note(f"{both} test images are training images, too, byte for byte")
+            note(f"{counted(both, 'test image')} {form(both, 'is a training image', 'are training images')}, too, byte for byte")
     expect_training(classes, labels, split)
     note_without_test(classes, labels, split)
     order = sides.order(labels, split, keys)

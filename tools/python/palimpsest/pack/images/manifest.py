@@ -11,7 +11,7 @@ import os
 import typing
 
 from .. import InputError
-from ..notes import note
+from ..notes import counted, form, note
 from .listing import SIDES, Listing, Sample, shown
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -99,7 +99,8 @@ def _rows(path: str, text: str, separator: str, names: list[str]) -> typing.Iter
                 f'A field with a {separator!r} in it is in quotes: "a{separator} b"' if len(fields) > len(names) else "Give it the others, or delete the line"
             )
             raise InputError(
-                f"{shown(path)}, line {line}: expected {len(names)} fields as line 1 has columns, found {len(fields)}: {_cut(separator.join(fields))}. {remedy}"
+                f"{shown(path)}, line {line}: expected {counted(len(names), 'field')} as line 1 has columns, found {len(fields)}: "
+                f"{_cut(separator.join(fields))}. {remedy}"
             )
         yield line, fields
 
@@ -154,7 +155,9 @@ def _listing(path: str, rows: list[tuple[int, list[str]]], places: dict[str, int
         repeated += before[0] != line
         samples.append(Sample(f"{place}: {shown(name)}", file, label, side))
     _expect_a_file(path, samples)
-    notes = [f"{shown(path)}: {repeated} rows name a file of an earlier row; each is a separate image"] if repeated else []
+    notes = (
+        [f"{shown(path)}: {counted(repeated, 'row')} {form(repeated, 'names', 'name')} a file of an earlier row; each is a separate image"] if repeated else []
+    )
     return Listing(samples, None, notes, words)
 
 

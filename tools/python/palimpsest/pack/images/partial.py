@@ -10,6 +10,7 @@ import typing
 import PIL
 
 from .. import InputError
+from ..notes import counted, form
 from ..pack_hash import crc32c
 from ..partial_folder import PartialFolder
 from .decode import Storage, Stored
@@ -31,6 +32,8 @@ class Entry(typing.NamedTuple):
 class Partial(PartialFolder):
     """A journal with one line a sample, in order, and a file with the bytes of all of them."""
 
+    outlives_refusals = True  # as by --strict, a class that is too small, or labels of a table
+
     def __init__(self, out: str | pathlib.Path) -> None:
         super().__init__(out)
         self._size = 0
@@ -41,9 +44,9 @@ class Partial(PartialFolder):
         self._files.close()
 
     def what_stays(self) -> str | None:
-        if self._results == 0 or not (self.folder / "key").exists():
+        if not (self.folder / "key").exists() or (self._results is not None and not self._size):
             return None
-        return "the images of an earlier call" if self._results is None else f"{self._results} images"
+        return "the images of an earlier call stay" if self._results is None else f"{counted(self._results, 'image')} {form(self._results, 'stays', 'stay')}"
 
     def open(self, samples: list[Sample], storage: Storage) -> list[Entry | str]:
         """The results of an earlier call for the same files: of each sample an Entry, or why it was refused."""
@@ -99,7 +102,7 @@ class Partial(PartialFolder):
         self._bytes.seek(entry.offset)
         data = self._bytes.read(entry.size)
         if crc32c(data) != entry.crc32c:
-            raise InputError(f"{self.folder}: expected the bytes written before, found others. Delete it and call again")
+            raise InputError(f"{self.folder}: expected the bytes written before, found others. Delete the folder and call again")
         return data
 
 

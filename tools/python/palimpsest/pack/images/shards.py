@@ -10,6 +10,7 @@ import tarfile
 import typing
 
 from .. import InputError
+from ..notes import counted, form
 from ..pack_file import TEST
 from .archive import linked, normal_name, place, read_members
 from .listing import SIDES, SUFFIXES, Listing, Sample, Unpack, endings, notes_on_tests, shown, side_in_name, side_word, side_words
@@ -62,21 +63,23 @@ def _side_words(path: str) -> set[str]:
 
 
 def _notes(samples: list[Sample], left_out: _LeftOut) -> list[str]:
-    def note(paths: list[str], text: str, more: str = "") -> list[str]:
-        return [f"{len(paths)} {text}, such as {paths[0]}{more}"] if paths else []
+    def note(paths: list[str], what: str, rest: str, more: str = "") -> list[str]:
+        return [f"{counted(len(paths), what)} {rest}, such as {paths[0]}{more}"] if paths else []
 
     names = [sample for sample in samples if not str(sample.label).isdecimal()]
-    mixed = f"; {len(samples) - len(names)} others are numbers. Without --class-names, each number is a class"
+    others = len(samples) - len(names)
+    mixed = f"; {others} {form(others, 'other is a number', 'others are numbers')}. Without --class-names, each number is a class"
     return [
         *note(
             [text for text, _ in left_out.others],
-            "members of shards left out that are neither image nor label",
+            "member",
+            f"of shards left out that {form(len(left_out.others), 'is', 'are')} neither image nor label",
             f": {endings(name for _, name in left_out.others)}",
         ),
-        *note(left_out.labels, "labels left out that have no image in their shard"),
-        *note(left_out.choices, "samples have one label in .cls and another in .json; .cls counts"),
-        *note(left_out.archives, "archives without images"),
-        *(note([sample.place for sample in names], "labels are names", mixed) if 0 < len(names) < len(samples) else []),
+        *note(left_out.labels, "label", f"left out that {form(len(left_out.labels), 'has', 'have')} no image in the shard"),
+        *note(left_out.choices, "sample", f"{form(len(left_out.choices), 'has', 'have')} one label in .cls and another in .json; .cls counts"),
+        *note(left_out.archives, "archive", "without images"),
+        *(note([sample.place for sample in names], "label", form(len(names), "is a name", "are names"), mixed) if others and names else []),
     ]
 
 

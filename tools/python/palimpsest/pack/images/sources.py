@@ -12,6 +12,7 @@ import re
 import typing
 
 from .. import InputError
+from ..notes import counted, form
 from ..pack_file import TEST
 from . import cifar, folder, foreign, idx, manifest, shards
 from .listing import SIDES, SUFFIXES, Listing, Sample, Unpack, endings, notes_on_tests, shown, side_word, side_words, uncompressed
@@ -49,7 +50,7 @@ def read_sources(
     if listing.samples[0].side is None and not hashed:
         _refuse_unread_sides(found[0], paths, listing.samples)
     beside = [note for path in paths if os.path.isdir(path) for note in _beside(found[0], path)]
-    tests = [f"{count} images of {word}" for word, count in listing.sides.items() if SIDES[word] == TEST]
+    tests = [f"{counted(count, 'image')} of {word}" for word, count in listing.sides.items() if SIDES[word] == TEST]
     return found[0], listing._replace(notes=[*beside, *listing.notes, *notes_on_tests(tests)])
 
 
@@ -224,7 +225,7 @@ def _beside(format_name: str, path: str) -> list[str]:
     else:
         return []
     others = sorted(set(os.listdir(path)) - set(map(os.path.basename, read)))
-    such = f"{len(others)} files and folders left out beside the files of {format_name}, such as"
+    such = f"{len(others)} {form(len(others), 'file or folder', 'files and folders')} left out beside the files of {format_name}, such as"
     return [f"{shown(path)}: {such} {', '.join(map(shown, others[:3]))}"] if others else []
 
 

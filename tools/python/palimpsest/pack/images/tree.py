@@ -10,10 +10,17 @@ import pathlib
 import typing
 
 from .. import InputError
+from ..notes import form
 from .listing import SUFFIXES, endings, shown
 
 SYSTEM = ("__MACOSX", "@eaDir")  # folders that archives of macOS and Synology's index bring along
-OTHER_TYPE = f"files left out that don't end in {' '.join(SUFFIXES)}"
+# What is left out: one of it, and several.
+OTHER_TYPE = (f"file left out that doesn't end in {' '.join(SUFFIXES)}", f"files left out that don't end in {' '.join(SUFFIXES)}")
+BESIDE = "image left out that lies beside the class folders", "images left out that lie beside the class folders"
+_LOOP = "link to a folder above left out", "links to a folder above left out"
+_HIDDEN = "hidden or system file or folder left out", "hidden or system files and folders left out"
+_DEVICE = "pipe, socket or device left out", "pipes, sockets or devices left out"
+_DEAD = "link that leads nowhere left out", "links that lead nowhere left out"
 
 
 class Folder(typing.NamedTuple):
@@ -45,16 +52,16 @@ class Tally:
     """What was left out, by kind."""
 
     def __init__(self) -> None:
-        self._paths: dict[str, list[str]] = collections.defaultdict(list)
+        self._paths: dict[tuple[str, str], list[str]] = collections.defaultdict(list)
 
-    def add(self, kind: str, *paths: str) -> None:
+    def add(self, kind: tuple[str, str], *paths: str) -> None:
         self._paths[kind] += paths
 
     def notes(self, root: str) -> typing.Iterator[str]:
         for kind, paths in self._paths.items():
             types = f": {endings(paths)}" if kind == OTHER_TYPE else ""
             if paths:
-                yield f"{shown(root)}: {len(paths)} {kind}, such as {shown(paths[0])}{types}"
+                yield f"{shown(root)}: {len(paths)} {form(len(paths), *kind)}, such as {shown(paths[0])}{types}"
 
 
 def scan(root: str | pathlib.Path, tally: Tally) -> Folder:
@@ -65,22 +72,22 @@ def scan(root: str | pathlib.Path, tally: Tally) -> Folder:
 def _scan(path: str, tally: Tally, above: tuple[str, ...]) -> Folder:
     real = os.path.realpath(path)
     if real in above:
-        tally.add("links to a folder above left out", path)
+        tally.add(_LOOP, path)
         return Folder(path, [], [], 0)
     images, folders = [], []
     for entry in _entries(path):
         if entry.name.startswith(".") or entry.name in SYSTEM:
-            tally.add("hidden or system files and folders left out", entry.path)
+            tally.add(_HIDDEN, entry.path)
         elif _is(entry.is_dir):
             folders.append(_scan(entry.path, tally, (*above, real)))
         elif not _is(entry.is_file) and os.path.exists(entry.path):
-            tally.add("pipes, sockets or devices left out", entry.path)
+            tally.add(_DEVICE, entry.path)
         elif entry.name.lower().endswith(SUFFIXES):
             images.append(entry.path)  # a broken link, too: it is skipped and listed
         elif _is(entry.is_file):
             tally.add(OTHER_TYPE, entry.path)
         else:
-            tally.add("links that lead nowhere left out", entry.path)
+            tally.add(_DEAD, entry.path)
     return Folder(path, images, folders, len(images) + sum(folder.total for folder in folders))
 
 

@@ -5,13 +5,13 @@ import collections
 import typing
 
 from .. import InputError, UsageError
-from ..arguments import count, natural, path, share
+from ..arguments import count, natural, output_file, path, share
 from ..notes import counted, note
-from ..pack_file import PackIndex
+from ..pack_file import TEST, PackIndex
 from . import sources
-from .make import Request, pack_by_hash
+from .make import Request, pack_by_hash, pack_unlabelled
 from .record import Position
-from .rows import Broken, Columns, Row, Skipped, make_row
+from .rows import Broken, Columns, Row, Skipped, Unusable, make_row
 from .tokenizer import load_tokenizer
 
 DESCRIPTION = """\
@@ -19,10 +19,13 @@ Packs texts with labels from files: CSV and TSV (separator, quotes and encoding 
 Lines, Parquet, Arrow, and data sets that Hugging Face's save_to_disk wrote; .gz or not. SOURCE is a
 file, a folder or a glob. Columns are chosen by name; two text columns are encoded as a pair.
 
-Sides: the column --split says train, test, val or validation, where val counts as test; or the names
-of the files or splits do (train.csv and test.csv). Else each class gives --test-share of its texts
-to the test, by the SHA-256 of the text; equal texts are on one side, and with --group all rows of
-one author, document or product. A training text that is a test text, too, is left out of training.
+Sides: the column --split says train (or training), test, or validation (val, valid, dev), which is the
+test side, too; or the names of the files or splits do (train.csv and test.csv). Else each class gives
+--test-share of its texts to the test, by the SHA-256 of the text; equal texts are on one side, and with
+--group all rows of one author, document or product. Copies of test texts are left out of training.
+
+With --unlabelled, for palimpsest predict, texts have no labels: all rows become test samples, in their
+order and with repeated ones, so that sample n, counted from 0, is row n. Blank lines aren't rows.
 
 A row that can't be used (no text, no label, bytes that are no text, too many fields) is listed with
 its file and line and skipped, or refused with --strict. Texts that are cut are counted. Texts are
@@ -32,10 +35,11 @@ the pack's size is needed on disk. One source with one tokenizer gives one pack;
 
 Examples:
   palimpsest-pack texts reviews.csv --text review --label stars --tokenizer data/minilm --out data/reviews.h5
-  palimpsest-pack texts train.jsonl test.jsonl --text premise,hypothesis --tokenizer data/minilm --out data/nli.h5"""
+  palimpsest-pack texts train.jsonl test.jsonl --text premise,hypothesis --tokenizer data/minilm --out data/nli.h5
+  palimpsest-pack texts new.csv --unlabelled --text review --tokenizer data/minilm --out data/new.h5"""
 
 
-DEFAULT_SHARE = 0.2
+DEFAULT_SHARE, DEFAULT_SEED = 0.2, 1
 
 
 class _Renamed(argparse.Action):
@@ -48,7 +52,7 @@ class _Renamed(argparse.Action):
 def add_tokenizer_options(sub: argparse.ArgumentParser) -> None:
     """Those that every source of texts has."""
     sub.add_argument("--tokenizer", required=True, type=path, metavar="PATH", help="a tokenizer.json, or a folder with one (required)")
-    sub.add_argument("--out", required=True, type=path, metavar="PACK", help="the pack to write (required)")
+    sub.add_argument("--out", required=True, type=output_file, metavar="PACK", help="the pack to write (required)")
     sub.add_argument(
         "--max-length",
         type=count,
@@ -64,15 +68,21 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("sources", nargs="+", type=path, metavar="SOURCE", help="files, folders or globs")
     add_tokenizer_options(sub)
     sub.add_argument("--text", action="append", metavar="COLUMN", help="the text; two, as --text first,second or given twice, are a pair (text)")
-    sub.add_argument("--label", default="label", metavar="COLUMN", help="the class, a name or a number (label)")
-    sub.add_argument("--split", metavar="COLUMN", help="train, test, val or validation; without it file names or hashes decide")
+    sub.add_argument("--label", metavar="COLUMN", help="the class, a name or a number (label)")
+    sub.add_argument(
+        "--unlabelled",
+        action="store_true",
+        help="new texts for palimpsest predict: no label is read, and sample n, counted from 0, is row n of the sources, as a test sample; a row "
+        "that can't be used is an error",
+    )
+    sub.add_argument("--split", metavar="COLUMN", help="train, test or validation, also training, val, valid and dev; without it file names or hashes decide")
     sub.add_argument("--domain", metavar="COLUMN", help="classes are named DOMAIN/LABEL, for protocol --domains")
     sub.add_argument("--group", metavar="COLUMN", help="rows with the same value are on one side of a split by hash")
     sub.add_argument(
         "--test-share", type=share, metavar="SHARE", help="split by hash, whatever the files are called, with so much of each class for the test (0.2)"
     )
-    sub.add_argument("--minimum-per-class", type=natural, default=0, metavar="N", help="leave classes with fewer texts out (0)")
-    sub.add_argument("--seed", type=int, default=1, help="of the split and the order (1)")
+    sub.add_argument("--minimum-per-class", type=natural, metavar="N", help="leave classes with fewer texts out (0)")
+    sub.add_argument("--seed", type=int, help="of the split and the order (1)")
     sub.add_argument("--encoding", metavar="NAME", help="of CSV, TSV and JSON Lines, where what is found out is wrong (utf-8, cp1252, utf-16, ...)")
     sub.add_argument("--strict", action="store_true", help="a row that can't be used is an error")
 
@@ -82,14 +92,21 @@ def make(options: argparse.Namespace) -> tuple[PackIndex, str]:
     columns = _columns(options)
     _check_encoding(options.encoding)
     tokenizer = load_tokenizer(options.tokenizer, options.max_length)
-    files = sources.find_sources(options.sources, use_names=columns.split is None and options.test_share is None)
+    files = sources.find_sources(options.sources, use_names=columns.split is None and options.test_share is None and not options.unlabelled)
     if columns.group is not None and files[0].side is not None:
         raise InputError(f"--group: expected a split by hash, found sides in the names of the sources. --test-share {DEFAULT_SHARE} splits by hash")
     test_share = DEFAULT_SHARE if options.test_share is None else options.test_share
-    request = Request(options.out, tokenizer, test_share, options.minimum_per_class, options.seed, columns.group is not None)
+    seed = DEFAULT_SEED if options.seed is None else options.seed
+    request = Request(options.out, tokenizer, test_share, options.minimum_per_class or 0, seed, columns.group is not None)
     source: dict[str, object] = {"what": "texts", "files": [file.path.name for file in files], "columns": _used(columns)}
     status = [(str(file.path.resolve()), file.side, file.path.stat().st_size, file.path.stat().st_mtime_ns) for file in files]
-    key, position, skipped = repr((status, columns, options.encoding)), Position(), Skipped(options.strict)
+    key, position = repr((status, columns, options.encoding)), Position()
+    if options.unlabelled:
+        files = [file._replace(side=TEST) for file in files]
+        unusable = Unusable()
+        rows = _rows(files, columns, options.encoding, position, unusable)
+        return pack_unlabelled(request, rows, unusable, source, key, position, sources.total_size(files))
+    skipped = Skipped(options.strict)
     rows = _rows(files, columns, options.encoding, position, skipped)
     return pack_by_hash(request, rows, skipped, source, key, position, sources.total_size(files))
 
@@ -105,7 +122,10 @@ def _columns(options: argparse.Namespace) -> Columns:
     texts = tuple(name.strip() for given in options.text or ["text"] for name in given.split(","))
     if len(texts) > 2 or len(set(texts)) < len(texts) or "" in texts:
         raise UsageError(f"--text: expected one column or two different ones, found {', '.join(texts)}")
-    columns = Columns(texts, options.label, options.split, options.domain, options.group)
+    if options.unlabelled:
+        _expect_no_labels(options)
+        return Columns(texts, None)
+    columns = Columns(texts, "label" if options.label is None else options.label, options.split, options.domain, options.group)
     if options.split is not None and options.test_share is not None:
         raise UsageError("--test-share: expected without --split, whose column says the sides. Leave one of them out")
     if options.split is not None and options.group is not None:
@@ -114,6 +134,12 @@ def _columns(options: argparse.Namespace) -> Columns:
     if twice:
         raise UsageError(f"expected every column for one purpose, found {twice[0]!r} for two. Name another column")
     return columns
+
+
+def _expect_no_labels(options: argparse.Namespace) -> None:
+    for name in ("label", "split", "domain", "group", "test_share", "minimum_per_class", "seed"):
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name.replace('_', '-')}: expected without --unlabelled, which reads neither labels nor sides. Leave one of them out")
 
 
 def _used(columns: Columns) -> dict[str, object]:
@@ -131,7 +157,7 @@ def _rows(files: list[sources.Source], columns: Columns, encoding: str | None, p
             try:
                 if isinstance(values, str):
                     raise Broken(values)
-                yield make_row(f"{head} {number}", values, columns, file.side, words)
+                yield make_row(head, number, values, columns, file.side, words)
             except Broken as reason:
                 skipped.add(f"{head} {number}", str(reason))
         before += file.path.stat().st_size

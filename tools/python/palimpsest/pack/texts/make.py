@@ -12,13 +12,14 @@ from .. import InputError
 from ..arrays import Bools, Ints
 from ..images.labels import MISSING, check_decimals
 from ..names import note_odd_names, with_bytes
-from ..notes import counted, note
+from ..notes import counted, form, note
 from ..pack_file import TEST, TRAIN, PackIndex, offsets_of, write_samples
 from ..pack_hash import sha256
 from ..progress import Progress
 from . import sides
+from .places import Places
 from .record import Position
-from .rows import Row, Skipped
+from .rows import Row, Skipped, Unusable
 from .spool import Records, Spool
 from .tokenizer import encode, max_length
 
@@ -47,13 +48,15 @@ class _Texts(typing.NamedTuple):
     split: Ints | None  # None: by hash
     keys: Ints  # of the text
     groups: Ints | None  # of what is on one side; None: keys
+    places: Places | None  # of the rows, as long as messages need them
     records: Records
     begins: Ints  # where its bytes begin in the file of tokens
 
     def at(self, chosen: Ints | Bools) -> "_Texts":
         split = None if self.split is None else self.split[chosen]
         groups = None if self.groups is None else self.groups[chosen]
-        return _Texts(self.names, self.labels[chosen], split, self.keys[chosen], groups, self.records[chosen], self.begins[chosen])
+        places = None if self.places is None else self.places.at(chosen)
+        return _Texts(self.names, self.labels[chosen], split, self.keys[chosen], groups, places, self.records[chosen], self.begins[chosen])
 
 
 def pack_in_order(request: Request, classes: list[str], rows: typing.Iterable[Row], source: dict[str, object]) -> tuple[PackIndex, str]:
@@ -76,13 +79,30 @@ def pack_by_hash(
     Rows without a side are split by hash. `skipped` lists those that can't be used, `position` says how many of `size` bytes are
     read. With the same `key` an interrupted call continues.
     """
-    with Spool(request.out, sha256(f"{key}\0{tokenizers.__version__}\0{request.tokenizer.to_str()}"), BATCH) as spool:
-        if spool.known:
-            note(f"the tokens of {counted(spool.known, 'text')} are there from an earlier call; it continues behind them")
+    with _spool(request, key) as spool:
         index, begins = _arranged(request, _collect(request, rows, spool, skipped, position, size), skipped, source)
         digest = write_samples(request.out, index, spool.samples(begins, index))
         spool.done()
     return index, digest
+
+
+def pack_unlabelled(
+    request: Request, rows: typing.Iterable[Row], unusable: Unusable, source: dict[str, object], key: str, position: Position, size: int
+) -> tuple[PackIndex, str]:
+    """As pack_by_hash(), of rows without labels: all are test samples in their order. Raises InputError where one can't be used."""
+    with _spool(request, key) as spool:
+        texts = _collect(request, rows, spool, unusable, position, size)
+        unusable.note(len(texts.labels) + unusable.count)
+        if not len(texts.labels):
+            raise InputError(f"{_files(source)}: expected rows with a text, found no rows. Get the file again, or name another")
+        index = _index(request, texts.names, texts, {**source, "texts": len(texts.labels)})
+        digest = write_samples(request.out, index, spool.samples(texts.begins, index))
+        spool.done()
+    return index, digest
+
+
+def _spool(request: Request, key: str) -> Spool:
+    return Spool(request.out, sha256(f"{key}\0{tokenizers.__version__}\0{request.tokenizer.to_str()}"), BATCH)
 
 
 def _arranged(request: Request, texts: _Texts, skipped: Skipped, source: dict[str, object]) -> tuple[PackIndex, Ints]:
@@ -114,18 +134,22 @@ def _none_of(skipped: int) -> str:
 
 def _collect(request: Request, rows: typing.Iterable[Row], spool: Spool, skipped: Skipped, position: Position, size: int) -> _Texts:
     """Encodes the rows into the spool, except for those that an earlier call has encoded."""
+    if spool.known:
+        note(f"the tokens of {counted(spool.known, 'text')} are there from an earlier call; it continues behind them")
     number: dict[str, int] = {}
     labels, sides_given = array.array("i"), array.array("b")
     keys, groups = array.array("Q"), array.array("Q")
+    places = Places()
     known = spool.records()["tokens"]  # of an earlier call
     done = 0
-    with Progress("MB", max(1, size // MB)) as progress:
+    with Progress("MB", max(1, size / MB)) as progress:
         for batch in _batches(rows):
             for row in batch:
                 key = sides.key_of(row.text, request.seed)
                 labels.append(number.setdefault(row.label, len(number)))
                 sides_given.append(-1 if row.side is None else row.side)
                 keys.append(key)
+                places.append(row)
                 if request.has_groups:
                     groups.append(key if row.group is None else sides.key_of(row.group, request.seed))
             lengths: Ints = known[done : done + len(batch)]
@@ -137,14 +161,14 @@ def _collect(request: Request, rows: typing.Iterable[Row], spool: Spool, skipped
                 skipped.add(batch[i].place, "expected a text with tokens, found one of which the tokenizer leaves none but special ones")
             done += len(batch)
             if size:
-                progress.move(position.total() // MB)
+                progress.move(position.total() / MB)
     records = spool.records()
     ends = 4 * np.cumsum(records["tokens"], dtype="<i8")
     side = np.frombuffer(sides_given, "i1")
     split = None if len(side) and side[0] < 0 else side.astype("u1")
     group_keys = np.frombuffer(groups, "u8") if request.has_groups else None
     ends -= 4 * records["tokens"].astype("<i8")
-    texts = _Texts(list(number), np.frombuffer(labels, "i4"), split, np.frombuffer(keys, "u8"), group_keys, records, ends)
+    texts = _Texts(list(number), np.frombuffer(labels, "i4"), split, np.frombuffer(keys, "u8"), group_keys, places, records, ends)
     return texts if records["tokens"].all() else texts.at(records["tokens"] > 0)
 
 
@@ -176,15 +200,17 @@ def _numbered(texts: _Texts) -> _Texts:
 
 def _chosen(request: Request, texts: _Texts) -> _Texts:
     """Texts with sides and classes, without what the minimum per class and texts on both sides leave out."""
-    repeated, several = sides.count_repeated(texts.keys, texts.labels)
-    if repeated:
-        labels = f", {several} of them with more than one label" if several else ""
-        note(f"{counted(repeated, 'text')} {'is' if repeated == 1 else 'are'} there before{labels}; each is a separate sample")
+    repeated, contrary = sides.find_repeated(texts.keys, texts.labels)
+    if len(repeated):
+        assert texts.places is not None
+        others = f"; {len(contrary)} of them with another label ({texts.places.named(contrary)})" if len(contrary) else ""
+        again = f"{counted(len(repeated), 'text')} {form(len(repeated), 'occurs', 'occur')} again ({texts.places.named(repeated)})"
+        note(f"{again}{others}; each is a separate sample")
     split = texts.split
     if split is None:
         split = sides.split_by_hash(texts.labels, texts.keys if texts.groups is None else texts.groups, request.test_share)
     both = sides.trained_and_tested(split, texts.keys)
-    texts = texts._replace(split=split, groups=None)
+    texts = texts._replace(split=split, groups=None, places=None)
     if both.any():
         same = "is a test text" if both.sum() == 1 else "are test texts"
         note(f"{counted(both.sum(), 'training text')} left out, which {same}, too")

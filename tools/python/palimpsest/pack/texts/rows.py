@@ -6,33 +6,39 @@ import sys
 import typing
 
 from .. import InputError
-from ..notes import note
+from ..notes import counted, note
 from ..pack_file import TEST, TRAIN
 
 MOST_LISTED = 100  # skipped rows, by their place
 LONGEST_LABEL = 500  # characters
+UNLABELLED = "unlabelled"  # the class of texts without labels
 _SIDES = {"train": TRAIN, "training": TRAIN, "test": TEST, "val": TEST, "valid": TEST, "validation": TEST, "dev": TEST}
 
 
 class Row(typing.NamedTuple):
-    place: str  # what messages call it
+    head: str  # with `number`, what messages call it: "a.csv, line" and 12
+    number: int | str
     text: str | tuple[str, str]
     label: str
     side: int | None  # TRAIN, TEST, or None where the split is made by hash
     group: str | None = None  # rows of one group are on one side of a split by hash; None: rows of one text
+
+    @property
+    def place(self) -> str:
+        return f"{self.head} {self.number}"
 
 
 class Columns(typing.NamedTuple):
     """Names of the columns of a source; those that are None aren't used."""
 
     texts: tuple[str, ...]  # one, or two that the tokenizer takes as a pair
-    label: str
+    label: str | None  # None: all texts are UNLABELLED
     split: str | None = None
     domain: str | None = None
     group: str | None = None
 
     def names(self) -> list[str]:
-        return [*self.texts, self.label, *(name for name in (self.split, self.domain, self.group) if name is not None)]
+        return [*self.texts, *(name for name in (self.label, self.split, self.domain, self.group) if name is not None)]
 
 
 class Broken(Exception):
@@ -58,14 +64,31 @@ class Skipped:
         """A note on how many of so many rows are skipped."""
         if self.count:
             listed = "as listed above" if self.count <= MOST_LISTED else f"of which the first {MOST_LISTED} are listed above; --strict stops at the first"
-            note(f"{self.count} of {rows} rows skipped, {listed}")
+            note(f"{self.count} of {counted(rows, 'row')} skipped, {listed}")
 
 
-def make_row(place: str, values: typing.Sequence[object], columns: Columns, side: int | None, words: collections.Counter[str]) -> Row:
+class Unusable(Skipped):
+    """Lists broken rows, of which note() makes one error: none may be skipped."""
+
+    def add(self, place: str, reason: str) -> None:
+        self.count += 1
+        if self.count <= MOST_LISTED:
+            print(f"palimpsest-pack: {place}: {reason}", file=sys.stderr)
+
+    def note(self, rows: int) -> None:
+        if self.count:
+            listed = "as listed above" if self.count <= MOST_LISTED else f"of which the first {MOST_LISTED} are listed above"
+            raise InputError(
+                f"expected rows that can all be packed, so that sample n is row n, found {self.count} of {counted(rows, 'row')} that can't be, {listed}. "
+                "Repair or delete them"
+            )
+
+
+def make_row(head: str, number: int, values: typing.Sequence[object], columns: Columns, side: int | None, words: collections.Counter[str]) -> Row:
     """The row of the values of `columns.names()`. `words` counts the words of the column of sides. Raises Broken."""
     found = dict(zip(columns.names(), values, strict=True))
     texts = tuple(_text(found[name], name) for name in columns.texts)
-    label = _label(found[columns.label], columns.label)
+    label = UNLABELLED if columns.label is None else _label(found[columns.label], columns.label)
     if columns.domain is not None:
         domain = _label(found[columns.domain], columns.domain)
         if "/" in domain:
@@ -78,7 +101,7 @@ def make_row(place: str, values: typing.Sequence[object], columns: Columns, side
         words[word] += 1
         side = _SIDES[word]
     group = None if columns.group is None or _is_missing(found[columns.group]) else _label(found[columns.group], columns.group)
-    return Row(place, texts[0] if len(texts) == 1 else (texts[0], texts[1]), label, side, group)
+    return Row(head, number, texts[0] if len(texts) == 1 else (texts[0], texts[1]), label, side, group)
 
 
 def _is_missing(value: object) -> bool:

@@ -57,10 +57,11 @@ def trained_and_tested(split: Ints, keys: Ints) -> Bools:
     return np.asarray((split == TRAIN) & (tested[places] == keys), dtype=bool)
 
 
-def count_repeated(keys: Ints, labels: Ints) -> tuple[int, int]:
-    """(texts that are there before, texts with more than one label)."""
+def find_repeated(keys: Ints, labels: Ints) -> tuple[Ints, Ints]:
+    """(positions of texts that are there before, of those the ones with another label than the first)."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
-    same = np.flatnonzero(ordered[1:] == ordered[:-1])
-    other = labels[order[same + 1]] != labels[order[same]]
-    return len(same), len(np.unique(ordered[same[other]]))
+    again = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1
+    first = np.searchsorted(ordered, ordered[again])
+    other = labels[order[again]] != labels[order[first]]
+    return np.sort(order[again]), np.sort(order[again[other]])

@@ -9,7 +9,7 @@ import typing
 
 from .. import InputError
 from ..images.listing import endings, shown, side_words
-from ..notes import note
+from ..notes import counted, form, note
 from ..pack_file import TEST, TRAIN
 from . import arrow, json_lines, tables
 from .record import Position, Record
@@ -104,10 +104,11 @@ def _of_folder(path: pathlib.Path) -> list[tuple[pathlib.Path, str]]:
     read = [file for file in files if file.name.lower().removesuffix(".gz").endswith(SUFFIXES)]
     kept = [file for file in read if file.name not in ("dataset_info.json", "dataset_infos.json")]
     if not kept:
-        there = f"{len(files)} files: {endings([file.name for file in files])}" if files else "no files"
+        there = f"{counted(len(files), 'file')}: {endings([file.name for file in files])}" if files else "no files"
         raise InputError(f"{shown(path)}: expected a folder with {READ}, found {there}")
-    if len(kept) < len(files):
-        note(f"{shown(path)}: {len(files) - len(kept)} files are not read: {endings([file.name for file in files if file not in kept])}")
+    unread = len(files) - len(kept)
+    if unread:
+        note(f"{shown(path)}: {counted(unread, 'file')} {form(unread, 'is', 'are')} not read: {endings([file.name for file in files if file not in kept])}")
     return [(file, str(file.relative_to(path))) for file in kept]
 
 
@@ -157,7 +158,7 @@ def _with_sides(sources: list[Source], names: list[str]) -> list[Source]:
     test = "test" if "test" in found else "val"
     side = {"train": TRAIN, test: TEST}
     taken = [source._replace(side=side[word]) for source, (word,) in zip(sources, words, strict=True) if word in side]
-    note(f"sides are taken from the names of the sources: {found['train']} training and {found[test]} test files")
+    note(f"sides are taken from the names of the sources: {counted(found['train'], 'training file')} and {counted(found[test], 'test file')}")
     if len(taken) < len(sources):
         left = ", ".join(shown(source.path) for source, (word,) in zip(sources, words, strict=True) if word not in side)
         note(f"validation files are left out, since there are test files: {left}")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from .. import InputError
 from ..arrays import Ints
+from ..notes import counted
 from ..pack_file import PackIndex
 from ..pack_hash import crc32c
 from ..partial_folder import PartialFolder
@@ -45,7 +46,7 @@ class Spool(PartialFolder):
     def what_stays(self) -> str | None:
         """Of a text there are whole batches alone."""
         texts = (self.folder / "records").stat().st_size // RECORD.itemsize
-        return f"the tokens of {texts} texts" if self._key is not None and texts else None
+        return f"the tokens of {counted(texts, 'text')} stay" if self._key is not None and texts else None
 
     def _truncate(self) -> None:
         """Leaves whole batches whose tokens are all there."""
@@ -82,5 +83,5 @@ class Spool(PartialFolder):
             for begin, size, crc in zip(begins[part].tolist(), sizes.tolist(), index.crc32c[part].tolist(), strict=True):
                 data = os.pread(descriptor, size, begin)
                 if crc32c(data) != crc:
-                    raise InputError(f"{self.folder}: expected the tokens written before, found others. Delete it and call again")
+                    raise InputError(f"{self.folder}: expected the tokens written before, found others. Call again")
                 yield data

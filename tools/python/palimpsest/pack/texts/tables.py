@@ -7,7 +7,7 @@ import pathlib
 import typing
 
 from .. import InputError
-from ..notes import note
+from ..notes import counted, note
 from .columns import find_columns
 from .record import Position, Record
 from .text_file import TextFile, lines_of, open_text, wrong_bytes
@@ -24,7 +24,10 @@ class _Dialect(typing.NamedTuple):
 
 
 def read(path: pathlib.Path, wanted: typing.Sequence[str], position: Position, encoding: str | None = None) -> typing.Iterator[Record]:
-    """(line of its beginning, values of the columns `wanted`, or why the row is broken) of every row that isn't blank."""
+    """(line of its beginning, values of the columns `wanted`, or why the row is broken) of every row.
+
+    Blank lines are no rows, but in a table of one column, between rows, they are rows with an empty field.
+    """
     csv.field_size_limit(LONGEST_FIELD)
     file = open_text(path, encoding)
     with file.lines:
@@ -32,16 +35,23 @@ def read(path: pathlib.Path, wanted: typing.Sequence[str], position: Position, e
         rows = _rows(lines_of(path, file), dialect)
         columns = _header(rows)
         places = find_columns(f"{path}, line 1", columns, wanted)
+        blank: list[int] = []
         for count, (line, fields) in enumerate(rows):
             if count % 512 == 0:
                 position.done = file.position()
+            if not fields:
+                blank += [line] if len(columns) == 1 else []
+                continue
+            for each in blank:
+                yield each, [""]
+            blank = []
             yield line, fields if isinstance(fields, str) else _values(fields, columns, places, dialect.separator)
 
 
 def _values(fields: list[str], columns: list[str], places: list[int], separator: str) -> list[object] | str:
     if len(fields) != len(columns):
         remedy = f"; a field with a {separator!r} in it is in quotes" if len(fields) > len(columns) else ""
-        return f"expected {len(columns)} fields as line 1 has columns, found {len(fields)}{remedy}"
+        return f"expected {counted(len(columns), 'field')} as line 1 has columns, found {len(fields)}{remedy}"
     for place in places:
         if wrong := wrong_bytes(fields[place]):
             return f"column {columns[place]!r}: expected text in the file's encoding, found the bytes {wrong}; --encoding names another"
@@ -49,7 +59,7 @@ def _values(fields: list[str], columns: list[str], places: list[int], separator:
 
 
 def _rows(lines: typing.Iterable[str], dialect: _Dialect) -> typing.Iterator[tuple[int, list[str] | str]]:
-    """(line of its beginning, fields or why they can't be read) of every row that isn't blank."""
+    """(line of its beginning, fields or why they can't be read) of every row; a blank line has no fields."""
     quotes = dialect.quotes
     reader = csv.reader(lines, delimiter=dialect.separator, quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE, strict=True, skipinitialspace=quotes)
     while True:
@@ -65,12 +75,11 @@ def _rows(lines: typing.Iterable[str], dialect: _Dialect) -> typing.Iterator[tup
             continue
         if fields is None:
             return
-        if fields:
-            yield line, fields
+        yield line, fields
 
 
 def _header(rows: typing.Iterator[tuple[int, list[str] | str]]) -> list[str]:
-    _, columns = next(rows, (1, []))
+    columns = next((fields for _, fields in rows if fields), [])
     return columns if isinstance(columns, list) else []
 
 
@@ -84,7 +93,12 @@ def _dialect(path: pathlib.Path, file: TextFile, wanted: typing.Sequence[str]) -
     best, missing, _ = min(judged, key=lambda found: found[1:])
     if missing:
         columns = _header(_rows(io.StringIO(file.sample, newline=""), best))
-        find_columns(f"{path}, line 1", columns, wanted, ". The first line must name the columns; --text, --label, --split, --domain and --group choose")
+        find_columns(
+            f"{path}, line 1",
+            columns,
+            wanted,
+            ". The first line must name the columns; --text, --label, --split, --domain and --group choose; --unlabelled reads no labels",
+        )
     if best.separator != usual:
         note(f"{path}: fields are separated by {SEPARATORS[best.separator]}, not by {SEPARATORS[usual]}; read so")
     if not best.quotes:
@@ -95,7 +109,8 @@ def _dialect(path: pathlib.Path, file: TextFile, wanted: typing.Sequence[str]) -
 def _judge(file: TextFile, dialect: _Dialect, wanted: typing.Sequence[str]) -> tuple[int, int]:
     """(columns that aren't found, broken rows): the fewer, the better. Where no column is found, the most columns are best."""
     sample = file.sample[:_SAMPLE]
-    rows = list(itertools.islice(_rows(io.StringIO(sample, newline=""), dialect), _SAMPLE_ROWS))
+    read = _rows(io.StringIO(sample, newline=""), dialect)
+    rows = list(itertools.islice(((line, fields) for line, fields in read if fields), _SAMPLE_ROWS))
     if len(rows) < _SAMPLE_ROWS and not (file.is_whole and len(sample) == len(file.sample)):
         rows = rows[:-1] or rows  # the last one is cut
     columns = rows[0][1] if rows and isinstance(rows[0][1], list) else []
