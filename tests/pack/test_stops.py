@@ -9,7 +9,7 @@ import time
 
 import pytest
 from image_support import PROGRAM, counts, noise, save
-from palimpsest.pack.notes import counted, form
+from palimpsest.counted import counted, form
 from text_support import token_pack, word_tokenizer
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -244,8 +244,8 @@ def test_texts_that_are_encoded_stay_and_the_same_command_continues(tmp_path, sl
     call = Call(PROGRAM, *arguments, env=env)
     call.wait_for(begun.exists)
     code, lines = call.stop(signal.SIGTERM)
-    stays = f"the tokens of 3000 texts stay in {tmp_path / 'p.h5.partial'}; the same command continues there"
+    stays = f"the tokens of 3,000 texts stay in {tmp_path / 'p.h5.partial'}; the same command continues there"
     assert (code, lines) == (85, [f"palimpsest-pack: stopped by SIGTERM; {stays}"])
     done = subprocess.run([sys.executable, PROGRAM, *map(str, arguments)], capture_output=True, text=True, check=True)
-    assert "the tokens of 2048 texts are there from an earlier call" in done.stderr and (tmp_path / "p.h5").exists()
+    assert "the tokens of 2,048 texts are there from an earlier call" in done.stderr and (tmp_path / "p.h5").exists()
     assert not (tmp_path / "p.h5.partial").exists()

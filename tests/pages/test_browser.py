@@ -28,6 +28,8 @@ def test_it_shows_all_and_requests_nothing(pages, width, dark):
             for every_table in (False, True):
                 window.value(f"document.querySelectorAll('details').forEach(d => d.open = {str(every_table).lower()})")
                 assert window.value("document.documentElement.scrollWidth") <= width
+            wide = "[...document.querySelectorAll('%s')].every(e => e.scrollWidth <= e.clientWidth)"
+            assert window.value(wide % ".wide:has(.stacked)") and (width < 1000 or window.value(wide % "#runs .wide"))
             assert window.value("[...document.querySelectorAll('svg[role=img]')].every(s => s.getBoundingClientRect().height > 40"
                                 " && s.querySelector('title').textContent.length > 10)")  # fmt: skip
             assert window.value("document.querySelectorAll('svg[role=img]').length") == (14 if page.stem == "run" else 2)

@@ -40,7 +40,7 @@ def test_runs_are_pooled_over_seeds_and_paired(compared, report):
 
 def test_the_page_of_a_comparison(compared, report, tmp_path):
     shown = report(*compared, "--out", tmp_path / "page.html", "--figures", tmp_path / "figures")
-    assert shown == report(*compared)
+    assert shown == f"{tmp_path / 'page.html'}\n" + report(*compared)
     text = (tmp_path / "page.html").read_text()
     found = json.loads(report(*compared, "--json"))
     runs = [run for group in found["groups"] for run in group["runs"]]

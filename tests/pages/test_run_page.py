@@ -7,10 +7,17 @@ import json
 import os
 import re
 import shutil
+import subprocess
+from dataclasses import replace
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
+import palimpsest
+import pandas as pd
 import pytest
+from palimpsest.pages.reported import read_reported_run
+from palimpsest.pages.settings import sorted_settings
 from palimpsest.pages.write import write_file
 
 VOID = ("meta", "link")
@@ -63,6 +70,10 @@ def figure(text, name):
     return re.search(rf'<figure id="{name}".*?</figure>', text, re.DOTALL)[0]
 
 
+def command_of(text):
+    return html.unescape(re.search("<pre>(.*?)</pre>", text, re.DOTALL)[1])
+
+
 def titles(text, name):
     return [html.unescape(title) for title in re.findall(r"<title>(.*?)</title>", figure(text, name))[1:]]
 
@@ -85,7 +96,10 @@ def test_it_loads_nothing(golden, page):
 def test_title_and_finding(golden, page):
     edit_json(golden / "run.json", lambda run: run["config"].update(protocol="configs/protocols/some-stream.json"))
     text = page(golden)
-    assert "<h1>some-stream: Perturb-and-Merge, seed 1</h1>" in text and "<title>some-stream: Perturb-and-Merge, seed 1: Palimpsest</title>" in text
+    name = "golden: Perturb-and-Merge on some-stream, seed 1"
+    assert f"<h1>{name}</h1>" in text and f"<title>{name}: Palimpsest</title>" in text
+    edit_json(golden / "run.json", lambda run: run["config"].update(protocol="golden.json"))
+    assert "<h1>golden: Perturb-and-Merge, seed 1</h1>" in page(golden)
     right, samples = counts(golden)[-1]
     finding = re.search('class="finding">(.*?)</p>', text)[1]
     assert finding.startswith(f"After 2 tasks with 4 classes, {100 * right.sum() / samples.sum():.1f} % of the test samples are classified right")
@@ -117,6 +131,12 @@ def test_what_a_task_lost(make_long_run, page):
             assert f"{name}, task {task + 1}: {abs(value) < 0.05 and '0.0' or f'{value:.1f}'}" in found
 
 
+def test_a_sentence_takes_the_place_of_an_empty_chart(make_long_run, page):
+    text = page(make_long_run(1))
+    Nesting(text)
+    assert '<p class="note">No task&#39;s accuracy was changed by its own merge' in text and 'id="lost-accuracy"' not in text
+
+
 @pytest.mark.slow
 def test_forgetting_after_each_task(make_long_run, page):
     run = make_long_run(4)
@@ -146,9 +166,9 @@ def test_names_are_text_and_the_command_is_quoted(golden, page):
     edit_json(golden / "run.json", lambda run: run["config"].update(protocol="<script>alert('1')&.json", pack="data/it's \x07.h5") or run.update(world_size=2))
     text = page(golden)
     assert "<script" not in text and "\x07" not in text
-    assert "<h1>&lt;script&gt;alert(&#39;1&#39;)&amp;: Perturb-and-Merge, seed 1</h1>" in text
-    command = html.unescape(re.search("<pre>(.*?)</pre>", text, re.DOTALL)[1])
-    assert command.startswith("launch/mpirun.sh -n 2 palimpsest train \\\n  --") and r"--pack 'data/it'\''s �.h5'" in command
+    assert "<h1>golden: Perturb-and-Merge on &lt;script&gt;alert(&#39;1&#39;)&amp;, seed 1</h1>" in text
+    command = command_of(text)
+    assert command.startswith("launch/mpirun.sh -n 2 build/release/src/palimpsest train \\\n  --") and r"--pack 'data/it'\''s �.h5'" in command
 
 
 def test_settings_that_are_not_the_papers_are_marked(golden, page):
@@ -157,7 +177,31 @@ def test_settings_that_are_not_the_papers_are_marked(golden, page):
         recorded = json.loads(file["config"][()])
     remark = re.search(r"Not as in the paper \(≠\): (.*?)\.</p>", text)[1].split(", ")
     assert recorded["epochs"] != 10 and "epochs" in remark and "seed" not in remark
-    assert re.search(rf">epochs</td><td class=\"l\">{recorded['epochs']}</td><td class=\"l\">10</td><td class=\"l\">≠ 10<", text)
+    row = re.search("<tr><td[^>]*>epochs<.*?</tr>", text)[0]
+    assert re.findall('data-heading="([a-z ]+)">(.*?)<', row) == [
+        ("setting", "epochs"), ("this run", f"{recorded['epochs']} (≠ paper)"), ("default", "10"), ("paper", "10"),
+    ]  # fmt: skip
+
+
+def test_settings_of_images_are_left_out_of_runs_on_texts(golden):
+    run = read_reported_run(golden)
+    images = replace(run, tasks=(SimpleNamespace(modules=pd.DataFrame(index=["blocks.0.attn.key"])),))
+    of_texts, of_images = ({row.name for row in sorted_settings(one).unchanged} for one in (run, images))
+    assert of_images - of_texts == {"image-transform", "augmentation"} and of_texts < of_images
+
+
+def test_every_classifier_is_in_the_finding_and_the_command_runs(toy, report, tmp_path):
+    toy.run("--classifier", "local,ridge", "--tasks", 2, out="pages-two-classifiers")
+    folder = toy.path("runs", "pages-two-classifiers")
+    report(folder, "--out", tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    last = [f"{100 * value:.1f} %" for value in palimpsest.open(folder).metrics.loc["last"]]
+    assert f"{last[0]} of the test samples are classified right by local heads and {last[1]} by ridge; by local heads, earlier tasks" in text
+    command = command_of(text)
+    assert command.endswith(f"--out {folder}-again")
+    here = command.replace("build/release/src/palimpsest", os.environ["PALIMPSEST"])
+    done = subprocess.run(["bash", "-c", f"{here} --dry-run"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_loss_is_that_of_the_log_and_damaged_lines_are_counted(golden, page):
@@ -169,7 +213,7 @@ def test_the_loss_is_that_of_the_log_and_damaged_lines_are_counted(golden, page)
     ]
     (golden / "metrics.jsonl").write_text("\n".join(lines) + "\n")
     text = page(golden)
-    assert titles(text, "loss") == ["loss, step 0.5: 2.5", "loss, step 1.5: 1"]
+    assert titles(text, "loss") == ["loss, step 1: 2.5", "loss, step 2: 1"]
     assert "1 line of metrics.jsonl can&#39;t be read: what it said is missing" in text
     os.remove(golden / "metrics.jsonl")
     assert "metrics.jsonl has no steps" in page(golden)

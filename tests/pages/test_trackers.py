@@ -66,6 +66,14 @@ def test_what_wandb_is_sent(reference_run, report, monkeypatch):
     assert options["name"] == "reference" and options["config"]["merge"].startswith("closed-form")
 
 
+@pytest.mark.parametrize(("damaged", "said"), [(1, "1 line of metrics.jsonl can't be read and was"), (2, "2 lines of metrics.jsonl can't be read and were")])
+def test_damaged_lines_of_the_log_are_counted(golden, report, monkeypatch, damaged, said):
+    run = types.SimpleNamespace(define_metric=lambda *names, **more: None, log=lambda values: None, finish=lambda: None)
+    monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(init=lambda **more: run))
+    (golden / "metrics.jsonl").write_text("no JSON\n" * damaged)
+    assert f"{said} left out" in report(golden, "--wandb")
+
+
 def sent_points(run):
     return [point for part in read_points(f"{run}/metrics.jsonl", False, lambda: True, SoFar()) for point in part]
 

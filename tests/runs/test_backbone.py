@@ -140,4 +140,5 @@ except palimpsest.InputError as error:
     golden = pathlib.Path(__file__).resolve().parents[2] / "checkpoints_schema" / "golden" / "2.0.0"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=golden, env=environment)
-    assert "torch is missing: pip install 'palimpsest[models]'" in done.stdout, done.stdout + done.stderr
+    remedy = "in the source tree run launch/setup.sh without --minimal, or pip install './tools/python[models]'"
+    assert f"torch is missing in this Python ({sys.executable}): {remedy}" in done.stdout, done.stdout + done.stderr

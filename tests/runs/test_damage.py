@@ -189,6 +189,9 @@ def test_damaged_lines_of_the_log_are_listed(golden):
     with pytest.warns(UserWarning, match=r"metrics\.jsonl: left out, since they are no JSON objects: lines 2, 3$"):
         frame = palimpsest.open(golden).log
     assert len(frame) == len(lines)
+    path.write_text("".join([lines[0], "{broken\n", *lines[1:]]))
+    with pytest.warns(UserWarning, match=r"no JSON objects: line 2$"):
+        assert len(palimpsest.open(golden).log) == len(lines)
     path.unlink()
     assert palimpsest.open(golden).log.empty
 
@@ -204,7 +207,7 @@ def test_times_that_are_none_are_empty_and_an_empty_log_has_its_columns(golden):
 def test_a_manifest_of_very_many_tasks_has_a_short_message(golden):
     manifest = json.loads((golden / "manifest.json").read_text())
     (golden / "manifest.json").write_text(json.dumps(manifest | {"tasks_done": 10_000_000}))
-    with pytest.raises(palimpsest.InputError, match="10000000 tasks done") as caught:
+    with pytest.raises(palimpsest.InputError, match="10,000,000 tasks done") as caught:
         palimpsest.open(golden)
     assert len(str(caught.value)) < 2000
 

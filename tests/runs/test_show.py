@@ -1,6 +1,8 @@
 """How a run looks at a prompt and in a notebook."""
 
 import html.parser
+import json
+import os
 import re
 
 import palimpsest
@@ -43,6 +45,39 @@ def test_text_and_table_have_the_same_numbers(reference_run):
         assert row in [line.split() for line in repr(run).splitlines()]
     for name, value in zip(rows[0][1:], rows[1][1:], strict=True):
         assert f"{name} {value}" in repr(run)
+
+
+def test_no_line_of_settings_is_long_and_none_breaks_a_setting(reference_run):
+    run = palimpsest.open(reference_run)
+    lines = [line for line in repr(run).splitlines()[1:] if "%" not in line][: -len(run.tasks)]
+    assert len(lines) > 1 and max(map(len, lines)) <= 100
+    assert [part for line in lines for part in line.strip().removesuffix(";").split("; ")] == [
+        *(f"{name} {run.config[name]}" for name in ("scenario", "adapter", "perturbation", "merge", "curvature", "seed")),
+        "classifier local",
+    ]
+
+
+def test_before_the_first_task_all_classifiers_are_shown(golden):
+    started = json.loads((golden / "run.json").read_text())
+    started["config"]["classifier"] = "local:refit=0,align=none,ridge:projection=8"
+    (golden / "run.json").write_text(json.dumps(started))
+    os.remove(golden / "manifest.json")
+    run = palimpsest.open(golden)
+    assert run.classifiers == ("local:refit=0,align=none", "ridge:projection=8")
+    assert repr(run).endswith("classifier local:refit=0,align=none, ridge:projection=8")
+
+
+def test_parts_are_short_and_say_their_shapes(golden, tmp_path, make_long_run):
+    run = palimpsest.open(golden)
+    task = run.tasks[0]
+    lora, head = next(iter(task.lora.values())), task.head
+    assert repr(lora) == f"<Lora of rank {lora.rank}: A {list(lora.A.shape)}, B {list(lora.B.shape)}, scale 1>"
+    assert repr(head) == f"<Head linear: weight {list(head.weight.shape)}, bias [2], scale 1, of {', '.join(task.classes)}>"
+    assert repr(run.evaluations) == "{'%s': <Evaluations by %s after 2 tasks>}" % (run.classifiers * 2)
+    assert repr(run.evaluations[run.classifiers[0]].after_merge[0]).startswith("<Row of 1 task: correct, ")
+    make_long_run(tmp_path / "one", 1)
+    one = palimpsest.open(tmp_path / "one")
+    assert repr(one.tasks) == "<1 task>" and repr(one.state).startswith("<State after 1 task: ") and repr(run.tasks) == "<2 tasks>"
 
 
 def test_names_are_escaped(golden):

@@ -7,11 +7,11 @@ import typing
 
 import numpy as np
 
+from ..counted import counted
 from . import InputError, UsageError, backbone, debian, fonts, glyphs, protocol, wordnet
 from .arguments import count, natural, output_file, path, several, sizes, title
 from .images import command
 from .names import note_odd_names
-from .notes import counted
 from .pack_file import TEST, TRAIN, PackIndex, read_pack, read_sample
 from .texts import command as texts
 from .texts.command import add_tokenizer_options

@@ -10,8 +10,9 @@ import pathlib
 import subprocess
 import typing
 
+from ..counted import counted, form
 from . import InputError
-from .notes import counted, form, note
+from .notes import note
 from .pack_file import TEST, TRAIN, PackIndex
 from .pack_hash import sha256
 from .texts.make import Request, pack_in_order

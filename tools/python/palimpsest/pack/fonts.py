@@ -12,9 +12,9 @@ import typing
 import numpy as np
 from PIL import ImageFont
 
+from ..counted import counted, form
 from . import InputError
 from .arrays import Ints
-from .notes import counted, form
 
 # Debian's packages of the stream: small ones of Latin text, handwriting and display faces, with all characters of it.
 PACKAGES = (  # noqa: SIM905

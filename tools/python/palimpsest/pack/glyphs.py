@@ -13,10 +13,11 @@ import numpy as np
 import PIL
 from PIL import features
 
+from ..counted import counted, form
 from . import InputError, fonts
 from .arrays import Ints
 from .fonts import Face
-from .notes import counted, form, note
+from .notes import note
 from .pack_file import TEST, TRAIN, PackIndex, offsets_of, write_samples
 from .pack_hash import crc32c, sha256
 

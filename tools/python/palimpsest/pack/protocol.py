@@ -12,10 +12,11 @@ import typing
 
 import numpy as np
 
+from ..counted import counted, form
 from ..files import atomic
 from . import FORMAT_VERSION, InputError, UsageError
 from .names import note_odd_names, with_bytes
-from .notes import counted, form, note
+from .notes import note
 from .pack_file import TEST, TRAIN, PackIndex
 
 MOST_NAMED = 10  # classes that a file of the order lacks

@@ -8,8 +8,9 @@ import hashlib
 import pathlib
 import re
 
+from ..counted import counted, form
 from . import InputError
-from .notes import counted, form, note
+from .notes import note
 from .pack_file import TEST, TRAIN, PackIndex
 from .pack_hash import sha256
 from .texts.make import Request, pack_in_order

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from ..counted import counted
 from ..errors import InputError
 from ..runs import Run
 from .comparison import NamedTwice, compare_runs
@@ -13,7 +14,6 @@ from .comparison_tables import comparison_csv, comparison_json, comparison_text
 from .program import NAME
 from .reported import opened_run, read_reported_run
 from .run_page import Extras, accuracy_csv, run_page
-from .text import counted
 from .trackers import TrackerError, send_log
 from .watch import has_ended, watch
 from .write import NoPlace, check_places, write_figures, write_file
@@ -118,7 +118,8 @@ def _track(arguments: argparse.Namespace) -> None:
     if arguments.watch:
         _say_watched(arguments.runs[0], "its log is sent")
     sent = send_log(run, name, arguments.watch)
-    left_out = f"; {counted(sent.damaged, 'line')} of metrics.jsonl can't be read and was left out" if sent.damaged else ""
+    was = "was" if sent.damaged == 1 else "were"
+    left_out = f"; {counted(sent.damaged, 'line')} of metrics.jsonl can't be read and {was} left out" if sent.damaged else ""
     print(f"{counted(sent.points, 'point')} of the log sent to {name}{left_out}")
 
 
@@ -128,6 +129,7 @@ def _compare(arguments: argparse.Namespace) -> None:
         page = comparison_page(comparison, arguments.reference)
         write_file(arguments.out, page.html)
         write_figures(arguments.figures, page.figures)
+        print(arguments.out, file=sys.stderr if arguments.json or arguments.csv else sys.stdout)
     show = comparison_json if arguments.json else comparison_csv if arguments.csv else comparison_text
     sys.stdout.write(show(comparison))
     sys.stdout.flush()

@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 from ..runs.stream_metrics import overall
 from .measures import MEASURES, measure_values
+from .names import method_name, stream_name
 from .published import published_line, published_number
 from .reported import ReportedRun, has_domains, read_finished, read_origin
 from .settings import defaults
-from .text import Number, setting_text
+from .text import Number, percent, setting_text, signed_percent
+
+TESTED_ON = ("pack", "scenario")  # conditions without which accuracies of the same classes can't be compared
 
 
 class NamedTwice(Exception):
@@ -30,17 +33,23 @@ class ComparedRun:
     """class_order: SHA-256 of the tasks' classes in order. values: by key of MEASURES. accuracies: on all tasks so far, after each task."""
 
     folder: str
+    name: str
     seed: int
     class_order: str
+    classes: frozenset[str]
     values: dict[str, float]
     accuracies: list[float]
 
 
 @dataclass
 class Group:
+    """name: a letter. conditions: what its runs have in common, by name. label: its name, and what its runs are called."""
+
     name: str
+    conditions: dict[str, str]
     published: str
     first: ReportedRun
+    label: str = ""
     description: str = ""  # what isn't the same in all groups
     runs: list[ComparedRun] = field(default_factory=list)
     spreads: dict[str, Spread] = field(default_factory=dict)
@@ -63,20 +72,21 @@ class Comparison(NamedTuple):
 def compare_runs(folders: Sequence[str]) -> Comparison:
     """Raises InputError (no finished task, or a damaged record) and NamedTwice."""
     groups: list[Group] = []
-    conditions: list[dict[str, str]] = []  # of the groups
     for folder in folders:
         records = read_finished(folder)
-        own = _conditions(records)
-        if own not in conditions:
-            conditions.append(own)
-            groups.append(Group(_letters(len(groups)), published_line(published_number(records)), records))
-        group = groups[conditions.index(own)]
+        conditions = _conditions(records)
+        group = next((group for group in groups if group.conditions == conditions), None)
+        if group is None:
+            group = Group(_letters(len(groups)), conditions, published_line(published_number(records)), records)
+            groups.append(group)
         run = _compared(folder, records)
         _check_double(group, run)
         group.runs.append(run)
     differences = []
+    labels = _labels(groups)
     for g, group in enumerate(groups):
-        group.description = _description(conditions, g)
+        group.label = f"{group.name}: {labels[g]}"
+        group.description = _description(groups, group)
         group.spreads = _spreads(len(group.runs), lambda i, key, group=group: group.runs[i].values.get(key))  # type: ignore[misc]
         differences += [found for earlier in range(g) if (found := _paired(groups, earlier, g))]
     return Comparison(groups, differences)
@@ -86,13 +96,18 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
 
 
+def spread_text(found: Spread, signed: bool = False) -> str:
+    mean = signed_percent(found.mean) if signed else percent(found.mean)
+    return mean if found.deviation is None else f"{mean} ± {percent(found.deviation)}"
+
+
 def _conditions(run: ReportedRun) -> dict[str, str]:
     """What runs of a group have in common, by name."""
     # A setting that the record lacks came later, and was what it is by default.
     conditions = defaults()["recorded"] | {name: setting_text(value) for name, value in run.recorded.items()}
     del conditions["seed"]
     origin = read_origin(run, -1)
-    conditions["tasks"] = f"{len(run.tasks)} of {'+'.join(str(len(task.classes)) for task in run.tasks)} classes"
+    conditions["classes by task"] = "+".join(str(len(task.classes)) for task in run.tasks)
     conditions["backbone"] = f"{origin.backbone_name} {origin.backbone_sha256[:12]}"
     conditions["pack"] = origin.pack_content_sha256[:12]
     return dict(sorted(conditions.items()))
@@ -106,8 +121,10 @@ def _compared(folder: str, run: ReportedRun) -> ComparedRun:
         order += "".join(f"{name}\n" for name in names) + "\n"
     return ComparedRun(
         folder=folder,
+        name=run.name,
         seed=run.tasks[-1].seed,
         class_order=hashlib.sha256(order.encode()).hexdigest(),
+        classes=frozenset(run.classes),
         values=measure_values(run.evaluations),
         accuracies=[overall(row) for row in run.evaluations.after_merge],
     )
@@ -130,6 +147,8 @@ def _spreads(count: int, value_at: Callable[[int, str], Number]) -> dict[str, Sp
 
 
 def _paired(groups: Sequence[Group], first: int, second: int) -> Difference | None:
+    if any(groups[first].conditions[name] != groups[second].conditions[name] for name in TESTED_ON):
+        return None
     pairs = [(one, other) for one in groups[first].runs for other in groups[second].runs if (one.seed, one.class_order) == (other.seed, other.class_order)]
 
     def difference(i: int, key: str) -> Number:
@@ -139,9 +158,18 @@ def _paired(groups: Sequence[Group], first: int, second: int) -> Difference | No
     return Difference(first, second, len(pairs), _spreads(len(pairs), difference)) if pairs else None
 
 
-def _description(conditions: Sequence[dict[str, str]], group: int) -> str:
+def _labels(groups: Sequence[Group]) -> list[str]:
+    """Their methods or streams where these distinguish all groups, else their runs."""
+    for name in (method_name, stream_name):
+        names = [name(group.first) for group in groups]
+        if len(set(names)) == len(names):
+            return names
+    return [group.runs[0].name + (f" and {len(group.runs) - 1} more" if len(group.runs) > 1 else "") for group in groups]
+
+
+def _description(groups: Sequence[Group], group: Group) -> str:
     """ "merge average, perturbation none": what is not the same in all groups."""
-    differing = [f"{name} {value or '-'}" for name, value in conditions[group].items() if any(other.get(name) != value for other in conditions)]
+    differing = [f"{name} {value or '-'}" for name, value in group.conditions.items() if any(other.conditions.get(name) != value for other in groups)]
     return ", ".join(differing)
 
 

@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .comparison import Comparison, Difference, Group, Spread
-from .measures import MEASURES
-from .text import Table, fixed, percent, signed_percent, text_table, wrap
+from .comparability import finding
+from .comparison import ComparedRun, Comparison, Difference, Group, Spread, spread_text
+from .measures import HEADLINES, MEASURES, Measure
+from .text import Table, fixed, percent, text_table, wrap
 
 LINE_WIDTH = 100
 GROUPS_ABREAST, PAIRS_ABREAST = 4, 3
@@ -17,7 +18,7 @@ GROUPS_ABREAST, PAIRS_ABREAST = 4, 3
 def groups_table(comparison: Comparison) -> Table:
     rows = [
         [
-            group.name,
+            group.label,
             str(len(group.runs)),
             ", ".join(str(run.seed) for run in group.runs),
             str(len({run.class_order for run in group.runs})),
@@ -28,8 +29,8 @@ def groups_table(comparison: Comparison) -> Table:
     return Table(["group", "runs", "seeds", "class orders", "differs in"], rows, "lrlrl")
 
 
-def measures_table(groups: Sequence[Group]) -> Table:
-    return _spreads_table("in %", {group.name: group.spreads for group in groups}, signed=False)
+def measures_table(groups: Sequence[Group], is_labelled: bool = False) -> Table:
+    return _spreads_table("in %", {group.label if is_labelled else group.name: group.spreads for group in groups}, signed=False)
 
 
 def differences_table(comparison: Comparison, differences: Sequence[Difference]) -> Table:
@@ -39,13 +40,20 @@ def differences_table(comparison: Comparison, differences: Sequence[Difference])
 
 
 def runs_table(comparison: Comparison) -> Table:
-    heading = ["group", "run", "seed", "class order", *(measure.name for measure in MEASURES)]
-    rows = []
-    for group in comparison.groups:
-        for run in group.runs:
-            values = [percent(run.values[measure.key]) if measure.key in run.values else "" for measure in MEASURES]
-            rows.append([group.name, run.folder, str(run.seed), run.class_order[:12], *values])
-    return Table(heading, rows, "llrl" + "r" * len(MEASURES))
+    """With the headline numbers; further_table() has the others."""
+    shown = [measure for measure in MEASURES if measure.key in HEADLINES]
+    rows = [[group.name, run.folder, str(run.seed), run.class_order[:12], *_values(run, shown)] for group in comparison.groups for run in group.runs]
+    return Table(["group", "run", "seed", "class order", *(measure.name for measure in shown)], rows, "llrl" + "r" * len(shown))
+
+
+def further_table(comparison: Comparison) -> Table:
+    shown = [measure for measure in MEASURES if measure.key not in HEADLINES]
+    rows = [[run.folder, *_values(run, shown)] for group in comparison.groups for run in group.runs]
+    return Table(["run", *(measure.name for measure in shown)], rows, "l" + "r" * len(shown))
+
+
+def _values(run: ComparedRun, measures: Sequence[Measure]) -> list[str]:
+    return [percent(run.values[measure.key]) if measure.key in run.values else "" for measure in measures]
 
 
 def comparison_text(comparison: Comparison) -> str:
@@ -55,6 +63,7 @@ def comparison_text(comparison: Comparison) -> str:
         lines = [", ".join(run.folder for run in group.runs), group.description, f"published: {group.published}"]
         for i, line in enumerate(filter(None, lines)):
             text += (title if i == 0 else " " * len(title)) + wrap(line, LINE_WIDTH, len(title)) + "\n"
+    text += f"\n{wrap(finding(comparison.groups), LINE_WIDTH, 0)}\n"
     text += "\nmean, ± sample deviation over the runs of a group\n"
     for first in range(0, len(comparison.groups), GROUPS_ABREAST):
         text += "\n" + text_table(measures_table(comparison.groups[first : first + GROUPS_ABREAST]))
@@ -101,11 +110,6 @@ def comparison_csv(comparison: Comparison) -> str:
             values = [fixed(run.values[measure.key], 6) if measure.key in run.values else "" for measure in MEASURES]
             writer.writerow([group.name, run.folder, run.seed, run.class_order, *values])
     return file.getvalue()
-
-
-def spread_text(found: Spread, signed: bool = False) -> str:
-    mean = signed_percent(found.mean) if signed else percent(found.mean)
-    return mean if found.deviation is None else f"{mean} ± {percent(found.deviation)}"
 
 
 def _spreads_table(corner: str, columns: Mapping[str, Mapping[str, Spread]], signed: bool) -> Table:

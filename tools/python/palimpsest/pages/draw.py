@@ -8,25 +8,26 @@ from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import Formatter, FuncFormatter, MaxNLocator
 
-from .palette import LIGHT, MOST_NEGATIVE, SERIES, cell_opacity, text_role
-from .text import Number, Table, short_number
+from .palette import LIGHT, SERIES
+from .text import Number, Table, short_number, with_power
 
 WIDTH, HEIGHT = 4.0, 2.45  # inches, of 72 units of an SVG
 WIDE = 8.2
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2.2)), (0, (1.5, 1.8)), (0, (6, 2, 1.5, 2)))
 POINT_MARKER = "D"  # of a line of one point
 MOST_MARKED = 40  # a line of more points has no marks
-MOST_WRITTEN = 20  # a heat map of more columns has no numbers in its cells
 
 STEPS = (1, 2, 2.5, 5, 10)
+SHARES, DIFFERENCES = (0.0, 1.0), (-1.0, 1.0)  # what accuracies can be, and differences between them
+LEAST_SPAN = 0.01  # of an axis of shares, whose labels have one decimal of a percent
+BAR_HEIGHT, LINE_HEIGHT = 0.2, 0.17  # inches, of a lying bar and of a line of a legend
 
 STYLE: dict[Any, Any] = {
     "font.size": 8,
@@ -134,6 +135,7 @@ class Scale:
     most: Number = None
     logarithmic: bool = False
     whole_x: bool = True
+    within: tuple[float, float] | None = None  # the limits of what values can be, of shares
     borders: Sequence[float] = field(default=())
 
 
@@ -169,14 +171,14 @@ def bar_chart(scale: Scale, categories: Sequence[str], bars: Sequence[Bars]) -> 
                 if value is None or not math.isfinite(value):
                     continue
                 left = i + width * (k - len(bars) / 2)
-                boxes.append(_box(left, 0, width * 0.92, value))
+                boxes.append(box(left, 0, width * 0.92, value))
                 own_titles.append(f"{series.name}, {scale.x} {categories[i]}: {scale.text(value)}")
             _add_boxes(axes, boxes, f"bars{k}", LIGHT[SERIES[k]])
             titles[f"bars{k}"] = own_titles
         axes.autoscale_view()
         _set_limits(axes, scale)
         axes.axhline(0, color=LIGHT["quiet"], linewidth=0.6)
-        _label_categories(axes, categories)
+        label_categories(axes, categories)
         axes.set_xlim(-0.6, len(categories) - 0.4)
         axes.set_xlabel(scale.x)
         _label_values(axes, scale)
@@ -187,7 +189,8 @@ def bar_chart(scale: Scale, categories: Sequence[str], bars: Sequence[Bars]) -> 
 def share_bars(scale: Scale, categories: Sequence[str], parts: Sequence[Bars]) -> Drawing:
     """A bar for each category, lying, made of its parts one after the other."""
     with matplotlib.rc_context(STYLE | {"axes.grid.axis": "x"}):
-        canvas = Canvas(figsize=(WIDTH, min(max(0.85 + 0.2 * len(categories), 1.3), 5.2)))
+        rows = math.ceil(len(parts) / _legend_columns([part.name for part in parts]))
+        canvas = Canvas(figsize=(WIDTH, min(max(0.85 + BAR_HEIGHT * len(categories), 1.3), 5.2) + LINE_HEIGHT * (rows - 1)))
         axes = canvas.subplots()
         titles = {}
         starts = [0.0] * len(categories)
@@ -196,7 +199,7 @@ def share_bars(scale: Scale, categories: Sequence[str], parts: Sequence[Bars]) -
             for i, value in enumerate(part.values):
                 if value is None or value <= 0:
                     continue
-                boxes.append(_box(starts[i], i - 0.38, value, 0.76))
+                boxes.append(box(starts[i], i - 0.38, value, 0.76))
                 own_titles.append(f"{scale.x} {categories[i]}, {part.name}: {scale.text(value)}")
                 starts[i] += value
             _add_boxes(axes, boxes, f"parts{k}", LIGHT[SERIES[k]])
@@ -205,71 +208,11 @@ def share_bars(scale: Scale, categories: Sequence[str], parts: Sequence[Bars]) -
         axes.set_ylim(len(categories) - 0.5, -0.5)
         step = max(1, math.ceil(len(categories) / 25))
         axes.set_yticks(range(0, len(categories), step), categories[::step])
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(scale, value)))
+        axes.xaxis.set_major_formatter(_Ticks(scale.text))
         axes.set_title(scale.x, loc="left", fontsize=8, color=LIGHT["quiet"])
         axes.set_xlabel(scale.y)
         _add_legend(canvas, [Patch(color=LIGHT[SERIES[k]], label=part.name) for k, part in enumerate(parts)])
         return Drawing(canvas, titles)
-
-
-@dataclass(frozen=True)
-class HeatMap:
-    """cells: [rows][columns], None where there is nothing. least, most: of the colours; negative values have the second colour."""
-
-    row_label: str
-    column_label: str
-    rows: Sequence[str]
-    columns: Sequence[str]
-    cells: Sequence[Sequence[Number]]
-    least: float
-    most: float
-    text: Callable[[float], str]
-    unit: str
-    row_names: Sequence[str] = ()  # in titles, where they are longer than `rows`
-
-
-def heat_map(heat: HeatMap) -> Drawing:
-    """With a bar of its colours beside it."""
-    columns, rows = len(heat.columns), len(heat.rows)
-    written = columns <= MOST_WRITTEN
-    wide = is_wide(heat)
-    with matplotlib.rc_context(STYLE | {"axes.grid": False, "axes.spines.bottom": False}):
-        height = min(0.75 + rows * (0.2 if columns <= 24 else 0.13), 6.0) if rows > 1 else 1.1
-        canvas = Canvas(figsize=(WIDE if wide else WIDTH, height if wide or rows != columns or rows < 20 else WIDTH * 0.9))
-        axes = canvas.subplots()
-        boxes, colours, titles = [], [], []
-        for i, row in enumerate(heat.cells):
-            for j, value in enumerate(row):
-                if value is None:
-                    if written:
-                        axes.text(j, i, "–", ha="center", va="center", fontsize=7, color=LIGHT["quiet"]).set_in_layout(False)
-                    continue
-                role, opacity = _cell(heat, value)
-                boxes.append(_box(j - 0.48, i - 0.46, 0.96, 0.92))
-                colours.append((role, opacity))
-                name = heat.row_names[i] if heat.row_names else heat.rows[i]
-                titles.append(f"{heat.row_label} {name}, {heat.column_label} {heat.columns[j]}: {heat.text(value)}{heat.unit}".strip())
-                if written:
-                    colour = LIGHT[text_role(opacity if role == "heat" else 0)]
-                    axes.text(j, i, heat.text(value), ha="center", va="center", fontsize=7 if columns <= 12 else 6, color=colour).set_in_layout(False)
-        collection = PolyCollection([], edgecolors="none", gid="cells", clip_on=False)
-        collection.set_in_layout(False)
-        axes.add_collection(collection, autolim=False)
-        axes.set_xlim(-0.5, columns - 0.5)
-        axes.set_ylim(rows - 0.5, -0.5)
-        axes.xaxis.tick_top()
-        axes.xaxis.set_label_position("top")
-        _label_categories(axes, heat.columns, at_most=25 if wide else 13)
-        step = max(1, math.ceil(rows / 26))
-        axes.set_yticks(range(0, rows, step), heat.rows[::step])
-        axes.set_xlabel(heat.column_label, loc="left")
-        axes.set_ylabel(heat.row_label, rotation=90)
-        _add_colour_bar(canvas, axes, heat)
-        return Drawing(canvas, {}, Cells(axes, collection, boxes, colours, titles))
-
-
-def is_wide(heat: HeatMap) -> bool:
-    return 10 < len(heat.columns) <= MOST_WRITTEN
 
 
 @dataclass(frozen=True)
@@ -281,6 +224,7 @@ class Points:
 
 
 def scatter(x: str, y: str, groups: Sequence[Points], text: Callable[[float], str]) -> Drawing:
+    """Of shares: differences along x, accuracies along y."""
     markers = "osD^"
     with matplotlib.rc_context(STYLE | {"axes.grid.axis": "both"}):
         canvas = Canvas(figsize=(WIDTH, HEIGHT + 0.4))
@@ -291,11 +235,13 @@ def scatter(x: str, y: str, groups: Sequence[Points], text: Callable[[float], st
             axes.scatter(group.xs, group.ys, s=26, marker=marker, color=colour, linewidths=0, gid=f"points{k}", label=group.name, clip_on=False)
             titles[f"points{k}"] = list(group.titles)
         axes.margins(0.12)
+        axes.set_xlim(_share_limits(DIFFERENCES, *axes.get_xlim()))
+        axes.set_ylim(_share_limits(SHARES, *axes.get_ylim()))
         axes.set_xlabel(x)
         axes.set_ylabel(y)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(6, steps=STEPS))
-            axis.set_major_formatter(FuncFormatter(lambda value, _: text(value).removesuffix(".0")))
+            axis.set_major_formatter(_Ticks(text))
         canvas.legend(loc="outside lower left", ncols=_legend_columns([group.name for group in groups]), handletextpad=0.2)
         return Drawing(canvas, titles)
 
@@ -308,7 +254,7 @@ def _draw_line(axes: Axes, scale: Scale, line: Line, gid: str, titles: dict[str,
         least, most = ([line.band[i][end] for i in known] for end in (0, 1))
         axes.fill_between(xs, least, most, color=colour, alpha=0.16, linewidth=0)
     if len(line.xs) > 1:
-        axes.plot(xs, ys, color=colour, linestyle=DASHES[line.style % 4], linewidth=1.4)
+        axes.plot(xs, ys, color=colour, linestyle=DASHES[line.style % 4], linewidth=1.4, clip_on=False)
     if 0 < len(known) <= MOST_MARKED:
         size, marker = (11, "o") if len(line.xs) > 1 else (34, POINT_MARKER)
         axes.scatter(xs, ys, s=size, marker=marker, color=colour, linewidths=0, gid=gid, zorder=3, clip_on=False)
@@ -326,7 +272,7 @@ def _role(line: Line) -> str:
     return line.role or SERIES[line.style % 4]
 
 
-def _box(left: float, bottom: float, width: float, height: float) -> list[tuple[float, float]]:
+def box(left: float, bottom: float, width: float, height: float) -> list[tuple[float, float]]:
     return [(left, bottom), (left, bottom + height), (left + width, bottom + height), (left + width, bottom)]
 
 
@@ -334,53 +280,45 @@ def _add_boxes(axes: Axes, boxes: list[list[tuple[float, float]]], gid: str, col
     axes.add_collection(PolyCollection(boxes, facecolors=colour, edgecolors="none", gid=gid, clip_on=False))
 
 
-def _cell(heat: HeatMap, value: float) -> tuple[str, float]:
-    if value < 0 <= -heat.least:
-        return "second", MOST_NEGATIVE * cell_opacity(value / heat.least)
-    least = max(heat.least, 0.0)
-    return "heat", cell_opacity((value - least) / max(heat.most - least, 1e-12))
-
-
-def _add_colour_bar(canvas: Canvas, axes: Axes, heat: HeatMap) -> None:
-    bar = canvas.colorbar(ScalarMappable(), ax=axes, fraction=0.03 if not is_wide(heat) else 0.015, pad=0.02, aspect=18)
-    own = bar.ax
-    own.clear()
-    steps = 32
-    edges = [heat.least + (heat.most - heat.least) * i / steps for i in range(steps + 1)]
-    colours = [to_rgba(LIGHT[role], opacity) for role, opacity in (_cell(heat, (low + high) / 2) for low, high in zip(edges, edges[1:], strict=False))]
-    boxes = [_box(0, low, 1, high - low) for low, high in zip(edges, edges[1:], strict=False)]
-    own.add_collection(PolyCollection(boxes, facecolors=colours, edgecolors="none", clip_on=False))
-    own.set_xlim(0, 1)
-    own.set_ylim(heat.least, max(heat.most, heat.least + 1e-12))
-    own.set_xticks([])
-    own.tick_params(length=0, labelsize=7, labelcolor=LIGHT["quiet"])
-    own.yaxis.tick_right()
-    own.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
-    own.yaxis.set_major_formatter(FuncFormatter(lambda value, _: heat.text(value).removesuffix(".0") + heat.unit))
-    for spine in own.spines.values():
-        spine.set_visible(False)
-
-
 def _set_limits(axes: Axes, scale: Scale) -> None:
     if scale.logarithmic:
         axes.set_yscale("log")
     low, high = axes.get_ylim()
-    axes.set_ylim(low if scale.least is None else min(low, scale.least) if low < 0 else scale.least, high if scale.most is None else max(high, scale.most))
+    low = low if scale.least is None else min(low, scale.least) if low < 0 else scale.least
+    high = high if scale.most is None else max(high, scale.most)
+    axes.set_ylim(_share_limits(scale.within, low, high) if scale.within else (low, high))
+
+
+def _share_limits(within: tuple[float, float], low: float, high: float) -> tuple[float, float]:
+    """Of an axis: no further than values can be, and no closer together than its labels can show."""
+    low, high = max(low, within[0]), min(high, within[1])
+    high = min(max(high, low + LEAST_SPAN), within[1])
+    return max(min(low, high - LEAST_SPAN), within[0]), high
 
 
 def _label_values(axes: Axes, scale: Scale) -> None:
     if not scale.logarithmic:
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(scale, value)))
+    axes.yaxis.set_major_formatter(_Ticks(scale.text))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
     axes.set_title(scale.y, loc="left", fontsize=8, color=LIGHT["quiet"])
 
 
-def _tick(scale: Scale, value: float) -> str:
-    return scale.text(value).removesuffix(".0")
+class _Ticks(Formatter):
+    """Labels of an axis, all in one notation."""
+
+    def __init__(self, text: Callable[[float], str]) -> None:
+        self._text = text
+
+    def __call__(self, value: float, position: int | None = None) -> str:
+        return self._text(value).removesuffix(".0")
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        texts = [self(value) for value in values]
+        return [with_power(value) for value in values] if any("e" in text for text in texts) else texts
 
 
-def _label_categories(axes: Axes, categories: Sequence[str], at_most: int = 20) -> None:
+def label_categories(axes: Axes, categories: Sequence[str], at_most: int = 20) -> None:
     step = max(1, math.ceil(len(categories) / at_most))
     axes.set_xticks(range(0, len(categories), step), categories[::step])
 

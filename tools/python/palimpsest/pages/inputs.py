@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..counted import counted
 from ..errors import InputError
-from .draw import Figure, Line, Scale, line_chart
+from .draw import SHARES, Figure, Line, Scale, line_chart
 from .reported import ReportedRun
 from .result_figures import confusion_figure, share
 from .text import Table, fixed, percent
@@ -45,7 +46,7 @@ def read_confusion(run: ReportedRun, path: str, name: str) -> Figure:
         raise InputError(f"{path}: expected a table of predictions, but it cannot be read ({error}); {MADE_BY}") from None
     if not counts.any():
         raise InputError(f"{path}: expected samples of classes that the run has learned, found none; {MADE_BY}")
-    left_out = f" ({unknown} samples of other classes left out)" if unknown else ""
+    left_out = f" ({counted(unknown, 'sample')} of other classes left out)" if unknown else ""
     return confusion_figure(name, counts, os.path.basename(path) + left_out)
 
 
@@ -73,7 +74,7 @@ def read_sweep(run: ReportedRun, path: str, name: str) -> Figure:
     marked = {"the run's own α": own, "best α": best}
     by_alpha = {alpha: every for alpha, every, _ in points}
     lines += [Line(what, [alpha], [by_alpha[alpha]], 2 + i) for i, (what, alpha) in enumerate(marked.items()) if alpha in by_alpha]
-    drawing = line_chart(Scale("α", "%", share, whole_x=False), lines)
+    drawing = line_chart(Scale("α", "%", share, whole_x=False, within=SHARES), lines)
     rows = [[fixed(alpha, 4), percent(every), percent(new), ", ".join(what for what, at in marked.items() if at == alpha)] for alpha, every, new in points]
     table = Table(["α", "all tasks in %", "new task in %", ""], rows, "rrrl")
     caption = f"Accuracy against α of the merge of task {task + 1}, on {split} samples"

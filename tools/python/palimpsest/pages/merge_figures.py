@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..runs import Task
-from .draw import Bars, Figure, HeatMap, Line, Scale, bar_chart, heat_map, is_wide, line_chart
+from .draw import Bars, Figure, Line, Scale, bar_chart, line_chart
+from .heat_map import HeatMap, heat_map, is_wide
 from .reported import ReportedRun
 from .result_figures import task_numbers
 from .text import Number, Table, fixed, percent, scientific, short_number
 
 Numbers = NDArray[np.float64]
+LEAST_COSINE = 0.1  # at the end of the colours: vectors at a smaller one are nearly orthogonal
 
 
 def alphas(tasks: list[Task]) -> Figure | None:
@@ -47,11 +49,13 @@ def alphas(tasks: list[Task]) -> Figure | None:
     return Figure("alpha", caption, title, drawing, table)
 
 
-def error_budget(tasks: list[Task]) -> Figure | None:
-    """What the quadratic model said of each merge, and what the merge did. None where it wasn't measured."""
+def error_budget(tasks: list[Task]) -> Figure | str | None:
+    """What the quadratic model said of each merge, and what the merge did. A sentence where that was nothing; None where it wasn't measured."""
     found = [(task.metrics["rise_predicted"], task.metrics["rise_measured"]) for task in tasks]
     if all(measured is None for _, measured in found):
         return None
+    if not any(predicted or measured for predicted, measured in found):
+        return "Error budget: no merge raised its own task's loss."
     numbers = task_numbers(len(found))
     rows = []
     for number, (predicted, measured) in zip(numbers, found, strict=True):
@@ -60,8 +64,9 @@ def error_budget(tasks: list[Task]) -> Figure | None:
     bars = [Bars("predicted", [predicted for predicted, _ in found]), Bars("measured", [measured for _, measured in found])]
     drawing = bar_chart(Scale("task", "rise of the loss", short_number), numbers, bars)
     note = (
-        "Merging moves the weights away from where the task's training ended, which raises the task's own training loss. Predicted: half of d'Fd, with "
-        "d the way that the merge moved them and F the task's Fisher as the merge used it. Measured: the loss after the merge minus the loss before. "
+        "Merging moves the weights away from where the task's training ended, which raises the task's own training loss. Predicted: half of d'Fd, where "
+        "d is the change of the weights by the merge, and F is the task's Fisher as the merge used it. Measured: the loss after the merge minus the loss "
+        "before. "
         "Where both agree, the quadratic model that chooses α is right; a measured rise far above it means that F is too small there."
     )
     title = "For each task: rise of its training loss by its merge, as the Fisher predicted and as measured"
@@ -98,7 +103,8 @@ def fisher_by_layer(tasks: list[Task]) -> Figure | None:
         return None
     most = max(float(shares.max()) for _, shares in columns)
     title = "Share of each adapted module in the Fisher mass of each task"
-    return _by_module("fisher-by-layer", "Fisher mass by layer: % of the task's", title, columns, 0, most, lambda value: percent(value), " %")
+    caption = "Fisher mass by layer, in % of the task's whole Fisher mass"
+    return _by_module("fisher-by-layer", caption, title, columns, 0, most, lambda value: percent(value), " %")
 
 
 def cosines_figure(run: ReportedRun) -> Figure | None:
@@ -110,9 +116,10 @@ def cosines_figure(run: ReportedRun) -> Figure | None:
     numbers = task_numbers(len(norms))
     cells: list[list[Number]] = [[None if np.isnan(value) else float(value) for value in row[: t + 1]] for t, row in enumerate(cosines)]
     off = [abs(value) for t, row in enumerate(cells) for value in row[:t] if value is not None]
-    most = max([*off, 0.01])
+    most = max([*off, LEAST_COSINE])
+    decimals = 2 if max([*off, 0]) >= 0.1 else 3
     shown: list[list[Number]] = [row[:t] for t, row in enumerate(cells)]
-    heat = HeatMap("task", "with task", numbers[1:], numbers[:-1], shown[1:], -most, most, lambda value: fixed(value, 2 if most >= 0.1 else 3), "")
+    heat = HeatMap("task", "with task", numbers[1:], numbers[:-1], shown[1:], -most, most, lambda value: fixed(value, decimals), "")
     drawing = heat_map(heat)
     rows = [[numbers[t], fixed(float(norms[t]), 4), *(fixed(value, 3) for value in row), *[""] * (len(numbers) - t - 1)] for t, row in enumerate(cells)]
     table = Table(["task", "|Δ|", *numbers], rows, "r" * (len(numbers) + 2)) if len(numbers) <= 20 else None

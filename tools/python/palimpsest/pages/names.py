@@ -2,10 +2,12 @@
 
 import os
 
+from ..counted import counted
+from ..runs.kinds import kind_in
 from .measures import measure_values
 from .published import published_column
-from .reported import ReportedRun
-from .text import counted, grouped, percent
+from .reported import ReportedRun, given_task_if
+from .text import listed, percent
 
 MERGES = {
     "average": "model averaging",
@@ -52,7 +54,17 @@ def method_name(run: ReportedRun) -> str:
 
 
 def title(run: ReportedRun) -> str:
-    return f"{stream_name(run)}: {method_name(run)}, seed {run.settings.get('seed', '?')}"
+    """The folder's name and, where it is another, the stream's."""
+    stream = stream_name(run)
+    what = method_name(run) if stream == run.name else f"{method_name(run)} on {stream}"
+    return f"{run.name}: {what}, seed {run.settings.get('seed', '?')}"
+
+
+def classifier_names(run: ReportedRun) -> list[str]:
+    """In words, the run's own first: "local heads", "ridge"; with their keys where kinds repeat."""
+    names = [one.classifier for one in (run.evaluations, *run.others) if one]
+    kinds = [kind_in(name) for name in names]
+    return ["local heads" if kind == "local" else kind for kind in kinds] if len(set(kinds)) == len(kinds) else names
 
 
 def finding(run: ReportedRun) -> str:
@@ -61,8 +73,12 @@ def finding(run: ReportedRun) -> str:
         return "No task is finished yet."
     values = measure_values(run.evaluations)
     given = "with the task given, " if run.is_task_given else ""
-    learned = f"{counted(len(run.tasks), 'task')} with {grouped(len(run.classes))} classes"
+    learned = f"{counted(len(run.tasks), 'task')} with {counted(len(run.classes), 'class')}"
     what = f"After {learned}, {given}{percent(values['last'])} % of the test samples are classified right"
+    names = classifier_names(run)
+    if run.others:
+        others = [f"{percent(measure_values(given_task_if(run, other))['last'])} % by {name}" for other, name in zip(run.others, names[1:], strict=True)]
+        what += f" by {listed([names[0], *others])}"
     if "forgetting" not in values:
         return f"{what}."
     lost = values["forgetting"]
@@ -70,4 +86,5 @@ def finding(run: ReportedRun) -> str:
     change = "earlier tasks are as good as at their best"
     if points != "0.0":
         change = f"earlier tasks have lost {points} points since their best" if lost > 0 else f"earlier tasks are {points} points above their earlier best"
-    return f"{what}; {change}, and a new task is learned to {percent(values['plasticity'])} % on average."
+    by = f"by {names[0]}, " if run.others else ""
+    return f"{what}; {by}{change}, and a new task is learned to {percent(values['plasticity'])} % on average."

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..runs.kinds import keys_in, kind_in
 from .reported import ReportedRun, read_origin
-from .text import Number, fixed, grouped, setting_text
+from .text import Number, fixed, grouped, listed, setting_text
 
 YES, NO, UNKNOWN = "yes", "no", "not known"
 
@@ -50,13 +50,12 @@ def published_number(run: ReportedRun) -> PublishedNumber | str:
         return "no task is finished yet"
     column = published_column(run)
     if column is None:
-        names = ", ".join(one["name"] for one in published()["columns"])
-        return f"no number is published for these tasks; there are numbers for {names}"
+        return f"no number is published for these tasks; there are numbers for {listed(_data_sets())}"
     name = column["name"]
     row = published_row(run)
     if row is None:
         settings = ", ".join(f"{key} {run.text_setting(key)}" for key in ("adapter", "perturbation", "merge"))
-        return f"no number is published on {name} for {settings}"
+        return f"no number is published on {column_in_words(name)} for {settings}"
     return PublishedNumber(
         column=name,
         row=row["name"],
@@ -76,11 +75,25 @@ def published_line(match: PublishedNumber | str) -> str:
     """For a terminal."""
     if isinstance(match, str):
         return match
-    line = f"{match.row} on {match.column}: {fixed(match.last, 2)} %"
+    line = f"{match.row} on {column_in_words(match.column)}: {fixed(match.last, 2)} %"
     for words, met in (("not the same", NO), ("not known", UNKNOWN)):
         if names := match.names(met):
             line += f"; {words}: {names}"
     return line
+
+
+def column_in_words(name: str) -> str:
+    """ "C100-10" is "C100-10 (CIFAR-100 in 10 tasks)"."""
+    column = next(one for one in published()["columns"] if one["name"] == name)
+    return f"{name} ({column['data']} in {column['tasks']} tasks)"
+
+
+def _data_sets() -> list[str]:
+    """ "ImageNet-R in 10 or 20 tasks" and so on."""
+    tasks: dict[str, list[str]] = {}
+    for column in published()["columns"]:
+        tasks.setdefault(column["data"], []).append(str(column["tasks"]))
+    return [f"{data} in {' or '.join(numbers)} tasks" for data, numbers in tasks.items()]
 
 
 def published_row(run: ReportedRun) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..counted import counted
 from ..errors import InputError
 from ..runs.stream_metrics import overall
 from .draw import Line
@@ -50,7 +51,8 @@ def _check_classes(run: ReportedRun, reference: ReportedRun, folder: str) -> Non
     if ours != theirs:
         example = sorted(ours ^ theirs)[0]
         raise InputError(
-            f"{os.fspath(folder)}: expected a run that has learned the same {len(ours)} classes, found {len(theirs)}, which differ in '{example}' and others: "
+            f"{os.fspath(folder)}: expected a run that has learned the same {counted(len(ours), 'class')}, found {len(theirs)}, "
+            f"which differ in '{example}' and others: "
             "name a finished run of the same stream"
         )
 

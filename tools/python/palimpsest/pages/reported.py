@@ -45,6 +45,11 @@ class ReportedRun:
     def classes(self) -> list[str]:
         return [name for task in self.tasks for name in task.classes]
 
+    @property
+    def is_on_texts(self) -> bool:
+        """By the names of the adapted modules, where there are any: those of text models are BERT's."""
+        return any(str(name).startswith("encoder.layer.") for task in self.tasks[:1] for name in task.modules.index)
+
     def text_setting(self, name: str) -> str:
         """ "" where it is none, or no text."""
         value = self.settings.get(name)

@@ -7,9 +7,13 @@ from numpy.typing import NDArray
 
 from ..runs.evaluations import GIVEN_TASK, Evaluations
 from ..runs.stream_metrics import accuracy, mean_over_tasks, overall
-from .draw import Bars, Figure, HeatMap, Line, Scale, bar_chart, heat_map, is_wide, line_chart, share_bars
+from .draw import DIFFERENCES, SHARES, Bars, Figure, Line, Scale, bar_chart, line_chart, share_bars
+from .heat_map import HeatMap, heat_map, is_wide
 from .measures import accuracy_matrix, accuracy_on, forgetting_over_tasks
 from .text import Number, Table, fixed, percent
+
+LEAST_RANGE = 0.1  # of the colours of accuracies, so that equal ones have a colour that says how good they are
+NOTHING = 0.0005  # a share that is shown as 0.0 %
 
 
 def task_numbers(tasks: int) -> list[str]:
@@ -25,7 +29,8 @@ def accuracy_matrices(evaluations: Evaluations) -> list[Figure]:
     """Of one scale of colours, so that they can be compared."""
     after, before = accuracy_matrix(evaluations), accuracy_matrix(evaluations, before_merge=True)
     both = np.concatenate([after.ravel(), before.ravel()])
-    least, most = float(np.nanmin(both)), float(np.nanmax(both))
+    most = max(float(np.nanmax(both)), LEAST_RANGE)
+    least = min(float(np.nanmin(both)), most - LEAST_RANGE)
     figures = []
     for name, caption, when, values in (
         ("accuracy-after-merge", "Accuracy in % on each task, after each merge", "after the merge of each task", after),
@@ -51,7 +56,7 @@ def accuracy_over_tasks(evaluations: Evaluations) -> Figure:
     if given[0] is not None:
         series["all so far, given the task"] = [mean_over_tasks(score) if score else float("nan") for score in given]
     xs = list(range(1, len(after) + 1))
-    drawing = line_chart(Scale("after task", "%", share), [Line(name, xs, values, style) for style, (name, values) in enumerate(series.items())])
+    drawing = line_chart(Scale("after task", "%", share, within=SHARES), [Line(name, xs, values, style) for style, (name, values) in enumerate(series.items())])
     heading = ["after task", "all tasks so far", "newest task", "before its merge", "given the task"][: len(series) + 1]
     rows = [[str(t + 1), *(percent(values[t]) for values in series.values())] for t in range(len(after))]
     title = "Accuracy in percent after each task: on all tasks so far, on the newest one after and before its merge, and with the task given"
@@ -64,25 +69,27 @@ def beside_references(evaluations: Evaluations, references: Sequence[Line]) -> F
         return None
     values = [overall(row) for row in evaluations.after_merge]
     lines = [Line("this run", list(range(1, len(values) + 1)), values), *references]
-    drawing = line_chart(Scale("after task", "%", share), lines)
+    drawing = line_chart(Scale("after task", "%", share, within=SHARES), lines)
     rows = [[str(t + 1), *(percent(line.ys[t]) if t < len(line.ys) else "-" for line in lines)] for t in range(max(len(line.ys) for line in lines))]
     table = Table(["after task", *(line.name for line in lines)], rows, "r" * (len(lines) + 1))
     caption = "Accuracy on all tasks so far, beside other runs; line: mean of several, shade: their range"
     return Figure("references", caption, "Accuracy in percent on all tasks so far after each task, of this run and of others", drawing, table)
 
 
-def forgetting_figure(evaluations: Evaluations) -> Figure | None:
-    """None of a single task."""
+def forgetting_figure(evaluations: Evaluations) -> Figure | str | None:
+    """A sentence where nothing was forgotten; None of a single task."""
     found = forgetting_over_tasks(evaluations)
     known = [t for t, value in enumerate(found.plain) if not np.isnan(value)]
     if not known:
         return None
+    if _are_nothing([*found.plain[known], *found.from_before_merge[known]]):
+        return "On average, earlier tasks have lost nothing: forgetting is 0.0 points after every task, also when counted from before the merges."
     xs = [t + 2 for t in known]
     lines = [
         Line("forgetting", xs, found.plain[known].tolist()),
         Line("from before the merge", xs, found.from_before_merge[known].tolist(), 1),
     ]
-    drawing = line_chart(Scale("after task", "points", share, least=0), lines)
+    drawing = line_chart(Scale("after task", "points", share, least=0, within=DIFFERENCES), lines)
     rows = [[str(t + 2), *(percent(float(values[t])) for values in found)] for t in known]
     table = Table(["after task", "forgetting", "from before the merge", "backward transfer"], rows, "rrrr")
     title = "Forgetting in points after each task, from the best accuracy after and before merges"
@@ -113,7 +120,8 @@ def samples_figure(among_all: Evaluations) -> Figure | None:
     return Figure("samples", "What becomes of each task's test samples in the end", title, drawing, table)
 
 
-def lost_accuracy(evaluations: Evaluations) -> Figure:
+def lost_accuracy(evaluations: Evaluations) -> Figure | str:
+    """A sentence where nothing was lost or gained."""
     merge: list[Number] = []
     later: list[Number] = []
     rows = []
@@ -122,10 +130,17 @@ def lost_accuracy(evaluations: Evaluations) -> Figure:
         merge.append(before - after)
         later.append(None if end is None else after - end)
         rows.append([str(j + 1), *map(percent, (before, before - after, after, later[-1], end))])
-    drawing = bar_chart(Scale("task", "points lost", share), task_numbers(len(merge)), [Bars("its own merge", merge), Bars("the tasks after it", later)])
+    if _are_nothing([value for value in merge + later if value is not None]):
+        return "No task's accuracy was changed by its own merge or by the tasks after it."
+    scale = Scale("task", "points lost", share, within=DIFFERENCES)
+    drawing = bar_chart(scale, task_numbers(len(merge)), [Bars("its own merge", merge), Bars("the tasks after it", later)])
     table = Table(["task", "trained", "merge took", "merged", "later tasks took", "in the end"], rows, "rrrrrr")
     title = "For each task: points of accuracy that its own merge took, and that the tasks after it took; below zero: gained"
     return Figure("lost-accuracy", "What each task's accuracy lost, and to what", title, drawing, table)
+
+
+def _are_nothing(values: Sequence[float]) -> bool:
+    return all(abs(value) < NOTHING for value in values)
 
 
 def confusion_figure(name: str, counts: NDArray[np.int64], predictions: str) -> Figure:

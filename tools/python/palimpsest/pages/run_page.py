@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from ..counted import counted
 from ..runs.evaluations import GIVEN_TASK, Evaluations
 from ..runs.stream_metrics import accuracy
 from . import merge_figures, names, result_figures, training_figures
 from .draw import Figure
 from .inputs import read_confusion, read_sweep
 from .measures import HEADLINES, MEASURES, measure_text, measure_values
-from .published import NO, PublishedNumber, published_number
+from .published import NO, PublishedNumber, column_in_words, published_number
 from .references import Reference, read_references, reference_lines, reference_sentence
 from .render import render
 from .reported import ReportedRun, given_task_if, read_origin, state_content_sha256
 from .settings import command, sorted_settings
-from .text import Table, counted, fixed, grouped, percent, setting_text
+from .text import Table, fixed, grouped, percent, setting_text
 
 SECONDS_BETWEEN = 10  # two looks of a browser at a page that is renewed
 CSV_COLUMNS = (
@@ -52,7 +53,7 @@ def run_page(run: ReportedRun, extras: Extras = NOTHING_ELSE, is_renewed: bool =
     """
     references = read_references(run, extras.references)
     figures = _figures(run, extras, references) if run.tasks else {}
-    classes = f", {grouped(len(run.classes))} classes, backbone {read_origin(run, -1).backbone_name}" if run.tasks else ""
+    classes = f", {counted(len(run.classes), 'class')}, backbone {read_origin(run, -1).backbone_name}" if run.tasks else ""
     values = _results(run) if run.tasks else {}
     html = render(
         "run.html.j2",
@@ -109,7 +110,8 @@ def _figures(run: ReportedRun, extras: Extras, references: Sequence[Reference]) 
     }
 
 
-def _known(*figures: Figure | None) -> list[Figure]:
+def _known(*figures: Figure | str | None) -> list[Figure | str]:
+    """A text is what the page says in place of a figure."""
     return [figure for figure in figures if figure is not None]
 
 
@@ -143,7 +145,7 @@ def _published_lines(match: PublishedNumber | str, values: dict[str, float]) -> 
     anytime = "" if match.average_anytime is None else f", average anytime accuracy {fixed(match.average_anytime, 2)} %"
     ours = f"this run: {percent(values['last'], 2)} % and {percent(values['average_anytime'], 2)} %"
     comparable = "Not all conditions are the same" if match.names(NO) else "The two may be compared as far as all of these agree"
-    return [f"Published for {match.row} on {match.column}: last accuracy {fixed(match.last, 2)} %{anytime}; {ours}.", f"{comparable}:"]
+    return [f"Published for {match.row} on {column_in_words(match.column)}: last accuracy {fixed(match.last, 2)} %{anytime}; {ours}.", f"{comparable}:"]
 
 
 def _classifier_table(run: ReportedRun) -> Table | None:

@@ -1,6 +1,7 @@
 """A run's settings beside the defaults and the paper's, and the command that makes the run again."""
 
 import json
+import os
 from functools import cache
 from importlib import resources
 from typing import NamedTuple
@@ -11,6 +12,8 @@ from .text import setting_text
 
 # They say which input is read and which tasks are learned; a record knows these by their content.
 NAMES_OF_THE_STREAM = ("pack", "protocol", "backbone", "out", "tasks", "fork", "continue")
+OF_IMAGES = ("image-transform", "augmentation")
+PROGRAM = "build/release/src/palimpsest"  # from the source tree
 SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,@%+-")
 
 
@@ -33,7 +36,7 @@ class SettingRow(NamedTuple):
 
 class Settings(NamedTuple):
     changed: list[SettingRow]  # not the default, or not the paper's
-    unchanged: list[SettingRow]
+    unchanged: list[SettingRow]  # of those that apply to the run's samples
     departures: list[str]  # the names of those that are not the paper's
 
 
@@ -42,22 +45,27 @@ def sorted_settings(run: ReportedRun) -> Settings:
     for name, value in run.settings.items():
         default, paper = default_of(name), value_in_paper(name)
         departs = departs_from_paper(name, value)
-        row = SettingRow(name, setting_text(value), "-" if default is None else default, f"≠ {paper}" if departs else paper)
+        text = setting_text(value)
+        row = SettingRow(name, f"{text} (≠ paper)" if departs else text, "-" if default is None else default, paper)
         if departs:
             result.departures.append(name)
-        (result.unchanged if default == setting_text(value) and not departs else result.changed).append(row)
+        if default != text or departs:
+            result.changed.append(row)
+        elif not (name in OF_IMAGES and run.is_on_texts):
+            result.unchanged.append(row)
     return result
 
 
 def command(run: ReportedRun) -> str:
-    """The line that makes the run again; without run.json it lacks pack, protocol and backbone."""
+    """The line that makes the run again, in another folder; without run.json it lacks pack, protocol and backbone."""
     ranks = run.run.started.get("world_size", 1)
-    text = f"launch/mpirun.sh -n {ranks} palimpsest train" if isinstance(ranks, int) and ranks > 1 else "palimpsest train"
+    text = f"launch/mpirun.sh -n {ranks} {PROGRAM} train" if isinstance(ranks, int) and ranks > 1 else f"{PROGRAM} train"
     for name, value in run.settings.items():
         is_wanted = name in defaults()["recorded"] or name in NAMES_OF_THE_STREAM
-        if is_wanted and setting_text(value) != default_of(name):
+        if name != "out" and is_wanted and setting_text(value) != default_of(name):
             text += f" \\\n  --{name} {_quoted(setting_text(value))}"
-    return text
+    out = run.text_setting("out") or os.path.join("runs", run.name)
+    return f"{text} \\\n  --out {_quoted(out.rstrip('/') + '-again')}"
 
 
 def _quoted(word: str) -> str:

@@ -38,12 +38,12 @@ def _svg(canvas: Canvas) -> str:
     """The same for the same figure."""
     file = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "palimpsest", "text.parse_math": False}):
-        _lay_out(canvas)
+        _arrange(canvas)
         canvas.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     return file.getvalue()
 
 
-def _lay_out(canvas: Canvas) -> None:
+def _arrange(canvas: Canvas) -> None:
     """Once: where a figure has a layout engine, savefig draws everything twice."""
     engine = canvas.get_layout_engine()
     if engine is not None:

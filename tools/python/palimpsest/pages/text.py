@@ -33,13 +33,14 @@ def scientific(value: Number, decimals: int) -> str:
     return "-" if value is None else f"{value:.{decimals}e}"
 
 
+def with_power(value: float) -> str:
+    """ "1.5e-04"; "0" for 0."""
+    digits, _, power = f"{value:.3e}".partition("e")
+    return f"{digits.rstrip('0').rstrip('.')}e{power}" if value else "0"
+
+
 def grouped(value: int) -> str:
     return f"{value:,}"
-
-
-def counted(count: int, noun: str) -> str:
-    """counted(2, "task") is "2 tasks"."""
-    return f"{grouped(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

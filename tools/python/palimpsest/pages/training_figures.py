@@ -61,9 +61,9 @@ def loss_curve(found: Losses, tasks: list[Task]) -> Figure | None:
     first = 0
     for task, losses in found.tasks:
         if first:
-            borders.append(float(first))
+            borders.append(first + 0.5)
         for begin, end in _spans(len(losses), POINTS * len(losses) // steps):
-            xs.append(first + (begin + end) / 2)
+            xs.append(first + (begin + 1 + end) / 2)  # the middle of its steps, counted from 1
             means.append(float(np.mean(losses[begin:end])))
             band.append((min(losses[begin:end]), max(losses[begin:end])))
         first += len(losses)
@@ -89,7 +89,8 @@ def times(tasks: list[Task]) -> Figure:
     drawing = share_bars(Scale("task", "seconds", short_number), task_numbers(len(tasks)), parts)
     table = Table(["task", *PHASES.values(), "all"], rows, "rrrrrr")
     title = "For each task: seconds of training, of the Fisher pass, of the merge and of evaluation"
-    return Figure("times", f"Time by phase; {duration(sum(sums))} in all", title, drawing, table)
+    caption = f"Time by phase; {duration(sum(sums))} in all, without the start, the error budget and saving"
+    return Figure("times", caption, title, drawing, table)
 
 
 def _spans(count: int, wanted: int) -> list[tuple[int, int]]:

@@ -3,9 +3,11 @@
 import contextlib
 import glob
 import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..counted import counted
 from ..errors import InputError
 from .adapter import Float32
 from .manifest import read_object
@@ -55,9 +57,8 @@ def _weight_files(folder: str) -> list[str]:
         return [whole]
     index = os.path.join(folder, "model.safetensors.index.json")
     if not os.path.exists(index):
-        raise InputError(
-            f"{folder}: expected model.safetensors, or model.safetensors.index.json with its shards, found {len(glob.glob(f'{folder}/*'))} other files"
-        )
+        others = counted(len(glob.glob(f"{folder}/*")), "other file")
+        raise InputError(f"{folder}: expected model.safetensors, or model.safetensors.index.json with its shards, found {others}")
     return [os.path.join(folder, name) for name in sorted(set(read_object(index).get("weight_map", {}).values()), key=str.encode)]
 
 
@@ -75,7 +76,8 @@ def _naming_missing_libraries() -> Iterator[None]:
     except ImportError as error:
         name = error.name or str(error)
         raise InputError(
-            f"loading a backbone needs torch, safetensors, and transformers or timm; {name} is missing: pip install 'palimpsest[models]'"
+            f"loading a backbone needs torch, safetensors, and transformers or timm; {name} is missing in this Python ({sys.executable}): "
+            "in the source tree run launch/setup.sh without --minimal, or pip install './tools/python[models]'"
         ) from error
 
 

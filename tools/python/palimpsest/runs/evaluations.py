@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..counted import counted
 from ..errors import InputError
 from .record import Array, Objects
 
@@ -53,6 +54,9 @@ class Row:
     class_samples: Counts | None = None
     class_correct: Counts | None = None
 
+    def __repr__(self) -> str:
+        return f"<Row of {counted(len(self.samples), 'task')}: {', '.join(score.name for score in self.scores)}>"
+
     def find(self, name: str) -> Score | None:
         return next((score for score in self.scores if score.name == name), None)
 
@@ -71,6 +75,9 @@ class Evaluations:
     classifier: str
     after_merge: tuple[Row, ...]
     before_merge: tuple[Row, ...]
+
+    def __repr__(self) -> str:
+        return f"<Evaluations by {self.classifier} after {counted(len(self.after_merge), 'task')}>"
 
     def given_task(self) -> "Evaluations":
         return Evaluations(self.classifier, tuple(row.given_task() for row in self.after_merge), tuple(row.given_task() for row in self.before_merge))

@@ -29,7 +29,7 @@ def read_log(path: str) -> pd.DataFrame:
             elif line.endswith("\n"):
                 damaged.append(str(number))
     if damaged:
-        warnings.warn(f"{path}: left out, since they are no JSON objects: lines {', '.join(damaged)}", stacklevel=3)
+        warnings.warn(f"{path}: left out, since they are no JSON objects: {'line' if len(damaged) == 1 else 'lines'} {', '.join(damaged)}", stacklevel=3)
     if not events:
         return EMPTY.copy()
     frame = pd.DataFrame(events)

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from ..counted import counted
 from ..errors import InputError
 from .record import check_version
 
@@ -64,7 +65,9 @@ def read_manifest(folder: str) -> Manifest | None:
     if done > 0 and state_name(done - 1) not in entries:
         missing.append(state_name(done - 1))
     if missing:
-        raise InputError(f"{path}: files: expected an entry for each of {done} tasks done and for the newest state, found none for {', '.join(missing)}")
+        raise InputError(
+            f"{path}: files: expected an entry for each of {counted(done, 'task')} done and for the newest state, found none for {', '.join(missing)}"
+        )
     return Manifest(tasks_done=done, tasks_before=before, files=entries)
 
 

@@ -8,6 +8,7 @@ from typing import Any, overload
 
 import pandas as pd
 
+from ..counted import counted
 from ..errors import InputError
 from .adapter import Float32
 from .comparison import compare
@@ -61,7 +62,7 @@ class Tasks(Sequence[Task]):
         return self._made[index]
 
     def __repr__(self) -> str:
-        return f"<{self._count} tasks>"
+        return f"<{counted(self._count, 'task')}>"
 
 
 class Run:
@@ -134,8 +135,8 @@ class Run:
 
     @property
     def classifiers(self) -> tuple[str, ...]:
-        """The run's own first."""
-        return tuple(self.evaluations) or (own_classifier(self.config),)
+        """The run's own first; as the setting has them while no task is finished."""
+        return tuple(self.evaluations) or configured_classifiers(self.config)
 
     @cached_property
     def accuracy(self) -> pd.DataFrame:
@@ -227,4 +228,8 @@ class Run:
 
 def own_classifier(config: dict[str, Any]) -> str:
     """Records before version 2.1 don't name it: it is the setting's first one, or the only one that there was."""
-    return kinds_in(str(config.get("classifier", "local")))[0]
+    return configured_classifiers(config)[0]
+
+
+def configured_classifiers(config: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(kinds_in(str(config.get("classifier", "local"))))

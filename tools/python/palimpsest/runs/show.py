@@ -3,12 +3,14 @@
 import math
 from html import escape
 
+from ..counted import counted
 from .run import Run
 from .stream_metrics import accuracy, overall
 from .task import Task
 
 SETTINGS = ("scenario", "adapter", "perturbation", "merge", "curvature", "seed")
 SHOWN_METRICS = ("last", "average_anytime", "forgetting", "plasticity_before_merge", "plasticity")
+LINE_WIDTH = 100  # of text
 SHOWN_TASKS = 24  # of a table: the first and the last of more
 
 # Grey lines and green cells are drawn over whatever the page's own background is, so that both light and dark pages show them.
@@ -23,7 +25,7 @@ STYLE = (
 
 def run_text(run: Run) -> str:
     """A few lines: what the run is, its metrics, and a line for each task."""
-    lines = [f"Run {run.name}: {_progress(run)}", f"  {_settings(run)}"]
+    lines = [f"Run {run.name}: {_progress(run)}", _in_lines(_settings(run))]
     if not run.tasks:
         return "\n".join(lines)
     for classifier in run.classifiers:
@@ -37,7 +39,7 @@ def run_text(run: Run) -> str:
 
 def run_html(run: Run) -> str:
     """The same as a table; green bars are as long as the accuracies."""
-    head = f"<b>{escape(run.name)}</b>: {escape(_progress(run))}<br><small>{escape(_settings(run))}</small>"
+    head = f"<b>{escape(run.name)}</b>: {escape(_progress(run))}<br><small>{escape('; '.join(_settings(run)))}</small>"
     if not run.tasks:
         return f"<div>{head}</div>"
     names = [name for name, _ in _metrics(run, run.classifiers[0])]
@@ -60,13 +62,23 @@ def task_html(task: Task) -> str:
 
 
 def _progress(run: Run) -> str:
-    count = len(run.tasks)
-    text = f"{count} task{'' if count == 1 else 's'} finished"
+    text = f"{counted(len(run.tasks), 'task')} finished"
     return text + (f", {run.tasks_before} of them by the run that it continues" if run.tasks_before else "")
 
 
-def _settings(run: Run) -> str:
-    return "; ".join([f"{name} {run.config[name]}" for name in SETTINGS if name in run.config] + [f"classifier {', '.join(run.classifiers)}"])
+def _settings(run: Run) -> list[str]:
+    return [f"{name} {run.config[name]}" for name in SETTINGS if name in run.config] + [f"classifier {', '.join(run.classifiers)}"]
+
+
+def _in_lines(parts: list[str]) -> str:
+    """In lines of at most LINE_WIDTH that break between parts alone."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(f"{lines[-1]}; {part};") <= LINE_WIDTH:
+            lines[-1] += f"; {part}"
+        else:
+            lines.append(f"  {part}")
+    return ";\n".join(lines)
 
 
 def _metrics(run: Run, classifier: str) -> list[tuple[str, float]]:
@@ -95,13 +107,14 @@ def _facts(task: Task) -> list[tuple[str, str]]:
     merge, fisher = task.merge, task.fisher
     alpha = "nothing merged" if merge.alpha is None else f"alpha {merge.alpha:.4f}"
     shapes = task.modules
+    norm = math.sqrt(float((shapes["norm_delta"].astype(float) ** 2).sum()))
     names = ", ".join(task.classes[:6]) + (", ..." if len(task.classes) > 6 else "")
     return [
         ("classes", f"{len(task.classes)}: {names}"),
         ("samples", f"{task.samples} for training, seed {task.seed}"),
-        ("adapter", f"{len(shapes)} modules, |Delta| {math.sqrt(float((shapes['norm_delta'].astype(float) ** 2).sum())):.4g}" if len(shapes) else "none"),
+        ("adapter", f"{counted(len(shapes), 'module')}, |Delta| {norm:.4g}" if len(shapes) else "none"),
         ("merge", f"{merge.rule.get('name', '?')}, {alpha}{', ' + merge.remark if merge.remark else ''}"),
-        ("Fisher", "none" if fisher is None else f"{fisher.kind} over {fisher.samples} samples, factor {fisher.factor:.4g}"),
+        ("Fisher", "none" if fisher is None else f"{fisher.kind} over {counted(fisher.samples, 'sample')}, factor {fisher.factor:.4g}"),
         ("seconds", ", ".join(f"{name} {value:.2f}" for name, value in task.seconds.items())),
     ]
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..counted import counted
 from ..errors import InputError
 from .adapter import Float32, Head
 from .evaluations import Evaluations, read_rows
@@ -142,7 +143,7 @@ class State:
         return Evaluations(classifier, after, before)
 
     def __repr__(self) -> str:
-        return f"<State after {self.tasks_done} tasks: {len(self.weights)} modules, {len(self.memory)} arrays of memory>"
+        return f"<State after {counted(self.tasks_done, 'task')}: {counted(len(self.weights), 'module')}, {counted(len(self.memory), 'array')} of memory>"
 
 
 def check_tasks_done(objects: Objects, tasks_done: int) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..counted import counted
 from ..errors import InputError
 from .adapter import Float32, Head, Lora
 from .evaluations import Row, read_row
@@ -70,7 +71,8 @@ class Fisher(Mapping[str, Float32]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        return f"<Fisher {self.kind} over {self.samples} samples, scale {self.scale}, factor {self.factor:.4g}, of {len(self)} modules>"
+        samples, modules = counted(self.samples, "sample"), counted(len(self), "module")
+        return f"<Fisher {self.kind} over {samples}, scale {self.scale}, factor {self.factor:.4g}, of {modules}>"
 
 
 class Task:

@@ -4,9 +4,10 @@ import typing
 
 import numpy as np
 
+from ...counted import counted, form
 from .. import InputError
 from ..arrays import Ints
-from ..notes import counted, form, note
+from ..notes import note
 from ..pack_file import TEST, TRAIN
 from .listing import Sample, index_of
 

@@ -8,8 +8,8 @@ import os
 import pathlib
 import typing
 
+from ...counted import counted, form
 from .. import InputError
-from ..notes import counted, form
 from ..pack_file import TEST, TRAIN
 from .listing import SIDES, Listing, Sample, shown, side_word, side_words
 from .tree import BESIDE, Folder, Tally, scan

@@ -12,7 +12,7 @@ import tarfile
 import zipfile
 import zlib
 
-from ..notes import counted
+from ...counted import counted
 from . import idx
 from .listing import SUFFIXES
 

@@ -7,9 +7,10 @@ ends, leading zeros), and labels that read like a missing one, are counted in no
 import collections
 import re
 
+from ...counted import counted
 from .. import InputError
 from ..names import check_names, note_odd_names, with_bytes
-from ..notes import counted, note
+from ..notes import note
 from .listing import Sample
 
 MISSING = {"", "?", "-", "nan", "na", "n/a", "#n/a", "<na>", "none", "null", "nil", "undefined"}

@@ -11,8 +11,9 @@ import numpy as np
 import PIL
 from PIL import features
 
+from ...counted import counted, form
 from .. import InputError
-from ..notes import counted, form, note
+from ..notes import note
 from ..pack_file import PackIndex, offsets_of, write_samples
 from ..progress import Progress
 from . import sides

@@ -10,8 +10,9 @@ import io
 import os
 import typing
 
+from ...counted import counted, form
 from .. import InputError
-from ..notes import counted, form, note
+from ..notes import note
 from .listing import SIDES, Listing, Sample, shown
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}

@@ -9,8 +9,8 @@ import typing
 
 import PIL
 
+from ...counted import counted, form
 from .. import InputError
-from ..notes import counted, form
 from ..pack_hash import crc32c
 from ..partial_folder import PartialFolder
 from .decode import Storage, Stored

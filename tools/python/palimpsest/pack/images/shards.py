@@ -9,8 +9,8 @@ import os
 import tarfile
 import typing
 
+from ...counted import counted, form
 from .. import InputError
-from ..notes import counted, form
 from ..pack_file import TEST
 from .archive import linked, normal_name, place, read_members
 from .listing import SIDES, SUFFIXES, Listing, Sample, Unpack, endings, notes_on_tests, shown, side_in_name, side_word, side_words

@@ -11,8 +11,8 @@ import pathlib
 import re
 import typing
 
+from ...counted import counted, form
 from .. import InputError
-from ..notes import counted, form
 from ..pack_file import TEST
 from . import cifar, folder, foreign, idx, manifest, shards
 from .listing import SIDES, SUFFIXES, Listing, Sample, Unpack, endings, notes_on_tests, shown, side_word, side_words, uncompressed

@@ -9,8 +9,8 @@ import os
 import pathlib
 import typing
 
+from ...counted import form
 from .. import InputError
-from ..notes import form
 from .listing import SUFFIXES, endings, shown
 
 SYSTEM = ("__MACOSX", "@eaDir")  # folders that archives of macOS and Synology's index bring along

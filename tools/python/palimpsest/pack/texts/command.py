@@ -4,9 +4,10 @@ import argparse
 import collections
 import typing
 
+from ...counted import counted
 from .. import InputError, UsageError
 from ..arguments import count, natural, output_file, path, share
-from ..notes import counted, note
+from ..notes import note
 from ..pack_file import TEST, PackIndex
 from . import sources
 from .make import Request, pack_by_hash, pack_unlabelled

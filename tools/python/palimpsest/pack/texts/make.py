@@ -8,11 +8,12 @@ import numpy as np
 import tokenizers
 from tokenizers import Tokenizer
 
+from ...counted import counted, form
 from .. import InputError
 from ..arrays import Bools, Ints
 from ..images.labels import MISSING, check_decimals
 from ..names import note_odd_names, with_bytes
-from ..notes import counted, form, note
+from ..notes import note
 from ..pack_file import TEST, TRAIN, PackIndex, offsets_of, write_samples
 from ..pack_hash import sha256
 from ..progress import Progress

@@ -4,8 +4,8 @@ import array
 
 import numpy as np
 
+from ...counted import counted
 from ..arrays import Bools, Ints
-from ..notes import counted
 from .rows import Row
 
 MOST_NAMED = 3  # rows in a message

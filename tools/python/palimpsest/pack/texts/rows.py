@@ -5,8 +5,9 @@ import math
 import sys
 import typing
 
+from ...counted import counted
 from .. import InputError
-from ..notes import counted, note
+from ..notes import note
 from ..pack_file import TEST, TRAIN
 
 MOST_LISTED = 100  # skipped rows, by their place

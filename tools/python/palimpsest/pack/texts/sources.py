@@ -7,9 +7,10 @@ import os
 import pathlib
 import typing
 
+from ...counted import counted, form
 from .. import InputError
 from ..images.listing import endings, shown, side_words
-from ..notes import counted, form, note
+from ..notes import note
 from ..pack_file import TEST, TRAIN
 from . import arrow, json_lines, tables
 from .record import Position, Record

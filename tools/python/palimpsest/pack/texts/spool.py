@@ -8,9 +8,9 @@ import typing
 import numpy as np
 import numpy.typing as npt
 
+from ...counted import counted
 from .. import InputError
 from ..arrays import Ints
-from ..notes import counted
 from ..pack_file import PackIndex
 from ..pack_hash import crc32c
 from ..partial_folder import PartialFolder

@@ -6,8 +6,9 @@ import itertools
 import pathlib
 import typing
 
+from ...counted import counted
 from .. import InputError
-from ..notes import counted, note
+from ..notes import note
 from .columns import find_columns
 from .record import Position, Record
 from .text_file import TextFile, lines_of, open_text, wrong_bytes

@@ -1,0 +1,48 @@
+"""What a comparison found: which groups' accuracies can be compared, and which of these is the best."""
+
+from collections.abc import Sequence
+
+from ..counted import counted
+from .comparison import TESTED_ON, Group, spread_text
+from .text import listed
+
+MOST_NAMED = 4  # groups in a sentence
+
+
+def finding(groups: Sequence[Group]) -> str:
+    """The last accuracy of the best groups; where not all of them can be compared, why."""
+    differing = differing_tests(groups)
+    if not differing:
+        return f"Last accuracy: {_ranking(groups)}."
+    alike: list[list[Group]] = []
+    for group in groups:
+        own = next((others for others in alike if not differing_tests([*others, group])), None)
+        if own is None:
+            alike.append([group])
+        else:
+            own.append(group)
+    rankings = [_ranking(own) for own in alike if len(own) > 1]
+    said = "Not all of these accuracies can be compared" if rankings else "These accuracies can't be compared"
+    return " ".join([f"{said}: the groups differ in {listed(differing)}.", *(f"Last accuracy, of those that can: {ranking}." for ranking in rankings)])
+
+
+def differing_tests(groups: Sequence[Group]) -> list[str]:
+    """In what the tests of groups differ, so that their accuracies can't be compared."""
+    tests = [_test(group) for group in groups]
+    names = dict.fromkeys(name for test in tests for name in test)
+    return [name for name in names if len({test[name] for test in tests if name in test}) > 1]
+
+
+def _test(group: Group) -> dict[str, object]:
+    """What accuracies depend on beside the method. Joint training learns all tasks as one, and is compared with any number of them."""
+    found: dict[str, object] = {name: group.conditions[name] for name in TESTED_ON} | {"classes": frozenset(run.classes for run in group.runs)}
+    if group.conditions["joint"] != "true":
+        found["number of tasks"] = len(group.first.tasks)
+    return found
+
+
+def _ranking(groups: Sequence[Group]) -> str:
+    ordered = sorted(groups, key=lambda group: -group.spreads["last"].mean)
+    parts = [f"{group.label} reaches {spread_text(group.spreads['last'])} %" for group in ordered[:MOST_NAMED]]
+    more = f"; {counted(len(groups) - MOST_NAMED, 'group')} below" if len(groups) > MOST_NAMED else ""
+    return f"{listed(parts)}{more}"
