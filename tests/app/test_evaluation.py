@@ -239,7 +239,7 @@ def test_a_sweep_chooses_on_validation_samples_only(toy, reference_run, run):
     assert "what was trained on" in evaluate("--sweep", run, "--split", "train", code=2)
     other = ("--validation", 0.5, "--split", "validation")
     assert "--validation has no meaning in palimpsest eval" in evaluate("--sweep", run, *other, code=2)
-    assert "trained with --validation 0" in evaluate("--weights", reference_run, "--split", "validation", code=3)
+    assert "found one with --validation 0: train with --validation 0.1" in evaluate("--weights", reference_run, "--split", "validation", code=3)
     assert "an HDF5 file" in evaluate("--weights", run, "--out", f"{run}/state-0003.h5", code=2)
     toy.run("--tasks", 1, "--merge", "closed-form:by=module", out="sweep-first")
     first = json.loads(evaluate("--sweep", toy.path("runs", "sweep-first"), "--split", "test", "--points", 2, "--json"))
