@@ -22,7 +22,9 @@ TEST(StrictJsonTest, ReadsJson) {
 }
 
 TEST(StrictJsonTest, RefusesWhatIsNotJson) {
-  EXPECT_EQ(refusal("{\"a\": }"), "a.json: expected JSON, found a syntax error at byte 7.");
+  EXPECT_EQ(refusal("{\"a\": }"),
+            "a.json: expected JSON, found a syntax error at byte 7: the file is damaged, or of "
+            "another kind.");
 }
 
 TEST(StrictJsonTest, RefusesANameThatIsTwiceInOneObject) {
