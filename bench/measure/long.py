@@ -62,9 +62,8 @@ def train(build, inputs, out, *arguments):
     return [build / "src" / "palimpsest", "train", "--config", inputs / "toy.cfg", "--out", out, *arguments]
 
 
-@contextlib.contextmanager
 def memory_of(command):
-    """Runs it. The value becomes [(time, resident bytes)]."""
+    """Runs it: [(time, resident bytes)]."""
     samples, ended = [], threading.Event()
     program = subprocess.Popen([*map(str, command)], env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -78,19 +77,18 @@ def memory_of(command):
     watcher.start()
     try:
         with process.ended_with_us([program]):
-            yield samples
             if program.wait() != 0:
                 raise process.Failed(f"exit code {program.returncode}: {' '.join(map(str, command))}")
     finally:
         ended.set()
         watcher.join()
+    return samples
 
 
 def measure_tasks(build, options, work):
     """Of the tasks around task 10 and of the last ones, medians: wall time without evaluation, saving, evaluation; and the peak of memory."""
     out = work / "run"
-    with memory_of(train(build, small(options.tasks), out)) as samples:
-        pass
+    samples = memory_of(train(build, small(options.tasks), out))
     events = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     starts = [event["time"] for event in events if event["event"] in ("task_started", "run_finished")]
     evaluation, saving = collections.defaultdict(float), {}
@@ -124,8 +122,7 @@ def measure_resume(build, options, work):
 def measure_lanes(build, options, work):
     peaks = {}
     for lanes in (4, 64):
-        with memory_of(train(build, large(), work / f"lanes-{lanes}", "--tasks", 1, "--lanes", lanes, "--batch", 64)) as samples:
-            pass
+        samples = memory_of(train(build, large(), work / f"lanes-{lanes}", "--tasks", 1, "--lanes", lanes, "--batch", 64))
         peaks[lanes] = max(size for _, size in samples) / 1e6
     return {"one rank, 64 lanes, peak memory, MB": peaks[64], "64 lanes over 4 lanes: peak memory": peaks[64] / peaks[4]}
 

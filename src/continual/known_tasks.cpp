@@ -107,14 +107,13 @@ std::vector<Task> find_tasks(const SavedWeights& saved, std::vector<Task> known,
     tasks.push_back(std::move(task));
   }
   const auto tested = [](const Task& task) { return task.test.size() > 0; };
-  if (std::ranges::none_of(tasks, tested) && split == "validation" &&
-      saved.config.validation == 0) {
-    throw InputError(concat(saved.source,
-                            ": expected a run that kept validation samples, found one with "
-                            "--validation 0: train with --validation 0.1, or evaluate another "
-                            "--split"));
-  }
   if (std::ranges::none_of(tasks, tested)) {
+    if (split == "validation" && saved.config.validation == 0) {
+      throw InputError(concat(saved.source,
+                              ": expected a run that kept validation samples, found one with "
+                              "--validation 0: train with --validation 0.1, or evaluate another "
+                              "--split"));
+    }
     throw InputError(
         concat(config.protocol, ": expected a task with the ", what, " of one of ", saved.source,
                are_domains ? concat(" (", named(saved.task_names), ")") : "", " and ", split,

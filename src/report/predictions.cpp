@@ -140,8 +140,7 @@ View predictions_view(const EvaluationTitle& title, const Predictions& predictio
                {"accuracy", number_or_null(share(correct, known))},
                {"top5", number_or_null(share(among_five, known))},
                {"classes", Json::array()}});
-  const std::string heading = text;
-  text += concat(
+  std::string scored = concat(
       "\naccuracy ", percent(share(correct, known)), " %, among the five likeliest ",
       percent(share(among_five, known)), " %",
       known < all ? concat(", over the ", grouped(known), " samples whose class the weights know")
@@ -151,10 +150,10 @@ View predictions_view(const EvaluationTitle& title, const Predictions& predictio
     const std::optional<double> accuracy = accuracy_by(predictions, i);
     json["others"].push_back(
         {{"classifier", title.classifiers[i]}, {"accuracy", number_or_null(accuracy)}});
-    text += concat("accuracy by ", title.classifiers[i], " ", percent(accuracy), " %\n",
-                   i + 1 == predictions.logits.size() ? "\n" : "");
+    scored += concat("accuracy by ", title.classifiers[i], " ", percent(accuracy), " %\n",
+                     i + 1 == predictions.logits.size() ? "\n" : "");
   }
-  if (predictions.logits.size() > 1) text += concat("by ", title.classifiers[0], "\n");
+  if (predictions.logits.size() > 1) scored += concat("by ", title.classifiers[0], "\n");
   Rows rows = {{"class", "samples", "precision in %", "recall in %", "F1 in %"}};
   for (std::size_t c = 0; c < counts.size(); ++c) {
     const auto precision = share(counts[c].correct, counts[c].predicted);
@@ -170,10 +169,10 @@ View predictions_view(const EvaluationTitle& title, const Predictions& predictio
                                {"f1", number_or_null(f1(counts[c]))}});
   }
   if (known == 0)
-    text = heading + "\nnothing is scored: the weights know the class of no sample\n";
+    scored = "\nnothing is scored: the weights know the class of no sample\n";
   else
-    text += text_table(rows, "lrrrr");
-  return {text, dump(json)};
+    scored += text_table(rows, "lrrrr");
+  return {text + scored, dump(json)};
 }
 
 }  // namespace palimpsest

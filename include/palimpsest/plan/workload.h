@@ -50,7 +50,7 @@ struct CountedMemory {
   double weights = 0;  // the backbone, and the adapted weights four times: merged, theta_hat, ...
   double activations = 0;  // that one lane keeps for its backward pass
   double optimizer = 0;    // trained parameters, gradients (one per lane, the sum), two moments
-  double fisher = 0;       // after training: sums of float64 by lane, and the mean
+  double fisher = 0;       // after training: sums of float64 of one lane at a time, and the mean
   double curvature = 0;    // S0 and S1, float64, in host memory
   double classifier = 0;   // its sums, and what it solves them in
   double peak(bool on_device) const;

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ..counted import counted
+from ..counted import counted, form
 from ..errors import InputError
 from ..runs import Run
 from .comparison import NamedTwice, compare_runs
@@ -118,8 +118,7 @@ def _track(arguments: argparse.Namespace) -> None:
     if arguments.watch:
         _say_watched(arguments.runs[0], "its log is sent")
     sent = send_log(run, name, arguments.watch)
-    was = "was" if sent.damaged == 1 else "were"
-    left_out = f"; {counted(sent.damaged, 'line')} of metrics.jsonl can't be read and {was} left out" if sent.damaged else ""
+    left_out = f"; {counted(sent.damaged, 'line')} of metrics.jsonl can't be read and {form(sent.damaged, 'was', 'were')} left out" if sent.damaged else ""
     print(f"{counted(sent.points, 'point')} of the log sent to {name}{left_out}")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ..counted import counted
+from ..counted import counted, form
 from ..runs.evaluations import GIVEN_TASK, Evaluations
 from ..runs.stream_metrics import accuracy
 from . import merge_figures, names, result_figures, training_figures
@@ -81,7 +81,7 @@ def _figures(run: ReportedRun, extras: Extras, references: Sequence[Reference]) 
     curve = training_figures.loss_curve(losses, tasks)
     remarks = [] if curve else ["metrics.jsonl has no steps to draw a loss curve of."]
     if losses.damaged:
-        it = "it" if losses.damaged == 1 else "they"
+        it = form(losses.damaged, "it", "they")
         remarks.append(f"{counted(losses.damaged, 'line')} of metrics.jsonl can't be read: what {it} said is missing in the loss curve.")
     budget = merge_figures.error_budget(tasks)
     return {

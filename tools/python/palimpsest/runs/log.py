@@ -6,6 +6,8 @@ import warnings
 
 import pandas as pd
 
+from ..counted import form
+
 LAST_SECOND = int(pd.Timestamp.max.timestamp())
 EMPTY = pd.DataFrame({"event": pd.Series(dtype=str), "time": pd.Series(dtype="datetime64[ns, UTC]")})
 
@@ -29,14 +31,13 @@ def read_log(path: str) -> pd.DataFrame:
             elif line.endswith("\n"):
                 damaged.append(str(number))
     if damaged:
-        warnings.warn(f"{path}: left out, since they are no JSON objects: {'line' if len(damaged) == 1 else 'lines'} {', '.join(damaged)}", stacklevel=3)
+        warnings.warn(f"{path}: left out, since they are no JSON objects: {form(len(damaged), 'line', 'lines')} {', '.join(damaged)}", stacklevel=3)
     if not events:
         return EMPTY.copy()
     frame = pd.DataFrame(events)
     if "time" not in frame:
         frame["time"] = float("nan")
     seconds = pd.to_numeric(frame["time"], errors="coerce")
-    # pandas 2 raises OverflowError at a time that it can't represent, whatever `errors` says.
-    known = seconds.where(seconds.between(0, LAST_SECOND))
-    frame["time"] = pd.to_datetime(known, unit="s", utc=True, errors="coerce")
+    # pandas can't represent other times, and version 2 raises OverflowError whatever `errors` says.
+    frame["time"] = pd.to_datetime(seconds.where(seconds.between(0, LAST_SECOND)), unit="s", utc=True)
     return frame

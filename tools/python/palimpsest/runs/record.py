@@ -143,14 +143,14 @@ class Objects:
             if values.dtype.kind not in "iuf":
                 raise TypeError(f"{values.dtype} instead of numbers")
             dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
-            self._check_sum(name, values, self._recorded_sum(dataset))
+            self._check_sum(name, values, dataset)
         return values
 
     def texts(self, name: str) -> tuple[str, ...]:
         with self._naming(name):
             dataset = self.file[name]
             values = dataset[...]  # not [()], which strips the padding of a single text: the checksum is over it, too
-            self._check_sum(name, values, self._recorded_sum(dataset.id))
+            self._check_sum(name, values, dataset.id)
             return tuple(_text(value) for value in np.atleast_1d(values).tolist())
 
     def text(self, name: str) -> str:
@@ -171,19 +171,14 @@ class Objects:
         with self._naming(name):
             return isinstance(self.file[name], h5py.Group)
 
-    def _recorded_sum(self, dataset: h5py.h5d.DatasetID) -> int | None:
+    def _check_sum(self, name: str, values: Any, dataset: h5py.h5d.DatasetID) -> None:
         if not h5py.h5a.exists(dataset, b"crc32c"):
-            return None
-        attribute = h5py.h5a.open(dataset, b"crc32c")
-        attribute.read(value := np.empty((), attribute.dtype))
-        return int(value)
-
-    def _check_sum(self, name: str, values: Any, recorded: int | None) -> None:
-        if recorded is None:
             raise InputError(f"{self.path}: {name}@crc32c: expected this attribute, found none; the file is damaged, or another program has written it")
+        attribute = h5py.h5a.open(dataset, b"crc32c")
+        attribute.read(recorded := np.empty((), attribute.dtype))
         found = google_crc32c.value(np.ascontiguousarray(values).tobytes())
-        if found != recorded:
-            raise InputError(f"{self.path}: {name}: expected CRC-32C {recorded}, found {found}; the file is damaged: bring it back from a copy")
+        if found != int(recorded):
+            raise InputError(f"{self.path}: {name}: expected CRC-32C {int(recorded)}, found {found}; the file is damaged: bring it back from a copy")
 
     @contextlib.contextmanager
     def _naming(self, name: str) -> Iterator[None]:

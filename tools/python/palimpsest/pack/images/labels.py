@@ -7,7 +7,7 @@ ends, leading zeros), and labels that read like a missing one, are counted in no
 import collections
 import re
 
-from ...counted import counted
+from ...counted import counted, form
 from .. import InputError
 from ..names import check_names, note_odd_names, with_bytes
 from ..notes import note
@@ -39,7 +39,7 @@ def _classes_of(samples: list[Sample]) -> list[str]:
     changed = [label for label in counts if str(label) != plain[label]]
     if changed:
         example = f"{with_bytes(str(changed[0]))} as {plain[changed[0]]!r}"
-        are = "is" if len(changed) == 1 else "are"
+        are = form(len(changed), "is", "are")
         note(f"{counted(len(changed), 'label')} {are} taken without blanks at their ends and leading zeros, such as {example}")
     labels = set(plain.values())
     check_decimals(labels)
@@ -70,7 +70,7 @@ def check_decimals(labels: set[str]) -> None:
         if whole in labels and not label.partition(".")[2].strip("0"):
             raise InputError(f"labels {whole!r} and {label!r}: expected one way of writing a number, found two. Write {whole} in every place")
     if decimals:
-        are = "is a number" if len(decimals) == 1 else "are numbers"
+        are = form(len(decimals), "is a number", "are numbers")
         note(f"{counted(len(decimals), 'label')} {are} with a point, such as {decimals[0]!r}; each is a class of that name")
 
 

@@ -213,7 +213,7 @@ def _chosen(request: Request, texts: _Texts) -> _Texts:
     both = sides.trained_and_tested(split, texts.keys)
     texts = texts._replace(split=split, groups=None, places=None)
     if both.any():
-        same = "is a test text" if both.sum() == 1 else "are test texts"
+        same = form(both.sum(), "is a test text", "are test texts")
         note(f"{counted(both.sum(), 'training text')} left out, which {same}, too")
         texts = texts.at(~both)
     counts = _counts(texts)
@@ -250,8 +250,8 @@ def _check_classes(texts: _Texts, counts: Ints) -> None:
         )
     if one_sided.any():
         note(
-            f"{counted(one_sided.sum(), 'class')} {'has' if one_sided.sum() == 1 else 'have'} texts on one side only, training and test texts in brackets; "
-            f"a protocol leaves {'it' if one_sided.sum() == 1 else 'them'} out: "
+            f"{counted(one_sided.sum(), 'class')} {form(one_sided.sum(), 'has', 'have')} texts on one side only, training and test texts in brackets; "
+            f"a protocol leaves {form(one_sided.sum(), 'it', 'them')} out: "
             f"{_named(texts.names, one_sided, counts)}"
         )
     note_odd_names(texts.names)
@@ -270,7 +270,7 @@ def _index(request: Request, classes: list[str], texts: _Texts, source: dict[str
     lengths, whole = texts.records["tokens"].astype("<i8"), texts.records["whole"]
     cut, longest = int((whole > lengths).sum()), int(whole.max())
     if cut:
-        note(f"{cut} of {counted(len(lengths), 'text')} {'is' if cut == 1 else 'are'} cut at {most} tokens; the longest has {longest}. --max-length sets it")
+        note(f"{cut} of {counted(len(lengths), 'text')} {form(cut, 'is', 'are')} cut at {most} tokens; the longest has {longest}. --max-length sets it")
     source = {**source, "most_tokens": most, "texts_cut": cut, "longest_text": longest, "tokenizer_sha256": sha256(tokenizer.to_str())}
     assert texts.split is not None
     return PackIndex(

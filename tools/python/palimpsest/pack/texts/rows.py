@@ -57,31 +57,34 @@ class Skipped:
     def add(self, place: str, reason: str) -> None:
         if self._strict:
             raise InputError(f"{place}: {reason}. Repair or delete the row, or leave --strict out to skip it")
-        self.count += 1
-        if self.count <= MOST_LISTED:
-            print(f"palimpsest-pack: skipped {place}: {reason}", file=sys.stderr)
+        self._list(f"skipped {place}: {reason}")
 
     def note(self, rows: int) -> None:
         """A note on how many of so many rows are skipped."""
         if self.count:
-            listed = "as listed above" if self.count <= MOST_LISTED else f"of which the first {MOST_LISTED} are listed above; --strict stops at the first"
-            note(f"{self.count} of {counted(rows, 'row')} skipped, {listed}")
+            more = "; --strict stops at the first" if self.count > MOST_LISTED else ""
+            note(f"{self.count} of {counted(rows, 'row')} skipped, {self._listed()}{more}")
+
+    def _list(self, text: str) -> None:
+        self.count += 1
+        if self.count <= MOST_LISTED:
+            print(f"palimpsest-pack: {text}", file=sys.stderr)
+
+    def _listed(self) -> str:
+        return "as listed above" if self.count <= MOST_LISTED else f"of which the first {MOST_LISTED} are listed above"
 
 
 class Unusable(Skipped):
     """Lists broken rows, of which note() makes one error: none may be skipped."""
 
     def add(self, place: str, reason: str) -> None:
-        self.count += 1
-        if self.count <= MOST_LISTED:
-            print(f"palimpsest-pack: {place}: {reason}", file=sys.stderr)
+        self._list(f"{place}: {reason}")
 
     def note(self, rows: int) -> None:
         if self.count:
-            listed = "as listed above" if self.count <= MOST_LISTED else f"of which the first {MOST_LISTED} are listed above"
             raise InputError(
-                f"expected rows that can all be packed, so that sample n is row n, found {self.count} of {counted(rows, 'row')} that can't be, {listed}. "
-                "Repair or delete them"
+                f"expected rows that can all be packed, so that sample n is row n, found {self.count} of {counted(rows, 'row')} that can't be, "
+                f"{self._listed()}. Repair or delete them"
             )
 
 
