@@ -114,8 +114,8 @@ struct H5Item {
   std::string path;
   H5Handle handle;
   bool is_attribute = false;
-  std::string type;  // "f4", ..., "str"
-  H5Dims dims;       // empty for a scalar
+  std::string type = {};  // "f4", ..., "str"
+  H5Dims dims = {};       // empty for a scalar
   std::size_t count = 1;
   std::size_t element_bytes = 0;
 };
@@ -172,15 +172,22 @@ class H5File {
   void require(const H5Item& item, std::string_view type, const H5Dims& dims) const;
   void check_checksum(const H5Item& item, std::uint32_t found) const;
   void require_plain_storage(const H5Item& item) const;
-  void list_attributes(const std::string& object);
-  // Of all that is in the group; "": the file. Refuses soft and external links.
-  void list_objects(const std::string& group, int depth);
+  // The object of a path, or, where that names an attribute, the one that has it.
+  H5Handle open_object(const std::string& path) const;
+  // What an open dataset or attribute is.
+  H5Item make_item(H5Handle handle, const std::string& path, bool is_attribute) const;
+  void list_attributes(hid_t object, const std::string& path);
+  // Of all that is in the group, open as `id`; "": the file. Refuses soft and external links.
+  void list_objects(hid_t id, const std::string& group, int depth);
 
   H5Lock lock_;  // before the handle: released after it
   std::filesystem::path path_;
   H5Handle file_;
   std::uint64_t file_bytes_ = 0;
   std::set<std::string> groups_, paths_;
+  // The object opened last: its attributes are read one after the other.
+  mutable std::string last_path_;
+  mutable H5Handle last_object_;
 };
 
 // A new file. Groups appear as they are needed; every dataset gets a crc32c attribute. Throws

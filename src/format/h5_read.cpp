@@ -39,9 +39,15 @@ H5Handle open_file(const std::filesystem::path& path) {
                           cause, "). It is damaged, cut short, or of another kind."));
 }
 
-// For HDF5's iteration over links and attributes.
+// For HDF5's iteration over attributes, and over links with their types.
 constexpr auto kAddName = [](hid_t, const char* name, const auto*, void* names) -> herr_t {
   static_cast<std::vector<std::string>*>(names)->emplace_back(name);
+  return 0;
+};
+using Links = std::vector<std::pair<std::string, H5L_type_t>>;
+constexpr auto kAddLink = [](hid_t, const char* name, const H5L_info_t* info,
+                             void* links) -> herr_t {
+  static_cast<Links*>(links)->emplace_back(name, info->type);
   return 0;
 };
 
@@ -53,7 +59,7 @@ H5File::H5File(const std::filesystem::path& path, std::string_view type) : path_
   file_bytes_ = std::filesystem::file_size(path, error);
   if (error) throw InputError(concat(path.string(), ": cannot be read: ", error.message()));
   file_ = open_file(path);
-  list_attributes("/");
+  list_attributes(file_.get(), "/");
   const std::string found_type = text("/@palimpsest_type");
   if (!type.empty() && found_type != type) {
     refuse("/@palimpsest_type", concat("\"", type, "\""), concat("\"", found_type, "\""));
@@ -63,7 +69,7 @@ H5File::H5File(const std::filesystem::path& path, std::string_view type) : path_
     throw InputError(concat(path.string(), ": /@palimpsest_version: expected ", readable_versions(),
                             "; found \"", version, "\""));
   }
-  list_objects("", 0);
+  list_objects(file_.get(), "", 0);
 }
 
 void H5File::refuse(std::string_view object, std::string_view expected,
@@ -72,37 +78,32 @@ void H5File::refuse(std::string_view object, std::string_view expected,
                           ". The file is damaged or of another kind."));
 }
 
-void H5File::list_attributes(const std::string& object) {
+void H5File::list_attributes(hid_t object, const std::string& path) {
   std::vector<std::string> names;
-  if (H5Aiterate_by_name(file_.get(), object.c_str(), H5_INDEX_NAME, H5_ITER_INC, nullptr, kAddName,
-                         &names, H5P_DEFAULT) < 0)
-    refuse(object, "readable attributes", hdf5_error());
+  if (H5Aiterate2(object, H5_INDEX_NAME, H5_ITER_INC, nullptr, kAddName, &names) < 0)
+    refuse(path, "readable attributes", hdf5_error());
   for (const std::string& name : names) {
-    const std::string path = concat(object, '@', name);
-    if (name.find('@') != name.npos) refuse(path, "a name without @", "an attribute with it");
-    paths_.insert(path);
+    const std::string attribute = concat(path, '@', name);
+    if (name.find('@') != name.npos) refuse(attribute, "a name without @", "an attribute with it");
+    paths_.insert(attribute);
   }
 }
 
-void H5File::list_objects(const std::string& group, int depth) {
+void H5File::list_objects(hid_t id, const std::string& group, int depth) {
   if (depth > kMaximumDepth) refuse(group, "fewer groups inside each other", "a loop of links");
-  std::vector<std::string> names;
-  if (H5Literate_by_name(file_.get(), concat(group, '/').c_str(), H5_INDEX_NAME, H5_ITER_INC,
-                         nullptr, kAddName, &names, H5P_DEFAULT) < 0)
+  Links links;
+  if (H5Literate(id, H5_INDEX_NAME, H5_ITER_INC, nullptr, kAddLink, &links) < 0)
     refuse(group, "a readable group", hdf5_error());
-  for (const std::string& name : names) {
+  for (const auto& [name, type] : links) {
     const std::string path = concat(group, '/', name);
     if (name.find('@') != name.npos) refuse(path, "a name without @", "an object with it");
-    H5L_info_t link;
-    if (H5Lget_info(file_.get(), path.c_str(), &link, H5P_DEFAULT) < 0 ||
-        link.type != H5L_TYPE_HARD)
-      refuse(path, "the object itself", "a soft or external link");
-    const H5Handle object(H5Oopen(file_.get(), path.c_str(), H5P_DEFAULT));
+    if (type != H5L_TYPE_HARD) refuse(path, "the object itself", "a soft or external link");
+    const H5Handle object(H5Oopen(id, name.c_str(), H5P_DEFAULT));
     if (!object) refuse(path, "a readable object", hdf5_error());
-    list_attributes(path);
+    list_attributes(object.get(), path);
     const bool is_group = H5Iget_type(object.get()) == H5I_GROUP;
     (is_group ? groups_ : paths_).insert(path);
-    if (is_group) list_objects(path, depth + 1);
+    if (is_group) list_objects(object.get(), path, depth + 1);
   }
 }
 
@@ -110,16 +111,29 @@ bool H5File::has(const std::string& path) const {
   return paths_.contains(path) || groups_.contains(path);
 }
 
+H5Handle H5File::open_object(const std::string& path) const {
+  if (!last_object_ || last_path_ != path) {
+    last_object_ = H5Handle(H5Oopen(file_.get(), path.c_str(), H5P_DEFAULT));
+    last_path_ = path;
+  }
+  if (!last_object_) return {};
+  H5Iinc_ref(last_object_.get());
+  return H5Handle(last_object_.get());
+}
+
 H5Item H5File::open(const std::string& path) const {
   const auto [object, attribute] = split_path(path);
-  H5Item item;
-  item.path = path;
-  item.is_attribute = !attribute.empty();
+  const bool is_attribute = !attribute.empty();
   if (groups_.contains(path)) refuse(path, "a dataset", "another object");
-  if (!has(path)) refuse(path, item.is_attribute ? "this attribute" : "this object", "none");
-  item.handle = H5Handle(H5Oopen(file_.get(), object.c_str(), H5P_DEFAULT));
-  if (item.handle && item.is_attribute)
-    item.handle = H5Handle(H5Aopen(item.handle.get(), attribute.c_str(), H5P_DEFAULT));
+  if (!has(path)) refuse(path, is_attribute ? "this attribute" : "this object", "none");
+  H5Handle handle = open_object(object);
+  if (handle && is_attribute)
+    handle = H5Handle(H5Aopen(handle.get(), attribute.c_str(), H5P_DEFAULT));
+  return make_item(std::move(handle), path, is_attribute);
+}
+
+H5Item H5File::make_item(H5Handle handle, const std::string& path, bool is_attribute) const {
+  H5Item item{.path = path, .handle = std::move(handle), .is_attribute = is_attribute};
   if (!item.handle) refuse(path, "a readable object", hdf5_error());
   if (!item.is_attribute && H5Iget_type(item.handle.get()) != H5I_DATASET)
     refuse(path, "a dataset", "another object");
@@ -221,7 +235,11 @@ void H5File::read_in_parts(const H5Item& item, const TakePart& take) const {
 
 void H5File::check_checksum(const H5Item& item, std::uint32_t found) const {
   if (item.is_attribute || H5Aexists(item.handle.get(), "crc32c") <= 0) return;
-  const auto expected = number<std::uint32_t>(item.path + "@crc32c");
+  const H5Item stored = make_item(H5Handle(H5Aopen(item.handle.get(), "crc32c", H5P_DEFAULT)),
+                                  item.path + "@crc32c", /*is_attribute=*/true);
+  require(stored, kH5Type<std::uint32_t>, {});
+  std::uint32_t expected = 0;
+  read(stored, std::as_writable_bytes(std::span(&expected, 1)));
   if (found != expected) {
     refuse(item.path, concat("CRC-32C ", expected), concat(found, " (flipped bits)"));
   }

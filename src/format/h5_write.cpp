@@ -80,20 +80,22 @@ void H5Writer::write(const std::string& path, std::string_view type, std::size_t
   const auto [object, attribute] = split_path(path);
   if (!attribute.empty()) {
     if (object != "/") make_groups(object);
-    const H5Handle made(H5Acreate_by_name(file_.file_.get(), object.c_str(), attribute.c_str(),
-                                          element.get(), space.get(), H5P_DEFAULT, H5P_DEFAULT,
-                                          H5P_DEFAULT));
+    const H5Handle owner = file_.open_object(object);
+    const H5Handle made(H5Acreate2(owner.get(), attribute.c_str(), element.get(), space.get(),
+                                   H5P_DEFAULT, H5P_DEFAULT));
     if (!made || H5Awrite(made.get(), element.get(), bytes.data()) < 0) fail(path, hdf5_error());
     return;
   }
   const std::size_t slash = path.rfind('/');
   if (slash > 0) make_groups(path.substr(0, slash));
   const H5Handle creation = without_times(H5P_DATASET_CREATE);
-  const H5Handle made(H5Dcreate2(file_.file_.get(), path.c_str(), element.get(), space.get(),
-                                 H5P_DEFAULT, creation.get(), H5P_DEFAULT));
+  H5Handle made(H5Dcreate2(file_.file_.get(), path.c_str(), element.get(), space.get(), H5P_DEFAULT,
+                           creation.get(), H5P_DEFAULT));
   if (!made || H5Dwrite(made.get(), element.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0)
     fail(path, hdf5_error());
   made_.insert(path);
+  file_.last_object_ = std::move(made);  // its attributes come next
+  file_.last_path_ = path;
   number<std::uint32_t>(path + "@crc32c", crc32c(bytes));
 }
 
@@ -118,10 +120,11 @@ void H5Writer::texts(const std::string& path, std::span<const std::string> value
 }
 
 std::string H5Writer::finish() {
-  file_.list_attributes("/");
-  file_.list_objects("", 0);
+  file_.list_attributes(file_.file_.get(), "/");
+  file_.list_objects(file_.file_.get(), "", 0);
   std::string hash = content_hash(file_);
   text("/@content_sha256", hash);
+  file_.last_object_ = H5Handle();
   const hid_t file = file_.file_.get();
   const bool flushed = H5Fflush(file, H5F_SCOPE_GLOBAL) >= 0;
   const ssize_t size = H5Fget_file_image(file, nullptr, 0);

@@ -48,7 +48,7 @@ std::string task_table(const std::vector<TaskSummary>& tasks, bool task_given) {
                     record.fisher ? scientific(record.fisher->factor, 1) : "-",
                     fixed(delta_norm(task), 3),
                     before_and_after(before.accuracy(own), after.accuracy(own)),
-                    before_and_after(before.sample_weighted(), after.sample_weighted()),
+                    before_and_after(accuracy_over_seen(before), accuracy_over_seen(after)),
                     duration(metrics.seconds_train + metrics.seconds_fisher +
                              metrics.seconds_merge + metrics.seconds_evaluate)});
   }
@@ -127,9 +127,39 @@ std::string hardest_classes(const RunRecords& run) {
          "\n";
 }
 
+Json summary_json(const std::string& classifier, const AccuracyMatrix& accuracy, bool task_given) {
+  Json numbers = {{"classifier", classifier}, {"task_given", task_given}};
+  numbers.update(metrics_json(task_given ? given_task(accuracy) : accuracy));
+  return numbers;
+}
+
+std::string run_json(const RunFolder& folder, const std::optional<Manifest>& manifest,
+                     const Json& run, const Json& config, const RunRecords& records,
+                     const std::vector<double>& alphas) {
+  const auto& [tasks, accuracy, others] = records;
+  Json json = {{"type", "run"},
+               {"folder", folder.path().string()},
+               {"tasks_done", tasks.size()},
+               {"tasks_before", manifest ? manifest->tasks_before : 0},
+               {"run", run},
+               {"config", config},
+               {"tasks", Json::array()},
+               {"alphas", alphas}};
+  for (const TaskSummary& task : tasks)
+    json["tasks"].push_back(task_json(folder.task_file(task.record.index), task));
+  if (tasks.empty()) return dump(json);
+  const bool task_given = is_task_given(config);
+  json["summary"] = summary_json(tasks.back().record.metrics.classifier, accuracy, task_given);
+  json["other_summaries"] = Json::array();
+  for (const OtherAccuracy& other : others)
+    json["other_summaries"].push_back(summary_json(other.classifier, other.accuracy, task_given));
+  json["classes"] = class_json(records);
+  return dump(json);
+}
+
 }  // namespace
 
-View run_view(const std::filesystem::path& path) {
+View run_view(const std::filesystem::path& path, bool with_json) {
   const RunFolder folder(path);
   const std::optional<Manifest> manifest = folder.manifest();
   const Json run = read_run_json(path);
@@ -151,45 +181,25 @@ View run_view(const std::filesystem::path& path) {
       tasks.empty() ? (run.is_null() ? Json::object() : run.value("config", Json::object()))
                     : Json::parse(tasks.back().record.config, nullptr, /*allow_exceptions=*/false);
   const bool task_given = is_task_given(config);
-  std::string text = concat("run ", path.string(), ", ", counted(tasks.size(), "task"), " done\n  ",
-                            highlights(config), "\n");
-  Json json = {{"type", "run"},
-               {"folder", path.string()},
-               {"tasks_done", tasks.size()},
-               {"tasks_before", manifest ? manifest->tasks_before : 0},
-               {"run", run},
-               {"config", config},
-               {"tasks", Json::array()},
-               {"alphas", alphas}};
-  for (const TaskSummary& task : tasks)
-    json["tasks"].push_back(task_json(folder.task_file(task.record.index), task));
-  if (run.is_null()) text += "  run.json is missing: how the run began is not known\n";
+  View view{.text = concat("run ", path.string(), ", ", counted(tasks.size(), "task"), " done\n  ",
+                           highlights(config), "\n"),
+            .json = with_json ? run_json(folder, manifest, run, config, records, alphas) : ""};
+  if (run.is_null()) view.text += "  run.json is missing: how the run began is not known\n";
   if (tasks.empty()) {
-    text += "\n" + summary_table(accuracy, {}, kWidth);
-    return {std::move(text), dump(json)};
+    view.text += "\n" + summary_table(accuracy, {}, kWidth);
+    return view;
   }
   const TaskRecord& record = tasks.back().record;
-  if (manifest->tasks_before > 0) {
-    text += concat("  continues a run of ", counted(manifest->tasks_before, "task"), "\n");
-  }
-  text += concat("  backbone ", record.backbone_name, " ", short_hash(record.backbone_sha256),
-                 ", pack ", short_hash(record.pack_content_sha256), "\n\n",
-                 task_table(tasks, task_given), "this task, all so far: accuracy ",
-                 task_given ? "given the task, " : "", "in % before -> after the merge\n\n",
-                 names_and_remarks(tasks), "\n", budget_table(tasks),
-                 summary_table(accuracy, alphas, kWidth, task_given), hardest_classes(records),
-                 other_summaries(others, kWidth, task_given));
-  const auto summary = [&](const std::string& classifier, const AccuracyMatrix& of) {
-    Json numbers = {{"classifier", classifier}, {"task_given", task_given}};
-    numbers.update(metrics_json(task_given ? given_task(of) : of));
-    return numbers;
-  };
-  json["summary"] = summary(record.metrics.classifier, accuracy);
-  json["other_summaries"] = Json::array();
-  for (const OtherAccuracy& other : others)
-    json["other_summaries"].push_back(summary(other.classifier, other.accuracy));
-  json["classes"] = class_json(records);
-  return {std::move(text), dump(json)};
+  if (manifest->tasks_before > 0)
+    view.text += concat("  continues a run of ", counted(manifest->tasks_before, "task"), "\n");
+  view.text += concat("  backbone ", record.backbone_name, " ", short_hash(record.backbone_sha256),
+                      ", pack ", short_hash(record.pack_content_sha256), "\n\n",
+                      task_table(tasks, task_given), "this task, all so far: accuracy ",
+                      task_given ? "given the task, " : "", "in % before -> after the merge\n\n",
+                      names_and_remarks(tasks), "\n", budget_table(tasks),
+                      summary_table(accuracy, alphas, kWidth, task_given), hardest_classes(records),
+                      other_summaries(others, kWidth, task_given));
+  return view;
 }
 
 }  // namespace palimpsest

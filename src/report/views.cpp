@@ -101,15 +101,15 @@ View pack_view(const std::filesystem::path& file) {
   return {std::move(text), dump(json)};
 }
 
-View make_view(const std::filesystem::path& path) {
+View make_view(const std::filesystem::path& path, bool with_json) {
   if (!std::filesystem::exists(path)) {
     throw InputError(
         concat(path.string(), ": expected a run folder or a Palimpsest file, found nothing there"));
   }
-  if (std::filesystem::is_directory(path)) return run_view(path);
+  if (std::filesystem::is_directory(path)) return run_view(path, with_json);
   const auto name = path.filename();
   if (name == "manifest.json" || name == "run.json") {
-    return run_view(path.has_parent_path() ? path.parent_path() : ".");
+    return run_view(path.has_parent_path() ? path.parent_path() : ".", with_json);
   }
   const std::string type = read_identity(path).type;
   if (type == "task" || type == "state" || type == "step") check_named_file(path);

@@ -58,7 +58,7 @@ View requested_view(const Arguments& arguments, const std::vector<std::filesyste
   if (bounded && paths.size() > 1)
     throw UsageError("--frozen and --joint bound one run, found several; see --help");
   if (bounded) return decomposition_view(paths[0], arguments.frozen, arguments.joint);
-  return paths.size() > 1 ? repetitions_view(paths) : make_view(paths[0]);
+  return paths.size() > 1 ? repetitions_view(paths) : make_view(paths[0], arguments.json);
 }
 
 }  // namespace

@@ -20,12 +20,12 @@ struct RemergeResult;
 
 struct View {
   std::string text;  // lines of at most 100 columns, except for long names
-  std::string json;  // one object
+  std::string json;  // one object; "" of a run where it wasn't wanted
 };
 
 // Each throws InputError when the file is missing, damaged or of another kind. A run may still be
 // going; of records, only the numbers that sum them up are read.
-View run_view(const std::filesystem::path& folder);
+View run_view(const std::filesystem::path& folder, bool with_json = true);
 View task_view(const std::filesystem::path& file);
 View state_view(const std::filesystem::path& file);
 View step_view(const std::filesystem::path& file);       // all of it is read
@@ -40,8 +40,9 @@ View decomposition_view(const std::filesystem::path& run, const std::filesystem:
 // Runs that repeat one another with other seeds: mean and deviation of every number.
 View repetitions_view(std::span<const std::filesystem::path> folders);
 
-// A run folder (or its manifest.json or run.json), or any HDF5 file of Palimpsest.
-View make_view(const std::filesystem::path& path);
+// A run folder (or its manifest.json or run.json), or any HDF5 file of Palimpsest. with_json: of a
+// run, whose JSON has every record.
+View make_view(const std::filesystem::path& path, bool with_json = true);
 
 // Of merges, audits and cosines. `source`: the run or the adapters, as the user named them. `out`:
 // the file that was written; "" for none.
