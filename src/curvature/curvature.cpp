@@ -15,7 +15,10 @@ at::Tensor CurvaturePass::module(std::size_t index) const {
 }
 
 Curvature::Curvature(const KindSettings& settings)
-    : name_(settings.name()), scale_(settings.choice<FisherScale>("scale")) {}
+    : name_(settings.name()),
+      scale_(settings.choice<FisherScale>("scale")),
+      samples_by_class_(
+          settings.value("samples") == SettingValue("all") ? 0 : settings.whole("samples")) {}
 
 std::string Curvature::instance() const {
   return curvature_instance(name_, palimpsest::name(scale_));
@@ -34,14 +37,21 @@ NeededMemory Curvature::needs(const std::string& who) const {
 
 std::string Curvature::recorded_kind() const { return concat(name_, "-per-sample"); }
 
-SettingSpec scale_key() {
-  return {.name = "scale",
-          .type = Type::kWord,
-          .default_value = std::string("secant"),
-          .choices = choice_names<FisherScale>(),
-          .help =
-              "Brings the tasks' Fishers to one scale. none: the paper. trace: equal trace; "
-              "secant: the measured rise of the loss (both not in the paper)."};
+std::vector<SettingSpec> curvature_keys() {
+  return {{.name = "scale",
+           .type = Type::kWord,
+           .default_value = std::string("secant"),
+           .choices = choice_names<FisherScale>(),
+           .help = "Brings the tasks' Fishers to one scale. none: the paper. trace: equal trace; "
+                   "secant: the measured rise of the loss (both not in the paper)."},
+          {.name = "samples",
+           .type = Type::kWhole,
+           .default_value = std::string("all"),
+           .minimum = 1,
+           .maximum = 1e9,
+           .choices = {"all"},
+           .help = "Training samples of each class that the Fisher, the secant's losses and the "
+                   "error budget are measured on, drawn by (seed, task, sample). all: the paper."}};
 }
 
 at::Tensor add_squared_gradients(const CurvaturePass& pass, const BackwardPasses& backward) {

@@ -6,8 +6,8 @@
 
 namespace palimpsest {
 
-// The key `scale`.
-SettingSpec scale_key();
+// The keys of every kind: `scale`, `samples`.
+std::vector<SettingSpec> curvature_keys();
 
 // With G_n = sum_tau g_{n,tau} x_{n,tau}^T the gradient of a sample's loss on the [out, in] matrix,
 // adds sum_n G_n^2 for each backward pass that `backward` makes from the logits. Returns these.

@@ -21,7 +21,7 @@ class Empirical : public Curvature {
 CurvatureKind empirical_curvature() {
   return {.name = "empirical",
           .help = "The Fisher of the true labels, as in the paper.",
-          .keys = {scale_key()},
+          .keys = curvature_keys(),
           .make = make_kind<Empirical>};
 }
 

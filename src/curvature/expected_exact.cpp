@@ -29,7 +29,7 @@ class ExpectedExact : public Curvature {
 CurvatureKind expected_exact_curvature() {
   return {.name = "expected-exact",
           .help = "The Fisher over all classes, a backward pass each. Not in the paper.",
-          .keys = {scale_key()},
+          .keys = curvature_keys(),
           .make = make_kind<ExpectedExact>};
 }
 

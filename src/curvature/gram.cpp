@@ -32,7 +32,7 @@ CurvatureKind gram_curvature() {
           .help =
               "The inputs' second moments (the diagonal of RegMean's), forward only. Not in the "
               "paper.",
-          .keys = {scale_key()},
+          .keys = curvature_keys(),
           .make = make_kind<Gram>};
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
@@ -70,6 +71,26 @@ std::string accuracy_table(const EvaluationRow& before, const EvaluationRow& aft
   return text_table(rows, std::string(rows[0].size(), 'r')) + meanings(scores);
 }
 
+// Of alpha = sum_m N_m / sum_m D_m over M modules, as of a ratio estimator (Cochran, Sampling
+// Techniques, 1977, 6.4): sqrt(M / (M - 1) sum_m (N_m - alpha D_m)^2) / sum_m D_m. nullopt where
+// alpha isn't such a sum, and of one module.
+std::optional<double> alpha_standard_error(const MergeRecord& merge) {
+  const std::size_t modules = merge.module_numerators.size();
+  if (modules < 2 || merge.module_denominators.size() != modules ||
+      merge.coefficients.size() != 1 || !merge.alpha_unclamped)
+    return std::nullopt;
+  double squares = 0, denominator = 0;
+  for (std::size_t m = 0; m < modules; ++m) {
+    const double rest =
+        merge.module_numerators[m] - *merge.alpha_unclamped * merge.module_denominators[m];
+    squares += rest * rest;
+    denominator += merge.module_denominators[m];
+  }
+  if (denominator == 0) return std::nullopt;
+  const auto count = static_cast<double>(modules);
+  return std::sqrt(count / (count - 1) * squares) / denominator;
+}
+
 std::string merge_text(const MergeRecord& merge) {
   std::string text = concat("merge ", merge.rule, "\n  alpha ", fixed(merge.alpha(), 6));
   if (merge.coefficients.size() > 1) {
@@ -80,6 +101,8 @@ std::string merge_text(const MergeRecord& merge) {
   if (merge.alpha_unclamped) {
     text += concat(", before the clamp ", fixed(*merge.alpha_unclamped, 6));
   }
+  if (const auto error = alpha_standard_error(merge))
+    text += concat(", standard error over modules ", fixed(*error, 6));
   if (merge.numerator && merge.denominator) {
     text +=
         concat(" = ", scientific(*merge.numerator, 6), " / ", scientific(*merge.denominator, 6));
@@ -104,6 +127,7 @@ Json task_json(const std::filesystem::path& file, const TaskSummary& summary) {
                                          {"before_merge", row_and_classes_json(other.before_merge)},
                                          {"after_merge", row_and_classes_json(other.after_merge)}});
   json["norm_delta"] = delta_norm(summary);
+  json["alpha_standard_error"] = number_or_null(alpha_standard_error(summary.record.merge));
   return json;
 }
 

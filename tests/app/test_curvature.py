@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 from reference import Reference, delta_of, flat
+from slca import words
 from tiers import quick
 
+CURVATURE_SAMPLE = 19  # the purpose of the random numbers
 KINDS = {
     "expected-sampled": "expected-sampled-per-sample",
     "expected-exact": "expected-exact-per-sample",
@@ -26,8 +28,8 @@ def same_at_two_ranks(toy, out, *options):
     return toy.path("runs", f"{out}-1")
 
 
-def expected_curvature(toy, curvature, names, file):
-    """Of the first task, a sample at a time in double."""
+def expected_curvature(toy, curvature, names, file, by_class=None):
+    """Of the first task, a sample at a time in double: values, and the mean loss."""
     reference = Reference(toy)
     parameters = reference.set_difference(names, delta_of(file))
     weight, bias = (torch.tensor(file[f"head/{name}"][:].astype("f8")) for name in ("weight", "bias"))
@@ -37,8 +39,15 @@ def expected_curvature(toy, curvature, names, file):
         module.register_forward_hook(lambda _, arguments, __, name=name: inputs.update({name: arguments[0].detach()[0]}))
     sums = [torch.zeros_like(p) for p in parameters]
     samples = np.flatnonzero((reference.labels // 2 == 0) & (reference.split == 0))
+    if by_class:
+        high, low = words(1, CURVATURE_SAMPLE, 0, samples, 2).T
+        drawn = (high >> np.uint64(5)) * 2.0**26 + (low >> np.uint64(6))
+        first = [np.argsort(np.where(reference.labels[samples] == label, drawn, np.inf))[:by_class] for label in range(2)]
+        samples = samples[np.sort(np.concatenate(first))]
+    losses = []
     for sample in samples:
         log_p = torch.log_softmax(weight @ reference.features(sample) + bias, 0)
+        losses.append(-log_p[reference.labels[sample]].item())
         if curvature == "gram":
             for total, name in zip(sums, names):
                 total += inputs[name].square().sum(0)
@@ -47,7 +56,7 @@ def expected_curvature(toy, curvature, names, file):
             gradients = torch.autograd.grad(-log_p[label], parameters, retain_graph=True)
             for total, gradient in zip(sums, gradients):
                 total += log_p[label].exp().detach() * gradient**2
-    return np.concatenate([(total / len(samples)).numpy().ravel() for total in sums])
+    return np.concatenate([(total / len(samples)).numpy().ravel() for total in sums]), np.mean(losses)
 
 
 @pytest.mark.parametrize("curvature", quick(1, KINDS))
@@ -59,12 +68,37 @@ def test_a_curvature_is_recorded_the_same_at_two_ranks(toy, curvature):
         fisher = file["fisher"]
         assert fisher.attrs["kind"].decode() == KINDS[curvature] and fisher.attrs["samples"] == 40
         recorded = flat(fisher, lambda values: values[:]).astype("f8")
-        expected = expected_curvature(toy, curvature, sorted(fisher), file)
+        expected, _ = expected_curvature(toy, curvature, sorted(fisher), file)
     if curvature == "expected-sampled":  # one draw for each of 40 samples: near, and not the same
         assert 0.5 < recorded.sum() / expected.sum() < 2
         assert np.linalg.norm(recorded - expected) > 1e-3 * np.linalg.norm(expected)
     else:
         assert np.linalg.norm(recorded - expected) < 1e-5 * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize(("curvature", "by_class"), [("gram", 6), ("expected-exact", 3), ("gram", 1000)])
+def test_fewer_samples_are_those_of_the_smallest_numbers(toy, curvature, by_class):
+    run = same_at_two_ranks(toy, f"{curvature}-{by_class}", "--curvature", f"{curvature}:samples={by_class}")
+    with h5py.File(f"{run}/tasks/task-0000.h5") as file:
+        fisher = file["fisher"]
+        assert fisher.attrs["samples"] == 2 * min(by_class, 20)
+        recorded = flat(fisher, lambda values: values[:]).astype("f8")
+        expected, loss = expected_curvature(toy, curvature, sorted(fisher), file, by_class)
+        assert file["metrics"].attrs["loss_trained"] == pytest.approx(loss, rel=1e-5)
+    assert np.linalg.norm(recorded - expected) < 1e-5 * np.linalg.norm(expected)
+
+
+def test_samples_change_what_is_measured_and_no_kind_of_curvature(toy, reference_run):
+    """The second task's secant uses its losses over the same few samples; S0 and S1 keep their name, so that a fork may change N."""
+    toy.run("--curvature", "empirical:samples=5", "--tasks", 2, out="five")
+    toy.run("--fork", toy.path("runs", "five"), "--tasks", 3, out="five-then-all")
+    with h5py.File(f"{toy.path('runs', 'five-then-all')}/tasks/task-0002.h5") as third:
+        assert third["fisher"].attrs["samples"] == 40
+    with h5py.File(f"{toy.path('runs', 'five')}/tasks/task-0001.h5") as few, h5py.File(f"{reference_run}/tasks/task-0001.h5") as all_of_it:
+        assert few["metrics"].attrs["loss_merged_before"] != all_of_it["metrics"].attrs["loss_merged_before"]
+        assert (few["fisher"].attrs["samples"], all_of_it["fisher"].attrs["samples"]) == (10, 40)
+    for text, message in (("empirical:samples=0", "samples = '0' is not possible: it takes all, or a whole number from 1"), ("empirical:samples=few", "samples = 'few'")):
+        assert message in toy.run("--curvature", text, out="no-samples", code=2)
 
 
 @pytest.mark.slow

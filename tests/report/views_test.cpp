@@ -179,6 +179,24 @@ TEST_F(Views, TaskRecordShowsModulesMergeAndAccuracy) {
   EXPECT_EQ(data["task"]["index"], 1);
   EXPECT_EQ(data["fisher"]["factor"], 2000);
   EXPECT_EQ(data["merge"]["rule"]["rule"], "closed-form");
+  EXPECT_TRUE(data["alpha_standard_error"].is_null());  // of no terms by module
+}
+
+// N = 1, 9 and D = 4, 8: alpha = 10 / 12, N - alpha D = -7/3, 7/3; sqrt(2 * 2 * 49/9) / 12 = 7/18.
+TEST_F(Views, TaskRecordShowsTheStandardErrorOfAnAlphaOverModules) {
+  run_.create(kRunJson);
+  TaskRecord record = task_record(0);
+  record.lora.push_back(record.lora[0]);
+  record.lora[1].module = "block.0.value";
+  record.fisher->values.resize(24, 0.25f);
+  record.merge.coefficients = {10.0 / 12};
+  record.merge.alpha_unclamped = 10.0 / 12;
+  record.merge.module_numerators = {1, 9};
+  record.merge.module_denominators = {4, 8};
+  run_.commit(record, state_record(1));
+  const View view = make_view(run_.task_file(0));
+  EXPECT_THAT(view.text, HasSubstr(", standard error over modules 0.388889 = "));
+  EXPECT_NEAR(json::parse(view.json)["alpha_standard_error"], 7.0 / 18, 1e-12);
 }
 
 // A score that the table of metrics doesn't know, by tokens.

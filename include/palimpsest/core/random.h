@@ -20,6 +20,7 @@ enum class Purpose : std::uint8_t {
   kClassFeatures = 16,
   kFisherLabel = 17,
   kProjection = 18,
+  kCurvatureSample = 19,
   kTest = 255,
 };
 

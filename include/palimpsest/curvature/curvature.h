@@ -31,7 +31,7 @@ struct CurvaturePass {
 
 class Curvature {
  public:
-  // With the key `scale`.
+  // With the keys of curvature_keys().
   explicit Curvature(const KindSettings& settings);
   virtual ~Curvature() = default;
 
@@ -42,6 +42,9 @@ class Curvature {
 
   // Whether its scale needs the task's loss before the training, too.
   bool needs_loss_before() const { return scale_ == FisherScale::kSecant; }
+
+  // How many training samples of each class it is measured on; 0: all.
+  std::int64_t samples_by_class() const { return samples_by_class_; }
 
   // S0 and S1 of the tasks before. `who`: what needs them, as text.
   NeededMemory needs(const std::string& who) const;
@@ -61,6 +64,7 @@ class Curvature {
  private:
   std::string name_;
   FisherScale scale_;
+  std::int64_t samples_by_class_;
 };
 
 using CurvatureKind = PartKind<Curvature>;
