@@ -24,19 +24,29 @@ from .table import number
 FOLDER = BENCH / "long"
 EARLY, SPAN = 10, 10  # tasks around the early one, and the last ones
 DONE, FEW_DONE = 10, 2  # tasks of a run that is resumed
+COST_TASKS = 5
+REPEATS = 3  # of a stream whose cost is measured
+# By name: what a stream is trained with, all of the same epochs, batches and adapter.
+LORA = ("--merge", "none", "--perturbation", "none")
+COSTS = {
+    "plain LoRA": LORA,
+    "P&M": (),
+    "P&M, samples=10": ("--curvature", "empirical:samples=10"),
+    "P&M, samples=10, before a merge the newest task alone": ("--curvature", "empirical:samples=10", "--evaluate-before-merge", "false"),
+}
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
-def make_inputs(name, tasks, layers, hidden):
-    """A backbone with random weights, a pack of two classes a task, a protocol, and their configuration."""
+def make_inputs(name, tasks, layers, hidden, samples=8, **changes):
+    """A backbone with random weights, a pack of two classes a task with so many samples each to train and to test, a protocol, their configuration."""
     folder = FOLDER / f"{name}-{tasks}"
     if (folder / "toy.cfg").exists():
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     toy.make_backbone(folder / "backbone", hidden=hidden, layers=layers)
-    toy.make_pack(folder / "pack.h5", train=8, test=8, classes=2 * tasks)
-    toy.make_protocol(folder / "protocol.json", classes=2 * tasks, train_per_class=8, test_per_class=8)
-    settings = {**toy.settings(folder), "epochs": 1, "batch": 16, "evaluation-batch": 64, "lr": "1e-3"}
+    toy.make_pack(folder / "pack.h5", train=samples, test=samples, classes=2 * tasks)
+    toy.make_protocol(folder / "protocol.json", classes=2 * tasks, train_per_class=samples, test_per_class=samples)
+    settings = {**toy.settings(folder), "epochs": 1, "batch": 16, "evaluation-batch": 64, "lr": "1e-3"} | changes
     toy.write_config(folder / "toy.cfg", settings)
     return folder
 
@@ -47,6 +57,11 @@ def small(tasks):
 
 def large():
     return make_inputs("large", DONE, layers=12, hidden=768)
+
+
+def middle():
+    """As large as MiniLM with short texts."""
+    return make_inputs("middle", COST_TASKS, layers=6, hidden=384, samples=100, epochs=5)
 
 
 def call(*command):
@@ -127,7 +142,25 @@ def measure_lanes(build, options, work):
     return {"one rank, 64 lanes, peak memory, MB": peaks[64], "64 lanes over 4 lanes: peak memory": peaks[64] / peaks[4]}
 
 
-LINES = {"tasks": measure_tasks, "resume": measure_resume, "lanes": measure_lanes}
+def measure_cost(build, options, work):
+    """Seconds of a stream at two ranks from its first task to its end: medians, and how much more than plain LoRA's, of runs in turn."""
+    seconds = collections.defaultdict(list)
+    for _ in range(REPEATS):
+        for name, settings in COSTS.items():
+            out = work / "run"
+            call(ROOT / "launch" / "mpirun.sh", "-n", 2, *train(build, middle(), out, *settings))
+            times = [event["time"] for event in map(json.loads, (out / "metrics.jsonl").read_text().splitlines()) if event["event"] in ("task_started", "run_finished")]
+            seconds[name].append(times[-1] - times[0])
+            shutil.rmtree(out)
+    figures = {f"{name}, five epochs at two ranks, s": statistics.median(values) for name, values in seconds.items()}
+    for name, values in seconds.items():
+        if name != "plain LoRA":
+            more = statistics.median(value / lora for value, lora in zip(values, seconds["plain LoRA"], strict=True))
+            figures[f"{name}, over plain LoRA"] = more
+    return figures
+
+
+LINES = {"tasks": measure_tasks, "resume": measure_resume, "lanes": measure_lanes, "cost": measure_cost}
 
 
 def arguments():

@@ -110,8 +110,9 @@ class MeasuredRun : RunListener {
       tested += task.test.size();
       trained_samples_ = task.train.size();
       if (metrics.seconds_fisher > 0) {  // not of a task that trains a head alone
+        const std::int64_t measured = measured_samples(config(), task);
         result.fisher =
-            metrics.seconds_fisher / static_cast<double>(largest_share(trained_samples_, ranks_));
+            metrics.seconds_fisher / static_cast<double>(largest_share(measured, ranks_));
       }
       result.forward =
           metrics.seconds_evaluate / static_cast<double>(2 * largest_share(tested, ranks_));
@@ -171,6 +172,8 @@ class MeasuredRun : RunListener {
     config().evaluation_batch = evaluation_batch;
     config().passes_per_epoch = 1;
     config().drop_last = false;
+    config().evaluate = {};
+    config().evaluate_before_merge = true;
   }
 
   double agreed(double seconds) {

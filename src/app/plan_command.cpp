@@ -110,6 +110,11 @@ Rows count_rows(const RunConfig& config, const Workload& work, std::int64_t rank
       {"training work", fixed(samples * operations_per_sample(work).training / 1e12, 1) + " TFLOP"},
       {"sent per step and rank",
        byte_count(exchanged_bytes(gradient, lanes, ranks, work.ordered))}};
+  if (work.tested_samples > 0) {
+    const double tested = static_cast<double>(work.tasks) * work.tested_samples;
+    rows.push_back({"test samples", grouped(std::llround(tested)) +
+                                        " before and after the merges of all tasks (--evaluate)"});
+  }
   if (work.classifier_operations > 0) {
     rows.push_back({"classifier", fixed(work.classifier_operations / 1e12, 3) +
                                       " TFLOP a task in float64, on rank 0 alone"});

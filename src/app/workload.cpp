@@ -4,9 +4,11 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/data/sampler.h"
+#include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/method/method.h"
 #include "palimpsest/model/backbone.h"
 #include "palimpsest/session/lanes.h"
+#include "palimpsest/train/curvature_samples.h"
 #include "planning.h"
 
 namespace palimpsest {
@@ -39,18 +41,25 @@ TaskCounts count_tasks(const Adapter& adapter, std::span<const std::int64_t> tas
 // the secant scale, features for classifiers before and after the merge, or for a head alone, and
 // the error budget's losses. Where a merge takes all of a task, as of the first one, features are
 // the same and there is no rise to measure; without a Fisher, the loss before it is measured first.
-double forward_passes(const RunConfig& config, const Method& method, const TaskCounts& tasks) {
+struct ForwardPasses {
+  double over_all = 0, over_measured = 0;  // over_measured: over the samples of the Fisher pass
+};
+
+ForwardPasses forward_passes(const RunConfig& config, const Method& method,
+                             const TaskCounts& tasks) {
   const bool measures = method.needs_curvature();
   const double learning = tasks.learning(), first = 1 / static_cast<double>(tasks.all);
   const bool merges = !tasks.frozen() && method.merge->changes_trained();
   const bool takes_first = method.merge->known_alpha(0).value_or(1) == 1;
   const double moved = merges ? learning - (takes_first ? first : 0) : 0;
-  double passes = method.takes_features() ? 1 + moved : 1 - learning;
+  ForwardPasses passes{.over_all = method.takes_features() ? 1 + moved : 1 - learning};
   const bool before = std::ranges::any_of(
       method.classifiers, [](const auto& one) { return one->takes_features_before(); });
-  if (before && !tasks.frozen()) passes += learning - first;
-  if (measures && method.curvature->needs_loss_before()) passes += learning;
-  return config.error_budget ? passes + moved * (measures ? 1 : 2) : passes;
+  if (before && !tasks.frozen()) passes.over_all += learning - first;
+  if (measures && method.curvature->needs_loss_before()) passes.over_measured += learning;
+  if (config.error_budget) (measures ? passes.over_measured : passes.over_all) += moved;
+  if (config.error_budget && !measures) passes.over_all += moved;
+  return passes;
 }
 
 // What settings and model say; the samples are left.
@@ -62,6 +71,7 @@ Workload make_workload(const RunConfig& config, const BackboneConfig& backbone,
   const Learns learns = counts.learns;
   const AdaptedLayout layout = adapted_layout(block_shape(backbone), adapter.targets());
   const Lanes lanes = make_lanes(config.lanes, 1);
+  const ForwardPasses passes = forward_passes(config, method, counts);
   Workload work{.model = model_shape(backbone),
                 .rank = learns.any() ? adapter.rank() : 0,
                 .adapted = layout.size(),
@@ -75,7 +85,8 @@ Workload make_workload(const RunConfig& config, const BackboneConfig& backbone,
                 .learning = counts.learning(),
                 .fisher = method.needs_curvature(),
                 .fisher_backwards = method.curvature->backward_passes(most_classes),
-                .forwards = forward_passes(config, method, counts)};
+                .forwards = passes.over_all,
+                .measured_forwards = passes.over_measured};
   for (const AdaptedModule& module : layout.modules())
     work.adapter += adapter.rank() * ((learns.b ? module.out : 0) + (learns.a ? module.in : 0));
   if (!work.model.texts) work.image_side = config.image_transform.size;
@@ -93,6 +104,15 @@ void count_classifier(const RunConfig& config, std::int64_t most, std::int64_t c
   work.classifier_operations = 2 * classifier_cost(method, samples, width, half).operations;
 }
 
+// The test samples of the evaluations before and after a task's merge.
+double tested_samples(const RunConfig& config, std::int64_t task, std::size_t tasks,
+                      std::int64_t of_seen, std::int64_t of_task) {
+  const auto seen = static_cast<std::size_t>(task) + 1;
+  const bool tests_all = first_tested(config.evaluate, seen, tasks) == 0;
+  const std::int64_t after = tests_all ? of_seen : of_task;
+  return static_cast<double>(after + (config.evaluate_before_merge ? after : of_task));
+}
+
 // A frozen backbone's features are made once, whatever the number of passes.
 std::int64_t step_count(const RunConfig& config, const Workload& work, std::int64_t samples) {
   BatchSettings batches = batch_settings(config);
@@ -101,6 +121,12 @@ std::int64_t step_count(const RunConfig& config, const Workload& work, std::int6
 }
 
 }  // namespace
+
+std::int64_t measured_samples(const RunConfig& config, const Task& task) {
+  const std::int64_t by_class = make_method(config).curvature->samples_by_class();
+  return by_class == 0 ? task.train.size()
+                       : with_fewer_samples(task, by_class, config.seed).train.size();
+}
 
 ClassifierCost classifier_cost(const Method& method, std::int64_t samples, std::int64_t features,
                                std::int64_t classes) {
@@ -118,7 +144,7 @@ ClassifierCost classifier_cost(const Method& method, std::int64_t samples, std::
 
 Workload make_workload(const RunConfig& config, const Inputs& inputs) {
   const auto* const vit = std::get_if<VitConfig>(&inputs.backbone);
-  std::int64_t tokens = 0, seen = 0, most_classes = 0;
+  std::int64_t tokens = 0, all_samples = 0, most_classes = 0;
   std::vector<std::int64_t> tasks;
   for (const Task& task : inputs.tasks) {
     if (task.is_past()) continue;  // learned before, from other data
@@ -130,7 +156,10 @@ Workload make_workload(const RunConfig& config, const Inputs& inputs) {
     if (task.is_past()) continue;
     work.steps += static_cast<double>(step_count(config, work, task.train.size()));
     work.train_samples += static_cast<double>(task.train.size());
-    work.test_samples += static_cast<double>(seen += task.test.size());
+    work.measured_samples += static_cast<double>(measured_samples(config, task));
+    all_samples += task.test.size();
+    work.tested_samples +=
+        tested_samples(config, task.index, inputs.tasks.size(), all_samples, task.test.size());
     for (const std::int64_t sample : task.train.samples) {
       const std::int64_t length = vit != nullptr ? image_tokens(*vit, config.image_transform.size)
                                                  : inputs.pack.length(sample);
@@ -139,7 +168,8 @@ Workload make_workload(const RunConfig& config, const Inputs& inputs) {
     }
   }
   work.mean_tokens = static_cast<double>(tokens) / work.train_samples;
-  for (double* const of_all : {&work.steps, &work.train_samples, &work.test_samples})
+  for (double* const of_all :
+       {&work.steps, &work.train_samples, &work.measured_samples, &work.tested_samples})
     *of_all /= static_cast<double>(work.tasks);
   const std::int64_t largest = std::ranges::max(inputs.tasks, {}, [](const Task& task) {
                                  return task.train.size();
@@ -165,6 +195,10 @@ Workload make_workload(const RunConfig& config, const SketchedStream& stream) {
   std::iota(tasks.begin(), tasks.end(), 0);
   Workload work = make_workload(config, backbone, tasks, stream.classes);
   work.train_samples = static_cast<double>(stream.train_samples);
+  const std::int64_t by_class = make_method(config).curvature->samples_by_class();
+  work.measured_samples =
+      by_class == 0 ? work.train_samples
+                    : std::min(work.train_samples, static_cast<double>(by_class * stream.classes));
   work.steps = static_cast<double>(step_count(config, work, stream.train_samples));
   work.longest_tokens =
       vit != nullptr ? image_tokens(*vit, config.image_transform.size) : stream.tokens;

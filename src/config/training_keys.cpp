@@ -45,6 +45,22 @@ const StructKinds<NonfiniteSettings>& nonfinite_kinds() {
   return kinds;
 }
 
+const StructKinds<EvaluationSettings>& evaluation_kinds() {
+  using S = EvaluationSettings;
+  static const StructKinds<S> kinds(
+      "evaluation",
+      {{"All tasks seen, after every task."},
+       {"All tasks after the last one."},
+       {"All tasks seen after every N-th task and after the last one; every:N for short.",
+        {"tasks"}}},
+      {struct_key(&S::tasks, {.name = "tasks",
+                              .minimum = 1,
+                              .maximum = kMost,
+                              .help = "N.",
+                              .effect = Effect::kOperational})});
+  return kinds;
+}
+
 }  // namespace
 
 std::vector<Key> training_keys() {
@@ -112,6 +128,17 @@ std::vector<Key> measuring_keys() {
            .help = "After a merge, measure by how much it raised the task's loss, beside what\n"
                    "was predicted: one more forward pass over its training samples (two for\n"
                    "rules without a Fisher). Not in the paper; the weights don't change."}),
+      key(kMethodGroup, &C::evaluate, evaluation_kinds(),
+          {.name = "evaluate",
+           .help = "When all tasks seen are tested. After other tasks the newest alone is, so\n"
+                   "that T tasks take 2 T tests instead of T(T + 1)/2. Average anytime accuracy\n"
+                   "needs all.",
+           .effect = Effect::kOperational}),
+      key(kMethodGroup, &C::evaluate_before_merge,
+          {.name = "evaluate-before-merge",
+           .help = "Test the trained weights before each merge on the same tasks; false: on the\n"
+                   "newest alone.",
+           .effect = Effect::kOperational}),
   };
 }
 

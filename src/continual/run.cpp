@@ -1,5 +1,6 @@
 #include "palimpsest/continual/run.h"
 
+#include <algorithm>
 #include <initializer_list>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/merge/task_vector.h"
+#include "palimpsest/train/curvature_samples.h"
 #include "palimpsest/train/task_passes.h"
 #include "palimpsest/train/task_trainer.h"
 
@@ -81,13 +83,20 @@ void measure_cost(TaskPasses& passes, const AdaptedWeights& weights, const Merge
                                      *metrics.rise_measured});
 }
 
-// Over all classes seen, by every classifier of the run. after_merge: for which rows of the metrics,
-// those before the merge or those after it; both where the merge changed nothing.
+// Over all classes seen, by every classifier of the run. after_merge: for which rows of the
+// metrics, those before the merge or those after it; both where the merge changed nothing.
 void evaluate_seen(OpenRun& run, const Task& task, const AdaptedWeights& weights,
                    std::span<const ClassScores> scores, std::initializer_list<bool> after_merge,
                    TaskMetrics& metrics) {
   const Stopwatch watch;
-  const std::vector<EvaluationRow> rows = evaluate(run.session, weights, run.seen(task), scores);
+  const RunConfig& config = run.session.config;
+  const std::span<const Task> seen = run.seen(task);
+  const bool is_before = std::ranges::find(after_merge, true) == after_merge.end();
+  const std::size_t first =
+      is_before && !config.evaluate_before_merge
+          ? seen.size() - 1
+          : first_tested(config.evaluate, seen.size(), run.session.tasks().size());
+  const std::vector<EvaluationRow> rows = evaluate(run.session, weights, seen, scores, first);
   const double seconds = watch.seconds();
   metrics.seconds_evaluate += seconds;
   metrics.others.resize(rows.size() - 1);
@@ -180,8 +189,16 @@ LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
   metrics.seconds_train = trained.seconds;
   put_head(state.memory, task.index, trained.head);
   const AdaptedWeights trained_weights = add_task_vector(state.merged, trained);
+  // Over which samples losses and curvature are measured.
+  const std::int64_t by_class = method.needs_curvature() ? method.curvature->samples_by_class() : 0;
+  const std::optional<Task> fewer =
+      by_class > 0 ? std::optional(with_fewer_samples(task, by_class, session.config.seed))
+                   : std::nullopt;
+  std::optional<TaskPasses> over_fewer;
+  if (fewer) over_fewer.emplace(session, *fewer, *method.training.objective, state.merged);
+  TaskPasses& measured = over_fewer ? *over_fewer : passes;
   std::optional<Fisher> fisher =
-      measure(method, passes, state.merged, trained_weights, trained, metrics);
+      measure(method, measured, state.merged, trained_weights, trained, metrics);
 
   const Stopwatch watch;
   merged = merge_on_root(session, method, state, trained, trained_weights, std::move(fisher),
@@ -193,7 +210,7 @@ LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
   state.merged_hash = merged.weights_hash;
   // measure_cost reads its loss from them.
   if (method.takes_features()) passes.features(state.merged);
-  measure_cost(passes, trained_weights, merged, trained, metrics);
+  measure_cost(measured, trained_weights, merged, trained, metrics);
   std::vector<ClassScores> scores;
   for (const auto& classifier : method.classifiers) {
     classifier->learn(passes, state.merged, seen, state.memory);

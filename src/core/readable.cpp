@@ -47,7 +47,8 @@ std::string scientific(const std::optional<double>& value, int decimals) {
   return value ? scientific(*value, decimals) : "-";
 }
 
-std::string before_and_after(const std::optional<double>& before, double after) {
+std::string before_and_after(const std::optional<double>& before,
+                             const std::optional<double>& after) {
   return (before ? percent(*before) + " -> " : "") + percent(after);
 }
 

@@ -33,11 +33,16 @@ struct Samples {
   std::vector<std::size_t> task_by_sample, class_by_sample;
 };
 
-Samples find_samples(std::span<const Task> tasks) {
+// Of the tasks from `first` on.
+Samples find_samples(std::span<const Task> tasks, std::size_t first) {
   Samples all;
   for (const Task& task : tasks) {
     const std::size_t first_class = all.row.class_samples.size();
     all.row.class_samples.resize(first_class + task.classes.size());
+    if (all.row.samples.size() < first) {
+      all.row.samples.push_back(0);
+      continue;
+    }
     for (const std::int64_t target : task.test.targets) {
       all.task_by_sample.push_back(all.row.samples.size());
       all.class_by_sample.push_back(first_class + static_cast<std::size_t>(target));
@@ -126,15 +131,23 @@ class Outcomes {
 
 }  // namespace
 
+std::size_t first_tested(const EvaluationSettings& settings, std::size_t seen, std::size_t tasks) {
+  using enum EvaluationSettings::Kind;
+  const bool is_due =
+      settings.kind == kAll ||
+      (settings.kind == kEvery && seen % static_cast<std::size_t>(settings.tasks) == 0);
+  return is_due || seen == tasks ? 0 : seen - 1;
+}
+
 std::vector<EvaluationRow> evaluate(Session& session, const AdaptedWeights& weights,
                                     std::span<const Task> tasks,
-                                    std::span<const ClassScores> classifiers) {
+                                    std::span<const ClassScores> classifiers, std::size_t first) {
   load_weights(session, weights);
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(session.watchdog, "evaluation", 10);
   const std::int64_t size = session.config.evaluation_batch;
   const ClassesSeen seen = classes_seen(tasks, session.config.scenario);
-  const Samples samples = find_samples(tasks);
+  const Samples samples = find_samples(tasks, first);
   std::vector<Outcomes> outcomes;
   for (std::size_t k = 0; k < classifiers.size(); ++k)
     outcomes.emplace_back(samples, size, session.device());
@@ -143,13 +156,13 @@ std::vector<EvaluationRow> evaluate(Session& session, const AdaptedWeights& weig
   });
   ChunkLoop loop(session, session.group.size());
   std::int64_t before = 0;  // samples of the tasks before
-  for (std::size_t j = 0; j < tasks.size(); ++j) {
-    const std::int64_t first = seen.first(j), classes = seen.by_task[j];
+  for (std::size_t j = first; j < tasks.size(); ++j) {
+    const std::int64_t first_class = seen.first(j), classes = seen.by_task[j];
     loop.over(tasks[j].test, size, [&](const Chunk& chunk, std::int64_t, const Batch& batch) {
       const at::Tensor scores = pass(batch);
       for (std::size_t k = 0; k < classifiers.size(); ++k)
         outcomes[k].add(scores.narrow(1, static_cast<std::int64_t>(k) * seen.count(), seen.count()),
-                        batch.targets, first, classes, before + chunk.first, chunk.number);
+                        batch.targets, first_class, classes, before + chunk.first, chunk.number);
     });
     before += tasks[j].test.size();
   }

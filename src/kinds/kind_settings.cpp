@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/names.h"
@@ -136,8 +137,10 @@ KindSettings parse_kind_settings(std::string_view noun, std::string_view name,
     throw UsageError(concat(noun, " '", name, "'", reason...));
   };
   std::vector<std::optional<SettingValue>> values(keys.size());
-  for (const auto& [key, value] : keys_in(text)) {
-    if (!value) refuse(": expected key=value, found '", key, "'");
+  for (auto [key, value] : keys_in(text)) {
+    if (!value && keys.size() == 1 && key != keys[0].name)
+      std::tie(key, value) = std::pair(keys[0].name, key);
+    if (!value && (key.empty() || !keys.empty())) refuse(": expected key=value, found '", key, "'");
     const SettingSpec& spec = find_spec(noun, name, keys, key);
     std::optional<SettingValue>& read = values[static_cast<std::size_t>(&spec - keys.data())];
     if (read) refuse(": ", key, " is given twice");

@@ -52,18 +52,33 @@ void AccuracyMatrix::add_row(EvaluationRow after_merge, EvaluationRow before_mer
   }
   for (std::size_t j = 0; j < tasks; ++j) {
     const std::int64_t after = after_merge.samples[j], before = before_merge.samples[j];
-    if (after != before) refuse_size(j, after, before);
+    if (before != 0 && before != after) refuse_size(j, after, before);
   }
   after_.push_back(std::move(after_merge));
   before_.push_back(std::move(before_merge));
 }
 
-double AccuracyMatrix::last() const { return after_.empty() ? 0 : after_.back().sample_weighted(); }
+bool is_over_seen(const EvaluationRow& row) {
+  return row.samples.size() == 1 || std::ranges::any_of(row.samples.begin(), row.samples.end() - 1,
+                                                        [](std::int64_t n) { return n > 0; });
+}
 
-double AccuracyMatrix::average_anytime() const {
-  double sum = 0;
-  for (const EvaluationRow& row : after_) sum += row.sample_weighted();
-  return after_.empty() ? 0 : sum / static_cast<double>(after_.size());
+std::optional<double> accuracy_over_seen(const EvaluationRow& row) {
+  return is_over_seen(row) ? std::optional(row.sample_weighted()) : std::nullopt;
+}
+
+std::optional<double> AccuracyMatrix::last() const {
+  return after_.empty() ? std::nullopt : accuracy_over_seen(after_.back());
+}
+
+std::optional<double> AccuracyMatrix::average_anytime() const {
+  return mean_over_rows(after_, &EvaluationRow::sample_weighted);
+}
+std::optional<double> AccuracyMatrix::average_anytime_before_merge() const {
+  return mean_over_rows(before_, &EvaluationRow::sample_weighted);
+}
+std::optional<double> AccuracyMatrix::average_anytime_task_mean() const {
+  return mean_over_rows(after_, &EvaluationRow::task_mean);
 }
 
 std::optional<double> AccuracyMatrix::forgetting() const {

@@ -14,18 +14,15 @@ namespace {
 void add_last(std::vector<NamedMetric>& metrics, const ScoreInfo& info, const EvaluationRow& after,
               const EvaluationRow& before) {
   const auto mean_in = [&](const EvaluationRow& row) {
-    const Score* const score = row.find(info.name);
+    const Score* const score = is_over_seen(row) ? row.find(info.name) : nullptr;
     return score == nullptr ? std::nullopt : std::optional(mean(*score));
   };
   metrics.push_back({concat("last_", info.metric), mean_in(after), info.unit});
   metrics.push_back({concat("last_", info.metric, "_before_merge"), mean_in(before), info.unit});
 }
 
-// Mean over t of the task means of A_t.
-double average_anytime_task_mean(const AccuracyMatrix& accuracy) {
-  double sum = 0;
-  for (std::size_t t = 0; t < accuracy.tasks(); ++t) sum += accuracy.row(t).task_mean();
-  return accuracy.tasks() == 0 ? 0 : sum / static_cast<double>(accuracy.tasks());
+std::optional<double> task_mean_over_seen(const EvaluationRow& row) {
+  return is_over_seen(row) ? std::optional(row.task_mean()) : std::nullopt;
 }
 
 }  // namespace
@@ -45,17 +42,14 @@ std::vector<NamedMetric> stream_metrics(const AccuracyMatrix& accuracy) {
   const std::size_t newest = accuracy.tasks() - 1;
   const EvaluationRow& after = accuracy.row(newest);
   const EvaluationRow& before = accuracy.row_before_merge(newest);
-  double anytime_before = 0;
-  for (std::size_t t = 0; t <= newest; ++t)
-    anytime_before += accuracy.row_before_merge(t).sample_weighted();
   std::vector<NamedMetric> metrics = {
-      {"last", after.sample_weighted()},
-      {"last_before_merge", before.sample_weighted()},
-      {"last_task_mean", after.task_mean()},
-      {"last_task_mean_before_merge", before.task_mean()},
+      {"last", accuracy.last()},
+      {"last_before_merge", accuracy_over_seen(before)},
+      {"last_task_mean", task_mean_over_seen(after)},
+      {"last_task_mean_before_merge", task_mean_over_seen(before)},
       {"average_anytime", accuracy.average_anytime()},
-      {"average_anytime_before_merge", anytime_before / static_cast<double>(newest + 1)},
-      {"average_anytime_task_mean", average_anytime_task_mean(accuracy)},
+      {"average_anytime_before_merge", accuracy.average_anytime_before_merge()},
+      {"average_anytime_task_mean", accuracy.average_anytime_task_mean()},
       {"forgetting", accuracy.forgetting()},
       {"forgetting_with_last", accuracy.forgetting_with_last()},
       {"forgetting_from_peak_before_merge", accuracy.forgetting_from_peak_before_merge()},

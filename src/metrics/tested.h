@@ -1,7 +1,8 @@
 #pragma once
-// Means over tasks that may not have been tested everywhere.
+// Means over tasks and rows where some tasks were not tested.
 #include <cstddef>
 #include <optional>
+#include <vector>
 
 #include "palimpsest/metrics/accuracy_matrix.h"
 
@@ -23,6 +24,18 @@ std::optional<double> mean_over_tested(const EvaluationRow& row, std::size_t tas
   }
   if (tested == 0) return std::nullopt;
   return sum / static_cast<double>(tested);
+}
+
+// The mean over rows of what each says of all tasks seen; nullopt unless all of them do.
+inline std::optional<double> mean_over_rows(const std::vector<EvaluationRow>& rows,
+                                            double (EvaluationRow::*value)() const) {
+  double sum = 0;
+  for (const EvaluationRow& row : rows) {
+    if (!is_over_seen(row)) return std::nullopt;
+    sum += (row.*value)();
+  }
+  if (rows.empty()) return std::nullopt;
+  return sum / static_cast<double>(rows.size());
 }
 
 }  // namespace palimpsest

@@ -52,13 +52,13 @@ Forecast forecast(const Workload& work, const ComputeCost& cost, const Machine& 
   if (work.fisher) {
     const double sums = sizeof(double) * static_cast<double>(work.adapted);
     result.fisher =
-        work.learning * (pass(work.train_samples, cost.fisher) +
+        work.learning * (pass(work.measured_samples, cost.fisher) +
                          ordered_exchange(sums, result.lanes, ranks, machine).seconds());
   }
-  result.task = result.training + result.fisher +
-                work.forwards * pass(work.train_samples, cost.forward) +
-                2 * pass(work.test_samples, cost.forward) +  // before the merge, and after it
-                work.classifier_operations * cost.operation;
+  result.task =
+      result.training + result.fisher + work.forwards * pass(work.train_samples, cost.forward) +
+      work.measured_forwards * pass(work.measured_samples, cost.forward) +
+      pass(work.tested_samples, cost.forward) + work.classifier_operations * cost.operation;
   return result;
 }
 

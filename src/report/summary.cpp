@@ -30,7 +30,7 @@ std::string matrix_table(const AccuracyMatrix& accuracy, const std::vector<doubl
       cells.push_back(j > t ? "" : row.samples[j] == 0 ? "-" : percent(row.accuracy(j), decimals));
     }
     if (columns == 0) cells.push_back(percent(row.accuracy(t), decimals));
-    cells.push_back(percent(row.sample_weighted(), decimals));
+    cells.push_back(percent(accuracy_over_seen(row), decimals));
     if (!alphas.empty()) cells.push_back(fixed(alphas[t], 3));
     rows.push_back(std::move(cells));
   }
@@ -66,23 +66,29 @@ bool has_untested(const AccuracyMatrix& accuracy) {
   return false;
 }
 
-std::vector<std::string> share_row(std::string_view name, double share, std::string meaning) {
-  return {std::string(name), percent(share), "%", std::move(meaning)};
+std::vector<std::string> share_row(std::string_view name, const std::optional<double>& share,
+                                   std::string meaning) {
+  return {std::string(name), percent(share), share ? "%" : "", std::move(meaning)};
 }
 
 // A number of stream_metrics(), as the field calls it.
 struct Measure {
   std::string_view key, name, meaning;
-  bool is_difference = false;  // points of percent, rather than percent
+  std::string_view needs = "";  // what is missing where it is not defined
+  bool is_difference = false;   // points of percent, rather than percent
 };
+constexpr std::string_view kEarlier = "needs an earlier task, tested after the last one";
 constexpr Measure kMeasures[] = {
-    {"last", "last accuracy", "after the last task, on all tasks' samples"},
-    {"last_task_mean", "last accuracy, mean over tasks", "the same, every task counting alike"},
-    {"average_anytime", "average anytime accuracy", "mean of the accuracies on all tasks so far"},
-    {"forgetting", "forgetting", "best accuracy on a task, minus the last", true},
+    {"last", "last accuracy", "after the last task, on all tasks' samples", kEarlier},
+    {"last_task_mean", "last accuracy, mean over tasks", "the same, every task counting alike",
+     kEarlier},
+    {"average_anytime", "average anytime accuracy", "mean of the accuracies on all tasks so far",
+     "needs earlier tasks tested after every task"},
+    {"forgetting", "forgetting", "best accuracy on a task, minus the last", kEarlier, true},
     {"forgetting_from_peak_before_merge", "forgetting, from before the merge",
-     "the same, counting what was reached before a merge", true},
-    {"backward_transfer", "backward transfer", "last accuracy on a task, minus its first", true},
+     "the same, counting what was reached before a merge", kEarlier, true},
+    {"backward_transfer", "backward transfer", "last accuracy on a task, minus its first", kEarlier,
+     true},
     {"plasticity_before_merge", "plasticity before the merge",
      "accuracy on the newest task, mean over tasks"},
     {"plasticity", "plasticity after the merge", "the same, of the model that stays"}};
@@ -92,7 +98,7 @@ Rows rows_of_measures(const AccuracyMatrix& accuracy) {
   const std::vector<NamedMetric> metrics = stream_metrics(accuracy);
   Rows rows;
   std::string above;
-  for (const auto& [key, name, meaning, is_difference] : kMeasures) {
+  for (const auto& [key, name, meaning, needs, is_difference] : kMeasures) {
     const bool is_variant = !above.empty() && name.starts_with(above + ", ");
     if (!is_variant) above = name;
     const auto metric = std::ranges::find(metrics, key, &NamedMetric::name);
@@ -102,7 +108,7 @@ Rows rows_of_measures(const AccuracyMatrix& accuracy) {
                     !value          ? ""
                     : is_difference ? "points"
                                     : "%",
-                    value ? std::string(meaning) : "needs two tasks, the earlier one tested"});
+                    std::string(value ? meaning : needs)});
   }
   return rows;
 }
@@ -127,7 +133,7 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
     const ScoreInfo info = score_info(score->name);
     const bool is_above = score == &newest.scores.front() ||
                           score->name == shown.row(shown.tasks() - 1).scores.front().name;
-    if (is_above || info.unit == Unit::kNats) continue;
+    if (is_above || info.unit == Unit::kNats || !is_over_seen(newest)) continue;
     if (info.unit == Unit::kShare) {
       numbers.push_back(share_row(info.title, mean(*score), concat("as last, ", info.meaning)));
     } else {
@@ -136,7 +142,7 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
   }
   const std::string choice = task_given ? "the classes of the sample's task" : "all classes seen";
   const std::string untested =
-      has_untested(accuracy) ? " -: not tested, its data isn't available." : "";
+      has_untested(accuracy) ? " -: not tested (--evaluate, or its data isn't available)." : "";
   return wrap(concat("Accuracy in % after each task (row) on the test samples of each task "
                      "(column), choosing among ",
                      choice, ". all: on the samples of all tasks so far.", untested),

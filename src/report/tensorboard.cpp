@@ -126,8 +126,10 @@ void TensorBoardReport::on(const Evaluated& event) {
     log_.write(scalars_at(task, {{group + "/accuracy_newest_before_merge", newest}}), true);
     return;
   }
-  std::string records = scalars_at(
-      task, {{group + "/accuracy", row.sample_weighted()}, {group + "/accuracy_newest", newest}});
+  const std::optional<double> on_all = accuracy_over_seen(row);
+  const std::string all_name = group + "/accuracy", newest_name = group + "/accuracy_newest";
+  std::string records = on_all ? scalars_at(task, {{all_name, *on_all}, {newest_name, newest}})
+                               : scalars_at(task, {{newest_name, newest}});
   for (std::size_t j = 0; j < row.samples.size(); ++j) {
     if (row.samples[j] == 0) continue;  // not tested
     records += scalars_at(task, {{of_tasks + padded(j + 1, tasks_), row.accuracy(j)}});

@@ -8,7 +8,7 @@
 
 #include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/metrics/scores.h"
+#include "palimpsest/metrics/accuracy_matrix.h"
 
 namespace palimpsest {
 namespace {
@@ -23,9 +23,9 @@ bool set_and_not_empty(const char* variable) {
   return value != nullptr && *value != '\0';
 }
 
-double on_newest(const Score& score) { return mean(score, score.sums.size() - 1); }
-
-double on_all(const Score& score) { return mean(score); }
+std::optional<double> on_newest(const EvaluationRow& row) {
+  return row.accuracy(row.samples.size() - 1);
+}
 
 // Columns; nullopt for what is no terminal, or doesn't know.
 std::optional<int> terminal_width(std::FILE* out) {
@@ -168,19 +168,20 @@ void TerminalReport::on(const Evaluated& event) {
 }
 
 std::string TerminalReport::change(std::size_t classifier) const {
-  const auto change = [&](double (*accuracy)(const Score&)) {
-    const auto of = [&](const Evaluated& event) {
-      return accuracy(settings_.task_given ? event.row.score(kCorrectGivenTask)
-                                           : event.row.scores.at(0));
-    };
+  const auto shown = [&](const Evaluated& event) {
+    return settings_.task_given ? given_task(event.row) : event.row;
+  };
+  const EvaluationRow after = shown(after_merge_[classifier]);
+  const auto change = [&](std::optional<double> (*accuracy)(const EvaluationRow&)) {
     const bool has_before = classifier < before_merge_.size();
-    return before_and_after(
-               has_before ? std::optional(of(before_merge_[classifier])) : std::nullopt,
-               of(after_merge_[classifier])) +
+    return before_and_after(has_before ? accuracy(shown(before_merge_[classifier])) : std::nullopt,
+                            accuracy(after)) +
            " %";
   };
-  return concat("accuracy on this task ", change(on_newest), ", on all so far ",
-                painted(change(on_all), kBold));
+  std::string text = concat("accuracy on this task ", change(on_newest));
+  if (is_over_seen(after))
+    text += concat(", on all so far ", painted(change(accuracy_over_seen), kBold));
+  return text;
 }
 
 void TerminalReport::on(const Remark& event) {

@@ -15,7 +15,7 @@ from tiers import quick
 CANNOT_RUN = {
     "tests/run.sh": "runs this test",
     "tests/nightly.sh": "takes an hour and a half",
-    "bench/(run|minutes).sh": "sets up, builds and measures, for minutes or hours",
+    "bench/(run|minutes|long).sh": "sets up, builds and measures, for minutes or hours",
     "launch/results.sh": "trains for hours",
     r"\.venv/bin/python bench/study": "trains for hours, or writes docs/results.md; tests/study runs it on a toy stream",
     "launch/bundle.sh": "needs a network; tests/launch/offline.sh runs it",

@@ -32,6 +32,14 @@ struct Polygon : Shape {
 const PartTable<Shape>& shapes() {
   static const PartTable<Shape> table(
       "simple shape", {{.name = "point", .help = "No extent.", .make = make_kind<Point>},
+                       {.name = "circle",
+                        .help = "Round.",
+                        .keys = {{.name = "radius",
+                                  .type = Type::kWhole,
+                                  .default_value = std::nullopt,
+                                  .minimum = 1,
+                                  .maximum = 9}},
+                        .make = make_kind<Point>},
                        {.name = "polygon",
                         .help = "Straight sides.",
                         .keys = {{.name = "corners",
@@ -125,11 +133,22 @@ TEST(Kinds, OfAListAreKeptInTheShortestText) {
   EXPECT_EQ(allowed(spec), "SHAPE[:key=value,...],...");
 }
 
+TEST(Kinds, TheOnlyKeyOfAKindNeedsNoName) {
+  EXPECT_EQ(parse_kind(shapes(), "circle:3").text(), "circle:radius=3");
+  EXPECT_EQ(parse_kind(shapes(), "circle:3").whole("radius"), 3);
+  EXPECT_THAT(refusal("circle:0"), HasSubstr("radius = '0' is not possible"));
+  EXPECT_THAT(refusal("circle:3,4"), HasSubstr("radius is given twice"));
+  EXPECT_THAT(refusal("circle:radius"), HasSubstr("expected key=value, found 'radius'"));
+  EXPECT_THAT(refusal("circle"), HasSubstr("needs radius"));
+}
+
 TEST(Kinds, MessagesNameThePartAndWhatIsExpected) {
-  EXPECT_EQ(refusal("pointe"),
-            "simple shape 'pointe' is not known; did you mean 'point'? Known: point, polygon");
-  EXPECT_EQ(refusal("xyz"), "simple shape 'xyz' is not known. Known: point, polygon");
+  EXPECT_EQ(
+      refusal("pointe"),
+      "simple shape 'pointe' is not known; did you mean 'point'? Known: point, circle, polygon");
+  EXPECT_EQ(refusal("xyz"), "simple shape 'xyz' is not known. Known: point, circle, polygon");
   EXPECT_EQ(refusal("point:"), "simple shape 'point': expected key=value, found ''");
+  EXPECT_EQ(refusal("point:1"), "simple shape 'point' has no key '1'; it has no keys");
   EXPECT_EQ(refusal("point:size=1"), "simple shape 'point' has no key 'size'; it has no keys");
   EXPECT_THAT(refusal("polygon:corner=1"), HasSubstr("did you mean 'corners'?"));
   EXPECT_THAT(refusal("polygon:zzz=1"), HasSubstr("its keys are corners, fill, labels or sides"));
@@ -161,13 +180,15 @@ TEST(Kinds, ANumberCanBeAWordInstead) {
 TEST(Kinds, HelpHasAParagraphForEachAndALineForEachKey) {
   EXPECT_EQ(kinds_help(shapes(), 60),
             "point: No extent.\n"
+            "circle: Round.\n"
+            "  radius=a whole number from 1 to 9\n"
             "polygon: Straight sides.\n"
             "  corners=a whole number from 3 to 9. How many.\n"
             " *fill=none or dots; none if not given\n"
             "  labels=different words joined by +; a+b if not given\n"
             "  sides=different words of left, right or top, joined by +;\n"
             "    left if not given\n");
-  EXPECT_THAT(kind_names(shapes()), ElementsAre("point", "polygon"));
+  EXPECT_THAT(kind_names(shapes()), ElementsAre("point", "circle", "polygon"));
 }
 
 }  // namespace

@@ -24,9 +24,9 @@ AccuracyMatrix untested_example() {
 
 TEST(UntestedTasks, AreLeftOutOfEveryMean) {
   const AccuracyMatrix matrix = untested_example();
-  EXPECT_DOUBLE_EQ(matrix.last(), 23.0 / 70);
+  EXPECT_DOUBLE_EQ(*matrix.last(), 23.0 / 70);
   EXPECT_DOUBLE_EQ(matrix.row(3).task_mean(), (0.4 + 0.5 + 0.25) / 3);
-  EXPECT_DOUBLE_EQ(matrix.average_anytime(), (0.8 + 17.0 / 30 + 23.0 / 30 + 23.0 / 70) / 4);
+  EXPECT_DOUBLE_EQ(*matrix.average_anytime(), (0.8 + 17.0 / 30 + 23.0 / 30 + 23.0 / 70) / 4);
   EXPECT_DOUBLE_EQ(*matrix.forgetting(), ((0.7 - 0.4) + (0.9 - 0.5)) / 2);
   EXPECT_DOUBLE_EQ(*matrix.forgetting_from_peak_before_merge(), ((0.75 - 0.4) + (0.9 - 0.5)) / 2);
   EXPECT_DOUBLE_EQ(*matrix.backward_transfer(), ((0.4 - 0.6) + (0.5 - 0.9)) / 2);
@@ -34,14 +34,32 @@ TEST(UntestedTasks, AreLeftOutOfEveryMean) {
   EXPECT_DOUBLE_EQ(matrix.plasticity_before_merge(), (0.8 + 0.75 + 0.9 + 0.25) / 4);
 }
 
-TEST(UntestedTasks, AllOfThemLeaveForgettingUndefined) {
+TEST(UntestedTasks, AllOfThemLeaveWhatIsOverAllTasksUndefined) {
   AccuracyMatrix matrix;
   matrix.add_row(row({10}, {8}), row({10}, {8}));
   matrix.add_row(row({0, 20}, {0, 5}), row({0, 20}, {0, 5}));
   EXPECT_FALSE(matrix.forgetting().has_value());
   EXPECT_FALSE(matrix.forgetting_from_peak_before_merge().has_value());
   EXPECT_FALSE(matrix.backward_transfer().has_value());
-  EXPECT_DOUBLE_EQ(matrix.last(), 0.25);
+  EXPECT_FALSE(matrix.last().has_value());
+  EXPECT_DOUBLE_EQ(matrix.plasticity(), (0.8 + 0.25) / 2);
+}
+
+// --evaluate last: the newest alone, until the last task.
+TEST(UntestedTasks, InOneRowLeaveTheMeanOverRowsUndefined) {
+  AccuracyMatrix matrix;
+  matrix.add_row(row({10}, {8}), row({10}, {8}));
+  EXPECT_DOUBLE_EQ(*matrix.average_anytime(), 0.8);
+  matrix.add_row(row({0, 20}, {0, 12}), row({0, 20}, {0, 15}));
+  matrix.add_row(row({10, 20, 10}, {5, 8, 9}), row({0, 0, 10}, {0, 0, 10}));
+  EXPECT_DOUBLE_EQ(*matrix.last(), 22.0 / 40);
+  EXPECT_FALSE(matrix.average_anytime().has_value());
+  EXPECT_FALSE(matrix.average_anytime_before_merge().has_value());
+  EXPECT_FALSE(matrix.average_anytime_task_mean().has_value());
+  EXPECT_DOUBLE_EQ(*matrix.forgetting(), ((0.8 - 0.5) + (0.6 - 0.4)) / 2);
+  EXPECT_DOUBLE_EQ(*matrix.forgetting_from_peak_before_merge(), ((0.8 - 0.5) + (0.75 - 0.4)) / 2);
+  EXPECT_DOUBLE_EQ(*matrix.backward_transfer(), ((0.5 - 0.8) + (0.4 - 0.6)) / 2);
+  EXPECT_DOUBLE_EQ(matrix.plasticity(), (0.8 + 0.6 + 0.9) / 3);
 }
 
 // A later pack may have the samples again: then those of before.
@@ -67,6 +85,7 @@ TEST(UntestedTasks, AreNeverTheNewestAndHaveNothingCorrect) {
   };
   const EvaluationRow good = row({0, 20}, {0, 1});
   EXPECT_NO_THROW(adding(good, good)());
+  EXPECT_NO_THROW(adding(row({10, 20}, {1, 1}), good)());  // before the merge the newest alone
   EXPECT_THAT(adding(row({10, 0}, {1, 0}), row({10, 0}, {1, 0})),
               testing::ThrowsMessage<Error>(testing::HasSubstr("task 2")));
   EXPECT_THAT(adding(row({0, 20}, {1, 1}), good),
@@ -132,9 +151,9 @@ TEST(GivenTheTask, EveryNumberIsReadFromWhatWasCorrectGivenTheTask) {
   matrix.add_row(with_all({10}, {1}, {8}), with_all({10}, {2}, {9}));
   matrix.add_row(with_all({10, 20}, {3, 4}, {5, 12}), with_all({10, 20}, {0, 0}, {4, 15}));
   const AccuracyMatrix given = given_task(matrix);
-  EXPECT_DOUBLE_EQ(given.last(), 17.0 / 30);
-  EXPECT_DOUBLE_EQ(given.last(), mean(matrix.row(1).score("correct_given_task")));
-  EXPECT_DOUBLE_EQ(given.average_anytime(), (0.8 + 17.0 / 30) / 2);
+  EXPECT_DOUBLE_EQ(*given.last(), 17.0 / 30);
+  EXPECT_DOUBLE_EQ(*given.last(), mean(matrix.row(1).score("correct_given_task")));
+  EXPECT_DOUBLE_EQ(*given.average_anytime(), (0.8 + 17.0 / 30) / 2);
   EXPECT_DOUBLE_EQ(*given.forgetting(), 0.8 - 0.5);
   EXPECT_DOUBLE_EQ(*given.forgetting_from_peak_before_merge(), 0.9 - 0.5);
   EXPECT_DOUBLE_EQ(*given.backward_transfer(), 0.5 - 0.8);

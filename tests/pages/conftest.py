@@ -59,10 +59,10 @@ def golden_of_version(request):
 
 @pytest.fixture
 def make_long_run(tmp_path):
-    """make(tasks): the folder of a run of so many tasks of two classes."""
+    """make(tasks, name, options of long_run): the folder of a run of so many tasks of two classes."""
 
-    def make(tasks, name="long"):
-        long_run(GOLDEN / "2.0.0" / "run", tmp_path / name, tasks)
+    def make(tasks, name="long", **options):
+        long_run(GOLDEN / "2.0.0" / "run", tmp_path / name, tasks, **options)
         return tmp_path / name
 
     return make

@@ -50,7 +50,7 @@ def test_other_classes_and_tasks_are_not_ranked(make_long_run, finding, tmp_path
     text = (tmp_path / "page.html").read_text()
     assert "<h1>zebras and apes: 2 groups of runs compared</h1>" in text
     assert ">A: zebras</td>" in text and ">B: apes</td>" in text and "<title>A: zebras, after task 3: " in text
-    assert "A run of a single task has no forgetting, and no point here: one (group B)." in text
+    assert "Forgetting needs an earlier task, tested after the last one; without it, and so without a point here: one (group B)." in text
 
 
 def test_another_pack_is_named_and_groups_of_one_pack_are_ranked(make_long_run, finding, report):

@@ -1,6 +1,7 @@
 """Published numbers are shown with every condition, and only for their classes and methods."""
 
 import json
+import re
 
 import h5py
 import made_records
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from palimpsest.pages.published import NO, UNKNOWN, YES, departs_from_paper, published, published_line, published_number, value_in_paper
 from palimpsest.pages.reported import read_reported_run
+from palimpsest.pages.run_page import run_page
 
 ROOT_OF_PROTOCOLS = "configs/protocols"
 METHOD = {"perturbation": "sign:epsilon=0.5", "merge": "closed-form:by=global,shrink=0"}
@@ -18,8 +20,8 @@ def make(make_long_run, pytestconfig):
     """make(settings): a run whose classes are those of CIFAR-100 in ten tasks."""
     protocol = json.loads((pytestconfig.rootpath / ROOT_OF_PROTOCOLS / "cifar-100-10.json").read_text())
 
-    def run(**settings):
-        folder = make_long_run(10)
+    def run(newest_alone=(), **settings):
+        folder = make_long_run(10, newest_alone=newest_alone)
         for t, task in enumerate(protocol["tasks"]):
             with h5py.File(folder / "tasks" / f"task-{t:04}.h5", "r+") as file:
                 made_records.put(file, "task/classes", made_records.texts(task["classes"]))
@@ -58,6 +60,13 @@ def test_a_setting_that_differs_is_named(make):
 def test_other_methods_have_their_own_row(make, merge, perturbation, row):
     found = published_number(make(merge=merge, perturbation=perturbation))
     assert (found.row, found.last) == (row, row_named(row)["last"]["C100-10"])
+
+
+@pytest.mark.parametrize(("last_alone", "count"), [(False, 1), (True, 0)])
+def test_beside_it_is_what_was_tested(make, last_alone, count):
+    run = make(newest_alone=range(1, 10) if last_alone else range(1, 9))
+    text = re.search("<p>Published for .*?; this run: (.*?)\\.</p>", run_page(run).html)[1]
+    assert ("not tested (--evaluate" in text) == last_alone and text.count(" %") == count and "-" not in text.replace("--evaluate", "")
 
 
 def test_without_a_row_or_a_column_it_says_why(make, golden):

@@ -18,11 +18,24 @@ def by_name(parts):
     return found
 
 
+def of_tensorboard(run):
+    events = EventAccumulator(str(run), size_guidance={"scalars": 0}).Reload()
+    return {tag: [(event.step, pytest.approx(event.value, rel=1e-6)) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
 def test_points_are_those_of_tensorboard(reference_run):
-    events = EventAccumulator(str(reference_run), size_guidance={"scalars": 0}).Reload()
-    expected = {tag: [(event.step, pytest.approx(event.value, rel=1e-6)) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+    expected = of_tensorboard(reference_run)
     found = by_name(read_points(f"{reference_run}/metrics.jsonl", False, lambda: True, SoFar()))
     assert len(expected["train/loss"]) > 10 and found == expected
+
+
+def test_there_is_no_accuracy_on_all_tasks_where_the_newest_alone_was_tested(toy):
+    toy.run("--epochs", 2, "--evaluate", "every:3", "--evaluate-before-merge", "false", out="pages-every-third")
+    run = toy.path("runs", "pages-every-third")
+    found = by_name(read_points(f"{run}/metrics.jsonl", False, lambda: True, SoFar()))
+    assert found == of_tensorboard(run)
+    assert [place for place, _ in found["stream/accuracy"]] == [1, 3, 4] and [place for place, _ in found["stream/accuracy_newest"]] == [1, 2, 3, 4]
+    assert [place for place, _ in found["stream/forgetting"]] == [3, 4]
 
 
 def test_a_growing_log_is_followed_and_damage_is_counted(reference_run, tmp_path, monkeypatch):

@@ -24,7 +24,8 @@ const Workload kWork{.adapter = 100000,
                      .adapted = 500000,
                      .steps = 10,
                      .train_samples = 160,
-                     .test_samples = 40,
+                     .measured_samples = 160,
+                     .tested_samples = 80,
                      .batch = 16,
                      .lanes = 4};
 

@@ -56,5 +56,5 @@ def assert_metrics():
 
 @pytest.fixture(scope="session")
 def make_long_run():
-    """make(folder, tasks): a run of so many tasks of two classes, and its accuracies, [tasks, tasks]."""
-    return lambda folder, tasks: long_run(GOLDEN / "2.0.0" / "run", folder, tasks)
+    """make(folder, tasks, options of long_run): a run of so many tasks of two classes, and its accuracies, [tasks, tasks]."""
+    return lambda folder, tasks, **options: long_run(GOLDEN / "2.0.0" / "run", folder, tasks, **options)

@@ -23,6 +23,8 @@ KINDS = {
     "cosine": ["--head", "cosine:scale=12.5"],
     "by coordinate": ["--merge", "closed-form:by=coordinate"],
     "aligned": ["--classifier", "local:align=gaussian"],
+    "newest tested alone": ["--evaluate", "last", "--evaluate-before-merge", "false"],
+    "all tested after every second task": ["--evaluate", "every:2", "--classifier", "local,prototype"],
 }
 
 

@@ -23,14 +23,20 @@ def texts(values):
     return encoded.astype(h5py.string_dtype("utf-8", encoded.dtype.itemsize))
 
 
-def long_run(source, folder, tasks, samples=10, seed=1):
-    """Copies of the records of a run of two tasks of two classes, with random accuracies."""
+def long_run(source, folder, tasks, samples=10, seed=1, newest_alone=(), newest_before=False):
+    """Copies of the records of a run of two tasks of two classes, with random accuracies, which are returned: [after task, on task], 0 where not tested.
+
+    newest_alone: tasks, counted from 0, after which the newest alone was tested. newest_before: before the merges the newest alone was tested.
+    """
     os.makedirs(os.path.join(folder, "tasks"))
     shutil.copy(os.path.join(source, "run.json"), folder)
     with open(os.path.join(source, "manifest.json")) as file:
         manifest = json.load(file)
     rng = np.random.default_rng(seed)
-    right = np.tril(rng.integers(0, samples + 1, (tasks, tasks)))
+    drawn = np.tril(rng.integers(0, samples + 1, (tasks, tasks)))
+    tested = np.tril(np.ones((tasks, tasks), int))
+    tested[list(newest_alone)] = np.eye(tasks, dtype=int)[list(newest_alone)]
+    tested = {"before_merge": np.eye(tasks, dtype=int) if newest_before else tested, "after_merge": tested}
     files = {}
     for task in range(tasks):
         name = f"tasks/task-{task:04}.h5"
@@ -39,8 +45,8 @@ def long_run(source, folder, tasks, samples=10, seed=1):
         with h5py.File(path, "r+") as file:
             file["task"].attrs["index"] = np.int64(task)
             put(file, "task/classes", texts([f"class {2 * task}", f"class {2 * task + 1}"]))
-            for moment in ("before_merge", "after_merge"):
-                put_evaluation(file[f"metrics/{moment}"], right[task, : task + 1], np.full(task + 1, samples))
+            for moment, mask in tested.items():
+                put_evaluation(file[f"metrics/{moment}"], (drawn * mask)[task, : task + 1], samples * mask[task, : task + 1])
         files[name] = manifest["files"]["tasks/task-0001.h5"]
     state = f"state-{tasks - 1:04}.h5"
     shutil.copy(os.path.join(source, "state-0001.h5"), os.path.join(folder, state))
@@ -48,13 +54,13 @@ def long_run(source, folder, tasks, samples=10, seed=1):
         file["stream"].attrs["tasks_done"] = np.int64(tasks)
         for task in range(tasks):
             put(file, f"classes/{task}", texts([f"class {2 * task}", f"class {2 * task + 1}"]))
-        for moment in ("before_merge", "after_merge"):
-            put_evaluation(file[f"accuracy/{moment}"], right, np.tril(np.full((tasks, tasks), samples)))
+        for moment, mask in tested.items():
+            put_evaluation(file[f"accuracy/{moment}"], drawn * mask, samples * mask)
     files[state] = manifest["files"]["state-0001.h5"]
     with open(os.path.join(folder, "manifest.json"), "w") as file:
         json.dump(manifest | {"files": files, "tasks_done": tasks, "log_offsets": {state: {"metrics.jsonl": 0}}}, file)
     seal(folder)
-    return right / samples
+    return drawn * tested["after_merge"] / samples
 
 
 def seal(folder):

@@ -114,6 +114,18 @@ constexpr auto choices(ProgressSettings::Kind) {
   return std::array<std::string_view, 4>{"auto", "bar", "plain", "none"};
 }
 
+// Which tasks are tested after a task: all of those seen, or the newest alone. After the last one
+// all are.
+struct EvaluationSettings {
+  enum class Kind { kAll, kLast, kEvery } kind = Kind::kAll;
+  std::int64_t tasks = 10;
+
+  bool operator==(const EvaluationSettings&) const = default;
+};
+constexpr auto choices(EvaluationSettings::Kind) {
+  return std::array<std::string_view, 3>{"all", "last", "every"};
+}
+
 struct RunConfig {
   // Input and output.
   std::string pack;
@@ -155,6 +167,8 @@ struct RunConfig {
   std::string head = "linear";
   std::string classifier = "local";
   bool error_budget = true;  // measure by how much a merge raised the task's loss
+  EvaluationSettings evaluate;
+  bool evaluate_before_merge = true;  // on the same tasks; false: on the newest alone
 
   // Machine.
   std::int64_t lanes = 4;  // 0: one a rank

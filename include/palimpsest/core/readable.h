@@ -19,8 +19,9 @@ std::string scientific(double value, int decimals);
 std::string fixed(const std::optional<double>& value, int decimals);
 std::string percent(const std::optional<double>& share, int decimals = 1);
 std::string scientific(const std::optional<double>& value, int decimals);
-// before_and_after(0.83, 0.783) is "83.0 -> 78.3"; without the first, "78.3".
-std::string before_and_after(const std::optional<double>& before, double after);
+// before_and_after(0.83, 0.783) is "83.0 -> 78.3"; without the first, "78.3"; without both, "-".
+std::string before_and_after(const std::optional<double>& before,
+                             const std::optional<double>& after);
 // grouped(1769472) is "1,769,472".
 std::string grouped(std::int64_t value);
 // duration(93.2) is "1:33", duration(3725) is "1:02:05".

@@ -10,13 +10,19 @@
 
 namespace palimpsest {
 
-// Collective. Test sets of `tasks` (those seen) under these weights, by the scores of classifiers
-// over their classes: a row for each. Every sample passes through the model once. Chunks of
+// The place of the first of the tasks seen that is tested after the newest of them (--evaluate): 0,
+// or that of the newest. tasks: of the stream.
+std::size_t first_tested(const EvaluationSettings& settings, std::size_t seen, std::size_t tasks);
+
+// Collective. Test sets of `tasks` (those seen) from `first` on under these weights, by the scores
+// of classifiers over their classes: a row for each. Every sample passes through the model once.
+// Chunks of
 // --evaluation-batch samples are distributed over the ranks: every sample is counted once. The same
 // counts on every rank. Throws Stopped, on every rank alike, between two rounds of chunks.
 std::vector<EvaluationRow> evaluate(Session& session, const AdaptedWeights& weights,
                                     std::span<const Task> tasks,
-                                    std::span<const ClassScores> classifiers);
+                                    std::span<const ClassScores> classifiers,
+                                    std::size_t first = 0);
 
 // Collective. The scores of each of these samples under these weights, by each classifier, all of
 // which know as many classes: [samples, classes], row-major, on rank 0; empty elsewhere. Chunks,

@@ -13,21 +13,32 @@ namespace palimpsest {
 // are what scores.h knows of them.
 void check_row(const EvaluationRow& row, std::size_t tasks);
 
+// Whether the row says something of all tasks seen: of several, the newest isn't the only one that
+// was tested.
+bool is_over_seen(const EvaluationRow& row);
+
+// A_t: accuracy on the samples of the tasks that were tested. nullopt unless is_over_seen().
+std::optional<double> accuracy_over_seen(const EvaluationRow& row);
+
 class AccuracyMatrix {
  public:
-  // Row t has t + 1 entries, the last one tested. `before_merge`: the same at theta_t*. Throws
-  // Error when check_row() does, a test set changed its size, but to 0, or the primary score is
-  // another than before.
+  // Row t has t + 1 entries, the last one tested. `before_merge`: the same at theta_t*, of the same
+  // tasks or fewer. Throws Error when check_row() does, a test set changed its size, but to 0, or
+  // the primary score is another than before.
   void add_row(EvaluationRow after_merge, EvaluationRow before_merge);
 
   std::size_t tasks() const { return after_.size(); }
   const EvaluationRow& row(std::size_t task) const { return after_.at(task); }
   const EvaluationRow& row_before_merge(std::size_t task) const { return before_.at(task); }
 
-  // Sample-weighted accuracy after the last task ("Last", "Acc", FAA).
-  double last() const;
-  // Average anytime accuracy: mean over t of the sample-weighted A_t.
-  double average_anytime() const;
+  // Sample-weighted accuracy after the last task ("Last", "Acc", FAA); nullopt where A_T doesn't
+  // exist.
+  std::optional<double> last() const;
+  // Average anytime accuracy: mean over t of the sample-weighted A_t; nullopt unless all exist.
+  std::optional<double> average_anytime() const;
+  // The same before the merges; and with every task of an A_t counting alike.
+  std::optional<double> average_anytime_before_merge() const;
+  std::optional<double> average_anytime_task_mean() const;
   // Chaudhry: mean over j<T of max_{j<=l<T} R[l][j] - R[T][j], where tested. Undefined (nullopt)
   // where no earlier task was tested after the last one, as for a single task.
   std::optional<double> forgetting() const;

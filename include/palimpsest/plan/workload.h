@@ -15,9 +15,9 @@ struct Workload {
   bool bf16 = false, activation_checkpointing = false;
 
   std::int64_t tasks = 1, most_classes = 0;  // of one task
-  // Of a task of average size, steps of one that has some. Test samples: of all tasks seen, on
-  // average over the stream.
-  double steps = 0, train_samples = 0, test_samples = 0;
+  // Of a task of average size, steps of one that has some. Measured: the training samples of the
+  // Fisher pass. Tested: the samples of its evaluations before and after the merge.
+  double steps = 0, train_samples = 0, measured_samples = 0, tested_samples = 0;
   std::int64_t batch = 1, lanes = 1;
   bool ordered = true;  // lanes are added in order; else every rank has one lane, all-reduced
   std::int64_t longest_tokens = 0, image_side = 0;  // of a sample
@@ -26,7 +26,8 @@ struct Workload {
   double learning = 1;  // of all tasks, those with steps and a Fisher: others train a head alone
   bool fisher = true;   // is measured, with so many backward passes
   std::int64_t fisher_backwards = 1;
-  double forwards = 0;  // passes over the training samples besides, on average over the tasks
+  // Passes over the training samples besides, and over those measured; on average over the tasks.
+  double forwards = 0, measured_forwards = 0;
 
   // Of the classifier, on rank 0: bytes after the last task; operations of a task on average, which
   // it learns before its merge and after it.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ..counted import counted
+from ..runs.stream_metrics import UNTESTED
 from .comparison import TESTED_ON, Group, spread_text
 from .text import listed
 
@@ -42,7 +43,10 @@ def _test(group: Group) -> dict[str, object]:
 
 
 def _ranking(groups: Sequence[Group]) -> str:
-    ordered = sorted(groups, key=lambda group: -group.spreads["last"].mean)
-    parts = [f"{group.label} reaches {spread_text(group.spreads['last'])} %" for group in ordered[:MOST_NAMED]]
-    more = f"; {counted(len(groups) - MOST_NAMED, 'group')} below" if len(groups) > MOST_NAMED else ""
-    return f"{listed(parts)}{more}"
+    ordered = sorted((group for group in groups if "last" in group.spreads), key=lambda group: -group.spreads["last"].mean)
+    parts = [listed([f"{group.label} reaches {spread_text(group.spreads['last'])} %" for group in ordered[:MOST_NAMED]])]
+    if len(ordered) > MOST_NAMED:
+        parts.append(f"{counted(len(ordered) - MOST_NAMED, 'group')} below")
+    if others := [group.label for group in groups if "last" not in group.spreads]:
+        parts.append(f"of {listed(others)} earlier tasks were {UNTESTED} after the last one")
+    return "; ".join(filter(None, parts))

@@ -30,7 +30,10 @@ class Spread(NamedTuple):
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """class_order: SHA-256 of the tasks' classes in order. values: by key of MEASURES. accuracies: on all tasks so far, after each task."""
+    """class_order: SHA-256 of the tasks' classes in order. values: by key of MEASURES, where defined.
+
+    accuracies: on all tasks so far, after each task; None where these weren't tested.
+    """
 
     folder: str
     name: str
@@ -38,7 +41,7 @@ class ComparedRun:
     class_order: str
     classes: frozenset[str]
     values: dict[str, float]
-    accuracies: list[float]
+    accuracies: list[Number]
 
 
 @dataclass

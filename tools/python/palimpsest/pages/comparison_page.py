@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from ..counted import counted
 from .comparability import finding
 from .comparison import Comparison, Group
-from .comparison_tables import differences_table, further_table, groups_table, measures_table, runs_table
-from .draw import SHARES, Figure, Line, Points, Scale, line_chart, scatter
+from .comparison_tables import differences_table, further_table, groups_table, measures_table, runs_table, untested
+from .draw import SHARES, Figure, Line, Points, Scale, line_chart, line_of_runs, scatter
+from .measures import EARLIER
 from .names import stream_name
 from .references import read_references, reference_lines
 from .render import render
@@ -34,6 +33,7 @@ def comparison_page(comparison: Comparison, references: Sequence[str] = ()) -> P
         what=f"{counted(runs, 'run')} in {counted(len(groups), 'group')}; the runs of a group differ in seed and class order alone.",
         groups=groups_table(comparison),
         measures=measures_table(groups, is_labelled=True),
+        untested=untested(groups),
         figures=figures,
         differences=differences_table(comparison, comparison.differences) if comparison.differences else None,
         published=Table(["group", "published"], [[group.label.replace(": ", ":\u00a0", 1), group.published] for group in groups], "ll"),
@@ -44,12 +44,7 @@ def comparison_page(comparison: Comparison, references: Sequence[str] = ()) -> P
 
 
 def _accuracy_over_tasks(groups: Sequence[Group], references: Sequence[Line]) -> Figure:
-    lines = []
-    for g, group in enumerate(groups[:DRAWN]):
-        values = np.array([run.accuracies for run in group.runs])
-        xs = list(range(1, values.shape[1] + 1))
-        band = list(zip(values.min(axis=0).tolist(), values.max(axis=0).tolist(), strict=True)) if len(group.runs) > 1 else []
-        lines.append(Line(group.label, xs, values.mean(axis=0).tolist(), g, band))
+    lines = [line_of_runs(group.label, [run.accuracies for run in group.runs], g) for g, group in enumerate(groups[:DRAWN])]
     drawing = line_chart(Scale("after task", "%", percent, within=SHARES), [*lines, *references])
     length = max(len(line.xs) for line in lines)
     rows = [[str(t + 1), *(percent(line.ys[t]) if t < len(line.ys) else "-" for line in [*lines, *references])] for t in range(length)]
@@ -61,7 +56,7 @@ def _accuracy_over_tasks(groups: Sequence[Group], references: Sequence[Line]) ->
 
 
 def _stability(groups: Sequence[Group]) -> Figure | None:
-    """Forgetting against plasticity, a point for each run. None of runs of a single task."""
+    """Forgetting against plasticity, a point for each run. None where no run has forgetting."""
     points, missing = [], []
     for group in groups:
         known = [run for run in group.runs if "forgetting" in run.values]
@@ -74,5 +69,5 @@ def _stability(groups: Sequence[Group]) -> Figure | None:
         return None
     drawing = scatter("forgetting in points (stability: further left)", "plasticity after the merge in %", points, percent)
     caption = "Stability against plasticity, a point for each run: better is further up and to the left"
-    note = f"A run of a single task has no forgetting, and no point here: {listed(missing)}." if missing else ""
+    note = f"Forgetting {EARLIER}; without it, and so without a point here: {listed(missing)}." if missing else ""
     return Figure("stability", caption, "Forgetting and plasticity of every run", drawing, note=note)

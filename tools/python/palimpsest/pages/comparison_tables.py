@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..runs.stream_metrics import UNTESTED
 from .comparability import finding
 from .comparison import ComparedRun, Comparison, Difference, Group, Spread, spread_text
 from .measures import HEADLINES, MEASURES, Measure
@@ -52,6 +53,13 @@ def further_table(comparison: Comparison) -> Table:
     return Table(["run", *(measure.name for measure in shown)], rows, "l" + "r" * len(shown))
 
 
+def untested(groups: Sequence[Group]) -> str:
+    """What it means for the numbers that tasks were not tested; "" where all were."""
+    if not any(None in run.accuracies for group in groups for run in group.runs):
+        return ""
+    return f"-: earlier tasks were {UNTESTED} where the number needs it. Forgetting is from the best of the tests that were made: with fewer it can be less."
+
+
 def _values(run: ComparedRun, measures: Sequence[Measure]) -> list[str]:
     return [percent(run.values[measure.key]) if measure.key in run.values else "" for measure in measures]
 
@@ -65,6 +73,7 @@ def comparison_text(comparison: Comparison) -> str:
             text += (title if i == 0 else " " * len(title)) + wrap(line, LINE_WIDTH, len(title)) + "\n"
     text += f"\n{wrap(finding(comparison.groups), LINE_WIDTH, 0)}\n"
     text += "\nmean, ± sample deviation over the runs of a group\n"
+    text += wrap(untested(comparison.groups), LINE_WIDTH, 0) + "\n" if untested(comparison.groups) else ""
     for first in range(0, len(comparison.groups), GROUPS_ABREAST):
         text += "\n" + text_table(measures_table(comparison.groups[first : first + GROUPS_ABREAST]))
     if comparison.differences:

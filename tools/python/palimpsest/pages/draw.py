@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
@@ -116,6 +117,14 @@ class Line:
     style: int = 0
     band: Sequence[tuple[float, float]] = ()
     role: str = ""
+
+
+def line_of_runs(name: str, runs: Sequence[Sequence[Number]], style: int, role: str = "") -> Line:
+    """runs: [runs][points]. Their mean and, of several, their range; None where one of them isn't defined."""
+    values = np.array(runs, float)  # NaN for None
+    means: list[Number] = [None if np.isnan(mean) else mean for mean in values.mean(axis=0).tolist()]
+    band = list(zip(values.min(axis=0).tolist(), values.max(axis=0).tolist(), strict=True)) if len(runs) > 1 else []
+    return Line(name, range(1, len(means) + 1), means, style, band, role)
 
 
 @dataclass(frozen=True)

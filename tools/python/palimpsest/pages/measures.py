@@ -12,22 +12,29 @@ from .text import Number, percent
 
 
 class Measure(NamedTuple):
-    """key: in stream_metrics(). A difference is in points of percent. One of a score is the last mean of another score than the primary one."""
+    """key: in stream_metrics(). A difference is in points of percent. One of a score is the last mean of another score than the primary one.
+
+    needs: what is missing where it is not defined.
+    """
 
     key: str
     name: str
     meaning: str
     is_difference: bool = False
     is_of_a_score: bool = False
+    needs: str = ""
 
 
+EARLIER = "needs an earlier task, tested after the last one"
 MEASURES = (
-    Measure("last", "last accuracy", "after the last task, on all tasks' samples"),
-    Measure("last_task_mean", "last accuracy, mean over tasks", "the same, every task counting alike"),
-    Measure("average_anytime", "average anytime accuracy", "mean of the accuracies on all tasks so far"),
-    Measure("forgetting", "forgetting", "best accuracy on a task, minus the last", True),
-    Measure("forgetting_from_peak_before_merge", "forgetting, from before the merge", "the same, counting what was reached before a merge", True),
-    Measure("backward_transfer", "backward transfer", "last accuracy on a task, minus its first", True),
+    Measure("last", "last accuracy", "after the last task, on all tasks' samples", needs=EARLIER),
+    Measure("last_task_mean", "last accuracy, mean over tasks", "the same, every task counting alike", needs=EARLIER),
+    Measure("average_anytime", "average anytime accuracy", "mean of the accuracies on all tasks so far", needs="needs earlier tasks tested after every task"),
+    Measure("forgetting", "forgetting", "best accuracy on a task, minus the last", True, needs=EARLIER),
+    Measure(
+        "forgetting_from_peak_before_merge", "forgetting, from before the merge", "the same, counting what was reached before a merge", True, needs=EARLIER
+    ),
+    Measure("backward_transfer", "backward transfer", "last accuracy on a task, minus its first", True, needs=EARLIER),
     Measure("plasticity_before_merge", "plasticity before the merge", "accuracy on the newest task, mean over tasks"),
     Measure("plasticity", "plasticity after the merge", "the same, of the model that stays"),
     Measure("last_given_task", "accuracy given the task", "as last, choosing among the task's classes only", False, True),

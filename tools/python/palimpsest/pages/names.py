@@ -74,8 +74,12 @@ def finding(run: ReportedRun) -> str:
     values = measure_values(run.evaluations)
     given = "with the task given, " if run.is_task_given else ""
     learned = f"{counted(len(run.tasks), 'task')} with {counted(len(run.classes), 'class')}"
-    what = f"After {learned}, {given}{percent(values['last'])} % of the test samples are classified right"
     names = classifier_names(run)
+    by = f"by {names[0]}, " if run.others else ""
+    new = f"a new task is learned to {percent(values['plasticity'])} % on average"
+    if "last" not in values:
+        return f"After {learned}, only the newest task was tested (--evaluate, or the data of the others isn't available); {given}{by}{new}."
+    what = f"After {learned}, {given}{percent(values['last'])} % of the test samples are classified right"
     if run.others:
         others = [f"{percent(measure_values(given_task_if(run, other))['last'])} % by {name}" for other, name in zip(run.others, names[1:], strict=True)]
         what += f" by {listed([names[0], *others])}"
@@ -86,5 +90,4 @@ def finding(run: ReportedRun) -> str:
     change = "earlier tasks are as good as at their best"
     if points != "0.0":
         change = f"earlier tasks have lost {points} points since their best" if lost > 0 else f"earlier tasks are {points} points above their earlier best"
-    by = f"by {names[0]}, " if run.others else ""
-    return f"{what}; {by}{change}, and a new task is learned to {percent(values['plasticity'])} % on average."
+    return f"{what}; {by}{change}, and {new}."

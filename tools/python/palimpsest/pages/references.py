@@ -2,16 +2,15 @@
 
 import os
 from collections.abc import Sequence
-
-import numpy as np
+from statistics import fmean
 
 from ..counted import counted
 from ..errors import InputError
 from ..runs.stream_metrics import overall
-from .draw import Line
+from .draw import Line, line_of_runs
 from .names import method_name
 from .reported import ReportedRun, read_finished
-from .text import listed, percent
+from .text import Number, listed, percent
 
 ROLES = ("quiet", "second", "third", "fourth")
 
@@ -21,11 +20,13 @@ class Reference:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.accuracies: list[list[float]] = []
+        self.accuracies: list[list[Number]] = []
 
     @property
-    def last(self) -> float:
-        return float(np.mean([values[-1] for values in self.accuracies]))
+    def last(self) -> Number:
+        """Mean over the runs; None where one wasn't tested on all tasks."""
+        known = [value for values in self.accuracies if (value := values[-1]) is not None]
+        return fmean(known) if len(known) == len(self.accuracies) else None
 
 
 def read_references(run: ReportedRun, folders: Sequence[str]) -> list[Reference]:
@@ -64,15 +65,12 @@ def reference_lines(references: Sequence[Reference], tasks: int, roles: Sequence
         length = max(map(len, reference.accuracies))
         rows = [values if len(values) > 1 or length > 1 else values * tasks for values in reference.accuracies]
         rows = [values for values in rows if len(values) == max(map(len, rows))]
-        values = np.array(rows)
-        xs = list(range(1, values.shape[1] + 1))
         name = reference.name if len(rows) == 1 else f"{reference.name}, {len(rows)} runs"
-        band = list(zip(values.min(axis=0).tolist(), values.max(axis=0).tolist(), strict=True)) if len(rows) > 1 else []
-        lines.append(Line(name, xs, values.mean(axis=0).tolist(), (2, 1, 3, 0)[i % 4], band, roles[i % len(roles)]))
+        lines.append(line_of_runs(name, rows, (2, 1, 3, 0)[i % 4], roles[i % len(roles)]))
     return lines
 
 
 def reference_sentence(references: Sequence[Reference]) -> str:
-    """ "" without references."""
-    parts = [f"{reference.name} reaches {percent(reference.last)} %" for reference in references]
+    """ "" without references whose last accuracy is defined."""
+    parts = [f"{reference.name} reaches {percent(reference.last)} %" for reference in references if reference.last is not None]
     return f"For comparison, {listed(parts)}." if parts else ""

@@ -1,12 +1,12 @@
 """What a run reached, and where accuracy was lost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..runs.evaluations import GIVEN_TASK, Evaluations
-from ..runs.stream_metrics import accuracy, mean_over_tasks, overall
+from ..runs.stream_metrics import UNTESTED, accuracy, mean_over_seen, overall
 from .draw import DIFFERENCES, SHARES, Bars, Figure, Line, Scale, bar_chart, line_chart, share_bars
 from .heat_map import HeatMap, heat_map, is_wide
 from .measures import accuracy_matrix, accuracy_on, forgetting_over_tasks
@@ -41,26 +41,27 @@ def accuracy_matrices(evaluations: Evaluations) -> list[Figure]:
         heat = HeatMap("after", "on task", numbers, numbers, cells, least, most, share, " %")
         drawing = heat_map(heat)
         title = f"Accuracy in percent on each task's test samples {when}"
-        figures.append(Figure(name, caption, title, drawing, wide=is_wide(heat)))
+        note = f"Below the diagonal, a cell without a colour: {UNTESTED}." if any(None in row for row in cells) else ""
+        figures.append(Figure(name, caption, title, drawing, note=note, wide=is_wide(heat)))
     return figures
 
 
 def accuracy_over_tasks(evaluations: Evaluations) -> Figure:
     after, before = evaluations.after_merge, evaluations.before_merge
-    series: dict[str, list[float]] = {
+    series: dict[str, list[Number]] = {
         "all tasks so far": [overall(row) for row in after],
         "newest task": [accuracy(row, t) for t, row in enumerate(after)],
         "newest task, before its merge": [accuracy(row, t) for t, row in enumerate(before)],
     }
-    given = [row.find(GIVEN_TASK) for row in after]
-    if given[0] is not None:
-        series["all so far, given the task"] = [mean_over_tasks(score) if score else float("nan") for score in given]
+    if after[0].find(GIVEN_TASK):
+        series["all so far, given the task"] = [mean_over_seen(row, GIVEN_TASK) for row in after]
     xs = list(range(1, len(after) + 1))
     drawing = line_chart(Scale("after task", "%", share, within=SHARES), [Line(name, xs, values, style) for style, (name, values) in enumerate(series.items())])
     heading = ["after task", "all tasks so far", "newest task", "before its merge", "given the task"][: len(series) + 1]
     rows = [[str(t + 1), *(percent(values[t]) for values in series.values())] for t in range(len(after))]
     title = "Accuracy in percent after each task: on all tasks so far, on the newest one after and before its merge, and with the task given"
-    return Figure("accuracy-over-tasks", "Accuracy after each task", title, drawing, Table(heading, rows, "r" * len(heading)))
+    table = Table(heading, rows, "r" * len(heading))
+    return Figure("accuracy-over-tasks", "Accuracy after each task", title, drawing, table, note=no_point(series["all tasks so far"]))
 
 
 def beside_references(evaluations: Evaluations, references: Sequence[Line]) -> Figure | None:
@@ -73,7 +74,13 @@ def beside_references(evaluations: Evaluations, references: Sequence[Line]) -> F
     rows = [[str(t + 1), *(percent(line.ys[t]) if t < len(line.ys) else "-" for line in lines)] for t in range(max(len(line.ys) for line in lines))]
     table = Table(["after task", *(line.name for line in lines)], rows, "r" * (len(lines) + 1))
     caption = "Accuracy on all tasks so far, beside other runs; line: mean of several, shade: their range"
-    return Figure("references", caption, "Accuracy in percent on all tasks so far after each task, of this run and of others", drawing, table)
+    title = "Accuracy in percent on all tasks so far after each task, of this run and of others"
+    return Figure("references", caption, title, drawing, table, note=no_point(y for line in lines for y in line.ys))
+
+
+def no_point(accuracies: Iterable[Number]) -> str:
+    """accuracies: on all tasks so far. What is said of those that aren't defined; "" where all are."""
+    return f"On all tasks so far there is no point where earlier ones were {UNTESTED}; lines join the points." if None in accuracies else ""
 
 
 def forgetting_figure(evaluations: Evaluations) -> Figure | str | None:
@@ -83,7 +90,8 @@ def forgetting_figure(evaluations: Evaluations) -> Figure | str | None:
     if not known:
         return None
     if _are_nothing([*found.plain[known], *found.from_before_merge[known]]):
-        return "On average, earlier tasks have lost nothing: forgetting is 0.0 points after every task, also when counted from before the merges."
+        when = "after every task" if len(known) == len(found.plain) else "wherever earlier tasks were tested"
+        return f"On average, earlier tasks have lost nothing: forgetting is 0.0 points {when}, also when counted from before the merges."
     xs = [t + 2 for t in known]
     lines = [
         Line("forgetting", xs, found.plain[known].tolist()),
@@ -117,7 +125,8 @@ def samples_figure(among_all: Evaluations) -> Figure | None:
     drawing = share_bars(Scale("task", "%", share), tested, [Bars(name, values) for name, values in zip(names, parts, strict=True)])
     table = Table(["task", "accuracy", "given the task", "lost to other tasks", "wrong within"], rows, "rrrrr")
     title = "For each task: shares of its test samples that are classified right, taken for a class of another task, and wrong within the task too"
-    return Figure("samples", "What becomes of each task's test samples in the end", title, drawing, table)
+    note = f"A task that is missing here was {UNTESTED} after the last one." if len(rows) < len(last.samples) else ""
+    return Figure("samples", "What becomes of each task's test samples in the end", title, drawing, table, note=note)
 
 
 def lost_accuracy(evaluations: Evaluations) -> Figure | str:
@@ -131,12 +140,14 @@ def lost_accuracy(evaluations: Evaluations) -> Figure | str:
         later.append(None if end is None else after - end)
         rows.append([str(j + 1), *map(percent, (before, before - after, after, later[-1], end))])
     if _are_nothing([value for value in merge + later if value is not None]):
-        return "No task's accuracy was changed by its own merge or by the tasks after it."
+        tested = ", where tested," if None in later else ""
+        return f"No task's accuracy was changed by its own merge or{tested} by the tasks after it."
     scale = Scale("task", "points lost", share, within=DIFFERENCES)
     drawing = bar_chart(scale, task_numbers(len(merge)), [Bars("its own merge", merge), Bars("the tasks after it", later)])
     table = Table(["task", "trained", "merge took", "merged", "later tasks took", "in the end"], rows, "rrrrrr")
     title = "For each task: points of accuracy that its own merge took, and that the tasks after it took; below zero: gained"
-    return Figure("lost-accuracy", "What each task's accuracy lost, and to what", title, drawing, table)
+    note = f"What later tasks took isn't known of a task that was {UNTESTED} after the last one." if None in later else ""
+    return Figure("lost-accuracy", "What each task's accuracy lost, and to what", title, drawing, table, note=note)
 
 
 def _are_nothing(values: Sequence[float]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..counted import counted, form
 from ..runs.evaluations import GIVEN_TASK, Evaluations
-from ..runs.stream_metrics import accuracy
+from ..runs.stream_metrics import UNTESTED, accuracy
 from . import merge_figures, names, result_figures, training_figures
 from .draw import Figure
 from .inputs import read_confusion, read_sweep
@@ -118,7 +118,7 @@ def _known(*figures: Figure | str | None) -> list[Figure | str]:
 def _results(run: ReportedRun) -> dict[str, Any]:
     assert run.evaluations is not None
     values = measure_values(run.evaluations)
-    rows = [[measure.name, measure_text(measure, values.get(measure.key)), measure.meaning] for measure in MEASURES]
+    rows = [[one.name, measure_text(one, values.get(one.key)), one.meaning if one.key in values else one.needs or one.meaning] for one in MEASURES]
     tasks = []
     for task in run.tasks:
         tested = grouped(int(run.evaluations.after_merge[task.index].samples[-1]))
@@ -143,9 +143,10 @@ def _published_lines(match: PublishedNumber | str, values: dict[str, float]) -> 
     if isinstance(match, str):
         return [f"None: {match}."]
     anytime = "" if match.average_anytime is None else f", average anytime accuracy {fixed(match.average_anytime, 2)} %"
-    ours = f"this run: {percent(values['last'], 2)} % and {percent(values['average_anytime'], 2)} %"
+    ours = " and ".join(f"{percent(values[key], 2)} %" for key in ("last", "average_anytime") if key in values) or UNTESTED
+    line = f"Published for {match.row} on {column_in_words(match.column)}: last accuracy {fixed(match.last, 2)} %{anytime}; this run: {ours}."
     comparable = "Not all conditions are the same" if match.names(NO) else "The two may be compared as far as all of these agree"
-    return [f"Published for {match.row} on {column_in_words(match.column)}: last accuracy {fixed(match.last, 2)} %{anytime}; {ours}.", f"{comparable}:"]
+    return [line, f"{comparable}:"]
 
 
 def _classifier_table(run: ReportedRun) -> Table | None:
@@ -222,7 +223,8 @@ def _write_lines(writer: Any, run: ReportedRun, classifier: str, evaluations: Ev
         for j in range(t + 1):
             if after.samples[j] == 0:
                 continue
-            given = [row.find(GIVEN_TASK) for row in (before, after)]
-            sums = [int(row.scores[0].sums[j]) for row in (before, after)] + ["" if score is None else int(score.sums[j]) for score in given]
-            shares = [f"{accuracy(row, j):.6f}" for row in (before, after)]
+            pair = [row if row.samples[j] > 0 else None for row in (before, after)]
+            given = [row and row.find(GIVEN_TASK) for row in pair]
+            sums = [int(score.sums[j]) if score else "" for score in (*(row and row.scores[0] for row in pair), *given)]
+            shares = [f"{accuracy(row, j):.6f}" if row else "" for row in pair]
             writer.writerow([t + 1, j + 1, run.tasks[j].name, int(after.samples[j]), *sums, *shares, classifier])

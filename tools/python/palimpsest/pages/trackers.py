@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from ..runs.evaluations import GIVEN_TASK
+from ..runs.stream_metrics import is_over_seen
 from .names import title
 from .reported import ReportedRun
 from .text import Number, setting_text
@@ -119,7 +120,7 @@ def _accuracies(event: dict[str, Any], is_task_given: bool, so_far: SoFar) -> di
     if event["after_merge"]:
         rows = so_far.rows.setdefault(group, [])
         rows[len(row) - 1 :] = [row]
-        values |= {f"{group}/accuracy": sum(right) / max(sum(samples), 1), f"{group}/forgetting": _forgetting(rows)}
+        values |= {f"{group}/accuracy": sum(right) / max(sum(samples), 1) if is_over_seen(samples) else None, f"{group}/forgetting": _forgetting(rows)}
         values |= {f"{'tasks/' if is_own else f'{group}/task_'}{j + 1}": value for j, value in enumerate(row)}
     return {name: value for name, value in values.items() if value is not None}
 

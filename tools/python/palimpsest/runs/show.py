@@ -5,7 +5,7 @@ from html import escape
 
 from ..counted import counted
 from .run import Run
-from .stream_metrics import accuracy, overall
+from .stream_metrics import UNTESTED, Number, accuracy, overall
 from .task import Task
 
 SETTINGS = ("scenario", "adapter", "perturbation", "merge", "curvature", "seed")
@@ -32,8 +32,11 @@ def run_text(run: Run) -> str:
         label = f"{classifier}: " if len(run.classifiers) > 1 else ""
         lines.append(f"  in %: {label}{', '.join(f'{name} {_percent(value)}' for name, value in _metrics(run, classifier))}")
     lines.append(f"  {'task':>4} {'classes':>7} {'samples':>8} {'alpha':>6} {'new task %':>10} {'all so far %':>12}")
-    for row in _rows(run):
+    rows = _rows(run)
+    for row in rows:
         lines.append("   ..." if row is None else f"  {row[0]:>4} {row[1]:>7} {row[2]:>8} {row[3]:>6} {row[4]:>10} {row[5]:>12}")
+    if remark := _remark(rows):
+        lines.append(f"  {remark}")
     return "\n".join(lines)
 
 
@@ -47,9 +50,11 @@ def run_html(run: Run) -> str:
         _cells([escape(classifier), *(_percent(value) for _, value in _metrics(run, classifier))]) for classifier in run.classifiers
     )
     tasks = _header(["task", "classes", "samples", "alpha", "new task %", "all so far %"])
-    for row in _rows(run):
+    rows = _rows(run)
+    for row in rows:
         tasks += '<tr><td class="left" colspan="6">…</td></tr>' if row is None else _cells(row, bars=(4, 5))
-    return f'{STYLE}<div>{head}<table class="palimpsest-run">{metrics}</table><table class="palimpsest-run">{tasks}</table></div>'
+    tables = "".join(f'<table class="palimpsest-run">{table}</table>' for table in (metrics, tasks))
+    return f"{STYLE}<div>{head}{tables}<small>{escape(_remark(rows))}</small></div>"
 
 
 def task_text(task: Task) -> str:
@@ -103,6 +108,11 @@ def _rows(run: Run) -> list[list[str] | None]:
     return lines
 
 
+def _remark(rows: list[list[str] | None]) -> str:
+    """On what the lines leave out; "" where they don't."""
+    return f"all so far -: earlier tasks were {UNTESTED}" if any(row and row[5] == "-" for row in rows) else ""
+
+
 def _facts(task: Task) -> list[tuple[str, str]]:
     merge, fisher = task.merge, task.fisher
     alpha = "nothing merged" if merge.alpha is None else f"alpha {merge.alpha:.4f}"
@@ -119,8 +129,8 @@ def _facts(task: Task) -> list[tuple[str, str]]:
     ]
 
 
-def _percent(share: float) -> str:
-    return "-" if math.isnan(share) else f"{100 * share:.1f}"
+def _percent(share: Number) -> str:
+    return "-" if share is None or math.isnan(share) else f"{100 * share:.1f}"
 
 
 def _header(names: list[str]) -> str:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from .evaluations import METRICS, Evaluations, Row, Score
+from .evaluations import METRICS, Counts, Evaluations, Row
 
 Number = float | None
+
+UNTESTED = "not tested (--evaluate, or the data isn't available)"  # of a task without samples
 
 
 def stream_metrics(evaluations: Evaluations) -> dict[str, Number]:
@@ -28,8 +30,8 @@ def stream_metrics(evaluations: Evaluations) -> dict[str, Number]:
     }
     others = {score.name: score.name for score in after[-1].scores if score.name not in METRICS and score.name != "correct"}
     for score, name in (METRICS | others).items():
-        metrics[f"last_{name}"] = _overall_of(after[-1].find(score))
-        metrics[f"last_{name}_before_merge"] = _overall_of(before[-1].find(score))
+        metrics[f"last_{name}"] = mean_over_seen(after[-1], score)
+        metrics[f"last_{name}_before_merge"] = mean_over_seen(before[-1], score)
     return metrics
 
 
@@ -39,38 +41,41 @@ def accuracy(row: Row, task: int) -> float:
     return _quotient(float(score.sums[task]), float(score.weights[task]))
 
 
-def overall(row: Row) -> float:
-    """Accuracy on all tasks' samples together."""
-    return mean_over_tasks(row.scores[0])
+def is_over_seen(samples: Sequence[int] | Counts) -> bool:
+    """samples: of a row. Whether it says something of all tasks seen: of several, the newest isn't the only one that was tested."""
+    return len(samples) == 1 or any(samples[:-1])
 
 
-def mean_over_tasks(score: Score) -> float:
-    return _quotient(_total(score.sums.tolist()), _total(score.weights.tolist()))
+def overall(row: Row) -> Number:
+    """A_t: accuracy on the samples of the tasks that were tested. None unless is_over_seen()."""
+    return mean_over_seen(row, row.scores[0].name)
 
 
-def task_mean(row: Row) -> float:
-    """Mean of the accuracies of the tasks that were tested."""
-    values = [accuracy(row, j) for j in range(len(row.samples)) if row.samples[j] > 0]
-    return _mean(values) if values else 0
+def mean_over_seen(row: Row, score: str) -> Number:
+    """The same of another score; None also where the row hasn't got it."""
+    found = row.find(score)
+    return _quotient(_total(found.sums.tolist()), _total(found.weights.tolist())) if found and is_over_seen(row.samples) else None
 
 
-def _overall_of(score: Score | None) -> Number:
-    return None if score is None else mean_over_tasks(score)
+def task_mean(row: Row) -> Number:
+    """Mean of the accuracies of the tasks that were tested. None unless is_over_seen()."""
+    return _mean(accuracy(row, j) for j in range(len(row.samples)) if row.samples[j] > 0) if is_over_seen(row.samples) else None
 
 
 def _over_earlier(after: Sequence[Row], value: Callable[[int], float]) -> Number:
     """The mean over the tasks before the newest one that were tested after it."""
-    values = [value(j) for j in range(len(after) - 1) if after[-1].samples[j] > 0]
-    return _mean(values) if values else None
+    return _mean(value(j) for j in range(len(after) - 1) if after[-1].samples[j] > 0)
 
 
 def _peak(rows: Sequence[Row], task: int) -> float:
     return max([0.0, *(accuracy(row, task) for row in rows[task:])])
 
 
-def _mean(values: Iterable[float]) -> float:
+def _mean(values: Iterable[Number]) -> Number:
+    """None of none, and where one is None."""
     listed = list(values)
-    return _total(listed) / len(listed)
+    known = [value for value in listed if value is not None]
+    return _total(known) / len(known) if known and len(known) == len(listed) else None
 
 
 def _total(values: Iterable[float]) -> float:
