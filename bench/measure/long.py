@@ -37,15 +37,15 @@ COSTS = {
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
-def make_inputs(name, tasks, layers, hidden, samples=8, **changes):
-    """A backbone with random weights, a pack of two classes a task with so many samples each to train and to test, a protocol, their configuration."""
+def make_inputs(name, tasks, layers, hidden, train=8, test=8, **changes):
+    """A backbone with random weights, a pack of two classes a task with so many samples each, a protocol, and their configuration."""
     folder = FOLDER / f"{name}-{tasks}"
     if (folder / "toy.cfg").exists():
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     toy.make_backbone(folder / "backbone", hidden=hidden, layers=layers)
-    toy.make_pack(folder / "pack.h5", train=samples, test=samples, classes=2 * tasks)
-    toy.make_protocol(folder / "protocol.json", classes=2 * tasks, train_per_class=samples, test_per_class=samples)
+    toy.make_pack(folder / "pack.h5", train=train, test=test, classes=2 * tasks)
+    toy.make_protocol(folder / "protocol.json", classes=2 * tasks, train_per_class=train, test_per_class=test)
     settings = {**toy.settings(folder), "epochs": 1, "batch": 16, "evaluation-batch": 64, "lr": "1e-3"} | changes
     toy.write_config(folder / "toy.cfg", settings)
     return folder
@@ -61,7 +61,7 @@ def large():
 
 def middle():
     """As large as MiniLM with short texts."""
-    return make_inputs("middle", COST_TASKS, layers=6, hidden=384, samples=100, epochs=5)
+    return make_inputs("middle", COST_TASKS, layers=6, hidden=384, train=100, test=25, epochs=5)
 
 
 def call(*command):
