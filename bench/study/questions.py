@@ -7,7 +7,7 @@ from .markdown import MISSING, difference_cell, mean_cell, table
 from .results import BEST, Arm
 from .stages import PARTS, SWEPT
 from .streams import STREAMS
-from .trainings import MERGED, PAPER, REGIMES, TRAININGS
+from .trainings import FEW, MERGED, PAPER, REGIMES, TRAININGS
 
 FIRST_STAGE = tuple(part.stream for part in PARTS if part.stage == 1)
 SECOND_STAGE = tuple(part.stream for part in PARTS if part.stage == 2)
@@ -113,7 +113,7 @@ def rest_to_joint(results):
         differences = [results.difference(group, later, earlier) for earlier, later in (*zip(steps, steps[1:]), (steps[0], steps[-1]))]
         rows.append([label, *map(difference_cell, differences)])
     for part in PARTS:
-        if part.stage == 3:
+        if part.stage > 2:
             continue
         numbers = [(arm, number) for arm in steps[:2] for number in ("last", "last_given_task", "last_task_identity", "last_before_merge")]
         shares.append([part.stream, *(mean_cell(results.values(part.stream, arm, number), len(part.seeds)) for arm, number in numbers)])
@@ -128,7 +128,24 @@ def rest_to_joint(results):
     ]
 
 
+def few_samples(results):
+    rows = []
+    for stream in FIRST_STAGE:
+        few, whole = (results.by_seed(stream, Arm(name, "local")) for name in (FEW, MERGED))
+        seeds = sorted(few.keys() & whole.keys())
+        moved = [abs(a - b) for seed in seeds for a, b in zip(few[seed][0]["alphas"][1:], whole[seed][0]["alphas"][1:], strict=True)]
+        cells = [f"{statistics.mean(moved):.3f}", f"{max(moved):.3f}"] if moved else [MISSING, MISSING]
+        rows.append([stream, str(len(seeds)), *cells])
+    return [
+        "### What does a Fisher over few samples of each class change?",
+        f"`--curvature {dict(TRAININGS[FEW].settings)['curvature']}` less all training samples. Last accuracy, points.",
+        difference_table(results, FIRST_STAGE, (*CLASSIFIERS, BEST), [(FEW, MERGED)]),
+        "How far alpha moves, over the tasks after the first one:",
+        table(["stream", "seeds", "mean", "most"], rows),
+    ]
+
+
 def texts(results):
     about = "Differences are paired over seeds and test samples, with 95 % intervals; in bold where the interval doesn't contain zero. Best analytic: the analytic classifier "
     about += "with the highest accuracy on the stream's validation samples."
-    return ["## Questions", about, *ordering(results), *perturbation(results), *merged_backbone(results), *closed_form(results), *rest_to_joint(results)]
+    return ["## Questions", about, *ordering(results), *perturbation(results), *merged_backbone(results), *closed_form(results), *rest_to_joint(results), *few_samples(results)]

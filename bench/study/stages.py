@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from .trainings import CHOSEN, PAPER, TRAININGS
+from .trainings import CHOSEN, FEW, PAPER, TRAININGS
 
 # Class orders that no run of the study has.
 CHOICE_SEED = 100
@@ -32,12 +32,14 @@ class Run:
 
 FIVE, THREE, TWO = (1, 2, 3, 4, 5), (1, 2, 3), (1, 2)
 BOUNDED = ("sequential", "pm-secant", "frozen", "joint")
+SHORT = ("debian-sections-short", "openclipart", "fashion-mnist")
 PARTS = (
-    *(Part(1, stream, tuple(TRAININGS), FIVE) for stream in ("debian-sections-short", "openclipart", "fashion-mnist")),
+    *(Part(1, stream, tuple(name for name in TRAININGS if name != FEW), FIVE) for stream in SHORT),
     *(Part(2, stream, BOUNDED, THREE, best=2) for stream in ("wordnet", "glyphs")),
     *(Part(3, "debian-sections", PAPER, THREE, regime) for regime in (CHOSEN, "temperature")),
     Part(3, "debian-sections", PAPER, TWO, "passes"),
     Part(3, "openclipart", PAPER, THREE, "temperature"),
+    *(Part(4, stream, (FEW,), TWO) for stream in SHORT),
 )
 # The newest merge of these at many values of alpha.
 SWEPT = tuple(Part(1, part.stream, ("lora-m", "pm-secant"), TWO, best=1) for part in PARTS if part.stage == 1)

@@ -65,4 +65,4 @@ def part_tables(results, part):
 
 def texts(results):
     candidates = "P&M with the secant scale by the chosen schedule: accuracy on validation samples in %, by every classifier that was a candidate; highest mean first."
-    return ["## Choices on validation samples", chosen_table(results), candidates, candidates_table(results), "## By stream", *(text for part in PARTS for text in part_tables(results, part))]
+    return ["## Choices on validation samples", chosen_table(results), candidates, candidates_table(results), "## By stream", *(text for part in PARTS if part.stage < 4 for text in part_tables(results, part))]

@@ -19,6 +19,7 @@ class Regime:
 
 
 SECANT = ("curvature", "empirical:scale=secant")
+FEW_SAMPLES = ("curvature", "empirical:scale=secant,samples=20")
 FIRST_SESSION = ("adapter", "lora:tasks=1")
 TEMPERATURE = ("objective", "classes:temperature=30")
 PASSES = ("epochs", "100")
@@ -33,9 +34,11 @@ TRAININGS = {
         Training("first-session", "first task alone", "sequential", (FIRST_SESSION,)),
         Training("frozen", "frozen", "frozen"),
         Training("joint", "joint", "joint"),
+        Training("pm-few", "P&M, secant, 20 samples a class", "perturb-and-merge", (FEW_SAMPLES,)),
     )
 }
 MERGED = "pm-secant"
+FEW = "pm-few"  # the same with a Fisher of few samples
 PAPER = ("sequential", "average", "lora-m", "pm-none")  # in the order that the paper has for them, worst first
 
 CHOSEN = "chosen"

@@ -130,14 +130,14 @@ std::vector<Key> measuring_keys() {
                    "rules without a Fisher). Not in the paper; the weights don't change."}),
       key(kMethodGroup, &C::evaluate, evaluation_kinds(),
           {.name = "evaluate",
-           .help = "When all tasks seen are tested. After other tasks the newest alone is, so\n"
-                   "that T tasks take 2 T tests instead of T(T + 1)/2. Average anytime accuracy\n"
-                   "needs all.",
+           .help = "When all tasks seen are tested. After other tasks the newest alone is:\n"
+                   "T tasks then take 2T tests instead of T(T + 1)/2. Average anytime\n"
+                   "accuracy needs all.",
            .effect = Effect::kOperational}),
       key(kMethodGroup, &C::evaluate_before_merge,
           {.name = "evaluate-before-merge",
-           .help = "Test the trained weights before each merge on the same tasks; false: on the\n"
-                   "newest alone.",
+           .help = "Test the trained weights before each merge on the same tasks; false: on\n"
+                   "the newest alone.",
            .effect = Effect::kOperational}),
   };
 }

@@ -44,6 +44,7 @@ const std::vector<OldKey>& old_keys() {
       {"merge", {"closed-form"}, "by", "", "global"},
       {"merge", {"closed-form"}, "shrink", "", "0"},
       {"curvature", kCurvatures, "scale", "fisher-scale", "secant"},
+      {"curvature", kCurvatures, "samples", "", "all", false, true},
       {"head", {"cosine", "prototype"}, "scale", "head-scale", "16"},
       {"classifier", {"local"}, "refit", "head-refit", "0"},
       {"classifier", {"local"}, "align", "head-align", "none"},

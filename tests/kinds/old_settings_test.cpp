@@ -172,7 +172,7 @@ TEST(OldSettings, RecordsKeepTheirTypesAndOrderAndGetWhatCameLater) {
             R"("lanes":4,"device":"cuda:threads=1,graphs=true",)"
             R"("augmentation":"crop-flip:min-scale=0.08","classifier":)"
             R"("local:refit=0,align=none,normalise=false",)"
-            R"("curvature":"empirical:scale=secant","head":"linear",)"
+            R"("curvature":"empirical:scale=secant,samples=all","head":"linear",)"
             R"("image-transform":"resize-crop:size=224,crop=0,interpolation=auto,)"
             R"(normalisation=backbone,squash=false","merge":"closed-form:by=global,shrink=0",)"
             R"("nonfinite":"stop","objective":"classes:temperature=1","penalty":"none",)"

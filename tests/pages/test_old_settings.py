@@ -20,7 +20,7 @@ FIRST = {"seed": 1, "adapter": "lora", "lora-rank": 4, "lora-alpha": 2.0, "lora-
 def test_separate_settings_become_keys_and_what_came_later_is_the_default():
     found = todays_settings(FIRST)
     assert found["adapter"] == "lora:rank=4,alpha=2,targets=key+value,a=kaiming,tasks=0"
-    assert found["perturbation"] == "gaussian:epsilon=0.25" and found["merge"] == "average" and found["curvature"] == "empirical:scale=trace"
+    assert found["perturbation"] == "gaussian:epsilon=0.25" and found["merge"] == "average" and found["curvature"] == "empirical:scale=trace,samples=all"
     assert found["schedule"] == "multistep:milestones=0.25+0.5,factor=0.1,warmup=3"
     assert (found["lanes"], found["device"], found["epochs"], found["penalty"]) == (2, "cpu:threads=2", 3, "none")
     later = {name: found[name] for name in ("objective", "head", "classifier", "image-transform", "augmentation", "nonfinite")}

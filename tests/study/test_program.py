@@ -65,7 +65,7 @@ def test_the_choice_has_the_whole_grid_and_a_rule(study):
 @pytest.mark.slow
 def test_a_result_has_counts_and_outcomes_that_agree(study):
     found = read_json(study.places.result("toy", "pm-secant-seed2"))
-    assert found["samples"] == [16] * 4 and found["settings"]["curvature"] == "empirical:scale=secant"
+    assert found["samples"] == [16] * 4 and found["settings"]["curvature"] == "empirical:scale=secant,samples=all"
     assert len(found["alphas"]) == 4 and found["seconds"]["train"] > 0
     samples = results.numbers_in(found["test_samples"])
     assert len(samples) == 64
@@ -115,7 +115,7 @@ def test_tables_follow_from_the_results(study, tmp_path):
     lasts = [[read_json(study.places.result("toy", f"pm-secant-seed{seed}"))["classifiers"][name]["last"] for seed in (1, 2)] for name in NAMES]
     for cell, values in zip(row.split("|")[2:], lasts):
         assert cell.strip().startswith(f"{50 * sum(values):.1f} ± ")
-    assert text.count("## ") == 3 + 2 + 5  # sections, parts, questions
+    assert text.count("## ") == 3 + 2 + 6  # sections, parts, questions
     target.write_text(text.replace(row, row.replace("±", "+")))
     with pytest.raises(Failed, match="bench/study tables"):
         page.check(study.places, target)

@@ -69,6 +69,7 @@ KEYS = (
     OldKey("merge", "closed-form", "by", "", "global"),
     OldKey("merge", "closed-form", "shrink", "", "0"),
     OldKey("curvature", CURVATURES, "scale", "fisher-scale", "secant"),
+    OldKey("curvature", CURVATURES, "samples", "", "all", came_later=True),
     OldKey("head", "cosine prototype", "scale", "head-scale", "16"),
     OldKey("classifier", "local", "refit", "head-refit", "0"),
     OldKey("classifier", "local", "align", "head-align", "none"),
