@@ -5,6 +5,7 @@
 #   tasks    a small backbone, two classes a task: wall time and memory of a late task over those of an early one
 #   resume   14 million adapted weights: what a resume takes for each task that was done
 #   lanes    the same: memory of a rank with 64 lanes over that with 4
+#   waits    50 million adapted weights at two ranks: how long one rank waits for the other's saves and merges
 #   cost     a backbone as large as MiniLM: time of a stream at two ranks, P&M over plain LoRA, in turn
 # --build: a build folder with the programs (build/release). --against: another one, measured in turn with it. --json: also writes the figures
 # to this file. The inputs are made once below data/bench/long.

@@ -24,7 +24,7 @@ from .table import number
 FOLDER = BENCH / "long"
 EARLY, SPAN = 10, 10  # tasks around the early one, and the last ones
 DONE, FEW_DONE = 10, 2  # tasks of a run that is resumed
-COST_TASKS = 5
+COST_TASKS, HUGE_TASKS = 5, 3
 REPEATS = 3  # of a stream whose cost is measured
 # By name: what a stream is trained with, all of the same epochs, batches and adapter.
 LORA = ("--merge", "none", "--perturbation", "none")
@@ -62,6 +62,11 @@ def large():
 def middle():
     """As large as MiniLM with short texts."""
     return make_inputs("middle", COST_TASKS, layers=6, hidden=384, train=100, test=25, epochs=5)
+
+
+def huge():
+    """As many adapted weights as ViT-L has: 24 layers, key and value."""
+    return make_inputs("huge", HUGE_TASKS, layers=24, hidden=1024, train=100, epochs=2)
 
 
 def call(*command):
@@ -134,6 +139,29 @@ def measure_resume(build, options, work):
     return {f"resume after {DONE} tasks, s": seconds[DONE], "resume, for each task done, s": each}
 
 
+def waited(profile, rank):
+    """Seconds in which a rank waited for rank 0's saves and merges, by name."""
+    seconds = collections.Counter()
+    for event in json.loads(profile.read_text())["traceEvents"]:
+        if event.get("ph") == "X" and event["pid"] == rank and event["name"].startswith("waiting for others: "):
+            seconds[event["name"].removeprefix("waiting for others: ")] += event["dur"] / 1e6
+    return seconds
+
+
+def measure_waits(build, options, work):
+    """A task's share, at two ranks, of what rank 1 waits for; and what its training takes, with which a save may overlap."""
+    out = work / "run"
+    call(ROOT / "launch" / "mpirun.sh", "-n", 2, *train(build, huge(), out, "--profile"))
+    seconds = waited(out / "profile.json", 1)
+    events = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    saved = [event["seconds"] for event in events if event["event"] == "task_saved"]
+    return {
+        "50 million adapted weights, two ranks: rank 1 waits for a save, s": seconds["save on rank 0"] / HUGE_TASKS,
+        "the same, for a merge, s": seconds["merge on rank 0"] / HUGE_TASKS,
+        "the same: a save takes, s": statistics.median(saved),
+    }
+
+
 def measure_lanes(build, options, work):
     peaks = {}
     for lanes in (4, 64):
@@ -160,7 +188,7 @@ def measure_cost(build, options, work):
     return figures
 
 
-LINES = {"tasks": measure_tasks, "resume": measure_resume, "lanes": measure_lanes, "cost": measure_cost}
+LINES = {"tasks": measure_tasks, "resume": measure_resume, "lanes": measure_lanes, "waits": measure_waits, "cost": measure_cost}
 
 
 def arguments():

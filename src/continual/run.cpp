@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <memory>
 #include <utility>
 
 #include "palimpsest/classifier/classifier.h"
@@ -140,23 +141,45 @@ void add_rows(const TaskMetrics& metrics, StreamState& state) {
   }
 }
 
-// One file for the task, one for the state, then the manifest, by rank 0; the others wait.
+// Rank 0 copies what is saved, and writes a file for the task, one for the state, then the manifest
+// while the next task begins; the others wait for the copy.
 void save(OpenRun& run, const Task& task, const LearnedTask& learned) {
   const auto& [trained, merged, metrics] = learned;
   Session& session = run.session;
+  session.events.publish(TaskLearned{static_cast<int>(task.index)});
   const Watchdog::Phase phase(session.watchdog, "saving", 10);
   session.group.work("save on rank 0", [&] {
     if (!session.is_root()) return;
-    const Stopwatch watch;
+    run.writer->wait();
     add_rows(metrics, run.state);
     run.alphas.push_back(merged.event.alpha);
-    run.state_content_sha256 = run.folder.commit(
-        make_task_record(run.identity, task, trained, merged, metrics),
-        make_state_record(run.identity, run.seen(task), session.model->layout(), run.state));
-    session.events.publish(TaskSaved{static_cast<int>(task.index),
-                                     run.folder.task_file(task.index).string(), watch.seconds()});
+    struct Saved {
+      std::string content_sha256;
+      double seconds = 0;
+    };
+    const auto saved = std::make_shared<Saved>();
+    run.writer->start(
+        [saved, folder = run.folder, logs = run.folder.log_offsets(),
+         record = make_task_record(run.identity, task, trained, merged, metrics),
+         state =
+             make_state_record(run.identity, run.seen(task), session.model->layout(), run.state)] {
+          const Stopwatch watch;
+          saved->content_sha256 = folder.commit(record, state, logs);
+          saved->seconds = watch.seconds();
+        },
+        [saved, &run, index = task.index] {
+          run.state_content_sha256 = saved->content_sha256;
+          run.session.events.publish(TaskSaved{
+              static_cast<int>(index), run.folder.task_file(index).string(), saved->seconds});
+        });
   });
   session.stop.accept_requests();
+}
+
+// What was begun is on the disk.
+void finish_saving(OpenRun& run) {
+  const Watchdog::Phase phase(run.session.watchdog, "saving", 10);
+  run.session.group.work("save on rank 0", [&] { run.writer->wait(); });
 }
 
 TaskStarted started(const OpenRun& run, const Task& task) {
@@ -238,10 +261,12 @@ RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchd
       StepSaver saver(run);
       save(run, task, learn(run, task, &saver));
     }
+    finish_saving(run);
     events.publish(RunFinished{watch.seconds()});
   } catch (const Stopped&) {
     result.stopped = true;
     result.stopped_at = watchdog.position();
+    finish_saving(run);
   }
   result.accuracy = std::move(run.state.accuracy);
   result.others = std::move(run.state.others);

@@ -1,16 +1,12 @@
 #include "palimpsest/continual/step_saver.h"
 
-#include <chrono>
-
-#include "palimpsest/core/progress.h"
-
 namespace palimpsest {
 
 StepSaver::Wish StepSaver::wish_here(const TaskProgress& counters) const {
   if (run_.session.stop.local_signal() != 0) return Wish::kStop;
   if (!run_.session.is_root()) return Wish::kNone;
   if (counters.steps_done == counters.steps) return Wish::kSave;
-  if (is_writing()) return Wish::kNone;  // no step waits for a slow disk
+  if (run_.writer->is_writing()) return Wish::kNone;  // no step waits for a slow disk
   const RunConfig& config = run_.session.config;
   const bool by_steps = config.checkpoint_every > 0, by_time = config.checkpoint_minutes > 0;
   const bool due = (by_steps && counters.steps_done % config.checkpoint_every == 0) ||
@@ -27,21 +23,14 @@ void StepSaver::after_step(const TaskProgress& counters,
   const Watchdog::Phase phase(run_.session.watchdog, "saving a step", 10);
   const bool is_last = counters.steps_done == counters.steps;
   if (wish == Wish::kStop || is_last) finish();  // one at a time
-  if (run_.session.is_root()) {
-    wait_for_file();
-    start_writing(snapshot());
-  }
+  if (run_.session.is_root()) start_writing(snapshot());
   since_last_ = Stopwatch();
   if (wish == Wish::kStop) finish();
   if (wish == Wish::kStop) throw Stopped{run_.session.stop.local_signal()};
 }
 
-bool StepSaver::is_writing() const {
-  return writing_.valid() &&
-         writing_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
-}
-
 void StepSaver::start_writing(TaskProgress progress) {
+  run_.writer->wait();  // the state before has its hash then
   run_.session.events.publish(
       CheckpointTaken{.task = static_cast<int>(progress.task), .steps_done = progress.steps_done});
   const auto task = static_cast<std::size_t>(progress.task);
@@ -53,27 +42,12 @@ void StepSaver::start_writing(TaskProgress progress) {
                     .pack_content_sha256 = run_.identity.pack_content_sha256,
                     .config = run_.identity.config,
                     .numerics = run_.identity.numerics};
-  // Nothing else of the run touches its folder before finish(). HDF5 has its own lock.
-  writing_ = std::async(std::launch::async, [this, folder = run_.folder, record = std::move(record),
-                                             logs = run_.folder.log_offsets()] {
-    const ProgressListener listener([this] { ++parts_written_; });
-    folder.commit_step(record, logs);
-  });
+  run_.writer->start([folder = run_.folder, record = std::move(record),
+                      logs = run_.folder.log_offsets()] { folder.commit_step(record, logs); });
 }
 
 void StepSaver::finish() {
-  run_.session.group.work("save on rank 0", [&] { wait_for_file(); });
-}
-
-void StepSaver::wait_for_file() {
-  std::int64_t seen = parts_written_;
-  while (is_writing()) {
-    writing_.wait_for(std::chrono::milliseconds(100));
-    const std::int64_t now = parts_written_;
-    if (now != seen) progress_made();
-    seen = now;
-  }
-  if (writing_.valid()) writing_.get();
+  run_.session.group.work("save on rank 0", [&] { run_.writer->wait(); });
 }
 
 }  // namespace palimpsest

@@ -192,7 +192,8 @@ std::optional<Manifest> RunFolder::manifest() const {
   return read_manifest(manifest_path(path_));
 }
 
-std::string RunFolder::commit(const TaskRecord& task, const StateRecord& state) const {
+std::string RunFolder::commit(const TaskRecord& task, const StateRecord& state,
+                              const LogOffsets& logs) const {
   if (state.tasks_done != task.index + 1) {
     throw Error(concat(path_.string(), ": expected the state after task ", task.index,
                        ", found one after ", state.tasks_done, " tasks."));
@@ -206,7 +207,7 @@ std::string RunFolder::commit(const TaskRecord& task, const StateRecord& state) 
   next.files[task_name(task.index)] = entry_for(task_path, write_task_record(task_path, task));
   next.files[state_name(task.index)] = entry_for(path, write_state_record(path, state));
 
-  next.files[state_name(task.index)].logs = log_offsets();
+  next.files[state_name(task.index)].logs = logs;
   write_file_atomically(manifest_path(path_), manifest_text(next));
   if (old_manifest) remove_old_states(path_, *old_manifest, next);
   return next.files.at(state_name(task.index)).content_sha256;

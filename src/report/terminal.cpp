@@ -189,7 +189,7 @@ void TerminalReport::on(const Remark& event) {
         painted(wrap(event.text, settings_.width, kIndent, kIndent), kYellow));
 }
 
-void TerminalReport::on(const TaskSaved&) {
+void TerminalReport::on(const TaskLearned&) {
   const bool merges = merged_ && merged_->rule != "none";
   std::string line = merges ? "  merged    " : "  learned   ";
   if (merges) {

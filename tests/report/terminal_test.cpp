@@ -82,7 +82,7 @@ std::string shown(const TerminalSettings& settings, int steps = 100) {
       events.publish(merged);
       events.publish(Evaluated{
           .task = 1, .after_merge = true, .row = counted({100, 100}, {79, 61}, {90, 90})});
-      events.publish(TaskSaved{.task = 1, .file = "tasks/task-0001.h5"});
+      events.publish(TaskLearned{.task = 1});
       events.publish(RunFinished{.seconds = 3725});
     }
   }
@@ -96,7 +96,7 @@ TEST(Terminal, SaysFromWhereToWhereSeveralAlphasGo) {
   merged.alpha = 0.5;
   merged.alpha_range = {0.25, 0.75};
   report.on(merged);
-  report.on(TaskSaved{});
+  report.on(TaskLearned{});
   EXPECT_THAT(screen.text(), testing::HasSubstr("merged    alpha 0.500 (0.250 to 0.750), "));
 }
 
@@ -112,7 +112,7 @@ TEST(Terminal, SaysWhatAMergeCostItsTask) {
   TerminalReport report(screen.file(), {});
   report.on(Merged{});
   report.on(ErrorBudget{.task = 0, .rise_predicted = 0.25, .rise_measured = 0.5});
-  report.on(TaskSaved{});
+  report.on(TaskLearned{});
   EXPECT_THAT(screen.text(),
               testing::HasSubstr("the merge cost the task 0.5000 nats of its training loss; its "
                                  "quadratic predicted 0.2500\n"));

@@ -1,11 +1,13 @@
 #pragma once
 // A run that is ready to learn its next task: session opened, ranks agreed, folder made or found.
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "palimpsest/continual/folder_writer.h"
 #include "palimpsest/continual/run_identity.h"
 #include "palimpsest/continual/state.h"
 #include "palimpsest/format/run_folder.h"
@@ -25,6 +27,8 @@ struct OpenRun {
       {};                                 // of the next task, where its training has begun already
   std::string state_content_sha256 = {};  // of the state as saved; "" before the first; on rank 0
   std::vector<double> alphas = {};        // of the tasks done; on rank 0
+  // Of rank 0. The last member: what it writes into is destroyed after it has ended.
+  std::unique_ptr<FolderWriter> writer = std::make_unique<FolderWriter>();
 
   std::span<const Task> remaining() const {
     return session.tasks().subspan(static_cast<std::size_t>(state.tasks_done));

@@ -1,11 +1,8 @@
 #pragma once
 // Saves a task in the middle of its training: every so many steps or minutes, always at its last
 // step, and when the job is asked to stop.
-#include <atomic>
 #include <cstdint>
 #include <functional>
-#include <future>
-#include <optional>
 
 #include "palimpsest/continual/open_run.h"
 #include "palimpsest/core/stopwatch.h"
@@ -29,14 +26,10 @@ class StepSaver {
  private:
   enum class Wish : std::int64_t { kNone, kSave, kStop };
   Wish wish_here(const TaskProgress& counters) const;
-  bool is_writing() const;
-  void wait_for_file();
   void start_writing(TaskProgress progress);
 
   OpenRun& run_;
   Stopwatch since_last_;
-  std::atomic<std::int64_t> parts_written_ = 0;
-  std::future<void> writing_;  // on rank 0; its end is waited for
 };
 
 }  // namespace palimpsest

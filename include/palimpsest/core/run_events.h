@@ -96,6 +96,13 @@ struct Remark {
   std::string text;
 };
 
+// All that is said of a task was said: its training, merge and evaluation.
+struct TaskLearned {
+  int task = 0;
+};
+
+// Its record and the state after it are on the disk. `seconds`: to write them, while the next task
+// may have begun.
 struct TaskSaved {
   int task = 0;
   std::string file;
@@ -125,6 +132,7 @@ class RunListener {
   virtual void on(const ErrorBudget&) {}
   virtual void on(const Evaluated&) {}
   virtual void on(const Remark&) {}
+  virtual void on(const TaskLearned&) {}
   virtual void on(const TaskSaved&) {}
   virtual void on(const CheckpointTaken&) {}
   virtual void on(const RunFinished&) {}

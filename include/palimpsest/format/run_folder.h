@@ -80,10 +80,14 @@ class RunFolder {
   std::optional<Manifest> manifest() const;
 
   // Writes the task's record and the state, then the manifest. Keeps the last two states, and no
-  // step. Log offsets are those of now. What an earlier manifest says of this task and later ones
-  // is forgotten. Throws Error when the state isn't the one after this task, or an earlier task was
-  // never committed. Returns the state's content hash.
-  std::string commit(const TaskRecord& task, const StateRecord& state) const;
+  // step. logs: up to the end of this task. What an earlier manifest says of this task and later
+  // ones is forgotten. Throws Error when the state isn't the one after this task, or an earlier
+  // task was never committed. Returns the state's content hash.
+  std::string commit(const TaskRecord& task, const StateRecord& state,
+                     const LogOffsets& logs) const;
+  std::string commit(const TaskRecord& task, const StateRecord& state) const {
+    return commit(task, state, log_offsets());
+  }
 
   // Writes a step of the task after the newest state, then the manifest. Keeps the last two steps.
   // logs: up to this step. Throws Error when the task is not the next one.

@@ -44,7 +44,7 @@ class TerminalReport : public RunListener {
   void on(const ErrorBudget& event) override;
   void on(const Evaluated& event) override;
   void on(const Remark& event) override;
-  void on(const TaskSaved& event) override;
+  void on(const TaskLearned& event) override;
   void on(const RunFinished& event) override;
 
  private:
