@@ -123,6 +123,8 @@ Rows count_rows(const RunConfig& config, const Workload& work, std::int64_t rank
 }
 
 Rows memory_rows(const CountedMemory& memory, bool on_device) {
+  const std::string where =
+      on_device ? ", on rank 0 alone and in its host memory" : ", on rank 0 alone";
   return {{"memory, rank 0",
            byte_count(memory.peak(on_device)) + " at its peak: counted, not measured"},
           {"  program", byte_count(memory.program) + ", assumed"},
@@ -130,10 +132,9 @@ Rows memory_rows(const CountedMemory& memory, bool on_device) {
           {"  activations", byte_count(memory.activations)},
           {"  optimizer", byte_count(memory.optimizer) + " while training,"},
           {"  Fisher", byte_count(memory.fisher) + " after it: the greater counts"},
-          {"  curvature",
-           byte_count(memory.curvature) +
-               (on_device ? ", on rank 0 alone and in its host memory" : ", on rank 0 alone")},
-          {"  classifier", byte_count(memory.classifier) + ", on rank 0 alone"}};
+          {"  curvature", byte_count(memory.curvature) + where},
+          {"  classifier", byte_count(memory.classifier) + ", on rank 0 alone"},
+          {"  saving", byte_count(memory.saving) + where + ": a copy of the state, and its file"}};
 }
 
 Rows memory_rows(const MeasuredCosts& measured) {

@@ -141,29 +141,30 @@ void add_rows(const TaskMetrics& metrics, StreamState& state) {
   }
 }
 
-// Rank 0 copies what is saved, and writes a file for the task, one for the state, then the manifest
-// while the next task begins; the others wait for the copy.
-void save(OpenRun& run, const Task& task, const LearnedTask& learned) {
-  const auto& [trained, merged, metrics] = learned;
+// Rank 0 copies what the next task changes, and writes a file for the task, one for the state, then
+// the manifest, while that begins; the others wait for the copy.
+void save(OpenRun& run, const Task& task, LearnedTask learned) {
   Session& session = run.session;
   session.events.publish(TaskLearned{static_cast<int>(task.index)});
   const Watchdog::Phase phase(session.watchdog, "saving", 10);
   session.group.work("save on rank 0", [&] {
     if (!session.is_root()) return;
     run.writer->wait();
-    add_rows(metrics, run.state);
-    run.alphas.push_back(merged.event.alpha);
+    add_rows(learned.metrics, run.state);
+    run.alphas.push_back(learned.merged.event.alpha);
     struct Saved {
       std::string content_sha256;
       double seconds = 0;
     };
     const auto saved = std::make_shared<Saved>();
     run.writer->start(
-        [saved, folder = run.folder, logs = run.folder.log_offsets(),
-         record = make_task_record(run.identity, task, trained, merged, metrics),
-         state =
-             make_state_record(run.identity, run.seen(task), session.model->layout(), run.state)] {
+        [saved, folder = run.folder, logs = run.folder.log_offsets(), weights = run.state.merged,
+         record = make_task_record(run.identity, task, std::move(learned.trained),
+                                   std::move(learned.merged), std::move(learned.metrics)),
+         state = make_state_record(run.identity, run.seen(task), session.model->layout(),
+                                   run.state)]() mutable {
           const Stopwatch watch;
+          state.merged = *weights;
           saved->content_sha256 = folder.commit(record, state, logs);
           saved->seconds = watch.seconds();
         },

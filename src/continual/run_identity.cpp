@@ -11,8 +11,8 @@
 
 namespace palimpsest {
 
-TaskRecord make_task_record(const RunIdentity& run, const Task& task, const TrainedTask& trained,
-                            const MergeOutcome& merged, const TaskMetrics& metrics) {
+TaskRecord make_task_record(const RunIdentity& run, const Task& task, TrainedTask trained,
+                            MergeOutcome merged, TaskMetrics metrics) {
   return {.index = task.index,
           .name = task.name,
           .classes = task.classes,
@@ -22,18 +22,18 @@ TaskRecord make_task_record(const RunIdentity& run, const Task& task, const Trai
           .backbone_sha256 = run.backbone_sha256,
           .pack_content_sha256 = run.pack_content_sha256,
           .config = run.config,
-          .lora = trained.lora,
-          .head = trained.head,
-          .fisher = merged.fisher,
-          .merge = merged.record,
-          .metrics = metrics};
+          .lora = std::move(trained.lora),
+          .head = std::move(trained.head),
+          .fisher = std::move(merged.fisher),
+          .merge = std::move(merged.record),
+          .metrics = std::move(metrics)};
 }
 
 StateRecord make_state_record(const RunIdentity& run, std::span<const Task> tasks,
                               const AdaptedLayout& layout, const StreamState& state) {
   StateRecord record{.tasks_done = state.tasks_done,
                      .layout = layout,
-                     .merged = *state.merged,
+                     .merged = {},
                      .memory = state.memory,
                      .classes = {},
                      .accuracy = state.accuracy,

@@ -11,7 +11,7 @@ Workload over_ranks(Workload work, std::int64_t ranks) {
 
 double CountedMemory::peak(bool on_device) const {
   return program + weights + activations + std::max(optimizer, fisher) + classifier +
-         (on_device ? 0 : curvature);
+         (on_device ? 0 : curvature + saving);
 }
 
 CountedMemory counted_memory(const Workload& work, std::int64_t ranks, bool on_device) {
@@ -29,6 +29,7 @@ CountedMemory counted_memory(const Workload& work, std::int64_t ranks, bool on_d
     bytes.fisher = adapted * (2 * sizeof(double) + 3 * sizeof(float));
     bytes.curvature = 2 * sizeof(double) * adapted;
   }
+  bytes.saving = 2 * (sizeof(float) * adapted + bytes.curvature);
 
   // Numbers for each token. A block keeps the inputs of two norms and of two matrices, query, key,
   // value, the MLP's middle, and of texts the attention's weights; what it drops again counts once.

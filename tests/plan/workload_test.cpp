@@ -69,7 +69,8 @@ TEST(Workload, CountsMemoryByPart) {
   EXPECT_EQ(bytes.curvature, 16.0 * kAdapted);
   const double most = bytes.program + bytes.weights + bytes.activations + bytes.fisher;
   EXPECT_EQ(bytes.peak(/*on_device=*/true), most);
-  EXPECT_EQ(bytes.peak(/*on_device=*/false), most + bytes.curvature);
+  EXPECT_EQ(bytes.saving, 2 * (4.0 * kAdapted + bytes.curvature));
+  EXPECT_EQ(bytes.peak(/*on_device=*/false), most + bytes.curvature + bytes.saving);
   // A second rank has one of the lanes: their gradients are kept side by side, their Fishers not.
   EXPECT_EQ(bytes.optimizer - counted_memory(kMiniLm, 2, false).optimizer, 4.0 * 94470);
   EXPECT_EQ(bytes.fisher, counted_memory(kMiniLm, 2, false).fisher);

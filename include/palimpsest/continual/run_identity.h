@@ -19,10 +19,10 @@ struct RunIdentity {
   std::uint64_t seed = 0;
 };
 
-TaskRecord make_task_record(const RunIdentity& run, const Task& task, const TrainedTask& trained,
-                            const MergeOutcome& merged, const TaskMetrics& metrics);
+TaskRecord make_task_record(const RunIdentity& run, const Task& task, TrainedTask trained,
+                            MergeOutcome merged, TaskMetrics metrics);
 
-// `tasks`: those done.
+// Without the merged weights, which need no copy until it is written. `tasks`: those done.
 StateRecord make_state_record(const RunIdentity& run, std::span<const Task> tasks,
                               const AdaptedLayout& layout, const StreamState& state);
 

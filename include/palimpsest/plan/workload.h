@@ -54,6 +54,7 @@ struct CountedMemory {
   double fisher = 0;       // after training: sums of float64 of one lane at a time, and the mean
   double curvature = 0;    // S0 and S1, float64, in host memory
   double classifier = 0;   // its sums, and what it solves them in
+  double saving = 0;  // a copy of weights, S0 and S1, and their file, while the next task trains
   double peak(bool on_device) const;
 };
 CountedMemory counted_memory(const Workload& work, std::int64_t ranks, bool on_device);
