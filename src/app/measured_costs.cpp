@@ -242,7 +242,8 @@ MeasuredCosts measure_costs(const RunConfig& config, Inputs inputs, const Worklo
   result.peak = process_memory("VmHWM");
   result.measured_share = static_cast<double>(samples) / static_cast<double>(wanted);
   result.counted = measured.counted() +
-                   (1 - result.measured_share) * counted_memory(work, ranks, false).activations;
+                   (1 - result.measured_share) * counted_memory(work, ranks, false).activations +
+                   counted_memory(work, ranks, false).saving;
   return result;
 }
 

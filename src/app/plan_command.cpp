@@ -144,8 +144,9 @@ Rows memory_rows(const MeasuredCosts& measured) {
       {"  at work", byte_count(measured.peak - measured.opened) +
                         ", the most that steps, passes and merges took besides"}};
   if (measured.counted > 0)
-    rows.push_back({"  counted", byte_count(measured.counted) +
-                                     ", of more samples and classes than were measured"});
+    rows.push_back(
+        {"  counted", byte_count(measured.counted) +
+                          ", of a save while the next task trains, of more samples and classes"});
   return rows;
 }
 

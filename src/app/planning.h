@@ -38,7 +38,7 @@ struct MeasuredCosts {
   ComputeCost cost = {};  // of the slowest of the ranks, which measure at the same time
   // Bytes of rank 0, in host memory: with the model opened; at most so far; and what is counted on
   // top of that: activations of the samples of a lane that were left out, for time; features of
-  // more samples and classes.
+  // more samples and classes; a save.
   double opened = 0, peak = 0, counted = 0;
   double measured_share = 1;  // of the samples of a lane
 };

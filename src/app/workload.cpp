@@ -98,7 +98,9 @@ void count_classifier(const RunConfig& config, std::int64_t most, std::int64_t c
                       Workload& work) {
   const Method method = make_method(config);
   const std::int64_t width = work.model.width;
-  work.classifier_bytes = classifier_cost(method, most, width, classes).bytes();
+  const ClassifierCost cost = classifier_cost(method, most, width, classes);
+  work.classifier_bytes = cost.bytes();
+  work.classifier_kept = cost.kept_on_root + cost.kept_everywhere;
   const std::int64_t half = (classes + work.most_classes) / 2;  // are seen, on average
   const auto samples = static_cast<std::int64_t>(work.train_samples);
   work.classifier_operations = 2 * classifier_cost(method, samples, width, half).operations;

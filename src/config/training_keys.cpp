@@ -131,7 +131,7 @@ std::vector<Key> measuring_keys() {
       key(kMethodGroup, &C::evaluate, evaluation_kinds(),
           {.name = "evaluate",
            .help = "When all tasks seen are tested. After other tasks the newest alone is:\n"
-                   "T tasks then take 2T tests instead of T(T + 1)/2. Average anytime\n"
+                   "T tasks then take about 4T tests instead of T(T + 1). Average anytime\n"
                    "accuracy needs all.",
            .effect = Effect::kOperational}),
       key(kMethodGroup, &C::evaluate_before_merge,

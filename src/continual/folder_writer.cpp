@@ -10,9 +10,9 @@ namespace palimpsest {
 void FolderWriter::start(Action write, Action on_written) {
   wait();
   on_written_ = std::move(on_written);
-  writing_ = std::async(std::launch::async, [this, write = std::move(write)] {
+  writing_ = std::async(std::launch::async, [this, write = std::move(write)]() mutable {
     const ProgressListener listener([this] { ++parts_written_; });
-    write();
+    std::exchange(write, nullptr)();  // what it has copied is freed
     has_succeeded_ = true;
   });
 }

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "palimpsest/classifier/classifier.h"
+#include "palimpsest/core/error.h"
 #include "palimpsest/core/stopwatch.h"
+#include "palimpsest/core/text.h"
 #include "palimpsest/curvature/curvature.h"
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/evaluate/evaluator.h"
@@ -183,6 +185,16 @@ void finish_saving(OpenRun& run) {
   run.session.group.work("save on rank 0", [&] { run.writer->wait(); });
 }
 
+// The tasks before a failure are saved; where that fails, too, both are said.
+void save_before_the_end(OpenRun& run, const DivergedError& diverged) {
+  try {
+    finish_saving(run);
+  } catch (const Error& unsaved) {
+    throw DivergedError(
+        concat(diverged.what(), "; and a task before it is not saved: ", unsaved.what()));
+  }
+}
+
 TaskStarted started(const OpenRun& run, const Task& task) {
   const auto step_count = [&](const Task& other) {
     return training_steps(batch_settings(run.session.config), other.index, other.train.size());
@@ -268,6 +280,9 @@ RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchd
     result.stopped = true;
     result.stopped_at = watchdog.position();
     finish_saving(run);
+  } catch (const DivergedError& diverged) {  // on every rank alike
+    save_before_the_end(run, diverged);
+    throw;
   }
   result.accuracy = std::move(run.state.accuracy);
   result.others = std::move(run.state.others);

@@ -47,6 +47,7 @@ void StepSaver::start_writing(TaskProgress progress) {
 }
 
 void StepSaver::finish() {
+  const Watchdog::Phase phase(run_.session.watchdog, "saving", 10);
   run_.session.group.work("save on rank 0", [&] { run_.writer->wait(); });
 }
 

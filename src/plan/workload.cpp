@@ -29,7 +29,7 @@ CountedMemory counted_memory(const Workload& work, std::int64_t ranks, bool on_d
     bytes.fisher = adapted * (2 * sizeof(double) + 3 * sizeof(float));
     bytes.curvature = 2 * sizeof(double) * adapted;
   }
-  bytes.saving = 2 * (sizeof(float) * adapted + bytes.curvature);
+  bytes.saving = 2 * (sizeof(float) * adapted + bytes.curvature + work.classifier_kept);
 
   // Numbers for each token. A block keeps the inputs of two norms and of two matrices, query, key,
   // value, the MLP's middle, and of texts the attention's weights; what it drops again counts once.

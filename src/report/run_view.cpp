@@ -108,9 +108,11 @@ Json class_json(const RunRecords& run) {
   return classes;
 }
 
-// The classes that are found least often, after the last task; "" where that wasn't counted.
+// The classes that are found least often, after the last task; "" where that wasn't counted, or the
+// newest task alone was tested.
 std::string hardest_classes(const RunRecords& run) {
   constexpr std::size_t kShown = 8;
+  if (!is_over_seen(run.tasks.back().record.metrics.after_merge)) return "";
   const Json classes = class_json(run);
   std::vector<std::pair<double, std::string>> found;
   for (const Json& entry : classes) {

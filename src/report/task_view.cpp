@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/metrics/accuracy_matrix.h"
 #include "palimpsest/metrics/scores.h"
 #include "palimpsest/report/views.h"
 #include "view_parts.h"
@@ -45,6 +47,13 @@ std::string module_table(const TaskSummary& summary) {
               : "");
 }
 
+// A score of the tasks that were tested, before and after the merge; "-" where none was.
+std::string change_text(const std::optional<std::string>& before,
+                        const std::optional<std::string>& after) {
+  if (!after) return "-";
+  return before ? concat(*before, " -> ", *after) : *after;
+}
+
 // The scores that both rows have, before and after the merge.
 std::string accuracy_table(const EvaluationRow& before, const EvaluationRow& after) {
   std::vector<Score> scores;
@@ -56,18 +65,21 @@ std::string accuracy_table(const EvaluationRow& before, const EvaluationRow& aft
   }
   for (std::size_t j = 0; j < after.samples.size(); ++j) {
     rows.push_back({std::to_string(j + 1), std::to_string(after.samples[j])});
-    for (const Score& score : scores) {
-      rows.back().push_back(after.samples[j] == 0
-                                ? "-"
-                                : concat(mean_text(score, mean(before.score(score.name), j), 3),
-                                         " -> ", mean_text(score, mean(score, j), 3)));
-    }
+    const auto on_task = [&](const EvaluationRow& row, const std::string& name) {
+      return row.samples[j] == 0
+                 ? std::nullopt
+                 : std::optional(mean_text(row.score(name), mean(row.score(name), j), 3));
+    };
+    for (const Score& score : scores)
+      rows.back().push_back(change_text(on_task(before, score.name), on_task(after, score.name)));
   }
   rows.push_back({"all", ""});
-  for (const Score& score : scores) {
-    rows.back().push_back(concat(mean_text(score, mean(before.score(score.name)), 3), " -> ",
-                                 mean_text(score, mean(score), 3)));
-  }
+  const auto on_all = [](const EvaluationRow& row, const std::string& name) {
+    return is_over_seen(row) ? std::optional(mean_text(row.score(name), mean(row.score(name)), 3))
+                             : std::nullopt;
+  };
+  for (const Score& score : scores)
+    rows.back().push_back(change_text(on_all(before, score.name), on_all(after, score.name)));
   return text_table(rows, std::string(rows[0].size(), 'r')) + meanings(scores);
 }
 

@@ -1,6 +1,7 @@
 """A run's log in a tracker: the numbers are TensorBoard's, a growing log is followed, and the trackers' offline modes take them."""
 
 import glob
+import json
 import sys
 import types
 
@@ -36,6 +37,17 @@ def test_there_is_no_accuracy_on_all_tasks_where_the_newest_alone_was_tested(toy
     assert found == of_tensorboard(run)
     assert [place for place, _ in found["stream/accuracy"]] == [1, 3, 4] and [place for place, _ in found["stream/accuracy_newest"]] == [1, 2, 3, 4]
     assert [place for place, _ in found["stream/forgetting"]] == [3, 4]
+
+
+def test_a_row_without_a_task_whose_data_is_gone_is_over_the_others(tmp_path):
+    log = tmp_path / "metrics.jsonl"
+    rows = [([10], [8]), ([0, 10], [None, 6]), ([0, 10, 30], [None, 5, 24])]
+    lines = [{"event": "evaluated", "task": t, "samples": samples, "correct": right, "after_merge": True} for t, (samples, right) in enumerate(rows)]
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    so_far = SoFar()
+    found = by_name(read_points(str(log), False, lambda: True, so_far))
+    assert so_far.damaged == 0
+    assert found["stream/accuracy"] == [(1, 0.8), (3, 29 / 40)] and found["tasks/2"] == [(2, 0.6), (3, 0.5)]
 
 
 def test_a_growing_log_is_followed_and_damage_is_counted(reference_run, tmp_path, monkeypatch):

@@ -182,6 +182,25 @@ TEST_F(Views, TaskRecordShowsModulesMergeAndAccuracy) {
   EXPECT_TRUE(data["alpha_standard_error"].is_null());  // of no terms by module
 }
 
+// --evaluate-before-merge false, then --evaluate last.
+TEST_F(Views, TaskRecordShowsNoNumbersOfTasksThatWereNotTested) {
+  make_run(1);
+  TaskRecord record = task_record(1);
+  record.metrics.before_merge = counted({0, 10}, {0, 9}, {0, 8});
+  run_.commit(record, state_record(2));
+  EXPECT_THAT(make_view(run_.task_file(1)).text,
+              AllOf(HasSubstr("   1       10           50.0            80.0\n"),
+                    HasSubstr("   2       10   90.0 -> 50.0    80.0 -> 80.0\n"),
+                    HasSubstr(" all                    50.0            80.0\n")));
+  std::filesystem::remove_all(run_.path());
+  make_run(1);
+  record.metrics.after_merge = counted({0, 10}, {0, 5}, {0, 8});
+  run_.commit(record, state_record(2));
+  EXPECT_THAT(make_view(run_.task_file(1)).text,
+              AllOf(HasSubstr("   1        0              -               -\n"),
+                    HasSubstr(" all                       -               -\n")));
+}
+
 // N = 1, 9 and D = 4, 8: alpha = 10 / 12, N - alpha D = -7/3, 7/3; sqrt(2 * 2 * 49/9) / 12 = 7/18.
 TEST_F(Views, TaskRecordShowsTheStandardErrorOfAnAlphaOverModules) {
   run_.create(kRunJson);

@@ -32,6 +32,7 @@ struct Workload {
   // Of the classifier, on rank 0: bytes after the last task; operations of a task on average, which
   // it learns before its merge and after it.
   double classifier_bytes = 0, classifier_operations = 0;
+  double classifier_kept = 0;  // of the bytes, those that stay between tasks
 
   std::int64_t trained() const { return adapter + most_classes * (model.width + 1); }
 };

@@ -120,7 +120,10 @@ def _accuracies(event: dict[str, Any], is_task_given: bool, so_far: SoFar) -> di
     if event["after_merge"]:
         rows = so_far.rows.setdefault(group, [])
         rows[len(row) - 1 :] = [row]
-        values |= {f"{group}/accuracy": sum(right) / max(sum(samples), 1) if is_over_seen(samples) else None, f"{group}/forgetting": _forgetting(rows)}
+        values |= {
+            f"{group}/accuracy": sum(count for count in right if count is not None) / max(sum(samples), 1) if is_over_seen(samples) else None,
+            f"{group}/forgetting": _forgetting(rows),
+        }
         values |= {f"{'tasks/' if is_own else f'{group}/task_'}{j + 1}": value for j, value in enumerate(row)}
     return {name: value for name, value in values.items() if value is not None}
 
