@@ -43,7 +43,7 @@ TrainedTask train(OpenRun& run, TaskPasses& passes, StepSaver* saver) {
   };
   TrainedTask trained = factors_learn ? train_task(session, passes.task(), parts, begin, after_step)
                                       : train_on_features(passes, parts, begin);
-  if (saver != nullptr) saver->finish();
+  if (saver != nullptr) finish_writing(run);
   session.events.publish(TaskTrained{static_cast<int>(passes.task().index), trained.loss_first_step,
                                      trained.loss_last_pass, trained.seconds});
   return trained;
@@ -179,16 +179,10 @@ void save(OpenRun& run, const Task& task, LearnedTask learned) {
   session.stop.accept_requests();
 }
 
-// What was begun is on the disk.
-void finish_saving(OpenRun& run) {
-  const Watchdog::Phase phase(run.session.watchdog, "saving", 10);
-  run.session.group.work("save on rank 0", [&] { run.writer->wait(); });
-}
-
 // The tasks before a failure are saved; where that fails, too, both are said.
 void save_before_the_end(OpenRun& run, const DivergedError& diverged) {
   try {
-    finish_saving(run);
+    finish_writing(run);
   } catch (const Error& unsaved) {
     throw DivergedError(
         concat(diverged.what(), "; and a task before it is not saved: ", unsaved.what()));
@@ -274,12 +268,12 @@ RunResult run_stream(const RunConfig& config, HostGroup& group, Watchdog& watchd
       StepSaver saver(run);
       save(run, task, learn(run, task, &saver));
     }
-    finish_saving(run);
+    finish_writing(run);
     events.publish(RunFinished{watch.seconds()});
   } catch (const Stopped&) {
     result.stopped = true;
     result.stopped_at = watchdog.position();
-    finish_saving(run);
+    finish_writing(run);
   } catch (const DivergedError& diverged) {  // on every rank alike
     save_before_the_end(run, diverged);
     throw;

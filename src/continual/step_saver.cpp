@@ -2,6 +2,11 @@
 
 namespace palimpsest {
 
+void finish_writing(OpenRun& run) {
+  const Watchdog::Phase phase(run.session.watchdog, "waiting for a save", 10);
+  run.session.group.work("save on rank 0", [&] { run.writer->wait(); });
+}
+
 StepSaver::Wish StepSaver::wish_here(const TaskProgress& counters) const {
   if (run_.session.stop.local_signal() != 0) return Wish::kStop;
   if (!run_.session.is_root()) return Wish::kNone;
@@ -22,10 +27,10 @@ void StepSaver::after_step(const TaskProgress& counters,
   if (wish == Wish::kNone) return;
   const Watchdog::Phase phase(run_.session.watchdog, "saving a step", 10);
   const bool is_last = counters.steps_done == counters.steps;
-  if (wish == Wish::kStop || is_last) finish();  // one at a time
+  if (wish == Wish::kStop || is_last) finish_writing(run_);  // one at a time
   if (run_.session.is_root()) start_writing(snapshot());
   since_last_ = Stopwatch();
-  if (wish == Wish::kStop) finish();
+  if (wish == Wish::kStop) finish_writing(run_);
   if (wish == Wish::kStop) throw Stopped{run_.session.stop.local_signal()};
 }
 
@@ -44,11 +49,6 @@ void StepSaver::start_writing(TaskProgress progress) {
                     .numerics = run_.identity.numerics};
   run_.writer->start([folder = run_.folder, record = std::move(record),
                       logs = run_.folder.log_offsets()] { folder.commit_step(record, logs); });
-}
-
-void StepSaver::finish() {
-  const Watchdog::Phase phase(run_.session.watchdog, "saving", 10);
-  run_.session.group.work("save on rank 0", [&] { run_.writer->wait(); });
 }
 
 }  // namespace palimpsest

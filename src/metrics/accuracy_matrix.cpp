@@ -113,6 +113,12 @@ std::optional<double> AccuracyMatrix::backward_transfer() const {
 double AccuracyMatrix::plasticity() const { return newest_mean(after_); }
 double AccuracyMatrix::plasticity_before_merge() const { return newest_mean(before_); }
 
+bool has_untested(const AccuracyMatrix& accuracy) {
+  for (std::size_t t = 0; t < accuracy.tasks(); ++t)
+    if (std::ranges::count(accuracy.row(t).samples, 0) > 0) return true;
+  return false;
+}
+
 EvaluationRow given_task(const EvaluationRow& row) {
   return {.samples = row.samples, .scores = {row.score(kCorrectGivenTask)}};
 }

@@ -233,6 +233,14 @@ View repetitions_view(std::span<const std::filesystem::path> folders) {
     json["others"].push_back({{"classifier", other.classifier}, {"metrics", repetitions.metrics}});
   }
   text += "\ndeviation: of the sample, with n - 1 for n runs\n";
+  if (const auto untested = std::ranges::count_if(own, has_untested); untested > 0) {
+    text += wrap(concat("In ", untested, " of ", runs.size(),
+                        " runs some tasks were not tested after every task (--evaluate, or their "
+                        "data isn't available): forgetting is over fewer tests there, and may be "
+                        "less; numbers that one of the runs doesn't have are left out."),
+                 kWidth, 0, 0) +
+            "\n";
+  }
   return {std::move(text), dump(json)};
 }
 

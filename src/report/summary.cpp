@@ -59,13 +59,6 @@ std::string fitting_matrix(const AccuracyMatrix& accuracy, const std::vector<dou
          matrix_table(accuracy, alphas, 0, 1, 2);
 }
 
-bool has_untested(const AccuracyMatrix& accuracy) {
-  for (std::size_t t = 0; t < accuracy.tasks(); ++t) {
-    if (std::ranges::count(accuracy.row(t).samples, 0) > 0) return true;
-  }
-  return false;
-}
-
 std::vector<std::string> share_row(std::string_view name, const std::optional<double>& share,
                                    std::string meaning) {
   return {std::string(name), percent(share), share ? "%" : "", std::move(meaning)};

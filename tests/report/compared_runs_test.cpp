@@ -106,6 +106,13 @@ TEST_F(ComparedRuns, RepetitionsOfContinuedRunsAreOverWhatWasTested) {
   EXPECT_DOUBLE_EQ(metrics["last"]["mean"], (0.7 + 0.8) / 2);
   EXPECT_NEAR(metrics["forgetting"]["mean"], 0, 1e-15);
   EXPECT_FALSE(metrics.contains("average_anytime"));  // after the second task no earlier one was
+  const auto text_of = [](const std::vector<std::filesystem::path>& runs) {
+    return repetitions_view(runs).text;
+  };
+  EXPECT_THAT(text_of({a, b}), HasSubstr("In 2 of 2 runs some tasks were not tested"));
+  const auto whole = make_run("whole", {first, {{5, 6}, {7, 8}}, {{5, 5, 9}, {7, 7, 9}}});
+  EXPECT_THAT(text_of({whole, a}), HasSubstr("In 1 of 2 runs"));
+  EXPECT_THAT(text_of({whole, whole}), testing::Not(HasSubstr("not tested")));
 }
 
 TEST_F(ComparedRuns, TaskIncrementalRunsAreMeasuredGivenTheTask) {

@@ -10,6 +10,9 @@
 
 namespace palimpsest {
 
+// Collective: waits for what rank 0 is writing into the run folder; throws its error on every rank.
+void finish_writing(OpenRun& run);
+
 class StepSaver {
  public:
   explicit StepSaver(OpenRun& run) : run_(run) {}
@@ -19,9 +22,6 @@ class StepSaver {
   // rank alike, when it is on the disk and the job is to stop; on rank 0, the error of a file that
   // could not be written.
   void after_step(const TaskProgress& counters, const std::function<TaskProgress()>& snapshot);
-
-  // Collective: waits for the file being written; throws its error on rank 0.
-  void finish();
 
  private:
   enum class Wish : std::int64_t { kNone, kSave, kStop };

@@ -58,6 +58,9 @@ class AccuracyMatrix {
   std::vector<EvaluationRow> before_;
 };
 
+// Whether a row after a merge lacks a task.
+bool has_untested(const AccuracyMatrix& accuracy);
+
 // The row or matrix whose only score is what was correct given the task, so that every number read
 // from it is one given the task. Throws Error where a row has no such score.
 EvaluationRow given_task(const EvaluationRow& row);
