@@ -27,9 +27,8 @@ DONE, FEW_DONE = 10, 2  # tasks of a run that is resumed
 COST_TASKS, HUGE_TASKS = 3, 3
 REPEATS = 3  # of a stream whose cost is measured
 # By name: what a stream is trained with, all of the same epochs, batches and adapter.
-LORA = ("--merge", "none", "--perturbation", "none")
 COSTS = {
-    "plain LoRA": LORA,
+    "plain LoRA": ("--merge", "none", "--perturbation", "none"),
     "P&M": (),
     "P&M, samples=10": ("--curvature", "empirical:samples=10"),
     "P&M, samples=10, before a merge the newest task alone": ("--curvature", "empirical:samples=10", "--evaluate-before-merge", "false"),
@@ -82,6 +81,14 @@ def train(build, inputs, out, *arguments):
     return [build / "src" / "palimpsest", "train", "--config", inputs / "toy.cfg", "--out", out, *arguments]
 
 
+def at_two_ranks(command):
+    return [ROOT / "launch" / "mpirun.sh", "-n", 2, *command]
+
+
+def events_of(out):
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
 def memory_of(command):
     """Runs it: [(time, resident bytes)]."""
     samples, ended = [], threading.Event()
@@ -109,7 +116,7 @@ def measure_tasks(build, options, work):
     """Of the tasks around task 10 and of the last ones, medians: wall time without evaluation, saving, evaluation; and the peak of memory."""
     out = work / "run"
     samples = memory_of(train(build, small(options.tasks), out))
-    events = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    events = events_of(out)
     starts = [event["time"] for event in events if event["event"] in ("task_started", "run_finished")]
     evaluation, saving = collections.defaultdict(float), {}
     for event in events:
@@ -151,11 +158,10 @@ def waited(profile, rank, name):
 def measure_waits(build, options, work):
     """What rank 1 of two waits for in a task, and after the last one, which no training follows."""
     out = work / "run"
-    call(ROOT / "launch" / "mpirun.sh", "-n", 2, *train(build, huge(), out, "--profile"))
+    call(*at_two_ranks(train(build, huge(), out, "--profile")))
     *saves, last = waited(out / "profile.json", 1, "save on rank 0")
     merges = waited(out / "profile.json", 1, "merge on rank 0")
-    events = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    saved = [event["seconds"] for event in events if event["event"] == "task_saved"]
+    saved = [event["seconds"] for event in events_of(out) if event["event"] == "task_saved"]
     return {
         "50 million adapted weights, two ranks: rank 1 waits for a task's saves, s": statistics.median(saves),
         "the same, after the last task, s": last,
@@ -178,8 +184,8 @@ def measure_cost(build, options, work):
     for _ in range(REPEATS):
         for name, settings in COSTS.items():
             out = work / "run"
-            call(ROOT / "launch" / "mpirun.sh", "-n", 2, *train(build, middle(), out, *settings))
-            times = [event["time"] for event in map(json.loads, (out / "metrics.jsonl").read_text().splitlines()) if event["event"] in ("task_started", "run_finished")]
+            call(*at_two_ranks(train(build, middle(), out, *settings)))
+            times = [event["time"] for event in events_of(out) if event["event"] in ("task_started", "run_finished")]
             seconds[name].append(times[-1] - times[0])
             shutil.rmtree(out)
     figures = {f"{name}, five epochs at two ranks, s": statistics.median(values) for name, values in seconds.items()}

@@ -110,7 +110,7 @@ class MeasuredRun : RunListener {
       tested += task.test.size();
       trained_samples_ = task.train.size();
       if (metrics.seconds_fisher > 0) {  // not of a task that trains a head alone
-        const std::int64_t measured = measured_samples(config(), task);
+        const std::int64_t measured = measured_samples(*run_.method.curvature, task);
         result.fisher =
             metrics.seconds_fisher / static_cast<double>(largest_share(measured, ranks_));
       }
@@ -241,9 +241,9 @@ MeasuredCosts measure_costs(const RunConfig& config, Inputs inputs, const Worklo
   if (!has_steps) result.cost.sample = passes.forward;
   result.peak = process_memory("VmHWM");
   result.measured_share = static_cast<double>(samples) / static_cast<double>(wanted);
-  result.counted = measured.counted() +
-                   (1 - result.measured_share) * counted_memory(work, ranks, false).activations +
-                   counted_memory(work, ranks, false).saving;
+  const CountedMemory memory = counted_memory(work, ranks, false);
+  result.counted =
+      measured.counted() + (1 - result.measured_share) * memory.activations + memory.saving;
   return result;
 }
 

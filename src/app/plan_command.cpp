@@ -146,7 +146,7 @@ Rows memory_rows(const MeasuredCosts& measured) {
   if (measured.counted > 0)
     rows.push_back(
         {"  counted", byte_count(measured.counted) +
-                          ", of a save while the next task trains, of more samples and classes"});
+                          ", of more samples and classes than were measured, and of a save"});
   return rows;
 }
 

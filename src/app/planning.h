@@ -28,7 +28,7 @@ Workload make_workload(const RunConfig& config, const Inputs& inputs);
 Workload make_workload(const RunConfig& config, const SketchedStream& stream);
 
 // How many training samples of a task the Fisher pass sees.
-std::int64_t measured_samples(const RunConfig& config, const Task& task);
+std::int64_t measured_samples(const Curvature& curvature, const Task& task);
 
 // Of all classifiers together.
 ClassifierCost classifier_cost(const Method& method, std::int64_t samples, std::int64_t features,

@@ -8,7 +8,6 @@
 #include "palimpsest/method/method.h"
 #include "palimpsest/model/backbone.h"
 #include "palimpsest/session/lanes.h"
-#include "palimpsest/train/curvature_samples.h"
 #include "planning.h"
 
 namespace palimpsest {
@@ -57,8 +56,8 @@ ForwardPasses forward_passes(const RunConfig& config, const Method& method,
       method.classifiers, [](const auto& one) { return one->takes_features_before(); });
   if (before && !tasks.frozen()) passes.over_all += learning - first;
   if (measures && method.curvature->needs_loss_before()) passes.over_measured += learning;
-  if (config.error_budget) (measures ? passes.over_measured : passes.over_all) += moved;
-  if (config.error_budget && !measures) passes.over_all += moved;
+  if (config.error_budget && measures) passes.over_measured += moved;
+  if (config.error_budget && !measures) passes.over_all += 2 * moved;
   return passes;
 }
 
@@ -107,12 +106,13 @@ void count_classifier(const RunConfig& config, std::int64_t most, std::int64_t c
 }
 
 // The test samples of the evaluations before and after a task's merge.
-double tested_samples(const RunConfig& config, std::int64_t task, std::size_t tasks,
-                      std::int64_t of_seen, std::int64_t of_task) {
-  const auto seen = static_cast<std::size_t>(task) + 1;
-  const bool tests_all = first_tested(config.evaluate, seen, tasks) == 0;
-  const std::int64_t after = tests_all ? of_seen : of_task;
-  return static_cast<double>(after + (config.evaluate_before_merge ? after : of_task));
+std::int64_t tested_samples(const RunConfig& config, std::int64_t task, std::size_t tasks,
+                            std::int64_t of_seen, std::int64_t of_task) {
+  const auto tested = [&](bool before_merge) {
+    const auto seen = static_cast<std::size_t>(task) + 1;
+    return first_tested(config, seen, tasks, before_merge) == 0 ? of_seen : of_task;
+  };
+  return tested(true) + tested(false);
 }
 
 // A frozen backbone's features are made once, whatever the number of passes.
@@ -124,10 +124,14 @@ std::int64_t step_count(const RunConfig& config, const Workload& work, std::int6
 
 }  // namespace
 
-std::int64_t measured_samples(const RunConfig& config, const Task& task) {
-  const std::int64_t by_class = make_method(config).curvature->samples_by_class();
-  return by_class == 0 ? task.train.size()
-                       : with_fewer_samples(task, by_class, config.seed).train.size();
+std::int64_t measured_samples(const Curvature& curvature, const Task& task) {
+  if (curvature.samples_by_class() == 0) return task.train.size();
+  std::vector<std::int64_t> by_class(task.classes.size());
+  for (const std::int64_t target : task.train.targets) ++by_class[static_cast<std::size_t>(target)];
+  std::int64_t measured = 0;
+  for (const std::int64_t samples : by_class)
+    measured += std::min(samples, curvature.samples_by_class());
+  return measured;
 }
 
 ClassifierCost classifier_cost(const Method& method, std::int64_t samples, std::int64_t features,
@@ -154,14 +158,15 @@ Workload make_workload(const RunConfig& config, const Inputs& inputs) {
     most_classes = std::max(most_classes, std::ssize(task.classes));
   }
   Workload work = make_workload(config, inputs.backbone, tasks, most_classes);
+  const Method method = make_method(config);
   for (const Task& task : inputs.tasks) {
     if (task.is_past()) continue;
     work.steps += static_cast<double>(step_count(config, work, task.train.size()));
     work.train_samples += static_cast<double>(task.train.size());
-    work.measured_samples += static_cast<double>(measured_samples(config, task));
+    work.measured_samples += static_cast<double>(measured_samples(*method.curvature, task));
     all_samples += task.test.size();
-    work.tested_samples +=
-        tested_samples(config, task.index, inputs.tasks.size(), all_samples, task.test.size());
+    work.tested_samples += static_cast<double>(
+        tested_samples(config, task.index, inputs.tasks.size(), all_samples, task.test.size()));
     for (const std::int64_t sample : task.train.samples) {
       const std::int64_t length = vit != nullptr ? image_tokens(*vit, config.image_transform.size)
                                                  : inputs.pack.length(sample);

@@ -114,8 +114,8 @@ std::string config_help(const KeyTable& table) {
       "in quotes, and variables ($HOME) are refused. include = FILE takes the settings of another\n"
       "file, as methods/average.cfg, which those of this file win over. Both there and on the\n"
       "command line ~ is the home folder, and other paths start at the working folder.\n"
-      "KIND is NAME[:key=value,...]; a key that isn't given has its default, and of a kind with "
-      "one\nkey NAME:value will do. KIND,KIND are several.\n"
+      "KIND is NAME[:key=value,...]; a key that isn't given has its default. A kind with one key "
+      "also\ntakes NAME:value. KIND,KIND are several.\n"
       "Settings and keys marked * may change when a run is resumed; the others are part of what "
       "it\n"
       "computes.\n";

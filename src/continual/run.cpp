@@ -14,7 +14,6 @@
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/format/heads.h"
 #include "palimpsest/merge/task_vector.h"
-#include "palimpsest/train/curvature_samples.h"
 #include "palimpsest/train/task_passes.h"
 #include "palimpsest/train/task_trainer.h"
 
@@ -92,13 +91,10 @@ void evaluate_seen(OpenRun& run, const Task& task, const AdaptedWeights& weights
                    std::span<const ClassScores> scores, std::initializer_list<bool> after_merge,
                    TaskMetrics& metrics) {
   const Stopwatch watch;
-  const RunConfig& config = run.session.config;
   const std::span<const Task> seen = run.seen(task);
-  const bool is_before = std::ranges::find(after_merge, true) == after_merge.end();
+  const bool before_merge = std::ranges::find(after_merge, true) == after_merge.end();
   const std::size_t first =
-      is_before && !config.evaluate_before_merge
-          ? seen.size() - 1
-          : first_tested(config.evaluate, seen.size(), run.session.tasks().size());
+      first_tested(run.session.config, seen.size(), run.session.tasks().size(), before_merge);
   const std::vector<EvaluationRow> rows = evaluate(run.session, weights, seen, scores, first);
   const double seconds = watch.seconds();
   metrics.seconds_evaluate += seconds;
@@ -151,7 +147,6 @@ void save(OpenRun& run, const Task& task, LearnedTask learned) {
   const Watchdog::Phase phase(session.watchdog, "saving", 10);
   session.group.work("save on rank 0", [&] {
     if (!session.is_root()) return;
-    run.writer->wait();
     add_rows(learned.metrics, run.state);
     run.alphas.push_back(learned.merged.event.alpha);
     struct Saved {
@@ -210,7 +205,8 @@ LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
   const Method& method = run.method;
   StreamState& state = run.state;
   const ClassesSeen seen = classes_seen(run.seen(task), session.config.scenario);
-  TaskPasses passes(session, task, *method.training.objective, state.merged);
+  TaskPasses passes(session, task, *method.training.objective, state.merged,
+                    method.curvature->samples_by_class());
 
   LearnedTask learned{.trained = train(run, passes, saver)};
   auto& [trained, merged, metrics] = learned;
@@ -219,16 +215,8 @@ LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
   metrics.seconds_train = trained.seconds;
   put_head(state.memory, task.index, trained.head);
   const AdaptedWeights trained_weights = add_task_vector(state.merged, trained);
-  // Over which samples losses and curvature are measured.
-  const std::int64_t by_class = method.needs_curvature() ? method.curvature->samples_by_class() : 0;
-  const std::optional<Task> fewer =
-      by_class > 0 ? std::optional(with_fewer_samples(task, by_class, session.config.seed))
-                   : std::nullopt;
-  std::optional<TaskPasses> over_fewer;
-  if (fewer) over_fewer.emplace(session, *fewer, *method.training.objective, state.merged);
-  TaskPasses& measured = over_fewer ? *over_fewer : passes;
   std::optional<Fisher> fisher =
-      measure(method, measured, state.merged, trained_weights, trained, metrics);
+      measure(method, passes, state.merged, trained_weights, trained, metrics);
 
   const Stopwatch watch;
   merged = merge_on_root(session, method, state, trained, trained_weights, std::move(fisher),
@@ -240,7 +228,7 @@ LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
   state.merged_hash = merged.weights_hash;
   // measure_cost reads its loss from them.
   if (method.takes_features()) passes.features(state.merged);
-  measure_cost(measured, trained_weights, merged, trained, metrics);
+  measure_cost(passes, trained_weights, merged, trained, metrics);
   std::vector<ClassScores> scores;
   for (const auto& classifier : method.classifiers) {
     classifier->learn(passes, state.merged, seen, state.memory);

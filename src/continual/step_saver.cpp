@@ -27,7 +27,7 @@ void StepSaver::after_step(const TaskProgress& counters,
   if (wish == Wish::kNone) return;
   const Watchdog::Phase phase(run_.session.watchdog, "saving a step", 10);
   const bool is_last = counters.steps_done == counters.steps;
-  if (wish == Wish::kStop || is_last) finish_writing(run_);  // one at a time
+  if (wish == Wish::kStop || is_last) finish_writing(run_);  // its error reaches every rank
   if (run_.session.is_root()) start_writing(snapshot());
   since_last_ = Stopwatch();
   if (wish == Wish::kStop) finish_writing(run_);

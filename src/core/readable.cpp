@@ -49,7 +49,13 @@ std::string scientific(const std::optional<double>& value, int decimals) {
 
 std::string before_and_after(const std::optional<double>& before,
                              const std::optional<double>& after) {
-  return (before ? percent(*before) + " -> " : "") + percent(after);
+  return before_and_after(before ? std::optional(percent(*before)) : std::nullopt,
+                          std::optional(percent(after)));
+}
+
+std::string before_and_after(const std::optional<std::string>& before,
+                             const std::optional<std::string>& after) {
+  return (before ? *before + " -> " : "") + after.value_or("-");
 }
 
 std::string grouped(std::int64_t value) {

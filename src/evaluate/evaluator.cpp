@@ -131,12 +131,14 @@ class Outcomes {
 
 }  // namespace
 
-std::size_t first_tested(const EvaluationSettings& settings, std::size_t seen, std::size_t tasks) {
+std::size_t first_tested(const RunConfig& config, std::size_t seen, std::size_t tasks,
+                         bool before_merge) {
   using enum EvaluationSettings::Kind;
+  const EvaluationSettings& settings = config.evaluate;
   const bool is_due =
-      settings.kind == kAll ||
+      settings.kind == kAll || seen == tasks ||
       (settings.kind == kEvery && seen % static_cast<std::size_t>(settings.tasks) == 0);
-  return is_due || seen == tasks ? 0 : seen - 1;
+  return is_due && (config.evaluate_before_merge || !before_merge) ? 0 : seen - 1;
 }
 
 std::vector<EvaluationRow> evaluate(Session& session, const AdaptedWeights& weights,

@@ -172,7 +172,7 @@ class H5File {
   void require(const H5Item& item, std::string_view type, const H5Dims& dims) const;
   void check_checksum(const H5Item& item, std::uint32_t found) const;
   void require_plain_storage(const H5Item& item) const;
-  // The object of a path, or, where that names an attribute, the one that has it.
+  // The group or dataset of this path; invalid where there is none.
   H5Handle open_object(const std::string& path) const;
   // What an open dataset or attribute is.
   H5Item make_item(H5Handle handle, const std::string& path, bool is_attribute) const;

@@ -138,7 +138,7 @@ KindSettings parse_kind_settings(std::string_view noun, std::string_view name,
   };
   std::vector<std::optional<SettingValue>> values(keys.size());
   for (auto [key, value] : keys_in(text)) {
-    if (!value && keys.size() == 1 && key != keys[0].name)
+    if (!value && keys.size() == 1 && key != keys[0].name)  // NAME:value
       std::tie(key, value) = std::pair(keys[0].name, key);
     if (!value && (key.empty() || !keys.empty())) refuse(": expected key=value, found '", key, "'");
     const SettingSpec& spec = find_spec(noun, name, keys, key);

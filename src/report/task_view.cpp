@@ -47,13 +47,6 @@ std::string module_table(const TaskSummary& summary) {
               : "");
 }
 
-// A score of the tasks that were tested, before and after the merge; "-" where none was.
-std::string change_text(const std::optional<std::string>& before,
-                        const std::optional<std::string>& after) {
-  if (!after) return "-";
-  return before ? concat(*before, " -> ", *after) : *after;
-}
-
 // The scores that both rows have, before and after the merge.
 std::string accuracy_table(const EvaluationRow& before, const EvaluationRow& after) {
   std::vector<Score> scores;
@@ -71,7 +64,8 @@ std::string accuracy_table(const EvaluationRow& before, const EvaluationRow& aft
                  : std::optional(mean_text(row.score(name), mean(row.score(name), j), 3));
     };
     for (const Score& score : scores)
-      rows.back().push_back(change_text(on_task(before, score.name), on_task(after, score.name)));
+      rows.back().push_back(
+          before_and_after(on_task(before, score.name), on_task(after, score.name)));
   }
   rows.push_back({"all", ""});
   const auto on_all = [](const EvaluationRow& row, const std::string& name) {
@@ -79,7 +73,7 @@ std::string accuracy_table(const EvaluationRow& before, const EvaluationRow& aft
                              : std::nullopt;
   };
   for (const Score& score : scores)
-    rows.back().push_back(change_text(on_all(before, score.name), on_all(after, score.name)));
+    rows.back().push_back(before_and_after(on_all(before, score.name), on_all(after, score.name)));
   return text_table(rows, std::string(rows[0].size(), 'r')) + meanings(scores);
 }
 

@@ -1,4 +1,4 @@
-#include "palimpsest/train/curvature_samples.h"
+#include "curvature_samples.h"
 
 #include <algorithm>
 #include <map>

@@ -4,7 +4,9 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "curvature_samples.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/session/chunk_loop.h"
@@ -31,6 +33,13 @@ at::Tensor compute_features(Session& session, const LabelledSamples& split) {
 
 }  // namespace
 
+TaskPasses::TaskPasses(Session& session, const Task& task, const Objective& objective,
+                       AdaptedWeights before, std::int64_t measured_by_class)
+    : session_(session), task_(task), objective_(objective), before_(std::move(before)) {
+  if (measured_by_class > 0)
+    fewer_ = with_fewer_samples(task, measured_by_class, session.config.seed);
+}
+
 const at::Tensor& TaskPasses::features(const AdaptedWeights& weights) {
   if (!features_ || features_->weights != weights) {
     load_weights(session_, weights);
@@ -54,14 +63,14 @@ double TaskPasses::loss(const AdaptedWeights& weights, const Head& head) {
     return loss.weights.lock() == weights && loss.head == head;
   });
   if (known != losses_.end()) return known->value;
-  const bool has_features = features_ && features_->weights == weights &&
+  const bool has_features = !fewer_ && features_ && features_->weights == weights &&
                             loss_chunk(session_) == session_.config.evaluation_batch;
   double value = 0;
   if (has_features) {
     value = mean_feature_loss(session_, task_, features_->values, head, objective_);
   } else {
     load_weights(session_, weights);
-    value = mean_loss(session_, task_, head, objective_);
+    value = mean_loss(session_, measured(), head, objective_);
   }
   losses_.push_back({.weights = weights, .head = head, .value = value});
   return value;
@@ -70,7 +79,7 @@ double TaskPasses::loss(const AdaptedWeights& weights, const Head& head) {
 Fisher TaskPasses::curvature(const AdaptedWeights& weights, const Head& head,
                              const Curvature& curvature) {
   load_weights(session_, weights);
-  Fisher fisher = measure_curvature(session_, task_, head, curvature, objective_);
+  Fisher fisher = measure_curvature(session_, measured(), head, curvature, objective_);
   losses_.push_back({.weights = weights, .head = head, .value = fisher.loss});
   return fisher;
 }

@@ -69,6 +69,17 @@ TaskRecord task_record(std::int64_t index) {
   return record;
 }
 
+// Of the first task; with the closed form's terms of each.
+TaskRecord record_of_two_modules() {
+  TaskRecord record = task_record(0);
+  record.lora.push_back(record.lora[0]);
+  record.lora[1].module = "block.0.value";
+  record.fisher->values.resize(24, 0.25f);
+  record.merge.module_numerators = {1, 9};
+  record.merge.module_denominators = {4, 8};
+  return record;
+}
+
 StateRecord state_record(std::int64_t tasks) {
   StateRecord state;
   state.tasks_done = tasks;
@@ -204,14 +215,9 @@ TEST_F(Views, TaskRecordShowsNoNumbersOfTasksThatWereNotTested) {
 // N = 1, 9 and D = 4, 8: alpha = 10 / 12, N - alpha D = -7/3, 7/3; sqrt(2 * 2 * 49/9) / 12 = 7/18.
 TEST_F(Views, TaskRecordShowsTheStandardErrorOfAnAlphaOverModules) {
   run_.create(kRunJson);
-  TaskRecord record = task_record(0);
-  record.lora.push_back(record.lora[0]);
-  record.lora[1].module = "block.0.value";
-  record.fisher->values.resize(24, 0.25f);
+  TaskRecord record = record_of_two_modules();
   record.merge.coefficients = {10.0 / 12};
   record.merge.alpha_unclamped = 10.0 / 12;
-  record.merge.module_numerators = {1, 9};
-  record.merge.module_denominators = {4, 8};
   run_.commit(record, state_record(1));
   const View view = make_view(run_.task_file(0));
   EXPECT_THAT(view.text, HasSubstr(", standard error over modules 0.388889 = "));
@@ -265,14 +271,9 @@ TEST_F(Views, AScoreThatNobodyKnowsIsShownByItsOwnName) {
 
 TEST_F(Views, TaskRecordShowsOneAlphaForEachModule) {
   run_.create(kRunJson);
-  TaskRecord record = task_record(0);
-  record.lora.push_back(record.lora[0]);
-  record.lora[1].module = "block.0.value";
-  record.fisher->values.resize(24, 0.25f);
+  TaskRecord record = record_of_two_modules();
   record.merge.coefficients = {0.25, 0.75};
   record.merge.alpha_unclamped.reset();
-  record.merge.module_numerators = {1, 9};
-  record.merge.module_denominators = {4, 8};
   run_.commit(record, state_record(1));
   EXPECT_THAT(make_view(run_.task_file(0)).text,
               AllOf(HasSubstr("alpha 0.500000 in the mean of 2, from 0.250000 to 0.750000 = 5.0"),

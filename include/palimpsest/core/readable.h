@@ -22,6 +22,8 @@ std::string scientific(const std::optional<double>& value, int decimals);
 // before_and_after(0.83, 0.783) is "83.0 -> 78.3"; without the first, "78.3"; without both, "-".
 std::string before_and_after(const std::optional<double>& before,
                              const std::optional<double>& after);
+std::string before_and_after(const std::optional<std::string>& before,
+                             const std::optional<std::string>& after);
 // grouped(1769472) is "1,769,472".
 std::string grouped(std::int64_t value);
 // duration(93.2) is "1:33", duration(3725) is "1:02:05".

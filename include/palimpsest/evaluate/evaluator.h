@@ -10,15 +10,16 @@
 
 namespace palimpsest {
 
-// The place of the first of the tasks seen that is tested after the newest of them (--evaluate): 0,
-// or that of the newest. tasks: of the stream.
-std::size_t first_tested(const EvaluationSettings& settings, std::size_t seen, std::size_t tasks);
+// The place of the first of the tasks seen that is tested after the newest of them (--evaluate), or
+// before its merge (--evaluate-before-merge): 0, or that of the newest. tasks: of the stream.
+std::size_t first_tested(const RunConfig& config, std::size_t seen, std::size_t tasks,
+                         bool before_merge);
 
 // Collective. Test sets of `tasks` (those seen) from `first` on under these weights, by the scores
 // of classifiers over their classes: a row for each. Every sample passes through the model once.
-// Chunks of
-// --evaluation-batch samples are distributed over the ranks: every sample is counted once. The same
-// counts on every rank. Throws Stopped, on every rank alike, between two rounds of chunks.
+// Chunks of --evaluation-batch samples are distributed over the ranks: every sample is counted
+// once. The same counts on every rank. Throws Stopped, on every rank alike, between two rounds of
+// chunks.
 std::vector<EvaluationRow> evaluate(Session& session, const AdaptedWeights& weights,
                                     std::span<const Task> tasks,
                                     std::span<const ClassScores> classifiers,

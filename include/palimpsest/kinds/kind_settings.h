@@ -75,9 +75,8 @@ class KindSettings {
 };
 
 // Reads the keys of NAME[:key=value,...], or of NAME:value where the kind has one key, for the kind
-// of that name. Throws UsageError: an unknown
-// key (with the nearest known one), one given twice or missing, a value that is not possible (with
-// what is).
+// of that name. Throws UsageError: an unknown key (with the nearest known one), one given twice or
+// missing, a value that is not possible (with what is).
 KindSettings parse_kind_settings(std::string_view noun, std::string_view name,
                                  std::span<const SettingSpec> keys, std::string_view text);
 

@@ -3,8 +3,8 @@
 // is measured once; a second call for the same weights returns what is there.
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "palimpsest/session/session.h"
@@ -14,10 +14,11 @@ namespace palimpsest {
 
 class TaskPasses {
  public:
-  // All outlive it. `before`: the weights that the task begins with.
+  // All outlive it. `before`: the weights that the task begins with. measured_by_class: on how many
+  // training samples of each class losses and curvature are measured (--curvature samples=N); 0:
+  // all.
   TaskPasses(Session& session, const Task& task, const Objective& objective,
-             AdaptedWeights before = nullptr)
-      : session_(session), task_(task), objective_(objective), before_(std::move(before)) {}
+             AdaptedWeights before = nullptr, std::int64_t measured_by_class = 0);
 
   Session& session() const { return session_; }
   const Task& task() const { return task_; }
@@ -35,7 +36,7 @@ class TaskPasses {
   const at::Tensor& features_before();
 
   // Mean loss per sample with this head, in nats, on every rank. It is formed from
-  // features(weights) where they are there in the same chunks.
+  // features(weights) where they are there, of the same samples in the same chunks.
   double loss(const AdaptedWeights& weights, const Head& head);
 
   // On rank 0; elsewhere only its `loss` is set. Throws DivergedError, on every rank alike, when it
@@ -53,10 +54,13 @@ class TaskPasses {
     double value = 0;
   };
 
+  const Task& measured() const { return fewer_ ? *fewer_ : task_; }
+
   Session& session_;
   const Task& task_;
   const Objective& objective_;
   AdaptedWeights before_;
+  std::optional<Task> fewer_;  // with the samples that are measured, where that isn't all
   at::Tensor features_before_;
   std::optional<Features> features_;
   std::vector<Loss> losses_;
