@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 
+import numpy as np
 import toy
 
 from . import machine, process
@@ -24,6 +25,10 @@ from .table import number
 FOLDER = BENCH / "long"
 EARLY, SPAN = 10, 10  # tasks around the early one, and the last ones
 DONE, FEW_DONE = 10, 2  # tasks of a run that is resumed
+HUGE_WEIGHTS = 24 * 2 * 1024 * 1024
+# What the closed form by one alpha reads and writes for each adapted weight, in bytes: the Fisher's mass along the task vector twice (2 x 8), that of the
+# memory (12), S0 and S1 brought up to date (40), the new weights' zeros (4), numerator, denominator and new weights (32), predicted rise (12).
+MERGE_BYTES = 116
 COST_TASKS, HUGE_TASKS = 3, 3
 REPEATS = 3  # of a stream whose cost is measured
 # By name: what a stream is trained with, all of the same epochs, batches and adapter.
@@ -51,7 +56,7 @@ def make_inputs(name, tasks, layers, hidden, train=8, test=8, **changes):
 
 
 def small(tasks):
-    return make_inputs("small", tasks, layers=2, hidden=64)
+    return make_inputs("small", tasks, layers=2, hidden=256)
 
 
 def large():
@@ -155,6 +160,17 @@ def waited(profile, rank, name):
     return seconds
 
 
+def memory_bandwidth():
+    """Bytes a second that one core reads and writes in sums of arrays far larger than its caches; the median of five."""
+    a, b, total = (np.ones(HUGE_WEIGHTS) for _ in range(3))
+    seconds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        np.add(a, b, out=total)
+        seconds.append(time.perf_counter() - began)
+    return 3 * a.nbytes / statistics.median(seconds)
+
+
 def measure_waits(build, options, work):
     """What rank 1 of two waits for in a task, and after the last one, which no training follows."""
     out = work / "run"
@@ -162,10 +178,12 @@ def measure_waits(build, options, work):
     *saves, last = waited(out / "profile.json", 1, "save on rank 0")
     merges = waited(out / "profile.json", 1, "merge on rank 0")
     saved = [event["seconds"] for event in events_of(out) if event["event"] == "task_saved"]
+    bandwidth = memory_bandwidth()
     return {
         "50 million adapted weights, two ranks: rank 1 waits for a task's saves, s": statistics.median(saves),
         "the same, after the last task, s": last,
         "the same, for a merge, s": statistics.median(merges),
+        "the same: what a merge moves, over what sums of arrays move in the time": MERGE_BYTES * HUGE_WEIGHTS / statistics.median(merges) / bandwidth,
         "the same: a save takes, s": statistics.median(saved),
     }
 

@@ -204,6 +204,7 @@ LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
   Session& session = run.session;
   const Method& method = run.method;
   StreamState& state = run.state;
+  session.pixels.cache().begin_task();
   const ClassesSeen seen = classes_seen(run.seen(task), session.config.scenario);
   TaskPasses passes(session, task, *method.training.objective, state.merged,
                     method.curvature->samples_by_class());

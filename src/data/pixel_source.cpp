@@ -62,12 +62,9 @@ at::Tensor on_host(const PackedImage& image) {
 
 at::Tensor PixelSource::operator()(const PackedImage& image) {
   if (device_.is_cpu()) return on_host(image);
-  if (const auto found = kept_.find(image.sample); found != kept_.end()) return found->second;
+  if (const auto found = cache_.find(image.sample)) return *found;
   const at::Tensor pixels = queued_copy(on_host(image), device_);
-  if (pixels.nbytes() <= room_) {
-    room_ -= pixels.nbytes();
-    kept_.emplace(image.sample, pixels);
-  }
+  cache_.keep(image.sample, pixels);
   return pixels;
 }
 

@@ -11,10 +11,12 @@ namespace {
 constexpr std::uint64_t kPassShift = 40;  // sample indices lie below
 
 std::vector<PackedImage> read_images(const Pack& pack, const LabelledSamples& split,
-                                     std::span<const std::int64_t> positions) {
+                                     std::span<const std::int64_t> positions,
+                                     const ImageCache& cache) {
   std::vector<PackedImage> images;
   for (const std::int64_t position : positions) {
-    images.push_back(pack.image(split.samples.at(static_cast<std::size_t>(position))));
+    const std::int64_t sample = split.samples.at(static_cast<std::size_t>(position));
+    images.push_back(cache.contains(sample) ? pack.unread_image(sample) : pack.image(sample));
   }
   return images;
 }
@@ -68,7 +70,8 @@ Batch SampleReader::test_batch(const LabelledSamples& split,
   return made_beside([&]() -> Batch {
     const at::Tensor classes = targets(split, positions);
     if (!pack_.has_texts()) {
-      return {palimpsest::test_batch(read_images(pack_, split, positions), transform_, pixels_),
+      return {palimpsest::test_batch(read_images(pack_, split, positions, pixels_.cache()),
+                                     transform_, pixels_),
               classes};
     }
     Texts all = texts(split, positions);
@@ -88,8 +91,8 @@ Batch SampleReader::training_batch(const Task& task, std::span<const std::int64_
                          (static_cast<std::uint64_t>(pass) << kPassShift) + sample);
   }
   return made_beside([&]() -> Batch {
-    return {palimpsest::training_batch(read_images(pack_, task.train, positions), streams,
-                                       transform_, pixels_),
+    return {palimpsest::training_batch(read_images(pack_, task.train, positions, pixels_.cache()),
+                                       streams, transform_, pixels_),
             targets(task.train, positions)};
   });
 }

@@ -27,21 +27,6 @@ struct Restore {
   ~Restore() { place = before; }
 };
 
-NamedTensor::Values empty_values(const H5File& file, const H5Item& item) {
-  if (item.type == "f4") return std::vector<float>();
-  if (item.type == "f8") return std::vector<double>();
-  if (item.type == "i8") return std::vector<std::int64_t>();
-  file.refuse(item.path, "f4, f8 or i8", item.type);
-}
-
-Keeper read_keeper(const H5File& file, const std::string& path) {
-  const std::string text = file.text(path);
-  for (const Keeper keeper : {Keeper::kRoot, Keeper::kEveryRank}) {
-    if (text == keeper_name(keeper)) return keeper;
-  }
-  file.refuse(path, "\"root\" or \"every rank\"", concat('"', text, '"'));
-}
-
 }  // namespace
 
 Fields::Fields(const H5File& file, Wanted wanted, Problems* problems)
@@ -49,8 +34,11 @@ Fields::Fields(const H5File& file, Wanted wanted, Problems* problems)
       wanted_(std::move(wanted)),
       problems_(problems),
       version_(file.text("/@palimpsest_version")),
-      is_of_version_1_(major_version(version_) == "1"),
       described_{"/@palimpsest_type", "/@palimpsest_version", "/@writer", "/@content_sha256"} {}
+
+bool Fields::is_before(std::string_view version) const {
+  return !writes() && is_version_before(version_, version);
+}
 
 void Fields::refuse(const std::string& path, std::string_view expected,
                     std::string_view found) const {
@@ -218,7 +206,7 @@ H5Dims Fields::checked_shape(const std::string& path, const Dims& dims, std::siz
 
 bool Fields::is_there(const std::string& path, const About& about, bool may_be_missing) {
   described_.insert(path);
-  const bool is_needed = !may_be_missing && !is_version_before(version_, about.since);
+  const bool is_needed = !may_be_missing && !is_before(about.since);
   return is_needed || file_->has(path);
 }
 
@@ -261,60 +249,6 @@ AdaptedLayout Fields::layout_in(std::string_view path, std::string_view type, co
   return AdaptedLayout(std::move(modules));  // in the same order
 }
 
-void Fields::tensors(std::string_view path, NamedTensors& tensors, std::string_view meaning) {
-  if (lists()) {
-    add(full_path(path), "f4 or f8 or i8", {"..."}, meaning, {}, true);
-    add(full_path(path) + "@keeper", "str", {}, "`root`: rank 0 alone has it; `every rank`", {});
-    return;
-  }
-  const std::string begin = group_path(path) + "/";
-  for (const auto& [name, tensor] : tensors) {
-    const std::string place = begin + name;
-    std::visit([&, &dims = tensor.dims]<typename T>(
-                   const std::vector<T>& values) { writer_->numbers<T>(place, dims, values); },
-               tensor.values);
-    writer_->text(place + "@keeper", keeper_name(tensor.keeper));
-  }
-  if (writes()) return;
-  for (const std::string& place : file_->paths()) {
-    if (!place.starts_with(begin) || place.find('@') != std::string::npos) continue;
-    attempt([&] { read_tensor(place, place.substr(begin.size()), tensors); });
-  }
-}
-
-void Fields::read_tensor(const std::string& path, const std::string& name, NamedTensors& tensors) {
-  described_.insert({path, path + "@keeper"});
-  const H5Item item = file_->open(path);
-  NamedTensor::Values values = empty_values(*file_, item);
-  const Keeper keeper = read_keeper(*file_, path + "@keeper");
-  if (is_wanted(path)) {
-    std::visit(
-        [&](auto& numbers) {
-          numbers.resize(item.count);
-          read(item, std::span(numbers), {});
-        },
-        values);
-  }
-  try {
-    add_tensor(tensors, name, item.dims, std::move(values), keeper);
-  } catch (const Error& error) {
-    refuse(path, "a tensor of a run's memory", error.what());
-  }
-}
-
-void Fields::add_tensor(NamedTensors& tensors, const std::string& name, const TensorDims& dims,
-                        NamedTensor::Values values, Keeper keeper) {
-  std::size_t bytes = std::visit([](const auto& numbers) { return sizeof(numbers[0]); }, values);
-  for (const std::int64_t length : dims) bytes *= static_cast<std::size_t>(length);
-  tensors_.push_back({.name = name,
-                      .type = std::string(element_type(values)),
-                      .dims = dims,
-                      .bytes = bytes,
-                      .keeper = keeper});
-  if (size_in_bytes(values) == 0) return;
-  tensors.put(name, {.dims = dims, .values = std::move(values), .keeper = keeper});
-}
-
 std::vector<std::string> Fields::numbers_in(std::string_view path, std::size_t size) const {
   if (lists()) return {std::string(find_placeholder(path))};
   const auto is_element = [&](std::size_t i) {
@@ -328,7 +262,7 @@ std::vector<std::string> Fields::numbers_in(std::string_view path, std::size_t s
 std::vector<std::string> Fields::old_names(std::span<const std::string_view> names) const {
   std::vector<std::string> found;
   for (const std::string_view name : names) {
-    if (is_of_version_1_ && file_->has(concat(group_, '/', name))) found.emplace_back(name);
+    if (is_before("2.0.0") && file_->has(concat(group_, '/', name))) found.emplace_back(name);
   }
   return found;
 }
@@ -371,7 +305,7 @@ void Fields::finish(bool need_checksums) {
 
 void Fields::add(const std::string& path, std::string_view type, const Dims& dims,
                  std::string_view meaning, const About& about, bool may_be_missing) {
-  if (is_of_version_1_ && major_version(about.since) != "1") return;
+  if (is_before(about.since)) return;
   ListedField field{.path = path,
                     .type = std::string(type),
                     .dims = {},

@@ -83,12 +83,13 @@ class Fields {
   // Reads. Throws InputError, naming file, object, what was expected and what was found; or adds it
   // to the problems and reads on.
   explicit Fields(const H5File& file, Wanted wanted = {}, Problems* problems = nullptr);
-  // Lists.
-  explicit Fields(bool of_version_1) : is_of_version_1_(of_version_1) {}
+  // Lists what files of this version have.
+  explicit Fields(std::string_view version) : version_(version) {}
 
   bool reads() const { return file_ != nullptr; }
   bool writes() const { return writer_ != nullptr; }
-  bool is_of_version_1() const { return is_of_version_1_; }
+  // Whether the files to read or list are of an earlier version than this one.
+  bool is_before(std::string_view version) const;
   const std::vector<ListedField>& listed() const { return listed_; }
   // All tensors of a file, also those that weren't wanted.
   const std::vector<TensorSummary>& tensors_found() const { return tensors_; }
@@ -153,8 +154,10 @@ class Fields {
     });
   }
 
-  // What the parts of a run keep.
-  void tensors(std::string_view path, NamedTensors& tensors, std::string_view meaning);
+  // What the parts of a run keep. A tensor that every task has, as "head/linear/<task>/weight", is
+  // one array in the file, in another group; class_counts: classes of each task.
+  void tensors(std::string_view path, NamedTensors& tensors,
+               std::span<const std::int64_t> class_counts, std::string_view meaning);
   // One from another place of the file; it has no values where they weren't wanted.
   void add_tensor(NamedTensors& tensors, const std::string& name, const TensorDims& dims,
                   NamedTensor::Values values, Keeper keeper);
@@ -372,7 +375,11 @@ class Fields {
   void require(const H5Item& item, std::string_view type, const Dims& dims);
   AdaptedLayout layout_in(std::string_view path, std::string_view type, const About& about,
                           std::vector<H5Item>& items);
-  void read_tensor(const std::string& path, const std::string& name, NamedTensors& tensors);
+  void write_tensors(std::string_view group, const NamedTensors& tensors,
+                     std::span<const std::int64_t> class_counts);
+  // rows: of each task, of an array of all of them; empty of a tensor's own array.
+  void read_tensor(std::string_view group, const std::string& path,
+                   std::span<const std::int64_t> rows, NamedTensors& tensors);
   // "0", "1", ... as far as there are such elements; size: of a record to write.
   std::vector<std::string> numbers_in(std::string_view path, std::size_t size) const;
   std::vector<std::string> old_names(std::span<const std::string_view> names) const;
@@ -386,8 +393,7 @@ class Fields {
   const H5File* file_ = nullptr;
   Wanted wanted_;
   Problems* problems_ = nullptr;
-  std::string version_;
-  bool is_of_version_1_ = false;
+  std::string version_;  // a writer's is the newest
 
   std::string group_, meaning_;        // outer ones
   std::string placeholder_, element_;  // "" outside of lists

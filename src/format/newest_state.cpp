@@ -59,9 +59,8 @@ auto read_newest(const RunFolder& run, const Read& read)
 std::optional<NewestState> RunFolder::newest_state() const {
   return read_newest(*this, [](const std::filesystem::path& file, const ManifestFile& entry) {
     check_file_hash(file, entry);
-    return NewestState{.record = read_state_record(file),
-                       .content_sha256 = entry.content_sha256,
-                       .remark = {}};
+    return NewestState{
+        .record = read_state_record(file), .content_sha256 = entry.content_sha256, .remark = {}};
   });
 }
 

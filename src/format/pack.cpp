@@ -124,11 +124,14 @@ void Pack::refuse_sample(std::int64_t sample, const std::string& problem) const 
                           ". The file is damaged: make the pack again."));
 }
 
-std::span<const std::byte> Pack::checked_sample(std::int64_t sample) const {
+std::span<const std::byte> Pack::bytes_of(std::int64_t sample) const {
   const std::int64_t begin = of(contents_.offsets, sample);
-  const std::span<const std::byte> own =
-      data_.subspan(static_cast<std::size_t>(begin),
-                    static_cast<std::size_t>(of(contents_.offsets, sample + 1) - begin));
+  return data_.subspan(static_cast<std::size_t>(begin),
+                       static_cast<std::size_t>(of(contents_.offsets, sample + 1) - begin));
+}
+
+std::span<const std::byte> Pack::checked_sample(std::int64_t sample) const {
+  const std::span<const std::byte> own = bytes_of(sample);
   const std::uint32_t expected = of(contents_.checksums, sample), found = crc32c(own);
   if (found != expected)
     refuse_sample(sample, concat("expected CRC-32C ", expected, ", found ", found));
@@ -136,7 +139,12 @@ std::span<const std::byte> Pack::checked_sample(std::int64_t sample) const {
 }
 
 PackedImage Pack::image(std::int64_t sample) const {
-  return {.bytes = checked_sample(sample),
+  checked_sample(sample);
+  return unread_image(sample);
+}
+
+PackedImage Pack::unread_image(std::int64_t sample) const {
+  return {.bytes = bytes_of(sample),
           .height = of(contents_.shape, 3 * sample),
           .width = of(contents_.shape, 3 * sample + 1),
           .jpeg = kind() == "encoded",

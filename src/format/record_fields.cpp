@@ -1,6 +1,7 @@
 #include "record_fields.h"
 
 #include <array>
+#include <numeric>
 
 #include "evaluation_table.h"
 #include "palimpsest/format/records.h"
@@ -210,13 +211,46 @@ void describe_accuracy(Fields& fields, StateRecord& r) {
     describe_evaluation(fields, concat(group, "/before_merge"), before_scores, before, {"T", "T"},
                         {"T", "C"});
     fields.check("/accuracy", "counts that fit together", [&] {
-      accuracy = to_accuracy_matrix(after, before, r.classes, fields.is_of_version_1());
+      accuracy = to_accuracy_matrix(after, before, r.classes, fields.is_before("2.0.0"));
     });
   };
   describe_matrix("/accuracy", "after scores", "before scores", r.accuracy);
   describe_others(fields, "/accuracy", r.others, [&](OtherAccuracy& other) {
     describe_matrix("", "its after scores", "its before scores", other.accuracy);
   });
+}
+
+// Returns how many each task has.
+std::vector<std::int64_t> describe_classes(Fields& fields,
+                                           std::vector<std::vector<std::string>>& classes) {
+  if (fields.is_before("3.0.0")) {
+    fields.each_numbered(
+        "/classes/<task>", "T", false,
+        [&](std::vector<std::string>& of_task) {
+          fields.array("/classes/<task>", of_task, {"c"}, "`<task>` is decimal, from 0 to T - 1");
+        },
+        classes);
+  }
+  std::vector<std::int64_t> counts;
+  std::vector<std::string> all;
+  for (const std::vector<std::string>& of_task : classes) {
+    counts.push_back(std::ssize(of_task));
+    all.insert(all.end(), of_task.begin(), of_task.end());
+  }
+  if (fields.is_before("3.0.0")) return counts;
+  fields.array("/class_counts", counts, {"T"}, "classes of each task", {.least = 1});
+  fields.array("/classes", all, {"C"}, "of all tasks, task after task");
+  fields.check("/class_counts", concat("the counts of ", all.size(), " classes"), [&] {
+    const auto sum = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+    if (sum != std::ssize(all)) throw Error(concat("counts of ", sum));
+    classes.clear();
+    auto next = all.begin();
+    for (const std::int64_t count : counts) {
+      classes.emplace_back(next, next + count);
+      next += count;
+    }
+  });
+  return counts;
 }
 
 void describe_parameters(Fields& fields, std::string_view group, std::string_view meaning,
@@ -282,16 +316,11 @@ void describe(Fields& fields, StateRecord& r) {
   fields.matrices("/weights/<module>", r.layout, r.merged,
                   "theta_hat_T - theta_hat_0; none for a frozen backbone",
                   {.may_be_missing = true});
-  if (fields.is_of_version_1()) {
+  if (fields.is_before("2.0.0")) {
     describe_memory_of_version_1(fields, r);
   } else {
-    fields.each_numbered(
-        "/classes/<task>", "T", false,
-        [&](std::vector<std::string>& classes) {
-          fields.array("/classes/<task>", classes, {"c"}, "`<task>` is decimal, from 0 to T - 1");
-        },
-        r.classes);
-    fields.tensors("/memory/<name...>", r.memory,
+    const std::vector<std::int64_t> class_counts = describe_classes(fields, r.classes);
+    fields.tensors("/memory/<name...>", r.memory, class_counts,
                    "what the parts of the run keep from task to task, below");
   }
   describe_accuracy(fields, r);

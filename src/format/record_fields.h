@@ -5,6 +5,7 @@
 #include "fields.h"
 #include "palimpsest/format/pack.h"
 #include "palimpsest/format/records.h"
+#include "versions.h"
 
 namespace palimpsest {
 
@@ -44,7 +45,8 @@ bool with_empty_contents(std::string_view type, const Action& action) {
 }
 
 // The fields of a type, in the order of its description; none for another type.
-std::vector<ListedField> list_fields(std::string_view type, bool of_version_1 = false);
+std::vector<ListedField> list_fields(std::string_view type,
+                                     std::string_view version = kFormatVersion);
 
 // What is wrong with the file: every field, checksum and number of it, what it has besides, the
 // content hash, and whether all of it fits together. Each names file and object.

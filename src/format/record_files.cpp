@@ -252,8 +252,8 @@ StateRecord read_state_heads(const std::filesystem::path& path, std::string_view
   return record;
 }
 
-std::vector<ListedField> list_fields(std::string_view type, bool of_version_1) {
-  Fields list(of_version_1);
+std::vector<ListedField> list_fields(std::string_view type, std::string_view version) {
+  Fields list(version);
   std::string text;
   for (const char* path :
        {"/@palimpsest_type", "/@palimpsest_version", "/@writer", "/@content_sha256"})

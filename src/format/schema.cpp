@@ -56,10 +56,11 @@ std::string markdown_table(const std::vector<ListedField>& fields) {
   return table;
 }
 
-Schema make_schema(std::string_view type, bool of_version_1) {
-  const std::vector<ListedField> fields = list_fields(type, of_version_1);
-  return {.name = concat(type, of_version_1 ? "-1" : ""),
-          .json = schema_json(fields, type, of_version_1 ? "1.2.0" : kFormatVersion),
+Schema make_schema(std::string_view type, std::string_view version) {
+  const std::vector<ListedField> fields = list_fields(type, version);
+  const std::string suffix = version == kFormatVersion ? "" : concat('-', major_version(version));
+  return {.name = concat(type, suffix),
+          .json = schema_json(fields, type, version),
           .table = markdown_table(fields)};
 }
 
@@ -67,8 +68,9 @@ Schema make_schema(std::string_view type, bool of_version_1) {
 
 std::vector<Schema> schemas() {
   std::vector<Schema> all;
-  for (const std::string_view type : kRecordTypes) all.push_back(make_schema(type, false));
-  all.push_back(make_schema("state", true));
+  for (const std::string_view type : kRecordTypes) all.push_back(make_schema(type, kFormatVersion));
+  for (const std::string_view last : {"1.2.0", "2.1.0"})  // of the earlier major versions
+    all.push_back(make_schema("state", last));
   return all;
 }
 

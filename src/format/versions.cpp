@@ -30,7 +30,7 @@ bool is_later_minor_version(std::string_view version) {
 }
 
 std::string readable_versions() {
-  return concat("version 1.x.y or 2.x.y, which ", writer(),
+  return concat("version 1.x.y, 2.x.y or 3.x.y, which ", writer(),
                 " reads; a newer one needs a program as new as the one that wrote the file");
 }
 

@@ -5,11 +5,11 @@
 
 namespace palimpsest {
 
-inline constexpr std::string_view kFormatVersion = "2.1.0";
+inline constexpr std::string_view kFormatVersion = "3.0.0";
 
-// Minor versions only add, and version 2 differs from 1 in states alone, which are read of both.
+// Minor versions only add, and major ones differ in states alone, which are read of all of them.
 inline bool is_readable_version(std::string_view version) {
-  return version.starts_with("1.") || version.starts_with("2.");
+  return version.starts_with("1.") || version.starts_with("2.") || version.starts_with("3.");
 }
 
 // For a message about a version that isn't: what was expected, and what to do.

@@ -35,8 +35,17 @@ at::Tensor RecordedPass::operator()(const Batch& batch) {
   Batch given = batch;  // the same tensors
   const std::vector<at::Tensor*> tensors = batch_tensors(given);
   if (tensors.empty()) return pass_(batch);
-  const auto [found, is_new] =
-      recordings_.try_emplace(tensor_shapes(tensors), given, at::Tensor(), Replay(make_graph_));
+  const std::vector<std::int64_t> shapes = tensor_shapes(tensors);
+  auto found = recordings_.find(shapes);
+  const bool is_new = found == recordings_.end();
+  if (is_new) {
+    const bool came_before = !shapes_.insert(shapes).second;
+    if (!came_before || recordings_.size() == kMostRecordings) return pass_(batch);
+    found =
+        recordings_
+            .emplace(shapes, Recording{given, at::Tensor(), Replay(make_graph_, /*is_warm=*/true)})
+            .first;
+  }
   const std::vector<at::Tensor*> fixed = batch_tensors(found->second.batch);
   for (std::size_t i = 0; i < fixed.size(); ++i) {
     if (is_new) {

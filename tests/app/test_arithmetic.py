@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import toy as toy_module
+from memory import memory_of
 from program import Toy
 
 RECORDED = pathlib.Path(__file__).with_name("golden_bits.json")
@@ -60,18 +61,19 @@ def arrays_of(file):
     return arrays
 
 
-def by_module(arrays, weights):
-    """Of a state: the memory under the names of format 1, which the bits were recorded by, with S0 and S1 by module."""
-    renamed = {}
-    for name, values in arrays.items():
-        if name.startswith("memory/curvature/"):
+def arrays_of_state(state):
+    """The memory under the names of format 1, which the bits were recorded by, with S0 and S1 by module."""
+    arrays = {name: values for name, values in arrays_of(state).items() if not name.startswith("memory")}
+    for name, values in memory_of(state).items():
+        if name.startswith("curvature/"):
             begin = 0
-            for module in sorted(weights):
-                renamed[f"curvature/{name[-2:]}/{module}"] = values[begin : begin + weights[module].size]
-                begin += weights[module].size
+            for module in sorted(state["weights"]):
+                size = state["weights"][module].size
+                arrays[f"curvature/{name[-2:]}/{module}"] = values[begin : begin + size]
+                begin += size
         else:
-            renamed[name.replace("memory/head/linear/", "heads/")] = values
-    return renamed
+            arrays[name.replace("head/linear/", "heads/")] = values
+    return arrays
 
 
 def bits_of(run):
@@ -79,7 +81,7 @@ def bits_of(run):
     digest = hashlib.sha256()
     for path in [*sorted(pathlib.Path(run, "tasks").glob("*.h5")), pathlib.Path(run, "state-0003.h5")]:
         with h5py.File(path) as file:
-            arrays = by_module(arrays_of(file), file.get("weights"))
+            arrays = arrays_of_state(file) if "stream" in file else arrays_of(file)
             for name in sorted(arrays):
                 if arrays[name].dtype.kind == "f" and not name.startswith("metrics/seconds"):
                     digest.update(f"{path.name}/{name}\0".encode() + arrays[name].tobytes())

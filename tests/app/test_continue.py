@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import toy as toy_module
+from memory import heads_of
 from program import INSPECT
 from tiers import quick
 
@@ -40,7 +41,7 @@ def continue_run(toy, out, *more, **how):
 
 def weights(toy, out):
     with h5py.File(toy.path("runs", out, "state-0003.h5")) as state:
-        heads = [state[f"memory/head/linear/{task}/weight"][:].ravel() for task in range(4)]
+        heads = [head["weight"].ravel() for head in heads_of(state)]
         return np.concatenate([state["weights"][name][:].ravel() for name in state["weights"]] + heads)
 
 

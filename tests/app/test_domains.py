@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import toy as toy_module
+from memory import heads_of
 from palimpsest.pack import pack_file
 from program import INSPECT, MPIRUN, PROGRAM, REPORT
 from tiers import quick
@@ -247,7 +248,7 @@ def test_what_becomes_of_a_shared_head_is_said(domains, options, remark, post_ho
     with h5py.File(path) as merged, h5py.File(os.path.join(domains.run, "state-0002.h5")) as state:
         last = len(merged["heads"]) - 1
         serves = 1 if options == ["--remove-task", 3] else 2
-        np.testing.assert_array_equal(merged[f"heads/{last}/weight"][:], state[f"memory/head/linear/{serves}/weight"][:])
+        np.testing.assert_array_equal(merged[f"heads/{last}/weight"][:], heads_of(state)[serves]["weight"])
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 import toy as toy_module
+from memory import heads_of
 from program import INSPECT, MPIRUN, PROGRAM
 from tiers import quick
 
@@ -151,7 +152,7 @@ def test_validation_is_a_choice_by_content(toy, run):
     kept = [n < SHARE and not t for n, t in zip(numbers, test)]
     found = json.loads(evaluate("--weights", run, "--split", "validation", "--json"))
     with h5py.File(f"{run}/state-0003.h5") as state:
-        assert len(state["memory/head/linear"]) == 4
+        assert len(heads_of(state)) == 4
     for t in range(4):
         of_task = [label // 2 == t for label in labels]
         wanted = sum(k and o for k, o in zip(kept, of_task))

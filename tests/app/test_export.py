@@ -15,6 +15,7 @@ import safetensors.torch
 import timm
 import torch
 import transformers
+from memory import heads_of, of_tasks
 from tiers import quick
 from toy import in_mpnet
 
@@ -61,9 +62,7 @@ def differences(run, task=3):
 
 def heads(run, task=3):
     with h5py.File(f"{run}/state-{task:04d}.h5") as file:
-        (instance,) = file["memory/head"].values()  # linear, or cosine with its scale
-        parts = [instance[str(t)] for t in range(task + 1)]
-        return [torch.from_numpy(np.concatenate([part[name][:] for part in parts])) for name in ("weight", "bias")]
+        return [torch.from_numpy(np.concatenate([head[name] for head in heads_of(file)])) for name in ("weight", "bias")]
 
 
 def backbone_of(run):
@@ -288,7 +287,7 @@ def test_heads_of_other_kinds(toy, tmp_path):
     export(run, "--out", tmp_path / "frozen")
     written = safetensors.torch.load_file(tmp_path / "frozen" / "heads.safetensors")
     with h5py.File(f"{run}/state-0002.h5") as file:
-        own = np.concatenate([file[f"memory/classifier/local:align=gaussian/{task}/weight"][:] for task in range(3)])
+        own = np.concatenate([of_task["weight"] for of_task in of_tasks(file, "classifier/local:align=gaussian")])
     np.testing.assert_array_equal(written["weight"].numpy(), own)
     assert not torch.equal(written["weight"], heads(run, 2)[0])
     assert "aligned over all 3 tasks" in export(run, "--task", 1, "--out", tmp_path / "first")
@@ -301,7 +300,7 @@ def test_heads_of_other_kinds(toy, tmp_path):
         assert ("not divided by their norms" in text) == (kind == "cosine"), text
         written = safetensors.torch.load_file(tmp_path / f"normalised-{kind}" / "heads.safetensors")
         with h5py.File(f"{run}/state-0001.h5") as file:
-            norms = [file[f"memory/classifier/local:normalise=true/{task}/norm"][0] for task in range(2)]
+            norms = [of_task["norm"][0] for of_task in of_tasks(file, "classifier/local:normalise=true")]
         expected = heads(run, 1)[0] / torch.tensor(norms if kind == "linear" else [1.0, 1.0]).repeat_interleave(2)[:, None]
         assert torch.equal(written["weight"], expected)
 

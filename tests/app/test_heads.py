@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import slca
 import torch
+from memory import head_place, heads_of, of_tasks
 from reference import Reference, flat
 from tiers import quick
 
@@ -36,15 +37,9 @@ def state_of(toy, out, task=3):
     return h5py.File(toy.path("runs", out, f"state-{task:04}.h5"))
 
 
-def heads_of(state):
-    (instance,) = state["memory/head"].values()  # linear, or cosine with its scale
-    return [instance[str(task)] for task in range(len(instance))]
-
-
 def own_of(state, text):
     """What a classifier has, by task; empty for those that it has nothing of."""
-    group = state.get(f"memory/classifier/{text}", {})
-    return [group.get(str(task), {}) for task in range(len(heads_of(state)))]
+    return of_tasks(state, f"classifier/{text}")
 
 
 def joint_logits(state, text, features):
@@ -52,7 +47,7 @@ def joint_logits(state, text, features):
     parts = []
     for head, own in zip(heads_of(state), own_of(state, text)):
         weight, bias = ((own if "weight" in own else head)[name][:].astype("f8") for name in ("weight", "bias"))
-        kind, _, scale = head.name.split("/")[3].partition(":scale=")
+        kind, _, scale = head_place(state).removeprefix("head/").partition(":scale=")
         if kind == "cosine":
             unit = features / np.linalg.norm(features, axis=1, keepdims=True)
             parts.append(float(scale) * unit @ (weight / np.linalg.norm(weight, axis=1, keepdims=True)).T)
@@ -158,7 +153,7 @@ def test_aligned_heads_are_those_of_slca_and_the_trained_ones_stay(toy, text):
             np.testing.assert_array_equal(head["weight"][:], trained["weight"][:])
         np.testing.assert_array_equal(record["head/weight"][:], heads_of(state)[1]["weight"][:])
         own = own_of(state, text)
-        begin = [state[f"memory/classifier/{text}/refitted/{task}"] for task in range(2)] if "refit" in text else heads_of(state)
+        begin = own_of(state, f"{text}/refitted") if "refit" in text else heads_of(state)
         statistics = [[kept[name][:].astype("f8") for name in ("mean", "factor", "rest")] for kept in own]
         weights, biases = slca.aligned(*([head[name][:] for head in begin] for name in ("weight", "bias")), statistics, seed=1)
         for task in range(2):
@@ -211,8 +206,8 @@ def test_a_fork_keeps_the_kind_of_head_and_needs_statistics_to_align(toy, refere
     assert "expected head/cosine:scale=16/0/weight in its memory, found head/linear:" in text and "would not compare" in text, text
     toy.run("--classifier", ALIGN, "--tasks", 1, out="fork-origin")
     origin = toy.path("runs", "fork-origin")
-    for name, options, tasks in (("on", ["--classifier", ALIGN], ["0", "1"]), ("off", [], [])):
+    for name, options in (("on", ["--classifier", ALIGN]), ("off", [])):
         text = toy.run(*options, "--tasks", 2, "--fork", origin, out=f"fork-{name}")
         assert (f"is dropped: classifier/{ALIGN} (5 arrays)" in text) == (name == "off"), text
         with state_of(toy, f"fork-{name}", 1) as state:
-            assert sorted(state.get(f"memory/classifier/{ALIGN}", [])) == tasks
+            assert [bool(own) for own in own_of(state, ALIGN)] == [name == "on"] * 2

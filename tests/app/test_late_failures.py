@@ -5,13 +5,14 @@ import os
 import h5py
 import numpy as np
 import pytest
+from memory import heads_of, of_tasks
 
 FROZEN = ["--adapter", "none", "--merge", "none", "--perturbation", "none"]
 
 
 def heads(toy, out, task=1, place="head/linear"):
     with h5py.File(toy.path("runs", out, f"state-{task:04}.h5")) as state:
-        return [state[f"memory/{place}/{t}/weight"][:] for t in range(task + 1)]
+        return [own["weight"] for own in of_tasks(state, place)]
 
 
 def moved(one, other):
@@ -54,4 +55,4 @@ def test_views_that_a_frozen_backbone_never_sees_are_refused(vision_toy):
     assert one.keys() == other.keys()
     with h5py.File(vision_toy.path("runs", "views-none", "state-0000.h5")) as a, \
          h5py.File(vision_toy.path("runs", "views-crop-flip", "state-0000.h5")) as b:
-        np.testing.assert_array_equal(a["memory/head/linear/0/weight"][:], b["memory/head/linear/0/weight"][:])
+        np.testing.assert_array_equal(heads_of(a)[0]["weight"], heads_of(b)[0]["weight"])

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from memory import heads_of
 from reference import Reference, delta_of, flat
 from tiers import quick
 
@@ -104,9 +105,9 @@ def test_accuracies_are_those_of_the_merged_model(toy, run):
     with h5py.File(f"{run}/state-0003.h5") as state:
         names = sorted(state["weights"])
         reference.set_difference(names, flat(state["weights"], lambda values: values[:]))
-        heads = [state[f"memory/head/linear/{task}"] for task in range(4)]
-        weight = torch.tensor(np.concatenate([head["weight"][:] for head in heads]).astype("f8"))
-        bias = torch.tensor(np.concatenate([head["bias"][:] for head in heads]).astype("f8"))
+        heads = heads_of(state)
+        weight = torch.tensor(np.concatenate([head["weight"] for head in heads]).astype("f8"))
+        bias = torch.tensor(np.concatenate([head["bias"] for head in heads]).astype("f8"))
     correct, given, top5, in_task, losses = (np.zeros(4, int) for _ in range(5))
     losses, of_class = losses.astype("f8"), np.zeros(8, int)
     with torch.no_grad():

@@ -10,6 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 from adapters import by_module, change_config, expect_close, make_adapter, tool, weights_of
+from memory import heads_of
 from page import code
 from tiers import quick
 
@@ -55,8 +56,8 @@ def test_the_runs_own_rule_gives_its_recorded_weights(toy, rule):
     with h5py.File(f"{folder}/state-0002.h5") as state, h5py.File(merged) as file:
         for name in state["weights"]:
             np.testing.assert_array_equal(state["weights"][name][:], file["weights"][name][:])
-        for task in "012":
-            np.testing.assert_array_equal(state["memory/head/linear"][task]["weight"][:], file["heads"][task]["weight"][:])
+        for task, head in enumerate(heads_of(state)):
+            np.testing.assert_array_equal(head["weight"], file[f"heads/{task}/weight"][:])
 
 
 def test_another_rule_is_post_hoc_and_goes_to_the_end_points(toy, run):

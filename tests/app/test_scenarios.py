@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import toy as toy_module
+from memory import heads_of
 from program import INSPECT
 from tiers import quick
 
@@ -80,7 +81,7 @@ def test_domains_share_one_head_that_is_trained_on(toy, domain_run):
     toy.run(*domains(toy), *still, out="still")
     heads = []
     with h5py.File(toy.path("runs", "still", "state-0003.h5")) as state:
-        heads = [state[f"memory/head/linear/{task}/weight"][:] for task in range(4)]
+        heads = [head["weight"] for head in heads_of(state)]
     for head in heads[1:]:
         np.testing.assert_array_equal(head, heads[0])
 
@@ -131,7 +132,7 @@ def test_a_domain_run_is_continued_with_the_labels_it_has(toy, domain_run):
     with h5py.File(toy.path("runs", "d-new", "state-0003.h5")) as mine, h5py.File(f"{domain_run}/state-0003.h5") as whole:
         for name in whole["weights"]:
             np.testing.assert_array_equal(mine["weights"][name][:], whole["weights"][name][:])
-        np.testing.assert_array_equal(mine["memory/head/linear/3/weight"][:], whole["memory/head/linear/3/weight"][:])
+        np.testing.assert_array_equal(heads_of(mine)[3]["weight"], heads_of(whole)[3]["weight"])
 
 
 @pytest.mark.parametrize("scenario, tasks, message", quick(1, [

@@ -128,8 +128,7 @@ void make_version_1(const std::filesystem::path& path) {
                         instance = task == 0 ? "cosine:scale=16.5" : "linear";
       H5Lmove(file, concat("/memory/head/", instance, '/', task).c_str(), file, head.c_str(),
               H5P_DEFAULT, H5P_DEFAULT);
-      H5Lmove(file, concat("/classes/", task).c_str(), file, (head + "/classes").c_str(),
-              H5P_DEFAULT, H5P_DEFAULT);
+      replace_dataset(file, (head + "/classes").c_str(), type.get(), {2});
     }
     for (const char* group : {"/accuracy/before_merge", "/accuracy/after_merge"}) {
       for (const char* names : {"/scores", "/weights"})

@@ -139,7 +139,7 @@ TEST_F(FieldsTest, AnEarlierVersionNeedNotHaveANewField) {
 }
 
 TEST_F(FieldsTest, ListsWhatAFileMayHave) {
-  Fields fields(/*of_version_1=*/false);
+  Fields fields("2.0.0");
   Small record;
   describe(fields, record);
   ASSERT_EQ(fields.listed().size(), 6u);

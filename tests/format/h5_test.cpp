@@ -230,10 +230,10 @@ TEST_F(H5Test, RefusesAnotherTypeAnUnknownVersionAndWhatIsNoHdf5) {
   EXPECT_THAT(error_message<InputError>([&] { H5File(at("a.h5"), "task"); }),
               AllOf(HasSubstr("palimpsest_type"), HasSubstr("\"task\""), HasSubstr("\"tiny\"")));
   change_hdf5(at("a.h5"),
-              [](hid_t file) { replace_text_attribute(file, "/", "palimpsest_version", "3.0.0"); });
+              [](hid_t file) { replace_text_attribute(file, "/", "palimpsest_version", "4.0.0"); });
   EXPECT_THAT(
       error_message<InputError>([&] { H5File(at("a.h5"), "tiny"); }),
-      AllOf(HasSubstr("palimpsest_version"), HasSubstr("1.x.y or 2.x.y"), HasSubstr("3.0.0")));
+      AllOf(HasSubstr("palimpsest_version"), HasSubstr("2.x.y or 3.x.y"), HasSubstr("4.0.0")));
   write_bytes(at("text.h5"), "not HDF5");
   EXPECT_THAT(error_message<InputError>([&] { H5File(at("text.h5"), "tiny"); }),
               AllOf(HasSubstr("text.h5"), HasSubstr("HDF5")));

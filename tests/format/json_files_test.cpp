@@ -46,8 +46,8 @@ TEST_F(ProtocolTest, RefusesWhatIsNoProtocol) {
   EXPECT_THAT(refusal("{", "["), AllOf(HasSubstr("p.json"), HasSubstr("syntax error at byte")));
   EXPECT_THAT(refusal("\"protocol\"", "\"pack\""),
               AllOf(HasSubstr("palimpsest_type"), HasSubstr("\"pack\"")));
-  EXPECT_THAT(refusal("1.2.0", "3.0.0"),
-              AllOf(HasSubstr("palimpsest_version"), HasSubstr("3.0.0")));
+  EXPECT_THAT(refusal("1.2.0", "4.0.0"),
+              AllOf(HasSubstr("palimpsest_version"), HasSubstr("4.0.0")));
   write_bytes(at("p.json"), "[]");
   EXPECT_THAT(error_message<InputError>([&] { read_protocol(at("p.json")); }),
               HasSubstr("JSON object"));

@@ -96,6 +96,102 @@ TEST_F(MemoryTest, ItsDamageIsNamed) {
               HasSubstr("expected f4, f8 or i8, found u1"));
 }
 
+// Of three tasks with two, three and three classes.
+class MemoryOfTasksTest : public MemoryTest {
+ protected:
+  static StateRecord state_of_tasks() {
+    StateRecord state = sample_state(3);
+    state.memory.erase("head");
+    for (std::int64_t task = 0; task < 3; ++task) {
+      std::vector<std::string>& classes = state.classes[task];
+      if (task > 0) classes.push_back(concat("third ", task));
+      put_head(state.memory, task, head_of(std::ssize(classes), static_cast<float>(task)));
+      state.memory.put(concat("classifier/toy/", task, "/norm"),
+                       {.dims = {1}, .values = std::vector<double>{0.5 + task}});
+      // Of another number of rows than a task has classes.
+      state.memory.put(concat("classifier/toy/", task, "/directions"),
+                       {.dims = {4}, .values = std::vector<std::int64_t>{1, 2, 3, task}});
+    }
+    for (std::int64_t task = 0; task < 2; ++task)  // not every task has it
+      state.memory.put(concat("classifier/toy/", task, "/drift"),
+                       {.dims = {1}, .values = std::vector<double>{1}});
+    return state;
+  }
+  static Head head_of(std::int64_t classes, float first) {
+    Head head{.classes = classes, .features = 3, .weight = {}, .bias = {}};
+    for (std::int64_t i = 0; i < 3 * classes; ++i)
+      head.weight.push_back(first + 0.1f * static_cast<float>(i));
+    head.bias.assign(head.weight.begin(), head.weight.begin() + classes);
+    return head;
+  }
+};
+
+TEST_F(MemoryOfTasksTest, WhatEveryTaskHasIsOneArrayOfTheFile) {
+  const StateRecord state = state_of_tasks();
+  write_state_record(path(), state);
+  EXPECT_THAT(verify(path()).problems, IsEmpty());
+  {
+    const H5File file(path(), "state");
+    EXPECT_EQ(file.numbers<std::int64_t>("/class_counts", {3}),
+              std::vector<std::int64_t>({2, 3, 3}));
+    EXPECT_EQ(file.open("/classes").dims, H5Dims({8}));
+    EXPECT_EQ(file.open("/memory_by_class/head/linear/weight").dims, H5Dims({8, 3}));
+    EXPECT_EQ(file.open("/memory_by_class/head/linear/bias").dims, H5Dims({8}));
+    EXPECT_EQ(file.numbers<double>("/memory_by_task/classifier/toy/norm", {3}),
+              std::vector<double>({0.5, 1.5, 2.5}));
+    EXPECT_FALSE(file.has("/memory/head"));
+    EXPECT_TRUE(file.has("/memory/classifier/toy/2/directions"));
+    EXPECT_TRUE(file.has("/memory/classifier/toy/1/drift"));
+  }
+  const StateRecord read = read_state_record(path());
+  EXPECT_EQ(read.memory, state.memory);
+  EXPECT_EQ(read.classes, state.classes);
+  EXPECT_EQ(heads_in(read_state_heads(path()).memory), heads_in(state.memory));
+  const StateSummary summary = read_state_summary(path());
+  std::vector<std::string> names;
+  for (const TensorSummary& tensor : summary.memory) names.push_back(tensor.name);
+  EXPECT_EQ(names, state.memory.names());
+  EXPECT_THAT(summary.memory, testing::Contains(testing::AllOf(
+                                  testing::Field(&TensorSummary::name, "head/linear/1/weight"),
+                                  testing::Field(&TensorSummary::dims, TensorDims({3, 3})),
+                                  testing::Field(&TensorSummary::bytes, 36))));
+}
+
+TEST_F(MemoryOfTasksTest, TheSameObjectsAfterMoreTasks) {
+  const auto objects_after = [&](std::int64_t tasks) {
+    StateRecord state = sample_state(tasks);
+    state.memory.erase("head");
+    for (std::int64_t task = 0; task < tasks; ++task) put_head(state.memory, task, head_of(2, 0));
+    write_state_record(path(), state);
+    return H5File(path(), "state").paths();
+  };
+  const std::set<std::string> after_one = objects_after(1);
+  EXPECT_EQ(objects_after(12), after_one);
+}
+
+TEST_F(MemoryOfTasksTest, RowsThatAreNotThoseOfTheTasksAreNamed) {
+  write_state_record(path(), state_of_tasks());
+  change_hdf5(path(), [](hid_t file) {
+    replace_dataset(file, "/memory_by_class/head/linear/bias", H5T_IEEE_F32LE, {7});
+  });
+  EXPECT_THAT(error_message<InputError>([&] { read_state_summary(path()); }),
+              AllOf(HasSubstr("/memory_by_class/head/linear/bias"), HasSubstr("keeper")));
+  change_hdf5(path(), [](hid_t file) {
+    const H5Handle bias(H5Dopen2(file, "/memory_by_class/head/linear/bias", H5P_DEFAULT));
+    H5Ocopy(file, "/memory_by_class/head/linear/weight", file, "/copy", H5P_DEFAULT, H5P_DEFAULT);
+    H5Ldelete(file, "/memory_by_class/head/linear/bias", H5P_DEFAULT);
+    H5Lmove(file, "/copy", file, "/memory_by_task/head", H5P_DEFAULT, H5P_DEFAULT);
+  });
+  EXPECT_THAT(error_message<InputError>([&] { read_state_summary(path()); }),
+              AllOf(HasSubstr("/memory_by_task/head"),
+                    HasSubstr("expected [3, ...]: rows of 3 tasks, found [8,3]")));
+  write_state_record(path(), state_of_tasks());
+  change_hdf5(path(),
+              [](hid_t file) { replace_dataset(file, "/class_counts", H5T_STD_I64LE, {3}); });
+  EXPECT_THAT(error_message<InputError>([&] { read_state_summary(path()); }),
+              AllOf(HasSubstr("/class_counts"), HasSubstr("1 or more")));
+}
+
 TEST_F(MemoryTest, ANumberThatIsNotFiniteIsNotWritten) {
   StateRecord state = sample_state(1);
   state.memory.put("classifier/toy/gram",

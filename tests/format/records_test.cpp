@@ -66,7 +66,7 @@ TEST_F(RecordsTest, TaskComesBackBitForBit) {
   EXPECT_TRUE(read_task_record(task_path()) == record);
   const FileIdentity identity = read_identity(task_path());
   EXPECT_EQ(identity.type, "task");
-  EXPECT_EQ(identity.version, "2.1.0");
+  EXPECT_EQ(identity.version, "3.0.0");
   EXPECT_THAT(identity.writer, testing::StartsWith("palimpsest "));
   EXPECT_EQ(identity.content_sha256, hash);
 }
@@ -334,9 +334,9 @@ TEST_F(RecordsTest, SummariesNameAMissingObject) {
   EXPECT_THAT(error_message<InputError>([&] { read_task_summary(task_path()); }),
               AllOf(HasSubstr("/config"), HasSubstr("found none")));
   write_state_record(state_path(), sample_state(2));
-  change_hdf5(state_path(), [](hid_t file) { H5Ldelete(file, "/classes/1", H5P_DEFAULT); });
+  change_hdf5(state_path(), [](hid_t file) { H5Ldelete(file, "/classes", H5P_DEFAULT); });
   EXPECT_THAT(error_message<InputError>([&] { read_state_summary(state_path()); }),
-              AllOf(HasSubstr("/classes/1"), HasSubstr("found none")));
+              AllOf(HasSubstr("/classes"), HasSubstr("found none")));
 }
 
 // A hash that is right says nothing about objects that are missing: the file may come from another

@@ -18,7 +18,7 @@ using testing::IsEmpty;
 
 TEST(SchemaFilesTest, AreThoseOfTheDescriptions) {
   const std::filesystem::path folder = PALIMPSEST_SOURCE_DIR "/checkpoints_schema";
-  ASSERT_EQ(schemas().size(), 7);
+  ASSERT_EQ(schemas().size(), 8);
   for (const Schema& schema : schemas()) {
     const std::string page = read_file(folder / (schema.name + ".md"));
     EXPECT_EQ(read_file(folder / (schema.name + ".json")), schema.json) << "run `ninja schemas`";
@@ -114,7 +114,7 @@ TEST_F(SchemaTest, AnUnknownObjectIsAProblemUnlessTheFileIsOfALaterVersion) {
   EXPECT_THAT(problems("task.h5"),
               ElementsAre(HasSubstr("/task/future: expected nothing of this name")));
   change_hdf5(at("task.h5"), [](hid_t file) {
-    replace_text_attribute(file, "/", "palimpsest_version", "2.99.0");
+    replace_text_attribute(file, "/", "palimpsest_version", "3.99.0");
   });
   EXPECT_THAT(problems("task.h5"), ElementsAre(HasSubstr("/@content_sha256")));
 }

@@ -49,7 +49,7 @@ def report():
 @pytest.fixture
 def golden(tmp_path):
     """A copy of a golden run of two tasks."""
-    return shutil.copytree(GOLDEN / "2.0.0" / "run", tmp_path / "golden")
+    return shutil.copytree(GOLDEN / "3.0.0" / "run", tmp_path / "golden")
 
 
 @pytest.fixture(scope="session", params=quick(1, sorted((str(path.parent.relative_to(GOLDEN)) for path in GOLDEN.glob("*/*/run.json")), reverse=True)))
@@ -62,7 +62,7 @@ def make_long_run(tmp_path):
     """make(tasks, name, options of long_run): the folder of a run of so many tasks of two classes."""
 
     def make(tasks, name="long", **options):
-        long_run(GOLDEN / "2.0.0" / "run", tmp_path / name, tasks, **options)
+        long_run(GOLDEN / "3.0.0" / "run", tmp_path / name, tasks, **options)
         return tmp_path / name
 
     return make

@@ -314,7 +314,8 @@ TEST_F(Views, StateShowsTasksLayoutAndAccuracy) {
                     HasSubstr("curvature/empirical:scale=secant/s0  [12]    float64  96 B  root"),
                     HasSubstr("block.0.key  4 x 3       0"), HasSubstr("left2, right2"),
                     HasSubstr("last accuracy")));
-  EXPECT_EQ(json::parse(view.json)["classes"]["0"], json({"left1", "right1"}));
+  EXPECT_EQ(json::parse(view.json)["classes"], json({"left1", "right1", "left2", "right2"}));
+  EXPECT_EQ(json::parse(view.json)["class_counts"], json({2, 2}));
 }
 
 TEST_F(Views, RefusesWhatIsNotThereOrNoRun) {

@@ -15,7 +15,7 @@ GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "checkpoints_schema" / "g
 @pytest.fixture
 def golden(tmp_path):
     """A copy of a golden run of two tasks, whose format is the newest that there is."""
-    return shutil.copytree(GOLDEN / "2.0.0" / "run", tmp_path / "golden")
+    return shutil.copytree(GOLDEN / "3.0.0" / "run", tmp_path / "golden")
 
 
 @pytest.fixture(scope="session", params=sorted(path.name for path in GOLDEN.iterdir() if path.is_dir()))
@@ -57,4 +57,4 @@ def assert_metrics():
 @pytest.fixture(scope="session")
 def make_long_run():
     """make(folder, tasks, options of long_run): a run of so many tasks of two classes, and its accuracies, [tasks, tasks]."""
-    return lambda folder, tasks, **options: long_run(GOLDEN / "2.0.0" / "run", folder, tasks, **options)
+    return lambda folder, tasks, **options: long_run(GOLDEN / "3.0.0" / "run", folder, tasks, **options)

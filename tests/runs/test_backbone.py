@@ -137,7 +137,7 @@ try:
 except palimpsest.InputError as error:
     print(error)
 """
-    golden = pathlib.Path(__file__).resolve().parents[2] / "checkpoints_schema" / "golden" / "2.0.0"
+    golden = pathlib.Path(__file__).resolve().parents[2] / "checkpoints_schema" / "golden" / "3.0.0"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=golden, env=environment)
     remedy = "in the source tree run launch/setup.sh without --minimal, or pip install './tools/python[models]'"

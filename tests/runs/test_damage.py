@@ -45,9 +45,9 @@ READERS = {
     "/metrics/after_merge/correct": (TASK, lambda run: run.tasks[1].evaluation()),
     f"/weights/{MODULE}": (STATE, lambda run: run.weights()),
     "/memory/curvature/empirical:scale=secant/s0": (STATE, lambda run: run.state.s0[MODULE]),
-    "/memory/head/linear/0/weight": (STATE, lambda run: run.state.heads),
+    "/memory_by_class/head/linear/weight": (STATE, lambda run: run.state.heads),
     "/accuracy/after_merge/correct": (STATE, lambda run: run.metrics),
-    "/classes/0": (STATE, lambda run: run.state.classes),
+    "/classes": (STATE, lambda run: run.state.classes),
 }
 
 

@@ -111,6 +111,6 @@ def test_the_own_classifier_of_records_that_do_not_name_it(setting, own):
 
 def test_a_newer_major_version_is_refused_by_name(golden):
     manifest = golden / "manifest.json"
-    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"palimpsest_version": "3.0.0"}))
-    with pytest.raises(palimpsest.InputError, match=r"manifest\.json: palimpsest_version: expected version 1\.x\.y or 2\.x\.y of the format, found '3\.0\.0'"):
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"palimpsest_version": "4.0.0"}))
+    with pytest.raises(palimpsest.InputError, match=r"manifest\.json: palimpsest_version: expected version 1\.x\.y, 2\.x\.y or 3\.x\.y of the format, found '4\.0\.0'"):
         palimpsest.open(golden)

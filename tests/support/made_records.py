@@ -52,8 +52,12 @@ def long_run(source, folder, tasks, samples=10, seed=1, newest_alone=(), newest_
     shutil.copy(os.path.join(source, "state-0001.h5"), os.path.join(folder, state))
     with h5py.File(os.path.join(folder, state), "r+") as file:
         file["stream"].attrs["tasks_done"] = np.int64(tasks)
-        for task in range(tasks):
-            put(file, f"classes/{task}", texts([f"class {2 * task}", f"class {2 * task + 1}"]))
+        put(file, "class_counts", np.full(tasks, 2))
+        put(file, "classes", texts([f"class {i}" for i in range(2 * tasks)]))
+        for name in ("weight", "bias"):  # that of task 2 for all of them
+            place = f"memory_by_class/head/linear/{name}"
+            put(file, place, np.concatenate([file[place][2:]] * tasks))
+            file[place].attrs.create("keeper", b"every rank", dtype=h5py.string_dtype("utf-8", 10))
         for moment, mask in tested.items():
             put_evaluation(file[f"accuracy/{moment}"], drawn * mask, samples * mask)
     files[state] = manifest["files"]["state-0001.h5"]

@@ -131,6 +131,23 @@ TEST_F(Recorded, TextsOfOneWidthShareARecording) {
   }
 }
 
+// As the last batches of tasks of unequal size.
+TEST_F(Recorded, AShapeThatComesOnceHasNoRecordingAndOthersHaveALimit) {
+  RecordedPass pass(graphs_.maker(), [](const Batch& batch) { return batch.targets * 2; });
+  const auto expect_doubled = [&](std::int64_t size) {
+    const at::Tensor targets = at::arange(size);
+    EXPECT_TRUE(
+        at::equal(pass({.samples = at::zeros({size, 1}), .targets = targets}), targets * 2));
+  };
+  const auto most = static_cast<std::int64_t>(RecordedPass::kMostRecordings);
+  for (std::int64_t size = 1; size <= most + 5; ++size) expect_doubled(size);
+  EXPECT_EQ(graphs_.made, 0);
+  for (int round = 0; round < 3; ++round) {
+    for (std::int64_t size = 1; size <= most + 5; ++size) expect_doubled(size);
+    EXPECT_EQ(graphs_.made, most);
+  }
+}
+
 // What fills a text up must not be seen; bits differ, since attention adds in another order.
 TEST_F(Recorded, PaddedTextsHaveTheFeaturesOfTextsOneAfterAnother) {
   TinyStream texts(true, placement_, group_, watchdog_);

@@ -55,6 +55,8 @@ class Pack {
   // How many tokens a text has; its bytes are not read.
   std::int64_t length(std::int64_t sample) const { return of(contents_.shape, sample); }
   PackedImage image(std::int64_t sample) const;
+  // Without the check, and without reading its bytes: for an image whose pixels are on the device.
+  PackedImage unread_image(std::int64_t sample) const;
 
   // Of texts: the vocabulary size (token ids are below it) and the longest sample, as the header
   // states them (checked against the backbone's before training).
@@ -71,6 +73,7 @@ class Pack {
   static T of(const std::vector<T>& values, std::int64_t sample) {
     return values.at(static_cast<std::size_t>(sample));
   }
+  std::span<const std::byte> bytes_of(std::int64_t sample) const;
   std::span<const std::byte> checked_sample(std::int64_t sample) const;
   [[noreturn]] void refuse_sample(std::int64_t sample, const std::string& problem) const;
 

@@ -7,7 +7,7 @@
 namespace palimpsest {
 
 struct Schema {
-  std::string name;   // "task"; "state-1" of what versions 1.x had in its place
+  std::string name;   // "task"; "state-1", "state-2" of what earlier versions have in its place
   std::string json;   // <name>.json
   std::string table;  // of the fields, in <name>.md
 };

@@ -16,7 +16,7 @@ from ..errors import InputError
 Array = NDArray[Any]
 Value = TypeVar("Value")
 
-READABLE_MAJOR_VERSIONS = (1, 2)
+READABLE_MAJOR_VERSIONS = (1, 2, 3)
 # What objects of another type or shape than a record's lead to.
 OF_ANOTHER_SHAPE = (AttributeError, LookupError, OverflowError, TypeError, ValueError)
 
@@ -26,7 +26,7 @@ def check_version(place: str, version: object) -> tuple[int, int]:
     numbers = str(version).split(".")
     if all(number.isdecimal() for number in numbers) and len(numbers) == 3 and int(numbers[0]) in READABLE_MAJOR_VERSIONS:
         return int(numbers[0]), int(numbers[1])
-    raise InputError(f"{place}: expected version 1.x.y or 2.x.y of the format, found '{version}'; a newer format needs a newer palimpsest package")
+    raise InputError(f"{place}: expected version 1.x.y, 2.x.y or 3.x.y of the format, found '{version}'; a newer format needs a newer palimpsest package")
 
 
 class Record:

@@ -1,7 +1,9 @@
 """The newest state of a run: merged weights, and what its parts keep from task to task."""
 
 import math
+from collections.abc import Callable
 from functools import cache, cached_property
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from ..counted import counted
 from ..errors import InputError
 from .adapter import Float32, Head
 from .evaluations import Evaluations, read_rows
-from .old_state import memory_places
+from .memory_places import Place, class_counts, memory_places
 from .record import Array, Lazy, Objects, Record
 
 
@@ -50,15 +52,13 @@ class State:
             return objects.array(f"/weights/{module}")
 
     @cached_property
-    def _memory(self) -> dict[str, tuple[str, ...]]:
+    def _memory(self) -> dict[str, Place]:
         with self._record.opened() as objects:
             return memory_places(objects)
 
     def _read_memory(self, name: str) -> Array:
         with self._record.opened() as objects:
-            parts = [objects.array(place) for place in self._memory[name]]
-        # Of versions 1.x, S0 and S1 are by module.
-        return parts[0] if len(parts) == 1 and not name.startswith("curvature/") else np.concatenate([part.ravel() for part in parts])
+            return _read(objects, self._memory[name])
 
     @property
     def memory(self) -> Lazy[Array]:
@@ -93,6 +93,11 @@ class State:
     def classes(self) -> tuple[tuple[str, ...], ...]:
         """By task."""
         with self._record.opened() as objects:
+            if objects.version[0] > 2:
+                names, counts = objects.texts("/classes"), class_counts(objects)
+                if sum(counts) != len(names):
+                    raise InputError(f"{self.path}: /class_counts: expected the counts of {len(names)} classes, found a sum of {sum(counts)}")
+                return tuple(names[first:end] for first, end in pairwise(accumulate(counts, initial=0)))
             group = "/classes/{}" if objects.has("/classes") else "/heads/{}/classes"
             return tuple(objects.texts(group.format(task)) for task in range(self.tasks_done))
 
@@ -101,10 +106,12 @@ class State:
         """As training left them, by task. In a domain-incremental run the last one serves all tasks. What answers in their place is in memory."""
         places = [name.removesuffix("/weight") for name in self._memory if name.startswith("head/") and name.endswith("/weight")]
         heads: list[Head] = []
-        for place in sorted(places, key=lambda name: int(name.rpartition("/")[2])):
-            kind, _, scale = place.split("/")[1].partition(":scale=")
-            weight, bias = (self._read_memory(f"{place}/{name}") for name in ("weight", "bias"))
-            heads.append(Head(weight, bias, self.classes[len(heads)], kind, float(scale or 1)))
+        with self._record.opened() as objects:
+            array = cache(objects.array)  # each has the rows of all tasks
+            for place in sorted(places, key=lambda name: int(name.rpartition("/")[2])):
+                kind, _, scale = place.split("/")[1].partition(":scale=")
+                weight, bias = (_read(objects, self._memory[f"{place}/{name}"], array) for name in ("weight", "bias"))
+                heads.append(Head(weight, bias, self.classes[len(heads)], kind, float(scale or 1)))
         return tuple(heads)
 
     @cached_property
@@ -144,6 +151,14 @@ class State:
 
     def __repr__(self) -> str:
         return f"<State after {counted(self.tasks_done, 'task')}: {counted(len(self.weights), 'module')}, {counted(len(self.memory), 'array')} of memory>"
+
+
+def _read(objects: Objects, place: Place, array: Callable[[str], Array] | None = None) -> Array:
+    """array: reads a dataset."""
+    parts = [(array or objects.array)(dataset) for dataset in place.datasets]
+    if place.rows is None:
+        return np.concatenate([part.ravel() for part in parts])
+    return parts[0] if place.rows == slice(None) else parts[0][place.rows].copy()
 
 
 def check_tasks_done(objects: Objects, tasks_done: int) -> None:
