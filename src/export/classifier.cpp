@@ -11,9 +11,10 @@ namespace palimpsest {
 namespace {
 
 std::string pooling_name(const ExportSource& source, const BackboneConfig& backbone) {
-  const auto* const vit = std::get_if<VitConfig>(&backbone);
-  if (vit == nullptr) return "tokens";
+  if (std::holds_alternative<BertConfig>(backbone)) return "tokens";
   const std::string pooling = recorded_setting(source, "pooling", "auto");
+  const auto* const vit = std::get_if<VitConfig>(&backbone);
+  if (vit == nullptr) return pooling == "mean" ? "tokens" : "last token";
   if (pooling != "auto") return pooling;
   return vit->mean_pooling ? "mean" : "class";
 }
@@ -79,9 +80,10 @@ Classifier make_classifier(const ExportSource& source, const BackboneConfig& bac
   classifier.is_in_model = !name.empty();
   if (!classifier.is_in_model) {
     classifier.where = concat("heads.safetensors: ", classifier.kind, " on ",
-                              classifier.pooling == "tokens" ? "the mean over tokens"
-                              : mean                         ? "the mean over patches"
-                                                             : "the class token");
+                              classifier.pooling == "tokens"       ? "the mean over tokens"
+                              : classifier.pooling == "last token" ? "the last token"
+                              : mean                               ? "the mean over patches"
+                                                                   : "the class token");
   }
   const std::string before = name.empty() ? "" : name + ".";
   classifier.tensors = {

@@ -169,11 +169,12 @@ bool has_preprocessor(const std::filesystem::path& folder) {
   return std::filesystem::exists(folder / "preprocessor_config.json");
 }
 
-Json heads_json(const ExportSource& source, const Classifier& classifier) {
+Json heads_json(const ExportSource& source, const BackboneConfig& backbone,
+                const Classifier& classifier) {
   Json json = {{"exported", source.description}, {"heads", classifier.where},
                {"kind", classifier.kind},        {"scale", classifier.scale},
                {"pooling", classifier.pooling},  {"classes_by_task", source.classes}};
-  if (classifier.pooling == "tokens") return json;
+  if (takes_texts(backbone)) return json;
   const std::string image = recorded_setting(source, "image-transform", "");
   for (const auto& [name, key] : {std::pair("image-size", "size"),
                                   {"normalisation", "normalisation"},
@@ -242,7 +243,7 @@ void write_model_configs(const ExportSource& source, const BackboneConfig& backb
   if (vit && !is_timm &&
       (!std::filesystem::exists(prepared) || squashed || *vit != std::get<VitConfig>(backbone)))
     write_json(prepared, preprocessor(*vit, vit->grid * vit->patch, squashed));
-  write_json(folder / "heads.json", heads_json(source, classifier));
+  write_json(folder / "heads.json", heads_json(source, backbone, classifier));
 }
 
 }  // namespace palimpsest

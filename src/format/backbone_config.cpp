@@ -59,17 +59,31 @@ constexpr std::string_view kHarmless =
 constexpr std::string_view kTextFamilies = "bert roberta xlm-roberta camembert mpnet";
 constexpr std::int64_t kMpnetBuckets = 32;  // transformers' MPNetModel has no other number
 
+bool is_llama(const nlohmann::json& config) {
+  const nlohmann::json family = config.value("model_type", nlohmann::json());
+  return !config.contains("architecture") && family.is_string() &&
+         lists(kLlamaFamilies, family.get<std::string>());
+}
+
+// Fields that are read elsewhere or change nothing.
+std::string known_fields(const nlohmann::json& config) {
+  return is_llama(config) ? concat(kHarmless, ' ', kLlamaFields) : std::string(kHarmless);
+}
+
 // Throws InputError for a field that is set to change what the model computes, in a way that
-// Palimpsest doesn't: quantized weights, the model's own code, a decoder, rotary positions, ...
-void check_model_fields(const JsonObject& config) { check_fields(config, kRefused, kHarmless, ""); }
+// Palimpsest doesn't: quantized weights, the model's own code, an encoder's rotary positions, ...
+void check_model_fields(const JsonObject& config) {
+  check_fields(config, kRefused, known_fields(config.json), "");
+}
 
 // Fields that are set and neither read nor known to change nothing.
 std::vector<std::string> unknown_model_fields(const nlohmann::json& config) {
+  const std::string known = known_fields(config);
   std::vector<std::string> unknown;
   for (const auto& [name, value] : config.items()) {
     const bool is_refused =
         std::ranges::find(kRefused, name, &RefusedField::name) != std::end(kRefused);
-    if (!is_refused && !lists(kHarmless, name) && is_set(config, name)) unknown.push_back(name);
+    if (!is_refused && !lists(known, name) && is_set(config, name)) unknown.push_back(name);
   }
   return unknown;
 }
@@ -79,6 +93,17 @@ std::string line(const BertConfig& c) {
                 c.vocabulary, ' ', c.positions, ' ', c.first_position, ' ', c.type_vocabulary, ' ',
                 c.layer_norm_epsilon, ' ', c.hidden_act) +
          (c.attention_buckets > 0 ? concat(" relative ", c.attention_buckets) : "");
+}
+
+std::string line(const LlamaConfig& c) {
+  std::string text =
+      concat("llama ", c.hidden, ' ', c.layers, ' ', c.heads, ' ', c.key_value_heads, ' ',
+             c.head_size, ' ', c.intermediate, ' ', c.vocabulary, ' ', c.positions, ' ',
+             c.norm_epsilon, ' ', c.query_bias, ' ', c.output_bias, ' ', c.mlp_bias, ' ',
+             c.query_key_norm, ' ', c.tied, " rotary ", c.rotary.scale, " window ", c.window);
+  for (const float frequency : c.rotary.frequencies) text += concat(' ', frequency);
+  for (const bool windowed : c.is_windowed) text += windowed ? " w" : " -";
+  return text;
 }
 
 std::string line(const VitConfig& c) {
@@ -109,8 +134,21 @@ BackboneConfig read_backbone_config(const std::filesystem::path& folder,
   const std::string family = top.text("model_type");
   if (family == "vit" || family.starts_with("dinov2")) return read_vit_config(folder, weights);
   if (lists(kTextFamilies, family)) return read_bert_config(path);
+  if (lists(kLlamaFamilies, family)) return read_llama_config(path);
   top.refuse("model_type",
-             "bert, roberta, xlm-roberta, camembert, mpnet, vit, dinov2 or dinov2_with_registers");
+             "bert, roberta, xlm-roberta, camembert, mpnet, llama, mistral, qwen2, qwen3, vit, "
+             "dinov2 or dinov2_with_registers");
+}
+
+bool takes_texts(const BackboneConfig& config) {
+  return !std::holds_alternative<VitConfig>(config);
+}
+
+TextLimits text_limits(const BackboneConfig& config) {
+  if (const auto* llama = std::get_if<LlamaConfig>(&config))
+    return {.vocabulary = llama->vocabulary, .positions = llama->positions};
+  const auto& bert = std::get<BertConfig>(config);
+  return {.vocabulary = bert.vocabulary, .positions = bert.positions};
 }
 
 std::string remark_on_config(const std::filesystem::path& folder) {

@@ -113,7 +113,17 @@ const Spellings& vit_spellings() {
   return spellings;
 }
 
+const Spellings& llama_spellings() {
+  static const Spellings spellings{.prefixes = {"", "model."},
+                                   .block = "layers.",
+                                   .blocks = {"layers."},
+                                   .parts = {},
+                                   .ignored = {"lm_head.", "score."}};
+  return spellings;
+}
+
 const Spellings& find_spellings(const BackboneConfig& config) {
+  if (std::holds_alternative<LlamaConfig>(config)) return llama_spellings();
   return std::holds_alternative<BertConfig>(config) ? bert_spellings() : vit_spellings();
 }
 
@@ -214,7 +224,8 @@ void CanonicalWeights::refuse_surplus() const {
   };
   for (const std::string& name : checkpoint_.names()) {
     const std::string& dtype = checkpoint_.tensor(name).dtype;
-    const bool is_buffer = dtype == "BOOL" || dtype[0] == 'I' || dtype[0] == 'U';
+    const bool is_buffer = dtype == "BOOL" || dtype[0] == 'I' || dtype[0] == 'U' ||
+                           name.ends_with("rotary_emb.inv_freq");  // older Llamas; in config.json
     if (read_.contains(name) || is_beside(name) || is_buffer) continue;
     throw InputError(concat(checkpoint_.path().string(), ": a tensor ",
                             checkpoint_.name_in_file(name), " (", dtype,

@@ -17,6 +17,7 @@ namespace {
 // Every backbone has exactly one of these.
 constexpr std::pair<std::string_view, const Spellings& (*)()> kFirst[] = {
     {"embeddings.word_embeddings.weight", bert_spellings},
+    {"embed_tokens.weight", llama_spellings},
     {"patch_embed.proj.weight", vit_spellings},
     {"embeddings.patch_embeddings.projection.weight", vit_spellings}};
 

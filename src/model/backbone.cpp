@@ -9,6 +9,7 @@
 #include "palimpsest/device/host_copy.h"
 #include "palimpsest/format/canonical_weights.h"
 #include "palimpsest/model/bert.h"
+#include "palimpsest/model/llama.h"
 #include "palimpsest/model/recompute.h"
 #include "palimpsest/model/vit.h"
 
@@ -79,12 +80,13 @@ at::Tensor Backbone::through_blocks(at::Tensor x, const AdapterOptions& use,
 std::unique_ptr<Backbone> make_backbone(const PretrainedWeights& weights,
                                         const BackboneConfig& config, const BackboneChoice& choice,
                                         at::Device device) {
-  const auto* bert = std::get_if<BertConfig>(&config);
-  CanonicalWeights canonical(weights, bert != nullptr ? bert_spellings() : vit_spellings());
+  CanonicalWeights canonical(weights, find_spellings(config));
   const TensorLoader load = weight_loader(canonical, device);
   std::unique_ptr<Backbone> model;
-  if (bert != nullptr) {
+  if (const auto* bert = std::get_if<BertConfig>(&config)) {
     model = std::make_unique<Bert>(*bert, choice, load, device);
+  } else if (const auto* llama = std::get_if<LlamaConfig>(&config)) {
+    model = std::make_unique<Llama>(*llama, choice, load, device);
   } else {
     model = std::make_unique<Vit>(std::get<VitConfig>(config), choice, load, device);
   }

@@ -38,13 +38,14 @@ at::Tensor bias_by_distance(const at::Tensor& by_bucket, std::int64_t positions)
 }  // namespace
 
 BlockShape block_shape(const BertConfig& config) {
-  return {.blocks = config.layers,
-          .width = config.hidden,
-          .fc1_out = config.intermediate,
-          .fc2_in = config.intermediate,
-          .prefix = "encoder.layer.",
-          .names = {"attention.self.query", "attention.self.key", "attention.self.value",
-                    "attention.output.dense", "intermediate.dense", "output.dense"}};
+  return block_shape(
+      EncoderShape{.blocks = config.layers,
+                   .width = config.hidden,
+                   .fc1_out = config.intermediate,
+                   .fc2_in = config.intermediate,
+                   .prefix = "encoder.layer.",
+                   .names = {"attention.self.query", "attention.self.key", "attention.self.value",
+                             "attention.output.dense", "intermediate.dense", "output.dense"}});
 }
 
 Bert::Bert(const BertConfig& config, const BackboneChoice& choice, const TensorLoader& load,
@@ -89,9 +90,9 @@ at::Tensor Bert::hidden_states(const TextInput& texts, const AdapterOptions& use
   const at::Tensor embedded = norm_embeddings_(sum).to(precision());
   return through_blocks(embedded, use, [this, input, use](std::size_t b, const at::Tensor& x) {
     const BlockLayers::Block& layers = block(b);
-    const at::Tensor attended = text_attention(layers.qkv.forward(x, use), input, config_.heads);
-    const at::Tensor y = norms_[b].attention(x + layers.output.forward(attended, use));
-    return norms_[b].output(y + layers.fc2.forward(erf_gelu(layers.fc1.forward(y, use)), use));
+    const at::Tensor attended = text_attention(layers[kQkv].forward(x, use), input, config_.heads);
+    const at::Tensor y = norms_[b].attention(x + layers[kOutput].forward(attended, use));
+    return norms_[b].output(y + layers[kFc2].forward(erf_gelu(layers[kFc1].forward(y, use)), use));
   });
 }
 
@@ -107,11 +108,6 @@ TextInput Bert::text_input(const Batch& batch) const {
   return make_text_input(std::get<Texts>(batch.samples));
 }
 
-std::vector<std::int64_t> Bert::tokens(const Batch& batch) const {
-  if (const auto* padded = std::get_if<PaddedTexts>(&batch.samples)) {
-    return std::vector<std::int64_t>(static_cast<std::size_t>(batch.size()), padded->ids.size(1));
-  }
-  return std::get<Texts>(batch.samples).lengths;
-}
+std::vector<std::int64_t> Bert::tokens(const Batch& batch) const { return text_rows(batch); }
 
 }  // namespace palimpsest

@@ -13,35 +13,51 @@
 namespace palimpsest {
 namespace {
 
-enum Matrix : std::size_t { kQuery, kKey, kValue, kOutput, kFc1, kFc2 };
-
-std::string matrix_name(const BlockShape& shape, std::int64_t block, std::size_t matrix) {
-  return concat(shape.prefix, block, ".", shape.names[matrix]);
+std::string matrix_name(const BlockShape& shape, std::int64_t block, const BlockMatrix& matrix) {
+  return concat(shape.prefix, block, ".", matrix.name);
 }
 
-std::int64_t output_width(const BlockShape& shape, std::size_t matrix) {
-  return matrix == kFc1 ? shape.fc1_out : shape.width;
-}
-
-std::int64_t input_width(const BlockShape& shape, std::size_t matrix) {
-  return matrix == kFc2 ? shape.fc2_in : shape.width;
+std::vector<BlockMatrix> all_matrices(const BlockShape& shape) {
+  std::vector<BlockMatrix> all;
+  for (const auto& layer : shape.layers) all.insert(all.end(), layer.begin(), layer.end());
+  return all;
 }
 
 }  // namespace
 
+BlockShape block_shape(const EncoderShape& shape) {
+  const auto matrix = [&](std::size_t m, std::int64_t out, std::int64_t in, bool has_bias) {
+    return BlockMatrix{.target = kBlockMatrices[m],
+                       .name = shape.names[m],
+                       .out = out,
+                       .in = in,
+                       .has_bias = has_bias};
+  };
+  const std::int64_t width = shape.width;
+  const bool bias = shape.projection_bias;
+  return {.blocks = shape.blocks,
+          .prefix = shape.prefix,
+          .layers = {{matrix(0, width, width, bias), matrix(1, width, width, bias),
+                      matrix(2, width, width, bias)},
+                     {matrix(3, width, width, true)},
+                     {matrix(4, shape.fc1_out, width, true)},
+                     {matrix(5, width, shape.fc2_in, true)}}};
+}
+
 AdaptedLayout adapted_layout(const BlockShape& shape, std::span<const std::string> targets) {
+  const std::vector<BlockMatrix> matrices = all_matrices(shape);
   std::vector<AdaptedModule> modules;
   for (const std::string& target : targets) {
-    const auto known = std::ranges::find(kBlockMatrices, target);
-    if (known == kBlockMatrices.end()) {
-      throw UsageError(concat("targets: '", target, "' is not a matrix of a block; use ",
-                              in_words(kBlockMatrices, "or")));
+    const auto known = std::ranges::find(matrices, target, &BlockMatrix::target);
+    if (known == matrices.end()) {
+      std::vector<std::string_view> names;
+      for (const BlockMatrix& matrix : matrices) names.push_back(matrix.target);
+      throw UsageError(concat("targets: '", target, "' is not a matrix of this backbone's blocks; ",
+                              "use ", in_words(names, "or")));
     }
-    const auto matrix = static_cast<std::size_t>(known - kBlockMatrices.begin());
     for (std::int64_t block = 0; block < shape.blocks; ++block) {
-      modules.push_back({.name = matrix_name(shape, block, matrix),
-                         .out = output_width(shape, matrix),
-                         .in = input_width(shape, matrix)});
+      modules.push_back(
+          {.name = matrix_name(shape, block, *known), .out = known->out, .in = known->in});
     }
   }
   return AdaptedLayout(std::move(modules));
@@ -49,7 +65,7 @@ AdaptedLayout adapted_layout(const BlockShape& shape, std::span<const std::strin
 
 std::vector<at::Tensor> BlockLayers::Block::factors(const Lora& lora) const {
   std::vector<at::Tensor> all;
-  for (const AdaptedLinear* layer : {&qkv, &output, &fc1, &fc2}) layer->append_factors(lora, all);
+  for (const AdaptedLinear& layer : layers) layer.append_factors(lora, all);
   return all;
 }
 
@@ -59,16 +75,13 @@ BlockLayers::BlockLayers(const BlockShape& shape, std::span<const std::string> t
   std::map<std::string_view, std::size_t> adapted;
   for (std::size_t m = 0; m < layout_.modules().size(); ++m) adapted[layout_.modules()[m].name] = m;
 
-  // One layer out of matrices that read the same input.
-  const auto layer = [&](std::int64_t block, std::initializer_list<Matrix> matrices) {
-    const std::int64_t out = output_width(shape, *matrices.begin()),
-                       in = input_width(shape, *matrices.begin());
+  const auto make_layer = [&](std::int64_t block, const std::vector<BlockMatrix>& matrices) {
     std::vector<AdaptedLinear::Matrix> loaded;
-    for (const Matrix matrix : matrices) {
+    for (const BlockMatrix& matrix : matrices) {
       const std::string name = matrix_name(shape, block, matrix);
-      AdaptedLinear::Matrix made{.weight = load(name + ".weight", {out, in})};
-      const bool has_bias = shape.projection_bias || matrix > kValue;
-      made.bias = has_bias ? load(name + ".bias", {out}) : at::zeros({out}, made.weight.options());
+      AdaptedLinear::Matrix made{.weight = load(name + ".weight", {matrix.out, matrix.in})};
+      made.bias = matrix.has_bias ? load(name + ".bias", {matrix.out})
+                                  : at::zeros({matrix.out}, made.weight.options());
       if (const auto found = adapted.find(name); found != adapted.end()) {
         made.module = found->second;
       }
@@ -79,27 +92,22 @@ BlockLayers::BlockLayers(const BlockShape& shape, std::span<const std::string> t
     return made;
   };
   for (std::int64_t b = 0; b < shape.blocks; ++b) {
-    blocks_.push_back({.qkv = layer(b, {kQuery, kKey, kValue}),
-                       .output = layer(b, {kOutput}),
-                       .fc1 = layer(b, {kFc1}),
-                       .fc2 = layer(b, {kFc2})});
+    Block& block = blocks_.emplace_back();
+    for (const std::vector<BlockMatrix>& matrices : shape.layers)
+      block.layers.push_back(make_layer(b, matrices));
   }
 }
 
 void BlockLayers::set_weight_difference(std::span<const float> difference) {
   for (Block& block : blocks_) {
-    for (AdaptedLinear* layer : {&block.qkv, &block.output, &block.fc1, &block.fc2}) {
-      layer->set_weight_difference(difference, layout_);
-    }
+    for (AdaptedLinear& layer : block.layers) layer.set_weight_difference(difference, layout_);
   }
 }
 
 void BlockLayers::set_adapter(const Lora& lora, const at::Tensor& c,
                               std::span<const at::Tensor> noise) {
   for (Block& block : blocks_) {
-    for (AdaptedLinear* layer : {&block.qkv, &block.output, &block.fc1, &block.fc2}) {
-      layer->set_adapter(lora, c, noise);
-    }
+    for (AdaptedLinear& layer : block.layers) layer.set_adapter(lora, c, noise);
   }
 }
 

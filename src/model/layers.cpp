@@ -12,6 +12,12 @@ LayerNorm LayerNorm::in(at::ScalarType precision) const {
   return {weight.to(precision), bias.to(precision), epsilon};
 }
 
+at::Tensor RmsNorm::operator()(const at::Tensor& x) const {
+  return at::rms_norm(x.to(weight.scalar_type()), weight.sizes(), weight, epsilon);
+}
+
+RmsNorm RmsNorm::in(at::ScalarType precision) const { return {weight.to(precision), epsilon}; }
+
 // Split, not unbound: the gradients of the three are then put together in one copy, row by row.
 std::array<at::Tensor, 3> attention_heads(const at::Tensor& qkv, std::int64_t samples,
                                           std::int64_t heads) {

@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include "palimpsest/model/host_kernels.h"
 #include "palimpsest/model/layers.h"
@@ -21,20 +22,36 @@ at::Tensor padded_attention(const at::Tensor& qkv, const TextInput& input, std::
       .reshape({texts * width, -1});
 }
 
+// Whether token i sees token j: [width, width].
+at::Tensor causal_view(std::int64_t width, std::int64_t window, at::Device device) {
+  const at::Tensor place = at::arange(width, at::TensorOptions(device).dtype(at::kLong));
+  const at::Tensor distance = place.unsqueeze(1) - place;
+  const at::Tensor sees = distance >= 0;
+  return window > 0 ? sees.logical_and_(distance < window) : sees;
+}
+
+// [texts * width, heads, d] -> [texts, heads, width, d]; each shared head as often as it is asked.
+at::Tensor by_text(const at::Tensor& rows, std::int64_t texts, std::int64_t heads) {
+  const at::Tensor parts = rows.view({texts, -1, rows.size(1), rows.size(2)}).transpose(1, 2);
+  return rows.size(1) == heads ? parts : parts.repeat_interleave(heads / rows.size(1), 1);
+}
+
 }  // namespace
 
 TextInput make_text_input(const Texts& texts) {
-  std::vector<std::int64_t> positions(texts.ids.size());
+  std::vector<std::int64_t> positions(texts.ids.size()), last;
   at::Tensor pooling = at::zeros({std::ssize(texts.lengths), std::ssize(texts.ids)});
   std::int64_t text = 0, first = 0;
   for (const std::int64_t length : texts.lengths) {
     std::iota(positions.begin() + first, positions.begin() + first + length, 0);
     pooling.select(0, text++).narrow(0, first, length).fill_(1.0 / static_cast<double>(length));
     first += length;
+    last.push_back(first - 1);
   }
   return {.ids = at::tensor(texts.ids, at::kLong),
           .positions = at::tensor(positions, at::kLong),
           .pooling = pooling,
+          .last = at::tensor(last, at::kLong),
           .lengths = texts.lengths};
 }
 
@@ -47,6 +64,7 @@ TextInput make_text_input(const PaddedTexts& texts, std::int64_t positions,
   return {.ids = texts.ids.flatten(),
           .positions = place.clamp_max(positions - 1).repeat(count),
           .pooling = is_token.to(at::kFloat).div_(texts.lengths.unsqueeze(1)).unsqueeze(1),
+          .last = at::arange(count, texts.ids.options()).mul_(width).add_(texts.lengths).sub_(1),
           .lengths = std::vector<std::int64_t>(static_cast<std::size_t>(count), width),
           .mask = at::zeros({count, 1, 1, width}, place.options().dtype(precision))
                       .masked_fill_(is_token.logical_not().view({count, 1, 1, width}),
@@ -73,6 +91,45 @@ at::Tensor mean_over_tokens(const at::Tensor& states, const TextInput& input) {
   if (!input.mask.defined()) return at::mm(input.pooling, hidden);
   const std::int64_t texts = input.pooling.size(0);
   return at::bmm(input.pooling, hidden.view({texts, -1, hidden.size(1)})).squeeze(1);
+}
+
+at::Tensor causal_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                            const TextInput& input, std::int64_t window) {
+  const std::int64_t heads = query.size(1);
+  const auto attend = [&](std::int64_t first, std::int64_t rows, std::int64_t texts,
+                          const std::optional<at::Tensor>& mask) {
+    const auto part = [&](const at::Tensor& all) {
+      return by_text(all.narrow(0, first, rows), texts, heads);
+    };
+    return at::scaled_dot_product_attention(part(query), part(key), part(value), mask, 0.0,
+                                            /*is_causal=*/!mask)
+        .transpose(1, 2)
+        .reshape({rows, -1});
+  };
+  if (input.mask.defined()) {
+    const std::int64_t width = input.lengths.front();
+    const at::Tensor sees = causal_view(width, window, query.device());
+    return attend(
+        0, query.size(0), std::ssize(input.lengths),
+        input.mask.masked_fill(sees.logical_not(), -std::numeric_limits<double>::infinity()));
+  }
+  std::vector<at::Tensor> texts;
+  std::int64_t first = 0;
+  for (const std::int64_t length : input.lengths) {
+    const bool is_cut = window > 0 && length > window;
+    texts.push_back(
+        attend(first, length, 1,
+               is_cut ? std::optional(causal_view(length, window, query.device())) : std::nullopt));
+    first += length;
+  }
+  return at::cat(texts);
+}
+
+std::vector<std::int64_t> text_rows(const Batch& batch) {
+  if (const auto* padded = std::get_if<PaddedTexts>(&batch.samples)) {
+    return std::vector<std::int64_t>(static_cast<std::size_t>(batch.size()), padded->ids.size(1));
+  }
+  return std::get<Texts>(batch.samples).lengths;
 }
 
 at::Tensor text_attention(const at::Tensor& qkv, const TextInput& input, std::int64_t heads) {

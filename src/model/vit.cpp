@@ -35,13 +35,14 @@ at::Tensor normed(const LayerNorm& norm, const at::Tensor& x) {
 }  // namespace
 
 BlockShape block_shape(const VitConfig& config) {
-  return {.blocks = config.depth,
-          .width = config.width,
-          .fc1_out = config.fc1_out(),
-          .fc2_in = config.mlp,
-          .projection_bias = config.projection_bias,
-          .prefix = "blocks.",
-          .names = {"attn.query", "attn.key", "attn.value", "attn.output", "mlp.fc1", "mlp.fc2"}};
+  return block_shape(EncoderShape{
+      .blocks = config.depth,
+      .width = config.width,
+      .fc1_out = config.fc1_out(),
+      .fc2_in = config.mlp,
+      .projection_bias = config.projection_bias,
+      .prefix = "blocks.",
+      .names = {"attn.query", "attn.key", "attn.value", "attn.output", "mlp.fc1", "mlp.fc2"}});
 }
 
 Vit::Vit(const VitConfig& config, const BackboneChoice& choice, const TensorLoader& load,
@@ -129,10 +130,10 @@ at::Tensor Vit::attention(const at::Tensor& qkv, std::int64_t samples, std::int6
 
 at::Tensor Vit::mlp(const at::Tensor& x, const BlockLayers::Block& block,
                     const AdapterOptions& use) const {
-  const at::Tensor middle = block.fc1.forward(x, use);
-  if (!config_.swiglu) return block.fc2.forward(erf_gelu(middle), use);
+  const at::Tensor middle = block[kFc1].forward(x, use);
+  if (!config_.swiglu) return block[kFc2].forward(erf_gelu(middle), use);
   const std::vector<at::Tensor> halves = middle.chunk(2, 1);
-  return block.fc2.forward(at::silu(halves[0]) * halves[1], use);
+  return block[kFc2].forward(at::silu(halves[0]) * halves[1], use);
 }
 
 at::Tensor Vit::features(const Images& images, const AdapterOptions& use) const {
@@ -143,12 +144,12 @@ at::Tensor Vit::features(const Images& images, const AdapterOptions& use) const 
     const Frozen& frozen = frozen_[b];
     // Of the last block's result only the class tokens are looked at.
     const bool class_only = !mean_pooling_ && b + 1 == frozen_.size();
-    const at::Tensor attended = attention(layers.qkv.forward(frozen.norm_attention(x), use),
+    const at::Tensor attended = attention(layers[kQkv].forward(frozen.norm_attention(x), use),
                                           samples, class_only ? 1 : 0, frozen);
     const at::Tensor before =
         class_only ? x.view({samples, tokens_per_image(), config_.width}).select(1, 0) : x;
     const at::Tensor y =
-        before + scaled(layers.output.forward(attended, use), frozen.scale_attention);
+        before + scaled(layers[kOutput].forward(attended, use), frozen.scale_attention);
     return y + scaled(mlp(frozen.norm_mlp(y), layers, use), frozen.scale_mlp);
   };
   const at::Tensor x = through_blocks(embedded, use, pass);

@@ -24,6 +24,7 @@ ModelShape shape_from_config(const BertConfig& c) {
           .heads = c.heads,
           .fc1_out = c.intermediate,
           .fc2_in = c.intermediate,
+          .attention_weights = 4 * c.hidden * c.hidden,
           .block_vectors = biases_and_norms(c.hidden, c.intermediate),
           .outside = (rows + 2) * c.hidden + c.attention_buckets * c.heads,
           .attention_bias = c.attention_buckets > 0};
@@ -40,8 +41,25 @@ ModelShape shape_from_config(const VitConfig& c) {
           .heads = c.heads,
           .fc1_out = c.fc1_out(),
           .fc2_in = c.mlp,
+          .attention_weights = 4 * c.width * c.width,
           .block_vectors = biases_and_norms(c.width, c.fc1_out()) - no_biases + scales + head_norms,
           .outside = (3 * c.patch * c.patch + 1 + rows) * c.width};
+}
+
+ModelShape shape_from_config(const LlamaConfig& c) {
+  const std::int64_t all = c.heads * c.head_size, shared = c.key_value_heads * c.head_size;
+  const std::int64_t biases = (c.query_bias ? all + 2 * shared : 0) +
+                              (c.output_bias ? c.hidden : 0) +
+                              (c.mlp_bias ? 2 * c.intermediate + c.hidden : 0);
+  return {.texts = true,
+          .blocks = c.layers,
+          .width = c.hidden,
+          .heads = c.heads,
+          .fc1_out = 2 * c.intermediate,
+          .fc2_in = c.intermediate,
+          .attention_weights = 2 * c.hidden * (all + shared),
+          .block_vectors = biases + 2 * c.hidden + (c.query_key_norm ? 2 * c.head_size : 0),
+          .outside = (c.vocabulary + 1) * c.hidden};
 }
 
 VitConfig vision(std::int64_t width, std::int64_t depth, std::int64_t heads, std::int64_t mlp,

@@ -13,7 +13,7 @@ namespace palimpsest {
 
 namespace {
 
-void check_texts(const RunConfig& config, const Pack& pack, const BertConfig& backbone) {
+void check_texts(const RunConfig& config, const Pack& pack, const TextLimits& backbone) {
   if (pack.vocabulary() <= backbone.vocabulary && pack.longest() <= backbone.positions) return;
   throw InputError(concat(config.pack, " has token ids below ", pack.vocabulary(),
                           " and texts of up to ", pack.longest(), " tokens; the backbone ",
@@ -42,10 +42,6 @@ void check_there(const std::filesystem::path& path, std::string_view what) {
                                   : "docs/your-data.md says how to make it"));
 }
 
-bool takes_texts(const BackboneConfig& backbone) {
-  return std::holds_alternative<BertConfig>(backbone);
-}
-
 BackboneChoice backbone_choice(const RunConfig& config, std::span<const std::string> targets,
                                const BackboneConfig& backbone) {
   BackboneChoice choice{
@@ -56,6 +52,8 @@ BackboneChoice backbone_choice(const RunConfig& config, std::span<const std::str
   if (const auto* vit = std::get_if<VitConfig>(&backbone)) {
     choice.mean_pooling =
         config.pooling == Pooling::kAuto ? vit->mean_pooling : config.pooling == Pooling::kMean;
+  } else if (std::holds_alternative<LlamaConfig>(backbone)) {
+    choice.mean_pooling = config.pooling == Pooling::kMean;
   }
   return choice;
 }
@@ -121,7 +119,7 @@ Inputs open_pack_and_backbone(const RunConfig& config, std::span<const std::stri
   if (const auto* vit = std::get_if<VitConfig>(&backbone)) {
     inputs.transform = make_transform(config, *vit);
   } else {
-    check_texts(config, inputs.pack, std::get<BertConfig>(backbone));
+    check_texts(config, inputs.pack, text_limits(backbone));
     if (const std::string remark = remark_on_tokenizer(config, inputs.pack); !remark.empty())
       inputs.remarks.push_back(remark);
   }

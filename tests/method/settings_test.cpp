@@ -62,7 +62,7 @@ TEST(Settings, NameKeyValueAndWhatIsAllowed) {
   } cases[] = {
       {"adapter", "lora:rank=0", "from 1 to 1e+09"},
       {"adapter", "lora:targets=key++value", "joined by +"},
-      {"adapter", "lora:targets=typo", "query, key, value, output, fc1 or fc2"},
+      {"adapter", "lora:targets=typo", "query, key, value, output, fc1, fc2, gate, up or down"},
       {"perturbation", "sign:epsilon=0", "above 0, at most 1"},
       {"perturbation", "sign:epsilon=1.01", "above 0, at most 1"},
       {"perturbation", "uniform:epsilon=0.3", "has no key 'epsilon'; it has no keys"},
@@ -249,7 +249,7 @@ TEST(Settings, HelpExplainsEveryKeyWithin100Columns) {
   EXPECT_THAT(help, HasSubstr("\nThe method, by parts\n"));
   EXPECT_THAT(help, HasSubstr("\n" + std::string(27, ' ') + "*share=true or false"));
   EXPECT_THAT(help, HasSubstr("\n" + std::string(28, ' ') + "threads=a whole number"));
-  EXPECT_THAT(help, HasSubstr("different words of query, key, value, output, fc1 or fc2"));
+  EXPECT_THAT(help, HasSubstr("different words of query, key, value, output, fc1, fc2"));
   std::istringstream lines(help);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
 }

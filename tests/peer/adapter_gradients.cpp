@@ -1,7 +1,8 @@
-// adapter_gradients BACKBONE SIDE TARGETS RANK IMAGES FACTORS OUT [bf16] [recompute]: for images
-// [n, 3, side, side] and factors A, B of every adapted module in the order of the layout (all
-// float32, scale 1), writes the features [n, width] and then the gradient of sum(features^2) / 2
-// with respect to each factor, in the order of FACTORS.
+// adapter_gradients BACKBONE SIDE TARGETS RANK IMAGES FACTORS OUT [bf16] [recompute] [mean]: for
+// images [n, 3, side, side] and factors A, B of every adapted module in the order of the layout
+// (all float32, scale 1), writes the features [n, width] and then the gradient of sum(features^2) /
+// 2 with respect to each factor, in the order of FACTORS. With the side 0, IMAGES is a pack of
+// texts.
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -13,7 +14,8 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/model/vit.h"
+#include "palimpsest/format/pack.h"
+#include "palimpsest/model/backbone.h"
 
 namespace {
 
@@ -50,6 +52,16 @@ std::pair<std::size_t, std::int64_t> find_place(const std::vector<LoraGroup>& gr
   throw Error(concat("module ", module, " is in no group"));
 }
 
+Batch all_texts(const Pack& pack) {
+  Texts texts;
+  for (std::int64_t i = 0; i < pack.size(); ++i) {
+    const auto tokens = pack.tokens(i);
+    texts.ids.insert(texts.ids.end(), tokens.begin(), tokens.end());
+    texts.lengths.push_back(std::ssize(tokens));
+  }
+  return {.samples = std::move(texts), .targets = at::zeros({pack.size()}, at::kLong)};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -61,6 +73,7 @@ int main(int argc, char** argv) {
   BackboneChoice choice{.targets = split_at_commas(argv[3]), .image_size = side};
   if (std::ranges::count(options, "bf16") > 0) choice.precision = at::kBFloat16;
   choice.activation_checkpointing = std::ranges::count(options, "recompute") > 0;
+  choice.mean_pooling = std::ranges::count(options, "mean") > 0;
   const auto model =
       make_backbone(weights, read_backbone_config(folder, weights), choice, at::kCPU);
 
@@ -69,7 +82,16 @@ int main(int argc, char** argv) {
     leaves.push_back(at::empty(Lora::a_shape(group, rank)));
     leaves.push_back(at::empty(Lora::b_shape(group, rank)));
   }
-  std::vector<float> images = read_floats(argv[5]), factors = read_floats(argv[6]);
+  std::vector<float> images, factors = read_floats(argv[6]);
+  Batch batch;
+  if (side > 0) {
+    images = read_floats(argv[5]);
+    const std::int64_t count = std::ssize(images) / (3 * side * side);
+    batch = {.samples = at::from_blob(images.data(), {count, 3, side, side}),
+             .targets = at::zeros({count}, at::kLong)};
+  } else {
+    batch = all_texts(Pack(argv[5]));
+  }
   const std::size_t modules = model->layout().modules().size();
   float* next = factors.data();
   const auto each_factor = [&](const auto& use) {
@@ -91,9 +113,7 @@ int main(int argc, char** argv) {
     by_group.push_back({.a = leaves[2 * g], .b = leaves[2 * g + 1]});
   const Lora lora(model->lora_groups(), rank, 1, std::move(by_group));
   model->layers().set_adapter(lora, at::ones({}));
-  const at::Tensor batch =
-      at::from_blob(images.data(), {std::ssize(images) / (3 * side * side), 3, side, side});
-  const at::Tensor features = dynamic_cast<const Vit&>(*model).features(batch, {.lora = &lora});
+  const at::Tensor features = model->features(batch, {.lora = &lora});
   const auto gradients = torch::autograd::grad({features.pow(2).sum().div(2)}, leaves);
   std::ofstream out(argv[7], std::ios::binary);
   append(out, features);

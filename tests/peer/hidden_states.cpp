@@ -8,6 +8,7 @@
 
 #include "palimpsest/format/pack.h"
 #include "palimpsest/model/bert.h"
+#include "palimpsest/model/llama.h"
 
 int main(int argc, char** argv) {
   using namespace palimpsest;
@@ -25,8 +26,12 @@ int main(int argc, char** argv) {
     texts.lengths.push_back(std::ssize(tokens));
   }
   const c10::NoGradGuard no_grad;
+  const TextInput input = make_text_input(texts);
+  const auto* const llama = dynamic_cast<const Llama*>(model.get());
   const at::Tensor hidden =
-      dynamic_cast<const Bert&>(*model).hidden_states(make_text_input(texts)).contiguous();
+      (llama != nullptr ? llama->hidden_states(input)
+                        : dynamic_cast<const Bert&>(*model).hidden_states(input))
+          .contiguous();
   std::ofstream(argv[4], std::ios::binary)
       .write(reinterpret_cast<const char*>(hidden.const_data_ptr<float>()), hidden.numel() * 4);
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <variant>
 
+#include "palimpsest/format/llama_config.h"
 #include "palimpsest/format/pretrained_weights.h"
 
 namespace palimpsest {
@@ -63,7 +64,16 @@ struct VitConfig {
   bool operator==(const VitConfig&) const = default;
 };
 
-using BackboneConfig = std::variant<BertConfig, VitConfig>;
+using BackboneConfig = std::variant<BertConfig, VitConfig, LlamaConfig>;
+
+bool takes_texts(const BackboneConfig& config);
+
+// Of a backbone that takes texts: token ids are below `vocabulary`, and texts have at most
+// `positions` tokens.
+struct TextLimits {
+  std::int64_t vocabulary, positions;
+};
+TextLimits text_limits(const BackboneConfig& config);
 
 // From config.json in `folder`, as transformers or timm write it. Throws InputError for a family or
 // an option that isn't supported, a field that says otherwise than the tensors, and for impossible

@@ -36,6 +36,7 @@ struct Spellings {
 
 const Spellings& bert_spellings();
 const Spellings& vit_spellings();
+const Spellings& llama_spellings();
 const Spellings& find_spellings(const BackboneConfig& config);
 
 class CanonicalWeights {

