@@ -5,6 +5,7 @@
 #include "json_fields.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
+#include "palimpsest/format/canonical_weights.h"
 
 namespace palimpsest {
 namespace {
@@ -117,6 +118,17 @@ std::string line(const VitConfig& c) {
   return text;
 }
 
+// Throws InputError where the output layer, which the config says is the embedding, is another.
+void check_tied(const JsonObject& config, const PretrainedWeights& weights) {
+  const std::string output = "lm_head.weight";
+  if (!weights.contains(output)) return;
+  const CanonicalWeights canonical(weights, llama_spellings());
+  const std::string embedding = canonical.find_place("embed_tokens.weight").tensors.front();
+  if (std::ranges::equal(weights.tensor(output).bytes, weights.tensor(embedding).bytes)) return;
+  config.refuse("tie_word_embeddings",
+                concat("false, since ", output, " and ", embedding, " differ"));
+}
+
 }  // namespace
 
 BackboneConfig read_backbone_config(const std::filesystem::path& folder,
@@ -134,7 +146,11 @@ BackboneConfig read_backbone_config(const std::filesystem::path& folder,
   const std::string family = top.text("model_type");
   if (family == "vit" || family.starts_with("dinov2")) return read_vit_config(folder, weights);
   if (lists(kTextFamilies, family)) return read_bert_config(path);
-  if (lists(kLlamaFamilies, family)) return read_llama_config(path);
+  if (lists(kLlamaFamilies, family)) {
+    const LlamaConfig config = read_llama_config(path);
+    if (config.tied) check_tied(top, weights);
+    return config;
+  }
   top.refuse("model_type",
              "bert, roberta, xlm-roberta, camembert, mpnet, llama, mistral, qwen2, qwen3, vit, "
              "dinov2 or dinov2_with_registers");

@@ -26,19 +26,7 @@ def make(folder):
     toy_module.make(folder)
     backbone = os.path.join(folder, "backbone")
     shutil.rmtree(backbone)
-    torch.manual_seed(1)
-    config = transformers.LlamaConfig(
-        vocab_size=toy_module.VOCABULARY,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        intermediate_size=48,
-        max_position_embeddings=32,
-        initializer_range=0.3,
-        tie_word_embeddings=True,
-    )
-    transformers.LlamaForCausalLM(config).save_pretrained(backbone)
+    toy_module.make_decoder_backbone(backbone)
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,14 @@ def make_text_backbone(folder):
     shutil.copy(tokenizer, folder)
 
 
+def make_backbones(folder):
+    """That of a user, and a random decoder."""
+    make_text_backbone(folder / "my-model")
+    decoder = folder / "data" / "smollm2"
+    make_text_backbone(decoder)
+    toy.make_decoder_backbone(decoder, vocabulary=json.loads((decoder / "config.json").read_text())["vocab_size"], positions=512)
+
+
 def make_index(path, packages=300):
     """A package index: in every section some other words."""
     rng = np.random.default_rng(1)

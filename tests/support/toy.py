@@ -36,6 +36,22 @@ def make_backbone(folder, hidden=32, layers=2, vocabulary=VOCABULARY, positions=
     transformers.BertModel(config).save_pretrained(folder)
 
 
+def make_decoder_backbone(folder, vocabulary=VOCABULARY, positions=32):
+    torch.manual_seed(1)
+    config = transformers.LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        intermediate_size=48,
+        max_position_embeddings=positions,
+        initializer_range=0.3,
+        tie_word_embeddings=True,
+    )
+    transformers.LlamaForCausalLM(config).save_pretrained(folder)
+
+
 def make_mpnet_backbone(folder):
     torch.manual_seed(1)
     config = transformers.MPNetConfig(vocab_size=VOCABULARY, hidden_size=64, num_hidden_layers=2, num_attention_heads=4,

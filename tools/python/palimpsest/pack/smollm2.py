@@ -29,7 +29,7 @@ CONTROL = 3  # the type of a token that no text becomes
 
 
 def make_files(path: pathlib.Path) -> dict[str, bytes]:
-    """{file: content} from the GGUF file at `path`. The weights, of four bits but for embedding and norms, are written as float32. Raises InputError."""
+    """{file: content} from the GGUF file at `path`. The weights, most of them of four bits, are written as float32. Raises InputError."""
     try:
         import gguf
         import safetensors.numpy
