@@ -56,7 +56,7 @@ def make_inputs(name, tasks, layers, hidden, train=8, test=8, **changes):
 
 
 def small(tasks):
-    return make_inputs("small", tasks, layers=2, hidden=256)
+    return make_inputs("small", tasks, layers=2, hidden=256, epochs=5)
 
 
 def large():

@@ -14,6 +14,7 @@ std::optional<at::Tensor> ImageCache::find(std::int64_t sample) {
 }
 
 void ImageCache::keep(std::int64_t sample, const at::Tensor& pixels) {
+  if (pixels.nbytes() > capacity_) return;
   while (pixels.nbytes() > room_) {
     if (by_use_.empty() || by_use_.front().task == task_) return;
     room_ += by_use_.front().pixels.nbytes();

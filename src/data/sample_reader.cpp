@@ -11,12 +11,11 @@ namespace {
 constexpr std::uint64_t kPassShift = 40;  // sample indices lie below
 
 std::vector<PackedImage> read_images(const Pack& pack, const LabelledSamples& split,
-                                     std::span<const std::int64_t> positions,
-                                     const ImageCache& cache) {
+                                     std::span<const std::int64_t> positions, ImageCache& cache) {
   std::vector<PackedImage> images;
   for (const std::int64_t position : positions) {
     const std::int64_t sample = split.samples.at(static_cast<std::size_t>(position));
-    images.push_back(cache.contains(sample) ? pack.unread_image(sample) : pack.image(sample));
+    images.push_back(cache.find(sample) ? pack.unread_image(sample) : pack.image(sample));
   }
   return images;
 }

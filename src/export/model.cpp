@@ -39,8 +39,10 @@ std::vector<float> read(CanonicalWeights& canonical, const ExportSource& source,
   return values;
 }
 
-// A classifier that the backbone was pretrained with; it knows other classes.
-bool is_other_head(std::string_view name) {
+// A classifier that the backbone was pretrained with; it knows other classes. A decoder's output
+// layer is part of the model.
+bool is_other_head(std::string_view name, const BackboneConfig& backbone) {
+  if (std::holds_alternative<LlamaConfig>(backbone)) return name.starts_with("score.");
   for (const std::string_view prefix : {"", "vit.", "dinov2.", "bert.", "roberta."}) {
     for (const std::string_view head :
          {"head.", "head_dist.", "classifier.", "cls.", "lm_head.", "qa_outputs."}) {
@@ -71,7 +73,7 @@ std::vector<TensorToWrite> own_tensors(const ExportSource& source, const Backbon
   std::vector<TensorToWrite> tensors;
   for (const std::string& name : weights.names()) {
     const TensorView& view = weights.tensor(name);
-    if (!is_float(view) || is_other_head(name)) continue;
+    if (!is_float(view) || is_other_head(name, backbone)) continue;
     tensors.push_back({name, view.shape, [&view, change = changes[name]] {
                          std::vector<float> values = to_floats(view);
                          const std::span<float> all(values);

@@ -14,9 +14,10 @@ constexpr RefusedField kRefused[] = {
     {"quantization_config", "its weights are quantized: save the model in float32 first"},
     {"compression_config", "its weights are compressed: save the model in float32 first"},
     {"auto_map", "the model comes with its own code, which Palimpsest doesn't run"},
-    {"is_decoder", "a decoder hides the tokens behind from each token; this is an encoder"},
-    {"is_encoder_decoder", "an encoder with a decoder; this is an encoder alone"},
-    {"add_cross_attention", "cross-attention belongs to a decoder; this is an encoder"},
+    {"is_decoder",
+     "a decoder hides later tokens from each token; a model of this family is an encoder"},
+    {"is_encoder_decoder", "an encoder with a decoder is not computed by Palimpsest"},
+    {"add_cross_attention", "cross-attention is not computed by Palimpsest"},
     {"pruned_heads", "heads were taken out; all blocks must have the same heads"},
     {"position_embedding_type", "only positions that are added as embeddings", "\"absolute\""},
     {"rope_theta", "rotary positions are not computed by Palimpsest"},
@@ -141,19 +142,20 @@ BackboneConfig read_backbone_config(const std::filesystem::path& folder,
   }
   const nlohmann::json json = read_json_object(path);
   const JsonObject top{json, path};
-  check_model_fields(top);
-  if (top.has("architecture")) return read_vit_config(folder, weights);  // timm
-  const std::string family = top.text("model_type");
-  if (family == "vit" || family.starts_with("dinov2")) return read_vit_config(folder, weights);
-  if (lists(kTextFamilies, family)) return read_bert_config(path);
-  if (lists(kLlamaFamilies, family)) {
-    const LlamaConfig config = read_llama_config(path);
-    if (config.tied) check_tied(top, weights);
-    return config;
+  const bool is_timm = top.has("architecture");
+  const std::string family = is_timm ? "" : top.text("model_type");
+  const bool is_vision = is_timm || family == "vit" || family.starts_with("dinov2");
+  if (!is_vision && !lists(kTextFamilies, family) && !lists(kLlamaFamilies, family)) {
+    top.refuse("model_type",
+               "bert, roberta, xlm-roberta, camembert, mpnet, llama, mistral, qwen2, qwen3, vit, "
+               "dinov2 or dinov2_with_registers");
   }
-  top.refuse("model_type",
-             "bert, roberta, xlm-roberta, camembert, mpnet, llama, mistral, qwen2, qwen3, vit, "
-             "dinov2 or dinov2_with_registers");
+  check_model_fields(top);
+  if (is_vision) return read_vit_config(folder, weights);
+  if (lists(kTextFamilies, family)) return read_bert_config(path);
+  const LlamaConfig config = read_llama_config(path);
+  if (config.tied) check_tied(top, weights);
+  return config;
 }
 
 bool takes_texts(const BackboneConfig& config) {

@@ -90,8 +90,9 @@ std::string how_texts_differ(const std::string& ours, const std::string& theirs)
 // "" when the object says the same in both.
 std::string how_differs(const H5File& a, const H5File& b, const std::string& path,
                         const ReadSettings& read_settings) {
-  if (!a.has(path)) return "only the second has it";
-  if (!b.has(path)) return "only the first has it";
+  // Not has(): a dataset's path may be a group's in a file of another version.
+  if (!a.paths().contains(path)) return "only the second has it";
+  if (!b.paths().contains(path)) return "only the first has it";
   const H5Item ours = a.open(path), theirs = b.open(path);
   if (ours.type != theirs.type) return concat(ours.type, " and ", theirs.type);
   if (ours.dims != theirs.dims)

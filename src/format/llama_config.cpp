@@ -15,11 +15,17 @@ constexpr RefusedField kRefusedOfLlama[] = {
     {"num_experts", "a mixture of experts; only dense models are computed by Palimpsest"},
     {"num_local_experts", "a mixture of experts; only dense models are computed by Palimpsest"},
     {"partial_rotary_factor", "only positions that turn all of a head", "1.0"},
-    {"is_encoder_decoder", "an encoder with a decoder; this is a decoder alone"},
-    {"add_cross_attention", "cross-attention is not computed by Palimpsest"},
+    {"original_max_position_embeddings", "it belongs in rope_scaling or rope_parameters"},
     {"logit_scale", "scaled logits are not computed by Palimpsest"},
     {"attn_logit_softcapping", "capped attention is not computed by Palimpsest"},
 };
+
+constexpr std::string_view kRotaryFields =
+    "rope_type type rope_theta factor low_freq_factor high_freq_factor beta_fast beta_slow "
+    "attention_factor original_max_position_embeddings truncate mscale mscale_all_dim";
+
+// Larger sizes are no model's, and would be allocated before a tensor contradicts them.
+constexpr std::int64_t kMostLayers = 10000, kLargestSize = std::int64_t{1} << 24;
 
 // The settings of a kind of rotary embedding.
 struct RotarySettings {
@@ -27,8 +33,12 @@ struct RotarySettings {
   double theta;
   std::int64_t head_size, positions;
 
+  // A number above 0.
   double number_or(const char* field, double otherwise) const {
-    return json.has(field) && !json.json.at(field).is_null() ? json.number(field) : otherwise;
+    if (!is_set(json.json, field)) return otherwise;
+    const double value = json.number(field);
+    if (!(value > 0)) json.refuse(field, "a number above 0");
+    return value;
   }
   double at_least(const char* field, double least) const {
     const double value = json.number(field);
@@ -50,8 +60,8 @@ std::vector<double> plain_frequencies(const RotarySettings& settings) {
   return frequencies;
 }
 
-// Llama 3.1: low frequencies are divided by the factor, high ones stay, and between them it goes
-// over smoothly.
+// Llama 3.1: low frequencies are divided by the factor, high ones stay, and those between them are
+// divided by something between 1 and the factor.
 void scale_as_llama3(const RotarySettings& settings, std::vector<double>& frequencies) {
   const double factor = settings.at_least("factor", 1),
                low = settings.at_least("low_freq_factor", 0),
@@ -76,7 +86,7 @@ double scale_as_yarn(const RotarySettings& settings, std::vector<double>& freque
   };
   double first = coordinate(settings.number_or("beta_fast", 32)),
          last = coordinate(settings.number_or("beta_slow", 1));
-  if (settings.json.json.value("truncate", true)) {
+  if (!settings.json.has("truncate") || is_set(settings.json.json, "truncate")) {
     first = std::floor(first);
     last = std::ceil(last);
   }
@@ -110,6 +120,9 @@ RotaryEmbedding make_rotary(const RotarySettings& settings) {
     json.refuse(field, "default, linear, llama3 or yarn");
   }
   rotary.frequencies.assign(frequencies.begin(), frequencies.end());
+  const auto is_finite = [](float frequency) { return std::isfinite(frequency); };
+  if (!std::ranges::all_of(rotary.frequencies, is_finite) || !std::isfinite(rotary.scale))
+    json.refuse(field, "settings with finite frequencies");
   return rotary;
 }
 
@@ -120,14 +133,17 @@ RotaryEmbedding read_rotary(const JsonObject& top, const LlamaConfig& config) {
     return is_set(top.json, field) ? top.object(field) : none;
   };
   const bool is_new = is_set(top.json, "rope_parameters");
+  if (is_new && is_set(top.json, "rope_scaling"))
+    top.refuse("rope_scaling", "nothing beside rope_parameters");
   const char* const field = is_new ? "rope_parameters" : "rope_scaling";
   RotarySettings settings{.json = {object(field), top.path, field},
                           .theta = 10000,
                           .head_size = config.head_size,
                           .positions = config.positions};
-  const JsonObject& says_theta = settings.json.has("rope_theta") ? settings.json : top;
-  if (says_theta.has("rope_theta")) settings.theta = says_theta.number("rope_theta");
-  if (!(settings.theta > 1)) says_theta.refuse("rope_theta", "a number above 1");
+  check_fields(settings.json, {}, kRotaryFields, "a setting of positions that isn't computed");
+  const JsonObject& holder = is_set(settings.json.json, "rope_theta") ? settings.json : top;
+  if (is_set(holder.json, "rope_theta")) settings.theta = holder.number("rope_theta");
+  if (!(settings.theta > 1)) holder.refuse("rope_theta", "a number above 1");
   return make_rotary(settings);
 }
 
@@ -136,8 +152,10 @@ void read_windows(const JsonObject& top, std::string_view family, LlamaConfig& c
   config.is_windowed.assign(static_cast<std::size_t>(config.layers), false);
   const bool is_qwen = family.starts_with("qwen");
   const bool is_used = is_qwen ? is_set(top.json, "use_sliding_window") : family == "mistral";
-  if (!is_used || !is_set(top.json, "sliding_window")) return;
-  config.window = top.integer("sliding_window", 1);
+  const bool is_none = top.has("sliding_window") && !is_set(top.json, "sliding_window");
+  if (!is_used || is_none) return;
+  // What isn't given is as in transformers.
+  config.window = top.has("sliding_window") ? top.integer("sliding_window", 1) : 4096;
   if (is_set(top.json, "layer_types")) {
     const nlohmann::json& types = top.array("layer_types");
     if (std::ssize(types) != config.layers) top.refuse("layer_types", "a type for each layer");
@@ -148,8 +166,8 @@ void read_windows(const JsonObject& top, std::string_view family, LlamaConfig& c
     }
     return;
   }
-  const std::int64_t first =
-      is_qwen && top.has("max_window_layers") ? top.integer("max_window_layers", 0) : 0;
+  std::int64_t first = is_qwen ? 28 : 0;
+  if (is_qwen && top.has("max_window_layers")) first = top.integer("max_window_layers", 0);
   for (std::int64_t layer = first; layer < config.layers; ++layer)
     config.is_windowed[static_cast<std::size_t>(layer)] = true;
 }
@@ -163,30 +181,36 @@ LlamaConfig read_llama_config(const std::filesystem::path& path) {
   if (!lists(kLlamaFamilies, family)) top.refuse("model_type", kLlamaFamilies);
   check_fields(top, kRefusedOfLlama, "", "");
   const auto flag = [&](const char* field) { return is_set(json, field); };
-  const auto integer_or = [&](const char* field, std::int64_t otherwise) {
-    return is_set(json, field) ? top.integer(field, 1) : otherwise;
+  const auto size = [&](const char* field, std::int64_t most = kLargestSize) {
+    const std::int64_t value = top.integer(field, 1);
+    if (value > most) top.refuse(field, concat("at most ", most));
+    return value;
+  };
+  const auto size_or = [&](const char* field, std::int64_t otherwise) {
+    return top.has(field) && !json.at(field).is_null() ? size(field) : otherwise;
   };
   LlamaConfig config;
-  config.hidden = top.integer("hidden_size", 1);
-  config.layers = top.integer("num_hidden_layers", 1);
-  config.heads = top.integer("num_attention_heads", 1);
-  config.key_value_heads = integer_or("num_key_value_heads", config.heads);
+  config.hidden = size("hidden_size");
+  config.layers = size("num_hidden_layers", kMostLayers);
+  config.heads = size("num_attention_heads");
+  config.key_value_heads = size_or("num_key_value_heads", config.heads);
   if (config.heads % config.key_value_heads != 0)
     top.refuse("num_key_value_heads", concat("a number that divides the ", config.heads, " heads"));
-  if (!flag("head_dim") && config.hidden % config.heads != 0)
+  const bool is_qwen3 = family == "qwen3";
+  if (!flag("head_dim") && !is_qwen3 && config.hidden % config.heads != 0)
     top.refuse("hidden_size", concat("a multiple of the ", config.heads, " heads"));
-  config.head_size = integer_or("head_dim", config.hidden / config.heads);
+  config.head_size = size_or("head_dim", is_qwen3 ? 128 : config.hidden / config.heads);
   if (config.head_size % 2 != 0) top.refuse("head_dim", "an even number");
-  config.intermediate = top.integer("intermediate_size", 1);
-  config.vocabulary = top.integer("vocab_size", 1);
-  config.positions = top.integer("max_position_embeddings", 1);
+  config.intermediate = size("intermediate_size");
+  config.vocabulary = size("vocab_size");
+  config.positions = size("max_position_embeddings", std::int64_t{1} << 40);
   if (top.has("rms_norm_eps")) config.norm_epsilon = top.number("rms_norm_eps");
   if (!(config.norm_epsilon > 0)) top.refuse("rms_norm_eps", "a number above 0");
   if (top.text("hidden_act") != "silu") top.refuse("hidden_act", "\"silu\"");
   config.output_bias = (family == "llama" || family == "qwen3") && flag("attention_bias");
   config.query_bias = family == "qwen2" || config.output_bias;
   config.mlp_bias = family == "llama" && flag("mlp_bias");
-  config.query_key_norm = family == "qwen3";
+  config.query_key_norm = is_qwen3;
   config.tied = flag("tie_word_embeddings");
   config.rotary = read_rotary(top, config);
   read_windows(top, family, config);

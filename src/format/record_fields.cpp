@@ -1,7 +1,6 @@
 #include "record_fields.h"
 
 #include <array>
-#include <numeric>
 
 #include "evaluation_table.h"
 #include "palimpsest/format/records.h"
@@ -240,16 +239,19 @@ std::vector<std::int64_t> describe_classes(Fields& fields,
   if (fields.is_before("3.0.0")) return counts;
   fields.array("/class_counts", counts, {"T"}, "classes of each task", {.least = 1});
   fields.array("/classes", all, {"C"}, "of all tasks, task after task");
-  fields.check("/class_counts", concat("the counts of ", all.size(), " classes"), [&] {
-    const auto sum = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
-    if (sum != std::ssize(all)) throw Error(concat("counts of ", sum));
-    classes.clear();
-    auto next = all.begin();
-    for (const std::int64_t count : counts) {
-      classes.emplace_back(next, next + count);
-      next += count;
-    }
+  if (!fields.reads()) return counts;
+  std::int64_t rest = std::ssize(all);
+  for (const std::int64_t count : counts) rest = count < 1 || count > rest ? -1 : rest - count;
+  fields.check("/class_counts", concat("counts that add up to ", all.size(), " classes"), [&] {
+    if (rest != 0) throw Error("others");
   });
+  classes.clear();
+  if (rest != 0) return {};  // with problems
+  auto next = all.begin();
+  for (const std::int64_t count : counts) {
+    classes.emplace_back(next, next + count);
+    next += count;
+  }
   return counts;
 }
 

@@ -110,8 +110,10 @@ void Fields::tensors(std::string_view path, NamedTensors& tensors,
     }
   };
   read_group("", {});
-  read_group(kByClass, class_counts);
-  read_group(kByTask, one_each);
+  if (!class_counts.empty()) {  // else a problem
+    read_group(kByClass, class_counts);
+    read_group(kByTask, one_each);
+  }
   std::ranges::sort(tensors_, {}, &TensorSummary::name);
 }
 
@@ -196,6 +198,8 @@ void Fields::add_tensor(NamedTensors& tensors, const std::string& name, const Te
                       .dims = dims,
                       .bytes = bytes,
                       .keeper = keeper});
+  const bool is_twice = std::ranges::count(tensors_, name, &TensorSummary::name) > 1;
+  if (is_twice) throw Error(concat(name, " is there twice"));
   if (size_in_bytes(values) == 0) return;
   tensors.put(name, {.dims = dims, .values = std::move(values), .keeper = keeper});
 }

@@ -7,7 +7,7 @@
 namespace palimpsest {
 namespace {
 
-enum DecoderLayer : std::size_t { kQuery, kKeyValue, kAttended, kGateUp, kDown };
+enum DecoderLayer : std::size_t { kQuery, kKeyValue, kProjection, kGateUp, kDown };
 
 // [tokens, heads, head_size] turned by the angles [tokens, 1, head_size / 2] of their positions.
 at::Tensor rotated(const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine) {
@@ -86,7 +86,7 @@ at::Tensor Llama::hidden_states(const TextInput& texts, const AdapterOptions& us
     const at::Tensor seen = norms_[b].attention(x);
     const at::Tensor attended = attention(layers[kQuery].forward(seen, use),
                                           layers[kKeyValue].forward(seen, use), texts, b);
-    const at::Tensor y = x + layers[kAttended].forward(attended, use);
+    const at::Tensor y = x + layers[kProjection].forward(attended, use);
     const std::vector<at::Tensor> halves =
         layers[kGateUp].forward(norms_[b].mlp(y), use).chunk(2, 1);
     return y + layers[kDown].forward(at::silu(halves[0]) * halves[1], use);

@@ -30,7 +30,8 @@ at::Tensor causal_view(std::int64_t width, std::int64_t window, at::Device devic
   return window > 0 ? sees.logical_and_(distance < window) : sees;
 }
 
-// [texts * width, heads, d] -> [texts, heads, width, d]; each shared head as often as it is asked.
+// [texts * width, heads, d] -> [texts, heads, width, d]; a shared head is
+// repeated.
 at::Tensor by_text(const at::Tensor& rows, std::int64_t texts, std::int64_t heads) {
   const at::Tensor parts = rows.view({texts, -1, rows.size(1), rows.size(2)}).transpose(1, 2);
   return rows.size(1) == heads ? parts : parts.repeat_interleave(heads / rows.size(1), 1);
@@ -109,9 +110,11 @@ at::Tensor causal_attention(const at::Tensor& query, const at::Tensor& key, cons
   if (input.mask.defined()) {
     const std::int64_t width = input.lengths.front();
     const at::Tensor sees = causal_view(width, window, query.device());
-    return attend(
-        0, query.size(0), std::ssize(input.lengths),
-        input.mask.masked_fill(sees.logical_not(), -std::numeric_limits<double>::infinity()));
+    const at::Tensor mask =
+        input.mask.masked_fill(sees.logical_not(), -std::numeric_limits<double>::infinity());
+    // What fills a text up sees itself, lest a row see nothing.
+    const at::Tensor itself = at::eye(width, at::TensorOptions(query.device()).dtype(at::kBool));
+    return attend(0, query.size(0), std::ssize(input.lengths), mask.masked_fill(itself, 0));
   }
   std::vector<at::Tensor> texts;
   std::int64_t first = 0;

@@ -93,6 +93,19 @@ BertConfig mpnet_base() {
   return config;
 }
 
+LlamaConfig decoder(std::int64_t hidden, std::int64_t layers, std::int64_t heads,
+                    std::int64_t key_value_heads, std::int64_t intermediate,
+                    std::int64_t vocabulary, std::int64_t positions) {
+  return {.hidden = hidden,
+          .layers = layers,
+          .heads = heads,
+          .key_value_heads = key_value_heads,
+          .head_size = hidden / heads,
+          .intermediate = intermediate,
+          .vocabulary = vocabulary,
+          .positions = positions};
+}
+
 struct PublishedShape {
   std::string_view name;
   BackboneConfig config;
@@ -100,7 +113,8 @@ struct PublishedShape {
 
 // Dosovitskiy et al. 2021 (ViT-Ti: Touvron et al. 2021; ViT-g: Zhai et al. 2022, as timm's
 // vit_giant_patch14); DINOv2: Oquab et al. 2023, position embeddings of 37 x 37 patches; Devlin et
-// al. 2019; MiniLM: Wang et al. 2020; MPNet: Song et al. 2020.
+// al. 2019; MiniLM: Wang et al. 2020; MPNet: Song et al. 2020; SmolLM2: Ben Allal et al. 2025;
+// TinyLlama: Zhang et al. 2024; Llama 3: Dubey et al. 2024.
 std::vector<PublishedShape> published_shapes() {
   return {{"vit-ti/16", vision(192, 12, 3, 768, 16, 14)},
           {"vit-s/16", vision(384, 12, 6, 1536, 16, 14)},
@@ -114,7 +128,10 @@ std::vector<PublishedShape> published_shapes() {
           {"minilm-l6", texts(384, 6, 12)},
           {"bert-base", texts(768, 12, 12)},
           {"bert-large", texts(1024, 24, 16)},
-          {"mpnet-base", mpnet_base()}};
+          {"mpnet-base", mpnet_base()},
+          {"smollm2-135m", decoder(576, 30, 9, 3, 1536, 49152, 8192)},
+          {"tinyllama-1.1b", decoder(2048, 22, 32, 4, 5632, 32000, 2048)},
+          {"llama3-8b", decoder(4096, 32, 32, 8, 14336, 128256, 8192)}};
 }
 
 }  // namespace

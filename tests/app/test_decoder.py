@@ -134,6 +134,21 @@ def test_the_merged_model_opens_as_a_language_model(decoder, tmp_path):
         torch.testing.assert_close(merged.eval()(ids).logits, expected, atol=1e-4, rtol=0)
 
 
+def test_an_untied_output_layer_is_exported_as_it_is(decoder, tmp_path):
+    path = decoder.path("untied")
+    torch.manual_seed(2)
+    config = transformers.AutoConfig.from_pretrained(decoder.path("backbone"))
+    config.tie_word_embeddings = False
+    model = transformers.LlamaForCausalLM(config)
+    model.save_pretrained(path)
+    decoder.run("--backbone", path, "--tasks", 1, out="untied")
+    done = subprocess.run([EXPORT, decoder.path("runs", "untied"), "--out", tmp_path / "merged"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    merged, info = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "merged", output_loading_info=True)
+    assert not info["missing_keys"] and not info["unexpected_keys"]
+    assert torch.equal(merged.lm_head.weight, model.lm_head.weight)
+
+
 def test_the_adapters_of_all_tasks_open_in_peft(decoder, tmp_path):
     export(decoder, "--format", "peft", "--out", tmp_path / "adapter")
     base = transformers.AutoModelForCausalLM.from_pretrained(decoder.path("backbone"))

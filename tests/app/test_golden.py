@@ -52,6 +52,13 @@ def test_a_run_of_every_version_continues_to_its_end(golden):
     assert verified.returncode == 0 and "4 task records" in verified.stdout, verified.stdout
 
 
+def test_states_of_two_versions_are_compared():
+    states = [os.path.join(folder, "run", "state-0001.h5") for folder in FOLDERS]
+    for one in states:
+        done = subprocess.run([DIFF, one, states[-1]], capture_output=True, text=True, timeout=60)
+        assert done.returncode in (0, 1) and "damaged" not in done.stderr, done.stderr
+
+
 def test_an_earlier_versions_settings_are_compared_as_of_today():
     tasks = [os.path.join(folder, "run", "tasks", "task-0000.h5") for folder in FOLDERS[-2:]]
     done = subprocess.run([DIFF, *tasks, "--all"], capture_output=True, text=True, timeout=60)

@@ -78,6 +78,8 @@ TEST_F(LlamaConfigTest, WindowsAreThoseOfTheFamily) {
   Json used = qwen;
   used["use_sliding_window"] = true;
   EXPECT_THAT(windowed(used), ElementsAre(false, false, true));
+  used.erase("max_window_layers");
+  EXPECT_THAT(windowed(used), ElementsAre(false, false, false)) << "from layer 28 on, if not given";
   used["layer_types"] = {"sliding_attention", "full_attention", "sliding_attention"};
   EXPECT_THAT(windowed(used), ElementsAre(true, false, true));
   used["layer_types"] = {"sliding_attention", "chunked_attention", "sliding_attention"};
@@ -111,6 +113,34 @@ TEST_F(LlamaConfigTest, RefusesWhatTheDecoderDoesNotDo) {
               HasSubstr("high_freq_factor: expected more than low_freq_factor"));
   EXPECT_THAT(scaled({{"rope_type", "yarn"}, {"factor", 8}, {"mscale", 0.7}}), HasSubstr("mscale"));
   EXPECT_THAT(scaled("twice"), HasSubstr("rope_scaling"));
+  const Json yarn = {{"rope_type", "yarn"}, {"factor", 8}};
+  for (const char* const field :
+       {"beta_fast", "beta_slow", "original_max_position_embeddings", "attention_factor"}) {
+    Json wrong = yarn;
+    wrong[field] = -1;
+    EXPECT_THAT(scaled(wrong), HasSubstr(concat(field, ": expected a number above 0"))) << field;
+  }
+  Json unknown = yarn;
+  unknown["partial_rotary_factor"] = 0.5;
+  EXPECT_THAT(scaled(unknown), HasSubstr("rope_scaling.partial_rotary_factor"));
+  EXPECT_THAT(refusal({{"rope_scaling", yarn}, {"rope_parameters", yarn}}),
+              HasSubstr("rope_scaling: expected nothing beside rope_parameters"));
+  for (const char* const size : {"num_hidden_layers", "head_dim", "num_attention_heads"})
+    EXPECT_THAT(refusal({{size, std::int64_t{1} << 62}}),
+                HasSubstr(concat(size, ": expected at most")));
+}
+
+// `truncate` as transformers takes it: what says no is false.
+TEST_F(LlamaConfigTest, YarnRoundsItsRangeUnlessItIsSetOtherwise) {
+  const auto frequencies = [&](const Json& truncate) {
+    Json yarn = {{"rope_type", "yarn"}, {"factor", 8}};
+    if (!truncate.is_discarded()) yarn["truncate"] = truncate;
+    return with({{"rope_scaling", yarn}}).rotary.frequencies;
+  };
+  const auto rounded = frequencies(Json(nlohmann::detail::value_t::discarded));
+  EXPECT_EQ(frequencies(true), rounded);
+  EXPECT_NE(frequencies(false), rounded);
+  EXPECT_EQ(frequencies(nullptr), frequencies(false));
 }
 
 }  // namespace

@@ -190,6 +190,19 @@ TEST_F(MemoryOfTasksTest, RowsThatAreNotThoseOfTheTasksAreNamed) {
               [](hid_t file) { replace_dataset(file, "/class_counts", H5T_STD_I64LE, {3}); });
   EXPECT_THAT(error_message<InputError>([&] { read_state_summary(path()); }),
               AllOf(HasSubstr("/class_counts"), HasSubstr("1 or more")));
+  for (const std::vector<std::int64_t>& counts :
+       {std::vector<std::int64_t>{100'000'000, -99'999'994, 2},
+        {INT64_MAX, INT64_MAX, 10},
+        {2, 2, 2}}) {
+    change_hdf5(path(), [&](hid_t file) {
+      const H5Handle found(H5Dopen2(file, "/class_counts", H5P_DEFAULT));
+      H5Dwrite(found.get(), H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, counts.data());
+      H5Adelete(found.get(), "crc32c");
+    });
+    EXPECT_THAT(verify(path()).problems, testing::Contains(HasSubstr("/class_counts")));
+    EXPECT_THAT(error_message<InputError>([&] { read_state_summary(path()); }),
+                HasSubstr("/class_counts"));
+  }
 }
 
 TEST_F(MemoryTest, ANumberThatIsNotFiniteIsNotWritten) {

@@ -143,6 +143,10 @@ TEST(Workload, KnowsPublishedShapes) {
   EXPECT_EQ(parameters("bert-base"), 108891648);
   EXPECT_EQ(parameters("bert-large"), 334092288);
   EXPECT_EQ(parameters("mpnet-base"), 108895872);
+  EXPECT_EQ(parameters("smollm2-135m"), 134515008);
+  // Without their output layers of 32,000 x 2048 and 128,256 x 4096.
+  EXPECT_EQ(parameters("tinyllama-1.1b"), 1100048384 - 65536000);
+  EXPECT_EQ(parameters("llama3-8b"), 8030261248 - 525336576);
   EXPECT_THAT([] { published_shape("vit-x/16"); },
               testing::ThrowsMessage<UsageError>(testing::HasSubstr("vit-g/14")));
 }

@@ -13,7 +13,7 @@ namespace palimpsest {
 class ImageCache {
  public:
   // `room`: bytes of the device for images.
-  explicit ImageCache(std::size_t room) : room_(room) {}
+  explicit ImageCache(std::size_t room) : capacity_(room), room_(room) {}
 
   // From now on, images that weren't used since make room for others: those used longest ago first.
   // Within a task none does, since its passes read the same images in turn.
@@ -32,7 +32,7 @@ class ImageCache {
     std::int64_t task;  // in which it was used last
   };
 
-  std::size_t room_;
+  std::size_t capacity_, room_;
   std::int64_t task_ = 0;
   std::list<Image> by_use_;  // used longest ago first
   std::unordered_map<std::int64_t, std::list<Image>::iterator> images_;

