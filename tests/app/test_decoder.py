@@ -7,6 +7,7 @@ import subprocess
 
 import h5py
 import numpy as np
+import palimpsest
 import peft
 import pytest
 import torch
@@ -40,7 +41,7 @@ def decoder(tmp_path_factory):
 def merged_model(decoder):
     """transformers' model at the last theta_hat, and the heads' weight and bias."""
     model = transformers.AutoModel.from_pretrained(decoder.path("backbone")).eval()
-    with h5py.File(decoder.path("runs", "run", "state-0003.h5")) as state, torch.no_grad():
+    with h5py.File(decoder.path("runs", "run", "state-0003.h5"), locking=False) as state, torch.no_grad():
         for name, difference in state["weights"].items():
             model.get_submodule(name).weight.add_(torch.from_numpy(difference[:]))
         heads = heads_of(state)
@@ -132,6 +133,8 @@ def test_the_merged_model_opens_as_a_language_model(decoder, tmp_path):
     with torch.no_grad():
         expected = model(ids).last_hidden_state @ model.get_input_embeddings().weight.T
         torch.testing.assert_close(merged.eval()(ids).logits, expected, atol=1e-4, rtol=0)
+    loaded = palimpsest.load_backbone(palimpsest.open(decoder.path("runs", "run"))).state_dict()
+    assert all(torch.equal(values, loaded[name]) for name, values in merged.model.state_dict().items())
 
 
 def test_an_untied_output_layer_is_exported_as_it_is(decoder, tmp_path):

@@ -1,12 +1,13 @@
 """The page is written again when the run commits a task, and the program ends with the run."""
 
+import contextlib
 import json
 import os
 import signal
 import time
 
 import pytest
-from palimpsest.pages.watch import has_ended
+from palimpsest.pages.watch import has_ended, watch
 
 END = '{"event":"run_finished","time":2,"seconds":1}\n'
 
@@ -52,6 +53,18 @@ def test_the_end_is_the_newest_event(golden):
     assert not has_ended(golden)
     os.remove(golden / "metrics.jsonl")
     assert not has_ended(golden)
+
+
+def test_an_interrupt_that_is_dropped_ends_the_watching_all_the_same(golden):
+    def drop_an_interrupt(is_last):
+        with contextlib.suppress(KeyboardInterrupt):  # as Python does within a destructor
+            signal.raise_signal(signal.SIGINT)
+
+    (golden / "metrics.jsonl").unlink()
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        watch(str(golden), drop_an_interrupt)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_watching_says_what_it_waits_for(golden, start_report):
