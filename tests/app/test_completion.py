@@ -62,7 +62,7 @@ def zsh(folder, line):
 
 def test_bash_completes_verbs_settings_and_choices(tmp_path):
     (tmp_path / "pack.h5").touch()
-    targets = [f"targets={name}" for name in ("query", "key", "value", "output", "fc1", "fc2")]
+    targets = [f"targets={name}" for name in ("query", "key", "value", "output", "fc1", "fc2", "gate", "up", "down")]
     assert bash(tmp_path, "palimpsest", "") == ["train", "eval", "predict", "plan", "doctor"]
     assert bash(tmp_path, "palimpsest", "tr") == ["train"]
     assert bash(tmp_path, "build/src/palimpsest", "train", "--adap") == ["--adapter"]
