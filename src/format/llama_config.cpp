@@ -75,8 +75,9 @@ void scale_as_llama3(const RotarySettings& settings, std::vector<double>& freque
   }
 }
 
-// YaRN (Peng et al. 2023): as above, along the coordinates between those that turn beta_fast and
-// beta_slow times over the original positions; returns the scale of cosine and sine.
+// YaRN (Peng et al. 2023): a frequency that turns more than beta_fast times over the original
+// positions stays, one that turns less than beta_slow times is divided by the factor, and those
+// between change from one to the other in equal steps. Returns the scale of cosine and sine.
 double scale_as_yarn(const RotarySettings& settings, std::vector<double>& frequencies) {
   const double factor = settings.at_least("factor", 1), size = settings.head_size,
                original = settings.original_positions();
@@ -147,7 +148,7 @@ RotaryEmbedding read_rotary(const JsonObject& top, const LlamaConfig& config) {
   return make_rotary(settings);
 }
 
-// Which layers see a window alone.
+// Which layers have a window.
 void read_windows(const JsonObject& top, std::string_view family, LlamaConfig& config) {
   config.is_windowed.assign(static_cast<std::size_t>(config.layers), false);
   const bool is_qwen = family.starts_with("qwen");

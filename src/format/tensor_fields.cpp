@@ -34,7 +34,7 @@ std::string name_of_task(std::string_view shared, std::size_t task) {
   return concat(shared.substr(0, slash), '/', task, shared.substr(slash));
 }
 
-// The other way; "" of a name that has no number there.
+// "head/linear/weight" of "head/linear/0/weight"; "" of a name without a number there.
 std::string shared_name(std::string_view name) {
   const std::size_t leaf = name.rfind('/'), task = name.rfind('/', leaf - 1);
   const auto number = number_in<std::size_t>(name.substr(task + 1, leaf - task - 1));
@@ -66,7 +66,7 @@ bool have_rows(std::span<const NamedTensor* const> tensors, std::span<const std:
   return std::ranges::equal(tensors, rows, {}, [](const NamedTensor* t) { return t->dims[0]; });
 }
 
-NamedTensor one_below_the_other(std::span<const NamedTensor* const> tensors) {
+NamedTensor stacked(std::span<const NamedTensor* const> tensors) {
   NamedTensor all = *tensors.front();
   std::visit(
       [&]<typename T>(std::vector<T>& values) {
@@ -115,6 +115,9 @@ void Fields::tensors(std::string_view path, NamedTensors& tensors,
     read_group(kByTask, one_each);
   }
   std::ranges::sort(tensors_, {}, &TensorSummary::name);
+  const auto twice = std::ranges::adjacent_find(tensors_, {}, &TensorSummary::name);
+  if (twice == tensors_.end()) return;
+  attempt([&] { refuse(concat(group, '/', twice->name), "one array", "two of this name"); });
 }
 
 void Fields::write_tensors(std::string_view group, const NamedTensors& tensors,
@@ -136,8 +139,7 @@ void Fields::write_tensors(std::string_view group, const NamedTensors& tensors,
                                          : tensors_of_tasks(tensors, shared, class_counts.size());
     const bool by_class = have_rows(of_tasks, class_counts);
     if (!of_tasks.empty() && (by_class || have_rows(of_tasks, one_each))) {
-      write(concat(group, by_class ? kByClass : kByTask, '/', shared),
-            one_below_the_other(of_tasks));
+      write(concat(group, by_class ? kByClass : kByTask, '/', shared), stacked(of_tasks));
       written.insert(shared);
     } else {
       write(concat(group, '/', name), tensor);
@@ -198,8 +200,6 @@ void Fields::add_tensor(NamedTensors& tensors, const std::string& name, const Te
                       .dims = dims,
                       .bytes = bytes,
                       .keeper = keeper});
-  const bool is_twice = std::ranges::count(tensors_, name, &TensorSummary::name) > 1;
-  if (is_twice) throw Error(concat(name, " is there twice"));
   if (size_in_bytes(values) == 0) return;
   tensors.put(name, {.dims = dims, .values = std::move(values), .keeper = keeper});
 }

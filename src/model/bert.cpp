@@ -97,15 +97,8 @@ at::Tensor Bert::hidden_states(const TextInput& texts, const AdapterOptions& use
 }
 
 at::Tensor Bert::features(const Batch& batch, const AdapterOptions& use) const {
-  const TextInput input = text_input(batch);
+  const TextInput input = make_text_input(batch, config_.positions, precision());
   return mean_over_tokens(hidden_states(input, by_rows(use, batch)), input);
-}
-
-TextInput Bert::text_input(const Batch& batch) const {
-  if (const auto* padded = std::get_if<PaddedTexts>(&batch.samples)) {
-    return make_text_input(*padded, config_.positions, precision());
-  }
-  return make_text_input(std::get<Texts>(batch.samples));
 }
 
 std::vector<std::int64_t> Bert::tokens(const Batch& batch) const { return text_rows(batch); }

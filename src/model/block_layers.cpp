@@ -26,22 +26,17 @@ std::vector<BlockMatrix> all_matrices(const BlockShape& shape) {
 }  // namespace
 
 BlockShape block_shape(const EncoderShape& shape) {
-  const auto matrix = [&](std::size_t m, std::int64_t out, std::int64_t in, bool has_bias) {
-    return BlockMatrix{.target = kBlockMatrices[m],
-                       .name = shape.names[m],
-                       .out = out,
-                       .in = in,
-                       .has_bias = has_bias};
-  };
+  const auto& [query, key, value, output, fc1, fc2] = shape.names;
   const std::int64_t width = shape.width;
   const bool bias = shape.projection_bias;
   return {.blocks = shape.blocks,
           .prefix = shape.prefix,
-          .layers = {{matrix(0, width, width, bias), matrix(1, width, width, bias),
-                      matrix(2, width, width, bias)},
-                     {matrix(3, width, width, true)},
-                     {matrix(4, shape.fc1_out, width, true)},
-                     {matrix(5, width, shape.fc2_in, true)}}};
+          .layers = {{{"query", query, width, width, bias},
+                      {"key", key, width, width, bias},
+                      {"value", value, width, width, bias}},
+                     {{"output", output, width, width}},
+                     {{"fc1", fc1, shape.fc1_out, width}},
+                     {{"fc2", fc2, width, shape.fc2_in}}}};
 }
 
 AdaptedLayout adapted_layout(const BlockShape& shape, std::span<const std::string> targets) {

@@ -59,8 +59,16 @@ Llama::Llama(const LlamaConfig& config, const BackboneChoice& choice, const Tens
   norm_ = norm("norm", config.hidden);
 }
 
+Llama::Positions Llama::positions(const TextInput& texts) const {
+  const at::Tensor angles = at::outer(texts.positions.to(at::kFloat), frequencies_).unsqueeze(1);
+  return {.cosine = angles.cos().mul_(config_.rotary.scale),
+          .sine = angles.sin().mul_(config_.rotary.scale),
+          .all = with_causal_mask(texts, 0),
+          .in_window = with_causal_mask(texts, config_.window)};
+}
+
 at::Tensor Llama::attention(const at::Tensor& query, const at::Tensor& keys_and_values,
-                            const TextInput& input, std::size_t block) const {
+                            const Positions& positions, std::size_t block) const {
   const Norms& norms = norms_[block];
   const auto in_heads = [&](const at::Tensor& rows, std::int64_t heads) {
     return rows.view({-1, heads, config_.head_size});
@@ -71,21 +79,20 @@ at::Tensor Llama::attention(const at::Tensor& query, const at::Tensor& keys_and_
     q = norms.query(q);
     k = norms.key(k);
   }
-  const at::Tensor angles = at::outer(input.positions.to(at::kFloat), frequencies_).unsqueeze(1);
-  const at::Tensor cosine = angles.cos().mul_(config_.rotary.scale),
-                   sine = angles.sin().mul_(config_.rotary.scale);
-  const std::int64_t window = config_.is_windowed[block] ? config_.window : 0;
+  const auto& [cosine, sine, all, in_window] = positions;
+  const bool is_windowed = config_.is_windowed[block];
   return causal_attention(rotated(q, cosine, sine), rotated(k, cosine, sine),
-                          in_heads(shared[1], config_.key_value_heads), input, window);
+                          in_heads(shared[1], config_.key_value_heads),
+                          is_windowed ? in_window : all, is_windowed ? config_.window : 0);
 }
 
 at::Tensor Llama::hidden_states(const TextInput& texts, const AdapterOptions& use) const {
   const at::Tensor embedded = at::embedding(embeddings_, texts.ids);
-  const auto pass = [this, texts, use](std::size_t b, const at::Tensor& x) {
+  const auto pass = [this, places = positions(texts), use](std::size_t b, const at::Tensor& x) {
     const BlockLayers::Block& layers = block(b);
     const at::Tensor seen = norms_[b].attention(x);
     const at::Tensor attended = attention(layers[kQuery].forward(seen, use),
-                                          layers[kKeyValue].forward(seen, use), texts, b);
+                                          layers[kKeyValue].forward(seen, use), places, b);
     const at::Tensor y = x + layers[kProjection].forward(attended, use);
     const std::vector<at::Tensor> halves =
         layers[kGateUp].forward(norms_[b].mlp(y), use).chunk(2, 1);
@@ -95,16 +102,9 @@ at::Tensor Llama::hidden_states(const TextInput& texts, const AdapterOptions& us
 }
 
 at::Tensor Llama::features(const Batch& batch, const AdapterOptions& use) const {
-  const TextInput input = text_input(batch);
+  const TextInput input = make_text_input(batch, config_.positions, precision());
   const at::Tensor hidden = hidden_states(input, by_rows(use, batch));
   return mean_pooling_ ? mean_over_tokens(hidden, input) : hidden.index_select(0, input.last);
-}
-
-TextInput Llama::text_input(const Batch& batch) const {
-  if (const auto* padded = std::get_if<PaddedTexts>(&batch.samples)) {
-    return make_text_input(*padded, config_.positions, precision());
-  }
-  return make_text_input(std::get<Texts>(batch.samples));
 }
 
 std::vector<std::int64_t> Llama::tokens(const Batch& batch) const { return text_rows(batch); }

@@ -30,8 +30,7 @@ at::Tensor causal_view(std::int64_t width, std::int64_t window, at::Device devic
   return window > 0 ? sees.logical_and_(distance < window) : sees;
 }
 
-// [texts * width, heads, d] -> [texts, heads, width, d]; a shared head is
-// repeated.
+// [texts * width, heads, d] -> [texts, heads, width, d]; a shared head is repeated.
 at::Tensor by_text(const at::Tensor& rows, std::int64_t texts, std::int64_t heads) {
   const at::Tensor parts = rows.view({texts, -1, rows.size(1), rows.size(2)}).transpose(1, 2);
   return rows.size(1) == heads ? parts : parts.repeat_interleave(heads / rows.size(1), 1);
@@ -72,6 +71,12 @@ TextInput make_text_input(const PaddedTexts& texts, std::int64_t positions,
                                     -std::numeric_limits<double>::infinity())};
 }
 
+TextInput make_text_input(const Batch& batch, std::int64_t positions, at::ScalarType precision) {
+  if (const auto* padded = std::get_if<PaddedTexts>(&batch.samples))
+    return make_text_input(*padded, positions, precision);
+  return make_text_input(std::get<Texts>(batch.samples));
+}
+
 TextInput with_attention_bias(TextInput input, const at::Tensor& bias) {
   if (!input.mask.defined()) {
     input.bias = bias;
@@ -84,6 +89,19 @@ TextInput with_attention_bias(TextInput input, const at::Tensor& bias) {
   input.mask = input.mask + bias.index_select(1, distance.add_(farthest).flatten())
                                 .view({-1, width, width})
                                 .to(input.mask.scalar_type());
+  return input;
+}
+
+TextInput with_causal_mask(TextInput input, std::int64_t window) {
+  if (!input.mask.defined()) return input;
+  const std::int64_t width = input.mask.size(3);
+  const at::Device device = input.mask.device();
+  // What fills a text up sees itself, lest a row see nothing.
+  const at::Tensor itself = at::eye(width, at::TensorOptions(device).dtype(at::kBool));
+  input.mask = input.mask
+                   .masked_fill(causal_view(width, window, device).logical_not(),
+                                -std::numeric_limits<double>::infinity())
+                   .masked_fill(itself, 0);
   return input;
 }
 
@@ -107,15 +125,7 @@ at::Tensor causal_attention(const at::Tensor& query, const at::Tensor& key, cons
         .transpose(1, 2)
         .reshape({rows, -1});
   };
-  if (input.mask.defined()) {
-    const std::int64_t width = input.lengths.front();
-    const at::Tensor sees = causal_view(width, window, query.device());
-    const at::Tensor mask =
-        input.mask.masked_fill(sees.logical_not(), -std::numeric_limits<double>::infinity());
-    // What fills a text up sees itself, lest a row see nothing.
-    const at::Tensor itself = at::eye(width, at::TensorOptions(query.device()).dtype(at::kBool));
-    return attend(0, query.size(0), std::ssize(input.lengths), mask.masked_fill(itself, 0));
-  }
+  if (input.mask.defined()) return attend(0, query.size(0), std::ssize(input.lengths), input.mask);
   std::vector<at::Tensor> texts;
   std::int64_t first = 0;
   for (const std::int64_t length : input.lengths) {

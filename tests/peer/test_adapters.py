@@ -1,16 +1,12 @@
 """LoRA on every matrix of a block against PEFT's on transformers' ViT: in fp32, in bf16, and recomputed."""
 
-import os
-import subprocess
-
-import numpy as np
-import peft
+import adapter_peer
 import pytest
 import torch
 import transformers
+from adapter_peer import assert_as_near, distance
 from tiers import quick
 
-PROGRAM = os.environ["PALIMPSEST_ADAPTER_GRADIENTS"]
 WIDTH, HEADS, PATCH, SIDE, BLOCKS, RANK = 32, 4, 7, 28, 2, 3
 TARGETS = {  # in transformers' words
     "query": "q_proj",
@@ -69,13 +65,7 @@ def factors_of(model, targets):
 
 
 def with_adapter(vit, targets):
-    config = peft.LoraConfig(r=RANK, lora_alpha=RANK, target_modules=[TARGETS[t] for t in targets], bias="none")
-    model = peft.get_peft_model(vit, config)
-    generator = torch.Generator().manual_seed(11)
-    with torch.no_grad():
-        for factor in factors_of(model, targets):
-            factor.copy_(0.1 * torch.randn(factor.shape, generator=generator))
-    return model.eval()
+    return adapter_peer.with_adapter(vit, [TARGETS[t] for t in targets], RANK, lambda model: factors_of(model, targets))
 
 
 def theirs(model, targets, images, autocast=False):
@@ -87,18 +77,7 @@ def theirs(model, targets, images, autocast=False):
 
 def ours(folder, factors, targets, images, path, *options):
     images.numpy().tofile(path / "images")
-    np.concatenate([factor.detach().numpy().ravel() for factor in factors]).tofile(path / "factors")
-    files = [path / "images", path / "factors", path / "out"]
-    subprocess.run([PROGRAM, folder, str(SIDE), ",".join(targets), str(RANK), *files, *options], check=True)
-    values = torch.from_numpy(np.fromfile(path / "out", "<f4"))
-    shapes = [(len(images), WIDTH), *(factor.shape for factor in factors)]
-    parts = values.split([int(np.prod(shape)) for shape in shapes])
-    return [part.view(shape) for part, shape in zip(parts, shapes)]
-
-
-def distance(found, expected):
-    """Relative to the whole."""
-    return float((found.float() - expected).norm() / expected.norm())
+    return adapter_peer.gradients(folder, SIDE, targets, RANK, path / "images", factors, (len(images), WIDTH), path, *options)
 
 
 @pytest.mark.parametrize("targets", quick(1, [*TARGETS, "key,value", "query,fc2", ALL]))
@@ -124,10 +103,5 @@ def test_bf16_is_as_near_to_fp32_as_pytorchs_autocast(vit, folder, images, targe
     found = ours(folder, factors_of(model, targets), targets, images, tmp_path, "bf16")
     recomputed = ours(folder, factors_of(model, targets), targets, images, tmp_path, "bf16", "recompute")
     model.unload()
-    our_error = np.array([distance(*pair) for pair in zip(found, exact)])
-    their_error = np.array([distance(*pair) for pair in zip(rounded, exact)])
-    assert their_error.min() > 1e-4  # autocast did round
-    assert our_error.min() > 1e-4
-    assert our_error.mean() < 1.2 * their_error.mean()
-    assert our_error.max() < 1.5 * their_error.max()
+    assert_as_near(found, rounded, exact)
     assert all(torch.equal(*pair) for pair in zip(recomputed, found))

@@ -6,16 +6,17 @@ import os
 import shutil
 import subprocess
 
+import adapter_peer
 import numpy as np
-import peft
 import pytest
 import torch
 import transformers
+from adapter_peer import assert_as_near, distance
 from palimpsest.pack import pack_file
 from tiers import quick
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-HIDDEN_STATES, GRADIENTS = os.environ["PALIMPSEST_HIDDEN_STATES"], os.environ["PALIMPSEST_ADAPTER_GRADIENTS"]
+HIDDEN_STATES = os.environ["PALIMPSEST_HIDDEN_STATES"]
 VOCABULARY, LENGTHS, RANK = 60, (1, 2, 7, 7, 19, 40), 3
 SMALL = {
     "vocab_size": VOCABULARY,
@@ -174,13 +175,7 @@ def factors_of(model, targets):
 
 
 def with_adapter(model, targets):
-    config = peft.LoraConfig(r=RANK, lora_alpha=RANK, target_modules=[TARGETS[target] for target in targets], bias="none")
-    model = peft.get_peft_model(model, config)
-    generator = torch.Generator().manual_seed(11)
-    with torch.no_grad():
-        for factor in factors_of(model, targets):
-            factor.copy_(0.1 * torch.randn(factor.shape, generator=generator))
-    return model.eval()
+    return adapter_peer.with_adapter(model, [TARGETS[target] for target in targets], RANK, lambda adapted: factors_of(adapted, targets))
 
 
 def theirs(model, targets, pooling, autocast=False):
@@ -195,18 +190,8 @@ def theirs(model, targets, pooling, autocast=False):
 
 
 def ours(folder, factors, targets, path, *options):
-    np.concatenate([factor.detach().numpy().ravel() for factor in factors]).tofile(path / "factors")
-    files = [write_pack(path / "texts.h5", texts()), path / "factors", path / "out"]
-    subprocess.run([GRADIENTS, folder, "0", ",".join(targets), str(RANK), *files, *options], check=True)
-    values = torch.from_numpy(np.fromfile(path / "out", "<f4"))
-    shapes = [(len(LENGTHS), SMALL["hidden_size"]), *(factor.shape for factor in factors)]
-    parts = values.split([int(np.prod(shape)) for shape in shapes])
-    return [part.view(shape) for part, shape in zip(parts, shapes)]
-
-
-def distance(found, expected):
-    """Relative to the whole."""
-    return float((found.float() - expected).norm() / expected.norm())
+    pack = write_pack(path / "texts.h5", texts())
+    return adapter_peer.gradients(folder, 0, targets, RANK, pack, factors, (len(LENGTHS), SMALL["hidden_size"]), path, *options)
 
 
 @pytest.mark.parametrize("pooling", quick(1, ["last", "mean"]))
@@ -232,9 +217,4 @@ def test_bf16_is_as_near_to_fp32_as_pytorchs_autocast(tmp_path):
     model = with_adapter(model, targets)
     exact, rounded = (theirs(model, targets, "last", autocast) for autocast in (False, True))
     found = ours(tmp_path / "model", factors_of(model, targets), targets, tmp_path, "bf16")
-    our_error = np.array([distance(*pair) for pair in zip(found, exact)])
-    their_error = np.array([distance(*pair) for pair in zip(rounded, exact)])
-    assert their_error.min() > 1e-4  # autocast did round
-    assert our_error.min() > 1e-4
-    assert our_error.mean() < 1.2 * their_error.mean()
-    assert our_error.max() < 1.5 * their_error.max()
+    assert_as_near(found, rounded, exact)

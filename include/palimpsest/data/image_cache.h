@@ -15,8 +15,8 @@ class ImageCache {
   // `room`: bytes of the device for images.
   explicit ImageCache(std::size_t room) : capacity_(room), room_(room) {}
 
-  // From now on, images that weren't used since make room for others: those used longest ago first.
-  // Within a task none does, since its passes read the same images in turn.
+  // Images that were last used before the current task make room for others, those used longest ago
+  // first. Images of the current task stay, since its passes read the same ones in turn.
   void begin_task() { ++task_; }
 
   bool contains(std::int64_t sample) const { return images_.contains(sample); }

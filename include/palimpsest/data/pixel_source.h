@@ -21,7 +21,7 @@ class PixelSource {
   // The queue that images are transformed on, always: one that stays may be read on no other.
   SideStream& beside() { return beside_; }
 
-  // Of the device.
+  // What stays on the device.
   ImageCache& cache() { return cache_; }
 
   // uint8 [height, width, 3]; in host memory a view of the pack where it has pixels. Throws

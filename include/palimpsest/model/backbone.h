@@ -22,7 +22,7 @@ namespace palimpsest {
 struct BackboneChoice {
   std::vector<std::string> targets;  // adapted matrices of every block
   std::int64_t image_size = 0;       // vision: side of the images, a multiple of the patch
-  bool mean_pooling = false;         // vision; decoders, which else take a text's last token
+  bool mean_pooling = false;         // else the class token, or a decoder's last token
   // Of the frozen matrices, their products, residual sums and the norms of the blocks: kFloat or
   // kBFloat16. The norms of the embeddings, the norm after the last block and features are float32.
   at::ScalarType precision = at::kFloat;

@@ -29,8 +29,6 @@ class Bert : public Backbone {
     LayerNorm attention, output;
   };
 
-  TextInput text_input(const Batch& batch) const;
-
   BertConfig config_;
   at::Tensor word_embeddings_, position_embeddings_;
   at::Tensor type_embedding_;  // undefined where tokens have no types

@@ -30,11 +30,16 @@ class Llama : public Backbone {
     RmsNorm query = {}, key = {};  // undefined where heads have no norm
   };
 
-  TextInput text_input(const Batch& batch) const;
+  // What all blocks take from the texts.
+  struct Positions {
+    at::Tensor cosine, sine;   // [tokens, 1, head_size / 2]
+    TextInput all, in_window;  // by what a token sees
+  };
+  Positions positions(const TextInput& texts) const;
   // Of a block: query [tokens, heads * head_size], keys and values [tokens, 2 key_value_heads *
   // head_size] -> [tokens, heads * head_size].
   at::Tensor attention(const at::Tensor& query, const at::Tensor& keys_and_values,
-                       const TextInput& input, std::size_t block) const;
+                       const Positions& positions, std::size_t block) const;
 
   LlamaConfig config_;
   bool mean_pooling_;

@@ -29,6 +29,9 @@ TextInput make_text_input(const Texts& texts);
 TextInput make_text_input(const PaddedTexts& texts, std::int64_t positions,
                           at::ScalarType precision);
 
+// Of a batch of texts, in either form.
+TextInput make_text_input(const Batch& batch, std::int64_t positions, at::ScalarType precision);
+
 // The same texts with a bias on their attention's scores, [heads, 2 n - 1] float32: bias[h, n - 1 +
 // j - i] where token i looks at token j.
 TextInput with_attention_bias(TextInput input, const at::Tensor& bias);
@@ -40,9 +43,12 @@ at::Tensor mean_over_tokens(const at::Tensor& hidden, const TextInput& input);
 // value side by side, each in `heads` parts of d = hidden / heads) -> [tokens, hidden].
 at::Tensor text_attention(const at::Tensor& qkv, const TextInput& input, std::int64_t heads);
 
+// The same texts for causal_attention: padded, the mask says which tokens a token sees.
+TextInput with_causal_mask(TextInput input, std::int64_t window);
+
 // The same where a token sees itself and those before it; with a window, itself and window - 1
 // before it. query: [tokens, heads, d]; key and value: [tokens, shared heads, d], each for heads /
-// shared heads of the queries' heads -> [tokens, heads * d].
+// shared heads of the queries' heads; input: by with_causal_mask() -> [tokens, heads * d].
 at::Tensor causal_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                             const TextInput& input, std::int64_t window);
 

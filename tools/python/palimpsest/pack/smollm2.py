@@ -24,6 +24,7 @@ NAMES = {
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
+HEADS = {"attn_q": "num_attention_heads", "attn_k": "num_key_value_heads"}  # how many parts of the rows turn by themselves
 OUTSIDE = {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}
 CONTROL = 3  # the type of a token that no text becomes
 
@@ -48,10 +49,10 @@ def _converted(gguf: typing.Any, save: typing.Callable[..., bytes], path: pathli
     weights = {}
     for tensor in reader.tensors:
         values = np.asarray(gguf.quants.dequantize(tensor.data, tensor.tensor_type), "<f4")
-        name = hugging_face_name(tensor.name)
-        if "attn_q." in tensor.name or "attn_k." in tensor.name:
-            values = in_halves(values, config["num_attention_heads" if "attn_q." in tensor.name else "num_key_value_heads"])
-        weights[name] = np.ascontiguousarray(values)
+        for part, heads in HEADS.items():
+            if f".{part}." in tensor.name:
+                values = in_halves(values, config[heads])
+        weights[hugging_face_name(tensor.name)] = np.ascontiguousarray(values)
     tokens = {
         "bos_token": metadata["tokenizer.ggml.tokens"][config["bos_token_id"]],
         "eos_token": metadata["tokenizer.ggml.tokens"][config["eos_token_id"]],

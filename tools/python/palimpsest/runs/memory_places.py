@@ -32,6 +32,10 @@ def class_counts(objects: Objects) -> list[int]:
     return [int(count) for count in objects.array("/class_counts")]
 
 
+def rows_of_tasks(counts: list[int]) -> list[slice]:
+    return [slice(first, end) for first, end in pairwise(accumulate(counts, initial=0))]
+
+
 def _of_tasks(objects: Objects, group: str, counts: list[int]) -> dict[str, Place]:
     """Of arrays with the rows of all tasks one below the other: those of each task, whose number comes before the last part of the name."""
     places = {}
@@ -40,8 +44,8 @@ def _of_tasks(objects: Objects, group: str, counts: list[int]) -> dict[str, Plac
         found = objects.shape(dataset)
         if found[:1] != (sum(counts),):
             raise InputError(f"{objects.path}: {dataset}: expected {sum(counts)} rows of {len(counts)} tasks, found the shape {list(found)}")
-        for task, (first, end) in enumerate(pairwise(accumulate(counts, initial=0))):
-            places[f"{path}/{task}/{leaf}"] = Place((dataset,), slice(first, end))
+        for task, rows in enumerate(rows_of_tasks(counts)):
+            places[f"{path}/{task}/{leaf}"] = Place((dataset,), rows)
     return places
 
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from functools import cache, cached_property
-from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..counted import counted
 from ..errors import InputError
 from .adapter import Float32, Head
 from .evaluations import Evaluations, read_rows
-from .memory_places import Place, class_counts, memory_places
+from .memory_places import Place, class_counts, memory_places, rows_of_tasks
 from .record import Array, Lazy, Objects, Record
 
 
@@ -58,7 +57,7 @@ class State:
 
     def _read_memory(self, name: str) -> Array:
         with self._record.opened() as objects:
-            return _read(objects, self._memory[name])
+            return _read(objects.array, self._memory[name])
 
     @property
     def memory(self) -> Lazy[Array]:
@@ -97,7 +96,7 @@ class State:
                 names, counts = objects.texts("/classes"), class_counts(objects)
                 if sum(counts) != len(names):
                     raise InputError(f"{self.path}: /class_counts: expected the counts of {len(names)} classes, found a sum of {sum(counts)}")
-                return tuple(names[first:end] for first, end in pairwise(accumulate(counts, initial=0)))
+                return tuple(names[rows] for rows in rows_of_tasks(counts))
             group = "/classes/{}" if objects.has("/classes") else "/heads/{}/classes"
             return tuple(objects.texts(group.format(task)) for task in range(self.tasks_done))
 
@@ -110,7 +109,7 @@ class State:
             array = cache(objects.array)  # each has the rows of all tasks
             for place in sorted(places, key=lambda name: int(name.rpartition("/")[2])):
                 kind, _, scale = place.split("/")[1].partition(":scale=")
-                weight, bias = (_read(objects, self._memory[f"{place}/{name}"], array) for name in ("weight", "bias"))
+                weight, bias = (_read(array, self._memory[f"{place}/{name}"]) for name in ("weight", "bias"))
                 heads.append(Head(weight, bias, self.classes[len(heads)], kind, float(scale or 1)))
         return tuple(heads)
 
@@ -153,9 +152,9 @@ class State:
         return f"<State after {counted(self.tasks_done, 'task')}: {counted(len(self.weights), 'module')}, {counted(len(self.memory), 'array')} of memory>"
 
 
-def _read(objects: Objects, place: Place, array: Callable[[str], Array] | None = None) -> Array:
+def _read(array: Callable[[str], Array], place: Place) -> Array:
     """array: reads a dataset."""
-    parts = [(array or objects.array)(dataset) for dataset in place.datasets]
+    parts = [array(dataset) for dataset in place.datasets]
     if place.rows is None:
         return np.concatenate([part.ravel() for part in parts])
     return parts[0] if place.rows == slice(None) else parts[0][place.rows].copy()
