@@ -105,6 +105,27 @@ def make_fonts(folder):
         save_font(folder / f"{package}.ttf", package.removeprefix("fonts-").replace("-", ""))
 
 
+CHAT_TEMPLATE = """{% for message in messages %}{{ message.role + ': ' + message.content + eos_token }}{% endfor %}\
+{% if add_generation_prompt %}assistant: {% endif %}"""
+
+
+def make_conversations(folder):
+    """Prompts and completions in every form, and a tokenizer with a chat template."""
+    pairs = [(f"What is {number} + 4?", str(number + 4)) for number in range(30)]
+    rows = {
+        "algebra": [{"messages": [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]} for prompt, answer in pairs],
+        "french": [{"instruction": "Translate into French.", "input": prompt, "output": answer} for prompt, answer in pairs],
+        "pairs": [{"prompt": prompt, "completion": answer} for prompt, answer in pairs],
+    }
+    for name, lines in rows.items():
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "answers.csv").write_text("question,answer,topic\n" + "".join(f"{prompt},{answer},sums\n" for prompt, answer in pairs))
+    (folder / "poems.txt").write_text("".join(f"{number} roses are red,\n" for number in range(300)))
+    make_text_backbone(folder / "data" / "smollm2")
+    settings = {"eos_token": "[SEP]", "chat_template": CHAT_TEMPLATE}
+    (folder / "data" / "smollm2" / "tokenizer_config.json").write_text(json.dumps(settings))
+
+
 def make_own_data(folder):
     """As docs/your-data.md describes them; /usr/share lies beside the page's own folder."""
     rows = [(side, f"text {number} of {label}", f"class {label}") for label in range(4)
@@ -116,6 +137,7 @@ def make_own_data(folder):
     make_image_folder(folder / "my-images", ("one", "two", "three", "four"), 30)
     make_image_folder(folder / "home" / "imagenet-r", ("n01443537", "n01484850"), 5)
     toy.make_idx_files(folder / "usr-share" / "datasets" / "fashion-mnist", side=28, classes=10)
+    make_conversations(folder)
     make_wordnet(folder / "usr-share" / "wordnet")
     make_fonts(folder / "fonts")
     make_image_folder(folder / "usr-share" / "openclipart" / "png", ("animals/birds", "animals/bugs", "tools"), 40)

@@ -7,7 +7,7 @@ import pytest
 from palimpsest.pack import pack_file
 from text_support import run
 
-VERBS = ["texts x.csv --tokenizer t", "images x", "glyphs", "debian --tokenizer t", "wordnet --tokenizer t", "protocol --pack p --name n"]
+VERBS = ["texts x.csv --tokenizer t", "chat x.jsonl --tokenizer t", "images x", "glyphs", "debian --tokenizer t", "wordnet --tokenizer t", "protocol --pack p --name n"]
 
 
 @pytest.fixture

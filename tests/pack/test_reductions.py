@@ -81,11 +81,14 @@ def test_domains_labels_and_classes_left_out_are_named(make):
     assert "1 label has 1 training sample and 1 test sample in every one of 2 domains" in err and "a has 2; b has 1" in err
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_a_task_of_one_class_is_wrong_usage(number, tmp_path, capsys):
+@pytest.mark.parametrize("options", [("--classes-per-task", 1), ("--classes-per-task", "2,1"), ("--base", 1, "--increment", 2), ("--base", 2, "--increment", 1)])
+def test_a_task_of_one_class_is_wrong_usage(options, tmp_path, capsys):
+    pack = token_pack(tmp_path / "p.h5", dict.fromkeys("abc", (1, 1)))
+    assert main(["protocol", "--pack", str(pack), "--name", "n", "--out", str(tmp_path / "o"), *map(str, options)]) == 2
+    assert "1 is below 2: a task needs two classes to distinguish" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stop:
-        main(["protocol", "--pack", "p", "--name", "n", "--out", "o", "--classes-per-task", str(number)])
-    assert stop.value.code == 2 and f"{number} is below 2: a task needs two classes to distinguish" in capsys.readouterr().err
+        main(["protocol", "--pack", str(pack), "--name", "n", "--out", "o", "--classes-per-task", "0"])
+    assert stop.value.code == 2 and "0 is not a positive number" in capsys.readouterr().err
 
 
 def test_all_classes_below_the_minimum_are_named(pack, tmp_path):

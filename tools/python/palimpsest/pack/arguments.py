@@ -35,19 +35,12 @@ def share(text: str) -> float:
     return value
 
 
-def several(text: str) -> int:
-    value = _whole(text)
-    if value < 2:
-        raise argparse.ArgumentTypeError(f"{text} is below 2: a task needs two classes to distinguish")
-    return value
-
-
 def sizes(text: str) -> list[int]:
     """Numbers of classes, separated by commas."""
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
         raise argparse.ArgumentTypeError(f"expected N or N,N,..., found {text!r}")
-    return [several(part) for part in parts]
+    return [count(part) for part in parts]
 
 
 def path(text: str) -> str:

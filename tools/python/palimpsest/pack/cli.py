@@ -8,8 +8,9 @@ import typing
 import numpy as np
 
 from ..counted import counted
-from . import InputError, UsageError, backbone, debian, fonts, glyphs, protocol, wordnet
-from .arguments import count, natural, output_file, path, several, sizes, title
+from . import InputError, UsageError, backbone, completions, debian, fonts, glyphs, protocol, wordnet
+from .arguments import count, natural, output_file, path, sizes, title
+from .chat import command as chat
 from .images import command
 from .names import note_odd_names
 from .pack_file import TEST, TRAIN, PackIndex, read_pack, read_sample
@@ -65,7 +66,8 @@ gives another order of the same classes; --order takes one from a file, or draws
 have --classes-per-task classes each, or --base in the first and --increment in each of the others.
 Classes with too few samples are left out; too few classes give fewer tasks; classes and samples that
 no task uses are named or counted in notes. With --domains, classes are named DOMAIN/LABEL, and every
-domain is a task with the labels that all have: for train --scenario domain-incremental.
+domain is a task with the labels that all have: for train --scenario domain-incremental. Of a pack that
+`chat` made, each class is a task by itself, with all its samples, unless options say otherwise.
 
 Examples:
   palimpsest-pack protocol --pack data/debian-sections.h5 --name mine --seed 2 --out data/mine.json
@@ -155,14 +157,19 @@ def _parser() -> argparse.ArgumentParser:
     sub = verb("texts", "pack texts from CSV, JSON Lines, Parquet or a saved data set", texts.DESCRIPTION, _texts)
     texts.add_options(sub)
 
+    sub = verb("chat", "pack prompts and completions, conversations or plain text", chat.DESCRIPTION, _chat)
+    chat.add_options(sub)
+
     sub = verb("protocol", "assign a pack's classes to tasks", PROTOCOL, _protocol)
     sub.add_argument("--pack", required=True, type=path, metavar="PACK", help="whose classes they are (required)")
     sub.add_argument("--name", required=True, type=title, help="the protocol's name, as reports show it (required)")
     sub.add_argument("--out", required=True, type=output_file, metavar="JSON", help="the protocol to write (required)")
-    sub.add_argument("--tasks", type=count, help="at most so many (6, or with --base as many as there are classes for)")
-    sub.add_argument("--classes-per-task", type=sizes, metavar="N", help="of each task, 2 or more; or N,N,... for each task its own number (6)")
-    sub.add_argument("--base", type=several, metavar="N", help="classes of the first task, where it has another number than --increment")
-    sub.add_argument("--increment", type=several, metavar="N", help="classes of each task after the first, with --base")
+    sub.add_argument("--tasks", type=count, help="at most so many (6; with --base, and of chat packs, as many as there are classes for)")
+    sub.add_argument(
+        "--classes-per-task", type=sizes, metavar="N", help="of each task, 2 or more; or N,N,... for each task its own number (6; of chat packs 1)"
+    )
+    sub.add_argument("--base", type=count, metavar="N", help="classes of the first task, where it has another number than --increment")
+    sub.add_argument("--increment", type=count, metavar="N", help="classes of each task after the first, with --base")
     sub.add_argument(
         "--order",
         type=path,
@@ -174,10 +181,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--train",
         type=natural,
-        default=60,
-        help="training samples used of each class (60); 0: all that it has",
+        help="training samples used of each class (60; of chat packs 0); 0: all that it has",
     )
-    sub.add_argument("--test", type=natural, default=50, help="test samples used of each class (50); 0: all")
+    sub.add_argument("--test", type=natural, help="test samples used of each class (50; of chat packs 0); 0: all")
     sub.add_argument("--seed", type=int, default=1, help="of the class order (1)")
 
     sub = verb("show", "check a pack and print what is in it", SHOW, _show)
@@ -210,6 +216,10 @@ def _texts(options: argparse.Namespace) -> None:
     _print_pack(options.out, *texts.make(options))
 
 
+def _chat(options: argparse.Namespace) -> None:
+    _print_pack(options.out, *chat.make(options))
+
+
 def _glyphs(options: argparse.Namespace) -> None:
     made = glyphs.make_pack(options.out, options.fonts, options.side, options.train, options.test)
     _print_pack(options.out, *made)
@@ -223,12 +233,14 @@ def _protocol(options: argparse.Namespace) -> None:
     _check_tasks(options)
     pack, digest = read_pack(options.pack)
     note_odd_names(pack.classes)
-    samples = options.train, options.test
+    has_completions = pack.kind == "sequences"
+    usual = (0, 0) if has_completions else (60, 50)
+    samples = usual[0] if options.train is None else options.train, usual[1] if options.test is None else options.test
     if options.domains:
         made = protocol.make_domain_protocol(pack, digest, options.name, *samples, options.seed)
     else:
         order = protocol.choose_order(options.order, pack.classes, options.seed)
-        made = protocol.make_protocol(pack, digest, options.name, _sizes_of_tasks(options, len(pack.classes)), *samples, order)
+        made = protocol.make_protocol(pack, digest, options.name, _sizes_of_tasks(options, len(pack.classes), has_completions), *samples, order)
     protocol.write_protocol(options.out, made)
     print(f"{options.out}: {made['name']}, order by {made['order']}")
     for task in made["tasks"]:
@@ -247,17 +259,21 @@ def _check_tasks(options: argparse.Namespace) -> None:
     if options.base is not None:
         _expect_none(options, "--base and --increment", "classes_per_task")
         return
-    each = options.classes_per_task or [6]
+    each = options.classes_per_task or []
     if len(each) > 1 and options.tasks not in (None, len(each)):
         raise UsageError(f"--tasks: expected {len(each)}, as --classes-per-task has numbers, or no --tasks, found {options.tasks}")
 
 
-def _sizes_of_tasks(options: argparse.Namespace, classes: int) -> list[int]:
-    """Classes of each task, as the options say."""
+def _sizes_of_tasks(options: argparse.Namespace, classes: int, has_completions: bool) -> list[int]:
+    """Classes of each task, as the options say. A task needs two, but of a pack with completions, where nothing distinguishes them, one."""
+    each = options.classes_per_task or [1 if has_completions else 6]
+    for name, numbers in (("--base", [options.base]), ("--increment", [options.increment]), ("--classes-per-task", each)):
+        if not has_completions and 1 in numbers:
+            raise UsageError(f"{name}: 1 is below 2: a task needs two classes to distinguish")
     if options.base is not None:
         return protocol.with_base(classes, options.base, options.increment, options.tasks)
-    each = options.classes_per_task or [6]
-    return each * (options.tasks or 6) if len(each) == 1 else each
+    usual = classes // each[0] if has_completions else 6
+    return each * (options.tasks or max(1, usual)) if len(each) == 1 else each
 
 
 def _expect_none(options: argparse.Namespace, other: str, *names: str) -> None:
@@ -288,8 +304,9 @@ def _print_pack(path: str, pack: PackIndex, digest: str) -> None:
 
 
 def _sizes(pack: PackIndex) -> str:
-    if pack.kind == "tokens":
-        return f"{pack.shape.mean():.1f} tokens on average, {pack.longest()} at most, of a vocabulary of {pack.vocabulary}"
+    if pack.has_texts():
+        tokens = f"{pack.shape.mean():.1f} tokens on average, {pack.longest()} at most, of a vocabulary of {pack.vocabulary}"
+        return tokens if pack.completions is None else f"{tokens}; {completions.summary(pack.completions, len(pack.labels))}"
     (height, width, _), mean = pack.shape.max(axis=0), pack.offsets[-1] / len(pack.labels)
     return f"{pack.kind}, height up to {height}, width up to {width}, {mean / 1024:.1f} KiB on average"
 
@@ -301,14 +318,20 @@ def _print_sample(pack: PackIndex, options: argparse.Namespace) -> None:
     side = "test" if pack.split[sample] == TEST else "training"
     head = f"sample {sample}, {side}, {pack.classes[pack.labels[sample]]}:"
     data = read_sample(options.pack, pack, sample)
-    if pack.kind != "tokens":
+    if not pack.has_texts():
         height, width, _ = pack.shape[sample]
         print(f"{head} height {height}, width {width}, {len(data)} bytes")
         return
     ids = np.frombuffer(data, dtype="<i4").tolist()
     print(f"{head} {' '.join(map(str, ids))}")
-    if options.tokenizer:
-        print(f"  {load_tokenizer(options.tokenizer).decode(ids)}")
+    tokenizer = load_tokenizer(options.tokenizer) if options.tokenizer else None
+    if pack.completions is not None and pack.completion_offsets is not None:
+        rows = slice(*pack.completion_offsets[sample : sample + 2])
+        for name, begin, end in completions.parts(pack.completions[rows], len(ids)):
+            text = f": {json.dumps(tokenizer.decode(ids[begin:end], skip_special_tokens=False), ensure_ascii=False)}" if tokenizer else ""
+            print(f"  {name}, tokens {begin} to {end - 1}{text}")
+    elif tokenizer:
+        print(f"  {tokenizer.decode(ids)}")
 
 
 def main(arguments: list[str]) -> int:

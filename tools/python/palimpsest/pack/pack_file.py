@@ -17,6 +17,8 @@ import numpy.typing as npt
 from ..files import atomic
 from . import FORMAT_VERSION, WRITER, InputError
 from .arrays import Ints
+from .completions import DATASETS as COMPLETIONS
+from .completions import check_completions
 from .jpeg_rule import check_sample
 from .names import check_names
 from .notes import note
@@ -29,7 +31,7 @@ MOST_WAITING = 1 << 16  # samples written at once
 LONGEST_SIDE = 1 << 16  # of an image
 MOST_SOURCES = 3  # named in a note
 TRAIN, TEST = 0, 1
-KINDS = ("tokens", "pixels", "encoded")
+KINDS = ("tokens", "sequences", "pixels", "encoded")
 _DATASETS = {
     "offsets": "i8",
     "shape": "i8",
@@ -51,7 +53,13 @@ class PackIndex:
     labels: Ints  # [n]: index into classes
     split: Ints  # [n]: TRAIN or TEST
     source: str  # JSON: how it was made; not hashed
-    vocabulary: int | None = None  # of kind tokens only
+    vocabulary: int | None = None  # of kinds tokens and sequences only
+    completions: Ints | None = None  # [m, 2]: begin and end of each, in the tokens of its sample; of kind sequences only, as the next
+    completion_offsets: Ints | None = None  # [n + 1]: those of sample i are the rows from completion_offsets[i] to completion_offsets[i + 1]
+
+    def has_texts(self) -> bool:
+        """Whether samples are token ids."""
+        return self.kind in ("tokens", "sequences")
 
     def longest(self) -> int:
         """Most tokens of a sample."""
@@ -72,8 +80,9 @@ class PackIndex:
         digest.begin("/bytes", "u1", [self.offsets[-1]])
         for block in blocks:
             digest.update(block)
-        for name in ("classes", "labels", "offsets", "shape", "split"):
-            digest.add(f"/{name}", getattr(self, name))
+        for name in ("classes", *COMPLETIONS, "labels", "offsets", "shape", "split"):
+            if getattr(self, name) is not None:
+                digest.add(f"/{name}", getattr(self, name))
         return digest.hexdigest()
 
 
@@ -141,7 +150,7 @@ def write_samples(path: str | pathlib.Path, index: PackIndex, samples: typing.It
     ):
         stored = file.create_dataset("bytes", shape=(index.offsets[-1],), dtype="u1", track_times=False)
         digest = index.content_sha256(_written(stored, samples))
-        for name in _DATASETS:
+        for name in (*_DATASETS, *(COMPLETIONS if index.kind == "sequences" else ())):
             file.create_dataset(name, data=getattr(index, name), track_times=False)
         classes = _fixed(index.classes)
         file.create_dataset("classes", data=classes, dtype=classes.dtype, track_times=False)
@@ -194,7 +203,7 @@ def _write_attributes(file: h5py.File, index: PackIndex, digest: str) -> None:
     for name, text in texts.items():
         value = _fixed(text)
         file.attrs.create(name, value, shape=(), dtype=value.dtype)
-    if index.kind == "tokens":
+    if index.has_texts():
         file.attrs.create("vocabulary", index.vocabulary, dtype="<i8")
         file.attrs.create("longest", index.longest(), dtype="<i8")
 
@@ -261,20 +270,23 @@ def _checked(file: h5py.File) -> tuple[PackIndex, str]:
     kind = _text(file, "kind")
     if kind not in KINDS:
         raise InputError(f"/@kind: expected one of {', '.join(KINDS)}, found {kind}")
+    if kind != "sequences" and any(name in file for name in COMPLETIONS):
+        raise InputError(f"/completions, /completion_offsets: expected none in a pack of kind {kind}, found some")
     _check_text_type("/classes", file["classes"].id.get_type())
     _check_storage("classes", file["classes"])
     index = PackIndex(
         kind=kind,
         classes=[name.decode() for name in file["classes"][()]],
         source=_text(file, "source"),
-        vocabulary=int(file.attrs["vocabulary"]) if kind == "tokens" else None,
+        vocabulary=int(file.attrs["vocabulary"]) if kind in ("tokens", "sequences") else None,
         **{name: _numbers(file, name, code)[()] for name, code in _DATASETS.items()},
+        **{name: _numbers(file, name, "i8")[()] for name in COMPLETIONS if kind == "sequences"},
     )
     stored = _numbers(file, "bytes", "u1")
     _check_index(index, stored.shape)
     digest = index.content_sha256(_checked_blocks(stored, index))
     _expect("/@content_sha256", _text(file, "content_sha256"), digest)
-    if kind == "tokens":
+    if index.has_texts():
         _expect("/@longest", int(file.attrs["longest"]), index.longest())
     return index, digest
 
@@ -288,17 +300,15 @@ def _numbers(file: h5py.File, name: str, code: str) -> h5py.Dataset:
 
 def _check_index(index: PackIndex, bytes_shape: tuple[int, ...]) -> None:
     samples = len(index.labels)
-    dims = {"offsets": (samples + 1,), "shape": (samples, 1 if index.kind == "tokens" else 3)}
+    dims = {"offsets": (samples + 1,), "shape": (samples, 1 if index.has_texts() else 3)}
     for name in _DATASETS:
         _expect(f"/{name}, dimensions", dims.get(name, (samples,)), getattr(index, name).shape)
     _expect("/bytes, dimensions", (index.offsets[-1],), bytes_shape)
     lengths, sizes = np.diff(index.offsets), index.shape.prod(axis=1)
-    fits = {"tokens": lengths == 4 * sizes, "pixels": lengths == sizes, "encoded": lengths > 0}
-    if not (
-        samples and index.offsets[0] == 0 and (lengths > 0).all() and (index.shape > 0).all() and (index.shape[:, 2:] == 3).all() and fits[index.kind].all()
-    ):
+    fits = lengths == 4 * sizes if index.has_texts() else lengths == sizes if index.kind == "pixels" else lengths > 0
+    if not (samples and index.offsets[0] == 0 and (lengths > 0).all() and (index.shape > 0).all() and (index.shape[:, 2:] == 3).all() and fits.all()):
         raise InputError("/offsets: expected increasing offsets from 0 to the size of /bytes that fit /shape")
-    if index.kind != "tokens" and index.shape.max() > LONGEST_SIDE:
+    if not index.has_texts() and index.shape.max() > LONGEST_SIDE:
         raise InputError(f"/shape: expected height and width from 1 to {LONGEST_SIDE}, found {index.shape.max()}")
     cut = [name for name in index.classes if "\0" in name]
     if cut:
@@ -308,6 +318,9 @@ def _check_index(index: PackIndex, bytes_shape: tuple[int, ...]) -> None:
         raise InputError(f"/classes: expected every class once, found {twice[0]!r} twice")
     if not (index.labels.min() >= 0 and index.labels.max() < len(index.classes) and index.split.max() <= TEST):
         raise InputError("/labels, /split: expected indices into /classes and 0 or 1, found others")
+    if index.kind == "sequences":
+        assert index.completions is not None and index.completion_offsets is not None
+        check_completions(index.completion_offsets, index.completions, index.shape[:, 0])
 
 
 def _checked_blocks(stored: h5py.Dataset, index: PackIndex) -> typing.Iterator[bytes]:

@@ -80,7 +80,7 @@ def make_protocol(pack: PackIndex, digest: str, name: str, sizes: list[int], tra
     made = sum(end <= len(enough) for end in ends)
     found = (
         f"{len(enough)} of the pack's {counted(len(pack.classes), 'class')} {form(len(enough), 'has', 'have')} {_needed(train, test)}: "
-        f"enough for {made} of {counted(len(sizes), 'task')} of {_listed(sizes)} classes"
+        f"enough for {made} of {counted(len(sizes), 'task')} of {_listed(sizes)} {form(max(sizes), 'class', 'classes')}"
     )
     if made == 0:
         raise InputError(f"{found}. Take fewer classes a task (--classes-per-task, --base){_fewer(train, test)}, or make a larger pack")

@@ -45,14 +45,20 @@ def make_files(path: pathlib.Path) -> dict[str, bytes]:
 def _converted(gguf: typing.Any, save: typing.Callable[..., bytes], path: pathlib.Path) -> dict[str, bytes]:
     reader = gguf.GGUFReader(path)
     metadata = {name: field.contents() for name, field in reader.fields.items()}
-    config = model_config(metadata)
+    heads_of = model_config(metadata)
     weights = {}
     for tensor in reader.tensors:
         values = np.asarray(gguf.quants.dequantize(tensor.data, tensor.tensor_type), "<f4")
         for part, heads in HEADS.items():
             if f".{part}." in tensor.name:
-                values = in_halves(values, config[heads])
+                values = in_halves(values, heads_of[heads])
         weights[hugging_face_name(tensor.name)] = np.ascontiguousarray(values)
+    return {**settings_files(metadata), "model.safetensors": save(weights, metadata={"format": "pt"})}
+
+
+def settings_files(metadata: dict[str, typing.Any]) -> dict[str, bytes]:
+    """All files but that of the weights, from the metadata of the GGUF file."""
+    config = model_config(metadata)
     tokens = {
         "bos_token": metadata["tokenizer.ggml.tokens"][config["bos_token_id"]],
         "eos_token": metadata["tokenizer.ggml.tokens"][config["eos_token_id"]],
@@ -69,7 +75,6 @@ def _converted(gguf: typing.Any, save: typing.Callable[..., bytes], path: pathli
     return {
         "config.json": _json(config),
         "generation_config.json": _json(generation),
-        "model.safetensors": save(weights, metadata={"format": "pt"}),
         "tokenizer.json": tokenizer(metadata).encode(),
         "tokenizer_config.json": _json(tokenizer_config),
     }

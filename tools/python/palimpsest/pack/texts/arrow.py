@@ -24,6 +24,16 @@ def _pyarrow(path: pathlib.Path, what: str) -> typing.Any:
     return pyarrow
 
 
+def columns_of(path: pathlib.Path, kind: str) -> list[str]:
+    """The names of the columns of a file of the kind parquet or arrow."""
+    pyarrow = _pyarrow(path, "Parquet" if kind == "parquet" else "an Arrow file")
+    with _refusals(pyarrow, path, "a Parquet file" if kind == "parquet" else "an Arrow file"):
+        if kind == "parquet":
+            return list(pyarrow.parquet.ParquetFile(path).schema_arrow.names)
+        with open(path, "rb") as file:
+            return list(_reader(pyarrow, file)[0].schema.names)
+
+
 def read_parquet(path: pathlib.Path, wanted: typing.Sequence[str], position: Position) -> typing.Iterator[Record]:
     """(row, values of the columns `wanted`, or why the row is broken)."""
     pyarrow = _pyarrow(path, "Parquet")
@@ -38,12 +48,17 @@ def read_arrow(path: pathlib.Path, wanted: typing.Sequence[str], position: Posit
     """As read_parquet(), of an Arrow file or stream, as Hugging Face data sets are saved."""
     pyarrow = _pyarrow(path, "an Arrow file")
     with _refusals(pyarrow, path, "an Arrow file"), open(path, "rb") as file:
-        is_file = file.read(6) == b"ARROW1"
-        file.seek(0)
-        reader = pyarrow.ipc.open_file(file) if is_file else pyarrow.ipc.open_stream(file)
+        reader, is_file = _reader(pyarrow, file)
         batches = (reader.get_batch(i) for i in range(reader.num_record_batches)) if is_file else reader
         columns = [reader.schema.names[place] for place in find_columns(str(path), reader.schema.names, wanted)]
         yield from _records(path, batches, reader.schema, columns, None, position)
+
+
+def _reader(pyarrow: typing.Any, file: typing.BinaryIO) -> tuple[typing.Any, bool]:
+    """(reader of an Arrow file or stream, whether it is a file)."""
+    is_file = file.read(6) == b"ARROW1"
+    file.seek(0)
+    return (pyarrow.ipc.open_file(file) if is_file else pyarrow.ipc.open_stream(file)), is_file
 
 
 class _refusals:

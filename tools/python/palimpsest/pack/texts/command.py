@@ -4,16 +4,14 @@ import argparse
 import collections
 import typing
 
-from ...counted import counted
 from .. import InputError, UsageError
 from ..arguments import count, natural, output_file, path, share
-from ..notes import note
 from ..pack_file import TEST, PackIndex
 from . import sources
 from .make import Request, pack_by_hash, pack_unlabelled
-from .record import Position
-from .rows import Broken, Columns, Row, Skipped, Unusable, make_row
-from .tokenizer import load_tokenizer
+from .record import Position, Record
+from .rows import Broken, Columns, Row, Skipped, Unusable, make_row, note_kinds_of_tests
+from .tokenizer import MOST_TOKENS, load_tokenizer
 
 DESCRIPTION = """\
 Packs texts with labels from files: CSV and TSV (separator, quotes and encoding are found out), JSON
@@ -50,15 +48,15 @@ class _Renamed(argparse.Action):
         parser.error(f"{self.option_strings[0]} is called {self.metavar} now")
 
 
-def add_tokenizer_options(sub: argparse.ArgumentParser) -> None:
-    """Those that every source of texts has."""
+def add_tokenizer_options(sub: argparse.ArgumentParser, most: int = MOST_TOKENS, what: str = "texts") -> None:
+    """Those that every source of texts has. `most`: the tokens at which `what` are cut without --max-length, or at the model's positions."""
     sub.add_argument("--tokenizer", required=True, type=path, metavar="PATH", help="a tokenizer.json, or a folder with one (required)")
     sub.add_argument("--out", required=True, type=output_file, metavar="PACK", help="the pack to write (required)")
     sub.add_argument(
         "--max-length",
         type=count,
         metavar="TOKENS",
-        help="longer texts are cut to so many tokens, special ones included (128, or what the model's config.json beside "
+        help=f"longer {what} are cut to so many tokens, special ones included ({most}, or what the model's config.json beside "
         "the tokenizer takes, where that is less)",
     )
     old = sub.add_argument("--max-tokens", action=_Renamed, metavar="--max-length", help=argparse.SUPPRESS)
@@ -91,7 +89,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 def make(options: argparse.Namespace) -> tuple[PackIndex, str]:
     """(PackIndex, content_sha256) of the pack that the options describe, written."""
     columns = _columns(options)
-    _check_encoding(options.encoding)
+    check_encoding(options.encoding)
     tokenizer = load_tokenizer(options.tokenizer, options.max_length)
     files = sources.find_sources(options.sources, use_names=columns.split is None and options.test_share is None and not options.unlabelled)
     if columns.group is not None and files[0].side is not None:
@@ -112,7 +110,8 @@ def make(options: argparse.Namespace) -> tuple[PackIndex, str]:
     return pack_by_hash(request, rows, skipped, source, key, position, sources.total_size(files))
 
 
-def _check_encoding(name: str | None) -> None:
+def check_encoding(name: str | None) -> None:
+    """Raises UsageError for a name of --encoding that Python doesn't know."""
     try:
         "x".encode(name or "utf-8")
     except (LookupError, ValueError):
@@ -150,18 +149,13 @@ def _used(columns: Columns) -> dict[str, object]:
 def _rows(files: list[sources.Source], columns: Columns, encoding: str | None, position: Position, skipped: Skipped) -> typing.Iterator[Row]:
     """The rows of all files that can be used."""
     words: collections.Counter[str] = collections.Counter()
-    before = 0
-    for file in files:
-        position.before = before
-        head = file.rows_are_called()
-        for number, values in sources.read(file, columns.names(), position, encoding):
-            try:
-                if isinstance(values, str):
-                    raise Broken(values)
-                yield make_row(head, number, values, columns, file.side, words)
-            except Broken as reason:
-                skipped.add(f"{head} {number}", str(reason))
-        before += file.path.stat().st_size
-    tests = [f"{counted(number, 'text')} of {word}" for word, number in words.items() if word not in ("train", "training")]
-    if len(tests) > 1:
-        note(f"{' and '.join(tests)} are the test side together; leave one kind out to test on the other")
+
+    def read(file: sources.Source) -> typing.Iterator[Record]:
+        return sources.read(file, columns.names(), position, encoding)
+
+    for file, number, values in sources.read_all(files, read, position, skipped):
+        try:
+            yield make_row(file.rows_are_called(), number, values, columns, file.side, words)
+        except Broken as reason:
+            skipped.add(f"{file.rows_are_called()} {number}", str(reason))
+    note_kinds_of_tests(words, "text")

@@ -10,17 +10,30 @@ from .record import Position, Record
 from .text_file import TextFile, lines_of, open_text, wrong_bytes
 
 
-def read(path: pathlib.Path, wanted: typing.Sequence[str], position: Position, encoding: str | None = None) -> typing.Iterator[Record]:
-    """(line, values of the fields `wanted`, or why the line is broken) of every line that isn't blank."""
+def columns_of(path: pathlib.Path, encoding: str | None = None) -> list[str]:
+    """The fields of the objects at the beginning of the file."""
+    file = open_text(path, encoding, newline="\n", say=None)
+    with file.lines:
+        return _fields(path, file)
+
+
+def read(
+    path: pathlib.Path, wanted: typing.Sequence[str], position: Position, encoding: str | None = None, optional: typing.Collection[str] = ()
+) -> typing.Iterator[Record]:
+    """(line, values of the fields `wanted`, or why the line is broken) of every line that isn't blank.
+
+    A line that lacks a field of `optional` has None.
+    """
     file = open_text(path, encoding, newline="\n")
     with file.lines:
         known = _fields(path, file)
         names = [known[place] for place in find_columns(str(path), known, wanted)]
+        may_lack = {name for name, asked in zip(names, wanted, strict=True) if asked in optional}
         for number, line in enumerate(lines_of(path, file), 1):
             if number % 512 == 1:
                 position.done = file.position()
             if line.strip():
-                yield number, _values(line, names)
+                yield number, _values(line, names, may_lack)
 
 
 def _fields(path: pathlib.Path, file: TextFile) -> list[str]:
@@ -56,13 +69,13 @@ def _beginning(line: str) -> str:
     return repr(text) if len(text) <= 60 else f"{text[:60]!r}..."
 
 
-def _values(line: str, names: list[str]) -> list[object] | str:
+def _values(line: str, names: list[str], may_lack: set[str]) -> list[object] | str:
     if wrong := wrong_bytes(line):
         return f"expected text in the file's encoding, found the bytes {wrong}; --encoding names another"
     found = _object(line)
     if isinstance(found, str):
         return found
-    missing = [name for name in names if name not in found]
+    missing = [name for name in names if name not in found and name not in may_lack]
     if missing:
         return f"expected a field {missing[0]!r}, found {list_columns(list(found)).replace('columns', 'fields')}"
-    return [found[name] for name in names]
+    return [found.get(name) for name in names]

@@ -6,7 +6,6 @@ import numpy as np
 
 from ...counted import counted
 from ..arrays import Bools, Ints
-from .rows import Row
 
 MOST_NAMED = 3  # rows in a message
 _NUMBER = 1 << 40  # above any number of a row
@@ -19,9 +18,9 @@ class Places:
         self._heads = heads or {}
         self._rows = array.array("q", b"" if rows is None else rows.tobytes())
 
-    def append(self, row: Row) -> None:
-        number = row.number if isinstance(row.number, int) else 0
-        self._rows.append(self._heads.setdefault(row.head, len(self._heads)) * _NUMBER + number)
+    def append(self, head: str, number: int | str) -> None:
+        """A row, as messages call it: "a.csv, line" and 12."""
+        self._rows.append(self._heads.setdefault(head, len(self._heads)) * _NUMBER + (number if isinstance(number, int) else 0))
 
     def at(self, chosen: Ints | Bools) -> "Places":
         return Places(self._heads, np.frombuffer(self._rows, "<i8")[chosen])

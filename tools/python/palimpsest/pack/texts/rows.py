@@ -92,23 +92,35 @@ def make_row(head: str, number: int, values: typing.Sequence[object], columns: C
     """The row of the values of `columns.names()`. `words` counts the words of the column of sides. Raises Broken."""
     found = dict(zip(columns.names(), values, strict=True))
     texts = tuple(_text(found[name], name) for name in columns.texts)
-    label = UNLABELLED if columns.label is None else _label(found[columns.label], columns.label)
+    label = UNLABELLED if columns.label is None else label_of(found[columns.label], columns.label)
     if columns.domain is not None:
-        domain = _label(found[columns.domain], columns.domain)
+        domain = label_of(found[columns.domain], columns.domain)
         if "/" in domain:
             raise Broken(f"expected a domain without a slash, found {domain!r}; classes are named DOMAIN/LABEL")
         label = f"{domain}/{label}"
     if columns.split is not None:
-        word = _label(found[columns.split], columns.split).lower()
-        if word not in _SIDES:
-            raise Broken(f"column {columns.split!r}: expected one of {', '.join(_SIDES)}, found {word!r}")
-        words[word] += 1
-        side = _SIDES[word]
-    group = None if columns.group is None or _is_missing(found[columns.group]) else _label(found[columns.group], columns.group)
+        side = side_of(found[columns.split], columns.split, words)
+    group = None if columns.group is None or is_missing(found[columns.group]) else label_of(found[columns.group], columns.group)
     return Row(head, number, texts[0] if len(texts) == 1 else (texts[0], texts[1]), label, side, group)
 
 
-def _is_missing(value: object) -> bool:
+def side_of(value: object, column: str, words: collections.Counter[str]) -> int:
+    """TRAIN or TEST, as the word in the column of sides says. `words` counts the words."""
+    word = label_of(value, column).lower()
+    if word not in _SIDES:
+        raise Broken(f"column {column!r}: expected one of {', '.join(_SIDES)}, found {word!r}")
+    words[word] += 1
+    return _SIDES[word]
+
+
+def note_kinds_of_tests(words: collections.Counter[str], noun: str) -> None:
+    """A note where the words that side_of() has counted say several kinds of tests."""
+    tests = [f"{counted(number, noun)} of {word}" for word, number in words.items() if word not in ("train", "training")]
+    if len(tests) > 1:
+        note(f"{' and '.join(tests)} are the test side together; leave one kind out to test on the other")
+
+
+def is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value)) or (isinstance(value, str) and value.strip().lower() in ("", "nan"))
 
 
@@ -116,26 +128,28 @@ def _text(value: object, column: str) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         raise Broken(f"column {column!r}: expected a text, found none")
     if not isinstance(value, str):
-        raise Broken(f"column {column!r}: expected a text, found {_shown(repr(value))}")
-    return _checked(value.strip(), column, "a text")
+        raise Broken(f"column {column!r}: expected a text, found {shorten(repr(value))}")
+    return check_characters(value.strip(), column, "a text")
 
 
-def _label(value: object, column: str) -> str:
-    if _is_missing(value):
+def label_of(value: object, column: str) -> str:
+    """A name, of a text or a number. Raises Broken."""
+    if is_missing(value):
         raise Broken(f"column {column!r}: expected a value, found {'none' if value is None else repr(value)}")
     if isinstance(value, bool):
         raise Broken(f"column {column!r}: expected a text or a number, found {str(value).lower()} without quotes; write a name for it, such as yes or no")
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # so pandas writes whole numbers in a column where some are missing
     if not isinstance(value, str | int | float):
-        raise Broken(f"column {column!r}: expected a text or a number, found {_shown(repr(value))}")
-    label = _checked(str(value).strip(), column, "a value")
+        raise Broken(f"column {column!r}: expected a text or a number, found {shorten(repr(value))}")
+    label = check_characters(str(value).strip(), column, "a value")
     if len(label) > LONGEST_LABEL:
-        raise Broken(f"column {column!r}: expected a name of at most {LONGEST_LABEL} characters, found {len(label)}: {_shown(label)}")
+        raise Broken(f"column {column!r}: expected a name of at most {LONGEST_LABEL} characters, found {len(label)}: {shorten(label)}")
     return label
 
 
-def _checked(text: str, column: str, what: str) -> str:
+def check_characters(text: str, column: str, what: str) -> str:
+    """The text. Raises Broken where it is empty, or no pack can contain it."""
     if not text:
         raise Broken(f"column {column!r}: expected {what}, found nothing but blanks")
     if "\0" in text:
@@ -147,5 +161,5 @@ def _checked(text: str, column: str, what: str) -> str:
     return text
 
 
-def _shown(text: str, most: int = 60) -> str:
+def shorten(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[:most]}..."

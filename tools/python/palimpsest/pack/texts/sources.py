@@ -14,9 +14,11 @@ from ..notes import note
 from ..pack_file import TEST, TRAIN
 from . import arrow, json_lines, tables
 from .record import Position, Record
+from .rows import Skipped
 from .text_file import start_of
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow")
+PLAIN = ".txt"
 READ = "CSV, TSV, JSON Lines, Parquet, Arrow, or a data set saved by Hugging Face's save_to_disk"
 _OTHERS = {
     b"PK\x03\x04": "a ZIP archive or a workbook. Unpack it, or save it as CSV in UTF-8",
@@ -33,31 +35,63 @@ _OTHERS = {
 
 class Source(typing.NamedTuple):
     path: pathlib.Path
-    kind: str  # table, json, parquet or arrow
+    kind: str  # table, json, parquet or arrow; or text
     side: int | None  # TRAIN, TEST, or None
 
     def rows_are_called(self) -> str:
         """What messages put before the number of a row."""
-        return f"{shown(self.path)}, {'line' if self.kind in ('table', 'json') else 'row'}"
+        return f"{shown(self.path)}, {'row' if self.kind in ('parquet', 'arrow') else 'line'}"
 
 
-def find_sources(given: typing.Sequence[str], use_names: bool) -> list[Source]:
-    """The files of SOURCE... with their kinds. With `use_names` a side is taken from the files' names, where all have one."""
-    named = [found for name in given for found in _expanded(name)]
+def find_sources(given: typing.Sequence[str], use_names: bool, has_plain_text: bool = False) -> list[Source]:
+    """The files of SOURCE... with their kinds. With `use_names` a side is taken from the files' names, where all have one.
+
+    With `has_plain_text` files whose names end in .txt are of the kind text, and a folder with no others is read.
+    """
+    named = [found for name in given for found in _expanded(name, (PLAIN,) if has_plain_text else ())]
     twice = [path for path, count in collections.Counter(path.resolve() for path, _ in named).items() if count > 1]
     if twice:
         raise InputError(f"{shown(twice[0])}: expected every file once, found it twice among the sources")
-    sources = [Source(path, kind_of(path), None) for path, _ in named]
+    sources = [Source(path, "text" if has_plain_text and is_plain(path) else kind_of(path), None) for path, _ in named]
     return _with_sides(sources, [word for _, word in named]) if use_names else sources
 
 
-def read(source: Source, wanted: typing.Sequence[str], position: Position, encoding: str | None) -> typing.Iterator[Record]:
+def is_plain(path: pathlib.Path) -> bool:
+    """Whether the name of a file is one of plain text."""
+    return path.name.lower().removesuffix(".gz").endswith(PLAIN)
+
+
+def columns_of(source: Source, encoding: str | None) -> list[str]:
+    """The names of a source's columns, of JSON Lines those of the objects at its beginning."""
+    if source.kind in ("parquet", "arrow"):
+        return arrow.columns_of(source.path, source.kind)
+    return json_lines.columns_of(source.path, encoding) if source.kind == "json" else tables.columns_of(source.path, encoding)
+
+
+def read_all(
+    sources: typing.Sequence[Source], read_one: typing.Callable[[Source], typing.Iterator[Record]], position: Position, skipped: Skipped
+) -> typing.Iterator[tuple[Source, int, list[object]]]:
+    """(source, line or row, values) of all rows, one source after another; those that are broken are in `skipped`."""
+    position.before = 0
+    for source in sources:
+        for number, values in read_one(source):
+            if isinstance(values, str):
+                skipped.add(f"{source.rows_are_called()} {number}", values)
+            else:
+                yield source, number, values
+        position.before += source.path.stat().st_size
+
+
+def read(
+    source: Source, wanted: typing.Sequence[str], position: Position, encoding: str | None, optional: typing.Collection[str] = ()
+) -> typing.Iterator[Record]:
+    """The rows with the values of the columns `wanted`. Where an object of JSON Lines lacks one that is `optional`, its value is None."""
     if source.kind == "parquet":
         return arrow.read_parquet(source.path, wanted, position)
     if source.kind == "arrow":
         return arrow.read_arrow(source.path, wanted, position)
     if source.kind == "json":
-        return json_lines.read(source.path, wanted, position, encoding)
+        return json_lines.read(source.path, wanted, position, encoding, optional)
     return tables.read(source.path, wanted, position, encoding)
 
 
@@ -81,11 +115,11 @@ def kind_of(path: pathlib.Path) -> str:
     return "json" if is_json else "table"
 
 
-def _expanded(name: str) -> list[tuple[pathlib.Path, str]]:
+def _expanded(name: str, more: tuple[str, ...] = ()) -> list[tuple[pathlib.Path, str]]:
     """(file, the name by which its side is known) of a file, a glob or a folder."""
     path = pathlib.Path(name)
     if path.is_dir():
-        return _of_folder(path)
+        return _of_folder(path, more)
     if path.is_file() or not glob.has_magic(name):
         if not path.exists():
             raise InputError(f"{shown(name)}: expected {READ}, found nothing there")
@@ -93,10 +127,10 @@ def _expanded(name: str) -> list[tuple[pathlib.Path, str]]:
     found = sorted(pathlib.Path(file) for file in glob.glob(name, recursive=True))
     if not found:
         raise InputError(f"{shown(name)}: expected files, found none that match")
-    return [each for file in found for each in _expanded(str(file))]
+    return [each for file in found for each in _expanded(str(file), more)]
 
 
-def _of_folder(path: pathlib.Path) -> list[tuple[pathlib.Path, str]]:
+def _of_folder(path: pathlib.Path, more: tuple[str, ...]) -> list[tuple[pathlib.Path, str]]:
     if (path / "dataset_dict.json").is_file():
         return _of_splits(path)
     if (path / "state.json").is_file():
@@ -104,6 +138,7 @@ def _of_folder(path: pathlib.Path) -> list[tuple[pathlib.Path, str]]:
     files = sorted(file for file in path.rglob("*") if file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(path).parts))
     read = [file for file in files if file.name.lower().removesuffix(".gz").endswith(SUFFIXES)]
     kept = [file for file in read if file.name not in ("dataset_info.json", "dataset_infos.json")]
+    kept = kept or [file for file in files if file.name.lower().removesuffix(".gz").endswith(more)]
     if not kept:
         there = f"{counted(len(files), 'file')}: {endings([file.name for file in files])}" if files else "no files"
         raise InputError(f"{shown(path)}: expected a folder with {READ}, found {there}")

@@ -24,6 +24,13 @@ class _Dialect(typing.NamedTuple):
     quotes: bool  # a field in quotes may contain separators and line breaks; without: quotes are characters as others
 
 
+def columns_of(path: pathlib.Path, encoding: str | None = None) -> list[str]:
+    """The names in the first line."""
+    file = open_text(path, encoding, say=None)
+    with file.lines:
+        return _header(_rows(io.StringIO(file.sample, newline=""), _dialect(path, file, ())))
+
+
 def read(path: pathlib.Path, wanted: typing.Sequence[str], position: Position, encoding: str | None = None) -> typing.Iterator[Record]:
     """(line of its beginning, values of the columns `wanted`, or why the row is broken) of every row.
 
@@ -33,6 +40,7 @@ def read(path: pathlib.Path, wanted: typing.Sequence[str], position: Position, e
     file = open_text(path, encoding)
     with file.lines:
         dialect = _dialect(path, file, wanted)
+        _note_unusual(path, dialect)
         rows = _rows(lines_of(path, file), dialect)
         columns = _header(rows)
         places = find_columns(f"{path}, line 1", columns, wanted)
@@ -88,7 +96,7 @@ def _dialect(path: pathlib.Path, file: TextFile, wanted: typing.Sequence[str]) -
     """The dialect with all columns and the fewest broken rows in the sample; the usual one where several are alike."""
     if not file.sample.strip("\ufeff \t\r\n"):
         raise InputError(f"{path}: expected a table whose first line names the columns, found an empty file")
-    usual = "\t" if pathlib.Path(path.name.removesuffix(".gz")).suffix.lower() in (".tsv", ".tab") else ","
+    usual = _usual_separator(path)
     candidates = [_Dialect(separator, quotes) for quotes in (True, False) for separator in (usual, *(s for s in SEPARATORS if s != usual))]
     judged = [(dialect, *_judge(file, dialect, wanted)) for dialect in candidates]
     best, missing, _ = min(judged, key=lambda found: found[1:])
@@ -100,11 +108,20 @@ def _dialect(path: pathlib.Path, file: TextFile, wanted: typing.Sequence[str]) -
             wanted,
             ". The first line must name the columns; --text, --label, --split, --domain and --group choose; --unlabelled reads no labels",
         )
+    return best
+
+
+def _usual_separator(path: pathlib.Path) -> str:
+    """As the name of the file says."""
+    return "\t" if pathlib.Path(path.name.removesuffix(".gz")).suffix.lower() in (".tsv", ".tab") else ","
+
+
+def _note_unusual(path: pathlib.Path, best: _Dialect) -> None:
+    usual = _usual_separator(path)
     if best.separator != usual:
         note(f"{path}: fields are separated by {SEPARATORS[best.separator]}, not by {SEPARATORS[usual]}; read so")
     if not best.quotes:
         note(f"{path}: quotes are read as characters of the texts, since they don't enclose fields")
-    return best
 
 
 def _judge(file: TextFile, dialect: _Dialect, wanted: typing.Sequence[str]) -> tuple[int, int]:

@@ -18,6 +18,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
 )
+Note: typing.TypeAlias = typing.Callable[[str], None]
 GZIP = b"\x1f\x8b"
 
 
@@ -41,12 +42,12 @@ def start_of(path: str | pathlib.Path, size: int = SAMPLE) -> bytes:
         raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}") from None
 
 
-def open_text(path: str | pathlib.Path, encoding: str | None = None, newline: str = "") -> TextFile:
-    """The file as text, in `encoding`, or in the one that its beginning suggests; another than UTF-8 is named in a note."""
+def open_text(path: str | pathlib.Path, encoding: str | None = None, newline: str = "", say: Note | None = note) -> TextFile:
+    """The file as text, in `encoding`, or in the one that its beginning suggests; another than UTF-8 is named in a note by `say`."""
     start = start_of(path)
     is_whole = len(start) < SAMPLE
     start = start if is_whole else start[: start.rfind(b"\n") + 1] or start
-    name = encoding or _encoding(path, start)
+    name = encoding or _encoding(path, start, say or (lambda _: None))
     file = open(path, "rb")  # noqa: SIM115
     binary = typing.cast(typing.BinaryIO, gzip.GzipFile(fileobj=file) if file.read(2) == GZIP else file)
     file.seek(0)
@@ -70,20 +71,20 @@ def lines_of(path: str | pathlib.Path, file: TextFile) -> typing.Iterator[str]:
         raise InputError(f"{path}: expected a whole gzip file, found damage: {error}. Get the file again") from None
 
 
-def _encoding(path: str | pathlib.Path, start: bytes) -> str:
+def _encoding(path: str | pathlib.Path, start: bytes, say: Note) -> str:
     for mark, name, title in _MARKS:
         if start.startswith(mark):
-            note(f"{path}: read as {title}, as its first bytes say")
+            say(f"{path}: read as {title}, as its first bytes say")
             return name
     nuls = [start[side::2].count(0) * 2 for side in (0, 1)]
     for side, name in ((1, "utf-16-le"), (0, "utf-16-be")):
         if nuls[side] > len(start) // 2 and nuls[1 - side] < len(start) // 20:
-            note(f"{path}: read as {name.upper()}, since every second byte is 0; --encoding names another")
+            say(f"{path}: read as {name.upper()}, since every second byte is 0; --encoding names another")
             return name
     lines = [line for line in start.split(b"\n") if not line.isascii()]
     if lines and not any(map(_is_utf8, lines)):
         name = "cp1252" if _decodes(start, "cp1252") else "latin-1"
-        note(f"{path}: read as {name}, since no line with other than ASCII characters is UTF-8; --encoding names another")
+        say(f"{path}: read as {name}, since no line with other than ASCII characters is UTF-8; --encoding names another")
         return name
     return "utf-8"
 

@@ -18,10 +18,10 @@ MOST_TOKENS = 128
 _BEHIND_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
 
 
-def load_tokenizer(path: str | pathlib.Path, most_tokens: int | None = None) -> Tokenizer:
+def load_tokenizer(path: str | pathlib.Path, most_tokens: int | None = None, usual: int = MOST_TOKENS) -> Tokenizer:
     """The tokenizer of FOLDER/tokenizer.json or of the file itself, without padding, cut at `most_tokens`.
 
-    Without `most_tokens`: at MOST_TOKENS, or at the positions of the model whose config.json lies beside it, if fewer.
+    Without `most_tokens`: at `usual`, or at the positions of the model whose config.json lies beside it, if fewer.
     """
     path = pathlib.Path(path)
     path = path / "tokenizer.json" if path.is_dir() else path
@@ -39,7 +39,7 @@ def load_tokenizer(path: str | pathlib.Path, most_tokens: int | None = None) -> 
         raise InputError(
             f"{path}: expected a vocabulary of at most {vocabulary}, which {config} says, found {tokenizer.get_vocab_size()}. Take the model's own tokenizer"
         )
-    most_tokens = most_tokens or min(MOST_TOKENS, positions or MOST_TOKENS)
+    most_tokens = most_tokens or min(usual, positions or usual)
     special = tokenizer.num_special_tokens_to_add(False)
     if most_tokens <= special:
         raise InputError(f"--max-length: expected more than the {special} special tokens of a text, found {most_tokens}")
