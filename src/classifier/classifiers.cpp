@@ -13,7 +13,8 @@ namespace palimpsest {
   ROW(local_classifier) \
   ROW(ridge_classifier) \
   ROW(gaussian_classifier) \
-  ROW(prototype_classifier)
+  ROW(prototype_classifier) \
+  ROW(none_classifier)
 
 // clang-format on
 

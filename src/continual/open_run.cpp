@@ -33,6 +33,18 @@ std::int64_t trained_parameters(const Session& session, const Adapter& adapter) 
   return count;
 }
 
+// Throws UsageError where the objective is for samples of another kind than the pack's.
+void check_objective(const RunConfig& config, const Objective& objective, const Pack& pack) {
+  if (objective.predicts_tokens() == pack.has_completions()) return;
+  throw UsageError(
+      pack.has_completions()
+          ? concat(config.pack, " has prompts with completions, but objective = ", config.objective,
+                   " trains classes; set objective to next-token, head to output and classifier to "
+                   "none, as configs/methods/next-token.cfg does")
+          : concat("objective = ", config.objective, " predicts completions, but ", config.pack,
+                   " has samples with classes; give a pack of palimpsest-pack chat"));
+}
+
 // With the state fresh. `stages`: the pack may be copied to the node first.
 OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& group,
                             Watchdog& watchdog, const RunEvents& events) {
@@ -42,6 +54,8 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
     found.pack = staged_pack(config.pack, config.stage, group, watchdog).string();
   Inputs inputs = group.work("opening pack and backbone",
                              [&] { return open_inputs(found, adapter_targets(found.adapter)); });
+  Method method = make_method(config);
+  check_objective(config, *method.training.objective, inputs.pack);
   if (group.rank() == 0) {
     for (const std::string& remark : inputs.remarks) std::cerr << "palimpsest: " << remark << '\n';
   }
@@ -60,7 +74,6 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
   group.work("checking the pack", [&] {
     if (session.is_root()) session.inputs.pack.verify();
   });
-  Method method = make_method(config);
   StreamState fresh = initial_state(
       session.model->layout(),
       session.is_root() && method.needs_curvature() ? method.curvature->instance() : "");

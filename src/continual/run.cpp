@@ -214,7 +214,7 @@ LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
   metrics.loss_first_step = trained.loss_first_step;
   metrics.loss_last_pass = trained.loss_last_pass;
   metrics.seconds_train = trained.seconds;
-  put_head(state.memory, task.index, trained.head);
+  if (trained.head.classes > 0) put_head(state.memory, task.index, trained.head);
   const AdaptedWeights trained_weights = add_task_vector(state.merged, trained);
   std::optional<Fisher> fisher =
       measure(method, passes, state.merged, trained_weights, trained, metrics);

@@ -123,6 +123,12 @@ Session open_samples(const RunConfig& config, const SavedWeights& saved, std::st
     return open_pack_and_backbone(config, adapter_targets(config.adapter));
   });
   check_inputs(inputs, saved, config);
+  if (inputs.pack.has_completions()) {
+    throw UsageError(
+        concat(config.pack,
+               " has prompts with completions, which no classifier answers: palimpsest "
+               "eval measures how well they are predicted"));
+  }
   Task task{.index = 0,
             .name = std::string(split),
             .classes = known_classes(saved),

@@ -10,6 +10,7 @@
 #include "palimpsest/format/heads.h"
 #include "palimpsest/format/records.h"
 #include "palimpsest/format/run_folder.h"
+#include "palimpsest/head/head.h"
 #include "palimpsest/kinds/kind_settings.h"
 #include "palimpsest/method/settings.h"
 
@@ -78,16 +79,17 @@ SavedWeights of_state(const std::filesystem::path& path, const std::filesystem::
 
 SavedWeights of_merged(const std::filesystem::path& path) {
   MergedRecord merged = read_merged_record(path);
-  if (merged.heads.empty()) {
+  RunConfig config = recorded_config({}, merged.config);
+  const bool has_heads = head_kinds().make(config.head)->weights() != HeadWeights::kOfBackbone;
+  if (has_heads && merged.heads.empty()) {
     throw InputError(concat(path.string(),
                             ": expected weights with the heads of their tasks, found none: "
                             "adapters bring no head, and without one nothing is classified"));
   }
   NamedTensors memory;
   put_heads(memory, std::move(merged.heads));
-  RunConfig config = recorded_config({}, merged.config);
   const std::string own = kinds_in(config.classifier).front();
-  config.classifier = RunConfig().classifier;  // by the heads, which the file has
+  if (has_heads) config.classifier = RunConfig().classifier;  // by the heads, which the file has
   if (own != config.classifier) {
     merged.post_hoc += concat(merged.post_hoc.empty() ? "" : "; ", "by the heads in the file; the ",
                               "run itself answers by ", own);

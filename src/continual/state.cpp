@@ -74,7 +74,7 @@ void broadcast_progress(HostGroup& group, std::optional<TaskProgress>& progress)
   if (!group.any(progress.has_value(), kBroadcast)) return;
   if (!progress) progress.emplace();
   TaskProgress& p = *progress;
-  broadcast_each(group, p.task, p.steps_done, p.steps, p.updates, p.samples_last_pass,
+  broadcast_each(group, p.task, p.steps_done, p.steps, p.updates, p.predictions_last_pass,
                  p.loss_first_step, p.loss_sum_last_pass, p.seconds);
   for (AdapterAndHead* part : {&p.parameters, &p.first_moment, &p.second_moment})
     broadcast(group, *part);

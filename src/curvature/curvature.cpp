@@ -54,7 +54,7 @@ std::vector<SettingSpec> curvature_keys() {
                    "error budget are measured on, drawn by (seed, task, sample). all: the paper."}};
 }
 
-at::Tensor add_squared_gradients(const CurvaturePass& pass, const BackwardPasses& backward) {
+void add_squared_gradients(const CurvaturePass& pass, const BackwardPasses& backward) {
   const std::vector<std::int64_t> tokens = pass.model.tokens(pass.batch);
   const GradientTap tap = [&](std::size_t index, const at::Tensor& x, const at::Tensor& g) {
     // A layer that sees a sample's pooled token alone has one row for each.
@@ -62,10 +62,16 @@ at::Tensor add_squared_gradients(const CurvaturePass& pass, const BackwardPasses
     const std::vector<std::int64_t>& lengths = x.size(0) == std::ssize(tokens) ? single : tokens;
     add_squared_products(g, x, lengths, pass.module(index));
   };
-  const at::Tensor logits =
-      pass.objective.logits(pass.model.features(pass.batch, {.tap = &tap}), pass.head);
-  backward(logits);
-  return logits;
+  backward(pass.model.features(pass.batch, {.tap = &tap}));
+}
+
+at::Tensor add_squares_by_logits(const CurvaturePass& pass, const LogitsBackwardPasses& backward) {
+  at::Tensor logits;
+  add_squared_gradients(pass, [&](const at::Tensor& features) {
+    logits = pass.objective.logits(features, pass.head);
+    backward(logits);
+  });
+  return pass.objective.loss(logits.detach(), pass.batch.targets);
 }
 
 }  // namespace palimpsest

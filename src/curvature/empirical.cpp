@@ -10,9 +10,12 @@ class Empirical : public Curvature {
  public:
   using Curvature::Curvature;
   at::Tensor add(const CurvaturePass& pass) const override {
-    return add_squared_gradients(pass, [&](const at::Tensor& logits) {
-      pass.objective.loss(logits, pass.batch.targets).backward();
+    at::Tensor loss;
+    add_squared_gradients(pass, [&](const at::Tensor& features) {
+      loss = pass.objective.summed_loss(features, pass.head, pass.batch.targets);
+      loss.backward();
     });
+    return loss.detach();
   }
 };
 

@@ -10,8 +10,9 @@ class ExpectedExact : public Curvature {
  public:
   using Curvature::Curvature;
   std::int64_t backward_passes(std::int64_t classes) const override { return classes; }
+  bool needs_logits() const override { return true; }
   at::Tensor add(const CurvaturePass& pass) const override {
-    return add_squared_gradients(pass, [&](const at::Tensor& logits) {
+    return add_squares_by_logits(pass, [&](const at::Tensor& logits) {
       const at::Tensor weights = logits.detach().log_softmax(1).div(2).exp();  // sqrt(p): p squared
       const std::int64_t classes = logits.size(1);
       for (std::int64_t y = 0; y < classes; ++y) {

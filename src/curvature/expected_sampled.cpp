@@ -21,8 +21,9 @@ class ExpectedSampled : public Curvature {
  public:
   using Curvature::Curvature;
   bool draws() const override { return true; }
+  bool needs_logits() const override { return true; }
   at::Tensor add(const CurvaturePass& pass) const override {
-    return add_squared_gradients(pass, [&](const at::Tensor& logits) {
+    return add_squares_by_logits(pass, [&](const at::Tensor& logits) {
       pass.objective.loss(logits, drawn_labels(logits, pass.batch.numbers)).backward();
     });
   }

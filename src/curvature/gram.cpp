@@ -21,7 +21,8 @@ class Gram : public Curvature {
       if (mask.defined()) squares.mul_(mask);
       pass.module(index).add_(squares.sum(0));
     };
-    return pass.objective.logits(pass.model.features(pass.batch, {.input_tap = &tap}), pass.head);
+    return pass.objective.summed_loss(pass.model.features(pass.batch, {.input_tap = &tap}),
+                                      pass.head, pass.batch.targets);
   }
 };
 

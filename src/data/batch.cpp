@@ -8,6 +8,12 @@
 
 namespace palimpsest {
 
+std::int64_t Batch::size() const {
+  if (const auto* texts = std::get_if<Texts>(&samples)) return std::ssize(texts->lengths);
+  if (const auto* texts = std::get_if<PaddedTexts>(&samples)) return texts->ids.size(0);
+  return std::get<Images>(samples).size(0);
+}
+
 PaddedTexts padded(const Texts& texts, at::Device device) {
   constexpr std::int64_t kStep = 32;  // few widths, and rows aligned for attention
   const std::int64_t count = std::ssize(texts.lengths);
@@ -42,7 +48,8 @@ std::vector<at::Tensor*> batch_tensors(Batch& batch) {
   } else {
     return {};
   }
-  if (batch.numbers.defined()) tensors.push_back(&batch.numbers);
+  for (at::Tensor* more : {&batch.rows, &batch.numbers})
+    if (more->defined()) tensors.push_back(more);
   return tensors;
 }
 

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
+
 #include "palimpsest/core/random.h"
 #include "palimpsest/device/host_copy.h"
 
@@ -38,6 +40,54 @@ Texts SampleReader::texts(const LabelledSamples& split,
   return texts;
 }
 
+// On a device targets are filled up to a multiple of some number, so that few shapes are recorded.
+Batch SampleReader::sequences(const LabelledSamples& split,
+                              std::span<const std::int64_t> positions) const {
+  constexpr std::size_t kStep = 64;
+  const at::Device device = pixels_.device();
+  Texts all = texts(split, positions);
+  std::optional<PaddedTexts> filled;
+  if (!device.is_cpu()) filled = padded(all, device);
+  std::vector<std::int64_t> tokens, rows;
+  std::int64_t first_row = 0, first_token = 0;  // of the sample
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    const std::int64_t sample = split.samples.at(static_cast<std::size_t>(positions[i]));
+    for (const Completion& completion : pack_.completions(sample)) {
+      for (std::int64_t place = completion.begin; place < completion.end; ++place) {
+        tokens.push_back(all.ids[static_cast<std::size_t>(first_token + place)]);
+        rows.push_back(first_row + place - 1);
+      }
+    }
+    first_token += all.lengths[i];
+    first_row += filled ? filled->ids.size(1) : all.lengths[i];
+  }
+  if (filled) {
+    tokens.resize((tokens.size() + kStep - 1) / kStep * kStep, kNoTarget);
+    rows.resize(tokens.size());
+  }
+  Batch batch{.samples = std::move(all),
+              .targets = queued_copy(at::tensor(tokens, at::kLong), device),
+              .rows = queued_copy(at::tensor(rows, at::kLong), device)};
+  if (filled) batch.samples = *std::move(filled);
+  return batch;
+}
+
+std::int64_t SampleReader::predictions(const LabelledSamples& split,
+                                       std::span<const std::int64_t> positions) const {
+  if (!pack_.has_completions()) return std::ssize(positions);
+  std::int64_t sum = 0;
+  for (const std::int64_t position : positions)
+    sum += pack_.completion_tokens(split.samples.at(static_cast<std::size_t>(position)));
+  return sum;
+}
+
+std::int64_t SampleReader::predictions(const LabelledSamples& split) const {
+  if (!pack_.has_completions()) return split.size();
+  std::int64_t sum = 0;
+  for (const std::int64_t sample : split.samples) sum += pack_.completion_tokens(sample);
+  return sum;
+}
+
 at::Tensor SampleReader::targets(const LabelledSamples& split,
                                  std::span<const std::int64_t> positions) const {
   std::vector<std::int64_t> targets;
@@ -67,6 +117,7 @@ Batch SampleReader::made_beside(const std::function<Batch()>& make) const {
 Batch SampleReader::test_batch(const LabelledSamples& split,
                                std::span<const std::int64_t> positions) const {
   return made_beside([&]() -> Batch {
+    if (pack_.has_completions()) return sequences(split, positions);
     const at::Tensor classes = targets(split, positions);
     if (!pack_.has_texts()) {
       return {palimpsest::test_batch(read_images(pack_, split, positions, pixels_.cache()),

@@ -145,7 +145,7 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol, double 
   std::vector<Task> tasks;
   for (const ProtocolTask& from : protocol.tasks) {
     Task task{.index = std::ssize(tasks), .name = from.name, .classes = from.labels};
-    if (from.classes.size() < 2) {
+    if (from.classes.size() < 2 && !pack.has_completions()) {
       throw InputError(concat("protocol '", protocol.name, "': ", from.name, " has ",
                               from.classes.size(), " classes; a task needs at least two"));
     }

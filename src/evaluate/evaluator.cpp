@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "completions.h"
 #include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/session/chunk_loop.h"
 
@@ -147,6 +148,7 @@ std::vector<EvaluationRow> evaluate(Session& session, const AdaptedWeights& weig
   load_weights(session, weights);
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(session.watchdog, "evaluation", 10);
+  if (session.inputs.pack.has_completions()) return {evaluate_completions(session, tasks, first)};
   const std::int64_t size = session.config.evaluation_batch;
   const ClassesSeen seen = classes_seen(tasks, session.config.scenario);
   const Samples samples = find_samples(tasks, first);

@@ -51,7 +51,8 @@ Classifier make_classifier(const ExportSource& source, const BackboneConfig& bac
                               source.classes[t].end());
   }
   if (heads.empty()) {
-    classifier.where = "none: the adapters brought no heads";
+    classifier.where = source.classes.empty() ? "none: the adapters brought no heads"
+                                              : "none: the backbone's output layer answers";
     return classifier;
   }
   classifier.kind = heads.front().kind;

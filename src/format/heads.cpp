@@ -163,8 +163,10 @@ void put_head(NamedTensors& memory, std::string_view own, std::int64_t task, Hea
 
 void put_heads(NamedTensors& memory, std::vector<Head> heads) {
   memory.erase("head");
-  for (std::size_t task = 0; task < heads.size(); ++task)
-    put_head(memory, static_cast<std::int64_t>(task), std::move(heads[task]));
+  for (std::size_t task = 0; task < heads.size(); ++task) {
+    if (heads[task].classes > 0)
+      put_head(memory, static_cast<std::int64_t>(task), std::move(heads[task]));
+  }
 }
 
 }  // namespace palimpsest

@@ -23,11 +23,13 @@ struct Checks {
   const H5File& file;
   const PackContents& pack;
 
-  bool has_texts() const { return pack.kind == "tokens"; }
+  bool has_completions() const { return pack.kind == "sequences"; }
+  bool has_texts() const { return pack.kind == "tokens" || has_completions(); }
 
   void check() const {
     if (!has_texts() && pack.kind != "pixels" && pack.kind != "encoded")
-      file.refuse("/@kind", "\"tokens\", \"pixels\" or \"encoded\"", concat('"', pack.kind, '"'));
+      file.refuse("/@kind", "\"tokens\", \"sequences\", \"pixels\" or \"encoded\"",
+                  concat('"', pack.kind, '"'));
     if (has_texts() && (pack.vocabulary < 1 || pack.longest < 1))
       file.refuse("/@vocabulary and /@longest", "numbers above 0",
                   concat(pack.vocabulary, " and ", pack.longest));
@@ -39,6 +41,10 @@ struct Checks {
     if (pack.offsets.back() != pack.total)
       file.refuse("/offsets", concat(pack.total, ", the length of /bytes, at last"),
                   std::to_string(pack.offsets.back()));
+    if (has_completions()) check_completions();
+    if (!has_completions() && !pack.completions.empty())
+      file.refuse("/completions", "none in a pack of another kind than sequences",
+                  std::to_string(pack.completion_count));
   }
 
   void check_classes() const {
@@ -74,6 +80,30 @@ struct Checks {
     }
     if (has_texts() && *std::max_element(pack.shape.begin(), pack.shape.end()) != pack.longest) {
       file.refuse("/@longest", "the largest of /shape", std::to_string(pack.longest));
+    }
+  }
+
+  void check_completions() const {
+    if (pack.completions.empty() || pack.completion_offsets.empty())
+      file.refuse("/completions and /completion_offsets", "arrays", "none");
+    const std::vector<std::int64_t>& offsets = pack.completion_offsets;
+    if (offsets.front() != 0 || offsets.back() != pack.completion_count)
+      file.refuse("/completion_offsets",
+                  concat("0 at first and ", pack.completion_count, " at last"),
+                  concat(offsets.front(), " and ", offsets.back()));
+    for (std::size_t i = 0; i < pack.labels.size(); ++i) {
+      if (offsets[i + 1] <= offsets[i] || offsets[i + 1] > pack.completion_count)
+        file.refuse("/completion_offsets", "offsets that grow: a completion in every sample",
+                    concat("sample ", i, ": ", offsets[i], " to ", offsets[i + 1]));
+      std::int64_t before = 1;  // what predicts the first token
+      for (auto k = static_cast<std::size_t>(offsets[i]); std::cmp_less(k, offsets[i + 1]); ++k) {
+        const std::int64_t begin = pack.completions[2 * k], end = pack.completions[2 * k + 1];
+        if (begin < before || end <= begin || end > pack.shape[i])
+          file.refuse("/completions",
+                      concat("begin and end in order, from ", before, " to ", pack.shape[i]),
+                      concat("sample ", i, ": ", begin, " to ", end));
+        before = end;
+      }
     }
   }
 
@@ -162,6 +192,20 @@ std::span<const std::int32_t> Pack::tokens(std::int64_t sample) const {
     }
   }
   return ids;
+}
+
+std::vector<Completion> Pack::completions(std::int64_t sample) const {
+  std::vector<Completion> all;
+  const std::int64_t end = of(contents_.completion_offsets, sample + 1);
+  for (std::int64_t k = of(contents_.completion_offsets, sample); k < end; ++k)
+    all.push_back({of(contents_.completions, 2 * k), of(contents_.completions, 2 * k + 1)});
+  return all;
+}
+
+std::int64_t Pack::completion_tokens(std::int64_t sample) const {
+  std::int64_t tokens = 0;
+  for (const Completion& completion : completions(sample)) tokens += completion.size();
+  return tokens;
 }
 
 void Pack::verify_samples() const {

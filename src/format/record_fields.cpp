@@ -43,6 +43,17 @@ void describe_lora(Fields& fields, std::vector<LoraFactors>& lora, bool may_be_m
       });
 }
 
+// That of a task, or the optimizer's moments of it; without classes where the backbone's output
+// layer is the head.
+void describe_task_head(Fields& fields, std::string_view group, Head& head) {
+  if (fields.is_before("3.1.0")) return describe_head(fields, group, head);
+  std::optional<Head> own;
+  if (fields.writes() && head.classes > 0) own = head;
+  fields.optional(concat(group, "/weight"), own,
+                  [&](Head& found) { describe_head(fields, group, found); });
+  if (fields.reads()) head = std::move(own).value_or(Head());
+}
+
 // by_task, by_class: the lengths of its arrays; scores: of the list of names.
 void describe_evaluation(Fields& fields, std::string_view group, const char* scores,
                          EvaluationRow& row, const Dims& by_task, const Dims& by_class) {
@@ -259,7 +270,7 @@ void describe_parameters(Fields& fields, std::string_view group, std::string_vie
                          AdapterAndHead& part) {
   fields.within(group, meaning, [&] {
     describe_lora(fields, part.lora, false);
-    describe_head(fields, "/head", part.head);
+    describe_task_head(fields, "/head", part.head);
   });
 }
 
@@ -298,7 +309,7 @@ void describe(Fields& fields, TaskRecord& r) {
   fields.value("/base@sha256", r.backbone_sha256, "of its weights file");
   describe_settings(fields, r.pack_content_sha256, r.config);
   describe_lora(fields, r.lora, true);
-  describe_head(fields, "/head", r.head);
+  describe_task_head(fields, "/head", r.head);
   fields.optional("/fisher", r.fisher,
                   [&](FisherRecord& fisher) { describe_fisher(fields, fisher, r.lora); });
   describe_merge(fields, r.merge);
@@ -340,8 +351,9 @@ void describe(Fields& fields, StepRecord& r) {
                {.least = 0});
   fields.value("/step@loss_first_step", p.loss_first_step, "of the first step", {.unit = "nats"});
   fields.value("/step@loss_sum_last_pass", p.loss_sum_last_pass,
-               "summed over the samples of the last pass so far", {.unit = "nats"});
-  fields.value("/step@samples_last_pass", p.samples_last_pass, "those samples", {.least = 0});
+               "summed over the predictions of the last pass so far", {.unit = "nats"});
+  fields.value("/step@samples_last_pass", p.predictions_last_pass,
+               "those predictions: samples, or tokens of completions", {.least = 0});
   fields.value("/step@task_sha256", r.task_sha256,
                "of the task's name, classes, samples and targets");
   fields.value("/metrics/seconds@train", p.seconds, "training so far", {.unit = "s"});
@@ -378,7 +390,7 @@ void describe(Fields& fields, MergedRecord& r) {
   fields.each_numbered(
       "/heads/<task>", "T", true,
       [&](Head& head, std::vector<std::string>& classes) {
-        describe_head(fields, "/heads/<task>", head);
+        describe_task_head(fields, "/heads/<task>", head);
         fields.array("/heads/<task>/classes", classes, {"c"},
                      "`<task>` is decimal, from 0 to T - 1: the place in "
                      "`/merge/tasks`; no heads for adapters");
@@ -403,17 +415,25 @@ void describe(Fields& fields, CurvatureRecord& r) {
 }
 
 void describe(Fields& fields, PackContents& r) {
-  fields.value("/@kind", r.kind, "`tokens`, `pixels` or `encoded`");
+  fields.value("/@kind", r.kind, "`tokens`, `sequences`, `pixels` or `encoded`");
   fields.value("/@vocabulary", r.vocabulary,
-               "tokens only: size of the tokenizer's vocabulary; every id is below it",
+               "of texts: size of the tokenizer's vocabulary; every id is below it",
                {.may_be_missing = true});
-  fields.value("/@longest", r.longest, "tokens only: most tokens of a sample",
+  fields.value("/@longest", r.longest, "of texts: most tokens of a sample",
                {.may_be_missing = true});
   fields.value("/@source", r.source, "how it was made", {.is_json = true});
   fields.array("/labels", r.labels, {{"n", r.samples}}, "index into `/classes`");
   fields.array("/bytes", r.bytes, {{"total", r.total}}, "all samples one after another");
   fields.array("/offsets", r.offsets, {"n + 1"}, "into `/bytes`; first 0, last total, increasing");
   fields.array("/shape", r.shape, {"n", {"d", r.dimensions}}, "the shape of each sample, as below");
+  fields.array(
+      "/completions", r.completions, {{"k", r.completion_count}, "2"},
+      "sequences only: the tokens of its sample that are predicted, begin and end (without "
+      "end) of each completion, sample after sample",
+      {.may_be_missing = true});
+  fields.array("/completion_offsets", r.completion_offsets, {"n + 1"},
+               "sequences only: into `/completions`; first 0, last k, increasing",
+               {.may_be_missing = true});
   fields.array("/crc32c", r.checksums, {"n"}, "CRC-32C of each sample's bytes");
   fields.array("/split", r.split, {"n"}, "0 training, 1 test");
   fields.array("/classes", r.classes, {"c"}, "every class once");

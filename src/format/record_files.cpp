@@ -85,11 +85,11 @@ std::string find_problem(const StepRecord& record) {
                 " updates");
 }
 
-// Heads fit the classes, and S0 and S1 are flat adapted vectors.
+// Heads, where tasks have any, fit the classes, and S0 and S1 are flat adapted vectors.
 std::string find_problem(const StateRecord& record) {
   try {
     const std::vector<Head> heads = heads_in(record.memory);
-    if (heads.size() != record.classes.size())
+    if (!heads.empty() && heads.size() != record.classes.size())
       return concat(heads.size(), " heads for ", record.classes.size(), " tasks done");
     for (std::size_t task = 0; task < heads.size(); ++task) {
       const Head& head = heads[task];

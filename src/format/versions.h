@@ -5,7 +5,7 @@
 
 namespace palimpsest {
 
-inline constexpr std::string_view kFormatVersion = "3.0.0";
+inline constexpr std::string_view kFormatVersion = "3.1.0";
 
 // Minor versions only add, and major ones differ in states alone, which are read of all of them.
 inline bool is_readable_version(std::string_view version) {

@@ -9,7 +9,8 @@ namespace palimpsest {
 #define PALIMPSEST_HEAD_KINDS(ROW) \
   ROW(linear_head) \
   ROW(cosine_head) \
-  ROW(prototype_head)
+  ROW(prototype_head) \
+  ROW(output_head)
 
 // clang-format on
 

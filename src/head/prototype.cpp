@@ -12,7 +12,7 @@ namespace {
 class Prototype : public CosineLogits {
  public:
   using CosineLogits::CosineLogits;
-  bool is_trained() const override { return false; }
+  HeadWeights weights() const override { return HeadWeights::kFromFeatures; }
   Head from_features(const at::Tensor& features, std::span<const std::int64_t> targets,
                      std::int64_t classes) const override {
     return {.classes = classes,

@@ -42,9 +42,35 @@ void check_training(const RunConfig& config, const Method& method) {
   method.training.objective->check(*method.training.head);
 }
 
+// An objective that predicts tokens has no classes to compare, and every other has.
+void check_answers(const RunConfig& config, const Method& method) {
+  const bool predicts = method.training.objective->predicts_tokens();
+  for (const auto& classifier : method.classifiers) {
+    if (classifier->compares_classes() != predicts) continue;
+    throw UsageError(
+        concat("objective = ", config.objective, " with classifier = ", classifier->text(), ": ",
+               predicts ? "tokens are predicted by the backbone's output layer, and no "
+                          "classes are compared; set classifier to none"
+                        : "classes are trained, and something has to compare them; set "
+                          "classifier to local"));
+  }
+  if (!predicts) return;
+  if (method.needs_curvature() && method.curvature->needs_logits()) {
+    throw UsageError(concat("curvature = ", config.curvature,
+                            " goes over all classes, but objective = ", config.objective,
+                            " has a vocabulary; set curvature to empirical"));
+  }
+  if (config.scenario != RunConfig().scenario) {
+    throw UsageError(concat("scenario = ", name(config.scenario),
+                            " says how classes are compared, "
+                            "but objective = ",
+                            config.objective, " has none; leave scenario out"));
+  }
+}
+
 void check_classifier(const RunConfig& config, const Method& method, const Classifier& classifier) {
   const std::string name = concat("classifier = ", classifier.text());
-  if (!method.training.head->is_trained() && classifier.aligns_heads()) {
+  if (method.training.head->weights() != HeadWeights::kTrained && classifier.aligns_heads()) {
     throw UsageError(concat(name, " trains the heads, but head = ", config.head,
                             " keeps them as they are; set head to one that is trained, or align "
                             "none"));
@@ -63,14 +89,14 @@ void check_classifier(const RunConfig& config, const Method& method, const Class
 }
 
 void check_heads(const RunConfig& config, const Method& method) {
-  const bool is_trained = method.training.head->is_trained();
-  if (!is_trained && trains_weights(method)) {
+  const bool is_made = method.training.head->weights() == HeadWeights::kFromFeatures;
+  if (is_made && trains_weights(method)) {
     throw UsageError(concat(
         "head = ", config.head,
         " takes the features of a frozen backbone as they are, but adapter = ", config.adapter,
         " would train it; set adapter, merge and perturbation to none"));
   }
-  if (!is_trained && shares_head(config.scenario)) {
+  if (is_made && shares_head(config.scenario)) {
     throw UsageError(concat(
         "head = ", config.head,
         " is newly made from each task's features, but with scenario = ", name(config.scenario),
@@ -133,6 +159,7 @@ void check_consistent(const RunConfig& config) {
   const Method method = make_method(config);
   check_passes(config);
   check_training(config, method);
+  check_answers(config, method);
   check_heads(config, method);
   check_stream(config, method);
 }

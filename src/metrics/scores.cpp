@@ -41,6 +41,32 @@ constexpr ScoreInfo kScores[] = {
      .unit = Unit::kShare,
      .in_sweeps = false,
      .at_least = kCorrect},
+    {.name = "exact_match",
+     .key = "exact_match",
+     .metric = "",
+     .column = "exact match in %",
+     .title = "exact match",
+     .meaning = "the completion being what greedy decoding writes",
+     .unit = Unit::kShare,
+     .of_completions = true},
+    {.name = "correct_tokens",
+     .key = "correct_tokens",
+     .metric = "correct_tokens",
+     .column = "tokens",
+     .title = "correct tokens",
+     .meaning = "tokens of completions being the likeliest after those before them",
+     .unit = Unit::kShare,
+     .of_completions = true},
+    {.name = "loss_per_token",
+     .key = "loss_per_token",
+     .metric = "loss_per_token",
+     .column = "nats a token",
+     .title = "loss per token",
+     .meaning = "mean cross-entropy of the tokens of completions, in nats",
+     .unit = Unit::kNats,
+     .less_is_better = true,
+     .of_completions = true,
+     .has_matrix = true},
     {.name = kLossGivenTask,
      .key = "loss_given_task",
      .metric = "loss_given_task",
@@ -59,6 +85,11 @@ ScoreInfo score_info(std::string_view name) {
   const auto* const known = std::ranges::find(kScores, name, &ScoreInfo::name);
   if (known != std::end(kScores)) return *known;
   return {.name = name, .key = name, .metric = name, .column = name, .title = name, .meaning = ""};
+}
+
+std::string primary_title(const EvaluationRow& row) {
+  const ScoreInfo info = score_info(row.scores.empty() ? kCorrect : row.scores.front().name);
+  return std::string(info.of_completions ? info.title : "accuracy");
 }
 
 std::vector<const Score*> in_table_order(const EvaluationRow& row) {

@@ -57,8 +57,10 @@ std::vector<NamedMetric> stream_metrics(const AccuracyMatrix& accuracy) {
       {"forward_transfer", std::nullopt},
       {"plasticity", accuracy.plasticity()},
       {"plasticity_before_merge", accuracy.plasticity_before_merge()}};
+  const bool has_completions = score_info(after.scores.front().name).of_completions;
   for (const ScoreInfo& info : known_scores())
-    if (!info.metric.empty()) add_last(metrics, info, after, before);
+    if (!info.metric.empty() && info.of_completions == has_completions)
+      add_last(metrics, info, after, before);
   for (const Score& score : after.scores) {
     if (std::ranges::count(known_scores(), score.name, &ScoreInfo::name) == 0)
       add_last(metrics, score_info(score.name), after, before);

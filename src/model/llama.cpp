@@ -57,6 +57,11 @@ Llama::Llama(const LlamaConfig& config, const BackboneChoice& choice, const Tens
     norms_.push_back(std::move(norms));
   }
   norm_ = norm("norm", config.hidden);
+  if (!choice.predicts_tokens) return;
+  set_output_layer(
+      config.tied
+          ? embeddings_
+          : load("lm_head.weight", {config.vocabulary, config.hidden}).to(choice.precision));
 }
 
 Llama::Positions Llama::positions(const TextInput& texts) const {
@@ -104,6 +109,7 @@ at::Tensor Llama::hidden_states(const TextInput& texts, const AdapterOptions& us
 at::Tensor Llama::features(const Batch& batch, const AdapterOptions& use) const {
   const TextInput input = make_text_input(batch, config_.positions, precision());
   const at::Tensor hidden = hidden_states(input, by_rows(use, batch));
+  if (batch.rows.defined()) return hidden.index_select(0, batch.rows);
   return mean_pooling_ ? mean_over_tokens(hidden, input) : hidden.index_select(0, input.last);
 }
 

@@ -216,7 +216,8 @@ void add_heads(RemergeResult& result, const RunRequest& request) {
       run.folder.state_file(static_cast<std::int64_t>(run.tasks.size()) - 1);
   const std::string& classifier = run.tasks.back().record.metrics.classifier;
   const StateRecord state = read_state_heads(path, classifier);
-  const std::vector<Head> heads = answering_heads(state.memory, classifier);
+  std::vector<Head> heads = answering_heads(state.memory, classifier);
+  if (heads.empty()) heads.resize(run.tasks.size());  // the backbone's output layer answers
   if (heads.size() != run.tasks.size()) {
     throw InputError(concat(path.string(), ": expected heads of ", run.tasks.size(),
                             " tasks, found ", heads.size()));

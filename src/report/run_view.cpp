@@ -118,7 +118,7 @@ std::string hardest_classes(const RunRecords& run) {
   for (const Json& entry : classes) {
     if (!entry["accuracy"].is_null()) found.emplace_back(entry["accuracy"], entry["class"]);
   }
-  if (found.empty()) return "";
+  if (found.size() <= run.tasks.size()) return "";  // one of each task: the matrix has them
   std::ranges::stable_sort(found, {}, &std::pair<double, std::string>::first);
   const std::string text =
       join(std::span(found).first(std::min(kShown, found.size())), ", ",
@@ -196,7 +196,8 @@ View run_view(const std::filesystem::path& path, bool with_json) {
     view.text += concat("  continues a run of ", counted(manifest->tasks_before, "task"), "\n");
   view.text += concat("  backbone ", record.backbone_name, " ", short_hash(record.backbone_sha256),
                       ", pack ", short_hash(record.pack_content_sha256), "\n\n",
-                      task_table(tasks, task_given), "this task, all so far: accuracy ",
+                      task_table(tasks, task_given),
+                      "this task, all so far: ", primary_title(record.metrics.after_merge), " ",
                       task_given ? "given the task, " : "", "in % before -> after the merge\n\n",
                       names_and_remarks(tasks), "\n", budget_table(tasks),
                       summary_table(accuracy, alphas, kWidth, task_given), hardest_classes(records),

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cctype>
 #include <optional>
 
 #include "palimpsest/core/error.h"
@@ -11,6 +12,16 @@
 
 namespace palimpsest {
 namespace {
+
+// With the primary score's name in place of "accuracy".
+std::string titled(std::string_view text, std::string_view title) {
+  std::string all(text);
+  for (const std::string_view word : {"accuracy", "accuracies"}) {
+    const std::size_t at = all.find(word);
+    if (at != std::string::npos && title != "accuracy") all.replace(at, word.size(), title);
+  }
+  return all;
+}
 
 // Row t: accuracy on the test samples of the tasks 1 to t (without columns: of task t), on all of
 // them together, alpha.
@@ -87,7 +98,7 @@ constexpr Measure kMeasures[] = {
     {"plasticity", "plasticity after the merge", "the same, of the model that stays"}};
 
 // Indented where only one thing differs from the line above.
-Rows rows_of_measures(const AccuracyMatrix& accuracy) {
+Rows rows_of_measures(const AccuracyMatrix& accuracy, std::string_view title) {
   const std::vector<NamedMetric> metrics = stream_metrics(accuracy);
   Rows rows;
   std::string above;
@@ -96,14 +107,53 @@ Rows rows_of_measures(const AccuracyMatrix& accuracy) {
     if (!is_variant) above = name;
     const auto metric = std::ranges::find(metrics, key, &NamedMetric::name);
     const std::optional<double> value = metric == metrics.end() ? std::nullopt : metric->value;
-    rows.push_back({is_variant ? concat("  ", name.substr(above.size() + 2)) : std::string(name),
+    rows.push_back({is_variant ? concat("  ", name.substr(above.size() + 2)) : titled(name, title),
                     percent(value),
                     !value          ? ""
                     : is_difference ? "points"
                                     : "%",
-                    std::string(value ? meaning : needs)});
+                    titled(value ? meaning : needs, title)});
   }
   return rows;
+}
+
+// Row t: the score's mean on the test samples of each task, and on those of all of them.
+std::string score_table(const AccuracyMatrix& accuracy, const std::string& name,
+                        std::size_t columns, int gap) {
+  Rows rows = {{"after"}};
+  for (std::size_t j = 0; j < columns; ++j) rows[0].push_back(std::to_string(j + 1));
+  if (columns == 0) rows[0].push_back("new");
+  rows[0].push_back("all");
+  for (std::size_t t = 0; t < accuracy.tasks(); ++t) {
+    const EvaluationRow& row = accuracy.row(t);
+    const Score& score = row.score(name);
+    rows.push_back({std::to_string(t + 1)});
+    for (std::size_t j = 0; j < columns; ++j)
+      rows.back().push_back(j > t ? "" : row.samples[j] == 0 ? "-" : fixed(mean(score, j), 3));
+    if (columns == 0) rows.back().push_back(fixed(mean(score, t), 3));
+    rows.back().push_back(is_over_seen(row) ? fixed(mean(score), 3) : "-");
+  }
+  return text_table(rows, std::string(rows[0].size(), 'r'), gap);
+}
+
+// The matrices of scores that have one beside the primary score's.
+std::string score_matrices(const AccuracyMatrix& accuracy, int width) {
+  std::string text;
+  for (const Score& score : accuracy.row(0).scores) {
+    const ScoreInfo info = score_info(score.name);
+    if (!info.has_matrix) continue;
+    std::string table = score_table(accuracy, score.name, accuracy.tasks(), 2);
+    if (line_width(table) > width) {
+      table = "(too many columns for this width; new: on the newest task)\n" +
+              score_table(accuracy, score.name, 0, 2);
+    }
+    text += concat("\n",
+                   wrap(concat("The same in ", info.column, ": ", info.meaning,
+                               info.less_is_better ? "; less is better." : "."),
+                        width, 0, 0),
+                   "\n\n", table);
+  }
+  return text;
 }
 
 }  // namespace
@@ -117,7 +167,8 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
   if (accuracy.tasks() == 0) return "No task is finished yet.\n";
   const AccuracyMatrix shown = task_given ? given_task(accuracy) : accuracy;
   const EvaluationRow& newest = accuracy.row(accuracy.tasks() - 1);
-  Rows numbers = rows_of_measures(shown);
+  const std::string title = primary_title(shown.row(0));
+  Rows numbers = rows_of_measures(shown, title);
   if (task_given) {
     numbers.push_back(share_row("accuracy without the task", accuracy.last(),
                                 "as last, choosing among all classes seen"));
@@ -133,14 +184,19 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
       numbers.push_back({score->name, fixed(mean(*score), 4), "", "mean after the last task"});
     }
   }
-  const std::string choice = task_given ? "the classes of the sample's task" : "all classes seen";
+  const std::string choice = title != "accuracy" ? ""
+                             : task_given ? ", choosing among the classes of the sample's task"
+                                          : ", choosing among all classes seen";
   const std::string untested =
       has_untested(accuracy) ? " -: not tested (--evaluate, or its data isn't available)." : "";
-  return wrap(concat("Accuracy in % after each task (row) on the test samples of each task "
-                     "(column), choosing among ",
+  std::string heading = title;
+  heading[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(heading[0])));
+  return wrap(concat(heading,
+                     " in % after each task (row) on the test samples of each task (column)",
                      choice, ". all: on the samples of all tasks so far.", untested),
               width, 0, 0) +
-         "\n\n" + fitting_matrix(shown, alphas, width) + "\n" + text_table(numbers, "lrll");
+         "\n\n" + fitting_matrix(shown, alphas, width) + "\n" + text_table(numbers, "lrll") +
+         score_matrices(accuracy, width);
 }
 
 std::string other_summaries(std::span<const OtherAccuracy> others, int width, bool task_given) {

@@ -178,7 +178,7 @@ std::string TerminalReport::change(std::size_t classifier) const {
                             accuracy(after)) +
            " %";
   };
-  std::string text = concat("accuracy on this task ", change(on_newest));
+  std::string text = concat(primary_title(after), " on this task ", change(on_newest));
   if (is_over_seen(after))
     text += concat(", on all so far ", painted(change(accuracy_over_seen), kBold));
   return text;

@@ -112,6 +112,13 @@ Inputs open_pack_and_backbone(const RunConfig& config, std::span<const std::stri
                 .choice = backbone_choice(config, targets, backbone),
                 .backbone_name = folder.parent_path().filename().string(),
                 .shape_sha256 = sha256(describe(backbone))};
+  inputs.choice.predicts_tokens = inputs.pack.has_completions();
+  if (inputs.pack.has_completions() && !std::holds_alternative<LlamaConfig>(backbone)) {
+    throw InputError(concat(
+        config.pack, " has prompts with completions, which a decoder predicts; ", config.backbone,
+        " is an encoder: give the folder of a decoder (Llama, "
+        "Mistral, Qwen2, Qwen3, SmolLM2)"));
+  }
   for (const std::string& remark : {inputs.weights->remark(), remark_on_config(folder)}) {
     if (!remark.empty()) inputs.remarks.push_back(remark);
   }

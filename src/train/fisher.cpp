@@ -29,10 +29,16 @@ at::Tensor uniform_numbers(const Session& session, const Task& task, const Chunk
   return queued_copy(at::tensor(numbers, at::kDouble), session.device());
 }
 
-// [], of features.
-at::Tensor summed_loss(const Objective& objective, const at::Tensor& features,
-                       const DeviceHead& head, const at::Tensor& targets) {
-  return objective.loss(objective.logits(features, head), targets);
+double prediction_count(Session& session, const Task& task) {
+  return static_cast<double>(session.reader().predictions(task.train));
+}
+
+// The head of a task; or, where it has none, the backbone's output layer.
+DeviceHead place(const Session& session, const Head& head) {
+  DeviceHead placed = place(head, session.device());
+  if (placed.kind->weights() == HeadWeights::kOfBackbone)
+    placed.weight = session.model->output_layer();
+  return placed;
 }
 
 }  // namespace
@@ -46,33 +52,31 @@ Fisher measure_curvature(Session& session, const Task& task, const Head& head,
                          const Curvature& curvature, const Objective& objective) {
   const Watchdog::Phase phase(session.watchdog, "Fisher pass", 10);
   const std::int64_t size = session.model->layout().size();
-  const DeviceHead placed = place(head, session.device());
+  const DeviceHead placed = place(session, head);
   // Sums over a chunk: one number per adapted weight, then the loss.
   RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
     const at::Tensor sums = at::zeros({size + 1}, at::TensorOptions(session.device()));
-    const at::Tensor logits = curvature.add({.model = *session.model,
-                                             .head = placed,
-                                             .objective = objective,
-                                             .batch = batch,
-                                             .sums = sums});
-    sums[size].copy_(objective.loss(logits.detach(), batch.targets));
+    sums[size].copy_(curvature.add({.model = *session.model,
+                                    .head = placed,
+                                    .objective = objective,
+                                    .batch = batch,
+                                    .sums = sums}));
     return sums;
   });
   const auto pass_of = [&](const Chunk& chunk, Batch& batch) {
     if (curvature.draws()) batch.numbers = uniform_numbers(session, task, chunk);
     return pass(batch);
   };
-  const at::Tensor total =
-      sum_on_root(session, task.train, loss_chunk(session), size + 1, pass_of);
+  const at::Tensor total = sum_on_root(session, task.train, loss_chunk(session), size + 1, pass_of);
 
-  const std::int64_t samples = task.train.size();
-  Fisher fisher{.samples = samples, .loss = 0, .kind = curvature.recorded_kind()};
+  const double predictions = prediction_count(session, task);
+  Fisher fisher{.samples = task.train.size(), .loss = 0, .kind = curvature.recorded_kind()};
   bool is_finite = true;
   if (total.defined()) {
-    const at::Tensor mean = total.div(static_cast<double>(samples)).to(at::kCPU);
+    const at::Tensor mean = total.div(predictions).to(at::kCPU);
     const at::Tensor values = mean.narrow(0, 0, size).to(at::kFloat);
     fisher.values.assign(values.const_data_ptr<float>(), values.const_data_ptr<float>() + size);
-    fisher.loss = total[size].item<double>() / objective.divisor(samples);
+    fisher.loss = total[size].item<double>() / predictions;
     is_finite = at::isfinite(mean).all().item<bool>();
   }
   session.group.broadcast(std::span(&fisher.loss, 1), 0, "broadcast of the loss after training");
@@ -87,13 +91,13 @@ Fisher measure_curvature(Session& session, const Task& task, const Head& head,
 double mean_loss(Session& session, const Task& task, const Head& head, const Objective& objective) {
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(session.watchdog, "loss pass", 10);
-  const DeviceHead placed = place(head, session.device());
+  const DeviceHead placed = place(session, head);
   RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
-    return summed_loss(objective, session.model->features(batch), placed, batch.targets).view(1);
+    return objective.summed_loss(session.model->features(batch), placed, batch.targets).view(1);
   });
   LaneSum sums = sum_over_chunks(session, task.train, loss_chunk(session), 1,
                                  [&](const Chunk&, Batch& batch) { return pass(batch); });
-  return sums.reduce()[0].item<double>() / objective.divisor(task.train.size());
+  return sums.reduce()[0].item<double>() / prediction_count(session, task);
 }
 
 LaneSum sum_rows(Session& session, const Task& task, const at::Tensor& features, std::int64_t size,
@@ -116,12 +120,12 @@ LaneSum sum_rows(Session& session, const Task& task, const at::Tensor& features,
 
 double mean_feature_loss(Session& session, const Task& task, const at::Tensor& features,
                          const Head& head, const Objective& objective) {
-  const DeviceHead placed = place(head, session.device());
+  const DeviceHead placed = place(session, head);
   LaneSum sums = sum_rows(
       session, task, features, 1,
       [&](const at::Tensor& rows, const at::Tensor& targets, std::span<const std::int64_t>,
-          at::Tensor sum) { sum.add_(summed_loss(objective, rows, placed, targets).view(1)); });
-  return sums.reduce()[0].item<double>() / objective.divisor(task.train.size());
+          at::Tensor sum) { sum.add_(objective.summed_loss(rows, placed, targets).view(1)); });
+  return sums.reduce()[0].item<double>() / prediction_count(session, task);
 }
 
 }  // namespace palimpsest

@@ -54,9 +54,10 @@ HeadTraining train_head(const at::Tensor& features, std::span<const std::int64_t
   for (std::int64_t step = 0; step < steps; ++step) {
     const std::vector<std::int64_t> batch = sampler.batch(step);
     const at::Tensor rows = at::tensor(batch).to(features.device());
-    const at::Tensor logits = objective.logits(features.index_select(0, rows), head);
-    const at::Tensor loss = objective.loss(logits, all_targets.index_select(0, rows))
-                                .div(objective.divisor(std::ssize(batch)));
+    const at::Tensor loss =
+        objective
+            .summed_loss(features.index_select(0, rows), head, all_targets.index_select(0, rows))
+            .div(static_cast<double>(batch.size()));
     parameters.gather(torch::autograd::grad({loss}, parameters.leaves(), {}, std::nullopt,
                                             /*create_graph=*/false, /*allow_unused=*/true),
                       gradient);
@@ -94,7 +95,7 @@ double mean_loss(const at::Tensor& features, std::span<const std::int64_t> targe
   const at::Tensor wanted = at::tensor(at::ArrayRef<std::int64_t>(targets.data(), targets.size()));
   const at::Tensor logits = objective.logits(features, place(head, features.device()));
   return objective.loss(logits.to(at::kCPU), wanted)
-      .div(objective.divisor(wanted.size(0)))
+      .div(static_cast<double>(wanted.size(0)))
       .item<double>();
 }
 

@@ -18,6 +18,7 @@ StepReader::StepReader(Session& session, const Task& task, const Perturbation& p
 
 StepInput StepReader::read(std::int64_t step) {
   StepInput input{.positions = sampler_.batch(step)};
+  input.predictions = session_.reader().predictions(task_.train, input.positions);
   input.perturbation =
       perturbation_.draw({session_.config.seed, task_.index, step}, std::ssize(input.positions));
   const std::vector<float>& scales = input.perturbation.by_sample;

@@ -12,8 +12,11 @@ TaskParameters::ParameterTensors TaskParameters::zeros(const Backbone& model, st
     if (learns.a) shapes.push_back(Lora::a_shape(group, rank));
     if (learns.b) shapes.push_back(Lora::b_shape(group, rank));
   }
-  shapes.push_back({classes, model.feature_size()});
-  shapes.push_back({classes});
+  const bool has_head = parts.head->weights() != HeadWeights::kOfBackbone;
+  if (has_head) {
+    shapes.push_back({classes, model.feature_size()});
+    shapes.push_back({classes});
+  }
   FlatParameters flat(shapes, model.device());
 
   auto leaf = flat.leaves().begin();
@@ -27,7 +30,11 @@ TaskParameters::ParameterTensors TaskParameters::zeros(const Backbone& model, st
     factors.push_back({.a = std::move(a), .b = std::move(b)});
   }
   Lora lora(model.lora_groups(), rank, parts.adapter->scale(), std::move(factors));
-  DeviceHead head{.weight = leaf[0], .bias = leaf[1], .kind = parts.head};
+  DeviceHead head{.weight = model.output_layer(), .bias = {}, .kind = parts.head};
+  if (has_head) {
+    head.weight = leaf[0];
+    head.bias = leaf[1];
+  }
   return {.flat = std::move(flat), .lora = std::move(lora), .head = std::move(head)};
 }
 
@@ -40,16 +47,18 @@ TaskParameters::TaskParameters(const Backbone& model, std::int64_t task, std::in
       second_moment_(zeros(model, classes, parts, learns_)) {}
 
 std::int64_t TaskParameters::head_offset() const {
-  return values().range(0, values().leaves().size() - 2).numel();
+  return values().range(0, values().leaves().size() - (has_head() ? 2 : 0)).numel();
 }
 
 AdapterAndHead TaskParameters::to_record(const ParameterTensors& numbers) const {
-  return {.lora = numbers.lora.to_records(layout_), .head = palimpsest::to_record(numbers.head)};
+  return {.lora = numbers.lora.to_records(layout_),
+          .head = has_head() ? palimpsest::to_record(numbers.head)
+                             : Head{.kind = std::string(numbers.head.kind->recorded_kind())}};
 }
 
 void TaskParameters::load(ParameterTensors& numbers, const AdapterAndHead& record) const {
   numbers.lora.load(record.lora, layout_);
-  load_head(numbers.head, record.head);
+  if (has_head()) load_head(numbers.head, record.head);
 }
 
 void TaskParameters::load(const TaskProgress& progress) {

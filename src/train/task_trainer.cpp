@@ -44,18 +44,19 @@ void skip_step(const Session& session, const Task& task, const NonfiniteStep& at
 namespace {
 
 // What one finished step adds to the counters.
-void count_step(TaskProgress& progress, const TrainingStep::Outcome& outcome, std::int64_t samples,
-                std::int64_t steps_per_pass) {
+void count_step(TaskProgress& progress, const TrainingStep::Outcome& outcome,
+                std::int64_t predictions, std::int64_t steps_per_pass) {
   if (progress.updates++ == 0) progress.loss_first_step = outcome.loss;
   if (progress.steps_done < progress.steps - steps_per_pass) return;
-  progress.loss_sum_last_pass += outcome.loss * static_cast<double>(samples);
-  progress.samples_last_pass += samples;
+  progress.loss_sum_last_pass += outcome.loss * static_cast<double>(predictions);
+  progress.predictions_last_pass += predictions;
 }
 
 // As the task begins.
 void initialise(Session& session, const Task& task, const TrainingParts& parts, const Head& head,
                 TaskParameters& parameters) {
   parts.adapter->begin(session, task, parameters.lora());
+  if (!parameters.has_head()) return;
   const DeviceHead& placed = parameters.head();
   if (head.classes == 0) {
     parts.head->initialise(placed.weight, placed.bias, session.config.seed, task.index);
@@ -75,7 +76,7 @@ void agree_on_parameters(const Session& session, const Task& task,
 
 TrainedTask trained_task(const Session& session, const Task& task, AdapterAndHead parameters,
                          const TaskProgress& progress) {
-  if (progress.samples_last_pass == 0) {
+  if (progress.predictions_last_pass == 0) {
     throw DivergedError(concat("every step of the last pass over task ", task.index + 1,
                                " was skipped: lower --lr or set --clip-norm"));
   }
@@ -83,9 +84,16 @@ TrainedTask trained_task(const Session& session, const Task& task, AdapterAndHea
                       .head = std::move(parameters.head),
                       .loss_first_step = progress.loss_first_step,
                       .loss_last_pass = progress.loss_sum_last_pass /
-                                        static_cast<double>(progress.samples_last_pass),
+                                        static_cast<double>(progress.predictions_last_pass),
                       .seconds = progress.seconds};
   trained.task_vector = make_task_vector(trained.lora, session.model->layout());
+  return trained;
+}
+
+// Of a backbone that answers as it is.
+TrainedTask untrained(TaskPasses& passes, const TrainingParts& parts, const TaskBeginning& begin) {
+  TrainedTask trained{.head = {.kind = std::string(parts.head->recorded_kind())}};
+  trained.loss_first_step = trained.loss_last_pass = passes.loss(begin.weights, trained.head);
   return trained;
 }
 
@@ -129,12 +137,12 @@ TrainedTask train_task(Session& session, const Task& task, const TrainingParts& 
     training.launch(input, factor);
     const double c = input.perturbation.c;
     const std::vector<std::int64_t> batch = std::move(input.positions);
-    const std::int64_t samples = std::ssize(batch);
+    const std::int64_t samples = std::ssize(batch), predictions = input.predictions;
     input = {};
     if (step + 1 < progress.steps) input = reader.read(step + 1);  // a device computes meanwhile
     const TrainingStep::Outcome outcome = training.wait();
     if (outcome.is_finite()) {
-      count_step(progress, outcome, samples, reader.steps_per_pass());
+      count_step(progress, outcome, predictions, reader.steps_per_pass());
       session.events.publish(StepDone{.task = static_cast<int>(task.index),
                                       .step = step,
                                       .steps = progress.steps,
@@ -164,9 +172,10 @@ TrainedTask train_on_features(TaskPasses& passes, const TrainingParts& parts,
   const Task& task = passes.task();
   const std::int64_t classes = std::ssize(task.classes);
   session.watchdog.at(static_cast<int>(task.index) + 1, 0);
+  if (parts.head->weights() == HeadWeights::kOfBackbone) return untrained(passes, parts, begin);
   const at::Tensor& features = passes.features(begin.weights);
   HeadTraining training;
-  if (parts.head->is_trained()) {
+  if (parts.head->weights() == HeadWeights::kTrained) {
     training =
         train_head(features, task.train.targets, classes, task.index, begin.head, parts.head,
                    *parts.objective, head_training_settings(session.config),

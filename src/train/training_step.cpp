@@ -63,8 +63,8 @@ at::Tensor TrainingStep::loss_and_gradients(const Batch& batch) const {
   const at::Tensor& c = batch.numbers.defined() ? batch.numbers : c_;
   const at::Tensor features =
       session_.model->features(batch, {.lora = &parameters_.lora(), .c = c});
-  const at::Tensor logits = parts_.objective->logits(features, parameters_.head());
-  const at::Tensor loss = parts_.objective->loss(logits, batch.targets);
+  const at::Tensor loss =
+      parts_.objective->summed_loss(features, parameters_.head(), batch.targets);
   const std::int64_t size = values.size();
   at::Tensor part = at::zeros({size + 1}, values.flat().options());
   // A head may leave its bias unused.
@@ -77,7 +77,7 @@ at::Tensor TrainingStep::loss_and_gradients(const Batch& batch) const {
 
 void TrainingStep::launch(const StepInput& input, double learning_rate_factor) {
   c_.fill_(input.perturbation.c);
-  divisor_.fill_(parts_.objective->divisor(std::ssize(input.positions)));
+  divisor_.fill_(static_cast<double>(input.predictions));
   optimizer_.set_factor(learning_rate_factor);
   if (noise_.defined()) draw_noise(input.perturbation.noise_seed);
   if (session_.model->merges_adapter() && !parts_.perturbation->is_by_sample()) {

@@ -81,7 +81,7 @@ def test_bash_completes_verbs_settings_and_choices(tmp_path):
     assert "h100" in bash(tmp_path, "palimpsest", "plan", "--machine", "h")
     assert bash(tmp_path, "palimpsest-merge", "") == ["pack.h5"]
     assert bash(tmp_path, "palimpsest-export", "p", "--format", "") == ["safetensors", "peft"]
-    assert bash(tmp_path, "palimpsest-pack", "") == ["backbone", "debian", "wordnet", "glyphs", "images", "texts", "protocol", "show"]
+    assert bash(tmp_path, "palimpsest-pack", "") == ["backbone", "debian", "wordnet", "glyphs", "images", "texts", "chat", "protocol", "show"]
     assert bash(tmp_path, "palimpsest-pack", "show", "p") == ["pack.h5"]
     assert bash(tmp_path, "palimpsest-merge", "p", "--rule", "ema", ":") == ["rate="]
     assert bash(tmp_path, "palimpsest", "--") == ["--help", "--version"]

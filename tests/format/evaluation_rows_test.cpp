@@ -105,7 +105,7 @@ TEST_F(EvaluationRowsTest, AScoreThatNobodyKnowsIsWrittenAndReadInTaskAndState) 
 TEST_F(EvaluationRowsTest, ARowMayHaveNoCountsByClassAndAnotherPrimaryScore) {
   TaskRecord task = sample_task(0);
   task.metrics.before_merge = task.metrics.after_merge =
-      scored({50}, {{"exact_match", {12}}, {"correct", {30}}, {"a_score", {0.5}}});
+      scored({50}, {{"bleu", {12}}, {"correct", {30}}, {"a_score", {0.5}}});
   write_task_record(folder_ / "task.h5", task);
   EXPECT_EQ(read_task_record(folder_ / "task.h5"), task);
 }

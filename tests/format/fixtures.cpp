@@ -156,7 +156,7 @@ StepRecord sample_step(std::int64_t task, std::int64_t steps_done) {
   progress.second_moment.head.bias.front() = 1e-30f;
   progress.loss_first_step = 2.25;
   progress.loss_sum_last_pass = 1.0 / 3;
-  progress.samples_last_pass = 30;
+  progress.predictions_last_pass = 30;
   progress.seconds = 12.5;
   record.task_sha256 = std::string(64, 'e');
   record.backbone_sha256 = std::string(64, 'a');

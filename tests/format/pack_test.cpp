@@ -20,6 +20,7 @@ struct PackContent {
   std::vector<std::int32_t> labels = {0, 1, 1};
   std::vector<std::uint8_t> split = {0, 0, 1};
   std::vector<std::int64_t> offsets = {0, 12, 20, 32}, shape = {3, 2, 3};
+  std::vector<std::int64_t> completions = {}, completion_offsets = {};
 };
 
 std::vector<std::uint8_t> joined_bytes(const PackContent& content) {
@@ -50,7 +51,21 @@ void write_pack(const std::filesystem::path& path, const PackContent& content) {
   file.numbers<std::int32_t>("/labels", {samples}, content.labels);
   file.numbers<std::uint8_t>("/split", {samples}, content.split);
   file.texts("/classes", content.classes);
+  if (!content.completions.empty()) {
+    file.numbers<std::int64_t>("/completions", {std::ssize(content.completions) / 2, 2},
+                               content.completions);
+    file.numbers<std::int64_t>("/completion_offsets", {samples + 1}, content.completion_offsets);
+  }
   file.finish();
+}
+
+// Two completions in the first sample.
+PackContent sequences() {
+  PackContent content;
+  content.kind = "sequences";
+  content.completions = {1, 2, 2, 3, 1, 2, 2, 3};
+  content.completion_offsets = {0, 2, 3, 4};
+  return content;
 }
 
 class PackTest : public FolderTest {
@@ -64,6 +79,49 @@ class PackTest : public FolderTest {
     return error_message<InputError>([&] { Pack pack(path()); });
   }
 };
+
+TEST_F(PackTest, SaysWhichTokensOfASequenceArePredicted) {
+  write_pack(path(), sequences());
+  const Pack pack(path());
+  EXPECT_TRUE(pack.has_texts());
+  EXPECT_TRUE(pack.has_completions());
+  ASSERT_EQ(pack.completions(0).size(), 2);
+  EXPECT_EQ(pack.completions(0)[1].begin, 2);
+  EXPECT_EQ(pack.completions(0)[1].end, 3);
+  EXPECT_EQ(pack.completion_tokens(0), 2);
+  EXPECT_EQ(pack.completion_tokens(1), 1);
+  EXPECT_EQ(verify(path()).problems, std::vector<std::string>());
+}
+
+TEST_F(PackTest, RefusesCompletionsThatDoNotFit) {
+  const auto refused = [&](const std::function<void(PackContent&)>& damage) {
+    PackContent content = sequences();
+    damage(content);
+    write_pack(path(), content);
+    return error_message<InputError>([&] { Pack pack(path()); });
+  };
+  EXPECT_THAT(refused([](PackContent& c) { c.completions[0] = 0; }),
+              HasSubstr("begin and end in order, from 1 to 3, found sample 0: 0 to 2"));
+  EXPECT_THAT(refused([](PackContent& c) { c.completions[2] = 1; }),
+              HasSubstr("from 2 to 3, found sample 0: 1 to 3"));
+  EXPECT_THAT(refused([](PackContent& c) { c.completions[5] = 3; }),
+              HasSubstr("from 1 to 2, found sample 1: 1 to 3"));
+  EXPECT_THAT(refused([](PackContent& c) { c.completions[6] = 3; }),
+              HasSubstr("found sample 2: 3 to 3"));
+  EXPECT_THAT(refused([](PackContent& c) {
+                c.completion_offsets = {0, 2, 2, 4};
+              }),
+              HasSubstr("a completion in every sample, found sample 1: 2 to 2"));
+  EXPECT_THAT(refused([](PackContent& c) { c.completion_offsets.back() = 5; }),
+              HasSubstr("0 at first and 4 at last, found 0 and 5"));
+  EXPECT_THAT(refused([](PackContent& c) {
+                c.completion_offsets = {0, 9, 3, 4};
+              }),
+              HasSubstr("/completion_offsets"));
+  EXPECT_THAT(refused([](PackContent& c) { c.completions.clear(); }), HasSubstr("found none"));
+  EXPECT_THAT(refused([](PackContent& c) { c.kind = "tokens"; }),
+              HasSubstr("none in a pack of another kind"));
+}
 
 TEST_F(PackTest, GivesEverySampleBack) {
   write_pack(path(), {});

@@ -66,7 +66,7 @@ TEST_F(RecordsTest, TaskComesBackBitForBit) {
   EXPECT_TRUE(read_task_record(task_path()) == record);
   const FileIdentity identity = read_identity(task_path());
   EXPECT_EQ(identity.type, "task");
-  EXPECT_EQ(identity.version, "3.0.0");
+  EXPECT_EQ(identity.version, "3.1.0");
   EXPECT_THAT(identity.writer, testing::StartsWith("palimpsest "));
   EXPECT_EQ(identity.content_sha256, hash);
 }

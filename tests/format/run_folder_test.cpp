@@ -359,7 +359,7 @@ TEST_F(RunFolderTest, RefusesADamagedManifest) {
   EXPECT_THAT(refusal("\"metrics.jsonl\"", "\"../../log\""), HasSubstr("inside the run folder"));
   EXPECT_THAT(refusal("\"sha256\": \"", "\"sha256\": \"zz"), HasSubstr("64 hexadecimal digits"));
   EXPECT_THAT(refusal("\"manifest\"", "\"protocol\""), HasSubstr("palimpsest_type"));
-  EXPECT_THAT(refusal("3.0.0", "4.0.0"), HasSubstr("palimpsest_version"));
+  EXPECT_THAT(refusal("3.1.0", "4.0.0"), HasSubstr("palimpsest_version"));
 }
 
 }  // namespace

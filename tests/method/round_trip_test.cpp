@@ -75,15 +75,27 @@ RunConfig random_config(std::mt19937_64& random) {
   if (!config.continue_from.empty()) config.joint = false;
   if (config.joint && config.scenario == Scenario::kTaskIncremental)
     config.scenario = Scenario::kClassIncremental;
-  const bool same_classes = shares_head(config.scenario);
-  if ((trains_weights || same_classes) && !head_kinds().make(config.head)->is_trained())
+  bool same_classes = shares_head(config.scenario);
+  const bool predicts = objectives().make(config.objective)->predicts_tokens();
+  if (predicts) {
+    config.head = "output";
+    config.classifier = "none";
+    config.scenario = Scenario::kClassIncremental;
+    if (curvatures().make(config.curvature)->needs_logits()) config.curvature = "empirical";
+    same_classes = false;
+  }
+  const auto head_weights = [&] { return head_kinds().make(config.head)->weights(); };
+  if (!predicts && ((trains_weights || same_classes) ? head_weights() != HeadWeights::kTrained
+                                                     : head_weights() == HeadWeights::kOfBackbone))
     config.head = "cosine";
-  if (key_in(config.classifier, "align") == "gaussian" &&
+  if (!predicts && key_in(config.classifier, "align") == "gaussian" &&
       key_in(config.classifier, "normalise") == "true")
+    config.classifier = "local";
+  if (!predicts && !classifiers().make(config.classifier)->compares_classes())
     config.classifier = "local";
   const auto classifier = classifiers().make(config.classifier);
   const bool aligns_nothing =
-      !head_kinds().make(config.head)->is_trained() || config.joint || same_classes;
+      head_weights() != HeadWeights::kTrained || config.joint || same_classes;
   if ((classifier->refits_heads() && !make_merge_rule(config.merge)->changes_trained()) ||
       (classifier->aligns_heads() && aligns_nothing)) {
     config.classifier = "local";

@@ -41,12 +41,12 @@ TEST(StreamMetrics, MeansOfARowAndOfATaskAreThoseWorkedOutByHand) {
   EXPECT_DOUBLE_EQ(row.accuracy(1), 0.6);
   EXPECT_DOUBLE_EQ(mean(row.score("correct_task"), 1), 0.7);
   EXPECT_DOUBLE_EQ(mean(row.score("loss_given_task"), 1), 0.625);
-  EXPECT_EQ(row.find("exact_match"), nullptr);
+  EXPECT_EQ(row.find("bleu"), nullptr);
 }
 
 TEST(StreamMetrics, OfAScoreThatNobodyKnowsAreLastMeansByItsOwnName) {
   EvaluationRow after = scored({10}, {{"correct", {5}}});
-  after.scores.push_back({.name = "exact_match", .sums = {30}, .weights = {120}});
+  after.scores.push_back({.name = "bleu", .sums = {30}, .weights = {120}});
   EvaluationRow before = after;
   before.scores.back().sums = {60};
   AccuracyMatrix matrix;
@@ -54,10 +54,10 @@ TEST(StreamMetrics, OfAScoreThatNobodyKnowsAreLastMeansByItsOwnName) {
   const std::vector<NamedMetric> metrics = stream_metrics(matrix);
   ASSERT_GT(metrics.size(), 2u);
   const NamedMetric& last = metrics[metrics.size() - 2];
-  EXPECT_EQ(last.name, "last_exact_match");
+  EXPECT_EQ(last.name, "last_bleu");
   EXPECT_DOUBLE_EQ(last.value.value(), 0.25);
   EXPECT_EQ(last.unit, Unit::kOther);
-  EXPECT_EQ(metrics.back().name, "last_exact_match_before_merge");
+  EXPECT_EQ(metrics.back().name, "last_bleu_before_merge");
   EXPECT_DOUBLE_EQ(metrics.back().value.value(), 0.5);
 }
 

@@ -160,7 +160,7 @@ TEST(GivenTheTask, EveryNumberIsReadFromWhatWasCorrectGivenTheTask) {
   EXPECT_DOUBLE_EQ(given.plasticity(), (0.8 + 0.6) / 2);
   EXPECT_DOUBLE_EQ(given.plasticity_before_merge(), (0.9 + 0.75) / 2);
   EXPECT_EQ(given.row(1), scored({10, 20}, {{"correct_given_task", {5, 12}}}));
-  EXPECT_THROW(given_task(scored({10}, {{"exact_match", {5}}})), Error);
+  EXPECT_THROW(given_task(scored({10}, {{"bleu", {5}}})), Error);
 }
 
 }  // namespace

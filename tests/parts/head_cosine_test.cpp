@@ -67,7 +67,7 @@ TEST(CosineHead, BeginsWithoutABias) {
   kind->initialise(weight, bias, 1, 2);
   EXPECT_TRUE(bias.eq(0).all().item<bool>());
   EXPECT_TRUE(weight.ne(0).any().item<bool>());
-  EXPECT_TRUE(kind->is_trained());
+  EXPECT_EQ(kind->weights(), HeadWeights::kTrained);
 }
 
 // Heads of another scale don't compare.

@@ -14,7 +14,7 @@ TEST(LinearHead, ItsLogitsByHand) {
                         .bias = at::tensor({0.5f, -1.0f}),
                         .kind = head_kinds().make("linear")};
   EXPECT_TRUE(at::equal(head.logits(rows({3, 4}, 2)), rows({3.5, 7}, 2)));
-  EXPECT_TRUE(head.kind->is_trained());
+  EXPECT_EQ(head.kind->weights(), HeadWeights::kTrained);
   EXPECT_EQ(to_record(head), (Head{2, 2, {1, 0, 0, 2}, {0.5f, -1}}));
 }
 

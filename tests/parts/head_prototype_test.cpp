@@ -14,7 +14,7 @@ TEST(PrototypeHead, IsTheClassMeansWithTheLossOfTheirCosines) {
   const std::vector<std::int64_t> targets = {0, 1, 0};
   const at::Tensor features = rows({1, 0, 0, 3, 3, 0}, 2);
   const auto kind = head_kinds().make("prototype:scale=2");
-  EXPECT_FALSE(kind->is_trained());
+  EXPECT_EQ(kind->weights(), HeadWeights::kFromFeatures);
   const Head made = kind->from_features(features, targets, 2);
   EXPECT_EQ(made, (Head{2, 2, {2, 0, 0, 3}, {0, 0}, "cosine", 2}));
   EXPECT_NEAR(mean_loss(features, targets, made, *objectives().make("classes")),

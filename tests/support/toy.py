@@ -85,6 +85,46 @@ def make_pack(path, seed=1, train=TRAIN, test=TEST, classes=CLASSES, only=None, 
     pack_file.write_pack(path, pack)
 
 
+END = 1  # the token that ends a completion of the toy sequences
+
+
+def toy_sequences(seed=1, train=TRAIN, test=TEST, groups=4):
+    """(group, whether it is a test sample, token ids, [(begin, end)]): prompts of 2 to 9 tokens, the completion their last ones moved by 1 + 2 * group.
+
+    Every fifth sample has two completions; every seventh a completion of the end alone.
+    """
+    rng = np.random.default_rng(seed)
+    for group in range(groups):
+        for sample in range(train + test):
+            ids, completions = [], []
+            for _ in range(2 if sample % 5 == 4 else 1):
+                prompt = rng.integers(2, 12, size=rng.integers(2, 10))
+                answer = [] if sample % 7 == 6 else [int(2 + (token - 2 + 1 + 2 * group) % 10) for token in prompt[-rng.integers(1, 3) :]]
+                begin = len(ids) + len(prompt)
+                ids += [*map(int, prompt), *answer, END]
+                completions.append((begin, len(ids)))
+            yield group, sample >= train, ids, completions
+
+
+def make_sequences_pack(path, **sizes):
+    samples = list(toy_sequences(**sizes))
+    blocks = [np.array(ids, "<i4").tobytes() for _, _, ids, _ in samples]
+    index = pack_file.PackIndex(
+        kind="sequences",
+        classes=[f"move {1 + 2 * group}" for group in range(max(sample[0] for sample in samples) + 1)],
+        offsets=pack_file.offsets_of(map(len, blocks)),
+        shape=np.array([[len(ids)] for _, _, ids, _ in samples], "<i8"),
+        crc32c=np.array([pack_file.crc32c(block) for block in blocks], "<u4"),
+        labels=np.array([group for group, *_ in samples], "<i4"),
+        split=np.array([is_test for _, is_test, *_ in samples], "u1"),
+        source="{}",
+        vocabulary=VOCABULARY,
+        completions=np.array([pair for *_, completions in samples for pair in completions], "<i8"),
+        completion_offsets=pack_file.offsets_of(len(completions) for *_, completions in samples),
+    )
+    pack_file.write_samples(path, index, blocks)
+
+
 def make_protocol(path, classes=CLASSES, **changes):
     tasks = [{"name": f"task {t + 1}", "classes": [f"class {2 * t}", f"class {2 * t + 1}"]} for t in range(classes // 2)]
     protocol = {
@@ -159,6 +199,17 @@ def make(folder):
     make_pack(os.path.join(folder, "pack.h5"))
     make_protocol(os.path.join(folder, "protocol.json"))
     write_config(os.path.join(folder, "toy.cfg"), settings(folder))
+
+
+def make_sequences(folder):
+    """Four tasks of prompts with completions, for a decoder."""
+    make_decoder_backbone(os.path.join(folder, "backbone"))
+    make_sequences_pack(os.path.join(folder, "pack.h5"))
+    tasks = [{"name": f"task {t + 1}", "classes": [f"move {1 + 2 * t}"]} for t in range(4)]
+    make_protocol(os.path.join(folder, "protocol.json"), tasks=tasks)
+    of_tokens = {"objective": "next-token", "head": "output", "classifier": "none", "batch": 15, "epochs": 16, "lr": "3e-2"}
+    of_tokens["adapter"] = "lora:rank=4,alpha=4,targets=query+key+value+output+gate+up+down"
+    write_config(os.path.join(folder, "toy.cfg"), settings(folder) | of_tokens)
 
 
 def make_mpnet(folder):

@@ -45,6 +45,20 @@ TEST(DecoderTest, PaddedTextsHaveTheFeaturesOfTextsOneAfterAnother) {
   }
 }
 
+// Of one text with two completions and one whose first token is predicted.
+TEST(DecoderTest, StatesThatPredictCompletionsAreThoseBeforeTheirTokens) {
+  const Llama model(tiny_config(0), {.targets = {"key"}, .predicts_tokens = true},
+                    tiny_weights(at::kCPU), at::kCPU);
+  const Texts texts{.ids = {1, 2, 3, 4, 5, 6}, .lengths = {4, 2}};
+  const at::Tensor found = model.features({.samples = texts,
+                                           .targets = at::tensor({3, 4, 6}, at::kLong),
+                                           .rows = at::tensor({1, 2, 4}, at::kLong)},
+                                          {});
+  const at::Tensor all = model.hidden_states(make_text_input(texts));
+  EXPECT_TRUE(at::equal(found, all.index_select(0, at::tensor({1, 2, 4}, at::kLong))));
+  EXPECT_EQ(model.output_layer().sizes(), (std::vector<std::int64_t>{100, 32}));
+}
+
 TEST(DecoderTest, ALaterTokenChangesNothingBeforeIt) {
   const Llama model(tiny_config(0), {.targets = {"key"}}, tiny_weights(at::kCPU), at::kCPU);
   Texts texts{.ids = {1, 2, 3, 4}, .lengths = {4}};

@@ -46,7 +46,7 @@ TEST_F(StateTest, ProgressReachesAll) {
   expected.steps_done = 7;
   expected.steps = 9;
   expected.updates = 6;
-  expected.samples_last_pass = 5;
+  expected.predictions_last_pass = 5;
   expected.loss_first_step = 0.1;
   expected.loss_sum_last_pass = 1.0 / 3;
   expected.seconds = 2.5;

@@ -81,6 +81,9 @@ class Classifier {
   // Of learn(); for the plan. The heads and the features themselves are counted elsewhere.
   virtual ClassifierCost cost(const LearnedSamples&) const { return {}; }
 
+  // Whether it answers at all. Where it doesn't, scores() has nothing to call.
+  virtual bool compares_classes() const { return true; }
+
   // Whether it requests the features of a task's training samples after its merge.
   virtual bool takes_features() const { return true; }
 

@@ -52,8 +52,11 @@ class Curvature {
   // What records call it: "empirical-per-sample".
   virtual std::string recorded_kind() const;
 
-  // Adds the sum over the batch's samples. Returns Objective::logits.
+  // Adds the sum over the batch's samples. Returns their Objective::summed_loss().
   virtual at::Tensor add(const CurvaturePass& pass) const = 0;
+
+  // Whether it needs the logits of all classes.
+  virtual bool needs_logits() const { return false; }
 
   // Whether each sample of a batch needs a random number in [0, 1), as Batch::numbers (float64).
   virtual bool draws() const { return false; }

@@ -28,19 +28,27 @@ using Images = at::Tensor;
 
 struct Batch {
   std::variant<Texts, PaddedTexts, Images> samples;
-  at::Tensor targets;  // [samples] int64, where the model is: classes by their position in the task
+  // What is to be predicted, [predictions] int64, where the model is: of each sample its class, by
+  // its position in the task; of sequences the tokens of all completions.
+  at::Tensor targets;
+  // Of sequences, [predictions] int64: the row, among those of all tokens, that predicts each
+  // target, the one before it. Undefined where samples have classes.
+  at::Tensor rows = {};
   // [samples], where the model is: a number that a pass needs of each sample besides; undefined
   // where it needs none.
   at::Tensor numbers = {};
-  std::int64_t size() const { return targets.size(0); }
+  std::int64_t size() const;  // samples
 };
+
+// What fills targets of sequences up on a device, so that many batches have one shape: predicts
+// nothing.
+inline constexpr std::int64_t kNoTarget = -1;
 
 // [tokens, 1] float32 over all rows of a batch of texts for a device: 1 where a row is a token, 0
 // where it fills a text up. Undefined where all rows are tokens.
 at::Tensor token_mask(const Batch& batch);
 
-// What a batch consists of, targets and numbers last; nothing for texts in host memory, which are
-// more than tensors.
+// What a batch consists of; nothing for texts in host memory, which are more than tensors.
 std::vector<at::Tensor*> batch_tensors(Batch& batch);
 
 }  // namespace palimpsest

@@ -25,6 +25,12 @@ class SampleReader {
   Batch training_batch(const Task& task, std::span<const std::int64_t> positions,
                        std::int64_t pass) const;
 
+  // How many predictions the samples at these positions of a split have together: one each, or of
+  // sequences the tokens of their completions. A loss is a mean over predictions.
+  std::int64_t predictions(const LabelledSamples& split,
+                           std::span<const std::int64_t> positions) const;
+  std::int64_t predictions(const LabelledSamples& split) const;  // of all its samples
+
   // Tokens of the texts at these positions of a split; images count as one each.
   std::vector<std::int64_t> lengths(const LabelledSamples& split,
                                     std::span<const std::int64_t> positions) const;
@@ -33,6 +39,7 @@ class SampleReader {
   Texts texts(const LabelledSamples& split, std::span<const std::int64_t> positions) const;
   Batch made_beside(const std::function<Batch()>& make) const;
   at::Tensor targets(const LabelledSamples& split, std::span<const std::int64_t> positions) const;
+  Batch sequences(const LabelledSamples& split, std::span<const std::int64_t> positions) const;
 
   const Pack& pack_;
   ImageTransform transform_;

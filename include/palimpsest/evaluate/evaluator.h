@@ -16,10 +16,10 @@ std::size_t first_tested(const RunConfig& config, std::size_t seen, std::size_t 
                          bool before_merge);
 
 // Collective. Test sets of `tasks` (those seen) from `first` on under these weights, by the scores
-// of classifiers over their classes: a row for each. Every sample passes through the model once.
-// Chunks of --evaluation-batch samples are distributed over the ranks: every sample is counted
-// once. The same counts on every rank. Throws Stopped, on every rank alike, between two rounds of
-// chunks.
+// of classifiers over their classes: a row for each. Of sequences one row, by how the model
+// predicts their completions. Every sample passes through the model once. Chunks of
+// --evaluation-batch samples are distributed over the ranks: every sample is counted once. The same
+// counts on every rank. Throws Stopped, on every rank alike, between two rounds of chunks.
 std::vector<EvaluationRow> evaluate(Session& session, const AdaptedWeights& weights,
                                     std::span<const Task> tasks,
                                     std::span<const ClassScores> classifiers,

@@ -20,6 +20,12 @@ struct PackedImage {
 
 class MappedFile;
 
+// Tokens of a sample that are predicted: from begin to end, without end.
+struct Completion {
+  std::int64_t begin = 0, end = 0;
+  std::int64_t size() const { return end - begin; }
+};
+
 // What a pack says, except for its samples' bytes.
 struct PackContents {
   std::string kind, source;
@@ -27,6 +33,9 @@ struct PackContents {
   std::vector<std::uint8_t> bytes;  // not read
   std::int64_t total = 0, samples = 0, dimensions = 0;
   std::vector<std::int64_t> offsets, shape;
+  // Of kind "sequences": two numbers for each completion, and where those of a sample begin.
+  std::int64_t completion_count = 0;
+  std::vector<std::int64_t> completions, completion_offsets;
   std::vector<std::uint32_t> checksums;
   std::vector<std::int32_t> labels;
   std::vector<std::uint8_t> split;
@@ -39,8 +48,11 @@ class Pack {
   // The content hash is read, not recomputed; see verify().
   explicit Pack(const std::filesystem::path& path);
 
-  const std::string& kind() const { return contents_.kind; }  // tokens | pixels | encoded
-  bool has_texts() const { return kind() == "tokens"; }
+  const std::string& kind() const {
+    return contents_.kind;
+  }  // tokens | sequences | pixels | encoded
+  bool has_completions() const { return kind() == "sequences"; }
+  bool has_texts() const { return kind() == "tokens" || has_completions(); }
   const std::string& content_sha256() const { return content_sha256_; }
   const std::filesystem::path& path() const { return path_; }
   const std::vector<std::string>& classes() const { return contents_.classes; }
@@ -54,6 +66,9 @@ class Pack {
   std::span<const std::int32_t> tokens(std::int64_t sample) const;
   // How many tokens a text has; its bytes are not read.
   std::int64_t length(std::int64_t sample) const { return of(contents_.shape, sample); }
+  // Of a pack that has_completions(): those of a sample, in order; and how many tokens they have.
+  std::vector<Completion> completions(std::int64_t sample) const;
+  std::int64_t completion_tokens(std::int64_t sample) const;
   PackedImage image(std::int64_t sample) const;
   // Without the check, and without reading its bytes: for an image whose pixels are on the device.
   PackedImage unread_image(std::int64_t sample) const;

@@ -24,11 +24,12 @@ struct LoraFactors {
   bool operator==(const LoraFactors&) const = default;
 };
 
-// A linear classifier over one task's classes.
+// A linear classifier over one task's classes. Without classes: the task has none, since the
+// backbone's output layer answers.
 struct Head {
   std::int64_t classes = 0, features = 0;
-  std::vector<float> weight;  // [classes, features]
-  std::vector<float> bias;    // [classes]
+  std::vector<float> weight = {};  // [classes, features]
+  std::vector<float> bias = {};    // [classes]
   // How logits follow from it: of a kind of src/head. The default: weight . f + bias.
   std::string kind = "linear";
   double scale = 1;
@@ -144,7 +145,7 @@ struct TaskProgress {
   AdapterAndHead parameters, first_moment, second_moment;
   double loss_first_step = 0;
   double loss_sum_last_pass = 0;  // summed over the samples of the last pass so far
-  std::int64_t samples_last_pass = 0;
+  std::int64_t predictions_last_pass = 0;
   double seconds = 0;  // not hashed
   bool operator==(const TaskProgress&) const = default;
 };

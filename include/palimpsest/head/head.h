@@ -14,6 +14,9 @@
 
 namespace palimpsest {
 
+// Where the weights of a task's head come from.
+enum class HeadWeights { kTrained, kFromFeatures, kOfBackbone };
+
 class HeadType {
  public:
   virtual ~HeadType() = default;
@@ -35,8 +38,9 @@ class HeadType {
   // The heads of so many tasks, in a run's memory.
   virtual NeededMemory needs(std::int64_t tasks) const;
 
-  // Whether steps train it; else from_features() makes it from those of a frozen backbone.
-  virtual bool is_trained() const { return true; }
+  // kTrained: by steps; kFromFeatures: from_features() makes it from those of a frozen backbone;
+  // kOfBackbone: it is the backbone's output layer, and a task has none.
+  virtual HeadWeights weights() const { return HeadWeights::kTrained; }
   virtual Head from_features(const at::Tensor& features, std::span<const std::int64_t> targets,
                              std::int64_t classes) const;
 };
@@ -49,7 +53,7 @@ at::Tensor directions(const at::Tensor& rows);
 
 // A head where the model is.
 struct DeviceHead {
-  at::Tensor weight, bias;  // [classes, features], [classes]
+  at::Tensor weight, bias;  // [classes, features], [classes]; an output layer has no bias
   std::shared_ptr<const HeadType> kind;
 
   at::Tensor logits(const at::Tensor& features) const {

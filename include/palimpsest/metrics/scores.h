@@ -2,6 +2,7 @@
 // What is known of a score by its name. Everything else takes scores as they come: a new one is
 // computed by the evaluator and has its line in the table of scores.cpp.
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -27,12 +28,17 @@ struct ScoreInfo {
   std::string_view meaning;  // "": the name says it
   Unit unit = Unit::kOther;
   bool less_is_better = false;
+  bool of_completions = false;     // measured on sequences, not on samples with classes
   bool in_sweeps = true;           // shown along the line of a merge
+  bool has_matrix = false;         // beside the primary one's, over tasks and time
   std::string_view at_least = {};  // the score that it is never less than
 };
 
 // In the order of stream_metrics().
 std::span<const ScoreInfo> known_scores();
+
+// What the primary score of a row is called: "accuracy", "exact match".
+std::string primary_title(const EvaluationRow& row);
 
 // Of a score that the table doesn't have: its own name throughout, which must outlive this.
 ScoreInfo score_info(std::string_view name);

@@ -27,6 +27,7 @@ struct BackboneChoice {
   // kBFloat16. The norms of the embeddings, the norm after the last block and features are float32.
   at::ScalarType precision = at::kFloat;
   bool activation_checkpointing = false;
+  bool predicts_tokens = false;  // with its output layer, which decoders have
 };
 
 class Backbone {
@@ -44,8 +45,13 @@ class Backbone {
   // Whose weights the next features() see.
   BlockLayers& layers() { return layers_; }
 
-  // [samples, feature_size()], not normalised.
+  // [samples, feature_size()], not normalised. Of sequences [predictions, feature_size()]: the last
+  // hidden state of each of Batch::rows.
   virtual at::Tensor features(const Batch& batch, const AdapterOptions& use = {}) const = 0;
+
+  // Of a backbone that predicts tokens: [vocabulary, feature_size()], in the precision of the
+  // products. Undefined for another.
+  const at::Tensor& output_layer() const { return output_layer_; }
 
   // Tokens of each sample inside the blocks: how the rows that a tap sees belong to samples.
   virtual std::vector<std::int64_t> tokens(const Batch& batch) const = 0;
@@ -60,6 +66,7 @@ class Backbone {
         device_(device) {}
 
   at::ScalarType precision() const { return precision_; }
+  void set_output_layer(at::Tensor layer) { output_layer_ = std::move(layer); }
 
   // With rows_c, where every sample has its own c.
   AdapterOptions by_rows(AdapterOptions use, const Batch& batch) const;
@@ -78,6 +85,7 @@ class Backbone {
   at::ScalarType precision_;
   bool recompute_;
   at::Device device_;
+  at::Tensor output_layer_;
 };
 
 // The names and sizes of the linear layers of a backbone's blocks.

@@ -1,6 +1,7 @@
 #pragma once
 // A decoder of the Llama family with frozen weights and adapted linear layers. A text's features
-// are the last hidden state of its last token, or their mean over its tokens.
+// are the last hidden state of its last token, or their mean over its tokens; those of sequences
+// are the states that predict their completions.
 #include <ATen/core/Tensor.h>
 
 #include <vector>

@@ -11,8 +11,9 @@
 
 namespace palimpsest {
 
-// Cross-entropy over the classes of a task. Losses are sums, never means, so that lanes and ranks
-// add them exactly: code that has all of them divides once, by divisor() of all samples. What
+// Cross-entropy over the classes of a task, or over a vocabulary. Losses are sums over predictions
+// (a sample's class, or the tokens of its completions), never means, so that lanes and ranks add
+// them exactly: code that has all of them divides once, by SampleReader::predictions(). What
 // changes from step to step must be in tensors: a device records the pass.
 class Objective {
  public:
@@ -30,16 +31,23 @@ class Objective {
     return logits;
   }
 
+  // Whether it is for sequences, whose completions it predicts token by token. Such an objective
+  // overrides summed_loss() and needs no other loss.
+  virtual bool predicts_tokens() const { return false; }
+
   // Throws UsageError for a head that the loss isn't defined for.
-  virtual void check(const HeadType& /*head*/) const {}
+  virtual void check(const HeadType& head) const;
 
   // [], nats: the sum over these samples. And [samples], its terms. An objective that isn't the
   // cross-entropy of training_logits() overrides both.
   virtual at::Tensor loss(const at::Tensor& logits, const at::Tensor& targets) const;
   virtual at::Tensor losses(const at::Tensor& logits, const at::Tensor& targets) const;
 
-  // What makes a mean of the sum over so many samples: their number.
-  virtual double divisor(std::int64_t samples) const { return static_cast<double>(samples); }
+  // [], nats: the sum over these predictions, from their features.
+  virtual at::Tensor summed_loss(const at::Tensor& features, const DeviceHead& head,
+                                 const at::Tensor& targets) const {
+    return loss(logits(features, head), targets);
+  }
 };
 
 using ObjectiveKind = PartKind<Objective>;

@@ -14,9 +14,11 @@
 namespace palimpsest {
 
 struct Fisher {
-  std::vector<float> values = {};  // flat adapted vector: mean over samples; on rank 0 alone
+  // Flat adapted vector, on rank 0 alone: the squared gradients of the samples' losses, summed and
+  // divided by the predictions, as the loss is; so a mean over samples where each has one class.
+  std::vector<float> values = {};
   std::int64_t samples = 0;
-  double loss = 0;        // mean loss per sample (nats) at the weights of the pass
+  double loss = 0;        // mean loss per prediction (nats) at the weights of the pass
   std::string kind = {};  // Curvature::recorded_kind()
 };
 
@@ -30,7 +32,8 @@ std::int64_t loss_chunk(const Session& session);
 Fisher measure_curvature(Session& session, const Task& task, const Head& head,
                          const Curvature& curvature, const Objective& objective);
 
-// Collective; mean loss per sample over the training set, with the model as it is and this head.
+// Collective; mean loss per prediction over the training set, with the model as it is and this
+// head.
 double mean_loss(Session& session, const Task& task, const Head& head, const Objective& objective);
 
 // Float64 sums of this size over a task's training samples, by lane, for what each lane of this

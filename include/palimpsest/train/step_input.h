@@ -15,6 +15,7 @@ namespace palimpsest {
 
 struct StepInput {
   std::vector<std::int64_t> positions;           // in the task's training set, over all ranks
+  std::int64_t predictions = 0;                  // of them, which the loss is a mean over
   std::vector<std::optional<Batch>> lanes = {};  // this rank's; nullopt for an empty one
   // Where every sample has its own c, the batches have it as their numbers.
   StepPerturbation perturbation = {};

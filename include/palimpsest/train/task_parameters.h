@@ -29,6 +29,8 @@ class TaskParameters {
   const Lora& lora() const { return values_.lora; }
   const DeviceHead& head() const { return values_.head; }
   Learns learns() const { return learns_; }
+  // Whether the task trains a head, and doesn't answer by the backbone's output layer.
+  bool has_head() const { return head().kind->weights() != HeadWeights::kOfBackbone; }
   AdapterAndHead to_record() const { return to_record(values_); }
 
   // The flat vectors; the head begins at head_offset().

@@ -50,6 +50,7 @@ TrainedTask train_task(Session& session, const Task& task, const TrainingParts& 
                        const TaskBeginning& begin, const AfterStep& after_step);
 
 // Collective. The task's head alone, on features of the backbone as it is: where no factor learns.
+// Nothing where that is the backbone's output layer.
 TrainedTask train_on_features(TaskPasses& passes, const TrainingParts& parts,
                               const TaskBeginning& begin);
 

@@ -33,7 +33,7 @@ class TrainingStep {
   void launch(const StepInput& input, double learning_rate_factor);
 
   struct Outcome {
-    double loss = 0;           // mean over the global batch
+    double loss = 0;           // mean over the global batch's predictions
     double gradient_norm = 0;  // before clipping, with the penalty's
     bool is_finite() const;    // else the parameters are as they were
   };

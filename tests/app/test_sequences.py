@@ -1,0 +1,214 @@
+"""Prompts with completions on a decoder: the same numbers at every number of ranks, and those of transformers."""
+
+import json
+import os
+import subprocess
+
+import h5py
+import numpy as np
+import pytest
+import toy as toy_module
+import torch
+import transformers
+from program import PROGRAM, Toy
+from tiers import quick
+
+EXPORT = os.environ["PALIMPSEST_EXPORT"]
+MERGE = os.path.join(os.path.dirname(EXPORT), "palimpsest-merge")
+INSPECT = os.environ["PALIMPSEST_INSPECT"]
+
+
+@pytest.fixture(scope="module")
+def sequences(tmp_path_factory):
+    """Four tasks; all projections are adapted."""
+    made = Toy(str(tmp_path_factory.mktemp("sequences") / "toy"), toy_module.make_sequences)
+    made.run("--error-budget", out="run")
+    return made
+
+
+def model_at(sequences, difference, name="backbone"):
+    """transformers' model with these differences to its weights, by module."""
+    model = transformers.AutoModelForCausalLM.from_pretrained(sequences.path(name)).eval()
+    with torch.no_grad():
+        for module, values in difference.items():
+            model.model.get_submodule(module).weight.add_(torch.from_numpy(np.asarray(values)))
+    return model
+
+
+def merged_model(sequences, run="run", task=3):
+    with h5py.File(sequences.path("runs", run, f"state-{task:04}.h5"), locking=False) as state:
+        return model_at(sequences, {name: values[:] for name, values in state["weights"].items()})
+
+
+def tokens_of(completions):
+    return [place for begin, end in completions for place in range(begin, end)]
+
+
+def losses_of(model, ids, completions):
+    """Of each token of the completions."""
+    logits = model(torch.tensor([ids]), use_cache=False).logits[0]
+    places = torch.tensor(tokens_of(completions))
+    return torch.nn.functional.cross_entropy(logits[places - 1], torch.tensor(ids)[places], reduction="none")
+
+
+def greedy(model, ids, begin):
+    """What greedy decoding writes after ids[:begin], up to the token that ends it."""
+    prompt = torch.tensor([ids[:begin]])
+    written = model.generate(
+        prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=len(ids) - begin, do_sample=False, eos_token_id=toy_module.END, pad_token_id=0
+    )
+    return written[0, begin:].tolist()
+
+
+def samples(group, test):
+    return [(ids, completions) for at, is_test, ids, completions in toy_module.toy_sequences() if at == group and is_test == test]
+
+
+@pytest.mark.parametrize("ranks", quick(1, [2, 3, 4]))
+def test_the_records_are_the_same_at_every_number_of_ranks(sequences, ranks):
+    sequences.run("--error-budget", ranks=ranks, out=f"ranks-{ranks}")
+    assert sequences.records(f"ranks-{ranks}") == sequences.records("run")
+
+
+def test_a_run_that_stopped_within_a_task_ends_the_same(sequences):
+    options = ["--error-budget", "--resume", "auto"]
+    for _ in range(3):
+        assert sequences.code(*options, "--stop-after", 1e-9, out="stopped") == 85
+    sequences.run(*options, out="stopped")
+    assert sequences.records("stopped") == sequences.records("run")
+
+
+def test_activation_checkpointing_gives_the_same_bits(sequences):
+    sequences.run("--error-budget", "--activation-checkpointing", out="checkpointed")
+    assert sequences.records("checkpointed") == sequences.records("run")
+
+
+def test_scores_are_what_transformers_decodes(sequences):
+    model = merged_model(sequences)
+    exact, nats, tokens = [], [], []
+    with torch.no_grad():
+        for group in range(4):
+            found = samples(group, True)
+            losses = [losses_of(model, ids, completions) for ids, completions in found]
+            nats.append(float(sum(loss.double().sum() for loss in losses)))
+            tokens.append(sum(map(len, losses)))
+            exact.append(sum(all(greedy(model, ids[:end], begin) == ids[begin:end] for begin, end in completions) for ids, completions in found))
+    assert 0 < sum(exact) < 40
+    with h5py.File(sequences.path("runs", "run", "state-0003.h5")) as state:
+        row = {name: values[3] for name, values in state["accuracy/after_merge"].items() if isinstance(values, h5py.Dataset) and values.ndim == 2}
+        weights = state["accuracy/after_merge/weights/loss_per_token"][3]
+    np.testing.assert_array_equal(row["exact_match"], exact)
+    np.testing.assert_array_equal(weights, tokens)
+    np.testing.assert_allclose(row["loss_per_token"], nats, rtol=1e-5)
+
+
+def test_losses_are_means_over_tokens(sequences):
+    with h5py.File(sequences.path("runs", "run", "tasks", "task-0000.h5")) as task:
+        trained = {name: module.attrs["scale"] * module["B"][:] @ module["A"][:] for name, module in task["lora"].items()}
+        recorded = task["metrics"].attrs["loss_trained"]
+        assert "head" not in task and task["metrics"].attrs["classifier"].decode() == "none"
+    model = model_at(sequences, {name: values.astype("f4") for name, values in trained.items()})
+    with torch.no_grad():
+        losses = torch.cat([losses_of(model, *sample) for sample in samples(0, False)])
+    assert recorded == pytest.approx(float(losses.mean()), rel=1e-5)
+
+
+def test_the_fisher_is_of_whole_sequences_over_all_tokens(sequences):
+    with h5py.File(sequences.path("runs", "run", "tasks", "task-0000.h5")) as task:
+        trained = {name: module.attrs["scale"] * module["B"][:] @ module["A"][:] for name, module in task["lora"].items()}
+        recorded = {name: values[:] for name, values in task["fisher"].items()}
+        assert task["fisher"].attrs["samples"] == toy_module.TRAIN
+    model = model_at(sequences, {name: values.astype("f4") for name, values in trained.items()})
+    matrices = [model.model.get_submodule(name).weight for name in recorded]
+    sums, tokens = [torch.zeros_like(matrix) for matrix in matrices], 0
+    for sample in samples(0, False):
+        losses = losses_of(model, *sample)
+        tokens += len(losses)
+        for total, gradient in zip(sums, torch.autograd.grad(losses.sum(), matrices)):
+            total.add_(gradient.square())
+    for total, (name, values) in zip(sums, recorded.items()):
+        expected = (total / tokens).numpy()
+        assert np.linalg.norm(values - expected) < 1e-4 * np.linalg.norm(expected), name
+
+
+def test_a_backbone_that_stays_as_it_is_is_measured_alone(sequences):
+    frozen = ["--adapter", "none", "--perturbation", "none", "--merge", "none"]
+    sequences.run(*frozen, out="zero-shot")
+    model = model_at(sequences, {})
+    with torch.no_grad():
+        losses = torch.cat([losses_of(model, *sample) for sample in samples(3, True)])
+    with h5py.File(sequences.path("runs", "zero-shot", "state-0003.h5")) as state:
+        table = state["accuracy/after_merge"]
+        found = table["loss_per_token"][3, 3] / table["weights/loss_per_token"][3, 3]
+    assert found == pytest.approx(float(losses.mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--joint", "--perturbation", "none", "--merge", "none"],
+        ["--penalty", "ewc:weight=1", "--merge", "none", "--perturbation", "none"],
+        ["--perturbation", "stratified", "--merge", "average"],
+        ["--curvature", "gram:scale=trace", "--nonfinite", "skip"],
+        ["--precision", "bf16", "--tasks", 1],
+        ["--validation", 0.2, "--curvature", "empirical:samples=5", "--tasks", 2],
+    ],
+)
+def test_every_part_works_on_sequences(sequences, options, request):
+    name = request.node.name.replace("[", "-").replace("]", "")
+    sequences.run(*options, out=name)
+    subprocess.run([INSPECT, sequences.path("runs", name)], check=True, capture_output=True)
+
+
+def evaluated(sequences, weights):
+    data = [f"--{name}={sequences.path(file)}" for name, file in (("pack", "pack.h5"), ("protocol", "protocol.json"), ("backbone", "backbone"))]
+    command = [PROGRAM, "eval", "--weights", weights, *data, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=sequences.folder)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_recorded_and_merged_weights_are_evaluated_again(sequences, tmp_path):
+    of_run = evaluated(sequences, sequences.path("runs", "run"))
+    with h5py.File(sequences.path("runs", "run", "state-0003.h5")) as state:
+        exact = state["accuracy/after_merge/exact_match"][3]
+    text = json.dumps(of_run)
+    assert "exact_match" in text and "loss_per_token" in text
+    merged = tmp_path / "merged.h5"
+    subprocess.run([MERGE, sequences.path("runs", "run"), "--rule", "average", "--out", merged], check=True, capture_output=True)
+    again = evaluated(sequences, merged)
+    assert again.keys() == of_run.keys()
+    assert exact.sum() > 0
+
+
+def test_the_merged_model_opens_as_a_language_model(sequences, tmp_path):
+    done = subprocess.run([EXPORT, sequences.path("runs", "run"), "--out", tmp_path / "merged"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "the backbone's output layer answers" in done.stdout
+    merged, info = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "merged", output_loading_info=True)
+    assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"]
+    ids = torch.arange(1, 12)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(merged.eval()(ids).logits, merged_model(sequences)(ids).logits, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--objective", "classes"], "head = output is the backbone's output layer"),
+        (["--objective", "classes", "--head", "linear", "--classifier", "local"], "has prompts with completions, but objective = classes trains classes"),
+        (["--head", "linear"], "set head to output"),
+        (["--classifier", "ridge"], "set classifier to none"),
+        (["--curvature", "expected-exact"], "set curvature to empirical"),
+        (["--scenario", "domain-incremental"], "leave scenario out"),
+    ],
+)
+def test_what_sequences_cannot_have_is_refused(sequences, options, said):
+    assert said in sequences.run(*options, out="no", code=2)
+    assert not os.path.exists(sequences.path("runs", "no"))
+
+
+def test_an_encoder_and_a_pack_of_texts_are_refused(sequences, toy):
+    assert "which a decoder predicts" in sequences.run("--backbone", toy.path("backbone"), out="no", code=3)
+    text = toy.run("--objective", "next-token", "--head", "output", "--classifier", "none", out="no-sequences", code=2)
+    assert "has samples with classes" in text
