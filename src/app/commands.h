@@ -22,6 +22,11 @@ int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& 
 std::string predict_help();
 std::string predict_completion();
 
+// What a decoder writes after the prompts of a pack, by saved weights.
+int generate(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog);
+std::string generate_help();
+std::string generate_completion();
+
 // Done, or failed where a finding is one.
 int doctor(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog);
 std::string doctor_help();

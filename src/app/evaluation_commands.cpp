@@ -15,12 +15,10 @@
 #include "palimpsest/kinds/options.h"
 #include "palimpsest/method/settings.h"
 #include "palimpsest/report/views.h"
+#include "saved_settings.h"
 
 namespace palimpsest {
 namespace {
-
-constexpr std::string_view kWeightsHelp =
-    "a run folder (its newest state), a state of one, or what palimpsest-merge --out wrote";
 
 struct EvalOptions {
   std::filesystem::path weights, sweep, out, csv;
@@ -63,25 +61,6 @@ Options predict_options(PredictOptions& options) {
           option("scores WHICH", options.scores,
                  "a column for every class, too: none (the default), probabilities or logits"),
           option("json", options.json, "the report as one JSON object")};
-}
-
-// The settings of saved weights, with what the command line changes. A setting that `verb` has no
-// use for is refused by name on the command line and passed over in a --config file. `needed`:
-// names of settings that may not be empty. Throws UsageError where one is.
-RunConfig evaluation_settings(const SavedWeights& saved, std::span<const std::string> arguments,
-                              std::string_view verb, std::initializer_list<const char*> needed) {
-  RunConfig recorded = saved.config;
-  // Of the run's first start, which a later one may have gone beyond; the weights know their tasks.
-  if (!recorded.joint) recorded.tasks = 0;
-  RunConfig config = parse_settings(all_settings(), arguments, recorded, verb);
-  std::string missing;
-  for (const char* const name : needed) {
-    if (value_text(config, *find_key(all_settings(), name)).empty()) missing += concat(" --", name);
-  }
-  if (!missing.empty()) {
-    throw UsageError(concat(saved.source, " doesn't say where to find its data: give", missing));
-  }
-  return config;
 }
 
 EvaluationTitle make_title(const Session& session, const SavedWeights& saved,

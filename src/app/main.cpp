@@ -46,6 +46,9 @@ constexpr std::string_view kHelp =
     "  palimpsest eval --sweep RUN [settings]             the newest merge at many values of "
     "alpha\n"
     "  palimpsest predict --weights RUN|FILE --pack PACK  a class for every sample of a pack\n"
+    "  palimpsest generate --weights RUN|FILE --out FILE  what a decoder writes after the prompts "
+    "of "
+    "a pack\n"
     "  palimpsest plan [settings] [--world-size 1,8,64]   memory, time over many ranks, and where "
     "it stops scaling\n"
     "  palimpsest plan --help                             planning without any file, and for GPUs\n"
@@ -177,6 +180,8 @@ constexpr Verb kVerbs[] = {
     {"train", "run a stream of tasks", train_help, train_completion},
     {"eval", "accuracy and loss of saved weights", eval_help, eval_completion},
     {"predict", "a class for every sample of a pack", predict_help, predict_completion},
+    {"generate", "what a decoder writes after the prompts of a pack", generate_help,
+     generate_completion},
     {"plan", "memory, time over many ranks, and where it stops scaling", plan_help,
      plan_completion},
     {"doctor", "whether machine, launch and run folder fit a run", doctor_help, doctor_completion}};
@@ -232,6 +237,7 @@ int run(std::vector<std::string> arguments) {
     if (verb == "plan") return clearly([&] { return show(plan(arguments, group, watchdog)); });
     if (verb == "doctor") return doctor(arguments, group, watchdog);
     if (verb == "eval") return clearly([&] { return eval(arguments, group, watchdog); });
+    if (verb == "generate") return clearly([&] { return generate(arguments, group, watchdog); });
     if (verb == "predict") return clearly([&] { return predict(arguments, group, watchdog); });
     if (verb != "train") {
       throw UsageError(

@@ -71,13 +71,14 @@ Workload make_workload(const RunConfig& config, const BackboneConfig& backbone,
   const AdaptedLayout layout = adapted_layout(block_shape(backbone), adapter.targets());
   const Lanes lanes = make_lanes(config.lanes, 1);
   const ForwardPasses passes = forward_passes(config, method, counts);
+  const bool has_head = method.training.head->weights() != HeadWeights::kOfBackbone;
   Workload work{.model = model_shape(backbone),
                 .rank = learns.any() ? adapter.rank() : 0,
                 .adapted = layout.size(),
                 .bf16 = config.precision == Precision::kBf16,
                 .activation_checkpointing = config.activation_checkpointing,
                 .tasks = counts.all,
-                .most_classes = most_classes,
+                .most_classes = has_head ? most_classes : 0,
                 .batch = config.batch,
                 .lanes = lanes.count,
                 .ordered = lanes.ordered,

@@ -122,6 +122,13 @@ std::vector<Key> input_keys() {
            .maximum = 0.9,
            .help = "Share of the training samples that is kept out of training, to choose by\n"
                    "with palimpsest eval; a sample's hash decides. Not in the paper."}),
+      key(kStream, &C::general,
+          {.name = "general",
+           .help = "Of a decoder: a pack of sequences that belongs to no task. The loss on its\n"
+                   "test samples is measured before the stream and with every evaluation: what\n"
+                   "general ability loses. Not in the paper.",
+           .effect = kOperational},
+          {"eval"}),
       key(kImages, &C::image_transform, image_transforms(),
           {.name = "image-transform",
            .help = "How an image becomes what the backbone sees: in tests, and in training\n"

@@ -98,6 +98,7 @@ std::vector<Task> find_tasks(const SavedWeights& saved, std::vector<Task> known,
                         are_domains ? concat(" (", task.name, ")") : "");
     } else {
       task.name = found->name;
+      task.scores = found->scores;
       task.test = take_split(*found, split);
       task.train = std::move(found->train);
       known.erase(found);

@@ -140,6 +140,37 @@ Session open_samples(const RunConfig& config, const SavedWeights& saved, std::st
   return opened(config, saved, std::move(inputs), group, watchdog);
 }
 
+Session open_prompts(const RunConfig& config, const SavedWeights& saved, std::string_view split,
+                     HostGroup& group, Watchdog& watchdog) {
+  Inputs inputs = group.work("opening pack and backbone", [&] {
+    return open_pack_and_backbone(config, adapter_targets(config.adapter));
+  });
+  check_inputs(inputs, saved, config);
+  if (!inputs.pack.has_completions()) {
+    throw UsageError(concat(config.pack,
+                            " has no prompts: expected a pack of palimpsest-pack chat, found one "
+                            "of kind ",
+                            inputs.pack.kind(), "; palimpsest predict classifies its samples"));
+  }
+  Task task{.index = 0, .name = std::string(split)};
+  for (std::int64_t sample = 0; sample < inputs.pack.size(); ++sample) {
+    if (split != "all" && inputs.pack.is_test(sample) != (split == "test")) continue;
+    task.test.samples.push_back(sample);
+    task.test.targets.push_back(0);
+  }
+  if (task.test.size() == 0)
+    throw UsageError(concat(config.pack, " has no ", split, " samples; --split all takes all"));
+  inputs.tasks = {std::move(task)};
+  return opened(config, saved, std::move(inputs), group, watchdog);
+}
+
+std::vector<TokenIds> generate_at(Session& session, const SavedWeights& saved,
+                                  std::span<const TokenIds> prompts,
+                                  const GenerationLimits& limits) {
+  load_weights(session, agreed_weights(session, saved.weights));
+  return generate(session, prompts, limits);
+}
+
 void complete_memory(Session& session, SavedWeights& saved) {
   const std::int64_t tasks = std::ssize(saved.classes);
   std::vector<std::unique_ptr<Classifier>> lacking;

@@ -145,6 +145,12 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol, double 
   std::vector<Task> tasks;
   for (const ProtocolTask& from : protocol.tasks) {
     Task task{.index = std::ssize(tasks), .name = from.name, .classes = from.labels};
+    task.scores.assign(from.classes.size(), from.score);
+    if (from.score != AnswerScore::kExactMatch && !pack.has_completions()) {
+      throw InputError(concat("protocol '", protocol.name, "': ", from.name, " is scored by ",
+                              name(from.score), ", but ", pack.path().string(),
+                              " has no prompts with completions: leave its score out"));
+    }
     if (from.classes.size() < 2 && !pack.has_completions()) {
       throw InputError(concat("protocol '", protocol.name, "': ", from.name, " has ",
                               from.classes.size(), " classes; a task needs at least two"));
@@ -176,9 +182,11 @@ Task joint_task(std::span<const Task> tasks) {
     }
   };
   for (const Task& task : tasks) {
-    for (const std::string& name : task.classes) {
-      if (number_by_class.try_emplace(name, std::ssize(joint.classes)).second)
-        joint.classes.push_back(name);
+    for (std::size_t c = 0; c < task.classes.size(); ++c) {
+      const std::string& name = task.classes[c];
+      if (!number_by_class.try_emplace(name, std::ssize(joint.classes)).second) continue;
+      joint.classes.push_back(name);
+      joint.scores.push_back(task.score(static_cast<std::int64_t>(c)));
     }
     add(task.train, task, joint.train);
     add(task.test, task, joint.test);

@@ -1,116 +1,125 @@
 #include "completions.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 
-#include "palimpsest/model/recorded_pass.h"
-#include "palimpsest/model/token_losses.h"
-#include "palimpsest/session/chunk_loop.h"
-#include "palimpsest/train/fisher.h"
+#include "palimpsest/evaluate/generation.h"
+#include "palimpsest/metrics/rouge.h"
+#include "palimpsest/metrics/scores.h"
+#include "predicted_samples.h"
 
 namespace palimpsest {
 namespace {
 
-// Of the tokens of completions, sample after sample; zero where another rank has the sample.
-struct Tokens {
-  std::vector<std::int64_t> begins = {0};  // of each sample's, and the end
-  at::Tensor losses, is_likeliest;         // [tokens] float64 and bool, where the model is
-};
+bool has_rouge(std::span<const Task> tasks) {
+  return std::ranges::any_of(tasks, [](const Task& task) {
+    return std::ranges::count(task.scores, AnswerScore::kRougeL) > 0;
+  });
+}
 
-Tokens no_tokens(Session& session, std::span<const Task> tasks, std::size_t first) {
-  Tokens tokens;
-  for (std::size_t j = first; j < tasks.size(); ++j) {
-    for (const std::int64_t sample : tasks[j].test.samples)
-      tokens.begins.push_back(tokens.begins.back() + session.inputs.pack.completion_tokens(sample));
+// Of the samples that are scored so, in the order of tasks: of what is written after their prompts.
+std::vector<double> rouge_of(Session& session, std::span<const Task> tasks, std::size_t first) {
+  std::vector<double> all;
+  for (const Task& task : tasks.subspan(first)) {
+    std::vector<std::int64_t> chosen;
+    for (std::size_t i = 0; i < task.test.samples.size(); ++i)
+      if (task.score(task.test.targets[i]) == AnswerScore::kRougeL)
+        chosen.push_back(task.test.samples[i]);
+    if (chosen.empty()) continue;
+    const SamplesToContinue given = samples_to_continue(session.inputs.pack, chosen);
+    const std::vector<TokenIds> written = generate(session, given.prompts, given.limits);
+    for (std::size_t i = 0; i < chosen.size(); ++i)
+      all.push_back(rouge_l(without_end(given.completions[i], given.limits),
+                            without_end(written[i], given.limits)));
   }
-  const auto zeros = [&](at::ScalarType type) {
-    return at::zeros({tokens.begins.back()}, at::TensorOptions(session.device()).dtype(type));
+  return all;
+}
+
+// Of a text that belongs to no task, with the model as it is.
+TextLoss general_loss(Session& session) {
+  const Pack& pack = *session.inputs.general;
+  LabelledSamples all;
+  for (std::int64_t sample = 0; sample < pack.size(); ++sample)
+    if (pack.is_test(sample)) all.samples.push_back(sample);
+  all.targets.resize(all.samples.size());
+  const LabelledSamples* const split = &all;
+  const PredictedSamples samples = predict_completions(session, pack, {&split, 1});
+  TextLoss loss;
+  for (std::size_t i = 0; i < samples.losses.size(); ++i) {
+    loss.nats += samples.losses[i];
+    loss.tokens += samples.tokens[i];
+  }
+  return loss;
+}
+
+// Both are entered at the newest task: they belong to none.
+void add_general_loss(Session& session, EvaluationRow& row) {
+  if (!session.inputs.general) return;
+  const TextLoss now = general_loss(session);
+  if (!session.loss_before_stream) {
+    const AdaptedWeights weights = session.loaded;
+    load_weights(session, make_weights(std::vector<float>(weights->size())));
+    session.loss_before_stream = general_loss(session);
+    load_weights(session, weights);
+  }
+  const auto add = [&](const char* name, const TextLoss& loss) {
+    Score score{.name = name,
+                .sums = std::vector<double>(row.samples.size()),
+                .weights = std::vector<double>(row.samples.size())};
+    score.sums.back() = loss.nats;
+    score.weights.back() = static_cast<double>(loss.tokens);
+    row.scores.push_back(std::move(score));
   };
-  tokens.losses = zeros(at::kDouble);
-  tokens.is_likeliest = zeros(at::kBool);
-  return tokens;
-}
-
-// [2, predictions] float64: losses, and 1 where the token is the likeliest.
-at::Tensor outcomes_of(const Session& session, const Batch& batch) {
-  const TokenOutcomes outcomes =
-      token_outcomes(session.model->features(batch), session.model->output_layer(), batch.targets);
-  return at::stack({outcomes.losses.to(at::kDouble), outcomes.is_likeliest.to(at::kDouble)});
-}
-
-void predict(Session& session, std::span<const Task> tasks, Tokens& tokens) {
-  RecordedPass pass(session.placement.make_graph,
-                    [&](const Batch& batch) { return outcomes_of(session, batch); });
-  ChunkLoop loop(session, session.group.size());
-  std::size_t before = 0;  // samples of the tasks before
-  for (const Task& task : tasks) {
-    loop.over(task.test, loss_chunk(session),
-              [&](const Chunk& chunk, std::int64_t, const Batch& batch) {
-                const std::size_t sample = before + static_cast<std::size_t>(chunk.first);
-                const std::int64_t begin = tokens.begins[sample];
-                const std::int64_t count =
-                    tokens.begins[sample + static_cast<std::size_t>(chunk.size())] - begin;
-                const at::Tensor found = pass(batch).narrow(1, 0, count);
-                tokens.losses.narrow(0, begin, count).copy_(found[0]);
-                tokens.is_likeliest.narrow(0, begin, count).copy_(found[1]);
-              });
-    before += static_cast<std::size_t>(task.test.size());
-  }
+  add("general_loss", now);
+  add("general_loss_before_stream", *session.loss_before_stream);
 }
 
 }  // namespace
 
 EvaluationRow evaluate_completions(Session& session, std::span<const Task> tasks,
                                    std::size_t first) {
-  Tokens tokens = no_tokens(session, tasks, first);
-  predict(session, tasks.subspan(first), tokens);
-  // What only one rank has keeps its bits.
-  const std::size_t samples = tokens.begins.size() - 1;
-  std::vector<double> losses(samples);
-  std::vector<std::int64_t> likeliest(samples);  // tokens
-  const at::Tensor all_losses = tokens.losses.to(at::kCPU),
-                   all_likeliest = tokens.is_likeliest.to(at::kCPU);
-  for (std::size_t i = 0; i < samples; ++i) {
-    for (std::int64_t token = tokens.begins[i]; token < tokens.begins[i + 1]; ++token) {
-      losses[i] += all_losses.const_data_ptr<double>()[token];
-      likeliest[i] += all_likeliest.const_data_ptr<bool>()[token] ? 1 : 0;
-    }
-  }
-  session.group.sum(std::span(losses), "evaluation losses");
-  session.group.sum(std::span(likeliest), "evaluation counts");
-
+  std::vector<const LabelledSamples*> splits;
+  for (const Task& task : tasks.subspan(first)) splits.push_back(&task.test);
+  const PredictedSamples samples = predict_completions(session, session.inputs.pack, splits);
+  const std::vector<double> rouge = rouge_of(session, tasks, first);
   EvaluationRow row;
-  Score exact{.name = "exact_match", .sums = {}, .weights = {}},
+  Score own{.name = std::string(kTaskScoreName), .sums = {}, .weights = {}},
+      exact{.name = std::string(kExactMatchName), .sums = {}, .weights = {}},
       right{.name = "correct_tokens", .sums = {}, .weights = {}},
       loss{.name = "loss_per_token", .sums = {}, .weights = {}};
-  std::size_t sample = 0;
+  std::size_t sample = 0, with_rouge = 0;
   for (std::size_t j = 0; j < tasks.size(); ++j) {
-    const LabelledSamples& test = tasks[j].test;
-    const std::int64_t count = j < first ? 0 : test.size();
+    const Task& task = tasks[j];
+    const std::int64_t count = j < first ? 0 : task.test.size();
     const std::size_t first_class = row.class_samples.size();
-    row.class_samples.resize(first_class + tasks[j].classes.size());
+    row.class_samples.resize(first_class + task.classes.size());
     row.class_correct.resize(row.class_samples.size());
     row.samples.push_back(count);
-    for (Score* score : {&exact, &right, &loss}) {
+    for (Score* score : {&own, &exact, &right, &loss}) {
       score->sums.push_back(0);
       score->weights.push_back(0);
     }
     for (std::int64_t i = 0; i < count; ++i, ++sample) {
-      const std::int64_t length = tokens.begins[sample + 1] - tokens.begins[sample];
-      const bool is_exact = likeliest[sample] == length;
-      const std::size_t place =
-          first_class + static_cast<std::size_t>(test.targets[static_cast<std::size_t>(i)]);
+      const std::int64_t target = task.test.targets[static_cast<std::size_t>(i)];
+      const auto length = static_cast<double>(samples.tokens[sample]);
+      const bool is_exact = samples.likeliest[sample] == samples.tokens[sample];
+      const std::size_t place = first_class + static_cast<std::size_t>(target);
       ++row.class_samples[place];
       row.class_correct[place] += is_exact ? 1 : 0;
+      own.sums[j] += task.score(target) == AnswerScore::kRougeL ? rouge[with_rouge++] : is_exact;
       exact.sums[j] += is_exact ? 1 : 0;
-      exact.weights[j] += 1;
-      right.sums[j] += static_cast<double>(likeliest[sample]);
-      loss.sums[j] += losses[sample];
-      for (Score* score : {&right, &loss}) score->weights[j] += static_cast<double>(length);
+      right.sums[j] += static_cast<double>(samples.likeliest[sample]);
+      loss.sums[j] += samples.losses[sample];
+      for (Score* score : {&own, &exact}) score->weights[j] += 1;
+      for (Score* score : {&right, &loss}) score->weights[j] += length;
     }
   }
-  row.scores = {std::move(exact), std::move(right), std::move(loss)};
+  if (has_rouge(session.tasks())) {
+    row.scores.push_back(std::move(own));
+    row.class_samples.clear();  // that are right isn't counted
+    row.class_correct.clear();
+  }
+  for (Score* score : {&exact, &right, &loss}) row.scores.push_back(std::move(*score));
+  add_general_loss(session, row);
   return row;
 }
 

@@ -36,7 +36,7 @@ constexpr std::string_view kFields[] = {"palimpsest_type",
                                         "class_names_source",
                                         "split",
                                         "source"};
-constexpr std::string_view kTaskFields[] = {"name", "classes", "labels"};
+constexpr std::string_view kTaskFields[] = {"name", "classes", "labels", "score"};
 
 constexpr std::size_t kMostNamed = 10;  // in a remark
 
@@ -88,6 +88,11 @@ Protocol read_protocol(const std::filesystem::path& path) {
     }
     if (added.classes.empty()) task.refuse("classes", "at least one class");
     added.labels = read_labels(task, added.classes);
+    if (task.has("score")) {
+      const auto score = choice<AnswerScore>(task.text("score"));
+      if (!score) task.refuse("score", "exact-match or rouge-l");
+      added.score = *score;
+    }
     add_unread(task, kTaskFields, protocol.unread);
   }
   if (protocol.tasks.empty()) top.refuse("tasks", "at least one task");

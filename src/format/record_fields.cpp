@@ -71,7 +71,9 @@ void describe_evaluation(Fields& fields, std::string_view group, const char* sco
               "classes seen; `correct_given_task`: argmax over the task's own classes; "
               "`correct_top5`: among the five largest over all classes seen; `correct_task`: the "
               "class chosen is one of the sample's own task; `loss_given_task`: cross-entropy over "
-              "the task's own classes, nats");
+              "the task's own classes, nats. Of sequences `exact_match`, `task_score` (exact "
+              "match or ROUGE-L), `correct_tokens`, `loss_per_token` (nats), and of a text of no "
+              "task, entered at the newest one, `general_loss` and `general_loss_before_stream`");
           std::vector<double> weights = own_weights(score, row);
           fields.counts_or_numbers("/weights/<score>", weights, are_whole(weights), by_task,
                                    "what the sums are divided by, where it isn't `samples`",

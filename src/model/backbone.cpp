@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "palimpsest/core/error.h"
 #include "palimpsest/device/host_copy.h"
 #include "palimpsest/format/canonical_weights.h"
 #include "palimpsest/model/bert.h"
@@ -47,6 +48,14 @@ TensorLoader weight_loader(CanonicalWeights& weights, at::Device device) {
 
 BlockShape block_shape(const BackboneConfig& config) {
   return std::visit([](const auto& family) { return block_shape(family); }, config);
+}
+
+at::Tensor Backbone::begin_decoding(const Batch&, DecodingCache&) const {
+  throw Error("an encoder doesn't continue texts");
+}
+
+at::Tensor Backbone::decode(const at::Tensor&, DecodingCache&) const {
+  throw Error("an encoder doesn't continue texts");
 }
 
 AdapterOptions Backbone::by_rows(AdapterOptions use, const Batch& batch) const {

@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "palimpsest/core/text.h"
 
 namespace palimpsest {
@@ -64,46 +67,113 @@ Llama::Llama(const LlamaConfig& config, const BackboneChoice& choice, const Tens
           : load("lm_head.weight", {config.vocabulary, config.hidden}).to(choice.precision));
 }
 
-Llama::Positions Llama::positions(const TextInput& texts) const {
-  const at::Tensor angles = at::outer(texts.positions.to(at::kFloat), frequencies_).unsqueeze(1);
+Llama::Rotation Llama::rotation(const at::Tensor& positions) const {
+  const at::Tensor angles = at::outer(positions.to(at::kFloat), frequencies_).unsqueeze(1);
   return {.cosine = angles.cos().mul_(config_.rotary.scale),
-          .sine = angles.sin().mul_(config_.rotary.scale),
-          .all = with_causal_mask(texts, 0),
-          .in_window = with_causal_mask(texts, config_.window)};
+          .sine = angles.sin().mul_(config_.rotary.scale)};
 }
 
-at::Tensor Llama::attention(const at::Tensor& query, const at::Tensor& keys_and_values,
-                            const Positions& positions, std::size_t block) const {
-  const Norms& norms = norms_[block];
+at::Tensor Llama::block_output(const at::Tensor& x, std::size_t b, const AdapterOptions& use,
+                               const Rotation& rotation, const Attention& attention) const {
+  const BlockLayers::Block& layers = block(b);
+  const Norms& norms = norms_[b];
   const auto in_heads = [&](const at::Tensor& rows, std::int64_t heads) {
     return rows.view({-1, heads, config_.head_size});
   };
-  const std::vector<at::Tensor> shared = keys_and_values.chunk(2, 1);
-  at::Tensor q = in_heads(query, config_.heads), k = in_heads(shared[0], config_.key_value_heads);
+  const at::Tensor seen = norms.attention(x);
+  const std::vector<at::Tensor> shared = layers[kKeyValue].forward(seen, use).chunk(2, 1);
+  at::Tensor query = in_heads(layers[kQuery].forward(seen, use), config_.heads),
+             key = in_heads(shared[0], config_.key_value_heads);
   if (config_.query_key_norm) {
-    q = norms.query(q);
-    k = norms.key(k);
+    query = norms.query(query);
+    key = norms.key(key);
   }
-  const auto& [cosine, sine, all, in_window] = positions;
-  const bool is_windowed = config_.is_windowed[block];
-  return causal_attention(rotated(q, cosine, sine), rotated(k, cosine, sine),
-                          in_heads(shared[1], config_.key_value_heads),
-                          is_windowed ? in_window : all, is_windowed ? config_.window : 0);
+  const auto& [cosine, sine] = rotation;
+  const at::Tensor attended = attention({.query = rotated(query, cosine, sine),
+                                         .key = rotated(key, cosine, sine),
+                                         .value = in_heads(shared[1], config_.key_value_heads)},
+                                        b);
+  const at::Tensor y = x + layers[kProjection].forward(attended, use);
+  const std::vector<at::Tensor> halves = layers[kGateUp].forward(norms.mlp(y), use).chunk(2, 1);
+  return y + layers[kDown].forward(at::silu(halves[0]) * halves[1], use);
+}
+
+Llama::Attention Llama::causal(const TextInput& texts) const {
+  return [this, all = with_causal_mask(texts, 0),
+          in_window = with_causal_mask(texts, config_.window)](const Heads& heads, std::size_t b) {
+    const bool is_windowed = config_.is_windowed[b];
+    return causal_attention(heads.query, heads.key, heads.value, is_windowed ? in_window : all,
+                            is_windowed ? config_.window : 0);
+  };
+}
+
+at::Tensor Llama::states(const at::Tensor& ids, const Rotation& rotation, const AdapterOptions& use,
+                         const Attention& attention) const {
+  const at::Tensor embedded = at::embedding(embeddings_, ids);
+  return norm_(through_blocks(embedded, use,
+                              [this, rotation, use, attention](std::size_t b, const at::Tensor& x) {
+                                return block_output(x, b, use, rotation, attention);
+                              }));
 }
 
 at::Tensor Llama::hidden_states(const TextInput& texts, const AdapterOptions& use) const {
-  const at::Tensor embedded = at::embedding(embeddings_, texts.ids);
-  const auto pass = [this, places = positions(texts), use](std::size_t b, const at::Tensor& x) {
-    const BlockLayers::Block& layers = block(b);
-    const at::Tensor seen = norms_[b].attention(x);
-    const at::Tensor attended = attention(layers[kQuery].forward(seen, use),
-                                          layers[kKeyValue].forward(seen, use), places, b);
-    const at::Tensor y = x + layers[kProjection].forward(attended, use);
-    const std::vector<at::Tensor> halves =
-        layers[kGateUp].forward(norms_[b].mlp(y), use).chunk(2, 1);
-    return y + layers[kDown].forward(at::silu(halves[0]) * halves[1], use);
+  return states(texts.ids, rotation(texts.positions), use, causal(texts));
+}
+
+at::Tensor Llama::begin_decoding(const Batch& prompts, DecodingCache& cache) const {
+  const TextInput texts = make_text_input(prompts, config_.positions, precision());
+  const std::int64_t count = std::ssize(texts.lengths);
+  const auto keep = [&](const at::Tensor& rows, std::vector<at::Tensor>& kept) {
+    kept.push_back(at::zeros({count, config_.key_value_heads, cache.capacity, config_.head_size},
+                             rows.options()));
+    std::int64_t first = 0;
+    for (std::int64_t text = 0; text < count; ++text) {
+      const std::int64_t length = texts.lengths[static_cast<std::size_t>(text)],
+                         fits = std::min(length, cache.capacity);  // what fills a text up may not
+      kept.back()[text].narrow(1, 0, fits).copy_(rows.narrow(0, first, fits).transpose(0, 1));
+      first += length;
+    }
   };
-  return norm_(through_blocks(embedded, use, pass));
+  const Attention within = causal(texts);
+  const at::Tensor hidden =
+      states(texts.ids, rotation(texts.positions), {}, [&](const Heads& heads, std::size_t b) {
+        keep(heads.key, cache.keys);
+        keep(heads.value, cache.values);
+        return within(heads, b);
+      });
+  cache.lengths = texts.positions.index_select(0, texts.last).add(1);
+  cache.longest = cache.lengths.max().item<std::int64_t>();
+  return hidden.index_select(0, texts.last);
+}
+
+at::Tensor Llama::decode(const at::Tensor& tokens, DecodingCache& cache) const {
+  const std::int64_t count = tokens.size(0), shared = config_.key_value_heads,
+                     size = config_.head_size, seen = ++cache.longest;
+  const at::Tensor distance =
+      cache.lengths.unsqueeze(1) - at::arange(seen, cache.lengths.options());  // to each token
+  const auto mask_of = [&](const at::Tensor& sees) {
+    return at::zeros({count, 1, 1, seen}, embeddings_.options())
+        .masked_fill_(sees.logical_not().view({count, 1, 1, seen}),
+                      -std::numeric_limits<double>::infinity());
+  };
+  const at::Tensor all = mask_of(distance >= 0),
+                   in_window =
+                       config_.window > 0
+                           ? mask_of((distance >= 0).logical_and_(distance < config_.window))
+                           : all;
+  const at::Tensor place = cache.lengths.view({count, 1, 1, 1}).expand({count, shared, 1, size});
+  const auto attend = [&](const Heads& heads, std::size_t b) {
+    cache.keys[b].scatter_(2, place, heads.key.unsqueeze(2));
+    cache.values[b].scatter_(2, place, heads.value.unsqueeze(2));
+    // The queries of a shared head look at it together.
+    return at::scaled_dot_product_attention(
+               heads.query.view({count, shared, -1, size}), cache.keys[b].narrow(2, 0, seen),
+               cache.values[b].narrow(2, 0, seen), config_.is_windowed[b] ? in_window : all)
+        .reshape({count, -1});
+  };
+  const at::Tensor hidden = states(tokens, rotation(cache.lengths), {}, attend);
+  cache.lengths = cache.lengths.add(1);
+  return hidden;
 }
 
 at::Tensor Llama::features(const Batch& batch, const AdapterOptions& use) const {

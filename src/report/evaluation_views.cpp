@@ -17,7 +17,8 @@ double mean_or_task_mean(const Score& score, std::optional<std::size_t> task) {
 Json means_json(const EvaluationRow& row, std::optional<std::size_t> task) {
   Json json = Json::object();
   for (const Score* score : in_table_order(row))
-    json[std::string(score_info(score->name).key)] = mean_or_task_mean(*score, task);
+    if (!task || score->weights[*task] > 0)
+      json[std::string(score_info(score->name).key)] = mean_or_task_mean(*score, task);
   return json;
 }
 
@@ -32,8 +33,10 @@ std::int64_t all_samples(const EvaluationRow& row) {
 
 std::vector<std::string> cells(const std::vector<Score>& scores, std::optional<std::size_t> task) {
   std::vector<std::string> cells;
-  for (const Score& score : scores)
-    cells.push_back(mean_text(score, mean_or_task_mean(score, task), 4));
+  for (const Score& score : scores) {
+    const bool is_measured = !task || score.weights[*task] > 0;
+    cells.push_back(is_measured ? mean_text(score, mean_or_task_mean(score, task), 4) : "-");
+  }
   return cells;
 }
 

@@ -177,6 +177,11 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
     const ScoreInfo info = score_info(score->name);
     const bool is_above = score == &newest.scores.front() ||
                           score->name == shown.row(shown.tasks() - 1).scores.front().name;
+    if (info.in_summary) {
+      numbers.push_back(
+          {std::string(info.title), fixed(mean(*score), 4), "nats", std::string(info.meaning)});
+      continue;
+    }
     if (is_above || info.unit == Unit::kNats || !is_over_seen(newest)) continue;
     if (info.unit == Unit::kShare) {
       numbers.push_back(share_row(info.title, mean(*score), concat("as last, ", info.meaning)));

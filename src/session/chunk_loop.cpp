@@ -21,7 +21,7 @@ void ChunkLoop::over_share(std::optional<std::int64_t> own, const LabelledSample
 
 void ChunkLoop::over_shares(const std::function<bool(std::int64_t share)>& is_own,
                             const LabelledSamples& split, std::int64_t size, const Pass& pass) {
-  const SampleReader reader = session_.reader();
+  const SampleReader reader = session_.reader_of(pack_);
   Pace pace(session_.device());
   for (const std::vector<std::int64_t>& positions : chunks(split.size(), size)) {
     const Chunk chunk{.number = number_++, .first = positions.front(), .positions = positions};
@@ -56,10 +56,9 @@ at::Tensor sum_on_root(Session& session, const LabelledSamples& split, std::int6
   for (; rounds.has_round(); rounds.finish_round()) {
     at::Tensor part = rounds.part();
     ChunkLoop(session, session.lanes.count)
-        .over_share(rounds.lane(), split, chunk_size,
-                    [&](const Chunk& chunk, std::int64_t, Batch batch) {
-                      part.add_(pass(chunk, batch));
-                    });
+        .over_share(
+            rounds.lane(), split, chunk_size,
+            [&](const Chunk& chunk, std::int64_t, Batch batch) { part.add_(pass(chunk, batch)); });
   }
   return rounds.take_total();
 }

@@ -15,7 +15,7 @@ namespace {
 
 void check_texts(const RunConfig& config, const Pack& pack, const TextLimits& backbone) {
   if (pack.vocabulary() <= backbone.vocabulary && pack.longest() <= backbone.positions) return;
-  throw InputError(concat(config.pack, " has token ids below ", pack.vocabulary(),
+  throw InputError(concat(pack.path().string(), " has token ids below ", pack.vocabulary(),
                           " and texts of up to ", pack.longest(), " tokens; the backbone ",
                           config.backbone, " takes ids below ", backbone.vocabulary, " and ",
                           backbone.positions, " tokens: pack with the backbone's own tokenizer"));
@@ -34,7 +34,8 @@ std::string remark_on_tokenizer(const RunConfig& config, const Pack& pack) {
 // A first run often lacks its inputs.
 void check_there(const std::filesystem::path& path, std::string_view what) {
   if (std::error_code error; std::filesystem::exists(path, error) || error) return;
-  constexpr std::string_view kMade[] = {"debian-sections", "wordnet", "openclipart", "glyphs"};
+  constexpr std::string_view kMade[] = {"debian-sections", "wordnet", "openclipart", "glyphs",
+                                        "instructions"};
   const std::string name = path.stem();
   const bool is_made = std::ranges::find(kMade, name) != std::end(kMade);
   throw InputError(concat(path.string(), ": expected ", what, ", found nothing there. ",
@@ -86,7 +87,11 @@ std::string hash_contents(std::span<const Task> tasks) {
   };
   for (const Task& task : tasks) {
     hash.update(concat(task.name, '\0', task.classes.size(), '\0'));
-    for (const std::string& name : task.classes) hash.update(name + '\0');
+    for (std::size_t c = 0; c < task.classes.size(); ++c) {
+      hash.update(task.classes[c] + '\0');
+      const AnswerScore score = task.score(static_cast<std::int64_t>(c));
+      if (score != AnswerScore::kExactMatch) hash.update(concat(name(score), '\0'));
+    }
     add(task.train);
     add(task.test);
   }
@@ -133,8 +138,31 @@ Inputs open_pack_and_backbone(const RunConfig& config, std::span<const std::stri
   return inputs;
 }
 
+namespace {
+
+void open_general(const RunConfig& config, Inputs& inputs) {
+  if (config.general.empty()) return;
+  check_there(config.general, "a pack of sequences");
+  const Pack& pack = inputs.general.emplace(config.general);
+  if (!inputs.pack.has_completions() || !pack.has_completions()) {
+    throw UsageError(concat("general = ", config.general, ", of kind ", pack.kind(),
+                            ", and pack = ", config.pack, ", of kind ", inputs.pack.kind(),
+                            ": both are packs of sequences (palimpsest-pack chat), or general is "
+                            "left out"));
+  }
+  check_texts(config, pack, text_limits(inputs.backbone));
+  for (std::int64_t sample = 0; sample < pack.size(); ++sample)
+    if (pack.is_test(sample)) return;
+  throw InputError(concat(config.general,
+                          ": expected test samples, found training samples alone: "
+                          "pack it with a share for the test"));
+}
+
+}  // namespace
+
 Inputs open_inputs(const RunConfig& config, std::span<const std::string> targets) {
   Inputs inputs = open_pack_and_backbone(config, targets);
+  open_general(config, inputs);
   check_there(config.protocol, "a protocol");
   const Protocol protocol = read_protocol(config.protocol);
   for (const std::string& remark : remarks_on(protocol, inputs.pack.content_sha256()))

@@ -33,6 +33,9 @@ Session open_session(const RunConfig& config, Inputs inputs, double stop_after, 
   group.agree(session.inputs.backbone_sha256, "backbone's weights (SHA-256)", kPhase);
   group.agree(session.inputs.shape_sha256, "backbone's shape, by its config.json (hash)", kPhase);
   group.agree(session.inputs.pack.content_sha256(), "pack (content hash)", kPhase);
+  if (session.inputs.general)
+    group.agree(session.inputs.general->content_sha256(), "text of --general (content hash)",
+                kPhase);
   return session;
 }
 

@@ -63,7 +63,7 @@ def zsh(folder, line):
 def test_bash_completes_verbs_settings_and_choices(tmp_path):
     (tmp_path / "pack.h5").touch()
     targets = [f"targets={name}" for name in ("query", "key", "value", "output", "fc1", "fc2", "gate", "up", "down")]
-    assert bash(tmp_path, "palimpsest", "") == ["train", "eval", "predict", "plan", "doctor"]
+    assert bash(tmp_path, "palimpsest", "") == ["train", "eval", "predict", "generate", "plan", "doctor"]
     assert bash(tmp_path, "palimpsest", "tr") == ["train"]
     assert bash(tmp_path, "build/src/palimpsest", "train", "--adap") == ["--adapter"]
     assert bash(tmp_path, "palimpsest", "train", "--adapter", "") == ["lora", "none"]
@@ -81,18 +81,21 @@ def test_bash_completes_verbs_settings_and_choices(tmp_path):
     assert "h100" in bash(tmp_path, "palimpsest", "plan", "--machine", "h")
     assert bash(tmp_path, "palimpsest-merge", "") == ["pack.h5"]
     assert bash(tmp_path, "palimpsest-export", "p", "--format", "") == ["safetensors", "peft"]
-    assert bash(tmp_path, "palimpsest-pack", "") == ["backbone", "debian", "wordnet", "glyphs", "images", "texts", "chat", "protocol", "show"]
+    assert bash(tmp_path, "palimpsest-pack", "") == ["backbone", "debian", "wordnet", "glyphs", "instructions", "images", "texts", "chat", "protocol", "show"]
     assert bash(tmp_path, "palimpsest-pack", "show", "p") == ["pack.h5"]
     assert bash(tmp_path, "palimpsest-merge", "p", "--rule", "ema", ":") == ["rate="]
     assert bash(tmp_path, "palimpsest", "--") == ["--help", "--version"]
 
 
-@pytest.mark.parametrize("command", ["palimpsest train", "palimpsest eval", "palimpsest predict", "palimpsest plan", "palimpsest doctor", "palimpsest-inspect",
-                                     "palimpsest-diff", "palimpsest-verify", "palimpsest-merge", "palimpsest-export", "palimpsest-report"])
+@pytest.mark.parametrize("command", ["palimpsest train", "palimpsest eval", "palimpsest predict", "palimpsest generate", "palimpsest plan", "palimpsest doctor", "palimpsest-inspect",
+                                     "palimpsest-diff", "palimpsest-verify", "palimpsest-merge", "palimpsest-export", "palimpsest-report", "palimpsest-generate"])
 def test_what_a_help_lists_is_completed_and_nothing_else(command, tmp_path):
     program, *verb = command.split()
     path = PROGRAM if verb else os.path.join(TOOLS, program)
-    path = REPORT if program == "palimpsest-report" else [path]
+    if program in ("palimpsest-report", "palimpsest-generate"):
+        path = [*REPORT[:-1], os.path.join(os.path.dirname(REPORT[-1]), program)]
+    else:
+        path = [path]
     text = subprocess.run([*path, *verb, "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
     completed = set(bash(tmp_path, program, *verb, "--")) - {"--help"}
     listed = set(re.findall(r"^[ *]+(?:palimpsest-.* )?(--[a-z][a-z-]+)", text, re.MULTILINE)) - {"--help"}
@@ -104,7 +107,7 @@ def test_what_a_help_lists_is_completed_and_nothing_else(command, tmp_path):
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh on this machine")
 def test_zsh_completes_the_same(tmp_path):
     (tmp_path / "pack.h5").touch()
-    assert zsh(tmp_path, "palimpsest ")[:5] == ["train", "eval", "predict", "plan", "doctor"]
+    assert zsh(tmp_path, "palimpsest ")[:6] == ["train", "eval", "predict", "generate", "plan", "doctor"]
     assert zsh(tmp_path, "palimpsest train --adapter ") == ["lora", "none"]
     assert zsh(tmp_path, "palimpsest train --adapter=") == ["lora", "none"]
     assert zsh(tmp_path, "palimpsest train --curvature gram:") == ["gram:scale=none", "gram:scale=trace", "gram:scale=secant"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 import h5py
@@ -10,7 +11,7 @@ import pytest
 import toy as toy_module
 import torch
 import transformers
-from program import PROGRAM, Toy
+from program import MPIRUN, PROGRAM, Toy
 from tiers import quick
 
 EXPORT = os.environ["PALIMPSEST_EXPORT"]
@@ -158,6 +159,118 @@ def test_every_part_works_on_sequences(sequences, options, request):
     name = request.node.name.replace("[", "-").replace("]", "")
     sequences.run(*options, out=name)
     subprocess.run([INSPECT, sequences.path("runs", name)], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_generated_tokens_are_those_of_transformers(sequences, tmp_path, ranks):
+    out = tmp_path / "completions.jsonl"
+    launcher = [MPIRUN, "-n", str(ranks)] if ranks > 1 else []
+    command = [*launcher, PROGRAM, "generate", "--weights", sequences.path("runs", "run"), "--split", "all", "--limit", "6", "--out", out]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    model, texts = merged_model(sequences), list(toy_module.toy_sequences())
+    assert len(lines) == len(texts) == 120
+    exact = {}
+    for line, (group, _, ids, completions) in zip(lines, texts):
+        begin, end = completions[-1]
+        assert line["tokens"] == greedy(model, [*ids[:begin], *[0] * 6], begin), line
+        assert line["completion"] == ids[begin:end] and line["ended"] == (line["tokens"][-1] == toy_module.END)
+        assert line["exact_match"] == (line["tokens"] == line["completion"])
+        exact[group] = exact.get(group, 0) + line["exact_match"]
+    assert 0 < sum(exact.values()) < 120
+    for group, count in exact.items():
+        assert re.search(rf"move {1 + 2 * group} +30 +{count / 0.3:.1f} ", done.stdout), done.stdout
+
+
+def test_what_cannot_be_continued_is_refused(sequences, toy, reference_run, tmp_path):
+    def refused(*arguments):
+        done = subprocess.run([PROGRAM, "generate", *map(str, arguments)], capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stderr
+
+    out = ["--out", tmp_path / "no.jsonl"]
+    assert refused("--weights", sequences.path("runs", "run"))[0] == 2
+    code, text = refused("--weights", reference_run, *out)
+    assert code == 2 and "has no prompts: expected a pack of palimpsest-pack chat" in text
+    code, text = refused("--weights", sequences.path("runs", "run"), "--limit", 30, *out)
+    assert code == 3 and "so that 30 more fit into the 32 positions of the backbone" in text
+    done = subprocess.run([PROGRAM, "predict", "--weights", sequences.path("runs", "run"), *map(str, out)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "palimpsest eval measures how well they are predicted" in done.stderr
+    assert not (tmp_path / "no.jsonl").exists()
+
+
+def rouge_l(reference, text):
+    lengths = np.zeros((len(reference) + 1, len(text) + 1), int)
+    for i, one in enumerate(reference):
+        for j, other in enumerate(text):
+            lengths[i + 1, j + 1] = lengths[i, j] + 1 if one == other else max(lengths[i, j + 1], lengths[i + 1, j])
+    return 2 * lengths[-1, -1] / (len(reference) + len(text)) if reference or text else 1
+
+
+@pytest.fixture(scope="module")
+def scored_run(sequences):
+    """The second and fourth task are scored by ROUGE-L; and the loss on a text of no task is measured."""
+    tasks = [{"name": f"task {t + 1}", "classes": [f"move {1 + 2 * t}"]} | ({"score": "rouge-l"} if t % 2 else {}) for t in range(4)]
+    toy_module.make_protocol(sequences.path("scored.json"), tasks=tasks)
+    toy_module.make_sequences_pack(sequences.path("general.h5"), seed=7, groups=1)
+    options = ["--protocol", sequences.path("scored.json"), "--general", sequences.path("general.h5")]
+    sequences.run(*options, out="scored")
+    return options
+
+
+def test_tasks_are_scored_as_the_protocol_says(sequences, scored_run):
+    model, expected = merged_model(sequences, "scored"), np.zeros(4)
+    for group in range(4):
+        found = samples(group, True)
+        most = max(end - begin for _, completions in found for begin, end in completions[-1:])
+        for ids, completions in found:
+            begin, end = completions[-1]
+            written = greedy(model, [*ids[:begin], *[0] * most], begin)
+            if group % 2:
+                expected[group] += rouge_l([token for token in ids[begin:end] if token != toy_module.END], [token for token in written if token != toy_module.END])
+            else:
+                expected[group] += all(greedy(model, ids[:last], first) == ids[first:last] for first, last in completions)
+    with h5py.File(sequences.path("runs", "scored", "state-0003.h5")) as state:
+        rows = state["accuracy/after_merge"]
+        assert [name.decode() for name in rows["scores"]][:2] == ["task_score", "exact_match"]
+        np.testing.assert_allclose(rows["task_score"][3], expected, rtol=1e-12)
+    assert expected[1] + expected[3] > 0
+
+
+def test_the_loss_on_a_text_of_no_task_is_measured(sequences, scored_run):
+    def expected(model):
+        with torch.no_grad():
+            texts = [(ids, completions) for _, test, ids, completions in toy_module.toy_sequences(seed=7, groups=1) if test]
+            return float(torch.cat([losses_of(model, *text) for text in texts]).mean())
+
+    def recorded(rows, name, after):
+        return rows[name][after, after] / rows[f"weights/{name}"][after, after]
+
+    with h5py.File(sequences.path("runs", "scored", "state-0003.h5")) as state:
+        rows = state["accuracy/after_merge"]
+        for after in (2, 3):
+            assert recorded(rows, "general_loss", after) == pytest.approx(expected(merged_model(sequences, "scored", after)), rel=1e-5)
+            assert recorded(rows, "general_loss_before_stream", after) == pytest.approx(expected(model_at(sequences, {})), rel=1e-5)
+        assert np.count_nonzero(rows["general_loss"][:]) == 4
+    shown = subprocess.run([INSPECT, sequences.path("runs", "scored")], check=True, capture_output=True, text=True).stdout
+    assert "general loss" in shown and "before the stream" in shown
+
+
+@pytest.mark.parametrize("ranks", quick(1, [2, 3, 4]))
+def test_scores_of_generated_text_are_the_same_at_every_number_of_ranks(sequences, scored_run, ranks):
+    sequences.run(*scored_run, ranks=ranks, out=f"scored-{ranks}")
+    assert sequences.records(f"scored-{ranks}") == sequences.records("scored")
+
+
+def test_a_general_text_of_another_kind_is_refused(sequences, toy):
+    assert "both are packs of sequences" in sequences.run("--general", toy.path("pack.h5"), out="no", code=2)
+    assert "leave its score out" in toy.run("--protocol", bad_protocol(toy), out="no-score", code=3)
+
+
+def bad_protocol(toy):
+    tasks = [{"name": f"task {t + 1}", "classes": [f"class {2 * t}", f"class {2 * t + 1}"], "score": "rouge-l"} for t in range(4)]
+    toy_module.make_protocol(toy.path("scored.json"), tasks=tasks)
+    return toy.path("scored.json")
 
 
 def evaluated(sequences, weights):

@@ -12,9 +12,9 @@ import sys
 from page import ROOT
 from stand_in import BUILD
 
-VERBS = ("train", "eval", "predict", "plan", "doctor")
+VERBS = ("train", "eval", "predict", "generate", "plan", "doctor")
 TOOLS = ("inspect", "diff", "verify", "merge", "export")
-PYTHON_PROGRAMS = ("palimpsest-pack", "palimpsest-report")
+PYTHON_PROGRAMS = ("palimpsest-pack", "palimpsest-report", "palimpsest-generate")
 PACK_VERBS = ("backbone", "debian", "wordnet", "glyphs", "images", "texts", "chat", "protocol", "show")
 # Folders whose files a command or a text may name; what isn't there is a mistake, except for files that are the reader's own.
 FOLDERS = ("bench", "checkpoints_schema", "cmake", "configs", "docs", "include", "launch", "src", "tests", "tools")
@@ -51,7 +51,7 @@ def help_of_program(name, verb=None):
 def everything():
     """Every --help there is, for options that a text names without their program."""
     programs = [("palimpsest", verb) for verb in VERBS] + [(f"palimpsest-{tool}", None) for tool in TOOLS]
-    programs += [("palimpsest-report", None)] + [("palimpsest-pack", verb) for verb in PACK_VERBS]
+    programs += [("palimpsest-report", None), ("palimpsest-generate", None)] + [("palimpsest-pack", verb) for verb in PACK_VERBS]
     scripts = [f"launch/{name}.sh" for name in ("setup", "quickstart", "bundle", "sweep")] + ["bench/run.sh"]
     return "".join(help_of_program(*program) for program in programs) + "".join(help_of_program(script) for script in scripts)
 

@@ -41,9 +41,13 @@ def make_text_backbone(folder):
 def make_backbones(folder):
     """That of a user, and a random decoder."""
     make_text_backbone(folder / "my-model")
-    decoder = folder / "data" / "smollm2"
-    make_text_backbone(decoder)
-    toy.make_decoder_backbone(decoder, vocabulary=json.loads((decoder / "config.json").read_text())["vocab_size"], positions=512)
+    make_text_backbone(folder / "data" / "smollm2")
+    make_decoder(folder / "data" / "smollm2")
+
+
+def make_decoder(folder):
+    """In the place of a text backbone, whose tokenizer stays."""
+    toy.make_decoder_backbone(folder, vocabulary=json.loads((folder / "config.json").read_text())["vocab_size"], positions=512)
 
 
 def make_index(path, packages=300):
@@ -124,6 +128,12 @@ def make_conversations(folder):
     make_text_backbone(folder / "data" / "smollm2")
     settings = {"eos_token": "[SEP]", "chat_template": CHAT_TEMPLATE}
     (folder / "data" / "smollm2" / "tokenizer_config.json").write_text(json.dumps(settings))
+
+
+def make_prompts(folder):
+    """Two tasks of prompts and completions, and a random decoder with a chat template."""
+    make_conversations(folder)
+    make_decoder(folder / "data" / "smollm2")
 
 
 def make_own_data(folder):

@@ -49,6 +49,7 @@ RUNS = {
 }
 # Files that a page requires, besides data/ as the quickstart leaves it.
 SOURCES = {
+    "docs/language-models.md": sources.make_prompts,
     "docs/merge-laboratory.md": sources.make_adapters,
     "docs/reproduce-the-paper.md": sources.make_paper_sources,
     "docs/your-backbone.md": sources.make_backbones,

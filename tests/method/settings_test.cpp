@@ -276,7 +276,7 @@ class Verbs : public ConfigFile {};
 
 TEST_F(Verbs, RefuseOnTheCommandLineWhatHasNoMeaningInThem) {
   std::size_t refused = 0;
-  for (const std::string_view verb : {"plan", "doctor", "eval", "predict"}) {
+  for (const std::string_view verb : {"plan", "doctor", "eval", "predict", "generate"}) {
     for (const Key& key : all_settings().keys) {
       const std::string value = value_text(RunConfig(), key);
       const Arguments given = {concat("--", key.name, "=", value.empty() ? "x" : value)};
@@ -303,7 +303,7 @@ TEST_F(Verbs, RefuseOnTheCommandLineWhatHasNoMeaningInThem) {
   EXPECT_GT(refused, 100u);
   for (const std::string_view name :
        {"stop-after", "resume", "checkpoint-every", "dry-run", "fork"})
-    for (const std::string_view verb : {"plan", "doctor", "eval", "predict"})
+    for (const std::string_view verb : {"plan", "doctor", "eval", "predict", "generate"})
       EXPECT_THROW(parse_settings(all_settings(), Arguments{concat("--", name, "=1")}, {}, verb),
                    UsageError);
 }

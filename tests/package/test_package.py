@@ -61,5 +61,5 @@ def test_the_wheel_opens_runs_of_every_version(installed, tmp_path):
 
 @pytest.mark.slow
 def test_the_wheel_has_the_programs(installed, tmp_path):
-    for program in ("palimpsest-pack", "palimpsest-report"):
+    for program in ("palimpsest-pack", "palimpsest-report", "palimpsest-generate"):
         assert "usage" in call(installed.parent / program, "--help", cwd=tmp_path).lower()

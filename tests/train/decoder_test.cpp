@@ -59,6 +59,47 @@ TEST(DecoderTest, StatesThatPredictCompletionsAreThoseBeforeTheirTokens) {
   EXPECT_EQ(model.output_layer().sizes(), (std::vector<std::int64_t>{100, 32}));
 }
 
+// Token by token as in one pass over the whole text, in both forms of a batch.
+TEST(DecoderTest, ContinuedTextsHaveTheStatesOfWholeOnes) {
+  constexpr std::int64_t kPrompts[] = {1, 5, 17}, kMore = 4;
+  for (const std::int64_t window : {0, 3}) {
+    const Llama model(tiny_config(window), {.targets = {"key"}, .predicts_tokens = true},
+                      tiny_weights(at::kCPU), at::kCPU);
+    const auto token = [](std::int64_t text, std::int64_t place) {
+      return (7 * place + 13 * text + 1) % 100;
+    };
+    Texts prompts, whole;
+    for (std::int64_t text = 0; text < 3; ++text) {
+      const std::int64_t length = kPrompts[text];
+      for (std::int64_t place = 0; place < length + kMore; ++place) {
+        if (place < length) prompts.ids.push_back(token(text, place));
+        whole.ids.push_back(token(text, place));
+      }
+      prompts.lengths.push_back(length);
+      whole.lengths.push_back(length + kMore);
+    }
+    const at::Tensor expected = model.hidden_states(make_text_input(whole));
+    for (const bool is_padded : {false, true}) {
+      Batch batch{.samples = prompts, .targets = {}};
+      if (is_padded) batch.samples = padded(prompts, at::kCPU);
+      DecodingCache cache{.capacity = 17 + kMore};
+      at::Tensor found = model.begin_decoding(batch, cache);
+      for (std::int64_t step = 0; step <= kMore; ++step) {
+        std::int64_t first = 0;
+        std::vector<std::int64_t> next;
+        for (std::int64_t text = 0; text < 3; ++text) {
+          const std::int64_t row = first + kPrompts[text] - 1 + step;
+          EXPECT_TRUE(at::allclose(found[text], expected[row], 1e-4, 1e-5))
+              << "window " << window << ", text " << text << ", step " << step;
+          first += kPrompts[text] + kMore;
+          next.push_back(token(text, kPrompts[text] + step));
+        }
+        if (step < kMore) found = model.decode(at::tensor(next, at::kLong), cache);
+      }
+    }
+  }
+}
+
 TEST(DecoderTest, ALaterTokenChangesNothingBeforeIt) {
   const Llama model(tiny_config(0), {.targets = {"key"}}, tiny_weights(at::kCPU), at::kCPU);
   Texts texts{.ids = {1, 2, 3, 4}, .lengths = {4}};

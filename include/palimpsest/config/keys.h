@@ -20,7 +20,7 @@ inline constexpr std::string_view kMethodGroup = "The method, by parts";
 
 using Verbs = std::vector<std::string_view>;
 inline const Verbs kPlanned = {"plan", "doctor"};
-inline const Verbs kEverywhere = {"plan", "doctor", "eval", "predict"};
+inline const Verbs kEverywhere = {"plan", "doctor", "eval", "predict", "generate"};
 
 // The row of a member of RunConfig. With `kinds` it is the text of a part of the method.
 template <typename T>

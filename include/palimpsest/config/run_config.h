@@ -139,6 +139,7 @@ struct RunConfig {
   Scenario scenario = Scenario::kClassIncremental;
   bool joint = false;     // all tasks at once: the upper bound
   double validation = 0;  // share of the training samples that is kept out of training
+  std::string general;    // a pack of sequences that belongs to no task; "": none
 
   // Images.
   ImageSettings image_transform;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "palimpsest/continual/saved_weights.h"
+#include "palimpsest/evaluate/generation.h"
 #include "palimpsest/metrics/sweep.h"
 #include "palimpsest/session/session.h"
 
@@ -24,6 +25,16 @@ Session open_evaluation(const RunConfig& config, const SavedWeights& saved, std:
 // all the weights' tasks; -1 for a class that the weights don't know, which a remark names.
 Session open_samples(const RunConfig& config, const SavedWeights& saved, std::string_view split,
                      HostGroup& group, Watchdog& watchdog);
+
+// The same for the prompts of a pack of sequences: all samples of a split are the only task's test
+// samples.
+Session open_prompts(const RunConfig& config, const SavedWeights& saved, std::string_view split,
+                     HostGroup& group, Watchdog& watchdog);
+
+// Collective: generate() at the saved weights.
+std::vector<TokenIds> generate_at(Session& session, const SavedWeights& saved,
+                                  std::span<const TokenIds> prompts,
+                                  const GenerationLimits& limits);
 
 // Collective. Completes the memory of saved weights by what the session's classifiers
 // (--classifier) need to answer: of those that weren't part of the run, statistics are gathered

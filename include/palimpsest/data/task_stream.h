@@ -23,8 +23,14 @@ struct Task {
   std::int64_t index = 0;
   std::string name = {};
   std::vector<std::string> classes = {};  // the protocol's labels of them, by output of the head
+  std::vector<AnswerScore> scores = {};   // by class; empty: exact match
   LabelledSamples train = {}, test = {};
   LabelledSamples validation = {};  // kept out of training (--validation)
+
+  // Of completions of the class with this target.
+  AnswerScore score(std::int64_t target) const {
+    return scores.empty() ? AnswerScore::kExactMatch : scores[static_cast<std::size_t>(target)];
+  }
 
   // Learned from another pack (--continue): its training samples are gone.
   bool is_past() const { return train.samples.empty(); }

@@ -8,12 +8,15 @@
 #include <string_view>
 #include <vector>
 
+#include "palimpsest/core/answer_score.h"
+
 namespace palimpsest {
 
 struct ProtocolTask {
   std::string name;
   std::vector<std::string> classes;  // of the pack
   std::vector<std::string> labels;   // what the task calls each of them; the same, where not given
+  AnswerScore score = AnswerScore::kExactMatch;  // of prompts with completions
 };
 
 struct Protocol {

@@ -12,6 +12,8 @@ namespace palimpsest {
 
 inline constexpr std::string_view kCorrectGivenTask = "correct_given_task";
 inline constexpr std::string_view kLossGivenTask = "loss_given_task";
+inline constexpr std::string_view kTaskScoreName = "task_score";
+inline constexpr std::string_view kExactMatchName = "exact_match";
 
 enum class Unit {
   kShare,  // of the weight: the sums are counts
@@ -31,6 +33,7 @@ struct ScoreInfo {
   bool of_completions = false;     // measured on sequences, not on samples with classes
   bool in_sweeps = true;           // shown along the line of a merge
   bool has_matrix = false;         // beside the primary one's, over tasks and time
+  bool in_summary = false;         // its last mean is in the table of a run, though it is in nats
   std::string_view at_least = {};  // the score that it is never less than
 };
 

@@ -15,6 +15,7 @@
 #include "palimpsest/format/backbone_config.h"
 #include "palimpsest/format/pretrained_weights.h"
 #include "palimpsest/model/block_layers.h"
+#include "palimpsest/model/decoding_cache.h"
 
 namespace palimpsest {
 
@@ -52,6 +53,13 @@ class Backbone {
   // Of a backbone that predicts tokens: [vocabulary, feature_size()], in the precision of the
   // products. Undefined for another.
   const at::Tensor& output_layer() const { return output_layer_; }
+
+  // Decoding, of a backbone that predicts tokens; others throw Error. Texts are continued by one
+  // token each at a time. Both return [texts, feature_size()]: of each text the state that predicts
+  // its next token. begin: of the prompts of a batch, whose keys and values fill the cache. tokens:
+  // [texts] int64, what each text is continued by.
+  virtual at::Tensor begin_decoding(const Batch& prompts, DecodingCache& cache) const;
+  virtual at::Tensor decode(const at::Tensor& tokens, DecodingCache& cache) const;
 
   // Tokens of each sample inside the blocks: how the rows that a tap sees belong to samples.
   virtual std::vector<std::int64_t> tokens(const Batch& batch) const = 0;

@@ -4,6 +4,7 @@
 // are the states that predict their completions.
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <vector>
 
 #include "palimpsest/model/backbone.h"
@@ -20,6 +21,8 @@ class Llama : public Backbone {
         at::Device device);
 
   at::Tensor features(const Batch& batch, const AdapterOptions& use) const override;
+  at::Tensor begin_decoding(const Batch& prompts, DecodingCache& cache) const override;
+  at::Tensor decode(const at::Tensor& tokens, DecodingCache& cache) const override;
   std::vector<std::int64_t> tokens(const Batch& batch) const override;
 
   // [tokens, hidden], float32, after the last norm.
@@ -31,16 +34,25 @@ class Llama : public Backbone {
     RmsNorm query = {}, key = {};  // undefined where heads have no norm
   };
 
-  // What all blocks take from the texts.
-  struct Positions {
-    at::Tensor cosine, sine;   // [tokens, 1, head_size / 2]
-    TextInput all, in_window;  // by what a token sees
+  // What turns queries and keys by their positions.
+  struct Rotation {
+    at::Tensor cosine, sine;  // [tokens, 1, head_size / 2]
   };
-  Positions positions(const TextInput& texts) const;
-  // Of a block: query [tokens, heads * head_size], keys and values [tokens, 2 key_value_heads *
-  // head_size] -> [tokens, heads * head_size].
-  at::Tensor attention(const at::Tensor& query, const at::Tensor& keys_and_values,
-                       const Positions& positions, std::size_t block) const;
+  Rotation rotation(const at::Tensor& positions) const;
+
+  // Of a block, by head: normed and turned. [tokens, heads, head_size], the others of
+  // key_value_heads.
+  struct Heads {
+    at::Tensor query, key, value;
+  };
+  using Attention = std::function<at::Tensor(const Heads& heads, std::size_t block)>;
+  // One block, with this attention: [tokens, hidden] -> [tokens, hidden].
+  at::Tensor block_output(const at::Tensor& x, std::size_t block, const AdapterOptions& use,
+                          const Rotation& rotation, const Attention& attention) const;
+  // The attention within the texts of a batch.
+  Attention causal(const TextInput& texts) const;
+  at::Tensor states(const at::Tensor& ids, const Rotation& rotation, const AdapterOptions& use,
+                    const Attention& attention) const;
 
   LlamaConfig config_;
   bool mean_pooling_;

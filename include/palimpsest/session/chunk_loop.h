@@ -24,7 +24,11 @@ class ChunkLoop {
  public:
   // Chunk i belongs to share i mod `shares`, and a share to rank share mod world size. Sums that
   // must not depend on the number of ranks are made by share.
-  ChunkLoop(Session& session, std::int64_t shares) : session_(session), shares_(shares) {}
+  ChunkLoop(Session& session, std::int64_t shares)
+      : ChunkLoop(session, shares, session.inputs.pack) {}
+  // Over samples of another pack than the session's.
+  ChunkLoop(Session& session, std::int64_t shares, const Pack& pack)
+      : session_(session), pack_(pack), shares_(shares) {}
 
   // Collective. Calls `pass` with each chunk of up to `size` samples that belongs to this rank, in
   // order, with its share and its samples without augmentation. Numbers continue from the split
@@ -41,6 +45,7 @@ class ChunkLoop {
                    const LabelledSamples& split, std::int64_t size, const Pass& pass);
 
   Session& session_;
+  const Pack& pack_;
   std::int64_t shares_, number_ = 0;
 };
 
@@ -54,8 +59,8 @@ using ChunkPass = std::function<at::Tensor(const Chunk& chunk, Batch& batch)>;
 LaneSum sum_over_chunks(Session& session, const LabelledSamples& split, std::int64_t chunk_size,
                         std::int64_t size, const ChunkPass& pass);
 
-// Collective. That sum on rank 0, with the same bits; undefined elsewhere. For large vectors: a rank
-// never keeps more than one of its lanes.
+// Collective. That sum on rank 0, with the same bits; undefined elsewhere. For large vectors: a
+// rank never keeps more than one of its lanes.
 at::Tensor sum_on_root(Session& session, const LabelledSamples& split, std::int64_t chunk_size,
                        std::int64_t size, const ChunkPass& pass);
 

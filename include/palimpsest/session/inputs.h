@@ -1,6 +1,7 @@
 #pragma once
 // What a run reads, opened and checked against one another before anything is computed.
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ std::string hash_contents(std::span<const Task> tasks);
 
 struct Inputs {
   Pack pack;
+  std::optional<Pack> general = {};  // of --general: a text that belongs to no task
   std::vector<Task> tasks = {};  // of the protocol; in a continued run, after those learned before
   std::int64_t test_per_class = 0;                        // of the protocol
   std::shared_ptr<const PretrainedWeights> weights = {};  // of the backbone

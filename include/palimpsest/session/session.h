@@ -2,6 +2,7 @@
 // What every pass over samples works with: settings, ranks, samples, device and backbone. A run, an
 // evaluation of saved weights and the measured steps of a plan each open one.
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,6 +27,12 @@ using AdaptedWeights = std::shared_ptr<const std::vector<float>>;
 
 AdaptedWeights make_weights(std::vector<float> difference);
 
+// Of the tokens of a text.
+struct TextLoss {
+  double nats = 0;  // summed
+  std::int64_t tokens = 0;
+};
+
 struct Session {
   RunConfig config;  // with the device that was chosen
   HostGroup& group;
@@ -38,10 +45,13 @@ struct Session {
   PixelSource pixels;
   std::unique_ptr<Backbone> model;
   AdaptedWeights loaded = {};  // what the model has; null: unknown. Set by load_weights() alone
+  // Of the pretrained weights on the text of --general, once it is known.
+  std::optional<TextLoss> loss_before_stream = {};
 
   bool is_root() const { return group.rank() == 0; }
   std::span<const Task> tasks() const { return inputs.tasks; }
-  SampleReader reader() { return {inputs.pack, inputs.transform, config.seed, pixels}; }
+  SampleReader reader() { return reader_of(inputs.pack); }
+  SampleReader reader_of(const Pack& pack) { return {pack, inputs.transform, config.seed, pixels}; }
   at::Device device() const { return placement.device; }
 };
 

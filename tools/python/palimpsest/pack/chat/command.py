@@ -2,7 +2,6 @@
 
 import argparse
 import collections
-import pathlib
 import re
 
 from tokenizers import Tokenizer
@@ -22,7 +21,7 @@ from .encode import Encoder
 from .forms import Form
 from .make import pack_chat
 from .rows import Reading, choose_forms, read_rows
-from .settings import find_template, folder_of, named_tokens, special_tokens
+from .settings import end_of_text, folder_of, load_template, special_tokens
 
 MOST_TOKENS = 1024
 DESCRIPTION = """\
@@ -137,26 +136,7 @@ def _reading(options: argparse.Namespace, tokenizer: Tokenizer, has_prompts: boo
     how = Reading(None, re.compile("(?!)"), "", options.task, options.split, options.encoding)
     if not has_prompts:
         return how, {"template": "none"}
-    tokens = named_tokens(folder)
     if options.template == "none":
-        return how._replace(end=_end_of_text(folder, tokenizer, tokens)), {"template": "none"}
-    text, place = find_template(folder)
-    try:
-        from .template import Template
-    except ModuleNotFoundError as error:
-        raise InputError(f"{place}: a chat template needs the Python package {error.name}. Install it: pip install -r launch/requirements-python.txt") from None
-    template = Template(text, place, tokens)
+        return how._replace(end=end_of_text(folder, tokenizer)), {"template": "none"}
+    template = load_template(folder)
     return how._replace(template=template, specials=special_tokens(tokenizer)), {"template": "chat", "template_sha256": sha256(template.text)}
-
-
-def _end_of_text(folder: pathlib.Path, tokenizer: Tokenizer, tokens: dict[str, str]) -> str:
-    """The token that the settings of the tokenizer name as the end."""
-    end = tokens.get("eos_token")
-    if end is None:
-        raise InputError(f"{folder}: expected the end-of-text token for --template none, as eos_token in tokenizer_config.json, found none. Name it there")
-    found = tokenizer.encode(end, add_special_tokens=False).ids
-    if tokenizer.token_to_id(end) is None or found != [tokenizer.token_to_id(end)]:
-        raise InputError(
-            f"{folder}: expected the end-of-text token {end!r} as one token of the tokenizer, found the ids {found}. Take the model's own tokenizer"
-        )
-    return end

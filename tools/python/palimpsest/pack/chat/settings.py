@@ -3,10 +3,14 @@
 import json
 import pathlib
 import re
+import typing
 
 from tokenizers import Tokenizer
 
 from .. import InputError
+
+if typing.TYPE_CHECKING:  # which needs jinja2
+    from .template import Template
 
 TEMPLATE_FILE, SETTINGS, MORE_SETTINGS = "chat_template.jinja", "tokenizer_config.json", "special_tokens_map.json"
 
@@ -38,6 +42,16 @@ def find_template(folder: pathlib.Path) -> tuple[str, str]:
     return found, f"{settings}, chat_template"
 
 
+def load_template(folder: pathlib.Path) -> "Template":
+    """The chat template of the folder, with the tokens that its settings name."""
+    text, place = find_template(folder)
+    try:
+        from .template import Template
+    except ModuleNotFoundError as error:
+        raise InputError(f"{place}: a chat template needs the Python package {error.name}. Install it: pip install -r launch/requirements-python.txt") from None
+    return Template(text, place, named_tokens(folder))
+
+
 def named_tokens(folder: pathlib.Path) -> dict[str, str]:
     """{"eos_token": "</s>", ...}: the tokens that the settings of a tokenizer name."""
     named: dict[str, str] = {}
@@ -47,6 +61,19 @@ def named_tokens(folder: pathlib.Path) -> dict[str, str]:
             if name.endswith("_token") and isinstance(text, str):
                 named[name] = text
     return named
+
+
+def end_of_text(folder: pathlib.Path, tokenizer: Tokenizer) -> str:
+    """The token that the settings of the tokenizer name as the end."""
+    end = named_tokens(folder).get("eos_token")
+    if end is None:
+        raise InputError(f"{folder}: expected the end-of-text token for --template none, as eos_token in tokenizer_config.json, found none. Name it there")
+    found = tokenizer.encode(end, add_special_tokens=False).ids
+    if tokenizer.token_to_id(end) is None or found != [tokenizer.token_to_id(end)]:
+        raise InputError(
+            f"{folder}: expected the end-of-text token {end!r} as one token of the tokenizer, found the ids {found}. Take the model's own tokenizer"
+        )
+    return end
 
 
 def special_tokens(tokenizer: Tokenizer) -> re.Pattern[str]:

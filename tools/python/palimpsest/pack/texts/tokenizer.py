@@ -32,7 +32,7 @@ def load_tokenizer(path: str | pathlib.Path, most_tokens: int | None = None, usu
     except Exception as error:  # tokenizers raises plain Exception
         raise InputError(f"{path}: expected a tokenizer.json (palimpsest-pack backbone minilm writes one): {error}") from None
     config = path.with_name("config.json")
-    positions, vocabulary = _model(config) if config.is_file() else (None, None)
+    positions, vocabulary = model_limits(config) if config.is_file() else (None, None)
     if most_tokens and positions and most_tokens > positions:
         raise InputError(f"--max-length: expected at most {positions}, the positions that {config} says, found {most_tokens}")
     if vocabulary and tokenizer.get_vocab_size() > vocabulary:
@@ -50,7 +50,7 @@ def load_tokenizer(path: str | pathlib.Path, most_tokens: int | None = None, usu
     return tokenizer
 
 
-def _model(config: pathlib.Path) -> tuple[int | None, int | None]:
+def model_limits(config: pathlib.Path) -> tuple[int | None, int | None]:
     """(positions, vocabulary) of a config.json, None where it doesn't say."""
     try:
         found = json.loads(config.read_text(encoding="utf-8"))

@@ -1,0 +1,138 @@
+// palimpsest generate: what a decoder with saved weights writes after the prompts of a pack.
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "palimpsest/comm/stop_request.h"
+#include "palimpsest/continual/saved_evaluation.h"
+#include "palimpsest/continual/saved_weights.h"
+#include "palimpsest/core/atomic_file.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/readable.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/evaluate/generation.h"
+#include "palimpsest/format/output_file.h"
+#include "palimpsest/kinds/options.h"
+#include "palimpsest/method/settings.h"
+#include "palimpsest/metrics/rouge.h"
+#include "saved_settings.h"
+
+namespace palimpsest {
+namespace {
+
+struct GenerateOptions {
+  std::filesystem::path weights, out;
+  std::string split = "test";
+  std::int64_t limit = 0;
+};
+
+Options generate_options(GenerateOptions& options) {
+  return {option("weights WEIGHTS", options.weights, kWeightsHelp),
+          option("out FILE", options.out,
+                 "the file to write, JSON Lines: for each sample the tokens that were written and "
+                 "those of its completion"),
+          option("split SPLIT", options.split, "of the pack: test (the default), train or all",
+                 {.choices = {"test", "train", "all"}}),
+          option("limit N", options.limit,
+                 "most tokens that are written for a prompt (as many as the longest completion)",
+                 {.minimum = 1, .maximum = 1'000'000})};
+}
+
+// A mean over samples, by class of the pack.
+struct Means {
+  std::int64_t samples = 0, exact = 0;
+  double rouge = 0;
+};
+
+// On rank 0.
+void report(const GenerateOptions& options, const Session& session, const SavedWeights& saved,
+            const SamplesToContinue& given, const std::vector<TokenIds>& written) {
+  const Pack& pack = session.inputs.pack;
+  const std::vector<std::int64_t>& samples = session.inputs.tasks.front().test.samples;
+  const std::int64_t stop = given.limits.stop;
+  std::string lines;
+  std::vector<Means> means(pack.classes().size());
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const auto label = static_cast<std::size_t>(pack.label(samples[i]));
+    const bool is_exact = written[i] == given.completions[i];
+    const double rouge = rouge_l(without_end(given.completions[i], given.limits),
+                                 without_end(written[i], given.limits));
+    lines += nlohmann::ordered_json{{"sample", samples[i]},
+                                    {"class", pack.classes()[label]},
+                                    {"tokens", written[i]},
+                                    {"completion", given.completions[i]},
+                                    {"ended", !written[i].empty() && written[i].back() == stop},
+                                    {"exact_match", is_exact},
+                                    {"rouge_l", rouge}}
+                 .dump() +
+             "\n";
+    Means& of_class = means[label];
+    ++of_class.samples;
+    of_class.exact += is_exact ? 1 : 0;
+    of_class.rouge += rouge;
+  }
+  write_file_atomically(options.out, lines);
+  Rows rows = {{"class", "samples", "exact match in %", "ROUGE-L in %"}};
+  for (std::size_t c = 0; c < means.size(); ++c) {
+    if (means[c].samples == 0) continue;
+    const auto count = static_cast<double>(means[c].samples);
+    rows.push_back({pack.classes()[c], grouped(means[c].samples),
+                    percent(static_cast<double>(means[c].exact) / count),
+                    percent(means[c].rouge / count)});
+  }
+  std::cout << saved.source << ", on the " << options.split << " samples of "
+            << pack.path().string() << "\n\n"
+            << text_table(rows, "lrrr") << "\n"
+            << options.out.string() << " has the tokens\n"
+            << std::flush;
+  if (!std::cout) throw Error("the table could not be written to the standard output");
+}
+
+}  // namespace
+
+int generate(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
+  GenerateOptions options;
+  const std::vector<std::string> settings = take_options(generate_options(options), arguments);
+  if (options.weights.empty() || options.out.empty())
+    throw UsageError("generate: expected --weights and --out; see palimpsest generate --help");
+  check_output(options.out);
+  const SavedWeights saved = group.work("reading the weights", [&] {
+    return read_saved_weights(options.weights, group.rank() == 0);
+  });
+  const RunConfig config = evaluation_settings(saved, settings, "generate", {"pack", "backbone"});
+  watchdog.set_deadline(static_cast<double>(config.hang_seconds));
+  Session session = open_prompts(config, saved, options.split, group, watchdog);
+  SamplesToContinue given =
+      samples_to_continue(session.inputs.pack, session.tasks().front().test.samples);
+  if (options.limit > 0) given.limits.tokens = options.limit;
+  const std::vector<TokenIds> written = generate_at(session, saved, given.prompts, given.limits);
+  ignore_stop_requests();
+  group.work("writing what was generated", [&] {
+    if (group.rank() == 0) report(options, session, saved, given, written);
+  });
+  return static_cast<int>(ExitCode::kDone);
+}
+
+std::string generate_help() {
+  GenerateOptions options;
+  return concat(
+      "palimpsest generate --weights WEIGHTS --out completions.jsonl [--pack PACK] [settings]\n"
+      "What a decoder writes after the prompts of a pack of sequences, by greedy decoding, over as "
+      "many ranks as\nit is started on, with the same tokens at every one. The prompt of a sample "
+      "is "
+      "what is before its last\ncompletion; the token that most completions end with ends a text. "
+      "The "
+      "pack is the run's own, or\n--pack. palimpsest-generate takes a prompt as text.\n\n"
+      "Example: palimpsest generate --weights runs/mine --out completions.jsonl\n"
+      "Exit codes: palimpsest --help lists them.\n\n",
+      "Of the generation:\n", options_help(generate_options(options)), '\n',
+      verb_settings_help(all_settings(), "generate"));
+}
+
+std::string generate_completion() {
+  GenerateOptions options;
+  return completion_lines("palimpsest generate", generate_options(options));
+}
+
+}  // namespace palimpsest
