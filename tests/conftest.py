@@ -39,6 +39,14 @@ def vision_toy(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def sequences_toy(tmp_path_factory):
+    import toy
+    from program import Toy
+
+    return Toy(str(tmp_path_factory.mktemp("sequences")), toy.make_sequences)
+
+
+@pytest.fixture(scope="session")
 def mpnet_toy(tmp_path_factory):
     import toy
     from program import Toy

@@ -16,6 +16,7 @@ constexpr RefusedField kRefusedOfLlama[] = {
     {"num_local_experts", "a mixture of experts; only dense models are computed by Palimpsest"},
     {"partial_rotary_factor", "only positions that turn all of a head", "1.0"},
     {"original_max_position_embeddings", "it belongs in rope_scaling or rope_parameters"},
+    {"rope_interleaved", "interleaved pairs of rotary positions are not computed by Palimpsest"},
     {"logit_scale", "scaled logits are not computed by Palimpsest"},
     {"attn_logit_softcapping", "capped attention is not computed by Palimpsest"},
 };

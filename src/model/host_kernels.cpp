@@ -179,6 +179,38 @@ class Gelu : public torch::autograd::Function<Gelu> {
   }
 };
 
+// x: [rows, 2 width], contiguous; slopes: the same shape, or undefined.
+at::Tensor compute_swiglu(const at::Tensor& x, const at::Tensor& slopes) {
+  const std::int64_t width = x.size(1) / 2;
+  const at::Tensor y = at::empty({x.size(0), width}, x.options());
+  const float* from = x.const_data_ptr<float>();
+  float* to = y.mutable_data_ptr<float>();
+  float* slopes_to = slopes.defined() ? slopes.mutable_data_ptr<float>() : nullptr;
+  at::parallel_for(0, x.size(0), 4, [&](std::int64_t first, std::int64_t end) {
+    kernels().swiglu(from + 2 * first * width, to + first * width,
+                     slopes_to == nullptr ? nullptr : slopes_to + 2 * first * width, end - first,
+                     width);
+  });
+  return y;
+}
+
+// Saved: the slopes at x.
+class SwiGlu : public torch::autograd::Function<SwiGlu> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x) {
+    const at::Tensor slopes = at::empty_like(x);
+    at::Tensor y = compute_swiglu(x, slopes);
+    context->save_for_backward({slopes});
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const at::Tensor slopes = context->get_saved_variables()[0];
+    return {
+        slopes.view({slopes.size(0), 2, -1}).mul(gradients[0].unsqueeze(1)).view(slopes.sizes())};
+  }
+};
+
 }  // namespace
 
 at::Tensor sample_attention(const at::Tensor& qkv, std::span<const std::int64_t> lengths,
@@ -199,6 +231,16 @@ at::Tensor erf_gelu(const at::Tensor& x) {
   if (!has_host_kernels(x)) return at::gelu(x);
   const bool gradients = x.requires_grad() && c10::GradMode::is_enabled();
   return gradients ? Gelu::apply(x.contiguous()) : compute_gelu(x.contiguous(), {});
+}
+
+at::Tensor swiglu(const at::Tensor& x) {
+  require(x.dim() == 2 && x.size(1) % 2 == 0, "swiglu", x, {});
+  if (!has_host_kernels(x)) {
+    const std::vector<at::Tensor> halves = x.chunk(2, 1);
+    return at::silu(halves[0]) * halves[1];
+  }
+  const bool gradients = x.requires_grad() && c10::GradMode::is_enabled();
+  return gradients ? SwiGlu::apply(x.contiguous()) : compute_swiglu(x.contiguous(), {});
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "palimpsest/core/text.h"
+#include "palimpsest/model/host_kernels.h"
 
 namespace palimpsest {
 namespace {
@@ -94,8 +95,7 @@ at::Tensor Llama::block_output(const at::Tensor& x, std::size_t b, const Adapter
                                          .value = in_heads(shared[1], config_.key_value_heads)},
                                         b);
   const at::Tensor y = x + layers[kProjection].forward(attended, use);
-  const std::vector<at::Tensor> halves = layers[kGateUp].forward(norms.mlp(y), use).chunk(2, 1);
-  return y + layers[kDown].forward(at::silu(halves[0]) * halves[1], use);
+  return y + layers[kDown].forward(swiglu(layers[kGateUp].forward(norms.mlp(y), use)), use);
 }
 
 Llama::Attention Llama::causal(const TextInput& texts) const {

@@ -246,7 +246,7 @@ def test_the_loss_on_a_text_of_no_task_is_measured(sequences, scored_run):
     def recorded(rows, name, after):
         return rows[name][after, after] / rows[f"weights/{name}"][after, after]
 
-    with h5py.File(sequences.path("runs", "scored", "state-0003.h5")) as state:
+    with h5py.File(sequences.path("runs", "scored", "state-0003.h5"), locking=False) as state:
         rows = state["accuracy/after_merge"]
         for after in (2, 3):
             assert recorded(rows, "general_loss", after) == pytest.approx(expected(merged_model(sequences, "scored", after)), rel=1e-5)

@@ -99,6 +99,7 @@ TEST_F(LlamaConfigTest, RefusesWhatTheDecoderDoesNotDo) {
   EXPECT_THAT(refusal({{"rms_norm_eps", 0}}), HasSubstr("rms_norm_eps"));
   EXPECT_THAT(refusal({{"rope_theta", 1}}), HasSubstr("rope_theta"));
   EXPECT_THAT(refusal({{"num_local_experts", 8}}), HasSubstr("a mixture of experts"));
+  EXPECT_THAT(refusal({{"rope_interleaved", true}}), HasSubstr("interleaved pairs"));
   EXPECT_THAT(refusal({{"vocab_size", "many"}}), HasSubstr("vocab_size"));
   const auto scaled = [&](const Json& scaling) { return refusal({{"rope_scaling", scaling}}); };
   EXPECT_THAT(scaled({{"rope_type", "longrope"}}),

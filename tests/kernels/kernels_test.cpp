@@ -120,6 +120,25 @@ TEST(Gelu, ValueAndSlopeAreThoseOfTheErrorFunction) {
   EXPECT_TRUE(at::equal(erf_gelu(x.detach()), ours.detach()));
 }
 
+TEST(SwiGlu, ValueAndSlopesAreThoseOfItsFormula) {
+  at::manual_seed(8);
+  for (const std::int64_t width : {5, 16, 43}) {
+    const at::Tensor x = at::randn({7, 2 * width}).mul(6);
+    x[0].fill_(-200);  // exp(200) is not finite
+    x.requires_grad_(true);
+    const at::Tensor exact = x.detach().to(at::kDouble).requires_grad_(true);
+    const std::vector<at::Tensor> halves = exact.chunk(2, 1);
+    const at::Tensor ours = swiglu(x), theirs = at::silu(halves[0]) * halves[1];
+    const at::Tensor weight = at::rand({7, width});
+    const at::Tensor slope = torch::autograd::grad({ours.mul(weight).sum()}, {x})[0];
+    const at::Tensor expected = torch::autograd::grad({theirs.mul(weight).sum()}, {exact})[0];
+    EXPECT_TRUE(at::allclose(ours.detach().to(at::kDouble), theirs.detach(), 1e-5, 1e-5));
+    EXPECT_TRUE(at::allclose(slope.to(at::kDouble), expected, 1e-5, 1e-5));
+    EXPECT_TRUE(at::equal(swiglu(x.detach()), ours.detach()));
+  }
+  EXPECT_THROW(swiglu(at::zeros({2, 3})), Error);
+}
+
 TEST(SquaredProducts, AreAddedSampleBySample) {
   at::manual_seed(7);
   for (const auto& [out, in] : {std::pair{6, 16}, std::pair{13, 21}, std::pair{200, 40}}) {

@@ -21,11 +21,17 @@ OPTIONS = ["--epochs", 30, "--checkpoint-every", 7, "--resume", "auto"]
 POINTS = ["create", "half", "close", "fsync", "rename"]
 
 
+@pytest.fixture(scope="module", params=["toy", pytest.param("sequences_toy", marks=pytest.mark.slow)])
+def stream(request):
+    """Texts with classes, and prompts with completions."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture(scope="module")
-def undisturbed(toy):
+def undisturbed(stream):
     since = time.monotonic()
-    toy.run(*OPTIONS, out="never-killed")
-    return toy.records("never-killed"), time.monotonic() - since
+    stream.run(*OPTIONS, out="never-killed")
+    return stream.records("never-killed"), time.monotonic() - since
 
 
 def processes_of(folder):
@@ -101,11 +107,11 @@ class Killer:
 
 
 @pytest.mark.parametrize("part, kills", [("first", FIRST), pytest.param("others", KILLS - FIRST, marks=pytest.mark.slow)], ids=["first", "others"])
-def test_a_killed_run_ends_as_if_nothing_had_happened(toy, undisturbed, kill_at, part, kills):
+def test_a_killed_run_ends_as_if_nothing_had_happened(stream, undisturbed, kill_at, part, kills):
     if kills <= 0:
         pytest.skip("PALIMPSEST_KILLS requests no more than the first test has")
     records, seconds = undisturbed
-    killer = Killer(toy, kill_at, seconds, f"{SEED} {part}")
+    killer = Killer(stream, kill_at, seconds, f"{SEED} {part}")
     ways = [killer.in_a_write, killer.at_a_moment, killer.in_a_write, killer.whole_job, killer.in_a_write, killer.one_rank]
     landed = collections.Counter()
     log = open(os.environ.get("PALIMPSEST_KILL_LOG", os.devnull), "a", buffering=1)
@@ -120,10 +126,10 @@ def test_a_killed_run_ends_as_if_nothing_had_happened(toy, undisturbed, kill_at,
             history.append(what)
             landed[way.__name__] += hit
             log.write(f"{way.__name__}\t{'killed' if hit else 'too late'}\t{what}\n")
-        toy.run(*OPTIONS, ranks=1 + run % 2, out=out)
-        assert toy.records(out) == records, history
-        steps = open(toy.path("runs", out, "metrics.jsonl")).read().count('"event":"step"')
+        stream.run(*OPTIONS, ranks=1 + run % 2, out=out)
+        assert stream.records(out) == records, history
+        steps = open(stream.path("runs", out, "metrics.jsonl")).read().count('"event":"step"')
         assert steps == 4 * 60, (steps, history)
-        left = [name for _, _, names in os.walk(toy.path("runs", out)) for name in names if name.endswith(".tmp")]
+        left = [name for _, _, names in os.walk(stream.path("runs", out)) for name in names if name.endswith(".tmp")]
         assert not left, (left, history)
     print(dict(landed))

@@ -40,6 +40,10 @@ struct Kernels {
   // and Stegun 7.1.26: within 1.5e-7). `slope` may be null.
   void (*gelu)(const float* x, float* y, float* slope, std::int64_t count);
 
+  // For each of `rows` rows of x, a gate g and a factor u of `width` numbers each: y = silu(g) u
+  // and slopes = (dy/dg, dy/du), silu(g) = g / (1 + exp(-g)). `slopes` may be null.
+  void (*swiglu)(const float* x, float* y, float* slopes, std::int64_t rows, std::int64_t width);
+
   // sum[o, i] += sum_n (sum_tau g[tau, o] x[tau, i])^2 over samples n, whose rows tau lie one
   // after another, lengths[n] of them; for o in [0, out), i in [0, in). `sum`: [out, in].
   void (*add_squared_products)(const float* g, std::int64_t g_stride, const float* x,

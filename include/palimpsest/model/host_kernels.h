@@ -28,6 +28,10 @@ at::Tensor sample_attention(const at::Tensor& qkv, std::span<const std::int64_t>
 // kernel, LibTorch's.
 at::Tensor erf_gelu(const at::Tensor& x);
 
+// silu(g) u of the first and second half of each row of x [rows, 2 width]: [rows, width]; where
+// there is no kernel, by LibTorch. Throws Error for an odd number of columns.
+at::Tensor swiglu(const at::Tensor& x);
+
 // sum[o, i] += sum_n (sum_tau g[tau, o] x[tau, i])^2 over samples n, whose `lengths[n]` rows lie
 // one after another. g [tokens, out], x [tokens, in], their rows contiguous; sum [out, in].
 // g and x of one type, float32 or bf16, the sums in float32; on a device all lengths are one.

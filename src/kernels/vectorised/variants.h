@@ -11,14 +11,15 @@
                           const float* log_sums, const AttentionGradients& gradients,             \
                           float* scratch);                                                        \
   void gelu(const float* x, float* y, float* slope, std::int64_t count);                          \
+  void swiglu(const float* x, float* y, float* slopes, std::int64_t rows, std::int64_t width);    \
   void add_squared_products(const float* g, std::int64_t g_stride, const float* x,                \
                             std::int64_t x_stride, const std::int64_t* lengths,                   \
                             std::int64_t samples, float* sum, std::int64_t out, std::int64_t in,  \
                             float* scratch);                                                      \
   std::int64_t squared_products_scratch(std::int64_t tokens, std::int64_t out);                   \
-  inline constexpr Kernels kKernels{attention_scratch,    attention,                              \
-                                    attention_backward,   gelu,                                   \
-                                    add_squared_products, squared_products_scratch};              \
+  inline constexpr Kernels kKernels{                                                              \
+      attention_scratch,       attention, attention_backward, gelu, swiglu, add_squared_products, \
+      squared_products_scratch};                                                                  \
   }
 
 #ifdef CPU_CAPABILITY
