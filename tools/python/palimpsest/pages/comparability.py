@@ -4,17 +4,20 @@ from collections.abc import Sequence
 
 from ..counted import counted
 from ..runs.stream_metrics import UNTESTED
-from .comparison import TESTED_ON, Group, spread_text
+from .comparison import TESTED_ON, Comparison, Group, spread_text
+from .measures import OF_ACCURACY, titled
 from .text import listed
 
+LAST = OF_ACCURACY[0]
 MOST_NAMED = 4  # groups in a sentence
 
 
-def finding(groups: Sequence[Group]) -> str:
+def finding(comparison: Comparison) -> str:
     """The last accuracy of the best groups; where not all of them can be compared, why."""
+    groups, last = comparison.groups, titled("Last accuracy", comparison.score_title)
     differing = differing_tests(groups)
     if not differing:
-        return f"Last accuracy: {_ranking(groups)}."
+        return f"{last}: {_ranking(groups)}."
     alike: list[list[Group]] = []
     for group in groups:
         own = next((others for others in alike if not differing_tests([*others, group])), None)
@@ -23,8 +26,9 @@ def finding(groups: Sequence[Group]) -> str:
         else:
             own.append(group)
     rankings = [_ranking(own) for own in alike if len(own) > 1]
-    said = "Not all of these accuracies can be compared" if rankings else "These accuracies can't be compared"
-    return " ".join([f"{said}: the groups differ in {listed(differing)}.", *(f"Last accuracy, of those that can: {ranking}." for ranking in rankings)])
+    what = "accuracies" if comparison.score_title == "accuracy" else "numbers"
+    said = f"Not all of these {what} can be compared" if rankings else f"These {what} can't be compared"
+    return " ".join([f"{said}: the groups differ in {listed(differing)}.", *(f"{last}, of those that can: {ranking}." for ranking in rankings)])
 
 
 def differing_tests(groups: Sequence[Group]) -> list[str]:
@@ -44,7 +48,7 @@ def _test(group: Group) -> dict[str, object]:
 
 def _ranking(groups: Sequence[Group]) -> str:
     ordered = sorted((group for group in groups if "last" in group.spreads), key=lambda group: -group.spreads["last"].mean)
-    parts = [listed([f"{group.label} reaches {spread_text(group.spreads['last'])} %" for group in ordered[:MOST_NAMED]])]
+    parts = [listed([f"{group.label} reaches {spread_text(LAST, group.spreads['last'])} %" for group in ordered[:MOST_NAMED]])]
     if len(ordered) > MOST_NAMED:
         parts.append(f"{counted(len(ordered) - MOST_NAMED, 'group')} below")
     if others := [group.label for group in groups if "last" not in group.spreads]:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..errors import InputError
 from ..runs.stream_metrics import overall
-from .measures import MEASURES, measure_values
+from .measures import Measure, measure_values, measures, number_text
 from .names import method_name, stream_name
 from .published import published_line, published_number
 from .reported import ReportedRun, has_domains, read_finished, read_origin
 from .settings import defaults
-from .text import Number, percent, setting_text, signed_percent
+from .text import Number, setting_text
 
 TESTED_ON = ("pack", "scenario")  # conditions without which accuracies of the same classes can't be compared
 
@@ -30,7 +31,7 @@ class Spread(NamedTuple):
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """class_order: SHA-256 of the tasks' classes in order. values: by key of MEASURES, where defined.
+    """class_order: SHA-256 of the tasks' classes in order. values: by key of its measures, where defined.
 
     accuracies: on all tasks so far, after each task; None where these weren't tested.
     """
@@ -40,6 +41,7 @@ class ComparedRun:
     seed: int
     class_order: str
     classes: frozenset[str]
+    measures: tuple[Measure, ...]
     values: dict[str, float]
     accuracies: list[Number]
 
@@ -68,15 +70,26 @@ class Difference(NamedTuple):
 
 
 class Comparison(NamedTuple):
+    """All runs have the same primary score, of this title. measures: those of any of them."""
+
+    score_title: str
+    measures: list[Measure]
     groups: list[Group]
     differences: list[Difference]
 
 
 def compare_runs(folders: Sequence[str]) -> Comparison:
-    """Raises InputError (no finished task, or a damaged record) and NamedTwice."""
+    """Raises InputError (no finished task, a damaged record, or another primary score than the first run's) and NamedTwice."""
     groups: list[Group] = []
+    title = ""
     for folder in folders:
         records = read_finished(folder)
+        title = title or records.score_title
+        if records.score_title != title:
+            raise InputError(
+                f"{folder}: expected a run that is measured by {title}, as {folders[0]} is, found one by {records.score_title}: "
+                "these can't be compared, name runs of one kind"
+            )
         conditions = _conditions(records)
         group = next((group for group in groups if group.conditions == conditions), None)
         if group is None:
@@ -86,22 +99,23 @@ def compare_runs(folders: Sequence[str]) -> Comparison:
         _check_double(group, run)
         group.runs.append(run)
     differences = []
+    listed = list(dict.fromkeys(measure for group in groups for run in group.runs for measure in run.measures))
     labels = _labels(groups)
     for g, group in enumerate(groups):
         group.label = f"{group.name}: {labels[g]}"
         group.description = _description(groups, group)
-        group.spreads = _spreads(len(group.runs), lambda i, key, group=group: group.runs[i].values.get(key))  # type: ignore[misc]
-        differences += [found for earlier in range(g) if (found := _paired(groups, earlier, g))]
-    return Comparison(groups, differences)
+        group.spreads = _spreads(listed, len(group.runs), lambda i, key, group=group: group.runs[i].values.get(key))  # type: ignore[misc]
+        differences += [found for earlier in range(g) if (found := _paired(listed, groups, earlier, g))]
+    return Comparison(title, listed, groups, differences)
 
 
 def spread(values: Sequence[float]) -> Spread:
     return Spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
 
 
-def spread_text(found: Spread, signed: bool = False) -> str:
-    mean = signed_percent(found.mean) if signed else percent(found.mean)
-    return mean if found.deviation is None else f"{mean} ± {percent(found.deviation)}"
+def spread_text(measure: Measure, found: Spread, signed: bool = False) -> str:
+    mean = number_text(measure, found.mean, signed)
+    return mean if found.deviation is None else f"{mean} ± {number_text(measure, found.deviation)}"
 
 
 def _conditions(run: ReportedRun) -> dict[str, str]:
@@ -128,6 +142,7 @@ def _compared(folder: str, run: ReportedRun) -> ComparedRun:
         seed=run.tasks[-1].seed,
         class_order=hashlib.sha256(order.encode()).hexdigest(),
         classes=frozenset(run.classes),
+        measures=measures(run.evaluations),
         values=measure_values(run.evaluations),
         accuracies=[overall(row) for row in run.evaluations.after_merge],
     )
@@ -139,17 +154,17 @@ def _check_double(group: Group, run: ComparedRun) -> None:
             raise NamedTwice(f"{other.folder} and {run.folder} have the same settings, seed ({run.seed}) and class order: name one of them, or it counts twice")
 
 
-def _spreads(count: int, value_at: Callable[[int, str], Number]) -> dict[str, Spread]:
+def _spreads(listed: Sequence[Measure], count: int, value_at: Callable[[int, str], Number]) -> dict[str, Spread]:
     """Of the measures that all of these have, by key."""
     spreads = {}
-    for measure in MEASURES:
+    for measure in listed:
         values = [value for i in range(count) if (value := value_at(i, measure.key)) is not None]
         if values and len(values) == count:
             spreads[measure.key] = spread(values)
     return spreads
 
 
-def _paired(groups: Sequence[Group], first: int, second: int) -> Difference | None:
+def _paired(listed: Sequence[Measure], groups: Sequence[Group], first: int, second: int) -> Difference | None:
     if any(groups[first].conditions[name] != groups[second].conditions[name] for name in TESTED_ON):
         return None
     pairs = [(one, other) for one in groups[first].runs for other in groups[second].runs if (one.seed, one.class_order) == (other.seed, other.class_order)]
@@ -158,7 +173,7 @@ def _paired(groups: Sequence[Group], first: int, second: int) -> Difference | No
         before, after = (run.values.get(key) for run in pairs[i])
         return None if before is None or after is None else after - before
 
-    return Difference(first, second, len(pairs), _spreads(len(pairs), difference)) if pairs else None
+    return Difference(first, second, len(pairs), _spreads(listed, len(pairs), difference)) if pairs else None
 
 
 def _labels(groups: Sequence[Group]) -> list[str]:

@@ -7,7 +7,7 @@ from .comparability import finding
 from .comparison import Comparison, Group
 from .comparison_tables import differences_table, further_table, groups_table, measures_table, runs_table, untested
 from .draw import SHARES, Figure, Line, Points, Scale, line_chart, line_of_runs, scatter
-from .measures import EARLIER
+from .measures import EARLIER, figure_name, titled
 from .names import stream_name
 from .references import read_references, reference_lines
 from .render import render
@@ -23,16 +23,16 @@ def comparison_page(comparison: Comparison, references: Sequence[str] = ()) -> P
     streams = list(dict.fromkeys(stream_name(group.first) for group in groups))
     runs = sum(len(group.runs) for group in groups)
     lines = reference_lines(read_references(groups[0].first, references), len(groups[0].first.tasks), roles=["quiet"])
-    figures = [figure for figure in (_accuracy_over_tasks(groups, lines), _stability(groups)) if figure]
+    figures = [figure for figure in (_accuracy_over_tasks(comparison, lines), _stability(groups)) if figure]
     html = render(
         "comparison.html.j2",
         title="Runs compared: Palimpsest",
         seconds_between=0,
         heading=f"{listed(streams)}: {counted(len(groups), 'group')} of runs compared",
-        finding=finding(groups),
+        finding=finding(comparison),
         what=f"{counted(runs, 'run')} in {counted(len(groups), 'group')}; the runs of a group differ in seed and class order alone.",
         groups=groups_table(comparison),
-        measures=measures_table(groups, is_labelled=True),
+        measures=measures_table(comparison, groups, is_labelled=True),
         untested=untested(groups),
         figures=figures,
         differences=differences_table(comparison, comparison.differences) if comparison.differences else None,
@@ -43,16 +43,17 @@ def comparison_page(comparison: Comparison, references: Sequence[str] = ()) -> P
     return Page(html, figures)
 
 
-def _accuracy_over_tasks(groups: Sequence[Group], references: Sequence[Line]) -> Figure:
+def _accuracy_over_tasks(comparison: Comparison, references: Sequence[Line]) -> Figure:
+    groups, title = comparison.groups, comparison.score_title
     lines = [line_of_runs(group.label, [run.accuracies for run in group.runs], g) for g, group in enumerate(groups[:DRAWN])]
     drawing = line_chart(Scale("after task", "%", percent, within=SHARES), [*lines, *references])
     length = max(len(line.xs) for line in lines)
     rows = [[str(t + 1), *(percent(line.ys[t]) if t < len(line.ys) else "-" for line in [*lines, *references])] for t in range(length)]
     table = Table(["after task", *(line.name for line in [*lines, *references])], rows, "r" * (1 + len(lines) + len(references)))
-    caption = "Accuracy on all tasks so far, after each task; line: mean of the group, shade: its range"
+    caption = titled("Accuracy on all tasks so far, after each task; line: mean of the group, shade: its range", title)
     caption += f"; the first {DRAWN} groups" if len(groups) > DRAWN else ""
-    title = "Accuracy in percent on all tasks so far after each task, by group of runs"
-    return Figure("accuracy-over-tasks", caption, title, drawing, table)
+    seen = titled("Accuracy in percent on all tasks so far after each task, by group of runs", title)
+    return Figure(figure_name("accuracy-over-tasks", title), caption, seen, drawing, table)
 
 
 def _stability(groups: Sequence[Group]) -> Figure | None:

@@ -9,8 +9,8 @@ from typing import Any
 from ..runs.stream_metrics import UNTESTED
 from .comparability import finding
 from .comparison import ComparedRun, Comparison, Difference, Group, Spread, spread_text
-from .measures import HEADLINES, MEASURES, Measure
-from .text import Table, fixed, percent, text_table, wrap
+from .measures import HEADLINES, Measure, number_text
+from .text import Table, fixed, text_table, wrap
 
 LINE_WIDTH = 100
 GROUPS_ABREAST, PAIRS_ABREAST = 4, 3
@@ -30,27 +30,27 @@ def groups_table(comparison: Comparison) -> Table:
     return Table(["group", "runs", "seeds", "class orders", "differs in"], rows, "lrlrl")
 
 
-def measures_table(groups: Sequence[Group], is_labelled: bool = False) -> Table:
-    return _spreads_table("in %", {group.label if is_labelled else group.name: group.spreads for group in groups}, signed=False)
+def measures_table(comparison: Comparison, groups: Sequence[Group], is_labelled: bool = False) -> Table:
+    return _spreads_table("in %", comparison.measures, {group.label if is_labelled else group.name: group.spreads for group in groups}, signed=False)
 
 
 def differences_table(comparison: Comparison, differences: Sequence[Difference]) -> Table:
     groups = comparison.groups
     columns = {f"{groups[one.second].name} - {groups[one.first].name} (n = {one.pairs})": one.spreads for one in differences}
-    return _spreads_table("in points", columns, signed=True)
+    return _spreads_table("in points", comparison.measures, columns, signed=True)
 
 
 def runs_table(comparison: Comparison) -> Table:
     """With the headline numbers; further_table() has the others."""
-    shown = [measure for measure in MEASURES if measure.key in HEADLINES]
+    shown = [measure for measure in comparison.measures if measure.key in HEADLINES]
     rows = [[group.name, run.folder, str(run.seed), run.class_order[:12], *_values(run, shown)] for group in comparison.groups for run in group.runs]
-    return Table(["group", "run", "seed", "class order", *(measure.name for measure in shown)], rows, "llrl" + "r" * len(shown))
+    return Table(["group", "run", "seed", "class order", *(measure.heading for measure in shown)], rows, "llrl" + "r" * len(shown))
 
 
 def further_table(comparison: Comparison) -> Table:
-    shown = [measure for measure in MEASURES if measure.key not in HEADLINES]
+    shown = [measure for measure in comparison.measures if measure.key not in HEADLINES]
     rows = [[run.folder, *_values(run, shown)] for group in comparison.groups for run in group.runs]
-    return Table(["run", *(measure.name for measure in shown)], rows, "l" + "r" * len(shown))
+    return Table(["run", *(measure.heading for measure in shown)], rows, "l" + "r" * len(shown))
 
 
 def untested(groups: Sequence[Group]) -> str:
@@ -61,7 +61,7 @@ def untested(groups: Sequence[Group]) -> str:
 
 
 def _values(run: ComparedRun, measures: Sequence[Measure]) -> list[str]:
-    return [percent(run.values[measure.key]) if measure.key in run.values else "" for measure in measures]
+    return [number_text(measure, run.values[measure.key]) if measure.key in run.values else "" for measure in measures]
 
 
 def comparison_text(comparison: Comparison) -> str:
@@ -71,11 +71,11 @@ def comparison_text(comparison: Comparison) -> str:
         lines = [", ".join(run.folder for run in group.runs), group.description, f"published: {group.published}"]
         for i, line in enumerate(filter(None, lines)):
             text += (title if i == 0 else " " * len(title)) + wrap(line, LINE_WIDTH, len(title)) + "\n"
-    text += f"\n{wrap(finding(comparison.groups), LINE_WIDTH, 0)}\n"
+    text += f"\n{wrap(finding(comparison), LINE_WIDTH, 0)}\n"
     text += "\nmean, ± sample deviation over the runs of a group\n"
     text += wrap(untested(comparison.groups), LINE_WIDTH, 0) + "\n" if untested(comparison.groups) else ""
     for first in range(0, len(comparison.groups), GROUPS_ABREAST):
-        text += "\n" + text_table(measures_table(comparison.groups[first : first + GROUPS_ABREAST]))
+        text += "\n" + text_table(measures_table(comparison, comparison.groups[first : first + GROUPS_ABREAST]))
     if comparison.differences:
         text += "\ndifferences between runs of the same seed and class order: mean, ± their sample deviation\n"
     for first in range(0, len(comparison.differences), PAIRS_ABREAST):
@@ -113,21 +113,21 @@ def comparison_csv(comparison: Comparison) -> str:
     """A line for each run."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["group", "run", "seed", "class_order", *(measure.key for measure in MEASURES)])
+    writer.writerow(["group", "run", "seed", "class_order", *(measure.key for measure in comparison.measures)])
     for group in comparison.groups:
         for run in group.runs:
-            values = [fixed(run.values[measure.key], 6) if measure.key in run.values else "" for measure in MEASURES]
+            values = [fixed(run.values[measure.key], 6) if measure.key in run.values else "" for measure in comparison.measures]
             writer.writerow([group.name, run.folder, run.seed, run.class_order, *values])
     return file.getvalue()
 
 
-def _spreads_table(corner: str, columns: Mapping[str, Mapping[str, Spread]], signed: bool) -> Table:
+def _spreads_table(corner: str, measures: Sequence[Measure], columns: Mapping[str, Mapping[str, Spread]], signed: bool) -> Table:
     """Without the measures that no column has."""
     rows = []
-    for measure in MEASURES:
-        cells = [spread_text(spreads[measure.key], signed) if measure.key in spreads else "-" for spreads in columns.values()]
+    for measure in measures:
+        cells = [spread_text(measure, spreads[measure.key], signed) if measure.key in spreads else "-" for spreads in columns.values()]
         if any(cell != "-" for cell in cells):
-            rows.append([measure.name, *cells])
+            rows.append([measure.heading, *cells])
     return Table([corner, *columns], rows, "l" + "r" * len(columns))
 
 

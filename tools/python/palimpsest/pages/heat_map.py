@@ -21,7 +21,10 @@ MOST_WRITTEN = 20  # a heat map of more columns has no numbers in its cells
 
 @dataclass(frozen=True)
 class HeatMap:
-    """cells: [rows][columns], None where there is nothing. least, most: of the colours; negative values have the second colour."""
+    """cells: [rows][columns], None where there is nothing. least, most: of the colours; negative values have the second colour.
+
+    less_is_better: the least value has the strongest colour.
+    """
 
     row_label: str
     column_label: str
@@ -33,6 +36,7 @@ class HeatMap:
     text: Callable[[float], str]
     unit: str
     row_names: Sequence[str] = ()  # in titles, where they are longer than `rows`
+    less_is_better: bool = False
 
 
 def heat_map(heat: HeatMap) -> Drawing:
@@ -83,7 +87,8 @@ def _cell(heat: HeatMap, value: float) -> tuple[str, float]:
     if value < 0 <= -heat.least:
         return "second", MOST_NEGATIVE * cell_opacity(value / heat.least)
     least = max(heat.least, 0.0)
-    return "heat", cell_opacity((value - least) / max(heat.most - least, 1e-12))
+    share = (value - least) / max(heat.most - least, 1e-12)
+    return "heat", cell_opacity(1 - share if heat.less_is_better else share)
 
 
 def _add_colour_bar(canvas: Canvas, axes: Axes, heat: HeatMap) -> None:

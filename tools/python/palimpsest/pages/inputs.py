@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from ..counted import counted
 from ..errors import InputError
+from ..runs.scores import score_info
 from .draw import SHARES, Figure, Line, Scale, line_chart
+from .measures import titled
 from .reported import ReportedRun
 from .result_figures import confusion_figure, share
 from .text import Table, fixed, percent
@@ -51,6 +53,8 @@ def read_confusion(run: ReportedRun, path: str, name: str) -> Figure:
 
 
 def _tasks_of_classes(run: ReportedRun, path: str) -> dict[str, int]:
+    if run.is_of_completions:
+        raise InputError(f"{path}: {run.run.folder} predicts completions, not classes: leave --predictions out")
     if len(set(run.classes)) < len(run.classes):
         raise InputError(f"{path}: {run.run.folder} has tasks with the same classes: which task a prediction is of isn't known, so leave --predictions out")
     return {name: task.index for task in run.tasks for name in task.classes}
@@ -59,9 +63,11 @@ def _tasks_of_classes(run: ReportedRun, path: str) -> dict[str, int]:
 def read_sweep(run: ReportedRun, path: str, name: str) -> Figure:
     """name: of the figure. Accuracy against alpha. Raises InputError."""
     found = _read_sweep_json(path)
+    assert run.among_all is not None
+    score = score_info(run.among_all.after_merge[-1].scores[0].name).mean
     try:
         task, own, best = found["task"], found["own_alpha"], found["best_alpha"]
-        points = [(point["alpha"], point["all"]["accuracy"], (point["new_task"] or {}).get("accuracy")) for point in found["points"]]
+        points = [(point["alpha"], point["all"][score], (point["new_task"] or {}).get(score)) for point in found["points"]]
         remarks = " ".join(f"{remark[:1].upper()}{remark[1:]}." for remark in found["remarks"])
         split = found["split"]
     except (KeyError, TypeError) as error:
@@ -77,8 +83,8 @@ def read_sweep(run: ReportedRun, path: str, name: str) -> Figure:
     drawing = line_chart(Scale("α", "%", share, whole_x=False, within=SHARES), lines)
     rows = [[fixed(alpha, 4), percent(every), percent(new), ", ".join(what for what, at in marked.items() if at == alpha)] for alpha, every, new in points]
     table = Table(["α", "all tasks in %", "new task in %", ""], rows, "rrrl")
-    caption = f"Accuracy against α of the merge of task {task + 1}, on {split} samples"
-    title = f"Accuracy in percent on all tasks and on task {task + 1} along the line of its merge"
+    caption = titled(f"Accuracy against α of the merge of task {task + 1}, on {split} samples", run.score_title)
+    title = titled(f"Accuracy in percent on all tasks and on task {task + 1} along the line of its merge", run.score_title)
     return Figure(name, caption, title, drawing, table, note=remarks)
 
 

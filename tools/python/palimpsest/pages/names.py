@@ -50,7 +50,7 @@ def method_name(run: ReportedRun) -> str:
     if perturbation and not is_usual and not (merge == "closed-form" and perturbation == "none"):
         name += f", {perturbation} perturbation"
     classifier = run.kind("classifier").partition(",")[0]
-    return name if classifier in ("local", "") else f"{name}, {classifier} classifier"
+    return name if classifier in ("local", "none", "") else f"{name}, {classifier} classifier"
 
 
 def title(run: ReportedRun) -> str:
@@ -73,13 +73,17 @@ def finding(run: ReportedRun) -> str:
         return "No task is finished yet."
     values = measure_values(run.evaluations)
     given = "with the task given, " if run.is_task_given else ""
-    learned = f"{counted(len(run.tasks), 'task')} with {counted(len(run.classes), 'class')}"
+    learned = counted(len(run.tasks), "task")
+    if not run.is_of_completions:
+        learned += f" with {counted(len(run.classes), 'class')}"
     names = classifier_names(run)
     by = f"by {names[0]}, " if run.others else ""
     new = f"a new task is learned to {percent(values['plasticity'])} % on average"
     if "last" not in values:
         return f"After {learned}, only the newest task was tested (--evaluate, or the data of the others isn't available); {given}{by}{new}."
     what = f"After {learned}, {given}{percent(values['last'])} % of the test samples are classified right"
+    if run.is_of_completions:
+        what = f"After {learned}, the {run.score_title} is {percent(values['last'])} % on the test samples"
     if run.others:
         others = [f"{percent(measure_values(given_task_if(run, other))['last'])} % by {name}" for other, name in zip(run.others, names[1:], strict=True)]
         what += f" by {listed([names[0], *others])}"

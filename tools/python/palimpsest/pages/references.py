@@ -49,6 +49,8 @@ def _check_classes(run: ReportedRun, reference: ReportedRun, folder: str) -> Non
         raise InputError(
             f"{os.fspath(folder)}: expected a run of the same scenario ({run.text_setting('scenario')}), found {reference.text_setting('scenario')}"
         )
+    if run.score_title != reference.score_title:
+        raise InputError(f"{os.fspath(folder)}: expected a run that is measured by {run.score_title}, found one by {reference.score_title}")
     if ours != theirs:
         example = sorted(ours ^ theirs)[0]
         raise InputError(

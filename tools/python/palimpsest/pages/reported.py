@@ -42,13 +42,22 @@ class ReportedRun:
         return self.text_setting("scenario") == "task-incremental"
 
     @property
+    def score_title(self) -> str:
+        """What the primary score is called: accuracy, exact match or task score."""
+        return self.evaluations.score_title if self.evaluations else "accuracy"
+
+    @property
+    def is_of_completions(self) -> bool:
+        return self.evaluations is not None and self.evaluations.is_of_completions
+
+    @property
     def classes(self) -> list[str]:
         return [name for task in self.tasks for name in task.classes]
 
     @property
     def is_on_texts(self) -> bool:
-        """By the names of the adapted modules, where there are any: those of text models are BERT's."""
-        return any(str(name).startswith("encoder.layer.") for task in self.tasks[:1] for name in task.modules.index)
+        """By the scores, or the names of the adapted modules, where there are any: those of text models with classes are BERT's."""
+        return self.is_of_completions or any(str(name).startswith("encoder.layer.") for task in self.tasks[:1] for name in task.modules.index)
 
     def text_setting(self, name: str) -> str:
         """ "" where it is none, or no text."""

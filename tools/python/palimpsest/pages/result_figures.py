@@ -5,14 +5,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runs.evaluations import GIVEN_TASK, Evaluations
+from ..runs.evaluations import Evaluations, Row
+from ..runs.scores import GIVEN_TASK
 from ..runs.stream_metrics import UNTESTED, accuracy, mean_over_seen, overall
 from .draw import DIFFERENCES, SHARES, Bars, Figure, Line, Scale, bar_chart, line_chart, share_bars
 from .heat_map import HeatMap, heat_map, is_wide
-from .measures import accuracy_matrix, accuracy_on, forgetting_over_tasks
+from .measures import accuracy_matrix, accuracy_on, figure_name, forgetting_over_tasks, titled
 from .text import Number, Table, fixed, percent
 
-LEAST_RANGE = 0.1  # of the colours of accuracies, so that equal ones have a colour that says how good they are
+LEAST_RANGE = 0.1  # of the colours of a matrix, so that equal ones have a colour that says how good they are
 NOTHING = 0.0005  # a share that is shown as 0.0 %
 
 
@@ -25,24 +26,39 @@ def share(value: float) -> str:
     return percent(value)
 
 
+def _nats(value: float) -> str:
+    return fixed(value, 3)
+
+
 def accuracy_matrices(evaluations: Evaluations) -> list[Figure]:
-    """Of one scale of colours, so that they can be compared."""
-    after, before = accuracy_matrix(evaluations), accuracy_matrix(evaluations, before_merge=True)
+    """Those of completions have their losses, too."""
+    found = _matrices(evaluations, evaluations.score_title)
+    if evaluations.is_of_completions:
+        found += _matrices(evaluations, "loss per token", "loss_per_token")
+    return found
+
+
+def _matrices(evaluations: Evaluations, score_title: str, loss: str | None = None) -> list[Figure]:
+    """Of one scale of colours, so that they can be compared. loss: a score in nats, of which less is better, in place of the primary one."""
+    after, before = (accuracy_matrix(evaluations, before_merge, loss) for before_merge in (False, True))
+    unit, caption_unit, long_unit = (" nats", "nats", "nats") if loss else (" %", "%", "percent")
     both = np.concatenate([after.ravel(), before.ravel()])
     most = max(float(np.nanmax(both)), LEAST_RANGE)
     least = min(float(np.nanmin(both)), most - LEAST_RANGE)
     figures = []
     for name, caption, when, values in (
-        ("accuracy-after-merge", "Accuracy in % on each task, after each merge", "after the merge of each task", after),
+        ("accuracy-after-merge", f"Accuracy in {caption_unit} on each task, after each merge", "after the merge of each task", after),
         ("accuracy-before-merge", "The same before each merge, at the weights that training left", "before the merge of each task", before),
     ):
         cells: list[list[Number]] = [[None if np.isnan(value) else float(value) for value in row[: t + 1]] for t, row in enumerate(values)]
         numbers = task_numbers(len(cells))
-        heat = HeatMap("after", "on task", numbers, numbers, cells, least, most, share, " %")
+        text = _nats if loss else share
+        heat = HeatMap("after", "on task", numbers, numbers, cells, least, most, text, unit, less_is_better=loss is not None)
         drawing = heat_map(heat)
-        title = f"Accuracy in percent on each task's test samples {when}"
+        title = titled(f"Accuracy in {long_unit} on each task's test samples {when}", score_title)
+        caption = titled(caption, score_title) + ("; less is better" if loss and values is after else "")
         note = f"Below the diagonal, a cell without a colour: {UNTESTED}." if any(None in row for row in cells) else ""
-        figures.append(Figure(name, caption, title, drawing, note=note, wide=is_wide(heat)))
+        figures.append(Figure(figure_name(name, score_title), caption, title, drawing, note=note, wide=is_wide(heat)))
     return figures
 
 
@@ -60,8 +76,36 @@ def accuracy_over_tasks(evaluations: Evaluations) -> Figure:
     heading = ["after task", "all tasks so far", "newest task", "before its merge", "given the task"][: len(series) + 1]
     rows = [[str(t + 1), *(percent(values[t]) for values in series.values())] for t in range(len(after))]
     title = "Accuracy in percent after each task: on all tasks so far, on the newest one after and before its merge, and with the task given"
+    if evaluations.is_of_completions:
+        title = titled(title.removesuffix(", and with the task given"), evaluations.score_title)
     table = Table(heading, rows, "r" * len(heading))
-    return Figure("accuracy-over-tasks", "Accuracy after each task", title, drawing, table, note=no_point(series["all tasks so far"]))
+    name, caption = figure_name("accuracy-over-tasks", evaluations.score_title), titled("Accuracy after each task", evaluations.score_title)
+    return Figure(name, caption, title, drawing, table, note=no_point(series["all tasks so far"]))
+
+
+def general_loss(evaluations: Evaluations) -> Figure | None:
+    """None where it wasn't measured."""
+    series = {
+        "after the merge": _newest_means(evaluations.after_merge, "general_loss"),
+        "before the merge": _newest_means(evaluations.before_merge, "general_loss"),
+        "before the stream": _newest_means(evaluations.after_merge, "general_loss_before_stream"),
+    }
+    if not any(value is not None for values in series.values() for value in values):
+        return None
+    xs = range(1, len(evaluations.after_merge) + 1)
+    roles = ("", "", "quiet")
+    lines = [Line(name, xs, values, style, role=role) for style, (role, (name, values)) in enumerate(zip(roles, series.items(), strict=True))]
+    drawing = line_chart(Scale("after task", "nats", _nats), lines)
+    rows = [[str(x), *(fixed(values[x - 1], 4) for values in series.values())] for x in xs]
+    table = Table(["after task", *series], rows, "rrrr")
+    title = "Loss per token in nats on the general text after each task: after and before its merge, and before the stream"
+    return Figure("general-loss", "General loss after each task, in nats: on a text that belongs to no task; less is better", title, drawing, table)
+
+
+def _newest_means(rows: Sequence[Row], name: str) -> list[Number]:
+    """Of a score that belongs to no task: it is entered at the newest one."""
+    found = [row.find(name) for row in rows]
+    return [float(score.sums[-1] / score.weights[-1]) if score and score.weights[-1] > 0 else None for score in found]
 
 
 def beside_references(evaluations: Evaluations, references: Sequence[Line]) -> Figure | None:
@@ -73,8 +117,8 @@ def beside_references(evaluations: Evaluations, references: Sequence[Line]) -> F
     drawing = line_chart(Scale("after task", "%", share, within=SHARES), lines)
     rows = [[str(t + 1), *(percent(line.ys[t]) if t < len(line.ys) else "-" for line in lines)] for t in range(max(len(line.ys) for line in lines))]
     table = Table(["after task", *(line.name for line in lines)], rows, "r" * (len(lines) + 1))
-    caption = "Accuracy on all tasks so far, beside other runs; line: mean of several, shade: their range"
-    title = "Accuracy in percent on all tasks so far after each task, of this run and of others"
+    caption = titled("Accuracy on all tasks so far, beside other runs; line: mean of several, shade: their range", evaluations.score_title)
+    title = titled("Accuracy in percent on all tasks so far after each task, of this run and of others", evaluations.score_title)
     return Figure("references", caption, title, drawing, table, note=no_point(y for line in lines for y in line.ys))
 
 
@@ -100,8 +144,9 @@ def forgetting_figure(evaluations: Evaluations) -> Figure | str | None:
     drawing = line_chart(Scale("after task", "points", share, least=0, within=DIFFERENCES), lines)
     rows = [[str(t + 2), *(percent(float(values[t])) for values in found)] for t in known]
     table = Table(["after task", "forgetting", "from before the merge", "backward transfer"], rows, "rrrr")
-    title = "Forgetting in points after each task, from the best accuracy after and before merges"
-    return Figure("forgetting", "Forgetting after each task: best accuracy on a task minus the last, mean over earlier tasks", title, drawing, table)
+    title = titled("Forgetting in points after each task, from the best accuracy after and before merges", evaluations.score_title)
+    caption = titled("Forgetting after each task: best accuracy on a task minus the last, mean over earlier tasks", evaluations.score_title)
+    return Figure("forgetting", caption, title, drawing, table)
 
 
 def samples_figure(among_all: Evaluations) -> Figure | None:
@@ -141,13 +186,14 @@ def lost_accuracy(evaluations: Evaluations) -> Figure | str:
         rows.append([str(j + 1), *map(percent, (before, before - after, after, later[-1], end))])
     if _are_nothing([value for value in merge + later if value is not None]):
         tested = ", where tested," if None in later else ""
-        return f"No task's accuracy was changed by its own merge or{tested} by the tasks after it."
+        return f"No task's {evaluations.score_title} was changed by its own merge or{tested} by the tasks after it."
     scale = Scale("task", "points lost", share, within=DIFFERENCES)
     drawing = bar_chart(scale, task_numbers(len(merge)), [Bars("its own merge", merge), Bars("the tasks after it", later)])
     table = Table(["task", "trained", "merge took", "merged", "later tasks took", "in the end"], rows, "rrrrrr")
-    title = "For each task: points of accuracy that its own merge took, and that the tasks after it took; below zero: gained"
+    title = titled("For each task: points of accuracy that its own merge took, and that the tasks after it took; below zero: gained", evaluations.score_title)
     note = f"What later tasks took isn't known of a task that was {UNTESTED} after the last one." if None in later else ""
-    return Figure("lost-accuracy", "What each task's accuracy lost, and to what", title, drawing, table, note=note)
+    name, caption = figure_name("lost-accuracy", evaluations.score_title), titled("What each task's accuracy lost, and to what", evaluations.score_title)
+    return Figure(name, caption, title, drawing, table, note=note)
 
 
 def _are_nothing(values: Sequence[float]) -> bool:

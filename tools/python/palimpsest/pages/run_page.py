@@ -9,12 +9,13 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ..counted import counted, form
-from ..runs.evaluations import GIVEN_TASK, Evaluations
+from ..runs.evaluations import Evaluations
+from ..runs.scores import GIVEN_TASK, score_info
 from ..runs.stream_metrics import UNTESTED, accuracy
 from . import merge_figures, names, result_figures, training_figures
 from .draw import Figure
 from .inputs import read_confusion, read_sweep
-from .measures import HEADLINES, MEASURES, measure_text, measure_values
+from .measures import HEADLINES, measure_text, measure_values, measures, titled
 from .published import NO, PublishedNumber, column_in_words, published_number
 from .references import Reference, read_references, reference_lines, reference_sentence
 from .render import render
@@ -53,14 +54,15 @@ def run_page(run: ReportedRun, extras: Extras = NOTHING_ELSE, is_renewed: bool =
     """
     references = read_references(run, extras.references)
     figures = _figures(run, extras, references) if run.tasks else {}
-    classes = f", {counted(len(run.classes), 'class')}, backbone {read_origin(run, -1).backbone_name}" if run.tasks else ""
+    classes = "" if run.is_of_completions else f", {counted(len(run.classes), 'class')}"
+    learned = f"{classes}, backbone {read_origin(run, -1).backbone_name}" if run.tasks else ""
     values = _results(run) if run.tasks else {}
     html = render(
         "run.html.j2",
         title=f"{names.title(run)}: Palimpsest",
         heading=names.title(run),
         finding=" ".join(filter(None, (names.finding(run), reference_sentence(references)))),
-        what=f"Run folder {run.name}: {counted(len(run.tasks), 'task')} done{classes}.",
+        what=f"Run folder {run.name}: {counted(len(run.tasks), 'task')} done{learned}.",
         seconds_between=SECONDS_BETWEEN if is_renewed else 0,
         has_tasks=bool(run.tasks),
         has_start=bool(run.run.started),
@@ -88,6 +90,7 @@ def _figures(run: ReportedRun, extras: Extras, references: Sequence[Reference]) 
         "results": _known(
             *result_figures.accuracy_matrices(run.evaluations),
             result_figures.accuracy_over_tasks(run.evaluations),
+            result_figures.general_loss(run.evaluations),
             result_figures.beside_references(run.evaluations, reference_lines(references, len(tasks))),
             result_figures.forgetting_figure(run.evaluations),
         ),
@@ -118,7 +121,8 @@ def _known(*figures: Figure | str | None) -> list[Figure | str]:
 def _results(run: ReportedRun) -> dict[str, Any]:
     assert run.evaluations is not None
     values = measure_values(run.evaluations)
-    rows = [[one.name, measure_text(one, values.get(one.key)), one.meaning if one.key in values else one.needs or one.meaning] for one in MEASURES]
+    listed = measures(run.evaluations)
+    rows = [[one.name, measure_text(one, values.get(one.key)), one.meaning if one.key in values else one.needs or one.meaning] for one in listed]
     tasks = []
     for task in run.tasks:
         tested = grouped(int(run.evaluations.after_merge[task.index].samples[-1]))
@@ -126,7 +130,8 @@ def _results(run: ReportedRun) -> dict[str, Any]:
     match = published_number(run)
     return {
         "is_task_given": run.is_task_given,
-        "headlines": [(measure_text(measure, values.get(measure.key)), measure.name) for measure in MEASURES if measure.key in HEADLINES],
+        "losses_heading": titled("Where accuracy was lost", run.score_title),
+        "headlines": [(measure_text(measure, values.get(measure.key)), measure.name) for measure in listed if measure.key in HEADLINES],
         "measures": Table(["number", "value", "meaning"], rows, "lrl"),
         "classifiers": _classifier_table(run),
         "tasks": Table(["task", "name", "trained on", "tested on", "classes"], tasks, "rlrrl"),
@@ -153,7 +158,7 @@ def _classifier_table(run: ReportedRun) -> Table | None:
     """None where the run has one alone."""
     if not run.others or run.evaluations is None:
         return None
-    shown = [measure for measure in MEASURES if not measure.is_of_a_score]
+    shown = [measure for measure in measures(run.evaluations) if not measure.is_of_a_score]
     rows = []
     for one in (run.evaluations, *(given_task_if(run, other) for other in run.others)):
         values = measure_values(one)
@@ -209,13 +214,30 @@ def _utc(seconds: object) -> str:
 def accuracy_csv(run: ReportedRun) -> str:
     """A line for each test of a task, by each classifier, as docs/report.md has it."""
     file = io.StringIO()
-    file.write(CSV_COLUMNS + "\n")
     writer = csv.writer(file, lineterminator="\n")
+    if run.among_all is not None and run.is_of_completions:
+        _write_means(writer, run, run.among_all)
+        return file.getvalue()
+    file.write(CSV_COLUMNS + "\n")
     if run.among_all is not None:
         _write_lines(writer, run, run.tasks[-1].classifier, run.among_all)
         for other in run.others:
             _write_lines(writer, run, other.classifier, other)
     return file.getvalue()
+
+
+def _write_means(writer: Any, run: ReportedRun, evaluations: Evaluations) -> None:
+    """Of the scores of completions; nothing where a score isn't of this task."""
+    names = [score.name for score in evaluations.after_merge[-1].scores]
+    columns = [f"{score_info(name).mean}{moment}" for name in names for moment in ("_before_merge", "")]
+    writer.writerow(["after_task", "task", "name", "samples", *columns])
+    for t, pair in enumerate(zip(evaluations.before_merge, evaluations.after_merge, strict=True)):
+        for j in range(t + 1):
+            if pair[1].samples[j] == 0:
+                continue
+            found = [row.find(name) for name in names for row in pair]
+            means = [f"{score.sums[j] / score.weights[j]:.6f}" if score and score.weights[j] > 0 else "" for score in found]
+            writer.writerow([t + 1, j + 1, run.tasks[j].name, int(pair[1].samples[j]), *means])
 
 
 def _write_lines(writer: Any, run: ReportedRun, classifier: str, evaluations: Evaluations) -> None:

@@ -11,8 +11,9 @@ from .reported import ReportedRun
 from .text import setting_text
 
 # They say which input is read and which tasks are learned; a record knows these by their content.
-NAMES_OF_THE_STREAM = ("pack", "protocol", "backbone", "out", "tasks", "fork", "continue")
+NAMES_OF_THE_STREAM = ("pack", "protocol", "backbone", "out", "tasks", "fork", "continue", "general")
 OF_IMAGES = ("image-transform", "augmentation")
+OF_COMPLETIONS = ("general",)
 PROGRAM = "build/release/src/palimpsest"  # from the source tree
 SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,@%+-")
 
@@ -51,7 +52,7 @@ def sorted_settings(run: ReportedRun) -> Settings:
             result.departures.append(name)
         if default != text or departs:
             result.changed.append(row)
-        elif not (name in OF_IMAGES and run.is_on_texts):
+        elif not (name in OF_IMAGES and run.is_on_texts) and not (name in OF_COMPLETIONS and not run.is_of_completions):
             result.unchanged.append(row)
     return result
 

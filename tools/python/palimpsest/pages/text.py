@@ -20,11 +20,6 @@ def percent(share: Number, decimals: int = 1) -> str:
     return "-" if share is None else fixed(100 * share, decimals)
 
 
-def signed_percent(share: Number) -> str:
-    text = percent(share)
-    return text if text.startswith("-") or text == "0.0" else f"+{text}"
-
-
 def short_number(value: Number) -> str:
     return "-" if value is None else f"{value or 0.0:.4g}"
 

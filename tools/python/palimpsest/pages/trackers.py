@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from ..runs.evaluations import GIVEN_TASK
+from ..runs.scores import GIVEN_TASK, PRIMARY
 from ..runs.stream_metrics import is_over_seen
 from .names import title
 from .reported import ReportedRun
@@ -111,8 +111,9 @@ def _point(event: dict[str, Any], is_task_given: bool, so_far: SoFar) -> Point |
 
 
 def _accuracies(event: dict[str, Any], is_task_given: bool, so_far: SoFar) -> dict[str, float]:
-    """Named as TensorBoard has them."""
-    right, samples = event[GIVEN_TASK if is_task_given else "correct"], event["samples"]
+    """Named as TensorBoard has them: accuracy is the primary score, whatever it is."""
+    primary = next((name for name in PRIMARY if name in event), PRIMARY[-1])
+    right, samples = event[GIVEN_TASK if is_task_given else primary], event["samples"]
     is_own = event.get("is_own", True)
     group = "stream" if is_own else event["classifier"]
     row: list[Number] = [count / total if total else None for count, total in zip(right, samples, strict=True)]

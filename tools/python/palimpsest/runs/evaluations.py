@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..counted import counted
 from ..errors import InputError
 from .record import Array, Objects
+from .scores import GIVEN_TASK, score_info
 
 Numbers = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -17,21 +18,6 @@ Counts = NDArray[np.int64]
 # Files of 1.x don't name their scores. The first two are in all of them; the others came with 1.2, together with counts by class.
 SCORES_OF_VERSION_1 = ("correct", "correct_given_task", "correct_top5", "correct_task", "loss_given_task")
 SCORES_OF_1_0 = 2
-
-GIVEN_TASK = "correct_given_task"
-# What the mean of a known score is called in a column, and in the metrics behind `last_` (none for the primary one). Others keep their name.
-MEANS = {
-    "correct": "accuracy",
-    GIVEN_TASK: "accuracy_given_task",
-    "correct_task": "task_identity",
-    "correct_top5": "top5",
-    "loss_given_task": "loss_given_task",
-}
-METRICS = {GIVEN_TASK: "given_task", "correct_task": "task_identity", "correct_top5": "top5", "loss_given_task": "loss_given_task"}
-
-
-def mean_name(score: str) -> str:
-    return MEANS.get(score, score)
 
 
 class Score(NamedTuple):
@@ -46,7 +32,7 @@ class Score(NamedTuple):
 class Row:
     """One evaluation, over the tasks seen so far. samples: [tasks], 0 where a task wasn't tested. class_*: [classes seen], task after task, or None.
 
-    The first score is the primary one, of which accuracy is read.
+    The first score is the primary one, of which accuracy (of completions: exact match or the task score) is read.
     """
 
     samples: Counts
@@ -78,6 +64,16 @@ class Evaluations:
 
     def __repr__(self) -> str:
         return f"<Evaluations by {self.classifier} after {counted(len(self.after_merge), 'task')}>"
+
+    @property
+    def is_of_completions(self) -> bool:
+        """Of prompts with completions, not of samples with classes."""
+        return score_info(self.after_merge[-1].scores[0].name).of_completions
+
+    @property
+    def score_title(self) -> str:
+        """What the primary score is called: accuracy, exact match or task score."""
+        return score_info(self.after_merge[-1].scores[0].name).title if self.is_of_completions else "accuracy"
 
     def given_task(self) -> "Evaluations":
         return Evaluations(self.classifier, tuple(row.given_task() for row in self.after_merge), tuple(row.given_task() for row in self.before_merge))

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from .evaluations import Evaluations, Row, mean_name
+from .evaluations import Evaluations, Row
+from .scores import score_info
 
 KEYS = ["after_task", "task", "classifier", "moment", "samples"]
 MOMENTS = ("before merge", "after merge")
@@ -35,9 +36,10 @@ def _row_columns(row: Row) -> dict[str, Any]:
     columns: dict[str, Any] = {"task": np.arange(len(row.samples)), "samples": row.samples}
     for score in row.scores:
         mean = np.divide(score.sums, score.weights, out=np.full(len(score.sums), np.nan), where=score.weights > 0)
-        if mean_name(score.name) != score.name:
+        name = score_info(score.name).mean
+        if name != score.name:
             columns[score.name] = np.where(row.samples > 0, score.sums, np.nan)
-        columns[mean_name(score.name)] = mean
+        columns[name] = mean
         if not np.array_equal(score.weights, row.samples):
             columns[f"{score.name}_weight"] = score.weights
     return columns
@@ -56,7 +58,7 @@ def matrix(rows: Sequence[Row], score: str | None) -> pd.DataFrame:
 
 
 def class_frame(rows: Sequence[Row], classes: Sequence[Sequence[str]]) -> pd.DataFrame:
-    """A row for each class and evaluation that counted by class; accuracy is NaN where a class wasn't tested."""
+    """A row for each class and evaluation that counted by class; accuracy (of completions: exact_match) is NaN where a class wasn't tested."""
     parts = []
     for t, row in enumerate(rows):
         if row.class_samples is None or row.class_correct is None:
@@ -64,6 +66,7 @@ def class_frame(rows: Sequence[Row], classes: Sequence[Sequence[str]]) -> pd.Dat
         samples, correct = row.class_samples, row.class_correct
         names = [name for task in classes[: t + 1] for name in task]
         tasks = np.repeat(np.arange(t + 1), [len(task) for task in classes[: t + 1]])
-        accuracy = np.divide(correct, samples, out=np.full(len(samples), np.nan), where=samples > 0)
-        parts.append(pd.DataFrame({"after_task": t, "task": tasks, "class": names, "samples": samples, "correct": correct, "accuracy": accuracy}))
+        share = np.divide(correct, samples, out=np.full(len(samples), np.nan), where=samples > 0)
+        title = score_info(row.scores[0].name).mean
+        parts.append(pd.DataFrame({"after_task": t, "task": tasks, "class": names, "samples": samples, "correct": correct, title: share}))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["after_task", "task", "class", "samples", "correct", "accuracy"])

@@ -12,13 +12,14 @@ from ..counted import counted
 from ..errors import InputError
 from .adapter import Float32
 from .comparison import compare
-from .evaluations import GIVEN_TASK, Evaluations
+from .evaluations import Evaluations
 from .files import find_run, newest_snapshot
 from .frames import accuracy_frame, class_frame, matrix
 from .kinds import kinds_in
 from .log import read_log
 from .manifest import Manifest, read_object, state_name, task_name
 from .record import Record
+from .scores import GIVEN_TASK
 from .state import State
 from .stream_metrics import stream_metrics
 from .task import Task
@@ -143,14 +144,16 @@ class Run:
         """Long form: a row for each `after_task`, `task`, `classifier` and `moment` ("before merge", "after merge").
 
         Columns: samples; each score's sum by its name (correct, correct_given_task, ...) and mean (accuracy, accuracy_given_task, task_identity, top5,
-        loss_given_task in nats). Shares are from 0 to 1. NaN where a task wasn't tested.
+        loss_given_task in nats). Of prompts with completions: exact_match, correct_tokens, loss_per_token in nats, and what docs/notebook.md has beside them.
+        Shares are from 0 to 1. NaN where a task wasn't tested.
         """
         return accuracy_frame(self.evaluations.values())
 
     def matrix(self, classifier: str | None = None, before_merge: bool = False, score: str | None = None) -> pd.DataFrame:
         """Accuracy on each task (column) after each task (row), [T, T], from 0 to 1; NaN where not tested. In a task-incremental run given the task.
 
-        score: another score than the primary one, such as "correct_given_task". Raises InputError for a classifier or score that the run hasn't.
+        Of prompts with completions exact match, or the task score where the protocol has one. score: another score than this, such as
+        "correct_given_task" or "loss_per_token". Raises InputError for a classifier or score that the run hasn't.
         """
         found = self._by(classifier)
         if score is None and self.is_task_given:
@@ -158,7 +161,10 @@ class Run:
         return matrix(found.before_merge if before_merge else found.after_merge, score)
 
     def by_class(self, classifier: str | None = None, before_merge: bool = False) -> pd.DataFrame:
-        """Test samples, right ones and accuracy of each class after each task; empty where nothing was counted by class."""
+        """Test samples, right ones and their share of each class after each task; empty where nothing was counted by class.
+
+        Of prompts with completions the right ones are those of exact match, and classes are the pack's.
+        """
         found = self._by(classifier)
         return class_frame(found.before_merge if before_merge else found.after_merge, self._state.classes if self._state else ())
 

@@ -30,7 +30,7 @@ def run_text(run: Run) -> str:
         return "\n".join(lines)
     for classifier in run.classifiers:
         label = f"{classifier}: " if len(run.classifiers) > 1 else ""
-        lines.append(f"  in %: {label}{', '.join(f'{name} {_percent(value)}' for name, value in _metrics(run, classifier))}")
+        lines.append(f"  {_what(run)}: {label}{', '.join(f'{name} {_percent(value)}' for name, value in _metrics(run, classifier))}")
     lines.append(f"  {'task':>4} {'classes':>7} {'samples':>8} {'alpha':>6} {'new task %':>10} {'all so far %':>12}")
     rows = _rows(run)
     for row in rows:
@@ -46,7 +46,7 @@ def run_html(run: Run) -> str:
     if not run.tasks:
         return f"<div>{head}</div>"
     names = [name for name, _ in _metrics(run, run.classifiers[0])]
-    metrics = _header(["in %", *names]) + "".join(
+    metrics = _header([_what(run), *names]) + "".join(
         _cells([escape(classifier), *(_percent(value) for _, value in _metrics(run, classifier))]) for classifier in run.classifiers
     )
     tasks = _header(["task", "classes", "samples", "alpha", "new task %", "all so far %"])
@@ -84,6 +84,12 @@ def _in_lines(parts: list[str]) -> str:
         else:
             lines.append(f"  {part}")
     return ";\n".join(lines)
+
+
+def _what(run: Run) -> str:
+    """Of metrics and tasks: in which unit they are, and of what where it is not accuracy."""
+    found = run.evaluations[run.classifiers[0]]
+    return f"{found.score_title} in %" if found.is_of_completions else "in %"
 
 
 def _metrics(run: Run, classifier: str) -> list[tuple[str, float]]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from .evaluations import METRICS, Counts, Evaluations, Row
+from .evaluations import Counts, Evaluations, Row
+from .scores import KNOWN
 
 Number = float | None
 
@@ -28,8 +29,9 @@ def stream_metrics(evaluations: Evaluations) -> dict[str, Number]:
         "plasticity": _mean(accuracy(row, t) for t, row in enumerate(after)),
         "plasticity_before_merge": _mean(accuracy(row, t) for t, row in enumerate(before)),
     }
-    others = {score.name: score.name for score in after[-1].scores if score.name not in METRICS and score.name != "correct"}
-    for score, name in (METRICS | others).items():
+    names = {info.name: info.metric for info in KNOWN if info.metric and info.of_completions == evaluations.is_of_completions}
+    names |= {score.name: score.name for score in after[-1].scores if score.name not in {info.name for info in KNOWN}}
+    for score, name in names.items():
         metrics[f"last_{name}"] = mean_over_seen(after[-1], score)
         metrics[f"last_{name}_before_merge"] = mean_over_seen(before[-1], score)
     return metrics
