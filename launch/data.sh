@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What a stream is trained on, below data/: pretrained backbone, pack and protocol. Makes what is missing; needs launch/setup.sh
-# (for openclipart and glyphs with --vision). Debian packages that a stream is made of are installed with root or sudo.
-#   launch/data.sh [debian-sections | wordnet | openclipart | glyphs]      (default debian-sections)
+# (for openclipart and glyphs with --vision, for instructions with --smollm2). Debian packages that a stream is made of are installed with root or sudo.
+#   launch/data.sh [debian-sections | wordnet | openclipart | glyphs | instructions]      (default debian-sections)
 # Example: launch/data.sh openclipart makes data/dinov2-small, data/openclipart.h5 and data/openclipart.json.
 # Exit codes: 0 all is there, 2 usage, else that of the step that failed; 130, 143 and 129 stopped by Ctrl-C, TERM (or USR1) and HUP.
 set -euo pipefail
@@ -14,9 +14,9 @@ pack=data/$stream.h5
 protocol=data/$stream.json
 packer=(run_child .venv/bin/python tools/palimpsest-pack)
 case $stream in
-  debian-sections | wordnet | openclipart | glyphs) ;;
+  debian-sections | wordnet | openclipart | glyphs | instructions) ;;
   --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
-  *) echo "data.sh: expected debian-sections, wordnet, openclipart or glyphs, found $stream; --help says more" >&2; exit 2 ;;
+  *) echo "data.sh: expected debian-sections, wordnet, openclipart, glyphs or instructions, found $stream; --help says more" >&2; exit 2 ;;
 esac
 
 root() {
@@ -60,10 +60,46 @@ pack_glyphs() {
   "${packer[@]}" glyphs --out "$pack"
 }
 
+# Writes launch/questions.py's questions, with the packages that they need in a separate environment.
+make_questions() {
+  local environment=.cache/mathematics
+  if ! "$environment/bin/python" -c 'import mathematics_dataset.modules.algebra' 2>/dev/null; then
+    echo "installing Mathematics Dataset into $environment"
+    run_child .venv/bin/python -m venv --clear "$environment"
+    run_child "$environment/bin/pip" install --quiet --disable-pip-version-check --no-deps -r launch/requirements-mathematics.txt
+  fi
+  run_child "$environment/bin/python" launch/questions.py >"$1.part"
+  mv "$1.part" "$1"
+}
+
+# Writes the French descriptions of packages that apt's sources have. apt keeps its index of them below .cache; that of the system stays.
+fetch_translations() {
+  local apt=$PWD/.cache/apt options files
+  mkdir -p "$apt/lists/partial" "$apt/archives/partial"
+  options=(-o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt" -o Acquire::Languages=fr -o Acquire::IndexTargets::deb::Packages::DefaultEnabled=false)
+  echo "apt's French descriptions of packages: apt-get update, below .cache"
+  run_child apt-get update -qq "${options[@]}" </dev/null
+  mapfile -t files < <(apt-get indextargets "${options[@]}" --format '$(FILENAME)' 'Created-By: Translations')
+  [[ ${#files[@]} -gt 0 ]] || { echo "data.sh: apt's sources have no French descriptions (Translation-fr)" >&2; exit 1; }
+  run_child /usr/lib/apt/apt-helper "${options[@]}" cat-file "${files[@]}" >"$1.part"
+  mv "$1.part" "$1"
+}
+
+pack_instructions() {
+  local made=.cache/instructions
+  mkdir -p "$made"
+  [[ -f /usr/share/wordnet/data.noun ]] || install wordnet-base
+  make_questions "$made/questions.jsonl"
+  [[ -f $made/Translation-fr ]] || fetch_translations "$made/Translation-fr"
+  "${packer[@]}" instructions --questions "$made/questions.jsonl" --translations "$made/Translation-fr" --out data/instructions
+  "${packer[@]}" chat data/instructions --tokenizer data/smollm2 --out "$pack"
+}
+
 backbone=minilm sizes=()
 case $stream in
   wordnet) sizes=(--tasks 11 --classes-per-task 4 --train 0 --test 0) ;;
   openclipart) backbone=dinov2-small sizes=(--tasks 10 --classes-per-task 5 --train 30 --test 8) ;;
+  instructions) backbone=smollm2 sizes=(--rouge-l french) ;;
   glyphs) backbone=dinov2-small sizes=(--tasks 20 --classes-per-task 5 --train 30 --test 20) ;;
 esac
 [[ -f data/$backbone/model.safetensors ]] || "${packer[@]}" backbone "$backbone" --out "data/$backbone"

@@ -468,3 +468,12 @@ def test_a_protocol_has_a_task_for_each_class_and_all_samples(whole, tmp_path, c
     assert [len(task["classes"]) for task in made("--classes-per-task", 2)[0]["tasks"]] == [2]
     assert [len(task["classes"]) for task in made("--base", 1, "--increment", 1)[0]["tasks"]] == [1, 1]
     assert len(made("--tasks", 1)[0]["tasks"]) == 1
+
+
+def test_a_protocol_says_which_tasks_are_scored_by_rouge_l(whole, tmp_path, capsys):
+    command = ["protocol", "--pack", str(whole), "--name", "n", "--out", str(tmp_path / "n.json"), "--rouge-l"]
+    assert main([*command, "b"]) == 0
+    tasks = json.loads((tmp_path / "n.json").read_text())["tasks"]
+    assert {task["classes"][0]: task.get("score") for task in tasks} == {"a": None, "b": "rouge-l"}
+    assert main([*command, "c"]) == 3
+    assert "--rouge-l: expected a class of a task, " in capsys.readouterr().err

@@ -8,7 +8,7 @@ import typing
 import numpy as np
 
 from ..counted import counted
-from . import InputError, UsageError, backbone, completions, debian, fonts, glyphs, protocol, wordnet
+from . import InputError, UsageError, backbone, completions, debian, fonts, glyphs, instructions, protocol, wordnet
 from .arguments import count, natural, output_file, path, sizes, title
 from .chat import command as chat
 from .images import command
@@ -60,6 +60,17 @@ those that draw alike, there is one font. Which fonts test is decided by the SHA
 of their names. Fonts and characters left out are named or counted in notes.
 
 Example: palimpsest-pack glyphs --out data/glyphs.h5"""
+INSTRUCTIONS = """\
+Writes six tasks for a decoder as JSON Lines of prompt and completion, for `chat`, a file for each task
+and side: arithmetic and algebra (generated questions), gloss-class and gloss-word (the class, or the word,
+that WordNet's gloss belongs to), section and french (the section, or the French translation, of the
+one-line description of a Debian package). The two with classes have as many samples of each of ten classes.
+Everything is decided by SHA-256: the same sources always give the same files, and no prompt is on both
+sides. Packages of one source are on one side of a task, and glosses of one word on one of gloss-word.
+`launch/data.sh instructions` makes the sources, calls this, and makes pack and protocol.
+
+Example: palimpsest-pack instructions --questions questions.jsonl --translations Translation-fr \\
+  --out data/instructions"""
 PROTOCOL = """\
 Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and assigns them to tasks. Another seed
 gives another order of the same classes; --order takes one from a file, or draws it with numpy. Tasks
@@ -151,6 +162,15 @@ def _parser() -> argparse.ArgumentParser:
         help="print the names of Debian's packages of fonts, for apt-get install, and end",
     )
 
+    sub = verb("instructions", "write six tasks of prompts and completions, for chat", INSTRUCTIONS, _instructions)
+    sub.add_argument("--questions", required=True, type=path, metavar="FILE", help="what launch/questions.py has written (required)")
+    sub.add_argument("--translations", required=True, type=path, metavar="FILE", help="Debian's Translation-fr, unpacked (required)")
+    sub.add_argument("--out", required=True, type=path, metavar="FOLDER", help="the folder to write (required)")
+    sub.add_argument("--train", type=count, default=300, help="training samples of each task (300)")
+    sub.add_argument("--test", type=count, default=50, help="test samples of each task (50)")
+    sub.add_argument("--index", type=path, metavar="FILE", help="a Packages file instead of `apt-cache dumpavail`")
+    sub.add_argument("--folder", type=path, default=wordnet.FOLDER, help="where WordNet's data.noun and the other files are (%(default)s)")
+
     sub = verb("images", "pack images from folders, CSV, CIFAR, IDX or tar", command.DESCRIPTION, _images)
     command.add_options(sub)
 
@@ -176,6 +196,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="a file with all classes in their order, one a line; or numpy:SEED, the pack's order shuffled by numpy's Generator(PCG64(SEED)), "
         "as SplitLoRA's code shuffles it (by hashes)",
+    )
+    sub.add_argument(
+        "--rouge-l", metavar="CLASS", action="append", default=[], help="of chat packs: tasks with this class are scored by ROUGE-L, not by exact match"
     )
     sub.add_argument("--domains", action="store_true", help="a task for each domain, whatever --tasks and --classes-per-task")
     sub.add_argument(
@@ -225,6 +248,18 @@ def _glyphs(options: argparse.Namespace) -> None:
     _print_pack(options.out, *made)
 
 
+def _instructions(options: argparse.Namespace) -> None:
+    sources = instructions.Sources(
+        instructions.read_questions(options.questions),
+        wordnet.read_senses(wordnet.read_database(options.folder)),
+        instructions.read_counts(options.folder),
+        debian.usable_packages(debian.read_index(options.index)),
+        instructions.read_translations(options.translations),
+    )
+    for task, (train, test) in instructions.write_tasks(options.out, sources, options.train, options.test).items():
+        print(f"{options.out}/{task}: {counted(train, 'training sample')}, {counted(test, 'test sample')}")
+
+
 def _images(options: argparse.Namespace) -> None:
     _print_pack(options.out, *command.make(options))
 
@@ -241,6 +276,7 @@ def _protocol(options: argparse.Namespace) -> None:
     else:
         order = protocol.choose_order(options.order, pack.classes, options.seed)
         made = protocol.make_protocol(pack, digest, options.name, _sizes_of_tasks(options, len(pack.classes), has_completions), *samples, order)
+    protocol.score_by_rouge_l(made, options.rouge_l, has_completions)
     protocol.write_protocol(options.out, made)
     print(f"{options.out}: {made['name']}, order by {made['order']}")
     for task in made["tasks"]:

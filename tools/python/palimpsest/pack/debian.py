@@ -27,6 +27,7 @@ class Package:
     source: str
     section: str
     text: str
+    md5: str = ""  # of the whole description, which translations name
 
 
 def read_index(path: str | None = None) -> bytes:
@@ -45,7 +46,7 @@ def read_index(path: str | None = None) -> bytes:
         raise InputError(f"apt-cache dumpavail failed ({error}): on a system without apt, give a mirror's unpacked Packages file with --index") from None
 
 
-def _fields(stanza: str) -> dict[str, str]:
+def fields_of(stanza: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     for line in stanza.split("\n"):
         name, colon, value = line.partition(":")
@@ -60,7 +61,7 @@ def usable_packages(index: bytes) -> list[Package]:
     by_name: dict[str, Package] = {}
     empty: collections.Counter[str] = collections.Counter()  # by section of LEFT_OUT
     for stanza in index.decode("utf-8", "replace").split("\n\n"):
-        fields = _fields(stanza)
+        fields = fields_of(stanza)
         name, text = fields.get("Package"), fields.get("Description") or fields.get("Description-en")
         section = fields.get("Section", "").rpartition("/")[2]
         if not (name and text and section):
@@ -70,7 +71,7 @@ def usable_packages(index: bytes) -> list[Package]:
         else:
             source = (fields.get("Source") or name).split()[0]  # "Source: name (version)"
             repeated += name in by_name
-            by_name.setdefault(name, Package(name, source, section, text))
+            by_name.setdefault(name, Package(name, source, section, text, fields.get("Description-md5", "")))
     by_text: dict[str, Package] = {}
     for name in sorted(by_name):
         by_text.setdefault(by_name[name].text, by_name[name])

@@ -7,6 +7,7 @@ import collections
 import hashlib
 import pathlib
 import re
+import typing
 
 from ..counted import counted, form
 from . import InputError
@@ -30,6 +31,13 @@ NAMES = (  # noqa: SIM905
 _EXAMPLES = re.compile(r'[;:,]\s*"')  # where the first begins
 
 
+class Sense(typing.NamedTuple):
+    name: str  # the lexicographer file
+    word: str  # the first of the synonyms, with _ for blanks; empty where the line has none
+    number: int  # lex_id, which distinguishes senses of a word in a lexicographer file
+    gloss: str
+
+
 def read_database(folder: str | pathlib.Path = FOLDER) -> dict[str, bytes]:
     """The bytes of the four files of data."""
     try:
@@ -41,22 +49,28 @@ def read_database(folder: str | pathlib.Path = FOLDER) -> dict[str, bytes]:
         ) from None
 
 
-def read_glosses(database: dict[str, bytes]) -> list[tuple[str, str]]:
-    """[(class, gloss)] in the order of the files."""
-    glosses = []
+def read_senses(database: dict[str, bytes]) -> list[Sense]:
+    """All senses in the order of the files."""
+    senses = []
     for name, data in database.items():
         for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
             if line.startswith("  "):  # the licence
                 continue
             head, _, gloss = line.partition(" | ")
-            fields = head.split(maxsplit=2)
+            fields = head.split(maxsplit=6)
             if not gloss.strip() or len(fields) < 3 or not fields[1].isdecimal() or int(fields[1]) >= len(NAMES):
                 raise InputError(
                     f"{name}, line {number}: expected an offset, a lexicographer file from 00 to {len(NAMES) - 1}, more fields "
                     f"and a gloss after a bar, found {line[:60]!r}. Install wordnet-base again"
                 )
-            glosses.append((NAMES[int(fields[1])], gloss.strip()))
-    return glosses
+            word, digit = fields[4:6] if len(fields) >= 6 else ("", "0")
+            senses.append(Sense(NAMES[int(fields[1])], word, int(digit, 16), gloss.strip()))
+    return senses
+
+
+def read_glosses(database: dict[str, bytes]) -> list[tuple[str, str]]:
+    """[(class, gloss)] in the order of the files."""
+    return [(sense.name, sense.gloss) for sense in read_senses(database)]
 
 
 def definition_of(gloss: str) -> str:
