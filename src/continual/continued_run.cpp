@@ -54,14 +54,19 @@ std::string recall(OpenRun& run, const StateRecord& state, std::int64_t count) {
   const SamplesByClass samples = find_test_samples(inputs.pack, inputs.test_per_class);
   std::vector<Task> past(static_cast<std::size_t>(count));
   std::string untested;
+  std::size_t place = 0;  // of a class among all
   for (std::size_t t = 0; t < past.size(); ++t) {
     past[t].classes = state.classes[t];
+    for (std::size_t c = 0; !state.class_scores.empty() && c < past[t].classes.size(); ++c, ++place)
+      past[t].scores.push_back(static_cast<AnswerScore>(state.class_scores[place]));
     // Labels that all domains share don't say which samples of the pack were meant.
     if (!shares_head(scenario))
       past[t].test = test_set(samples, past[t].classes, state.accuracy.row(t).samples[t]);
     if (past[t].test.size() == 0) untested += concat(untested.empty() ? "" : ", ", t + 1);
   }
   put_before(std::move(past), inputs.tasks);
+  inputs.has_rouge = inputs.has_rouge || has_rouge(inputs.tasks);
+  run.identity.has_rouge = inputs.has_rouge;
   check_scenario(inputs.tasks, scenario, run.session.config.protocol);
   if (untested.empty()) return "";
   return concat("the test samples of the tasks learned before (", untested, ") are not in ",
@@ -80,10 +85,14 @@ void broadcast_recalled(OpenRun& run) {
   past.resize(count);
   for (Task& task : past) {
     session.group.broadcast(task.classes, 0, kPhase);
+    session.group.broadcast(task.scores, 0, kPhase);
     session.group.broadcast(task.test.samples, 0, kPhase);
     session.group.broadcast(task.test.targets, 0, kPhase);
   }
-  if (!session.is_root()) put_before(std::move(past), run.session.inputs.tasks);
+  if (session.is_root()) return;
+  Inputs& inputs = run.session.inputs;
+  inputs.has_rouge = inputs.has_rouge || has_rouge(past);
+  put_before(std::move(past), inputs.tasks);
 }
 
 }  // namespace palimpsest

@@ -20,13 +20,17 @@ RunIdentity make_identity(const Session& session) {
           .config = config_json(all_settings(), config, false),
           .numerics = numerics_fingerprint(session.placement, config.precision == Precision::kBf16,
                                            config.device.threads, session.lanes.count),
-          .seed = config.seed};
+          .seed = config.seed,
+          .has_rouge = session.inputs.has_rouge};
 }
 
-// Trained for the first task: adapter and head.
-std::int64_t trained_parameters(const Session& session, const Adapter& adapter) {
+// Trained for the first task: adapter and, where it isn't the backbone's, head.
+std::int64_t trained_parameters(const Session& session, const TrainingParts& parts) {
+  const Adapter& adapter = *parts.adapter;
+  const bool has_head = parts.head->weights() != HeadWeights::kOfBackbone;
   std::int64_t count =
-      std::ssize(session.tasks().front().classes) * (session.model->feature_size() + 1);
+      has_head ? std::ssize(session.tasks().front().classes) * (session.model->feature_size() + 1)
+               : 0;
   const Learns learns = adapter.learns(0);
   for (const AdaptedModule& module : session.model->layout().modules())
     count += adapter.rank() * ((learns.b ? module.out : 0) + (learns.a ? module.in : 0));
@@ -72,7 +76,9 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
                 kPhase);
   }
   group.work("checking the pack", [&] {
-    if (session.is_root()) session.inputs.pack.verify();
+    if (!session.is_root()) return;
+    session.inputs.pack.verify();
+    if (session.inputs.general) session.inputs.general->verify();
   });
   StreamState fresh = initial_state(
       session.model->layout(),
@@ -105,18 +111,17 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
     folder_ready(run.folder, run.state);
   });
   share_beginning(run);
-  events.publish(
-      RunStarted{.folder = config.out,
-                 .tasks = static_cast<int>(session.tasks().size()),
-                 .world_size = group.size(),
-                 .lanes = static_cast<int>(session.lanes.count),
-                 .device = session.placement.description,
-                 .pack_content_sha256 = run.identity.pack_content_sha256,
-                 .backbone_sha256 = run.identity.backbone_sha256,
-                 .adapted_weights = session.model->layout().size(),
-                 .trained_parameters = trained_parameters(session, *run.method.training.adapter),
-                 .resumed_after_task = static_cast<int>(run.state.tasks_done) - 1,
-                 .resumed_at_step = run.progress ? run.progress->steps_done : 0});
+  events.publish(RunStarted{.folder = config.out,
+                            .tasks = static_cast<int>(session.tasks().size()),
+                            .world_size = group.size(),
+                            .lanes = static_cast<int>(session.lanes.count),
+                            .device = session.placement.description,
+                            .pack_content_sha256 = run.identity.pack_content_sha256,
+                            .backbone_sha256 = run.identity.backbone_sha256,
+                            .adapted_weights = session.model->layout().size(),
+                            .trained_parameters = trained_parameters(session, run.method.training),
+                            .resumed_after_task = static_cast<int>(run.state.tasks_done) - 1,
+                            .resumed_at_step = run.progress ? run.progress->steps_done : 0});
   return run;
 }
 

@@ -7,6 +7,7 @@
 #include "palimpsest/core/text.h"
 #include "palimpsest/curvature/curvature.h"
 #include "palimpsest/method/settings.h"
+#include "palimpsest/metrics/scores.h"
 #include "palimpsest/session/inputs.h"
 
 namespace palimpsest {
@@ -43,7 +44,11 @@ StateRecord make_state_record(const RunIdentity& run, std::span<const Task> task
                      .numerics = run.numerics,
                      .backbone_shape_sha256 = run.backbone_shape_sha256,
                      .others = state.others};
-  for (const Task& task : tasks) record.classes.push_back(task.classes);
+  for (const Task& task : tasks) {
+    record.classes.push_back(task.classes);
+    for (std::int64_t c = 0; has_rouge(tasks) && c < std::ssize(task.classes); ++c)
+      record.class_scores.push_back(static_cast<std::uint8_t>(task.score(c)));
+  }
   return record;
 }
 
@@ -113,6 +118,31 @@ void check_shape(const std::string& from, const Record& record, const RunIdentit
              run.backbone_shape_sha256);
 }
 
+// Of prompts with completions: each task keeps its score, and the stream its primary one.
+void check_scores(const std::string& from, const StateRecord& record, const RunIdentity& run,
+                  const RunConfig& config, std::span<const Task> tasks) {
+  const std::string& recorded = record.accuracy.row(0).scores.front().name;
+  if (!score_info(recorded).of_completions) return;
+  const std::string_view now = run.has_rouge ? kTaskScoreName : kExactMatchName;
+  if (recorded != now) {
+    throw InputError(concat("cannot resume from ", from, ": its primary score is ", recorded,
+                            ", and with ", config.protocol, " it would be ", now,
+                            ": let that score ",
+                            run.has_rouge ? "every task by exact-match" : "a task by rouge-l"));
+  }
+  std::size_t place = 0;
+  for (std::size_t t = 0; t < record.classes.size(); ++t) {
+    for (std::size_t c = 0; c < record.classes[t].size(); ++c, ++place) {
+      const auto then =
+          static_cast<AnswerScore>(record.class_scores.empty() ? 0 : record.class_scores[place]);
+      if (tasks[t].is_past() || tasks[t].score(static_cast<std::int64_t>(c)) == then) continue;
+      throw InputError(concat("cannot resume from ", from, ": task ", t + 1, " was scored by ",
+                              name(then), ", and ", config.protocol,
+                              " says otherwise: use the protocol that the run began with"));
+    }
+  }
+}
+
 void check_classes(const std::string& from, const StateRecord& record, const RunConfig& config,
                    std::span<const Task> tasks) {
   if (record.classes.size() > tasks.size()) {
@@ -141,6 +171,7 @@ void check_resumable(const StateRecord& record, const RunIdentity& run, const Ru
   check_identity(record, run, config);
   check_shape(config.out, record, run);
   check_classes(config.out, record, config, tasks);
+  check_scores(config.out, record, run, config, tasks);
 }
 
 void check_resumable(const StepRecord& record, const RunIdentity& run, const RunConfig& config,
@@ -164,6 +195,7 @@ void check_forkable(const StateRecord& record, const RunIdentity& run, const Run
   check_same(from, "backbone (SHA-256)", record.backbone_sha256, run.backbone_sha256);
   check_shape(from, record, run);
   check_classes(from, record, config, tasks);
+  check_scores(from, record, run, config, tasks);
   if (!(record.layout == layout)) {
     throw UsageError(concat("cannot resume from ", from,
                             ": it adapted other modules; keep its --adapter, with its targets"));

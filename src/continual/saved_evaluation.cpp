@@ -38,6 +38,27 @@ void check_inputs(Inputs& inputs, const SavedWeights& saved, const RunConfig& co
   }
 }
 
+// Heads compare classes; without them tokens are predicted.
+void check_samples(const Pack& pack, const SavedWeights& saved) {
+  const bool has_heads = !saved.memory.names("head").empty();
+  if (has_heads && pack.has_completions()) {
+    throw InputError(concat(saved.source,
+                            ": expected weights that learned to predict tokens, found "
+                            "heads of classes, but ",
+                            pack.path().string(),
+                            " has prompts with completions: give a pack of "
+                            "samples with classes"));
+  }
+  if (!has_heads && !pack.has_completions()) {
+    throw InputError(
+        concat(saved.source,
+               ": expected weights with the heads of their tasks, found none: adapters "
+               "and decoders that predict tokens have no head, and without one the "
+               "samples of ",
+               pack.path().string(), " are not classified"));
+  }
+}
+
 // With the model placed, and everything agreed on.
 Session opened(const RunConfig& config, const SavedWeights& saved, Inputs inputs, HostGroup& group,
                Watchdog& watchdog) {
@@ -111,6 +132,7 @@ Session open_evaluation(const RunConfig& config, const SavedWeights& saved, std:
   Inputs inputs = group.work("opening pack and backbone",
                              [&] { return open_inputs(config, adapter_targets(config.adapter)); });
   check_inputs(inputs, saved, config);
+  check_samples(inputs.pack, saved);
   if (split == "train")
     inputs.remarks.push_back("on the samples that were trained on: it says little about others");
   inputs.tasks = find_tasks(saved, std::move(inputs.tasks), split, config, inputs.remarks);
@@ -129,6 +151,7 @@ Session open_samples(const RunConfig& config, const SavedWeights& saved, std::st
                " has prompts with completions, which no classifier answers: palimpsest "
                "eval measures how well they are predicted"));
   }
+  check_samples(inputs.pack, saved);
   Task task{.index = 0,
             .name = std::string(split),
             .classes = known_classes(saved),
@@ -152,6 +175,7 @@ Session open_prompts(const RunConfig& config, const SavedWeights& saved, std::st
                             "of kind ",
                             inputs.pack.kind(), "; palimpsest predict classifies its samples"));
   }
+  check_samples(inputs.pack, saved);
   Task task{.index = 0, .name = std::string(split)};
   for (std::int64_t sample = 0; sample < inputs.pack.size(); ++sample) {
     if (split != "all" && inputs.pack.is_test(sample) != (split == "test")) continue;

@@ -195,6 +195,12 @@ Task joint_task(std::span<const Task> tasks) {
   return joint;
 }
 
+bool has_rouge(std::span<const Task> tasks) {
+  return std::ranges::any_of(tasks, [](const Task& task) {
+    return std::ranges::count(task.scores, AnswerScore::kRougeL) > 0;
+  });
+}
+
 void put_before(std::vector<Task> past, std::vector<Task>& tasks) {
   tasks.insert(tasks.begin(), std::make_move_iterator(past.begin()),
                std::make_move_iterator(past.end()));

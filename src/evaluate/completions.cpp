@@ -10,12 +10,6 @@
 namespace palimpsest {
 namespace {
 
-bool has_rouge(std::span<const Task> tasks) {
-  return std::ranges::any_of(tasks, [](const Task& task) {
-    return std::ranges::count(task.scores, AnswerScore::kRougeL) > 0;
-  });
-}
-
 // Of the samples that are scored so, in the order of tasks: of what is written after their prompts.
 std::vector<double> rouge_of(Session& session, std::span<const Task> tasks, std::size_t first) {
   std::vector<double> all;
@@ -113,7 +107,7 @@ EvaluationRow evaluate_completions(Session& session, std::span<const Task> tasks
       for (Score* score : {&right, &loss}) score->weights[j] += length;
     }
   }
-  if (has_rouge(session.tasks())) {
+  if (session.inputs.has_rouge) {
     row.scores.push_back(std::move(own));
     row.class_samples.clear();  // that are right isn't counted
     row.class_correct.clear();

@@ -32,34 +32,40 @@ Batch batch_of(std::span<const TokenIds> prompts, std::int64_t size, at::Device 
 std::vector<TokenIds> continued(const Session& session, std::span<const TokenIds> prompts,
                                 const GenerationLimits& limits) {
   const Backbone& model = *session.model;
-  const std::int64_t size = batch_size(session.device());
+  const std::int64_t size = batch_size(session.device()),
+                     positions = text_limits(session.inputs.backbone).positions;
   DecodingCache cache;
-  for (const TokenIds& prompt : prompts)
-    cache.capacity = std::max(cache.capacity, std::ssize(prompt) + limits.tokens);
+  std::vector<std::int64_t> most;  // tokens of each text
+  for (const TokenIds& prompt : prompts) {
+    most.push_back(std::min(limits.tokens, positions - std::ssize(prompt)));
+    cache.capacity = std::max(cache.capacity, std::ssize(prompt) + most.back());
+  }
   at::Tensor hidden = model.begin_decoding(batch_of(prompts, size, session.device()), cache);
   std::vector<TokenIds> texts(prompts.size());
-  const auto has_ended = [&](const TokenIds& text) {
-    return std::ssize(text) == limits.tokens || (!text.empty() && text.back() == limits.stop);
+  const auto has_ended = [&](std::size_t i) {
+    return std::ssize(texts[i]) == most[i] || (!texts[i].empty() && texts[i].back() == limits.stop);
   };
   while (true) {
     const at::Tensor next =
         at::linear(hidden.to(model.output_layer().scalar_type()), model.output_layer()).argmax(1);
     const at::Tensor host = next.to(at::kCPU);
-    for (std::size_t i = 0; i < texts.size(); ++i)
-      if (!has_ended(texts[i])) texts[i].push_back(host.const_data_ptr<std::int64_t>()[i]);
-    if (std::ranges::all_of(texts, has_ended)) return texts;
+    bool all_ended = true;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      if (!has_ended(i)) texts[i].push_back(host.const_data_ptr<std::int64_t>()[i]);
+      all_ended = all_ended && has_ended(i);
+    }
+    if (all_ended) return texts;
     hidden = model.decode(next, cache);
   }
 }
 
-void check_room(const Session& session, std::span<const TokenIds> prompts,
-                const GenerationLimits& limits) {
+void check_room(const Session& session, std::span<const TokenIds> prompts) {
   const std::int64_t positions = text_limits(session.inputs.backbone).positions;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    if (std::ssize(prompts[i]) + limits.tokens <= positions && !prompts[i].empty()) continue;
+    if (std::ssize(prompts[i]) < positions && !prompts[i].empty()) continue;
     throw InputError(concat("prompt ", i + 1, " has ", prompts[i].size(), " tokens: expected 1 to ",
-                            positions - limits.tokens, ", so that ", limits.tokens,
-                            " more fit into the ", positions, " positions of the backbone"));
+                            positions - 1, ", so that one more fits into the ", positions,
+                            " positions of the backbone"));
   }
 }
 
@@ -72,7 +78,7 @@ std::span<const std::int64_t> without_end(const TokenIds& text, const Generation
 
 std::vector<TokenIds> generate(Session& session, std::span<const TokenIds> prompts,
                                const GenerationLimits& limits) {
-  check_room(session, prompts, limits);
+  check_room(session, prompts);
   const c10::NoGradGuard no_grad;
   const Watchdog::Phase phase(session.watchdog, "generation", 10);
   const std::size_t size = static_cast<std::size_t>(batch_size(session.device())),

@@ -5,7 +5,6 @@
 #include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/model/token_losses.h"
 #include "palimpsest/session/chunk_loop.h"
-#include "palimpsest/train/fisher.h"
 
 namespace palimpsest {
 namespace {
@@ -37,7 +36,7 @@ PredictedSamples predict_completions(Session& session, const Pack& pack,
   ChunkLoop loop(session, session.group.size(), pack);
   std::size_t before = 0;  // samples of the splits before
   for (const LabelledSamples* split : splits) {
-    loop.over(*split, loss_chunk(session),
+    loop.over(*split, session.config.evaluation_batch,
               [&](const Chunk& chunk, std::int64_t, const Batch& batch) {
                 const std::size_t sample = before + static_cast<std::size_t>(chunk.first);
                 const std::int64_t begin = begins[sample];

@@ -226,6 +226,7 @@ ExportSource of_merged(const std::filesystem::path& path) {
                       .backbone_shape_sha256 = record.backbone_shape_sha256,
                       .config = with_todays_settings(record.config),
                       .description = concat("weights merged by ", record.rule)};
+  std::erase_if(source.heads, [](const Head& head) { return head.classes == 0; });
   if (!record.post_hoc.empty()) source.description += concat("; ", record.post_hoc);
   return source;
 }

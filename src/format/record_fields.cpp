@@ -335,6 +335,11 @@ void describe(Fields& fields, StateRecord& r) {
     describe_memory_of_version_1(fields, r);
   } else {
     const std::vector<std::int64_t> class_counts = describe_classes(fields, r.classes);
+    if (!fields.is_before("3.1.0"))
+      fields.array("/class_scores", r.class_scores, {"C"},
+                   "of sequences, how each class is scored: 0 exact match, 1 ROUGE-L; without it "
+                   "all by exact match",
+                   {.since = "3.1.0", .may_be_missing = true});
     fields.tensors("/memory/<name...>", r.memory, class_counts,
                    "what the parts of the run keep from task to task, below");
   }

@@ -56,9 +56,9 @@ void check_answers(const RunConfig& config, const Method& method) {
   }
   if (!predicts) return;
   if (method.needs_curvature() && method.curvature->needs_logits()) {
-    throw UsageError(concat("curvature = ", config.curvature,
-                            " goes over all classes, but objective = ", config.objective,
-                            " has a vocabulary; set curvature to empirical"));
+    throw UsageError(concat(
+        "curvature = ", config.curvature, " needs the logits of all classes, but objective = ",
+        config.objective, " never has those of a vocabulary together; set curvature to empirical"));
   }
   if (config.scenario != RunConfig().scenario) {
     throw UsageError(concat("scenario = ", name(config.scenario),

@@ -148,9 +148,12 @@ at::Tensor Llama::begin_decoding(const Batch& prompts, DecodingCache& cache) con
 
 at::Tensor Llama::decode(const at::Tensor& tokens, DecodingCache& cache) const {
   const std::int64_t count = tokens.size(0), shared = config_.key_value_heads,
-                     size = config_.head_size, seen = ++cache.longest;
+                     size = config_.head_size;
+  const std::int64_t seen = cache.longest = std::min(cache.longest + 1, cache.capacity);
+  // A text that is full, as one that ended before others, writes over its last place.
+  const at::Tensor places = cache.lengths.clamp_max(cache.capacity - 1);
   const at::Tensor distance =
-      cache.lengths.unsqueeze(1) - at::arange(seen, cache.lengths.options());  // to each token
+      places.unsqueeze(1) - at::arange(seen, cache.lengths.options());  // to each token
   const auto mask_of = [&](const at::Tensor& sees) {
     return at::zeros({count, 1, 1, seen}, embeddings_.options())
         .masked_fill_(sees.logical_not().view({count, 1, 1, seen}),
@@ -161,7 +164,7 @@ at::Tensor Llama::decode(const at::Tensor& tokens, DecodingCache& cache) const {
                        config_.window > 0
                            ? mask_of((distance >= 0).logical_and_(distance < config_.window))
                            : all;
-  const at::Tensor place = cache.lengths.view({count, 1, 1, 1}).expand({count, shared, 1, size});
+  const at::Tensor place = places.view({count, 1, 1, 1}).expand({count, shared, 1, size});
   const auto attend = [&](const Heads& heads, std::size_t b) {
     cache.keys[b].scatter_(2, place, heads.key.unsqueeze(2));
     cache.values[b].scatter_(2, place, heads.value.unsqueeze(2));
@@ -171,7 +174,7 @@ at::Tensor Llama::decode(const at::Tensor& tokens, DecodingCache& cache) const {
                cache.values[b].narrow(2, 0, seen), config_.is_windowed[b] ? in_window : all)
         .reshape({count, -1});
   };
-  const at::Tensor hidden = states(tokens, rotation(cache.lengths), {}, attend);
+  const at::Tensor hidden = states(tokens, rotation(places), {}, attend);
   cache.lengths = cache.lengths.add(1);
   return hidden;
 }

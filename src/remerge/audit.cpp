@@ -14,7 +14,8 @@ namespace {
 
 // Mean over task i's test samples; nullopt where it wasn't tested, and in rows without losses.
 std::optional<double> mean_loss(const EvaluationRow& row, std::size_t i) {
-  const Score* const loss = row.find(kLossGivenTask);
+  const Score* loss = row.find(kLossGivenTask);
+  if (loss == nullptr) loss = row.find(kLossPerToken);
   if (loss == nullptr || row.samples[i] == 0) return std::nullopt;
   return mean(*loss, i);
 }
@@ -59,6 +60,8 @@ Audit audit_run(const std::filesystem::path& path, int threads) {
   Audit audit{.predicted = std::vector<std::vector<std::optional<double>>>(count),
               .measured = measured_rises(run)};
   for (std::size_t t = 0; t < count; ++t) audit.predicted[t].resize(t + 1);
+  const EvaluationRow& newest = run.tasks.back().record.metrics.after_merge;
+  audit.is_by_token = newest.find(kLossPerToken) != nullptr;
   read_ahead(count, read, [&](std::size_t i, const TaskRecord& record) {
     audit.task_names.push_back(record.name);
     if (!record.fisher) return;  // no factor learned

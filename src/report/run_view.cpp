@@ -118,7 +118,9 @@ std::string hardest_classes(const RunRecords& run) {
   for (const Json& entry : classes) {
     if (!entry["accuracy"].is_null()) found.emplace_back(entry["accuracy"], entry["class"]);
   }
-  if (found.size() <= run.tasks.size()) return "";  // one of each task: the matrix has them
+  if (found.empty() ||
+      score_info(run.tasks.back().record.metrics.after_merge.scores.front().name).of_completions)
+    return "";
   std::ranges::stable_sort(found, {}, &std::pair<double, std::string>::first);
   const std::string text =
       join(std::span(found).first(std::min(kShown, found.size())), ", ",

@@ -59,7 +59,7 @@ std::string accuracy_table(const EvaluationRow& before, const EvaluationRow& aft
   for (std::size_t j = 0; j < after.samples.size(); ++j) {
     rows.push_back({std::to_string(j + 1), std::to_string(after.samples[j])});
     const auto on_task = [&](const EvaluationRow& row, const std::string& name) {
-      return row.samples[j] == 0
+      return row.score(name).weights[j] == 0
                  ? std::nullopt
                  : std::optional(mean_text(row.score(name), mean(row.score(name), j), 3));
     };

@@ -25,8 +25,9 @@ void check_texts(const RunConfig& config, const Pack& pack, const TextLimits& ba
 std::string remark_on_tokenizer(const RunConfig& config, const Pack& pack) {
   const std::optional<std::int64_t> own = tokenizer_size(config.backbone);
   if (!own || *own == pack.vocabulary()) return "";
-  return concat(config.pack, " was packed with a tokenizer of ", grouped(pack.vocabulary()),
-                " tokens, and that of ", config.backbone, " has ", grouped(*own),
+  return concat(pack.path().string(), " was packed with a tokenizer of ",
+                grouped(pack.vocabulary()), " tokens, and that of ", config.backbone, " has ",
+                grouped(*own),
                 ": the model reads other words than were written. Pack again with --tokenizer ",
                 config.backbone);
 }
@@ -142,7 +143,11 @@ namespace {
 
 void open_general(const RunConfig& config, Inputs& inputs) {
   if (config.general.empty()) return;
-  check_there(config.general, "a pack of sequences");
+  if (std::error_code error; !std::filesystem::exists(config.general, error) && !error) {
+    throw InputError(concat(config.general,
+                            ": expected a pack of sequences (general), found nothing there: give "
+                            "--general, or --general \"\" to go without it"));
+  }
   const Pack& pack = inputs.general.emplace(config.general);
   if (!inputs.pack.has_completions() || !pack.has_completions()) {
     throw UsageError(concat("general = ", config.general, ", of kind ", pack.kind(),
@@ -151,6 +156,8 @@ void open_general(const RunConfig& config, Inputs& inputs) {
                             "left out"));
   }
   check_texts(config, pack, text_limits(inputs.backbone));
+  if (const std::string remark = remark_on_tokenizer(config, pack); !remark.empty())
+    inputs.remarks.push_back(remark);
   for (std::int64_t sample = 0; sample < pack.size(); ++sample)
     if (pack.is_test(sample)) return;
   throw InputError(concat(config.general,
@@ -170,6 +177,7 @@ Inputs open_inputs(const RunConfig& config, std::span<const std::string> targets
   inputs.tasks = make_tasks(inputs.pack, protocol, config.validation);
   inputs.test_per_class = protocol.test_per_class;
   check_scenario(inputs.tasks, config.scenario, config.protocol);
+  inputs.has_rouge = has_rouge(inputs.tasks);
   const auto wanted = static_cast<std::size_t>(config.tasks);
   if (wanted > inputs.tasks.size()) {
     throw UsageError(

@@ -192,8 +192,8 @@ def test_what_cannot_be_continued_is_refused(sequences, toy, reference_run, tmp_
     assert refused("--weights", sequences.path("runs", "run"))[0] == 2
     code, text = refused("--weights", reference_run, *out)
     assert code == 2 and "has no prompts: expected a pack of palimpsest-pack chat" in text
-    code, text = refused("--weights", sequences.path("runs", "run"), "--limit", 30, *out)
-    assert code == 3 and "so that 30 more fit into the 32 positions of the backbone" in text
+    code, text = refused("--weights", reference_run, "--pack", sequences.path("pack.h5"), "--backbone", sequences.path("backbone"), *out)
+    assert code == 3, text
     done = subprocess.run([PROGRAM, "predict", "--weights", sequences.path("runs", "run"), *map(str, out)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "palimpsest eval measures how well they are predicted" in done.stderr
     assert not (tmp_path / "no.jsonl").exists()
@@ -271,6 +271,76 @@ def bad_protocol(toy):
     tasks = [{"name": f"task {t + 1}", "classes": [f"class {2 * t}", f"class {2 * t + 1}"], "score": "rouge-l"} for t in range(4)]
     toy_module.make_protocol(toy.path("scored.json"), tasks=tasks)
     return toy.path("scored.json")
+
+
+def with_scores(sequences, name, rouge):
+    tasks = [{"name": f"task {t + 1}", "classes": [f"move {1 + 2 * t}"]} | ({"score": "rouge-l"} if t + 1 in rouge else {}) for t in range(4)]
+    toy_module.make_protocol(sequences.path(name), tasks=tasks)
+    return ["--protocol", sequences.path(name)]
+
+
+def test_a_stream_keeps_its_scores(sequences):
+    late = with_scores(sequences, "late.json", rouge=[4])
+    sequences.run(*late, "--tasks", 2, out="late")
+    assert "use the protocol that the run began with" in sequences.run(
+        *with_scores(sequences, "earlier.json", rouge=[1, 4]), "--resume", "auto", out="late", code=3
+    )
+    sequences.run(*late, "--resume", "auto", out="late")
+    exact = with_scores(sequences, "exact.json", rouge=[])
+    text = sequences.run(*exact, "--fork", sequences.path("runs", "late", "state-0002.h5"), out="forked", code=3)
+    assert "its primary score is task_score, and with" in text and "let that score a task by rouge-l" in text
+    text = sequences.run(*late, "--fork", sequences.path("runs", "run", "state-0002.h5"), out="forked", code=3)
+    assert "let that score every task by exact-match" in text
+
+
+def test_a_run_that_continues_another_keeps_the_scores_of_its_tasks(sequences):
+    first = with_scores(sequences, "first.json", rouge=[1])
+    sequences.run(*first, "--tasks", 2, out="first-two")
+    toy_module.make_protocol(sequences.path("last.json"), tasks=[{"name": "task 3", "classes": ["move 5"]}])
+    sequences.run("--protocol", sequences.path("last.json"), "--continue", sequences.path("runs", "first-two"), out="continued")
+    sequences.run(*first, "--tasks", 3, out="whole")
+    for name in ("task_score", "exact_match", "loss_per_token"):
+        rows = []
+        for run in ("continued", "whole"):
+            with h5py.File(sequences.path("runs", run, "state-0002.h5"), locking=False) as state:
+                rows.append(state[f"accuracy/after_merge/{name}"][:])
+                assert state["class_scores"][:].tolist() == [1, 0, 0]
+        np.testing.assert_array_equal(*rows)
+
+
+def test_samples_as_long_as_the_positions_are_scored_and_generated(sequences, tmp_path):
+    ids = [2] * 31 + [toy_module.END]
+    path, texts = sequences.path("long.h5"), [*toy_module.toy_sequences(), (1, False, ids, [(31, 32)]), (1, True, ids, [(31, 32)])]
+    toy_module.write_sequences(path, texts)
+    tasks = [{"name": "task", "classes": ["move 3"], "score": "rouge-l"}]
+    toy_module.make_protocol(sequences.path("long.json"), tasks=tasks, train_per_class=0, test_per_class=0)
+    sequences.run("--pack", path, "--protocol", sequences.path("long.json"), out="long")
+    out = tmp_path / "out.jsonl"
+    command = [PROGRAM, "generate", "--weights", sequences.path("runs", "long"), "--limit", "9", "--out", out]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(out.read_text().splitlines()[-1])["tokens"]) == 1
+
+
+def test_an_evaluation_has_the_same_numbers_at_every_number_of_ranks(sequences, scored_run, tmp_path):
+    found = []
+    for ranks in (1, 3):
+        out = tmp_path / f"{ranks}.json"
+        command = [MPIRUN, "-n", str(ranks), PROGRAM, "eval", "--weights", sequences.path("runs", "scored"), "--out", out]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        found.append(out.read_text())
+    assert found[0] == found[1]
+
+
+def test_weights_and_samples_of_different_kinds_are_refused(sequences, toy, reference_run, tmp_path):
+    for weights, pack, said in (
+        (sequences.path("runs", "run"), toy.path("pack.h5"), "without one the samples of"),
+        (reference_run, sequences.path("pack.h5"), "which a decoder predicts"),
+    ):
+        command = [PROGRAM, "predict", "--weights", weights, "--pack", pack, "--out", tmp_path / "no.csv"]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60)
+        assert done.returncode == 3 and said in done.stderr, done.stderr
 
 
 def evaluated(sequences, weights):

@@ -15,7 +15,7 @@ from stand_in import BUILD
 VERBS = ("train", "eval", "predict", "generate", "plan", "doctor")
 TOOLS = ("inspect", "diff", "verify", "merge", "export")
 PYTHON_PROGRAMS = ("palimpsest-pack", "palimpsest-report", "palimpsest-generate")
-PACK_VERBS = ("backbone", "debian", "wordnet", "glyphs", "images", "texts", "chat", "protocol", "show")
+PACK_VERBS = ("backbone", "debian", "wordnet", "glyphs", "instructions", "images", "texts", "chat", "protocol", "show")
 # Folders whose files a command or a text may name; what isn't there is a mistake, except for files that are the reader's own.
 FOLDERS = ("bench", "checkpoints_schema", "cmake", "configs", "docs", "include", "launch", "src", "tests", "tools")
 READERS_OWN = ("configs/mine.cfg", "src/merge/bounded.cpp", "tests/merge/bounded_test.cpp", "src/perturbation/pair.cpp", "tests/parts/perturbation_pair_test.cpp")

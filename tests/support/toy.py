@@ -107,7 +107,11 @@ def toy_sequences(seed=1, train=TRAIN, test=TEST, groups=4):
 
 
 def make_sequences_pack(path, **sizes):
-    samples = list(toy_sequences(**sizes))
+    write_sequences(path, list(toy_sequences(**sizes)))
+
+
+def write_sequences(path, samples):
+    """A pack of what toy_sequences() gives."""
     blocks = [np.array(ids, "<i4").tobytes() for _, _, ids, _ in samples]
     index = pack_file.PackIndex(
         kind="sequences",

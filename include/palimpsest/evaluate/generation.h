@@ -11,7 +11,7 @@ namespace palimpsest {
 using TokenIds = std::vector<std::int64_t>;
 
 struct GenerationLimits {
-  std::int64_t tokens = 0;  // most that are written for a text
+  std::int64_t tokens = 0;  // most that are written for a text, as far as positions reach
   std::int64_t stop = -1;   // the token that ends a text, written too; -1: none
 };
 

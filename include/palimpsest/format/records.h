@@ -128,6 +128,8 @@ struct StateRecord {
   // Of the backbone's shape, as its config.json says it; "" in records of version 1.0.
   std::string backbone_shape_sha256 = {};
   std::vector<OtherAccuracy> others = {};  // of classifiers that aren't the run's own
+  // Of sequences, by class, task after task: AnswerScore; empty: all exact match.
+  std::vector<std::uint8_t> class_scores = {};
 };
 
 // A number for every trained parameter of a task: the parameters themselves, or a moment of theirs.

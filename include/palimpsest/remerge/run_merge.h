@@ -57,6 +57,7 @@ RemergeResult remerge_adapters(const AdapterRequest& request);
 // task so far. Row t: after the merge of task t; t + 1 entries, of the tasks up to t.
 struct Audit {
   std::vector<std::string> task_names = {};
+  bool is_by_token = false;  // losses are means over tokens of completions
   // 1/2 (theta_hat_t - theta_i*)' F_i (theta_hat_t - theta_i*), the factor applied: nats per sample
   // of task i's training samples, as its quadratic has it; nothing where the task trained no
   // factor.

@@ -23,7 +23,8 @@ struct Inputs {
   Pack pack;
   std::optional<Pack> general = {};  // of --general: a text that belongs to no task
   std::vector<Task> tasks = {};  // of the protocol; in a continued run, after those learned before
-  std::int64_t test_per_class = 0;                        // of the protocol
+  std::int64_t test_per_class = 0;  // of the protocol
+  bool has_rouge = false;  // a task of the whole protocol, or learned before, is scored by ROUGE-L
   std::shared_ptr<const PretrainedWeights> weights = {};  // of the backbone
   BackboneConfig backbone = {};
   BackboneChoice choice = {};     // what the settings say about it

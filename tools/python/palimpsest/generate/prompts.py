@@ -48,7 +48,7 @@ class Prompts:
 def prompts_of_file(file: str) -> list[str]:
     """The lines of a file that aren't blank."""
     try:
-        found = [line for line in pathlib.Path(file).read_text(encoding="utf-8").splitlines() if line.strip()]
+        found = [line for line in pathlib.Path(file).read_text(encoding="utf-8").split("\n") if line.strip()]
     except (OSError, UnicodeError) as error:
         raise InputError(f"{file}: expected prompts in UTF-8, one a line, found {error}") from None
     if not found:
