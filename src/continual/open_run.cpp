@@ -1,11 +1,16 @@
 #include "palimpsest/continual/open_run.h"
 
+#include <cmath>
 #include <iostream>
 
 #include "beginning.h"
 #include "continued_run.h"
 #include "palimpsest/config/key_table.h"
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+#include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/method/settings.h"
+#include "palimpsest/metrics/scores.h"
 #include "staging.h"
 
 namespace palimpsest {
@@ -90,6 +95,30 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
           .state = std::move(fresh)};
 }
 
+// Throws InputError where the text of --general is another than that of the tasks done.
+void check_general(OpenRun& run) {
+  Session& session = run.session;
+  if (!session.inputs.general) return;
+  const TextLoss found = loss_before_stream(session);
+  session.group.work("checking the text of --general", [&] {
+    for (std::size_t t = 0; session.is_root() && t < run.state.accuracy.tasks(); ++t) {
+      const Score* const before = run.state.accuracy.row(t).find(kGeneralLossBefore);
+      if (before == nullptr) continue;
+      const double nats = before->sums.back(), tokens = before->weights.back();
+      constexpr double kRounding = 1e-3;  // --allow-numerics-change
+      if (tokens == static_cast<double>(found.tokens) &&
+          std::abs(nats - found.nats) <= kRounding * nats)
+        continue;
+      throw InputError(concat("cannot resume ", session.config.out, ": after task ", t + 1,
+                              " the text of --general had ", tokens, " tokens and a loss of ",
+                              nats / tokens, " before the stream, and that of ",
+                              session.config.general, " has ", found.tokens, " and ",
+                              found.nats / static_cast<double>(found.tokens),
+                              ": give the text that the run began with, or leave it out"));
+    }
+  });
+}
+
 // Collective: what rank 0 has found, to all.
 void share_beginning(OpenRun& run) {
   broadcast_recalled(run);
@@ -111,6 +140,7 @@ OpenRun open_run(const RunConfig& config, HostGroup& group, Watchdog& watchdog,
     folder_ready(run.folder, run.state);
   });
   share_beginning(run);
+  check_general(run);
   events.publish(RunStarted{.folder = config.out,
                             .tasks = static_cast<int>(session.tasks().size()),
                             .world_size = group.size(),

@@ -1,7 +1,10 @@
 #include "completions.h"
 
+#include <c10/core/GradMode.h>
+
 #include <algorithm>
 
+#include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/evaluate/generation.h"
 #include "palimpsest/metrics/rouge.h"
 #include "palimpsest/metrics/scores.h"
@@ -48,13 +51,7 @@ TextLoss general_loss(Session& session) {
 // Both are entered at the newest task: they belong to none.
 void add_general_loss(Session& session, EvaluationRow& row) {
   if (!session.inputs.general) return;
-  const TextLoss now = general_loss(session);
-  if (!session.loss_before_stream) {
-    const AdaptedWeights weights = session.loaded;
-    load_weights(session, make_weights(std::vector<float>(weights->size())));
-    session.loss_before_stream = general_loss(session);
-    load_weights(session, weights);
-  }
+  const TextLoss now = general_loss(session), before = loss_before_stream(session);
   const auto add = [&](const char* name, const TextLoss& loss) {
     Score score{.name = name,
                 .sums = std::vector<double>(row.samples.size()),
@@ -64,10 +61,22 @@ void add_general_loss(Session& session, EvaluationRow& row) {
     row.scores.push_back(std::move(score));
   };
   add("general_loss", now);
-  add("general_loss_before_stream", *session.loss_before_stream);
+  add(kGeneralLossBefore.data(), before);
 }
 
 }  // namespace
+
+TextLoss loss_before_stream(Session& session) {
+  if (!session.loss_before_stream) {
+    const c10::NoGradGuard no_grad;
+    const AdaptedWeights weights = session.loaded;
+    const auto size = static_cast<std::size_t>(session.model->layout().size());
+    load_weights(session, make_weights(std::vector<float>(size)));
+    session.loss_before_stream = general_loss(session);
+    if (weights != nullptr) load_weights(session, weights);
+  }
+  return *session.loss_before_stream;
+}
 
 EvaluationRow evaluate_completions(Session& session, std::span<const Task> tasks,
                                    std::size_t first) {

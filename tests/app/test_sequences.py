@@ -262,6 +262,15 @@ def test_scores_of_generated_text_are_the_same_at_every_number_of_ranks(sequence
     assert sequences.records(f"scored-{ranks}") == sequences.records("scored")
 
 
+def test_a_run_keeps_its_general_text(sequences, scored_run):
+    sequences.run(*scored_run, "--tasks", 1, out="general")
+    toy_module.make_sequences_pack(sequences.path("other.h5"), seed=8, groups=1)
+    text = sequences.run(*scored_run[:2], "--resume", "auto", "--general", sequences.path("other.h5"), out="general", code=3)
+    assert "give the text that the run began with, or leave it out" in text
+    sequences.run(*scored_run, "--resume", "auto", out="general")
+    assert sequences.records("general") == sequences.records("scored")
+
+
 def test_a_general_text_of_another_kind_is_refused(sequences, toy):
     assert "both are packs of sequences" in sequences.run("--general", toy.path("pack.h5"), out="no", code=2)
     assert "leave its score out" in toy.run("--protocol", bad_protocol(toy), out="no-score", code=3)

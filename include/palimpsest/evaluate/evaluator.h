@@ -25,6 +25,10 @@ std::vector<EvaluationRow> evaluate(Session& session, const AdaptedWeights& weig
                                     std::span<const ClassScores> classifiers,
                                     std::size_t first = 0);
 
+// Collective. Of the pretrained weights on the text of --general, which there is. The model has the
+// same weights afterwards.
+TextLoss loss_before_stream(Session& session);
+
 // Collective. The scores of each of these samples under these weights, by each classifier, all of
 // which know as many classes: [samples, classes], row-major, on rank 0; empty elsewhere. Chunks,
 // bits and Stopped as in evaluate().

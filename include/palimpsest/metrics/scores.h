@@ -13,6 +13,7 @@ namespace palimpsest {
 inline constexpr std::string_view kCorrectGivenTask = "correct_given_task";
 inline constexpr std::string_view kLossGivenTask = "loss_given_task";
 inline constexpr std::string_view kLossPerToken = "loss_per_token";
+inline constexpr std::string_view kGeneralLossBefore = "general_loss_before_stream";
 inline constexpr std::string_view kTaskScoreName = "task_score";
 inline constexpr std::string_view kExactMatchName = "exact_match";
 
