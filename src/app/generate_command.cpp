@@ -15,7 +15,6 @@
 #include "palimpsest/format/output_file.h"
 #include "palimpsest/kinds/options.h"
 #include "palimpsest/method/settings.h"
-#include "palimpsest/metrics/rouge.h"
 #include "saved_settings.h"
 
 namespace palimpsest {
@@ -50,19 +49,17 @@ void report(const GenerateOptions& options, const Session& session, const SavedW
             const SamplesToContinue& given, const std::vector<TokenIds>& written) {
   const Pack& pack = session.inputs.pack;
   const std::vector<std::int64_t>& samples = session.inputs.tasks.front().test.samples;
-  const std::int64_t stop = given.limits.stop;
   std::string lines;
   std::vector<Means> means(pack.classes().size());
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const auto label = static_cast<std::size_t>(pack.label(samples[i]));
     const bool is_exact = written[i] == given.completions[i];
-    const double rouge = rouge_l(without_end(given.completions[i], given.limits),
-                                 without_end(written[i], given.limits));
+    const double rouge = rouge_l(given.completions[i], written[i], given.limits);
     lines += nlohmann::ordered_json{{"sample", samples[i]},
                                     {"class", pack.classes()[label]},
                                     {"tokens", written[i]},
                                     {"completion", given.completions[i]},
-                                    {"ended", !written[i].empty() && written[i].back() == stop},
+                                    {"ended", has_end(written[i], given.limits)},
                                     {"exact_match", is_exact},
                                     {"rouge_l", rouge}}
                  .dump() +
@@ -120,10 +117,8 @@ std::string generate_help() {
       "palimpsest generate --weights WEIGHTS --out completions.jsonl [--pack PACK] [settings]\n"
       "What a decoder writes after the prompts of a pack of sequences, by greedy decoding, over as "
       "many ranks as\nit is started on, with the same tokens at every one. The prompt of a sample "
-      "is "
-      "what is before its last\ncompletion; the token that most completions end with ends a text. "
-      "The "
-      "pack is the run's own, or\n--pack. palimpsest-generate takes a prompt as text.\n\n"
+      "is what is before its last\ncompletion; the token that most completions end with ends a "
+      "text. The pack is the run's own, or\n--pack. palimpsest-generate takes a prompt as text.\n\n"
       "Example: palimpsest generate --weights runs/mine --out completions.jsonl\n"
       "Exit codes: palimpsest --help lists them.\n\n",
       "Of the generation:\n", options_help(generate_options(options)), '\n',

@@ -11,6 +11,7 @@
 #include "palimpsest/format/records.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/kinds/kind_settings.h"
+#include "palimpsest/method/method.h"
 #include "palimpsest/method/settings.h"
 
 namespace palimpsest {
@@ -82,11 +83,8 @@ SavedWeights of_merged(const std::filesystem::path& path) {
   NamedTensors memory;
   put_heads(memory, std::move(merged.heads));
   const bool has_heads = !memory.names("head").empty();
-  if (!has_heads && merged.config.empty()) {  // of adapters, which don't say what they predict
-    config.objective = "next-token";
-    config.head = "output";
-    config.classifier = "none";
-  }
+  // Adapters without heads don't say what they predict.
+  if (!has_heads && merged.config.empty()) set_to_predict_tokens(config);
   const std::string own = kinds_in(config.classifier).front();
   if (has_heads) config.classifier = RunConfig().classifier;  // by the heads, which the file has
   if (own != config.classifier) {

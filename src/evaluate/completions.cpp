@@ -6,7 +6,6 @@
 
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/evaluate/generation.h"
-#include "palimpsest/metrics/rouge.h"
 #include "palimpsest/metrics/scores.h"
 #include "predicted_samples.h"
 
@@ -25,8 +24,7 @@ std::vector<double> rouge_of(Session& session, std::span<const Task> tasks, std:
     const SamplesToContinue given = samples_to_continue(session.inputs.pack, chosen);
     const std::vector<TokenIds> written = generate(session, given.prompts, given.limits);
     for (std::size_t i = 0; i < chosen.size(); ++i)
-      all.push_back(rouge_l(without_end(given.completions[i], given.limits),
-                            without_end(written[i], given.limits)));
+      all.push_back(rouge_l(given.completions[i], written[i], given.limits));
   }
   return all;
 }
@@ -52,8 +50,8 @@ TextLoss general_loss(Session& session) {
 void add_general_loss(Session& session, EvaluationRow& row) {
   if (!session.inputs.general) return;
   const TextLoss now = general_loss(session), before = loss_before_stream(session);
-  const auto add = [&](const char* name, const TextLoss& loss) {
-    Score score{.name = name,
+  const auto add = [&](std::string_view name, const TextLoss& loss) {
+    Score score{.name = std::string(name),
                 .sums = std::vector<double>(row.samples.size()),
                 .weights = std::vector<double>(row.samples.size())};
     score.sums.back() = loss.nats;
@@ -61,7 +59,7 @@ void add_general_loss(Session& session, EvaluationRow& row) {
     row.scores.push_back(std::move(score));
   };
   add("general_loss", now);
-  add(kGeneralLossBefore.data(), before);
+  add(kGeneralLossBefore, before);
 }
 
 }  // namespace
@@ -88,7 +86,7 @@ EvaluationRow evaluate_completions(Session& session, std::span<const Task> tasks
   Score own{.name = std::string(kTaskScoreName), .sums = {}, .weights = {}},
       exact{.name = std::string(kExactMatchName), .sums = {}, .weights = {}},
       right{.name = "correct_tokens", .sums = {}, .weights = {}},
-      loss{.name = "loss_per_token", .sums = {}, .weights = {}};
+      loss{.name = std::string(kLossPerToken), .sums = {}, .weights = {}};
   std::size_t sample = 0, with_rouge = 0;
   for (std::size_t j = 0; j < tasks.size(); ++j) {
     const Task& task = tasks[j];

@@ -8,7 +8,7 @@
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
-#include "palimpsest/device/host_copy.h"
+#include "palimpsest/metrics/rouge.h"
 
 namespace palimpsest {
 namespace {
@@ -43,7 +43,7 @@ std::vector<TokenIds> continued(const Session& session, std::span<const TokenIds
   at::Tensor hidden = model.begin_decoding(batch_of(prompts, size, session.device()), cache);
   std::vector<TokenIds> texts(prompts.size());
   const auto has_ended = [&](std::size_t i) {
-    return std::ssize(texts[i]) == most[i] || (!texts[i].empty() && texts[i].back() == limits.stop);
+    return std::ssize(texts[i]) == most[i] || has_end(texts[i], limits);
   };
   while (true) {
     const at::Tensor next =
@@ -71,9 +71,16 @@ void check_room(const Session& session, std::span<const TokenIds> prompts) {
 
 }  // namespace
 
-std::span<const std::int64_t> without_end(const TokenIds& text, const GenerationLimits& limits) {
-  const bool has_end = !text.empty() && text.back() == limits.stop;
-  return std::span(text).first(text.size() - (has_end ? 1 : 0));
+bool has_end(const TokenIds& text, const GenerationLimits& limits) {
+  return !text.empty() && text.back() == limits.stop;
+}
+
+double rouge_l(const TokenIds& completion, const TokenIds& written,
+               const GenerationLimits& limits) {
+  const auto content = [&](const TokenIds& text) {
+    return std::span(text).first(text.size() - (has_end(text, limits) ? 1 : 0));
+  };
+  return rouge_l(content(completion), content(written));
 }
 
 std::vector<TokenIds> generate(Session& session, std::span<const TokenIds> prompts,

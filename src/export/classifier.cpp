@@ -51,7 +51,7 @@ Classifier make_classifier(const ExportSource& source, const BackboneConfig& bac
                               source.classes[t].end());
   }
   if (heads.empty()) {
-    if (!source.classes.empty()) classifier.kind = "output";
+    classifier.kind = recorded_setting(source, "head", classifier.kind);
     classifier.where = source.classes.empty() ? "none: the adapters brought no heads"
                                               : "none: the backbone's output layer answers";
     return classifier;

@@ -4,6 +4,26 @@
 #include <utility>
 
 namespace palimpsest {
+namespace {
+
+// The first kind whose part is so.
+template <typename Part, typename IsSo>
+std::string first_kind(const PartTable<Part>& table, const IsSo& is_so) {
+  const auto found = std::ranges::find_if(
+      table.kinds, [&](const Kind& kind) { return is_so(*table.make(kind.name)); });
+  return std::string(found->name);
+}
+
+}  // namespace
+
+void set_to_predict_tokens(RunConfig& config) {
+  config.objective =
+      first_kind(objectives(), [](const Objective& one) { return one.predicts_tokens(); });
+  config.head = first_kind(
+      head_kinds(), [](const HeadType& one) { return one.weights() == HeadWeights::kOfBackbone; });
+  config.classifier =
+      first_kind(classifiers(), [](const Classifier& one) { return !one.compares_classes(); });
+}
 
 Method make_method(const RunConfig& config) {
   return {.training = make_training_parts(config),

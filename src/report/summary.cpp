@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cctype>
+#include <functional>
 #include <optional>
 
 #include "palimpsest/core/error.h"
@@ -23,10 +24,27 @@ std::string titled(std::string_view text, std::string_view title) {
   return all;
 }
 
-// Row t: accuracy on the test samples of the tasks 1 to t (without columns: of task t), on all of
-// them together, alpha.
-std::string matrix_table(const AccuracyMatrix& accuracy, const std::vector<double>& alphas,
-                         std::size_t columns, int decimals, int gap) {
+// What a row has of a task; without one, of the samples of all tasks.
+using Cell = std::function<std::string(const EvaluationRow& row, std::optional<std::size_t> task)>;
+
+Cell accuracy_cell(int decimals) {
+  return [decimals](const EvaluationRow& row, std::optional<std::size_t> task) {
+    return task ? percent(row.accuracy(*task), decimals)
+                : percent(accuracy_over_seen(row), decimals);
+  };
+}
+
+Cell mean_cell(const std::string& score) {
+  return [score](const EvaluationRow& row, std::optional<std::size_t> task) -> std::string {
+    if (!task && !is_over_seen(row)) return "-";
+    return fixed(task ? mean(row.score(score), *task) : mean(row.score(score)), 3);
+  };
+}
+
+// Row t: a cell for each of the tasks 1 to t (without columns: of task t), for all of them
+// together, alpha.
+std::string matrix_table(const AccuracyMatrix& accuracy, const Cell& cell,
+                         const std::vector<double>& alphas, std::size_t columns, int gap) {
   std::vector<std::string> header = {"after"};
   for (std::size_t j = 0; j < columns; ++j) header.push_back(std::to_string(j + 1));
   if (columns == 0) header.push_back("new");
@@ -37,11 +55,10 @@ std::string matrix_table(const AccuracyMatrix& accuracy, const std::vector<doubl
   for (std::size_t t = 0; t < accuracy.tasks(); ++t) {
     const EvaluationRow& row = accuracy.row(t);
     std::vector<std::string> cells = {std::to_string(t + 1)};
-    for (std::size_t j = 0; j < columns; ++j) {
-      cells.push_back(j > t ? "" : row.samples[j] == 0 ? "-" : percent(row.accuracy(j), decimals));
-    }
-    if (columns == 0) cells.push_back(percent(row.accuracy(t), decimals));
-    cells.push_back(percent(accuracy_over_seen(row), decimals));
+    for (std::size_t j = 0; j < columns; ++j)
+      cells.push_back(j > t ? "" : row.samples[j] == 0 ? "-" : cell(row, j));
+    if (columns == 0) cells.push_back(cell(row, t));
+    cells.push_back(cell(row, std::nullopt));
     if (!alphas.empty()) cells.push_back(fixed(alphas[t], 3));
     rows.push_back(std::move(cells));
   }
@@ -58,16 +75,20 @@ int line_width(const std::string& table) {
   return static_cast<int>(widest);
 }
 
-// The widest layout that fits.
+struct Layout {
+  Cell cell;
+  int gap;
+};
+
+// The first layout that fits.
 std::string fitting_matrix(const AccuracyMatrix& accuracy, const std::vector<double>& alphas,
-                           int width) {
-  const struct { int decimals, gap; } layouts[] = {{1, 2}, {0, 2}, {0, 1}};
-  for (const auto& [decimals, gap] : layouts) {
-    std::string table = matrix_table(accuracy, alphas, accuracy.tasks(), decimals, gap);
+                           std::span<const Layout> layouts, int width) {
+  for (const auto& [cell, gap] : layouts) {
+    std::string table = matrix_table(accuracy, cell, alphas, accuracy.tasks(), gap);
     if (line_width(table) <= width) return table;
   }
   return "(too many columns for this width; new: on the newest task)\n" +
-         matrix_table(accuracy, alphas, 0, 1, 2);
+         matrix_table(accuracy, layouts.front().cell, alphas, 0, 2);
 }
 
 std::vector<std::string> share_row(std::string_view name, const std::optional<double>& share,
@@ -117,41 +138,18 @@ Rows rows_of_measures(const AccuracyMatrix& accuracy, std::string_view title) {
   return rows;
 }
 
-// Row t: the score's mean on the test samples of each task, and on those of all of them.
-std::string score_table(const AccuracyMatrix& accuracy, const std::string& name,
-                        std::size_t columns, int gap) {
-  Rows rows = {{"after"}};
-  for (std::size_t j = 0; j < columns; ++j) rows[0].push_back(std::to_string(j + 1));
-  if (columns == 0) rows[0].push_back("new");
-  rows[0].push_back("all");
-  for (std::size_t t = 0; t < accuracy.tasks(); ++t) {
-    const EvaluationRow& row = accuracy.row(t);
-    const Score& score = row.score(name);
-    rows.push_back({std::to_string(t + 1)});
-    for (std::size_t j = 0; j < columns; ++j)
-      rows.back().push_back(j > t ? "" : row.samples[j] == 0 ? "-" : fixed(mean(score, j), 3));
-    if (columns == 0) rows.back().push_back(fixed(mean(score, t), 3));
-    rows.back().push_back(is_over_seen(row) ? fixed(mean(score), 3) : "-");
-  }
-  return text_table(rows, std::string(rows[0].size(), 'r'), gap);
-}
-
 // The matrices of scores that have one beside the primary score's.
 std::string score_matrices(const AccuracyMatrix& accuracy, int width) {
   std::string text;
   for (const Score& score : accuracy.row(0).scores) {
     const ScoreInfo info = score_info(score.name);
     if (!info.has_matrix) continue;
-    std::string table = score_table(accuracy, score.name, accuracy.tasks(), 2);
-    if (line_width(table) > width) {
-      table = "(too many columns for this width; new: on the newest task)\n" +
-              score_table(accuracy, score.name, 0, 2);
-    }
+    const Layout layout{mean_cell(score.name), 2};
     text += concat("\n",
                    wrap(concat("The same in ", info.column, ": ", info.meaning,
                                info.less_is_better ? "; less is better." : "."),
                         width, 0, 0),
-                   "\n\n", table);
+                   "\n\n", fitting_matrix(accuracy, {}, {&layout, 1}, width));
   }
   return text;
 }
@@ -196,12 +194,13 @@ std::string summary_table(const AccuracyMatrix& accuracy, const std::vector<doub
       has_untested(accuracy) ? " -: not tested (--evaluate, or its data isn't available)." : "";
   std::string heading = title;
   heading[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(heading[0])));
+  const Layout layouts[] = {{accuracy_cell(1), 2}, {accuracy_cell(0), 2}, {accuracy_cell(0), 1}};
   return wrap(concat(heading,
                      " in % after each task (row) on the test samples of each task (column)",
                      choice, ". all: on the samples of all tasks so far.", untested),
               width, 0, 0) +
-         "\n\n" + fitting_matrix(shown, alphas, width) + "\n" + text_table(numbers, "lrll") +
-         score_matrices(accuracy, width);
+         "\n\n" + fitting_matrix(shown, alphas, layouts, width) + "\n" +
+         text_table(numbers, "lrll") + score_matrices(accuracy, width);
 }
 
 std::string other_summaries(std::span<const OtherAccuracy> others, int width, bool task_given) {

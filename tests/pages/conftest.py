@@ -1,9 +1,11 @@
 """What the tests of pages share: the program, runs of every format version, and runs of as many tasks as are wanted."""
 
 import contextlib
+import html
 import io
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -64,5 +66,18 @@ def make_long_run(tmp_path):
     def make(tasks, name="long", **options):
         long_run(GOLDEN / "3.0.0" / "run", tmp_path / name, tasks, **options)
         return tmp_path / name
+
+    return make
+
+
+@pytest.fixture
+def show(report, tmp_path):
+    """show(runs..., options...): a page without its style; no number in it is NaN or None."""
+
+    def make(*arguments):
+        report(*arguments, "--out", tmp_path / "page.html")
+        text = html.unescape(re.sub("<style>.*?</style>", "", (tmp_path / "page.html").read_text(), flags=re.DOTALL))
+        assert not re.search(r"\b(nan|None)\b", re.sub("None: no number is published", "", text))
+        return text
 
     return make

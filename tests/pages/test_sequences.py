@@ -1,7 +1,6 @@
 """Pages of runs on prompts with completions: they speak of exact match or the task score, and show losses in nats."""
 
 import csv
-import html
 import json
 import re
 import statistics
@@ -51,19 +50,6 @@ def scored(sequences):
             made_records.put(rows, "task_score", rows["task_score"][()] + 0.5 * (rows["samples"][()] > 0))
     made_records.seal(run)
     return run
-
-
-@pytest.fixture
-def show(report, tmp_path):
-    """show(runs..., options...): a page without its style; no number in it is NaN or None."""
-
-    def make(*arguments):
-        report(*arguments, "--out", tmp_path / "page.html")
-        text = html.unescape(re.sub("<style>.*?</style>", "", (tmp_path / "page.html").read_text(), flags=re.DOTALL))
-        assert not re.search(r"\b(nan|None)\b", re.sub("None: no number is published", "", text))
-        return text
-
-    return make
 
 
 def recorded(run, name, moment="after_merge"):

@@ -1,7 +1,6 @@
 """Pages of runs whose earlier tasks weren't tested after every task: what was tested is shown, and of the rest it is said why it wasn't."""
 
 import csv
-import html
 import json
 import re
 
@@ -11,19 +10,6 @@ import numpy as np
 import pytest
 
 REASON = "not tested (--evaluate, or the data isn't available)"
-
-
-@pytest.fixture
-def show(report, tmp_path):
-    """show(runs..., options...): a page without its style; no number in it is NaN or None."""
-
-    def make(*arguments):
-        report(*arguments, "--out", tmp_path / "page.html")
-        text = html.unescape(re.sub("<style>.*?</style>", "", (tmp_path / "page.html").read_text(), flags=re.DOTALL))
-        assert not re.search(r"\b(nan|None)\b", re.sub("None: no number is published", "", text))
-        return text
-
-    return make
 
 
 def change(run, **settings):

@@ -15,8 +15,11 @@ struct GenerationLimits {
   std::int64_t stop = -1;   // the token that ends a text, written too; -1: none
 };
 
-// A text without the token that ends it.
-std::span<const std::int64_t> without_end(const TokenIds& text, const GenerationLimits& limits);
+// Whether the token that ends a text is there.
+bool has_end(const TokenIds& text, const GenerationLimits& limits);
+
+// ROUGE-L of what was written, both without the token that ends them.
+double rouge_l(const TokenIds& completion, const TokenIds& written, const GenerationLimits& limits);
 
 // Collective; the model as it is, which predicts tokens. What follows each prompt, in their order,
 // on every rank. Prompts are continued in batches of a fixed size, distributed over the ranks: the

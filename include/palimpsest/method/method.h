@@ -31,6 +31,9 @@ struct Method {
   std::vector<NeededMemory> needed_memory(std::int64_t tasks) const;
 };
 
+// Sets objective, head and classifier to those of weights that predict tokens.
+void set_to_predict_tokens(RunConfig& config);
+
 // Throws UsageError for a part that isn't known.
 Method make_method(const RunConfig& config);
 

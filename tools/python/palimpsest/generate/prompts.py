@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from ..errors import InputError
 from ..pack.chat.encode import Encoder, Row
 from ..pack.chat.forms import Pair
-from ..pack.chat.settings import end_of_text, folder_of, load_template, special_tokens
+from ..pack.chat.settings import added_specials, end_of_text, folder_of, load_template, special_tokens
 from ..pack.chat.turns import Piece, join_pair, render_conversation
 from ..pack.pack_file import TEST, PackIndex, offsets_of, write_samples
 from ..pack.pack_hash import crc32c
@@ -90,8 +90,7 @@ def _pieces(texts: list[str], folder: pathlib.Path, tokenizer: Tokenizer, has_te
 
 
 def _check_end(folder: str, tokenizer: Tokenizer, end: int) -> None:
-    added = json.loads(tokenizer.to_str()).get("added_tokens") or []
-    if end not in {each["id"] for each in added if each.get("special")}:
+    if end not in {each["id"] for each in added_specials(tokenizer)}:
         raise InputError(f"{folder}: expected a chat template with a special token behind an answer, which says where a text ends, found none")
 
 

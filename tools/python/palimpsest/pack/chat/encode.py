@@ -1,7 +1,6 @@
 """Pieces of conversations as token ids, with where completions begin and end."""
 
 import collections
-import json
 import typing
 
 from tokenizers import Tokenizer
@@ -9,6 +8,7 @@ from tokenizers import Tokenizer
 from .. import InputError
 from ..texts.rows import Broken
 from ..texts.tokenizer import max_length
+from .settings import added_specials
 from .turns import Piece
 
 Span: typing.TypeAlias = tuple[int, int]
@@ -45,8 +45,7 @@ class Encoder:
         tokenizer.no_truncation()
         self.tokenizer = tokenizer
         self._first = _first_ids(tokenizer)
-        added = json.loads(tokenizer.to_str()).get("added_tokens") or []
-        self._special = {each["id"] for each in added if each.get("special")}
+        self._special = {each["id"] for each in added_specials(tokenizer)}
         self.ends: collections.Counter[int | None] = collections.Counter()  # completions by the special token at their end, or None
 
     def encode(self, rows: list[Row]) -> typing.Iterator[tuple[Row, list[Sequence] | str]]:

@@ -6,7 +6,7 @@ import typing
 from .. import InputError
 from ..notes import note
 from ..texts.columns import find_columns, list_columns
-from ..texts.rows import Broken, check_characters, is_missing, shorten
+from ..texts.rows import Broken, check_characters, check_surrogates, is_missing, shorten
 
 Message: typing.TypeAlias = dict[str, object]  # "role", "content", and whatever else a template reads
 ASSISTANT = "assistant"
@@ -139,8 +139,5 @@ def _message(value: object, place: str) -> Message:
         raise Broken(f"{place}: expected a text as content, found {'none' if content is None else shorten(repr(content))}")
     if role == ASSISTANT and not content.strip() and not calls:
         raise Broken(f"{place}: expected an answer, found nothing but blanks")
-    try:
-        content.encode()
-    except UnicodeEncodeError as error:
-        raise Broken(f"{place}: expected a text, found a lone surrogate, {ascii(content[error.start])}, which is no character") from None
+    check_surrogates(content, place, "a text")
     return found

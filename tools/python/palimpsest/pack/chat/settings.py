@@ -76,9 +76,14 @@ def end_of_text(folder: pathlib.Path, tokenizer: Tokenizer) -> str:
     return end
 
 
+def added_specials(tokenizer: Tokenizer) -> list[dict[str, typing.Any]]:
+    """The special tokens that were added to the vocabulary, as tokenizer.json has them: id, content, rstrip, ..."""
+    return [each for each in json.loads(tokenizer.to_str()).get("added_tokens") or [] if each.get("special")]
+
+
 def special_tokens(tokenizer: Tokenizer) -> re.Pattern[str]:
     """What finds a special token in a text, with the blanks that the tokenizer takes into it; nothing where there are none."""
-    added = [each for each in json.loads(tokenizer.to_str()).get("added_tokens") or [] if each.get("special") and each.get("content")]
+    added = [each for each in added_specials(tokenizer) if each.get("content")]
     longest_first = sorted(added, key=lambda each: -len(each["content"]))
     return re.compile("|".join(re.escape(each["content"]) + (r"\s*" if each.get("rstrip") else "") for each in longest_first) or "(?!)")
 

@@ -154,11 +154,16 @@ def check_characters(text: str, column: str, what: str) -> str:
         raise Broken(f"column {column!r}: expected {what}, found nothing but blanks")
     if "\0" in text:
         raise Broken(f"column {column!r}: expected {what}, found a NUL character in it")
+    check_surrogates(text, f"column {column!r}", what)
+    return text
+
+
+def check_surrogates(text: str, place: str, what: str) -> None:
+    """Raises Broken for a text that UTF-8 can't have."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise Broken(f"column {column!r}: expected {what}, found a lone surrogate, {ascii(text[error.start])}, which is no character") from None
-    return text
+        raise Broken(f"{place}: expected {what}, found a lone surrogate, {ascii(text[error.start])}, which is no character") from None
 
 
 def shorten(text: str, most: int = 60) -> str:
