@@ -151,6 +151,158 @@ class SampleAttention : public torch::autograd::Function<SampleAttention> {
   }
 };
 
+// The shared heads of every sample, each with the heads of queries that look at it.
+class GroupedHeads {
+ public:
+  GroupedHeads(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+               std::span<const std::int64_t> lengths, std::int64_t window)
+      : query_(query), key_(key), value_(value), lengths_(lengths), window_(window) {
+    for (const std::int64_t length : lengths) firsts_.push_back(firsts_.back() + length);
+  }
+
+  std::int64_t width() const { return query_.size(1) * query_.size(2); }
+
+  struct Place {
+    std::int64_t query;   // of its first number in rows of all heads of queries
+    std::int64_t shared;  // the same for keys and values
+    std::int64_t log_sums;
+  };
+  // Calls visit(heads, place, scratch) for every shared head of every sample, among the threads.
+  template <typename Visit>
+  void each(const Visit& visit) const {
+    const std::int64_t shared = key_.size(1), size = key_.size(2), group = query_.size(1) / shared;
+    at::parallel_for(
+        0, std::ssize(lengths_) * shared, 1, [&](std::int64_t begin, std::int64_t end) {
+          std::vector<float> scratch;
+          for (std::int64_t i = begin; i < end; ++i) {
+            const auto sample = static_cast<std::size_t>(i / shared);
+            const std::int64_t h = i % shared, first = firsts_[sample];
+            const CausalHeads heads{.query = row(query_, first) + h * group * size,
+                                    .key = row(key_, first) + h * size,
+                                    .value = row(value_, first) + h * size,
+                                    .query_stride = query_.stride(0),
+                                    .key_stride = key_.stride(0),
+                                    .value_stride = value_.stride(0),
+                                    .queries = group,
+                                    .tokens = lengths_[sample],
+                                    .size = size,
+                                    .window = window_};
+            const auto needed = static_cast<std::size_t>(kernels().causal_attention_scratch(heads));
+            if (scratch.size() < needed) scratch.resize(needed);
+            visit(heads,
+                  Place{.query = (first * shared + h) * group * size,
+                        .shared = (first * shared + h) * size,
+                        .log_sums = (first * shared + h * lengths_[sample]) * group},
+                  scratch.data());
+          }
+        });
+  }
+
+ private:
+  static const float* row(const at::Tensor& heads, std::int64_t first) {
+    return heads.const_data_ptr<float>() + first * heads.stride(0);
+  }
+
+  const at::Tensor &query_, &key_, &value_;
+  std::span<const std::int64_t> lengths_;
+  std::int64_t window_;
+  std::vector<std::int64_t> firsts_{0};
+};
+
+// Saved: query, key and value, and the logarithms of the softmax's denominators.
+class CausalAttention : public torch::autograd::Function<CausalAttention> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& query,
+                            const at::Tensor& key, const at::Tensor& value,
+                            std::vector<std::int64_t> lengths, std::int64_t window) {
+    const GroupedHeads all(query, key, value, lengths, window);
+    const at::Tensor out = at::empty({query.size(0), all.width()}, query.options());
+    const at::Tensor log_sums = at::empty({query.size(0) * query.size(1)}, query.options());
+    float* to = out.mutable_data_ptr<float>();
+    float* sums = log_sums.mutable_data_ptr<float>();
+    all.each([&](const CausalHeads& heads, const GroupedHeads::Place& place, float* scratch) {
+      kernels().causal_attention(heads, to + place.query, all.width(), sums + place.log_sums,
+                                 scratch);
+    });
+    context->save_for_backward({query, key, value, log_sums});
+    context->saved_data["lengths"] = std::move(lengths);
+    context->saved_data["window"] = window;
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &query = saved[0], &key = saved[1], g = gradients[0].contiguous();
+    const std::vector<std::int64_t> lengths = context->saved_data["lengths"].toIntVector();
+    const GroupedHeads all(query, key, saved[2], lengths, context->saved_data["window"].toInt());
+    const at::Tensor dquery = at::empty(query.sizes(), query.options()),
+                     dkey = at::empty(key.sizes(), key.options()),
+                     dvalue = at::empty(key.sizes(), key.options());
+    const float* from = g.const_data_ptr<float>();
+    const float* sums = saved[3].const_data_ptr<float>();
+    all.each([&](const CausalHeads& heads, const GroupedHeads::Place& place, float* scratch) {
+      kernels().causal_attention_backward(heads, from + place.query, all.width(),
+                                          sums + place.log_sums,
+                                          {.query = dquery.mutable_data_ptr<float>() + place.query,
+                                           .key = dkey.mutable_data_ptr<float>() + place.shared,
+                                           .value = dvalue.mutable_data_ptr<float>() + place.shared,
+                                           .query_stride = all.width(),
+                                           .shared_stride = key.size(1) * key.size(2)},
+                                          scratch);
+    });
+    return {dquery, dkey, dvalue, {}, {}};
+  }
+};
+
+// Each head's numbers side by side, and the heads of a row, too.
+at::Tensor with_whole_rows(const at::Tensor& heads) {
+  const bool whole = heads.stride(2) == 1 && heads.stride(1) == heads.size(2);
+  return whole ? heads : heads.contiguous();
+}
+
+// x: rows of the weight's width, contiguous; scales: one a row, or undefined.
+at::Tensor compute_rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon,
+                            const at::Tensor& scales) {
+  const std::int64_t width = weight.numel();
+  const at::Tensor y = at::empty_like(x);
+  const float* from = x.const_data_ptr<float>();
+  float* to = y.mutable_data_ptr<float>();
+  float* scales_to = scales.defined() ? scales.mutable_data_ptr<float>() : nullptr;
+  at::parallel_for(0, x.numel() / width, 8, [&](std::int64_t first, std::int64_t end) {
+    kernels().rms_norm(from + first * width, weight.const_data_ptr<float>(),
+                       static_cast<float>(epsilon), to + first * width,
+                       scales_to == nullptr ? nullptr : scales_to + first, end - first, width);
+  });
+  return y;
+}
+
+// Saved: x, the weight, and the scale of each row.
+class RmsNormalisation : public torch::autograd::Function<RmsNormalisation> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
+                            double epsilon) {
+    const at::Tensor scales = at::empty({x.numel() / weight.numel()}, x.options());
+    at::Tensor y = compute_rms_norm(x, weight, epsilon, scales);
+    context->save_for_backward({x, weight, scales});
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &weight = saved[1], g = gradients[0].contiguous();
+    const std::int64_t width = weight.numel();
+    at::Tensor dx = at::empty_like(x);
+    float* to = dx.mutable_data_ptr<float>();
+    at::parallel_for(0, x.numel() / width, 8, [&](std::int64_t first, std::int64_t end) {
+      kernels().rms_norm_backward(
+          g.const_data_ptr<float>() + first * width, x.const_data_ptr<float>() + first * width,
+          weight.const_data_ptr<float>(), saved[2].const_data_ptr<float>() + first,
+          to + first * width, end - first, width);
+    });
+    return {dx, {}, {}};
+  }
+};
+
 // Of x, or with its slope where that is wanted.
 at::Tensor compute_gelu(const at::Tensor& x, const at::Tensor& slope) {
   const at::Tensor y = at::empty_like(x);
@@ -225,6 +377,27 @@ at::Tensor sample_attention(const at::Tensor& qkv, std::span<const std::int64_t>
   return SampleAttention::apply(qkv.contiguous(),
                                 std::vector<std::int64_t>(lengths.begin(), lengths.end()), heads,
                                 queries, bias.defined() ? std::optional(bias) : std::nullopt);
+}
+
+at::Tensor causal_sample_attention(const at::Tensor& query, const at::Tensor& key,
+                                   const at::Tensor& value, std::span<const std::int64_t> lengths,
+                                   std::int64_t window) {
+  require(query.dim() == 3 && key.dim() == 3 && key.sizes() == value.sizes() &&
+              query.size(0) == key.size(0) && query.size(2) == key.size(2) &&
+              query.size(1) % key.size(1) == 0 && c10::sum_integers(lengths) == query.size(0),
+          "causal attention", query, lengths);
+  return CausalAttention::apply(with_whole_rows(query), with_whole_rows(key),
+                                with_whole_rows(value),
+                                std::vector<std::int64_t>(lengths.begin(), lengths.end()), window);
+}
+
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
+  if (!has_host_kernels(x)) return at::rms_norm(x, weight.sizes(), weight, epsilon);
+  require(weight.dim() == 1 && x.size(-1) == weight.numel() && has_host_kernels(weight), "RMS norm",
+          x, {});
+  const bool gradients = x.requires_grad() && c10::GradMode::is_enabled();
+  return gradients ? RmsNormalisation::apply(x.contiguous(), weight.contiguous(), epsilon)
+                   : compute_rms_norm(x.contiguous(), weight.contiguous(), epsilon, {});
 }
 
 at::Tensor erf_gelu(const at::Tensor& x) {

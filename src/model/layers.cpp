@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "palimpsest/model/host_kernels.h"
+
 namespace palimpsest {
 
 at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
@@ -13,7 +15,7 @@ LayerNorm LayerNorm::in(at::ScalarType precision) const {
 }
 
 at::Tensor RmsNorm::operator()(const at::Tensor& x) const {
-  return at::rms_norm(x.to(weight.scalar_type()), weight.sizes(), weight, epsilon);
+  return rms_norm(x.to(weight.scalar_type()), weight, epsilon);
 }
 
 RmsNorm RmsNorm::in(at::ScalarType precision) const { return {weight.to(precision), epsilon}; }

@@ -4,7 +4,6 @@
 
 #include <limits>
 #include <numeric>
-#include <optional>
 
 #include "palimpsest/model/host_kernels.h"
 #include "palimpsest/model/layers.h"
@@ -114,28 +113,16 @@ at::Tensor mean_over_tokens(const at::Tensor& states, const TextInput& input) {
 
 at::Tensor causal_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                             const TextInput& input, std::int64_t window) {
-  const std::int64_t heads = query.size(1);
-  const auto attend = [&](std::int64_t first, std::int64_t rows, std::int64_t texts,
-                          const std::optional<at::Tensor>& mask) {
-    const auto part = [&](const at::Tensor& all) {
-      return by_text(all.narrow(0, first, rows), texts, heads);
-    };
-    return at::scaled_dot_product_attention(part(query), part(key), part(value), mask, 0.0,
-                                            /*is_causal=*/!mask)
-        .transpose(1, 2)
-        .reshape({rows, -1});
-  };
-  if (input.mask.defined()) return attend(0, query.size(0), std::ssize(input.lengths), input.mask);
-  std::vector<at::Tensor> texts;
-  std::int64_t first = 0;
-  for (const std::int64_t length : input.lengths) {
-    const bool is_cut = window > 0 && length > window;
-    texts.push_back(
-        attend(first, length, 1,
-               is_cut ? std::optional(causal_view(length, window, query.device())) : std::nullopt));
-    first += length;
+  if (!input.mask.defined()) {
+    return causal_sample_attention(query.to(at::kFloat), key.to(at::kFloat), value.to(at::kFloat),
+                                   input.lengths, window)
+        .to(query.scalar_type());
   }
-  return at::cat(texts);
+  const std::int64_t texts = std::ssize(input.lengths), heads = query.size(1);
+  return at::scaled_dot_product_attention(by_text(query, texts, heads), by_text(key, texts, heads),
+                                          by_text(value, texts, heads), input.mask)
+      .transpose(1, 2)
+      .reshape({query.size(0), -1});
 }
 
 std::vector<std::int64_t> text_rows(const Batch& batch) {

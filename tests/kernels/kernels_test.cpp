@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
+#include <limits>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/model/frozen_product.h"
@@ -107,6 +108,106 @@ TEST(Attention, SamplesDoNotSeeOneAnother) {
   const at::Tensor both = sample_attention(qkv, std::vector<std::int64_t>{4, 5}, 2);
   const at::Tensor first = sample_attention(qkv.narrow(0, 0, 4), std::vector<std::int64_t>{4}, 2);
   EXPECT_TRUE(at::equal(both.narrow(0, 0, 4), first));
+}
+
+// In double, as the formula has it, over heads [tokens, heads, d].
+at::Tensor causal_written_out(const at::Tensor& query, const at::Tensor& key,
+                              const at::Tensor& value, std::span<const std::int64_t> lengths,
+                              std::int64_t window) {
+  const std::int64_t group = query.size(1) / key.size(1), d = query.size(2);
+  std::vector<at::Tensor> samples;
+  std::int64_t first = 0;
+  for (const std::int64_t length : lengths) {
+    const auto by_head = [&](const at::Tensor& all) {
+      return all.narrow(0, first, length)
+          .transpose(0, 1)
+          .repeat_interleave(query.size(1) / all.size(1), 0);
+    };
+    const at::Tensor place = at::arange(length);
+    const at::Tensor distance = place.unsqueeze(1) - place;
+    at::Tensor hidden = distance < 0;
+    if (window > 0) hidden = hidden.logical_or(distance >= window);
+    const at::Tensor scores =
+        (by_head(query).matmul(by_head(key).transpose(1, 2)) / std::sqrt(static_cast<double>(d)))
+            .masked_fill(hidden, -std::numeric_limits<double>::infinity());
+    samples.push_back(at::softmax(scores, -1)
+                          .matmul(by_head(value))
+                          .transpose(0, 1)
+                          .reshape({length, key.size(1) * group * d}));
+    first += length;
+  }
+  return at::cat(samples);
+}
+
+struct CausalCase {
+  std::vector<std::int64_t> lengths;
+  std::int64_t shared, group, size, window;
+};
+
+class CausalAttentionTest : public testing::TestWithParam<CausalCase> {};
+
+TEST_P(CausalAttentionTest, ValueAndGradientsAreThoseOfTheFormula) {
+  const auto& [lengths, shared, group, size, window] = GetParam();
+  at::manual_seed(7);
+  std::int64_t tokens = 0;
+  for (const std::int64_t length : lengths) tokens += length;
+  // Values are a part of wider rows, as those of a model are.
+  const at::Tensor query = at::randn({tokens, shared * group, size}).mul_(2).requires_grad_(true),
+                   key = at::randn({tokens, shared, size}).mul_(2).requires_grad_(true),
+                   wide = at::randn({tokens, 2 * shared, size}).requires_grad_(true);
+  const auto exact = [](const at::Tensor& x) {
+    return x.detach().to(at::kDouble).requires_grad_(true);
+  };
+  const std::vector<at::Tensor> from{query, key, wide},
+      doubles{exact(query), exact(key), exact(wide)};
+  const auto values = [&](const at::Tensor& rows) { return rows.narrow(1, shared, shared); };
+  const at::Tensor ours = causal_sample_attention(query, key, values(wide), lengths, window);
+  const at::Tensor theirs =
+      causal_written_out(doubles[0], doubles[1], values(doubles[2]), lengths, window);
+  ASSERT_EQ(ours.sizes(), theirs.sizes());
+  EXPECT_LT(distance(ours.detach(), theirs.detach()), 2e-6);
+  const at::Tensor g = at::randn(ours.sizes());
+  const auto found = torch::autograd::grad({ours}, from, {g});
+  const auto expected = torch::autograd::grad({theirs}, doubles, {g.to(at::kDouble)});
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (expected[i].norm().item<double>() == 0) continue;  // of a sample's only token
+    EXPECT_LT(distance(found[i], expected[i]), 3e-6) << "gradient " << i;
+  }
+}
+
+// Fewer tokens than a block of queries has, as many, and several blocks; windows that end within
+// one and before it.
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, CausalAttentionTest,
+    testing::Values(CausalCase{{12, 7, 1, 40}, 3, 3, 64, 0}, CausalCase{{48, 49}, 2, 1, 32, 0},
+                    CausalCase{{300, 5}, 1, 4, 20, 0}, CausalCase{{33, 130}, 2, 2, 16, 5},
+                    CausalCase{{200}, 1, 2, 80, 61}, CausalCase{{97}, 2, 3, 12, 1}));
+
+TEST(CausalAttention, RefusesShapesThatDoNotFit) {
+  const at::Tensor query = at::ones({5, 4, 8}), shared = at::ones({5, 2, 8});
+  const std::vector<std::int64_t> five{5}, four{4};
+  EXPECT_NO_THROW(causal_sample_attention(query, shared, shared, five, 0));
+  EXPECT_THROW(causal_sample_attention(query, shared, shared, four, 0), Error);
+  EXPECT_THROW(causal_sample_attention(query, at::ones({5, 3, 8}), at::ones({5, 3, 8}), five, 0),
+               Error);
+  EXPECT_THROW(causal_sample_attention(query, shared, at::ones({5, 2, 4}), five, 0), Error);
+}
+
+TEST(RmsNorm, ValueAndGradientAreThoseOfItsFormula) {
+  at::manual_seed(9);
+  for (const std::int64_t width : {3, 64, 577}) {
+    const at::Tensor x = at::randn({4, 2, width}).mul_(3).requires_grad_(true);
+    const at::Tensor weight = at::rand({width}), g = at::randn({4, 2, width});
+    const at::Tensor exact = x.detach().to(at::kDouble).requires_grad_(true);
+    const at::Tensor ours = rms_norm(x, weight, 1e-5);
+    const at::Tensor theirs = exact * exact.square().mean(-1, true).add(1e-5).rsqrt() * weight;
+    EXPECT_LT(distance(ours.detach(), theirs.detach()), 1e-6);
+    EXPECT_LT(distance(torch::autograd::grad({ours}, {x}, {g})[0],
+                       torch::autograd::grad({theirs}, {exact}, {g.to(at::kDouble)})[0]),
+              1e-6);
+    EXPECT_TRUE(at::equal(rms_norm(x.detach(), weight, 1e-5), ours.detach()));
+  }
+  EXPECT_THROW(rms_norm(at::ones({2, 3}), at::ones({4}), 1e-5), Error);
 }
 
 TEST(Gelu, ValueAndSlopeAreThoseOfTheErrorFunction) {

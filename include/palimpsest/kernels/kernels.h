@@ -21,6 +21,23 @@ struct AttentionGradients {
   std::int64_t stride;
 };
 
+// Heads of queries and the one head of keys and values that they share, within one sample: rows of
+// `size` numbers each, the strides apart. Head h of the queries is at query + h * size.
+struct CausalHeads {
+  const float *query, *key, *value;
+  std::int64_t query_stride, key_stride, value_stride;
+  std::int64_t queries;  // heads
+  std::int64_t tokens;
+  std::int64_t size;
+  std::int64_t window;  // a token sees itself and window - 1 before it; 0: all before it
+};
+
+// Where the gradients of these heads go; keys and values have the shared stride.
+struct CausalGradients {
+  float *query, *key, *value;
+  std::int64_t query_stride, shared_stride;
+};
+
 struct Kernels {
   // Numbers of scratch memory that a head needs in either pass.
   std::int64_t (*attention_scratch)(const AttentionHead& head);
@@ -35,6 +52,23 @@ struct Kernels {
   void (*attention_backward)(const AttentionHead& head, const float* g, std::int64_t g_stride,
                              const float* log_sums, const AttentionGradients& gradients,
                              float* scratch);
+
+  // The same where a token sees itself and those before it, in memory that grows with the tokens,
+  // not with their square. out: head h at out + h * size; log_sums: [queries, tokens].
+  std::int64_t (*causal_attention_scratch)(const CausalHeads& heads);
+  void (*causal_attention)(const CausalHeads& heads, float* out, std::int64_t out_stride,
+                           float* log_sums, float* scratch);
+  void (*causal_attention_backward)(const CausalHeads& heads, const float* g, std::int64_t g_stride,
+                                    const float* log_sums, const CausalGradients& gradients,
+                                    float* scratch);
+
+  // For each of `rows` rows of x: y = x scale weight, scale = 1 / sqrt(mean(x^2) + epsilon).
+  // `scales`, one a row for the backward pass, may be null.
+  void (*rms_norm)(const float* x, const float* weight, float epsilon, float* y, float* scales,
+                   std::int64_t rows, std::int64_t width);
+  // From the gradient g of y: dx = scale (g weight - x scale^2 mean(g weight x)).
+  void (*rms_norm_backward)(const float* g, const float* x, const float* weight,
+                            const float* scales, float* dx, std::int64_t rows, std::int64_t width);
 
   // y = x Phi(x) and slope = dy/dx, with Phi the normal distribution's function (erf by Abramowitz
   // and Stegun 7.1.26: within 1.5e-7). `slope` may be null.

@@ -24,6 +24,18 @@ at::Tensor sample_attention(const at::Tensor& qkv, std::span<const std::int64_t>
                             std::int64_t heads, std::int64_t queries = 0,
                             const at::Tensor& bias = {});
 
+// The same where a token of a sample sees itself and those before it; with a window, itself and
+// window - 1 before it. query: [tokens, heads, d], key and value: [tokens, shared heads, d], each
+// for heads / shared heads of the queries' heads -> [tokens, heads * d]. Throws Error where the
+// shapes and lengths don't fit one another.
+at::Tensor causal_sample_attention(const at::Tensor& query, const at::Tensor& key,
+                                   const at::Tensor& value, std::span<const std::int64_t> lengths,
+                                   std::int64_t window);
+
+// x / sqrt(mean(x^2) + epsilon) * weight over the last dimension, with a constant weight; where
+// there is no kernel, LibTorch's.
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
+
 // x Phi(x), with Phi the normal distribution's function, within 1e-6; where there is no
 // kernel, LibTorch's.
 at::Tensor erf_gelu(const at::Tensor& x);

@@ -1,30 +1,11 @@
 #include <cmath>
 #include <limits>
 
-#include "tile.h"
+#include "attention_rows.h"
 #include "variants.h"
 
 namespace palimpsest::CPU_CAPABILITY {
 namespace {
-
-// [tokens, size] -> [size, padded], zeros where there is no token.
-void transpose(const float* rows, const AttentionHead& head, float* columns) {
-  const std::int64_t padded = rounded_up(head.tokens);
-  for (std::int64_t k = 0; k < head.size; ++k) {
-    float* to = columns + k * padded;
-    for (std::int64_t j = 0; j < head.tokens; ++j) to[j] = rows[j * head.stride + k];
-    for (std::int64_t j = head.tokens; j < padded; ++j) to[j] = 0;
-  }
-}
-
-// Rows side by side: far apart, they would push one another out of the nearest cache.
-const float* gather(const float* rows, std::int64_t stride, std::int64_t count, std::int64_t size,
-                    float* into) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    for (std::int64_t k = 0; k < size; ++k) into[i * size + k] = rows[i * stride + k];
-  }
-  return into;
-}
 
 // scores[i, j] = q_i . k_j / sqrt(size) + bias[j - i], -inf where there is no token j.
 void score(const AttentionHead& head, const float* keys, float* scores) {
@@ -42,44 +23,6 @@ void score(const AttentionHead& head, const float* keys, float* scores) {
   }
 }
 
-float largest(const float* row, std::int64_t count) {
-  Vector all(-std::numeric_limits<float>::infinity());
-  for (std::int64_t j = 0; j < count; j += kWidth) {
-    all = at::vec::maximum(all, Vector::loadu(row + j));
-  }
-  alignas(64) float each[kWidth];
-  all.store(each);
-  float most = each[0];
-  for (const float value : each) most = value > most ? value : most;
-  return most;
-}
-
-float sum_values(const Vector& parts) {
-  alignas(64) float each[kWidth];
-  parts.store(each);
-  float sum = 0;
-  for (const float value : each) sum += value;
-  return sum;
-}
-
-float sum_values(const float* row, std::int64_t count) {
-  Vector sum(0.0f);
-  for (std::int64_t j = 0; j < count; j += kWidth) sum = sum + Vector::loadu(row + j);
-  return sum_values(sum);
-}
-
-void exponentials(float* row, std::int64_t count, float minus) {
-  for (std::int64_t j = 0; j < count; j += kWidth) {
-    (Vector::loadu(row + j) - Vector(minus)).exp_u20().store(row + j);
-  }
-}
-
-void scale(float* row, std::int64_t count, float factor) {
-  for (std::int64_t j = 0; j < count; j += kWidth) {
-    (Vector::loadu(row + j) * Vector(factor)).store(row + j);
-  }
-}
-
 }  // namespace
 
 // Scratch: keys or values as columns, the weights, in the backward pass their gradient, and rows
@@ -92,15 +35,10 @@ void attention(const AttentionHead& head, float* out, std::int64_t out_stride, f
                float* scratch) {
   const std::int64_t padded = rounded_up(head.tokens);
   float* weights = scratch + head.size * padded;
-  transpose(head.key, head, scratch);
+  transpose(head.key, head.stride, head.tokens, head.size, scratch);
   score(head, scratch, weights);
   for (std::int64_t i = 0; i < head.queries; ++i) {
-    float* row = weights + i * padded;
-    const float most = largest(row, padded);
-    exponentials(row, padded, most);
-    const float sum = sum_values(row, padded);
-    scale(row, padded, 1 / sum);
-    log_sums[i] = most + std::log(sum);
+    log_sums[i] = softmax(weights + i * padded, padded);
   }
   const float* value =
       gather(head.value, head.stride, head.tokens, head.size, weights + 2 * head.queries * padded);
@@ -117,7 +55,7 @@ void attention_backward(const AttentionHead& head, const float* g, std::int64_t 
   float* weights = scratch + head.size * padded;
   float* slopes = weights + head.queries * padded;
   float* rows = slopes + head.queries * padded;
-  transpose(head.key, head, scratch);
+  transpose(head.key, head.stride, head.tokens, head.size, scratch);
   score(head, scratch, weights);
   for (std::int64_t i = 0; i < head.queries; ++i) {
     exponentials(weights + i * padded, padded, log_sums[i]);
@@ -126,21 +64,12 @@ void attention_backward(const AttentionHead& head, const float* g, std::int64_t 
   multiply({weights, 1, padded, out_gradient, head.size, head.queries}, head.tokens, head.size, 1,
            gradients.value, gradients.stride);
 
-  transpose(head.value, head, scratch);
+  transpose(head.value, head.stride, head.tokens, head.size, scratch);
   multiply({out_gradient, head.size, 1, scratch, padded, head.size}, head.queries, padded, 1,
            slopes, padded);
   const float factor = 1 / std::sqrt(static_cast<float>(head.size));
   for (std::int64_t i = 0; i < head.queries; ++i) {
-    const float* p = weights + i * padded;
-    float* s = slopes + i * padded;
-    Vector products(0.0f);
-    for (std::int64_t j = 0; j < padded; j += kWidth) {
-      products = at::vec::fmadd(Vector::loadu(p + j), Vector::loadu(s + j), products);
-    }
-    const Vector mean(sum_values(products));
-    for (std::int64_t j = 0; j < padded; j += kWidth) {
-      (Vector::loadu(p + j) * (Vector::loadu(s + j) - mean) * Vector(factor)).store(s + j);
-    }
+    softmax_backward(weights + i * padded, slopes + i * padded, padded, factor);
   }
   const float* key = gather(head.key, head.stride, head.tokens, head.size, rows);
   multiply({slopes, padded, 1, key, head.size, head.tokens}, head.queries, head.size, 1,

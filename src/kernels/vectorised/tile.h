@@ -83,9 +83,10 @@ void for_each_tile(std::int64_t rows, std::int64_t columns, const Visit& visit) 
   }
 }
 
-// c[r, j] = scale * sum_k a(r, k) b[k, j].
-inline void multiply(const Factors& f, std::int64_t rows, std::int64_t columns, float scale,
-                     float* c, std::int64_t c_row) {
+// c[r, j] = scale * sum_k a(r, k) b[k, j], or with kAdd added to what is there.
+template <bool kAdd = false>
+void multiply(const Factors& f, std::int64_t rows, std::int64_t columns, float scale, float* c,
+              std::int64_t c_row) {
   for_each_tile(
       rows, columns,
       [&]<std::int64_t kRows, std::int64_t kVectors>(Tile<kRows, kVectors>& tile, std::int64_t row,
@@ -96,8 +97,10 @@ inline void multiply(const Factors& f, std::int64_t rows, std::int64_t columns, 
         for (std::int64_t r = 0; r < kRows; ++r) {
           float* to = c + (row + r) * c_row + column;
           for (std::int64_t v = 0; v < kVectors; ++v) {
-            const Vector value = tile.sum[r][v] * Vector(scale);
-            v + 1 < kVectors ? value.store(to + v * kWidth) : value.store(to + v * kWidth, last);
+            const std::int64_t count = v + 1 < kVectors ? kWidth : last;
+            Vector value = tile.sum[r][v] * Vector(scale);
+            if constexpr (kAdd) value = value + Vector::loadu(to + v * kWidth, count);
+            count == kWidth ? value.store(to + v * kWidth) : value.store(to + v * kWidth, count);
           }
         }
       });
