@@ -53,6 +53,10 @@ class MeasuredRun : RunListener {
              .folder = RunFolder(""),
              .state = {}},
         ranks_(group.size()) {
+    // Their time is counted (tested_besides).
+    session().inputs.general.reset();
+    session().inputs.has_rouge = false;
+    for (Task& task : tasks_) task.scores.clear();
     if (group.rank() == 0) events_.add(*this);
   }
 
@@ -182,7 +186,7 @@ class MeasuredRun : RunListener {
                        static_cast<std::int64_t>(seconds / kNano), "agreement on a measurement"));
   }
 
-  const std::vector<Task> tasks_;
+  std::vector<Task> tasks_;
   RunEvents events_;
   OpenRun run_;
   std::int64_t ranks_, trained_samples_ = 0;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <iostream>
 #include <optional>
 #include <sstream>
@@ -51,13 +52,18 @@ Options plan_options(PlanRequest& request) {
              "what runs it: a name below, or the path of a machine file, .cfg (cpu-ethernet-10g)",
              {.choices = names}),
       option("shape SHAPE", sketch.shape,
-             "without any file: a published backbone (vit-b/16, vit-g/14, bert-base, ...)"),
+             "without weights: a published backbone (vit-b/16, bert-base, llama3-8b, ...), or the "
+             "config.json of a decoder or a text encoder"),
       option("task-count N", sketch.tasks, "with --shape: tasks (10)", {.minimum = 1}),
       option("task-samples N", sketch.train_samples,
              "with --shape: training samples of a task (2400)", {.minimum = 1}),
       option("task-classes N", sketch.classes, "with --shape: classes of a task (20)",
              {.minimum = 1}),
-      option("tokens N", sketch.tokens, "with --shape, texts: tokens of a text")};
+      option("tokens N", sketch.tokens, "with --shape, texts: tokens of a text"),
+      option("completion-tokens N", sketch.completion_tokens,
+             "with --shape, a decoder's next-token objective: tokens of these that are predicted "
+             "(all but one)",
+             {.minimum = 1})};
 }
 
 PlanRequest parse_plan_request(std::span<const std::string> arguments) {
@@ -65,8 +71,8 @@ PlanRequest parse_plan_request(std::span<const std::string> arguments) {
   request.settings = take_options(plan_options(request), arguments);
   if (request.sketch.shape.empty() && request.sketch != SketchedStream())
     throw UsageError(
-        "--task-count, --task-samples, --task-classes and --tokens describe a stream "
-        "without files: give --shape, or leave them out");
+        "--task-count, --task-samples, --task-classes, --tokens and --completion-tokens describe a "
+        "stream without files: give --shape, or leave them out");
   std::vector<std::int64_t>& sizes = request.world_sizes;
   std::ranges::sort(sizes);
   sizes.erase(std::unique(sizes.begin(), sizes.end()), sizes.end());
@@ -100,13 +106,17 @@ Rows count_rows(const RunConfig& config, const Workload& work, std::int64_t rank
   const double gradient = sizeof(float) * static_cast<double>(work.trained());
   const std::int64_t lanes = over_ranks(work, ranks).lanes;
   Rows rows = {
-      {"parameters", grouped(work.model.parameters())},
+      {"parameters", grouped(work.model.parameters() +
+                             (work.most_predictions > 0 ? work.model.output_parameters() : 0))},
       {"adapted weights", grouped(work.adapted)},
       {"trained per task", grouped(work.trained())},
       {"steps", concat(grouped(std::llround(tasks * work.steps)), " of up to ",
                        grouped(config.batch), " samples")},
       {"samples",
-       concat(grouped(std::llround(samples)), ", ", fixed(work.mean_tokens, 1), " tokens each")},
+       concat(grouped(std::llround(samples)), ", ", fixed(work.mean_tokens, 1), " tokens each",
+              work.most_predictions > 0
+                  ? concat(", of which ", fixed(work.mean_predictions, 1), " are predicted")
+                  : "")},
       {"training work", fixed(samples * operations_per_sample(work).training / 1e12, 1) + " TFLOP"},
       {"sent per step and rank",
        byte_count(exchanged_bytes(gradient, lanes, ranks, work.ordered))}};
@@ -114,6 +124,11 @@ Rows count_rows(const RunConfig& config, const Workload& work, std::int64_t rank
     const double tested = static_cast<double>(work.tasks) * work.tested_samples;
     rows.push_back({"test samples", grouped(std::llround(tested)) +
                                         " before and after the merges of all tasks (--evaluate)"});
+  }
+  if (work.tested_besides > 0) {
+    const double besides = static_cast<double>(work.tasks) * work.tested_besides;
+    rows.push_back({"tested besides", concat("as long as ", grouped(std::llround(besides)),
+                                             " samples: --general, and writing for ROUGE-L")});
   }
   if (work.classifier_operations > 0) {
     rows.push_back({"classifier", fixed(work.classifier_operations / 1e12, 3) +
@@ -130,6 +145,7 @@ Rows memory_rows(const CountedMemory& memory, bool on_device) {
           {"  program", byte_count(memory.program) + ", assumed"},
           {"  weights", byte_count(memory.weights)},
           {"  activations", byte_count(memory.activations)},
+          {"  logits", byte_count(memory.logits) + ", over the vocabulary"},
           {"  optimizer", byte_count(memory.optimizer) + " while training,"},
           {"  Fisher", byte_count(memory.fisher) + " after it: the greater counts"},
           {"  curvature", byte_count(memory.curvature) + where},
@@ -219,13 +235,62 @@ Costs measured_costs(const RunConfig& config, const Machine& machine, const Work
   return costs;
 }
 
-std::string memory_sentence(const Costs& costs) {
+// A setting that a run may change to need less memory.
+struct Saving {
+  std::string text;
+  std::function<void(Workload&)> apply;
+};
+
+// Those that the work doesn't have yet, the cheapest first.
+std::vector<Saving> savings_left(const Workload& work, std::int64_t ranks) {
+  std::vector<Saving> all;
+  if (!work.bf16) all.push_back({"--precision bf16", [](Workload& w) { w.bf16 = true; }});
+  const std::int64_t lanes = over_ranks(work, ranks).lanes;
+  if (work.ordered && lanes < work.batch)
+    all.push_back({concat("--lanes ", work.batch), [](Workload& w) { w.lanes = w.batch; }});
+  if (!work.activation_checkpointing && work.rank > 0)
+    all.push_back(
+        {"--activation-checkpointing", [](Workload& w) { w.activation_checkpointing = true; }});
+  return all;
+}
+
+// What makes the work fit into the room, as counted: one setting, else all before it together.
+std::string saving_sentence(Workload work, std::int64_t ranks, bool on_device, const Costs& costs) {
+  const auto saved_by = [&](const Workload& changed) {
+    return counted_memory(work, ranks, on_device).peak(on_device) -
+           counted_memory(changed, ranks, on_device).peak(on_device);
+  };
+  const std::vector<Saving> savings = savings_left(work, ranks);
+  for (const Saving& saving : savings) {
+    Workload changed = work;
+    saving.apply(changed);
+    if (costs.peak - saved_by(changed) < costs.room)
+      return concat("; with ", saving.text, " they are.");
+  }
+  Workload changed = work;
+  std::vector<std::string> texts;
+  for (const Saving& saving : savings) {
+    saving.apply(changed);
+    texts.push_back(saving.text);
+    if (costs.peak - saved_by(changed) < costs.room)
+      return concat("; with ", join(texts, " and "), " they are.");
+  }
+  const CountedMemory least = counted_memory(changed, ranks, on_device);
+  return concat(", and no setting changes that: with ",
+                texts.empty() ? "what is set" : join(texts, " and "), " it takes ",
+                byte_count(costs.peak - saved_by(changed)), ", of which ",
+                byte_count(least.weights), " are weights and ",
+                byte_count(std::max(least.optimizer, least.fisher)),
+                " the optimizer or the Fisher. Fewer targets of the adapter need less.");
+}
+
+std::string memory_sentence(const Costs& costs, const Workload& work, std::int64_t ranks,
+                            bool on_device) {
   if (costs.room == 0) return "";
   return concat(" A rank's ", fixed(costs.room / 1e9, 0), " GB are ",
                 costs.peak < costs.room
                     ? "enough."
-                    : "not enough: try --activation-checkpointing, --precision bf16, more lanes or "
-                      "a smaller batch.");
+                    : concat("not enough", saving_sentence(work, ranks, on_device, costs)));
 }
 
 // Where the requested device isn't the machine's.
@@ -329,7 +394,8 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
       work.tasks, " tasks of ", name, " over ", ranks_and_lanes(config, first),
       "; nothing is kept.\n\n", text_table(rows, "ll"), "\n",
       wrap(concat(costs.source, " The network is that of ", machine.name, ".",
-                  memory_sentence(costs), device_sentence(asked, config, machine),
+                  memory_sentence(costs, work, first, machine.accelerator),
+                  device_sentence(asked, config, machine),
                   " Times are forecasts: docs/cluster.md says how near they came. Lanes are raised "
                   "to the ranks where they are fewer."),
            100, 0, 0),
@@ -350,6 +416,8 @@ std::string plan_help() {
       "Examples:\n  palimpsest plan --config configs/openclipart.cfg --world-size 1,2,4,8\n"
       "  palimpsest plan --shape vit-g/14 --precision bf16 --lanes 64 --world-size 64 --machine "
       "h100\n"
+      "  palimpsest plan --shape llama3-8b --config configs/methods/next-token.cfg --tokens 512 "
+      "--machine h100\n"
       "Exit codes: palimpsest --help lists them.\n\n",
       "Of the plan:\n", options_help(plan_options(request)), '\n', machine_help(), '\n',
       verb_settings_help(all_settings(), "plan"));

@@ -17,8 +17,9 @@ namespace palimpsest {
 
 // A stream that is not there yet: every task alike.
 struct SketchedStream {
-  std::string shape;  // published_shape()
+  std::string shape;  // shape_without_weights()
   std::int64_t tasks = 10, train_samples = 2400, classes = 20, tokens = 0;
+  std::int64_t completion_tokens = 0;  // of these, where a decoder predicts tokens; 0: all but one
 
   friend bool operator==(const SketchedStream&, const SketchedStream&) = default;
 };

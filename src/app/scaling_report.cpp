@@ -1,3 +1,4 @@
+#include <cmath>
 #include <vector>
 
 #include "palimpsest/core/readable.h"
@@ -56,8 +57,10 @@ std::string scaling_sentence(const Workload& work, const ScalingEnd& end) {
 
 std::string scaling_report(const Workload& work, const ComputeCost& cost, const Machine& machine,
                            std::span<const std::int64_t> world_sizes) {
+  const bool is_decoder = work.model.output > 0;  // whose speed is told in tokens
   Rows rows{{"ranks", "lanes", "idle", "step/ms", "compute", "exchange", "input", "efficiency",
              "training", "Fisher", "task", "stream"}};
+  if (is_decoder) rows.front().push_back("tokens/s");
   for (const std::int64_t ranks : world_sizes) {
     const Forecast at = forecast(work, cost, machine, ranks);
     rows.push_back({grouped(ranks), grouped(at.lanes), grouped(at.idle_ranks),
@@ -66,8 +69,10 @@ std::string scaling_report(const Workload& work, const ComputeCost& cost, const 
                     milliseconds(at.parts[kInput]), efficiency(at.efficiency),
                     duration(at.training), duration(at.fisher), duration(at.task),
                     duration(static_cast<double>(work.tasks) * at.task)});
+    const double tokens = static_cast<double>(work.batch) * work.mean_tokens;
+    if (is_decoder) rows.back().push_back(grouped(std::llround(tokens / at.step)));
   }
-  return concat(text_table(rows, "rrrrrrrrrrrr"), "\n",
+  return concat(text_table(rows, std::string(rows.front().size(), 'r')), "\n",
                 wrap(scaling_sentence(work, scaling_end(work, cost, machine)), 100, 0, 0), "\n");
 }
 

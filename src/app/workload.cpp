@@ -61,6 +61,10 @@ ForwardPasses forward_passes(const RunConfig& config, const Method& method,
   return passes;
 }
 
+bool predicts_tokens(const Method& method) {
+  return method.training.head->weights() == HeadWeights::kOfBackbone;
+}
+
 // What settings and model say; the samples are left.
 Workload make_workload(const RunConfig& config, const BackboneConfig& backbone,
                        std::span<const std::int64_t> tasks, std::int64_t most_classes) {
@@ -71,14 +75,13 @@ Workload make_workload(const RunConfig& config, const BackboneConfig& backbone,
   const AdaptedLayout layout = adapted_layout(block_shape(backbone), adapter.targets());
   const Lanes lanes = make_lanes(config.lanes, 1);
   const ForwardPasses passes = forward_passes(config, method, counts);
-  const bool has_head = method.training.head->weights() != HeadWeights::kOfBackbone;
   Workload work{.model = model_shape(backbone),
                 .rank = learns.any() ? adapter.rank() : 0,
                 .adapted = layout.size(),
                 .bf16 = config.precision == Precision::kBf16,
                 .activation_checkpointing = config.activation_checkpointing,
                 .tasks = counts.all,
-                .most_classes = has_head ? most_classes : 0,
+                .most_classes = predicts_tokens(method) ? 0 : most_classes,
                 .batch = config.batch,
                 .lanes = lanes.count,
                 .ordered = lanes.ordered,
@@ -116,6 +119,53 @@ std::int64_t tested_samples(const RunConfig& config, std::int64_t task, std::siz
   return tested(true) + tested(false);
 }
 
+// Operations of the forward pass on so many tokens with so many predictions.
+double forward_operations(Workload work, double tokens, double predictions) {
+  work.mean_tokens = tokens;
+  work.mean_predictions = predictions;
+  return operations_per_sample(work).forward;
+}
+
+// The work on a decoder's test samples besides one pass over each, in training samples of average
+// length: the text of --general in both evaluations of each task and once before the stream, and
+// completions that are written for ROUGE-L, each as long as the task's longest one.
+double tested_besides(const RunConfig& config, const Inputs& inputs, const Workload& work) {
+  double operations = 0;
+  if (inputs.general) {
+    double text = 0;
+    for (std::int64_t sample = 0; sample < inputs.general->size(); ++sample) {
+      if (!inputs.general->is_test(sample)) continue;
+      text += forward_operations(work, static_cast<double>(inputs.general->length(sample)),
+                                 static_cast<double>(inputs.general->completion_tokens(sample)));
+    }
+    operations += (1 + 2 * static_cast<double>(work.tasks)) * text;
+  }
+  const double token = forward_operations(work, 1, 1);
+  for (const Task& task : inputs.tasks) {
+    double written = 0;
+    std::int64_t longest = 0;
+    std::vector<std::int64_t> prompts;
+    for (std::size_t i = 0; i < task.test.samples.size(); ++i) {
+      const std::int64_t sample = task.test.samples[i];
+      if (task.score(task.test.targets[i]) != AnswerScore::kRougeL) continue;
+      const Completion last = inputs.pack.completions(sample).back();
+      longest = std::max<std::int64_t>(longest, last.size());
+      written += forward_operations(work, static_cast<double>(last.begin), 1);
+      prompts.push_back(sample);
+    }
+    written +=
+        static_cast<double>(std::ssize(prompts) * std::max<std::int64_t>(longest - 1, 0)) * token;
+    for (std::int64_t newest = task.index; newest < std::ssize(inputs.tasks); ++newest) {
+      if (inputs.tasks[static_cast<std::size_t>(newest)].is_past()) continue;
+      for (const bool before_merge : {true, false})
+        if (newest == task.index || first_tested(config, static_cast<std::size_t>(newest) + 1,
+                                                 inputs.tasks.size(), before_merge) == 0)
+          operations += written;
+    }
+  }
+  return operations / operations_per_sample(work).forward;
+}
+
 // A frozen backbone's features are made once, whatever the number of passes.
 std::int64_t step_count(const RunConfig& config, const Workload& work, std::int64_t samples) {
   BatchSettings batches = batch_settings(config);
@@ -151,7 +201,7 @@ ClassifierCost classifier_cost(const Method& method, std::int64_t samples, std::
 
 Workload make_workload(const RunConfig& config, const Inputs& inputs) {
   const auto* const vit = std::get_if<VitConfig>(&inputs.backbone);
-  std::int64_t tokens = 0, all_samples = 0, most_classes = 0;
+  std::int64_t tokens = 0, predictions = 0, all_samples = 0, most_classes = 0;
   std::vector<std::int64_t> tasks;
   for (const Task& task : inputs.tasks) {
     if (task.is_past()) continue;  // learned before, from other data
@@ -173,11 +223,17 @@ Workload make_workload(const RunConfig& config, const Inputs& inputs) {
                                                  : inputs.pack.length(sample);
       tokens += length;
       work.longest_tokens = std::max(work.longest_tokens, length);
+      if (!predicts_tokens(method)) continue;
+      predictions += inputs.pack.completion_tokens(sample);
+      work.most_predictions =
+          std::max(work.most_predictions, inputs.pack.completion_tokens(sample));
     }
   }
   work.mean_tokens = static_cast<double>(tokens) / work.train_samples;
-  for (double* const of_all :
-       {&work.steps, &work.train_samples, &work.measured_samples, &work.tested_samples})
+  work.mean_predictions = static_cast<double>(predictions) / work.train_samples;
+  if (work.most_predictions > 0) work.tested_besides = tested_besides(config, inputs, work);
+  for (double* const of_all : {&work.steps, &work.train_samples, &work.measured_samples,
+                               &work.tested_samples, &work.tested_besides})
     *of_all /= static_cast<double>(work.tasks);
   const std::int64_t largest = std::ranges::max(inputs.tasks, {}, [](const Task& task) {
                                  return task.train.size();
@@ -187,7 +243,7 @@ Workload make_workload(const RunConfig& config, const Inputs& inputs) {
 }
 
 Workload make_workload(const RunConfig& config, const SketchedStream& stream) {
-  const BackboneConfig backbone = published_shape(stream.shape);
+  const BackboneConfig backbone = shape_without_weights(stream.shape);
   const auto* const vit = std::get_if<VitConfig>(&backbone);
   const bool texts = takes_texts(backbone);
   if (texts && stream.tokens == 0)
@@ -196,6 +252,9 @@ Workload make_workload(const RunConfig& config, const SketchedStream& stream) {
   if (texts && stream.tokens > text_limits(backbone).positions)
     throw UsageError(concat("--tokens ", stream.tokens, ": ", stream.shape,
                             " takes texts of up to ", text_limits(backbone).positions, " tokens"));
+  if (stream.completion_tokens >= std::max<std::int64_t>(stream.tokens, 1))
+    throw UsageError(concat("--completion-tokens ", stream.completion_tokens,
+                            ": expected less than the --tokens of a sample, ", stream.tokens));
   if (vit != nullptr && config.image_transform.size % vit->patch != 0)
     throw UsageError(concat("image-transform size ", config.image_transform.size,
                             ": expected a multiple of the patch, ", vit->patch, " pixels"));
@@ -211,6 +270,14 @@ Workload make_workload(const RunConfig& config, const SketchedStream& stream) {
   work.longest_tokens =
       vit != nullptr ? image_tokens(*vit, config.image_transform.size) : stream.tokens;
   work.mean_tokens = static_cast<double>(work.longest_tokens);
+  if (predicts_tokens(make_method(config))) {
+    if (work.model.output == 0)
+      throw UsageError(concat("--shape ", stream.shape,
+                              " is an encoder; objective = next-token needs a decoder"));
+    work.most_predictions =
+        stream.completion_tokens > 0 ? stream.completion_tokens : stream.tokens - 1;
+    work.mean_predictions = static_cast<double>(work.most_predictions);
+  }
   count_classifier(config, stream.train_samples,
                    shares_head(config.scenario) ? stream.classes : stream.tasks * stream.classes,
                    work);

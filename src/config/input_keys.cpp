@@ -128,7 +128,7 @@ std::vector<Key> input_keys() {
                    "test samples is measured before the stream and with every evaluation: what\n"
                    "general ability loses. Not in the paper.",
            .effect = kOperational},
-          {"eval"}),
+          {"eval", "plan"}),
       key(kImages, &C::image_transform, image_transforms(),
           {.name = "image-transform",
            .help = "How an image becomes what the backbone sees: in tests, and in training\n"

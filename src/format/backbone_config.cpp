@@ -158,6 +158,18 @@ BackboneConfig read_backbone_config(const std::filesystem::path& folder,
   return config;
 }
 
+BackboneConfig read_text_config(const std::filesystem::path& path) {
+  const nlohmann::json json = read_json_object(path);
+  const JsonObject top{json, path};
+  const std::string family = top.text("model_type");
+  if (!lists(kTextFamilies, family) && !lists(kLlamaFamilies, family))
+    top.refuse("model_type", concat(kTextFamilies, " ", kLlamaFamilies,
+                                    ": the shape of other models follows from their weights"));
+  check_model_fields(top);
+  if (lists(kTextFamilies, family)) return read_bert_config(path);
+  return read_llama_config(path);
+}
+
 bool takes_texts(const BackboneConfig& config) {
   return !std::holds_alternative<VitConfig>(config);
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "palimpsest/core/chunk_sizes.h"
 #include "palimpsest/data/batch.h"
 
 namespace palimpsest {
@@ -14,10 +15,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Logits that exist at a time.
 std::int64_t rows_of_chunk(const at::Tensor& output) {
-  const std::int64_t logits = std::int64_t{1} << (output.is_cpu() ? 24 : 27);
-  return std::max<std::int64_t>(1, logits / output.size(0));
+  return std::max<std::int64_t>(1, logits_at_a_time(output.is_cpu()) / output.size(0));
 }
 
 // With p = softmax(h W^T), the gradient of -log p[target] towards h is (p - onehot(target)) W.

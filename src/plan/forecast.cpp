@@ -55,10 +55,11 @@ Forecast forecast(const Workload& work, const ComputeCost& cost, const Machine& 
         work.learning * (pass(work.measured_samples, cost.fisher) +
                          ordered_exchange(sums, result.lanes, ranks, machine).seconds());
   }
-  result.task =
-      result.training + result.fisher + work.forwards * pass(work.train_samples, cost.forward) +
-      work.measured_forwards * pass(work.measured_samples, cost.forward) +
-      pass(work.tested_samples, cost.forward) + work.classifier_operations * cost.operation;
+  result.task = result.training + result.fisher +
+                work.forwards * pass(work.train_samples, cost.forward) +
+                work.measured_forwards * pass(work.measured_samples, cost.forward) +
+                pass(work.tested_samples + work.tested_besides, cost.forward) +
+                work.classifier_operations * cost.operation;
   return result;
 }
 

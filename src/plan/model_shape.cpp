@@ -1,6 +1,7 @@
 #include "palimpsest/plan/model_shape.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -59,7 +60,10 @@ ModelShape shape_from_config(const LlamaConfig& c) {
           .fc2_in = c.intermediate,
           .attention_weights = 2 * c.hidden * (all + shared),
           .block_vectors = biases + 2 * c.hidden + (c.query_key_norm ? 2 * c.head_size : 0),
-          .outside = (c.vocabulary + 1) * c.hidden};
+          .outside = (c.vocabulary + 1) * c.hidden,
+          .embedding = c.vocabulary * c.hidden,
+          .output = c.vocabulary * c.hidden,
+          .tied = c.tied};
 }
 
 VitConfig vision(std::int64_t width, std::int64_t depth, std::int64_t heads, std::int64_t mlp,
@@ -95,7 +99,7 @@ BertConfig mpnet_base() {
 
 LlamaConfig decoder(std::int64_t hidden, std::int64_t layers, std::int64_t heads,
                     std::int64_t key_value_heads, std::int64_t intermediate,
-                    std::int64_t vocabulary, std::int64_t positions) {
+                    std::int64_t vocabulary, std::int64_t positions, bool tied = false) {
   return {.hidden = hidden,
           .layers = layers,
           .heads = heads,
@@ -103,7 +107,14 @@ LlamaConfig decoder(std::int64_t hidden, std::int64_t layers, std::int64_t heads
           .head_size = hidden / heads,
           .intermediate = intermediate,
           .vocabulary = vocabulary,
-          .positions = positions};
+          .positions = positions,
+          .tied = tied};
+}
+
+LlamaConfig qwen2_half_billion() {
+  LlamaConfig config = decoder(896, 24, 14, 2, 4864, 151936, 32768, /*tied=*/true);
+  config.query_bias = true;
+  return config;
 }
 
 struct PublishedShape {
@@ -114,7 +125,8 @@ struct PublishedShape {
 // Dosovitskiy et al. 2021 (ViT-Ti: Touvron et al. 2021; ViT-g: Zhai et al. 2022, as timm's
 // vit_giant_patch14); DINOv2: Oquab et al. 2023, position embeddings of 37 x 37 patches; Devlin et
 // al. 2019; MiniLM: Wang et al. 2020; MPNet: Song et al. 2020; SmolLM2: Ben Allal et al. 2025;
-// TinyLlama: Zhang et al. 2024; Llama 3: Dubey et al. 2024.
+// Qwen2: Yang et al. 2024; TinyLlama: Zhang et al. 2024; Llama 2: Touvron et al. 2023; Llama 3:
+// Dubey et al. 2024.
 std::vector<PublishedShape> published_shapes() {
   return {{"vit-ti/16", vision(192, 12, 3, 768, 16, 14)},
           {"vit-s/16", vision(384, 12, 6, 1536, 16, 14)},
@@ -129,20 +141,27 @@ std::vector<PublishedShape> published_shapes() {
           {"bert-base", texts(768, 12, 12)},
           {"bert-large", texts(1024, 24, 16)},
           {"mpnet-base", mpnet_base()},
-          {"smollm2-135m", decoder(576, 30, 9, 3, 1536, 49152, 8192)},
+          {"smollm2-135m", decoder(576, 30, 9, 3, 1536, 49152, 8192, true)},
+          {"qwen2-0.5b", qwen2_half_billion()},
           {"tinyllama-1.1b", decoder(2048, 22, 32, 4, 5632, 32000, 2048)},
-          {"llama3-8b", decoder(4096, 32, 32, 8, 14336, 128256, 8192)}};
+          {"llama2-7b", decoder(4096, 32, 32, 32, 11008, 32000, 4096)},
+          {"llama3-8b", decoder(4096, 32, 32, 8, 14336, 128256, 8192)},
+          {"llama3-70b", decoder(8192, 80, 64, 8, 28672, 128256, 8192)}};
 }
 
 }  // namespace
 
-BackboneConfig published_shape(std::string_view name) {
+BackboneConfig shape_without_weights(const std::string& shape) {
   const std::vector<PublishedShape> shapes = published_shapes();
-  const auto found = std::ranges::find(shapes, name, &PublishedShape::name);
+  const auto found = std::ranges::find(shapes, shape, &PublishedShape::name);
   if (found != shapes.end()) return found->config;
-  throw UsageError(concat("--shape ", name, " is not known; use one of ",
+  const std::filesystem::path path(shape);
+  if (std::filesystem::is_directory(path)) return read_text_config(path / "config.json");
+  if (std::filesystem::exists(path)) return read_text_config(path);
+  throw UsageError(concat("--shape ", shape, " is not known; use one of ",
                           join(shapes, ", ", &PublishedShape::name),
-                          ", or leave --shape out and name the model's folder as --backbone"));
+                          ", or the config.json of a decoder or a text encoder; or leave --shape "
+                          "out and name the model's folder as --backbone"));
 }
 
 ModelShape model_shape(const BackboneConfig& config) {

@@ -41,3 +41,13 @@ def test_ddp_trains_merges_and_counts_alike(toy):
 def test_peft_trains_alike(toy):
     toy.run("--epochs", 3, "--tasks", 2, "--merge", "none", out="sequential")
     assert losses(peer_events(toy, "peft_trainer")) == pytest.approx(losses(toy.metrics("sequential")), rel=1e-4)
+
+
+def test_peft_predicts_completions_alike(sequences_toy):
+    sequences_toy.run("--epochs", 3, "--batch", 30, "--lr", 1e-2, "--tasks", 2, "--merge", "none", out="sequential")
+    ours = sequences_toy.metrics("sequential")
+    exact = [event["exact_match"] for event in ours if event["event"] == "evaluated" and event["after_merge"]]
+    for flags in ((), ("--packed", "--fused")):
+        theirs = peer_events(sequences_toy, "peft_language", *flags)
+        assert losses(theirs) == pytest.approx(losses(ours), rel=1e-4)
+        assert [event["exact_match"] for event in theirs if event["event"] == "evaluated"] == exact

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import torch
 from tiers import quick
 
 PROGRAM = os.environ["PALIMPSEST"]
-PACKER = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "palimpsest-pack")
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PACKER = ROOT / "tools/palimpsest-pack"
 SIDE, SAMPLES, BATCH = 112, 128, 64
 
 
@@ -168,9 +170,62 @@ def test_a_billion_parameters_without_a_file():
     assert "at its peak: counted, not measured" in text and "Nothing of the run was measured" in " ".join(text.split())
     assert "A rank's 80 GB are enough" in text
     alone = plan("--shape", "vit-g/14", "--lanes", 1, "--machine", "h100", "--world-size", 1)
-    assert "are not enough: try --activation-checkpointing" in alone
+    assert "80 GB are not enough; with --lanes 256 they are." in " ".join(alone.split())
     one = ("--lanes", 1, "--world-size", 1, "--machine", "h100")
+    bf16 = " ".join(plan("--shape", "vit-g/14", *one, "--batch", 1024, "--precision", "bf16").split())
+    assert "80 GB are not enough; with --lanes 1024 they are." in bf16
     assert "80 GB are enough" in plan("--shape", "vit-g/14", *one, "--activation-checkpointing")
+
+
+LANGUAGE = ("--config", ROOT / "configs/methods/next-token.cfg", "--tokens", 512, "--machine", "h100")
+
+
+def test_decoders_without_a_file(tmp_path):
+    text = plan("--shape", "llama3-8b", *LANGUAGE, "--completion-tokens", 100, "--world-size", "1,512")
+    assert number(text, "parameters") == 8030261248
+    assert number(text, "adapted weights") == 32 * (2 * 4096 * 4096 + 2 * 1024 * 4096 + 3 * 14336 * 4096)
+    assert "512.0 tokens each, of which 100.0 are predicted" in text
+    rows = table(text)
+    for row in rows:  # of batches of 256
+        assert abs(float(row[-1].replace(",", "")) / (256 * 512 / (float(row[3]) / 1e3)) - 1) < 0.01
+    # By the model's own config.json, which says the same sizes.
+    config = {"model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
+              "intermediate_size": 14336, "vocab_size": 128256, "max_position_embeddings": 8192, "hidden_act": "silu"}  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    for shape in (tmp_path, tmp_path / "config.json"):
+        same = plan("--shape", shape, *LANGUAGE, "--completion-tokens", 100, "--world-size", "1,512")
+        assert same.splitlines()[1:] == text.splitlines()[1:]
+
+
+def test_memory_that_no_setting_saves():
+    text = " ".join(plan("--shape", "llama3-70b", *LANGUAGE, "--world-size", 8).split())
+    assert "A rank's 80 GB are not enough, and no setting changes that: with --precision bf16 and --lanes 256 and --activation-checkpointing it takes" in text
+    one = " ".join(plan("--shape", "llama3-8b", *LANGUAGE, "--adapter", "lora:targets=query", "--merge", "average", "--world-size", 1).split())
+    assert re.search("80 GB are not enough; with --lanes 256( and --activation-checkpointing)? they are", one), one
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--completion-tokens", 512], "--completion-tokens 512: expected less than the --tokens of a sample, 512"),
+        (["--shape", "bert-base", "--adapter", "lora:targets=query+value"], "--shape bert-base is an encoder; objective = next-token needs a decoder"),
+        (["--shape", "llama3-9b"], "or the config.json of a decoder or a text encoder"),
+    ],
+)
+def test_a_decoder_that_does_not_fit_is_refused(options, message):
+    shape = () if "--shape" in options else ("--shape", "llama3-8b")
+    assert message in plan(*shape, *LANGUAGE, *options, code=2)
+
+
+@pytest.mark.slow
+def test_a_decoders_run_is_measured(sequences_toy, tmp_path):
+    """The text of --general and what is written for ROUGE-L are counted, and the rest is measured without them."""
+    arguments = ["--config", sequences_toy.path("toy.cfg")]
+    text = plan(*arguments, "--world-size", 1)
+    assert "Measured now" in text and "tested besides" not in text
+    compare(arguments, tmp_path / "run")
+    with_general = plan(*arguments, "--general", sequences_toy.path("pack.h5"), "--world-size", 1)
+    assert re.search("tested besides +as long as [0-9,]+ samples", with_general)
 
 
 @pytest.mark.slow

@@ -129,10 +129,55 @@ TEST(Workload, CountsOperationsPerSample) {
   EXPECT_EQ(operations_per_sample(work).training, whole.forward);
 }
 
+TEST(Workload, CountsADecodersVocabulary) {
+  Workload work{.model = model_shape(LlamaConfig{.hidden = 32,
+                                                 .layers = 2,
+                                                 .heads = 4,
+                                                 .key_value_heads = 2,
+                                                 .head_size = 8,
+                                                 .intermediate = 48,
+                                                 .vocabulary = 1000,
+                                                 .positions = 64}),
+                .rank = 2,
+                .adapter = 100,
+                .adapted = 2048,
+                .batch = 8,
+                .lanes = 2,
+                .longest_tokens = 20,
+                .mean_tokens = 10};
+  // Query and output 32 x 32, key and value 16 x 32, gate, up and down 48 x 32; norms of 32.
+  const double block = 2 * 1024 + 2 * 512 + 3 * 1536, embedding = 32000;
+  EXPECT_EQ(work.model.parameters(), embedding + 32 + 2 * (block + 64));
+  const CountedMemory without = counted_memory(work, 1, false);
+  EXPECT_EQ(without.weights, 4 * (embedding + 32 + 2 * (block + 64) + 4 * 2048));
+  EXPECT_EQ(without.logits, 0);
+  const Operations states = operations_per_sample(work);
+  work.mean_predictions = 3;
+  work.most_predictions = 5;
+  const CountedMemory with = counted_memory(work, 1, false);
+  EXPECT_EQ(with.weights - without.weights, 4 * embedding);  // an output layer of its own
+  EXPECT_EQ(with.logits, 4 * 4 * 5 * 1000);                  // 4 samples of a lane
+  const Operations predictions = operations_per_sample(work);
+  EXPECT_EQ(predictions.forward - states.forward, 2 * 3 * embedding);
+  EXPECT_EQ(predictions.training - states.training, 2 * 2 * 3 * embedding);
+  EXPECT_EQ(predictions.fisher - states.fisher, 2 * 2 * 3 * embedding);
+  Workload again = work;
+  again.activation_checkpointing = true;  // logits aren't computed again
+  EXPECT_EQ(operations_per_sample(again).training - predictions.training, states.forward);
+  work.model.tied = true;
+  work.bf16 = true;
+  // The embedding, too, has the precision of the matrices.
+  EXPECT_EQ(counted_memory(work, 1, false).weights,
+            2 * (embedding + 2 * block) + 4 * (32 + 2 * 64 + 4 * 2048));
+  work.most_predictions = 1000000;
+  EXPECT_EQ(counted_memory(work, 1, false).logits, 6.0 * (1 << 24));
+  EXPECT_EQ(counted_memory(work, 1, true).logits, 6.0 * (1 << 27));
+}
+
 TEST(Workload, KnowsPublishedShapes) {
   // Parameters without classifier, as timm and transformers (without pooler) count them.
   const auto parameters = [](std::string_view name) {
-    return model_shape(published_shape(name)).parameters();
+    return model_shape(shape_without_weights(std::string(name))).parameters();
   };
   EXPECT_EQ(parameters("vit-ti/16"), 5524416);
   EXPECT_EQ(parameters("vit-b/16"), 85798656);
@@ -143,11 +188,18 @@ TEST(Workload, KnowsPublishedShapes) {
   EXPECT_EQ(parameters("bert-base"), 108891648);
   EXPECT_EQ(parameters("bert-large"), 334092288);
   EXPECT_EQ(parameters("mpnet-base"), 108895872);
-  EXPECT_EQ(parameters("smollm2-135m"), 134515008);
-  // Without their output layers of 32,000 x 2048 and 128,256 x 4096.
-  EXPECT_EQ(parameters("tinyllama-1.1b"), 1100048384 - 65536000);
-  EXPECT_EQ(parameters("llama3-8b"), 8030261248 - 525336576);
-  EXPECT_THAT([] { published_shape("vit-x/16"); },
+  // With their output layers.
+  const auto predicting = [&](std::string_view name) {
+    return parameters(name) +
+           model_shape(shape_without_weights(std::string(name))).output_parameters();
+  };
+  EXPECT_EQ(predicting("smollm2-135m"), 134515008);
+  EXPECT_EQ(predicting("qwen2-0.5b"), 494032768);
+  EXPECT_EQ(predicting("tinyllama-1.1b"), 1100048384);
+  EXPECT_EQ(predicting("llama2-7b"), 6738415616);
+  EXPECT_EQ(predicting("llama3-8b"), 8030261248);
+  EXPECT_EQ(predicting("llama3-70b"), 70553706496);
+  EXPECT_THAT([] { shape_without_weights("vit-x/16"); },
               testing::ThrowsMessage<UsageError>(testing::HasSubstr("vit-g/14")));
 }
 

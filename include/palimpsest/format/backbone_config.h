@@ -86,6 +86,10 @@ BackboneConfig read_backbone_config(const std::filesystem::path& folder,
 // size, a hidden size that the heads don't divide.
 BertConfig read_bert_config(const std::filesystem::path& path);
 
+// `path`: of config.json. Of a model that takes texts, by that file alone. Throws InputError as
+// read_backbone_config().
+BackboneConfig read_text_config(const std::filesystem::path& path);
+
 // Of a vision transformer; what config.json doesn't say is read off the shapes of the tensors.
 // preprocessor_config.json is read where there is one (transformers).
 VitConfig read_vit_config(const std::filesystem::path& folder, const PretrainedWeights& weights);

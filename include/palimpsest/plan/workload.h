@@ -18,10 +18,15 @@ struct Workload {
   // Of a task of average size, steps of one that has some. Measured: the training samples of the
   // Fisher pass. Tested: the samples of its evaluations before and after the merge.
   double steps = 0, train_samples = 0, measured_samples = 0, tested_samples = 0;
+  // What its evaluations do besides, as the text of --general, in samples that take as long.
+  double tested_besides = 0;
   std::int64_t batch = 1, lanes = 1;
   bool ordered = true;  // lanes are added in order; else every rank has one lane, all-reduced
   std::int64_t longest_tokens = 0, image_side = 0;  // of a sample
   double mean_tokens = 0;
+  // Of a decoder that predicts tokens, in place of a head: of a sample, on average and at most.
+  double mean_predictions = 0;
+  std::int64_t most_predictions = 0;
 
   double learning = 1;  // of all tasks, those with steps and a Fisher: others train a head alone
   bool fisher = true;   // is measured, with so many backward passes
@@ -51,6 +56,7 @@ struct CountedMemory {
   double program = 0;  // libraries, and on a GPU its context: assumed
   double weights = 0;  // the backbone, and the adapted weights four times: merged, theta_hat, ...
   double activations = 0;  // that one lane keeps for its backward pass
+  double logits = 0;       // over the vocabulary, of as many tokens as are computed at a time
   double optimizer = 0;    // trained parameters, gradients (one per lane, the sum), two moments
   double fisher = 0;       // after training: sums of float64 of one lane at a time, and the mean
   double curvature = 0;    // S0 and S1, float64, in host memory
