@@ -55,7 +55,7 @@ class MeasuredRun : RunListener {
         ranks_(group.size()) {
     // Their time is counted (tested_besides).
     session().inputs.general.reset();
-    session().inputs.has_rouge = false;
+    session().inputs.has_task_score = false;
     for (Task& task : tasks_) task.scores.clear();
     if (group.rank() == 0) events_.add(*this);
   }

@@ -128,7 +128,7 @@ Rows count_rows(const RunConfig& config, const Workload& work, std::int64_t rank
   if (work.tested_besides > 0) {
     const double besides = static_cast<double>(work.tasks) * work.tested_besides;
     rows.push_back({"tested besides", concat("as long as ", grouped(std::llround(besides)),
-                                             " samples: --general, and writing for ROUGE-L")});
+                                             " samples: --general, ROUGE-L and choices")});
   }
   if (work.classifier_operations > 0) {
     rows.push_back({"classifier", fixed(work.classifier_operations / 1e12, 3) +

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <set>
+#include <vector>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -126,9 +129,43 @@ double forward_operations(Workload work, double tokens, double predictions) {
   return operations_per_sample(work).forward;
 }
 
+// Of writing a completion after each prompt, as long as the longest one.
+double writing_operations(const Workload& work, const Pack& pack,
+                          std::span<const std::int64_t> samples) {
+  double operations = 0;
+  std::int64_t longest = 1;
+  for (const std::int64_t sample : samples) {
+    const Completion last = pack.completions(sample).back();
+    longest = std::max(longest, last.size());
+    operations += forward_operations(work, static_cast<double>(last.begin), 1);
+  }
+  const auto written = static_cast<double>(std::ssize(samples) * (longest - 1));
+  return operations + written * forward_operations(work, 1, 1);
+}
+
+// Of each prompt with each of the different completions of all samples.
+double choice_operations(const Workload& work, const Pack& pack,
+                         std::span<const std::int64_t> samples) {
+  std::set<std::vector<std::int32_t>> candidates;
+  for (const std::int64_t sample : samples) {
+    const Completion last = pack.completions(sample).back();
+    const auto ids = pack.tokens(sample).begin();
+    candidates.emplace(ids + last.begin, ids + last.end);
+  }
+  double operations = 0;
+  for (const std::int64_t sample : samples) {
+    const std::int64_t prompt = pack.completions(sample).back().begin;
+    for (const auto& candidate : candidates)
+      operations += forward_operations(work, static_cast<double>(prompt + std::ssize(candidate)),
+                                       static_cast<double>(candidate.size()));
+  }
+  return operations;
+}
+
 // The work on a decoder's test samples besides one pass over each, in training samples of average
 // length: the text of --general in both evaluations of each task and once before the stream, and
-// completions that are written for ROUGE-L, each as long as the task's longest one.
+// completions that are written for ROUGE-L, each as long as the task's longest one, or compared for
+// a choice.
 double tested_besides(const RunConfig& config, const Inputs& inputs, const Workload& work) {
   double operations = 0;
   if (inputs.general) {
@@ -140,27 +177,22 @@ double tested_besides(const RunConfig& config, const Inputs& inputs, const Workl
     }
     operations += (1 + 2 * static_cast<double>(work.tasks)) * text;
   }
-  const double token = forward_operations(work, 1, 1);
   for (const Task& task : inputs.tasks) {
-    double written = 0;
-    std::int64_t longest = 0;
-    std::vector<std::int64_t> prompts;
-    for (std::size_t i = 0; i < task.test.samples.size(); ++i) {
-      const std::int64_t sample = task.test.samples[i];
-      if (task.score(task.test.targets[i]) != AnswerScore::kRougeL) continue;
-      const Completion last = inputs.pack.completions(sample).back();
-      longest = std::max<std::int64_t>(longest, last.size());
-      written += forward_operations(work, static_cast<double>(last.begin), 1);
-      prompts.push_back(sample);
+    double scored = 0;
+    std::map<std::int64_t, std::vector<std::int64_t>> by_class;
+    for (std::size_t i = 0; i < task.test.samples.size(); ++i)
+      by_class[task.test.targets[i]].push_back(task.test.samples[i]);
+    for (const auto& [target, samples] : by_class) {
+      const AnswerScore score = task.score(target);
+      if (score == AnswerScore::kRougeL) scored += writing_operations(work, inputs.pack, samples);
+      if (score == AnswerScore::kChoice) scored += choice_operations(work, inputs.pack, samples);
     }
-    written +=
-        static_cast<double>(std::ssize(prompts) * std::max<std::int64_t>(longest - 1, 0)) * token;
     for (std::int64_t newest = task.index; newest < std::ssize(inputs.tasks); ++newest) {
       if (inputs.tasks[static_cast<std::size_t>(newest)].is_past()) continue;
       for (const bool before_merge : {true, false})
         if (newest == task.index || first_tested(config, static_cast<std::size_t>(newest) + 1,
                                                  inputs.tasks.size(), before_merge) == 0)
-          operations += written;
+          operations += scored;
     }
   }
   return operations / operations_per_sample(work).forward;

@@ -65,8 +65,8 @@ std::string recall(OpenRun& run, const StateRecord& state, std::int64_t count) {
     if (past[t].test.size() == 0) untested += concat(untested.empty() ? "" : ", ", t + 1);
   }
   put_before(std::move(past), inputs.tasks);
-  inputs.has_rouge = inputs.has_rouge || has_rouge(inputs.tasks);
-  run.identity.has_rouge = inputs.has_rouge;
+  inputs.has_task_score = inputs.has_task_score || has_task_score(inputs.tasks);
+  run.identity.has_task_score = inputs.has_task_score;
   check_scenario(inputs.tasks, scenario, run.session.config.protocol);
   if (untested.empty()) return "";
   return concat("the test samples of the tasks learned before (", untested, ") are not in ",
@@ -91,7 +91,7 @@ void broadcast_recalled(OpenRun& run) {
   }
   if (session.is_root()) return;
   Inputs& inputs = run.session.inputs;
-  inputs.has_rouge = inputs.has_rouge || has_rouge(past);
+  inputs.has_task_score = inputs.has_task_score || has_task_score(past);
   put_before(std::move(past), inputs.tasks);
 }
 

@@ -26,7 +26,7 @@ RunIdentity make_identity(const Session& session) {
           .numerics = numerics_fingerprint(session.placement, config.precision == Precision::kBf16,
                                            config.device.threads, session.lanes.count),
           .seed = config.seed,
-          .has_rouge = session.inputs.has_rouge};
+          .has_task_score = session.inputs.has_task_score};
 }
 
 // Trained for the first task: adapter and, where it isn't the backbone's, head.

@@ -46,7 +46,7 @@ StateRecord make_state_record(const RunIdentity& run, std::span<const Task> task
                      .others = state.others};
   for (const Task& task : tasks) {
     record.classes.push_back(task.classes);
-    for (std::int64_t c = 0; has_rouge(tasks) && c < std::ssize(task.classes); ++c)
+    for (std::int64_t c = 0; has_task_score(tasks) && c < std::ssize(task.classes); ++c)
       record.class_scores.push_back(static_cast<std::uint8_t>(task.score(c)));
   }
   return record;
@@ -123,12 +123,12 @@ void check_scores(const std::string& from, const StateRecord& record, const RunI
                   const RunConfig& config, std::span<const Task> tasks) {
   const std::string& recorded = record.accuracy.row(0).scores.front().name;
   if (!score_info(recorded).of_completions) return;
-  const std::string_view now = run.has_rouge ? kTaskScoreName : kExactMatchName;
+  const std::string_view now = run.has_task_score ? kTaskScoreName : kExactMatchName;
   if (recorded != now) {
-    throw InputError(concat("cannot resume from ", from, ": its primary score is ", recorded,
-                            ", and with ", config.protocol, " it would be ", now,
-                            ": let that score ",
-                            run.has_rouge ? "every task by exact-match" : "a task by rouge-l"));
+    throw InputError(
+        concat("cannot resume from ", from, ": its primary score is ", recorded, ", and with ",
+               config.protocol, " it would be ", now, ": let that score ",
+               run.has_task_score ? "every task by exact-match" : "a task by rouge-l or choice"));
   }
   std::size_t place = 0;
   for (std::size_t t = 0; t < record.classes.size(); ++t) {

@@ -41,18 +41,15 @@ Texts SampleReader::texts(const LabelledSamples& split,
 }
 
 // On a device targets are filled up to a multiple of some number, so that few shapes are recorded.
-Batch SampleReader::sequences(const LabelledSamples& split,
-                              std::span<const std::int64_t> positions) const {
+Batch sequence_batch(Texts all, std::span<const std::vector<Completion>> completions,
+                     at::Device device) {
   constexpr std::size_t kStep = 64;
-  const at::Device device = pixels_.device();
-  Texts all = texts(split, positions);
   std::optional<PaddedTexts> filled;
   if (!device.is_cpu()) filled = padded(all, device);
   std::vector<std::int64_t> tokens, rows;
   std::int64_t first_row = 0, first_token = 0;  // of the sample
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    const std::int64_t sample = split.samples.at(static_cast<std::size_t>(positions[i]));
-    for (const Completion& completion : pack_.completions(sample)) {
+  for (std::size_t i = 0; i < completions.size(); ++i) {
+    for (const Completion& completion : completions[i]) {
       for (std::int64_t place = completion.begin; place < completion.end; ++place) {
         tokens.push_back(all.ids[static_cast<std::size_t>(first_token + place)]);
         rows.push_back(first_row + place - 1);
@@ -70,6 +67,14 @@ Batch SampleReader::sequences(const LabelledSamples& split,
               .rows = queued_copy(at::tensor(rows, at::kLong), device)};
   if (filled) batch.samples = *std::move(filled);
   return batch;
+}
+
+Batch SampleReader::sequences(const LabelledSamples& split,
+                              std::span<const std::int64_t> positions) const {
+  std::vector<std::vector<Completion>> completions;
+  for (const std::int64_t position : positions)
+    completions.push_back(pack_.completions(split.samples.at(static_cast<std::size_t>(position))));
+  return sequence_batch(texts(split, positions), completions, pixels_.device());
 }
 
 std::int64_t SampleReader::predictions(const LabelledSamples& split,

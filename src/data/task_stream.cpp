@@ -195,9 +195,9 @@ Task joint_task(std::span<const Task> tasks) {
   return joint;
 }
 
-bool has_rouge(std::span<const Task> tasks) {
+bool has_task_score(std::span<const Task> tasks) {
   return std::ranges::any_of(tasks, [](const Task& task) {
-    return std::ranges::count(task.scores, AnswerScore::kRougeL) > 0;
+    return std::ranges::count(task.scores, AnswerScore::kExactMatch) < std::ssize(task.scores);
   });
 }
 

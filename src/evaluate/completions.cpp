@@ -2,8 +2,9 @@
 
 #include <c10/core/GradMode.h>
 
-#include <algorithm>
+#include <map>
 
+#include "choices.h"
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/evaluate/generation.h"
 #include "palimpsest/metrics/scores.h"
@@ -12,21 +13,36 @@
 namespace palimpsest {
 namespace {
 
-// Of the samples that are scored so, in the order of tasks: of what is written after their prompts.
-std::vector<double> rouge_of(Session& session, std::span<const Task> tasks, std::size_t first) {
+// Of what is written after the prompts of these samples.
+std::vector<double> rouge_of(Session& session, std::span<const std::int64_t> samples) {
+  const SamplesToContinue given = samples_to_continue(session.inputs.pack, samples);
+  const std::vector<TokenIds> written = generate(session, given.prompts, given.limits);
   std::vector<double> all;
-  for (const Task& task : tasks.subspan(first)) {
-    std::vector<std::int64_t> chosen;
-    for (std::size_t i = 0; i < task.test.samples.size(); ++i)
-      if (task.score(task.test.targets[i]) == AnswerScore::kRougeL)
-        chosen.push_back(task.test.samples[i]);
-    if (chosen.empty()) continue;
-    const SamplesToContinue given = samples_to_continue(session.inputs.pack, chosen);
-    const std::vector<TokenIds> written = generate(session, given.prompts, given.limits);
-    for (std::size_t i = 0; i < chosen.size(); ++i)
-      all.push_back(rouge_l(given.completions[i], written[i], given.limits));
-  }
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    all.push_back(rouge_l(given.completions[i], written[i], given.limits));
   return all;
+}
+
+std::vector<double> choices_of(Session& session, std::span<const std::int64_t> samples) {
+  const std::vector<bool> is_chosen = chosen_by_likelihood(session, samples);
+  return {is_chosen.begin(), is_chosen.end()};
+}
+
+// The score of each test sample of a task. is_exact: by sample.
+std::vector<double> task_scores(Session& session, const Task& task, std::vector<double> is_exact) {
+  std::map<std::int64_t, std::vector<std::size_t>> by_class;
+  for (std::size_t i = 0; i < task.test.targets.size(); ++i)
+    by_class[task.test.targets[i]].push_back(i);
+  for (const auto& [target, places] : by_class) {
+    const AnswerScore score = task.score(target);
+    if (score == AnswerScore::kExactMatch) continue;
+    std::vector<std::int64_t> samples;
+    for (const std::size_t place : places) samples.push_back(task.test.samples[place]);
+    const std::vector<double> found =
+        score == AnswerScore::kRougeL ? rouge_of(session, samples) : choices_of(session, samples);
+    for (std::size_t i = 0; i < places.size(); ++i) is_exact[places[i]] = found[i];
+  }
+  return is_exact;
 }
 
 // Of a text that belongs to no task, with the model as it is.
@@ -81,13 +97,12 @@ EvaluationRow evaluate_completions(Session& session, std::span<const Task> tasks
   std::vector<const LabelledSamples*> splits;
   for (const Task& task : tasks.subspan(first)) splits.push_back(&task.test);
   const PredictedSamples samples = predict_completions(session, session.inputs.pack, splits);
-  const std::vector<double> rouge = rouge_of(session, tasks, first);
   EvaluationRow row;
   Score own{.name = std::string(kTaskScoreName), .sums = {}, .weights = {}},
       exact{.name = std::string(kExactMatchName), .sums = {}, .weights = {}},
       right{.name = "correct_tokens", .sums = {}, .weights = {}},
       loss{.name = std::string(kLossPerToken), .sums = {}, .weights = {}};
-  std::size_t sample = 0, with_rouge = 0;
+  std::size_t sample = 0;
   for (std::size_t j = 0; j < tasks.size(); ++j) {
     const Task& task = tasks[j];
     const std::int64_t count = j < first ? 0 : task.test.size();
@@ -99,6 +114,7 @@ EvaluationRow evaluate_completions(Session& session, std::span<const Task> tasks
       score->sums.push_back(0);
       score->weights.push_back(0);
     }
+    std::vector<double> is_exact_by_sample;
     for (std::int64_t i = 0; i < count; ++i, ++sample) {
       const std::int64_t target = task.test.targets[static_cast<std::size_t>(i)];
       const auto length = static_cast<double>(samples.tokens[sample]);
@@ -106,15 +122,18 @@ EvaluationRow evaluate_completions(Session& session, std::span<const Task> tasks
       const std::size_t place = first_class + static_cast<std::size_t>(target);
       ++row.class_samples[place];
       row.class_correct[place] += is_exact ? 1 : 0;
-      own.sums[j] += task.score(target) == AnswerScore::kRougeL ? rouge[with_rouge++] : is_exact;
+      is_exact_by_sample.push_back(is_exact ? 1 : 0);
       exact.sums[j] += is_exact ? 1 : 0;
       right.sums[j] += static_cast<double>(samples.likeliest[sample]);
       loss.sums[j] += samples.losses[sample];
       for (Score* score : {&own, &exact}) score->weights[j] += 1;
       for (Score* score : {&right, &loss}) score->weights[j] += length;
     }
+    if (count == 0 || !session.inputs.has_task_score) continue;
+    for (const double score : task_scores(session, task, std::move(is_exact_by_sample)))
+      own.sums[j] += score;
   }
-  if (session.inputs.has_rouge) {
+  if (session.inputs.has_task_score) {
     row.scores.push_back(std::move(own));
     row.class_samples.clear();  // that are right isn't counted
     row.class_correct.clear();

@@ -90,7 +90,7 @@ Protocol read_protocol(const std::filesystem::path& path) {
     added.labels = read_labels(task, added.classes);
     if (task.has("score")) {
       const auto score = choice<AnswerScore>(task.text("score"));
-      if (!score) task.refuse("score", "exact-match or rouge-l");
+      if (!score) task.refuse("score", "exact-match, rouge-l or choice");
       added.score = *score;
     }
     add_unread(task, kTaskFields, protocol.unread);

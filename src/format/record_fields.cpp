@@ -72,7 +72,8 @@ void describe_evaluation(Fields& fields, std::string_view group, const char* sco
               "`correct_top5`: among the five largest over all classes seen; `correct_task`: the "
               "class chosen is one of the sample's own task; `loss_given_task`: cross-entropy over "
               "the task's own classes, nats. Of sequences `exact_match`, `task_score` (exact "
-              "match or ROUGE-L), `correct_tokens`, `loss_per_token` (nats), and of a text of no "
+              "match, ROUGE-L or choice), `correct_tokens`, `loss_per_token` (nats), and of a text "
+              "of no "
               "task, entered at the newest one, `general_loss` and `general_loss_before_stream`");
           std::vector<double> weights = own_weights(score, row);
           fields.counts_or_numbers("/weights/<score>", weights, are_whole(weights), by_task,
@@ -337,8 +338,8 @@ void describe(Fields& fields, StateRecord& r) {
     const std::vector<std::int64_t> class_counts = describe_classes(fields, r.classes);
     if (!fields.is_before("3.1.0"))
       fields.array("/class_scores", r.class_scores, {"C"},
-                   "of sequences, how each class is scored: 0 exact match, 1 ROUGE-L; without it "
-                   "all by exact match",
+                   "of sequences, how each class is scored: 0 exact match, 1 ROUGE-L, 2 choice; "
+                   "without it all by exact match",
                    {.since = "3.1.0", .may_be_missing = true});
     fields.tensors("/memory/<name...>", r.memory, class_counts,
                    "what the parts of the run keep from task to task, below");

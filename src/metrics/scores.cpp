@@ -47,8 +47,8 @@ constexpr ScoreInfo kScores[] = {
      .column = "task score in %",
      .title = "task score",
      .meaning =
-         "exact match or ROUGE-L of what greedy decoding writes, as the protocol says of each "
-         "task",
+         "exact match or ROUGE-L of what greedy decoding writes, or the choice by likelihood, as "
+         "the protocol says of each task",
      .unit = Unit::kShare,
      .of_completions = true},
     {.name = kExactMatchName,

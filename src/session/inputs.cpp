@@ -177,7 +177,7 @@ Inputs open_inputs(const RunConfig& config, std::span<const std::string> targets
   inputs.tasks = make_tasks(inputs.pack, protocol, config.validation);
   inputs.test_per_class = protocol.test_per_class;
   check_scenario(inputs.tasks, config.scenario, config.protocol);
-  inputs.has_rouge = has_rouge(inputs.tasks);
+  inputs.has_task_score = has_task_score(inputs.tasks);
   const auto wanted = static_cast<std::size_t>(config.tasks);
   if (wanted > inputs.tasks.size()) {
     throw UsageError(

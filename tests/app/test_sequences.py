@@ -207,10 +207,13 @@ def rouge_l(reference, text):
     return 2 * lengths[-1, -1] / (len(reference) + len(text)) if reference or text else 1
 
 
+SCORES = ("exact-match", "rouge-l", "choice", "rouge-l")
+
+
 @pytest.fixture(scope="module")
 def scored_run(sequences):
-    """The second and fourth task are scored by ROUGE-L; and the loss on a text of no task is measured."""
-    tasks = [{"name": f"task {t + 1}", "classes": [f"move {1 + 2 * t}"]} | ({"score": "rouge-l"} if t % 2 else {}) for t in range(4)]
+    """The third task is scored by choice, the second and fourth by ROUGE-L; and the loss on a text of no task is measured."""
+    tasks = [{"name": f"task {t + 1}", "classes": [f"move {1 + 2 * t}"], "score": score} for t, score in enumerate(SCORES)]
     toy_module.make_protocol(sequences.path("scored.json"), tasks=tasks)
     toy_module.make_sequences_pack(sequences.path("general.h5"), seed=7, groups=1)
     options = ["--protocol", sequences.path("scored.json"), "--general", sequences.path("general.h5")]
@@ -222,11 +225,17 @@ def test_tasks_are_scored_as_the_protocol_says(sequences, scored_run):
     model, expected = merged_model(sequences, "scored"), np.zeros(4)
     for group in range(4):
         found = samples(group, True)
+        candidates = list(dict.fromkeys(tuple(ids[slice(*completions[-1])]) for ids, completions in found))
         most = max(end - begin for _, completions in found for begin, end in completions[-1:])
         for ids, completions in found:
             begin, end = completions[-1]
             written = greedy(model, [*ids[:begin], *[0] * most], begin)
-            if group % 2:
+            if SCORES[group] == "choice":
+                with torch.no_grad():
+                    texts = [([*ids[:begin], *candidate], [(begin, begin + len(candidate))]) for candidate in candidates]
+                    losses = [float(losses_of(model, *text).double().sum()) for text in texts]
+                expected[group] += candidates[np.argmin(losses)] == tuple(ids[begin:end])
+            elif SCORES[group] == "rouge-l":
                 expected[group] += rouge_l([token for token in ids[begin:end] if token != toy_module.END], [token for token in written if token != toy_module.END])
             else:
                 expected[group] += all(greedy(model, ids[:last], first) == ids[first:last] for first, last in completions)
@@ -234,7 +243,17 @@ def test_tasks_are_scored_as_the_protocol_says(sequences, scored_run):
         rows = state["accuracy/after_merge"]
         assert [name.decode() for name in rows["scores"]][:2] == ["task_score", "exact_match"]
         np.testing.assert_allclose(rows["task_score"][3], expected, rtol=1e-12)
-    assert expected[1] + expected[3] > 0
+    assert expected[1] + expected[3] > 0 and expected[2] > 0
+
+
+def test_a_prompt_without_room_for_a_candidate_is_refused(sequences):
+    ids = [*[2] * 28, 3, toy_module.END]
+    path, texts = sequences.path("no-room.h5"), [*toy_module.toy_sequences(), (1, True, ids, [(28, 30)]), (1, True, [2, *ids[20:], 3, 4, 5], [(9, 14)])]
+    toy_module.write_sequences(path, texts)
+    tasks = [{"name": "task", "classes": ["move 3"], "score": "choice"}]
+    toy_module.make_protocol(sequences.path("no-room.json"), tasks=tasks, train_per_class=0, test_per_class=0)
+    text = sequences.run("--pack", path, "--protocol", sequences.path("no-room.json"), out="no-room", code=3)
+    assert "found a prompt of 28 tokens and a candidate of 5" in text and "32 positions" in text
 
 
 def test_the_loss_on_a_text_of_no_task_is_measured(sequences, scored_run):
@@ -297,7 +316,7 @@ def test_a_stream_keeps_its_scores(sequences):
     sequences.run(*late, "--resume", "auto", out="late")
     exact = with_scores(sequences, "exact.json", rouge=[])
     text = sequences.run(*exact, "--fork", sequences.path("runs", "late", "state-0002.h5"), out="forked", code=3)
-    assert "its primary score is task_score, and with" in text and "let that score a task by rouge-l" in text
+    assert "its primary score is task_score, and with" in text and "let that score a task by rouge-l or choice" in text
     text = sequences.run(*late, "--fork", sequences.path("runs", "run", "state-0002.h5"), out="forked", code=3)
     assert "let that score every task by exact-match" in text
 

@@ -470,10 +470,14 @@ def test_a_protocol_has_a_task_for_each_class_and_all_samples(whole, tmp_path, c
     assert len(made("--tasks", 1)[0]["tasks"]) == 1
 
 
-def test_a_protocol_says_which_tasks_are_scored_by_rouge_l(whole, tmp_path, capsys):
-    command = ["protocol", "--pack", str(whole), "--name", "n", "--out", str(tmp_path / "n.json"), "--rouge-l"]
+@pytest.mark.parametrize("score", ["rouge-l", "choice"])
+def test_a_protocol_says_how_tasks_are_scored(whole, tmp_path, capsys, score):
+    command = ["protocol", "--pack", str(whole), "--name", "n", "--out", str(tmp_path / "n.json"), f"--{score}"]
     assert main([*command, "b"]) == 0
     tasks = json.loads((tmp_path / "n.json").read_text())["tasks"]
-    assert {task["classes"][0]: task.get("score") for task in tasks} == {"a": None, "b": "rouge-l"}
+    assert {task["classes"][0]: task.get("score") for task in tasks} == {"a": None, "b": score}
     assert main([*command, "c"]) == 3
-    assert "--rouge-l: expected a class of a task, " in capsys.readouterr().err
+    assert f"--{score}: expected a class of a task, " in capsys.readouterr().err
+    other = {"rouge-l": "--choice", "choice": "--rouge-l"}[score]
+    assert main([*command, "b", other, "b"]) == 3
+    assert "its task is scored by rouge-l already" in capsys.readouterr().err

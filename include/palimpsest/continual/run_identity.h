@@ -17,7 +17,7 @@ struct RunIdentity {
   std::string config;    // JSON, operational keys left out
   std::string numerics;  // JSON: what the bits depend on
   std::uint64_t seed = 0;
-  bool has_rouge = false;  // as in Inputs
+  bool has_task_score = false;  // as in Inputs
 };
 
 TaskRecord make_task_record(const RunIdentity& run, const Task& task, TrainedTask trained,

@@ -1,5 +1,5 @@
 #pragma once
-// How what a decoder writes after a prompt is compared with the sample's completion.
+// How a decoder's answer to a prompt is compared with the sample's completion.
 #include <array>
 #include <string_view>
 
@@ -7,9 +7,9 @@
 
 namespace palimpsest {
 
-enum class AnswerScore { kExactMatch, kRougeL };
+enum class AnswerScore { kExactMatch, kRougeL, kChoice };
 constexpr auto choices(AnswerScore) {
-  return std::array<std::string_view, 2>{"exact-match", "rouge-l"};
+  return std::array<std::string_view, 3>{"exact-match", "rouge-l", "choice"};
 }
 
 }  // namespace palimpsest

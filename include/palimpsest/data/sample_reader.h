@@ -11,6 +11,10 @@
 
 namespace palimpsest {
 
+// Texts of which parts are to be predicted: completions[i] says which tokens of text i.
+Batch sequence_batch(Texts texts, std::span<const std::vector<Completion>> completions,
+                     at::Device device);
+
 class SampleReader {
  public:
   // Batches are made where `pixels` are, which must outlive the reader, beside what computes there.

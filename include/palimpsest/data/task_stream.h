@@ -46,8 +46,8 @@ std::vector<Task> make_tasks(const Pack& pack, const Protocol& protocol, double 
 // the other. A class that several tasks have (by name) is one class. At least one task.
 Task joint_task(std::span<const Task> tasks);
 
-// Whether a class of any of them is scored by ROUGE-L.
-bool has_rouge(std::span<const Task> tasks);
+// Whether a class of any of them is scored by another score than exact match.
+bool has_task_score(std::span<const Task> tasks);
 
 // `tasks` come after `past`, and all are numbered so.
 void put_before(std::vector<Task> past, std::vector<Task>& tasks);

@@ -200,6 +200,13 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--rouge-l", metavar="CLASS", action="append", default=[], help="of chat packs: tasks with this class are scored by ROUGE-L, not by exact match"
     )
+    sub.add_argument(
+        "--choice",
+        metavar="CLASS",
+        action="append",
+        default=[],
+        help="of chat packs: tasks with this class are scored by which of the completions of their test samples is the likeliest",
+    )
     sub.add_argument("--domains", action="store_true", help="a task for each domain, whatever --tasks and --classes-per-task")
     sub.add_argument(
         "--train",
@@ -276,7 +283,8 @@ def _protocol(options: argparse.Namespace) -> None:
     else:
         order = protocol.choose_order(options.order, pack.classes, options.seed)
         made = protocol.make_protocol(pack, digest, options.name, _sizes_of_tasks(options, len(pack.classes), has_completions), *samples, order)
-    protocol.score_by_rouge_l(made, options.rouge_l, has_completions)
+    protocol.score_by("rouge-l", made, options.rouge_l, has_completions)
+    protocol.score_by("choice", made, options.choice, has_completions)
     protocol.write_protocol(options.out, made)
     print(f"{options.out}: {made['name']}, order by {made['order']}")
     for task in made["tasks"]:

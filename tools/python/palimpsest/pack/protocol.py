@@ -213,16 +213,18 @@ def _parts(name: str) -> tuple[str, str]:
     return (domain, label) if domain and label else ("", "")
 
 
-def score_by_rouge_l(protocol: dict[str, typing.Any], classes: list[str], has_completions: bool) -> None:
-    """Marks the tasks that have one of these classes. Raises InputError for a class that no task has, and for a pack without completions."""
+def score_by(score: str, protocol: dict[str, typing.Any], classes: list[str], has_completions: bool) -> None:
+    """Marks the tasks that have one of these classes. score: rouge-l or choice, as the option is called. Raises InputError for a class that no
+    task has or whose task has another score already, and for a pack without completions."""
     if classes and not has_completions:
-        raise InputError("--rouge-l: expected a pack of prompts with completions (palimpsest-pack chat), found one of another kind. Leave it out")
+        raise InputError(f"--{score}: expected a pack of prompts with completions (palimpsest-pack chat), found one of another kind. Leave it out")
     for name in classes:
         found = [task for task in protocol["tasks"] if name in task["classes"]]
         if not found:
             known = ", ".join(each for task in protocol["tasks"] for each in task["classes"])
-            raise InputError(f"--rouge-l: expected a class of a task, {known}, found {name!r}")
-        found[0]["score"] = "rouge-l"
+            raise InputError(f"--{score}: expected a class of a task, {known}, found {name!r}")
+        if found[0].setdefault("score", score) != score:
+            raise InputError(f"--{score} {name}: its task is scored by {found[0]['score']} already. Give one of both")
 
 
 def write_protocol(path: str | pathlib.Path, protocol: dict[str, typing.Any]) -> None:

@@ -29,7 +29,12 @@ KNOWN = (
     *(
         ScoreInfo(name, name, "" if name == "task_score" else name, title, meaning, is_in_nats, of_completions=True)
         for name, title, meaning, is_in_nats in (
-            ("task_score", "task score", "exact match or ROUGE-L of what greedy decoding writes, as the protocol says of each task", False),
+            (
+                "task_score",
+                "task score",
+                "exact match or ROUGE-L of what greedy decoding writes, or the choice by likelihood, as the protocol says of each task",
+                False,
+            ),
             ("exact_match", "exact match", "as last, the completion being what greedy decoding writes", False),
             ("correct_tokens", "correct tokens", "as last, tokens of completions being the likeliest after those before them", False),
             ("loss_per_token", "loss per token", "as last, mean cross-entropy of the tokens of completions; less is better", True),
