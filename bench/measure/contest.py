@@ -18,9 +18,9 @@ SECONDS = ("train", "fisher", "merge", "evaluate")
 
 def command_of(work, contender, settings, device, out):
     flags = {"pack": work.pack, "protocol": work.protocol, "out": out, "device": device, **settings}
-    is_text = work.backbone == "minilm"
+    is_text = "image-size" not in settings
     if is_text:
-        flags["backbone"] = work.pack.parent / "minilm"
+        flags["backbone"] = work.pack.parent / work.backbone
     else:
         dialect = "timm" if contender.program == "ddp.py" or not work.has_hf else "hf"
         flags["backbone"] = BENCH / f"{work.backbone}-{dialect}"
@@ -29,6 +29,8 @@ def command_of(work, contender, settings, device, out):
         flags.setdefault("merge", "none")
         flags["progress"] = "none"
         flags["error-budget"] = "false"  # a pass that no peer makes
+        if work.predicts_tokens:
+            flags["config"] = ROOT / "configs" / "methods" / "next-token.cfg"
         if not is_text:
             size = flags.pop("image-size")
             flags = {"image-transform": f"resize-crop:size={size},crop=1", "augmentation": "none", **flags}
@@ -74,6 +76,7 @@ def run(work, contender, settings, device):
     if not contender.is_ours:
         peaks = next(event["peak_bytes"] for event in events if event["event"] == "run_finished")
     evaluated = [event for event in events if event["event"] == "evaluated" and event["after_merge"]][-1]
+    correct = evaluated["exact_match" if work.predicts_tokens else "correct"]
     return {
         "disturbed": done.disturbed,
         "wall": done.wall,
@@ -84,7 +87,7 @@ def run(work, contender, settings, device):
         "step_seconds": [step["seconds"] for step in steps],
         "step_times": [step["time"] for step in steps],
         "task_times": [event["time"] for event in events if event["event"] in ("task_started", "run_finished")],
-        "accuracy": sum(evaluated["correct"]) / sum(evaluated["samples"]),
+        "accuracy": sum(correct) / sum(evaluated["samples"]),
         "tasks": seconds_by_task(out, events, contender.is_ours),
     }
 

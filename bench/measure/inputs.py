@@ -21,6 +21,13 @@ def make_debian_sections():
         subprocess.run([ROOT / "launch" / "data.sh", "debian-sections"], check=True)
 
 
+def make_instructions():
+    """And SmolLM2."""
+    if not all((DATA / name).exists() for name in ("smollm2/model.safetensors", "instructions.h5")):
+        subprocess.run([ROOT / "launch" / "setup.sh", "--smollm2"], check=True)
+        subprocess.run([ROOT / "launch" / "data.sh", "instructions"], check=True)
+
+
 def make_dinov2():
     """ViT-S/14 for timm and for transformers, with the places resized as timm and palimpsest do: transformers
     resizes them in another way, and in every forward pass."""
@@ -175,7 +182,7 @@ def make(works):
     """What these works need."""
     BENCH.mkdir(parents=True, exist_ok=True)
     makers = {"minilm": [make_debian_sections], "vit-small-14": [make_dinov2, make_pictures]}
-    makers["vit-base-16"] = [make_vit_base, make_pictures]
+    makers |= {"smollm2": [make_instructions], "vit-base-16": [make_vit_base, make_pictures]}
     for work in works:
         for maker in makers[work.backbone]:
             maker()

@@ -46,6 +46,12 @@ def mean_training(work):
     shape = SHAPES[work.backbone]
     if shape.patch:
         return of_image(shape, work.settings["image-size"])
+    counts = token_counts(work)
+    return sum(training(shape, tokens) for tokens in counts) / len(counts)
+
+
+def token_counts(work):
+    """Of the training samples of the first task."""
     with open(work.protocol) as file:
         protocol = json.load(file)
     with h5py.File(work.pack) as file:
@@ -54,5 +60,5 @@ def mean_training(work):
     counts = []
     for name in protocol["tasks"][0]["classes"]:
         found = np.flatnonzero((labels == names.index(name)) & (split == 0))
-        counts += list(lengths[found[: protocol["train_per_class"] or None]])
-    return sum(training(shape, int(tokens)) for tokens in counts) / len(counts)
+        counts += map(int, lengths[found[: protocol["train_per_class"] or None]])
+    return counts

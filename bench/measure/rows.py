@@ -9,6 +9,7 @@ AS_IT_COMES, BF16 = ("ddp", "peft"), ("ddp bf16", "peft bf16")
 TUNED = ("ddp", "peft", "ddp tuned", "peft tuned", "ddp compiled", "peft compiled")
 GOALS = {  # of training speed: against PyTorch as it comes, and tuned
     "minilm": (3.0, 2.0),
+    "smollm2": (1.5, 1.2),
     "vit-small-14": (2.0, 1.15),
     "vit-base-16": (2.0, 1.15),
 }
@@ -19,7 +20,11 @@ def of_work(work, results, gemm):
     """All lines of a work."""
     lines = []
     if work.name in GOALS:
-        lines += [*speed_rows(work, results, *GOALS[work.name], BF16_GOAL.get(work.name)), gemm_row(work, results, gemm)]
+        lines += speed_rows(work, results, *GOALS[work.name], BF16_GOAL.get(work.name))
+    if work.name in GOALS and work.backbone in operations.SHAPES:
+        lines.append(gemm_row(work, results, gemm))
+    if work.name == "smollm2":
+        lines.append(memory_row(f"{work.title}: peak memory of all ranks", results, TUNED, 0.6))
     if work.name == "minilm":
         lines += [perturbation_row(work, results), scaling_row(work, results), start_row(work, results)]
     if work.name == "stream":
@@ -30,8 +35,9 @@ def of_work(work, results, gemm):
 
 
 def speed(work, rounds):
-    """Training samples a second."""
-    return Figure.of(1 / contest.seconds_per_sample(result, work.skip) for result in rounds)
+    """Training samples a second; of sequences, tokens of prompts and completions, padding left out."""
+    size = statistics.mean(operations.token_counts(work)) if work.predicts_tokens else 1
+    return Figure.of(size / contest.seconds_per_sample(result, work.skip) for result in rounds)
 
 
 def best(results, names, figure, highest):
@@ -55,7 +61,8 @@ def speed_rows(work, results, as_it_comes, tuned, bf16):
             name, peer = found
             title = f"{work.title}: training, {ours}, against {title}"
             quiet = min(fastest(work, results[p]) for p in peers if p in results) / fastest(work, results[ours])
-            yield Row(title, "samples/s", mine, peer, name, mine.median / peer.median, goal, "times", True, quiet)
+            unit = "tokens/s" if work.predicts_tokens else "samples/s"
+            yield Row(title, unit, mine, peer, name, mine.median / peer.median, goal, "times", True, quiet)
 
 
 def fastest(work, rounds):
@@ -109,18 +116,21 @@ def stream_rows(work, results):
     def wall(rounds):
         return Figure.of(result["wall"] for result in rounds)
 
-    def peak(rounds):
-        return Figure.of(result["peak_bytes"] / 1e6 for result in rounds)
-
     peers = ("ddp", "ddp tuned")
     name, peer = best(results, peers, wall, highest=False)
     for ours in ("lanes", "lanes ranks"):
         mine = wall(results[ours])
         title = f"{work.title}, from command to table; {ours}"
         yield Row(title, "s", mine, peer, name, peer.median / mine.median, 2.0, "times", True, is_ratio_of_ours=False)
+    yield memory_row("Peak memory of all ranks, the same stream", results, peers, 0.5)
+
+
+def memory_row(title, results, peers, goal):
+    def peak(rounds):
+        return Figure.of(result["peak_bytes"] / 1e6 for result in rounds)
+
     mine, (name, peer) = peak(results["lanes"]), best(results, peers, peak, highest=False)
-    ratio = mine.median / peer.median
-    yield Row("Peak memory of all ranks, the same stream", "MB", mine, peer, name, ratio, 0.5, "times", False)
+    return Row(title, "MB", mine, peer, name, mine.median / peer.median, goal, "times", False)
 
 
 def fisher_row(work, results):
@@ -146,13 +156,14 @@ def inspect_row(seconds, megabytes):
 
 
 def loss_lines(work, results):
-    """Both sides' curves: (work, contender, first loss, mean of the last quarter, greatest difference to ours, accuracy)."""
+    """Both sides' curves: (work, contender, first loss, mean of the last quarter, greatest difference to ours, accuracy).
+    Ours in bf16 is what others in bf16 are compared with."""
     if len(results) == 1:
         return
-    ours = results["lanes"][0]["losses"]
     for name, rounds in results.items():
         if name == "unperturbed":
             continue
+        ours = results["lanes bf16" if "bf16" in name else "lanes"][0]["losses"]
         losses = rounds[0]["losses"]
         tail = losses[-max(1, len(losses) // 4) :]
         difference = max(abs(a - b) for a, b in zip(ours, losses))

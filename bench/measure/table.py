@@ -56,7 +56,7 @@ def text(about, rows, losses, notes):
         *(f"{note}\n" for note in notes),
         "The same work on both sides, in the first round:",
         "",
-        "| work | contender | first loss | mean loss of the last quarter | greatest difference to palimpsest | accuracy |",
+        "| work | contender | first loss | mean loss of the last quarter | greatest difference to palimpsest in this precision | accuracy, or exact match |",
         "|---|---|---|---|---|---|",
         *(
             f"| {title} | {name} | {first:.5f} | {last:.5f} | {difference:.1e} | {100 * accuracy:.1f} % |"

@@ -17,7 +17,7 @@ TUNED = {  # what helped palimpsest, for the peers: an allocator that keeps its 
 class Work:
     name: str
     title: str
-    backbone: str  # minilm, vit-small-14 or vit-base-16
+    backbone: str  # minilm, smollm2, vit-small-14 or vit-base-16
     pack: pathlib.Path
     sizes: tuple  # of the protocol: tasks, classes in each, training and test samples of each
     settings: dict  # of `palimpsest train` and of the peers alike
@@ -26,6 +26,7 @@ class Work:
     skip: int = 2  # steps at the start that aren't counted
     has_hf: bool = True  # whether the backbone is there with transformers' names too, which ours then reads
     most_seconds: float | None = None  # for each run
+    predicts_tokens: bool = False  # completions of prompts; else classes
 
     @property
     def protocol(self):
@@ -35,7 +36,7 @@ class Work:
 @dataclasses.dataclass(frozen=True)
 class Contender:
     name: str
-    program: str  # palimpsest, ddp.py or peft_trainer.py
+    program: str  # palimpsest, ddp.py, peft_trainer.py or peft_language.py
     ranks: int = 2
     flags: tuple = ()
     environment: dict = dataclasses.field(default_factory=dict)
@@ -64,6 +65,16 @@ PEFT_BF16 = Contender(
 DDP_COMPILED = Contender("ddp compiled", "ddp.py", flags=("--fused", "--compile"), environment=TUNED, is_long=True)
 PEFT_COMPILED = Contender("peft compiled", "peft_trainer.py", flags=("--fused", "--compile"), environment=TUNED, is_long=True)
 
+LANGUAGE = Contender("peft", "peft_language.py")
+LANGUAGE_TUNED = Contender("peft tuned", "peft_language.py", flags=("--packed", "--onednn", "--fused"), environment=TUNED)
+LANGUAGE_BF16 = Contender(
+    "peft bf16",
+    "peft_language.py",
+    flags=("--packed", "--fused", "--precision", "bf16"),
+    environment=TUNED,
+    needs_bf16=True,
+)
+
 ON_IMAGES = (LANES, DDP, LANES_RANKS, PEFT, DDP_TUNED, PEFT_TUNED)
 
 TEXTS = {"batch": 16, "lr": 4e-3, "head-lr": 1e-2}
@@ -83,6 +94,17 @@ WORKS = (
             *(DDP_COMPILED, LANES_BF16, DDP_BF16, PEFT_BF16),
         ),
         skip=5,
+    ),
+    Work(
+        "smollm2",
+        "SmolLM2-135M, prompts and completions",
+        "smollm2",
+        DATA / "instructions.h5",
+        (1, 1, 256, 16),
+        {"batch": 32, "lr": 1e-3, "epochs": 1},
+        {},
+        (LANES, LANGUAGE, LANGUAGE_TUNED, LANES_BF16, LANGUAGE_BF16),
+        predicts_tokens=True,
     ),
     Work(
         "vit-small-14",

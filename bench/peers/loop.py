@@ -13,7 +13,7 @@ import settings as flags
 import stream
 
 
-def train(model, adapter, head, set_scale, task, settings, device, lines):
+def train(model, adapter, head, set_scale, task, settings, device, lines, collate=stream.collate):
     """`model` gives logits; `adapter` and `head` are the parameters of it that are trained; `set_scale(c)` comes before a step."""
     rank, world_size = dist.get_rank(), dist.get_world_size()
     optimizer = flags.optimizer(settings, adapter, head)
@@ -29,14 +29,15 @@ def train(model, adapter, head, set_scale, task, settings, device, lines):
         began = time.time()
         c = draws.scale(settings.seed, task.index, step, flags.epsilon(settings))
         set_scale(c)
-        positions, samples = batches(step)
-        inputs, targets = stream.collate(task.train, positions, device)
+        positions, batch = batches(step)
+        weight = task.train.weight(batch)
+        inputs, targets = collate(task.train, positions, device)
         with flags.autocast(settings):
             loss_sum = F.cross_entropy(model(*inputs).float(), targets, reduction="sum")
-        (loss_sum * (world_size / samples)).backward()  # DDP takes the mean over ranks
+        (loss_sum * (world_size / weight)).backward()  # DDP takes the mean over ranks
         optimizer.step()
         optimizer.zero_grad()
         schedule.step()
-        recorded.add(loss_sum.item(), began, scale=c, samples=samples)
+        recorded.add(loss_sum.item(), weight, began, scale=c, samples=len(batch))
     set_scale(1.0)
     recorded.write()

@@ -16,7 +16,12 @@ import stream
 from backbones import fresh_head
 from evaluation import evaluate
 
-TARGETS = {"bert": ["key", "value"], "vit": ["k_proj", "v_proj"], "dinov2": ["k_proj", "v_proj"]}
+TARGETS = {
+    "bert": ["key", "value"],
+    "vit": ["k_proj", "v_proj"],
+    "dinov2": ["k_proj", "v_proj"],
+    "llama": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+}
 
 
 class Features(nn.Module):

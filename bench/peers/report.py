@@ -48,18 +48,19 @@ class Steps:
 
     def __init__(self, report, task, device):
         self.report, self.task, self.device = report, task, device
-        self.losses, self.lines = [], []
+        self.losses, self.weights, self.lines = [], [], []
 
-    def add(self, loss_sum, began, **fields):
+    def add(self, loss_sum, weight, began, **fields):
         self.losses.append(loss_sum)
+        self.weights.append(weight)
         now = time.time()
         self.lines.append({"seconds": now - began, "time": now, "since_start": seconds_since_start(), **fields})
 
     def write(self):
         losses = torch.tensor(self.losses, dtype=torch.float64, device=self.device)
         dist.all_reduce(losses)
-        for step, (loss, line) in enumerate(zip(losses.tolist(), self.lines)):
-            self.report.write("step", task=self.task, step=step, loss=loss / line["samples"], **line)
+        for step, (loss, weight, line) in enumerate(zip(losses.tolist(), self.weights, self.lines)):
+            self.report.write("step", task=self.task, step=step, loss=loss / weight, **line)
 
 
 def table(rows):

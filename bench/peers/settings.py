@@ -1,4 +1,4 @@
-"""The settings of both peers, as those of `palimpsest train` or as the keys of its parts, and what a good user of PyTorch may switch on."""
+"""The settings of the peers, as those of `palimpsest train` or as the keys of its parts, and what a good user of PyTorch may switch on."""
 
 import argparse
 import math
@@ -30,6 +30,7 @@ def parser(description):
     made.add_argument("--compile", action="store_true", help="torch.compile")
     made.add_argument("--fused", action="store_true", help="one kernel for AdamW; always on a GPU")
     made.add_argument("--onednn", action="store_true", help="let oneDNN multiply fp32 matrices")
+    made.add_argument("--packed", action="store_true", help="of sequences: no padding, and as many tokens on each rank")
     return made
 
 
