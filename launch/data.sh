@@ -95,6 +95,15 @@ pack_instructions() {
   "${packer[@]}" chat data/instructions --tokenizer data/smollm2 --out "$pack"
 }
 
+# English prose that belongs to no task. Only its test side is read.
+pack_general() {
+  local quotations=/usr/share/games/fortunes/literature made=.cache/instructions/literature.txt
+  [[ -f $quotations ]] || install fortunes-min
+  mkdir -p .cache/instructions
+  grep -v '^%$' "$quotations" >"$made"
+  "${packer[@]}" chat "$made" --max-length 64 --test-share 0.1 --tokenizer data/smollm2 --out "$1"
+}
+
 backbone=minilm sizes=()
 case $stream in
   wordnet) sizes=(--tasks 11 --classes-per-task 4 --train 0 --test 0) ;;
@@ -110,3 +119,4 @@ else
   "pack_${stream//-/_}"
 fi
 [[ -f $protocol ]] || "${packer[@]}" protocol --pack "$pack" --name "$stream" --seed 1 "${sizes[@]}" --out "$protocol"
+[[ $stream != instructions || -f data/instructions-general.h5 ]] || pack_general data/instructions-general.h5

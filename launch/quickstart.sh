@@ -1,27 +1,29 @@
 #!/usr/bin/env bash
 # From a fresh machine to a trained stream: six tasks of Debian's package descriptions, learned one after another by
 # Perturb-and-Merge on a pretrained transformer, over two ranks. Call it again to continue where it was stopped.
-#   launch/quickstart.sh [--full | --vision] [options of launch/setup.sh]
+#   launch/quickstart.sh [--full | --vision | --language] [options of launch/setup.sh]
 # --full: the same tasks with eight times as many epochs (configs/debian-sections.cfg); docs/results.md has the numbers of both.
 # --vision: ten tasks of Debian's clip art on a pretrained vision transformer instead.
+# --language: three tasks of prompts and answers on a pretrained decoder (configs/instructions-short.cfg).
 # Example, where compiler and libraries come from modules: launch/quickstart.sh --no-packages
-# Exit code: that of the stage that failed, which is named; 0 when all is done, 2 for --full together with --vision. A signal (TERM, HUP,
+# Exit code: that of the stage that failed, which is named; 0 when all is done, 2 for two of --full, --vision and --language. A signal (TERM, HUP,
 # Ctrl-C, USR1) is passed on to the stage: 85 where the training has saved its step, 143, 129 or 130 elsewhere.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source launch/stages.sh
 
-stream=debian-sections config=quickstart full=false vision=false setup=()
+stream=debian-sections config=quickstart chosen=() setup=()
 for argument in "$@"; do
   case $argument in
-    --full) full=true config=debian-sections ;;
-    --vision) vision=true stream=openclipart config=openclipart setup+=(--vision) ;;
+    --full) chosen+=("$argument") config=debian-sections ;;
+    --vision) chosen+=("$argument") stream=openclipart config=openclipart setup+=(--vision) ;;
+    --language) chosen+=("$argument") stream=instructions config=instructions-short setup+=(--smollm2) ;;
     --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; echo; exec launch/setup.sh --help ;;
     *) setup+=("$argument") ;;
   esac
 done
-if $full && $vision; then
-  echo "quickstart.sh: expected --full or --vision, found both: the stream of pictures has one length" >&2
+if [[ ${#chosen[@]} -gt 1 ]]; then
+  echo "quickstart.sh: expected one of --full, --vision and --language, found ${chosen[*]}" >&2
   exit 2
 fi
 run=runs/$config
@@ -41,6 +43,10 @@ stage "Data: packed samples, and which classes make which task" run_child --term
 stage "Training over two ranks" run_child launch/mpirun.sh -n 2 build/release/src/palimpsest train \
   --config "configs/$config.cfg" --resume auto
 stage "Result" build/release/tools/palimpsest-inspect "$run"
+if [[ $stream == instructions ]]; then
+  stage "What the model answers" .venv/bin/python tools/palimpsest-generate --weights "$run" --limit 12 \
+    --prompt $'Which WordNet class is this a gloss of?\na large flightless bird'
+fi
 if .venv/bin/python -c 'import jinja2, matplotlib, pandas' 2>/dev/null; then
   stage "Page" run_child .venv/bin/python tools/palimpsest-report "$run"
   page="  $run/report.html                                      all of this as a page"

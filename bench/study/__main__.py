@@ -7,7 +7,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from study import choice, page, runs, stages, sweep, training  # noqa: E402
+from study import choice, language, page, runs, stages, sweep, training  # noqa: E402
 from study.children import STOPPED, Children, Failed, Stopped  # noqa: E402
 from study.classifiers import CLASSIFIERS  # noqa: E402
 from study.files import Places  # noqa: E402
@@ -21,6 +21,7 @@ file is there isn't run again, and one that was stopped continues at its newest 
   choose STREAM   chooses schedule and classifiers of a stream on validation samples
   run             trains and tests what has no file yet
   sweep           the newest merge at many values of alpha, on validation samples
+  language        trains and tests a decoder on six instruction tasks, what has no file yet
   tables          writes the tables of docs/results.md from the files alone"""
 EPILOG = """\
 Examples:
@@ -64,19 +65,27 @@ def parser():
         sub.add_argument("--build", type=lambda text: pathlib.Path(text).resolve(), default=places.build, metavar="FOLDER", help="with the programs (build/release)")
         sub.add_argument("--jobs", type=positive, default=2, help="runs side by side (2)")
         sub.add_argument("--minutes", type=positive, help="nothing is started after so many (no limit)")
+        return sub
+
+    def by_classifiers(name, summary):
+        sub = runner(name, summary)
         sub.add_argument("--classifiers", type=names_of(CLASSIFIERS), default=tuple(CLASSIFIERS), metavar="NAME,...", help=f"only these of {', '.join(CLASSIFIERS)}; for trials, with --results")
         return sub
+
+    def narrowed(sub, trainings):
+        sub.add_argument("--seeds", type=lambda text: {positive(each) for each in text.split(",")}, metavar="N,...", help="only these seeds")
+        sub.add_argument("--trainings", type=names_of(trainings), default=tuple(trainings), metavar="NAME,...", help=f"only these of {', '.join(trainings)}")
+        sub.add_argument("--keep", action="store_true", help="keep the run folders")
 
     def selection(sub, parts):
         sub.add_argument("--stage", type=int, choices=sorted({part.stage for part in parts}), help="only this stage")
         sub.add_argument("--stream", choices=sorted({part.stream for part in parts}), help="only this stream")
-        sub.add_argument("--seeds", type=lambda text: {positive(each) for each in text.split(",")}, metavar="N,...", help="only these seeds")
-        sub.add_argument("--trainings", type=names_of(TRAININGS), default=tuple(TRAININGS), metavar="NAME,...", help=f"only these of {', '.join(TRAININGS)}")
-        sub.add_argument("--keep", action="store_true", help="keep the run folders")
+        narrowed(sub, TRAININGS)
 
-    runner("choose", "choose schedule and classifiers").add_argument("stream", choices=list(STREAMS), help="whose")
-    selection(runner("run", "train and test"), stages.PARTS)
-    selection(runner("sweep", "try other values of alpha"), stages.SWEPT)
+    by_classifiers("choose", "choose schedule and classifiers").add_argument("stream", choices=list(STREAMS), help="whose")
+    selection(by_classifiers("run", "train and test"), stages.PARTS)
+    selection(by_classifiers("sweep", "try other values of alpha"), stages.SWEPT)
+    narrowed(runner("language", "train and test a decoder"), language.TRAININGS)
     verb("tables", "write the tables").add_argument("--check", action="store_true", help="fail if the page has others; nothing is written")
     return whole
 
@@ -88,6 +97,8 @@ def selected(parts, options):
 
 def run_verb(options, places, children):
     """Failures by name, and how many works are left."""
+    if options.verb == "language":
+        return language.run_missing(language.runs_of(options.trainings, options.seeds), options.jobs, options.keep, children, places)
     names = options.classifiers
     if options.verb == "choose":
         training.prepare(STREAMS[options.stream], children, places)
@@ -101,7 +112,7 @@ def run_verb(options, places, children):
 def parsed():
     whole = parser()
     options = whole.parse_args()
-    if options.verb != "tables" and options.classifiers != tuple(CLASSIFIERS) and options.results == Places().results:
+    if options.verb in ("choose", "run", "sweep") and options.classifiers != tuple(CLASSIFIERS) and options.results == Places().results:
         whole.error("--classifiers leaves results without the others: expected another folder in --results")
     return options
 

@@ -22,6 +22,10 @@ class Places:
     def inspect(self):
         return self.build / "tools" / "palimpsest-inspect"
 
+    @property
+    def export(self):
+        return self.build / "tools" / "palimpsest-export"
+
     def choice(self, stream):
         return self.results / f"choice-{stream}.json"
 

@@ -1,6 +1,6 @@
 """The tables in docs/results.md, between two marks."""
 
-from . import questions, stream_tables
+from . import language_tables, questions, stream_tables
 from .children import ROOT, Failed
 from .files import write_whole
 from .results import Results
@@ -11,7 +11,7 @@ BEGIN, END = "<!-- made by bench/study tables -->", "<!-- end of what bench/stud
 
 def tables(places):
     results = Results(places)
-    return "\n\n".join([*stream_tables.texts(results), *questions.texts(results)])
+    return "\n\n".join([*stream_tables.texts(results), *questions.texts(results), *language_tables.texts(places)])
 
 
 def with_tables(page, text):

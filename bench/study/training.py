@@ -29,18 +29,26 @@ def protocol_of(stream, seed, children, places, **changes):
 
 def settings_of(stream, protocol, seed, folder, classifiers, changes):
     return {
-        "pack": stream.pack,
-        "backbone": stream.backbone,
+        **own_settings(stream.pack, stream.backbone, protocol, seed, folder),
+        "classifier": ",".join(classifiers),
+        **dict(stream.settings),
+        **changes,
+    }
+
+
+def own_settings(pack, backbone, protocol, seed, folder):
+    """Of every run of the study."""
+    return {
+        "pack": pack,
+        "backbone": backbone,
         "protocol": protocol,
         "out": folder,
         "seed": seed,
-        "classifier": ",".join(classifiers),
         "device": "cpu:threads=1",
+        "hang-seconds": 3600,  # of a study that runs beside other work
         "error-budget": "false",
         "progress": "none",
         "tensorboard": "false",
-        **dict(stream.settings),
-        **changes,
     }
 
 
@@ -48,8 +56,12 @@ def train(stream, training, protocol, seed, folder, classifiers, changes, childr
     """changes: settings of the training, the regime and the schedule, which win over those of the stream's configuration."""
     method = TRAININGS[training]
     settings = settings_of(stream, protocol, seed, folder, classifiers, {**dict(method.settings), **changes})
-    configs = ROOT / "configs"
-    lines = [f"include = {configs / stream.config}, {configs / 'methods' / method.method}.cfg"]
+    train_with((stream.config, f"methods/{method.method}.cfg"), settings, folder, children, places)
+
+
+def train_with(includes, settings, folder, children, places):
+    """includes: files of configs/, over which the settings win."""
+    lines = [f"include = {', '.join(str(ROOT / 'configs' / name) for name in includes)}"]
     lines += [f"{name} = {value}" for name, value in settings.items()]
     config = beside(folder, ".cfg")
     write_whole(config, "\n".join(lines) + "\n")

@@ -43,7 +43,7 @@ StreamState initial_state(const AdaptedLayout& layout, const std::string& curvat
   const auto size = static_cast<std::size_t>(layout.size());
   StreamState state;
   state.merged = make_weights(std::vector<float>(size));
-  put_curvature(state.memory, curvature, CurvatureMemory(size));
+  if (!curvature.empty()) put_curvature(state.memory, curvature, CurvatureMemory(size));
   return state;
 }
 

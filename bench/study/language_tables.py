@@ -1,0 +1,78 @@
+"""The instruction tasks: what each training ends with, over all tasks and by task."""
+
+from .files import read_json
+from .language import STREAM, TRAININGS
+from .markdown import MISSING, mean_cell, table
+
+COLUMNS = (  # a number of the JSON, its column, and how many of its units the table's unit has
+    ("last", "task score, %", 100),
+    ("last_exact_match", "exact match, %", 100),
+    ("last_correct_tokens", "correct tokens, %", 100),
+    ("last_loss_per_token", "nats a token", 1),
+    ("forgetting", "forgetting, points", 100),
+    ("plasticity_before_merge", "newest task before its merge, %", 100),
+    ("plasticity", "newest task after it, %", 100),
+    ("last_general_loss", "general text, nats", 1),
+)
+OF_A_STREAM = ("forgetting", "plasticity_before_merge", "plasticity")  # have no meaning where nothing is learned in turn
+
+
+def found_of(training, places):
+    """The JSON of each seed that is measured."""
+    runs = (read_json(places.result(STREAM, f"{training.name}-seed{seed}")) for seed in training.seeds)
+    return [found for found in runs if found]
+
+
+def cell(values, training, scale):
+    return mean_cell([scale * value for value in values], len(training.seeds), digits=1 if scale == 100 else 2)
+
+
+def number_row(training, found):
+    cells = []
+    for number, _, scale in COLUMNS:
+        is_left_out = number in OF_A_STREAM and not training.is_stream
+        cells.append("-" if is_left_out else cell([run["numbers"][number] for run in found], training, scale))
+    return [training.title, *cells]
+
+
+def task_scores(run):
+    """{task: its score, a share} after the last task."""
+    row = run["after_merge"][-1]
+    return {task: score / samples for task, score, samples in zip(run["tasks"], row["task_score"], row["samples"], strict=True)}
+
+
+def task_row(training, found, tasks):
+    scores = [task_scores(run) for run in found]
+    return [training.title, *(cell([of_run[task] for of_run in scores], training, 100) for task in tasks)]
+
+
+def alpha_row(training, found):
+    if not found:
+        return [training.title, MISSING]
+    return [training.title, "; ".join(", ".join(f"{alpha:.2f}" for alpha in run["alphas"][1:]) for run in found)]
+
+
+def texts(places):
+    found = {training.name: found_of(training, places) for training in TRAININGS.values()}
+    first = next((run for runs in found.values() for run in runs), None)
+    title = "## A decoder: six instruction tasks"
+    if first is None:
+        return [title, f"{MISSING.capitalize()}."]
+    tasks = sorted(first["tasks"])
+    settings = first["settings"]
+    about = (
+        f"SmolLM2-135M-Instruct on the tasks of `launch/data.sh instructions`, 300 training and 50 test samples each; {settings['epochs']} epochs of batches of {settings['batch']}, "
+        f"lr {settings['lr']:g}, LoRA of all seven matrices, for every training: no schedule was chosen. Two seeds, each with its own order of tasks; one model answers all tasks. The "
+        f"general text belongs to no task: {first['numbers']['last_general_loss_before_stream']:.2f} nats a token before the stream. Task score: ROUGE-L of the French answers, exact match elsewhere."
+    )
+    merged = [training for training in TRAININGS.values() if training.is_stream and training.name != "sequential"]
+    return [
+        title,
+        about,
+        "After the last task, on the test samples of all tasks:",
+        table(["training", *(column for _, column, _ in COLUMNS)], [number_row(each, found[each.name]) for each in TRAININGS.values()]),
+        "The same task score by task, %:",
+        table(["training", *tasks], [task_row(each, found[each.name], tasks) for each in TRAININGS.values()]),
+        "Alpha from the second task on, by seed:",
+        table(["training", "alpha"], [alpha_row(each, found[each.name]) for each in merged]),
+    ]
