@@ -59,18 +59,39 @@ void check_samples(const Pack& pack, const SavedWeights& saved) {
   }
 }
 
+// Of adapters, whose modules may have the name of the model before that of the blocks:
+// model.layers.0.mlp.up_proj.
+AdaptedLayout without_model_name(const AdaptedLayout& layout, std::string_view blocks) {
+  std::vector<AdaptedModule> modules;
+  for (AdaptedModule module : layout.modules()) {
+    const std::size_t place = module.name.find(blocks);
+    if (place != std::string::npos) module.name.erase(0, place);
+    modules.push_back(std::move(module));
+  }
+  return AdaptedLayout(std::move(modules));
+}
+
 // With the model placed, and everything agreed on.
 Session opened(const RunConfig& config, const SavedWeights& saved, Inputs inputs, HostGroup& group,
                Watchdog& watchdog) {
   static const RunEvents no_listeners;
   RunConfig at_any_size = config;
   at_any_size.lanes = 0;  // nothing is summed over lanes, of which the run may have had fewer
+  AdaptedLayout layout = saved.layout;
+  if (saved.is_of_adapters) {
+    const BlockShape shape = block_shape(inputs.backbone);
+    layout = without_model_name(layout, shape.prefix);
+    inputs.choice.targets = targets_in(layout, shape);
+  }
   Session session =
       open_session(at_any_size, std::move(inputs), /*stop_after=*/0, group, watchdog, no_listeners);
-  if (!saved.weights.empty() && !(session.model->layout() == saved.layout)) {
-    throw InputError(concat(saved.source,
-                            ": its adapted modules are others than those of its recorded "
-                            "adapter: the file is damaged"));
+  if (!saved.weights.empty() && !(session.model->layout() == layout)) {
+    throw InputError(
+        concat(saved.source, saved.is_of_adapters
+                                 ? ": expected adapters of the same matrices of every block of the "
+                                   "backbone, found fewer or others"
+                                 : ": its adapted modules are others than those of its recorded "
+                                   "adapter: the file is damaged"));
   }
   session.stop.accept_requests();  // there is nothing to save first
   group.agree(hash_contents(session.tasks()), "tasks, by protocol and split (hash)",

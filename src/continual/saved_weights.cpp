@@ -100,6 +100,7 @@ SavedWeights of_merged(const std::filesystem::path& path) {
           .backbone_sha256 = merged.backbone_sha256,
           .backbone_shape_sha256 = merged.backbone_shape_sha256,
           .pack_content_sha256 = merged.pack_content_sha256,
+          .is_of_adapters = merged.config.empty(),
           .config = std::move(config),
           .post_hoc = merged.post_hoc};
 }

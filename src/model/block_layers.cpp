@@ -58,6 +58,19 @@ AdaptedLayout adapted_layout(const BlockShape& shape, std::span<const std::strin
   return AdaptedLayout(std::move(modules));
 }
 
+std::vector<std::string> targets_in(const AdaptedLayout& layout, const BlockShape& shape) {
+  std::vector<std::string> targets;
+  for (const BlockMatrix& matrix : all_matrices(shape)) {
+    for (std::int64_t block = 0; block < shape.blocks; ++block) {
+      const std::string name = matrix_name(shape, block, matrix);
+      if (std::ranges::count(layout.modules(), name, &AdaptedModule::name) == 0) continue;
+      targets.emplace_back(matrix.target);
+      break;
+    }
+  }
+  return targets;
+}
+
 std::vector<at::Tensor> BlockLayers::Block::factors(const Lora& lora) const {
   std::vector<at::Tensor> all;
   for (const AdaptedLinear& layer : layers) layer.append_factors(lora, all);

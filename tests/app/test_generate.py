@@ -16,6 +16,7 @@ from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
 GENERATE = os.path.join(ROOT, "tools", "palimpsest-generate")
 PACK = os.path.join(ROOT, "tools", "palimpsest-pack")
+EXPORT = os.path.join(os.path.dirname(INSPECT), "palimpsest-export")
 MERGE = os.path.join(os.path.dirname(INSPECT), "palimpsest-merge")
 SMOLLM2 = pathlib.Path(ROOT, "data", "smollm2")
 POSITIONS = 32
@@ -129,6 +130,17 @@ def test_states_and_merged_files_are_weights_too(sums, tmp_path):
     subprocess.run([MERGE, sums.path("runs", "run"), "--rule", "average", "--out", merged], check=True, capture_output=True)
     assert "Give --backbone FOLDER" in generate("--weights", merged, *prompt, code=3)[1]
     assert completions("--weights", merged, "--backbone", sums.path("backbone"), *prompt) == of_run
+
+
+def test_merged_adapters_say_which_matrices_they_change(sums, tmp_path):
+    """Of all seven, where an adapter is on key and value unless settings say otherwise."""
+    adapter, merged = tmp_path / "adapter", tmp_path / "merged.h5"
+    for command in ([EXPORT, sums.path("runs", "run"), "--format", "peft", "--out", adapter], [MERGE, "--adapters", adapter, "--rule", "average", "--out", merged]):
+        subprocess.run(command, check=True, capture_output=True)
+    prompts = [word for prompt, _ in PAIRS[:9] for word in ("--prompt", prompt)]
+    found = completions("--weights", merged, "--backbone", sums.path("backbone"), *prompts, "--limit", 3)
+    of_run = completions("--weights", sums.path("runs", "run"), *prompts, "--limit", 3)
+    assert [one["tokens"] for one in found] == [one["tokens"] for one in of_run]
 
 
 def test_text_for_people(sums):

@@ -20,6 +20,7 @@ struct SavedWeights {
   std::vector<std::string> task_names;  // by task; of a run's state, where domains share labels
   NamedTensors memory;                  // of heads and classifier
   std::string backbone_sha256, backbone_shape_sha256, pack_content_sha256;
+  bool is_of_adapters = false;    // merged of adapters, which have no recorded settings
   std::int64_t tasks_before = 0;  // learned by the run that this one continues (--continue)
   RunConfig config;               // as recorded; with its paths where there is a run folder
   std::string post_hoc =

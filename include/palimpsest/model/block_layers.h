@@ -51,6 +51,9 @@ BlockShape block_shape(const EncoderShape& shape);
 // have.
 AdaptedLayout adapted_layout(const BlockShape& shape, std::span<const std::string> targets);
 
+// The targets of which the layout has a module.
+std::vector<std::string> targets_in(const AdaptedLayout& layout, const BlockShape& shape);
+
 class BlockLayers {
  public:
   struct Block {
