@@ -103,13 +103,9 @@ Heartbeat::Heartbeat(const std::filesystem::path& folder, int rank) {
   set("pid", std::to_string(getpid()));
 
   end_field_on_sigterm = value_field(page_, "end").data();
-  struct sigaction action {};
-  action.sa_handler = mark_and_end;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  struct sigaction before {};
-  sigaction(SIGTERM, &action, &before);
+  const SignalHandler before = handle_signal(SIGTERM, mark_and_end, static_cast<int>(SA_RESETHAND));
   // Without a launcher SIGTERM is a request to stop (stop_request.h), and ends nothing by itself.
-  if (before.sa_handler != SIG_DFL) sigaction(SIGTERM, &before, nullptr);
+  if (before != SIG_DFL) handle_signal(SIGTERM, before);
 }
 
 Heartbeat::~Heartbeat() {

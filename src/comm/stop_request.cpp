@@ -61,13 +61,13 @@ extern "C" void end_after_grace(int) {
 void listen_for_stop_requests(OnStop meaning) {
   has_nothing_to_save = meaning == OnStop::kEnd ? 1 : 0;
   prints = is_first_rank() ? 1 : 0;
-  std::signal(SIGALRM, end_after_grace);
+  handle_signal(SIGALRM, end_after_grace);
   if (asked != 0 && has_nothing_to_save != 0) ::alarm(kGraceSeconds);
-  std::signal(SIGUSR1, on_signal);
+  handle_signal(SIGUSR1, on_signal);
   if (is_launched()) return;
-  for (const int signal : {SIGTERM, SIGINT}) std::signal(signal, on_signal);
+  for (const int signal : {SIGTERM, SIGINT}) handle_signal(signal, on_signal);
   // nohup lets it be ignored.
-  if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
+  if (handle_signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
 
 void ignore_stop_requests() {

@@ -35,6 +35,19 @@ std::string user_home(const std::string& user) {
 
 }  // namespace
 
+SignalHandler handle_signal(int signal, SignalHandler handler, int flags) {
+  alignas(16) static std::array<char, 1 << 16> memory;  // a frame with AVX-512 registers has 4 KB
+  static const bool has_stack = [] {
+    const stack_t stack{.ss_sp = memory.data(), .ss_flags = 0, .ss_size = memory.size()};
+    return ::sigaltstack(&stack, nullptr) == 0;
+  }();
+  struct sigaction action {
+  }, before{};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART | (has_stack ? SA_ONSTACK : 0) | flags;
+  return ::sigaction(signal, &action, &before) == 0 ? before.sa_handler : SIG_ERR;
+}
+
 int signal_exit_code(int signal) { return 128 + (signal == SIGUSR1 ? SIGTERM : signal); }
 
 std::string signal_name(int signal) {
@@ -55,8 +68,8 @@ void end_on_signals(const char* program) {
   const std::string line =
       concat(program, ": stopped by a signal before it was done; no half-written file is left\n");
   line.copy(program_prefix.data(), program_prefix.size() - 1);
-  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal, end_program);
-  if (std::signal(SIGHUP, end_program) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) handle_signal(signal, end_program);
+  if (handle_signal(SIGHUP, end_program) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
 
 std::string host_name() {

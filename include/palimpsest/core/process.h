@@ -13,6 +13,13 @@ int signal_exit_code(int signal);
 // "SIGTERM", or "signal 42".
 std::string signal_name(int signal);
 
+using SignalHandler = void (*)(int);
+
+// As std::signal, with a handler that runs on a stack of its own in the thread of the first call.
+// oneDNN's products point the stack pointer at heap memory: a handler on the thread's stack would
+// write over what lies below. flags: of sigaction, besides.
+SignalHandler handle_signal(int signal, SignalHandler handler, int flags = 0);
+
 // May be called by a signal handler. Removes the temporary files of every AtomicFile, writes `line`
 // ("": nothing) to the standard error and ends the process with the signal's exit code.
 [[noreturn]] void end_by_signal(int signal, const char* line);
