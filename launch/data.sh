@@ -98,7 +98,9 @@ pack_instructions() {
 # English prose that belongs to no task. Only its test side is read.
 pack_general() {
   local quotations=/usr/share/games/fortunes/literature made=.cache/instructions/literature.txt
+  fill_index
   [[ -f $quotations ]] || install fortunes-min
+  [[ -f $quotations ]] || { echo "data.sh: expected $quotations, of Debian's fortunes-min, found none: install it" >&2; exit 1; }
   mkdir -p .cache/instructions
   grep -v '^%$' "$quotations" >"$made"
   "${packer[@]}" chat "$made" --max-length 64 --test-share 0.1 --tokenizer data/smollm2 --out "$1"

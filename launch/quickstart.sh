@@ -61,5 +61,5 @@ Everything took $((SECONDS / 60)) min $((SECONDS % 60)) s. Where to look next:
   build/release/src/palimpsest train --help                        every setting; configs/ has the other experiments
 $page
   $run/metrics.jsonl                                               what happened, line by line
-  docs/results.md                                                  what came out over three seeds, and beside other methods
+  docs/results.md                                                  what came out over several seeds, and beside other methods
 TEXT

@@ -15,8 +15,9 @@ CONFIG = "instructions.cfg"
 PACK, GENERAL, BACKBONE = "data/instructions.h5", "data/instructions-general.h5", "data/smollm2"
 ROUGE_L = "french"  # the task that has this score
 SEEDS = (1, 2)
-NO_MERGE = (("merge", "none"), ("perturbation", "none"), ("curvature", "empirical:scale=none"))
 PLAIN_FISHER = ("curvature", "empirical:scale=none")
+UNPERTURBED = (("perturbation", "none"), PLAIN_FISHER)
+NO_MERGE = (("merge", "none"), *UNPERTURBED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +39,8 @@ TRAININGS = {
     for each in (
         LanguageTraining("zero-shot", "pretrained, not trained", (("adapter", "none"), *NO_MERGE), seeds=(1,)),
         LanguageTraining("sequential", "sequential", NO_MERGE),
-        LanguageTraining("average", "average", (("merge", "average"), *NO_MERGE[1:])),
-        LanguageTraining("lora-m", "LoRA-M", NO_MERGE[1:]),
+        LanguageTraining("average", "average", (("merge", "average"), *UNPERTURBED)),
+        LanguageTraining("lora-m", "LoRA-M", UNPERTURBED),
         LanguageTraining("pm-none", "P&M, none", (PLAIN_FISHER,)),
         LanguageTraining("pm-secant", "P&M, secant"),
         LanguageTraining("joint", "joint", (("joint", "true"), *NO_MERGE), is_joint=True),
@@ -47,8 +48,9 @@ TRAININGS = {
 }
 NUMBERS = (
     "last", "last_task_mean", "forgetting", "forgetting_from_peak_before_merge", "plasticity", "plasticity_before_merge", "last_exact_match",
-    "last_correct_tokens", "last_loss_per_token", "last_general_loss", "last_general_loss_before_stream",
+    "last_correct_tokens", "last_loss_per_token", "last_general_loss",
 )  # fmt: skip
+BEFORE = "last_general_loss_before_stream"  # of the pretrained model
 TESTED_ALONE = (("adapter", "none"), *NO_MERGE, ("evaluate", "last"), ("evaluate-before-merge", "false"))
 
 
@@ -103,7 +105,7 @@ def tested_by_task(run, folder, children, places):
 
 
 def content_of(run, folder, trained, tested):
-    """trained: what inspect says of the training; tested: of the run with a row for every task, the same one but for joint training."""
+    """trained: what palimpsest-inspect says of the training. tested: what it says of the run whose rows have every task; only of joint training is this another run."""
     tasks = tested["tasks"]
     of_training = [task["metrics"]["seconds"] for task in trained["tasks"]]
     return {
@@ -117,7 +119,7 @@ def content_of(run, folder, trained, tested):
         "tasks": [task["task"]["classes"][0] for task in tasks],
         "alphas": trained["alphas"],
         "seconds": {"processor": training.seconds_of(folder, trained)["processor"], "train": round(sum(each["train"] for each in of_training), 1)},
-        "numbers": {name: tested["summary"].get(name) for name in NUMBERS},
+        "numbers": {name: tested["summary"].get(name) for name in NUMBERS} | {BEFORE: trained["summary"][BEFORE]},
         "after_merge": [task["metrics"]["after_merge"] for task in tasks],
         "before_merge": [task["metrics"]["before_merge"] for task in tasks],
     }

@@ -1,7 +1,7 @@
 """The instruction tasks: what each training ends with, over all tasks and by task."""
 
 from .files import read_json
-from .language import STREAM, TRAININGS
+from .language import BEFORE, SEEDS, STREAM, TRAININGS
 from .markdown import MISSING, mean_cell, table
 
 COLUMNS = (  # a number of the JSON, its column, and how many of its units the table's unit has
@@ -59,11 +59,11 @@ def texts(places):
     if first is None:
         return [title, f"{MISSING.capitalize()}."]
     tasks = sorted(first["tasks"])
-    settings = first["settings"]
+    settings, seeds = first["settings"], len(SEEDS)
     about = (
-        f"SmolLM2-135M-Instruct on the tasks of `launch/data.sh instructions`, 300 training and 50 test samples each; {settings['epochs']} epochs of batches of {settings['batch']}, "
-        f"lr {settings['lr']:g}, LoRA of all seven matrices, for every training: no schedule was chosen. Two seeds, each with its own order of tasks; one model answers all tasks. The "
-        f"general text belongs to no task: {first['numbers']['last_general_loss_before_stream']:.2f} nats a token before the stream. Task score: ROUGE-L of the French answers, exact match elsewhere."
+        f"SmolLM2-135M-Instruct on the tasks of `launch/data.sh instructions`, {first['after_merge'][-1]['samples'][0]} test samples each. Every training has {settings['epochs']} epochs of "
+        f"batches of {settings['batch']} at lr {settings['lr']:g}: no schedule was chosen. {seeds} seeds, each with its own order of tasks; one model answers all tasks. The general text "
+        f"belongs to no task: {first['numbers'][BEFORE]:.2f} nats a token before the stream. The task score is ROUGE-L of the French answers, exact match elsewhere."
     )
     merged = [training for training in TRAININGS.values() if training.is_stream and training.name != "sequential"]
     return [

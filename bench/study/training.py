@@ -45,7 +45,7 @@ def own_settings(pack, backbone, protocol, seed, folder):
         "out": folder,
         "seed": seed,
         "device": "cpu:threads=1",
-        "hang-seconds": 3600,  # of a study that runs beside other work
+        "hang-seconds": 3600,  # other programs may take the processor meanwhile
         "error-budget": "false",
         "progress": "none",
         "tensorboard": "false",

@@ -127,8 +127,8 @@ Rows count_rows(const RunConfig& config, const Workload& work, std::int64_t rank
   }
   if (work.tested_besides > 0) {
     const double besides = static_cast<double>(work.tasks) * work.tested_besides;
-    rows.push_back({"tested besides", concat("as long as ", grouped(std::llround(besides)),
-                                             " samples: --general, ROUGE-L and choices")});
+    rows.push_back({"other tests", concat("the time of ", grouped(std::llround(besides)),
+                                          " test samples, for --general and task scores")});
   }
   if (work.classifier_operations > 0) {
     rows.push_back({"classifier", fixed(work.classifier_operations / 1e12, 3) +
@@ -145,7 +145,7 @@ Rows memory_rows(const CountedMemory& memory, bool on_device) {
           {"  program", byte_count(memory.program) + ", assumed"},
           {"  weights", byte_count(memory.weights)},
           {"  activations", byte_count(memory.activations)},
-          {"  logits", byte_count(memory.logits) + ", over the vocabulary"},
+          {"  logits", byte_count(memory.logits) + ", of tokens that are predicted"},
           {"  optimizer", byte_count(memory.optimizer) + " while training,"},
           {"  Fisher", byte_count(memory.fisher) + " after it: the greater counts"},
           {"  curvature", byte_count(memory.curvature) + where},
@@ -241,47 +241,65 @@ struct Saving {
   std::function<void(Workload&)> apply;
 };
 
-// Those that the work doesn't have yet, the cheapest first.
-std::vector<Saving> savings_left(const Workload& work, std::int64_t ranks) {
-  std::vector<Saving> all;
-  if (!work.bf16) all.push_back({"--precision bf16", [](Workload& w) { w.bf16 = true; }});
-  const std::int64_t lanes = over_ranks(work, ranks).lanes;
-  if (work.ordered && lanes < work.batch)
-    all.push_back({concat("--lanes ", work.batch), [](Workload& w) { w.lanes = w.batch; }});
+// Those that the work doesn't have yet: of each inner list one. More lanes are smaller ones.
+std::vector<std::vector<Saving>> savings_left(const Workload& work, std::int64_t ranks) {
+  std::vector<std::vector<Saving>> all;
+  if (!work.bf16) all.push_back({{"--precision bf16", [](Workload& w) { w.bf16 = true; }}});
   if (!work.activation_checkpointing && work.rank > 0)
     all.push_back(
-        {"--activation-checkpointing", [](Workload& w) { w.activation_checkpointing = true; }});
+        {{"--activation-checkpointing", [](Workload& w) { w.activation_checkpointing = true; }}});
+  std::vector<Saving> lanes;
+  for (std::int64_t count = 2 * over_ranks(work, ranks).lanes; count <= work.batch; count *= 2)
+    lanes.push_back({concat("--lanes ", count), [count](Workload& w) {
+                       w.lanes = count;
+                       w.ordered = true;
+                     }});
+  if (!lanes.empty()) all.push_back(std::move(lanes));
   return all;
 }
 
-// What makes the work fit into the room, as counted: one setting, else all before it together.
-std::string saving_sentence(Workload work, std::int64_t ranks, bool on_device, const Costs& costs) {
-  const auto saved_by = [&](const Workload& changed) {
-    return counted_memory(work, ranks, on_device).peak(on_device) -
-           counted_memory(changed, ranks, on_device).peak(on_device);
-  };
-  const std::vector<Saving> savings = savings_left(work, ranks);
-  for (const Saving& saving : savings) {
+// Calls visit(work, texts) for the work with every choice of savings, from the `first` kind on.
+template <typename Visit>
+void for_each_choice(std::span<const std::vector<Saving>> kinds, const Workload& work,
+                     const std::vector<std::string>& texts, const Visit& visit) {
+  if (kinds.empty()) return visit(work, texts);
+  for_each_choice(kinds.subspan(1), work, texts, visit);
+  for (const Saving& saving : kinds.front()) {
     Workload changed = work;
     saving.apply(changed);
-    if (costs.peak - saved_by(changed) < costs.room)
-      return concat("; with ", saving.text, " they are.");
+    std::vector<std::string> more = texts;
+    more.push_back(saving.text);
+    for_each_choice(kinds.subspan(1), changed, more, visit);
   }
-  Workload changed = work;
-  std::vector<std::string> texts;
-  for (const Saving& saving : savings) {
-    saving.apply(changed);
-    texts.push_back(saving.text);
-    if (costs.peak - saved_by(changed) < costs.room)
-      return concat("; with ", join(texts, " and "), " they are.");
-  }
-  const CountedMemory least = counted_memory(changed, ranks, on_device);
-  return concat(", and no setting changes that: with ",
-                texts.empty() ? "what is set" : join(texts, " and "), " it takes ",
-                byte_count(costs.peak - saved_by(changed)), ", of which ",
-                byte_count(least.weights), " are weights and ",
-                byte_count(std::max(least.optimizer, least.fisher)),
-                " the optimizer or the Fisher. Fewer targets of the adapter need less.");
+}
+
+// The fewest settings that make the work fit into the room, as counted; else what it takes at
+// least.
+std::string saving_sentence(const Workload& work, std::int64_t ranks, bool on_device,
+                            const Costs& costs) {
+  const double now = counted_memory(work, ranks, on_device).peak(on_device);
+  std::vector<std::string> fewest;
+  double least = costs.peak;
+  Workload smallest = work;
+  for_each_choice(savings_left(work, ranks), work, {},
+                  [&](const Workload& changed, const std::vector<std::string>& texts) {
+                    const double peak = costs.peak - now +
+                                        counted_memory(changed, ranks, on_device).peak(on_device);
+                    if (peak < least) {
+                      least = peak;
+                      smallest = changed;
+                    }
+                    if (peak < costs.room && (fewest.empty() || texts.size() < fewest.size()))
+                      fewest = texts;
+                  });
+  if (!fewest.empty()) return concat("; with ", join(fewest, " and "), " they are.");
+  const CountedMemory parts = counted_memory(smallest, ranks, on_device);
+  return concat(
+      "; with --precision bf16, --activation-checkpointing and more lanes, too, it takes ",
+      byte_count(least), ", of which ", byte_count(parts.weights), " are weights and ",
+      byte_count(std::max(parts.optimizer, parts.fisher)),
+      " the optimizer or the Fisher: adapt fewer matrices (targets of --adapter), or take "
+      "a smaller backbone.");
 }
 
 std::string memory_sentence(const Costs& costs, const Workload& work, std::int64_t ranks,

@@ -57,7 +57,7 @@ std::string scaling_sentence(const Workload& work, const ScalingEnd& end) {
 
 std::string scaling_report(const Workload& work, const ComputeCost& cost, const Machine& machine,
                            std::span<const std::int64_t> world_sizes) {
-  const bool is_decoder = work.model.output > 0;  // whose speed is told in tokens
+  const bool is_decoder = work.model.output > 0;  // its speed is tokens a second
   Rows rows{{"ranks", "lanes", "idle", "step/ms", "compute", "exchange", "input", "efficiency",
              "training", "Fisher", "task", "stream"}};
   if (is_decoder) rows.front().push_back("tokens/s");

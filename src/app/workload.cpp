@@ -1,7 +1,5 @@
 #include <algorithm>
-#include <map>
 #include <numeric>
-#include <set>
 #include <vector>
 
 #include "palimpsest/core/error.h"
@@ -143,16 +141,11 @@ double writing_operations(const Workload& work, const Pack& pack,
   return operations + written * forward_operations(work, 1, 1);
 }
 
-// Of each prompt with each of the different completions of all samples.
+// Of each prompt with each of the candidates.
 double choice_operations(const Workload& work, const Pack& pack,
-                         std::span<const std::int64_t> samples) {
-  std::set<std::vector<std::int32_t>> candidates;
-  for (const std::int64_t sample : samples) {
-    const Completion last = pack.completions(sample).back();
-    const auto ids = pack.tokens(sample).begin();
-    candidates.emplace(ids + last.begin, ids + last.end);
-  }
+                         std::span<const std::int64_t> samples, const Task& task) {
   double operations = 0;
+  const auto candidates = choice_candidates(pack, task);
   for (const std::int64_t sample : samples) {
     const std::int64_t prompt = pack.completions(sample).back().begin;
     for (const auto& candidate : candidates)
@@ -179,14 +172,14 @@ double tested_besides(const RunConfig& config, const Inputs& inputs, const Workl
   }
   for (const Task& task : inputs.tasks) {
     double scored = 0;
-    std::map<std::int64_t, std::vector<std::int64_t>> by_class;
-    for (std::size_t i = 0; i < task.test.samples.size(); ++i)
-      by_class[task.test.targets[i]].push_back(task.test.samples[i]);
-    for (const auto& [target, samples] : by_class) {
-      const AnswerScore score = task.score(target);
-      if (score == AnswerScore::kRougeL) scored += writing_operations(work, inputs.pack, samples);
-      if (score == AnswerScore::kChoice) scored += choice_operations(work, inputs.pack, samples);
-    }
+    const auto samples_by = [&](AnswerScore score) {
+      std::vector<std::int64_t> samples;
+      for (const std::size_t place : scored_by(task, score))
+        samples.push_back(task.test.samples[place]);
+      return samples;
+    };
+    scored += writing_operations(work, inputs.pack, samples_by(AnswerScore::kRougeL));
+    scored += choice_operations(work, inputs.pack, samples_by(AnswerScore::kChoice), task);
     for (std::int64_t newest = task.index; newest < std::ssize(inputs.tasks); ++newest) {
       if (inputs.tasks[static_cast<std::size_t>(newest)].is_past()) continue;
       for (const bool before_merge : {true, false})
@@ -200,6 +193,7 @@ double tested_besides(const RunConfig& config, const Inputs& inputs, const Workl
 
 // A frozen backbone's features are made once, whatever the number of passes.
 std::int64_t step_count(const RunConfig& config, const Workload& work, std::int64_t samples) {
+  if (work.rank == 0 && predicts_tokens(make_method(config))) return 0;  // nothing learns
   BatchSettings batches = batch_settings(config);
   if (work.rank == 0) batches.passes = 1;
   return training_steps(batches, 0, samples);
@@ -284,7 +278,14 @@ Workload make_workload(const RunConfig& config, const SketchedStream& stream) {
   if (texts && stream.tokens > text_limits(backbone).positions)
     throw UsageError(concat("--tokens ", stream.tokens, ": ", stream.shape,
                             " takes texts of up to ", text_limits(backbone).positions, " tokens"));
-  if (stream.completion_tokens >= std::max<std::int64_t>(stream.tokens, 1))
+  const bool predicts = predicts_tokens(make_method(config));
+  if (stream.completion_tokens > 0 && !predicts)
+    throw UsageError(concat("--completion-tokens ", stream.completion_tokens,
+                            " is of a decoder that predicts tokens: leave it out, or give --config "
+                            "configs/methods/next-token.cfg"));
+  if (predicts && texts && stream.tokens < 2)
+    throw UsageError("--tokens: expected two at least, a prompt and a token that is predicted");
+  if (predicts && texts && stream.completion_tokens >= stream.tokens)
     throw UsageError(concat("--completion-tokens ", stream.completion_tokens,
                             ": expected less than the --tokens of a sample, ", stream.tokens));
   if (vit != nullptr && config.image_transform.size % vit->patch != 0)
@@ -302,7 +303,7 @@ Workload make_workload(const RunConfig& config, const SketchedStream& stream) {
   work.longest_tokens =
       vit != nullptr ? image_tokens(*vit, config.image_transform.size) : stream.tokens;
   work.mean_tokens = static_cast<double>(work.longest_tokens);
-  if (predicts_tokens(make_method(config))) {
+  if (predicts) {
     if (work.model.output == 0)
       throw UsageError(concat("--shape ", stream.shape,
                               " is an encoder; objective = next-token needs a decoder"));

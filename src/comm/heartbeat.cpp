@@ -103,9 +103,11 @@ Heartbeat::Heartbeat(const std::filesystem::path& folder, int rank) {
   set("pid", std::to_string(getpid()));
 
   end_field_on_sigterm = value_field(page_, "end").data();
-  const SignalHandler before = handle_signal(SIGTERM, mark_and_end, static_cast<int>(SA_RESETHAND));
+  struct sigaction now {};
+  sigaction(SIGTERM, nullptr, &now);
   // Without a launcher SIGTERM is a request to stop (stop_request.h), and ends nothing by itself.
-  if (before != SIG_DFL) handle_signal(SIGTERM, before);
+  if (now.sa_handler == SIG_DFL)
+    handle_signal(SIGTERM, mark_and_end, static_cast<int>(SA_RESETHAND));
 }
 
 Heartbeat::~Heartbeat() {

@@ -86,6 +86,10 @@ std::vector<Task> find_tasks(const SavedWeights& saved, std::vector<Task> known,
   const bool are_domains = shares_head(config.scenario);
   const char* const what = are_domains ? "name" : "classes";
   if (are_domains) check_named(saved);
+  if (saved.is_of_adapters) {  // which don't say what they have learned: all of the protocol
+    for (Task& task : known) task.test = take_split(task, split);
+    return known;
+  }
   std::vector<Task> tasks;
   std::string missing;
   for (std::size_t t = 0; t < saved.classes.size(); ++t) {

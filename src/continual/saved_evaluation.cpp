@@ -61,11 +61,15 @@ void check_samples(const Pack& pack, const SavedWeights& saved) {
 
 // Of adapters, whose modules may have the name of the model before that of the blocks:
 // model.layers.0.mlp.up_proj.
-AdaptedLayout without_model_name(const AdaptedLayout& layout, std::string_view blocks) {
+AdaptedLayout without_model_name(const SavedWeights& saved, std::string_view blocks) {
+  const std::span<const AdaptedModule> all = saved.layout.modules();
+  const std::string model = all.front().name.substr(0, all.front().name.find(blocks));
   std::vector<AdaptedModule> modules;
-  for (AdaptedModule module : layout.modules()) {
-    const std::size_t place = module.name.find(blocks);
-    if (place != std::string::npos) module.name.erase(0, place);
+  for (AdaptedModule module : all) {
+    if (!module.name.starts_with(concat(model, blocks)))
+      throw InputError(concat(saved.source, ": expected modules of the blocks of one model, as ",
+                              all.front().name, ", found ", module.name));
+    module.name.erase(0, model.size());  // of all alike, so that their order stays
     modules.push_back(std::move(module));
   }
   return AdaptedLayout(std::move(modules));
@@ -80,7 +84,7 @@ Session opened(const RunConfig& config, const SavedWeights& saved, Inputs inputs
   AdaptedLayout layout = saved.layout;
   if (saved.is_of_adapters) {
     const BlockShape shape = block_shape(inputs.backbone);
-    layout = without_model_name(layout, shape.prefix);
+    layout = without_model_name(saved, shape.prefix);
     inputs.choice.targets = targets_in(layout, shape);
   }
   Session session =

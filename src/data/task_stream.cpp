@@ -201,6 +201,50 @@ bool has_task_score(std::span<const Task> tasks) {
   });
 }
 
+std::vector<std::size_t> scored_by(const Task& task, AnswerScore score) {
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < task.test.targets.size(); ++i)
+    if (task.score(task.test.targets[i]) == score) found.push_back(i);
+  return found;
+}
+
+std::vector<std::vector<std::int64_t>> choice_candidates(const Pack& pack, const Task& task) {
+  std::vector<std::vector<std::int64_t>> candidates;
+  for (const std::size_t i : scored_by(task, AnswerScore::kChoice)) {
+    const std::int64_t sample = task.test.samples[i];
+    const Completion last = pack.completions(sample).back();
+    const auto ids = pack.tokens(sample).begin();
+    std::vector<std::int64_t> candidate(ids + last.begin, ids + last.end);
+    if (std::ranges::find(candidates, candidate) == candidates.end())
+      candidates.push_back(std::move(candidate));
+  }
+  return candidates;
+}
+
+void check_choices(const Pack& pack, std::span<const Task> tasks, std::int64_t positions,
+                   std::string_view protocol) {
+  for (const Task& task : tasks) {
+    const auto candidates = choice_candidates(pack, task);
+    if (candidates.empty()) continue;
+    if (candidates.size() == 1) {
+      throw InputError(concat(protocol, ": ", task.name,
+                              " is scored by choice: expected two different completions at least "
+                              "among its test samples, found one: score it by exact-match"));
+    }
+    std::int64_t prompt = 0, candidate = 0;
+    for (const std::size_t i : scored_by(task, AnswerScore::kChoice))
+      prompt = std::max(prompt, pack.completions(task.test.samples[i]).back().begin);
+    for (const auto& one : candidates) candidate = std::max(candidate, std::ssize(one));
+    if (prompt + candidate <= positions) continue;
+    throw InputError(concat(
+        protocol, ": ", task.name, " is scored by choice: expected prompts that ", "fit into the ",
+        positions, " positions of the backbone with every candidate, found a prompt of ", prompt,
+        " tokens and a candidate of ", candidate,
+        ": shorten them (palimpsest-pack chat --max-length), or score the task "
+        "by exact-match"));
+  }
+}
+
 void put_before(std::vector<Task> past, std::vector<Task>& tasks) {
   tasks.insert(tasks.begin(), std::make_move_iterator(past.begin()),
                std::make_move_iterator(past.end()));

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "palimpsest/core/error.h"
-#include "palimpsest/core/text.h"
 #include "palimpsest/data/sample_reader.h"
 #include "palimpsest/evaluate/generation.h"
 #include "palimpsest/model/token_losses.h"
@@ -14,37 +12,6 @@ namespace palimpsest {
 namespace {
 
 constexpr std::size_t kCandidates = 16;  // that pass through the model at a time
-
-// Those that differ, in the order in which they come, and which of them each sample has.
-struct Candidates {
-  std::vector<TokenIds> all;
-  std::vector<std::int64_t> own;  // by sample
-};
-
-Candidates find_candidates(std::span<const TokenIds> completions) {
-  Candidates found;
-  for (const TokenIds& completion : completions) {
-    const auto place = std::ranges::find(found.all, completion);
-    found.own.push_back(place - found.all.begin());
-    if (place == found.all.end()) found.all.push_back(completion);
-  }
-  return found;
-}
-
-void check_lengths(const Session& session, std::span<const TokenIds> prompts,
-                   std::span<const TokenIds> candidates) {
-  const std::int64_t positions = text_limits(session.inputs.backbone).positions;
-  const auto size = [](const TokenIds& text) { return std::ssize(text); };
-  const std::int64_t prompt = size(*std::ranges::max_element(prompts, {}, size)),
-                     candidate = size(*std::ranges::max_element(candidates, {}, size));
-  if (prompt + candidate <= positions) return;
-  throw InputError(concat(session.inputs.pack.path().string(),
-                          ": choice by likelihood: expected prompts that fit into the ", positions,
-                          " positions of the backbone with every candidate, found a prompt of ",
-                          prompt, " tokens and a candidate of ", candidate,
-                          ": shorten them (palimpsest-pack chat --max-length), or score the task "
-                          "by exact-match"));
-}
 
 // The losses of each of the candidates after the prompt, summed over its tokens, in nats.
 std::vector<double> losses_after(const Session& session, const TokenIds& prompt,
@@ -76,18 +43,19 @@ std::vector<double> losses_after(const Session& session, const TokenIds& prompt,
 
 }  // namespace
 
-std::vector<bool> chosen_by_likelihood(Session& session, std::span<const std::int64_t> samples) {
+std::vector<bool> chosen_by_likelihood(Session& session, std::span<const std::int64_t> samples,
+                                       std::span<const TokenIds> candidates) {
   const SamplesToContinue given = samples_to_continue(session.inputs.pack, samples);
-  const Candidates candidates = find_candidates(given.completions);
-  check_lengths(session, given.prompts, candidates.all);
   const auto ranks = static_cast<std::size_t>(session.group.size()),
              rank = static_cast<std::size_t>(session.group.rank());
   std::vector<std::int64_t> is_own(samples.size());
   for (std::size_t i = 0; i < samples.size(); ++i) {
     if (i % ranks == 0) session.stop.check();
     if (i % ranks != rank) continue;
-    const std::vector<double> losses = losses_after(session, given.prompts[i], candidates.all);
-    is_own[i] = std::ranges::min_element(losses) - losses.begin() == candidates.own[i];
+    const std::vector<double> losses = losses_after(session, given.prompts[i], candidates);
+    const auto likeliest =
+        static_cast<std::size_t>(std::ranges::min_element(losses) - losses.begin());
+    is_own[i] = candidates[likeliest] == given.completions[i] ? 1 : 0;
   }
   session.group.sum(std::span(is_own), "choices by likelihood");
   return {is_own.begin(), is_own.end()};

@@ -2,8 +2,6 @@
 
 #include <c10/core/GradMode.h>
 
-#include <map>
-
 #include "choices.h"
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/evaluate/generation.h"
@@ -23,25 +21,21 @@ std::vector<double> rouge_of(Session& session, std::span<const std::int64_t> sam
   return all;
 }
 
-std::vector<double> choices_of(Session& session, std::span<const std::int64_t> samples) {
-  const std::vector<bool> is_chosen = chosen_by_likelihood(session, samples);
-  return {is_chosen.begin(), is_chosen.end()};
-}
-
 // The score of each test sample of a task. is_exact: by sample.
 std::vector<double> task_scores(Session& session, const Task& task, std::vector<double> is_exact) {
-  std::map<std::int64_t, std::vector<std::size_t>> by_class;
-  for (std::size_t i = 0; i < task.test.targets.size(); ++i)
-    by_class[task.test.targets[i]].push_back(i);
-  for (const auto& [target, places] : by_class) {
-    const AnswerScore score = task.score(target);
-    if (score == AnswerScore::kExactMatch) continue;
+  const auto put = [&](AnswerScore score, const auto& scores_of) {
+    const std::vector<std::size_t> places = scored_by(task, score);
+    if (places.empty()) return;
     std::vector<std::int64_t> samples;
     for (const std::size_t place : places) samples.push_back(task.test.samples[place]);
-    const std::vector<double> found =
-        score == AnswerScore::kRougeL ? rouge_of(session, samples) : choices_of(session, samples);
+    const auto found = scores_of(samples);
     for (std::size_t i = 0; i < places.size(); ++i) is_exact[places[i]] = found[i];
-  }
+  };
+  put(AnswerScore::kRougeL,
+      [&](std::span<const std::int64_t> samples) { return rouge_of(session, samples); });
+  put(AnswerScore::kChoice, [&](std::span<const std::int64_t> samples) {
+    return chosen_by_likelihood(session, samples, choice_candidates(session.inputs.pack, task));
+  });
   return is_exact;
 }
 

@@ -150,11 +150,13 @@ BackboneConfig read_backbone_config(const std::filesystem::path& folder,
                "bert, roberta, xlm-roberta, camembert, mpnet, llama, mistral, qwen2, qwen3, vit, "
                "dinov2 or dinov2_with_registers");
   }
-  check_model_fields(top);
-  if (is_vision) return read_vit_config(folder, weights);
-  if (lists(kTextFamilies, family)) return read_bert_config(path);
-  const LlamaConfig config = read_llama_config(path);
-  if (config.tied) check_tied(top, weights);
+  if (is_vision) {
+    check_model_fields(top);
+    return read_vit_config(folder, weights);
+  }
+  BackboneConfig config = read_text_config(path);
+  const auto* const decoder = std::get_if<LlamaConfig>(&config);
+  if (decoder != nullptr && decoder->tied) check_tied(top, weights);
   return config;
 }
 
@@ -162,9 +164,11 @@ BackboneConfig read_text_config(const std::filesystem::path& path) {
   const nlohmann::json json = read_json_object(path);
   const JsonObject top{json, path};
   const std::string family = top.text("model_type");
-  if (!lists(kTextFamilies, family) && !lists(kLlamaFamilies, family))
-    top.refuse("model_type", concat(kTextFamilies, " ", kLlamaFamilies,
-                                    ": the shape of other models follows from their weights"));
+  if (!lists(kTextFamilies, family) && !lists(kLlamaFamilies, family)) {
+    top.refuse("model_type",
+               "bert, roberta, xlm-roberta, camembert, mpnet, llama, mistral, qwen2 or qwen3 (give "
+               "the folder of a vision transformer, with its weights, as --backbone)");
+  }
   check_model_fields(top);
   if (lists(kTextFamilies, family)) return read_bert_config(path);
   return read_llama_config(path);

@@ -178,6 +178,9 @@ Inputs open_inputs(const RunConfig& config, std::span<const std::string> targets
   inputs.test_per_class = protocol.test_per_class;
   check_scenario(inputs.tasks, config.scenario, config.protocol);
   inputs.has_task_score = has_task_score(inputs.tasks);
+  if (inputs.has_task_score)
+    check_choices(inputs.pack, inputs.tasks, text_limits(inputs.backbone).positions,
+                  config.protocol);
   const auto wanted = static_cast<std::size_t>(config.tasks);
   if (wanted > inputs.tasks.size()) {
     throw UsageError(

@@ -253,7 +253,21 @@ def test_a_prompt_without_room_for_a_candidate_is_refused(sequences):
     tasks = [{"name": "task", "classes": ["move 3"], "score": "choice"}]
     toy_module.make_protocol(sequences.path("no-room.json"), tasks=tasks, train_per_class=0, test_per_class=0)
     text = sequences.run("--pack", path, "--protocol", sequences.path("no-room.json"), out="no-room", code=3)
-    assert "found a prompt of 28 tokens and a candidate of 5" in text and "32 positions" in text
+    assert "task is scored by choice" in text and "found a prompt of 28 tokens and a candidate of 5" in text and "32 positions" in text
+    one = [(1, False, [2, 3, 4], [(2, 3)]), (1, True, [2, 3, 4], [(2, 3)]), (1, True, [5, 6, 4], [(2, 3)])]
+    toy_module.write_sequences(path, [*toy_module.toy_sequences(groups=1), *one])
+    assert "expected two different completions at least" in sequences.run(
+        "--pack", path, "--protocol", sequences.path("no-room.json"), out="no-room", code=3
+    )
+    # Classes that are labels: of a task with both, one is compared with the other.
+    labels = [(group, test, [*range(2, 5), 6 + i % 3, 10 + group], [(4, 5)]) for i in range(16) for group in range(2) for test in (False, True)]
+    toy_module.write_sequences(path, labels)
+    tasks[0]["classes"] = ["move 1", "move 3"]
+    toy_module.make_protocol(sequences.path("labels.json"), tasks=tasks, train_per_class=0, test_per_class=0)
+    none = ["--adapter", "none", "--perturbation", "none", "--merge", "none"]
+    sequences.run("--pack", path, "--protocol", sequences.path("labels.json"), *none, out="labels")
+    with h5py.File(sequences.path("runs", "labels", "state-0000.h5"), locking=False) as state:
+        assert state["accuracy/after_merge/task_score"][0, 0] == 16  # a model that knows nothing finds one of both likelier, always
 
 
 def test_the_loss_on_a_text_of_no_task_is_measured(sequences, scored_run):

@@ -16,7 +16,9 @@
 namespace palimpsest {
 namespace {
 
-VitConfig shape(std::string_view name) { return std::get<VitConfig>(shape_without_weights(std::string(name))); }
+VitConfig shape(std::string_view name) {
+  return std::get<VitConfig>(shape_without_weights(std::string(name)));
+}
 
 // Names of all tensors, those of one name once.
 std::set<std::string> names(const VitConfig& config, Dialect dialect, bool prefix = false) {

@@ -155,7 +155,7 @@ TEST(Workload, CountsADecodersVocabulary) {
   work.mean_predictions = 3;
   work.most_predictions = 5;
   const CountedMemory with = counted_memory(work, 1, false);
-  EXPECT_EQ(with.weights - without.weights, 4 * embedding);  // an output layer of its own
+  EXPECT_EQ(with.weights - without.weights, 4 * embedding);  // a separate output layer
   EXPECT_EQ(with.logits, 4 * 4 * 5 * 1000);                  // 4 samples of a lane
   const Operations predictions = operations_per_sample(work);
   EXPECT_EQ(predictions.forward - states.forward, 2 * 3 * embedding);

@@ -39,6 +39,7 @@ def test_a_result_has_every_task(measured):
         assert found["numbers"]["last_general_loss_before_stream"] > 0
         assert found["numbers"]["last_exact_match"] == pytest.approx(sum(last["exact_match"]) / sum(last["samples"]))
     pretrained, joint = (read_json(measured.result("instructions", f"{name}-seed1")) for name in ("zero-shot", "joint"))
+    assert joint["numbers"][language.BEFORE] == pretrained["numbers"][language.BEFORE]
     assert joint["numbers"]["last"] > pretrained["numbers"]["last"]
     assert pretrained["numbers"]["last_general_loss"] == pretrained["numbers"]["last_general_loss_before_stream"]
     assert not list((measured.runs / "instructions").iterdir())  # nothing stays of a run that is measured

@@ -15,9 +15,9 @@ std::string signal_name(int signal);
 
 using SignalHandler = void (*)(int);
 
-// As std::signal, with a handler that runs on a stack of its own in the thread of the first call.
-// oneDNN's products point the stack pointer at heap memory: a handler on the thread's stack would
-// write over what lies below. flags: of sigaction, besides.
+// As std::signal, with a separate stack for handlers. Only the thread of the first call has it: in
+// others a handler runs on the thread's stack. oneDNN's products point the stack pointer at heap
+// memory, and what lies below that would be written over. flags: of sigaction, besides.
 SignalHandler handle_signal(int signal, SignalHandler handler, int flags = 0);
 
 // May be called by a signal handler. Removes the temporary files of every AtomicFile, writes `line`

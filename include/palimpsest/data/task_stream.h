@@ -49,6 +49,18 @@ Task joint_task(std::span<const Task> tasks);
 // Whether a class of any of them is scored by another score than exact match.
 bool has_task_score(std::span<const Task> tasks);
 
+// Positions of the test samples that are scored so.
+std::vector<std::size_t> scored_by(const Task& task, AnswerScore score);
+
+// The different last completions of the test samples that are scored by choice, in the order in
+// which they come.
+std::vector<std::vector<std::int64_t>> choice_candidates(const Pack& pack, const Task& task);
+
+// Throws InputError where a choice has a single candidate, or a prompt and a candidate together
+// have more than `positions` tokens. `protocol`: the file, for the message.
+void check_choices(const Pack& pack, std::span<const Task> tasks, std::int64_t positions,
+                   std::string_view protocol);
+
 // `tasks` come after `past`, and all are numbered so.
 void put_before(std::vector<Task> past, std::vector<Task>& tasks);
 

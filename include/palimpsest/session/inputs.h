@@ -24,7 +24,8 @@ struct Inputs {
   std::optional<Pack> general = {};  // of --general: a text that belongs to no task
   std::vector<Task> tasks = {};  // of the protocol; in a continued run, after those learned before
   std::int64_t test_per_class = 0;  // of the protocol
-  bool has_task_score = false;  // a task of the whole protocol, or learned before, has another than exact match
+  // Whether a task of the whole protocol, or learned before, has another score than exact match.
+  bool has_task_score = false;
   std::shared_ptr<const PretrainedWeights> weights = {};  // of the backbone
   BackboneConfig backbone = {};
   BackboneChoice choice = {};     // what the settings say about it

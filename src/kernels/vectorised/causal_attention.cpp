@@ -39,7 +39,7 @@ void score(const CausalHeads& heads, const Block& block, const float* query, con
            block.padded);
   for (std::int64_t i = 0; i < block.rows; ++i) {
     float* row = scores + i * block.padded;
-    const std::int64_t place = block.first + i - block.begin;  // of its own key
+    const std::int64_t place = block.first + i - block.begin;  // of this query's key
     const std::int64_t first =
         heads.window > 0 ? std::max<std::int64_t>(place - heads.window + 1, 0) : 0;
     std::fill(row, row + first, kHidden);

@@ -1,23 +1,19 @@
 #include <cmath>
 
-#include "tile.h"
+#include "attention_rows.h"
 #include "variants.h"
 
 namespace palimpsest::CPU_CAPABILITY {
 namespace {
 
-// The sum of a(i) b(i) over i in [0, width), in the order of a vector's lanes.
+// The sum of product(i, count), the vector at i of `count` numbers, over [0, width).
 template <typename Product>
 float sum_over(std::int64_t width, const Product& product) {
   Vector sum(0.0f);
   for (std::int64_t i = 0; i < width; i += kWidth) {
     sum = sum + product(i, width - i < kWidth ? width - i : kWidth);
   }
-  alignas(64) float each[kWidth];
-  sum.store(each);
-  float total = 0;
-  for (const float value : each) total += value;
-  return total;
+  return sum_values(sum);
 }
 
 }  // namespace
