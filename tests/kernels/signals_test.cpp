@@ -2,10 +2,12 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
-#include <sys/time.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <thread>
 
 #include "palimpsest/core/process.h"
 #include "palimpsest/core/stopwatch.h"
@@ -18,13 +20,16 @@ volatile std::sig_atomic_t handled = 0;
 
 extern "C" void count_signal(int) { handled = handled + 1; }
 
-// As many products as two seconds take, with a signal twice a millisecond. Each one's memory is
-// allocated and freed, which finds a heap that was written over.
+// As many products as two seconds take, with a signal about twice a millisecond, which comes to the
+// first thread, as one from outside does. Each one's memory is allocated and freed, which finds a
+// heap that was written over.
 [[noreturn]] void multiply_under_signals() {
   const c10::NoGradGuard no_grad;
-  handle_signal(SIGPROF, count_signal);
-  const itimerval often{.it_interval = {0, 500}, .it_value = {0, 500}};
-  ::setitimer(ITIMER_PROF, &often, nullptr);
+  handle_signal(SIGUSR2, count_signal);
+  std::thread([] {
+    for (;; std::this_thread::sleep_for(std::chrono::microseconds(500)))
+      ::kill(::getpid(), SIGUSR2);
+  }).detach();
   const at::Tensor w = at::randn({1536, 576});
   bool is_right = true;
   const Stopwatch watch;
