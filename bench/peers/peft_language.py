@@ -79,13 +79,8 @@ def evaluate(model, tasks, device):
 def learn(model, form, tasks, settings, device, lines):
     """The last of `tasks`; returns the model with the adapter merged in, and (samples, exact)."""
     task = tasks[-1]
-    adapted, layers = with_adapter(model, settings, task)
+    adapted, set_scale = with_adapter(model, settings, task)
     adapter = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
-
-    def set_scale(c):
-        for layer in layers:
-            layer.scaling["default"] = c
-
     loop.train(form(adapted), adapter, [], set_scale, task, settings, device, lines, form.collate)
     merged = adapted.merge_and_unload()
     with flags.autocast(settings):

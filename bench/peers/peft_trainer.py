@@ -59,7 +59,7 @@ def colours_of(folder, device):
 
 
 def with_adapter(model, settings, task):
-    """(model, its adapted layers), with a fresh adapter of palimpsest's first numbers."""
+    """(model with a fresh adapter of palimpsest's first numbers, what sets the adapter's scale)."""
     rank = settings.lora_rank
     config = peft.LoraConfig(r=rank, lora_alpha=rank, target_modules=TARGETS[model.config.model_type], bias="none")
     adapted = peft.get_peft_model(model, config)
@@ -69,21 +69,21 @@ def with_adapter(model, settings, task):
         bound = 1 / math.sqrt(factor.shape[1])
         with torch.no_grad():
             factor.copy_(draws.uniform(factor.shape, bound, settings.seed, draws.ADAPTER, task.index, i))
-    return adapted.eval(), list(layers.values())
+
+    def set_scale(c):
+        for layer in layers.values():
+            layer.scaling["default"] = c
+
+    return adapted.eval(), set_scale
 
 
 def learn(model, colours, tasks, heads, settings, device, lines):
     """The last of `tasks`; returns the model with the adapter merged in, and (samples, correct)."""
     task = tasks[-1]
-    adapted, layers = with_adapter(model, settings, task)
+    adapted, set_scale = with_adapter(model, settings, task)
     features = Features(adapted, colours).to(device)
     head = fresh_head(task.classes, model.config.hidden_size, settings.seed, task.index).to(device)
     adapter = [parameter for parameter in features.parameters() if parameter.requires_grad]
-
-    def set_scale(c):
-        for layer in layers:
-            layer.scaling["default"] = c
-
     loop.train(Classifier(features, head), adapter, head.parameters(), set_scale, task, settings, device, lines)
     heads.append(head)
     merged = adapted.merge_and_unload()

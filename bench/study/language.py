@@ -107,7 +107,7 @@ def tested_by_task(run, folder, children, places):
 def content_of(run, folder, trained, tested):
     """trained: what palimpsest-inspect says of the training. tested: what it says of the run whose rows have every task; only of joint training is this another run."""
     tasks = tested["tasks"]
-    of_training = [task["metrics"]["seconds"] for task in trained["tasks"]]
+    seconds = training.seconds_of(folder, trained)
     return {
         "stream": STREAM,
         "training": run.training.name,
@@ -118,7 +118,7 @@ def content_of(run, folder, trained, tested):
         "settings": trained["config"],
         "tasks": [task["task"]["classes"][0] for task in tasks],
         "alphas": trained["alphas"],
-        "seconds": {"processor": training.seconds_of(folder, trained)["processor"], "train": round(sum(each["train"] for each in of_training), 1)},
+        "seconds": {name: seconds[name] for name in ("processor", "train")},
         "numbers": {name: tested["summary"].get(name) for name in NUMBERS} | {BEFORE: trained["summary"][BEFORE]},
         "after_merge": [task["metrics"]["after_merge"] for task in tasks],
         "before_merge": [task["metrics"]["before_merge"] for task in tasks],

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <iostream>
 #include <optional>
 #include <sstream>
@@ -235,80 +234,14 @@ Costs measured_costs(const RunConfig& config, const Machine& machine, const Work
   return costs;
 }
 
-// A setting that a run may change to need less memory.
-struct Saving {
-  std::string text;
-  std::function<void(Workload&)> apply;
-};
-
-// Those that the work doesn't have yet: of each inner list one. More lanes are smaller ones.
-std::vector<std::vector<Saving>> savings_left(const Workload& work, std::int64_t ranks) {
-  std::vector<std::vector<Saving>> all;
-  if (!work.bf16) all.push_back({{"--precision bf16", [](Workload& w) { w.bf16 = true; }}});
-  if (!work.activation_checkpointing && work.rank > 0)
-    all.push_back(
-        {{"--activation-checkpointing", [](Workload& w) { w.activation_checkpointing = true; }}});
-  std::vector<Saving> lanes;
-  for (std::int64_t count = 2 * over_ranks(work, ranks).lanes; count <= work.batch; count *= 2)
-    lanes.push_back({concat("--lanes ", count), [count](Workload& w) {
-                       w.lanes = count;
-                       w.ordered = true;
-                     }});
-  if (!lanes.empty()) all.push_back(std::move(lanes));
-  return all;
-}
-
-// Calls visit(work, texts) for the work with every choice of savings, from the `first` kind on.
-template <typename Visit>
-void for_each_choice(std::span<const std::vector<Saving>> kinds, const Workload& work,
-                     const std::vector<std::string>& texts, const Visit& visit) {
-  if (kinds.empty()) return visit(work, texts);
-  for_each_choice(kinds.subspan(1), work, texts, visit);
-  for (const Saving& saving : kinds.front()) {
-    Workload changed = work;
-    saving.apply(changed);
-    std::vector<std::string> more = texts;
-    more.push_back(saving.text);
-    for_each_choice(kinds.subspan(1), changed, more, visit);
-  }
-}
-
-// The fewest settings that make the work fit into the room, as counted; else what it takes at
-// least.
-std::string saving_sentence(const Workload& work, std::int64_t ranks, bool on_device,
-                            const Costs& costs) {
-  const double now = counted_memory(work, ranks, on_device).peak(on_device);
-  std::vector<std::string> fewest;
-  double least = costs.peak;
-  Workload smallest = work;
-  for_each_choice(savings_left(work, ranks), work, {},
-                  [&](const Workload& changed, const std::vector<std::string>& texts) {
-                    const double peak = costs.peak - now +
-                                        counted_memory(changed, ranks, on_device).peak(on_device);
-                    if (peak < least) {
-                      least = peak;
-                      smallest = changed;
-                    }
-                    if (peak < costs.room && (fewest.empty() || texts.size() < fewest.size()))
-                      fewest = texts;
-                  });
-  if (!fewest.empty()) return concat("; with ", join(fewest, " and "), " they are.");
-  const CountedMemory parts = counted_memory(smallest, ranks, on_device);
-  return concat(
-      "; with --precision bf16, --activation-checkpointing and more lanes, too, it takes ",
-      byte_count(least), ", of which ", byte_count(parts.weights), " are weights and ",
-      byte_count(std::max(parts.optimizer, parts.fisher)),
-      " the optimizer or the Fisher: adapt fewer matrices (targets of --adapter), or take "
-      "a smaller backbone.");
-}
-
 std::string memory_sentence(const Costs& costs, const Workload& work, std::int64_t ranks,
                             bool on_device) {
   if (costs.room == 0) return "";
-  return concat(" A rank's ", fixed(costs.room / 1e9, 0), " GB are ",
-                costs.peak < costs.room
-                    ? "enough."
-                    : concat("not enough", saving_sentence(work, ranks, on_device, costs)));
+  return concat(
+      " A rank's ", fixed(costs.room / 1e9, 0), " GB are ",
+      costs.peak < costs.room
+          ? "enough."
+          : concat("not enough", saving_sentence(work, ranks, on_device, costs.peak, costs.room)));
 }
 
 // Where the requested device isn't the machine's.

@@ -50,6 +50,11 @@ struct MeasuredCosts {
 MeasuredCosts measure_costs(const RunConfig& config, Inputs inputs, const Workload& work,
                             std::int64_t ranks, HostGroup& group, Watchdog& watchdog);
 
+// Continues "A rank's memory is not enough": the fewest settings with which it is, by the counts;
+// else what the work takes with all of them. peak, room: bytes that it takes now, and may take.
+std::string saving_sentence(const Workload& work, std::int64_t ranks, bool on_device, double peak,
+                            double room);
+
 // A line for each number of ranks; then up to how many it scales, and what limits it beyond.
 std::string scaling_report(const Workload& work, const ComputeCost& cost, const Machine& machine,
                            std::span<const std::int64_t> world_sizes);
