@@ -43,11 +43,18 @@ LabelledSamples take_samples(const LabelledSamples& all, std::int64_t count,
   return some;
 }
 
+// Few ranks may measure for many.
+RunConfig without_shards(RunConfig config) {
+  config.shard_memory = false;
+  return config;
+}
+
 class MeasuredRun : RunListener {
  public:
   MeasuredRun(const RunConfig& config, Inputs inputs, HostGroup& group, Watchdog& watchdog)
       : tasks_(inputs.tasks),
-        run_{.session = open_session(config, std::move(inputs), 0, group, watchdog, events_),
+        run_{.session = open_session(without_shards(config), std::move(inputs), 0, group, watchdog,
+                                     events_),
              .method = make_method(config),
              .identity = {},
              .folder = RunFolder(""),

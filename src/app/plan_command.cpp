@@ -136,9 +136,9 @@ Rows count_rows(const RunConfig& config, const Workload& work, std::int64_t rank
   return rows;
 }
 
-Rows memory_rows(const CountedMemory& memory, bool on_device) {
-  const std::string where =
-      on_device ? ", on rank 0 alone and in its host memory" : ", on rank 0 alone";
+Rows memory_rows(const CountedMemory& memory, bool shards, bool on_device) {
+  const std::string where = concat(shards ? ", its shard" : ", on rank 0 alone",
+                                   on_device ? " and in its host memory" : "");
   return {{"memory, rank 0",
            byte_count(memory.peak(on_device)) + " at its peak: counted, not measured"},
           {"  program", byte_count(memory.program) + ", assumed"},
@@ -149,19 +149,24 @@ Rows memory_rows(const CountedMemory& memory, bool on_device) {
           {"  Fisher", byte_count(memory.fisher) + " after it: the greater counts"},
           {"  curvature", byte_count(memory.curvature) + where},
           {"  classifier", byte_count(memory.classifier) + ", on rank 0 alone"},
-          {"  saving", byte_count(memory.saving) + where + ": a copy of the state, and its file"}};
+          {"  saving",
+           shards ? "0 B, written module by module"
+                  : byte_count(memory.saving) + where + ": a copy of the state, and its file"}};
 }
 
 Rows memory_rows(const MeasuredCosts& measured) {
-  Rows rows = {
-      {"memory, rank 0", byte_count(measured.peak + measured.counted) + " at its peak: measured"},
-      {"  opened", byte_count(measured.opened) + ", program, model and data"},
-      {"  at work", byte_count(measured.peak - measured.opened) +
-                        ", the most that steps, passes and merges took besides"}};
+  Rows rows = {{"memory, rank 0", byte_count(measured.peak + measured.counted - measured.sharded) +
+                                      " at its peak: measured"},
+               {"  opened", byte_count(measured.opened) + ", program, model and data"},
+               {"  at work", byte_count(measured.peak - measured.opened) +
+                                 ", the most that steps, passes and merges took besides"}};
   if (measured.counted > 0)
     rows.push_back(
         {"  counted", byte_count(measured.counted) +
                           ", of more samples and classes than were measured, and of a save"});
+  if (measured.sharded > 0)
+    rows.push_back({"  sharded", concat("-", byte_count(measured.sharded),
+                                        ", that other ranks keep: counted, measured without")});
   return rows;
 }
 
@@ -194,7 +199,7 @@ Costs counted_costs(const RunConfig& config, const Machine& machine, const Workl
   return {.compute = cost_at_rate(operations_per_sample(work), machine.share * rate),
           .peak = memory.peak(machine.accelerator),
           .room = machine.memory,
-          .memory = memory_rows(memory, machine.accelerator),
+          .memory = memory_rows(memory, work.shard_memory, machine.accelerator),
           .source = concat(
               "Nothing of the run was measured: its memory is counted, without what a data-driven "
               "start of A takes, and a rank is taken to reach ",
@@ -204,13 +209,18 @@ Costs counted_costs(const RunConfig& config, const Machine& machine, const Workl
 
 Costs measured_costs(const RunConfig& config, const Machine& machine, const Workload& work,
                      Inputs inputs, std::int64_t ranks, HostGroup& group, Watchdog& watchdog) {
-  const MeasuredCosts measured =
-      measure_costs(config, std::move(inputs), work, ranks, group, watchdog);
+  MeasuredCosts measured = measure_costs(config, std::move(inputs), work, ranks, group, watchdog);
+  if (work.shard_memory) {
+    Workload whole = work;
+    whole.shard_memory = false;
+    measured.sharded = counted_memory(whole, ranks, false).peak(false) -
+                       counted_memory(work, ranks, false).peak(false);
+  }
   const ComputeCost& cost = measured.cost;
   const int own = group.size();
   const double pages = static_cast<double>(sysconf(_SC_PHYS_PAGES)) / own;
   Costs costs{.compute = cost,
-              .peak = measured.peak + measured.counted,
+              .peak = measured.peak + measured.counted - measured.sharded,
               .room = machine.memory > 0 ? machine.memory
                                          : pages * static_cast<double>(sysconf(_SC_PAGESIZE)),
               .memory = memory_rows(measured)};

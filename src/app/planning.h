@@ -41,6 +41,7 @@ struct MeasuredCosts {
   // top of that: activations of the samples of a lane that were left out, for time; features of
   // more samples and classes; a save.
   double opened = 0, peak = 0, counted = 0;
+  double sharded = 0;         // bytes that other ranks keep (--shard-memory), counted
   double measured_share = 1;  // of the samples of a lane
 };
 

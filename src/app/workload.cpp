@@ -76,11 +76,14 @@ Workload make_workload(const RunConfig& config, const BackboneConfig& backbone,
   const AdaptedLayout layout = adapted_layout(block_shape(backbone), adapter.targets());
   const Lanes lanes = make_lanes(config.lanes, 1);
   const ForwardPasses passes = forward_passes(config, method, counts);
+  if (config.shard_memory) check_shards(config, method);
   Workload work{.model = model_shape(backbone),
                 .rank = learns.any() ? adapter.rank() : 0,
                 .adapted = layout.size(),
                 .bf16 = config.precision == Precision::kBf16,
                 .activation_checkpointing = config.activation_checkpointing,
+                .can_shard = can_shard(method),
+                .shard_memory = config.shard_memory,
                 .tasks = counts.all,
                 .most_classes = predicts_tokens(method) ? 0 : most_classes,
                 .batch = config.batch,
@@ -91,8 +94,10 @@ Workload make_workload(const RunConfig& config, const BackboneConfig& backbone,
                 .fisher_backwards = method.curvature->backward_passes(most_classes),
                 .forwards = passes.over_all,
                 .measured_forwards = passes.over_measured};
-  for (const AdaptedModule& module : layout.modules())
+  for (const AdaptedModule& module : layout.modules()) {
+    work.largest_module = std::max(work.largest_module, module.size());
     work.adapter += adapter.rank() * ((learns.b ? module.out : 0) + (learns.a ? module.in : 0));
+  }
   if (!work.model.texts) work.image_side = config.image_transform.size;
   return work;
 }

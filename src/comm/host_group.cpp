@@ -180,6 +180,20 @@ void HostGroup::broadcast(std::span<std::byte> bytes, int root, std::string_view
   impl_->broadcast(bytes, root);
 }
 
+void HostGroup::copy(std::span<std::byte> bytes, int from, int to, std::string_view phase) {
+  if (from == to || (rank() != from && rank() != to)) return;
+  const CollectivePhase named(impl_->watchdog, phase);
+  const MPI_Comm world = impl_->world.get();
+  in_parts(bytes.size(), impl_->largest_message, [&](std::size_t offset, int count) {
+    std::byte* const part = bytes.data() + offset;
+    if (rank() == from) {
+      impl_->check(MPI_Send(part, count, MPI_BYTE, to, 0, world), "MPI_Send");
+    } else {
+      impl_->check(MPI_Recv(part, count, MPI_BYTE, from, 0, world, MPI_STATUS_IGNORE), "MPI_Recv");
+    }
+  });
+}
+
 std::string HostGroup::broadcast(std::string text, int root, std::string_view phase) {
   const CollectivePhase named(impl_->watchdog, phase);
   impl_->broadcast(text, root);

@@ -97,6 +97,12 @@ std::vector<Key> device_keys() {
                    "that reads, hashes or writes much is waited for while it makes progress.",
            .effect = kOperational},
           kEverywhere),
+      key(kMachine, &C::shard_memory,
+          {.name = "shard-memory",
+           .help = "Each rank keeps theta_hat, task vector, Fisher, S0 and S1 of some adapted\n"
+                   "modules alone: 1/ranks of their memory, and the same bits. For merge rules\n"
+                   "with one coefficient, or one for each module, and without a penalty.",
+           .effect = kOperational}),
       key(kMachine, &C::stage,
           {.name = "stage",
            .help = "A folder on a disk of each node: one rank copies the pack there, unless it\n"

@@ -1,7 +1,7 @@
 #include "palimpsest/continual/merge_on_root.h"
 
 #include <algorithm>
-#include <cstring>
+#include <numeric>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
@@ -9,6 +9,7 @@
 #include "palimpsest/merge/fisher_scale.h"
 #include "palimpsest/merge/merge_rule.h"
 #include "palimpsest/remerge/merge_record.h"
+#include "sharded_state.h"
 
 namespace palimpsest {
 namespace {
@@ -35,13 +36,10 @@ Merged merge_event(std::int64_t task, const MergeRule& rule, const MergeRecord& 
   return event;
 }
 
-bool have_same_bits(const std::vector<float>& one, const std::vector<float>& other) {
-  return one.size() == other.size() &&
-         std::memcmp(one.data(), other.data(), one.size() * sizeof(float)) == 0;
-}
-
-// Everything that rank 0 does alone.
-MergeOutcome decide_and_merge(const Method& method, const AdaptedLayout& layout, StreamState& state,
+// Of the modules of `layout`: all of them on rank 0 alone; or those of every rank, with their
+// share.
+MergeOutcome decide_and_merge(const Method& method, const AdaptedLayout& layout,
+                              const ModuleShare* share, StreamState& state,
                               const TrainedTask& trained, const AdaptedWeights& weights,
                               std::optional<Fisher> fisher, double loss_rise) {
   const MergeRule& rule = *method.merge;
@@ -54,12 +52,16 @@ MergeOutcome decide_and_merge(const Method& method, const AdaptedLayout& layout,
                   .task_vector = trained.task_vector,
                   .layout = layout,
                   .memory = memory,
-                  .factors = factors};
+                  .factors = factors,
+                  .share = share};
   FisherFactor factor;
   if (fisher) {
     task.fisher = fisher->values;
-    factor =
-        fisher_factor(scale, task.fisher, quadratic_form(task.fisher, task.task_vector), loss_rise);
+    const double trace = sum_by_module(layout, share, 1, [&](std::size_t first, std::size_t size) {
+      const std::span<const float> module = task.fisher.subspan(first, size);
+      return std::accumulate(module.begin(), module.end(), 0.0);
+    });
+    factor = fisher_factor(scale, trace, fisher_mass(task), loss_rise);
     task.fisher_factor = factor.factor;
   }
   TaskMerge merge = merge_task(rule, task, *weights, memory);
@@ -88,16 +90,24 @@ MergeOutcome merge_on_root(Session& session, const Method& method, StreamState& 
                            std::optional<Fisher> fisher, double loss_rise) {
   const Watchdog::Phase phase(session.watchdog, "merging", 10);
   if (state.merged_hash.empty()) throw Error("a merge into a state that was not broadcast");
+  const Shards& shards = session.shards;
   MergeOutcome outcome;
-  session.group.work("merge on rank 0", [&] {
-    if (!session.is_root()) return;
-    outcome = decide_and_merge(method, session.model->layout(), state, trained, weights,
+  if (shards.are_split()) {
+    const ModuleShare share = shards.share(session.group);
+    outcome = decide_and_merge(method, shards.own(), &share, state, trained, weights,
                                std::move(fisher), loss_rise);
-  });
-  outcome.weights = broadcast(session.group, outcome.weights, state.merged->size(),
-                              "broadcast of the merged weights");
-  if (have_same_bits(*outcome.weights, *weights)) outcome.weights = weights;
-  outcome.weights_hash = weights_hash(*outcome.weights);
+  } else {
+    session.group.work("merge on rank 0", [&] {
+      if (!session.is_root()) return;
+      outcome = decide_and_merge(method, shards.all(), nullptr, state, trained, weights,
+                                 std::move(fisher), loss_rise);
+    });
+    outcome.weights = broadcast(session.group, outcome.weights, state.merged->size(),
+                                "broadcast of the merged weights");
+  }
+  if (have_same_bits(session, outcome.weights, weights)) outcome.weights = weights;
+  outcome.weights_hash =
+      shards.are_split() ? sharded_hash(session, outcome.weights) : weights_hash(*outcome.weights);
   outcome.record.weights_before = state.merged_hash;
   outcome.record.weights_after = outcome.weights_hash;
   session.group.agree(outcome.weights_hash, "hash of the merged weights",

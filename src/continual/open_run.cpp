@@ -11,6 +11,7 @@
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/method/settings.h"
 #include "palimpsest/metrics/scores.h"
+#include "sharded_state.h"
 #include "staging.h"
 
 namespace palimpsest {
@@ -65,11 +66,18 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
                              [&] { return open_inputs(found, adapter_targets(found.adapter)); });
   Method method = make_method(config);
   check_objective(config, *method.training.objective, inputs.pack);
+  if (config.shard_memory) check_shards(config, method);
   if (group.rank() == 0) {
     for (const std::string& remark : inputs.remarks) std::cerr << "palimpsest: " << remark << '\n';
   }
   Session session =
       open_session(config, std::move(inputs), 60 * config.stop_after, group, watchdog, events);
+  const auto modules = std::ssize(session.model->layout().modules());
+  if (config.shard_memory && modules < group.size()) {
+    throw UsageError(concat("--shard-memory: expected at least one adapted module for each of ",
+                            counted(group.size(), "rank"), ", found ", modules,
+                            "; leave it out, start fewer ranks, or adapt more matrices"));
+  }
   RunIdentity identity = make_identity(session);
   constexpr std::string_view kPhase = "agreement at the start";
   group.agree(identity.config, "settings", kPhase);
@@ -85,9 +93,10 @@ OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& gro
     session.inputs.pack.verify();
     if (session.inputs.general) session.inputs.general->verify();
   });
-  StreamState fresh = initial_state(
-      session.model->layout(),
-      session.is_root() && method.needs_curvature() ? method.curvature->instance() : "");
+  const bool has_whole = session.is_root() && !session.shards.are_split();
+  StreamState fresh =
+      initial_state(session.shards.own(),
+                    has_whole && method.needs_curvature() ? method.curvature->instance() : "");
   return {.session = std::move(session),
           .method = std::move(method),
           .identity = std::move(identity),
@@ -122,7 +131,13 @@ void check_general(OpenRun& run) {
 // Collective: what rank 0 has found, to all.
 void share_beginning(OpenRun& run) {
   broadcast_recalled(run);
-  broadcast_state(run.session.group, run.state);
+  if (run.session.shards.are_split()) {
+    const Method& method = run.method;
+    share_state(run.session, method.needs_curvature() ? method.curvature->instance() : "",
+                run.state);
+  } else {
+    broadcast_state(run.session.group, run.state);
+  }
   broadcast_progress(run.session.group, run.progress);
 }
 

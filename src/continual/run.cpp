@@ -13,9 +13,11 @@
 #include "palimpsest/data/sampler.h"
 #include "palimpsest/evaluate/evaluator.h"
 #include "palimpsest/format/heads.h"
+#include "palimpsest/merge/curvature_memory.h"
 #include "palimpsest/merge/task_vector.h"
 #include "palimpsest/train/task_passes.h"
 #include "palimpsest/train/task_trainer.h"
+#include "sharded_state.h"
 
 namespace palimpsest {
 namespace {
@@ -77,7 +79,7 @@ void measure_cost(TaskPasses& passes, const AdaptedWeights& weights, const Merge
   if (!session.config.error_budget || trained.lora.empty()) return;
   metrics.rise_predicted = merged.predicted_rise;
   metrics.rise_measured = 0;
-  if (*merged.weights != *weights) {
+  if (merged.weights != weights) {
     metrics.loss_trained = passes.loss(weights, trained.head);
     metrics.rise_measured = passes.loss(merged.weights, trained.head) - metrics.loss_trained;
   }
@@ -139,12 +141,47 @@ void add_rows(const TaskMetrics& metrics, StreamState& state) {
   }
 }
 
+// As save(), while all ranks wait: what they have in shards goes to rank 0 as it is written.
+void save_shards(OpenRun& run, const Task& task, LearnedTask learned) {
+  finish_writing(run);
+  Session& session = run.session;
+  const std::string curvature =
+      run.method.needs_curvature() ? run.method.curvature->instance() : "";
+  CurvatureMemory memory = take_curvature(run.state.memory, curvature);
+  std::vector<float> fisher;
+  if (learned.merged.fisher) fisher = std::exchange(learned.merged.fisher->values, {});
+  ShardRequests shards(session, {.weights = *run.state.merged,
+                                 .fisher = fisher,
+                                 .s0 = memory.s0(),
+                                 .s1 = memory.s1(),
+                                 .curvature = curvature});
+  if (session.is_root()) {
+    const Stopwatch watch;
+    add_rows(learned.metrics, run.state);
+    run.alphas.push_back(learned.merged.event.alpha);
+    const TaskRecord record =
+        make_task_record(run.identity, task, std::move(learned.trained), std::move(learned.merged),
+                         std::move(learned.metrics));
+    run.state_content_sha256 = run.folder.commit(
+        record, make_state_record(run.identity, run.seen(task), session.shards.all(), run.state),
+        run.folder.log_offsets(), &shards);
+    shards.end();
+    session.events.publish(TaskSaved{static_cast<int>(task.index),
+                                     run.folder.task_file(task.index).string(), watch.seconds()});
+  } else {
+    shards.answer();
+  }
+  put_curvature(run.state.memory, curvature, std::move(memory));
+  session.stop.accept_requests();
+}
+
 // Rank 0 copies what the next task changes, and writes a file for the task, one for the state, then
 // the manifest, while that begins; the others wait for the copy.
 void save(OpenRun& run, const Task& task, LearnedTask learned) {
   Session& session = run.session;
   session.events.publish(TaskLearned{static_cast<int>(task.index)});
   const Watchdog::Phase phase(session.watchdog, "saving", 10);
+  if (session.shards.are_split()) return save_shards(run, task, std::move(learned));
   session.group.work("save on rank 0", [&] {
     if (!session.is_root()) return;
     add_rows(learned.metrics, run.state);

@@ -9,9 +9,9 @@
 
 namespace palimpsest {
 
-at::Tensor CurvaturePass::module(std::size_t index) const {
-  const AdaptedModule& module = model.layout().modules()[index];
-  return sums.narrow(0, module.offset, module.size()).view({module.out, module.in});
+void FlatSums::add(std::size_t module, const AddTo& add_to) {
+  const AdaptedModule& m = layout_.modules()[module];
+  add_to(flat_.narrow(0, m.offset, m.size()).view({m.out, m.in}));
 }
 
 Curvature::Curvature(const KindSettings& settings)
@@ -60,7 +60,8 @@ void add_squared_gradients(const CurvaturePass& pass, const BackwardPasses& back
     // A layer that sees a sample's pooled token alone has one row for each.
     const std::vector<std::int64_t> single(tokens.size(), 1);
     const std::vector<std::int64_t>& lengths = x.size(0) == std::ssize(tokens) ? single : tokens;
-    add_squared_products(g, x, lengths, pass.module(index));
+    pass.sums.add(index,
+                  [&](const at::Tensor& sums) { add_squared_products(g, x, lengths, sums); });
   };
   backward(pass.model.features(pass.batch, {.tap = &tap}));
 }

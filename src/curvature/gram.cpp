@@ -19,7 +19,7 @@ class Gram : public Curvature {
     const InputTap tap = [&](std::size_t index, const at::Tensor& input) {
       at::Tensor squares = input.to(at::kFloat).square();
       if (mask.defined()) squares.mul_(mask);
-      pass.module(index).add_(squares.sum(0));
+      pass.sums.add(index, [&](const at::Tensor& sums) { sums.add_(squares.sum(0)); });
     };
     return pass.objective.summed_loss(pass.model.features(pass.batch, {.input_tap = &tap}),
                                       pass.head, pass.batch.targets);

@@ -78,8 +78,7 @@ TextLoss loss_before_stream(Session& session) {
   if (!session.loss_before_stream) {
     const c10::NoGradGuard no_grad;
     const AdaptedWeights weights = session.loaded;
-    const auto size = static_cast<std::size_t>(session.model->layout().size());
-    load_weights(session, make_weights(std::vector<float>(size)));
+    load_weights(session, zero_weights(session));
     session.loss_before_stream = general_loss(session);
     if (weights != nullptr) load_weights(session, weights);
   }

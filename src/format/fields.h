@@ -79,7 +79,9 @@ class Fields {
 
   // Writes. `path`: for messages. Throws Error, naming file and object, when the record does not
   // fit together.
-  Fields(H5Writer& writer, std::filesystem::path path) : writer_(&writer), path_(std::move(path)) {}
+  // arrays: of those that the record hasn't; or null.
+  Fields(H5Writer& writer, std::filesystem::path path, ModuleArrays* arrays = nullptr)
+      : writer_(&writer), path_(std::move(path)), arrays_(arrays) {}
   // Reads. Throws InputError, naming file, object, what was expected and what was found; or adds it
   // to the problems and reads on.
   explicit Fields(const H5File& file, Wanted wanted = {}, Problems* problems = nullptr);
@@ -134,15 +136,18 @@ class Fields {
   void counts_or_numbers(std::string_view path, std::vector<double>& values, bool are_counts,
                          const Dims& dims, std::string_view meaning, const About& about = {});
 
-  // A flat adapted vector: a matrix for each module.
+  // A flat adapted vector: a matrix for each module. array: what it is among ModuleArrays.
   template <typename T>
   void matrices(std::string_view path, AdaptedLayout& layout, std::vector<T>& values,
-                std::string_view meaning, const About& about = {}) {
+                std::string_view meaning, const About& about = {},
+                std::optional<ModuleArray> array = {}) {
     if (lists()) return add(full_path(path), kFieldType<T>, {"out", "in"}, meaning, about);
     attempt([&] {
       std::vector<H5Item> items;
+      const bool in_parts = writes() && arrays_ != nullptr && array;
       if (reads()) layout = layout_in(path, kFieldType<T>, about, items);
-      check_layout(path, layout, std::ssize(values), about);
+      check_layout(path, layout, in_parts ? layout.size() : std::ssize(values), about);
+      if (in_parts) return write_module_array(path, layout, *array, about);
       if (writes()) write_matrices(path, layout, values, about);
       if (!reads() || !is_wanted(group_path(path) + "/")) return;
       values.resize(static_cast<std::size_t>(layout.size()));
@@ -158,6 +163,8 @@ class Fields {
   // one array in the file, in another group; class_counts: classes of each task.
   void tensors(std::string_view path, NamedTensors& tensors,
                std::span<const std::int64_t> class_counts, std::string_view meaning);
+  // Of a writer: S0 and S1, where ModuleArrays have them. path: as tensors().
+  void curvature_arrays(std::string_view path, const AdaptedLayout& layout);
   // One from another place of the file; it has no values where they weren't wanted.
   void add_tensor(NamedTensors& tensors, const std::string& name, const TensorDims& dims,
                   NamedTensor::Values values, Keeper keeper);
@@ -350,6 +357,16 @@ class Fields {
                                                     static_cast<std::size_t>(module.size())));
     }
   }
+  void write_module_array(std::string_view path, const AdaptedLayout& layout, ModuleArray array,
+                          const About& about) {
+    for (std::size_t m = 0; m < layout.modules().size(); ++m) {
+      const AdaptedModule& module = layout.modules()[m];
+      const std::string place = concat(group_path(path), '/', module.name);
+      const std::vector<float> values = arrays_->floats(array, m);
+      check_ranges(place, std::span(values), about);
+      writer_->numbers<float>(place, {module.out, module.in}, values);
+    }
+  }
   // Throws unless so many values have that shape.
   H5Dims checked_shape(const std::string& path, const Dims& dims, std::size_t values);
 
@@ -390,6 +407,7 @@ class Fields {
 
   H5Writer* writer_ = nullptr;
   std::filesystem::path path_;
+  ModuleArrays* arrays_ = nullptr;
   const H5File* file_ = nullptr;
   Wanted wanted_;
   Problems* problems_ = nullptr;

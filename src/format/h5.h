@@ -190,11 +190,15 @@ class H5File {
   mutable H5Handle last_object_;
 };
 
+// Where a new file is until it is finished. On disk: what is larger than memory.
+enum class H5Storage { kMemory, kDisk };
+
 // A new file. Groups appear as they are needed; every dataset gets a crc32c attribute. Throws
 // Error: HDF5 fails, a number isn't finite, a text has a NUL byte.
 class H5Writer {
  public:
-  H5Writer(const std::filesystem::path& path, std::string_view type);
+  H5Writer(const std::filesystem::path& path, std::string_view type,
+           H5Storage storage = H5Storage::kMemory);
 
   template <typename T>
   void number(const std::string& path, T value) {
@@ -202,11 +206,20 @@ class H5Writer {
   }
   template <typename T>
   void numbers(const std::string& path, const H5Dims& dims, std::span<const T> values) {
-    if constexpr (std::is_floating_point_v<T>) {
-      if (!std::ranges::all_of(values, [](T value) { return std::isfinite(value); }))
-        fail(path, "it has a number that is not finite");
-    }
+    check_finite(path, values);
     write(path, kH5Type<T>, sizeof(T), dims, std::as_bytes(values));
+  }
+  // One dimension of this length, of which next(i) returns part i.
+  template <typename T, typename Next>
+  void numbers_in_parts(const std::string& path, std::int64_t length, std::size_t parts,
+                        const Next& next) {
+    write_in_parts(path, kH5Type<T>, sizeof(T), length, [&](const H5File::TakePart& take) {
+      for (std::size_t part = 0; part < parts; ++part) {
+        const std::vector<T> values = next(part);
+        check_finite(path, std::span(values));
+        take(std::as_bytes(std::span(values)));
+      }
+    });
   }
   void text(const std::string& path, std::string_view value);
   void texts(const std::string& path, std::span<const std::string> values);  // 1-D
@@ -215,12 +228,25 @@ class H5Writer {
   std::string finish();
 
  private:
+  template <typename T>
+  void check_finite(const std::string& path, std::span<const T> values) const {
+    if constexpr (std::is_floating_point_v<T>) {
+      if (!std::ranges::all_of(values, [](T value) { return std::isfinite(value); }))
+        fail(path, "it has a number that is not finite");
+    }
+  }
   void write(const std::string& path, std::string_view type, std::size_t element_bytes,
              const H5Dims& dims, std::span<const std::byte> bytes);
+  void write_in_parts(const std::string& path, std::string_view type, std::size_t element_bytes,
+                      std::int64_t length,
+                      const std::function<void(const H5File::TakePart& take)>& give_parts);
+  H5Handle make_dataset(const std::string& path, const H5Handle& element, const H5Handle& space);
+  void finish_dataset(const std::string& path, H5Handle made, std::uint32_t checksum);
   void make_groups(const std::string& path);
   [[noreturn]] void fail(std::string_view object, std::string_view problem) const;
 
   H5File file_;
+  H5Storage storage_;
   std::set<std::string> made_;  // groups and datasets
 };
 

@@ -6,6 +6,7 @@
 #include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
+#include "palimpsest/core/progress.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/core/version.h"
 #include "versions.h"
@@ -20,13 +21,14 @@ H5Handle without_times(hid_t list_class) {
   return list;
 }
 
-// A file in memory: HDF5 1.10 crashes when a disk is full, and what is whole in memory is written
-// in one go.
-H5Handle create_file(const std::filesystem::path& path) {
+// In memory where it fits: HDF5 1.10 crashes when a disk is full, and what is whole in memory is
+// written in one go.
+H5Handle create_file(const std::filesystem::path& path, H5Storage storage) {
   constexpr std::size_t kGrowth = 1 << 20;
   const H5Handle creation = without_times(H5P_FILE_CREATE);
   const H5Handle access(H5Pcreate(H5P_FILE_ACCESS));
-  H5Pset_fapl_core(access.get(), kGrowth, /*backing_store=*/false);
+  if (storage == H5Storage::kMemory)
+    H5Pset_fapl_core(access.get(), kGrowth, /*backing_store=*/false);
   H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V110);
   H5Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()));
   if (!file) throw Error(concat(path.string(), ": cannot be created: ", hdf5_error()));
@@ -41,9 +43,10 @@ H5Handle make_space(const H5Dims& dims) {
 
 }  // namespace
 
-H5Writer::H5Writer(const std::filesystem::path& path, std::string_view type) : file_(path) {
+H5Writer::H5Writer(const std::filesystem::path& path, std::string_view type, H5Storage storage)
+    : file_(path), storage_(storage) {
   silence_hdf5();
-  file_.file_ = create_file(path);
+  file_.file_ = create_file(path, storage);
   file_.file_bytes_ = UINT64_MAX;
   text("/@palimpsest_type", type);
   text("/@palimpsest_version", kFormatVersion);
@@ -86,17 +89,51 @@ void H5Writer::write(const std::string& path, std::string_view type, std::size_t
     if (!made || H5Awrite(made.get(), element.get(), bytes.data()) < 0) fail(path, hdf5_error());
     return;
   }
+  H5Handle made = make_dataset(path, element, space);
+  if (H5Dwrite(made.get(), element.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0)
+    fail(path, hdf5_error());
+  finish_dataset(path, std::move(made), crc32c(bytes));
+}
+
+void H5Writer::write_in_parts(const std::string& path, std::string_view type,
+                              std::size_t element_bytes, std::int64_t length,
+                              const std::function<void(const H5File::TakePart& take)>& give_parts) {
+  const H5Handle element = h5_type(type, element_bytes);
+  const H5Handle space = make_space({length});
+  H5Handle made = make_dataset(path, element, space);
+  hsize_t first = 0;
+  std::uint32_t checksum = 0;
+  give_parts([&](std::span<const std::byte> bytes) {
+    const hsize_t count = bytes.size() / element_bytes;
+    const H5Handle part(H5Screate_simple(1, &count, nullptr));
+    if (H5Sselect_hyperslab(space.get(), H5S_SELECT_SET, &first, nullptr, &count, nullptr) < 0 ||
+        H5Dwrite(made.get(), element.get(), part.get(), space.get(), H5P_DEFAULT, bytes.data()) < 0)
+      fail(path, hdf5_error());
+    checksum = crc32c(bytes, checksum);
+    first += count;
+    progress_made();
+  });
+  if (std::cmp_not_equal(first, length))
+    fail(path, concat("expected ", length, " values in parts, found ", first));
+  finish_dataset(path, std::move(made), checksum);
+}
+
+H5Handle H5Writer::make_dataset(const std::string& path, const H5Handle& element,
+                                const H5Handle& space) {
   const std::size_t slash = path.rfind('/');
   if (slash > 0) make_groups(path.substr(0, slash));
   const H5Handle creation = without_times(H5P_DATASET_CREATE);
   H5Handle made(H5Dcreate2(file_.file_.get(), path.c_str(), element.get(), space.get(), H5P_DEFAULT,
                            creation.get(), H5P_DEFAULT));
-  if (!made || H5Dwrite(made.get(), element.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()) < 0)
-    fail(path, hdf5_error());
+  if (!made) fail(path, hdf5_error());
+  return made;
+}
+
+void H5Writer::finish_dataset(const std::string& path, H5Handle made, std::uint32_t checksum) {
   made_.insert(path);
   file_.last_object_ = std::move(made);  // its attributes come next
   file_.last_path_ = path;
-  number<std::uint32_t>(path + "@crc32c", crc32c(bytes));
+  number<std::uint32_t>(path + "@crc32c", checksum);
 }
 
 void H5Writer::text(const std::string& path, std::string_view value) {
@@ -127,6 +164,11 @@ std::string H5Writer::finish() {
   file_.last_object_ = H5Handle();
   const hid_t file = file_.file_.get();
   const bool flushed = H5Fflush(file, H5F_SCOPE_GLOBAL) >= 0;
+  if (storage_ == H5Storage::kDisk) {
+    if (!flushed) fail("the file", hdf5_error());
+    file_.file_ = H5Handle();
+    return hash;
+  }
   const ssize_t size = H5Fget_file_image(file, nullptr, 0);
   void* memory = nullptr;  // where the driver keeps the address of the file's bytes
   if (!flushed || size < 0 || H5Fget_vfd_handle(file, H5P_DEFAULT, &memory) < 0)

@@ -115,7 +115,7 @@ void describe_fisher(Fields& fields, FisherRecord& f, const std::vector<LoraFact
   fields.matrices(
       "/fisher/<module>", layout, f.values,
       "diagonal Fisher on Delta W, mean over samples, unscaled; of `gram-diagonal`: input squared",
-      {.unit = "loss squared per weight squared"});
+      {.unit = "loss squared per weight squared"}, ModuleArray::kFisher);
 }
 
 void describe_merge(Fields& fields, MergeRecord& r) {
@@ -330,8 +330,8 @@ void describe(Fields& fields, StateRecord& r) {
                "what the bits depend on (library versions, instruction set, threads, lanes)",
                {.is_json = true});
   fields.matrices("/weights/<module>", r.layout, r.merged,
-                  "theta_hat_T - theta_hat_0; none for a frozen backbone",
-                  {.may_be_missing = true});
+                  "theta_hat_T - theta_hat_0; none for a frozen backbone", {.may_be_missing = true},
+                  ModuleArray::kWeights);
   if (fields.is_before("2.0.0")) {
     describe_memory_of_version_1(fields, r);
   } else {
@@ -343,6 +343,7 @@ void describe(Fields& fields, StateRecord& r) {
                    {.since = "3.1.0", .may_be_missing = true});
     fields.tensors("/memory/<name...>", r.memory, class_counts,
                    "what the parts of the run keep from task to task, below");
+    fields.curvature_arrays("/memory/<name...>", r.layout);
   }
   describe_accuracy(fields, r);
 }

@@ -44,10 +44,36 @@ double frobenius_norm(std::span<const float> values) {
   return std::sqrt(squares);
 }
 
+// The same of arrays as they are written, in the layout's order.
+class MeasuredArrays : public ModuleArrays {
+ public:
+  explicit MeasuredArrays(ModuleArrays& arrays) : arrays_(arrays) {}
+
+  std::vector<float> floats(ModuleArray array, std::size_t module) override {
+    std::vector<float> values = arrays_.floats(array, module);
+    sums_.push_back(std::accumulate(values.begin(), values.end(), 0.0));
+    for (const double value : values) squares_ += value * value;
+    return values;
+  }
+  std::vector<double> doubles(ModuleArray array, std::size_t module) override {
+    return arrays_.doubles(array, module);
+  }
+  std::string curvature() const override { return arrays_.curvature(); }
+
+  const std::vector<double>& sums() const { return sums_; }  // by module
+  double norm() const { return std::sqrt(squares_); }
+
+ private:
+  ModuleArrays& arrays_;
+  std::vector<double> sums_;
+  double squares_ = 0;
+};
+
+// Without the sums of a Fisher that the record hasn't.
 std::vector<ModuleStatistics> module_statistics(const TaskRecord& record) {
   std::vector<ModuleStatistics> statistics;
-  auto fisher =
-      record.fisher ? record.fisher->values.begin() : std::vector<float>::const_iterator();
+  const bool has_fisher = record.fisher && !record.fisher->values.empty();
+  auto fisher = has_fisher ? record.fisher->values.begin() : std::vector<float>::const_iterator();
   for (const LoraFactors& factors : record.lora) {
     ModuleStatistics module;
     module.module = factors.module;
@@ -58,7 +84,7 @@ std::vector<ModuleStatistics> module_statistics(const TaskRecord& record) {
     module.norm_a = frobenius_norm(factors.a);
     module.norm_b = frobenius_norm(factors.b);
     module.norm_delta = delta_norm(factors);
-    if (record.fisher) {
+    if (has_fisher) {
       const auto end = fisher + factors.out * factors.in;
       module.fisher_sum = std::accumulate(fisher, end, 0.0);
       fisher = end;
@@ -124,11 +150,13 @@ void refuse_problem(const std::filesystem::path& path, const std::string& proble
 template <typename Record>
 std::string write_record(
     const std::filesystem::path& path, std::string_view type, const Record& record,
-    const std::function<void(Fields&)>& describe_rest = [](Fields&) {}) {
+    const std::function<void(Fields&)>& describe_rest = [](Fields&) {},
+    ModuleArrays* arrays = nullptr) {
   refuse_problem<Error>(path, find_problem(record));
   AtomicFile target(path);
-  H5Writer file(target.temporary(), type);
-  Fields fields(file, path);
+  H5Writer file(target.temporary(), type,
+                arrays == nullptr ? H5Storage::kMemory : H5Storage::kDisk);
+  Fields fields(file, path, arrays);
   describe(fields, const_cast<Record&>(record));  // a writer changes nothing
   describe_rest(fields);
   std::string hash = file.finish();
@@ -166,20 +194,35 @@ bool nothing(std::string_view) { return false; }
 
 }  // namespace
 
-std::string write_task_record(const std::filesystem::path& path, const TaskRecord& record) {
-  return write_record(path, "task", record, [&](Fields& fields) {
-    std::vector<ModuleStatistics> modules = module_statistics(record);
-    bool is_finite = true;  // the writer refuses other numbers
-    describe_statistics(fields, modules, is_finite);
-  });
+std::string write_task_record(const std::filesystem::path& path, const TaskRecord& record,
+                              ModuleArrays* arrays) {
+  std::optional<MeasuredArrays> measured;
+  if (arrays != nullptr) measured.emplace(*arrays);
+  return write_record(
+      path, "task", record,
+      [&](Fields& fields) {
+        std::vector<ModuleStatistics> modules = module_statistics(record);
+        for (std::size_t m = 0; measured && record.fisher && m < modules.size(); ++m)
+          modules[m].fisher_sum = measured->sums().at(m);
+        bool is_finite = true;  // the writer refuses other numbers
+        describe_statistics(fields, modules, is_finite);
+      },
+      measured ? &*measured : nullptr);
 }
 
-std::string write_state_record(const std::filesystem::path& path, const StateRecord& record) {
-  return write_record(path, "state", record, [&](Fields& fields) {
-    std::optional<double> norm;
-    if (!record.merged.empty()) norm = frobenius_norm(record.merged);
-    describe_statistics(fields, norm);
-  });
+std::string write_state_record(const std::filesystem::path& path, const StateRecord& record,
+                               ModuleArrays* arrays) {
+  std::optional<MeasuredArrays> measured;
+  if (arrays != nullptr) measured.emplace(*arrays);
+  return write_record(
+      path, "state", record,
+      [&](Fields& fields) {
+        std::optional<double> norm;
+        if (!record.merged.empty()) norm = frobenius_norm(record.merged);
+        if (measured && record.layout.size() > 0) norm = measured->norm();
+        describe_statistics(fields, norm);
+      },
+      measured ? &*measured : nullptr);
 }
 
 std::string write_step_record(const std::filesystem::path& path, const StepRecord& record) {

@@ -193,7 +193,7 @@ std::optional<Manifest> RunFolder::manifest() const {
 }
 
 std::string RunFolder::commit(const TaskRecord& task, const StateRecord& state,
-                              const LogOffsets& logs) const {
+                              const LogOffsets& logs, ModuleArrays* arrays) const {
   if (state.tasks_done != task.index + 1) {
     throw Error(concat(path_.string(), ": expected the state after task ", task.index,
                        ", found one after ", state.tasks_done, " tasks."));
@@ -204,8 +204,9 @@ std::string RunFolder::commit(const TaskRecord& task, const StateRecord& state,
   make_folder(path_ / "tasks");
 
   const std::filesystem::path task_path = task_file(task.index), path = state_file(task.index);
-  next.files[task_name(task.index)] = entry_for(task_path, write_task_record(task_path, task));
-  next.files[state_name(task.index)] = entry_for(path, write_state_record(path, state));
+  next.files[task_name(task.index)] =
+      entry_for(task_path, write_task_record(task_path, task, arrays));
+  next.files[state_name(task.index)] = entry_for(path, write_state_record(path, state, arrays));
 
   next.files[state_name(task.index)].logs = logs;
   write_file_atomically(manifest_path(path_), manifest_text(next));

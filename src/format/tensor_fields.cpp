@@ -120,6 +120,17 @@ void Fields::tensors(std::string_view path, NamedTensors& tensors,
   attempt([&] { refuse(concat(group, '/', twice->name), "one array", "two of this name"); });
 }
 
+void Fields::curvature_arrays(std::string_view path, const AdaptedLayout& layout) {
+  if (!writes() || arrays_ == nullptr || arrays_->curvature().empty()) return;
+  for (const auto& [name, array] :
+       {std::pair("/s0", ModuleArray::kS0), {"/s1", ModuleArray::kS1}}) {
+    const std::string place = concat(group_path(path), '/', arrays_->curvature(), name);
+    writer_->numbers_in_parts<double>(place, layout.size(), layout.modules().size(),
+                                      [&](std::size_t m) { return arrays_->doubles(array, m); });
+    writer_->text(place + "@keeper", keeper_name(Keeper::kRoot));
+  }
+}
+
 void Fields::write_tensors(std::string_view group, const NamedTensors& tensors,
                            std::span<const std::int64_t> class_counts) {
   const auto write = [&](const std::string& place, const NamedTensor& tensor) {

@@ -17,9 +17,8 @@ class Became : public MergeRule {
   bool coefficients_suffice() const override { return true; }
   RuleOutput merge(const MergeInput& input, std::span<float> result) const override {
     double alpha = 1;
-    LineTerms terms{
-        .numerator = input.fisher_factor * quadratic_form(input.fisher, input.task_vector),
-        .denominator = input.memory.mass(input.task_vector)};
+    LineTerms terms{.numerator = input.fisher_factor * fisher_mass(input),
+                    .denominator = memory_mass(input)};
     if (input.task > 0) {
       alpha = terms.numerator / terms.denominator;
       if (!std::isfinite(alpha) || terms.denominator <= 0) {

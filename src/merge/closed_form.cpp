@@ -22,17 +22,19 @@ constexpr auto choices(Level) {
 RuleOutput on_the_line(const MergeInput& input) {
   RuleOutput output;
   LineTerms sum;
-  const std::span<const AdaptedModule> modules = input.layout.modules();
-  output.module_terms.resize(modules.size());
-  for_each_index(modules.size(), input.threads, [&](std::size_t m) {
-    const auto first = static_cast<std::size_t>(modules[m].offset);
-    const auto size = static_cast<std::size_t>(modules[m].size());
-    output.module_terms[m] = input.memory.along(input.merged.subspan(first, size),
-                                                input.task_vector.subspan(first, size), first);
-  });
-  for (const LineTerms& terms : output.module_terms) {
-    sum.numerator += terms.numerator;
-    sum.denominator += terms.denominator;
+  const std::vector<double> numerators =
+      by_module(input.layout, input.share, input.threads, [&](std::size_t first, std::size_t size) {
+        return input.memory.slope(input.merged.subspan(first, size),
+                                  input.task_vector.subspan(first, size), first);
+      });
+  const std::vector<double> denominators =
+      by_module(input.layout, input.share, input.threads, [&](std::size_t first, std::size_t size) {
+        return input.memory.mass(input.task_vector.subspan(first, size), first);
+      });
+  for (std::size_t m = 0; m < numerators.size(); ++m) {
+    output.module_terms.push_back({numerators[m], denominators[m]});
+    sum.numerator += numerators[m];
+    sum.denominator += denominators[m];
   }
   output.terms = sum;
   if (input.task == 0) {  // alpha_1 = 1 by definition; the quotient is 1 up to rounding
@@ -94,7 +96,7 @@ class ClosedForm : public MergeRule {
     // The first task is taken whole at every level: there is nothing yet to weigh it against.
     if (level_ == Level::kGlobal || input.task == 0) {
       merge_on_line(input, alpha, result);
-      output.coefficients.assign(coefficient_count(input), alpha);
+      output.coefficients.assign(coefficient_count(input, output.module_terms.size()), alpha);
       return output;
     }
     if (level_ != Level::kCoordinate || shrink_ > 0) {
@@ -108,8 +110,8 @@ class ClosedForm : public MergeRule {
   }
 
  private:
-  std::size_t coefficient_count(const MergeInput& input) const {
-    if (level_ == Level::kModule) return input.layout.modules().size();
+  std::size_t coefficient_count(const MergeInput& input, std::size_t modules) const {
+    if (level_ == Level::kModule) return modules;
     if (level_ != Level::kDirection) return 1;
     std::size_t count = 0;
     for (const LowRankFactors& module : input.factors) {
@@ -123,7 +125,7 @@ class ClosedForm : public MergeRule {
                                         double alpha, std::span<float> result) const {
     std::vector<double> by_module = module_coefficients(terms, alpha, shrink_);
     if (level_ == Level::kModule) {
-      apply(input, by_module, nullptr, result);
+      apply(input, of_share(input.share, by_module), nullptr, result);
       return by_module;
     }
     DirectionalStep step = directional_step(input, by_module, shrink_);

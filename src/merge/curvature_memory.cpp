@@ -113,25 +113,25 @@ void CurvatureMemory::remove(std::span<const float> fisher, std::span<const floa
   });
 }
 
-LineTerms CurvatureMemory::along(std::span<const float> merged, std::span<const float> direction,
-                                 std::size_t first) const {
-  check_size("theta_hat", merged.size(), direction.size());
-  if (first + direction.size() > size()) {
-    throw Error(concat("curvature memory: elements ", first, " to ", first + direction.size(),
-                       " asked of ", size()));
-  }
-  const double *s0 = s0_.data() + first, *s1 = s1_.data() + first;
-  return {.numerator = interleaved_sum(direction.size(),
-                                       [&](std::size_t i) {
-                                         return (s1[i] - s0[i] * merged[i]) *
-                                                static_cast<double>(direction[i]);
-                                       }),
-          .denominator = mass_along(s0, direction)};
+void CurvatureMemory::check_range(std::size_t first, std::size_t count) const {
+  if (first + count > size())
+    throw Error(
+        concat("curvature memory: elements ", first, " to ", first + count, " asked of ", size()));
 }
 
-double CurvatureMemory::mass(std::span<const float> direction) const {
-  check_size("the direction", direction.size(), size());
-  return mass_along(s0_.data(), direction);
+double CurvatureMemory::slope(std::span<const float> merged, std::span<const float> direction,
+                              std::size_t first) const {
+  check_size("theta_hat", merged.size(), direction.size());
+  check_range(first, direction.size());
+  const double *s0 = s0_.data() + first, *s1 = s1_.data() + first;
+  return interleaved_sum(direction.size(), [&](std::size_t i) {
+    return (s1[i] - s0[i] * merged[i]) * static_cast<double>(direction[i]);
+  });
+}
+
+double CurvatureMemory::mass(std::span<const float> direction, std::size_t first) const {
+  check_range(first, direction.size());
+  return mass_along(s0_.data() + first, direction);
 }
 
 double quadratic_form(std::span<const float> fisher, std::span<const float> direction) {
@@ -147,6 +147,15 @@ double quadratic_rise(std::span<const float> fisher, std::span<const float> weig
            const double away = static_cast<double>(weights[i]) - optimum[i];
            return fisher[i] * away * away;
          });
+}
+
+double quadratic_rise(const AdaptedLayout& layout, const ModuleShare* share,
+                      std::span<const float> fisher, std::span<const float> weights,
+                      std::span<const float> optimum) {
+  return sum_by_module(layout, share, 1, [&](std::size_t first, std::size_t size) {
+    return quadratic_rise(fisher.subspan(first, size), weights.subspan(first, size),
+                          optimum.subspan(first, size));
+  });
 }
 
 }  // namespace palimpsest

@@ -7,14 +7,11 @@
 
 namespace palimpsest {
 
-FisherFactor fisher_factor(FisherScale scale, std::span<const float> fisher, double mass,
-                           double loss_rise) {
+FisherFactor fisher_factor(FisherScale scale, double trace, double mass, double loss_rise) {
   switch (scale) {
     case FisherScale::kNone:
       return {};
     case FisherScale::kTrace: {
-      double trace = 0;
-      for (const float f : fisher) trace += f;
       if (!(trace > 0) || !std::isfinite(1 / trace))
         return {1, concat("the Fisher's trace is ", trace, ": kept as it is")};
       return {1 / trace, ""};

@@ -49,6 +49,21 @@ void merge_on_line(const MergeInput& input, double alpha, std::span<float> resul
   });
 }
 
+double fisher_mass(const MergeInput& input) {
+  return sum_by_module(input.layout, input.share, input.threads,
+                       [&](std::size_t first, std::size_t size) {
+                         return quadratic_form(input.fisher.subspan(first, size),
+                                               input.task_vector.subspan(first, size));
+                       });
+}
+
+double memory_mass(const MergeInput& input) {
+  return sum_by_module(input.layout, input.share, input.threads,
+                       [&](std::size_t first, std::size_t size) {
+                         return input.memory.mass(input.task_vector.subspan(first, size), first);
+                       });
+}
+
 MergeNeeds offered_in_training() {
   return {.fisher = true, .factors = true, .memory = RuleMemory::kCurvature};
 }

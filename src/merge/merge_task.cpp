@@ -27,12 +27,8 @@ TaskMerge merge_task(const MergeRule& rule, const MergeInput& input, std::span<c
   TaskMerge made;
   const bool has_fisher = !input.fisher.empty();
   if (has_fisher) {
-    for_each_index(2, input.threads, [&](std::size_t which) {
-      if (which == 0) made.mass_before = memory.mass(input.task_vector);
-      if (which == 1) {
-        made.mass_task = input.fisher_factor * quadratic_form(input.fisher, input.task_vector);
-      }
-    });
+    made.mass_before = memory_mass(input);
+    made.mass_task = input.fisher_factor * fisher_mass(input);
     memory.add(input.fisher, trained, input.fisher_factor, input.threads);
   }
   made.merged.resize(input.merged.size());
@@ -40,7 +36,8 @@ TaskMerge merge_task(const MergeRule& rule, const MergeInput& input, std::span<c
   made.remark = merge_remark(input.task, made.output, made.mass_task.value_or(0),
                              made.mass_before.value_or(0));
   if (has_fisher) {
-    made.predicted_rise = input.fisher_factor * quadratic_rise(input.fisher, made.merged, trained);
+    made.predicted_rise = input.fisher_factor * quadratic_rise(input.layout, input.share,
+                                                               input.fisher, made.merged, trained);
   }
   return made;
 }

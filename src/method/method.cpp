@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
 namespace palimpsest {
 namespace {
 
@@ -23,6 +26,28 @@ void set_to_predict_tokens(RunConfig& config) {
       head_kinds(), [](const HeadType& one) { return one.weights() == HeadWeights::kOfBackbone; });
   config.classifier =
       first_kind(classifiers(), [](const Classifier& one) { return !one.compares_classes(); });
+}
+
+bool can_shard(const Method& method) {
+  return method.merge->coefficients_suffice() && !method.penalty->changes_steps() &&
+         method.curvature->backward_passes(2) <= 1;
+}
+
+void check_shards(const RunConfig& config, const Method& method) {
+  if (can_shard(method)) return;
+  // Those whose coefficients_suffice().
+  constexpr std::string_view kRulesOfShards =
+      "closed-form with by=global or by=module, became, average, ema, fixed, first and none";
+  const auto refuse = [](const auto&... reason) {
+    throw UsageError(concat("--shard-memory cannot be used with ", reason...,
+                            "; leave --shard-memory out, or choose another"));
+  };
+  if (!method.merge->coefficients_suffice())
+    refuse("--merge ", config.merge, ", which needs all weights at once. A shard is enough for ",
+           kRulesOfShards);
+  if (method.penalty->changes_steps())
+    refuse("--penalty ", config.penalty, ", which every step needs for all weights");
+  refuse("--curvature ", config.curvature, ", which makes a backward pass for each class");
 }
 
 Method make_method(const RunConfig& config) {

@@ -4,6 +4,10 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
+
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
 #include "palimpsest/model/frozen_product.h"
 
 namespace palimpsest {
@@ -156,17 +160,27 @@ std::optional<LoraGroup> AdaptedLinear::group() const {
   return group;
 }
 
-void AdaptedLinear::set_weight_difference(std::span<const float> difference,
-                                          const AdaptedLayout& layout) {
-  for (std::size_t s = 0; s < frozen_.slots.size(); ++s) {
-    const AdaptedModule& module = layout.modules()[frozen_.slots[s].module];
-    const at::Tensor host = at::from_blob(const_cast<float*>(difference.data() + module.offset),
-                                          {module.out, module.in});
-    const at::Tensor now = frozen_.branch ? at::empty_like(original_[s]) : current_[s];
-    now.copy_(host).add_(original_[s]);
-    frozen_.effective.narrow(0, frozen_.slots[s].row, frozen_.out).copy_(now);
-  }
+std::size_t AdaptedLinear::slot(std::size_t module) const {
+  const auto found = std::ranges::find(frozen_.slots, module, &Slot::module);
+  if (found == frozen_.slots.end()) throw Error(concat("a layer without module ", module));
+  return static_cast<std::size_t>(found - frozen_.slots.begin());
 }
+
+at::Tensor AdaptedLinear::weight_with(std::size_t module, std::span<const float> difference) const {
+  const at::Tensor& original = original_[slot(module)];
+  if (!original.defined()) throw Error(concat("the weights of module ", module, " were dropped"));
+  const at::Tensor host =
+      at::from_blob(const_cast<float*>(difference.data()), original.sizes());  // only read
+  return at::empty_like(original).copy_(host).add_(original);
+}
+
+void AdaptedLinear::set_weight(std::size_t module, const at::Tensor& weight) {
+  const std::size_t s = slot(module);
+  if (!frozen_.branch) current_[s].copy_(weight);
+  frozen_.effective.narrow(0, frozen_.slots[s].row, frozen_.out).copy_(weight);
+}
+
+void AdaptedLinear::drop_original(std::size_t module) { original_[slot(module)] = at::Tensor(); }
 
 void AdaptedLinear::set_adapter(const Lora& lora, const at::Tensor& c,
                                 std::span<const at::Tensor> noise) {

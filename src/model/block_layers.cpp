@@ -79,7 +79,7 @@ std::vector<at::Tensor> BlockLayers::Block::factors(const Lora& lora) const {
 
 BlockLayers::BlockLayers(const BlockShape& shape, std::span<const std::string> targets,
                          at::ScalarType precision, const TensorLoader& load)
-    : layout_(adapted_layout(shape, targets)) {
+    : layout_(adapted_layout(shape, targets)), places_(layout_.modules().size()) {
   std::map<std::string_view, std::size_t> adapted;
   for (std::size_t m = 0; m < layout_.modules().size(); ++m) adapted[layout_.modules()[m].name] = m;
 
@@ -101,14 +101,12 @@ BlockLayers::BlockLayers(const BlockShape& shape, std::span<const std::string> t
   };
   for (std::int64_t b = 0; b < shape.blocks; ++b) {
     Block& block = blocks_.emplace_back();
-    for (const std::vector<BlockMatrix>& matrices : shape.layers)
-      block.layers.push_back(make_layer(b, matrices));
-  }
-}
-
-void BlockLayers::set_weight_difference(std::span<const float> difference) {
-  for (Block& block : blocks_) {
-    for (AdaptedLinear& layer : block.layers) layer.set_weight_difference(difference, layout_);
+    for (const std::vector<BlockMatrix>& matrices : shape.layers) {
+      const auto group = block.layers.emplace_back(make_layer(b, matrices)).group();
+      if (!group) continue;
+      for (const std::size_t module : group->modules)
+        places_[module] = {blocks_.size() - 1, block.layers.size() - 1};
+    }
   }
 }
 

@@ -72,6 +72,13 @@ ExchangeCost all_reduce(double bytes, std::int64_t ranks, const Machine& machine
   return {ways * cost.latency, ways * cost.transfer};
 }
 
+ExchangeCost to_owners(double bytes, std::int64_t ranks, const Machine& machine) {
+  const auto others = static_cast<double>(ranks - 1);
+  const double inside = std::min(static_cast<double>(ranks), machine.ranks_per_node) - 1;
+  return {.transfer = bytes * (inside / machine.node_bandwidth +
+                               (others - inside) / machine.network_bandwidth)};
+}
+
 ExchangeCost agreement(std::int64_t ranks, const Machine& machine) {
   return {.latency = rounds(sizeof(std::int64_t), ranks, false, machine).latency};
 }

@@ -50,10 +50,19 @@ Forecast forecast(const Workload& work, const ComputeCost& cost, const Machine& 
 
   result.training = work.learning * work.steps * result.step;
   if (work.fisher) {
-    const double sums = sizeof(double) * static_cast<double>(work.adapted);
-    result.fisher =
-        work.learning * (pass(work.measured_samples, cost.fisher) +
-                         ordered_exchange(sums, result.lanes, ranks, machine).seconds());
+    const auto adapted = static_cast<double>(work.adapted);
+    double exchanged = 0;
+    if (work.shard_memory) {  // after each pass over a chunk of every rank
+      const std::int64_t chunk = largest_share(work.batch, result.lanes);
+      const std::int64_t rounds =
+          largest_share(static_cast<std::int64_t>(work.measured_samples), chunk * ranks);
+      exchanged = static_cast<double>(rounds) *
+                  to_owners(sizeof(float) * adapted, ranks, machine).seconds();
+    } else {
+      exchanged =
+          ordered_exchange(sizeof(double) * adapted, result.lanes, ranks, machine).seconds();
+    }
+    result.fisher = work.learning * (pass(work.measured_samples, cost.fisher) + exchanged);
   }
   result.task = result.training + result.fisher +
                 work.forwards * pass(work.train_samples, cost.forward) +

@@ -20,6 +20,10 @@ CountedMemory counted_memory(const Workload& work, std::int64_t ranks, bool on_d
   const ModelShape& model = work.model;
   const double narrow = work.bf16 ? 2 : sizeof(float);
   const auto adapted = static_cast<double>(work.adapted);
+  // Of the adapted weights, what this rank keeps besides the model.
+  const double own = work.shard_memory ? std::max(adapted / static_cast<double>(ranks),
+                                                  static_cast<double>(work.largest_module))
+                                       : adapted;
   const bool predicts = work.most_predictions > 0;
   const auto matrices = static_cast<double>(model.matrix_weights() + model.embedding +
                                             (predicts ? model.output_parameters() : 0));
@@ -27,14 +31,22 @@ CountedMemory counted_memory(const Workload& work, std::int64_t ranks, bool on_d
       static_cast<double>(model.parameters() - model.matrix_weights() - model.embedding);
   const auto lanes = static_cast<double>(largest_share(over_ranks(work, ranks).lanes, ranks));
   CountedMemory bytes{.program = on_device ? 1.5e9 : 0.2e9, .classifier = work.classifier_bytes};
-  bytes.weights = narrow * matrices + sizeof(float) * (vectors + 4 * adapted);
+  // In float32 every step adds the adapter to adapted weights that stay as they are. On a device:
+  // these and the pretrained ones; in host memory: theta_hat, theta*, Delta and what merging makes.
+  const double beneath = work.bf16 ? 0 : adapted;
+  bytes.weights =
+      narrow * matrices + sizeof(float) * (vectors + beneath + (on_device ? 1 : 3) * own);
   bytes.optimizer = sizeof(float) * static_cast<double>(work.trained()) * (4 + lanes);
   if (work.fisher) {
-    // A lane and slices of the others' lanes and of the total, or the total and the mean.
-    bytes.fisher = adapted * (2 * sizeof(double) + 3 * sizeof(float));
-    bytes.curvature = 2 * sizeof(double) * adapted;
+    // A lane and slices of the others' lanes and of the total, or the total and the mean. With
+    // shards: a lane, total and mean, and a module's sums here and of another rank.
+    bytes.fisher = own * (2 * sizeof(double) + 3 * sizeof(float));
+    if (work.shard_memory)
+      bytes.fisher += 2 * sizeof(float) * static_cast<double>(work.largest_module);
+    bytes.curvature = 2 * sizeof(double) * own;
   }
-  bytes.saving = 2 * (sizeof(float) * adapted + bytes.curvature + work.classifier_kept);
+  if (!work.shard_memory)
+    bytes.saving = 2 * (sizeof(float) * adapted + bytes.curvature + work.classifier_kept);
 
   // Numbers for each token. A block keeps the inputs of two norms and of two matrices, query, key,
   // value, the MLP's middle, and of texts the attention's weights; what it drops again counts once.

@@ -72,7 +72,7 @@ Audit audit_run(const std::filesystem::path& path, int threads) {
     for_each_index(count - i, threads, [&](std::size_t later) {
       audit.predicted[i + later][i] =
           record.fisher->factor *
-          quadratic_rise(record.fisher->values, merged[i + later + 1], optimum);
+          quadratic_rise(layout, nullptr, record.fisher->values, merged[i + later + 1], optimum);
     });
   });
   return audit;

@@ -1,5 +1,6 @@
 #include "palimpsest/remerge/merge_record.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "palimpsest/core/error.h"
@@ -65,10 +66,12 @@ MergeRecord to_record(const MergeRule& rule, const TaskMerge& merge) {
 std::vector<float> make_task_vector(const std::vector<LoraFactors>& lora,
                                     const AdaptedLayout& layout, int threads) {
   std::vector<float> delta(static_cast<std::size_t>(layout.size()));
-  for_each_index(lora.size(), threads, [&](std::size_t i) {
-    const LoraFactors& f = lora[i];
-    const AdaptedModule& module = layout.modules()[layout.index_of(f.module)];
-    task_vector(f.a, f.b, f.rank, f.out, f.in, f.scale,
+  if (lora.empty()) return delta;
+  for_each_index(layout.modules().size(), threads, [&](std::size_t i) {
+    const AdaptedModule& module = layout.modules()[i];
+    const auto f = std::ranges::find(lora, module.name, &LoraFactors::module);
+    if (f == lora.end()) throw Error(concat("no factors of adapted module '", module.name, "'"));
+    task_vector(f->a, f->b, f->rank, f->out, f->in, f->scale,
                 std::span(delta).subspan(static_cast<std::size_t>(module.offset),
                                          static_cast<std::size_t>(module.size())));
   });

@@ -1,5 +1,8 @@
 #include "palimpsest/session/session.h"
 
+#include <ATen/ATen.h>
+
+#include <cstring>
 #include <utility>
 
 namespace palimpsest {
@@ -16,6 +19,10 @@ Session open_session(const RunConfig& config, Inputs inputs, double stop_after, 
   std::unique_ptr<Backbone> model = group.work("placing the backbone", [&] {
     return make_backbone(*inputs.weights, inputs.backbone, inputs.choice, placement.device);
   });
+  Shards shards(model->layout(), config.shard_memory, group.rank(), group.size());
+  for (std::size_t module = 0; shards.are_split() && module < shards.all().modules().size();
+       ++module)
+    if (shards.owner(module) != group.rank()) model->layers().drop_original(module);
   PixelSource pixels(placement.device, placement.room_for_images());
   Session session{.config = config,
                   .group = group,
@@ -26,7 +33,8 @@ Session open_session(const RunConfig& config, Inputs inputs, double stop_after, 
                   .inputs = std::move(inputs),
                   .placement = std::move(placement),
                   .pixels = std::move(pixels),
-                  .model = std::move(model)};
+                  .model = std::move(model),
+                  .shards = std::move(shards)};
   using enum DeviceKind;
   session.config.device.kind = session.device().is_cuda() ? kCuda : kCpu;
   constexpr std::string_view kPhase = "agreement at the start";
@@ -70,9 +78,34 @@ void broadcast(HostGroup& group, NamedTensors& memory, std::string_view phase,
   }
 }
 
+AdaptedWeights zero_weights(const Session& session) {
+  return make_weights(std::vector<float>(static_cast<std::size_t>(session.shards.own().size())));
+}
+
+bool have_same_bits(Session& session, const AdaptedWeights& one, const AdaptedWeights& other) {
+  const bool differ = one->size() != other->size() ||
+                      std::memcmp(one->data(), other->data(), one->size() * sizeof(float)) != 0;
+  return !(session.shards.are_split() ? session.group.any(differ, "comparing weights") : differ);
+}
+
 void load_weights(Session& session, const AdaptedWeights& weights) {
   if (session.loaded == weights) return;
-  session.model->layers().set_weight_difference(*weights);
+  const Shards& shards = session.shards;
+  BlockLayers& layers = session.model->layers();
+  for (std::size_t m = 0; m < shards.all().modules().size(); ++m) {
+    const std::span<const float> own = shards.part(std::span(*weights), m);
+    if (!shards.are_split()) {
+      layers.set_weight(m, layers.weight_with(m, own));
+      continue;
+    }
+    const AdaptedModule& module = shards.all().modules()[m];
+    const at::Tensor weight =
+        own.empty() ? at::empty({module.out, module.in}) : layers.weight_with(m, own).to(at::kCPU);
+    session.group.broadcast(
+        std::span(weight.mutable_data_ptr<float>(), static_cast<std::size_t>(module.size())),
+        shards.owner(m), "weights of each shard to all ranks");
+    layers.set_weight(m, weight);
+  }
   session.loaded = weights;
 }
 

@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/random.h"
@@ -11,6 +12,7 @@
 #include "palimpsest/device/host_copy.h"
 #include "palimpsest/model/recorded_pass.h"
 #include "palimpsest/session/chunk_loop.h"
+#include "sharded_sums.h"
 
 namespace palimpsest {
 namespace {
@@ -33,6 +35,27 @@ double prediction_count(Session& session, const Task& task) {
   return static_cast<double>(session.reader().predictions(task.train));
 }
 
+// On rank 0 alone.
+ShardedTotal sum_whole(Session& session, const LabelledSamples& split, const DrawNumbers& draw,
+                       const ChunkCurvature& curvature) {
+  const AdaptedLayout& layout = session.model->layout();
+  const std::int64_t size = layout.size();
+  // Sums over a chunk: one number per adapted weight, then the loss.
+  RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
+    const at::Tensor all = at::zeros({size + 1}, at::TensorOptions(session.device()));
+    FlatSums sums(layout, all);
+    all[size].copy_(curvature(batch, sums));
+    return all;
+  });
+  const at::Tensor total = sum_on_root(session, split, loss_chunk(session), size + 1,
+                                       [&](const Chunk& chunk, Batch& batch) {
+                                         draw(chunk, batch);
+                                         return pass(batch);
+                                       });
+  if (!total.defined()) return {};
+  return {.sums = total.narrow(0, 0, size), .loss = total[size].item<double>()};
+}
+
 // The head of a task; or, where it has none, the backbone's output layer.
 DeviceHead place(const Session& session, const Head& head) {
   DeviceHead placed = place(head, session.device());
@@ -51,33 +74,30 @@ std::int64_t loss_chunk(const Session& session) {
 Fisher measure_curvature(Session& session, const Task& task, const Head& head,
                          const Curvature& curvature, const Objective& objective) {
   const Watchdog::Phase phase(session.watchdog, "Fisher pass", 10);
-  const std::int64_t size = session.model->layout().size();
   const DeviceHead placed = place(session, head);
-  // Sums over a chunk: one number per adapted weight, then the loss.
-  RecordedPass pass(session.placement.make_graph, [&](const Batch& batch) {
-    const at::Tensor sums = at::zeros({size + 1}, at::TensorOptions(session.device()));
-    sums[size].copy_(curvature.add({.model = *session.model,
-                                    .head = placed,
-                                    .objective = objective,
-                                    .batch = batch,
-                                    .sums = sums}));
-    return sums;
-  });
-  const auto pass_of = [&](const Chunk& chunk, Batch& batch) {
-    if (curvature.draws()) batch.numbers = uniform_numbers(session, task, chunk);
-    return pass(batch);
+  const auto add = [&](const Batch& batch, CurvatureSums& sums) {
+    return curvature.add({.model = *session.model,
+                          .head = placed,
+                          .objective = objective,
+                          .batch = batch,
+                          .sums = sums});
   };
-  const at::Tensor total = sum_on_root(session, task.train, loss_chunk(session), size + 1, pass_of);
+  const auto draw = [&](const Chunk& chunk, Batch& batch) {
+    if (curvature.draws()) batch.numbers = uniform_numbers(session, task, chunk);
+  };
+  const ShardedTotal total =
+      session.shards.are_split()
+          ? sum_by_shards(session, task.train, loss_chunk(session), draw, add)
+          : sum_whole(session, task.train, draw, add);
 
   const double predictions = prediction_count(session, task);
   Fisher fisher{.samples = task.train.size(), .loss = 0, .kind = curvature.recorded_kind()};
   bool is_finite = true;
-  if (total.defined()) {
-    const at::Tensor mean = total.div(predictions).to(at::kCPU);
-    const at::Tensor values = mean.narrow(0, 0, size).to(at::kFloat);
-    fisher.values.assign(values.const_data_ptr<float>(), values.const_data_ptr<float>() + size);
-    fisher.loss = total[size].item<double>() / predictions;
-    is_finite = at::isfinite(mean).all().item<bool>();
+  if (total.sums.defined()) {
+    fisher.loss = total.loss / predictions;
+    const at::Tensor mean = total.sums.div(predictions).to(at::kCPU);
+    fisher.values = to_host(mean.to(at::kFloat));
+    is_finite = std::isfinite(fisher.loss) && at::isfinite(mean).all().item<bool>();
   }
   session.group.broadcast(std::span(&fisher.loss, 1), 0, "broadcast of the loss after training");
   if (session.group.any(!is_finite, "agreement on the Fisher")) {

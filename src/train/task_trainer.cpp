@@ -86,7 +86,7 @@ TrainedTask trained_task(const Session& session, const Task& task, AdapterAndHea
                       .loss_last_pass = progress.loss_sum_last_pass /
                                         static_cast<double>(progress.predictions_last_pass),
                       .seconds = progress.seconds};
-  trained.task_vector = make_task_vector(trained.lora, session.model->layout());
+  trained.task_vector = make_task_vector(trained.lora, session.shards.own());
   return trained;
 }
 

@@ -98,6 +98,21 @@ def compare(arguments, out):
     assert abs(planned - measured) < 0.2 * measured, f"planned {planned / 2**20:.0f} MiB, measured {measured / 2**20:.0f}"
 
 
+def test_a_7b_model_with_all_projections_fits_eight_gpus_with_shards():
+    arguments = ["--shape", "llama2-7b", "--config", ROOT / "configs/methods/next-token.cfg", "--machine", "h100", "--world-size", 8]
+    arguments += ["--precision", "bf16", "--lanes", 8, "--batch", 8, "--tokens", 512, "--adapter", "lora:targets=query+key+value+output+gate+up+down"]
+    without = " ".join(plan(*arguments).split())
+    assert "A rank's 80 GB are not enough; with --shard-memory they are." in without
+    text = plan(*arguments, "--shard-memory")
+    assert "A rank's 80 GB are enough." in " ".join(text.split())
+    # Bytes of the Fisher and of S0 and S1: 28 and 16 an adapted weight, an eighth of them here, and two of the largest module.
+    weights = number(text, "adapted weights")
+    assert re.search(rf"Fisher +{(28 * weights / 8 + 8 * 4096 * 11008) / 2**30:.1f} GiB", text)
+    assert re.search(rf"curvature +{16 * weights / 8 / 2**30:.1f} GiB, its shard", text)
+    ewc = plan(*arguments, "--shard-memory", "--penalty", "ewc", code=2)
+    assert "--shard-memory cannot be used with --penalty ewc" in ewc
+
+
 IMAGES = [
     [],
     ["--activation-checkpointing"],

@@ -3,10 +3,13 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <thread>
+#include <utility>
 
 #include "fixtures.h"
 #include "palimpsest/format/heads.h"
+#include "palimpsest/merge/curvature_memory.h"
 
 namespace palimpsest {
 namespace {
@@ -58,6 +61,64 @@ void expect_equal(const StateRecord& a, const StateRecord& b) {
   EXPECT_EQ(a.pack_content_sha256, b.pack_content_sha256);
   EXPECT_EQ(a.config, b.config);
   EXPECT_EQ(a.numerics, b.numerics);
+}
+
+// Arrays of a record, one module at a time.
+class ArraysOf : public ModuleArrays {
+ public:
+  ArraysOf(AdaptedLayout layout, std::vector<float> values, CurvatureMemory curvature)
+      : layout_(std::move(layout)), values_(std::move(values)), curvature_(std::move(curvature)) {}
+
+  std::vector<float> floats(ModuleArray, std::size_t module) override {
+    return module_of<float>(values_, module);
+  }
+  std::vector<double> doubles(ModuleArray array, std::size_t module) override {
+    return module_of(array == ModuleArray::kS0 ? curvature_.s0() : curvature_.s1(), module);
+  }
+  std::string curvature() const override { return curvature_.size() > 0 ? kCurvatureName : ""; }
+
+ private:
+  template <typename T>
+  std::vector<T> module_of(std::span<const T> all, std::size_t module) const {
+    const AdaptedModule& m = layout_.modules()[module];
+    return {all.begin() + m.offset, all.begin() + m.offset + m.size()};
+  }
+
+  AdaptedLayout layout_;
+  std::vector<float> values_;
+  CurvatureMemory curvature_;
+};
+
+TEST_F(RecordsTest, WhatIsWrittenModuleByModuleIsTheSameRecord) {
+  TaskRecord task = sample_task(2);
+  const std::string hash = write_task_record(task_path(), task);
+  const TaskSummary whole = read_task_summary(task_path());
+  ArraysOf fisher(adapter_layout(task.lora), std::exchange(task.fisher->values, {}),
+                  CurvatureMemory(0));
+  EXPECT_EQ(write_task_record(task_path(), task, &fisher), hash);
+  EXPECT_EQ(read_task_record(task_path()), sample_task(2));
+  const TaskSummary in_parts = read_task_summary(task_path());
+  for (std::size_t m = 0; m < whole.modules.size(); ++m)
+    EXPECT_EQ(in_parts.modules[m].fisher_sum, whole.modules[m].fisher_sum);
+
+  StateRecord state = sample_state(2);
+  const std::string state_hash = write_state_record(state_path(), state);
+  const std::optional<double> norm = read_state_summary(state_path()).norm_merged;
+  ArraysOf arrays(state.layout, std::exchange(state.merged, {}),
+                  take_curvature(state.memory, kCurvatureName));
+  EXPECT_EQ(write_state_record(state_path(), state, &arrays), state_hash);
+  expect_equal(read_state_record(state_path()), sample_state(2));
+  EXPECT_EQ(read_state_summary(state_path()).norm_merged, norm);
+}
+
+TEST_F(RecordsTest, AModuleThatIsNotFiniteIsNotWritten) {
+  StateRecord state = sample_state(2);
+  std::vector<float> merged = std::exchange(state.merged, {});
+  merged.back() = std::numeric_limits<float>::infinity();
+  ArraysOf arrays(state.layout, merged, take_curvature(state.memory, kCurvatureName));
+  EXPECT_THAT(error_message<Error>([&] { write_state_record(state_path(), state, &arrays); }),
+              HasSubstr("finite"));
+  EXPECT_FALSE(std::filesystem::exists(state_path()));
 }
 
 TEST_F(RecordsTest, TaskComesBackBitForBit) {

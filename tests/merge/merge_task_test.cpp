@@ -10,7 +10,8 @@ namespace palimpsest {
 namespace {
 
 TaskMerge merge_new_task(const RandomStreamOfTasks& stream, const MergeRule& rule,
-                         CurvatureMemory& memory, int threads = 1) {
+                         CurvatureMemory& memory, int threads = 1,
+                         const ModuleShare* share = nullptr) {
   return merge_task(rule,
                     {.task = 2,
                      .merged = stream.merged,
@@ -20,7 +21,8 @@ TaskMerge merge_new_task(const RandomStreamOfTasks& stream, const MergeRule& rul
                      .fisher = stream.fishers.back(),
                      .fisher_factor = 1.7,
                      .factors = stream.factors,
-                     .threads = threads},
+                     .threads = threads,
+                     .share = share},
                     stream.optima.back(), memory);
 }
 
@@ -31,6 +33,65 @@ CurvatureMemory memory_before(const RandomStreamOfTasks& stream) {
     memory.add(stream.fishers[task], stream.optima[task]);
   }
   return memory;
+}
+
+// Two ranks with some modules each: `numbers` are those of all modules, as one rank had them.
+TEST(MergeTask, SharesOfTheModulesAreMergedAsTheWhole) {
+  const RandomStreamOfTasks stream(3);
+  const std::span<const AdaptedModule> modules = stream.layout.modules();
+  ASSERT_EQ(modules.size(), 2u);
+  const auto part_of = [](std::span<const AdaptedModule> own, std::span<const float> flat) {
+    std::vector<float> part;
+    for (const AdaptedModule& m : own)
+      part.insert(part.end(), flat.begin() + m.offset, flat.begin() + m.offset + m.size());
+    return part;
+  };
+  for (const char* const text :
+       {"closed-form", "closed-form:by=module,shrink=0.5", "became", "average"}) {
+    const auto rule = make_merge_rule(text);
+    CurvatureMemory memory = memory_before(stream);
+    std::vector<std::vector<double>> sums;  // of all modules, in the order of the calls
+    ModuleShare all{.modules = {}, .gather = [&](std::span<const double> own) {
+                      return sums.emplace_back(own.begin(), own.end());
+                    }};
+    for (std::size_t m = 0; m < modules.size(); ++m) all.modules.push_back(m);
+    const TaskMerge whole = merge_new_task(stream, *rule, memory, 1, &all);
+    for (const bool first : {true, false}) {
+      const std::size_t split = 1;
+      const auto own = first ? modules.first(split) : modules.subspan(split);
+      ModuleShare share;
+      for (std::size_t m = first ? 0 : split; m < (first ? split : modules.size()); ++m)
+        share.modules.push_back(m);
+      std::size_t call = 0;
+      share.gather = [&](std::span<const double> numbers) {
+        for (std::size_t i = 0; i < numbers.size(); ++i)
+          EXPECT_EQ(numbers[i], sums.at(call)[share.modules[i]]);
+        return sums.at(call++);
+      };
+      const AdaptedLayout layout({own.begin(), own.end()});
+      CurvatureMemory shard(static_cast<std::size_t>(layout.size()));
+      for (std::size_t task = 0; task + 1 < stream.fishers.size(); ++task)
+        shard.add(part_of(own, stream.fishers[task]), part_of(own, stream.optima[task]));
+      const std::vector<float> merged = part_of(own, stream.merged),
+                               delta = part_of(own, stream.delta),
+                               fisher = part_of(own, stream.fishers.back());
+      const TaskMerge merge = merge_task(*rule,
+                                         {.task = 2,
+                                          .merged = merged,
+                                          .task_vector = delta,
+                                          .layout = layout,
+                                          .memory = shard,
+                                          .fisher = fisher,
+                                          .fisher_factor = 1.7,
+                                          .share = &share},
+                                         part_of(own, stream.optima.back()), shard);
+      EXPECT_EQ(merge.merged, part_of(own, whole.merged)) << text;
+      EXPECT_EQ(merge.output.coefficients, whole.output.coefficients) << text;
+      EXPECT_EQ(merge.mass_before, whole.mass_before) << text;
+      EXPECT_EQ(merge.predicted_rise, whole.predicted_rise) << text;
+      EXPECT_EQ(call, sums.size()) << text;
+    }
+  }
 }
 
 // By hand: one weight, theta_hat_1 = 1, Delta = 2, F_1 = 3 at theta_1* = 1, F_2 = 0.5, factor 2.

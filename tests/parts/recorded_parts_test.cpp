@@ -201,11 +201,12 @@ TEST(EveryCurvature, IsTheSameOfTextsFilledUp) {
     std::vector<at::Tensor> sums;
     for (const Batch& batch : {ragged, filled_up}) {
       sums.push_back(at::zeros({session.model->layout().size()}));
+      FlatSums flat(session.model->layout(), sums.back());
       curvature->add({.model = *session.model,
                       .head = head,
                       .objective = *objective,
                       .batch = batch,
-                      .sums = sums.back()});
+                      .sums = flat});
     }
     EXPECT_LT((sums[0] - sums[1]).norm().item<double>(), 1e-4 * sums[0].norm().item<double>())
         << kind.name;

@@ -37,6 +37,20 @@ TEST(Forecast, ArithmeticOverARate) {
   EXPECT_EQ(cost.step + cost.lane + cost.input, 0);
 }
 
+// 160 samples in chunks of 4 over 8 ranks: 5 rounds, after each of which every owner gets 2 MB from
+// three ranks of its node, at 1 GB/s, and from four others, at 0.1 GB/s.
+TEST(Forecast, ShardsOfTheFisherAreSentAfterEachRound) {
+  Workload work = kWork;
+  work.batch = 32;
+  work.lanes = 8;
+  const Forecast whole = forecast(work, kCost, kMachine, 8);
+  work.shard_memory = true;
+  const Forecast shards = forecast(work, kCost, kMachine, 8);
+  const double whole_exchange = ordered_exchange(8.0 * 500000, 8, 8, kMachine).seconds();
+  EXPECT_NEAR(shards.fisher - whole.fisher + whole_exchange, 5 * 2e6 * (3 / 1e9 + 4 / 1e8), 1e-12);
+  EXPECT_EQ(shards.training, whole.training);
+}
+
 TEST(Forecast, OneRankOnlyComputesAndReads) {
   const Forecast alone = forecast(kWork, kCost, kMachine, 1);
   EXPECT_DOUBLE_EQ(alone.parts[kSamples], 16 * 0.01);

@@ -82,8 +82,10 @@ TEST(Workload, CountsWhatSettingsSave) {
   const CountedMemory all = counted_memory(kMiniLm, 1, true);
   Workload work = kMiniLm;
   work.bf16 = true;
-  // The six matrices of six blocks; embeddings, biases, norms and adapted weights stay as they are.
-  EXPECT_EQ(all.weights - counted_memory(work, 1, true).weights, 2.0 * 6 * 12 * 384 * 384);
+  // The six matrices of six blocks, and adapted weights beneath the adapter; embeddings, biases,
+  // norms and pretrained adapted weights stay as they are.
+  EXPECT_EQ(all.weights - counted_memory(work, 1, true).weights,
+            2.0 * 6 * 12 * 384 * 384 + 4.0 * kAdapted);
   EXPECT_EQ(counted_memory(work, 1, true).activations, all.activations / 2);
   work = kMiniLm;
   work.activation_checkpointing = true;
@@ -98,6 +100,22 @@ TEST(Workload, CountsWhatSettingsSave) {
   EXPECT_EQ(counted_memory(work, 1, true).fisher + counted_memory(work, 1, true).curvature, 0);
   work.rank = 0;  // a frozen backbone keeps nothing for a backward pass
   EXPECT_EQ(counted_memory(work, 1, true).activations, 4.0 * 80 * dropped);
+}
+
+TEST(Workload, ShardsAreKeptByOneRankEach) {
+  Workload work = kMiniLm;
+  work.shard_memory = true;
+  work.largest_module = 384 * 384;
+  const CountedMemory whole = counted_memory(kMiniLm, 4, false),
+                      shards = counted_memory(work, 4, false);
+  EXPECT_EQ(whole.weights - shards.weights, 4.0 * 3 * kAdapted * 3 / 4);
+  EXPECT_EQ(shards.fisher, 28.0 * kAdapted / 4 + 8.0 * 384 * 384);
+  EXPECT_EQ(shards.curvature, whole.curvature / 4);
+  EXPECT_EQ(shards.saving, 0);
+  EXPECT_EQ(shards.activations, whole.activations);
+  EXPECT_EQ(shards.optimizer, whole.optimizer);
+  // A module isn't split.
+  EXPECT_EQ(counted_memory(work, 1000, false).curvature, 16.0 * 384 * 384);
 }
 
 TEST(Workload, CountsTheSumsOfAClassifier) {
@@ -168,7 +186,7 @@ TEST(Workload, CountsADecodersVocabulary) {
   work.bf16 = true;
   // The embedding, too, has the precision of the matrices.
   EXPECT_EQ(counted_memory(work, 1, false).weights,
-            2 * (embedding + 2 * block) + 4 * (32 + 2 * 64 + 4 * 2048));
+            2 * (embedding + 2 * block) + 4 * (32 + 2 * 64 + 3 * 2048));
   work.most_predictions = 1000000;
   EXPECT_EQ(counted_memory(work, 1, false).logits, 6.0 * (1 << 24));
   EXPECT_EQ(counted_memory(work, 1, true).logits, 6.0 * (1 << 27));

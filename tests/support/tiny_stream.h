@@ -108,8 +108,8 @@ class TinyStream {
               .width = 32, .depth = 2, .heads = 2, .mlp = 64, .patch = 8, .grid = 2, .placed = 1},
           choice, weights, placement_.device);
     }
-    pretrained_ =
-        make_weights(std::vector<float>(static_cast<std::size_t>(model->layout().size())));
+    const AdaptedLayout layout = model->layout();
+    pretrained_ = make_weights(std::vector<float>(static_cast<std::size_t>(layout.size())));
     Placement placement =
         make_placement(placement_.device.is_cuda() ? DeviceKind::kCuda : DeviceKind::kCpu, false,
                        group_, watchdog_);
@@ -125,7 +125,8 @@ class TinyStream {
                                              .augmentation = config.augmentation}},
                     .placement = std::move(placement),
                     .pixels = PixelSource(placement_.device, placement_.room_for_images()),
-                    .model = std::move(model)};
+                    .model = std::move(model),
+                    .shards = Shards(layout, false, group_.rank(), group_.size())};
     load_weights(session, pretrained_);
     return session;
   }

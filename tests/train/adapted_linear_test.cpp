@@ -140,7 +140,11 @@ TEST_F(AdaptedLinearTest, TheTapSeesInputAndOutputGradientOfEachModule) {
 TEST_F(AdaptedLinearTest, ADifferenceMovesTheModulesOfItsLayoutAndNothingElse) {
   std::vector<float> difference(static_cast<std::size_t>(layout_.size()));
   for (std::size_t i = 0; i < difference.size(); ++i) difference[i] = static_cast<float>(i);
-  layer_.set_weight_difference(difference, layout_);
+  for (std::size_t module = 0; module < layout_.modules().size(); ++module) {
+    const AdaptedModule& m = layout_.modules()[module];
+    layer_.set_weight(
+        module, layer_.weight_with(module, std::span(difference).subspan(m.offset, m.size())));
+  }
   // Layout order is a, b; slots are module 1 (b) at row 4 and module 0 (a) at row 8.
   at::Tensor expected = weight_.clone();
   expected.narrow(0, 4, 4).add_(from_host(std::span(difference).subspan(24), {4, 6}, at::kCPU));

@@ -48,6 +48,9 @@ class HostGroup {
   void broadcast(std::span<T, Size> values, int root, std::string_view phase) {
     broadcast(std::span<std::byte>(std::as_writable_bytes(values)), root, phase);
   }
+  // Bytes of one rank to another; these two alone need to call it, with the same size. Nothing
+  // where they are one.
+  void copy(std::span<std::byte> bytes, int from, int to, std::string_view phase);
   // The size needs to be known on root only.
   template <typename T>
   requires std::is_trivially_copyable_v<T>

@@ -178,6 +178,7 @@ struct RunConfig {
   bool activation_checkpointing = false;
   std::int64_t evaluation_batch = 64;
   std::int64_t hang_seconds = 300;
+  bool shard_memory = false;  // ranks keep shards of what is as large as the adapted weights
   std::string stage;  // a folder of each node for a copy of the pack; "": read it where it is
 
   // Run.

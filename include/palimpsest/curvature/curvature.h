@@ -4,8 +4,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "palimpsest/head/head.h"
@@ -17,16 +19,35 @@
 
 namespace palimpsest {
 
-// A pass over one batch, and where its curvature goes.
+// Where the curvature of a pass goes: float32 sums over its samples, module by module.
+class CurvatureSums {
+ public:
+  using AddTo = std::function<void(const at::Tensor& sums)>;  // [out, in] of the module
+
+  virtual ~CurvatureSums() = default;
+  // By position in the model's layout. The modules of a pass come in the same order on every rank.
+  virtual void add(std::size_t module, const AddTo& add_to) = 0;
+};
+
+// All modules in one flat adapted vector.
+class FlatSums : public CurvatureSums {
+ public:
+  FlatSums(const AdaptedLayout& layout, at::Tensor flat)
+      : layout_(layout), flat_(std::move(flat)) {}
+  void add(std::size_t module, const AddTo& add_to) override;
+
+ private:
+  const AdaptedLayout& layout_;
+  at::Tensor flat_;
+};
+
+// A pass over one batch.
 struct CurvaturePass {
   const Backbone& model;  // theta_t* as its difference, no adapter
   const DeviceHead& head;
   const Objective& objective;
   const Batch& batch;
-  at::Tensor sums;  // float32, flat adapted vector: sums over the samples are added to it
-
-  // [out, in] of a module.
-  at::Tensor module(std::size_t index) const;
+  CurvatureSums& sums;
 };
 
 class Curvature {
@@ -61,7 +82,8 @@ class Curvature {
   // Whether each sample of a batch needs a random number in [0, 1), as Batch::numbers (float64).
   virtual bool draws() const { return false; }
 
-  // Through the model for each batch of a task of so many classes.
+  // Through the model for each batch of a task of so many classes. With one at most, a pass adds to
+  // each module once.
   virtual std::int64_t backward_passes(std::int64_t /*classes*/) const { return 1; }
 
  private:

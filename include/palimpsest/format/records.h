@@ -194,10 +194,27 @@ struct CurvatureRecord {
   bool operator==(const CurvatureRecord&) const = default;
 };
 
+// Arrays that are as large as the adapted weights, of which nobody has all at once: they are
+// written module by module. kFisher: of a task; kWeights, kS0 and kS1: of a state.
+enum class ModuleArray { kWeights, kFisher, kS0, kS1 };
+class ModuleArrays {
+ public:
+  virtual ~ModuleArrays() = default;
+  // Of a module, by position in the layout: [out, in], row-major. kWeights and kFisher.
+  virtual std::vector<float> floats(ModuleArray array, std::size_t module) = 0;
+  // The same of kS0 and kS1.
+  virtual std::vector<double> doubles(ModuleArray array, std::size_t module) = 0;
+  // What S0 and S1 are kept under in the memory; "": there are none.
+  virtual std::string curvature() const = 0;
+};
+
 // Writes through an AtomicFile and returns the content_sha256. The file is complete and synced when
-// this returns.
-std::string write_task_record(const std::filesystem::path& path, const TaskRecord& record);
-std::string write_state_record(const std::filesystem::path& path, const StateRecord& record);
+// this returns. arrays: what of the record's arrays it has isn't in the record. The content
+// hash is the same.
+std::string write_task_record(const std::filesystem::path& path, const TaskRecord& record,
+                              ModuleArrays* arrays = nullptr);
+std::string write_state_record(const std::filesystem::path& path, const StateRecord& record,
+                               ModuleArrays* arrays = nullptr);
 std::string write_step_record(const std::filesystem::path& path, const StepRecord& record);
 std::string write_merged_record(const std::filesystem::path& path, const MergedRecord& record);
 std::string write_curvature_record(const std::filesystem::path& path,

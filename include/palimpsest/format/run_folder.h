@@ -83,8 +83,9 @@ class RunFolder {
   // step. logs: up to the end of this task. What an earlier manifest says of this task and later
   // ones is forgotten. Throws Error when the state isn't the one after this task, or an earlier
   // task was never committed. Returns the state's content hash.
-  std::string commit(const TaskRecord& task, const StateRecord& state,
-                     const LogOffsets& logs) const;
+  // arrays: as write_task_record().
+  std::string commit(const TaskRecord& task, const StateRecord& state, const LogOffsets& logs,
+                     ModuleArrays* arrays = nullptr) const;
   std::string commit(const TaskRecord& task, const StateRecord& state) const {
     return commit(task, state, log_offsets());
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "palimpsest/core/named_tensors.h"
+#include "palimpsest/merge/module_share.h"
 
 namespace palimpsest {
 
@@ -37,13 +38,13 @@ class CurvatureMemory {
   void remove(std::span<const float> fisher, std::span<const float> task_weights, double factor = 1,
               int threads = 1);
 
-  // -(S0 * merged - S1) . direction and S0 . direction^2, over the elements first .. first +
-  // direction.size() - 1.
-  LineTerms along(std::span<const float> merged, std::span<const float> direction,
-                  std::size_t first = 0) const;
+  // -(S0 * merged - S1) . direction over the elements first .. first + direction.size() - 1: how
+  // steeply the loss of the tasks so far falls along it.
+  double slope(std::span<const float> merged, std::span<const float> direction,
+               std::size_t first = 0) const;
 
-  // S0 . direction^2 over all elements: how sharply the loss of the tasks so far rises along it.
-  double mass(std::span<const float> direction) const;
+  // S0 . direction^2 over those elements: how sharply the loss of the tasks so far rises along it.
+  double mass(std::span<const float> direction, std::size_t first = 0) const;
 
   std::size_t size() const { return s0_.size(); }
   std::span<const double> s0() const { return s0_; }
@@ -56,6 +57,7 @@ class CurvatureMemory {
  private:
   void check(std::span<const float> fisher, std::span<const float> task_weights,
              double factor) const;
+  void check_range(std::size_t first, std::size_t count) const;
 
   std::vector<double> s0_, s1_;
 };
@@ -73,6 +75,10 @@ double quadratic_form(std::span<const float> fisher, std::span<const float> dire
 // 1/2 (weights - optimum)' F (weights - optimum), in double: by how much the loss rises from the
 // optimum to the weights.
 double quadratic_rise(std::span<const float> fisher, std::span<const float> weights,
+                      std::span<const float> optimum);
+// The same of all modules, as a sum_by_module().
+double quadratic_rise(const AdaptedLayout& layout, const ModuleShare* share,
+                      std::span<const float> fisher, std::span<const float> weights,
                       std::span<const float> optimum);
 
 }  // namespace palimpsest

@@ -20,10 +20,10 @@ struct FisherFactor {
   std::string remark;  // why the scale could not be applied; empty otherwise
 };
 
-// trace: 1 / sum(F). secant: such that 1/2 Delta' (factor F) Delta equals `loss_rise`, the measured
-// L_t(theta_hat_{t-1}) - L_t(theta_t*) in nats per sample. mass: Delta' F Delta (quadratic_form).
-// Where the sum, the mass or the rise is not positive, F is kept and the remark says so.
-FisherFactor fisher_factor(FisherScale scale, std::span<const float> fisher, double mass,
-                           double loss_rise);
+// trace: 1 / trace, of the Fisher's sum. secant: such that 1/2 Delta' (factor F) Delta equals
+// `loss_rise`, the measured L_t(theta_hat_{t-1}) - L_t(theta_t*) in nats per sample. mass: Delta' F
+// Delta (quadratic_form). Where the sum, the mass or the rise is not positive, F is kept and the
+// remark says so.
+FisherFactor fisher_factor(FisherScale scale, double trace, double mass, double loss_rise);
 
 }  // namespace palimpsest

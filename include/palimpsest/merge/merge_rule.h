@@ -12,6 +12,7 @@
 #include "palimpsest/core/adapted_layout.h"
 #include "palimpsest/kinds/kind_table.h"
 #include "palimpsest/merge/curvature_memory.h"
+#include "palimpsest/merge/module_share.h"
 
 namespace palimpsest {
 
@@ -44,10 +45,10 @@ struct LowRankFactors {
 // What a rule may look at. Flat adapted vectors, measured from theta_hat_0. What the rule's needs
 // don't name may be left empty.
 struct MergeInput {
-  std::int64_t task = 0;               // from 0, among those that are merged
-  std::span<const float> merged;       // theta_hat_{t-1} - theta_hat_0
-  std::span<const float> task_vector;  // Delta_t; a rule never gets an empty one
-  const AdaptedLayout& layout;
+  std::int64_t task = 0;                         // from 0, among those that are merged
+  std::span<const float> merged;                 // theta_hat_{t-1} - theta_hat_0
+  std::span<const float> task_vector;            // Delta_t; a rule never gets an empty one
+  const AdaptedLayout& layout;                   // of the modules of these vectors
   const CurvatureMemory& memory;                 // this task's Fisher included
   std::span<const float> fisher = {};            // F_t, unscaled
   double fisher_factor = 1;                      // what `fisher` is multiplied by in the memory
@@ -55,7 +56,12 @@ struct MergeInput {
   // Of tasks 0 to `task`; RuleMemory::kAllTaskVectors only.
   std::span<const std::span<const float>> all_task_vectors = {};
   int threads = 1;  // that the rule may use; the result is the same, to the last bit
+  const ModuleShare* share = nullptr;  // where other ranks have the other modules; else null
 };
+
+// Over all modules: Delta' F_t Delta, unscaled, and Delta' S0 Delta.
+double fisher_mass(const MergeInput& input);
+double memory_mass(const MergeInput& input);
 
 struct RuleOutput {
   // One: of Delta_t. One per module, in layout order. Or one per direction, module after module.
@@ -72,7 +78,8 @@ class MergeRule {
   virtual ~MergeRule() = default;
   virtual MergeNeeds needs() const { return {}; }
   // Whether theta_hat_t is theta_hat_{t-1} plus the output's one coefficient times Delta_t, or
-  // one per module: then the recorded coefficients alone give it again.
+  // one per module: then the recorded coefficients alone give it again. Such a rule needs nothing
+  // of other modules but by_module(), and can merge a ModuleShare.
   virtual bool coefficients_suffice() const { return false; }
   // The alpha of a task (from 0) where it follows from its number alone.
   virtual std::optional<double> known_alpha(std::int64_t /*task*/) const { return std::nullopt; }

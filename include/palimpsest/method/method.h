@@ -34,6 +34,11 @@ struct Method {
 // Sets objective, head and classifier to those of weights that predict tokens.
 void set_to_predict_tokens(RunConfig& config);
 
+// Whether ranks may keep shards of what is as large as the adapted weights (--shard-memory).
+bool can_shard(const Method& method);
+// Throws UsageError with the reason where they may not.
+void check_shards(const RunConfig& config, const Method& method);
+
 // Throws UsageError for a part that isn't known.
 Method make_method(const RunConfig& config);
 

@@ -55,8 +55,13 @@ class AdaptedLinear {
   // The adapted modules as a LoRA group; nullopt for a plain layer.
   std::optional<LoraGroup> group() const;
 
-  // W = W_0 + difference, where difference is the flat adapted vector theta - theta_hat_0.
-  void set_weight_difference(std::span<const float> difference, const AdaptedLayout& layout);
+  // Of one of its modules, by position in the layout: W_0 + difference, [out, in] float32, where
+  // the layer is. difference: [out, in], row-major, in host memory.
+  at::Tensor weight_with(std::size_t module, std::span<const float> difference) const;
+  // W becomes this, [out, in] float32.
+  void set_weight(std::size_t module, const at::Tensor& weight);
+  // W_0 is freed: there is no weight_with() of this module any more.
+  void drop_original(std::size_t module);
 
   // Effective weight: W + c s B A. In bf16 nothing changes: forward() adds the adapter. `noise`: by
   // module of the layout, [out, in]; where there is any, noise times the root mean square of s B A
@@ -84,6 +89,9 @@ class AdaptedLinear {
     bool branch;  // the adapter is no part of `effective`
   };
   friend class AdaptedProduct;
+
+  // Of a module's slot.
+  std::size_t slot(std::size_t module) const;
 
   Frozen frozen_;
   std::size_t group_;

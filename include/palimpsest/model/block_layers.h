@@ -72,9 +72,15 @@ class BlockLayers {
   const std::vector<LoraGroup>& groups() const { return groups_; }
   const std::vector<Block>& blocks() const { return blocks_; }
 
-  // Adapted weights = pretrained + difference (flat adapted vector). No adapter is active
-  // afterwards.
-  void set_weight_difference(std::span<const float> difference);
+  // Of a module, by position in the layout, as AdaptedLinear has them. After set_weight() no
+  // adapter is active in the module.
+  at::Tensor weight_with(std::size_t module, std::span<const float> difference) const {
+    return layer(module).weight_with(module, difference);
+  }
+  void set_weight(std::size_t module, const at::Tensor& weight) {
+    layer(module).set_weight(module, weight);
+  }
+  void drop_original(std::size_t module) { layer(module).drop_original(module); }
 
   // Effective weights = adapted weights + c s B A: what a pass with this adapter and c needs. c: []
   // float32, where the weights are; undefined: 1. `noise`: by module of the layout, [out, in],
@@ -82,9 +88,18 @@ class BlockLayers {
   void set_adapter(const Lora& lora, const at::Tensor& c, std::span<const at::Tensor> noise = {});
 
  private:
+  const AdaptedLinear& layer(std::size_t module) const {
+    const auto [block, layer] = places_.at(module);
+    return blocks_[block].layers[layer];
+  }
+  AdaptedLinear& layer(std::size_t module) {
+    return const_cast<AdaptedLinear&>(std::as_const(*this).layer(module));
+  }
+
   AdaptedLayout layout_;
   std::vector<LoraGroup> groups_;
   std::vector<Block> blocks_;
+  std::vector<std::pair<std::size_t, std::size_t>> places_;  // by module: block and layer
 };
 
 }  // namespace palimpsest

@@ -31,6 +31,10 @@ ExchangeCost ordered_exchange(double bytes, std::int64_t lanes, std::int64_t ran
 // accelerators, for NCCL: 1/2, 1/4, 1/8, ... of them, and the same way back.
 ExchangeCost all_reduce(double bytes, std::int64_t ranks, const Machine& machine);
 
+// A vector of `bytes` bytes of every rank, of which each part goes to the rank that keeps its
+// module. One owner receives from one rank at a time; that others do meanwhile is not counted on.
+ExchangeCost to_owners(double bytes, std::int64_t ranks, const Machine& machine);
+
 // One number that all ranks learn: log2 N rounds (recursive doubling).
 ExchangeCost agreement(std::int64_t ranks, const Machine& machine);
 

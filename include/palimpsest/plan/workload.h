@@ -9,10 +9,12 @@ namespace palimpsest {
 
 struct Workload {
   ModelShape model = {};
-  std::int64_t rank = 0;     // of the adapter; 0: a frozen backbone
-  std::int64_t adapter = 0;  // parameters of A and B that a task trains
-  std::int64_t adapted = 0;  // weights that a merge can change
+  std::int64_t rank = 0;            // of the adapter; 0: a frozen backbone
+  std::int64_t adapter = 0;         // parameters of A and B that a task trains
+  std::int64_t adapted = 0;         // weights that a merge can change
+  std::int64_t largest_module = 0;  // of these
   bool bf16 = false, activation_checkpointing = false;
+  bool can_shard = false, shard_memory = false;
 
   std::int64_t tasks = 1, most_classes = 0;  // of one task
   // Of a task of average size, steps of one that has some. Measured: the training samples of the
@@ -50,18 +52,20 @@ inline std::int64_t largest_share(std::int64_t count, std::int64_t parts) {
   return (count + parts - 1) / parts;
 }
 
-// Bytes that the counts say rank 0 needs. The buffers that a pass frees again, those of heads that
-// are aligned, and of adapters of other kinds, are not counted.
+// Bytes that the counts say rank 0 needs: on a device those of the device alone. The buffers that a
+// pass frees again, those of heads that are aligned, and of adapters of other kinds, are not
+// counted.
 struct CountedMemory {
-  double program = 0;  // libraries, and on a GPU its context: assumed
-  double weights = 0;  // the backbone, and the adapted weights four times: merged, theta_hat, ...
+  double program = 0;      // libraries, and on a GPU its context: assumed
+  double weights = 0;      // the backbone, and the adapted weights besides: pretrained, merged, ...
   double activations = 0;  // that one lane keeps for its backward pass
   double logits = 0;       // over the vocabulary, of as many tokens as are computed at a time
   double optimizer = 0;    // trained parameters, gradients (one per lane, the sum), two moments
   double fisher = 0;       // after training: sums of float64 of one lane at a time, and the mean
   double curvature = 0;    // S0 and S1, float64, in host memory
   double classifier = 0;   // its sums, and what it solves them in
-  double saving = 0;  // a copy of weights, S0 and S1, and their file, while the next task trains
+  // A copy of weights, S0 and S1, and their file, while the next task trains. With shards: none.
+  double saving = 0;
   double peak(bool on_device) const;
 };
 CountedMemory counted_memory(const Workload& work, std::int64_t ranks, bool on_device);

@@ -18,8 +18,9 @@ std::unique_ptr<MergeRule> parse_recorded_rule(const std::string& json);
 // All but the hashes of the weights.
 MergeRecord to_record(const MergeRule& rule, const TaskMerge& merge);
 
-// Delta of all modules, in the layout's order, in its defined bits (merge/task_vector.h). `lora`:
-// every module of the layout once, in any order. Throws Error where one isn't in the layout.
+// Delta of the layout's modules, in its order, in its defined bits (merge/task_vector.h). `lora`:
+// has each of them, in any order, and may have others; none: zeros. Throws Error where one is
+// missing.
 std::vector<float> make_task_vector(const std::vector<LoraFactors>& lora,
                                     const AdaptedLayout& layout, int threads = 1);
 

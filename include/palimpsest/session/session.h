@@ -18,11 +18,13 @@
 #include "palimpsest/model/backbone.h"
 #include "palimpsest/session/inputs.h"
 #include "palimpsest/session/lanes.h"
+#include "palimpsest/session/shards.h"
 
 namespace palimpsest {
 
 // Adapted weights as their difference to the pretrained ones: the flat adapted vector theta -
-// theta_hat_0. They never change once they are made, so that two are equal where they are one.
+// theta_hat_0, or a rank's shard of it (Shards::own()). They never change once they are made, so
+// that two are equal where they are one.
 using AdaptedWeights = std::shared_ptr<const std::vector<float>>;
 
 AdaptedWeights make_weights(std::vector<float> difference);
@@ -44,6 +46,7 @@ struct Session {
   Placement placement;
   PixelSource pixels;
   std::unique_ptr<Backbone> model;
+  Shards shards;               // of the model's adapted modules
   AdaptedWeights loaded = {};  // what the model has; null: unknown. Set by load_weights() alone
   // Of the pretrained weights on the text of --general, once it is known.
   std::optional<TextLoss> loss_before_stream = {};
@@ -60,9 +63,15 @@ struct Session {
 Session open_session(const RunConfig& config, Inputs inputs, double stop_after, HostGroup& group,
                      Watchdog& watchdog, const RunEvents& events);
 
+// Of a model with theta_hat_0.
+AdaptedWeights zero_weights(const Session& session);
+
 // Collective: the weights of rank 0, of this size, to all.
 AdaptedWeights broadcast(HostGroup& group, const AdaptedWeights& weights, std::size_t size,
                          std::string_view phase);
+
+// Collective: whether every rank has the same bits in both.
+bool have_same_bits(Session& session, const AdaptedWeights& one, const AdaptedWeights& other);
 
 // Collective: the tensors that every rank keeps, of rank 0 to all; those whose first parts are
 // `first`, as NamedTensors::names().
@@ -70,6 +79,7 @@ void broadcast(HostGroup& group, NamedTensors& memory, std::string_view phase,
                std::string_view first = "");
 
 // The model gets these weights, and no adapter is active. Does nothing where it has them.
+// Collective where there are shards.
 void load_weights(Session& session, const AdaptedWeights& weights);
 
 // While it lives, a task's adapter changes the model's weights: what the model has is unknown

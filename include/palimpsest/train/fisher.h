@@ -14,8 +14,9 @@
 namespace palimpsest {
 
 struct Fisher {
-  // Flat adapted vector, on rank 0 alone: the squared gradients of the samples' losses, summed and
-  // divided by the predictions, as the loss is; so a mean over samples where each has one class.
+  // Flat adapted vector, on rank 0 alone or each rank's shard: the squared gradients of the
+  // samples' losses, summed and divided by the predictions, as the loss is; so a mean over samples
+  // where each has one class.
   std::vector<float> values = {};
   std::int64_t samples = 0;
   double loss = 0;        // mean loss per prediction (nats) at the weights of the pass
@@ -27,7 +28,7 @@ struct Fisher {
 std::int64_t loss_chunk(const Session& session);
 
 // Collective; the model has theta_t* (as its difference, no adapter). Mean over all training
-// samples, formed on rank 0 alone. Throws DivergedError, on every rank alike, when a value or the
+// samples. Throws DivergedError, on every rank alike, when a value or the
 // loss is not finite.
 Fisher measure_curvature(Session& session, const Task& task, const Head& head,
                          const Curvature& curvature, const Objective& objective);

@@ -25,7 +25,7 @@ struct TaskBeginning {
 
 struct TrainedTask {
   std::vector<LoraFactors> lora = {};   // in layout order; empty where no factor learned
-  std::vector<float> task_vector = {};  // Delta_t, flat; likewise
+  std::vector<float> task_vector = {};  // Delta_t, of Shards::own(); likewise
   Head head;
   double loss_first_step = 0, loss_last_pass = 0;
   double seconds = 0;
