@@ -15,8 +15,8 @@ launch/setup.sh --offline FOLDER
   --processor    with --minimal: leave out what only GPUs and `import torch` need: 2 GB to download. For a GPU later: call it without
                  --processor, then configure and build again
   --vision       with --minimal: install the vision backbone anyway
-  --mpnet        also the text backbone MPNet (404 MB), for palimpsest-pack backbone mpnet
-  --smollm2      also the decoder SmolLM2-135M (93 MB), for palimpsest-pack backbone smollm2
+  --mpnet        also the text backbone MPNet (404 MB), for palimpsest pack backbone mpnet
+  --smollm2      also the decoder SmolLM2-135M (93 MB), for palimpsest pack backbone smollm2
   --slurm        also the SLURM that tests/slurm starts for itself (they are skipped without; needs root)
   --no-packages  never install Debian packages; CMake will say what it does not find
   --torch        another torch than the pinned one, from 2.7 on, with the CUDA that it brings: 2.10.0 has CUDA 12, for older
@@ -335,7 +335,7 @@ setup_offline() {
   lacking=$(modules_missing safetensors huggingface_hub timm torchvision pytest)
   [[ -z $lacking ]] || say "not there: $lacking. bench/run.sh gpu and tests in Python need them"
   lacking=$(modules_missing pandas matplotlib jinja2)
-  [[ -z $lacking ]] || say "not there: $lacking. Pages of runs (palimpsest-report) and runs in Python need them"
+  [[ -z $lacking ]] || say "not there: $lacking. Pages of runs (palimpsest report) and runs in Python need them"
   say "ready. Before cmake, ctest or mpirun by hand: source launch/environment.sh"
 }
 

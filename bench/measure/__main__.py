@@ -9,7 +9,7 @@ import time
 from . import contest, gemm, inputs, machine, process, rows, table
 from .works import WORKS
 
-CALLS = 20  # of palimpsest-inspect
+CALLS = 20  # of palimpsest inspect
 SAME, SAME_IN_BF16 = 1e-3, 0.1  # most that a loss may differ
 TRIES = 3  # of a run that others disturb
 RANKS = 2  # of one thread each

@@ -166,7 +166,7 @@ def make_pixels(path, side, classes, train, test):
 
 
 def pack_modules(name):
-    """A module of palimpsest-pack."""
+    """A module of palimpsest pack."""
     sys.path.insert(0, str(ROOT / "tools" / "python"))
     return importlib.import_module(f"palimpsest.pack.{name}")
 

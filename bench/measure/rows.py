@@ -152,7 +152,7 @@ def merge_row(work, results):
 
 def inspect_row(seconds, megabytes):
     mine = Figure.of(1000 * value for value in seconds)
-    return Row(f"palimpsest-inspect on a record of {megabytes:.0f} MB", "ms", mine, None, "", mine.median, 30, "ms", False)
+    return Row(f"palimpsest inspect on a record of {megabytes:.0f} MB", "ms", mine, None, "", mine.median, 30, "ms", False)
 
 
 def loss_lines(work, results):

@@ -1,9 +1,9 @@
-"""Writes a run of many tasks at the size of ViT-B/16, with random numbers: what palimpsest-merge is timed on.
+"""Writes a run of many tasks at the size of ViT-B/16, with random numbers: what palimpsest merge is timed on.
 
     python bench/measure/vit_run.py FOLDER [--tasks 20] [--blocks 12] [--width 768] [--rank 10]
-    time palimpsest-merge FOLDER
+    time palimpsest merge FOLDER
 
-Every task is merged by the closed form in NumPy; palimpsest-merge must find the recorded hashes again, bit for bit.
+Every task is merged by the closed form in NumPy; palimpsest merge must find the recorded hashes again, bit for bit.
 """
 
 import argparse

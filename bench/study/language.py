@@ -105,7 +105,7 @@ def tested_by_task(run, folder, children, places):
 
 
 def content_of(run, folder, trained, tested):
-    """trained: what palimpsest-inspect says of the training. tested: what it says of the run whose rows have every task; only of joint training is this another run."""
+    """trained: what palimpsest inspect says of the training. tested: what it says of the run whose rows have every task; only of joint training is this another run."""
     tasks = tested["tasks"]
     seconds = training.seconds_of(folder, trained)
     return {

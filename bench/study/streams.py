@@ -25,7 +25,7 @@ class Stream:
     settings: tuple = ()  # (name, value), of the study alone: they win over the configuration's
 
     def protocol_arguments(self, seed, **changes):
-        """Of palimpsest-pack protocol; another seed gives another class order. changes: tasks or test, where not the stream's."""
+        """Of palimpsest pack protocol; another seed gives another class order. changes: tasks or test, where not the stream's."""
         sizes = {"tasks": self.tasks, "classes-per-task": self.classes_per_task, "train": self.train, "test": self.test, **changes}
         return ["--pack", self.pack, "--name", self.name, "--seed", str(seed), *(word for name, size in sizes.items() for word in (f"--{name}", str(size)))]
 

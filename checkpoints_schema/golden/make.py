@@ -1,6 +1,6 @@
 """Makes the golden files of a format version with a program that writes it: make.py PROGRAM FOLDER
 
-A stream of four tasks on a backbone of one block, stopped within the third; what palimpsest-merge makes of it. Once made they stay as they are: every later
+A stream of four tasks on a backbone of one block, stopped within the third; what palimpsest merge makes of it. Once made they stay as they are: every later
 version must read them, and go on from them.
 """
 

@@ -2,6 +2,7 @@
 
 #include <ATen/Version.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "commands.h"
@@ -36,9 +37,11 @@ Options own_options(DoctorOptions& options) {
 
 DoctorOptions parse(std::span<const std::string> arguments) {
   DoctorOptions options;
-  const std::vector<std::string> settings = take_options(own_options(options), arguments);
-  options.config =
-      parse_settings(all_settings(), settings, {}, options.before_train ? "train" : "doctor");
+  const bool before_train = std::ranges::count(arguments, "--before-train") > 0;
+  const std::string_view verb = before_train ? "train" : "doctor";
+  const std::vector<std::string> settings =
+      take_own_options(all_settings(), own_options(options), arguments, verb);
+  options.config = parse_settings(all_settings(), settings, {}, verb);
   options.names_out = options.config.out != RunConfig().out;
   for (const std::string& setting : settings) {
     options.names_out = options.names_out || setting.starts_with("--out");

@@ -135,7 +135,8 @@ void report(const PredictOptions& options, const SavedWeights& saved, Session& s
 
 int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
   EvalOptions options;
-  const std::vector<std::string> settings = take_options(eval_options(options), arguments);
+  const std::vector<std::string> settings =
+      take_own_options(all_settings(), eval_options(options), arguments, "eval");
   check(options);
   const bool sweeps = !options.sweep.empty();
   SavedWeights saved = group.work("reading the weights", [&] {
@@ -202,7 +203,8 @@ std::string eval_help() {
 
 int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
   PredictOptions options;
-  const std::vector<std::string> settings = take_options(predict_options(options), arguments);
+  const std::vector<std::string> settings =
+      take_own_options(all_settings(), predict_options(options), arguments, "predict");
   check(options);
   const SavedWeights saved = group.work("reading the weights", [&] {
     return read_saved_weights(options.weights, group.rank() == 0);

@@ -90,7 +90,8 @@ void report(const GenerateOptions& options, const Session& session, const SavedW
 
 int generate(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
   GenerateOptions options;
-  const std::vector<std::string> settings = take_options(generate_options(options), arguments);
+  const std::vector<std::string> settings =
+      take_own_options(all_settings(), generate_options(options), arguments, "generate");
   if (options.weights.empty() || options.out.empty())
     throw UsageError("generate: expected --weights and --out; see palimpsest generate --help");
   check_output(options.out);
@@ -118,7 +119,7 @@ std::string generate_help() {
       "What a decoder writes after the prompts of a pack of sequences, by greedy decoding, over as "
       "many ranks as\nit is started on, with the same tokens at every one. The prompt of a sample "
       "is what is before its last\ncompletion; the token that most completions end with ends a "
-      "text. The pack is the run's own, or\n--pack. palimpsest-generate takes a prompt as text.\n\n"
+      "text. The pack is the run's own, or\n--pack. palimpsest generate takes a prompt as text.\n\n"
       "Example: palimpsest generate --weights runs/mine --out completions.jsonl\n"
       "Exit codes: palimpsest --help lists them.\n\n",
       "Of the generation:\n", options_help(generate_options(options)), '\n',

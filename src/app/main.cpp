@@ -1,4 +1,5 @@
-// palimpsest: parse, wire the listeners, run.
+// palimpsest-train: the verbs of palimpsest that need LibTorch or MPI. Parse, wire the listeners,
+// run.
 #include <c10/util/Exception.h>
 
 #include <algorithm>
@@ -30,36 +31,6 @@
 
 namespace palimpsest {
 namespace {
-
-constexpr std::string_view kHelp =
-    "palimpsest: Perturb-and-Merge training of a pretrained transformer on one task after "
-    "another\n\n"
-    "  palimpsest train --config FILE [--key value ...]   run a stream of tasks; under mpirun: "
-    "over its ranks\n"
-    "  palimpsest train --help                            every setting, its default and its "
-    "range\n"
-    "  palimpsest train ... --print-config                the resolved settings, as a "
-    "configuration file\n"
-    "  palimpsest train ... --dry-run                     open all that the run would, and say "
-    "what it costs\n"
-    "  palimpsest eval --weights RUN|FILE [settings]      accuracy and loss of saved weights\n"
-    "  palimpsest eval --sweep RUN [settings]             the newest merge at many values of "
-    "alpha\n"
-    "  palimpsest predict --weights RUN|FILE --pack PACK  a class for every sample of a pack\n"
-    "  palimpsest generate --weights RUN|FILE --out FILE  what a decoder writes after the prompts "
-    "of "
-    "a pack\n"
-    "  palimpsest plan [settings] [--world-size 1,8,64]   memory, time over many ranks, and where "
-    "it stops scaling\n"
-    "  palimpsest plan --help                             planning without any file, and for GPUs\n"
-    "  palimpsest doctor [settings] [--json]              whether machine, launch and run folder "
-    "fit a run\n"
-    "  palimpsest --version\n\n"
-    "Example: palimpsest train --config configs/debian-sections.cfg --out runs/mine\n"
-    "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input file, 4 training diverged, 5 a rank was "
-    "lost,\n"
-    "85 stopped on request with its state saved, 130, 143 and 129 stopped by SIGINT, SIGTERM (or "
-    "SIGUSR1)\nand SIGHUP with nothing to save.\n";
 
 int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
@@ -104,8 +75,8 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
               << other_summaries(result.others, width, is_task_given)
               << (phases.empty() ? "" : "\n") << phases;
     if (!result.stopped) {
-      std::cout << "\nThe run is in " << config.out << ": palimpsest-inspect " << config.out
-                << " shows it, palimpsest-report " << config.out << " draws it.\n";
+      std::cout << "\nThe run is in " << config.out << ": palimpsest inspect " << config.out
+                << " shows it, palimpsest report " << config.out << " draws it.\n";
     }
     std::cout << std::flush;
     if (!std::cout) throw Error("the final table could not be written to the standard output");
@@ -159,7 +130,12 @@ int unless_stopped(HostGroup& group, Watchdog& watchdog, const Work& work) {
   }
 }
 
-std::string train_help() { return config_help(all_settings()); }
+std::string train_help() { return short_config_help(all_settings()); }
+
+// The help of a setting, or of all.
+std::string help_on(const std::string& topic) {
+  return topic == "all" ? config_help(all_settings()) : setting_help(all_settings(), topic);
+}
 
 Options train_options(bool& prints_config) {
   return {option("print-config", prints_config, "the resolved settings")};
@@ -171,29 +147,23 @@ std::string train_completion() {
 }
 
 struct Verb {
-  std::string_view name, what;
+  std::string_view name;
   std::string (*help)();
   std::string (*completion)();  // lines for its own options
 };
 
 constexpr Verb kVerbs[] = {
-    {"train", "run a stream of tasks", train_help, train_completion},
-    {"eval", "accuracy and loss of saved weights", eval_help, eval_completion},
-    {"predict", "a class for every sample of a pack", predict_help, predict_completion},
-    {"generate", "what a decoder writes after the prompts of a pack", generate_help,
-     generate_completion},
-    {"plan", "memory, time over many ranks, and where it stops scaling", plan_help,
-     plan_completion},
-    {"doctor", "whether machine, launch and run folder fit a run", doctor_help, doctor_completion}};
+    {"train", train_help, train_completion},       {"eval", eval_help, eval_completion},
+    {"predict", predict_help, predict_completion}, {"generate", generate_help, generate_completion},
+    {"plan", plan_help, plan_completion},          {"doctor", doctor_help, doctor_completion}};
 
 // What tools/completion/ reads: the verbs, their options, the settings that they take.
 std::string all_completions() {
-  std::string text = "palimpsest|--help|||what there is\npalimpsest|--version|||which one\n";
+  std::string text;
   for (const Verb& verb : kVerbs) {
     const std::string command = concat("palimpsest ", verb.name);
     const std::string own = verb.completion();
-    text += concat("palimpsest|", verb.name, "|||", verb.what, "\n", own, command,
-                   "|--config|path||a file of lines 'name = value'\n");
+    text += concat(own, command, "|--config|path||a file of lines 'name = value'\n");
     for (const Key& key : all_settings().keys) {
       const bool is_own = own.find(concat("|--", key.name, "|")) != own.npos;
       if (is_taken_by(key, verb.name) && !is_own)
@@ -204,27 +174,27 @@ std::string all_completions() {
 }
 
 int run(std::vector<std::string> arguments) {
-  const std::string verb = arguments.empty() ? "--help" : arguments.front();
+  const std::string verb = arguments.empty() ? "" : arguments.front();
   // A request may come while MPI starts.
   listen_for_stop_requests(verb == "train" ? OnStop::kSave : OnStop::kEnd);
   if (!arguments.empty()) arguments.erase(arguments.begin());
-  if (verb == "--help" || verb == "help" || verb == "-h") {
-    std::cout << kHelp;
-    return 0;
-  }
-  if (verb == "--version") {
-    std::cout << writer() << '\n';
-    return 0;
-  }
   if (verb == "--list-options") {
     std::cout << all_completions();
     return 0;
   }
   const auto known = std::ranges::find(kVerbs, verb, &Verb::name);
-  if (std::erase(arguments, "--help") + std::erase(arguments, "-h") > 0 &&
-      known != std::end(kVerbs)) {
-    std::cout << known->help();
-    return 0;
+  const auto asked = std::ranges::find_if(
+      arguments, [](const std::string& word) { return word == "--help" || word == "-h"; });
+  if (asked != arguments.end() && known != std::end(kVerbs)) {
+    const bool has_topic =
+        std::next(asked) != arguments.end() && !std::next(asked)->starts_with("-");
+    if (!has_topic) std::cout << known->help();
+    if (!has_topic) return 0;
+    return run_guarded([&](HostGroup& group, Watchdog&) {
+      const std::string text = help_on(*std::next(asked));
+      if (group.rank() == 0) std::cout << text;
+      return static_cast<int>(ExitCode::kDone);
+    });
   }
   return run_guarded([&](HostGroup& group, Watchdog& watchdog) {
     const auto show = [&](const std::string& text) {
@@ -240,9 +210,8 @@ int run(std::vector<std::string> arguments) {
     if (verb == "generate") return clearly([&] { return generate(arguments, group, watchdog); });
     if (verb == "predict") return clearly([&] { return predict(arguments, group, watchdog); });
     if (verb != "train") {
-      throw UsageError(
-          concat("'", verb,
-                 "' is not something palimpsest does; try palimpsest train, or palimpsest --help"));
+      throw UsageError(concat("palimpsest-train: unknown verb '", verb,
+                              "'; start palimpsest, which hands over to this program"));
     }
     bool prints_config = false;
     const std::vector<std::string> settings = take_options(train_options(prints_config), arguments);

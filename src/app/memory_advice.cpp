@@ -23,7 +23,7 @@ std::vector<std::vector<Saving>> savings_left(const Workload& work, std::int64_t
   if (!work.activation_checkpointing && work.rank > 0)
     all.push_back(
         {{"--activation-checkpointing", [](Workload& w) { w.activation_checkpointing = true; }}});
-  if (!work.shard_memory && work.can_shard && work.adapted > 0 && ranks > 1)
+  if (!work.shard_memory && work.can_shard && ranks > 1 && ranks <= work.modules)
     all.push_back({{"--shard-memory", [](Workload& w) { w.shard_memory = true; }}});
   std::vector<Saving> lanes;
   for (std::int64_t count = 2 * over_ranks(work, ranks).lanes; count <= work.batch; count *= 2)
@@ -72,9 +72,10 @@ std::string saving_sentence(const Workload& work, std::int64_t ranks, bool on_de
   if (!fewest.empty()) return concat("; with ", join(fewest, " and "), " they are.");
   const CountedMemory parts = counted_memory(smallest, ranks, on_device);
   return concat(
-      "; with --precision bf16, --activation-checkpointing, more lanes and, where the method can, ",
-      "--shard-memory, too, it takes ", byte_count(least), ", of which ", byte_count(parts.weights),
-      " are weights and ", byte_count(std::max(parts.optimizer, parts.fisher)),
+      "; with --precision bf16, --activation-checkpointing",
+      smallest.shard_memory ? ", --shard-memory" : "", " and more lanes it takes ",
+      byte_count(least), ", of which ", byte_count(parts.weights), " are weights and ",
+      byte_count(std::max(parts.optimizer, parts.fisher)),
       " the optimizer or the Fisher: adapt fewer matrices (targets of --adapter), or take "
       "a smaller backbone.");
 }

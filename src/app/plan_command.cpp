@@ -67,7 +67,7 @@ Options plan_options(PlanRequest& request) {
 
 PlanRequest parse_plan_request(std::span<const std::string> arguments) {
   PlanRequest request;
-  request.settings = take_options(plan_options(request), arguments);
+  request.settings = take_own_options(all_settings(), plan_options(request), arguments, "plan");
   if (request.sketch.shape.empty() && request.sketch != SketchedStream())
     throw UsageError(
         "--task-count, --task-samples, --task-classes, --tokens and --completion-tokens describe a "
@@ -166,8 +166,17 @@ Rows memory_rows(const MeasuredCosts& measured) {
                           ", of more samples and classes than were measured, and of a save"});
   if (measured.sharded > 0)
     rows.push_back({"  sharded", concat("-", byte_count(measured.sharded),
-                                        ", that other ranks keep: counted, measured without")});
+                                        " by --shard-memory: counted, measured without")});
   return rows;
+}
+
+// Throws UsageError where a run over so many ranks would.
+void check_shards_of(const Workload& work, std::span<const std::int64_t> world_sizes) {
+  for (const std::int64_t ranks : world_sizes) {
+    if (work.shard_memory && ranks > work.modules)
+      throw UsageError(concat("--shard-memory: expected at most ", work.modules,
+                              " ranks, one for each adapted module, found --world-size ", ranks));
+  }
 }
 
 // As the machine file has it; 0: it is to be measured.
@@ -337,6 +346,7 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
   }
   const Workload work =
       inputs ? make_workload(config, *inputs) : make_workload(config, request.sketch);
+  check_shards_of(work, request.world_sizes);
   const std::string name = sketched ? request.sketch.shape : config.backbone;
   Rows rows = count_rows(config, work, first);
   Costs costs;

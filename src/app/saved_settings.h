@@ -10,7 +10,7 @@
 namespace palimpsest {
 
 inline constexpr std::string_view kWeightsHelp =
-    "a run folder (its newest state), a state of one, or what palimpsest-merge --out wrote";
+    "a run folder (its newest state), a state of one, or what palimpsest merge --out wrote";
 
 // The settings of saved weights, with what the command line changes. A setting that `verb` has no
 // use for is refused by name on the command line and passed over in a --config file. `needed`:

@@ -95,6 +95,7 @@ Workload make_workload(const RunConfig& config, const BackboneConfig& backbone,
                 .forwards = passes.over_all,
                 .measured_forwards = passes.over_measured};
   for (const AdaptedModule& module : layout.modules()) {
+    ++work.modules;
     work.largest_module = std::max(work.largest_module, module.size());
     work.adapter += adapter.rank() * ((learns.b ? module.out : 0) + (learns.a ? module.in : 0));
   }

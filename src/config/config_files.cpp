@@ -1,5 +1,7 @@
 // .cfg files, with those that they include.
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -60,8 +62,11 @@ void read_file(const fs::path& path, Reading& reading) {
   constexpr int kMostFiles = 100;
   const std::string source = concat("configuration ", path.string());
   std::ifstream file(path);
-  if (!file || fs::is_directory(path))
-    throw UsageError(concat(source, ": expected a file that can be read, found none"));
+  if (fs::is_directory(path))
+    throw UsageError(concat(source, ": this is a folder; give the .cfg file in it"));
+  if (!fs::exists(path))
+    throw UsageError(concat(source, ": no such file (in ", fs::current_path().string(), ")"));
+  if (!file) throw UsageError(concat(source, ": cannot be read: ", std::strerror(errno)));
   const fs::path real = fs::weakly_canonical(path);
   if (std::ranges::find(reading.open, real) != reading.open.end())
     throw UsageError(concat(source, ": includes itself"));

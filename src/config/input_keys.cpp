@@ -77,7 +77,7 @@ std::vector<Key> input_keys() {
   return {
       key(kFiles, &C::pack,
           {.name = "pack",
-           .help = "The samples of the stream: a file that palimpsest-pack has written.",
+           .help = "The samples of the stream: a file that palimpsest pack has written.",
            .effect = kOperational},
           kEverywhere),
       key(kFiles, &C::protocol,

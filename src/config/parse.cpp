@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "field_names.h"
 #include "given.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
@@ -15,7 +16,9 @@ namespace {
 
 constexpr std::string_view kCommandLine = "command line";
 
-[[noreturn]] void refuse_unknown(const KeyTable& table, const Given& given, std::string_view verb) {
+// own: options of the verb that are no settings.
+[[noreturn]] void refuse_unknown(const KeyTable& table, const Given& given, std::string_view verb,
+                                 const Options& own = {}) {
   std::string usual;  // as names are spelled
   for (const char letter : given.name) {
     usual +=
@@ -37,9 +40,16 @@ constexpr std::string_view kCommandLine = "command line";
             : "; palimpsest train --config FILE --print-config writes the whole file in today's "
               "spelling"));
   }
+  if (const auto field = find_field_name(usual)) {
+    throw UsageError(
+        concat(given.source, ": unknown setting '", given.name, "'; here it is ", field->setting));
+  }
   std::vector<std::string_view> names = {"config"};
-  for (const Key& key : table.keys) names.push_back(key.name);
-  const std::string help = concat("palimpsest ", verb, " --help lists them all");
+  for (const Option& option : own) names.push_back(option.name);
+  for (const Key& key : table.keys)
+    if (is_taken_by(key, verb)) names.push_back(key.name);
+  const std::string help =
+      concat("palimpsest ", verb, " --help", verb == "train" ? " all" : "", " lists them all");
   throw UsageError(concat(given.source, ": unknown setting '", given.name, "'; ",
                           name_hint(usual, names, help)));
 }
@@ -103,7 +113,7 @@ void check_complete(const KeyTable& table, const RunConfig& config) {
 }
 
 [[noreturn]] void refuse_word(const KeyTable& table, std::string_view word, std::string_view next,
-                              std::string_view verb) {
+                              std::string_view verb, const Options& own = {}) {
   if (!word.starts_with("--") || word.size() == 2) {
     throw UsageError(concat(kCommandLine, ": '", word,
                             "' is no setting; settings are written --name value or --name=value"));
@@ -111,8 +121,9 @@ void check_complete(const KeyTable& table, const RunConfig& config) {
   const std::size_t equals = std::min(word.find('='), word.size());
   std::string value(word.substr(std::min(equals + 1, word.size())));
   if (equals == word.size() && !next.starts_with("--")) value = next;
-  refuse_unknown(
-      table, {std::string(word.substr(2, equals - 2)), value, "", std::string(kCommandLine)}, verb);
+  refuse_unknown(table,
+                 {std::string(word.substr(2, equals - 2)), value, "", std::string(kCommandLine)},
+                 verb, own);
 }
 
 // Of --name value, --name=value, or --name alone for a switch.
@@ -160,6 +171,25 @@ bool is_taken_by(const Key& key, std::string_view verb) {
 
 void set_value(RunConfig& config, const Key& key, std::string_view text) {
   key.field.set(config, read_value(key, text));
+}
+
+std::vector<std::string> take_own_options(const KeyTable& table, const Options& own,
+                                          std::span<const std::string> arguments,
+                                          std::string_view verb) {
+  std::vector<std::string> settings = take_options(own, arguments);
+  std::vector<Given> flags;
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    const std::string& word = settings[i];
+    const std::string next = i + 1 < settings.size() ? settings[i + 1] : "--";
+    const std::size_t equals = std::min(word.find('='), word.size());
+    const std::string name = word.starts_with("--") ? word.substr(2, equals - 2) : "";
+    if (find_key(table, name) == nullptr && name != "config")
+      refuse_word(table, word, next, verb, own);
+    flags.push_back({name, "", "", std::string(kCommandLine)});
+    if (equals == word.size() && !next.starts_with("--")) ++i;
+  }
+  check_taken(table, flags, verb);
+  return settings;
 }
 
 RunConfig parse_settings(const KeyTable& table, std::span<const std::string> arguments,

@@ -20,7 +20,7 @@ const StructKinds<DeviceSettings>& devices() {
                   {.name = "threads",
                    .minimum = 1,
                    .maximum = 1024,
-                   .help = "Processor threads of each rank. Cores are best filled with ranks.",
+                   .help = "Processor threads of each rank. One rank a core is faster.",
                    .effect = kNumerics}),
        struct_key(&S::share, {.name = "share",
                               .help = "Let several ranks of a node use the same GPU, for tests: "

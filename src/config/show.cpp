@@ -1,10 +1,14 @@
 // The settings as a person or a program reads them: --print-config, --help, JSON.
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/cfg_file.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/names.h"
+#include "palimpsest/core/readable.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/kinds/kind_table.h"
 #include "palimpsest/kinds/old_settings.h"
@@ -100,13 +104,74 @@ std::string key_help(const Key& key, bool is_needed) {
 
 }  // namespace
 
+namespace {
+
+constexpr std::string_view kTrainUsage =
+    "Usage: palimpsest train --config FILE [--name value ...] [--print-config | --dry-run]\n"
+    "Learns a stream of tasks; under mpirun over all its ranks.\n\n"
+    "Example: palimpsest train --config configs/debian-sections.cfg --seed 2 --out runs/mine\n"
+    "Exit codes: palimpsest --help lists them.\n\n";
+
+// What most runs set, in the order of the help.
+constexpr std::array<std::string_view, 20> kCommon = {
+    "pack",  "protocol", "backbone",  "out",       "tasks",   "seed",      "epochs",
+    "batch", "lr",       "schedule",  "objective", "merge",   "adapter",   "perturbation",
+    "lanes", "device",   "precision", "resume",    "dry-run", "classifier"};
+
+// The kinds of a setting with their keys.
+std::string kinds_of(const Key& key) {
+  if (key.type != Type::kKind) return "";
+  std::string text;
+  std::istringstream kinds(kinds_help(*key.kinds, kColumns - kColumn));
+  for (std::string further; std::getline(kinds, further);)
+    text += concat(std::string(kColumn, ' '), further, "\n");
+  return text;
+}
+
+bool is_needed(const KeyTable& table, const Key& key) {
+  return key.group == table.keys.front().group;
+}
+
+}  // namespace
+
+std::string short_config_help(const KeyTable& table) {
+  std::string text(kTrainUsage);
+  text += concat("The settings that most runs need. All ", table.keys.size(),
+                 ": palimpsest train --help all. One with\nits kinds and an example: palimpsest "
+                 "train --help merge.\n");
+  std::string_view group;
+  for (const Key& key : table.keys) {
+    if (std::ranges::find(kCommon, key.name) == kCommon.end()) continue;
+    if (key.group != group) text += concat("\n", key.group, "\n");
+    group = key.group;
+    text += key_help(key, is_needed(table, key)) + "\n";
+    if (key.type != Type::kKind) continue;
+    const std::string names = concat("kinds: ", join(key.kinds->kinds, ", ", &Kind::name));
+    text += concat(std::string(kColumn, ' '), wrap(names, kColumns, kColumn, kColumn), "\n");
+  }
+  return text;
+}
+
+std::string setting_help(const KeyTable& table, std::string_view name) {
+  name.remove_prefix(std::min(name.find_first_not_of('-'), name.size()));
+  const Key* const key = find_key(table, name);
+  if (key == nullptr) {
+    std::vector<std::string_view> names;
+    for (const Key& one : table.keys) names.push_back(one.name);
+    throw UsageError(concat("--help ", name, ": no setting of this name; ",
+                            name_hint(name, names, "palimpsest train --help all lists them")));
+  }
+  const std::string value = value_text(RunConfig(), *key);
+  const std::string shown = value.empty() ? std::string(placeholder(key->type).substr(1)) : value;
+  return concat(key_help(*key, is_needed(table, *key)), key->type == Type::kKind ? ":\n" : "\n",
+                kinds_of(*key), "\nExample: palimpsest train --config FILE --", name, ' ', shown,
+                "\n         or the line '", name, " = ", shown, "' in the file\n");
+}
+
 std::string config_help(const KeyTable& table) {
-  std::string text =
-      "palimpsest train --config FILE [--name value ...] [--print-config]\n"
-      "Runs a stream of tasks; under mpirun, over its ranks. --print-config shows the settings "
-      "only.\n\n"
-      "Example: palimpsest train --config configs/debian-sections.cfg --seed 2 --out runs/mine\n"
-      "Exit codes: palimpsest --help lists them.\n\n"
+  std::string text = concat(
+      kTrainUsage,
+      "--print-config shows the settings only, --dry-run what the run would open and cost.\n"
       "Settings. --config FILE reads them from a file of lines 'name = value'; a setting on the\n"
       "command line (--name value) wins over the file. A switch alone (--dry-run) means true.\n"
       "In a file, # at the beginning of a line or behind a blank begins a comment, a value may "
@@ -118,24 +183,20 @@ std::string config_help(const KeyTable& table) {
       "also\ntakes NAME:value. KIND,KIND are several.\n"
       "Settings and keys marked * may change when a run is resumed; the others are part of what "
       "it\n"
-      "computes.\n";
+      "computes.\n");
   std::string_view group;
   for (const Key& key : table.keys) {
     if (key.group != group) text += concat("\n", key.group, "\n");
     group = key.group;
-    text += concat(key_help(key, key.group == table.keys.front().group),
-                   key.type == Type::kKind ? ":\n" : "\n");
-    if (key.type != Type::kKind) continue;
-    std::istringstream kinds(kinds_help(*key.kinds, kColumns - kColumn));
-    for (std::string further; std::getline(kinds, further);)
-      text += concat(std::string(kColumn, ' '), further, "\n");
+    text += concat(key_help(key, is_needed(table, key)), key.type == Type::kKind ? ":\n" : "\n",
+                   kinds_of(key));
   }
   return text;
 }
 
 std::string verb_settings_help(const KeyTable& table, std::string_view verb) {
   constexpr std::size_t kColumns = 98;
-  std::string text = "Settings that it takes (palimpsest train --help explains them):\n",
+  std::string text = "Settings that it takes (palimpsest train --help all explains them):\n",
               line = " ";
   for (const Key& key : table.keys) {
     if (!is_taken_by(key, verb)) continue;

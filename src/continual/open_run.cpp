@@ -52,14 +52,15 @@ void check_objective(const RunConfig& config, const Objective& objective, const 
                    " trains classes; set objective to next-token, head to output and classifier to "
                    "none, as configs/methods/next-token.cfg does")
           : concat("objective = ", config.objective, " predicts completions, but ", config.pack,
-                   " has samples with classes; give a pack of palimpsest-pack chat"));
+                   " has samples with classes; give a pack of palimpsest pack chat"));
 }
 
 // With the state fresh. `stages`: the pack may be copied to the node first.
 OpenRun open_without_folder(const RunConfig& config, bool stages, HostGroup& group,
                             Watchdog& watchdog, const RunEvents& events) {
   make_lanes(config.lanes, group.size());  // refused before anything is opened
-  RunConfig found = config;                // with the pack where it is to be read
+  group.agree(config.shard_memory ? "true" : "false", "--shard-memory", "agreement at the start");
+  RunConfig found = config;  // with the pack where it is to be read
   if (stages && !config.stage.empty())
     found.pack = staged_pack(config.pack, config.stage, group, watchdog).string();
   Inputs inputs = group.work("opening pack and backbone",

@@ -7,6 +7,7 @@
 
 #include "palimpsest/classifier/classifier.h"
 #include "palimpsest/core/error.h"
+#include "palimpsest/core/progress.h"
 #include "palimpsest/core/stopwatch.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/curvature/curvature.h"
@@ -157,6 +158,7 @@ void save_shards(OpenRun& run, const Task& task, LearnedTask learned) {
                                  .curvature = curvature});
   if (session.is_root()) {
     const Stopwatch watch;
+    const ProgressListener listener([&] { session.watchdog.progress(); });
     add_rows(learned.metrics, run.state);
     run.alphas.push_back(learned.merged.event.alpha);
     const TaskRecord record =
@@ -257,8 +259,8 @@ LearnedTask learn(OpenRun& run, const Task& task, StepSaver* saver) {
       measure(method, passes, state.merged, trained_weights, trained, metrics);
 
   const Stopwatch watch;
-  merged = merge_on_root(session, method, state, trained, trained_weights, std::move(fisher),
-                         metrics.loss_merged_before - metrics.loss_trained);
+  merged = merge_stage(session, method, state, trained, trained_weights, std::move(fisher),
+                       metrics.loss_merged_before - metrics.loss_trained);
   metrics.seconds_merge = watch.seconds();
   const bool is_changed = merged.weights != trained_weights;
   if (is_changed) evaluate_before_merge(run, passes, trained_weights, seen, metrics);

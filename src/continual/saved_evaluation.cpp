@@ -81,6 +81,7 @@ Session opened(const RunConfig& config, const SavedWeights& saved, Inputs inputs
   static const RunEvents no_listeners;
   RunConfig at_any_size = config;
   at_any_size.lanes = 0;  // nothing is summed over lanes, of which the run may have had fewer
+  at_any_size.shard_memory = false;
   AdaptedLayout layout = saved.layout;
   if (saved.is_of_adapters) {
     const BlockShape shape = block_shape(inputs.backbone);
@@ -196,7 +197,7 @@ Session open_prompts(const RunConfig& config, const SavedWeights& saved, std::st
   check_inputs(inputs, saved, config);
   if (!inputs.pack.has_completions()) {
     throw UsageError(concat(config.pack,
-                            " has no prompts: expected a pack of palimpsest-pack chat, found one "
+                            " has no prompts: expected a pack of palimpsest pack chat, found one "
                             "of kind ",
                             inputs.pack.kind(), "; palimpsest predict classifies its samples"));
   }
@@ -291,7 +292,7 @@ Sweep sweep_newest_merge(Session& session, const SavedWeights& saved, std::size_
     throw InputError(concat(saved.run.string(), ": expected merged weights ",
                             task.merge.weights_before, " before task ", newest + 1, ", found ",
                             weights_hash(before.weights),
-                            ": palimpsest-verify names all that is wrong with the run"));
+                            ": palimpsest verify names all that is wrong with the run"));
   }
   const std::vector<float> direction =
       make_task_vector(task.lora, saved.layout, static_cast<int>(session.config.device.threads));

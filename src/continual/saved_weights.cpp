@@ -131,7 +131,7 @@ SavedWeights read_saved_weights(const std::filesystem::path& path, bool is_hashe
   if (type == "merged") return of_merged(path);
   throw InputError(concat(path.string(),
                           ": expected a run folder, a state (state-0000.h5) or merged weights "
-                          "(palimpsest-merge --out), found a record of type '",
+                          "(palimpsest merge --out), found a record of type '",
                           type, "'"));
 }
 

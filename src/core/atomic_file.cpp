@@ -117,6 +117,14 @@ void remove_temporary_files() {
   }
 }
 
+void require_space(const std::filesystem::path& path, std::uintmax_t bytes) {
+  std::error_code unknown;
+  const auto space = std::filesystem::space(parent_folder(path), unknown);
+  if (unknown || space.available >= bytes) return;
+  errno = ENOSPC;
+  fail("write", path);
+}
+
 void write_file(const std::filesystem::path& path, std::span<const std::byte> content) {
   NewFile file(path);
   file.write(content);

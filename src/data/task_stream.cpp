@@ -27,7 +27,7 @@ void take(const std::vector<std::int64_t>& found, std::int64_t wanted, std::int6
     throw InputError(concat(
         "class '", name, "' has ", available, " ", what, " samples in ", pack.path().string(),
         "; the protocol takes ", count == 0 ? "at least one" : std::to_string(count),
-        ". Make the protocol from this pack (palimpsest-pack protocol), or take fewer"));
+        ". Make the protocol from this pack (palimpsest pack protocol), or take fewer"));
   }
   into.samples.insert(into.samples.end(), found.begin(), found.begin() + count);
   into.targets.insert(into.targets.end(), static_cast<std::size_t>(count), target);
@@ -67,7 +67,7 @@ std::string lower_case(std::string_view text) {
     throw refusal(
         ": in bytes, ", with_escapes(name),
         ". Names are compared byte by byte, and accents can be coded in two ways: copy the "
-        "name from the pack (palimpsest-pack show)");
+        "name from the pack (palimpsest pack show)");
   }
   const bool is_ascii = with_escapes(name) == name && with_escapes(near) == near;
   throw refusal(near.empty() ? "" : "; the nearest is '" + near + "'",
@@ -240,7 +240,7 @@ void check_choices(const Pack& pack, std::span<const Task> tasks, std::int64_t p
         protocol, ": ", task.name, " is scored by choice: expected prompts that ", "fit into the ",
         positions, " positions of the backbone with every candidate, found a prompt of ", prompt,
         " tokens and a candidate of ", candidate,
-        ": shorten them (palimpsest-pack chat --max-length), or score the task "
+        ": shorten them (palimpsest pack chat --max-length), or score the task "
         "by exact-match"));
   }
 }

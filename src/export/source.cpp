@@ -247,7 +247,7 @@ ExportSource open_export_source(const std::filesystem::path& path, std::optional
   }
   if (const std::string type = read_identity(path).type; type != "merged") {
     throw InputError(concat(path.string(),
-                            ": expected a run folder or merged weights (palimpsest-merge --out), "
+                            ": expected a run folder or merged weights (palimpsest merge --out), "
                             "found a record of type '",
                             type, "'", type == "state" ? ": give its run, with --task N" : ""));
   }

@@ -242,11 +242,13 @@ class H5Writer {
                       const std::function<void(const H5File::TakePart& take)>& give_parts);
   H5Handle make_dataset(const std::string& path, const H5Handle& element, const H5Handle& space);
   void finish_dataset(const std::string& path, H5Handle made, std::uint32_t checksum);
+  void wait_for_disk(std::uint64_t bytes);
   void make_groups(const std::string& path);
   [[noreturn]] void fail(std::string_view object, std::string_view problem) const;
 
   H5File file_;
   H5Storage storage_;
+  std::uint64_t unsynced_ = 0;
   std::set<std::string> made_;  // groups and datasets
 };
 

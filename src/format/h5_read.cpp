@@ -32,7 +32,7 @@ H5Handle open_file(const std::filesystem::path& path) {
     throw InputError(
         concat(path.string(), ": expected a pack or a record of Palimpsest (HDF5), found ",
                std::filesystem::file_size(path) == 0 ? "an empty file" : "another kind of file",
-               ". palimpsest-pack makes packs of texts and images; a file that "
+               ". palimpsest pack makes packs of texts and images; a file that "
                "was one is damaged at its beginning."));
   }
   throw InputError(concat(path.string(), ": expected a whole HDF5 file, but it cannot be opened (",

@@ -1,4 +1,7 @@
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstring>
 
@@ -27,6 +30,7 @@ H5Handle create_file(const std::filesystem::path& path, H5Storage storage) {
   constexpr std::size_t kGrowth = 1 << 20;
   const H5Handle creation = without_times(H5P_FILE_CREATE);
   const H5Handle access(H5Pcreate(H5P_FILE_ACCESS));
+  if (storage == H5Storage::kDisk) H5Pset_sieve_buf_size(access.get(), 0);  // errors come at once
   if (storage == H5Storage::kMemory)
     H5Pset_fapl_core(access.get(), kGrowth, /*backing_store=*/false);
   H5Pset_libver_bounds(access.get(), H5F_LIBVER_V18, H5F_LIBVER_V110);
@@ -130,10 +134,23 @@ H5Handle H5Writer::make_dataset(const std::string& path, const H5Handle& element
 }
 
 void H5Writer::finish_dataset(const std::string& path, H5Handle made, std::uint32_t checksum) {
+  if (storage_ == H5Storage::kDisk) wait_for_disk(H5Dget_storage_size(made.get()));
   made_.insert(path);
   file_.last_object_ = std::move(made);  // its attributes come next
   file_.last_path_ = path;
   number<std::uint32_t>(path + "@crc32c", checksum);
+}
+
+// After every kSyncBytes: as write_file().
+void H5Writer::wait_for_disk(std::uint64_t bytes) {
+  constexpr std::uint64_t kSyncBytes = 256 << 20;
+  unsynced_ += bytes;
+  void* file = nullptr;  // where the driver keeps the file's descriptor
+  if (unsynced_ < kSyncBytes || H5Fget_vfd_handle(file_.file_.get(), H5P_DEFAULT, &file) < 0)
+    return;
+  if (::fdatasync(*static_cast<int*>(file)) != 0) fail("the file", std::strerror(errno));
+  unsynced_ = 0;
+  progress_made();
 }
 
 void H5Writer::text(const std::string& path, std::string_view value) {
@@ -157,6 +174,8 @@ void H5Writer::texts(const std::string& path, std::span<const std::string> value
 }
 
 std::string H5Writer::finish() {
+  if (storage_ == H5Storage::kDisk && H5Fflush(file_.file_.get(), H5F_SCOPE_GLOBAL) < 0)
+    fail("the file", hdf5_error());
   file_.list_attributes(file_.file_.get(), "/");
   file_.list_objects(file_.file_.get(), "", 0);
   std::string hash = content_hash(file_);

@@ -146,6 +146,21 @@ void refuse_problem(const std::filesystem::path& path, const std::string& proble
     throw ErrorType(concat(path.string(), ": the record does not fit together: ", problem));
 }
 
+// Of what ModuleArrays have. HDF5 1.10 crashes where a disk is full: kRest more must be free, for
+// what else a record has.
+constexpr std::uintmax_t kRest = 256 << 10;
+std::uintmax_t bytes_of_arrays(const TaskRecord& record) {
+  std::uintmax_t bytes = 0;
+  for (const LoraFactors& factors : record.lora)
+    bytes += sizeof(float) * (static_cast<std::uintmax_t>(factors.out * factors.in) +
+                              factors.a.size() + factors.b.size());
+  return bytes;
+}
+std::uintmax_t bytes_of_arrays(const StateRecord& record) {
+  return (sizeof(float) + 2 * sizeof(double)) * static_cast<std::uintmax_t>(record.layout.size());
+}
+std::uintmax_t bytes_of_arrays(const auto&) { return 0; }
+
 // describe_rest: what follows from the record, and is in its file.
 template <typename Record>
 std::string write_record(
@@ -154,6 +169,7 @@ std::string write_record(
     ModuleArrays* arrays = nullptr) {
   refuse_problem<Error>(path, find_problem(record));
   AtomicFile target(path);
+  if (arrays != nullptr) require_space(target.temporary(), kRest + bytes_of_arrays(record));
   H5Writer file(target.temporary(), type,
                 arrays == nullptr ? H5Storage::kMemory : H5Storage::kDisk);
   Fields fields(file, path, arrays);

@@ -307,7 +307,7 @@ TaskSummary RunFolder::task_summary(const Manifest& manifest, std::int64_t index
   if (summary.record.index != index) {
     throw InputError(concat(file.string(), ": expected task ", index + 1, ", found task ",
                             summary.record.index + 1,
-                            ": palimpsest-verify names all that is wrong with the run"));
+                            ": palimpsest verify names all that is wrong with the run"));
   }
   const std::string& expected = manifest.files.at(task_name(index)).content_sha256;
   if (summary.identity.content_sha256 != expected) {

@@ -15,6 +15,7 @@ class Became : public MergeRule {
   using MergeRule::MergeRule;
   MergeNeeds needs() const override { return {.fisher = true, .memory = RuleMemory::kCurvature}; }
   bool coefficients_suffice() const override { return true; }
+  bool merges_shares() const override { return true; }
   RuleOutput merge(const MergeInput& input, std::span<float> result) const override {
     double alpha = 1;
     LineTerms terms{.numerator = input.fisher_factor * fisher_mass(input),

@@ -88,6 +88,8 @@ class ClosedForm : public MergeRule {
     return level_ == Level::kGlobal || level_ == Level::kModule;
   }
 
+  bool merges_shares() const override { return coefficients_suffice(); }
+
   RuleOutput merge(const MergeInput& input, std::span<float> result) const override {
     check_sizes(input, result);
     RuleOutput output = on_the_line(input);

@@ -13,6 +13,7 @@ class FixedShares : public MergeRule {
   FixedShares(KindSettings chosen, AlphaOf task_alpha)
       : MergeRule(std::move(chosen)), alpha_of_(task_alpha) {}
   bool coefficients_suffice() const override { return true; }
+  bool merges_shares() const override { return true; }
   std::optional<double> known_alpha(std::int64_t task) const override {
     return alpha_of_(settings(), task);
   }

@@ -29,25 +29,25 @@ void set_to_predict_tokens(RunConfig& config) {
 }
 
 bool can_shard(const Method& method) {
-  return method.merge->coefficients_suffice() && !method.penalty->changes_steps() &&
+  return method.merge->merges_shares() && !method.penalty->changes_steps() &&
          method.curvature->backward_passes(2) <= 1;
 }
 
 void check_shards(const RunConfig& config, const Method& method) {
-  if (can_shard(method)) return;
-  // Those whose coefficients_suffice().
-  constexpr std::string_view kRulesOfShards =
-      "closed-form with by=global or by=module, became, average, ema, fixed, first and none";
   const auto refuse = [](const auto&... reason) {
-    throw UsageError(concat("--shard-memory cannot be used with ", reason...,
-                            "; leave --shard-memory out, or choose another"));
+    throw UsageError(
+        concat("--shard-memory cannot be used with ", reason..., ". Leave one of them out"));
   };
-  if (!method.merge->coefficients_suffice())
-    refuse("--merge ", config.merge, ", which needs all weights at once. A shard is enough for ",
-           kRulesOfShards);
+  // Those that merges_shares(): tests/train/shards_test.cpp compares them.
+  constexpr std::string_view kRulesOfShards =
+      "closed-form with by=global or by=module, became, average, ema, fixed, first, none";
+  if (!method.merge->merges_shares())
+    refuse("--merge ", config.merge,
+           ", which needs all weights on one rank. These rules do not: ", kRulesOfShards);
   if (method.penalty->changes_steps())
     refuse("--penalty ", config.penalty, ", which every step needs for all weights");
-  refuse("--curvature ", config.curvature, ", which makes a backward pass for each class");
+  if (method.curvature->backward_passes(2) > 1)
+    refuse("--curvature ", config.curvature, ", which makes a backward pass for each class");
 }
 
 Method make_method(const RunConfig& config) {

@@ -34,8 +34,8 @@ std::vector<Key> part_keys() {
            .kinds = &penalties()}),
       key(kGroup, &C::merge,
           {.name = "merge",
-           .help = "How a trained task enters the model: a rule. One for another training is\n"
-                   "refused.",
+           .help = "How a trained task enters the model: the merge rule. A rule that needs\n"
+                   "another way of training is refused.",
            .kinds = &merge_rules(),
            .check = check_trainable}),
       key(kGroup, &C::curvature,

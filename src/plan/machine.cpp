@@ -79,8 +79,7 @@ std::string read_machine_file(const std::string& path) {
   std::ifstream file(path);
   std::ostringstream text;
   if (!file || !(text << file.rdbuf()))
-    throw UsageError(
-        concat("--machine ", path, ": expected a machine file that can be read, found none"));
+    throw UsageError(concat("--machine ", path, ": no such file, or it cannot be read"));
   return text.str();
 }
 

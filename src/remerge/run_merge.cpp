@@ -162,7 +162,7 @@ class RunMerge {
         run_.folder.task_file(t).string(), ": task ", t + 1, ", merged again by ",
         run_.tasks[static_cast<std::size_t>(t)].rule->settings().text(), ": expected theta_hat ",
         "with the recorded hash ", record.merge.weights_after, ", found ", found,
-        ". A number of this record or of one before is damaged (palimpsest-verify names it), or ",
+        ". A number of this record or of one before is damaged (palimpsest verify names it), or ",
         "the run's program computed otherwise"));
   }
 

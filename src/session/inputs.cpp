@@ -152,7 +152,7 @@ void open_general(const RunConfig& config, Inputs& inputs) {
   if (!inputs.pack.has_completions() || !pack.has_completions()) {
     throw UsageError(concat("general = ", config.general, ", of kind ", pack.kind(),
                             ", and pack = ", config.pack, ", of kind ", inputs.pack.kind(),
-                            ": both are packs of sequences (palimpsest-pack chat), or general is "
+                            ": both are packs of sequences (palimpsest pack chat), or general is "
                             "left out"));
   }
   check_texts(config, pack, text_limits(inputs.backbone));

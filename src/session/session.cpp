@@ -5,6 +5,9 @@
 #include <cstring>
 #include <utility>
 
+#include "palimpsest/core/error.h"
+#include "palimpsest/core/text.h"
+
 namespace palimpsest {
 
 AdaptedWeights make_weights(std::vector<float> difference) {
@@ -91,6 +94,9 @@ bool have_same_bits(Session& session, const AdaptedWeights& one, const AdaptedWe
 void load_weights(Session& session, const AdaptedWeights& weights) {
   if (session.loaded == weights) return;
   const Shards& shards = session.shards;
+  if (std::cmp_not_equal(weights->size(), shards.own().size()))
+    throw Error(
+        concat("expected ", shards.own().size(), " adapted weights, found ", weights->size()));
   BlockLayers& layers = session.model->layers();
   for (std::size_t m = 0; m < shards.all().modules().size(); ++m) {
     const std::span<const float> own = shards.part(std::span(*weights), m);

@@ -36,8 +36,8 @@ double prediction_count(Session& session, const Task& task) {
 }
 
 // On rank 0 alone.
-ShardedTotal sum_whole(Session& session, const LabelledSamples& split, const DrawNumbers& draw,
-                       const ChunkCurvature& curvature) {
+CurvatureTotal sum_whole(Session& session, const LabelledSamples& split, const DrawNumbers& draw,
+                         const ChunkCurvature& curvature) {
   const AdaptedLayout& layout = session.model->layout();
   const std::int64_t size = layout.size();
   // Sums over a chunk: one number per adapted weight, then the loss.
@@ -85,7 +85,7 @@ Fisher measure_curvature(Session& session, const Task& task, const Head& head,
   const auto draw = [&](const Chunk& chunk, Batch& batch) {
     if (curvature.draws()) batch.numbers = uniform_numbers(session, task, chunk);
   };
-  const ShardedTotal total =
+  const CurvatureTotal total =
       session.shards.are_split()
           ? sum_by_shards(session, task.train, loss_chunk(session), draw, add)
           : sum_whole(session, task.train, draw, add);

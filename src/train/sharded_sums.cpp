@@ -61,15 +61,16 @@ class LaneShard : public CurvatureSums {
 
 }  // namespace
 
-ShardedTotal sum_by_shards(Session& session, const LabelledSamples& split, std::int64_t chunk_size,
-                           const DrawNumbers& draw, const ChunkCurvature& pass) {
+CurvatureTotal sum_by_shards(Session& session, const LabelledSamples& split,
+                             std::int64_t chunk_size, const DrawNumbers& draw,
+                             const ChunkCurvature& pass) {
   const auto all = chunks(split.size(), chunk_size);
   const std::int64_t count = std::ssize(all), lanes = session.lanes.count,
                      ranks = session.group.size(), rank = session.group.rank();
   const SampleReader reader = session.reader();
   Pace pace(session.device());
   LaneShard lane_sums(session);
-  ShardedTotal total{.sums = at::zeros_like(lane_sums.part())};
+  CurvatureTotal total{.sums = at::zeros_like(lane_sums.part())};
   for (std::int64_t lane = 0; lane < lanes; ++lane) {
     double lane_loss = 0;
     lane_sums.part().zero_();

@@ -7,7 +7,8 @@
 
 namespace palimpsest {
 
-struct ShardedTotal {
+// Over a training set.
+struct CurvatureTotal {
   at::Tensor sums = {};  // float64, a flat vector of Shards::own(); undefined: on other ranks
   double loss = 0;       // where there are sums
 };
@@ -19,9 +20,10 @@ using ChunkCurvature = std::function<at::Tensor(const Batch& batch, CurvatureSum
 
 // Collective. As sum_on_root(), with the same bits. One lane after another, the ranks take a chunk
 // of it each; what a pass adds to a module goes to its owner at once, so that a rank has two
-// vectors of the modules that it owns, and one module more. Throws Stopped, on every
+// vectors of the modules that it owns, and two modules more. Throws Stopped, on every
 // rank alike, between two rounds of chunks.
-ShardedTotal sum_by_shards(Session& session, const LabelledSamples& split, std::int64_t chunk_size,
-                           const DrawNumbers& draw, const ChunkCurvature& pass);
+CurvatureTotal sum_by_shards(Session& session, const LabelledSamples& split,
+                             std::int64_t chunk_size, const DrawNumbers& draw,
+                             const ChunkCurvature& pass);
 
 }  // namespace palimpsest

@@ -126,7 +126,7 @@ def test_a_missing_pack_of_a_stream_that_has_a_script_names_it(toy):
 
 def test_a_file_of_another_kind_is_called_that(toy):
     text = toy.run("--pack", toy.path("protocol.json"), out="bad", code=3)
-    assert "found another kind of file" in text and "palimpsest-pack" in text, text
+    assert "found another kind of file" in text and "palimpsest pack" in text, text
     text = toy.run("--protocol", toy.path("pack.h5"), out="bad", code=3)
     assert "expected JSON" in text and "of another kind" in text, text
 

@@ -18,7 +18,7 @@ def output(*command, code=0, **options):
 
 def test_help_teaches(toy):
     assert "palimpsest train" in output(PROGRAM, "--help")
-    text = output(PROGRAM, "train", "--help")
+    text = output(PROGRAM, "train", "--help", "all")
     assert "scale=none, trace or secant" in text and "not in the paper" in text.lower()
 
 

@@ -7,8 +7,10 @@ import subprocess
 
 import pytest
 
-from program import PROGRAM, REPORT
+from program import PROGRAM
 
+VERBS = ["train", "plan", "doctor", "pack", "inspect", "report", "diff", "verify", "eval", "predict", "generate", "merge", "export"]
+VERBS_WITH_SETTINGS = ["train", "plan", "doctor", "eval", "predict", "generate"]
 TOOLS = os.path.join(os.path.dirname(os.path.dirname(PROGRAM)), "tools")
 BASH = """
 source "$1"; shift
@@ -63,7 +65,8 @@ def zsh(folder, line):
 def test_bash_completes_verbs_settings_and_choices(tmp_path):
     (tmp_path / "pack.h5").touch()
     targets = [f"targets={name}" for name in ("query", "key", "value", "output", "fc1", "fc2", "gate", "up", "down")]
-    assert bash(tmp_path, "palimpsest", "") == ["train", "eval", "predict", "generate", "plan", "doctor"]
+    assert bash(tmp_path, "palimpsest", "") == ["help", *VERBS]
+    assert bash(tmp_path, "palimpsest", "help", "ins") == ["inspect"]
     assert bash(tmp_path, "palimpsest", "tr") == ["train"]
     assert bash(tmp_path, "build/src/palimpsest", "train", "--adap") == ["--adapter"]
     assert bash(tmp_path, "palimpsest", "train", "--adapter", "") == ["lora", "none"]
@@ -79,35 +82,34 @@ def test_bash_completes_verbs_settings_and_choices(tmp_path):
     assert "closed-form" in bash(tmp_path, "palimpsest", "train", "--merge", "")
     assert bash(tmp_path, "palimpsest", "eval", "--split", "") == ["test", "validation", "train"]
     assert "h100" in bash(tmp_path, "palimpsest", "plan", "--machine", "h")
-    assert bash(tmp_path, "palimpsest-merge", "") == ["pack.h5"]
-    assert bash(tmp_path, "palimpsest-export", "p", "--format", "") == ["safetensors", "peft"]
-    assert bash(tmp_path, "palimpsest-pack", "") == ["backbone", "debian", "wordnet", "glyphs", "instructions", "images", "texts", "chat", "protocol", "show"]
-    assert bash(tmp_path, "palimpsest-pack", "show", "p") == ["pack.h5"]
-    assert bash(tmp_path, "palimpsest-merge", "p", "--rule", "ema", ":") == ["rate="]
+    for merge, export, pack in ((["palimpsest", "merge"], ["palimpsest", "export"], ["palimpsest", "pack"]), (["palimpsest-merge"], ["palimpsest-export"], ["palimpsest-pack"])):
+        assert bash(tmp_path, *merge, "") == ["pack.h5"]
+        assert bash(tmp_path, *merge, "p", "--rule", "ema", ":") == ["rate="]
+        assert bash(tmp_path, *export, "p", "--format", "") == ["safetensors", "peft"]
+        assert bash(tmp_path, *pack, "") == ["backbone", "debian", "wordnet", "glyphs", "instructions", "images", "texts", "chat", "protocol", "show"]
+        assert bash(tmp_path, *pack, "show", "p") == ["pack.h5"]
     assert bash(tmp_path, "palimpsest", "--") == ["--help", "--version"]
 
 
-@pytest.mark.parametrize("command", ["palimpsest train", "palimpsest eval", "palimpsest predict", "palimpsest generate", "palimpsest plan", "palimpsest doctor", "palimpsest-inspect",
-                                     "palimpsest-diff", "palimpsest-verify", "palimpsest-merge", "palimpsest-export", "palimpsest-report", "palimpsest-generate"])
-def test_what_a_help_lists_is_completed_and_nothing_else(command, tmp_path):
-    program, *verb = command.split()
-    path = PROGRAM if verb else os.path.join(TOOLS, program)
-    if program in ("palimpsest-report", "palimpsest-generate"):
-        path = [*REPORT[:-1], os.path.join(os.path.dirname(REPORT[-1]), program)]
-    else:
-        path = [path]
-    text = subprocess.run([*path, *verb, "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
-    completed = set(bash(tmp_path, program, *verb, "--")) - {"--help"}
-    listed = set(re.findall(r"^[ *]+(?:palimpsest-.* )?(--[a-z][a-z-]+)", text, re.MULTILINE)) - {"--help"}
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "pack"])
+def test_what_a_help_lists_is_completed_and_nothing_else(verb, tmp_path):
+    def help_of(*words):
+        return subprocess.run([PROGRAM, verb, *words], capture_output=True, text=True, timeout=60, check=True).stdout
+
+    text = help_of("--help", "all") if verb == "train" else help_of("--help")
+    if verb == "generate":
+        text += help_of("--prompt", "text", "--help")
+    completed = set(bash(tmp_path, "palimpsest", verb, "--")) - {"--help"}
+    listed = set(re.findall(r"^[ *]+(?:palimpsest .* )?(--[a-z][a-z-]+)", text, re.MULTILINE)) - {"--help"}
     assert listed <= completed
-    settings = set(bash(tmp_path, "palimpsest", "train", "--")) if verb else set()
+    settings = set(bash(tmp_path, "palimpsest", "train", "--")) if verb in VERBS_WITH_SETTINGS else set()
     assert {name for name in completed - settings if name not in text} == set()
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh on this machine")
 def test_zsh_completes_the_same(tmp_path):
     (tmp_path / "pack.h5").touch()
-    assert zsh(tmp_path, "palimpsest ")[:6] == ["train", "eval", "predict", "generate", "plan", "doctor"]
+    assert zsh(tmp_path, "palimpsest ")[: len(VERBS) + 1] == ["help", *VERBS]
     assert zsh(tmp_path, "palimpsest train --adapter ") == ["lora", "none"]
     assert zsh(tmp_path, "palimpsest train --adapter=") == ["lora", "none"]
     assert zsh(tmp_path, "palimpsest train --curvature gram:") == ["gram:scale=none", "gram:scale=trace", "gram:scale=secant"]
@@ -116,5 +118,6 @@ def test_zsh_completes_the_same(tmp_path):
     assert zsh(tmp_path, "palimpsest train --tensorboard f") == ["false"]
     assert zsh(tmp_path, "palimpsest eval --split v") == ["validation"]
     assert zsh(tmp_path, "palimpsest-export --format p") == ["peft"]
+    assert zsh(tmp_path, "palimpsest export --format p") == ["peft"]
     assert "--adapter" in zsh(tmp_path, "palimpsest train --")
     assert "h100" in zsh(tmp_path, "palimpsest plan --machine h")

@@ -31,7 +31,7 @@ def verdicts(text):
 def test_help_teaches():
     text = subprocess.run([PROGRAM, "doctor", "--help"], capture_output=True, text=True, check=True).stdout
     assert "--out" in text and "--json" in text and "--hang-seconds" in text
-    assert "palimpsest doctor" in subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True).stdout
+    assert "  doctor " in subprocess.run([PROGRAM, "--help"], capture_output=True, text=True, check=True).stdout
 
 
 def test_alone_nothing_fails(tmp_path):

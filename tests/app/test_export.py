@@ -1,4 +1,4 @@
-"""What palimpsest-export writes, opened by timm, transformers and peft: without a warning, and with the model's own logits."""
+"""What palimpsest export writes, opened by timm, transformers and peft: without a warning, and with the model's own logits."""
 
 import csv
 import json

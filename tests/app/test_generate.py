@@ -1,4 +1,4 @@
-"""palimpsest-generate: what transformers writes after the same prompts with the same weights."""
+"""palimpsest generate: what transformers writes after the same prompts with the same weights."""
 
 import json
 import os
@@ -196,7 +196,7 @@ def test_the_program_is_found_or_said_to_be_missing(sums, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not SMOLLM2.is_dir(), reason="no data/smollm2: launch/setup.sh --smollm2, then palimpsest-pack backbone smollm2 --out data/smollm2")
+@pytest.mark.skipif(not SMOLLM2.is_dir(), reason="no data/smollm2: launch/setup.sh --smollm2, then palimpsest pack backbone smollm2 --out data/smollm2")
 def test_smollm2_writes_what_transformers_writes(tmp_path):
     """Or another token where the two likeliest are as good as equal. The run leaves the pretrained weights as they are."""
     pack_pairs(tmp_path, PAIRS[:10], SMOLLM2)

@@ -1,4 +1,4 @@
-"""Every protocol that palimpsest-pack makes can be trained: the dry run of a protocol goes through, or there is no protocol."""
+"""Every protocol that palimpsest pack makes can be trained: the dry run of a protocol goes through, or there is no protocol."""
 
 import json
 import subprocess

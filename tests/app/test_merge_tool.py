@@ -1,4 +1,4 @@
-"""palimpsest-merge on runs of the toy stream, and on adapters that PEFT itself has made."""
+"""palimpsest merge on runs of the toy stream, and on adapters that PEFT itself has made."""
 
 import json
 import os

@@ -139,7 +139,7 @@ def test_a_state_given_itself_is_the_one_that_the_manifest_names(toy, run, tmp_p
                     [*toy.command("--fork", state), "--out", tmp_path / "out"], [tool("inspect"), state], [tool("verify"), state],
                     [tool("diff"), state, run / OLDER]):  # fmt: skip
         text = call(*command, code=3)
-        # palimpsest-verify finds flipped bits by the file's own checksums first.
+        # palimpsest verify finds flipped bits by the file's own checksums first.
         assert NEWEST in text and ("(manifest.json)" in text or "flipped bits" in text), text
     alone = shutil.copy(run / OLDER, tmp_path / "alone.h5")  # no manifest beside it knows the name
     call(tool("inspect"), alone)

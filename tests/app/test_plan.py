@@ -109,6 +109,8 @@ def test_a_7b_model_with_all_projections_fits_eight_gpus_with_shards():
     weights = number(text, "adapted weights")
     assert re.search(rf"Fisher +{(28 * weights / 8 + 8 * 4096 * 11008) / 2**30:.1f} GiB", text)
     assert re.search(rf"curvature +{16 * weights / 8 / 2**30:.1f} GiB, its shard", text)
+    many = plan("--shape", "bert-base", "--tokens", 64, "--adapter", "lora:targets=value", "--shard-memory", "--machine", "h100", "--world-size", 64, code=2)
+    assert "expected at most 12 ranks, one for each adapted module, found --world-size 64" in many
     ewc = plan(*arguments, "--shard-memory", "--penalty", "ewc", code=2)
     assert "--shard-memory cannot be used with --penalty ewc" in ewc
 
@@ -215,7 +217,7 @@ def test_decoders_without_a_file(tmp_path):
 
 def test_memory_that_no_setting_saves():
     text = " ".join(plan("--shape", "llama3-70b", *LANGUAGE, "--world-size", 8).split())
-    assert "A rank's 80 GB are not enough; with --precision bf16, --activation-checkpointing and more lanes, too, it takes" in text
+    assert "A rank's 80 GB are not enough; with --precision bf16, --activation-checkpointing, --shard-memory and more lanes it takes" in text
     one = " ".join(plan("--shape", "llama3-8b", *LANGUAGE, "--adapter", "lora:targets=query", "--merge", "average", "--world-size", 1).split())
     saved = re.search("80 GB are not enough; with (.*?) they are", one)
     assert saved, one
@@ -305,7 +307,7 @@ def test_a_machine_file_of_ones_own(tmp_path):
     quick(3, [
         (["--shape", "vit-x"], "--shape vit-x is not known; use one of vit-ti/16"),
         (["--shape", "vit-b/16", "--machine", "tpu"], "--machine tpu is not known; use one of a100, cpu-ethernet-10g"),
-        (["--shape", "vit-b/16", "--machine", "tpu.cfg"], "expected a machine file that can be read"),
+        (["--shape", "vit-b/16", "--machine", "tpu.cfg"], "tpu.cfg: no such file"),
         (["--shape", "bert-base"], "say with --tokens how many"),
         (["--shape", "bert-base", "--tokens", "513"], "takes texts of up to 512 tokens"),
         (["--shape", "vit-g/14", "--image-transform", "resize-crop:size=225"], "expected a multiple of the patch, 14"),

@@ -1,4 +1,4 @@
-"""The JSON Schemas of checkpoints_schema/ and palimpsest-verify agree on what is a manifest, a protocol, a run.json."""
+"""The JSON Schemas of checkpoints_schema/ and palimpsest verify agree on what is a manifest, a protocol, a run.json."""
 
 import copy
 import glob

@@ -191,7 +191,7 @@ def test_what_cannot_be_continued_is_refused(sequences, toy, reference_run, tmp_
     out = ["--out", tmp_path / "no.jsonl"]
     assert refused("--weights", sequences.path("runs", "run"))[0] == 2
     code, text = refused("--weights", reference_run, *out)
-    assert code == 2 and "has no prompts: expected a pack of palimpsest-pack chat" in text
+    assert code == 2 and "has no prompts: expected a pack of palimpsest pack chat" in text
     code, text = refused("--weights", reference_run, "--pack", sequences.path("pack.h5"), "--backbone", sequences.path("backbone"), *out)
     assert code == 3, text
     done = subprocess.run([PROGRAM, "predict", "--weights", sequences.path("runs", "run"), *map(str, out)], capture_output=True, text=True, timeout=60)

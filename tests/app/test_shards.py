@@ -83,7 +83,22 @@ def test_a_fork_begins_with_shards(toy, tmp_path):
 def test_what_needs_all_weights_at_once_is_refused(toy, options, named):
     text = toy.run("--shard-memory", *options, out="refused", code=2)
     assert "--shard-memory cannot be used with" in text and named in text
-    assert "leave --shard-memory out" in text
+    assert "Leave one of them out" in text
+
+
+def test_saved_weights_are_read_whole_at_any_number_of_ranks(toy):
+    whole(toy, [])
+    toy.run("--epochs", 2, "--shard-memory", ranks=2, out="to-evaluate")
+    found = {(name, ranks): subprocess.run([MPIRUN, "-n", str(ranks), PROGRAM, "eval", "--weights", toy.path("runs", name), "--json"],
+                                           capture_output=True, text=True, check=True, timeout=60).stdout.replace(name, "run")
+             for name in ("whole-plain", "to-evaluate") for ranks in (1, 2)}
+    assert len(set(found.values())) == 1, found
+
+
+def test_ranks_that_disagree_on_it_are_refused(toy):
+    command = toy.command(out="disagree")
+    done = subprocess.run([MPIRUN, "-n", "1", *command, ":", "-n", "1", *command, "--shard-memory"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "the ranks disagree on --shard-memory" in done.stderr, done.stderr
 
 
 def test_more_ranks_than_modules_are_refused(toy):
@@ -91,9 +106,10 @@ def test_more_ranks_than_modules_are_refused(toy):
     assert "at least one adapted module for each of 3 ranks, found 2" in text
 
 
-def test_a_full_disk_is_named_and_what_was_saved_is_continued(toy, small_disk):
+@pytest.mark.parametrize("kib", quick(1, [200, 100, 300, 440]))
+def test_a_full_disk_is_named_and_what_was_saved_is_continued(toy, small_disk, kib):
     expected = whole(toy, [])
-    disk = small_disk("size=200k")
+    disk = small_disk(f"size={kib}k")
     out = os.path.join(disk, "run")
     text = toy.run("--epochs", 2, "--shard-memory", "--out", out, ranks=2, code=1)
     assert "No space left on device" in text and disk in text, text

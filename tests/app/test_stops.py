@@ -223,7 +223,7 @@ def test_a_tool_ends_with_the_code_of_a_shell(tmp_path, by):
     until(lambda: catches(process.pid, HUP))  # the last one that it sets
     process.send_signal(by)
     _, text = process.communicate(timeout=LONG)
-    assert process.returncode == CODES[by] and "palimpsest-verify: stopped by a signal" in text, text
+    assert process.returncode == CODES[by] and "palimpsest verify: stopped by a signal" in text, text
 
 
 # Scripts.

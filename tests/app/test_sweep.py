@@ -35,7 +35,7 @@ def test_seeds_are_run_once_and_summed_up(toy, reference_run):
 
 
 def summary(done):
-    """What palimpsest-inspect prints, behind the tables of the runs."""
+    """What palimpsest inspect prints, behind the tables of the runs."""
     assert "2 runs" in done.stdout
     return done.stdout[done.stdout.index("2 runs") :]
 

@@ -2,19 +2,18 @@
 
 import functools
 import glob
+import itertools
 import json
 import pathlib
 import re
 import shlex
 import subprocess
-import sys
 
 from page import ROOT
 from stand_in import BUILD
 
-VERBS = ("train", "eval", "predict", "generate", "plan", "doctor")
-TOOLS = ("inspect", "diff", "verify", "merge", "export")
-PYTHON_PROGRAMS = ("palimpsest-pack", "palimpsest-report", "palimpsest-generate")
+TRAINER_VERBS = ("train", "eval", "predict", "generate", "plan", "doctor")
+VERBS = (*TRAINER_VERBS, "inspect", "diff", "verify", "merge", "export", "pack", "report", "help")
 PACK_VERBS = ("backbone", "debian", "wordnet", "glyphs", "instructions", "images", "texts", "chat", "protocol", "show")
 # Folders whose files a command or a text may name; what isn't there is a mistake, except for files that are the reader's own.
 FOLDERS = ("bench", "checkpoints_schema", "cmake", "configs", "docs", "include", "launch", "src", "tests", "tools")
@@ -33,25 +32,27 @@ def help_of(*command):
     return done.stdout
 
 
-def help_of_program(name, verb=None):
-    """What the program or script says to --help, with that of the program that gets its other arguments."""
+def help_of_program(name, verb=None, of_pack=None):
+    """What the program or script says to --help, with that of the program that gets its other arguments. of_pack: a verb of palimpsest pack."""
+    palimpsest = BUILD / "src" / "palimpsest"
     if name == "palimpsest":
-        own = help_of(BUILD / "src" / name, verb) if verb in VERBS else help_of(BUILD / "src" / name)
-        return own if verb in (None, "train") else own + help_of_program("palimpsest", "train")
-    if name in [f"palimpsest-{tool}" for tool in TOOLS]:
-        return help_of(BUILD / "tools" / name)
-    if name in PYTHON_PROGRAMS:
-        return help_of(sys.executable, ROOT / "tools" / name, *([verb] if verb else []))
+        settings = every_setting() if verb in TRAINER_VERBS else ""
+        of_script = help_of(palimpsest, verb, "--prompt", "text") if verb == "generate" else ""
+        return help_of(palimpsest, *filter(None, (verb, of_pack))) + settings + of_script
     if name.endswith(".sbatch"):
         return help_of_program("palimpsest", "train")
     return help_of(name) + (help_of_program("palimpsest", "train") if name == "launch/sweep.sh" else "")
 
 
 @functools.cache
+def every_setting():
+    return subprocess.run([BUILD / "src" / "palimpsest", "help", "train", "all"], capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+@functools.cache
 def everything():
     """Every --help there is, for options that a text names without their program."""
-    programs = [("palimpsest", verb) for verb in VERBS] + [(f"palimpsest-{tool}", None) for tool in TOOLS]
-    programs += [("palimpsest-report", None), ("palimpsest-generate", None)] + [("palimpsest-pack", verb) for verb in PACK_VERBS]
+    programs = [("palimpsest", verb) for verb in VERBS] + [("palimpsest", "pack", verb) for verb in PACK_VERBS]
     scripts = [f"launch/{name}.sh" for name in ("setup", "quickstart", "bundle", "sweep")] + ["bench/run.sh"]
     return "".join(help_of_program(*program) for program in programs) + "".join(help_of_program(script) for script in scripts)
 
@@ -132,14 +133,16 @@ def problems(command, assignments=()):
             found += cmake_problems(words)
         elif name is not None:
             rest = words[place + 1 :]
-            verb = rest[0] if rest and name in ("palimpsest", "palimpsest-pack") and re.fullmatch("[a-z]+", rest[0]) else None
-            if name == "palimpsest" and verb not in (None, *VERBS):
-                found.append(f"palimpsest has no command {verb}")
+            if name.startswith("palimpsest-"):  # the program of a verb
+                name, rest = "palimpsest", [name.removeprefix("palimpsest-"), *rest]
+            verbs = list(itertools.takewhile(re.compile("[a-z]+").fullmatch, rest)) if name == "palimpsest" else []
+            verb = verbs[0] if verbs else None
+            of_pack = verbs[1] if verb == "pack" and verbs[1:] and verbs[1] in PACK_VERBS else None
             options = options_of(rest)
-            if name.startswith("palimpsest-") and name not in (*PYTHON_PROGRAMS, *(f"palimpsest-{tool}" for tool in TOOLS)):
-                found.append(f"there is no program {name}")
+            if verb not in (None, *VERBS):
+                found.append(f"palimpsest has no verb {verb}")
             elif options:
-                found += unknown_options(help_of_program(name, verb), name, options)
+                found += unknown_options(help_of_program(name, verb, of_pack), name, options)
         elif words[0].startswith("--"):
             found += unknown_options(everything(), "no program", [option for option in options_of(words) if option not in OTHERS + FORMER])
     return found

@@ -22,14 +22,14 @@ CANNOT_RUN = {
     "launch/setup.sh --(offline|torch)": "would make another .venv; tests/launch has tests of both",
     "launch/setup.sh --smollm2": "downloads a package of 93 MB",
     "launch/quickstart.sh --language": "the same, and trains a decoder for minutes",
-    r"\.venv/bin/python tools/palimpsest-pack backbone smollm2": "needs that package; tests/pack/test_smollm2.py makes one, and a small decoder is there instead",
+    "build/release/src/palimpsest pack backbone smollm2": "needs that package; tests/pack/test_smollm2.py makes one, and a small decoder is there instead",
     "cmake --preset": "would build again what is under test; tests/run.sh runs it",
     "cmake --build": "the same",
     "cmake -S": "the same, with another MPI",
     "build/merge-a-run": "isn't built by this test; tests/app/test_command_line.py builds and runs it",
     "launch/mpirun.sh -n 2 build/mpich": "needs MPICH",
     "build/release/src/palimpsest train --config configs/quickstart.cfg --merge bounded": "the rule of docs/add-a-merge-rule.md isn't built; tests/app/test_docs.py compiles it",
-    "build/release/tools/palimpsest-merge runs/quickstart --rule bounded": "the same",
+    "build/release/src/palimpsest merge runs/quickstart --rule bounded": "the same",
     "build/dev/": "the kind of docs/architecture.md isn't built; tests/app/test_docs.py compiles it",
     "ctest": "the same",
     "docker": "needs Docker",
@@ -38,7 +38,7 @@ CANNOT_RUN = {
     ".venv/bin/tensorboard": "serves until it is ended; tests/app/test_tensorboard.py reads the events with TensorBoard's reader",
 }
 # Commands whose exit code means something, and isn't 0.
-EXIT_CODES = {"build/release/tools/palimpsest-diff runs/mine runs/other": 1}
+EXIT_CODES = {"build/release/src/palimpsest diff runs/mine runs/other": 1}
 # Finished runs that a page requires, as folders of runs/.
 RUNS = {
     "README.md": {"other": "seed 2"},

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from look_up import PACK_VERBS, PYTHON_PROGRAMS, TOOLS, VERBS
+from look_up import PACK_VERBS, VERBS
 from page import ROOT
 from stand_in import BUILD
 
@@ -13,11 +13,10 @@ SCRIPTS = [f"launch/{name}.sh" for name in ("bundle", "data", "mpirun", "quickst
 SCRIPTS += ["tests/run.sh", "tests/nightly.sh", "tests/fuzz/nightly.sh", "bench/run.sh", "bench/minutes.sh", "bench/long.sh", "bench/kills.sh", "tools/results-table"]
 COMMANDS = {
     "palimpsest": [BUILD / "src" / "palimpsest"],
-    **{f"palimpsest {verb}": [BUILD / "src" / "palimpsest", verb] for verb in VERBS},
-    **{f"palimpsest-{tool}": [BUILD / "tools" / f"palimpsest-{tool}"] for tool in TOOLS},
-    **{name: [sys.executable, ROOT / "tools" / name] for name in PYTHON_PROGRAMS},
+    **{f"palimpsest {verb}": [BUILD / "src" / "palimpsest", verb] for verb in VERBS if verb != "help"},
+    "palimpsest generate with a prompt": [BUILD / "src" / "palimpsest", "generate", "--prompt", "text"],
     "bench/study": [sys.executable, ROOT / "bench" / "study"],
-    **{f"palimpsest-pack {verb}": [sys.executable, ROOT / "tools" / "palimpsest-pack", verb] for verb in PACK_VERBS},
+    **{f"palimpsest pack {verb}": [BUILD / "src" / "palimpsest", "pack", verb] for verb in PACK_VERBS},
     **{script: [sys.executable, ROOT / script] if script == "tools/results-table" else [ROOT / script] for script in SCRIPTS},
 }  # fmt: skip
 
@@ -26,7 +25,7 @@ COMMANDS = {
 def test_a_help_is_complete(name, tmp_path):
     done = subprocess.run([*COMMANDS[name], "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and done.stderr == "", done.stderr
-    assert re.search(rf"^\s*(usage: )?({re.escape(name)}|{name.rpartition('/')[2]})\b", done.stdout, re.MULTILINE | re.IGNORECASE), "no line of usage"
+    assert re.search(rf"^\s*(usage: )?({re.escape(name.removesuffix(' with a prompt'))}|{name.rpartition('/')[2]})\b", done.stdout, re.MULTILINE | re.IGNORECASE), "no line of usage"
     assert re.search(r"\bexamples?\b.*:|\bexample, ", done.stdout, re.IGNORECASE), "no example"
     assert re.search(r"\bexit codes?:", done.stdout, re.IGNORECASE), "no exit codes"
     assert list(tmp_path.iterdir()) == []

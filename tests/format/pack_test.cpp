@@ -157,7 +157,7 @@ TEST_F(PackTest, FlippedBitsAreFoundBySampleAndByVerify) {
               AllOf(HasSubstr("/bytes"), HasSubstr("CRC-32C")));
 }
 
-// palimpsest-verify names what is wrong with it, or the bit changed nothing that is ever read.
+// palimpsest verify names what is wrong with it, or the bit changed nothing that is ever read.
 TEST_F(PackTest, AnyFlippedBitIsFoundOrChangesNothing) {
   write_pack(path(), {});
   EXPECT_THAT(verify(path()).problems, testing::IsEmpty());

@@ -1,4 +1,4 @@
-// palimpsest-verify finds each way in which a run may be less than whole.
+// palimpsest verify finds each way in which a run may be less than whole.
 #include "palimpsest/format/verify.h"
 
 #include <cmath>

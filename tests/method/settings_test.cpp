@@ -254,6 +254,40 @@ TEST(Settings, HelpExplainsEveryKeyWithin100Columns) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
 }
 
+TEST(Settings, TheShortHelpHasTwentySettingsOnOneScreenOrTwo) {
+  const std::string help = short_config_help(all_settings());
+  std::size_t settings = 0;
+  std::istringstream lines(help);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(line.size(), 100u) << line;
+    settings += line.starts_with("  --") || line.starts_with(" *--") ? 1 : 0;
+  }
+  EXPECT_EQ(settings, 20u);
+  EXPECT_THAT(help,
+              AllOf(HasSubstr("--help all"), HasSubstr("--batch N"), HasSubstr("--merge KIND")));
+}
+
+TEST(Settings, TheHelpOfOneSettingHasItsKindsAndAnExample) {
+  const std::string help = setting_help(all_settings(), "merge");
+  EXPECT_THAT(help, AllOf(HasSubstr("closed-form"), HasSubstr("by=global"), HasSubstr("rate="),
+                          HasSubstr("--config FILE --merge closed-form:by=global,shrink=0\n")));
+  EXPECT_THAT(setting_help(all_settings(), "--lr"), HasSubstr("'lr = "));
+  EXPECT_THAT([] { setting_help(all_settings(), "bacth"); },
+              testing::ThrowsMessage<UsageError>(HasSubstr("did you mean 'batch'?")));
+}
+
+TEST(Settings, WhatOtherProgramsCallASettingNamesIt) {
+  for (const auto& [theirs, ours] : {std::pair("--batch-size=8", "here it is --batch N"),
+                                     {"--learning_rate=0.1", "--lr X"},
+                                     {"--output-dir=x", "--out FOLDER"},
+                                     {"--bf16", "--precision bf16"},
+                                     {"--per_device_eval_batch_size=8", "--evaluation-batch N"},
+                                     {"--max-grad-norm=1", "--clip-norm X"},
+                                     {"--gradient-checkpointing", "--activation-checkpointing"},
+                                     {"--num-epochs=3", "--epochs N"}})
+    EXPECT_THAT(refusal({theirs}), HasSubstr(ours)) << theirs;
+}
+
 TEST(Settings, HelpMarksWhatIsNotInThePaper) {
   for (const char* const name : {"passes-per-epoch", "validation", "error-budget"}) {
     std::string help(find_key(all_settings(), name)->help);

@@ -1,4 +1,4 @@
-"""What the tests of `palimpsest-pack images` share: small sources made on the spot, packs read back."""
+"""What the tests of `palimpsest pack images` share: small sources made on the spot, packs read back."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""palimpsest-pack chat: conversations, prompts and completions, and plain text become samples whose completions are what a model is to predict."""
+"""palimpsest pack chat: conversations, prompts and completions, and plain text become samples whose completions are what a model is to predict."""
 
 import importlib.util
 import json

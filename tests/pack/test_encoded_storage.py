@@ -163,7 +163,7 @@ def test_files_that_cannot_be_decoded_are_skipped_and_listed(pack, tmp_path, nam
     root = folder(tmp_path / "s", {"a": 2})
     (root / "a" / "x.jpg").write_bytes(file)
     path, _, err = pack(root, "--store", "encoded")
-    assert f"palimpsest-pack: skipped {root}/a/x.jpg: {reason}" in err
+    assert f"palimpsest pack: skipped {root}/a/x.jpg: {reason}" in err
     assert "1 of 3 images skipped, as listed above" in err and len(samples(path)) == 2
 
 

@@ -79,7 +79,7 @@ OTHERS = {
     "Excel": ("labels.xlsx", lambda p: zipped(p, ["[Content_Types].xml", "xl/workbook.xml"]), ("an Excel workbook", "Write a .csv in UTF-8")),
     "Excel as .csv": ("labels.csv", lambda p: zipped(p, ["xl/workbook.xml"]), ("an Excel workbook",)),
     "pickle": ("miniImageNet.pkl", lambda p: p.write_bytes(pickle.dumps([1], protocol=4)), ("a Python pickle",)),
-    "HDF5": ("data.h5", lambda p: h5py.File(p, "w").close(), ("an HDF5 file", "palimpsest-pack show and protocol read it if it is a pack")),
+    "HDF5": ("data.h5", lambda p: h5py.File(p, "w").close(), ("an HDF5 file", "palimpsest pack show and protocol read it if it is a pack")),
     "old pickle": ("x.pkl", lambda p: p.write_bytes(pickle.dumps([1], protocol=0)), ("a Python pickle", "train/CLASS/")),
     "Git LFS": ("0.tar", lambda p: p.write_text("version https://git-lfs.github.com/spec/v1\n"), ("a pointer of Git LFS", "git lfs pull")),
     "web page": ("0.tar", lambda p: p.write_text("<!DOCTYPE html>\n404"), ("a web page", "get the file again")),

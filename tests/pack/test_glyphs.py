@@ -1,4 +1,4 @@
-"""palimpsest-pack glyphs: one font of those that draw alike, split so that the test is on unseen ones."""
+"""palimpsest pack glyphs: one font of those that draw alike, split so that the test is on unseen ones."""
 
 import collections
 import json

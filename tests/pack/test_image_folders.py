@@ -1,4 +1,4 @@
-"""palimpsest-pack images: folders of image files, and files that are no images."""
+"""palimpsest pack images: folders of image files, and files that are no images."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""palimpsest-pack images: CSV, CIFAR, IDX and tar shards, and what each says of bad input."""
+"""palimpsest pack images: CSV, CIFAR, IDX and tar shards, and what each says of bad input."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""palimpsest-pack images: what an image becomes, how images are split, and what a pack of them looks like."""
+"""palimpsest pack images: what an image becomes, how images are split, and what a pack of them looks like."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""palimpsest-pack instructions: six tasks as JSON Lines, from small sources, with nothing on both sides."""
+"""palimpsest pack instructions: six tasks as JSON Lines, from small sources, with nothing on both sides."""
 
 import collections
 import json

@@ -1,4 +1,4 @@
-"""palimpsest-pack protocol: tasks of unequal size, and orders from a file or from numpy's generator; what is left over is named."""
+"""palimpsest pack protocol: tasks of unequal size, and orders from a file or from numpy's generator; what is left over is named."""
 
 import json
 import pathlib

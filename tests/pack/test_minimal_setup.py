@@ -1,4 +1,4 @@
-"""palimpsest-pack where launch/setup.sh --minimal has installed its packages, and no others."""
+"""palimpsest pack where launch/setup.sh --minimal has installed its packages, and no others."""
 
 import importlib.metadata
 import os
@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 def unpack(backbone, folder, hidden):
-    """palimpsest-pack backbone, for which the modules `hidden` look like ones that are not installed."""
+    """palimpsest pack backbone, for which the modules `hidden` look like ones that are not installed."""
     beside = folder / "hidden"
     beside.mkdir()
     for module in hidden:

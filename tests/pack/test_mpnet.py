@@ -1,4 +1,4 @@
-"""palimpsest-pack backbone mpnet, and texts in MPNet's tokens: on stand-ins for its five packages, and on those where they are installed."""
+"""palimpsest pack backbone mpnet, and texts in MPNet's tokens: on stand-ins for its five packages, and on those where they are installed."""
 
 import hashlib
 import importlib.util

@@ -1,4 +1,4 @@
-"""The file that palimpsest-pack writes: never a folder, and another pack that was there is named."""
+"""The file that palimpsest pack writes: never a folder, and another pack that was there is named."""
 
 import json
 
@@ -31,7 +31,7 @@ def test_a_folder_is_wrong_usage(tmp_path, verb):
 
 
 def test_another_pack_that_is_replaced_is_named(write, tmp_path):
-    replaced = f"palimpsest-pack: note: {tmp_path}/p.h5: replaced another pack (content "
+    replaced = f"palimpsest pack: note: {tmp_path}/p.h5: replaced another pack (content "
     first, err = write(1, json.dumps({"what": "texts", "files": ["posts.csv"]}))
     assert err == ""
     assert write(1, json.dumps({"what": "texts", "files": ["a", "b", "c", "d"]})) == (first, "")  # the same content

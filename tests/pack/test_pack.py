@@ -1,4 +1,4 @@
-"""palimpsest-pack as its users meet it: the program, run on small indexes that each test makes."""
+"""palimpsest pack as its users meet it: the program, run on small indexes that each test makes."""
 
 import collections
 import hashlib
@@ -412,8 +412,8 @@ def test_show_refuses_what_is_not_a_pack(make, tmp_path):
         file.attrs["palimpsest_type"] = "task"
     for file, word in (
         (cut, "cannot be read"),
-        (protocol, "protocol.json: expected a pack (palimpsest-pack makes one), found another kind of file\n"),
-        (tmp_path, "expected a pack (palimpsest-pack makes one), found a folder\n"),
+        (protocol, "protocol.json: expected a pack (palimpsest pack makes one), found another kind of file\n"),
+        (tmp_path, "expected a pack (palimpsest pack makes one), found a folder\n"),
         (other, "expected pack, found task"),
         (tmp_path / "none.h5", "none.h5"),
     ):

@@ -34,11 +34,11 @@ def line(monkeypatch):
     ],
 )
 def test_a_rate_has_a_unit_and_the_time_is_minutes_and_seconds(line, done, seconds, expected):
-    assert line("MB", 68, done, seconds) == f"palimpsest-pack: {expected}\n"
+    assert line("MB", 68, done, seconds) == f"palimpsest pack: {expected}\n"
 
 
 def test_images_are_counted_from_where_an_earlier_call_ended(line):
-    assert line("images", 1000, 700, 20, first=300) == "palimpsest-pack: 700 of 1000 images, 20 images/s, 0:15 left\n"
+    assert line("images", 1000, 700, 20, first=300) == "palimpsest pack: 700 of 1000 images, 20 images/s, 0:15 left\n"
 
 
 def test_nothing_is_said_too_soon(line):

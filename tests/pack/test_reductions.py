@@ -1,4 +1,4 @@
-"""palimpsest-pack: whatever takes less than there is names or counts what it leaves, and offers a setting."""
+"""palimpsest pack: whatever takes less than there is names or counts what it leaves, and offers a setting."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""palimpsest-pack backbone smollm2: on a small GGUF file that transformers opens, and on SmolLM2 where it is installed."""
+"""palimpsest pack backbone smollm2: on a small GGUF file that transformers opens, and on SmolLM2 where it is installed."""
 
 import hashlib
 import importlib.util

@@ -1,4 +1,4 @@
-"""Stopping palimpsest-pack and results-table: soon, with their workers, an exit code that says what stays, and one line."""
+"""Stopping palimpsest pack and results-table: soon, with their workers, an exit code that says what stays, and one line."""
 
 import os
 import pathlib
@@ -84,7 +84,7 @@ def test_images_that_are_stored_stay_and_the_same_command_continues(source, tmp_
     stored = len(journal.read_bytes().splitlines())
     assert 0 < stored < 90
     assert code == 85 and lines == [
-        f"palimpsest-pack: stopped by {number.name}; {counted(stored, 'image')} {form(stored, 'stays', 'stay')} in {journal.parent}; the same command continues there"
+        f"palimpsest pack: stopped by {number.name}; {counted(stored, 'image')} {form(stored, 'stays', 'stay')} in {journal.parent}; the same command continues there"
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.h5.partial"]
 
@@ -146,7 +146,7 @@ def ends_with_nothing(call, begun, tmp_path, number, kept):
     call.wait_for(begun.exists)
     code, lines = call.stop(number)
     stays = "nothing half-written stays; the same command starts from the beginning"
-    assert (code, lines) == (128 + number, [f"palimpsest-pack: stopped by {number.name}; {stays}"])
+    assert (code, lines) == (128 + number, [f"palimpsest pack: stopped by {number.name}; {stays}"])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["site", *kept])
 
 
@@ -245,7 +245,7 @@ def test_texts_that_are_encoded_stay_and_the_same_command_continues(tmp_path, sl
     call.wait_for(begun.exists)
     code, lines = call.stop(signal.SIGTERM)
     stays = f"the tokens of 3,000 texts stay in {tmp_path / 'p.h5.partial'}; the same command continues there"
-    assert (code, lines) == (85, [f"palimpsest-pack: stopped by SIGTERM; {stays}"])
+    assert (code, lines) == (85, [f"palimpsest pack: stopped by SIGTERM; {stays}"])
     done = subprocess.run([sys.executable, PROGRAM, *map(str, arguments)], capture_output=True, text=True, check=True)
     assert "the tokens of 2,048 texts are there from an earlier call" in done.stderr and (tmp_path / "p.h5").exists()
     assert not (tmp_path / "p.h5.partial").exists()

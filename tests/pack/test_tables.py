@@ -1,4 +1,4 @@
-"""palimpsest-pack images: CSV as pandas, spreadsheets and people write it; nothing is cut, joined or passed over in silence."""
+"""palimpsest pack images: CSV as pandas, spreadsheets and people write it; nothing is cut, joined or passed over in silence."""
 
 import pytest
 from image_support import counts, folder, noise, save
@@ -70,7 +70,7 @@ def test_what_does_not_fit_is_refused_with_its_line(table, text, message):
     ids=["plain", "case", "blanks in line 1", "blanks after commas", "case of sides", "Windows", "blank lines", "quotes", "mark"],
 )
 def test_other_ways_of_writing_are_read_alike(table, text):
-    assert table(text) == ({"a": (1, 1), "b": (1, 0)}, "palimpsest-pack: note: 1 class has no test images: b\n")
+    assert table(text) == ({"a": (1, 1), "b": (1, 0)}, "palimpsest pack: note: 1 class has no test images: b\n")
 
 
 @pytest.mark.parametrize("separator, name", [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])

@@ -1,4 +1,4 @@
-"""palimpsest-pack texts: what is wrong with a source is said with its place; broken rows are listed and skipped, or refused with --strict."""
+"""palimpsest pack texts: what is wrong with a source is said with its place; broken rows are listed and skipped, or refused with --strict."""
 
 import json
 
@@ -47,7 +47,7 @@ def texts(tmp_path, capsys):
 def test_broken_rows_of_tables_are_listed_and_skipped(texts, row, message):
     data = (HEAD.encode() + (row if isinstance(row, bytes) else row.encode())) + GOOD.encode()
     found, err = texts("a.csv", data)
-    assert "palimpsest-pack: skipped " in err and message in err and f"1 of {len(found) + 1} rows skipped, as listed above" in err
+    assert "palimpsest pack: skipped " in err and message in err and f"1 of {len(found) + 1} rows skipped, as listed above" in err
     assert len(found) == data.count(b"\n") - 2
     assert message in texts("a.csv", data, "--strict", code=3)[1]
 

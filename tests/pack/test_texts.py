@@ -1,4 +1,4 @@
-"""palimpsest-pack texts: one set of rows in every format gives one pack; sides, groups, pairs, domains, streams that continue."""
+"""palimpsest pack texts: one set of rows in every format gives one pack; sides, groups, pairs, domains, streams that continue."""
 
 import codecs
 import csv

@@ -1,4 +1,4 @@
-"""palimpsest-pack texts --unlabelled: new texts to predict, where sample n is row n of the sources."""
+"""palimpsest pack texts --unlabelled: new texts to predict, where sample n is row n of the sources."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""palimpsest-pack wordnet: definitions by lexicographer file, each text once, split by hash."""
+"""palimpsest pack wordnet: definitions by lexicographer file, each text once, split by hash."""
 
 import json
 

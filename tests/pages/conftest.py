@@ -21,7 +21,7 @@ START = [sys.executable, "-c", "from palimpsest.pages.program import run; run()"
 
 @pytest.fixture(scope="session")
 def start_report():
-    """start_report(arguments...): palimpsest-report as a process."""
+    """start_report(arguments...): palimpsest report as a process."""
 
     def start(*arguments):
         environment = os.environ | {"PYTHONPATH": str(ROOT / "tools" / "python")}
@@ -32,7 +32,7 @@ def start_report():
 
 @pytest.fixture(scope="session")
 def report():
-    """report(arguments..., code=0): what palimpsest-report writes, as one text; its exit code is checked. In this process, which has matplotlib already."""
+    """report(arguments..., code=0): what palimpsest report writes, as one text; its exit code is checked. In this process, which has matplotlib already."""
     from palimpsest.pages.cli import main
 
     def run(*arguments, code=0):

@@ -166,7 +166,7 @@ def test_runs_of_another_score_are_refused(plain, scored, golden, report, tmp_pa
     for other, title in ((scored, "task score"), (golden, "accuracy")):
         said = report(plain, other, code=3)
         assert said == (
-            f"palimpsest-report: {other}: expected a run that is measured by exact match, as {plain} is, found one by {title}: "
+            f"palimpsest report: {other}: expected a run that is measured by exact match, as {plain} is, found one by {title}: "
             "these can't be compared, name runs of one kind\n"
         )
         said = report(plain, "--reference", other, "--out", tmp_path / "no.html", code=3)

@@ -43,7 +43,7 @@ def assert_agrees(model, folder, samples, path):
 def test_hidden_states_agree_with_transformers(name, tmp_path):
     folder = os.path.join(DATA, name)
     if name == "mpnet" and not os.path.exists(folder):
-        pytest.skip("no data/mpnet: launch/setup.sh --mpnet, then palimpsest-pack backbone mpnet --out data/mpnet")
+        pytest.skip("no data/mpnet: launch/setup.sh --mpnet, then palimpsest pack backbone mpnet --out data/mpnet")
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model = transformers.AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
     # Lengths from 3 to 100 tokens, some equal neighbours: runs of one and of several texts.

@@ -1,4 +1,4 @@
-"""The DINOv2 checkpoint that palimpsest-pack makes, loaded by transformers and by timm."""
+"""The DINOv2 checkpoint that palimpsest pack makes, loaded by transformers and by timm."""
 
 import json
 import logging

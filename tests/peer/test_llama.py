@@ -149,7 +149,7 @@ def test_an_output_layer_beside_a_tied_embedding_must_be_the_same(tmp_path):
 def test_smollm2_agrees_with_transformers(tmp_path):
     folder = os.path.join(ROOT, "data", "smollm2")
     if not os.path.exists(folder):
-        pytest.skip("no data/smollm2: launch/setup.sh --smollm2, then palimpsest-pack backbone smollm2 --out data/smollm2")
+        pytest.skip("no data/smollm2: launch/setup.sh --smollm2, then palimpsest pack backbone smollm2 --out data/smollm2")
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
     prompt = tokenizer.apply_chat_template([{"role": "user", "content": "What is the capital of France?"}], add_generation_prompt=True, return_tensors="pt")

@@ -1,4 +1,4 @@
-// What palimpsest-inspect shows, as text and as JSON, of runs and files whole, unfinished and
+// What palimpsest inspect shows, as text and as JSON, of runs and files whole, unfinished and
 // damaged.
 #include "palimpsest/report/views.h"
 

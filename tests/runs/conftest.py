@@ -1,4 +1,4 @@
-"""What the tests of runs share: runs of every format version, a run of many tasks, and what palimpsest-inspect says."""
+"""What the tests of runs share: runs of every format version, a run of many tasks, and what palimpsest inspect says."""
 
 import json
 import pathlib
@@ -25,7 +25,7 @@ def golden_of_version(request):
 
 @pytest.fixture(scope="session")
 def inspect():
-    """What palimpsest-inspect says of a run or a file."""
+    """What palimpsest inspect says of a run or a file."""
     from program import INSPECT
 
     def run(path):
@@ -38,7 +38,7 @@ def inspect():
 
 @pytest.fixture(scope="session")
 def assert_metrics():
-    """assert_metrics(shown, run): a run's metrics are those that palimpsest-inspect shows, exactly."""
+    """assert_metrics(shown, run): a run's metrics are those that palimpsest inspect shows, exactly."""
 
     def check(shown, run):
         summaries = [shown["summary"], *shown["other_summaries"]]

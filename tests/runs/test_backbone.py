@@ -1,4 +1,4 @@
-"""The merged model in memory is the one that palimpsest-export writes, tensor by tensor."""
+"""The merged model in memory is the one that palimpsest export writes, tensor by tensor."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Runs of every version of the format open, and say what palimpsest-inspect says of them."""
+"""Runs of every version of the format open, and say what palimpsest inspect says of them."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""A run on prompts with completions in Python: its scores have their own names, and its metrics are palimpsest-inspect's."""
+"""A run on prompts with completions in Python: its scores have their own names, and its metrics are palimpsest inspect's."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""Runs whose earlier tasks weren't tested after every task: numbers by hand, which palimpsest-inspect has, too."""
+"""Runs whose earlier tasks weren't tested after every task: numbers by hand, which palimpsest inspect has, too."""
 
 import math
 
@@ -13,7 +13,7 @@ OF_EARLIER = {"forgetting", "forgetting_with_last", "forgetting_from_peak_before
 
 @pytest.fixture
 def make(make_long_run, tmp_path, inspect, assert_metrics):
-    """make(tasks, options of long_run): the run, whose metrics are those of palimpsest-inspect, and its accuracies."""
+    """make(tasks, options of long_run): the run, whose metrics are those of palimpsest inspect, and its accuracies."""
 
     def run(tasks, **options):
         accuracies = make_long_run(tmp_path / "made", tasks, **options)

@@ -1,4 +1,4 @@
-"""palimpsest-merge and the other tools on adapters that PEFT itself has made."""
+"""palimpsest merge and the other tools on adapters that PEFT itself has made."""
 
 import json
 import os

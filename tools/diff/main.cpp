@@ -1,4 +1,4 @@
-// palimpsest-diff: in what two runs, or two records, differ.
+// palimpsest diff: in what two runs, or two records, differ.
 #include <string>
 #include <vector>
 
@@ -11,15 +11,15 @@
 namespace palimpsest {
 namespace {
 
-const Tool kTool = {.name = "palimpsest-diff",
+const Tool kTool = {.name = "palimpsest diff",
                     .usage =
-                        R"(Usage: palimpsest-diff A B [--all]
+                        R"(Usage: palimpsest diff A B [--all]
 
 Compares two run folders, or two HDF5 files of one type, by what they say: not by dates,
 seconds or writers. Says that they are the same, or names the first field that differs and
 by how much.
 )",
-                    .more = R"(Example: palimpsest-diff runs/mine runs/again
+                    .more = R"(Example: palimpsest diff runs/mine runs/again
 Exit codes: 0 the same, 1 different, 2 usage, 3 a file is missing, damaged or of another kind.
 )"};
 

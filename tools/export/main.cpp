@@ -1,4 +1,4 @@
-// palimpsest-export: merged weights as a model or an adapter that other programs open.
+// palimpsest export: merged weights as a model or an adapter that other programs open.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -16,11 +16,11 @@ namespace palimpsest {
 namespace {
 
 const Tool kTool = {
-    .name = "palimpsest-export",
+    .name = "palimpsest export",
     .usage =
-        R"(Usage: palimpsest-export RUN_OR_WEIGHTS --out FOLDER [options]
+        R"(Usage: palimpsest export RUN_OR_WEIGHTS --out FOLDER [options]
 
-Writes what a run has merged, or palimpsest-merge, for other programs: as a whole model
+Writes what a run has merged, or palimpsest merge, for other programs: as a whole model
 (safetensors), which timm and transformers open, or as one LoRA adapter (peft) for the
 backbone that the run began with.
 )",
@@ -29,7 +29,7 @@ backbone that the run began with.
 all their ranks together. Where the merge rule isn't linear in the task vectors there is no such
 sum; --rank K then gives the closest adapter of that rank, and prints what it misses.
 
-Example: palimpsest-export runs/mine --out exported/adapter --format peft
+Example: palimpsest export runs/mine --out exported/adapter --format peft
 Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of another kind.
 )"};
 
@@ -38,7 +38,7 @@ struct Arguments {
   std::string format = "safetensors", classifier = {};
   Dialect dialect = Dialect::kOwn;
   std::optional<std::int64_t> task = {}, rank = {};
-  bool optimum = false;
+  bool optimum = false, force = false;
 };
 
 Options options(Arguments& a) {
@@ -58,7 +58,8 @@ Options options(Arguments& a) {
       option("rank K", a.rank, "peft: the closest adapter of this rank instead of the exact sum",
              {.minimum = 1}),
       option("backbone FOLDER", a.backbone,
-             "the pretrained model; otherwise the one that run.json names")};
+             "the pretrained model; otherwise the one that run.json names"),
+      option("force", a.force, "write into a folder that has files; those of other names stay")};
 }
 
 void check(const Arguments& arguments, const std::vector<std::string>& words) {
@@ -104,11 +105,17 @@ int run(const Arguments& arguments) {
   const BackboneConfig config = read_backbone_config(folder, weights);
   check_backbone(source, weights, config);
   for (const std::string& remark : {weights.remark(), remark_on_config(folder)}) {
-    if (!remark.empty()) std::fprintf(stderr, "palimpsest-export: %s\n", remark.c_str());
+    if (!remark.empty()) std::fprintf(stderr, "palimpsest export: %s\n", remark.c_str());
   }
   std::filesystem::create_directories(arguments.out);
   if (std::filesystem::equivalent(arguments.out, folder))
     throw UsageError("--out is the backbone's own folder; nothing may be written there");
+  if (!arguments.force && !std::filesystem::is_empty(arguments.out)) {
+    const auto first = std::filesystem::directory_iterator(arguments.out)->path().filename();
+    throw UsageError(concat("--out ", arguments.out.string(),
+                            ": expected a new or empty folder, found ", first.string(),
+                            "; --force writes into it"));
+  }
   std::string text = concat(source.description, "\n");
   if (arguments.format == "safetensors") {
     const std::string heads =

@@ -1,4 +1,4 @@
-// palimpsest-inspect: shows what is in a run folder or a file of Palimpsest.
+// palimpsest inspect: shows what is in a run folder or a file of Palimpsest.
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -11,23 +11,23 @@
 namespace palimpsest {
 namespace {
 
-const Tool kTool = {.name = "palimpsest-inspect",
+const Tool kTool = {.name = "palimpsest inspect",
                     .usage =
-                        R"(Usage: palimpsest-inspect RUN_OR_FILE [--json]
-       palimpsest-inspect RUN --cosines [--json]
-       palimpsest-inspect RUN [--frozen RUN] [--joint RUN] [--json]
-       palimpsest-inspect RUN RUN... [--json]
+                        R"(Usage: palimpsest inspect RUN_OR_FILE [--json]
+       palimpsest inspect RUN --cosines [--json]
+       palimpsest inspect RUN [--frozen RUN] [--joint RUN] [--json]
+       palimpsest inspect RUN RUN... [--json]
 
 Shows a run folder (also while the run is going), a task record (tasks/task-0000.h5),
 a state (state-0000.h5), a step, merged weights, the curvature of an adapter or a pack, as
 tables, or with --json as one JSON object. The newest state and task of a run, and a record
 that is given itself, are checked against the run's manifest, and refused where they are
-damaged. Of earlier tasks only the numbers that sum them up are read: palimpsest-verify
+damaged. Of earlier tasks only the numbers that sum them up are read: palimpsest verify
 finds damage in the rest. Several runs are repetitions with other seeds: mean and sample
 deviation are shown. With --frozen or --joint it shows where the accuracy on each task is
 lost: confusion among tasks, the merge, training.
 )",
-                    .more = R"(Example: palimpsest-inspect runs/mine/tasks/task-0001.h5
+                    .more = R"(Example: palimpsest inspect runs/mine/tasks/task-0001.h5
 Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of another kind.
 )"};
 

@@ -1,4 +1,4 @@
-// palimpsest-merge: merges the tasks of a recorded run again, or adapters of others.
+// palimpsest merge: merges the tasks of a recorded run again, or adapters of others.
 #include <malloc.h>
 
 #include <filesystem>
@@ -19,10 +19,10 @@ namespace {
 constexpr int kThreads = 2;
 
 constexpr std::string_view kUsage =
-    R"(Usage: palimpsest-merge RUN [--rule RULE[:key=value,...]] [--tasks 1,3,5 | --remove-task K]
+    R"(Usage: palimpsest merge RUN [--rule RULE[:key=value,...]] [--tasks 1,3,5 | --remove-task K]
                         [--out merged.h5] [--json]
-       palimpsest-merge RUN --audit [--json]
-       palimpsest-merge --adapters FOLDER... --rule RULE[:key=value,...]
+       palimpsest merge RUN --audit [--json]
+       palimpsest merge --adapters FOLDER... --rule RULE[:key=value,...]
                         [--curvature FILE...] [--out merged.h5] [--json]
 
 Merges what was trained before, in seconds and without the data. Without --out nothing is written:
@@ -39,7 +39,7 @@ base model, each trained from that base. Plain LoRA on linear layers only.
 )";
 
 constexpr std::string_view kMore =
-    R"(Example: palimpsest-merge runs/mine --rule ema:rate=0.5 --out merged.h5
+    R"(Example: palimpsest merge runs/mine --rule ema:rate=0.5 --out merged.h5
 Exit codes: 0 done, 1 failed, 2 usage, or a rule that needs what isn't there, 3 a file is missing,
 damaged, of another kind, or doesn't fit the others; also when a merge done again has another hash
 than the recorded one.
@@ -154,7 +154,7 @@ int merge(const Arguments& arguments) {
 int main(int count, char** values) {
   using namespace palimpsest;
   Arguments arguments;
-  const Tool tool = {.name = "palimpsest-merge",
+  const Tool tool = {.name = "palimpsest merge",
                      .usage = std::string(kUsage),
                      .more = concat(kMore, kinds_help(merge_rules(), 98))};
   return run_tool(tool, count, values, options(arguments), [&](const auto& words) {

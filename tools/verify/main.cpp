@@ -1,4 +1,4 @@
-// palimpsest-verify: is a run, or a file, whole?
+// palimpsest verify: is a run, or a file, whole?
 #include <string>
 #include <vector>
 
@@ -10,15 +10,15 @@
 namespace palimpsest {
 namespace {
 
-const Tool kTool = {.name = "palimpsest-verify",
+const Tool kTool = {.name = "palimpsest verify",
                     .usage =
-                        R"(Usage: palimpsest-verify RUN_OR_FILE...
+                        R"(Usage: palimpsest verify RUN_OR_FILE...
 
 Reads all of each run folder, task record, state, step, pack or protocol, and checks it: hashes
 and checksums, the schema of its type, finite numbers; in a run also that every task is there,
 merged onto what the task before it left, up to the newest state. Names everything wrong.
 )",
-                    .more = R"(Example: palimpsest-verify runs/mine data/mine.h5
+                    .more = R"(Example: palimpsest verify runs/mine data/mine.h5
 Exit codes: 0 whole, 2 usage, 3 something is wrong or missing.
 )"};
 

@@ -10,6 +10,7 @@
 
 #include "palimpsest/config/field.h"
 #include "palimpsest/config/run_config.h"
+#include "palimpsest/kinds/options.h"
 #include "palimpsest/kinds/setting_spec.h"
 
 namespace palimpsest {
@@ -52,6 +53,13 @@ RunConfig parse_run_config(const KeyTable& table, std::span<const std::string> a
                            std::string_view verb = "train",
                            std::vector<std::string>* left_out = nullptr);
 
+// Stores the verb's own options, and returns the other words, all settings that it takes and their
+// values. Throws UsageError as take_options(), and for a word that is neither, with the nearest of
+// both.
+std::vector<std::string> take_own_options(const KeyTable& table, const Options& own,
+                                          std::span<const std::string> arguments,
+                                          std::string_view verb);
+
 // The same, but pack, protocol and backbone may be missing: for a plan without files. `defaults`:
 // what is not given. `verb`: a setting that it has no use for is refused on the command line, by
 // name, and passed over in a file, which describes a run.
@@ -69,6 +77,11 @@ std::string verb_settings_help(const KeyTable& table, std::string_view verb);
 
 // Help on every key: group, name, default, range or choices, effect on resume.
 std::string config_help(const KeyTable& table);
+// The settings that most runs need, a line or two each.
+std::string short_config_help(const KeyTable& table);
+// Of one setting, with all of its kinds, and an example. Throws UsageError where there is none of
+// this name.
+std::string setting_help(const KeyTable& table, std::string_view name);
 
 // JSON object {key: value}, keys in table order. Operational keys, and those inside of kinds, are
 // left out unless requested.

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "palimpsest/continual/merge_on_root.h"
+#include "palimpsest/continual/merge_stage.h"
 #include "palimpsest/continual/open_run.h"
 #include "palimpsest/continual/step_saver.h"
 #include "palimpsest/metrics/accuracy_matrix.h"

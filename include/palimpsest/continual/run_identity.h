@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "palimpsest/continual/merge_on_root.h"
+#include "palimpsest/continual/merge_stage.h"
 #include "palimpsest/continual/state.h"
 #include "palimpsest/data/task_stream.h"
 #include "palimpsest/format/records.h"

@@ -1,6 +1,6 @@
 #pragma once
 // Merged weights with their heads, from wherever they were saved: a run folder, a state, or what
-// palimpsest-merge has written.
+// palimpsest merge has written.
 #include <filesystem>
 #include <string>
 #include <vector>

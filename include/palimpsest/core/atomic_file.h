@@ -2,6 +2,7 @@
 // A file that appears whole or not at all: written under a temporary name in the same folder,
 // synced, then renamed.
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -33,6 +34,9 @@ class AtomicFile {
 // Removes the temporary file of every AtomicFile of this process that is not committed. May be
 // called by a signal handler, before the process ends.
 void remove_temporary_files();
+
+// Throws Error as write_file() where the disk of a file to write has less space than this.
+void require_space(const std::filesystem::path& path, std::uintmax_t bytes);
 
 // Writes and closes the file, in parts, each of which is progress (core/progress.h). Throws Error
 // naming it and the cause: no space, not allowed, ...

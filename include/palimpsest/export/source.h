@@ -1,5 +1,5 @@
 #pragma once
-// What is exported: merged weights as a run or palimpsest-merge left them, and, where they are a
+// What is exported: merged weights as a run or palimpsest merge left them, and, where they are a
 // sum of the tasks' adapters, that sum.
 #include <cstdint>
 #include <filesystem>
@@ -35,7 +35,7 @@ struct ExportSource {
   std::string description;  // one line: of what, after which task
 };
 
-// `path`: a run folder, or what palimpsest-merge wrote. `task`: of a run, from 0; nullopt: its
+// `path`: a run folder, or what palimpsest merge wrote. `task`: of a run, from 0; nullopt: its
 // newest. optimum: theta_t*, the end of that task's training, instead of theta_hat_t. `classifier`:
 // one of the run's; "" for its own. Throws InputError or UsageError where there is no such task or
 // classifier, or nothing of the kind at the path.

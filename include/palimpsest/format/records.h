@@ -164,7 +164,7 @@ struct StepRecord {
   bool operator==(const StepRecord&) const = default;
 };
 
-// Merged weights outside of a run: what palimpsest-merge writes and `palimpsest eval` reads.
+// Merged weights outside of a run: what palimpsest merge writes and `palimpsest eval` reads.
 struct MergedRecord {
   AdaptedLayout layout;
   std::vector<float> weights;  // theta_hat - theta_hat_0, flat

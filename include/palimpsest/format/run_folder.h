@@ -2,7 +2,7 @@
 // A run folder: immutable files and one manifest.json, whose rename is the commit. A file that the
 // manifest names and that is missing or another one is refused by name; only a resume goes back to
 // the state or step before it, and says so. Files that the manifest doesn't name are not read;
-// palimpsest-verify lists them.
+// palimpsest verify lists them.
 #include <cstdint>
 #include <filesystem>
 #include <map>

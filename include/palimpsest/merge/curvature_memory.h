@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "palimpsest/core/module_share.h"
 #include "palimpsest/core/named_tensors.h"
-#include "palimpsest/merge/module_share.h"
 
 namespace palimpsest {
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "palimpsest/core/adapted_layout.h"
+#include "palimpsest/core/module_share.h"
 #include "palimpsest/kinds/kind_table.h"
 #include "palimpsest/merge/curvature_memory.h"
-#include "palimpsest/merge/module_share.h"
 
 namespace palimpsest {
 
@@ -78,9 +78,10 @@ class MergeRule {
   virtual ~MergeRule() = default;
   virtual MergeNeeds needs() const { return {}; }
   // Whether theta_hat_t is theta_hat_{t-1} plus the output's one coefficient times Delta_t, or
-  // one per module: then the recorded coefficients alone give it again. Such a rule needs nothing
-  // of other modules but by_module(), and can merge a ModuleShare.
+  // one per module: then the recorded coefficients alone give it again.
   virtual bool coefficients_suffice() const { return false; }
+  // Whether it can merge a ModuleShare: it looks at other modules through by_module() alone.
+  virtual bool merges_shares() const { return false; }
   // The alpha of a task (from 0) where it follows from its number alone.
   virtual std::optional<double> known_alpha(std::int64_t /*task*/) const { return std::nullopt; }
   // Whether theta_hat_t may be another than theta_t*.

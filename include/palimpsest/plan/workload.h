@@ -9,10 +9,10 @@ namespace palimpsest {
 
 struct Workload {
   ModelShape model = {};
-  std::int64_t rank = 0;            // of the adapter; 0: a frozen backbone
-  std::int64_t adapter = 0;         // parameters of A and B that a task trains
-  std::int64_t adapted = 0;         // weights that a merge can change
-  std::int64_t largest_module = 0;  // of these
+  std::int64_t rank = 0;                         // of the adapter; 0: a frozen backbone
+  std::int64_t adapter = 0;                      // parameters of A and B that a task trains
+  std::int64_t adapted = 0;                      // weights that a merge can change
+  std::int64_t modules = 0, largest_module = 0;  // of these
   bool bf16 = false, activation_checkpointing = false;
   bool can_shard = false, shard_memory = false;
 

@@ -8,7 +8,7 @@
 
 #include "palimpsest/comm/host_group.h"
 #include "palimpsest/core/adapted_layout.h"
-#include "palimpsest/merge/module_share.h"
+#include "palimpsest/core/module_share.h"
 
 namespace palimpsest {
 

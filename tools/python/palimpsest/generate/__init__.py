@@ -1,1 +1,1 @@
-"""palimpsest-generate: what a decoder with saved weights writes after prompts that are given as text."""
+"""palimpsest generate: what a decoder with saved weights writes after prompts that are given as text."""

@@ -1,4 +1,4 @@
-"""The command line of palimpsest-generate."""
+"""The command line of palimpsest generate."""
 
 import argparse
 import json
@@ -20,14 +20,14 @@ USUAL_LIMIT = 256
 DESCRIPTION = """\
 Prints what a decoder with saved weights writes after prompts, by greedy decoding: each token is the
 likeliest one after those before it. A prompt is a user's message, which the chat template of the
-tokenizer's folder renders as palimpsest-pack chat does; with --template none it is taken as it is.
+tokenizer's folder renders as palimpsest pack chat does; with --template none it is taken as it is.
 A text ends with the token that ends a turn (with --template none, with the end-of-text token) or
 after --limit tokens.
 
 The program palimpsest does the work: $PALIMPSEST, or the one that was built or installed with
 this one, or the one on the PATH. `palimpsest generate` continues all prompts of a pack."""
 EPILOG = """\
-Example: palimpsest-generate --weights runs/mine --prompt "What is 3 + 4?"
+Example: palimpsest generate --weights runs/mine --prompt "What is 3 + 4?"
 Exit codes: 0 done, 1 failed, 2 usage, 3 bad input; else that of palimpsest generate."""
 
 

@@ -1,10 +1,10 @@
-"""The program palimpsest-generate: its signals, and what this Python lacks."""
+"""The program palimpsest generate: its signals, and what this Python lacks."""
 
 import sys
 
 from ..pack.stop import Stopped, raise_on_signals
 
-NAME = "palimpsest-generate"
+NAME = "palimpsest generate"
 
 
 def run() -> None:

@@ -1,4 +1,4 @@
-"""palimpsest-pack: turns sources into packs, assigns their classes to tasks, and checks what was made."""
+"""palimpsest pack: turns sources into packs, assigns their classes to tasks, and checks what was made."""
 
 from .. import __version__
 from ..errors import InputError

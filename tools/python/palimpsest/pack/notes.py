@@ -4,4 +4,4 @@ import sys
 
 
 def note(text: str) -> None:
-    print(f"palimpsest-pack: note: {text}", file=sys.stderr)
+    print(f"palimpsest pack: note: {text}", file=sys.stderr)

@@ -227,9 +227,9 @@ def read_sample(path: str | pathlib.Path, index: PackIndex, sample: int) -> byte
 
 def _opened(path: str | pathlib.Path, action: typing.Callable[[h5py.File], Result]) -> Result:
     if os.path.isdir(path):
-        raise InputError(f"{path}: expected a pack (palimpsest-pack makes one), found a folder")
+        raise InputError(f"{path}: expected a pack (palimpsest pack makes one), found a folder")
     if os.access(path, os.R_OK) and not h5py.is_hdf5(path):
-        raise InputError(f"{path}: expected a pack (palimpsest-pack makes one), found another kind of file")
+        raise InputError(f"{path}: expected a pack (palimpsest pack makes one), found another kind of file")
     try:
         with h5py.File(path, "r") as file:
             return action(file)

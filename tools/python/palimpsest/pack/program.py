@@ -1,4 +1,4 @@
-"""The program palimpsest-pack: its signals, and what this Python lacks."""
+"""The program palimpsest pack: its signals, and what this Python lacks."""
 
 import sys
 
@@ -13,7 +13,7 @@ def run() -> None:
         sys.exit(main(sys.argv[1:]))
     except ModuleNotFoundError as error:
         sys.exit(
-            f"palimpsest-pack: this Python ({sys.executable}) has no module '{error.name}'. Run launch/setup.sh and "
+            f"palimpsest pack: this Python ({sys.executable}) has no module '{error.name}'. Run launch/setup.sh and "
             "then .venv/bin/python tools/palimpsest-pack, or pip install ./tools/python."
         )
     except Stopped as stopped:

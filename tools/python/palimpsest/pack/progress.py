@@ -32,7 +32,7 @@ class Progress:
         if now - self._reported >= (ON_TERMINAL if self._terminal else ELSEWHERE):
             self._reported = now
             end = {"end": ""} if self._terminal else {}
-            start = "\r" if self._terminal else "palimpsest-pack: "
+            start = "\r" if self._terminal else "palimpsest pack: "
             print(f"{start}{self._line()}", file=self._stream, flush=True, **end)
 
     def say(self, text: str) -> None:

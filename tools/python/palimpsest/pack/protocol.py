@@ -217,7 +217,7 @@ def score_by(score: str, protocol: dict[str, typing.Any], classes: list[str], ha
     """Marks the tasks that have one of these classes. score: rouge-l or choice, as the option is called. Raises InputError for a class that no
     task has or whose task has another score already, and for a pack without completions."""
     if classes and not has_completions:
-        raise InputError(f"--{score}: expected a pack of prompts with completions (palimpsest-pack chat), found one of another kind. Leave it out")
+        raise InputError(f"--{score}: expected a pack of prompts with completions (palimpsest pack chat), found one of another kind. Leave it out")
     for name in classes:
         found = [task for task in protocol["tasks"] if name in task["classes"]]
         if not found:

@@ -50,7 +50,7 @@ def end(stopped: Stopped) -> typing.NoReturn:
     """Says what stays and ends the program. The same signal may come once more meanwhile."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    print(f"palimpsest-pack: {stopped}", file=sys.stderr)
+    print(f"palimpsest pack: {stopped}", file=sys.stderr)
     sys.exit(stopped.exit_code())
 
 

@@ -1,4 +1,4 @@
-"""The command line of palimpsest-report."""
+"""The command line of palimpsest report."""
 
 import argparse
 import os
@@ -18,15 +18,15 @@ from .trackers import TrackerError, send_log
 from .watch import has_ended, watch
 from .write import NoPlace, check_places, write_figures, write_file
 
-USAGE = """palimpsest-report RUN [--out FILE]
-       palimpsest-report RUN RUN... [--out FILE] [--json | --csv]"""
+USAGE = """palimpsest report RUN [--out FILE]
+       palimpsest report RUN RUN... [--out FILE] [--json | --csv]"""
 DESCRIPTION = """One run folder: writes report.html and accuracy.csv into it, or with --out the page alone to FILE. With --json or --csv, as several.
 
 Several: groups runs that differ in seed and class order alone, and prints mean and sample deviation of each group, and the differences between
 groups over the seeds and class orders that they share.
 
 Published numbers are shown with every condition that keeps a run from being compared with them. A page is one file that loads nothing."""
-EPILOG = """Example: palimpsest-report runs/seed-1 runs/seed-2 --out comparison.html
+EPILOG = """Example: palimpsest report runs/seed-1 runs/seed-2 --out comparison.html
 Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of another kind."""
 
 

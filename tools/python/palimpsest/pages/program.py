@@ -1,8 +1,8 @@
-"""The program palimpsest-report: its exit codes, and what this Python lacks."""
+"""The program palimpsest report: its exit codes, and what this Python lacks."""
 
 import sys
 
-NAME = "palimpsest-report"
+NAME = "palimpsest report"
 
 
 def run() -> None:

@@ -181,7 +181,7 @@ class Run:
     def metrics(self) -> pd.DataFrame:
         """A row for each metric (last, average_anytime, forgetting, plasticity, ...), a column for each classifier; NaN where it is not defined.
 
-        The numbers of `palimpsest-inspect --json`. In a task-incremental run given the task.
+        The numbers of `palimpsest inspect --json`. In a task-incremental run given the task.
         """
         shown = {name: one.given_task() if self.is_task_given else one for name, one in self.evaluations.items()}
         return pd.DataFrame({name: pd.Series(stream_metrics(one), dtype=float) for name, one in shown.items()}).rename_axis("metric")

@@ -75,5 +75,5 @@ def files_sha256(paths: Sequence[str]) -> str:
 def _needs_the_tools(task: Task) -> str:
     return (
         f"{task.path}: /merge/coefficients: expected one, or one per module, that give the merged weights of task {task.index}; the rule "
-        f"{task.merge.rule.get('name')} did more than they say: palimpsest-merge RUN --tasks ... --out merged.h5 merges these tasks again"
+        f"{task.merge.rule.get('name')} did more than they say: palimpsest merge RUN --tasks ... --out merged.h5 merges these tasks again"
     )

@@ -1,4 +1,4 @@
-"""The command line of `palimpsest-pack chat`."""
+"""The command line of `palimpsest pack chat`."""
 
 import argparse
 import collections
@@ -49,10 +49,10 @@ of messages) is listed with its file and line and skipped, or refused with --str
 are cut are counted. A call that was stopped begins again; its tokens, in OUT.partial/, don't stay.
 
 Examples:
-  palimpsest-pack chat algebra.jsonl french.jsonl --tokenizer data/smollm2 --out data/tuning.h5
-  palimpsest-pack chat pairs.csv --prompt question --completion answer --task topic \\
+  palimpsest pack chat algebra.jsonl french.jsonl --tokenizer data/smollm2 --out data/tuning.h5
+  palimpsest pack chat pairs.csv --prompt question --completion answer --task topic \\
     --tokenizer data/smollm2 --out data/pairs.h5
-  palimpsest-pack chat laws.txt poems.txt --tokenizer data/smollm2 --out data/plain.h5"""
+  palimpsest pack chat laws.txt poems.txt --tokenizer data/smollm2 --out data/plain.h5"""
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:

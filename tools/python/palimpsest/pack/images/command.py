@@ -1,4 +1,4 @@
-"""The command line of `palimpsest-pack images`."""
+"""The command line of `palimpsest pack images`."""
 
 import argparse
 import os
@@ -34,9 +34,9 @@ pack's size is needed on disk. One source with one version of Pillow gives one p
 content hash.
 
 Examples:
-  palimpsest-pack images ~/imagenet-r --out data/imagenet-r.h5
-  palimpsest-pack images /usr/share/datasets/fashion-mnist --out data/fashion-mnist.h5
-  palimpsest-pack images 'shards/*-*.tar' --store encoded --out data/large.h5"""
+  palimpsest pack images ~/imagenet-r --out data/imagenet-r.h5
+  palimpsest pack images /usr/share/datasets/fashion-mnist --out data/fashion-mnist.h5
+  palimpsest pack images 'shards/*-*.tar' --store encoded --out data/large.h5"""
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:

@@ -39,7 +39,7 @@ _STARTS = [
     (b"\x80\x04", "a Python pickle", FOLDERS),
     (b"\x80\x05", "a Python pickle", FOLDERS),
     (b"SQLite format 3", "an SQLite file", FOLDERS),
-    (b"\x89HDF\r\n", "an HDF5 file", "palimpsest-pack show and protocol read it if it is a pack. If not: " + FOLDERS),
+    (b"\x89HDF\r\n", "an HDF5 file", "palimpsest pack show and protocol read it if it is a pack. If not: " + FOLDERS),
     (b"\xff\xd8\xff", "one image", "Give the folder that contains the folders of all classes"),
     (b"version https://", "a pointer of Git LFS", "Get the file itself with git lfs pull"),
     (b"<!DOCTYPE", "a web page", "It may say why the file couldn't be had; get the file again"),

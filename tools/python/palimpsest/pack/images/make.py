@@ -28,7 +28,7 @@ from .sources import read_sources
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What to pack and how: the options of `palimpsest-pack images`."""
+    """What to pack and how: the options of `palimpsest pack images`."""
 
     sources: list[str]
     out: str
@@ -125,7 +125,7 @@ def _report(sample: Sample, result: Entry | Stored | str, strict: bool, say: typ
     if isinstance(result, str):
         if strict:
             raise InputError(f"{sample.place}: expected an image that can be read, found: {result}. Repair or delete it, or leave --strict out to skip it")
-        say(f"palimpsest-pack: skipped {sample.place}: {result}")
+        say(f"palimpsest pack: skipped {sample.place}: {result}")
 
 
 def _split(classes: list[str], samples: list[Sample], entries: list[Entry], request: Request) -> tuple[PackIndex, list[Entry]]:

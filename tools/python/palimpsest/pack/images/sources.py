@@ -41,7 +41,7 @@ def read_sources(
     if not listing.samples:
         raise InputError(
             f"{', '.join(map(shown, sources))}: expected images (format {found[0]}), found 0. "
-            f"{''.join(f'{note}. ' for note in listing.notes)}See palimpsest-pack images --help for the layouts and the kinds "
+            f"{''.join(f'{note}. ' for note in listing.notes)}See palimpsest pack images --help for the layouts and the kinds "
             "of images that are read"
         )
     if hashed:

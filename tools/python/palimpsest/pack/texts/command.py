@@ -1,4 +1,4 @@
-"""The command line of `palimpsest-pack texts`, and the options that all sources of texts have."""
+"""The command line of `palimpsest pack texts`, and the options that all sources of texts have."""
 
 import argparse
 import collections
@@ -33,9 +33,9 @@ continues where it was: until the pack is written, its tokens are kept in OUT.pa
 the pack's size is needed on disk. One source with one tokenizer gives one pack; quote the content hash.
 
 Examples:
-  palimpsest-pack texts reviews.csv --text review --label stars --tokenizer data/minilm --out data/reviews.h5
-  palimpsest-pack texts train.jsonl test.jsonl --text premise,hypothesis --tokenizer data/minilm --out data/nli.h5
-  palimpsest-pack texts new.csv --unlabelled --text review --tokenizer data/minilm --out data/new.h5"""
+  palimpsest pack texts reviews.csv --text review --label stars --tokenizer data/minilm --out data/reviews.h5
+  palimpsest pack texts train.jsonl test.jsonl --text premise,hypothesis --tokenizer data/minilm --out data/nli.h5
+  palimpsest pack texts new.csv --unlabelled --text review --tokenizer data/minilm --out data/new.h5"""
 
 
 DEFAULT_SHARE, DEFAULT_SEED = 0.2, 1

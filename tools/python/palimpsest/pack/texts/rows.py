@@ -68,7 +68,7 @@ class Skipped:
     def _list(self, text: str) -> None:
         self.count += 1
         if self.count <= MOST_LISTED:
-            print(f"palimpsest-pack: {text}", file=sys.stderr)
+            print(f"palimpsest pack: {text}", file=sys.stderr)
 
     def _listed(self) -> str:
         return "as listed above" if self.count <= MOST_LISTED else f"of which the first {MOST_LISTED} are listed above"

@@ -24,7 +24,7 @@ _OTHERS = {
     b"PK\x03\x04": "a ZIP archive or a workbook. Unpack it, or save it as CSV in UTF-8",
     b"\x80\x04": "a Python pickle. Save it as Parquet, CSV or JSON Lines (pandas: to_parquet)",
     b"SQLite format 3": "an SQLite file. Save its table as CSV",
-    b"\x89HDF\r\n": "an HDF5 file. If it is a pack, palimpsest-pack show reads it",
+    b"\x89HDF\r\n": "an HDF5 file. If it is a pack, palimpsest pack show reads it",
     b"BZh": "a bzip2 file. Unpack it",
     b"\xfd7zXZ": "an xz file. Unpack it",
     b"\x28\xb5\x2f\xfd": "a Zstandard file. Unpack it",

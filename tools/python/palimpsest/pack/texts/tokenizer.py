@@ -28,9 +28,9 @@ def load_tokenizer(path: str | pathlib.Path, most_tokens: int | None = None, usu
     try:
         tokenizer = Tokenizer.from_str(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: expected a tokenizer.json (palimpsest-pack backbone minilm writes one), found nothing there") from None
+        raise InputError(f"{path}: expected a tokenizer.json (palimpsest pack backbone minilm writes one), found nothing there") from None
     except Exception as error:  # tokenizers raises plain Exception
-        raise InputError(f"{path}: expected a tokenizer.json (palimpsest-pack backbone minilm writes one): {error}") from None
+        raise InputError(f"{path}: expected a tokenizer.json (palimpsest pack backbone minilm writes one): {error}") from None
     config = path.with_name("config.json")
     positions, vocabulary = model_limits(config) if config.is_file() else (None, None)
     if most_tokens and positions and most_tokens > positions:

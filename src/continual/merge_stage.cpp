@@ -1,4 +1,4 @@
-#include "palimpsest/continual/merge_on_root.h"
+#include "palimpsest/continual/merge_stage.h"
 
 #include <algorithm>
 #include <numeric>
@@ -36,6 +36,13 @@ Merged merge_event(std::int64_t task, const MergeRule& rule, const MergeRecord& 
   return event;
 }
 
+double fisher_trace(const MergeInput& task) {
+  return sum_by_module(task.layout, task.share, 1, [&](std::size_t first, std::size_t size) {
+    const std::span<const float> module = task.fisher.subspan(first, size);
+    return std::accumulate(module.begin(), module.end(), 0.0);
+  });
+}
+
 // Of the modules of `layout`: all of them on rank 0 alone; or those of every rank, with their
 // share.
 MergeOutcome decide_and_merge(const Method& method, const AdaptedLayout& layout,
@@ -57,11 +64,8 @@ MergeOutcome decide_and_merge(const Method& method, const AdaptedLayout& layout,
   FisherFactor factor;
   if (fisher) {
     task.fisher = fisher->values;
-    const double trace = sum_by_module(layout, share, 1, [&](std::size_t first, std::size_t size) {
-      const std::span<const float> module = task.fisher.subspan(first, size);
-      return std::accumulate(module.begin(), module.end(), 0.0);
-    });
-    factor = fisher_factor(scale, trace, fisher_mass(task), loss_rise);
+    factor = fisher_factor(scale, scale == FisherScale::kTrace ? fisher_trace(task) : 0,
+                           scale == FisherScale::kSecant ? fisher_mass(task) : 0, loss_rise);
     task.fisher_factor = factor.factor;
   }
   TaskMerge merge = merge_task(rule, task, *weights, memory);
@@ -85,9 +89,9 @@ MergeOutcome decide_and_merge(const Method& method, const AdaptedLayout& layout,
 
 }  // namespace
 
-MergeOutcome merge_on_root(Session& session, const Method& method, StreamState& state,
-                           const TrainedTask& trained, const AdaptedWeights& weights,
-                           std::optional<Fisher> fisher, double loss_rise) {
+MergeOutcome merge_stage(Session& session, const Method& method, StreamState& state,
+                         const TrainedTask& trained, const AdaptedWeights& weights,
+                         std::optional<Fisher> fisher, double loss_rise) {
   const Watchdog::Phase phase(session.watchdog, "merging", 10);
   if (state.merged_hash.empty()) throw Error("a merge into a state that was not broadcast");
   const Shards& shards = session.shards;
@@ -96,6 +100,8 @@ MergeOutcome merge_on_root(Session& session, const Method& method, StreamState& 
     const ModuleShare share = shards.share(session.group);
     outcome = decide_and_merge(method, shards.own(), &share, state, trained, weights,
                                std::move(fisher), loss_rise);
+    session.group.agree(join(outcome.record.coefficients, " ", shortest<double>),
+                        "coefficients of the merge", "agreement after the merge");
   } else {
     session.group.work("merge on rank 0", [&] {
       if (!session.is_root()) return;
