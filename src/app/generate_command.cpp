@@ -93,7 +93,9 @@ int generate(std::span<const std::string> arguments, HostGroup& group, Watchdog&
   const std::vector<std::string> settings =
       take_own_options(all_settings(), generate_options(options), arguments, "generate");
   if (options.weights.empty() || options.out.empty())
-    throw UsageError("generate: expected --weights and --out; see palimpsest generate --help");
+    throw UsageError(
+        "generate: expected --weights and --out, or --weights and --prompt; see palimpsest "
+        "generate --help");
   check_output(options.out);
   const SavedWeights saved = group.work("reading the weights", [&] {
     return read_saved_weights(options.weights, group.rank() == 0);
@@ -119,7 +121,8 @@ std::string generate_help() {
       "What a decoder writes after the prompts of a pack of sequences, by greedy decoding, over as "
       "many ranks as\nit is started on, with the same tokens at every one. The prompt of a sample "
       "is what is before its last\ncompletion; the token that most completions end with ends a "
-      "text. The pack is the run's own, or\n--pack. palimpsest generate takes a prompt as text.\n\n"
+      "text. The pack is the run's own, or\n--pack. With --prompt TEXT or --prompts FILE it "
+      "continues these instead: palimpsest generate\n--prompt TEXT --help.\n\n"
       "Example: palimpsest generate --weights runs/mine --out completions.jsonl\n"
       "Exit codes: palimpsest --help lists them.\n\n",
       "Of the generation:\n", options_help(generate_options(options)), '\n',

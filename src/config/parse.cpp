@@ -42,7 +42,7 @@ constexpr std::string_view kCommandLine = "command line";
   }
   if (const auto field = find_field_name(usual)) {
     throw UsageError(
-        concat(given.source, ": unknown setting '", given.name, "'; here it is ", field->setting));
+        concat(given.source, ": unknown setting '", given.name, "'; here: ", field->setting));
   }
   std::vector<std::string_view> names = {"config"};
   for (const Option& option : own) names.push_back(option.name);

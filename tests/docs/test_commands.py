@@ -38,10 +38,9 @@ CANNOT_RUN = {
     ".venv/bin/tensorboard": "serves until it is ended; tests/app/test_tensorboard.py reads the events with TensorBoard's reader",
 }
 # Commands whose exit code means something, and isn't 0.
-EXIT_CODES = {"build/release/src/palimpsest diff runs/mine runs/other": 1}
+EXIT_CODES: dict[str, int] = {}
 # Finished runs that a page requires, as folders of runs/.
 RUNS = {
-    "README.md": {"other": "seed 2"},
     "docs/evaluate.md": {"mine": "seed 1", "quickstart": "seed 1"},
     "docs/export.md": {"quickstart": "seed 1", "mine": "seed 1"},
     "docs/file-formats.md": {"quickstart": "seed 1"},

@@ -122,7 +122,7 @@ std::string python() {
 int run(const std::string& own_name, std::vector<std::string> arguments) {
   std::string name = arguments.empty() ? "help" : arguments.front();
   if (!arguments.empty()) arguments.erase(arguments.begin());
-  if (name == "--version") {
+  if (name == "--version" || name == "version") {
     std::cout << writer() << '\n';
     return 0;
   }
@@ -135,7 +135,7 @@ int run(const std::string& own_name, std::vector<std::string> arguments) {
     return 0;
   }
   if (name == "help" || name == "--help" || name == "-h") {
-    if (arguments.empty() || arguments.front() == "--help") {
+    if (arguments.empty() || arguments.front() == "--help" || arguments.front() == "help") {
       std::cout << overview();
       return 0;
     }
