@@ -65,7 +65,7 @@ TEST(Machine, KnowsThoseOfTheRepositoryByName) {
   EXPECT_THAT([] { open_machine("h2000"); },
               testing::ThrowsMessage<UsageError>(HasSubstr("a100, cpu-ethernet-10g")));
   EXPECT_THAT([] { open_machine("none/such.cfg"); },
-              testing::ThrowsMessage<UsageError>(HasSubstr("can be read, found none")));
+              testing::ThrowsMessage<UsageError>(HasSubstr("no such file, or it cannot be read")));
 }
 
 }  // namespace
