@@ -188,8 +188,10 @@ int run(std::vector<std::string> arguments) {
   if (asked != arguments.end() && known != std::end(kVerbs)) {
     const bool has_topic =
         std::next(asked) != arguments.end() && !std::next(asked)->starts_with("-");
-    if (!has_topic) std::cout << known->help();
-    if (!has_topic) return 0;
+    if (!has_topic) {
+      std::cout << known->help();
+      return 0;
+    }
     return run_guarded([&](HostGroup& group, Watchdog&) {
       const std::string text = help_on(*std::next(asked));
       if (group.rank() == 0) std::cout << text;

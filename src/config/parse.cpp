@@ -113,7 +113,7 @@ void check_complete(const KeyTable& table, const RunConfig& config) {
 }
 
 [[noreturn]] void refuse_word(const KeyTable& table, std::string_view word, std::string_view next,
-                              std::string_view verb, const Options& own = {}) {
+                              std::string_view verb, const Options& own) {
   if (!word.starts_with("--") || word.size() == 2) {
     throw UsageError(concat(kCommandLine, ": '", word,
                             "' is no setting; settings are written --name value or --name=value"));
@@ -128,7 +128,7 @@ void check_complete(const KeyTable& table, const RunConfig& config) {
 
 // Of --name value, --name=value, or --name alone for a switch.
 std::vector<Given> read_command_line(const KeyTable& table, std::span<const std::string> arguments,
-                                     std::string_view verb) {
+                                     std::string_view verb, const Options& own = {}) {
   const auto refuse = [](const auto&... reason) {
     throw UsageError(concat(kCommandLine, ": ", reason...));
   };
@@ -140,7 +140,7 @@ std::vector<Given> read_command_line(const KeyTable& table, std::span<const std:
     const std::size_t equals = std::min(word.find('='), word.size());
     const std::string name = word.starts_with("--") ? word.substr(2, equals - 2) : "";
     const Key* const key = find_key(table, name);
-    if (key == nullptr && name != "config") refuse_word(table, word, next, verb);
+    if (key == nullptr && name != "config") refuse_word(table, word, next, verb, own);
     if (std::ranges::find(all, name, &Given::name) != all.end())
       refuse("'", name, "' is given twice; keep one");
     Given& given = all.emplace_back(Given{name, "", "", std::string(kCommandLine)});
@@ -177,18 +177,7 @@ std::vector<std::string> take_own_options(const KeyTable& table, const Options& 
                                           std::span<const std::string> arguments,
                                           std::string_view verb) {
   std::vector<std::string> settings = take_options(own, arguments);
-  std::vector<Given> flags;
-  for (std::size_t i = 0; i < settings.size(); ++i) {
-    const std::string& word = settings[i];
-    const std::string next = i + 1 < settings.size() ? settings[i + 1] : "--";
-    const std::size_t equals = std::min(word.find('='), word.size());
-    const std::string name = word.starts_with("--") ? word.substr(2, equals - 2) : "";
-    if (find_key(table, name) == nullptr && name != "config")
-      refuse_word(table, word, next, verb, own);
-    flags.push_back({name, "", "", std::string(kCommandLine)});
-    if (equals == word.size() && !next.starts_with("--")) ++i;
-  }
-  check_taken(table, flags, verb);
+  check_taken(table, read_command_line(table, settings, verb, own), verb);
   return settings;
 }
 

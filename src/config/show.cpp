@@ -87,7 +87,8 @@ namespace {
 
 constexpr std::size_t kColumn = 26, kColumns = 100;  // of help: where texts begin, and end
 
-std::string key_help(const Key& key, bool is_needed) {
+std::string key_help(const KeyTable& table, const Key& key) {
+  const bool is_needed = key.group == table.keys.front().group;
   const std::string_view mark = key.effect == Effect::kOperational ? " *" : "  ";
   std::string text = concat(mark, "--", key.name, placeholder(key.type), " ");
   text.resize(std::max(text.size(), kColumn), ' ');
@@ -102,21 +103,17 @@ std::string key_help(const Key& key, bool is_needed) {
   return concat(text, indent, by_default, fits ? takes : concat(";", indent, takes.substr(2)));
 }
 
-}  // namespace
-
-namespace {
-
 constexpr std::string_view kTrainUsage =
     "Usage: palimpsest train --config FILE [--name value ...] [--print-config | --dry-run]\n"
     "Learns a stream of tasks; under mpirun over all its ranks.\n\n"
     "Example: palimpsest train --config configs/debian-sections.cfg --seed 2 --out runs/mine\n"
     "Exit codes: palimpsest --help lists them.\n\n";
 
-// What most runs set, in the order of the help.
+// What most runs set.
 constexpr std::array<std::string_view, 20> kCommon = {
-    "pack",  "protocol", "backbone",  "out",       "tasks",   "seed",      "epochs",
-    "batch", "lr",       "schedule",  "objective", "merge",   "adapter",   "perturbation",
-    "lanes", "device",   "precision", "resume",    "dry-run", "classifier"};
+    "pack",       "protocol", "backbone", "out",       "seed",      "tasks",        "epochs",
+    "batch",      "lr",       "schedule", "adapter",   "objective", "perturbation", "merge",
+    "classifier", "lanes",    "device",   "precision", "resume",    "dry-run"};
 
 // The kinds of a setting with their keys.
 std::string kinds_of(const Key& key) {
@@ -126,10 +123,6 @@ std::string kinds_of(const Key& key) {
   for (std::string further; std::getline(kinds, further);)
     text += concat(std::string(kColumn, ' '), further, "\n");
   return text;
-}
-
-bool is_needed(const KeyTable& table, const Key& key) {
-  return key.group == table.keys.front().group;
 }
 
 }  // namespace
@@ -144,7 +137,7 @@ std::string short_config_help(const KeyTable& table) {
     if (std::ranges::find(kCommon, key.name) == kCommon.end()) continue;
     if (key.group != group) text += concat("\n", key.group, "\n");
     group = key.group;
-    text += key_help(key, is_needed(table, key)) + "\n";
+    text += key_help(table, key) + "\n";
     if (key.type != Type::kKind) continue;
     const std::string names = concat("kinds: ", join(key.kinds->kinds, ", ", &Kind::name));
     text += concat(std::string(kColumn, ' '), wrap(names, kColumns, kColumn, kColumn), "\n");
@@ -163,8 +156,8 @@ std::string setting_help(const KeyTable& table, std::string_view name) {
   }
   const std::string value = value_text(RunConfig(), *key);
   const std::string shown = value.empty() ? std::string(placeholder(key->type).substr(1)) : value;
-  return concat(key_help(*key, is_needed(table, *key)), key->type == Type::kKind ? ":\n" : "\n",
-                kinds_of(*key), "\nExample: palimpsest train --config FILE --", name, ' ', shown,
+  return concat(key_help(table, *key), key->type == Type::kKind ? ":\n" : "\n", kinds_of(*key),
+                "\nExample: palimpsest train --config FILE --", name, ' ', shown,
                 "\n         or the line '", name, " = ", shown, "' in the file\n");
 }
 
@@ -188,8 +181,7 @@ std::string config_help(const KeyTable& table) {
   for (const Key& key : table.keys) {
     if (key.group != group) text += concat("\n", key.group, "\n");
     group = key.group;
-    text += concat(key_help(key, is_needed(table, key)), key.type == Type::kKind ? ":\n" : "\n",
-                   kinds_of(key));
+    text += concat(key_help(table, key), key.type == Type::kKind ? ":\n" : "\n", kinds_of(key));
   }
   return text;
 }

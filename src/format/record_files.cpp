@@ -161,20 +161,26 @@ std::uintmax_t bytes_of_arrays(const StateRecord& record) {
 }
 std::uintmax_t bytes_of_arrays(const auto&) { return 0; }
 
-// describe_rest: what follows from the record, and is in its file.
+// What follows from the record, and is in its file. measured: of arrays that the record hasn't;
+// null where it has all.
+using DescribeRest = std::function<void(Fields& fields, const MeasuredArrays* measured)>;
+
 template <typename Record>
 std::string write_record(
     const std::filesystem::path& path, std::string_view type, const Record& record,
-    const std::function<void(Fields&)>& describe_rest = [](Fields&) {},
+    const DescribeRest& describe_rest = [](Fields&, const MeasuredArrays*) {},
     ModuleArrays* arrays = nullptr) {
   refuse_problem<Error>(path, find_problem(record));
   AtomicFile target(path);
   if (arrays != nullptr) require_space(target.temporary(), kRest + bytes_of_arrays(record));
   H5Writer file(target.temporary(), type,
                 arrays == nullptr ? H5Storage::kMemory : H5Storage::kDisk);
-  Fields fields(file, path, arrays);
+  std::optional<MeasuredArrays> measured;
+  if (arrays != nullptr) measured.emplace(*arrays);
+  MeasuredArrays* const in_parts = measured ? &*measured : nullptr;
+  Fields fields(file, path, in_parts);
   describe(fields, const_cast<Record&>(record));  // a writer changes nothing
-  describe_rest(fields);
+  describe_rest(fields, in_parts);
   std::string hash = file.finish();
   target.commit();
   return hash;
@@ -212,33 +218,25 @@ bool nothing(std::string_view) { return false; }
 
 std::string write_task_record(const std::filesystem::path& path, const TaskRecord& record,
                               ModuleArrays* arrays) {
-  std::optional<MeasuredArrays> measured;
-  if (arrays != nullptr) measured.emplace(*arrays);
-  return write_record(
-      path, "task", record,
-      [&](Fields& fields) {
-        std::vector<ModuleStatistics> modules = module_statistics(record);
-        for (std::size_t m = 0; measured && record.fisher && m < modules.size(); ++m)
-          modules[m].fisher_sum = measured->sums().at(m);
-        bool is_finite = true;  // the writer refuses other numbers
-        describe_statistics(fields, modules, is_finite);
-      },
-      measured ? &*measured : nullptr);
+  const auto describe_rest = [&](Fields& fields, const MeasuredArrays* measured) {
+    std::vector<ModuleStatistics> modules = module_statistics(record);
+    for (std::size_t m = 0; measured != nullptr && record.fisher && m < modules.size(); ++m)
+      modules[m].fisher_sum = measured->sums().at(m);
+    bool is_finite = true;  // the writer refuses other numbers
+    describe_statistics(fields, modules, is_finite);
+  };
+  return write_record(path, "task", record, describe_rest, arrays);
 }
 
 std::string write_state_record(const std::filesystem::path& path, const StateRecord& record,
                                ModuleArrays* arrays) {
-  std::optional<MeasuredArrays> measured;
-  if (arrays != nullptr) measured.emplace(*arrays);
-  return write_record(
-      path, "state", record,
-      [&](Fields& fields) {
-        std::optional<double> norm;
-        if (!record.merged.empty()) norm = frobenius_norm(record.merged);
-        if (measured && record.layout.size() > 0) norm = measured->norm();
-        describe_statistics(fields, norm);
-      },
-      measured ? &*measured : nullptr);
+  const auto describe_rest = [&](Fields& fields, const MeasuredArrays* measured) {
+    std::optional<double> norm;
+    if (!record.merged.empty()) norm = frobenius_norm(record.merged);
+    if (measured != nullptr && record.layout.size() > 0) norm = measured->norm();
+    describe_statistics(fields, norm);
+  };
+  return write_record(path, "state", record, describe_rest, arrays);
 }
 
 std::string write_step_record(const std::filesystem::path& path, const StepRecord& record) {

@@ -17,6 +17,21 @@ std::string first_kind(const PartTable<Part>& table, const IsSo& is_so) {
   return std::string(found->name);
 }
 
+// The merge rules that merges_shares(), with the middle of the range where a key has no default.
+std::vector<std::string> rules_of_shards() {
+  std::vector<std::string> names;
+  for (const Kind& kind : merge_rules().kinds) {
+    std::string text(kind.name);
+    for (const SettingSpec& key : kind.keys) {
+      if (key.default_value) continue;
+      text += concat(text == kind.name ? ":" : ",", key.name, '=',
+                     shortest((key.minimum + key.maximum) / 2));
+    }
+    if (make_merge_rule(text)->merges_shares()) names.emplace_back(kind.name);
+  }
+  return names;
+}
+
 }  // namespace
 
 void set_to_predict_tokens(RunConfig& config) {
@@ -38,12 +53,11 @@ void check_shards(const RunConfig& config, const Method& method) {
     throw UsageError(
         concat("--shard-memory cannot be used with ", reason..., ". Leave one of them out"));
   };
-  // Those that merges_shares(): tests/train/shards_test.cpp compares them.
-  constexpr std::string_view kRulesOfShards =
-      "closed-form with by=global or by=module, became, average, ema, fixed, first, none";
   if (!method.merge->merges_shares())
     refuse("--merge ", config.merge,
-           ", which needs all weights on one rank. These rules do not: ", kRulesOfShards);
+           ", which needs all weights on one rank. These rules do not, by the defaults of their "
+           "keys: ",
+           join(rules_of_shards(), ", "));
   if (method.penalty->changes_steps())
     refuse("--penalty ", config.penalty, ", which every step needs for all weights");
   if (method.curvature->backward_passes(2) > 1)

@@ -53,19 +53,19 @@ RunConfig parse_run_config(const KeyTable& table, std::span<const std::string> a
                            std::string_view verb = "train",
                            std::vector<std::string>* left_out = nullptr);
 
-// Stores the verb's own options, and returns the other words, all settings that it takes and their
-// values. Throws UsageError as take_options(), and for a word that is neither, with the nearest of
-// both.
-std::vector<std::string> take_own_options(const KeyTable& table, const Options& own,
-                                          std::span<const std::string> arguments,
-                                          std::string_view verb);
-
 // The same, but pack, protocol and backbone may be missing: for a plan without files. `defaults`:
 // what is not given. `verb`: a setting that it has no use for is refused on the command line, by
 // name, and passed over in a file, which describes a run.
 RunConfig parse_settings(const KeyTable& table, std::span<const std::string> arguments,
                          const RunConfig& defaults = {}, std::string_view verb = "train",
                          std::vector<std::string>* left_out = nullptr);
+
+// Stores the verb's own options, and returns the other words, all settings that it takes and their
+// values. Throws UsageError as take_options(), and for a word that is neither, with the nearest of
+// both.
+std::vector<std::string> take_own_options(const KeyTable& table, const Options& own,
+                                          std::span<const std::string> arguments,
+                                          std::string_view verb);
 
 // All settings as a .cfg file that parses back to the same RunConfig.
 std::string print_config(const KeyTable& table, const RunConfig& config);
