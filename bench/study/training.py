@@ -8,6 +8,8 @@ from .files import write_whole
 from .streams import PACKER
 from .trainings import TRAININGS
 
+INPUTS = ("pack", "protocol", "backbone", "general", "out")  # settings that are paths; the study's start at the root of the repository
+
 
 def prepare(stream, children, places):
     """Makes the pack and the backbone of a stream where one is missing."""
@@ -62,7 +64,7 @@ def train(stream, training, protocol, seed, folder, classifiers, changes, childr
 def train_with(includes, settings, folder, children, places):
     """includes: files of configs/, over which the settings win."""
     lines = [f"include = {', '.join(str(ROOT / 'configs' / name) for name in includes)}"]
-    lines += [f"{name} = {value}" for name, value in settings.items()]
+    lines += [f"{name} = {ROOT / value if name in INPUTS else value}" for name, value in settings.items()]
     config = beside(folder, ".cfg")
     write_whole(config, "\n".join(lines) + "\n")
     children.run([places.palimpsest, "train", "--config", config, "--resume", "auto"], log_of(folder), spent=spent_on(folder))

@@ -167,7 +167,7 @@ std::string all_completions() {
     for (const Key& key : all_settings().keys) {
       const bool is_own = own.find(concat("|--", key.name, "|")) != own.npos;
       if (is_taken_by(key, verb.name) && !is_own)
-        text += completion_line(command, key, key.type == Type::kText);  // no setting is free text
+        text += completion_line(command, key, is_path(key));
     }
   }
   return text;

@@ -190,6 +190,7 @@ RunConfig parse_settings(const KeyTable& table, std::span<const std::string> arg
   const auto file = std::ranges::find(flags, "config", &Given::name);
   if (file != flags.end()) {
     std::vector<Given> settings = read_config_files(file->value);
+    start_paths_at_files(table, settings, flags);
     if (left_out != nullptr) *left_out = convert(table, settings, verb);
     std::erase_if(settings, [&](const Given& given) {
       const Key* const key = find_key(table, given.name);

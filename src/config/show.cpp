@@ -45,7 +45,7 @@ std::string dump(const Json& json) {
 
 std::string_view placeholder(Type type) {
   switch (type) {
-    case Type::kText:  // of a setting a path
+    case Type::kText:  // is_path()
       return " PATH";
     case Type::kSwitch:
       return "";
@@ -72,7 +72,8 @@ std::string value_text(const RunConfig& config, const Key& key) {
   return value_text(full_value(config, key, /*with_operational=*/true));
 }
 
-std::string print_config(const KeyTable& table, const RunConfig& config) {
+std::string print_config(const KeyTable& table, const RunConfig& given) {
+  const RunConfig config = with_absolute_paths(table, given);
   std::string text;
   std::string_view group;
   for (const Key& key : table.keys) {
@@ -98,7 +99,7 @@ std::string key_help(const KeyTable& table, const Key& key) {
   const std::string by_default = !value.empty() ? concat("default ", value)
                                  : is_needed    ? "required"
                                                 : "none by default";
-  const std::string takes = key.type == Type::kText ? "" : concat("; takes ", allowed(key));
+  const std::string takes = is_path(key) ? "" : concat("; takes ", allowed(key));
   const bool fits = kColumn + by_default.size() + takes.size() <= kColumns;
   return concat(text, indent, by_default, fits ? takes : concat(";", indent, takes.substr(2)));
 }
@@ -171,7 +172,8 @@ std::string config_help(const KeyTable& table) {
       "be\n"
       "in quotes, and variables ($HOME) are refused. include = FILE takes the settings of another\n"
       "file, as methods/average.cfg, which those of this file win over. Both there and on the\n"
-      "command line ~ is the home folder, and other paths start at the working folder.\n"
+      "command line ~ is the home folder. Other paths start at the folder of the file that has "
+      "them, on\nthe command line at the working folder.\n"
       "KIND is NAME[:key=value,...]; a key that isn't given has its default. A kind with one key "
       "also\ntakes NAME:value. KIND,KIND are several.\n"
       "Settings and keys marked * may change when a run is resumed; the others are part of what "

@@ -11,13 +11,19 @@
 #include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/core/version.h"
+#include "palimpsest/format/input_paths.h"
 #include "palimpsest/kinds/kind_settings.h"
 #include "palimpsest/method/settings.h"
 
 namespace palimpsest {
 namespace {
 
-std::string run_json(const RunConfig& config, const RunIdentity& identity, int world_size) {
+std::string run_json(const RunConfig& given, const RunIdentity& identity, int world_size) {
+  const RunConfig config = with_absolute_paths(all_settings(), given);
+  const InputPaths inputs = {{"pack", config.pack},
+                             {"protocol", config.protocol},
+                             {"backbone", config.backbone},
+                             {"general", config.general}};
   return nlohmann::ordered_json{
       {"palimpsest_type", "run"},
       {"palimpsest_version", "1.0.0"},
@@ -29,7 +35,8 @@ std::string run_json(const RunConfig& config, const RunIdentity& identity, int w
       {"numerics", nlohmann::json::parse(identity.numerics)},
       {"backbone_sha256", identity.backbone_sha256},
       {"pack_content_sha256", identity.pack_content_sha256},
-      {"config", nlohmann::ordered_json::parse(config_json(all_settings(), config, true))}}
+      {"config", nlohmann::ordered_json::parse(config_json(all_settings(), config, true))},
+      {"relative_paths", relative_to_run(config.out, inputs)}}
       .dump(2);
 }
 

@@ -8,6 +8,7 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/heads.h"
+#include "palimpsest/format/input_paths.h"
 #include "palimpsest/format/records.h"
 #include "palimpsest/format/run_folder.h"
 #include "palimpsest/kinds/kind_settings.h"
@@ -54,6 +55,8 @@ RunConfig recorded_config(const std::filesystem::path& run_folder, std::string_v
           "--pack, --protocol and --backbone"));
     }
     if (json.contains("config")) take_recorded(all_settings(), json["config"].dump(), config);
+    for (const auto& [setting, path] : find_inputs(run_folder))
+      set_value(config, *find_key(all_settings(), setting), path);
   }
   if (!record_json.empty()) take_recorded(all_settings(), record_json, config);
   return config;

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -30,17 +31,17 @@ def lines_of(text):
     return dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
 
 
-@pytest.mark.parametrize("line,shown", quick(1, [
+@pytest.mark.parametrize("line,expected", quick(1, [
     ("out = runs/exp#2", "runs/exp#2"),
     ("out = runs/exp # the second", "runs/exp"),
-    ("out = 'runs/exp #2'", "'runs/exp #2'"),
+    ("out = 'runs/exp #2'", "runs/exp #2"),
     ("out = \"my runs/x\"", "my runs/x"),
-    ("out = '$HOME/x'", "'$HOME/x'"),
+    ("out = '$HOME/x'", "$HOME/x"),
     ("out = runs/x\r", "runs/x"),
 ]))
-def test_what_a_file_says_is_what_runs_and_prints_back(tmp_path, line, shown):
+def test_what_a_file_says_is_what_runs_and_prints_back(tmp_path, line, expected):
     text = printed(tmp_path, line + "\n")
-    assert lines_of(text)["out"] == shown
+    assert lines_of(text)["out"].strip("'") == os.path.join(tmp_path, expected)
     again = tmp_path / "printed.cfg"
     again.write_text(text)
     assert call(PROGRAM, "train", "--config", again, "--print-config") == text
@@ -65,6 +66,29 @@ def test_a_file_in_the_working_folder_includes_others(tmp_path, monkeypatch):
     for missing in ("other.cfg", "configs"):
         (tmp_path / "run.cfg").write_text(FILES + f"include = {missing}\n")
         assert f"include = {missing}: expected a file in . or in configs/" in call(PROGRAM, "train", "--config", "run.cfg", "--print-config", code=2)
+
+
+def test_paths_start_at_the_file_and_on_the_command_line_at_the_working_folder(tmp_path, monkeypatch):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "configs" / "base.cfg").write_text("pack = ../data/p.h5\nbackbone = b\nprotocol = /q.json\n")
+    (tmp_path / "mine.cfg").write_text("include = configs/base.cfg\nout = runs/mine\n")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    found = lines_of(call(PROGRAM, "train", "--config", "../mine.cfg", "--general", "g.h5", "--print-config"))
+    places = {name: os.path.relpath(found[name], tmp_path) for name in ("pack", "backbone", "out", "general")}
+    assert places == {"pack": "data/p.h5", "backbone": "configs/b", "out": "runs/mine", "general": "elsewhere/g.h5"}
+    assert found["protocol"] == "/q.json"
+
+
+def test_a_path_as_earlier_versions_had_it_is_refused_with_the_right_one(tmp_path, monkeypatch):
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "p").touch()
+    (tmp_path / "configs" / "run.cfg").write_text(FILES)
+    monkeypatch.chdir(tmp_path)
+    command = [PROGRAM, "train", "--config", "configs/run.cfg", "--print-config"]
+    text = call(*command, code=2)
+    assert "configs/run.cfg: line 1: pack = p: expected configs/p, found nothing there" in text and "write pack = ../p" in text
+    assert "pack = " in call(*command, "--pack", "p")
 
 
 @pytest.mark.slow
@@ -127,6 +151,33 @@ def test_a_run_records_the_folders_that_were_meant(toy, tmp_path):
     exported = tmp_path / "my model"
     call(os.path.join(TOOLS, "palimpsest-export"), tmp_path / "runs" / "exp#2", f"--out={exported}")
     assert (exported / "model.safetensors").exists()
+
+
+def settings_started_with(run):
+    with open(run / "run.json") as file:
+        return json.load(file)
+
+
+@pytest.mark.slow
+def test_a_run_knows_its_inputs_from_any_folder_and_after_a_move(toy, tmp_path):
+    place, export = tmp_path / "here", os.path.join(TOOLS, "palimpsest-export")
+    for name in ("pack.h5", "protocol.json", "backbone"):
+        os.makedirs(place / "data", exist_ok=True)
+        (shutil.copytree if name == "backbone" else shutil.copy)(toy.path(name), place / "data" / name)
+    flags = ["--pack", "data/pack.h5", "--protocol", "data/protocol.json", "--backbone", "data/backbone", "--out", "runs/mine"]
+    done = subprocess.run(list(map(str, toy.command("--tasks", 1, "--epochs", 1, *flags))), cwd=place, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    started = settings_started_with(place / "runs" / "mine")
+    assert started["config"]["pack"] == str(place / "data" / "pack.h5") and started["relative_paths"]["pack"] == "../../data/pack.h5"
+    expected = call(PROGRAM, "eval", "--weights", place / "runs" / "mine", "--json")
+    moved = tmp_path / "there"
+    place.rename(moved)
+    assert call(PROGRAM, "eval", "--weights", moved / "runs" / "mine", "--json") == expected.replace(str(place), str(moved))
+    call(export, moved / "runs" / "mine", "--out", tmp_path / "exported")
+    (moved / "data").rename(tmp_path / "lost")
+    for command in ([PROGRAM, "eval", "--weights", moved / "runs" / "mine"], [export, moved / "runs" / "mine", "--out", tmp_path / "again"]):
+        text = call(*command, code=3)
+        assert f"at {place}/data/" in text and "found nothing there. Give its new place with --" in text
 
 
 @pytest.mark.slow

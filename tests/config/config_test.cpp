@@ -199,7 +199,7 @@ TEST_F(ConfigFile, AnOldFileIsConvertedOnRequest) {
   EXPECT_EQ(config.progress.every, 9);
   EXPECT_EQ(config.lanes, 0);
   write(print_config(table(), config));
-  EXPECT_EQ(parse_run_config(table(), arguments), config);
+  EXPECT_EQ(parse_run_config(table(), arguments), with_absolute_paths(table(), config));
 }
 
 TEST_F(ConfigFile, AnOldFileIsRefusedByLineWhereAValueIsBadAlsoOneThatIsLeftOut) {

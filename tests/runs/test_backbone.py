@@ -107,10 +107,10 @@ def test_bad_backbones_are_refused_by_name(case, toy, reference_run, tmp_path):
     run = palimpsest.open(reference_run)
     folder = str(tmp_path)
     if case == "no folder":
-        folder, message = str(tmp_path / "nothing"), "nothing: expected the folder of the run's pretrained model, found none there"
+        folder, message = str(tmp_path / "nothing"), "nothing: expected the folder of the run's pretrained model, found none"
     elif case == "no name":
         run.started.clear()
-        folder, message = None, "run.json names no backbone; give the folder"
+        folder, message = None, "expected a run.json that says where the backbone is, found none. Give the folder"
     else:
         tensors = safetensors.torch.load_file(toy.path("backbone", "model.safetensors"))
         del tensors["encoder.layer.0.attention.self.key.weight"]

@@ -225,7 +225,7 @@ def test_run_json_may_be_missing_but_not_damaged(golden):
     (golden / "run.json").unlink()
     run = palimpsest.open(golden)
     assert run.started == {} and run.config["seed"] == 1
-    with pytest.raises(palimpsest.InputError, match="run.json names no backbone"):
+    with pytest.raises(palimpsest.InputError, match="says where the backbone is, found none"):
         palimpsest.load_backbone(run)
 
 

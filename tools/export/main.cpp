@@ -1,15 +1,14 @@
 // palimpsest export: merged weights as a model or an adapter that other programs open.
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
-#include "palimpsest/core/atomic_file.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/hash.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/export/adapter.h"
 #include "palimpsest/export/model.h"
+#include "palimpsest/format/input_paths.h"
 #include "support/tool.h"
 
 namespace palimpsest {
@@ -69,16 +68,15 @@ void check(const Arguments& arguments, const std::vector<std::string>& words) {
     throw UsageError("--rank is of an adapter: expected --format peft with it");
 }
 
-// From the folder's run.json, whose relative paths start at the current folder, as the run's did.
 std::filesystem::path find_backbone(const Arguments& arguments) {
   if (!arguments.backbone.empty()) return arguments.backbone;
-  const std::filesystem::path run = arguments.source / "run.json";
-  if (std::filesystem::exists(run)) {
-    const auto json = nlohmann::json::parse(read_file(run), nullptr, /*allow_exceptions=*/false);
-    if (json.is_object() && json.contains("config") && json["config"].contains("backbone"))
-      return std::filesystem::path(json["config"]["backbone"].get<std::string>());
-  }
-  throw UsageError("--backbone: expected the folder of the pretrained model; no run.json names it");
+  const std::string recorded = find_inputs(arguments.source)["backbone"];
+  if (recorded.empty())
+    throw UsageError(
+        "--backbone: expected the folder of the pretrained model; no run.json names it");
+  if (!std::filesystem::exists(recorded))
+    throw InputError(concat(arguments.source.string(), ": ", missing_input("backbone", recorded)));
+  return recorded;
 }
 
 void check_backbone(const ExportSource& source, const PretrainedWeights& weights,

@@ -42,8 +42,9 @@ std::string value_text(const RunConfig& config, const Key& key);
 void set_value(RunConfig& config, const Key& key, std::string_view text);
 
 // Arguments after the verb: --config FILE, --key value, --key=value, or --key alone for a switch. A
-// file has lines of core/cfg_file.h and `include` (src/config/given.h); relative paths of settings
-// are relative to the working folder. The command line wins over the file. Throws UsageError for a
+// file has lines of core/cfg_file.h and `include` (src/config/given.h). A relative path of a file
+// starts at the file's folder, one of the command line at the working folder. The command line wins
+// over the file. Throws UsageError for a
 // line that is none, an unknown key (with the nearest known one), a key of an earlier version (with
 // today's spelling), a key given twice in one place, a value out of range, a missing required
 // setting (pack, protocol, backbone), a contradiction between settings. With `left_out` a file in
@@ -67,7 +68,13 @@ std::vector<std::string> take_own_options(const KeyTable& table, const Options& 
                                           std::span<const std::string> arguments,
                                           std::string_view verb);
 
-// All settings as a .cfg file that parses back to the same RunConfig.
+bool is_path(const Key& key);
+
+// The same settings, whose paths mean the same from any working folder.
+RunConfig with_absolute_paths(const KeyTable& table, RunConfig config);
+
+// All settings as a .cfg file that parses back to the same RunConfig, wherever it is. Its paths are
+// absolute.
 std::string print_config(const KeyTable& table, const RunConfig& config);
 
 bool is_taken_by(const Key& key, std::string_view verb);

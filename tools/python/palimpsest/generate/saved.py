@@ -5,6 +5,7 @@ import pathlib
 import typing
 
 from ..errors import InputError
+from ..runs.inputs import find_input
 
 OBJECTIVE = "next-token"
 
@@ -20,12 +21,8 @@ def check_objective(weights: str) -> None:
 
 def find_backbone(weights: str) -> str:
     """The folder of the run's backbone, as the run names it. Raises InputError where the weights don't say it."""
-    found = _settings(weights).get("backbone")
-    if not isinstance(found, str) or not found:
-        raise InputError(f"{weights}: expected a run folder, whose run.json says where the backbone is, found none. Give --backbone FOLDER")
-    if not pathlib.Path(found).is_dir():
-        raise InputError(f"{found}: expected the backbone's folder, as {_description(weights)} names it, found nothing there. Give --backbone FOLDER")
-    return found
+    path = _description(weights)
+    return find_input(str(path.parent), _started(path), "backbone", "Give --backbone FOLDER")
 
 
 def find_tokenizer(backbone: str) -> str:
@@ -54,9 +51,12 @@ def _description(weights: str) -> pathlib.Path:
 
 def _settings(weights: str) -> dict[str, typing.Any]:
     """The settings that the run began with; none where there is no run.json."""
-    path = _description(weights)
-    found = _read_object(path).get("config") if path.is_file() else None
+    found = _started(_description(weights)).get("config")
     return found if isinstance(found, dict) else {}
+
+
+def _started(path: pathlib.Path) -> dict[str, typing.Any]:
+    return _read_object(path) if path.is_file() else {}
 
 
 def _read_object(path: pathlib.Path) -> dict[str, typing.Any]:

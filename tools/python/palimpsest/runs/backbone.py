@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..counted import counted
 from ..errors import InputError
 from .adapter import Float32
+from .inputs import find_input
 from .manifest import read_object
 from .module_names import find_place
 from .run import Run
@@ -26,7 +27,7 @@ def load_backbone(run: Run, task: int | None = None, backbone: str | os.PathLike
     """The merged model after a task (counted from 0; None: the newest), without a head, in evaluation mode and float32.
 
     A model of transformers (`AutoModel`), or of timm where the backbone's config.json is timm's. backbone: the folder of the pretrained model; otherwise
-    the one that run.json names, relative to the current folder. What answers on its features is in `run.state.heads` and `run.state.memory`.
+    the one that run.json names. What answers on its features is in `run.state.heads` and `run.state.memory`.
     Raises InputError: another backbone than the run's, a missing library, an earlier task that its coefficients don't give.
     """
     if run.state is None:
@@ -42,12 +43,11 @@ def load_backbone(run: Run, task: int | None = None, backbone: str | os.PathLike
 
 
 def _backbone_folder(run: Run, backbone: str | os.PathLike[str] | None) -> str:
-    named = run.started.get("config", {}).get("backbone") if backbone is None else os.fspath(backbone)
-    if not isinstance(named, str) or not named:
-        raise InputError(f"{run.folder}: run.json names no backbone; give the folder of the pretrained model: load_backbone(run, backbone=FOLDER)")
-    if not os.path.isdir(named):
-        raise InputError(f"{named}: expected the folder of the run's pretrained model, found none there; give it: load_backbone(run, backbone=FOLDER)")
-    return named
+    if backbone is None:
+        return find_input(run.folder, run.started, "backbone", "Give the folder of the pretrained model: load_backbone(run, backbone=FOLDER)")
+    if not os.path.isdir(backbone):
+        raise InputError(f"{os.fspath(backbone)}: expected the folder of the run's pretrained model, found none")
+    return os.fspath(backbone)
 
 
 def _weight_files(folder: str) -> list[str]:
