@@ -116,6 +116,34 @@ open_mpi_options() {
 # MPICH's launcher, Hydra, passes the whole environment on, and knows no slots.
 [[ $("$launcher" --version 2>&1) == *HYDRA* ]] || open_mpi_options "$@"
 
+# Open MPI says between two lines of dashes that a rank ended with an exit code. The program's own message has said why.
+drop_exit_blocks() {
+  local line='' block=''
+  trap '' INT TERM HUP QUIT USR1
+  while IFS= read -r line || [[ -n $line ]]; do
+    if [[ $line == "$dashes" && -z $block ]]; then
+      block=$line
+    elif [[ $line == "$dashes" ]]; then
+      says_nothing "$block" || printf '%s\n%s\n' "$block" "$line"
+      block=''
+    elif [[ -n $block ]]; then
+      block+=$'\n'$line
+    else
+      printf '%s\n' "$line"
+    fi
+  done
+  [[ -z $block ]] || printf '%s\n' "$block"
+}
+dashes=$(printf -- '-%.0s' {1..74})
+# Of a block without its last line.
+says_nothing() {
+  local own_codes='Exit code: +(1|2|3|4|5|85|129|130|131|143)$'
+  [[ $1 == *'Per user-direction, the job has been aborted.'* ]] ||
+    [[ $1 == *'detected that one or more processes exited with non-zero status'* && $1 =~ $own_codes ]]
+}
+exec {errors}> >(drop_exit_blocks >&2)
+filter_pid=$!
+
 asked='' # the first signal
 interrupts=0
 mpirun_pid=
@@ -151,8 +179,9 @@ trap on_interrupt INT
 # In its own session, so that the terminal's Ctrl-C reaches this script only.
 start=(setsid)
 setpriv --pdeathsig USR1 true 2>/dev/null && start+=(setpriv --pdeathsig USR1)
-"${start[@]}" "$launcher" "${options[@]}" "$@" </dev/null &
+"${start[@]}" "$launcher" "${options[@]}" "$@" </dev/null 2>&"$errors" {errors}>&- &
 mpirun_pid=$!
+exec {errors}>&-
 [[ -z $asked ]] || ask_ranks # it came before there was a child to pass it to
 
 # A signal ends `wait` before mpirun has ended: wait again.
@@ -160,6 +189,7 @@ while kill -0 "$mpirun_pid" 2>/dev/null; do wait "$mpirun_pid"; done
 wait "$mpirun_pid"
 code=$?
 stop_asking
+while kill -0 "$filter_pid" 2>/dev/null; do wait "$filter_pid"; done
 
 [[ $code -eq 0 || $code -eq 85 ]] && exit "$code"
 [[ $interrupts -gt 1 ]] && exit 130

@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "palimpsest/comm/stop_request.h"
+#include "palimpsest/continual/other_rules.h"
 #include "palimpsest/continual/saved_evaluation.h"
 #include "palimpsest/continual/saved_weights.h"
 #include "palimpsest/core/atomic_file.h"
@@ -13,6 +14,7 @@
 #include "palimpsest/format/output_file.h"
 #include "palimpsest/kinds/kind_settings.h"
 #include "palimpsest/kinds/options.h"
+#include "palimpsest/merge/merge_rule.h"
 #include "palimpsest/method/settings.h"
 #include "palimpsest/report/views.h"
 #include "saved_settings.h"
@@ -22,13 +24,17 @@ namespace {
 
 struct EvalOptions {
   std::filesystem::path weights, sweep, out, csv;
-  std::string split;
+  std::string split, rules;
   std::int64_t points = 21;
   bool json = false;
 };
 
 Options eval_options(EvalOptions& options) {
   return {option("weights WEIGHTS", options.weights, kWeightsHelp),
+          option("rule RULE,...", options.rules,
+                 "of a run folder: the run's own merges beside its tasks merged by these rules, by "
+                 "the heads as they were trained",
+                 {.kinds = &merge_rules(), .takes_several = true}),
           option("sweep RUN", options.sweep,
                  "a run folder: its newest merge at many values of alpha instead"),
           option("split SPLIT", options.split,
@@ -95,11 +101,24 @@ void check(const EvalOptions& options) {
   }
   if (!options.sweep.empty() && !std::filesystem::is_directory(options.sweep))
     throw UsageError(concat("--sweep ", options.sweep.string(), ": expected a run folder"));
+  if (!options.rules.empty()) parse_kinds(merge_rules(), options.rules);
+  if (!options.rules.empty() && !std::filesystem::is_directory(options.weights))
+    throw UsageError(
+        concat("--rule merges the tasks of a run again: expected a run folder after "
+               "--weights, found ",
+               options.weights.empty() ? "none" : options.weights.string()));
   for (const std::filesystem::path& path : {options.out, options.csv}) {
     if (!path.empty()) check_output(path);
   }
   if (options.sweep.empty() && !options.csv.empty())
     throw UsageError("--csv is a sweep's table; give --sweep, or --out for JSON");
+}
+
+// What other classifiers learned belongs to the run's own merges.
+void answer_by_heads(const SavedWeights& saved, RunConfig& config) {
+  if (config.classifier != saved.config.classifier)
+    throw UsageError("--rule evaluates by the run's heads: leave --classifier out");
+  if (!saved.memory.names("head").empty()) config.classifier = RunConfig().classifier;
 }
 
 void check(const PredictOptions& options) {
@@ -142,8 +161,8 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
   SavedWeights saved = group.work("reading the weights", [&] {
     return read_saved_weights(sweeps ? options.sweep : options.weights, group.rank() == 0);
   });
-  const RunConfig config =
-      evaluation_settings(saved, settings, "eval", {"pack", "protocol", "backbone"});
+  RunConfig config = evaluation_settings(saved, settings, "eval", {"pack", "protocol", "backbone"});
+  if (!options.rules.empty()) answer_by_heads(saved, config);
   watchdog.set_deadline(static_cast<double>(config.hang_seconds));
   std::string split = options.split.empty() ? "test" : options.split;
   if (sweeps && options.split.empty()) {
@@ -152,9 +171,12 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
   }
   Session session = open_evaluation(config, saved, split, group, watchdog);
   Sweep sweep;
+  std::vector<RuleEvaluation> rules;
   std::vector<EvaluationRow> rows;
   if (sweeps) {
     sweep = sweep_newest_merge(session, saved, static_cast<std::size_t>(options.points));
+  } else if (!options.rules.empty()) {
+    rules = evaluate_rules(session, saved, kinds_in(options.rules));
   } else {
     complete_memory(session, saved);
     rows = evaluate_saved(session, saved);
@@ -165,7 +187,9 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
     title.remarks.push_back(
         "these are test samples: the curve may be looked at, but nothing may be chosen on it");
   }
-  const View view = sweeps ? sweep_view(title, sweep) : evaluation_view(title, rows);
+  const View view = sweeps          ? sweep_view(title, sweep)
+                    : rules.empty() ? evaluation_view(title, rows)
+                                    : rules_view(title, rules);
   const std::string csv = sweeps ? sweep_csv(sweep) : "";
   ignore_stop_requests();
   if (group.rank() == 0) {
@@ -181,6 +205,7 @@ std::string eval_help() {
   EvalOptions options;
   return concat(
       "palimpsest eval --weights WEIGHTS [--split SPLIT] [settings]\n"
+      "palimpsest eval --weights RUN --rule RULE,... [settings]\n"
       "palimpsest eval --sweep RUN [--points 21] [settings]\n"
       "Accuracy and loss of saved weights by task, over as many ranks as it is started on, with "
       "the same\nnumbers at every one. Settings are those that were recorded; pack, protocol "

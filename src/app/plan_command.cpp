@@ -32,10 +32,12 @@ namespace {
 
 struct PlanRequest {
   std::vector<std::int64_t> world_sizes = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};  // rising
-  std::filesystem::path machine = "cpu-ethernet-10g";                               // or a name
+  std::filesystem::path machine;                                                    // or a name
   SketchedStream sketch;
   std::vector<std::string> settings;  // what train takes
 };
+
+constexpr const char* kUsualMachine = "cpu-ethernet-10g";
 
 Options plan_options(PlanRequest& request) {
   SketchedStream& sketch = request.sketch;
@@ -276,6 +278,19 @@ RunConfig with_lanes_for(RunConfig config, std::int64_t ranks) {
   return config;
 }
 
+// Where no machine was chosen.
+std::string usual_machine_sentence() {
+  std::vector<std::string_view> accelerators;
+  for (const CompiledText& machine : machine_texts())
+    if (open_machine(std::string(machine.name)).accelerator) accelerators.push_back(machine.name);
+  return concat(
+      wrap(concat("No --machine was given: this plan is for processors like this one and a "
+                  "network of 10 Gbit/s (",
+                  kUsualMachine, "). For GPUs: --machine ", in_words(accelerators, "or"), "."),
+           100, 0, 0),
+      "\n\n");
+}
+
 std::string ranks_and_lanes(const RunConfig& config, int ranks) {
   return concat(counted(ranks, "rank"), " and ", make_lanes(config.lanes, ranks).count, " lanes");
 }
@@ -329,7 +344,8 @@ std::string dry_run(const RunConfig& config, HostGroup& group, Watchdog& watchdo
 
 std::string plan(std::span<const std::string> arguments, HostGroup& group, Watchdog& watchdog) {
   const PlanRequest request = parse_plan_request(arguments);
-  const Machine machine = open_machine(request.machine.string());
+  const bool has_machine = !request.machine.empty();
+  const Machine machine = open_machine(has_machine ? request.machine.string() : kUsualMachine);
   const bool sketched = !request.sketch.shape.empty();
   const int first = static_cast<int>(request.world_sizes.front());
   RunConfig config =
@@ -362,8 +378,8 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
   if (machine.input_rate > 0) costs.compute.input = 1 / machine.input_rate;
   rows.insert(rows.end(), costs.memory.begin(), costs.memory.end());
   return concat(
-      work.tasks, " tasks of ", name, " over ", ranks_and_lanes(config, first),
-      "; nothing is kept.\n\n", text_table(rows, "ll"), "\n",
+      has_machine ? "" : usual_machine_sentence(), work.tasks, " tasks of ", name, " over ",
+      ranks_and_lanes(config, first), "; nothing is kept.\n\n", text_table(rows, "ll"), "\n",
       wrap(concat(costs.source, " The network is that of ", machine.name, ".",
                   memory_sentence(costs, work, first, machine.accelerator),
                   device_sentence(asked, config, machine),

@@ -67,7 +67,10 @@ std::string grouped(std::int64_t value) {
 
 std::string duration(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0) return "-:--";
-  const auto total = static_cast<std::int64_t>(std::lround(std::min(seconds, 3.6e9)));
+  constexpr double kDay = 86'400, kLongest = 3.6e9;
+  const double days = std::min(seconds, kLongest) / kDay;
+  if (days >= 2) return fixed(days, days < 10 ? 1 : 0) + " days";
+  const auto total = static_cast<std::int64_t>(std::lround(seconds));
   const auto two_digits = [](std::int64_t value) {
     return (value < 10 ? "0" : "") + std::to_string(value);
   };

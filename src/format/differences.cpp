@@ -23,6 +23,8 @@ std::string shown(std::string_view text) {
   return text.size() <= kLongest ? std::string(text) : concat(text.substr(0, kLongest), "...");
 }
 
+std::string sides(std::string_view a, std::string_view b) { return concat("A ", a, ", B ", b); }
+
 template <typename Number>
 std::string shown_number(Number value) {
   std::ostringstream text;
@@ -59,8 +61,7 @@ std::string how_numbers_differ(const std::vector<Number>& ours, const std::vecto
     }
   }
   if (count == 0) return "";
-  const std::string values =
-      concat(shown_number(ours[worst]), " and ", shown_number(theirs[worst]));
+  const std::string values = sides(shown_number(ours[worst]), shown_number(theirs[worst]));
   if (dims.empty()) return values;
   return concat(count, " of ", ours.size(), " values, most at ", place_in(dims, worst), ": ",
                 values);
@@ -72,7 +73,7 @@ std::string how_texts_differ(const std::string& ours, const std::string& theirs)
   const auto a = nlohmann::json::parse(ours, nullptr, /*allow_exceptions=*/false);
   const auto b = nlohmann::json::parse(theirs, nullptr, /*allow_exceptions=*/false);
   if (!a.is_object() || !b.is_object())
-    return concat('"', shown(ours), "\" and \"", shown(theirs), '"');
+    return sides(concat('"', shown(ours), '"'), concat('"', shown(theirs), '"'));
   nlohmann::json both = a;
   both.update(b);
   const auto member_text = [](const nlohmann::json& object, const std::string& key) {
@@ -82,7 +83,7 @@ std::string how_texts_differ(const std::string& ours, const std::string& theirs)
   for (const auto& [key, value] : both.items()) {
     const std::string first = member_text(a, key), second = member_text(b, key);
     if (first != second)
-      how += concat(how.empty() ? "" : "; ", key, " ", shown(first), " and ", shown(second));
+      how += concat(how.empty() ? "" : "; ", key, ": ", sides(shown(first), shown(second)));
   }
   return how;
 }
@@ -91,12 +92,12 @@ std::string how_texts_differ(const std::string& ours, const std::string& theirs)
 std::string how_differs(const H5File& a, const H5File& b, const std::string& path,
                         const ReadSettings& read_settings) {
   // Not has(): a dataset's path may be a group's in a file of another version.
-  if (!a.paths().contains(path)) return "only the second has it";
-  if (!b.paths().contains(path)) return "only the first has it";
+  if (!a.paths().contains(path)) return "only B has it";
+  if (!b.paths().contains(path)) return "only A has it";
   const H5Item ours = a.open(path), theirs = b.open(path);
-  if (ours.type != theirs.type) return concat(ours.type, " and ", theirs.type);
+  if (ours.type != theirs.type) return concat("type ", sides(ours.type, theirs.type));
   if (ours.dims != theirs.dims)
-    return concat(dims_text(ours.dims), " and ", dims_text(theirs.dims));
+    return concat("shape ", sides(dims_text(ours.dims), dims_text(theirs.dims)));
   std::string how;
   if (ours.type == "str") {
     const std::vector<std::string> x = a.read_texts(ours), y = b.read_texts(theirs);
@@ -184,9 +185,10 @@ RecordComparison compare_runs(const std::filesystem::path& a, const std::filesys
   const Manifest ours = read_run_manifest(first), theirs = read_run_manifest(second);
   RecordComparison comparison;
   if (ours.tasks_done != theirs.tasks_done) {
-    comparison.differences.push_back({.file = "manifest.json",
-                                      .field = "tasks_done",
-                                      .how = concat(ours.tasks_done, " and ", theirs.tasks_done)});
+    comparison.differences.push_back(
+        {.file = "manifest.json",
+         .field = "tasks_done",
+         .how = sides(std::to_string(ours.tasks_done), std::to_string(theirs.tasks_done))});
   }
   std::vector<std::string> names;
   for (const auto& [name, file] : ours.files) {

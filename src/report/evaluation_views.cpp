@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <numeric>
 
 #include "palimpsest/core/readable.h"
@@ -146,6 +147,76 @@ View sweep_view(const EvaluationTitle& title, const Sweep& sweep) {
   }
   if (!sweep.remark.empty()) text += wrap(sweep.remark, kWidth, 0, 0) + "\n";
   return {std::move(text), dump(json)};
+}
+
+namespace {
+
+// Alpha and primary score of each task, in groups of columns that fit a line.
+std::string rules_by_task(const EvaluationTitle& title, std::span<const RuleEvaluation> rules) {
+  constexpr std::size_t kRulesInALine = 4;
+  std::vector<std::size_t> possible;
+  for (std::size_t i = 0; i < rules.size(); ++i)
+    if (rules[i].reason.empty()) possible.push_back(i);
+  std::string text;
+  for (std::size_t first = 0; first < possible.size(); first += kRulesInALine) {
+    const auto shown =
+        std::span(possible).subspan(first, std::min(kRulesInALine, possible.size() - first));
+    Rows rows = {{"task", ""}};
+    for (const std::size_t i : shown)
+      append(rows[0], {concat(i + 1, ": alpha"),
+                       concat(i + 1, ": ", score_info(rules[i].row.scores.front().name).column)});
+    for (std::size_t task = 0; task < title.task_names.size(); ++task) {
+      rows.push_back({std::to_string(task + 1), title.task_names[task]});
+      for (const std::size_t i : shown) {
+        const bool is_merged = task < rules[i].alphas.size();
+        append(rows.back(),
+               {is_merged ? fixed(rules[i].alphas[task], 4) : "-",
+                rules[i].row.samples[task] > 0 ? cells(rules[i].row.scores, task).front() : "-"});
+      }
+    }
+    std::string alignment(rows[0].size(), 'r');
+    alignment[1] = 'l';
+    text += concat("\n", text_table(rows, alignment));
+  }
+  return text;
+}
+
+}  // namespace
+
+View rules_view(const EvaluationTitle& title, std::span<const RuleEvaluation> rules) {
+  const std::vector<Score>& scores = rules.front().row.scores;
+  Rows rows = {{"", "rule"}};
+  for (const Score& score : scores) rows[0].emplace_back(score_info(score.name).column);
+  std::string reasons;
+  Json json = title_json("rules", title);
+  json["rules"] = Json::array();
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const RuleEvaluation& rule = rules[i];
+    Json& item = json["rules"].emplace_back(Json{{"rule", rule.rule}, {"is_own", rule.is_own}});
+    rows.push_back(
+        {std::to_string(i + 1), concat(rule.rule, rule.is_own ? " (the run's own)" : "")});
+    if (!rule.reason.empty()) {
+      item["reason"] = rule.reason;
+      append(rows.back(), std::vector<std::string>(scores.size(), "-"));
+      reasons += wrap(concat(rule.rule, ": ", rule.reason), kWidth, 0, 0) + "\n";
+      continue;
+    }
+    append(rows.back(), cells(rule.row.scores, std::nullopt));
+    item["alphas"] = Json::array();
+    for (const std::optional<double>& alpha : rule.alphas)
+      item["alphas"].push_back(number_or_null(alpha));
+    item.update(evaluation_json(title, rule.row));
+  }
+  std::string alignment(rows[0].size(), 'r');
+  alignment[1] = 'l';
+  const std::string post_hoc = wrap(
+      "Post hoc, except for the first: later tasks were trained on the run's own merges. To rank "
+      "rules, train with each.",
+      kWidth, 0, 0);
+  return {
+      concat(title_text("the tasks merged by several rules, ", title), text_table(rows, alignment),
+             rules_by_task(title, rules), "\n", reasons, meanings(scores), post_hoc, "\n"),
+      dump(json)};
 }
 
 std::string sweep_csv(const Sweep& sweep) {

@@ -46,11 +46,22 @@ std::string triangle(const std::vector<std::vector<std::optional<double>>>& valu
     rows[0].push_back(std::to_string(t + 1));
     rows.push_back({std::to_string(t + 1)});
     for (const std::optional<double>& value : values[t]) {
-      rows.back().push_back(scientific(value, 1));
+      rows.back().push_back(fixed(value, 4));
     }
   }
   return text_table(rows, std::string(values.size() + 1, 'r'));
 }
+
+bool has_fall(const std::vector<std::vector<std::optional<double>>>& rows) {
+  return std::ranges::any_of(rows, [](const auto& row) {
+    return std::ranges::any_of(row, [](const auto& rise) { return rise && *rise < 0; });
+  });
+}
+
+constexpr std::string_view kFall =
+    "Below zero: the merged model has a lower loss on these test samples than the model that the "
+    "task's\ntraining ended with, which had overfitted, or gains from other tasks. A prediction is "
+    "never below\nzero: it takes the end of training as the lowest point.\n";
 
 }  // namespace
 
@@ -113,7 +124,8 @@ View audit_view(const Audit& audit, const std::string& run) {
   text += audit.measured.empty() ? "not measured: this run's evaluations have no losses\n"
                                  : concat("measured, on test samples",
                                           audit.is_by_token ? "" : ", among the task's own classes",
-                                          " (-: not tested)\n", triangle(audit.measured));
+                                          " (-: not tested)\n", triangle(audit.measured),
+                                          has_fall(audit.measured) ? kFall : "");
   return {std::move(text), dump(json)};
 }
 

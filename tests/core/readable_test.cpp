@@ -31,6 +31,10 @@ TEST(Readable, WritesDurationsAsClocksDo) {
   EXPECT_EQ(duration(93.2), "1:33");
   EXPECT_EQ(duration(59.6), "1:00");
   EXPECT_EQ(duration(3725), "1:02:05");
+  EXPECT_EQ(duration(172'799), "47:59:59");
+  EXPECT_EQ(duration(172'800), "2.0 days");
+  EXPECT_EQ(duration(4.8e6), "56 days");
+  EXPECT_EQ(duration(1e300), "41667 days");
   EXPECT_EQ(duration(std::numeric_limits<double>::infinity()), "-:--");
 }
 

@@ -176,7 +176,8 @@ def make_data(folder):
     make_index(folder / "index")
     make_text_backbone(folder / "data" / "minilm")
     pack(folder, "debian", "--tokenizer", "data/minilm", "--index", "index", "--out", "data/debian-sections.h5")
-    pack(folder, "protocol", "--pack", "data/debian-sections.h5", "--name", "debian-sections", "--out", "data/debian-sections.json")
+    pack(folder, "protocol", "--pack", "data/debian-sections.h5", "--name", "debian-sections", "--tasks", "6", "--train", "60", "--test", "50",
+         "--out", "data/debian-sections.json")
     toy.make_vision_backbone(folder / "data" / "dinov2-small", side=98, patch=14)
     toy.make_image_pack(folder / "data" / "openclipart.h5", folder / "idx", side=28, classes=50, train=30, test=8)
     pack(folder, "protocol", "--pack", "data/openclipart.h5", "--name", "openclipart", "--tasks", "10", "--classes-per-task", "5",

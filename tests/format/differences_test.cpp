@@ -53,14 +53,14 @@ TEST_F(DifferencesTest, TheFirstFieldIsASettingOfTheRun) {
   EXPECT_EQ(comparison.differences.front().file, "tasks/task-0001.h5");
   EXPECT_EQ(comparison.differences.front().field, "/config");
   EXPECT_THAT(comparison.differences.front().how,
-              AllOf(HasSubstr("epochs 10 and 11"), HasSubstr("lr nothing and 1")));
+              AllOf(HasSubstr("epochs: A 10, B 11"), HasSubstr("lr: A nothing, B 1")));
   const std::string lora = "/lora/" + sample_task(1).lora[0].module + "/B";
   EXPECT_THAT(comparison.differences,
               testing::Contains(AllOf(Field(&Difference::field, lora),
                                       Field(&Difference::how, HasSubstr("1 of ")))));
   EXPECT_THAT(comparison.differences.back(),
               AllOf(Field(&Difference::file, "state-0001.h5"),
-                    Field(&Difference::how, AllOf(HasSubstr("1 of "), HasSubstr(" and -7")))));
+                    Field(&Difference::how, AllOf(HasSubstr("1 of "), HasSubstr(", B -7")))));
 }
 
 TEST_F(DifferencesTest, SettingsAreTheSameHoweverTheyAreWritten) {
@@ -80,7 +80,7 @@ TEST_F(DifferencesTest, SettingsAreTheSameHoweverTheyAreWritten) {
   EXPECT_THAT(compare(at("a"), at("b"), todays).differences, IsEmpty());
   with_settings("c", R"({"lr":2,"adapter":"lora:rank=4"})");
   EXPECT_THAT(compare(at("a"), at("c"), todays).differences,
-              testing::Each(Field(&Difference::how, "lr 1 and 2")));
+              testing::Each(Field(&Difference::how, "lr: A 1, B 2")));
 }
 
 TEST_F(DifferencesTest, AnArrayIsNamedWithItsPlaceAndBothValues) {
@@ -95,7 +95,7 @@ TEST_F(DifferencesTest, AnArrayIsNamedWithItsPlaceAndBothValues) {
               ElementsAre(AllOf(
                   Field(&Difference::field, "/memory/curvature/empirical:scale=secant/s0"),
                   Field(&Difference::how,
-                        HasSubstr("2 of 20 values, most at [6]: 0.33333333333333331 and 2.5")))));
+                        HasSubstr("2 of 20 values, most at [6]: A 0.33333333333333331, B 2.5")))));
 }
 
 TEST_F(DifferencesTest, FewerTasksAreADifferenceAndTheRestIsCompared) {
@@ -104,7 +104,7 @@ TEST_F(DifferencesTest, FewerTasksAreADifferenceAndTheRestIsCompared) {
   const RecordComparison comparison = compare(at("a"), at("b"));
   ASSERT_EQ(comparison.differences.size(), 1u);
   EXPECT_EQ(comparison.differences.front().field, "tasks_done");
-  EXPECT_EQ(comparison.differences.front().how, "3 and 2");
+  EXPECT_EQ(comparison.differences.front().how, "A 3, B 2");
   EXPECT_EQ(comparison.compared, "2 task records, state-0001.h5");
 }
 
@@ -115,7 +115,7 @@ TEST_F(DifferencesTest, AnotherProcessorIsARemark) {
   write_state_record(at("b.h5"), state);
   const RecordComparison comparison = compare(at("a.h5"), at("b.h5"));
   EXPECT_THAT(comparison.differences, IsEmpty());
-  EXPECT_THAT(comparison.remarks, ElementsAre(HasSubstr("lanes \"4\" and \"8\"")));
+  EXPECT_THAT(comparison.remarks, ElementsAre(HasSubstr("lanes: A \"4\", B \"8\"")));
 }
 
 TEST_F(DifferencesTest, RefusesWhatIsMissingDamagedOrOfAnotherKind) {

@@ -59,7 +59,7 @@ TEST_F(MemoryTest, ADifferenceInItIsNamed) {
   EXPECT_THAT(compare(at("a.h5"), at("b.h5")).differences,
               ElementsAre(AllOf(
                   testing::Field(&Difference::field, "/memory/classifier/toy/gram"),
-                  testing::Field(&Difference::how, "1 of 4 values, most at [1, 1]: 4 and 5"))));
+                  testing::Field(&Difference::how, "1 of 4 values, most at [1, 1]: A 4, B 5"))));
 }
 
 TEST_F(MemoryTest, InspectListsIt) {

@@ -129,3 +129,15 @@ def test_numpys_order_is_said_and_written_out(protocol):
     tasks, read, _ = protocol("--order", "numpy:3", "--base", 4, "--increment", 2)
     assert sum(tasks, []) == numpy_order(NAMES, 3) != numpy_order(NAMES, 4)
     assert read["order"].startswith("numpy's Generator(PCG64(3)).shuffle of the pack's classes, drawn by numpy ")
+
+
+def test_the_shape_of_the_tasks_is_asked_for(protocol):
+    _, _, err = protocol(code=2)
+    assert "expected the shape of the tasks: --tasks, --classes-per-task, --base with --increment, or --domains, found none" in err
+    assert f"{len(NAMES)} classes of the pack have enough samples" in err
+    tasks, read, err = protocol("--tasks", 3)
+    assert sizes(tasks) == [len(NAMES) // 3] * 3 and (read["train_per_class"], read["test_per_class"]) == (0, 0)
+    tasks, *_ = protocol("--classes-per-task", 2)
+    assert sizes(tasks) == [2] * (len(NAMES) // 2)
+    _, _, err = protocol("--tasks", len(NAMES))
+    assert f"enough for {len(NAMES) // 2} of {len(NAMES)} tasks of 2 classes" in err

@@ -366,7 +366,7 @@ def test_too_few_classes_give_fewer_tasks_and_none_at_all_is_refused(make, tmp_p
     path, *_ = make()
     out = tmp_path / "protocol.json"
     arguments = ("protocol", "--pack", path, "--name", "small", "--out", out)
-    _, err = run(*arguments, "--classes-per-task", 2, *SIZES)
+    _, err = run(*arguments, "--tasks", 6, "--classes-per-task", 2, *SIZES)
     assert "enough for 2 of 6 tasks" in err
     assert len(json.loads(out.read_text())["tasks"]) == 2
     out.unlink()

@@ -43,7 +43,7 @@ def test_classes_with_too_few_samples_are_named_with_their_counts(make):
     classes = TEN | {"small": (2, 2), "no test": (3, 0)}
     options = ("--tasks", 5, "--classes-per-task", 2, "--train", 3, "--test", 2)
     assert "2 classes left out, with fewer than 3 training samples or 2 test samples: small (2 and 2), no test (3 and 0)" in make(classes, *options)[1]
-    _, err = make(classes, "--train", 4, "--test", 2, code=3)
+    _, err = make(classes, *options[:4], "--train", 4, "--test", 2, code=3)
     assert "class 0 (3 and 2)" in err and "0 of the pack's 12 classes have 4 training samples and 2 test samples" in err
 
 
@@ -54,7 +54,7 @@ def test_without_numbers_of_samples_both_sides_are_enough(make):
     assert "1 class left out, without samples on both sides: no test (3 and 0)" in err
     _, err = make({"a": (1, 1)}, *options, "--train", 0, "--test", 0, code=3)
     assert "1 of the pack's 1 class has samples on both sides" in err and "or fewer samples" not in err
-    _, err = make(TEN, *options, code=3)
+    _, err = make(TEN, *options, "--train", 9, code=3)
     assert "Take fewer classes a task (--classes-per-task, --base) or fewer samples (--train 0 --test 0 takes all that a class has)" in err
 
 

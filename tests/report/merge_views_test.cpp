@@ -17,7 +17,7 @@ TEST(MergeViews, AnAuditShowsWhatWasMeasuredAndDashesElsewhere) {
               .predicted = {{0}, {0.5, 0.25}},
               .measured = {{0.125}, {std::nullopt, 2}}};
   const View view = audit_view(audit, "a run");
-  EXPECT_THAT(view.text, HasSubstr("    2        -  2.0e+00\n"));
+  EXPECT_THAT(view.text, HasSubstr("    2       -  2.0000\n"));
   EXPECT_EQ(json::parse(view.json)["measured_rise_test_samples"], json({{0.125}, {nullptr, 2.0}}));
   EXPECT_EQ(json::parse(view.json)["predicted_rise_training_samples"], json({{0.0}, {0.5, 0.25}}));
   EXPECT_THAT(view.text, Not(HasSubstr("no losses")));

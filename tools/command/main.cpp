@@ -4,8 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -17,6 +16,7 @@
 #include "palimpsest/core/process.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/core/version.h"
+#include "support/programs.h"
 
 namespace palimpsest {
 namespace {
@@ -93,30 +93,11 @@ bool has_prompt(const std::vector<std::string>& arguments) {
   });
 }
 
-// Beside this program: where they are installed; or in the build tree's folder of tools.
-std::filesystem::path find_program(const std::string& program, std::string_view verb) {
-  const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  for (const auto& folder : {here, here.parent_path() / "tools"}) {
-    if (::access((folder / program).c_str(), X_OK) == 0) return folder / program;
-  }
-  throw Error(concat("palimpsest ", verb, ": expected the program ", program, " in ", here.string(),
-                     ", found none: build or install it (docs/get-started.md)"));
-}
-
 // That of the environment that the programs were built with, where no other is active; else the
 // script's first line says.
 std::string python() {
   const bool is_free = std::getenv("VIRTUAL_ENV") == nullptr;
   return is_free && ::access(PALIMPSEST_PYTHON, X_OK) == 0 ? PALIMPSEST_PYTHON : "";
-}
-
-// words: with the name that the process is shown by.
-[[noreturn]] void become(const std::string& program, std::vector<std::string> words) {
-  std::vector<char*> values;
-  for (std::string& word : words) values.push_back(word.data());
-  values.push_back(nullptr);
-  ::execv(program.c_str(), values.data());
-  throw Error(concat("cannot start ", program, ": ", std::strerror(errno)));
 }
 
 int run(const std::string& own_name, std::vector<std::string> arguments) {

@@ -16,8 +16,8 @@ const Tool kTool = {.name = "palimpsest diff",
                         R"(Usage: palimpsest diff A B [--all]
 
 Compares two run folders, or two HDF5 files of one type, by what they say: not by dates,
-seconds or writers. Says that they are the same, or names the first field that differs and
-by how much.
+seconds or writers. Says that they are the same, or names the first field that differs, with its
+value or shape in both.
 )",
                     .more = R"(Example: palimpsest diff runs/mine runs/again
 Exit codes: 0 the same, 1 different, 2 usage, 3 a file is missing, damaged or of another kind.
@@ -28,6 +28,7 @@ int diff(const std::vector<std::string>& paths, bool all) {
     throw UsageError(concat("expected two runs or files, found ", paths.size(), "; see --help"));
   const RecordComparison comparison = compare(paths[0], paths[1], with_todays_settings);
   std::string text;
+  if (!comparison.differences.empty()) text = concat("A: ", paths[0], "\nB: ", paths[1], "\n");
   for (const Difference& difference : comparison.differences) {
     text += concat(difference.file, difference.file.empty() ? "" : ": ", difference.field, ": ",
                    difference.how, "\n");

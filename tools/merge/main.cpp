@@ -9,8 +9,10 @@
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/text.h"
 #include "palimpsest/format/output_file.h"
+#include "palimpsest/kinds/kind_settings.h"
 #include "palimpsest/remerge/run_merge.h"
 #include "palimpsest/report/views.h"
+#include "support/programs.h"
 #include "support/tool.h"
 
 namespace palimpsest {
@@ -21,6 +23,7 @@ constexpr int kThreads = 2;
 constexpr std::string_view kUsage =
     R"(Usage: palimpsest merge RUN [--rule RULE[:key=value,...]] [--tasks 1,3,5 | --remove-task K]
                         [--out merged.h5] [--json]
+       palimpsest merge RUN --rule RULE[:key=value,...],... --eval [--json]
        palimpsest merge RUN --audit [--json]
        palimpsest merge --adapters FOLDER... --rule RULE[:key=value,...]
                         [--curvature FILE...] [--out merged.h5] [--json]
@@ -53,12 +56,15 @@ struct Arguments {
   std::vector<std::int64_t> tasks;      // from 1
   std::optional<std::int64_t> removed;  // from 1
   std::vector<std::filesystem::path> adapters, curvature;
-  bool audit = false, json = false;
+  bool evaluates = false, audit = false, json = false;
 };
 
 Options options(Arguments& a) {
   return {option("rule RULE", a.rule, "another merge rule than the run's own",
-                 {.kinds = &merge_rules()}),
+                 {.kinds = &merge_rules(), .takes_several = true}),
+          option("eval", a.evaluates,
+                 "accuracy on the run's test samples beside alpha, by the run's own rule and by "
+                 "one or several others: palimpsest eval --rule, which has more options"),
           option("tasks 1,3,5", a.tasks, "only these, in ascending order; tasks count from 1",
                  {.minimum = 1}),
           option("remove-task K", a.removed,
@@ -88,11 +94,18 @@ void check(const Arguments& arguments) {
   const bool chooses = !arguments.tasks.empty() || arguments.removed.has_value();
   if (!arguments.adapters.empty()) {
     if (arguments.rule.empty()) refuse("adapters have no merge rule themselves: expected --rule");
-    if (chooses || arguments.audit) {
-      refuse("--tasks, --remove-task and --audit are for runs");
+    if (chooses || arguments.audit || arguments.evaluates) {
+      refuse("--tasks, --remove-task, --audit and --eval are for runs");
     }
     return;
   }
+  if (kinds_in(arguments.rule).size() > 1 && !arguments.evaluates)
+    refuse("expected one rule, found several: --eval compares them");
+  if (arguments.evaluates &&
+      (chooses || arguments.audit || !arguments.out.empty() || arguments.rule.empty()))
+    refuse(
+        "--eval compares rules over all tasks of a run: it takes --rule and --json. Weights that "
+        "--out wrote are evaluated by palimpsest eval --weights FILE");
   if (!arguments.curvature.empty()) {
     refuse("--curvature is for --adapters; a run's records have their own");
   }
@@ -139,8 +152,17 @@ View merge_run(const Arguments& arguments) {
   return merge_view(result, arguments.run.string(), arguments.out.string());
 }
 
+// The program that knows backbones and packs.
+[[noreturn]] void evaluate(const Arguments& arguments) {
+  std::vector<std::string> words = {"palimpsest",           "eval",   "--weights",
+                                    arguments.run.string(), "--rule", arguments.rule};
+  if (arguments.json) words.emplace_back("--json");
+  become(find_program("palimpsest-train", "merge --eval"), std::move(words));
+}
+
 int merge(const Arguments& arguments) {
   check(arguments);
+  if (arguments.evaluates) evaluate(arguments);
   if (!arguments.out.empty()) check_output(arguments.out, "merged");
   keep_freed_memory();
   const View view = arguments.adapters.empty() ? merge_run(arguments) : merge_adapters(arguments);

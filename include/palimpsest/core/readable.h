@@ -26,7 +26,7 @@ std::string before_and_after(const std::optional<std::string>& before,
                              const std::optional<std::string>& after);
 // grouped(1769472) is "1,769,472".
 std::string grouped(std::int64_t value);
-// duration(93.2) is "1:33", duration(3725) is "1:02:05".
+// duration(93.2) is "1:33", duration(3725) is "1:02:05", duration(4.8e6) is "56 days".
 std::string duration(double seconds);
 // byte_count(1536) is "1.5 KiB".
 std::string byte_count(double bytes, int decimals = 1);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "palimpsest/format/records.h"
+#include "palimpsest/metrics/rule_evaluation.h"
 #include "palimpsest/metrics/sweep.h"
 
 namespace palimpsest {
@@ -62,6 +63,8 @@ struct EvaluationTitle {
 // rows: by classifier.
 View evaluation_view(const EvaluationTitle& title, std::span<const EvaluationRow> rows);
 View sweep_view(const EvaluationTitle& title, const Sweep& sweep);
+// The first is the run's own rule.
+View rules_view(const EvaluationTitle& title, std::span<const RuleEvaluation> rules);
 
 // A line for each alpha, under a line of names: accuracies as shares, losses in nats.
 std::string sweep_csv(const Sweep& sweep);

@@ -7,7 +7,7 @@ import typing
 
 import numpy as np
 
-from ..counted import counted
+from ..counted import counted, form
 from . import InputError, UsageError, backbone, completions, debian, fonts, glyphs, instructions, protocol, wordnet
 from .arguments import count, natural, output_file, path, sizes, title
 from .chat import command as chat
@@ -73,15 +73,16 @@ Example: palimpsest pack instructions --questions questions.jsonl --translations
   --out data/instructions"""
 PROTOCOL = """\
 Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and assigns them to tasks. Another seed
-gives another order of the same classes; --order takes one from a file, or draws it with numpy. Tasks
-have --classes-per-task classes each, or --base in the first and --increment in each of the others.
-Classes with too few samples are left out; too few classes give fewer tasks; classes and samples that
-no task uses are named or counted in notes. With --domains, classes are named DOMAIN/LABEL, and every
-domain is a task with the labels that all have: for train --scenario domain-incremental. Of a pack that
-`chat` made, each class is a task by itself, with all its samples, unless options say otherwise.
+gives another order of the same classes; --order takes one from a file, or draws it with numpy. Say
+which shape the tasks have: --tasks (the classes divided evenly), --classes-per-task, or --base for the
+first and --increment for each of the others. All samples are used, unless --train or --test says
+otherwise. Classes with too few samples are left out; too few classes give fewer tasks; classes and
+samples that no task uses are named or counted in notes. With --domains, classes are named DOMAIN/LABEL,
+and every domain is a task with the labels that all have: for train --scenario domain-incremental. Of a
+pack that `chat` made, each class is a task by itself, unless options say otherwise.
 
 Examples:
-  palimpsest pack protocol --pack data/debian-sections.h5 --name mine --seed 2 --out data/mine.json
+  palimpsest pack protocol --pack data/debian-sections.h5 --name mine --tasks 6 --out data/mine.json
   palimpsest pack protocol --pack data/debian-sections.h5 --name mine --base 16 --increment 4 --out data/mine.json"""
 SHOW = """\
 Reads a pack, checks every sample's CRC-32C and the content hash, and prints what is in it. Exit
@@ -184,10 +185,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--pack", required=True, type=path, metavar="PACK", help="whose classes they are (required)")
     sub.add_argument("--name", required=True, type=title, help="the protocol's name, as reports show it (required)")
     sub.add_argument("--out", required=True, type=output_file, metavar="JSON", help="the protocol to write (required)")
-    sub.add_argument("--tasks", type=count, help="at most so many (6; with --base, and of chat packs, as many as there are classes for)")
-    sub.add_argument(
-        "--classes-per-task", type=sizes, metavar="N", help="of each task, 2 or more; or N,N,... for each task its own number (6; of chat packs 1)"
-    )
+    sub.add_argument("--tasks", type=count, help="how many; alone, the classes are divided evenly. Without it as many as there are classes for")
+    sub.add_argument("--classes-per-task", type=sizes, metavar="N", help="of each task, 2 or more; or N,N,... for each task its own number (of chat packs 1)")
     sub.add_argument("--base", type=count, metavar="N", help="classes of the first task, where it has another number than --increment")
     sub.add_argument("--increment", type=count, metavar="N", help="classes of each task after the first, with --base")
     sub.add_argument(
@@ -211,9 +210,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--train",
         type=natural,
-        help="training samples used of each class (60; of chat packs 0); 0: all that it has",
+        default=0,
+        help="training samples used of each class; 0, the default: all that it has",
     )
-    sub.add_argument("--test", type=natural, help="test samples used of each class (50; of chat packs 0); 0: all")
+    sub.add_argument("--test", type=natural, default=0, help="test samples used of each class; 0, the default: all")
     sub.add_argument("--seed", type=int, default=1, help="of the class order (1)")
 
     sub = verb("show", "check a pack and print what is in it", SHOW, _show)
@@ -276,13 +276,13 @@ def _protocol(options: argparse.Namespace) -> None:
     pack, digest = read_pack(options.pack)
     note_odd_names(pack.classes)
     has_completions = pack.kind == "sequences"
-    usual = (0, 0) if has_completions else (60, 50)
-    samples = usual[0] if options.train is None else options.train, usual[1] if options.test is None else options.test
+    samples = options.train, options.test
     if options.domains:
         made = protocol.make_domain_protocol(pack, digest, options.name, *samples, options.seed)
     else:
         order = protocol.choose_order(options.order, pack.classes, options.seed)
-        made = protocol.make_protocol(pack, digest, options.name, _sizes_of_tasks(options, len(pack.classes), has_completions), *samples, order)
+        sizes = _sizes_of_tasks(options, pack, has_completions)
+        made = protocol.make_protocol(pack, digest, options.name, sizes, *samples, order)
     protocol.score_by("rouge-l", made, options.rouge_l, has_completions)
     protocol.score_by("choice", made, options.choice, has_completions)
     protocol.write_protocol(options.out, made)
@@ -308,16 +308,24 @@ def _check_tasks(options: argparse.Namespace) -> None:
         raise UsageError(f"--tasks: expected {len(each)}, as --classes-per-task has numbers, or no --tasks, found {options.tasks}")
 
 
-def _sizes_of_tasks(options: argparse.Namespace, classes: int, has_completions: bool) -> list[int]:
+def _sizes_of_tasks(options: argparse.Namespace, pack: PackIndex, has_completions: bool) -> list[int]:
     """Classes of each task, as the options say. A task needs two, but of a pack with completions, where nothing distinguishes them, one."""
-    each = options.classes_per_task or [1 if has_completions else 6]
-    for name, numbers in (("--base", [options.base]), ("--increment", [options.increment]), ("--classes-per-task", each)):
+    classes = len(protocol.with_enough(pack, options.train, options.test))
+    tasks: int | None = options.tasks
+    each: list[int] | None = options.classes_per_task or ([1] if has_completions else None)
+    for name, numbers in (("--base", [options.base]), ("--increment", [options.increment]), ("--classes-per-task", each or [])):
         if not has_completions and 1 in numbers:
             raise UsageError(f"{name}: 1 is below 2: a task needs two classes to distinguish")
     if options.base is not None:
-        return protocol.with_base(classes, options.base, options.increment, options.tasks)
-    usual = classes // each[0] if has_completions else 6
-    return each * (options.tasks or max(1, usual)) if len(each) == 1 else each
+        return protocol.with_base(classes, options.base, options.increment, tasks)
+    if each is not None:
+        return each * (tasks or max(1, classes // each[0])) if len(each) == 1 else each
+    if tasks is None:
+        raise UsageError(
+            f"expected the shape of the tasks: --tasks, --classes-per-task, --base with --increment, or --domains, found none. "
+            f"{counted(classes, 'class')} of the pack {form(classes, 'has', 'have')} enough samples; --tasks T divides them evenly"
+        )
+    return tasks * [max(2, classes // tasks)]
 
 
 def _expect_none(options: argparse.Namespace, other: str, *names: str) -> None:

@@ -27,15 +27,17 @@ def class_order(classes: typing.Iterable[str], seed: int) -> list[str]:
     return sorted(classes, key=lambda name: hashlib.sha256(f"{name}\0{seed}".encode()).digest())
 
 
-def _with_enough(pack: PackIndex, train: int, test: int) -> list[str]:
-    """The classes that have the samples (0: at least one); the others are named."""
+def with_enough(pack: PackIndex, train: int, test: int) -> list[str]:
+    """The classes that have the samples (0: at least one)."""
+    rows = zip(pack.classes, pack.counts(), strict=True)
+    return [name for name, row in rows if row[TRAIN] >= max(train, 1) and row[TEST] >= max(test, 1)]
+
+
+def _note_few(pack: PackIndex, enough: list[str], train: int, test: int) -> None:
+    """Names the classes that don't have enough samples."""
+    known = set(enough)
+    few = [f"{name} ({row[TRAIN]} and {row[TEST]})" for name, row in zip(pack.classes, pack.counts(), strict=True) if name not in known]
     least = max(train, 1), max(test, 1)
-    enough, few = [], []
-    for name, row in zip(pack.classes, pack.counts(), strict=True):
-        if row[TRAIN] >= least[0] and row[TEST] >= least[1]:
-            enough.append(name)
-        else:
-            few.append(f"{name} ({row[TRAIN]} and {row[TEST]})")
     if few:
         lack = (
             f"with fewer than {counted(least[0], 'training sample')} or {counted(least[1], 'test sample')}"
@@ -43,7 +45,6 @@ def _with_enough(pack: PackIndex, train: int, test: int) -> list[str]:
             else "without samples on both sides"
         )
         note(f"{counted(len(few), 'class')} left out, {lack}: {', '.join(few)}")
-    return enough
 
 
 def _note_samples(pack: PackIndex, train: int, test: int, tasks: list[dict[str, typing.Any]]) -> None:
@@ -75,7 +76,8 @@ def make_protocol(pack: PackIndex, digest: str, name: str, sizes: list[int], tra
     `sizes`: classes of each task. `train` and `test`: samples used of each class; 0: all that it has, at least one.
     `order`: how the classes are ordered, and all of the pack's in this order.
     """
-    enough = set(_with_enough(pack, train, test))
+    enough = with_enough(pack, train, test)
+    _note_few(pack, enough, train, test)
     ends = list(itertools.accumulate(sizes))
     made = sum(end <= len(enough) for end in ends)
     found = (
@@ -181,7 +183,8 @@ def make_domain_protocol(pack: PackIndex, digest: str, name: str, train: int, te
     All have the labels that every domain has enough samples of. Raises InputError when those are fewer than two.
     """
     labels: dict[str, set[str]] = {}  # by domain
-    enough = _with_enough(pack, train, test)
+    enough = with_enough(pack, train, test)
+    _note_few(pack, enough, train, test)
     for text in enough:
         domain, label = _parts(text)
         if domain:
