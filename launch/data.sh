@@ -14,7 +14,6 @@ pack=data/$stream.h5
 protocol=data/$stream.json
 packer=(run_child .venv/bin/python tools/palimpsest-pack)
 case $stream in
-  debian-sections) sizes=(--tasks 6 --classes-per-task 6 --train 60 --test 50) ;;
   debian-sections | wordnet | openclipart | glyphs | instructions) ;;
   --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
   *) echo "data.sh: expected debian-sections, wordnet, openclipart, glyphs or instructions, found $stream; --help says more" >&2; exit 2 ;;
@@ -109,6 +108,7 @@ pack_general() {
 
 backbone=minilm sizes=()
 case $stream in
+  debian-sections) sizes=(--tasks 6 --classes-per-task 6 --train 60 --test 50) ;;
   wordnet) sizes=(--tasks 11 --classes-per-task 4) ;;
   openclipart) backbone=dinov2-small sizes=(--tasks 10 --classes-per-task 5 --train 30 --test 8) ;;
   instructions) backbone=smollm2 sizes=(--rouge-l french) ;;

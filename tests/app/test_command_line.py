@@ -99,3 +99,21 @@ def test_another_project_finds_what_is_installed(reference_run, tmp_path):
     assert "expected" in subprocess.run([build / "merge-a-run", tmp_path, "average"], capture_output=True, text=True).stderr
     output(build / "merge-a-run", tmp_path, "average", code=3)
     output(build / "merge-a-run", reference_run, "averag", code=2)
+
+
+MPIRUN = os.path.join(ROOT, "launch", "mpirun.sh")
+RULE = 74 * "-"  # what Open MPI writes before and after its own words
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 85])
+def test_under_mpirun_the_program_alone_says_why_it_ended(code):
+    done = subprocess.run([MPIRUN, "-n", "2", "bash", "-c", f"[[ $OMPI_COMM_WORLD_RANK == 0 ]] && echo why >&2; sleep 0.2; exit {code}"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (code, "why\n")
+
+
+def test_what_mpirun_says_of_other_programs_stays():
+    done = subprocess.run([MPIRUN, "-n", "1", "bash", "-c", f"printf 'a\\n{RULE}\\nmine\\n{RULE}\\nz\\n' >&2; exit 7"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 7 and f"a\n{RULE}\nmine\n{RULE}\nz\n" in done.stderr
+    assert "Exit code:    7" in done.stderr and "Per user-direction" not in done.stderr
+    done = subprocess.run([MPIRUN, "-n", "1", "/no/such/program"], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "/no/such/program" in done.stderr
