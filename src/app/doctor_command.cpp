@@ -82,10 +82,10 @@ int doctor(std::span<const std::string> arguments, HostGroup& group, Watchdog& w
 std::string doctor_help() {
   DoctorOptions options;
   std::string text =
-      "palimpsest doctor [settings of palimpsest train] [--json]\n"
-      "Checks what a run depends on, with as many ranks as it is started on. A line for each "
-      "check: ok, warn\nor FAIL with what to do, or skip. Nothing is kept; it takes some "
-      "seconds.\n\n";
+      "Usage: palimpsest doctor [settings of palimpsest train] [--json]\n\n"
+      "Checks what a run depends on, on the ranks that it is started on, in some seconds. Each "
+      "check "
+      "prints\na line: ok, warn or FAIL with what to do, or skip. It leaves nothing behind.\n\n";
   for (const Check& check : checks())
     text += concat("  ", check.name, std::string(17 - check.name.size(), ' '),
                    wrap(concat(check.measures, ". Expected: ", check.expects), 100, 19, 19), '\n');
@@ -93,11 +93,12 @@ std::string doctor_help() {
       text,
       "\nExamples:\n  launch/mpirun.sh -n 2 palimpsest doctor --out runs/mine\n"
       "  launch/mpirun.sh -n 4 palimpsest doctor --config configs/mine.cfg --device cuda\n\n"
-      "It uses the settings --device, --out and "
-      "--allow-numerics-change; others\nthat describe a run are let through, and those of how "
-      "a run resumes, as --resume or --stop-after,\nare refused on the command line, except for "
-      "--before-train. Exit codes: 0 nothing failed, 1 something\ndid, 2 usage, 5 a check never "
-      "ended; 130, 143 and 129 stopped by SIGINT, SIGTERM, SIGHUP.\n\nOf the doctor:\n",
+      "It uses --device, --out and --allow-numerics-change. Other settings of a run are accepted "
+      "and ignored;\nthose that stop or resume a run, such as --resume, are rejected on the "
+      "command "
+      "line, except after\n--before-train.\nExit codes: 0 nothing failed, 1 something failed, 2 "
+      "usage, 5 a check never ended; 130, 143 and 129\nstopped by SIGINT, SIGTERM, SIGHUP.\n\nOf "
+      "the doctor:\n",
       options_help(own_options(options)));
 }
 

@@ -204,23 +204,27 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
 std::string eval_help() {
   EvalOptions options;
   return concat(
-      "palimpsest eval --weights WEIGHTS [--split SPLIT] [settings]\n"
-      "palimpsest eval --weights RUN --rule RULE,... [settings]\n"
-      "palimpsest eval --sweep RUN [--points 21] [settings]\n"
-      "Accuracy and loss of saved weights by task, over as many ranks as it is started on, with "
-      "the same\nnumbers at every one. Settings are those that were recorded; pack, protocol "
-      "and backbone are found\nwhere the run had them, or named. Nothing is written but --out "
-      "and --csv.\n\n"
+      "Usage: palimpsest eval --weights WEIGHTS [--split SPLIT] [settings]\n"
+      "       palimpsest eval --weights RUN --rule RULE,... [settings]\n"
+      "       palimpsest eval --sweep RUN [--points 21] [settings]\n\n"
+      "Evaluates saved weights: accuracy and loss by task. Any number of ranks gives the same "
+      "numbers.\nSettings are those that the run recorded; its record also says where pack, "
+      "protocol "
+      "and backbone are.\nOnly --out and --csv write files.\n\n"
+      "--classifier KIND,KIND evaluates several classifiers. One that the run didn't have learns "
+      "each "
+      "task\nagain, from the pack's training samples, at the merged weights after that task.\n"
+      "--rule RULE,... merges the run's tasks by other rules and evaluates the heads as they were "
+      "trained.\n"
+      "--sweep evaluates the newest merge at many alphas, and marks the run's own alpha and the "
+      "best "
+      "one.\nThe first classifier answers; it learns the newest task again at each alpha. A sweep "
+      "needs samples\nthat were kept out of training (palimpsest train --validation 0.1).\n\n"
       "Examples:\n  palimpsest eval --weights runs/mine\n"
+      "  palimpsest eval --weights runs/mine --rule average,none\n"
+      "  palimpsest eval --sweep runs/mine\n"
       "  launch/mpirun.sh -n 4 palimpsest eval --weights merged.h5 --pack data/pack.h5 "
       "--protocol p.json\n      --backbone data/minilm\n"
-      "  palimpsest eval --sweep runs/mine\n\n"
-      "--classifier KIND,KIND evaluates by several. Those that the run didn't have learn every "
-      "task again, at the\nmerged weights after it, from the training samples of the pack.\n"
-      "A sweep walks theta_hat_{T-1} + alpha Delta_T by the first classifier, which learns the "
-      "newest task again at\nevery alpha, and marks the run's own alpha and the best one. It needs "
-      "samples that were kept out of training (palimpsest "
-      "train --validation 0.1).\n"
       "Exit codes: palimpsest --help lists them.\n\n",
       "Of the evaluation:\n", options_help(eval_options(options)), '\n',
       verb_settings_help(all_settings(), "eval"));
@@ -248,12 +252,14 @@ int predict(std::span<const std::string> arguments, HostGroup& group, Watchdog& 
 std::string predict_help() {
   PredictOptions options;
   return concat(
-      "palimpsest predict --weights WEIGHTS --pack PACK --out predictions.csv [settings]\n"
-      "A class for every sample of a pack, over as many ranks as it is started on, with the "
-      "same numbers at\nevery one; and a report by class where the weights know the pack's "
-      "classes: by the labels that the\nprotocol gives them, the run's or --protocol, or by "
-      "their names (of domains: DOMAIN/LABEL). What is not\nknown is named and not scored. "
-      "Settings are those that were recorded.\n\n"
+      "Usage: palimpsest predict --weights WEIGHTS --pack PACK --out predictions.csv [settings]\n\n"
+      "Predicts a class for each sample of a pack, and writes them as CSV. Any number of ranks "
+      "gives "
+      "the\nsame numbers. Where the weights know the pack's classes, a report by class is printed: "
+      "by the labels\nof the protocol (the run's, or --protocol), or by the names of the classes "
+      "(of "
+      "domains: DOMAIN/LABEL).\nClasses that the weights don't know are named and not scored. "
+      "Settings are those that the run recorded.\n\n"
       "Example: palimpsest predict --weights runs/mine --pack data/new.h5 --out "
       "predictions.csv\n"
       "Exit codes: palimpsest --help lists them.\n\n",

@@ -392,14 +392,14 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
 std::string plan_help() {
   PlanRequest request;
   return concat(
-      "palimpsest plan [settings] [--world-size 1,8,64] [--machine "
-      "MACHINE]\n"
-      "What a run needs before it runs: whether it fits, how long it takes over many ranks, and "
-      "where more\nof them stop being faster. Where the machine file names no rate, the run's "
-      "own "
-      "code is measured on a\nfew of its samples, for a minute or two, on as many ranks as the "
-      "plan "
-      "is started on; else, and with\n--shape, memory and time are counted. Nothing is kept.\n\n"
+      "Usage: palimpsest plan [settings] [--world-size 1,8,64] [--machine MACHINE]\n\n"
+      "Forecasts a run before it starts: whether it fits into memory, how long it takes on many "
+      "ranks, "
+      "and\nwhere more ranks stop helping. Without a rate in the machine file it measures the "
+      "run's "
+      "own code on a\nfew samples, for a minute or two, on the ranks that it is started on. With a "
+      "rate, "
+      "and with --shape, it\ncounts memory and time. It writes nothing.\n\n"
       "Examples:\n  palimpsest plan --config configs/openclipart.cfg --world-size 1,2,4,8\n"
       "  palimpsest plan --shape vit-g/14 --precision bf16 --lanes 64 --world-size 64 --machine "
       "h100\n"

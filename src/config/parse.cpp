@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
-#include "field_names.h"
 #include "given.h"
+#include "other_programs.h"
 #include "palimpsest/config/key_table.h"
 #include "palimpsest/core/error.h"
 #include "palimpsest/core/names.h"
@@ -30,19 +30,15 @@ constexpr std::string_view kCommandLine = "command line";
   if (const auto today = todays_spelling(usual, value)) {
     const std::string flag = is_flag ? "--" : "";
     throw UsageError(concat(
-        given.source, ": ", flag, given.name, " is now a key of ", flag, today->setting, ": ", flag,
+        given.source, ": ", flag, given.name, " is the setting of an earlier version. Write ", flag,
         today->setting, is_flag ? " " : " = ", today->value,
         today->value.find(':') == std::string::npos
             ? ""
-            : ". Give all its keys in one text: one that is left out has its default",
-        is_flag
-            ? ""
-            : "; palimpsest train --config FILE --print-config writes the whole file in today's "
-              "spelling"));
+            : ", with all keys that aren't to have their default in this one value",
+        is_flag ? "" : ". palimpsest train --config FILE --print-config converts the whole file"));
   }
-  if (const auto field = find_field_name(usual)) {
-    throw UsageError(
-        concat(given.source, ": unknown setting '", given.name, "'; here: ", field->setting));
+  if (const auto here = setting_of_other_programs(usual)) {
+    throw UsageError(concat(given.source, ": unknown setting '", given.name, "'; here: ", *here));
   }
   std::vector<std::string_view> names = {"config"};
   for (const Option& option : own) names.push_back(option.name);
@@ -59,6 +55,8 @@ SettingValue read_given(const SettingSpec& row, const Given& given) {
   try {
     return read_value(row, given.value);
   } catch (const UsageError& error) {
+    if (const auto here = value_of_other_programs(row.name, given.value))
+      throw UsageError(concat(given.source, ": ", row.name, " = ", given.value, ": ", *here));
     throw UsageError(concat(given.source, ": ", error.what()));
   }
 }
@@ -115,8 +113,14 @@ void check_complete(const KeyTable& table, const RunConfig& config) {
 [[noreturn]] void refuse_word(const KeyTable& table, std::string_view word, std::string_view next,
                               std::string_view verb, const Options& own) {
   if (!word.starts_with("--") || word.size() == 2) {
-    throw UsageError(concat(kCommandLine, ": '", word,
-                            "' is no setting; settings are written --name value or --name=value"));
+    const bool takes_weights = std::ranges::find(own, "weights", &Option::name) != own.end();
+    const std::string_view missing = word.ends_with(".cfg") ? "--config"
+                                     : takes_weights        ? "--weights"
+                                                            : "";
+    throw UsageError(concat(kCommandLine, ": '", word, "' is no setting; ",
+                            missing.empty()
+                                ? std::string("settings are written --name value or --name=value")
+                                : concat("did you mean ", missing, ' ', word, '?')));
   }
   const std::size_t equals = std::min(word.find('='), word.size());
   std::string value(word.substr(std::min(equals + 1, word.size())));

@@ -64,7 +64,7 @@ std::vector<Key> device_keys() {
            .effect = kNumerics}),
       key(kMachine, &C::device, devices(),
           {.name = "device",
-           .help = "Where to compute. A plan reads threads alone: it is for a --machine.",
+           .help = "Where to compute. palimpsest plan uses --machine instead, and threads.",
            .effect = kNumerics},
           kEverywhere),
       key(kMachine, &C::precision,

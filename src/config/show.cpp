@@ -106,7 +106,7 @@ std::string key_help(const KeyTable& table, const Key& key) {
 
 constexpr std::string_view kTrainUsage =
     "Usage: palimpsest train --config FILE [--name value ...] [--print-config | --dry-run]\n"
-    "Learns a stream of tasks; under mpirun over all its ranks.\n\n"
+    "\nLearns a stream of tasks, under mpirun on all ranks.\n\n"
     "Example: palimpsest train --config configs/debian-sections.cfg --seed 2 --out runs/mine\n"
     "Exit codes: palimpsest --help lists them.\n\n";
 
@@ -202,8 +202,8 @@ std::string verb_settings_help(const KeyTable& table, std::string_view verb) {
   }
   return concat(
       text, line,
-      "\nOthers are refused on the command line. --config FILE gives settings, too: a file "
-      "describes a\nrun, and settings without a meaning for this command are ignored in it.\n");
+      "\nOthers are rejected on the command line. A --config file may have them: it describes a "
+      "run, and this\ncommand ignores what it doesn't need.\n");
 }
 
 std::string config_json(const KeyTable& table, const RunConfig& config, bool with_operational) {

@@ -39,7 +39,9 @@ void check_there(const std::filesystem::path& path, std::string_view what) {
                                         "instructions"};
   const std::string name = path.stem();
   const bool is_made = std::ranges::find(kMade, name) != std::end(kMade);
-  throw InputError(concat(path.string(), ": expected ", what, ", found nothing there. ",
+  const std::string place =
+      path.is_relative() ? concat(" (in ", std::filesystem::current_path().string(), ")") : "";
+  throw InputError(concat(path.string(), ": expected ", what, ", found nothing there", place, ". ",
                           is_made ? concat("launch/data.sh ", name, " makes it")
                                   : "docs/your-data.md says how to make it"));
 }

@@ -100,7 +100,7 @@ def test_home_folders_in_both(tmp_path):
 
 @pytest.mark.parametrize("line,message", quick(2, [
     ("out = $HOME/runs", "line 4: '$HOME/runs': variables are not replaced"),
-    ("lora_rank = 4", "line 4: lora_rank is now a key of adapter: adapter = lora:rank=4"),
+    ("lora_rank = 4", "line 4: lora_rank is the setting of an earlier version. Write adapter = lora:rank=4"),
     ("head_lrr = 4", "line 4: unknown setting 'head_lrr'; did you mean 'head-lr'?"),
     ("LR = 1", "did you mean 'lr'?"),
     ("--lr = 1", "did you mean 'lr'?"),
@@ -129,7 +129,7 @@ def test_what_a_file_cannot_say(tmp_path, line, message):
     (["--lr="], "lr = '' is not possible"),
     (["--lr", "--batch", "3"], "expected a value of --lr, found --batch"),
     (["--epoch", "3"], "did you mean 'epochs'?"),
-    (["--lora_rank=3"], "--lora_rank is now a key of --adapter: --adapter lora:rank=3"),
+    (["--lora_rank=3"], "--lora_rank is the setting of an earlier version. Write --adapter lora:rank=3"),
     (["runs/mine"], "'runs/mine' is no setting"),
 ]))
 def test_what_a_command_line_cannot_say(arguments, message):

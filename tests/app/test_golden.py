@@ -36,8 +36,8 @@ def golden(request, tmp_path):
 def test_a_file_in_the_spelling_of_then_trains_only_when_it_is_converted():
     command = [PROGRAM, "train", "--config", os.path.join(FOLDERS[0], "run.cfg")]
     refused = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert refused.returncode == 2 and "lora-rank is now a key of adapter: adapter = lora:rank=2" in refused.stderr
-    assert "--print-config writes the whole file in today's spelling" in refused.stderr
+    assert refused.returncode == 2 and "lora-rank is the setting of an earlier version. Write adapter = lora:rank=2" in refused.stderr
+    assert "--print-config converts the whole file" in refused.stderr
 
 
 def test_a_run_of_every_version_continues_to_its_end(golden):

@@ -55,6 +55,17 @@ def test_an_unknown_verb_gets_the_nearest(mistake, meant):
     assert f"did you mean '{meant}'?" in refusal("help", mistake)
 
 
+@pytest.mark.parametrize("other, here", [("evaluate", "eval"), ("test", "eval"), ("status", "inspect"), ("finetune", "train"), ("resume", "train --resume auto")])
+def test_a_verb_of_other_programs_gets_this_ones(other, here):
+    assert refusal(other) == f"palimpsest: unknown verb '{other}'; here: palimpsest {here}"
+
+
+def test_all_helps_begin_alike():
+    for verb in VERBS:
+        assert palimpsest(verb, "--help").stdout.startswith(f"Usage: palimpsest {verb}"), verb
+    assert palimpsest("generate", "--prompt", "x", "--help").stdout == palimpsest("help", "generate").stdout
+
+
 def test_a_program_that_is_missing_is_named(tmp_path):
     alone = tmp_path / "palimpsest"
     alone.write_bytes(pathlib.Path(PROGRAM).read_bytes())
@@ -74,7 +85,13 @@ MISTAKES = {
         (["--lr", "-1"], 2, "it takes a number above 0"),
         (["--help", "bacth"], 2, "did you mean 'batch'?"),
         (["--seed", "1", "--seed", "2"], 2, "'seed' is given twice; keep one"),
-        (["mine.cfg"], 2, "'mine.cfg' is no setting"),
+        (["mine.cfg"], 2, "'mine.cfg' is no setting; did you mean --config mine.cfg?"),
+        (["--device", "gpu"], 2, "device = gpu: 'gpu' is not known here. Write cuda"),
+        (["--precision", "fp16"], 2, "Write bf16; there is no float16"),
+        (["--adapter", "lora:r=8"], 2, "adapter = lora:r=8: 'r' is not known here. Write rank"),
+        (["--classifier", "local,ranpac"], 2, "Write ridge:projection=10000"),
+        (["--scenario", "CIL"], 2, "it takes class-incremental"),
+        (["--lora_rank", "8"], 2, "--lora_rank is the setting of an earlier version. Write --adapter lora:rank=8"),
         ([], 2, "missing settings: --pack --protocol --backbone"),
         (["--merge", "averge"], 2, "did you mean 'average'?"),
     ],
@@ -99,14 +116,14 @@ MISTAKES = {
         (["--hang-seconds", "-3"], 2, "hang-seconds"),
     ],
     "pack": [
-        (["protcol"], 2, "invalid choice: 'protcol'"),
+        (["protcol"], 2, "did you mean 'protocol'?"),
         (["show", "missing.h5"], 3, "missing.h5"),
         (["show", "plain.txt"], 3, "plain.txt: expected a pack"),
         (["show"], 2, "required"),
         (["images", "missing", "--out", "x.h5"], 3, "missing"),
         (["texts", "plain.txt", "--out", "x.h5"], 2, "--tokenizer"),
         (["protocol", "--pack", "missing.h5", "--name", "x", "--out", "x.json"], 3, "missing.h5"),
-        (["show", "plain.txt", "--smple", "1"], 2, "--smple"),
+        (["show", "plain.txt", "--smple", "1"], 2, "did you mean '--sample'?"),
     ],
     "inspect": [
         (["missing"], 3, "missing"),
@@ -122,7 +139,7 @@ MISTAKES = {
         (["missing"], 3, "missing"),
         ([], 2, "RUN"),
         (["plain.txt"], 3, "plain.txt"),
-        (["RUN", "--otu", "x.html"], 2, "--otu"),
+        (["RUN", "--otu", "x.html"], 2, "did you mean '--out'?"),
         (["RUN", "--out", "plain.txt/x.html"], 2, "found the file"),
         (["RUN", "--out"], 2, "--out"),
         (["RUN", "missing"], 3, "missing"),
@@ -156,7 +173,8 @@ MISTAKES = {
         (["--weights", "RUN", "--split", "tset"], 2, "split"),
         (["--weights", "RUN", "--lr", "1"], 2, "has no meaning in palimpsest eval"),
         (["--weights"], 2, "weights"),
-        (["RUN"], 2, "'RUN' is no setting"),
+        (["RUN"], 2, "'RUN' is no setting; did you mean --weights RUN?"),
+        (["--weights", "RUN", "--rule", "averge"], 2, "did you mean 'average'?"),
     ],
     "predict": [
         ([], 2, "--weights"),

@@ -158,10 +158,9 @@ TEST_F(ConfigFile, NamesTheFileInWhatItRefuses) {
 
 // Settings of earlier versions.
 TEST_F(ConfigFile, AnOldSettingIsRefusedWithTodaysSpelling) {
-  EXPECT_THAT(
-      refusal_with({"--lora-rank", "4"}),
-      HasSubstr("command line: --lora-rank is now a key of --adapter: --adapter lora:rank=4. "
-                "Give all its keys in one text"));
+  EXPECT_THAT(refusal_with({"--lora-rank", "4"}),
+              HasSubstr("command line: --lora-rank is the setting of an earlier version. Write "
+                        "--adapter lora:rank=4, with all keys"));
   EXPECT_THAT(refusal_with({"--head_refit"}), HasSubstr("--classifier local:refit=20"));
   EXPECT_THAT(refusal_with({"--ewc=1"}), HasSubstr("--penalty ewc:weight=1"));
   EXPECT_THAT(refusal_with({"--ewc", "0.0"}), HasSubstr("--penalty none"));
@@ -171,10 +170,11 @@ TEST_F(ConfigFile, AnOldSettingIsRefusedWithTodaysSpelling) {
   EXPECT_THAT(refusal_with({"--milestones=0.2,0.4"}),
               HasSubstr("--schedule multistep:milestones=0.2+0.4"));
   write("seed = 1\nmilestones = 0.2, 0.4\n");
-  EXPECT_THAT(refusal({"--config", path()}),
-              AllOf(HasSubstr("line 2: milestones is now a key of schedule: schedule = "
-                              "multistep:milestones=0.2+0.4"),
-                    HasSubstr("--print-config writes the whole file in today's spelling")));
+  EXPECT_THAT(
+      refusal({"--config", path()}),
+      AllOf(HasSubstr("line 2: milestones is the setting of an earlier version. Write schedule = "
+                      "multistep:milestones=0.2+0.4"),
+            HasSubstr("--print-config converts the whole file")));
 }
 
 TEST_F(ConfigFile, AnOldFileIsConvertedOnRequest) {

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "palimpsest/core/error.h"
@@ -73,9 +74,35 @@ std::string overview() {
          "SIGINT,\nSIGTERM (or SIGUSR1) and SIGHUP with nothing to save.\n";
 }
 
+// What other programs call verbs.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 18> kOtherNames = {{
+    {"check", "verify"},
+    {"compare", "diff"},
+    {"convert", "export"},
+    {"dashboard", "report"},
+    {"evaluate", "eval"},
+    {"finetune", "train"},
+    {"fit", "train"},
+    {"infer", "predict"},
+    {"inference", "predict"},
+    {"list", "inspect"},
+    {"resume", "train --resume auto"},
+    {"run", "train"},
+    {"show", "inspect"},
+    {"status", "inspect"},
+    {"sweep", "eval --sweep"},
+    {"test", "eval"},
+    {"tune", "train"},
+    {"validate", "eval"},
+}};
+
 const Verb& find_verb(const std::string& name) {
   const auto found = std::ranges::find(kVerbs, name, &Verb::name);
   if (found != kVerbs.end()) return *found;
+  for (const auto& [other, here] : kOtherNames) {
+    if (name == other)
+      throw UsageError(concat("unknown verb '", name, "'; here: palimpsest ", here));
+  }
   if (name.starts_with('-'))
     throw UsageError(concat("expected a verb before '", name,
                             "', as in palimpsest train; palimpsest help lists them"));
@@ -87,10 +114,12 @@ const Verb& find_verb(const std::string& name) {
 
 // A decoder writes after texts by the script, which makes a pack of them.
 bool has_prompt(const std::vector<std::string>& arguments) {
-  return std::ranges::any_of(arguments, [](const std::string& word) {
-    return word.substr(0, word.find('=')) == "--prompt" ||
-           word.substr(0, word.find('=')) == "--prompts";
-  });
+  const auto asks = [](const std::string& word) { return word == "--help" || word == "-h"; };
+  return std::ranges::none_of(arguments, asks) &&
+         std::ranges::any_of(arguments, [](const std::string& word) {
+           return word.substr(0, word.find('=')) == "--prompt" ||
+                  word.substr(0, word.find('=')) == "--prompts";
+         });
 }
 
 // That of the environment that the programs were built with, where no other is active; else the

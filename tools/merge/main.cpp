@@ -28,14 +28,14 @@ constexpr std::string_view kUsage =
        palimpsest merge --adapters FOLDER... --rule RULE[:key=value,...]
                         [--curvature FILE...] [--out merged.h5] [--json]
 
-Merges what was trained before, in seconds and without the data. Without --out nothing is written:
-the merges are printed, one line a task.
+Merges what was trained before, in seconds and without the data. It prints one line a task. Only --out
+writes a file.
 
-A RUN is a run folder. What it recorded of a task is where its training ended. A new merge goes
-from its own model so far towards there, under the arithmetic of training. Under the run's own rule
-every merged model must have the recorded hash, bit for bit. Another rule or a subset of tasks is
-post hoc, and the output says so: later tasks were trained on top of the run's own merges. A rule
-that needs what the records lack is refused.
+A RUN is a run folder. The run recorded where the training of each task ended. A new merge starts from
+its own previous model and moves towards that point, with the same rounding as training. Under the
+run's own rule each merged model must have the recorded hash. Another rule, or a subset of the tasks, is
+post hoc, and the output says so: later tasks were trained on the run's own merges. A rule that needs
+what the records don't have is rejected.
 
 ADAPTERS are LoRA adapters that PEFT saved (adapter_config.json, adapter_model.safetensors), of one
 base model, each trained from that base. Plain LoRA on linear layers only.

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ..counted import counted
 from ..errors import InputError
 from ..pack.arguments import count, path
+from ..parser import Parser
 from .call import find_program, generate
 from .program import NAME
 from .prompts import Prompts, encode_prompts, prompts_of_file, write_prompts
@@ -53,9 +54,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=NAME, description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = Parser(prog=NAME, description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("--weights", required=True, type=path, metavar="WEIGHTS", help="a run folder, a state of one, or merged weights (required)")
     parser.add_argument("--prompt", action="append", default=[], metavar="TEXT", help="a prompt; may be given several times")
     parser.add_argument("--prompts", type=path, metavar="FILE", help="a file of prompts in UTF-8, one a line; blank lines are left out")

@@ -8,6 +8,7 @@ import typing
 import numpy as np
 
 from ..counted import counted, form
+from ..parser import Parser
 from . import InputError, UsageError, backbone, completions, debian, fonts, glyphs, instructions, protocol, wordnet
 from .arguments import count, natural, output_file, path, sizes, title
 from .chat import command as chat
@@ -96,11 +97,10 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 bad input. Stopped by SIGINT, SIGTERM o
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="palimpsest pack",
         description=DESCRIPTION,
         epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
@@ -110,7 +110,6 @@ def _parser() -> argparse.ArgumentParser:
             help=summary,
             description=description,
             epilog=EXIT_CODES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         sub.set_defaults(run=run)
         return sub

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ..counted import counted, form
 from ..errors import InputError
+from ..parser import Parser
 from ..runs import Run
 from .comparison import NamedTwice, compare_runs
 from .comparison_page import comparison_page
@@ -51,9 +52,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=NAME, usage=USAGE, description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = Parser(prog=NAME, usage=USAGE, description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="a run folder, finished or not")
     parser.add_argument("--out", metavar="FILE", default="", help="the page to write: of one run, or of the comparison")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")

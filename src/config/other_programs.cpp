@@ -1,12 +1,19 @@
-#include "field_names.h"
+#include "other_programs.h"
 
 #include <algorithm>
+
+#include "palimpsest/core/text.h"
+#include "palimpsest/kinds/kind_settings.h"
 
 namespace palimpsest {
 namespace {
 
+struct Name {
+  std::string_view name, here;
+};
+
 // Of PyTorch scripts, the Trainer of transformers, PEFT, timm and torchrun.
-constexpr FieldName kNames[] = {
+constexpr Name kNames[] = {
     {"accelerator", "--device cuda or --device cpu"},
     {"amp", "--precision bf16"},
     {"batch-size", "--batch N, of all ranks together"},
@@ -64,11 +71,80 @@ constexpr FieldName kNames[] = {
     {"wd", "--weight-decay X"},
 };
 
+struct Value {
+  std::string_view setting, value, here;
+};
+
+constexpr Value kValues[] = {
+    {"device", "gpu", "cuda"},
+    {"precision", "fp16", "bf16; there is no float16"},
+    {"precision", "float16", "bf16; there is no float16"},
+    {"precision", "half", "bf16; there is no float16"},
+    {"precision", "bfloat16", "bf16"},
+    {"precision", "float32", "fp32"},
+    {"precision", "32", "fp32"},
+    {"classifier", "lda", "gaussian"},
+    {"classifier", "slda", "gaussian"},
+    {"classifier", "fecam", "gaussian:covariance=class"},
+    {"classifier", "ranpac", "ridge:projection=10000"},
+    {"classifier", "ncm", "prototype"},
+    {"classifier", "nearest-mean", "prototype"},
+    {"classifier", "linear", "local"},
+    {"classifier", "softmax", "local"},
+    {"curvature", "fisher", "empirical"},
+    {"curvature", "diagonal", "empirical"},
+    {"merge", "soup", "average"},
+    {"merge", "uniform", "average"},
+    {"merge", "linear", "average"},
+    {"merge", "perturb-and-merge", "closed-form"},
+    {"merge", "p&m", "closed-form"},
+    {"objective", "cross-entropy", "classes"},
+    {"objective", "ce", "classes"},
+    {"objective", "causal-lm", "next-token"},
+    {"perturbation", "true", "sign"},
+    {"perturbation", "false", "none"},
+    {"pooling", "cls", "class"},
+    {"pooling", "avg", "mean"},
+    {"resume", "true", "auto"},
+    {"resume", "false", "never"},
+    {"scenario", "cil", "class-incremental"},
+    {"scenario", "til", "task-incremental"},
+    {"scenario", "dil", "domain-incremental"},
+    {"schedule", "step", "multistep"},
+    {"schedule", "none", "constant"},
+    {"adapter", "r", "rank"},
+    {"adapter", "lora-r", "rank"},
+    {"adapter", "lora-alpha", "alpha"},
+    {"adapter", "target-modules", "targets"},
+};
+
+std::string as_usual(std::string_view name) {
+  std::string usual(name);
+  std::ranges::replace(usual, '_', '-');
+  return usual;
+}
+
 }  // namespace
 
-std::optional<FieldName> find_field_name(std::string_view name) {
-  const auto found = std::ranges::find(kNames, name, &FieldName::name);
-  return found == std::end(kNames) ? std::nullopt : std::optional(*found);
+std::optional<std::string_view> setting_of_other_programs(std::string_view name) {
+  const auto found = std::ranges::find(kNames, name, &Name::name);
+  return found == std::end(kNames) ? std::nullopt : std::optional(found->here);
+}
+
+std::optional<std::string> value_of_other_programs(std::string_view setting,
+                                                   std::string_view value) {
+  std::vector<std::string> words;
+  for (const std::string& kind : kinds_in(value)) {
+    words.push_back(as_usual(kind_in(kind)));
+    for (const KeyText& key : keys_in(kind)) words.push_back(as_usual(key.key));
+  }
+  for (const std::string& word : words) {
+    const auto found = std::ranges::find_if(
+        kValues, [&](const Value& row) { return row.setting == setting && row.value == word; });
+    if (found != std::end(kValues))
+      return concat("'", word, "' is not known here. Write ", found->here);
+  }
+  return std::nullopt;
 }
 
 }  // namespace palimpsest
