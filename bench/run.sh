@@ -2,11 +2,12 @@
 # Measures palimpsest against its peers, with the same work on both sides:
 #   bench/run.sh [cpu] [quick] [--only WORK] [--rounds N] [--lock FILE]
 #   bench/run.sh gpu [--offline FOLDER] [--seconds N] [--rehearse]
-# Sets up, builds, makes the inputs, measures, and writes bench/results/<date>-<cpu or gpu>.json and a table in docs/performance.md.
+# Sets up, builds, makes the inputs, measures, and writes bench/results/<date>-<cpu or gpu>.json and the tables
+# of docs/performance.md (figures) and bench/README.md (goals).
 #
 # gpu: the tests labelled gpu, then one GPU against PyTorch; 8 minutes at most, set-up and build included. --offline: sets up from a
-# bundle, see docs/cluster.md. --seconds: of the whole, where a machine is there for less than 480. --rehearse: all of it on the processor,
-# with tiny shapes, to see that it runs; what it measures means nothing, and goes to build/rehearsal.json alone.
+# bundle, see docs/offline.md. --seconds: the limit for everything (480). --rehearse: all of it on the processor with tiny shapes, to see
+# that it runs; its figures mean nothing and go to build/rehearsal.json alone.
 # Exit codes: 0 done, missed goals too; 1 a test or a contender failed; 2 wrong usage, or no GPU for gpu; 130, 143 or 129 stopped by
 # SIGINT, SIGTERM or SIGHUP while measuring. Examples:
 #   bench/run.sh cpu quick --only minilm
@@ -50,7 +51,7 @@ measure_gpu() {
     shift
   done
   if [[ ${#rehearse[@]} -eq 0 ]] && ! nvidia-smi -L >/dev/null 2>&1; then
-    echo "run.sh: no GPU was found on this machine (nvidia-smi -L); --rehearse goes through it all on the processor" >&2
+    echo "run.sh: no GPU was found on this machine (nvidia-smi -L); --rehearse runs everything on the processor" >&2
     exit 2
   fi
   launch/setup.sh "${bundle[@]}"

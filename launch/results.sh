@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every run behind docs/results.md, then its tables. Hours on two cores; call it again to continue where it was stopped.
+# The runs of the section "Earlier runs" in docs/results.md, then their tables. Takes hours on two cores; call it again to continue after a stop.
 #   launch/results.sh [FOLDER]      runs go to FOLDER (default runs/results)
 # Needs the build and the data of launch/quickstart.sh --vision and launch/data.sh, and for the last part Debian's dataset-fashion-mnist.
 # Example: launch/results.sh /scratch/results

@@ -1,4 +1,4 @@
-"""python -m measure, from bench/: runs the works on the processor, A B A B, and writes what came out. Called by bench/run.sh."""
+"""python -m measure, from bench/: runs the works on the processor, A B A B, and writes the results. Called by bench/run.sh."""
 
 import argparse
 import datetime
@@ -81,8 +81,8 @@ def notes_of(options, results, losses):
     shares = [r["disturbed"] for by_contender in results for rounds in by_contender.values() for r in rounds]
     for title, name, _, _, difference, _ in losses:
         if difference > (SAME_IN_BF16 if "bf16" in name else SAME):
-            notes.append(f"{title}, {name}: the losses differ by {difference:.1e}. This was not the same work.")
-    notes.append(f"Other programs used {100 * max(shares):.0f} % of the cores in the run that they disturbed most.")
+            notes.append(f"{title}, {name}: its losses differ from palimpsest's by up to {difference:.1e}, so this was not the same work.")
+    notes.append(f"Other programs used up to {100 * max(shares):.0f} % of the cores during a run.")
     return notes
 
 
@@ -110,11 +110,11 @@ def main():
         "machine": machine.describe(),
         "packs": inputs.hashes(works),
     }
-    text = table.text(about, lines, losses, notes_of(options, [raw[work.name] for work in works], losses))
+    pages = table.texts(about, lines, losses, notes_of(options, [raw[work.name] for work in works], losses))
     if options.only:
-        print(text)
+        print(*pages, sep="\n")
     else:
-        table.write(about, lines, text, raw)
+        table.write(about, lines, pages, raw)
     return 0
 
 

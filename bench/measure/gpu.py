@@ -1,4 +1,4 @@
-"""python -m measure.gpu, from bench/: what one GPU does, against PyTorch doing the same. Called by `bench/run.sh gpu`."""
+"""python -m measure.gpu, from bench/: one GPU, palimpsest against PyTorch. Called by `bench/run.sh gpu`."""
 
 import argparse
 import dataclasses
@@ -35,10 +35,10 @@ class Scale:
     arguments: dict  # of timm, where they are others than of ViT-B/16
     side: int
     batch: int
-    pictures: tuple  # classes, training and test samples of each
+    images: tuple  # classes, training and test samples of each
     epochs: int
     stream: tuple  # tasks, classes of each, training and test samples of each class
-    stream_side: int  # of its pictures, which the model sees at `side`
+    stream_side: int  # of its images, which the model sees at `side`
     stream_epochs: int
     compared_tasks: int  # of the stream, that plain LoRA learns too
     products: tuple
@@ -57,7 +57,7 @@ FULL = Scale(
     arguments={},
     side=224,
     batch=256,
-    pictures=(4, 512, 4),
+    images=(4, 512, 4),
     epochs=8,
     stream=(10, 10, 500, 100),
     stream_side=32,
@@ -74,7 +74,7 @@ SMALL = Scale(
     arguments={"patch_size": 8, "embed_dim": 64, "depth": 2, "num_heads": 2},
     side=32,
     batch=8,
-    pictures=(4, 20, 4),
+    images=(4, 20, 4),
     epochs=3,
     stream=(3, 2, 20, 4),
     stream_side=16,
@@ -86,7 +86,7 @@ SMALL = Scale(
 
 
 def speed_work(scale):
-    classes, train, test = scale.pictures
+    classes, train, test = scale.images
     settings = {**TRAINING, "image-size": scale.side, "batch": scale.batch, "epochs": scale.epochs}
     return Work(
         f"{scale.name}-speed",
@@ -108,7 +108,7 @@ def stream_work(scale):
     tasks, classes, train, test = scale.stream
     return Work(
         f"{scale.name}-stream",
-        f"A stream of {tasks} tasks of {classes * train:,} pictures, {scale.stream_epochs} epochs",
+        f"A stream of {tasks} tasks of {classes * train:,} images, {scale.stream_epochs} epochs",
         scale.backbone,
         BENCH / f"{scale.name}-stream.h5",
         scale.stream,
@@ -171,7 +171,7 @@ def speed_rows(runs, scale, rates):
         if found := runs.of(work, OURS, peer):
             mine, other = (speed(result, scale.skip) for result in found)
             ratio = mine.median / other.median
-            yield Row(f"{work.title}: training", "samples/s", mine, other, peer.name, ratio, goal, "times", True)
+            yield Row(f"{work.title}: training, against {peer.name}", "samples/s", mine, other, peer.name, ratio, goal, "times", True)
     if found := runs.of(work, OURS):
         cost = operations.of_image(scale.shape, scale.side) * 1e-12
         figure = speed(found[0], scale.skip)
@@ -198,7 +198,7 @@ def stream_rows(runs, scale):
     work = stream_work(scale)
     if found := runs.of(work, OURS):
         wall = Figure.of([found[0]["wall"]])
-        yield Row(f"{work.title}, from command to table", "s", wall, None, "", wall.median, 300, "s", False)
+        yield Row(f"{work.title}: wall time", "s", wall, None, "", wall.median, 300, "s", False)
     if found := runs.of(work, OURS, PLAIN):
         first = scale.compared_tasks
         ours, plain = (Figure.of([result["task_times"][first] - result["task_times"][0]]) for result in found)
@@ -220,23 +220,30 @@ def loss_lines(runs, scale):
             yield contender.name, losses[0], sum(tail) / len(tail), difference
 
 
-def page(about, rows, losses):
-    machine_ = about["machine"]
-    tests = about["test_counts"]
-    lines = [
+def texts(about, rows, losses):
+    """Of both pages: figures, goals."""
+    machine_, tests = about["machine"], about["test_counts"]
+    counts = f"{tests['passed']} passed, {tests['failed']} failed, {tests['skipped']} skipped" if tests else "not measured"
+    head = (
         f"Measured on {about['date']} at commit {machine_['commit']}: {machine_.get('gpu') or machine_['processor']}, "
         f"driver {machine_.get('driver', 'none')}, CUDA {machine_['cuda']}, torch {machine_['torch']}, timm {machine_['timm']}. "
-        f"Tests: {tests['passed']} passed, {tests['failed']} failed, {tests['skipped']} skipped.",
-        "",
-        *table.HEAD,
-        *map(table.line, rows),
-        "",
-        *(f"Failed: {name}; the JSON has the end of its output.\n" for name in about["failed"]),
+        f"Tests: {counts}."
+    )
+    notes = [f"Failed: {name}; the JSON has the end of its output." for name in about["failed"]]
+    losses_table = [
         "| contender | first loss | mean loss of the last quarter | greatest difference to palimpsest |",
         "|---|---|---|---|",
         *(f"| {name} | {first:.5f} | {last:.5f} | {difference:.1e} |" for name, first, last, difference in losses),
     ]
-    return "\n".join(lines) + "\n"
+    return table.figures_text(head, rows, notes), table.goals_text(head, rows, losses_table)
+
+
+def whole_row(stages):
+    """Without set-up and build, which a call of this module alone doesn't know, there is no goal."""
+    whole = Figure.of([sum(stages.values())])
+    if set(stages) == {"measuring"}:
+        return Row("The measurements, without set-up and build", "s", whole, None, "", whole.median, None, "s", False)
+    return Row("Everything, set-up and build included", "s", whole, None, "", whole.median, MOST_SECONDS, "s", False)
 
 
 def arguments():
@@ -274,8 +281,7 @@ def main():
     stages["measuring"] = round(time.time() - began, 1)
     tests = outcomes.read(options.tests) if options.tests else []
     rows = [*speed_rows(runs, scale, rates), *stream_rows(runs, scale)]
-    whole = Figure.of([sum(stages.values())])
-    rows.append(Row("Everything, set-up and build included", "s", whole, None, "", whole.median, MOST_SECONDS, "s", False))
+    rows.append(whole_row(stages))
     losses = list(loss_lines(runs, scale))
     about = {
         "date": datetime.date.today().isoformat(),
@@ -284,24 +290,24 @@ def main():
         "machine": machine.describe() | machine.gpu(),
         "packs": inputs.hashes([speed_work(scale), stream_work(scale)]),
         "tests": tests,
-        "test_counts": outcomes.counts(tests),
+        "test_counts": outcomes.counts(tests) if options.tests else None,
         "stages": stages,
         "failed": runs.failed,
         "losses": losses,
     }
     measured = {", ".join(names): result for names, result in runs.results.items()}
-    write(options, about, rows, page(about, rows, losses), {"products": rates, "seconds": runs.seconds, "runs": measured})
-    return 1 if about["test_counts"]["failed"] or runs.failed else 0
+    write(options, about, rows, texts(about, rows, losses), {"products": rates, "seconds": runs.seconds, "runs": measured})
+    return 1 if outcomes.counts(tests)["failed"] or runs.failed else 0
 
 
-def write(options, about, rows, text, measured):
+def write(options, about, rows, pages, measured):
     if options.rehearse:
         path = ROOT / "build" / "rehearsal.json"
     else:
         path = ROOT / "bench" / "results" / f"{about['date']}-gpu.json"
-        table.write_page(text, "gpu")
+        table.write_pages(*pages, "gpu")
     table.write_json(path, about, rows, measured)
-    print(text)
+    print(*pages, sep="\n")
     print(f"written: {path.relative_to(ROOT)}" + ("; a rehearsal, its figures mean nothing" if options.rehearse else ""))
 
 

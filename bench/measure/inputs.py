@@ -99,8 +99,8 @@ def transformers_names(weights):
     return renamed
 
 
-def make_pictures():
-    """Seeded pictures: a class is a colour and a pattern's wavelengths, a picture shifts it and adds noise."""
+def make_images():
+    """Seeded images: a class is a colour and a pattern's wavelengths, an image shifts it and adds noise."""
     if (BENCH / "pictures.h5").exists():
         return
     import numpy as np
@@ -136,7 +136,7 @@ def make_random_vit(folder, side, shape):
 
 
 def make_pixels(path, side, classes, train, test):
-    """A pack of raw pixels: a class is a colour, a picture adds noise. Thousands of pictures a second."""
+    """A pack of raw pixels: a class is a colour, an image adds noise. Thousands of images a second."""
     if path.exists():
         return
     import numpy as np
@@ -181,8 +181,8 @@ def make_protocol(path, source, tasks, classes, train, test):
 def make(works):
     """What these works need."""
     BENCH.mkdir(parents=True, exist_ok=True)
-    makers = {"minilm": [make_debian_sections], "vit-small-14": [make_dinov2, make_pictures]}
-    makers |= {"smollm2": [make_instructions], "vit-base-16": [make_vit_base, make_pictures]}
+    makers = {"minilm": [make_debian_sections], "vit-small-14": [make_dinov2, make_images]}
+    makers |= {"smollm2": [make_instructions], "vit-base-16": [make_vit_base, make_images]}
     for work in works:
         for maker in makers[work.backbone]:
             maker()

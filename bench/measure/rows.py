@@ -7,7 +7,7 @@ from .figure import Figure, Row
 
 AS_IT_COMES, BF16 = ("ddp", "peft"), ("ddp bf16", "peft bf16")
 TUNED = ("ddp", "peft", "ddp tuned", "peft tuned", "ddp compiled", "peft compiled")
-GOALS = {  # of training speed: against PyTorch as it comes, and tuned
+GOALS = {  # of training speed: against PyTorch by its defaults, and tuned
     "minilm": (3.0, 2.0),
     "smollm2": (1.5, 1.2),
     "vit-small-14": (2.0, 1.15),
@@ -50,7 +50,7 @@ def best(results, names, figure, highest):
 def speed_rows(work, results, as_it_comes, tuned, bf16):
     contests = [
         (ours, peers, title, goal)
-        for peers, title, goal in ((AS_IT_COMES, "PyTorch as it comes", as_it_comes), (TUNED, "PyTorch tuned", tuned))
+        for peers, title, goal in ((AS_IT_COMES, "PyTorch by its defaults", as_it_comes), (TUNED, "tuned PyTorch", tuned))
         for ours in ("lanes", "lanes ranks")
     ]
     contests.append(("lanes bf16", BF16, "PyTorch's bf16 autocast", bf16))
@@ -120,9 +120,9 @@ def stream_rows(work, results):
     name, peer = best(results, peers, wall, highest=False)
     for ours in ("lanes", "lanes ranks"):
         mine = wall(results[ours])
-        title = f"{work.title}, from command to table; {ours}"
+        title = f"{work.title}: wall time, {ours}"
         yield Row(title, "s", mine, peer, name, peer.median / mine.median, 2.0, "times", True, is_ratio_of_ours=False)
-    yield memory_row("Peak memory of all ranks, the same stream", results, peers, 0.5)
+    yield memory_row(f"{work.title}: peak memory of all ranks", results, peers, 0.5)
 
 
 def memory_row(title, results, peers, goal):
@@ -139,7 +139,7 @@ def fisher_row(work, results):
 
     fisher = Figure.of(1000 * total(result, "fisher") / total(result, "samples") for result in results["lanes"])
     training = Figure.of(1000 * total(result, "train") / sum(result["samples"]) for result in results["lanes"])
-    title, ratio = "Fisher pass against training, the same stream", fisher.median / training.median
+    title, ratio = f"{work.title}: Fisher pass against training", fisher.median / training.median
     return Row(title, "ms a sample", fisher, training, "training", ratio, 1.2, "times", False)
 
 

@@ -1,16 +1,17 @@
-"""Writes the results: JSON below bench/results, and a table in docs/performance.md between two marks, one pair for each device."""
+"""Writes the results: JSON below bench/results, and tables between marks, one pair for each device, in two pages: figures in docs/performance.md, goals in bench/README.md."""
 
 import dataclasses
 import json
 
 from .inputs import ROOT
 
-PAGE = ROOT / "docs" / "performance.md"
+FIGURES_PAGE, GOALS_PAGE = ROOT / "docs" / "performance.md", ROOT / "bench" / "README.md"
 MARKS = {
     device: (f"<!-- the {device} table begins: bench/run.sh {device} writes what follows -->", f"<!-- the {device} table ends -->")
     for device in ("cpu", "gpu")
 }
-HEAD = ["| work | unit | palimpsest | compared with | result | undisturbed | goal | |", "|---|---|---|---|---|---|---|---|"]
+FIGURES_HEAD = ["| work | unit | palimpsest | compared with | result |", "|---|---|---|---|---|"]
+GOALS_HEAD = ["| work | result | undisturbed | goal | |", "|---|---|---|---|---|"]
 
 
 def number(value):
@@ -30,31 +31,41 @@ def figure(value):
     return f"{number(value.median)} ({number(value.least)} to {number(value.greatest)})" if value else ""
 
 
-def line(row):
+def figures_line(row):
     other = f"{figure(row.other)}, {row.other_name}" if row.other else ""
-    goal = met = ""
-    if row.goal is not None:
-        goal = f"{'≥' if row.at_least else '≤'} {of_kind(row.goal, row.kind, goal=True)}"
-        met = ("met" if row.met else "missed") + ("" if row.is_clear else ", within the spread")
+    return f"| {' | '.join((row.title, row.unit, figure(row.ours), other, of_kind(row.value, row.kind)))} |"
+
+
+def goal_line(row):
     quiet = "" if row.undisturbed is None else of_kind(row.undisturbed, row.kind)
-    cells = (row.title, row.unit, figure(row.ours), other, of_kind(row.value, row.kind), quiet, goal, met)
-    return f"| {' | '.join(cells)} |"
+    goal = f"{'≥' if row.at_least else '≤'} {of_kind(row.goal, row.kind, goal=True)}"
+    met = ("met" if row.met else "missed") + ("" if row.is_clear else ", within the spread")
+    return f"| {' | '.join((row.title, of_kind(row.value, row.kind), quiet, goal, met))} |"
 
 
-def text(about, rows, losses, notes):
+def figures_text(head, rows, notes):
+    return "\n".join([head, "", *FIGURES_HEAD, *map(figures_line, rows), *(f"\n{note}" for note in notes)]) + "\n"
+
+
+def goals_text(head, rows, losses_table):
+    """Rows that have a goal, and whether both sides did the same work."""
+    return "\n".join([head, "", *GOALS_HEAD, *(goal_line(row) for row in rows if row.goal is not None), "", *losses_table]) + "\n"
+
+
+def origin(about):
     machine = about["machine"]
-    head = [
+    return (
         f"Measured on {about['date']} at commit {machine['commit']}, {about['device']}, {about['ranks']} ranks of 1 thread, "
         f"{about['rounds']} round{'s' if about['rounds'] > 1 else ''}: {machine['gpu'] or machine['processor']}, "
         f"{machine['cores']} cores, {' '.join(machine['instructions'])}, {machine['memory_gb']} GB; "
         + ", ".join(f"{name} {machine[name]}" for name in ("torch", "transformers", "timm", "peft"))
-        + f", {machine['mpi']}.",
-        "",
-        *HEAD,
-        *map(line, rows),
-        "",
-        *(f"{note}\n" for note in notes),
-        "The same work on both sides, in the first round:",
+        + f", {machine['mpi']}."
+    )
+
+
+def losses_table(losses):
+    return [
+        "The losses of both sides, in the first round:",
         "",
         "| work | contender | first loss | mean loss of the last quarter | greatest difference to palimpsest in this precision | accuracy, or exact match |",
         "|---|---|---|---|---|---|",
@@ -63,7 +74,11 @@ def text(about, rows, losses, notes):
             for title, name, first, last, difference, accuracy in losses
         ),
     ]
-    return "\n".join(head) + "\n"
+
+
+def texts(about, rows, losses, notes):
+    """Of both pages: figures, goals."""
+    return figures_text(origin(about), rows, notes), goals_text(origin(about), rows, losses_table(losses))
 
 
 def write_json(path, about, rows, raw):
@@ -72,16 +87,22 @@ def write_json(path, about, rows, raw):
     path.write_text(json.dumps({**about, "rows": lines, "measured": raw}, indent=1) + "\n")
 
 
-def write_page(page_text, device):
+def write_page(page, text, device):
     begin, end = MARKS[device]
-    page = PAGE.read_text()
-    before, after = page[: page.index(begin) + len(begin)], page[page.index(end) :]
-    PAGE.write_text(f"{before}\n{page_text}{after}")
+    whole = page.read_text()
+    before, after = whole[: whole.index(begin) + len(begin)], whole[whole.index(end) :]
+    page.write_text(f"{before}\n{text}{after}")
 
 
-def write(about, rows, page_text, raw):
+def write_pages(figures, goals, device):
+    for page, text in ((FIGURES_PAGE, figures), (GOALS_PAGE, goals)):
+        write_page(page, text, device)
+
+
+def write(about, rows, pages, raw):
+    """pages: the texts of both."""
     path = ROOT / "bench" / "results" / f"{about['date']}-{about['device']}.json"
     write_json(path, about, rows, raw)
-    write_page(page_text, about["device"])
-    print(page_text)
-    print(f"written: {path.relative_to(ROOT)}, {PAGE.relative_to(ROOT)}")
+    write_pages(*pages, about["device"])
+    print(*pages, sep="\n")
+    print("written:", *(each.relative_to(ROOT) for each in (path, FIGURES_PAGE, GOALS_PAGE)))

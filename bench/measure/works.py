@@ -83,7 +83,7 @@ IMAGES = {"lr": 1e-3, "head-lr": 1e-2, "image-size": 224}
 WORKS = (
     Work(
         "minilm",
-        "MiniLM, Debian's sections",
+        "MiniLM, sections of Debian packages",
         "minilm",
         DATA / "debian-sections.h5",
         (1, 6, 60, 4),
@@ -130,7 +130,7 @@ WORKS = (
     ),
     Work(
         "stream",
-        "MiniLM, a whole stream of three tasks",
+        "MiniLM, a stream of three tasks",
         "minilm",
         DATA / "debian-sections.h5",
         (3, 6, 30, 10),

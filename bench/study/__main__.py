@@ -15,13 +15,13 @@ from study.streams import STREAMS  # noqa: E402
 from study.trainings import TRAININGS  # noqa: E402
 
 DESCRIPTION = """\
-The study behind docs/results.md. Every run is one rank of one thread and leaves one JSON file below bench/results/study; a run whose
-file is there isn't run again, and one that was stopped continues at its newest saved step.
+The study behind docs/results.md. Every run is one rank of one thread and leaves one JSON file below bench/results/study; a run that
+has a file is not repeated, and a run that was stopped is resumed at its newest saved step.
 
   choose STREAM   chooses schedule and classifiers of a stream on validation samples
-  run             trains and tests what has no file yet
+  run             trains and evaluates everything that has no file yet
   sweep           the newest merge at many values of alpha, on validation samples
-  language        trains and tests a decoder on six instruction tasks, what has no file yet
+  language        the same for a decoder on six instruction tasks
   tables          writes the tables of docs/results.md from the files alone"""
 EPILOG = """\
 Examples:

@@ -1,4 +1,4 @@
-"""The instruction tasks: what each training ends with, over all tasks and by task."""
+"""The instruction tasks: the numbers of each training after the last task, over all tasks and by task."""
 
 from .files import read_json
 from .language import BEFORE, SEEDS, STREAM, TRAININGS
@@ -8,11 +8,11 @@ COLUMNS = (  # a number of the JSON, its column, and how many of its units the t
     ("last", "task score, %", 100),
     ("last_exact_match", "exact match, %", 100),
     ("last_correct_tokens", "correct tokens, %", 100),
-    ("last_loss_per_token", "nats a token", 1),
+    ("last_loss_per_token", "loss, nats a token", 1),
     ("forgetting", "forgetting, points", 100),
     ("plasticity_before_merge", "newest task before its merge, %", 100),
-    ("plasticity", "newest task after it, %", 100),
-    ("last_general_loss", "general text, nats", 1),
+    ("plasticity", "newest task after its merge, %", 100),
+    ("last_general_loss", "general text, nats a token", 1),
 )
 OF_A_STREAM = ("forgetting", "plasticity_before_merge", "plasticity")  # have no meaning where nothing is learned in turn
 
@@ -61,9 +61,9 @@ def texts(places):
     tasks = sorted(first["tasks"])
     settings, seeds = first["settings"], len(SEEDS)
     about = (
-        f"SmolLM2-135M-Instruct on the tasks of `launch/data.sh instructions`, {first['after_merge'][-1]['samples'][0]} test samples each. Every training has {settings['epochs']} epochs of "
-        f"batches of {settings['batch']} at lr {settings['lr']:g}: no schedule was chosen. {seeds} seeds, each with its own order of tasks; one model answers all tasks. The general text "
-        f"belongs to no task: {first['numbers'][BEFORE]:.2f} nats a token before the stream. The task score is ROUGE-L of the French answers, exact match elsewhere."
+        f"SmolLM2-135M-Instruct on the tasks of `launch/data.sh instructions`, {first['after_merge'][-1]['samples'][0]} test samples each. Every training has {settings['epochs']} epochs with "
+        f"batches of {settings['batch']} at lr {settings['lr']:g}; no schedule was chosen. {seeds} seeds, each with its own order of tasks. One model answers all tasks. The task score is "
+        f"ROUGE-L for French answers and exact match for the other tasks. The general text belongs to no task; its loss is {first['numbers'][BEFORE]:.2f} nats a token before the stream."
     )
     merged = [training for training in TRAININGS.values() if training.is_stream and training.name != "sequential"]
     return [
@@ -71,8 +71,8 @@ def texts(places):
         about,
         "After the last task, on the test samples of all tasks:",
         table(["training", *(column for _, column, _ in COLUMNS)], [number_row(each, found[each.name]) for each in TRAININGS.values()]),
-        "The same task score by task, %:",
+        "Task score by task, %:",
         table(["training", *tasks], [task_row(each, found[each.name], tasks) for each in TRAININGS.values()]),
-        "Alpha from the second task on, by seed:",
+        "Alphas of the tasks after the first one; a semicolon separates seeds:",
         table(["training", "alpha"], [alpha_row(each, found[each.name]) for each in merged]),
     ]

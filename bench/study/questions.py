@@ -25,7 +25,7 @@ def difference_table(results, streams, classifiers, pairs):
     for one, other in pairs:
         for group, label in (*(((stream,), stream) for stream in streams), (streams, f"all {len(streams)}")):
             differences = [results.difference(group, Arm(one, name), Arm(other, name)) for name in classifiers]
-            rows.append([f"{TRAININGS[one].title} less {TRAININGS[other].title}", label, *map(difference_cell, differences)])
+            rows.append([f"{TRAININGS[one].title} minus {TRAININGS[other].title}", label, *map(difference_cell, differences)])
     return table(["", "stream", *map(title_of, classifiers)], rows)
 
 
@@ -37,7 +37,7 @@ def verdict(differences):
         return "found"
     if any(each.high < 0 for each in differences):
         return "contradicted"
-    return "in the means alone" if all(each.mean > 0 for each in differences) else "not found"
+    return "in the means only" if all(each.mean > 0 for each in differences) else "not found"
 
 
 def ordering(results):
@@ -50,11 +50,14 @@ def ordering(results):
         means = [mean_cell(results.values(part.stream, arm), len(part.seeds)) for arm in arms]
         rows.append([part.stream, REGIMES[part.regime].title, *means, *map(difference_cell, differences), verdict(differences)])
     head = ["stream", "regime", *(TRAININGS[name].title for name in PAPER)]
-    head += [f"{TRAININGS[one].title} less {TRAININGS[other].title}" for other, one in zip(PAPER, PAPER[1:])]
+    head += [f"{TRAININGS[one].title} minus {TRAININGS[other].title}" for other, one in zip(PAPER, PAPER[1:])]
     return [
-        "### In which regime is the paper's ordering found?",
-        "Sequential < average < LoRA-M < P&M, by local heads, as in the paper. Last accuracy in %, differences in points. Found: all three differences are above "
-        "zero with their whole intervals; contradicted: one is below zero with its whole interval.",
+        "### Where is the paper's ordering found?",
+        "In the paper: sequential < average < LoRA-M < P&M, with local heads. Last accuracy in %, differences in points.",
+        "- *Found*: the intervals of all three differences are above zero.\n"
+        "- *Contradicted*: the interval of one difference is below zero.\n"
+        "- *In the means only*: neither, but all three differences are above zero.\n"
+        "- *Not found*: anything else.",
         table([*head, "ordering"], rows),
     ]
 
@@ -62,7 +65,7 @@ def ordering(results):
 def perturbation(results):
     return [
         "### What is perturbation worth?",
-        "The same merge, with and without perturbation. Last accuracy, points.",
+        "The same merge with perturbation and without. Last accuracy, points.",
         difference_table(results, FIRST_STAGE, (*CLASSIFIERS, BEST), [("pm-none", "lora-m")]),
     ]
 
@@ -70,9 +73,9 @@ def perturbation(results):
 def merged_backbone(results):
     return [
         "### What does a merged backbone give an analytic classifier?",
-        "Backbones under the same classifier. Last accuracy, points.",
+        "Different backbones under the same classifier. Last accuracy, points.",
         difference_table(results, FIRST_STAGE, (*ANALYTIC, BEST), [(MERGED, other) for other in ("frozen", "first-session", "sequential")]),
-        "The same on the streams of stage 2, by the best analytic classifier:",
+        f"The same on {' and '.join(SECOND_STAGE)}, with the best analytic classifier:",
         difference_table(results, SECOND_STAGE, (BEST,), [(MERGED, other) for other in ("frozen", "sequential")]),
     ]
 
@@ -96,17 +99,19 @@ def sweep_row(results, stream, training, classifier):
 def closed_form(results):
     swept = [sweep_row(results, part.stream, training, name) for part in SWEPT for training in part.trainings for name in ("local", BEST)]
     return [
-        "### Is alpha by the closed form better than 1/t once the heads don't hide it?",
-        "LoRA-M less average differs in alpha alone; P&M with the secant scale also in perturbation. Last accuracy, points.",
+        "### Is the closed form's alpha better than 1/t?",
+        "LoRA-M and average differ in alpha alone. P&M with the secant scale also has the perturbation. Last accuracy, points.",
         difference_table(results, FIRST_STAGE, (*CLASSIFIERS, BEST), [("lora-m", "average"), (MERGED, "average")]),
-        "The newest merge at other values of alpha, accuracy on validation samples of all tasks in %, mean over seeds. The best alpha is the best on these samples, "
-        "so its accuracy is a bound from above.",
-        table(["stream", "training", "classifier", "own alpha", "best alpha", "at its own", "at 1/t", "at the best"], swept),
+        "The newest merge with other values of alpha: accuracy on the validation samples of all tasks in %, mean over seeds. The best alpha is chosen on the same samples, "
+        "so its accuracy is an upper bound.",
+        table(["stream", "training", "classifier", "alpha of the closed form", "best alpha", "accuracy with the closed form", "with 1/t", "with the best"], swept)
+        if any(row[-1] != MISSING for row in swept)
+        else f"{MISSING.capitalize()}.",
     ]
 
 
-def rest_to_joint(results):
-    """Local heads of the merged backbone -> its best classifier -> the same of the joint backbone -> the joint head."""
+def gap_to_joint(results):
+    """Local heads of the merged backbone -> its best analytic classifier -> the same of the joint backbone -> the joint head."""
     steps = (Arm(MERGED, "local"), Arm(MERGED, BEST), Arm("joint", BEST), Arm("joint", "local"))
     rows, shares = [], []
     for group, label in (*(((stream,), stream) for stream in BOUNDED), (BOUNDED, f"all {len(BOUNDED)}")):
@@ -117,13 +122,14 @@ def rest_to_joint(results):
             continue
         numbers = [(arm, number) for arm in steps[:2] for number in ("last", "last_given_task", "last_task_identity", "last_before_merge")]
         shares.append([part.stream, *(mean_cell(results.values(part.stream, arm, number), len(part.seeds)) for arm, number in numbers)])
-    columns = ("last", "given the task", "task found", "before the last merge")
+    columns = ("last", "given the task", "right task", "before the last merge")
     return [
-        "### Where is the rest to joint lost?",
-        "From P&M with the secant scale and local heads to joint training with its own head, in three steps that add up. Last accuracy, points.",
-        table(["stream", "heads: another classifier", "features: joint backbone", "classifier: the joint head", "all"], rows),
-        "P&M with the secant scale in %: the likeliest of all classes, of the right task's classes, how often the likeliest class is one of the right task, and the "
-        "likeliest of all classes before the last merge.",
+        "### What separates P&M from joint training?",
+        "Three steps lead from P&M with the secant scale and local heads to joint training with its own head: the best analytic classifier replaces the heads, the joint backbone "
+        "replaces the merged one, and the joint head replaces the classifier. The steps add up. Last accuracy, points.",
+        table(["stream", "best analytic classifier", "joint backbone", "joint head", "all three"], rows),
+        "P&M with the secant scale, in %. *Given the task*: accuracy among the classes of the right task. *Right task*: how often the chosen class belongs to the right task. "
+        "*Before the last merge*: last accuracy of the weights before that merge.",
         table(["stream", *(f"{name}, {which}" for which in ("local heads", "best analytic") for name in columns)], shares),
     ]
 
@@ -138,14 +144,14 @@ def few_samples(results):
         rows.append([stream, str(len(seeds)), *cells])
     return [
         "### What does a Fisher over few samples of each class change?",
-        f"`--curvature {dict(TRAININGS[FEW].settings)['curvature']}` less all training samples. Last accuracy, points.",
+        f"`--curvature {dict(TRAININGS[FEW].settings)['curvature']}` minus the same with all training samples. Last accuracy, points.",
         difference_table(results, FIRST_STAGE, (*CLASSIFIERS, BEST), [(FEW, MERGED)]),
-        "How far alpha moves, over the tasks after the first one:",
-        table(["stream", "seeds", "mean", "most"], rows),
+        "Absolute change of alpha, over the tasks after the first one:",
+        table(["stream", "seeds", "mean", "maximum"], rows),
     ]
 
 
 def texts(results):
-    about = "Differences are paired over seeds and test samples, with 95 % intervals; in bold where the interval doesn't contain zero. Best analytic: the analytic classifier "
-    about += "with the highest accuracy on the stream's validation samples."
-    return ["## Questions", about, *ordering(results), *perturbation(results), *merged_backbone(results), *closed_form(results), *rest_to_joint(results), *few_samples(results)]
+    about = "Each difference is paired over seeds and test samples and has its 95 % interval in parentheses. It is bold if the interval doesn't contain zero. *Best analytic* is the "
+    about += "analytic classifier (class means, ridge, RanPAC or gaussian) with the highest accuracy on the stream's validation samples."
+    return ["## Questions", about, *ordering(results), *perturbation(results), *merged_backbone(results), *closed_form(results), *gap_to_joint(results), *few_samples(results)]

@@ -1,4 +1,4 @@
-"""By stream: what was chosen, and last accuracy, anytime accuracy and forgetting of every training by every classifier."""
+"""By stream: what was chosen, and last accuracy, anytime accuracy and forgetting of every training with every classifier."""
 
 import statistics
 
@@ -20,11 +20,11 @@ def chosen_table(results):
         cells = [str(chosen["epochs"]), f"{chosen['lr']:g}"] if chosen else [MISSING, MISSING]
         ranking = [f"{chosen['classifiers'][name]} {100 * chosen['accuracy'][name]:.1f}" for name in chosen["ranking"]] if chosen else [MISSING]
         rows.append([stream, *cells, ", ".join(ranking)])
-    return table(["stream", "epochs", "lr", "classifiers, by accuracy on validation samples"], rows)
+    return table(["stream", "epochs", "lr", "classifiers with their accuracy on validation samples, %"], rows)
 
 
 def candidates_table(results):
-    """What P&M's merged backbone reaches by each candidate: on which classifier to count where nothing is known of a stream."""
+    """Accuracy of P&M's merged backbone with each candidate: the classifier to take for a stream of which nothing is known."""
     known = results.candidates(MERGED)
     streams = [stream for stream in results.streams if stream in known]
     rows = []
@@ -46,14 +46,15 @@ def number_table(results, part, number, classifiers):
 
 
 def seeds_with(results, part, arm, number):
-    """How many values are expected: a run that is there may have no such number."""
-    lacking = sum(entry[number] is None for _, entry in results.by_seed(part.stream, arm).values())
-    return len(part.seeds) - lacking
+    """How many values are expected: none where no run has such a number, as forgetting after a single task."""
+    entries = [entry for _, entry in results.by_seed(part.stream, arm).values()]
+    lacking = sum(entry[number] is None for entry in entries)
+    return 0 if entries and lacking == len(entries) else len(part.seeds) - lacking
 
 
 def part_tables(results, part):
     title = f"### Stream {part.stream}" + ("" if part.regime == CHOSEN else f", {REGIMES[part.regime].title}")
-    about = f"{STREAMS[part.stream].title[0].upper()}{STREAMS[part.stream].title[1:]}; {len(part.seeds)} seeds, each with its own class order."
+    about = f"{STREAMS[part.stream].title[0].upper()}{STREAMS[part.stream].title[1:]}; {len(part.seeds)} seeds planned."
     classifiers = [name for name in CLASSIFIERS if any(results.by_seed(part.stream, Arm(training, name, part.regime)) for training in part.trainings)]
     if not classifiers:
         return [title, f"{about} {MISSING.capitalize()}."]
@@ -64,5 +65,6 @@ def part_tables(results, part):
 
 
 def texts(results):
-    candidates = "P&M with the secant scale by the chosen schedule: accuracy on validation samples in %, by every classifier that was a candidate; highest mean first."
-    return ["## Choices on validation samples", chosen_table(results), candidates, candidates_table(results), "## By stream", *(text for part in PARTS if part.stage < 4 for text in part_tables(results, part))]
+    candidates = "All candidate classifiers after P&M with the secant scale and the chosen schedule: accuracy on validation samples in %, highest mean first."
+    about = "Mean and sample deviation over seeds. `(2 of 5)`: two of the five planned seeds are measured. A dash: joint training has one task, so it has no forgetting."
+    return ["## Choices on validation samples", chosen_table(results), candidates, candidates_table(results), "## By stream", about, *(text for part in PARTS if part.stage < 4 for text in part_tables(results, part))]

@@ -30,7 +30,7 @@ class Stream:
         return ["--pack", self.pack, "--name", self.name, "--seed", str(seed), *(word for name, size in sizes.items() for word in (f"--{name}", str(size)))]
 
 
-def pictures_of(size, **keys):
+def images_of(size, **keys):
     """Smaller than the configuration has them: 14 x 14 pixels are a patch, and the time of a run grows with the patches."""
     return (("image-transform", ",".join([f"resize-crop:size={size}", *(f"{name}={value}" for name, value in keys.items())])),)
 
@@ -39,37 +39,37 @@ STREAMS = {
     stream.name: stream
     for stream in (
         Stream(
-            "debian-sections-short", "sections of Debian's package index, MiniLM", "debian-sections-short-pm-secant.cfg",
+            "debian-sections-short", "sections of Debian packages, MiniLM", "debian-sections-short-pm-secant.cfg",
             "data/debian-sections.h5", "data/minilm", (("launch/data.sh", "debian-sections"),),
             tasks=9, classes_per_task=4, train=200, test=50, choice_tasks=4,
         ),
         Stream(
-            "debian-sections", "sections of Debian's package index with fewer texts of each, MiniLM", "quickstart.cfg",
+            "debian-sections", "sections of Debian packages with fewer texts a class, MiniLM", "quickstart.cfg",
             "data/debian-sections.h5", "data/minilm", (("launch/data.sh", "debian-sections"),),
             tasks=6, classes_per_task=6, train=60, test=50, choice_tasks=3,
         ),
         Stream(
-            "openclipart", "folders of clip art, DINOv2 ViT-S/14", "openclipart.cfg",
+            "openclipart", "clip art by folder, DINOv2 ViT-S/14", "openclipart.cfg",
             "data/openclipart.h5", "data/dinov2-small", (("launch/data.sh", "openclipart"),),
-            tasks=10, classes_per_task=5, train=30, test=8, choice_tasks=4, settings=pictures_of(70),
+            tasks=10, classes_per_task=5, train=30, test=8, choice_tasks=4, settings=images_of(70),
         ),
         Stream(
-            "fashion-mnist", "garments, DINOv2 ViT-S/14", "fashion-mnist.cfg",
+            "fashion-mnist", "Fashion-MNIST, DINOv2 ViT-S/14", "fashion-mnist.cfg",
             "data/fashion-mnist.h5", "data/dinov2-small",
             (DINOV2, (*PACKER, "images", "/usr/share/datasets/fashion-mnist", "--out", "data/fashion-mnist.h5")),
-            tasks=5, classes_per_task=2, train=100, test=100, choice_tasks=3, settings=pictures_of(56),
+            tasks=5, classes_per_task=2, train=100, test=100, choice_tasks=3, settings=images_of(56),
         ),
         Stream(
-            "wordnet", "definitions of WordNet, MPNet", "wordnet.cfg",
+            "wordnet", "WordNet definitions, MPNet", "wordnet.cfg",
             "data/wordnet-mpnet.h5", "data/mpnet",
             (("launch/data.sh", "wordnet"), (*PACKER, "backbone", "mpnet", "--out", "data/mpnet"),
              (*PACKER, "wordnet", "--tokenizer", "data/mpnet", "--out", "data/wordnet-mpnet.h5")),
             tasks=11, classes_per_task=4, train=50, test=25, choice_tasks=3,
         ),
         Stream(
-            "glyphs", "characters in fonts that training doesn't show, DINOv2 ViT-S/14", "glyphs.cfg",
+            "glyphs", "characters in fonts that the training samples don't have, DINOv2 ViT-S/14", "glyphs.cfg",
             "data/glyphs.h5", "data/dinov2-small", (("launch/data.sh", "glyphs"),),
-            tasks=20, classes_per_task=5, train=30, test=10, choice_tasks=5, settings=pictures_of(56, crop=1),
+            tasks=20, classes_per_task=5, train=30, test=10, choice_tasks=5, settings=images_of(56, crop=1),
         ),
     )
 }  # fmt: skip

@@ -383,7 +383,7 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
       wrap(concat(costs.source, " The network is that of ", machine.name, ".",
                   memory_sentence(costs, work, first, machine.accelerator),
                   device_sentence(asked, config, machine),
-                  " Times are forecasts: docs/cluster.md says how near they came. Lanes are raised "
+                  " Times are forecasts: docs/planning.md says how near they came. Lanes are raised "
                   "to the ranks where they are fewer."),
            100, 0, 0),
       "\n\n", scaling_report(work, costs.compute, machine, request.world_sizes));

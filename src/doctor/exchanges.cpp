@@ -193,7 +193,7 @@ std::vector<Check> exchange_checks() {
        }},
       {"all-reduce nccl", "the same on the devices", "right sums",
        "Don't train on this: a device, its memory or the network is broken (dcgmi diag). "
-       "NCCL_DEBUG=INFO shows what NCCL tried; see NCCL's variables in docs/cluster.md",
+       "NCCL_DEBUG=INFO shows what NCCL tried; see NCCL's variables in docs/gpus.md",
        measure_nccl_all_reduce,
        [](const RankFacts& ranks, const DoctorRequest&) {
          return judge_all_reduce(ranks, "all-reduce nccl", "no devices, or they can't be used");

@@ -164,7 +164,7 @@ std::vector<Check> folder_checks() {
        "locks (Lustre: flock), or set HDF5_USE_FILE_LOCKING=BEST_EFFORT",
        measure_folder, judge_folder},
       {"disk space", "free space of the file system there", "at least 1 GiB",
-       "A run keeps every task's record: docs/cluster.md says how much", nullptr, judge_space},
+       "A run keeps every task's record: docs/slurm.md says how much", nullptr, judge_space},
   };
 }
 

@@ -135,6 +135,14 @@ void write_adapter(const std::map<std::string, Pair>& modules, const std::string
   write_file_atomically(folder / "adapter_config.json", peft_config(modules, base).dump(2) + "\n");
 }
 
+// transformers 5 renamed these modules of vision transformers. It still reads files with the names
+// of transformers 4, and peft does not.
+bool has_names_of_transformers_4(const BackboneConfig& backbone, const PretrainedWeights& weights) {
+  if (!std::holds_alternative<VitConfig>(backbone)) return false;
+  const std::string name = own_place(weights, backbone, "blocks.0.attn.query").tensors.front();
+  return name.find("attention.attention.query") != std::string::npos;
+}
+
 }  // namespace
 
 AdapterReport export_adapter(const ExportSource& source, const BackboneConfig& backbone,
@@ -170,6 +178,8 @@ AdapterReport export_adapter(const ExportSource& source, const BackboneConfig& b
       fused(pairs, source.layout, backbone, weights, dialect);
   write_adapter(modules, base, folder);
   AdapterReport report;
+  report.is_for_transformers_4 =
+      dialect == Dialect::kOwn && has_names_of_transformers_4(backbone, weights);
   for (const auto& [name, pair] : modules)
     report.rank = std::max<std::int64_t>(report.rank, pair.a.rows());
   if (rank) report.residual = whole > 0 ? std::sqrt(left_out / whole) : 0;

@@ -165,6 +165,14 @@ Json preprocessor(const VitConfig& config, std::int64_t side, bool squashed) {
           {"image_std", config.deviation}};
 }
 
+// Of the images that the exported model is given. DINOv2 of transformers resizes its position
+// embeddings, so that they may be as the run's; other models take the size that they were
+// pretrained with alone.
+std::int64_t image_side(const ExportSource& source, const VitConfig& config) {
+  const std::string size = key_in(recorded_setting(source, "image-transform", ""), "size");
+  return config.layer_scale && !size.empty() ? std::stoll(size) : config.grid * config.patch;
+}
+
 bool has_preprocessor(const std::filesystem::path& folder) {
   return std::filesystem::exists(folder / "preprocessor_config.json");
 }
@@ -241,8 +249,9 @@ void write_model_configs(const ExportSource& source, const BackboneConfig& backb
   const bool is_timm =
       dialect == Dialect::kTimm || (dialect == Dialect::kOwn && !has_preprocessor(backbone_folder));
   if (vit && !is_timm &&
-      (!std::filesystem::exists(prepared) || squashed || *vit != std::get<VitConfig>(backbone)))
-    write_json(prepared, preprocessor(*vit, vit->grid * vit->patch, squashed));
+      (!std::filesystem::exists(prepared) || squashed || vit->layer_scale ||
+       *vit != std::get<VitConfig>(backbone)))
+    write_json(prepared, preprocessor(*vit, image_side(source, *vit), squashed));
   write_json(folder / "heads.json", heads_json(source, backbone, classifier));
 }
 

@@ -415,3 +415,24 @@ def test_what_cannot_be_exported_is_refused(reference_run, image_run, tmp_path):
     assert "found a record of type 'state': give its run, with --task N" in export(state, "--out", tmp_path, code=3)
     assert "expected a run folder" in export(tmp_path / "nothing", "--out", tmp_path, code=3)
     assert os.listdir(tmp_path) == []
+
+
+def test_the_adapter_of_a_dinov2_opens_with_this_transformers(dino_run, tmp_path):
+    """transformers saves a Dinov2Model under the names of version 4, and has others in memory since version 5."""
+    text = export(dino_run, "--format", "peft", "--out", tmp_path / "own")
+    assert "its modules have the names of transformers 4; for transformers 5: --dialect hf5" in text
+    assert "transformers" not in export(dino_run, "--format", "peft", "--dialect", "hf5", "--out", tmp_path / "hf5")
+    with quiet():
+        model = peft.PeftModel.from_pretrained(transformers.AutoModel.from_pretrained(backbone_of(dino_run)), tmp_path / "hf5")
+    weight, bias = heads(dino_run)
+    with torch.no_grad():
+        assert_close(model.eval()(IMAGES).last_hidden_state[:, 0] @ weight.T + bias, expected_dino_logits(dino_run))
+
+
+def test_the_preprocessor_of_a_dinov2_has_the_size_of_the_runs_images(vision_toy, dino_run, tmp_path):
+    vision_toy.run("--backbone", vision_toy.path("dino"), "--image-transform", "resize-crop:size=24,crop=0.75", "--tasks", 1, out="export-dino-24")
+    for run, side, before in ((vision_toy.path("runs", "export-dino-24"), 24, 32), (dino_run, 32, 37)):
+        export(run, "--dialect", "hf5", "--out", tmp_path / str(side))
+        with open(tmp_path / str(side) / "preprocessor_config.json") as file:
+            prepared = json.load(file)
+        assert prepared["crop_size"] == {"height": side, "width": side} and prepared["size"] == {"shortest_edge": before}

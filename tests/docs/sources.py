@@ -153,6 +153,14 @@ def make_own_data(folder):
     make_image_folder(folder / "usr-share" / "openclipart" / "png", ("animals/birds", "animals/bugs", "tools"), 40)
 
 
+def make_photos(folder):
+    """As docs/tutorial.md has them."""
+    for source, classes in (("photos", "fruit music desserts party mammals roadsigns hardware sports"), ("more-photos", "birds tools")):
+        for number, name in enumerate(classes.split()):
+            for image in range(8):
+                save(folder / source / name / f"{image}.jpg", noise(1000 * number + image))
+
+
 def make_adapters(folder):
     """As docs/merge-laboratory.md has them: saved by PEFT, with curvatures written by the code of the page."""
     (code,) = (block.text for block in blocks("docs/merge-laboratory.md") if "def write_curvature" in block.text)

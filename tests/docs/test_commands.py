@@ -52,6 +52,7 @@ SOURCES = {
     "docs/language-models.md": sources.make_prompts,
     "docs/merge-laboratory.md": sources.make_adapters,
     "docs/reproduce-the-paper.md": sources.make_paper_sources,
+    "docs/tutorial.md": sources.make_photos,
     "docs/your-backbone.md": sources.make_backbones,
     "docs/your-data.md": sources.make_own_data,
 }

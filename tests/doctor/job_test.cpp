@@ -16,7 +16,7 @@ Facts four_ranks() {
                      {"job_tasks", ""},
                      {"mpi", "Open MPI v4.1.4, standard 3.1"},
                      {"versions",
-                      {{"palimpsest", "0.1.0"},
+                      {{"palimpsest", "0.2.0"},
                        {"processor", "EPYC"},
                        {"HDF5", "1.10.8"},
                        {"executable", "0123456789abcdef"}}},

@@ -5,7 +5,7 @@ adapter's rate and delays each frame (netem would do, but not every kernel has i
 nodes. Needs root, iproute2 and /dev/net/tun; says why, with exit code 77, where one is missing. All that is made is
 deleted again.
 
-  tests/network/simulated_cluster.py            # the table of docs/cluster.md
+  tests/network/simulated_cluster.py            # the table of docs/planning.md
   tests/network/simulated_cluster.py --check    # a part of it, as a test: fails where a prediction is too far off
 """
 

@@ -131,7 +131,7 @@ def test_numpys_order_is_said_and_written_out(protocol):
     assert read["order"].startswith("numpy's Generator(PCG64(3)).shuffle of the pack's classes, drawn by numpy ")
 
 
-def test_the_shape_of_the_tasks_is_asked_for(protocol):
+def test_the_shape_of_the_tasks_is_required(protocol):
     _, _, err = protocol(code=2)
     assert "expected the shape of the tasks: --tasks, --classes-per-task, --base with --increment, or --domains, found none" in err
     assert f"{len(NAMES)} classes of the pack have enough samples" in err

@@ -125,6 +125,8 @@ int run(const Arguments& arguments) {
     text += concat("adapter in ", arguments.out.string(), ", rank ", report.rank, ", ");
     text += report.residual ? concat("residual ", *report.residual, " of the difference's norm\n")
                             : std::string("exact\n");
+    if (report.is_for_transformers_4)
+      text += "its modules have the names of transformers 4; for transformers 5: --dialect hf5\n";
   }
   print(text);
   return 0;

@@ -5,14 +5,14 @@
 
 namespace palimpsest {
 
-// "0.1.0", as CMakeLists.txt gives it to the project.
+// "0.2.0", as CMakeLists.txt gives it to the project.
 std::string_view version();
 
 // The commit that was built, as `git describe --always --dirty` names it; "" where there was no
 // git.
 std::string_view source_revision();
 
-// "palimpsest 0.1.0": what files have as their writer.
+// "palimpsest 0.2.0": what files have as their writer.
 std::string writer();
 
 }  // namespace palimpsest

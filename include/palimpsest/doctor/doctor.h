@@ -28,7 +28,7 @@ struct Diagnosis {
   RankFacts ranks{{}};
 
   bool failed() const;
-  // One JSON object, for programs; docs/cluster.md lists its fields.
+  // One JSON object, for programs; docs/planning.md lists its fields.
   std::string to_json() const;
 };
 

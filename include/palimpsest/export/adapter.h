@@ -16,6 +16,7 @@ struct AdapterReport {
   // |weights - adapter| / |weights| in the Frobenius norm, for the best adapter of a given rank;
   // nullopt where the adapter is the sum of the tasks' own, which is exact.
   std::optional<double> residual;
+  bool is_for_transformers_4 = false;  // by its modules' names, which transformers 5 doesn't know
 };
 
 // Writes adapter_config.json and adapter_model.safetensors into `folder`. rank: nullopt requests

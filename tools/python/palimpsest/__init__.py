@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .runs import Run, add_scaled, load_backbone, weights_sha256
     from .runs import open_run as open
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["InputError", "Run", "__version__", "add_scaled", "load_backbone", "open", "weights_sha256"]
 
 # Imported when they are first used: packing needs no pandas.

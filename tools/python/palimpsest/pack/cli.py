@@ -26,7 +26,7 @@ stream, and a protocol that says which classes make which task. Example, from no
 
   palimpsest pack backbone minilm --out data/minilm
   palimpsest pack debian --tokenizer data/minilm --out data/debian-sections.h5
-  palimpsest pack protocol --pack data/debian-sections.h5 --name debian-sections \\
+  palimpsest pack protocol --pack data/debian-sections.h5 --name debian-sections --tasks 6 \\
     --out data/debian-sections.json
 """
 BACKBONE = """\
@@ -184,7 +184,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--pack", required=True, type=path, metavar="PACK", help="whose classes they are (required)")
     sub.add_argument("--name", required=True, type=title, help="the protocol's name, as reports show it (required)")
     sub.add_argument("--out", required=True, type=output_file, metavar="JSON", help="the protocol to write (required)")
-    sub.add_argument("--tasks", type=count, help="how many; alone, the classes are divided evenly. Without it as many as there are classes for")
+    sub.add_argument(
+        "--tasks", type=count, help="how many; alone, it divides the classes evenly. Beside another shape the default is as many as there are classes for"
+    )
     sub.add_argument("--classes-per-task", type=sizes, metavar="N", help="of each task, 2 or more; or N,N,... for each task its own number (of chat packs 1)")
     sub.add_argument("--base", type=count, metavar="N", help="classes of the first task, where it has another number than --increment")
     sub.add_argument("--increment", type=count, metavar="N", help="classes of each task after the first, with --base")
