@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gathers what a machine without network lacks to build and run Palimpsest, in one folder of less than 60 MB, for
+# Collects what a machine without network access needs to build and run Palimpsest, in one folder of less than 60 MB, for
 # launch/setup.sh --offline FOLDER. Needs a network and Debian 12 or Ubuntu 24.04 (or older than the machine it is for), no root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,12 +8,12 @@ usage() {
   cat <<'TEXT'
 launch/bundle.sh [--out FOLDER] [--python VERSION]
 
-  --out FOLDER      where the bundle goes (default .cache/bundle); what was there is replaced
-  --python VERSION  of the machine it is for, for the wheels (default 3.12)
+  --out FOLDER      the folder to write (default .cache/bundle); an earlier bundle there is replaced
+  --python VERSION  the Python version of the target machine, for the wheels (default 3.12)
 
-The machine it is for has a C++20 compiler, cmake >= 3.25, ninja, and a Python with torch and numpy; for the bench safetensors, too.
+The target machine needs a C++20 compiler, cmake >= 3.25, ninja, and a Python with torch and numpy (with safetensors, too, for the bench).
 
-Example: launch/bundle.sh --out bundle --python 3.12; there: launch/setup.sh --offline bundle
+Example: launch/bundle.sh --out bundle --python 3.12; on the target machine: launch/setup.sh --offline bundle
 Exit codes: 0 made, 1 failed, 2 usage.
 TEXT
 }
@@ -32,7 +32,7 @@ while [[ $# -gt 0 ]]; do
 done
 
 if [[ -e $out && ! -f $out/contents.txt ]]; then
-  echo "bundle.sh: $out is there and is no bundle: choose another folder" >&2
+  echo "bundle.sh: expected a new folder or an earlier bundle as --out, found $out, which is neither. Choose another folder" >&2
   exit 2
 fi
 most_bytes=60000000
@@ -65,7 +65,7 @@ fetch() {
   done
   [[ ${#new[@]} -gt 0 ]] || return 0
   (cd "$work/debs" && apt-get download -qq -o APT::Sandbox::User=root "${new[@]}") ||
-    fail "${new[*]} could not be downloaded: is there a network, and has apt-get update been run?"
+    fail "these packages could not be downloaded: ${new[*]}. Check the network, and run apt-get update"
   for package in "${new[@]}"; do dpkg-deb -x "$work/debs/$package"_*.deb "$stage"; done
 }
 
@@ -192,7 +192,7 @@ get_wheels() {
   done
   "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --implementation cp \
     --python-version "$python_version" "${platforms[@]}" --dest "$work/bundle/wheels" --requirement "$work/wheels" ||
-    fail "the wheels could not be downloaded for Python $python_version"
+    fail "the wheels for Python $python_version could not be downloaded. Check the network and --python"
 }
 
 describe() {
@@ -213,7 +213,7 @@ copy_rest
 while missing=$(resolve) && [[ -n $missing ]]; do
   before=${#fetched[@]}
   fetch_dependencies
-  [[ ${#fetched[@]} -gt $before ]] || fail "no package that was fetched depends on one with ${missing//$'\n'/, }"
+  [[ ${#fetched[@]} -gt $before ]] || fail "no downloaded package depends on a package with ${missing//$'\n'/, }"
 done
 make_relocatable
 mkdir "$work/bundle"
@@ -225,8 +225,8 @@ describe >"$work/bundle/contents.txt"
 bytes=$(du -sb "$work/bundle" | cut -f 1)
 printf 'bundle: libraries %d kB, wheels %d kB, together %d kB\n' $(($(stat -c %s "$work/bundle/prefix.tar.gz") / 1000)) \
   $(($(du -sb "$work/bundle/wheels" | cut -f 1) / 1000)) $((bytes / 1000))
-[[ $bytes -lt $most_bytes ]] || fail "expected less than $((most_bytes / 1000)) kB; leave out a wheel"
+[[ $bytes -lt $most_bytes ]] || fail "expected less than $((most_bytes / 1000)) kB, found $((bytes / 1000)) kB. Leave out a wheel"
 mkdir -p "$(dirname "$out")"
 rm -rf "$out"
 mv "$work/bundle" "$out"
-echo "bundle: $out is ready. There: launch/setup.sh --offline $out"
+echo "bundle: $out is ready. On the target machine: launch/setup.sh --offline $out"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What a stream is trained on, below data/: pretrained backbone, pack and protocol. Makes what is missing; needs launch/setup.sh
-# (for openclipart and glyphs with --vision, for instructions with --smollm2). Debian packages that a stream is made of are installed with root or sudo.
+# Makes the data of a stream in data/: pretrained backbone, pack and protocol. Existing files are kept. Needs launch/setup.sh (with --vision
+# for openclipart and glyphs, with --smollm2 for instructions). Installs the Debian packages with a stream's sources, as root or with sudo.
 #   launch/data.sh [debian-sections | wordnet | openclipart | glyphs | instructions]      (default debian-sections)
 # Example: launch/data.sh openclipart makes data/dinov2-small, data/openclipart.h5 and data/openclipart.json.
-# Exit codes: 0 all is there, 2 usage, else that of the step that failed; 130, 143 and 129 stopped by Ctrl-C, TERM (or USR1) and HUP.
+# Exit codes: 0 all files exist, 2 usage, otherwise the exit code of the failed step; stopped by Ctrl-C, TERM (or USR1) or HUP: 130, 143 or 129.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=launch/children.sh
@@ -16,7 +16,7 @@ packer=(run_child .venv/bin/python tools/palimpsest-pack)
 case $stream in
   debian-sections | wordnet | openclipart | glyphs | instructions) ;;
   --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
-  *) echo "data.sh: expected debian-sections, wordnet, openclipart, glyphs or instructions, found $stream; --help says more" >&2; exit 2 ;;
+  *) echo "data.sh: expected debian-sections, wordnet, openclipart, glyphs or instructions, found $stream; see --help" >&2; exit 2 ;;
 esac
 
 root() {
@@ -26,7 +26,7 @@ root() {
 # Without root and sudo the index stays as it is, and the packer says what is missing.
 fill_index() {
   [[ -z $(apt-cache dumpavail | head -n 1) ]] || return 0
-  echo "apt's index is empty: apt-get update"
+  echo "apt's package index is empty: running apt-get update"
   root apt-get update -qq </dev/null || true
 }
 
@@ -36,9 +36,9 @@ pack_debian_sections() {
 
 # Without root and sudo nothing is installed, and the packer says what is missing.
 install() {
-  echo "installing Debian's $*"
+  echo "installing the Debian packages $*"
   root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" \
-    </dev/null >".cache/$stream.log" || echo "not installed; .cache/$stream.log says more" >&2
+    </dev/null >".cache/$stream.log" || echo "the installation failed; see .cache/$stream.log" >&2
 }
 
 pack_wordnet() {
@@ -47,9 +47,9 @@ pack_wordnet() {
 }
 
 pack_openclipart() {
-  local pictures=/usr/share/openclipart/png
-  [[ -d $pictures ]] || install openclipart-png
-  "${packer[@]}" images "$pictures" --leaf-folders --minimum-per-class 40 --short-side 112 --out "$pack"
+  local images=/usr/share/openclipart/png
+  [[ -d $images ]] || install openclipart-png
+  "${packer[@]}" images "$images" --leaf-folders --minimum-per-class 40 --short-side 112 --out "$pack"
 }
 
 pack_glyphs() {
@@ -77,10 +77,10 @@ fetch_translations() {
   local apt=$PWD/.cache/apt options files
   mkdir -p "$apt/lists/partial" "$apt/archives/partial"
   options=(-o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt" -o Acquire::Languages=fr -o Acquire::IndexTargets::deb::Packages::DefaultEnabled=false)
-  echo "apt's French descriptions of packages: apt-get update, below .cache"
+  echo "downloading apt's French package descriptions into .cache"
   run_child apt-get update -qq "${options[@]}" </dev/null
   mapfile -t files < <(apt-get indextargets "${options[@]}" --format '$(FILENAME)' 'Created-By: Translations')
-  [[ ${#files[@]} -gt 0 ]] || { echo "data.sh: apt's sources have no French descriptions (Translation-fr)" >&2; exit 1; }
+  [[ ${#files[@]} -gt 0 ]] || { echo "data.sh: expected French descriptions (Translation-fr) in apt's sources, found none. Add a mirror that has them" >&2; exit 1; }
   run_child /usr/lib/apt/apt-helper "${options[@]}" cat-file "${files[@]}" >"$1.part"
   mv "$1.part" "$1"
 }
@@ -100,7 +100,7 @@ pack_general() {
   local quotations=/usr/share/games/fortunes/literature made=.cache/instructions/literature.txt
   fill_index
   [[ -f $quotations ]] || install fortunes-min
-  [[ -f $quotations ]] || { echo "data.sh: expected $quotations, of Debian's fortunes-min, found none: install it" >&2; exit 1; }
+  [[ -f $quotations ]] || { echo "data.sh: expected $quotations from the Debian package fortunes-min, found none. Install the package" >&2; exit 1; }
   mkdir -p .cache/instructions
   grep -v '^%$' "$quotations" >"$made"
   "${packer[@]}" chat "$made" --max-length 64 --test-share 0.1 --tokenizer data/smollm2 --out "$1"
@@ -116,7 +116,7 @@ case $stream in
 esac
 [[ -f data/$backbone/model.safetensors ]] || "${packer[@]}" backbone "$backbone" --out "data/$backbone"
 if [[ -f $pack ]]; then
-  echo "$pack is there; delete it, and the runs on it, to make it again"
+  echo "$pack exists; to make it again, delete it and the runs on it"
 else
   fill_index
   "pack_${stream//-/_}"

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# mpirun for palimpsest, of Open MPI or MPICH; all arguments go to it (mpirun --help lists its options):
+# Starts palimpsest with mpirun, of Open MPI or MPICH. All arguments are passed to mpirun (mpirun --help lists its options):
 #   launch/mpirun.sh -n RANKS [options of mpirun] PROGRAM ARGUMENTS
 #
-# - PALIMPSEST_MPIRUN, mpirun by default, names the launcher of the MPI that the program was built with.
-# - OMP_NUM_THREADS, where it is not set: the cores of this machine shared among the ranks.
-# - TERM, HUP, QUIT, USR1 and the first Ctrl-C ask the ranks to stop (they get USR1): training saves the next step, others end at the next
-#   chunk. A second Ctrl-C ends them at once. The ranks are asked, too, when this script is killed (where setpriv knows --pdeathsig).
-# - Variables that steer NCCL, UCX, CUDA or HDF5 reach the ranks of all nodes.
-# - PALIMPSEST_BIND, none by default, is what a rank is bound to: numa keeps it near its memory and, where ranks and GPUs are numbered
-#   alike, near its GPU.
-# - A rank that was killed makes exit code 5, and is named with host, phase, task and step from its heartbeat file.
-#   PALIMPSEST_HEARTBEATS names the folder of these files (default a temporary one); across nodes it must be a shared one.
+# - PALIMPSEST_MPIRUN names the launcher (default mpirun). It must belong to the MPI that the program was built with.
+# - If OMP_NUM_THREADS is not set, the cores of this machine are shared among the ranks.
+# - TERM, HUP, QUIT, USR1 and the first Ctrl-C ask the ranks to stop (they get USR1): training saves the next step, other programs end at
+#   the next chunk. A second Ctrl-C ends them at once. Killing this script also asks the ranks to stop (if setpriv knows --pdeathsig).
+# - Environment variables for NCCL, UCX, CUDA and HDF5 are passed to the ranks on all nodes.
+# - PALIMPSEST_BIND sets what a rank is bound to (default none): numa keeps it near its memory and, if ranks and GPUs have the same
+#   numbering, near its GPU.
+# - If a rank was killed, the exit code is 5. The message names it with host, phase, task and step, from its heartbeat file.
+#   PALIMPSEST_HEARTBEATS sets the folder of these files (default a temporary one). Across nodes it must be a shared folder.
 #
 # Example: launch/mpirun.sh -n 2 build/release/src/palimpsest train --config configs/debian-sections.cfg --resume auto
-# Exit codes: those of the program (palimpsest --help); 5 where a rank was killed, 1 without mpirun, 2 without arguments. A program that had
-# nothing to save and was asked to stop: 143 (TERM, USR1), 130 (Ctrl-C; any program at the second one), 129 (HUP), 131 (QUIT).
+# Exit codes: the program's own (palimpsest --help); 5 if a rank was killed, 1 without mpirun, 2 without arguments. If the program was asked
+# to stop and had nothing to save: 143 (TERM, USR1), 130 (Ctrl-C; any program at the second one), 129 (HUP), 131 (QUIT).
 set -u
 # shellcheck source=launch/environment.sh
 source "$(dirname "$0")/environment.sh"
@@ -22,7 +22,7 @@ source "$(dirname "$0")/environment.sh"
 say() { echo "mpirun.sh: $*" >&2; }
 
 if [[ $# -eq 0 ]]; then
-  say "expected mpirun's options and a program: launch/mpirun.sh -n 2 PROGRAM ARGUMENTS; --help says more"
+  say "expected mpirun's options and a program, found no arguments. Example: launch/mpirun.sh -n 2 PROGRAM ARGUMENTS; see --help"
   exit 2
 fi
 if [[ $1 == --help || $1 == -h ]]; then
@@ -31,7 +31,7 @@ if [[ $1 == --help || $1 == -h ]]; then
 fi
 launcher=${PALIMPSEST_MPIRUN:-mpirun}
 if ! command -v "$launcher" >/dev/null; then
-  say "$launcher was not found in PATH: install openmpi-bin, load the module of your cluster's MPI, or set PALIMPSEST_MPIRUN"
+  say "$launcher was not found in PATH. Install openmpi-bin, load the module of your cluster's MPI, or set PALIMPSEST_MPIRUN"
   exit 1
 fi
 
@@ -164,7 +164,7 @@ ask_to_stop() {
 on_interrupt() {
   interrupts=$((interrupts + 1))
   if [[ $interrupts -eq 1 ]]; then
-    say "asking the ranks to stop, where they train at the next step, with that saved; once more ends them at once"
+    say "asking the ranks to stop; training saves its next step first. Press Ctrl-C again to end them at once"
     ask_to_stop INT
   else
     kill -TERM "$mpirun_pid" 2>/dev/null

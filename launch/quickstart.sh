@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # From a fresh machine to a trained stream: six tasks of Debian's package descriptions, learned one after another by
-# Perturb-and-Merge on a pretrained transformer, over two ranks. Call it again to continue where it was stopped.
+# Perturb-and-Merge on a pretrained transformer, with two ranks. If it was stopped, call it again to resume.
 #   launch/quickstart.sh [--full | --vision | --language] [options of launch/setup.sh]
 # --full: the same tasks with eight times as many epochs (configs/debian-sections.cfg); docs/results.md has the numbers of both.
 # --vision: ten tasks of Debian's clip art on a pretrained vision transformer instead.
 # --language: three tasks of prompts and answers on a pretrained decoder (configs/instructions-short.cfg).
-# Example, where compiler and libraries come from modules: launch/quickstart.sh --no-packages
-# Exit code: that of the stage that failed, which is named; 0 when all is done, 2 for two of --full, --vision and --language. A signal (TERM, HUP,
-# Ctrl-C, USR1) is passed on to the stage: 85 where the training has saved its step, 143, 129 or 130 elsewhere.
+# Example, with compiler and libraries from modules: launch/quickstart.sh --no-packages
+# Exit code: 0 done, 2 for two of --full, --vision and --language, otherwise the exit code of the failed stage, which is named. A signal (TERM, HUP,
+# Ctrl-C, USR1) is passed on to the stage: 85 if training has saved its step, otherwise 143, 129 or 130.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source launch/stages.sh
@@ -34,13 +34,13 @@ build() {
 }
 
 if ! command -v nvidia-smi >/dev/null; then
-  echo "No NVIDIA driver on this machine: what only GPUs need is left out. Call this again on a machine with one to add it."
+  echo "No NVIDIA driver found: packages that only GPUs need are left out. To add them, call this script again on a machine with a driver."
   setup+=(--processor)
 fi
 stage "Set-up" run_child --terminal launch/setup.sh --minimal "${setup[@]}"
 stage "Build" run_child build
-stage "Data: packed samples, and which classes make which task" run_child --terminal launch/data.sh "$stream"
-stage "Training over two ranks" run_child launch/mpirun.sh -n 2 build/release/src/palimpsest train \
+stage "Data: packed samples, and the classes of each task" run_child --terminal launch/data.sh "$stream"
+stage "Training with two ranks" run_child launch/mpirun.sh -n 2 build/release/src/palimpsest train \
   --config "configs/$config.cfg" --resume auto
 stage "Result" build/release/tools/palimpsest-inspect "$run"
 if [[ $stream == instructions ]]; then
@@ -49,9 +49,9 @@ if [[ $stream == instructions ]]; then
 fi
 if .venv/bin/python -c 'import jinja2, matplotlib, pandas' 2>/dev/null; then
   stage "Page" run_child .venv/bin/python tools/palimpsest-report "$run"
-  page="  $run/report.html                                      all of this as a page"
+  page="  $run/report.html                                      these results as a page"
 else
-  page="  no page: this Python has no jinja2, matplotlib or pandas. tools/palimpsest-report makes it from $run where they are"
+  page="  no page: this Python lacks jinja2, matplotlib or pandas. With them, tools/palimpsest-report $run writes it"
 fi
 
 cat <<TEXT
@@ -60,6 +60,6 @@ Everything took $((SECONDS / 60)) min $((SECONDS % 60)) s. Where to look next:
   build/release/tools/palimpsest-inspect $run/tasks/task-0001.h5   one task: adapter, Fisher, merge
   build/release/src/palimpsest train --help                        every setting; configs/ has the other experiments
 $page
-  $run/metrics.jsonl                                               what happened, line by line
-  docs/results.md                                                  what came out over several seeds, and beside other methods
+  $run/metrics.jsonl                                               the log of the run
+  docs/results.md                                                  results over several seeds, and for other methods
 TEXT

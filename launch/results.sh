@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The runs of the section "Earlier runs" in docs/results.md, then their tables. Takes hours on two cores; call it again to continue after a stop.
+# The runs of the section "Earlier runs" in docs/results.md, then their tables. Takes hours on two cores. If it was stopped, call it again to resume.
 #   launch/results.sh [FOLDER]      runs go to FOLDER (default runs/results)
-# Needs the build and the data of launch/quickstart.sh --vision and launch/data.sh, and for the last part Debian's dataset-fashion-mnist.
+# Needs the build and the data from launch/quickstart.sh --vision and launch/data.sh. The last part needs the Debian package dataset-fashion-mnist.
 # Example: launch/results.sh /scratch/results
-# Exit code: that of the run or table that failed (palimpsest --help), 0 when all is done. A signal (TERM, HUP, Ctrl-C, USR1) is passed
-# on to the run: 85 where its step is saved; 143, 129 or 130 outside of a run.
+# Exit code: 0 done, otherwise the exit code of the failed run or table (palimpsest --help). A signal (TERM, HUP, Ctrl-C, USR1) is passed
+# on to the run: 85 if its step is saved; 143, 129 or 130 outside of a run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=launch/children.sh

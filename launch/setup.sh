@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the machine ready to build and run Palimpsest: Debian packages, then the Python environment .venv.
-# Does only what is missing, so that it may be called again at any time.
+# Prepares the machine to build and run Palimpsest: Debian packages, then the Python environment .venv.
+# Installs only what is missing, so it may be called again at any time.
 set -euo pipefail
 called_from=$PWD
 cd "$(dirname "$0")/.."
@@ -11,23 +11,23 @@ usage() {
 launch/setup.sh [--minimal] [--processor] [--vision] [--mpnet] [--smollm2] [--slurm] [--no-packages] [--torch VERSION]
 launch/setup.sh --offline FOLDER
 
-  --minimal      leave out what only the tests need (transformers, timm, peft, pytest, a vision backbone)
-  --processor    with --minimal: leave out what only GPUs and `import torch` need: 2 GB to download. For a GPU later: call it without
-                 --processor, then configure and build again
+  --minimal      leave out packages that only the tests need (transformers, timm, peft, pytest, a vision backbone)
+  --processor    with --minimal: leave out packages that only GPUs and `import torch` need (a download of 2 GB). To use a GPU later,
+                 call it without --processor, then configure and build again
   --vision       with --minimal: install the vision backbone anyway
-  --mpnet        also the text backbone MPNet (404 MB), for palimpsest pack backbone mpnet
-  --smollm2      also the decoder SmolLM2-135M (93 MB), for palimpsest pack backbone smollm2
-  --slurm        also the SLURM that tests/slurm starts for itself (they are skipped without; needs root)
-  --no-packages  never install Debian packages; CMake will say what it does not find
-  --torch        another torch than the pinned one, from 2.7 on, with the CUDA that it brings: 2.10.0 has CUDA 12, for older
-                 drivers. Kept until .venv is removed
-  --offline      without network and without root: libraries and wheels from a folder that launch/bundle.sh has made elsewhere,
-                 torch from the Python that is there
+  --mpnet        also install the text backbone MPNet (404 MB), for palimpsest pack backbone mpnet
+  --smollm2      also install the decoder SmolLM2-135M (93 MB), for palimpsest pack backbone smollm2
+  --slurm        also install SLURM for the tests in tests/slurm, which start their own daemons (needs root; skipped without SLURM)
+  --no-packages  never install Debian packages; CMake reports missing ones
+  --torch        install this torch instead of the pinned one (2.7 or newer), with its own CUDA: 2.10.0 has CUDA 12, for older
+                 drivers. The choice is kept until .venv is removed
+  --offline      set up without network and root: libraries and wheels from a folder made by launch/bundle.sh on another machine,
+                 torch from the Python of this machine
 
-On Debian 12 and Ubuntu 24.04 missing packages come from apt-get (root or sudo). Elsewhere, and without root, load your
-cluster's modules first: compiler, cmake >= 3.25, ninja, pkg-config, MPI, HDF5, Boost, OpenSSL, libjpeg-turbo,
-nlohmann-json, Eigen, GoogleTest. PYTHON names the interpreter for .venv (3.11 or newer; default python3); with --offline it is the
-one that has torch.
+On Debian 12 and Ubuntu 24.04, missing packages are installed by apt-get (root or sudo). On other systems, and without root, load
+your cluster's modules first: compiler, cmake >= 3.25, ninja, pkg-config, MPI, HDF5, Boost, OpenSSL, libjpeg-turbo,
+nlohmann-json, Eigen, GoogleTest. PYTHON names the interpreter for .venv (3.11 or newer; default python3). With --offline it must
+have torch.
 
 Example: PYTHON=python3.12 launch/setup.sh --minimal --no-packages
 Exit codes: 0 ready, 1 something is missing or could not be installed, 2 usage.
@@ -45,12 +45,12 @@ while [[ $# -gt 0 ]]; do
     --slurm) slurm=true ;;
     --no-packages) packages=false ;;
     --torch)
-      [[ ${2-} =~ ^[0-9]+\.[0-9]+\.[0-9]+(\+[a-z0-9.]+)?$ ]] || { echo "launch/setup.sh: --torch needs a version, such as 2.10.0" >&2; exit 2; }
+      [[ ${2-} =~ ^[0-9]+\.[0-9]+\.[0-9]+(\+[a-z0-9.]+)?$ ]] || { echo "launch/setup.sh: expected a version after --torch, such as 2.10.0, found '${2-}'" >&2; exit 2; }
       torch=$2
       shift
       ;;
     --offline)
-      [[ $# -gt 1 ]] || { echo "launch/setup.sh: --offline needs the folder that launch/bundle.sh has made" >&2; exit 2; }
+      [[ $# -gt 1 ]] || { echo "launch/setup.sh: expected a folder made by launch/bundle.sh after --offline, found none" >&2; exit 2; }
       bundle=$(cd "$called_from" && realpath -m "$2")
       shift
       ;;
@@ -75,7 +75,7 @@ quietly() {
   say "$what"
   if ! "$@" </dev/null >"$log" 2>&1; then
     tail -n 40 "$log" >&2
-    echo "setup: failed: $what. The whole output is in $log" >&2
+    echo "setup: $what failed. The whole output is in $log" >&2
     exit 1
   fi
 }
@@ -138,7 +138,7 @@ setup_packages() {
   local lacking
   lacking=$(missing)
   if [[ -z $lacking ]]; then
-    say "compiler, cmake, MPI and libraries are there"
+    say "compiler, cmake, MPI and libraries are installed"
     return
   fi
   say "missing: ${lacking//$'\n'/, }"
@@ -147,8 +147,8 @@ setup_packages() {
     return
   fi
   packages_to_build || {
-    echo "setup: no root, sudo or apt-get on this machine. Have them installed, load your cluster's modules, or call" \
-      "launch/setup.sh --no-packages where they are and this check does not see them" >&2
+    echo "setup: the missing packages cannot be installed without apt-get and root or sudo. Have them installed, load your cluster's" \
+      "modules, or call launch/setup.sh --no-packages if they are there and this check does not find them" >&2
     exit 1
   }
   lacking=$(missing)
@@ -216,7 +216,7 @@ setup_torch() {
   fi
   found=$(torch_installed)
   [[ -z $found || $found == "$torch" ]] ||
-    stop "expected torch $torch or none in .venv, found $found: two would mix. Remove .venv and build, then call this again"
+    stop "expected torch $torch or none in .venv, found $found. Remove .venv and build, then call this script again"
   if [[ -f $chosen ]]; then
     say "torch $torch is installed"
     return
@@ -251,8 +251,8 @@ stop() {
 unpack_bundle() {
   local hash
   [[ -f $bundle/prefix.tar.gz && -f $bundle/contents.txt ]] ||
-    stop "expected prefix.tar.gz and contents.txt in $bundle, as launch/bundle.sh makes them where there is a network"
-  [[ $(bundled machine) == "$(uname -m)" ]] || stop "$bundle is for $(bundled machine), this machine is $(uname -m)"
+    stop "expected prefix.tar.gz and contents.txt in $bundle. Make them with launch/bundle.sh on a machine with network access"
+  [[ $(bundled machine) == "$(uname -m)" ]] || stop "expected a bundle for $(uname -m), found $bundle for $(bundled machine). Make one on a machine of the same kind"
   hash=$(sha256sum <"$bundle/prefix.tar.gz")
   if [[ -f .cache/offline/installed && $(<.cache/offline/installed) == "$hash" ]]; then
     say "the libraries of $bundle are unpacked"
@@ -261,7 +261,7 @@ unpack_bundle() {
     rm -rf .cache/offline .cache/unpacking
     mkdir .cache/unpacking
     tar -C .cache/unpacking -xzf "$bundle/prefix.tar.gz" >>"$log" 2>&1 ||
-      stop "$bundle/prefix.tar.gz is damaged or cut short: copy it again from where launch/bundle.sh made it"
+      stop "$bundle/prefix.tar.gz is damaged or truncated. Copy it again from the machine where launch/bundle.sh made it"
     echo "$hash" >.cache/unpacking/installed
     cp "$bundle/contents.txt" .cache/unpacking/
     mv .cache/unpacking .cache/offline  # only a whole one is found
@@ -274,9 +274,9 @@ bundled() { sed -n "s/^$1 //p" "$bundle/contents.txt"; }
 # .venv sees all that $python sees. That may be an environment itself, whose packages --system-site-packages would not show.
 link_python() {
   "$python" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
-    stop "expected python >= 3.11 as $python; set PYTHON to the one that has torch"
+    stop "expected python >= 3.11 as $python. Set PYTHON to the interpreter that has torch"
   "$python" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)' ||
-    stop "expected torch in $("$python" -c 'import sys; print(sys.executable)'), found none: set PYTHON to the interpreter that has it"
+    stop "expected torch in $("$python" -c 'import sys; print(sys.executable)'), found none. Set PYTHON to the interpreter that has it"
   "$python" -m venv --without-pip .venv
   "$python" - "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" <<'TEXT'
 import pathlib, sys
@@ -306,7 +306,7 @@ install_wheels() {
   [[ ${#wheels[@]} -gt 0 ]] || return 0
   version=$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   [[ $(bundled python) == "$version" ]] ||
-    stop "the wheels of $bundle are for Python $(bundled python), .venv has $version: make it with launch/bundle.sh --python $version"
+    stop "expected wheels for Python $version in $bundle, found wheels for Python $(bundled python). Make the bundle with launch/bundle.sh --python $version"
   quietly "installing ${#wheels[@]} wheels into .venv" .venv/bin/python "$(echo "$bundle"/wheels/pip-*.whl)/pip" install \
     --disable-pip-version-check --no-input --no-index --no-deps "${wheels[@]}"
 }
@@ -323,7 +323,7 @@ setup_offline() {
   unpack_bundle
   local lacking
   lacking=$(missing_to_build)
-  [[ -z $lacking ]] || stop "missing, and not part of a bundle or not usable on this machine: ${lacking//$'\n'/, }"
+  [[ -z $lacking ]] || stop "these are missing, and a bundle does not contain them or they cannot be used on this machine: ${lacking//$'\n'/, }"
   if [[ ! -x .venv/bin/python ]]; then
     say "making .venv, with the packages of $python"
     link_python
@@ -331,12 +331,12 @@ setup_offline() {
   install_wheels
   link_package
   lacking=$(modules_missing torch numpy h5py google_crc32c PIL)
-  [[ -z $lacking ]] || stop "expected Python modules that are not there, and not in $bundle: $lacking"
+  [[ -z $lacking ]] || stop "these Python modules are missing, and $bundle does not contain them: $lacking"
   lacking=$(modules_missing safetensors huggingface_hub timm torchvision pytest)
-  [[ -z $lacking ]] || say "not there: $lacking. bench/run.sh gpu and tests in Python need them"
+  [[ -z $lacking ]] || say "missing: $lacking. bench/run.sh gpu and tests in Python need them"
   lacking=$(modules_missing pandas matplotlib jinja2)
-  [[ -z $lacking ]] || say "not there: $lacking. Pages of runs (palimpsest report) and runs in Python need them"
-  say "ready. Before cmake, ctest or mpirun by hand: source launch/environment.sh"
+  [[ -z $lacking ]] || say "missing: $lacking. Pages of runs (palimpsest report) and runs in Python need them"
+  say "ready. Before you call cmake, ctest or mpirun yourself: source launch/environment.sh"
 }
 
 if [[ -n $bundle ]]; then
@@ -344,7 +344,7 @@ if [[ -n $bundle ]]; then
   exit
 fi
 if [[ -d .cache/offline ]]; then
-  say "set up from a bundle (launch/setup.sh --offline). Remove .cache/offline and .venv for a set-up with a network"
+  say "already set up from a bundle (launch/setup.sh --offline). To set up with network access, remove .cache/offline and .venv"
   exit
 fi
 setup_packages

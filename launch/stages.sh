@@ -20,9 +20,9 @@ name_unfinished_stage() {
   local code=$?
   [[ $code != 0 && -n $current_stage ]] || return 0
   if [[ $code == 129 || $code == 130 || $code == 143 ]]; then
-    echo "== $current_stage: stopped by a signal; the same line does this stage again" >&2
+    echo "== $current_stage: stopped by a signal; the same command repeats this stage" >&2
   elif [[ $code == 85 ]]; then
-    echo "== $current_stage: stopped on request, with all saved; the same line continues from there" >&2
+    echo "== $current_stage: stopped on request, with its state saved; the same command resumes" >&2
   else
     echo "== $current_stage: failed, exit code $code" >&2
   fi

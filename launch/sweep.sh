@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# One configuration over several seeds and class orders, then one summary: mean and sample deviation over the repetitions.
+# Trains one configuration with several seeds and class orders, then prints one summary: mean and sample deviation over the runs.
 #   launch/sweep.sh --seeds 1,2,3 [--protocols A.json,B.json] [--out FOLDER] [-n RANKS] [--sbatch "OPTIONS"] SETTINGS...
 #
-# - Each run is `palimpsest train SETTINGS` with its seed and protocol, in FOLDER/seed-1 or FOLDER/A-seed-1 (default runs/sweep), on
-#   RANKS ranks (default 1), one after the other. The same line continues where it was stopped (--resume auto); what is finished stays.
-# - A run that fails is named at the end, and doesn't keep the others from running. Stopped on request (exit code 85; TERM, HUP, USR1 and
-#   Ctrl-C are passed on to the run) or by the loss of a rank (5), the sweep ends, too.
-# - With --sbatch all runs are one array of SLURM jobs instead (launch/slurm/seeds.sbatch), each with as many ranks as OPTIONS request:
-#   --sbatch "--ntasks-per-node=4 --time=02:00:00", or "". Without --sbatch, the same line prints the summary when they are done.
-# - PALIMPSEST and PALIMPSEST_INSPECT name other programs than those that were built in this tree.
+# - Each run is `palimpsest train SETTINGS` with its seed and protocol, in FOLDER/seed-1 or FOLDER/A-seed-1 (default runs/sweep), with
+#   RANKS ranks (default 1), one run after the other. The same command resumes a stopped sweep (--resume auto) and keeps finished runs.
+# - If a run fails, the others still run, and it is named at the end. If a run is stopped on request (exit code 85; TERM, HUP, USR1 and
+#   Ctrl-C are passed on to the run) or loses a rank (5), the sweep ends, too.
+# - With --sbatch, all runs are one array of SLURM jobs instead (launch/slurm/seeds.sbatch), each with as many ranks as OPTIONS request:
+#   --sbatch "--ntasks-per-node=4 --time=02:00:00", or "". When they are done, the same command without --sbatch prints the summary.
+# - PALIMPSEST and PALIMPSEST_INSPECT name programs to use instead of those built in this tree.
 #
-# SETTINGS are those of palimpsest train. Example: launch/sweep.sh --seeds 1,2,3 -n 2 --config configs/debian-sections.cfg
-# Exit codes: 0 all runs are done, 1 one failed, 2 usage, 5 or 85 where the sweep ended early (above); 143, 129 or 130 by TERM (or USR1),
-# HUP or Ctrl-C where no run had anything to save.
+# SETTINGS are the options of palimpsest train. Example: launch/sweep.sh --seeds 1,2,3 -n 2 --config configs/debian-sections.cfg
+# Exit codes: 0 all runs are done, 1 one failed, 2 usage, 5 or 85 if the sweep ended early (see above); stopped by TERM (or USR1), HUP or
+# Ctrl-C when no run had anything to save: 143, 129 or 130.
 set -u
 home=$(cd "$(dirname "$0")/.." && pwd)
 program=${PALIMPSEST:-$home/build/release/src/palimpsest}
@@ -31,7 +31,7 @@ while [[ $# -gt 0 ]]; do
   case $1 in
     --help | -h) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 0 ;;
     --seeds | --protocols | --out | -n | --sbatch)
-      [[ $# -gt 1 ]] || usage "expected a value behind $1"
+      [[ $# -gt 1 ]] || usage "expected a value after $1"
       case $1 in
         --seeds) seeds=$2 ;;
         --protocols) protocols=$2 ;;
@@ -47,10 +47,10 @@ while [[ $# -gt 0 ]]; do
       ;;
   esac
 done
-[[ $seeds =~ ^[0-9]+(,[0-9]+)*$ ]] || usage "expected --seeds with numbers, as in 1,2,3, found '$seeds'"
-[[ $ranks =~ ^[1-9][0-9]*$ ]] || usage "expected a number of ranks behind -n, found '$ranks'"
+[[ $seeds =~ ^[0-9]+(,[0-9]+)*$ ]] || usage "expected numbers after --seeds, such as 1,2,3, found '$seeds'"
+[[ $ranks =~ ^[1-9][0-9]*$ ]] || usage "expected a number of ranks after -n, found '$ranks'"
 for needed in "$program" "$inspect"; do
-  [[ -x $needed ]] || { say "expected the program $needed, found none: build it (see README.md)" && exit 2; }
+  [[ -x $needed ]] || { say "expected the program $needed, found none. Build it (see README.md)" && exit 2; }
 done
 
 # One line for each run: its name, seed and protocol ("": that of the settings).
@@ -63,7 +63,7 @@ for protocol in "${protocol_list[@]}"; do
   for seed in "${seed_list[@]}"; do printf '%s\t%s\t%s\n' "${stem:+${stem%.json}-}seed-$seed" "$seed" "$protocol"; done
 done >"$folder/sweep.txt" || exit 1
 repeated=$(cut -f 1 "$folder/sweep.txt" | sort | uniq -d | head -n 1)
-[[ -z $repeated ]] || usage "expected other seeds and other names of protocols for every run, found $repeated twice"
+[[ -z $repeated ]] || usage "expected a different seed or protocol name for every run, found $repeated twice"
 
 if [[ -n $sbatch ]]; then
   export PALIMPSEST_SWEEP=$folder PALIMPSEST_HOME=${PALIMPSEST_HOME:-$home}
@@ -80,7 +80,7 @@ while IFS=$'\t' read -r name seed protocol <&3; do
   case $code in
     0) runs+=("$folder/$name") ;;
     85 | 5 | 1[2-9]?)
-      say "$name ended with exit code $code; the same line continues there"
+      say "$name ended with exit code $code; the same command resumes it"
       exit "$code"
       ;;
     *) failed+=("$name (exit code $code)") ;;

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# What the scripts of this folder share: exec run.sh SETTINGS... in the place of the batch shell. Runs `palimpsest train SETTINGS`;
-# PALIMPSEST names another program than the one that was built in this tree.
+# The common part of the scripts in this folder: exec run.sh SETTINGS... replaces the batch shell. Runs `palimpsest train SETTINGS`;
+# PALIMPSEST names a program to use instead of the one built in this tree.
 #
-# - Before it, `palimpsest doctor` with the same settings looks at nodes, exchange and run folder; where it finds a failure the job
-#   ends with its lines. It takes some seconds. PALIMPSEST_PREFLIGHT=0 leaves it out.
-# - Starts one rank per task of the job, always with --resume auto: the same line, submitted again, continues.
+# - First, `palimpsest doctor` checks nodes, exchange and run folder with the same settings, in some seconds. If it finds a failure, the job
+#   ends with its message. PALIMPSEST_PREFLIGHT=0 skips the check.
+# - Starts one rank per task of the job, always with --resume auto: the same command, submitted again, resumes.
 # - TERM (preemption, scancel --batch), USR1 (#SBATCH --signal, before the time limit), INT and HUP ask the ranks to stop.
-# - Stopped with its state saved (exit code 85), the job is requeued. A job that ends by itself would count as completed.
-# - A rank lost to the signal or to a preemption (exit code 5) makes a requeue, too: what was saved before is whole.
-# - Where scontrol is missing or fails, nothing is requeued: the job ends with the program's exit code, and says so.
+# - If training stops with its state saved (exit code 85), the job is requeued. A job that ends by itself would count as completed.
+# - If a rank is lost to the signal or to a preemption (exit code 5), the job is requeued, too: the state saved before is complete.
+# - If scontrol is missing or fails, nothing is requeued: the job ends with the program's exit code, and says so.
 set -u
 
 say() { echo "run.sh: job ${job:-?}: $*" >&2; }
@@ -19,12 +19,12 @@ job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
 job=${job:-${SLURM_JOB_ID:-}}
 
 if [[ -z $job ]]; then
-  say "expected a SLURM job around this script, found none: start it by \`sbatch launch/slurm/cpu.sbatch\`, or use launch/mpirun.sh"
+  say "expected to run in a SLURM job, found none. Start it with \`sbatch launch/slurm/cpu.sbatch\`, or use launch/mpirun.sh"
   exit 2
 fi
 program=${PALIMPSEST:-$here/../../build/release/src/palimpsest}
 if [[ ! -x $program ]]; then
-  say "expected the program $program, found none: build it (see README.md), or set PALIMPSEST to it"
+  say "expected the program $program, found none. Build it (see README.md), or set PALIMPSEST to its path"
   exit 2
 fi
 # One place that all nodes see; not of the node, as the temporary folder. A folder of this job alone, to be removed at its end.
@@ -35,7 +35,7 @@ mkdir -p "$PALIMPSEST_HEARTBEATS" || exit 1
 job_field() {
   local shown
   if ! command -v scontrol >/dev/null; then
-    say "scontrol, by which SLURM is asked about a job, is not in PATH on this node"
+    say "scontrol, which reports the state of a job, is not in PATH on this node"
     return 1
   fi
   if ! shown=$(scontrol show job "$job"); then
@@ -49,17 +49,17 @@ job_field() {
 requeue() {
   local state
   if ! state=$(job_field JobState); then
-    say "so the job will not be requeued. What was saved is whole: submit the same line again to continue"
+    say "so the job will not be requeued. The saved state is complete: submit the same command again to resume"
     return
   fi
   if [[ $state != RUNNING ]]; then
-    say "SLURM is ending the job itself ($state). If it doesn't come back, submit the same line again to continue"
+    say "SLURM is ending the job itself ($state). If it is not requeued, submit the same command again to resume"
     return
   fi
-  say "requeued: it continues from the newest checkpoint"
+  say "requeued: it resumes from the newest checkpoint"
   trap - TERM USR1 INT HUP
   scontrol requeue "$job" && sleep 600
-  say "expected \`scontrol requeue $job\` to end this script, but it did not: submit the same line again to continue"
+  say "expected \`scontrol requeue $job\` to end this script, but it did not. Submit the same command again to resume"
 }
 
 asked=0
@@ -93,7 +93,7 @@ code=0
 if [[ $asked -eq 1 ]]; then
   code=85 # before there was anything to save
 elif [[ $code -ne 0 ]]; then
-  say "nothing was trained: palimpsest doctor ended with exit code $code, and says why above. PALIMPSEST_PREFLIGHT=0 starts without it"
+  say "nothing was trained: palimpsest doctor ended with exit code $code, for the reason above. PALIMPSEST_PREFLIGHT=0 skips the check"
 else
   launch train "$@" --progress plain --resume auto
 fi

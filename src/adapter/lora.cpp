@@ -59,15 +59,15 @@ AdapterKind lora_adapter() {
                     .type = Type::kWord,
                     .default_value = std::string("kaiming"),
                     .choices = std::move(a_kinds),
-                    .help = "How A begins. Paper: kaiming; covariance: from the task's data, and B "
-                            "alone learns."},
+                    .help = "How A is initialised. kaiming: as in the paper. covariance: from the "
+                            "task's data; then only B learns."},
                    {.name = "tasks",
                     .type = Type::kWhole,
                     .default_value = 0u,
                     .minimum = 0,
                     .maximum = 1e9,
-                    .help = "How many tasks of the stream train an adapter; the later ones train "
-                            "a head alone. 0: all, as in the paper."}},
+                    .help = "How many tasks train an adapter. Later tasks train only a head. 0: "
+                            "all tasks, as in the paper."}},
           .make = make_kind<LoraAdapter>};
 }
 

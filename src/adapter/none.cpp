@@ -21,8 +21,8 @@ class NoAdapter : public Adapter {
 AdapterKind none_adapter() {
   return {.name = "none",
           .help =
-              "The backbone stays frozen and only heads learn (with merge and perturbation "
-              "none), from features of the test view: images aren't augmented.",
+              "The backbone stays frozen and only heads learn, from features of images without "
+              "augmentation. Needs merge and perturbation none.",
           .keys = {targets_key()},
           .make = make_kind<NoAdapter>};
 }

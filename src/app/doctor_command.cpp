@@ -30,9 +30,9 @@ struct DoctorOptions {
 Options own_options(DoctorOptions& options) {
   return {option("json", options.json, "one JSON object instead of lines"),
           option("hang-seconds S", options.hang_seconds,
-                 "a check that takes longer ends the job (60); 0: never"),
+                 "seconds after which a check that is still running ends the job (60); 0: never"),
           option("before-train", options.before_train,
-                 "the settings are the whole line of a palimpsest train that comes next")};
+                 "accept the whole command line of the palimpsest train that follows")};
 }
 
 DoctorOptions parse(std::span<const std::string> arguments) {

@@ -32,20 +32,20 @@ struct EvalOptions {
 Options eval_options(EvalOptions& options) {
   return {option("weights WEIGHTS", options.weights, kWeightsHelp),
           option("rule RULE,...", options.rules,
-                 "of a run folder: the run's own merges beside its tasks merged by these rules, by "
-                 "the heads as they were trained",
+                 "of a run folder: merge its tasks again by each rule, and compare with the run's "
+                 "own merges",
                  {.kinds = &merge_rules(), .takes_several = true}),
           option("sweep RUN", options.sweep,
-                 "a run folder: its newest merge at many values of alpha instead"),
+                 "of a run folder: evaluate its newest merge at many alphas"),
           option("split SPLIT", options.split,
-                 "test (the default), validation (of runs that kept some) or train; a sweep takes "
-                 "validation, and test only on request",
+                 "test (the default), validation (of runs with --validation) or train; the default "
+                 "of a sweep is validation",
                  {.choices = {"test", "validation", "train"}}),
           option("points N", options.points, "of a sweep, from 0 to 1 (21)",
                  {.minimum = 2, .maximum = 10'000}),
           option("json", options.json, "one JSON object instead of tables"),
           option("out FILE", options.out, "write the JSON object into this file, too"),
-          option("csv FILE", options.csv, "of a sweep: write a table of numbers into this file")};
+          option("csv FILE", options.csv, "of a sweep: write its table as CSV")};
 }
 
 struct PredictOptions {
@@ -58,14 +58,14 @@ struct PredictOptions {
 
 Options predict_options(PredictOptions& options) {
   return {option("weights WEIGHTS", options.weights, kWeightsHelp),
-          option("out FILE", options.out, "the table to write: a line for each sample (CSV)"),
+          option("out FILE", options.out, "the CSV file to write, a line for each sample"),
           option("split SPLIT", options.split, "of the pack: all (the default), train or test",
                  {.choices = {"all", "train", "test"}}),
           option("top N", options.top,
-                 "how many of the likeliest classes, with their probabilities (5)",
+                 "how many of the likeliest classes to write, with their probabilities (5)",
                  {.minimum = 1, .maximum = 1'000'000}),
           option("scores WHICH", options.scores,
-                 "a column for every class, too: none (the default), probabilities or logits"),
+                 "add a column for every class: none (the default), probabilities or logits"),
           option("json", options.json, "the report as one JSON object")};
 }
 
@@ -83,11 +83,10 @@ EvaluationTitle make_title(const Session& session, const SavedWeights& saved,
 }
 
 [[noreturn]] void refuse_test_sweep(const std::filesystem::path& run) {
-  throw UsageError(concat(run.string(),
-                          " kept no validation samples (it was trained with --validation 0). "
-                          "Nothing may be chosen on test samples, alpha neither: train with "
-                          "--validation 0.1 to choose it, or look at the curve alone with "
-                          "--split test"));
+  throw UsageError(concat(
+      run.string(),
+      " has no validation samples: it was trained with --validation 0. Alpha may not be chosen on "
+      "test samples. Train with --validation 0.1, or look at the curve with --split test"));
 }
 
 void check(const EvalOptions& options) {
@@ -96,8 +95,8 @@ void check(const EvalOptions& options) {
   }
   if (!options.sweep.empty() && options.split == "train") {
     throw UsageError(
-        "--sweep --split train: what was trained on doesn't show a good merge; give "
-        "validation or test");
+        "--sweep --split train: training samples don't show which merge is good; give validation "
+        "or test");
   }
   if (!options.sweep.empty() && !std::filesystem::is_directory(options.sweep))
     throw UsageError(concat("--sweep ", options.sweep.string(), ": expected a run folder"));
@@ -111,7 +110,7 @@ void check(const EvalOptions& options) {
     if (!path.empty()) check_output(path);
   }
   if (options.sweep.empty() && !options.csv.empty())
-    throw UsageError("--csv is a sweep's table; give --sweep, or --out for JSON");
+    throw UsageError("--csv writes the table of a sweep: give --sweep, or --out for JSON");
 }
 
 // What other classifiers learned belongs to the run's own merges.
@@ -184,8 +183,7 @@ int eval(std::span<const std::string> arguments, HostGroup& group, Watchdog& wat
   EvaluationTitle title = make_title(session, saved, split);
   for (const Task& task : session.tasks()) title.task_names.push_back(task.name);
   if (sweeps && split == "test") {
-    title.remarks.push_back(
-        "these are test samples: the curve may be looked at, but nothing may be chosen on it");
+    title.remarks.push_back("these are test samples: look at the curve, but choose nothing by it");
   }
   const View view = sweeps          ? sweep_view(title, sweep)
                     : rules.empty() ? evaluation_view(title, rows)

@@ -29,12 +29,12 @@ struct GenerateOptions {
 Options generate_options(GenerateOptions& options) {
   return {option("weights WEIGHTS", options.weights, kWeightsHelp),
           option("out FILE", options.out,
-                 "the file to write, JSON Lines: for each sample the tokens that were written and "
-                 "those of its completion"),
+                 "the JSON Lines file to write: for each sample the generated tokens and those of "
+                 "its completion"),
           option("split SPLIT", options.split, "of the pack: test (the default), train or all",
                  {.choices = {"test", "train", "all"}}),
           option("limit N", options.limit,
-                 "most tokens that are written for a prompt (as many as the longest completion)",
+                 "most tokens to generate for a prompt (as many as the longest completion)",
                  {.minimum = 1, .maximum = 1'000'000})};
 }
 

@@ -84,17 +84,16 @@ int train(const RunConfig& config, HostGroup& group, Watchdog& watchdog) {
   if (result.stopped && group.rank() == 0) {
     std::cerr << "palimpsest: stopped on request with "
               << counted(std::ssize(result.alphas), "task") << " done (" << result.stopped_at
-              << "); the same command with --resume auto continues from there\n";
+              << "); the same command with --resume auto resumes there\n";
   }
   return static_cast<int>(result.stopped ? ExitCode::kRequeue : ExitCode::kDone);
 }
 
 std::string out_of_memory(std::string_view where) {
-  return concat(
-      "out of memory on ", where,
-      ". What was saved is whole. A lower --batch or more --lanes make the parts of a step "
-      "smaller, --activation-checkpointing and --precision bf16 what is kept of them; "
-      "--evaluation-batch counts in evaluation. palimpsest plan shows what fits");
+  return concat("out of memory on ", where,
+                ". The saved checkpoints are complete. To use less memory in a step, lower "
+                "--batch, raise --lanes, or set --activation-checkpointing or --precision bf16; in "
+                "evaluation, lower --evaluation-batch. palimpsest plan shows what fits");
 }
 
 // What LibTorch or the allocator throws, with a message that says what to do.

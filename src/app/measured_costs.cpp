@@ -223,7 +223,8 @@ MeasuredCosts measure_costs(const RunConfig& config, Inputs inputs, const Worklo
   const std::int64_t most = inputs.tasks.front().train.size();
   if (most < 2)
     throw UsageError(
-        "plan: a training step is measured with two samples at least; the first task has one");
+        "plan: expected at least two training samples in the first task, to measure a step; found "
+        "one");
   MeasuredRun measured(config, std::move(inputs), group, watchdog);
   MeasuredCosts result{.opened = process_memory("VmRSS")};
   const Workload spread = over_ranks(work, ranks);

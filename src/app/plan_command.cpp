@@ -46,11 +46,10 @@ Options plan_options(PlanRequest& request) {
   for (const CompiledText& machine : machines) names.push_back(machine.name);
   return {
       option("world-size 1,8,64", request.world_sizes,
-             "ranks to plan for, one number or several (1 to 512 by doubling); memory is that of "
-             "the smallest",
+             "numbers of ranks to plan for (1 to 512 by doubling); memory is of the smallest",
              {.minimum = 1, .maximum = 1e6}),
       option("machine MACHINE", request.machine,
-             "what runs it: a name below, or the path of a machine file, .cfg (cpu-ethernet-10g)",
+             "the machine: a name below, or the path of a .cfg file (cpu-ethernet-10g)",
              {.choices = names}),
       option("shape SHAPE", sketch.shape,
              "without weights: a published backbone (vit-b/16, bert-base, llama3-8b, ...), or the "
@@ -212,8 +211,8 @@ Costs counted_costs(const RunConfig& config, const Machine& machine, const Workl
           .room = machine.memory,
           .memory = memory_rows(memory, work.shard_memory, machine.accelerator),
           .source = concat(
-              "Nothing of the run was measured: its memory is counted, without what a data-driven "
-              "start of A takes, and a rank is taken to reach ",
+              "Nothing was measured. Memory is counted, without that of lora:a=covariance. A rank "
+              "is assumed to reach ",
               percent(machine.share, 0), " % of ", teraflops(rate), " in ", name(config.precision),
               is_named ? " (machine file)." : " (products of matrices, measured now).")};
 }
@@ -248,9 +247,9 @@ Costs measured_costs(const RunConfig& config, const Machine& machine, const Work
     costs.source += "is counted.";
   } else if (measured.measured_share < 1) {
     costs.source += concat("with ", percent(measured.measured_share, 0),
-                           " % of a lane's samples: what the others keep is counted.");
+                           " % of a lane's samples; the rest is counted.");
   } else {
-    costs.source += "is that of two tasks on a few of their samples.";
+    costs.source += "was measured over two tasks with a few samples each.";
   }
   return costs;
 }
@@ -377,16 +376,16 @@ std::string plan(std::span<const std::string> arguments, HostGroup& group, Watch
     costs.compute.operation = double_seconds(machine, work.model.width);
   if (machine.input_rate > 0) costs.compute.input = 1 / machine.input_rate;
   rows.insert(rows.end(), costs.memory.begin(), costs.memory.end());
-  return concat(
-      has_machine ? "" : usual_machine_sentence(), work.tasks, " tasks of ", name, " over ",
-      ranks_and_lanes(config, first), "; nothing is kept.\n\n", text_table(rows, "ll"), "\n",
-      wrap(concat(costs.source, " The network is that of ", machine.name, ".",
-                  memory_sentence(costs, work, first, machine.accelerator),
-                  device_sentence(asked, config, machine),
-                  " Times are forecasts: docs/planning.md says how near they came. Lanes are raised "
-                  "to the ranks where they are fewer."),
-           100, 0, 0),
-      "\n\n", scaling_report(work, costs.compute, machine, request.world_sizes));
+  return concat(has_machine ? "" : usual_machine_sentence(), work.tasks, " tasks of ", name,
+                " over ", ranks_and_lanes(config, first), "; nothing is kept.\n\n",
+                text_table(rows, "ll"), "\n",
+                wrap(concat(costs.source, " The network is that of ", machine.name, ".",
+                            memory_sentence(costs, work, first, machine.accelerator),
+                            device_sentence(asked, config, machine),
+                            " Times are forecasts; docs/planning.md says how accurate they were. "
+                            "With fewer lanes than ranks, the plan raises the lanes to the ranks."),
+                     100, 0, 0),
+                "\n\n", scaling_report(work, costs.compute, machine, request.world_sizes));
 }
 
 std::string plan_help() {

@@ -33,7 +33,7 @@ std::string reason(const Workload& work, const Forecast& at, StepPart limit) {
       return concat("the exchange fills the network: ", part, ", against ",
                     milliseconds(at.parts[kSamples] + at.parts[kFixedWork]), " of computation");
     case kInput:
-      return concat("samples come in too slowly: a step waits for them ", part);
+      return concat("the input is too slow: a step waits for samples ", part);
     default:
       return at.idle_ranks > 0 ? concat("the batch is used up: ", at.idle_ranks,
                                         " ranks have none of its ", work.batch, " samples")

@@ -279,18 +279,18 @@ Workload make_workload(const RunConfig& config, const SketchedStream& stream) {
   const auto* const vit = std::get_if<VitConfig>(&backbone);
   const bool texts = takes_texts(backbone);
   if (texts && stream.tokens == 0)
-    throw UsageError(concat("--shape ", stream.shape,
-                            " reads texts: say with --tokens how many tokens one has"));
+    throw UsageError(
+        concat("--shape ", stream.shape, " reads texts: give the tokens of a text with --tokens"));
   if (texts && stream.tokens > text_limits(backbone).positions)
     throw UsageError(concat("--tokens ", stream.tokens, ": ", stream.shape,
                             " takes texts of up to ", text_limits(backbone).positions, " tokens"));
   const bool predicts = predicts_tokens(make_method(config));
   if (stream.completion_tokens > 0 && !predicts)
     throw UsageError(concat("--completion-tokens ", stream.completion_tokens,
-                            " is of a decoder that predicts tokens: leave it out, or give --config "
-                            "configs/methods/next-token.cfg"));
+                            " is for a decoder that predicts tokens: leave it out, or give "
+                            "--config configs/methods/next-token.cfg"));
   if (predicts && texts && stream.tokens < 2)
-    throw UsageError("--tokens: expected two at least, a prompt and a token that is predicted");
+    throw UsageError("--tokens: expected at least 2, a prompt and a predicted token");
   if (predicts && texts && stream.completion_tokens >= stream.tokens)
     throw UsageError(concat("--completion-tokens ", stream.completion_tokens,
                             ": expected less than the --tokens of a sample, ", stream.tokens));

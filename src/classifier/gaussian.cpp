@@ -277,35 +277,36 @@ class Gaussian : public SumsClassifier {
 }  // namespace
 
 ClassifierKind gaussian_classifier() {
-  return {.name = "gaussian",
-          .help =
-              "Normal distributions of each class's features, of which each task leaves its "
-              "own (linear discriminant analysis; FeCAM, Goswami et al., 2023). Not in the "
-              "paper.",
-          .keys = {{.name = "covariance",
-                    .type = Type::kWord,
-                    .default_value = std::string("shared"),
-                    .choices = {"shared", "class"},
-                    .help = "shared: one for all classes, on the features as they are, which makes "
-                            "the scores linear. class: one for each, on features of length 1 "
-                            "(FeCAM)."},
-                   {.name = "shrink",
-                    .type = Type::kNumber,
-                    .default_value = std::string("auto"),
-                    .minimum = 1e-6,
-                    .maximum = 1e6,
-                    .choices = {"auto"},
-                    .help = "How many times the mean of its diagonal is added to the diagonal of a "
-                            "covariance. auto: the power of ten from 0.001 to 100 that serves "
-                            "every fifth training sample of the newest task best."},
-                   {.name = "drift",
-                    .type = Type::kWord,
-                    .default_value = std::string("none"),
-                    .choices = {"none", "linear"},
-                    .help = "linear: means and covariances of old classes are moved by the linear "
-                            "map that takes the newest task's features from before it to after "
-                            "it (SLDC; Rao et al., 2026)."}},
-          .make = make_kind<Gaussian>};
+  return {
+      .name = "gaussian",
+      .help =
+          "A normal distribution for each class's features (linear discriminant analysis; FeCAM, "
+          "Goswami et al., 2023). Not in the paper.",
+      .keys =
+          {{.name = "covariance",
+            .type = Type::kWord,
+            .default_value = std::string("shared"),
+            .choices = {"shared", "class"},
+            .help =
+                "shared: one covariance for all classes, on the features as they are; the scores "
+                "are then linear. class: one for each class, on features of length 1 (FeCAM)."},
+           {.name = "shrink",
+            .type = Type::kNumber,
+            .default_value = std::string("auto"),
+            .minimum = 1e-6,
+            .maximum = 1e6,
+            .choices = {"auto"},
+            .help = "Times the mean of the covariance's diagonal, added to that diagonal. auto: "
+                    "the power of ten from 0.001 to 100 with the best accuracy on every fifth "
+                    "training sample of the newest task."},
+           {.name = "drift",
+            .type = Type::kWord,
+            .default_value = std::string("none"),
+            .choices = {"none", "linear"},
+            .help = "linear: fit a linear map from the features before the newest task to those "
+                    "after it, and apply it to means and covariances of old classes (SLDC; Rao et "
+                    "al., 2026)."}},
+      .make = make_kind<Gaussian>};
 }
 
 }  // namespace palimpsest

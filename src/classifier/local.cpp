@@ -26,10 +26,10 @@ class Local : public Classifier {
         aligns_(settings.word("align") == "gaussian"),
         normalises_(settings.is_on("normalise")) {
     if (!aligns_ || !normalises_) return;
-    throw UsageError(
-        concat("classifier '", text(),
-               "': normalise=true divides a task's logits by their norm on samples that are gone "
-               "when align=gaussian trains its head again with later tasks; give one of the two"));
+    throw UsageError(concat(
+        "classifier '", text(),
+        "': normalise=true needs the norm of a task's logits on its own samples, and "
+        "align=gaussian trains its head again when these samples are gone; give one of the two"));
   }
 
   bool refits_heads() const override { return refit_ > 0; }
@@ -208,28 +208,29 @@ class Local : public Classifier {
 }  // namespace
 
 ClassifierKind local_classifier() {
-  return {.name = "local",
-          .help = "The tasks' heads side by side, as in the paper.",
-          .keys = {{.name = "refit",
-                    .type = Type::kWhole,
-                    .default_value = 0u,
-                    .minimum = 0,
-                    .maximum = 1e9,
-                    .help = "Passes that train the task's head once more on the merged model, on "
-                            "features of the test view. Not in the paper."},
-                   {.name = "align",
-                    .type = Type::kWord,
-                    .default_value = std::string("none"),
-                    .choices = {"none", "gaussian"},
-                    .help = "gaussian: after each merge from the second on, all heads are trained "
-                            "together, for the answers alone, on features drawn from every class's "
-                            "mean and covariance (SLCA; Zhang et al., 2023). Not in the paper."},
-                   {.name = "normalise",
-                    .type = Type::kSwitch,
-                    .default_value = false,
-                    .help = "Each task's logits are divided by their mean norm over its training "
-                            "samples, measured after its merge. Not in the paper."}},
-          .make = make_kind<Local>};
+  return {
+      .name = "local",
+      .help = "The tasks' heads side by side, as in the paper.",
+      .keys = {{.name = "refit",
+                .type = Type::kWhole,
+                .default_value = 0u,
+                .minimum = 0,
+                .maximum = 1e9,
+                .help = "Passes that train the task's head again on the merged model, without "
+                        "augmentation. Not in the paper."},
+               {.name = "align",
+                .type = Type::kWord,
+                .default_value = std::string("none"),
+                .choices = {"none", "gaussian"},
+                .help = "gaussian: after each merge from the second on, train all heads together "
+                        "on features drawn from each class's mean and covariance (SLCA; Zhang et "
+                        "al., 2023). Only evaluation uses these heads. Not in the paper."},
+               {.name = "normalise",
+                .type = Type::kSwitch,
+                .default_value = false,
+                .help = "Divide each task's logits by their mean norm over its training samples, "
+                        "measured after its merge. Not in the paper."}},
+      .make = make_kind<Local>};
 }
 
 }  // namespace palimpsest

@@ -24,7 +24,7 @@ class NoClassifier : public Classifier {
 ClassifierKind none_classifier() {
   return {.name = "none",
           .help =
-              "No classes are compared: the backbone's output layer predicts tokens (objective = "
+              "No classifier: the backbone's output layer predicts tokens (objective = "
               "next-token). Not in the paper.",
           .make = make_kind<NoClassifier>};
 }

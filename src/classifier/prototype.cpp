@@ -60,8 +60,8 @@ class ClassMeanCosines : public SumsClassifier {
 ClassifierKind prototype_classifier() {
   return {.name = "prototype",
           .help =
-              "The cosine of features and class means, of which each task leaves its own "
-              "(SimpleCIL; Zhou et al., 2024). Not in the paper.",
+              "The cosine of the features and each class's mean (SimpleCIL; Zhou et al., 2024). "
+              "Not in the paper.",
           .make = make_kind<ClassMeanCosines>};
 }
 

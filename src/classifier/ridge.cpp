@@ -262,15 +262,15 @@ class Ridge : public SumsClassifier {
 ClassifierKind ridge_classifier() {
   return {.name = "ridge",
           .help =
-              "Ridge regression on the features of all tasks, from sums that each leaves "
-              "(RanPAC; McDonnell et al., 2023). Not in the paper.",
+              "Ridge regression on the features of all tasks, from sums that are gathered task by "
+              "task (RanPAC; McDonnell et al., 2023). Not in the paper.",
           .keys = {{.name = "projection",
                     .type = Type::kWhole,
                     .default_value = 0u,
                     .minimum = 0,
                     .maximum = 30000,
-                    .help = "How many random features, ReLU of random combinations of the "
-                            "backbone's, take the place of the backbone's. 0: none do."},
+                    .help = "Number of random features, ReLU of a random projection, that replace "
+                            "the backbone's features. 0: none."},
                    {.name = "lambda",
                     .type = Type::kNumber,
                     .default_value = std::string("auto"),
@@ -278,9 +278,9 @@ ClassifierKind ridge_classifier() {
                     .maximum = 1e6,
                     .above_minimum = true,
                     .choices = {"auto"},
-                    .help = "What is added to the diagonal of the features' products, over that "
-                            "diagonal's mean. auto: the power of ten from 1e-8 to 1e8, itself, "
-                            "that serves every fifth training sample of the newest task best."}},
+                    .help = "Times the mean of the Gram matrix's diagonal, added to that diagonal. "
+                            "auto: the power of ten from 1e-8 to 1e8, added as it is, with the "
+                            "best accuracy on every fifth training sample of the newest task."}},
           .make = make_kind<Ridge>};
 }
 

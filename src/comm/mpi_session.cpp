@@ -50,8 +50,8 @@ void require_srun_size() {
   if (tasks && *tasks != size) {
     MPI_Finalize();
     throw Error(concat("srun started ", *tasks, " tasks, but MPI sees a world of ", size,
-                       ": SLURM and MPI do not know of each other. Use `srun --mpi=pmix`, or "
-                       "mpirun within the job"));
+                       ": srun and MPI report different numbers of ranks. Use `srun --mpi=pmix`, "
+                       "or mpirun within the job"));
   }
 }
 

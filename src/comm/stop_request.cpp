@@ -28,8 +28,8 @@ volatile std::sig_atomic_t prints = 1;         // one of the ranks does
 
 void say_when_it_stops() {
   constexpr std::string_view kLine =
-      "palimpsest: asked to stop: the run stops once it has saved something new, which is its next "
-      "step (of a frozen backbone: its next task)\n";
+      "palimpsest: asked to stop: the run saves its next step (with a frozen backbone its next "
+      "task) and stops\n";
   if (prints == 0 || accepts_stops != 0) return;
   [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, kLine.data(), kLine.size());
 }

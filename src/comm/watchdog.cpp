@@ -113,7 +113,7 @@ struct Watchdog::Impl {
         "palimpsest: ", this_process(), ": phase '", path, "' took longer than ",
         deadline * frames.back().deadline_factor, " s", where.empty() ? "" : " (" + where + ")",
         ": a peer is lost or hangs", suspects(folder, path),
-        ". Ending the job; a phase that is only slow needs a larger --hang-seconds\n");
+        ". Ending the job. If the phase is only slow, raise --hang-seconds\n");
     if (heartbeat) heartbeat->end("deadline");
     std::fputs(message.c_str(), stderr);
     MpiSession::abort(static_cast<int>(ExitCode::kRankLost));

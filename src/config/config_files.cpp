@@ -27,7 +27,7 @@ fs::path find_included(const fs::path& including, const std::string& name,
   const fs::path folder = including.parent_path();
   if (is_file(folder / name)) return folder / name;
   const std::string separated =
-      name == list ? "" : "; commas separate files, and their names can't have one";
+      name == list ? "" : ". A comma separates two files, so a name can't contain one";
   if (fs::path(name).is_absolute())
     throw UsageError(concat("include = ", name, ": expected a file, found none", separated));
   for (fs::path above = fs::absolute(including).lexically_normal().parent_path();;
@@ -71,9 +71,9 @@ void read_file(const fs::path& path, Reading& reading) {
   if (std::ranges::find(reading.open, real) != reading.open.end())
     throw UsageError(concat(source, ": includes itself"));
   if (++reading.count > kMostFiles) {
-    throw UsageError(concat(source, ": expected at most ", kMostFiles,
-                            " files in all, found more: one that is included by several is read "
-                            "for each of them"));
+    throw UsageError(concat(
+        source, ": expected at most ", kMostFiles,
+        " files in all, found more. A file that is included several times counts each time"));
   }
   reading.open.push_back(real);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
@@ -93,7 +93,7 @@ void read_file(const fs::path& path, Reading& reading) {
   for (const CfgLine& line : lines) {
     if (line.name == "config") {
       throw UsageError(concat(line_source(line), ": 'config' = ", line.value,
-                              ": a configuration names no other so; write include = ", line.value));
+                              ": to read another configuration, write include = ", line.value));
     }
     if (line.name != "include")
       reading.all.push_back({line.name, line.value, path.string(), line_source(line)});

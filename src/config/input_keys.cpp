@@ -13,7 +13,7 @@ const StructKinds<ImageSettings>& image_transforms() {
   using S = ImageSettings;
   static const StructKinds<S> kinds(
       "image transform",
-      {{"The short side is resized, the centre cut out, as in timm.",
+      {{"Resize the short side and crop the centre, as timm does.",
         {"size", "crop", "interpolation", "normalisation", "squash"}}},
       {struct_key(&S::size, {.name = "size",
                              .minimum = 1,
@@ -23,18 +23,18 @@ const StructKinds<ImageSettings>& image_transforms() {
        struct_key(&S::crop, {.name = "crop",
                              .minimum = 0,
                              .maximum = 1,
-                             .help = "Side of the centre over the short side (224 of 256 is "
-                                     "0.875); 0: as the backbone says."}),
-       struct_key(&S::interpolation, {.name = "interpolation",
-                                      .help = "Always antialiased. auto: as the backbone says."}),
+                             .help = "Crop over resized short side (224 of 256 is 0.875). 0: as "
+                                     "the backbone's configuration says."}),
+       struct_key(&S::interpolation,
+                  {.name = "interpolation",
+                   .help = "Always antialiased. auto: as the backbone's configuration says."}),
        struct_key(&S::normalisation,
                   {.name = "normalisation",
-                   .help = "backbone: mean and deviation of the colours as in pretraining. none: "
-                           "pixels in [0, 1], as most published code of continual learning "
-                           "feeds."}),
+                   .help = "backbone: mean and standard deviation as in pretraining. none: pixels "
+                           "in [0, 1], as in most published code for continual learning."}),
        struct_key(&S::squash, {.name = "squash",
-                               .help = "Both sides are resized, whatever the image's shape, as "
-                                       "timm's crop_mode squash."})});
+                               .help = "Resize both sides, whatever the image's shape, as timm's "
+                                       "crop_mode squash does."})});
   return kinds;
 }
 
@@ -46,17 +46,20 @@ const StructKinds<Augmentation>& augmentations() {
        {"Random resized crop and mirror image.", {"min-scale"}},
        {"The colours vary, too.", {"min-scale", "jitter"}},
        {"Crop, mirror image, RandAugment.", {"min-scale", "operations", "magnitude"}},
-       {"AutoAugment, then a random resized crop; no mirror image.", {"policy", "min-scale"}}},
+       {"AutoAugment, then a random resized crop, without a flip.", {"policy", "min-scale"}}},
       {struct_key(&S::min_scale,
                   {.name = "min-scale",
                    .minimum = 0,
                    .maximum = 1,
                    .above_minimum = true,
                    .help = "Smallest share of an image's area that a random crop keeps."}),
-       struct_key(&S::jitter, {.name = "jitter",
-                               .minimum = 0,
-                               .maximum = 1,
-                               .help = "By which share brightness, contrast and saturation vary."}),
+       struct_key(
+           &S::jitter,
+           {.name = "jitter",
+            .minimum = 0,
+            .maximum = 1,
+            .help =
+                "Range of brightness, contrast and saturation, as in torchvision's ColorJitter."}),
        struct_key(
            &S::operations,
            {.name = "operations", .minimum = 0, .maximum = 14, .help = "Operations per image."}),
@@ -64,8 +67,8 @@ const StructKinds<Augmentation>& augmentations() {
                                   .minimum = 0,
                                   .maximum = 30,
                                   .help = "Strength, in 31 bins from 0 to 30."}),
-       struct_key(&S::policy,
-                  {.name = "policy", .help = "AutoAugment's, found on ImageNet or on CIFAR-10."})});
+       struct_key(&S::policy, {.name = "policy",
+                               .help = "AutoAugment's policy for ImageNet or for CIFAR-10."})});
   return kinds;
 }
 
@@ -77,18 +80,18 @@ std::vector<Key> input_keys() {
   return {
       key(kFiles, &C::pack,
           {.name = "pack",
-           .help = "The samples of the stream: a file that palimpsest pack has written.",
+           .help = "The samples of the stream: a file from palimpsest pack.",
            .effect = kOperational},
           kEverywhere),
       key(kFiles, &C::protocol,
           {.name = "protocol",
-           .help = "Which classes make which task: a .json file, as in configs/protocols/.",
+           .help = "The classes of each task: a .json file from palimpsest pack protocol.",
            .effect = kOperational},
           kEverywhere),
       key(kFiles, &C::backbone,
           {.name = "backbone",
            .help = "The pretrained transformer: a folder with model.safetensors and\n"
-                   "config.json. It is read, never written.",
+                   "config.json. It is only read.",
            .effect = kOperational},
           kEverywhere),
       key(kFiles, &C::out,
@@ -109,42 +112,43 @@ std::vector<Key> input_keys() {
            .effect = kOperational}),
       key(kStream, &C::scenario,
           {.name = "scenario",
-           .help = "class-incremental: choose among all tasks' classes, as in the paper.\n"
-                   "Not in the paper: task-incremental, each sample comes with its task;\n"
-                   "domain-incremental, every task has the same labels, and they share a head."}),
+           .help = "class-incremental, as in the paper: predict among the classes of all\n"
+                   "tasks. Not in the paper: task-incremental, the task of each sample is\n"
+                   "given; domain-incremental, all tasks have the same labels and share a\n"
+                   "head."}),
       key(kStream, &C::joint,
           {.name = "joint",
-           .help = "Learn all tasks at once, as one: the bound that no stream can reach. With\n"
+           .help = "Learn all tasks at once, as one task: the upper bound of a stream. Needs\n"
                    "merge and perturbation none. Not in the paper."}),
       key(kStream, &C::validation,
           {.name = "validation",
            .minimum = 0,
            .maximum = 0.9,
-           .help = "Share of the training samples that is kept out of training, to choose by\n"
-                   "with palimpsest eval; a sample's hash decides. Not in the paper."}),
+           .help = "Share of the training samples to keep for validation (palimpsest eval\n"
+                   "--split validation). The hash of a sample decides. Not in the paper."}),
       key(kStream, &C::general,
           {.name = "general",
-           .help = "Of a decoder: a pack of sequences that belongs to no task. The loss on its\n"
-                   "test samples is measured before the stream and with every evaluation: what\n"
-                   "general ability loses. Not in the paper.",
+           .help = "For decoders: a pack of sequences that belongs to no task. Its test loss\n"
+                   "is measured before the stream and at every evaluation, to see what general\n"
+                   "ability is lost. Not in the paper.",
            .effect = kOperational},
           {"eval", "plan"}),
       key(kImages, &C::image_transform, image_transforms(),
           {.name = "image-transform",
-           .help = "How an image becomes what the backbone sees: in tests, and in training\n"
-                   "where nothing is augmented."},
+           .help = "How images are prepared in evaluation, and in training without\n"
+                   "augmentation."},
           kEverywhere),
       key(kImages, &C::pooling,
           {.name = "pooling",
-           .help = "What of the last block is the feature of an image or of a decoder's text:\n"
-                   "the class token (of a text its last token), or the mean over patches or\n"
-                   "tokens. auto: of images as the backbone was pretrained, of texts the last\n"
-                   "token. An encoder's text always has the mean."},
+           .help = "The feature of an image or of a decoder's text, from the last block.\n"
+                   "class: the class token (of a text its last token). mean: the mean over\n"
+                   "patches or tokens. auto: as the backbone was pretrained; of texts the last\n"
+                   "token. Encoders of texts always take the mean."},
           kEverywhere),
       key(kImages, &C::augmentation, augmentations(),
           {.name = "augmentation",
-           .help = "Of training images, newly drawn in each pass. With adapter = none images\n"
-                   "are never augmented, and the last three are refused."}),
+           .help = "Augmentation of training images, drawn anew in each pass. With adapter =\n"
+                   "none images are not augmented, and the last three kinds are rejected."}),
   };
 }
 

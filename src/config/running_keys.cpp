@@ -23,15 +23,15 @@ const StructKinds<DeviceSettings>& devices() {
                    .help = "Processor threads of each rank. One rank a core is faster.",
                    .effect = kNumerics}),
        struct_key(&S::share, {.name = "share",
-                              .help = "Let several ranks of a node use the same GPU, for tests: "
-                                      "slower than one rank for each, which is requested "
-                                      "otherwise.",
+                              .help = "Let several ranks of a node share a GPU, for tests. It is "
+                                      "slower than one rank per GPU.",
                               .effect = kOperational}),
-       struct_key(&S::graphs, {.name = "graphs",
-                               .help = "Record passes that repeat on a GPU and launch each with "
-                                       "one call. The same bits; false takes less memory and "
-                                       "shows where an error arises.",
-                               .effect = kOperational})});
+       struct_key(
+           &S::graphs,
+           {.name = "graphs",
+            .help = "Record repeated passes as CUDA graphs and launch each with one call. The bits "
+                    "are the same. false uses less memory and shows where an error occurs.",
+            .effect = kOperational})});
   return kinds;
 }
 
@@ -59,8 +59,9 @@ std::vector<Key> device_keys() {
            .minimum = 1,
            .maximum = 4096,
            .choices = {"ranks"},
-           .help = "Parts of a batch with their own gradient; any number of ranks up to\n"
-                   "lanes gives the same bits. ranks: one a rank, fastest, other bits.",
+           .help = "Parts of a batch that each have a gradient. Any number of ranks up to\n"
+                   "lanes gives the same bits. ranks: one lane per rank, fastest, with other\n"
+                   "bits.",
            .effect = kNumerics}),
       key(kMachine, &C::device, devices(),
           {.name = "device",
@@ -69,45 +70,44 @@ std::vector<Key> device_keys() {
           kEverywhere),
       key(kMachine, &C::precision,
           {.name = "precision",
-           .help = "Of the backbone's frozen matrices, their products, and what goes from\n"
-                   "layer to layer: residual sums and the norms of the blocks. bf16 halves\n"
-                   "its memory. Adapter, features, head, Fisher and merge stay fp32. Slow\n"
-                   "where the processor has no bf16 instructions.",
+           .help = "Precision of the backbone's frozen matrices, their products and the\n"
+                   "activations. bf16 halves their memory. Adapter, features, head, Fisher and\n"
+                   "merge stay fp32. bf16 is slow on processors without bf16 instructions.",
            .effect = kNumerics},
           kEverywhere),
       key(kMachine, &C::activation_checkpointing,
           {.name = "activation-checkpointing",
-           .help = "Keep only what goes from block to block, and compute the rest again in\n"
-                   "the backward pass: a fraction of the memory for a third more work, and\n"
-                   "the same bits.",
+           .help = "Keep only the activations between blocks and recompute the rest in the\n"
+                   "backward pass: a fraction of the memory for a third more work. The bits\n"
+                   "are the same.",
            .effect = kOperational}),
       key(kMachine, &C::evaluation_batch,
           {.name = "evaluation-batch",
            .minimum = 1,
            .maximum = kMost,
-           .help = "Samples per forward pass in evaluation, and at most in the Fisher pass,\n"
-                   "which takes no more than a lane of the batch.",
+           .help = "Samples per forward pass in evaluation. The Fisher pass takes at most as\n"
+                   "many, and at most a lane of the batch.",
            .effect = kNumerics},
           kEverywhere),
       key(kMachine, &C::hang_seconds,
           {.name = "hang-seconds",
            .minimum = 0,
            .maximum = kMost,
-           .help = "A rank that waits longer than this for another ends the job; 0: never. One\n"
-                   "that reads, hashes or writes much is waited for while it makes progress.",
+           .help = "Seconds after which a rank that waits for another ends the job; 0: never.\n"
+                   "A rank that reads, hashes or writes much has time while it makes progress.",
            .effect = kOperational},
           kEverywhere),
       key(kMachine, &C::shard_memory,
           {.name = "shard-memory",
-           .help = "Each rank keeps theta_hat, task vector, Fisher, S0 and S1 of some adapted\n"
-                   "modules alone: 1/ranks of their memory, and the same bits. For merge rules\n"
-                   "with one coefficient, or one for each module, and without a penalty.",
+           .help = "Shard theta_hat, task vector, Fisher, S0 and S1 over ranks by adapted\n"
+                   "module: 1/ranks of their memory, with the same bits. For merge rules with\n"
+                   "one coefficient, or one for each module, and without a penalty.",
            .effect = kOperational}),
       key(kMachine, &C::stage,
           {.name = "stage",
-           .help = "A folder on a disk of each node: one rank copies the pack there, unless it\n"
-                   "has it already, and all ranks of the node read the copy. Without room the\n"
-                   "pack is read where it is, with a warning.",
+           .help = "A folder on a local disk of each node. One rank copies the pack there,\n"
+                   "unless the copy exists, and all ranks of the node read it. If there is no\n"
+                   "space, the pack is read in place, with a warning.",
            .effect = kOperational},
           {}),
   };
@@ -123,48 +123,51 @@ std::vector<Key> running_keys() {
     spec.effect = kFree;
     keys.push_back(key(kRun, member, std::move(spec), std::move(verbs)));
   };
-  add(&C::resume, {.name = "resume",
-                   .help = "auto: resume from the run folder's newest checkpoint, or start "
-                           "a\nnew run when there is none."});
+  add(&C::resume,
+      {.name = "resume",
+       .help = "auto: resume from the newest checkpoint in the run folder, or start a new\n"
+               "run if there is none."});
   add(&C::fork, {.name = "fork",
-                 .help = "Start a new run from a finished task of another: its run folder, or one\n"
-                         "of the states in it. Any setting may differ from now on."});
+                 .help = "Start a new run from a finished task of another run: its folder, or a\n"
+                         "state in it. From there on any setting may differ."});
   add(&C::continue_from,
       {.name = "continue",
-       .help = "Start a new run from the newest state of another (a run folder, or one of\n"
-               "its states) whose data may be gone: pack and protocol have new tasks only."});
+       .help = "Start a new run from the newest state of another run (its folder, or a\n"
+               "state in it). Pack and protocol contain only new tasks; the old data isn't\n"
+               "needed."});
   add(&C::allow_numerics_change,
       {.name = "allow-numerics-change",
-       .help = "Resume although the processor or a library version is another: the\n"
-               "results are then as good, but not the same to the last bit."},
+       .help = "Resume on another processor or with other library versions. The results\n"
+               "are as good, but not the same to the last bit."},
       {"doctor"});
-  add(&C::checkpoint_every, {.name = "checkpoint-every",
-                             .minimum = 0,
-                             .maximum = kMost,
-                             .help = "Save within a task after so many steps; 0: not by steps."});
+  add(&C::checkpoint_every,
+      {.name = "checkpoint-every",
+       .minimum = 0,
+       .maximum = kMost,
+       .help = "Save a checkpoint within a task every so many steps; 0: never."});
   add(&C::checkpoint_minutes,
       {.name = "checkpoint-minutes",
        .minimum = 0,
        .maximum = kMost,
-       .help = "Save within a task after so many minutes; 0: not by time."});
+       .help = "Save a checkpoint within a task every so many minutes; 0: never."});
   add(&C::stop_after,
       {.name = "stop-after",
        .minimum = 0,
        .maximum = kMost,
-       .help = "Minutes after which the run saves at the next step and ends with exit\n"
-               "code 85, as on a signal; 0: never."});
+       .help = "Minutes after which the run saves the next step and ends with exit code\n"
+               "85, as on a signal; 0: never."});
   keys.push_back(key(kRun, &C::progress, progress_kinds(),
                      {.name = "progress", .help = "What is shown meanwhile.", .effect = kFree},
                      {}));
   add(&C::tensorboard,
       {.name = "tensorboard",
-       .help = "Write events for TensorBoard into the run folder: about 150 bytes a step."});
+       .help = "Write TensorBoard events into the run folder: about 150 bytes a step."});
   add(&C::profile,
       {.name = "profile",
        .help = "Write profile.json into the run folder, a trace of phases and collectives\n"
-               "of every rank for ui.perfetto.dev, and print a table of them at the end."});
+               "of all ranks for ui.perfetto.dev, and print a table at the end."});
   add(&C::dry_run, {.name = "dry-run",
-                    .help = "Say what would run, with parameters, steps and memory, and stop."});
+                    .help = "Show what would run, with parameters, steps and memory, and stop."});
   return keys;
 }
 

@@ -20,12 +20,12 @@ const StructKinds<Schedule>& schedules() {
                                .minimum = 0,
                                .maximum = 1,
                                .above_minimum = true,
-                               .help = "What the rates are multiplied by at a milestone."}),
+                               .help = "Factor of the rates at each milestone."}),
        struct_key(&S::warmup, {.name = "warmup",
                                .minimum = 0,
                                .maximum = kMost,
-                               .help = "Steps at the start of a task in which the rates rise to "
-                                       "theirs; after a merge heads are trained without."})});
+                               .help = "Warm-up steps at the start of a task. Trainings of heads "
+                                       "after a merge have none."})});
   return kinds;
 }
 
@@ -34,14 +34,14 @@ const StructKinds<NonfiniteSettings>& nonfinite_kinds() {
   static const StructKinds<S> kinds(
       "nonfinite action",
       {{"End the run and name the step's samples."},
-       {"Leave the step out. Where classifier = local:align=gaussian trains heads, it ends the run "
-        "all the same.",
+       {"Skip the step. In the alignment of classifier = local:align=gaussian it ends the run all "
+        "the same.",
         {"limit"}}},
       {struct_key(&S::limit, {.name = "limit",
                               .minimum = 1,
                               .maximum = kMost,
-                              .help = "Steps of a task that may be left out, and as many of a "
-                                      "head that is trained once more."})});
+                              .help = "Steps that may be skipped in a task, and in each training "
+                                      "of a head after a merge."})});
   return kinds;
 }
 
@@ -51,7 +51,7 @@ const StructKinds<EvaluationSettings>& evaluation_kinds() {
       "evaluation",
       {{"All tasks seen, after every task."},
        {"All tasks after the last one."},
-       {"All tasks seen after every N-th task and after the last one; every:N for short.",
+       {"All tasks seen, after every N-th task and after the last one; every:N for short.",
         {"tasks"}}},
       {struct_key(&S::tasks, {.name = "tasks",
                               .minimum = 1,
@@ -75,18 +75,18 @@ std::vector<Key> training_keys() {
           {.name = "passes-per-epoch",
            .minimum = 1,
            .maximum = kMost,
-           .help = "Passes over the task's samples that count as one epoch. Not in the\n"
-                   "paper; code of related methods has 10."}),
+           .help = "Passes over the task's samples that count as one epoch. Not in the paper;\n"
+                   "code of related methods has 10."}),
       key(kTrainingGroup, &C::batch,
           {.name = "batch",
            .minimum = 1,
            .maximum = kMost,
-           .help = "Samples per step, over all ranks together; where heads are trained after\n"
-                   "a merge, too. Paper: 256."}),
+           .help = "Samples per step, over all ranks together; also when heads are trained\n"
+                   "after a merge. Paper: 256."}),
       key(kTrainingGroup, &C::drop_last,
           {.name = "drop-last",
-           .help = "Leave out the last batch of a pass when it is short; where heads are\n"
-                   "trained after a merge, too, unless it is the only one."}),
+           .help = "Drop the last batch of a pass if it is short; also when heads are trained\n"
+                   "after a merge, unless it is the only one."}),
       key(kTrainingGroup, &C::lr,
           {.name = "lr",
            .minimum = 0,
@@ -98,7 +98,7 @@ std::vector<Key> training_keys() {
            .minimum = 0,
            .maximum = kUnbounded,
            .above_minimum = true,
-           .help = "Learning rate of the task's head, after a merge, too. Paper: 1e-2."}),
+           .help = "Learning rate of the head, also after a merge. Paper: 1e-2."}),
       key(kTrainingGroup, &C::weight_decay,
           {.name = "weight-decay",
            .minimum = 0,
@@ -106,17 +106,16 @@ std::vector<Key> training_keys() {
            .help = "Decoupled weight decay of AdamW, adapter and heads. No value is published."}),
       key(kTrainingGroup, &C::schedule, schedules(),
           {.name = "schedule",
-           .help = "Course of both learning rates over a task, and over each training of heads\n"
-                   "after a merge from its beginning to its end. No value is published."}),
+           .help = "Schedule of both learning rates over a task, and over each training of\n"
+                   "heads after a merge. No value is published."}),
       key(kTrainingGroup, &C::clip_norm,
           {.name = "clip-norm",
            .minimum = 0,
            .maximum = kUnbounded,
-           .help = "Greatest norm of the gradient before it is cut back, whatever is trained;\n"
-                   "0: never cut."}),
+           .help = "Largest norm of a gradient; a longer one is scaled down. 0: no limit."}),
       key(kTrainingGroup, &C::nonfinite, nonfinite_kinds(),
           {.name = "nonfinite",
-           .help = "What becomes of a step whose loss or gradient is not finite."}),
+           .help = "What to do with a step whose loss or gradient is not finite."}),
   };
 }
 
@@ -125,19 +124,20 @@ std::vector<Key> measuring_keys() {
   return {
       key(kMethodGroup, &C::error_budget,
           {.name = "error-budget",
-           .help = "After a merge, measure by how much it raised the task's loss, beside what\n"
-                   "was predicted: one more forward pass over its training samples (two for\n"
-                   "rules without a Fisher). Not in the paper; the weights don't change."}),
+           .help = "After a merge, measure how much it raised the task's training loss, to\n"
+                   "compare with the prediction: one more forward pass over the training\n"
+                   "samples (two for rules without a Fisher). Not in the paper; the weights\n"
+                   "don't change."}),
       key(kMethodGroup, &C::evaluate, evaluation_kinds(),
           {.name = "evaluate",
-           .help = "When all tasks seen are tested. After other tasks the newest alone is:\n"
-                   "T tasks then take about 4T tests instead of T(T + 1). Average anytime\n"
-                   "accuracy needs all.",
+           .help = "When to test all tasks seen. After the other tasks only the newest is\n"
+                   "tested: T tasks then take about 4T tests instead of T(T + 1). Average\n"
+                   "anytime accuracy needs all.",
            .effect = Effect::kOperational}),
       key(kMethodGroup, &C::evaluate_before_merge,
           {.name = "evaluate-before-merge",
-           .help = "Test the trained weights before each merge on the same tasks; false: on\n"
-                   "the newest alone.",
+           .help = "Test the trained weights before each merge on the same tasks as after it;\n"
+                   "false: only on the newest.",
            .effect = Effect::kOperational}),
   };
 }

@@ -30,10 +30,10 @@ NamedTensors learn_again(Session& session, const SavedWeights& saved, std::int64
       concat(saved.source, " with --classifier ",
              join(classifiers, ",", [](const auto& one) { return one->text(); }));
   if (saved.run.empty()) {
-    throw UsageError(concat(what,
-                            ": expected a run folder, from whose records the weights after every "
-                            "task follow, found merged weights alone; --classifier local answers "
-                            "by the heads"));
+    throw UsageError(
+        concat(what,
+               ": expected a run folder, whose records give the weights after every task, found "
+               "merged weights; --classifier local evaluates their heads"));
   }
   check_samples(session, what, tasks);
   const std::vector<Head> heads = heads_in(saved.memory);

@@ -94,11 +94,10 @@ template <typename Record>
 void check_identity(const Record& record, const RunIdentity& run, const RunConfig& config) {
   const auto settings = config_differences(all_settings(), record.config, config);
   if (!settings.empty()) {
-    throw UsageError(concat("cannot resume ", config.out,
-                            ": settings that change its results differ:", lines(settings),
-                            "\nresume with the recorded settings, or start a new run, from the "
-                            "state after a finished task: --fork ",
-                            config.out, " with its own --out"));
+    throw UsageError(concat(
+        "cannot resume ", config.out, ": settings that change its results differ:", lines(settings),
+        "\nResume with the recorded settings, or start a new run from a finished task: --fork ",
+        config.out, " with its own --out"));
   }
   check_same(config.out, "backbone (SHA-256)", record.backbone_sha256, run.backbone_sha256);
   check_same(config.out, "pack (content hash)", record.pack_content_sha256,

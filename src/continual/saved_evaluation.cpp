@@ -34,7 +34,7 @@ void check_inputs(Inputs& inputs, const SavedWeights& saved, const RunConfig& co
              inputs.shape_sha256, config.backbone);
   if (inputs.pack.content_sha256() != saved.pack_content_sha256) {
     inputs.remarks.push_back(
-        concat(config.pack, " is another pack than the one they were trained on"));
+        concat(config.pack, " is not the pack that the weights were trained on"));
   }
 }
 
@@ -93,7 +93,7 @@ Session opened(const RunConfig& config, const SavedWeights& saved, Inputs inputs
   if (!saved.weights.empty() && !(session.model->layout() == layout)) {
     throw InputError(
         concat(saved.source, saved.is_of_adapters
-                                 ? ": expected adapters of the same matrices of every block of the "
+                                 ? ": expected adapters of the same matrices in every block of the "
                                    "backbone, found fewer or others"
                                  : ": its adapted modules are others than those of its recorded "
                                    "adapter: the file is damaged"));
@@ -160,7 +160,7 @@ Session open_evaluation(const RunConfig& config, const SavedWeights& saved, std:
   check_inputs(inputs, saved, config);
   check_samples(inputs.pack, saved);
   if (split == "train")
-    inputs.remarks.push_back("on the samples that were trained on: it says little about others");
+    inputs.remarks.push_back("on training samples: accuracy on other samples may be much lower");
   inputs.tasks = find_tasks(saved, std::move(inputs.tasks), split, config, inputs.remarks);
   return opened(config, saved, std::move(inputs), group, watchdog);
 }
@@ -172,10 +172,9 @@ Session open_samples(const RunConfig& config, const SavedWeights& saved, std::st
   });
   check_inputs(inputs, saved, config);
   if (inputs.pack.has_completions()) {
-    throw UsageError(
-        concat(config.pack,
-               " has prompts with completions, which no classifier answers: palimpsest "
-               "eval measures how well they are predicted"));
+    throw UsageError(concat(config.pack,
+                            " has prompts with completions, and predict classifies samples: "
+                            "palimpsest eval measures how well completions are predicted"));
   }
   check_samples(inputs.pack, saved);
   Task task{.index = 0,

@@ -42,16 +42,16 @@ std::vector<SettingSpec> curvature_keys() {
            .type = Type::kWord,
            .default_value = std::string("secant"),
            .choices = choice_names<FisherScale>(),
-           .help = "Brings the tasks' Fishers to one scale. none: the paper. trace: equal trace; "
-                   "secant: the measured rise of the loss (both not in the paper)."},
+           .help = "Scale of each task's Fisher. none: as in the paper. trace: the same trace for "
+                   "all tasks. secant: the measured rise of the loss. Both are not in the paper."},
           {.name = "samples",
            .type = Type::kWhole,
            .default_value = std::string("all"),
            .minimum = 1,
            .maximum = 1e9,
            .choices = {"all"},
-           .help = "Training samples of each class that the Fisher, the secant's losses and the "
-                   "error budget are measured on, drawn by (seed, task, sample). all: the paper."}};
+           .help = "Training samples of each class for the Fisher, the secant's losses and the "
+                   "error budget, drawn by (seed, task, sample). all: as in the paper."}};
 }
 
 void add_squared_gradients(const CurvaturePass& pass, const BackwardPasses& backward) {

@@ -28,10 +28,12 @@ class ExpectedExact : public Curvature {
 }  // namespace
 
 CurvatureKind expected_exact_curvature() {
-  return {.name = "expected-exact",
-          .help = "The Fisher over all classes, a backward pass each. Not in the paper.",
-          .keys = curvature_keys(),
-          .make = make_kind<ExpectedExact>};
+  return {
+      .name = "expected-exact",
+      .help =
+          "The expected Fisher over all classes, with a backward pass for each. Not in the paper.",
+      .keys = curvature_keys(),
+      .make = make_kind<ExpectedExact>};
 }
 
 }  // namespace palimpsest

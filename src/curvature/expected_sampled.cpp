@@ -33,7 +33,7 @@ class ExpectedSampled : public Curvature {
 
 CurvatureKind expected_sampled_curvature() {
   return {.name = "expected-sampled",
-          .help = "The Fisher of labels drawn from the model. Not in the paper.",
+          .help = "The expected Fisher, with labels sampled from the model. Not in the paper.",
           .keys = curvature_keys(),
           .make = make_kind<ExpectedSampled>};
 }

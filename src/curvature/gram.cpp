@@ -31,8 +31,8 @@ class Gram : public Curvature {
 CurvatureKind gram_curvature() {
   return {.name = "gram",
           .help =
-              "The inputs' second moments (the diagonal of RegMean's), forward only. Not in the "
-              "paper.",
+              "Second moments of each module's inputs (the diagonal of RegMean's Gram matrix), "
+              "without a backward pass. Not in the paper.",
           .keys = curvature_keys(),
           .make = make_kind<Gram>};
 }

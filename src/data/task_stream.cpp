@@ -64,10 +64,9 @@ std::string lower_case(std::string_view text) {
   const std::vector<std::string_view> known(pack.classes().begin(), pack.classes().end());
   const std::string near = nearest_name(name, known);
   if (near.empty() && with_escapes(name) != name) {
-    throw refusal(
-        ": in bytes, ", with_escapes(name),
-        ". Names are compared byte by byte, and accents can be coded in two ways: copy the "
-        "name from the pack (palimpsest pack show)");
+    throw refusal(": in bytes, ", with_escapes(name),
+                  ". Names are compared byte by byte, and accents have two encodings: copy the "
+                  "name from the pack (palimpsest pack show)");
   }
   const bool is_ascii = with_escapes(name) == name && with_escapes(near) == near;
   throw refusal(near.empty() ? "" : "; the nearest is '" + near + "'",

@@ -27,9 +27,7 @@ SettingSpec cosine_scale() {
 
 HeadKind cosine_head() {
   return {.name = "cosine",
-          .help =
-              "Scale times the cosine of features and weights, without a bias. Not in the "
-              "paper.",
+          .help = "Scale times the cosine of features and weights, without bias. Not in the paper.",
           .keys = {cosine_scale()},
           .make = make_kind<CosineLogits>};
 }

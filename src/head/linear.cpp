@@ -20,7 +20,7 @@ class Linear : public HeadType {
 
 HeadKind linear_head() {
   return {.name = "linear",
-          .help = "Weights and a bias for every class, as in the paper.",
+          .help = "A linear layer with a bias, as in the paper.",
           .make = make_kind<Linear>};
 }
 

@@ -21,11 +21,10 @@ class OutputLayer : public HeadType {
 }  // namespace
 
 HeadKind output_head() {
-  return {.name = "output",
-          .help =
-              "The backbone's own output layer, as it is: for objective = next-token, which "
-              "trains a decoder. Not in the paper.",
-          .make = make_kind<OutputLayer>};
+  return {
+      .name = "output",
+      .help = "The backbone's frozen output layer, for objective = next-token. Not in the paper.",
+      .make = make_kind<OutputLayer>};
 }
 
 }  // namespace palimpsest

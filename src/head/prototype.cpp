@@ -29,8 +29,8 @@ class Prototype : public CosineLogits {
 HeadKind prototype_head() {
   return {.name = "prototype",
           .help =
-              "Scale times the cosine of features and class means, without training (SimpleCIL; "
-              "adapter = none). Not in the paper.",
+              "Scale times the cosine of features and class means, without training (SimpleCIL). "
+              "Needs adapter none. Not in the paper.",
           .keys = {cosine_scale()},
           .make = make_kind<Prototype>};
 }

@@ -43,7 +43,7 @@ class Became : public MergeRule {
 
 RuleKind became_kind() {
   return {.name = "became",
-          .help = "This task's share of the Fisher mass along its task vector (BECAME).",
+          .help = "alpha is the task's share of the Fisher along its task vector (BECAME).",
           .make = make_kind<Became>};
 }
 

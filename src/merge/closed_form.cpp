@@ -73,8 +73,8 @@ class ClosedForm : public MergeRule {
         shrink_(settings().number("shrink")) {
     if (level_ == Level::kGlobal && shrink_ > 0) {
       throw UsageError(
-          "merge rule 'closed-form': shrink draws a finer level towards the coarser one, and "
-          "by = global is the coarsest; add by=module, by=direction or by=coordinate");
+          "merge rule 'closed-form': shrink moves a finer level towards the coarser one, and by = "
+          "global is the coarsest; add by=module, by=direction or by=coordinate");
     }
   }
 
@@ -144,9 +144,9 @@ class ClosedForm : public MergeRule {
 RuleKind closed_form_kind() {
   return {.name = "closed-form",
           .help =
-              "The lowest point of the sum of all tasks' quadratics so far: the paper's one "
-              "alpha; or by module, singular direction or coordinate, each level drawn towards "
-              "the coarser one by shrink (not in the paper).",
+              "The minimum of the summed quadratics of all tasks so far: one alpha, as in the "
+              "paper, or one per module, singular direction or coordinate. shrink moves each level "
+              "towards the coarser one. Levels and shrink are not in the paper.",
           .keys = {{.name = "by",
                     .type = Type::kWord,
                     .default_value = std::string("global"),

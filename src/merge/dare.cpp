@@ -40,8 +40,8 @@ class Dare : public MergeRule {
 RuleKind dare_kind() {
   return {.name = "dare",
           .help =
-              "Task arithmetic of task vectors of which a share is dropped at random and the "
-              "rest enlarged.",
+              "Task arithmetic after dropping a random share of each task vector and rescaling the "
+              "rest (DARE).",
           .keys = {{.name = "drop",
                     .default_value = std::nullopt,
                     .minimum = 0,

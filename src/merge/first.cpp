@@ -5,7 +5,7 @@ namespace palimpsest {
 
 RuleKind first_kind() {
   return {.name = "first",
-          .help = "alpha = 1 for the first task, then 0: what the first task alone is worth.",
+          .help = "alpha = 1 for the first task, then 0: only the first task counts.",
           .make = make_fixed_shares(
               [](const KindSettings&, std::int64_t task) { return task == 0 ? 1.0 : 0.0; })};
 }

@@ -34,8 +34,8 @@ class MagMax : public MergeRule {
 RuleKind magmax_kind() {
   return {.name = "magmax",
           .help =
-              "By element, the largest of all task vectors, measured from the pretrained "
-              "model (MagMax).",
+              "For each element the largest change of all task vectors from the pretrained model "
+              "(MagMax).",
           .keys = {scale_key(1.0)},
           .make = make_kind<MagMax>};
 }

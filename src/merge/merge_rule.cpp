@@ -19,11 +19,10 @@ struct OriginText {
 constexpr OriginText kOrigins[] = {
     {"the merged model", ""},
     {"the last task's model, unmerged",
-     "; --merge none trains that way, and its records have what this rule merges"},
+     ". Train with --merge none, and merge its records by this rule"},
     {"the pretrained model",
-     "; --merge fixed:alpha=0 trains that way (nothing is merged in, so that every task starts "
-     "from "
-     "the pretrained model), and its records have what this rule merges"}};
+     ". Train with --merge fixed:alpha=0, which starts every task from the pretrained model, and "
+     "merge its records by this rule"}};
 
 const OriginText& origin_text(Origin origin) { return kOrigins[static_cast<std::size_t>(origin)]; }
 

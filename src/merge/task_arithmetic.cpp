@@ -27,11 +27,12 @@ class TaskArithmetic : public MergeRule {
 }  // namespace
 
 RuleKind task_arithmetic_kind() {
-  return {
-      .name = "task-arithmetic",
-      .help = "scale times the sum of all task vectors, each trained from the pretrained model.",
-      .keys = {scale_key(std::nullopt)},
-      .make = make_kind<TaskArithmetic>};
+  return {.name = "task-arithmetic",
+          .help =
+              "scale times the sum of all task vectors, each trained from the pretrained model "
+              "(task arithmetic).",
+          .keys = {scale_key(std::nullopt)},
+          .make = make_kind<TaskArithmetic>};
 }
 
 }  // namespace palimpsest

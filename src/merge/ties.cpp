@@ -58,8 +58,8 @@ class Ties : public MergeRule {
 RuleKind ties_kind() {
   return {.name = "ties",
           .help =
-              "Trims task vectors to their largest elements, elects a sign by element, "
-              "averages what agrees (TIES).",
+              "Keep the largest elements of each task vector, elect a sign for each element, and "
+              "average those that agree (TIES).",
           .keys = {{.name = "density",
                     .default_value = 0.2,
                     .minimum = 0,

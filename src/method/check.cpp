@@ -51,8 +51,7 @@ void check_answers(const RunConfig& config, const Method& method) {
         concat("objective = ", config.objective, " with classifier = ", classifier->text(), ": ",
                predicts ? "tokens are predicted by the backbone's output layer, and no "
                           "classes are compared; set classifier to none"
-                        : "classes are trained, and something has to compare them; set "
-                          "classifier to local"));
+                        : "a run that trains classes needs a classifier; set classifier to local"));
   }
   if (!predicts) return;
   if (method.needs_curvature() && method.curvature->needs_logits()) {
@@ -62,9 +61,8 @@ void check_answers(const RunConfig& config, const Method& method) {
   }
   if (config.scenario != RunConfig().scenario) {
     throw UsageError(concat("scenario = ", name(config.scenario),
-                            " says how classes are compared, "
-                            "but objective = ",
-                            config.objective, " has none; leave scenario out"));
+                            " is for classes, but objective = ", config.objective,
+                            " has none; leave scenario out"));
   }
 }
 

@@ -30,17 +30,17 @@ std::vector<Key> part_keys() {
            .kinds = &perturbations()}),
       key(kGroup, &C::penalty,
           {.name = "penalty",
-           .help = "What a step's loss is raised by for leaving earlier optima.",
+           .help = "A penalty on the loss for leaving the optima of earlier tasks.",
            .kinds = &penalties()}),
       key(kGroup, &C::merge,
           {.name = "merge",
-           .help = "How a trained task enters the model: the merge rule. A rule that needs\n"
-                   "another way of training is refused.",
+           .help = "The merge rule: how a trained task enters the model. A rule that needs\n"
+                   "another way of training is rejected.",
            .kinds = &merge_rules(),
            .check = check_trainable}),
       key(kGroup, &C::curvature,
           {.name = "curvature",
-           .help = "What says how sharply a task's loss rises around its optimum.",
+           .help = "Curvature estimate: how sharply a task's loss rises around its optimum.",
            .kinds = &curvatures()}),
       key(kGroup, &C::head,
           {.name = "head",
@@ -48,8 +48,8 @@ std::vector<Key> part_keys() {
            .kinds = &head_kinds()}),
       key(kGroup, &C::classifier,
           {.name = "classifier",
-           .help = "What classifies among the classes of all tasks: the run's own, and others\n"
-                   "that are learned and evaluated beside it.",
+           .help = "The classifier over the classes of all tasks. Several: the first is the\n"
+                   "run's own, and the others are learned and evaluated beside it.",
            .kinds = &classifiers(),
            .takes_several = true},
           kEverywhere),

@@ -32,9 +32,9 @@ ObjectiveKind classes_objective() {
                     .minimum = 0,
                     .maximum = std::numeric_limits<double>::infinity(),
                     .above_minimum = true,
-                    .help = "Logits are divided by it, in training and in what is measured for "
-                            "the merge. The paper says nothing of it; its first author's SplitLoRA "
-                            "(ICLR 2026, commit 1d7b488) has 30."}},
+                    .help = "Divides the logits in training and in the measurements for the merge. "
+                            "The paper doesn't mention one; its first author's SplitLoRA (ICLR "
+                            "2026, commit 1d7b488) has 30."}},
           .make = make_kind<Classes>};
 }
 

@@ -41,9 +41,9 @@ class CosFace : public Objective {
 ObjectiveKind cosface_objective() {
   return {.name = "cosface",
           .help =
-              "Cross-entropy over scale times the cosine of features and weights, where the right "
-              "class must win by a margin (Wang et al., 2018, whose constants these are); for "
-              "head = cosine. Not in the paper.",
+              "Cross-entropy over scale times the cosine of features and weights, with a margin "
+              "for the right class (Wang et al., 2018, with their constants). Needs head cosine. "
+              "Not in the paper.",
           .keys = {{.name = "margin", .default_value = 0.35, .minimum = 0, .maximum = 1},
                    {.name = "scale",
                     .default_value = 64.0,

@@ -35,9 +35,9 @@ class NextToken : public Objective {
 ObjectiveKind next_token_objective() {
   return {.name = "next-token",
           .help =
-              "Cross-entropy of each token of a completion, over the vocabulary: for packs of "
-              "kind sequences and decoders, with head = output and classifier = none. A mean "
-              "over tokens. Not in the paper.",
+              "Cross-entropy over the vocabulary for the tokens of completions, as a mean over "
+              "tokens. For decoders and packs of kind sequences, with head output and classifier "
+              "none. Not in the paper.",
           .make = make_kind<NextToken>};
 }
 

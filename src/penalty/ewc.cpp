@@ -43,8 +43,9 @@ class Ewc : public Penalty {
 PenaltyKind ewc_penalty() {
   return {.name = "ewc",
           .help =
-              "On leaving the optima of earlier tasks, by their Fishers (Kirkpatrick et al., "
-              "2017); a baseline, usually with merge = none. Not in the paper.",
+              "Elastic weight consolidation: a quadratic penalty around earlier optima, weighted "
+              "by their Fishers (Kirkpatrick et al., 2017). A baseline, usually with merge none. "
+              "Not in the paper.",
           .keys = {{.name = "weight",
                     .default_value = 1.0,
                     .minimum = 0,

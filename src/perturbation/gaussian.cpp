@@ -27,7 +27,7 @@ class Gaussian : public Perturbation {
 
 PerturbationKind gaussian_perturbation() {
   return {.name = "gaussian",
-          .help = "Normal noise as long as sign's steps, the paper's control; fp32 only.",
+          .help = "Normal noise with the length of sign's steps, the paper's control. fp32 only.",
           .keys = {epsilon_key()},
           .make = make_kind<Gaussian>};
 }

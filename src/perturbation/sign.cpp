@@ -21,8 +21,8 @@ class Sign : public Perturbation {
 PerturbationKind sign_perturbation() {
   return {.name = "sign",
           .help =
-              "Each step scales the adapter by 1 - epsilon, 1 or 1 + epsilon, one chance in "
-              "three each, as in the paper.",
+              "Each step scales the task vector by 1 - epsilon, 1 or 1 + epsilon, with equal "
+              "chances, as in the paper.",
           .keys = {epsilon_key()},
           .make = make_kind<Sign>};
 }

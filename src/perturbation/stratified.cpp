@@ -34,7 +34,7 @@ class Stratified : public Perturbation {
 
 PerturbationKind stratified_perturbation() {
   return {.name = "stratified",
-          .help = "Each of sign's scales for a third of the batch. Not in the paper.",
+          .help = "A third of the batch with each of sign's scales. Not in the paper.",
           .keys = {epsilon_key()},
           .make = make_kind<Stratified>};
 }

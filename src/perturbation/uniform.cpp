@@ -18,7 +18,7 @@ class Uniform : public Perturbation {
 
 PerturbationKind uniform_perturbation() {
   return {.name = "uniform",
-          .help = "One scale a step from [1/t, 1] for the t-th task. Not in the paper.",
+          .help = "One scale per step, uniform in [1/t, 1] for the t-th task. Not in the paper.",
           .make = make_kind<Uniform>};
 }
 

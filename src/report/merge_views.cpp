@@ -116,7 +116,7 @@ View audit_view(const Audit& audit, const std::string& run) {
                      {"predicted_rise_training_samples", matrix_json(audit.predicted)},
                      {"measured_rise_test_samples", matrix_json(audit.measured)}};
   std::string text = concat(
-      run, ": by how much each merge (row) raised the loss of each task (column), in nats per ",
+      run, ": how much each merge (row) raised the loss of each task (column), in nats per ",
       audit.is_by_token ? "token" : "sample", "\n\n",
       "predicted, on training samples: 1/2 d' F d with d from where the task's training ended (-: "
       "the task trained no factor)\n",

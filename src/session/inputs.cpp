@@ -27,8 +27,7 @@ std::string remark_on_tokenizer(const RunConfig& config, const Pack& pack) {
   if (!own || *own == pack.vocabulary()) return "";
   return concat(pack.path().string(), " was packed with a tokenizer of ",
                 grouped(pack.vocabulary()), " tokens, and that of ", config.backbone, " has ",
-                grouped(*own),
-                ": the model reads other words than were written. Pack again with --tokenizer ",
+                grouped(*own), ": token ids then mean other words. Pack again with --tokenizer ",
                 config.backbone);
 }
 
@@ -152,19 +151,19 @@ void open_general(const RunConfig& config, Inputs& inputs) {
   }
   const Pack& pack = inputs.general.emplace(config.general);
   if (!inputs.pack.has_completions() || !pack.has_completions()) {
-    throw UsageError(concat("general = ", config.general, ", of kind ", pack.kind(),
-                            ", and pack = ", config.pack, ", of kind ", inputs.pack.kind(),
-                            ": both are packs of sequences (palimpsest pack chat), or general is "
-                            "left out"));
+    throw UsageError(concat(
+        "general = ", config.general, ", of kind ", pack.kind(), ", and pack = ", config.pack,
+        ", of kind ", inputs.pack.kind(),
+        ": both must be packs of sequences (palimpsest pack chat). Leave general out otherwise"));
   }
   check_texts(config, pack, text_limits(inputs.backbone));
   if (const std::string remark = remark_on_tokenizer(config, pack); !remark.empty())
     inputs.remarks.push_back(remark);
   for (std::int64_t sample = 0; sample < pack.size(); ++sample)
     if (pack.is_test(sample)) return;
-  throw InputError(concat(config.general,
-                          ": expected test samples, found training samples alone: "
-                          "pack it with a share for the test"));
+  throw InputError(
+      concat(config.general,
+             ": expected test samples, found only training samples: pack it with a test share"));
 }
 
 }  // namespace

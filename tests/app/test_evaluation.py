@@ -223,7 +223,7 @@ def test_a_sweep_has_both_ends_and_the_runs_own_alpha(toy, run, tmp_path, ranks)
     after = rows(run, "after_merge")[3]
     assert own["all"]["accuracy"] == after["correct"].sum() / 80 and own["alpha"] == alpha
     assert own["new_task"]["loss_given_task"] == after["loss_given_task"][3] / 20
-    assert "nothing may be chosen" in " ".join(found["remarks"])
+    assert "choose nothing by it" in " ".join(found["remarks"])
     best = max(found["points"], key=lambda p: (p["all"]["accuracy"], -p["all"]["loss_given_task"], -p["alpha"]))
     assert found["best_alpha"] == best["alpha"]
     with open(table) as file:
@@ -236,8 +236,8 @@ def test_a_sweep_has_both_ends_and_the_runs_own_alpha(toy, run, tmp_path, ranks)
 def test_a_sweep_chooses_on_validation_samples_only(toy, reference_run, run):
     assert json.loads(evaluate("--sweep", run, "--points", 2, "--json"))["split"] == "validation"
     text = evaluate("--sweep", reference_run, code=2)
-    assert "Nothing may be chosen on test samples" in text and "--split test" in text
-    assert "what was trained on" in evaluate("--sweep", run, "--split", "train", code=2)
+    assert "Alpha may not be chosen on test samples" in text and "--split test" in text
+    assert "training samples don't show which merge is good" in evaluate("--sweep", run, "--split", "train", code=2)
     other = ("--validation", 0.5, "--split", "validation")
     assert "--validation has no meaning in palimpsest eval" in evaluate("--sweep", run, *other, code=2)
     assert "found one with --validation 0: train with --validation 0.1" in evaluate("--weights", reference_run, "--split", "validation", code=3)

@@ -88,8 +88,8 @@ def test_a_rule_trains_the_same_at_one_and_two_ranks(toy, rule):
 
 def test_a_rule_that_needs_another_training_is_refused(toy):
     text = toy.run("--merge", "ties", out="bad", code=2)
-    assert "starts from the pretrained model" in text and "--merge fixed:alpha=0 trains that way" in text
-    assert "--merge none trains that way" in toy.run("--merge", "magmax", out="bad", code=2)
+    assert "starts from the pretrained model" in text and "Train with --merge fixed:alpha=0" in text
+    assert "Train with --merge none" in toy.run("--merge", "magmax", out="bad", code=2)
     assert "did you mean 'shrink'?" in toy.run("--merge", "closed-form:shrnk=1", out="bad", code=2)
 
 

@@ -95,7 +95,7 @@ def test_weights_merged_again_are_evaluated_by_the_heads_alone(toy, ridge, merge
     assert done.returncode == 0, done.stderr
     command = merged(ridge)
     done = subprocess.run([*command, "--classifier", "ridge"], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and "--classifier local answers by the heads" in done.stderr, done.stderr
+    assert done.returncode == 2 and "--classifier local evaluates their heads" in done.stderr, done.stderr
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and "by the heads in the file; the run itself answers by ridge" in " ".join(done.stdout.split()), done.stdout
 

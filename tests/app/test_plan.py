@@ -184,7 +184,7 @@ def test_ranks_measure_together(stream):
 def test_a_billion_parameters_without_a_file():
     text = plan("--shape", "vit-g/14", "--precision", "bf16", "--lanes", 64, "--world-size", 64, "--machine", "h100")
     assert number(text, "parameters") == 1011202432
-    assert "at its peak: counted, not measured" in text and "Nothing of the run was measured" in " ".join(text.split())
+    assert "at its peak: counted, not measured" in text and "Nothing was measured" in " ".join(text.split())
     assert "A rank's 80 GB are enough" in text
     alone = plan("--shape", "vit-g/14", "--lanes", 1, "--machine", "h100", "--world-size", 1)
     saved = re.search(r"80 GB are not enough; with (--lanes \d+|--precision bf16) they are\.", " ".join(alone.split()))
@@ -231,7 +231,7 @@ def test_memory_that_no_setting_saves():
         (["--completion-tokens", 512], "--completion-tokens 512: expected less than the --tokens of a sample, 512"),
         (["--shape", "bert-base", "--adapter", "lora:targets=query+value"], "--shape bert-base is an encoder; objective = next-token needs a decoder"),
         (["--shape", "llama3-9b"], "or the config.json of a decoder or a text encoder"),
-        (["--objective", "classes", "--head", "linear", "--classifier", "local", "--completion-tokens", 5], "is of a decoder that predicts tokens"),
+        (["--objective", "classes", "--head", "linear", "--classifier", "local", "--completion-tokens", 5], "is for a decoder that predicts tokens"),
     ],
 )
 def test_a_decoder_that_does_not_fit_is_refused(options, message):
@@ -308,7 +308,7 @@ def test_a_machine_file_of_ones_own(tmp_path):
         (["--shape", "vit-x"], "--shape vit-x is not known; use one of vit-ti/16"),
         (["--shape", "vit-b/16", "--machine", "tpu"], "--machine tpu is not known; use one of a100, cpu-ethernet-10g"),
         (["--shape", "vit-b/16", "--machine", "tpu.cfg"], "tpu.cfg: no such file"),
-        (["--shape", "bert-base"], "say with --tokens how many"),
+        (["--shape", "bert-base"], "give the tokens of a text with --tokens"),
         (["--shape", "bert-base", "--tokens", "513"], "takes texts of up to 512 tokens"),
         (["--shape", "vit-g/14", "--image-transform", "resize-crop:size=225"], "expected a multiple of the patch, 14"),
         (["--shape", "vit-b/16", "--world-size", "0"], "it takes whole numbers from 1"),

@@ -195,7 +195,7 @@ def test_what_cannot_be_continued_is_refused(sequences, toy, reference_run, tmp_
     code, text = refused("--weights", reference_run, "--pack", sequences.path("pack.h5"), "--backbone", sequences.path("backbone"), *out)
     assert code == 3, text
     done = subprocess.run([PROGRAM, "predict", "--weights", sequences.path("runs", "run"), *map(str, out)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and "palimpsest eval measures how well they are predicted" in done.stderr
+    assert done.returncode == 2 and "palimpsest eval measures how well completions are predicted" in done.stderr
     assert not (tmp_path / "no.jsonl").exists()
 
 
@@ -305,7 +305,7 @@ def test_a_run_keeps_its_general_text(sequences, scored_run):
 
 
 def test_a_general_text_of_another_kind_is_refused(sequences, toy):
-    assert "both are packs of sequences" in sequences.run("--general", toy.path("pack.h5"), out="no", code=2)
+    assert "both must be packs of sequences" in sequences.run("--general", toy.path("pack.h5"), out="no", code=2)
     assert "leave its score out" in toy.run("--protocol", bad_protocol(toy), out="no-score", code=3)
 
 

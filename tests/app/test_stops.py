@@ -175,7 +175,7 @@ def test_a_request_before_anything_is_saved_is_answered(toy, tmp_path):
     job = Job(tmp_path, *toy.command(*frozen), "--out", tmp_path / "run")
     until(lambda: '"task_started"' in said(tmp_path / "run" / "metrics.jsonl"))
     text = job.asked(TERM, 85, within=LONG)
-    assert "asked to stop: the run stops once it has saved something new" in text and "with 1 task done" in text, text
+    assert "asked to stop: the run saves its next step" in text and "with 1 task done" in text, text
 
 
 def test_many_requests_end_nothing_before_the_ranks_have_saved(tmp_path):

@@ -277,7 +277,7 @@ TEST_F(Includes, AreRefusedByFileAndLine) {
   EXPECT_THAT(refused(file("mine/h.cfg", "include = \n")), HasSubstr("separated by commas"));
   file("mine/a,b.cfg", "seed = 2\n");
   EXPECT_THAT(refused(file("mine/i.cfg", "include = a,b.cfg\n")),
-              AllOf(HasSubstr("include = a: expected"), HasSubstr("names can't have one")));
+              AllOf(HasSubstr("include = a: expected"), HasSubstr("a name can't contain one")));
   EXPECT_THAT(refused(file("mine/j.cfg", "include = /nowhere/k.cfg\n")),
               testing::EndsWith("include = /nowhere/k.cfg: expected a file, found none"));
 }

@@ -6,7 +6,7 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "configs/protocols/README.md",
+PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "bench/README.md", "configs/protocols/README.md",
          *sorted(os.path.join("docs", name) for name in os.listdir(ROOT / "docs") if name.endswith(".md"))]
 COMMANDS = ("", "bash")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

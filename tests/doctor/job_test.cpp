@@ -121,7 +121,7 @@ TEST(JobTest, AnotherHdf5IsAWarningUnlessSomethingFails) {
   Facts ranks = four_ranks();
   ranks[1]["versions"]["HDF5"] = "1.14.0";
   expect(judge("versions", ranks), Verdict::kWarning, "HDF5 differs");
-  ranks[1]["versions"]["palimpsest"] = "0.2.0";
+  ranks[1]["versions"]["palimpsest"] = "0.3.0";
   const Judgement judgement = judge("versions", ranks);
   expect(judgement, Verdict::kFailure, "HDF5 differs");
   EXPECT_THAT(judgement.found, HasSubstr("palimpsest differs"));

@@ -317,10 +317,10 @@ TEST(Offered, RefusesWithTheReasonAndWhatToDo) {
     EXPECT_THAT(refusal(rule, offered_in_training()),
                 AllOf(HasSubstr("starts from the pretrained model, and this run's starts from the "
                                 "merged model"),
-                      HasSubstr("--merge fixed:alpha=0 trains that way")));
+                      HasSubstr("Train with --merge fixed:alpha=0")));
   }
   EXPECT_THAT(refusal("magmax", offered_in_training()),
-              AllOf(HasSubstr("the last task's model"), HasSubstr("--merge none trains that way")));
+              AllOf(HasSubstr("the last task's model"), HasSubstr("Train with --merge none")));
 
   const MergeNeeds sequential{.start = Origin::kLast,
                               .vectors = Origin::kPretrained,

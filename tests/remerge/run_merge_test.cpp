@@ -244,7 +244,7 @@ TEST(RunMerge, RulesOverAllTaskVectorsNeedTheirTraining) {
   };
   EXPECT_THAT(refusal(merged, "ties"), HasSubstr("starts from the pretrained model"));
   EXPECT_THAT(refusal(merged, "magmax"), HasSubstr("the last task's model, unmerged"));
-  EXPECT_THAT(refusal(sequential, "dare:drop=0.5"), HasSubstr("fixed:alpha=0 trains that way"));
+  EXPECT_THAT(refusal(sequential, "dare:drop=0.5"), HasSubstr("Train with --merge fixed:alpha=0"));
   // What the first task left isn't the pretrained model.
   EXPECT_THAT(refusal(RecordedStream("first"), "ties"), HasSubstr("the pretrained model"));
 }

@@ -115,7 +115,7 @@ def test_tables_follow_from_the_results(study, tmp_path):
     lasts = [[read_json(study.places.result("toy", f"pm-secant-seed{seed}"))["classifiers"][name]["last"] for seed in (1, 2)] for name in NAMES]
     for cell, values in zip(row.split("|")[2:], lasts):
         assert cell.strip().startswith(f"{50 * sum(values):.1f} ± ")
-    assert text.count("## ") == 3 + 2 + 6  # sections, parts, questions
+    assert text.count("## ") == 4 + 2 + 6  # sections, parts, questions
     target.write_text(text.replace(row, row.replace("±", "+")))
     with pytest.raises(Failed, match="bench/study tables"):
         page.check(study.places, target)

@@ -34,31 +34,33 @@ struct Verb {
 constexpr std::string_view kTrain = "Train", kLook = "Look at runs", kUse = "Use what was learned",
                            kPrepare = "Prepare";
 constexpr std::array kVerbs = {
-    Verb{"train", kTrain, "learn a stream of tasks; under mpirun over all its ranks",
+    Verb{"train", kTrain, "train on a stream of tasks; under mpirun on all ranks",
          Runner::kTrainer},
-    Verb{"plan", kPrepare, "memory and time of a run before it starts, on 1 to 512 ranks",
-         Runner::kTrainer},
+    Verb{"plan", kPrepare, "forecast memory and time of a run on 1 to 512 ranks", Runner::kTrainer},
     Verb{"doctor", kPrepare, "check machine, MPI, GPUs and run folder before a run",
          Runner::kTrainer},
-    Verb{"pack", kPrepare, "write texts, images or chats as a pack, and the protocol of its tasks",
+    Verb{"pack", kPrepare, "turn texts, images or chats into a pack, and its classes into tasks",
          Runner::kScript},
     Verb{"inspect", kLook, "tables of a run, also while it runs", Runner::kTool},
-    Verb{"report", kLook, "the web page of a run; mean and spread of several", Runner::kScript},
-    Verb{"diff", kLook, "the first difference between two runs or files", Runner::kTool},
-    Verb{"verify", kLook, "check hashes and schemas of a run, and that every merge follows",
+    Verb{"report", kLook, "write the web page of a run; mean and spread of several runs",
+         Runner::kScript},
+    Verb{"diff", kLook, "name the first difference between two runs or files", Runner::kTool},
+    Verb{"verify", kLook, "check hashes and schemas of a run, and recompute every merge",
          Runner::kTool},
     Verb{"eval", kUse, "accuracy and loss of saved weights", Runner::kTrainer},
     Verb{"predict", kUse, "a class for every sample of a pack", Runner::kTrainer},
-    Verb{"generate", kUse, "what a decoder writes after a prompt, or after all of a pack",
+    Verb{"generate", kUse, "let a decoder answer a prompt, or all prompts of a pack",
          Runner::kTrainer},
-    Verb{"merge", kUse, "merge recorded tasks or adapters again, by any rule", Runner::kTool},
-    Verb{"export", kUse, "a model for transformers or timm, or an adapter for PEFT", Runner::kTool},
+    Verb{"merge", kUse, "merge recorded tasks or adapters by any rule, and compare rules",
+         Runner::kTool},
+    Verb{"export", kUse, "write a model for transformers or timm, or an adapter for PEFT",
+         Runner::kTool},
 };
 
 std::string overview() {
   std::string text =
-      "palimpsest teaches a pretrained transformer one task after another, and merges what it "
-      "learned.\n\nUsage: palimpsest VERB ...\n";
+      "palimpsest trains a pretrained transformer on one task after another, and merges after "
+      "each.\n\nUsage: palimpsest VERB ...\n";
   for (const std::string_view group : {kPrepare, kTrain, kLook, kUse}) {
     text += concat('\n', group, ":\n");
     for (const Verb& verb : kVerbs) {

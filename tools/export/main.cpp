@@ -46,7 +46,7 @@ Options options(Arguments& a) {
       option("format FORMAT", a.format, "safetensors: the whole model (default). peft: an adapter",
              {.choices = {"safetensors", "peft"}}),
       option("dialect NAME", a.dialect,
-             "whose names of tensors: own, as the backbone's files have them (default); of vision "
+             "names of the tensors: own, as in the backbone's files (default); for vision "
              "transformers also timm, hf4 or hf5 (transformers 4 or 5)"),
       option("task K", a.task, "after which task of a run, from 1; otherwise the newest",
              {.minimum = 1}),
@@ -65,7 +65,7 @@ void check(const Arguments& arguments, const std::vector<std::string>& words) {
   if (words.size() != 1 || arguments.out.empty())
     throw UsageError("expected a run folder or merged weights, and --out FOLDER; see --help");
   if (arguments.rank && arguments.format != "peft")
-    throw UsageError("--rank is of an adapter: expected --format peft with it");
+    throw UsageError("--rank is for an adapter: give --format peft with it");
 }
 
 std::filesystem::path find_backbone(const Arguments& arguments) {
@@ -85,9 +85,8 @@ void check_backbone(const ExportSource& source, const PretrainedWeights& weights
                          const std::string& found) {
     if (recorded.empty() || recorded == found) return;
     throw InputError(concat(weights.path().string(),
-                            ": another backbone than the one that was "
-                            "trained on: ",
-                            what, ": expected ", recorded, ", found ", found));
+                            ": not the backbone that the run was trained on: ", what, ": expected ",
+                            recorded, ", found ", found));
   };
   check("SHA-256 of its weights", source.backbone_sha256, weights.sha256());
   check("hash of its shape, by config.json", source.backbone_shape_sha256,

@@ -60,28 +60,29 @@ struct Arguments {
 };
 
 Options options(Arguments& a) {
-  return {option("rule RULE", a.rule, "another merge rule than the run's own",
-                 {.kinds = &merge_rules(), .takes_several = true}),
-          option("eval", a.evaluates,
-                 "accuracy on the run's test samples beside alpha, by the run's own rule and by "
-                 "one or several others: palimpsest eval --rule, which has more options"),
-          option("tasks 1,3,5", a.tasks, "only these, in ascending order; tasks count from 1",
-                 {.minimum = 1}),
-          option("remove-task K", a.removed,
-                 "all but task K: its share is subtracted from the curvature memory, the others "
-                 "are merged again, its head is dropped (a head that domains share stays)",
-                 {.minimum = 1}),
-          option("audit", a.audit,
-                 "by how much each merge raised the loss of each task before it: predicted from "
-                 "the Fishers on training samples, and measured on test samples where the run's "
-                 "evaluations have losses"),
-          option("adapters FOLDER...", a.adapters, "LoRA adapters instead of a run"),
-          option("curvature FILE...", a.curvature,
-                 "for rules that need one: a file beside each adapter, in the same order; see "
-                 "docs/merge-laboratory.md for how to write it"),
-          option("out FILE", a.out,
-                 "writes the merged weights, as differences to the base, with heads and sources"),
-          option("json", a.json, "one JSON object instead of tables")};
+  return {
+      option("rule RULE", a.rule, "another merge rule than the run's own",
+             {.kinds = &merge_rules(), .takes_several = true}),
+      option("eval", a.evaluates,
+             "accuracy on the run's test samples beside alpha, by the run's own rule and by "
+             "one or several others: palimpsest eval --rule, which has more options"),
+      option("tasks 1,3,5", a.tasks, "only these, in ascending order; tasks count from 1",
+             {.minimum = 1}),
+      option("remove-task K", a.removed,
+             "merge all tasks but K: subtract its share from the curvature memory and drop its "
+             "head (a head that domains share stays)",
+             {.minimum = 1}),
+      option(
+          "audit", a.audit,
+          "how much each merge raised the loss of each earlier task: predicted from the Fishers on "
+          "training samples, and measured on test samples if the run's evaluations have losses"),
+      option("adapters FOLDER...", a.adapters, "LoRA adapters instead of a run"),
+      option("curvature FILE...", a.curvature,
+             "for rules that need one: a file beside each adapter, in the same order; see "
+             "docs/merge-laboratory.md for how to write it"),
+      option("out FILE", a.out,
+             "writes the merged weights, as differences to the base, with heads and sources"),
+      option("json", a.json, "one JSON object instead of tables")};
 }
 
 void check(const Arguments& arguments) {

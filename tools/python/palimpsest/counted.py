@@ -1,4 +1,4 @@
-"""How many of something, in words that fit the number."""
+"""Numbers with their nouns and verbs, in the singular or the plural."""
 
 
 def counted(count: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""What goes wrong with what the user gives."""
+"""Errors in the input of a user."""
 
 
 class InputError(Exception):

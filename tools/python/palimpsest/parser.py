@@ -1,4 +1,4 @@
-"""Command lines of the programs in Python, with the help and the messages that those in C++ have."""
+"""The command-line parser of the programs in Python. Help and error messages look like those of the programs in C++."""
 
 import argparse
 import difflib
@@ -18,7 +18,7 @@ class _Help(argparse.RawDescriptionHelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """A wrong word gets the nearest right one. Exit code 2."""
+    """For a wrong word, suggests the nearest known one. Exit code 2."""
 
     def __init__(self, **settings: typing.Any) -> None:
         super().__init__(formatter_class=_Help, allow_abbrev=False, **settings)
@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
         return ""
 
     def _all_options(self) -> list[str]:
-        """Those of its verbs, too."""
+        """The options of this parser and of its verbs."""
         names = list(self._option_string_actions)
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):

@@ -1,1 +1,1 @@
-"""palimpsest generate: what a decoder with saved weights writes after prompts that are given as text."""
+"""palimpsest generate: text that a trained decoder generates after prompts."""

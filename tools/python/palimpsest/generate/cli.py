@@ -19,17 +19,17 @@ from .saved import check_objective, find_backbone, find_tokenizer
 
 USUAL_LIMIT = 256
 DESCRIPTION = """\
-Prints what a decoder with saved weights writes after prompts, by greedy decoding: each token is the
-likeliest one after those before it. A prompt is a user's message, which the chat template of the
-tokenizer's folder renders as palimpsest pack chat does; with --template none it is taken as it is.
+Generates text after prompts with a trained decoder. Decoding is greedy: each token is the most likely
+one after the tokens before it. A prompt is a user's message. The chat template in the tokenizer's folder
+renders it, as in palimpsest pack chat; with --template none, the prompt is used as it is.
 A text ends with the token that ends a turn (with --template none, with the end-of-text token) or
 after --limit tokens.
 
-The program palimpsest does the work: $PALIMPSEST, or the one that was built or installed with
-this one, or the one on the PATH. `palimpsest generate` continues all prompts of a pack."""
+The program palimpsest does the work. This program looks for it in $PALIMPSEST, then beside itself in
+the build or the installation, then on the PATH. `palimpsest generate` continues all prompts of a pack."""
 EPILOG = """\
 Example: palimpsest generate --weights runs/mine --prompt "What is 3 + 4?"
-Exit codes: 0 done, 1 failed, 2 usage, 3 bad input; else that of palimpsest generate."""
+Exit codes: 0 done, 1 failed, 2 usage, 3 bad input; otherwise the exit code of palimpsest generate."""
 
 
 class Written(typing.NamedTuple):
@@ -55,21 +55,21 @@ def main(words: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog=NAME, description=DESCRIPTION, epilog=EPILOG)
-    parser.add_argument("--weights", required=True, type=path, metavar="WEIGHTS", help="a run folder, a state of one, or merged weights (required)")
+    parser.add_argument("--weights", required=True, type=path, metavar="WEIGHTS", help="a run folder, one of its states, or merged weights (required)")
     parser.add_argument("--prompt", action="append", default=[], metavar="TEXT", help="a prompt; may be given several times")
-    parser.add_argument("--prompts", type=path, metavar="FILE", help="a file of prompts in UTF-8, one a line; blank lines are left out")
+    parser.add_argument("--prompts", type=path, metavar="FILE", help="a UTF-8 file with one prompt per line; blank lines are skipped")
     parser.add_argument(
         "--limit",
         type=count,
         metavar="N",
-        help=f"most tokens that are written after a prompt ({USUAL_LIMIT}, or as many as fit into the positions of the backbone)",
+        help=f"maximum number of tokens to generate per prompt ({USUAL_LIMIT}, or fewer if the backbone has no positions for more)",
     )
     parser.add_argument(
-        "--template", choices=("chat", "none"), default="chat", help="chat: that of the tokenizer's folder (the default); none: prompts as they are"
+        "--template", choices=("chat", "none"), default="chat", help="chat: the template in the tokenizer's folder (the default); none: prompts as they are"
     )
-    parser.add_argument("--tokenizer", type=path, metavar="PATH", help="a tokenizer.json, or its folder (the backbone's folder)")
-    parser.add_argument("--backbone", type=path, metavar="FOLDER", help="the pretrained decoder (that of the run)")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    parser.add_argument("--tokenizer", type=path, metavar="PATH", help="a tokenizer.json, or a folder with one (the backbone's folder)")
+    parser.add_argument("--backbone", type=path, metavar="FOLDER", help="the folder of the pretrained decoder (the run's own)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The program palimpsest generate: its signals, and what this Python lacks."""
+"""The program palimpsest generate: signals, and a message for missing Python modules."""
 
 import sys
 

@@ -39,8 +39,8 @@ class Prompts:
         for number, ids in enumerate(self.ids, 1):
             if len(ids) + found > positions:
                 raise InputError(
-                    f"prompt {number}: expected at most {positions - found} tokens, so that {found} more fit into the {positions} positions of {backbone}, "
-                    f"found {len(ids)}, with what the template adds. Make it shorter{'' if limit is None else ', or --limit smaller'}"
+                    f"prompt {number}: expected at most {positions - found} tokens, found {len(ids)}, including the tokens of the template. {backbone} has "
+                    f"{positions} positions, and {found} of them are for new tokens. Shorten the prompt{'' if limit is None else ', or lower --limit'}"
                 )
         return found
 
@@ -50,9 +50,9 @@ def prompts_of_file(file: str) -> list[str]:
     try:
         found = [line for line in pathlib.Path(file).read_text(encoding="utf-8").split("\n") if line.strip()]
     except (OSError, UnicodeError) as error:
-        raise InputError(f"{file}: expected prompts in UTF-8, one a line, found {error}") from None
+        raise InputError(f"{file}: expected a UTF-8 file with one prompt per line, but it cannot be read: {error}") from None
     if not found:
-        raise InputError(f"{file}: expected prompts, one a line, found none")
+        raise InputError(f"{file}: expected one prompt per line, found none")
     return found
 
 
@@ -60,9 +60,9 @@ def encode_prompts(texts: list[str], folder: str, has_template: bool) -> Prompts
     """Each text as a user's message in the chat template of the tokenizer's folder; or as it is, behind the token that begins a text."""
     for number, text in enumerate(texts, 1):
         if not text.strip():
-            raise InputError(f"prompt {number}: expected a text, found {'blanks alone' if text else 'nothing'}")
+            raise InputError(f"prompt {number}: expected a text, found {'only blanks' if text else 'an empty one'}")
         if any("\ud800" <= character <= "\udfff" for character in text):
-            raise InputError(f"prompt {number}: expected a text in UTF-8, found other bytes")
+            raise InputError(f"prompt {number}: expected UTF-8 text, found bytes that are not UTF-8")
     tokenizer = load_tokenizer(folder)
     tokenizer.enable_truncation(NEVER)
     pieces = _pieces(texts, folder_of(folder), tokenizer, has_template)
@@ -91,7 +91,7 @@ def _pieces(texts: list[str], folder: pathlib.Path, tokenizer: Tokenizer, has_te
 
 def _check_end(folder: str, tokenizer: Tokenizer, end: int) -> None:
     if end not in {each["id"] for each in added_specials(tokenizer)}:
-        raise InputError(f"{folder}: expected a chat template with a special token behind an answer, which says where a text ends, found none")
+        raise InputError(f"{folder}: expected a chat template that ends an answer with a special token, found no such token. Generation would not know where to stop")
 
 
 def write_prompts(path: pathlib.Path, prompts: Prompts) -> None:

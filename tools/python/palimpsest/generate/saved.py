@@ -1,4 +1,4 @@
-"""What saved weights say of themselves: the objective that they were trained with, and where their backbone is."""
+"""Facts about saved weights: the objective that they were trained with, and the place of their backbone."""
 
 import json
 import pathlib
@@ -15,7 +15,8 @@ def check_objective(weights: str) -> None:
     found = _settings(weights).get("objective")
     if isinstance(found, str) and found.partition(":")[0] != OBJECTIVE:
         raise InputError(
-            f"{weights}: expected a run with objective = {OBJECTIVE}, which writes text, found {found.partition(':')[0]}. palimpsest predict classifies samples"
+            f"{weights}: expected a run with objective = {OBJECTIVE}, found {found.partition(':')[0]}. Only runs with this objective generate text; "
+            "use palimpsest predict to classify samples"
         )
 
 
@@ -28,7 +29,7 @@ def find_backbone(weights: str) -> str:
 def find_tokenizer(backbone: str) -> str:
     """The folder, which is the backbone's. Raises InputError where it has no tokenizer."""
     if not (pathlib.Path(backbone) / "tokenizer.json").is_file():
-        raise InputError(f"{backbone}: expected the backbone with its tokenizer, tokenizer.json, found none. Give --tokenizer FOLDER")
+        raise InputError(f"{backbone}: expected the backbone's tokenizer.json, found none. Give --tokenizer FOLDER")
     return backbone
 
 
@@ -37,7 +38,7 @@ def positions_of(backbone: str) -> int:
     config = pathlib.Path(backbone) / "config.json"
     found = _read_object(config).get("max_position_embeddings")
     if not isinstance(found, int) or found < 1:
-        raise InputError(f"{config}: expected max_position_embeddings, the most tokens of a text, found {found!r}. Give the folder of a decoder")
+        raise InputError(f"{config}: expected max_position_embeddings (the maximum number of tokens of a text), found {found!r}. Give the folder of a decoder")
     return found
 
 
@@ -45,7 +46,7 @@ def _description(weights: str) -> pathlib.Path:
     """run.json of a run folder, or beside a state of one."""
     path = pathlib.Path(weights)
     if not path.exists():
-        raise InputError(f"{weights}: expected a run folder, a state of one or merged weights, found nothing there")
+        raise InputError(f"{weights}: expected a run folder, one of its states or merged weights, found nothing there")
     return (path if path.is_dir() else path.absolute().parent) / "run.json"
 
 
@@ -63,9 +64,9 @@ def _read_object(path: pathlib.Path) -> dict[str, typing.Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: expected a file of JSON, found nothing there") from None
+        raise InputError(f"{path}: expected a JSON file, found nothing there") from None
     except ValueError as error:
-        raise InputError(f"{path}: expected a JSON object, found damage: {error}") from None
+        raise InputError(f"{path}: expected a JSON object, but the file is damaged: {error}") from None
     if not isinstance(found, dict):
         raise InputError(f"{path}: expected a JSON object, found another value")
     return found

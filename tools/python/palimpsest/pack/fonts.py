@@ -65,9 +65,8 @@ def _files_of_packages() -> list[str]:
     missing = [package for package in PACKAGES if not found[package]]
     if missing:
         raise InputError(
-            f"expected the fonts of {len(PACKAGES)} Debian packages, found {counted(len(missing), 'package')} "
-            f"that {form(len(missing), 'is', 'are')} not installed, such as "
-            f"{missing[0]}. {INSTALL} installs them; or give files or folders of other fonts"
+            f"{len(missing)} of the {len(PACKAGES)} Debian packages with the fonts {form(len(missing), 'is', 'are')} not installed, such as "
+            f"{missing[0]}. Give files or folders of other fonts, or install the packages: {INSTALL}"
         )
     return sorted(file for files in found.values() for file in files)
 
@@ -77,7 +76,7 @@ def _listed(package: str) -> list[str]:
     try:
         done = subprocess.run(["dpkg-query", "--listfiles", package], capture_output=True, text=True)
     except OSError as error:
-        raise InputError(f"dpkg-query: {error.strerror}: on a system without dpkg, give files or folders of fonts") from None
+        raise InputError(f"dpkg-query cannot be run: {error.strerror}. On a system without dpkg, give files or folders of fonts") from None
     return done.stdout.splitlines()
 
 

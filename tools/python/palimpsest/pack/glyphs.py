@@ -39,9 +39,9 @@ def make_pack(out: str, sources: list[str], side: int, train: int, test: int) ->
     chosen = _choose(drawn, tests, train, test)
     if len(chosen) < 2:
         raise InputError(
-            f"expected at least 2 characters in {counted(train, 'training font')} and {counted(test, 'test font')}, found {len(chosen)} in "
-            f"{len(drawn) - len(tests)} and {counted(len(tests), 'font')} of {counted(len(files), 'file')}. Lower --train and --test, or give more "
-            f"fonts; {fonts.INSTALL} installs enough"
+            f"expected at least 2 characters with {counted(train, 'training font')} and {counted(test, 'test font')} each, found {len(chosen)}. "
+            f"{counted(len(files), 'font file')} gave {len(drawn) - len(tests)} training and {counted(len(tests), 'test font')}. Lower --train and --test, "
+            f"or give more fonts; this command installs enough: {fonts.INSTALL}"
         )
     rows = [
         (label, split, drawn[group][1][character])
@@ -77,7 +77,7 @@ def _drawings(files: list[str], side: int) -> dict[str, Drawn]:
         else:
             incomplete.append(candidates[0].family)
     if broken:
-        note(f"{counted(len(broken), 'file')} left out that can't be read as fonts: {_named(broken)}")
+        note(f"{counted(len(broken), 'file')} left out, not readable as fonts: {_named(broken)}")
     if incomplete:
         note(f"{counted(len(incomplete), 'family')} left out, without all letters and digits or with two drawn the same: {_named(incomplete)}")
     groups = list(drawn)
@@ -87,8 +87,8 @@ def _drawings(files: list[str], side: int) -> dict[str, Drawn]:
         note(f"{counted(len(like), 'family')} left out, which {form(len(like), 'draws', 'draw')} letters and digits like another: {_named(named)}")
     different = len(drawn) - len(like)
     note(
-        f"{counted(different, 'font')} {form(different, 'is', 'are')} drawn, of {counted(len(faces), 'file')}: one of all families "
-        "whose names begin with the same word"
+        f"{counted(different, 'font')} from {counted(len(faces), 'file')} {form(different, 'is', 'are')} used: families whose names begin "
+        "with the same word count as one font"
     )
     return {group: found for group, found in drawn.items() if group not in like}
 

@@ -56,10 +56,10 @@ def read_questions(path: str) -> list[dict[str, str]]:
     try:
         found = [json.loads(line) for line in pathlib.Path(path).read_text("utf-8").splitlines()]
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected JSON Lines, as launch/questions.py writes them, found: {error}") from None
+        raise InputError(f"{path}: expected JSON Lines written by launch/questions.py, but the file cannot be read: {error}") from None
     for number, each in enumerate(found, 1):
         if not isinstance(each, dict) or not all(isinstance(each.get(name), str) for name in ("task", "question", "answer")):
-            raise InputError(f"{path}, line {number}: expected task, question and answer as texts, found {str(each)[:60]}")
+            raise InputError(f"{path}, line {number}: expected an object with the texts task, question and answer, found {str(each)[:60]}")
     return found
 
 
@@ -70,7 +70,7 @@ def read_counts(folder: str | pathlib.Path) -> dict[str, int]:
         rows = [line.split() for line in path.read_text("utf-8").splitlines()]
         return {key: int(count) for key, _, count in rows}
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected lines of a sense key, an order and a count, found: {error}. apt-get install wordnet-base") from None
+        raise InputError(f"{path}: expected lines with a sense key, an order and a count, but the file cannot be read: {error}. Install WordNet: apt-get install wordnet-base") from None
 
 
 def read_translations(path: str) -> dict[str, str]:
@@ -78,14 +78,14 @@ def read_translations(path: str) -> dict[str, str]:
     try:
         text = pathlib.Path(path).read_text("utf-8", "replace")
     except OSError as error:
-        raise InputError(f"{path}: expected Debian's descriptions in French, found: {error.strerror}") from None
+        raise InputError(f"{path}: expected Debian's French package descriptions, but the file cannot be read: {error.strerror}") from None
     found: dict[str, str] = {}
     for stanza in text.split("\n\n"):
         fields = debian.fields_of(stanza)
         if "Description-md5" in fields and fields.get("Description-fr"):
             found.setdefault(fields["Description-md5"], fields["Description-fr"])
     if not found:
-        raise InputError(f"{path}: expected an unpacked Translation-fr file, with lines of Description-md5: and Description-fr:, found none")
+        raise InputError(f"{path}: expected an uncompressed Translation-fr file with Description-md5: and Description-fr: lines, found none")
     return found
 
 
@@ -193,5 +193,5 @@ def write_tasks(folder: str, sources: Sources, train: int, test: int) -> dict[st
             with atomic(pathlib.Path(folder) / f"{name}.{word}.jsonl") as temporary:
                 lines = [json.dumps({"prompt": each.prompt, "completion": each.completion}, ensure_ascii=False) + "\n" for each in sides[side]]
                 temporary.write_text("".join(lines), encoding="utf-8")
-    note("answers of gloss-word and french are one of several that are right: exact match is a lower bound there")
+    note("prompts of gloss-word and french have several right answers, of which one is recorded: exact match is a lower bound there")
     return {name: (len(sides[TRAIN]), len(sides[TEST])) for name, sides in made.items()}

@@ -31,18 +31,18 @@ def check_names(names: list[str]) -> None:
         raise InputError(f"expected every class name once, found {with_bytes(name)} twice")
     for name in names:
         if not name.strip():
-            raise InputError(f"class {with_bytes(name)}: expected a name, found none but blanks. Give it a name")
+            raise InputError(f"class {with_bytes(name)}: expected a name, found only blanks. Rename it")
         try:
             name.encode()
         except UnicodeError:
-            raise InputError(f"class {_replaced(name)}: expected a name in UTF-8, found other bytes, {with_bytes(name)}. Rename it") from None
+            raise InputError(f"class {_replaced(name)}: expected a name in UTF-8, found bytes that are not UTF-8, {with_bytes(name)}. Rename it") from None
         if any(unicodedata.category(letter) in _UNPRINTABLE for letter in name):
             raise InputError(f"class {with_bytes(name)}: expected a name on one line, found a line break or a control character. Rename it")
     for first, second in _twins(names, _seen):
         raise InputError(
             f"classes {with_bytes(first)} and {with_bytes(second)}: expected names that a reader can distinguish, found "
-            "two that differ in blanks at their ends, invisible characters or the Unicode form (NFC, NFD) alone. "
-            "Write them the same way where they are one class, else rename one"
+            "two that differ only in blanks at their ends, invisible characters or the Unicode form (NFC, NFD). "
+            "If they are one class, write them the same way; otherwise rename one"
         )
 
 

@@ -1,4 +1,4 @@
-"""Notes on stderr: what was left out, joined, or taken otherwise than one might think."""
+"""Notes on stderr: what was left out, joined, or read in an unexpected way."""
 
 import sys
 

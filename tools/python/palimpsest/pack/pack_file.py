@@ -236,9 +236,9 @@ def _opened(path: str | pathlib.Path, action: typing.Callable[[h5py.File], Resul
     except InputError as error:
         raise InputError(f"{path}: {error}. Make the pack again.") from None
     except FileNotFoundError:
-        raise InputError(f"{path}: expected a pack (HDF5), found nothing there. Give its path, or make it with palimpsest-pack") from None
+        raise InputError(f"{path}: expected a pack (HDF5), found nothing there. Correct the path, or make the pack with palimpsest pack") from None
     except (OSError, KeyError, ValueError, RuntimeError, UnicodeError) as error:
-        raise InputError(f"{path}: expected a pack (HDF5), found a file that cannot be read: {error}") from None
+        raise InputError(f"{path}: expected a pack (HDF5), but the file cannot be read: {error}") from None
 
 
 def _text(file: h5py.File, name: str) -> str:

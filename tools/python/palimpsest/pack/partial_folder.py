@@ -32,7 +32,7 @@ class PartialFolder:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise InputError(f"{self.folder}: expected no other call that writes this pack, found one. Wait for it, or take another --out") from None
+            raise InputError(f"{self.folder}: another call is writing this pack. Wait for it to finish, or choose another --out") from None
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:

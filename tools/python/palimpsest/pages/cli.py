@@ -21,12 +21,13 @@ from .write import NoPlace, check_places, write_figures, write_file
 
 USAGE = """palimpsest report RUN [--out FILE]
        palimpsest report RUN RUN... [--out FILE] [--json | --csv]"""
-DESCRIPTION = """One run folder: writes report.html and accuracy.csv into it, or with --out the page alone to FILE. With --json or --csv, as several.
+DESCRIPTION = """One run folder: writes report.html and accuracy.csv into it; with --out, writes only the page, to FILE. --json and --csv print
+the same as for several runs.
 
-Several: groups runs that differ in seed and class order alone, and prints mean and sample deviation of each group, and the differences between
-groups over the seeds and class orders that they share.
+Several run folders: groups runs that differ only in seed and class order. Prints mean and sample deviation of each group, and the differences
+between groups over the seeds and class orders that they share.
 
-Published numbers are shown with every condition that keeps a run from being compared with them. A page is one file that loads nothing."""
+Published numbers are shown with every condition that prevents a comparison with the run. A page is one file and loads nothing else."""
 EPILOG = """Example: palimpsest report runs/seed-1 runs/seed-2 --out comparison.html
 Exit codes: 0 done, 1 failed, 2 usage, 3 a file is missing, damaged or of another kind."""
 
@@ -54,22 +55,22 @@ def main(words: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog=NAME, usage=USAGE, description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="a run folder, finished or not")
-    parser.add_argument("--out", metavar="FILE", default="", help="the page to write: of one run, or of the comparison")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
-    parser.add_argument("--csv", action="store_true", help="a line per run instead of tables")
+    parser.add_argument("--out", metavar="FILE", default="", help="the page to write, for one run or for the comparison")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    parser.add_argument("--csv", action="store_true", help="print one line per run instead of tables")
     parser.add_argument(
         "--reference",
         nargs="+",
         metavar="RUN",
         default=[],
-        help="runs of the same classes whose accuracy is drawn beside it: joint, frozen, sequential, or other seeds",
+        help="runs of the same classes to draw for comparison: joint, frozen, sequential, or other seeds",
     )
-    parser.add_argument("--predictions", nargs="+", metavar="FILE", default=[], help="tables of palimpsest predict, for the confusion between tasks")
-    parser.add_argument("--sweep", nargs="+", metavar="FILE", default=[], help="JSON of palimpsest eval --sweep, for accuracy against alpha")
-    parser.add_argument("--figures", metavar="FOLDER", default="", help="write each figure of the page as SVG and PNG into FOLDER, too")
-    parser.add_argument("--wandb", action="store_true", help="instead of a page: send the run's log to Weights & Biases")
-    parser.add_argument("--mlflow", action="store_true", help="instead of a page: send the run's log to MLflow")
-    parser.add_argument("--watch", action="store_true", help="of one run: write its page again after each task (or send its log), until the run ends or Ctrl-C")
+    parser.add_argument("--predictions", nargs="+", metavar="FILE", default=[], help="tables from palimpsest predict, for the confusion between tasks")
+    parser.add_argument("--sweep", nargs="+", metavar="FILE", default=[], help="JSON from palimpsest eval --sweep, for accuracy against alpha")
+    parser.add_argument("--figures", metavar="FOLDER", default="", help="also write each figure of the page to FOLDER, as SVG and PNG")
+    parser.add_argument("--wandb", action="store_true", help="send the run's log to Weights & Biases instead of writing a page")
+    parser.add_argument("--mlflow", action="store_true", help="send the run's log to MLflow instead of writing a page")
+    parser.add_argument("--watch", action="store_true", help="for one run: write its page again after each task (or send its log), until the run ends or Ctrl-C")
     return parser
 
 
@@ -83,9 +84,9 @@ def _check(arguments: argparse.Namespace) -> None:
         parser.error("expected --wandb or --mlflow, found both")
     for name in ("predictions", "sweep", "watch", "wandb", "mlflow"):
         if several and getattr(arguments, name):
-            parser.error(f"expected one run and no --json or --csv with --{name}, which is for the page of one run")
+            parser.error(f"--{name} is for the page of one run: expected one RUN and neither --json nor --csv")
     if several and not arguments.out and (arguments.figures or arguments.reference):
-        parser.error("expected --out FILE with --figures and --reference of several runs: they are for a page")
+        parser.error("--figures and --reference of several runs need a page: expected --out FILE")
     try:
         check_places(arguments.out, arguments.figures)
     except NoPlace as error:
@@ -117,7 +118,7 @@ def _track(arguments: argparse.Namespace) -> None:
     if arguments.watch:
         _say_watched(arguments.runs[0], "its log is sent")
     sent = send_log(run, name, arguments.watch)
-    left_out = f"; {counted(sent.damaged, 'line')} of metrics.jsonl can't be read and {form(sent.damaged, 'was', 'were')} left out" if sent.damaged else ""
+    left_out = f"; {counted(sent.damaged, 'line')} of metrics.jsonl could not be read and {form(sent.damaged, 'was', 'were')} left out" if sent.damaged else ""
     print(f"{counted(sent.points, 'point')} of the log sent to {name}{left_out}")
 
 

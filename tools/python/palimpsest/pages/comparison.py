@@ -87,8 +87,8 @@ def compare_runs(folders: Sequence[str]) -> Comparison:
         title = title or records.score_title
         if records.score_title != title:
             raise InputError(
-                f"{folder}: expected a run that is measured by {title}, as {folders[0]} is, found one by {records.score_title}: "
-                "these can't be compared, name runs of one kind"
+                f"{folder}: expected a run scored by {title}, like {folders[0]}, found one scored by {records.score_title}. "
+                "They can't be compared: give runs with the same score"
             )
         conditions = _conditions(records)
         group = next((group for group in groups if group.conditions == conditions), None)
@@ -151,7 +151,7 @@ def _compared(folder: str, run: ReportedRun) -> ComparedRun:
 def _check_double(group: Group, run: ComparedRun) -> None:
     for other in group.runs:
         if (other.seed, other.class_order) == (run.seed, run.class_order):
-            raise NamedTwice(f"{other.folder} and {run.folder} have the same settings, seed ({run.seed}) and class order: name one of them, or it counts twice")
+            raise NamedTwice(f"{other.folder} and {run.folder} have the same settings, seed ({run.seed}) and class order. Give only one of them")
 
 
 def _spreads(listed: Sequence[Measure], count: int, value_at: Callable[[int, str], Number]) -> dict[str, Spread]:

@@ -17,8 +17,8 @@ from .reported import ReportedRun
 from .result_figures import confusion_figure, share
 from .text import Table, fixed, percent
 
-MADE_BY = "make it with palimpsest predict --weights RUN --pack PACK --split test --out FILE"
-SWEPT_BY = "make it with palimpsest eval --sweep RUN --out FILE"
+MADE_BY = "Make it with palimpsest predict --weights RUN --pack PACK --split test --out FILE"
+SWEPT_BY = "Make it with palimpsest eval --sweep RUN --out FILE"
 
 
 def read_confusion(run: ReportedRun, path: str, name: str) -> Figure:
@@ -30,12 +30,12 @@ def read_confusion(run: ReportedRun, path: str, name: str) -> Figure:
         with open(path, encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             if missing := {"label", "class_1"} - set(reader.fieldnames or ()):
-                raise InputError(f"{path}: expected the columns label and class_1, found no {' and no '.join(sorted(missing))}; {MADE_BY}")
+                raise InputError(f"{path}: expected the columns label and class_1, found no {' and no '.join(sorted(missing))}. {MADE_BY}")
             for row in reader:
                 predicted = task_of.get(row["class_1"])
                 if predicted is None:
                     raise InputError(
-                        f"{path}: line {reader.line_num}: expected a class of the run, found '{row['class_1']}': these are predictions of another run"
+                        f"{path}: line {reader.line_num}: expected a class of the run, found '{row['class_1']}'. These are predictions of another run"
                     )
                 target = task_of.get(row["label"])
                 if target is None:
@@ -43,20 +43,20 @@ def read_confusion(run: ReportedRun, path: str, name: str) -> Figure:
                 else:
                     counts[target, predicted] += 1
     except FileNotFoundError:
-        raise InputError(f"{path}: expected a table of predictions, found nothing there; {MADE_BY}") from None
+        raise InputError(f"{path}: expected a table of predictions, found nothing there. {MADE_BY}") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: expected a table of predictions, but it cannot be read ({error}); {MADE_BY}") from None
+        raise InputError(f"{path}: expected a table of predictions, but it cannot be read ({error}). {MADE_BY}") from None
     if not counts.any():
-        raise InputError(f"{path}: expected samples of classes that the run has learned, found none; {MADE_BY}")
+        raise InputError(f"{path}: expected samples of classes that the run has learned, found none. {MADE_BY}")
     left_out = f" ({counted(unknown, 'sample')} of other classes left out)" if unknown else ""
     return confusion_figure(name, counts, os.path.basename(path) + left_out)
 
 
 def _tasks_of_classes(run: ReportedRun, path: str) -> dict[str, int]:
     if run.is_of_completions:
-        raise InputError(f"{path}: {run.run.folder} predicts completions, not classes: leave --predictions out")
+        raise InputError(f"{path}: {run.run.folder} predicts completions, not classes. Leave --predictions out")
     if len(set(run.classes)) < len(run.classes):
-        raise InputError(f"{path}: {run.run.folder} has tasks with the same classes: which task a prediction is of isn't known, so leave --predictions out")
+        raise InputError(f"{path}: tasks of {run.run.folder} share classes, so a prediction does not identify a task. Leave --predictions out")
     return {name: task.index for task in run.tasks for name in task.classes}
 
 
@@ -71,10 +71,10 @@ def read_sweep(run: ReportedRun, path: str, name: str) -> Figure:
         remarks = " ".join(f"{remark[:1].upper()}{remark[1:]}." for remark in found["remarks"])
         split = found["split"]
     except (KeyError, TypeError) as error:
-        raise InputError(f"{path}: expected a sweep as palimpsest eval writes it, found none of {error}; {SWEPT_BY}") from None
+        raise InputError(f"{path}: expected a sweep written by palimpsest eval, but a field is missing or wrong ({error}). {SWEPT_BY}") from None
     recorded = run.tasks[task].merge.alpha if task < len(run.tasks) else None
     if own is not None and own != recorded:
-        raise InputError(f"{path}: expected a sweep of {run.run.folder}, whose alpha of task {task + 1} is {recorded}, found one with {own}; {SWEPT_BY}")
+        raise InputError(f"{path}: expected a sweep of {run.run.folder}, whose alpha of task {task + 1} is {recorded}, found one with {own}. {SWEPT_BY}")
     alphas = [alpha for alpha, _, _ in points]
     lines = [Line("all tasks", alphas, [every for _, every, _ in points]), Line("new task", alphas, [new for _, _, new in points], 1)]
     marked = {"the run's own α": own, "best α": best}
@@ -93,10 +93,10 @@ def _read_sweep_json(path: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
     except FileNotFoundError:
-        raise InputError(f"{path}: expected a sweep as JSON, found nothing there; {SWEPT_BY}") from None
+        raise InputError(f"{path}: expected a sweep as JSON, found nothing there. {SWEPT_BY}") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected a sweep as JSON, but it cannot be read ({error}); {SWEPT_BY}") from None
+        raise InputError(f"{path}: expected a sweep as JSON, but it cannot be read ({error}). {SWEPT_BY}") from None
     if not isinstance(found, dict) or found.get("type") != "sweep":
         kind = found.get("type") if isinstance(found, dict) else type(found).__name__
-        raise InputError(f"{path}: expected JSON of type 'sweep', found '{kind}'; {SWEPT_BY}")
+        raise InputError(f"{path}: expected JSON of type 'sweep', found '{kind}'. {SWEPT_BY}")
     return found

@@ -50,13 +50,13 @@ def _check_classes(run: ReportedRun, reference: ReportedRun, folder: str) -> Non
             f"{os.fspath(folder)}: expected a run of the same scenario ({run.text_setting('scenario')}), found {reference.text_setting('scenario')}"
         )
     if run.score_title != reference.score_title:
-        raise InputError(f"{os.fspath(folder)}: expected a run that is measured by {run.score_title}, found one by {reference.score_title}")
+        raise InputError(f"{os.fspath(folder)}: expected a run scored by {run.score_title}, found one scored by {reference.score_title}")
     if ours != theirs:
         example = sorted(ours ^ theirs)[0]
         raise InputError(
-            f"{os.fspath(folder)}: expected a run that has learned the same {counted(len(ours), 'class')}, found {len(theirs)}, "
-            f"which differ in '{example}' and others: "
-            "name a finished run of the same stream"
+            f"{os.fspath(folder)}: expected a finished run of the same {counted(len(ours), 'class')}, found {len(theirs)}. "
+            f"They differ in '{example}' and others: "
+            "give a run of the same stream"
         )
 
 

@@ -1,4 +1,4 @@
-"""Pages from templates. They load nothing: style and pictures are in them."""
+"""Pages from templates. They load nothing: they contain their style and images."""
 
 from functools import cache
 from importlib import resources
@@ -23,11 +23,11 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         finalize=lambda value: clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
-    environment.filters["svg"] = lambda figure: Markup(_picture(figure))
+    environment.filters["svg"] = lambda figure: Markup(_image(figure))
     return environment
 
 
-def _picture(figure: Figure) -> str:
+def _image(figure: Figure) -> str:
     return inline_svg(figure.drawing, figure.name, figure.title)
 
 

@@ -22,7 +22,7 @@ STEP_VALUES = ("loss", "gradient_norm", "learning_rate", "scale")
 
 
 class TrackerError(Exception):
-    """The tracker is not installed, or refuses what it is sent."""
+    """The tracker is not installed, or it rejects the data."""
 
 
 class Point(NamedTuple):
@@ -61,7 +61,7 @@ def send_log(run: ReportedRun, name: str, follow: bool) -> Sent:
         try:
             tracker.send(points)
         except Exception as error:
-            raise TrackerError(f"{name}: it refused what it was sent ({error})") from error
+            raise TrackerError(f"{name} rejected the data: {error}") from error
         sent += len(points)
     tracker.finish()
     return Sent(sent, so_far.damaged)
@@ -143,7 +143,7 @@ def _module(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError:
-        raise TrackerError(f"expected the Python package {name} for --{name}, found none: pip install {name}") from None
+        raise TrackerError(f"expected the Python package {name} for --{name}, found none. Install it: pip install {name}") from None
 
 
 def _open_wandb(run: ReportedRun) -> Tracker:

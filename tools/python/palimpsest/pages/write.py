@@ -18,7 +18,7 @@ def write_file(path: str, content: str | bytes) -> None:
         with atomic(path) as temporary:
             temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
     except OSError as error:
-        raise OSError(f"{path}: expected a file that can be written, found: {error.strerror}") from None
+        raise OSError(f"{path}: the file cannot be written: {error.strerror}") from None
 
 
 def check_places(file: str, folder: str) -> None:
@@ -26,10 +26,10 @@ def check_places(file: str, folder: str) -> None:
     if file and (os.path.isdir(file) or file.endswith(os.sep)):
         raise NoPlace(f"--out: expected the name of a file, found the folder {file}. Give a name in it, such as {os.path.join(file, 'report.html')}")
     if folder and os.path.exists(folder) and not os.path.isdir(folder):
-        raise NoPlace(f"--figures: expected a folder, found the file {folder}. Give a folder; one that is missing is made")
+        raise NoPlace(f"--figures: expected a folder, found the file {folder}. Give a folder; a missing one is created")
     for option, path in (("--out", os.path.dirname(os.path.abspath(file)) if file else ""), ("--figures", folder)):
         if (there := _nearest(path)) and not os.path.isdir(there):
-            raise NoPlace(f"{option}: expected a path through folders, found the file {there}. Give another path")
+            raise NoPlace(f"{option}: expected a path in a folder, but {there} is a file. Give another path")
 
 
 def _nearest(path: str) -> str:

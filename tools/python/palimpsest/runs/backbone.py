@@ -26,9 +26,9 @@ BESIDE = ("pooler.", "embeddings.mask_token", "embeddings.position_ids")  # that
 def load_backbone(run: Run, task: int | None = None, backbone: str | os.PathLike[str] | None = None) -> "torch.nn.Module":
     """The merged model after a task (counted from 0; None: the newest), without a head, in evaluation mode and float32.
 
-    A model of transformers (`AutoModel`), or of timm where the backbone's config.json is timm's. backbone: the folder of the pretrained model; otherwise
-    the one that run.json names. What answers on its features is in `run.state.heads` and `run.state.memory`.
-    Raises InputError: another backbone than the run's, a missing library, an earlier task that its coefficients don't give.
+    Returns a model of transformers (`AutoModel`), or of timm if the backbone's config.json is timm's. backbone: the folder of the pretrained model
+    (by default, the one in run.json). The classifiers on its features are in `run.state.heads` and `run.state.memory`.
+    Raises InputError if the backbone is not the run's, if a library is missing, or if an earlier task cannot be merged again from its coefficients.
     """
     if run.state is None:
         raise InputError(f"{run.folder}: expected a run with a finished task, found none")
@@ -66,7 +66,7 @@ def _check_sha256(folder: str, expected: str) -> None:
     files = _weight_files(folder)
     found = files_sha256(files)
     if found != expected:
-        raise InputError(f"{files[0]}: another backbone than the one that was trained on: expected SHA-256 {expected} of its weights, found {found}")
+        raise InputError(f"{files[0]}: expected the backbone that the run was trained on, with SHA-256 {expected}, found {found}. Give the right folder")
 
 
 @contextlib.contextmanager
@@ -76,8 +76,8 @@ def _naming_missing_libraries() -> Iterator[None]:
     except ImportError as error:
         name = error.name or str(error)
         raise InputError(
-            f"loading a backbone needs torch, safetensors, and transformers or timm; {name} is missing in this Python ({sys.executable}): "
-            "in the source tree run launch/setup.sh without --minimal, or pip install './tools/python[models]'"
+            f"loading a backbone needs torch, safetensors, and transformers or timm, but this Python ({sys.executable}) has no {name}. "
+            "In the source tree run launch/setup.sh without --minimal, or pip install './tools/python[models]'"
         ) from error
 
 
@@ -123,7 +123,7 @@ def _add(model: "torch.nn.Module", differences: dict[str, Float32], folder: str)
         for module, difference in differences.items():
             place = find_place(module, parameters)
             if place is None:
-                raise InputError(f"{folder}: expected a module {module} in the model, by one of its names in timm or transformers, found none")
+                raise InputError(f"{folder}: expected a module {module} in the model, under one of its names in timm or transformers, found none")
             pieces = torch.from_numpy(difference).chunk(len(place.parameters))
             for name, piece in zip(place.parameters, pieces, strict=True):
                 parameters[name].chunk(place.of)[place.part].add_(piece)

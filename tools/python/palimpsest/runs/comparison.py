@@ -13,7 +13,7 @@ Values = dict[tuple[str, str], Any]
 
 
 def compare(run: "Run", other: "Run") -> pd.DataFrame:
-    """A row for everything that differs, by `what` and `name`; a column for each run. None where a run hasn't got it."""
+    """One row per difference, by `what` and `name`; one column per run. None if a run does not have the value."""
     first, second = _values(run), _values(other)
     rows = [(key, first.get(key), second.get(key)) for key in dict.fromkeys([*first, *second])]
     differing = [(key, one, two) for key, one, two in rows if not _are_equal(one, two)]

@@ -134,7 +134,7 @@ def _read_table(objects: Objects, group: str, rows: int, tasks: int) -> _Table:
 
 def _checked(objects: Objects, group: str, row: Row) -> Row:
     if not row.scores or row.samples[-1] == 0:
-        raise InputError(f"{objects.path}: {group}: expected a score of every evaluation, with the newest task tested, found none; the file is damaged")
+        raise InputError(f"{objects.path}: {group}: expected a score and tested samples of the newest task, found none. The file is damaged")
     return row
 
 
@@ -143,6 +143,6 @@ def _read(objects: Objects, name: str, shape: tuple[int, ...]) -> Array:
     values = np.atleast_2d(objects.array(name))
     if values.shape != shape:
         raise InputError(
-            f"{objects.path}: {name}: expected {' x '.join(map(str, shape))} numbers, found {' x '.join(map(str, values.shape))}; the file is damaged"
+            f"{objects.path}: {name}: expected {' x '.join(map(str, shape))} numbers, found {' x '.join(map(str, values.shape))}. The file is damaged"
         )
     return values

@@ -28,11 +28,11 @@ def _what_is_there(folder: str) -> str:
         return "a file"
     above = os.path.dirname(os.path.abspath(folder))
     if is_run(above):
-        return f"a part of the run folder {above}: give that"
+        return f"a part of the run folder {above}. Give that folder"
     runs = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir() and is_run(entry.path))
     if not runs:
         return "no manifest.json there"
-    return f"a folder of {len(runs)} run{'s' if len(runs) > 1 else ''}: give {', '.join(runs[:4])}{' or another' if len(runs) > 4 else ''}"
+    return f"a folder of {len(runs)} run{'s' if len(runs) > 1 else ''}. Give {', '.join(runs[:4])}{' or another' if len(runs) > 4 else ''}"
 
 
 def newest_snapshot(folder: str) -> tuple[Manifest, State | None]:

@@ -10,7 +10,7 @@ def find_input(folder: str, started: dict[str, Any], setting: str, advice: str) 
     """The path of an input of the run, which exists. started: run.json. Raises InputError, which ends with the advice, where there is none."""
     recorded = _text(started, "config", setting)
     if recorded is None:
-        raise InputError(f"{folder}: expected a run.json that says where the {setting} is, found none. {advice}")
+        raise InputError(f"{folder}: expected a run.json with the path of the {setting}, found none. {advice}")
     relative = _text(started, "relative_paths", setting)
     beside = None if relative is None else os.path.normpath(os.path.join(folder, relative))
     for path in (recorded, beside):

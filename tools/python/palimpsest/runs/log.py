@@ -13,9 +13,9 @@ EMPTY = pd.DataFrame({"event": pd.Series(dtype=str), "time": pd.Series(dtype="da
 
 
 def read_log(path: str) -> pd.DataFrame:
-    """A row for each event, a column for each of its fields; `time` in UTC, none where the line has no time. Without events where the file is missing.
+    """One row per event, one column per field. `time` is in UTC, and missing if the line has none. Empty if the file is missing.
 
-    Lines that are no JSON objects are left out with a warning that numbers them, except for a last one that is still being written.
+    Lines that are not JSON objects are skipped with a warning that lists their numbers, except for a last line that is still being written.
     """
     if not os.path.exists(path):
         return EMPTY.copy()
@@ -31,7 +31,7 @@ def read_log(path: str) -> pd.DataFrame:
             elif line.endswith("\n"):
                 damaged.append(str(number))
     if damaged:
-        warnings.warn(f"{path}: left out, since they are no JSON objects: {form(len(damaged), 'line', 'lines')} {', '.join(damaged)}", stacklevel=3)
+        warnings.warn(f"{path}: skipped, because not JSON objects: {form(len(damaged), 'line', 'lines')} {', '.join(damaged)}", stacklevel=3)
     if not events:
         return EMPTY.copy()
     frame = pd.DataFrame(events)

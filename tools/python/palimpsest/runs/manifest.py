@@ -40,9 +40,9 @@ def read_object(path: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:
             value = json.load(file)
     except (OSError, RecursionError, ValueError) as error:
-        raise InputError(f"{path}: expected a JSON object, but it cannot be read ({error}); the file is damaged: bring it back from a copy") from None
+        raise InputError(f"{path}: expected a JSON object, but it cannot be read ({error}). The file is damaged: restore it from a copy") from None
     if not isinstance(value, dict):
-        raise InputError(f"{path}: expected a JSON object, found {type(value).__name__}; the file is damaged: bring it back from a copy")
+        raise InputError(f"{path}: expected a JSON object, found {type(value).__name__}. The file is damaged: restore it from a copy")
     return value
 
 
@@ -85,5 +85,5 @@ def _entry(path: str, name: str, entry: object) -> Entry:
 def _count(path: str, found: dict[str, Any], key: str) -> int:
     value = found.get(key)
     if type(value) is not int or value < 0:
-        raise InputError(f"{path}: {key}: expected a whole number of at least 0, found {value!r}")
+        raise InputError(f"{path}: {key}: expected a whole number of 0 or more, found {value!r}")
     return value

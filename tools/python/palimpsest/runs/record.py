@@ -1,4 +1,4 @@
-"""One HDF5 file of a run: its identity, and its objects by path, each checked when it is read."""
+"""One HDF5 file of a run: its identity, and its objects by path. Each object is checked when it is read."""
 
 import contextlib
 import json
@@ -26,13 +26,13 @@ def check_version(place: str, version: object) -> tuple[int, int]:
     numbers = str(version).split(".")
     if all(number.isdecimal() for number in numbers) and len(numbers) == 3 and int(numbers[0]) in READABLE_MAJOR_VERSIONS:
         return int(numbers[0]), int(numbers[1])
-    raise InputError(f"{place}: expected version 1.x.y, 2.x.y or 3.x.y of the format, found '{version}'; a newer format needs a newer palimpsest package")
+    raise InputError(f"{place}: expected version 1.x.y, 2.x.y or 3.x.y of the format, found '{version}'. A newer format needs a newer palimpsest package")
 
 
 class Record:
-    """A file of a run. It is opened each time that something is read, unless `keep` was called, which leaves it open.
+    """A file of a run. Each read opens it, unless `keep` has left it open.
 
-    content_sha256: what manifest.json says of it; the file must say the same whenever it is opened.
+    content_sha256: the hash in manifest.json. The file must have the same hash whenever it is opened.
     """
 
     def __init__(self, path: str, type_name: str, content_sha256: str) -> None:
@@ -54,13 +54,13 @@ class Record:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator["Objects"]:
-        """The file's objects, for as long as the context lasts. Raises InputError: missing, damaged, another type, version or content."""
+        """The file's objects, while the context lasts. Raises InputError if the file is missing or damaged, or has another type, version or content."""
         file = None if self._kept else self._open()
         try:
             yield self._kept or Objects(self.path, file)
         except OF_ANOTHER_SHAPE as error:
             raise InputError(
-                f"{self.path}: expected the objects of a {self._type}, found one of another type or shape ({error}); the file is damaged"
+                f"{self.path}: expected the objects of a {self._type}, found one of another type or shape ({error}). The file is damaged"
             ) from None
         finally:
             if file is not None:
@@ -70,13 +70,13 @@ class Record:
         if not os.path.isfile(self.path):
             found = "a folder" if os.path.isdir(self.path) else "nothing there"
             raise InputError(
-                f"{self.path}: expected a file of the run, found {found}; bring it back from a copy, or open the run again if it has been continued"
+                f"{self.path}: expected a file of the run, found {found}. Restore it from a copy, or open the run again if training has continued since"
             )
         try:
             file = h5py.File(self.path, "r", locking=False)
         except OSError as error:
             raise InputError(
-                f"{self.path}: expected a whole HDF5 file, but it cannot be opened ({error}); it is damaged, cut short, or of another kind"
+                f"{self.path}: expected a complete HDF5 file, but it cannot be opened ({error}). It is damaged, truncated, or another kind of file"
             ) from None
         try:
             self._check(Objects(self.path, file))
@@ -90,8 +90,8 @@ class Record:
         content = objects.attribute("/", "content_sha256")
         if content != self._content_sha256:
             raise InputError(
-                f"{self.path}: /@content_sha256: expected {self._content_sha256} (manifest.json), found {content}; "
-                "the file was replaced: open the run again if it has been continued since, or bring the file back from a copy"
+                f"{self.path}: /@content_sha256: expected {self._content_sha256} (manifest.json), found {content}. "
+                "The file was replaced: open the run again if training has continued since, or restore the file from a copy"
             )
         if self._is_known:
             return
@@ -103,7 +103,7 @@ class Record:
 
 
 class Objects:
-    """What an open file contains. Every reader raises InputError that names file and object where that is missing or damaged."""
+    """The contents of an open file. Every reader raises InputError with the file and the object if that is missing or damaged."""
 
     def __init__(self, path: str, file: h5py.File) -> None:
         self.path = path
@@ -161,7 +161,7 @@ class Objects:
         try:
             return json.loads(text)
         except ValueError as error:
-            raise InputError(f"{self.path}: {name}: expected JSON, found something else ({error}); the file is damaged") from None
+            raise InputError(f"{self.path}: {name}: expected JSON, but parsing failed ({error}). The file is damaged") from None
 
     def shape(self, name: str) -> tuple[int, ...]:
         with self._naming(name):
@@ -173,12 +173,12 @@ class Objects:
 
     def _check_sum(self, name: str, values: Any, dataset: h5py.h5d.DatasetID) -> None:
         if not h5py.h5a.exists(dataset, b"crc32c"):
-            raise InputError(f"{self.path}: {name}@crc32c: expected this attribute, found none; the file is damaged, or another program has written it")
+            raise InputError(f"{self.path}: {name}@crc32c: the attribute is missing. The file is damaged, or another program wrote it")
         attribute = h5py.h5a.open(dataset, b"crc32c")
         attribute.read(recorded := np.empty((), attribute.dtype))
         found = google_crc32c.value(np.ascontiguousarray(values).tobytes())
         if found != int(recorded):
-            raise InputError(f"{self.path}: {name}: expected CRC-32C {int(recorded)}, found {found}; the file is damaged: bring it back from a copy")
+            raise InputError(f"{self.path}: {name}: expected CRC-32C {int(recorded)}, found {found}. The file is damaged: restore it from a copy")
 
     @contextlib.contextmanager
     def _naming(self, name: str) -> Iterator[None]:
@@ -186,7 +186,7 @@ class Objects:
             yield
         except (*OF_ANOTHER_SHAPE, OSError, RuntimeError) as error:
             raise InputError(
-                f"{self.path}: {name}: expected an object that can be read, found none ({error}); the file is damaged, or no record of a run"
+                f"{self.path}: {name}: the object is missing or cannot be read ({error}). The file is damaged, or it is not a record of a run"
             ) from None
 
 
@@ -199,7 +199,7 @@ def _text(value: bytes) -> str:
 
 
 class Lazy(Mapping[str, Value], Generic[Value]):
-    """A mapping whose values are read each time that they are used; nothing is kept."""
+    """A mapping that reads a value from the file each time it is used, and keeps nothing in memory."""
 
     def __init__(self, names: Callable[[], list[str]], read: Callable[[str], Value], what: str) -> None:
         self._find_names = names

@@ -29,15 +29,15 @@ TASK_INCREMENTAL = "task-incremental"
 
 
 def open_run(folder: str | os.PathLike[str]) -> "Run":
-    """Opens a run folder, finished or not. Raises InputError where it is none, or its newest commit is damaged.
+    """Opens a run folder, finished or not. Raises InputError if it is not a run folder, or if its newest commit is damaged.
 
-    Only manifest.json and the head of the newest state are read. Everything else is read when it is used; the checksum of each array is checked then.
+    Opening reads only manifest.json and the head of the newest state. Everything else is read when it is used, and each array's checksum is checked then.
     """
     return Run(folder)
 
 
 class Tasks(Sequence[Task]):
-    """The finished tasks, counted from 0. Making one reads nothing."""
+    """The finished tasks, counted from 0. Indexing reads nothing from disk."""
 
     def __init__(self, make: Callable[[int], Task], count: int) -> None:
         self._make = make
@@ -56,7 +56,7 @@ class Tasks(Sequence[Task]):
             return [self[i] for i in range(*index.indices(self._count))]
         index = operator.index(index)  # a TypeError for what is no whole number
         if not -self._count <= index < self._count:
-            raise IndexError(f"task {index}: the run has finished {self._count}, counted from 0")
+            raise IndexError(f"task {index}: the run has {counted(self._count, 'finished task')}, counted from 0")
         index %= self._count
         if index not in self._made:
             self._made[index] = self._make(index)
@@ -67,7 +67,7 @@ class Tasks(Sequence[Task]):
 
 
 class Run:
-    """A run as it was when it was opened; what the program commits later is seen by `refresh()`. Tasks are counted from 0, as in the files."""
+    """A run as it was when it was opened. `refresh()` shows later commits. Tasks are counted from 0, as in the files."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = os.fspath(folder)
@@ -89,7 +89,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Of the folder."""
+        """The name of the folder."""
         return os.path.basename(os.path.abspath(self.folder))
 
     @property
@@ -98,26 +98,26 @@ class Run:
 
     @property
     def tasks_before(self) -> int:
-        """How many of the tasks another run had learned that this one continues."""
+        """The number of tasks that another run had learned before this run continued it."""
         return self._manifest.tasks_before
 
     @property
     def state(self) -> State | None:
-        """After the newest task; None while no task is finished."""
+        """The state after the newest task; None while no task is finished."""
         return self._state
 
     @cached_property
     def started(self) -> dict[str, Any]:
-        """run.json: how the run began, with every setting in "config"; empty where the file is missing. Raises InputError where it is damaged."""
+        """run.json: how the run began, with every setting in "config"; empty if the file is missing. Raises InputError if it is damaged."""
         path = os.path.join(self.folder, "run.json")
         found = read_object(path) if os.path.exists(path) else {}
         if not isinstance(found.get("config", {}), dict):
-            raise InputError(f"{path}: config: expected an object, found {found['config']!r}; the file is damaged: bring it back from a copy")
+            raise InputError(f"{path}: config: expected an object, found {found['config']!r}. The file is damaged: restore it from a copy")
         return found
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The settings that bear on the numbers, as the newest task recorded them; those of the start while no task is finished."""
+        """The settings that affect the results, as the newest task recorded them; while no task is finished, the settings at the start."""
         return self.tasks[-1].config if self.tasks else dict(self.started.get("config", {}))
 
     @property
@@ -127,7 +127,7 @@ class Run:
 
     @cached_property
     def evaluations(self) -> dict[str, Evaluations]:
-        """By classifier, the run's own first: exact sums, before they become frames. Among all classes seen."""
+        """The exact sums behind the frames, by classifier, the run's own first. Among all classes seen."""
         if self._state is None:
             return {}
         own = self.tasks[-1].classifier or own_classifier(self.config)
@@ -136,7 +136,7 @@ class Run:
 
     @property
     def classifiers(self) -> tuple[str, ...]:
-        """The run's own first; as the setting has them while no task is finished."""
+        """The names of the classifiers, the run's own first; while no task is finished, from the setting."""
         return tuple(self.evaluations) or configured_classifiers(self.config)
 
     @cached_property
@@ -144,16 +144,16 @@ class Run:
         """Long form: a row for each `after_task`, `task`, `classifier` and `moment` ("before merge", "after merge").
 
         Columns: samples; each score's sum by its name (correct, correct_given_task, ...) and mean (accuracy, accuracy_given_task, task_identity, top5,
-        loss_given_task in nats). Of prompts with completions: exact_match, correct_tokens, loss_per_token in nats, and what docs/notebook.md has beside them.
-        Shares are from 0 to 1. NaN where a task wasn't tested.
+        loss_given_task in nats). For prompts with completions: exact_match, correct_tokens, loss_per_token in nats, and more (see docs/notebook.md).
+        Shares are from 0 to 1. NaN means that a task wasn't tested.
         """
         return accuracy_frame(self.evaluations.values())
 
     def matrix(self, classifier: str | None = None, before_merge: bool = False, score: str | None = None) -> pd.DataFrame:
-        """Accuracy on each task (column) after each task (row), [T, T], from 0 to 1; NaN where not tested. In a task-incremental run given the task.
+        """Accuracy on each task (column) after each task (row), [T, T], from 0 to 1; NaN where not tested. In a task-incremental run, given the task.
 
-        Of prompts with completions exact match, or the task score where the protocol has one. score: another score than this, such as
-        "correct_given_task" or "loss_per_token". Raises InputError for a classifier or score that the run hasn't.
+        For prompts with completions: exact match, or the task score if the protocol has one. score: selects another score, such as
+        "correct_given_task" or "loss_per_token". Raises InputError for a classifier or score that the run does not have.
         """
         found = self._by(classifier)
         if score is None and self.is_task_given:
@@ -161,9 +161,9 @@ class Run:
         return matrix(found.before_merge if before_merge else found.after_merge, score)
 
     def by_class(self, classifier: str | None = None, before_merge: bool = False) -> pd.DataFrame:
-        """Test samples, right ones and their share of each class after each task; empty where nothing was counted by class.
+        """Test samples, correct ones and their share, for each class after each task; empty if nothing was counted by class.
 
-        Of prompts with completions the right ones are those of exact match, and classes are the pack's.
+        For prompts with completions, a sample is correct by exact match, and the classes are the pack's.
         """
         found = self._by(classifier)
         return class_frame(found.before_merge if before_merge else found.after_merge, self._state.classes if self._state else ())
@@ -179,31 +179,31 @@ class Run:
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
-        """A row for each metric (last, average_anytime, forgetting, plasticity, ...), a column for each classifier; NaN where it is not defined.
+        """One row per metric (last, average_anytime, forgetting, plasticity, ...), one column per classifier; NaN if not defined.
 
-        The numbers of `palimpsest inspect --json`. In a task-incremental run given the task.
+        The same numbers as `palimpsest inspect --json`. In a task-incremental run, given the task.
         """
         shown = {name: one.given_task() if self.is_task_given else one for name, one in self.evaluations.items()}
         return pd.DataFrame({name: pd.Series(stream_metrics(one), dtype=float) for name, one in shown.items()}).rename_axis("metric")
 
     @cached_property
     def alphas(self) -> pd.Series:
-        """The merges' coefficients by task, each a mean where a merge has several; NaN where nothing was merged."""
+        """The merge coefficient of each task (the mean, if a merge has several); NaN if nothing was merged."""
         return pd.Series([task.merge.alpha for task in self.tasks], index=pd.RangeIndex(len(self.tasks), name="task"), name="alpha", dtype=float)
 
     @property
     def log(self) -> pd.DataFrame:
-        """metrics.jsonl as it is now: a row for each event, a column for each of its fields."""
+        """metrics.jsonl as it is now: one row per event, one column per field."""
         return read_log(os.path.join(self.folder, "metrics.jsonl"))
 
     def compare(self, other: "Run") -> pd.DataFrame:
-        """What differs from another run: settings, classes, metrics, hashes of the weights. A row for each, a column for each run; empty where nothing does."""
+        """What differs from another run: settings, classes, metrics, hashes of the weights. One row per difference, one column per run."""
         return compare(self, other)
 
     def weights(self, task: int | None = None) -> dict[str, Float32]:
         """theta_hat - theta_hat_0 after a task (None: the newest), by module, [out, in] float32.
 
-        Of an earlier task, merged again by its recorded coefficients, and checked by its recorded hash. Raises InputError where they don't suffice.
+        For an earlier task, the weights are merged again from the recorded coefficients and checked against the recorded hash. Raises InputError if that fails.
         """
         if self._state is None:
             raise InputError(f"{self.folder}: expected a run with a finished task, found none")
@@ -212,11 +212,11 @@ class Run:
         return merge_again(self.tasks[: self.tasks[task].index + 1], self._state.shapes)
 
     def check(self) -> None:
-        """Reads all of the run's files, and compares them with manifest.json. Raises InputError that names each which is missing or damaged."""
+        """Compares all files of the run with manifest.json. Raises InputError that names each missing or damaged file."""
         check_files(self.folder, self._manifest.files)
 
     def check_newest(self) -> None:
-        """The same of the newest state and the newest task's record alone."""
+        """The same, for only the newest state and the newest task's record."""
         done = self._manifest.tasks_done
         names = (state_name(done - 1), task_name(done - 1)) if done else ()
         check_files(self.folder, {name: self._manifest.files[name] for name in names})

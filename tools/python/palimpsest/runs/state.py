@@ -17,9 +17,9 @@ from .record import Array, Lazy, Objects, Record
 
 
 class State:
-    """The run after its newest task. Everything is read when it is used; arrays are read again each time.
+    """The run after its newest task. Everything is read when it is used, and arrays are read again each time.
 
-    Every property raises InputError where the file is damaged.
+    Every property raises InputError if the file is damaged.
     """
 
     def __init__(self, record: Record, tasks_done: int) -> None:
@@ -32,7 +32,7 @@ class State:
 
     @property
     def weights(self) -> Lazy[Float32]:
-        """theta_hat - theta_hat_0 by module, [out, in] float32; empty of a frozen backbone."""
+        """theta_hat - theta_hat_0 by module, [out, in] float32; empty for a frozen backbone."""
         return Lazy(lambda: self._modules, self._read_weights, "differences of weights")
 
     @cached_property
@@ -61,23 +61,23 @@ class State:
 
     @property
     def memory(self) -> Lazy[Array]:
-        """What the parts of the run keep, as `<part>/<instance>/<name>`. Arrays of versions 1.x have the names of today."""
+        """The arrays that the parts of the run keep between tasks, as `<part>/<instance>/<name>`. Arrays of version 1.x get today's names."""
         return Lazy(lambda: list(self._memory), self._read_memory, "arrays of memory")
 
     @property
     def s0(self) -> Lazy[NDArray[np.float64]]:
-        """Sum of the scaled Fishers by module, [out, in]; empty of runs that need none."""
+        """Sum of the scaled Fishers by module, [out, in]; empty if the run needs none."""
         return self._by_module("s0")
 
     @property
     def s1(self) -> Lazy[NDArray[np.float64]]:
-        """Sum of scaled Fisher times (theta_i* - theta_hat_0) by module, [out, in]; empty of runs that need none."""
+        """Sum of scaled Fisher times (theta_i* - theta_hat_0) by module, [out, in]; empty if the run needs none."""
         return self._by_module("s1")
 
     def _by_module(self, which: str) -> Lazy[NDArray[np.float64]]:
         names = [name for name in self._memory if name.startswith("curvature/") and name.endswith(f"/{which}")]
         if len(names) > 1:
-            raise InputError(f"{self.path}: expected one curvature, found {', '.join(names)}: read the wanted one from .memory")
+            raise InputError(f"{self.path}: expected one curvature, found {', '.join(names)}. Read the one that you want from .memory")
 
         whole = cache(lambda: self.memory[names[0]])  # one array of all modules, kept as long as the mapping
 
@@ -102,7 +102,7 @@ class State:
 
     @cached_property
     def heads(self) -> tuple[Head, ...]:
-        """As training left them, by task. In a domain-incremental run the last one serves all tasks. What answers in their place is in memory."""
+        """The heads after training, by task. In a domain-incremental run the last one serves all tasks. Other classifiers are in `memory`."""
         places = [name.removesuffix("/weight") for name in self._memory if name.startswith("head/") and name.endswith("/weight")]
         heads: list[Head] = []
         with self._record.opened() as objects:
@@ -115,25 +115,25 @@ class State:
 
     @cached_property
     def numerics(self) -> dict[str, Any]:
-        """What the bits depend on: library versions, instruction set, threads, lanes."""
+        """Everything that the exact bits depend on: library versions, instruction set, threads, lanes."""
         with self._record.opened() as objects:
             return dict(objects.json("/numerics"))
 
     @cached_property
     def backbone_sha256(self) -> str:
-        """Of the backbone's weights file."""
+        """SHA-256 of the backbone's weights file."""
         with self._record.opened() as objects:
             return str(objects.attribute("/base", "sha256"))
 
     @cached_property
     def pack_content_sha256(self) -> str:
-        """Of the pack that the newest tasks learned from."""
+        """Content hash of the pack that the newest tasks learned from."""
         with self._record.opened() as objects:
             return str(objects.attribute("/pack", "content_sha256"))
 
     @cached_property
     def norm(self) -> float | None:
-        """Frobenius norm of all weights; None of a frozen backbone."""
+        """Frobenius norm of all weights; None for a frozen backbone."""
         with self._record.opened() as objects:
             return float(objects.attribute("/stats", "norm_merged")) if objects.has_attribute("/stats", "norm_merged") else None
 
@@ -163,4 +163,4 @@ def _read(array: Callable[[str], Array], place: Place) -> Array:
 def check_tasks_done(objects: Objects, tasks_done: int) -> None:
     found = objects.attribute("/stream", "tasks_done")
     if found != tasks_done:
-        raise InputError(f"{objects.path}: /stream@tasks_done: expected {tasks_done}, found {found}; the file is of another moment of the run")
+        raise InputError(f"{objects.path}: /stream@tasks_done: expected {tasks_done}, found {found}. The file belongs to another time of the run")

@@ -23,9 +23,9 @@ Number = float | None
 class Merge:
     """How the task was merged.
 
-    rule: its name and the keys that were given. coefficients: one for all; one per module, in order; or one per direction, module after module.
-    module_numerators, module_denominators: [modules], of the closed form. weights_before, weights_after: SHA-256 of the merged weights' difference to the
-    pretrained ones (float32, all modules in order, row-major).
+    rule: the name of the rule and the keys that were given. coefficients: one for all modules; one per module, in order; or one per direction, module
+    after module. module_numerators, module_denominators: [modules], of the closed form. weights_before, weights_after: SHA-256 of the difference between
+    the merged and the pretrained weights (float32, all modules in order, row-major).
     """
 
     rule: dict[str, Any]
@@ -41,7 +41,7 @@ class Merge:
 
     @property
     def alpha(self) -> Number:
-        """Mean of the coefficients; None where nothing was merged."""
+        """Mean of the coefficients; None if nothing was merged."""
         if self.coefficients.size == 0:
             return None
         total = 0.0
@@ -51,7 +51,7 @@ class Merge:
 
 
 class Fisher(Mapping[str, Float32]):
-    """The diagonal Fisher on each module's Delta, [out, in], a mean over samples, unscaled. `factor`: what it is multiplied by in S0 and S1."""
+    """The diagonal Fisher of each module's Delta, [out, in]: a mean over samples, unscaled. `factor`: its factor in S0 and S1."""
 
     def __init__(self, values: Lazy[Float32], attributes: dict[str, Any]) -> None:
         self._values = values
@@ -76,9 +76,9 @@ class Fisher(Mapping[str, Float32]):
 
 
 class Task:
-    """One finished task of a run, counted from 0. Everything is read when it is used; arrays are read again each time.
+    """One finished task of a run, counted from 0. Everything is read when it is used, and arrays are read again each time.
 
-    Every property raises InputError that names file and object where the record is missing or damaged.
+    Every property raises InputError with the file and the object if the record is missing or damaged.
     """
 
     def __init__(self, record: Record, index: int) -> None:
@@ -95,7 +95,7 @@ class Task:
             found = objects.attributes("/task")
             classes = objects.texts("/task/classes")
         if found.get("index") != self.index:
-            raise InputError(f"{self.path}: /task@index: expected {self.index}, found {found.get('index')}; the file belongs to another task")
+            raise InputError(f"{self.path}: /task@index: expected {self.index}, found {found.get('index')}. The file belongs to another task")
         return found | {"classes": classes}
 
     @property
@@ -104,12 +104,12 @@ class Task:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """By output of the head."""
+        """The classes, in the order of the head's outputs."""
         return tuple(self._identity["classes"])
 
     @property
     def samples(self) -> int:
-        """Training samples."""
+        """Number of training samples."""
         return int(self._identity["train_samples"])
 
     @property
@@ -118,7 +118,7 @@ class Task:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The settings that bear on the numbers, as the record has them."""
+        """The settings that affect the results, from the record."""
         with self._record.opened() as objects:
             return dict(objects.json("/config"))
 
@@ -138,17 +138,17 @@ class Task:
 
     @property
     def lora(self) -> Lazy[Lora]:
-        """The factors by module; empty where no adapter learned."""
+        """The factors by module; empty if no adapter was trained."""
         return Lazy(lambda: self._modules, self._read_lora, "LoRA factors")
 
     @property
     def delta(self) -> Lazy[Float32]:
-        """The task vector by module, [out, in] float32, made of the factors when it is read."""
+        """The task vector by module, [out, in] float32, computed from the factors when it is read."""
         return Lazy(lambda: self._modules, lambda module: self._read_lora(module).delta(), "task vectors")
 
     @cached_property
     def fisher(self) -> Fisher | None:
-        """None where the run measures none."""
+        """The task's Fisher; None if the run measures none."""
         with self._record.opened() as objects:
             if not objects.has("/fisher"):
                 return None
@@ -156,7 +156,7 @@ class Task:
             names = objects.names("/fisher")
         missing = {"kind", "samples", "transform", "scale", "factor"} - set(attributes)
         if missing:
-            raise InputError(f"{self.path}: /fisher: expected the attributes {', '.join(sorted(missing))}, found none; the file is damaged")
+            raise InputError(f"{self.path}: /fisher: the attributes {', '.join(sorted(missing))} are missing. The file is damaged")
         return Fisher(Lazy(lambda: names, self._read_fisher, "Fishers"), attributes)
 
     def _read_fisher(self, module: str) -> Float32:
@@ -182,7 +182,7 @@ class Task:
 
     @property
     def head(self) -> Head:
-        """As the task trained it."""
+        """The head as the task trained it."""
         with self._record.opened() as objects:
             attributes = objects.attributes("/head")
             return Head(
@@ -199,7 +199,7 @@ class Task:
 
     @cached_property
     def seconds(self) -> dict[str, float]:
-        """train, fisher, merge, evaluate."""
+        """Seconds spent in train, fisher, merge and evaluate."""
         with self._record.opened() as objects:
             found = objects.attributes("/metrics/seconds")
         return {name: found[name] for name in ("train", "fisher", "merge", "evaluate") if name in found}
@@ -228,7 +228,7 @@ class Task:
 
     @property
     def classifier(self) -> str:
-        """The run's own, by which it was measured; "" in records before version 2.1, which don't name it."""
+        """The run's own classifier, which the results are for; "" in records before version 2.1, which don't name it."""
         with self._record.opened() as objects:
             return str(objects.attribute("/metrics", "classifier")) if objects.has_attribute("/metrics", "classifier") else ""
 

@@ -55,7 +55,7 @@ def check_files(folder: str, files: Mapping[str, Entry]) -> None:
         if found != entry.sha256:
             problems.append(f"{path}: expected SHA-256 {entry.sha256} (manifest.json), found {found}")
     if problems:
-        raise InputError("\n".join([*problems, "Bring the files back from a copy; if the program is still writing this run, open it again first."]))
+        raise InputError("\n".join([*problems, "Restore the files from a copy. If the program is still writing this run, open the run again first."]))
 
 
 def _file_sha256(path: str) -> str:
@@ -74,6 +74,6 @@ def files_sha256(paths: Sequence[str]) -> str:
 
 def _needs_the_tools(task: Task) -> str:
     return (
-        f"{task.path}: /merge/coefficients: expected one, or one per module, that give the merged weights of task {task.index}; the rule "
-        f"{task.merge.rule.get('name')} did more than they say: palimpsest merge RUN --tasks ... --out merged.h5 merges these tasks again"
+        f"{task.path}: /merge/coefficients: expected coefficients that give the merged weights of task {task.index}, but the rule "
+        f"{task.merge.rule.get('name')} does more. Merge these tasks again with palimpsest merge RUN --tasks ... --out merged.h5"
     )

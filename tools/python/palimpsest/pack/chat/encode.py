@@ -41,7 +41,7 @@ class Encoder:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.most = max_length(tokenizer)
         if self.most < 2:
-            raise InputError(f"--max-length: expected 2 or more, a token and one that it predicts, found {self.most}")
+            raise InputError(f"--max-length: expected 2 or more, so that a sample has a token to predict, found {self.most}")
         tokenizer.no_truncation()
         self.tokenizer = tokenizer
         self._first = _first_ids(tokenizer)
@@ -70,7 +70,7 @@ class Encoder:
                         self.tokenizer.encode(piece.text)
                     except Exception as reason:
                         raise InputError(
-                            f"{row.place}: the tokenizer can't encode this text: {reason}. Take a tokenizer with a token for unknown words ([UNK])"
+                            f"{row.place}: the tokenizer can't encode this text: {reason}. Use a tokenizer with a token for unknown words ([UNK])"
                         ) from None
             raise InputError(f"the tokenizer can't encode the texts: {error}") from None
 
@@ -80,12 +80,12 @@ class Encoder:
         for piece, part in zip(row.pieces, parts, strict=True):
             if piece.is_completion:
                 if not part or not ids:
-                    raise Broken(f"expected tokens before and of an answer, found {'no answer' if ids else 'no prompt'} in the tokens")
+                    raise Broken(f"expected a prompt and an answer, found no tokens for the {'answer' if ids else 'prompt'}")
                 completions.append((len(ids), len(ids) + len(part)))
             ids += part
         kept = [(begin, min(end, self.most)) for begin, end in completions if begin < self.most]
         if not kept:
-            raise Broken(f"expected a completion within {self.most} tokens, found a prompt of {completions[0][0]}; --max-length sets it")
+            raise Broken(f"expected a completion within {self.most} tokens, found a prompt of {completions[0][0]}; --max-length sets the limit")
         self.ends.update(ids[end - 1] if ids[end - 1] in self._special else None for _, end in completions)
         return Sequence(ids[: kept[-1][1]], kept, len(ids))
 
@@ -95,7 +95,7 @@ class Encoder:
         chunks = [[*self._first, *ids[begin : begin + room]] for begin in range(0, len(ids), room)]
         found = [Sequence(chunk, [(1, len(chunk))], len(chunk)) for chunk in chunks if len(chunk) > 1]
         if not found:
-            raise Broken("expected a text of two tokens or more, found fewer")
+            raise Broken("expected a text of at least two tokens, found fewer")
         return found
 
 

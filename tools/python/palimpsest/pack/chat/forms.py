@@ -41,11 +41,11 @@ def find_form(place: str, found: typing.Sequence[str]) -> Form:
     if not fitting:
         raise InputError(
             f"{place}: expected columns of a known form ({KNOWN}), found {list_columns(found)}. "
-            "--prompt and --completion, --messages, or --text choose columns by their names"
+            "Choose columns with --prompt and --completion, --messages, or --text"
         )
     if len(fitting) > 1:
         others = "; ".join(" and ".join(form.names(found)) for form in fitting[1:])
-        note(f"{place}: {' and '.join(fitting[0].names(found))} are read, and not {others}; --prompt and --completion, or --messages, choose others")
+        note(f"{place}: {' and '.join(fitting[0].names(found))} are read, {others} are not; --prompt and --completion, or --messages, choose other columns")
     return fitting[0]
 
 
@@ -72,7 +72,7 @@ class Conversation(typing.NamedTuple):
         """The messages that are predicted. Raises Broken where there are none."""
         found = [i for i, message in enumerate(self.messages) if i >= self.prompts and message["role"] == ASSISTANT]
         if not found:
-            raise Broken(f"expected a message of the role {ASSISTANT}, found none (prompt only)")
+            raise Broken(f"expected a message with the role {ASSISTANT}, found none (prompt only)")
         if found[0] == 0:
             raise Broken("expected a message before the first answer, found none")
         return found
@@ -138,6 +138,6 @@ def _message(value: object, place: str) -> Message:
     if not isinstance(content, str):
         raise Broken(f"{place}: expected a text as content, found {'none' if content is None else shorten(repr(content))}")
     if role == ASSISTANT and not content.strip() and not calls:
-        raise Broken(f"{place}: expected an answer, found nothing but blanks")
+        raise Broken(f"{place}: expected an answer, found only blanks")
     check_surrogates(content, place, "a text")
     return found

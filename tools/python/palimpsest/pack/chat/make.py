@@ -25,7 +25,7 @@ from ..texts.tokenizer import Encoded
 from .encode import Encoder, Row, Sequence
 
 MOST_CHARACTERS = 1 << 20  # encoded at once
-_REMEDY = "Is --task the right column, or are the names of the files those of tasks?"
+_REMEDY = "Is --task the right column, or are the files named by their tasks?"
 
 
 class _Samples(typing.NamedTuple):
@@ -151,8 +151,8 @@ def _end_of_turn(encoder: Encoder) -> dict[str, object]:
     endless, total = encoder.ends[None], encoder.ends.total()
     if endless:
         note(
-            f"{endless} of {counted(total, 'completion')} {form(endless, 'ends', 'end')} without a special token, so that a model can't learn where "
-            "such an answer ends"
+            f"{endless} of {counted(total, 'completion')} {form(endless, 'ends', 'end')} without a special token: a model can't learn where "
+            "these answers end"
         )
     found = [end for end in encoder.ends if end is not None]
     return {"end_of_turn": found[0]} if len(found) == 1 else {}

@@ -59,7 +59,7 @@ def read_rows(
     more = [column for column in (reading.task, reading.split) if column is not None]
     without_task = reading.task is not None and any(file.kind == "text" for file in files)
     if without_task:
-        note("files of plain text have no columns: their names say the task and the side")
+        note("plain text files have no columns: their names give the task and the side")
 
     def read(file: sources.Source) -> typing.Iterator[Record]:
         if file.kind == "text":
@@ -88,7 +88,7 @@ def _row(file: sources.Source, number: int, form: Form, found: dict[str, object]
     pair = read_pair(form, found)
     if reading.template is None:
         if isinstance(pair, Conversation):
-            raise Broken("expected prompt and completion as texts for --template none, found messages")
+            raise Broken("expected a prompt and a completion that are texts with --template none, found messages")
         return Row(head, number, task, side, pair.prompt, join_pair(pair, reading.end), has_beginning=True)
     conversation = pair if isinstance(pair, Conversation) else pair.conversation()
     prompt = conversation.prompt()

@@ -36,8 +36,8 @@ def find_template(folder: pathlib.Path) -> tuple[str, str]:
         found = named[0] if named else None
     if not isinstance(found, str):
         raise InputError(
-            f"{folder}: expected a chat template, as {TEMPLATE_FILE} or as chat_template (of several the one called default) in {SETTINGS}, found none. "
-            "Take the folder of a model for conversations, or --template none, which joins prompt and completion as they are"
+            f"{folder}: expected a chat template in {TEMPLATE_FILE} or in chat_template of {SETTINGS} (from a list, the one called default), found none. "
+            "Use the folder of a chat model, or --template none, which joins prompt and completion as they are"
         )
     return found, f"{settings}, chat_template"
 
@@ -67,11 +67,11 @@ def end_of_text(folder: pathlib.Path, tokenizer: Tokenizer) -> str:
     """The token that the settings of the tokenizer name as the end."""
     end = named_tokens(folder).get("eos_token")
     if end is None:
-        raise InputError(f"{folder}: expected the end-of-text token for --template none, as eos_token in tokenizer_config.json, found none. Name it there")
+        raise InputError(f"{folder}: expected the end-of-text token as eos_token in tokenizer_config.json, found none. --template none needs it: add it there")
     found = tokenizer.encode(end, add_special_tokens=False).ids
     if tokenizer.token_to_id(end) is None or found != [tokenizer.token_to_id(end)]:
         raise InputError(
-            f"{folder}: expected the end-of-text token {end!r} as one token of the tokenizer, found the ids {found}. Take the model's own tokenizer"
+            f"{folder}: expected the end-of-text token {end!r} as one token of the tokenizer, found the ids {found}. Use the model's own tokenizer"
         )
     return end
 
@@ -94,7 +94,7 @@ def _settings(path: pathlib.Path) -> dict[str, object]:
     try:
         found = json.loads(_read(path))
     except ValueError as error:
-        raise InputError(f"{path}: expected the JSON of a tokenizer's settings, found {error}") from None
+        raise InputError(f"{path}: expected a tokenizer's settings in JSON, but the file cannot be read: {error}") from None
     return found if isinstance(found, dict) else {}
 
 
@@ -102,4 +102,4 @@ def _read(path: pathlib.Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
-        raise InputError(f"{path}: expected text in UTF-8, found {error}") from None
+        raise InputError(f"{path}: expected UTF-8 text, but the file cannot be read: {error}") from None

@@ -39,7 +39,7 @@ class Template:
         try:
             self._template = environment.from_string(text)
         except jinja2.TemplateSyntaxError as error:
-            raise InputError(f"{place}, line {error.lineno}: expected a chat template that jinja2 can parse, found: {error.message}") from None
+            raise InputError(f"{place}, line {error.lineno}: expected a chat template that jinja2 can parse, but parsing failed: {error.message}") from None
 
     def render(self, messages: list[Message], add_generation_prompt: bool, where: str) -> str:
         """The text of messages, with the beginning of an answer behind them if `add_generation_prompt`. `where` the messages are from."""
@@ -49,8 +49,8 @@ class Template:
             lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename in _IN_TEMPLATE]
             line = f", line {lines[-1]}" if lines else ""
             raise InputError(
-                f"{self.place}{line}: expected a chat template that renders {where}, found: {str(error) or type(error).__name__}. "
-                "Change the messages or the template, or take --template none"
+                f"{self.place}{line}: the chat template cannot render {where}: {str(error) or type(error).__name__}. "
+                "Change the messages or the template, or use --template none"
             ) from None
 
     def _now(self, form: str) -> str:

@@ -29,8 +29,8 @@ def render_conversation(template: "Template", specials: re.Pattern[str], convers
         whole = template.render(conversation.messages[: i + 1], False, where)
         if not (prefix.startswith(done) and whole.startswith(prefix) and len(whole) > len(prefix)):
             raise InputError(
-                f"{template.place}: expected a chat template that renders messages with the beginning of an answer as the beginning of "
-                f"the same with the answer, found another text at message {i + 1} of {where}. Take another template, or --template none"
+                f"{template.place}: expected a chat template whose text with an answer begins with its text up to the answer, "
+                f"found another beginning at message {i + 1} of {where}. Use another template, or --template none"
             )
         answer = _to_its_end(whole[len(prefix) :], conversation.messages[i]["content"], specials)
         pieces += [Piece(prefix[len(done) :], False), Piece(answer, True)]

@@ -23,7 +23,7 @@ def read_members(path: str, file: str) -> list[tarfile.TarInfo]:
         with tarfile.open(file, "r:") as tar:
             for member in tar:
                 if member.isreg() and not member.issparse() and member.offset_data + member.size > size:
-                    raise InputError(f"{place(path, member)}: expected {member.size} bytes, found the end of the file. Get it again")
+                    raise InputError(f"{place(path, member)}: expected {member.size} bytes, found the end of the file. Get the file again")
                 members.append(member)
             end = tar.offset
     except (tarfile.TarError, ValueError) as error:
@@ -77,8 +77,8 @@ def _expect_end(path: str, file: str, end: int, members: list[tarfile.TarInfo]) 
         while chunk := opened.read(1 << 20):
             if chunk.count(0) != len(chunk):
                 raise InputError(
-                    f"{shown(path)}: expected nothing but zeros after its end at byte {end}, found more, as where archives "
-                    "are joined by cat. Give them one by one, or join them with tar --concatenate"
+                    f"{shown(path)}: expected nothing but zeros after its end at byte {end}, found other bytes, as in archives "
+                    "joined by cat. Give the archives one by one, or join them with tar --concatenate"
                 )
 
 

@@ -21,13 +21,13 @@ def large_enough(classes: list[str], samples: list[Sample], minimum: int, what: 
     counts = np.bincount(labels, minlength=len(classes))
     small = [(name, int(count)) for name, count in zip(classes, counts, strict=True) if count < max(1, minimum)]
     if small and minimum < 1:
-        raise InputError(f"class {small[0][0]!r}: expected {what}, found none. Add some, remove the class, or let --minimum-per-class 1 leave such classes out")
+        raise InputError(f"class {small[0][0]!r}: expected {what}, found none. Add some, remove the class, or leave out empty classes with --minimum-per-class 1")
     if small:
         named = ", ".join(f"{name} ({count})" for name, count in small)
         note(f"{counted(len(small), 'class')} left out, with fewer {what} than --minimum-per-class {minimum}: {named}")
     kept = [name for name, count in zip(classes, counts, strict=True) if count >= max(1, minimum)]
     if not kept:
-        raise InputError(f"expected classes with at least {minimum} {what}, found {counts.max()} in the largest. --minimum-per-class can be lower")
+        raise InputError(f"expected classes with at least {minimum} {what}, found {counts.max()} in the largest. Lower --minimum-per-class")
     position = {name: number for number, name in enumerate(kept)}
     label = {number: position[name] for number, name in enumerate(classes) if name in position}
     chosen = [i for i, number in enumerate(labels) if number in label]
@@ -39,7 +39,7 @@ def expect_training(classes: list[str], labels: typing.Sequence[int] | Ints, spl
     for name, row in zip(classes, _counts(classes, labels, split), strict=True):
         if row[TRAIN] == 0:
             raise InputError(
-                f"class {name!r}: expected training images, found {counted(row[TEST], 'test image')} and no others. Add training "
+                f"class {name!r}: expected training images, found only {counted(row[TEST], 'test image')}. Add training "
                 "images, remove the class, or split all images by hash with --split hashed"
             )
 
@@ -48,7 +48,7 @@ def note_without_test(classes: list[str], labels: typing.Sequence[int] | Ints, s
     counts = _counts(classes, labels, split)
     without = [name for name, row in zip(classes, counts, strict=True) if row[TEST] == 0]
     if len(without) == len(classes):
-        note("there are no test images; --split hashed makes some of the training images test images")
+        note("there are no test images; --split hashed moves some of the training images to the test")
     elif without:
         note(f"{counted(len(without), 'class')} {form(len(without), 'has', 'have')} no test images: {', '.join(without)}")
 

@@ -103,13 +103,13 @@ def _opened(data: bytes, most_pixels: int) -> Image.Image:
         raise _Refused(f"expected a JPEG, PNG or WebP image, found {_other(data)}") from None
     width, height = image.size
     if width * height > most_pixels:
-        raise _Refused(f"{width} x {height} pixels by its header, more than --max-pixels {most_pixels}: not decoded")
+        raise _Refused(f"expected at most {most_pixels} pixels (--max-pixels), found {width} x {height} in the header")
     return image
 
 
 def _other(data: bytes) -> str:
     if data[4:8] == b"ftyp":  # a box of ISO media files; its brand follows
-        return "a HEIC or AVIF image, or a film"
+        return "a HEIC or AVIF image, or a video"
     return next((what for start, what in _OTHERS if data.startswith(start)), "something else" if data else "an empty file")
 
 
@@ -136,7 +136,7 @@ def _stored(image: Image.Image, data: bytes, storage: Storage) -> tuple[bytes, t
 def _checked_size(image: Image.Image, longest: int) -> tuple[int, int]:
     width, height = image.size
     if max(width, height) > longest:
-        raise _Refused(f"{width} x {height} pixels, and a pack has sides of {longest} at most")
+        raise _Refused(f"expected sides of at most {longest} pixels, found {width} x {height}")
     return height, width
 
 

@@ -45,7 +45,7 @@ def read(root: str, class_folders: str) -> Listing:
             f"such as {shown(deeper[0])}"
         )
     if like_sides := _like_sides({str(sample.label) for sample in samples}):
-        notes.append(f"{shown(root)}: named like sides, and taken as classes: {', '.join(map(shown, like_sides))}")
+        notes.append(f"{shown(root)}: used as classes, although named like sides: {', '.join(map(shown, like_sides))}")
     if not samples and tree.images:
         _refuse_loose(tree)
     return Listing(samples, sorted(names), [*notes, *tally.notes(root)])
@@ -108,12 +108,12 @@ def _refuse_sides(top: Folder, alone: bool) -> None:
             raise InputError(
                 f"{shown(folder.path)}: expected class folders, or train/ and test/ (or val/, validation/) with class folders "
                 f"in them, found {_listed(alike)}, which look like sides. {_renaming(alike)}"
-                f"{_sides_remedy(folder, alike, whole)}. If they are classes, list the images in a CSV manifest"
+                f"{_sides_remedy(folder, alike, whole)}. If they are classes, list the images in a CSV file"
             )
         if folder is top and any(f.images for f in inner) and _are_parts(inner):
             raise InputError(
                 f"{shown(folder.path)}: expected class folders, found {_listed(inner)}, whose names are no classes. Put the "
-                "images of each class into its own folder, or list the images in a CSV manifest"
+                "images of each class into its own folder, or list the images in a CSV file"
             )
 
 
@@ -129,8 +129,8 @@ def _sides_remedy(folder: Folder, alike: list[Folder], whole: bool) -> str:
     if not whole:
         return f"Give a folder whose train/ and test/ contain the class folders, {shown(folder.path)} perhaps"
     if len(alike) == 1:
-        return f"To pack its images alone, with a split by hash, give {shown(alike[0].path)}"
-    return "The sides need these names"
+        return f"To pack only its images, split by hash, give {shown(alike[0].path)}"
+    return "Name the sides train/ and test/ (or val/, validation/)"
 
 
 def _renaming(alike: list[Folder]) -> str:
@@ -152,21 +152,21 @@ def _refuse_deep(top: Folder, root: bool) -> None:
     names = {f.name.lower() for folder in inner for f in folder.filled}
     if len(inner) > 1 and len(names) == 1 and names < set(PARTS):
         return  # CLASS/images/*, as in Tiny ImageNet
-    pictures = [folder for folder in inner if folder.name.lower() in IMAGES]
-    meant = pictures[0] if len(pictures) == 1 and _are_parts(inner) else top
+    of_images = [folder for folder in inner if folder.name.lower() in IMAGES]
+    meant = of_images[0] if len(of_images) == 1 and _are_parts(inner) else top
     while len(meant.filled) == 1 and not meant.filled[0].images:
         meant = meant.filled[0]
     if meant is top:
         remedy = (
-            "--leaf-folders makes every folder that contains images a class, --top-folders the folders right in "
-            f"{shown(top.path)}. To pack one of these folders alone, give it"
+            "--leaf-folders makes every folder that contains images a class, --top-folders every folder directly in "
+            f"{shown(top.path)}. To pack only one of these folders, give it"
         )
     elif root:
         remedy = f"Give {shown(meant.path)}"
     else:
         remedy = f"Move the folders of {shown(meant.path)} to {shown(top.path)}"
     raise InputError(
-        f"{shown(top.path)}: expected class folders with images in them, found {_listed(inner)} and all images deeper, such as "
+        f"{shown(top.path)}: expected class folders with images in them, found {_listed(inner)} with all images deeper, such as "
         f"{shown(top.all_images()[-1])}. {remedy}"
     )
 

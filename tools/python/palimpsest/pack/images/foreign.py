@@ -1,4 +1,4 @@
-"""Well-known distributions in a form that is not read: what they are, and what to do instead.
+"""Well-known distributions in unsupported formats: what they are, and what to do instead.
 
 Names, the first bytes and the first members of an archive say it; nothing is unpacked, and no pickle is loaded, which
 could run any code. What isn't known to this module is left to the readers.
@@ -39,10 +39,10 @@ _STARTS = [
     (b"\x80\x04", "a Python pickle", FOLDERS),
     (b"\x80\x05", "a Python pickle", FOLDERS),
     (b"SQLite format 3", "an SQLite file", FOLDERS),
-    (b"\x89HDF\r\n", "an HDF5 file", "palimpsest pack show and protocol read it if it is a pack. If not: " + FOLDERS),
+    (b"\x89HDF\r\n", "an HDF5 file", "If it is a pack, palimpsest pack show and protocol read it. If not: " + FOLDERS),
     (b"\xff\xd8\xff", "one image", "Give the folder that contains the folders of all classes"),
     (b"version https://", "a pointer of Git LFS", "Get the file itself with git lfs pull"),
-    (b"<!DOCTYPE", "a web page", "It may say why the file couldn't be had; get the file again"),
+    (b"<!DOCTYPE", "a web page", "It may say why the download failed; get the file again"),
     (b"\x89PNG", "one image", "Give the folder that contains the folders of all classes"),
 ]
 _ENDS = [

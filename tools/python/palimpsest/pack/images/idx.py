@@ -29,11 +29,11 @@ def read(images: list[str], unpack: Unpack) -> Listing:
     for path in images:
         match = NAME.fullmatch(os.path.basename(path))
         if not match:
-            raise InputError(f"{shown(path)}: expected a name like train-images-idx3-ubyte or t10k-images-idx3-ubyte, .gz or not")
+            raise InputError(f"{shown(path)}: expected a name such as train-images-idx3-ubyte or t10k-images-idx3-ubyte, with or without .gz")
         side = TRAIN if match[1] == "train" else TEST
         if side in files:
             raise InputError(
-                f"{shown(path)}: expected one file of images a side, found {shown(files[side])} too. Name the files of one set instead of their folder"
+                f"{shown(path)}: expected one file of images per side, found {shown(files[side])}, too. Name the files of one data set instead of their folder"
             )
         files[side] = path
         samples += _pairs(path, side, unpack)
@@ -47,10 +47,10 @@ def _pairs(path: str, side: int, unpack: Unpack) -> list[Sample]:
     if count != labels_count:
         raise InputError(
             f"{shown(path)}: expected as many images as labels, found {count} images and {labels_count} labels in "
-            f"{shown(labels_path)}. The files don't belong together: get both again"
+            f"{shown(labels_path)}. They don't belong together: get both files again"
         )
     if height < 1 or width < 1:
-        raise InputError(f"{shown(path)}: expected images of pixels, found {height} x {width}")
+        raise InputError(f"{shown(path)}: expected a height and a width of at least 1, found {height} x {width}")
     labels = np.fromfile(file, dtype="u1", offset=labels_begin).tolist()
     return [
         Sample(
@@ -74,7 +74,7 @@ def labels_of(path: str) -> str:
     for labels in found:
         if os.path.isfile(labels):
             return labels
-    raise InputError(f"{shown(path)}: expected its labels in {shown(found[0])} or .gz, found neither")
+    raise InputError(f"{shown(path)}: expected its labels in {shown(found[0])} or {shown(found[0])}.gz, found neither")
 
 
 def _header(path: str, unpack: Unpack, dimensions: int) -> tuple[str, tuple[int, ...], int]:
@@ -90,5 +90,5 @@ def _header(path: str, unpack: Unpack, dimensions: int) -> tuple[str, tuple[int,
     dims = np.frombuffer(head[4:], dtype=">u4").astype("i8").tolist()
     expected, found = begin + int(np.prod(dims)), os.path.getsize(file)
     if expected != found:
-        raise InputError(f"{shown(path)}: expected {expected} bytes by its header, found {found}. Get the file again")
+        raise InputError(f"{shown(path)}: expected the {expected} bytes that the header gives, found {found}. Get the file again")
     return file, dims, begin

@@ -40,12 +40,12 @@ def _classes_of(samples: list[Sample]) -> list[str]:
     if changed:
         example = f"{with_bytes(str(changed[0]))} as {plain[changed[0]]!r}"
         are = form(len(changed), "is", "are")
-        note(f"{counted(len(changed), 'label')} {are} taken without blanks at their ends and leading zeros, such as {example}")
+        note(f"{counted(len(changed), 'label')} {are} used without blanks at the ends and without leading zeros, such as {example}")
     labels = set(plain.values())
     check_decimals(labels)
     for label, count in counts.items():
         if plain[label].casefold() in MISSING:
-            note(f"the label {label!r} of {counted(count, 'image')} reads like a missing one; it is a class of that name")
+            note(f"the label {label!r} of {counted(count, 'image')} looks like a missing value; it is used as a class name")
     numeric = all(label.isdecimal() for label in labels)
     return sorted(labels, key=int if numeric else None)
 
@@ -68,10 +68,10 @@ def check_decimals(labels: set[str]) -> None:
     for label in decimals:
         whole = str(int(label.partition(".")[0]))
         if whole in labels and not label.partition(".")[2].strip("0"):
-            raise InputError(f"labels {whole!r} and {label!r}: expected one way of writing a number, found two. Write {whole} in every place")
+            raise InputError(f"labels {whole!r} and {label!r}: expected one way of writing a number, found two. Write {whole} everywhere")
     if decimals:
         are = form(len(decimals), "is a number", "are numbers")
-        note(f"{counted(len(decimals), 'label')} {are} with a point, such as {decimals[0]!r}; each is a class of that name")
+        note(f"{counted(len(decimals), 'label')} {are} with a decimal point, such as {decimals[0]!r}; each is used as a class name")
 
 
 def _index(sample: Sample, index: dict[str, int], given: bool) -> int:

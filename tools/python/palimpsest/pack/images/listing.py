@@ -79,7 +79,7 @@ def read_lines(path: str | pathlib.Path) -> list[str]:
     try:
         return [line.strip() for line in pathlib.Path(path).read_text("utf-8-sig").rstrip().split("\n")]
     except (OSError, UnicodeError) as error:
-        raise InputError(f"{shown(path)}: expected lines of UTF-8 text, found {error}") from None
+        raise InputError(f"{shown(path)}: expected lines of UTF-8 text, but the file cannot be read: {error}") from None
 
 
 def side_in_name(name: str) -> int | None:
@@ -92,7 +92,7 @@ def notes_on_tests(kinds: list[str]) -> list[str]:
     """[a note] where there are more than one kind of test images, as texts, else []."""
     if len(kinds) < 2:
         return []
-    return [f"{' and '.join(kinds)} are the test side together; leave one kind out to test on the other"]
+    return [f"{' and '.join(kinds)} together are the test side; leave one kind out to test on the other"]
 
 
 def uncompressed(path: str, scratch: str | pathlib.Path) -> str:
@@ -108,5 +108,5 @@ def uncompressed(path: str, scratch: str | pathlib.Path) -> str:
             with gzip.open(path) as packed, atomic(copy) as temporary, open(temporary, "wb") as out:
                 shutil.copyfileobj(packed, out, 1 << 20)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise InputError(f"{shown(path)}: expected a whole gzip file, found damage: {error}. Get the file again") from None
+            raise InputError(f"{shown(path)}: expected a complete gzip file, but it is damaged: {error}. Get the file again") from None
     return str(copy)

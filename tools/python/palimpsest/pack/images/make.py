@@ -53,7 +53,7 @@ def make_pack(request: Request) -> tuple[PackIndex, str]:
         kept = list(stored)
         if not kept:
             raise InputError(
-                f"{', '.join(map(shown, request.sources))}: expected images that can be read, found none among {len(results)}; {samples[0].place}: {results[0]}"
+                f"{', '.join(map(shown, request.sources))}: none of the {counted(len(results), 'image')} could be read. {samples[0].place}: {results[0]}"
             )
         skipped = len(results) - len(kept)
         if skipped:
@@ -87,7 +87,7 @@ def _listed(request: Request, scratch: pathlib.Path) -> tuple[str, list[str], li
     names = listing.names
     if request.class_names is not None:
         if names is not None:
-            raise InputError(f"--class-names: expected a source with numbers as labels, found the format {format_name}, which names its classes")
+            raise InputError(f"--class-names: expected a source whose labels are numbers, found the format {format_name}, which has class names. Leave it out")
         names = read_lines(request.class_names)
     for text in listing.notes:
         note(text)
@@ -102,7 +102,7 @@ def _stored(samples: list[Sample], partial: Partial, request: Request) -> list[E
     """Of every sample an Entry, or the reason why it is left out; from an earlier call where there was one."""
     results = partial.open(samples, request.storage)
     if results:
-        note(f"continuing after {len(results)} of {counted(len(samples), 'image')}, in {partial.folder}")
+        note(f"resuming after {len(results)} of {counted(len(samples), 'image')}, from {partial.folder}")
     rest = samples[len(results) :]
     fresh = store_all(rest, request.storage, request.workers)
     with Progress("images", len(samples), len(results)) as progress:
@@ -124,7 +124,7 @@ def _stored(samples: list[Sample], partial: Partial, request: Request) -> list[E
 def _report(sample: Sample, result: Entry | Stored | str, strict: bool, say: typing.Callable[[str], None]) -> None:
     if isinstance(result, str):
         if strict:
-            raise InputError(f"{sample.place}: expected an image that can be read, found: {result}. Repair or delete it, or leave --strict out to skip it")
+            raise InputError(f"{sample.place}: the image cannot be read: {result}. Repair or delete it, or skip it by leaving --strict out")
         say(f"palimpsest pack: skipped {sample.place}: {result}")
 
 
@@ -141,7 +141,7 @@ def _split(classes: list[str], samples: list[Sample], entries: list[Entry], requ
         split = np.array([sample.side for sample in samples], dtype="u1")
         both = sides.on_both_sides(split, keys)
         if both:
-            note(f"{counted(both, 'test image')} {form(both, 'is a training image', 'are training images')}, too, byte for byte")
+            note(f"{counted(both, 'test image')} {form(both, 'is also a training image', 'are also training images')}, byte for byte")
     expect_training(classes, labels, split)
     note_without_test(classes, labels, split)
     order = sides.order(labels, split, keys)

@@ -56,8 +56,8 @@ def _lines(path: str, text: str, separator: str) -> typing.Iterator[tuple[int, l
             fields = next(rows, None)
         except csv.Error as error:
             raise InputError(
-                f"{shown(path)}, line {line}: expected CSV, found {error}. A field with a quote, a line break or "
-                f'a separator in it is in quotes, and a quote in it is written twice: "a ""b"", c"'
+                f"{shown(path)}, line {line}: expected CSV, found {error}. Put a field with a quote, a line break or "
+                f'a separator in quotes, and write a quote in it twice: "a ""b"", c"'
             ) from None
         if fields is None:
             return
@@ -86,7 +86,7 @@ def _header(path: str, text: str) -> tuple[str, list[str], list[str]]:
             twice = ", ".join(repr(shown(column)) for column in columns if column.strip().lower() == name)
             raise InputError(f"{shown(path)}, line 1: expected one column {name}, found {twice}. Rename the others")
     if separator != usual:
-        note(f"{shown(path)}: fields are separated by {SEPARATORS[separator]}, not by {SEPARATORS[usual]}; read so")
+        note(f"{shown(path)}: fields are separated by {SEPARATORS[separator]}, not by {SEPARATORS[usual]}")
     return separator, columns, names
 
 
@@ -97,10 +97,10 @@ def _rows(path: str, text: str, separator: str, names: list[str]) -> typing.Iter
     for line, fields in lines:
         if len(fields) != len(names):
             remedy = (
-                f'A field with a {separator!r} in it is in quotes: "a{separator} b"' if len(fields) > len(names) else "Give it the others, or delete the line"
+                f'Put a field that contains {separator!r} in quotes: "a{separator} b"' if len(fields) > len(names) else "Add the missing fields, or delete the line"
             )
             raise InputError(
-                f"{shown(path)}, line {line}: expected {counted(len(names), 'field')} as line 1 has columns, found {len(fields)}: "
+                f"{shown(path)}, line {line}: expected {counted(len(names), 'field')}, one per column of line 1, found {len(fields)}: "
                 f"{_cut(separator.join(fields))}. {remedy}"
             )
         yield line, fields
@@ -118,9 +118,9 @@ def _side_column(path: str, names: list[str], rows: list[tuple[int, list[str]]],
     found = [i for i in free if rows and all(_word(fields[i]) in SIDES for _, fields in rows)]
     if len(found) > 1:
         both = ", ".join(repr(shown(names[i])) for i in found)
-        raise InputError(f"{shown(path)}, line 1: expected one column with sides, found {both}. Name the right one split")
+        raise InputError(f"{shown(path)}, line 1: expected one column with sides, found {both}. Rename the right one to split")
     if found:
-        note(f"{shown(path)}: the column {shown(names[found[0]])!r} has sides, and is read as split")
+        note(f"{shown(path)}: the column {shown(names[found[0]])!r} contains sides and is read as split")
     return found[0] if found else None
 
 
@@ -143,7 +143,7 @@ def _listing(path: str, rows: list[tuple[int, list[str]]], places: dict[str, int
         if sides is not None:
             word = _word(fields[sides])
             if word not in SIDES:
-                raise InputError(f"{place}: expected a split of {', '.join(SIDES)}, found {shown(fields[sides])!r}")
+                raise InputError(f"{place}: expected one of {', '.join(SIDES)} as split, found {shown(fields[sides])!r}")
             words[word] = words.get(word, 0) + 1
             side = SIDES[word]
         file = os.path.join(folder, name)
@@ -168,7 +168,7 @@ def _expect_a_file(path: str, samples: list[Sample]) -> None:
         return
     sample = samples[0]
     raise InputError(
-        f"{sample.place}: No such file or directory: {shown(sample.file)}, nor any other of the {len(samples)} paths. "
-        f"Paths are relative to the folder of {shown(os.path.basename(path))} or absolute, with / between folders; ~ and "
-        "addresses (https://) are not followed"
+        f"{sample.place}: expected an image file, found nothing at {shown(sample.file)} or at any other of the {len(samples)} paths. "
+        f"Paths must be absolute or relative to the folder of {shown(os.path.basename(path))}, with / between folders; ~ and "
+        "addresses (https://) are not supported"
     )

@@ -40,7 +40,7 @@ def store_all(samples: list[Sample], storage: Storage, workers: int) -> typing.G
             yield from waiting.popleft().result()
     except BrokenProcessPool:
         raise ChildProcessError(
-            "a worker process ended unexpectedly, perhaps because memory ran out. The same command continues where this one "
+            "a worker process ended unexpectedly, perhaps because memory ran out. The same command resumes where this one "
             "stopped; fewer --workers or a smaller --max-pixels need less memory"
         ) from None
     finally:

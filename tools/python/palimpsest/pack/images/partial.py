@@ -102,7 +102,7 @@ class Partial(PartialFolder):
         self._bytes.seek(entry.offset)
         data = self._bytes.read(entry.size)
         if crc32c(data) != entry.crc32c:
-            raise InputError(f"{self.folder}: expected the bytes written before, found others. Delete the folder and call again")
+            raise InputError(f"{self.folder}: expected the bytes that were written before, found others. Delete the folder and repeat the command")
         return data
 
 

@@ -50,8 +50,8 @@ def _check_sides(paths: list[str]) -> list[str]:
     if unread and len(set(sided.values())) > 1:
         side, name = sided[unread[0]], shown(os.path.basename(unread[0]))
         raise InputError(
-            f"{shown(unread[0])}: expected a side in the file's name, such as {side}-{name}, found one that only looks like "
-            f"{side}. Rename the files so, or take --split hashed to split all images again"
+            f"{shown(unread[0])}: expected a side in the file's name, such as {side}-{name}, found a name that only looks like "
+            f"{side}. Rename the files so, or use --split hashed to split all images again"
         )
     return notes_on_tests([f"archives named {side}" for side in sorted(set(sided.values())) if SIDES[side] == TEST])
 
@@ -124,12 +124,12 @@ def _parts(name: str) -> tuple[str, str]:
 
 def _refuse_two(path: str, stem: str, field: str, one: tarfile.TarInfo, other: tarfile.TarInfo) -> typing.NoReturn:
     if one.name == other.name:
-        raise InputError(f"{place(path, other)}: expected one {field} of this stem, found two of the same name. Write the archive again")
+        raise InputError(f"{place(path, other)}: expected one {field} of this stem, found two with the same name. Write the archive again")
     dotted = any(os.path.basename(member.name).count(".") > 1 for member in (one, other))
-    remedy = "Leave one out, or rename them without further dots, with - for . perhaps" if dotted else "Leave one out, or give it a stem and its own label"
+    remedy = "Leave one out, or rename them without further dots, for example with - instead" if dotted else "Leave one out, or give it a stem and its own label"
     raise InputError(
-        f"{place(path, other)}: expected one {field} of this stem, found two: a name's stem ends at its first dot, as "
-        f"WebDataset has it, so that {shown(one.name)} belongs to {shown(stem)}, too. {remedy}"
+        f"{place(path, other)}: expected one {field} of this stem, found two. In WebDataset, the stem of a name ends at the first dot, so "
+        f"{shown(one.name)} belongs to {shown(stem)}, too. {remedy}"
     )
 
 
@@ -139,7 +139,7 @@ def _refuse_unlabelled(path: str, stem: str, image: tarfile.TarInfo, members: li
     raise InputError(
         f'{place(path, image)}: expected a label in {shown(stem)}.cls or as "label" in {shown(stem)}.json, found '
         f"{'none in ' + ', '.join(beside[:4]) if beside else 'none'}"
-        + (". Where folders in the archive are the classes, unpack it and give the folder" if folders else "")
+        + (". If the folders in the archive are the classes, unpack it and give the folder" if folders else "")
     )
 
 
@@ -150,7 +150,7 @@ def _label(path: str, member: tarfile.TarInfo, opened: typing.BinaryIO, source: 
         text = opened.read(source.size).decode().strip()
         value = json.loads(text).get("label") if member.name.lower().endswith("json") else text
     except (ValueError, AttributeError, RecursionError) as error:
-        raise InputError(f"{place(path, member)}: expected a label, found {error}") from None
+        raise InputError(f"{place(path, member)}: expected a label, but it cannot be read: {error}") from None
     if value is not None and (value == "" or type(value) not in (int, str) or "\n" in str(value)):
         raise InputError(f"{place(path, member)}: expected a whole number or a name, found {value!r}")
     return value

@@ -34,15 +34,15 @@ def read_sources(
     _refuse_copies(paths)
     found = sorted({_format_of(path) for path in paths}) if format_name == "auto" else [format_name]
     if len(found) != 1:
-        raise InputError(f"expected sources of one format, found {' and '.join(found)}. Make a pack of each, or write a CSV manifest")
+        raise InputError(f"expected sources of one format, found {' and '.join(found)}. Make one pack per format, or list all images in a CSV file")
     if found == ["folder"] and not hashed:
         _refuse_sides_apart(paths, "Give the folder that contains them, as train/ and test/ (or val/, validation/)")
     listing = _read(found[0], paths, functools.partial(uncompressed, scratch=scratch), class_folders, hashed)
     if not listing.samples:
         raise InputError(
-            f"{', '.join(map(shown, sources))}: expected images (format {found[0]}), found 0. "
-            f"{''.join(f'{note}. ' for note in listing.notes)}See palimpsest pack images --help for the layouts and the kinds "
-            "of images that are read"
+            f"{', '.join(map(shown, sources))}: expected images in the format {found[0]}, found none. "
+            f"{''.join(f'{note}. ' for note in listing.notes)}See palimpsest pack images --help for the supported layouts and "
+            "image types"
         )
     if hashed:
         listing = listing._replace(samples=[s._replace(side=None) for s in listing.samples], sides={})
@@ -59,7 +59,7 @@ def _refuse_copies(paths: list[str]) -> None:
     for path in paths:
         other = seen.setdefault(os.path.realpath(path), path)
         if other is not path:
-            raise InputError(f"{shown(path)}: expected every source once, found it again as {shown(other)}. Name it once")
+            raise InputError(f"{shown(path)}: expected every source once, found this one again as {shown(other)}. Name it once")
 
 
 def _refuse_sides_apart(paths: list[str], remedy: str) -> None:
@@ -69,7 +69,7 @@ def _refuse_sides_apart(paths: list[str], remedy: str) -> None:
         alike = [path for path in paths if sides[path]]
         raise InputError(
             f"{', '.join(map(shown, alike))}: expected both sides in one source, found sources that look like sides. {remedy}; "
-            "or let --split hashed split all images again"
+            "or use --split hashed to split all images again"
         )
 
 
@@ -95,8 +95,8 @@ def _refuse_sides_in_paths(samples: list[Sample], paths: list[str], remedy: str)
     if len(first) > 1:
         one, other, *_ = first.values()
         raise InputError(
-            f"{one.place}: expected sides, found none, and paths that look like sides here and in {other.place}. {remedy}, or let "
-            "--split hashed split all images again"
+            f"{one.place}: expected sides, found only paths that look like sides, here and in {other.place}. {remedy}, or use "
+            "--split hashed to split all images again"
         )
 
 
@@ -105,8 +105,8 @@ def _check_sides(samples: list[Sample]) -> None:
     unknown = next((sample for sample in samples if sample.side is None), None)
     if known and unknown:
         raise InputError(
-            f"{unknown.place}: expected a side, train or test, as {known.place} has one, found none. Give sides to "
-            "all sources or to none, or take --split hashed"
+            f"{unknown.place}: expected a side (train or test), because {known.place} has one, found none. Give sides to "
+            "all sources or to none, or use --split hashed"
         )
 
 
@@ -115,7 +115,7 @@ def _expanded(source: str) -> list[str]:
         return [source]
     found = sorted(glob.glob(source))
     if not found:
-        address = ". Addresses and commands (https:, pipe:) are not followed: download the files first"
+        address = ". Addresses and commands (https:, pipe:) are not supported: download the files first"
         braces = ". Braces are not expanded: take them out of the quotes, or write * or [0-9]"
         remedy = address if re.match("[a-z0-9+]{2,}:", source) else braces if "{" in source else ""
         raise InputError(f"{shown(source)}: expected a file, a folder or a glob, found nothing there{remedy}")
@@ -134,7 +134,7 @@ def _format_of(path: str) -> str:
         elif idx.NAME.fullmatch(name):
             formats = ["idx"]
         elif name.endswith(_ARCHIVES):
-            raise InputError(f"{shown(path)}: expected .tar, .tar.gz or .tgz, found another kind of archive. Unpack it, and give what was in it")
+            raise InputError(f"{shown(path)}: expected .tar, .tar.gz or .tgz, found another kind of archive. Unpack it, and give its contents")
     elif os.path.isdir(path):
         formats = _formats_in(path)
         if formats in ([], ["folder"]):
@@ -142,19 +142,19 @@ def _format_of(path: str) -> str:
         elif formats == ["tar"]:  # one looked at is taken for all
             _refuse_foreign(_tar_files(path)[0])
     if len(formats) > 1:
-        raise InputError(f"{shown(path)}: expected one format, found {' and '.join(formats)}. Say with --format which of them is meant")
+        raise InputError(f"{shown(path)}: expected one format, found {' and '.join(formats)}. Choose one with --format")
     if formats:
         return formats[0]
     found = f" but {endings(os.listdir(path))}" if os.path.isdir(path) and os.listdir(path) else ""
     raise InputError(
         f"{shown(path)}: expected a folder of class folders, a .csv, .tar shards, IDX files or the binary files of "
-        f"CIFAR, found none of them{found}. Name the format with --format if it has another file name"
+        f"CIFAR, found none of them{found}. If the files have other names, give the format with --format"
     )
 
 
 def _refuse_foreign(path: str) -> None:
     if known := foreign.describe(path):
-        raise InputError(f"{shown(path)}: expected a source in a format that is read, found {known[0]}. {known[1]}")
+        raise InputError(f"{shown(path)}: expected a source in a supported format, found {known[0]}. {known[1]}")
 
 
 def _formats_in(path: str) -> list[str]:

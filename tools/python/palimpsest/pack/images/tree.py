@@ -103,4 +103,4 @@ def _entries(path: str) -> list[os.DirEntry[str]]:
         with os.scandir(path) as entries:
             return sorted(entries, key=lambda entry: os.fsencode(entry.name))
     except OSError as error:
-        raise InputError(f"{shown(path)}: expected a folder that can be read, found: {error.strerror}. Change its permissions, or move it away") from None
+        raise InputError(f"{shown(path)}: the folder cannot be read: {error.strerror}. Change its permissions, or move it away") from None

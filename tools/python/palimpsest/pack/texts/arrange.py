@@ -67,7 +67,7 @@ def _numbered(rules: Rules, texts: Texts) -> Texts:
     counts = np.bincount(number[texts.labels], minlength=len(names))
     for name, count in zip(names, counts, strict=True):
         if name.casefold() in MISSING or (not numeric and name == "-1"):
-            note(f"the label {name!r} of {counted(count, rules.noun)} reads like a missing one; it is a class of that name")
+            note(f"the label {name!r} of {counted(count, rules.noun)} looks like a missing value; it is used as a class name")
     return texts._replace(names=names, labels=number[texts.labels])
 
 
@@ -87,7 +87,7 @@ def _chosen(rules: Rules, texts: Texts) -> Texts:
     texts = texts._replace(split=split, groups=None, places=None)
     if both.any():
         same = form(both.sum(), f"is a test {noun}", f"are test {noun}s")
-        note(f"{counted(both.sum(), f'training {noun}')} left out, which {same}, too")
+        note(f"{counted(both.sum(), f'training {noun}')} left out, which {same} as well")
         texts = texts.at(~both)
     counts = _counts(texts)
     small = counts.sum(axis=1) < max(1, rules.minimum_per_class)
@@ -120,7 +120,7 @@ def _check_classes(rules: Rules, texts: Texts, counts: Ints) -> None:
         classes = counted(len(texts.names), "class")
         raise InputError(
             f"expected classes with training and test {noun}s, found none among {classes} with {counted(counts.sum(), noun)}: "
-            f"{_named(texts.names, one_sided, counts)}. {rules.remedy} A class needs two different {noun}s, and a --split both sides"
+            f"{_named(texts.names, one_sided, counts)}. {rules.remedy} A class needs two different {noun}s, and with --split both sides"
         )
     if one_sided.any():
         note(

@@ -72,7 +72,7 @@ class _refusals:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, self._errors):
-            raise InputError(f"{self._path}: expected {self._expected} that can be read, found: {error}") from None
+            raise InputError(f"{self._path}: expected {self._expected}, but it cannot be read: {error}") from None
 
 
 def _records(

@@ -18,7 +18,7 @@ def find_columns(place: str, found: typing.Sequence[str], wanted: typing.Sequenc
     for name in wanted:
         exact = [i for i, column in enumerate(found) if column == name] or [i for i, column in enumerate(plain) if column == _plain(name)]
         if len(exact) > 1:
-            raise InputError(f"{place}: expected one column {name!r}, found {len(exact)}. Rename the others")
+            raise InputError(f"{place}: expected one column {name!r}, found {len(exact)} of them. Rename the others")
         if not exact:
             near = difflib.get_close_matches(_plain(name), plain, 1)
             meant = f" (did you mean {found[plain.index(near[0])]!r}?)" if near else ""

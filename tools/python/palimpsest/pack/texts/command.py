@@ -14,23 +14,24 @@ from .rows import Broken, Columns, Row, Skipped, Unusable, make_row, note_kinds_
 from .tokenizer import MOST_TOKENS, load_tokenizer
 
 DESCRIPTION = """\
-Packs texts with labels from files: CSV and TSV (separator, quotes and encoding are found out), JSON
-Lines, Parquet, Arrow, and data sets that Hugging Face's save_to_disk wrote; .gz or not. SOURCE is a
-file, a folder or a glob. Columns are chosen by name; two text columns are encoded as a pair.
+Packs texts with labels from CSV and TSV (separator, quotes and encoding are detected), JSON Lines,
+Parquet, Arrow, and data sets saved by Hugging Face's save_to_disk, compressed by gzip or not. SOURCE is
+a file, a folder or a glob. Columns are chosen by name; two text columns are encoded as a pair.
 
-Sides: the column --split says train (or training), test, or validation (val, valid, dev), which is the
-test side, too; or the names of the files or splits do (train.csv and test.csv). Else each class gives
---test-share of its texts to the test, by the SHA-256 of the text; equal texts are on one side, and with
---group all rows of one author, document or product. Copies of test texts are left out of training.
+Sides come from the column --split, which contains train (or training), test, or validation (val, valid,
+dev); validation rows are test samples, too. Without it they come from the names of the files or splits
+(train.csv and test.csv). Otherwise each class gives --test-share of its texts to the test, by the SHA-256
+of the text. Equal texts are on one side, and with --group so are all rows of one author, document or
+product. Copies of test texts are left out of training.
 
-With --unlabelled, for palimpsest predict, texts have no labels: all rows become test samples, in their
-order and with repeated ones, so that sample n, counted from 0, is row n. Blank lines aren't rows.
+With --unlabelled, for palimpsest predict, texts have no labels. All rows become test samples in their
+order, repeated ones included, so that sample n, counted from 0, is row n. Blank lines aren't rows.
 
-A row that can't be used (no text, no label, bytes that are no text, too many fields) is listed with
-its file and line and skipped, or refused with --strict. Texts that are cut are counted. Texts are
-read one after another, so that little memory is needed. A call that was stopped (exit code 85)
-continues where it was: until the pack is written, its tokens are kept in OUT.partial/, so that twice
-the pack's size is needed on disk. One source with one tokenizer gives one pack; quote the content hash.
+A row that can't be used (no text, no label, bytes that are not text, too many fields) is listed with
+its file and line and skipped, or rejected with --strict. Texts that are cut are counted. Texts are
+read one after another, which needs little memory. A call that was stopped (exit code 85) resumes when
+it is repeated. Until the pack is written, its tokens are in OUT.partial/, so the disk needs room for
+twice the pack's size. One source with one tokenizer gives one pack; quote the content hash.
 
 Examples:
   palimpsest pack texts reviews.csv --text review --label stars --tokenizer data/minilm --out data/reviews.h5
@@ -45,7 +46,7 @@ class _Renamed(argparse.Action):
     """An option that has another name now."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> typing.NoReturn:
-        parser.error(f"{self.option_strings[0]} is called {self.metavar} now")
+        parser.error(f"{self.option_strings[0]} was renamed. Use {self.metavar}")
 
 
 def add_tokenizer_options(sub: argparse.ArgumentParser, most: int = MOST_TOKENS, what: str = "texts") -> None:
@@ -56,8 +57,8 @@ def add_tokenizer_options(sub: argparse.ArgumentParser, most: int = MOST_TOKENS,
         "--max-length",
         type=count,
         metavar="TOKENS",
-        help=f"longer {what} are cut to so many tokens, special ones included ({most}, or what the model's config.json beside "
-        "the tokenizer takes, where that is less)",
+        help=f"maximum length in tokens, including special ones; longer {what} are cut ({most}, or less if the config.json beside "
+        "the tokenizer has fewer positions)",
     )
     old = sub.add_argument("--max-tokens", action=_Renamed, metavar="--max-length", help=argparse.SUPPRESS)
     old.help = argparse.SUPPRESS
@@ -66,24 +67,24 @@ def add_tokenizer_options(sub: argparse.ArgumentParser, most: int = MOST_TOKENS,
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("sources", nargs="+", type=path, metavar="SOURCE", help="files, folders or globs")
     add_tokenizer_options(sub)
-    sub.add_argument("--text", action="append", metavar="COLUMN", help="the text; two, as --text first,second or given twice, are a pair (text)")
-    sub.add_argument("--label", metavar="COLUMN", help="the class, a name or a number (label)")
+    sub.add_argument("--text", action="append", metavar="COLUMN", help="the column with the text; two columns make a pair: --text first,second, or --text twice (text)")
+    sub.add_argument("--label", metavar="COLUMN", help="the column with the class, a name or a number (label)")
     sub.add_argument(
         "--unlabelled",
         action="store_true",
-        help="new texts for palimpsest predict: no label is read, and sample n, counted from 0, is row n of the sources, as a test sample; a row "
+        help="new texts for palimpsest predict: no labels are read, and sample n, counted from 0, is row n of the sources; a row "
         "that can't be used is an error",
     )
-    sub.add_argument("--split", metavar="COLUMN", help="train, test or validation, also training, val, valid and dev; without it file names or hashes decide")
-    sub.add_argument("--domain", metavar="COLUMN", help="classes are named DOMAIN/LABEL, for protocol --domains")
-    sub.add_argument("--group", metavar="COLUMN", help="rows with the same value are on one side of a split by hash")
+    sub.add_argument("--split", metavar="COLUMN", help="the column with the side: train (or training), test, or validation (val, valid, dev); by default, file names or hashes decide")
+    sub.add_argument("--domain", metavar="COLUMN", help="the column with the domain; classes are named DOMAIN/LABEL, for protocol --domains")
+    sub.add_argument("--group", metavar="COLUMN", help="a column whose equal values keep rows on one side of a split by hash")
     sub.add_argument(
-        "--test-share", type=share, metavar="SHARE", help="split by hash, whatever the files are called, with so much of each class for the test (0.2)"
+        "--test-share", type=share, metavar="SHARE", help="split by hash, whatever the file names say; the share of each class for the test (0.2)"
     )
-    sub.add_argument("--minimum-per-class", type=natural, metavar="N", help="leave classes with fewer texts out (0)")
-    sub.add_argument("--seed", type=int, help="of the split and the order (1)")
-    sub.add_argument("--encoding", metavar="NAME", help="of CSV, TSV and JSON Lines, where what is found out is wrong (utf-8, cp1252, utf-16, ...)")
-    sub.add_argument("--strict", action="store_true", help="a row that can't be used is an error")
+    sub.add_argument("--minimum-per-class", type=natural, metavar="N", help="leave out classes with fewer texts (0)")
+    sub.add_argument("--seed", type=int, help="seed of the split and the order (1)")
+    sub.add_argument("--encoding", metavar="NAME", help="encoding of CSV, TSV and JSON Lines, if the detected one is wrong (utf-8, cp1252, utf-16, ...)")
+    sub.add_argument("--strict", action="store_true", help="stop with an error at a row that can't be used")
 
 
 def make(options: argparse.Namespace) -> tuple[PackIndex, str]:
@@ -93,7 +94,7 @@ def make(options: argparse.Namespace) -> tuple[PackIndex, str]:
     tokenizer = load_tokenizer(options.tokenizer, options.max_length)
     files = sources.find_sources(options.sources, use_names=columns.split is None and options.test_share is None and not options.unlabelled)
     if columns.group is not None and files[0].side is not None:
-        raise InputError(f"--group: expected a split by hash, found sides in the names of the sources. --test-share {DEFAULT_SHARE} splits by hash")
+        raise InputError(f"--group: expected a split by hash, found sides in the names of the sources. Add --test-share {DEFAULT_SHARE} to split by hash")
     test_share = DEFAULT_SHARE if options.test_share is None else options.test_share
     seed = DEFAULT_SEED if options.seed is None else options.seed
     request = Request(options.out, tokenizer, test_share, options.minimum_per_class or 0, seed, columns.group is not None)
@@ -121,25 +122,25 @@ def check_encoding(name: str | None) -> None:
 def _columns(options: argparse.Namespace) -> Columns:
     texts = tuple(name.strip() for given in options.text or ["text"] for name in given.split(","))
     if len(texts) > 2 or len(set(texts)) < len(texts) or "" in texts:
-        raise UsageError(f"--text: expected one column or two different ones, found {', '.join(texts)}")
+        raise UsageError(f"--text: expected one column, or two different columns, found {', '.join(texts)}")
     if options.unlabelled:
         _expect_no_labels(options)
         return Columns(texts, None)
     columns = Columns(texts, "label" if options.label is None else options.label, options.split, options.domain, options.group)
     if options.split is not None and options.test_share is not None:
-        raise UsageError("--test-share: expected without --split, whose column says the sides. Leave one of them out")
+        raise UsageError("--test-share cannot be combined with --split, whose column gives the sides. Leave one of them out")
     if options.split is not None and options.group is not None:
-        raise UsageError("--group: expected without --split, whose column says the sides. Leave one of them out")
+        raise UsageError("--group cannot be combined with --split, whose column gives the sides. Leave one of them out")
     twice = [name for name, times in collections.Counter(columns.names()).items() if times > 1 and name != options.group]
     if twice:
-        raise UsageError(f"expected every column for one purpose, found {twice[0]!r} for two. Name another column")
+        raise UsageError(f"expected a different column for each option, found {twice[0]!r} twice. Name another column")
     return columns
 
 
 def _expect_no_labels(options: argparse.Namespace) -> None:
     for name in ("label", "split", "domain", "group", "test_share", "minimum_per_class", "seed"):
         if getattr(options, name) is not None:
-            raise UsageError(f"--{name.replace('_', '-')}: expected without --unlabelled, which reads neither labels nor sides. Leave one of them out")
+            raise UsageError(f"--{name.replace('_', '-')} cannot be combined with --unlabelled, which reads neither labels nor sides. Leave one of them out")
 
 
 def _used(columns: Columns) -> dict[str, object]:

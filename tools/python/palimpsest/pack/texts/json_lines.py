@@ -40,7 +40,7 @@ def _fields(path: pathlib.Path, file: TextFile) -> list[str]:
     """The fields of the objects at the beginning of the file."""
     lines = [line for line in file.sample.split("\n") if line.strip("\ufeff \t\r")]
     if not lines:
-        raise InputError(f"{path}: expected a JSON object a line, found an empty file")
+        raise InputError(f"{path}: expected one JSON object per line, found an empty file")
     names: dict[str, None] = {}
     for line in lines:
         found = _object(line)
@@ -48,8 +48,8 @@ def _fields(path: pathlib.Path, file: TextFile) -> list[str]:
     if not names:
         start = lines[0].strip("\ufeff \t\r")
         is_list = start.startswith("[") or start == "{"
-        remedy = ". A file that is one JSON value is not read; write an object a line (pandas: to_json(..., orient='records', lines=True))" if is_list else ""
-        raise InputError(f"{path}, line 1: expected a JSON object a line, found {start[:60]!r}{remedy}")
+        remedy = ". A file that is one JSON value cannot be read; write one object per line (pandas: to_json(..., orient='records', lines=True))" if is_list else ""
+        raise InputError(f"{path}, line 1: expected one JSON object per line, found {start[:60]!r}{remedy}")
     return list(names)
 
 
@@ -58,9 +58,9 @@ def _object(line: str) -> dict[str, object] | str:
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:
-        return f"expected a JSON object, found {_beginning(line)}, which is no JSON at character {error.pos + 1}"
+        return f"expected a JSON object, found {_beginning(line)}, which is not JSON at character {error.pos + 1}"
     except (ValueError, RecursionError):
-        return f"expected a JSON object, found {_beginning(line)}, which can't be read: too deep, or a number with too many digits"
+        return f"expected a JSON object, found {_beginning(line)}, which is too deep or has a number with too many digits"
     return value if isinstance(value, dict) else f"expected a JSON object, found {_beginning(line)}"
 
 

@@ -74,7 +74,7 @@ def pack_unlabelled(
         texts = _collect(request, rows, spool, unusable, position, size)
         unusable.note(len(texts.labels) + unusable.count)
         if not len(texts.labels):
-            raise InputError(f"{files_of(source)}: expected rows with a text, found no rows. Get the file again, or name another")
+            raise InputError(f"{files_of(source)}: expected rows with a text, found no rows. Get the file again, or name another file")
         index = _index(request, texts.names, texts, {**source, "texts": len(texts.labels)})
         digest = write_samples(request.out, index, spool.samples(texts.begins, index))
         spool.done()
@@ -111,14 +111,14 @@ def files_of(source: dict[str, object]) -> str:
 def none_of(skipped: int, are_columns: str) -> str:
     """Why no row can be used. `are_columns`: the beginning of a question, "Are --text and --label"."""
     if not skipped:
-        return "no rows. Get the file again, or name another"
-    return f"none among {counted(skipped, 'row')}; why is listed above. {are_columns} the right columns?"
+        return "no rows. Get the file again, or name another file"
+    return f"none among {counted(skipped, 'row')} (the reasons are listed above). {are_columns} the right columns?"
 
 
 def _collect(request: Request, rows: typing.Iterable[Row], spool: Spool, skipped: Skipped, position: Position, size: int) -> Texts:
     """Encodes the rows into the spool, except for those that an earlier call has encoded."""
     if spool.known:
-        note(f"the tokens of {counted(spool.known, 'text')} are there from an earlier call; it continues behind them")
+        note(f"resuming after {counted(spool.known, 'text')} of an earlier call")
     number: dict[str, int] = {}
     labels, sides_given = array.array("i"), array.array("b")
     keys, groups = array.array("Q"), array.array("Q")
@@ -141,7 +141,7 @@ def _collect(request: Request, rows: typing.Iterable[Row], spool: Spool, skipped
                 spool.add(encoded)
                 lengths = encoded.lengths
             for i in np.flatnonzero(lengths == 0):
-                skipped.add(batch[i].place, "expected a text with tokens, found one of which the tokenizer leaves none but special ones")
+                skipped.add(batch[i].place, "expected a text with tokens, found one for which the tokenizer gives only special tokens")
             done += len(batch)
             if size:
                 progress.move(position.total() / MB)
@@ -189,5 +189,5 @@ def describe_cuts(records: Records, most: int, noun: str) -> dict[str, object]:
     """What a pack's source says of texts cut at `most` tokens; a note counts them."""
     cut, longest = int((records["whole"] > records["tokens"]).sum()), int(records["whole"].max())
     if cut:
-        note(f"{cut} of {counted(len(records), noun)} {form(cut, 'is', 'are')} cut at {most} tokens; the longest has {longest}. --max-length sets it")
+        note(f"{cut} of {counted(len(records), noun)} {form(cut, 'is', 'are')} cut at {most} tokens; the longest has {longest}. --max-length sets the limit")
     return {"most_tokens": most, f"{noun}s_cut": cut, f"longest_{noun}": longest}

@@ -56,7 +56,7 @@ class Skipped:
 
     def add(self, place: str, reason: str) -> None:
         if self._strict:
-            raise InputError(f"{place}: {reason}. Repair or delete the row, or leave --strict out to skip it")
+            raise InputError(f"{place}: {reason}. Repair or delete the row, or skip it by leaving --strict out")
         self._list(f"skipped {place}: {reason}")
 
     def note(self, rows: int) -> None:
@@ -83,8 +83,8 @@ class Unusable(Skipped):
     def note(self, rows: int) -> None:
         if self.count:
             raise InputError(
-                f"expected rows that can all be packed, so that sample n is row n, found {self.count} of {counted(rows, 'row')} that can't be, "
-                f"{self._listed()}. Repair or delete them"
+                f"{self.count} of {counted(rows, 'row')} cannot be packed, {self._listed()}. With --unlabelled, sample n must be row n: "
+                "repair or delete these rows"
             )
 
 
@@ -117,7 +117,7 @@ def note_kinds_of_tests(words: collections.Counter[str], noun: str) -> None:
     """A note where the words that side_of() has counted say several kinds of tests."""
     tests = [f"{counted(number, noun)} of {word}" for word, number in words.items() if word not in ("train", "training")]
     if len(tests) > 1:
-        note(f"{' and '.join(tests)} are the test side together; leave one kind out to test on the other")
+        note(f"{' and '.join(tests)} together are the test side; leave one kind out to test on the other")
 
 
 def is_missing(value: object) -> bool:
@@ -137,7 +137,7 @@ def label_of(value: object, column: str) -> str:
     if is_missing(value):
         raise Broken(f"column {column!r}: expected a value, found {'none' if value is None else repr(value)}")
     if isinstance(value, bool):
-        raise Broken(f"column {column!r}: expected a text or a number, found {str(value).lower()} without quotes; write a name for it, such as yes or no")
+        raise Broken(f"column {column!r}: expected a text or a number, found {str(value).lower()} without quotes; write a name instead, such as yes or no")
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # so pandas writes whole numbers in a column where some are missing
     if not isinstance(value, str | int | float):
@@ -151,7 +151,7 @@ def label_of(value: object, column: str) -> str:
 def check_characters(text: str, column: str, what: str) -> str:
     """The text. Raises Broken where it is empty, or no pack can contain it."""
     if not text:
-        raise Broken(f"column {column!r}: expected {what}, found nothing but blanks")
+        raise Broken(f"column {column!r}: expected {what}, found only blanks")
     if "\0" in text:
         raise Broken(f"column {column!r}: expected {what}, found a NUL character in it")
     check_surrogates(text, f"column {column!r}", what)
@@ -163,7 +163,7 @@ def check_surrogates(text: str, place: str, what: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise Broken(f"{place}: expected {what}, found a lone surrogate, {ascii(text[error.start])}, which is no character") from None
+        raise Broken(f"{place}: expected {what}, found a lone surrogate, {ascii(text[error.start])}, which is not a character") from None
 
 
 def shorten(text: str, most: int = 60) -> str:

@@ -51,7 +51,7 @@ def find_sources(given: typing.Sequence[str], use_names: bool, has_plain_text: b
     named = [found for name in given for found in _expanded(name, (PLAIN,) if has_plain_text else ())]
     twice = [path for path, count in collections.Counter(path.resolve() for path, _ in named).items() if count > 1]
     if twice:
-        raise InputError(f"{shown(twice[0])}: expected every file once, found it twice among the sources")
+        raise InputError(f"{shown(twice[0])}: expected every file once, found it twice in the sources. Name it once")
     sources = [Source(path, "text" if has_plain_text and is_plain(path) else kind_of(path), None) for path, _ in named]
     return _with_sides(sources, [word for _, word in named]) if use_names else sources
 
@@ -126,7 +126,7 @@ def _expanded(name: str, more: tuple[str, ...] = ()) -> list[tuple[pathlib.Path,
         return [(path, path.name)]
     found = sorted(pathlib.Path(file) for file in glob.glob(name, recursive=True))
     if not found:
-        raise InputError(f"{shown(name)}: expected files, found none that match")
+        raise InputError(f"{shown(name)}: expected files, found none that match the glob")
     return [each for file in found for each in _expanded(str(file), more)]
 
 
@@ -155,7 +155,7 @@ def _of_splits(path: pathlib.Path) -> list[tuple[pathlib.Path, str]]:
         raise InputError(f"{shown(path / 'dataset_dict.json')}: expected the names of the splits, found none. Save the data set again")
     kept = [str(name) for name in names if side_words(str(name))] or [str(name) for name in names]
     if len(kept) < len(names):
-        note(f"{shown(path)}: splits left out, whose names say no side: {', '.join(str(name) for name in names if str(name) not in kept)}")
+        note(f"{shown(path)}: splits left out, whose names give no side: {', '.join(str(name) for name in names if str(name) not in kept)}")
     return [(file, name) for name in kept for file in _arrow_files(path / name)]
 
 
@@ -167,7 +167,7 @@ def _arrow_files(folder: pathlib.Path) -> list[pathlib.Path]:
         raise InputError(f"{shown(folder / 'state.json')}: expected the names of the data set's files, found none. Save the data set again") from None
     missing = [file for file in files if not file.is_file()]
     if missing or not files:
-        raise InputError(f"{shown(missing[0] if missing else folder)}: expected a file of the data set, found none there. Save the data set again")
+        raise InputError(f"{shown(missing[0] if missing else folder)}: expected a file of the data set, found nothing there. Save the data set again")
     return files
 
 
@@ -175,7 +175,7 @@ def _json(path: pathlib.Path) -> dict[str, object]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{shown(path)}: expected JSON, found {error}") from None
+        raise InputError(f"{shown(path)}: expected JSON, but the file cannot be read: {error}") from None
     return found if isinstance(found, dict) else {}
 
 
@@ -188,16 +188,16 @@ def _with_sides(sources: list[Source], names: list[str]) -> list[Source]:
     unclear = next((source for source, each in zip(sources, words, strict=True) if len(each) != 1), None)
     if unclear is not None:
         raise InputError(
-            f"{shown(unclear.path)}: expected a name that says one side, as those of other files do (train, test, validation). Rename it, "
-            "leave it out, or let --split or --test-share decide the sides"
+            f"{shown(unclear.path)}: expected a name with one side (train, test or validation), as other files have. Rename the file, "
+            "leave it out, or give --split or --test-share"
         )
     test = "test" if "test" in found else "val"
     side = {"train": TRAIN, test: TEST}
     taken = [source._replace(side=side[word]) for source, (word,) in zip(sources, words, strict=True) if word in side]
-    note(f"sides are taken from the names of the sources: {counted(found['train'], 'training file')} and {counted(found[test], 'test file')}")
+    note(f"the names of the sources give the sides: {counted(found['train'], 'training file')} and {counted(found[test], 'test file')}")
     if len(taken) < len(sources):
         left = ", ".join(shown(source.path) for source, (word,) in zip(sources, words, strict=True) if word not in side)
-        note(f"validation files are left out, since there are test files: {left}")
+        note(f"validation files are left out, because there are test files: {left}")
     return taken
 
 

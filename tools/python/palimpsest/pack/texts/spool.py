@@ -83,5 +83,5 @@ class Spool(PartialFolder):
             for begin, size, crc in zip(begins[part].tolist(), sizes.tolist(), index.crc32c[part].tolist(), strict=True):
                 data = os.pread(descriptor, size, begin)
                 if crc32c(data) != crc:
-                    raise InputError(f"{self.folder}: expected the tokens written before, found others. Call again")
+                    raise InputError(f"{self.folder}: expected the tokens that were written before, found others. Repeat the command")
                 yield data

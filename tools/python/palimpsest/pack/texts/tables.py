@@ -1,4 +1,4 @@
-"""CSV and TSV: separator and quotes are found out; a row that doesn't fit the first line is broken."""
+"""CSV and TSV: separator and quotes are detected; a row that doesn't fit the first line is broken."""
 
 import csv
 import io
@@ -59,8 +59,8 @@ def read(path: pathlib.Path, wanted: typing.Sequence[str], position: Position, e
 
 def _values(fields: list[str], columns: list[str], places: list[int], separator: str) -> list[object] | str:
     if len(fields) != len(columns):
-        remedy = f"; a field with a {separator!r} in it is in quotes" if len(fields) > len(columns) else ""
-        return f"expected {counted(len(columns), 'field')} as line 1 has columns, found {len(fields)}{remedy}"
+        remedy = f"; put a field that contains {separator!r} in quotes" if len(fields) > len(columns) else ""
+        return f"expected {counted(len(columns), 'field')}, one per column of line 1, found {len(fields)}{remedy}"
     for place in places:
         if wrong := wrong_bytes(fields[place]):
             return f"column {columns[place]!r}: expected text in the file's encoding, found the bytes {wrong}; --encoding names another"
@@ -80,7 +80,7 @@ def _rows(lines: typing.Iterable[str], dialect: _Dialect) -> typing.Iterator[tup
                 yield line, "expected text, found a NUL character"
                 continue
             end = f" (to line {reader.line_num})" if reader.line_num > line else ""
-            yield line, f"expected CSV, found {error}{end}; is a quote not closed, or in a field without being doubled?"
+            yield line, f"expected CSV, found {error}{end}; is a quote not closed, or not doubled inside a field?"
             continue
         if fields is None:
             return
@@ -106,7 +106,7 @@ def _dialect(path: pathlib.Path, file: TextFile, wanted: typing.Sequence[str]) -
             f"{path}, line 1",
             columns,
             wanted,
-            ". The first line must name the columns; --text, --label, --split, --domain and --group choose; --unlabelled reads no labels",
+            ". The first line must name the columns; choose them with --text, --label, --split, --domain and --group; --unlabelled reads no labels",
         )
     return best
 
@@ -119,9 +119,9 @@ def _usual_separator(path: pathlib.Path) -> str:
 def _note_unusual(path: pathlib.Path, best: _Dialect) -> None:
     usual = _usual_separator(path)
     if best.separator != usual:
-        note(f"{path}: fields are separated by {SEPARATORS[best.separator]}, not by {SEPARATORS[usual]}; read so")
+        note(f"{path}: fields are separated by {SEPARATORS[best.separator]}, not by {SEPARATORS[usual]}")
     if not best.quotes:
-        note(f"{path}: quotes are read as characters of the texts, since they don't enclose fields")
+        note(f"{path}: quotes are read as part of the texts, because they don't enclose fields")
 
 
 def _judge(file: TextFile, dialect: _Dialect, wanted: typing.Sequence[str]) -> tuple[int, int]:

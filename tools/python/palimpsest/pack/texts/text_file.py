@@ -37,9 +37,9 @@ def start_of(path: str | pathlib.Path, size: int = SAMPLE) -> bytes:
             file.seek(0)
             return gzip.GzipFile(fileobj=file).read(size) if packed else file.read(size)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path}: expected a whole gzip file, found damage: {error}. Get the file again") from None
+        raise InputError(f"{path}: expected a complete gzip file, but it is damaged: {error}. Get the file again") from None
     except OSError as error:
-        raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}") from None
+        raise InputError(f"{path}: the file cannot be read: {error.strerror}") from None
 
 
 def open_text(path: str | pathlib.Path, encoding: str | None = None, newline: str = "", say: Note | None = note) -> TextFile:
@@ -57,7 +57,7 @@ def open_text(path: str | pathlib.Path, encoding: str | None = None, newline: st
     except LookupError:
         raise InputError(f"--encoding: expected a name that Python knows, such as utf-8, cp1252 or utf-16, found {name!r}") from None
     except UnicodeError as error:
-        raise InputError(f"{path}: expected text in {name}, found {error}. --encoding names another") from None
+        raise InputError(f"{path}: expected text in {name}, but decoding failed: {error}. Name another encoding with --encoding") from None
     return TextFile(lines, sample, is_whole, lambda: file.tell())
 
 
@@ -66,25 +66,25 @@ def lines_of(path: str | pathlib.Path, file: TextFile) -> typing.Iterator[str]:
     try:
         yield from file.lines
     except UnicodeError as error:
-        raise InputError(f"{path}: expected text in {file.lines.encoding}, found {error}. --encoding names another") from None
+        raise InputError(f"{path}: expected text in {file.lines.encoding}, but decoding failed: {error}. Name another encoding with --encoding") from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path}: expected a whole gzip file, found damage: {error}. Get the file again") from None
+        raise InputError(f"{path}: expected a complete gzip file, but it is damaged: {error}. Get the file again") from None
 
 
 def _encoding(path: str | pathlib.Path, start: bytes, say: Note) -> str:
     for mark, name, title in _MARKS:
         if start.startswith(mark):
-            say(f"{path}: read as {title}, as its first bytes say")
+            say(f"{path}: read as {title}, because of its first bytes")
             return name
     nuls = [start[side::2].count(0) * 2 for side in (0, 1)]
     for side, name in ((1, "utf-16-le"), (0, "utf-16-be")):
         if nuls[side] > len(start) // 2 and nuls[1 - side] < len(start) // 20:
-            say(f"{path}: read as {name.upper()}, since every second byte is 0; --encoding names another")
+            say(f"{path}: read as {name.upper()}, because every second byte is 0; --encoding names another")
             return name
     lines = [line for line in start.split(b"\n") if not line.isascii()]
     if lines and not any(map(_is_utf8, lines)):
         name = "cp1252" if _decodes(start, "cp1252") else "latin-1"
-        say(f"{path}: read as {name}, since no line with other than ASCII characters is UTF-8; --encoding names another")
+        say(f"{path}: read as {name}, because no line with non-ASCII characters is UTF-8; --encoding names another")
         return name
     return "utf-8"
 

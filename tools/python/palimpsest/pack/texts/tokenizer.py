@@ -30,19 +30,19 @@ def load_tokenizer(path: str | pathlib.Path, most_tokens: int | None = None, usu
     except FileNotFoundError:
         raise InputError(f"{path}: expected a tokenizer.json (palimpsest pack backbone minilm writes one), found nothing there") from None
     except Exception as error:  # tokenizers raises plain Exception
-        raise InputError(f"{path}: expected a tokenizer.json (palimpsest pack backbone minilm writes one): {error}") from None
+        raise InputError(f"{path}: expected a tokenizer.json (palimpsest pack backbone minilm writes one), but it cannot be read: {error}") from None
     config = path.with_name("config.json")
     positions, vocabulary = model_limits(config) if config.is_file() else (None, None)
     if most_tokens and positions and most_tokens > positions:
-        raise InputError(f"--max-length: expected at most {positions}, the positions that {config} says, found {most_tokens}")
+        raise InputError(f"--max-length: expected at most {positions}, the number of positions in {config}, found {most_tokens}")
     if vocabulary and tokenizer.get_vocab_size() > vocabulary:
         raise InputError(
-            f"{path}: expected a vocabulary of at most {vocabulary}, which {config} says, found {tokenizer.get_vocab_size()}. Take the model's own tokenizer"
+            f"{path}: expected a vocabulary of at most {vocabulary}, the size in {config}, found {tokenizer.get_vocab_size()}. Use the model's own tokenizer"
         )
     most_tokens = most_tokens or min(usual, positions or usual)
     special = tokenizer.num_special_tokens_to_add(False)
     if most_tokens <= special:
-        raise InputError(f"--max-length: expected more than the {special} special tokens of a text, found {most_tokens}")
+        raise InputError(f"--max-length: expected more than {special}, the number of special tokens of a text, found {most_tokens}")
     if _drops_unknown(tokenizer):
         note(f"{path}: the tokenizer has no token for unknown characters; texts are packed without them")
     tokenizer.no_padding()
@@ -59,7 +59,7 @@ def model_limits(config: pathlib.Path) -> tuple[int | None, int | None]:
         if positions and family in _BEHIND_PADDING:
             positions -= (1 if family == "mpnet" else found.get("pad_token_id", 1)) + 1
     except (ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"{config}: expected the JSON of a model's settings, found {error}") from None
+        raise InputError(f"{config}: expected a model's settings in JSON, but they cannot be read: {error}") from None
     return positions, vocabulary
 
 
@@ -108,6 +108,6 @@ def _batch(tokenizer: Tokenizer, rows: list[Row]) -> list[typing.Any]:
                 tokenizer.encode(*(row.text if isinstance(row.text, tuple) else (row.text,)))
             except Exception as reason:
                 raise InputError(
-                    f"{row.place}: the tokenizer can't encode this text: {reason}. Take a tokenizer with a token for unknown words ([UNK])"
+                    f"{row.place}: the tokenizer can't encode this text: {reason}. Use a tokenizer with a token for unknown words ([UNK])"
                 ) from None
         raise InputError(f"the tokenizer can't encode the texts: {error}") from None
